@@ -1,0 +1,97 @@
+import type { Duplex } from 'node:stream';
+import type { DomainId, PeerId, PeerKey } from '../../../protocol/ids.ts';
+
+/** A member of a domain, as this node sees it. */
+export interface PeerView {
+  key: PeerKey;
+  id: PeerId;
+  /** Name to show and to use as a namespace: unique among all domains of this node (`name-<6 hex>` where it would not be). */
+  displayName: string;
+  /** The name in its certificate. */
+  claimedName: string;
+  self: boolean;
+  founder: boolean;
+  connected: boolean;
+  path: 'self' | 'direct' | 'relayed' | undefined;
+  /** Host and port where it was last reached, or announced. */
+  address: string | undefined;
+  /** Milliseconds since the epoch: connected or away since then. */
+  since: number | undefined;
+  suspended: boolean;
+  /** Sentences for the operator. */
+  conditions: string[];
+  /** Removal facts (by removed peer id) that this peer is known to have. */
+  heardRemovals: PeerId[];
+}
+
+export type DomainState = 'Ready' | 'Joining' | 'Failed' | 'Removed' | 'Suspended' | 'Leaving';
+
+export interface DomainView {
+  id: DomainId;
+  name: string;
+  state: DomainState;
+  /** Explains any state but Ready, with the next step. */
+  message: string | undefined;
+  /** This node's key in the domain. */
+  self: PeerKey;
+  /** True if this node holds the current root key and so may invite and remove. */
+  holdsRoot: boolean;
+  founderName: string | undefined;
+  port: number | undefined;
+  peers: PeerView[];
+  removed: { id: PeerId; name: string; heardBy: PeerId[] }[];
+}
+
+export interface InviteView {
+  /** 16 hex digits that name the invite in `domain revoke`. */
+  id: string;
+  uses: number;
+  /** Admissions known to this node. */
+  used: number;
+  expires: number;
+  revoked: boolean;
+  replace: string | undefined;
+  /** The token itself, on the node that made it, while it can be used. */
+  token: string | undefined;
+}
+
+/** Everything that the rest of the daemon may ask of the mesh. Domains are named by their local dtDomain name. */
+export interface Mesh {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  domains(): DomainView[];
+  domain(name: string): DomainView | undefined;
+  /** Founds a domain. The recovery key is returned once and kept nowhere. */
+  create(name: string): Promise<{ domain: DomainView; recoveryKey: string }>;
+  /** Joins through any member. Errors: the TOKEN_, ADDRESS_ and name codes. Nothing is kept if it fails. */
+  join(name: string, address: string, token: string, options?: { replace?: string; signal?: AbortSignal }): Promise<DomainView>;
+  /** Tells the members, forgets the domain's key and data. The root's holder needs `force`. */
+  leave(name: string, options?: { force?: boolean }): Promise<void>;
+  invite(name: string, options?: { uses?: number; expiresMs?: number; replace?: string }): Promise<InviteView>;
+  invites(name: string): Promise<InviteView[]>;
+  revokeInvite(name: string, inviteId: string): Promise<void>;
+  /** Removes a member for good. NOT_FOUNDER on any node that does not hold the root. */
+  removePeer(name: string, id: PeerId): Promise<void>;
+  /** Lets the reserved name of a removed member be used again. */
+  freeName(name: string, nodeName: string): Promise<void>;
+  /** Ends the suspension of an author whose log forked. */
+  clear(name: string, id: PeerId): Promise<void>;
+  exportRoot(name: string): Promise<string>;
+  importRoot(name: string, rootKey: string): Promise<void>;
+  /** Makes a new root with the recovery key; returns the next recovery key, once. */
+  rotateRoot(name: string, recoveryKey: string): Promise<{ recoveryKey: string }>;
+  /** Opens a stream to a connected member. PEER_AWAY if it cannot be reached. Back-pressure is the Duplex's own. */
+  openStream(domain: DomainId, peer: PeerKey, protocol: string, signal?: AbortSignal): Promise<Duplex>;
+  /** Serves a members-only protocol, `/dtkd/NAME/X.Y.Z`. */
+  handle(protocol: string, handler: (stream: Duplex, from: { domain: DomainId; peer: PeerKey }) => void): void;
+  /** `host`, `port` pairs at which a member may be dialled directly, the best first; empty while it is away or only relayed. */
+  directAddresses(domain: DomainId, peer: PeerKey): { host: string; port: number }[];
+  /** Called whenever domains, members or connectedness changed. Returns a function that unsubscribes. */
+  onChange(listener: () => void): () => void;
+  /**
+   * Called for every TCP connection to a mesh port that begins with a TLS ClientHello (0x16): the fast lane shares the one open port.
+   * Bytes read so far are back in the socket.
+   */
+  onTlsSocket(handler: (socket: import('node:net').Socket, domain: DomainId) => void): void;
+  counters(): Record<string, number>;
+}

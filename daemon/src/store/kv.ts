@@ -1,0 +1,31 @@
+/**
+ * The ordered key-value port under everything that is kept. Two implementations stand behind it: LevelDB on disk and a sorted map in
+ * memory; one conformance suite runs on both. Keys are text compared by UTF-8 bytes; values are bytes.
+ */
+export type KvOp =
+  | { type: 'put'; key: string; value: Uint8Array }
+  | { type: 'del'; key: string }
+  /** Deletes every key in [gte, lt). Applied before the puts and dels of the same batch. */
+  | { type: 'clear'; gte: string; lt: string };
+
+export interface KvRange {
+  gte: string;
+  lt: string;
+  /** At most this many entries; the caller pages. Default 1,000. */
+  limit?: number;
+  reverse?: boolean;
+}
+
+export interface Kv {
+  get(key: string): Promise<Uint8Array | undefined>;
+  /** One page of a range, in key order. */
+  page(range: KvRange): Promise<[key: string, value: Uint8Array][]>;
+  /** Applies all operations or none. With `sync`, resolves only after fsync. Errors: DISK_FULL, INTERNAL. */
+  batch(ops: readonly KvOp[], options: { sync: boolean }): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The first key that is greater than every key beginning with `prefix`. Prefixes end in an ASCII character below DEL. */
+export function prefixEnd(prefix: string): string {
+  return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
+}

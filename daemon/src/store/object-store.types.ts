@@ -1,0 +1,93 @@
+import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
+
+/** What happened to one object, in the order of `version`. */
+export interface Change {
+  /** This daemon's stamp of the change: dense, growing, persisted. Not the object's resourceVersion if the object is a replica. */
+  version: number;
+  type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  ref: ObjectRef;
+  /** The object after the change; for DELETED, as it was last. */
+  object: ApiObject;
+  /** The object before the change; absent for ADDED. */
+  previous?: ApiObject;
+  /** True for objects that another node owns (replicas); such changes are never published. */
+  replica: boolean;
+}
+
+export interface ListQuery {
+  group: string;
+  plural: string;
+  /** Absent: all namespaces, in namespace order. */
+  namespace?: string;
+  /** Kubernetes label selector text, e.g. `tier=front,env!=dev,x in (a,b),!y`. */
+  labelSelector?: string;
+  /** Kubernetes field selector text: `path=value`, `path!=value`, joined by commas. */
+  fieldSelector?: string;
+  limit?: number;
+  /** From the previous page. */
+  continue?: string;
+}
+
+export interface ListPage {
+  items: ApiObject[];
+  /** This daemon's version that the page shows (later pages repeat the first page's). */
+  resourceVersion: string;
+  continue?: string;
+}
+
+export type WatchEvent = { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: ApiObject; version: number } | { type: 'BOOKMARK'; version: number };
+
+export interface WatchQuery extends Omit<ListQuery, 'limit' | 'continue'> {
+  /** Absent or "0": the present state first, as ADDED. Else: what came after this version; GONE if it is no longer kept. */
+  resourceVersion?: string;
+  bookmarks?: boolean;
+  signal: AbortSignal;
+}
+
+/** One atomic change of the store. Reads see the transaction's own writes and those of transactions queued before it. */
+export interface Transaction {
+  get(ref: ObjectRef): Promise<ApiObject | undefined>;
+  /**
+   * Stores an object. For own objects the store assigns uid, creationTimestamp (if new), resourceVersion (its next version) and
+   * keeps the given generation; for replicas (`replica: true`) metadata is kept exactly as the owner stamped it.
+   */
+  put(object: ApiObject, options?: { replica?: boolean }): Promise<ApiObject>;
+  /** Deletes an object; false if there was none. */
+  delete(ref: ObjectRef, options?: { replica?: boolean }): Promise<boolean>;
+  /** Rows that other parts keep in the same batch. Keys must begin with the part's own prefix. */
+  getRow(key: string): Promise<Uint8Array | undefined>;
+  putRow(key: string, value: Uint8Array): void;
+  delRow(key: string): void;
+  clearRows(gte: string, lt: string): void;
+}
+
+/**
+ * A part that must persist something in the same batch as a change: the mesh adds the signed log entry of a shared kind.
+ * `prepare` may throw to refuse the transaction (nothing is stored). Exactly one of `committed` and `aborted` follows each `prepare`
+ * that did not throw.
+ */
+export interface Participant {
+  prepare(changes: readonly Change[], tx: Transaction): Promise<void>;
+  committed(changes: readonly Change[]): void;
+  aborted(changes: readonly Change[], error: unknown): void;
+}
+
+/**
+ * Objects, indexes, change log and watch over a Kv. Transactions run one after another; those that wait are written in one batch with
+ * one fsync (group commit); `transact` resolves after that fsync. A failed batch rejects all its transactions and changes nothing.
+ */
+export interface ObjectStore {
+  get(ref: ObjectRef): Promise<ApiObject | undefined>;
+  list(query: ListQuery): Promise<ListPage>;
+  watch(query: WatchQuery): AsyncIterable<WatchEvent>;
+  transact<T>(run: (tx: Transaction) => Promise<T>): Promise<T>;
+  /** Calls back after each durable commit, in version order. Returns a function that unsubscribes. Callbacks must not throw or block. */
+  subscribe(listener: (changes: readonly Change[]) => void): () => void;
+  /** To be called before the first transaction. */
+  addParticipant(participant: Participant): void;
+  /** The version of the last durable change. */
+  version(): number;
+  /** Direct access for the rows that other parts keep (own prefixes only). */
+  readonly kv: import('./kv.ts').Kv;
+  close(): Promise<void>;
+}

@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import type { ApiObject } from '../objects.ts';
+import { SIGHTLINE_GROUP } from './dtdomain.ts';
+import { ALL_VERBS, type Kind } from './kind.ts';
+
+const serviceSelector = z.object({
+  name: z.string().min(1).max(253),
+  /** A port of the Service, by number or name. Default: 8080 if the Service has it, else its only port. */
+  port: z.union([z.number().int().min(1).max(65_535), z.string().max(63)]).optional(),
+});
+
+const domainSelector = z.object({ name: z.array(z.string().min(1).max(253)).min(1).max(16) });
+
+const schema = z.object({
+  /** The seed writes the selectors beside `spec`; both places are accepted and kept as written. */
+  serviceSelector: serviceSelector.optional(),
+  domainSelector: domainSelector.optional(),
+  spec: z
+    .object({
+      serviceSelector: serviceSelector.optional(),
+      domainSelector: domainSelector.optional(),
+      authenticationType: z.enum(['None', 'Custom']).optional(),
+      /** With Custom: asked before each request; 2xx lets it through, 401 and 403 refuse it. */
+      authenticationURL: z
+        .url({ protocol: /^https?$/ })
+        .max(2048)
+        .optional(),
+      /** Lets pages of other sites send subrequests to the app (see `Sec-Fetch-Site`). */
+      allowCrossSite: z.boolean().optional(),
+    })
+    .optional(),
+  /** The app's address through this node's ingress. */
+  URI: z.string().optional(),
+  /** Name of the node that owns the app; on copies only. */
+  owner: z.string().optional(),
+  /** Ready, or a word for what is wrong: NoService, NoEndpoints, NoDomain, OwnerAway. */
+  status: z.string().optional(),
+  message: z.string().optional(),
+});
+
+/** Labels on a copy of another node's dtApp. */
+export const APP_LABEL = 'dtkd.dev/app';
+export const OWNER_LABEL = 'dtkd.dev/owner';
+
+export interface AppSelectors {
+  service: z.infer<typeof serviceSelector> | undefined;
+  domains: readonly string[];
+  authenticationType: 'None' | 'Custom';
+  authenticationURL: string | undefined;
+  allowCrossSite: boolean;
+}
+
+/** Reads a dtApp whichever way its selectors are written (`spec` wins). Undefined if the object is no valid dtApp. */
+export function appSelectors(object: Record<string, unknown>): AppSelectors | undefined {
+  const parsed = schema.safeParse(object);
+  if (!parsed.success) return undefined;
+  const { spec } = parsed.data;
+  return {
+    service: spec?.serviceSelector ?? parsed.data.serviceSelector,
+    domains: (spec?.domainSelector ?? parsed.data.domainSelector)?.name ?? [],
+    authenticationType: spec?.authenticationType ?? 'None',
+    authenticationURL: spec?.authenticationURL,
+    allowCrossSite: spec?.allowCrossSite ?? false,
+  };
+}
+
+/** A Service shared into domains. Every member of them shows a copy with a URI of its own. */
+export const dtAppKind: Kind = {
+  group: SIGHTLINE_GROUP,
+  version: 'v1',
+  kind: 'dtApp',
+  plural: 'dtapps',
+  singular: 'dtapp',
+  shortNames: ['dta', 'app', 'apps'],
+  scope: 'Namespaced',
+  shared: true,
+  verbs: ALL_VERBS,
+  description: 'A Service shared into domains. Every member of those domains shows a copy of it with a URI of its own.',
+  schema,
+  serverFields: ['URI', 'owner', 'status', 'message'],
+  selectableFields: ['status', 'owner'],
+  columns: [
+    {
+      name: 'App',
+      type: 'string',
+      description: 'name of the app at its owner',
+      value: (app) => app.metadata.labels?.[APP_LABEL] ?? app.metadata.name,
+      priority: 0,
+    },
+    {
+      name: 'Owner',
+      type: 'string',
+      description: 'node that owns the app',
+      value: (app) => app.metadata.labels?.[OWNER_LABEL] ?? app.metadata.namespace,
+      priority: 0,
+    },
+    { name: 'Status', type: 'string', description: 'Ready, or what is wrong', path: 'status', priority: 0 },
+    { name: 'URI', type: 'string', description: 'address through this node', path: 'URI', priority: 0 },
+    {
+      name: 'Domains',
+      type: 'string',
+      description: 'domains that it is shared into',
+      value: (app) => appSelectors(app)?.domains.join(','),
+      priority: 1,
+    },
+    { name: 'Message', type: 'string', description: 'why it is not Ready', path: 'message', priority: 1 },
+  ],
+  domainsOf: (object: ApiObject) => appSelectors(object)?.domains ?? [],
+};
+
+export const dtAppSchema = schema;

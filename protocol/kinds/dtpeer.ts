@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { SIGHTLINE_GROUP } from './dtdomain.ts';
+import type { Kind } from './kind.ts';
+
+const schema = z.object({
+  /** Where the peer was last reached: an IP address or host name, with the port where it is not 7701. */
+  address: z.string().optional(),
+  connected: z.boolean().optional(),
+  /** Name of the dtDomain in which it is a peer. */
+  dtDomain: z.string().optional(),
+  /** 32 hex digits: a hash of the public key; also the object's name. */
+  id: z.string().optional(),
+  /** The node's name, with its suffix. */
+  name: z.string().optional(),
+  /** The 32 bytes of its ed25519 public key in this domain, base64. */
+  publicKey: z.string().optional(),
+  /** RFC 3339: since when it is connected or away. */
+  since: z.string().optional(),
+  /** `direct`, `relayed` through another member, `self`, or empty while away. */
+  path: z.string().optional(),
+  /** Sentences that the operator should read: ambiguous name, surplus of an invite, suspension, clock skew. */
+  conditions: z.array(z.string()).optional(),
+});
+
+/** One member of a domain as this node sees it. Made and kept by the daemon; deleting one on the founder removes the member for good. */
+export const dtPeerKind: Kind = {
+  group: SIGHTLINE_GROUP,
+  version: 'v1',
+  kind: 'dtPeer',
+  plural: 'dtpeers',
+  singular: 'dtpeer',
+  shortNames: ['dtp', 'peer', 'peers'],
+  scope: 'Namespaced',
+  shared: false,
+  verbs: ['get', 'list', 'watch', 'delete'],
+  description: 'A member of a domain as this node sees it. Deleting one on the founder removes that member for good.',
+  schema,
+  serverFields: ['address', 'connected', 'dtDomain', 'id', 'name', 'publicKey', 'since', 'path', 'conditions'],
+  selectableFields: ['dtDomain', 'connected', 'name', 'id'],
+  columns: [
+    { name: 'Peer', type: 'string', description: 'name of the node', path: 'name', priority: 0 },
+    { name: 'Domain', type: 'string', description: 'name of the dtDomain', path: 'dtDomain', priority: 0 },
+    { name: 'Connected', type: 'boolean', description: 'reachable now', path: 'connected', priority: 0 },
+    { name: 'Address', type: 'string', description: 'where it was last reached', path: 'address', priority: 0 },
+    { name: 'Path', type: 'string', description: 'direct, relayed or self', path: 'path', priority: 1 },
+    { name: 'Since', type: 'date', description: 'connected or away for so long', path: 'since', priority: 1 },
+  ],
+};
+
+export const dtPeerSchema = schema;

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { type Kind, READ_VERBS } from './kind.ts';
+
+/** What happened to an object, for people: kept for an hour, bounded, never replicated. */
+export const eventKind: Kind = {
+  group: '',
+  version: 'v1',
+  kind: 'Event',
+  plural: 'events',
+  singular: 'event',
+  shortNames: ['ev'],
+  scope: 'Namespaced',
+  shared: false,
+  verbs: READ_VERBS,
+  description: 'What happened to an object. Events are kept for an hour.',
+  schema: z.object({
+    involvedObject: z.object({
+      apiVersion: z.string(),
+      kind: z.string(),
+      namespace: z.string().optional(),
+      name: z.string(),
+      uid: z.string().optional(),
+    }),
+    reason: z.string().max(128),
+    message: z.string().max(1024),
+    type: z.enum(['Normal', 'Warning']),
+    count: z.number().int().positive(),
+    firstTimestamp: z.string(),
+    lastTimestamp: z.string(),
+    source: z.object({ component: z.string() }).optional(),
+  }),
+  serverFields: ['involvedObject', 'reason', 'message', 'type', 'count', 'firstTimestamp', 'lastTimestamp', 'source'],
+  selectableFields: ['involvedObject.kind', 'involvedObject.name', 'involvedObject.namespace', 'involvedObject.uid', 'reason', 'type'],
+  columns: [
+    { name: 'Last Seen', type: 'date', description: 'when it last happened', path: 'lastTimestamp', priority: 0 },
+    { name: 'Type', type: 'string', description: 'Normal or Warning', path: 'type', priority: 0 },
+    { name: 'Reason', type: 'string', description: 'one word for programs', path: 'reason', priority: 0 },
+    {
+      name: 'Object',
+      type: 'string',
+      description: 'the object that it is about',
+      value: (event) => {
+        const about = z.object({ kind: z.string(), name: z.string() }).safeParse(event['involvedObject']);
+        return about.success ? `${about.data.kind.toLowerCase()}/${about.data.name}` : '';
+      },
+      priority: 0,
+    },
+    { name: 'Count', type: 'integer', description: 'how often', path: 'count', priority: 1 },
+    { name: 'Message', type: 'string', description: 'a sentence for people', path: 'message', priority: 0 },
+  ],
+};

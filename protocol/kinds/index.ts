@@ -1,0 +1,31 @@
+import { dtAppKind } from './dtapp.ts';
+import { dtDomainKind } from './dtdomain.ts';
+import { dtPeerKind } from './dtpeer.ts';
+import { endpointsKind } from './endpoints.ts';
+import { eventKind } from './event.ts';
+import { apiVersionOf, type Kind } from './kind.ts';
+import { namespaceKind } from './namespace.ts';
+import { serviceKind } from './service.ts';
+
+/** Every kind that this version serves. Adding a kind is adding a file and its line here. */
+export const KINDS: readonly Kind[] = [namespaceKind, serviceKind, endpointsKind, eventKind, dtDomainKind, dtPeerKind, dtAppKind];
+
+/** Finds a kind by its path segment. */
+export function kindByPlural(group: string, plural: string): Kind | undefined {
+  return KINDS.find((kind) => kind.group === group && kind.plural === plural);
+}
+
+/** Finds a kind by the `apiVersion` and `kind` of a document. */
+export function kindOf(document: { apiVersion?: unknown; kind?: unknown }): Kind | undefined {
+  return KINDS.find((kind) => kind.kind === document.kind && apiVersionOf(kind) === document.apiVersion);
+}
+
+/** Finds a kind by any name that a person may type: kind, plural, singular, short name, or plural.group. */
+export function kindByAnyName(text: string): Kind | undefined {
+  const wanted = text.toLowerCase();
+  return KINDS.find(
+    (kind) =>
+      [kind.kind.toLowerCase(), kind.plural, kind.singular, ...kind.shortNames].includes(wanted) ||
+      (kind.group !== '' && wanted === `${kind.plural}.${kind.group}`),
+  );
+}

@@ -1,0 +1,49 @@
+import type { z } from 'zod';
+import type { ApiObject } from '../objects.ts';
+
+/** A printed column. `path` is a dotted path into the object; `value` computes instead where a path will not do. */
+export interface Column {
+  name: string;
+  type: 'string' | 'integer' | 'boolean' | 'date';
+  description: string;
+  path?: string;
+  value?: (object: ApiObject) => string | number | boolean | undefined;
+  /** 0 is always shown, 1 only with `-o wide`. */
+  priority: 0 | 1;
+}
+
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
+export const READ_VERBS: readonly Verb[] = ['get', 'list', 'watch'];
+export const ALL_VERBS: readonly Verb[] = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
+
+/**
+ * All that dtkd knows about one kind of object. Routes, validation, discovery, tables, completion and the reference come from it.
+ */
+export interface Kind {
+  /** Empty for the core group, whose paths begin with `/api` and not `/apis`. */
+  group: string;
+  version: string;
+  kind: string;
+  plural: string;
+  singular: string;
+  shortNames: readonly string[];
+  scope: 'Namespaced' | 'Cluster';
+  /** True: published in the author's log to the domains that `domainsOf` names. False: never leaves its owner's store. */
+  shared: boolean;
+  verbs: readonly Verb[];
+  description: string;
+  /** The object without `metadata`, as users write it. Unknown fields are reported under fieldValidation and dropped. */
+  schema: z.ZodObject;
+  /** Top-level fields that only the daemon writes (`status` and, for the seed's kinds, others). Kept from the stored object on user writes. */
+  serverFields: readonly string[];
+  /** Fields usable in a field selector besides metadata.name and metadata.namespace. */
+  selectableFields: readonly string[];
+  columns: readonly Column[];
+  /** Names of the domains into which an object of a shared kind is published. */
+  domainsOf?: (object: ApiObject) => readonly string[];
+}
+
+/** `v1` for core kinds, else `group/version`. */
+export function apiVersionOf(kind: Pick<Kind, 'group' | 'version'>): string {
+  return kind.group === '' ? kind.version : `${kind.group}/${kind.version}`;
+}

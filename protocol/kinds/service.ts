@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import type { ApiObject } from '../objects.ts';
+import { ALL_VERBS, type Kind } from './kind.ts';
+
+const port = z.number().int().min(1).max(65_535);
+const portName = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
+
+export const servicePort = z.object({
+  name: portName.optional(),
+  protocol: z.enum(['TCP']).default('TCP'),
+  appProtocol: z.string().max(253).optional(),
+  port,
+  targetPort: z.union([port, portName]).optional(),
+});
+
+const schema = z.object({
+  spec: z.object({
+    ports: z.array(servicePort).min(1).max(64),
+    type: z.enum(['ClusterIP']).optional(),
+    clusterIP: z.enum(['None', '']).optional(),
+    selector: z.record(z.string(), z.string()).optional(),
+  }),
+  status: z.object({ loadBalancer: z.object({}).optional() }).optional(),
+});
+
+function portsOf(object: ApiObject): string {
+  const parsed = schema.safeParse(object);
+  return parsed.success ? parsed.data.spec.ports.map((entry) => `${entry.port}/${entry.protocol}`).join(',') : '';
+}
+
+/** A named set of ports; the Endpoints of the same name say where they lead. */
+export const serviceKind: Kind = {
+  group: '',
+  version: 'v1',
+  kind: 'Service',
+  plural: 'services',
+  singular: 'service',
+  shortNames: ['svc'],
+  scope: 'Namespaced',
+  shared: false,
+  verbs: ALL_VERBS,
+  description: 'Something that listens at this site. The Endpoints of the same name hold its addresses.',
+  schema,
+  serverFields: ['status'],
+  selectableFields: [],
+  columns: [{ name: 'Ports', type: 'string', description: 'ports of the service', value: portsOf, priority: 0 }],
+};
+
+export const serviceSchema = schema;
