@@ -64,6 +64,27 @@ export function appSelectors(object: Record<string, unknown>): AppSelectors | un
   };
 }
 
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** Leaves out this node's view (URI, status) and every domain but the one that it is published to. */
+function publishedApp(object: ApiObject, domain: string): ApiObject {
+  const { apiVersion, kind, metadata } = object;
+  const only = { name: [domain] };
+  const user = schema.omit({ URI: true, owner: true, status: true, message: true }).parse(object);
+  const { namespace: _namespace, annotations, ...meta } = metadata;
+  const kept = Object.entries(annotations ?? {}).filter(([key]) => key !== LAST_APPLIED);
+  return {
+    apiVersion,
+    kind,
+    metadata: kept.length === 0 ? meta : { ...meta, annotations: Object.fromEntries(kept) },
+    ...user,
+    ...(user.domainSelector === undefined ? {} : { domainSelector: only }),
+    ...(user.spec === undefined
+      ? {}
+      : { spec: { ...user.spec, ...(user.spec.domainSelector === undefined ? {} : { domainSelector: only }) } }),
+  };
+}
+
 /** A Service shared into domains. Every member of them shows a copy with a URI of its own. */
 export const dtAppKind: Kind = {
   group: SIGHTLINE_GROUP,
@@ -106,6 +127,7 @@ export const dtAppKind: Kind = {
     { name: 'Message', type: 'string', description: 'why it is not Ready', path: 'message', priority: 1 },
   ],
   domainsOf: (object: ApiObject) => appSelectors(object)?.domains ?? [],
+  published: publishedApp,
 };
 
 export const dtAppSchema = schema;

@@ -41,6 +41,8 @@ export interface Kind {
   columns: readonly Column[];
   /** Names of the domains into which an object of a shared kind is published. */
   domainsOf?: (object: ApiObject) => readonly string[];
+  /** What the members of `domain` get to see of an object of a shared kind: user-written fields only, without a word of other domains. */
+  published?: (object: ApiObject, domain: string) => ApiObject;
 }
 
 /** `v1` for core kinds, else `group/version`. */

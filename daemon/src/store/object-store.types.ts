@@ -1,5 +1,11 @@
 import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
 
+/**
+ * `own`: written here, published if its kind is shared. `replica`: another node's object, as its log gave it. `projection`: made by this
+ * node for itself out of what it knows (dtPeers, copies of dtApps); never published, never writable by users.
+ */
+export type Origin = 'own' | 'replica' | 'projection';
+
 /** What happened to one object, in the order of `version`. */
 export interface Change {
   /** This daemon's stamp of the change: dense, growing, persisted. Not the object's resourceVersion if the object is a replica. */
@@ -10,8 +16,7 @@ export interface Change {
   object: ApiObject;
   /** The object before the change; absent for ADDED. */
   previous?: ApiObject;
-  /** True for objects that another node owns (replicas); such changes are never published. */
-  replica: boolean;
+  origin: Origin;
 }
 
 export interface ListQuery {
@@ -35,7 +40,9 @@ export interface ListPage {
   continue?: string;
 }
 
-export type WatchEvent = { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: ApiObject; version: number } | { type: 'BOOKMARK'; version: number };
+export type WatchEvent =
+  | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: ApiObject; version: number }
+  | { type: 'BOOKMARK'; version: number };
 
 export interface WatchQuery extends Omit<ListQuery, 'limit' | 'continue'> {
   /** Absent or "0": the present state first, as ADDED. Else: what came after this version; GONE if it is no longer kept. */
@@ -48,12 +55,13 @@ export interface WatchQuery extends Omit<ListQuery, 'limit' | 'continue'> {
 export interface Transaction {
   get(ref: ObjectRef): Promise<ApiObject | undefined>;
   /**
-   * Stores an object. For own objects the store assigns uid, creationTimestamp (if new), resourceVersion (its next version) and
-   * keeps the given generation; for replicas (`replica: true`) metadata is kept exactly as the owner stamped it.
+   * Stores an object. For `own` (the default) and `projection` the store assigns uid and creationTimestamp where they are empty, and the
+   * resourceVersion (its next version), and keeps the given generation; for `replica` metadata is kept exactly as the owner stamped it.
    */
-  put(object: ApiObject, options?: { replica?: boolean }): Promise<ApiObject>;
+  put(object: ApiObject, options?: { origin?: Origin }): Promise<ApiObject>;
   /** Deletes an object; false if there was none. */
-  delete(ref: ObjectRef, options?: { replica?: boolean }): Promise<boolean>;
+  delete(ref: ObjectRef): Promise<boolean>;
+  originOf(ref: ObjectRef): Promise<Origin | undefined>;
   /** Rows that other parts keep in the same batch. Keys must begin with the part's own prefix. */
   getRow(key: string): Promise<Uint8Array | undefined>;
   putRow(key: string, value: Uint8Array): void;
@@ -78,6 +86,7 @@ export interface Participant {
  */
 export interface ObjectStore {
   get(ref: ObjectRef): Promise<ApiObject | undefined>;
+  originOf(ref: ObjectRef): Promise<Origin | undefined>;
   list(query: ListQuery): Promise<ListPage>;
   watch(query: WatchQuery): AsyncIterable<WatchEvent>;
   transact<T>(run: (tx: Transaction) => Promise<T>): Promise<T>;

@@ -1,0 +1,48 @@
+import type { ApiObject } from '../../../protocol/objects.ts';
+
+/** Who asks, as authenticated. */
+export interface Principal {
+  /** `operator` holds this node's token and has every right here. */
+  name: string;
+}
+
+export interface WriteContext {
+  principal: Principal;
+  dryRun: boolean;
+  /** Adds a `Warning` header to the answer: a short sentence for people. */
+  warn(text: string): void;
+}
+
+/**
+ * What a kind does beyond being stored. Each function runs before the store is touched and may throw a DtkdError to refuse.
+ * A returned object is stored in place of the given one; `handled` means that the handler stored or deleted it itself.
+ */
+export interface KindHandler {
+  create?(object: ApiObject, context: WriteContext): Promise<ApiObject | { handled: ApiObject }>;
+  update?(object: ApiObject, previous: ApiObject, context: WriteContext): Promise<ApiObject | { handled: ApiObject }>;
+  delete?(object: ApiObject, context: WriteContext): Promise<undefined | { handled: ApiObject }>;
+}
+
+/** A request to a subresource, `…/{plural}/{name}/{subresource}[/{rest}]`, or to a daemon-wide action, with its JSON body parsed. */
+export interface ActionRequest {
+  principal: Principal;
+  namespace: string;
+  name: string;
+  /** Path segments after the subresource's own. */
+  rest: readonly string[];
+  method: 'GET' | 'POST' | 'DELETE';
+  body: unknown;
+  /** Aborts when the client goes away. */
+  signal: AbortSignal;
+}
+
+/** Answers with a JSON value, or streams JSON lines until done or aborted. */
+export type Action = (request: ActionRequest) => Promise<unknown | { stream: AsyncIterable<unknown> }>;
+
+/** What daemon.ts hands to the API: handlers by `group/plural`, subresources by `group/plural/subresource`, daemon actions by name. */
+export interface ApiExtensions {
+  kinds: ReadonlyMap<string, KindHandler>;
+  subresources: ReadonlyMap<string, Action>;
+  /** Served at `/apis/dtkd.dev/v1/daemon/{name}`: status, token (rotation), and the like. */
+  actions: ReadonlyMap<string, Action>;
+}
