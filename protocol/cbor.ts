@@ -1,0 +1,98 @@
+/**
+ * CBOR (RFC 8949) for what crosses the wire. Decoding walks the bytes first and refuses, before anything is allocated, what no dtkd node
+ * sends: indefinite lengths, tags, deep nesting, too many items, lengths beyond the end, bytes left over.
+ */
+import { Decoder, Encoder } from 'cbor-x';
+import type { z } from 'zod';
+import { DtkdError } from './errors.ts';
+
+const MAX_DEPTH = 12;
+const MAX_ITEMS = 65_536;
+
+const encoder = new Encoder({ useRecords: false, tagUint8Array: false, variableMapSize: true });
+const decoder = new Decoder({ useRecords: false, mapsAsObjects: true });
+
+export function encodeCbor(value: unknown): Uint8Array {
+  return Uint8Array.from(encoder.encode(value));
+}
+
+/** Decodes one value and parses it. Throws FRAME_INVALID, naming the field; never anything else. */
+export function decodeCbor<T>(bytes: Uint8Array, schema: z.ZodType<T>, what: string): T {
+  checkWellFormed(bytes, what);
+  let value: unknown;
+  try {
+    value = decoder.decode(bytes);
+  } catch (cause) {
+    throw new DtkdError('FRAME_INVALID', `${what} is not valid CBOR`, { cause });
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new DtkdError('FRAME_INVALID', `${what} is not as expected: ${issue?.path.join('.') || 'value'}: ${issue?.message ?? 'invalid'}`);
+}
+
+interface Walk {
+  view: DataView;
+  at: number;
+  items: number;
+  what: string;
+}
+
+function checkWellFormed(bytes: Uint8Array, what: string): void {
+  const walk: Walk = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), at: 0, items: 0, what };
+  walkItem(walk, 0);
+  if (walk.at !== bytes.length) throw refuse(what, 'bytes are left over');
+}
+
+function refuse(what: string, why: string): DtkdError {
+  return new DtkdError('FRAME_INVALID', `${what} is not valid CBOR: ${why}`);
+}
+
+function walkItem(walk: Walk, depth: number): void {
+  if (depth > MAX_DEPTH) throw refuse(walk.what, `nested deeper than ${MAX_DEPTH}`);
+  walk.items += 1;
+  if (walk.items > MAX_ITEMS) throw refuse(walk.what, `more than ${MAX_ITEMS} items`);
+  const head = take(walk, 1, () => walk.view.getUint8(walk.at));
+  const major = head >> 5;
+  if (major === 6) throw refuse(walk.what, 'tags are not used');
+  const argument = readArgument(walk, head & 0x1f, major === 7);
+  if (major === 2 || major === 3) {
+    if (argument > walk.view.byteLength - walk.at) throw refuse(walk.what, 'it ends too early');
+    walk.at += argument;
+  } else if (major === 4 || major === 5) {
+    const count = major === 5 ? argument * 2 : argument;
+    // Every item takes at least one byte, so a count beyond the bytes left is a lie.
+    if (count > walk.view.byteLength - walk.at) throw refuse(walk.what, 'it ends too early');
+    for (let index = 0; index < count; index += 1) walkItem(walk, depth + 1);
+  }
+}
+
+function take<T>(walk: Walk, size: number, read: () => T): T {
+  if (walk.at + size > walk.view.byteLength) throw refuse(walk.what, 'it ends too early');
+  const value = read();
+  walk.at += size;
+  return value;
+}
+
+function readArgument(walk: Walk, info: number, simple: boolean): number {
+  if (info < 24) {
+    if (simple && (info < 20 || info > 23)) throw refuse(walk.what, 'an unknown simple value');
+    return info;
+  }
+  if (simple && info === 24) throw refuse(walk.what, 'an unknown simple value');
+  switch (info) {
+    case 24:
+      return take(walk, 1, () => walk.view.getUint8(walk.at));
+    case 25:
+      return take(walk, 2, () => walk.view.getUint16(walk.at));
+    case 26:
+      return take(walk, 4, () => walk.view.getUint32(walk.at));
+    case 27: {
+      const value = take(walk, 8, () => walk.view.getBigUint64(walk.at));
+      if (!simple && value > BigInt(Number.MAX_SAFE_INTEGER)) throw refuse(walk.what, 'a number is too large');
+      return simple ? 0 : Number(value);
+    }
+    default:
+      throw refuse(walk.what, 'indefinite lengths are not used');
+  }
+}

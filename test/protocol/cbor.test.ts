@@ -1,0 +1,63 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { decodeCbor, encodeCbor } from '../../protocol/cbor.ts';
+import { DtkdError } from '../../protocol/errors.ts';
+
+const anything = z.unknown();
+
+describe('CBOR', () => {
+  it('returns what was encoded', () => {
+    const json = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 4 },
+        fc.string(),
+        fc.integer(),
+        fc.maxSafeInteger(),
+        fc.double({ noNaN: true }),
+        fc.boolean(),
+        fc.constant(null),
+        fc.uint8Array({ maxLength: 40 }),
+        fc.array(tie('value'), { maxLength: 5 }),
+        fc.dictionary(
+          fc.string().filter((key) => key !== '__proto__'),
+          tie('value'),
+          { maxKeys: 5, noNullPrototype: true },
+        ),
+      ),
+    })).value;
+    fc.assert(
+      fc.property(json, (value) => {
+        const decoded = decodeCbor(encodeCbor(value), anything, 'value');
+        expect(encodeCbor(decoded)).toEqual(encodeCbor(value));
+      }),
+    );
+  });
+
+  it('refuses hostile bytes with FRAME_INVALID and nothing else', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        try {
+          decodeCbor(bytes, anything, 'frame');
+        } catch (error) {
+          expect(error).toBeInstanceOf(DtkdError);
+          expect((error as DtkdError).code).toBe('FRAME_INVALID');
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it.each([
+    ['an array that claims 4 billion items', '9affffffff'],
+    ['a map that claims 4 billion pairs', 'baffffffff'],
+    ['a string longer than the frame', '7a7fffffff61'],
+    ['an indefinite array', '9f01ff'],
+    ['a tag', 'c249010000000000000000'],
+    ['leftover bytes', '0101'],
+    ['nesting', `${'81'.repeat(40)}01`],
+    ['nothing', ''],
+  ])('refuses %s', (_name, hex) => {
+    expect(() => decodeCbor(Uint8Array.from(Buffer.from(hex, 'hex')), anything, 'frame')).toThrow(/frame is not valid CBOR/);
+  });
+});
