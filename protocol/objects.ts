@@ -3,6 +3,10 @@ import { z } from 'zod';
 /** A calendar time as RFC 3339, UTC, in whole seconds, as the Kubernetes API writes it. */
 export type Timestamp = string;
 
+export function toTimestamp(milliseconds: number): Timestamp {
+  return `${new Date(milliseconds).toISOString().slice(0, 19)}Z`;
+}
+
 const LABEL_PART = /^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/;
 const QUALIFIED = /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
 const OBJECT_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;

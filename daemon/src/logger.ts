@@ -1,0 +1,134 @@
+/**
+ * Structured logs: one JSON object a line in `logs/dtkd.log` (rotated by size), and the same or readable text on standard error.
+ * Owns the files; guarantees that a full disk or a closed terminal never stops the daemon. It does not decide what is worth logging.
+ */
+import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Level, multistream, pino, type StreamEntry } from 'pino';
+import { SonicBoom } from 'sonic-boom';
+
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+  child(fields: object): Logger;
+}
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface LogOptions {
+  level: LogLevel;
+  /** Text for people or JSON for programs, on standard error. */
+  format: 'text' | 'json';
+  /** Path of the log file; undefined keeps logs on standard error only. */
+  file: string | undefined;
+  /** Bytes after which the file is rotated. */
+  maxBytes: number;
+  /** Rotated files kept beside the current one. */
+  keep: number;
+}
+
+/** Values of these fields never reach a log, wherever they stand. */
+const REDACTED = [
+  'token',
+  'inviteToken',
+  'recoveryKey',
+  'rootKey',
+  'authorization',
+  '*.token',
+  '*.inviteToken',
+  '*.recoveryKey',
+  '*.rootKey',
+];
+
+export interface LogSink {
+  logger: Logger;
+  /** Writes out what is buffered and closes the file. */
+  close(): Promise<void>;
+}
+
+export function createLogger(options: LogOptions): LogSink {
+  const level: Level = options.level;
+  const streams: StreamEntry[] = [{ level, stream: options.format === 'json' ? process.stderr : { write: writeText } }];
+  const file = options.file === undefined ? undefined : openRotating(options.file, options.maxBytes, options.keep);
+  if (file !== undefined) streams.push({ level, stream: file });
+  const logger = pino({ level, base: null, redact: REDACTED, timestamp: pino.stdTimeFunctions.isoTime }, multistream(streams));
+  return { logger, close: () => (file === undefined ? Promise.resolve() : file.close()) };
+}
+
+/** A logger that keeps nothing, for tests and tools. */
+export const silentLogger: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => silentLogger,
+};
+
+interface RotatingFile {
+  write(line: string): void;
+  close(): Promise<void>;
+}
+
+function openRotating(path: string, maxBytes: number, keep: number): RotatingFile {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  let bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  let failed = false;
+  const out = new SonicBoom({ dest: path, sync: false, mode: 0o600, append: true });
+  // A full disk must not stop the daemon; standard error still has the line.
+  out.on('error', () => {
+    failed = true;
+  });
+  out.on('drop', () => {});
+  return {
+    write(line) {
+      if (failed) return;
+      out.write(line);
+      bytes += Buffer.byteLength(line);
+      if (bytes < maxBytes) return;
+      bytes = 0;
+      rotate(path, keep);
+      out.reopen();
+    },
+    close: () =>
+      new Promise((resolve) => {
+        if (failed) return resolve();
+        out.once('close', () => resolve());
+        out.once('error', () => resolve());
+        out.end();
+      }),
+  };
+}
+
+function rotate(path: string, keep: number): void {
+  try {
+    rmSync(`${path}.${keep}`, { force: true });
+    for (let index = keep - 1; index >= 1; index -= 1) {
+      if (statSync(`${path}.${index}`, { throwIfNoEntry: false })) renameSync(`${path}.${index}`, `${path}.${index + 1}`);
+    }
+    if (keep > 0) renameSync(path, `${path}.1`);
+  } catch {
+    // The file goes on growing; losing a rotation is better than losing the daemon.
+  }
+}
+
+const LEVEL_NAMES: Record<number, string> = { 20: 'DEBUG', 30: 'INFO ', 40: 'WARN ', 50: 'ERROR' };
+
+/** Turns one JSON line into `time LEVEL message key=value …`. */
+export function textLine(line: string): string {
+  const { level, time, msg, ...fields } = JSON.parse(line) as { level: number; time: string; msg?: string } & Record<string, unknown>;
+  const rest = Object.entries(fields)
+    .map(([key, value]) => ` ${key}=${typeof value === 'object' && value !== null ? describe(value) : String(value)}`)
+    .join('');
+  return `${time} ${LEVEL_NAMES[level] ?? level} ${msg ?? ''}${rest}\n`;
+}
+
+function describe(value: object): string {
+  return 'message' in value && 'stack' in value ? JSON.stringify(value.message) : JSON.stringify(value);
+}
+
+function writeText(line: string): void {
+  process.stderr.write(textLine(line));
+}

@@ -1,0 +1,203 @@
+/** What the API offers for dtDomains and dtPeers beyond storing them: kind handlers and subresources. Owns no state. */
+import { z } from 'zod';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { PeerId } from '../../../../protocol/ids.ts';
+import { dtDomainSchema } from '../../../../protocol/kinds/dtdomain.ts';
+import { dtPeerSchema } from '../../../../protocol/kinds/dtpeer.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import { parseToken } from '../../../../protocol/token.ts';
+import type { Mesh } from '../mesh.types.ts';
+import type { DomainController } from './domain-controller.ts';
+import { withFields } from './domain-view.ts';
+
+/** The parts of the API's extension types that are used here (the API layer is not imported). */
+interface WriteContext {
+  dryRun: boolean;
+  warn(text: string): void;
+}
+interface ActionRequest {
+  name: string;
+  rest: readonly string[];
+  method: 'GET' | 'POST' | 'DELETE';
+  body: unknown;
+  signal: AbortSignal;
+}
+
+const joinBody = z.strictObject({
+  address: z.string().min(1).max(512),
+  token: z.string().min(1).max(4096),
+  replace: z.string().max(63).optional(),
+});
+const leaveBody = z.strictObject({ force: z.boolean().optional() }).nullish();
+/** Longest life of an invite: a year. */
+const MAX_EXPIRES_MS = 366 * 24 * 3600 * 1000;
+const inviteBody = z
+  .strictObject({
+    uses: z.number().int().min(1).max(1000).optional(),
+    expires: z.number().int().min(1000).max(MAX_EXPIRES_MS).optional(),
+    replace: z.string().max(63).optional(),
+  })
+  .nullish();
+const rootKeyBody = z.strictObject({ rootKey: z.string().min(1).max(512) });
+const recoveryBody = z.strictObject({ recoveryKey: z.string().min(1).max(512) });
+
+export interface DomainApiOptions {
+  mesh: Mesh;
+  controller: DomainController;
+}
+
+export function domainHandlers({ mesh, controller }: DomainApiOptions) {
+  const dtDomain = {
+    async create(object: ApiObject, context: WriteContext): Promise<ApiObject | { handled: ApiObject }> {
+      const name = object.metadata.name;
+      const peer = dtDomainSchema.parse(object).spec?.peer;
+      if (mesh.domain(name) !== undefined) {
+        throw new DtkdError('ALREADY_EXISTS', `this node is already in a domain named ${name}`, {
+          next: `Leave it first: dtkd domain leave ${name}.`,
+        });
+      }
+      if (peer !== undefined) {
+        checkToken(name, peer.inviteToken);
+        return withFields(object, { status: 'Joining', message: `joining through ${peer.address}` });
+      }
+      if (context.dryRun) return object;
+      const { domain, recoveryKey } = await controller.found(name);
+      context.warn(`Recovery key of ${name}, shown only now; keep it offline, it alone can replace a lost root: ${recoveryKey}`);
+      return { handled: domain };
+    },
+    async update(object: ApiObject, previous: ApiObject): Promise<ApiObject> {
+      const before = dtDomainSchema.parse(previous).spec?.peer;
+      const after = dtDomainSchema.parse(object).spec?.peer;
+      if (mesh.domain(object.metadata.name) !== undefined || after === undefined || JSON.stringify(before) === JSON.stringify(after))
+        return object;
+      checkToken(object.metadata.name, after.inviteToken);
+      return withFields(object, { status: 'Joining', message: `joining through ${after.address}` });
+    },
+    async delete(object: ApiObject, context: WriteContext): Promise<undefined | { handled: ApiObject }> {
+      controller.joiner.cancel(object.metadata.name);
+      if (mesh.domain(object.metadata.name) === undefined || context.dryRun) return undefined;
+      await mesh.leave(object.metadata.name);
+      await controller.refresh();
+      return { handled: object };
+    },
+  };
+  const dtPeer = {
+    async delete(object: ApiObject, context: WriteContext): Promise<{ handled: ApiObject }> {
+      const peer = dtPeerSchema.parse(object);
+      if (peer.dtDomain === undefined || peer.id === undefined) throw new DtkdError('INTERNAL', 'the dtPeer names no domain');
+      if (mesh.domain(peer.dtDomain)?.holdsRoot !== true) {
+        throw new DtkdError('NOT_FOUNDER', `only the node that holds the root key of ${peer.dtDomain} can remove a member`, {
+          next: `Run "dtkd delete dtpeer ${object.metadata.name}" on ${mesh.domain(peer.dtDomain)?.founderName ?? 'the founder'}.`,
+        });
+      }
+      if (!context.dryRun) {
+        await mesh.removePeer(peer.dtDomain, peer.id as PeerId);
+        await controller.refresh();
+      }
+      return { handled: object };
+    },
+  };
+  return { dtDomain, dtPeer };
+}
+
+function checkToken(name: string, text: string): void {
+  const token = parseToken(text);
+  if (token.name !== name) {
+    throw new DtkdError('TOKEN_WRONG_DOMAIN', `the invite token is for the domain ${token.name}, not ${name}`, {
+      next: `Name the dtDomain ${token.name}, or use a token of ${name}.`,
+    });
+  }
+}
+
+/** Subresources of a dtDomain by their first path segment. */
+export function domainActions({ mesh, controller }: DomainApiOptions): Map<string, (request: ActionRequest) => Promise<unknown>> {
+  const actions: Record<string, (request: ActionRequest) => Promise<unknown>> = {
+    create: async (request) => controller.found(allow(request, 'POST').name),
+    join: async (request) => {
+      const { address, token, replace } = parse(joinBody, allow(request, 'POST').body);
+      checkToken(request.name, token);
+      const options = { signal: request.signal, ...(replace === undefined ? {} : { replace }) };
+      return { domain: await controller.join(request.name, address, token, options) };
+    },
+    leave: async (request) => {
+      const force = parse(leaveBody, allow(request, 'POST').body)?.force ?? false;
+      controller.joiner.cancel(request.name);
+      await mesh.leave(known(request.name).name, { force });
+      await controller.refresh();
+      return {};
+    },
+    invites: async (request) => {
+      const { name } = known(request.name);
+      if (request.method === 'GET') return { items: await mesh.invites(name) };
+      if (request.method === 'DELETE') {
+        await mesh.revokeInvite(name, one(request.rest));
+        await controller.refresh();
+        return {};
+      }
+      const body = parse(inviteBody, request.body);
+      const invite = await mesh.invite(name, {
+        ...(body?.uses === undefined ? {} : { uses: body.uses }),
+        ...(body?.expires === undefined ? {} : { expiresMs: body.expires }),
+        ...(body?.replace === undefined ? {} : { replace: body.replace }),
+      });
+      await controller.refresh();
+      return invite;
+    },
+    root: async (request) => {
+      const { name } = known(allow(request, 'POST').name);
+      switch (one(request.rest)) {
+        case 'export':
+          return { rootKey: await mesh.exportRoot(name) };
+        case 'import':
+          await mesh.importRoot(name, parse(rootKeyBody, request.body).rootKey);
+          break;
+        case 'rotate': {
+          const rotated = await mesh.rotateRoot(name, parse(recoveryBody, request.body).recoveryKey);
+          await controller.refresh();
+          return rotated;
+        }
+        default:
+          throw new DtkdError('NOT_FOUND', 'a root can be exported, imported or rotated');
+      }
+      await controller.refresh();
+      return {};
+    },
+    members: async (request) => known(allow(request, 'GET').name),
+    names: async (request) => {
+      const [node = '', verb] = allow(request, 'POST').rest;
+      if (verb !== 'free') throw new DtkdError('NOT_FOUND', 'a name can be freed: names/NODE/free');
+      await mesh.freeName(known(request.name).name, node);
+      return {};
+    },
+    clear: async (request) => {
+      await mesh.clear(known(allow(request, 'POST').name).name, one(request.rest) as PeerId);
+      return {};
+    },
+  };
+  return new Map(Object.entries(actions));
+
+  function known(name: string) {
+    const view = mesh.domain(name);
+    if (view === undefined)
+      throw new DtkdError('NOT_FOUND', `this node is in no domain named ${name.slice(0, 80)}`, { next: 'See "dtkd domain ls".' });
+    return view;
+  }
+}
+
+function allow(request: ActionRequest, method: ActionRequest['method']): ActionRequest {
+  if (request.method !== method) throw new DtkdError('METHOD_NOT_ALLOWED', `use ${method} here`);
+  return request;
+}
+
+function one(rest: readonly string[]): string {
+  const [first] = rest;
+  if (first === undefined || rest.length !== 1) throw new DtkdError('NOT_FOUND', 'there is no such subresource');
+  return first;
+}
+
+function parse<T>(schema: z.ZodType<T>, body: unknown): T {
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new DtkdError('INVALID', `${issue?.path.join('.') || 'the body'}: ${issue?.message ?? 'invalid'}`);
+}

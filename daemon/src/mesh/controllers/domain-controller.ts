@@ -1,0 +1,179 @@
+/**
+ * Keeps dtDomain and dtPeer objects telling what the mesh knows, and turns documents into domains: a dtDomain without `spec.peer` founds
+ * one, with `spec.peer` joins one and keeps trying until it is a member or has been refused. It decides nothing about membership itself.
+ */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { SIGHTLINE_GROUP } from '../../../../protocol/kinds/dtdomain.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import type { EventRecorder } from '../../store/event-recorder.ts';
+import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
+import type { DomainView, Mesh } from '../mesh.types.ts';
+import { dtDomainFields, dtPeerFields, hasFields, withFields } from './domain-view.ts';
+import { Joiner } from './joiner.ts';
+
+export const DOMAINS = { group: SIGHTLINE_GROUP, plural: 'dtdomains' } as const;
+export const PEERS = { group: SIGHTLINE_GROUP, plural: 'dtpeers' } as const;
+const API_VERSION = `${SIGHTLINE_GROUP}/v1`;
+
+/** Changes of the mesh within this time are shown by one write. */
+const SETTLE_MS = 25;
+/** Objects of one kind that one node may have of its own; far above the limit on members. */
+const LIST_LIMIT = 100_000;
+
+export interface DomainControllerOptions {
+  store: ObjectStore;
+  mesh: Mesh;
+  node: { name: string; suffix: string };
+  events: EventRecorder;
+  logger: { warn(fields: object, message: string): void };
+  now: () => number;
+}
+
+export class DomainController {
+  readonly #options: DomainControllerOptions;
+  readonly #joiner: Joiner;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #unsubscribe: (() => void) | undefined;
+  #connected = new Map<string, boolean>();
+
+  constructor(options: DomainControllerOptions) {
+    this.#options = options;
+    this.#joiner = new Joiner({ ...options, onSettled: () => this.refresh() });
+  }
+
+  async start(): Promise<void> {
+    this.#unsubscribe = this.#options.mesh.onChange(() => this.#schedule());
+    await this.refresh();
+    const page = await this.#options.store.list({ ...DOMAINS, namespace: this.#options.node.name, limit: LIST_LIMIT });
+    for (const object of page.items) this.#joiner.consider(object);
+  }
+
+  async stop(): Promise<void> {
+    this.#unsubscribe?.();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#joiner.stop();
+    await this.#running;
+  }
+
+  get joiner(): Joiner {
+    return this.#joiner;
+  }
+
+  refOf(name: string): ObjectRef {
+    return { ...DOMAINS, namespace: this.#options.node.name, name };
+  }
+
+  /** Brings all objects up to date; resolves when that is durable. */
+  refresh(): Promise<void> {
+    this.#running = this.#running
+      .then(() => this.#reconcile())
+      .catch((error: unknown) => this.#options.logger.warn({ err: error }, 'Domain objects could not be updated'));
+    return this.#running;
+  }
+
+  #schedule(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      void this.refresh();
+    }, SETTLE_MS);
+  }
+
+  async #reconcile(): Promise<void> {
+    const { store, mesh, node, now } = this.#options;
+    const views = mesh.domains();
+    const fields = new Map<string, Record<string, unknown>>();
+    for (const view of views) fields.set(view.name, dtDomainFields(view, view.holdsRoot ? await mesh.invites(view.name) : [], now()));
+    const peers = new Map<string, { view: DomainView; fields: Record<string, unknown>; displayName: string }>();
+    for (const view of views) {
+      for (const peer of view.peers)
+        peers.set(peer.id, { view, fields: dtPeerFields(view.name, peer, node.suffix), displayName: peer.displayName });
+    }
+    const known = await store.list({ ...PEERS, namespace: node.name, limit: LIST_LIMIT });
+    const domains = await store.list({ ...DOMAINS, namespace: node.name, limit: LIST_LIMIT });
+    const stale = known.items.filter((peer) => !peers.has(peer.metadata.name));
+    const peerByName = new Map(known.items.map((peer) => [peer.metadata.name, peer]));
+    const domainByName = new Map(domains.items.map((domain) => [domain.metadata.name, domain]));
+    const changed =
+      stale.length > 0 ||
+      [...peers].some(([id, peer]) => !hasFields(peerByName.get(id) ?? {}, peer.fields)) ||
+      [...fields].some(([name, wanted]) => !hasFields(domainByName.get(name) ?? {}, wanted)) ||
+      domains.items.some((domain) => isOrphan(domain, fields));
+    if (changed) {
+      await store.transact(async (tx) => {
+        for (const peer of stale) await tx.delete({ ...PEERS, namespace: node.name, name: peer.metadata.name });
+        for (const [id, peer] of peers)
+          await this.#putFields(tx, { ...PEERS, namespace: node.name, name: id }, 'dtPeer', peer.fields, 'projection');
+        for (const [name, wanted] of fields) await this.#putFields(tx, this.refOf(name), 'dtDomain', wanted, 'own');
+        for (const domain of domains.items) {
+          if (isOrphan(domain, fields)) await tx.delete(this.refOf(domain.metadata.name));
+        }
+      });
+    }
+    await this.#reportConnections(peers);
+  }
+
+  async #putFields(
+    tx: Transaction,
+    ref: ObjectRef,
+    kind: string,
+    fields: Record<string, unknown>,
+    origin: 'own' | 'projection',
+  ): Promise<void> {
+    const stored = await tx.get(ref);
+    if (stored !== undefined && hasFields(stored, fields)) return;
+    const base: ApiObject = stored ?? {
+      apiVersion: API_VERSION,
+      kind,
+      metadata: { name: ref.name, namespace: ref.namespace, uid: '', resourceVersion: '', generation: 1, creationTimestamp: '' },
+    };
+    await tx.put(withFields(base, fields), { origin });
+  }
+
+  /** Connections that came and went become Events of the dtDomain. */
+  async #reportConnections(
+    peers: ReadonlyMap<string, { view: DomainView; fields: Record<string, unknown>; displayName: string }>,
+  ): Promise<void> {
+    const { store, events } = this.#options;
+    const next = new Map<string, boolean>();
+    for (const [id, peer] of peers) {
+      const connected = peer.fields['connected'] === true;
+      next.set(id, connected);
+      if (peer.fields['path'] === 'self' || this.#connected.get(id) === connected || (!this.#connected.has(id) && !connected)) continue;
+      const about = await store.get(this.refOf(peer.view.name));
+      if (about === undefined) continue;
+      events.record(
+        connected
+          ? { about, type: 'Normal', reason: 'PeerConnected', message: `${peer.displayName} is connected` }
+          : { about, type: 'Warning', reason: 'PeerAway', message: `${peer.displayName} cannot be reached` },
+      );
+    }
+    this.#connected = next;
+  }
+
+  /** Founds a domain and returns its object, with the recovery key that is shown once. */
+  async found(name: string): Promise<{ domain: ApiObject; recoveryKey: string }> {
+    const { recoveryKey } = await this.#options.mesh.create(name);
+    await this.#options.mesh.invite(name);
+    return { domain: await this.#shown(name), recoveryKey };
+  }
+
+  /** Joins a domain now; errors are those of `Mesh.join`, and nothing is kept if it fails. */
+  async join(name: string, address: string, token: string, options: { replace?: string; signal?: AbortSignal }): Promise<ApiObject> {
+    await this.#options.mesh.join(name, address, token, options);
+    return this.#shown(name);
+  }
+
+  async #shown(name: string): Promise<ApiObject> {
+    await this.refresh();
+    const object = await this.#options.store.get(this.refOf(name));
+    if (object === undefined) throw new DtkdError('INTERNAL', `the domain ${name} was made but its object could not be stored`);
+    return object;
+  }
+}
+
+/** A dtDomain that says it is a member while the mesh has no such domain: left, or never finished. Joining and Failed ones stay. */
+function isOrphan(domain: ApiObject, present: ReadonlyMap<string, unknown>): boolean {
+  return !present.has(domain.metadata.name) && domain['status'] !== 'Joining' && domain['status'] !== 'Failed';
+}

@@ -1,0 +1,53 @@
+import { toTimestamp } from '../../../../protocol/objects.ts';
+import type { DomainView, InviteView, PeerView } from '../mesh.types.ts';
+
+/** The usual mesh port, left out of `dtPeer.address` as the seed's pages do. */
+const DEFAULT_MESH_PORT = 7701;
+
+/** Server fields of a dtDomain, of what the mesh knows. Pure. */
+export function dtDomainFields(view: DomainView, invites: readonly InviteView[], now: number): Record<string, unknown> {
+  const usable = invites.filter(
+    (invite) => invite.token !== undefined && !invite.revoked && invite.expires > now && invite.used < invite.uses,
+  );
+  const newest = usable.sort((a, b) => b.expires - a.expires)[0];
+  return {
+    status: view.state,
+    message: view.message,
+    domainId: view.id,
+    founder: view.founderName,
+    peers: view.peers.map((peer) => peer.id).sort(),
+    inviteToken: view.holdsRoot ? newest?.token : undefined,
+  };
+}
+
+/** Server fields of a dtPeer. Pure. */
+export function dtPeerFields(domain: string, peer: PeerView, suffix: string): Record<string, unknown> {
+  return {
+    address: peer.address?.replace(new RegExp(`:${DEFAULT_MESH_PORT}$`), ''),
+    connected: peer.self || peer.connected,
+    dtDomain: domain,
+    id: peer.id,
+    name: `${peer.displayName}.${suffix}`,
+    publicKey: Buffer.from(peer.key, 'hex').toString('base64'),
+    since: peer.since === undefined ? undefined : toTimestamp(peer.since),
+    path: peer.path,
+    conditions: peer.conditions.length === 0 ? undefined : peer.conditions,
+  };
+}
+
+/** True if every given field already stands in the object (undefined: is absent). */
+export function hasFields(object: Record<string, unknown>, fields: Record<string, unknown>): boolean {
+  return Object.entries(fields).every(([key, value]) =>
+    value === undefined ? object[key] === undefined : JSON.stringify(object[key]) === JSON.stringify(value),
+  );
+}
+
+/** The object with the fields set; undefined removes. */
+export function withFields<T extends Record<string, unknown>>(object: T, fields: Record<string, unknown>): T {
+  const next: Record<string, unknown> = { ...object };
+  for (const [key, value] of Object.entries(fields)) {
+    if (value === undefined) delete next[key];
+    else next[key] = value;
+  }
+  return next as T;
+}

@@ -1,0 +1,118 @@
+/**
+ * Works off dtDomain documents that ask to join (`spec.peer`): tries, with back-off, until the node is a member or a member has refused
+ * in a way that trying again cannot change. One attempt per domain at a time; the outcome is written to `status` and `message`.
+ */
+import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
+import { dtDomainSchema, SIGHTLINE_GROUP } from '../../../../protocol/kinds/dtdomain.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { DomainControllerOptions } from './domain-controller.ts';
+import { withFields } from './domain-view.ts';
+
+/** First wait after a failed attempt, doubled up to the last, in milliseconds. */
+const FIRST_WAIT_MS = 500;
+const LAST_WAIT_MS = 30_000;
+
+/** Worth another try: the other side may come up, or the clock or address be mended. */
+const TRANSIENT: readonly ErrorCode[] = [
+  'ADDRESS_UNREACHABLE',
+  'NOT_DTKD',
+  'TIMEOUT',
+  'UNAVAILABLE',
+  'PEER_AWAY',
+  'TOO_MANY_REQUESTS',
+  'INTERNAL',
+];
+
+export class Joiner {
+  readonly #options: DomainControllerOptions & { onSettled: () => Promise<void> };
+  readonly #attempts = new Map<string, AbortController>();
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(options: DomainControllerOptions & { onSettled: () => Promise<void> }) {
+    this.#options = options;
+  }
+
+  /** Starts, or starts anew, if the document asks to join and the node is not a member. */
+  consider(object: ApiObject): void {
+    const name = object.metadata.name;
+    const peer = dtDomainSchema.safeParse(object).data?.spec?.peer;
+    if (peer === undefined || object['status'] !== 'Joining' || this.#options.mesh.domain(name) !== undefined) return;
+    this.cancel(name);
+    const stopped = new AbortController();
+    this.#attempts.set(name, stopped);
+    const run = this.#run(name, peer, stopped.signal).finally(() => {
+      if (this.#attempts.get(name) === stopped) this.#attempts.delete(name);
+      this.#running.delete(run);
+    });
+    this.#running.add(run);
+  }
+
+  cancel(name: string): void {
+    this.#attempts.get(name)?.abort();
+    this.#attempts.delete(name);
+  }
+
+  async stop(): Promise<void> {
+    for (const name of [...this.#attempts.keys()]) this.cancel(name);
+    await Promise.all(this.#running);
+  }
+
+  async #run(
+    name: string,
+    peer: { address: string; inviteToken: string; replace?: string | undefined },
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (let wait = FIRST_WAIT_MS; !signal.aborted; wait = Math.min(wait * 2, LAST_WAIT_MS)) {
+      try {
+        await this.#options.mesh.join(name, peer.address, peer.inviteToken, {
+          signal,
+          ...(peer.replace === undefined ? {} : { replace: peer.replace }),
+        });
+        await this.#options.onSettled();
+        await this.#report(name, 'Normal', 'Joined', `joined the domain through ${peer.address}`);
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        const refusal =
+          error instanceof DtkdError ? error : new DtkdError('INTERNAL', 'joining failed unexpectedly; see the log', { cause: error });
+        if (refusal.code === 'INTERNAL') this.#options.logger.warn({ err: error, domain: name }, 'Joining failed');
+        const again = TRANSIENT.includes(refusal.code);
+        await this.#show(name, again ? 'Joining' : 'Failed', sentence(refusal));
+        await this.#report(name, 'Warning', again ? 'JoinDelayed' : 'JoinRefused', sentence(refusal));
+        if (!again) return;
+        await pause(wait, signal);
+      }
+    }
+  }
+
+  async #show(name: string, status: string, message: string): Promise<void> {
+    const ref = { group: SIGHTLINE_GROUP, plural: 'dtdomains', namespace: this.#options.node.name, name };
+    await this.#options.store.transact(async (tx) => {
+      const stored = await tx.get(ref);
+      if (stored !== undefined && stored['message'] !== message) await tx.put(withFields(stored, { status, message }));
+    });
+  }
+
+  async #report(name: string, type: 'Normal' | 'Warning', reason: string, message: string): Promise<void> {
+    const about = await this.#options.store.get({ group: SIGHTLINE_GROUP, plural: 'dtdomains', namespace: this.#options.node.name, name });
+    if (about !== undefined) this.#options.events.record({ about, type, reason, message });
+  }
+}
+
+function sentence(error: DtkdError): string {
+  return error.next === undefined ? error.message : `${error.message}. ${error.next}`;
+}
+
+/** Resolves after the time, or at once when aborted. */
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, milliseconds);
+    function done(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    }
+    signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+  });
+}
