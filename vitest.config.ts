@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** Projects with real processes run after the unit tests and one file at a time: a machine of two cores would only make them wait. */
+const realProcesses = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 };
+
 export default defineConfig({
   test: {
     projects: [
@@ -7,17 +10,35 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/multinode/**'],
+          exclude: ['test/multinode/**', 'test/package/**'],
           testTimeout: 20_000,
+          sequence: { groupOrder: 0 },
         },
       },
       {
         test: {
           name: 'multinode',
           include: ['test/multinode/**/*.test.ts'],
-          fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          ...realProcesses,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'long',
+          include: ['test/multinode/**/*.long.ts'],
+          ...realProcesses,
+          testTimeout: 900_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: 'package',
+          include: ['test/package/**/*.test.ts'],
+          ...realProcesses,
+          testTimeout: 600_000,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -1,0 +1,28 @@
+import { createServer } from 'node:net';
+
+/**
+ * Ports below the kernel's ephemeral range (32768 and up), so that no outgoing connection takes one between the moment when it was
+ * found free and the moment when a daemon listens on it; a restarted daemon finds its port free for the same reason.
+ */
+const FIRST = 20_000;
+const LAST = 32_000;
+
+const handedOut = new Set<number>();
+
+/** A loopback TCP port that nothing listens on and that this process has not handed out before. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));
+    if (handedOut.has(port) || !(await isFree(port))) continue;
+    handedOut.add(port);
+    return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
