@@ -1,0 +1,105 @@
+/**
+ * What dtApps need of the rest of the daemon, and what they offer to it. daemon.ts wires both; nothing here knows libp2p, LevelDB or HTTP.
+ */
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { DomainId, PeerKey } from '../../../protocol/ids.ts';
+import type { ObjectStore } from '../store/object-store.types.ts';
+
+/** A member as the tunnels see it. */
+export interface TunnelPeer {
+  key: PeerKey;
+  displayName: string;
+  self: boolean;
+  connected: boolean;
+  suspended: boolean;
+  /** Milliseconds since the epoch: connected or away since then. */
+  since: number | undefined;
+}
+
+/** A domain as the tunnels see it. */
+export interface TunnelDomain {
+  id: DomainId;
+  name: string;
+  /** This node's key in the domain. */
+  self: PeerKey;
+  peers: readonly TunnelPeer[];
+}
+
+/** The part of the mesh that carries tunnels. `Mesh` satisfies it as it stands. */
+export interface TunnelMesh {
+  domains(): readonly TunnelDomain[];
+  /** Opens a stream to a connected member. PEER_AWAY if it cannot be reached. A Duplex that closes without having ended was aborted. */
+  openStream(domain: DomainId, peer: PeerKey, protocol: string, signal?: AbortSignal): Promise<Duplex>;
+  /** Serves a members-only protocol. */
+  handle(protocol: string, handler: (stream: Duplex, from: { domain: DomainId; peer: PeerKey }) => void): void;
+  /** Where a member may be dialled directly, the best first. */
+  directAddresses(domain: DomainId, peer: PeerKey): { host: string; port: number }[];
+  /** Hands over TCP connections to a mesh port that begin with a TLS ClientHello; what was read of them is back in the socket. */
+  onTlsSocket(handler: (socket: Socket, domain: DomainId) => void): void;
+  /** Called whenever domains, members or connectedness changed. Returns a function that unsubscribes. */
+  onChange(listener: () => void): () => void;
+}
+
+export interface AppsLogger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** Who writes the objects of a namespace: one member's key in one domain. */
+export interface Author {
+  domain: DomainId;
+  peer: PeerKey;
+}
+
+export interface HostPort {
+  host: string;
+  port: number;
+}
+
+export interface AppsOptions {
+  store: ObjectStore;
+  mesh: TunnelMesh;
+  /** This node's name and the suffix of its app addresses, e.g. `dtkd.localhost`. */
+  node: { name: string; suffix: string };
+  /** Where the ingress listens; port 0 takes a free one. */
+  ingress: HostPort;
+  /** The member whose objects are kept under a namespace; undefined for this node's own and for unknown ones. */
+  authorOf(namespace: string): Author | undefined;
+  /** Everything that this daemon listens on (API, mesh ports, ingress): never a target of an app. */
+  ownListeners(): readonly HostPort[];
+  logger: AppsLogger;
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+/** A subresource of the API as `ApiExtensions.subresources` wants it. */
+export type AppAction = (request: {
+  namespace: string;
+  name: string;
+  rest: readonly string[];
+  method: 'GET' | 'POST' | 'DELETE';
+  body: unknown;
+  signal: AbortSignal;
+}) => Promise<unknown | { stream: AsyncIterable<unknown> }>;
+
+/** What a forward tells its user, one JSON line each. */
+export type ForwardEvent = { listening: string } | { connections: number } | { error: string; code: string };
+
+export interface Apps {
+  /** Registers the mesh protocols, loads the apps, and opens the ingress. Errors: PORT_IN_USE. */
+  start(): Promise<void>;
+  /** Closes the ingress, all tunnels and forwards. */
+  stop(): Promise<void>;
+  /** Where the ingress listens, after `start`. */
+  ingressAddress(): HostPort;
+  /** Opens a local port that leads to an app (own name, copy name, or name at its owner if it is unique). Ends with the signal. */
+  createForward(options: { name: string; namespace?: string; local?: string; signal: AbortSignal }): Promise<AsyncIterable<ForwardEvent>>;
+  /** Subresources for the API, by `group/plural/subresource`. */
+  readonly actions: ReadonlyMap<string, AppAction>;
+  /** Apps of this node and copies of others', by status. */
+  summary(): { own: number; copies: number; byStatus: Record<string, number> };
+  counters(): Record<string, number>;
+}
