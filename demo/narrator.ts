@@ -1,0 +1,64 @@
+/** Prints the demo: headings, what a user would type, what came of it. Colours only where somebody looks at a terminal. */
+import type { Site } from '../test/harness/site.ts';
+
+const COLOURS = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
+/** A long answer is cut here: the demo shows, the reader can repeat. */
+const MAX_LINES = 40;
+const MAX_WIDTH = 160;
+
+function paint(code: number, text: string): string {
+  return COLOURS ? `\u001b[${code}m${text}\u001b[0m` : text;
+}
+
+let step = 0;
+const began = performance.now();
+
+export function heading(text: string): void {
+  step += 1;
+  console.log(`\n${paint(1, `${step}. ${text}`)}`);
+}
+
+export function say(text: string): void {
+  console.log(paint(2, `   ${text}`));
+}
+
+export function command(where: string, line: string): void {
+  console.log(`   ${paint(36, `${where}$`)} ${paint(1, line)}`);
+}
+
+export function result(text: string): void {
+  const lines = text.trimEnd().split('\n');
+  for (const line of lines.slice(0, MAX_LINES)) console.log(`     ${line.length > MAX_WIDTH ? `${line.slice(0, MAX_WIDTH)}…` : line}`);
+  if (lines.length > MAX_LINES) console.log(`     … ${lines.length - MAX_LINES} more lines`);
+}
+
+export function checked(text: string): void {
+  console.log(`   ${paint(32, '✓')} ${text}`);
+}
+
+export function failed(text: string): void {
+  console.error(`\n${paint(31, '✗')} ${text}`);
+}
+
+export function elapsed(): string {
+  return `${((performance.now() - began) / 1000).toFixed(1)} s`;
+}
+
+/** Runs the command line at a site, showing it as a user would type it there. Fails the demo if its status is not as expected. */
+export async function dtkd(
+  site: Site,
+  args: readonly string[],
+  options: { shown?: readonly string[]; status?: 'ok' | 'refused' } = {},
+): Promise<string> {
+  command(site.name, ['dtkd', ...(options.shown ?? args)].map(quoted).join(' '));
+  const { code, stdout, stderr } = await site.cli(...args);
+  result(`${stdout}${stderr}`.trim() === '' ? '(no output)' : `${stdout}${stderr}`);
+  const wanted = options.status ?? 'ok';
+  if ((code === 0) !== (wanted === 'ok'))
+    throw new Error(`"dtkd ${args.join(' ')}" at ${site.name} ended with ${code}; it should have been ${wanted}`);
+  return stdout;
+}
+
+function quoted(word: string): string {
+  return /^[\w./:@=,-]+$/.test(word) ? word : `'${word}'`;
+}
