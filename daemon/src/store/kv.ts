@@ -16,14 +16,26 @@ export interface KvRange {
   reverse?: boolean;
 }
 
+/** The state at one moment: what is written later does not show. To be closed, or old data stays on disk. */
+export interface KvSnapshot {
+  page(range: KvRange): Promise<[key: string, value: Uint8Array][]>;
+  close(): Promise<void>;
+}
+
 export interface Kv {
   get(key: string): Promise<Uint8Array | undefined>;
   /** One page of a range, in key order. */
   page(range: KvRange): Promise<[key: string, value: Uint8Array][]>;
   /** Applies all operations or none. With `sync`, resolves only after fsync. Errors: DISK_FULL, INTERNAL. */
   batch(ops: readonly KvOp[], options: { sync: boolean }): Promise<void>;
+  /** Taken at once: shows every batch that has resolved, and may show one that is on its way. */
+  snapshot(): KvSnapshot;
+  /** May be called more than once. */
   close(): Promise<void>;
 }
+
+/** Entries of a page when the range names no limit. */
+export const DEFAULT_PAGE = 1000;
 
 /** The first key that is greater than every key beginning with `prefix`. Prefixes end in an ASCII character below DEL. */
 export function prefixEnd(prefix: string): string {

@@ -1,0 +1,223 @@
+/**
+ * The composition root: the only file that knows every part. Starts them in order, hands each the ports that it asks for, and stops them
+ * in reverse. A part that fails to start stops those before it, so that a failed start leaves nothing behind.
+ */
+import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { DtkdError } from '../../protocol/errors.ts';
+import { type NodeName, parseNodeName } from '../../protocol/ids.ts';
+import { decide } from './access/decide.ts';
+import { openOperatorToken } from './access/operator-token.ts';
+import { openCertificates } from './api/certificates.ts';
+import type { Action, ApiExtensions, KindHandler } from './api/handlers.types.ts';
+import { startApiServer } from './api/server.ts';
+import { createApps } from './apps/apps.ts';
+import { type Config, defaultNodeName } from './config.ts';
+import type { Logger } from './logger.ts';
+import { domainActions, domainHandlers } from './mesh/controllers/domain-api.ts';
+import { DomainController } from './mesh/controllers/domain-controller.ts';
+import { createLogs } from './mesh/log/logs.ts';
+import { createMesh } from './mesh/mesh.ts';
+import { daemonStatus, summaryText } from './status.ts';
+import { EventRecorder } from './store/event-recorder.ts';
+import type { Kv } from './store/kv.ts';
+import { openLevel } from './store/level-kv.ts';
+import { openObjectStore } from './store/object-store.ts';
+import { groupId } from './system-group.ts';
+import { VERSION } from './version.ts';
+
+const NAME_KEY = 'a/node-name';
+
+export interface Daemon {
+  /** What a person should read once it runs. */
+  summary(): string;
+  stop(): Promise<void>;
+}
+
+/** Starts everything; resolves when requests are answered. Errors: the starting codes of protocol/errors.ts. */
+export async function startDaemon(config: Config, logger: Logger): Promise<Daemon> {
+  const stops: (() => Promise<void>)[] = [];
+  try {
+    return await start(config, logger, stops);
+  } catch (error) {
+    await stopAll(stops, logger);
+    throw error;
+  }
+}
+
+async function stopAll(stops: (() => Promise<void>)[], logger: Logger): Promise<void> {
+  for (const stop of stops.splice(0).reverse()) {
+    await stop().catch((error: unknown) => logger.warn({ err: error }, 'A part did not stop cleanly'));
+  }
+}
+
+async function start(config: Config, logger: Logger, stops: (() => Promise<void>)[]): Promise<Daemon> {
+  const startedAt = Date.now();
+  const now = (): number => Date.now();
+  const endpointFile = join(config.data, 'endpoint.json');
+  const gid = config.operatorGroup === undefined ? undefined : await groupId(config.operatorGroup);
+  await prepareDirectory(config.data, gid !== undefined);
+  const kv = await openLevel(join(config.data, 'db')).catch((error: unknown) => explainLock(error, endpointFile));
+  stops.push(() => kv.close());
+  const name = await settleName(kv, config.name);
+  const store = await openObjectStore({ kv, node: name });
+  stops.push(() => store.close());
+
+  const logs = createLogs({ store, logger: logger.child({ part: 'log' }), now });
+  store.addParticipant(logs.participant);
+  const mesh = createMesh({
+    kv,
+    logs,
+    nodeName: name,
+    config: { meshHost: config.mesh.host, meshPort: config.mesh.port, announce: config.announce, mdns: config.mdns },
+    logger: logger.child({ part: 'mesh' }),
+    now,
+  });
+  const events = new EventRecorder({
+    store,
+    node: name,
+    now,
+    onError: (error) => logger.warn({ err: error }, 'An Event could not be written'),
+  });
+  const controller = new DomainController({
+    store,
+    mesh,
+    node: { name, suffix: config.suffix },
+    events,
+    logger: logger.child({ part: 'domains' }),
+    now,
+  });
+  const listeners: { host: string; port: number }[] = [];
+  const apps = createApps({
+    store,
+    mesh,
+    node: { name, suffix: config.suffix },
+    ingress: config.ingress,
+    authorOf(namespace) {
+      for (const domain of mesh.domains()) {
+        const peer = domain.peers.find((member) => !member.self && member.displayName === namespace);
+        if (peer !== undefined) return { domain: domain.id, peer: peer.key };
+      }
+      return undefined;
+    },
+    ownListeners: () => [
+      ...listeners,
+      ...mesh.domains().flatMap((domain) => (domain.port === undefined ? [] : [{ host: '::', port: domain.port }])),
+    ],
+    logger: logger.child({ part: 'apps' }),
+    now,
+  });
+
+  const tokenOptions = { file: join(config.data, 'admin.token') };
+  const tokens = await openOperatorToken(gid === undefined ? tokenOptions : { ...tokenOptions, gid });
+  const certificate = await openCertificates({ dir: config.data, names: [hostname(), name, config.api.host] });
+  if (gid !== undefined) await chmod(join(config.data, 'ca.crt'), 0o644);
+
+  await apps.start();
+  stops.push(() => apps.stop());
+  listeners.push(apps.ingressAddress());
+  await mesh.start();
+  stops.push(() => mesh.stop());
+  await controller.start();
+  stops.push(() => controller.stop());
+
+  const status: Action = async () =>
+    daemonStatus({ config, name, version: VERSION, startedAt, apiUrl: api.url, ingress: apps.ingressAddress(), mesh, apps });
+  const api = await startApiServer({
+    store,
+    node: { name },
+    extensions: extensions({ controller, mesh, apps, status, rotate: () => tokens.rotate() }),
+    tokens,
+    decide,
+    logger: logger.child({ part: 'api' }),
+    version: VERSION,
+    hosts: [hostname(), config.api.host],
+    listen: config.api,
+    certificate,
+  });
+  stops.push(() => api.close());
+  listeners.push({ host: config.api.host, port: api.port });
+
+  await writeEndpoint(endpointFile, { api: api.url, pid: process.pid, name, ingress: apps.ingressAddress() });
+  stops.push(() => rm(endpointFile, { force: true }));
+  return {
+    summary: () => summaryText({ config, name, version: VERSION, apiUrl: api.url, ingress: apps.ingressAddress(), mesh }),
+    stop: () => stopAll(stops, logger),
+  };
+}
+
+interface ExtensionParts {
+  controller: DomainController;
+  mesh: ReturnType<typeof createMesh>;
+  apps: ReturnType<typeof createApps>;
+  status: Action;
+  rotate: () => Promise<string>;
+}
+
+function extensions({ controller, mesh, apps, status, rotate }: ExtensionParts): ApiExtensions {
+  const group = 'sid.sightlineinnovation.com';
+  const handlers = domainHandlers({ mesh, controller });
+  const kinds = new Map<string, KindHandler>([
+    [`${group}/dtdomains`, handlers.dtDomain],
+    [`${group}/dtpeers`, handlers.dtPeer],
+  ]);
+  const subresources = new Map<string, Action>(apps.actions);
+  for (const [name, action] of domainActions({ mesh, controller })) subresources.set(`${group}/dtdomains/${name}`, action);
+  const token: Action = async (request) => {
+    if (request.method !== 'POST') throw new DtkdError('METHOD_NOT_ALLOWED', 'use POST to make a new token');
+    return { token: await rotate() };
+  };
+  return {
+    kinds,
+    subresources,
+    actions: new Map([
+      ['status', status],
+      ['token', token],
+    ]),
+  };
+}
+
+async function prepareDirectory(directory: string, groupReadable: boolean): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await chmod(directory, groupReadable ? 0o750 : 0o700);
+  } catch (cause) {
+    throw new DtkdError('DATA_UNWRITABLE', `the data directory ${directory} cannot be made or written`, {
+      next: 'Give a directory that this user may write with --data.',
+      cause,
+    });
+  }
+}
+
+/** The name is fixed at first start: it is the namespace of everything that is stored. */
+async function settleName(kv: Kv, asked: NodeName | undefined): Promise<NodeName> {
+  const stored = await kv.get(NAME_KEY);
+  if (stored !== undefined) {
+    const name = parseNodeName(Buffer.from(stored).toString('utf8'));
+    if (asked === undefined || asked === name) return name;
+    throw new DtkdError('CONFIG_INVALID', `this data directory belongs to the node ${name}, not ${asked}`, {
+      next: `Start it as ${name}, or give --data another directory.`,
+    });
+  }
+  const name = asked ?? defaultNodeName();
+  await kv.batch([{ type: 'put', key: NAME_KEY, value: Buffer.from(name) }], { sync: true });
+  return name;
+}
+
+async function explainLock(error: unknown, endpointFile: string): Promise<never> {
+  if (!(error instanceof DtkdError) || error.code !== 'DATA_LOCKED') throw error;
+  const endpoint = await readFile(endpointFile, 'utf8').catch(() => '');
+  const pid = /"pid":\s*(\d+)/.exec(endpoint)?.[1];
+  if (pid === undefined) throw error;
+  throw new DtkdError('DATA_LOCKED', `${error.message} (process ${pid})`, {
+    ...(error.next === undefined ? {} : { next: error.next }),
+    cause: error,
+  });
+}
+
+/** Tells the CLI where the daemon is; written whole, so that nobody reads half of it. */
+async function writeEndpoint(file: string, endpoint: object): Promise<void> {
+  await writeFile(`${file}.new`, `${JSON.stringify(endpoint)}\n`, { mode: 0o644 });
+  await rename(`${file}.new`, file);
+}

@@ -1,0 +1,116 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from './config.ts';
+import type { DomainView, Mesh } from './mesh/mesh.types.ts';
+
+interface HostPort {
+  host: string;
+  port: number;
+}
+
+interface Facts {
+  config: Config;
+  name: string;
+  version: string;
+  apiUrl: string;
+  ingress: HostPort;
+  mesh: Pick<Mesh, 'domains' | 'counters'>;
+}
+
+interface StatusFacts extends Facts {
+  startedAt: number;
+  apps: { summary(): { own: number; copies: number; byStatus: Record<string, number> }; counters(): Record<string, number> };
+}
+
+/** What `dtkd status` shows; a plain JSON value. */
+export async function daemonStatus(facts: StatusFacts): Promise<object> {
+  const { config, mesh, apps } = facts;
+  const domains = mesh.domains();
+  return {
+    node: facts.name,
+    version: facts.version,
+    pid: process.pid,
+    startedAt: new Date(facts.startedAt).toISOString(),
+    dataDir: config.data,
+    api: facts.apiUrl,
+    mesh: domains.map((domain) => ({ domain: domain.name, port: domain.port })),
+    ingress: hostPort(facts.ingress),
+    suffix: config.suffix,
+    announce: config.announce,
+    domains: domains.map((domain) => ({
+      name: domain.name,
+      state: domain.state,
+      message: domain.message,
+      founder: domain.founderName,
+      holdsRoot: domain.holdsRoot,
+      port: domain.port,
+      members: domain.peers.length,
+      connected: domain.peers.filter((peer) => !peer.self && peer.connected).length,
+      peers: domain.peers.map((peer) => ({
+        name: peer.displayName,
+        self: peer.self,
+        connected: peer.self || peer.connected,
+        path: peer.path,
+        address: peer.address,
+        since: peer.since === undefined ? undefined : new Date(peer.since).toISOString(),
+      })),
+    })),
+    apps: apps.summary(),
+    conditions: conditions(domains),
+    counters: { ...mesh.counters(), ...apps.counters() },
+    storage: { bytes: await directoryBytes(join(config.data, 'db')) },
+    memory: { rss: process.memoryUsage.rss() },
+  };
+}
+
+/** What is wrong, first things first; empty when all is well. */
+function conditions(domains: readonly DomainView[]): string[] {
+  return domains.flatMap((domain) => [
+    ...(domain.state === 'Ready' ? [] : [`${domain.name} is ${domain.state}${domain.message === undefined ? '' : `: ${domain.message}`}`]),
+    ...domain.peers.flatMap((peer) => peer.conditions.map((condition) => `${domain.name}: ${peer.displayName}: ${condition}`)),
+    ...domain.peers
+      .filter((peer) => !peer.self && !peer.connected)
+      .map(
+        (peer) =>
+          `${domain.name}: ${peer.displayName} is away${peer.since === undefined ? '' : ` since ${new Date(peer.since).toISOString()}`}`,
+      ),
+  ]);
+}
+
+async function directoryBytes(directory: string): Promise<number> {
+  const names = await readdir(directory).catch(() => []);
+  const sizes = await Promise.all(
+    names.map((name) =>
+      stat(join(directory, name))
+        .then((info) => info.size)
+        .catch(() => 0),
+    ),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** What `dtkd up` prints once it runs. */
+export function summaryText({ config, name, version, apiUrl, ingress, mesh }: Facts): string {
+  const domains = mesh.domains();
+  const ports = domains.flatMap((domain) => (domain.port === undefined ? [] : [`${domain.port} (${domain.name})`]));
+  const lines = [
+    `dtkd ${version} runs as ${name}`,
+    `  data      ${config.data}`,
+    `  API       ${apiUrl}`,
+    `  apps      http://${hostPort(ingress)}  (URIs end in .${name}.${config.suffix})`,
+    ports.length > 0
+      ? `  mesh      port ${ports.join(', ')}: open ${ports.length === 1 ? 'this one port' : 'these ports'} to the other sites (TCP)`
+      : `  mesh      no port open: this node is in no domain yet`,
+    ...(domains.length > 0
+      ? [`  domains   ${domains.map((domain) => `${domain.name} (${domain.state})`).join(', ')}`]
+      : [
+          '',
+          `  next      dtkd domain create NAME, or dtkd domain join ADDR TOKEN; then open TCP port ${config.mesh.port} to the other sites`,
+        ]),
+  ];
+  return lines.join('\n');
+}
+
+function hostPort({ host, port }: HostPort): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
