@@ -2,7 +2,7 @@
  * The composition root: the only file that knows every part. Starts them in order, hands each the ports that it asks for, and stops them
  * in reverse. A part that fails to start stops those before it, so that a failed start leaves nothing behind.
  */
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DtkdError } from '../../protocol/errors.ts';
@@ -57,7 +57,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   const now = (): number => Date.now();
   const endpointFile = join(config.data, 'endpoint.json');
   const gid = config.operatorGroup === undefined ? undefined : await groupId(config.operatorGroup);
-  await prepareDirectory(config.data, gid !== undefined);
+  await prepareDirectory(config.data, gid);
   const kv = await openLevel(join(config.data, 'db')).catch((error: unknown) => explainLock(error, endpointFile));
   stops.push(() => kv.close());
   const name = await settleName(kv, config.name);
@@ -178,10 +178,11 @@ function extensions({ controller, mesh, apps, status, rotate }: ExtensionParts):
   };
 }
 
-async function prepareDirectory(directory: string, groupReadable: boolean): Promise<void> {
+async function prepareDirectory(directory: string, gid: number | undefined): Promise<void> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    await chmod(directory, groupReadable ? 0o750 : 0o700);
+    if (gid !== undefined) await chown(directory, process.getuid?.() ?? 0, gid);
+    await chmod(directory, gid === undefined ? 0o700 : 0o750);
   } catch (cause) {
     throw new DtkdError('DATA_UNWRITABLE', `the data directory ${directory} cannot be made or written`, {
       next: 'Give a directory that this user may write with --data.',
