@@ -1,11 +1,22 @@
-const POLL_MS = 5;
+/** The first look comes soon; later ones rest longer, because a look may cost a request to a busy daemon. */
+const FIRST_POLL_MS = 5;
+const POLL_GROWTH = 1.3;
+const MAX_POLL_MS = 60;
+
+export interface WaitOptions {
+  timeoutMs?: number;
+  what?: string;
+  /** The longest rest between two looks. */
+  pollMs?: number;
+}
 
 /** Waits until `condition` gives something true (a rejection counts as "not yet") and returns it; throws saying what it waited for. */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
-  { timeoutMs = 10_000, what = 'the condition' }: { timeoutMs?: number; what?: string } = {},
+  { timeoutMs = 10_000, what = 'the condition', pollMs = MAX_POLL_MS }: WaitOptions = {},
 ): Promise<NonNullable<T>> {
   const end = performance.now() + timeoutMs;
+  let rest = Math.min(FIRST_POLL_MS, pollMs);
   let last: unknown;
   for (;;) {
     try {
@@ -15,7 +26,11 @@ export async function waitFor<T>(
     } catch (error) {
       last = error;
     }
-    if (performance.now() >= end) throw new Error(`waited ${timeoutMs} ms for ${what}`, { cause: last });
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    if (performance.now() >= end) {
+      const why = last instanceof Error ? `; the last error was: ${last.message}` : '';
+      throw new Error(`waited ${timeoutMs} ms for ${what}${why}`, { cause: last });
+    }
+    await new Promise((resolve) => setTimeout(resolve, rest));
+    rest = Math.min(rest * POLL_GROWTH, pollMs);
   }
 }

@@ -1,5 +1,5 @@
 /** A small HTTP client for tests: any address or unix socket, a private CA, streams counted and never gathered unless asked. */
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { type Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
 
@@ -14,6 +14,8 @@ export interface RequestOptions {
   body?: string | Uint8Array | Readable;
   /** Given: HTTPS, trusting this CA. */
   ca?: string;
+  /** Keeps connections between requests; default is one connection for each. */
+  agent?: Agent;
   signal?: AbortSignal;
   timeoutMs?: number;
 }
@@ -35,7 +37,7 @@ export function open(options: RequestOptions): Promise<IncomingMessage> {
       path: options.path,
       method: options.method ?? 'GET',
       headers: options.headers ?? {},
-      agent: false,
+      agent: options.agent ?? false,
       ...(options.ca === undefined ? {} : { ca: options.ca }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });

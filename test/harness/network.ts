@@ -85,6 +85,18 @@ export class Network {
     await this.#setWires(site, segment, 'up');
   }
 
+  /** Gives a site another address on a segment: the last octet. */
+  async readdress(site: string, segment: string, octet: number): Promise<void> {
+    const host = this.#host(site);
+    const old = this.address(site, segment);
+    const address = old.replace(/\d+$/, String(octet));
+    const inner = `eth${[...host.addresses.keys()].indexOf(segment)}`;
+    await ip('-n', host.netns, 'address', 'delete', `${old}/24`, 'dev', inner);
+    await ip('-n', host.netns, 'address', 'add', `${address}/24`, 'dev', inner);
+    await ip('-n', host.netns, 'route', 'replace', '224.0.0.0/4', 'dev', inner);
+    host.addresses.set(segment, address);
+  }
+
   async cut(first: string, second: string): Promise<void> {
     await ip('link', 'set', this.#cable(first, second), 'down');
   }

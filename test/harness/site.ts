@@ -4,6 +4,7 @@
  */
 import { mkdir, readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
+import { Agent } from 'node:https';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { kindByAnyName } from '../../protocol/kinds/index.ts';
@@ -18,6 +19,9 @@ import { freePort } from './ports.ts';
 
 /** A daemon on a machine that is busy with many others. */
 const READY_TIMEOUT_MS = 30_000;
+
+/** Tests poll; a TLS handshake for each look would be most of what the daemons do. */
+const MAX_API_CONNECTIONS = 32;
 
 const endpointFile = z.looseObject({ api: z.string(), pid: z.number(), ingress: z.string().optional() });
 const apiObject = z.custom<ApiObject>((value) => z.looseObject({ metadata: z.looseObject({ name: z.string() }) }).safeParse(value).success);
@@ -39,8 +43,10 @@ export interface SiteOptions {
   env?: NodeJS.ProcessEnv;
   /** The network namespace and the door into it. */
   inside?: { netns: string; gate: Gate; address: string };
-  /** Runs the daemon through another program: `['unshare', '-m', …]`. */
+  /** Runs the daemon and the CLI through another program, into a mount namespace of their own. */
   wrapper?: readonly string[];
+  /** Where the data directory is to be seen from here, if `wrapper` hides it. */
+  seenAt?: string;
 }
 
 export interface ApiAnswer {
@@ -74,6 +80,7 @@ export class Site {
   #ingress = '';
   #ca = '';
   #token = '';
+  #agent = new Agent({ keepAlive: true, maxSockets: MAX_API_CONNECTIONS });
 
   constructor(options: SiteOptions) {
     this.options = options;
@@ -88,6 +95,11 @@ export class Site {
 
   get running(): boolean {
     return this.#child?.running === true;
+  }
+
+  /** The data directory as this process sees it. */
+  get seenAt(): string {
+    return this.options.seenAt ?? this.dir;
   }
 
   get apiUrl(): string {
@@ -105,7 +117,7 @@ export class Site {
 
   /** Starts the process without waiting for anything. */
   async spawn(extra: readonly string[] = []): Promise<Child> {
-    await mkdir(this.dir, { recursive: true });
+    if (this.options.seenAt === undefined) await mkdir(this.dir, { recursive: true }).catch(() => undefined);
     const { inside, wrapper = [] } = this.options;
     if (inside === undefined && this.options.mesh === undefined) this.#meshPort ??= await freePort();
     const line = [
@@ -140,14 +152,17 @@ export class Site {
   /** Starts the daemon and waits until it says that it is ready. */
   async start(): Promise<this> {
     const child = await this.spawn();
+    // Connections to the daemon that ran before are of no use.
+    this.#agent.destroy();
+    this.#agent = new Agent({ keepAlive: true, maxSockets: MAX_API_CONNECTIONS });
     const endpoint = await child.until(() => this.#endpointOf(child), {
       what: `${this.name} to write its endpoint`,
       timeoutMs: READY_TIMEOUT_MS,
     });
     this.#api = endpoint.api;
     this.#ingress = endpoint.ingress ?? '';
-    this.#ca = await readFile(join(this.dir, 'ca.crt'), 'utf8');
-    this.#token = (await readFile(join(this.dir, 'admin.token'), 'utf8')).trim();
+    this.#ca = await readFile(join(this.seenAt, 'ca.crt'), 'utf8');
+    this.#token = (await readFile(join(this.seenAt, 'admin.token'), 'utf8')).trim();
     await child.until(async () => (await this.#request('/readyz')).status === 200, {
       what: `${this.name} to be ready`,
       timeoutMs: READY_TIMEOUT_MS,
@@ -311,6 +326,7 @@ export class Site {
       target: await this.#target(url),
       path,
       ca: this.#ca,
+      agent: this.#agent,
       headers: { host: url.host, authorization: `Bearer ${this.#token}`, ...options.headers },
     });
   }
@@ -322,7 +338,7 @@ export class Site {
   }
 
   async #endpointOf(child: Child): Promise<z.infer<typeof endpointFile> | undefined> {
-    const text = await readFile(join(this.dir, 'endpoint.json'), 'utf8').catch(() => undefined);
+    const text = await readFile(join(this.seenAt, 'endpoint.json'), 'utf8').catch(() => undefined);
     if (text === undefined) return undefined;
     const endpoint = endpointFile.parse(JSON.parse(text));
     return endpoint.pid === child.pid ? endpoint : undefined;

@@ -1,0 +1,81 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { found, publish } from '../harness/domain.ts';
+import { missing } from '../harness/programs.ts';
+import { useStage } from '../harness/use-stage.ts';
+
+const stage = useStage();
+
+describe('starting', () => {
+  const busy = createServer();
+  let busyPort: number;
+
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => busy.listen(0, '127.0.0.1', resolve));
+    busyPort = (busy.address() as AddressInfo).port;
+  });
+  afterAll(() => {
+    busy.close();
+  });
+
+  it('stops cleanly on SIGTERM, keeps its objects and leaves nothing that stops the next start', async () => {
+    const site = await stage.current.start({ name: 'clean' });
+    await found(site, 'home');
+    await publish(site, 'thing', 'home');
+    await site.stop();
+    await site.start();
+    expect((await site.get('dtapp', 'thing'))?.metadata.name).toBe('thing');
+    expect((await site.get('dtdomain', 'home'))?.['status']).toBe('Ready');
+    await site.stop();
+  });
+
+  it('refuses a second daemon on one data directory, also after the first was killed and is back', async () => {
+    const site = await stage.current.start({ name: 'first' });
+    const second = await stage.current.site({ name: 'second', dir: site.dir }).startRefused();
+    expect(second.code).toBe(10);
+    expect(second.output).toContain(site.dir);
+    await site.kill9();
+    await site.start();
+    expect((await stage.current.site({ name: 'third', dir: site.dir }).startRefused()).code).toBe(10);
+    expect((await site.api('/readyz')).status).toBe(200);
+    await site.stop();
+  });
+
+  it('refuses a port that is in use, and names it', async () => {
+    for (const flag of ['api', 'ingress'] as const) {
+      const refused = await stage.current.site({ name: 'busy', [flag]: `127.0.0.1:${busyPort}` }).startRefused();
+      expect(refused.code).toBe(11);
+      expect(refused.output).toContain(String(busyPort));
+    }
+  });
+
+  it('refuses a data directory that cannot be written', async () => {
+    const file = join(stage.current.directory, 'a-file');
+    await writeFile(file, 'in the way');
+    const refused = await stage.current.site({ name: 'unwritable', dir: file }).startRefused();
+    expect(refused.code).toBe(12);
+    expect(refused.output).toContain(file);
+    expect(await readFile(file, 'utf8')).toBe('in the way');
+  });
+
+  const why = missing(['unshare', 'mount'], { root: true });
+  it.skipIf(why !== undefined)(`refuses a read-only disk${why === undefined ? '' : ` (SKIPPED: ${why})`}`, async () => {
+    const dir = join(stage.current.directory, 'read-only');
+    await mkdir(dir);
+    const site = stage.current.site({
+      name: 'read-only',
+      dir,
+      wrapper: ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"', dir],
+    });
+    expect((await site.startRefused()).code).toBe(12);
+  });
+
+  it('refuses settings that are wrong, and names them', async () => {
+    const site = stage.current.site({ name: 'wrong' });
+    const refused = await site.startRefused(['--api', 'nowhere']);
+    expect(refused.code).toBe(14);
+    expect(refused.output).toContain('nowhere');
+  });
+});
