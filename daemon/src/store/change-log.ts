@@ -1,0 +1,182 @@
+/**
+ * The change log: every change of the store in the order of its version, each in the batch that made it. Owns how long changes are kept
+ * and the recent ones in memory; readers go by version, from memory where it reaches back far enough, else from the database. What has
+ * been trimmed is GONE. Trims behind the writers' backs, in small batches.
+ */
+import { DtkdError } from '../../../protocol/errors.ts';
+import { LOG_PREFIX, logKey, versionOfLogKey } from './keys.ts';
+import { type Kv, prefixEnd } from './kv.ts';
+import type { Change } from './object-store.types.ts';
+import { changeOfLogRow, encodeLogRow, headerOfLogRow } from './rows.ts';
+import type { PendingChange } from './transaction.ts';
+
+export interface LogLimits {
+  /** Changes kept at most. */
+  entries: number;
+  /** Bytes of changes kept at most, before LevelDB's compression. */
+  bytes: number;
+  /** Bytes of changes kept in memory for watches that are up to date. */
+  recentBytes: number;
+}
+
+/** A watch that was away for longer than this lists anew. 8 MiB keeps the whole log small beside the disk budget of a small node. */
+export const LOG_LIMITS: LogLimits = { entries: 100_000, bytes: 8 * 1024 * 1024, recentBytes: 1024 * 1024 };
+/** Trimming begins when a limit is passed by this much, so that it is rare. */
+const SLACK = 1.125;
+/** Log rows read and deleted at once while trimming. */
+const TRIM_PAGE = 500;
+
+export interface LogBatch {
+  rows: [key: string, value: Uint8Array][];
+  changes: { change: Change; bytes: number }[];
+}
+
+export class ChangeLog {
+  readonly #kv: Kv;
+  readonly #limits: LogLimits;
+  readonly #onError: (error: unknown) => void;
+  /** Version of the oldest change kept; one more than `last` when there is none. */
+  #first: number;
+  /** The oldest that may still be in the database: a trim that failed is made up for by the next. */
+  #onDisk: number;
+  #last: number;
+  /** Bytes written to the log ever, and before its oldest row. */
+  #written: number;
+  #dropped: number;
+  #recent: { change: Change; bytes: number }[] = [];
+  #recentBytes = 0;
+  #trimming: Promise<void> | undefined;
+
+  private constructor(kv: Kv, limits: LogLimits, onError: (error: unknown) => void, state: LogState) {
+    this.#kv = kv;
+    this.#limits = limits;
+    this.#onError = onError;
+    this.#first = state.first;
+    this.#onDisk = state.first;
+    this.#last = state.last;
+    this.#written = state.written;
+    this.#dropped = state.dropped;
+  }
+
+  /** `base` is the version before the first change of a log that is empty. */
+  static async open(kv: Kv, base: number, limits: LogLimits, onError: (error: unknown) => void): Promise<ChangeLog> {
+    const range = { gte: LOG_PREFIX, lt: prefixEnd(LOG_PREFIX), limit: 1 };
+    const [oldest] = await kv.page(range);
+    const [newest] = await kv.page({ ...range, reverse: true });
+    if (oldest === undefined || newest === undefined) {
+      return new ChangeLog(kv, limits, onError, { first: base + 1, last: base, written: 0, dropped: 0 });
+    }
+    return new ChangeLog(kv, limits, onError, {
+      first: versionOfLogKey(oldest[0]),
+      last: versionOfLogKey(newest[0]),
+      dropped: headerOfLogRow(oldest[1]).before,
+      written: headerOfLogRow(newest[1]).before + newest[1].length,
+    });
+  }
+
+  /** Version of the last durable change. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /** The rows that belong into the batch of these changes, which follow `last` without a gap. */
+  encode(pending: readonly PendingChange[]): LogBatch {
+    let before = this.#written;
+    const batch: LogBatch = { rows: [], changes: [] };
+    for (const { change, key, json, previousJson } of pending) {
+      const row = encodeLogRow({ type: change.type, key, origin: change.origin, before }, json, previousJson);
+      before += row.length;
+      batch.rows.push([logKey(change.version), row]);
+      batch.changes.push({ change, bytes: row.length });
+    }
+    return batch;
+  }
+
+  /** To be called after the batch is durable. */
+  append({ changes }: LogBatch): void {
+    for (const entry of changes) {
+      this.#last = entry.change.version;
+      this.#written += entry.bytes;
+      this.#recent.push(entry);
+      this.#recentBytes += entry.bytes;
+    }
+    let drop = 0;
+    while (this.#recentBytes > this.#limits.recentBytes && drop < this.#recent.length) {
+      this.#recentBytes -= this.#recent[drop]?.bytes ?? 0;
+      drop += 1;
+    }
+    if (drop > 0) this.#recent = this.#recent.slice(drop);
+    if (this.#isOver(SLACK)) this.#trimming ??= this.#trim();
+  }
+
+  /** Throws GONE unless the changes after `version` are all kept. */
+  assertKept(version: number): void {
+    if (version < this.#first - 1 || version > this.#last) throw this.#gone(version);
+  }
+
+  #gone(version: number): DtkdError {
+    return new DtkdError(
+      'GONE',
+      `changes since version ${version} are no longer (or were never) kept here; the oldest is ${this.#first - 1}`,
+      {
+        next: 'List again, and watch from the version of that list.',
+      },
+    );
+  }
+
+  /** At most `limit` changes after `version`, in order; empty if there are none yet. GONE if some have been trimmed. */
+  async after(version: number, limit: number): Promise<Change[]> {
+    this.assertKept(version);
+    if (version === this.#last) return [];
+    const index = version + 1 - (this.#recent[0]?.change.version ?? Number.POSITIVE_INFINITY);
+    if (index >= 0) return this.#recent.slice(index, index + limit).map((entry) => entry.change);
+    const rows = await this.#kv.page({ gte: logKey(version + 1), lt: logKey(this.#last + 1), limit });
+    if (rows[0] === undefined || versionOfLogKey(rows[0][0]) !== version + 1) throw this.#gone(version);
+    return rows.map(([key, row]) => changeOfLogRow(versionOfLogKey(key), row));
+  }
+
+  /** Resolves when no trimming is going on. */
+  async settled(): Promise<void> {
+    await this.#trimming;
+  }
+
+  #isOver(factor: number): boolean {
+    return (
+      this.#last - this.#first + 1 > this.#limits.entries * factor ||
+      this.#written - this.#dropped > Math.max(this.#limits.bytes * factor, 1)
+    );
+  }
+
+  async #trim(): Promise<void> {
+    try {
+      // the newest row stays: it holds the store's version
+      while (this.#isOver(1) && this.#first < this.#last) {
+        const rows = await this.#kv.page({ gte: logKey(this.#first), lt: logKey(this.#last), limit: TRIM_PAGE });
+        let to = this.#first;
+        let dropped = this.#dropped;
+        for (const [key, row] of rows) {
+          const over = this.#last - to + 1 > this.#limits.entries || this.#written - dropped > this.#limits.bytes;
+          if (!over) break;
+          to = versionOfLogKey(key) + 1;
+          dropped += row.length;
+        }
+        if (to === this.#first) break;
+        this.#first = to;
+        this.#dropped = dropped;
+        await this.#kv.batch([{ type: 'clear', gte: logKey(this.#onDisk), lt: logKey(to) }], { sync: false });
+        this.#onDisk = to;
+      }
+    } catch (error) {
+      this.#onError(error);
+    } finally {
+      this.#trimming = undefined;
+    }
+  }
+}
+
+interface LogState {
+  first: number;
+  last: number;
+  written: number;
+  dropped: number;
+}

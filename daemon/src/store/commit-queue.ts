@@ -1,0 +1,194 @@
+/**
+ * Runs transactions one after another and makes them durable in groups: those that wait together are written in one batch with one
+ * fsync. A transaction that throws leaves nothing and does not disturb the others of its group; a batch that fails rejects its whole
+ * group and leaves the state in memory as before. Does not know of watches or lists: it tells of each group through `onCommitted`.
+ */
+import { DtkdError } from '../../../protocol/errors.ts';
+import type { ChangeLog } from './change-log.ts';
+import type { Kv } from './kv.ts';
+import type { Change, Participant, Transaction } from './object-store.types.ts';
+import { Overlay } from './overlay.ts';
+import { type PendingChange, StoreTransaction } from './transaction.ts';
+
+/** Transactions of one group at most: bounds how long the first one waits for the last. */
+const GROUP_TRANSACTIONS = 512;
+/** Bytes of values in one group at most. */
+const GROUP_BYTES = 4 * 1024 * 1024;
+/** A transaction that has not ended by then is refused, so that no forgotten promise stops every later one. Milliseconds. */
+const TRANSACTION_DEADLINE_MS = 15_000;
+/** Transactions waiting at most; beyond that callers are told to come back. */
+const QUEUE_LIMIT = 100_000;
+
+interface Waiting {
+  run: (tx: Transaction) => Promise<unknown>;
+  resolve: (value: unknown) => void;
+  reject: (error: unknown) => void;
+}
+
+interface Done extends Waiting {
+  value: unknown;
+  changes: Change[];
+  prepared: Participant[];
+}
+
+export interface CommitQueueOptions {
+  kv: Kv;
+  log: ChangeLog;
+  now: () => number;
+  onError: (error: unknown) => void;
+  /** After each durable transaction with changes, in version order. */
+  onCommitted: (changes: readonly Change[]) => void;
+  /** When no batch is on its way: the database shows exactly the version of the log. */
+  onRest: () => void;
+}
+
+export class CommitQueue {
+  readonly #options: CommitQueueOptions;
+  readonly #participants: Participant[] = [];
+  #queue: Waiting[] = [];
+  #running: Promise<void> | undefined;
+  #writing = false;
+  #closed = false;
+
+  constructor(options: CommitQueueOptions) {
+    this.#options = options;
+  }
+
+  /** True while the database may show more than the log's version. */
+  get writing(): boolean {
+    return this.#writing;
+  }
+
+  addParticipant(participant: Participant): void {
+    this.#participants.push(participant);
+  }
+
+  transact<T>(run: (tx: Transaction) => Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(new DtkdError('UNAVAILABLE', 'the store is closed'));
+    if (this.#queue.length >= QUEUE_LIMIT) {
+      return Promise.reject(new DtkdError('TOO_MANY_REQUESTS', 'too many writes are waiting', { next: 'Try again in a moment.' }));
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    let value: T;
+    this.#queue.push({
+      run: async (tx) => {
+        value = await run(tx);
+      },
+      resolve: () => resolve(value),
+      reject,
+    });
+    this.#running ??= this.#drain();
+    return promise;
+  }
+
+  /** Lets what has been asked for finish, and refuses what comes later. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+  }
+
+  async #drain(): Promise<void> {
+    // those who ask in the same turn belong to one group
+    await Promise.resolve();
+    while (this.#queue.length > 0) await this.#commitGroup();
+    this.#running = undefined;
+  }
+
+  async #commitGroup(): Promise<void> {
+    const overlay = new Overlay(this.#options.kv);
+    const done: Done[] = [];
+    const pending: PendingChange[] = [];
+    let version = this.#options.log.last;
+    let next = 0;
+    while (next < this.#queue.length && next < GROUP_TRANSACTIONS && overlay.bytes < GROUP_BYTES) {
+      const waiting = this.#queue[next];
+      next += 1;
+      if (waiting === undefined) continue;
+      const own = new Overlay(overlay);
+      const tx = new StoreTransaction(own, version, this.#options.now);
+      const result = await this.#run(waiting, tx);
+      tx.close();
+      if (result === undefined) continue;
+      overlay.merge(own);
+      version = tx.version;
+      pending.push(...tx.pending);
+      done.push(result);
+    }
+    this.#queue = this.#queue.slice(next);
+    await this.#write(overlay, pending, done);
+  }
+
+  /** Runs one transaction and its participants; undefined if it was refused. */
+  async #run(waiting: Waiting, tx: StoreTransaction): Promise<Done | undefined> {
+    const prepared: Participant[] = [];
+    try {
+      const value = await withDeadline(waiting.run(tx));
+      const changes = tx.changes();
+      if (changes.length > 0) {
+        for (const participant of this.#participants) {
+          await withDeadline(participant.prepare(changes, tx));
+          prepared.push(participant);
+        }
+      }
+      return { ...waiting, value, changes: tx.changes(), prepared };
+    } catch (error) {
+      this.#abort(prepared, tx.changes(), error);
+      waiting.reject(error);
+      return undefined;
+    }
+  }
+
+  async #write(overlay: Overlay, pending: readonly PendingChange[], done: readonly Done[]): Promise<void> {
+    const { kv, log, onCommitted, onRest } = this.#options;
+    const batch = log.encode(pending);
+    for (const [key, row] of batch.rows) overlay.put(key, row);
+    const ops = overlay.ops();
+    try {
+      if (ops.length > 0) {
+        this.#writing = true;
+        await kv.batch(ops, { sync: true });
+      }
+    } catch (error) {
+      this.#writing = false;
+      for (const entry of done) {
+        this.#abort(entry.prepared, entry.changes, error);
+        entry.reject(error);
+      }
+      onRest();
+      return;
+    }
+    log.append(batch);
+    this.#writing = false;
+    onRest();
+    for (const entry of done) {
+      for (const participant of entry.prepared) this.#attempt(() => participant.committed(entry.changes));
+      if (entry.changes.length > 0) onCommitted(entry.changes);
+      entry.resolve(entry.value);
+    }
+  }
+
+  #abort(prepared: readonly Participant[], changes: readonly Change[], error: unknown): void {
+    for (const participant of prepared) this.#attempt(() => participant.aborted(changes, error));
+  }
+
+  #attempt(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#options.onError(error);
+    }
+  }
+}
+
+async function withDeadline<T>(work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new DtkdError('TIMEOUT', `a transaction did not end within ${TRANSACTION_DEADLINE_MS} ms`)),
+    TRANSACTION_DEADLINE_MS,
+  );
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

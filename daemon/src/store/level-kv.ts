@@ -1,0 +1,264 @@
+/**
+ * The key-value port over LevelDB. Owns the database directory, its lock and its format version. Guarantees that a batch that failed has
+ * no effect, also after a restart of the database: LevelDB's log is in an unknown state after a failed write (a torn record in its
+ * middle would hide what is written after it), so the database is opened again before the next batch, and a failed batch that turns out
+ * to have reached the disk is undone. Does not know what the rows mean.
+ */
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Level } from 'level';
+import { DtkdError } from '../../../protocol/errors.ts';
+import { DEFAULT_PAGE, type Kv, type KvOp, type KvRange, type KvSnapshot } from './kv.ts';
+
+/** Version of the on-disk format. A newer one is refused; older ones are migrated here once there are any. */
+export const FORMAT_VERSION = 1;
+const FORMAT_KEY = 'm/format';
+
+/** Bytes of uncompressed blocks kept: a few thousand objects; most reads are of the few that change. */
+const BLOCK_CACHE_BYTES = 4 * 1024 * 1024;
+/** Bytes of log before a table is written: small, so that the memory of an idle daemon stays small and opening stays quick. */
+const WRITE_BUFFER_BYTES = 2 * 1024 * 1024;
+/** Room that opening the database again may take: its log becomes a table, beside a new manifest and log. */
+const REOPEN_BYTES = 2 * WRITE_BUFFER_BYTES;
+/** Keys deleted by one `clear` are gathered in pages of so many. */
+const CLEAR_PAGE = 1000;
+
+type Db = Level<string, Uint8Array>;
+type RowOp = Exclude<KvOp, { type: 'clear' }>;
+
+/** Reads the innermost code and all messages of an error from the database. */
+function causesOf(error: unknown): { codes: string[]; text: string } {
+  const codes: string[] = [];
+  const texts: string[] = [];
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if ('code' in current && typeof current.code === 'string') codes.push(current.code);
+    texts.push(current.message);
+  }
+  return { codes, text: texts.join(': ') };
+}
+
+/** Maps what LevelDB and the file system say to stable codes. */
+export function storageError(error: unknown, directory: string): DtkdError {
+  if (error instanceof DtkdError) return error;
+  const { codes, text } = causesOf(error);
+  if (codes.includes('LEVEL_LOCKED')) {
+    return new DtkdError('DATA_LOCKED', `another process uses the data directory ${directory}`, {
+      next: 'Stop the other daemon, or give this one its own directory with --data.',
+      cause: error,
+    });
+  }
+  if (codes.includes('ENOSPC') || /no space left|disk quota exceeded|file too large/i.test(text)) {
+    return new DtkdError('DISK_FULL', `the disk under ${directory} is full; nothing was stored`, {
+      next: 'Free some space and repeat the request. What was acknowledged before is safe.',
+      cause: error,
+    });
+  }
+  if (
+    ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'].some((code) => codes.includes(code)) ||
+    /permission denied|read-only file system|not a directory/i.test(text)
+  ) {
+    return new DtkdError('DATA_UNWRITABLE', `the data directory ${directory} cannot be written`, {
+      next: 'Give the user that runs dtkd write access to it, or choose another one with --data.',
+      cause: error,
+    });
+  }
+  if (codes.includes('LEVEL_DATABASE_NOT_OPEN') && !/corrupt|io error/i.test(text)) {
+    return new DtkdError('UNAVAILABLE', 'the store is closed', { cause: error });
+  }
+  return new DtkdError('INTERNAL', `the database in ${directory} failed: ${text}`, {
+    ...(/corrupt/i.test(text) ? { next: 'Restore the data directory from a backup, or rejoin with join --replace NAME.' } : {}),
+    cause: error,
+  });
+}
+
+class LevelKv implements Kv {
+  readonly #db: Db;
+  readonly #directory: string;
+  /** Batches run one after another. */
+  #writes: Promise<unknown> = Promise.resolve();
+  /** The opening again that is going on; reads wait for it. */
+  #reopening: Promise<void> | undefined;
+  /** What undoes the batch that failed, until the database has been opened again. */
+  #undo: RowOp[] | undefined;
+  #closed = false;
+
+  constructor(db: Db, directory: string) {
+    this.#db = db;
+    this.#directory = directory;
+  }
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    return this.#guard(async () => {
+      await this.#opened();
+      return this.#db.get(key);
+    });
+  }
+
+  async page(range: KvRange): Promise<[string, Uint8Array][]> {
+    return this.#guard(async () => {
+      await this.#opened();
+      return this.#page(range);
+    });
+  }
+
+  snapshot(): KvSnapshot {
+    try {
+      const snapshot = this.#db.snapshot();
+      return {
+        page: (range) => this.#guard(() => this.#page(range, snapshot)),
+        close: () => snapshot.close(),
+      };
+    } catch (error) {
+      throw storageError(error, this.#directory);
+    }
+  }
+
+  batch(ops: readonly KvOp[], options: { sync: boolean }): Promise<void> {
+    const turn = this.#writes.then(() => this.#guard(() => this.#batch(ops, options)));
+    this.#writes = turn.catch(() => {});
+    return turn;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#writes;
+    await this.#db.close();
+  }
+
+  async #guard<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw new DtkdError('UNAVAILABLE', 'the store is closed');
+    try {
+      return await run();
+    } catch (error) {
+      throw storageError(error, this.#directory);
+    }
+  }
+
+  async #page({ gte, lt, limit = DEFAULT_PAGE, reverse = false }: KvRange, snapshot?: ReturnType<Db['snapshot']>) {
+    if (limit <= 0) return [];
+    const iterator = this.#db.iterator({ gte, lt, limit, reverse, ...(snapshot === undefined ? {} : { snapshot }) });
+    try {
+      const entries: [string, Uint8Array][] = [];
+      // nextv crosses into native code once per page, where for-await does so for every few entries
+      for (;;) {
+        const part = await iterator.nextv(limit - entries.length);
+        if (part.length === 0) return entries;
+        entries.push(...part);
+        if (entries.length >= limit) return entries;
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  async #batch(ops: readonly KvOp[], { sync }: { sync: boolean }): Promise<void> {
+    await this.#recover();
+    const rows: RowOp[] = [];
+    for (const op of ops) if (op.type === 'clear') await this.#expand(op, rows);
+    for (const op of ops) if (op.type !== 'clear') rows.push(op);
+    if (rows.length === 0) return;
+    try {
+      await this.#db.batch(rows, { sync });
+    } catch (error) {
+      // LevelDB takes a batch into memory only after its log has it, so reads still give what stood before.
+      this.#undo = [];
+      this.#undo = await this.#inverse(rows);
+      throw error;
+    }
+  }
+
+  async #expand({ gte, lt }: { gte: string; lt: string }, into: RowOp[]): Promise<void> {
+    let from = gte;
+    for (;;) {
+      const keys = await this.#db.keys({ gte: from, lt, limit: CLEAR_PAGE }).all();
+      for (const key of keys) into.push({ type: 'del', key });
+      const last = keys.at(-1);
+      if (keys.length < CLEAR_PAGE || last === undefined) return;
+      from = `${last}\0`;
+    }
+  }
+
+  async #inverse(rows: readonly RowOp[]): Promise<RowOp[]> {
+    const keys = [...new Set(rows.map((row) => row.key))];
+    const values = await this.#db.getMany(keys);
+    return keys.map((key, index): RowOp => {
+      const value = values[index];
+      return value === undefined ? { type: 'del', key } : { type: 'put', key, value };
+    });
+  }
+
+  async #recover(): Promise<void> {
+    const undo = this.#undo;
+    if (undo === undefined) return;
+    await probe(this.#directory);
+    await this.#reopen();
+    if (undo.length > 0) await this.#db.batch(undo, { sync: true });
+    this.#undo = undefined;
+  }
+
+  async #opened(): Promise<void> {
+    if (this.#reopening !== undefined || this.#db.status !== 'open') await this.#reopen();
+  }
+
+  #reopen(): Promise<void> {
+    const run = async () => {
+      if (this.#db.status === 'open') await this.#db.close();
+      await this.#db.open();
+    };
+    this.#reopening ??= run().finally(() => {
+      this.#reopening = undefined;
+    });
+    return this.#reopening;
+  }
+}
+
+/** Fails while there is no room to open the database again: it must not be closed then, or reads would stop too. */
+async function probe(directory: string): Promise<void> {
+  const path = join(directory, 'room.tmp');
+  try {
+    await writeFile(path, Buffer.alloc(REOPEN_BYTES, 0x55), { flush: true });
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
+/** Opens the database in `directory`, making it if need be. Errors: DATA_LOCKED, DATA_UNWRITABLE, DISK_FULL, FORMAT_TOO_NEW. */
+export async function openLevel(directory: string): Promise<Kv> {
+  const db: Db = new Level(directory, {
+    keyEncoding: 'utf8',
+    valueEncoding: 'view',
+    cacheSize: BLOCK_CACHE_BYTES,
+    writeBufferSize: WRITE_BUFFER_BYTES,
+  });
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await db.open();
+    const format = await db.get(FORMAT_KEY);
+    if (format === undefined) {
+      await db.batch([{ type: 'put', key: FORMAT_KEY, value: Buffer.from(String(FORMAT_VERSION)) }], { sync: true });
+    } else {
+      checkFormat(Buffer.from(format).toString('utf8'), directory);
+    }
+  } catch (error) {
+    await db.close().catch(() => {});
+    throw storageError(error, directory);
+  }
+  return new LevelKv(db, directory);
+}
+
+function checkFormat(format: string, directory: string): void {
+  const version = /^\d{1,9}$/.test(format) ? Number(format) : Number.NaN;
+  if (version === FORMAT_VERSION) return;
+  if (version > FORMAT_VERSION) {
+    throw new DtkdError(
+      'FORMAT_TOO_NEW',
+      `the data in ${directory} has format ${version}; this dtkd knows formats up to ${FORMAT_VERSION}`,
+      {
+        next: 'Run the newer dtkd that wrote it, or choose another directory with --data.',
+      },
+    );
+  }
+  throw new DtkdError('INTERNAL', `the data in ${directory} is not dtkd's: its format row is not a version`, {
+    next: 'Choose another directory with --data.',
+  });
+}

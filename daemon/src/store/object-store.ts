@@ -1,0 +1,198 @@
+/**
+ * The object store: objects, their change log and watches, over a key-value port. A facade over small parts: the commit queue makes
+ * transactions durable, the change log keeps what happened, listing and watching read. Guarantees that a list and a watch from its
+ * version together show every object exactly. Knows nothing of who may do what, nor what kinds mean.
+ */
+import { randomInt } from 'node:crypto';
+import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
+import { ChangeLog, LOG_LIMITS, type LogLimits } from './change-log.ts';
+import { CommitQueue } from './commit-queue.ts';
+import { BASE_KEY, objectKey } from './keys.ts';
+import type { Kv } from './kv.ts';
+import { parseContinue, type ReadPoint, readRows } from './listing.ts';
+import type { LocalStore, RawListPage } from './local-store.types.ts';
+import type { Change, ListPage, ListQuery, Origin, Participant, Transaction, WatchEvent, WatchQuery } from './object-store.types.ts';
+import { objectOfRow, originOfRow } from './rows.ts';
+import { selectionOf } from './selection.ts';
+import { Bell, follow, parseVersion } from './watching.ts';
+
+/**
+ * Each store begins at a random version, so that one taken from another node's object, or from a database that has been lost, is
+ * recognised as foreign and answered with GONE; with numbers from 1, a watch that resumed from it would skip changes in silence.
+ */
+const BASE_STEPS = 2 ** 24;
+const BASE_STEP = 2 ** 24;
+
+/** Bookmarks that only tell how far a watch has come are sent at most this often. Milliseconds. */
+const BOOKMARK_MS = 30_000;
+
+export interface ObjectStoreOptions {
+  kv: Kv;
+  /** This node's name. */
+  node: string;
+  /** Told of errors that no caller waits for. Default: they are dropped. */
+  onError?: (error: unknown) => void;
+  now?: () => number;
+  limits?: LogLimits;
+  bookmarkMs?: number;
+}
+
+/** Opens the store over a key-value port, which it closes with itself. */
+export async function openObjectStore(options: ObjectStoreOptions): Promise<LocalStore> {
+  const { kv, limits = LOG_LIMITS, onError = () => {} } = options;
+  const log = await ChangeLog.open(kv, await baseOf(kv), limits, onError);
+  return new Store(options, log);
+}
+
+async function baseOf(kv: Kv): Promise<number> {
+  const stored = await kv.get(BASE_KEY);
+  if (stored !== undefined) return Number(Buffer.from(stored).toString('utf8'));
+  const base = randomInt(1, BASE_STEPS) * BASE_STEP;
+  await kv.batch([{ type: 'put', key: BASE_KEY, value: Buffer.from(String(base)) }], { sync: true });
+  return base;
+}
+
+class Store implements LocalStore {
+  readonly kv: Kv;
+  readonly #log: ChangeLog;
+  readonly #queue: CommitQueue;
+  readonly #bell = new Bell();
+  readonly #listeners = new Set<(changes: readonly Change[]) => void>();
+  readonly #ended = new AbortController();
+  readonly #now: () => number;
+  readonly #bookmarkMs: number;
+  readonly #onError: (error: unknown) => void;
+  #resting: (() => void)[] = [];
+
+  constructor({ kv, now = Date.now, onError = () => {}, bookmarkMs = BOOKMARK_MS }: ObjectStoreOptions, log: ChangeLog) {
+    this.kv = kv;
+    this.#log = log;
+    this.#now = now;
+    this.#onError = onError;
+    this.#bookmarkMs = bookmarkMs;
+    this.#queue = new CommitQueue({
+      kv,
+      log,
+      now,
+      onError,
+      onCommitted: (changes) => this.#announce(changes),
+      onRest: () => {
+        for (const run of this.#resting.splice(0)) run();
+      },
+    });
+  }
+
+  async get(ref: ObjectRef): Promise<ApiObject | undefined> {
+    const row = await this.kv.get(objectKey(ref));
+    return row === undefined ? undefined : objectOfRow(row);
+  }
+
+  async originOf(ref: ObjectRef): Promise<Origin | undefined> {
+    const row = await this.kv.get(objectKey(ref));
+    return row === undefined ? undefined : originOfRow(row);
+  }
+
+  async list(query: ListQuery): Promise<ListPage> {
+    const page = await this.listRaw(query);
+    return { ...page, items: page.items.map((json) => parseObject(json)) };
+  }
+
+  async listRaw(query: ListQuery): Promise<RawListPage> {
+    const selection = selectionOf(query);
+    const resumed = query.continue === undefined || query.continue === '' ? undefined : parseContinue(query.continue);
+    return this.#at(async ({ snapshot, version }) => {
+      const shown = resumed?.version ?? version;
+      const page = await readRows(snapshot, selection, shown, {
+        limit: query.limit ?? 0,
+        ...(resumed === undefined ? {} : { after: resumed.after }),
+      });
+      return { ...page, resourceVersion: String(shown) };
+    });
+  }
+
+  watch(query: WatchQuery): AsyncIterable<WatchEvent> {
+    const selection = selectionOf(query);
+    const from = parseVersion(query.resourceVersion);
+    if (from !== undefined) this.#log.assertKept(from);
+    const signal = AbortSignal.any([query.signal, this.#ended.signal]);
+    return this.#watch({ ...query, signal }, selection, from);
+  }
+
+  transact<T>(run: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.#queue.transact(run);
+  }
+
+  subscribe(listener: (changes: readonly Change[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  addParticipant(participant: Participant): void {
+    this.#queue.addParticipant(participant);
+  }
+
+  version(): number {
+    return this.#log.last;
+  }
+
+  async close(): Promise<void> {
+    await this.#queue.close();
+    this.#ended.abort();
+    await this.#log.settled();
+    await this.kv.close();
+  }
+
+  async *#watch(query: WatchQuery, selection: ReturnType<typeof selectionOf>, from: number | undefined): AsyncGenerator<WatchEvent> {
+    let cursor = from;
+    if (cursor === undefined) {
+      const state = await this.#at(async ({ snapshot, version }) => ({ version, ...(await readRows(snapshot, selection, version, {})) }));
+      cursor = state.version;
+      for (const json of state.items) {
+        if (query.signal.aborted) return;
+        yield { type: 'ADDED', object: parseObject(json), version: cursor };
+      }
+      if (query.bookmarks === true) yield { type: 'BOOKMARK', version: cursor };
+    }
+    yield* follow({ log: this.#log, bell: this.#bell, selection, cursor, query, bookmarkMs: this.#bookmarkMs, now: this.#now });
+  }
+
+  /** Reads at a moment when no batch is on its way, so that what is shown is exactly one version. */
+  async #at<T>(read: (point: ReadPoint) => Promise<T>): Promise<T> {
+    const point = await this.#readPoint();
+    try {
+      return await read(point);
+    } finally {
+      await point.snapshot.close();
+    }
+  }
+
+  #readPoint(): Promise<ReadPoint> {
+    const { promise, resolve, reject } = Promise.withResolvers<ReadPoint>();
+    const take = () => {
+      try {
+        resolve({ snapshot: this.kv.snapshot(), version: this.#log.last });
+      } catch (error) {
+        reject(error);
+      }
+    };
+    if (this.#queue.writing) this.#resting.push(take);
+    else take();
+    return promise;
+  }
+
+  #announce(changes: readonly Change[]): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(changes);
+      } catch (error) {
+        this.#onError(error);
+      }
+    }
+    this.#bell.ring();
+  }
+}
+
+function parseObject(json: Uint8Array): ApiObject {
+  const object: ApiObject = JSON.parse(Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString('utf8'));
+  return object;
+}

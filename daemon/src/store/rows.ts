@@ -1,0 +1,75 @@
+import { DtkdError } from '../../../protocol/errors.ts';
+import type { ApiObject } from '../../../protocol/objects.ts';
+import { refOfKey } from './keys.ts';
+import type { Change, Origin } from './object-store.types.ts';
+
+/** An object's row is one byte for its origin, then its JSON. */
+const ORIGIN_BYTES = { own: 0x6f, replica: 0x72, projection: 0x70 } as const;
+const NEWLINE = 0x0a;
+
+export function encodeObjectRow(origin: Origin, json: Uint8Array): Uint8Array {
+  const row = new Uint8Array(json.length + 1);
+  row[0] = ORIGIN_BYTES[origin];
+  row.set(json, 1);
+  return row;
+}
+
+export function originOfRow(row: Uint8Array): Origin {
+  switch (row[0]) {
+    case ORIGIN_BYTES.own:
+      return 'own';
+    case ORIGIN_BYTES.replica:
+      return 'replica';
+    case ORIGIN_BYTES.projection:
+      return 'projection';
+    default:
+      throw new DtkdError('INTERNAL', 'an object row in the database has no origin');
+  }
+}
+
+export function jsonOfRow(row: Uint8Array): Uint8Array {
+  return row.subarray(1);
+}
+
+export function objectOfRow(row: Uint8Array): ApiObject {
+  return parseStored(jsonOfRow(row));
+}
+
+/** What this store wrote is trusted to be what it wrote: LevelDB checks sums. */
+function parseStored(json: Uint8Array): ApiObject {
+  const object: ApiObject = JSON.parse(text(json));
+  return object;
+}
+
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+}
+
+/** A change as the log keeps it: a header line, the object's JSON, and (but for ADDED) the JSON of the object before. */
+interface LogHeader {
+  type: Change['type'];
+  key: string;
+  origin: Origin;
+  /** Bytes of all log rows ever written before this one: the size of any stretch of the log is a difference. */
+  before: number;
+}
+
+export function encodeLogRow(header: LogHeader, object: Uint8Array, previous: Uint8Array | undefined): Uint8Array {
+  const head = Buffer.from(`${JSON.stringify(header)}\n`);
+  return previous === undefined ? Buffer.concat([head, object]) : Buffer.concat([head, object, Buffer.of(NEWLINE), previous]);
+}
+
+export function headerOfLogRow(row: Uint8Array): LogHeader {
+  const header: LogHeader = JSON.parse(text(row.subarray(0, row.indexOf(NEWLINE))));
+  return header;
+}
+
+export function changeOfLogRow(version: number, row: Uint8Array): Change {
+  const { type, key, origin } = headerOfLogRow(row);
+  const start = row.indexOf(NEWLINE) + 1;
+  const end = row.indexOf(NEWLINE, start);
+  const object = parseStored(row.subarray(start, end === -1 ? row.length : end));
+  const base = { version, type, ref: refOfKey(key), object, origin };
+  if (type === 'DELETED') return { ...base, previous: object };
+  return end === -1 ? base : { ...base, previous: parseStored(row.subarray(end + 1)) };
+}

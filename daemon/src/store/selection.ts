@@ -1,0 +1,65 @@
+import { kindByPlural } from '../../../protocol/kinds/index.ts';
+import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
+import {
+  type FieldRequirement,
+  type LabelRequirement,
+  matchesFields,
+  matchesLabels,
+  parseFieldSelector,
+  parseLabelSelector,
+} from '../../../protocol/selectors.ts';
+import { kindPrefix, rowName } from './keys.ts';
+import { prefixEnd } from './kv.ts';
+import type { ListQuery } from './object-store.types.ts';
+
+/** Every kind can be selected by these. */
+const COMMON_FIELDS = ['metadata.name', 'metadata.namespace'];
+
+/** What a list or watch is about: a range of keys, and what has to be looked into beyond it. */
+export interface Selection {
+  group: string;
+  plural: string;
+  namespace: string | undefined;
+  /** Where the rows stand. */
+  gte: string;
+  lt: string;
+  /** True if the range alone decides. */
+  wholeRange: boolean;
+  /** True for an object of the range that the selectors want. */
+  matches(object: ApiObject): boolean;
+  /** True if an object of this name stands in the range. */
+  covers(ref: ObjectRef): boolean;
+}
+
+/** Parses the selectors of a query. Throws BAD_REQUEST saying what is wrong with them. */
+export function selectionOf(query: Pick<ListQuery, 'group' | 'plural' | 'namespace' | 'labelSelector' | 'fieldSelector'>): Selection {
+  const { group, plural } = query;
+  const labels: LabelRequirement[] = parseLabelSelector(query.labelSelector ?? '');
+  const selectable = [...COMMON_FIELDS, ...(kindByPlural(group, plural)?.selectableFields ?? [])];
+  const fields = parseFieldSelector(query.fieldSelector ?? '', selectable);
+  const namespace = query.namespace ?? wanted(fields, 'metadata.namespace');
+  const name = namespace === undefined ? undefined : wanted(fields, 'metadata.name');
+  const prefix = kindPrefix(group, plural);
+  const range = rangeOf(prefix, namespace, name);
+  return {
+    group,
+    plural,
+    namespace,
+    ...range,
+    wholeRange: labels.length === 0 && fields.length === 0,
+    matches: (object) => matchesLabels(labels, object.metadata.labels) && matchesFields(fields, object),
+    covers: (ref) => ref.group === group && ref.plural === plural && (namespace === undefined || ref.namespace === namespace),
+  };
+}
+
+/** The one value that a field must have, if that can be read off a requirement and stand in a key. */
+function wanted(fields: readonly FieldRequirement[], path: string): string | undefined {
+  const value = fields.find((field) => field.path === path && field.equal)?.value;
+  return value !== undefined && /^[A-Za-z0-9._:-]+$/.test(value) ? value : undefined;
+}
+
+function rangeOf(prefix: string, namespace: string | undefined, name: string | undefined): { gte: string; lt: string } {
+  if (namespace === undefined) return { gte: prefix, lt: prefixEnd(prefix) };
+  const start = prefix + rowName(namespace, name ?? '');
+  return name === undefined ? { gte: start, lt: prefixEnd(start) } : { gte: start, lt: `${start}\0` };
+}

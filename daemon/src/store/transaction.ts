@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto';
+import { DtkdError } from '../../../protocol/errors.ts';
+import { type ApiObject, type ObjectMeta, type ObjectRef, toTimestamp } from '../../../protocol/objects.ts';
+import { objectKey, refOf } from './keys.ts';
+import type { Change, Origin, Transaction } from './object-store.types.ts';
+import type { Overlay } from './overlay.ts';
+import { encodeObjectRow, jsonOfRow, objectOfRow, originOfRow } from './rows.ts';
+
+/** A change with the bytes that the log will keep. */
+export interface PendingChange {
+  change: Change;
+  key: string;
+  json: Uint8Array;
+  previousJson: Uint8Array | undefined;
+}
+
+/** Key prefixes that belong to the store: other parts' rows live elsewhere. */
+const STORE_PREFIX = /^[ocmx]\//;
+
+/** One transaction's view and what it has written; merged into the group by the commit queue if it succeeds. */
+export class StoreTransaction implements Transaction {
+  readonly pending: PendingChange[] = [];
+  readonly #overlay: Overlay;
+  readonly #now: () => number;
+  #version: number;
+  #closed = false;
+
+  constructor(overlay: Overlay, version: number, now: () => number) {
+    this.#overlay = overlay;
+    this.#version = version;
+    this.#now = now;
+  }
+
+  /** The version after what has been written so far. */
+  get version(): number {
+    return this.#version;
+  }
+
+  changes(): Change[] {
+    return this.pending.map((entry) => entry.change);
+  }
+
+  /** Later calls, by code that did not await them, are errors and change nothing. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  async get(ref: ObjectRef): Promise<ApiObject | undefined> {
+    const row = await this.getRow(objectKey(ref));
+    return row === undefined ? undefined : objectOfRow(row);
+  }
+
+  async originOf(ref: ObjectRef): Promise<Origin | undefined> {
+    const row = await this.getRow(objectKey(ref));
+    return row === undefined ? undefined : originOfRow(row);
+  }
+
+  async put(object: ApiObject, { origin = 'own' }: { origin?: Origin } = {}): Promise<ApiObject> {
+    const ref = refOf(object);
+    const key = objectKey(ref);
+    const row = await this.getRow(key);
+    this.#assertOpen();
+    const previousJson = row === undefined ? undefined : jsonOfRow(row);
+    const previous = row === undefined ? undefined : objectOfRow(row);
+    const version = this.#version + 1;
+    const before = previous?.metadata.resourceVersion ?? '';
+    if (row !== undefined && previousJson !== undefined && originOfRow(row) === origin) {
+      // writing what is there already is no change
+      const same = origin === 'replica' ? object : this.#stamped(object, previous, before);
+      if (Buffer.from(JSON.stringify(same)).equals(previousJson)) return same;
+    }
+    const stored = origin === 'replica' ? object : this.#stamped(object, previous, String(version));
+    const json = Buffer.from(JSON.stringify(stored));
+    this.#overlay.put(key, encodeObjectRow(origin, json));
+    this.#version = version;
+    const change: Change =
+      previous === undefined
+        ? { version, type: 'ADDED', ref, object: stored, origin }
+        : { version, type: 'MODIFIED', ref, object: stored, previous, origin };
+    this.pending.push({ change, key, json, previousJson });
+    return stored;
+  }
+
+  async delete(ref: ObjectRef): Promise<boolean> {
+    const key = objectKey(ref);
+    const row = await this.getRow(key);
+    this.#assertOpen();
+    if (row === undefined) return false;
+    const object = objectOfRow(row);
+    this.#overlay.del(key);
+    this.#version += 1;
+    this.pending.push({
+      change: { version: this.#version, type: 'DELETED', ref, object, previous: object, origin: originOfRow(row) },
+      key,
+      json: jsonOfRow(row),
+      previousJson: undefined,
+    });
+    return true;
+  }
+
+  async getRow(key: string): Promise<Uint8Array | undefined> {
+    this.#assertOpen();
+    return this.#overlay.get(key);
+  }
+
+  putRow(key: string, value: Uint8Array): void {
+    this.#assertForeign(key);
+    this.#overlay.put(key, value);
+  }
+
+  delRow(key: string): void {
+    this.#assertForeign(key);
+    this.#overlay.del(key);
+  }
+
+  clearRows(gte: string, lt: string): void {
+    this.#assertForeign(gte);
+    this.#overlay.clear(gte, lt);
+  }
+
+  #stamped(object: ApiObject, previous: ApiObject | undefined, resourceVersion: string): ApiObject {
+    const given: Partial<ObjectMeta> & { name: string } = object.metadata;
+    const { name, namespace, uid, creationTimestamp, generation, resourceVersion: _old, ...rest } = given;
+    const metadata: ObjectMeta = {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      uid: uid || previous?.metadata.uid || randomUUID(),
+      resourceVersion,
+      generation: generation ?? previous?.metadata.generation ?? 1,
+      creationTimestamp: creationTimestamp || previous?.metadata.creationTimestamp || toTimestamp(this.#now()),
+      ...rest,
+    };
+    const { apiVersion, kind, metadata: _metadata, ...fields } = object;
+    return { apiVersion, kind, metadata, ...fields };
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new DtkdError('INTERNAL', 'a transaction was used after its end');
+  }
+
+  #assertForeign(key: string): void {
+    this.#assertOpen();
+    if (STORE_PREFIX.test(key)) throw new DtkdError('INTERNAL', `rows under "${key.slice(0, 2)}" belong to the store`);
+  }
+}

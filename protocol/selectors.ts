@@ -1,0 +1,146 @@
+/** Label and field selectors in the Kubernetes grammar: text in, a pure predicate out. Used by the store, the API and the CLI. */
+import { DtkdError } from './errors.ts';
+
+const LABEL_KEY = /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
+const LABEL_VALUE = /^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/;
+/** Longer selectors are refused: nobody types them. */
+const MAX_SELECTOR = 8192;
+
+export type LabelRequirement =
+  | { key: string; operator: 'in' | 'notin'; values: readonly string[] }
+  | { key: string; operator: 'exists' | 'absent' };
+
+export interface FieldRequirement {
+  path: string;
+  equal: boolean;
+  value: string;
+}
+
+function refuse(kind: 'label' | 'field', text: string, why: string): DtkdError {
+  const example = kind === 'label' ? 'tier=front,env!=dev,zone in (a,b),!old' : 'metadata.name=web,status!=Ready';
+  return new DtkdError('BAD_REQUEST', `the ${kind} selector "${text.slice(0, 200)}" cannot be read: ${why}`, {
+    next: `Write it as in ${example}.`,
+  });
+}
+
+/** Splits at commas that stand outside parentheses. */
+function requirementsOf(text: string): string[] {
+  const parts: string[] = [];
+  let depth = 0;
+  let start = 0;
+  for (let index = 0; index < text.length; index++) {
+    const char = text[index];
+    if (char === '(') depth += 1;
+    else if (char === ')') depth -= 1;
+    else if (char === ',' && depth === 0) {
+      parts.push(text.slice(start, index));
+      start = index + 1;
+    }
+  }
+  parts.push(text.slice(start));
+  return parts.map((part) => part.trim());
+}
+
+const SET = /^(\S+?)\s+(in|notin)\s*\(([^()]*)\)$/;
+const EQUALITY = /^([^\s=!]+)\s*(==|=|!=)\s*([^\s=!]*)$/;
+const EXISTENCE = /^(!?)\s*([^\s=!()]+)$/;
+
+/** Parses a label selector; empty text selects everything. */
+export function parseLabelSelector(text: string): LabelRequirement[] {
+  if (text.trim() === '') return [];
+  if (text.length > MAX_SELECTOR) throw refuse('label', text, `it is longer than ${MAX_SELECTOR} characters`);
+  return requirementsOf(text).map((part) => {
+    const requirement = parseRequirement(text, part);
+    if (!LABEL_KEY.test(requirement.key)) throw refuse('label', text, `"${requirement.key}" is not a label key`);
+    const wrong = 'values' in requirement ? requirement.values.find((value) => !LABEL_VALUE.test(value)) : undefined;
+    if (wrong !== undefined) throw refuse('label', text, `"${wrong}" is not a label value`);
+    return requirement;
+  });
+}
+
+function parseRequirement(text: string, part: string): LabelRequirement {
+  if (part === '') throw refuse('label', text, 'a requirement is empty');
+  const set = SET.exec(part);
+  if (set !== null) {
+    const [, key = '', operator = '', list = ''] = set;
+    return { key, operator: operator === 'in' ? 'in' : 'notin', values: list.split(',').map((value) => value.trim()) };
+  }
+  const equality = EQUALITY.exec(part);
+  if (equality !== null) {
+    const [, key = '', operator = '', value = ''] = equality;
+    return { key, operator: operator === '!=' ? 'notin' : 'in', values: [value] };
+  }
+  const existence = EXISTENCE.exec(part);
+  if (existence !== null) {
+    const [, not = '', key = ''] = existence;
+    return { key, operator: not === '!' ? 'absent' : 'exists' };
+  }
+  throw refuse('label', text, `"${part}" is none of key, !key, key=value, key!=value, key in (a,b), key notin (a,b)`);
+}
+
+/** True if labels meet every requirement. As in Kubernetes, `!=` and `notin` are also met by an absent label. */
+export function matchesLabels(requirements: readonly LabelRequirement[], labels: Readonly<Record<string, string>> | undefined): boolean {
+  return requirements.every((requirement) => {
+    const value = labels !== undefined && Object.hasOwn(labels, requirement.key) ? labels[requirement.key] : undefined;
+    switch (requirement.operator) {
+      case 'exists':
+        return value !== undefined;
+      case 'absent':
+        return value === undefined;
+      case 'in':
+        return value !== undefined && requirement.values.includes(value);
+      case 'notin':
+        return value === undefined || !requirement.values.includes(value);
+      default:
+        return false;
+    }
+  });
+}
+
+/** Parses a field selector; `selectable` are the paths that may be used. A backslash quotes `,`, `=` and itself. */
+export function parseFieldSelector(text: string, selectable: readonly string[]): FieldRequirement[] {
+  if (text.trim() === '') return [];
+  if (text.length > MAX_SELECTOR) throw refuse('field', text, `it is longer than ${MAX_SELECTOR} characters`);
+  return splitQuoted(text).map((part) => {
+    const match = /^\s*([A-Za-z0-9_.-]+)\s*(==|=|!=)((?:[^\\=]|\\[\\,=])*)$/s.exec(part);
+    if (match === null) throw refuse('field', text, `"${part}" is none of path=value, path==value, path!=value`);
+    const [, path = '', operator = '', value = ''] = match;
+    if (!selectable.includes(path)) {
+      throw new DtkdError('BAD_REQUEST', `field "${path}" cannot be selected by`, { next: `These can: ${selectable.join(', ')}.` });
+    }
+    return { path, equal: operator !== '!=', value: value.trim().replace(/\\([\\,=])/g, '$1') };
+  });
+}
+
+function splitQuoted(text: string): string[] {
+  const parts: string[] = [];
+  let start = 0;
+  for (let index = 0; index < text.length; index++) {
+    if (text[index] === '\\') index += 1;
+    else if (text[index] === ',') {
+      parts.push(text.slice(start, index));
+      start = index + 1;
+    }
+  }
+  parts.push(text.slice(start));
+  return parts.filter((part) => part.trim() !== '');
+}
+
+/** Reads a dotted path; undefined where it leads nowhere. */
+export function valueAt(object: unknown, path: string): unknown {
+  let current = object;
+  for (const step of path.split('.')) {
+    if (typeof current !== 'object' || current === null || !Object.hasOwn(current, step)) return undefined;
+    current = Reflect.get(current, step);
+  }
+  return current;
+}
+
+/** True if the object's fields meet every requirement; an absent field counts as empty text. */
+export function matchesFields(requirements: readonly FieldRequirement[], object: unknown): boolean {
+  return requirements.every(({ path, equal, value }) => {
+    const found = valueAt(object, path);
+    const text = found === undefined || found === null ? '' : String(found);
+    return (text === value) === equal;
+  });
+}
