@@ -1,0 +1,88 @@
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type Channel, type ChannelSink, IDLE_SINK } from './channel.ts';
+
+/**
+ * Chunks of this size mean bulk: more of the same kind arrives in the same turn of the event loop, so that gathering them into one system
+ * call pays. Smaller ones go out at once, for latency's sake.
+ */
+const BULK_BYTES = 12 * 1024;
+
+/** A Channel over any Duplex: a TCP socket or a mesh stream. The stream must allow half-open. */
+export class StreamChannel implements Channel {
+  readonly stream: Duplex;
+  private sink: ChannelSink = IDLE_SINK;
+  private ended = false;
+  private corked = false;
+  closed = false;
+
+  constructor(stream: Duplex) {
+    this.stream = stream;
+    stream.pause();
+    stream.on('data', (chunk: Buffer) => this.sink.onData(chunk));
+    stream.on('end', () => {
+      this.ended = true;
+      this.sink.onEnd();
+    });
+    stream.on('drain', () => this.sink.onDrain());
+    // The close that follows is what counts; without this listener an error would end the process.
+    stream.on('error', () => undefined);
+    stream.on('close', () => {
+      this.closed = true;
+      this.sink.onClose();
+    });
+  }
+
+  get pending(): number {
+    return this.stream.writableLength;
+  }
+
+  attach(sink: ChannelSink): void {
+    this.sink = sink;
+    if (this.closed) queueMicrotask(() => sink.onClose());
+    else if (this.ended) queueMicrotask(() => sink.onEnd());
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.closed || !this.stream.writable) return true;
+    if (!this.corked && chunk.length >= BULK_BYTES) this.gather();
+    return this.stream.write(chunk);
+  }
+
+  private gather(): void {
+    this.corked = true;
+    this.stream.cork();
+    setImmediate(() => {
+      this.corked = false;
+      this.stream.uncork();
+    });
+  }
+
+  end(): void {
+    if (this.closed) return;
+    this.stream.end();
+  }
+
+  abort(): void {
+    if (this.closed) return;
+    // A reset, so that the other side does not take a cut for an end.
+    if (this.stream instanceof Socket) this.stream.resetAndDestroy();
+    else this.stream.destroy(new Error('aborted'));
+  }
+
+  discard(): void {
+    this.stream.destroy();
+  }
+
+  pause(): void {
+    this.stream.pause();
+  }
+
+  resume(): void {
+    if (!this.closed) this.stream.resume();
+  }
+
+  unshift(chunk: Buffer): void {
+    if (chunk.length > 0 && !this.closed) this.stream.unshift(chunk);
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * Which header fields cross the proxy, and how: hop-by-hop fields end here, what only the proxy may say is taken away from clients and
+ * said anew, cookies stay on the host that set them.
+ */
+import type { RequestHead, ResponseHead } from './head.ts';
+
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+  'content-length',
+  'http2-settings',
+]);
+/** Meant for a proxy on the way, never for an origin (or from one). */
+const PROXY_ONLY = new Set(['proxy-authorization', 'proxy-authenticate', 'proxy-authentication-info']);
+/** Fields by which a proxy vouches for its client. `_` counts as `-`, since CGI and its heirs cannot tell them apart. */
+const VOUCHED = /^(?:forwarded|x-forwarded-.*|x-real-ip|x-original-.*|x-dtkd-.*)$/;
+/** What a trailer must not carry: framing, routing, authentication, control data (RFC 9110 §6.5.1). */
+const NOT_IN_TRAILERS =
+  /^(?:content-(?:length|encoding|type|range)|transfer-encoding|connection|keep-alive|upgrade|te|trailer|host|authorization|proxy-.*|cookie|set-cookie|expect|cache-control|max-forwards|range|age|date|expires|location|retry-after|vary|www-authenticate|forwarded|x-forwarded-.*|x-real-ip|x-original-.*|x-dtkd-.*)$/;
+
+function isVouched(name: string): boolean {
+  const first = name.charCodeAt(0);
+  // Cheap first: only names that begin with f or x can match.
+  if (first !== 102 && first !== 120) return false;
+  return VOUCHED.test(name.includes('_') ? name.replaceAll('_', '-') : name);
+}
+
+/** What this proxy says of the client. */
+export interface ClientFacts {
+  /** IP address of the client. */
+  address: string;
+  /** The member of the domain from which the request came; only where the owner serves it. */
+  node?: string;
+}
+
+/** The fields of a request that go on to the origin, without framing, `name: value` lines ending in CR LF. */
+export function requestFields(head: RequestHead, client: ClientFacts, upgrade: boolean): string {
+  let out = '';
+  const { names, fields, connection } = head;
+  for (let index = 0; index < names.length; index += 1) {
+    const name = names[index] ?? '';
+    if (HOP_BY_HOP.has(name) || PROXY_ONLY.has(name) || isVouched(name)) continue;
+    if (connection.length > 0 && connection.includes(name)) continue;
+    if (name === 'expect' && head.version === '1.0') continue;
+    out += `${fields[index * 2]}: ${fields[index * 2 + 1]}\r\n`;
+  }
+  if (upgrade) out += `Connection: Upgrade\r\nUpgrade: ${head.upgrade}\r\n`;
+  else if (acceptsTrailers(head)) out += 'Connection: TE\r\nTE: trailers\r\n';
+  return out + vouch(head, client);
+}
+
+function acceptsTrailers(head: RequestHead): boolean {
+  const index = head.names.indexOf('te');
+  return index >= 0 && /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i.test(head.fields[index * 2 + 1] ?? '');
+}
+
+function vouch(head: RequestHead, client: ClientFacts): string {
+  const node = client.node === undefined ? '' : `X-Dtkd-Node: ${client.node}\r\n`;
+  const address = client.address.includes(':') ? `"[${client.address}]"` : client.address;
+  return `X-Forwarded-For: ${client.address}\r\nX-Forwarded-Host: ${head.authority}\r\nX-Forwarded-Proto: http\r\nForwarded: for=${address};host="${head.authority}";proto=http\r\n${node}`;
+}
+
+/** The fields of a response that go on to the client, without framing. */
+export function responseFields(head: ResponseHead, upgrade: boolean): string {
+  let out = '';
+  const { names, fields, connection } = head;
+  for (let index = 0; index < names.length; index += 1) {
+    const name = names[index] ?? '';
+    if (HOP_BY_HOP.has(name) || PROXY_ONLY.has(name)) continue;
+    if (connection.length > 0 && connection.includes(name)) continue;
+    const value = fields[index * 2 + 1] ?? '';
+    out += `${fields[index * 2]}: ${name === 'set-cookie' ? withoutDomain(value) : value}\r\n`;
+  }
+  if (upgrade) out += `Connection: Upgrade\r\nUpgrade: ${head.upgrade}\r\n`;
+  return out;
+}
+
+/** A Set-Cookie value without `Domain`: a cookie of one app must not reach its neighbours under the same suffix. */
+export function withoutDomain(cookie: string): string {
+  const [pair = '', ...attributes] = cookie.split(';');
+  const kept = attributes.filter((attribute) => attribute.split('=', 1)[0]?.trim().toLowerCase() !== 'domain');
+  return kept.length === attributes.length ? cookie : [pair, ...kept].join(';');
+}
+
+const TRAILER_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t -~\x80-\xff]*)$/;
+
+/** The trailers that may pass, as lines; undefined if the block is not valid. */
+export function trailerFields(block: string): string | undefined {
+  if (block === '') return '';
+  let out = '';
+  for (const line of block.slice(0, -2).split('\r\n')) {
+    const match = TRAILER_LINE.exec(line);
+    if (match === null) return undefined;
+    const name = (match[1] ?? '').toLowerCase().replaceAll('_', '-');
+    if (!NOT_IN_TRAILERS.test(name)) out += `${match[1]}: ${match[2]}\r\n`;
+  }
+  return out;
+}

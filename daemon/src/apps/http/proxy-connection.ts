@@ -1,0 +1,488 @@
+import type { Channel, ChannelSink } from '../channel/channel.ts';
+import { pump } from '../channel/pump.ts';
+import { BodyReader, type Framing } from './body.ts';
+import { isCrossSite } from './cross-site.ts';
+import { type ClientFacts, requestFields, responseFields, trailerFields } from './fields.ts';
+import { fieldOf, HeadError, headEnd, parseRequestHead, type RequestHead, type ResponseHead } from './head.ts';
+import { HTTP_LIMITS } from './limits.ts';
+import type { OriginConnection, OriginUser } from './origin-connection.ts';
+import type { OriginPool } from './origin-pool.ts';
+import { isRefusal, type Refusal, refusalBytes, refusalOf } from './refusal.ts';
+
+/** Where a request goes. */
+export interface Route {
+  pool: OriginPool;
+  allowCrossSite: boolean;
+  /** Decides each request before a byte of it reaches the origin; a Refusal is answered as it is. */
+  authorize?: (head: RequestHead, client: ClientFacts) => Promise<Refusal | undefined>;
+}
+
+export interface ProxyContext {
+  router(head: RequestHead): Route | Refusal;
+  /** Milliseconds, monotonic enough for deadlines. */
+  now(): number;
+  /** True once connections shall close after the response under way. */
+  stopping(): boolean;
+  onClosed(connection: ProxyConnection): void;
+}
+
+type Phase = 'head' | 'routing' | 'exchange' | 'linger' | 'upgraded' | 'closed';
+
+/** Pieces up to this size are copied together into one write: cheaper than a gathered one, and one TLS record instead of several. */
+const JOIN_BYTES = 16 * 1024;
+const LAST_CHUNK = '0\r\n';
+const CRLF = Buffer.from('\r\n', 'latin1');
+/** Requests that may be sent again if a kept connection turns out to be dead (RFC 9110 §9.2.2), none of them with a body. */
+const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+const LINGER_BYTES = 1024 * 1024;
+
+/**
+ * One client connection of the proxy: reads requests one after the other, routes each by itself, forwards it over a connection of the
+ * route's pool and streams the response back. Guarantees that each request's framing was understood in full and is written anew, that
+ * neither side is read faster than the other takes it, and that an abort on one side is an abort on the other. Knows nothing of apps.
+ */
+export class ProxyConnection implements ChannelSink, OriginUser {
+  private readonly channel: Channel;
+  private readonly client: ClientFacts;
+  private readonly context: ProxyContext;
+  private phase: Phase = 'head';
+  /** Bytes not yet read: of the next head, of a body that cannot go on yet, or of a later request. */
+  private input: Buffer | undefined;
+  private head: RequestHead | undefined;
+  private route: Route | undefined;
+  private body: BodyReader | undefined;
+  private origin: OriginConnection | undefined;
+  private sentHead = false;
+  private keepAlive = true;
+  /** The response goes out in chunks that are made here. */
+  private chunkOut = false;
+  /** The client takes chunks. */
+  private framedOut = true;
+  private endsInChunk = false;
+  private out: Buffer[] = [];
+  private outBytes = 0;
+  private originBlocked = false;
+  private lingered = 0;
+  private lingerPending = -1;
+  private deadlineIsIdle = true;
+  /** When the present phase times out; 0: never. */
+  deadline: number;
+
+  constructor(channel: Channel, client: ClientFacts, context: ProxyContext) {
+    this.channel = channel;
+    this.client = client;
+    this.context = context;
+    this.deadline = context.now() + HTTP_LIMITS.idleMs;
+    channel.attach(this);
+    channel.resume();
+  }
+
+  /** Idle connections may be closed at once when the proxy stops. */
+  get idle(): boolean {
+    return this.phase === 'head' && this.input === undefined;
+  }
+
+  close(): void {
+    if (this.idle) this.linger();
+    else this.keepAlive = false;
+  }
+
+  abort(): void {
+    this.channel.abort();
+  }
+
+  /** Called about once a second. */
+  sweep(now: number): void {
+    if (this.deadline === 0 || now < this.deadline) return;
+    const { pending } = this.channel;
+    if (this.phase === 'linger' && pending > 0 && pending !== this.lingerPending) {
+      // A slow reader is still taking its answer.
+      this.lingerPending = pending;
+      this.deadline = now + HTTP_LIMITS.lingerMs;
+    } else if (this.phase === 'head' && this.input !== undefined) {
+      this.refuse({ status: 408, code: 'TIMEOUT', message: 'the request did not arrive in time' }, true);
+    } else if (this.phase === 'head') {
+      this.linger();
+    } else if (this.phase === 'linger') {
+      this.channel.discard();
+    } else {
+      this.channel.abort();
+    }
+  }
+
+  // --- the client's side
+
+  onData(chunk: Buffer): void {
+    switch (this.phase) {
+      case 'head':
+        this.input = this.input === undefined ? chunk : Buffer.concat([this.input, chunk]);
+        this.readHead();
+        return;
+      case 'exchange':
+        if (this.body !== undefined && !this.body.done && this.input === undefined) this.forwardBody(chunk);
+        else this.keep(chunk);
+        return;
+      case 'routing':
+        this.keep(chunk);
+        return;
+      case 'linger':
+        this.lingered += chunk.length;
+        if (this.lingered > LINGER_BYTES) this.channel.discard();
+        return;
+    }
+  }
+
+  private keep(chunk: Buffer): void {
+    this.input = this.input === undefined ? chunk : Buffer.concat([this.input, chunk]);
+    if (this.input.length > HTTP_LIMITS.aheadBytes) this.channel.pause();
+  }
+
+  onEnd(): void {
+    if (this.phase === 'linger') return;
+    if (this.phase === 'head' && this.input === undefined) this.linger();
+    // Whoever closes while it waits for an answer has gone away: that is all that a browser's stop button sends.
+    else this.channel.abort();
+  }
+
+  onDrain(): void {
+    if (this.phase !== 'exchange') return;
+    this.deadline = this.bodyDeadline();
+    this.origin?.channel.resume();
+  }
+
+  onClose(): void {
+    if (this.phase === 'closed') return;
+    const upgraded = this.phase === 'upgraded';
+    this.phase = 'closed';
+    this.input = undefined;
+    this.out = [];
+    if (!upgraded) this.origin?.cancel();
+    this.origin = undefined;
+    this.context.onClosed(this);
+  }
+
+  private readHead(): void {
+    while (this.phase === 'head' && this.input !== undefined) {
+      try {
+        const start = this.input[0] === 13 && this.input[1] === 10 ? 2 : 0;
+        const end = headEnd(this.input, start);
+        if (end < 0) {
+          if (this.input.length > HTTP_LIMITS.headBytes) throw new HeadError(431, `the head is larger than ${HTTP_LIMITS.headBytes} bytes`);
+          if (this.deadlineIsIdle) this.setHeadDeadline();
+          this.resumeClient();
+          return;
+        }
+        if (end - start > HTTP_LIMITS.headBytes) throw new HeadError(431, `the head is larger than ${HTTP_LIMITS.headBytes} bytes`);
+        const text = this.input.latin1Slice(start, end);
+        this.input = end < this.input.length ? this.input.subarray(end) : undefined;
+        this.begin(parseRequestHead(text));
+      } catch (error) {
+        const status = error instanceof HeadError ? error.status : 500;
+        const message = error instanceof HeadError ? error.message : 'the request could not be handled';
+        this.refuse({ status, code: status === 500 ? 'INTERNAL' : 'BAD_REQUEST', message }, true);
+      }
+    }
+  }
+
+  private resumeClient(): void {
+    if (!this.originBlocked && (this.input?.length ?? 0) <= HTTP_LIMITS.aheadBytes) this.channel.resume();
+  }
+
+  private setHeadDeadline(): void {
+    this.deadlineIsIdle = false;
+    this.deadline = this.context.now() + HTTP_LIMITS.headMs;
+  }
+
+  private begin(head: RequestHead): void {
+    this.head = head;
+    this.phase = 'routing';
+    this.deadline = 0;
+    this.sentHead = false;
+    this.originBlocked = false;
+    this.keepAlive = head.version === '1.1' && !head.connection.includes('close') && !this.context.stopping();
+    this.body = new BodyReader(requestFraming(head), true);
+    const expect = fieldOf(head, 'expect');
+    if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
+      this.refuse({ status: 417, code: 'BAD_REQUEST', message: 'the only expectation served is 100-continue' });
+      return;
+    }
+    const route = this.context.router(head);
+    if (isRefusal(route)) {
+      this.refuse(route);
+      return;
+    }
+    this.route = route;
+    if (!route.allowCrossSite && isCrossSite(head)) {
+      const next = 'If the app is meant to be used from other pages, its owner sets spec.allowCrossSite.';
+      this.refuse({ status: 403, code: 'FORBIDDEN', message: 'a page of another site may not send this request', next });
+      return;
+    }
+    if (route.authorize === undefined) this.connect(route);
+    else this.authorize(route, head, route.authorize);
+  }
+
+  private authorize(route: Route, head: RequestHead, decide: NonNullable<Route['authorize']>): void {
+    decide(head, this.client).then(
+      (refusal) => {
+        if (this.phase !== 'routing') return;
+        if (refusal === undefined) this.connect(route);
+        else this.refuse(refusal);
+      },
+      (error: unknown) => {
+        if (this.phase === 'routing') this.refuse(refusalOf(error));
+      },
+    );
+  }
+
+  private connect(route: Route, fresh = false): void {
+    const idle = fresh ? undefined : route.pool.take();
+    if (idle !== undefined) {
+      this.send(idle);
+      return;
+    }
+    route.pool.dial().then(
+      (connection) => {
+        if (this.phase === 'routing') this.send(connection);
+        else route.pool.giveBack(connection);
+      },
+      (error: unknown) => {
+        if (this.phase === 'routing') this.refuse(refusalOf(error));
+      },
+    );
+  }
+
+  private send(origin: OriginConnection): void {
+    const { head, body } = this;
+    if (head === undefined || body === undefined) return;
+    const upgrade = wantsUpgrade(head);
+    this.framedOut = head.version === '1.1';
+    this.phase = 'exchange';
+    this.origin = origin;
+    this.deadline = this.bodyDeadline();
+    origin.begin(this, { method: head.method, upgrade, framed: this.framedOut });
+    const fields = `${requestFields(head, this.client, upgrade)}${framingField(requestFraming(head))}`;
+    this.pushOut(Buffer.from(`${head.method} ${head.target} HTTP/1.1\r\n${fields}\r\n`, 'latin1'));
+    const early = this.input;
+    this.input = undefined;
+    if (body.done) {
+      origin.requestDone();
+      if (early !== undefined) this.keep(early);
+      this.flushTo(origin.channel);
+    } else if (early === undefined) {
+      this.flushTo(origin.channel);
+    } else {
+      this.forwardBody(early);
+    }
+    if (this.phase === 'exchange') this.resumeClient();
+  }
+
+  private readonly pushOut = (piece: Buffer): void => {
+    this.out.push(piece);
+    this.outBytes += piece.length;
+  };
+
+  private forwardBody(chunk: Buffer): void {
+    const { body, origin } = this;
+    if (body === undefined || origin === undefined) return;
+    let at: number;
+    try {
+      at = body.read(chunk, 0, this.pushOut);
+      if (body.done && body.kind === 'chunked') {
+        const trailers = trailerFields(body.trailers);
+        if (trailers === undefined) throw new Error('the trailers are not valid');
+        this.pushOut(Buffer.from(`${LAST_CHUNK}${trailers}\r\n`, 'latin1'));
+      }
+    } catch {
+      this.spoil('the request body is not valid');
+      return;
+    }
+    if (body.done) origin.requestDone();
+    if (at < chunk.length) this.keep(chunk.subarray(at));
+    this.deadline = this.bodyDeadline();
+    if (!this.flushTo(origin.channel)) {
+      this.originBlocked = true;
+      this.channel.pause();
+    }
+  }
+
+  /** The body turned out to be malformed: the origin must see an abort, never an end. */
+  private spoil(message: string): void {
+    this.out = [];
+    this.outBytes = 0;
+    this.origin?.cancel();
+    this.origin = undefined;
+    if (this.sentHead) this.channel.abort();
+    else this.refuse({ status: 400, code: 'BAD_REQUEST', message }, true);
+  }
+
+  private bodyDeadline(): number {
+    const waits = (this.body !== undefined && !this.body.done) || this.channel.pending > 0;
+    return waits ? this.context.now() + HTTP_LIMITS.stallMs : 0;
+  }
+
+  // --- the origin's side
+
+  onOriginDrain(): void {
+    if (!this.originBlocked) return;
+    this.originBlocked = false;
+    this.resumeClient();
+  }
+
+  onInterim(head: ResponseHead): void {
+    if (!this.framedOut) return;
+    this.pushOut(Buffer.from(`HTTP/1.1 ${head.status} ${head.reason}\r\n${responseFields(head, false)}\r\n`, 'latin1'));
+  }
+
+  onResponseHead(head: ResponseHead, framing: Framing): void {
+    this.sentHead = true;
+    this.chunkOut = framing.kind === 'close' && this.framedOut;
+    this.endsInChunk = this.framedOut && (framing.kind === 'close' || framing.kind === 'chunked');
+    // An answer before the end of its request: whatever of the request still comes must not be taken for the next one.
+    if (this.body?.done === false) this.keepAlive = false;
+    const line = `HTTP/1.1 ${head.status} ${head.reason}\r\n${responseFields(head, false)}`;
+    this.pushOut(
+      Buffer.from(`${line}${this.responseFraming(head, framing)}${this.keepAlive ? '' : 'Connection: close\r\n'}\r\n`, 'latin1'),
+    );
+  }
+
+  private responseFraming(head: ResponseHead, framing: Framing): string {
+    if (framing.kind === 'none') {
+      const stands = head.status !== 204 && head.contentLength !== undefined;
+      return stands ? `Content-Length: ${head.contentLength}\r\n` : '';
+    }
+    if (framing.kind === 'length') return `Content-Length: ${framing.bytes}\r\n`;
+    return this.framedOut ? 'Transfer-Encoding: chunked\r\n' : '';
+  }
+
+  onResponseBody(piece: Buffer): void {
+    if (this.chunkOut) this.pushOut(Buffer.from(`${piece.length.toString(16)}\r\n`, 'latin1'));
+    this.pushOut(piece);
+    if (this.chunkOut) this.pushOut(CRLF);
+  }
+
+  onFlush(): void {
+    if (this.flushTo(this.channel)) return;
+    this.deadline = this.context.now() + HTTP_LIMITS.stallMs;
+    this.origin?.channel.pause();
+  }
+
+  onResponseEnd(trailerBlock: string): void {
+    const trailers = trailerFields(trailerBlock);
+    if (trailers === undefined) {
+      this.channel.abort();
+      return;
+    }
+    if (this.endsInChunk) this.pushOut(Buffer.from(`${LAST_CHUNK}${trailers}\r\n`, 'latin1'));
+    this.flushTo(this.channel);
+    this.origin = undefined;
+    this.finish();
+  }
+
+  onUpgraded(head: ResponseHead, connection: OriginConnection, early: Buffer): void {
+    this.phase = 'upgraded';
+    this.deadline = 0;
+    this.origin = undefined;
+    const text = `HTTP/1.1 101 ${head.reason}\r\n${responseFields(head, true)}\r\n`;
+    this.channel.pause();
+    if (this.input !== undefined) this.channel.unshift(this.input);
+    this.input = undefined;
+    connection.channel.unshift(early);
+    this.pushOut(Buffer.from(text, 'latin1'));
+    this.flushTo(this.channel);
+    pump(this.channel, connection.channel, () => {
+      connection.upgradeClosed();
+      this.onClose();
+    });
+  }
+
+  onOriginFailed(stale: boolean): void {
+    this.origin = undefined;
+    this.out = [];
+    this.outBytes = 0;
+    if (this.phase !== 'exchange') return;
+    if (this.sentHead) {
+      this.channel.abort();
+      return;
+    }
+    const { head, route, body } = this;
+    if (stale && head !== undefined && route !== undefined && body?.kind === 'none' && REPEATABLE.has(head.method)) {
+      this.phase = 'routing';
+      this.connect(route, true);
+      return;
+    }
+    this.refuse({ status: 502, code: 'UNAVAILABLE', message: 'the app closed the connection or gave no valid HTTP answer' });
+  }
+
+  // --- both
+
+  /** Writes what has gathered, in as few writes as pays; false if the channel wants a pause. */
+  private flushTo(channel: Channel): boolean {
+    const { out, outBytes } = this;
+    const first = out[0];
+    if (first === undefined) return true;
+    this.out = [];
+    this.outBytes = 0;
+    if (out.length === 1) return channel.write(first);
+    if (outBytes <= JOIN_BYTES) return channel.write(Buffer.concat(out, outBytes));
+    let room = true;
+    for (const piece of out) room = channel.write(piece);
+    return room;
+  }
+
+  private finish(): void {
+    const complete = this.body?.done ?? true;
+    this.head = undefined;
+    this.body = undefined;
+    this.route = undefined;
+    if (!complete || !this.keepAlive || this.context.stopping()) {
+      this.linger();
+      return;
+    }
+    this.phase = 'head';
+    this.deadlineIsIdle = true;
+    this.deadline = this.context.now() + HTTP_LIMITS.idleMs;
+    this.originBlocked = false;
+    this.resumeClient();
+    // A pipelined request begins in its own turn, so that a long row of them does not keep others waiting.
+    if (this.input !== undefined) setImmediate(() => this.readHead());
+  }
+
+  private refuse(refusal: Refusal, broken = false): void {
+    const { head } = this;
+    if (broken || (this.body !== undefined && !this.body.done)) this.keepAlive = false;
+    const accept = head === undefined ? undefined : fieldOf(head, 'accept');
+    this.channel.write(refusalBytes(refusal, { head: head?.method === 'HEAD', accept }, !this.keepAlive));
+    this.finish();
+  }
+
+  /** Closes after what was written has been read: a reset would take the answer away from the client. */
+  private linger(): void {
+    this.phase = 'linger';
+    this.input = undefined;
+    this.lingered = 0;
+    this.deadline = this.context.now() + HTTP_LIMITS.lingerMs;
+    this.channel.end();
+    this.channel.resume();
+  }
+}
+
+function requestFraming(head: RequestHead): Framing {
+  if (head.chunked) return { kind: 'chunked' };
+  return head.contentLength === undefined ? { kind: 'none' } : { kind: 'length', bytes: head.contentLength };
+}
+
+function framingField(framing: Framing): string {
+  if (framing.kind === 'chunked') return 'Transfer-Encoding: chunked\r\n';
+  return framing.kind === 'length' ? `Content-Length: ${framing.bytes}\r\n` : '';
+}
+
+/**
+ * True if the upgrade goes through. Not with a body, and not to HTTP/2 without TLS: once that is agreed the proxy would carry requests that
+ * it no longer reads, past its routing and past the app's authentication.
+ */
+function wantsUpgrade(head: RequestHead): boolean {
+  if (head.upgrade === undefined || head.version !== '1.1' || head.chunked || (head.contentLength ?? 0) > 0) return false;
+  return (
+    /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:\/[!#$%&'*+\-.^_`|~0-9A-Za-z]+)?$/.test(head.upgrade) && !/^h2c?$|^tls\/|^http\//i.test(head.upgrade)
+  );
+}

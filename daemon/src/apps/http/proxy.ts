@@ -1,0 +1,72 @@
+import type { Channel } from '../channel/channel.ts';
+import type { ClientFacts } from './fields.ts';
+import type { RequestHead } from './head.ts';
+import { HTTP_LIMITS } from './limits.ts';
+import { ProxyConnection, type Route } from './proxy-connection.ts';
+import { type Refusal, refusalBytes } from './refusal.ts';
+
+const SWEEP_MS = 1_000;
+
+/** The HTTP/1.1 reverse proxy: all client connections, their time limits and their number. What is routed where is the caller's. */
+export class HttpProxy {
+  private readonly connections = new Set<ProxyConnection>();
+  private readonly now: () => number;
+  private readonly sweeper: NodeJS.Timeout;
+  private stopped = false;
+  private refused = 0;
+
+  /** `onSweep` is called about once a second, for the pools behind the routes. */
+  constructor(now: () => number, onSweep: () => void) {
+    this.now = now;
+    this.sweeper = setInterval(() => {
+      const time = now();
+      for (const connection of this.connections) connection.sweep(time);
+      onSweep();
+    }, SWEEP_MS);
+    this.sweeper.unref();
+  }
+
+  get size(): number {
+    return this.connections.size;
+  }
+
+  get refusedConnections(): number {
+    return this.refused;
+  }
+
+  /** Serves one client connection until it closes; `onClosed` is called then. */
+  serve(channel: Channel, client: ClientFacts, router: (head: RequestHead) => Route | Refusal, onClosed?: () => void): void {
+    if (this.stopped || this.connections.size >= HTTP_LIMITS.connections) {
+      this.refused += 1;
+      const message = 'there are too many connections';
+      channel.write(refusalBytes({ status: 503, code: 'UNAVAILABLE', message }, { head: false, accept: undefined }, true));
+      channel.end();
+      channel.discard();
+      onClosed?.();
+      return;
+    }
+    const connection = new ProxyConnection(channel, client, {
+      router,
+      now: this.now,
+      stopping: () => this.stopped,
+      onClosed: (closed) => {
+        this.connections.delete(closed);
+        onClosed?.();
+      },
+    });
+    this.connections.add(connection);
+  }
+
+  /** Takes no more requests: idle connections close now, busy ones after their response. */
+  drain(): void {
+    this.stopped = true;
+    for (const connection of this.connections) connection.close();
+  }
+
+  /** Cuts everything. */
+  stop(): void {
+    this.drain();
+    clearInterval(this.sweeper);
+    for (const connection of this.connections) connection.abort();
+  }
+}

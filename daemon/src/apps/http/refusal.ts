@@ -1,0 +1,49 @@
+import { STATUS_CODES } from 'node:http';
+import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
+
+/** An answer that the proxy gives itself. */
+export interface Refusal {
+  status: number;
+  code: ErrorCode;
+  message: string;
+  next?: string | undefined;
+  /** Further header lines, each ending in CR LF. */
+  fields?: string;
+}
+
+/** True if a router answered with a refusal rather than with a route. */
+export function isRefusal(value: object): value is Refusal {
+  return 'status' in value;
+}
+
+export function refusalOf(error: unknown): Refusal {
+  if (error instanceof DtkdError) return { status: error.httpStatus, code: error.code, message: error.message, next: error.next };
+  return { status: 502, code: 'UNAVAILABLE', message: 'the app could not be reached' };
+}
+
+const RETRY_AFTER_SECONDS = 5;
+
+/** The whole response, ready to be written. JSON (a Kubernetes `Status`) where it is asked for, else one line of text. */
+export function refusalBytes(refusal: Refusal, request: { head: boolean; accept: string | undefined }, close: boolean): Buffer {
+  const json = request.accept !== undefined && /application\/(?:[a-z.+-]+\+)?json/i.test(request.accept);
+  const body = Buffer.from(json ? statusJson(refusal) : `${[refusal.message, refusal.next].filter(Boolean).join('\n')}\n`, 'utf8');
+  const retry = refusal.status === 503 ? `Retry-After: ${RETRY_AFTER_SECONDS}\r\n` : '';
+  const head = `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? 'Refused'}\r\nContent-Type: ${
+    json ? 'application/json' : 'text/plain; charset=utf-8'
+  }\r\nContent-Length: ${body.length}\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n${retry}${refusal.fields ?? ''}${
+    close ? 'Connection: close\r\n' : ''
+  }\r\n`;
+  return request.head ? Buffer.from(head, 'latin1') : Buffer.concat([Buffer.from(head, 'latin1'), body]);
+}
+
+function statusJson(refusal: Refusal): string {
+  return `${JSON.stringify({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message: refusal.message,
+    code: refusal.status,
+    details: { code: refusal.code, ...(refusal.next === undefined ? {} : { next: refusal.next }) },
+  })}\n`;
+}
