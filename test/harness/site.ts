@@ -23,7 +23,7 @@ const READY_TIMEOUT_MS = 30_000;
 /** Tests poll; a TLS handshake for each look would be most of what the daemons do. */
 const MAX_API_CONNECTIONS = 32;
 
-const endpointFile = z.looseObject({ api: z.string(), pid: z.number(), ingress: z.string().optional() });
+const endpointFile = z.looseObject({ api: z.string(), pid: z.number(), ingress: z.object({ host: z.string(), port: z.number() }) });
 const apiObject = z.custom<ApiObject>((value) => z.looseObject({ metadata: z.looseObject({ name: z.string() }) }).safeParse(value).success);
 const apiList = z.looseObject({ items: z.array(apiObject) });
 
@@ -77,7 +77,7 @@ export class Site {
   #child: Child | undefined;
   #meshPort: number | undefined;
   #api = '';
-  #ingress = '';
+  #ingress = { host: '', port: 0 };
   #ca = '';
   #token = '';
   #agent = new Agent({ keepAlive: true, maxSockets: MAX_API_CONNECTIONS });
@@ -160,7 +160,7 @@ export class Site {
       timeoutMs: READY_TIMEOUT_MS,
     });
     this.#api = endpoint.api;
-    this.#ingress = endpoint.ingress ?? '';
+    this.#ingress = endpoint.ingress;
     this.#ca = await readFile(join(this.seenAt, 'ca.crt'), 'utf8');
     this.#token = (await readFile(join(this.seenAt, 'admin.token'), 'utf8')).trim();
     await child.until(async () => (await this.#request('/readyz')).status === 200, {
@@ -283,9 +283,10 @@ export class Site {
   }
 
   async cliWith(options: { stdin?: string }, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+    const line = [...(this.options.wrapper ?? []), NODE, DTKD, '--data', this.dir, ...args];
     return run({
-      command: NODE,
-      args: [DTKD, '--data', this.dir, ...args],
+      command: line[0] ?? NODE,
+      args: line.slice(1),
       env: this.#environment(),
       ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
       ...(this.options.inside === undefined ? {} : { netns: this.options.inside.netns }),
@@ -294,7 +295,7 @@ export class Site {
 
   /** Where this site's ingress listens. */
   async ingress(): Promise<Target> {
-    return this.#target(new URL(this.#ingress.includes('://') ? this.#ingress : `http://${this.#ingress}`));
+    return this.#target(this.#ingress.host, this.#ingress.port);
   }
 
   /** Opens a URI that a dtApp shows at this site, by way of the site's ingress. */
@@ -323,7 +324,7 @@ export class Site {
     const url = new URL(this.#api);
     return fetchText({
       ...options,
-      target: await this.#target(url),
+      target: await this.#target(url.hostname, Number(url.port)),
       path,
       ca: this.#ca,
       agent: this.#agent,
@@ -331,10 +332,9 @@ export class Site {
     });
   }
 
-  async #target(url: URL): Promise<Target> {
+  async #target(host: string, port: number): Promise<Target> {
     const { inside } = this.options;
-    const port = Number(url.port || 80);
-    return inside === undefined ? { host: url.hostname, port } : inside.gate.to(url.hostname, port);
+    return inside === undefined ? { host, port } : inside.gate.to(host, port);
   }
 
   async #endpointOf(child: Child): Promise<z.infer<typeof endpointFile> | undefined> {
