@@ -12,14 +12,14 @@ export const MAX_CERTIFICATES = 4 * MAX_MEMBERS;
 export const MAX_ROOT_FACTS = 16_384;
 /** Rotations in a domain's life: each needs the recovery key. */
 export const MAX_ROTATIONS = 64;
-/** Certificates between a member and the root's own list. Bounds what a newcomer must be shown; a daisy chain of 64 sites is unusual. */
+/** Certificates between a member and somebody whom the root lists or has bound. Bounds what a newcomer must be shown. */
 export const MAX_CHAIN_DEPTH = 64;
 /** Removed keys that a rotation still lists by name. */
-export const MAX_ROTATION_REMOVED = 1_024;
+export const MAX_ROTATION_REMOVED = 768;
 /** Keys in the `keeps` of a removal or revocation: as many as one member may have admitted. */
 export const MAX_KEEPS = MAX_MEMBERS;
 
-/** A grant, binding, freed name, clearance, certificate or leave. The largest is about 700 bytes. */
+/** A grant, binding, freed name, clearance, certificate or leave. The largest is about 3 KiB: a name freed of many keys. */
 export const MAX_ITEM_BYTES = 4 * 1024;
 /** A removal or revocation: `MAX_KEEPS` keys of 34 bytes and some. */
 export const MAX_KEEPS_ITEM_BYTES = 64 * 1024;
