@@ -149,3 +149,10 @@ export async function rssOf(pid: number): Promise<number> {
   if (match?.[1] === undefined) throw new Error(`process ${pid} tells no memory`);
   return Number(match[1]) * 1024;
 }
+
+/** The parent of a process, or undefined if it is gone. A launcher may have started the daemon that it stands for. */
+export async function parentOf(pid: number): Promise<number | undefined> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const match = /^PPid:\s+(\d+)$/m.exec(status);
+  return match?.[1] === undefined ? undefined : Number(match[1]);
+}

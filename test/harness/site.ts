@@ -11,7 +11,7 @@ import { kindByAnyName } from '../../protocol/kinds/index.ts';
 import { apiVersionOf } from '../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../protocol/objects.ts';
 import { waitFor } from '../wait.ts';
-import { Child, type Exit, rssOf, run } from './child.ts';
+import { Child, type Exit, parentOf, rssOf, run } from './child.ts';
 import type { Gate } from './gate.ts';
 import { type Answer, fetchText, open, type Target } from './http.ts';
 import { DTKD, NODE } from './node-binary.ts';
@@ -43,6 +43,8 @@ export interface SiteOptions {
   env?: NodeJS.ProcessEnv;
   /** The network namespace and the door into it. */
   inside?: { netns: string; gate: Gate; address: string };
+  /** What runs dtkd; default: this checkout, by the Node of the `node` package. */
+  program?: readonly string[];
   /** Runs the daemon and the CLI through another program, into a mount namespace of their own. */
   wrapper?: readonly string[];
   /** Where the data directory is to be seen from here, if `wrapper` hides it. */
@@ -122,8 +124,7 @@ export class Site {
     if (inside === undefined && this.options.mesh === undefined) this.#meshPort ??= await freePort();
     const line = [
       ...wrapper,
-      NODE,
-      DTKD,
+      ...this.#program,
       'up',
       '--data',
       this.dir,
@@ -283,7 +284,7 @@ export class Site {
   }
 
   async cliWith(options: { stdin?: string }, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-    const line = [...(this.options.wrapper ?? []), NODE, DTKD, '--data', this.dir, ...args];
+    const line = [...(this.options.wrapper ?? []), ...this.#program, '--data', this.dir, ...args];
     return run({
       command: line[0] ?? NODE,
       args: line.slice(1),
@@ -341,7 +342,11 @@ export class Site {
     const text = await readFile(join(this.seenAt, 'endpoint.json'), 'utf8').catch(() => undefined);
     if (text === undefined) return undefined;
     const endpoint = endpointFile.parse(JSON.parse(text));
-    return endpoint.pid === child.pid ? endpoint : undefined;
+    return endpoint.pid === child.pid || (await parentOf(endpoint.pid)) === child.pid ? endpoint : undefined;
+  }
+
+  get #program(): readonly string[] {
+    return this.options.program ?? [NODE, DTKD];
   }
 
   /** The surroundings of the test runner must not configure the daemon. */
