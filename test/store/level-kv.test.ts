@@ -1,0 +1,92 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Level } from 'level';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { openLevel, storageError } from '../../daemon/src/store/level-kv.ts';
+
+let directory: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'dtkd-level-'));
+});
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const put = (key: string, value: string) => ({ type: 'put' as const, key, value: Buffer.from(value) });
+
+it('keeps what it acknowledged over a restart', async () => {
+  const first = await openLevel(directory);
+  await first.batch([put('t/a', 'kept')], { sync: true });
+  await first.close();
+  const second = await openLevel(directory);
+  expect(Buffer.from((await second.get('t/a')) ?? []).toString()).toBe('kept');
+  await second.close();
+});
+
+it('refuses a directory that is in use', async () => {
+  const first = await openLevel(directory);
+  await expect(openLevel(directory)).rejects.toMatchObject({ code: 'DATA_LOCKED' });
+  await first.close();
+  await (await openLevel(directory)).close();
+});
+
+it('refuses data of a newer format and says which', async () => {
+  const db = new Level<string, string>(directory);
+  await db.put('m/format', '2');
+  await db.close();
+  await expect(openLevel(directory)).rejects.toMatchObject({ code: 'FORMAT_TOO_NEW', message: expect.stringContaining('format 2') });
+});
+
+it('refuses a database that is not its own', async () => {
+  const db = new Level<string, string>(directory);
+  await db.put('m/format', 'something');
+  await db.close();
+  await expect(openLevel(directory)).rejects.toMatchObject({ code: 'INTERNAL' });
+});
+
+it('refuses a directory that cannot be made', async () => {
+  const file = join(directory, 'file');
+  await writeFile(file, '');
+  await expect(openLevel(join(file, 'db'))).rejects.toMatchObject({ code: 'DATA_UNWRITABLE' });
+  await expect(openLevel(file)).rejects.toMatchObject({ code: 'DATA_UNWRITABLE' });
+});
+
+it('leaves no trace of a batch that failed, and opens the database again before the next', async () => {
+  const kv = await openLevel(directory);
+  await kv.batch([put('t/a', 'old'), put('t/b', 'old')], { sync: true });
+  const open = vi.spyOn(Level.prototype, 'open');
+  const prototype: { batch(ops: unknown[], options: object): Promise<void> } = Level.prototype;
+  const batch = vi.spyOn(prototype, 'batch').mockImplementationOnce(async () => {
+    throw Object.assign(new Error('IO error: 000003.log: No space left on device'), { code: 'LEVEL_IO_ERROR' });
+  });
+  await expect(kv.batch([put('t/a', 'new'), { type: 'del', key: 't/b' }, put('t/c', 'new')], { sync: true })).rejects.toMatchObject({
+    code: 'DISK_FULL',
+  });
+  expect(Buffer.from((await kv.get('t/a')) ?? []).toString()).toBe('old');
+  await kv.batch([put('t/d', 'later')], { sync: true });
+  expect(open).toHaveBeenCalledOnce();
+  expect(batch.mock.calls[1]?.[0], 'what undoes the failed batch comes first').toEqual([
+    put('t/a', 'old'),
+    put('t/b', 'old'),
+    { type: 'del', key: 't/c' },
+  ]);
+  const rows = await kv.page({ gte: 't/', lt: 't0' });
+  expect(rows.map(([key, value]) => [key, Buffer.from(value).toString()])).toEqual([
+    ['t/a', 'old'],
+    ['t/b', 'old'],
+    ['t/d', 'later'],
+  ]);
+  await kv.close();
+});
+
+it('tells a full disk and a forbidden one apart', () => {
+  const failure = (message: string) => Object.assign(new Error(message), { code: 'LEVEL_IO_ERROR' });
+  expect(storageError(failure('IO error: x: No space left on device'), '/d').code).toBe('DISK_FULL');
+  expect(storageError(failure('IO error: x: Permission denied'), '/d').code).toBe('DATA_UNWRITABLE');
+  expect(storageError(failure('Corruption: bad block'), '/d')).toMatchObject({ code: 'INTERNAL', next: expect.stringContaining('backup') });
+  expect(storageError(new Error('odd'), '/d').code).toBe('INTERNAL');
+});
