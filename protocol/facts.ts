@@ -85,11 +85,8 @@ const clearance = z.object({ type: z.literal('clearance'), ...signed, key: peerK
 
 /** Signed by the member itself; final for that key. Its name is free. */
 const leave = z.object({ type: z.literal('leave'), domain: domainId, key: peerKey });
-/** Two log entries of one author at one place, in byte order. Needs no signature: the entries carry theirs. */
-const fork = z.object({
-  type: z.literal('fork'),
-  entries: z.tuple([bytesUpTo(MAX_FORK_BYTES), bytesUpTo(MAX_FORK_BYTES)]),
-});
+/** Two log entries that no honest author signs both, as log-entry.ts writes them. Needs no signature: the entries carry theirs. */
+const fork = z.object({ type: z.literal('fork'), proof: bytesUpTo(MAX_FORK_BYTES) });
 
 const plainFact = z.discriminatedUnion('type', [
   genesis,
@@ -186,10 +183,9 @@ export function signLeave(self: SigningKey, domain: DomainId): Uint8Array {
   return encodeEnvelope(payload, self.sign('leave', payload));
 }
 
-/** Makes the item that proves a fork of two log entries, in whatever order they come. */
-export function encodeFork(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const entries: [Uint8Array, Uint8Array] = Buffer.compare(first, second) <= 0 ? [first, second] : [second, first];
-  return encodeEnvelope(encodeCbor(z.encode(fork, { type: 'fork', entries })), new Uint8Array(0));
+/** Makes an item of a fork proof. */
+export function encodeFork(proof: Uint8Array): Uint8Array {
+  return encodeEnvelope(encodeCbor(z.encode(fork, { type: 'fork', proof })), new Uint8Array(0));
 }
 
 /** The hash of a public recovery key, to which a genesis or rotation commits. */
@@ -197,9 +193,9 @@ export function recoveryHash(recoveryKey: PeerKey): string {
   return hashHex(peerKeyBytes(recoveryKey));
 }
 
-/** A fork proof is unsigned, so its one encoding is fixed: else anybody could make many items of one fork. */
+/** A fork proof is unsigned, so its one encoding is fixed: else anybody could make many items of one proof. */
 function checkCanonicalFork(fact: Fork, payload: Uint8Array, signature: Uint8Array): void {
-  const [first, second] = fact.entries;
-  const canonical = Buffer.compare(first, second) < 0 && Buffer.compare(encodeCbor(z.encode(fork, fact)), payload) === 0;
-  if (!canonical || signature.length !== 0) throw new DtkdError('FRAME_INVALID', 'a fork proof is not in its canonical form');
+  if (signature.length !== 0 || Buffer.compare(encodeCbor(z.encode(fork, fact)), payload) !== 0) {
+    throw new DtkdError('FRAME_INVALID', 'a fork proof is not in its canonical form');
+  }
 }

@@ -72,13 +72,5 @@ export const milliseconds = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
 
 export const signatureBytes = bytesOf(64);
 
-/** (milliseconds, 64 random bits): the name of one life of an author's log. */
+/** (milliseconds, 64 random bits): one opening of an author's log. */
 export const epoch = z.object({ ms: milliseconds, random: hex8 });
-
-export type EpochFields = z.output<typeof epoch>;
-
-/** Order of epochs: by time, then by the random part. */
-export function compareEpochs(a: EpochFields, b: EpochFields): number {
-  if (a.ms !== b.ms) return a.ms - b.ms;
-  return a.random < b.random ? -1 : a.random > b.random ? 1 : 0;
-}

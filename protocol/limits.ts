@@ -23,8 +23,8 @@ export const MAX_KEEPS = MAX_MEMBERS;
 export const MAX_ITEM_BYTES = 4 * 1024;
 /** A removal or revocation: `MAX_KEEPS` keys of 34 bytes and some. */
 export const MAX_KEEPS_ITEM_BYTES = 64 * 1024;
-/** A fork proof: two log entries of 64 KiB with their signatures. */
-export const MAX_FORK_BYTES = 160 * 1024;
+/** A fork proof: two log entries of 64 KiB, and what surrounds them. */
+export const MAX_FORK_BYTES = 129 * 1024;
 /** A rotation: `MAX_MEMBERS` and `MAX_ROTATION_REMOVED` entries of a key, a name and two numbers. */
 export const MAX_ROTATION_BYTES = 256 * 1024;
 
