@@ -56,7 +56,7 @@ const welcome = z.object({
 
 const sentence = z.string().max(MAX_SENTENCE_LENGTH);
 
-export /** Ends an exchange, in join and in hello. */
+/** Ends an exchange, in join and in hello. */
 export const refusal = z.object({
   type: z.literal('refusal'),
   code: z.string().max(64),
