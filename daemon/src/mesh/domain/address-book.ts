@@ -1,0 +1,105 @@
+/**
+ * Where members may be reached: what they announced, where they were seen, where a dial succeeded. Kept on disk, so that a restarted node
+ * finds its peers with nobody to ask. Every address is a hint: dialling checks the key.
+ */
+import { z } from 'zod';
+import { type Address, formatAddress, isLanAddress, parseAddress } from '../../../../protocol/address.ts';
+import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
+import { type Kv, prefixEnd } from '../../store/kv.ts';
+
+/** Addresses kept for one member: its interfaces, and where it was before. */
+const MAX_PER_MEMBER = 12;
+const PAGE = 1_000;
+
+const row = z.array(z.string().max(300)).max(MAX_PER_MEMBER);
+
+export class AddressBook {
+  readonly #kv: Kv;
+  readonly #prefix: string;
+  readonly #addresses = new Map<PeerKey, Address[]>();
+
+  constructor(kv: Kv, domain: DomainId) {
+    this.#kv = kv;
+    this.#prefix = `k/${domain}/addresses/`;
+  }
+
+  async load(): Promise<void> {
+    for (const [key, value] of await this.#kv.page({ gte: this.#prefix, lt: prefixEnd(this.#prefix), limit: PAGE })) {
+      const parsed = row.safeParse(parseJson(value));
+      if (parsed.success) this.#addresses.set(key.slice(this.#prefix.length) as PeerKey, parseAddresses(parsed.data));
+    }
+  }
+
+  /** The best first. */
+  of(key: PeerKey): readonly Address[] {
+    return this.#addresses.get(key) ?? [];
+  }
+
+  /** True if every known address is a local one. */
+  isLan(key: PeerKey): boolean {
+    return this.of(key).some(({ host }) => isLanAddress(host));
+  }
+
+  /** Puts an address first: the member was reached there. */
+  succeeded(key: PeerKey, address: Address): void {
+    this.#set(key, merge([address], this.of(key)));
+  }
+
+  /** What the member says of itself: before what is older, behind where it was reached last if it still names that. */
+  announced(key: PeerKey, addresses: readonly Address[]): void {
+    const old = this.of(key);
+    const first = old.slice(0, 1).filter((address) => addresses.some((other) => same(other, address)));
+    this.#set(key, merge(first, addresses, old));
+  }
+
+  /** What others say: behind everything that is known. */
+  hinted(key: PeerKey, addresses: readonly Address[]): void {
+    this.#set(key, merge(this.of(key), addresses));
+  }
+
+  forget(key: PeerKey): void {
+    if (!this.#addresses.delete(key)) return;
+    this.#kv.batch([{ type: 'del', key: this.#prefix + key }], { sync: false }).catch(() => {});
+  }
+
+  #set(key: PeerKey, next: Address[]): void {
+    const old = this.of(key);
+    if (old.length === next.length && old.every((address, index) => next[index] !== undefined && same(address, next[index]))) return;
+    this.#addresses.set(key, next);
+    const value = Buffer.from(JSON.stringify(next.map((address) => formatAddress(address, -1))));
+    // A hint that is lost in a crash is learnt again.
+    this.#kv.batch([{ type: 'put', key: this.#prefix + key, value }], { sync: false }).catch(() => {});
+  }
+}
+
+/** Reads addresses as a peer wrote them; what is not one is left out. */
+export function parseAddresses(texts: readonly string[]): Address[] {
+  return texts.flatMap((text) => {
+    try {
+      return [parseAddress(text)];
+    } catch {
+      return [];
+    }
+  });
+}
+
+function merge(...lists: (readonly Address[])[]): Address[] {
+  const merged: Address[] = [];
+  for (const address of lists.flat()) {
+    if (merged.length >= MAX_PER_MEMBER) break;
+    if (!merged.some((other) => same(other, address))) merged.push(address);
+  }
+  return merged;
+}
+
+function same(a: Address, b: Address): boolean {
+  return a.host === b.host && a.port === b.port;
+}
+
+function parseJson(value: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(value).toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,15 @@
+/** How long to wait before dialling again: pure. */
+
+/** First wait after a failure; doubled each time. */
+const FIRST_WAIT_MS = 250;
+/** On a local network trying costs nothing, and a site that comes back should be seen at once. */
+export const LAN_MAX_WAIT_MS = 2_000;
+/** Over the internet. */
+export const WAN_MAX_WAIT_MS = 30_000;
+
+/** Wait after `failures` failures in a row; `random` in [0, 1) spreads diallers over the last quarter of it. */
+export function backoff(failures: number, lan: boolean, random: number): number {
+  const cap = lan ? LAN_MAX_WAIT_MS : WAN_MAX_WAIT_MS;
+  const wait = Math.min(FIRST_WAIT_MS * 2 ** Math.min(Math.max(failures - 1, 0), 16), cap);
+  return Math.round(wait * (0.75 + 0.25 * random));
+}

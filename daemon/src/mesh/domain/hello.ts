@@ -1,0 +1,141 @@
+/**
+ * Hello, the first conversation on every connection: each side proves that it is a member, both make their facts equal, and only then
+ * say where they are and what they serve. Guarantees that no link is admitted whose key is not a member by everything that both sides
+ * know. A removed node is told of its removal, with the proof.
+ */
+
+import type { Duplex } from 'node:stream';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { encodeHello, HELLO_VERSION, type HelloAbout, MAX_HELLO_FRAME_BYTES } from '../../../../protocol/hello.ts';
+import type { PeerKey } from '../../../../protocol/ids.ts';
+import { itemBatches, toRefusal } from '../../../../protocol/join.ts';
+import { MAX_ITEMS_BYTES } from '../../../../protocol/limits.ts';
+import { FrameChannel } from '../host/frame-channel.ts';
+import type { Link } from '../host/host.types.ts';
+import type { Membership, SignedItem } from '../membership/membership.types.ts';
+import { exchangeFacts, receiveHello, sendItems, sizeOf, unexpected } from './facts-exchange.ts';
+
+/** For each frame: verifying a chain and its fsync take milliseconds; a busy machine some hundred. */
+const HELLO_TIMEOUT_MS = 5_000;
+
+export interface HelloPorts {
+  membership: Membership;
+  about(link: Link): HelloAbout;
+}
+
+/** The dialler's side. Resolves with what the other says of itself; the link is admitted. */
+export async function greet(stream: Duplex, link: Link, ports: HelloPorts): Promise<HelloAbout> {
+  const channel = open(stream);
+  try {
+    const mine = await sendChain(channel, ports.membership);
+    const theirs = await receiveChain(channel, ports.membership);
+    await judge(channel, link.peer, ports.membership);
+    if (mine !== theirs) await exchangeFacts(channel, ports.membership, true);
+    await judge(channel, link.peer, ports.membership);
+    link.admit();
+    await channel.sendBytes(encodeHello(ports.about(link)));
+    const about = await receiveAbout(channel, ports.membership);
+    channel.finish();
+    return about;
+  } catch (error) {
+    channel.finish();
+    throw error;
+  }
+}
+
+/** The dialled side. Resolves once the link is admitted and the other has been told. */
+export async function answerHello(stream: Duplex, link: Link, ports: HelloPorts): Promise<HelloAbout> {
+  const channel = open(stream);
+  try {
+    const theirs = await receiveChain(channel, ports.membership);
+    await judge(channel, link.peer, ports.membership);
+    const mine = await sendChain(channel, ports.membership);
+    if (mine !== theirs) await exchangeFacts(channel, ports.membership, false);
+    const about = await receiveAbout(channel, ports.membership);
+    await judge(channel, link.peer, ports.membership);
+    link.admit();
+    await channel.sendBytes(encodeHello(ports.about(link)));
+    channel.finish();
+    return about;
+  } catch (error) {
+    channel.finish();
+    throw error;
+  }
+}
+
+function open(stream: Duplex): FrameChannel {
+  return new FrameChannel(stream, { maxFrameBytes: MAX_HELLO_FRAME_BYTES, timeoutMs: HELLO_TIMEOUT_MS });
+}
+
+/** Returns the digest that it sent. */
+async function sendChain(channel: FrameChannel, membership: Membership): Promise<string> {
+  const digest = membership.digest();
+  const batches = itemBatches(membership.chainOf(membership.self));
+  for (const [index, items] of batches.entries()) {
+    await channel.sendBytes(
+      encodeHello({ type: 'chain', version: HELLO_VERSION, domain: membership.domain, digest, items, more: index < batches.length - 1 }),
+    );
+  }
+  return digest;
+}
+
+/** Takes in the other side's chain and returns its digest. */
+async function receiveChain(channel: FrameChannel, membership: Membership): Promise<string> {
+  let bytes = 0;
+  for (;;) {
+    const message = await receiveHello(channel);
+    if (message.type === 'items') {
+      // The proof of our removal; the refusal follows.
+      bytes += sizeOf(message.items);
+      if (bytes > MAX_ITEMS_BYTES) throw tooMany();
+      await membership.add(message.items);
+      continue;
+    }
+    if (message.type !== 'chain') throw unexpected(message);
+    if (message.domain !== membership.domain) {
+      await refuse(channel, new DtkdError('NOT_A_MEMBER', 'this port does not serve that domain'));
+    }
+    bytes += sizeOf(message.items);
+    if (bytes > MAX_ITEMS_BYTES) throw tooMany();
+    await membership.add(message.items);
+    if (!message.more) return message.digest;
+  }
+}
+
+async function receiveAbout(channel: FrameChannel, membership: Membership): Promise<HelloAbout> {
+  let bytes = 0;
+  for (;;) {
+    const message = await receiveHello(channel);
+    if (message.type === 'about') return message;
+    if (message.type !== 'items') throw unexpected(message);
+    bytes += sizeOf(message.items);
+    if (bytes > MAX_ITEMS_BYTES) throw tooMany();
+    await membership.add(message.items);
+  }
+}
+
+/** Refuses a key that is not a live member, and a removed one with the proof. */
+async function judge(channel: FrameChannel, peer: PeerKey, membership: Membership): Promise<void> {
+  const state = membership.state();
+  const removed = state.removed.get(peer);
+  if (removed !== undefined) {
+    await sendItems(channel, proofOfRemoval(membership, removed.fact));
+    await refuse(channel, new DtkdError('REMOVED', removed.left ? 'this key has left the domain' : 'this key was removed from the domain'));
+  }
+  if (!state.members.has(peer)) await refuse(channel, new DtkdError('NOT_A_MEMBER', 'this key is not a member of the domain'));
+}
+
+function proofOfRemoval(membership: Membership, fact: string): SignedItem[] {
+  const chain = membership.chainOf(membership.self);
+  const proof = membership.items().filter(({ id }) => id === fact && !chain.some((item) => item.id === id));
+  return [...chain, ...proof];
+}
+
+async function refuse(channel: FrameChannel, error: DtkdError): Promise<never> {
+  await channel.sendBytes(encodeHello(toRefusal(error)));
+  throw error;
+}
+
+function tooMany(): DtkdError {
+  return new DtkdError('QUOTA_EXCEEDED', 'the peer sent more facts than a domain can have');
+}

@@ -1,0 +1,113 @@
+/**
+ * Which members are connected, how, and since when. Owns the choice among several connections to one member: direct before relayed, the
+ * older before the younger. Observed, never replicated.
+ */
+import type { Address } from '../../../../protocol/address.ts';
+import type { PeerId, PeerKey } from '../../../../protocol/ids.ts';
+import type { Link } from '../host/host.types.ts';
+
+interface Connected {
+  link: Link;
+  /** Where the member may be dialled: for an inbound link, the IP address that we see with the port that it told. */
+  address: Address | undefined;
+  protocols: readonly string[];
+}
+
+interface Row {
+  links: Connected[];
+  since: number;
+  heard: ReadonlySet<PeerId>;
+}
+
+export interface Presence {
+  connected: boolean;
+  path: 'direct' | 'relayed' | undefined;
+  address: Address | undefined;
+  since: number | undefined;
+  heard: ReadonlySet<PeerId>;
+}
+
+const NOTHING: ReadonlySet<PeerId> = new Set();
+
+export class PeerTable {
+  readonly #rows = new Map<PeerKey, Row>();
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** Returns true if the member was away. */
+  add(link: Link, address: Address | undefined, protocols: readonly string[]): boolean {
+    const row = this.#rows.get(link.peer) ?? { links: [], since: this.#now(), heard: NOTHING };
+    this.#rows.set(link.peer, row);
+    const returned = row.links.length === 0;
+    if (returned) row.since = this.#now();
+    row.links.push({ link, address, protocols });
+    row.links.sort((a, b) => rank(a.link) - rank(b.link) || a.link.openedAt - b.link.openedAt);
+    return returned;
+  }
+
+  /** Returns true if the link was known. */
+  remove(link: Link): boolean {
+    const row = this.#rows.get(link.peer);
+    const index = row?.links.findIndex((entry) => entry.link === link) ?? -1;
+    if (row === undefined || index < 0) return false;
+    row.links.splice(index, 1);
+    if (row.links.length === 0) row.since = this.#now();
+    return true;
+  }
+
+  best(peer: PeerKey): Link | undefined {
+    return this.#rows.get(peer)?.links.find(({ link }) => !link.closed)?.link;
+  }
+
+  hasDirect(peer: PeerKey): boolean {
+    return this.#rows.get(peer)?.links.some(({ link }) => link.via === undefined && !link.closed) === true;
+  }
+
+  links(peer: PeerKey): Link[] {
+    return this.#rows.get(peer)?.links.map(({ link }) => link) ?? [];
+  }
+
+  protocols(link: Link): readonly string[] {
+    return this.#rows.get(link.peer)?.links.find((entry) => entry.link === link)?.protocols ?? [];
+  }
+
+  connected(): PeerKey[] {
+    return [...this.#rows].filter(([, row]) => row.links.length > 0).map(([key]) => key);
+  }
+
+  /** Dialable addresses of direct links. */
+  directAddresses(peer: PeerKey): Address[] {
+    const links = this.#rows.get(peer)?.links.filter(({ link }) => link.via === undefined && !link.closed) ?? [];
+    return links.map(({ address }) => address).filter((address) => address !== undefined);
+  }
+
+  heard(peer: PeerKey, removals: readonly PeerId[]): boolean {
+    const row = this.#rows.get(peer);
+    if (row === undefined || (row.heard.size === removals.length && removals.every((id) => row.heard.has(id)))) return false;
+    row.heard = new Set(removals);
+    return true;
+  }
+
+  presence(peer: PeerKey): Presence {
+    const row = this.#rows.get(peer);
+    const first = row?.links[0];
+    return {
+      connected: first !== undefined,
+      path: first === undefined ? undefined : first.link.via === undefined ? 'direct' : 'relayed',
+      address: first?.address,
+      since: row?.since,
+      heard: row?.heard ?? NOTHING,
+    };
+  }
+
+  forget(peer: PeerKey): void {
+    this.#rows.delete(peer);
+  }
+}
+
+function rank(link: Link): number {
+  return link.via === undefined ? 0 : 1;
+}

@@ -1,0 +1,22 @@
+/** Turns DNS names into IP addresses, all that there are. */
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import type { Address } from '../../../../protocol/address.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+
+/** More would not be tried before the person has lost patience. */
+const MAX_RESOLVED = 8;
+
+/** Errors: ADDRESS_UNREACHABLE. */
+export async function resolveAddress({ host, port }: Address): Promise<Address[]> {
+  if (isIP(host) !== 0) return [{ host, port }];
+  try {
+    const found = await lookup(host, { all: true });
+    return found.slice(0, MAX_RESOLVED).map(({ address }) => ({ host: address, port }));
+  } catch (cause) {
+    throw new DtkdError('ADDRESS_UNREACHABLE', `the name ${host} cannot be resolved`, {
+      cause,
+      next: 'Check the spelling and the name server, or give the IP address.',
+    });
+  }
+}

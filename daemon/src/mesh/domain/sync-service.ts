@@ -1,0 +1,243 @@
+/**
+ * Brings logs and facts of two members to the same state. Serves and asks `/dtkd/sync` and `/dtkd/facts`; guarantees that at most one pull
+ * from each member and a few over all run at a time, that each answer is bounded, and that whoever sends an invalid entry is heard no
+ * further in that conversation. Does not know gossip: it repairs what gossip missed.
+ */
+import type { Duplex } from 'node:stream';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { MAX_HELLO_FRAME_BYTES } from '../../../../protocol/hello.ts';
+import { type PeerId, type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
+import { itemBatches } from '../../../../protocol/join.ts';
+import {
+  decodeFacts,
+  decodeSync,
+  encodeFacts,
+  encodeSync,
+  FACTS_PROTOCOL,
+  MAX_SYNC_FRAME_BYTES,
+  SYNC_CHUNK_BYTES,
+  SYNC_PROTOCOL,
+  type SyncHeads,
+} from '../../../../protocol/sync.ts';
+import type { Logger } from '../../logger.ts';
+import { FrameChannel } from '../host/frame-channel.ts';
+import type { Link } from '../host/host.types.ts';
+import type { DomainLog } from '../log/log.types.ts';
+import type { Membership, SignedItem } from '../membership/membership.types.ts';
+import { exchangeFacts } from './facts-exchange.ts';
+
+/** For each frame: reading half a megabyte of entries from disk, and a slow line. */
+const SYNC_TIMEOUT_MS = 15_000;
+const FACTS_TIMEOUT_MS = 5_000;
+/** Pulls at a time over all members: each holds one chunk. */
+const MAX_PULLS = 4;
+/** Chunks of one pull: more than the quotas of all members fill is a loop. */
+const MAX_CHUNKS = 4_096;
+
+export interface SyncPorts {
+  membership: Membership;
+  log: DomainLog;
+  logger: Logger;
+  link(peer: PeerKey): Link | undefined;
+  /** The peer told which removals it has heard. */
+  heard(peer: PeerKey, removals: readonly PeerId[]): void;
+  /** Entries came in by a pull: neighbours other than `from` may lack them too. */
+  gained(from: PeerKey): void;
+}
+
+export class SyncService {
+  readonly #ports: SyncPorts;
+  readonly #pulls = new Map<PeerKey, { again: boolean; done: Promise<void> }>();
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
+  #stopped = false;
+  readonly counters = { pulls: 0, entriesPulled: 0, entriesRefused: 0, framesRefused: 0 };
+
+  constructor(ports: SyncPorts) {
+    this.#ports = ports;
+  }
+
+  /** Asks a member for what we lack; a request while one is under way makes one more follow. */
+  pull(peer: PeerKey): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
+    const current = this.#pulls.get(peer);
+    if (current !== undefined) {
+      current.again = true;
+      return current.done;
+    }
+    const entry = { again: true, done: Promise.resolve() };
+    entry.done = this.#pullUntilQuiet(peer, entry).finally(() => this.#pulls.delete(peer));
+    this.#pulls.set(peer, entry);
+    return entry.done;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  async #pullUntilQuiet(peer: PeerKey, entry: { again: boolean }): Promise<void> {
+    await this.#enter();
+    try {
+      while (entry.again && !this.#stopped) {
+        entry.again = false;
+        try {
+          await this.#pullOnce(peer);
+        } catch (error) {
+          this.#blame(error, peer, 'Synchronising failed');
+        }
+      }
+    } finally {
+      this.#leave();
+    }
+  }
+
+  async #pullOnce(peer: PeerKey): Promise<void> {
+    const link = this.#ports.link(peer);
+    if (link === undefined) return;
+    this.counters.pulls += 1;
+    const stream = await link.open(SYNC_PROTOCOL, AbortSignal.timeout(SYNC_TIMEOUT_MS));
+    const channel = new FrameChannel(stream, { maxFrameBytes: MAX_SYNC_FRAME_BYTES, timeoutMs: SYNC_TIMEOUT_MS });
+    let gained = 0;
+    try {
+      await channel.sendBytes(encodeSync(await this.#ownHeads()));
+      const theirs = await receiveSync(channel);
+      if (theirs?.type !== 'heads') throw new DtkdError('FRAME_INVALID', 'heads were expected');
+      this.#ports.heard(peer, theirs.removed);
+      if (theirs.digest !== this.#ports.membership.digest()) await this.pushFacts(peer, []);
+      for (let chunk = 0; chunk < MAX_CHUNKS && (await this.#ports.log.isBehind(theirs.heads)); chunk += 1) {
+        await channel.sendBytes(encodeSync({ type: 'pull', heads: await this.#ports.log.heads() }));
+        const answer = await receiveSync(channel);
+        if (answer?.type !== 'entries') throw new DtkdError('FRAME_INVALID', 'entries were expected');
+        const applied = await this.#take(answer.entries);
+        gained += applied;
+        // Nothing new in a chunk: what is left does not apply here (an author that we do not know, or one that forked).
+        if (applied === 0) break;
+      }
+      channel.finish();
+    } catch (error) {
+      channel.fail(error);
+      throw error;
+    } finally {
+      if (gained > 0) this.#ports.gained(peer);
+    }
+  }
+
+  async #take(entries: readonly Uint8Array[]): Promise<number> {
+    let applied = 0;
+    for (const entry of entries) {
+      if ((await this.#ports.log.receive(entry)) === 'applied') applied += 1;
+    }
+    this.counters.entriesPulled += applied;
+    return applied;
+  }
+
+  /** Serves SYNC_PROTOCOL. */
+  async serveSync(stream: Duplex, link: Link): Promise<void> {
+    const channel = new FrameChannel(stream, { maxFrameBytes: MAX_SYNC_FRAME_BYTES, timeoutMs: SYNC_TIMEOUT_MS });
+    try {
+      const theirs = await receiveSync(channel);
+      if (theirs?.type !== 'heads') throw new DtkdError('FRAME_INVALID', 'heads were expected');
+      this.#ports.heard(link.peer, theirs.removed);
+      await channel.sendBytes(encodeSync(await this.#ownHeads()));
+      if (await this.#ports.log.isBehind(theirs.heads)) void this.pull(link.peer);
+      for (;;) {
+        const message = await receiveSync(channel);
+        if (message === undefined) break;
+        if (message.type !== 'pull') throw new DtkdError('FRAME_INVALID', 'a pull was expected');
+        const entries = await this.#ports.log.missing(message.heads, SYNC_CHUNK_BYTES);
+        await channel.sendBytes(encodeSync({ type: 'entries', entries }));
+      }
+      channel.finish();
+    } catch (error) {
+      channel.fail(error);
+      this.#blame(error, link.peer, 'Serving a synchronisation failed');
+    }
+  }
+
+  /** Sends new items to a member; if the sets still differ afterwards, makes them equal. */
+  async pushFacts(peer: PeerKey, items: readonly SignedItem[]): Promise<void> {
+    const link = this.#ports.link(peer);
+    if (link === undefined) return;
+    const { membership } = this.#ports;
+    const stream = await link.open(FACTS_PROTOCOL, AbortSignal.timeout(FACTS_TIMEOUT_MS));
+    const channel = new FrameChannel(stream, { maxFrameBytes: MAX_HELLO_FRAME_BYTES, timeoutMs: FACTS_TIMEOUT_MS });
+    try {
+      const digest = membership.digest();
+      const batches = itemBatches(items);
+      for (const [index, batch] of batches.entries()) {
+        await channel.sendBytes(encodeFacts({ type: 'push', digest, items: batch, more: index < batches.length - 1 }));
+      }
+      const answer = await receiveFacts(channel);
+      if (answer.type !== 'heard') throw new DtkdError('FRAME_INVALID', 'an acknowledgement was expected');
+      this.#ports.heard(peer, answer.removed);
+      if (answer.digest !== digest) await exchangeFacts(channel, membership, true);
+      channel.finish();
+    } catch (error) {
+      channel.fail(error);
+      throw error;
+    }
+  }
+
+  /** Serves FACTS_PROTOCOL. */
+  async serveFacts(stream: Duplex, link: Link): Promise<void> {
+    const { membership } = this.#ports;
+    const channel = new FrameChannel(stream, { maxFrameBytes: MAX_HELLO_FRAME_BYTES, timeoutMs: FACTS_TIMEOUT_MS });
+    try {
+      let theirs: string | undefined;
+      for (let more = true; more; ) {
+        const message = await receiveFacts(channel);
+        if (message.type !== 'push') throw new DtkdError('FRAME_INVALID', 'facts were expected');
+        if (message.items.length > 0) await membership.add(message.items);
+        theirs = message.digest;
+        more = message.more;
+      }
+      const digest = membership.digest();
+      await channel.sendBytes(encodeFacts({ type: 'heard', digest, removed: removedIds(membership) }));
+      if (theirs !== digest) await exchangeFacts(channel, membership, false);
+      channel.finish();
+    } catch (error) {
+      channel.fail(error);
+      this.#blame(error, link.peer, 'Exchanging facts failed');
+    }
+  }
+
+  async #ownHeads(): Promise<SyncHeads> {
+    const { membership, log } = this.#ports;
+    return { type: 'heads', digest: membership.digest(), removed: removedIds(membership), heads: await log.heads() };
+  }
+
+  #blame(error: unknown, peer: PeerKey, what: string): void {
+    const code = error instanceof DtkdError ? error.code : undefined;
+    if (code === 'ENTRY_INVALID' || code === 'SIGNATURE_INVALID' || code === 'QUOTA_EXCEEDED') this.counters.entriesRefused += 1;
+    if (code === 'FRAME_INVALID' || code === 'FRAME_TOO_LARGE') this.counters.framesRefused += 1;
+    if (code === 'PEER_AWAY' || code === undefined) this.#ports.logger.debug({ err: error, peer: peerIdOf(peer) }, what);
+    else this.#ports.logger.warn({ err: error, peer: peerIdOf(peer) }, what);
+  }
+
+  async #enter(): Promise<void> {
+    if (this.#running >= MAX_PULLS) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#running += 1;
+  }
+
+  #leave(): void {
+    this.#running -= 1;
+    this.#waiting.shift()?.();
+  }
+}
+
+/** Ids of all removed keys, sorted, so that equal sets are equal lists. */
+export function removedIds(membership: Membership): PeerId[] {
+  return [...membership.state().removed.keys()].map(peerIdOf).sort();
+}
+
+async function receiveSync(channel: FrameChannel): Promise<ReturnType<typeof decodeSync> | undefined> {
+  const frame = await channel.read();
+  return frame === undefined ? undefined : decodeSync(frame);
+}
+
+async function receiveFacts(channel: FrameChannel): Promise<ReturnType<typeof decodeFacts>> {
+  const frame = await channel.read();
+  if (frame === undefined) throw new DtkdError('PEER_AWAY', 'the peer ended the exchange of facts');
+  return decodeFacts(frame);
+}

@@ -1,0 +1,55 @@
+/** Says why a dial failed: nobody there, or somebody else there. */
+import { connect } from 'node:net';
+import { type Address, formatAddress } from '../../../../protocol/address.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+
+/** Long enough for two lost SYN segments. */
+const PROBE_TIMEOUT_MS = 3_500;
+
+/** Errors of connect(2): no TCP connection came about. */
+const UNREACHABLE = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EHOSTDOWN',
+  'ENETDOWN',
+  'ETIMEDOUT',
+  'EADDRNOTAVAIL',
+  'EINVAL',
+  'EACCES',
+  'EPERM',
+]);
+
+export async function dialError(address: Address, cause: unknown): Promise<DtkdError> {
+  if (cause instanceof DtkdError) return cause;
+  const code: unknown = cause instanceof Error ? Reflect.get(cause, 'code') : undefined;
+  const where = formatAddress(address, -1);
+  if (typeof code === 'string' && UNREACHABLE.has(code)) return unreachable(where, cause);
+  const name = cause instanceof Error ? cause.name : '';
+  // An aborted dial does not tell how far it came.
+  if ((name === 'AbortError' || name === 'TimeoutError') && !(await accepts(address))) return unreachable(where, cause);
+  return new DtkdError('NOT_DTKD', `what listens at ${where} is not the dtkd node that was looked for`, {
+    cause,
+    next: 'Check the address and the port: it must be the mesh port, 7701 unless set otherwise.',
+  });
+}
+
+function unreachable(where: string, cause: unknown): DtkdError {
+  return new DtkdError('ADDRESS_UNREACHABLE', `nobody answers at ${where}`, {
+    cause,
+    next: 'Check that the node is up, that the address is right and that its mesh port is open.',
+  });
+}
+
+function accepts({ host, port }: Address): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: PROBE_TIMEOUT_MS });
+    const done = (result: boolean): void => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.once('connect', () => done(true));
+    socket.once('timeout', () => done(false));
+    socket.once('error', () => done(false));
+  });
+}

@@ -1,0 +1,118 @@
+/**
+ * Finding members whose address is not known: kad-dht among members (its own protocol per domain), and mDNS on the local network under a
+ * tag that only members can compute. Both are imported and started some time after the host, because a settled domain needs neither.
+ * What they tell is a hint; dialling checks the key.
+ */
+import { createHmac } from 'node:crypto';
+import type { PeerDiscovery, PeerId, PeerInfo } from '@libp2p/interface';
+import { peerDiscoverySymbol, serviceCapabilities, start, stop } from '@libp2p/interface';
+import type { Address } from '../../../../protocol/address.ts';
+import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
+import { fromPeerId, toPeerId } from './keys.ts';
+import type { Components } from './libp2p-components.ts';
+import { fromMultiaddr } from './multiaddrs.ts';
+
+/** The routing table is asked for ourselves rarely: hello and gossip already spread addresses. */
+const QUERY_SELF_INTERVAL_MS = 10 * 60_000;
+/** Members on one network find each other by this within seconds of starting; later only newcomers need it. */
+const MDNS_INTERVAL_MS = 20_000;
+
+export class Discovery {
+  readonly #domain: DomainId;
+  readonly #components: Components;
+  readonly #onFound: (key: PeerKey, addresses: Address[]) => void;
+  readonly #running: unknown[] = [];
+  #dht: { findPeer(id: PeerId, options: { signal: AbortSignal }): AsyncIterable<unknown> } | undefined;
+
+  constructor(domain: DomainId, components: Components, onFound: (key: PeerKey, addresses: Address[]) => void) {
+    this.#domain = domain;
+    this.#components = components;
+    this.#onFound = onFound;
+  }
+
+  static protocolOf(domain: DomainId): string {
+    return `/dtkd/kad/${tagOf(domain, 'kad')}/1.0.0`;
+  }
+
+  async start({ mdns }: { mdns: boolean }): Promise<void> {
+    const { kadDHT, passthroughMapper } = await import('@libp2p/kad-dht');
+    const ping = { [serviceCapabilities]: ['@libp2p/ping'], ping: async () => 0 };
+    // The components are libp2p's own; only `ping` is missing, which the routing table uses to tell live contacts.
+    const components = new Proxy(this.#components, { get: (target, name) => (name === 'ping' ? ping : Reflect.get(target, name)) });
+    const dht = construct(
+      kadDHT({
+        protocol: Discovery.protocolOf(this.#domain),
+        clientMode: false,
+        allowQueryWithZeroPeers: true,
+        querySelfInterval: QUERY_SELF_INTERVAL_MS,
+        peerInfoMapper: passthroughMapper,
+      }),
+      components,
+    );
+    this.#dht = dht;
+    const found: unknown = Reflect.get(dht, peerDiscoverySymbol);
+    if (isPeerDiscovery(found)) this.#listen(found);
+    await start(dht);
+    this.#running.push(dht);
+    if (!mdns) return;
+    const { mdns: createMdns } = await import('@libp2p/mdns');
+    const finder = construct(
+      createMdns({ interval: MDNS_INTERVAL_MS, serviceTag: `_${tagOf(this.#domain, 'mdns')}._udp.local` }),
+      components,
+    );
+    this.#listen(finder);
+    await start(finder);
+    this.#running.push(finder);
+  }
+
+  async find(key: PeerKey, signal: AbortSignal): Promise<Address[]> {
+    if (this.#dht === undefined) return [];
+    const id = toPeerId(key);
+    try {
+      for await (const event of this.#dht.findPeer(id, { signal })) {
+        if (isFinalPeer(event) && event.peer.id.equals(id)) return addressesOf(event.peer);
+      }
+    } catch {
+      // Not found: nobody asked knows it.
+    }
+    return [];
+  }
+
+  async stop(): Promise<void> {
+    await stop(...this.#running.splice(0));
+  }
+
+  #listen(source: PeerDiscovery): void {
+    source.addEventListener('peer', (event) => {
+      try {
+        const addresses = addressesOf(event.detail);
+        if (addresses.length === 0) return;
+        this.#onFound(fromPeerId(event.detail.id), addresses);
+      } catch {
+        // Not one of our keys.
+      }
+    });
+  }
+}
+
+/** 32 hex digits that only those compute who know the domain's id. */
+function tagOf(domain: DomainId, use: string): string {
+  return createHmac('sha256', domain).update(`dtkd/${use}`).digest('hex').slice(0, 32);
+}
+
+function addressesOf(peer: PeerInfo): Address[] {
+  return peer.multiaddrs.map(fromMultiaddr).filter((address) => address !== undefined);
+}
+
+function isPeerDiscovery(value: unknown): value is PeerDiscovery {
+  return typeof value === 'object' && value !== null && 'addEventListener' in value;
+}
+
+function isFinalPeer(event: unknown): event is { name: 'FINAL_PEER'; peer: PeerInfo } {
+  return typeof event === 'object' && event !== null && 'name' in event && event.name === 'FINAL_PEER' && 'peer' in event;
+}
+
+/** libp2p's services take the components as one object that grows; the type of ours is narrower than what is there. */
+function construct<Service>(factory: (components: never) => Service, components: object): Service {
+  return Reflect.apply(factory, undefined, [components]);
+}

@@ -1,0 +1,139 @@
+/**
+ * Frames over a stream, for conversations of a few messages: reads one frame at a time, so the other side cannot make us hold more than
+ * one; each must arrive whole within the time limit, so a stalled or trickling peer costs a timer. Any violation destroys the stream with
+ * a coded error; nothing here ends the process.
+ */
+import type { Duplex } from 'node:stream';
+import type { z } from 'zod';
+import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { createFrameDecoder, encodeFrame, type FrameDecoder } from '../../../../protocol/frames.ts';
+
+export interface ChannelLimits {
+  maxFrameBytes: number;
+  /** For each frame, sent or received. */
+  timeoutMs: number;
+}
+
+export class FrameChannel {
+  readonly stream: Duplex;
+  readonly #decoder: FrameDecoder;
+  readonly #frames: Uint8Array[] = [];
+  readonly #limits: ChannelLimits;
+
+  constructor(stream: Duplex, limits: ChannelLimits) {
+    this.stream = stream;
+    this.#limits = limits;
+    this.#decoder = createFrameDecoder(limits.maxFrameBytes);
+  }
+
+  /** The next frame, or undefined if the other side has ended. Throws FRAME_INVALID, FRAME_TOO_LARGE, TIMEOUT or PEER_AWAY. */
+  async read(): Promise<Uint8Array | undefined> {
+    const deadline = AbortSignal.timeout(this.#limits.timeoutMs);
+    try {
+      for (;;) {
+        const frame = this.#frames.shift();
+        if (frame !== undefined) return frame;
+        const chunk: Buffer | null = this.stream.destroyed ? null : this.stream.read();
+        if (chunk !== null) {
+          this.#frames.push(...this.#decoder.push(chunk));
+        } else if (this.stream.readableEnded) {
+          if (this.#decoder.atBoundary()) return undefined;
+          throw new DtkdError('FRAME_INVALID', 'the stream ended within a frame');
+        } else {
+          await readable(this.stream, deadline);
+        }
+      }
+    } catch (error) {
+      this.fail(error);
+      throw error;
+    }
+  }
+
+  /** The next frame, parsed. An end in its place is PEER_AWAY. */
+  async receive<T>(schema: z.ZodType<T>, what: string): Promise<T> {
+    const frame = await this.read();
+    if (frame === undefined) throw new DtkdError('PEER_AWAY', `the peer ended the stream before ${what}`);
+    try {
+      return decodeCbor(frame, schema, what);
+    } catch (error) {
+      this.fail(error);
+      throw error;
+    }
+  }
+
+  /** Sends one value and waits until the stream has room again. */
+  async send(value: unknown): Promise<void> {
+    await this.sendBytes(encodeCbor(value));
+  }
+
+  async sendBytes(payload: Uint8Array): Promise<void> {
+    if (this.stream.destroyed || !this.stream.writable) throw new DtkdError('PEER_AWAY', 'the connection to the peer was lost');
+    if (this.stream.write(encodeFrame(payload))) return;
+    const deadline = AbortSignal.timeout(this.#limits.timeoutMs);
+    try {
+      await event(this.stream, 'drain', deadline);
+    } catch (error) {
+      this.fail(error);
+      throw error;
+    }
+  }
+
+  /** Sends FIN; what the other side still sends can be read. */
+  end(): void {
+    if (!this.stream.destroyed) this.stream.end();
+  }
+
+  /** Ends both ways and forgets the stream once the other side has ended too, or at the time limit. */
+  finish(): void {
+    const { stream } = this;
+    if (stream.destroyed) return;
+    stream.end();
+    stream.resume();
+    const timer = setTimeout(() => stream.destroy(), this.#limits.timeoutMs);
+    stream.once('close', () => clearTimeout(timer));
+  }
+
+  fail(error: unknown): void {
+    if (!this.stream.destroyed) this.stream.destroy(error instanceof Error ? error : new Error('failed'));
+  }
+
+  /** Gives back the stream without frames; bytes that came after the last frame are in it again. */
+  release(): Duplex {
+    const rest = this.#decoder.rest();
+    if (rest.length > 0) this.stream.unshift(rest);
+    return this.stream;
+  }
+}
+
+function readable(stream: Duplex, deadline: AbortSignal): Promise<void> {
+  return event(stream, 'readable', deadline);
+}
+
+/** Waits for an event, or `end`; rejects if the stream fails, closes, or time runs out. */
+function event(stream: Duplex, name: 'readable' | 'drain', deadline: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (error?: Error): void => {
+      stream.off(name, onEvent);
+      stream.off('end', onEvent);
+      stream.off('error', settle);
+      stream.off('close', onClose);
+      deadline.removeEventListener('abort', onTimeout);
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    const onEvent = (): void => settle();
+    const onClose = (): void => settle(stream.errored ?? new DtkdError('PEER_AWAY', 'the connection to the peer was lost'));
+    const onTimeout = (): void => settle(new DtkdError('TIMEOUT', 'the peer did not answer in time'));
+    if (stream.destroyed) {
+      onClose();
+      return;
+    }
+    stream.on(name, onEvent);
+    stream.on('end', onEvent);
+    stream.on('error', settle);
+    stream.on('close', onClose);
+    deadline.addEventListener('abort', onTimeout);
+    if (deadline.aborted) onTimeout();
+  });
+}

@@ -1,0 +1,70 @@
+/**
+ * The gate: a stranger may negotiate hello and join and nothing else, and does not learn what else there is. Every protocol registered
+ * with libp2p, by us or by its services, now or later, goes through `guard`; what a connection may negotiate is narrowed besides, so
+ * that strangers are told nothing. It does not decide who is a member: `Link.admit` does.
+ */
+import type { Connection, StreamHandler } from '@libp2p/interface';
+import type { Components, Registrar } from './libp2p-components.ts';
+import type { LibLink } from './libp2p-link.ts';
+import { MAX_STRANGER_STREAMS } from './limits.ts';
+
+export class Gate {
+  readonly #open = new Set<string>();
+  readonly #linkOf: (connection: Connection) => LibLink | undefined;
+  /** Streams refused because their connection was not admitted. */
+  refused = 0;
+
+  constructor(linkOf: (connection: Connection) => LibLink | undefined) {
+    this.#linkOf = linkOf;
+  }
+
+  /** Lets strangers use a protocol. To be called before it is registered. */
+  openToStrangers(protocol: string): void {
+    this.#open.add(protocol);
+  }
+
+  /** Makes every registration from now on pass through the gate. */
+  guard(registrar: Registrar): void {
+    const handle = registrar.handle.bind(registrar);
+    registrar.handle = (protocol, handler, options) => handle(protocol, this.#guarded(protocol, handler), options);
+  }
+
+  /** Narrows what a connection may negotiate while it is a stranger's. Without it the guard still holds; only the names would show. */
+  narrow(connection: Connection, components: Components): void {
+    if (!('components' in connection)) return;
+    const protocols = (): string[] => this.#protocolsFor(connection, components.registrar);
+    const registrar: unknown = new Proxy(components.registrar, {
+      get: (target, property) => {
+        if (property === 'getProtocols') return protocols;
+        const value: unknown = Reflect.get(target, property, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    const narrowed: object = new Proxy(components, {
+      get: (target, property) => (property === 'registrar' ? registrar : Reflect.get(target, property)),
+    });
+    Reflect.set(connection, 'components', narrowed);
+  }
+
+  #protocolsFor(connection: Connection, registrar: Registrar): string[] {
+    const link = this.#linkOf(connection);
+    if (link?.admitted === true) return registrar.getProtocols();
+    if (connection.streams.length > MAX_STRANGER_STREAMS) {
+      this.refused += 1;
+      connection.abort(new Error('too many streams for a stranger'));
+    }
+    return [...this.#open];
+  }
+
+  #guarded(protocol: string, handler: StreamHandler): StreamHandler {
+    if (this.#open.has(protocol)) return handler;
+    return (stream, connection) => {
+      if (this.#linkOf(connection)?.admitted !== true) {
+        this.refused += 1;
+        stream.abort(new Error('members only'));
+        return;
+      }
+      return handler(stream, connection);
+    };
+  }
+}

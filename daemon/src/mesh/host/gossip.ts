@@ -1,0 +1,112 @@
+/**
+ * Own entries to all members at once: gossipsub with strict signing, one topic per domain, everything capped. What is gossiped is judged
+ * by the domain before it is forwarded; a forwarder of invalid messages loses its standing and is ignored.
+ */
+import { createHash } from 'node:crypto';
+import {
+  type GossipSub,
+  type GossipSubComponents,
+  type GossipsubOpts,
+  gossipsub,
+  StrictSign,
+  TopicValidatorResult,
+} from '@libp2p/gossipsub';
+import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
+import type { Verdict } from './host.types.ts';
+import { fromPeerId } from './keys.ts';
+import { MAX_GOSSIP_BACKLOG_BYTES, MAX_GOSSIP_BYTES } from './limits.ts';
+
+/** RPCs carry several messages; this many bytes hold the largest message and the control messages of a heartbeat. */
+const MAX_RPC_BYTES = 4 * MAX_GOSSIP_BYTES;
+
+/** Invalid messages cost 20 points each time squared; at −80 a neighbour's messages are ignored until the decay forgives it. */
+const INVALID_WEIGHT = -20;
+const INVALID_DECAY = 0.9;
+
+/** Members cannot tell the domain's id from the topic, nor link two domains by it. */
+export function topicOf(domain: DomainId): string {
+  return createHash('sha256').update('dtkd/topic\n').update(domain).digest('hex').slice(0, 32);
+}
+
+export interface Gossip {
+  service: (components: GossipSubComponents) => GossipSub;
+  /** To be called once the host has started. */
+  start(): void;
+  publish(data: Uint8Array): Promise<void>;
+}
+
+export function createGossip(domain: DomainId, validate: (from: PeerKey, data: Uint8Array) => Promise<Verdict>): Gossip {
+  const topic = topicOf(domain);
+  let gossip: GossipSub | undefined;
+  const options: Partial<GossipsubOpts> = {
+    globalSignaturePolicy: StrictSign,
+    allowedTopics: [topic],
+    allowPublishToZeroTopicPeers: true,
+    ignoreDuplicatePublishError: true,
+    fallbackToFloodsub: false,
+    doPX: false,
+    emitSelf: false,
+    tagMeshPeers: false,
+    runOnLimitedConnection: true,
+    // The next message of a neighbour waits until its last one is judged: its flood fills its own stream, not our memory.
+    awaitRpcHandler: true,
+    awaitRpcMessageHandler: true,
+    maxInboundStreams: 4,
+    maxOutboundStreams: 4,
+    maxInboundDataLength: MAX_RPC_BYTES,
+    maxOutboundBufferSize: MAX_GOSSIP_BACKLOG_BYTES,
+    decodeRpcLimits: {
+      maxSubscriptions: 8,
+      maxMessages: 256,
+      maxIhaveMessageIDs: 2_000,
+      maxIwantMessageIDs: 2_000,
+      maxIdontwantMessageIDs: 512,
+      maxControlMessages: 256,
+      maxPeerInfos: 0,
+    },
+    scoreParams: {
+      // Members behind one NAT, or all on one machine, share an address: that says nothing about them.
+      IPColocationFactorWeight: 0,
+      topics: {
+        [topic]: {
+          topicWeight: 1,
+          timeInMeshWeight: 0,
+          timeInMeshQuantum: 1_000,
+          timeInMeshCap: 1,
+          firstMessageDeliveriesWeight: 0,
+          firstMessageDeliveriesDecay: 0.5,
+          firstMessageDeliveriesCap: 1,
+          meshMessageDeliveriesWeight: 0,
+          meshMessageDeliveriesDecay: 0.5,
+          meshMessageDeliveriesCap: 1,
+          meshMessageDeliveriesThreshold: 1,
+          meshMessageDeliveriesWindow: 10,
+          meshMessageDeliveriesActivation: 5_000,
+          meshFailurePenaltyWeight: 0,
+          meshFailurePenaltyDecay: 0.5,
+          invalidMessageDeliveriesWeight: INVALID_WEIGHT,
+          invalidMessageDeliveriesDecay: INVALID_DECAY,
+        },
+      },
+    },
+  };
+  return {
+    service: (components) => {
+      gossip = gossipsub(options)(components);
+      return gossip;
+    },
+    start() {
+      if (gossip === undefined) return;
+      gossip.topicValidators.set(topic, async (source, message) => {
+        if (message.data.length > MAX_GOSSIP_BYTES) return TopicValidatorResult.Reject;
+        const verdict = await validate(fromPeerId(source), message.data).catch((): Verdict => 'ignore');
+        if (verdict === 'accept') return TopicValidatorResult.Accept;
+        return verdict === 'reject' ? TopicValidatorResult.Reject : TopicValidatorResult.Ignore;
+      });
+      gossip.subscribe(topic);
+    },
+    async publish(data) {
+      await gossip?.publish(topic, data);
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Address } from '../../../../protocol/address.ts';
+import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
+import type { SigningKey } from '../../../../protocol/signing.ts';
+import type { Logger } from '../../logger.ts';
+
+/** One connection to one key. It begins as a stranger's; `admit` opens the members-only protocols to the other side. */
+export interface Link {
+  readonly id: string;
+  /** The key that the other side proved in the Noise handshake. */
+  readonly peer: PeerKey;
+  readonly inbound: boolean;
+  /** The member through which it is relayed. */
+  readonly via: PeerKey | undefined;
+  /** Where the other side's packets come from or go to; absent if relayed. */
+  readonly remote: Address | undefined;
+  /** Milliseconds since the epoch. */
+  readonly openedAt: number;
+  readonly admitted: boolean;
+  readonly closed: boolean;
+  /** Opens a stream. Errors: PEER_AWAY (also if the other side does not serve the protocol). */
+  open(protocol: string, signal: AbortSignal): Promise<Duplex>;
+  /** Lets the other side open members-only protocols. */
+  admit(): void;
+  /** Tells gossip and routing that the peer may be used. To be called once both sides have admitted, and again to make them look anew. */
+  announce(protocols: readonly string[], addresses: readonly Address[]): Promise<void>;
+  /** Resolves if the other side answers in time; else rejects. */
+  ping(timeoutMs: number): Promise<void>;
+  /** Lets what was sent get through, then closes. */
+  close(): Promise<void>;
+  /** Cuts at once, with all streams and relayed circuits. */
+  abort(reason: string): void;
+}
+
+export type StreamHandler = (stream: Duplex, link: Link) => void;
+
+export interface ServeOptions {
+  /** Open to those that are not (yet) admitted: hello and join only. */
+  strangers?: boolean;
+  /** Concurrent inbound streams of this protocol on one connection. */
+  maxStreams: number;
+}
+
+export type Verdict = 'accept' | 'ignore' | 'reject';
+
+export interface HostOptions {
+  domain: DomainId;
+  key: SigningKey;
+  logger: Logger;
+  now(): number;
+  /** True for keys with which this host may open connections of its own accord and between which it may relay. */
+  isMember(key: PeerKey): boolean;
+  onTls(socket: Socket): void;
+  /** Judges a gossiped message before it is forwarded; `from` is the neighbour that sent it, not the author. */
+  validate(from: PeerKey, data: Uint8Array): Promise<Verdict>;
+}
+
+/** The libp2p host of one domain. */
+export interface Host {
+  readonly key: PeerKey;
+  /** Members-only protocols that it serves or will serve, for hello. */
+  protocols(): string[];
+  /** Opens the port. Errors: PORT_IN_USE. */
+  listen(hosts: readonly string[], port: number): Promise<void>;
+  /** Errors: ADDRESS_UNREACHABLE (no TCP), NOT_DTKD (TCP, but not this protocol or not the expected key). */
+  dial(address: Address, expected: PeerKey | undefined, signal: AbortSignal): Promise<Link>;
+  /** Connects to a member through another one. Errors: PEER_AWAY. */
+  dialThrough(relay: PeerKey, target: PeerKey, signal: AbortSignal): Promise<Link>;
+  serve(protocol: string, handler: StreamHandler, options: ServeOptions): Promise<void>;
+  links(): readonly Link[];
+  onLink(listener: (link: Link) => void): void;
+  onUnlink(listener: (link: Link) => void): void;
+  publish(data: Uint8Array): Promise<void>;
+  /** Starts the slow finders: kad-dht, and mDNS if wanted. What they find is told to `onFound`, to be checked by dialling. */
+  startDiscovery(options: { mdns: boolean }, onFound: (key: PeerKey, addresses: Address[]) => void): Promise<void>;
+  /** Asks the members' routing table where a member is. */
+  findPeer(key: PeerKey, signal: AbortSignal): Promise<Address[]>;
+  stop(): Promise<void>;
+  counters(): Record<string, number>;
+}

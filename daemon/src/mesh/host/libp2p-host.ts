@@ -1,0 +1,288 @@
+/**
+ * The libp2p host of one domain: one key, one port, TCP (shared with the fast lane) and relayed circuits, Noise, yamux, gossip. Owns
+ * connections and streams and the gate before them; guarantees that a stranger reaches hello and join only, and that all is bounded.
+ * Does not know what a member is: the domain admits links. Importing this file imports libp2p, so it is imported only by a node that is
+ * in a domain.
+ */
+import { noise } from '@chainsafe/libp2p-noise';
+import { yamux } from '@chainsafe/libp2p-yamux';
+import { type Connection, serviceCapabilities } from '@libp2p/interface';
+import { tcp } from '@libp2p/tcp';
+import { createLibp2p, type Libp2p } from 'libp2p';
+import type { Address } from '../../../../protocol/address.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { PeerKey } from '../../../../protocol/ids.ts';
+import { CIRCUIT_PROTOCOL, Circuits, RELAY_PROTOCOL } from './circuit.ts';
+import { dialError } from './dial-error.ts';
+import { Discovery } from './discovery.ts';
+import { Gate } from './gate.ts';
+import { createGossip, type Gossip } from './gossip.ts';
+import type { Host, HostOptions, Link, ServeOptions, StreamHandler } from './host.types.ts';
+import { fromPeerId, toPeerId, toPrivateKey } from './keys.ts';
+import type { Components } from './libp2p-components.ts';
+import { LibLink } from './libp2p-link.ts';
+import * as limits from './limits.ts';
+import { toMultiaddr } from './multiaddrs.ts';
+import { usableHosts } from './port.ts';
+import { sharePort } from './shared-port.ts';
+import { StreamDuplex } from './stream-duplex.ts';
+
+/** What gossipsub and the others ask for under this name is the list of a peer's protocols; our hello gives it. */
+const IDENTIFY = '@libp2p/identify';
+
+export async function createHost(options: HostOptions): Promise<Host> {
+  const host = new LibHost(options);
+  await host.start();
+  return host;
+}
+
+class LibHost implements Host {
+  readonly key: PeerKey;
+  readonly #options: HostOptions;
+  readonly #links = new Map<Connection, LibLink>();
+  readonly #strangers = new Map<LibLink, NodeJS.Timeout>();
+  readonly #gate: Gate;
+  readonly #gossip: Gossip;
+  readonly #circuits: Circuits;
+  readonly #onLink: ((link: Link) => void)[] = [];
+  readonly #onUnlink: ((link: Link) => void)[] = [];
+  readonly #counters = { silentDropped: 0, strangersDropped: 0, linksRefused: 0 };
+  #libp2p: Libp2p | undefined;
+  #components: Components | undefined;
+  #discovery: Discovery | undefined;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+    this.key = options.key.publicKey;
+    this.#gate = new Gate((connection) => this.#links.get(connection));
+    this.#gossip = createGossip(options.domain, options.validate);
+    this.#circuits = new Circuits({
+      directLink: (peer) => this.links().find((link) => link.peer === peer && link.admitted && link.via === undefined && !link.closed),
+      isMember: options.isMember,
+      upgrader: () => this.#inside().upgrader,
+      log: () => this.#inside().logger.forComponent('dtkd:circuit'),
+    });
+  }
+
+  async start(): Promise<void> {
+    this.#libp2p = await createLibp2p({
+      start: false,
+      privateKey: toPrivateKey(this.#options.key),
+      addresses: { listen: [] },
+      transports: [
+        (components) =>
+          sharePort(
+            tcp({
+              dialOpts: { keepAlive: true, keepAliveInitialDelay: limits.TCP_KEEPALIVE_DELAY_MS, noDelay: true },
+              listenOpts: { keepAlive: true, keepAliveInitialDelay: limits.TCP_KEEPALIVE_DELAY_MS, noDelay: true },
+            })(components),
+            {
+              onTls: this.#options.onTls,
+              onDropped: () => {
+                this.#counters.silentDropped += 1;
+              },
+            },
+          ),
+      ],
+      connectionEncrypters: [noise()],
+      streamMuxers: [
+        yamux({
+          enableKeepAlive: false,
+          maxInboundStreams: limits.MAX_STREAMS_PER_CONNECTION,
+          maxOutboundStreams: limits.MAX_STREAMS_PER_CONNECTION,
+          streamOptions: { maxStreamWindowSize: limits.MAX_STREAM_WINDOW_BYTES },
+        }),
+      ],
+      connectionMonitor: { enabled: false },
+      connectionManager: {
+        maxConnections: limits.MAX_CONNECTIONS,
+        inboundConnectionThreshold: limits.INBOUND_PER_ADDRESS_PER_SECOND,
+        maxIncomingPendingConnections: limits.MAX_PENDING_INBOUND,
+        inboundUpgradeTimeout: limits.HANDSHAKE_TIMEOUT_MS,
+        inboundStreamProtocolNegotiationTimeout: limits.NEGOTIATION_TIMEOUT_MS,
+        outboundStreamProtocolNegotiationTimeout: limits.NEGOTIATION_TIMEOUT_MS,
+        reconnectRetries: 0,
+      },
+      // Dials of libp2p's own services (the routing table's) go to members only; ours do not pass here.
+      connectionGater: { denyDialPeer: (peer) => !this.#options.isMember(fromPeerId(peer)) },
+      services: {
+        identify: (components: Components) => this.#capture(components),
+        pubsub: this.#gossip.service,
+      },
+    });
+    const { events } = this.#inside();
+    events.addEventListener('connection:open', (event) => this.#opened(event.detail));
+    events.addEventListener('connection:close', (event) => this.#closed(event.detail));
+    await this.#libp2p.start();
+    this.#gossip.start();
+    await this.serve(RELAY_PROTOCOL, (stream, link) => void this.#circuits.relay(stream, link).catch(() => stream.destroy()), {
+      maxStreams: limits.MAX_CIRCUITS_PER_MEMBER,
+    });
+    await this.serve(CIRCUIT_PROTOCOL, (stream, link) => void this.#circuits.accept(stream, link).catch(() => stream.destroy()), {
+      maxStreams: limits.MAX_CIRCUITS_PER_MEMBER * 4,
+    });
+  }
+
+  protocols(): string[] {
+    const served = this.#inside().registrar.getProtocols();
+    const late = Discovery.protocolOf(this.#options.domain);
+    return [...new Set([...served, late])].sort();
+  }
+
+  async listen(hosts: readonly string[], port: number): Promise<void> {
+    const usable = await usableHosts(hosts, port);
+    try {
+      await this.#inside().transportManager.listen(usable.map((host) => toMultiaddr({ host, port })));
+    } catch (cause) {
+      throw new DtkdError('PORT_IN_USE', `port ${port} cannot be listened on`, {
+        cause,
+        next: 'Stop the program that uses it, or choose another port with --mesh.',
+      });
+    }
+  }
+
+  async dial(address: Address, expected: PeerKey | undefined, signal: AbortSignal): Promise<Link> {
+    const target = toMultiaddr(address, expected === undefined ? undefined : toPeerId(expected).toString());
+    try {
+      return this.#linkOf(await this.#inside().transportManager.dial(target, { signal }));
+    } catch (cause) {
+      throw await dialError(address, cause);
+    }
+  }
+
+  async dialThrough(relay: PeerKey, target: PeerKey, signal: AbortSignal): Promise<Link> {
+    const circuit = await this.#circuits.connect(relay, target, signal);
+    try {
+      return this.#linkOf(await this.#inside().upgrader.upgradeOutbound(circuit, { signal }));
+    } catch (cause) {
+      circuit.abort(new Error('the circuit failed'));
+      throw new DtkdError('PEER_AWAY', 'the member cannot be reached through the relay', { cause });
+    }
+  }
+
+  async serve(protocol: string, handler: StreamHandler, { strangers = false, maxStreams }: ServeOptions): Promise<void> {
+    if (strangers) this.#gate.openToStrangers(protocol);
+    await this.#inside().registrar.handle(
+      protocol,
+      (stream, connection) => {
+        const link = this.#links.get(connection);
+        if (link === undefined) stream.abort(new Error('the connection is gone'));
+        else handler(new StreamDuplex(stream), link);
+      },
+      { maxInboundStreams: maxStreams, maxOutboundStreams: limits.MAX_STREAMS_PER_CONNECTION, runOnLimitedConnection: true },
+    );
+  }
+
+  links(): readonly LibLink[] {
+    return [...this.#links.values()];
+  }
+
+  onLink(listener: (link: Link) => void): void {
+    this.#onLink.push(listener);
+  }
+
+  onUnlink(listener: (link: Link) => void): void {
+    this.#onUnlink.push(listener);
+  }
+
+  publish(data: Uint8Array): Promise<void> {
+    return this.#gossip.publish(data);
+  }
+
+  async startDiscovery(options: { mdns: boolean }, onFound: (key: PeerKey, addresses: Address[]) => void): Promise<void> {
+    this.#discovery ??= new Discovery(this.#options.domain, this.#inside(), onFound);
+    await this.#discovery.start(options);
+  }
+
+  async findPeer(key: PeerKey, signal: AbortSignal): Promise<Address[]> {
+    return (await this.#discovery?.find(key, signal)) ?? [];
+  }
+
+  async stop(): Promise<void> {
+    await this.#discovery?.stop();
+    for (const timer of this.#strangers.values()) clearTimeout(timer);
+    // Cutting is enough: whatever had to arrive was acknowledged, and waiting for slow peers would delay the daemon's end.
+    for (const link of this.#links.values()) link.abort('the daemon is stopping');
+    await this.#libp2p?.stop();
+  }
+
+  counters(): Record<string, number> {
+    return {
+      ...this.#counters,
+      streamsRefused: this.#gate.refused,
+      circuitsRelayed: this.#circuits.relayed,
+      circuitsRefused: this.#circuits.refused,
+    };
+  }
+
+  #capture(components: Components): object {
+    this.#components = components;
+    this.#gate.guard(components.registrar);
+    return { [Symbol.toStringTag]: 'dtkd-hello', [serviceCapabilities]: [IDENTIFY] };
+  }
+
+  #inside(): Components {
+    if (this.#components === undefined) throw new DtkdError('UNAVAILABLE', 'the mesh host is not running');
+    return this.#components;
+  }
+
+  #opened(connection: Connection): void {
+    let link: LibLink;
+    try {
+      link = new LibLink(connection, this.#inside(), this.#options.now());
+    } catch (error) {
+      this.#counters.linksRefused += 1;
+      connection.abort(error instanceof Error ? error : new Error('refused'));
+      return;
+    }
+    this.#links.set(connection, link);
+    this.#gate.narrow(connection, this.#inside());
+    this.#watchStranger(link);
+    for (const listener of this.#onLink) listener(link);
+  }
+
+  /** Unadmitted connections are few and short-lived; under a flood the oldest goes, so that a member still gets its turn. */
+  #watchStranger(link: LibLink): void {
+    for (const [oldest, timer] of this.#strangers) {
+      if (oldest.admitted || oldest.closed) {
+        clearTimeout(timer);
+        this.#strangers.delete(oldest);
+      } else if (this.#strangers.size >= limits.MAX_STRANGERS) {
+        this.#drop(oldest, 'too many connections of strangers');
+      }
+    }
+    const timer = setTimeout(() => {
+      if (link.admitted) this.#strangers.delete(link);
+      else this.#drop(link, 'not admitted in time');
+    }, limits.STRANGER_TIMEOUT_MS);
+    this.#strangers.set(link, timer);
+  }
+
+  #drop(link: LibLink, reason: string): void {
+    clearTimeout(this.#strangers.get(link));
+    this.#strangers.delete(link);
+    this.#counters.strangersDropped += 1;
+    link.abort(reason);
+  }
+
+  #closed(connection: Connection): void {
+    const link = this.#links.get(connection);
+    if (link === undefined) return;
+    this.#links.delete(connection);
+    clearTimeout(this.#strangers.get(link));
+    this.#strangers.delete(link);
+    // libp2p keeps what every connection negotiated; a stranger with ever new keys must not fill memory with it.
+    if (!link.admitted && !this.links().some(({ peer }) => peer === link.peer)) {
+      this.#inside()
+        .peerStore.delete(connection.remotePeer)
+        .catch(() => {});
+    }
+    for (const listener of this.#onUnlink) listener(link);
+  }
+
+  #linkOf(connection: Connection): Link {
+    const link = this.#links.get(connection);
+    if (link === undefined) throw new DtkdError('PEER_AWAY', 'the connection closed while it was being opened');
+    return link;
+  }
+}

@@ -1,0 +1,105 @@
+/** One libp2p connection as a Link. */
+import type { Duplex } from 'node:stream';
+import type { Connection } from '@libp2p/interface';
+import type { Address } from '../../../../protocol/address.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { PeerKey } from '../../../../protocol/ids.ts';
+import { relayOf } from './circuit.ts';
+import type { Link } from './host.types.ts';
+import { fromPeerId } from './keys.ts';
+import type { Components } from './libp2p-components.ts';
+import { fromMultiaddr, toMultiaddr } from './multiaddrs.ts';
+import { StreamDuplex } from './stream-duplex.ts';
+
+/** Closing lets buffered bytes through for this long, then cuts. */
+const CLOSE_TIMEOUT_MS = 1_000;
+
+interface Pinger {
+  ping(options: { signal: AbortSignal }): Promise<number>;
+}
+
+export class LibLink implements Link {
+  readonly id: string;
+  readonly peer: PeerKey;
+  readonly inbound: boolean;
+  readonly via: PeerKey | undefined;
+  readonly remote: Address | undefined;
+  readonly openedAt: number;
+  readonly #connection: Connection;
+  readonly #components: Components;
+  #admitted = false;
+
+  constructor(connection: Connection, components: Components, openedAt: number) {
+    this.#connection = connection;
+    this.#components = components;
+    this.id = connection.id;
+    this.peer = fromPeerId(connection.remotePeer);
+    this.inbound = connection.direction === 'inbound';
+    this.via = relayOf(connection.remoteAddr);
+    this.remote = fromMultiaddr(connection.remoteAddr);
+    this.openedAt = openedAt;
+  }
+
+  get admitted(): boolean {
+    return this.#admitted;
+  }
+
+  get closed(): boolean {
+    return this.#connection.status !== 'open';
+  }
+
+  get streamCount(): number {
+    return this.#connection.streams.length;
+  }
+
+  async open(protocol: string, signal: AbortSignal): Promise<Duplex> {
+    try {
+      const stream = await this.#connection.newStream(protocol, {
+        signal,
+        runOnLimitedConnection: true,
+        maxOutboundStreams: Number.MAX_SAFE_INTEGER,
+      });
+      return new StreamDuplex(stream);
+    } catch (cause) {
+      throw new DtkdError('PEER_AWAY', `the peer did not take up ${protocol}`, { cause });
+    }
+  }
+
+  admit(): void {
+    this.#admitted = true;
+  }
+
+  async announce(protocols: readonly string[], addresses: readonly Address[]): Promise<void> {
+    const { peerStore, events } = this.#components;
+    const peerId = this.#connection.remotePeer;
+    await peerStore.merge(peerId, {
+      protocols: [...protocols],
+      multiaddrs: addresses.map((address) => toMultiaddr(address)),
+    });
+    if (this.closed) return;
+    events.safeDispatchEvent('peer:identify', {
+      detail: { peerId, connection: this.#connection, protocols: [...protocols], listenAddrs: [] },
+    });
+  }
+
+  async ping(timeoutMs: number): Promise<void> {
+    const muxer: unknown = Reflect.get(this.#connection, 'muxer');
+    if (isPinger(muxer)) await muxer.ping({ signal: AbortSignal.timeout(timeoutMs) });
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#connection.close({ signal: AbortSignal.timeout(CLOSE_TIMEOUT_MS) });
+    } catch {
+      this.abort('it did not close in time');
+    }
+  }
+
+  abort(reason: string): void {
+    this.#connection.abort(new Error(reason));
+  }
+}
+
+function isPinger(value: unknown): value is Pinger {
+  return typeof value === 'object' && value !== null && 'ping' in value && typeof value.ping === 'function';
+}

@@ -1,0 +1,22 @@
+/** Between addresses and multiaddrs. */
+import { isIPv6 } from 'node:net';
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
+import type { Address } from '../../../../protocol/address.ts';
+
+export function toMultiaddr({ host, port }: Address, peerId?: string): Multiaddr {
+  const base = `/${isIPv6(host) ? 'ip6' : 'ip4'}/${host}/tcp/${port}`;
+  return multiaddr(peerId === undefined ? base : `${base}/p2p/${peerId}`);
+}
+
+/** The IP address and port of a direct multiaddr; undefined for a relayed one. IPv4 in IPv6 is unwrapped. */
+export function fromMultiaddr(address: Multiaddr): Address | undefined {
+  let host: string | undefined;
+  let port: number | undefined;
+  for (const { name, value } of address.getComponents()) {
+    if (name === 'p2p-circuit') return undefined;
+    if (name === 'ip4' || name === 'ip6') host = value;
+    if (name === 'tcp') port = Number(value);
+  }
+  if (host === undefined || port === undefined) return undefined;
+  return { host: host.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/, ''), port };
+}
