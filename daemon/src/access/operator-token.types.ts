@@ -1,6 +1,6 @@
 /** The bearer of this node's operator token. */
 export interface OperatorPrincipal {
-  name: 'operator';
+  name: string;
 }
 
 /** `operator-token.ts`: `openOperatorToken({file, group?})`. */

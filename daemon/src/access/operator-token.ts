@@ -1,0 +1,97 @@
+/**
+ * This node's operator token: a bearer secret in a file that only its owner (or an operator group) may read. Made at first start,
+ * compared in constant time, replaced whole by `rotate`. Only its hash is kept in memory.
+ */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { chmod, chown, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { DtkdError } from '../../../protocol/errors.ts';
+import { OPERATOR } from './decide.ts';
+import type { OperatorToken, OperatorTokenOptions } from './operator-token.types.ts';
+
+/** 256 bits: not to be guessed, so wrong attempts need no lock-out. */
+const TOKEN_BYTES = 32;
+const TOKEN = /^[A-Za-z0-9_-]{43}$/;
+
+export async function openOperatorToken(options: OperatorTokenOptions): Promise<OperatorToken> {
+  const stored = await readToken(options);
+  let digest = digestOf(stored ?? (await writeToken(options)));
+  // the group may have been configured after the token was made
+  if (stored !== undefined) await protect(options.file, options.gid);
+  let turn: Promise<unknown> = Promise.resolve();
+  return {
+    authenticate(bearerToken) {
+      return timingSafeEqual(digestOf(bearerToken), digest) ? { name: OPERATOR } : undefined;
+    },
+    rotate() {
+      const next = turn.then(async () => {
+        const token = await writeToken(options);
+        digest = digestOf(token);
+        return token;
+      });
+      turn = next.catch(() => {});
+      return next;
+    },
+  };
+}
+
+/** Hashes have one length, so comparing them tells nothing, not even the token's length. */
+function digestOf(token: string): Buffer {
+  return createHash('sha256').update('dtkd/operator-token\n').update(token).digest();
+}
+
+async function readToken({ file }: OperatorTokenOptions): Promise<string | undefined> {
+  let text: string;
+  try {
+    text = (await readFile(file, 'utf8')).trim();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw unusable(file, 'cannot be read', error);
+  }
+  if (text === '') return undefined;
+  if (!TOKEN.test(text)) throw unusable(file, 'does not hold a token');
+  return text;
+}
+
+/** Writes a new token beside the old one and puts it in its place, so that nobody reads half of one. */
+async function writeToken({ file, gid }: OperatorTokenOptions): Promise<string> {
+  const token = randomBytes(TOKEN_BYTES).toString('base64url');
+  const fresh = `${file}.new`;
+  try {
+    await rm(fresh, { force: true });
+    const handle = await open(fresh, 'wx', 0o600);
+    try {
+      await handle.writeFile(`${token}\n`);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await protect(fresh, gid);
+    await rename(fresh, file);
+    await syncDirectory(dirname(file));
+  } catch (error) {
+    throw unusable(file, 'cannot be written', error);
+  }
+  return token;
+}
+
+async function protect(file: string, gid: number | undefined): Promise<void> {
+  if (gid !== undefined) await chown(file, process.getuid?.() ?? -1, gid);
+  await chmod(file, gid === undefined ? 0o600 : 0o640);
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function unusable(file: string, what: string, cause?: unknown): DtkdError {
+  return new DtkdError('DATA_UNWRITABLE', `the operator token file ${file} ${what}`, {
+    next: 'Check its owner and mode, or delete it to have a new token made.',
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
