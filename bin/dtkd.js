@@ -1,0 +1,67 @@
+#!/usr/bin/env node
+// The `dtkd` command. Plain JavaScript, so that any Node from 20 on can start it: it picks the Node that runs the program (the one in the
+// `node` package where the running one is too old), the program (TypeScript sources in a checkout, dist/ in the published package) and the
+// entry (`dtkd up` is the daemon, all else the command line), and does nothing else.
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** The first Node that runs erasable TypeScript by itself and has all that the libraries need. */
+const OLDEST_NODE = [22, 18];
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+const script = fileURLToPath(import.meta.url);
+
+if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) await run();
+else await runWithBundledNode();
+
+async function run() {
+  const { enableCompileCache } = await import('node:module');
+  const [{ homedir }, { join }] = await Promise.all([import('node:os'), import('node:path')]);
+  // Compiled code is kept between runs. An unwritable directory only means that nothing is kept.
+  enableCompileCache?.(join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'dtkd', 'compiled'));
+  const entry = process.argv[2] === 'up' ? 'daemon/src/main' : 'cli/main';
+  const source = new URL(`../${entry}.ts`, import.meta.url);
+  // Node refuses TypeScript below node_modules, and the published package has none.
+  const isCheckout = existsSync(source) && !script.includes('node_modules');
+  await import(isCheckout ? source.href : new URL(`../dist/${entry}.js`, import.meta.url).href);
+}
+
+async function runWithBundledNode() {
+  const binary = bundledNode();
+  if (binary === undefined) {
+    console.error(
+      `error: dtkd needs Node ${OLDEST_NODE.join('.')} or newer, and this is ${process.versions.node}; the Node that comes with dtkd is missing`,
+    );
+    console.error(
+      'next: install dtkd again without --ignore-scripts, run `npm rebuild node` where it is installed, or install a newer Node',
+    );
+    process.exitCode = 1;
+    return;
+  }
+  const { spawn } = await import('node:child_process');
+  const child = spawn(binary, [script, ...process.argv.slice(2)], { stdio: 'inherit' });
+  // A terminal sends Ctrl-C to both processes; passing it on as well would look like a second, impatient Ctrl-C.
+  const onTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
+  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGCONT']) process.on(signal, () => child.kill(signal));
+  for (const signal of ['SIGINT', 'SIGQUIT']) process.on(signal, () => onTerminal || child.kill(signal));
+  child.on('error', (error) => {
+    console.error(`error: cannot start ${binary}: ${error.message}`);
+    process.exitCode = 1;
+  });
+  child.on('exit', (status, signal) => {
+    if (signal === null) process.exit(status ?? 1);
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
+}
+
+/** The binary of the `node` package, wherever the package manager put it. */
+function bundledNode() {
+  try {
+    const binary = fileURLToPath(new URL('bin/node', `file://${createRequire(import.meta.url).resolve('node/package.json')}`));
+    return existsSync(binary) && binary !== process.execPath ? binary : undefined;
+  } catch {
+    return undefined;
+  }
+}

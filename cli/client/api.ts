@@ -1,0 +1,178 @@
+import { DtkdError } from '../../protocol/errors.ts';
+import type { Kind } from '../../protocol/kinds/kind.ts';
+import { isRecord, type JsonRecord, textAt } from '../json.ts';
+import { type HttpAnswer, type HttpRequest, type HttpsClient, parseJson, readLines, readText } from './https.ts';
+import { errorOfStatus } from './status-error.ts';
+
+/** The API's word for "the node that answers"; objects come back with its real name. */
+export const THIS_NODE = 'default';
+export const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
+const DAEMON = '/apis/dtkd.dev/v1/daemon';
+
+/** Where a request goes; no `namespace` means all nodes for a list, and this node for one object. */
+export interface Target {
+  kind: Pick<Kind, 'group' | 'version' | 'plural' | 'scope'>;
+  namespace?: string | undefined;
+  name?: string | undefined;
+  /** Path segments below the object. */
+  sub?: readonly string[];
+}
+
+export interface Selection {
+  labelSelector?: string | undefined;
+  fieldSelector?: string | undefined;
+  limit?: number | undefined;
+  continue?: string | undefined;
+  resourceVersion?: string | undefined;
+  watch?: boolean | undefined;
+  dryRun?: boolean | undefined;
+}
+
+export interface ApiOptions {
+  /** Told each `Warning` of the daemon. */
+  onWarning(text: string): void;
+}
+
+/** The Kubernetes-shaped API of one daemon: paths, verbs, errors. */
+export class ApiClient {
+  readonly #https: HttpsClient;
+  readonly #onWarning: (text: string) => void;
+
+  constructor(https: HttpsClient, options: ApiOptions) {
+    this.#https = https;
+    this.#onWarning = options.onWarning;
+  }
+
+  get https(): HttpsClient {
+    return this.#https;
+  }
+
+  get(target: Target, selection: Selection = {}, accept?: string): Promise<JsonRecord> {
+    return this.#json({ method: 'GET', path: pathOf(target, selection), ...(accept === undefined ? {} : { accept }) });
+  }
+
+  /** The object, or undefined if there is none. */
+  async find(target: Target): Promise<JsonRecord | undefined> {
+    try {
+      return await this.get(target);
+    } catch (error) {
+      if (error instanceof DtkdError && error.code === 'NOT_FOUND') return undefined;
+      throw error;
+    }
+  }
+
+  /** All pages of a list, one after the other. */
+  async *pages(target: Target, selection: Selection, pageSize: number, accept?: string): AsyncGenerator<JsonRecord> {
+    let left = selection.limit ?? Number.POSITIVE_INFINITY;
+    let next: string | undefined;
+    do {
+      const page = await this.get(target, { ...selection, limit: Math.min(left, pageSize), continue: next }, accept);
+      yield page;
+      left -= (Array.isArray(page['items']) ? page['items'] : Array.isArray(page['rows']) ? page['rows'] : []).length;
+      next = textAt(page, 'metadata', 'continue') || undefined;
+    } while (next !== undefined && left > 0);
+  }
+
+  /** Events of a watch until it ends: `{type, object}`. */
+  async *watch(target: Target, selection: Selection, options: { accept?: string; signal?: AbortSignal } = {}): AsyncGenerator<JsonRecord> {
+    const lines = this.#lines({ method: 'GET', path: pathOf(target, { ...selection, watch: true }), ...options });
+    for await (const event of lines) {
+      if (!isRecord(event)) continue;
+      if (event['type'] === 'ERROR') throw errorOfStatus(numberOr(event['object'], 500), event['object']);
+      yield event;
+    }
+  }
+
+  create(target: Target, object: unknown, selection: Selection = {}): Promise<JsonRecord> {
+    return this.#json({ method: 'POST', path: pathOf(target, selection), body: object });
+  }
+
+  replace(target: Target, object: unknown, selection: Selection = {}): Promise<JsonRecord> {
+    return this.#json({ method: 'PUT', path: pathOf(target, selection), body: object });
+  }
+
+  patch(target: Target, patch: unknown, type: 'merge' | 'json', selection: Selection = {}): Promise<JsonRecord> {
+    return this.#json({ method: 'PATCH', path: pathOf(target, selection), body: patch, contentType: `application/${type}-patch+json` });
+  }
+
+  delete(target: Target, selection: Selection = {}): Promise<JsonRecord> {
+    return this.#json({ method: 'DELETE', path: pathOf(target, selection) });
+  }
+
+  /** A subresource of an object that answers with one JSON value. */
+  call(method: 'GET' | 'POST' | 'DELETE', target: Target, body?: unknown, signal?: AbortSignal): Promise<JsonRecord> {
+    return this.#json({
+      method,
+      path: pathOf(target, {}),
+      ...(body === undefined ? {} : { body }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+  }
+
+  /** A subresource that streams JSON values. */
+  stream(target: Target, body: unknown, signal: AbortSignal): AsyncGenerator<unknown> {
+    return this.#lines({ method: 'POST', path: pathOf(target, {}), body, signal });
+  }
+
+  /** A daemon-wide action. */
+  daemon(method: 'GET' | 'POST', action: string, body?: unknown): Promise<JsonRecord> {
+    return this.#json({ method, path: `${DAEMON}/${action}`, ...(body === undefined ? {} : { body }) });
+  }
+
+  version(): Promise<JsonRecord> {
+    return this.#json({ method: 'GET', path: '/version' });
+  }
+
+  close(): void {
+    this.#https.close();
+  }
+
+  async #json(request: HttpRequest): Promise<JsonRecord> {
+    const answer = await this.#send(request);
+    const body = parseJson(await readText(answer.message));
+    if (answer.status >= 400) throw errorOfStatus(answer.status, body);
+    if (isRecord(body)) return body;
+    throw notDtkd(this.#https.connection.url);
+  }
+
+  async *#lines(request: HttpRequest): AsyncGenerator<unknown> {
+    const answer = await this.#send({ ...request, endless: true });
+    if (answer.status >= 400) throw errorOfStatus(answer.status, parseJson(await readText(answer.message)));
+    yield* readLines(answer.message);
+  }
+
+  async #send(request: HttpRequest): Promise<HttpAnswer> {
+    const answer = await this.#https.send(request);
+    for (const warning of answer.warnings) this.#onWarning(warning);
+    return answer;
+  }
+}
+
+/** The path of a list, an object or a subresource. */
+export function pathOf(target: Target, selection: Selection): string {
+  const { kind, name } = target;
+  const base = kind.group === '' ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`;
+  const namespace = target.namespace ?? (name === undefined ? undefined : THIS_NODE);
+  const parts = [
+    ...(kind.scope === 'Namespaced' && namespace !== undefined ? ['namespaces', namespace] : []),
+    kind.plural,
+    ...(name === undefined ? [] : [name]),
+    ...(target.sub ?? []),
+  ];
+  const query = new URLSearchParams();
+  for (const [key, value] of Object.entries(selection)) {
+    if (value === undefined || value === false || value === Number.POSITIVE_INFINITY) continue;
+    query.set(key, key === 'dryRun' ? 'All' : String(value));
+  }
+  const text = query.toString();
+  return `${base}/${parts.map(encodeURIComponent).join('/')}${text === '' ? '' : `?${text}`}`;
+}
+
+function numberOr(value: unknown, otherwise: number): number {
+  const code = isRecord(value) ? value['code'] : undefined;
+  return typeof code === 'number' ? code : otherwise;
+}
+
+function notDtkd(url: URL): DtkdError {
+  return new DtkdError('NOT_DTKD', `What answers at ${url.origin} does not speak the API of dtkd`, { next: 'Check --url.' });
+}

@@ -1,0 +1,105 @@
+import { dtDomainKind } from '../../protocol/kinds/dtdomain.ts';
+import { booleanAt, isRecord, type JsonRecord, listAt, numberAt, textAt, textsAt } from '../json.ts';
+import { type ApiClient, type Target, THIS_NODE } from './api.ts';
+
+/** A dtDomain of this node, or something below it. */
+export function domainTarget(name: string, ...sub: string[]): Target {
+  return { kind: dtDomainKind, namespace: THIS_NODE, name, sub };
+}
+
+/** The dtDomains of this node. */
+export async function listDomains(client: ApiClient): Promise<JsonRecord[]> {
+  return listAt(await client.get({ kind: dtDomainKind, namespace: THIS_NODE }), 'items').filter(isRecord);
+}
+
+/** A member as `domain show` prints it. */
+export interface MemberInfo {
+  id: string;
+  name: string;
+  self: boolean;
+  founder: boolean;
+  connected: boolean;
+  suspended: boolean;
+  path: string | undefined;
+  address: string | undefined;
+  /** Milliseconds since the epoch. */
+  since: number | undefined;
+  conditions: string[];
+}
+
+/** A domain as its daemon sees it now. */
+export interface DomainInfo {
+  name: string;
+  id: string;
+  state: string;
+  message: string | undefined;
+  holdsRoot: boolean;
+  founder: string | undefined;
+  port: number | undefined;
+  members: MemberInfo[];
+  removed: { id: string; name: string; heardBy: string[] }[];
+}
+
+/** Asks for a domain's members and parses the answer. */
+export async function domainInfo(client: ApiClient, name: string): Promise<DomainInfo> {
+  return parseDomainInfo(await client.call('GET', domainTarget(name, 'members')));
+}
+
+export function parseDomainInfo(view: unknown): DomainInfo {
+  return {
+    name: textAt(view, 'name') ?? '',
+    id: textAt(view, 'id') ?? '',
+    state: textAt(view, 'state') ?? 'Unknown',
+    message: textAt(view, 'message'),
+    holdsRoot: booleanAt(view, 'holdsRoot'),
+    founder: textAt(view, 'founderName'),
+    port: numberAt(view, 'port'),
+    members: listAt(view, 'peers').map((peer) => ({
+      id: textAt(peer, 'id') ?? '',
+      name: textAt(peer, 'displayName') ?? textAt(peer, 'claimedName') ?? '',
+      self: booleanAt(peer, 'self'),
+      founder: booleanAt(peer, 'founder'),
+      connected: booleanAt(peer, 'connected'),
+      suspended: booleanAt(peer, 'suspended'),
+      path: textAt(peer, 'path'),
+      address: textAt(peer, 'address'),
+      since: numberAt(peer, 'since'),
+      conditions: textsAt(peer, 'conditions'),
+    })),
+    removed: listAt(view, 'removed').map((gone) => ({
+      id: textAt(gone, 'id') ?? '',
+      name: textAt(gone, 'name') ?? '',
+      heardBy: textsAt(gone, 'heardBy'),
+    })),
+  };
+}
+
+/** An invite as the daemon tells of it. */
+export interface InviteInfo {
+  id: string;
+  uses: number;
+  used: number;
+  expires: number;
+  revoked: boolean;
+  replace: string | undefined;
+  token: string | undefined;
+}
+
+export function parseInvite(view: unknown): InviteInfo {
+  return {
+    id: textAt(view, 'id') ?? '',
+    uses: numberAt(view, 'uses') ?? 0,
+    used: numberAt(view, 'used') ?? 0,
+    expires: numberAt(view, 'expires') ?? 0,
+    revoked: booleanAt(view, 'revoked'),
+    replace: textAt(view, 'replace'),
+    token: textAt(view, 'token'),
+  };
+}
+
+/** Why an invite can or cannot be used now. */
+export function inviteState(invite: InviteInfo, now: number): 'usable' | 'revoked' | 'expired' | 'used up' {
+  if (invite.revoked) return 'revoked';
+  if (invite.expires <= now) return 'expired';
+  return invite.used >= invite.uses ? 'used up' : 'usable';
+}

@@ -1,0 +1,146 @@
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { Agent, request as httpsRequest } from 'node:https';
+import { DtkdError } from '../../protocol/errors.ts';
+import type { Connection } from '../config.ts';
+import { unreachable } from '../config.ts';
+import { textAt } from '../json.ts';
+
+/** An answer larger than this is refused: lists come in pages, so a whole one is never near it. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+/** How long the daemon may take to begin its answer, in milliseconds. Joining asks a far peer and has the longest. */
+const ANSWER_TIMEOUT_MS = 120_000;
+
+/** Failures of TLS that mean "this is not the daemon that we know". */
+const TRUST_FAILURES = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'CERT_SIGNATURE_FAILURE',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'CERT_HAS_EXPIRED',
+]);
+
+export interface HttpRequest {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  path: string;
+  body?: unknown;
+  accept?: string;
+  contentType?: string;
+  signal?: AbortSignal;
+  /** True for answers that may stay silent for ever: watches and forwards. */
+  endless?: boolean;
+}
+
+export interface HttpAnswer {
+  status: number;
+  warnings: string[];
+  message: IncomingMessage;
+}
+
+/** One daemon over HTTPS: verifies its certificate, sends the token, caps what comes back. Knows nothing of objects. */
+export class HttpsClient {
+  readonly #connection: Connection;
+  readonly #agent: Agent;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.#agent = new Agent({ keepAlive: true, ...(connection.ca === undefined ? {} : { ca: connection.ca }) });
+  }
+
+  get connection(): Connection {
+    return this.#connection;
+  }
+
+  /** Sends a request; resolves when the headers are there. */
+  send(request: HttpRequest): Promise<HttpAnswer> {
+    const payload = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
+    const headers: OutgoingHttpHeaders = {
+      authorization: `Bearer ${this.#connection.token}`,
+      accept: request.accept ?? 'application/json',
+      'user-agent': 'dtkd-cli',
+      ...(payload === undefined
+        ? {}
+        : { 'content-type': request.contentType ?? 'application/json', 'content-length': String(payload.length) }),
+    };
+    const url = new URL(request.path, this.#connection.url);
+    return new Promise((resolve, reject) => {
+      const outgoing = httpsRequest(url, {
+        method: request.method,
+        agent: this.#agent,
+        headers,
+        ...(request.signal === undefined ? {} : { signal: request.signal }),
+        ...(request.endless === true ? {} : { timeout: ANSWER_TIMEOUT_MS }),
+      });
+      outgoing.on('timeout', () => outgoing.destroy(new DtkdError('TIMEOUT', `${url.origin} does not answer`)));
+      outgoing.on('error', (error) => void this.#explain(error).then(reject));
+      outgoing.on('response', (message) => resolve({ status: message.statusCode ?? 0, warnings: warningsOf(message), message }));
+      outgoing.end(payload);
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  async #explain(error: Error): Promise<Error> {
+    if (error instanceof DtkdError || error.name === 'AbortError') return error;
+    const code = textAt(error, 'code') ?? '';
+    if (TRUST_FAILURES.has(code)) {
+      return new DtkdError('NOT_DTKD', `What answers at ${this.#connection.url.origin} is not the expected daemon (${code})`, {
+        next: "Name the right data directory with --data, or the daemon's certificate authority (_ca._crt) with --ca.",
+        cause: error,
+      });
+    }
+    if (code === 'EPROTO' || code.startsWith('ERR_SSL') || code === 'HPE_INVALID_CONSTANT') {
+      return new DtkdError('NOT_DTKD', `Something other than dtkd listens at ${this.#connection.url.origin}`, { cause: error });
+    }
+    return unreachable(this.#connection, error);
+  }
+}
+
+/** Reads a whole answer as text, within the cap. */
+export async function readText(message: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of message) {
+    const bytes = Buffer.from(part);
+    size += bytes.length;
+    if (size > MAX_ANSWER_BYTES) {
+      message.destroy();
+      throw new DtkdError('TOO_LARGE', 'The answer is too large', { next: 'Ask for less: --limit, a selector or a name.' });
+    }
+    parts.push(bytes);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+/** Yields the JSON value of each line until the answer ends. */
+export async function* readLines(message: IncomingMessage): AsyncGenerator<unknown> {
+  let rest = '';
+  message.setEncoding('utf8');
+  for await (const chunk of message) {
+    const lines = (rest + String(chunk)).split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > MAX_ANSWER_BYTES) throw new DtkdError('TOO_LARGE', 'A line of the answer is too large');
+    for (const line of lines) if (line.trim() !== '') yield parseJson(line);
+  }
+  if (rest.trim() !== '') yield parseJson(rest);
+}
+
+/** Parses JSON; undefined if it is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The texts of `Warning: 299 - "…"` headers. */
+function warningsOf(message: IncomingMessage): string[] {
+  const headers = message.headersDistinct['warning'] ?? [];
+  return headers.flatMap((header) =>
+    [...header.matchAll(/\d{3} \S+ "((?:[^"\\]|\\.)*)"/g)].map(([, text = '']) => text.replace(/\\(.)/g, '$1')),
+  );
+}

@@ -1,0 +1,55 @@
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { DtkdError } from '../../protocol/errors.ts';
+import { numberAt, textAt } from '../json.ts';
+import type { ApiClient } from './api.ts';
+
+export interface IngressRequest {
+  uri: string;
+  /** Path with query; default: that of the URI. */
+  path?: string;
+  method: string;
+  headers: Record<string, string | string[]>;
+  body?: Buffer;
+}
+
+const ANY_ADDRESS = new Set(['0.0.0.0', '::', '']);
+
+/** Where the daemon's ingress listens, as it can be dialled from here. */
+export async function ingressOf(client: ApiClient): Promise<{ host: string; port: number }> {
+  const status = await client.daemon('GET', 'status');
+  const text = textAt(status, 'ingress') ?? '';
+  const url = URL.canParse(text.includes('://') ? text : `http://${text}`)
+    ? new URL(text.includes('://') ? text : `http://${text}`)
+    : undefined;
+  const host = (textAt(status, 'ingress', 'host') ?? url?.hostname ?? '').replace(/^\[|\]$/g, '');
+  const port = numberAt(status, 'ingress', 'port') ?? Number(url?.port || 80);
+  if (url === undefined && numberAt(status, 'ingress', 'port') === undefined)
+    throw new DtkdError('UNAVAILABLE', 'The daemon has no ingress');
+  return { host: ANY_ADDRESS.has(host) ? client.https.connection.url.hostname.replace(/^\[|\]$/g, '') : host, port };
+}
+
+/** Sends a request to an app by way of the ingress, whatever DNS says of the app's name. Resolves with the answer's head. */
+export function requestApp(ingress: { host: string; port: number }, request: IngressRequest): Promise<IncomingMessage> {
+  const uri = new URL(request.uri);
+  const named = Object.keys(request.headers).some((name) => name.toLowerCase() === 'host');
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest({
+      ...ingress,
+      method: request.method,
+      path: request.path ?? `${uri.pathname}${uri.search}`,
+      headers: { ...(named ? {} : { host: uri.host }), ...request.headers },
+      agent: false,
+    });
+    outgoing.on('response', resolve);
+    outgoing.on('error', (error) => {
+      reject(
+        new DtkdError(
+          'UNAVAILABLE',
+          `The ingress at ${ingress.host}:${ingress.port} does not answer (${textAt(error, 'code') ?? error.message})`,
+          { cause: error },
+        ),
+      );
+    });
+    outgoing.end(request.body);
+  });
+}

@@ -1,0 +1,172 @@
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import type { Command } from 'commander';
+import { DtkdError } from '../../../protocol/errors.ts';
+import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
+import { endpointsKind } from '../../../protocol/kinds/endpoints.ts';
+import { apiVersionOf, type Kind } from '../../../protocol/kinds/kind.ts';
+import { serviceKind } from '../../../protocol/kinds/service.ts';
+import type { Cli } from '../../cli.ts';
+import { type ApiClient, THIS_NODE } from '../../client/api.ts';
+import { applyDocument } from '../../client/apply.ts';
+import { parseApp } from '../../client/apps.ts';
+import { domainInfo, listDomains } from '../../client/domains.ts';
+import { waitForObject } from '../../client/ready.ts';
+import { formatHostPort, type HostPort, parseHostPort } from '../../input/host-port.ts';
+import { type JsonRecord, textAt } from '../../json.ts';
+import { type Format, outputOption, printValue } from '../../output/format.ts';
+
+/** Marks the Service and Endpoints that this command made, so that it changes and `app rm` deletes no others. */
+export const MADE_BY_LABEL = 'dtkd.dev/made-by';
+export const MADE_BY = 'app-expose';
+/** How long the daemon may take to give the app its URI, in milliseconds. */
+const URI_TIMEOUT_MS = 5_000;
+
+const EXAMPLES = `
+Examples:
+  dtkd app expose wiki --to 10.1.2.3:8080 --domain mydomain
+  dtkd app expose wiki --to 8080                            this machine; the only domain there is
+  dtkd app expose db --to db.local:5432 --domain a --domain b
+  dtkd app expose wiki --to 8080 --auth-url http://127.0.0.1:9000/check
+
+It writes a Service, its Endpoints and a dtApp, all named NAME; "dtkd app rm NAME" takes
+them away again. Running it once more with other values changes them.`;
+
+interface ExposeFlags {
+  to: string;
+  domain?: string[];
+  port?: number;
+  authUrl?: string;
+  output?: Format;
+}
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('<name>', 'name of the app')
+    .requiredOption('--to <host:port>', 'where it listens')
+    .option('--domain <name...>', 'domains to share it into (default: the only one)')
+    .option('--port <number>', 'port of the Service (default: that of --to)', (text) => parseHostPort(text).port)
+    .option('--auth-url <url>', 'asked before each request: 2xx lets it through, 401 and 403 refuse it')
+    .addOption(outputOption('json', 'yaml', 'name'))
+    .addHelpText('after', EXAMPLES)
+    .action(async (name: string, flags: ExposeFlags) => {
+      const to = parseHostPort(flags.to);
+      const client = await cli.client();
+      const domains = await chooseDomains(client, flags.domain);
+      const addresses = await resolve(cli, to.host);
+      const documents = exposeDocuments({ name, to, addresses, domains, port: flags.port ?? to.port, authUrl: flags.authUrl });
+      const app = await write(client, name, documents);
+      const shown = await withUri(client, name, app);
+      if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, shown, flags.output);
+      if (flags.output === 'name') return cli.out.print(`${dtAppKind.singular}.${dtAppKind.group}/${name}`);
+      await tell(cli, client, shown, to);
+    });
+}
+
+/** The three documents behind one exposed app. Pure. */
+export function exposeDocuments(options: {
+  name: string;
+  to: HostPort;
+  addresses: readonly string[];
+  domains: readonly string[];
+  port: number;
+  authUrl: string | undefined;
+}): { kind: Kind; document: JsonRecord }[] {
+  const { name, to, addresses, domains, port, authUrl } = options;
+  const metadata = { name, labels: { [MADE_BY_LABEL]: MADE_BY } };
+  const authentication =
+    authUrl === undefined ? { authenticationType: 'None' } : { authenticationType: 'Custom', authenticationURL: authUrl };
+  const of = (kind: Kind, fields: JsonRecord) => ({
+    kind,
+    document: { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata, ...fields },
+  });
+  return [
+    of(endpointsKind, { subsets: [{ addresses: addresses.map((ip) => ({ ip })), ports: [{ port: to.port, protocol: 'TCP' }] }] }),
+    of(serviceKind, { spec: { ports: [{ protocol: 'TCP', port, targetPort: to.port }] } }),
+    of(dtAppKind, { spec: { serviceSelector: { name }, domainSelector: { name: [...domains] }, ...authentication } }),
+  ];
+}
+
+async function chooseDomains(client: ApiClient, given: readonly string[] | undefined): Promise<string[]> {
+  const known = (await listDomains(client)).map((domain) => textAt(domain, 'metadata', 'name') ?? '');
+  const list = known.length === 0 ? 'This node is in no domain' : `This node is in: ${known.join(', ')}`;
+  if (given === undefined) {
+    if (known.length === 1) return known;
+    throw new DtkdError('BAD_REQUEST', known.length === 0 ? list : 'Say with --domain into which domain', {
+      next: known.length === 0 ? 'Found one with "dtkd domain create NAME" or join one with "dtkd domain join".' : `${list}.`,
+    });
+  }
+  const unknown = given.find((name) => !known.includes(name));
+  if (unknown === undefined) return [...new Set(given)];
+  throw new DtkdError('NOT_FOUND', `This node is in no domain named ${unknown.slice(0, 80)}`, { next: `${list}.` });
+}
+
+/** Endpoints hold addresses, so a name is looked up here and now. */
+async function resolve(cli: Cli, host: string): Promise<string[]> {
+  if (isIP(host) !== 0) return [host];
+  try {
+    const found = await lookup(host, { all: true });
+    const addresses = [...new Set(found.map(({ address }) => address))];
+    cli.out.note(`note: ${host} is ${addresses.join(', ')} now, and the app keeps that; run this again if it changes`);
+    return addresses;
+  } catch (error) {
+    throw new DtkdError('ADDRESS_INVALID', `The name ${host} leads to no address (${textAt(error, 'code') ?? 'error'})`, {
+      next: 'Check the name, or give an address.',
+      cause: error,
+    });
+  }
+}
+
+/** Writes all three, or takes back what it made. Objects of other making are left alone. */
+async function write(client: ApiClient, name: string, documents: readonly { kind: Kind; document: JsonRecord }[]): Promise<JsonRecord> {
+  for (const { kind } of documents) {
+    const there = await client.find({ kind, name });
+    if (there !== undefined && textAt(there, 'metadata', 'labels', MADE_BY_LABEL) !== MADE_BY) {
+      throw new DtkdError('ALREADY_EXISTS', `There is already a ${kind.kind} ${name} that "app expose" did not make`, {
+        next: 'Choose another name, or write a dtApp that selects the Service and apply it.',
+      });
+    }
+  }
+  const made: Kind[] = [];
+  let app: JsonRecord = {};
+  try {
+    for (const { kind, document } of documents) {
+      const { result, object } = await applyDocument(client, kind, document, { namespace: THIS_NODE, dryRun: false });
+      if (result === 'created') made.push(kind);
+      app = object;
+    }
+    return app;
+  } catch (error) {
+    for (const kind of made) await client.delete({ kind, name }).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** The app with its URI, once the daemon has given it one. */
+async function withUri(client: ApiClient, name: string, app: JsonRecord): Promise<JsonRecord> {
+  const settled = (object: JsonRecord): boolean => textAt(object, 'URI') !== undefined && textAt(object, 'status') !== undefined;
+  if (settled(app)) return app;
+  const target = { kind: dtAppKind, namespace: THIS_NODE, name };
+  return waitForObject(client, target, settled, { timeoutMs: URI_TIMEOUT_MS, what: 'the URI' }).catch((error) => {
+    if (error instanceof DtkdError && error.code === 'TIMEOUT') return app;
+    throw error;
+  });
+}
+
+async function tell(cli: Cli, client: ApiClient, object: JsonRecord, to: HostPort): Promise<void> {
+  const { out } = cli;
+  const app = parseApp(object);
+  out.print(`${out.paint('bold', app.app)} leads to ${formatHostPort(to)} and is shared into ${app.domains.join(', ')}.`);
+  if (app.status !== undefined && app.status !== 'Ready')
+    out.note(`warning: it is ${app.status}${app.message === undefined ? '' : `: ${app.message}`}`);
+  out.print(`\nHere:       ${app.uri ?? '(the daemon gives it a URI in a moment; see "dtkd app show")'}`);
+  for (const domain of app.domains) {
+    const names = (await domainInfo(client, domain)).members
+      .filter((member) => !member.self && member.connected)
+      .map((member) => member.name);
+    const who =
+      names.length === 0 ? 'nobody is connected now; members see it when they are' : `${names.sort().join(', ')}, each under its own URI`;
+    out.print(`${`${domain}:`.padEnd(11)} ${who}`);
+  }
+  out.print(`\nOthers find it with "dtkd app ls", and use it with its URI, "dtkd app curl ${app.app}" or "dtkd app forward ${app.app}".`);
+}

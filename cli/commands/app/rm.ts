@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+import { DtkdError } from '../../../protocol/errors.ts';
+import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
+import { endpointsKind } from '../../../protocol/kinds/endpoints.ts';
+import { serviceKind } from '../../../protocol/kinds/service.ts';
+import type { Cli } from '../../cli.ts';
+import { textAt } from '../../json.ts';
+import { MADE_BY, MADE_BY_LABEL } from './expose.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd app rm wiki
+
+Only the node that owns an app can take it away. A Service and Endpoints that "app expose"
+made go with it; others stay.`;
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('<name>', 'name of an app of this node')
+    .option('--ignore-not-found', 'it is no error if there is none')
+    .addHelpText('after', EXAMPLES)
+    .action(async (name: string, flags: { ignoreNotFound?: boolean }) => {
+      const client = await cli.client();
+      try {
+        await client.delete({ kind: dtAppKind, name });
+        cli.out.print(`${name} is no longer shared.`);
+      } catch (error) {
+        if (!(error instanceof DtkdError) || error.code !== 'NOT_FOUND') throw error;
+        if (flags.ignoreNotFound !== true) cli.failed(error);
+      }
+      for (const kind of [serviceKind, endpointsKind]) {
+        const there = await client.find({ kind, name });
+        if (textAt(there, 'metadata', 'labels', MADE_BY_LABEL) === MADE_BY) await client.delete({ kind, name });
+      }
+    });
+}

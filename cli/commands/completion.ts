@@ -1,0 +1,63 @@
+import { Argument, type Command } from 'commander';
+import { KINDS } from '../../protocol/kinds/index.ts';
+import type { Cli } from '../cli.ts';
+import { load } from '../lazy-commands.ts';
+import { type CompletionNode, completionScript, type Shell } from '../output/completion.ts';
+
+const EXAMPLES = `
+Install for good:
+  dtkd completion bash > ~/.local/share/bash-completion/completions/dtkd
+  dtkd completion zsh  > "\${fpath[1]}/_dtkd"
+  dtkd completion fish > ~/.config/fish/completions/dtkd.fish
+
+For this shell only:
+  source <(dtkd completion bash)`;
+
+const SHELLS = ['bash', 'zsh', 'fish'] as const;
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .addArgument(new Argument('<shell>', 'your shell').choices(SHELLS))
+    .addHelpText('after', EXAMPLES)
+    .action(async (shell: Shell) => {
+      const root = command.parent;
+      if (root === null) return;
+      const nodes: CompletionNode[] = [];
+      await collect(root, []);
+      const kinds = KINDS.flatMap((kind) => [kind.plural, kind.singular, ...kind.shortNames]);
+      cli.out.print(completionScript(shell, nodes, [...new Set(kinds)].sort()).trimEnd());
+
+      /** Every command has to say what it takes, so all of them are loaded here. */
+      async function collect(node: Command, path: readonly string[]): Promise<void> {
+        if (path.join(' ') !== 'completion') await load(node);
+        nodes.push(describe(node, path));
+        for (const child of node.commands) await collect(child, [...path, child.name()]);
+      }
+    });
+}
+
+function describe(command: Command, path: readonly string[]): CompletionNode {
+  const options = command.options.filter((option) => !option.hidden);
+  return {
+    path,
+    children: command.commands.map((child) => ({ name: child.name(), summary: child.description() })),
+    flags: options.map((option) => ({
+      name: option.long ?? option.short ?? '',
+      summary: option.description,
+      takesValue: option.required || option.optional,
+      choices: option.argChoices ?? [],
+    })),
+    argument: argumentOf(command, path),
+  };
+}
+
+/** What the first argument of a command names. */
+function argumentOf(command: Command, path: readonly string[]): CompletionNode['argument'] {
+  const first = command.registeredArguments[0];
+  if (first === undefined) return undefined;
+  if (first.argChoices !== undefined) return { words: first.argChoices };
+  const name = first.name();
+  if (name.startsWith('kind')) return path[0] === 'explain' ? 'kind' : 'object';
+  if (name === 'app' || (path[0] === 'app' && path[1] === 'rm')) return { objects: 'dtapps' };
+  return path[0] === 'domain' && name === 'name' && path[1] !== 'create' ? { objects: 'dtdomains' } : undefined;
+}

@@ -1,0 +1,97 @@
+import type { Command } from 'commander';
+import { DtkdError } from '../../protocol/errors.ts';
+import type { Kind } from '../../protocol/kinds/kind.ts';
+import type { Cli } from '../cli.ts';
+import { type ApiClient, THIS_NODE } from '../client/api.ts';
+import { requireName } from '../client/apply.ts';
+import { readDocuments } from '../input/documents.ts';
+import { isRecord, listAt, textAt } from '../json.ts';
+import { fullName, parseWanted, requireKindOf } from '../kinds.ts';
+import { outputOption } from '../output/format.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd delete dtapp wiki
+  dtkd delete service/wiki endpoints/wiki
+  dtkd delete -f wiki.yaml
+  dtkd delete dtapps -l team=old
+  dtkd delete dtpeer ca777327efb4498ab8c8876a6488701e     on the founder: removes that member for good`;
+
+const PAGE_SIZE = 500;
+
+interface DeleteFlags {
+  filename?: string[];
+  selector?: string;
+  all?: boolean;
+  namespace?: string;
+  ignoreNotFound?: boolean;
+  dryRun?: boolean;
+  output?: 'name';
+}
+
+interface Doomed {
+  kind: Kind;
+  namespace: string | undefined;
+  name: string;
+}
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('[kind]', 'KIND or KIND/NAME')
+    .argument('[names...]')
+    .option('-f, --filename <file...>', 'delete what these files describe')
+    .option('-l, --selector <labels>', 'delete all objects with these labels')
+    .option('--all', 'delete all objects of the kind')
+    .option('-n, --namespace <node>', 'node that owns the objects')
+    .option('--ignore-not-found', 'it is no error if an object is not there')
+    .option('--dry-run', 'check only')
+    .addOption(outputOption('name'))
+    .addHelpText('after', EXAMPLES)
+    .action(async (kind: string | undefined, names: string[]) => {
+      const flags = command.optsWithGlobals<DeleteFlags>();
+      const client = await cli.client();
+      for (const doomed of await findDoomed(client, kind, names, flags)) {
+        try {
+          await client.delete(doomed, { dryRun: flags.dryRun });
+          const name = fullName(doomed.kind, doomed.name);
+          cli.out.print(flags.output === 'name' ? name : `${name} deleted${flags.dryRun === true ? ' (dry run)' : ''}`);
+        } catch (error) {
+          const absent = error instanceof DtkdError && error.code === 'NOT_FOUND';
+          if (!absent || flags.ignoreNotFound !== true) cli.failed(error);
+        }
+      }
+    });
+}
+
+async function findDoomed(client: ApiClient, kindText: string | undefined, names: string[], flags: DeleteFlags): Promise<Doomed[]> {
+  if (flags.filename !== undefined) {
+    if (kindText !== undefined) throw new DtkdError('BAD_REQUEST', 'Give either -f or objects by name, not both');
+    const documents = await readDocuments(flags.filename);
+    return documents.map(({ document }) => ({
+      kind: requireKindOf(document),
+      namespace: flags.namespace ?? textAt(document, 'metadata', 'namespace'),
+      name: requireName(document),
+    }));
+  }
+  if (kindText === undefined) throw new DtkdError('BAD_REQUEST', 'Nothing to delete is named', { next: 'See "dtkd delete --help".' });
+  const wanted = parseWanted([kindText, ...names]);
+  if (wanted.some((one) => one.names.length > 0)) {
+    if (flags.selector !== undefined || flags.all === true) throw new DtkdError('BAD_REQUEST', 'Give either names, or -l, or --all');
+    return wanted.flatMap(({ kind, names: given }) => given.map((name) => ({ kind, namespace: flags.namespace, name })));
+  }
+  if (flags.selector === undefined && flags.all !== true) {
+    throw new DtkdError('BAD_REQUEST', 'No object is named', {
+      next: 'Name objects, or select them with -l, or all of the kind with --all.',
+    });
+  }
+  const found: Doomed[] = [];
+  for (const { kind } of wanted) {
+    const target = { kind, namespace: flags.namespace ?? THIS_NODE };
+    for await (const page of client.pages(target, { labelSelector: flags.selector }, PAGE_SIZE)) {
+      for (const item of listAt(page, 'items').filter(isRecord)) {
+        found.push({ kind, namespace: textAt(item, 'metadata', 'namespace'), name: requireName(item) });
+      }
+    }
+  }
+  return found;
+}

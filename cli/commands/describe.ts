@@ -1,0 +1,75 @@
+import type { Command } from 'commander';
+import { eventKind } from '../../protocol/kinds/event.ts';
+import type { Kind } from '../../protocol/kinds/kind.ts';
+import type { Cli } from '../cli.ts';
+import type { ApiClient } from '../client/api.ts';
+import { isRecord, type JsonRecord, listAt, textAt } from '../json.ts';
+import { parseWanted, type Wanted } from '../kinds.ts';
+import { describeLines } from '../output/describe.ts';
+import { selectionOf, targetOf } from '../selection.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd describe dtdomain mydomain        with the invite token, on a node that may invite
+  dtkd describe dtpeers                  all of them
+  dtkd describe dtapp/wiki`;
+
+const PAGE_SIZE = 100;
+
+interface DescribeFlags {
+  namespace?: string;
+  allNamespaces?: boolean;
+  selector?: string;
+}
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('<kind>', 'KIND or KIND/NAME')
+    .argument('[names...]', 'names; all objects of the kind if left out')
+    .option('-n, --namespace <node>', 'objects of this node')
+    .option('-A, --all-namespaces', 'objects of all nodes')
+    .option('-l, --selector <labels>', 'only objects with these labels')
+    .addHelpText('after', EXAMPLES)
+    .action(async (kind: string, names: string[]) => {
+      const flags = command.optsWithGlobals<DescribeFlags>();
+      const client = await cli.client();
+      let count = 0;
+      for (const wanted of parseWanted([kind, ...names])) {
+        for await (const object of objectsOf(cli, client, wanted, flags)) {
+          if (count > 0) cli.out.print('\n');
+          cli.out.lines(describeLines(object, await eventsOf(client, wanted.kind, object), Date.now()));
+          count += 1;
+        }
+        if (count === 0 && wanted.names.length === 0) cli.out.note(`No ${wanted.kind.plural} found.`);
+      }
+    });
+}
+
+async function* objectsOf(cli: Cli, client: ApiClient, { kind, names }: Wanted, flags: DescribeFlags): AsyncGenerator<JsonRecord> {
+  const target = targetOf(kind, flags);
+  for (const name of names) {
+    try {
+      yield await client.get({ ...target, name });
+    } catch (error) {
+      cli.failed(error);
+    }
+  }
+  if (names.length > 0) return;
+  for await (const page of client.pages(target, selectionOf(flags), PAGE_SIZE)) yield* listAt(page, 'items').filter(isRecord);
+}
+
+/** Events about an object; an object is described without them where they cannot be had. */
+async function eventsOf(client: ApiClient, kind: Kind, object: JsonRecord): Promise<JsonRecord[]> {
+  const uid = textAt(object, 'metadata', 'uid');
+  const fields = [
+    `involvedObject.name=${textAt(object, 'metadata', 'name')}`,
+    `involvedObject.kind=${kind.kind}`,
+    ...(uid ? [`involvedObject.uid=${uid}`] : []),
+  ];
+  try {
+    const namespace = textAt(object, 'metadata', 'namespace') ?? 'default';
+    return listAt(await client.get({ kind: eventKind, namespace }, { fieldSelector: fields.join(',') }), 'items').filter(isRecord);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,75 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { DtkdError } from '../../../protocol/errors.ts';
+import type { Cli } from '../../cli.ts';
+import { domainTarget, type InviteInfo, parseInvite } from '../../client/domains.ts';
+import { parseDuration } from '../../input/duration.ts';
+import { parseLimit } from '../../input/limit.ts';
+import { formatAge } from '../../output/age.ts';
+import { type Format, outputOption, printValue } from '../../output/format.ts';
+import type { Output } from '../../output/output.ts';
+
+export interface InviteFlags {
+  uses?: number;
+  expires?: number;
+  replace?: string;
+}
+
+const EXAMPLES = `
+Examples:
+  dtkd domain invite mydomain                           one node, within 24 hours
+  dtkd domain invite mydomain --uses 5 --expires 7d
+  dtkd domain invite mydomain --replace node1           lets a rebuilt machine take the name node1 again
+  dtkd domain invite mydomain -q > token.txt            the token alone`;
+
+export function configure(command: Command, cli: Cli): void {
+  command.argument('<name>', 'name of the domain');
+  inviteOptions(command)
+    .option('--replace <node>', 'let the joiner take over the name of a lost machine')
+    .option('-q, --quiet', 'print the token only')
+    .addOption(outputOption('json', 'yaml'))
+    .addHelpText('after', EXAMPLES)
+    .action(async (name: string, flags: InviteFlags & { output?: Format; quiet?: boolean }) => {
+      const client = await cli.client();
+      const answer = await client.call('POST', domainTarget(name, 'invites'), inviteRequest(flags));
+      if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, answer, flags.output);
+      const invite = parseInvite(answer);
+      cli.out.print(flags.quiet === true ? (invite.token ?? '') : joinLine(cli.out, invite));
+    });
+}
+
+/** `--uses` and `--expires`. */
+export function inviteOptions(command: Command): Command {
+  return command
+    .option('--uses <number>', 'how many nodes may join with it (default: 1)', parseLimit)
+    .option('--expires <duration>', 'for how long it can be used (default: 24h)', durationOption);
+}
+
+export function inviteRequest({ uses, expires, replace }: InviteFlags): Record<string, unknown> {
+  return {
+    ...(uses === undefined ? {} : { uses }),
+    ...(expires === undefined ? {} : { expires }),
+    ...(replace === undefined ? {} : { replace }),
+  };
+}
+
+/** What to do with an invite. */
+export function joinLine(out: Output, invite: InviteInfo): string {
+  const who = invite.uses === 1 ? 'one node' : `${invite.uses} nodes`;
+  return [
+    `With this token ${who} can join within ${formatAge(invite.expires - Date.now())}:`,
+    '',
+    `  ${invite.token ?? ''}`,
+    '',
+    'On the other machine, with an address at which it reaches this one (or any other member):',
+    '',
+    `  ${out.paint('bold', 'dtkd domain join ADDRESS TOKEN')}`,
+  ].join('\n');
+}
+
+function durationOption(text: string): number {
+  try {
+    return parseDuration(text);
+  } catch (error) {
+    throw error instanceof DtkdError ? new InvalidArgumentError(`${error.message}. ${error.next ?? ''}`) : error;
+  }
+}

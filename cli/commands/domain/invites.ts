@@ -1,0 +1,41 @@
+import type { Command } from 'commander';
+import type { Cli } from '../../cli.ts';
+import { domainTarget, inviteState, parseInvite } from '../../client/domains.ts';
+import { listAt } from '../../json.ts';
+import { formatAge } from '../../output/age.ts';
+import { type Format, outputOption, printValue } from '../../output/format.ts';
+import { alignColumns } from '../../output/table.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd domain invites mydomain
+  dtkd domain invites mydomain -o wide      with the tokens made on this node`;
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('<name>', 'name of the domain')
+    .addOption(outputOption('json', 'yaml', 'wide'))
+    .addHelpText('after', EXAMPLES)
+    .action(async (name: string, flags: { output?: Format }) => {
+      const client = await cli.client();
+      const answer = await client.call('GET', domainTarget(name, 'invites'));
+      if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, answer, flags.output);
+      const invites = listAt(answer, 'items').map(parseInvite);
+      if (invites.length === 0) return cli.out.note(`There are no invites for ${name}. Make one with: dtkd domain invite ${name}`);
+      const now = Date.now();
+      const wide = flags.output === 'wide';
+      cli.out.lines(
+        alignColumns([
+          ['ID', 'STATE', 'USED', 'EXPIRES', 'REPLACE', ...(wide ? ['TOKEN'] : [])],
+          ...invites.map((invite) => [
+            invite.id,
+            inviteState(invite, now),
+            `${invite.used}/${invite.uses}`,
+            invite.expires > now ? `in ${formatAge(invite.expires - now)}` : `${formatAge(now - invite.expires)} ago`,
+            invite.replace ?? '<none>',
+            ...(wide ? [invite.token ?? '<none>'] : []),
+          ]),
+        ]),
+      );
+    });
+}

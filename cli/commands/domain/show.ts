@@ -1,0 +1,77 @@
+import type { Command } from 'commander';
+import type { Cli } from '../../cli.ts';
+import { type DomainInfo, domainTarget, type MemberInfo, parseDomainInfo } from '../../client/domains.ts';
+import { formatAge } from '../../output/age.ts';
+import { type Format, outputOption, printValue } from '../../output/format.ts';
+import type { Output } from '../../output/output.ts';
+import { alignColumns } from '../../output/table.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd domain show mydomain
+  dtkd domain show mydomain -o json`;
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('<name>', 'name of the domain')
+    .addOption(outputOption('json', 'yaml'))
+    .addHelpText('after', EXAMPLES)
+    .action(async (name: string, flags: { output?: Format }) => {
+      const client = await cli.client();
+      const view = await client.call('GET', domainTarget(name, 'members'));
+      if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, view, flags.output);
+      cli.out.lines(domainLines(cli.out, parseDomainInfo(view), Date.now()));
+    });
+}
+
+/** A domain for people. */
+export function domainLines(out: Pick<Output, 'paint'>, domain: DomainInfo, now: number): string[] {
+  const root = domain.holdsRoot
+    ? `${domain.founder ?? 'this node'} (this node: it may invite and remove)`
+    : (domain.founder ?? '<unknown>');
+  return [
+    ...alignColumns([
+      ['Name:', domain.name],
+      ['Status:', domain.message === undefined ? domain.state : `${domain.state}: ${domain.message}`],
+      ['Founder:', root],
+      ['Id:', domain.id],
+      ...(domain.port === undefined ? [] : [['Port:', `${domain.port} (the one port to open to other members)`]]),
+    ]),
+    '',
+    ...memberLines(out, domain.members, now),
+    ...removedLines(domain),
+  ];
+}
+
+function memberLines(out: Pick<Output, 'paint'>, members: readonly MemberInfo[], now: number): string[] {
+  const sorted = [...members].sort((a, b) => Number(b.self) - Number(a.self) || (a.name < b.name ? -1 : 1));
+  const table = alignColumns([
+    ['MEMBER', 'STATE', 'SINCE', 'PATH', 'ADDRESS', 'ID'],
+    ...sorted.map((member) => [
+      member.founder ? `${member.name} (founder)` : member.name,
+      memberState(member),
+      member.self || member.since === undefined ? '' : formatAge(now - member.since),
+      member.self ? '' : (member.path ?? ''),
+      member.address ?? '',
+      member.id,
+    ]),
+  ]);
+  const remarks = sorted.flatMap((member) => member.conditions.map((text) => `${out.paint('yellow', '!')} ${member.name}: ${text}`));
+  return [...table, ...(remarks.length === 0 ? [] : ['', ...remarks])];
+}
+
+/** One word or two for how a member stands. */
+export function memberState(member: MemberInfo): string {
+  if (member.suspended) return 'suspended';
+  if (member.self) return 'this node';
+  return member.connected ? 'connected' : 'away';
+}
+
+function removedLines({ removed, members }: DomainInfo): string[] {
+  if (removed.length === 0) return [];
+  const rows = removed.map(({ id, name, heardBy }) => {
+    const unheard = members.filter((member) => !member.self && !heardBy.includes(member.id)).map((member) => member.name);
+    return [name, id, unheard.length === 0 ? 'everybody' : `everybody but ${unheard.sort().join(', ')}`];
+  });
+  return ['', ...alignColumns([['REMOVED', 'ID', 'KNOWN TO'], ...rows])];
+}

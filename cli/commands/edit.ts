@@ -1,0 +1,129 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { DtkdError } from '../../protocol/errors.ts';
+import type { Kind } from '../../protocol/kinds/kind.ts';
+import type { Cli } from '../cli.ts';
+import type { ApiClient, Target } from '../client/api.ts';
+import { mergeDocument, sameUserFields } from '../client/apply.ts';
+import { userPreferences } from '../config.ts';
+import { parseDocuments } from '../input/documents.ts';
+import { type JsonRecord, recordAt, textAt } from '../json.ts';
+import { fullName, parseWanted } from '../kinds.ts';
+import { toYaml } from '../output/format.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd edit dtapp wiki
+  EDITOR="code --wait" dtkd edit service/wiki
+
+What the daemon refuses is shown to you again, with the reason, until it is accepted or
+you leave the text as it is.`;
+
+/** Refusals that another edit can mend. */
+const MENDABLE = new Set(['INVALID', 'BAD_REQUEST', 'CONFLICT', 'NAME_INVALID', 'TOKEN_MALFORMED', 'TOKEN_WRONG_DOMAIN', 'TOO_LARGE']);
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('<kind>', 'KIND or KIND/NAME')
+    .argument('[name]')
+    .option('-n, --namespace <node>', 'node that owns the object')
+    .addHelpText('after', EXAMPLES)
+    .action(async (kindText: string, name: string | undefined) => {
+      const { namespace } = command.optsWithGlobals<{ namespace?: string }>();
+      const [wanted] = parseWanted(name === undefined ? [kindText] : [kindText, name]);
+      const [only, ...more] = wanted?.names ?? [];
+      if (wanted === undefined || only === undefined || more.length > 0) throw new DtkdError('BAD_REQUEST', 'Name one object: KIND NAME');
+      const client = await cli.client();
+      const dir = await mkdtemp(join(tmpdir(), 'dtkd-edit-'));
+      try {
+        const result = await edit(client, wanted.kind, { kind: wanted.kind, namespace, name: only }, join(dir, `${only}.yaml`));
+        if (result === 'unchanged') cli.out.note('Nothing was changed.');
+        else cli.out.print(`${fullName(wanted.kind, only)} edited`);
+      } finally {
+        await rm(dir, { recursive: true, force: true });
+      }
+    });
+}
+
+async function edit(client: ApiClient, kind: Kind, target: Target, file: string): Promise<'edited' | 'unchanged'> {
+  let stored = await client.get(target);
+  let text = await toYaml(editable(kind, stored));
+  let reason: DtkdError | undefined;
+  for (;;) {
+    const shown = withComments(text, reason);
+    await writeFile(file, shown, { mode: 0o600 });
+    await runEditor(file);
+    const saved = await readFile(file, 'utf8');
+    if (saved === shown) {
+      if (reason !== undefined) throw reason;
+      return 'unchanged';
+    }
+    text = withoutComments(saved);
+    try {
+      const [edited, ...more] = await parseDocuments(text, 'the edited text');
+      if (edited === undefined) return 'unchanged';
+      if (more.length > 0) throw new DtkdError('INVALID', 'Leave one document only');
+      const wanted = replaceUserFields(kind, stored, edited.document);
+      if (sameUserFields(kind, stored, wanted)) return 'unchanged';
+      await client.replace(target, wanted);
+      return 'edited';
+    } catch (error) {
+      if (!(error instanceof DtkdError) || !MENDABLE.has(error.code)) throw error;
+      reason = error;
+      // Somebody else wrote: the next attempt goes on top of what is there now.
+      if (error.code === 'CONFLICT') stored = await client.get(target);
+    }
+  }
+}
+
+/** What a person may change, and what names the object. */
+function editable(kind: Kind, object: JsonRecord): JsonRecord {
+  const { name, namespace, labels, annotations } = recordAt(object, 'metadata');
+  const fields = Object.entries(object).filter(([field]) => field !== 'metadata' && !kind.serverFields.includes(field));
+  const { apiVersion, kind: kindName, ...rest } = Object.fromEntries(fields);
+  const optional = Object.fromEntries(Object.entries({ namespace, labels, annotations }).filter(([, value]) => value !== undefined));
+  return { apiVersion, kind: kindName, metadata: { name, ...optional }, ...rest };
+}
+
+/** Here a label or annotation that was deleted from the text is meant to go. */
+function replaceUserFields(kind: Kind, stored: JsonRecord, document: JsonRecord): JsonRecord {
+  const { labels: _labels, annotations: _annotations, ...meta } = recordAt(stored, 'metadata');
+  const bare = { ...stored, metadata: { ...meta, labels: undefined, annotations: undefined } };
+  const given = textAt(document, 'metadata', 'name');
+  if (given !== textAt(stored, 'metadata', 'name')) throw new DtkdError('INVALID', 'The name of an object cannot be changed');
+  return mergeDocument(kind, bare, document);
+}
+
+const COMMENT = '# ';
+
+function withComments(text: string, reason: DtkdError | undefined): string {
+  const lines =
+    reason === undefined
+      ? ['Edit, save and close. Leave the text as it is to change nothing.']
+      : ['The daemon refused this:', ...reason.message.split('\n'), ...(reason.next === undefined ? [] : [`next: ${reason.next}`])];
+  return `${lines.map((line) => COMMENT + line).join('\n')}\n${text.trimEnd()}\n`;
+}
+
+function withoutComments(text: string): string {
+  const lines = text.split('\n');
+  const first = lines.findIndex((line) => !line.startsWith('#'));
+  return first === -1 ? '' : lines.slice(first).join('\n');
+}
+
+/** Runs the person's editor, which may be a command with arguments, on the terminal. */
+function runEditor(file: string): Promise<void> {
+  const { editor } = userPreferences();
+  const failed = (why: string): DtkdError =>
+    new DtkdError('BAD_REQUEST', `The editor "${editor}" ${why}`, {
+      next: 'Set EDITOR to your editor, or use "dtkd patch" or "dtkd apply".',
+    });
+  return new Promise((resolve, reject) => {
+    // The shell takes the setting apart as it is meant to be; the file name is passed beside it, never inside.
+    const child = spawn('/bin/sh', ['-c', `exec ${editor} "$1"`, 'sh', file], { stdio: 'inherit' });
+    child.on('error', () => reject(failed('cannot be started')));
+    child.on('exit', (status) => (status === 0 ? resolve() : reject(failed('ended with an error'))));
+  });
+}

@@ -1,0 +1,163 @@
+import type { Command } from 'commander';
+import { DtkdError } from '../../protocol/errors.ts';
+import type { Kind } from '../../protocol/kinds/kind.ts';
+import type { Cli } from '../cli.ts';
+import { type ApiClient, TABLE } from '../client/api.ts';
+import { parseLimit } from '../input/limit.ts';
+import { isRecord, type JsonRecord, listAt, textAt } from '../json.ts';
+import { fullName, parseWanted, type Wanted } from '../kinds.ts';
+import { outputOption, printValue } from '../output/format.ts';
+import { parseTable, type Table, TablePrinter } from '../output/table.ts';
+import { type ListFlags, selectionOf, targetOf } from '../selection.ts';
+import { follow } from './watch.ts';
+
+/** Objects asked for at a time, as kubectl does; a page is printed while the next one is fetched. */
+const PAGE_SIZE = 500;
+
+interface GetFlags extends ListFlags {
+  watch?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  dtkd get dtapps                        apps of this node, own and shared by others
+  dtkd get services,endpoints -A         of all nodes
+  dtkd get dtdomain mydomain -o yaml
+  dtkd get dtpeers --field-selector connected=false
+  dtkd get all -o name
+  dtkd get dtapps -w                     and every change from now on`;
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('<kind>', 'KIND[,KIND], "all", or KIND/NAME')
+    .argument('[names...]', 'names; all objects of the kind if left out')
+    .option('-n, --namespace <node>', 'objects of this node')
+    .option('-A, --all-namespaces', 'objects of all nodes')
+    .option('-l, --selector <labels>', 'only objects with these labels, e.g. tier=front,env!=dev')
+    .option('--field-selector <fields>', 'only objects with these fields, e.g. status=Ready')
+    .option('--limit <number>', 'at most so many objects', parseLimit)
+    .option('-w, --watch', 'then follow changes')
+    .option('--no-headers', 'leave the heading out')
+    .addOption(outputOption('json', 'yaml', 'wide', 'name'))
+    .addHelpText('after', EXAMPLES)
+    .action(async (kind: string, names: string[]) => {
+      const flags = command.optsWithGlobals<GetFlags>();
+      const wanted = parseWanted([kind, ...names]);
+      if (flags.watch === true) await watchOne(cli, wanted, flags);
+      else await show(cli, wanted, flags);
+    });
+}
+
+/** Lists what is wanted, in the wanted form. One part that fails does not hide the others. */
+export async function show(cli: Cli, wanted: readonly Wanted[], flags: ListFlags): Promise<void> {
+  const client = await cli.client();
+  if (flags.output === 'json' || flags.output === 'yaml') return showValues(cli, client, wanted, flags, flags.output);
+  let printed = 0;
+  for (const one of wanted) {
+    try {
+      printed +=
+        flags.output === 'name'
+          ? await showNames(cli, client, one, flags)
+          : await showTable(cli, client, one, flags, wanted.length > 1, printed > 0);
+    } catch (error) {
+      cli.failed(error);
+      printed += 1;
+    }
+  }
+  if (printed === 0 && flags.output !== 'name') cli.out.note(`No ${wanted.map(({ kind }) => kind.plural).join(', ')} found.`);
+}
+
+async function showTable(cli: Cli, client: ApiClient, wanted: Wanted, flags: ListFlags, many: boolean, gap: boolean): Promise<number> {
+  const { kind } = wanted;
+  const style = {
+    wide: flags.output === 'wide',
+    namespaces: flags.allNamespaces === true && kind.scope === 'Namespaced',
+    prefix: many ? `${kind.singular}/` : '',
+    headers: flags.headers,
+  };
+  const printer = new TablePrinter(style, (lines) => cli.out.lines(lines));
+  let count = 0;
+  for await (const page of pagesOf(cli, client, wanted, flags, TABLE)) {
+    const table = requireTable(page);
+    if (table.rows.length === 0) continue;
+    if (count === 0 && gap) cli.out.print('');
+    printer.print(table);
+    count += table.rows.length;
+  }
+  return count;
+}
+
+async function showNames(cli: Cli, client: ApiClient, wanted: Wanted, flags: ListFlags): Promise<number> {
+  let count = 0;
+  for await (const page of pagesOf(cli, client, wanted, flags, TABLE)) {
+    const { rows } = requireTable(page);
+    cli.out.lines(rows.map((row) => fullName(wanted.kind, row.name)));
+    count += rows.length;
+  }
+  return count;
+}
+
+async function showValues(
+  cli: Cli,
+  client: ApiClient,
+  wanted: readonly Wanted[],
+  flags: ListFlags,
+  format: 'json' | 'yaml',
+): Promise<void> {
+  const items: JsonRecord[] = [];
+  let resourceVersion = '';
+  for (const one of wanted) {
+    for await (const page of pagesOf(cli, client, one, flags)) {
+      if (one.names.length > 0) items.push(page);
+      else
+        items.push(
+          ...listAt(page, 'items')
+            .filter(isRecord)
+            .map((item) => typed(item, one.kind)),
+        );
+      resourceVersion = textAt(page, 'metadata', 'resourceVersion') ?? '';
+    }
+  }
+  const single = wanted.length === 1 && wanted[0]?.names.length === 1;
+  if (single && items.length === 0) return;
+  const list = { apiVersion: 'v1', kind: 'List', metadata: wanted.length === 1 ? { resourceVersion } : {}, items };
+  await printValue(cli.out, single ? items[0] : list, format);
+}
+
+/** Items of a list need not name their kind; documents for `apply` must. */
+function typed(item: JsonRecord, kind: Kind): JsonRecord {
+  return { apiVersion: kind.group === '' ? kind.version : `${kind.group}/${kind.version}`, kind: kind.kind, ...item };
+}
+
+/** Pages of a list; with names, one page for each object that is there. */
+async function* pagesOf(cli: Cli, client: ApiClient, wanted: Wanted, flags: ListFlags, accept?: string): AsyncGenerator<JsonRecord> {
+  const target = targetOf(wanted.kind, flags);
+  if (wanted.names.length === 0) {
+    yield* client.pages(target, selectionOf(flags), PAGE_SIZE, accept);
+    return;
+  }
+  if (flags.allNamespaces === true && wanted.kind.scope === 'Namespaced') {
+    throw new DtkdError('BAD_REQUEST', 'A name belongs to one node, so -A cannot be given with names', { next: 'Name the node with -n.' });
+  }
+  for (const name of wanted.names) {
+    try {
+      yield await client.get({ ...target, name }, {}, accept);
+    } catch (error) {
+      cli.failed(error);
+    }
+  }
+}
+
+function requireTable(body: JsonRecord): Table {
+  const table = parseTable(body);
+  if (table !== undefined) return table;
+  throw new DtkdError('INTERNAL', 'The daemon answered with something that is not a table');
+}
+
+async function watchOne(cli: Cli, wanted: readonly Wanted[], flags: ListFlags): Promise<void> {
+  const [one, ...more] = wanted;
+  if (one === undefined || more.length > 0 || one.names.length > 1) {
+    throw new DtkdError('BAD_REQUEST', 'Only one kind, or one object, can be followed at a time', { next: 'Start one command for each.' });
+  }
+  await follow(cli, one, { ...flags, state: true, events: false });
+}

@@ -1,0 +1,89 @@
+import type { Command } from 'commander';
+import type { Cli } from '../cli.ts';
+
+/** A file in this directory: adds options, arguments, examples and the action to the command. */
+export interface CommandModule {
+  configure(command: Command, cli: Cli): void;
+}
+
+export interface CommandEntry {
+  name: string;
+  alias?: string;
+  summary: string;
+  /** Heading under which this and the following commands stand in the help. */
+  group?: string;
+  load?: () => Promise<CommandModule>;
+  children?: readonly CommandEntry[];
+}
+
+const DOMAIN: readonly CommandEntry[] = [
+  { name: 'create', summary: 'found a domain; prints an invite token and the recovery key', load: () => import('./domain/create.ts') },
+  { name: 'join', summary: 'join a domain through any of its members', load: () => import('./domain/join.ts') },
+  { name: 'invite', summary: 'make a token with which other nodes can join', load: () => import('./domain/invite.ts') },
+  { name: 'invites', summary: 'list invites', load: () => import('./domain/invites.ts') },
+  { name: 'revoke', summary: 'make an invite useless', load: () => import('./domain/revoke.ts') },
+  { name: 'ls', alias: 'list', summary: 'list the domains of this node', load: () => import('./domain/ls.ts') },
+  { name: 'show', summary: 'show members, who is away and since when, who has heard of removals', load: () => import('./domain/show.ts') },
+  { name: 'leave', summary: 'leave a domain', load: () => import('./domain/leave.ts') },
+  {
+    name: 'root',
+    summary: 'keep, move or replace the root key of a domain',
+    children: [
+      { name: 'export', summary: 'print the root key', load: () => import('./domain/root-export.ts') },
+      { name: 'import', summary: 'make this node the founder with a root key', load: () => import('./domain/root-import.ts') },
+      { name: 'rotate', summary: 'make a new root key with the recovery key', load: () => import('./domain/root-rotate.ts') },
+    ],
+  },
+  { name: 'free-name', summary: 'let the name of a removed member be used again', load: () => import('./domain/free-name.ts') },
+  { name: 'clear', summary: 'end the suspension of a member whose log forked', load: () => import('./domain/clear.ts') },
+];
+
+const APP: readonly CommandEntry[] = [
+  { name: 'expose', summary: 'share something that listens here into domains', load: () => import('./app/expose.ts') },
+  { name: 'ls', alias: 'list', summary: 'list apps, own and shared by others', load: () => import('./app/ls.ts') },
+  { name: 'show', summary: 'show one app: where it leads and how it is reached', load: () => import('./app/show.ts') },
+  { name: 'open', summary: 'open an app in the browser', load: () => import('./app/open.ts') },
+  { name: 'curl', summary: 'send an HTTP request to an app', load: () => import('./app/curl.ts') },
+  { name: 'forward', summary: 'make an app reachable on a local port, for any TCP protocol', load: () => import('./app/forward.ts') },
+  { name: 'rm', summary: 'stop sharing an app', load: () => import('./app/rm.ts') },
+];
+
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly CommandEntry[] = [
+  { group: 'Start here:', name: 'up', summary: 'start the daemon of this node', load: () => import('./up.ts') },
+  { name: 'status', summary: 'what runs here, who is connected, what is wrong', load: () => import('./status.ts') },
+  { name: 'domain', summary: 'found, join and look after domains', children: DOMAIN },
+  { name: 'app', summary: 'share services and use those that others share', children: APP },
+  { group: 'Objects:', name: 'get', summary: 'list objects', load: () => import('./get.ts') },
+  { name: 'describe', summary: 'show objects in full, with their events', load: () => import('./describe.ts') },
+  { name: 'apply', summary: 'create or update objects from YAML or JSON', load: () => import('./apply.ts') },
+  { name: 'create', summary: 'create objects from YAML or JSON', load: () => import('./create.ts') },
+  { name: 'edit', summary: 'edit an object in your editor', load: () => import('./edit.ts') },
+  { name: 'patch', summary: 'change fields of an object', load: () => import('./patch.ts') },
+  { name: 'delete', summary: 'delete objects', load: () => import('./delete.ts') },
+  { name: 'watch', summary: 'follow changes of objects', load: () => import('./watch.ts') },
+  { name: 'api-resources', summary: 'list the kinds of objects', load: () => import('./api-resources.ts') },
+  { name: 'explain', summary: 'describe the fields of a kind', load: () => import('./explain.ts') },
+  {
+    group: 'Other:',
+    name: 'token',
+    summary: 'the operator token of the daemon',
+    children: [{ name: 'rotate', summary: 'replace the operator token', load: () => import('./token-rotate.ts') }],
+  },
+  { name: 'completion', summary: 'completion script for bash, zsh or fish', load: () => import('./completion.ts') },
+  { name: 'version', summary: 'versions of this command and of the daemon', load: () => import('./version.ts') },
+];
+
+/** What `dtkd` alone prints. */
+export const ORIENTATION = `dtkd shares services between sites, with no server in the middle.
+
+  dtkd up                                  start the daemon of this node
+  dtkd status                              what runs here and who is connected
+
+  dtkd domain create mydomain              found a domain; prints a token for others
+  dtkd domain join ADDRESS TOKEN           join one, through any of its members
+  dtkd app expose wiki --to HOST:PORT      share a service with the domain
+  dtkd app ls                              what is shared, with the address of each
+
+  dtkd get all                             the objects behind all this
+  dtkd --help                              every command`;

@@ -1,0 +1,110 @@
+import type { Command } from 'commander';
+import { DtkdError } from '../../protocol/errors.ts';
+import type { Cli } from '../cli.ts';
+import { type Selection, TABLE } from '../client/api.ts';
+import { isRecord, type JsonRecord, textAt } from '../json.ts';
+import { fullName, parseWanted, type Wanted } from '../kinds.ts';
+import { outputOption, toYaml } from '../output/format.ts';
+import { parseTable, TablePrinter } from '../output/table.ts';
+import { type ListFlags, targetOf } from '../selection.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd watch dtpeers               what is there, then who connects and who goes away
+  dtkd watch dtapps -A --changes   changes only
+  dtkd watch events -o json        one line of JSON for each`;
+
+interface FollowFlags extends ListFlags {
+  /** Shows what is there before the changes. */
+  state: boolean;
+  /** Writes ADDED, MODIFIED or DELETED before each row. */
+  events: boolean;
+}
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('<kind>', 'KIND or KIND/NAME')
+    .argument('[name]')
+    .option('-n, --namespace <node>', 'objects of this node')
+    .option('-A, --all-namespaces', 'objects of all nodes')
+    .option('-l, --selector <labels>', 'only objects with these labels')
+    .option('--field-selector <fields>', 'only objects with these fields')
+    .option('--changes', 'leave out what is there already')
+    .option('--no-headers', 'leave the heading out')
+    .addOption(outputOption('json', 'yaml', 'wide', 'name'))
+    .addHelpText('after', EXAMPLES)
+    .action(async (kind: string, name: string | undefined) => {
+      const flags = command.optsWithGlobals<ListFlags & { changes?: boolean }>();
+      const [wanted, ...more] = parseWanted(name === undefined ? [kind] : [kind, name]);
+      if (wanted === undefined || more.length > 0) throw new DtkdError('BAD_REQUEST', 'Only one kind can be followed at a time');
+      await follow(cli, wanted, { ...flags, state: flags.changes !== true, events: true });
+    });
+}
+
+/** Prints what is there and each change, until interrupted. Goes on where it was when the daemon ends a watch. */
+export async function follow(cli: Cli, wanted: Wanted, flags: FollowFlags): Promise<void> {
+  const client = await cli.client();
+  const target = targetOf(wanted.kind, flags);
+  const byName = wanted.names[0] === undefined ? undefined : `metadata.name=${wanted.names[0]}`;
+  const selection: Selection = {
+    labelSelector: flags.selector,
+    fieldSelector: [flags.fieldSelector, byName].filter(Boolean).join(',') || undefined,
+  };
+  const print = printerOf(cli, wanted, flags);
+  const accept = flags.output === 'json' || flags.output === 'yaml' ? undefined : TABLE;
+  let resourceVersion = flags.state ? '0' : await presentVersion();
+  for (;;) {
+    try {
+      for await (const event of client.watch(target, { ...selection, resourceVersion }, accept === undefined ? {} : { accept })) {
+        await print(event);
+        resourceVersion = versionOf(event) ?? resourceVersion;
+      }
+    } catch (error) {
+      if (!(error instanceof DtkdError) || error.code !== 'GONE') throw error;
+      cli.out.note('note: some changes are no longer known; going on from the present state');
+      resourceVersion = await presentVersion();
+    }
+  }
+
+  async function presentVersion(): Promise<string> {
+    return textAt(await client.get(target, { ...selection, limit: 1 }), 'metadata', 'resourceVersion') ?? '0';
+  }
+}
+
+/** The daemon's version that an event brings one to. */
+function versionOf(event: JsonRecord): string | undefined {
+  const { object } = event;
+  return (
+    textAt(object, 'metadata', 'resourceVersion') ||
+    textAt(isRecord(object) ? firstRowObject(object) : undefined, 'metadata', 'resourceVersion') ||
+    undefined
+  );
+}
+
+function firstRowObject(table: JsonRecord): unknown {
+  const rows = table['rows'];
+  const row: unknown = Array.isArray(rows) ? rows[0] : undefined;
+  return isRecord(row) ? row['object'] : undefined;
+}
+
+function printerOf(cli: Cli, wanted: Wanted, flags: FollowFlags): (event: JsonRecord) => Promise<void> {
+  const { kind } = wanted;
+  const table = new TablePrinter(
+    {
+      wide: flags.output === 'wide',
+      namespaces: flags.allNamespaces === true && kind.scope === 'Namespaced',
+      prefix: '',
+      headers: flags.headers,
+    },
+    (lines) => cli.out.lines(lines),
+  );
+  return async ({ type, object }) => {
+    if (type === 'BOOKMARK' || !isRecord(object)) return;
+    if (flags.output === 'json') return cli.out.print(JSON.stringify(flags.events ? { type, object } : object));
+    if (flags.output === 'yaml') return cli.out.print(`---\n${await toYaml(flags.events ? { type, object } : object)}`);
+    const parsed = parseTable(object);
+    if (parsed === undefined) throw new DtkdError('INTERNAL', 'The daemon answered with something that is not a table');
+    if (flags.output === 'name') cli.out.lines(parsed.rows.map((row) => fullName(kind, row.name)));
+    else table.print(parsed, flags.events ? String(type) : undefined);
+  };
+}

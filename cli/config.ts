@@ -1,0 +1,175 @@
+/**
+ * Which daemon the CLI talks to and how it proves who it is, out of flags, environment and data directory. The only file of the CLI that
+ * reads the environment. A token found in a data directory is only ever sent to a server that this data directory's own CA vouches for.
+ */
+import { readFile, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { DtkdError } from '../protocol/errors.ts';
+import { readSecret } from './input/secret.ts';
+import { numberAt, textAt } from './json.ts';
+
+const SERVICE_DATA = '/var/lib/dtkd';
+
+/** Flags that every command takes. */
+export interface ConnectionFlags {
+  url?: string;
+  token?: string;
+  data?: string;
+  ca?: string;
+}
+
+export interface Connection {
+  url: URL;
+  token: string;
+  /** PEM of the certificate authority; absent: the system's own. */
+  ca: string | undefined;
+  dataDir: string | undefined;
+}
+
+/** Finds the daemon. Errors say how to start one or what to give. */
+export async function findDaemon(flags: ConnectionFlags): Promise<Connection> {
+  const named = flags.url ?? process.env['DTKD_URL'];
+  const { dataDir, endpoint } = await findDataDir(flags);
+  if (named === undefined && endpoint === undefined) throw noDaemon(dataDir, flags.data ?? process.env['DTKD_DATA']);
+  const url = parseUrl(named ?? endpoint?.api ?? '');
+  const caFile = flags.ca ?? process.env['DTKD_CA'];
+  const ownCa = caFile === undefined && dataDir !== undefined ? await readIfThere(join(dataDir, 'ca.crt')) : undefined;
+  const ca = caFile === undefined ? ownCa : await readGiven(caFile, 'certificate authority');
+  const given = flags.token ?? process.env['DTKD_TOKEN'];
+  if (given !== undefined) return { url, ca, dataDir, token: await readSecret(given, 'token') };
+  if (dataDir === undefined || ownCa === undefined) {
+    throw new DtkdError('UNAUTHORIZED', `There is no token for ${url.origin}`, {
+      next: "Give it with --token @FILE or DTKD_TOKEN; it is in the file admin.token of the daemon's data directory.",
+    });
+  }
+  return { url, ca, dataDir, token: await readAdminToken(dataDir) };
+}
+
+/** Things about the person's terminal and programs. */
+export function userPreferences(): { noColor: boolean; editor: string; browser: string | undefined } {
+  const onDesktop = Boolean(process.env['DISPLAY'] || process.env['WAYLAND_DISPLAY']);
+  return {
+    noColor: (process.env['NO_COLOR'] ?? '') !== '' || process.env['TERM'] === 'dumb',
+    editor: process.env['VISUAL'] || process.env['EDITOR'] || 'vi',
+    browser: process.env['BROWSER'] || (process.platform === 'darwin' ? 'open' : onDesktop ? 'xdg-open' : undefined),
+  };
+}
+
+/** True if this is the pid of a process, whoever owns it. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return textAt(error, 'code') === 'EPERM';
+  }
+}
+
+/** What to say when nothing answers at `connection`. */
+export async function unreachable(connection: Connection, cause: unknown): Promise<DtkdError> {
+  const endpoint = connection.dataDir === undefined ? undefined : await readEndpoint(connection.dataDir);
+  const gone = endpoint?.pid !== undefined && !isAlive(endpoint.pid);
+  const where = connection.dataDir === undefined ? '' : ` --data ${connection.dataDir}`;
+  return new DtkdError(
+    'DAEMON_UNREACHABLE',
+    gone ? `The daemon of ${connection.dataDir} is not running any more` : `No daemon answers at ${connection.url.origin}`,
+    { next: `Start it with: dtkd up${where}`, cause },
+  );
+}
+
+interface Endpoint {
+  api: string;
+  pid: number | undefined;
+}
+
+async function findDataDir(flags: ConnectionFlags): Promise<{ dataDir: string | undefined; endpoint: Endpoint | undefined }> {
+  const named = flags.data ?? process.env['DTKD_DATA'];
+  if (named !== undefined && named !== '') return { dataDir: named, endpoint: await readEndpoint(named) };
+  const candidates = [join(process.env['XDG_DATA_HOME'] || join(homedir(), '.local', 'share'), 'dtkd'), SERVICE_DATA];
+  for (const dataDir of candidates) {
+    const endpoint = await readEndpoint(dataDir);
+    if (endpoint !== undefined) return { dataDir, endpoint };
+  }
+  return { dataDir: undefined, endpoint: undefined };
+}
+
+async function readEndpoint(dataDir: string): Promise<Endpoint | undefined> {
+  const file = join(dataDir, 'endpoint.json');
+  const text = await readIfThere(file);
+  if (text === undefined) return undefined;
+  try {
+    const parsed: unknown = JSON.parse(text);
+    const api = textAt(parsed, 'api');
+    if (api !== undefined) return { api, pid: numberAt(parsed, 'pid') };
+  } catch {
+    // Said below.
+  }
+  throw new DtkdError('CONFIG_INVALID', `${file} is damaged`, { next: 'Restart the daemon: it writes the file anew.' });
+}
+
+async function readAdminToken(dataDir: string): Promise<string> {
+  const file = join(dataDir, 'admin.token');
+  const token = await readIfThere(file);
+  if (token !== undefined && token.trim() !== '') return token.trim();
+  throw new DtkdError('UNAUTHORIZED', `${file} is missing or empty`, {
+    next: 'Restart the daemon: it makes a token when there is none. Or give one with --token @FILE.',
+  });
+}
+
+/** The text of a file, or undefined if there is none. Not being allowed to read it is an error. */
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const code = textAt(error, 'code');
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (code === 'EACCES' || code === 'EPERM') throw await notAllowed(file);
+    throw new DtkdError('CONFIG_INVALID', `Cannot read ${file} (${code ?? String(error)})`, { cause: error });
+  }
+}
+
+async function readGiven(file: string, what: string): Promise<string> {
+  const text = await readIfThere(file);
+  if (text !== undefined) return text;
+  throw new DtkdError('BAD_REQUEST', `There is no file ${file} (${what})`);
+}
+
+async function notAllowed(file: string): Promise<DtkdError> {
+  const group = await groupOf(file);
+  return new DtkdError('FORBIDDEN', `You are not allowed to read ${file}`, {
+    next:
+      group === undefined || group === 'root'
+        ? "Run the command as the user who runs the daemon, or ask for membership of the daemon's operator group."
+        : `The members of the group "${group}" operate this daemon. Join it with: sudo usermod -aG ${group} "$USER" (then log in again).`,
+  });
+}
+
+/** The group of the nearest directory or file that may be looked at: its members are the operators. */
+async function groupOf(file: string): Promise<string | undefined> {
+  for (const path of [file, join(file, '..')]) {
+    try {
+      const { gid } = await stat(path);
+      const line = (await readFile('/etc/group', 'utf8')).split('\n').find((text) => text.split(':')[2] === String(gid));
+      return line?.split(':')[0];
+    } catch {
+      // Perhaps the directory may be looked at.
+    }
+  }
+  return undefined;
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && url.protocol === 'https:') return url;
+  throw new DtkdError('ADDRESS_INVALID', `"${text.slice(0, 120)}" is not the address of a daemon's API`, {
+    next: 'Write it like https://127.0.0.1:7700.',
+  });
+}
+
+function noDaemon(dataDir: string | undefined, named: string | undefined): DtkdError {
+  const where = named === undefined || named === '' ? '' : ` --data ${dataDir ?? named}`;
+  return new DtkdError('DAEMON_UNREACHABLE', named ? `No daemon runs on the data directory ${named}` : 'No daemon is running here', {
+    next: `Start one with: dtkd up${where}. Or name a running one with --data DIR or --url https://HOST:PORT.`,
+  });
+}

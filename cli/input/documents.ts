@@ -1,0 +1,92 @@
+import { createReadStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { DtkdError } from '../../protocol/errors.ts';
+import { isRecord, type JsonRecord, listAt, textAt } from '../json.ts';
+
+/** A file larger than this is no file of documents. */
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
+/** Uses of YAML anchors beyond this are an attack on memory, not a document. */
+const MAX_ALIASES = 100;
+const DOCUMENT_FILE = /\.(ya?ml|json)$/i;
+
+/** A document with where it stands, for messages. */
+export interface SourceDocument {
+  source: string;
+  document: JsonRecord;
+}
+
+/** Reads what `-f` names: files, directories (their .yaml, .yml and .json files, in order of name), and `-` for standard input. */
+export async function readDocuments(paths: readonly string[], stdin: Readable = process.stdin): Promise<SourceDocument[]> {
+  const all: SourceDocument[] = [];
+  for (const path of paths) {
+    for (const file of await filesOf(path)) {
+      const text = await readCapped(file === '-' ? stdin : createReadStream(file), file);
+      all.push(...(await parseDocuments(text, file === '-' ? 'standard input' : file)));
+    }
+  }
+  if (all.length === 0) throw new DtkdError('BAD_REQUEST', `There is no document in ${paths.join(', ')}`);
+  return all;
+}
+
+/** Parses YAML documents (JSON is YAML); Lists are taken apart. */
+export async function parseDocuments(text: string, source: string): Promise<SourceDocument[]> {
+  const { parseAllDocuments } = await import('yaml');
+  const parsed = parseAllDocuments(text, { uniqueKeys: true });
+  const found: SourceDocument[] = [];
+  for (const document of Array.isArray(parsed) ? parsed : []) {
+    const [error] = document.errors;
+    if (error !== undefined) throw new DtkdError('BAD_REQUEST', `${source}: ${error.message.trimEnd()}`);
+    const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
+    if (value === null || value === undefined) continue;
+    if (!isRecord(value)) throw new DtkdError('BAD_REQUEST', `${source}: a document must be an object with apiVersion and kind`);
+    const isList = textAt(value, 'kind') === 'List' && Array.isArray(value['items']);
+    for (const item of isList ? listAt(value, 'items') : [value]) {
+      if (!isRecord(item)) throw new DtkdError('BAD_REQUEST', `${source}: an item of the List is no object`);
+      found.push({ source, document: item });
+    }
+  }
+  return found;
+}
+
+async function filesOf(path: string): Promise<string[]> {
+  if (path === '-') return ['-'];
+  if (/^https?:\/\//i.test(path)) {
+    throw new DtkdError('BAD_REQUEST', 'Documents are read from files, not from the network', {
+      next: `Pipe it: curl -fsS ${path} | dtkd apply -f -`,
+    });
+  }
+  try {
+    if (!(await stat(path)).isDirectory()) return [path];
+    return (await readdir(path))
+      .filter((name) => DOCUMENT_FILE.test(name))
+      .sort()
+      .map((name) => join(path, name));
+  } catch (error) {
+    throw cannotRead(path, error);
+  }
+}
+
+async function readCapped(stream: Readable, what: string): Promise<string> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const part of stream) {
+      const bytes = Buffer.from(part);
+      size += bytes.length;
+      if (size > MAX_FILE_BYTES) throw new DtkdError('TOO_LARGE', `${what} is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB`);
+      parts.push(bytes);
+    }
+  } catch (error) {
+    throw cannotRead(what, error);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+function cannotRead(path: string, error: unknown): Error {
+  if (error instanceof DtkdError) return error;
+  const code = textAt(error, 'code');
+  const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission denied' : (code ?? String(error));
+  return new DtkdError('BAD_REQUEST', `Cannot read ${path}: ${why}`, { cause: error });
+}

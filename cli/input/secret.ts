@@ -1,0 +1,47 @@
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { DtkdError } from '../../protocol/errors.ts';
+import { textAt } from '../json.ts';
+
+/** Tokens are a few hundred characters; whatever is larger is a wrong file. */
+const MAX_SECRET_BYTES = 65_536;
+
+/**
+ * A secret as people give it: the value itself, `-` for standard input, `@FILE` for a file. White space around it is dropped.
+ * `what` names it in messages; the secret itself never stands in one.
+ */
+export async function readSecret(argument: string, what: string, stdin: Readable & { isTTY?: boolean } = process.stdin): Promise<string> {
+  const text = (await source(argument, what, stdin)).trim();
+  if (text !== '') return text;
+  throw new DtkdError('BAD_REQUEST', `The ${what} is empty`, {
+    next: `Give the ${what} itself, - to read it from standard input, or @FILE to read it from a file.`,
+  });
+}
+
+async function source(argument: string, what: string, stdin: Readable & { isTTY?: boolean }): Promise<string> {
+  if (argument === '-') {
+    if (stdin.isTTY === true) process.stderr.write(`Paste the ${what} and press Enter: `);
+    return readCapped(stdin, what, stdin.isTTY === true);
+  }
+  if (!argument.startsWith('@')) return argument;
+  const file = argument.slice(1);
+  try {
+    return await readCapped(createReadStream(file), what, false);
+  } catch (error) {
+    if (error instanceof DtkdError) throw error;
+    throw new DtkdError('BAD_REQUEST', `Cannot read the ${what} from ${file} (${textAt(error, 'code') ?? 'error'})`, { cause: error });
+  }
+}
+
+async function readCapped(stream: Readable, what: string, oneLine: boolean): Promise<string> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of stream) {
+    const bytes = Buffer.from(part);
+    size += bytes.length;
+    if (size > MAX_SECRET_BYTES) throw new DtkdError('TOO_LARGE', `That is no ${what}: it is larger than ${MAX_SECRET_BYTES} bytes`);
+    parts.push(bytes);
+    if (oneLine && bytes.includes(0x0a)) break;
+  }
+  return Buffer.concat(parts).toString('utf8');
+}

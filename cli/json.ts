@@ -1,0 +1,45 @@
+/** Reading JSON whose shape nobody guarantees: every function answers `undefined` or an empty value where the shape is another. */
+export type JsonRecord = Record<string, unknown>;
+
+export function isRecord(value: unknown): value is JsonRecord {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The value at a path of keys. */
+export function valueAt(value: unknown, ...path: string[]): unknown {
+  let here = value;
+  for (const key of path) {
+    if (!isRecord(here) || !Object.hasOwn(here, key)) return undefined;
+    here = here[key];
+  }
+  return here;
+}
+
+export function textAt(value: unknown, ...path: string[]): string | undefined {
+  const found = valueAt(value, ...path);
+  return typeof found === 'string' ? found : undefined;
+}
+
+export function numberAt(value: unknown, ...path: string[]): number | undefined {
+  const found = valueAt(value, ...path);
+  return typeof found === 'number' ? found : undefined;
+}
+
+export function booleanAt(value: unknown, ...path: string[]): boolean {
+  return valueAt(value, ...path) === true;
+}
+
+export function listAt(value: unknown, ...path: string[]): unknown[] {
+  const found = valueAt(value, ...path);
+  return Array.isArray(found) ? found : [];
+}
+
+export function recordAt(value: unknown, ...path: string[]): JsonRecord {
+  const found = valueAt(value, ...path);
+  return isRecord(found) ? found : {};
+}
+
+/** The strings among the items of a list. */
+export function textsAt(value: unknown, ...path: string[]): string[] {
+  return listAt(value, ...path).filter((item) => typeof item === 'string');
+}

@@ -1,0 +1,47 @@
+import { styleText } from 'node:util';
+import { userPreferences } from '../config.ts';
+import { textAt } from '../json.ts';
+
+type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow';
+
+/** What the person sees: results on standard output, all else on standard error. Colours only on a terminal that wants them. */
+export class Output {
+  readonly #colours: boolean;
+
+  constructor() {
+    this.#colours = process.stdout.isTTY === true && !userPreferences().noColor;
+    // A reader that has seen enough (`| head`) is no failure.
+    process.stdout.on('error', (error) => {
+      if (textAt(error, 'code') === 'EPIPE') process.exit(0);
+      throw error;
+    });
+  }
+
+  /** True if somebody watches the results come in. */
+  get interactive(): boolean {
+    return process.stderr.isTTY === true;
+  }
+
+  /** A line, or several, of the result. */
+  print(text: string): void {
+    process.stdout.write(`${text}\n`);
+  }
+
+  lines(lines: readonly string[]): void {
+    if (lines.length > 0) this.print(lines.join('\n'));
+  }
+
+  /** A remark that is not part of the result. */
+  note(text: string): void {
+    process.stderr.write(`${text}\n`);
+  }
+
+  /** What long work is doing, for people who wait; never in logs and pipes. */
+  progress(text: string): void {
+    if (this.interactive) process.stderr.write(`${text}\n`);
+  }
+
+  paint(colour: Colour, text: string): string {
+    return this.#colours ? styleText(colour, text, { validateStream: false }) : text;
+  }
+}

@@ -1,0 +1,115 @@
+import { isRecord, listAt, numberAt, textAt } from '../json.ts';
+import { escapeControls } from './escape.ts';
+
+export interface TableColumn {
+  name: string;
+  priority: number;
+}
+
+export interface TableRow {
+  cells: string[];
+  /** Metadata of the row's object, as far as the server sent it. */
+  name: string;
+  namespace: string;
+}
+
+export interface Table {
+  columns: TableColumn[];
+  rows: TableRow[];
+  resourceVersion: string;
+  continue: string | undefined;
+}
+
+export interface TableStyle {
+  wide: boolean;
+  /** Puts a NAMESPACE column first. */
+  namespaces: boolean;
+  /** Written before each name, e.g. `service/`. */
+  prefix: string;
+  headers: boolean;
+}
+
+const GAP = '   ';
+
+/** Reads the server's `meta.k8s.io/v1` Table. Undefined if it is none. */
+export function parseTable(body: unknown): Table | undefined {
+  if (textAt(body, 'kind') !== 'Table') return undefined;
+  return {
+    columns: listAt(body, 'columnDefinitions').map((column) => ({
+      name: textAt(column, 'name') ?? '',
+      priority: numberAt(column, 'priority') ?? 0,
+    })),
+    rows: listAt(body, 'rows')
+      .filter(isRecord)
+      .map((row) => ({
+        cells: listAt(row, 'cells').map(cellText),
+        name: textAt(row, 'object', 'metadata', 'name') ?? '',
+        namespace: textAt(row, 'object', 'metadata', 'namespace') ?? '',
+      })),
+    resourceVersion: textAt(body, 'metadata', 'resourceVersion') ?? '',
+    continue: textAt(body, 'metadata', 'continue') || undefined,
+  };
+}
+
+/**
+ * Prints Tables one under the other as one: the heading once, and columns that never become narrower, so that pages and later changes
+ * line up with what already stands there.
+ */
+export class TablePrinter {
+  readonly #style: TableStyle;
+  readonly #write: (lines: string[]) => void;
+  readonly #widths: number[] = [];
+  #columns: TableColumn[] = [];
+  #started = false;
+
+  constructor(style: TableStyle, write: (lines: string[]) => void) {
+    this.#style = style;
+    this.#write = write;
+  }
+
+  /** `leading` is written before each row, under `EVENT`. */
+  print(table: Table, leading?: string): void {
+    // Watch events after the first need not repeat the columns.
+    if (table.columns.length > 0) this.#columns = table.columns;
+    const { wide, namespaces, prefix, headers } = this.#style;
+    const shown = this.#columns.map((column, index) => ({ column, index })).filter(({ column }) => wide || column.priority === 0);
+    const rows = table.rows.map((row) => [
+      ...(leading === undefined ? [] : [leading]),
+      ...(namespaces ? [row.namespace || '<none>'] : []),
+      ...shown.map(({ index }) => (index === 0 ? prefix : '') + (row.cells[index] || '<none>')),
+    ]);
+    const heading = [
+      ...(leading === undefined ? [] : ['EVENT']),
+      ...(namespaces ? ['NAMESPACE'] : []),
+      ...shown.map(({ column }) => column.name.toUpperCase()),
+    ];
+    const withHeading = headers && !this.#started && rows.length > 0;
+    this.#started ||= rows.length > 0;
+    this.#write(alignColumns(withHeading ? [heading, ...rows] : rows, this.#widths));
+  }
+}
+
+/** Pads cells so that columns line up; the last cell of a line stays as long as it is. `widths` carries over to later calls. */
+export function alignColumns(rows: readonly (readonly string[])[], widths: number[] = []): string[] {
+  const safe = rows.map((row) => row.map(escapeControls));
+  for (const row of safe) {
+    row.forEach((cell, index) => {
+      widths[index] = Math.max(widths[index] ?? 0, width(cell));
+    });
+  }
+  return safe.map((row) =>
+    row
+      .map((cell, index) => (index === row.length - 1 ? cell : cell + ' '.repeat((widths[index] ?? 0) - width(cell))))
+      .join(GAP)
+      .trimEnd(),
+  );
+}
+
+function width(text: string): number {
+  return [...text].length;
+}
+
+function cellText(cell: unknown): string {
+  if (cell === null || cell === undefined) return '';
+  return typeof cell === 'string' ? cell : typeof cell === 'object' ? JSON.stringify(cell) : String(cell);
+}

@@ -1,0 +1,112 @@
+/**
+ * The tree of commands and the way through it: parse, load the one command that was asked for, run it, turn errors into lines and an exit
+ * status. Each command describes itself in its own file, which is imported only when it is needed.
+ */
+import { Command, CommanderError, Option } from 'commander';
+import type { Cli, GlobalFlags } from './cli.ts';
+import type { ApiClient } from './client/api.ts';
+import { COMMANDS, type CommandEntry, ORIENTATION } from './commands/index.ts';
+import { load, loadLater } from './lazy-commands.ts';
+import { Output } from './output/output.ts';
+import { describeError } from './report-error.ts';
+import { ownVersion } from './version.ts';
+
+/** Exit status for a command line that makes no sense. */
+const USAGE = 2;
+
+/** Runs one command line and answers with its exit status. */
+export async function runCli(argv: readonly string[]): Promise<number> {
+  const out = new Output();
+  let client: Promise<ApiClient> | undefined;
+  let status = 0;
+  let asked = 'dtkd';
+  const report = (error: unknown): void => {
+    const { lines, exitStatus } = describeError(error);
+    out.note(lines.join('\n'));
+    if (status === 0) status = exitStatus;
+  };
+  const cli: Cli = {
+    out,
+    client: () => {
+      client ??= connect(program.opts<GlobalFlags>(), out);
+      return client;
+    },
+    failed: report,
+  };
+  const version = argv.includes('-V') || argv.includes('--version') ? await ownVersion() : '';
+  const program = buildProgram(cli, version, (path) => {
+    asked = path;
+  });
+  if (argv.length === 0) {
+    out.print(ORIENTATION);
+    return 0;
+  }
+  try {
+    await program.parseAsync(helpLast(argv), { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) report(error);
+    else if (error.exitCode !== 0) {
+      status = USAGE;
+      if (error.code !== 'commander.help') out.note(`next: See "${asked} --help".`);
+    }
+  } finally {
+    await client?.then(
+      (connected) => connected.close(),
+      () => undefined,
+    );
+  }
+  return status;
+}
+
+/** The whole tree; commands are empty until `load` is called for them. */
+export function buildProgram(cli: Cli, version: string, onCommand: (path: string) => void): Command {
+  const program = new Command('dtkd')
+    .description('Share services between sites, with no server in the middle.')
+    .version(version, '-V, --version', 'print the version of this command')
+    .option('--url <url>', "the daemon's API, e.g. https://127.0.0.1:7700 (DTKD_URL)")
+    .option('--token <token>', 'token for it: a value, - or @FILE (DTKD_TOKEN)')
+    .option('--data <dir>', 'data directory of the daemon (DTKD_DATA)')
+    .option('--ca <file>', "certificate authority to trust instead of the data directory's (DTKD_CA)")
+    .addOption(new Option('-n, --namespace <node>').hideHelp())
+    .helpCommand(false)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', '\nSee "dtkd COMMAND --help" for examples of each command.');
+  add(program, COMMANDS, cli, onCommand, 'dtkd');
+  return program;
+}
+
+function add(parent: Command, entries: readonly CommandEntry[], cli: Cli, onCommand: (path: string) => void, path: string): void {
+  for (const entry of entries) {
+    if (entry.group !== undefined) parent.commandsGroup(entry.group);
+    const command = parent.command(entry.name).description(entry.summary).helpOption('-h, --help', 'show help');
+    if (entry.alias !== undefined) command.alias(entry.alias);
+    const { load: loadModule, children } = entry;
+    if (loadModule !== undefined) {
+      loadLater(command, async () => {
+        const module = await loadModule();
+        module.configure(command, cli);
+      });
+    }
+    if (children !== undefined) add(command, children, cli, onCommand, `${path} ${entry.name}`);
+  }
+  parent.hook('preSubcommand', async (_parent, command) => {
+    onCommand(`${path} ${command.name()}`);
+    await load(command);
+  });
+}
+
+/** `dtkd help domain create` is `dtkd domain create --help`. */
+function helpLast(argv: readonly string[]): string[] {
+  return argv[0] === 'help' ? [...argv.slice(1), '--help'] : [...argv];
+}
+
+async function connect(flags: GlobalFlags, out: Output): Promise<ApiClient> {
+  const [{ findDaemon }, { HttpsClient }, { ApiClient }] = await Promise.all([
+    import('./config.ts'),
+    import('./client/https.ts'),
+    import('./client/api.ts'),
+  ]);
+  const { escapeControls } = await import('./output/escape.ts');
+  return new ApiClient(new HttpsClient(await findDaemon(flags)), { onWarning: (text) => out.note(`warning: ${escapeControls(text)}`) });
+}

@@ -1,0 +1,20 @@
+import { readFile } from 'node:fs/promises';
+import { parseJson } from './client/https.ts';
+import { textAt } from './json.ts';
+
+/** Where package.json stands as seen from the sources and from the published build. */
+const PLACES = ['../package.json', '../../package.json'];
+
+/** The version of this package. */
+export async function ownVersion(): Promise<string> {
+  for (const place of PLACES) {
+    try {
+      const found: unknown = parseJson(await readFile(new URL(place, import.meta.url), 'utf8'));
+      const version = textAt(found, 'name') === 'dtkd' ? textAt(found, 'version') : undefined;
+      if (version !== undefined) return version;
+    } catch {
+      // The other place, then.
+    }
+  }
+  return 'unknown';
+}
