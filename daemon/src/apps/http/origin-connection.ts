@@ -118,10 +118,10 @@ export class OriginConnection implements ChannelSink {
         if (at < bytes.length) this.input = at === 0 ? bytes : bytes.subarray(at);
         return;
       }
-      const head = parseResponseHead(bytes.latin1Slice(at, end));
+      const head = parseResponseHead(bytes.toString('latin1', at, end));
       at = end;
       if (head.status >= 200) this.beginBody(head, user);
-      else if (head.status === 101) return this.upgrade(head, bytes.subarray(at), user);
+      else if (head.status === 101) this.upgrade(head, bytes.subarray(at), user);
       else this.interim(head, user);
     }
     if (this.reader === undefined || this.user !== user) return;

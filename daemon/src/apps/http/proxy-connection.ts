@@ -173,7 +173,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
           return;
         }
         if (end - start > HTTP_LIMITS.headBytes) throw new HeadError(431, `the head is larger than ${HTTP_LIMITS.headBytes} bytes`);
-        const text = this.input.latin1Slice(start, end);
+        const text = this.input.toString('latin1', start, end);
         this.input = end < this.input.length ? this.input.subarray(end) : undefined;
         this.begin(parseRequestHead(text));
       } catch (error) {

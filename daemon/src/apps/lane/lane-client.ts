@@ -1,0 +1,151 @@
+import { timingSafeEqual } from 'node:crypto';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { decodeLaneAnswer, encodeLaneRequest, LANE_ALPN, LANE_PROTOCOL, type LaneGrant } from '../../../../protocol/tunnel.ts';
+import type { Channel } from '../channel/channel.ts';
+import { LaneChannel } from '../channel/lane-channel.ts';
+import { StreamChannel } from '../channel/stream-channel.ts';
+import type { Author, HostPort, TunnelMesh } from '../ports.ts';
+import { readFrame } from '../tunnel/frames.ts';
+import type { LaneIdentity } from './certificate.ts';
+import type { LaneBook } from './lane-book.ts';
+import { LANE_BUFFER_BYTES, laneContext, peerCertificateHash } from './lane-tls.ts';
+
+const GRANT_MS = 3_000;
+/** A lane is for those who are near; who takes longer is served by the stream. */
+const CONNECT_MS = 1_500;
+/** Addresses tried for one lane. */
+const MAX_ADDRESSES = 2;
+/** After a failure the stream is used for so long before the lane is tried again; doubled each time, up to the second figure. */
+const FIRST_REST_MS = 15_000;
+const LONGEST_REST_MS = 10 * 60_000;
+
+interface Rest {
+  until: number;
+  ms: number;
+}
+
+/** The caller's end of the fast lane. `open` answers undefined wherever the mesh stream shall be used instead. */
+export class LaneClient {
+  private readonly mesh: TunnelMesh;
+  private readonly identity: LaneIdentity;
+  private readonly context: SecureContext;
+  private readonly book: LaneBook;
+  private readonly now: () => number;
+  private readonly resting = new Map<string, Rest>();
+  opened = 0;
+  failed = 0;
+
+  constructor(options: { mesh: TunnelMesh; identity: LaneIdentity; book: LaneBook; now(): number }) {
+    this.mesh = options.mesh;
+    this.identity = options.identity;
+    this.context = laneContext(options.identity);
+    this.book = options.book;
+    this.now = options.now;
+  }
+
+  /** A channel to the member, or undefined: no direct address, or it did not work (of late). */
+  async open(member: Author, signal?: AbortSignal): Promise<Channel | undefined> {
+    const key = `${member.domain} ${member.peer}`;
+    const rest = this.resting.get(key);
+    if (rest !== undefined && rest.until > this.now()) return undefined;
+    const addresses = this.mesh.directAddresses(member.domain, member.peer).slice(0, MAX_ADDRESSES);
+    if (addresses.length === 0) return undefined;
+    try {
+      const channel = await this.dial(member, addresses, signal);
+      this.resting.delete(key);
+      this.opened += 1;
+      return channel;
+    } catch {
+      signal?.throwIfAborted();
+      this.failed += 1;
+      // Of many that fail at once only the first doubles the rest.
+      if (this.resting.get(key) === rest) {
+        const ms = rest === undefined ? FIRST_REST_MS : Math.min(rest.ms * 2, LONGEST_REST_MS);
+        this.resting.set(key, { until: this.now() + ms, ms });
+      }
+      return undefined;
+    }
+  }
+
+  /** Forgets failures, after the network changed. */
+  forgetFailures(): void {
+    this.resting.clear();
+  }
+
+  private async dial(member: Author, addresses: readonly HostPort[], signal: AbortSignal | undefined): Promise<Channel> {
+    const grant = await this.ask(member, signal);
+    let last: unknown;
+    for (const address of addresses) {
+      try {
+        const { tls, raw } = await this.connect(address, grant, signal);
+        const channel = new LaneChannel(tls, raw);
+        if (!this.book.add(member, tls, channel)) {
+          channel.abort();
+          break;
+        }
+        channel.write(grant.ticket);
+        return channel;
+      } catch (error) {
+        last = error;
+        signal?.throwIfAborted();
+      }
+    }
+    throw last ?? new DtkdError('PEER_AWAY', 'the member is no longer connected');
+  }
+
+  private async ask(member: Author, signal: AbortSignal | undefined): Promise<LaneGrant> {
+    const channel = new StreamChannel(await this.mesh.openStream(member.domain, member.peer, LANE_PROTOCOL, signal));
+    channel.write(encodeLaneRequest({ certificate: this.identity.hash }));
+    channel.end();
+    try {
+      return decodeLaneAnswer(await readFrame(channel, GRANT_MS));
+    } finally {
+      channel.resume();
+    }
+  }
+
+  private connect(address: HostPort, grant: LaneGrant, signal: AbortSignal | undefined): Promise<{ tls: TLSSocket; raw: Socket }> {
+    return new Promise((resolve, reject) => {
+      const raw = connectTcp({ host: address.host, port: address.port, noDelay: true, keepAlive: true });
+      const tls = connectTls({
+        socket: raw,
+        secureContext: this.context,
+        rejectUnauthorized: false,
+        ALPNProtocols: [LANE_ALPN],
+        highWaterMark: LANE_BUFFER_BYTES,
+      });
+      const fail = () => {
+        done();
+        tls.destroy();
+        raw.destroy();
+        reject(new DtkdError('ADDRESS_UNREACHABLE', 'the fast lane could not be opened'));
+      };
+      const timer = setTimeout(fail, CONNECT_MS);
+      const done = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', fail);
+      };
+      raw.on('error', fail);
+      tls.on('error', fail);
+      tls.once('close', fail);
+      tls.once('secureConnect', () => {
+        const hash = peerCertificateHash(tls);
+        const expected = Buffer.from(grant.certificate);
+        if (tls.alpnProtocol !== LANE_ALPN || hash.length !== expected.length || !timingSafeEqual(hash, expected)) {
+          fail();
+          return;
+        }
+        done();
+        tls.off('close', fail);
+        tls.off('error', fail);
+        raw.off('error', fail);
+        raw.on('error', () => undefined);
+        resolve({ tls, raw });
+      });
+      if (signal?.aborted === true) fail();
+      else signal?.addEventListener('abort', fail, { once: true });
+    });
+  }
+}

@@ -1,0 +1,136 @@
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type SecureContext, TLSSocket } from 'node:tls';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { DomainId } from '../../../../protocol/ids.ts';
+import { decodeLaneRequest, encodeLaneGrant, encodeRefusal, LANE_ALPN, LANE_PROTOCOL, TICKET_BYTES } from '../../../../protocol/tunnel.ts';
+import type { Channel } from '../channel/channel.ts';
+import { LaneChannel } from '../channel/lane-channel.ts';
+import { StreamChannel } from '../channel/stream-channel.ts';
+import type { AppsLogger, Author, TunnelMesh } from '../ports.ts';
+import { readBytes, readFrame } from '../tunnel/frames.ts';
+import type { LaneIdentity } from './certificate.ts';
+import type { LaneBook } from './lane-book.ts';
+import { LANE_BUFFER_BYTES, laneContext, peerCertificateHash } from './lane-tls.ts';
+import { Tickets } from './tickets.ts';
+
+/** Handshakes under way at once: each costs a signature and some 30 KiB. */
+const MAX_HANDSHAKES = 32;
+const HANDSHAKE_MS = 5_000;
+const FRAME_MS = 5_000;
+
+/**
+ * The owner's end of the fast lane. Hands out tickets over Noise, takes TLS connections that the mesh finds on its port, and passes those
+ * that show a good ticket and the announced certificate on as channels of the member to whom the ticket was given. While no ticket is out,
+ * strangers do not even get a handshake.
+ */
+export class LaneServer {
+  private readonly mesh: TunnelMesh;
+  private readonly identity: LaneIdentity;
+  private readonly book: LaneBook;
+  private readonly accept: (channel: Channel, from: Author) => void;
+  private readonly logger: AppsLogger;
+  private readonly tickets: Tickets;
+  private readonly context: SecureContext;
+  private handshakes = 0;
+  private stopped = false;
+  refused = 0;
+
+  constructor(options: {
+    mesh: TunnelMesh;
+    identity: LaneIdentity;
+    book: LaneBook;
+    accept(channel: Channel, from: Author): void;
+    logger: AppsLogger;
+    now(): number;
+  }) {
+    this.mesh = options.mesh;
+    this.identity = options.identity;
+    this.book = options.book;
+    this.accept = options.accept;
+    this.logger = options.logger;
+    this.tickets = new Tickets(options.now);
+    this.context = laneContext(options.identity);
+  }
+
+  start(): void {
+    this.mesh.handle(LANE_PROTOCOL, (stream, from) => void this.grant(stream, from));
+    this.mesh.onTlsSocket((socket, domain) => this.arrive(socket, domain));
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  private async grant(stream: Duplex, from: Author): Promise<void> {
+    const channel = new StreamChannel(stream);
+    try {
+      const request = decodeLaneRequest(await readFrame(channel, FRAME_MS));
+      if (this.stopped) throw new DtkdError('UNAVAILABLE', 'the daemon is stopping');
+      const ticket = this.tickets.issue(from, request.certificate);
+      channel.write(encodeLaneGrant({ certificate: this.identity.hash, ticket }));
+    } catch (error) {
+      this.refused += 1;
+      if (error instanceof DtkdError) channel.write(encodeRefusal(error));
+    }
+    channel.end();
+    channel.resume();
+  }
+
+  private arrive(raw: Socket, domain: DomainId): void {
+    raw.on('error', () => undefined);
+    if (this.stopped || this.handshakes >= MAX_HANDSHAKES || !this.tickets.expected(domain)) {
+      this.refused += 1;
+      raw.destroy();
+      return;
+    }
+    this.handshakes += 1;
+    void this.admit(raw, domain).finally(() => {
+      this.handshakes -= 1;
+    });
+  }
+
+  private async admit(raw: Socket, domain: DomainId): Promise<void> {
+    raw.setNoDelay(true);
+    const tls = new TLSSocket(raw, {
+      isServer: true,
+      secureContext: this.context,
+      requestCert: true,
+      rejectUnauthorized: false,
+      ALPNProtocols: [LANE_ALPN],
+      highWaterMark: LANE_BUFFER_BYTES,
+    });
+    let channel: LaneChannel | undefined;
+    try {
+      await secured(tls);
+      if (tls.alpnProtocol !== LANE_ALPN) throw new DtkdError('FRAME_INVALID', 'another protocol');
+      channel = new LaneChannel(tls, raw);
+      const ticket = await readBytes(channel, TICKET_BYTES, FRAME_MS);
+      const from = this.tickets.redeem(ticket, peerCertificateHash(tls), domain);
+      if (from === undefined) throw new DtkdError('FORBIDDEN', 'the ticket is not good');
+      if (!this.book.add(from, tls, channel)) throw new DtkdError('PEER_AWAY', 'the member is no longer connected');
+      this.accept(channel, from);
+    } catch (error) {
+      this.refused += 1;
+      this.logger.debug({ error: error instanceof Error ? error.message : 'unknown' }, 'a fast lane was refused');
+      tls.destroy();
+      raw.destroy();
+    }
+  }
+}
+
+function secured(tls: TLSSocket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new DtkdError('TIMEOUT', 'the handshake took too long')), HANDSHAKE_MS);
+    tls.once('secure', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    const fail = () => {
+      clearTimeout(timer);
+      reject(new DtkdError('FRAME_INVALID', 'the handshake failed'));
+    };
+    tls.on('error', fail);
+    tls.once('close', fail);
+  });
+}
