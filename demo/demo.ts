@@ -67,8 +67,7 @@ async function joinDomain(stage: Stage, [node0, node1, node2]: readonly [Site, S
   await dtkd(node1, ['get', 'dtdomains']);
 
   heading('node2 joins with a command, and by way of node1: any member may admit');
-  const invite = await dtkd(node0, ['domain', 'invite', DOMAIN]);
-  const second = /[A-Za-z0-9_-]{150,}/.exec(invite)?.[0] ?? invite.trim();
+  const second = (await dtkd(node0, ['domain', 'invite', DOMAIN, '--quiet'])).trim();
   await dtkd(node2, ['domain', 'join', node1.meshAddress, second], {
     shown: ['domain', 'join', node1.meshAddress, `${second.slice(0, 24)}…`],
   });
@@ -137,8 +136,7 @@ async function removePeer([node0, node1, node2]: readonly [Site, Site, Site]): P
 
   heading('A rebuilt node2 takes its old name with an invite that says so');
   await dtkd(node2, ['domain', 'leave', DOMAIN]);
-  const invite = await dtkd(node0, ['domain', 'invite', DOMAIN, '--replace', 'node2']);
-  const token = /[A-Za-z0-9_-]{150,}/.exec(invite)?.[0] ?? invite.trim();
+  const token = (await dtkd(node0, ['domain', 'invite', DOMAIN, '--replace', 'node2', '--quiet'])).trim();
   await dtkd(node2, ['domain', 'join', '--replace', 'node2', node0.meshAddress, token], {
     shown: ['domain', 'join', '--replace', 'node2', node0.meshAddress, `${token.slice(0, 24)}…`],
   });
