@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openLevel } from '../../daemon/src/store/level-kv.ts';
 import { found, publish } from '../harness/domain.ts';
 import { missing } from '../harness/programs.ts';
 import { useStage } from '../harness/use-stage.ts';
@@ -70,6 +71,20 @@ describe('starting', () => {
       wrapper: ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"', dir],
     });
     expect((await site.startRefused()).code).toBe(12);
+  });
+
+  it('refuses data of a newer format, and leaves them alone', async () => {
+    const site = await stage.current.start({ name: 'future' });
+    await site.stop();
+    const database = join(site.dir, 'db');
+    const kv = await openLevel(database);
+    const [key, now] = (await kv.page({ gte: 'm/format', lt: 'm/format~' }))[0] ?? [];
+    if (key === undefined || now === undefined) throw new Error('the database has no format');
+    await kv.batch([{ type: 'put', key, value: Buffer.from('999') }], { sync: true });
+    await kv.close();
+    const refused = await site.startRefused();
+    expect(refused.code).toBe(13);
+    expect(refused.output).toContain('999');
   });
 
   it('refuses settings that are wrong, and names them', async () => {

@@ -89,7 +89,7 @@ export class HostilePeer {
         type: 'offer',
         version: JOIN_VERSION,
         domain: invite.domain,
-        grant: invite.grant,
+        grant: invite.grant.bytes,
         clock: Date.now(),
         nonce: new Uint8Array(16),
       });
