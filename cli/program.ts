@@ -68,6 +68,7 @@ export function buildProgram(cli: Cli, version: string, onCommand: (path: string
     .option('--data <dir>', 'data directory of the daemon (DTKD_DATA)')
     .option('--ca <file>', "certificate authority to trust instead of the data directory's (DTKD_CA)")
     .addOption(new Option('-n, --namespace <node>').hideHelp())
+    .helpOption('-h, --help', 'show help')
     .helpCommand(false)
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
@@ -79,7 +80,7 @@ export function buildProgram(cli: Cli, version: string, onCommand: (path: string
 function add(parent: Command, entries: readonly CommandEntry[], cli: Cli, onCommand: (path: string) => void, path: string): void {
   for (const entry of entries) {
     if (entry.group !== undefined) parent.commandsGroup(entry.group);
-    const command = parent.command(entry.name).description(entry.summary).helpOption('-h, --help', 'show help');
+    const command = parent.command(entry.name).description(entry.summary).helpOption('-h, --help', 'show help').helpCommand(false);
     if (entry.alias !== undefined) command.alias(entry.alias);
     const { load: loadModule, children } = entry;
     if (loadModule !== undefined) {

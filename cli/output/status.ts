@@ -31,20 +31,18 @@ export function statusLines(out: Pick<Output, 'paint'>, facts: StatusFacts, now:
   ];
 }
 
-/** Everything that somebody should look into. */
+/** Everything that somebody should look into: the daemon's own list, then what it does not know of. */
 export function problemsOf({ status, domains, apps }: StatusFacts): string[] {
+  const known = textsAt(status, 'conditions');
   return [
-    ...textsAt(status, 'conditions'),
+    ...known,
     ...domains
-      .filter((domain) => domain.state !== 'Ready')
-      .map((domain) => `domain ${domain.name} is ${domain.state}${because(domain.message)}`),
-    ...domains.flatMap((domain) =>
-      domain.members.flatMap((member) => member.conditions.map((text) => `${member.name} in ${domain.name}: ${text}`)),
-    ),
+      .filter((domain) => domain.state !== 'Ready' && !known.some((text) => text.startsWith(`${domain.name} `)))
+      .map((domain) => `${domain.name} is ${domain.state}${because(domain.message)}`),
     ...apps
       .filter((app) => !app.isCopy && app.status !== undefined && app.status !== 'Ready')
       .map((app) => `app ${app.app} is ${app.status}${because(app.message)}`),
-  ].filter((text, index, all) => all.indexOf(text) === index);
+  ];
 }
 
 function because(message: string | undefined): string {
@@ -59,7 +57,7 @@ function listenLines(status: unknown): string[] {
   const ingress = textAt(status, 'ingress');
   const suffix = textAt(status, 'suffix');
   const bytes = numberAt(status, 'storage', 'bytes');
-  const memory = numberAt(status, 'memory') ?? numberAt(status, 'memory', 'rss');
+  const memory = numberAt(status, 'memory', 'rss');
   return alignColumns([
     ['API', `${textAt(status, 'api') ?? '<unknown>'} (this machine's clients)`],
     [
