@@ -102,9 +102,9 @@ export function domainHandlers({ mesh, controller }: DomainApiOptions) {
 
 function checkToken(name: string, text: string): void {
   const token = parseToken(text);
-  if (token.name !== name) {
-    throw new DtkdError('TOKEN_WRONG_DOMAIN', `the invite token is for the domain ${token.name}, not ${name}`, {
-      next: `Name the dtDomain ${token.name}, or use a token of ${name}.`,
+  if (token.domainName !== name) {
+    throw new DtkdError('TOKEN_WRONG_DOMAIN', `the invite token is for the domain ${token.domainName}, not ${name}`, {
+      next: `Name the dtDomain ${token.domainName}, or use a token of ${name}.`,
     });
   }
 }
