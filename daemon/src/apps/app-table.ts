@@ -46,7 +46,8 @@ export class AppTable {
   private readonly listeners: ((ids: ReadonlySet<string>) => void)[] = [];
   private unsubscribe: () => void = () => undefined;
   /** Copies found in the store when the table was loaded. */
-  private loadedCopies: string[] = [];
+  private readonly loadedCopies: string[] = [];
+  private loading = true;
 
   constructor(store: ObjectStore, node: string, authorOf: (namespace: string) => Author | undefined) {
     this.store = store;
@@ -62,6 +63,7 @@ export class AppTable {
     };
     this.unsubscribe = this.store.subscribe((changes) => apply(changes));
     const version = await this.list();
+    this.loading = false;
     apply = (changes) => this.apply(changes);
     this.apply(early.filter((change) => change.version > version));
     return this.loadedCopies;
@@ -98,7 +100,7 @@ export class AppTable {
     const { namespace = '', name } = object.metadata;
     // Only a copy has an owner: users cannot write the field.
     if (namespace === this.node && typeof object['owner'] === 'string') {
-      this.loadedCopies.push(name);
+      if (this.loading) this.loadedCopies.push(name);
       return;
     }
     const key = `${namespace}/${name}`;

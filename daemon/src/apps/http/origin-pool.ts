@@ -8,6 +8,7 @@ export class OriginPool {
   private readonly now: () => number;
   private readonly idle: OriginConnection[] = [];
   private readonly open = new Set<OriginConnection>();
+  private retired = false;
   private readonly stopped = new AbortController();
 
   constructor(connect: (signal: AbortSignal) => Promise<Channel>, now: () => number) {
@@ -43,7 +44,7 @@ export class OriginPool {
 
   /** Keeps a connection that has no request under way. */
   giveBack(connection: OriginConnection, reusable = true): void {
-    if (!reusable || this.stopped.signal.aborted || this.idle.length >= HTTP_LIMITS.originIdle) {
+    if (!reusable || this.retired || this.idle.length >= HTTP_LIMITS.originIdle) {
       connection.retire(this.now());
       return;
     }
@@ -64,8 +65,15 @@ export class OriginPool {
     while (this.idle[0] !== undefined && this.idle[0].idleSince < limit) this.idle.shift()?.retire(this.now());
   }
 
+  /** Takes no connection back: idle ones close now, busy ones after their response. */
+  retire(): void {
+    this.retired = true;
+    while (this.idle.length > 0) this.idle.pop()?.retire(this.now());
+  }
+
   /** Closes every connection, busy ones too. */
   close(): void {
+    this.retired = true;
     this.stopped.abort();
     for (const connection of [...this.open]) connection.channel.abort();
   }

@@ -92,14 +92,16 @@ export class LaneServer {
 
   private async admit(raw: Socket, domain: DomainId): Promise<void> {
     raw.setNoDelay(true);
-    const tls = new TLSSocket(raw, {
+    const options = {
       isServer: true,
       secureContext: this.context,
       requestCert: true,
+      // The certificate is checked below, by its hash.
       rejectUnauthorized: false,
       ALPNProtocols: [LANE_ALPN],
       highWaterMark: LANE_BUFFER_BYTES,
-    });
+    };
+    const tls = new TLSSocket(raw, options);
     let channel: LaneChannel | undefined;
     try {
       await secured(tls);

@@ -1,0 +1,209 @@
+import { isDeepStrictEqual } from 'node:util';
+import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
+import { apiVersionOf } from '../../../protocol/kinds/kind.ts';
+import type { ApiObject } from '../../../protocol/objects.ts';
+import type { Change, ObjectStore, Transaction } from '../store/object-store.types.ts';
+import { appUri, copyUid } from './app-id.ts';
+import { type CopyContent, copyContent, copyStatus, ownStatus, withServerFields } from './app-status.ts';
+import { type App, type AppTable, appRef, type OwnApp, type RemoteApp } from './app-table.ts';
+import type { PeerDirectory } from './peer-directory.ts';
+import type { AppsLogger } from './ports.ts';
+import type { Targets } from './targets.ts';
+
+/** Apps written in one transaction: one fsync for many, without keeping other writers waiting for long. */
+const BATCH = 128;
+/** After a failed write (a full disk, say). */
+const RETRY_MS = 2_000;
+
+/**
+ * Keeps the store's view of dtApps true: a copy in this node's namespace for each app of another member, and URI, status and message of
+ * the node's own apps. Writes only what differs, never raises a generation for its own sake, and makes nothing of objects that it wrote
+ * itself; so one change makes one write.
+ */
+export class CopiesController {
+  private readonly store: ObjectStore;
+  private readonly table: AppTable;
+  private readonly peers: PeerDirectory;
+  private readonly node: { name: string; suffix: string };
+  private readonly ingressPort: () => number;
+  private readonly targetsOf: (app: OwnApp) => Promise<Targets>;
+  private readonly logger: AppsLogger;
+  private dirty = new Set<string>();
+  private running: Promise<void> | undefined;
+  private retry: NodeJS.Timeout | undefined;
+  private stopped = false;
+  private unsubscribe: () => void = () => undefined;
+  /** What the copies' statuses were made of, to find those that a change of the mesh touches. */
+  private readonly seen = new Map<string, string>();
+  private readonly statuses = new Map<string, { own: boolean; status: string }>();
+
+  constructor(options: {
+    store: ObjectStore;
+    table: AppTable;
+    peers: PeerDirectory;
+    node: { name: string; suffix: string };
+    ingressPort(): number;
+    targetsOf(app: OwnApp): Promise<Targets>;
+    logger: AppsLogger;
+  }) {
+    this.store = options.store;
+    this.table = options.table;
+    this.peers = options.peers;
+    this.node = options.node;
+    this.ingressPort = options.ingressPort;
+    this.targetsOf = options.targetsOf;
+    this.logger = options.logger;
+  }
+
+  /** `stored`: names of the copies in the store, of which some may have lost their app meanwhile. */
+  start(stored: readonly string[]): void {
+    this.table.onChange((ids) => this.mark(ids));
+    this.unsubscribe = this.store.subscribe((changes) => this.onServices(changes));
+    this.mark(stored);
+    this.mark([...this.table.all()].map((app) => app.id));
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.unsubscribe();
+    clearTimeout(this.retry);
+    await this.running;
+  }
+
+  /** To be called when the mesh changed. */
+  recheck(): void {
+    const changed: string[] = [];
+    for (const app of this.table.all()) if (this.seen.get(app.id) !== this.basisOf(app)) changed.push(app.id);
+    this.mark(changed);
+  }
+
+  /** All that an app's status depends on besides objects. */
+  private basisOf(app: App): string {
+    if (app.kind === 'own') return app.selectors.domains.filter((domain) => this.peers.hasDomain(domain)).join(' ');
+    const peer = this.peers.peer(app.author);
+    return peer?.connected === true ? 'connected' : `away ${peer?.since}`;
+  }
+
+  summary(): { own: number; copies: number; byStatus: Record<string, number> } {
+    const byStatus: Record<string, number> = {};
+    let own = 0;
+    for (const entry of this.statuses.values()) {
+      byStatus[entry.status] = (byStatus[entry.status] ?? 0) + 1;
+      if (entry.own) own += 1;
+    }
+    return { own, copies: this.statuses.size - own, byStatus };
+  }
+
+  private onServices(changes: readonly Change[]): void {
+    const names = new Set<string>();
+    for (const { ref } of changes) {
+      const counts = ref.group === '' && (ref.plural === 'services' || ref.plural === 'endpoints');
+      if (counts && ref.namespace === this.node.name) names.add(ref.name);
+    }
+    if (names.size === 0) return;
+    const ids: string[] = [];
+    for (const app of this.table.all()) {
+      if (app.kind === 'own' && app.selectors.service !== undefined && names.has(app.selectors.service.name)) ids.push(app.id);
+    }
+    this.mark(ids);
+  }
+
+  private mark(ids: Iterable<string>): void {
+    for (const id of ids) this.dirty.add(id);
+    if (this.dirty.size > 0 && !this.stopped && this.running === undefined && this.retry === undefined) {
+      this.running = this.run().finally(() => {
+        this.running = undefined;
+        if (this.retry === undefined) this.mark([]);
+      });
+    }
+  }
+
+  private async run(): Promise<void> {
+    // Changes come in rows: what is marked in this turn goes into one transaction.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.dirty.size > 0 && !this.stopped) {
+      const batch = [...this.dirty].slice(0, BATCH);
+      for (const id of batch) this.dirty.delete(id);
+      try {
+        await this.write(batch);
+      } catch (error) {
+        this.logger.warn({ error: error instanceof Error ? error.message : 'unknown' }, 'the copies of apps could not be written');
+        for (const id of batch) this.dirty.add(id);
+        this.retry = setTimeout(() => {
+          this.retry = undefined;
+          this.mark([]);
+        }, RETRY_MS);
+        return;
+      }
+    }
+  }
+
+  private async write(batch: readonly string[]): Promise<void> {
+    const targets = new Map<string, Targets>();
+    for (const id of batch) {
+      const app = this.table.byId(id);
+      if (app?.kind === 'own') targets.set(id, await this.targetsOf(app));
+    }
+    await this.store.transact(async (tx) => {
+      for (const id of batch) {
+        const app = this.table.byId(id);
+        if (app === undefined) await this.removeCopy(tx, id);
+        else if (app.kind === 'remote') await this.putCopy(tx, app);
+        else await this.putStatus(tx, app, targets.get(id));
+      }
+    });
+  }
+
+  private async removeCopy(tx: Transaction, id: string): Promise<void> {
+    this.seen.delete(id);
+    this.statuses.delete(id);
+    const ref = appRef(this.node.name, id);
+    if ((await tx.originOf(ref)) === 'projection') await tx.delete(ref);
+  }
+
+  private async putCopy(tx: Transaction, app: RemoteApp): Promise<void> {
+    this.seen.set(app.id, this.basisOf(app));
+    const status = copyStatus(app, this.peers.peer(app.author));
+    this.statuses.set(app.id, { own: false, status: status.status });
+    const content = copyContent(app, status, this.uriOf(app));
+    const ref = appRef(this.node.name, app.id);
+    const existing = await tx.get(ref);
+    if (existing !== undefined && (await tx.originOf(ref)) !== 'projection') return;
+    const object = copyObject(app, content, this.node.name, existing);
+    if (object !== undefined) await tx.put(object, { origin: 'projection' });
+  }
+
+  private async putStatus(tx: Transaction, app: OwnApp, targets: Targets | undefined): Promise<void> {
+    if (targets === undefined) return;
+    this.seen.set(app.id, this.basisOf(app));
+    const status = ownStatus(app.selectors, targets, (domain) => this.peers.hasDomain(domain));
+    this.statuses.set(app.id, { own: true, status: status.status });
+    const existing = await tx.get(appRef(this.node.name, app.name));
+    // Replaced meanwhile: its own change marks it again.
+    if (existing === undefined || existing.metadata.uid !== app.uid) return;
+    const object = withServerFields(existing, status, this.uriOf(app));
+    if (object !== undefined) await tx.put(object);
+  }
+
+  private uriOf(app: App): string {
+    return appUri(app.id, this.node, this.ingressPort());
+  }
+}
+
+/** The copy to be stored, or undefined if `existing` is it already. Its generation counts the owner's changes, as seen here. */
+export function copyObject(app: RemoteApp, content: CopyContent, node: string, existing: ApiObject | undefined): ApiObject | undefined {
+  const base = { apiVersion: apiVersionOf(dtAppKind), kind: dtAppKind.kind };
+  if (existing === undefined) {
+    const stamps = { uid: copyUid(app.id), resourceVersion: '', generation: 1, creationTimestamp: '' };
+    return { ...base, metadata: { name: app.id, namespace: node, ...stamps, labels: content.labels }, ...content.fields };
+  }
+  const { apiVersion: _apiVersion, kind: _kind, metadata, ...fields } = existing;
+  const sameLabels = isDeepStrictEqual(metadata.labels, content.labels);
+  if (sameLabels && isDeepStrictEqual(fields, content.fields)) return undefined;
+  const generation = isDeepStrictEqual(written(fields), written(content.fields)) ? metadata.generation : metadata.generation + 1;
+  return { ...base, metadata: { ...metadata, labels: content.labels, generation }, ...content.fields };
+}
+
+function written(fields: Record<string, unknown>): unknown[] {
+  return [fields['serviceSelector'], fields['domainSelector'], fields['spec']];
+}

@@ -1,0 +1,62 @@
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { checkTunnelAnswer, encodeTunnelRequest, TUNNEL_PROTOCOL } from '../../../../protocol/tunnel.ts';
+import { awayText } from '../app-status.ts';
+import type { RemoteApp } from '../app-table.ts';
+import type { Channel } from '../channel/channel.ts';
+import { StreamChannel } from '../channel/stream-channel.ts';
+import type { LaneClient } from '../lane/lane-client.ts';
+import type { PeerDirectory } from '../peer-directory.ts';
+import type { TunnelMesh } from '../ports.ts';
+import { readFrame } from './frames.ts';
+
+/** The owner may try several endpoints before it answers. */
+const ANSWER_MS = 20_000;
+
+/** The caller's end of tunnels: opens one to another member's app, over the fast lane where that works, else over the mesh. */
+export class TunnelClient {
+  private readonly mesh: TunnelMesh;
+  private readonly peers: PeerDirectory;
+  private readonly lanes: LaneClient;
+  private stream = 0;
+
+  constructor(options: { mesh: TunnelMesh; peers: PeerDirectory; lanes: LaneClient }) {
+    this.mesh = options.mesh;
+    this.peers = options.peers;
+    this.lanes = options.lanes;
+  }
+
+  /** Tunnels opened over mesh streams. */
+  get streams(): number {
+    return this.stream;
+  }
+
+  /** Errors: PEER_AWAY, or what the owner answers (NOT_FOUND, UNAVAILABLE, …). */
+  async open(app: RemoteApp, signal?: AbortSignal): Promise<Channel> {
+    const peer = this.peers.peer(app.author);
+    if (peer?.connected !== true) throw new DtkdError('PEER_AWAY', awayText(app.namespace, app.name, peer?.since));
+    const lane = await this.lanes.open(app.author, signal);
+    if (lane !== undefined) {
+      try {
+        return await this.request(lane, app);
+      } catch (error) {
+        // The owner's word stands; a lane that broke is no word.
+        if (error instanceof DtkdError && error.code !== 'FRAME_INVALID' && error.code !== 'TIMEOUT') throw error;
+        signal?.throwIfAborted();
+      }
+    }
+    this.stream += 1;
+    const stream = await this.mesh.openStream(app.author.domain, app.author.peer, TUNNEL_PROTOCOL, signal);
+    return await this.request(new StreamChannel(stream), app);
+  }
+
+  private async request(channel: Channel, app: RemoteApp): Promise<Channel> {
+    channel.write(encodeTunnelRequest({ app: app.uid, name: app.name }));
+    try {
+      checkTunnelAnswer(await readFrame(channel, ANSWER_MS));
+    } catch (error) {
+      channel.abort();
+      throw error;
+    }
+    return channel;
+  }
+}

@@ -1,0 +1,164 @@
+import { DtkdError } from '../../../../protocol/errors.ts';
+import {
+  decodeTunnelRequest,
+  encodeRefusal,
+  encodeTunnelAccepted,
+  TUNNEL_PROTOCOL,
+  type TunnelRequest,
+} from '../../../../protocol/tunnel.ts';
+import type { AppTable, OwnApp } from '../app-table.ts';
+import type { Channel } from '../channel/channel.ts';
+import { pump } from '../channel/pump.ts';
+import { StreamChannel } from '../channel/stream-channel.ts';
+import type { HttpProxy } from '../http/proxy.ts';
+import type { OwnApps } from '../own-apps.ts';
+import type { PeerDirectory } from '../peer-directory.ts';
+import type { AppsLogger, Author, TunnelMesh } from '../ports.ts';
+import { readFrame } from './frames.ts';
+
+/** For the request to arrive once the stream is open. */
+const REQUEST_MS = 5_000;
+/** Tunnels of one member, by stream and lane together: twice what its ingress keeps busy. */
+const MAX_PER_MEMBER = 4_096;
+
+interface Live {
+  channel: Channel;
+  from: Author;
+  uid: string;
+  /** Whether the owner reads the HTTP in it (and so decides each request) or passes bytes on. */
+  custom: boolean;
+}
+
+/**
+ * The owner's end of tunnels. Decides from its own store whether a member may reach an app, connects the tunnel with an endpoint, and cuts it
+ * as soon as the app, its domains or its authentication no longer allow it. Where an app authenticates each request, the owner itself reads
+ * the HTTP: nothing that the caller's node does can get around it.
+ */
+export class TunnelServer {
+  private readonly table: AppTable;
+  private readonly peers: PeerDirectory;
+  private readonly own: OwnApps;
+  private readonly proxy: HttpProxy;
+  private readonly logger: AppsLogger;
+  private readonly live = new Set<Live>();
+  private readonly counts = new Map<string, number>();
+  private stopped = false;
+  accepted = 0;
+  refused = 0;
+
+  constructor(options: { table: AppTable; peers: PeerDirectory; own: OwnApps; proxy: HttpProxy; logger: AppsLogger }) {
+    this.table = options.table;
+    this.peers = options.peers;
+    this.own = options.own;
+    this.proxy = options.proxy;
+    this.logger = options.logger;
+  }
+
+  start(mesh: TunnelMesh): void {
+    mesh.handle(TUNNEL_PROTOCOL, (stream, from) => this.accept(new StreamChannel(stream), from));
+    this.table.onChange(() => this.recheck());
+  }
+
+  stop(): void {
+    this.stopped = true;
+    for (const { channel } of [...this.live]) channel.abort();
+  }
+
+  get size(): number {
+    return this.live.size;
+  }
+
+  /** Serves one tunnel of a member; never throws. */
+  accept(channel: Channel, from: Author): void {
+    void this.serve(channel, from).catch((error: unknown) => {
+      this.refused += 1;
+      const refusal = error instanceof DtkdError ? error : new DtkdError('UNAVAILABLE', 'the app could not be reached');
+      this.logger.debug({ code: refusal.code, peer: from.peer }, 'a tunnel was refused');
+      channel.write(encodeRefusal(refusal));
+      channel.end();
+      channel.resume();
+    });
+  }
+
+  private async serve(channel: Channel, from: Author): Promise<void> {
+    const request = decodeTunnelRequest(await readFrame(channel, REQUEST_MS));
+    const app = this.appFor(request, from);
+    const key = `${from.domain} ${from.peer}`;
+    const count = this.counts.get(key) ?? 0;
+    if (this.stopped) throw new DtkdError('UNAVAILABLE', 'the daemon of the app is stopping');
+    if (count >= MAX_PER_MEMBER) throw new DtkdError('TOO_MANY_REQUESTS', 'this member has too many tunnels open');
+    const entry: Live = { channel, from, uid: app.uid, custom: app.selectors.authenticationType === 'Custom' };
+    this.counts.set(key, count + 1);
+    this.live.add(entry);
+    const release = () => this.release(entry, key);
+    try {
+      if (entry.custom) this.serveHttp(entry, app, release);
+      else await this.pipe(entry, app, release);
+      this.accepted += 1;
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  private release(entry: Live, key: string): void {
+    if (!this.live.delete(entry)) return;
+    const left = (this.counts.get(key) ?? 1) - 1;
+    if (left === 0) this.counts.delete(key);
+    else this.counts.set(key, left);
+  }
+
+  /** Not shared and not there are one answer: a member learns nothing of what is not shared with it. */
+  private appFor(request: TunnelRequest, from: Author): OwnApp {
+    const app = this.table.ownByUid(request.app);
+    if (app === undefined || !this.mayReach(app, from)) {
+      throw new DtkdError('NOT_FOUND', `there is no app "${request.name}" here that is shared with you`);
+    }
+    return app;
+  }
+
+  private mayReach(app: OwnApp, from: Author): boolean {
+    const domain = this.peers.domainById(from.domain);
+    const peer = this.peers.peer(from);
+    return domain !== undefined && peer !== undefined && !peer.suspended && app.selectors.domains.includes(domain.name);
+  }
+
+  private async pipe(entry: Live, app: OwnApp, release: () => void): Promise<void> {
+    const origin = await this.own.dial(app);
+    // Decided anew: dialling takes time, and the answer may be another by now.
+    if (entry.channel.closed || !this.stands(entry)) {
+      origin.abort();
+      throw new DtkdError('NOT_FOUND', `there is no app "${app.name}" here that is shared with you`);
+    }
+    entry.channel.write(encodeTunnelAccepted());
+    pump(entry.channel, origin, release);
+  }
+
+  private serveHttp(entry: Live, app: OwnApp, release: () => void): void {
+    entry.channel.write(encodeTunnelAccepted());
+    const node = this.peers.peer(entry.from)?.displayName ?? 'unknown';
+    this.proxy.serve(
+      entry.channel,
+      { address: 'unknown', node },
+      () => {
+        const current = this.table.ownByUid(app.uid);
+        if (current === undefined || !this.stands(entry)) {
+          return { status: 404, code: 'NOT_FOUND', message: `there is no app "${app.name}" here that is shared with you` };
+        }
+        // The caller's ingress has judged where the request came from; cross-site is a matter of its browser.
+        return { ...this.own.route(current), allowCrossSite: true };
+      },
+      release,
+    );
+  }
+
+  private stands(entry: Live): boolean {
+    const app = this.table.ownByUid(entry.uid);
+    return app !== undefined && this.mayReach(app, entry.from) && (app.selectors.authenticationType === 'Custom') === entry.custom;
+  }
+
+  /** To be called when apps or the mesh changed: cuts what is no longer allowed. */
+  recheck(): void {
+    for (const entry of [...this.live]) if (!this.stands(entry)) entry.channel.abort();
+  }
+}
