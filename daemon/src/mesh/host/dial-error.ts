@@ -20,14 +20,15 @@ const UNREACHABLE = new Set([
   'EPERM',
 ]);
 
-export async function dialError(address: Address, cause: unknown): Promise<DtkdError> {
+/** With `diagnose`, an attempt that ran out of time is followed by a look whether anybody listens. */
+export async function dialError(address: Address, cause: unknown, diagnose: boolean): Promise<DtkdError> {
   if (cause instanceof DtkdError) return cause;
   const code: unknown = cause instanceof Error ? Reflect.get(cause, 'code') : undefined;
   const where = formatAddress(address, -1);
   if (typeof code === 'string' && UNREACHABLE.has(code)) return unreachable(where, cause);
   const name = cause instanceof Error ? cause.name : '';
   // An aborted dial does not tell how far it came.
-  if ((name === 'AbortError' || name === 'TimeoutError') && !(await accepts(address))) return unreachable(where, cause);
+  if ((name === 'AbortError' || name === 'TimeoutError') && !(diagnose && (await accepts(address)))) return unreachable(where, cause);
   return new DtkdError('NOT_DTKD', `what listens at ${where} is not the dtkd node that was looked for`, {
     cause,
     next: 'Check the address and the port: it must be the mesh port, 7701 unless set otherwise.',

@@ -143,20 +143,27 @@ class LibHost implements Host {
 
   async dial(address: Address, expected: PeerKey | undefined, signal: AbortSignal): Promise<Link> {
     const target = toMultiaddr(address, expected === undefined ? undefined : toPeerId(expected).toString());
+    const limit = untilSettled(signal);
     try {
-      return this.#linkOf(await this.#inside().transportManager.dial(target, { signal }));
+      return this.#linkOf(await this.#inside().transportManager.dial(target, { signal: limit.signal }));
     } catch (cause) {
-      throw await dialError(address, cause);
+      // Only who dials without knowing the key asks for a person, who wants to know what is there.
+      throw await dialError(address, cause, expected === undefined);
+    } finally {
+      limit.settle();
     }
   }
 
   async dialThrough(relay: PeerKey, target: PeerKey, signal: AbortSignal): Promise<Link> {
     const circuit = await this.#circuits.connect(relay, target, signal);
+    const limit = untilSettled(signal);
     try {
-      return this.#linkOf(await this.#inside().upgrader.upgradeOutbound(circuit, { signal }));
+      return this.#linkOf(await this.#inside().upgrader.upgradeOutbound(circuit, { signal: limit.signal }));
     } catch (cause) {
       circuit.abort(new Error('the circuit failed'));
       throw new DtkdError('PEER_AWAY', 'the member cannot be reached through the relay', { cause });
+    } finally {
+      limit.settle();
     }
   }
 
@@ -285,4 +292,13 @@ class LibHost implements Host {
     if (link === undefined) throw new DtkdError('PEER_AWAY', 'the connection closed while it was being opened');
     return link;
   }
+}
+
+/** libp2p ties a socket to its dial's signal for life: a time limit on dialling must not cut the connection that came of it. */
+function untilSettled(signal: AbortSignal): { signal: AbortSignal; settle(): void } {
+  const controller = new AbortController();
+  const forward = (): void => controller.abort(signal.reason);
+  if (signal.aborted) forward();
+  else signal.addEventListener('abort', forward, { once: true });
+  return { signal: controller.signal, settle: () => signal.removeEventListener('abort', forward) };
 }

@@ -15,7 +15,7 @@ import { StreamDuplex } from './stream-duplex.ts';
 const CLOSE_TIMEOUT_MS = 1_000;
 
 interface Pinger {
-  ping(options: { signal: AbortSignal }): Promise<number>;
+  ping(): Promise<number>;
 }
 
 export class LibLink implements Link {
@@ -84,7 +84,11 @@ export class LibLink implements Link {
 
   async ping(timeoutMs: number): Promise<void> {
     const muxer: unknown = Reflect.get(this.#connection, 'muxer');
-    if (isPinger(muxer)) await muxer.ping({ signal: AbortSignal.timeout(timeoutMs) });
+    if (!isPinger(muxer)) return;
+    // Without a signal: yamux takes an answer to a ping that was given up for a violation, and cuts the connection.
+    const pong = muxer.ping();
+    pong.catch(() => {});
+    await Promise.race([pong, late(timeoutMs)]);
   }
 
   async close(): Promise<void> {
@@ -98,6 +102,14 @@ export class LibLink implements Link {
   abort(reason: string): void {
     this.#connection.abort(new Error(reason));
   }
+}
+
+/** Rejects after `ms`, and then only once the event loop has read what was already waiting: a busy daemon is not a dead peer. */
+function late(ms: number): Promise<never> {
+  return new Promise((_, reject) => {
+    const fail = (): void => reject(new DtkdError('TIMEOUT', 'the peer does not answer'));
+    setTimeout(() => setImmediate(() => setImmediate(fail)), ms).unref();
+  });
 }
 
 function isPinger(value: unknown): value is Pinger {

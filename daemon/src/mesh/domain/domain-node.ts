@@ -1,0 +1,377 @@
+/**
+ * One domain on this node: joins its host, membership and log together. Owns the admission of connections, who is present, what is pushed
+ * to whom, and what a change of membership means for connections and replicas. Guarantees that a removed key is cut off as soon as its
+ * removal is known here, and that everything new here is offered to every connected member. Does not decide who is a member, what an
+ * entry means, or how bytes travel.
+ */
+import type { Duplex } from 'node:stream';
+import { type Address, formatAddress } from '../../../../protocol/address.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { HELLO_PROTOCOL, type HelloAbout, MAX_ADDRESSES, MAX_PEER_ADDRESSES, MAX_PEER_HINTS } from '../../../../protocol/hello.ts';
+import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
+import { FACTS_PROTOCOL, SYNC_PROTOCOL } from '../../../../protocol/sync.ts';
+import type { Logger } from '../../logger.ts';
+import type { Host, Link, StreamHandler, Verdict } from '../host/host.types.ts';
+import type { DomainLog } from '../log/log.types.ts';
+import type { Membership, MembershipState } from '../membership/membership.types.ts';
+import { type AddressBook, parseAddresses } from './address-book.ts';
+import { Connector } from './connector.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { answerHello, greet } from './hello.ts';
+import { ownAddresses } from './own-addresses.ts';
+import { PeerTable } from './peer-table.ts';
+import { removedIds, SyncService } from './sync-service.ts';
+
+/** With a random neighbour, besides on every connection: repairs what a lost message left. */
+const SYNC_INTERVAL_MS = 30_000;
+/** After a pull brought something, other neighbours are offered it; a burst of pulls makes one offer. */
+const OFFER_DELAY_MS = 200;
+/** The younger of two connections, or the relayed beside a direct one, is closed after what runs on it had time to move. */
+const SURPLUS_GRACE_MS = 5_000;
+/** The routing table and mDNS are for members that hello and gossip do not lead to. */
+const DISCOVERY_DELAY_MS = 5_000;
+/** Streams of hello on one connection: one, and one that was just given up. */
+const MAX_HELLO_STREAMS = 2;
+const MAX_MEMBER_STREAMS = 16;
+/** Of each protocol that other parts of the daemon serve: every tunnelled connection is one stream. */
+const MAX_APPLICATION_STREAMS = 2_048;
+const HELLO_OPEN_TIMEOUT_MS = 5_000;
+
+export interface DomainNodeOptions {
+  host: Host;
+  membership: Membership;
+  log: DomainLog;
+  book: AddressBook;
+  logger: Logger;
+  now(): number;
+  hosts: readonly string[];
+  port: number;
+  announce: readonly string[];
+  mdns: boolean;
+  /** Members, presence or addresses changed. */
+  onChange(): void;
+  /** This node's own key was removed (or has left, by its own word elsewhere). */
+  onRemoved(): void;
+}
+
+export class DomainNode {
+  readonly host: Host;
+  readonly membership: Membership;
+  readonly log: DomainLog;
+  readonly port: number;
+  readonly peers: PeerTable;
+  readonly #options: DomainNodeOptions;
+  readonly #sync: SyncService;
+  readonly #connector: Connector;
+  readonly #heartbeat: Heartbeat;
+  readonly #greeting = new WeakSet<Link>();
+  readonly #known: Set<string>;
+  readonly #unsubscribe: (() => void)[] = [];
+  /** Addresses at which others see us, with who said so: hints for nodes behind NAT. */
+  readonly #observed = new Map<string, Set<PeerKey>>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #counters = { hellosRefused: 0, gossipAccepted: 0, gossipIgnored: 0, gossipRejected: 0 };
+  #state: MembershipState;
+  #gossipTurn: Promise<unknown> = Promise.resolve();
+  #offer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(options: DomainNodeOptions) {
+    this.#options = options;
+    this.host = options.host;
+    this.membership = options.membership;
+    this.log = options.log;
+    this.port = options.port;
+    this.peers = new PeerTable(options.now);
+    this.#state = options.membership.state();
+    this.#known = new Set(options.membership.items().map(({ id }) => id));
+    this.#sync = new SyncService({
+      membership: options.membership,
+      log: options.log,
+      logger: options.logger,
+      link: (peer) => this.peers.best(peer),
+      heard: (peer, removals) => {
+        if (this.peers.heard(peer, removals)) options.onChange();
+      },
+      gained: (from) => this.#scheduleOffer(from),
+    });
+    this.#connector = new Connector({
+      host: options.host,
+      book: options.book,
+      peers: this.peers,
+      logger: options.logger,
+      now: options.now,
+      members: () => this.#state.members.keys(),
+      greet: (link) => this.greet(link),
+    });
+    this.#heartbeat = new Heartbeat(() => this.host.links().filter((link) => link.admitted));
+  }
+
+  /** Serves the domain's protocols, opens the port and begins to connect. Errors: PORT_IN_USE. */
+  async start(): Promise<void> {
+    const { host, log, membership } = this;
+    host.onLink((link) => this.#onLink(link));
+    host.onUnlink((link) => this.#onUnlink(link));
+    await host.serve(HELLO_PROTOCOL, (stream, link) => void this.#answer(stream, link), { strangers: true, maxStreams: MAX_HELLO_STREAMS });
+    await host.serve(SYNC_PROTOCOL, (stream, link) => void this.#sync.serveSync(stream, link), { maxStreams: MAX_MEMBER_STREAMS });
+    await host.serve(FACTS_PROTOCOL, (stream, link) => void this.#sync.serveFacts(stream, link), { maxStreams: MAX_MEMBER_STREAMS });
+    this.#unsubscribe.push(
+      membership.onChange((state) => this.#onMembership(state)),
+      log.onOwnEntry((entry) => {
+        host.publish(entry).catch((err: unknown) => this.#options.logger.debug({ err }, 'An entry was not gossiped; it goes by sync'));
+      }),
+    );
+    await host.listen(this.#options.hosts, this.port);
+    this.#heartbeat.start();
+    this.#connector.wake();
+    this.#later(() => this.#syncWithSomebody(), SYNC_INTERVAL_MS);
+    this.#later(() => this.#discover(), DISCOVERY_DELAY_MS);
+  }
+
+  /** Serves a protocol of another part of the daemon. A suspended member's streams are refused: its grants fail closed. */
+  async serve(protocol: string, handler: StreamHandler): Promise<void> {
+    await this.host.serve(
+      protocol,
+      (stream, link) => {
+        if (this.#state.suspended.has(link.peer)) stream.destroy(new DtkdError('SUSPENDED', 'the member is suspended'));
+        else handler(stream, link);
+      },
+      { maxStreams: MAX_APPLICATION_STREAMS },
+    );
+  }
+
+  /** Errors: PEER_AWAY. */
+  async openStream(peer: PeerKey, protocol: string, signal: AbortSignal): Promise<Duplex> {
+    if (!this.#state.members.has(peer)) throw new DtkdError('PEER_AWAY', 'that node is not a member of the domain');
+    const link = await this.#connector.ensure(peer, signal);
+    return link.open(protocol, signal);
+  }
+
+  /** Runs hello on a link that we dialled. Rejects, and cuts the link, if it was not admitted. */
+  async greet(link: Link): Promise<void> {
+    this.#greeting.add(link);
+    try {
+      const stream = await link.open(HELLO_PROTOCOL, AbortSignal.timeout(HELLO_OPEN_TIMEOUT_MS));
+      await this.#admitted(link, await greet(stream, link, { membership: this.membership, about: (to) => this.#about(to) }));
+    } catch (error) {
+      this.#counters.hellosRefused += 1;
+      link.abort('hello failed');
+      throw error;
+    }
+  }
+
+  /** Judges a gossiped entry: one after the other, as they came. */
+  validate(from: PeerKey, entry: Uint8Array): Promise<Verdict> {
+    const verdict = this.#gossipTurn.then(() => this.#judgeEntry(from, entry));
+    this.#gossipTurn = verdict.catch(() => {});
+    return verdict;
+  }
+
+  /** Pushes what is new to all connected members and resolves when all have answered or the time is up. */
+  async tellAll(timeoutMs: number): Promise<void> {
+    const items = this.membership.items().filter(({ id }) => !this.#known.has(id));
+    for (const { id } of items) this.#known.add(id);
+    const pushes = this.peers.connected().map((peer) => this.#sync.pushFacts(peer, items).catch(() => {}));
+    await Promise.race([Promise.all(pushes), new Promise((resolve) => this.#later(() => resolve(undefined), timeoutMs))]);
+  }
+
+  /** Where this node may be dialled, the best first. */
+  addresses(): Address[] {
+    const own = ownAddresses(this.#options.announce, this.#options.hosts, this.port);
+    const seen = [...this.#observed.keys()].map((host) => ({ host, port: this.port }));
+    return [...own, ...seen.filter(({ host }) => !own.some((other) => other.host === host))].slice(0, MAX_ADDRESSES);
+  }
+
+  counters(): Record<string, number> {
+    return { ...this.#counters, ...this.#sync.counters, ...this.host.counters(), ...this.log.counters() };
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    for (const timer of this.#timers) clearTimeout(timer);
+    clearTimeout(this.#offer);
+    this.#connector.stop();
+    this.#heartbeat.stop();
+    this.#sync.stop();
+    await this.host.stop();
+  }
+
+  #onLink(link: Link): void {
+    if (link.inbound) return;
+    // A dial by libp2p's routing table: ours are greeted by whoever dialled.
+    this.#later(() => {
+      if (!link.closed && !link.admitted && !this.#greeting.has(link)) this.greet(link).catch(() => {});
+    }, HELLO_OPEN_TIMEOUT_MS / 5);
+  }
+
+  #onUnlink(link: Link): void {
+    if (!this.peers.remove(link) || this.#stopped) return;
+    const other = this.peers.best(link.peer);
+    if (other !== undefined) {
+      // Gossip ran on the connection that is gone; the next turn of the event loop has its streams closed.
+      setImmediate(() => void other.announce(this.peers.protocols(other), this.#options.book.of(link.peer)).catch(() => {}));
+    }
+    this.#connector.hurry(link.peer);
+    this.#options.onChange();
+  }
+
+  async #answer(stream: Duplex, link: Link): Promise<void> {
+    if (link.admitted) {
+      stream.destroy();
+      return;
+    }
+    try {
+      await this.#admitted(link, await answerHello(stream, link, { membership: this.membership, about: (to) => this.#about(to) }));
+    } catch (error) {
+      this.#counters.hellosRefused += 1;
+      this.#options.logger.debug({ err: error, from: link.remote?.host, peer: peerIdOf(link.peer) }, 'A hello was refused');
+      // The refusal has to get through before the connection goes.
+      stream.once('close', () => void link.close());
+    }
+  }
+
+  async #admitted(link: Link, about: HelloAbout): Promise<void> {
+    const { book, onChange, logger } = this.#options;
+    if (link.closed || this.#stopped) throw new DtkdError('PEER_AWAY', 'the connection closed during hello');
+    const address = dialableAddress(link, about.port);
+    book.announced(link.peer, [...parseAddresses(about.addresses), ...(address === undefined ? [] : [address])]);
+    for (const hint of about.peers) {
+      if (hint.key !== this.membership.self && this.#state.members.has(hint.key)) book.hinted(hint.key, parseAddresses(hint.addresses));
+    }
+    if (about.observed !== '') {
+      const sayers = this.#observed.get(about.observed) ?? new Set();
+      if (this.#observed.size < MAX_ADDRESSES || sayers.size > 0) this.#observed.set(about.observed, sayers.add(link.peer));
+    }
+    const returned = this.peers.add(link, address, about.protocols);
+    this.peers.heard(link.peer, about.removed);
+    await link.announce(about.protocols, book.of(link.peer));
+    if (returned)
+      logger.info({ peer: peerIdOf(link.peer), relayed: link.via !== undefined, inbound: link.inbound }, 'A member is connected');
+    this.#later(() => this.#closeSurplus(link.peer), SURPLUS_GRACE_MS);
+    void this.#sync.pull(link.peer);
+    this.#connector.wake();
+    onChange();
+  }
+
+  /** One of the two sides closes what is left over, so that both keep the same connection. */
+  #closeSurplus(peer: PeerKey): void {
+    if (this.membership.self > peer) return;
+    for (const link of this.peers.links(peer).slice(1)) void link.close();
+  }
+
+  #about(to: Link): HelloAbout {
+    const others = this.peers.connected().filter((key) => key !== to.peer);
+    return {
+      type: 'about',
+      addresses: this.addresses().map((address) => formatAddress(address, -1)),
+      port: this.port,
+      observed: to.remote?.host ?? '',
+      protocols: this.host.protocols(),
+      peers: others.slice(0, MAX_PEER_HINTS).map((key) => ({
+        key,
+        addresses: this.#options.book
+          .of(key)
+          .slice(0, MAX_PEER_ADDRESSES)
+          .map((address) => formatAddress(address, -1)),
+      })),
+      removed: removedIds(this.membership),
+    };
+  }
+
+  async #judgeEntry(from: PeerKey, entry: Uint8Array): Promise<Verdict> {
+    try {
+      const result = await this.log.receive(entry);
+      if (result === 'applied') {
+        this.#counters.gossipAccepted += 1;
+        return 'accept';
+      }
+      this.#counters.gossipIgnored += 1;
+      if (result === 'gap' || result === 'unknown-author') void this.#sync.pull(from);
+      return 'ignore';
+    } catch (error) {
+      if (error instanceof DtkdError && error.code !== 'INTERNAL' && error.code !== 'DISK_FULL') {
+        this.#counters.gossipRejected += 1;
+        this.#options.logger.warn({ err: error, from: peerIdOf(from) }, 'A member passed on an invalid entry');
+        return 'reject';
+      }
+      this.#options.logger.error({ err: error }, 'An entry could not be stored');
+      return 'ignore';
+    }
+  }
+
+  #onMembership(state: MembershipState): void {
+    const before = this.#state;
+    this.#state = state;
+    if (state.removed.has(this.membership.self)) {
+      this.#options.onRemoved();
+      return;
+    }
+    for (const link of this.host.links()) {
+      if (link.admitted && !state.members.has(link.peer)) link.abort('no longer a member');
+    }
+    for (const key of before.members.keys()) if (!state.members.has(key)) this.#forget(key);
+    for (const key of new Set([...before.suspended.keys(), ...state.suspended.keys()])) {
+      if (before.suspended.has(key) !== state.suspended.has(key)) this.#try(this.log.refreshAuthor(key));
+    }
+    const fresh = this.membership.items().filter(({ id }) => !this.#known.has(id));
+    for (const { id } of fresh) this.#known.add(id);
+    if (fresh.length > 0) {
+      for (const peer of this.peers.connected()) this.#sync.pushFacts(peer, fresh).catch(() => {});
+    }
+    this.#connector.wake();
+    this.#options.onChange();
+  }
+
+  #forget(key: PeerKey): void {
+    this.#options.book.forget(key);
+    this.peers.forget(key);
+    this.#try(this.log.dropAuthor(key));
+    this.#options.logger.info({ peer: peerIdOf(key) }, 'A member is gone for good; its objects were dropped');
+  }
+
+  #try(work: Promise<void>): void {
+    work.catch((err: unknown) => this.#options.logger.error({ err }, 'A change of membership could not be carried into the store'));
+  }
+
+  #syncWithSomebody(): void {
+    const connected = this.peers.connected();
+    const peer = connected[Math.floor(Math.random() * connected.length)];
+    if (peer !== undefined) void this.#sync.pull(peer);
+    // Between half and one and a half times the interval, so that the members do not keep step.
+    this.#later(() => this.#syncWithSomebody(), SYNC_INTERVAL_MS * (0.5 + Math.random()));
+  }
+
+  #scheduleOffer(from: PeerKey): void {
+    if (this.#offer !== undefined || this.#stopped) return;
+    this.#offer = setTimeout(() => {
+      this.#offer = undefined;
+      for (const peer of this.peers.connected()) if (peer !== from) void this.#sync.pull(peer);
+    }, OFFER_DELAY_MS);
+  }
+
+  #discover(): void {
+    this.host
+      .startDiscovery({ mdns: this.#options.mdns }, (key, addresses) => {
+        if (!this.#state.members.has(key) || key === this.membership.self || this.peers.best(key) !== undefined) return;
+        this.#options.book.hinted(key, addresses);
+        this.#connector.hurry(key);
+      })
+      .catch((err: unknown) => this.#options.logger.warn({ err }, 'Discovery could not be started; members are found by what others tell'));
+  }
+
+  #later(run: () => void, ms: number): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      if (!this.#stopped) run();
+    }, ms);
+    this.#timers.add(timer);
+  }
+}
+
+function dialableAddress(link: Link, port: number): Address | undefined {
+  if (link.remote === undefined) return undefined;
+  if (!link.inbound) return link.remote;
+  return port === 0 ? undefined : { host: link.remote.host, port };
+}
