@@ -16,8 +16,21 @@ export function isRefusal(value: object): value is Refusal {
   return 'status' in value;
 }
 
+/** What the owner of an app may have its clients told; anything else is a fault between the nodes. */
+const SAYABLE: ReadonlySet<ErrorCode> = new Set([
+  'NOT_FOUND',
+  'FORBIDDEN',
+  'UNAVAILABLE',
+  'PEER_AWAY',
+  'TIMEOUT',
+  'TOO_MANY_REQUESTS',
+  'REMOVED',
+  'SUSPENDED',
+]);
+
 export function refusalOf(error: unknown): Refusal {
-  if (error instanceof DtkdError) return { status: error.httpStatus, code: error.code, message: error.message, next: error.next };
+  if (error instanceof DtkdError && SAYABLE.has(error.code))
+    return { status: error.httpStatus, code: error.code, message: error.message, next: error.next };
   return { status: 502, code: 'UNAVAILABLE', message: 'the app could not be reached' };
 }
 

@@ -6,6 +6,7 @@ import { decodeLaneAnswer, encodeLaneRequest, LANE_ALPN, LANE_PROTOCOL, type Lan
 import type { Channel } from '../channel/channel.ts';
 import { LaneChannel } from '../channel/lane-channel.ts';
 import { StreamChannel } from '../channel/stream-channel.ts';
+import type { PeerDirectory } from '../peer-directory.ts';
 import type { Author, HostPort, TunnelMesh } from '../ports.ts';
 import { readFrame } from '../tunnel/frames.ts';
 import type { LaneIdentity } from './certificate.ts';
@@ -22,6 +23,7 @@ const FIRST_REST_MS = 15_000;
 const LONGEST_REST_MS = 10 * 60_000;
 
 interface Rest {
+  member: Author;
   until: number;
   ms: number;
 }
@@ -63,15 +65,15 @@ export class LaneClient {
       // Of many that fail at once only the first doubles the rest.
       if (this.resting.get(key) === rest) {
         const ms = rest === undefined ? FIRST_REST_MS : Math.min(rest.ms * 2, LONGEST_REST_MS);
-        this.resting.set(key, { until: this.now() + ms, ms });
+        this.resting.set(key, { member, until: this.now() + ms, ms });
       }
       return undefined;
     }
   }
 
-  /** Forgets failures, after the network changed. */
-  forgetFailures(): void {
-    this.resting.clear();
+  /** Forgets failures of members that are not connected: when they come back, it may be from a better place. */
+  forgetReturned(peers: PeerDirectory): void {
+    for (const [key, { member }] of this.resting) if (peers.peer(member)?.connected !== true) this.resting.delete(key);
   }
 
   private async dial(member: Author, addresses: readonly HostPort[], signal: AbortSignal | undefined): Promise<Channel> {

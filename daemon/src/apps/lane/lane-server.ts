@@ -18,6 +18,8 @@ import { Tickets } from './tickets.ts';
 const MAX_HANDSHAKES = 32;
 const HANDSHAKE_MS = 5_000;
 const FRAME_MS = 5_000;
+/** For the caller to read the answer and close its side. */
+const FAREWELL_MS = 2_000;
 
 /**
  * The owner's end of the fast lane. Hands out tickets over Noise, takes TLS connections that the mesh finds on its port, and passes those
@@ -75,6 +77,7 @@ export class LaneServer {
     }
     channel.end();
     channel.resume();
+    setTimeout(() => channel.discard(), FAREWELL_MS).unref();
   }
 
   private arrive(raw: Socket, domain: DomainId): void {

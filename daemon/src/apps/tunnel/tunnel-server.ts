@@ -18,6 +18,8 @@ import { readFrame } from './frames.ts';
 
 /** For the request to arrive once the stream is open. */
 const REQUEST_MS = 5_000;
+/** For a refused caller to read why. */
+const FAREWELL_MS = 2_000;
 /** Tunnels of one member, by stream and lane together: twice what its ingress keeps busy. */
 const MAX_PER_MEMBER = 4_096;
 
@@ -77,6 +79,7 @@ export class TunnelServer {
       channel.write(encodeRefusal(refusal));
       channel.end();
       channel.resume();
+      setTimeout(() => channel.discard(), FAREWELL_MS).unref();
     });
   }
 
