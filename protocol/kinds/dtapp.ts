@@ -85,6 +85,26 @@ function publishedApp(object: ApiObject, domain: string): ApiObject {
   };
 }
 
+/** A published app names one domain; the stored one keeps its others, and goes once it names none. */
+function adoptedApp(published: ApiObject | undefined, domain: string, stored: ApiObject | undefined): ApiObject | undefined {
+  const others = (stored === undefined ? [] : (appSelectors(stored)?.domains ?? [])).filter((name) => name !== domain);
+  const base = published ?? (others.length === 0 ? undefined : stored);
+  if (base === undefined) return undefined;
+  const only = { name: published === undefined ? others : [domain, ...others] };
+  const user = schema.omit({ URI: true, owner: true, status: true, message: true }).parse(base);
+  const { apiVersion, kind, metadata } = base;
+  const inSpec = user.spec?.domainSelector !== undefined;
+  return {
+    apiVersion,
+    kind,
+    metadata,
+    ...user,
+    ...(user.domainSelector === undefined && inSpec ? {} : { domainSelector: only }),
+    ...(inSpec ? { spec: { ...user.spec, domainSelector: only } } : {}),
+    ...Object.fromEntries(['URI', 'status', 'message'].flatMap((field) => (stored?.[field] === undefined ? [] : [[field, stored[field]]]))),
+  };
+}
+
 /** A Service shared into domains. Every member of them shows a copy with a URI of its own. */
 export const dtAppKind: Kind = {
   group: SIGHTLINE_GROUP,
@@ -128,6 +148,7 @@ export const dtAppKind: Kind = {
   ],
   domainsOf: (object: ApiObject) => appSelectors(object)?.domains ?? [],
   published: publishedApp,
+  adopted: adoptedApp,
 };
 
 export const dtAppSchema = schema;

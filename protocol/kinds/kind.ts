@@ -43,6 +43,11 @@ export interface Kind {
   domainsOf?: (object: ApiObject) => readonly string[];
   /** What the members of `domain` get to see of an object of a shared kind: user-written fields only, without a word of other domains. */
   published?: (object: ApiObject, domain: string) => ApiObject;
+  /**
+   * The other way: what this node itself had published to `domain` and has lost (undefined: had taken back), joined with what is stored
+   * now. Returns the object to store, or undefined to delete it. Where a kind has none, the published object is stored as it is.
+   */
+  adopted?: (published: ApiObject | undefined, domain: string, stored: ApiObject | undefined) => ApiObject | undefined;
 }
 
 /** `v1` for core kinds, else `group/version`. */

@@ -1,11 +1,10 @@
+import type { ErrorCode } from '../../../../protocol/errors.ts';
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
+import type { Epoch } from '../../../../protocol/log-entry.ts';
+import type { SigningKey } from '../../../../protocol/signing.ts';
+import type { Participant } from '../../store/object-store.types.ts';
 
-/** (milliseconds, 64 random bits): compared in that order. */
-export interface Epoch {
-  ms: number;
-  /** 16 hex digits. */
-  random: string;
-}
+export type { Epoch } from '../../../../protocol/log-entry.ts';
 
 /** How far a replica has one author's log. */
 export interface Head {
@@ -20,8 +19,13 @@ export interface Head {
 export interface Authors {
   isMember(key: PeerKey): boolean;
   isSuspended(key: PeerKey): boolean;
-  /** Namespace under which a member's objects are shown here: unique among all domains of this node. */
+  /** Namespace under which a member's objects are shown here: unique among all domains of this node. For this node's own key, its own name. */
   namespaceOf(key: PeerKey): string;
+  /**
+   * The highest epoch in which the author is proved to have forked its log, cleared or not: what it wrote there or before never shows
+   * again. Where this is left out, the log goes by the forks that it found itself and by what it had when the author was suspended.
+   */
+  forkedEpoch?(key: PeerKey): Epoch | undefined;
 }
 
 export type ReceiveResult =
@@ -41,6 +45,10 @@ export type ReceiveResult =
  */
 export interface DomainLog {
   readonly domain: DomainId;
+  /**
+   * How far this node has each log; an author may be named twice, the lower epoch first (see `missing`). The own log is left out for a
+   * while after somebody was seen to have own entries that this node lacks, so that they are sent.
+   */
   heads(): Promise<Head[]>;
   /**
    * Takes one entry as received. Resolves after it is durable. Throws DtkdError ENTRY_INVALID, SIGNATURE_INVALID or QUOTA_EXCEEDED:
@@ -57,9 +65,27 @@ export interface DomainLog {
   onFork(listener: (author: PeerKey, proof: Uint8Array) => void): () => void;
   /** Forgets everything of an author and deletes its objects here (removal, leave). */
   dropAuthor(key: PeerKey): Promise<void>;
-  /** Hides (suspension) or shows again an author's objects, or moves them to the author's present namespace. */
+  /**
+   * Hides (suspension) or shows again an author's objects, or moves them to the author's present namespace. With the own key after a
+   * clearance: publishes everything again in a new epoch.
+   */
   refreshAuthor(key: PeerKey): Promise<void>;
   /** Forgets the whole domain. */
   drop(): Promise<void>;
+  /** KEY_IN_USE_ELSEWHERE when another process writes with this node's key: writes into this domain are then refused. */
+  condition(): ErrorCode | undefined;
   counters(): Record<string, number>;
+}
+
+/** The logs of all domains of this node, and its part in the store's transactions. */
+export interface Logs {
+  /** To be added to the store: publishes changes of own objects of shared kinds in the batch that stores them. */
+  readonly participant: Participant;
+  /**
+   * Opens a domain's logs and publishes what the store holds for the domain and the log does not say yet. `name` is the domain's name
+   * in the selectors of objects. Throws if a domain of that id or name is open.
+   */
+  open(domain: DomainId, name: string, self: SigningKey, authors: Authors): Promise<DomainLog>;
+  /** Lets what is under way finish; the logs take nothing more. */
+  close(): Promise<void>;
 }

@@ -1,0 +1,55 @@
+/** Puts into the object store, as own objects, what a joined state says of this node's objects. */
+import { kindByPlural } from '../../../../protocol/kinds/index.ts';
+import type { Kind } from '../../../../protocol/kinds/kind.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { Transaction } from '../../store/object-store.types.ts';
+import { type ObjectKey, type Published, parseKey, parsePublished, publishedObject, shownKind } from './published-object.ts';
+
+export interface Adoption {
+  ours: ReadonlyMap<string, Published>;
+  merged: ReadonlyMap<string, Published>;
+  /** The domain's name. */
+  domain: string;
+  /** This node's name. */
+  namespace: string;
+}
+
+/** Makes the store agree with the merged state. Returns that state as the store then publishes it. */
+export async function adopt(tx: Transaction, { ours, merged, domain, namespace }: Adoption): Promise<Map<string, Published>> {
+  const state = new Map<string, Published>();
+  for (const key of ours.keys()) {
+    const parsed = merged.has(key) ? undefined : parseKey(key);
+    const kind = parsed === undefined ? undefined : kindByPlural(parsed.group, parsed.plural);
+    if (parsed !== undefined && kind?.shared === true) await store(tx, { ...parsed, namespace }, kind, undefined, domain);
+  }
+  for (const [key, value] of merged) {
+    const parsed = parseKey(key);
+    const kind = parsed === undefined ? undefined : shownKind(parsed, value.o.apiVersion);
+    const same = JSON.stringify(ours.get(key)?.o) === JSON.stringify(value.o);
+    if (parsed === undefined || kind === undefined || same) {
+      state.set(key, value);
+      continue;
+    }
+    const stored = await store(tx, { ...parsed, namespace }, kind, parsePublished(key, value, domain), domain);
+    if (stored !== undefined) state.set(key, { b: value.b, o: publishedObject(kind, stored, domain) });
+  }
+  return state;
+}
+
+async function store(
+  tx: Transaction,
+  ref: ObjectKey & { namespace: string },
+  kind: Kind,
+  published: ApiObject | undefined,
+  domain: string,
+): Promise<ApiObject | undefined> {
+  const origin = await tx.originOf(ref);
+  if (origin !== undefined && origin !== 'own') return undefined;
+  const stored = await tx.get(ref);
+  const object = kind.adopted === undefined ? published : kind.adopted(published, domain, stored);
+  if (object === undefined) {
+    await tx.delete(ref);
+    return undefined;
+  }
+  return tx.put({ ...object, metadata: { ...object.metadata, namespace: ref.namespace } });
+}

@@ -1,0 +1,47 @@
+/** Decoded documents of other authors, the least recently used dropped first; what is dropped is read again from its rows. */
+import type { AuthorDoc } from './author-doc.ts';
+
+export class DocCache {
+  readonly #maxBytes: number;
+  readonly #docs = new Map<string, { doc: AuthorDoc; bytes: number }>();
+  #bytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get(name: string): AuthorDoc | undefined {
+    const found = this.#docs.get(name);
+    if (found === undefined) return undefined;
+    this.#docs.delete(name);
+    this.#docs.set(name, found);
+    return found.doc;
+  }
+
+  /** Keeps the document as the most recent one (and accounts for its present size). The most recent one always stays. */
+  set(name: string, doc: AuthorDoc): void {
+    this.delete(name);
+    const bytes = doc.footprint;
+    this.#docs.set(name, { doc, bytes });
+    this.#bytes += bytes;
+    for (const oldest of this.#docs.keys()) {
+      if (this.#bytes <= this.#maxBytes || oldest === name) break;
+      this.delete(oldest);
+    }
+  }
+
+  delete(name: string): void {
+    const found = this.#docs.get(name);
+    if (found === undefined) return;
+    this.#docs.delete(name);
+    this.#bytes -= found.bytes;
+  }
+
+  deleteAll(prefix: string): void {
+    for (const name of [...this.#docs.keys()]) if (name.startsWith(prefix)) this.delete(name);
+  }
+}

@@ -1,0 +1,317 @@
+/**
+ * The logs of one domain: a facade over this node's own log, the replicas of the others, and what others have of ours. Everything about
+ * one author happens in turn; different authors do not wait for each other. Resolves only what is durable. Knows nothing of the network.
+ */
+import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
+import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
+import { KINDS, kindByPlural } from '../../../../protocol/kinds/index.ts';
+import { compareEpochs, parseEntry } from '../../../../protocol/log-entry.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import type { SigningKey } from '../../../../protocol/signing.ts';
+import type { Logger } from '../../logger.ts';
+import { prefixEnd } from '../../store/kv.ts';
+import type { Change, ObjectStore, Transaction } from '../../store/object-store.types.ts';
+import { adopt } from './adoption.ts';
+import { headOf, headsOf, isAhead, readMissing } from './catch-up.ts';
+import { Counters } from './counters.ts';
+import type { DocCache } from './doc-cache.ts';
+import { Elsewhere } from './elsewhere.ts';
+import { MAX_PENDING_ENTRIES } from './limits.ts';
+import type { Authors, DomainLog, Head, ReceiveResult } from './log.types.ts';
+import { mergeStates, type Side } from './merge.ts';
+import { type Difference, OwnLog, type Pending } from './own-log.ts';
+import { keyText, parseKey, publishedObject } from './published-object.ts';
+import { Replicas } from './replicas.ts';
+import { type AuthorState, authorPrefix, domainPrefix, forkRow, NOTHING, readAuthors } from './rows.ts';
+import { Serial } from './serial.ts';
+
+export interface DomainLogOptions {
+  domain: DomainId;
+  name: string;
+  self: SigningKey;
+  authors: Authors;
+  store: ObjectStore;
+  cache: DocCache;
+  logger: Logger;
+  now: () => number;
+  /** Called when the log takes nothing more. */
+  onClosed: () => void;
+}
+
+export class StoredDomainLog implements DomainLog {
+  readonly domain: DomainId;
+  readonly own: OwnLog;
+  readonly #options: DomainLogOptions;
+  readonly #self: PeerKey;
+  readonly #replicas: Replicas;
+  readonly #elsewhere: Elsewhere;
+  readonly #counters = new Counters();
+  readonly #serial = new Serial();
+  readonly #entryListeners = new Set<(entry: Uint8Array) => void>();
+  readonly #forkListeners = new Set<(author: PeerKey, proof: Uint8Array) => void>();
+  /** Found by an earlier process and perhaps not told to anybody. */
+  readonly #proofs = new Map<PeerKey, Uint8Array>();
+  #wasSuspended = false;
+  #closed = false;
+
+  constructor(options: DomainLogOptions) {
+    const { domain, name, self, store, logger, now } = options;
+    const counters = this.#counters;
+    this.#options = options;
+    this.domain = domain;
+    this.#self = self.publicKey;
+    this.own = new OwnLog({ domain, key: self, now, onEntry: (entry) => this.#tellEntry(entry.bytes) });
+    this.#replicas = new Replicas({ ...options, counters, onFork: (author, proof) => this.#tellFork(author, proof) });
+    this.#elsewhere = new Elsewhere({
+      own: this.own,
+      name,
+      store,
+      logger,
+      counters,
+      now,
+      onFork: (proof) => this.#tellFork(this.#self, proof),
+      takeOver: (theirs) => this.#takeOver(theirs),
+      run: (task) => this.#serial.run(this.#self, task),
+    });
+  }
+
+  /** Reads what earlier processes kept. To be called once, before anything else. */
+  async load(): Promise<void> {
+    const { store } = this.#options;
+    for (const [author, state] of await readAuthors(store.kv, this.domain)) {
+      const prefix = authorPrefix(this.domain, author);
+      if (state === undefined) await store.transact(async (tx) => tx.clearRows(`${prefix}e/`, `${prefix}e0`));
+      if (author !== this.#self) this.#replicas.states.set(author, state ?? NOTHING);
+      else if (state?.shown !== undefined) await this.own.load(store.kv, state.shown);
+      const proof = await store.kv.get(forkRow(prefix));
+      if (proof !== undefined) this.#proofs.set(author, proof);
+    }
+  }
+
+  /** Publishes what the store holds for this domain and the log does not say, and takes back what the store no longer holds. */
+  async publishPresent(): Promise<void> {
+    const { store, name, authors, logger } = this.#options;
+    const refs = new Map<string, ObjectRef>();
+    for (const { group, plural, shared } of KINDS) {
+      if (!shared) continue;
+      for (const { metadata } of (await store.list({ group, plural })).items) {
+        const ref = { group, plural, namespace: metadata.namespace ?? '', name: metadata.name };
+        if ((await store.originOf(ref)) === 'own') refs.set(keyText(ref), ref);
+      }
+    }
+    await this.#append(async (tx) => {
+      const wanted = new Map<string, ApiObject | undefined>();
+      for (const key of [...refs.keys(), ...this.own.keys()]) {
+        const parsed = parseKey(key);
+        // What only a later version knows stays as it was published.
+        if (parsed === undefined || kindByPlural(parsed.group, parsed.plural)?.shared !== true) continue;
+        const ref = refs.get(key) ?? { ...parsed, namespace: authors.namespaceOf(this.#self) };
+        try {
+          wanted.set(key, (await tx.originOf(ref)) === 'own' ? publishedOf(parsed, await tx.get(ref), name) : undefined);
+        } catch (error) {
+          logger.warn({ err: error, object: key }, 'An object cannot be shared into the domain');
+        }
+      }
+      const changes = this.own.difference(wanted);
+      const spoilt = this.#isSpoilt();
+      if (changes.size === 0 && !spoilt) return undefined;
+      this.own.assertFits(changes);
+      if (spoilt) this.own.closeEpoch();
+      return this.own.append(tx, changes);
+    });
+  }
+
+  /** True if our present epoch does not count for anybody: we were suspended for a fork in it. */
+  #isSpoilt(): boolean {
+    const forked = this.#options.authors.forkedEpoch?.(this.#self);
+    const head = this.own.history.head;
+    if (forked !== undefined) this.own.noteEpoch(forked);
+    return forked !== undefined && head !== undefined && compareEpochs(head.epoch, forked) <= 0;
+  }
+
+  /** What a transaction changes of what is published here. Throws to refuse it. */
+  plan(changes: readonly Change[]): Difference {
+    const { name } = this.#options;
+    const wanted = new Map<string, ApiObject | undefined>();
+    for (const { ref, type, object, origin } of changes) {
+      const kind = kindByPlural(ref.group, ref.plural);
+      if (origin === 'own' && kind?.shared === true)
+        wanted.set(keyText(ref), publishedOf(ref, type === 'DELETED' ? undefined : object, name));
+    }
+    const difference = this.own.difference(wanted);
+    if (difference.size === 0) return difference;
+    if (this.#elsewhere.condition() !== undefined) {
+      throw new DtkdError('KEY_IN_USE_ELSEWHERE', `Another process writes into the domain "${name}" with this node's key`, {
+        next: 'Stop the copy of this data directory, then restart this daemon; or leave the domain and join it anew.',
+      });
+    }
+    this.own.assertFits(difference);
+    return difference;
+  }
+
+  /** Runs a transaction that appends to the own log. */
+  async #append(run: (tx: Transaction) => Promise<Pending | undefined>): Promise<void> {
+    let pending: Pending | undefined;
+    const settle = (durable: boolean): void => {
+      if (pending !== undefined) this.own.settle(pending, durable);
+    };
+    const written = this.#options.store.transact(async (tx) => {
+      pending = await run(tx);
+    });
+    await written.then(
+      () => settle(true),
+      (error: unknown) => {
+        settle(false);
+        throw error;
+      },
+    );
+  }
+
+  #takeOver(theirs: Side): Promise<void> {
+    const { name, authors } = this.#options;
+    return this.#append(async (tx) => {
+      const ours = { objects: this.own.objects(), history: this.own.history };
+      const merged = mergeStates(ours, theirs);
+      const state = await adopt(tx, { ours: ours.objects, merged, domain: name, namespace: authors.namespaceOf(this.#self) });
+      const changes = this.own.differenceTo(state);
+      this.own.assertFits(changes);
+      return this.own.append(tx, changes, theirs.history);
+    });
+  }
+
+  async receive(bytes: Uint8Array): Promise<ReceiveResult> {
+    if (this.#closed) return 'known';
+    try {
+      const entry = parseEntry(bytes);
+      if (entry.domain !== this.domain) throw new DtkdError('ENTRY_INVALID', 'a log entry is refused: it belongs to another domain');
+      // Sync brings it again: a flood waits in its author's log and not in our memory.
+      const full = this.#serial.waiting(entry.author) >= MAX_PENDING_ENTRIES;
+      const take = (): Promise<ReceiveResult> =>
+        entry.author === this.#self ? this.#elsewhere.receive(entry) : this.#replicas.receive(entry);
+      const result = full ? 'gap' : await this.#serial.run(entry.author, take);
+      this.#counters.add(full ? 'delayed' : result);
+      return result;
+    } catch (error) {
+      this.#counters.add('refused');
+      throw error;
+    }
+  }
+
+  async heads(): Promise<Head[]> {
+    const heads: Head[] = [];
+    const standing = this.#elsewhere.standing();
+    const own = standing === 'own' ? this.own.durableHead?.track : standing === 'none' ? undefined : standing;
+    if (own !== undefined && own.seq >= 0) heads.push(headOf(this.#self, own));
+    for (const author of this.#replicas.states.keys()) heads.push(...headsOf(author, this.#replicas.stateOf(author)));
+    return heads;
+  }
+
+  async missing(theirs: readonly Head[], maxBytes: number): Promise<Uint8Array[]> {
+    for (const head of theirs) if (head.author === this.#self) this.#elsewhere.lacks(head);
+    const authors = [...this.#served()].map(([author, state]) => ({ author, state, prefix: authorPrefix(this.domain, author) }));
+    return readMissing(this.#options.store.kv, authors, theirs, maxBytes);
+  }
+
+  *#served(): Iterable<[PeerKey, AuthorState]> {
+    const own = this.own.durableHead?.track;
+    if (own !== undefined) yield [this.#self, { ...NOTHING, shown: own }];
+    const { authors } = this.#options;
+    for (const author of this.#replicas.states.keys()) {
+      if (authors.isMember(author) && !authors.isSuspended(author)) yield [author, this.#replicas.stateOf(author)];
+    }
+  }
+
+  async isBehind(theirs: readonly Head[]): Promise<boolean> {
+    const { authors } = this.#options;
+    let behind = false;
+    for (const head of theirs) {
+      if (head.author === this.#self) behind = this.#elsewhere.lacks(head) || behind;
+      else if (authors.isMember(head.author) && !authors.isSuspended(head.author)) {
+        const state = this.#replicas.stateOf(head.author);
+        behind ||= isAhead(head, state, state.barrier);
+      }
+    }
+    return behind;
+  }
+
+  onOwnEntry(listener: (entry: Uint8Array) => void): () => void {
+    this.#entryListeners.add(listener);
+    return () => this.#entryListeners.delete(listener);
+  }
+
+  onFork(listener: (author: PeerKey, proof: Uint8Array) => void): () => void {
+    this.#forkListeners.add(listener);
+    queueMicrotask(() => {
+      for (const [author, proof] of this.#proofs) if (this.#forkListeners.has(listener)) listener(author, proof);
+    });
+    return () => this.#forkListeners.delete(listener);
+  }
+
+  #tellEntry(entry: Uint8Array): void {
+    this.#counters.add('written');
+    for (const listener of this.#entryListeners) this.#guard(() => listener(entry));
+  }
+
+  #tellFork(author: PeerKey, proof: Uint8Array): void {
+    this.#options.logger.warn({ author }, 'An author signed two different histories');
+    for (const listener of this.#forkListeners) this.#guard(() => listener(author, proof));
+  }
+
+  #guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#options.logger.error({ err: error }, 'A listener of a log failed');
+    }
+  }
+
+  dropAuthor(key: PeerKey): Promise<void> {
+    if (key === this.#self) return Promise.resolve();
+    return this.#serial.run(key, () => this.#replicas.drop(key));
+  }
+
+  refreshAuthor(key: PeerKey): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    return this.#serial.run(key, () => (key === this.#self ? this.#refreshOwn() : this.#replicas.refresh(key)));
+  }
+
+  /** After a clearance everything is said again, in an epoch above the one that was forked. */
+  async #refreshOwn(): Promise<void> {
+    const suspended = this.#options.authors.isSuspended(this.#self);
+    if (!suspended && (this.#wasSuspended || this.#isSpoilt())) {
+      this.own.closeEpoch();
+      await this.#append(async (tx) => this.own.append(tx, new Map()));
+    }
+    this.#wasSuspended = suspended;
+  }
+
+  async drop(): Promise<void> {
+    await this.close();
+    for (const author of [...this.#replicas.states.keys()]) await this.#replicas.drop(author);
+    const prefix = domainPrefix(this.domain);
+    await this.#options.store.transact(async (tx) => tx.clearRows(prefix, prefixEnd(prefix)));
+  }
+
+  /** Takes nothing more, and lets what is under way finish. */
+  async close(): Promise<void> {
+    if (!this.#closed) this.#options.onClosed();
+    this.#closed = true;
+    this.#elsewhere.stop();
+    await this.#serial.idle();
+  }
+
+  condition(): ErrorCode | undefined {
+    return this.#elsewhere.condition();
+  }
+
+  counters(): Record<string, number> {
+    return this.#counters.all();
+  }
+}
+
+/** What is published of an object into a domain; undefined if the object does not name it. */
+function publishedOf(ref: { group: string; plural: string }, object: ApiObject | undefined, domain: string): ApiObject | undefined {
+  const kind = kindByPlural(ref.group, ref.plural);
+  if (object === undefined || kind?.domainsOf?.(object).includes(domain) !== true) return undefined;
+  return publishedObject(kind, object, domain);
+}

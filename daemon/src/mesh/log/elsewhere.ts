@@ -1,0 +1,210 @@
+/**
+ * This node's own log as others have it: entries signed with our key that our present state does not contain, because our disk was
+ * restored from a backup or copied. Collects them from the peers, joins that state with ours, writes the result into the object store
+ * as own objects and opens a new epoch above both. If it happens again and again, another process is writing with our key: it then says
+ * so and nothing more is published. What is collected is kept in memory: the peers have it until our new epoch contains it.
+ */
+import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
+import { compareEpochs, forkProof, type LogEntry, NO_ENTRY, type Point, parseEntry, verifyEntry } from '../../../../protocol/log-entry.ts';
+import type { Logger } from '../../logger.ts';
+import type { ObjectStore } from '../../store/object-store.types.ts';
+import { AuthorDoc } from './author-doc.ts';
+import type { Counters } from './counters.ts';
+import { MAX_EPOCH_BYTES, MAX_TAKE_OVERS, TAKE_OVER_QUIET_MS, TAKE_OVER_RETRY_MS, TAKE_OVER_WINDOW_MS, WANTED_MS } from './limits.ts';
+import { contains } from './lineage.ts';
+import type { Head, ReceiveResult } from './log.types.ts';
+import type { Side } from './merge.ts';
+import type { OwnLog } from './own-log.ts';
+import { parsePublished, readPublished } from './published-object.ts';
+import { readDoc } from './replicas.ts';
+import { entryRow, pointOf, type Track } from './rows.ts';
+
+export interface ElsewhereOptions {
+  own: OwnLog;
+  /** The domain's name in the selectors of objects. */
+  name: string;
+  store: ObjectStore;
+  logger: Logger;
+  counters: Counters;
+  now: () => number;
+  onFork: (proof: Uint8Array) => void;
+  /** Joins the collected state with ours, durably. */
+  takeOver: (theirs: Side) => Promise<void>;
+  /** Runs a task after what is under way for our own log. */
+  run: (task: () => Promise<void>) => Promise<void>;
+}
+
+/** One epoch that we did not write, as far as it is here. */
+interface Collected {
+  track: Track;
+  lineage: readonly Point[];
+  doc: AuthorDoc;
+}
+
+export class Elsewhere {
+  readonly #options: ElsewhereOptions;
+  #collected: Collected | undefined;
+  /** The furthest own place that a peer was seen to have and we have not, with the time until which we wait for it. */
+  #wanted: { point: Point; until: number } | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+  #takeOvers: number[] = [];
+  #condition: ErrorCode | undefined;
+
+  constructor(options: ElsewhereOptions) {
+    this.#options = options;
+  }
+
+  condition(): ErrorCode | undefined {
+    return this.#condition;
+  }
+
+  /** How far our own log should be said to be, so that peers send what we lack. `own`: as it is. */
+  standing(): 'own' | 'none' | Track {
+    const { own, now } = this.#options;
+    if (this.#collected !== undefined) return this.#collected.track;
+    const head = own.durableHead;
+    if (this.#wanted === undefined || now() > this.#wanted.until || head === undefined) return 'own';
+    return compareEpochs(this.#wanted.point.epoch, head.track.epoch) < 0 ? 'none' : 'own';
+  }
+
+  /** Told of each own head that a peer has; true if we lack something of it. */
+  lacks(head: Head): boolean {
+    const { own, now } = this.#options;
+    const point = { epoch: head.epoch, seq: head.seq };
+    if (this.#condition !== undefined || contains(own.durableHistory, point)) return false;
+    this.#wanted = { point, until: now() + WANTED_MS };
+    const track = this.#collected?.track;
+    return track === undefined || compareEpochs(track.epoch, point.epoch) !== 0 || track.seq < point.seq;
+  }
+
+  /** Takes an entry signed with our key. One call at a time. */
+  async receive(entry: LogEntry): Promise<ReceiveResult> {
+    const { own, store } = this.#options;
+    const point = { epoch: entry.epoch, seq: entry.seq };
+    const head = own.durableHead;
+    const history = own.history;
+    const writing = history.head !== undefined && compareEpochs(history.head.epoch, entry.epoch) === 0;
+    if (writing && contains(history, point)) {
+      const bytes = await store.kv.get(entryRow(own.prefix, point));
+      return bytes === undefined ? 'known' : this.#compare(parseEntry(bytes), entry);
+    }
+    if (this.#condition !== undefined || contains(history, point)) return 'known';
+    verifyEntry(entry, entry.domain);
+    own.noteEpoch(entry.epoch);
+    const sameEpoch = this.#collected !== undefined && compareEpochs(this.#collected.track.epoch, entry.epoch) === 0;
+    if (!sameEpoch && !(await this.#begin(entry, head?.track, head?.lineage ?? []))) return 'gap';
+    return this.#add(entry);
+  }
+
+  #compare(ours: LogEntry, theirs: LogEntry): ReceiveResult {
+    if (ours.hash === theirs.hash) return 'known';
+    verifyEntry(theirs, theirs.domain);
+    this.#options.counters.add('forks');
+    this.#options.onFork(forkProof(ours, theirs));
+    return 'forked';
+  }
+
+  /** Starts to collect the epoch of `entry`, if this entry can be the first one of it that we lack. */
+  async #begin(entry: LogEntry, ours: Track | undefined, lineage: readonly Point[]): Promise<boolean> {
+    // What is complete is taken in before it is forgotten.
+    if (this.#collected?.track.opened) await this.#finish();
+    const { own, store } = this.#options;
+    if (entry.seq === 0) {
+      const track = { epoch: entry.epoch, seq: -1, hash: NO_ENTRY, opened: false, bytes: 0 };
+      this.#collected = { track, lineage: entry.lineage, doc: new AuthorDoc(entry.epoch) };
+      return true;
+    }
+    // Our own last epoch goes on: the disk is older than what the peers have.
+    if (ours === undefined || compareEpochs(ours.epoch, entry.epoch) !== 0 || entry.seq !== ours.seq + 1) return false;
+    own.closeEpoch();
+    this.#collected = { track: ours, lineage, doc: await readDoc(store.kv, own.prefix, ours) };
+    return true;
+  }
+
+  #add(entry: LogEntry): ReceiveResult {
+    const collected = this.#collected;
+    if (collected === undefined) return 'gap';
+    const { track, doc } = collected;
+    if (entry.seq <= track.seq) return 'known';
+    if (entry.seq > track.seq + 1 || entry.prev !== track.hash) return 'gap';
+    if (entry.open === track.opened) throw refuse('its opening is not where it should be');
+    const bytes = track.bytes + entry.bytes.length;
+    if (bytes > MAX_EPOCH_BYTES) throw new DtkdError('QUOTA_EXCEEDED', `an epoch of more than ${MAX_EPOCH_BYTES} bytes`);
+    const judged = doc.judge(entry.update);
+    for (const [key, value] of judged.values) if (value !== undefined) parsePublished(key, value, this.#options.name);
+    doc.integrate(judged);
+    collected.track = { epoch: track.epoch, seq: entry.seq, hash: entry.hash, opened: track.opened || entry.openEnd, bytes };
+    this.#finishSoon(collected.track);
+    return 'applied';
+  }
+
+  /** Takes the state in at once if it is all that was seen elsewhere, else when nothing more has come for a while. */
+  #finishSoon(track: Track): void {
+    if (!track.opened) return;
+    const wanted = this.#wanted?.point;
+    const whole = wanted !== undefined && compareEpochs(wanted.epoch, track.epoch) === 0 && track.seq >= wanted.seq;
+    this.#finishIn(whole ? 0 : TAKE_OVER_QUIET_MS);
+  }
+
+  #finishIn(ms: number): void {
+    clearTimeout(this.#timer);
+    if (this.#stopped) return;
+    const { run, logger } = this.#options;
+    this.#timer = setTimeout(() => {
+      run(() => this.#finish()).catch((error: unknown) => {
+        logger.warn({ err: error }, "This node's own objects that a peer still has could not be taken in yet");
+        this.#finishIn(TAKE_OVER_RETRY_MS);
+      });
+    }, ms);
+    this.#timer.unref();
+  }
+
+  async #finish(): Promise<void> {
+    clearTimeout(this.#timer);
+    const collected = this.#collected;
+    if (collected === undefined || !collected.track.opened || this.#condition !== undefined) return;
+    const { counters, logger, now, takeOver } = this.#options;
+    this.#takeOvers = this.#takeOvers.filter((time) => time > now() - TAKE_OVER_WINDOW_MS);
+    if (this.#takeOvers.length >= MAX_TAKE_OVERS) {
+      this.#condition = 'KEY_IN_USE_ELSEWHERE';
+      this.#forget();
+      logger.error({}, "Another process writes with this node's key; nothing more is published into this domain");
+      return;
+    }
+    await takeOver({
+      objects: objectsOf(collected.doc),
+      history: { head: pointOf(collected.track), lineage: collected.lineage },
+    });
+    this.#takeOvers.push(now());
+    counters.add('takeOvers');
+    logger.warn(
+      { epoch: collected.track.epoch },
+      "Took in a state of this node's own that a peer still had: was the disk restored or copied?",
+    );
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#collected = undefined;
+    this.#wanted = undefined;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+}
+
+function objectsOf(doc: AuthorDoc): Side['objects'] {
+  return new Map(
+    [...doc.entries()].flatMap(([key, value]) => {
+      const published = readPublished(value);
+      return published === undefined ? [] : [[key, published]];
+    }),
+  );
+}
+
+function refuse(why: string): DtkdError {
+  return new DtkdError('ENTRY_INVALID', `a log entry is refused: ${why}`);
+}

@@ -1,0 +1,41 @@
+/** What one author may ask of every member, and what this node spends on the logs. An entry beyond a quota is invalid everywhere. */
+
+/** Largest object, as JSON: a Kubernetes object of hundreds of lines; two of them fit into an entry. */
+export const MAX_OBJECT_BYTES = 32 * 1024;
+/** Objects that one author may have published at a time. */
+export const MAX_LIVE_OBJECTS = 10_000;
+/** Bytes of one author's present objects, as its updates carry them. */
+export const MAX_LIVE_BYTES = 16 * 1024 * 1024;
+/** Bytes of entries in one epoch. An author opens the next epoch at `outgrown`, so 32 MiB and one transaction; beyond is abuse. */
+export const MAX_EPOCH_BYTES = 48 * 1024 * 1024;
+/** Bytes of one Yjs update: an entry less its signature, chain and the longest lineage. */
+export const MAX_UPDATE_BYTES = 63_000;
+/** Nesting of one object. Kubernetes' own deepest kinds need about 12. */
+export const MAX_VALUE_DEPTH = 24;
+/** Entries of one author that may wait to be judged; the next is answered `gap`, so that it comes again later. */
+export const MAX_PENDING_ENTRIES = 256;
+
+/** An epoch's log may always grow to this many bytes... */
+export const EPOCH_FLOOR_BYTES = 1024 * 1024;
+/** ...and to this multiple of what lives in it, which bounds the disk at 3 times the live state (the store's copy is the third). */
+export const EPOCH_GROWTH = 2;
+
+/** Memory for decoded documents of other authors, over all domains. */
+export const DOC_CACHE_BYTES = 32 * 1024 * 1024;
+/** Rows read at a time; at most 64 KiB each. */
+export const ROW_PAGE = 64;
+
+/** Own entries that this process did not write are taken in once none has come for so long: a sync brings them in bursts. */
+export const TAKE_OVER_QUIET_MS = 250;
+/** After a take-over that could not be stored (a full disk). */
+export const TAKE_OVER_RETRY_MS = 30_000;
+/** More take-overs than this within the window mean that somebody else is writing with our key now. */
+export const MAX_TAKE_OVERS = 3;
+export const TAKE_OVER_WINDOW_MS = 10 * 60_000;
+/** For so long this node leaves its own head out of its heads, so that a peer sends the own state that we lack. */
+export const WANTED_MS = 60_000;
+
+/** True if the next write should open a new epoch: most of the log is history. */
+export function outgrown(logBytes: number, liveBytes: number): boolean {
+  return logBytes > Math.max(EPOCH_FLOOR_BYTES, EPOCH_GROWTH * liveBytes);
+}

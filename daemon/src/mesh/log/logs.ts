@@ -1,0 +1,99 @@
+/**
+ * The replication logs of all domains of this node, and their part in the store's transactions: a change of an own object of a shared
+ * kind becomes one signed entry in the log of each domain that the object names (or named), in the batch that stores the change.
+ */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { DomainId } from '../../../../protocol/ids.ts';
+import type { SigningKey } from '../../../../protocol/signing.ts';
+import type { Logger } from '../../logger.ts';
+import type { Change, ObjectStore, Participant, Transaction } from '../../store/object-store.types.ts';
+import { DocCache } from './doc-cache.ts';
+import { StoredDomainLog } from './domain-log.ts';
+import { DOC_CACHE_BYTES } from './limits.ts';
+import type { Authors, DomainLog, Logs } from './log.types.ts';
+import type { OwnLog, Pending } from './own-log.ts';
+
+export interface LogsOptions {
+  store: ObjectStore;
+  logger: Logger;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+}
+
+interface Appended {
+  own: OwnLog;
+  pending: Pending;
+}
+
+/** Creates the logs of a store. Their `participant` is to be added to it. */
+export function createLogs(options: LogsOptions): Logs {
+  return new StoredLogs(options);
+}
+
+class StoredLogs implements Logs {
+  readonly participant: Participant = {
+    prepare: async (changes, tx) => this.#prepare(changes, tx),
+    committed: (changes) => this.#settle(changes, true),
+    aborted: (changes) => this.#settle(changes, false),
+  };
+  readonly #options: LogsOptions;
+  readonly #cache = new DocCache(DOC_CACHE_BYTES);
+  readonly #logs = new Map<string, StoredDomainLog>();
+  /** By a transaction's first change: the store gives the same objects to `committed` as to `prepare`. */
+  readonly #appended = new WeakMap<Change, Appended[]>();
+
+  constructor(options: LogsOptions) {
+    this.#options = options;
+  }
+
+  async open(domain: DomainId, name: string, self: SigningKey, authors: Authors): Promise<DomainLog> {
+    if (this.#logs.has(name) || [...this.#logs.values()].some((log) => log.domain === domain)) {
+      throw new DtkdError('ALREADY_EXISTS', `the logs of the domain "${name}" are open`);
+    }
+    const { logger } = this.#options;
+    const log = new StoredDomainLog({
+      ...this.#options,
+      logger: logger.child({ domain: name }),
+      cache: this.#cache,
+      domain,
+      name,
+      self,
+      authors,
+      onClosed: () => this.#logs.delete(name),
+    });
+    await log.load();
+    // From here on the log hears of every change, so that the comparison with the store misses none.
+    this.#logs.set(name, log);
+    try {
+      await log.publishPresent();
+    } catch (error) {
+      logger.error({ err: error, domain: name }, 'What is stored here could not be published into the domain');
+    }
+    return log;
+  }
+
+  #prepare(changes: readonly Change[], tx: Transaction): void {
+    const [first] = changes;
+    if (first === undefined) return;
+    // Everything is judged before anything is written, so that a refusal leaves no log ahead of its rows.
+    const plans = [...this.#logs.values()].map((log) => ({ own: log.own, difference: log.plan(changes) }));
+    const appended: Appended[] = [];
+    try {
+      for (const { own, difference } of plans) if (difference.size > 0) appended.push({ own, pending: own.append(tx, difference) });
+    } catch (error) {
+      for (const { own, pending } of appended) own.settle(pending, false);
+      throw error;
+    }
+    if (appended.length > 0) this.#appended.set(first, appended);
+  }
+
+  #settle(changes: readonly Change[], durable: boolean): void {
+    const [first] = changes;
+    const appended = first === undefined ? undefined : this.#appended.get(first);
+    for (const { own, pending } of appended ?? []) own.settle(pending, durable);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#logs.values()].map((log) => log.close()));
+  }
+}

@@ -1,0 +1,258 @@
+/**
+ * The logs of one domain's other authors: judges their entries, keeps them as rows, and shows the resulting objects in the store, all of
+ * one entry in one batch. What an author's log says depends on its entries alone, not on their order of arrival nor on anything that
+ * another author wrote. Entries of one author are taken one after another. Knows nothing of the network, nor of this node's own log.
+ */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
+import { compareEpochs, type Epoch, forkProof, type LogEntry, NO_ENTRY, parseEntry, verifyEntry } from '../../../../protocol/log-entry.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import { prefixEnd } from '../../store/kv.ts';
+import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
+import { AuthorDoc } from './author-doc.ts';
+import type { Counters } from './counters.ts';
+import type { DocCache } from './doc-cache.ts';
+import { MAX_EPOCH_BYTES } from './limits.ts';
+import { contains, type History } from './lineage.ts';
+import type { Authors, ReceiveResult } from './log.types.ts';
+import { placementOf, valid } from './placement.ts';
+import { hide, readShown, show } from './projection.ts';
+import { parsePublished } from './published-object.ts';
+import {
+  type AuthorState,
+  authorPrefix,
+  encodeState,
+  entryRow,
+  epochRows,
+  forkRow,
+  headRow,
+  NOTHING,
+  pointOf,
+  readEntries,
+  rowsBelow,
+  type Track,
+} from './rows.ts';
+
+export interface ReplicasOptions {
+  domain: DomainId;
+  /** The domain's name in the selectors of objects. */
+  name: string;
+  store: ObjectStore;
+  authors: Authors;
+  cache: DocCache;
+  counters: Counters;
+  onFork: (author: PeerKey, proof: Uint8Array) => void;
+}
+
+/** An entry that has been judged, with all that follows from it. */
+interface Step {
+  entry: LogEntry;
+  before: AuthorState;
+  after: AuthorState;
+  doc: AuthorDoc;
+  /** What the entry itself changes; undefined: no longer shown. */
+  changes: Map<string, ApiObject | undefined>;
+}
+
+export class Replicas {
+  readonly states = new Map<PeerKey, AuthorState>();
+  readonly #options: ReplicasOptions;
+
+  constructor(options: ReplicasOptions) {
+    this.#options = options;
+  }
+
+  /** Takes one entry of another author. One call at a time for each author. Throws as DomainLog.receive does. */
+  async receive(entry: LogEntry): Promise<ReceiveResult> {
+    const { authors, domain } = this.#options;
+    if (!authors.isMember(entry.author)) return 'unknown-author';
+    if (authors.isSuspended(entry.author)) return 'known';
+    const state = this.stateOf(entry.author);
+    const placement = placementOf(state, entry);
+    if (placement.place === 'over') return 'known';
+    if (placement.place === 'taken') {
+      if (entry.seq === placement.track.seq && entry.hash === placement.track.hash) return 'known';
+      const there = await this.#entryAt(entry.author, placement.track.epoch, entry.seq);
+      if (there === undefined || there.hash === entry.hash) return 'known';
+      verifyEntry(entry, domain);
+      return this.#forked(there, entry);
+    }
+    verifyEntry(entry, domain);
+    if (placement.place === 'gap') return 'gap';
+    if (placement.place === 'append' && entry.prev !== placement.track.hash) {
+      const last = await this.#entryAt(entry.author, placement.track.epoch, placement.track.seq);
+      return last === undefined ? 'gap' : this.#forked(last, entry);
+    }
+    await this.#take(await this.#judge(state, placement.place === 'append' ? placement.track : undefined, entry));
+    return 'applied';
+  }
+
+  /** What is kept, less what a fork has spoilt. */
+  stateOf(author: PeerKey): AuthorState {
+    const state = this.states.get(author) ?? NOTHING;
+    const proved = this.#options.authors.forkedEpoch?.(author);
+    const barrier = higher(state.barrier, proved);
+    if (barrier === state.barrier) return state;
+    return { shown: valid(state.shown, barrier), next: valid(state.next, barrier), stray: undefined, barrier };
+  }
+
+  async #judge(before: AuthorState, track: Track | undefined, entry: LogEntry): Promise<Step> {
+    const last = track ?? { epoch: entry.epoch, seq: -1, hash: NO_ENTRY, opened: false, bytes: 0 };
+    if (entry.open === last.opened) throw refuse(last.opened ? 'the opening is over' : 'the opening is not over');
+    const bytes = last.bytes + entry.bytes.length;
+    if (bytes > MAX_EPOCH_BYTES) throw new DtkdError('QUOTA_EXCEEDED', `an epoch of more than ${MAX_EPOCH_BYTES} bytes`);
+    const doc = track === undefined ? new AuthorDoc(entry.epoch) : await this.#docOf(entry.author, track);
+    const judged = doc.judge(entry.update);
+    if (judged.values.size === 0 && !entry.open) throw refuse('it changes nothing');
+    const changes = new Map<string, ApiObject | undefined>();
+    for (const [key, value] of judged.values) {
+      changes.set(key, value === undefined ? undefined : parsePublished(key, value, this.#options.name));
+    }
+    const reached = { epoch: entry.epoch, seq: entry.seq, hash: entry.hash, opened: last.opened || entry.openEnd, bytes };
+    const after = await this.#after(before, reached, entry);
+    const name = this.#docName(entry.author, entry.epoch);
+    // From here on the document is ahead of its rows: if they cannot be written it is read again.
+    this.#options.cache.delete(name);
+    doc.integrate(judged);
+    return { entry, before, after, doc, changes };
+  }
+
+  async #after(before: AuthorState, reached: Track, entry: LogEntry): Promise<AuthorState> {
+    if (!reached.opened) return { ...before, next: reached };
+    if (sameEpoch(before.shown, reached.epoch)) return { ...before, shown: reached };
+    const first = entry.seq === 0 ? entry : await this.#entryAt(entry.author, entry.epoch, 0);
+    const history: History = { head: pointOf(reached), lineage: first?.lineage ?? [] };
+    const stray = [before.shown, before.stray].find((track) => track !== undefined && !contains(history, pointOf(track)));
+    return { shown: reached, next: undefined, stray, barrier: before.barrier };
+  }
+
+  async #take({ entry, before, after, doc, changes }: Step): Promise<void> {
+    const { store, cache, domain } = this.#options;
+    const prefix = authorPrefix(domain, entry.author);
+    const appended = sameEpoch(before.shown, entry.epoch);
+    const switched = !appended && sameEpoch(after.shown, entry.epoch);
+    const shown = switched ? await readShown(store.kv, prefix) : undefined;
+    await store.transact(async (tx) => {
+      if (switched) for (const [gte, lt] of rowsBelow(prefix, entry.epoch, after.stray?.epoch)) tx.clearRows(gte, lt);
+      else if (entry.seq === 0 && before.next !== undefined) tx.clearRows(...epochRows(prefix, before.next.epoch));
+      tx.putRow(entryRow(prefix, entry), entry.bytes);
+      tx.putRow(headRow(prefix), encodeState(after));
+      if (shown !== undefined) await this.#showAll(tx, entry.author, doc, shown);
+      else if (appended) await this.#showSome(tx, entry.author, changes);
+    });
+    this.states.set(entry.author, after);
+    cache.set(this.#docName(entry.author, entry.epoch), doc);
+    if (switched && before.shown !== undefined) cache.delete(this.#docName(entry.author, before.shown.epoch));
+  }
+
+  async #showSome(tx: Transaction, author: PeerKey, changes: Iterable<[string, ApiObject | undefined]>): Promise<void> {
+    const { authors, domain, counters } = this.#options;
+    const place = { prefix: authorPrefix(domain, author), namespace: authors.namespaceOf(author) };
+    for (const [key, object] of changes) if (!(await show(tx, place, key, object))) counters.add('collisions');
+  }
+
+  async #showAll(tx: Transaction, author: PeerKey, doc: AuthorDoc, shown: ReadonlyMap<string, string>): Promise<void> {
+    const prefix = authorPrefix(this.#options.domain, author);
+    for (const [key, namespace] of shown) if (doc.get(key) === undefined) await hide(tx, prefix, key, namespace);
+    for (const [key, value] of doc.entries()) await this.#showSome(tx, author, [[key, parsePublished(key, value, this.#options.name)]]);
+  }
+
+  async #forked(a: LogEntry, b: LogEntry): Promise<ReceiveResult> {
+    const proof = forkProof(a, b);
+    this.#options.counters.add('forks');
+    await this.#rebuild(a.author, a.epoch, proof);
+    this.#options.onFork(a.author, proof);
+    return 'forked';
+  }
+
+  /** Shows an author's objects anew, as membership now has it. One call at a time for each author. */
+  async refresh(author: PeerKey): Promise<void> {
+    if (!this.states.has(author)) return;
+    const { authors } = this.#options;
+    const top = this.stateOf(author).next ?? this.stateOf(author).shown;
+    // Where nobody can say which epoch was forked, all that there is now is taken as spoilt.
+    const spoilt = authors.isSuspended(author) && authors.forkedEpoch === undefined ? top?.epoch : undefined;
+    await this.#rebuild(author, spoilt);
+  }
+
+  async #rebuild(author: PeerKey, spoilt: Epoch | undefined, proof?: Uint8Array): Promise<void> {
+    const { authors, store, domain } = this.#options;
+    const prefix = authorPrefix(domain, author);
+    const state = this.stateOf(author);
+    const barrier = higher(state.barrier, spoilt);
+    const after: AuthorState = {
+      shown: valid(state.shown, barrier),
+      next: valid(state.next, barrier),
+      stray: barrier === this.states.get(author)?.barrier ? state.stray : undefined,
+      barrier,
+    };
+    const visible = after.shown !== undefined && authors.isMember(author) && !authors.isSuspended(author);
+    const doc = visible && after.shown !== undefined ? await this.#docOf(author, after.shown) : undefined;
+    const shown = await readShown(store.kv, prefix);
+    await store.transact(async (tx) => {
+      if (barrier !== undefined) {
+        const [, lt] = epochRows(prefix, barrier);
+        tx.clearRows(`${prefix}e/`, lt);
+      }
+      tx.putRow(headRow(prefix), encodeState(after));
+      if (proof !== undefined) tx.putRow(forkRow(prefix), proof);
+      // A suspended author's proof is with the membership by now.
+      else if (authors.isSuspended(author)) tx.delRow(forkRow(prefix));
+      if (doc !== undefined) await this.#showAll(tx, author, doc, shown);
+      else for (const [key, namespace] of shown) await hide(tx, prefix, key, namespace);
+    });
+    this.states.set(author, after);
+  }
+
+  /** Forgets an author's log and takes its objects out of the store. One call at a time for each author. */
+  async drop(author: PeerKey): Promise<void> {
+    const { store, domain, cache } = this.#options;
+    const prefix = authorPrefix(domain, author);
+    const shown = await readShown(store.kv, prefix);
+    await store.transact(async (tx) => {
+      for (const [key, namespace] of shown) await hide(tx, prefix, key, namespace);
+      tx.clearRows(prefix, prefixEnd(prefix));
+    });
+    this.states.delete(author);
+    cache.deleteAll(prefix);
+  }
+
+  async #entryAt(author: PeerKey, epoch: Epoch, seq: number): Promise<LogEntry | undefined> {
+    const bytes = await this.#options.store.kv.get(entryRow(authorPrefix(this.#options.domain, author), { epoch, seq }));
+    return bytes === undefined ? undefined : parseEntry(bytes);
+  }
+
+  async #docOf(author: PeerKey, track: Track): Promise<AuthorDoc> {
+    const { cache, store, domain } = this.#options;
+    const name = this.#docName(author, track.epoch);
+    const cached = cache.get(name);
+    if (cached !== undefined) return cached;
+    const doc = await readDoc(store.kv, authorPrefix(domain, author), track);
+    cache.set(name, doc);
+    return doc;
+  }
+
+  #docName(author: PeerKey, epoch: Epoch): string {
+    return `${authorPrefix(this.#options.domain, author)}${epoch.ms}/${epoch.random}`;
+  }
+}
+
+/** Reads the document of an epoch from its entries, which were judged before they were kept. */
+export async function readDoc(kv: ObjectStore['kv'], prefix: string, track: Track): Promise<AuthorDoc> {
+  const doc = new AuthorDoc(track.epoch);
+  for await (const bytes of readEntries(kv, prefix, track.epoch, 0, track.seq)) doc.integrate(doc.judge(parseEntry(bytes).update));
+  return doc;
+}
+
+function sameEpoch(track: Track | undefined, epoch: Epoch): boolean {
+  return track !== undefined && compareEpochs(track.epoch, epoch) === 0;
+}
+
+function higher(a: Epoch | undefined, b: Epoch | undefined): Epoch | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return compareEpochs(a, b) >= 0 ? a : b;
+}
+
+function refuse(why: string): DtkdError {
+  return new DtkdError('ENTRY_INVALID', `a log entry is refused: ${why}`);
+}
