@@ -86,7 +86,7 @@ interface Endpoint {
 async function findDataDir(flags: ConnectionFlags): Promise<{ dataDir: string | undefined; endpoint: Endpoint | undefined }> {
   const named = flags.data ?? process.env['DTKD_DATA'];
   if (named !== undefined && named !== '') return { dataDir: named, endpoint: await readEndpoint(named) };
-  const candidates = [join(process.env['XDG_DATA_HOME'] || join(homedir(), '.local', 'share'), 'dtkd'), SERVICE_DATA];
+  const candidates = [join(homedir(), '.local', 'share', 'dtkd'), SERVICE_DATA];
   for (const dataDir of candidates) {
     const endpoint = await readEndpoint(dataDir);
     if (endpoint !== undefined) return { dataDir, endpoint };

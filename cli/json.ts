@@ -1,9 +1,9 @@
+import { isRecord } from '../protocol/json.ts';
+
+export { isRecord };
+
 /** Reading JSON whose shape nobody guarantees: every function answers `undefined` or an empty value where the shape is another. */
 export type JsonRecord = Record<string, unknown>;
-
-export function isRecord(value: unknown): value is JsonRecord {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** The value at a path of keys. */
 export function valueAt(value: unknown, ...path: string[]): unknown {

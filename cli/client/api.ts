@@ -25,6 +25,8 @@ export interface Selection {
   continue?: string | undefined;
   resourceVersion?: string | undefined;
   watch?: boolean | undefined;
+  /** Asks for events that only tell how far a watch has come. */
+  allowWatchBookmarks?: boolean | undefined;
   dryRun?: boolean | undefined;
 }
 

@@ -1,8 +1,9 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
 import type { Cli } from '../cli.ts';
 import { type Selection, TABLE } from '../client/api.ts';
-import { isRecord, type JsonRecord, textAt } from '../json.ts';
+import { isRecord, type JsonRecord, listAt, textAt } from '../json.ts';
 import { fullName, parseWanted, type Wanted } from '../kinds.ts';
 import { outputOption, toYaml } from '../output/format.ts';
 import { parseTable, TablePrinter } from '../output/table.ts';
@@ -13,6 +14,12 @@ Examples:
   dtkd watch dtpeers               what is there, then who connects and who goes away
   dtkd watch dtapps -A --changes   changes only
   dtkd watch events -o json        one line of JSON for each`;
+
+/** Objects asked for at a time. */
+const PAGE_SIZE = 500;
+
+/** Between the end of one watch and the next, in milliseconds: a daemon that ends watches at once is not flooded. */
+const PAUSE_MS = 500;
 
 interface FollowFlags extends ListFlags {
   /** Shows what is there before the changes. */
@@ -41,7 +48,10 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** Prints what is there and each change, until interrupted. Goes on where it was when the daemon ends a watch. */
+/**
+ * Prints what is there and each change, until interrupted. Where the daemon ends a watch, it goes on from the last version of the daemon
+ * that it knows: that of the list, or of a bookmark. (An object's own version is its owner's, and says nothing here.)
+ */
 export async function follow(cli: Cli, wanted: Wanted, flags: FollowFlags): Promise<void> {
   const client = await cli.client();
   const target = targetOf(wanted.kind, flags);
@@ -50,41 +60,35 @@ export async function follow(cli: Cli, wanted: Wanted, flags: FollowFlags): Prom
     labelSelector: flags.selector,
     fieldSelector: [flags.fieldSelector, byName].filter(Boolean).join(',') || undefined,
   };
-  const print = printerOf(cli, wanted, flags);
   const accept = flags.output === 'json' || flags.output === 'yaml' ? undefined : TABLE;
-  let resourceVersion = flags.state ? '0' : await presentVersion();
+  const print = printerOf(cli, wanted, flags);
+  let resourceVersion = await present(flags.state);
   for (;;) {
     try {
-      for await (const event of client.watch(target, { ...selection, resourceVersion }, accept === undefined ? {} : { accept })) {
-        await print(event);
-        resourceVersion = versionOf(event) ?? resourceVersion;
+      const options = { ...selection, resourceVersion, allowWatchBookmarks: true };
+      for await (const event of client.watch(target, options, accept === undefined ? {} : { accept })) {
+        if (event['type'] === 'BOOKMARK') resourceVersion = textAt(event, 'object', 'metadata', 'resourceVersion') ?? resourceVersion;
+        else await print(event);
       }
+      await setTimeout(PAUSE_MS);
     } catch (error) {
       if (!(error instanceof DtkdError) || error.code !== 'GONE') throw error;
       cli.out.note('note: some changes are no longer known; going on from the present state');
-      resourceVersion = await presentVersion();
+      resourceVersion = await present(true);
     }
   }
 
-  async function presentVersion(): Promise<string> {
-    return textAt(await client.get(target, { ...selection, limit: 1 }), 'metadata', 'resourceVersion') ?? '0';
+  /** The version from which to follow; prints what is there at that version. */
+  async function present(shown: boolean): Promise<string> {
+    let version = '0';
+    for await (const page of client.pages(target, shown ? selection : { ...selection, limit: 1 }, PAGE_SIZE, accept)) {
+      version = textAt(page, 'metadata', 'resourceVersion') ?? version;
+      if (!shown) continue;
+      if (accept === TABLE) await print({ type: 'ADDED', object: page });
+      else for (const object of listAt(page, 'items')) await print({ type: 'ADDED', object });
+    }
+    return version;
   }
-}
-
-/** The daemon's version that an event brings one to. */
-function versionOf(event: JsonRecord): string | undefined {
-  const { object } = event;
-  return (
-    textAt(object, 'metadata', 'resourceVersion') ||
-    textAt(isRecord(object) ? firstRowObject(object) : undefined, 'metadata', 'resourceVersion') ||
-    undefined
-  );
-}
-
-function firstRowObject(table: JsonRecord): unknown {
-  const rows = table['rows'];
-  const row: unknown = Array.isArray(rows) ? rows[0] : undefined;
-  return isRecord(row) ? row['object'] : undefined;
 }
 
 function printerOf(cli: Cli, wanted: Wanted, flags: FollowFlags): (event: JsonRecord) => Promise<void> {
@@ -99,7 +103,7 @@ function printerOf(cli: Cli, wanted: Wanted, flags: FollowFlags): (event: JsonRe
     (lines) => cli.out.lines(lines),
   );
   return async ({ type, object }) => {
-    if (type === 'BOOKMARK' || !isRecord(object)) return;
+    if (!isRecord(object)) return;
     if (flags.output === 'json') return cli.out.print(JSON.stringify(flags.events ? { type, object } : object));
     if (flags.output === 'yaml') return cli.out.print(`---\n${await toYaml(flags.events ? { type, object } : object)}`);
     const parsed = parseTable(object);

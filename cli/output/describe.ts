@@ -1,11 +1,13 @@
+import { ageOf } from '../../protocol/age.ts';
 import { isRecord, type JsonRecord, recordAt } from '../json.ts';
-import { ageOf } from './age.ts';
 import { escapeControls } from './escape.ts';
 import { alignColumns } from './table.ts';
 
 /** Words that stay in capitals in a heading. */
 const ACRONYMS = new Set(['api', 'url', 'uri', 'uid']);
 const INDENT = '  ';
+/** Spaces between a label and its value. */
+const GAP = 2;
 
 /** The heading of a field: `inviteToken` gives `Invite Token`, `apiVersion` gives `API Version`. */
 export function headingOf(field: string): string {
@@ -22,22 +24,25 @@ export function headingOf(field: string): string {
 export function describeLines(object: JsonRecord, events: readonly JsonRecord[], now: number): string[] {
   const metadata = recordAt(object, 'metadata');
   const { name, namespace, labels, annotations, managedFields: _managed, ...otherMeta } = metadata;
-  const head: [string, string[]][] = [
-    ['Name', [scalar(name)]],
-    ...(namespace === undefined ? [] : ([['Namespace', [scalar(namespace)]]] as [string, string[]][])),
-    ['Labels', pairs(labels, '=')],
-    ['Annotations', pairs(annotations, ': ')],
-  ];
   const { metadata: _metadata, ...fields } = object;
-  const body = fieldLines({ ...fields, metadata: otherMeta }, '');
-  return [...alignHead(head), ...body, ...eventLines(events, now)];
+  const rest = { ...fields, metadata: otherMeta };
+  const head: [string, string[]][] = [['Name', [scalar(name)]]];
+  if (namespace !== undefined) head.push(['Namespace', [scalar(namespace)]]);
+  head.push(['Labels', pairs(labels, '=')], ['Annotations', pairs(annotations, ': ')]);
+  const width = Math.max('Annotations'.length, labelWidth(rest));
+  const headLines = head.flatMap(([label, values]) => values.map((value, index) => labelled(index === 0 ? label : '', value, width)));
+  return [...headLines, ...fieldLines(rest, '', width), ...eventLines(events, now, width)];
 }
 
-function alignHead(entries: readonly [string, string[]][]): string[] {
-  const width = Math.max(...entries.map(([label]) => label.length)) + 1 + INDENT.length;
-  return entries.flatMap(([label, values]) =>
-    values.map((value, index) => (index === 0 ? `${label}:`.padEnd(width) : ' '.repeat(width)) + value),
-  );
+/** `Label:  value` with the values of a level under one another. */
+function labelled(label: string, value: string, width: number): string {
+  return `${label === '' ? '' : `${label}:`}`.padEnd(width + 1 + GAP) + value;
+}
+
+/** Of the longest label with a plain value. */
+function labelWidth(record: JsonRecord): number {
+  const plain = Object.entries(record).filter(([, value]) => value !== undefined && !isNested(value));
+  return Math.max(0, ...plain.map(([key]) => escapeControls(headingOf(key)).length));
 }
 
 function pairs(value: unknown, join: string): string[] {
@@ -45,21 +50,18 @@ function pairs(value: unknown, join: string): string[] {
   return entries.length === 0 ? ['<none>'] : entries.map(([key, text]) => escapeControls(`${key}${join}${String(text)}`));
 }
 
-function fieldLines(record: JsonRecord, indent: string): string[] {
-  const entries = Object.entries(record)
+function fieldLines(record: JsonRecord, indent: string, width: number): string[] {
+  return Object.entries(record)
     .filter(([, value]) => value !== undefined)
     .map(([key, value]): [string, unknown] => [escapeControls(headingOf(key)), value])
-    .sort(byKey);
-  const scalars = entries.filter(([, value]) => !isNested(value));
-  const width = Math.max(0, ...scalars.map(([label]) => label.length)) + 1 + INDENT.length;
-  return entries.flatMap(([label, value]) => {
-    if (!isNested(value)) return [`${indent}${`${label}:`.padEnd(width)}${scalar(value)}`];
-    return [`${indent}${label}:`, ...nestedLines(value, indent + INDENT)];
-  });
+    .sort(byKey)
+    .flatMap(([label, value]) =>
+      isNested(value) ? [`${indent}${label}:`, ...nestedLines(value, indent + INDENT)] : [indent + labelled(label, scalar(value), width)],
+    );
 }
 
 function nestedLines(value: unknown, indent: string): string[] {
-  if (isRecord(value)) return fieldLines(value, indent);
+  if (isRecord(value)) return fieldLines(value, indent, labelWidth(value));
   if (!Array.isArray(value)) return [];
   return value.flatMap((item: unknown) => (isNested(item) ? nestedLines(item, indent) : [`${indent}${scalar(item)}`]));
 }
@@ -73,12 +75,12 @@ function scalar(value: unknown): string {
   return escapeControls(String(value));
 }
 
-function eventLines(events: readonly JsonRecord[], now: number): string[] {
-  if (events.length === 0) return ['Events:  <none>'];
+function eventLines(events: readonly JsonRecord[], now: number, width: number): string[] {
+  if (events.length === 0) return [labelled('Events', '<none>', width)];
   const rows = events.map((event) => {
     const count = Number(event['count'] ?? 1);
-    const last = ageOf(typeof event['lastTimestamp'] === 'string' ? event['lastTimestamp'] : undefined, now);
-    const first = ageOf(typeof event['firstTimestamp'] === 'string' ? event['firstTimestamp'] : undefined, now);
+    const last = ageOf(event['lastTimestamp'], now);
+    const first = ageOf(event['firstTimestamp'], now);
     const source = recordAt(event, 'source')['component'];
     return [
       scalar(event['type']),

@@ -1,7 +1,7 @@
+import { ageOf, humanDuration } from '../../protocol/age.ts';
 import type { AppInfo } from '../client/apps.ts';
 import type { DomainInfo, MemberInfo } from '../client/domains.ts';
 import { isRecord, listAt, numberAt, textAt, textsAt } from '../json.ts';
-import { ageOf, formatAge } from './age.ts';
 import { escapeControls } from './escape.ts';
 import type { Output } from './output.ts';
 import { formatSize } from './size.ts';
@@ -20,7 +20,7 @@ export function statusLines(out: Pick<Output, 'paint'>, facts: StatusFacts, now:
   const title = `${textAt(status, 'node') ?? 'This node'} runs dtkd ${textAt(status, 'version') ?? ''}`.trim();
   const problems = problemsOf(facts);
   return [
-    `${out.paint('bold', escapeControls(title))}, up ${ageOf(textAt(status, 'startedAt') ?? numberAt(status, 'startedAt'), now)}`,
+    `${out.paint('bold', escapeControls(title))}, up ${ageOf(textAt(status, 'startedAt'), now)}`,
     ...(problems.length === 0 ? [] : ['', ...problems.map((text) => `${out.paint('red', '!')} ${escapeControls(text)}`)]),
     '',
     ...listenLines(status),
@@ -90,7 +90,7 @@ function sorted(members: readonly MemberInfo[]): MemberInfo[] {
 }
 
 function stateOf(member: MemberInfo, now: number): string[] {
-  const since = member.since === undefined ? '' : ` for ${formatAge(now - member.since)}`;
+  const since = member.since === undefined ? '' : ` for ${humanDuration(now - member.since)}`;
   if (member.suspended) return ['suspended', member.address ?? ''];
   if (!member.connected) return [`away${since}`, member.address === undefined ? '' : `last at ${member.address}`];
   return [`connected${since}`, [member.path, member.address].filter(Boolean).join(' ')];

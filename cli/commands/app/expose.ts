@@ -107,7 +107,8 @@ async function resolve(cli: Cli, host: string): Promise<string[]> {
   try {
     const found = await lookup(host, { all: true });
     const addresses = [...new Set(found.map(({ address }) => address))];
-    cli.out.note(`note: ${host} is ${addresses.join(', ')} now, and the app keeps that; run this again if it changes`);
+    if (host !== 'localhost')
+      cli.out.note(`note: ${host} is ${addresses.join(', ')} now, and the app keeps that; run this again if it changes`);
     return addresses;
   } catch (error) {
     throw new DtkdError('ADDRESS_INVALID', `The name ${host} leads to no address (${textAt(error, 'code') ?? 'error'})`, {

@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { humanDuration } from '../../../protocol/age.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { Cli } from '../../cli.ts';
 import { domainTarget, type InviteInfo, parseInvite } from '../../client/domains.ts';
 import { parseDuration } from '../../input/duration.ts';
 import { parseLimit } from '../../input/limit.ts';
-import { formatAge } from '../../output/age.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
 import type { Output } from '../../output/output.ts';
 
@@ -56,7 +56,7 @@ export function inviteRequest({ uses, expires, replace }: InviteFlags): Record<s
 export function joinLine(out: Output, invite: InviteInfo): string {
   const who = invite.uses === 1 ? 'one node' : `${invite.uses} nodes`;
   return [
-    `With this token ${who} can join within ${formatAge(invite.expires - Date.now())}:`,
+    `With this token ${who} can join within ${humanDuration(toMinutes(invite.expires - Date.now()))}:`,
     '',
     `  ${invite.token ?? ''}`,
     '',
@@ -64,6 +64,11 @@ export function joinLine(out: Output, invite: InviteInfo): string {
     '',
     `  ${out.paint('bold', 'dtkd domain join ADDRESS TOKEN')}`,
   ].join('\n');
+}
+
+/** Rounded up, so that a moment after it was made an invite for 24 hours says so. */
+function toMinutes(ms: number): number {
+  return Math.ceil(ms / 60_000) * 60_000;
 }
 
 function durationOption(text: string): number {

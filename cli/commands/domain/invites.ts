@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
+import { humanDuration } from '../../../protocol/age.ts';
 import type { Cli } from '../../cli.ts';
 import { domainTarget, inviteState, parseInvite } from '../../client/domains.ts';
 import { listAt } from '../../json.ts';
-import { formatAge } from '../../output/age.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
 import { alignColumns } from '../../output/table.ts';
 
@@ -31,7 +31,7 @@ export function configure(command: Command, cli: Cli): void {
             invite.id,
             inviteState(invite, now),
             `${invite.used}/${invite.uses}`,
-            invite.expires > now ? `in ${formatAge(invite.expires - now)}` : `${formatAge(now - invite.expires)} ago`,
+            invite.expires > now ? `in ${humanDuration(invite.expires - now)}` : `${humanDuration(now - invite.expires)} ago`,
             invite.replace ?? '<none>',
             ...(wide ? [invite.token ?? '<none>'] : []),
           ]),

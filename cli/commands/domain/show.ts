@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
+import { humanDuration } from '../../../protocol/age.ts';
 import type { Cli } from '../../cli.ts';
 import { type DomainInfo, domainTarget, type MemberInfo, parseDomainInfo } from '../../client/domains.ts';
-import { formatAge } from '../../output/age.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
 import type { Output } from '../../output/output.ts';
 import { alignColumns } from '../../output/table.ts';
@@ -50,7 +50,7 @@ function memberLines(out: Pick<Output, 'paint'>, members: readonly MemberInfo[],
     ...sorted.map((member) => [
       member.founder ? `${member.name} (founder)` : member.name,
       memberState(member),
-      member.self || member.since === undefined ? '' : formatAge(now - member.since),
+      member.self || member.since === undefined ? '' : humanDuration(now - member.since),
       member.self ? '' : (member.path ?? ''),
       member.address ?? '',
       member.id,

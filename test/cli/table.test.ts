@@ -1,0 +1,78 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { escapeControls } from '../../cli/output/escape.ts';
+import { alignColumns, parseTable, TablePrinter } from '../../cli/output/table.ts';
+
+const TABLE = {
+  kind: 'Table',
+  metadata: { resourceVersion: '7', continue: '' },
+  columnDefinitions: [
+    { name: 'Name', priority: 0 },
+    { name: 'Status', priority: 0 },
+    { name: 'Message', priority: 1 },
+  ],
+  rows: [
+    { cells: ['a-long-name', 'Ready', null], object: { metadata: { name: 'a-long-name', namespace: 'node0' } } },
+    { cells: ['b', '', 'no service'], object: { metadata: { name: 'b', namespace: 'node1' } } },
+  ],
+};
+
+function print(style: Partial<ConstructorParameters<typeof TablePrinter>[0]>, ...bodies: unknown[]): string[] {
+  const lines: string[] = [];
+  const printer = new TablePrinter({ wide: false, namespaces: false, prefix: '', headers: true, ...style }, (more) => lines.push(...more));
+  for (const body of bodies) {
+    const table = parseTable(body);
+    if (table !== undefined) printer.print(table);
+  }
+  return lines;
+}
+
+describe('TablePrinter', () => {
+  it('aligns columns and leaves those of priority 1 out', () => {
+    expect(print({}, TABLE)).toEqual(['NAME          STATUS', 'a-long-name   Ready', 'b             <none>']);
+  });
+
+  it('shows all columns when wide, namespaces first, and prefixes', () => {
+    expect(print({ wide: true, namespaces: true, prefix: 'dtapp/' }, TABLE)).toEqual([
+      'NAMESPACE   NAME                STATUS   MESSAGE',
+      'node0       dtapp/a-long-name   Ready    <none>',
+      'node1       dtapp/b             <none>   no service',
+    ]);
+  });
+
+  it('goes on under the same heading, also where a page repeats no columns', () => {
+    const next = { kind: 'Table', rows: [{ cells: ['c', 'Failed', ''] }] };
+    expect(print({}, TABLE, next)).toEqual(['NAME          STATUS', 'a-long-name   Ready', 'b             <none>', 'c             Failed']);
+  });
+
+  it('prints no heading above nothing', () => {
+    expect(print({}, { ...TABLE, rows: [] })).toEqual([]);
+  });
+
+  it('survives any JSON that calls itself a table', () => {
+    fc.assert(
+      fc.property(fc.record({ kind: fc.constant('Table'), columnDefinitions: fc.jsonValue(), rows: fc.jsonValue() }), (body) => {
+        expect(Array.isArray(print({ wide: true }, body))).toBe(true);
+      }),
+    );
+  });
+});
+
+describe('what is printed', () => {
+  it('cannot command the terminal', () => {
+    expect(alignColumns([['\u001b[2Jgone', 'two\nlines', '\u202edesrever']])).toEqual(['\\u001b[2Jgone   two\\nlines   \\u202edesrever']);
+    fc.assert(
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
+      fc.property(fc.string({ unit: 'binary' }), (text) => !/[\u0000-\u001f\u007f-\u009f]/.test(escapeControls(text))),
+    );
+  });
+
+  it('lines up whatever the cells are', () => {
+    const cell = fc.string({ unit: fc.constantFrom('a', 'b', 'ü', '-') });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(cell, fc.constant('|')), { minLength: 1 }), (rows) => {
+        expect(new Set(alignColumns(rows).map((line) => line.indexOf('|'))).size).toBe(1);
+      }),
+    );
+  });
+});
