@@ -135,7 +135,8 @@ async function readGiven(file: string, what: string): Promise<string> {
   throw new DtkdError('BAD_REQUEST', `There is no file ${file} (${what})`);
 }
 
-async function notAllowed(file: string): Promise<DtkdError> {
+/** The refusal of the system to let this user read a file of the daemon, with whom to ask. */
+export async function notAllowed(file: string): Promise<DtkdError> {
   const group = await groupOf(file);
   return new DtkdError('FORBIDDEN', `You are not allowed to read ${file}`, {
     next:

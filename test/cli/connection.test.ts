@@ -1,0 +1,146 @@
+import { chown, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { notAllowed } from '../../cli/config.ts';
+import { freePort } from '../harness/ports.ts';
+import { FakeDaemon, runCli } from './fake-daemon.ts';
+
+describe('finding the daemon', () => {
+  let daemon: FakeDaemon;
+  let home: string;
+  beforeAll(async () => {
+    daemon = await FakeDaemon.start();
+    daemon.script('GET', /^\/version$/, () => ({ gitVersion: 'v1.2.3' }));
+    home = await mkdtemp(join(tmpdir(), 'dtkd-home-'));
+  });
+  afterAll(async () => {
+    await daemon.stop();
+    await rm(home, { recursive: true });
+  });
+
+  const env = () => ({ HOME: home });
+
+  it('uses the data directory of the user', async () => {
+    const own = join(home, '.local', 'share', 'dtkd');
+    await mkdir(own, { recursive: true });
+    for (const file of ['endpoint.json', 'admin.token', 'ca.crt']) await copyFile(join(daemon.dir, file), join(own, file));
+    expect(await runCli({ env: env() }, 'get', 'services')).toMatchObject({ code: 0 });
+    await rm(own, { recursive: true });
+  });
+
+  it('says how to start one when there is none', async () => {
+    const { code, stderr } = await runCli({ env: { HOME: home } }, 'get', 'services', '--data', join(home, 'none'));
+    expect(code).toBe(9);
+    expect(stderr).toContain(`next: Start one with: dtkd up --data ${join(home, 'none')}`);
+  });
+
+  it('tells of a daemon that died', async () => {
+    const dead = join(home, 'dead');
+    await mkdir(dead);
+    for (const file of ['admin.token', 'ca.crt']) await copyFile(join(daemon.dir, file), join(dead, file));
+    const endpoint = { api: `https://127.0.0.1:${await freePort()}`, pid: 2 ** 22 + 1 };
+    await writeFile(join(dead, 'endpoint.json'), JSON.stringify(endpoint));
+    expect(await runCli({ env: env() }, '--data', dead, 'get', 'services')).toMatchObject({
+      code: 9,
+      stderr: `error: The daemon of ${dead} is not running any more\nnext: Start it with: dtkd up --data ${dead}\n`,
+    });
+  });
+
+  it('takes --url, --ca and the token by value, file, standard input or variable', async () => {
+    const ca = join(daemon.dir, 'ca.crt');
+    const ways: [NodeJS.ProcessEnv, string | undefined, string[]][] = [
+      [{}, undefined, ['--token', daemon.token]],
+      [{}, undefined, ['--token', `@${join(daemon.dir, 'admin.token')}`]],
+      [{}, daemon.token, ['--token', '-']],
+      [{ DTKD_TOKEN: daemon.token }, undefined, []],
+    ];
+    const results = await Promise.all(
+      ways.map(([extra, stdin, flags]) =>
+        runCli(
+          { env: { ...env(), DTKD_URL: daemon.url, DTKD_CA: ca, ...extra }, ...(stdin === undefined ? {} : { stdin }) },
+          'get',
+          'svc',
+          ...flags,
+        ),
+      ),
+    );
+    expect(results.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+  });
+
+  it('sends no token to a server that the data directory does not vouch for', async () => {
+    const other = await FakeDaemon.start();
+    const [untrusted, tokenless] = await Promise.all([
+      runCli({ env: env() }, '--data', daemon.dir, '--url', other.url, 'get', 'svc'),
+      runCli({ env: env() }, '--url', other.url, '--ca', join(other.dir, 'ca.crt'), 'get', 'svc'),
+    ]);
+    expect(untrusted).toMatchObject({ code: 7, stderr: expect.stringContaining('is not the expected daemon') });
+    expect(tokenless).toMatchObject({ code: 4, stderr: expect.stringContaining('There is no token') });
+    expect(other.asked).toEqual([]);
+    await other.stop();
+  });
+
+  it('explains a token that is not known, and an address that is none', async () => {
+    const [unknown, invalid] = await Promise.all([
+      daemon.cli('--token', 'old', 'get', 'svc'),
+      daemon.cli('--url', 'http://x', 'get', 'svc'),
+    ]);
+    expect(unknown).toMatchObject({ code: 4, stderr: expect.stringContaining('rotated') });
+    expect(invalid).toMatchObject({ code: 2, stderr: expect.stringContaining('https://127.0.0.1:7700') });
+  });
+
+  it('explains an answer that is no answer of dtkd', async () => {
+    daemon.script('GET', /^\/api\/v1\/.*services$/, () => ({ raw: '<html>hello</html>' }));
+    expect(await daemon.cli('get', 'svc')).toMatchObject({ code: 7, stderr: expect.stringContaining('does not speak the API of dtkd') });
+  });
+
+  it('tells the version of both, and of a missing daemon', async () => {
+    const [both, alone] = await Promise.all([daemon.cli('version'), runCli({ env: env() }, '--data', home, 'version')]);
+    expect(both.stdout).toMatch(/^dtkd \d+\.\d+\.\d+ \(Node \S+\)\ndaemon v1\.2\.3\n$/);
+    expect(alone).toMatchObject({ code: 0, stdout: expect.stringContaining('daemon not running') });
+  });
+
+  it('names the group of operators where a token may not be read', async () => {
+    const group = (await readFile('/etc/group', 'utf8'))
+      .split('\n')
+      .find((line) => line.split(':')[2] === '1')
+      ?.split(':')[0];
+    const token = join(home, 'admin.token');
+    await writeFile(token, 'x');
+    const foreign = process.getuid?.() === 0 && group !== undefined;
+    if (foreign) await chown(token, 0, 1);
+    expect(await notAllowed(token)).toMatchObject({
+      code: 'FORBIDDEN',
+      message: `You are not allowed to read ${token}`,
+      next: expect.stringContaining(foreign ? `sudo usermod -aG ${group}` : 'group'),
+    });
+  });
+});
+
+describe('the command line itself', () => {
+  const env = { HOME: '/nonexistent', NO_COLOR: '1' };
+
+  it('prints an orientation when it is called alone', async () => {
+    const { code, stdout } = await runCli({ env });
+    expect(code).toBe(0);
+    expect(stdout).toContain('dtkd domain create');
+  });
+
+  it.each([
+    [['gte'], "unknown command 'gte'", 'get'],
+    [['domain', 'crate'], "unknown command 'crate'", 'create'],
+    [['get', 'svc', '--wach'], "unknown option '--wach'", '--watch'],
+    [['get', 'sv'], 'There is no kind "sv"', 'svc'],
+  ])('suggests what %j might have been', async (args, message, suggestion) => {
+    const { code, stderr } = await runCli({ env }, ...args);
+    expect(code).not.toBe(0);
+    expect(stderr).toContain(message);
+    expect(stderr).toMatch(new RegExp(`did you mean ${suggestion}`, 'i'));
+    expect(stderr).toContain('next: ');
+  });
+
+  it('has examples in the help of every command', async () => {
+    const { stdout } = await runCli({ env }, 'help', 'domain', 'join');
+    expect(stdout).toMatch(/Usage: dtkd domain join .*\n[\s\S]*Examples:\n/);
+  });
+});
