@@ -10,6 +10,8 @@ import { hashHex } from './signing.ts';
 export interface Envelope {
   /** 64 hex digits: SHA-256 of the payload. */
   id: string;
+  /** A copy of all of it; the other two are views into it. */
+  bytes: Uint8Array;
   payload: Uint8Array;
   signature: Uint8Array;
 }
@@ -23,6 +25,7 @@ export function encodeEnvelope(payload: Uint8Array, signature: Uint8Array): Uint
 /** Opens an envelope without judging its signature. Throws FRAME_TOO_LARGE or FRAME_INVALID. */
 export function openEnvelope(bytes: Uint8Array, maxBytes: number, what: string): Envelope {
   if (bytes.length > maxBytes) throw new DtkdError('FRAME_TOO_LARGE', `${what} of ${bytes.length} bytes is over the limit of ${maxBytes}`);
-  const [payload, signature] = decodeCbor(bytes, schema, what);
-  return { id: hashHex(payload), payload: Uint8Array.from(payload), signature: Uint8Array.from(signature) };
+  const copy = Uint8Array.from(bytes);
+  const [payload, signature] = decodeCbor(copy, schema, what);
+  return { id: hashHex(payload), bytes: copy, payload, signature };
 }

@@ -154,7 +154,7 @@ export function parseItem(bytes: Uint8Array): ParsedItem {
   }
   const fact: Fact = plain.type === 'certificate' ? parseCertificate(envelope.payload) : plain;
   if (fact.type === 'fork') checkCanonicalFork(fact, envelope.payload, envelope.signature);
-  return { ...envelope, bytes: Uint8Array.from(bytes), fact };
+  return { ...envelope, fact };
 }
 
 /** True if `item` holds a fact of the given type; narrows it. */

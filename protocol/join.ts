@@ -11,14 +11,23 @@
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from './cbor.ts';
 import { DtkdError, isErrorCode } from './errors.ts';
-import { bytesOf, bytesUpTo, domainId, hash, milliseconds, signatureBytes } from './fields.ts';
-import { MAX_ITEM_BYTES, MAX_ITEMS_PER_FRAME, MAX_JOIN_FRAME_BYTES, MAX_ROTATION_BYTES, MAX_SENTENCE_LENGTH } from './limits.ts';
+import { bytesOf, bytesUpTo, domainId, milliseconds, signatureBytes } from './fields.ts';
+import {
+  MAX_ITEM_BYTES,
+  MAX_ITEMS_BYTES,
+  MAX_ITEMS_PER_FRAME,
+  MAX_JOIN_FRAME_BYTES,
+  MAX_ROTATION_BYTES,
+  MAX_SENTENCE_LENGTH,
+} from './limits.ts';
 
 /** Version of these messages and of what members do with them. */
 export const JOIN_VERSION = 1;
 
 /** Room in a frame for what surrounds the items. */
 const FRAME_SLACK_BYTES = 4 * 1024;
+/** What an item costs in memory beside its bytes. */
+const ITEM_OVERHEAD_BYTES = 100;
 /** Details of a refusal, as JSON. */
 const MAX_DETAILS_BYTES = 2 * 1024;
 
@@ -46,13 +55,8 @@ const enrol = z.object({
   consent: signatureBytes,
 });
 
-const welcome = z.object({
-  type: z.literal('welcome'),
-  /** Id of the joiner's certificate, which is among the items. */
-  certificate: hash,
-  items,
-  more: z.boolean(),
-});
+/** The joiner's certificate is among the items. */
+const welcome = z.object({ type: z.literal('welcome'), items, more: z.boolean() });
 
 const sentence = z.string().max(MAX_SENTENCE_LENGTH);
 
@@ -111,9 +115,26 @@ export function proofMessages(chain: readonly { bytes: Uint8Array }[]): JoinProo
   return batches.map((batch, index) => ({ type: 'proof', items: batch, more: index < batches.length - 1 }));
 }
 
-export function welcomeMessages(certificate: string, all: readonly { bytes: Uint8Array }[]): JoinWelcome[] {
+export function welcomeMessages(all: readonly { bytes: Uint8Array }[]): JoinWelcome[] {
   const batches = itemBatches(all);
-  return batches.map((batch, index) => ({ type: 'welcome', certificate, items: batch, more: index < batches.length - 1 }));
+  return batches.map((batch, index) => ({ type: 'welcome', items: batch, more: index < batches.length - 1 }));
+}
+
+/** Gathers the items of several frames, within the limits of a domain. */
+export class ItemCollector {
+  readonly items: Uint8Array[] = [];
+  #bytes = 0;
+
+  /** Takes a frame; true if it was the last. Throws FRAME_TOO_LARGE. */
+  add(frame: { items: readonly Uint8Array[]; more: boolean }): boolean {
+    // An item costs its bytes and something to hold it, so that empty ones are not free.
+    for (const bytes of frame.items) this.#bytes += bytes.length + ITEM_OVERHEAD_BYTES;
+    this.#bytes += ITEM_OVERHEAD_BYTES;
+    if (this.#bytes > MAX_ITEMS_BYTES)
+      throw new DtkdError('FRAME_TOO_LARGE', `the items sent are over the limit of ${MAX_ITEMS_BYTES} bytes`);
+    this.items.push(...frame.items);
+    return !frame.more;
+  }
 }
 
 /** What a stranger is told of an error: internals become a plain sentence, and texts are cut to their limits. */

@@ -1,8 +1,8 @@
 import type { DomainId, PeerId, PeerKey } from '../../../../protocol/ids.ts';
 
-/** A root fact, certificate, leave or fork proof: bytes exactly as signed, named by their hash. */
+/** A root fact, certificate, leave or fork proof: the envelope as received. */
 export interface SignedItem {
-  /** 64 hex digits: SHA-256 of `bytes`. */
+  /** 64 hex digits: SHA-256 of the payload in the envelope, so that no second signature makes a second item. */
   id: string;
   bytes: Uint8Array;
 }

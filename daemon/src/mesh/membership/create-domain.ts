@@ -1,0 +1,42 @@
+/** Founds a domain: makes its root key, its recovery key and its genesis. Writes nothing. */
+import { randomBytes } from 'node:crypto';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { parseItem, recoveryHash, signGenesis } from '../../../../protocol/facts.ts';
+import { isDomainName } from '../../../../protocol/fields.ts';
+import { type DomainId, type PeerKey, parseDomainId, parseNodeName } from '../../../../protocol/ids.ts';
+import { formatKey } from '../../../../protocol/key-text.ts';
+import { generateSigningKey, type SigningKey } from '../../../../protocol/signing.ts';
+
+export interface Founding {
+  domain: DomainId;
+  name: string;
+  /** The item with which membership begins. */
+  genesis: Uint8Array;
+  root: SigningKey;
+  /** To be shown once to the operator, and kept nowhere. */
+  recoveryKey: string;
+}
+
+/** Throws NAME_INVALID. */
+export function createDomain(options: { name: string; nodeName: string; self: PeerKey; now: number }): Founding {
+  const { name, self, now } = options;
+  if (!isDomainName(name)) {
+    throw new DtkdError('NAME_INVALID', `"${name.slice(0, 80)}" cannot be the name of a domain`, {
+      next: 'Use 1 to 63 lower-case letters, digits, hyphens and dots, each part beginning and ending with a letter or digit, and not "default".',
+    });
+  }
+  const founder = { key: self, name: parseNodeName(options.nodeName) };
+  const root = generateSigningKey();
+  const recovery = generateSigningKey();
+  const genesis = signGenesis(root, {
+    type: 'genesis',
+    version: 1,
+    name,
+    root: root.publicKey,
+    recovery: recoveryHash(recovery.publicKey),
+    founder,
+    time: now,
+    nonce: Uint8Array.from(randomBytes(16)),
+  });
+  return { domain: parseDomainId(parseItem(genesis).id), name, genesis, root, recoveryKey: formatKey('recovery', recovery) };
+}

@@ -1,0 +1,66 @@
+/**
+ * Whose word counts: the genesis and the rotations after it. Of several rotations of one generation the lowest id wins, so all who know
+ * the same rotations agree on the current root; a generation that was followed is over for ever.
+ */
+import { type Genesis, isItemOf, type ParsedItem, type Rotation } from '../../../../protocol/facts.ts';
+import type { DomainId, NodeName, PeerKey } from '../../../../protocol/ids.ts';
+import type { Epoch } from '../../../../protocol/log-entry.ts';
+import type { Stamp } from './stamp.ts';
+
+/** Somebody whom the root itself lists. */
+export interface ListedMember {
+  name: NodeName;
+  /** Forks of its log up to there are forgiven. */
+  cleared: Epoch | undefined;
+}
+
+export interface Generations {
+  genesis: ParsedItem<Genesis>;
+  /** The rotations that count, in order. */
+  rotations: ParsedItem<Rotation>[];
+  /** Id of the last of them, or of the genesis: what `by` of a fact that counts must say. */
+  current: string;
+  /** Every generation that counted once. */
+  past: ReadonlySet<string>;
+  root: PeerKey;
+  recovery: string;
+  listed: ReadonlyMap<PeerKey, ListedMember>;
+  /** Orders the list among bindings of names: it was signed before all of them. */
+  stamp: Stamp;
+  removed: Rotation['removed'];
+}
+
+/** Undefined while the genesis is not among the items. The items must have been verified. */
+export function foldGenerations(domain: DomainId, items: ReadonlyMap<string, ParsedItem>): Generations | undefined {
+  const genesis = items.get(domain);
+  if (genesis === undefined || !isItemOf(genesis, 'genesis')) return undefined;
+  const winners = new Map<string, ParsedItem<Rotation>>();
+  for (const item of items.values()) {
+    if (!isItemOf(item, 'rotation')) continue;
+    const rival = winners.get(item.fact.prev);
+    if (rival === undefined || item.id < rival.id) winners.set(item.fact.prev, item);
+  }
+  const rotations: ParsedItem<Rotation>[] = [];
+  const past = new Set<string>();
+  let current: string = domain;
+  // A cycle would need a hash collision, but a fold must end whatever it is given.
+  for (let next = winners.get(current); next !== undefined && !past.has(next.id); next = winners.get(current)) {
+    past.add(current);
+    rotations.push(next);
+    current = next.id;
+  }
+  return { genesis, rotations, current, past, ...headOf(genesis, rotations.at(-1)) };
+}
+
+function headOf(genesis: ParsedItem<Genesis>, last: ParsedItem<Rotation> | undefined) {
+  if (last === undefined) {
+    const { root, recovery, founder, time } = genesis.fact;
+    const listed = new Map<PeerKey, ListedMember>([[founder.key, { name: founder.name, cleared: undefined }]]);
+    return { root, recovery, listed, stamp: { time, id: genesis.id }, removed: [] };
+  }
+  const { root, recovery, members, time, removed } = last.fact;
+  const gone = new Set(removed.map(({ key }) => key));
+  const listed = new Map<PeerKey, ListedMember>();
+  for (const { key, name, cleared } of members) if (!gone.has(key)) listed.set(key, { name, cleared });
+  return { root, recovery, listed, stamp: { time, id: last.id }, removed };
+}

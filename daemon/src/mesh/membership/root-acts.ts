@@ -1,0 +1,160 @@
+/**
+ * What the holder of the root (or of the recovery key) signs: each act as a pure function of the state, giving the item to be added.
+ * Checks that the act makes sense; who may call it is the caller's affair.
+ */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { type Rotation, recoveryHash, signRootFact, signRotation } from '../../../../protocol/facts.ts';
+import { type NodeName, type PeerKey, parseNodeName } from '../../../../protocol/ids.ts';
+import { MAX_INVITE_LIFETIME_MS, MAX_INVITE_USES, MAX_LIVE_INVITES, MAX_ROTATION_REMOVED } from '../../../../protocol/limits.ts';
+import type { SigningKey } from '../../../../protocol/signing.ts';
+import type { FoldedState } from './fold.ts';
+import { compareText } from './stamp.ts';
+
+/** An invite is good for a day if nobody says otherwise. */
+const DEFAULT_LIFETIME_MS = 24 * 3_600_000;
+
+export interface RootContext {
+  state: FoldedState;
+  root: SigningKey;
+  now: number;
+}
+
+export interface InviteOptions {
+  /** Default 1. */
+  uses?: number | undefined;
+  /** From now. Default 24 hours. */
+  expiresMs?: number | undefined;
+  /** The name of a lost machine that the bearer may take over. */
+  replace?: string | undefined;
+}
+
+export function grantInvite({ state, root, now }: RootContext, self: PeerKey, invite: SigningKey, options: InviteOptions): Uint8Array {
+  const uses = options.uses ?? 1;
+  const lifetime = options.expiresMs ?? DEFAULT_LIFETIME_MS;
+  const replace = options.replace === undefined ? undefined : parseNodeName(options.replace);
+  if (!Number.isInteger(uses) || uses < 1 || uses > MAX_INVITE_USES) {
+    throw new DtkdError('INVALID', `an invite can be used 1 to ${MAX_INVITE_USES} times, not ${uses} times`, {
+      details: { field: 'uses' },
+    });
+  }
+  if (!Number.isInteger(lifetime) || lifetime < 1 || lifetime > MAX_INVITE_LIFETIME_MS) {
+    throw new DtkdError('INVALID', 'an invite can be good for at least a millisecond and at most 366 days', {
+      details: { field: 'expires' },
+    });
+  }
+  if (replace !== undefined && uses !== 1) {
+    throw new DtkdError('INVALID', 'an invite that replaces a node can be used once only', { details: { field: 'uses' } });
+  }
+  if (replace !== undefined && state.members.get(self)?.name === replace) {
+    throw new DtkdError('INVALID', `"${replace}" is this node itself, which cannot be replaced by an invite of its own`, {
+      details: { field: 'replace' },
+    });
+  }
+  const live = [...state.invites.values()].filter((open) => !open.revoked && open.expires >= now && open.admitted.length < open.uses);
+  if (live.length >= MAX_LIVE_INVITES) {
+    throw new DtkdError('QUOTA_EXCEEDED', `there are ${live.length} open invites already`, { next: 'Revoke those that are not needed.' });
+  }
+  return signRootFact(root, {
+    type: 'grant',
+    by: state.generations.current,
+    time: now,
+    key: invite.publicKey,
+    uses,
+    expires: now + lifetime,
+    ...(replace === undefined ? {} : { replace }),
+  });
+}
+
+/** Ends an invite; who joined with it and is known here stays. */
+export function revokeInvite({ state, root, now }: RootContext, grant: string): Uint8Array {
+  const invite = state.invites.get(grant);
+  if (invite === undefined) throw new DtkdError('NOT_FOUND', 'there is no such invite', { next: 'See "dtkd domain invites".' });
+  return signRootFact(root, { type: 'revocation', by: state.generations.current, time: now, grant, keeps: invite.admitted });
+}
+
+/** Removes a member for good; who was admitted by it and is known here stays. */
+export function removeMember({ state, root, now }: RootContext, key: PeerKey): Uint8Array {
+  const member = state.members.get(key);
+  const gone = state.removed.get(key);
+  if (member === undefined && gone?.left !== true) {
+    throw new DtkdError('NOT_FOUND', gone === undefined ? 'there is no such member' : `"${gone.name}" has been removed already`);
+  }
+  const keeps = new Set<PeerKey>();
+  for (const { fact } of state.links.values()) if (fact.admitter === key) keeps.add(fact.key);
+  return signRootFact(root, {
+    type: 'removal',
+    by: state.generations.current,
+    time: now,
+    key,
+    name: parseNodeName(member?.displayName ?? gone?.name ?? ''),
+    keeps: [...keeps].sort(compareText),
+  });
+}
+
+export function bindName({ state, root, now }: RootContext, key: PeerKey, name: NodeName): Uint8Array {
+  if (!state.members.has(key)) throw new DtkdError('NOT_FOUND', 'there is no such member');
+  for (const other of state.members.values()) {
+    if (other.key !== key && other.displayName === name && other.bound) {
+      throw new DtkdError('NAME_TAKEN', `the name "${name}" is another member's`, { details: { name } });
+    }
+  }
+  return signRootFact(root, { type: 'binding', by: state.generations.current, time: now, key, name });
+}
+
+/** Lets the name of removed members be used again. */
+export function freeName({ state, root, now }: RootContext, name: string): Uint8Array {
+  const keys = state.reservations.get(name);
+  if (keys === undefined) {
+    throw new DtkdError('NOT_FOUND', `the name "${name}" is not reserved`, { next: 'Only the names of removed members need to be freed.' });
+  }
+  return signRootFact(root, { type: 'free', by: state.generations.current, time: now, name: parseNodeName(name), keys: keys.slice(0, 64) });
+}
+
+/** Forgives the forks of an author's log that are known. */
+export function clearAuthor({ state, root, now }: RootContext, key: PeerKey): Uint8Array {
+  const suspended = state.suspended.get(key);
+  if (suspended === undefined) throw new DtkdError('NOT_FOUND', 'this member is not suspended');
+  return signRootFact(root, { type: 'clearance', by: state.generations.current, time: now, key, epoch: suspended.epoch });
+}
+
+export interface RotationKeys {
+  /** The recovery key that the present generation commits to. */
+  recovery: SigningKey;
+  nextRoot: SigningKey;
+  nextRecovery: SigningKey;
+}
+
+/** Makes a new root. Everybody who stands here stands on; invites are void. Throws KEY_WRONG. */
+export function rotateRoot(state: FoldedState, { recovery, nextRoot, nextRecovery }: RotationKeys, now: number): Uint8Array {
+  if (recoveryHash(recovery.publicKey) !== state.generations.recovery) {
+    throw new DtkdError('KEY_WRONG', 'this is not the recovery key of the domain as it is now', {
+      next:
+        state.rotations > 0
+          ? 'Each rotation makes a new recovery key; use the latest.'
+          : 'Use the key that was printed when the domain was created.',
+    });
+  }
+  const members: Rotation['members'] = [...state.members.values()].map((member) => {
+    const cleared = state.cleared.get(member.key);
+    return { key: member.key, name: parseNodeName(member.displayName), ...(cleared === undefined ? {} : { cleared }) };
+  });
+  return signRotation(recovery, {
+    type: 'rotation',
+    prev: state.generations.current,
+    recoveryKey: recovery.publicKey,
+    root: nextRoot.publicKey,
+    recovery: recoveryHash(nextRecovery.publicKey),
+    members,
+    removed: removedList(state),
+    time: now,
+  });
+}
+
+/** Those whose name is reserved come first: a key that is not listed has no standing certificate any more, and is refused anyway. */
+function removedList(state: FoldedState): Rotation['removed'] {
+  const reserved = new Set([...state.reservations.values()].flat());
+  return [...state.removed]
+    .map(([key, { name, left }]) => ({ key, name: parseNodeName(name), left, reserved: reserved.has(key) }))
+    .sort((a, b) => Number(b.reserved) - Number(a.reserved) || compareText(a.key, b.key))
+    .slice(0, MAX_ROTATION_REMOVED);
+}
