@@ -16,6 +16,7 @@ const CODES = {
   AMBIGUOUS: { http: 409, reason: 'Conflict', exit: 6 },
   GONE: { http: 410, reason: 'Expired', exit: 6 },
   TOO_LARGE: { http: 413, reason: 'RequestEntityTooLarge', exit: 2 },
+  NOT_ACCEPTABLE: { http: 406, reason: 'NotAcceptable', exit: 2 },
   UNSUPPORTED_MEDIA: { http: 415, reason: 'UnsupportedMediaType', exit: 2 },
   TOO_MANY_REQUESTS: { http: 429, reason: 'TooManyRequests', exit: 7 },
   INTERNAL: { http: 500, reason: 'InternalError', exit: 1 },

@@ -1,0 +1,120 @@
+/** Subresources of objects and daemon-wide actions: a JSON body in, a JSON value or a stream of JSON lines out. */
+import { DtkdError } from '../../../protocol/errors.ts';
+import { isRecord } from '../../../protocol/json.ts';
+import type { Kind } from '../../../protocol/kinds/kind.ts';
+import { DAEMON_GROUP } from './discovery.ts';
+import type { Action, ActionRequest } from './handlers.types.ts';
+import { assertJson } from './media.ts';
+import { assertWritableHere } from './ownership.ts';
+import { type Api, type ApiContext, answerJson, authorize, readJson, type Target, targetOf } from './request.ts';
+import { statusOf, success } from './status.ts';
+import { answerLines } from './streaming.ts';
+
+const METHODS = ['GET', 'POST', 'DELETE'] as const;
+/** Path segments below a subresource at most, and characters of one. */
+const MAX_SEGMENTS = 8;
+const MAX_SEGMENT = 512;
+
+export async function objectAction(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
+  const target = targetOf(api, c, kind);
+  const [subresource = '', ...rest] = segmentsOf(c.req.param('rest') ?? '');
+  const action = api.extensions.subresources.get(`${kind.group}/${kind.plural}/${subresource}`);
+  if (action === undefined) {
+    const known = [...api.extensions.subresources.keys()].filter((key) => key.startsWith(`${kind.group}/${kind.plural}/`));
+    throw new DtkdError('NOT_FOUND', `${kind.plural} have no subresource "${subresource.slice(0, 80)}"`, {
+      next: known.length === 0 ? 'They have none.' : `They have ${known.map((key) => key.split('/').at(-1)).join(', ')}.`,
+    });
+  }
+  assertWritableHere(api, target);
+  return run(api, c, action, target, subresource, rest);
+}
+
+export async function daemonAction(api: Api, c: ApiContext): Promise<Response> {
+  const [name = '', ...rest] = segmentsOf(c.req.param('rest') ?? '');
+  c.set('about', { group: DAEMON_GROUP, kind: 'daemon', name });
+  const action = api.extensions.actions.get(name);
+  if (action === undefined) {
+    throw new DtkdError('NOT_FOUND', `the daemon has no action "${name.slice(0, 80)}"`, {
+      next: `It has ${[...api.extensions.actions.keys()].join(', ')}.`,
+    });
+  }
+  const target = { kind: { group: DAEMON_GROUP, plural: 'daemon' }, namespace: '', name };
+  return run(api, c, action, target, '', rest);
+}
+
+async function run(
+  api: Api,
+  c: ApiContext,
+  action: Action,
+  target: { kind: Pick<Target['kind'], 'group' | 'plural'>; namespace: string; name: string },
+  subresource: string,
+  rest: readonly string[],
+): Promise<Response> {
+  const method = METHODS.find((known) => known === c.req.method);
+  if (method === undefined)
+    throw new DtkdError('METHOD_NOT_ALLOWED', `${c.req.method} is not allowed here`, { next: 'Use GET, POST or DELETE.' });
+  const principal = authorize(api, c, 'action', target, { subresource });
+  assertJson(c.req.header('content-type'));
+  const body = await readJson(c);
+  const gone = new AbortController();
+  const request: ActionRequest = {
+    principal,
+    namespace: target.namespace,
+    name: target.name,
+    rest,
+    method,
+    body,
+    signal: AbortSignal.any([gone.signal, c.req.raw.signal, api.closing]),
+  };
+  const result = await action(request);
+  const stream = streamOf(result);
+  if (stream !== undefined) return answerLines(api, c, (signal) => lines(api, c, stream, signal, gone));
+  return answerJson(c, result ?? success(c.get('about')));
+}
+
+function streamOf(result: unknown): AsyncIterable<unknown> | undefined {
+  return isRecord(result) && isAsyncIterable(result['stream']) ? result['stream'] : undefined;
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
+
+/** The lines of an action's stream; ends when the client has gone, even if the stream does not heed its signal. */
+async function* lines(
+  api: Api,
+  c: ApiContext,
+  stream: AsyncIterable<unknown>,
+  signal: AbortSignal,
+  gone: AbortController,
+): AsyncGenerator<string> {
+  const ended = Promise.withResolvers<IteratorResult<unknown>>();
+  const end = () => {
+    gone.abort();
+    ended.resolve({ done: true, value: undefined });
+  };
+  signal.addEventListener('abort', end, { once: true });
+  if (signal.aborted) end();
+  const source = stream[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await Promise.race([source.next(), ended.promise]);
+      if (next.done === true) return;
+      yield JSON.stringify(next.value);
+    }
+  } catch (error) {
+    yield JSON.stringify(statusOf(error, c.get('about'), (unexpected) => api.logger.error({ err: unexpected }, 'A stream failed')));
+  } finally {
+    signal.removeEventListener('abort', end);
+    gone.abort();
+    Promise.resolve(source.return?.()).catch((error: unknown) => api.logger.debug({ err: error }, 'A stream did not end cleanly'));
+  }
+}
+
+function segmentsOf(rest: string): string[] {
+  const segments = rest.split('/').filter((segment) => segment !== '');
+  if (segments.length > MAX_SEGMENTS || segments.some((segment) => segment.length > MAX_SEGMENT)) {
+    throw new DtkdError('NOT_FOUND', 'there is no such path');
+  }
+  return segments;
+}

@@ -1,0 +1,204 @@
+/**
+ * The HTTP API as a Hono application: who is let in, which path leads where, and how errors are answered. Routes come from the kinds.
+ * Owns no socket; `server.ts` serves it.
+ */
+import { Hono } from 'hono';
+import { DtkdError } from '../../../protocol/errors.ts';
+import { KINDS } from '../../../protocol/kinds/index.ts';
+import { apiVersionOf, type Kind, type Verb } from '../../../protocol/kinds/kind.ts';
+import { daemonAction, objectAction } from './actions.ts';
+import type { ApiOptions } from './api.types.ts';
+import { deleteCollection, deleteObject } from './deleting.ts';
+import {
+  aggregatedDiscovery,
+  allowsDeleteCollection,
+  apiGroupDocument,
+  apiGroupList,
+  apiResourceList,
+  apiVersions,
+  DAEMON_GROUP,
+} from './discovery.ts';
+import { isOurHost, isOurOrigin, knownHosts } from './hosts.ts';
+import { answerForm, parseAccept } from './media.ts';
+import { getObject, listObjects } from './reading.ts';
+import { type Api, type ApiContext, type ApiEnv, answerJson, flag } from './request.ts';
+import { statusOf } from './status.ts';
+import { watchObjects } from './watching.ts';
+import { createObject, patchObject, replaceObject } from './writing.ts';
+
+/** The Kubernetes version whose behaviour clients may expect. */
+const KUBERNETES = { major: '1', minor: '32' };
+/** Longer tokens are nobody's. */
+const MAX_TOKEN = 4096;
+
+type Handler = (api: Api, c: ApiContext, kind: Kind) => Promise<Response> | Response;
+interface Route {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  verb: Verb;
+  handle: Handler;
+}
+
+const listOrWatch: Handler = (api, c, kind) => {
+  if (!flag(c, 'watch')) return listObjects(api, c, kind);
+  if (!kind.verbs.includes('watch')) throw notAllowed(c, kind.verbs);
+  return watchObjects(api, c, kind);
+};
+const getOrWatch: Handler = (api, c, kind) => (flag(c, 'watch') ? watchObjects(api, c, kind) : getObject(api, c, kind));
+
+const COLLECTION: readonly Route[] = [
+  { method: 'GET', verb: 'list', handle: listOrWatch },
+  { method: 'POST', verb: 'create', handle: createObject },
+  { method: 'DELETE', verb: 'delete', handle: deleteCollection },
+];
+const OBJECT: readonly Route[] = [
+  { method: 'GET', verb: 'get', handle: getOrWatch },
+  { method: 'PUT', verb: 'update', handle: replaceObject },
+  { method: 'PATCH', verb: 'patch', handle: patchObject },
+  { method: 'DELETE', verb: 'delete', handle: deleteObject },
+];
+/** Over all namespaces one can only look. */
+const EVERYWHERE = COLLECTION.filter((route) => route.method === 'GET');
+
+/** Makes the application. `closing` aborts when its server goes down. */
+export function createApi(options: ApiOptions, closing: AbortSignal = new AbortController().signal): Hono<ApiEnv> {
+  const api: Api = { ...options, closing, streams: { open: 0 } };
+  const app = new Hono<ApiEnv>();
+  app.use(async (c, next) => {
+    c.set('about', {});
+    c.set('warnings', []);
+    await next();
+  });
+  app.onError((error, c) => answerError(api, c, error));
+  app.notFound((c) => answerError(api, c, unknownPath(c)));
+  guardHosts(api, app);
+  addProbes(api, app);
+  authenticate(api, app);
+  addDiscovery(app);
+  for (const kind of KINDS) addKind(api, app, kind);
+  app.all(`/apis/${DAEMON_GROUP}/v1/daemon/:rest{.+}`, (c) => daemonAction(api, c));
+  return app;
+}
+
+export function answerError(api: Pick<Api, 'logger'>, c: ApiContext, error: unknown): Response {
+  const status = statusOf(error, c.get('about'), (unexpected) => {
+    api.logger.error({ err: unexpected, method: c.req.method, path: c.req.path }, 'A request failed unexpectedly');
+  });
+  const response = answerJson(c, status, status.code);
+  if (status.code === 401) response.headers.set('www-authenticate', 'Bearer realm="dtkd"');
+  // the rest of a body that is too large is not waited for
+  if (status.code === 413) response.headers.set('connection', 'close');
+  if (status.code === 429) response.headers.set('retry-after', '1');
+  return response;
+}
+
+function guardHosts(api: Api, app: Hono<ApiEnv>): void {
+  const known = knownHosts([api.node.name, ...(api.hosts ?? [])]);
+  app.use(async (c, next) => {
+    const host = c.req.header('host');
+    if (!isOurHost(host, known, c.env?.incoming?.socket.localAddress)) {
+      throw new DtkdError('WRONG_HOST', `this API is not served as "${(host ?? '').slice(0, 253)}"`, {
+        next: `Use one of ${[...known].join(', ')}.`,
+      });
+    }
+    if (!isOurOrigin(c.req.header('origin'), host)) {
+      throw new DtkdError('WRONG_HOST', `pages of "${(c.req.header('origin') ?? '').slice(0, 253)}" may not use this API`, {
+        next: 'Use a client that is no web page of another site.',
+      });
+    }
+    await next();
+  });
+}
+
+/** What answers without a token: enough to know that this is dtkd and whether it is up. */
+function addProbes(api: Api, app: Hono<ApiEnv>): void {
+  for (const path of ['/healthz', '/livez']) app.get(path, (c) => c.text('ok'));
+  app.get('/readyz', (c) => {
+    const missing = api.notReady?.() ?? [];
+    return missing.length === 0 ? c.text('ok') : c.text(`not ready: ${missing.join(', ')}`, 503);
+  });
+  app.get('/version', (c) =>
+    answerJson(c, {
+      ...KUBERNETES,
+      gitVersion: `v${KUBERNETES.major}.${KUBERNETES.minor}.0+dtkd.${api.version}`,
+      dtkdVersion: api.version,
+      platform: `${process.platform}/${process.arch}`,
+    }),
+  );
+}
+
+function authenticate(api: Api, app: Hono<ApiEnv>): void {
+  app.use(async (c, next) => {
+    const token = /^Bearer ([^\s]+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
+    if (token === undefined) {
+      throw new DtkdError('UNAUTHORIZED', 'this request carries no bearer token', {
+        next: 'Send "Authorization: Bearer TOKEN" with the token of the file admin.token in the data directory.',
+      });
+    }
+    const principal = token.length > MAX_TOKEN ? undefined : await api.tokens.authenticate(token);
+    if (principal === undefined) {
+      throw new DtkdError('UNAUTHORIZED', 'the bearer token is not valid here', {
+        next: 'It may have been rotated: read the file admin.token in the data directory again.',
+      });
+    }
+    c.set('principal', principal);
+    await next();
+  });
+}
+
+function addDiscovery(app: Hono<ApiEnv>): void {
+  const entry = (path: string, core: boolean, plain: () => unknown) =>
+    app.get(path, (c) => {
+      const accept = c.req.header('accept');
+      if (answerForm(accept, ['json', 'discovery']) !== 'discovery') return answerJson(c, plain());
+      const asked = parseAccept(accept).find((range) => range.parameters.get('g') === 'apidiscovery.k8s.io');
+      const version = asked?.parameters.get('v') === 'v2beta1' ? 'v2beta1' : 'v2';
+      const response = answerJson(c, aggregatedDiscovery(KINDS, core, version));
+      response.headers.set('content-type', `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`);
+      return response;
+    });
+  entry('/api', true, apiVersions);
+  entry('/apis', false, () => apiGroupList(KINDS));
+  for (const kind of KINDS) {
+    app.get(basePath(kind), (c) => answerJson(c, apiResourceList(KINDS, kind.group, kind.version)));
+    if (kind.group !== '') app.get(`/apis/${kind.group}`, (c) => answerJson(c, apiGroupDocument(KINDS, kind.group)));
+  }
+}
+
+function basePath(kind: Kind): string {
+  return kind.group === '' ? `/api/${kind.version}` : `/apis/${apiVersionOf(kind)}`;
+}
+
+function addKind(api: Api, app: Hono<ApiEnv>, kind: Kind): void {
+  const everywhere = `${basePath(kind)}/${kind.plural}`;
+  const collection = kind.scope === 'Cluster' ? everywhere : `${basePath(kind)}/namespaces/:namespace/${kind.plural}`;
+  if (kind.scope === 'Namespaced') addRoutes(api, app, kind, everywhere, EVERYWHERE);
+  addRoutes(api, app, kind, collection, COLLECTION);
+  addRoutes(api, app, kind, `${collection}/:name`, OBJECT);
+  if (kind.scope === 'Namespaced') app.all(`${collection}/:name/:rest{.+}`, (c) => objectAction(api, c, kind));
+}
+
+function addRoutes(api: Api, app: Hono<ApiEnv>, kind: Kind, path: string, routes: readonly Route[]): void {
+  const offered = routes.filter(
+    (route) => kind.verbs.includes(route.verb) && (route.handle !== deleteCollection || allowsDeleteCollection(kind)),
+  );
+  for (const route of offered) app.on(route.method, path, (c) => route.handle(api, c, kind));
+  app.all(path, (c) => {
+    const response = answerError(api, c, notAllowed(c, kind.verbs));
+    response.headers.set('allow', offered.map((route) => route.method).join(', '));
+    return response;
+  });
+}
+
+function notAllowed(c: ApiContext, verbs: readonly Verb[]): DtkdError {
+  return new DtkdError('METHOD_NOT_ALLOWED', `${c.req.method} is not allowed at ${c.req.path.slice(0, 253)}`, {
+    next: `The kind can do: ${verbs.join(', ')}.`,
+  });
+}
+
+function unknownPath(c: ApiContext): DtkdError {
+  const path = c.req.path.slice(0, 253);
+  const isKind = path.startsWith('/api/') || path.startsWith('/apis/');
+  return new DtkdError('NOT_FOUND', isKind ? `no kind is served at ${path}` : `there is nothing at ${path}`, {
+    next: `The kinds are ${KINDS.map((kind) => `${kind.plural} (${apiVersionOf(kind)})`).join(', ')}.`,
+  });
+}

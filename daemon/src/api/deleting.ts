@@ -1,0 +1,139 @@
+/** delete and deletecollection: preconditions, finalizers, and the kind's handler, which may do it its own way. */
+import { z } from 'zod';
+import { DtkdError } from '../../../protocol/errors.ts';
+import type { Kind } from '../../../protocol/kinds/kind.ts';
+import { type ApiObject, toTimestamp } from '../../../protocol/objects.ts';
+import { withGeneration } from './document.ts';
+import type { WriteContext } from './handlers.types.ts';
+import { assertJson } from './media.ts';
+import { assertOwn, assertWritableHere } from './ownership.ts';
+import { mustGet, notFound, selectionQuery } from './reading.ts';
+import {
+  type Api,
+  type ApiContext,
+  answerJson,
+  authorize,
+  isDryRun,
+  readJson,
+  refOfTarget,
+  type Target,
+  targetOf,
+  warn,
+} from './request.ts';
+import { success } from './status.ts';
+import { CHANGED, storeChanged, storeDeleted } from './store-writes.ts';
+
+const MAX_ATTEMPTS = 8;
+/** Objects of a collection that are deleted between two looks at the store. */
+const COLLECTION_PART = 100;
+
+const deleteOptions = z
+  .object({
+    preconditions: z.object({ uid: z.string().max(64).optional(), resourceVersion: z.string().max(20).optional() }).nullish(),
+    dryRun: z.array(z.literal('All')).max(1).nullish(),
+    /** Objects here have no dependents that would be deleted after them: every policy comes to the same. */
+    propagationPolicy: z.enum(['Orphan', 'Background', 'Foreground']).nullish(),
+    orphanDependents: z.boolean().nullish(),
+    gracePeriodSeconds: z.number().int().nonnegative().nullish(),
+  })
+  .nullish();
+type Preconditions = { uid?: string | undefined; resourceVersion?: string | undefined };
+
+async function readOptions(c: ApiContext): Promise<{ preconditions: Preconditions; dryRun: boolean }> {
+  assertJson(c.req.header('content-type'));
+  const parsed = deleteOptions.safeParse(await readJson(c));
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new DtkdError('BAD_REQUEST', `the body is not DeleteOptions: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`);
+  }
+  return { preconditions: parsed.data?.preconditions ?? {}, dryRun: isDryRun(c) || (parsed.data?.dryRun?.length ?? 0) > 0 };
+}
+
+export async function deleteObject(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
+  const target = targetOf(api, c, kind);
+  const principal = authorize(api, c, 'delete', target);
+  const { preconditions, dryRun } = await readOptions(c);
+  const context: WriteContext = { principal, dryRun, warn: (text) => warn(c, text) };
+  const left = await remove(api, target, preconditions, context);
+  if (left.metadata.deletionTimestamp !== undefined) return answerJson(c, left);
+  return answerJson(c, success({ name: target.name, group: kind.group, kind: kind.plural, uid: left.metadata.uid }));
+}
+
+/** Deletes the object, or marks it as being deleted while it has finalizers; answers how it was left. */
+async function remove(api: Api, target: Target, preconditions: Preconditions, context: WriteContext): Promise<ApiObject> {
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    const stored = await mustGet(api, target);
+    assertWritableHere(api, target, stored);
+    assertPreconditions(target, stored, preconditions);
+    const handler = handlerOf(api, target.kind);
+    if (handler === undefined) await assertOwn(api, target, stored, 'deleted');
+    const left =
+      (stored.metadata.finalizers ?? []).length > 0
+        ? await mark(api, target, stored, context)
+        : await finishDeletion(api, target, stored, stored, context);
+    if (left !== CHANGED) return left;
+  }
+  throw new DtkdError('CONFLICT', `${target.kind.plural} "${target.name}" changes faster than it can be deleted`, { next: 'Try again.' });
+}
+
+function handlerOf(api: Api, kind: Kind) {
+  return api.extensions.kinds.get(`${kind.group}/${kind.plural}`)?.delete;
+}
+
+async function mark(api: Api, target: Target, stored: ApiObject, { dryRun }: WriteContext): Promise<ApiObject | typeof CHANGED> {
+  if (stored.metadata.deletionTimestamp !== undefined) return stored;
+  const marked = withGeneration(stored, stored.metadata.generation + 1);
+  marked.metadata.deletionTimestamp = toTimestamp(Date.now());
+  const result = await storeChanged(api.store, target, stored, marked, dryRun);
+  if (result === undefined) throw notFound(target);
+  return result;
+}
+
+/** Deletes an object that nothing holds any more: through its kind's handler, or here. */
+export async function finishDeletion(
+  api: Api,
+  target: Target,
+  stored: ApiObject,
+  last: ApiObject,
+  context: WriteContext,
+): Promise<ApiObject | typeof CHANGED> {
+  const answer = await handlerOf(api, target.kind)?.(last, context);
+  if (answer !== undefined) return answer.handled;
+  await assertOwn(api, target, stored, 'deleted');
+  const result = await storeDeleted(api.store, target, stored, context.dryRun);
+  if (result === undefined) throw notFound(target);
+  return result === CHANGED ? CHANGED : last;
+}
+
+function assertPreconditions({ kind, name }: Target, stored: ApiObject, { uid, resourceVersion }: Preconditions): void {
+  const { metadata } = stored;
+  if ((uid ?? metadata.uid) === metadata.uid && (resourceVersion ?? metadata.resourceVersion) === metadata.resourceVersion) return;
+  throw new DtkdError('CONFLICT', `${kind.plural} "${name}" is not the object, or not the version, that was to be deleted`, {
+    next: 'Read it again and decide anew.',
+  });
+}
+
+/** Deletes what a selector selects; leaves alone what this node only keeps for itself. */
+export async function deleteCollection(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
+  const target = targetOf(api, c, kind);
+  assertWritableHere(api, target);
+  const principal = authorize(api, c, 'deletecollection', target);
+  const { dryRun } = await readOptions(c);
+  const context: WriteContext = { principal, dryRun, warn: (text) => warn(c, text) };
+  const query = selectionQuery(api, c, target);
+  let next: string | undefined;
+  let count = 0;
+  do {
+    const page = await api.store.list({ ...query, limit: COLLECTION_PART, ...(next === undefined ? {} : { continue: next }) });
+    for (const object of page.items) {
+      const one = { ...target, name: object.metadata.name };
+      if ((await api.store.originOf(refOfTarget(one))) !== 'own') continue;
+      await remove(api, one, { uid: object.metadata.uid }, context).catch((error: unknown) => {
+        if (!(error instanceof DtkdError && error.code === 'NOT_FOUND')) throw error;
+      });
+      count += 1;
+    }
+    next = page.continue;
+  } while (next !== undefined);
+  return answerJson(c, { ...success({ group: kind.group, kind: kind.plural }), message: `${count} deleted` });
+}

@@ -1,0 +1,40 @@
+/**
+ * Which Host and Origin headers are let in: pure. A page of another site that has its name point here (DNS rebinding) sends its own
+ * name as Host; a page of another site that just tries sends its Origin. Neither gets past this, even with a stolen token.
+ */
+import { isIP } from 'node:net';
+
+const LOOPBACK = ['localhost', '127.0.0.1', '::1'];
+
+/** Makes names and addresses comparable: lower case, without port, brackets, zone or final dot; undefined for what is no host. */
+export function hostOf(header: string): string | undefined {
+  const text = header.trim().toLowerCase();
+  const bracketed = /^\[([0-9a-f:.]+)(?:%[^\]]*)?\](?::\d{1,5})?$/.exec(text);
+  if (bracketed !== null) return isIP(bracketed[1] ?? '') === 6 ? canonicalAddress(bracketed[1] ?? '') : undefined;
+  const plain = /^([a-z0-9._-]+)(?::\d{1,5})?$/.exec(text);
+  return plain?.[1]?.replace(/\.$/, '');
+}
+
+/** `::ffff:127.0.0.1` is the same place as `127.0.0.1`, `0:0:…:1` as `::1`. */
+export function canonicalAddress(address: string): string {
+  const bare = address.toLowerCase().replace(/%.*$/, '');
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(bare);
+  if (mapped !== null) return mapped[1] ?? bare;
+  return isIP(bare) === 6 ? new URL(`http://[${bare}]/`).hostname.slice(1, -1) : bare;
+}
+
+export function knownHosts(names: readonly string[]): ReadonlySet<string> {
+  return new Set([...LOOPBACK, ...names.map((name) => canonicalAddress(name).replace(/\.$/, ''))]);
+}
+
+/** True if the Host header names this daemon: a known name, or the very address at which the connection arrived. */
+export function isOurHost(header: string | undefined, known: ReadonlySet<string>, localAddress: string | undefined): boolean {
+  const host = header === undefined ? undefined : hostOf(header);
+  if (host === undefined) return false;
+  return known.has(host) || (localAddress !== undefined && host === canonicalAddress(localAddress));
+}
+
+/** True if there is no Origin, or it is the API's own. */
+export function isOurOrigin(origin: string | undefined, host: string | undefined): boolean {
+  return origin === undefined || origin.toLowerCase() === `https://${(host ?? '').toLowerCase()}`;
+}

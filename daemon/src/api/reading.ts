@@ -1,0 +1,139 @@
+/** get and list: JSON, Table or metadata only. */
+import { DtkdError } from '../../../protocol/errors.ts';
+import { apiVersionOf, type Kind } from '../../../protocol/kinds/kind.ts';
+import type { ApiObject } from '../../../protocol/objects.ts';
+import { type IncludeObject, partialMetadata, renderTable } from '../../../protocol/table.ts';
+import type { RawListPage } from '../store/local-store.types.ts';
+import type { ListQuery } from '../store/object-store.types.ts';
+import { answerForm } from './media.ts';
+import {
+  type Api,
+  type ApiContext,
+  answerJson,
+  answerText,
+  authorize,
+  namespaceOf,
+  refOfTarget,
+  type Target,
+  targetOf,
+  wholeNumber,
+} from './request.ts';
+
+/** Objects of an unlimited list that are read at once; longer lists are streamed in such parts. */
+const LIST_PART = 1000;
+const OBJECT_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+
+export function notFound({ kind, namespace, name }: Target): DtkdError {
+  const where = namespace === '' ? '' : ` in namespace "${namespace}"`;
+  return new DtkdError('NOT_FOUND', `${kind.plural} "${name.slice(0, 253)}" not found${where}`);
+}
+
+/** The object that a target names; NOT_FOUND if there is none. */
+export async function mustGet(api: Api, target: Target): Promise<ApiObject> {
+  const object = OBJECT_NAME.test(target.name) ? await api.store.get(refOfTarget(target)) : undefined;
+  if (object === undefined) throw notFound(target);
+  return object;
+}
+
+export async function getObject(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
+  const target = targetOf(api, c, kind);
+  authorize(api, c, 'get', target);
+  const form = answerForm(c.req.header('accept'));
+  const object = await mustGet(api, target);
+  return answerObject(c, kind, object, form);
+}
+
+/** One object in the form that the client accepts. */
+export function answerObject(c: ApiContext, kind: Kind, object: ApiObject, form: ReturnType<typeof answerForm>, status = 200): Response {
+  if (form === 'table') {
+    const { resourceVersion } = object.metadata;
+    return answerJson(
+      c,
+      renderTable(kind, [object], { now: Date.now(), includeObject: includeObject(c), metadata: { resourceVersion } }),
+      status,
+    );
+  }
+  return answerJson(c, form === 'metadata' ? partialMetadata(object) : object, status);
+}
+
+export function includeObject(c: ApiContext): IncludeObject {
+  const value = c.req.query('includeObject') ?? '';
+  if (value === 'None' || value === 'Object') return value;
+  return 'Metadata';
+}
+
+/** What a list or watch selects, out of its path and parameters. */
+export function selectionQuery(api: Api, c: ApiContext, target: Target): Omit<ListQuery, 'limit' | 'continue'> {
+  const labelSelector = c.req.query('labelSelector');
+  // a client that writes `default` means this node here, too
+  const fieldSelector = c.req
+    .query('fieldSelector')
+    ?.replace(/(^|,)(metadata\.namespace|involvedObject\.namespace)(==?|!=)default(?=,|$)/g, `$1$2$3${namespaceOf(api, 'default')}`);
+  return {
+    group: target.kind.group,
+    plural: target.kind.plural,
+    ...(target.namespace === '' ? {} : { namespace: target.namespace }),
+    ...(labelSelector === undefined ? {} : { labelSelector }),
+    ...(fieldSelector === undefined ? {} : { fieldSelector }),
+  };
+}
+
+export async function listObjects(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
+  const target = targetOf(api, c, kind);
+  authorize(api, c, 'list', target);
+  const form = answerForm(c.req.header('accept'));
+  const limit = wholeNumber(c, 'limit') ?? 0;
+  const token = c.req.query('continue') ?? '';
+  assertVersion(api, c);
+  const query: ListQuery = { ...selectionQuery(api, c, target), limit, ...(token === '' ? {} : { continue: token }) };
+  if (form === 'json') return limit > 0 ? answerText(c, joined(kind, await api.store.listRaw(query))) : answerWhole(api, c, kind, query);
+  const page = await api.store.list(query);
+  const metadata = { resourceVersion: page.resourceVersion, ...(page.continue === undefined ? {} : { continue: page.continue }) };
+  if (form === 'table') return answerJson(c, renderTable(kind, page.items, { now: Date.now(), includeObject: includeObject(c), metadata }));
+  return answerJson(c, {
+    kind: 'PartialObjectMetadataList',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata,
+    items: page.items.map((object) => partialMetadata(object)),
+  });
+}
+
+/** A list is always the present state: one of exactly another version cannot be had. */
+function assertVersion(api: Api, c: ApiContext): void {
+  if (c.req.query('resourceVersionMatch') !== 'Exact' || c.req.query('resourceVersion') === String(api.store.version())) return;
+  throw new DtkdError('GONE', 'lists of the past are not kept', { next: 'List without resourceVersionMatch=Exact.' });
+}
+
+function listHead(kind: Kind, page: Pick<RawListPage, 'resourceVersion' | 'continue'>): string {
+  const metadata = { resourceVersion: page.resourceVersion, ...(page.continue === undefined ? {} : { continue: page.continue }) };
+  return `{"kind":"${kind.kind}List","apiVersion":"${apiVersionOf(kind)}","metadata":${JSON.stringify(metadata)},"items":[`;
+}
+
+const COMMA = Buffer.from(',');
+const LIST_END = Buffer.from(']}');
+
+function separated(items: readonly Uint8Array[]): Uint8Array[] {
+  return items.flatMap((item, index) => (index === 0 ? [item] : [COMMA, item]));
+}
+
+/** The stored JSON of the objects, put together without being parsed. */
+function joined(kind: Kind, page: RawListPage): Uint8Array<ArrayBuffer> {
+  return Buffer.concat([Buffer.from(listHead(kind, page)), ...separated(page.items), LIST_END]);
+}
+
+/** A list without a limit: at once if it is short, else part by part, so that its size costs no memory. */
+async function answerWhole(api: Api, c: ApiContext, kind: Kind, query: ListQuery): Promise<Response> {
+  const first = await api.store.listRaw({ ...query, limit: LIST_PART });
+  if (first.continue === undefined) return answerText(c, joined(kind, first));
+  async function* parts(page: RawListPage): AsyncGenerator<Uint8Array> {
+    yield Buffer.concat([Buffer.from(listHead(kind, { resourceVersion: page.resourceVersion })), ...separated(page.items)]);
+    let next = page.continue;
+    while (next !== undefined) {
+      const following = await api.store.listRaw({ ...query, limit: LIST_PART, continue: next });
+      if (following.items.length > 0) yield Buffer.concat([COMMA, ...separated(following.items)]);
+      next = following.continue;
+    }
+    yield LIST_END;
+  }
+  return answerText(c, ReadableStream.from(parts(first)));
+}

@@ -1,0 +1,164 @@
+/** What every handler of the API needs of a request: who asks, what about, its body and its options; and the way to answer. */
+import type { HttpBindings } from '@hono/node-server';
+import type { Context } from 'hono';
+import { DtkdError } from '../../../protocol/errors.ts';
+import { parseJson } from '../../../protocol/json.ts';
+import type { Kind } from '../../../protocol/kinds/kind.ts';
+import type { ObjectRef } from '../../../protocol/objects.ts';
+import type { AccessRequest, ApiOptions } from './api.types.ts';
+import type { Principal } from './handlers.types.ts';
+import type { About } from './status.ts';
+
+/** Bytes of a request's body at most. */
+export const MAX_BODY_BYTES = 1024 * 1024;
+/** Warnings of one answer at most, and characters of one: headers have to stay small. */
+const MAX_WARNINGS = 8;
+const MAX_WARNING = 1024;
+
+export interface ApiEnv {
+  Bindings: Partial<HttpBindings>;
+  Variables: {
+    principal: Principal;
+    about: About;
+    warnings: string[];
+  };
+}
+
+export type ApiContext = Context<ApiEnv>;
+
+/** What the API is made of, as its handlers see it. */
+export interface Api extends ApiOptions {
+  /** Aborted when the server closes: ends watches and streams. */
+  closing: AbortSignal;
+  /** Watches and streams that are open. */
+  streams: { open: number };
+}
+
+/** The object or collection that a path names. */
+export interface Target {
+  kind: Kind;
+  /** Empty for cluster-scoped kinds and for all namespaces. */
+  namespace: string;
+  /** Empty for a collection. */
+  name: string;
+}
+
+/** `default` means this node wherever a client writes a namespace. */
+export function namespaceOf(api: Pick<ApiOptions, 'node'>, text: string): string {
+  return text === 'default' ? api.node.name : text;
+}
+
+/** What a request's path names; tells the error mapper, too. */
+export function targetOf(api: Api, c: ApiContext, kind: Kind): Target {
+  const named = c.req.param('name') ?? '';
+  // this node's Namespace object answers to `default` as well
+  const name = kind.plural === 'namespaces' && kind.group === '' ? namespaceOf(api, named) : named;
+  c.set('about', { group: kind.group, kind: kind.plural, ...(name === '' ? {} : { name }) });
+  return { kind, namespace: kind.scope === 'Cluster' ? '' : namespaceOf(api, c.req.param('namespace') ?? ''), name };
+}
+
+export function refOfTarget({ kind, namespace, name }: Target): ObjectRef {
+  return { group: kind.group, plural: kind.plural, namespace, name };
+}
+
+/** The single place at which a request is decided. Throws FORBIDDEN. */
+export function authorize(
+  api: Api,
+  c: ApiContext,
+  verb: AccessRequest['verb'],
+  target: { kind: Pick<Kind, 'group' | 'plural'>; namespace: string; name: string },
+  extra: Partial<AccessRequest> = {},
+): Principal {
+  const principal = c.get('principal');
+  const { kind, namespace, name } = target;
+  const decision = api.decide(principal, { verb, group: kind.group, resource: kind.plural, namespace, name, ...extra });
+  if (decision.allowed) return principal;
+  throw new DtkdError('FORBIDDEN', decision.reason, { next: 'Ask the operator of this node.' });
+}
+
+/** Reads the body, at most MAX_BODY_BYTES of it. */
+export async function readBody(c: ApiContext): Promise<Uint8Array> {
+  const declared = Number(c.req.header('content-length') ?? Number.NaN);
+  if (declared > MAX_BODY_BYTES) throw tooLarge();
+  if (Number.isSafeInteger(declared)) return new Uint8Array(await c.req.arrayBuffer());
+  const body = c.req.raw.body;
+  if (body === null) return new Uint8Array();
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of body) {
+    size += part.length;
+    if (size > MAX_BODY_BYTES) throw tooLarge();
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+function tooLarge(): DtkdError {
+  return new DtkdError('TOO_LARGE', `the body is larger than ${MAX_BODY_BYTES} bytes`, {
+    next: 'Split it, or keep large data outside objects.',
+  });
+}
+
+/** Reads a JSON body; undefined if there is none. */
+export async function readJson(c: ApiContext): Promise<unknown> {
+  const bytes = await readBody(c);
+  return bytes.length === 0 ? undefined : parseJson(bytes);
+}
+
+/** True if nothing shall be stored. */
+export function isDryRun(c: ApiContext): boolean {
+  const values = c.req.queries('dryRun') ?? [];
+  const wrong = values.find((value) => value !== 'All' && value !== '');
+  if (wrong !== undefined) throw new DtkdError('BAD_REQUEST', `dryRun "${wrong.slice(0, 80)}" is not known`, { next: 'Use dryRun=All.' });
+  return values.includes('All');
+}
+
+export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
+
+export function fieldValidation(c: ApiContext): FieldValidation {
+  const value = c.req.query('fieldValidation') ?? '';
+  if (value === '' || value === 'Warn') return 'Warn';
+  if (value === 'Strict' || value === 'Ignore') return value;
+  throw new DtkdError('BAD_REQUEST', `fieldValidation "${value.slice(0, 80)}" is not known`, { next: 'Use Strict, Warn or Ignore.' });
+}
+
+/** A whole number of a query parameter; undefined if it is absent. */
+export function wholeNumber(c: ApiContext, name: string): number | undefined {
+  const text = c.req.query(name);
+  if (text === undefined || text === '') return undefined;
+  if (!/^\d{1,9}$/.test(text)) throw new DtkdError('BAD_REQUEST', `${name} "${text.slice(0, 80)}" is not a whole number`);
+  return Number(text);
+}
+
+export function flag(c: ApiContext, name: string): boolean {
+  const text = c.req.query(name);
+  return text === 'true' || text === '1' || text === '';
+}
+
+/** Adds a short sentence for the person who asked; it goes out as a `Warning` header. */
+export function warn(c: ApiContext, text: string): void {
+  const warnings = c.get('warnings');
+  if (warnings.length < MAX_WARNINGS) warnings.push(warningHeader(text));
+}
+
+/** `299 - "text"`, in the characters that a header may have. */
+export function warningHeader(text: string): string {
+  const plain = text
+    .slice(0, MAX_WARNING)
+    .replace(/[^\x20-\x7e]+/g, ' ')
+    .replace(/[\\"]/g, '\\$&');
+  return `299 - "${plain}"`;
+}
+
+export function answerJson(c: ApiContext, value: unknown, status = 200): Response {
+  return answerText(c, JSON.stringify(value), status);
+}
+
+export function answerText(c: ApiContext, body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>, status = 200): Response {
+  const headers: [string, string][] = [
+    ['content-type', 'application/json'],
+    ['cache-control', 'no-store'],
+  ];
+  for (const warning of c.get('warnings')) headers.push(['warning', warning]);
+  return new Response(body, { status, headers: headers.length === 2 ? Object.fromEntries(headers) : new Headers(headers) });
+}

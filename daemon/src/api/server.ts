@@ -1,0 +1,115 @@
+/**
+ * Serves the API over HTTPS: owns the listening socket, the limits and time limits of connections, and an end that closes watches.
+ * Time limits apply to receiving a request, never to answering one: a watch stays open as long as both sides want it.
+ */
+import { createServer, type Server } from 'node:https';
+import { getRequestListener } from '@hono/node-server';
+import { DtkdError } from '../../../protocol/errors.ts';
+import type { ApiServer, ApiServerOptions } from './api.types.ts';
+import { createApi } from './app.ts';
+import { statusOf } from './status.ts';
+
+/** Bytes of all headers of a request; tokens and selectors fit many times. */
+const MAX_HEADER_BYTES = 16 * 1024;
+/** Milliseconds for the headers, and for the whole of a request of at most 1 MiB. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** Milliseconds that an idle connection is kept for the client's next request. */
+const KEEP_ALIVE_MS = 60_000;
+/** After so long without traffic TCP asks whether the peer of a silent watch is still there. */
+const TCP_KEEP_ALIVE_MS = 30_000;
+const MAX_CONNECTIONS = 2048;
+/** Requests that are running when the server closes get so long to finish. */
+const CLOSE_GRACE_MS = 2000;
+const CLOSE_SWEEP_MS = 20;
+
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const closing = new AbortController();
+  const app = createApi(options, closing.signal);
+  const { logger } = options;
+  const server = createServer(
+    {
+      cert: options.certificate.cert,
+      key: options.certificate.key,
+      minVersion: 'TLSv1.2',
+      ALPNProtocols: ['http/1.1'],
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      handshakeTimeout: HEADERS_TIMEOUT_MS,
+      keepAlive: true,
+      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+      noDelay: true,
+    },
+    getRequestListener(app.fetch, {
+      // what cannot even be read as a request
+      errorHandler: (error) => {
+        const status = statusOf(
+          new DtkdError('BAD_REQUEST', 'the request line or Host header cannot be read', { cause: error }),
+          {},
+          () => {},
+        );
+        return new Response(JSON.stringify(status), { status: status.code, headers: { 'content-type': 'application/json' } });
+      },
+    }),
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  server.on('tlsClientError', (error) => logger.debug({ err: error }, 'A TLS handshake with the API failed'));
+  await listen(server, options.listen);
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : options.listen.port;
+  return { url: urlOf(options.listen.host, port), port, close: () => close(server, closing) };
+}
+
+function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const refused = (error: Error & { code?: string }) => reject(listenError(error, host, port));
+  server.once('error', refused);
+  server.listen({ host, port }, () => {
+    server.off('error', refused);
+    resolve();
+  });
+  return promise;
+}
+
+function listenError(error: Error & { code?: string }, host: string, port: number): DtkdError {
+  const where = `${host}:${port}`;
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new DtkdError('PORT_IN_USE', `the API cannot listen at ${where}: something else listens there`, {
+        next: 'Stop it, or choose another address with --api.',
+        cause: error,
+      });
+    case 'EACCES':
+    case 'EPERM':
+      return new DtkdError('CONFIG_INVALID', `the API may not listen at ${where}`, {
+        next: 'Choose a port above 1023 with --api.',
+        cause: error,
+      });
+    default:
+      return new DtkdError('CONFIG_INVALID', `the API cannot listen at ${where}: ${error.message}`, {
+        next: 'Choose an address of this machine with --api.',
+        cause: error,
+      });
+  }
+}
+
+/** A wildcard address is no address to connect to: this machine's own is named instead. */
+function urlOf(host: string, port: number): string {
+  if (host === '0.0.0.0') return `https://127.0.0.1:${port}`;
+  if (host === '::') return `https://[::1]:${port}`;
+  return `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+async function close(server: Server, closing: AbortController): Promise<void> {
+  closing.abort();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  // connections become idle one by one, as their last answers end
+  const sweep = setInterval(() => server.closeIdleConnections(), CLOSE_SWEEP_MS);
+  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+  await promise;
+  clearInterval(sweep);
+  clearTimeout(timer);
+}

@@ -1,0 +1,71 @@
+/** The transactions of the API: each looks again at what it is about to replace. */
+import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ObjectStore } from '../store/object-store.types.ts';
+import { refOfTarget, type Target } from './request.ts';
+
+/** Somebody else has written the object since it was read. */
+export const CHANGED = Symbol('changed');
+
+/** Carries the outcome of a dry run out of its transaction, which thereby leaves nothing. */
+class DryRun<T> extends Error {
+  readonly outcome: T;
+  constructor(outcome: T) {
+    super('dry run');
+    this.outcome = outcome;
+  }
+}
+
+async function transact<T>(store: ObjectStore, dryRun: boolean, run: Parameters<typeof store.transact<T>>[0]): Promise<T> {
+  if (!dryRun) return store.transact(run);
+  let outcome: DryRun<T> | undefined;
+  try {
+    return await store.transact<T>(async (tx) => {
+      outcome = new DryRun(await run(tx));
+      throw outcome;
+    });
+  } catch (error) {
+    if (outcome !== undefined && error === outcome) return outcome.outcome;
+    throw error;
+  }
+}
+
+/** Stores a new object; undefined if there is one of that name already. */
+export function storeCreated(store: ObjectStore, target: Target, object: ApiObject, dryRun: boolean): Promise<ApiObject | undefined> {
+  return transact(store, dryRun, async (tx) => ((await tx.get(refOfTarget(target))) === undefined ? tx.put(object) : undefined));
+}
+
+/** Replaces an object that is still as it was read; undefined if it is gone. */
+export function storeChanged(
+  store: ObjectStore,
+  target: Target,
+  read: ApiObject,
+  object: ApiObject,
+  dryRun: boolean,
+): Promise<ApiObject | undefined | typeof CHANGED> {
+  return transact(store, dryRun, async (tx) => {
+    const stored = await tx.get(refOfTarget(target));
+    if (stored === undefined) return undefined;
+    return isSame(stored, read) ? tx.put(object) : CHANGED;
+  });
+}
+
+/** Deletes an object that is still as it was read; undefined if it is gone. */
+export function storeDeleted(
+  store: ObjectStore,
+  target: Target,
+  read: ApiObject,
+  dryRun: boolean,
+): Promise<true | undefined | typeof CHANGED> {
+  return transact(store, dryRun, async (tx) => {
+    const ref = refOfTarget(target);
+    const stored = await tx.get(ref);
+    if (stored === undefined) return undefined;
+    if (!isSame(stored, read)) return CHANGED;
+    await tx.delete(ref);
+    return true;
+  });
+}
+
+function isSame(stored: ApiObject, read: ApiObject): boolean {
+  return stored.metadata.uid === read.metadata.uid && stored.metadata.resourceVersion === read.metadata.resourceVersion;
+}

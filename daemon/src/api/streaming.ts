@@ -1,0 +1,58 @@
+import { DtkdError } from '../../../protocol/errors.ts';
+import { type Api, type ApiContext, answerText } from './request.ts';
+
+/** Watches and streams open at once; each costs a connection. */
+const MAX_STREAMS = 1000;
+
+/**
+ * Answers with lines made of what `make` yields. Headers go out at once; the client's reading speed is the pace; the signal given to
+ * `make` aborts when the client goes away, the server closes, or the time is over. `make` must not throw.
+ */
+export function answerLines(
+  api: Api,
+  c: ApiContext,
+  make: (signal: AbortSignal) => AsyncIterable<string>,
+  { timeoutMs }: { timeoutMs?: number | undefined } = {},
+): Response {
+  if (api.streams.open >= MAX_STREAMS) {
+    throw new DtkdError('TOO_MANY_REQUESTS', `${MAX_STREAMS} watches and streams are open here already`, {
+      next: 'Close some, or try again later.',
+    });
+  }
+  api.streams.open += 1;
+  const gone = new AbortController();
+  const signal = AbortSignal.any([gone.signal, api.closing]);
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => gone.abort(), timeoutMs);
+  let ended = false;
+  const end = () => {
+    if (ended) return;
+    ended = true;
+    clearTimeout(timer);
+    gone.abort();
+    api.streams.open -= 1;
+  };
+  const lines = make(signal)[Symbol.asyncIterator]();
+  const encoder = new TextEncoder();
+  const body = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const next = await lines.next().catch((error: unknown) => {
+          end();
+          throw error;
+        });
+        if (next.done === true) {
+          end();
+          controller.close();
+        } else {
+          controller.enqueue(encoder.encode(`${next.value}\n`));
+        }
+      },
+      async cancel() {
+        end();
+        await lines.return?.();
+      },
+    },
+    { highWaterMark: 1 },
+  );
+  return answerText(c, body);
+}

@@ -1,0 +1,92 @@
+/** watch: newline-separated JSON events. What goes wrong on the way is an ERROR event, as Kubernetes clients expect it. */
+
+import { DtkdError } from '../../../protocol/errors.ts';
+import { apiVersionOf, type Kind } from '../../../protocol/kinds/kind.ts';
+import type { ApiObject } from '../../../protocol/objects.ts';
+import { partialMetadata, renderTable } from '../../../protocol/table.ts';
+import type { WatchEvent, WatchQuery } from '../store/object-store.types.ts';
+import { answerForm } from './media.ts';
+import { includeObject, selectionQuery } from './reading.ts';
+import { type Api, type ApiContext, authorize, flag, type Target, targetOf, wholeNumber } from './request.ts';
+import { statusOf } from './status.ts';
+import { answerLines } from './streaming.ts';
+
+const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
+
+export function watchObjects(api: Api, c: ApiContext, kind: Kind): Response {
+  const target = targetOf(api, c, kind);
+  authorize(api, c, 'watch', target);
+  const form = answerForm(c.req.header('accept'));
+  const seconds = wholeNumber(c, 'timeoutSeconds');
+  const sendInitialEvents = flag(c, 'sendInitialEvents');
+  const resourceVersion = sendInitialEvents ? undefined : c.req.query('resourceVersion');
+  const query = {
+    ...watchSelection(api, c, target),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    bookmarks: flag(c, 'allowWatchBookmarks') || sendInitialEvents,
+  };
+  assertQuery(api, query);
+  const shape = shaper(c, kind, form);
+  const make = (signal: AbortSignal) => lines(api, kind, { ...query, signal }, shape, sendInitialEvents);
+  return answerLines(api, c, make, { timeoutMs: seconds === undefined || seconds === 0 ? undefined : seconds * 1000 });
+}
+
+/** A watch of one object is a watch of its collection by name. */
+function watchSelection(api: Api, c: ApiContext, target: Target): Omit<WatchQuery, 'signal'> {
+  const query = selectionQuery(api, c, target);
+  if (target.name === '') return query;
+  const byName = `metadata.name=${target.name.replace(/[\\,=]/g, '\\$&')}`;
+  return { ...query, fieldSelector: query.fieldSelector === undefined ? byName : `${query.fieldSelector},${byName}` };
+}
+
+/** Refuses what can never be watched before the answer has begun; a version that is gone is told as an event. */
+function assertQuery(api: Api, query: Omit<WatchQuery, 'signal'>): void {
+  try {
+    api.store.watch({ ...query, signal: AbortSignal.abort() });
+  } catch (error) {
+    if (!(error instanceof DtkdError && error.code === 'GONE')) throw error;
+  }
+}
+
+type Shape = (object: ApiObject) => unknown;
+
+/** Turns objects into what the client accepts; of several tables only the first one names the columns. */
+function shaper(c: ApiContext, kind: Kind, form: ReturnType<typeof answerForm>): Shape {
+  if (form === 'metadata') return (object) => partialMetadata(object);
+  if (form !== 'table') return (object) => object;
+  const carried = includeObject(c);
+  let first = true;
+  return (object) => {
+    const { resourceVersion } = object.metadata;
+    const table = renderTable(kind, [object], { now: Date.now(), includeObject: carried, metadata: { resourceVersion } });
+    const shown = first ? table : { ...table, columnDefinitions: [] };
+    first = false;
+    return shown;
+  };
+}
+
+async function* lines(api: Api, kind: Kind, query: WatchQuery, shape: Shape, initialEvents: boolean): AsyncGenerator<string> {
+  let markEnd = initialEvents;
+  try {
+    for await (const event of api.store.watch(query)) {
+      yield JSON.stringify(event.type === 'BOOKMARK' ? bookmark(kind, event, markEnd) : { type: event.type, object: shape(event.object) });
+      if (event.type === 'BOOKMARK') markEnd = false;
+    }
+  } catch (error) {
+    const about = { group: kind.group, kind: kind.plural };
+    const object = statusOf(error, about, (unexpected) => api.logger.error({ err: unexpected }, 'A watch failed'));
+    yield JSON.stringify({ type: 'ERROR', object });
+  }
+}
+
+function bookmark(kind: Kind, event: Extract<WatchEvent, { type: 'BOOKMARK' }>, endOfInitialEvents: boolean): unknown {
+  const annotations = endOfInitialEvents ? { annotations: { [INITIAL_EVENTS_END]: 'true' } } : {};
+  return {
+    type: 'BOOKMARK',
+    object: {
+      kind: kind.kind,
+      apiVersion: apiVersionOf(kind),
+      metadata: { resourceVersion: String(event.version), creationTimestamp: null, ...annotations },
+    },
+  };
+}
