@@ -43,11 +43,13 @@ const NEXT: Partial<Record<ErrorCode, string>> = {
 export function errorOfStatus(httpStatus: number, body: unknown): DtkdError {
   const given = textAt(body, 'details', 'code');
   const code = isErrorCode(given) ? given : (BY_REASON[textAt(body, 'reason') ?? ''] ?? BY_STATUS[httpStatus] ?? 'INTERNAL');
-  const message = textAt(body, 'message') ?? `The daemon answered with status ${httpStatus}`;
+  const next = textAt(body, 'details', 'next') ?? NEXT[code];
+  // a Status ends its message with the next step, for clients that show nothing else
+  const whole = textAt(body, 'message') ?? `The daemon answered with status ${httpStatus}`;
+  const message = next !== undefined && whole.endsWith(` ${next}`) ? whole.slice(0, -next.length - 1) : whole;
   const causes = listAt(body, 'details', 'causes')
     .map((cause) => [textAt(cause, 'field'), textAt(cause, 'message')].filter(Boolean).join(': '))
     .filter((text) => text !== '' && !message.includes(text));
-  const next = textAt(body, 'details', 'next') ?? NEXT[code];
   return new DtkdError(code, [message, ...causes].join('\n  '), {
     ...(next === undefined ? {} : { next }),
     details: recordAt(body, 'details'),
