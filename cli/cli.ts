@@ -9,6 +9,8 @@ export interface Cli {
   client(): Promise<ApiClient>;
   /** Records that one part of the work failed; the rest goes on, and the exit status tells. */
   failed(error: unknown): void;
+  /** Sets an exit status of the command's own. */
+  exitWith(status: number): void;
 }
 
 /** Flags of the root command, readable by every command. */

@@ -32,6 +32,9 @@ export async function runCli(argv: readonly string[]): Promise<number> {
       return client;
     },
     failed: report,
+    exitWith: (own) => {
+      status = own;
+    },
   };
   const version = argv.includes('-V') || argv.includes('--version') ? await ownVersion() : '';
   const program = buildProgram(cli, version, (path) => {

@@ -56,7 +56,7 @@ export function configure(command: Command, cli: Cli): void {
       if (flags.fail === true && (answer.statusCode ?? 0) >= 400) {
         answer.resume();
         cli.out.note(`error: ${app.app} answered with status ${answer.statusCode}`);
-        process.exitCode = EXIT_HTTP_ERROR;
+        cli.exitWith(EXIT_HTTP_ERROR);
         return;
       }
       if (flags.include === true || flags.head === true) process.stdout.write(headOf(answer));

@@ -1,0 +1,60 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { run } from '../harness/child.ts';
+import { findProgram } from '../harness/programs.ts';
+import { runCli } from './fake-daemon.ts';
+
+describe('dtkd completion', () => {
+  let dir: string;
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'dtkd-completion-'));
+    // A dtkd that answers only what the scripts may ask.
+    await writeFile(join(dir, 'dtkd'), '#!/bin/sh\n[ "$1 $3 $4" = "get -o name" ] && printf "%s.group/one\\n%s.group/two\\n" "$2" "$2"\n', {
+      mode: 0o755,
+    });
+    for (const shell of ['bash', 'zsh', 'fish']) {
+      const { code, stdout } = await runCli({}, 'completion', shell);
+      expect(code).toBe(0);
+      await writeFile(join(dir, shell), stdout);
+    }
+  });
+  afterAll(() => rm(dir, { recursive: true }));
+
+  /** What bash offers after these words; the last one is the word begun. */
+  async function offered(...words: string[]): Promise<string[]> {
+    const script = `source "${dir}/bash"; COMP_WORDS=(dtkd "$@"); COMP_CWORD=$#; _dtkd; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const { stdout, stderr } = await run({
+      command: 'bash',
+      args: ['-c', script, 'bash', ...words],
+      env: { ...process.env, PATH: `${dir}:${process.env['PATH']}` },
+    });
+    expect(stderr).toBe('');
+    return stdout.split('\n').filter(Boolean);
+  }
+
+  it('offers commands, their children and flags', async () => {
+    expect(await offered('')).toEqual(expect.arrayContaining(['up', 'status', 'domain', 'get']));
+    expect(await offered('dom')).toEqual(['domain']);
+    expect(await offered('domain', 'root', '')).toEqual(['export', 'import', 'rotate']);
+    expect(await offered('--data', '/x', 'get', '--w')).toEqual(['--watch']);
+    expect(await offered('get', 'dtapps', '-o', 'w')).toEqual(['wide']);
+    expect(await offered('completion', '')).toEqual(['bash', 'zsh', 'fish']);
+  });
+
+  it('offers kinds, then the names of their objects', async () => {
+    expect(await offered('get', 'dtd')).toEqual(['dtd', 'dtdomain', 'dtdomains']);
+    expect(await offered('describe', 'dtapp', '')).toEqual(['one', 'two']);
+    expect(await offered('domain', 'show', 't')).toEqual(['two']);
+    expect(await offered('app', 'curl', '')).toEqual(['one', 'two']);
+    expect(await offered('explain', 'dtpee')).toEqual(['dtpeer', 'dtpeers']);
+  });
+
+  it('is well-formed for each shell that is here', async () => {
+    for (const shell of ['bash', 'zsh', 'fish']) {
+      if (findProgram(shell) === undefined) continue;
+      expect(await run({ command: shell, args: ['-n', join(dir, shell)] })).toMatchObject({ code: 0, stderr: '' });
+    }
+  });
+});
