@@ -5,7 +5,7 @@
 import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Level, multistream, pino, type StreamEntry } from 'pino';
-import { SonicBoom } from 'sonic-boom';
+import sonicBoom from 'sonic-boom';
 
 export interface Logger {
   debug(fields: object, message: string): void;
@@ -76,7 +76,7 @@ function openRotating(path: string, maxBytes: number, keep: number): RotatingFil
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   let bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   let failed = false;
-  const out = new SonicBoom({ dest: path, sync: false, mode: 0o600, append: true });
+  const out = new sonicBoom.SonicBoom({ dest: path, sync: false, mode: 0o600, append: true });
   // A full disk must not stop the daemon; standard error still has the line.
   out.on('error', () => {
     failed = true;
