@@ -55,7 +55,7 @@ export class ChunkScanner {
     const length = bytes.length;
     let at = from;
     /** Beginning of the run that is passed on as it is; -1 outside of one. */
-    let run = this.framed && this.state !== 'size' && this.state !== 'extension' && this.state !== 'size-lf' ? from : -1;
+    let run = this.framed && this.state.startsWith('data') ? from : -1;
     let line = from;
     if (this.state === 'size' && this.digits === 0) {
       this.clean = true;

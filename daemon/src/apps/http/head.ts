@@ -144,18 +144,22 @@ function parseFields(text: string, from: number, version: '1.0' | '1.1'): Head {
     if (match === null) throw new HeadError(400, 'a header line is not valid');
     at = FIELD.lastIndex;
     if (names.length === MAX_FIELDS) throw new HeadError(431, `there are more than ${MAX_FIELDS} header fields`);
-    const value = trim(match[2] ?? '');
+    const raw = match[2] ?? '';
+    const value = trim(raw);
     const written = match[1] ?? '';
     const name = written.toLowerCase();
     fields.push(written, value);
     names.push(name);
     switch (name) {
       case 'content-length':
+        if (raw.includes('\t')) throw new HeadError(400, 'Content-Length holds a tab');
         if (contentLength !== undefined) throw new HeadError(400, 'there are several Content-Length headers');
         if (!/^[0-9]{1,15}$/.test(value)) throw new HeadError(400, 'Content-Length is not a number');
         contentLength = Number(value);
         break;
       case 'transfer-encoding':
+        // Blanks around the one word allowed are harmless; servers disagree about tabs.
+        if (raw.includes('\t')) throw new HeadError(400, 'Transfer-Encoding holds a tab');
         if (chunked) throw new HeadError(400, 'there are several Transfer-Encoding headers');
         if (value.toLowerCase() !== 'chunked') throw new HeadError(400, 'the only Transfer-Encoding served is chunked');
         chunked = true;
