@@ -33,7 +33,7 @@ const MAX_DETAILS_BYTES = 2 * 1024;
 
 const offer = z.object({
   type: z.literal('offer'),
-  version: z.number().int().min(1).max(65_535),
+  version: z.number().int().min(0).max(65_535),
   domain: domainId,
   grant: bytesUpTo(MAX_ITEM_BYTES),
   /** The joiner's clock, to be shown beside the admitter's. */

@@ -54,10 +54,14 @@ export function grantInvite({ state, root, now }: RootContext, self: PeerKey, in
   if (live.length >= MAX_LIVE_INVITES) {
     throw new DtkdError('QUOTA_EXCEEDED', `there are ${live.length} open invites already`, { next: 'Revoke those that are not needed.' });
   }
+  // Of two that replace one name the later counts, also where the clock stood still or went back.
+  let before = 0;
+  for (const { fact } of state.facts.grants.values())
+    if (replace !== undefined && fact.replace === replace) before = Math.max(before, fact.time);
   return signRootFact(root, {
     type: 'grant',
     by: state.generations.current,
-    time: now,
+    time: Math.max(now, before + 1),
     key: invite.publicKey,
     uses,
     expires: now + lifetime,
@@ -98,7 +102,9 @@ export function bindName({ state, root, now }: RootContext, key: PeerKey, name: 
       throw new DtkdError('NAME_TAKEN', `the name "${name}" is another member's`, { details: { name } });
     }
   }
-  return signRootFact(root, { type: 'binding', by: state.generations.current, time: now, key, name });
+  // Later than what it overtakes, also where the clock stood still or went back.
+  const before = state.facts.bindings.get(key)?.fact.time ?? 0;
+  return signRootFact(root, { type: 'binding', by: state.generations.current, time: Math.max(now, before + 1), key, name });
 }
 
 /** Lets the name of removed members be used again. */
