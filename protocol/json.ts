@@ -23,7 +23,7 @@ export function parseJson(bytes: Uint8Array): unknown {
 export function checkJson(value: unknown): void {
   let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth > MAX_JSON_DEPTH) throw new DtkdError('BAD_REQUEST', `the body is nested more than ${MAX_JSON_DEPTH} levels deep`);
+    if (depth >= MAX_JSON_DEPTH) throw new DtkdError('BAD_REQUEST', `the body is nested more than ${MAX_JSON_DEPTH} levels deep`);
     const next: unknown[] = [];
     for (const item of level) {
       if (typeof item !== 'object' || item === null) continue;

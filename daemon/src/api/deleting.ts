@@ -66,7 +66,7 @@ async function remove(api: Api, target: Target, preconditions: Preconditions, co
     assertWritableHere(api, target, stored);
     assertPreconditions(target, stored, preconditions);
     const handler = handlerOf(api, target.kind);
-    if (handler === undefined) await assertOwn(api, target, stored, 'deleted');
+    if (handler === undefined) await assertOwn(api.store, target, stored, 'deleted');
     const left =
       (stored.metadata.finalizers ?? []).length > 0
         ? await mark(api, target, stored, context)
@@ -99,7 +99,7 @@ export async function finishDeletion(
 ): Promise<ApiObject | typeof CHANGED> {
   const answer = await handlerOf(api, target.kind)?.(last, context);
   if (answer !== undefined) return answer.handled;
-  await assertOwn(api, target, stored, 'deleted');
+  await assertOwn(api.store, target, stored, 'deleted');
   const result = await storeDeleted(api.store, target, stored, context.dryRun);
   if (result === undefined) throw notFound(target);
   return result === CHANGED ? CHANGED : last;

@@ -2,6 +2,7 @@
 import { DtkdError } from '../../../protocol/errors.ts';
 import { OWNER_LABEL } from '../../../protocol/kinds/dtapp.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ObjectStore } from '../store/object-store.types.ts';
 import { type Api, refOfTarget, type Target } from './request.ts';
 
 /** Refuses writes into the namespace of another node. */
@@ -20,8 +21,13 @@ export function assertWritableHere(api: Api, target: Target, object?: ApiObject)
 }
 
 /** Refuses writes to what this node made for itself out of what it knows. */
-export async function assertOwn(api: Api, target: Target, object: ApiObject, what: 'changed' | 'deleted'): Promise<void> {
-  const origin = await api.store.originOf(refOfTarget(target));
+export async function assertOwn(
+  store: Pick<ObjectStore, 'originOf'>,
+  target: Target,
+  object: ApiObject,
+  what: 'changed' | 'deleted',
+): Promise<void> {
+  const origin = await store.originOf(refOfTarget(target));
   if (origin === undefined || origin === 'own') return;
   const owner = object.metadata.labels?.[OWNER_LABEL];
   if (owner === undefined) {

@@ -1,6 +1,6 @@
 /** The transactions of the API: each looks again at what it is about to replace. */
 import type { ApiObject } from '../../../protocol/objects.ts';
-import type { ObjectStore } from '../store/object-store.types.ts';
+import type { ObjectStore, Transaction } from '../store/object-store.types.ts';
 import { refOfTarget, type Target } from './request.ts';
 
 /** Somebody else has written the object since it was read. */
@@ -15,7 +15,8 @@ class DryRun<T> extends Error {
   }
 }
 
-async function transact<T>(store: ObjectStore, dryRun: boolean, run: Parameters<typeof store.transact<T>>[0]): Promise<T> {
+/** Runs a transaction; a dry run answers what it would, and stores nothing. */
+export async function transact<T>(store: ObjectStore, dryRun: boolean, run: (tx: Transaction) => Promise<T>): Promise<T> {
   if (!dryRun) return store.transact(run);
   let outcome: DryRun<T> | undefined;
   try {

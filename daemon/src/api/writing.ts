@@ -28,7 +28,7 @@ import {
   targetOf,
   warn,
 } from './request.ts';
-import { CHANGED, storeChanged, storeCreated } from './store-writes.ts';
+import { CHANGED, storeChanged, storeCreated, transact } from './store-writes.ts';
 
 /** A write that meets somebody else's is done again so many times, if the client named no version. */
 const MAX_ATTEMPTS = 8;
@@ -100,7 +100,9 @@ export async function patchObject(api: Api, c: ApiContext, kind: Kind): Promise<
   return answerObject(c, kind, await change(api, c, target, 'patch', apply), form);
 }
 
-/** Reads, changes and stores an object; does it again if somebody else was quicker and the client did not name a version. */
+/** What a request makes of the object that is stored; pure but for warnings. */
+type Evaluate = (stored: ApiObject) => { changed: ApiObject; finished: boolean };
+
 async function change(
   api: Api,
   c: ApiContext,
@@ -111,16 +113,42 @@ async function change(
   const { kind } = target;
   const principal = authorize(api, c, verb, target);
   const context: WriteContext = { principal, dryRun: isDryRun(c), warn: (text) => warn(c, text) };
-  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const stored = await mustGet(api, target);
-    assertWritableHere(api, target, stored);
-    await assertOwn(api, target, stored, 'changed');
-    const warned = c.get('warnings').length;
+  assertWritableHere(api, target, await mustGet(api, target));
+  const evaluate: Evaluate = (stored) => {
     const document = documentFrom(stored);
     assertPreconditions(target, stored, document);
     const changed = changedObject(kind, stored, document);
     assertFinalizers(kind, stored, changed);
-    if (stored.metadata.deletionTimestamp !== undefined && changed.metadata.finalizers === undefined) {
+    return { changed, finished: stored.metadata.deletionTimestamp !== undefined && changed.metadata.finalizers === undefined };
+  };
+  const handler = handlerOf(api, kind);
+  if (handler === undefined) return storeEvaluated(api, target, evaluate, context.dryRun);
+  return changeWithHandler(api, c, target, evaluate, context);
+}
+
+/** With nobody else to ask, the change is made inside the transaction: concurrent patches all go in, one after the other. */
+function storeEvaluated(api: Api, target: Target, evaluate: Evaluate, dryRun: boolean): Promise<ApiObject> {
+  const ref = refOfTarget(target);
+  return transact(api.store, dryRun, async (tx) => {
+    const stored = await tx.get(ref);
+    if (stored === undefined) throw notFound(target);
+    await assertOwn(tx, target, stored, 'changed');
+    const { changed, finished } = evaluate(stored);
+    if (!finished) return tx.put(changed);
+    await tx.delete(ref);
+    return changed;
+  });
+}
+
+/** A handler may take its time, so it works on what was read; if somebody else was quicker, all is done again. */
+async function changeWithHandler(api: Api, c: ApiContext, target: Target, evaluate: Evaluate, context: WriteContext): Promise<ApiObject> {
+  const { kind } = target;
+  const warned = c.get('warnings').length;
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    const stored = await mustGet(api, target);
+    await assertOwn(api.store, target, stored, 'changed');
+    const { changed, finished } = evaluate(stored);
+    if (finished) {
       const gone = await finishDeletion(api, target, stored, changed, context);
       if (gone !== CHANGED) return gone;
     } else {
