@@ -68,7 +68,7 @@ export class FrameChannel {
   }
 
   async sendBytes(payload: Uint8Array): Promise<void> {
-    if (this.stream.destroyed || !this.stream.writable) throw new DtkdError('PEER_AWAY', 'the connection to the peer was lost');
+    if (this.stream.destroyed || !this.stream.writable) throw lost();
     if (this.stream.write(encodeFrame(payload))) return;
     const deadline = AbortSignal.timeout(this.#limits.timeoutMs);
     try {
@@ -120,10 +120,10 @@ function event(stream: Duplex, name: 'readable' | 'drain', deadline: AbortSignal
       stream.off('close', onClose);
       deadline.removeEventListener('abort', onTimeout);
       if (error === undefined) resolve();
-      else reject(error);
+      else reject(error instanceof DtkdError ? error : lost(error));
     };
     const onEvent = (): void => settle();
-    const onClose = (): void => settle(stream.errored ?? new DtkdError('PEER_AWAY', 'the connection to the peer was lost'));
+    const onClose = (): void => settle(stream.errored ?? lost());
     const onTimeout = (): void => settle(new DtkdError('TIMEOUT', 'the peer did not answer in time'));
     if (stream.destroyed) {
       onClose();
@@ -136,4 +136,8 @@ function event(stream: Duplex, name: 'readable' | 'drain', deadline: AbortSignal
     deadline.addEventListener('abort', onTimeout);
     if (deadline.aborted) onTimeout();
   });
+}
+
+function lost(cause?: unknown): DtkdError {
+  return new DtkdError('PEER_AWAY', 'the connection to the peer was lost', { cause });
 }

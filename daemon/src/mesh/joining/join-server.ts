@@ -1,0 +1,101 @@
+/**
+ * The admitting side of `/dtkd/join`, open to strangers: limited in rate and number, every frame limited in size and time. What is asked
+ * for is judged by the membership; a joiner that reached the wrong host of this node is told the right port.
+ */
+import type { Duplex } from 'node:stream';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { type DomainId, peerIdOf } from '../../../../protocol/ids.ts';
+import { decodeJoinMessage, encodeJoinMessage, type JoinMessage, toRefusal } from '../../../../protocol/join.ts';
+import { MAX_JOIN_FRAME_BYTES } from '../../../../protocol/limits.ts';
+import type { Logger } from '../../logger.ts';
+import { FrameChannel } from '../host/frame-channel.ts';
+import type { Link } from '../host/host.types.ts';
+import type { DomainMembership } from '../membership/domain-membership.ts';
+import { TokenBuckets } from './token-bucket.ts';
+
+export const JOIN_PROTOCOL = '/dtkd/join/1.0.0';
+/** Streams of join on one connection: one, and one that was just given up. */
+export const MAX_JOIN_STREAMS = 2;
+
+/** For each frame: the joiner only signs. */
+const JOIN_TIMEOUT_MS = 5_000;
+/** Joins in progress, over all addresses. */
+const MAX_JOINS = 16;
+/** From one IP address: a room of machines behind one NAT may join together; guessing is hopeless anyway, this bounds the work. */
+const PER_ADDRESS = { burst: 64, perSecond: 10, maxCallers: 1_024 };
+
+/** Key of `details` in a refusal that names the port of the right host. */
+export const REDIRECT_PORT = 'port';
+
+export interface JoinServerPorts {
+  membership: DomainMembership;
+  logger: Logger;
+  now(): number;
+  /** Port of the host of another domain on this node. */
+  portOf(domain: DomainId): number | undefined;
+  isOwnNonce(nonce: Uint8Array): boolean;
+}
+
+export class JoinServer {
+  readonly #ports: JoinServerPorts;
+  readonly #rate: TokenBuckets;
+  #running = 0;
+  readonly counters = { joinsAdmitted: 0, joinsRefused: 0 };
+
+  constructor(ports: JoinServerPorts) {
+    this.#ports = ports;
+    this.#rate = new TokenBuckets(PER_ADDRESS, ports.now);
+  }
+
+  async serve(stream: Duplex, link: Link): Promise<void> {
+    const channel = new FrameChannel(stream, { maxFrameBytes: MAX_JOIN_FRAME_BYTES, timeoutMs: JOIN_TIMEOUT_MS });
+    this.#running += 1;
+    try {
+      if (this.#running > MAX_JOINS || !this.#rate.take(link.remote?.host ?? link.peer)) {
+        throw new DtkdError('TOO_MANY_REQUESTS', 'too many nodes are joining here at once', { next: 'Try again in a few seconds.' });
+      }
+      await this.#converse(channel, link);
+      this.counters.joinsAdmitted += 1;
+    } catch (error) {
+      this.counters.joinsRefused += 1;
+      const { logger } = this.#ports;
+      const fields = { err: error, from: link.remote?.host, peer: peerIdOf(link.peer) };
+      if (error instanceof DtkdError && error.code !== 'INTERNAL') logger.info(fields, 'A join was refused');
+      else logger.error(fields, 'A join failed');
+      await channel.sendBytes(encodeJoinMessage(toRefusal(error))).catch(() => {});
+    } finally {
+      this.#running -= 1;
+      channel.finish();
+    }
+  }
+
+  async #converse(channel: FrameChannel, link: Link): Promise<void> {
+    const { membership, portOf, isOwnNonce, logger } = this.#ports;
+    const offer = await receive(channel, 'offer');
+    if (offer.domain !== membership.domain) {
+      const port = portOf(offer.domain);
+      throw port === undefined
+        ? new DtkdError('NOT_A_MEMBER', 'the node at this address is not a member of the domain of the token', {
+            next: 'Give the address of a member of that domain.',
+          })
+        : new DtkdError('TOKEN_WRONG_DOMAIN', 'that domain is served at another port of this node', { details: { [REDIRECT_PORT]: port } });
+    }
+    for (const message of membership.answerOffer(offer, link.peer, isOwnNonce)) await channel.sendBytes(encodeJoinMessage(message));
+    const enrol = await receive(channel, 'enrol');
+    const welcome = await membership.admit(offer, enrol, link.peer);
+    logger.info({ peer: peerIdOf(link.peer), from: link.remote?.host }, 'A node joined through this one');
+    for (const message of welcome) await channel.sendBytes(encodeJoinMessage(message));
+  }
+}
+
+async function receive<T extends JoinMessage['type']>(channel: FrameChannel, type: T): Promise<Extract<JoinMessage, { type: T }>> {
+  const frame = await channel.read();
+  if (frame === undefined) throw new DtkdError('PEER_AWAY', 'the joiner went away');
+  const message = decodeJoinMessage(frame);
+  if (!isOfType(message, type)) throw new DtkdError('FRAME_INVALID', `a message of type ${message.type} came in place of ${type}`);
+  return message;
+}
+
+function isOfType<T extends JoinMessage['type']>(message: JoinMessage, type: T): message is Extract<JoinMessage, { type: T }> {
+  return message.type === type;
+}

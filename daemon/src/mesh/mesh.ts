@@ -1,0 +1,436 @@
+/**
+ * All domains of this node, behind one facade. Owns which domains there are, their ports, and the names under which their members show;
+ * hands each question to its domain. A node in no domain loads no libp2p and opens no port. Does not store objects and serves no API.
+ */
+import type { Socket } from 'node:net';
+import { type Address, formatAddress, parseAddress } from '../../../protocol/address.ts';
+import { DtkdError } from '../../../protocol/errors.ts';
+import { type DomainId, type NodeName, type PeerId, type PeerKey, parseNodeName, peerIdOf } from '../../../protocol/ids.ts';
+import { MAX_TOKEN_HINTS } from '../../../protocol/limits.ts';
+import { generateSigningKey } from '../../../protocol/signing.ts';
+import { parseToken } from '../../../protocol/token.ts';
+import type { Logger } from '../logger.ts';
+import { type Kv, prefixEnd } from '../store/kv.ts';
+import { inviteViews } from './domain-view.ts';
+import { findFreePort, usableHosts } from './host/port.ts';
+import { joinDomain, makeNonce } from './joining/join-client.ts';
+import { LocalDomain, type LocalDomainPorts, type ProtocolHandler } from './local-domain.ts';
+import type { Logs } from './log/log.types.ts';
+import { createDomain } from './membership/create-domain.ts';
+import { adoptMembership, type MembershipOptions, openMembership } from './membership/domain-membership.ts';
+import { type DomainKeys, type DomainRecord, KeyStore } from './membership/key-store.ts';
+import type { DomainView, InviteView, Mesh } from './mesh.types.ts';
+import { assignNamespaces } from './namespaces.ts';
+
+/** How long members are given to acknowledge that this node leaves. */
+const FAREWELL_MS = 2_000;
+/** All addresses, IPv4 and IPv6. */
+const ALL_HOSTS = ['0.0.0.0', '::'];
+
+export interface MeshOptions {
+  kv: Kv;
+  logs: Logs;
+  nodeName: string;
+  config: {
+    /** Undefined listens on all addresses. */
+    meshHost?: string | undefined;
+    /** The port of the first domain. 0 takes any free one and keeps it (tests). */
+    meshPort: number;
+    announce: readonly string[];
+    mdns: boolean;
+  };
+  logger: Logger;
+  now(): number;
+}
+
+export function createMesh(options: MeshOptions): Mesh {
+  return new NodeMesh(options);
+}
+
+class NodeMesh implements Mesh {
+  readonly #options: MeshOptions;
+  readonly #nodeName: NodeName;
+  readonly #hosts: readonly string[];
+  readonly #keys: KeyStore;
+  readonly #domains = new Map<string, LocalDomain>();
+  /** Names of domains that are being created, joined or left. */
+  readonly #busy = new Set<string>();
+  readonly #handlers = new Map<string, ProtocolHandler>();
+  readonly #listeners = new Set<() => void>();
+  readonly #nonces = new Set<string>();
+  readonly #reserved = new Map<DomainId, number>();
+  #choosing: Promise<unknown> = Promise.resolve();
+  #namespaces = new Map<DomainId, Map<PeerKey, string>>();
+  #onTls: ((socket: Socket, domain: DomainId) => void) | undefined;
+  #changed: NodeJS.Immediate | undefined;
+
+  constructor(options: MeshOptions) {
+    this.#options = options;
+    this.#nodeName = parseNodeName(options.nodeName);
+    this.#hosts = options.config.meshHost === undefined ? ALL_HOSTS : [options.config.meshHost];
+    this.#keys = new KeyStore(options.kv);
+  }
+
+  async start(): Promise<void> {
+    for (const keys of await this.#keys.list()) {
+      const membership = await openMembership(this.#membershipOptions(keys));
+      const domain = new LocalDomain(keys, membership, this.#ports());
+      this.#domains.set(keys.name, domain);
+      this.#rename();
+      if (domain.isMember()) await domain.open(keys.port ?? (await this.#choosePort(keys.domain)));
+    }
+    this.#tellChange();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#domains.values()].map((domain) => domain.close()));
+    clearImmediate(this.#changed);
+    await this.#options.logs.close();
+  }
+
+  domains(): DomainView[] {
+    return [...this.#domains.values()].map((domain) => domain.view());
+  }
+
+  domain(name: string): DomainView | undefined {
+    return this.#domains.get(name)?.view();
+  }
+
+  create(name: string): Promise<{ domain: DomainView; recoveryKey: string }> {
+    return this.#exclusively(name, async () => {
+      this.#refuseExisting(name);
+      const self = generateSigningKey();
+      const now = this.#options.now();
+      const founding = createDomain({ name, nodeName: this.#nodeName, self: self.publicKey, now });
+      const port = await this.#reservePort(founding.domain);
+      const record = { domain: founding.domain, name, self, nodeName: this.#nodeName, order: await this.#nextOrder(), joinedAt: now };
+      const membership = await adoptMembership({
+        ...this.#membershipOptions({ ...record, root: founding.root, port }),
+        items: [founding.genesis],
+        alongside: [
+          ...this.#keys.recordOps(record),
+          ...this.#keys.secretsOf(founding.domain).rootOps(founding.root),
+          ...this.#portOps(founding.domain, port),
+        ],
+      });
+      const domain = await this.#begin(record, new LocalDomain(record, membership, this.#ports()), port);
+      this.#reserved.delete(founding.domain);
+      return { domain: domain.view(), recoveryKey: founding.recoveryKey };
+    });
+  }
+
+  join(name: string, address: string, text: string, options: { replace?: string; signal?: AbortSignal } = {}): Promise<DomainView> {
+    return this.#exclusively(name, async () => {
+      const token = parseToken(text);
+      if (token.domainName !== name) {
+        throw new DtkdError('TOKEN_WRONG_DOMAIN', `the token is for the domain "${token.domainName}", not for "${name}"`, {
+          next: `Join "${token.domainName}", or ask for a token of "${name}".`,
+        });
+      }
+      this.#refuseExisting(name);
+      const where = parseAddress(address);
+      const self = generateSigningKey();
+      const port = await this.#reservePort(token.domain);
+      const now = this.#options.now();
+      const record = { domain: token.domain, name, self, nodeName: this.#nodeName, order: await this.#nextOrder(), joinedAt: now };
+      const ports = this.#ports();
+      const host = await LocalDomain.createHost(record, ports);
+      const nonce = makeNonce();
+      this.#nonces.add(Buffer.from(nonce).toString('hex'));
+      try {
+        const { items, link } = await joinDomain({
+          host: host.host,
+          self,
+          token,
+          address: where,
+          nodeName: this.#nodeName,
+          replace: options.replace,
+          now: this.#options.now,
+          isOwnKey: (key) => [...this.#domains.values()].some((domain) => domain.self === key),
+          nonce,
+          signal: options.signal ?? new AbortController().signal,
+        });
+        const membership = await adoptMembership({
+          ...this.#membershipOptions({ ...record, root: undefined, port }),
+          items,
+          alongside: [...this.#keys.forgetOps(token.domain), ...this.#keys.recordOps(record), ...this.#portOps(token.domain, port)],
+        });
+        const domain = await this.#begin(record, new LocalDomain(record, membership, ports, host), port);
+        await domain.welcome(link);
+        return domain.view();
+      } catch (error) {
+        await host.host.stop();
+        throw error;
+      } finally {
+        this.#reserved.delete(token.domain);
+        this.#nonces.delete(Buffer.from(nonce).toString('hex'));
+      }
+    });
+  }
+
+  leave(name: string, { force = false }: { force?: boolean } = {}): Promise<void> {
+    return this.#exclusively(name, async () => {
+      const domain = this.#find(name);
+      const { membership } = domain;
+      const others = membership.state().members.size - 1;
+      if (!force && membership.holdsRoot() && others > 0) {
+        throw new DtkdError('CONFLICT', `this node holds the root key of "${name}": if it leaves, nobody can invite or remove any more`, {
+          next: `Move the root key first ("dtkd domain root export ${name}" here, "import" on another member), or use --force.`,
+        });
+      }
+      await domain.leave(FAREWELL_MS);
+      this.#domains.delete(name);
+      await this.#forget(domain.id);
+      this.#rename();
+      this.#tellChange();
+    });
+  }
+
+  async invite(name: string, options: { uses?: number; expiresMs?: number; replace?: string } = {}): Promise<InviteView> {
+    const domain = this.#find(name);
+    const hints = domain.addresses().slice(0, MAX_TOKEN_HINTS);
+    const { grant } = await domain.membership.invite({ ...options, hints: hints.map((address: Address) => formatAddress(address, -1)) });
+    const made = (await this.#invitesOf(domain)).find(({ id }) => grant.startsWith(id));
+    if (made === undefined) throw new DtkdError('INTERNAL', 'the invite that was just made is not there');
+    this.#tellChange();
+    return made;
+  }
+
+  invites(name: string): Promise<InviteView[]> {
+    return this.#invitesOf(this.#find(name));
+  }
+
+  async revokeInvite(name: string, inviteId: string): Promise<void> {
+    await this.#find(name).membership.revoke(inviteId);
+    this.#tellChange();
+  }
+
+  async removePeer(name: string, id: PeerId): Promise<void> {
+    const { membership } = this.#find(name);
+    await membership.remove(keyOf(membership.state(), id));
+  }
+
+  async freeName(name: string, nodeName: string): Promise<void> {
+    await this.#find(name).membership.free(nodeName);
+  }
+
+  async clear(name: string, id: PeerId): Promise<void> {
+    const { membership } = this.#find(name);
+    await membership.clear(keyOf(membership.state(), id));
+  }
+
+  async exportRoot(name: string): Promise<string> {
+    return this.#find(name).membership.exportRoot();
+  }
+
+  async importRoot(name: string, rootKey: string): Promise<void> {
+    await this.#find(name).membership.importRoot(rootKey);
+    this.#tellChange();
+  }
+
+  async rotateRoot(name: string, recoveryKey: string): Promise<{ recoveryKey: string }> {
+    const rotated = await this.#find(name).membership.rotate(recoveryKey);
+    this.#tellChange();
+    return { recoveryKey: rotated.recoveryKey };
+  }
+
+  openStream(domain: DomainId, peer: PeerKey, protocol: string, signal: AbortSignal = AbortSignal.timeout(OPEN_STREAM_MS)) {
+    const found = this.#byId(domain)?.node;
+    if (found === undefined) return Promise.reject(new DtkdError('PEER_AWAY', 'this node is not in that domain (any more)'));
+    return found.openStream(peer, protocol, signal);
+  }
+
+  handle(protocol: string, handler: ProtocolHandler): void {
+    this.#handlers.set(protocol, handler);
+    for (const domain of this.#domains.values()) domain.serve(protocol, handler);
+  }
+
+  directAddresses(domain: DomainId, peer: PeerKey): Address[] {
+    return this.#byId(domain)?.node?.peers.directAddresses(peer) ?? [];
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  onTlsSocket(handler: (socket: Socket, domain: DomainId) => void): void {
+    this.#onTls = handler;
+  }
+
+  counters(): Record<string, number> {
+    const sum: Record<string, number> = {};
+    for (const domain of this.#domains.values()) {
+      for (const [name, value] of Object.entries(domain.counters())) sum[name] = (sum[name] ?? 0) + value;
+    }
+    return sum;
+  }
+
+  /** Opens a domain whose keys and items were just stored. Nothing is kept of it if that fails. */
+  async #begin(record: DomainRecord, domain: LocalDomain, port: number): Promise<LocalDomain> {
+    const old = this.#domains.get(record.name);
+    await old?.close();
+    this.#domains.set(record.name, domain);
+    this.#rename();
+    try {
+      await domain.open(port);
+    } catch (error) {
+      this.#domains.delete(record.name);
+      await domain.close();
+      await this.#forget(record.domain);
+      this.#rename();
+      throw error;
+    }
+    // One of the same name, from which this node was removed, gives way.
+    if (old !== undefined && old.id !== record.domain) await this.#forget(old.id);
+    this.#tellChange();
+    return domain;
+  }
+
+  async #forget(domain: DomainId): Promise<void> {
+    const prefix = `d/${domain}/`;
+    const items = { type: 'clear', gte: prefix, lt: prefixEnd(prefix) } as const;
+    await this.#options.kv.batch([...this.#keys.forgetOps(domain), items], { sync: true });
+  }
+
+  #ports(): LocalDomainPorts {
+    const { logs, kv, logger, config, now } = this.#options;
+    return {
+      logs,
+      kv,
+      logger,
+      now,
+      hosts: this.#hosts,
+      announce: config.announce,
+      mdns: config.mdns,
+      nodeName: this.#nodeName,
+      handlers: () => this.#handlers,
+      namespaceOf: (domain, key) => this.#namespaces.get(domain)?.get(key) ?? peerIdOf(key).slice(0, 12),
+      portOf: (domain) => this.#byId(domain)?.node?.port,
+      isOwnNonce: (nonce) => this.#nonces.has(Buffer.from(nonce).toString('hex')),
+      onTls: (socket, domain) => {
+        if (this.#onTls === undefined) socket.destroy();
+        else this.#onTls(socket, domain);
+      },
+      onMembership: () => this.#rename(),
+      onChange: () => this.#tellChange(),
+    };
+  }
+
+  #membershipOptions(keys: DomainKeys): MembershipOptions {
+    return {
+      kv: this.#options.kv,
+      domain: keys.domain,
+      self: keys.self,
+      rootKey: keys.root,
+      secrets: this.#keys.secretsOf(keys.domain),
+      now: this.#options.now,
+      onListenerError: (err) => this.#options.logger.error({ err }, 'A change of membership was not fully carried out'),
+    };
+  }
+
+  /** Chooses a port and keeps others from choosing it until this act is over. */
+  async #reservePort(domain: DomainId): Promise<number> {
+    const choosing = this.#choosing.then(async () => {
+      const port = await this.#choosePort(domain);
+      this.#reserved.set(domain, port);
+      return port;
+    });
+    this.#choosing = choosing.catch(() => {});
+    return choosing;
+  }
+
+  /** The configured port for the first, the next free one for others. */
+  async #choosePort(domain: DomainId): Promise<number> {
+    const { meshPort } = this.#options.config;
+    const taken = new Set([...this.#domains.values()].flatMap(({ node }) => node?.port ?? []));
+    for (const [other, port] of this.#reserved) if (other !== domain) taken.add(port);
+    if (meshPort !== 0 && !taken.has(meshPort)) {
+      await usableHosts(this.#hosts, meshPort);
+      return meshPort;
+    }
+    return findFreePort(this.#hosts, meshPort === 0 ? 0 : meshPort + 1, taken);
+  }
+
+  /** The configured port is not kept: it follows the configuration. */
+  #portOps(domain: DomainId, port: number) {
+    return port === this.#options.config.meshPort ? [] : this.#keys.portOps(domain, port);
+  }
+
+  async #nextOrder(): Promise<number> {
+    return Math.max(-1, ...(await this.#keys.list()).map(({ order }) => order)) + 1;
+  }
+
+  /** A domain from which this node was removed is in nobody's way. */
+  #refuseExisting(name: string): void {
+    const existing = this.#domains.get(name);
+    if (existing === undefined || !existing.isMember()) return;
+    throw new DtkdError('ALREADY_EXISTS', `this node is already in a domain named "${name}"`, {
+      next: `Leave it first: dtkd domain leave ${name}.`,
+    });
+  }
+
+  async #exclusively<T>(name: string, act: () => Promise<T>): Promise<T> {
+    if (this.#busy.has(name)) {
+      throw new DtkdError('CONFLICT', `the domain "${name}" is being created, joined or left already`, {
+        next: 'Wait until that is done.',
+      });
+    }
+    this.#busy.add(name);
+    try {
+      return await act();
+    } finally {
+      this.#busy.delete(name);
+    }
+  }
+
+  #find(name: string): LocalDomain {
+    const domain = this.#domains.get(name);
+    if (domain === undefined) {
+      throw new DtkdError('NOT_FOUND', `this node is in no domain named "${name}"`, { next: 'See "dtkd domain ls".' });
+    }
+    return domain;
+  }
+
+  #byId(id: DomainId): LocalDomain | undefined {
+    return [...this.#domains.values()].find((domain) => domain.id === id);
+  }
+
+  async #invitesOf(domain: LocalDomain): Promise<InviteView[]> {
+    return inviteViews(domain.membership.state(), await this.#keys.tokens(domain.id), this.#options.now());
+  }
+
+  /** Assigns names anew; replicas of members whose name changed move. */
+  #rename(): void {
+    const before = this.#namespaces;
+    this.#namespaces = assignNamespaces(
+      this.#nodeName,
+      [...this.#domains.values()]
+        .filter((domain) => domain.isMember())
+        .map(({ id, self, membership }) => ({ id, self, members: [...membership.state().members.values()] })),
+    );
+    for (const domain of this.#domains.values()) {
+      const old = before.get(domain.id);
+      for (const [key, name] of this.#namespaces.get(domain.id) ?? []) {
+        const previous = old?.get(key);
+        if (previous !== undefined && previous !== name) domain.refresh(key);
+      }
+    }
+  }
+
+  /** Listeners look at the whole view, so a burst of changes is told once. */
+  #tellChange(): void {
+    this.#changed ??= setImmediate(() => {
+      this.#changed = undefined;
+      for (const listener of this.#listeners) listener();
+    });
+  }
+}
+
+/** Reaching a member that is not connected, and negotiating the protocol. */
+const OPEN_STREAM_MS = 10_000;
+
+function keyOf(state: { members: ReadonlyMap<PeerKey, unknown>; removed: ReadonlyMap<PeerKey, unknown> }, id: PeerId): PeerKey {
+  for (const key of [...state.members.keys(), ...state.removed.keys()]) if (peerIdOf(key) === id) return key;
+  throw new DtkdError('NOT_FOUND', `no member has the id ${id}`, { next: 'See "dtkd get dtpeers".' });
+}
