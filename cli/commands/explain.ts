@@ -45,7 +45,12 @@ export function configure(command: Command, cli: Cli): void {
 
 /** A whole document of a kind: its own fields with apiVersion, kind and metadata. */
 function documentSchema(schema: z.ZodObject): JsonRecord {
-  const whole: unknown = z.toJSONSchema(z.object({ apiVersion: z.string(), kind: z.string(), metadata: objectMeta, ...schema.shape }), {
+  const envelope = {
+    apiVersion: z.string().describe('The group and version of the kind.'),
+    kind: z.string().describe('The kind.'),
+    metadata: objectMeta.describe('Name, owner, labels and annotations.'),
+  };
+  const whole: unknown = z.toJSONSchema(z.object({ ...envelope, ...schema.shape }), {
     io: 'input',
     unrepresentable: 'any',
     reused: 'inline',

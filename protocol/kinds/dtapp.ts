@@ -4,38 +4,45 @@ import { SIGHTLINE_GROUP } from './dtdomain.ts';
 import { ALL_VERBS, type Kind } from './kind.ts';
 
 const serviceSelector = z.object({
-  name: z.string().min(1).max(253),
-  /** A port of the Service, by number or name. Default: 8080 if the Service has it, else its only port. */
-  port: z.union([z.number().int().min(1).max(65_535), z.string().max(63)]).optional(),
+  name: z.string().min(1).max(253).describe('Name of a Service of the same node.'),
+  port: z
+    .union([z.number().int().min(1).max(65_535), z.string().max(63)])
+    .optional()
+    .describe('A port of the Service, by number or name. Default: 8080 if the Service has it, else its only port.'),
 });
 
-const domainSelector = z.object({ name: z.array(z.string().min(1).max(253)).min(1).max(16) });
+const domainSelector = z.object({
+  name: z.array(z.string().min(1).max(253)).min(1).max(16).describe('Names of the domains into which the app is shared.'),
+});
+
+const WHICH_SERVICE = 'The Service that the app leads to.';
+const WHICH_DOMAINS = 'The domains whose members see the app.';
 
 const schema = z.object({
-  /** The seed writes the selectors beside `spec`; both places are accepted and kept as written. */
-  serviceSelector: serviceSelector.optional(),
-  domainSelector: domainSelector.optional(),
+  // The seed writes the selectors beside `spec`; both places are accepted and kept as written.
+  serviceSelector: serviceSelector.optional().describe(WHICH_SERVICE),
+  domainSelector: domainSelector.optional().describe(WHICH_DOMAINS),
   spec: z
     .object({
-      serviceSelector: serviceSelector.optional(),
-      domainSelector: domainSelector.optional(),
-      authenticationType: z.enum(['None', 'Custom']).optional(),
-      /** With Custom: asked before each request; 2xx lets it through, 401 and 403 refuse it. */
+      serviceSelector: serviceSelector.optional().describe(WHICH_SERVICE),
+      domainSelector: domainSelector.optional().describe(WHICH_DOMAINS),
+      authenticationType: z
+        .enum(['None', 'Custom'])
+        .optional()
+        .describe('Who may use it: every member (None), or whom authenticationURL lets in (Custom).'),
       authenticationURL: z
         .url({ protocol: /^https?$/ })
         .max(2048)
-        .optional(),
-      /** Lets pages of other sites send subrequests to the app (see `Sec-Fetch-Site`). */
-      allowCrossSite: z.boolean().optional(),
+        .optional()
+        .describe('With Custom: asked before each request; 2xx lets it through, 401 and 403 refuse it.'),
+      allowCrossSite: z.boolean().optional().describe('Lets pages of other sites send subrequests to the app (see Sec-Fetch-Site).'),
     })
-    .optional(),
-  /** The app's address through this node's ingress. */
-  URI: z.string().optional(),
-  /** Name of the node that owns the app; on copies only. */
-  owner: z.string().optional(),
-  /** Ready, or a word for what is wrong: NoService, NoEndpoints, NoDomain, OwnerAway. */
-  status: z.string().optional(),
-  message: z.string().optional(),
+    .optional()
+    .describe('What the app is.'),
+  URI: z.string().optional().describe("The app's address through this node's ingress."),
+  owner: z.string().optional().describe('Name of the node that owns the app; on copies only.'),
+  status: z.string().optional().describe('Ready, or a word for what is wrong: NoService, NoEndpoints, NoDomain, OwnerAway.'),
+  message: z.string().optional().describe('A sentence that explains any status but Ready.'),
 });
 
 /** Labels on a copy of another node's dtApp. */

@@ -8,26 +8,25 @@ const schema = z.object({
     .object({
       peer: z
         .object({
-          address: z.string().min(1).max(512),
-          inviteToken: z.string().min(1).max(4096),
-          /** The name of a lost machine that this one takes over; the invite must allow it. */
-          replace: z.string().max(63).optional(),
+          address: z.string().min(1).max(512).describe('Address of any member: IP, HOST, HOST:PORT, [IPV6]:PORT or a multiaddr.'),
+          inviteToken: z
+            .string()
+            .min(1)
+            .max(4096)
+            .describe('The invite token, as "dtkd domain invite" or the founder\'s dtDomain shows it.'),
+          replace: z.string().max(63).optional().describe('The name of a lost machine that this one takes over; the invite must allow it.'),
         })
-        .optional(),
+        .optional()
+        .describe('The member through which to join. Without it, the domain is founded here.'),
     })
-    .optional(),
-  /** The founder's present invite; shown only on a node that may invite. */
-  inviteToken: z.string().optional(),
-  /** Ids (32 hex digits) of all members' dtPeers, sorted. */
-  peers: z.array(z.string()).optional(),
-  /** Ready, Joining, Failed, Removed, Suspended or Leaving. */
-  status: z.string().optional(),
-  /** A sentence that explains any status but Ready, with the next step. */
-  message: z.string().optional(),
-  /** 64 hex digits: the hash of the domain's genesis. */
-  domainId: z.string().optional(),
-  /** Name of the node that holds the root key, if this node knows it. */
-  founder: z.string().optional(),
+    .optional()
+    .describe('How this node comes to the domain.'),
+  inviteToken: z.string().optional().describe("The founder's present invite; shown only on a node that may invite."),
+  peers: z.array(z.string()).optional().describe("Ids (32 hex digits) of all members' dtPeers, sorted."),
+  status: z.string().optional().describe('Ready, Joining, Failed, Removed, Suspended or Leaving.'),
+  message: z.string().optional().describe('A sentence that explains any status but Ready, with the next step.'),
+  domainId: z.string().optional().describe("64 hex digits: the hash of the domain's genesis."),
+  founder: z.string().optional().describe('Name of the node that holds the root key, if this node knows it.'),
 });
 
 /** Membership of this node in a domain. Creating one founds a domain, or joins one where `spec.peer` is given. */

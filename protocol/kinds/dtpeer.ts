@@ -3,23 +3,21 @@ import { SIGHTLINE_GROUP } from './dtdomain.ts';
 import type { Kind } from './kind.ts';
 
 const schema = z.object({
-  /** Where the peer was last reached: an IP address or host name, with the port where it is not 7701. */
-  address: z.string().optional(),
-  connected: z.boolean().optional(),
-  /** Name of the dtDomain in which it is a peer. */
-  dtDomain: z.string().optional(),
-  /** 32 hex digits: a hash of the public key; also the object's name. */
-  id: z.string().optional(),
-  /** The node's name, with its suffix. */
-  name: z.string().optional(),
-  /** The 32 bytes of its ed25519 public key in this domain, base64. */
-  publicKey: z.string().optional(),
-  /** RFC 3339: since when it is connected or away. */
-  since: z.string().optional(),
-  /** `direct`, `relayed` through another member, `self`, or empty while away. */
-  path: z.string().optional(),
-  /** Sentences that the operator should read: ambiguous name, surplus of an invite, suspension, clock skew. */
-  conditions: z.array(z.string()).optional(),
+  address: z
+    .string()
+    .optional()
+    .describe('Where the peer was last reached: an IP address or host name, with the port where it is not 7701.'),
+  connected: z.boolean().optional().describe('True if it can be reached now.'),
+  dtDomain: z.string().optional().describe('Name of the dtDomain in which it is a peer.'),
+  id: z.string().optional().describe("32 hex digits: a hash of the public key; also the object's name."),
+  name: z.string().optional().describe("The node's name, with its suffix."),
+  publicKey: z.string().optional().describe('The 32 bytes of its ed25519 public key in this domain, base64.'),
+  since: z.string().optional().describe('RFC 3339: since when it is connected or away.'),
+  path: z.string().optional().describe('direct, relayed (through another member), self, or empty while away.'),
+  conditions: z
+    .array(z.string())
+    .optional()
+    .describe('Sentences that the operator should read: ambiguous name, surplus of an invite, suspension, clock skew.'),
 });
 
 /** One member of a domain as this node sees it. Made and kept by the daemon; deleting one on the founder removes the member for good. */

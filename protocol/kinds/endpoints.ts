@@ -7,13 +7,14 @@ const address = z.object({
   ip: z
     .string()
     .max(45)
-    .refine((text) => isIP(text) !== 0, 'must be an IPv4 or IPv6 address'),
+    .refine((text) => isIP(text) !== 0, 'must be an IPv4 or IPv6 address')
+    .describe('IPv4 or IPv6 address.'),
   hostname: z.string().max(253).optional(),
 });
 
 const endpointPort = z.object({
   name: z.string().max(63).optional(),
-  port: z.number().int().min(1).max(65_535),
+  port: z.number().int().min(1).max(65_535).describe('Port number.'),
   protocol: z.enum(['TCP']).optional(),
   appProtocol: z.string().max(253).optional(),
 });
@@ -22,13 +23,14 @@ const schema = z.object({
   subsets: z
     .array(
       z.object({
-        addresses: z.array(address).max(256).optional(),
-        notReadyAddresses: z.array(address).max(256).optional(),
-        ports: z.array(endpointPort).max(64).optional(),
+        addresses: z.array(address).max(256).optional().describe('Addresses that are tried, in this order.'),
+        notReadyAddresses: z.array(address).max(256).optional().describe('Addresses that are not tried.'),
+        ports: z.array(endpointPort).max(64).optional().describe('Ports on which each of the addresses listens.'),
       }),
     )
     .max(64)
-    .optional(),
+    .optional()
+    .describe('Groups of addresses with the ports on which they listen.'),
 });
 
 function addressesOf(object: ApiObject): string {

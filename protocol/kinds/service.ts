@@ -6,16 +6,16 @@ const port = z.number().int().min(1).max(65_535);
 const portName = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
 
 export const servicePort = z.object({
-  name: portName.optional(),
+  name: portName.optional().describe('Name of the port, where there are several.'),
   protocol: z.enum(['TCP']).default('TCP'),
   appProtocol: z.string().max(253).optional(),
-  port,
-  targetPort: z.union([port, portName]).optional(),
+  port: port.describe('Port under which the service is known.'),
+  targetPort: z.union([port, portName]).optional().describe('Number or name of the port of the Endpoints. Default: the same number.'),
 });
 
 const schema = z.object({
   spec: z.object({
-    ports: z.array(servicePort).min(1).max(64),
+    ports: z.array(servicePort).min(1).max(64).describe('Ports of the service.'),
     type: z.enum(['ClusterIP']).optional(),
     clusterIP: z.enum(['None', '']).optional(),
     selector: z.record(z.string(), z.string()).optional(),
