@@ -72,8 +72,13 @@ interface RotatingFile {
   close(): Promise<void>;
 }
 
-function openRotating(path: string, maxBytes: number, keep: number): RotatingFile {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+/** Undefined if its directory cannot be made: whoever needs the data directory says so with a better error. */
+function openRotating(path: string, maxBytes: number, keep: number): RotatingFile | undefined {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  } catch {
+    return undefined;
+  }
   let bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   let failed = false;
   const out = new sonicBoom.SonicBoom({ dest: path, sync: false, mode: 0o600, append: true });

@@ -6,7 +6,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import { SIGHTLINE_GROUP } from '../../../../protocol/kinds/dtdomain.ts';
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
 import type { EventRecorder } from '../../store/event-recorder.ts';
-import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
+import type { Change, ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import type { DomainView, Mesh } from '../mesh.types.ts';
 import { dtDomainFields, dtPeerFields, hasFields, withFields } from './domain-view.ts';
 import { Joiner } from './joiner.ts';
@@ -43,7 +43,11 @@ export class DomainController {
   }
 
   async start(): Promise<void> {
-    this.#unsubscribe = this.#options.mesh.onChange(() => this.#schedule());
+    const { mesh, store } = this.#options;
+    const ends = [mesh.onChange(() => this.#schedule()), store.subscribe((changes) => this.#considerChanges(changes))];
+    this.#unsubscribe = () => {
+      for (const end of ends) end();
+    };
     await this.refresh();
     const page = await this.#options.store.list({ ...DOMAINS, namespace: this.#options.node.name, limit: LIST_LIMIT });
     for (const object of page.items) this.#joiner.consider(object);
@@ -55,6 +59,15 @@ export class DomainController {
     this.#timer = undefined;
     await this.#joiner.stop();
     await this.#running;
+  }
+
+  /** A document that asks to join for the first time, or with another address or token. What the joiner itself writes is no reason. */
+  #considerChanges(changes: readonly Change[]): void {
+    for (const { ref, object, previous, type } of changes) {
+      if (ref.group !== DOMAINS.group || ref.plural !== DOMAINS.plural || type === 'DELETED') continue;
+      const asked = (document: ApiObject | undefined): string => JSON.stringify([document?.['status'] === 'Joining', document?.['spec']]);
+      if (asked(previous) !== asked(object)) this.#joiner.consider(object);
+    }
   }
 
   get joiner(): Joiner {
