@@ -56,6 +56,8 @@ function listenLines(status: unknown): string[] {
   const announce = textsAt(status, 'announce');
   const ingress = textAt(status, 'ingress');
   const suffix = textAt(status, 'suffix');
+  const node = textAt(status, 'node') ?? 'NODE';
+  const port = /:(?!80$)\d+$/.exec(ingress ?? '')?.[0] ?? '';
   const bytes = numberAt(status, 'storage', 'bytes');
   const memory = numberAt(status, 'memory', 'rss');
   return alignColumns([
@@ -65,7 +67,7 @@ function listenLines(status: unknown): string[] {
       ports.length === 0 ? 'closed: opens when this node is in a domain' : `port ${ports.join(', ')}: the one to open to other sites`,
     ],
     ...(announce.length === 0 ? [] : [['Announced', announce.join(', ')]]),
-    ['Ingress', `${ingress ?? '<none>'}${suffix === undefined ? '' : `, apps as http://ID.NODE.${suffix}`}`],
+    ['Ingress', `${ingress ?? '<none>'}${suffix === undefined ? '' : `, apps as http://ID.${node}.${suffix}${port}`}`],
     ['Data', [textAt(status, 'dataDir') ?? '', bytes === undefined ? '' : formatSize(bytes)].filter(Boolean).join(', ')],
     ['Process', [`pid ${numberAt(status, 'pid') ?? '?'}`, memory === undefined ? '' : formatSize(memory)].filter(Boolean).join(', ')],
   ]);

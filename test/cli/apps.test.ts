@@ -142,6 +142,12 @@ describe('dtkd app', () => {
     });
   });
 
+  it('ls names apps as their owners do', async () => {
+    const { stdout } = await daemon.cli('app', 'ls');
+    expect(stdout).toMatch(/^APP +OWNER +STATUS +URI$/m);
+    expect(stdout).toMatch(/^wiki +node1 +Ready +http:\/\/0dc2\.node0\.dtkd\.localhost:7702$/m);
+  });
+
   it('show tells where an app leads', async () => {
     const { stdout } = await daemon.cli('app', 'show', 'wiki');
     expect(stdout).toMatch(/^Owner: +node1$/m);
@@ -167,7 +173,9 @@ describe('dtkd app', () => {
     daemon.put(dtAppKind, 'mine', { spec: {} });
     await daemon.cli('app', 'rm', 'mine');
     expect(daemon.object(serviceKind, 'mine')).toBeDefined();
-    expect(await daemon.cli('app', 'rm', 'absent')).toMatchObject({ code: 5 });
+    const [absent, foreign] = await Promise.all([daemon.cli('app', 'rm', 'absent'), daemon.cli('app', 'rm', 'wiki')]);
+    expect(absent).toMatchObject({ code: 5 });
+    expect(foreign).toMatchObject({ code: 4, stderr: expect.stringContaining('next: Run "dtkd app rm wiki" on node1.') });
   });
 });
 

@@ -46,7 +46,7 @@ describe('statusLines', () => {
       "API         https://127.0.0.1:7700 (this machine's clients)",
       'Mesh        port 7701 (mydomain): the one to open to other sites',
       'Announced   203.0.113.7',
-      'Ingress     127.0.0.1:7702, apps as http://ID.NODE.dtkd.localhost',
+      'Ingress     127.0.0.1:7702, apps as http://ID.node0.dtkd.localhost:7702',
       'Data        /data, 2.0 MiB',
       'Process     pid 42, 80 MiB',
       '',

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
 import type { Cli } from '../../cli.ts';
+import { type AppInfo, listApps } from '../../client/apps.ts';
 import { type Format, outputOption } from '../../output/format.ts';
+import { alignColumns } from '../../output/table.ts';
 import { show } from '../get.ts';
 
 const EXAMPLES = `
@@ -14,6 +16,25 @@ export function configure(command: Command, cli: Cli): void {
     .addOption(outputOption('json', 'yaml', 'wide', 'name'))
     .addHelpText('after', EXAMPLES)
     .action(async (flags: { output?: Format }) => {
-      await show(cli, [{ kind: dtAppKind, names: [] }], { ...flags, headers: true });
+      if (flags.output !== undefined && flags.output !== 'wide') {
+        return show(cli, [{ kind: dtAppKind, names: [] }], { ...flags, headers: true });
+      }
+      const apps = await listApps(await cli.client());
+      if (apps.length === 0) return cli.out.note('No apps here. Share one with: dtkd app expose NAME --to HOST:PORT');
+      cli.out.lines(alignColumns([heading(flags.output === 'wide'), ...apps.sort(byName).map((app) => row(app, flags.output === 'wide'))]));
     });
+}
+
+/** Apps of this node first, then by name. */
+function byName(a: AppInfo, b: AppInfo): number {
+  return Number(a.isCopy) - Number(b.isCopy) || (`${a.app}/${a.owner}` < `${b.app}/${b.owner}` ? -1 : 1);
+}
+
+function heading(wide: boolean): string[] {
+  return ['APP', 'OWNER', 'STATUS', 'URI', ...(wide ? ['DOMAINS', 'AUTHENTICATION', 'OBJECT', 'MESSAGE'] : [])];
+}
+
+function row(app: AppInfo, wide: boolean): string[] {
+  const more = [app.domains.join(',') || '<none>', app.authenticationType, app.object, app.message ?? '<none>'];
+  return [app.app, app.owner, app.status ?? '<unknown>', app.uri ?? '<none>', ...(wide ? more : [])];
 }

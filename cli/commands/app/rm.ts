@@ -4,6 +4,8 @@ import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
 import { endpointsKind } from '../../../protocol/kinds/endpoints.ts';
 import { serviceKind } from '../../../protocol/kinds/service.ts';
 import type { Cli } from '../../cli.ts';
+import type { ApiClient } from '../../client/api.ts';
+import { findApp } from '../../client/apps.ts';
 import { textAt } from '../../json.ts';
 import { MADE_BY, MADE_BY_LABEL } from './expose.ts';
 
@@ -26,11 +28,23 @@ export function configure(command: Command, cli: Cli): void {
         cli.out.print(`${name} is no longer shared.`);
       } catch (error) {
         if (!(error instanceof DtkdError) || error.code !== 'NOT_FOUND') throw error;
-        if (flags.ignoreNotFound !== true) cli.failed(error);
+        if (flags.ignoreNotFound !== true) cli.failed(await notHere(client, name));
       }
       for (const kind of [serviceKind, endpointsKind]) {
         const there = await client.find({ kind, name });
         if (textAt(there, 'metadata', 'labels', MADE_BY_LABEL) === MADE_BY) await client.delete({ kind, name });
       }
     });
+}
+
+/** Why this node has no such app to take away. */
+async function notHere(client: ApiClient, name: string): Promise<unknown> {
+  try {
+    const { app, owner } = await findApp(client, name);
+    return new DtkdError('FORBIDDEN', `${app} is an app of ${owner}, and only ${owner} can take it away`, {
+      next: `Run "dtkd app rm ${app}" on ${owner}.`,
+    });
+  } catch (error) {
+    return error;
+  }
 }
