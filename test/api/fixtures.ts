@@ -116,6 +116,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
         path,
         method,
         agent,
+        servername: 'localhost',
         headers: {
           ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
           ...(content === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(content)) }),
