@@ -6,6 +6,7 @@ import { createMesh } from '../../daemon/src/mesh/mesh.ts';
 import type { DomainView, Mesh, PeerView } from '../../daemon/src/mesh/mesh.types.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import type { ObjectStore } from '../../daemon/src/store/object-store.types.ts';
+import type { PeerKey } from '../../protocol/ids.ts';
 import { SIGHTLINE_GROUP } from '../../protocol/kinds/dtdomain.ts';
 import { waitFor } from '../wait.ts';
 import { app, appRef, Disk } from './log/node.ts';
@@ -24,9 +25,12 @@ export class Site {
   readonly disk: Disk;
   readonly store: ObjectStore;
   readonly mesh: Mesh;
+  /** Keys with which this site has no direct connection. */
+  readonly cut: Set<PeerKey>;
   #stopped = false;
 
-  private constructor(name: string, disk: Disk, store: ObjectStore, mesh: Mesh) {
+  private constructor(name: string, disk: Disk, store: ObjectStore, mesh: Mesh, cut: Set<PeerKey>) {
+    this.cut = cut;
     this.name = name;
     this.disk = disk;
     this.store = store;
@@ -34,6 +38,7 @@ export class Site {
   }
 
   static async start(name: string, { disk = new Disk(), meshPort = 0, now = Date.now }: SiteOptions = {}): Promise<Site> {
+    const cut = new Set<PeerKey>();
     const store = await openObjectStore({ kv: disk, node: name, now });
     const logs = createLogs({ store, logger: silentLogger, now });
     store.addParticipant(logs.participant);
@@ -44,9 +49,10 @@ export class Site {
       config: { meshHost: LOCAL, meshPort, announce: [], mdns: false },
       logger: silentLogger,
       now,
+      cutOff: (key) => cut.has(key),
     });
     mesh.handle(ECHO, (stream: Duplex) => void stream.pipe(stream));
-    const site = new Site(name, disk, store, mesh);
+    const site = new Site(name, disk, store, mesh, cut);
     await mesh.start();
     return site;
   }
@@ -128,6 +134,20 @@ export class Sites {
   async stop(): Promise<void> {
     await Promise.all(this.all.splice(0).map((site) => site.stop()));
   }
+}
+
+/** Cuts the network between each of one group and each of the other. */
+export function cut(some: readonly Site[], others: readonly Site[], domain = 'd'): void {
+  for (const a of some) {
+    for (const b of others) {
+      a.cut.add(b.view(domain).self);
+      b.cut.add(a.view(domain).self);
+    }
+  }
+}
+
+export function heal(sites: readonly Site[]): void {
+  for (const site of sites) site.cut.clear();
 }
 
 /** All see all as connected, under their own names. */

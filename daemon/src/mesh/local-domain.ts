@@ -37,6 +37,7 @@ export interface LocalDomainPorts {
   portOf(domain: DomainId): number | undefined;
   isOwnNonce(nonce: Uint8Array): boolean;
   onTls(socket: Socket, domain: DomainId): void;
+  cutOff: ((key: PeerKey) => boolean) | undefined;
   onMembership(): void;
   onChange(): void;
 }
@@ -91,6 +92,7 @@ export class LocalDomain {
       now: ports.now,
       isMember: (key) => attached?.isMember(key) ?? false,
       onTls: (socket) => ports.onTls(socket, domain),
+      cutOff: ports.cutOff,
       validate: async (from, data) => attached?.validate(from, data) ?? 'ignore',
     });
     return {

@@ -41,6 +41,8 @@ export interface MeshOptions {
   };
   logger: Logger;
   now(): number;
+  /** Faults for tests: direct connections with such a key fail, as if the network were cut between the two. */
+  cutOff?: (key: PeerKey) => boolean;
 }
 
 export function createMesh(options: MeshOptions): Mesh {
@@ -307,6 +309,7 @@ class NodeMesh implements Mesh {
       handlers: () => this.#handlers,
       namespaceOf: (domain, key) => this.#namespaces.get(domain)?.get(key) ?? peerIdOf(key).slice(0, 12),
       portOf: (domain) => this.#byId(domain)?.node?.port,
+      cutOff: this.#options.cutOff,
       isOwnNonce: (nonce) => this.#nonces.has(Buffer.from(nonce).toString('hex')),
       onTls: (socket, domain) => {
         if (this.#onTls === undefined) socket.destroy();

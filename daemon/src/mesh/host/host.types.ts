@@ -52,6 +52,8 @@ export interface HostOptions {
   /** True for keys with which this host may open connections of its own accord and between which it may relay. */
   isMember(key: PeerKey): boolean;
   onTls(socket: Socket): void;
+  /** Faults for tests: direct connections with such a key fail, as if the network were cut between the two. */
+  cutOff?: ((key: PeerKey) => boolean) | undefined;
   /** Judges a gossiped message before it is forwarded; `from` is the neighbour that sent it, not the author. */
   validate(from: PeerKey, data: Uint8Array): Promise<Verdict>;
 }

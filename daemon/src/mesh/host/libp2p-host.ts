@@ -142,6 +142,7 @@ class LibHost implements Host {
   }
 
   async dial(address: Address, expected: PeerKey | undefined, signal: AbortSignal): Promise<Link> {
+    if (expected !== undefined && this.#isCutOff(expected)) throw new DtkdError('ADDRESS_UNREACHABLE', 'the network is cut');
     const target = toMultiaddr(address, expected === undefined ? undefined : toPeerId(expected).toString());
     const limit = untilSettled(signal);
     try {
@@ -233,10 +234,15 @@ class LibHost implements Host {
     return this.#components;
   }
 
+  #isCutOff(peer: PeerKey): boolean {
+    return this.#options.cutOff?.(peer) === true;
+  }
+
   #opened(connection: Connection): void {
     let link: LibLink;
     try {
-      link = new LibLink(connection, this.#inside(), this.#options.now());
+      link = new LibLink(connection, this.#inside(), this.#options.now(), (peer) => this.#isCutOff(peer));
+      if (link.via === undefined && this.#isCutOff(link.peer)) throw new Error('the network is cut');
     } catch (error) {
       this.#counters.linksRefused += 1;
       connection.abort(error instanceof Error ? error : new Error('refused'));

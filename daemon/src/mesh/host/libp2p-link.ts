@@ -27,9 +27,11 @@ export class LibLink implements Link {
   readonly openedAt: number;
   readonly #connection: Connection;
   readonly #components: Components;
+  readonly #isCutOff: (peer: PeerKey) => boolean;
   #admitted = false;
 
-  constructor(connection: Connection, components: Components, openedAt: number) {
+  constructor(connection: Connection, components: Components, openedAt: number, isCutOff: (peer: PeerKey) => boolean) {
+    this.#isCutOff = isCutOff;
     this.#connection = connection;
     this.#components = components;
     this.id = connection.id;
@@ -83,6 +85,7 @@ export class LibLink implements Link {
   }
 
   async ping(timeoutMs: number): Promise<void> {
+    if (this.via === undefined && this.#isCutOff(this.peer)) throw new DtkdError('TIMEOUT', 'the network is cut');
     const muxer: unknown = Reflect.get(this.#connection, 'muxer');
     if (!isPinger(muxer)) return;
     // Without a signal: yamux takes an answer to a ping that was given up for a violation, and cuts the connection.
