@@ -16,7 +16,7 @@ if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[
 else await runWithBundledNode();
 
 async function run() {
-  const { enableCompileCache } = await import('node:module');
+  const { enableCompileCache, flushCompileCache } = await import('node:module');
   const [{ homedir }, { join }] = await Promise.all([import('node:os'), import('node:path')]);
   // Compiled code is kept between runs. An unwritable directory only means that nothing is kept.
   enableCompileCache?.(join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'dtkd', 'compiled'));
@@ -25,6 +25,8 @@ async function run() {
   // Node refuses TypeScript below node_modules, and the published package has none.
   const isCheckout = existsSync(source) && !script.includes('node_modules');
   await import(isCheckout ? source.href : new URL(`../dist/${entry}.js`, import.meta.url).href);
+  // A daemon may end without the chance to write at its exit.
+  if (entry.startsWith('daemon')) flushCompileCache?.();
 }
 
 async function runWithBundledNode() {
