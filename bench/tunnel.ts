@@ -43,7 +43,7 @@ export const benchmark: Benchmark = {
       await formDomain('bench', sites);
       await expose(owner, 'bulk', { host: '127.0.0.1', port: sourcePort }, 'bench');
       await uriOf(user, 'bulk', owner);
-      forward = new Child({ command: NODE, args: [DTKD, '--data', user.dir, 'app', 'forward', 'bulk', '--local', '127.0.0.1:0'] });
+      forward = new Child({ command: NODE, args: [DTKD, '--data', user.dir, 'app', 'forward', 'bulk'] });
       const forwardPort = Number((await forward.output(/127\.0\.0\.1:(\d+)/))[1]);
       if (missing(this.needs) === undefined) ssh = await sshForward(stage.directory, sourcePort);
       say('warming up');

@@ -1,5 +1,5 @@
 import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { appDocument, copyOf, expose, formDomain, serviceDocuments, uriOf } from '../harness/domain.ts';
 import type { Origin } from '../harness/origin.ts';
@@ -81,26 +81,11 @@ describe('apps between two sites', () => {
     await waitFor(async () => (await user.fetchUri(uri)).body === 'hello from new-till\n', { what: 'the new endpoint to answer' });
   });
 
-  it('say what is wrong while their service listens nowhere', async () => {
-    const uri = await uriOf(user, 'plain', owner);
-    const closed = createServer();
-    await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
-    const { port } = closed.address() as AddressInfo;
-    await new Promise((resolve) => closed.close(resolve));
-    await owner.call(owner.path('endpoints', 'plain'), {
-      method: 'PATCH',
-      contentType: 'application/merge-patch+json',
-      body: { subsets: [{ addresses: [{ ip: '127.0.0.1' }], ports: [{ port }] }] },
-    });
-    const answer = await waitFor(
-      async () => {
-        const each = await user.fetchUri(uri);
-        return each.status >= 500 ? each : undefined;
-      },
-      { what: 'an error of the gateway' },
-    );
+  it('answer with an error of the gateway while their service listens nowhere', async () => {
+    await expose(owner, 'nowhere', { host: '127.0.0.1', port: await freePort() }, 'shop');
+    const answer = await user.fetchUri(await uriOf(user, 'nowhere', owner));
     expect([502, 503, 504]).toContain(answer.status);
-    expect(await copyOf(user, 'plain', 'owner')).toBeDefined();
+    expect(await copyOf(user, 'nowhere', 'owner')).toBeDefined();
   });
 
   it('cannot be deleted where they are copies, and the refusal names the owner', async () => {

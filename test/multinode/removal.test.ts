@@ -4,7 +4,7 @@ import type { Site } from '../harness/site.ts';
 import { useStage } from '../harness/use-stage.ts';
 import { waitFor } from '../wait.ts';
 
-const stage = useStage();
+const stage = useStage({ story: true });
 const DOMAIN = 'club';
 /** The promise to operators: so soon has every connected member cut the removed node off. */
 const CUT_OFF_MS = 2_000;

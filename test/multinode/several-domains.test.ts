@@ -4,7 +4,7 @@ import type { Site } from '../harness/site.ts';
 import { useStage } from '../harness/use-stage.ts';
 import { waitFor } from '../wait.ts';
 
-const stage = useStage();
+const stage = useStage({ story: true });
 
 describe('a node in two domains', () => {
   let east: Site;

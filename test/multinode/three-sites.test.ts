@@ -12,7 +12,7 @@ import type { Site } from '../harness/site.ts';
 import { useStage } from '../harness/use-stage.ts';
 import { waitFor } from '../wait.ts';
 
-const stage = useStage();
+const stage = useStage({ story: true });
 const DOMAIN = 'mydomain';
 
 /** What each `it` builds on what the one before left: the story of the seed, told once, by three real daemons. */
@@ -147,7 +147,7 @@ spec:
   it('forwards any TCP protocol', async () => {
     await node0.cli('app', 'expose', 'echo', '--to', `${origin.host}:${origin.tcpPort}`, '--domain', DOMAIN);
     await uriOf(node1, 'echo', node0);
-    const forward = new Child({ command: NODE, args: [DTKD, '--data', node1.dir, 'app', 'forward', 'echo', '--local', '127.0.0.1:0'] });
+    const forward = new Child({ command: NODE, args: [DTKD, '--data', node1.dir, 'app', 'forward', 'echo'] });
     const [, port] = await forward.output(/127\.0\.0\.1:(\d+)/);
     const socket = connect({ host: '127.0.0.1', port: Number(port) });
     let back = '';
