@@ -107,6 +107,9 @@ function toBytes(text: string): Buffer {
   const characters = Math.ceil((expected * 8) / 6);
   if (bytes.length < expected) throw malformed(`it is truncated: ${compact.length} of ${characters} characters`);
   if (bytes.length > expected) throw malformed(`it is too long: ${compact.length} characters, where ${characters} belong to it`);
+  // Stray bits behind the last byte: one more character than belongs to it.
+  if (bytes.toString('base64url') !== compact)
+    throw malformed(`it is too long: ${compact.length} characters, where ${characters} belong to it`);
   return bytes;
 }
 
