@@ -1,0 +1,207 @@
+import { execFile } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { certificateNames, openCertificates } from '../../daemon/src/api/certificates.ts';
+import { waitFor } from '../wait.ts';
+import { GROUP, SERVICES, serviceBody, startTestApi } from './fixtures.ts';
+
+describe('the server', () => {
+  it('says that its port is taken', async () => {
+    const api = await startTestApi();
+    await expect(startTestApi({ listen: { host: '127.0.0.1', port: api.server.port } })).rejects.toMatchObject({
+      code: 'PORT_IN_USE',
+      exitStatus: 11,
+    });
+    await expect(startTestApi({ listen: { host: '192.0.2.1', port: 0 } })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    await api.close();
+  });
+
+  it('ends watches when it closes, and lets running requests finish', async () => {
+    const go = Promise.withResolvers<void>();
+    const api = await startTestApi({
+      actions: {
+        slow: async () => {
+          await go.promise;
+          return { done: true };
+        },
+      },
+    });
+    expect(api.server.url).toBe(`https://127.0.0.1:${api.server.port}`);
+    const watch = await api.watch(`${SERVICES}?watch=true`);
+    const slow = api.ask('GET', '/apis/dtkd.dev/v1/daemon/slow');
+    await api.ask('GET', '/healthz');
+    const closing = api.server.close();
+    await waitFor(() => watch.ended(), { what: 'the end of the watch' });
+    expect(watch.answer.complete).toBe(true);
+    go.resolve();
+    expect((await slow).body).toEqual({ done: true });
+    await closing;
+    await api.close();
+  });
+
+  it('is not ready while something is missing', async () => {
+    const missing = ['mesh'];
+    const api = await startTestApi({ notReady: () => missing });
+    expect(await api.ask('GET', '/readyz')).toMatchObject({ status: 503, text: 'not ready: mesh' });
+    missing.pop();
+    expect((await api.ask('GET', '/readyz')).status).toBe(200);
+    await api.close();
+  });
+
+  it('bounds watches in number', async () => {
+    const api = await startTestApi();
+    const watches = await Promise.all(Array.from({ length: 20 }, () => api.watch(`${SERVICES}?watch=true`)));
+    for (const watch of watches) watch.stop();
+    // what was stopped does not count any more: another round fits
+    const more = await Promise.all(Array.from({ length: 20 }, () => api.watch(`${SERVICES}?watch=true`)));
+    expect(more.every((watch) => watch.answer.statusCode === 200)).toBe(true);
+    await api.close();
+  });
+
+  it('speaks no TLS below 1.2', async () => {
+    const api = await startTestApi();
+    const socket = connect({
+      host: '127.0.0.1',
+      port: api.server.port,
+      maxVersion: 'TLSv1.1',
+      minVersion: 'TLSv1',
+      rejectUnauthorized: false,
+      ciphers: 'DEFAULT@SECLEVEL=0',
+    });
+    const error = await new Promise<Error>((resolve) => socket.on('error', resolve));
+    expect(error.message).toMatch(/protocol version|unsupported protocol/i);
+    expect((await api.ask('GET', '/healthz')).text).toBe('ok');
+    await api.close();
+  });
+});
+
+describe('discovery', () => {
+  it('lists versions, groups and resources', async () => {
+    const api = await startTestApi();
+    expect((await api.ask('GET', '/api')).body).toMatchObject({ kind: 'APIVersions', versions: ['v1'] });
+    expect((await api.ask('GET', '/apis')).body).toMatchObject({
+      kind: 'APIGroupList',
+      groups: [{ name: GROUP, preferredVersion: { groupVersion: `${GROUP}/v1` } }],
+    });
+    expect((await api.ask('GET', `/apis/${GROUP}`)).body).toMatchObject({ kind: 'APIGroup', name: GROUP });
+    const core = (await api.ask('GET', '/api/v1')).body;
+    expect(core).toMatchObject({ kind: 'APIResourceList', groupVersion: 'v1' });
+    expect(core.resources.find((resource: { name: string }) => resource.name === 'services')).toEqual({
+      name: 'services',
+      singularName: 'service',
+      namespaced: true,
+      kind: 'Service',
+      verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
+      shortNames: ['svc'],
+    });
+    const peers = (await api.ask('GET', `/apis/${GROUP}/v1`)).body.resources.find(
+      (resource: { name: string }) => resource.name === 'dtpeers',
+    );
+    expect(peers.verbs).toEqual(['delete', 'get', 'list', 'watch']);
+    await api.close();
+  });
+
+  it('is aggregated where a client accepts that', async () => {
+    const api = await startTestApi();
+    const accept = (version: string) => `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList,application/json`;
+    const answer = await api.ask('GET', '/apis', { headers: { accept: accept('v2') } });
+    expect(answer.headers['content-type']).toContain('as=APIGroupDiscoveryList');
+    expect(answer.body).toMatchObject({
+      kind: 'APIGroupDiscoveryList',
+      apiVersion: 'apidiscovery.k8s.io/v2',
+      items: [{ metadata: { name: GROUP }, versions: [{ version: 'v1' }] }],
+    });
+    expect((await api.ask('GET', '/api', { headers: { accept: accept('v2beta1') } })).body).toMatchObject({
+      apiVersion: 'apidiscovery.k8s.io/v2beta1',
+      items: [{ metadata: { name: '' } }],
+    });
+    await api.close();
+  });
+});
+
+describe('certificates', () => {
+  const DAY = 24 * 60 * 60 * 1000;
+  const start = Date.parse('2026-01-01T00:00:00Z');
+  let dir: string;
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'dtkd-certificates-'));
+  });
+
+  afterEach(() => rm(dir, { recursive: true, force: true }));
+
+  const open = (names: string[] = ['node0'], days = 0) => openCertificates({ dir, names, now: () => start + days * DAY });
+
+  it('are made once, for all names, with keys that only their owner reads', async () => {
+    const made = await open(['node0', 'Site.Example.org', '10.1.2.3', 'bad_name', '2001:db8::1']);
+    expect(await open(['node0', '10.1.2.3'])).toEqual(made);
+    const certificate = new X509Certificate(made.cert);
+    expect(certificate.subjectAltName).toBe(
+      'DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1, DNS:node0, DNS:site.example.org, IP Address:10.1.2.3, IP Address:2001:DB8:0:0:0:0:0:1',
+    );
+    const authority = new X509Certificate(made.ca);
+    expect(authority.ca).toBe(true);
+    expect(certificate.ca).toBe(false);
+    expect(certificate.verify(authority.publicKey)).toBe(true);
+    for (const name of ['ca.key', 'tls.key']) expect((await stat(join(dir, name))).mode & 0o777).toBe(0o600);
+  });
+
+  it('are renewed before they expire, under the same authority', async () => {
+    const first = await open();
+    expect(await open(['node0'], 300)).toEqual(first);
+    const second = await open(['node0'], 340);
+    expect(second.cert).not.toBe(first.cert);
+    expect(second.ca).toBe(first.ca);
+    const third = await open(['node0'], 3640);
+    expect(third.ca).not.toBe(first.ca);
+  });
+
+  it('are renewed for a new name, and when files are lost, cut short or mixed up', async () => {
+    const first = await open();
+    const named = await open(['node0', 'other']);
+    expect(named.cert).not.toBe(first.cert);
+    expect(named.ca).toBe(first.ca);
+    await rm(join(dir, 'tls.key'));
+    const again = await open(['node0', 'other']);
+    expect(again.cert).not.toBe(named.cert);
+    await writeFile(join(dir, 'tls.crt'), again.cert.slice(0, 300));
+    expect((await open()).cert).not.toBe(again.cert);
+    await writeFile(join(dir, 'tls.key'), await readFile(join(dir, 'ca.key')));
+    const fixed = await open();
+    expect(new X509Certificate(fixed.cert).verify(new X509Certificate(fixed.ca).publicKey)).toBe(true);
+    await rm(join(dir, 'ca.key'));
+    expect((await open()).ca).not.toBe(first.ca);
+  });
+
+  it('stand for all addresses of the machine where the API listens at all', () => {
+    expect(certificateNames(['0.0.0.0'])).not.toContain('0.0.0.0');
+    expect(certificateNames(['LOCALHOST', '127.0.0.1'])).toEqual(['localhost', '127.0.0.1', '::1']);
+  });
+
+  it('that are good are read without loading what makes them', async () => {
+    await openCertificates({ dir, names: [] });
+    const script = `
+      import { openCertificates } from ${JSON.stringify(new URL('../../daemon/src/api/certificates.ts', import.meta.url).href)};
+      import { registerHooks } from 'node:module';
+      registerHooks({ resolve(specifier, context, next) { console.log(specifier); return next(specifier, context); } });
+      await openCertificates({ dir: ${JSON.stringify(dir)}, names: [] });
+      console.log('opened');
+    `;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+    expect(stdout).toBe('opened\n');
+  });
+});
+
+it('answers with what it stored over a restart', async () => {
+  const first = await startTestApi();
+  const made = await first.ask('POST', SERVICES, { body: serviceBody('kept') });
+  await first.server.close();
+  const second = await startTestApi({ store: first.store });
+  expect((await second.ask('GET', `${SERVICES}/kept`)).body).toEqual(made.body);
+  await second.close();
+});
