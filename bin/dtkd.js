@@ -36,7 +36,7 @@ async function runWithBundledNode() {
       `error: dtkd needs Node ${OLDEST_NODE.join('.')} or newer, and this is ${process.versions.node}; the Node that comes with dtkd is missing`,
     );
     console.error(
-      'next: install dtkd again without --ignore-scripts, run `npm rebuild node` where it is installed, or install a newer Node',
+      'next: install dtkd again with install scripts allowed (npm install --allow-scripts=node,classic-level,cbor-extract ...), or install a newer Node',
     );
     process.exitCode = 1;
     return;
