@@ -14,6 +14,7 @@ import { type Kv, prefixEnd } from '../store/kv.ts';
 import { inviteViews } from './domain-view.ts';
 import { findFreePort, usableHosts } from './host/port.ts';
 import { joinDomain, makeNonce } from './joining/join-client.ts';
+import { PendingJoin } from './joining/pending-join.ts';
 import { LocalDomain, type LocalDomainPorts, type ProtocolHandler } from './local-domain.ts';
 import type { Logs } from './log/log.types.ts';
 import { createDomain } from './membership/create-domain.ts';
@@ -131,7 +132,8 @@ class NodeMesh implements Mesh {
       }
       this.#refuseExisting(name);
       const where = parseAddress(address);
-      const self = generateSigningKey();
+      const pending = await PendingJoin.open(this.#options.kv, this.#keys, token);
+      const { self } = pending;
       const port = await this.#reservePort(token.domain);
       const now = this.#options.now();
       const record = { domain: token.domain, name, self, nodeName: this.#nodeName, order: await this.#nextOrder(), joinedAt: now };
@@ -150,6 +152,7 @@ class NodeMesh implements Mesh {
           now: this.#options.now,
           isOwnKey: (key) => [...this.#domains.values()].some((domain) => domain.self === key),
           nonce,
+          pending,
           signal: options.signal ?? new AbortController().signal,
         });
         const membership = await adoptMembership({
@@ -162,6 +165,7 @@ class NodeMesh implements Mesh {
         return domain.view();
       } catch (error) {
         await host.host.stop();
+        await pending.failed(error);
         throw error;
       } finally {
         this.#reserved.delete(token.domain);

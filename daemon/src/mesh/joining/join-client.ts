@@ -39,6 +39,8 @@ export interface JoinRequest {
   isOwnKey(key: PeerKey): boolean;
   /** Kept by the caller while the attempt lasts, so that a node recognises itself. */
   nonce: Uint8Array;
+  /** Told what becomes of each enrolment. */
+  pending: { asking(): Promise<void>; refused(): void };
   signal: AbortSignal;
 }
 
@@ -126,8 +128,10 @@ async function converse(request: JoinRequest, address: Address): Promise<Joined>
     });
     await channel.sendBytes(encodeJoinMessage(makeOffer(token, now(), nonce)));
     await checkProof(token, await gather(channel, 'proof'), link.peer);
-    await channel.sendBytes(encodeJoinMessage(makeEnrolment(token, self, { name: nodeName, replace })));
-    const items = await gather(channel, 'welcome');
+    const enrolment = encodeJoinMessage(makeEnrolment(token, self, { name: nodeName, replace }));
+    await request.pending.asking();
+    await channel.sendBytes(enrolment);
+    const items = await gather(channel, 'welcome', () => request.pending.refused());
     channel.finish();
     return { items, link };
   } catch (error) {
@@ -148,11 +152,16 @@ async function open(link: Link, address: Address, signal: AbortSignal) {
 }
 
 /** Items of all frames of one kind. A refusal is thrown as the error that it tells. */
-async function gather(channel: FrameChannel, type: 'proof' | 'welcome'): Promise<Uint8Array[]> {
+async function gather(channel: FrameChannel, type: 'proof' | 'welcome', onRefusal: () => void = () => {}): Promise<Uint8Array[]> {
   const collector = new ItemCollector();
   for (;;) {
     const message = await receive(channel);
-    if (message.type === 'refusal') throw fromRefusal(message);
+    if (message.type === 'refusal') {
+      const refusal = fromRefusal(message);
+      // After a failure of its own the member may have admitted us all the same.
+      if (refusal.code !== 'INTERNAL') onRefusal();
+      throw refusal;
+    }
     if (message.type !== type) throw new DtkdError('FRAME_INVALID', `a message of type ${message.type} came in place of ${type}`);
     if (collector.add(message)) return collector.items;
   }

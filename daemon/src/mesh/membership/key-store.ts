@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
-import { bytesOf, domainId, domainName, milliseconds, nodeName } from '../../../../protocol/fields.ts';
+import { bytesOf, domainId, domainName, hash, milliseconds, nodeName } from '../../../../protocol/fields.ts';
 import type { DomainId, NodeName } from '../../../../protocol/ids.ts';
 import { MAX_TOKEN_LENGTH } from '../../../../protocol/limits.ts';
 import { type SigningKey, signingKeyFromSeed } from '../../../../protocol/signing.ts';
@@ -27,6 +27,7 @@ const nodeRow = z.object({
 });
 const rootRow = bytesOf(32);
 const portRow = z.number().int().min(1).max(65_535);
+const pendingRow = z.object({ grant: hash, seed: bytesOf(32) });
 const tokenRow = z.string().max(MAX_TOKEN_LENGTH);
 
 /** What this node is in one domain. */
@@ -108,6 +109,26 @@ export class KeyStore {
     }
   }
 
+  /**
+   * The key with which this node has asked to be admitted under that grant, and never heard the answer. It may be a member already, so it
+   * must be the one that asks again: a new one would use the invite up.
+   */
+  async pendingKey(domain: DomainId, grant: string): Promise<SigningKey | undefined> {
+    const row = await this.#kv.get(pendingRowKey(domain));
+    if (row === undefined) return undefined;
+    const pending = decodeCbor(row, pendingRow, 'a stored pending key');
+    return pending.grant === grant ? signingKeyFromSeed(pending.seed) : undefined;
+  }
+
+  /** To be written before the enrolment is sent. One join of a domain can be pending. */
+  pendingOps(domain: DomainId, grant: string, self: SigningKey): KvOp[] {
+    return [{ type: 'put', key: pendingRowKey(domain), value: encodeCbor(z.encode(pendingRow, { grant, seed: self.seed })) }];
+  }
+
+  forgetPendingOps(domain: DomainId): KvOp[] {
+    return [{ type: 'del', key: pendingRowKey(domain) }];
+  }
+
   recordOps({ domain, name, self, nodeName: claimed, order, joinedAt }: DomainRecord): KvOp[] {
     const value = encodeCbor(z.encode(nodeRow, { version: 1, domain, name, seed: self.seed, nodeName: claimed, order, joinedAt }));
     return [{ type: 'put', key: `${PREFIX}${domain}/node`, value }];
@@ -132,4 +153,8 @@ export class KeyStore {
       forgetTokensOps: () => [{ type: 'clear', gte: tokens, lt: prefixEnd(tokens) }],
     };
   }
+}
+
+function pendingRowKey(domain: DomainId): string {
+  return `${PREFIX}${domain}/pending`;
 }
