@@ -35,26 +35,26 @@ export class AddressBook {
     return this.#addresses.get(key) ?? [];
   }
 
-  /** True if every known address is a local one. */
+  /** True if one of the known addresses is a local one. */
   isLan(key: PeerKey): boolean {
     return this.of(key).some(({ host }) => isLanAddress(host));
   }
 
-  /** Puts an address first: the member was reached there. */
-  succeeded(key: PeerKey, address: Address): void {
-    this.#set(key, merge([address], this.of(key)));
+  /** Puts an address first: the member was reached there. As all changes, true if it changed anything. */
+  succeeded(key: PeerKey, address: Address): boolean {
+    return this.#set(key, merge([address], this.of(key)));
   }
 
   /** What the member says of itself: before what is older, behind where it was reached last if it still names that. */
-  announced(key: PeerKey, addresses: readonly Address[]): void {
+  announced(key: PeerKey, addresses: readonly Address[]): boolean {
     const old = this.of(key);
     const first = old.slice(0, 1).filter((address) => addresses.some((other) => same(other, address)));
-    this.#set(key, merge(first, addresses, old));
+    return this.#set(key, merge(first, addresses, old));
   }
 
   /** What others say: behind everything that is known. */
-  hinted(key: PeerKey, addresses: readonly Address[]): void {
-    this.#set(key, merge(this.of(key), addresses));
+  hinted(key: PeerKey, addresses: readonly Address[]): boolean {
+    return this.#set(key, merge(this.of(key), addresses));
   }
 
   forget(key: PeerKey): void {
@@ -62,13 +62,14 @@ export class AddressBook {
     this.#kv.batch([{ type: 'del', key: this.#prefix + key }], { sync: false }).catch(() => {});
   }
 
-  #set(key: PeerKey, next: Address[]): void {
+  #set(key: PeerKey, next: Address[]): boolean {
     const old = this.of(key);
-    if (old.length === next.length && old.every((address, index) => next[index] !== undefined && same(address, next[index]))) return;
+    if (old.length === next.length && old.every((address, index) => next[index] !== undefined && same(address, next[index]))) return false;
     this.#addresses.set(key, next);
     const value = Buffer.from(JSON.stringify(next.map((address) => formatAddress(address, -1))));
     // A hint that is lost in a crash is learnt again.
     this.#kv.batch([{ type: 'put', key: this.#prefix + key, value }], { sync: false }).catch(() => {});
+    return true;
   }
 }
 

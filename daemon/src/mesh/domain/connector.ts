@@ -24,6 +24,8 @@ const WAN_DIAL_TIMEOUT_MS = 5_000;
 const NEXT_ADDRESS_AFTER_MS = 250;
 /** Connected members that are asked to relay, for one attempt. */
 const RELAYS_TRIED = 3;
+/** Asking relays again for a member that none of them could reach. */
+const RELAY_RETRY_MS = 10_000;
 /** Failures after which a member counts as unreachable for the choice of neighbours. */
 const UNREACHABLE_AFTER = 3;
 /** Two nodes that learn of each other at once should not both dial. */
@@ -57,6 +59,8 @@ export class Connector {
   readonly #stop = new AbortController();
   readonly #requested = new Map<PeerKey, number>();
   readonly #connecting = new Map<PeerKey, Promise<void>>();
+  /** When relays were last asked for a member. */
+  readonly #relayTries = new Map<PeerKey, number>();
   #running = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -71,11 +75,21 @@ export class Connector {
     this.#timer = setTimeout(() => this.#tick(), 0);
   }
 
-  /** Forgets the back-off of a member: it was heard of. */
+  /** Forgets the back-off of a member: it was connected until now, or an address of it was learnt. */
   hurry(peer: PeerKey): void {
     const attempt = this.#attempts.get(peer);
-    if (attempt !== undefined && !attempt.running) attempt.due = this.#ports.now();
+    if (attempt !== undefined) {
+      attempt.failures = 0;
+      attempt.due = this.#ports.now();
+    }
     this.wake();
+  }
+
+  /** A member was admitted: it may lead to others, and one that came through a relay has now told its own addresses. */
+  connected(link: Link): void {
+    this.#relayTries.clear();
+    if (link.via === undefined) this.wake();
+    else this.hurry(link.peer);
   }
 
   /** A connected link to the member, made if need be. Errors: PEER_AWAY. */
@@ -132,6 +146,7 @@ export class Connector {
   async #attempt(peer: PeerKey, attempt: Attempt): Promise<void> {
     attempt.running = true;
     this.#running += 1;
+    const due = attempt.due;
     try {
       await this.#connect(peer);
       attempt.failures = 0;
@@ -144,7 +159,8 @@ export class Connector {
       const relayed = this.#ports.peers.best(peer) !== undefined;
       const lan = this.#ports.book.isLan(peer);
       const wait = relayed ? DIRECT_RETRY_MS : backoff(attempt.failures, lan, Math.random());
-      attempt.due = this.#ports.now() + wait;
+      // Unless it was hurried meanwhile.
+      if (attempt.due === due) attempt.due = this.#ports.now() + wait;
       this.wake();
     }
   }
@@ -167,6 +183,7 @@ export class Connector {
       failure = error;
     }
     if (this.#ports.peers.best(peer) !== undefined) return;
+    if (!this.#mayTryRelays(peer)) throw failure;
     for (const relay of this.#relaysFor(peer)) {
       if (signal.aborted) break;
       try {
@@ -178,6 +195,19 @@ export class Connector {
       }
     }
     throw failure;
+  }
+
+  /**
+   * Relays are asked at once when the direct way fails, then rarely: a member that is away would cost each of its neighbours three
+   * requests at every try. A newcomer whose address nobody told yet is given a moment to tell it, or to come by itself.
+   */
+  #mayTryRelays(peer: PeerKey): boolean {
+    const now = this.#ports.now();
+    const unknown = this.#ports.book.of(peer).length === 0 && !this.#requested.has(peer);
+    if (unknown && (this.#attempts.get(peer)?.failures ?? 0) < UNREACHABLE_AFTER) return false;
+    if (now - (this.#relayTries.get(peer) ?? Number.NEGATIVE_INFINITY) < RELAY_RETRY_MS) return false;
+    this.#relayTries.set(peer, now);
+    return true;
   }
 
   #relaysFor(peer: PeerKey): PeerKey[] {

@@ -237,9 +237,7 @@ export class DomainNode {
     if (link.closed || this.#stopped) throw new DtkdError('PEER_AWAY', 'the connection closed during hello');
     const address = dialableAddress(link, about.port);
     book.announced(link.peer, [...parseAddresses(about.addresses), ...(address === undefined ? [] : [address])]);
-    for (const hint of about.peers) {
-      if (hint.key !== this.membership.self && this.#state.members.has(hint.key)) book.hinted(hint.key, parseAddresses(hint.addresses));
-    }
+    for (const hint of about.peers) this.#hinted(hint.key, parseAddresses(hint.addresses));
     if (about.observed !== '') {
       const sayers = this.#observed.get(about.observed) ?? new Set();
       if (this.#observed.size < MAX_ADDRESSES || sayers.size > 0) this.#observed.set(about.observed, sayers.add(link.peer));
@@ -251,8 +249,14 @@ export class DomainNode {
       logger.info({ peer: peerIdOf(link.peer), relayed: link.via !== undefined, inbound: link.inbound }, 'A member is connected');
     this.#later(() => this.#closeSurplus(link.peer), SURPLUS_GRACE_MS);
     void this.#sync.pull(link.peer);
-    this.#connector.wake();
+    this.#connector.connected(link);
     onChange();
+  }
+
+  /** Somebody tells where a member may be. */
+  #hinted(key: PeerKey, addresses: readonly Address[]): void {
+    if (key === this.membership.self || !this.#state.members.has(key)) return;
+    if (this.#options.book.hinted(key, addresses) && !this.peers.hasDirect(key)) this.#connector.hurry(key);
   }
 
   /** One of the two sides closes what is left over, so that both keep the same connection. */
@@ -353,11 +357,7 @@ export class DomainNode {
 
   #discover(): void {
     this.host
-      .startDiscovery({ mdns: this.#options.mdns }, (key, addresses) => {
-        if (!this.#state.members.has(key) || key === this.membership.self || this.peers.best(key) !== undefined) return;
-        this.#options.book.hinted(key, addresses);
-        this.#connector.hurry(key);
-      })
+      .startDiscovery({ mdns: this.#options.mdns }, (key, addresses) => this.#hinted(key, addresses))
       .catch((err: unknown) => this.#options.logger.warn({ err }, 'Discovery could not be started; members are found by what others tell'));
   }
 
