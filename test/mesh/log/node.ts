@@ -179,9 +179,10 @@ export class Node {
     let count = 0;
     while (await this.log.isBehind(await other.log.heads())) {
       const entries = await other.log.missing(await this.log.heads(), maxBytes);
-      if (entries.length === 0) return count;
-      for (const entry of entries) await this.log.receive(entry);
-      count += entries.length;
+      let applied = 0;
+      for (const entry of entries) if ((await this.log.receive(entry)) === 'applied') applied += 1;
+      if (applied === 0) return count;
+      count += applied;
     }
     return count;
   }

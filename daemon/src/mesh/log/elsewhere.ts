@@ -89,12 +89,18 @@ export class Elsewhere {
       const bytes = await store.kv.get(entryRow(own.prefix, point));
       return bytes === undefined ? 'known' : this.#compare(parseEntry(bytes), entry);
     }
-    if (this.#condition !== undefined || contains(history, point)) return 'known';
+    if (this.#condition !== undefined || (contains(history, point) && !this.#needs(entry))) return 'known';
     verifyEntry(entry, entry.domain);
     own.noteEpoch(entry.epoch);
     const sameEpoch = this.#collected !== undefined && compareEpochs(this.#collected.track.epoch, entry.epoch) === 0;
     if (!sameEpoch && !(await this.#begin(entry, head?.track, head?.lineage ?? []))) return 'gap';
     return this.#add(entry);
+  }
+
+  /** True for the beginning of an epoch of which we contain only a part: what we lack of it stands on what we have. */
+  #needs(entry: LogEntry): boolean {
+    const wanted = this.#wanted?.point;
+    return wanted !== undefined && compareEpochs(wanted.epoch, entry.epoch) === 0 && !contains(this.#options.own.history, wanted);
   }
 
   #compare(ours: LogEntry, theirs: LogEntry): ReceiveResult {

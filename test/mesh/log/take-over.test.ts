@@ -1,0 +1,211 @@
+import { describe, expect, it } from 'vitest';
+import { TAKE_OVER_WINDOW_MS } from '../../../daemon/src/mesh/log/limits.ts';
+import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
+import { waitFor } from '../../wait.ts';
+import { appRef, DOMAIN_NAME, Node, Roster } from './node.ts';
+
+async function pair(): Promise<{ roster: Roster; a: Node; peer: Node }> {
+  const roster = new Roster();
+  const a = await Node.start({ name: 'a', roster });
+  const peer = await Node.start({ name: 'peer', roster });
+  return { roster, a, peer };
+}
+
+/** Exchanges until neither has anything for the other, as nodes that stay connected do. */
+async function settle(nodes: readonly Node[], done: () => Promise<boolean>, what: string): Promise<void> {
+  await waitFor(
+    async () => {
+      for (const to of nodes) for (const from of nodes) if (to !== from) await to.pull(from);
+      return done();
+    },
+    { what },
+  );
+}
+
+const same =
+  (...nodes: Node[]) =>
+  async (): Promise<boolean> => {
+    const [first, ...others] = await Promise.all(nodes.map((node) => node.shown()));
+    return others.every((other) => JSON.stringify(sorted(other)) === JSON.stringify(sorted(first ?? {})));
+  };
+
+const sorted = (shown: Record<string, string>): [string, string][] => Object.entries(shown).sort();
+
+describe('a data directory restored from a backup', () => {
+  it('takes in what the peers have, newer objects and deletions, and keeps what is made since', async () => {
+    const { roster, a, peer } = await pair();
+    for (const name of ['changed', 'deleted', 'same']) await a.expose(name);
+    const backup = await a.disk.copy();
+    await a.expose('changed', { service: 'newer' });
+    await a.withdraw('deleted');
+    await a.expose('new');
+    await peer.pull(a);
+    await a.logs.close();
+    const restored = await Node.start({ name: 'a', key: a.key, roster, disk: backup });
+    expect(await restored.names()).toEqual(['a/changed', 'a/deleted', 'a/same']);
+    await settle(
+      [restored, peer],
+      async () => (await restored.names()).includes('a/new') && (await same(restored, peer)()),
+      'the state to be taken in',
+    );
+    expect(await restored.names()).toEqual(['a/changed', 'a/new', 'a/same']);
+    expect(JSON.stringify(await restored.store.get(appRef('a', 'changed')))).toContain('newer');
+    expect(await restored.store.originOf(appRef('a', 'new'))).toBe('own');
+    expect(restored.log.counters()['takeOvers']).toBe(1);
+    await restored.expose('after');
+    await settle([restored, peer], same(restored, peer), 'the same objects');
+    expect(restored.log.condition()).toBeUndefined();
+    expect(restored.log.counters()['takeOvers']).toBe(1);
+    expect(peer.log.counters()['forked']).toBeUndefined();
+  });
+
+  it('also takes in an epoch that began after the backup', async () => {
+    const { roster, a, peer } = await pair();
+    await a.expose('old');
+    await a.expose('deleted');
+    const backup = await a.disk.copy();
+    const later = await a.restart();
+    await later.expose('new');
+    await later.withdraw('deleted');
+    await peer.pull(later);
+    const restored = await Node.start({ name: 'a', key: a.key, roster, disk: backup });
+    await settle(
+      [restored, peer],
+      async () => (await restored.names()).join() === 'a/new,a/old' && (await same(restored, peer)()),
+      'the state to be taken in',
+    );
+  });
+
+  it('loses nothing though it wrote before it met anybody', async () => {
+    const { roster, a, peer } = await pair();
+    await a.expose('old');
+    await a.expose('deleted');
+    const backup = await a.disk.copy();
+    const later = await a.restart();
+    await later.expose('new');
+    await later.withdraw('deleted');
+    await peer.pull(later);
+    const restored = await Node.start({ name: 'a', key: a.key, roster, disk: backup });
+    await restored.expose('alone');
+    // The peer hears of the new epoch first, whose lineage does not contain what the peer has.
+    await peer.pull(restored);
+    expect(await peer.names()).toEqual(['a/alone', 'a/deleted', 'a/old']);
+    const wanted = ['a/alone', 'a/new', 'a/old'].join();
+    await settle(
+      [restored, peer],
+      async () => (await peer.names()).join() === wanted && (await same(restored, peer)()),
+      'the state to be taken in',
+    );
+    const entries = (await peer.disk.rows('l/')).filter(([key]) => key.includes(`/${a.author}/e/`));
+    expect(new Set(entries.map(([key]) => key.split('/e/')[1]?.slice(0, 28))).size).toBe(1);
+  });
+
+  it('keeps other domains of an object that is taken in', () => {
+    const published = { ...app('x', [DOMAIN_NAME]), metadata: { ...app('x', []).metadata, generation: 5 } };
+    const merged = dtAppKind.adopted?.(published, DOMAIN_NAME, { ...app('x', [DOMAIN_NAME, 'other']), status: 'Ready' });
+    expect(merged).toMatchObject({
+      metadata: { generation: 5 },
+      spec: { domainSelector: { name: [DOMAIN_NAME, 'other'] } },
+      status: 'Ready',
+    });
+    const left = dtAppKind.adopted?.(undefined, DOMAIN_NAME, app('x', [DOMAIN_NAME, 'other']));
+    expect(left).toMatchObject({ spec: { domainSelector: { name: ['other'] } } });
+    expect(dtAppKind.adopted?.(undefined, DOMAIN_NAME, app('x', [DOMAIN_NAME]))).toBeUndefined();
+    expect(dtAppKind.adopted?.(undefined, DOMAIN_NAME, undefined)).toBeUndefined();
+  });
+
+  function app(name: string, domains: string[]) {
+    const metadata = { name, uid: 'u', resourceVersion: '1', generation: 1, creationTimestamp: '2026-01-01T00:00:00Z' };
+    return { apiVersion: 'sid.sightlineinnovation.com/v1', kind: 'dtApp', metadata, spec: { domainSelector: { name: domains } } };
+  }
+});
+
+describe('a copy that runs beside the original', () => {
+  it('is joined once where both write once', async () => {
+    const { roster, a, peer } = await pair();
+    await a.expose('common');
+    const copy = await Node.start({ name: 'a', key: a.key, roster, disk: await a.disk.copy() });
+    await a.expose('by-original');
+    await copy.expose('by-copy');
+    await copy.withdraw('common');
+    const wanted = 'a/by-copy,a/by-original';
+    await settle([a, peer], async () => true, 'one exchange');
+    await settle(
+      [copy, peer],
+      async () => (await copy.names()).join() === wanted && (await peer.names()).join() === wanted,
+      'the copy to take in what the original wrote',
+    );
+  });
+
+  it('makes both say that the key is in use elsewhere, and refuse to publish', async () => {
+    const { roster, a, peer } = await pair();
+    await a.expose('common');
+    const copy = await Node.start({ name: 'a', key: a.key, roster, disk: await a.disk.copy() });
+    let round = 0;
+    await waitFor(
+      async () => {
+        round += 1;
+        for (const [node, name] of [
+          [a, 'a'],
+          [copy, 'b'],
+        ] as const) {
+          if (node.log.condition() === undefined) await node.expose(`${name}-${round % 5}`, { generation: round }).catch(() => undefined);
+          await peer.pull(node);
+          await node.pull(peer);
+        }
+        return a.log.condition() !== undefined || copy.log.condition() !== undefined;
+      },
+      { what: 'somebody to notice' },
+    );
+    const noticed = a.log.condition() === undefined ? copy : a;
+    expect(noticed.log.condition()).toBe('KEY_IN_USE_ELSEWHERE');
+    const before = await noticed.shown();
+    await expect(noticed.expose('more')).rejects.toMatchObject({ code: 'KEY_IN_USE_ELSEWHERE' });
+    await expect(noticed.withdraw(Object.keys(before)[0]?.slice(2) ?? '')).rejects.toMatchObject({ code: 'KEY_IN_USE_ELSEWHERE' });
+    await noticed.expose('private', { domains: ['another'] });
+    expect(await noticed.log.isBehind(await peer.log.heads())).toBe(false);
+    const again = await noticed.restart();
+    expect(again.log.condition()).toBeUndefined();
+  });
+
+  it('is forgiven if it happens seldom', async () => {
+    const roster = new Roster();
+    let clock = 1_800_000_000_000;
+    const a = await Node.start({ name: 'a', roster, now: () => clock });
+    const peer = await Node.start({ name: 'peer', roster });
+    await a.expose('common');
+    const disk = await a.disk.copy();
+    for (let round = 1; round <= 5; round += 1) {
+      const copy = await Node.start({ name: 'a', key: a.key, roster, disk: await disk.copy(), now: () => clock + 1 });
+      await copy.expose(`made-${round}`);
+      await peer.pull(copy);
+      await copy.logs.close();
+      await settle([a, peer], async () => a.log.counters()['takeOvers'] === round, `take-over ${round}`);
+      clock += TAKE_OVER_WINDOW_MS / 2;
+    }
+    expect(a.log.condition()).toBeUndefined();
+    expect(await a.names()).toEqual(['a/common', ...[1, 2, 3, 4, 5].map((round) => `a/made-${round}`)]);
+  });
+});
+
+describe('a cleared author', () => {
+  it('says everything again above the fork', async () => {
+    const { roster, a, peer } = await pair();
+    await a.expose('one');
+    await peer.pull(a);
+    const head = (await a.log.heads())[0];
+    roster.suspended.add(a.author);
+    if (head !== undefined) roster.forked.set(a.author, head.epoch);
+    for (const node of [a, peer]) await node.log.refreshAuthor(a.author);
+    expect(await peer.names()).toEqual([]);
+    await a.expose('two');
+    roster.suspended.clear();
+    for (const node of [a, peer]) await node.log.refreshAuthor(a.author);
+    await peer.pull(a);
+    expect(await peer.shown()).toEqual(await a.shown());
+    const later = await a.restart();
+    await later.expose('three');
+    await peer.pull(later);
+    expect(await peer.shown()).toEqual(await later.shown());
+  });
+});
