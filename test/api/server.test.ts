@@ -53,13 +53,26 @@ describe('the server', () => {
     await api.close();
   });
 
-  it('bounds watches in number', async () => {
-    const api = await startTestApi();
-    const watches = await Promise.all(Array.from({ length: 20 }, () => api.watch(`${SERVICES}?watch=true`)));
+  it('bounds watches and streams in number, and counts no more those that have ended', async () => {
+    const told = Promise.withResolvers<void>();
+    const stream = async function* () {
+      yield 1;
+    };
+    const api = await startTestApi({
+      maxStreams: 3,
+      actions: {
+        stream: async ({ signal }) => {
+          signal.addEventListener('abort', () => told.resolve());
+          return { stream: stream() };
+        },
+      },
+    });
+    const watches = await Promise.all(Array.from({ length: 3 }, () => api.watch(`${SERVICES}?watch=true`)));
+    expect(await api.ask('GET', `${SERVICES}?watch=true`)).toMatchObject({ status: 429, headers: { 'retry-after': '1' } });
+    expect((await api.ask('GET', '/apis/dtkd.dev/v1/daemon/stream')).status).toBe(429);
+    await told.promise;
     for (const watch of watches) watch.stop();
-    // what was stopped does not count any more: another round fits
-    const more = await Promise.all(Array.from({ length: 20 }, () => api.watch(`${SERVICES}?watch=true`)));
-    expect(more.every((watch) => watch.answer.statusCode === 200)).toBe(true);
+    await waitFor(async () => (await api.ask('GET', '/apis/dtkd.dev/v1/daemon/stream')).status === 200, { what: 'room for a stream' });
     await api.close();
   });
 

@@ -4,6 +4,7 @@ import { isRecord } from '../../../protocol/json.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import { DAEMON_GROUP } from './discovery.ts';
 import type { Action, ActionRequest } from './handlers.types.ts';
+import { linkSignals } from './linked-signal.ts';
 import { assertJson } from './media.ts';
 import { assertWritableHere } from './ownership.ts';
 import { type Api, type ApiContext, answerJson, authorize, readJson, type Target, targetOf } from './request.ts';
@@ -57,6 +58,11 @@ async function run(
   assertJson(c.req.header('content-type'));
   const body = await readJson(c);
   const gone = new AbortController();
+  const linked = linkSignals([gone.signal, c.req.raw.signal, api.closing]);
+  const end = () => {
+    gone.abort();
+    linked.release();
+  };
   const request: ActionRequest = {
     principal,
     namespace: target.namespace,
@@ -64,12 +70,24 @@ async function run(
     rest,
     method,
     body,
-    signal: AbortSignal.any([gone.signal, c.req.raw.signal, api.closing]),
+    signal: linked.signal,
   };
-  const result = await action(request);
-  const stream = streamOf(result);
-  if (stream !== undefined) return answerLines(api, c, (signal) => lines(api, c, stream, signal, gone));
-  return answerJson(c, result ?? success(c.get('about')));
+  let stream: AsyncIterable<unknown> | undefined;
+  try {
+    const result = await action(request);
+    stream = streamOf(result);
+    if (stream === undefined) return answerJson(c, result ?? success(c.get('about')));
+  } finally {
+    if (stream === undefined) linked.release();
+  }
+  const source = stream;
+  try {
+    return answerLines(api, c, (signal) => lines(api, c, source, signal, end));
+  } catch (error) {
+    end();
+    await source[Symbol.asyncIterator]().return?.();
+    throw error;
+  }
 }
 
 function streamOf(result: unknown): AsyncIterable<unknown> | undefined {
@@ -86,11 +104,11 @@ async function* lines(
   c: ApiContext,
   stream: AsyncIterable<unknown>,
   signal: AbortSignal,
-  gone: AbortController,
+  release: () => void,
 ): AsyncGenerator<string> {
   const ended = Promise.withResolvers<IteratorResult<unknown>>();
   const end = () => {
-    gone.abort();
+    release();
     ended.resolve({ done: true, value: undefined });
   };
   signal.addEventListener('abort', end, { once: true });
@@ -106,7 +124,7 @@ async function* lines(
     yield JSON.stringify(statusOf(error, c.get('about'), (unexpected) => api.logger.error({ err: unexpected }, 'A stream failed')));
   } finally {
     signal.removeEventListener('abort', end);
-    gone.abort();
+    release();
     Promise.resolve(source.return?.()).catch((error: unknown) => api.logger.debug({ err: error }, 'A stream did not end cleanly'));
   }
 }

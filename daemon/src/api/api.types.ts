@@ -49,6 +49,8 @@ export interface ApiOptions {
   notReady?: () => readonly string[];
   /** Host names and addresses, besides the loopback ones and the node's, under which clients may reach the API. */
   hosts?: readonly string[];
+  /** Watches and streams open at once at most. */
+  maxStreams?: number;
 }
 
 export interface ApiServerOptions extends ApiOptions {

@@ -28,6 +28,8 @@ import { createObject, patchObject, replaceObject } from './writing.ts';
 
 /** The Kubernetes version whose behaviour clients may expect. */
 const KUBERNETES = { major: '1', minor: '32' };
+/** Watches and streams open at once; each costs a connection. */
+const MAX_STREAMS = 1000;
 /** Longer tokens are nobody's. */
 const MAX_TOKEN = 4096;
 
@@ -61,7 +63,7 @@ const EVERYWHERE = COLLECTION.filter((route) => route.method === 'GET');
 
 /** Makes the application. `closing` aborts when its server goes down. */
 export function createApi(options: ApiOptions, closing: AbortSignal = new AbortController().signal): Hono<ApiEnv> {
-  const api: Api = { ...options, closing, streams: { open: 0 } };
+  const api: Api = { ...options, closing, streams: { open: 0, limit: options.maxStreams ?? MAX_STREAMS } };
   const app = new Hono<ApiEnv>();
   app.use(async (c, next) => {
     c.set('about', {});

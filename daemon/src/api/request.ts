@@ -31,7 +31,7 @@ export interface Api extends ApiOptions {
   /** Aborted when the server closes: ends watches and streams. */
   closing: AbortSignal;
   /** Watches and streams that are open. */
-  streams: { open: number };
+  streams: { open: number; readonly limit: number };
 }
 
 /** The object or collection that a path names. */

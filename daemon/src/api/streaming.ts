@@ -1,8 +1,6 @@
 import { DtkdError } from '../../../protocol/errors.ts';
+import { linkSignals } from './linked-signal.ts';
 import { type Api, type ApiContext, answerText } from './request.ts';
-
-/** Watches and streams open at once; each costs a connection. */
-const MAX_STREAMS = 1000;
 
 /**
  * Answers with lines made of what `make` yields. Headers go out at once; the client's reading speed is the pace; the signal given to
@@ -14,14 +12,14 @@ export function answerLines(
   make: (signal: AbortSignal) => AsyncIterable<string>,
   { timeoutMs }: { timeoutMs?: number | undefined } = {},
 ): Response {
-  if (api.streams.open >= MAX_STREAMS) {
-    throw new DtkdError('TOO_MANY_REQUESTS', `${MAX_STREAMS} watches and streams are open here already`, {
+  if (api.streams.open >= api.streams.limit) {
+    throw new DtkdError('TOO_MANY_REQUESTS', `${api.streams.limit} watches and streams are open here already`, {
       next: 'Close some, or try again later.',
     });
   }
   api.streams.open += 1;
   const gone = new AbortController();
-  const signal = AbortSignal.any([gone.signal, api.closing]);
+  const { signal, release } = linkSignals([gone.signal, api.closing]);
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => gone.abort(), timeoutMs);
   let ended = false;
   const end = () => {
@@ -29,6 +27,7 @@ export function answerLines(
     ended = true;
     clearTimeout(timer);
     gone.abort();
+    release();
     api.streams.open -= 1;
   };
   const lines = make(signal)[Symbol.asyncIterator]();

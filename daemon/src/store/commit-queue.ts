@@ -8,6 +8,7 @@ import type { ChangeLog } from './change-log.ts';
 import type { Kv } from './kv.ts';
 import type { Change, Participant, Transaction } from './object-store.types.ts';
 import { Overlay } from './overlay.ts';
+import type { RowCache } from './row-cache.ts';
 import { type PendingChange, StoreTransaction } from './transaction.ts';
 
 /** Transactions of one group at most: bounds how long the first one waits for the last. */
@@ -33,6 +34,7 @@ interface Done extends Waiting {
 
 export interface CommitQueueOptions {
   kv: Kv;
+  rows: RowCache;
   log: ChangeLog;
   now: () => number;
   onError: (error: unknown) => void;
@@ -95,7 +97,7 @@ export class CommitQueue {
   }
 
   async #commitGroup(): Promise<void> {
-    const overlay = new Overlay(this.#options.kv);
+    const overlay = new Overlay(this.#options.rows);
     const done: Done[] = [];
     const pending: PendingChange[] = [];
     let version = this.#options.log.last;
@@ -139,7 +141,7 @@ export class CommitQueue {
   }
 
   async #write(overlay: Overlay, pending: readonly PendingChange[], done: readonly Done[]): Promise<void> {
-    const { kv, log, onCommitted, onRest } = this.#options;
+    const { kv, rows, log, onCommitted, onRest } = this.#options;
     const batch = log.encode(pending);
     for (const [key, row] of batch.rows) overlay.put(key, row);
     const ops = overlay.ops();
@@ -157,6 +159,7 @@ export class CommitQueue {
       onRest();
       return;
     }
+    rows.committed(ops);
     log.append(batch);
     this.#writing = false;
     onRest();

@@ -10,11 +10,12 @@ import type { ObjectRef } from '../../../protocol/objects.ts';
 const PART = /^[A-Za-z0-9._:-]*$/;
 const VERSION_DIGITS = 16;
 
+export const OBJECT_PREFIX = 'o/';
 export const LOG_PREFIX = 'c/';
 export const BASE_KEY = 'm/base';
 
 export function kindPrefix(group: string, plural: string): string {
-  return `o/${checked(group)}/${checked(plural)}/`;
+  return `${OBJECT_PREFIX}${checked(group)}/${checked(plural)}/`;
 }
 
 /** The key below its kind's prefix. */

@@ -7,11 +7,12 @@ import { randomInt } from 'node:crypto';
 import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
 import { ChangeLog, LOG_LIMITS, type LogLimits } from './change-log.ts';
 import { CommitQueue } from './commit-queue.ts';
-import { BASE_KEY, objectKey } from './keys.ts';
+import { BASE_KEY, OBJECT_PREFIX, objectKey } from './keys.ts';
 import type { Kv } from './kv.ts';
 import { parseContinue, type ReadPoint, readRows } from './listing.ts';
 import type { LocalStore, RawListPage } from './local-store.types.ts';
 import type { Change, ListPage, ListQuery, Origin, Participant, Transaction, WatchEvent, WatchQuery } from './object-store.types.ts';
+import { RowCache } from './row-cache.ts';
 import { objectOfRow, originOfRow } from './rows.ts';
 import { selectionOf } from './selection.ts';
 import { Bell, follow, parseVersion } from './watching.ts';
@@ -54,6 +55,7 @@ async function baseOf(kv: Kv): Promise<number> {
 
 class Store implements LocalStore {
   readonly kv: Kv;
+  readonly #rows: RowCache;
   readonly #log: ChangeLog;
   readonly #queue: CommitQueue;
   readonly #bell = new Bell();
@@ -66,12 +68,14 @@ class Store implements LocalStore {
 
   constructor({ kv, now = Date.now, onError = () => {}, bookmarkMs = BOOKMARK_MS }: ObjectStoreOptions, log: ChangeLog) {
     this.kv = kv;
+    this.#rows = new RowCache(kv, OBJECT_PREFIX);
     this.#log = log;
     this.#now = now;
     this.#onError = onError;
     this.#bookmarkMs = bookmarkMs;
     this.#queue = new CommitQueue({
       kv,
+      rows: this.#rows,
       log,
       now,
       onError,
@@ -83,12 +87,12 @@ class Store implements LocalStore {
   }
 
   async get(ref: ObjectRef): Promise<ApiObject | undefined> {
-    const row = await this.kv.get(objectKey(ref));
+    const row = await this.#rows.get(objectKey(ref));
     return row === undefined ? undefined : objectOfRow(row);
   }
 
   async originOf(ref: ObjectRef): Promise<Origin | undefined> {
-    const row = await this.kv.get(objectKey(ref));
+    const row = await this.#rows.get(objectKey(ref));
     return row === undefined ? undefined : originOfRow(row);
   }
 

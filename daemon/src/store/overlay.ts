@@ -1,16 +1,21 @@
-import type { Kv, KvOp } from './kv.ts';
+import type { KvOp } from './kv.ts';
+
+/** Where rows are read that nobody has overwritten. */
+interface Rows {
+  get(key: string): Promise<Uint8Array | undefined>;
+}
 
 /**
  * Rows written but not yet in the database, over the database or over another overlay. A transaction writes into its own, which is then
  * merged into the group's, or dropped.
  */
 export class Overlay {
-  readonly #below: Overlay | Kv;
+  readonly #below: Rows;
   readonly #rows = new Map<string, Uint8Array | undefined>();
   readonly #clears: { gte: string; lt: string }[] = [];
   #bytes = 0;
 
-  constructor(below: Overlay | Kv) {
+  constructor(below: Rows) {
     this.#below = below;
   }
 
