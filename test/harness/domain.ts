@@ -6,7 +6,7 @@ import type { ApiObject } from '../../protocol/objects.ts';
 import { waitFor } from '../wait.ts';
 import type { Site } from './site.ts';
 
-const inviteView = z.looseObject({ id: z.string(), token: z.string() });
+const inviteView = z.looseObject({ id: z.string(), token: z.string(), expires: z.number() });
 const created = z.looseObject({ recoveryKey: z.string() });
 
 /** Founds a domain; returns its recovery key. */
@@ -14,12 +14,12 @@ export async function found(site: Site, domain: string): Promise<string> {
   return created.parse(await site.call(site.path('dtdomain', domain, { sub: 'create' }), { method: 'POST', body: {} })).recoveryKey;
 }
 
-/** Makes an invite; returns its id and token. */
+/** Makes an invite; returns its id, token and expiry. */
 export async function invite(
   site: Site,
   domain: string,
   options: { uses?: number; expires?: number; replace?: string } = {},
-): Promise<{ id: string; token: string }> {
+): Promise<z.infer<typeof inviteView>> {
   return inviteView.parse(await site.call(site.path('dtdomain', domain, { sub: 'invites' }), { method: 'POST', body: options }));
 }
 

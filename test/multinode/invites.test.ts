@@ -38,8 +38,9 @@ describe('invites', () => {
     expect(await codeOf(join(node3, 'club', founder, token.slice(0, -40)))).toBe('TOKEN_MALFORMED');
     expect(await codeOf(join(node3, 'another', founder, token))).toBe('TOKEN_WRONG_DOMAIN');
 
-    const brief = await invite(founder, 'club', { expires: 1 });
-    expect(await waitFor(() => codeOf(join(node3, 'club', founder, brief.token)), { what: 'an answer' })).toBe('TOKEN_EXPIRED');
+    const brief = await invite(founder, 'club', { expires: 1_000 });
+    await waitFor(() => Date.now() > brief.expires, { what: 'the invite to expire' });
+    expect(await codeOf(join(node3, 'club', founder, brief.token))).toBe('TOKEN_EXPIRED');
 
     const revoked = await invite(founder, 'club');
     await founder.call(founder.path('dtdomain', 'club', { sub: `invites/${revoked.id}` }), { method: 'DELETE' });
@@ -49,18 +50,16 @@ describe('invites', () => {
 
   it('says what is wrong with an address, and changes nothing', async () => {
     const { token } = await invite(founder, 'club');
-    expect(await codeOf(join(node3, 'club', 'not an address', token))).toBe('ADDRESS_INVALID');
-    expect(await codeOf(join(node3, 'club', '127.0.0.1:1', token))).toBe('ADDRESS_UNREACHABLE');
     const origin = await stage.current.origin();
-    expect(await codeOf(join(node3, 'club', `127.0.0.1:${origin.port}`, token))).toBe('NOT_DTKD');
-    expect(await codeOf(join(founder, 'club', founder, token))).toMatch(/^(OURSELVES|ALREADY_EXISTS)$/);
-    await unchanged();
-  });
-
-  it('refuses a token at a node that is no member of its domain', async () => {
-    const { token } = await invite(founder, 'club');
     await found(node2, 'elsewhere');
+    expect(await codeOf(join(node3, 'club', 'not an address', token))).toBe('ADDRESS_INVALID');
     expect(await codeOf(join(node3, 'club', node2, token))).toBe('NOT_A_MEMBER');
+    expect(await codeOf(join(node2, 'club', node2, token))).toBe('OURSELVES');
+    // The token's own hints lead to the founder, so the joiner would find it in spite of a wrong address.
+    await founder.stop();
+    expect(await codeOf(join(node3, 'club', '127.0.0.1:1', token))).toBe('ADDRESS_UNREACHABLE');
+    expect(await codeOf(join(node3, 'club', `127.0.0.1:${origin.port}`, token))).toBe('NOT_DTKD');
+    await founder.start();
     await unchanged();
   });
 

@@ -208,7 +208,7 @@ export class HostilePeer {
       this.asked += 1;
       if (message.type === 'heads') {
         const heads = this.entries.map((bytes) => parseEntry(bytes)).map(({ author, epoch, seq, hash }) => ({ author, epoch, seq, hash }));
-        await channel.sendBytes(encodeSync({ type: 'heads', digest: NO_ENTRY, removed: [], heads }));
+        await channel.sendBytes(encodeSync({ type: 'heads', digest: message.digest, removed: [], heads }));
       } else {
         await channel.sendBytes(encodeSync({ type: 'entries', entries: this.entries }));
       }
