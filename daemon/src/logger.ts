@@ -81,19 +81,24 @@ function openRotating(path: string, maxBytes: number, keep: number): RotatingFil
   }
   let bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   let failed = false;
+  // A file can only be moved away once it has been opened.
+  let opening = true;
   const out = new sonicBoom.SonicBoom({ dest: path, sync: false, mode: 0o600, append: true });
   // A full disk must not stop the daemon; standard error still has the line.
   out.on('error', () => {
     failed = true;
   });
-  out.on('drop', () => {});
+  out.on('ready', () => {
+    opening = false;
+  });
   return {
     write(line) {
       if (failed) return;
       out.write(line);
       bytes += Buffer.byteLength(line);
-      if (bytes < maxBytes) return;
+      if (bytes < maxBytes || opening) return;
       bytes = 0;
+      opening = true;
       rotate(path, keep);
       out.reopen();
     },

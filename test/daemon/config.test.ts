@@ -1,0 +1,82 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadConfig, parseListen } from '../../daemon/src/config.ts';
+import { DtkdError } from '../../protocol/errors.ts';
+
+let directory = '';
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'dtkd-config-'));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+function refusal(run: () => unknown): DtkdError {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof DtkdError) return error;
+    throw error;
+  }
+  throw new Error('it was not refused');
+}
+
+describe('settings', () => {
+  it('have defaults for everything', () => {
+    const config = loadConfig({ data: directory }, {});
+    expect(config).toMatchObject({
+      data: directory,
+      api: { host: '127.0.0.1', port: 7700 },
+      mesh: { host: undefined, port: 7701 },
+      ingress: { host: '127.0.0.1', port: 7702 },
+      suffix: 'dtkd.localhost',
+      mdns: true,
+      log: { level: 'info', file: true },
+    });
+  });
+
+  it('come from the file, over it from variables, over both from flags', () => {
+    writeFileSync(join(directory, 'config.yaml'), 'name: file\nsuffix: file.example\nlogLevel: warn\nmdns: false\nannounce: [a, b]\n');
+    const environment = { DTKD_DATA: directory, DTKD_SUFFIX: 'variable.example', DTKD_LOG_LEVEL: 'error' };
+    expect(loadConfig({ logLevel: 'debug' }, environment)).toMatchObject({
+      name: 'file',
+      suffix: 'variable.example',
+      mdns: false,
+      announce: ['a', 'b'],
+      log: { level: 'debug' },
+    });
+    expect(loadConfig({ data: directory, mdns: true }, { DTKD_MDNS: 'false' }).mdns).toBe(true);
+    expect(loadConfig({ data: directory }, { DTKD_ANNOUNCE: 'x:1, y' }).announce).toEqual(['x:1', 'y']);
+  });
+
+  it.each([
+    ['a key that there is not', 'suffixx: a\n', /suffixx/],
+    ['a value of the wrong type', 'logLevel: loud\n', /logLevel/],
+    ['broken YAML', 'a: [\n', /cannot be read/],
+    ['aliases, which can explode', 'a: &a [1]\nname: *a\n', /cannot be read/],
+    ['a suffix that is no DNS name', 'suffix: "a b"\n', /suffix/],
+    ['a name that is no DNS label', 'name: Not_A_Label\n', /node name/],
+  ])('refuse %s and say where', (_what, text, expected) => {
+    writeFileSync(join(directory, 'config.yaml'), text);
+    expect(`${refusal(() => loadConfig({ data: directory }, {})).message}`).toMatch(expected);
+  });
+
+  it('name the flag or variable that is wrong', () => {
+    expect(refusal(() => loadConfig({ data: directory, logLevel: 'loud' as 'info' }, {})).message).toContain('--log-level');
+    expect(refusal(() => loadConfig({ data: directory }, { DTKD_LOG_FORMAT: 'xml' })).message).toContain('DTKD_LOG_FORMAT');
+    expect(refusal(() => loadConfig({ config: join(directory, 'none.yaml') }, {})).code).toBe('CONFIG_INVALID');
+  });
+
+  it.each([
+    ['7700', { host: '0.0.0.0', port: 7700 }],
+    ['example.org:1', { host: 'example.org', port: 1 }],
+    ['[::1]:65535', { host: '::1', port: 65_535 }],
+    ['127.0.0.1:0', { host: '127.0.0.1', port: 0 }],
+  ])('read %s as an address to listen on', (text, listen) => {
+    expect(parseListen(text, 'api', '0.0.0.0')).toEqual(listen);
+  });
+
+  it.each(['', 'host', ':', 'a:b', '1:65536', '::1:80', '[::1]', 'a:1:2'])('refuse %j as an address to listen on', (text) => {
+    expect(refusal(() => parseListen(text, 'api', '0.0.0.0')).code).toBe('CONFIG_INVALID');
+  });
+});
