@@ -107,7 +107,9 @@ function openRotating(path: string, maxBytes: number, keep: number): RotatingFil
         if (failed) return resolve();
         out.once('close', () => resolve());
         out.once('error', () => resolve());
-        out.end();
+        // Ending it while a rotation is under way would never finish.
+        if (opening) out.once('ready', () => out.end());
+        else out.end();
       }),
   };
 }
