@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Level } from 'level';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { openLevel, storageError } from '../../daemon/src/store/level-kv.ts';
+import { openLevel } from '../../daemon/src/store/level-kv.ts';
+import { storageError } from '../../daemon/src/store/storage-error.ts';
 
 let directory: string;
 

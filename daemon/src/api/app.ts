@@ -8,6 +8,7 @@ import { KINDS } from '../../../protocol/kinds/index.ts';
 import { apiVersionOf, type Kind, type Verb } from '../../../protocol/kinds/kind.ts';
 import { daemonAction, objectAction } from './actions.ts';
 import type { ApiOptions } from './api.types.ts';
+import { createObject } from './creating.ts';
 import { deleteCollection, deleteObject } from './deleting.ts';
 import {
   aggregatedDiscovery,
@@ -24,7 +25,7 @@ import { getObject, listObjects } from './reading.ts';
 import { type Api, type ApiContext, type ApiEnv, answerJson, flag } from './request.ts';
 import { statusOf } from './status.ts';
 import { watchObjects } from './watching.ts';
-import { createObject, patchObject, replaceObject } from './writing.ts';
+import { patchObject, replaceObject } from './writing.ts';
 
 /** The Kubernetes version whose behaviour clients may expect. */
 const KUBERNETES = { major: '1', minor: '32' };

@@ -22,6 +22,7 @@ import {
 } from './request.ts';
 import { success } from './status.ts';
 import { CHANGED, storeChanged, storeDeleted } from './store-writes.ts';
+import { handlerOf } from './written.ts';
 
 const MAX_ATTEMPTS = 8;
 /** Objects of a collection that are deleted between two looks at the store. */
@@ -65,8 +66,7 @@ async function remove(api: Api, target: Target, preconditions: Preconditions, co
     const stored = await mustGet(api, target);
     assertWritableHere(api, target, stored);
     assertPreconditions(target, stored, preconditions);
-    const handler = handlerOf(api, target.kind);
-    if (handler === undefined) await assertOwn(api.store, target, stored, 'deleted');
+    if (handlerOf(api, target.kind)?.delete === undefined) await assertOwn(api.store, target, stored, 'deleted');
     const left =
       (stored.metadata.finalizers ?? []).length > 0
         ? await mark(api, target, stored, context)
@@ -74,10 +74,6 @@ async function remove(api: Api, target: Target, preconditions: Preconditions, co
     if (left !== CHANGED) return left;
   }
   throw new DtkdError('CONFLICT', `${target.kind.plural} "${target.name}" changes faster than it can be deleted`, { next: 'Try again.' });
-}
-
-function handlerOf(api: Api, kind: Kind) {
-  return api.extensions.kinds.get(`${kind.group}/${kind.plural}`)?.delete;
 }
 
 async function mark(api: Api, target: Target, stored: ApiObject, { dryRun }: WriteContext): Promise<ApiObject | typeof CHANGED> {
@@ -97,7 +93,7 @@ export async function finishDeletion(
   last: ApiObject,
   context: WriteContext,
 ): Promise<ApiObject | typeof CHANGED> {
-  const answer = await handlerOf(api, target.kind)?.(last, context);
+  const answer = await handlerOf(api, target.kind)?.delete?.(last, context);
   if (answer !== undefined) return answer.handled;
   await assertOwn(api.store, target, stored, 'deleted');
   const result = await storeDeleted(api.store, target, stored, context.dryRun);

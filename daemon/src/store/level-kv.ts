@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { Level } from 'level';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { DEFAULT_PAGE, type Kv, type KvOp, type KvRange, type KvSnapshot } from './kv.ts';
+import { storageError } from './storage-error.ts';
 
 /** Version of the on-disk format. A newer one is refused; older ones are migrated here once there are any. */
 export const FORMAT_VERSION = 1;
@@ -25,51 +26,6 @@ const CLEAR_PAGE = 1000;
 
 type Db = Level<string, Uint8Array>;
 type RowOp = Exclude<KvOp, { type: 'clear' }>;
-
-/** Reads the innermost code and all messages of an error from the database. */
-function causesOf(error: unknown): { codes: string[]; text: string } {
-  const codes: string[] = [];
-  const texts: string[] = [];
-  for (let current = error; current instanceof Error; current = current.cause) {
-    if ('code' in current && typeof current.code === 'string') codes.push(current.code);
-    texts.push(current.message);
-  }
-  return { codes, text: texts.join(': ') };
-}
-
-/** Maps what LevelDB and the file system say to stable codes. */
-export function storageError(error: unknown, directory: string): DtkdError {
-  if (error instanceof DtkdError) return error;
-  const { codes, text } = causesOf(error);
-  if (codes.includes('LEVEL_LOCKED')) {
-    return new DtkdError('DATA_LOCKED', `another process uses the data directory ${directory}`, {
-      next: 'Stop the other daemon, or give this one its own directory with --data.',
-      cause: error,
-    });
-  }
-  if (codes.includes('ENOSPC') || /no space left|disk quota exceeded|file too large/i.test(text)) {
-    return new DtkdError('DISK_FULL', `the disk under ${directory} is full; nothing was stored`, {
-      next: 'Free some space and repeat the request. What was acknowledged before is safe.',
-      cause: error,
-    });
-  }
-  if (
-    ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'].some((code) => codes.includes(code)) ||
-    /permission denied|read-only file system|not a directory/i.test(text)
-  ) {
-    return new DtkdError('DATA_UNWRITABLE', `the data directory ${directory} cannot be written`, {
-      next: 'Give the user that runs dtkd write access to it, or choose another one with --data.',
-      cause: error,
-    });
-  }
-  if (codes.includes('LEVEL_DATABASE_NOT_OPEN') && !/corrupt|io error/i.test(text)) {
-    return new DtkdError('UNAVAILABLE', 'the store is closed', { cause: error });
-  }
-  return new DtkdError('INTERNAL', `the database in ${directory} failed: ${text}`, {
-    ...(/corrupt/i.test(text) ? { next: 'Restore the data directory from a backup, or rejoin with join --replace NAME.' } : {}),
-    cause: error,
-  });
-}
 
 class LevelKv implements Kv {
   readonly #db: Db;

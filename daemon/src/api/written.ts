@@ -1,0 +1,50 @@
+/** What all writes share: reading the user's document for a target, and the kind's handler. */
+import { DtkdError } from '../../../protocol/errors.ts';
+import { isRecord } from '../../../protocol/json.ts';
+import type { Kind } from '../../../protocol/kinds/kind.ts';
+import type { ApiObject } from '../../../protocol/objects.ts';
+import { parseDocument, type UserDocument } from './document.ts';
+import type { KindHandler } from './handlers.types.ts';
+import { type Api, type ApiContext, fieldValidation, namespaceOf, type Target, warn } from './request.ts';
+
+/** Validates a document for a target, and reports the fields that its kind does not have as the client asked for it. */
+export function readDocument(api: Api, c: ApiContext, target: Target, body: unknown): UserDocument {
+  const document = parseDocument(target.kind, body);
+  const { namespace, name } = document.metadata;
+  const wanted = namespace === undefined || namespace === '' ? target.namespace : namespaceOf(api, namespace);
+  if (target.kind.scope === 'Namespaced' && wanted !== target.namespace) {
+    throw new DtkdError('BAD_REQUEST', `the object says namespace "${wanted}", the path says "${target.namespace}"`, {
+      next: 'Make both the same; "default" means this node.',
+    });
+  }
+  if (target.name !== '' && name !== undefined && name !== target.name) {
+    throw new DtkdError('BAD_REQUEST', `the object says name "${name}", the path says "${target.name}"`, {
+      next: 'Names cannot be changed.',
+    });
+  }
+  const validation = fieldValidation(c);
+  if (validation === 'Strict' && document.unknown.length > 0) {
+    const causes = document.unknown.slice(0, 100).map((field) => ({ reason: 'FieldValueInvalid', message: 'unknown field', field }));
+    throw new DtkdError(
+      'BAD_REQUEST',
+      `${target.kind.kind} has no field ${document.unknown
+        .slice(0, 5)
+        .map((field) => `"${field}"`)
+        .join(', ')}`,
+      {
+        details: { causes },
+        next: 'Correct or remove it, or use fieldValidation=Warn.',
+      },
+    );
+  }
+  if (validation === 'Warn') for (const field of document.unknown) warn(c, `unknown field "${field}" is dropped`);
+  return document;
+}
+
+export function handlerOf(api: Api, kind: Kind): KindHandler | undefined {
+  return api.extensions.kinds.get(`${kind.group}/${kind.plural}`);
+}
+
+export function isObject(value: unknown): value is ApiObject {
+  return isRecord(value) && isRecord(value['metadata']);
+}
