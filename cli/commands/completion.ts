@@ -2,7 +2,8 @@ import { Argument, type Command } from 'commander';
 import { KINDS } from '../../protocol/kinds/index.ts';
 import type { Cli } from '../cli.ts';
 import { load } from '../lazy-commands.ts';
-import { type CompletionNode, completionScript, type Shell } from '../output/completion.ts';
+import { completionScript, type Shell } from '../output/completion.ts';
+import type { CompletionNode } from '../output/completion-tree.ts';
 
 const EXAMPLES = `
 Install for good:
@@ -43,6 +44,7 @@ function describe(command: Command, path: readonly string[]): CompletionNode {
     children: command.commands.map((child) => ({ name: child.name(), summary: child.description() })),
     flags: options.map((option) => ({
       name: option.long ?? option.short ?? '',
+      ...(option.short === undefined ? {} : { short: option.short }),
       summary: option.description,
       takesValue: option.required || option.optional,
       choices: option.argChoices ?? [],

@@ -104,7 +104,7 @@ function withComments(text: string, reason: DtkdError | undefined): string {
     reason === undefined
       ? ['Edit, save and close. Leave the text as it is to change nothing.']
       : ['The daemon refused this:', ...reason.message.split('\n'), ...(reason.next === undefined ? [] : [`next: ${reason.next}`])];
-  return `${lines.map((line) => COMMENT + line).join('\n')}\n${text.trimEnd()}\n`;
+  return `${lines.map((line) => COMMENT + line).join('\n')}\n${text.replace(/\n?$/, '\n')}`;
 }
 
 function withoutComments(text: string): string {

@@ -5,7 +5,7 @@ import type { Cli } from '../cli.ts';
 import { type Selection, TABLE } from '../client/api.ts';
 import { isRecord, type JsonRecord, listAt, textAt } from '../json.ts';
 import { fullName, parseWanted, type Wanted } from '../kinds.ts';
-import { outputOption, toYaml } from '../output/format.ts';
+import { outputOption, toJson, toYaml } from '../output/format.ts';
 import { parseTable, TablePrinter } from '../output/table.ts';
 import { type ListFlags, targetOf } from '../selection.ts';
 
@@ -104,7 +104,7 @@ function printerOf(cli: Cli, wanted: Wanted, flags: FollowFlags): (event: JsonRe
   );
   return async ({ type, object }) => {
     if (!isRecord(object)) return;
-    if (flags.output === 'json') return cli.out.print(JSON.stringify(flags.events ? { type, object } : object));
+    if (flags.output === 'json') return cli.out.print(toJson(flags.events ? { type, object } : object, 0));
     if (flags.output === 'yaml') return cli.out.print(`---\n${await toYaml(flags.events ? { type, object } : object)}`);
     const parsed = parseTable(object);
     if (parsed === undefined) throw new DtkdError('INTERNAL', 'The daemon answered with something that is not a table');

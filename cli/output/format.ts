@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { escapeUnseen, hasUnseen } from './escape.ts';
 import type { Output } from './output.ts';
 
 export type Format = 'json' | 'yaml' | 'wide' | 'name';
@@ -11,14 +12,25 @@ export function outputOption(...formats: Format[]): Option {
 /** Prints a value as JSON or YAML. */
 export async function printValue(out: Output, value: unknown, format: 'json' | 'yaml'): Promise<void> {
   if (format === 'json') {
-    out.print(JSON.stringify(value, undefined, 2));
+    out.print(toJson(value));
     return;
   }
   out.print(await toYaml(value));
 }
 
-/** YAML as `-o yaml` prints it; long strings stay on one line so that tokens can be copied. */
+/** JSON with every character that could command a terminal written as an escape: the same value, safe to look at. */
+export function toJson(value: unknown, indent: number | undefined = 2): string {
+  return escapeUnseen(JSON.stringify(value, undefined, indent));
+}
+
+/** YAML as `-o yaml` prints it: as safe to look at, and long strings stay on one line so that tokens can be copied. */
 export async function toYaml(value: unknown): Promise<string> {
-  const { stringify } = await import('yaml');
-  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false }).trimEnd();
+  const { Document, Scalar, visit } = await import('yaml');
+  const document = new Document(value, { aliasDuplicateObjects: false });
+  visit(document, {
+    Scalar(_key, node) {
+      if (typeof node.value === 'string' && hasUnseen(node.value)) node.type = Scalar.QUOTE_DOUBLE;
+    },
+  });
+  return escapeUnseen(document.toString({ lineWidth: 0 })).replace(/\n$/, '');
 }

@@ -12,8 +12,10 @@ export class Output {
     this.#colours = process.stdout.isTTY === true && !userPreferences().noColor;
     // A reader that has seen enough (`| head`) is no failure.
     process.stdout.on('error', (error) => {
-      if (textAt(error, 'code') === 'EPIPE') process.exit(0);
-      throw error;
+      const code = textAt(error, 'code');
+      if (code === 'EPIPE') process.exit(0);
+      process.stderr.write(`error: The output cannot be written (${code ?? String(error)})\n`);
+      process.exit(1);
     });
   }
 

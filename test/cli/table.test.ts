@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { escapeControls } from '../../cli/output/escape.ts';
+import { toJson, toYaml } from '../../cli/output/format.ts';
 import { alignColumns, parseTable, TablePrinter } from '../../cli/output/table.ts';
 
 const TABLE = {
@@ -64,6 +66,24 @@ describe('what is printed', () => {
     fc.assert(
       // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
       fc.property(fc.string({ unit: 'binary' }), (text) => !/[\u0000-\u001f\u007f-\u009f]/.test(escapeControls(text))),
+    );
+  });
+
+  it('cannot command the terminal as JSON or YAML either, and says the same', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.string({ unit: fc.constantFrom('a', '\n', ' ', '\t', '\u001b', '\u009b', '\u202e', '\u0000', '-', '#', '\r') }),
+        async (text) => {
+          const json = toJson({ text });
+          // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
+          expect(json).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+          expect(JSON.parse(json)).toEqual({ text });
+          const yaml = await toYaml({ text, nested: [text] });
+          // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
+          expect(yaml).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+          expect(parse(`${yaml}\n`)).toEqual({ text, nested: [text] });
+        },
+      ),
     );
   });
 

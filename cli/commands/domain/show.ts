@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { humanDuration } from '../../../protocol/age.ts';
 import type { Cli } from '../../cli.ts';
 import { type DomainInfo, domainTarget, type MemberInfo, parseDomainInfo } from '../../client/domains.ts';
+import { escapeControls } from '../../output/escape.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
 import type { Output } from '../../output/output.ts';
 import { alignColumns } from '../../output/table.ts';
@@ -56,7 +57,9 @@ function memberLines(out: Pick<Output, 'paint'>, members: readonly MemberInfo[],
       member.id,
     ]),
   ]);
-  const remarks = sorted.flatMap((member) => member.conditions.map((text) => `${out.paint('yellow', '!')} ${member.name}: ${text}`));
+  const remarks = sorted.flatMap((member) =>
+    member.conditions.map((text) => `${out.paint('yellow', '!')} ${escapeControls(`${member.name}: ${text}`)}`),
+  );
   return [...table, ...(remarks.length === 0 ? [] : ['', ...remarks])];
 }
 

@@ -1,0 +1,89 @@
+import { type CompletionNode, HEADER, key, quote, valueFlagsOf } from './completion-tree.ts';
+
+/** fish has its own way: one `complete` line for each thing offered, with its description. */
+export function fishScript(nodes: readonly CompletionNode[], kinds: readonly string[]): string {
+  const lines = [HEADER, fishCore(nodes, kinds), 'complete -c dtkd -f'];
+  for (const node of nodes) {
+    const condition = node.path.length === 0 ? '' : ` -n ${quote(`__dtkd_at ${quote(key(node))}`)}`;
+    const here = node.path.length === 0 ? ` -n ${quote("__dtkd_at ''")}` : condition;
+    for (const child of node.children) lines.push(`complete -c dtkd${here} -a ${quote(child.name)} -d ${quote(child.summary)}`);
+    for (const flag of node.flags) {
+      const value = flag.takesValue ? (flag.choices.length > 0 ? ` -x -a ${quote(flag.choices.join(' '))}` : ' -r') : '';
+      lines.push(
+        `complete -c dtkd${condition} -l ${bare(flag.name)}${flag.short === undefined ? '' : ` -s ${bare(flag.short)}`}${value} -d ${quote(flag.summary)}`,
+      );
+    }
+    const words = fishArgument(node);
+    if (words !== undefined) lines.push(`complete -c dtkd${here} -a ${quote(words)}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** A flag without its hyphens. */
+function bare(flag: string): string {
+  return flag.replace(/^-+/, '');
+}
+
+function fishArgument({ argument }: CompletionNode): string | undefined {
+  if (argument === undefined) return undefined;
+  if (argument === 'kind') return '(__dtkd_kinds)';
+  if (argument === 'object') return '(__dtkd_objects)';
+  return 'objects' in argument ? `(__dtkd_names ${argument.objects})` : argument.words.join(' ');
+}
+
+function fishCore(nodes: readonly CompletionNode[], kinds: readonly string[]): string {
+  const valueFlags = valueFlagsOf(nodes);
+  const paths = nodes.filter((node) => node.path.length > 0).map((node) => quote(key(node)));
+  return `set -g __dtkd_paths ${paths.join(' ')}
+
+set -g __dtkd_value_flags ${valueFlags.map(quote).join(' ')}
+
+# The complete words of the command line that are neither flags nor their values.
+function __dtkd_words
+    set -l skip no
+    for word in (commandline -opc)[2..-1]
+        if test $skip = yes
+            set skip no
+        else if string match -q -- '-*' $word
+            contains -- $word $__dtkd_value_flags; and set skip yes
+        else
+            echo $word
+        end
+    end
+end
+
+# The command that the words lead to.
+function __dtkd_path
+    set -l at
+    for word in (__dtkd_words)
+        set -l longer (string trim -- "$at $word")
+        contains -- $longer $__dtkd_paths; or break
+        set at $longer
+    end
+    echo "$at"
+end
+
+function __dtkd_at
+    set -l at (__dtkd_path)
+    test "$at" = "$argv[1]"
+end
+
+function __dtkd_kinds
+    printf '%s\\n' ${kinds.join(' ')}
+end
+
+function __dtkd_names
+    dtkd get $argv[1] -o name 2>/dev/null | string replace -r '.*/' ''
+end
+
+# Kinds for the first argument, names of that kind after it.
+function __dtkd_objects
+    set -l words (__dtkd_words)
+    if test (count $words) -le 1
+        __dtkd_kinds
+    else
+        __dtkd_names $words[2]
+    end
+end
+`;
+}

@@ -1,0 +1,122 @@
+import { type CompletionNode, HEADER, key, quote, valueFlagsOf } from './completion-tree.ts';
+
+/** Functions that bash and zsh share: each answers for a command path with words on lines. */
+export function posixCore(nodes: readonly CompletionNode[], kinds: readonly string[]): string {
+  const cases = (wordsOf: (node: CompletionNode) => readonly string[]): string =>
+    nodes
+      .map((node) => ({ node, words: wordsOf(node) }))
+      .filter(({ words }) => words.length > 0)
+      .map(({ node, words }) => `    ${quote(key(node))}) printf '%s\\n' ${words.map(quote).join(' ')} ;;`)
+      .join('\n');
+  const root = nodes.find((node) => node.path.length === 0);
+  const globals = root?.flags.map((flag) => flag.name) ?? [];
+  const valueFlags = valueFlagsOf(nodes);
+  const choices = new Map(
+    nodes.flatMap((node) =>
+      node.flags.filter((flag) => flag.choices.length > 0).map((flag) => [`${key(node)} ${flag.name}`, flag.choices]),
+    ),
+  );
+  return `${HEADER}
+__dtkd_children() {
+  case "$1" in
+${cases((node) => node.children.map((child) => child.name))}
+  esac
+}
+
+__dtkd_flags() {
+  printf '%s\\n' ${globals.map(quote).join(' ')} --help
+  case "$1" in
+${cases((node) => (node.path.length === 0 ? [] : node.flags.map((flag) => flag.name)))}
+  esac
+}
+
+__dtkd_choices() {
+  case "$1 $2" in
+${[...choices].map(([where, words]) => `    ${quote(where)}) printf '%s\\n' ${words.map(quote).join(' ')} ;;`).join('\n')}
+  esac
+}
+
+__dtkd_takes_value() {
+  case "$1" in
+    ${valueFlags.map(quote).join('|')}) return 0 ;;
+  esac
+  return 1
+}
+
+__dtkd_kinds() {
+  printf '%s\\n' ${kinds.map(quote).join(' ')}
+}
+
+__dtkd_names() {
+  dtkd get "$1" -o name 2>/dev/null | sed 's|.*/||'
+}
+
+# Words for the argument of command $1 after the arguments $2...
+__dtkd_arguments() {
+  local at="$1"; shift
+  case "$at" in
+${argumentCases(nodes)}
+  esac
+}
+
+# Everything that may stand next: $1 is the word begun, $2 the word before it, the rest all complete words.
+__dtkd_next() {
+  local cur="$1" prev="$2"; shift 2
+  local at="" word skip=0
+  local -a args
+  args=()
+  for word in "$@"; do
+    if [ "$skip" = 1 ]; then skip=0; continue; fi
+    case "$word" in
+      -*) if __dtkd_takes_value "$word"; then skip=1; fi; continue ;;
+    esac
+    if __dtkd_children "$at" | grep -qxF -- "$word"; then
+      at="\${at:+$at }$word"
+    else
+      args+=("$word")
+    fi
+  done
+  case "$prev" in -o) prev=--output ;; esac
+  local offered
+  offered="$(__dtkd_choices "$at" "$prev")"
+  if [ -n "$offered" ]; then printf '%s\\n' "$offered"; return; fi
+  if __dtkd_takes_value "$prev"; then return; fi
+  case "$cur" in
+    -*) __dtkd_flags "$at" ;;
+    *) __dtkd_children "$at"; __dtkd_arguments "$at" "\${args[@]}" ;;
+  esac
+}
+`;
+}
+
+function argumentCases(nodes: readonly CompletionNode[]): string {
+  return nodes
+    .flatMap((node) => {
+      const { argument } = node;
+      if (argument === undefined) return [];
+      const first = (command: string): string => `    ${quote(key(node))}) [ $# -eq 0 ] && ${command} ;;`;
+      if (argument === 'kind') return [first('__dtkd_kinds')];
+      if (argument === 'object') return [`    ${quote(key(node))}) if [ $# -eq 0 ]; then __dtkd_kinds; else __dtkd_names "$1"; fi ;;`];
+      if ('objects' in argument) return [first(`__dtkd_names ${argument.objects}`)];
+      return [first(`printf '%s\\n' ${argument.words.map(quote).join(' ')}`)];
+    })
+    .join('\n');
+}
+
+export const BASH_GLUE = `
+_dtkd() {
+  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}"
+  local IFS=$'\\n'
+  COMPREPLY=($(compgen -W "$(__dtkd_next "$cur" "$prev" "\${COMP_WORDS[@]:1:COMP_CWORD-1}")" -- "$cur"))
+}
+complete -o default -F _dtkd dtkd
+`;
+
+export const ZSH_GLUE = `
+_dtkd() {
+  local -a offered
+  offered=(\${(f)"$(__dtkd_next "\${words[CURRENT]}" "\${words[CURRENT-1]}" "\${(@)words[2,CURRENT-1]}")"})
+  if (( \${#offered} )); then compadd -a offered; else _files; fi
+}
+if [ "\${funcstack[1]}" = "_dtkd" ]; then _dtkd "$@"; else compdef _dtkd dtkd; fi
+`;

@@ -1,0 +1,27 @@
+/** What completion scripts are made of, whatever the shell. */
+export interface CompletionNode {
+  /** Words of the command, without `dtkd`. */
+  path: readonly string[];
+  children: readonly { name: string; summary: string }[];
+  flags: readonly { name: string; short?: string; summary: string; takesValue: boolean; choices: readonly string[] }[];
+  /** What the first argument is: a kind and then names; a kind alone; names of objects of one kind; or fixed words. */
+  argument: 'object' | 'kind' | { objects: string } | { words: readonly string[] } | undefined;
+}
+
+export const HEADER = '# Completion for dtkd; made by "dtkd completion".\n';
+
+/** The words of a command as the scripts compare them. */
+export function key(node: CompletionNode): string {
+  return node.path.join(' ');
+}
+
+/** For the shell: one word, whatever is in it. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** Flags after which a word is no command and no argument. */
+export function valueFlagsOf(nodes: readonly CompletionNode[]): string[] {
+  const flags = nodes.flatMap((node) => node.flags.filter((flag) => flag.takesValue));
+  return [...new Set(flags.flatMap(({ name, short }) => (short === undefined ? [name] : [name, short])))];
+}
