@@ -44,7 +44,7 @@ describe('an app with authenticationType Custom', () => {
   it('is decided for every request of a connection, at the owner', async () => {
     const host = await expose();
     const wire = [
-      message('POST /one HTTP/1.1', `Host: ${host}`, 'Authorization: Bearer good', 'Content-Length: 4') + 'body',
+      `${message('POST /one HTTP/1.1', `Host: ${host}`, 'Authorization: Bearer good', 'Content-Length: 4')}body`,
       message('GET /two HTTP/1.1', `Host: ${host}`, 'Authorization: Bearer bad'),
       message(
         'GET /three HTTP/1.1',

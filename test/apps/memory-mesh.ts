@@ -210,6 +210,11 @@ export class MemoryNetwork {
     this.changed();
   }
 
+  join(node: string, domain: string): void {
+    this.members.set(domain, [...(this.members.get(domain) ?? []), node]);
+    this.changed();
+  }
+
   private changed(): void {
     for (const node of this.nodes.values()) node.changed();
   }

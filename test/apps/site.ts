@@ -38,10 +38,16 @@ export class Stage {
   async site(name: string, domains: readonly string[] = ['d'], options: { lanes?: boolean; suffix?: string } = {}): Promise<Site> {
     const mesh = await this.network.node(name, domains, options);
     const store = await openObjectStore({ kv: memoryKv(), node: name });
+    const site = await this.startApps(name, mesh, store, options.suffix ?? 'dtkd.localhost');
+    this.sites.set(name, site);
+    return site;
+  }
+
+  private async startApps(name: string, mesh: NodeMesh, store: ObjectStore, suffix: string): Promise<Site> {
     const apps = createApps({
       store,
       mesh,
-      node: { name, suffix: options.suffix ?? 'dtkd.localhost' },
+      node: { name, suffix },
       ingress: { host: '127.0.0.1', port: 0 },
       authorOf: (namespace) => (namespace === name ? undefined : this.network.authorOf(namespace)),
       ownListeners: () => [apps.ingressAddress()],
@@ -49,9 +55,16 @@ export class Stage {
       now: Date.now,
     });
     await apps.start();
-    const site = { name, store, mesh, apps, port: apps.ingressAddress().port };
-    this.sites.set(name, site);
-    return site;
+    return { name, store, mesh, apps, port: apps.ingressAddress().port };
+  }
+
+  /** Stops a site's apps, does something to its store, and starts them anew. */
+  async restart(site: Site, meanwhile: () => Promise<unknown>): Promise<Site> {
+    await site.apps.stop();
+    await meanwhile();
+    const again = await this.startApps(site.name, site.mesh, site.store, 'dtkd.localhost');
+    this.sites.set(site.name, again);
+    return again;
   }
 
   onClose(close: () => unknown): void {

@@ -118,6 +118,7 @@ export class OriginConnection implements ChannelSink {
         if (at < bytes.length) this.input = at === 0 ? bytes : bytes.subarray(at);
         return;
       }
+      if (end - at > HTTP_LIMITS.headBytes) throw new Error('the head is too large');
       const head = parseResponseHead(bytes.toString('latin1', at, end));
       at = end;
       if (head.status >= 200) this.beginBody(head, user);

@@ -1,0 +1,238 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { StreamChannel } from '../../../daemon/src/apps/channel/stream-channel.ts';
+import { HTTP_LIMITS } from '../../../daemon/src/apps/http/limits.ts';
+import { OriginPool } from '../../../daemon/src/apps/http/origin-pool.ts';
+import { HttpProxy } from '../../../daemon/src/apps/http/proxy.ts';
+import { waitFor } from '../../wait.ts';
+import { streamPair } from '../memory-mesh.ts';
+import { exchange, message, portOf } from '../site.ts';
+
+/** A proxy in front of an origin that is a function of the bytes it has got so far; time stands still until it is told. */
+describe('the proxy', () => {
+  let now: number;
+  let proxy: HttpProxy;
+  let pool: OriginPool;
+  let server: Server;
+  let port: number;
+  let received: string[];
+  let respond: (text: string, socket: StreamChannel) => void;
+  const sockets = new Set<Socket>();
+
+  beforeEach(async () => {
+    now = 0;
+    received = [];
+    respond = (text, socket) => {
+      if (text.endsWith('\r\n\r\n')) socket.write(Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'));
+    };
+    pool = originPool();
+    proxy = new HttpProxy(
+      () => now,
+      () => undefined,
+    );
+    server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      proxy.serve(new StreamChannel(socket), { address: '127.0.0.1' }, () => ({ pool, allowCrossSite: false }));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    port = portOf(server.address());
+  });
+  afterEach(() => {
+    proxy.stop();
+    pool.close();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+
+  function pass(ms: number): true {
+    now += ms;
+    return true;
+  }
+
+  function originPool(): OriginPool {
+    return new OriginPool(
+      async () => {
+        const [here, there] = streamPair();
+        const far = new StreamChannel(there);
+        const index = received.push('') - 1;
+        far.attach({
+          onData: (chunk) => {
+            received[index] += chunk.toString('latin1');
+            respond(received[index] ?? '', far);
+          },
+          onEnd: () => far.end(),
+          onDrain: () => undefined,
+          onClose: () => undefined,
+        });
+        far.resume();
+        return new StreamChannel(here);
+      },
+      () => now,
+    );
+  }
+
+  const chunkedPost = message('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked');
+
+  it.each<[string, string]>([
+    ['a bare LF after the size', `${chunkedPost}5\nhello\r\n0\r\n\r\n`],
+    ['no CR LF after the data', `${chunkedPost}5\r\nhelloX0\r\n\r\n`],
+    ['a size that is none', `${chunkedPost}zz\r\n`],
+    ['a trailer that is no field', `${chunkedPost}5\r\nhello\r\n0\r\nno field\r\n\r\n`],
+    ['a trailer with a blank before its colon', `${chunkedPost}5\r\nhello\r\n0\r\nX : y\r\n\r\n`],
+    ['a quoted line break in an extension', `${chunkedPost}5;a="\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n`],
+  ])('refuses a body with %s, and the origin sees no complete request', async (_name, wire) => {
+    respond = () => undefined;
+    const { text } = await exchange(port, wire);
+    expect(text).toMatch(/^HTTP\/1\.1 400 /);
+    expect(text).toContain('Connection: close\r\n');
+    for (const bytes of received) {
+      expect(bytes).not.toContain('smuggled');
+      expect(bytes).not.toMatch(/0\r\n\r\n$/);
+    }
+  });
+
+  it('answers a broken head with 400 and takes no more of that connection', async () => {
+    const { text } = await exchange(port, `${message('GET / HTTP/1.1', 'Host : a')}${message('GET /second HTTP/1.1', 'Host: a')}`);
+    expect(text.match(/HTTP\/1\.1 /g)).toHaveLength(1);
+    expect(received).toEqual([]);
+  });
+
+  it('gives the origin exactly one request for each that it reads, whatever comes', async () => {
+    const piece = fc.constantFrom(
+      message('GET /a HTTP/1.1', 'Host: a'),
+      message('POST /b HTTP/1.1', 'Host: a', 'Content-Length: 5'),
+      message('POST /c HTTP/1.1', 'Host: a', 'Content-Length: 5', 'Content-Length: 6'),
+      chunkedPost,
+      'hello',
+      '5\r\nhello\r\n',
+      '0\r\n\r\n',
+      '\r\n',
+      '\n',
+      '0',
+      'GET /d HTTP/1.1\r\n',
+      'Host: a\r\n',
+      'Transfer-Encoding: chunked\r\n',
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(piece, { maxLength: 8 }), async (pieces) => {
+        received = [];
+        // Answers each complete request, so that the next one is read; keeps count by its own reading.
+        const counts = new WeakMap<StreamChannel, number>();
+        respond = (text, socket) => {
+          const complete = countRequests(text);
+          for (let done = counts.get(socket) ?? 0; done < complete; done += 1) {
+            socket.write(Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'));
+          }
+          counts.set(socket, complete);
+        };
+        const { text } = await exchange(port, `${pieces.join('')}BROKEN\r\n\r\n`);
+        const answered = text.match(/HTTP\/1\.1 200 /g)?.length ?? 0;
+        const arrived = received.reduce((sum, bytes) => sum + countRequests(bytes), 0);
+        pool.close();
+        pool = originPool();
+        return answered === arrived;
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('closes a connection whose head does not come, with 408', async () => {
+    const got = exchange(port, 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ');
+    await waitFor(() => proxy.size === 1 && [...sockets].every((socket) => socket.bytesRead > 0), { what: 'the head' });
+    await waitFor(() => pass(5_000) && proxy.size === 0, { what: 'the connection to close', pollMs: 300 });
+    expect((await got).text).toMatch(/^HTTP\/1\.1 408 /);
+  });
+
+  it('closes a connection that asks nothing', async () => {
+    const got = exchange(port, '');
+    await waitFor(() => proxy.size === 1, { what: 'the connection' });
+    await waitFor(() => pass(HTTP_LIMITS.idleMs) && proxy.size === 0, { what: 'the connection to close', pollMs: 300 });
+    expect(await got).toEqual({ text: '', aborted: false });
+  });
+
+  it('refuses a head that is too large', async () => {
+    const { text } = await exchange(port, `GET / HTTP/1.1\r\nHost: a\r\nX: ${'y'.repeat(HTTP_LIMITS.headBytes)}`);
+    expect(text).toMatch(/^HTTP\/1\.1 431 /);
+  });
+
+  it.each([
+    'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok',
+    'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    'HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n',
+    'HTTP/2 200\r\n\r\n',
+    'garbage\r\n\r\n',
+    `HTTP/1.1 200 OK\r\nX: ${'y'.repeat(HTTP_LIMITS.headBytes)}\r\n\r\n`,
+    'HTTP/1.1 100 C\r\n\r\n'.repeat(20),
+  ])('answers 502 to an origin that speaks no clear HTTP (%#)', async (answer) => {
+    respond = (_text, socket) => socket.write(Buffer.from(answer));
+    const { text } = await exchange(port, message('GET / HTTP/1.1', 'Host: a', 'Connection: close'));
+    expect(text.replace(/^(?:HTTP\/1\.1 100 C\r\n\r\n)*/, '')).toMatch(/^HTTP\/1\.1 502 /);
+  });
+
+  it('does not give one request the answer to another', async () => {
+    respond = (text, socket) => {
+      // A second response behind the first one, which nobody asked for.
+      if (text.includes('/poison'))
+        socket.write(Buffer.from(`${'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil`));
+      else socket.write(Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood'));
+    };
+    await exchange(port, message('GET /poison HTTP/1.1', 'Host: a', 'Connection: close'));
+    const { text } = await exchange(port, message('GET / HTTP/1.1', 'Host: a', 'Connection: close'));
+    expect(text).toMatch(/good$/);
+    expect(received).toHaveLength(2);
+  });
+
+  it('takes chunks apart for a client of HTTP/1.0', async () => {
+    respond = (_text, socket) =>
+      socket.write(Buffer.from('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n'));
+    const { text, aborted } = await exchange(port, message('GET / HTTP/1.0', 'Host: a'));
+    expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\nConnection: close\r\n\r\nabcde$/);
+    expect(aborted).toBe(false);
+  });
+
+  it('answers early and closes, when the origin does not want the rest of a body', async () => {
+    respond = (text, socket) => {
+      if (text.includes('first part')) socket.write(Buffer.from('HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n'));
+    };
+    const { text } = await exchange(port, `${message('POST / HTTP/1.1', 'Host: a', 'Content-Length: 1000')}first part`);
+    expect(text).toMatch(/^HTTP\/1\.1 413 [^\r]*\r\nContent-Length: 0\r\nConnection: close\r\n/);
+  });
+
+  it('drains: requests under way end, idle connections close', async () => {
+    let answer: () => void = () => undefined;
+    respond = (_text, socket) => {
+      answer = () => socket.write(Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'));
+    };
+    const idle = exchange(port, '');
+    const busy = exchange(port, message('GET / HTTP/1.1', 'Host: a'));
+    await waitFor(() => received.length === 1 && proxy.size === 2, { what: 'the request' });
+    proxy.drain();
+    answer();
+    expect((await busy).text).toMatch(/Connection: close\r\n\r\nok$/);
+    expect((await idle).text).toBe('');
+  });
+});
+
+/** A reader of its own, for what the proxy wrote: which is always clear. */
+function countRequests(text: string): number {
+  let rest = text;
+  let count = 0;
+  for (;;) {
+    const end = rest.indexOf('\r\n\r\n');
+    if (end < 0) return count;
+    const head = rest.slice(0, end);
+    rest = rest.slice(end + 4);
+    const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
+    if (/transfer-encoding/i.test(head)) {
+      const last = /(?:^|\r\n)0\r\n\r\n/.exec(rest);
+      if (last === null) return count;
+      rest = rest.slice(last.index + last[0].length);
+    } else {
+      if (rest.length < length) return count;
+      rest = rest.slice(length);
+    }
+    count += 1;
+  }
+}
