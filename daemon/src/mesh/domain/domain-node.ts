@@ -7,6 +7,7 @@
 import type { Duplex } from 'node:stream';
 import { type Address, formatAddress } from '../../../../protocol/address.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
+import { decodeGossip, encodeGossip, type GossipKind } from '../../../../protocol/gossip.ts';
 import { HELLO_PROTOCOL, type HelloAbout, MAX_ADDRESSES, MAX_PEER_ADDRESSES, MAX_PEER_HINTS } from '../../../../protocol/hello.ts';
 import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
 import { FACTS_PROTOCOL, SYNC_PROTOCOL } from '../../../../protocol/sync.ts';
@@ -15,6 +16,7 @@ import type { Host, Link, StreamHandler, Verdict } from '../host/host.types.ts';
 import type { DomainLog } from '../log/log.types.ts';
 import type { Membership, MembershipState } from '../membership/membership.types.ts';
 import { type AddressBook, parseAddresses } from './address-book.ts';
+import { FULL_MESH_BELOW } from './connection-choice.ts';
 import { Connector } from './connector.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { answerHello, greet } from './hello.ts';
@@ -24,8 +26,14 @@ import { removedIds, SyncService } from './sync-service.ts';
 
 /** With a random neighbour, besides on every connection: repairs what a lost message left. */
 const SYNC_INTERVAL_MS = 30_000;
-/** After a pull brought something, other neighbours are offered it; a burst of pulls makes one offer. */
+/**
+ * In a domain too large for everybody to be connected with everybody, what a pull brought is offered to so many neighbours, after a
+ * while, so that a burst of pulls makes one offer.
+ */
 const OFFER_DELAY_MS = 200;
+const OFFERED_NEIGHBOURS = 6;
+/** What came in by hello or a pull is gossiped on, unless gossip brings it within this time. */
+const RETELL_DELAY_MS = 200;
 /** The younger of two connections, or the relayed beside a direct one, is closed after what runs on it had time to move. */
 const SURPLUS_GRACE_MS = 5_000;
 /** The routing table and mDNS are for members that hello and gossip do not lead to. */
@@ -61,6 +69,8 @@ export class DomainNode {
   readonly port: number;
   readonly peers: PeerTable;
   readonly #options: DomainNodeOptions;
+  /** The membership as conversations with others use it. */
+  readonly #received: Membership;
   readonly #sync: SyncService;
   readonly #connector: Connector;
   readonly #heartbeat: Heartbeat;
@@ -74,6 +84,8 @@ export class DomainNode {
   #state: MembershipState;
   #gossipTurn: Promise<unknown> = Promise.resolve();
   #offer: NodeJS.Timeout | undefined;
+  /** Membership items that others are adding here at the moment. */
+  #receiving = 0;
   #stopped = false;
 
   constructor(options: DomainNodeOptions) {
@@ -85,8 +97,10 @@ export class DomainNode {
     this.peers = new PeerTable(options.now);
     this.#state = options.membership.state();
     this.#known = new Set(options.membership.items().map(({ id }) => id));
+    const received = this.#receivingMembership();
+    this.#received = received;
     this.#sync = new SyncService({
-      membership: options.membership,
+      membership: received,
       log: options.log,
       logger: options.logger,
       link: (peer) => this.peers.best(peer),
@@ -117,9 +131,7 @@ export class DomainNode {
     await host.serve(FACTS_PROTOCOL, (stream, link) => void this.#sync.serveFacts(stream, link), { maxStreams: MAX_MEMBER_STREAMS });
     this.#unsubscribe.push(
       membership.onChange((state) => this.#onMembership(state)),
-      log.onOwnEntry((entry) => {
-        host.publish(entry).catch((err: unknown) => this.#options.logger.debug({ err }, 'An entry was not gossiped; it goes by sync'));
-      }),
+      log.onOwnEntry((entry) => this.#gossip('entry', entry)),
     );
     await host.listen(this.#options.hosts, this.port);
     this.#heartbeat.start();
@@ -152,7 +164,7 @@ export class DomainNode {
     this.#greeting.add(link);
     try {
       const stream = await link.open(HELLO_PROTOCOL, AbortSignal.timeout(HELLO_OPEN_TIMEOUT_MS));
-      await this.#admitted(link, await greet(stream, link, { membership: this.membership, about: (to) => this.#about(to) }));
+      await this.#admitted(link, await greet(stream, link, { membership: this.#received, about: (to) => this.#about(to) }));
     } catch (error) {
       this.#counters.hellosRefused += 1;
       link.abort('hello failed');
@@ -160,9 +172,9 @@ export class DomainNode {
     }
   }
 
-  /** Judges a gossiped entry: one after the other, as they came. */
-  validate(from: PeerKey, entry: Uint8Array): Promise<Verdict> {
-    const verdict = this.#gossipTurn.then(() => this.#judgeEntry(from, entry));
+  /** Judges what is gossiped: one after the other, as it came. */
+  validate(from: PeerKey, message: Uint8Array): Promise<Verdict> {
+    const verdict = this.#gossipTurn.then(() => this.#judge(from, message));
     this.#gossipTurn = verdict.catch(() => {});
     return verdict;
   }
@@ -223,7 +235,7 @@ export class DomainNode {
       return;
     }
     try {
-      await this.#admitted(link, await answerHello(stream, link, { membership: this.membership, about: (to) => this.#about(to) }));
+      await this.#admitted(link, await answerHello(stream, link, { membership: this.#received, about: (to) => this.#about(to) }));
     } catch (error) {
       this.#counters.hellosRefused += 1;
       this.#options.logger.debug({ err: error, from: link.remote?.host, peer: peerIdOf(link.peer) }, 'A hello was refused');
@@ -284,25 +296,67 @@ export class DomainNode {
     };
   }
 
-  async #judgeEntry(from: PeerKey, entry: Uint8Array): Promise<Verdict> {
+  #gossip(kind: GossipKind, bytes: Uint8Array): void {
+    this.host
+      .publish(encodeGossip(kind, bytes))
+      .then((sent) => {
+        // Too large for gossip: a rotation of a large domain. Rare enough to go to each neighbour by itself.
+        if (!sent) for (const peer of this.peers.connected()) this.#sync.pushFacts(peer, []).catch(() => {});
+      })
+      .catch((err: unknown) => this.#options.logger.debug({ err }, 'A message was not gossiped; it goes by synchronisation'));
+  }
+
+  async #judge(from: PeerKey, message: Uint8Array): Promise<Verdict> {
+    let verdict: Verdict;
     try {
-      const result = await this.log.receive(entry);
-      if (result === 'applied') {
-        this.#counters.gossipAccepted += 1;
-        return 'accept';
-      }
-      this.#counters.gossipIgnored += 1;
-      if (result === 'gap' || result === 'unknown-author') void this.#sync.pull(from);
-      return 'ignore';
+      const { kind, bytes } = decodeGossip(message);
+      verdict = kind === 'entry' ? await this.#judgeEntry(from, bytes) : await this.#judgeItem(from, bytes);
     } catch (error) {
-      if (error instanceof DtkdError && error.code !== 'INTERNAL' && error.code !== 'DISK_FULL') {
-        this.#counters.gossipRejected += 1;
-        this.#options.logger.warn({ err: error, from: peerIdOf(from) }, 'A member passed on an invalid entry');
-        return 'reject';
-      }
-      this.#options.logger.error({ err: error }, 'An entry could not be stored');
-      return 'ignore';
+      const blame = error instanceof DtkdError && error.code !== 'INTERNAL' && error.code !== 'DISK_FULL';
+      if (blame) this.#options.logger.warn({ err: error, from: peerIdOf(from) }, 'A member passed on something invalid');
+      else this.#options.logger.error({ err: error }, 'What was gossiped could not be stored');
+      verdict = blame ? 'reject' : 'ignore';
     }
+    this.#counters[verdict === 'accept' ? 'gossipAccepted' : verdict === 'reject' ? 'gossipRejected' : 'gossipIgnored'] += 1;
+    return verdict;
+  }
+
+  async #judgeEntry(from: PeerKey, entry: Uint8Array): Promise<Verdict> {
+    const result = await this.log.receive(entry);
+    if (result === 'gap' || result === 'unknown-author') void this.#sync.pull(from);
+    return result === 'applied' ? 'accept' : 'ignore';
+  }
+
+  async #judgeItem(from: PeerKey, item: Uint8Array): Promise<Verdict> {
+    const { added, rejected } = await this.#received.add([item]);
+    if (added.length > 0) return 'accept';
+    if (rejected.some(({ code }) => code === 'SIGNATURE_INVALID' || code === 'FRAME_INVALID' || code === 'FRAME_TOO_LARGE')) {
+      throw new DtkdError('SIGNATURE_INVALID', rejected[0]?.message ?? 'the item does not verify');
+    }
+    // It builds on something that is not known here yet.
+    if (rejected.length > 0) this.#sync.pushFacts(from, []).catch(() => {});
+    return 'ignore';
+  }
+
+  /** Marks what is added by way of others, which need not be told at once: whoever made it does that. */
+  #receivingMembership(): Membership {
+    const { membership } = this.#options;
+    return new Proxy(membership, {
+      get: (target, property) => {
+        if (property !== 'add') {
+          const value: unknown = Reflect.get(target, property, target);
+          return typeof value === 'function' ? value.bind(target) : value;
+        }
+        return async (items: readonly Uint8Array[]) => {
+          this.#receiving += 1;
+          try {
+            return await target.add(items);
+          } finally {
+            this.#receiving -= 1;
+          }
+        };
+      },
+    });
   }
 
   #onMembership(state: MembershipState): void {
@@ -319,13 +373,25 @@ export class DomainNode {
     for (const key of new Set([...before.suspended.keys(), ...state.suspended.keys()])) {
       if (before.suspended.has(key) !== state.suspended.has(key)) this.#try(this.log.refreshAuthor(key));
     }
-    const fresh = this.membership.items().filter(({ id }) => !this.#known.has(id));
-    for (const { id } of fresh) this.#known.add(id);
-    if (fresh.length > 0) {
-      for (const peer of this.peers.connected()) this.#sync.pushFacts(peer, fresh).catch(() => {});
-    }
+    this.#tell(state.removed.size > before.removed.size);
     this.#connector.wake();
     this.#options.onChange();
+  }
+
+  /** Tells what is new in the membership. A removal made here goes to each neighbour by itself too, and each says that it has heard. */
+  #tell(removal: boolean): void {
+    const fresh = this.membership.items().filter(({ id }) => !this.#known.has(id));
+    for (const { id } of fresh) this.#known.add(id);
+    if (fresh.length === 0) return;
+    const gossip = (): void => {
+      for (const { bytes } of fresh) this.#gossip('item', bytes);
+    };
+    if (this.#receiving > 0) {
+      this.#later(gossip, RETELL_DELAY_MS);
+      return;
+    }
+    gossip();
+    if (removal) for (const peer of this.peers.connected()) this.#sync.pushFacts(peer, fresh).catch(() => {});
   }
 
   #forget(key: PeerKey): void {
@@ -348,10 +414,12 @@ export class DomainNode {
   }
 
   #scheduleOffer(from: PeerKey): void {
-    if (this.#offer !== undefined || this.#stopped) return;
+    if (this.#offer !== undefined || this.#stopped || this.#state.members.size < FULL_MESH_BELOW) return;
     this.#offer = setTimeout(() => {
       this.#offer = undefined;
-      for (const peer of this.peers.connected()) if (peer !== from) void this.#sync.pull(peer);
+      // A pull tells our heads, and whoever lacks something pulls in turn.
+      const others = this.peers.connected().filter((peer) => peer !== from);
+      for (const peer of others.sort(() => Math.random() - 0.5).slice(0, OFFERED_NEIGHBOURS)) void this.#sync.pull(peer);
     }, OFFER_DELAY_MS);
   }
 

@@ -40,6 +40,8 @@ export function createGossip(domain: DomainId, validate: (from: PeerKey, data: U
   let gossip: GossipSub | undefined;
   const options: Partial<GossipsubOpts> = {
     globalSignaturePolicy: StrictSign,
+    // By content: what several members tell goes through each node once.
+    msgIdFn: (message) => createHash('sha256').update(message.data).digest(),
     allowedTopics: [topic],
     allowPublishToZeroTopicPeers: true,
     ignoreDuplicatePublishError: true,

@@ -73,7 +73,8 @@ export interface Host {
   links(): readonly Link[];
   onLink(listener: (link: Link) => void): void;
   onUnlink(listener: (link: Link) => void): void;
-  publish(data: Uint8Array): Promise<void>;
+  /** Gossips to all members; what is too large for gossip is not sent, and false is returned. */
+  publish(data: Uint8Array): Promise<boolean>;
   /** Starts the slow finders: kad-dht, and mDNS if wanted. What they find is told to `onFound`, to be checked by dialling. */
   startDiscovery(options: { mdns: boolean }, onFound: (key: PeerKey, addresses: Address[]) => void): Promise<void>;
   /** Asks the members' routing table where a member is. */

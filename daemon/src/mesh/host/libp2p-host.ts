@@ -193,8 +193,10 @@ class LibHost implements Host {
     this.#onUnlink.push(listener);
   }
 
-  publish(data: Uint8Array): Promise<void> {
-    return this.#gossip.publish(data);
+  async publish(data: Uint8Array): Promise<boolean> {
+    if (data.length > limits.MAX_GOSSIP_BYTES) return false;
+    await this.#gossip.publish(data);
+    return true;
   }
 
   async startDiscovery(options: { mdns: boolean }, onFound: (key: PeerKey, addresses: Address[]) => void): Promise<void> {

@@ -32,7 +32,7 @@ export const MAX_CIRCUITS_PER_MEMBER = 64;
 /** Asking a relay for a circuit, until it stands. */
 export const CIRCUIT_TIMEOUT_MS = 5_000;
 
-/** A log entry is at most 64 KiB; signature, topic and protobuf around it fit in a quarter of that again. */
-export const MAX_GOSSIP_BYTES = 80 * 1024;
+/** A log entry or membership item of up to 64 KiB, and the byte before it; signature and topic come on top. */
+export const MAX_GOSSIP_BYTES = 65 * 1024;
 /** Messages waiting for one slow neighbour; beyond, gossip to it is dropped and it catches up by sync. */
 export const MAX_GOSSIP_BACKLOG_BYTES = 4 * 1024 * 1024;
