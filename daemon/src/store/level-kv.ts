@@ -21,6 +21,8 @@ const BLOCK_CACHE_BYTES = 4 * 1024 * 1024;
 const WRITE_BUFFER_BYTES = 2 * 1024 * 1024;
 /** Room that opening the database again may take: its log becomes a table, beside a new manifest and log. */
 const REOPEN_BYTES = 2 * WRITE_BUFFER_BYTES;
+/** Bytes that a page brings over from native code at once; the default of 16 KiB would take a trip to a thread for every few objects. */
+const PAGE_BYTES = 512 * 1024;
 /** Keys deleted by one `clear` are gathered in pages of so many. */
 const CLEAR_PAGE = 1000;
 
@@ -92,7 +94,14 @@ class LevelKv implements Kv {
 
   async #page({ gte, lt, limit = DEFAULT_PAGE, reverse = false }: KvRange, snapshot?: ReturnType<Db['snapshot']>) {
     if (limit <= 0) return [];
-    const iterator = this.#db.iterator({ gte, lt, limit, reverse, ...(snapshot === undefined ? {} : { snapshot }) });
+    const iterator = this.#db.iterator({
+      gte,
+      lt,
+      limit,
+      reverse,
+      highWaterMarkBytes: PAGE_BYTES,
+      ...(snapshot === undefined ? {} : { snapshot }),
+    });
     try {
       const entries: [string, Uint8Array][] = [];
       // nextv crosses into native code once per page, where for-await does so for every few entries
