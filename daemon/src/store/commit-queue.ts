@@ -16,7 +16,7 @@ const GROUP_TRANSACTIONS = 512;
 /** Bytes of values in one group at most. */
 const GROUP_BYTES = 4 * 1024 * 1024;
 /** A transaction that has not ended by then is refused, so that no forgotten promise stops every later one. Milliseconds. */
-const TRANSACTION_DEADLINE_MS = 15_000;
+const TRANSACTION_DEADLINE_MS = 60_000;
 /** Transactions waiting at most; beyond that callers are told to come back. */
 const QUEUE_LIMIT = 100_000;
 
