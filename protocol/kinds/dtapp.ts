@@ -71,13 +71,16 @@ export function appSelectors(object: Record<string, unknown>): AppSelectors | un
   };
 }
 
+/** What users write; made once, since making a schema costs more than using it. */
+const userFields = schema.omit({ URI: true, owner: true, status: true, message: true });
+
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /** Leaves out this node's view (URI, status) and every domain but the one that it is published to. */
 function publishedApp(object: ApiObject, domain: string): ApiObject {
   const { apiVersion, kind, metadata } = object;
   const only = { name: [domain] };
-  const user = schema.omit({ URI: true, owner: true, status: true, message: true }).parse(object);
+  const user = userFields.parse(object);
   const { namespace: _namespace, annotations, ...meta } = metadata;
   const kept = Object.entries(annotations ?? {}).filter(([key]) => key !== LAST_APPLIED);
   return {
@@ -98,7 +101,7 @@ function adoptedApp(published: ApiObject | undefined, domain: string, stored: Ap
   const base = published ?? (others.length === 0 ? undefined : stored);
   if (base === undefined) return undefined;
   const only = { name: published === undefined ? others : [domain, ...others] };
-  const user = schema.omit({ URI: true, owner: true, status: true, message: true }).parse(base);
+  const user = userFields.parse(base);
   const { apiVersion, kind, metadata } = base;
   const inSpec = user.spec?.domainSelector !== undefined;
   return {
