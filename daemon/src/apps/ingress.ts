@@ -30,6 +30,8 @@ export class Ingress {
   private readonly node: { name: string; suffix: string };
   private readonly now: () => number;
   private readonly pools = new Map<string, OriginPool>();
+  /** Pools of earlier states of an app, until their last request has ended. */
+  private readonly retired = new Map<string, Set<OriginPool>>();
   private readonly server: Server;
   private address: HostPort | undefined;
   unknown = 0;
@@ -65,7 +67,7 @@ export class Ingress {
     const bound = this.server.address();
     this.address = typeof bound === 'object' && bound !== null ? { host: bound.address, port: bound.port } : at;
     this.table.onChange((ids) => {
-      for (const id of ids) this.dropPool(id);
+      for (const id of ids) this.renewPool(id);
     });
   }
 
@@ -81,16 +83,38 @@ export class Ingress {
 
   close(): void {
     this.stopListening();
-    for (const id of [...this.pools.keys()]) this.dropPool(id);
+    for (const id of [...this.pools.keys(), ...this.retired.keys()]) this.dropPool(id);
   }
 
   sweep(): void {
     for (const pool of this.pools.values()) pool.sweep();
+    for (const [id, pools] of this.retired) {
+      for (const pool of pools) {
+        pool.sweep();
+        if (pool.size === 0) pools.delete(pool);
+      }
+      if (pools.size === 0) this.retired.delete(id);
+    }
   }
 
   private dropPool(id: string): void {
+    for (const pool of this.retired.get(id) ?? []) pool.close();
+    this.retired.delete(id);
     this.pools.get(id)?.close();
     this.pools.delete(id);
+  }
+
+  /** A gone app's requests are cut. Those of a changed one end as they began: whether they still may is the owner's to say. */
+  private renewPool(id: string): void {
+    const pool = this.pools.get(id);
+    if (pool === undefined || this.table.byId(id)?.kind !== 'remote') {
+      this.dropPool(id);
+      return;
+    }
+    pool.retire();
+    this.pools.delete(id);
+    const others = this.retired.get(id) ?? new Set();
+    this.retired.set(id, others.add(pool));
   }
 
   private serve(socket: Socket): void {

@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { ObjectRef } from '../../../protocol/objects.ts';
 import type { Change, ObjectStore } from '../store/object-store.types.ts';
-import type { AppTable, OwnApp } from './app-table.ts';
+import type { App, AppTable, OwnApp } from './app-table.ts';
 import { Authenticator } from './authenticator.ts';
 import { StreamChannel } from './channel/stream-channel.ts';
 import type { Dialer } from './dialer.ts';
@@ -18,6 +18,8 @@ const INTERFACES_MS = 10_000;
 interface Pooled {
   pool: OriginPool;
   service: string | undefined;
+  /** The terms under which its requests were let through. */
+  under: string | undefined;
 }
 
 /**
@@ -48,7 +50,7 @@ export class OwnApps {
   /** Follows changes of apps and of what is behind them. */
   start(table: AppTable): void {
     table.onChange((ids) => {
-      for (const id of ids) this.dropPool(id);
+      for (const id of ids) if (this.pools.get(id)?.under !== this.termsOf(table.byId(id))) this.dropPool(id);
     });
     this.unsubscribe = this.store.subscribe((changes) => this.onServices(changes));
   }
@@ -98,8 +100,13 @@ export class OwnApps {
     const known = this.pools.get(app.id);
     if (known !== undefined) return known.pool;
     const pool = new OriginPool((signal) => this.dial(app, signal), this.now);
-    this.pools.set(app.id, { pool, service: app.selectors.service?.name });
+    this.pools.set(app.id, { pool, service: app.selectors.service?.name, under: this.termsOf(app) });
     return pool;
+  }
+
+  /** What a request is let through under; a change of labels or status is none of it. */
+  private termsOf(app: App | undefined): string | undefined {
+    return app === undefined ? undefined : JSON.stringify(app.selectors);
   }
 
   /** Requests under way end with the pool: what they were allowed under is no longer so. */
