@@ -61,7 +61,11 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   const kv = await openLevel(join(config.data, 'db')).catch((error: unknown) => explainLock(error, endpointFile));
   stops.push(() => kv.close());
   const name = await settleName(kv, config.name);
-  const store = await openObjectStore({ kv, node: name });
+  const store = await openObjectStore({
+    kv,
+    node: name,
+    onError: (error) => logger.warn({ err: error, part: 'store' }, 'The store could not tidy up'),
+  });
   stops.push(() => store.close());
 
   const logs = createLogs({ store, logger: logger.child({ part: 'log' }), now });
