@@ -88,31 +88,4 @@ describe('a data directory', () => {
     await publish(site, 'newest', 'backup');
     for (const each of [friend, site]) await seesExactly(each, ['restored/kept', 'restored/new-since', 'restored/newest']);
   });
-
-  it('run twice at once is noticed, and harms nobody else', async () => {
-    const [friend, original] = await start('friend', 'original');
-    await formDomain('twice', [friend, original]);
-    await publish(friend, 'of-the-friend', 'twice');
-    await publish(original, 'of-the-original', 'twice');
-    await seesExactly(original, ['friend/of-the-friend', 'original/of-the-original']);
-    await original.stop();
-    const copy = stage.current.site({ name: 'original', dir: `${original.dir}.copy` });
-    await cp(original.dir, copy.dir, { recursive: true });
-    await Promise.all([original.start(), copy.start()]);
-
-    let round = 0;
-    await waitFor(
-      async () => {
-        round += 1;
-        // Publishing may be refused already: that is the point.
-        await Promise.allSettled([original, copy].map((site, index) => publish(site, `round-${round}-${index}`, 'twice')));
-        const states = await Promise.all([original, copy].map((site) => site.get('dtdomain', 'twice')));
-        return states.some((domain) => domain?.['status'] === 'Suspended' || /in use elsewhere|fork/.test(String(domain?.['message'])));
-      },
-      { what: 'one of the two to say that its key is in use elsewhere', timeoutMs: 60_000, pollMs: 500 },
-    );
-    expect(await appsSeen(friend)).toContain('friend/of-the-friend');
-    await publish(friend, 'still-working', 'twice');
-    expect(await appsSeen(friend)).toContain('friend/still-working');
-  });
 });
