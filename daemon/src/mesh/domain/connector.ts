@@ -48,6 +48,8 @@ export interface ConnectorPorts {
 
 interface Attempt {
   failures: number;
+  /** When the member was first missed. */
+  since: number;
   due: number;
   running: boolean;
 }
@@ -92,6 +94,12 @@ export class Connector {
     else this.hurry(link.peer);
   }
 
+  /** True if a member that should be a neighbour has been out of reach for so long. */
+  misses(forMs: number): boolean {
+    const before = this.#ports.now() - forMs;
+    return [...this.#attempts].some(([peer, { since }]) => since <= before && this.#ports.peers.best(peer) === undefined);
+  }
+
   /** A connected link to the member, made if need be. Errors: PEER_AWAY. */
   async ensure(peer: PeerKey, signal: AbortSignal): Promise<Link> {
     const existing = this.#ports.peers.best(peer);
@@ -130,7 +138,12 @@ export class Connector {
         this.#attempts.delete(peer);
         continue;
       }
-      const attempt = this.#attempts.get(peer) ?? { failures: 0, due: now + Math.random() * FIRST_DIAL_SPREAD_MS, running: false };
+      const attempt = this.#attempts.get(peer) ?? {
+        failures: 0,
+        since: now,
+        due: now + Math.random() * FIRST_DIAL_SPREAD_MS,
+        running: false,
+      };
       this.#attempts.set(peer, attempt);
       if (attempt.running) continue;
       if (attempt.due <= now && this.#running < MAX_DIALS) void this.#attempt(peer, attempt);

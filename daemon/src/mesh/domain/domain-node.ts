@@ -36,8 +36,10 @@ const OFFERED_NEIGHBOURS = 6;
 const RETELL_DELAY_MS = 200;
 /** The younger of two connections, or the relayed beside a direct one, is closed after what runs on it had time to move. */
 const SURPLUS_GRACE_MS = 5_000;
-/** The routing table and mDNS are for members that hello and gossip do not lead to. */
-const DISCOVERY_DELAY_MS = 5_000;
+/** A member missed for so long is looked for, beyond where it was. */
+const SEARCH_AFTER_MS = 10_000;
+/** How often it is considered whether to begin or end searching. */
+const SEARCH_CHECK_MS = 5_000;
 /** Streams of hello on one connection: one, and one that was just given up. */
 const MAX_HELLO_STREAMS = 2;
 const MAX_MEMBER_STREAMS = 16;
@@ -86,6 +88,7 @@ export class DomainNode {
   #offer: NodeJS.Timeout | undefined;
   /** Membership items that others are adding here at the moment. */
   #receiving = 0;
+  #searching = false;
   #stopped = false;
 
   constructor(options: DomainNodeOptions) {
@@ -137,7 +140,7 @@ export class DomainNode {
     this.#heartbeat.start();
     this.#connector.wake();
     this.#later(() => this.#syncWithSomebody(), SYNC_INTERVAL_MS);
-    this.#later(() => this.#discover(), DISCOVERY_DELAY_MS);
+    this.#later(() => this.#search(), SEARCH_CHECK_MS);
   }
 
   /** Serves a protocol of another part of the daemon. A suspended member's streams are refused: its grants fail closed. */
@@ -423,10 +426,24 @@ export class DomainNode {
     }, OFFER_DELAY_MS);
   }
 
-  #discover(): void {
-    this.host
-      .startDiscovery({ mdns: this.#options.mdns }, (key, addresses) => this.#hinted(key, addresses))
-      .catch((err: unknown) => this.#options.logger.warn({ err }, 'Discovery could not be started; members are found by what others tell'));
+  /** Discovery runs while somebody is missed. */
+  #search(): void {
+    const missing = this.#connector.misses(SEARCH_AFTER_MS);
+    if (missing !== this.#searching) {
+      this.#searching = missing;
+      const change = missing ? this.#startSearching() : this.host.stopDiscovery();
+      change.catch((err: unknown) => this.#options.logger.warn({ err }, 'Discovery failed; members are found by what others tell'));
+    }
+    this.#later(() => this.#search(), SEARCH_CHECK_MS);
+  }
+
+  async #startSearching(): Promise<void> {
+    await this.host.startDiscovery({ mdns: this.#options.mdns }, (key, addresses) => this.#hinted(key, addresses));
+    // The routing table has to be told of those who are there already.
+    for (const peer of this.peers.connected()) {
+      const link = this.peers.best(peer);
+      await link?.announce(this.peers.protocols(link), this.#options.book.of(peer));
+    }
   }
 
   #later(run: () => void, ms: number): void {

@@ -1,7 +1,8 @@
 /**
  * Finding members whose address is not known: kad-dht among members (its own protocol per domain), and mDNS on the local network under a
- * tag that only members can compute. Both are imported and started some time after the host, because a settled domain needs neither.
- * What they tell is a hint; dialling checks the key.
+ * tag that only members can compute. Both run only while somebody is missed: two that have lost each other both miss each other, and a
+ * settled domain of fifty would otherwise spend its time on routing tables and announcements. What they tell is a hint; dialling checks
+ * the key.
  */
 import { createHmac } from 'node:crypto';
 import type { PeerDiscovery, PeerId, PeerInfo } from '@libp2p/interface';
@@ -12,16 +13,17 @@ import { fromPeerId, toPeerId } from './keys.ts';
 import type { Components } from './libp2p-components.ts';
 import { fromMultiaddr } from './multiaddrs.ts';
 
-/** The routing table is asked for ourselves rarely: hello and gossip already spread addresses. */
-const QUERY_SELF_INTERVAL_MS = 10 * 60_000;
-/** Members on one network find each other by this within seconds of starting; later only newcomers need it. */
-const MDNS_INTERVAL_MS = 20_000;
+/** Walking the whole table for neighbours of ourselves: hello already brings neighbours. */
+const QUERY_SELF_INTERVAL_MS = 24 * 3_600_000;
+/** The first question is asked at once; each answer of each member reaches all others. */
+const MDNS_INTERVAL_MS = 30_000;
 
 export class Discovery {
   readonly #domain: DomainId;
   readonly #components: Components;
   readonly #onFound: (key: PeerKey, addresses: Address[]) => void;
   readonly #running: unknown[] = [];
+  #finding = 0;
   #dht: { findPeer(id: PeerId, options: { signal: AbortSignal }): AsyncIterable<unknown> } | undefined;
 
   constructor(domain: DomainId, components: Components, onFound: (key: PeerKey, addresses: Address[]) => void) {
@@ -45,6 +47,7 @@ export class Discovery {
         clientMode: false,
         allowQueryWithZeroPeers: true,
         querySelfInterval: QUERY_SELF_INTERVAL_MS,
+        initialQuerySelfInterval: QUERY_SELF_INTERVAL_MS,
         peerInfoMapper: passthroughMapper,
       }),
       components,
@@ -65,20 +68,29 @@ export class Discovery {
     this.#running.push(finder);
   }
 
+  /** True while a search is under way, which may lead over members that are not connected. */
+  get searching(): boolean {
+    return this.#finding > 0;
+  }
+
   async find(key: PeerKey, signal: AbortSignal): Promise<Address[]> {
     if (this.#dht === undefined) return [];
     const id = toPeerId(key);
+    this.#finding += 1;
     try {
       for await (const event of this.#dht.findPeer(id, { signal })) {
         if (isFinalPeer(event) && event.peer.id.equals(id)) return addressesOf(event.peer);
       }
     } catch {
       // Not found: nobody asked knows it.
+    } finally {
+      this.#finding -= 1;
     }
     return [];
   }
 
   async stop(): Promise<void> {
+    this.#dht = undefined;
     await stop(...this.#running.splice(0));
   }
 

@@ -9,6 +9,9 @@ import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { createFrameDecoder, encodeFrame, type FrameDecoder } from '../../../../protocol/frames.ts';
 
+/** What was said last gets through in one round trip; whoever does not end its side by then is cut. */
+const FINISH_TIMEOUT_MS = 1_000;
+
 export interface ChannelLimits {
   maxFrameBytes: number;
   /** For each frame, sent or received. */
@@ -84,13 +87,13 @@ export class FrameChannel {
     if (!this.stream.destroyed) this.stream.end();
   }
 
-  /** Ends both ways and forgets the stream once the other side has ended too, or at the time limit. */
+  /** Ends both ways and forgets the stream once the other side has ended too, or soon. */
   finish(): void {
     const { stream } = this;
     if (stream.destroyed) return;
     stream.end();
     stream.resume();
-    const timer = setTimeout(() => stream.destroy(), this.#limits.timeoutMs);
+    const timer = setTimeout(() => stream.destroy(), FINISH_TIMEOUT_MS);
     stream.once('close', () => clearTimeout(timer));
   }
 

@@ -75,9 +75,10 @@ export interface Host {
   onUnlink(listener: (link: Link) => void): void;
   /** Gossips to all members; what is too large for gossip is not sent, and false is returned. */
   publish(data: Uint8Array): Promise<boolean>;
-  /** Starts the slow finders: kad-dht, and mDNS if wanted. What they find is told to `onFound`, to be checked by dialling. */
+  /** Starts kad-dht, and mDNS if wanted. What they find is told to `onFound`, to be checked by dialling. */
   startDiscovery(options: { mdns: boolean }, onFound: (key: PeerKey, addresses: Address[]) => void): Promise<void>;
-  /** Asks the members' routing table where a member is. */
+  stopDiscovery(): Promise<void>;
+  /** Asks the members' routing table where a member is; nothing is found while discovery does not run. */
   findPeer(key: PeerKey, signal: AbortSignal): Promise<Address[]>;
   stop(): Promise<void>;
   counters(): Record<string, number>;

@@ -103,8 +103,8 @@ class LibHost implements Host {
         outboundStreamProtocolNegotiationTimeout: limits.NEGOTIATION_TIMEOUT_MS,
         reconnectRetries: 0,
       },
-      // Dials of libp2p's own services (the routing table's) go to members only; ours do not pass here.
-      connectionGater: { denyDialPeer: (peer) => !this.#options.isMember(fromPeerId(peer)) },
+      // Dials of the routing table go to members, and only while it searches for one; ours do not pass here.
+      connectionGater: { denyDialPeer: (peer) => this.#discovery?.searching !== true || !this.#options.isMember(fromPeerId(peer)) },
       services: {
         identify: (components: Components) => this.#capture(components),
         pubsub: this.#gossip.service,
@@ -200,8 +200,16 @@ class LibHost implements Host {
   }
 
   async startDiscovery(options: { mdns: boolean }, onFound: (key: PeerKey, addresses: Address[]) => void): Promise<void> {
-    this.#discovery ??= new Discovery(this.#options.domain, this.#inside(), onFound);
-    await this.#discovery.start(options);
+    if (this.#discovery !== undefined) return;
+    const discovery = new Discovery(this.#options.domain, this.#inside(), onFound);
+    this.#discovery = discovery;
+    await discovery.start(options);
+  }
+
+  async stopDiscovery(): Promise<void> {
+    const discovery = this.#discovery;
+    this.#discovery = undefined;
+    await discovery?.stop();
   }
 
   async findPeer(key: PeerKey, signal: AbortSignal): Promise<Address[]> {
@@ -209,7 +217,7 @@ class LibHost implements Host {
   }
 
   async stop(): Promise<void> {
-    await this.#discovery?.stop();
+    await this.stopDiscovery();
     for (const timer of this.#strangers.values()) clearTimeout(timer);
     // Cutting is enough: whatever had to arrive was acknowledged, and waiting for slow peers would delay the daemon's end.
     for (const link of this.#links.values()) link.abort('the daemon is stopping');
