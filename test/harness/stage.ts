@@ -20,7 +20,7 @@ export class Stage {
   }
 
   static async open(): Promise<Stage> {
-    return new Stage(await mkdtemp(join(tmpdir(), 'dtkd-')));
+    return new Stage(await mkdtemp(join(tmpdir(), `dtkd-${process.pid}-`)));
   }
 
   /** A site that is not started yet. */
