@@ -10,7 +10,7 @@ import { DtkdError } from '../../../protocol/errors.ts';
 import type { DomainId, PeerKey } from '../../../protocol/ids.ts';
 import { compareEpochs } from '../../../protocol/log-entry.ts';
 import type { Logger } from '../logger.ts';
-import type { Kv } from '../store/kv.ts';
+import { type Kv, prefixEnd } from '../store/kv.ts';
 import { AddressBook } from './domain/address-book.ts';
 import { DomainNode } from './domain/domain-node.ts';
 import { domainView } from './domain-view.ts';
@@ -141,6 +141,14 @@ export class LocalDomain {
     }
     this.#unsubscribe.push(this.membership.onChange(() => this.#settle()));
     this.#settle();
+  }
+
+  /** Drops what a process left that died while this node was being removed. */
+  async discard(): Promise<void> {
+    const prefix = `l/${this.id}/`;
+    if ((await this.#ports.kv.page({ gte: prefix, lt: prefixEnd(prefix), limit: 1 })).length === 0) return;
+    this.#log = await this.#ports.logs.open(this.id, this.name, this.#record.self, this.#authors());
+    await this.#dropLog();
   }
 
   /** Uses the connection over which this node was admitted for its first hello; if it is gone, the node dials like any other. */

@@ -63,6 +63,7 @@ class NodeMesh implements Mesh {
   readonly #nonces = new Set<string>();
   readonly #reserved = new Map<DomainId, number>();
   #choosing: Promise<unknown> = Promise.resolve();
+  readonly #stopping = new AbortController();
   #namespaces = new Map<DomainId, Map<PeerKey, string>>();
   #onTls: ((socket: Socket, domain: DomainId) => void) | undefined;
   #changed: NodeJS.Immediate | undefined;
@@ -81,11 +82,13 @@ class NodeMesh implements Mesh {
       this.#domains.set(keys.name, domain);
       this.#rename();
       if (domain.isMember()) await domain.open(keys.port ?? (await this.#choosePort(keys.domain)));
+      else await domain.discard();
     }
     this.#tellChange();
   }
 
   async stop(): Promise<void> {
+    this.#stopping.abort(new DtkdError('UNAVAILABLE', 'the daemon is stopping'));
     await Promise.all([...this.#domains.values()].map((domain) => domain.close()));
     clearImmediate(this.#changed);
     await this.#options.logs.close();
@@ -153,7 +156,7 @@ class NodeMesh implements Mesh {
           isOwnKey: (key) => [...this.#domains.values()].some((domain) => domain.self === key),
           nonce,
           pending,
-          signal: options.signal ?? new AbortController().signal,
+          signal: AbortSignal.any([this.#stopping.signal, ...(options.signal === undefined ? [] : [options.signal])]),
         });
         const membership = await adoptMembership({
           ...this.#membershipOptions({ ...record, root: undefined, port }),
@@ -274,6 +277,7 @@ class NodeMesh implements Mesh {
 
   /** Opens a domain whose keys and items were just stored. Nothing is kept of it if that fails. */
   async #begin(record: DomainRecord, domain: LocalDomain, port: number): Promise<LocalDomain> {
+    this.#stopping.signal.throwIfAborted();
     const old = this.#domains.get(record.name);
     await old?.close();
     this.#domains.set(record.name, domain);

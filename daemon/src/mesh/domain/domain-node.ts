@@ -34,8 +34,8 @@ const OFFER_DELAY_MS = 200;
 const OFFERED_NEIGHBOURS = 6;
 /** What came in by hello or a pull is gossiped on, unless gossip brings it within this time. */
 const RETELL_DELAY_MS = 200;
-/** The younger of two connections, or the relayed beside a direct one, is closed after what runs on it had time to move. */
-const SURPLUS_GRACE_MS = 5_000;
+/** The younger of two connections, or the relayed beside a direct one, is closed once nothing runs on it. */
+const SURPLUS_CHECK_MS = 5_000;
 /** A member missed for so long is looked for, beyond where it was. */
 const SEARCH_AFTER_MS = 10_000;
 /** How often it is considered whether to begin or end searching. */
@@ -136,6 +136,10 @@ export class DomainNode {
       membership.onChange((state) => this.#onMembership(state)),
       log.onOwnEntry((entry) => this.#gossip('entry', entry)),
     );
+    // Had the process died between a removal and its consequences, they would be drawn now.
+    for (const { author } of await log.heads()) {
+      if (author !== membership.self && !this.#state.members.has(author)) await log.dropAuthor(author);
+    }
     await host.listen(this.#options.hosts, this.port);
     this.#heartbeat.start();
     this.#connector.wake();
@@ -262,7 +266,7 @@ export class DomainNode {
     await link.announce(about.protocols, book.of(link.peer));
     if (returned)
       logger.info({ peer: peerIdOf(link.peer), relayed: link.via !== undefined, inbound: link.inbound }, 'A member is connected');
-    this.#later(() => this.#closeSurplus(link.peer), SURPLUS_GRACE_MS);
+    this.#later(() => this.#closeSurplus(link.peer), SURPLUS_CHECK_MS);
     void this.#sync.pull(link.peer);
     this.#connector.connected(link);
     onChange();
@@ -277,7 +281,9 @@ export class DomainNode {
   /** One of the two sides closes what is left over, so that both keep the same connection. */
   #closeSurplus(peer: PeerKey): void {
     if (this.membership.self > peer) return;
-    for (const link of this.peers.links(peer).slice(1)) void link.close();
+    const surplus = this.peers.links(peer).slice(1);
+    for (const link of surplus) if (!link.busy) void link.close();
+    if (surplus.some(({ busy }) => busy)) this.#later(() => this.#closeSurplus(peer), SURPLUS_CHECK_MS);
   }
 
   #about(to: Link): HelloAbout {

@@ -19,6 +19,8 @@ export interface Link {
   readonly openedAt: number;
   readonly admitted: boolean;
   readonly closed: boolean;
+  /** True while streams other than gossip and routing run on it. */
+  readonly busy: boolean;
   /** Opens a stream. Errors: PEER_AWAY (also if the other side does not serve the protocol). */
   open(protocol: string, signal: AbortSignal): Promise<Duplex>;
   /** Lets the other side open members-only protocols. */

@@ -14,6 +14,9 @@ import { StreamDuplex } from './stream-duplex.ts';
 /** Closing lets buffered bytes through for this long, then cuts. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
+/** Protocols that move to another connection by themselves. */
+const BACKGROUND = ['/meshsub/', '/dtkd/kad/'];
+
 interface Pinger {
   ping(): Promise<number>;
 }
@@ -50,8 +53,8 @@ export class LibLink implements Link {
     return this.#connection.status !== 'open';
   }
 
-  get streamCount(): number {
-    return this.#connection.streams.length;
+  get busy(): boolean {
+    return this.#connection.streams.some(({ protocol }) => !BACKGROUND.some((prefix) => protocol.startsWith(prefix)));
   }
 
   async open(protocol: string, signal: AbortSignal): Promise<Duplex> {
