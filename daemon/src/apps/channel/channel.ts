@@ -17,8 +17,11 @@ export interface ChannelSink {
 export interface Channel {
   /** Hands the channel to a receiver; data flow from the next `resume` on. */
   attach(sink: ChannelSink): void;
-  /** Sends bytes, which must not be changed afterwards. False: wait for `onDrain` before sending more. */
-  write(chunk: Uint8Array): boolean;
+  /**
+   * Sends bytes, which must not be changed afterwards. False: wait for `onDrain` before sending more. `give`: nobody else has a view of
+   * their memory, which may be released as soon as they are sent.
+   */
+  write(chunk: Uint8Array, give?: boolean): boolean;
   /** Sends no more; what was written still goes out. */
   end(): void;
   /** Closes both directions at once; the other side sees an abort, not an end. */
@@ -32,6 +35,8 @@ export interface Channel {
   /** Bytes written and not yet handed to the system. */
   readonly pending: number;
   readonly closed: boolean;
+  /** True for a channel of this process's own sockets: chunks from it have no other owner, and what is sent is with the system. */
+  readonly native: boolean;
 }
 
 /** Receives nothing; for a channel that only waits to be closed. */

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type Channel, type ChannelSink, IDLE_SINK } from './channel.ts';
+import { isWhole, RELEASE_BYTES, release } from './release.ts';
 
 /**
  * A Channel over a TLS connection. Node's TLS does not tell a clean end from a cut (it ignores a missing close_notify), so bytes go in
@@ -27,14 +28,15 @@ export class LaneChannel implements Channel {
   private returned: Buffer | undefined;
   private paused = true;
   private corked = false;
-  private delivering = false;
-  /** Bytes of the present frame still to come; -1 while the header is incomplete. */
-  private remaining = -1;
+  /** Bytes of the present frame still to come; 0: its header comes next. */
+  private remaining = 0;
   private header = Buffer.allocUnsafe(HEADER_BYTES);
   private headerBytes = 0;
   private endReceived = false;
+  private endTold = false;
   private endSent = false;
   closed = false;
+  readonly native = true;
 
   /** `raw` is the TCP socket below, which alone can be reset. */
   constructor(tls: TLSSocket, raw: Socket) {
@@ -58,10 +60,10 @@ export class LaneChannel implements Channel {
   attach(sink: ChannelSink): void {
     this.sink = sink;
     if (this.closed) queueMicrotask(() => sink.onClose());
-    else if (this.endReceived) queueMicrotask(() => sink.onEnd());
+    else if (this.endTold) queueMicrotask(() => sink.onEnd());
   }
 
-  write(chunk: Uint8Array): boolean {
+  write(chunk: Uint8Array, give = false): boolean {
     if (this.closed || this.endSent) return true;
     const length = chunk.length;
     if (length === 0) return true;
@@ -80,7 +82,7 @@ export class LaneChannel implements Channel {
     // One gathered write makes one sequence of full TLS records of both.
     this.tls.cork();
     this.tls.write(header);
-    const room = this.tls.write(chunk);
+    const room = give && isWhole(chunk) ? this.tls.write(chunk, () => release(chunk)) : this.tls.write(chunk);
     if (length >= BULK_BYTES && !this.corked) {
       this.corked = true;
       setImmediate(() => {
@@ -101,7 +103,7 @@ export class LaneChannel implements Channel {
   }
 
   private closeIfDone(): void {
-    if (this.endSent && this.endReceived) this.tls.end();
+    if (this.endSent && this.endTold) this.tls.end();
   }
 
   abort(): void {
@@ -122,7 +124,7 @@ export class LaneChannel implements Channel {
   resume(): void {
     if (this.closed || !this.paused) return;
     this.paused = false;
-    if (this.held.length > 0 || this.returned !== undefined) queueMicrotask(() => this.deliverHeld());
+    if (this.held.length > 0 || this.returned !== undefined || this.endReceived) queueMicrotask(() => this.deliverHeld());
     else this.tls.resume();
   }
 
@@ -138,7 +140,9 @@ export class LaneChannel implements Channel {
         this.returned = undefined;
         this.sink.onData(returned);
       } else if (chunk !== undefined) {
-        this.receive(chunk);
+        this.deliver(chunk);
+      } else if (this.endReceived && !this.endTold) {
+        this.tellEnd();
       } else {
         this.tls.resume();
         return;
@@ -147,59 +151,60 @@ export class LaneChannel implements Channel {
   }
 
   private receive(chunk: Buffer): void {
-    if (this.delivering || (this.paused && this.held.length > 0)) {
-      this.held.push(chunk);
-      return;
-    }
-    this.delivering = true;
-    const rest = this.parse(chunk);
-    this.delivering = false;
-    if (rest !== undefined) this.held.unshift(rest);
+    if (this.paused || this.held.length > 0) this.held.push(chunk);
+    else this.deliver(chunk);
   }
 
-  /** Delivers what `chunk` holds until the receiver pauses; returns what is left then. */
-  private parse(chunk: Buffer): Buffer | undefined {
+  private deliver(chunk: Buffer): void {
+    const size = this.takeHeadersOut(chunk);
+    if (size < 0) {
+      this.abort();
+      return;
+    }
+    if (size > 0) this.sink.onData(front(chunk, size));
+    if (this.endReceived && !this.paused && !this.closed) this.tellEnd();
+  }
+
+  private tellEnd(): void {
+    if (this.endTold) return;
+    this.endTold = true;
+    this.sink.onEnd();
+    this.closeIfDone();
+  }
+
+  /** Moves the payload in a chunk to its front, over the headers; returns how much it is, or -1 if the frames are not valid. */
+  private takeHeadersOut(chunk: Buffer): number {
     let at = 0;
+    let out = 0;
     while (at < chunk.length) {
-      if (this.paused) return chunk.subarray(at);
-      if (this.remaining <= 0) {
-        at = this.parseHeader(chunk, at);
-        if (at < 0) return undefined;
+      if (this.endReceived) return -1;
+      if (this.remaining === 0) {
+        this.header[this.headerBytes] = chunk[at] ?? 0;
+        this.headerBytes += 1;
+        at += 1;
+        if (this.headerBytes === HEADER_BYTES && !this.beginFrame()) return -1;
         continue;
       }
       const size = Math.min(this.remaining, chunk.length - at);
+      if (out !== at) chunk.copyWithin(out, at, at + size);
       this.remaining -= size;
-      if (this.remaining === 0) this.remaining = -1;
-      const payload = at === 0 && size === chunk.length ? chunk : chunk.subarray(at, at + size);
       at += size;
-      this.sink.onData(payload);
-      if (this.closed) return undefined;
+      out += size;
     }
-    return undefined;
+    return out;
   }
 
-  /** Returns where the payload begins, or -1 if the channel was aborted. */
-  private parseHeader(chunk: Buffer, from: number): number {
-    let at = from;
-    while (this.headerBytes < HEADER_BYTES && at < chunk.length) {
-      this.header[this.headerBytes] = chunk[at] ?? 0;
-      this.headerBytes += 1;
-      at += 1;
-    }
-    if (this.headerBytes < HEADER_BYTES) return at;
+  private beginFrame(): boolean {
     this.headerBytes = 0;
-    const length = this.header.readUInt32BE(0);
-    if (this.endReceived || length > 2 * MAX_FRAME_BYTES) {
-      this.abort();
-      return -1;
-    }
-    if (length > 0) {
-      this.remaining = length;
-      return at;
-    }
-    this.endReceived = true;
-    this.sink.onEnd();
-    this.closeIfDone();
-    return at;
+    this.remaining = this.header.readUInt32BE(0);
+    if (this.remaining === 0) this.endReceived = true;
+    return this.remaining <= MAX_FRAME_BYTES;
   }
+}
+
+/** The first `size` bytes of a chunk, in memory of their own where that lets them be released after use. */
+function front(chunk: Buffer, size: number): Buffer {
+  if (size === chunk.length) return chunk;
+  if (size < RELEASE_BYTES || !isWhole(chunk) || !(chunk.buffer instanceof ArrayBuffer)) return chunk.subarray(0, size);
+  return Buffer.from(chunk.buffer.transfer(size));
 }

@@ -5,6 +5,7 @@ class Direction implements ChannelSink {
   private readonly from: Channel;
   private readonly to: Channel;
   private readonly done: () => void;
+  private readonly give: boolean;
   private ended = false;
   /** The direction that leads back. */
   opposite: Direction | undefined;
@@ -14,11 +15,12 @@ class Direction implements ChannelSink {
     this.from = from;
     this.to = to;
     this.done = done;
+    this.give = from.native && to.native;
   }
 
   onData(chunk: Buffer): void {
     this.bytes += chunk.length;
-    if (!this.to.write(chunk)) this.from.pause();
+    if (!this.to.write(chunk, this.give)) this.from.pause();
   }
 
   onEnd(): void {

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Channel, type ChannelSink, IDLE_SINK } from './channel.ts';
+import { isWhole, release } from './release.ts';
 
 /**
  * Chunks of this size mean bulk: more of the same kind arrives in the same turn of the event loop, so that gathering them into one system
@@ -15,9 +16,11 @@ export class StreamChannel implements Channel {
   private ended = false;
   private corked = false;
   closed = false;
+  readonly native: boolean;
 
   constructor(stream: Duplex) {
     this.stream = stream;
+    this.native = stream instanceof Socket;
     stream.pause();
     stream.on('data', (chunk: Buffer) => this.sink.onData(chunk));
     stream.on('end', () => {
@@ -43,9 +46,10 @@ export class StreamChannel implements Channel {
     else if (this.ended) queueMicrotask(() => sink.onEnd());
   }
 
-  write(chunk: Uint8Array): boolean {
+  write(chunk: Uint8Array, give = false): boolean {
     if (this.closed || !this.stream.writable) return true;
     if (!this.corked && chunk.length >= BULK_BYTES) this.gather();
+    if (give && this.native && isWhole(chunk)) return this.stream.write(chunk, () => release(chunk));
     return this.stream.write(chunk);
   }
 

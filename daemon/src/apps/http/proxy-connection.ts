@@ -61,6 +61,8 @@ export class ProxyConnection implements ChannelSink, OriginUser {
   private endsInChunk = false;
   private out: Buffer[] = [];
   private outBytes = 0;
+  /** Chunks that are passed on whole have no other owner. */
+  private give = false;
   private originBlocked = false;
   private lingered = 0;
   private lingerPending = -1;
@@ -259,6 +261,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
     this.phase = 'exchange';
     this.origin = origin;
     this.deadline = this.bodyDeadline();
+    this.give = this.channel.native && origin.channel.native;
     origin.begin(this, { method: head.method, upgrade, framed: this.framedOut });
     const fields = `${requestFields(head, this.client, upgrade)}${framingField(requestFraming(head))}`;
     this.pushOut(Buffer.from(`${head.method} ${head.target} HTTP/1.1\r\n${fields}\r\n`, 'latin1'));
@@ -422,10 +425,10 @@ export class ProxyConnection implements ChannelSink, OriginUser {
     if (first === undefined) return true;
     this.out = [];
     this.outBytes = 0;
-    if (out.length === 1) return channel.write(first);
+    if (out.length === 1) return channel.write(first, this.give);
     if (outBytes <= JOIN_BYTES) return channel.write(Buffer.concat(out, outBytes));
     let room = true;
-    for (const piece of out) room = channel.write(piece);
+    for (const piece of out) room = channel.write(piece, this.give);
     return room;
   }
 
