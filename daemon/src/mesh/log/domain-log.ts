@@ -4,9 +4,9 @@
  */
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
-import { KINDS, kindByPlural } from '../../../../protocol/kinds/index.ts';
+import { kindByPlural } from '../../../../protocol/kinds/index.ts';
 import { compareEpochs, parseEntry } from '../../../../protocol/log-entry.ts';
-import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { SigningKey } from '../../../../protocol/signing.ts';
 import type { Logger } from '../../logger.ts';
 import { prefixEnd } from '../../store/kv.ts';
@@ -19,8 +19,10 @@ import { Elsewhere } from './elsewhere.ts';
 import { MAX_PENDING_ENTRIES } from './limits.ts';
 import type { Authors, DomainLog, Head, ReceiveResult } from './log.types.ts';
 import { mergeStates, type Side } from './merge.ts';
-import { type Difference, OwnLog, type Pending } from './own-log.ts';
-import { keyText, parseKey, publishedObject } from './published-object.ts';
+import { OwnLog, type Pending } from './own-log.ts';
+import { ownShared, publishedOf } from './own-objects.ts';
+import type { Difference } from './own-state.ts';
+import { keyText, parseKey } from './published-object.ts';
 import { Replicas } from './replicas.ts';
 import { type AuthorState, authorPrefix, domainPrefix, forkRow, NOTHING, readAuthors } from './rows.ts';
 import { Serial } from './serial.ts';
@@ -88,20 +90,22 @@ export class StoredDomainLog implements DomainLog {
     }
   }
 
+  /** Makes agree what is shown here and what the membership says, in case an earlier process did not come to it. */
+  async settleAuthors(): Promise<void> {
+    const { authors } = this.#options;
+    for (const author of [...this.#replicas.states.keys()]) {
+      if (!authors.isMember(author)) await this.dropAuthor(author);
+      else if (await this.#replicas.isMisplaced(author)) await this.refreshAuthor(author);
+    }
+  }
+
   /** Publishes what the store holds for this domain and the log does not say, and takes back what the store no longer holds. */
   async publishPresent(): Promise<void> {
     const { store, name, authors, logger } = this.#options;
-    const refs = new Map<string, ObjectRef>();
-    for (const { group, plural, shared } of KINDS) {
-      if (!shared) continue;
-      for (const { metadata } of (await store.list({ group, plural })).items) {
-        const ref = { group, plural, namespace: metadata.namespace ?? '', name: metadata.name };
-        if ((await store.originOf(ref)) === 'own') refs.set(keyText(ref), ref);
-      }
-    }
+    const refs = await ownShared(store);
     await this.#append(async (tx) => {
       const wanted = new Map<string, ApiObject | undefined>();
-      for (const key of [...refs.keys(), ...this.own.keys()]) {
+      for (const key of [...refs.keys(), ...this.own.state.keys()]) {
         const parsed = parseKey(key);
         // What only a later version knows stays as it was published.
         if (parsed === undefined || kindByPlural(parsed.group, parsed.plural)?.shared !== true) continue;
@@ -112,10 +116,10 @@ export class StoredDomainLog implements DomainLog {
           logger.warn({ err: error, object: key }, 'An object cannot be shared into the domain');
         }
       }
-      const changes = this.own.difference(wanted);
+      const changes = this.own.state.difference(wanted);
       const spoilt = this.#isSpoilt();
       if (changes.size === 0 && !spoilt) return undefined;
-      this.own.assertFits(changes);
+      this.own.state.assertFits(changes);
       if (spoilt) this.own.closeEpoch();
       return this.own.append(tx, changes);
     });
@@ -138,14 +142,14 @@ export class StoredDomainLog implements DomainLog {
       if (origin === 'own' && kind?.shared === true)
         wanted.set(keyText(ref), publishedOf(ref, type === 'DELETED' ? undefined : object, name));
     }
-    const difference = this.own.difference(wanted);
+    const difference = this.own.state.difference(wanted);
     if (difference.size === 0) return difference;
     if (this.#elsewhere.condition() !== undefined) {
       throw new DtkdError('KEY_IN_USE_ELSEWHERE', `Another process writes into the domain "${name}" with this node's key`, {
         next: 'Stop the copy of this data directory, then restart this daemon; or leave the domain and join it anew.',
       });
     }
-    this.own.assertFits(difference);
+    this.own.state.assertFits(difference);
     return difference;
   }
 
@@ -170,11 +174,11 @@ export class StoredDomainLog implements DomainLog {
   #takeOver(theirs: Side): Promise<void> {
     const { name, authors } = this.#options;
     return this.#append(async (tx) => {
-      const ours = { objects: this.own.objects(), history: this.own.history };
+      const ours = { objects: this.own.state.published(), history: this.own.history };
       const merged = mergeStates(ours, theirs);
       const state = await adopt(tx, { ours: ours.objects, merged, domain: name, namespace: authors.namespaceOf(this.#self) });
-      const changes = this.own.differenceTo(state);
-      this.own.assertFits(changes);
+      const changes = this.own.state.differenceTo(state);
+      this.own.state.assertFits(changes);
       return this.own.append(tx, changes, theirs.history);
     });
   }
@@ -307,11 +311,4 @@ export class StoredDomainLog implements DomainLog {
   counters(): Record<string, number> {
     return this.#counters.all();
   }
-}
-
-/** What is published of an object into a domain; undefined if the object does not name it. */
-function publishedOf(ref: { group: string; plural: string }, object: ApiObject | undefined, domain: string): ApiObject | undefined {
-  const kind = kindByPlural(ref.group, ref.plural);
-  if (object === undefined || kind?.domainsOf?.(object).includes(domain) !== true) return undefined;
-  return publishedObject(kind, object, domain);
 }

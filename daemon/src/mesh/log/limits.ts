@@ -6,8 +6,8 @@ export const MAX_OBJECT_BYTES = 32 * 1024;
 export const MAX_LIVE_OBJECTS = 10_000;
 /** Bytes of one author's present objects, as its updates carry them. */
 export const MAX_LIVE_BYTES = 16 * 1024 * 1024;
-/** Bytes of entries in one epoch. An author opens the next epoch at `outgrown`, so 32 MiB and one transaction; beyond is abuse. */
-export const MAX_EPOCH_BYTES = 48 * 1024 * 1024;
+/** Bytes of entries in one epoch. An author opens the next one at `outgrown`: after 32 MiB and one transaction. Beyond is abuse. */
+export const MAX_EPOCH_BYTES = 56 * 1024 * 1024;
 /** Bytes of one Yjs update: an entry less its signature, chain and the longest lineage. */
 export const MAX_UPDATE_BYTES = 63_000;
 /** Nesting of one object. Kubernetes' own deepest kinds need about 12. */
@@ -24,6 +24,11 @@ export const EPOCH_GROWTH = 2;
 export const DOC_CACHE_BYTES = 32 * 1024 * 1024;
 /** Rows read at a time; at most 64 KiB each. */
 export const ROW_PAGE = 64;
+
+/** Objects listed at a time when a domain is opened. */
+export const LIST_PAGE = 500;
+/** After what is stored here could not be published on opening (a full disk). */
+export const PUBLISH_RETRY_MS = 30_000;
 
 /** Own entries that this process did not write are taken in once none has come for so long: a sync brings them in bursts. */
 export const TAKE_OVER_QUIET_MS = 250;

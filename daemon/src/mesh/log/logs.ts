@@ -9,7 +9,7 @@ import type { Logger } from '../../logger.ts';
 import type { Change, ObjectStore, Participant, Transaction } from '../../store/object-store.types.ts';
 import { DocCache } from './doc-cache.ts';
 import { StoredDomainLog } from './domain-log.ts';
-import { DOC_CACHE_BYTES } from './limits.ts';
+import { DOC_CACHE_BYTES, PUBLISH_RETRY_MS } from './limits.ts';
 import type { Authors, DomainLog, Logs } from './log.types.ts';
 import type { OwnLog, Pending } from './own-log.ts';
 
@@ -38,6 +38,8 @@ class StoredLogs implements Logs {
   };
   readonly #options: LogsOptions;
   readonly #cache = new DocCache(DOC_CACHE_BYTES);
+  /** Open, or being opened. */
+  readonly #names = new Map<string, DomainId>();
   readonly #logs = new Map<string, StoredDomainLog>();
   /** By a transaction's first change: the store gives the same objects to `committed` as to `prepare`. */
   readonly #appended = new WeakMap<Change, Appended[]>();
@@ -47,9 +49,10 @@ class StoredLogs implements Logs {
   }
 
   async open(domain: DomainId, name: string, self: SigningKey, authors: Authors): Promise<DomainLog> {
-    if (this.#logs.has(name) || [...this.#logs.values()].some((log) => log.domain === domain)) {
+    if (this.#names.has(name) || [...this.#names.values()].includes(domain)) {
       throw new DtkdError('ALREADY_EXISTS', `the logs of the domain "${name}" are open`);
     }
+    this.#names.set(name, domain);
     const { logger } = this.#options;
     const log = new StoredDomainLog({
       ...this.#options,
@@ -59,17 +62,33 @@ class StoredLogs implements Logs {
       name,
       self,
       authors,
-      onClosed: () => this.#logs.delete(name),
+      onClosed: () => {
+        this.#logs.delete(name);
+        this.#names.delete(name);
+      },
     });
-    await log.load();
+    try {
+      await log.load();
+      await log.settleAuthors();
+    } catch (error) {
+      await log.close();
+      throw error;
+    }
     // From here on the log hears of every change, so that the comparison with the store misses none.
     this.#logs.set(name, log);
+    await this.#publish(log, name);
+    return log;
+  }
+
+  /** A store that cannot be written must not keep the domain closed: it is tried again. */
+  async #publish(log: StoredDomainLog, name: string): Promise<void> {
+    if (this.#logs.get(name) !== log) return;
     try {
       await log.publishPresent();
     } catch (error) {
-      logger.error({ err: error, domain: name }, 'What is stored here could not be published into the domain');
+      this.#options.logger.warn({ err: error, domain: name }, 'What is stored here could not be published into the domain yet');
+      setTimeout(() => void this.#publish(log, name), PUBLISH_RETRY_MS).unref();
     }
-    return log;
   }
 
   #prepare(changes: readonly Change[], tx: Transaction): void {

@@ -27,6 +27,7 @@ import {
   forkRow,
   headRow,
   NOTHING,
+  objectRows,
   pointOf,
   readEntries,
   rowsBelow,
@@ -163,6 +164,17 @@ export class Replicas {
     await this.#rebuild(a.author, a.epoch, proof);
     this.#options.onFork(a.author, proof);
     return 'forked';
+  }
+
+  /** True if the store does not show an author's objects as membership now has it: hidden, or under another name. */
+  async isMisplaced(author: PeerKey): Promise<boolean> {
+    const { authors, domain, store } = this.#options;
+    const state = this.stateOf(author);
+    if (state !== this.states.get(author)) return true;
+    const rows = objectRows(authorPrefix(domain, author));
+    const [row] = await store.kv.page({ gte: rows, lt: prefixEnd(rows), limit: 1 });
+    const namespace = authors.isSuspended(author) || state.shown === undefined ? undefined : authors.namespaceOf(author);
+    return (row === undefined ? undefined : Buffer.from(row[1]).toString('utf8')) !== namespace;
   }
 
   /** Shows an author's objects anew, as membership now has it. One call at a time for each author. */

@@ -1,0 +1,153 @@
+import { describe, expect, it } from 'vitest';
+import { silentLogger } from '../../../daemon/src/logger.ts';
+import type { DomainLog } from '../../../daemon/src/mesh/log/log.types.ts';
+import { createLogs } from '../../../daemon/src/mesh/log/logs.ts';
+import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
+import { parseDomainId } from '../../../protocol/ids.ts';
+import { generateSigningKey } from '../../../protocol/signing.ts';
+import { Author } from './author.ts';
+import { app, appRef, Disk, DOMAIN, DOMAIN_NAME, Node, Roster } from './node.ts';
+
+const SECOND = parseDomainId('e'.repeat(64));
+
+/** A node in two domains, with a member in each who hears all that is said there. */
+async function between(): Promise<{ node: Node; second: DomainLog; inFirst: Node; said: Uint8Array[] }> {
+  const roster = new Roster();
+  const node = await Node.start({ name: 'node', roster });
+  const inFirst = await Node.start({ name: 'member', roster });
+  const second = await node.logs.open(SECOND, 'second', roster.add(generateSigningKey(), 'node'), roster);
+  const said: Uint8Array[] = [];
+  second.onOwnEntry((entry) => said.push(entry));
+  return { node, second, inFirst, said };
+}
+
+describe('logs of several domains', () => {
+  it('publish an object into those that it names, and no word of the others', async () => {
+    const { node, inFirst, said } = await between();
+    await node.expose('both', { domains: [DOMAIN_NAME, 'second'] });
+    await node.expose('first', { domains: [DOMAIN_NAME] });
+    await node.expose('second-only', { domains: ['second'] });
+    await inFirst.pull(node);
+    expect(await inFirst.names()).toEqual(['node/both', 'node/first']);
+    expect(JSON.stringify(await inFirst.shown())).not.toContain('second');
+    const text = Buffer.concat(said).toString('latin1');
+    expect(text).toContain('second-only');
+    expect(text).not.toContain(DOMAIN_NAME);
+    await node.expose('both', { domains: ['second'] });
+    await inFirst.pull(node);
+    expect(await inFirst.names()).toEqual(['node/first']);
+  });
+
+  it('are all left alone if one of them refuses', async () => {
+    const { node, inFirst, said } = await between();
+    await node.expose('one', { domains: [DOMAIN_NAME, 'second'] });
+    const before = { heads: await node.log.heads(), said: said.length };
+    const metadata = {
+      ...app('node', 'large').metadata,
+      annotations: { 'e.org/a': 'x'.repeat(16_000), 'e.org/b': 'x'.repeat(16_000), 'e.org/c': 'x'.repeat(999) },
+    };
+    await expect(node.put({ ...app('node', 'large', { domains: [DOMAIN_NAME, 'second'] }), metadata })).rejects.toMatchObject({
+      code: 'QUOTA_EXCEEDED',
+    });
+    expect({ heads: await node.log.heads(), said: said.length }).toEqual(before);
+    await node.expose('two', { domains: [DOMAIN_NAME, 'second'] });
+    await inFirst.pull(node);
+    expect(await inFirst.names()).toEqual(['node/one', 'node/two']);
+    expect((await node.log.heads())[0]).toMatchObject({ epoch: before.heads[0]?.epoch, seq: 1 });
+  });
+
+  it('take one change as one entry, and a transaction of many as few', async () => {
+    const { node, said } = await between();
+    await node.store.transact(async (tx) => {
+      for (let index = 0; index < 50; index += 1) await tx.put(app('node', `app-${index}`, { domains: ['second'] }));
+    });
+    expect(said).toHaveLength(1);
+    await node.expose('more', { domains: ['second'] });
+    expect(said).toHaveLength(2);
+  });
+
+  it('are opened once by id and by name', async () => {
+    const { node, second } = await between();
+    const again = node.logs.open(SECOND, 'other', generateSigningKey(), new Roster());
+    await expect(again).rejects.toMatchObject({ code: 'ALREADY_EXISTS' });
+    await expect(node.logs.open(parseDomainId('f'.repeat(64)), 'second', generateSigningKey(), new Roster())).rejects.toMatchObject({
+      code: 'ALREADY_EXISTS',
+    });
+    await second.drop();
+    await node.logs.open(SECOND, 'second', generateSigningKey(), new Roster());
+  });
+
+  it('forget a domain that is left: its rows and the objects of others, but none of our own', async () => {
+    const roster = new Roster();
+    const a = await Node.start({ name: 'a', roster });
+    const b = await Node.start({ name: 'b', roster });
+    await a.expose('of-a');
+    await b.expose('of-b');
+    await b.pull(a);
+    await b.log.drop();
+    expect(await b.names()).toEqual(['b/of-b']);
+    expect(await b.disk.rows('l/')).toEqual([]);
+    expect(await b.log.receive(a.pushed[0] ?? new Uint8Array())).toBe('known');
+    await b.expose('later');
+    expect(await b.disk.rows('l/')).toEqual([]);
+  });
+});
+
+describe('opening a log', () => {
+  it('does not fail because nothing can be written just now', async () => {
+    const disk = new Disk();
+    const store = await openObjectStore({ kv: disk, node: 'a' });
+    const logs = createLogs({ store, logger: silentLogger, now: Date.now });
+    store.addParticipant(logs.participant);
+    await store.transact((tx) => tx.put(app('a', 'one')));
+    disk.failing = true;
+    const roster = new Roster();
+    const log = await logs.open(DOMAIN, DOMAIN_NAME, roster.add(generateSigningKey(), 'a'), roster);
+    expect(await log.heads()).toEqual([]);
+    disk.failing = false;
+    await logs.close();
+    const again = createLogs({ store, logger: silentLogger, now: Date.now });
+    const opened = await again.open(DOMAIN, DOMAIN_NAME, roster.add(generateSigningKey(), 'a'), roster);
+    expect(await opened.heads()).toHaveLength(1);
+  });
+
+  it('carries out what the membership decided while the daemon was down', async () => {
+    const roster = new Roster();
+    const node = await Node.start({ name: 'node', roster });
+    const authors = ['removed', 'suspended', 'renamed', 'same'].map((name) => {
+      const author = new Author();
+      roster.add(author.key, name);
+      return { name, author };
+    });
+    for (const { author } of authors) await node.log.receive(author.open(['app']).bytes);
+    expect(await node.names()).toEqual(['removed/app', 'renamed/app', 'same/app', 'suspended/app']);
+    const [removed, suspended, renamed] = authors.map(({ author }) => author.key.publicKey);
+    if (removed === undefined || suspended === undefined || renamed === undefined) throw new Error('three authors');
+    roster.names.delete(removed);
+    roster.suspended.add(suspended);
+    roster.names.set(renamed, 'renamed-abcdef');
+    const again = await node.restart();
+    expect(await again.names()).toEqual(['renamed-abcdef/app', 'same/app']);
+    expect((await again.log.heads()).map(({ author }) => author)).not.toContain(removed);
+    roster.suspended.clear();
+    const last = await again.restart();
+    expect(await last.names()).toEqual(['renamed-abcdef/app', 'same/app', 'suspended/app']);
+  });
+
+  it('publishes what was written while the domain was closed, and takes back what was deleted', async () => {
+    const roster = new Roster();
+    const a = await Node.start({ name: 'a', roster });
+    const b = await Node.start({ name: 'b', roster });
+    await a.expose('kept');
+    await a.expose('deleted');
+    await b.pull(a);
+    await a.logs.close();
+    await a.store.transact(async (tx) => {
+      await tx.delete(appRef('a', 'deleted'));
+      await tx.put(app('a', 'new'));
+    });
+    const again = await a.restart();
+    await b.pull(again);
+    expect(await b.names()).toEqual(['a/kept', 'a/new']);
+  });
+});
