@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AuthorDoc } from '../../../daemon/src/mesh/log/author-doc.ts';
-import { headOf, headsOf, highest, isAhead, partsToSend } from '../../../daemon/src/mesh/log/catch-up.ts';
+import { headOf, headsOf, isAhead, ownHeads, partsToSend } from '../../../daemon/src/mesh/log/catch-up.ts';
 import { DocCache } from '../../../daemon/src/mesh/log/doc-cache.ts';
 import { placementOf } from '../../../daemon/src/mesh/log/placement.ts';
 import { type AuthorState, decodeState, encodeState, NOTHING, type Track } from '../../../daemon/src/mesh/log/rows.ts';
@@ -57,7 +57,7 @@ describe('catching up', () => {
 
   it('sends what is lacking, the lowest epoch first', () => {
     const known = state({ stray: track(3, 7), shown: track(5, 3), next: track(9, 1, false) });
-    const from = (theirs?: ReturnType<typeof head>) => partsToSend(known, theirs).map((part) => [part.track.epoch.ms, part.from]);
+    const from = (...theirs: ReturnType<typeof head>[]) => partsToSend(known, theirs).map((part) => [part.track.epoch.ms, part.from]);
     expect(from()).toEqual([
       [3, 0],
       [5, 0],
@@ -78,10 +78,22 @@ describe('catching up', () => {
     expect(from(head(10, 0))).toEqual([]);
   });
 
-  it('names the present head of an author last, and takes the highest of what it is told', () => {
+  it('sends also a lower epoch to an author who asks for it', () => {
+    const known = state({ shown: track(5, 3) });
+    const from = (asked: Track | undefined, wanted?: number) =>
+      partsToSend(known, ownHeads(author, track(8, 1), asked, wanted === undefined ? undefined : epoch(wanted))).map((part) => part.from);
+    expect(from(undefined)).toEqual([]);
+    expect(from(undefined, 5)).toEqual([0]);
+    expect(from(track(5, 1))).toEqual([2]);
+    expect(from(track(5, 3))).toEqual([]);
+    expect(from(undefined, 4)).toEqual([]);
+  });
+
+  it('names the present head of an author last', () => {
     const heads = headsOf(author, state({ stray: track(3, 7), shown: track(5, 3) }));
     expect(heads.map(({ epoch: { ms } }) => ms)).toEqual([3, 5]);
-    expect(highest([...heads].reverse()).get(author)).toEqual(heads[1]);
+    expect(ownHeads(author, track(8, 1), track(9, 0), undefined).map(({ epoch: { ms } }) => ms)).toEqual([8, 9]);
+    expect(ownHeads(author, undefined, undefined, undefined)).toEqual([]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Kv, KvOp } from '../../../daemon/src/store/kv.ts';
+import type { KvOp } from '../../../daemon/src/store/kv.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { Author } from './author.ts';
 import { type Disk, Node, Roster } from './node.ts';
@@ -126,18 +126,42 @@ describe('rows that cannot be read', () => {
     await a.expose('one');
     await a.expose('two');
     await b.pull(a);
-    await damage(b.disk);
+    await damage(b.disk, '/h', '{"shown":7}');
     const again = await b.restart();
     await a.withdraw('one');
     await again.pull(a);
     expect(await again.shown()).toEqual(await a.shown());
+    await damage(b.disk, '/00000000', 'no entry');
+    const last = await again.restart();
+    await a.expose('three');
+    await last.pull(a);
+    expect(last.log.counters()['unreadable']).toBe(1);
+    expect(await last.names()).toEqual(['a/two']);
+    await last.pull(a);
+    expect(await last.shown()).toEqual(await a.shown());
+  });
+
+  it('of the own log make it be written anew', async () => {
+    const roster = new Roster();
+    const a = await Node.start({ name: 'a', roster });
+    const b = await Node.start({ name: 'b', roster });
+    await a.expose('one');
+    await a.expose('two');
+    await b.pull(a);
+    await damage(a.disk, '/00000001', 'no entry');
+    const again = await a.restart();
+    expect(await again.names()).toEqual(['a/one', 'a/two']);
+    await again.withdraw('one');
+    await b.pull(again);
+    expect(await b.shown()).toEqual(await again.shown());
+    expect(await again.log.isBehind(await b.log.heads())).toBe(false);
   });
 });
 
-async function damage(kv: Kv & Disk): Promise<void> {
-  const heads = (await kv.rows('l/')).filter(([key]) => key.endsWith('/h'));
-  await kv.batch(
-    heads.map(([key]) => ({ type: 'put', key, value: Buffer.from('{"shown":7}') })),
+async function damage(disk: Disk, suffix: string, value: string): Promise<void> {
+  const rows = (await disk.rows('l/')).filter(([key]) => key.endsWith(suffix));
+  await disk.batch(
+    rows.map(([key]) => ({ type: 'put', key, value: Buffer.from(value) })),
     { sync: true },
   );
 }

@@ -1,12 +1,15 @@
-/** What two nodes tell each other of how far they have the logs, and what one of them lacks. Reads rows; writes nothing. */
+/**
+ * What two nodes tell each other of how far they have the logs, and what one of them lacks. Reads rows; writes nothing. A node may name
+ * an author twice. A head whose hash is zeros means: nothing of that epoch, but send it.
+ */
 import type { PeerKey } from '../../../../protocol/ids.ts';
-import { compareEpochs, type Epoch } from '../../../../protocol/log-entry.ts';
+import { compareEpochs, type Epoch, NO_ENTRY } from '../../../../protocol/log-entry.ts';
 import type { Kv } from '../../store/kv.ts';
 import type { Head } from './log.types.ts';
 import { topOf } from './placement.ts';
 import { type AuthorState, readEntries, type Track } from './rows.ts';
 
-export function headOf(author: PeerKey, { epoch, seq, hash }: Track): Head {
+export function headOf(author: PeerKey, { epoch, seq, hash }: Pick<Track, 'epoch' | 'seq' | 'hash'>): Head {
   return { author, epoch: { ms: epoch.ms, random: epoch.random }, seq, hash };
 }
 
@@ -16,15 +19,11 @@ export function headsOf(author: PeerKey, state: AuthorState): Head[] {
   return [state.stray, top].flatMap((track) => (track === undefined ? [] : [headOf(author, track)]));
 }
 
-/** The highest head of each author. */
-export function highest(heads: readonly Head[]): Map<PeerKey, Head> {
-  const found = new Map<PeerKey, Head>();
-  for (const head of heads) {
-    const known = found.get(head.author);
-    const order = known === undefined ? 1 : compareEpochs(head.epoch, known.epoch) || head.seq - known.seq;
-    if (order > 0) found.set(head.author, head);
-  }
-  return found;
+/** This node's own heads: of what it collects, or would like to be sent, and of what it has written. */
+export function ownHeads(author: PeerKey, own: Track | undefined, collected: Track | undefined, wanted: Epoch | undefined): Head[] {
+  const asked = collected ?? (wanted === undefined ? undefined : { epoch: wanted, seq: 0, hash: NO_ENTRY });
+  const present = [asked, own].flatMap((track) => (track === undefined || track.seq < 0 ? [] : [headOf(author, track)]));
+  return present.sort((a, b) => compareEpochs(a.epoch, b.epoch));
 }
 
 /** True if somebody with this head has an entry that we lack. A different entry at the same place counts: it proves a fork. */
@@ -36,20 +35,20 @@ export function isAhead(head: Head, state: AuthorState, barrier: Epoch | undefin
   return order > 0 || (order === 0 && (head.seq > top.seq || (head.seq === top.seq && head.hash !== top.hash)));
 }
 
-/** The places from which to send each kept epoch to somebody with this head, the lowest epoch first. */
-export function partsToSend(state: AuthorState, theirs: Head | undefined): { track: Track; from: number }[] {
+/** The places from which to send each kept epoch to somebody with these heads of that author, the lowest epoch first. */
+export function partsToSend(state: AuthorState, theirs: readonly Head[]): { track: Track; from: number }[] {
   return [state.stray, state.shown, state.next].flatMap((track) => {
     const from = track === undefined ? undefined : firstToSend(track, theirs);
     return track === undefined || from === undefined ? [] : [{ track, from }];
   });
 }
 
-function firstToSend(track: Track, theirs: Head | undefined): number | undefined {
-  const order = theirs === undefined ? 1 : compareEpochs(track.epoch, theirs.epoch);
-  if (theirs === undefined || order > 0) return 0;
-  if (order < 0) return undefined;
-  if (theirs.seq < track.seq) return theirs.seq + 1;
-  return theirs.seq === track.seq && theirs.hash !== track.hash ? track.seq : undefined;
+function firstToSend(track: Track, theirs: readonly Head[]): number | undefined {
+  const same = theirs.find((head) => compareEpochs(head.epoch, track.epoch) === 0);
+  if (same === undefined) return theirs.every((head) => compareEpochs(head.epoch, track.epoch) < 0) ? 0 : undefined;
+  if (same.hash === NO_ENTRY) return 0;
+  if (same.seq < track.seq) return same.seq + 1;
+  return same.seq === track.seq && same.hash !== track.hash ? track.seq : undefined;
 }
 
 /** Entries for somebody with these heads, until `maxBytes` are reached. */
@@ -59,11 +58,11 @@ export async function readMissing(
   theirs: readonly Head[],
   maxBytes: number,
 ): Promise<Uint8Array[]> {
-  const known = highest(theirs);
+  const known = Map.groupBy(theirs, (head) => head.author);
   const entries: Uint8Array[] = [];
   let bytes = 0;
   for (const { author, prefix, state } of authors) {
-    for (const { track, from } of partsToSend(state, known.get(author))) {
+    for (const { track, from } of partsToSend(state, known.get(author) ?? [])) {
       for await (const entry of readEntries(kv, prefix, track.epoch, from, track.seq)) {
         entries.push(entry);
         bytes += entry.length;

@@ -12,7 +12,7 @@ import type { Logger } from '../../logger.ts';
 import { prefixEnd } from '../../store/kv.ts';
 import type { Change, ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import { adopt } from './adoption.ts';
-import { headOf, headsOf, isAhead, readMissing } from './catch-up.ts';
+import { headsOf, isAhead, ownHeads, readMissing } from './catch-up.ts';
 import { Counters } from './counters.ts';
 import type { DocCache } from './doc-cache.ts';
 import { Elsewhere } from './elsewhere.ts';
@@ -24,7 +24,7 @@ import { ownShared, publishedOf } from './own-objects.ts';
 import type { Difference } from './own-state.ts';
 import { keyText, parseKey } from './published-object.ts';
 import { Replicas } from './replicas.ts';
-import { type AuthorState, authorPrefix, domainPrefix, forkRow, NOTHING, readAuthors } from './rows.ts';
+import { type AuthorState, authorPrefix, domainPrefix, forkRow, NOTHING, readAuthors, type Track } from './rows.ts';
 import { Serial } from './serial.ts';
 
 export interface DomainLogOptions {
@@ -53,6 +53,7 @@ export class StoredDomainLog implements DomainLog {
   readonly #forkListeners = new Set<(author: PeerKey, proof: Uint8Array) => void>();
   /** Found by an earlier process and perhaps not told to anybody. */
   readonly #proofs = new Map<PeerKey, Uint8Array>();
+  #unreadable = false;
   #wasSuspended = false;
   #closed = false;
 
@@ -84,9 +85,21 @@ export class StoredDomainLog implements DomainLog {
       const prefix = authorPrefix(this.domain, author);
       if (state === undefined) await store.transact(async (tx) => tx.clearRows(`${prefix}e/`, `${prefix}e0`));
       if (author !== this.#self) this.#replicas.states.set(author, state ?? NOTHING);
-      else if (state?.shown !== undefined) await this.own.load(store.kv, state.shown);
+      else if (state?.shown !== undefined) await this.#loadOwn(state.shown);
       const proof = await store.kv.get(forkRow(prefix));
       if (proof !== undefined) this.#proofs.set(author, proof);
+    }
+  }
+
+  /** An own log that cannot be read is written anew from what the store holds. */
+  async #loadOwn(track: Track): Promise<void> {
+    const { store, logger } = this.#options;
+    try {
+      await this.own.load(store.kv, track);
+    } catch (error) {
+      this.own.follow(track);
+      this.#unreadable = true;
+      logger.error({ err: error }, "This node's own log cannot be read and is written anew");
     }
   }
 
@@ -117,12 +130,13 @@ export class StoredDomainLog implements DomainLog {
         }
       }
       const changes = this.own.state.difference(wanted);
-      const spoilt = this.#isSpoilt();
+      const spoilt = this.#unreadable || this.#isSpoilt();
       if (changes.size === 0 && !spoilt) return undefined;
       this.own.state.assertFits(changes);
       if (spoilt) this.own.closeEpoch();
       return this.own.append(tx, changes);
     });
+    this.#unreadable = false;
   }
 
   /** True if our present epoch does not count for anybody: we were suspended for a fork in it. */
@@ -202,10 +216,8 @@ export class StoredDomainLog implements DomainLog {
   }
 
   async heads(): Promise<Head[]> {
-    const heads: Head[] = [];
-    const standing = this.#elsewhere.standing();
-    const own = standing === 'own' ? this.own.durableHead?.track : standing === 'none' ? undefined : standing;
-    if (own !== undefined && own.seq >= 0) heads.push(headOf(this.#self, own));
+    const { collected, wanted } = this.#elsewhere;
+    const heads = ownHeads(this.#self, this.own.durableHead?.track, collected, wanted);
     for (const author of this.#replicas.states.keys()) heads.push(...headsOf(author, this.#replicas.stateOf(author)));
     return heads;
   }

@@ -5,7 +5,16 @@
  * so and nothing more is published. What is collected is kept in memory: the peers have it until our new epoch contains it.
  */
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
-import { compareEpochs, forkProof, type LogEntry, NO_ENTRY, type Point, parseEntry, verifyEntry } from '../../../../protocol/log-entry.ts';
+import {
+  compareEpochs,
+  type Epoch,
+  forkProof,
+  type LogEntry,
+  NO_ENTRY,
+  type Point,
+  parseEntry,
+  verifyEntry,
+} from '../../../../protocol/log-entry.ts';
 import type { Logger } from '../../logger.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import { AuthorDoc } from './author-doc.ts';
@@ -59,13 +68,18 @@ export class Elsewhere {
     return this.#condition;
   }
 
-  /** How far our own log should be said to be, so that peers send what we lack. `own`: as it is. */
-  standing(): 'own' | 'none' | Track {
+  /** How far the epoch is that is being collected. */
+  get collected(): Track | undefined {
+    return this.#collected?.track;
+  }
+
+  /** An epoch below our present one that peers would not send by themselves. */
+  get wanted(): Epoch | undefined {
     const { own, now } = this.#options;
-    if (this.#collected !== undefined) return this.#collected.track;
     const head = own.durableHead;
-    if (this.#wanted === undefined || now() > this.#wanted.until || head === undefined) return 'own';
-    return compareEpochs(this.#wanted.point.epoch, head.track.epoch) < 0 ? 'none' : 'own';
+    if (this.#wanted === undefined || head === undefined || now() > this.#wanted.until) return undefined;
+    const { epoch } = this.#wanted.point;
+    return compareEpochs(epoch, head.track.epoch) < 0 ? epoch : undefined;
   }
 
   /** Told of each own head that a peer has; true if we lack something of it. */

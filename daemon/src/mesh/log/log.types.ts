@@ -45,10 +45,7 @@ export type ReceiveResult =
  */
 export interface DomainLog {
   readonly domain: DomainId;
-  /**
-   * How far this node has each log; an author may be named twice, the lower epoch first (see `missing`). The own log is left out for a
-   * while after somebody was seen to have own entries that this node lacks, so that they are sent.
-   */
+  /** How far this node has each log. An author may be named twice, the lower epoch first; both heads are to be passed on. */
   heads(): Promise<Head[]>;
   /**
    * Takes one entry as received. Resolves after it is durable. Throws DtkdError ENTRY_INVALID, SIGNATURE_INVALID or QUOTA_EXCEEDED:

@@ -8,7 +8,7 @@ import type { SigningKey } from '../../../../protocol/signing.ts';
 import type { Logger } from '../../logger.ts';
 import type { Change, ObjectStore, Participant, Transaction } from '../../store/object-store.types.ts';
 import { DocCache } from './doc-cache.ts';
-import { StoredDomainLog } from './domain-log.ts';
+import type { StoredDomainLog } from './domain-log.ts';
 import { DOC_CACHE_BYTES, PUBLISH_RETRY_MS } from './limits.ts';
 import type { Authors, DomainLog, Logs } from './log.types.ts';
 import type { OwnLog, Pending } from './own-log.ts';
@@ -54,6 +54,8 @@ class StoredLogs implements Logs {
     }
     this.#names.set(name, domain);
     const { logger } = this.#options;
+    // Yjs is loaded with the first domain: a node in none starts sooner.
+    const { StoredDomainLog } = await import('./domain-log.ts');
     const log = new StoredDomainLog({
       ...this.#options,
       logger: logger.child({ domain: name }),

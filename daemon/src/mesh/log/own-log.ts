@@ -80,6 +80,13 @@ export class OwnLog {
     this.noteEpoch(track.epoch);
   }
 
+  /** Goes on from a log whose entries cannot be read any more: the next epoch says everything, and contains it. */
+  follow(track: Track): void {
+    this.#durableHead = { track, lineage: [] };
+    this.#head = this.#durableHead;
+    this.noteEpoch(track.epoch);
+  }
+
   /** How far the log is on disk. */
   get durableHead(): Head | undefined {
     return this.#durableHead;

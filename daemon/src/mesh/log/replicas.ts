@@ -84,7 +84,10 @@ export class Replicas {
       const last = await this.#entryAt(entry.author, placement.track.epoch, placement.track.seq);
       return last === undefined ? 'gap' : this.#forked(last, entry);
     }
-    await this.#take(await this.#judge(state, placement.place === 'append' ? placement.track : undefined, entry));
+    const track = placement.place === 'append' ? placement.track : undefined;
+    const doc = track === undefined ? new AuthorDoc(entry.epoch) : await this.#docOf(entry.author, track);
+    if (doc === undefined) return 'gap';
+    await this.#take(await this.#judge(state, track, entry, doc));
     return 'applied';
   }
 
@@ -97,12 +100,11 @@ export class Replicas {
     return { shown: valid(state.shown, barrier), next: valid(state.next, barrier), stray: undefined, barrier };
   }
 
-  async #judge(before: AuthorState, track: Track | undefined, entry: LogEntry): Promise<Step> {
+  async #judge(before: AuthorState, track: Track | undefined, entry: LogEntry, doc: AuthorDoc): Promise<Step> {
     const last = track ?? { epoch: entry.epoch, seq: -1, hash: NO_ENTRY, opened: false, bytes: 0 };
     if (entry.open === last.opened) throw refuse(last.opened ? 'the opening is over' : 'the opening is not over');
     const bytes = last.bytes + entry.bytes.length;
     if (bytes > MAX_EPOCH_BYTES) throw new DtkdError('QUOTA_EXCEEDED', `an epoch of more than ${MAX_EPOCH_BYTES} bytes`);
-    const doc = track === undefined ? new AuthorDoc(entry.epoch) : await this.#docOf(entry.author, track);
     const judged = doc.judge(entry.update);
     if (judged.values.size === 0 && !entry.open) throw refuse('it changes nothing');
     const changes = new Map<string, ApiObject | undefined>();
@@ -200,6 +202,7 @@ export class Replicas {
     };
     const visible = after.shown !== undefined && authors.isMember(author) && !authors.isSuspended(author);
     const doc = visible && after.shown !== undefined ? await this.#docOf(author, after.shown) : undefined;
+    if (visible && doc === undefined) return;
     const shown = await readShown(store.kv, prefix);
     await store.transact(async (tx) => {
       if (barrier !== undefined) {
@@ -234,14 +237,28 @@ export class Replicas {
     return bytes === undefined ? undefined : parseEntry(bytes);
   }
 
-  async #docOf(author: PeerKey, track: Track): Promise<AuthorDoc> {
-    const { cache, store, domain } = this.#options;
+  /** Undefined if the rows do not give the document any more: they are forgotten then, so that a sync brings them anew. */
+  async #docOf(author: PeerKey, track: Track): Promise<AuthorDoc | undefined> {
+    const { cache, store, domain, counters } = this.#options;
     const name = this.#docName(author, track.epoch);
     const cached = cache.get(name);
     if (cached !== undefined) return cached;
-    const doc = await readDoc(store.kv, authorPrefix(domain, author), track);
-    cache.set(name, doc);
-    return doc;
+    const prefix = authorPrefix(domain, author);
+    try {
+      const doc = await readDoc(store.kv, prefix, track);
+      cache.set(name, doc);
+      return doc;
+    } catch (error) {
+      if (!(error instanceof DtkdError) || error.code !== 'ENTRY_INVALID') throw error;
+      counters.add('unreadable');
+      const after = { ...NOTHING, barrier: this.stateOf(author).barrier };
+      await store.transact(async (tx) => {
+        tx.clearRows(`${prefix}e/`, prefixEnd(`${prefix}e/`));
+        tx.putRow(headRow(prefix), encodeState(after));
+      });
+      this.states.set(author, after);
+      return undefined;
+    }
   }
 
   #docName(author: PeerKey, epoch: Epoch): string {
@@ -249,10 +266,16 @@ export class Replicas {
   }
 }
 
-/** Reads the document of an epoch from its entries, which were judged before they were kept. */
+/** Reads the document of an epoch from its entries, which were judged before they were kept. Throws ENTRY_INVALID if they are damaged. */
 export async function readDoc(kv: ObjectStore['kv'], prefix: string, track: Track): Promise<AuthorDoc> {
   const doc = new AuthorDoc(track.epoch);
-  for await (const bytes of readEntries(kv, prefix, track.epoch, 0, track.seq)) doc.integrate(doc.judge(parseEntry(bytes).update));
+  let last = '';
+  for await (const bytes of readEntries(kv, prefix, track.epoch, 0, track.seq)) {
+    const entry = parseEntry(bytes);
+    doc.integrate(doc.judge(entry.update));
+    last = entry.hash;
+  }
+  if (last !== track.hash) throw refuse('an entry before it is damaged on disk');
   return doc;
 }
 
