@@ -17,6 +17,7 @@ export const ECHO = '/test/echo/1.0.0';
 export interface SiteOptions {
   disk?: Disk;
   meshPort?: number;
+  announce?: readonly string[];
   now?: () => number;
 }
 
@@ -37,7 +38,7 @@ export class Site {
     this.mesh = mesh;
   }
 
-  static async start(name: string, { disk = new Disk(), meshPort = 0, now = Date.now }: SiteOptions = {}): Promise<Site> {
+  static async start(name: string, { disk = new Disk(), meshPort = 0, announce = [], now = Date.now }: SiteOptions = {}): Promise<Site> {
     const cut = new Set<PeerKey>();
     const store = await openObjectStore({ kv: disk, node: name, now });
     const logs = createLogs({ store, logger: silentLogger, now });
@@ -46,7 +47,7 @@ export class Site {
       kv: disk,
       logs,
       nodeName: name,
-      config: { meshHost: LOCAL, meshPort, announce: [], mdns: false },
+      config: { meshHost: LOCAL, meshPort, announce, mdns: false },
       logger: silentLogger,
       now,
       cutOff: (key) => cut.has(key),

@@ -16,6 +16,7 @@ import {
   encodeHello,
   HELLO_PROTOCOL,
   HELLO_VERSION,
+  type HelloAbout,
   type HelloMessage,
   MAX_HELLO_FRAME_BYTES,
 } from '../../../protocol/hello.ts';
@@ -108,7 +109,7 @@ export class HostilePeer {
   }
 
   /** Connects to an honest node and is let in; resolves with that node's key. Its digest is a lie, so both sides name all they have. */
-  async connect(to: string): Promise<PeerKey> {
+  async connect(to: string, lies: Partial<HelloAbout> = {}): Promise<PeerKey> {
     const link = await this.#host.dial(address(to), undefined, withTimeout());
     const channel = new FrameChannel(await link.open(HELLO_PROTOCOL, withTimeout()), {
       maxFrameBytes: MAX_HELLO_FRAME_BYTES,
@@ -131,7 +132,8 @@ export class HostilePeer {
           break;
         case 'items':
           if (!message.more) {
-            await say({ type: 'about', addresses: [], port: 0, observed: '', protocols: this.#host.protocols(), peers: [], removed: [] });
+            const protocols = this.#host.protocols();
+            await say({ type: 'about', addresses: [], port: 0, observed: '', protocols, peers: [], removed: [], ...lies });
           }
           break;
         case 'about':

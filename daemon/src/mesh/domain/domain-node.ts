@@ -4,6 +4,7 @@
  * removal is known here, and that everything new here is offered to every connected member. Does not decide who is a member, what an
  * entry means, or how bytes travel.
  */
+import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Address, formatAddress } from '../../../../protocol/address.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -257,10 +258,7 @@ export class DomainNode {
     const address = dialableAddress(link, about.port);
     book.announced(link.peer, [...parseAddresses(about.addresses), ...(address === undefined ? [] : [address])]);
     for (const hint of about.peers) this.#hinted(hint.key, parseAddresses(hint.addresses));
-    if (about.observed !== '') {
-      const sayers = this.#observed.get(about.observed) ?? new Set();
-      if (this.#observed.size < MAX_ADDRESSES || sayers.size > 0) this.#observed.set(about.observed, sayers.add(link.peer));
-    }
+    this.#observedBy(link.peer, about.observed);
     const returned = this.peers.add(link, address, about.protocols);
     this.peers.heard(link.peer, about.removed);
     await link.announce(about.protocols, book.of(link.peer));
@@ -270,6 +268,14 @@ export class DomainNode {
     void this.#sync.pull(link.peer);
     this.#connector.connected(link);
     onChange();
+  }
+
+  /** Each member's word counts for one address, which strangers are then given as a hint: so it must be one. */
+  #observedBy(peer: PeerKey, host: string | undefined): void {
+    for (const [known, sayers] of this.#observed) if (sayers.delete(peer) && sayers.size === 0) this.#observed.delete(known);
+    if (host === undefined || isIP(host) === 0) return;
+    const sayers = this.#observed.get(host) ?? new Set();
+    if (this.#observed.size < MAX_ADDRESSES || sayers.size > 0) this.#observed.set(host, sayers.add(peer));
   }
 
   /** Somebody tells where a member may be. */
@@ -405,6 +411,7 @@ export class DomainNode {
 
   #forget(key: PeerKey): void {
     this.#options.book.forget(key);
+    this.#observedBy(key, undefined);
     this.peers.forget(key);
     this.#try(this.log.dropAuthor(key));
     this.#options.logger.info({ peer: peerIdOf(key) }, 'A member is gone for good; its objects were dropped');

@@ -8,7 +8,7 @@ import { relayOf } from './circuit.ts';
 import type { Link } from './host.types.ts';
 import { fromPeerId } from './keys.ts';
 import type { Components } from './libp2p-components.ts';
-import { fromMultiaddr, toMultiaddr } from './multiaddrs.ts';
+import { fromMultiaddr, toMultiaddrs } from './multiaddrs.ts';
 import { StreamDuplex } from './stream-duplex.ts';
 
 /** Closing lets buffered bytes through for this long, then cuts. */
@@ -79,7 +79,7 @@ export class LibLink implements Link {
     const peerId = this.#connection.remotePeer;
     await peerStore.merge(peerId, {
       protocols: [...protocols],
-      multiaddrs: addresses.map((address) => toMultiaddr(address)),
+      multiaddrs: toMultiaddrs(addresses),
     });
     if (this.closed) return;
     events.safeDispatchEvent('peer:identify', {
