@@ -97,6 +97,7 @@ export class StoredDomainLog implements DomainLog {
     try {
       await this.own.load(store.kv, track);
     } catch (error) {
+      if (!(error instanceof DtkdError) || error.code !== 'ENTRY_INVALID') throw error;
       this.own.follow(track);
       this.#unreadable = true;
       logger.error({ err: error }, "This node's own log cannot be read and is written anew");

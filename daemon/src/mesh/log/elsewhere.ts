@@ -96,19 +96,30 @@ export class Elsewhere {
   async receive(entry: LogEntry): Promise<ReceiveResult> {
     const { own, store } = this.#options;
     const point = { epoch: entry.epoch, seq: entry.seq };
-    const head = own.durableHead;
-    const history = own.history;
-    const writing = history.head !== undefined && compareEpochs(history.head.epoch, entry.epoch) === 0;
-    if (writing && contains(history, point)) {
+    const { head } = own.history;
+    if (head !== undefined && compareEpochs(head.epoch, entry.epoch) === 0 && entry.seq <= head.seq) {
       const bytes = await store.kv.get(entryRow(own.prefix, point));
       return bytes === undefined ? 'known' : this.#compare(parseEntry(bytes), entry);
     }
-    if (this.#condition !== undefined || (contains(history, point) && !this.#needs(entry))) return 'known';
+    if (!this.#lacksEntry(entry)) return 'known';
     verifyEntry(entry, entry.domain);
     own.noteEpoch(entry.epoch);
-    const sameEpoch = this.#collected !== undefined && compareEpochs(this.#collected.track.epoch, entry.epoch) === 0;
-    if (!sameEpoch && !(await this.#begin(entry, head?.track, head?.lineage ?? []))) return 'gap';
+    if (!this.#collects(entry.epoch) && this.#collected?.track.opened) {
+      // What is complete is taken in before it is forgotten.
+      await this.#finish();
+      if (!this.#lacksEntry(entry)) return 'known';
+    }
+    if (!this.#collects(entry.epoch) && !(await this.#begin(entry))) return 'gap';
     return this.#add(entry);
+  }
+
+  #collects(epoch: Epoch): boolean {
+    return this.#collected !== undefined && compareEpochs(this.#collected.track.epoch, epoch) === 0;
+  }
+
+  #lacksEntry(entry: LogEntry): boolean {
+    const known = contains(this.#options.own.history, { epoch: entry.epoch, seq: entry.seq });
+    return this.#condition === undefined && (!known || this.#needs(entry));
   }
 
   /** True for the beginning of an epoch of which we contain only a part: what we lack of it stands on what we have. */
@@ -126,9 +137,7 @@ export class Elsewhere {
   }
 
   /** Starts to collect the epoch of `entry`, if this entry can be the first one of it that we lack. */
-  async #begin(entry: LogEntry, ours: Track | undefined, lineage: readonly Point[]): Promise<boolean> {
-    // What is complete is taken in before it is forgotten.
-    if (this.#collected?.track.opened) await this.#finish();
+  async #begin(entry: LogEntry): Promise<boolean> {
     const { own, store } = this.#options;
     if (entry.seq === 0) {
       const track = { epoch: entry.epoch, seq: -1, hash: NO_ENTRY, opened: false, bytes: 0 };
@@ -136,9 +145,10 @@ export class Elsewhere {
       return true;
     }
     // Our own last epoch goes on: the disk is older than what the peers have.
-    if (ours === undefined || compareEpochs(ours.epoch, entry.epoch) !== 0 || entry.seq !== ours.seq + 1) return false;
+    const head = own.durableHead;
+    if (head === undefined || compareEpochs(head.track.epoch, entry.epoch) !== 0 || entry.seq !== head.track.seq + 1) return false;
     own.closeEpoch();
-    this.#collected = { track: ours, lineage, doc: await readDoc(store.kv, own.prefix, ours) };
+    this.#collected = { track: head.track, lineage: head.lineage, doc: await readDoc(store.kv, own.prefix, head.track) };
     return true;
   }
 
