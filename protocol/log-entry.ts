@@ -205,18 +205,37 @@ export function forkProof(a: LogEntry, b: LogEntry): Uint8Array {
 
 const proofSchema = z.tuple([z.instanceof(Uint8Array), z.instanceof(Uint8Array)]);
 
-/** Whose fork these bytes prove, and where; undefined if they prove none. Never throws. */
-export function verifyForkProof(bytes: Uint8Array): { domain: DomainId; author: PeerKey; epoch: Epoch; seq: number } | undefined {
+/** What a fork proof says before its signatures are looked at. */
+export interface ClaimedFork {
+  domain: DomainId;
+  author: PeerKey;
+  epoch: Epoch;
+  seq: number;
+}
+
+function readForkProof(bytes: Uint8Array): [LogEntry, LogEntry] | undefined {
   if (bytes.length > MAX_FORK_PROOF_BYTES) return undefined;
   try {
     const [a, b] = decodeCbor(bytes, proofSchema, 'a fork proof').map(parseEntry);
-    if (a === undefined || b === undefined || !contradict(a, b)) return undefined;
-    verifyEntry(a, a.domain);
-    verifyEntry(b, a.domain);
-    return { domain: a.domain, author: a.author, epoch: a.epoch, seq: Math.max(a.seq, b.seq) };
+    return a === undefined || b === undefined || !contradict(a, b) ? undefined : [a, b];
   } catch {
     return undefined;
   }
+}
+
+/** Whose fork these bytes would prove, were they signed; undefined if nobody's. Costs no signature. Never throws. */
+export function claimedFork(bytes: Uint8Array): ClaimedFork | undefined {
+  const entries = readForkProof(bytes);
+  if (entries === undefined) return undefined;
+  const [a, b] = entries;
+  return { domain: a.domain, author: a.author, epoch: a.epoch, seq: Math.max(a.seq, b.seq) };
+}
+
+/** Whose fork these bytes prove, and where; undefined if they prove none. Never throws. */
+export function verifyForkProof(bytes: Uint8Array): ClaimedFork | undefined {
+  const entries = readForkProof(bytes);
+  const signed = entries?.every((entry) => verifySignature(entry.author, 'entry', entry.body, entry.signature)) === true;
+  return signed ? claimedFork(bytes) : undefined;
 }
 
 function invalid(why: string): DtkdError {

@@ -6,12 +6,13 @@ import { encodeCbor } from '../../../protocol/cbor.ts';
 import { signCertificate, signEnrolment } from '../../../protocol/certificate.ts';
 import { encodeEnvelope, openEnvelope } from '../../../protocol/envelope.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { type RootFact, signGenesis, signRootFact, signRotation } from '../../../protocol/facts.ts';
+import { encodeFork, type RootFact, signGenesis, signRootFact, signRotation } from '../../../protocol/facts.ts';
 import { parseNodeName, parsePeerKey } from '../../../protocol/ids.ts';
 import { parseKey } from '../../../protocol/key-text.ts';
 import { MAX_MEMBERS, MAX_ROTATION_BYTES } from '../../../protocol/limits.ts';
 import { generateSigningKey, type SigningKey } from '../../../protocol/signing.ts';
 import { parseToken, type Token } from '../../../protocol/token.ts';
+import { epochAt, forkOf } from './forks.ts';
 import { exchange, foundSite, join, reopen, type Site, shownNames, token } from './site.ts';
 
 /** Nothing of it is kept, and the codes of the refusals are these. */
@@ -191,6 +192,32 @@ describe('hostile items', () => {
     );
     expect(rejected.filter(({ code }) => code === 'SIGNATURE_INVALID')).toHaveLength(16);
     expect(rejected.filter(({ code }) => code === 'TOO_MANY_REQUESTS')).toHaveLength(14);
+  });
+
+  it('cost no signature where they cannot count', async () => {
+    const founder = await foundSite();
+    const { domain } = founder.membership;
+    const strangers = Array.from({ length: 40 }, () => encodeFork(forkOf(generateSigningKey(), domain, epochAt(1))));
+    await expectRejected(
+      founder,
+      strangers,
+      strangers.map(() => 'NOT_FOUND'),
+    );
+    // A removed member that has kept its token, and cannot even be bothered to sign right.
+    const text = parseToken(await token(founder, { uses: 3 }));
+    const node1 = await join('node1', founder, await token(founder));
+    await founder.membership.settle();
+    await founder.membership.remove(node1.key.publicKey);
+    const forged = { ...text, invite: generateSigningKey() };
+    await expectRejected(founder, [certify(node1.key, forged)], ['GONE']);
+    // A revoked invite.
+    await founder.membership.revoke(text.grant.id);
+    await expectRejected(founder, [certify(founder.key, forged)], ['GONE']);
+    // A member that forks without end.
+    const own = Array.from({ length: 10 }, (_, index) => encodeFork(forkOf(founder.key, domain, epochAt(index))));
+    const { added, rejected } = await founder.membership.add(own);
+    expect(added).toHaveLength(1);
+    expect(rejected.filter(({ code }) => code === 'TOO_MANY_REQUESTS')).toHaveLength(6);
   });
 
   it('made of random bytes or of changed true ones are refused without a trace', async () => {

@@ -43,7 +43,7 @@ describe('removal', () => {
     const node3 = await join('node3', node2, text);
     await founder.membership.remove(node1.key.publicKey);
     const { rejected } = await founder.membership.add(node3.membership.items().map(({ bytes }) => bytes));
-    expect(rejected.map(({ code }) => code)).toEqual(['GONE', 'GONE']);
+    expect(rejected.map(({ code }) => code)).toEqual(['GONE', 'NOT_FOUND']);
     await exchange(founder, node1, node2, node3);
     expect(shownNames(node3)).toEqual(['node0']);
   });

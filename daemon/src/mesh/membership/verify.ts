@@ -9,12 +9,12 @@ import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import { type Grant, isItemOf, type ParsedItem, parseItem, recoveryHash } from '../../../../protocol/facts.ts';
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
 import { MAX_CHAIN_DEPTH, MAX_ROOT_FACTS, MAX_ROTATIONS } from '../../../../protocol/limits.ts';
-import type { Epoch } from '../../../../protocol/log-entry.ts';
+import { claimedFork, type Epoch } from '../../../../protocol/log-entry.ts';
 import { verifySignature } from '../../../../protocol/signing.ts';
 import type { CertificateItem } from './admissions.ts';
 import type { ProvenFork } from './fold.ts';
 import { foldGenerations, type Generations } from './generations.ts';
-import { isRootFact } from './root-facts.ts';
+import { gatherRootFacts, isRootFact, type RootFacts } from './root-facts.ts';
 
 /** Says whose fork a proof proves; undefined if it proves none. */
 export type VerifyFork = (proof: Uint8Array) => { domain: DomainId; author: PeerKey; epoch: Epoch } | undefined;
@@ -41,6 +41,8 @@ export interface Known {
 const SIGNATURES_PER_TURN = 4;
 /** An honest sender sends none; a hostile one is not worth more of our time. */
 const MAX_BAD_SIGNATURES = 16;
+/** Of the proofs about one author a single one counts; an author can make any number of them about itself. */
+const MAX_FORKS_OF_AUTHOR = 4;
 
 /** Never throws for hostile bytes. Items that are known already are passed over in silence. */
 export async function verifyItems(known: Known, batch: readonly Uint8Array[], verifyFork: VerifyFork): Promise<Verified> {
@@ -57,6 +59,7 @@ class Verification {
   readonly #verifyFork: VerifyFork;
   /** Known and accepted. */
   readonly #items: Map<string, ParsedItem>;
+  readonly #forksOf = new Map<PeerKey, number>();
   #badSignatures = 0;
   #signatures = 0;
 
@@ -76,7 +79,7 @@ class Verification {
       return;
     }
     await this.#judgeRootFacts(fresh, generations);
-    const view = new View(generations, this.#items.values());
+    const view = new View(generations, this.#items);
     await this.#judgeCertificates(fresh, view);
     for (const item of fresh) {
       if (isItemOf(item, 'leave')) await this.#attempt(item, () => this.#judgeLeave(item.fact.domain, item.fact.key, item, view));
@@ -212,6 +215,8 @@ class Verification {
     if (fact.replace !== undefined && (fact.replace !== grant.fact.replace || fact.replace !== fact.name)) {
       throw new DtkdError('FORBIDDEN', 'its grant does not let it replace that name');
     }
+    // Whoever was removed, or has a revoked token, can go on signing for ever: what cannot stand is not worth its signatures.
+    if (!view.mayStand(item)) throw new DtkdError('GONE', 'its invite was revoked or its admitter removed, and it was not kept');
     view.checkChain(item);
     await this.#spend(() => verifySignature(fact.admitter, 'witness', item.payload, item.signature), 'its admitter');
     await this.#spend(() => verifyEnrolment(grant.fact.key, fact.key, fact.enrolment), 'the invite key and the joiner');
@@ -224,12 +229,18 @@ class Verification {
   }
 
   async #judgeFork(id: string, proof: Uint8Array, view: View): Promise<void> {
+    // Anybody can make valid proofs about keys of his own, so whose it is comes before its signatures.
+    const claimed = claimedFork(proof);
+    if (claimed !== undefined && !view.isKnown(claimed.author)) throw unknown('the author that it is about');
+    const count = claimed === undefined ? 0 : (this.#forksOf.get(claimed.author) ?? 0) + 1;
+    if (count > MAX_FORKS_OF_AUTHOR) throw new DtkdError('TOO_MANY_REQUESTS', 'several proofs before it are about the same author');
+    if (claimed !== undefined) this.#forksOf.set(claimed.author, count);
     let proven: ReturnType<VerifyFork>;
     await this.#spend(() => {
       proven = this.#verifyFork(proof);
       return proven !== undefined && proven.domain === this.#domain;
     }, 'one author of this domain, twice at one place');
-    if (proven === undefined || !view.isKnown(proven.author)) throw unknown('the author that it is about');
+    if (proven === undefined) throw unknown('the author that it is about');
     this.forks.set(id, { author: proven.author, epoch: proven.epoch });
   }
 }
@@ -240,10 +251,12 @@ class View {
   readonly anchors: Set<PeerKey>;
   readonly links = new Map<string, CertificateItem>();
   readonly #certified = new Set<PeerKey>();
+  readonly #facts: RootFacts;
 
-  constructor(generations: Generations, items: Iterable<ParsedItem>) {
+  constructor(generations: Generations, items: ReadonlyMap<string, ParsedItem>) {
     this.anchors = new Set(generations.listed.keys());
-    for (const item of items) {
+    this.#facts = gatherRootFacts(generations.current, items.values());
+    for (const item of items.values()) {
       if (isItemOf(item, 'grant') && item.fact.by === generations.current) this.grants.set(item.id, item);
       else if (isItemOf(item, 'binding') && item.fact.by === generations.current) this.anchors.add(item.fact.key);
       else if (isItemOf(item, 'certificate')) this.add(item);
@@ -254,6 +267,12 @@ class View {
     const rival = this.links.get(item.fact.link);
     if (rival === undefined || item.fact.count < rival.fact.count) this.links.set(item.fact.link, item);
     this.#certified.add(item.fact.key);
+  }
+
+  /** False if a revocation or removal that is known here leaves the admission out. */
+  mayStand({ fact }: CertificateItem): boolean {
+    const kept = [this.#facts.revocations.get(fact.grant), this.#facts.removals.get(fact.admitter)?.keeps];
+    return kept.every((keeps) => keeps?.has(fact.key) !== false);
   }
 
   isKnown(key: PeerKey): boolean {
