@@ -112,6 +112,7 @@ export class LocalDomain {
     try {
       const log = await logs.open(this.id, this.name, this.#record.self, this.#authors());
       this.#log = log;
+      this.#unsubscribe.push(log.onCondition(() => this.#ports.onChange()));
       this.#unsubscribe.push(log.onFork((_, proof) => this.#inBackground(this.membership.reportFork(proof), 'A fork could not be kept')));
       const node = new DomainNode({
         host: pending.host,

@@ -51,6 +51,7 @@ export class StoredDomainLog implements DomainLog {
   readonly #serial = new Serial();
   readonly #entryListeners = new Set<(entry: Uint8Array) => void>();
   readonly #forkListeners = new Set<(author: PeerKey, proof: Uint8Array) => void>();
+  readonly #conditionListeners = new Set<() => void>();
   /** Found by an earlier process and perhaps not told to anybody. */
   readonly #proofs = new Map<PeerKey, Uint8Array>();
   #unreadable = false;
@@ -73,6 +74,9 @@ export class StoredDomainLog implements DomainLog {
       counters,
       now,
       onFork: (proof) => this.#tellFork(this.#self, proof),
+      onCondition: () => {
+        for (const listener of this.#conditionListeners) this.#guard(listener);
+      },
       takeOver: (theirs) => this.#takeOver(theirs),
       run: (task) => this.#serial.run(this.#self, task),
     });
@@ -262,6 +266,11 @@ export class StoredDomainLog implements DomainLog {
       for (const [author, proof] of this.#proofs) if (this.#forkListeners.has(listener)) listener(author, proof);
     });
     return () => this.#forkListeners.delete(listener);
+  }
+
+  onCondition(listener: () => void): () => void {
+    this.#conditionListeners.add(listener);
+    return () => this.#conditionListeners.delete(listener);
   }
 
   #tellEntry(entry: Uint8Array): void {

@@ -37,6 +37,7 @@ export interface ElsewhereOptions {
   counters: Counters;
   now: () => number;
   onFork: (proof: Uint8Array) => void;
+  onCondition: () => void;
   /** Joins the collected state with ours, durably. */
   takeOver: (theirs: Side) => Promise<void>;
   /** Runs a task after what is under way for our own log. */
@@ -200,6 +201,7 @@ export class Elsewhere {
       this.#condition = 'KEY_IN_USE_ELSEWHERE';
       this.#forget();
       logger.error({}, "Another process writes with this node's key; nothing more is published into this domain");
+      this.#options.onCondition();
       return;
     }
     await takeOver({

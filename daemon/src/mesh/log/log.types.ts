@@ -71,6 +71,8 @@ export interface DomainLog {
   drop(): Promise<void>;
   /** KEY_IN_USE_ELSEWHERE when another process writes with this node's key: writes into this domain are then refused. */
   condition(): ErrorCode | undefined;
+  /** Called when `condition` changed. */
+  onCondition(listener: () => void): () => void;
   counters(): Record<string, number>;
 }
 
