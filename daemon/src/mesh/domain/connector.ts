@@ -4,7 +4,7 @@
  * the domain's affair.
  */
 import { randomBytes } from 'node:crypto';
-import { type Address, isLanAddress } from '../../../../protocol/address.ts';
+import type { Address } from '../../../../protocol/address.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
 import type { Logger } from '../../logger.ts';
@@ -13,15 +13,15 @@ import type { AddressBook } from './address-book.ts';
 import { backoff, WAN_MAX_WAIT_MS } from './backoff.ts';
 import { chooseNeighbours } from './connection-choice.ts';
 import type { PeerTable } from './peer-table.ts';
+import { raceDials } from './race-dials.ts';
 import { resolveAddress } from './resolve.ts';
 
 /** Dials at a time. A restarted node of a full domain has 31 to make. */
 const MAX_DIALS = 8;
-/** A local network answers in milliseconds; a lost SYN costs a second. */
-const LAN_DIAL_TIMEOUT_MS = 1_500;
-const WAN_DIAL_TIMEOUT_MS = 5_000;
-/** The next address is tried while the one before has not answered (RFC 8305 calls this the connection attempt delay). */
-const NEXT_ADDRESS_AFTER_MS = 250;
+/** Opening a circuit. */
+const RELAY_TIMEOUT_MS = 5_000;
+/** Asking the routing table again for a member. */
+const FIND_RETRY_MS = 10_000;
 /** Connected members that are asked to relay, for one attempt. */
 const RELAYS_TRIED = 3;
 /** Asking relays again for a member that none of them could reach. */
@@ -63,6 +63,8 @@ export class Connector {
   readonly #connecting = new Map<PeerKey, Promise<void>>();
   /** When relays were last asked for a member. */
   readonly #relayTries = new Map<PeerKey, number>();
+  /** When the routing table was last asked for a member. */
+  readonly #findTries = new Map<PeerKey, number>();
   #running = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -160,17 +162,20 @@ export class Connector {
     attempt.running = true;
     this.#running += 1;
     const due = attempt.due;
+    let reachable = false;
     try {
       await this.#connect(peer);
       attempt.failures = 0;
     } catch (error) {
       attempt.failures += 1;
+      // Somebody is there and could not finish: trying again soon makes a busy machine busier.
+      reachable = !(error instanceof DtkdError && error.code === 'ADDRESS_UNREACHABLE');
       this.#ports.logger.debug({ err: error, peer: peerIdOf(peer), failures: attempt.failures }, 'Could not connect');
     } finally {
       attempt.running = false;
       this.#running -= 1;
       const relayed = this.#ports.peers.best(peer) !== undefined;
-      const lan = this.#ports.book.isLan(peer);
+      const lan = !reachable && this.#ports.book.isLan(peer);
       const wait = relayed ? DIRECT_RETRY_MS : backoff(attempt.failures, lan, Math.random());
       // Unless it was hurried meanwhile.
       if (attempt.due === due) attempt.due = this.#ports.now() + wait;
@@ -200,7 +205,7 @@ export class Connector {
     for (const relay of this.#relaysFor(peer)) {
       if (signal.aborted) break;
       try {
-        const limit = AbortSignal.any([signal, AbortSignal.timeout(WAN_DIAL_TIMEOUT_MS)]);
+        const limit = AbortSignal.any([signal, AbortSignal.timeout(RELAY_TIMEOUT_MS)]);
         await this.#ports.greet(await this.#ports.host.dialThrough(relay, peer, limit));
         return;
       } catch (error) {
@@ -233,53 +238,32 @@ export class Connector {
   }
 
   async #connectDirectly(peer: PeerKey, signal: AbortSignal): Promise<void> {
-    const addresses = await this.#addressesOf(peer, signal);
-    const link = await raceDials(addresses, signal, (address, limit) => this.#ports.host.dial(address, peer, limit));
+    const addresses = await this.#addressesOf(peer);
+    const link = await raceDials(addresses, signal, (address, limit, options) => this.#ports.host.dial(address, peer, limit, options));
     await this.#ports.greet(link);
     if (link.remote !== undefined) this.#ports.book.succeeded(peer, link.remote);
   }
 
-  async #addressesOf(peer: PeerKey, signal: AbortSignal): Promise<Address[]> {
-    let known = [...this.#ports.book.of(peer)];
-    const failures = this.#attempts.get(peer)?.failures ?? 0;
-    if (known.length === 0 || failures >= UNREACHABLE_AFTER) {
-      // Nobody answers where the member was: it may have moved.
-      const found = await this.#ports.host.findPeer(peer, AbortSignal.any([signal, AbortSignal.timeout(WAN_DIAL_TIMEOUT_MS)]));
-      if (found.length > 0) {
-        this.#ports.book.hinted(peer, found);
-        known = [...this.#ports.book.of(peer)];
-      }
-    }
+  async #addressesOf(peer: PeerKey): Promise<Address[]> {
+    const known = this.#ports.book.of(peer);
+    // Nobody answers where the member was: it may have moved.
+    if (known.length === 0 || (this.#attempts.get(peer)?.failures ?? 0) >= UNREACHABLE_AFTER) this.#find(peer);
     const resolved = await Promise.all(known.map((address) => resolveAddress(address).catch(() => [])));
     return resolved.flat();
   }
-}
 
-/** Dials several addresses, each a little after the one before, and keeps the first that answers; the others are given up. */
-async function raceDials(
-  addresses: readonly Address[],
-  signal: AbortSignal,
-  dial: (address: Address, signal: AbortSignal) => Promise<Link>,
-): Promise<Link> {
-  if (addresses.length === 0) throw new DtkdError('PEER_AWAY', 'no address of the member is known');
-  const settled = new AbortController();
-  let winner: Link | undefined;
-  const attempts = addresses.map(async (address, index) => {
-    if (index > 0) await pause(index * NEXT_ADDRESS_AFTER_MS, AbortSignal.any([signal, settled.signal]));
-    settled.signal.throwIfAborted();
-    const timeoutMs = isLanAddress(address.host) ? LAN_DIAL_TIMEOUT_MS : WAN_DIAL_TIMEOUT_MS;
-    const link = await dial(address, AbortSignal.any([signal, settled.signal, AbortSignal.timeout(timeoutMs)]));
-    if (winner === undefined) winner = link;
-    else link.abort('another address answered first');
-    return link;
-  });
-  try {
-    return await Promise.any(attempts);
-  } catch (error) {
-    throw error instanceof AggregateError ? error.errors[0] : error;
-  } finally {
-    settled.abort();
-    await Promise.allSettled(attempts);
+  /** Asks the routing table, beside whatever else is tried. */
+  #find(peer: PeerKey): void {
+    const now = this.#ports.now();
+    if (now - (this.#findTries.get(peer) ?? Number.NEGATIVE_INFINITY) < FIND_RETRY_MS) return;
+    this.#findTries.set(peer, now);
+    const limit = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(FIND_RETRY_MS)]);
+    this.#ports.host
+      .findPeer(peer, limit)
+      .then((found) => {
+        if (found.length > 0 && this.#ports.book.hinted(peer, found)) this.hurry(peer);
+      })
+      .catch(() => {});
   }
 }
 
@@ -288,21 +272,5 @@ function aborted(signal: AbortSignal): Promise<never> {
     const fail = (): void => reject(new DtkdError('PEER_AWAY', 'the member could not be reached in time'));
     if (signal.aborted) fail();
     else signal.addEventListener('abort', fail, { once: true });
-  });
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) {
-      resolve();
-      return;
-    }
-    const timer = setTimeout(done, ms);
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    signal.addEventListener('abort', done);
   });
 }

@@ -8,17 +8,30 @@ import type { Link } from '../host/host.types.ts';
 const PING_INTERVAL_MS = 3_000;
 /** No healthy link takes so long. */
 const PING_TIMEOUT_MS = 4_000;
+/**
+ * How late our own timer comes tells how busy the machine is, and the other side may be on the same one: each second of it gives the
+ * others so many seconds more. Cutting connections of a busy machine would make it busier.
+ */
+const PATIENCE = 10;
+const MAX_PING_TIMEOUT_MS = 30_000;
+/** A calm round halves what is remembered of a busy one. */
+const LAG_DECAY = 0.5;
 
 export class Heartbeat {
   readonly #links: () => readonly Link[];
   #timer: NodeJS.Timeout | undefined;
+  #lag = 0;
 
   constructor(links: () => readonly Link[]) {
     this.#links = links;
   }
 
   start(): void {
+    let expected = performance.now() + PING_INTERVAL_MS;
     this.#timer = setInterval(() => {
+      const now = performance.now();
+      this.#lag = Math.max(now - expected, this.#lag * LAG_DECAY);
+      expected = now + PING_INTERVAL_MS;
       for (const link of this.#links()) void this.#check(link);
     }, PING_INTERVAL_MS);
   }
@@ -29,7 +42,7 @@ export class Heartbeat {
 
   async #check(link: Link): Promise<void> {
     try {
-      await link.ping(PING_TIMEOUT_MS);
+      await link.ping(Math.min(PING_TIMEOUT_MS + PATIENCE * this.#lag, MAX_PING_TIMEOUT_MS));
     } catch {
       if (!link.closed) link.abort('it does not answer');
     }

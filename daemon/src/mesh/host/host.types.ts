@@ -44,6 +44,13 @@ export interface ServeOptions {
   maxStreams: number;
 }
 
+export interface DialOptions {
+  /** For the TCP connection alone; the handshake after it has its own limit, which a busy machine may need. */
+  connectTimeoutMs?: number;
+  /** Called when the TCP connection stands and the handshake begins. */
+  onConnected?: () => void;
+}
+
 export type Verdict = 'accept' | 'ignore' | 'reject';
 
 export interface HostOptions {
@@ -68,7 +75,7 @@ export interface Host {
   /** Opens the port. Errors: PORT_IN_USE. */
   listen(hosts: readonly string[], port: number): Promise<void>;
   /** Errors: ADDRESS_UNREACHABLE (no TCP), NOT_DTKD (TCP, but not this protocol or not the expected key). */
-  dial(address: Address, expected: PeerKey | undefined, signal: AbortSignal): Promise<Link>;
+  dial(address: Address, expected: PeerKey | undefined, signal: AbortSignal, options?: DialOptions): Promise<Link>;
   /** Connects to a member through another one. Errors: PEER_AWAY. */
   dialThrough(relay: PeerKey, target: PeerKey, signal: AbortSignal): Promise<Link>;
   serve(protocol: string, handler: StreamHandler, options: ServeOptions): Promise<void>;

@@ -20,7 +20,7 @@ export interface Registrar {
 }
 
 export interface TransportManager {
-  dial(address: Multiaddr, options: { signal: AbortSignal }): Promise<Connection>;
+  dial(address: Multiaddr, options: { signal: AbortSignal; onProgress?: (event: { type: string }) => void }): Promise<Connection>;
   listen(addresses: Multiaddr[]): Promise<void>;
 }
 

@@ -17,7 +17,7 @@ import { dialError } from './dial-error.ts';
 import { Discovery } from './discovery.ts';
 import { Gate } from './gate.ts';
 import { createGossip, type Gossip } from './gossip.ts';
-import type { Host, HostOptions, Link, ServeOptions, StreamHandler } from './host.types.ts';
+import type { DialOptions, Host, HostOptions, Link, ServeOptions, StreamHandler } from './host.types.ts';
 import { fromPeerId, toPeerId, toPrivateKey } from './keys.ts';
 import type { Components } from './libp2p-components.ts';
 import { LibLink } from './libp2p-link.ts';
@@ -29,6 +29,8 @@ import { StreamDuplex } from './stream-duplex.ts';
 
 /** What gossipsub and the others ask for under this name is the list of a peer's protocols; our hello gives it. */
 const IDENTIFY = '@libp2p/identify';
+/** libp2p's event when a TCP connection stands and the handshake begins. */
+const CONNECTED = 'upgrader:encrypt-outbound-connection';
 
 export async function createHost(options: HostOptions): Promise<Host> {
   const host = new LibHost(options);
@@ -141,12 +143,18 @@ class LibHost implements Host {
     }
   }
 
-  async dial(address: Address, expected: PeerKey | undefined, signal: AbortSignal): Promise<Link> {
+  async dial(address: Address, expected: PeerKey | undefined, signal: AbortSignal, options: DialOptions = {}): Promise<Link> {
     if (expected !== undefined && this.#isCutOff(expected)) throw new DtkdError('ADDRESS_UNREACHABLE', 'the network is cut');
     const target = toMultiaddr(address, expected === undefined ? undefined : toPeerId(expected).toString());
     const limit = untilSettled(signal);
+    limit.restart(options.connectTimeoutMs ?? limits.CONNECT_TIMEOUT_MS);
+    const onProgress = ({ type }: { type: string }): void => {
+      if (type !== CONNECTED) return;
+      limit.restart(limits.HANDSHAKE_TIMEOUT_MS);
+      options.onConnected?.();
+    };
     try {
-      return this.#linkOf(await this.#inside().transportManager.dial(target, { signal: limit.signal }));
+      return this.#linkOf(await this.#inside().transportManager.dial(target, { signal: limit.signal, onProgress }));
     } catch (cause) {
       // Only who dials without knowing the key asks for a person, who wants to know what is there.
       throw await dialError(address, cause, expected === undefined);
@@ -310,11 +318,30 @@ class LibHost implements Host {
   }
 }
 
+interface DialLimit {
+  signal: AbortSignal;
+  /** Gives up after so long from now. */
+  restart(ms: number): void;
+  /** Whatever happens later does not matter any more. */
+  settle(): void;
+}
+
 /** libp2p ties a socket to its dial's signal for life: a time limit on dialling must not cut the connection that came of it. */
-function untilSettled(signal: AbortSignal): { signal: AbortSignal; settle(): void } {
+function untilSettled(signal: AbortSignal): DialLimit {
   const controller = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
   const forward = (): void => controller.abort(signal.reason);
   if (signal.aborted) forward();
   else signal.addEventListener('abort', forward, { once: true });
-  return { signal: controller.signal, settle: () => signal.removeEventListener('abort', forward) };
+  return {
+    signal: controller.signal,
+    restart(ms) {
+      clearTimeout(timer);
+      timer = setTimeout(() => controller.abort(new DOMException('the time limit of dialling has passed', 'TimeoutError')), ms);
+    },
+    settle() {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', forward);
+    },
+  };
 }

@@ -9,8 +9,10 @@ export const MAX_CONNECTIONS = 512;
 export const INBOUND_PER_ADDRESS_PER_SECOND = 100;
 /** Inbound connections in the middle of their handshake. libp2p's own default is 10. */
 export const MAX_PENDING_INBOUND = 64;
-/** A handshake takes a few round trips; five seconds are plenty on any link. */
-export const HANDSHAKE_TIMEOUT_MS = 5_000;
+/** A lost SYN segment is sent again after one and after three seconds. */
+export const CONNECT_TIMEOUT_MS = 5_000;
+/** A handshake takes a few round trips, and milliseconds of both processors: fifty daemons that start at once need patience. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Connections that have not been admitted; beyond, the oldest is cut. */
 export const MAX_STRANGERS = 64;
 /** How long a connection may stay unadmitted: covers hello, and a join with its fsync at the admitting node. */

@@ -16,8 +16,8 @@ import type { Host, Link } from '../host/host.types.ts';
 import { checkProof, makeEnrolment, makeOffer } from '../membership/join-attempt.ts';
 import { JOIN_PROTOCOL, REDIRECT_PORT } from './join-server.ts';
 
-/** Reaching one address, with the handshake. */
-const DIAL_TIMEOUT_MS = 5_000;
+/** Negotiating the protocol on a connection that stands. */
+const OPEN_TIMEOUT_MS = 5_000;
 /** For each frame: the admitter verifies, writes and syncs; a full domain's items are large. */
 const JOIN_TIMEOUT_MS = 15_000;
 /** A busy admitter is asked again, after a wait that doubles. */
@@ -115,7 +115,7 @@ function redirectOf(error: unknown): number | undefined {
 
 async function converse(request: JoinRequest, address: Address): Promise<Joined> {
   const { host, self, token, nodeName, replace, now, isOwnKey, nonce, signal } = request;
-  const link = await host.dial(address, undefined, AbortSignal.any([signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]));
+  const link = await host.dial(address, undefined, signal);
   try {
     if (isOwnKey(link.peer)) {
       throw new DtkdError('OURSELVES', 'the address leads back to this node itself', {
@@ -142,7 +142,7 @@ async function converse(request: JoinRequest, address: Address): Promise<Joined>
 
 async function open(link: Link, address: Address, signal: AbortSignal) {
   try {
-    return await link.open(JOIN_PROTOCOL, AbortSignal.any([signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]));
+    return await link.open(JOIN_PROTOCOL, AbortSignal.any([signal, AbortSignal.timeout(OPEN_TIMEOUT_MS)]));
   } catch (cause) {
     throw new DtkdError('NOT_DTKD', `what listens at ${address.host}, port ${address.port}, does not admit to a domain`, {
       cause,

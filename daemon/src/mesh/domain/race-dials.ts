@@ -1,0 +1,58 @@
+/** Dials several addresses of one member, and keeps the first that proves to be it. */
+import { type Address, isLanAddress } from '../../../../protocol/address.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { DialOptions, Link } from '../host/host.types.ts';
+
+/** A local network answers in milliseconds; a lost SYN costs a second. */
+const LAN_CONNECT_TIMEOUT_MS = 1_500;
+const WAN_CONNECT_TIMEOUT_MS = 5_000;
+/** The next address is tried while the one before has not answered (RFC 8305 calls this the connection attempt delay). */
+const NEXT_ADDRESS_AFTER_MS = 250;
+
+type Dial = (address: Address, signal: AbortSignal, options: DialOptions) => Promise<Link>;
+
+/**
+ * Begins with the first address; the next one follows when the one before has failed or has not answered for a moment. While one is in
+ * the middle of its handshake no other begins. Throws the first address's error.
+ */
+export async function raceDials(addresses: readonly Address[], signal: AbortSignal, dial: Dial): Promise<Link> {
+  if (addresses.length === 0) throw new DtkdError('PEER_AWAY', 'no address of the member is known');
+  const settled = new AbortController();
+  const limit = AbortSignal.any([signal, settled.signal]);
+  let winner: Link | undefined;
+  const attempt = async (address: Address, onConnected: () => void): Promise<Link> => {
+    const connectTimeoutMs = isLanAddress(address.host) ? LAN_CONNECT_TIMEOUT_MS : WAN_CONNECT_TIMEOUT_MS;
+    const link = await dial(address, limit, { connectTimeoutMs, onConnected });
+    if (winner !== undefined) link.abort('another address answered first');
+    winner ??= link;
+    return link;
+  };
+  const attempts: Promise<Link>[] = [];
+  for (const address of addresses) {
+    if (limit.aborted || winner !== undefined) break;
+    let connected = false;
+    const next = attempt(address, () => {
+      connected = true;
+    });
+    attempts.push(next);
+    const done = next.then(
+      () => {},
+      () => {},
+    );
+    await Promise.race([done, pause(NEXT_ADDRESS_AFTER_MS)]);
+    if (connected) await done;
+  }
+  try {
+    signal.throwIfAborted();
+    return await Promise.any(attempts);
+  } catch (error) {
+    throw error instanceof AggregateError ? error.errors[0] : error;
+  } finally {
+    settled.abort();
+    await Promise.allSettled(attempts);
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
