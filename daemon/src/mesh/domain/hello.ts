@@ -17,6 +17,8 @@ import { exchangeFacts, receiveHello, sendItems, sizeOf, unexpected } from './fa
 
 /** For each frame: verifying a chain and its fsync take milliseconds; a busy machine some hundred. */
 const HELLO_TIMEOUT_MS = 5_000;
+/** For all of it: a dial counts as under way until its hello has ended, and only so many are. */
+const HELLO_TOTAL_MS = 15_000;
 
 export interface HelloPorts {
   membership: Membership;
@@ -32,7 +34,7 @@ export async function greet(stream: Duplex, link: Link, ports: HelloPorts): Prom
     await judge(channel, link.peer, ports.membership);
     if (mine !== theirs) await exchangeFacts(channel, ports.membership, true);
     await judge(channel, link.peer, ports.membership);
-    link.admit();
+    admit(link, ports.membership);
     await channel.sendBytes(encodeHello(ports.about(link)));
     const about = await receiveAbout(channel, ports.membership);
     channel.finish();
@@ -53,7 +55,7 @@ export async function answerHello(stream: Duplex, link: Link, ports: HelloPorts)
     if (mine !== theirs) await exchangeFacts(channel, ports.membership, false);
     const about = await receiveAbout(channel, ports.membership);
     await judge(channel, link.peer, ports.membership);
-    link.admit();
+    admit(link, ports.membership);
     await channel.sendBytes(encodeHello(ports.about(link)));
     channel.finish();
     return about;
@@ -64,7 +66,7 @@ export async function answerHello(stream: Duplex, link: Link, ports: HelloPorts)
 }
 
 function open(stream: Duplex): FrameChannel {
-  return new FrameChannel(stream, { maxFrameBytes: MAX_HELLO_FRAME_BYTES, timeoutMs: HELLO_TIMEOUT_MS });
+  return new FrameChannel(stream, { maxFrameBytes: MAX_HELLO_FRAME_BYTES, timeoutMs: HELLO_TIMEOUT_MS, totalMs: HELLO_TOTAL_MS });
 }
 
 /** Returns the digest that it sent. */
@@ -123,6 +125,12 @@ async function judge(channel: FrameChannel, peer: PeerKey, membership: Membershi
     await refuse(channel, new DtkdError('REMOVED', removed.left ? 'this key has left the domain' : 'this key was removed from the domain'));
   }
   if (!state.members.has(peer)) await refuse(channel, new DtkdError('NOT_A_MEMBER', 'this key is not a member of the domain'));
+}
+
+/** In one step with a last look at the membership: who was removed while `judge` was on its way back is not let in. */
+function admit(link: Link, membership: Membership): void {
+  if (!membership.state().members.has(link.peer)) throw new DtkdError('NOT_A_MEMBER', 'this key is no longer a member of the domain');
+  link.admit();
 }
 
 function proofOfRemoval(membership: Membership, fact: string): SignedItem[] {

@@ -29,10 +29,14 @@ import { exchangeFacts } from './facts-exchange.ts';
 /** For each frame: reading half a megabyte of entries from disk, and a slow line. */
 const SYNC_TIMEOUT_MS = 15_000;
 const FACTS_TIMEOUT_MS = 5_000;
+/** For all of it: 16 MiB of facts on a slow line. */
+const FACTS_TOTAL_MS = 60_000;
+/** One turn of a pull. What is left comes in the next one, after those who wait: a peer that trickles holds up nobody for long. */
+const PULL_TURN_MS = 30_000;
+/** Longer than any turn: also the side that serves lets go. */
+const SYNC_TOTAL_MS = 2 * PULL_TURN_MS;
 /** Pulls at a time over all members: each holds one chunk. */
 const MAX_PULLS = 4;
-/** Chunks of one pull: more than the quotas of all members fill is a loop. */
-const MAX_CHUNKS = 4_096;
 
 export interface SyncPorts {
   membership: Membership;
@@ -77,27 +81,28 @@ export class SyncService {
   }
 
   async #pullUntilQuiet(peer: PeerKey, entry: { again: boolean }): Promise<void> {
-    await this.#enter();
-    try {
-      while (entry.again && !this.#stopped) {
+    while (entry.again && !this.#stopped) {
+      // In line anew for each: a peer that always has more must not keep the others out.
+      await this.#enter();
+      try {
         entry.again = false;
-        try {
-          await this.#pullOnce(peer);
-        } catch (error) {
-          this.#blame(error, peer, 'Synchronising failed');
-        }
+        if (await this.#pullOnce(peer)) entry.again = true;
+      } catch (error) {
+        this.#blame(error, peer, 'Synchronising failed');
+      } finally {
+        this.#leave();
       }
-    } finally {
-      this.#leave();
     }
   }
 
-  async #pullOnce(peer: PeerKey): Promise<void> {
+  /** True if the turn was over before all had come. */
+  async #pullOnce(peer: PeerKey): Promise<boolean> {
     const link = this.#ports.link(peer);
-    if (link === undefined) return;
+    if (link === undefined) return false;
+    const turnEnds = performance.now() + PULL_TURN_MS;
     this.counters.pulls += 1;
     const stream = await link.open(SYNC_PROTOCOL, AbortSignal.timeout(SYNC_TIMEOUT_MS));
-    const channel = new FrameChannel(stream, { maxFrameBytes: MAX_SYNC_FRAME_BYTES, timeoutMs: SYNC_TIMEOUT_MS });
+    const channel = new FrameChannel(stream, { maxFrameBytes: MAX_SYNC_FRAME_BYTES, timeoutMs: SYNC_TIMEOUT_MS, totalMs: SYNC_TOTAL_MS });
     let gained = 0;
     try {
       await channel.sendBytes(encodeSync(await this.#ownHeads()));
@@ -105,7 +110,12 @@ export class SyncService {
       if (theirs?.type !== 'heads') throw new DtkdError('FRAME_INVALID', 'heads were expected');
       this.#ports.heard(peer, theirs.removed);
       if (theirs.digest !== this.#ports.membership.digest()) await this.pushFacts(peer, []);
-      for (let chunk = 0; chunk < MAX_CHUNKS && (await this.#ports.log.isBehind(theirs.heads)); chunk += 1) {
+      let unfinished = false;
+      while (await this.#ports.log.isBehind(theirs.heads)) {
+        if (performance.now() > turnEnds) {
+          unfinished = true;
+          break;
+        }
         await channel.sendBytes(encodeSync({ type: 'pull', heads: await this.#ports.log.heads() }));
         const answer = await receiveSync(channel);
         if (answer?.type !== 'entries') throw new DtkdError('FRAME_INVALID', 'entries were expected');
@@ -115,6 +125,7 @@ export class SyncService {
         if (applied === 0) break;
       }
       channel.finish();
+      return unfinished;
     } catch (error) {
       channel.fail(error);
       throw error;
@@ -134,7 +145,7 @@ export class SyncService {
 
   /** Serves SYNC_PROTOCOL. */
   async serveSync(stream: Duplex, link: Link): Promise<void> {
-    const channel = new FrameChannel(stream, { maxFrameBytes: MAX_SYNC_FRAME_BYTES, timeoutMs: SYNC_TIMEOUT_MS });
+    const channel = new FrameChannel(stream, { maxFrameBytes: MAX_SYNC_FRAME_BYTES, timeoutMs: SYNC_TIMEOUT_MS, totalMs: SYNC_TOTAL_MS });
     try {
       const theirs = await receiveSync(channel);
       if (theirs?.type !== 'heads') throw new DtkdError('FRAME_INVALID', 'heads were expected');
@@ -161,7 +172,11 @@ export class SyncService {
     if (link === undefined) return;
     const { membership } = this.#ports;
     const stream = await link.open(FACTS_PROTOCOL, AbortSignal.timeout(FACTS_TIMEOUT_MS));
-    const channel = new FrameChannel(stream, { maxFrameBytes: MAX_HELLO_FRAME_BYTES, timeoutMs: FACTS_TIMEOUT_MS });
+    const channel = new FrameChannel(stream, {
+      maxFrameBytes: MAX_HELLO_FRAME_BYTES,
+      timeoutMs: FACTS_TIMEOUT_MS,
+      totalMs: FACTS_TOTAL_MS,
+    });
     try {
       const digest = membership.digest();
       const batches = itemBatches(items);
@@ -182,7 +197,11 @@ export class SyncService {
   /** Serves FACTS_PROTOCOL. */
   async serveFacts(stream: Duplex, link: Link): Promise<void> {
     const { membership } = this.#ports;
-    const channel = new FrameChannel(stream, { maxFrameBytes: MAX_HELLO_FRAME_BYTES, timeoutMs: FACTS_TIMEOUT_MS });
+    const channel = new FrameChannel(stream, {
+      maxFrameBytes: MAX_HELLO_FRAME_BYTES,
+      timeoutMs: FACTS_TIMEOUT_MS,
+      totalMs: FACTS_TOTAL_MS,
+    });
     try {
       let theirs: string | undefined;
       for (let more = true; more; ) {
@@ -216,13 +235,15 @@ export class SyncService {
   }
 
   async #enter(): Promise<void> {
-    if (this.#running >= MAX_PULLS) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#running += 1;
+    if (this.#running < MAX_PULLS) this.#running += 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
+  /** Whoever waits takes the place over, so that nobody slips in between. */
   #leave(): void {
-    this.#running -= 1;
-    this.#waiting.shift()?.();
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#running -= 1;
+    else next();
   }
 }
 

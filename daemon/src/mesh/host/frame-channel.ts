@@ -1,7 +1,7 @@
 /**
  * Frames over a stream, for conversations of a few messages: reads one frame at a time, so the other side cannot make us hold more than
- * one; each must arrive whole within the time limit, so a stalled or trickling peer costs a timer. Any violation destroys the stream with
- * a coded error; nothing here ends the process.
+ * one; each must arrive whole within the time limit, and the conversation end within its own, so a stalled or trickling peer costs a
+ * timer. Any violation destroys the stream with a coded error; nothing here ends the process.
  */
 import type { Duplex } from 'node:stream';
 import type { z } from 'zod';
@@ -16,6 +16,8 @@ export interface ChannelLimits {
   maxFrameBytes: number;
   /** For each frame, sent or received. */
   timeoutMs: number;
+  /** For the whole conversation: many small frames, each in time, must not hold what waits for its end. */
+  totalMs?: number;
 }
 
 export class FrameChannel {
@@ -23,17 +25,20 @@ export class FrameChannel {
   readonly #decoder: FrameDecoder;
   readonly #frames: Uint8Array[] = [];
   readonly #limits: ChannelLimits;
+  readonly #endsAt: number;
 
   constructor(stream: Duplex, limits: ChannelLimits) {
     this.stream = stream;
     this.#limits = limits;
+    this.#endsAt = performance.now() + (limits.totalMs ?? Number.POSITIVE_INFINITY);
     this.#decoder = createFrameDecoder(limits.maxFrameBytes);
   }
 
   /** The next frame, or undefined if the other side has ended. Throws FRAME_INVALID, FRAME_TOO_LARGE, TIMEOUT or PEER_AWAY. */
   async read(): Promise<Uint8Array | undefined> {
-    const deadline = AbortSignal.timeout(this.#limits.timeoutMs);
+    const deadline = this.#deadline();
     try {
+      if (deadline.aborted) throw late();
       for (;;) {
         const frame = this.#frames.shift();
         if (frame !== undefined) return frame;
@@ -72,14 +77,19 @@ export class FrameChannel {
 
   async sendBytes(payload: Uint8Array): Promise<void> {
     if (this.stream.destroyed || !this.stream.writable) throw lost();
+    const deadline = this.#deadline();
     if (this.stream.write(encodeFrame(payload))) return;
-    const deadline = AbortSignal.timeout(this.#limits.timeoutMs);
     try {
       await event(this.stream, 'drain', deadline);
     } catch (error) {
       this.fail(error);
       throw error;
     }
+  }
+
+  #deadline(): AbortSignal {
+    const left = this.#endsAt - performance.now();
+    return left <= 0 ? AbortSignal.abort() : AbortSignal.timeout(Math.ceil(Math.min(this.#limits.timeoutMs, left)));
   }
 
   /** Sends FIN; what the other side still sends can be read. */
@@ -127,7 +137,7 @@ function event(stream: Duplex, name: 'readable' | 'drain', deadline: AbortSignal
     };
     const onEvent = (): void => settle();
     const onClose = (): void => settle(stream.errored ?? lost());
-    const onTimeout = (): void => settle(new DtkdError('TIMEOUT', 'the peer did not answer in time'));
+    const onTimeout = (): void => settle(late());
     if (stream.destroyed) {
       onClose();
       return;
@@ -139,6 +149,10 @@ function event(stream: Duplex, name: 'readable' | 'drain', deadline: AbortSignal
     deadline.addEventListener('abort', onTimeout);
     if (deadline.aborted) onTimeout();
   });
+}
+
+function late(): DtkdError {
+  return new DtkdError('TIMEOUT', 'the peer did not answer in time');
 }
 
 function lost(cause?: unknown): DtkdError {
