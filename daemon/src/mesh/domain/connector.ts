@@ -96,10 +96,12 @@ export class Connector {
     else this.hurry(link.peer);
   }
 
-  /** True if a member that should be a neighbour has been out of reach for so long. */
+  /** True if a member that should be a neighbour has been out of reach for so long, and it was not for want of trying. */
   misses(forMs: number): boolean {
     const before = this.#ports.now() - forMs;
-    return [...this.#attempts].some(([peer, { since }]) => since <= before && this.#ports.peers.best(peer) === undefined);
+    return [...this.#attempts].some(
+      ([peer, { since, failures }]) => since <= before && failures >= UNREACHABLE_AFTER && this.#ports.peers.best(peer) === undefined,
+    );
   }
 
   /** A connected link to the member, made if need be. Errors: PEER_AWAY. */

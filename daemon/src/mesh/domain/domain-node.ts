@@ -37,8 +37,11 @@ const OFFERED_NEIGHBOURS = 6;
 const RETELL_DELAY_MS = 200;
 /** The younger of two connections, or the relayed beside a direct one, is closed once nothing runs on it. */
 const SURPLUS_CHECK_MS = 5_000;
-/** A member missed for so long is looked for, beyond where it was. */
-const SEARCH_AFTER_MS = 10_000;
+/**
+ * A member missed for so long is looked for, beyond where it was. Searching costs every member work, so it must not begin merely because
+ * many members start at once on a busy machine.
+ */
+const SEARCH_AFTER_MS = 30_000;
 /** How often it is considered whether to begin or end searching. */
 const SEARCH_CHECK_MS = 5_000;
 /** Streams of hello on one connection: one, and one that was just given up. */
