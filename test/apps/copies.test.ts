@@ -114,6 +114,19 @@ describe('copies of apps', () => {
     expect(changes.length).toBeLessThanOrEqual(8);
   });
 
+  it('outlive a start at which the mesh does not know their author yet', async () => {
+    await stage.expose(owner, { ports: [1] });
+    const changes: string[] = [];
+    await stage.restart(other, async () => {
+      stage.network.remove('node0', 'd');
+      other.store.subscribe((batch) => changes.push(...batch.map((change) => change.type)));
+    });
+    stage.network.cut('node0', 'node1', Date.UTC(2026, 0, 2));
+    stage.network.join('node0', 'd');
+    await waitFor(async () => (await status(other)) === 'OwnerAway', { what: 'the copy to be looked at' });
+    expect(changes).not.toContain('DELETED');
+  });
+
   it('wait for the mesh to know their author', async () => {
     stage.network.remove('node0', 'd');
     const replica = { ...dtApp('node0', 'app', {}), metadata: { ...dtApp('node0', 'app', {}).metadata, uid: 'u1', resourceVersion: '7' } };

@@ -45,8 +45,8 @@ export class AppTable {
   private readonly objects = new Map<string, { object: ApiObject; app: App | undefined }>();
   private readonly listeners: ((ids: ReadonlySet<string>) => void)[] = [];
   private unsubscribe: () => void = () => undefined;
-  /** Copies found in the store when the table was loaded. */
-  private readonly loadedCopies: string[] = [];
+  /** Copies found in the store when the table was loaded, with the namespace of their owner. */
+  private readonly loadedCopies = new Map<string, string>();
   private loading = true;
 
   constructor(store: ObjectStore, node: string, authorOf: (namespace: string) => Author | undefined) {
@@ -55,8 +55,8 @@ export class AppTable {
     this.authorOf = authorOf;
   }
 
-  /** Reads the store, then follows it. Returns the names of the copies that are stored. */
-  async load(): Promise<readonly string[]> {
+  /** Reads the store, then follows it. Returns the names of the copies that are stored, with the namespace of their owner. */
+  async load(): Promise<ReadonlyMap<string, string>> {
     const early: Change[] = [];
     let apply = (changes: readonly Change[]) => {
       early.push(...changes);
@@ -99,8 +99,9 @@ export class AppTable {
   private put(object: ApiObject, touched: Set<string>): void {
     const { namespace = '', name } = object.metadata;
     // Only a copy has an owner: users cannot write the field.
-    if (namespace === this.node && typeof object['owner'] === 'string') {
-      if (this.loading) this.loadedCopies.push(name);
+    const owner = object['owner'];
+    if (namespace === this.node && typeof owner === 'string') {
+      if (this.loading) this.loadedCopies.set(name, owner);
       return;
     }
     const key = `${namespace}/${name}`;
@@ -148,6 +149,13 @@ export class AppTable {
       if (known?.peer !== author?.peer || known?.domain !== author?.domain) this.put(object, touched);
     }
     this.tell(touched);
+  }
+
+  /** True if there are apps in a namespace whose author is not known (yet: the mesh may still be starting). */
+  hasUnknownAuthor(namespace: string): boolean {
+    const prefix = `${namespace}/`;
+    for (const [key, { app }] of this.objects) if (app === undefined && key.startsWith(prefix)) return true;
+    return false;
   }
 
   private tell(touched: ReadonlySet<string>): void {

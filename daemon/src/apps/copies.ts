@@ -14,6 +14,8 @@ import type { Targets } from './targets.ts';
 const BATCH = 128;
 /** After a failed write (a full disk, say). */
 const RETRY_MS = 2_000;
+/** At the start: time for the mesh to say which domains there are, so that their absence is not written down first. */
+const SETTLE_MS = 1_000;
 
 /**
  * Keeps the store's view of dtApps true: a copy in this node's namespace for each app of another member, and URI, status and message of
@@ -35,6 +37,8 @@ export class CopiesController {
   private unsubscribe: () => void = () => undefined;
   /** What the copies' statuses were made of, to find those that a change of the mesh touches. */
   private readonly seen = new Map<string, string>();
+  /** Copies that were stored at the start and have not been looked at. */
+  private readonly stored = new Map<string, string>();
   private readonly statuses = new Map<string, { own: boolean; status: string }>();
 
   constructor(options: {
@@ -55,12 +59,32 @@ export class CopiesController {
     this.logger = options.logger;
   }
 
-  /** `stored`: names of the copies in the store, of which some may have lost their app meanwhile. */
-  start(stored: readonly string[]): void {
+  /** `stored`: the copies in the store with their owners, of which some may have lost their app meanwhile. */
+  start(stored: ReadonlyMap<string, string>): void {
     this.table.onChange((ids) => this.mark(ids));
     this.unsubscribe = this.store.subscribe((changes) => this.onServices(changes));
-    this.mark(stored);
+    for (const [id, owner] of stored) this.stored.set(id, owner);
     this.mark([...this.table.all()].map((app) => app.id));
+    if (this.peers.isEmpty()) this.retry = setTimeout(() => this.resume(), SETTLE_MS);
+    else this.resume();
+  }
+
+  /** Clears away stored copies that have no app, but for those whose author may only not be known yet. */
+  private sortStored(): void {
+    const gone: string[] = [];
+    for (const [id, owner] of this.stored) {
+      if (this.table.byId(id) === undefined && this.table.hasUnknownAuthor(owner)) continue;
+      this.stored.delete(id);
+      gone.push(id);
+    }
+    this.mark(gone);
+  }
+
+  private resume(): void {
+    clearTimeout(this.retry);
+    this.retry = undefined;
+    this.sortStored();
+    this.mark([]);
   }
 
   async stop(): Promise<void> {
@@ -72,6 +96,8 @@ export class CopiesController {
 
   /** To be called when the mesh changed. */
   recheck(): void {
+    if (this.retry === undefined) this.sortStored();
+    else if (!this.peers.isEmpty()) this.resume();
     const changed: string[] = [];
     for (const app of this.table.all()) if (this.seen.get(app.id) !== this.basisOf(app)) changed.push(app.id);
     this.mark(changed);
@@ -129,10 +155,7 @@ export class CopiesController {
       } catch (error) {
         this.logger.warn({ error: error instanceof Error ? error.message : 'unknown' }, 'the copies of apps could not be written');
         for (const id of batch) this.dirty.add(id);
-        this.retry = setTimeout(() => {
-          this.retry = undefined;
-          this.mark([]);
-        }, RETRY_MS);
+        this.retry = setTimeout(() => this.resume(), RETRY_MS);
         return;
       }
     }

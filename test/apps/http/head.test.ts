@@ -73,6 +73,7 @@ describe('a request head', () => {
     ['an unknown method', 400, request('FOO / HTTP/1.1', 'Host: a')],
     ['a lower-case method', 400, request('get / HTTP/1.1', 'Host: a')],
     ['CONNECT', 405, request('CONNECT a:443 HTTP/1.1', 'Host: a')],
+    ['TRACE', 405, request('TRACE / HTTP/1.1', 'Host: a')],
     ['no target', 400, request('GET HTTP/1.1', 'Host: a')],
     ['two blanks', 400, request('GET  / HTTP/1.1', 'Host: a')],
     ['a blank in the target', 400, request('GET /a b HTTP/1.1', 'Host: a')],

@@ -1,5 +1,4 @@
-import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import type { Duplex } from 'node:stream';
 import { type Channel, type ChannelSink, IDLE_SINK } from './channel.ts';
 import { isWhole, RELEASE_BYTES, release } from './release.ts';
 
@@ -18,9 +17,15 @@ const BULK_BYTES = 12 * 1024;
 
 const END_FRAME = Buffer.alloc(HEADER_BYTES);
 
+/** The TCP socket below a TLS connection. */
+export interface Resettable {
+  readonly destroyed: boolean;
+  resetAndDestroy(): unknown;
+}
+
 export class LaneChannel implements Channel {
-  private readonly tls: TLSSocket;
-  private readonly raw: Socket;
+  private readonly tls: Duplex;
+  private readonly raw: Resettable;
   private sink: ChannelSink = IDLE_SINK;
   /** Wire bytes that came in while paused. */
   private held: Buffer[] = [];
@@ -39,7 +44,7 @@ export class LaneChannel implements Channel {
   readonly native = true;
 
   /** `raw` is the TCP socket below, which alone can be reset. */
-  constructor(tls: TLSSocket, raw: Socket) {
+  constructor(tls: Duplex, raw: Resettable) {
     this.tls = tls;
     this.raw = raw;
     tls.pause();

@@ -55,8 +55,10 @@ const AUTHORITY = /^([a-z0-9._~-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::([0-9]{1,5})?)
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const NO_TOKENS: readonly string[] = [];
 
-// SOURCE is an Icecast word that llhttp takes only with another protocol name; CONNECT asks for a proxy that this is not.
-const KNOWN_METHODS = new Set(METHODS.filter((method) => method !== 'SOURCE' && method !== 'CONNECT'));
+// SOURCE is an Icecast word that llhttp takes only with another protocol name.
+const KNOWN_METHODS = new Set(METHODS.filter((method) => method !== 'SOURCE'));
+/** CONNECT asks for a forward proxy; TRACE would show a page's scripts the cookies and fields that are hidden from them. */
+const NOT_SERVED = new Set(['CONNECT', 'TRACE']);
 
 /** Fields that say how a message is framed or routed: naming them in Connection would have a proxy drop them. */
 const UNDROPPABLE = new Set(['content-length', 'transfer-encoding', 'host', 'trailer']);
@@ -66,7 +68,7 @@ export function parseRequestHead(text: string): RequestHead {
   const line = REQUEST_LINE.exec(text);
   if (line === null) throw requestLineError(text);
   const method = line[1] ?? '';
-  if (method === 'CONNECT') throw new HeadError(405, 'CONNECT is not served: this is no forward proxy');
+  if (NOT_SERVED.has(method)) throw new HeadError(405, `${method} is not served here`);
   if (!KNOWN_METHODS.has(method)) throw new HeadError(400, 'the method is not known');
   const head = parseFields(text, line[0].length, line[3] === '1' ? '1.1' : '1.0');
   const authority = onlyHost(head);

@@ -33,7 +33,7 @@ const JOIN_BYTES = 16 * 1024;
 const LAST_CHUNK = '0\r\n';
 const CRLF = Buffer.from('\r\n', 'latin1');
 /** Requests that may be sent again if a kept connection turns out to be dead (RFC 9110 §9.2.2), none of them with a body. */
-const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS']);
 const LINGER_BYTES = 1024 * 1024;
 
 /**

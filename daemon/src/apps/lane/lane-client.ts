@@ -22,6 +22,9 @@ const MAX_ADDRESSES = 2;
 const FIRST_REST_MS = 15_000;
 const LONGEST_REST_MS = 10 * 60_000;
 
+/** Lanes being opened at once; more wait, so that a burst of requests is not taken for an attack by the owner. */
+const MAX_DIALS = 16;
+
 interface Rest {
   member: Author;
   until: number;
@@ -36,6 +39,8 @@ export class LaneClient {
   private readonly book: LaneBook;
   private readonly now: () => number;
   private readonly resting = new Map<string, Rest>();
+  private dials = 0;
+  private readonly waiting: (() => void)[] = [];
   opened = 0;
   failed = 0;
 
@@ -49,6 +54,17 @@ export class LaneClient {
 
   /** A channel to the member, or undefined: no direct address, or it did not work (of late). */
   async open(member: Author, signal?: AbortSignal): Promise<Channel | undefined> {
+    if (this.dials >= MAX_DIALS) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    this.dials += 1;
+    try {
+      return await this.tryOpen(member, signal);
+    } finally {
+      this.dials -= 1;
+      this.waiting.shift()?.();
+    }
+  }
+
+  private async tryOpen(member: Author, signal: AbortSignal | undefined): Promise<Channel | undefined> {
     const key = `${member.domain} ${member.peer}`;
     const rest = this.resting.get(key);
     if (rest !== undefined && rest.until > this.now()) return undefined;

@@ -14,8 +14,8 @@ import type { LaneBook } from './lane-book.ts';
 import { LANE_BUFFER_BYTES, laneContext, peerCertificateHash } from './lane-tls.ts';
 import { Tickets } from './tickets.ts';
 
-/** Handshakes under way at once: each costs a signature and some 30 KiB. */
-const MAX_HANDSHAKES = 32;
+/** Handshakes under way at once: each costs a signature and some 30 KiB, and callers open 16 at most. */
+const MAX_HANDSHAKES = 128;
 const HANDSHAKE_MS = 5_000;
 const FRAME_MS = 5_000;
 /** For the caller to read the answer and close its side. */
