@@ -12,7 +12,6 @@ import { parseToken } from '../../../protocol/token.ts';
 import type { Logger } from '../logger.ts';
 import { type Kv, prefixEnd } from '../store/kv.ts';
 import { inviteViews } from './domain-view.ts';
-import { findFreePort, usableHosts } from './host/port.ts';
 import { joinDomain, makeNonce } from './joining/join-client.ts';
 import { PendingJoin } from './joining/pending-join.ts';
 import { LocalDomain, type LocalDomainPorts, type ProtocolHandler } from './local-domain.ts';
@@ -22,6 +21,7 @@ import { adoptMembership, type MembershipOptions, openMembership } from './membe
 import { type DomainKeys, type DomainRecord, KeyStore } from './membership/key-store.ts';
 import type { DomainView, InviteView, Mesh } from './mesh.types.ts';
 import { assignNamespaces } from './namespaces.ts';
+import { PortChoice } from './port-choice.ts';
 
 /** How long members are given to acknowledge that this node leaves. */
 const FAREWELL_MS = 2_000;
@@ -61,8 +61,7 @@ class NodeMesh implements Mesh {
   readonly #handlers = new Map<string, ProtocolHandler>();
   readonly #listeners = new Set<() => void>();
   readonly #nonces = new Set<string>();
-  readonly #reserved = new Map<DomainId, number>();
-  #choosing: Promise<unknown> = Promise.resolve();
+  readonly #portChoice: PortChoice;
   readonly #stopping = new AbortController();
   #namespaces = new Map<DomainId, Map<PeerKey, string>>();
   #onTls: ((socket: Socket, domain: DomainId) => void) | undefined;
@@ -73,6 +72,9 @@ class NodeMesh implements Mesh {
     this.#nodeName = parseNodeName(options.nodeName);
     this.#hosts = options.config.meshHost === undefined ? ALL_HOSTS : [options.config.meshHost];
     this.#keys = new KeyStore(options.kv);
+    this.#portChoice = new PortChoice(this.#hosts, options.config.meshPort, () =>
+      [...this.#domains.values()].flatMap(({ node }) => node?.port ?? []),
+    );
   }
 
   async start(): Promise<void> {
@@ -81,7 +83,7 @@ class NodeMesh implements Mesh {
       const domain = new LocalDomain(keys, membership, this.#ports());
       this.#domains.set(keys.name, domain);
       this.#rename();
-      if (domain.isMember()) await domain.open(keys.port ?? (await this.#choosePort(keys.domain)));
+      if (domain.isMember()) await this.#openKept(domain, keys);
       else await domain.discard();
     }
     this.#tellChange();
@@ -108,20 +110,23 @@ class NodeMesh implements Mesh {
       const self = generateSigningKey();
       const now = this.#options.now();
       const founding = createDomain({ name, nodeName: this.#nodeName, self: self.publicKey, now });
-      const port = await this.#reservePort(founding.domain);
+      const port = await this.#portChoice.reserve(founding.domain);
       const record = { domain: founding.domain, name, self, nodeName: this.#nodeName, order: await this.#nextOrder(), joinedAt: now };
-      const membership = await adoptMembership({
-        ...this.#membershipOptions({ ...record, root: founding.root, port }),
-        items: [founding.genesis],
-        alongside: [
-          ...this.#keys.recordOps(record),
-          ...this.#keys.secretsOf(founding.domain).rootOps(founding.root),
-          ...this.#portOps(founding.domain, port),
-        ],
-      });
-      const domain = await this.#begin(record, new LocalDomain(record, membership, this.#ports()), port);
-      this.#reserved.delete(founding.domain);
-      return { domain: domain.view(), recoveryKey: founding.recoveryKey };
+      try {
+        const membership = await adoptMembership({
+          ...this.#membershipOptions({ ...record, root: founding.root, port }),
+          items: [founding.genesis],
+          alongside: [
+            ...this.#keys.recordOps(record),
+            ...this.#keys.secretsOf(founding.domain).rootOps(founding.root),
+            ...this.#portOps(founding.domain, port),
+          ],
+        });
+        const domain = await this.#begin(record, new LocalDomain(record, membership, this.#ports()), port);
+        return { domain: domain.view(), recoveryKey: founding.recoveryKey };
+      } finally {
+        this.#portChoice.release(founding.domain);
+      }
     });
   }
 
@@ -137,7 +142,7 @@ class NodeMesh implements Mesh {
       const where = parseAddress(address);
       const pending = await PendingJoin.open(this.#options.kv, this.#keys, token);
       const { self } = pending;
-      const port = await this.#reservePort(token.domain);
+      const port = await this.#portChoice.reserve(token.domain);
       const now = this.#options.now();
       const record = { domain: token.domain, name, self, nodeName: this.#nodeName, order: await this.#nextOrder(), joinedAt: now };
       const ports = this.#ports();
@@ -171,7 +176,7 @@ class NodeMesh implements Mesh {
         await pending.failed(error);
         throw error;
       } finally {
-        this.#reserved.delete(token.domain);
+        this.#portChoice.release(token.domain);
         this.#nonces.delete(Buffer.from(nonce).toString('hex'));
       }
     });
@@ -275,6 +280,14 @@ class NodeMesh implements Mesh {
     return sum;
   }
 
+  async #openKept(domain: LocalDomain, { domain: id, port }: DomainKeys): Promise<void> {
+    try {
+      await domain.open(port ?? (await this.#portChoice.reserve(id)));
+    } finally {
+      this.#portChoice.release(id);
+    }
+  }
+
   /** Opens a domain whose keys and items were just stored. Nothing is kept of it if that fails. */
   async #begin(record: DomainRecord, domain: LocalDomain, port: number): Promise<LocalDomain> {
     this.#stopping.signal.throwIfAborted();
@@ -338,29 +351,6 @@ class NodeMesh implements Mesh {
       now: this.#options.now,
       onListenerError: (err) => this.#options.logger.error({ err }, 'A change of membership was not fully carried out'),
     };
-  }
-
-  /** Chooses a port and keeps others from choosing it until this act is over. */
-  async #reservePort(domain: DomainId): Promise<number> {
-    const choosing = this.#choosing.then(async () => {
-      const port = await this.#choosePort(domain);
-      this.#reserved.set(domain, port);
-      return port;
-    });
-    this.#choosing = choosing.catch(() => {});
-    return choosing;
-  }
-
-  /** The configured port for the first, the next free one for others. */
-  async #choosePort(domain: DomainId): Promise<number> {
-    const { meshPort } = this.#options.config;
-    const taken = new Set([...this.#domains.values()].flatMap(({ node }) => node?.port ?? []));
-    for (const [other, port] of this.#reserved) if (other !== domain) taken.add(port);
-    if (meshPort !== 0 && !taken.has(meshPort)) {
-      await usableHosts(this.#hosts, meshPort);
-      return meshPort;
-    }
-    return findFreePort(this.#hosts, meshPort === 0 ? 0 : meshPort + 1, taken);
   }
 
   /** The configured port is not kept: it follows the configuration. */

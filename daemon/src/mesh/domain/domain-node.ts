@@ -8,7 +8,6 @@ import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Address, formatAddress } from '../../../../protocol/address.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { decodeGossip, encodeGossip, type GossipKind } from '../../../../protocol/gossip.ts';
 import { HELLO_PROTOCOL, type HelloAbout, MAX_ADDRESSES, MAX_PEER_ADDRESSES, MAX_PEER_HINTS } from '../../../../protocol/hello.ts';
 import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
 import { FACTS_PROTOCOL, SYNC_PROTOCOL } from '../../../../protocol/sync.ts';
@@ -24,6 +23,7 @@ import { answerHello, greet } from './hello.ts';
 import { ownAddresses } from './own-addresses.ts';
 import { PeerTable } from './peer-table.ts';
 import { removedIds, SyncService } from './sync-service.ts';
+import { Telling } from './telling.ts';
 
 /** With a random neighbour, besides on every connection: repairs what a lost message left. */
 const SYNC_INTERVAL_MS = 30_000;
@@ -33,8 +33,6 @@ const SYNC_INTERVAL_MS = 30_000;
  */
 const OFFER_DELAY_MS = 200;
 const OFFERED_NEIGHBOURS = 6;
-/** What came in by hello or a pull is gossiped on, unless gossip brings it within this time. */
-const RETELL_DELAY_MS = 200;
 /** The younger of two connections, or the relayed beside a direct one, is closed once nothing runs on it. */
 const SURPLUS_CHECK_MS = 5_000;
 /**
@@ -75,23 +73,18 @@ export class DomainNode {
   readonly port: number;
   readonly peers: PeerTable;
   readonly #options: DomainNodeOptions;
-  /** The membership as conversations with others use it. */
-  readonly #received: Membership;
+  readonly #telling: Telling;
   readonly #sync: SyncService;
   readonly #connector: Connector;
   readonly #heartbeat: Heartbeat;
   readonly #greeting = new WeakSet<Link>();
-  readonly #known: Set<string>;
   readonly #unsubscribe: (() => void)[] = [];
   /** Addresses at which others see us, with who said so: hints for nodes behind NAT. */
   readonly #observed = new Map<string, Set<PeerKey>>();
   readonly #timers = new Set<NodeJS.Timeout>();
-  readonly #counters = { hellosRefused: 0, gossipAccepted: 0, gossipIgnored: 0, gossipRejected: 0 };
+  readonly #counters = { hellosRefused: 0 };
   #state: MembershipState;
-  #gossipTurn: Promise<unknown> = Promise.resolve();
   #offer: NodeJS.Timeout | undefined;
-  /** Membership items that others are adding here at the moment. */
-  #receiving = 0;
   #searching = false;
   #stopped = false;
 
@@ -103,11 +96,17 @@ export class DomainNode {
     this.port = options.port;
     this.peers = new PeerTable(options.now);
     this.#state = options.membership.state();
-    this.#known = new Set(options.membership.items().map(({ id }) => id));
-    const received = this.#receivingMembership();
-    this.#received = received;
+    this.#telling = new Telling({
+      host: options.host,
+      membership: options.membership,
+      log: options.log,
+      logger: options.logger,
+      connected: () => this.peers.connected(),
+      pull: (peer) => this.#sync.pull(peer),
+      pushFacts: (peer, items) => this.#sync.pushFacts(peer, items),
+    });
     this.#sync = new SyncService({
-      membership: received,
+      membership: this.#telling.received,
       log: options.log,
       logger: options.logger,
       link: (peer) => this.peers.best(peer),
@@ -138,7 +137,7 @@ export class DomainNode {
     await host.serve(FACTS_PROTOCOL, (stream, link) => void this.#sync.serveFacts(stream, link), { maxStreams: MAX_MEMBER_STREAMS });
     this.#unsubscribe.push(
       membership.onChange((state) => this.#onMembership(state)),
-      log.onOwnEntry((entry) => this.#gossip('entry', entry)),
+      log.onOwnEntry((entry) => this.#telling.gossip('entry', entry)),
     );
     // Had the process died between a removal and its consequences, they would be drawn now.
     for (const { author } of await log.heads()) {
@@ -175,7 +174,7 @@ export class DomainNode {
     this.#greeting.add(link);
     try {
       const stream = await link.open(HELLO_PROTOCOL, AbortSignal.timeout(HELLO_OPEN_TIMEOUT_MS));
-      await this.#admitted(link, await greet(stream, link, { membership: this.#received, about: (to) => this.#about(to) }));
+      await this.#admitted(link, await greet(stream, link, { membership: this.#telling.received, about: (to) => this.#about(to) }));
     } catch (error) {
       this.#counters.hellosRefused += 1;
       link.abort('hello failed');
@@ -183,19 +182,15 @@ export class DomainNode {
     }
   }
 
-  /** Judges what is gossiped: one after the other, as it came. */
+  /** Judges what is gossiped. */
   validate(from: PeerKey, message: Uint8Array): Promise<Verdict> {
-    const verdict = this.#gossipTurn.then(() => this.#judge(from, message));
-    this.#gossipTurn = verdict.catch(() => {});
-    return verdict;
+    return this.#telling.judge(from, message);
   }
 
-  /** Pushes what is new to all connected members and resolves when all have answered or the time is up. */
+  /** Tells all connected members each by itself what is new, and resolves when all have answered or the time is up. */
   async tellAll(timeoutMs: number): Promise<void> {
-    const items = this.membership.items().filter(({ id }) => !this.#known.has(id));
-    for (const { id } of items) this.#known.add(id);
-    const pushes = this.peers.connected().map((peer) => this.#sync.pushFacts(peer, items).catch(() => {}));
-    await Promise.race([Promise.all(pushes), new Promise((resolve) => this.#later(() => resolve(undefined), timeoutMs))]);
+    const timeUp = new Promise<void>((resolve) => this.#later(resolve, timeoutMs));
+    await Promise.race([this.#telling.pushFresh(), timeUp]);
   }
 
   /** Where this node may be dialled, the best first. */
@@ -206,7 +201,7 @@ export class DomainNode {
   }
 
   counters(): Record<string, number> {
-    return { ...this.#counters, ...this.#sync.counters, ...this.host.counters(), ...this.log.counters() };
+    return { ...this.#counters, ...this.#telling.counters, ...this.#sync.counters, ...this.host.counters(), ...this.log.counters() };
   }
 
   async stop(): Promise<void> {
@@ -218,6 +213,7 @@ export class DomainNode {
     this.#connector.stop();
     this.#heartbeat.stop();
     this.#sync.stop();
+    this.#telling.stop();
     await this.host.stop();
   }
 
@@ -246,7 +242,7 @@ export class DomainNode {
       return;
     }
     try {
-      await this.#admitted(link, await answerHello(stream, link, { membership: this.#received, about: (to) => this.#about(to) }));
+      await this.#admitted(link, await answerHello(stream, link, { membership: this.#telling.received, about: (to) => this.#about(to) }));
     } catch (error) {
       this.#counters.hellosRefused += 1;
       this.#options.logger.debug({ err: error, from: link.remote?.host, peer: peerIdOf(link.peer) }, 'A hello was refused');
@@ -314,69 +310,6 @@ export class DomainNode {
     };
   }
 
-  #gossip(kind: GossipKind, bytes: Uint8Array): void {
-    this.host
-      .publish(encodeGossip(kind, bytes))
-      .then((sent) => {
-        // Too large for gossip: a rotation of a large domain. Rare enough to go to each neighbour by itself.
-        if (!sent) for (const peer of this.peers.connected()) this.#sync.pushFacts(peer, []).catch(() => {});
-      })
-      .catch((err: unknown) => this.#options.logger.debug({ err }, 'A message was not gossiped; it goes by synchronisation'));
-  }
-
-  async #judge(from: PeerKey, message: Uint8Array): Promise<Verdict> {
-    let verdict: Verdict;
-    try {
-      const { kind, bytes } = decodeGossip(message);
-      verdict = kind === 'entry' ? await this.#judgeEntry(from, bytes) : await this.#judgeItem(from, bytes);
-    } catch (error) {
-      const blame = error instanceof DtkdError && error.code !== 'INTERNAL' && error.code !== 'DISK_FULL';
-      if (blame) this.#options.logger.warn({ err: error, from: peerIdOf(from) }, 'A member passed on something invalid');
-      else this.#options.logger.error({ err: error }, 'What was gossiped could not be stored');
-      verdict = blame ? 'reject' : 'ignore';
-    }
-    this.#counters[verdict === 'accept' ? 'gossipAccepted' : verdict === 'reject' ? 'gossipRejected' : 'gossipIgnored'] += 1;
-    return verdict;
-  }
-
-  async #judgeEntry(from: PeerKey, entry: Uint8Array): Promise<Verdict> {
-    const result = await this.log.receive(entry);
-    if (result === 'gap' || result === 'unknown-author') void this.#sync.pull(from);
-    return result === 'applied' ? 'accept' : 'ignore';
-  }
-
-  async #judgeItem(from: PeerKey, item: Uint8Array): Promise<Verdict> {
-    const { added, rejected } = await this.#received.add([item]);
-    if (added.length > 0) return 'accept';
-    if (rejected.some(({ code }) => code === 'SIGNATURE_INVALID' || code === 'FRAME_INVALID' || code === 'FRAME_TOO_LARGE')) {
-      throw new DtkdError('SIGNATURE_INVALID', rejected[0]?.message ?? 'the item does not verify');
-    }
-    // It builds on something that is not known here yet.
-    if (rejected.length > 0) this.#sync.pushFacts(from, []).catch(() => {});
-    return 'ignore';
-  }
-
-  /** Marks what is added by way of others, which need not be told at once: whoever made it does that. */
-  #receivingMembership(): Membership {
-    const { membership } = this.#options;
-    return new Proxy(membership, {
-      get: (target, property) => {
-        if (property !== 'add') {
-          const value: unknown = Reflect.get(target, property, target);
-          return typeof value === 'function' ? value.bind(target) : value;
-        }
-        return async (items: readonly Uint8Array[]) => {
-          this.#receiving += 1;
-          try {
-            return await target.add(items);
-          } finally {
-            this.#receiving -= 1;
-          }
-        };
-      },
-    });
-  }
-
   #onMembership(state: MembershipState): void {
     const before = this.#state;
     this.#state = state;
@@ -391,25 +324,9 @@ export class DomainNode {
     for (const key of new Set([...before.suspended.keys(), ...state.suspended.keys()])) {
       if (before.suspended.has(key) !== state.suspended.has(key)) this.#try(this.log.refreshAuthor(key));
     }
-    this.#tell(state.removed.size > before.removed.size);
+    this.#telling.tell({ urgent: state.removed.size > before.removed.size });
     this.#connector.wake();
     this.#options.onChange();
-  }
-
-  /** Tells what is new in the membership. A removal made here goes to each neighbour by itself too, and each says that it has heard. */
-  #tell(removal: boolean): void {
-    const fresh = this.membership.items().filter(({ id }) => !this.#known.has(id));
-    for (const { id } of fresh) this.#known.add(id);
-    if (fresh.length === 0) return;
-    const gossip = (): void => {
-      for (const { bytes } of fresh) this.#gossip('item', bytes);
-    };
-    if (this.#receiving > 0) {
-      this.#later(gossip, RETELL_DELAY_MS);
-      return;
-    }
-    gossip();
-    if (removal) for (const peer of this.peers.connected()) this.#sync.pushFacts(peer, fresh).catch(() => {});
   }
 
   #forget(key: PeerKey): void {

@@ -1,0 +1,157 @@
+/**
+ * Gossip of one domain: tells what is new here to all members, and judges what members tell before it goes on. Owns what was told
+ * already and by whom it is told: whoever made a thing tells it at once, whoever got it in a conversation tells it a little later, in case
+ * gossip did not bring it. What cannot be told by gossip goes by synchronisation.
+ */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { decodeGossip, encodeGossip, type GossipKind } from '../../../../protocol/gossip.ts';
+import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
+import type { Logger } from '../../logger.ts';
+import type { Host, Verdict } from '../host/host.types.ts';
+import type { DomainLog } from '../log/log.types.ts';
+import type { Membership, SignedItem } from '../membership/membership.types.ts';
+
+/** What came in by hello or a pull is gossiped on after this time; if gossip brought it meanwhile, that costs nothing. */
+const RETELL_DELAY_MS = 200;
+
+export interface TellingPorts {
+  host: Pick<Host, 'publish'>;
+  membership: Membership;
+  log: DomainLog;
+  logger: Logger;
+  connected(): PeerKey[];
+  /** Asks a member for the entries that we lack. */
+  pull(peer: PeerKey): Promise<void>;
+  /** Sends items to one member, and makes both sets equal. */
+  pushFacts(peer: PeerKey, items: readonly SignedItem[]): Promise<void>;
+}
+
+export class Telling {
+  /** The membership as conversations use it: what they add counts as heard, not as made here. */
+  readonly received: Membership;
+  readonly counters = { gossipAccepted: 0, gossipIgnored: 0, gossipRejected: 0 };
+  readonly #ports: TellingPorts;
+  readonly #known: Set<string>;
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #receiving = 0;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(ports: TellingPorts) {
+    this.#ports = ports;
+    this.#known = new Set(ports.membership.items().map(({ id }) => id));
+    this.received = this.#receivingMembership(ports.membership);
+  }
+
+  gossip(kind: GossipKind, bytes: Uint8Array): void {
+    const { host, logger } = this.#ports;
+    host
+      .publish(encodeGossip(kind, bytes))
+      .then((sent) => {
+        // Too large for gossip: a rotation of a large domain. Rare enough to go to each neighbour by itself.
+        if (!sent) this.#push([]);
+      })
+      .catch((err: unknown) => logger.debug({ err }, 'A message was not gossiped; it goes by synchronisation'));
+  }
+
+  /** Tells what is new in the membership. What is urgent goes to each neighbour by itself too, and each says that it has heard. */
+  tell({ urgent }: { urgent: boolean }): void {
+    const fresh = this.#takeFresh();
+    if (fresh.length === 0) return;
+    const gossip = (): void => {
+      for (const { bytes } of fresh) this.gossip('item', bytes);
+    };
+    if (this.#receiving > 0) {
+      this.#later(gossip);
+      return;
+    }
+    gossip();
+    if (urgent) this.#push(fresh);
+  }
+
+  /** Sends what is new to each neighbour by itself; resolves when all have answered or failed. */
+  async pushFresh(): Promise<void> {
+    const fresh = this.#takeFresh();
+    await Promise.all(this.#ports.connected().map((peer) => this.#ports.pushFacts(peer, fresh).catch(() => {})));
+  }
+
+  /** Judges what a neighbour tells: one thing after the other, as they came. */
+  judge(from: PeerKey, message: Uint8Array): Promise<Verdict> {
+    const verdict = this.#turn.then(() => this.#judge(from, message));
+    this.#turn = verdict.catch(() => {});
+    return verdict;
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+  }
+
+  async #judge(from: PeerKey, message: Uint8Array): Promise<Verdict> {
+    let verdict: Verdict;
+    try {
+      const { kind, bytes } = decodeGossip(message);
+      verdict = kind === 'entry' ? await this.#judgeEntry(from, bytes) : await this.#judgeItem(from, bytes);
+    } catch (error) {
+      const { logger } = this.#ports;
+      const blame = error instanceof DtkdError && error.code !== 'INTERNAL' && error.code !== 'DISK_FULL';
+      if (blame) logger.warn({ err: error, from: peerIdOf(from) }, 'A member passed on something invalid');
+      else logger.error({ err: error }, 'What was gossiped could not be stored');
+      verdict = blame ? 'reject' : 'ignore';
+    }
+    this.counters[verdict === 'accept' ? 'gossipAccepted' : verdict === 'reject' ? 'gossipRejected' : 'gossipIgnored'] += 1;
+    return verdict;
+  }
+
+  async #judgeEntry(from: PeerKey, entry: Uint8Array): Promise<Verdict> {
+    const result = await this.#ports.log.receive(entry);
+    if (result === 'gap' || result === 'unknown-author') void this.#ports.pull(from);
+    return result === 'applied' ? 'accept' : 'ignore';
+  }
+
+  async #judgeItem(from: PeerKey, item: Uint8Array): Promise<Verdict> {
+    const { added, rejected } = await this.received.add([item]);
+    if (added.length > 0) return 'accept';
+    if (rejected.some(({ code }) => code === 'SIGNATURE_INVALID' || code === 'FRAME_INVALID' || code === 'FRAME_TOO_LARGE')) {
+      throw new DtkdError('SIGNATURE_INVALID', rejected[0]?.message ?? 'the item does not verify');
+    }
+    // It builds on something that is not known here yet.
+    if (rejected.length > 0) this.#ports.pushFacts(from, []).catch(() => {});
+    return 'ignore';
+  }
+
+  #takeFresh(): SignedItem[] {
+    const fresh = this.#ports.membership.items().filter(({ id }) => !this.#known.has(id));
+    for (const { id } of fresh) this.#known.add(id);
+    return fresh;
+  }
+
+  #push(items: readonly SignedItem[]): void {
+    for (const peer of this.#ports.connected()) this.#ports.pushFacts(peer, items).catch(() => {});
+  }
+
+  #receivingMembership(membership: Membership): Membership {
+    return new Proxy(membership, {
+      get: (target, property) => {
+        if (property === 'add') return (items: readonly Uint8Array[]) => this.#receive(target, items);
+        const value: unknown = Reflect.get(target, property, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  }
+
+  async #receive(membership: Membership, items: readonly Uint8Array[]): ReturnType<Membership['add']> {
+    this.#receiving += 1;
+    try {
+      return await membership.add(items);
+    } finally {
+      this.#receiving -= 1;
+    }
+  }
+
+  #later(run: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      run();
+    }, RETELL_DELAY_MS);
+    this.#timers.add(timer);
+  }
+}
