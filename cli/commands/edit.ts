@@ -48,11 +48,14 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
+/** An editor that is a script may save something that is refused for ever; a person gives up sooner. */
+const MAX_ATTEMPTS = 20;
+
 async function edit(client: ApiClient, kind: Kind, target: Target, file: string): Promise<'edited' | 'unchanged'> {
   let stored = await client.get(target);
   let text = await toYaml(editable(kind, stored));
   let reason: DtkdError | undefined;
-  for (;;) {
+  for (let attempt = 1; ; attempt += 1) {
     const shown = withComments(text, reason);
     await writeFile(file, shown, { mode: 0o600 });
     await runEditor(file);
@@ -61,6 +64,7 @@ async function edit(client: ApiClient, kind: Kind, target: Target, file: string)
       if (reason !== undefined) throw reason;
       return 'unchanged';
     }
+    if (reason !== undefined && (withoutComments(saved) === text || attempt > MAX_ATTEMPTS)) throw reason;
     text = withoutComments(saved);
     try {
       const [edited, ...more] = await parseDocuments(text, 'the edited text');

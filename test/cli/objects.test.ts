@@ -173,6 +173,17 @@ describe('commands about objects', () => {
     expect(await readFile(seen, 'utf8')).toContain('# subsets.0.addresses.0.ip: must be an address\n# next: Write an address.\n');
   });
 
+  it('edit gives up with an editor that saves the same refused text, or for ever another one', async () => {
+    daemon.put(endpointsKind, 'stubborn', { subsets: [] });
+    daemon.script('PUT', /\/endpoints\/stubborn$/, () => {
+      throw new DtkdError('INVALID', 'subsets.0: no');
+    });
+    const edit = (script: string) => daemon.cliWith({ env: { EDITOR: script, VISUAL: '' } }, 'edit', 'ep/stubborn');
+    const refused = { code: 2, stderr: expect.stringContaining('subsets.0: no') };
+    expect(await edit(`sed -i 's/^# .*/#/; s/^subsets: .*/subsets: [{}]/'`)).toMatchObject(refused);
+    expect(await edit(`sed -i '$a x: 1' -e 's/^x:/xx:/'`)).toMatchObject({ code: 2 });
+  });
+
   it('delete by name, by label, and of what is not there', async () => {
     expect(await daemon.cli('delete', 'dtapp', 'app1')).toMatchObject({
       code: 0,
