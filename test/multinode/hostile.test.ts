@@ -21,6 +21,9 @@ const MIB = 1024 * 1024;
 /** What an attack may cost an honest daemon in memory, for good. */
 const ALLOWED_GROWTH = 64 * MIB;
 
+/** The two stories meet by gossip, or by a sync with a random neighbour every half minute. */
+const FORK_HEARD_MS = 90_000;
+
 let counter = 0;
 
 function newEpoch(): Epoch {
@@ -234,13 +237,13 @@ describe('a hostile member with a valid membership', () => {
     for (const site of [a, b]) {
       await waitFor(async () => !(await appsSeen(site)).some((app) => app.startsWith('mallory-forker/')), {
         what: `${site.name} to hide what the forker published`,
-        timeoutMs: 60_000,
+        timeoutMs: FORK_HEARD_MS,
       });
       await waitFor(
         async () => /fork|suspend/i.test(JSON.stringify((await site.get('dtpeer', peerIdOf(peer.key.publicKey)))?.['conditions'])),
         {
           what: `${site.name} to say that the forker is suspended`,
-          timeoutMs: 60_000,
+          timeoutMs: FORK_HEARD_MS,
         },
       );
     }
