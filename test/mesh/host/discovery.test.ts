@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../../wait.ts';
 import { Hosts, LIMIT_MS, LOCAL, type TestHost } from './hosts.ts';
@@ -39,6 +40,25 @@ describe('the routing table', () => {
     expect(await a.host.findPeer(c.host.key, AbortSignal.timeout(LIMIT_MS))).toEqual([]);
     // It can be started again.
     await a.host.startDiscovery({ mdns: false }, () => {});
+  });
+
+  it('keeps nothing for others', async () => {
+    const [a, b] = [await hosts.create(), await hosts.create()];
+    const link = await hosts.connect(b, a);
+    await a.host.startDiscovery({ mdns: false }, () => {});
+    const kad = a.host.protocols().find((protocol) => protocol.includes('/kad/')) ?? '';
+    // A message of that type about a key: a length, field 1 the type, field 2 the key.
+    const isAnswered = async (type: number): Promise<boolean> => {
+      const stream = await link.open(kad, AbortSignal.timeout(LIMIT_MS));
+      const key = Buffer.from(`/ipfs/${'k'.repeat(32)}`);
+      stream.write(Buffer.concat([Buffer.from([4 + key.length, 0x08, type, 0x12, key.length]), key]));
+      const answer = await Promise.race([once(stream, 'data').catch(() => undefined), once(stream, 'close').then(() => undefined)]);
+      stream.destroy();
+      return answer !== undefined;
+    };
+    const [PUT_VALUE, GET_VALUE, ADD_PROVIDER, GET_PROVIDERS, FIND_NODE] = [0, 1, 2, 3, 4] as const;
+    for (const type of [PUT_VALUE, GET_VALUE, ADD_PROVIDER, GET_PROVIDERS]) expect(await isAnswered(type), `type ${type}`).toBe(false);
+    expect(await isAnswered(FIND_NODE)).toBe(true);
   });
 
   it('is closed to strangers', async () => {

@@ -8,11 +8,14 @@ import { createHmac } from 'node:crypto';
 import type { PeerDiscovery, PeerId, PeerInfo } from '@libp2p/interface';
 import { peerDiscoverySymbol, serviceCapabilities, start, stop } from '@libp2p/interface';
 import type { Address } from '../../../../protocol/address.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
 import { fromPeerId, toPeerId } from './keys.ts';
 import type { Components } from './libp2p-components.ts';
 import { fromMultiaddr } from './multiaddrs.ts';
 
+/** What the routing table answers. It also would keep values and providers for anybody who sends some, in memory and without bound. */
+const SERVED_MESSAGES = ['FIND_NODE', 'PING'];
 /** Walking the whole table for neighbours of ourselves: hello already brings neighbours. */
 const QUERY_SELF_INTERVAL_MS = 24 * 3_600_000;
 /** The first question is asked at once; each answer of each member reaches all others. */
@@ -52,6 +55,7 @@ export class Discovery {
       }),
       components,
     );
+    restrict(dht);
     this.#dht = dht;
     const found: unknown = Reflect.get(dht, peerDiscoverySymbol);
     if (isPeerDiscovery(found)) this.#listen(found);
@@ -114,6 +118,14 @@ function tagOf(domain: DomainId, use: string): string {
 
 function addressesOf(peer: PeerInfo): Address[] {
   return peer.multiaddrs.map(fromMultiaddr).filter((address) => address !== undefined);
+}
+
+/** Other messages are refused as unknown ones are. */
+function restrict(dht: object): void {
+  const rpc: unknown = Reflect.get(dht, 'rpc');
+  const handlers: unknown = typeof rpc === 'object' && rpc !== null ? Reflect.get(rpc, 'handlers') : undefined;
+  if (typeof handlers !== 'object' || handlers === null) throw new DtkdError('INTERNAL', 'the routing table is not as this dtkd knows it');
+  for (const message of Object.keys(handlers)) if (!SERVED_MESSAGES.includes(message)) Reflect.deleteProperty(handlers, message);
 }
 
 function isPeerDiscovery(value: unknown): value is PeerDiscovery {

@@ -13,6 +13,7 @@ import type { Address } from '../../../../protocol/address.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import { CIRCUIT_PROTOCOL, Circuits, RELAY_PROTOCOL } from './circuit.ts';
+import { Crowd } from './crowd.ts';
 import { dialError } from './dial-error.ts';
 import { Discovery } from './discovery.ts';
 import { Gate } from './gate.ts';
@@ -24,7 +25,7 @@ import { LibLink } from './libp2p-link.ts';
 import * as limits from './limits.ts';
 import { toMultiaddr } from './multiaddrs.ts';
 import { usableHosts } from './port.ts';
-import { sharePort } from './shared-port.ts';
+import { Handshakes, sharePort } from './shared-port.ts';
 import { StreamDuplex } from './stream-duplex.ts';
 
 /** What gossipsub and the others ask for under this name is the list of a peer's protocols; our hello gives it. */
@@ -42,7 +43,9 @@ class LibHost implements Host {
   readonly key: PeerKey;
   readonly #options: HostOptions;
   readonly #links = new Map<Connection, LibLink>();
-  readonly #strangers = new Map<LibLink, NodeJS.Timeout>();
+  readonly #handshakes = new Handshakes(() => this.#countSilent());
+  readonly #strangers = new Crowd<LibLink>(limits.MAX_STRANGERS, (link) => this.#drop(link, 'too many connections of strangers'));
+  readonly #strangerTimers = new Map<LibLink, NodeJS.Timeout>();
   readonly #gate: Gate;
   readonly #gossip: Gossip;
   readonly #circuits: Circuits;
@@ -80,9 +83,8 @@ class LibHost implements Host {
             })(components),
             {
               onTls: this.#options.onTls,
-              onDropped: () => {
-                this.#counters.silentDropped += 1;
-              },
+              onDropped: () => this.#countSilent(),
+              handshakes: this.#handshakes,
             },
           ),
       ],
@@ -99,7 +101,7 @@ class LibHost implements Host {
       connectionManager: {
         maxConnections: limits.MAX_CONNECTIONS,
         inboundConnectionThreshold: limits.INBOUND_PER_ADDRESS_PER_SECOND,
-        maxIncomingPendingConnections: limits.MAX_PENDING_INBOUND,
+        maxIncomingPendingConnections: limits.MAX_UPGRADING_INBOUND,
         inboundUpgradeTimeout: limits.HANDSHAKE_TIMEOUT_MS,
         inboundStreamProtocolNegotiationTimeout: limits.NEGOTIATION_TIMEOUT_MS,
         outboundStreamProtocolNegotiationTimeout: limits.NEGOTIATION_TIMEOUT_MS,
@@ -226,7 +228,7 @@ class LibHost implements Host {
 
   async stop(): Promise<void> {
     await this.stopDiscovery();
-    for (const timer of this.#strangers.values()) clearTimeout(timer);
+    for (const timer of this.#strangerTimers.values()) clearTimeout(timer);
     // Cutting is enough: whatever had to arrive was acknowledged, and waiting for slow peers would delay the daemon's end.
     for (const link of this.#links.values()) link.abort('the daemon is stopping');
     await this.#libp2p?.stop();
@@ -266,32 +268,36 @@ class LibHost implements Host {
       connection.abort(error instanceof Error ? error : new Error('refused'));
       return;
     }
+    if (link.inbound && link.remote !== undefined) this.#handshakes.established(link.remote);
     this.#links.set(connection, link);
     this.#gate.narrow(connection, this.#inside());
     this.#watchStranger(link);
     for (const listener of this.#onLink) listener(link);
   }
 
-  /** Unadmitted connections are few and short-lived; under a flood the oldest goes, so that a member still gets its turn. */
+  #countSilent(): void {
+    this.#counters.silentDropped += 1;
+  }
+
+  /** Unadmitted connections are few and short-lived. */
   #watchStranger(link: LibLink): void {
-    for (const [oldest, timer] of this.#strangers) {
-      if (oldest.admitted || oldest.closed) {
-        clearTimeout(timer);
-        this.#strangers.delete(oldest);
-      } else if (this.#strangers.size >= limits.MAX_STRANGERS) {
-        this.#drop(oldest, 'too many connections of strangers');
-      }
-    }
+    for (const known of this.#strangers) if (known.admitted || known.closed) this.#forgetStranger(known);
+    this.#strangers.add(link, link.remote?.host ?? link.via ?? link.peer);
     const timer = setTimeout(() => {
-      if (link.admitted) this.#strangers.delete(link);
+      if (link.admitted) this.#forgetStranger(link);
       else this.#drop(link, 'not admitted in time');
     }, limits.STRANGER_TIMEOUT_MS);
-    this.#strangers.set(link, timer);
+    this.#strangerTimers.set(link, timer);
+  }
+
+  #forgetStranger(link: LibLink): void {
+    clearTimeout(this.#strangerTimers.get(link));
+    this.#strangerTimers.delete(link);
+    this.#strangers.delete(link);
   }
 
   #drop(link: LibLink, reason: string): void {
-    clearTimeout(this.#strangers.get(link));
-    this.#strangers.delete(link);
+    this.#forgetStranger(link);
     this.#counters.strangersDropped += 1;
     link.abort(reason);
   }
@@ -300,8 +306,7 @@ class LibHost implements Host {
     const link = this.#links.get(connection);
     if (link === undefined) return;
     this.#links.delete(connection);
-    clearTimeout(this.#strangers.get(link));
-    this.#strangers.delete(link);
+    this.#forgetStranger(link);
     // libp2p keeps what every connection negotiated; a stranger with ever new keys must not fill memory with it.
     if (!link.admitted && !this.links().some(({ peer }) => peer === link.peer)) {
       this.#inside()

@@ -7,14 +7,18 @@
 export const MAX_CONNECTIONS = 512;
 /** Inbound connections a second from one IP address; members behind one NAT share it. libp2p's own default is 5. */
 export const INBOUND_PER_ADDRESS_PER_SECOND = 100;
-/** Inbound connections in the middle of their handshake. libp2p's own default is 10. */
-export const MAX_PENDING_INBOUND = 64;
+/** Inbound connections in the middle of their handshake; beyond, the oldest of the network that has most is cut. */
+export const MAX_PENDING_INBOUND = 128;
+/** libp2p's own count of the same, which turns away the newest: above ours, as it hears of a cut a little later. Its default is 10. */
+export const MAX_UPGRADING_INBOUND = 2 * MAX_PENDING_INBOUND;
 /** A lost SYN segment is sent again after one and after three seconds. */
 export const CONNECT_TIMEOUT_MS = 5_000;
 /** A handshake takes a few round trips, and milliseconds of both processors: fifty daemons that start at once need patience. */
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
-/** Connections that have not been admitted; beyond, the oldest is cut. */
+/** Connections that have not been admitted; beyond, the oldest of the network that has most is cut. */
 export const MAX_STRANGERS = 64;
+/** Connections of one member: one, one in each direction that crossed, and relayed ones while a direct one comes about. */
+export const MAX_LINKS_PER_MEMBER = 4;
 /** How long a connection may stay unadmitted: covers hello, and a join with its fsync at the admitting node. */
 export const STRANGER_TIMEOUT_MS = 10_000;
 /** Streams that one stranger's connection may have open. */

@@ -23,5 +23,10 @@ export function fromMultiaddr(address: Multiaddr): Address | undefined {
     if (name === 'tcp') port = Number(value);
   }
   if (host === undefined || port === undefined) return undefined;
-  return { host: host.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/, ''), port };
+  return { host: unmapped(host), port };
+}
+
+/** IPv4 in IPv6, as a listener on all addresses sees it, is IPv4. */
+export function unmapped(host: string): string {
+  return host.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
 }

@@ -1,27 +1,58 @@
 /**
  * The one open port. Wraps the TCP transport so that its listeners look at the first byte of each connection: a TLS ClientHello (0x16)
- * goes to the fast lane, anything else to libp2p. Waiting for the first byte is limited in time and in number.
+ * goes to the fast lane, anything else to libp2p. Waiting for the first byte is limited in time, and how many sockets have not finished
+ * their handshake in number: libp2p would turn away whoever comes last, and so keep out everybody while one address holds all places.
  */
 import { Server as NetServer, type Server, type Socket } from 'node:net';
 import type { Listener, Transport } from '@libp2p/interface';
+import type { Address } from '../../../../protocol/address.ts';
+import { Crowd } from './crowd.ts';
+import { MAX_PENDING_INBOUND } from './limits.ts';
+import { unmapped } from './multiaddrs.ts';
 
 /** First byte of every TLS record that opens a connection (RFC 8446 §5.1: handshake). libp2p's begins with 0x13, a length. */
 const TLS_HANDSHAKE = 0x16;
 /** A dialler speaks at once; three seconds allow for a lost first segment. */
 const FIRST_BYTE_TIMEOUT_MS = 3_000;
-/** Sockets that have not sent a byte, over all; beyond, the oldest is dropped. */
-const MAX_SILENT_SOCKETS = 128;
 
 export interface SharedPortOptions {
   onTls(socket: Socket): void;
-  /** Called for each connection dropped while it was silent. */
+  /** Called for each connection dropped before it had proved anything. */
   onDropped(): void;
+  handshakes: Handshakes;
+}
+
+/** Inbound sockets that have not finished their handshake, of all listeners of a host. */
+export class Handshakes {
+  readonly #sockets: Crowd<Socket>;
+
+  constructor(onDropped: () => void) {
+    this.#sockets = new Crowd<Socket>(MAX_PENDING_INBOUND, (socket) => {
+      socket.destroy();
+      onDropped();
+    });
+  }
+
+  begin(socket: Socket): void {
+    this.#sockets.add(socket, socket.remoteAddress ?? '');
+    socket.once('close', () => this.#sockets.delete(socket));
+  }
+
+  end(socket: Socket): void {
+    this.#sockets.delete(socket);
+  }
+
+  /** The connection from that address is established. */
+  established({ host, port }: Address): void {
+    for (const socket of this.#sockets) {
+      if (socket.remotePort === port && unmapped(socket.remoteAddress ?? '') === host) this.#sockets.delete(socket);
+    }
+  }
 }
 
 /** Changes `createListener` of a TCP transport in place and returns it. */
 export function sharePort<T extends Transport>(transport: T, options: SharedPortOptions): T {
   const createListener = transport.createListener.bind(transport);
-  const silent = new Set<Socket>();
   transport.createListener = (listenerOptions): Listener => {
     const listener = createListener(listenerOptions);
     const server: unknown = Reflect.get(listener, 'server');
@@ -29,30 +60,23 @@ export function sharePort<T extends Transport>(transport: T, options: SharedPort
       // Without the server there is no fast lane, but the mesh works.
       return listener;
     }
-    intercept(server, silent, options);
+    intercept(server, options);
     return listener;
   };
   return transport;
 }
 
-function intercept(server: Server, silent: Set<Socket>, options: SharedPortOptions): void {
+function intercept(server: Server, { handshakes, onTls, onDropped }: SharedPortOptions): void {
   const original = server.listeners('connection');
   server.removeAllListeners('connection');
   server.on('connection', (socket: Socket) => {
-    for (const oldest of silent) {
-      if (silent.size < MAX_SILENT_SOCKETS) break;
-      silent.delete(oldest);
-      oldest.destroy();
-      options.onDropped();
-    }
-    silent.add(socket);
+    handshakes.begin(socket);
     const timer = setTimeout(() => {
-      options.onDropped();
+      onDropped();
       socket.destroy();
     }, FIRST_BYTE_TIMEOUT_MS);
     const forget = (): void => {
       clearTimeout(timer);
-      silent.delete(socket);
       socket.off('error', ignore);
       socket.off('close', forget);
     };
@@ -68,7 +92,9 @@ function intercept(server: Server, silent: Set<Socket>, options: SharedPortOptio
       }
       socket.unshift(bytes);
       if (bytes[0] === TLS_HANDSHAKE) {
-        options.onTls(socket);
+        // The fast lane counts its own.
+        handshakes.end(socket);
+        onTls(socket);
         return;
       }
       for (const listener of original) {

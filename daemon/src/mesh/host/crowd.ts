@@ -1,0 +1,64 @@
+/**
+ * Connections that have proved nothing yet, in a bounded number. Under a flood the oldest of the network that holds most of them gives
+ * way: who floods pushes out himself, and somebody who knocks once from elsewhere gets his turn.
+ */
+import { isIPv6 } from 'node:net';
+
+export class Crowd<T> {
+  readonly #limit: number;
+  readonly #evict: (member: T) => void;
+  /** The oldest first, with its network. */
+  readonly #members = new Map<T, string>();
+
+  constructor(limit: number, evict: (member: T) => void) {
+    this.#limit = limit;
+    this.#evict = evict;
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** `address`: where it comes from; any text that is no IP address is a network of its own. */
+  add(member: T, address: string): void {
+    while (this.#members.size >= this.#limit) {
+      const victim = this.#oldestOfLargest();
+      if (victim === undefined) break;
+      this.#members.delete(victim);
+      this.#evict(victim);
+    }
+    this.#members.set(member, networkOf(address));
+  }
+
+  delete(member: T): boolean {
+    return this.#members.delete(member);
+  }
+
+  [Symbol.iterator](): IterableIterator<T> {
+    return this.#members.keys();
+  }
+
+  #oldestOfLargest(): T | undefined {
+    const sizes = new Map<string, number>();
+    for (const network of this.#members.values()) sizes.set(network, (sizes.get(network) ?? 0) + 1);
+    const largest = Math.max(...sizes.values());
+    for (const [member, network] of this.#members) if (sizes.get(network) === largest) return member;
+    return undefined;
+  }
+}
+
+/** What one party can have as many addresses of as it likes: an IPv4 address, or the /64 of an IPv6 address. */
+export function networkOf(address: string): string {
+  const bare = address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
+  if (!isIPv6(bare)) return bare;
+  const [head = '', tail = ''] = bare.toLowerCase().split('::');
+  const before = groupsOf(head);
+  const after = groupsOf(tail);
+  const zeros = new Array<string>(Math.max(0, 8 - before.length - after.length)).fill('0');
+  return [...before, ...zeros, ...after].slice(0, 4).join(':');
+}
+
+/** An IPv4 address at the end stands for two. */
+function groupsOf(text: string): string[] {
+  return text === '' ? [] : text.split(':').flatMap((group) => (group.includes('.') ? ['0', '0'] : [group.replace(/^0+(?=.)/, '')]));
+}

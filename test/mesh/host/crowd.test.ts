@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { Crowd, networkOf } from '../../../daemon/src/mesh/host/crowd.ts';
+
+describe('a crowd of strangers', () => {
+  it('evicts the oldest of the network that has most', () => {
+    const gone: string[] = [];
+    const crowd = new Crowd<string>(4, (member) => gone.push(member));
+    crowd.add('honest', '192.0.2.1');
+    for (let index = 0; index < 20; index += 1) crowd.add(`flood${index}`, '198.51.100.7');
+    crowd.add('other', '192.0.2.2');
+    expect([...crowd]).toEqual(['honest', 'flood18', 'flood19', 'other']);
+    expect(gone[0]).toBe('flood0');
+    expect(crowd.delete('honest')).toBe(true);
+    expect(crowd.size).toBe(3);
+  });
+
+  it('takes the addresses of one IPv6 network for one', () => {
+    const one = ['2001:db8:1:2::1', '2001:0db8:0001:0002:ffff:1:2:3', '2001:db8:1:2:a::192.0.2.1', '2001:DB8:1:2::%eth0'];
+    expect(new Set(one.map(networkOf))).toEqual(new Set(['2001:db8:1:2']));
+    expect(networkOf('2001:db8::1')).toBe('2001:db8:0:0');
+    expect(networkOf('::1')).toBe('0:0:0:0');
+    expect(networkOf('::ffff:192.0.2.1')).toBe('192.0.2.1');
+    expect(networkOf('192.0.2.1')).not.toBe(networkOf('192.0.2.2'));
+    expect(networkOf('some key')).toBe('some key');
+  });
+});
