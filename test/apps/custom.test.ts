@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StreamChannel } from '../../daemon/src/apps/channel/stream-channel.ts';
 import { readFrame } from '../../daemon/src/apps/tunnel/frames.ts';
@@ -149,10 +150,11 @@ describe('an app with authenticationType Custom', () => {
   it('closes raw tunnels when an open app becomes one that authenticates', async () => {
     const origin = await stage.origin((_request, response) => void response.write('x'));
     const host = (await stage.expose(owner, { ports: [origin] }))['node1'] ?? '';
-    const got = exchange(caller.port, message('GET / HTTP/1.1', `Host: ${host}`));
-    await waitFor(() => owner.apps.counters()['tunnelsAccepted'] === 1, { what: 'the tunnel' });
+    const socket = connect(caller.port, '127.0.0.1', () => socket.write(message('GET / HTTP/1.1', `Host: ${host}`)));
+    socket.on('error', () => undefined);
+    await new Promise((resolve) => socket.once('data', resolve));
     await stage.putApp(owner, { ports: [origin], authenticationURL: `http://127.0.0.1:${authPort}/` });
-    await got;
+    await new Promise((resolve) => socket.once('close', resolve));
     await waitFor(() => owner.apps.counters()['tunnelsServed'] === 0, { what: 'the tunnel to be cut' });
   });
 });

@@ -3,6 +3,8 @@ import { pump } from '../channel/pump.ts';
 import { BodyReader, type Framing } from './body.ts';
 import { isCrossSite } from './cross-site.ts';
 import { type ClientFacts, requestFields, responseFields, trailerFields } from './fields.ts';
+import { framingField, requestFraming, responseHeadText, wantsUpgrade } from './framing.ts';
+import { Gather } from './gather.ts';
 import { fieldOf, HeadError, headEnd, parseRequestHead, type RequestHead, type ResponseHead } from './head.ts';
 import { HTTP_LIMITS } from './limits.ts';
 import type { OriginConnection, OriginUser } from './origin-connection.ts';
@@ -28,8 +30,6 @@ export interface ProxyContext {
 
 type Phase = 'head' | 'routing' | 'exchange' | 'linger' | 'upgraded' | 'closed';
 
-/** Pieces up to this size are copied together into one write: cheaper than a gathered one, and one TLS record instead of several. */
-const JOIN_BYTES = 16 * 1024;
 const LAST_CHUNK = '0\r\n';
 const CRLF = Buffer.from('\r\n', 'latin1');
 /** Requests that may be sent again if a kept connection turns out to be dead (RFC 9110 §9.2.2), none of them with a body. */
@@ -59,8 +59,8 @@ export class ProxyConnection implements ChannelSink, OriginUser {
   /** The client takes chunks. */
   private framedOut = true;
   private endsInChunk = false;
-  private out: Buffer[] = [];
-  private outBytes = 0;
+  /** What goes out in this turn, to the origin or to the client. */
+  private readonly out = new Gather();
   /** Chunks that are passed on whole have no other owner. */
   private give = false;
   private originBlocked = false;
@@ -157,7 +157,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
     const upgraded = this.phase === 'upgraded';
     this.phase = 'closed';
     this.input = undefined;
-    this.out = [];
+    this.out.clear();
     if (!upgraded) this.origin?.cancel();
     this.origin = undefined;
     this.context.onClosed(this);
@@ -264,36 +264,31 @@ export class ProxyConnection implements ChannelSink, OriginUser {
     this.give = this.channel.native && origin.channel.native;
     origin.begin(this, { method: head.method, upgrade, framed: this.framedOut });
     const fields = `${requestFields(head, this.client, upgrade)}${framingField(requestFraming(head))}`;
-    this.pushOut(Buffer.from(`${head.method} ${head.target} HTTP/1.1\r\n${fields}\r\n`, 'latin1'));
+    this.out.push(Buffer.from(`${head.method} ${head.target} HTTP/1.1\r\n${fields}\r\n`, 'latin1'));
     const early = this.input;
     this.input = undefined;
     if (body.done) {
       origin.requestDone();
       if (early !== undefined) this.keep(early);
-      this.flushTo(origin.channel);
+      this.out.flushTo(origin.channel, this.give);
     } else if (early === undefined) {
-      this.flushTo(origin.channel);
+      this.out.flushTo(origin.channel, this.give);
     } else {
       this.forwardBody(early);
     }
     if (this.phase === 'exchange') this.resumeClient();
   }
 
-  private readonly pushOut = (piece: Buffer): void => {
-    this.out.push(piece);
-    this.outBytes += piece.length;
-  };
-
   private forwardBody(chunk: Buffer): void {
     const { body, origin } = this;
     if (body === undefined || origin === undefined) return;
     let at: number;
     try {
-      at = body.read(chunk, 0, this.pushOut);
+      at = body.read(chunk, 0, this.out.push);
       if (body.done && body.kind === 'chunked') {
         const trailers = trailerFields(body.trailers);
         if (trailers === undefined) throw new Error('the trailers are not valid');
-        this.pushOut(Buffer.from(`${LAST_CHUNK}${trailers}\r\n`, 'latin1'));
+        this.out.push(Buffer.from(`${LAST_CHUNK}${trailers}\r\n`, 'latin1'));
       }
     } catch {
       this.spoil('the request body is not valid');
@@ -302,7 +297,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
     if (body.done) origin.requestDone();
     if (at < chunk.length) this.keep(chunk.subarray(at));
     this.deadline = this.bodyDeadline();
-    if (!this.flushTo(origin.channel)) {
+    if (!this.out.flushTo(origin.channel, this.give)) {
       this.originBlocked = true;
       this.channel.pause();
     }
@@ -310,8 +305,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
 
   /** The body turned out to be malformed: the origin must see an abort, never an end. */
   private spoil(message: string): void {
-    this.out = [];
-    this.outBytes = 0;
+    this.out.clear();
     this.origin?.cancel();
     this.origin = undefined;
     if (this.sentHead) this.channel.abort();
@@ -333,7 +327,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
 
   onInterim(head: ResponseHead): void {
     if (!this.framedOut) return;
-    this.pushOut(Buffer.from(`HTTP/1.1 ${head.status} ${head.reason}\r\n${responseFields(head, false)}\r\n`, 'latin1'));
+    this.out.push(Buffer.from(`HTTP/1.1 ${head.status} ${head.reason}\r\n${responseFields(head, false)}\r\n`, 'latin1'));
   }
 
   onResponseHead(head: ResponseHead, framing: Framing): void {
@@ -342,29 +336,17 @@ export class ProxyConnection implements ChannelSink, OriginUser {
     this.endsInChunk = this.framedOut && (framing.kind === 'close' || framing.kind === 'chunked');
     // An answer before the end of its request: whatever of the request still comes must not be taken for the next one.
     if (this.body?.done === false) this.keepAlive = false;
-    const line = `HTTP/1.1 ${head.status} ${head.reason}\r\n${responseFields(head, false)}`;
-    this.pushOut(
-      Buffer.from(`${line}${this.responseFraming(head, framing)}${this.keepAlive ? '' : 'Connection: close\r\n'}\r\n`, 'latin1'),
-    );
-  }
-
-  private responseFraming(head: ResponseHead, framing: Framing): string {
-    if (framing.kind === 'none') {
-      const stands = head.status !== 204 && head.contentLength !== undefined;
-      return stands ? `Content-Length: ${head.contentLength}\r\n` : '';
-    }
-    if (framing.kind === 'length') return `Content-Length: ${framing.bytes}\r\n`;
-    return this.framedOut ? 'Transfer-Encoding: chunked\r\n' : '';
+    this.out.push(Buffer.from(responseHeadText(head, framing, this.framedOut, !this.keepAlive), 'latin1'));
   }
 
   onResponseBody(piece: Buffer): void {
-    if (this.chunkOut) this.pushOut(Buffer.from(`${piece.length.toString(16)}\r\n`, 'latin1'));
-    this.pushOut(piece);
-    if (this.chunkOut) this.pushOut(CRLF);
+    if (this.chunkOut) this.out.push(Buffer.from(`${piece.length.toString(16)}\r\n`, 'latin1'));
+    this.out.push(piece);
+    if (this.chunkOut) this.out.push(CRLF);
   }
 
   onFlush(): void {
-    if (this.flushTo(this.channel)) return;
+    if (this.out.flushTo(this.channel, this.give)) return;
     this.deadline = this.context.now() + HTTP_LIMITS.stallMs;
     this.origin?.channel.pause();
   }
@@ -375,8 +357,8 @@ export class ProxyConnection implements ChannelSink, OriginUser {
       this.channel.abort();
       return;
     }
-    if (this.endsInChunk) this.pushOut(Buffer.from(`${LAST_CHUNK}${trailers}\r\n`, 'latin1'));
-    this.flushTo(this.channel);
+    if (this.endsInChunk) this.out.push(Buffer.from(`${LAST_CHUNK}${trailers}\r\n`, 'latin1'));
+    this.out.flushTo(this.channel, this.give);
     this.origin = undefined;
     this.finish();
   }
@@ -390,8 +372,8 @@ export class ProxyConnection implements ChannelSink, OriginUser {
     if (this.input !== undefined) this.channel.unshift(this.input);
     this.input = undefined;
     connection.channel.unshift(early);
-    this.pushOut(Buffer.from(text, 'latin1'));
-    this.flushTo(this.channel);
+    this.out.push(Buffer.from(text, 'latin1'));
+    this.out.flushTo(this.channel, this.give);
     pump(this.channel, connection.channel, () => {
       connection.upgradeClosed();
       this.onClose();
@@ -400,8 +382,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
 
   onOriginFailed(stale: boolean): void {
     this.origin = undefined;
-    this.out = [];
-    this.outBytes = 0;
+    this.out.clear();
     if (this.phase !== 'exchange') return;
     if (this.sentHead) {
       this.channel.abort();
@@ -417,20 +398,6 @@ export class ProxyConnection implements ChannelSink, OriginUser {
   }
 
   // --- both
-
-  /** Writes what has gathered, in as few writes as pays; false if the channel wants a pause. */
-  private flushTo(channel: Channel): boolean {
-    const { out, outBytes } = this;
-    const first = out[0];
-    if (first === undefined) return true;
-    this.out = [];
-    this.outBytes = 0;
-    if (out.length === 1) return channel.write(first, this.give);
-    if (outBytes <= JOIN_BYTES) return channel.write(Buffer.concat(out, outBytes));
-    let room = true;
-    for (const piece of out) room = channel.write(piece, this.give);
-    return room;
-  }
 
   private finish(): void {
     const complete = this.body?.done ?? true;
@@ -467,25 +434,4 @@ export class ProxyConnection implements ChannelSink, OriginUser {
     this.channel.end();
     this.channel.resume();
   }
-}
-
-function requestFraming(head: RequestHead): Framing {
-  if (head.chunked) return { kind: 'chunked' };
-  return head.contentLength === undefined ? { kind: 'none' } : { kind: 'length', bytes: head.contentLength };
-}
-
-function framingField(framing: Framing): string {
-  if (framing.kind === 'chunked') return 'Transfer-Encoding: chunked\r\n';
-  return framing.kind === 'length' ? `Content-Length: ${framing.bytes}\r\n` : '';
-}
-
-/**
- * True if the upgrade goes through. Not with a body, and not to HTTP/2 without TLS: once that is agreed the proxy would carry requests that
- * it no longer reads, past its routing and past the app's authentication.
- */
-function wantsUpgrade(head: RequestHead): boolean {
-  if (head.upgrade === undefined || head.version !== '1.1' || head.chunked || (head.contentLength ?? 0) > 0) return false;
-  return (
-    /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:\/[!#$%&'*+\-.^_`|~0-9A-Za-z]+)?$/.test(head.upgrade) && !/^h2c?$|^tls\/|^http\//i.test(head.upgrade)
-  );
 }
