@@ -36,10 +36,11 @@ const OFFERED_NEIGHBOURS = 6;
 /** The younger of two connections, or the relayed beside a direct one, is closed once nothing runs on it. */
 const SURPLUS_CHECK_MS = 5_000;
 /**
- * A member missed for so long is looked for, beyond where it was. Searching costs every member work, so it must not begin merely because
- * many members start at once on a busy machine.
+ * A member missed for so long is looked for, beyond where it was. Searching costs every member work for each other one, so in a large
+ * domain it must not begin merely because many start at once on a busy machine.
  */
-const SEARCH_AFTER_MS = 30_000;
+const SEARCH_AFTER_MS = 10_000;
+const LARGE_SEARCH_AFTER_MS = 30_000;
 /** How often it is considered whether to begin or end searching. */
 const SEARCH_CHECK_MS = 5_000;
 /** Streams of hello on one connection: one, and one that was just given up. */
@@ -361,7 +362,8 @@ export class DomainNode {
 
   /** Discovery runs while somebody is missed. */
   #search(): void {
-    const missing = this.#connector.misses(SEARCH_AFTER_MS);
+    const small = this.#state.members.size < FULL_MESH_BELOW;
+    const missing = this.#connector.misses(small ? SEARCH_AFTER_MS : LARGE_SEARCH_AFTER_MS);
     if (missing !== this.#searching) {
       this.#searching = missing;
       const change = missing ? this.#startSearching() : this.host.stopDiscovery();
