@@ -112,6 +112,23 @@ describe('a stranger', () => {
     await works();
   });
 
+  it('that holds joins open keeps nobody out', async () => {
+    for (let index = 0; index < 10; index += 1) {
+      const link = await dial();
+      for (let each = 0; each < 2; each += 1) (await speak(link, JOIN_PROTOCOL, Uint8Array.of(0))).on('error', () => {}).resume();
+    }
+    await works();
+    expect(site.mesh.counters()).toMatchObject({ joinsAdmitted: 1, joinsRefused: 0 });
+  });
+
+  it('may send small frames only', async () => {
+    const link = await dial();
+    const stream = await speak(link, JOIN_PROTOCOL, Uint8Array.of(0, 1, 0, 0));
+    stream.on('error', () => {}).resume();
+    // At once, and not when the rest does not come.
+    await waitFor(() => site.mesh.counters()['joinsRefused'] === 1, { what: 'the frame to be refused', timeoutMs: 3_000 });
+  });
+
   it('cannot push its way in by joining in a flood', async () => {
     const token = parseToken(await site.token());
     const link = await dial();

@@ -1,15 +1,19 @@
 /**
- * The admitting side of `/dtkd/join`, open to strangers: limited in rate and number, every frame limited in size and time. What is asked
- * for is judged by the membership; a joiner that reached the wrong host of this node is told the right port.
+ * The admitting side of `/dtkd/join`, open to strangers: limited in rate, every frame limited in size and time. How many wait at a time is
+ * limited by the host, which has room for so many strangers, fairly among the networks that they come from: a limit of our own would be a
+ * place to keep others out of. What is asked for is judged by the membership; a joiner that reached the wrong host of this node is told
+ * the right port.
  */
 import type { Duplex } from 'node:stream';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { type DomainId, peerIdOf } from '../../../../protocol/ids.ts';
 import { decodeJoinMessage, encodeJoinMessage, type JoinMessage, toRefusal } from '../../../../protocol/join.ts';
-import { MAX_JOIN_FRAME_BYTES } from '../../../../protocol/limits.ts';
+import { MAX_ITEM_BYTES } from '../../../../protocol/limits.ts';
 import type { Logger } from '../../logger.ts';
+import { networkOf } from '../host/crowd.ts';
 import { FrameChannel } from '../host/frame-channel.ts';
 import type { Link } from '../host/host.types.ts';
+import { STRANGER_TIMEOUT_MS } from '../host/limits.ts';
 import type { DomainMembership } from '../membership/domain-membership.ts';
 import { TokenBuckets } from './token-bucket.ts';
 
@@ -19,9 +23,11 @@ export const MAX_JOIN_STREAMS = 2;
 
 /** For each frame: the joiner only signs. */
 const JOIN_TIMEOUT_MS = 5_000;
-/** Joins in progress, over all addresses. */
-const MAX_JOINS = 16;
-/** From one IP address: a room of machines behind one NAT may join together; guessing is hopeless anyway, this bounds the work. */
+/** For all of it: as long as a stranger may stay. */
+const JOIN_TOTAL_MS = STRANGER_TIMEOUT_MS;
+/** An offer or an enrolment: an item of at most 4 KiB, and what surrounds it. */
+const MAX_REQUEST_BYTES = MAX_ITEM_BYTES + 1_024;
+/** From one network: a room of machines behind one NAT may join together; guessing is hopeless anyway, this bounds the work. */
 const PER_ADDRESS = { burst: 64, perSecond: 10, maxCallers: 1_024 };
 
 /** Key of `details` in a refusal that names the port of the right host. */
@@ -39,7 +45,6 @@ export interface JoinServerPorts {
 export class JoinServer {
   readonly #ports: JoinServerPorts;
   readonly #rate: TokenBuckets;
-  #running = 0;
   readonly counters = { joinsAdmitted: 0, joinsRefused: 0 };
 
   constructor(ports: JoinServerPorts) {
@@ -48,10 +53,11 @@ export class JoinServer {
   }
 
   async serve(stream: Duplex, link: Link): Promise<void> {
-    const channel = new FrameChannel(stream, { maxFrameBytes: MAX_JOIN_FRAME_BYTES, timeoutMs: JOIN_TIMEOUT_MS });
-    this.#running += 1;
+    const limits = { maxFrameBytes: MAX_REQUEST_BYTES, timeoutMs: JOIN_TIMEOUT_MS, totalMs: JOIN_TOTAL_MS };
+    const channel = new FrameChannel(stream, limits);
     try {
-      if (this.#running > MAX_JOINS || !this.#rate.take(link.remote?.host ?? link.peer)) {
+      // Whoever comes through a relay counts as the relay, which may bring any number of keys.
+      if (!this.#rate.take(link.remote === undefined ? (link.via ?? link.peer) : networkOf(link.remote.host))) {
         throw new DtkdError('TOO_MANY_REQUESTS', 'too many nodes are joining here at once', { next: 'Try again in a few seconds.' });
       }
       await this.#converse(channel, link);
@@ -64,7 +70,6 @@ export class JoinServer {
       else logger.error(fields, 'A join failed');
       await channel.sendBytes(encodeJoinMessage(toRefusal(error))).catch(() => {});
     } finally {
-      this.#running -= 1;
       channel.finish();
     }
   }
