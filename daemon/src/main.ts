@@ -20,7 +20,8 @@ and a variable (DTKD_LOG_LEVEL=debug). Flags win over variables, variables over 
 The mesh port is the one port to open to other sites; it is used once the node is in a domain.
 
 Exit status: 10 another daemon uses the data directory, 11 a port is in use, 12 the data
-directory cannot be written, 13 it was written by a newer dtkd, 14 a setting is wrong.`;
+directory cannot be written, 13 it was written by a newer dtkd, 14 a setting is wrong,
+15 the disk is full.`;
 
 function command(): Command {
   return new Command('dtkd up')
@@ -38,6 +39,7 @@ function command(): Command {
     .addOption(new Option('--log-level <level>', 'least level that is logged (default: info)').choices([...LOG_LEVELS]))
     .addOption(new Option('--log-format <format>', 'form of the log on standard error').choices(['text', 'json']))
     .option('--no-log-file', 'log to standard error only')
+    .helpOption('-h, --help', 'show help')
     .addHelpText('after', EXAMPLES);
 }
 
@@ -58,17 +60,19 @@ async function run(argv: readonly string[]): Promise<void> {
     const config = loadConfig(flagsOf(parsed));
     const { level, format, maxBytes, keep } = config.log;
     sink = createLogger({ level, format, maxBytes, keep, file: config.log.file ? join(config.data, 'logs', 'dtkd.log') : undefined });
-    const daemon = await startDaemon(config, sink.logger);
+    const starting = startDaemon(config, sink.logger);
+    stopOnSignal(starting, sink);
+    const daemon = await starting;
     sink.logger.info({ ms: Math.round(performance.now() - started) }, 'Ready');
     process.stdout.write(`${daemon.summary()}\n`);
-    stopOnSignal(daemon, sink);
   } catch (error) {
     await sink?.close();
     fail(error);
   }
 }
 
-function stopOnSignal(daemon: Daemon, sink: LogSink): void {
+/** Also while it starts: a stop then waits for the start, so that nothing is left half made. */
+function stopOnSignal(starting: Promise<Daemon>, sink: LogSink): void {
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     if (stopping) return;
@@ -76,8 +80,8 @@ function stopOnSignal(daemon: Daemon, sink: LogSink): void {
     sink.logger.info({ signal }, 'Stopping');
     const limit = setTimeout(() => process.exit(1), STOP_LIMIT_MS);
     limit.unref();
-    daemon
-      .stop()
+    starting
+      .then((daemon) => daemon.stop())
       .then(() => sink.logger.info({}, 'Stopped'))
       .then(() => sink.close())
       .then(() => process.exit(0), fail);

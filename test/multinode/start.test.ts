@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -29,6 +30,16 @@ describe('starting', () => {
     await site.start();
     expect((await site.get('dtapp', 'thing'))?.metadata.name).toBe('thing');
     expect((await site.get('dtdomain', 'home'))?.['status']).toBe('Ready');
+    await site.stop();
+  });
+
+  it('stops cleanly on SIGTERM while it is still starting', async () => {
+    const site = stage.current.site({ name: 'hasty' });
+    const child = await site.spawn();
+    await child.until(() => existsSync(join(site.dir, 'db')), { what: 'the database to be opened' });
+    expect(await child.end('SIGTERM')).toEqual({ code: 0, signal: null });
+    expect(existsSync(join(site.dir, 'endpoint.json'))).toBe(false);
+    await site.start();
     await site.stop();
   });
 
