@@ -45,6 +45,14 @@ describe('addresses told in hello', () => {
   });
 });
 
+it('a member has a few connections and no more', async () => {
+  const [a] = (await sites.domain('a')) as [Site];
+  const peer = await mallory(a);
+  for (let index = 0; index < 12; index += 1) await peer.connect(a.address()).catch(() => undefined);
+  await waitFor(() => peer.connections() <= 4, { what: 'the surplus to be cut', timeoutMs: 3_000 });
+  expect(a.peer('mallory').connected).toBe(true);
+});
+
 it('the address at which a node is seen must be one', async () => {
   const [a] = (await sites.domain('a')) as [Site];
   const peer = await mallory(a);

@@ -156,6 +156,11 @@ export class HostilePeer {
     return this.#links.get(peer)?.closed === false;
   }
 
+  /** Connections that are open. */
+  connections(): number {
+    return this.#host.links().filter(({ closed }) => !closed).length;
+  }
+
   /** A members-only stream to an honest node, to write anything into. */
   async open(peer: PeerKey, protocol: string): Promise<Duplex> {
     return this.link(peer).open(protocol, withTimeout());

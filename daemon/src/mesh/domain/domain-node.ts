@@ -13,6 +13,7 @@ import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
 import { FACTS_PROTOCOL, SYNC_PROTOCOL } from '../../../../protocol/sync.ts';
 import type { Logger } from '../../logger.ts';
 import type { Host, Link, StreamHandler, Verdict } from '../host/host.types.ts';
+import { MAX_LINKS_PER_MEMBER } from '../host/limits.ts';
 import type { DomainLog } from '../log/log.types.ts';
 import type { Membership, MembershipState } from '../membership/membership.types.ts';
 import { type AddressBook, parseAddresses } from './address-book.ts';
@@ -260,6 +261,9 @@ export class DomainNode {
     for (const hint of about.peers) this.#hinted(hint.key, parseAddresses(hint.addresses));
     this.#observedBy(link.peer, about.observed);
     const returned = this.peers.add(link, address, about.protocols);
+    // The room for connections is everybody's: no member may fill it.
+    for (const surplus of this.peers.links(link.peer).slice(MAX_LINKS_PER_MEMBER)) surplus.abort('too many connections of one member');
+    if (link.closed) return;
     this.peers.heard(link.peer, about.removed);
     await link.announce(about.protocols, book.of(link.peer));
     if (returned)
@@ -314,7 +318,8 @@ export class DomainNode {
   #onMembership(state: MembershipState): void {
     const before = this.#state;
     this.#state = state;
-    if (state.removed.has(this.membership.self)) {
+    // Removed, or not listed by a new root.
+    if (!state.members.has(this.membership.self)) {
       this.#options.onRemoved();
       return;
     }

@@ -3,7 +3,7 @@
  * already and by whom it is told: whoever made a thing tells it at once, whoever got it in a conversation tells it a little later, in case
  * gossip did not bring it. What cannot be told by gossip goes by synchronisation.
  */
-import { DtkdError } from '../../../../protocol/errors.ts';
+import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import { decodeGossip, encodeGossip, type GossipKind } from '../../../../protocol/gossip.ts';
 import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
 import type { Logger } from '../../logger.ts';
@@ -13,6 +13,9 @@ import type { Membership, SignedItem } from '../membership/membership.types.ts';
 
 /** What came in by hello or a pull is gossiped on after this time; if gossip brought it meanwhile, that costs nothing. */
 const RETELL_DELAY_MS = 200;
+
+/** What whoever passed it on could have seen itself. Any other error is this node's own: a full disk, a store that closes. */
+const BLAMED: readonly ErrorCode[] = ['ENTRY_INVALID', 'SIGNATURE_INVALID', 'QUOTA_EXCEEDED', 'FRAME_INVALID', 'FRAME_TOO_LARGE'];
 
 export interface TellingPorts {
   host: Pick<Host, 'publish'>;
@@ -92,7 +95,7 @@ export class Telling {
       verdict = kind === 'entry' ? await this.#judgeEntry(from, bytes) : await this.#judgeItem(from, bytes);
     } catch (error) {
       const { logger } = this.#ports;
-      const blame = error instanceof DtkdError && error.code !== 'INTERNAL' && error.code !== 'DISK_FULL';
+      const blame = error instanceof DtkdError && BLAMED.includes(error.code);
       if (blame) logger.warn({ err: error, from: peerIdOf(from) }, 'A member passed on something invalid');
       else logger.error({ err: error }, 'What was gossiped could not be stored');
       verdict = blame ? 'reject' : 'ignore';
