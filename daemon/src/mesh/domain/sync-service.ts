@@ -4,7 +4,7 @@
  * further in that conversation. Does not know gossip: it repairs what gossip missed.
  */
 import type { Duplex } from 'node:stream';
-import { DtkdError } from '../../../../protocol/errors.ts';
+import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import { MAX_HELLO_FRAME_BYTES } from '../../../../protocol/hello.ts';
 import { type PeerId, type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
 import { itemBatches } from '../../../../protocol/join.ts';
@@ -136,10 +136,18 @@ export class SyncService {
 
   async #take(entries: readonly Uint8Array[]): Promise<number> {
     let applied = 0;
+    let refused: DtkdError | undefined;
     for (const entry of entries) {
-      if ((await this.#ports.log.receive(entry)) === 'applied') applied += 1;
+      try {
+        if ((await this.#ports.log.receive(entry)) === 'applied') applied += 1;
+      } catch (error) {
+        // One author's bad entry must not keep back the others' good ones.
+        if (!(error instanceof DtkdError) || !REFUSED_ENTRY.has(error.code)) throw error;
+        refused ??= error;
+      }
     }
     this.counters.entriesPulled += applied;
+    if (applied === 0 && refused !== undefined) throw refused;
     return applied;
   }
 
@@ -228,7 +236,7 @@ export class SyncService {
 
   #blame(error: unknown, peer: PeerKey, what: string): void {
     const code = error instanceof DtkdError ? error.code : undefined;
-    if (code === 'ENTRY_INVALID' || code === 'SIGNATURE_INVALID' || code === 'QUOTA_EXCEEDED') this.counters.entriesRefused += 1;
+    if (code !== undefined && REFUSED_ENTRY.has(code)) this.counters.entriesRefused += 1;
     if (code === 'FRAME_INVALID' || code === 'FRAME_TOO_LARGE') this.counters.framesRefused += 1;
     if (code === 'PEER_AWAY' || code === undefined) this.#ports.logger.debug({ err: error, peer: peerIdOf(peer) }, what);
     else this.#ports.logger.warn({ err: error, peer: peerIdOf(peer) }, what);
@@ -246,6 +254,9 @@ export class SyncService {
     else next();
   }
 }
+
+/** Codes with which the log refuses an entry for good. */
+const REFUSED_ENTRY: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ENTRY_INVALID', 'SIGNATURE_INVALID', 'QUOTA_EXCEEDED']);
 
 /** Ids of all removed keys, sorted, so that equal sets are equal lists. */
 export function removedIds(membership: Membership): PeerId[] {
