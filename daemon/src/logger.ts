@@ -134,7 +134,12 @@ export function textLine(line: string): string {
   const rest = Object.entries(fields)
     .map(([key, value]) => ` ${key}=${typeof value === 'object' && value !== null ? describe(value) : String(value)}`)
     .join('');
-  return `${time} ${LEVEL_NAMES[level] ?? level} ${msg ?? ''}${rest}\n`;
+  return `${printable(`${time} ${LEVEL_NAMES[level] ?? level} ${msg ?? ''}${rest}`)}\n`;
+}
+
+/** Peers have a say in what is logged: none of it may begin a line of its own or command the terminal. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function describe(value: object): string {

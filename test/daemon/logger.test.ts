@@ -58,5 +58,7 @@ describe('logs', () => {
   it('are readable as text', () => {
     const line = JSON.stringify({ level: 40, time: 'T', msg: 'Careful', peer: 'x', err: { message: 'why', stack: '…' }, list: [1] });
     expect(textLine(line)).toBe('T WARN  Careful peer=x err="why" list=[1]\n');
+    const forged = { level: 40, time: 'T', msg: 'a\nT ERROR b', peer: '\u001b[2J', err: { message: '\u009b2J\r', stack: '' } };
+    expect(textLine(JSON.stringify(forged))).toBe('T WARN  a\\u000aT ERROR b peer=\\u001b[2J err="\\u009b2J\\r"\n');
   });
 });
