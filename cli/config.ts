@@ -39,7 +39,7 @@ export async function findDaemon(flags: ConnectionFlags): Promise<Connection> {
   const given = flags.token ?? process.env['DTKD_TOKEN'];
   if (given !== undefined) return { url, ca, dataDir, token: await readSecret(given, 'token') };
   if (dataDir === undefined || ownCa === undefined) {
-    throw new DtkdError('UNAUTHORIZED', `There is no token for ${url.origin}`, {
+    throw new DtkdError('UNAUTHORIZED', `there is no token for ${url.origin}`, {
       next: "Give it with --token @FILE or DTKD_TOKEN; it is in the file admin.token of the daemon's data directory.",
     });
   }
@@ -73,7 +73,7 @@ export async function unreachable(connection: Connection, cause: unknown): Promi
   const where = connection.dataDir === undefined ? '' : ` --data ${connection.dataDir}`;
   return new DtkdError(
     'DAEMON_UNREACHABLE',
-    gone ? `The daemon of ${connection.dataDir} is not running any more` : `No daemon answers at ${connection.url.origin}`,
+    gone ? `the daemon of ${connection.dataDir} is not running any more` : `no daemon answers at ${connection.url.origin}`,
     { next: `Start it with: dtkd up${where}`, cause },
   );
 }
@@ -125,20 +125,20 @@ async function readIfThere(file: string): Promise<string | undefined> {
     const code = textAt(error, 'code');
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     if (code === 'EACCES' || code === 'EPERM') throw await notAllowed(file);
-    throw new DtkdError('CONFIG_INVALID', `Cannot read ${file} (${code ?? String(error)})`, { cause: error });
+    throw new DtkdError('CONFIG_INVALID', `cannot read ${file} (${code ?? String(error)})`, { cause: error });
   }
 }
 
 async function readGiven(file: string, what: string): Promise<string> {
   const text = await readIfThere(file);
   if (text !== undefined) return text;
-  throw new DtkdError('BAD_REQUEST', `There is no file ${file} (${what})`);
+  throw new DtkdError('BAD_REQUEST', `there is no file ${file} (${what})`);
 }
 
 /** The refusal of the system to let this user read a file of the daemon, with whom to ask. */
 export async function notAllowed(file: string): Promise<DtkdError> {
   const group = await groupOf(file);
-  return new DtkdError('FORBIDDEN', `You are not allowed to read ${file}`, {
+  return new DtkdError('FORBIDDEN', `you are not allowed to read ${file}`, {
     next:
       group === undefined || group === 'root'
         ? "Run the command as the user who runs the daemon, or ask for membership of the daemon's operator group."
@@ -170,7 +170,7 @@ function parseUrl(text: string): URL {
 
 function noDaemon(dataDir: string | undefined, named: string | undefined): DtkdError {
   const where = named === undefined || named === '' ? '' : ` --data ${dataDir ?? named}`;
-  return new DtkdError('DAEMON_UNREACHABLE', named ? `No daemon runs on the data directory ${named}` : 'No daemon is running here', {
+  return new DtkdError('DAEMON_UNREACHABLE', named ? `no daemon runs on the data directory ${named}` : 'no daemon is running here', {
     next: `Start one with: dtkd up${where}. Or name a running one with --data DIR or --url https://HOST:PORT.`,
   });
 }

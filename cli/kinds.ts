@@ -15,7 +15,7 @@ export function requireKind(text: string): Kind {
     text.toLowerCase(),
     KINDS.flatMap((known) => [known.plural, known.singular, ...known.shortNames]),
   );
-  throw new DtkdError('NOT_FOUND', `There is no kind "${text.slice(0, 80)}"${guess === undefined ? '' : `; did you mean ${guess}?`}`, {
+  throw new DtkdError('NOT_FOUND', `there is no kind "${text.slice(0, 80)}"${guess === undefined ? '' : `; did you mean ${guess}?`}`, {
     next: 'See "dtkd api-resources" for every kind.',
   });
 }
@@ -35,7 +35,7 @@ export function requireKindOf(document: unknown): Kind {
   const guess = name === undefined ? undefined : kindByAnyName(name);
   const right =
     guess === undefined ? undefined : `apiVersion: ${guess.group === '' ? '' : `${guess.group}/`}${guess.version}, kind: ${guess.kind}`;
-  throw new DtkdError('INVALID', `There is no kind "${name ?? ''}" in apiVersion "${apiVersion ?? ''}"`, {
+  throw new DtkdError('INVALID', `there is no kind "${name ?? ''}" in apiVersion "${apiVersion ?? ''}"`, {
     next: right === undefined ? 'See "dtkd api-resources" for every kind.' : `Write ${right}.`,
   });
 }

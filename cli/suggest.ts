@@ -6,7 +6,8 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   let best: string | undefined;
   let bestDistance = Math.min(MAX_DISTANCE, Math.ceil(word.length / 2)) + 1;
   for (const candidate of candidates) {
-    const distance = editDistance(word, candidate);
+    // Of two that are equally near, the one that the word begins was more likely cut short.
+    const distance = editDistance(word, candidate) - (candidate.startsWith(word) ? 0.5 : 0);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;

@@ -176,5 +176,5 @@ function numberOr(value: unknown, otherwise: number): number {
 }
 
 function notDtkd(url: URL): DtkdError {
-  return new DtkdError('NOT_DTKD', `What answers at ${url.origin} does not speak the API of dtkd`, { next: 'Check --url.' });
+  return new DtkdError('NOT_DTKD', `what answers at ${url.origin} does not speak the API of dtkd`, { next: 'Check --url.' });
 }

@@ -45,7 +45,7 @@ export async function applyDocument(
 export function requireName(document: JsonRecord): string {
   const name = textAt(document, 'metadata', 'name');
   if (name !== undefined && name !== '') return name;
-  throw new DtkdError('INVALID', `A document of kind ${textAt(document, 'kind') ?? '<none>'} has no metadata.name`);
+  throw new DtkdError('INVALID', `a document of kind ${textAt(document, 'kind') ?? '<none>'} has no metadata.name`);
 }
 
 /**

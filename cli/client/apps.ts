@@ -74,14 +74,14 @@ export function chooseApp(apps: readonly AppInfo[], text: string): AppInfo {
     );
     throw new DtkdError(
       'NOT_FOUND',
-      `There is no app "${text.slice(0, 120)}" here${guess === undefined ? '' : `; did you mean ${guess}?`}`,
+      `there is no app "${text.slice(0, 120)}" here${guess === undefined ? '' : `; did you mean ${guess}?`}`,
       {
         next: 'See "dtkd app ls" for all apps.',
       },
     );
   }
   if (more.length === 0) return only;
-  throw new DtkdError('AMBIGUOUS', `Several nodes share an app named ${text}`, {
+  throw new DtkdError('AMBIGUOUS', `several nodes share an app named ${text}`, {
     next: `Name one of: ${matches.map((app) => `${app.owner}/${app.app}`).join(', ')}.`,
   });
 }

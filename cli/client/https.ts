@@ -87,13 +87,13 @@ export class HttpsClient {
     if (error instanceof DtkdError || error.name === 'AbortError') return error;
     const code = textAt(error, 'code') ?? '';
     if (TRUST_FAILURES.has(code)) {
-      return new DtkdError('NOT_DTKD', `What answers at ${this.#connection.url.origin} is not the expected daemon (${code})`, {
+      return new DtkdError('NOT_DTKD', `what answers at ${this.#connection.url.origin} is not the expected daemon (${code})`, {
         next: "Name the right data directory with --data, or the daemon's certificate authority (_ca._crt) with --ca.",
         cause: error,
       });
     }
     if (code === 'EPROTO' || code.startsWith('ERR_SSL') || code === 'HPE_INVALID_CONSTANT') {
-      return new DtkdError('NOT_DTKD', `Something other than dtkd listens at ${this.#connection.url.origin}`, { cause: error });
+      return new DtkdError('NOT_DTKD', `something other than dtkd listens at ${this.#connection.url.origin}`, { cause: error });
     }
     return unreachable(this.#connection, error);
   }
@@ -108,7 +108,7 @@ export async function readText(message: IncomingMessage): Promise<string> {
     size += bytes.length;
     if (size > MAX_ANSWER_BYTES) {
       message.destroy();
-      throw new DtkdError('TOO_LARGE', 'The answer is too large', { next: 'Ask for less: --limit, a selector or a name.' });
+      throw new DtkdError('TOO_LARGE', 'the answer is too large', { next: 'Ask for less: --limit, a selector or a name.' });
     }
     parts.push(bytes);
   }
@@ -122,7 +122,7 @@ export async function* readLines(message: IncomingMessage): AsyncGenerator<unkno
   for await (const chunk of message) {
     const lines = (rest + String(chunk)).split('\n');
     rest = lines.pop() ?? '';
-    if (rest.length > MAX_ANSWER_BYTES) throw new DtkdError('TOO_LARGE', 'A line of the answer is too large');
+    if (rest.length > MAX_ANSWER_BYTES) throw new DtkdError('TOO_LARGE', 'a line of the answer is too large');
     for (const line of lines) if (line.trim() !== '') yield parseJson(line);
   }
   if (rest.trim() !== '') yield parseJson(rest);

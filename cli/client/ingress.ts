@@ -24,7 +24,7 @@ export async function ingressOf(client: ApiClient): Promise<{ host: string; port
   const host = (textAt(status, 'ingress', 'host') ?? url?.hostname ?? '').replace(/^\[|\]$/g, '');
   const port = numberAt(status, 'ingress', 'port') ?? Number(url?.port || 80);
   if (url === undefined && numberAt(status, 'ingress', 'port') === undefined)
-    throw new DtkdError('UNAVAILABLE', 'The daemon has no ingress');
+    throw new DtkdError('UNAVAILABLE', 'the daemon has no ingress');
   return { host: ANY_ADDRESS.has(host) ? client.https.connection.url.hostname.replace(/^\[|\]$/g, '') : host, port };
 }
 
@@ -45,7 +45,7 @@ export function requestApp(ingress: { host: string; port: number }, request: Ing
       reject(
         new DtkdError(
           'UNAVAILABLE',
-          `The ingress at ${ingress.host}:${ingress.port} does not answer (${textAt(error, 'code') ?? error.message})`,
+          `the ingress at ${ingress.host}:${ingress.port} does not answer (${textAt(error, 'code') ?? error.message})`,
           { cause: error },
         ),
       );

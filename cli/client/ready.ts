@@ -23,7 +23,7 @@ export async function waitForObject(
   } catch (error) {
     if (!timeout.aborted) throw error;
   }
-  throw new DtkdError('TIMEOUT', `Waited ${Math.round(timeoutMs / 1000)} seconds in vain for ${what}`, {
+  throw new DtkdError('TIMEOUT', `waited ${Math.round(timeoutMs / 1000)} seconds in vain for ${what}`, {
     next: 'It may still happen; see "dtkd status".',
   });
 }

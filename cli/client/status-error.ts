@@ -45,8 +45,8 @@ export function errorOfStatus(httpStatus: number, body: unknown): DtkdError {
   const code = isErrorCode(given) ? given : (BY_REASON[textAt(body, 'reason') ?? ''] ?? BY_STATUS[httpStatus] ?? 'INTERNAL');
   const next = textAt(body, 'details', 'next') ?? NEXT[code];
   // a Status ends its message with the next step, for clients that show nothing else
-  const whole = textAt(body, 'message') ?? `The daemon answered with status ${httpStatus}`;
-  const message = next !== undefined && whole.endsWith(` ${next}`) ? whole.slice(0, -next.length - 1) : whole;
+  const whole = textAt(body, 'message') ?? `the daemon answered with status ${httpStatus}`;
+  const message = next !== undefined && whole.endsWith(` ${next}`) ? whole.slice(0, -next.length - 1).replace(/(?<=[^.])\.$/, '') : whole;
   const causes = listAt(body, 'details', 'causes')
     .map((cause) => [textAt(cause, 'field'), textAt(cause, 'message')].filter(Boolean).join(': '))
     .filter((text) => text !== '' && !message.includes(text));

@@ -65,7 +65,7 @@ export function configure(command: Command, cli: Cli): void {
 
 async function findDoomed(client: ApiClient, kindText: string | undefined, names: string[], flags: DeleteFlags): Promise<Doomed[]> {
   if (flags.filename !== undefined) {
-    if (kindText !== undefined) throw new DtkdError('BAD_REQUEST', 'Give either -f or objects by name, not both');
+    if (kindText !== undefined) throw new DtkdError('BAD_REQUEST', 'give either -f or objects by name, not both');
     const documents = await readDocuments(flags.filename);
     return documents.map(({ document }) => ({
       kind: requireKindOf(document),
@@ -73,14 +73,14 @@ async function findDoomed(client: ApiClient, kindText: string | undefined, names
       name: requireName(document),
     }));
   }
-  if (kindText === undefined) throw new DtkdError('BAD_REQUEST', 'Nothing to delete is named', { next: 'See "dtkd delete --help".' });
+  if (kindText === undefined) throw new DtkdError('BAD_REQUEST', 'nothing to delete is named', { next: 'See "dtkd delete --help".' });
   const wanted = parseWanted([kindText, ...names]);
   if (wanted.some((one) => one.names.length > 0)) {
-    if (flags.selector !== undefined || flags.all === true) throw new DtkdError('BAD_REQUEST', 'Give either names, or -l, or --all');
+    if (flags.selector !== undefined || flags.all === true) throw new DtkdError('BAD_REQUEST', 'give either names, or -l, or --all');
     return wanted.flatMap(({ kind, names: given }) => given.map((name) => ({ kind, namespace: flags.namespace, name })));
   }
   if (flags.selector === undefined && flags.all !== true) {
-    throw new DtkdError('BAD_REQUEST', 'No object is named', {
+    throw new DtkdError('BAD_REQUEST', 'no object is named', {
       next: 'Name objects, or select them with -l, or all of the kind with --all.',
     });
   }

@@ -35,7 +35,7 @@ export function configure(command: Command, cli: Cli): void {
       const { namespace } = command.optsWithGlobals<{ namespace?: string }>();
       const [wanted] = parseWanted(name === undefined ? [kindText] : [kindText, name]);
       const [only, ...more] = wanted?.names ?? [];
-      if (wanted === undefined || only === undefined || more.length > 0) throw new DtkdError('BAD_REQUEST', 'Name one object: KIND NAME');
+      if (wanted === undefined || only === undefined || more.length > 0) throw new DtkdError('BAD_REQUEST', 'name one object: KIND NAME');
       const client = await cli.client();
       const dir = await mkdtemp(join(tmpdir(), 'dtkd-edit-'));
       try {
@@ -69,7 +69,7 @@ async function edit(client: ApiClient, kind: Kind, target: Target, file: string)
     try {
       const [edited, ...more] = await parseDocuments(text, 'the edited text');
       if (edited === undefined) return 'unchanged';
-      if (more.length > 0) throw new DtkdError('INVALID', 'Leave one document only');
+      if (more.length > 0) throw new DtkdError('INVALID', 'leave one document only');
       const wanted = replaceUserFields(kind, stored, edited.document);
       if (sameUserFields(kind, stored, wanted)) return 'unchanged';
       await client.replace(target, wanted);
@@ -97,7 +97,7 @@ function replaceUserFields(kind: Kind, stored: JsonRecord, document: JsonRecord)
   const { labels: _labels, annotations: _annotations, ...meta } = recordAt(stored, 'metadata');
   const bare = { ...stored, metadata: { ...meta, labels: undefined, annotations: undefined } };
   const given = textAt(document, 'metadata', 'name');
-  if (given !== textAt(stored, 'metadata', 'name')) throw new DtkdError('INVALID', 'The name of an object cannot be changed');
+  if (given !== textAt(stored, 'metadata', 'name')) throw new DtkdError('INVALID', 'the name of an object cannot be changed');
   return mergeDocument(kind, bare, document);
 }
 
@@ -121,7 +121,7 @@ function withoutComments(text: string): string {
 function runEditor(file: string): Promise<void> {
   const { editor } = userPreferences();
   const failed = (why: string): DtkdError =>
-    new DtkdError('BAD_REQUEST', `The editor "${editor}" ${why}`, {
+    new DtkdError('BAD_REQUEST', `the editor "${editor}" ${why}`, {
       next: 'Set EDITOR to your editor, or use "dtkd patch" or "dtkd apply".',
     });
   return new Promise((resolve, reject) => {

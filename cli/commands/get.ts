@@ -53,6 +53,7 @@ export async function show(cli: Cli, wanted: readonly Wanted[], flags: ListFlags
   const client = await cli.client();
   if (flags.output === 'json' || flags.output === 'yaml') return showValues(cli, client, wanted, flags, flags.output);
   let printed = 0;
+  let failed = false;
   for (const one of wanted) {
     try {
       printed +=
@@ -61,10 +62,16 @@ export async function show(cli: Cli, wanted: readonly Wanted[], flags: ListFlags
           : await showTable(cli, client, one, flags, wanted.length > 1, printed > 0);
     } catch (error) {
       cli.failed(error);
-      printed += 1;
+      failed = true;
     }
   }
-  if (printed === 0 && flags.output !== 'name') cli.out.note(`No ${wanted.map(({ kind }) => kind.plural).join(', ')} found.`);
+  const named = wanted.some(({ names }) => names.length > 0);
+  if (printed === 0 && !failed && !named && flags.output !== 'name') cli.out.note(nothingFound(wanted, flags));
+}
+
+function nothingFound(wanted: readonly Wanted[], flags: ListFlags): string {
+  const what = wanted.map(({ kind }) => kind.plural).join(', ');
+  return flags.namespace === undefined ? `No ${what} found.` : `No ${what} of ${flags.namespace.slice(0, 80)} found.`;
 }
 
 async function showTable(cli: Cli, client: ApiClient, wanted: Wanted, flags: ListFlags, many: boolean, gap: boolean): Promise<number> {
@@ -137,7 +144,7 @@ async function* pagesOf(cli: Cli, client: ApiClient, wanted: Wanted, flags: List
     return;
   }
   if (flags.allNamespaces === true && wanted.kind.scope === 'Namespaced') {
-    throw new DtkdError('BAD_REQUEST', 'A name belongs to one node, so -A cannot be given with names', { next: 'Name the node with -n.' });
+    throw new DtkdError('BAD_REQUEST', 'a name belongs to one node, so -A cannot be given with names', { next: 'Name the node with -n.' });
   }
   for (const name of wanted.names) {
     try {
@@ -151,13 +158,13 @@ async function* pagesOf(cli: Cli, client: ApiClient, wanted: Wanted, flags: List
 function requireTable(body: JsonRecord): Table {
   const table = parseTable(body);
   if (table !== undefined) return table;
-  throw new DtkdError('INTERNAL', 'The daemon answered with something that is not a table');
+  throw new DtkdError('INTERNAL', 'the daemon answered with something that is not a table');
 }
 
 async function watchOne(cli: Cli, wanted: readonly Wanted[], flags: ListFlags): Promise<void> {
   const [one, ...more] = wanted;
   if (one === undefined || more.length > 0 || one.names.length > 1) {
-    throw new DtkdError('BAD_REQUEST', 'Only one kind, or one object, can be followed at a time', { next: 'Start one command for each.' });
+    throw new DtkdError('BAD_REQUEST', 'only one kind, or one object, can be followed at a time', { next: 'Start one command for each.' });
   }
   await follow(cli, one, { ...flags, state: true, events: false });
 }

@@ -34,7 +34,7 @@ export function configure(command: Command, cli: Cli): void {
       const flags = command.optsWithGlobals<PatchFlags>();
       const [wanted] = parseWanted(name === undefined ? [kindText] : [kindText, name]);
       const [only, ...more] = wanted?.names ?? [];
-      if (wanted === undefined || only === undefined || more.length > 0) throw new DtkdError('BAD_REQUEST', 'Name one object: KIND NAME');
+      if (wanted === undefined || only === undefined || more.length > 0) throw new DtkdError('BAD_REQUEST', 'name one object: KIND NAME');
       const patch = await parsePatch(await readSecret(flags.patch, 'patch'));
       const client = await cli.client();
       const target = { kind: wanted.kind, namespace: flags.namespace, name: only };
@@ -51,7 +51,7 @@ async function parsePatch(text: string): Promise<unknown> {
     const patch: unknown = parse(text, { maxAliasCount: 0 });
     if (typeof patch === 'object' && patch !== null) return patch;
   } catch (error) {
-    throw new DtkdError('BAD_REQUEST', `The patch is neither JSON nor YAML: ${error instanceof Error ? error.message.trimEnd() : error}`);
+    throw new DtkdError('BAD_REQUEST', `the patch is neither JSON nor YAML: ${error instanceof Error ? error.message.trimEnd() : error}`);
   }
-  throw new DtkdError('BAD_REQUEST', 'The patch must be an object (merge) or a list (json)');
+  throw new DtkdError('BAD_REQUEST', 'the patch must be an object (merge) or a list (json)');
 }

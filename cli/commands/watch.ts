@@ -43,7 +43,7 @@ export function configure(command: Command, cli: Cli): void {
     .action(async (kind: string, name: string | undefined) => {
       const flags = command.optsWithGlobals<ListFlags & { changes?: boolean }>();
       const [wanted, ...more] = parseWanted(name === undefined ? [kind] : [kind, name]);
-      if (wanted === undefined || more.length > 0) throw new DtkdError('BAD_REQUEST', 'Only one kind can be followed at a time');
+      if (wanted === undefined || more.length > 0) throw new DtkdError('BAD_REQUEST', 'only one kind can be followed at a time');
       await follow(cli, wanted, { ...flags, state: flags.changes !== true, events: true });
     });
 }
@@ -107,7 +107,7 @@ function printerOf(cli: Cli, wanted: Wanted, flags: FollowFlags): (event: JsonRe
     if (flags.output === 'json') return cli.out.print(toJson(flags.events ? { type, object } : object, 0));
     if (flags.output === 'yaml') return cli.out.print(`---\n${await toYaml(flags.events ? { type, object } : object)}`);
     const parsed = parseTable(object);
-    if (parsed === undefined) throw new DtkdError('INTERNAL', 'The daemon answered with something that is not a table');
+    if (parsed === undefined) throw new DtkdError('INTERNAL', 'the daemon answered with something that is not a table');
     if (flags.output === 'name') cli.out.lines(parsed.rows.map((row) => fullName(kind, row.name)));
     else table.print(parsed, flags.events ? String(type) : undefined);
   };

@@ -26,7 +26,7 @@ export async function readDocuments(paths: readonly string[], stdin: Readable = 
       all.push(...(await parseDocuments(text, file === '-' ? 'standard input' : file)));
     }
   }
-  if (all.length === 0) throw new DtkdError('BAD_REQUEST', `There is no document in ${paths.join(', ')}`);
+  if (all.length === 0) throw new DtkdError('BAD_REQUEST', `there is no document in ${paths.join(', ')}`);
   return all;
 }
 
@@ -53,7 +53,7 @@ export async function parseDocuments(text: string, source: string): Promise<Sour
 async function filesOf(path: string): Promise<string[]> {
   if (path === '-') return ['-'];
   if (/^https?:\/\//i.test(path)) {
-    throw new DtkdError('BAD_REQUEST', 'Documents are read from files, not from the network', {
+    throw new DtkdError('BAD_REQUEST', 'documents are read from files, not from the network', {
       next: `Pipe it: curl -fsS ${path} | dtkd apply -f -`,
     });
   }
@@ -88,5 +88,5 @@ function cannotRead(path: string, error: unknown): Error {
   if (error instanceof DtkdError) return error;
   const code = textAt(error, 'code');
   const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission denied' : (code ?? String(error));
-  return new DtkdError('BAD_REQUEST', `Cannot read ${path}: ${why}`, { cause: error });
+  return new DtkdError('BAD_REQUEST', `cannot read ${path}: ${why}`, { cause: error });
 }

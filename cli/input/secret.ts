@@ -13,7 +13,7 @@ const MAX_SECRET_BYTES = 65_536;
 export async function readSecret(argument: string, what: string, stdin: Readable & { isTTY?: boolean } = process.stdin): Promise<string> {
   const text = (await source(argument, what, stdin)).trim();
   if (text !== '') return text;
-  throw new DtkdError('BAD_REQUEST', `The ${what} is empty`, {
+  throw new DtkdError('BAD_REQUEST', `the ${what} is empty`, {
     next: `Give the ${what} itself, - to read it from standard input, or @FILE to read it from a file.`,
   });
 }
@@ -29,7 +29,9 @@ async function source(argument: string, what: string, stdin: Readable & { isTTY?
     return await readCapped(createReadStream(file), what, false);
   } catch (error) {
     if (error instanceof DtkdError) throw error;
-    throw new DtkdError('BAD_REQUEST', `Cannot read the ${what} from ${file} (${textAt(error, 'code') ?? 'error'})`, { cause: error });
+    const code = textAt(error, 'code');
+    const why = code === 'ENOENT' ? 'there is no such file' : (code ?? 'error');
+    throw new DtkdError('BAD_REQUEST', `cannot read the ${what} from ${file}: ${why}`, { cause: error });
   }
 }
 
@@ -39,7 +41,7 @@ async function readCapped(stream: Readable, what: string, oneLine: boolean): Pro
   for await (const part of stream) {
     const bytes = Buffer.from(part);
     size += bytes.length;
-    if (size > MAX_SECRET_BYTES) throw new DtkdError('TOO_LARGE', `That is no ${what}: it is larger than ${MAX_SECRET_BYTES} bytes`);
+    if (size > MAX_SECRET_BYTES) throw new DtkdError('TOO_LARGE', `that is no ${what}: it is larger than ${MAX_SECRET_BYTES} bytes`);
     parts.push(bytes);
     if (oneLine && bytes.includes(0x0a)) break;
   }

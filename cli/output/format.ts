@@ -29,7 +29,8 @@ export async function toYaml(value: unknown): Promise<string> {
   const document = new Document(value, { aliasDuplicateObjects: false });
   visit(document, {
     Scalar(_key, node) {
-      if (typeof node.value === 'string' && hasUnseen(node.value)) node.type = Scalar.QUOTE_DOUBLE;
+      // A tab can stand in a block of text, where nobody can tell it from blanks.
+      if (typeof node.value === 'string' && (hasUnseen(node.value) || node.value.includes('\t'))) node.type = Scalar.QUOTE_DOUBLE;
     },
   });
   return escapeUnseen(document.toString({ lineWidth: 0 })).replace(/\n$/, '');

@@ -14,7 +14,7 @@ export class Output {
     process.stdout.on('error', (error) => {
       const code = textAt(error, 'code');
       if (code === 'EPIPE') process.exit(0);
-      process.stderr.write(`error: The output cannot be written (${code ?? String(error)})\n`);
+      process.stderr.write(`error: the output cannot be written (${code ?? String(error)})\n`);
       process.exit(1);
     });
   }

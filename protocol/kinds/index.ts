@@ -20,12 +20,12 @@ export function kindOf(document: { apiVersion?: unknown; kind?: unknown }): Kind
   return KINDS.find((kind) => kind.kind === document.kind && apiVersionOf(kind) === document.apiVersion);
 }
 
-/** Finds a kind by any name that a person may type: kind, plural, singular, short name, or plural.group. */
+/** Finds a kind by any name that a person may type: kind, plural, singular or short name, alone or followed by its group. */
 export function kindByAnyName(text: string): Kind | undefined {
   const wanted = text.toLowerCase();
-  return KINDS.find(
-    (kind) =>
-      [kind.kind.toLowerCase(), kind.plural, kind.singular, ...kind.shortNames].includes(wanted) ||
-      (kind.group !== '' && wanted === `${kind.plural}.${kind.group}`),
+  return KINDS.find((kind) =>
+    [kind.kind.toLowerCase(), kind.plural, kind.singular, ...kind.shortNames].some(
+      (name) => wanted === name || (kind.group !== '' && wanted === `${name}.${kind.group}`),
+    ),
   );
 }

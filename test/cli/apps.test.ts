@@ -104,6 +104,23 @@ describe('dtkd app', () => {
     expect([endpointsKind, serviceKind].map((kind) => daemon.object(kind, 'half'))).toEqual([undefined, undefined]);
   });
 
+  it('expose warns of an endpoint where nothing answers', async () => {
+    const ports = async (server: Server) => {
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      return (server.address() as AddressInfo).port;
+    };
+    const closed = createServer();
+    const free = await ports(closed);
+    await new Promise((resolve) => closed.close(resolve));
+    const open = createServer();
+    const taken = await ports(open);
+    const silent = await daemon.cli('app', 'expose', 'shop', '--to', `${free}`);
+    const answering = await daemon.cli('app', 'expose', 'shop', '--to', `${taken}`);
+    await new Promise((resolve) => open.close(resolve));
+    expect(silent).toMatchObject({ code: 0, stderr: expect.stringContaining(`nothing answers at 127.0.0.1:${free}`) });
+    expect(answering).toMatchObject({ code: 0, stderr: expect.not.stringContaining('nothing answers') });
+  });
+
   it('expose explains a domain or an address that is none', async () => {
     const [domain, address] = await Promise.all([
       daemon.cli('app', 'expose', 'x', '--to', '8080', '--domain', 'other'),

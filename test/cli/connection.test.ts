@@ -43,7 +43,7 @@ describe('finding the daemon', () => {
     await writeFile(join(dead, 'endpoint.json'), JSON.stringify(endpoint));
     expect(await runCli({ env: env() }, '--data', dead, 'get', 'services')).toMatchObject({
       code: 9,
-      stderr: `error: The daemon of ${dead} is not running any more\nnext: Start it with: dtkd up --data ${dead}\n`,
+      stderr: `error: the daemon of ${dead} is not running any more\nnext: Start it with: dtkd up --data ${dead}\n`,
     });
   });
 
@@ -75,7 +75,7 @@ describe('finding the daemon', () => {
       runCli({ env: env() }, '--url', other.url, '--ca', join(other.dir, 'ca.crt'), 'get', 'svc'),
     ]);
     expect(untrusted).toMatchObject({ code: 7, stderr: expect.stringContaining('is not the expected daemon') });
-    expect(tokenless).toMatchObject({ code: 4, stderr: expect.stringContaining('There is no token') });
+    expect(tokenless).toMatchObject({ code: 4, stderr: expect.stringContaining('there is no token') });
     expect(other.asked).toEqual([]);
     await other.stop();
   });
@@ -111,7 +111,7 @@ describe('finding the daemon', () => {
     if (foreign) await chown(token, 0, 1);
     expect(await notAllowed(token)).toMatchObject({
       code: 'FORBIDDEN',
-      message: `You are not allowed to read ${token}`,
+      message: `you are not allowed to read ${token}`,
       next: expect.stringContaining(foreign ? `sudo usermod -aG ${group}` : 'group'),
     });
   });
@@ -130,7 +130,7 @@ describe('the command line itself', () => {
     [['gte'], "unknown command 'gte'", 'get'],
     [['domain', 'crate'], "unknown command 'crate'", 'create'],
     [['get', 'svc', '--wach'], "unknown option '--wach'", '--watch'],
-    [['get', 'sv'], 'There is no kind "sv"', 'svc'],
+    [['get', 'sv'], 'there is no kind "sv"', 'svc'],
   ])('suggests what %j might have been', async (args, message, suggestion) => {
     const { code, stderr } = await runCli({ env }, ...args);
     expect(code).not.toBe(0);

@@ -10,14 +10,15 @@ import { APP_LABEL, OWNER_LABEL } from '../../protocol/kinds/dtapp.ts';
 
 describe('kinds by name', () => {
   it('finds a kind by any of its names', () => {
-    for (const name of ['dtapp', 'dtapps', 'DTApp', 'app', 'dtapps.sid.sightlineinnovation.com'])
-      expect(requireKind(name).kind).toBe('dtApp');
+    const long = ['dtapps.sid.sightlineinnovation.com', 'dtapp.sid.sightlineinnovation.com'];
+    for (const name of ['dtapp', 'dtapps', 'DTApp', 'app', ...long]) expect(requireKind(name).kind).toBe('dtApp');
     expect(requireKinds('svc,ep').map((kind) => kind.kind)).toEqual(['Service', 'Endpoints']);
     expect(requireKinds('all').map((kind) => kind.kind)).not.toContain('Event');
   });
 
   it('suggests the nearest', () => {
     expect(() => requireKind('servce')).toThrow('did you mean service?');
+    expect(() => requireKind('dtap')).toThrow('did you mean dtapp?');
     expect(() => requireKindOf({ apiVersion: 'v1', kind: 'dtApp' })).toThrow(
       expect.objectContaining({ next: expect.stringContaining('sid.sightlineinnovation.com/v1') }),
     );
@@ -29,6 +30,7 @@ describe('kinds by name', () => {
   it('reads KIND NAME... and KIND/NAME...', () => {
     const names = (args: string[]) => parseWanted(args).map(({ kind, names: given }) => [kind.kind, given]);
     expect(names(['svc', 'a', 'b'])).toEqual([['Service', ['a', 'b']]]);
+    expect(names(['dtapp.sid.sightlineinnovation.com/a'])).toEqual([['dtApp', ['a']]]);
     expect(names(['svc/a', 'ep/a', 'service/b'])).toEqual([
       ['Service', ['a', 'b']],
       ['Endpoints', ['a']],

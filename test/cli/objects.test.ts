@@ -76,6 +76,9 @@ describe('commands about objects', () => {
 
   it('get of nothing says so beside the output', async () => {
     expect(await daemon.cli('get', 'endpoints')).toEqual({ code: 0, stdout: '', stderr: 'No endpoints found.\n' });
+    expect((await daemon.cli('get', 'endpoints', '-n', 'node7')).stderr).toBe('No endpoints of node7 found.\n');
+    const named = await daemon.cli('get', 'endpoints', 'absent');
+    expect(named).toMatchObject({ code: 5, stderr: expect.not.stringContaining('found.') });
   });
 
   it('watch prints what is there and each change', async () => {
@@ -93,7 +96,7 @@ describe('commands about objects', () => {
     await writeFile(file, [SERVICE, 'apiVersion: v1\nkind: Nothing\nmetadata: {name: x}\n', ENDPOINTS].join('---\n'));
     const first = await daemon.cli('apply', '-f', file);
     expect(first).toMatchObject({ code: 2, stdout: 'service/example-service created\nendpoints/example-service created\n' });
-    expect(first.stderr).toContain('error: Nothing x: There is no kind "Nothing" in apiVersion "v1"');
+    expect(first.stderr).toContain('error: Nothing x: there is no kind "Nothing" in apiVersion "v1"');
     const again = await daemon.cliWith({ stdin: SERVICE }, 'apply', '-f', '-');
     expect(again).toMatchObject({ code: 0, stdout: 'service/example-service unchanged\n' });
     const changed = await daemon.cliWith({ stdin: SERVICE.replace('8080', '80') }, 'apply', '-f', '-');

@@ -23,9 +23,11 @@ describe('readSecret', () => {
   it('refuses what is empty, missing or too large, without showing it', async () => {
     await expect(readSecret('-', 'token', Readable.from(['\n']))).rejects.toMatchObject({
       code: 'BAD_REQUEST',
-      message: 'The token is empty',
+      message: 'the token is empty',
     });
-    await expect(readSecret(`@${join(dir, 'absent')}`, 'token')).rejects.toMatchObject({ message: expect.stringContaining('ENOENT') });
+    await expect(readSecret(`@${join(dir, 'absent')}`, 'token')).rejects.toMatchObject({
+      message: expect.stringContaining('there is no such file'),
+    });
     await expect(readSecret(`@${join(dir, 'large')}`, 'token')).rejects.toMatchObject({ code: 'TOO_LARGE' });
   });
 });

@@ -23,7 +23,7 @@ The request goes to this node's ingress with the app's name in it, so it works w
 interface CurlFlags {
   request?: string;
   data?: string;
-  header: string[];
+  header?: string[];
   include?: boolean;
   head?: boolean;
   fail?: boolean;
@@ -35,7 +35,7 @@ export function configure(command: Command, cli: Cli): void {
     .argument('[path]', 'path with query', '/')
     .option('-X, --request <method>', 'method (default: GET, with -d POST)')
     .option('-d, --data <data>', 'body: the text itself, @FILE, or @- for standard input')
-    .option('-H, --header <header>', 'header; may be repeated', (header: string, all: string[]) => [...all, header], [])
+    .option('-H, --header <header>', 'header; may be repeated', (header: string, all: string[] = []) => [...all, header])
     .option('-i, --include', 'print the head of the answer too')
     .option('-I, --head', 'ask for the head only')
     .option('-f, --fail', `exit with status ${EXIT_HTTP_ERROR} and print nothing on 400 and above`)
@@ -45,7 +45,7 @@ export function configure(command: Command, cli: Cli): void {
       const [app, ingress, body] = await Promise.all([findApp(client, name), ingressOf(client), bodyOf(flags.data)]);
       if (app.uri === undefined) throw new DtkdError('UNAVAILABLE', `${app.app} has no URI yet`, { next: `See "dtkd app show ${name}".` });
       const method = flags.request ?? (flags.head === true ? 'HEAD' : body === undefined ? 'GET' : 'POST');
-      const headers = headersOf(flags.header, body);
+      const headers = headersOf(flags.header ?? [], body);
       const answer = await requestApp(ingress, {
         uri: app.uri,
         path: path.startsWith('/') ? path : `/${path}`,
@@ -70,7 +70,7 @@ async function bodyOf(data: string | undefined): Promise<Buffer | undefined> {
   try {
     return await readFile(data === '@-' ? '/dev/stdin' : data.slice(1));
   } catch (error) {
-    throw new DtkdError('BAD_REQUEST', `Cannot read ${data.slice(1)} (${textAt(error, 'code') ?? 'error'})`, { cause: error });
+    throw new DtkdError('BAD_REQUEST', `cannot read ${data.slice(1)} (${textAt(error, 'code') ?? 'error'})`, { cause: error });
   }
 }
 

@@ -11,6 +11,7 @@ import { type ApiClient, THIS_NODE } from '../../client/api.ts';
 import { applyDocument } from '../../client/apply.ts';
 import { parseApp } from '../../client/apps.ts';
 import { domainInfo, listDomains } from '../../client/domains.ts';
+import { isThisMachine, listens } from '../../client/listening.ts';
 import { waitForObject } from '../../client/ready.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../../input/host-port.ts';
 import { type JsonRecord, textAt } from '../../json.ts';
@@ -60,6 +61,7 @@ export function configure(command: Command, cli: Cli): void {
       if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, shown, flags.output);
       if (flags.output === 'name') return cli.out.print(`${dtAppKind.singular}.${dtAppKind.group}/${name}`);
       await tell(cli, client, shown, to);
+      await warnIfSilent(cli, client, addresses, to.port);
     });
 }
 
@@ -89,16 +91,19 @@ export function exposeDocuments(options: {
 
 async function chooseDomains(client: ApiClient, given: readonly string[] | undefined): Promise<string[]> {
   const known = (await listDomains(client)).map((domain) => textAt(domain, 'metadata', 'name') ?? '');
-  const list = known.length === 0 ? 'This node is in no domain' : `This node is in: ${known.join(', ')}`;
+  if (known.length === 0) {
+    throw new DtkdError('BAD_REQUEST', 'this node is in no domain', {
+      next: 'Found one with "dtkd domain create NAME" or join one with "dtkd domain join".',
+    });
+  }
+  const next = `This node is in: ${known.join(', ')}.`;
   if (given === undefined) {
     if (known.length === 1) return known;
-    throw new DtkdError('BAD_REQUEST', known.length === 0 ? list : 'Say with --domain into which domain', {
-      next: known.length === 0 ? 'Found one with "dtkd domain create NAME" or join one with "dtkd domain join".' : `${list}.`,
-    });
+    throw new DtkdError('BAD_REQUEST', 'say with --domain into which domain', { next });
   }
   const unknown = given.find((name) => !known.includes(name));
   if (unknown === undefined) return [...new Set(given)];
-  throw new DtkdError('NOT_FOUND', `This node is in no domain named ${unknown.slice(0, 80)}`, { next: `${list}.` });
+  throw new DtkdError('NOT_FOUND', `this node is in no domain named ${unknown.slice(0, 80)}`, { next });
 }
 
 /** Endpoints hold addresses, so a name is looked up here and now. */
@@ -111,7 +116,7 @@ async function resolve(cli: Cli, host: string): Promise<string[]> {
       cli.out.note(`note: ${host} is ${addresses.join(', ')} now, and the app keeps that; run this again if it changes`);
     return addresses;
   } catch (error) {
-    throw new DtkdError('ADDRESS_INVALID', `The name ${host} leads to no address (${textAt(error, 'code') ?? 'error'})`, {
+    throw new DtkdError('ADDRESS_INVALID', `the name ${host} leads to no address (${textAt(error, 'code') ?? 'error'})`, {
       next: 'Check the name, or give an address.',
       cause: error,
     });
@@ -123,7 +128,7 @@ async function write(client: ApiClient, name: string, documents: readonly { kind
   for (const { kind } of documents) {
     const there = await client.find({ kind, name });
     if (there !== undefined && textAt(there, 'metadata', 'labels', MADE_BY_LABEL) !== MADE_BY) {
-      throw new DtkdError('ALREADY_EXISTS', `There is already a ${kind.kind} ${name} that "app expose" did not make`, {
+      throw new DtkdError('ALREADY_EXISTS', `there is already a ${kind.kind} ${name} that "app expose" did not make`, {
         next: 'Choose another name, or write a dtApp that selects the Service and apply it.',
       });
     }
@@ -152,6 +157,15 @@ async function withUri(client: ApiClient, name: string, app: JsonRecord): Promis
     if (error instanceof DtkdError && error.code === 'TIMEOUT') return app;
     throw error;
   });
+}
+
+/** Sharing what is not there yet is allowed, but more often a typing error. Asked only where this machine sees what the daemon sees. */
+async function warnIfSilent(cli: Cli, client: ApiClient, addresses: readonly string[], port: number): Promise<void> {
+  if (!isThisMachine(client.https.connection.url)) return;
+  const answers = await Promise.all(addresses.map((address) => listens(address, port)));
+  if (answers.some(Boolean)) return;
+  const where = addresses.map((host) => formatHostPort({ host, port })).join(', ');
+  cli.out.note(`warning: nothing answers at ${where} now; until something does, the URIs answer 502`);
 }
 
 async function tell(cli: Cli, client: ApiClient, object: JsonRecord, to: HostPort): Promise<void> {

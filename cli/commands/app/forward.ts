@@ -40,6 +40,6 @@ export function configure(command: Command, cli: Cli): void {
         if (stop.signal.aborted) return;
         throw error;
       }
-      if (!stop.signal.aborted) throw new DtkdError('UNAVAILABLE', 'The daemon ended the forward', { next: 'See "dtkd status".' });
+      if (!stop.signal.aborted) throw new DtkdError('UNAVAILABLE', 'the daemon ended the forward', { next: 'See "dtkd status".' });
     });
 }

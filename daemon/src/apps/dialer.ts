@@ -35,7 +35,7 @@ export class Dialer {
       }
     }
     throw new DtkdError('UNAVAILABLE', 'none of the endpoints of the app answers', {
-      next: 'Its owner can see with `dtkd get endpoints` where the service is expected to listen.',
+      next: 'Its owner can see with "dtkd get endpoints" where the service is expected to listen.',
     });
   }
 

@@ -122,11 +122,11 @@ export class Forwards {
   private appNamed(name: string, namespace: string | undefined): App {
     const found = this.table.find(name, namespace);
     const app = found[0];
-    if (app === undefined) throw new DtkdError('NOT_FOUND', `there is no app "${name}"`, { next: 'See `dtkd get dtapps`.' });
+    if (app === undefined) throw new DtkdError('NOT_FOUND', `there is no app "${name}"`, { next: 'See "dtkd get dtapps".' });
     if (found.length > 1) {
       const owners = found.map((one) => (one.kind === 'remote' ? one.namespace : 'this node'));
       throw new DtkdError('AMBIGUOUS', `several nodes have an app "${name}": ${owners.slice(0, 8).join(', ')}`, {
-        next: 'Name its copy (the 32 digits that `dtkd get dtapps` shows), or its owner with -n.',
+        next: 'Name its copy (the 32 digits that "dtkd get dtapps" shows), or its owner with -n.',
       });
     }
     return app;

@@ -127,7 +127,7 @@ export class Ingress {
     const app = id === undefined ? undefined : this.table.byId(id);
     if (app === undefined) {
       this.unknown += 1;
-      const next = 'Use the URI that `dtkd get dtapps` shows.';
+      const next = 'Use the URI that "dtkd get dtapps" shows.';
       return { status: 404, code: 'NOT_FOUND', message: `there is no app at "${head.host}"`, next };
     }
     if (app.kind === 'own') return this.own.route(app);
