@@ -9,6 +9,8 @@ import { type Kv, prefixEnd } from '../../store/kv.ts';
 
 /** Addresses kept for one member: its interfaces, and where it was before. */
 const MAX_PER_MEMBER = 12;
+/** Places that the latest hint may always have: whoever hints much must not keep out the one hint that is true. */
+const ROOM_FOR_HINTS = 4;
 const PAGE = 1_000;
 
 const row = z.array(z.string().max(300)).max(MAX_PER_MEMBER);
@@ -52,9 +54,12 @@ export class AddressBook {
     return this.#set(key, merge(first, addresses, old));
   }
 
-  /** What others say: behind everything that is known. */
+  /** What others say: behind what is known, in place of what others said before. */
   hinted(key: PeerKey, addresses: readonly Address[]): boolean {
-    return this.#set(key, merge(this.of(key), addresses));
+    const old = this.of(key);
+    const fresh = addresses.filter((address) => !old.some((other) => same(other, address))).slice(0, ROOM_FOR_HINTS);
+    if (fresh.length === 0) return false;
+    return this.#set(key, merge(old.slice(0, MAX_PER_MEMBER - fresh.length), fresh));
   }
 
   forget(key: PeerKey): void {
