@@ -56,8 +56,10 @@ const chain = z.object({
 const idsMessage = z.object({ type: z.literal('ids'), ids: z.array(hash).max(MAX_IDS_PER_FRAME), more: z.boolean() });
 const itemsMessage = z.object({ type: z.literal('items'), items, more: z.boolean() });
 
-/** Keys that the sender knows to be removed: 16 bytes each. */
-export const heardRemovals = z.array(peerId).max(4 * MAX_MEMBERS);
+/** Removed keys that one message names: 16 bytes each. */
+export const MAX_HEARD_REMOVALS = 4 * MAX_MEMBERS;
+/** Keys that the sender knows to be removed. */
+export const heardRemovals = z.array(peerId).max(MAX_HEARD_REMOVALS);
 
 const about = z.object({
   type: z.literal('about'),

@@ -5,7 +5,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
-import { MAX_HELLO_FRAME_BYTES } from '../../../../protocol/hello.ts';
+import { MAX_HEARD_REMOVALS, MAX_HELLO_FRAME_BYTES } from '../../../../protocol/hello.ts';
 import { type PeerId, type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
 import { itemBatches } from '../../../../protocol/join.ts';
 import {
@@ -258,9 +258,9 @@ export class SyncService {
 /** Codes with which the log refuses an entry for good. */
 const REFUSED_ENTRY: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ENTRY_INVALID', 'SIGNATURE_INVALID', 'QUOTA_EXCEEDED']);
 
-/** Ids of all removed keys, sorted, so that equal sets are equal lists. */
-export function removedIds(membership: Membership): PeerId[] {
-  return [...membership.state().removed.keys()].map(peerIdOf).sort();
+/** Ids of all removed keys, sorted, so that equal sets are equal lists; in a very old domain, of as many as a frame may name. */
+export function removedIds(membership: Pick<Membership, 'state'>): PeerId[] {
+  return [...membership.state().removed.keys()].map(peerIdOf).sort().slice(0, MAX_HEARD_REMOVALS);
 }
 
 async function receiveSync(channel: FrameChannel): Promise<ReturnType<typeof decodeSync> | undefined> {
