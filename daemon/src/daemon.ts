@@ -2,7 +2,7 @@
  * The composition root: the only file that knows every part. Starts them in order, hands each the ports that it asks for, and stops them
  * in reverse. A part that fails to start stops those before it, so that a failed start leaves nothing behind.
  */
-import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DtkdError } from '../../protocol/errors.ts';
@@ -14,6 +14,7 @@ import type { Action, ApiExtensions, KindHandler } from './api/handlers.types.ts
 import { startApiServer } from './api/server.ts';
 import { createApps } from './apps/apps.ts';
 import { type Config, defaultNodeName } from './config.ts';
+import { makeDirectory } from './directory.ts';
 import type { Logger } from './logger.ts';
 import { domainActions, domainHandlers } from './mesh/controllers/domain-api.ts';
 import { DomainController } from './mesh/controllers/domain-controller.ts';
@@ -184,7 +185,7 @@ function extensions({ controller, mesh, apps, status, rotate }: ExtensionParts):
 
 async function prepareDirectory(directory: string, gid: number | undefined): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory, 0o700);
     if (gid !== undefined) await chown(directory, process.getuid?.() ?? 0, gid);
     await chmod(directory, gid === undefined ? 0o700 : 0o750);
   } catch (cause) {

@@ -2,10 +2,11 @@
  * Structured logs: one JSON object a line in `logs/dtkd.log` (rotated by size), and the same or readable text on standard error.
  * Owns the files; guarantees that a full disk or a closed terminal never stops the daemon. It does not decide what is worth logging.
  */
-import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Level, multistream, pino, type StreamEntry } from 'pino';
 import sonicBoom from 'sonic-boom';
+import { makeDirectory } from './directory.ts';
 
 export interface Logger {
   debug(fields: object, message: string): void;
@@ -75,7 +76,7 @@ interface RotatingFile {
 /** Undefined if its directory cannot be made: whoever needs the data directory says so with a better error. */
 function openRotating(path: string, maxBytes: number, keep: number): RotatingFile | undefined {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeDirectory(dirname(path), 0o700);
   } catch {
     return undefined;
   }

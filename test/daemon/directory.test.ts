@@ -1,0 +1,29 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { makeDirectory } from '../../daemon/src/directory.ts';
+
+let directory = '';
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'dtkd-directory-'));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+describe('making a directory', () => {
+  it('makes what is missing above it, for its owner only, and is content with what is there', () => {
+    const path = join(directory, 'a', 'b', 'c');
+    makeDirectory(path, 0o700);
+    makeDirectory(path, 0o700);
+    expect(statSync(path).isDirectory()).toBe(true);
+    expect(statSync(join(directory, 'a')).mode & 0o777).toBe(0o700);
+  });
+
+  it('ends with an error where nothing can be made', () => {
+    writeFileSync(join(directory, 'file'), '');
+    expect(() => makeDirectory(join(directory, 'file'), 0o700)).toThrow(/EEXIST/);
+    expect(() => makeDirectory(join(directory, 'file', 'below'), 0o700)).toThrow(/ENOTDIR/);
+    // Here the recursive mode of mkdir never returns.
+    expect(() => makeDirectory('/proc/there/is/none', 0o700)).toThrow(/ENOENT/);
+  });
+});
