@@ -132,13 +132,14 @@ export class HostilePeer {
           break;
         case 'items':
           if (!message.more) {
+            // As an honest node does: from its `about` on it is asked things.
+            link.admit();
             const protocols = this.#host.protocols();
             await say({ type: 'about', addresses: [], port: 0, observed: '', protocols, peers: [], removed: [], ...lies });
           }
           break;
         case 'about':
           channel.finish();
-          link.admit();
           await link.announce(message.protocols, []);
           this.#links.set(link.peer, link);
           return link.peer;
