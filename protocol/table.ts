@@ -45,9 +45,9 @@ export function cellsOf(kind: Pick<Kind, 'columns'>, object: ApiObject, now: num
 
 function cell(column: Column, object: ApiObject, now: number): Cell {
   const found = column.value === undefined ? valueAt(object, column.path ?? '') : column.value(object);
+  if (found === undefined || found === null) return '';
   if (column.type === 'date') return ageOf(found, now);
-  if (typeof found === 'string' || typeof found === 'number' || typeof found === 'boolean') return found;
-  return found === undefined || found === null ? '' : JSON.stringify(found);
+  return typeof found === 'string' || typeof found === 'number' || typeof found === 'boolean' ? found : JSON.stringify(found);
 }
 
 export function partialMetadata(object: ApiObject): unknown {

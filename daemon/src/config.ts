@@ -43,7 +43,7 @@ const LOG_KEEP = 5;
 const SUFFIX = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
 
 const text = z.string().min(1).max(1024);
-const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')]);
+const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')], 'must be true or false');
 const list = z.union([text.transform((value) => value.split(',').map((part) => part.trim())), z.array(text)]);
 
 /** Settings as any source may give them; unknown keys are refused so that a typing error is not silently ignored. */
@@ -84,7 +84,7 @@ export function loadConfig(flags: Settings & { config?: string | undefined }, en
   const merged = { ...fromFile, ...fromEnvironment, ...fromFlags };
   return {
     data: merged.data === undefined ? data : resolve(merged.data),
-    name: merged.name === undefined ? undefined : parseNodeName(merged.name),
+    name: merged.name === undefined ? undefined : parseName(merged.name),
     api: parseListen(merged.api ?? DEFAULTS.api, 'api', '127.0.0.1'),
     mesh: parseMesh(merged.mesh ?? DEFAULTS.mesh),
     ingress: parseListen(merged.ingress ?? DEFAULTS.ingress, 'ingress', '127.0.0.1'),
@@ -130,6 +130,15 @@ function readFile(path: string): unknown {
     return parseYaml(readFileSync(path, 'utf8'), { maxAliasCount: 0 });
   } catch (cause) {
     throw new DtkdError('CONFIG_INVALID', `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+function parseName(value: string): NodeName {
+  try {
+    return parseNodeName(value);
+  } catch (cause) {
+    if (!(cause instanceof DtkdError)) throw cause;
+    throw new DtkdError('CONFIG_INVALID', `name: ${cause.message}`, { ...(cause.next === undefined ? {} : { next: cause.next }), cause });
   }
 }
 

@@ -55,7 +55,10 @@ export function createLogger(options: LogOptions): LogSink {
   const streams: StreamEntry[] = [{ level, stream: options.format === 'json' ? process.stderr : { write: writeText } }];
   const file = options.file === undefined ? undefined : openRotating(options.file, options.maxBytes, options.keep);
   if (file !== undefined) streams.push({ level, stream: file });
-  const logger = pino({ level, base: null, redact: REDACTED, timestamp: pino.stdTimeFunctions.isoTime }, multistream(streams));
+  const logger = pino(
+    { level, base: null, redact: REDACTED, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+    multistream(streams),
+  );
   return { logger, close: () => (file === undefined ? Promise.resolve() : file.close()) };
 }
 
@@ -127,15 +130,13 @@ function rotate(path: string, keep: number): void {
   }
 }
 
-const LEVEL_NAMES: Record<number, string> = { 20: 'DEBUG', 30: 'INFO ', 40: 'WARN ', 50: 'ERROR' };
-
 /** Turns one JSON line into `time LEVEL message key=value …`. */
 export function textLine(line: string): string {
-  const { level, time, msg, ...fields } = JSON.parse(line) as { level: number; time: string; msg?: string } & Record<string, unknown>;
+  const { level, time, msg, ...fields } = JSON.parse(line) as { level: string; time: string; msg?: string } & Record<string, unknown>;
   const rest = Object.entries(fields)
     .map(([key, value]) => ` ${key}=${typeof value === 'object' && value !== null ? describe(value) : String(value)}`)
     .join('');
-  return `${printable(`${time} ${LEVEL_NAMES[level] ?? level} ${msg ?? ''}${rest}`)}\n`;
+  return `${printable(`${time} ${level.toUpperCase().padEnd(5)} ${msg ?? ''}${rest}`)}\n`;
 }
 
 /** Peers have a say in what is logged: none of it may begin a line of its own or command the terminal. */

@@ -1,6 +1,6 @@
 /** `dtkd up`: reads the settings, starts the daemon, says where it listens, and stops it on SIGTERM or SIGINT. */
 import { join } from 'node:path';
-import { Command, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
 import { DEFAULTS, loadConfig, type Settings } from './config.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
@@ -43,6 +43,20 @@ function command(): Command {
     .addHelpText('after', EXAMPLES);
 }
 
+/** A command line that makes no sense is a wrong setting too: starting it again would not help. */
+function parse(argv: readonly string[]): Command {
+  const up = command()
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined });
+  try {
+    return up.parse([...argv], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return fail(error);
+    if (error.exitCode === 0) process.exit(0);
+    return fail(new DtkdError('CONFIG_INVALID', error.message.replace(/^error: /, ''), { next: 'See "dtkd up --help".' }));
+  }
+}
+
 /** Options whose negative form only exists (`--no-mdns`) are true unless given; only a given one may override file and variables. */
 function flagsOf(parsed: Command): Settings & { config?: string } {
   const options = parsed.opts();
@@ -54,7 +68,7 @@ function flagsOf(parsed: Command): Settings & { config?: string } {
 
 async function run(argv: readonly string[]): Promise<void> {
   const started = performance.now();
-  const parsed = command().parse([...argv], { from: 'user' });
+  const parsed = parse(argv);
   let sink: LogSink | undefined;
   try {
     const config = loadConfig(flagsOf(parsed));

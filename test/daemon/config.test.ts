@@ -35,6 +35,16 @@ describe('settings', () => {
     });
   });
 
+  it('say what is wrong with one, and what it may be', () => {
+    expect(refusal(() => loadConfig({ data: directory, name: 'Bad_Name' }, {}))).toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('"Bad_Name" cannot be a node name'),
+      next: expect.stringContaining('lower-case letters'),
+    });
+    const mdns = refusal(() => loadConfig({ data: directory }, { DTKD_MDNS: 'maybe' }));
+    expect(mdns.message).toBe('the environment: DTKD_MDNS: must be true or false');
+  });
+
   it('come from the file, over it from variables, over both from flags', () => {
     writeFileSync(join(directory, 'config.yaml'), 'name: file\nsuffix: file.example\nlogLevel: warn\nmdns: false\nannounce: [a, b]\n');
     const environment = { DTKD_DATA: directory, DTKD_SUFFIX: 'variable.example', DTKD_LOG_LEVEL: 'error' };

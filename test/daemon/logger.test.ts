@@ -23,7 +23,7 @@ describe('logs', () => {
     logger.child({ part: 'mesh' }).info({ peer: 'x' }, 'Connected');
     await close();
     const lines = readFileSync(file, 'utf8').trim().split('\n');
-    expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ level: 30, part: 'mesh', peer: 'x', msg: 'Connected' }]);
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ level: 'info', part: 'mesh', peer: 'x', msg: 'Connected' }]);
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
@@ -56,9 +56,9 @@ describe('logs', () => {
   });
 
   it('are readable as text', () => {
-    const line = JSON.stringify({ level: 40, time: 'T', msg: 'Careful', peer: 'x', err: { message: 'why', stack: '…' }, list: [1] });
+    const line = JSON.stringify({ level: 'warn', time: 'T', msg: 'Careful', peer: 'x', err: { message: 'why', stack: '…' }, list: [1] });
     expect(textLine(line)).toBe('T WARN  Careful peer=x err="why" list=[1]\n');
-    const forged = { level: 40, time: 'T', msg: 'a\nT ERROR b', peer: '\u001b[2J', err: { message: '\u009b2J\r', stack: '' } };
+    const forged = { level: 'warn', time: 'T', msg: 'a\nT ERROR b', peer: '\u001b[2J', err: { message: '\u009b2J\r', stack: '' } };
     expect(textLine(JSON.stringify(forged))).toBe('T WARN  a\\u000aT ERROR b peer=\\u001b[2J err="\\u009b2J\\r"\n');
   });
 });

@@ -103,5 +103,7 @@ describe('starting', () => {
     const refused = await site.startRefused(['--api', 'nowhere']);
     expect(refused.code).toBe(14);
     expect(refused.output).toContain('nowhere');
+    const mistyped = await stage.current.site({ name: 'mistyped' }).startRefused(['--bogus']);
+    expect(mistyped).toMatchObject({ code: 14, output: expect.stringContaining('--bogus') });
   });
 });

@@ -48,6 +48,8 @@ describe('tables', () => {
 
   it('have a cell for every column, Name first and Age last', () => {
     const table = renderTable(dtPeerKind, [peer], { now });
+    const [timeless] = renderTable(dtPeerKind, [{ ...peer, since: undefined }], { now }).rows;
+    expect(timeless?.cells.at(-2)).toBe('');
     expect(table.columnDefinitions.map((column) => column.name)).toEqual([
       'Name',
       'Peer',
