@@ -249,7 +249,8 @@ export class DomainNode {
       this.#counters.hellosRefused += 1;
       this.#options.logger.debug({ err: error, from: link.remote?.host, peer: peerIdOf(link.peer) }, 'A hello was refused');
       // The refusal has to get through before the connection goes.
-      stream.once('close', () => void link.close());
+      if (stream.closed) void link.close();
+      else stream.once('close', () => void link.close());
     }
   }
 

@@ -29,21 +29,24 @@ export class Gate {
     registrar.handle = (protocol, handler, options) => handle(protocol, this.#guarded(protocol, handler), options);
   }
 
-  /** Narrows what a connection may negotiate while it is a stranger's. Without it the guard still holds; only the names would show. */
+  /**
+   * Narrows what a connection may negotiate while it is a stranger's (without it the guard still holds; only the names would show), and
+   * keeps what it negotiates out of libp2p's store of peers, which forgets nobody.
+   */
   narrow(connection: Connection, components: Components): void {
     if (!('components' in connection)) return;
-    const protocols = (): string[] => this.#protocolsFor(connection, components.registrar);
-    const registrar: unknown = new Proxy(components.registrar, {
-      get: (target, property) => {
-        if (property === 'getProtocols') return protocols;
-        const value: unknown = Reflect.get(target, property, target);
-        return typeof value === 'function' ? value.bind(target) : value;
-      },
+    const { registrar, peerStore } = components;
+    const isAdmitted = (): boolean => this.#linkOf(connection)?.admitted === true;
+    const narrowed = {
+      registrar: instead(registrar, 'getProtocols', () => this.#protocolsFor(connection, registrar)),
+      peerStore: instead(peerStore, 'merge', async (...merged: Parameters<typeof peerStore.merge>): Promise<void> => {
+        if (isAdmitted()) await peerStore.merge(...merged);
+      }),
+    };
+    const all: object = new Proxy(components, {
+      get: (target, property) => Reflect.get(Object.hasOwn(narrowed, property) ? narrowed : target, property),
     });
-    const narrowed: object = new Proxy(components, {
-      get: (target, property) => (property === 'registrar' ? registrar : Reflect.get(target, property)),
-    });
-    Reflect.set(connection, 'components', narrowed);
+    Reflect.set(connection, 'components', all);
   }
 
   #protocolsFor(connection: Connection, registrar: Registrar): string[] {
@@ -67,4 +70,15 @@ export class Gate {
       return handler(stream, connection);
     };
   }
+}
+
+/** The object with another method in place of one of its own. */
+function instead(object: object, method: string, replacement: unknown): object {
+  return new Proxy(object, {
+    get: (target, property) => {
+      if (property === method) return replacement;
+      const value: unknown = Reflect.get(target, property, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
 }

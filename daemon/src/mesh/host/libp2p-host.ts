@@ -108,7 +108,11 @@ class LibHost implements Host {
         reconnectRetries: 0,
       },
       // Dials of the routing table go to members, and only while it searches for one; ours do not pass here.
-      connectionGater: { denyDialPeer: (peer) => this.#discovery?.searching !== true || !this.#options.isMember(fromPeerId(peer)) },
+      connectionGater: {
+        denyDialPeer: (peer) => this.#discovery?.searching !== true || !this.#options.isMember(fromPeerId(peer)),
+        // No key of ours is of another type, and libp2p would keep each RSA key that it sees.
+        denyInboundEncryptedConnection: (peer) => peer.type !== 'Ed25519',
+      },
       services: {
         identify: (components: Components) => this.#capture(components),
         pubsub: this.#gossip.service,

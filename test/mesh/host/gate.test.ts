@@ -1,0 +1,29 @@
+import type { Connection } from '@libp2p/interface';
+import { describe, expect, it } from 'vitest';
+import { Gate } from '../../../daemon/src/mesh/host/gate.ts';
+import type { Components } from '../../../daemon/src/mesh/host/libp2p-components.ts';
+import type { LibLink } from '../../../daemon/src/mesh/host/libp2p-link.ts';
+
+describe('a connection behind the gate', () => {
+  it('leaves nothing in the store of peers, and shows two protocols, until it is admitted', async () => {
+    const merged: unknown[] = [];
+    const components = {
+      registrar: { getProtocols: () => ['/hello', '/sync'] },
+      peerStore: { merge: async (peer: unknown) => void merged.push(peer), has: async () => true },
+    } as unknown as Components;
+    const connection = { components, streams: [] } as unknown as Connection & { components: Components };
+    const link = { admitted: false };
+    const gate = new Gate(() => link as unknown as LibLink);
+    gate.openToStrangers('/hello');
+    gate.narrow(connection, components);
+    const peer = {} as Parameters<Components['peerStore']['merge']>[0];
+    await connection.components.peerStore.merge(peer, {});
+    expect(merged).toEqual([]);
+    expect(connection.components.registrar.getProtocols()).toEqual(['/hello']);
+    expect(await connection.components.peerStore.has(peer)).toBe(true);
+    link.admitted = true;
+    await connection.components.peerStore.merge(peer, {});
+    expect(merged).toEqual([peer]);
+    expect(connection.components.registrar.getProtocols()).toEqual(['/hello', '/sync']);
+  });
+});
