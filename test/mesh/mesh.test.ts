@@ -21,4 +21,18 @@ describe('a domain', () => {
     expect(a.peer('b')).toMatchObject({ connected: true, path: 'direct', address: `${LOCAL}:${b.view().port}` });
     expect(a.mesh.directAddresses(a.view().id, a.peer('b').key)).toEqual([{ host: LOCAL, port: b.view().port }]);
   });
+
+  it('tells every listener of its changes, whatever one of them does', async () => {
+    const [a] = await sites.domain('a');
+    if (a === undefined) throw new Error();
+    let told = 0;
+    a.mesh.onChange(() => {
+      throw new Error('broken');
+    });
+    a.mesh.onChange(() => {
+      told += 1;
+    });
+    await a.mesh.invite('d');
+    await waitFor(() => told > 0, { what: 'the second listener to be told' });
+  });
 });

@@ -423,7 +423,13 @@ class NodeMesh implements Mesh {
   #tellChange(): void {
     this.#changed ??= setImmediate(() => {
       this.#changed = undefined;
-      for (const listener of this.#listeners) listener();
+      for (const listener of this.#listeners) {
+        try {
+          listener();
+        } catch (err) {
+          this.#options.logger.error({ err }, 'A change of the mesh was not fully carried out');
+        }
+      }
     });
   }
 }
