@@ -13,6 +13,7 @@ import type { Address } from '../../../../protocol/address.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import { CIRCUIT_PROTOCOL, Circuits, RELAY_PROTOCOL } from './circuit.ts';
+import { updateWindowsRarely, waitCheaply } from './connection-costs.ts';
 import { Crowd } from './crowd.ts';
 import { dialError } from './dial-error.ts';
 import { Discovery } from './discovery.ts';
@@ -32,6 +33,8 @@ import { StreamDuplex } from './stream-duplex.ts';
 const IDENTIFY = '@libp2p/identify';
 /** libp2p's event when a TCP connection stands and the handshake begins. */
 const CONNECTED = 'upgrader:encrypt-outbound-connection';
+
+updateWindowsRarely();
 
 export async function createHost(options: HostOptions): Promise<Host> {
   const host = new LibHost(options);
@@ -274,6 +277,7 @@ class LibHost implements Host {
     }
     if (link.inbound && link.remote !== undefined) this.#handshakes.established(link.remote);
     this.#links.set(connection, link);
+    waitCheaply(connection);
     this.#gate.narrow(connection, this.#inside());
     this.#watchStranger(link);
     for (const listener of this.#onLink) listener(link);

@@ -1,0 +1,48 @@
+/**
+ * Two costs of every small message that the libraries below us leave, and that fifty daemons on one machine feel: yamux answers each
+ * frame with a window update, which is one more encrypted packet and one more write, and Noise tells the end of its buffer by an
+ * error with a stack trace. Both are lowered from the outside; where the libraries are not as expected, nothing is changed.
+ */
+import { StreamState, YamuxStream } from '@chainsafe/libp2p-yamux/stream';
+import type { Connection } from '@libp2p/interface';
+
+/** An update is sent when this part of the window has been used: the sender learns of room long before it has none. */
+const UPDATE_AT = 0.5;
+/** Noise gives the length of a packet in two bytes. */
+const LENGTH_BYTES = 2;
+
+/** Makes yamux streams tell of room only when half of their window is used. To be called once. */
+export function updateWindowsRarely(): void {
+  const update = YamuxStream.prototype.sendWindowUpdate;
+  YamuxStream.prototype.sendWindowUpdate = function sendWindowUpdate(): void {
+    // A stream that is being opened owes the other side an answer, whatever the window is.
+    const opening = this.state === StreamState.Init || this.state === StreamState.SYNReceived;
+    if (opening || !hasRoom(this)) update.call(this);
+  };
+}
+
+function hasRoom(stream: YamuxStream): boolean {
+  const window: unknown = Reflect.get(stream, 'recvWindow');
+  const left: unknown = Reflect.get(stream, 'recvWindowCapacity');
+  return typeof window === 'number' && typeof left === 'number' && left > window * UPDATE_AT;
+}
+
+/** One error for all: it says nothing but "wait for more", and a stack trace for each would cost more than decrypting. */
+const MORE_IS_NEEDED = new RangeError('the length of the next packet has not arrived');
+
+/** Lets Noise wait for the next packet of a connection without making an error each time. */
+export function waitCheaply(connection: Connection): void {
+  const decoder = child(child(child(connection, 'muxer'), 'maConn'), 'decoder');
+  const decode = child(decoder, 'lengthDecoder');
+  if (decoder === undefined || typeof decode !== 'function' || Reflect.get(decode, 'bytes') !== LENGTH_BYTES) return;
+  Reflect.set(decoder, 'lengthDecoder', (buffer: { length: number }): unknown => {
+    if (buffer.length < LENGTH_BYTES) throw MORE_IS_NEEDED;
+    return Reflect.apply(decode, undefined, [buffer]);
+  });
+}
+
+function child(parent: unknown, name: string): object | undefined {
+  if (parent === null || (typeof parent !== 'object' && typeof parent !== 'function')) return undefined;
+  const value: unknown = Reflect.get(parent, name);
+  return (typeof value === 'object' && value !== null) || typeof value === 'function' ? value : undefined;
+}
