@@ -16,9 +16,14 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import type { KeyPair } from './certificates.ts';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+
+/** A certificate and its private key, as PEM. */
+export interface KeyPair {
+  cert: string;
+  key: string;
+}
 
 interface Life {
   notBefore: number;

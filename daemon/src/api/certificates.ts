@@ -11,6 +11,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { Certificates } from './api.types.ts';
+import type { KeyPair } from './certificate-maker.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Clients keep the authority in their kubeconfig, so it lives as long as an installation does. */
@@ -32,11 +33,6 @@ export interface CertificateOptions {
   /** Host names and addresses of the API beside the loopback ones; a wildcard address stands for all of this machine's. */
   names: readonly string[];
   now?: () => number;
-}
-
-export interface KeyPair {
-  cert: string;
-  key: string;
 }
 
 export async function openCertificates({ dir, names, now = Date.now }: CertificateOptions): Promise<Certificates> {

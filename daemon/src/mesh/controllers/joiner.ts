@@ -5,7 +5,9 @@
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import { dtDomainSchema, SIGHTLINE_GROUP } from '../../../../protocol/kinds/dtdomain.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { DomainControllerOptions } from './domain-controller.ts';
+import type { EventRecorder } from '../../store/event-recorder.ts';
+import type { ObjectStore } from '../../store/object-store.types.ts';
+import type { Mesh } from '../mesh.types.ts';
 import { withFields } from './domain-view.ts';
 
 /** First wait after a failed attempt, doubled up to the last, in milliseconds. */
@@ -23,12 +25,21 @@ const TRANSIENT: readonly ErrorCode[] = [
   'INTERNAL',
 ];
 
+export interface JoinerOptions {
+  store: Pick<ObjectStore, 'get' | 'transact'>;
+  mesh: Pick<Mesh, 'domain' | 'join'>;
+  node: { name: string };
+  events: Pick<EventRecorder, 'record'>;
+  logger: { warn(fields: object, message: string): void };
+  onSettled: () => Promise<void>;
+}
+
 export class Joiner {
-  readonly #options: DomainControllerOptions & { onSettled: () => Promise<void> };
+  readonly #options: JoinerOptions;
   readonly #attempts = new Map<string, AbortController>();
   readonly #running = new Set<Promise<void>>();
 
-  constructor(options: DomainControllerOptions & { onSettled: () => Promise<void> }) {
+  constructor(options: JoinerOptions) {
     this.#options = options;
   }
 

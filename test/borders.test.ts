@@ -1,0 +1,94 @@
+import { execFile } from 'node:child_process';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+
+const REPOSITORY = resolve(import.meta.dirname, '..');
+
+/** What a file of each layer might be tempted to import, as it would be written there. */
+const REFUSED: [file: string, specifier: string][] = [
+  ['protocol/x.ts', '../daemon/src/logger.ts'],
+  ['protocol/x.ts', '../cli/kinds.ts'],
+  ['protocol/kinds/x.ts', 'level'],
+  ['cli/x.ts', '../daemon/src/config.ts'],
+  ['cli/commands/x.ts', '@libp2p/interface'],
+  ['daemon/src/x.ts', 'libp2p'],
+  ['daemon/src/x.ts', 'level'],
+  ['daemon/src/x.ts', 'yjs'],
+  ['daemon/src/x.ts', '../../cli/kinds.ts'],
+  ['daemon/src/store/x.ts', '../mesh/mesh.types.ts'],
+  ['daemon/src/store/x.ts', '../config.ts'],
+  ['daemon/src/mesh/x.ts', '../apps/ports.ts'],
+  ['daemon/src/mesh/log/x.ts', 'yjs'],
+  ['daemon/src/mesh/log/x.ts', '../../store/object-store.ts'],
+  ['daemon/src/mesh/log/author-doc.ts', '../../apps/ports.ts'],
+  ['daemon/src/apps/x.ts', '../mesh/mesh.ts'],
+  ['daemon/src/apps/http/x.ts', '../../access/decide.ts'],
+  ['daemon/src/apps/x.ts', 'libp2p'],
+  ['daemon/src/apps/x.ts', '../daemon.ts'],
+  ['daemon/src/access/x.ts', '../api/app.ts'],
+  ['daemon/src/api/x.ts', '../mesh/mesh.types.ts'],
+  ['daemon/src/api/x.ts', '../store/level-kv.ts'],
+  ['daemon/src/api/x.ts', '../../../test/wait.ts'],
+];
+
+const ALLOWED: [file: string, specifier: string][] = [
+  ['cli/x.ts', '../protocol/errors.ts'],
+  ['daemon/src/x.ts', './mesh/mesh.ts'],
+  ['daemon/src/store/x.ts', 'level'],
+  ['daemon/src/mesh/x.ts', '../store/kv.ts'],
+  ['daemon/src/mesh/x.ts', 'libp2p'],
+  ['daemon/src/mesh/log/author-doc.ts', 'yjs'],
+  ['daemon/src/apps/x.ts', '../store/object-store.types.ts'],
+  ['daemon/src/api/x.ts', '../access/decide.ts'],
+  ['daemon/src/api/x.ts', 'hono'],
+];
+
+/** The files of both lists, with their imports line by line. */
+const FILES = new Map<string, string[]>();
+for (const [file, specifier] of [...REFUSED, ...ALLOWED]) FILES.set(file, [...(FILES.get(file) ?? []), specifier]);
+
+const report = z.object({
+  diagnostics: z.array(z.object({ location: z.object({ path: z.string(), start: z.object({ line: z.number() }) }) })),
+});
+
+describe('the borders that ARCHITECTURE.md draws', () => {
+  let tree = '';
+  let refused = new Set<string>();
+
+  beforeAll(async () => {
+    tree = await mkdtemp(join(tmpdir(), 'dtkd-borders-'));
+    await copyFile(join(REPOSITORY, 'biome.json'), join(tree, 'biome.json'));
+    for (const [file, specifiers] of FILES) {
+      await mkdir(join(tree, dirname(file)), { recursive: true });
+      await writeFile(join(tree, file), specifiers.map((specifier) => `export * from '${specifier}';\n`).join(''));
+    }
+    refused = await refusedImports(tree);
+  });
+  afterAll(() => rm(tree, { recursive: true, force: true }));
+
+  it.each(REFUSED)('%s may not import %s', (file, specifier) => {
+    expect(refused).toContain(`${file} ${specifier}`);
+  });
+
+  it.each(ALLOWED)('%s may import %s', (file, specifier) => {
+    expect(refused).not.toContain(`${file} ${specifier}`);
+  });
+});
+
+function refusedImports(directory: string): Promise<Set<string>> {
+  const biome = join(REPOSITORY, 'node_modules', '.bin', 'biome');
+  const args = ['lint', '--reporter=json', '--max-diagnostics=none', '--only=style/noRestrictedImports', '.'];
+  return new Promise((found, failed) => {
+    execFile(biome, args, { cwd: directory, maxBuffer: 16 * 1024 * 1024 }, (_status, stdout) => {
+      try {
+        const { diagnostics } = report.parse(JSON.parse(stdout));
+        found(new Set(diagnostics.map(({ location: { path, start } }) => `${path} ${FILES.get(path)?.[start.line - 1]}`)));
+      } catch (error) {
+        failed(error);
+      }
+    });
+  });
+}
