@@ -42,6 +42,8 @@ const SURPLUS_CHECK_MS = 5_000;
  */
 const SEARCH_AFTER_MS = 10_000;
 const LARGE_SEARCH_AFTER_MS = 30_000;
+/** Asking the system for its interfaces costs milliseconds, and every view of the domain shows an address. */
+const ADDRESSES_KEPT_MS = 2_000;
 /** How often it is considered whether to begin or end searching. */
 const SEARCH_CHECK_MS = 5_000;
 /** Streams of hello on one connection: one, and one that was just given up. */
@@ -88,6 +90,7 @@ export class DomainNode {
   #state: MembershipState;
   #offer: NodeJS.Timeout | undefined;
   #searching = false;
+  #own: { at: number; addresses: readonly Address[] } = { at: Number.NEGATIVE_INFINITY, addresses: [] };
   #stopped = false;
 
   constructor(options: DomainNodeOptions) {
@@ -197,7 +200,11 @@ export class DomainNode {
 
   /** Where this node may be dialled, the best first. */
   addresses(): Address[] {
-    const own = ownAddresses(this.#options.announce, this.#options.hosts, this.port);
+    const now = this.#options.now();
+    if (Math.abs(now - this.#own.at) > ADDRESSES_KEPT_MS) {
+      this.#own = { at: now, addresses: ownAddresses(this.#options.announce, this.#options.hosts, this.port) };
+    }
+    const own = this.#own.addresses;
     const seen = [...this.#observed.keys()].map((host) => ({ host, port: this.port }));
     return [...own, ...seen.filter(({ host }) => !own.some((other) => other.host === host))].slice(0, MAX_ADDRESSES);
   }
@@ -249,7 +256,7 @@ export class DomainNode {
       this.#counters.hellosRefused += 1;
       this.#options.logger.debug({ err: error, from: link.remote?.host, peer: peerIdOf(link.peer) }, 'A hello was refused');
       // The refusal has to get through before the connection goes.
-      if (stream.closed) void link.close();
+      if (link.admitted) link.abort('hello failed');
       else stream.once('close', () => void link.close());
     }
   }
