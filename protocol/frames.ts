@@ -4,12 +4,13 @@
  */
 import { DtkdError } from './errors.ts';
 
-const LENGTH_BYTES = 4;
+/** Bytes of a frame before its payload: the length. */
+export const FRAME_HEADER_BYTES = 4;
 
 export function encodeFrame(payload: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(LENGTH_BYTES + payload.length);
+  const frame = new Uint8Array(FRAME_HEADER_BYTES + payload.length);
   new DataView(frame.buffer).setUint32(0, payload.length);
-  frame.set(payload, LENGTH_BYTES);
+  frame.set(payload, FRAME_HEADER_BYTES);
   return frame;
 }
 
@@ -43,9 +44,9 @@ export function createFrameDecoder(maxBytes: number): FrameDecoder {
       held += chunk.length;
       for (;;) {
         if (wanted === undefined) {
-          if (held < LENGTH_BYTES) return frames;
-          const head = take(LENGTH_BYTES);
-          wanted = new DataView(head.buffer, head.byteOffset, LENGTH_BYTES).getUint32(0);
+          if (held < FRAME_HEADER_BYTES) return frames;
+          const head = take(FRAME_HEADER_BYTES);
+          wanted = new DataView(head.buffer, head.byteOffset, FRAME_HEADER_BYTES).getUint32(0);
           if (wanted > maxBytes) {
             throw new DtkdError('FRAME_TOO_LARGE', `a frame of ${wanted} bytes is over the limit of ${maxBytes}`);
           }

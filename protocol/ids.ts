@@ -11,6 +11,7 @@ export type PeerKey = string & { readonly brand: 'PeerKey' };
 export type PeerId = string & { readonly brand: 'PeerId' };
 
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const HEX_16_BYTES = /^[0-9a-f]{32}$/;
 const HEX_32_BYTES = /^[0-9a-f]{64}$/;
 
 /** RFC 1123 label, at most 63 characters. */
@@ -50,6 +51,15 @@ export function parseDomainId(text: string): DomainId {
     throw new DtkdError('FRAME_INVALID', 'a domain id is 64 hexadecimal digits');
   }
   return text as DomainId;
+}
+
+export function parsePeerId(text: string): PeerId {
+  if (!HEX_16_BYTES.test(text)) {
+    throw new DtkdError('BAD_REQUEST', `"${text.slice(0, 80)}" is not the id of a member`, {
+      next: 'It has 32 hexadecimal digits; see "dtkd get dtpeers".',
+    });
+  }
+  return text as PeerId;
 }
 
 export function peerKeyOf(publicKey: Uint8Array): PeerKey {

@@ -7,6 +7,7 @@
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from './cbor.ts';
 import { DtkdError } from './errors.ts';
+import { bytesOfHex, hexOf } from './fields.ts';
 import { type DomainId, type PeerKey, parseDomainId, peerKeyBytes, peerKeyOf } from './ids.ts';
 import { hashHex, type SigningKey, verifySignature } from './signing.ts';
 
@@ -113,19 +114,16 @@ const bodySchema = z.object({
   update: z.instanceof(Uint8Array),
 });
 
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-const unhex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'hex'));
-
 /** Makes and signs an entry. `key` must be the author's. Throws QUOTA_EXCEEDED if it would be too large. */
 export function signEntry(key: SigningKey, fields: EntryBody): LogEntry {
   const { epoch, seq, lineage, open, openEnd, update } = fields;
   const body = encodeCbor({
-    domain: unhex(fields.domain),
+    domain: bytesOfHex(fields.domain),
     author: peerKeyBytes(fields.author),
-    epoch: [epoch.ms, unhex(epoch.random)],
+    epoch: [epoch.ms, bytesOfHex(epoch.random)],
     seq,
-    prev: unhex(fields.prev),
-    ...(seq === 0 ? { lineage: lineage.map((point) => [point.epoch.ms, unhex(point.epoch.random), point.seq]) } : {}),
+    prev: bytesOfHex(fields.prev),
+    ...(seq === 0 ? { lineage: lineage.map((point) => [point.epoch.ms, bytesOfHex(point.epoch.random), point.seq]) } : {}),
     ...(open ? { open } : {}),
     ...(openEnd ? { openEnd } : {}),
     update,
@@ -155,21 +153,21 @@ export function parseEntry(bytes: Uint8Array): LogEntry {
 
 function readBody(bytes: Uint8Array): EntryBody {
   const body = decodeCbor(bytes, bodySchema, 'the body of a log entry');
-  const epoch = { ms: body.epoch[0], random: hex(body.epoch[1]) };
-  const prev = hex(body.prev);
+  const epoch = { ms: body.epoch[0], random: hexOf(body.epoch[1]) };
+  const prev = hexOf(body.prev);
   const first = body.seq === 0;
   if (first !== (body.lineage !== undefined)) throw invalid('exactly the first entry of an epoch names its lineage');
   if (first !== (prev === NO_ENTRY)) throw invalid('exactly the first entry of an epoch has none before it');
   if (first && body.open !== true) throw invalid('the first entry of an epoch must carry its opening state');
   if (body.openEnd === true && body.open !== true) throw invalid('only an opening entry can end the opening');
-  const lineage = (body.lineage ?? []).map(([ms, random, seq]) => ({ epoch: { ms, random: hex(random) }, seq }));
+  const lineage = (body.lineage ?? []).map(([ms, random, seq]) => ({ epoch: { ms, random: hexOf(random) }, seq }));
   let above = epoch;
   for (const point of lineage) {
     if (compareEpochs(point.epoch, above) >= 0) throw invalid('the lineage must name lower epochs, the latest first');
     above = point.epoch;
   }
   return {
-    domain: parseDomainId(hex(body.domain)),
+    domain: parseDomainId(hexOf(body.domain)),
     author: peerKeyOf(body.author),
     epoch,
     seq: body.seq,

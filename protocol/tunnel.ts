@@ -5,12 +5,12 @@
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from './cbor.ts';
 import { DtkdError, isErrorCode } from './errors.ts';
+import { encodeFrame } from './frames.ts';
 
 export const TUNNEL_PROTOCOL = '/dtkd/tunnel/1.0.0';
 export const LANE_PROTOCOL = '/dtkd/lane/1.0.0';
 
-/** Frames are `u32 length | CBOR`; a tunnel's are small. */
-export const FRAME_HEADER_BYTES = 4;
+/** A tunnel's frames are small. */
 export const MAX_TUNNEL_FRAME_BYTES = 4 * 1024;
 
 export const TICKET_BYTES = 32;
@@ -55,16 +55,8 @@ export interface LaneGrant {
   ticket: Uint8Array;
 }
 
-/** Puts the length in front of a frame's bytes. */
-export function frameOf(payload: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(FRAME_HEADER_BYTES + payload.length);
-  new DataView(frame.buffer).setUint32(0, payload.length);
-  frame.set(payload, FRAME_HEADER_BYTES);
-  return frame;
-}
-
 export function encodeTunnelRequest(request: TunnelRequest): Uint8Array {
-  return frameOf(encodeCbor({ app: request.app, name: request.name }));
+  return encodeFrame(encodeCbor({ app: request.app, name: request.name }));
 }
 
 export function decodeTunnelRequest(bytes: Uint8Array): TunnelRequest {
@@ -73,11 +65,11 @@ export function decodeTunnelRequest(bytes: Uint8Array): TunnelRequest {
 
 /** The answer to a tunnel or lane request that is refused. */
 export function encodeRefusal(error: DtkdError): Uint8Array {
-  return frameOf(encodeCbor({ ok: false, code: error.code, message: error.message.slice(0, 1_024) }));
+  return encodeFrame(encodeCbor({ ok: false, code: error.code, message: error.message.slice(0, 1_024) }));
 }
 
 export function encodeTunnelAccepted(): Uint8Array {
-  return frameOf(encodeCbor({ ok: true }));
+  return encodeFrame(encodeCbor({ ok: true }));
 }
 
 /** Returns if the owner accepted; throws its refusal otherwise. */
@@ -87,7 +79,7 @@ export function checkTunnelAnswer(bytes: Uint8Array): void {
 }
 
 export function encodeLaneRequest(request: LaneRequest): Uint8Array {
-  return frameOf(encodeCbor({ certificate: request.certificate }));
+  return encodeFrame(encodeCbor({ certificate: request.certificate }));
 }
 
 export function decodeLaneRequest(bytes: Uint8Array): LaneRequest {
@@ -95,7 +87,7 @@ export function decodeLaneRequest(bytes: Uint8Array): LaneRequest {
 }
 
 export function encodeLaneGrant(grant: LaneGrant): Uint8Array {
-  return frameOf(encodeCbor({ ok: true, certificate: grant.certificate, ticket: grant.ticket }));
+  return encodeFrame(encodeCbor({ ok: true, certificate: grant.certificate, ticket: grant.ticket }));
 }
 
 export function decodeLaneAnswer(bytes: Uint8Array): LaneGrant {

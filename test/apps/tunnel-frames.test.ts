@@ -4,6 +4,7 @@ import { StreamChannel } from '../../daemon/src/apps/channel/stream-channel.ts';
 import { readFrame } from '../../daemon/src/apps/tunnel/frames.ts';
 import { encodeCbor } from '../../protocol/cbor.ts';
 import { DtkdError } from '../../protocol/errors.ts';
+import { FRAME_HEADER_BYTES } from '../../protocol/frames.ts';
 import {
   checkTunnelAnswer,
   decodeLaneAnswer,
@@ -14,7 +15,6 @@ import {
   encodeRefusal,
   encodeTunnelAccepted,
   encodeTunnelRequest,
-  FRAME_HEADER_BYTES,
 } from '../../protocol/tunnel.ts';
 import { streamPair } from './memory-mesh.ts';
 

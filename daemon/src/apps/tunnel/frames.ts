@@ -1,5 +1,6 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { FRAME_HEADER_BYTES, MAX_TUNNEL_FRAME_BYTES } from '../../../../protocol/tunnel.ts';
+import { FRAME_HEADER_BYTES } from '../../../../protocol/frames.ts';
+import { MAX_TUNNEL_FRAME_BYTES } from '../../../../protocol/tunnel.ts';
 import { type Channel, type ChannelSink, IDLE_SINK } from '../channel/channel.ts';
 
 /**

@@ -1,7 +1,7 @@
 /** What the API offers for dtDomains and dtPeers beyond storing them: kind handlers and subresources. Owns no state. */
 import { z } from 'zod';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { PeerId } from '../../../../protocol/ids.ts';
+import { parsePeerId } from '../../../../protocol/ids.ts';
 import { dtDomainSchema } from '../../../../protocol/kinds/dtdomain.ts';
 import { dtPeerSchema } from '../../../../protocol/kinds/dtpeer.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
@@ -91,7 +91,7 @@ export function domainHandlers({ mesh, controller }: DomainApiOptions) {
         });
       }
       if (!context.dryRun) {
-        await mesh.removePeer(peer.dtDomain, peer.id as PeerId);
+        await mesh.removePeer(peer.dtDomain, parsePeerId(peer.id));
         await controller.refresh();
       }
       return { handled: object };
@@ -170,7 +170,7 @@ export function domainActions({ mesh, controller }: DomainApiOptions): Map<strin
       return {};
     },
     clear: async (request) => {
-      await mesh.clear(known(allow(request, 'POST').name).name, one(request.rest) as PeerId);
+      await mesh.clear(known(allow(request, 'POST').name).name, parsePeerId(one(request.rest)));
       return {};
     },
   };
