@@ -99,13 +99,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     mesh,
     node: { name, suffix: config.suffix },
     ingress: config.ingress,
-    authorOf(namespace) {
-      for (const domain of mesh.domains()) {
-        const peer = domain.peers.find((member) => !member.self && member.displayName === namespace);
-        if (peer !== undefined) return { domain: domain.id, peer: peer.key };
-      }
-      return undefined;
-    },
+    authorOf: (namespace) => mesh.memberNamed(namespace),
     ownListeners: () => [
       ...listeners,
       ...mesh.domains().flatMap((domain) => (domain.port === undefined ? [] : [{ host: '::', port: domain.port }])),

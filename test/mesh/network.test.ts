@@ -27,6 +27,16 @@ describe('the network', () => {
     await same(after, ['a/new', 'a/web', 'b/web', 'c/web']);
   });
 
+  it('says which member shows under a name', async () => {
+    const [a, b] = await sites.domain('a', 'b');
+    if (a === undefined || b === undefined) throw new Error();
+    expect(a.mesh.memberNamed('b')).toEqual({ domain: a.view().id, peer: b.view().self });
+    expect(a.mesh.memberNamed('a')).toBeUndefined();
+    expect(a.mesh.memberNamed('c')).toBeUndefined();
+    await a.mesh.removePeer('d', a.peer('b').id);
+    expect(a.mesh.memberNamed('b')).toBeUndefined();
+  });
+
   it('carries what was written in both halves of a partition to the other', async () => {
     const all = await sites.domain('a', 'b', 'c', 'x');
     const [a, b, c, x] = all;

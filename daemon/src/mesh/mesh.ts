@@ -64,6 +64,8 @@ class NodeMesh implements Mesh {
   readonly #portChoice: PortChoice;
   readonly #stopping = new AbortController();
   #namespaces = new Map<DomainId, Map<PeerKey, string>>();
+  /** The same, the other way round, without this node itself. */
+  #members = new Map<string, { domain: DomainId; peer: PeerKey }>();
   #onTls: ((socket: Socket, domain: DomainId) => void) | undefined;
   #changed: NodeJS.Immediate | undefined;
 
@@ -102,6 +104,10 @@ class NodeMesh implements Mesh {
 
   domain(name: string): DomainView | undefined {
     return this.#domains.get(name)?.view();
+  }
+
+  memberNamed(namespace: string): { domain: DomainId; peer: PeerKey } | undefined {
+    return this.#members.get(namespace);
   }
 
   create(name: string): Promise<{ domain: DomainView; recoveryKey: string }> {
@@ -410,6 +416,10 @@ class NodeMesh implements Mesh {
         .filter((domain) => domain.isMember())
         .map(({ id, self, membership }) => ({ id, self, members: [...membership.state().members.values()] })),
     );
+    this.#members = new Map();
+    for (const [domain, names] of this.#namespaces) {
+      for (const [peer, name] of names) if (name !== this.#nodeName) this.#members.set(name, { domain, peer });
+    }
     for (const domain of this.#domains.values()) {
       const old = before.get(domain.id);
       for (const [key, name] of this.#namespaces.get(domain.id) ?? []) {

@@ -61,6 +61,8 @@ export interface Mesh {
   stop(): Promise<void>;
   domains(): DomainView[];
   domain(name: string): DomainView | undefined;
+  /** The other member whose objects show in this namespace. */
+  memberNamed(namespace: string): { domain: DomainId; peer: PeerKey } | undefined;
   /** Founds a domain. The recovery key is returned once and kept nowhere. */
   create(name: string): Promise<{ domain: DomainView; recoveryKey: string }>;
   /** Joins through any member. Errors: the TOKEN_, ADDRESS_ and name codes. Nothing is kept if it fails. */

@@ -25,6 +25,12 @@ const INVALID_DECAY = 0.9;
 
 const IDONTWANT_MIN_BYTES = 16 * 1024;
 
+/**
+ * Neighbours to which a message is passed on (gossipsub's own default is 6 to 12). Its author sends it to all that it is connected with,
+ * lists of what was heard go round every second, and synchronisation repairs the rest, so more copies would only cost each member time.
+ */
+const DEGREE = { D: 4, Dlo: 3, Dhi: 6, Dout: 1, Dscore: 2 };
+
 /** Who sees the topic cannot tell the domain's id from it, nor link two domains by it. */
 export function topicOf(domain: DomainId): string {
   return createHash('sha256').update('dtkd/topic\n').update(domain).digest('hex').slice(0, 32);
@@ -46,6 +52,7 @@ export function createGossip(domain: DomainId, validate: (from: PeerKey, data: U
   let gossip: GossipSub | undefined;
   const options: Partial<GossipsubOpts> = {
     globalSignaturePolicy: StrictSign,
+    ...DEGREE,
     // By content: what several members tell goes through each node once.
     msgIdFn: (message) => contentId(message.data),
     // Copies are told before their signature is verified: most of what arrives is a copy.
