@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AuthorDoc } from '../../../daemon/src/mesh/log/author-doc.ts';
-import { headOf, headsOf, isAhead, ownHeads, partsToSend } from '../../../daemon/src/mesh/log/catch-up.ts';
+import { headOf, headsOf, highestOfOthers, isAhead, ownHeads, partsToSend } from '../../../daemon/src/mesh/log/catch-up.ts';
 import { DocCache } from '../../../daemon/src/mesh/log/doc-cache.ts';
 import { placementOf } from '../../../daemon/src/mesh/log/placement.ts';
 import { type AuthorState, decodeState, encodeState, NOTHING, type Track } from '../../../daemon/src/mesh/log/rows.ts';
@@ -87,6 +87,22 @@ describe('catching up', () => {
     expect(from(track(5, 1))).toEqual([2]);
     expect(from(track(5, 3))).toEqual([]);
     expect(from(undefined, 4)).toEqual([]);
+  });
+
+  it('is asked for nothing that cannot be taken in, so that what is sent first never stands before all else', () => {
+    const self = generateSigningKey().publicKey;
+    const own = ownHeads(self, track(8, 1), track(7, 2), undefined);
+    const told = [...own, ...headsOf(author, state({ stray: track(3, 1), shown: track(5, 3) }))];
+    const asked = highestOfOthers(told, self);
+    expect(asked).toEqual([...own, head(5, 3)]);
+    const theirs = state({ stray: track(3, 9), shown: track(5, 3) });
+    const about = (heads: typeof told) =>
+      partsToSend(
+        theirs,
+        heads.filter((each) => each.author === author),
+      );
+    expect(about(told)).toHaveLength(1);
+    expect(about(asked)).toEqual([]);
   });
 
   it('names the present head of an author last', () => {

@@ -178,7 +178,7 @@ export class Node {
   async pull(other: Node, maxBytes = 20_000): Promise<number> {
     let count = 0;
     while (await this.log.isBehind(await other.log.heads())) {
-      const entries = await other.log.missing(await this.log.heads(), maxBytes);
+      const entries = await other.log.missing(await this.log.asks(), maxBytes);
       let applied = 0;
       for (const entry of entries) if ((await this.log.receive(entry)) === 'applied') applied += 1;
       if (applied === 0) return count;

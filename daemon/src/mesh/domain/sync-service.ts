@@ -116,7 +116,7 @@ export class SyncService {
           unfinished = true;
           break;
         }
-        await channel.sendBytes(encodeSync({ type: 'pull', heads: await this.#ports.log.heads() }));
+        await channel.sendBytes(encodeSync({ type: 'pull', heads: await this.#ports.log.asks() }));
         const answer = await receiveSync(channel);
         if (answer?.type !== 'entries') throw new DtkdError('FRAME_INVALID', 'entries were expected');
         const applied = await this.#take(answer.entries);

@@ -26,6 +26,16 @@ export function ownHeads(author: PeerKey, own: Track | undefined, collected: Tra
   return present.sort((a, b) => compareEpochs(a.epoch, b.epoch));
 }
 
+/** Without the lower ones of authors that are named twice, but for this node itself, which collects a lower epoch of its own. */
+export function highestOfOthers(heads: readonly Head[], self: PeerKey): Head[] {
+  const highest = new Map<PeerKey, Head>();
+  for (const head of heads) {
+    const known = highest.get(head.author);
+    if (known === undefined || compareEpochs(head.epoch, known.epoch) > 0) highest.set(head.author, head);
+  }
+  return heads.filter((head) => head.author === self || highest.get(head.author) === head);
+}
+
 /** True if somebody with this head has an entry that we lack. A different entry at the same place counts: it proves a fork. */
 export function isAhead(head: Head, state: AuthorState, barrier: Epoch | undefined): boolean {
   if (barrier !== undefined && compareEpochs(head.epoch, barrier) <= 0) return false;

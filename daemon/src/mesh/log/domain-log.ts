@@ -12,7 +12,7 @@ import type { Logger } from '../../logger.ts';
 import { prefixEnd } from '../../store/kv.ts';
 import type { Change, ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import { adopt } from './adoption.ts';
-import { headsOf, isAhead, ownHeads, readMissing } from './catch-up.ts';
+import { headsOf, highestOfOthers, isAhead, ownHeads, readMissing } from './catch-up.ts';
 import { Counters } from './counters.ts';
 import type { DocCache } from './doc-cache.ts';
 import { Elsewhere } from './elsewhere.ts';
@@ -225,6 +225,10 @@ export class StoredDomainLog implements DomainLog {
     const heads = ownHeads(this.#self, this.own.durableHead?.track, collected, wanted);
     for (const author of this.#replicas.states.keys()) heads.push(...headsOf(author, this.#replicas.stateOf(author)));
     return heads;
+  }
+
+  async asks(): Promise<Head[]> {
+    return highestOfOthers(await this.heads(), this.#self);
   }
 
   async missing(theirs: readonly Head[], maxBytes: number): Promise<Uint8Array[]> {

@@ -48,6 +48,11 @@ export interface DomainLog {
   /** How far this node has each log. An author may be named twice, the lower epoch first; both heads are to be passed on. */
   heads(): Promise<Head[]>;
   /**
+   * The heads to ask with (see `missing`): as `heads`, but of each other author the highest alone. Of a lower epoch that is kept for its
+   * author nothing more can be taken in, and an answer full of it would leave no room for anything else.
+   */
+  asks(): Promise<Head[]>;
+  /**
    * Takes one entry as received. Resolves after it is durable. Throws DtkdError ENTRY_INVALID, SIGNATURE_INVALID or QUOTA_EXCEEDED:
    * whoever forwarded it is to blame. An own entry of a higher epoch than ours starts the take-over of that state.
    */
