@@ -43,6 +43,24 @@ it('does not keep a row that was read before a batch and arrives after it', asyn
   expect(Buffer.from((await rows.get('o/a')) ?? []).toString()).toBe('new');
 });
 
+it('remembers what is not there, until a batch puts it there', async () => {
+  const kv = memoryKv();
+  let reads = 0;
+  const rows = new RowCache(
+    {
+      ...kv,
+      get(key) {
+        reads += 1;
+        return kv.get(key);
+      },
+    },
+    'o/',
+  );
+  expect([await rows.get('o/a'), await rows.get('o/a'), reads]).toEqual([undefined, undefined, 1]);
+  rows.committed([put('o/a', '1')]);
+  expect(Buffer.from((await rows.get('o/a')) ?? []).toString()).toBe('1');
+});
+
 it('is bounded, forgets what was used longest ago, and keeps nothing that others write', async () => {
   const reads: string[] = [];
   const rows = new RowCache(

@@ -4,14 +4,15 @@ import type { Kv, KvOp } from './kv.ts';
 const CACHE_BYTES = 2 * 1024 * 1024;
 
 /**
- * Reads rows through a bounded cache of those last used. Holds only rows under one prefix, which nobody else writes. Shows a batch when
- * it is told that the batch is durable, never earlier.
+ * Reads rows through a bounded cache of those last used, and of what was found not to be there: whoever makes an object asks for it
+ * several times before. Holds only rows under one prefix, which nobody else writes. Shows a batch when it is told that the batch is
+ * durable, never earlier.
  */
 export class RowCache {
   readonly #kv: Kv;
   readonly #prefix: string;
   readonly #limit: number;
-  readonly #rows = new Map<string, Uint8Array>();
+  readonly #rows = new Map<string, Uint8Array | undefined>();
   #bytes = 0;
   /** Counts batches, so that a row read before one and arriving after it is not kept. */
   #generation = 0;
@@ -24,15 +25,15 @@ export class RowCache {
 
   async get(key: string): Promise<Uint8Array | undefined> {
     if (!key.startsWith(this.#prefix)) return this.#kv.get(key);
-    const known = this.#rows.get(key);
-    if (known !== undefined) {
+    if (this.#rows.has(key)) {
+      const known = this.#rows.get(key);
       this.#rows.delete(key);
       this.#rows.set(key, known);
       return known;
     }
     const generation = this.#generation;
     const row = await this.#kv.get(key);
-    if (row !== undefined && generation === this.#generation) this.#keep(key, row);
+    if (generation === this.#generation) this.#keep(key, row);
     return row;
   }
 
@@ -46,10 +47,10 @@ export class RowCache {
     }
   }
 
-  #keep(key: string, row: Uint8Array): void {
+  #keep(key: string, row: Uint8Array | undefined): void {
     this.#drop(key);
     this.#rows.set(key, row);
-    this.#bytes += row.length;
+    this.#bytes += sizeOf(key, row);
     for (const oldest of this.#rows.keys()) {
       if (this.#bytes <= this.#limit) break;
       this.#drop(oldest);
@@ -57,7 +58,12 @@ export class RowCache {
   }
 
   #drop(key: string): void {
-    this.#bytes -= this.#rows.get(key)?.length ?? 0;
+    if (!this.#rows.has(key)) return;
+    this.#bytes -= sizeOf(key, this.#rows.get(key));
     this.#rows.delete(key);
   }
+}
+
+function sizeOf(key: string, row: Uint8Array | undefined): number {
+  return key.length + (row?.length ?? 0);
 }
