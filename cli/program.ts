@@ -62,7 +62,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 }
 
 /** The whole tree; commands are empty until `load` is called for them. */
-export function buildProgram(cli: Cli, version: string, onCommand: (path: string) => void): Command {
+function buildProgram(cli: Cli, version: string, onCommand: (path: string) => void): Command {
   const program = new Command('dtkd')
     .description('Share services between sites, with no server in the middle.')
     .version(version, '-V, --version', 'print the version of this command')

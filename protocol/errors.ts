@@ -101,6 +101,3 @@ export class DtkdError extends Error {
 export function isErrorCode(text: unknown): text is ErrorCode {
   return typeof text === 'string' && Object.hasOwn(CODES, text);
 }
-
-/** Every code, for documentation and tests. */
-export const ERROR_CODES = Object.keys(CODES).filter(isErrorCode);

@@ -79,9 +79,6 @@ const about = z.object({
 
 const message = z.discriminatedUnion('type', [chain, idsMessage, itemsMessage, about, refusal]);
 
-export type HelloChain = z.output<typeof chain>;
-export type HelloIds = z.output<typeof idsMessage>;
-export type HelloItems = z.output<typeof itemsMessage>;
 export type HelloAbout = z.output<typeof about>;
 export type HelloMessage = z.output<typeof message>;
 

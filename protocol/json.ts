@@ -2,7 +2,7 @@
 import { DtkdError } from './errors.ts';
 
 /** Deeper documents are refused: no kind needs more, and code that walks values may then recurse. */
-export const MAX_JSON_DEPTH = 64;
+const MAX_JSON_DEPTH = 64;
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 

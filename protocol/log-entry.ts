@@ -188,7 +188,7 @@ export function verifyEntry(entry: LogEntry, domain: DomainId): void {
 }
 
 /** True if no honest author signs both: two entries at one place, or one that does not follow the other though it is the next. */
-export function contradict(a: EntryBody & { hash: string }, b: EntryBody & { hash: string }): boolean {
+function contradict(a: EntryBody & { hash: string }, b: EntryBody & { hash: string }): boolean {
   if (a.domain !== b.domain || a.author !== b.author || compareEpochs(a.epoch, b.epoch) !== 0) return false;
   if (a.seq === b.seq) return a.hash !== b.hash;
   const [before, after] = a.seq < b.seq ? [a, b] : [b, a];

@@ -39,7 +39,7 @@ export function columnDefinitions(kind: Pick<Kind, 'columns'>): ColumnDefinition
   ];
 }
 
-export function cellsOf(kind: Pick<Kind, 'columns'>, object: ApiObject, now: number): Cell[] {
+function cellsOf(kind: Pick<Kind, 'columns'>, object: ApiObject, now: number): Cell[] {
   return [object.metadata.name, ...kind.columns.map((column) => cell(column, object, now)), ageOf(object.metadata.creationTimestamp, now)];
 }
 

@@ -151,7 +151,7 @@ export class ApiClient {
 }
 
 /** The path of a list, an object or a subresource. */
-export function pathOf(target: Target, selection: Selection): string {
+function pathOf(target: Target, selection: Selection): string {
   const { kind, name } = target;
   const base = kind.group === '' ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`;
   const namespace = target.namespace ?? (name === undefined ? undefined : THIS_NODE);

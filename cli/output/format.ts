@@ -23,14 +23,16 @@ export function toJson(value: unknown, indent: number | undefined = 2): string {
   return escapeUnseen(JSON.stringify(value, undefined, indent));
 }
 
+/** What cannot be told apart, or is lost, in a block of text: tabs, and blanks at the end of a line. */
+const HARD_TO_SEE = /\t| $/m;
+
 /** YAML as `-o yaml` prints it: as safe to look at, and long strings stay on one line so that tokens can be copied. */
 export async function toYaml(value: unknown): Promise<string> {
   const { Document, Scalar, visit } = await import('yaml');
   const document = new Document(value, { aliasDuplicateObjects: false });
   visit(document, {
     Scalar(_key, node) {
-      // A tab can stand in a block of text, where nobody can tell it from blanks.
-      if (typeof node.value === 'string' && (hasUnseen(node.value) || node.value.includes('\t'))) node.type = Scalar.QUOTE_DOUBLE;
+      if (typeof node.value === 'string' && (hasUnseen(node.value) || HARD_TO_SEE.test(node.value))) node.type = Scalar.QUOTE_DOUBLE;
     },
   });
   return escapeUnseen(document.toString({ lineWidth: 0 })).replace(/\n$/, '');

@@ -32,7 +32,7 @@ export function statusLines(out: Pick<Output, 'paint'>, facts: StatusFacts, now:
 }
 
 /** Everything that somebody should look into: the daemon's own list, then what it does not know of. */
-export function problemsOf({ status, domains, apps }: StatusFacts): string[] {
+function problemsOf({ status, domains, apps }: StatusFacts): string[] {
   const known = textsAt(status, 'conditions');
   return [
     ...known,

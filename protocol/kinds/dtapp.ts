@@ -160,5 +160,3 @@ export const dtAppKind: Kind = {
   published: publishedApp,
   adopted: adoptedApp,
 };
-
-export const dtAppSchema = schema;

@@ -84,7 +84,7 @@ describe('what is printed', () => {
           expect(parse(`${yaml}\n`)).toEqual({ text, nested: [text] });
         },
       ),
-      { examples: [['\n \t\n']] },
+      { examples: [['\n \t\n'], [' \n']] },
     );
   });
 

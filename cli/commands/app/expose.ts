@@ -66,7 +66,7 @@ export function configure(command: Command, cli: Cli): void {
 }
 
 /** The three documents behind one exposed app. Pure. */
-export function exposeDocuments(options: {
+function exposeDocuments(options: {
   name: string;
   to: HostPort;
   addresses: readonly string[];

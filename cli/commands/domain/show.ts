@@ -64,7 +64,7 @@ function memberLines(out: Pick<Output, 'paint'>, members: readonly MemberInfo[],
 }
 
 /** One word or two for how a member stands. */
-export function memberState(member: MemberInfo): string {
+function memberState(member: MemberInfo): string {
   if (member.suspended) return 'suspended';
   if (member.self) return 'this node';
   return member.connected ? 'connected' : 'away';

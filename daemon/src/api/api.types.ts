@@ -66,18 +66,9 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
-/** `server.ts`: `startApiServer(options)`. */
-export type StartApiServer = (options: ApiServerOptions) => Promise<ApiServer>;
-
 export interface Certificates {
   /** PEM of the local certificate authority: clients trust it. */
   ca: string;
   cert: string;
   key: string;
 }
-
-/**
- * `certificates.ts`: `openCertificates({dir, names})` reads `ca.crt`, `tls.crt` and `tls.key` of the data directory, and makes or renews
- * what is missing, about to expire, or lacks one of the names (DNS names and IP addresses; the loopback ones are always there).
- */
-export type OpenCertificates = (options: { dir: string; names: readonly string[] }) => Promise<Certificates>;

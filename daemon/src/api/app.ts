@@ -82,7 +82,7 @@ export function createApi(options: ApiOptions, closing: AbortSignal = new AbortC
   return app;
 }
 
-export function answerError(api: Pick<Api, 'logger'>, c: ApiContext, error: unknown): Response {
+function answerError(api: Pick<Api, 'logger'>, c: ApiContext, error: unknown): Response {
   const status = statusOf(error, c.get('about'), (unexpected) => {
     api.logger.error({ err: unexpected, method: c.req.method, path: c.req.path }, 'A request failed unexpectedly');
   });

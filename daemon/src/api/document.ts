@@ -103,7 +103,7 @@ function fieldText(path: readonly PropertyKey[]): string {
 }
 
 /** Fields that stand in the input and that parsing left out. */
-export function unknownPaths(input: unknown, parsed: unknown, path: string): string[] {
+function unknownPaths(input: unknown, parsed: unknown, path: string): string[] {
   if (Array.isArray(input) && Array.isArray(parsed)) {
     return input.flatMap((item, index) => unknownPaths(item, parsed[index], `${path}[${index}]`));
   }

@@ -142,7 +142,7 @@ export function warn(c: ApiContext, text: string): void {
 }
 
 /** `299 - "text"`, in the characters that a header may have. */
-export function warningHeader(text: string): string {
+function warningHeader(text: string): string {
   const plain = text
     .slice(0, MAX_WARNING)
     .replace(/[^\x20-\x7e]+/g, ' ')

@@ -26,7 +26,7 @@ export function ownStatus(selectors: AppSelectors, targets: Targets, known: (dom
 }
 
 /** Since when, for people: RFC 3339 in whole seconds. */
-export function sinceText(since: number | undefined): string {
+function sinceText(since: number | undefined): string {
   return since === undefined ? '' : ` since ${new Date(since).toISOString().slice(0, 19)}Z`;
 }
 

@@ -214,7 +214,7 @@ export class CopiesController {
 }
 
 /** The copy to be stored, or undefined if `existing` is it already. Its generation counts the owner's changes, as seen here. */
-export function copyObject(app: RemoteApp, content: CopyContent, node: string, existing: ApiObject | undefined): ApiObject | undefined {
+function copyObject(app: RemoteApp, content: CopyContent, node: string, existing: ApiObject | undefined): ApiObject | undefined {
   const base = { apiVersion: apiVersionOf(dtAppKind), kind: dtAppKind.kind };
   if (existing === undefined) {
     const stamps = { uid: copyUid(app.id), resourceVersion: '', generation: 1, creationTimestamp: '' };

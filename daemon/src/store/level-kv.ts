@@ -12,7 +12,7 @@ import { DEFAULT_PAGE, type Kv, type KvOp, type KvRange, type KvSnapshot } from 
 import { storageError } from './storage-error.ts';
 
 /** Version of the on-disk format. A newer one is refused; older ones are migrated here once there are any. */
-export const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 1;
 const FORMAT_KEY = 'm/format';
 
 /** Bytes of uncompressed blocks kept: a few thousand objects; most reads are of the few that change. */

@@ -11,7 +11,7 @@ interface State {
 }
 
 /** Compares as UTF-8 bytes would: code units do, except that surrogates stand above all else. */
-export function compareKeys(a: string, b: string): number {
+function compareKeys(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let index = 0; index < length; index++) {
     const left = a.charCodeAt(index);

@@ -35,7 +35,7 @@ export class Bell {
 }
 
 /** What a watch with this selection shows of a change: leaving the selection is a deletion, entering it an addition. */
-export function eventOf(change: Change, selection: Selection): WatchEvent | undefined {
+function eventOf(change: Change, selection: Selection): WatchEvent | undefined {
   if (!selection.covers(change.ref)) return undefined;
   const { version, object, previous } = change;
   const was = previous !== undefined && selection.matches(previous);

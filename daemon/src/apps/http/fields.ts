@@ -80,7 +80,7 @@ export function responseFields(head: ResponseHead, upgrade: boolean): string {
 }
 
 /** A Set-Cookie value without `Domain`: a cookie of one app must not reach its neighbours under the same suffix. */
-export function withoutDomain(cookie: string): string {
+function withoutDomain(cookie: string): string {
   const [pair = '', ...attributes] = cookie.split(';');
   const kept = attributes.filter((attribute) => attribute.split('=', 1)[0]?.trim().toLowerCase() !== 'domain');
   return kept.length === attributes.length ? cookie : [pair, ...kept].join(';');

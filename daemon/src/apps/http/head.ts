@@ -45,7 +45,7 @@ export class HeadError extends Error {
 }
 
 /** Fields in one head: Node, nginx and haproxy draw the line at about the same place. */
-export const MAX_FIELDS = 100;
+const MAX_FIELDS = 100;
 
 const REQUEST_LINE = /^([A-Z-]{1,32}) ([!-~]{1,8192}) HTTP\/1\.([01])\r\n/;
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9][0-9])(?: ([\t -~\x80-\xff]*))?\r\n/;

@@ -130,7 +130,7 @@ export class Circuits {
   }
 }
 
-export function circuitAddress(relay: PeerKey, target: PeerKey): Multiaddr {
+function circuitAddress(relay: PeerKey, target: PeerKey): Multiaddr {
   return multiaddr(`/p2p/${toPeerId(relay)}/p2p-circuit/p2p/${toPeerId(target)}`);
 }
 

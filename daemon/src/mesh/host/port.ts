@@ -8,7 +8,7 @@ const SEARCH_LENGTH = 200;
 export type Probe = 'free' | 'busy' | 'no-such-host';
 
 /** Binds and lets go again. */
-export function probePort(host: string, port: number): Promise<{ result: Probe; port: number }> {
+function probePort(host: string, port: number): Promise<{ result: Probe; port: number }> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', (error: NodeJS.ErrnoException) => {

@@ -18,7 +18,7 @@ export const MAX_PENDING_ENTRIES = 256;
 /** An epoch's log may always grow to this many bytes... */
 export const EPOCH_FLOOR_BYTES = 1024 * 1024;
 /** ...and to this multiple of what lives in it, which bounds the disk at 3 times the live state (the store's copy is the third). */
-export const EPOCH_GROWTH = 2;
+const EPOCH_GROWTH = 2;
 
 /** Memory for decoded documents of other authors, over all domains. */
 export const DOC_CACHE_BYTES = 32 * 1024 * 1024;
