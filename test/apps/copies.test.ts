@@ -61,6 +61,22 @@ describe('copies of apps', () => {
     );
   });
 
+  it('come and change in the transaction that brings the app, and are written once', async () => {
+    const batches: string[] = [];
+    other.store.subscribe((changes) => {
+      const apps = changes.filter(({ ref }) => ref.plural === 'dtapps');
+      if (apps.length > 0) batches.push(apps.map(({ type, origin }) => `${type} ${origin}`).join(', '));
+    });
+    await stage.expose(owner, { ports: [1] });
+    await stage.putApp(owner, { ports: [1], allowCrossSite: true });
+    await waitFor(async () => (await only(other))?.metadata.generation === 2, { what: 'the change' });
+    await stage.deleteApp(owner, 'app');
+    await waitFor(async () => (await appsAt(other)).length === 0, { what: 'the copy to go' });
+    expect(batches.slice(0, -2)).toEqual(['ADDED replica, ADDED projection', 'MODIFIED replica, MODIFIED projection']);
+    expect(batches.slice(-2)).toEqual(['DELETED replica', 'DELETED projection']);
+    expect(other.apps.summary()).toEqual({ own: 0, copies: 0, byStatus: {} });
+  });
+
   it('follow the owner: changed, away, back, deleted', async () => {
     await stage.expose(owner, { ports: [1] });
     await stage.putApp(owner, { ports: [1], allowCrossSite: true });

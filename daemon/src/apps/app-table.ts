@@ -106,7 +106,7 @@ export class AppTable {
     }
     const key = `${namespace}/${name}`;
     const before = this.objects.get(key)?.app;
-    const app = this.appOf(object);
+    const app = this.read(object);
     this.objects.set(key, { object, app });
     if (before !== undefined && before.id !== app?.id) this.drop(before, touched);
     if (app === undefined) return;
@@ -114,7 +114,8 @@ export class AppTable {
     touched.add(app.id);
   }
 
-  private appOf(object: ApiObject): App | undefined {
+  /** What a dtApp that is not a copy says; undefined if its author is not known. */
+  read(object: ApiObject): App | undefined {
     const selectors = appSelectors(object);
     if (selectors === undefined) return undefined;
     const { namespace = '', name, uid } = object.metadata;

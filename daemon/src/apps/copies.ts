@@ -2,9 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
 import { apiVersionOf } from '../../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
-import type { Change, ObjectStore, Transaction } from '../store/object-store.types.ts';
+import type { Change, ObjectStore, Participant, Transaction } from '../store/object-store.types.ts';
 import { appUri, copyUid } from './app-id.ts';
-import { type CopyContent, copyContent, copyStatus, ownStatus, withServerFields } from './app-status.ts';
+import { type AppStatus, type CopyContent, copyContent, copyStatus, ownStatus, withServerFields } from './app-status.ts';
 import { type App, type AppTable, appRef, type OwnApp, type RemoteApp } from './app-table.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 import type { AppsLogger } from './ports.ts';
@@ -40,6 +40,15 @@ export class CopiesController {
   /** Copies that were stored at the start and have not been looked at. */
   private readonly stored = new Map<string, string>();
   private readonly statuses = new Map<string, { own: boolean; status: string }>();
+  /** Replicas whose copy was made in the same transaction, with what else it was made of. */
+  private readonly made = new WeakMap<ApiObject, string>();
+  private started = false;
+  /** Makes the copy of an app in the transaction that brings the app: both are there at once, with one fsync. */
+  private readonly participant: Participant = {
+    prepare: (changes, tx) => this.copyAtOnce(changes, tx),
+    committed: () => undefined,
+    aborted: () => undefined,
+  };
 
   constructor(options: {
     store: ObjectStore;
@@ -57,11 +66,13 @@ export class CopiesController {
     this.ingressPort = options.ingressPort;
     this.targetsOf = options.targetsOf;
     this.logger = options.logger;
+    this.store.addParticipant(this.participant);
   }
 
   /** `stored`: the copies in the store with their owners, of which some may have lost their app meanwhile. */
   start(stored: ReadonlyMap<string, string>): void {
-    this.table.onChange((ids) => this.mark(ids));
+    this.started = true;
+    this.table.onChange((ids) => this.mark([...ids].filter((id) => !this.isMade(id))));
     this.unsubscribe = this.store.subscribe((changes) => this.onServices(changes));
     for (const [id, owner] of stored) this.stored.set(id, owner);
     this.mark([...this.table.all()].map((app) => app.id));
@@ -161,6 +172,32 @@ export class CopiesController {
     }
   }
 
+  /** Many at once (a member's whole state) are left to the batches of `run`. */
+  private async copyAtOnce(changes: readonly Change[], tx: Transaction): Promise<void> {
+    if (!this.started || this.stopped || changes.length > BATCH) return;
+    for (const { type, ref, object, origin } of changes) {
+      if (origin !== 'replica' || type === 'DELETED' || ref.group !== dtAppKind.group || ref.plural !== dtAppKind.plural) continue;
+      const app = this.table.read(object);
+      if (app?.kind !== 'remote') continue;
+      const basis = this.basisOf(app);
+      try {
+        await this.writeCopy(tx, app, copyStatus(app, this.peers.peer(app.author)));
+        this.made.set(object, basis);
+      } catch {
+        // A copy is no reason to refuse what a member wrote: it is tried again, and told of, once the change is heard of.
+      }
+    }
+  }
+
+  /** True if an app's copy came with it and nothing that it depends on has changed since. */
+  private isMade(id: string): boolean {
+    const app = this.table.byId(id);
+    const basis = app?.kind === 'remote' ? this.made.get(app.object) : undefined;
+    if (app?.kind !== 'remote' || basis === undefined || basis !== this.basisOf(app)) return false;
+    this.note(app, copyStatus(app, this.peers.peer(app.author)));
+    return true;
+  }
+
   private async write(batch: readonly string[]): Promise<void> {
     const targets = new Map<string, Targets>();
     for (const id of batch) {
@@ -185,9 +222,17 @@ export class CopiesController {
   }
 
   private async putCopy(tx: Transaction, app: RemoteApp): Promise<void> {
-    this.seen.set(app.id, this.basisOf(app));
     const status = copyStatus(app, this.peers.peer(app.author));
+    this.note(app, status);
+    await this.writeCopy(tx, app, status);
+  }
+
+  private note(app: RemoteApp, status: AppStatus): void {
+    this.seen.set(app.id, this.basisOf(app));
     this.statuses.set(app.id, { own: false, status: status.status });
+  }
+
+  private async writeCopy(tx: Transaction, app: RemoteApp, status: AppStatus): Promise<void> {
     const content = copyContent(app, status, this.uriOf(app));
     const ref = appRef(this.node.name, app.id);
     const existing = await tx.get(ref);
