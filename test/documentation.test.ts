@@ -1,0 +1,46 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { isErrorCode } from '../protocol/errors.ts';
+
+const REPOSITORY = resolve(import.meta.dirname, '..');
+const pages = globSync(['*.md', 'docs/*.md', 'protocol/*.md'], { cwd: REPOSITORY }).sort();
+
+/** Words in capitals that are no codes of errors. */
+const NO_CODE = /^DTKD_/;
+
+describe.each(pages)('%s', (page) => {
+  const text = readFileSync(join(REPOSITORY, page), 'utf8');
+  const all = (pattern: RegExp): string[] => [...text.matchAll(pattern)].map(([, found = '']) => found);
+
+  it('links to what is there', () => {
+    const links = all(/\]\((?!https?:)([^)#\s]+)/g).map((link) => join(REPOSITORY, dirname(page), link));
+    expect(links.filter((link) => !existsSync(link))).toEqual([]);
+  });
+
+  it('names tests and examples that are there', () => {
+    const paths = all(/`((?:test|examples|packaging|demo)\/[\w./-]+)`/g);
+    expect(paths.filter((path) => !existsSync(join(REPOSITORY, path)))).toEqual([]);
+  });
+
+  it('names codes of errors that there are', () => {
+    const codes = all(/`([A-Z]+(?:_[A-Z]+)+)`/g).filter((word) => !NO_CODE.test(word));
+    expect(codes.filter((code) => !isErrorCode(code))).toEqual([]);
+  });
+});
+
+describe('docs/service.md', () => {
+  it('tells of every setting that the daemon has, and of no other', async () => {
+    const [guide, config] = await Promise.all([
+      readFile(join(REPOSITORY, 'docs/service.md'), 'utf8'),
+      readFile(join(REPOSITORY, 'daemon/src/config.ts'), 'utf8'),
+    ]);
+    const told = new Set([...guide.matchAll(/^\|[^|]*\| `(DTKD_[A-Z_]+)/gm)].map(([, name]) => name));
+    const schema = /const settings = z\.strictObject\(\{([\s\S]*?)\n\}\);/.exec(config)?.[1] ?? '';
+    const keys = [...schema.matchAll(/^ {2}(\w+):/gm)].map(([, key = '']) => key);
+    const had = keys.map((key) => `DTKD_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`);
+    expect(keys.length).toBeGreaterThan(5);
+    expect([...told].sort()).toEqual([...had, 'DTKD_CONFIG'].sort());
+  });
+});
