@@ -75,6 +75,8 @@ const about = z.object({
     .array(z.object({ key: peerKey, addresses: z.array(z.string().max(MAX_ADDRESS_LENGTH)).max(MAX_PEER_ADDRESSES) }))
     .max(MAX_PEER_HINTS),
   removed: heardRemovals,
+  /** Digest of the heads of all logs that the sender has (`headsDigest`): with equal ones neither side lacks anything. */
+  logs: hash.optional(),
 });
 
 const message = z.discriminatedUnion('type', [chain, idsMessage, itemsMessage, about, refusal]);

@@ -14,6 +14,7 @@ import { heardRemovals } from './hello.ts';
 import type { PeerKey } from './ids.ts';
 import { MAX_ITEMS_PER_FRAME, MAX_MEMBERS, MAX_ROTATION_BYTES } from './limits.ts';
 import { MAX_ENTRY_BYTES } from './log-entry.ts';
+import { hashHex } from './signing.ts';
 
 export const SYNC_PROTOCOL = '/dtkd/sync/1.0.0';
 export const FACTS_PROTOCOL = '/dtkd/facts/1.0.0';
@@ -69,6 +70,12 @@ const factsMessage = z.discriminatedUnion('type', [push, heard]);
 export type SyncHeads = z.output<typeof heads>;
 export type SyncMessage = z.output<typeof syncMessage>;
 export type FactsMessage = z.output<typeof factsMessage>;
+
+/** Names a set of heads: SHA-256 over `author ms random seq hash` of each, sorted, one a line. */
+export function headsDigest(heads: SyncHeads['heads']): string {
+  const lines = heads.map(({ author, epoch, seq, hash: tip }) => `${author} ${epoch.ms} ${epoch.random} ${seq} ${tip}`);
+  return hashHex(Buffer.from(lines.sort().join('\n')));
+}
 
 export function encodeSync(value: SyncMessage): Uint8Array {
   return encodeCbor(z.encode(syncMessage, value));

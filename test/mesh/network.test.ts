@@ -27,6 +27,20 @@ describe('the network', () => {
     await same(after, ['a/new', 'a/web', 'b/web', 'c/web']);
   });
 
+  it('asks a new neighbour for its logs only where they differ', async () => {
+    const all = await sites.domain('a', 'b', 'c');
+    const pulls = (): number => all.reduce((sum, site) => sum + (site.mesh.counters()['pulls'] ?? 0), 0);
+    expect(pulls()).toBe(0);
+    const [a] = all;
+    if (a === undefined) throw new Error();
+    await a.expose('web');
+    await same(all, ['a/web']);
+    const x = await sites.start('x');
+    await x.mesh.join('d', a.address(), await a.token());
+    await same([...all, x], ['a/web']);
+    expect(x.mesh.counters()['pulls']).toBeGreaterThan(0);
+  });
+
   it('says which member shows under a name', async () => {
     const [a, b] = await sites.domain('a', 'b');
     if (a === undefined || b === undefined) throw new Error();

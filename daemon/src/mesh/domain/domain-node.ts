@@ -10,7 +10,7 @@ import { type Address, formatAddress } from '../../../../protocol/address.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { HELLO_PROTOCOL, type HelloAbout, MAX_ADDRESSES, MAX_PEER_ADDRESSES, MAX_PEER_HINTS } from '../../../../protocol/hello.ts';
 import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
-import { FACTS_PROTOCOL, SYNC_PROTOCOL } from '../../../../protocol/sync.ts';
+import { FACTS_PROTOCOL, headsDigest, SYNC_PROTOCOL } from '../../../../protocol/sync.ts';
 import type { Logger } from '../../logger.ts';
 import type { Host, Link, StreamHandler, Verdict } from '../host/host.types.ts';
 import { MAX_LINKS_PER_MEMBER } from '../host/limits.ts';
@@ -46,6 +46,8 @@ const LARGE_SEARCH_AFTER_MS = 30_000;
 const ADDRESSES_KEPT_MS = 2_000;
 /** How often it is considered whether to begin or end searching. */
 const SEARCH_CHECK_MS = 5_000;
+/** By then gossip runs on a new connection. */
+const LOGS_RECHECK_MS = 2_000;
 /** Streams of hello on one connection: one, and one that was just given up. */
 const MAX_HELLO_STREAMS = 2;
 const MAX_MEMBER_STREAMS = 16;
@@ -277,9 +279,27 @@ export class DomainNode {
     if (returned)
       logger.info({ peer: peerIdOf(link.peer), relayed: link.via !== undefined, inbound: link.inbound }, 'A member is connected');
     this.#later(() => this.#closeSurplus(link.peer), SURPLUS_CHECK_MS);
-    void this.#sync.pull(link.peer);
+    this.#compareLogs(link.peer, about.logs).catch((err: unknown) => logger.debug({ err }, 'Logs could not be compared'));
     this.#connector.connected(link);
     onChange();
+  }
+
+  /**
+   * Pulls unless both have the same. Most members that connect have: fifty that start together would else make thousands of pulls that
+   * bring nothing. What is written while they greet is not in what they told, so it is looked at once more.
+   */
+  async #compareLogs(peer: PeerKey, theirs: string | undefined): Promise<void> {
+    const ours = await this.#logsDigest();
+    if (theirs !== ours) await this.#sync.pull(peer);
+    else this.#later(() => void this.#pullIfChanged(peer, ours).catch(() => {}), LOGS_RECHECK_MS);
+  }
+
+  async #pullIfChanged(peer: PeerKey, before: string): Promise<void> {
+    if ((await this.#logsDigest()) !== before) await this.#sync.pull(peer);
+  }
+
+  async #logsDigest(): Promise<string> {
+    return headsDigest(await this.log.heads());
   }
 
   /** Each member's word counts for one address, which strangers are then given as a hint: so it must be one. */
@@ -304,7 +324,7 @@ export class DomainNode {
     if (surplus.some(({ busy }) => busy)) this.#later(() => this.#closeSurplus(peer), SURPLUS_CHECK_MS);
   }
 
-  #about(to: Link): HelloAbout {
+  async #about(to: Link): Promise<HelloAbout> {
     const others = this.peers.connected().filter((key) => key !== to.peer);
     return {
       type: 'about',
@@ -320,6 +340,7 @@ export class DomainNode {
           .map((address) => formatAddress(address, -1)),
       })),
       removed: removedIds(this.membership),
+      logs: await this.#logsDigest(),
     };
   }
 

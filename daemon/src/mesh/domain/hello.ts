@@ -22,7 +22,7 @@ const HELLO_TOTAL_MS = 15_000;
 
 export interface HelloPorts {
   membership: Membership;
-  about(link: Link): HelloAbout;
+  about(link: Link): Promise<HelloAbout>;
 }
 
 /** The dialler's side. Resolves with what the other says of itself; the link is admitted. */
@@ -34,8 +34,9 @@ export async function greet(stream: Duplex, link: Link, ports: HelloPorts): Prom
     await judge(channel, link.peer, ports.membership);
     if (mine !== theirs) await exchangeFacts(channel, ports.membership, true);
     await judge(channel, link.peer, ports.membership);
+    const introduction = encodeHello(await ports.about(link));
     admit(link, ports.membership);
-    await channel.sendBytes(encodeHello(ports.about(link)));
+    await channel.sendBytes(introduction);
     const about = await receiveAbout(channel, ports.membership);
     channel.finish();
     return about;
@@ -54,9 +55,10 @@ export async function answerHello(stream: Duplex, link: Link, ports: HelloPorts)
     const mine = await sendChain(channel, ports.membership);
     if (mine !== theirs) await exchangeFacts(channel, ports.membership, false);
     const about = await receiveAbout(channel, ports.membership);
+    const introduction = encodeHello(await ports.about(link));
     await judge(channel, link.peer, ports.membership);
     admit(link, ports.membership);
-    await channel.sendBytes(encodeHello(ports.about(link)));
+    await channel.sendBytes(introduction);
     channel.finish();
     return about;
   } catch (error) {
