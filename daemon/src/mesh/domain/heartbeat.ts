@@ -4,8 +4,12 @@
  */
 import type { Link } from '../host/host.types.ts';
 
-/** A ping is twelve bytes; 31 members make ten a second. */
-const PING_INTERVAL_MS = 3_000;
+export const PING_INTERVAL_MS = 3_000;
+/**
+ * Links that are pinged in one round, those first that were pinged longest ago: a small domain notices a dead one within seconds, and a
+ * large one does not spend its time on pings.
+ */
+export const PINGS_A_ROUND = 12;
 /** No healthy link takes so long. */
 const PING_TIMEOUT_MS = 4_000;
 /**
@@ -19,8 +23,10 @@ const LAG_DECAY = 0.5;
 
 export class Heartbeat {
   readonly #links: () => readonly Link[];
+  readonly #pinged = new WeakMap<Link, number>();
   #timer: NodeJS.Timeout | undefined;
   #lag = 0;
+  #round = 0;
 
   constructor(links: () => readonly Link[]) {
     this.#links = links;
@@ -32,12 +38,20 @@ export class Heartbeat {
       const now = performance.now();
       this.#lag = Math.max(now - expected, this.#lag * LAG_DECAY);
       expected = now + PING_INTERVAL_MS;
-      for (const link of this.#links()) void this.#check(link);
+      for (const link of this.#next()) void this.#check(link);
     }, PING_INTERVAL_MS);
   }
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  #next(): Link[] {
+    this.#round += 1;
+    const last = (link: Link): number => this.#pinged.get(link) ?? 0;
+    const next = [...this.#links()].sort((a, b) => last(a) - last(b)).slice(0, PINGS_A_ROUND);
+    for (const link of next) this.#pinged.set(link, this.#round);
+    return next;
   }
 
   async #check(link: Link): Promise<void> {
