@@ -93,7 +93,8 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     logger: logger.child({ part: 'domains' }),
     now,
   });
-  const listeners: { host: string; port: number }[] = [];
+  // Those that are set are known before they listen, so that no app is judged without them at start.
+  const listeners = [config.api, config.ingress, { host: '::', port: config.mesh.port }].filter(({ port }) => port !== 0);
   const apps = createApps({
     store,
     mesh,

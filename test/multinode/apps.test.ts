@@ -94,4 +94,19 @@ describe('apps between two sites', () => {
     expect(refused.status).toBe(403);
     expect(JSON.stringify(refused.body)).toContain('owner');
   });
+
+  it('never lead to dtkd itself, and say so also after a restart', async () => {
+    const api = await freePort();
+    const site = await stage.current.start({ name: 'inward', api: `127.0.0.1:${api}` });
+    await formDomain('inward', [site]);
+    for (const document of serviceDocuments('self', { host: '127.0.0.1', port: api })) await site.create(document);
+    await site.create(appDocument('self', ['inward']));
+    const said = { status: 'NoEndpoints', message: expect.stringContaining('a port of dtkd itself') };
+    expect(await site.waitForObject('dtapp', 'self', (app) => app['status'] !== undefined)).toMatchObject(said);
+    await site.restart();
+    // A new app is judged after those that were there.
+    await site.create(appDocument('later', ['inward']));
+    await site.waitForObject('dtapp', 'later', (app) => app['status'] !== undefined);
+    expect(await site.get('dtapp', 'self')).toMatchObject(said);
+  });
 });
