@@ -16,6 +16,7 @@ import { createApps } from './apps/apps.ts';
 import { type Config, defaultNodeName } from './config.ts';
 import { makeDirectory } from './directory.ts';
 import type { Logger } from './logger.ts';
+import { MemoryKeeper } from './memory-keeper.ts';
 import { domainActions, domainHandlers } from './mesh/controllers/domain-api.ts';
 import { DomainController } from './mesh/controllers/domain-controller.ts';
 import { createLogs } from './mesh/log/logs.ts';
@@ -139,6 +140,9 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   stops.push(() => api.close());
   listeners.push({ host: config.api.host, port: api.port });
 
+  const memory = new MemoryKeeper();
+  memory.start();
+  stops.push(async () => memory.stop());
   await writeEndpoint(endpointFile, { api: api.url, pid: process.pid, name, ingress: apps.ingressAddress() });
   stops.push(() => rm(endpointFile, { force: true }));
   return {
