@@ -7,6 +7,8 @@ import { errorOfStatus } from './status-error.ts';
 /** The API's word for "the node that answers"; objects come back with its real name. */
 export const THIS_NODE = 'default';
 export const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
+/** A field that the kind does not have is a typing error of the person, as kubectl takes it. */
+const STRICT: Selection = { fieldValidation: 'Strict' };
 const DAEMON = '/apis/dtkd.dev/v1/daemon';
 
 /** Where a request goes; no `namespace` means all nodes for a list, and this node for one object. */
@@ -28,6 +30,7 @@ export interface Selection {
   /** Asks for events that only tell how far a watch has come. */
   allowWatchBookmarks?: boolean | undefined;
   dryRun?: boolean | undefined;
+  fieldValidation?: 'Strict';
 }
 
 export interface ApiOptions {
@@ -86,15 +89,20 @@ export class ApiClient {
   }
 
   create(target: Target, object: unknown, selection: Selection = {}): Promise<JsonRecord> {
-    return this.#json({ method: 'POST', path: pathOf(target, selection), body: object });
+    return this.#json({ method: 'POST', path: pathOf(target, { ...STRICT, ...selection }), body: object });
   }
 
   replace(target: Target, object: unknown, selection: Selection = {}): Promise<JsonRecord> {
-    return this.#json({ method: 'PUT', path: pathOf(target, selection), body: object });
+    return this.#json({ method: 'PUT', path: pathOf(target, { ...STRICT, ...selection }), body: object });
   }
 
   patch(target: Target, patch: unknown, type: 'merge' | 'json', selection: Selection = {}): Promise<JsonRecord> {
-    return this.#json({ method: 'PATCH', path: pathOf(target, selection), body: patch, contentType: `application/${type}-patch+json` });
+    return this.#json({
+      method: 'PATCH',
+      path: pathOf(target, { ...STRICT, ...selection }),
+      body: patch,
+      contentType: `application/${type}-patch+json`,
+    });
   }
 
   delete(target: Target, selection: Selection = {}): Promise<JsonRecord> {

@@ -104,6 +104,12 @@ describe('commands about objects', () => {
     expect(daemon.object(serviceKind, 'example-service')).toMatchObject({ spec: { ports: [{ port: 80 }] } });
   });
 
+  it('writes ask the daemon to refuse fields that it does not know', async () => {
+    expect(await daemon.cliWith({ stdin: SERVICE.replace('example-service', 'strict') }, 'apply', '-f', '-')).toMatchObject({ code: 0 });
+    const post = daemon.asked.findLast(({ method, path }) => method === 'POST' && path.endsWith('/services'));
+    expect(post?.query.get('fieldValidation')).toBe('Strict');
+  });
+
   it('apply --dry-run changes nothing', async () => {
     const document = SERVICE.replace('example-service', 'dry');
     expect(await daemon.cliWith({ stdin: document }, 'apply', '-f', '-', '--dry-run')).toMatchObject({

@@ -22,6 +22,9 @@ function machine(): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(kept), PATH: path.join(delimiter) };
 }
 
+/** Parts of libp2p that ask for a newer Node than the machine may have. npm tells so; they run on the Node that dtkd brings. */
+const RUNS_ON_OUR_NODE: ReadonlySet<string> = new Set(['p-retry']);
+
 /** The package as users get it: packed, installed somewhere else, run by the Node that the machine has. */
 describe('the packed package', () => {
   let dtkd: string;
@@ -44,13 +47,15 @@ describe('the packed package', () => {
   }, 600_000);
 
   it('installs without deprecated or vulnerable parts to warn of', () => {
-    expect(installOutput).not.toMatch(/npm (warn|error) (deprecated|EBADENGINE)/i);
+    expect(installOutput).not.toMatch(/npm (warn|error) deprecated/i);
+    const tooNew = [...installOutput.matchAll(/EBADENGINE +package: '(.+)@[^@']+'/g)].map(([, name]) => name);
+    expect(tooNew.filter((name) => !RUNS_ON_OUR_NODE.has(name ?? ''))).toEqual([]);
   });
 
   it('has what runs and what an operator needs, and no tests', async () => {
     const root = joinPath(dtkd, '..', '..', 'dtkd');
     const names = await readdir(root);
-    expect(names).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'bin', 'dist', 'package.json', 'packaging']));
+    expect(names).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'bin', 'dist', 'docs', 'package.json', 'packaging']));
     expect(names).not.toContain('test');
     expect(names).not.toContain('daemon');
   });
