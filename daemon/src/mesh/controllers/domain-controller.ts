@@ -1,5 +1,5 @@
 /**
- * Keeps dtDomain and dtPeer objects telling what the mesh knows, and turns documents into domains: a dtDomain without `spec.peer` founds
+ * Keeps dtDomain, dtPeer and Namespace objects telling what the mesh knows, and turns documents into domains: a dtDomain without `spec.peer` founds
  * one, with `spec.peer` joins one and keeps trying until it is a member or has been refused. It decides nothing about membership itself.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -10,6 +10,7 @@ import type { Change, ObjectStore, Transaction } from '../../store/object-store.
 import type { DomainView, Mesh } from '../mesh.types.ts';
 import { dtDomainFields, dtPeerFields, hasFields, withFields } from './domain-view.ts';
 import { Joiner } from './joiner.ts';
+import { keepNamespaces } from './namespaces.ts';
 
 export const DOMAINS = { group: SIGHTLINE_GROUP, plural: 'dtdomains' } as const;
 export const PEERS = { group: SIGHTLINE_GROUP, plural: 'dtpeers' } as const;
@@ -124,6 +125,7 @@ export class DomainController {
         }
       });
     }
+    await keepNamespaces(store, new Set([node.name, ...[...peers.values()].map((peer) => peer.displayName)]));
     await this.#reportConnections(peers);
   }
 
