@@ -13,7 +13,11 @@ import { spread } from './stats.ts';
 const DOMAIN = 'bench';
 /** Daemons that start at once: more would only wait for the cores. */
 const STARTING = 4;
+/** Daemons that join at once. */
+const JOINING = 2;
 const ROUND_TIMEOUT_MS = 30_000;
+/** Between two measurements, so that what the one still does does not count against the other, in milliseconds. */
+const REST_MS = 250;
 /** Both sides rest so long before the first round, in milliseconds: what joining stirred up has settled then. */
 const SETTLE_MS = 15_000;
 
@@ -71,7 +75,9 @@ async function startSites(stage: Stage, count: number, say: (text: string) => vo
   if (founder === undefined) throw new Error('no sites');
   await found(founder, DOMAIN);
   const { token } = await invite(founder, DOMAIN, { uses: count });
-  for (const site of others) await join(site, DOMAIN, founder, token);
+  for (let index = 0; index < others.length; index += JOINING) {
+    await Promise.all(others.slice(index, index + JOINING).map((site) => join(site, DOMAIN, founder, token)));
+  }
   for (const site of sites) {
     await waitFor(async () => (await site.list('dtpeers')).length >= count - 1, {
       what: `${site.name} to know all members`,
@@ -123,11 +129,13 @@ export const benchmark: Benchmark = {
         reached += times.length === count ? 1 : 0;
         medians.push(spread(times).median);
         lasts.push(spread(times).most);
+        await rest(REST_MS);
         if (serf === undefined) continue;
         const theirs = await serf.event(`round-${round};`, ROUND_TIMEOUT_MS / 3);
         serfReached += theirs.length === count ? 1 : 0;
         serfMedians.push(spread(theirs).median);
         serfLasts.push(spread(theirs).most);
+        await rest(REST_MS);
       }
       const notes = [`all ${count} in ${reached} of ${rounds} rounds${serf === undefined ? '' : `; serf in ${serfReached}`}`];
       const figure = (metric: string, ours: number[], theirs: number[]): Figure => {
@@ -166,5 +174,9 @@ async function settle(sites: readonly Site[]): Promise<void> {
       pollMs: 500,
     });
   }
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  await rest(SETTLE_MS);
+}
+
+function rest(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
