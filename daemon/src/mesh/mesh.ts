@@ -10,7 +10,7 @@ import { MAX_TOKEN_HINTS } from '../../../protocol/limits.ts';
 import { generateSigningKey } from '../../../protocol/signing.ts';
 import { parseToken } from '../../../protocol/token.ts';
 import type { Logger } from '../logger.ts';
-import { type Kv, prefixEnd } from '../store/kv.ts';
+import type { Kv } from '../store/kv.ts';
 import { inviteViews } from './domain-view.ts';
 import { joinDomain, makeNonce } from './joining/join-client.ts';
 import { PendingJoin } from './joining/pending-join.ts';
@@ -18,6 +18,7 @@ import { LocalDomain, type LocalDomainPorts, type ProtocolHandler } from './loca
 import type { Logs } from './log/log.types.ts';
 import { createDomain } from './membership/create-domain.ts';
 import { adoptMembership, type MembershipOptions, openMembership } from './membership/domain-membership.ts';
+import { forgetMembership } from './membership/item-rows.ts';
 import { type DomainKeys, type DomainRecord, KeyStore } from './membership/key-store.ts';
 import type { DomainView, InviteView, Mesh } from './mesh.types.ts';
 import { assignNamespaces } from './namespaces.ts';
@@ -317,9 +318,7 @@ class NodeMesh implements Mesh {
   }
 
   async #forget(domain: DomainId): Promise<void> {
-    const prefix = `d/${domain}/`;
-    const items = { type: 'clear', gte: prefix, lt: prefixEnd(prefix) } as const;
-    await this.#options.kv.batch([...this.#keys.forgetOps(domain), items], { sync: true });
+    await this.#options.kv.batch([...this.#keys.forgetOps(domain), ...forgetMembership(domain)], { sync: true });
   }
 
   #ports(): LocalDomainPorts {
