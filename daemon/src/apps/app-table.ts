@@ -47,8 +47,6 @@ export class AppTable {
   private unsubscribe: () => void = () => undefined;
   /** Copies found in the store when the table was loaded, with the namespace of their owner. */
   private readonly loadedCopies = new Map<string, string>();
-  /** What objects say, read once: an app is looked at in the transaction that brings it, and again when that is done. */
-  private readonly selectors = new WeakMap<ApiObject, AppSelectors | undefined>();
   private loading = true;
 
   constructor(store: ObjectStore, node: string, authorOf: (namespace: string) => Author | undefined) {
@@ -118,18 +116,13 @@ export class AppTable {
 
   /** What a dtApp that is not a copy says; undefined if its author is not known. */
   read(object: ApiObject): App | undefined {
-    const selectors = this.selectorsOf(object);
+    const selectors = appSelectors(object);
     if (selectors === undefined) return undefined;
     const { namespace = '', name, uid } = object.metadata;
     if (namespace === this.node) return { kind: 'own', id: appId('', uid, this.node), uid, name, object, selectors };
     const author = this.authorOf(namespace);
     if (author === undefined) return undefined;
     return { kind: 'remote', id: appId(author.peer, uid, this.node), uid, name, object, selectors, namespace, author };
-  }
-
-  private selectorsOf(object: ApiObject): AppSelectors | undefined {
-    if (!this.selectors.has(object)) this.selectors.set(object, appSelectors(object));
-    return this.selectors.get(object);
   }
 
   private remove(namespace: string, name: string, touched: Set<string>): void {
