@@ -75,7 +75,10 @@ const about = z.object({
     .array(z.object({ key: peerKey, addresses: z.array(z.string().max(MAX_ADDRESS_LENGTH)).max(MAX_PEER_ADDRESSES) }))
     .max(MAX_PEER_HINTS),
   removed: heardRemovals,
-  /** Digest of the heads of all logs that the sender has (`headsDigest`): with equal ones neither side lacks anything. */
+  /**
+   * Digest of the heads of all logs that the sender has (`headsDigest`), without those of suspended authors: with equal ones neither side
+   * lacks anything.
+   */
   logs: hash.optional(),
 });
 

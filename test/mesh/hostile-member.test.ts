@@ -1,7 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AuthorDoc } from '../../daemon/src/mesh/log/author-doc.ts';
+import { SIGHTLINE_GROUP } from '../../protocol/kinds/dtdomain.ts';
+import { pointText } from '../../protocol/log-entry.ts';
 import { parseToken } from '../../protocol/token.ts';
 import { HostilePeer } from '../multinode/hostile/hostile-peer.ts';
 import { waitFor } from '../wait.ts';
+import { publishedApp } from './log/node.ts';
 import { type Site, Sites, settled } from './sites.ts';
 
 let sites: Sites;
@@ -61,3 +65,17 @@ it('the address at which a node is seen must be one', async () => {
   expect((await a.mesh.invite('d')).token).toBeDefined();
   expect(parseToken(await a.token()).hints).toEqual([a.address()]);
 });
+
+it('what one member learns reaches the others within seconds, though it was never gossiped', async () => {
+  const [a, b] = (await sites.domain('a', 'b')) as [Site, Site];
+  const peer = await mallory(a);
+  const epoch = { ms: Date.now(), random: '0'.repeat(16) };
+  const published = { ...publishedApp('pulled'), spec: { serviceSelector: { name: 'web' }, domainSelector: { name: ['d'] } } };
+  const own = { b: pointText({ epoch, seq: 0 }), o: published };
+  peer.entries = [peer.sign({ epoch, update: new AuthorDoc(epoch).write(new Map([[`${SIGHTLINE_GROUP}/dtapps/pulled`, own]])) }).bytes];
+  // a asks for the entry, and b, which has no connection with its author, hears nothing of it.
+  await peer.connect(a.address());
+  for (const site of [a, b]) {
+    await waitFor(async () => (await site.apps()).includes('mallory/pulled'), { what: `the entry at ${site.name}`, timeoutMs: 25_000 });
+  }
+}, 60_000);

@@ -3,6 +3,7 @@
  * definitions and a bare mesh host; it shares no code with what an honest node does with what it receives. It does not listen, so it
  * decides itself with whom it talks.
  */
+import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../../../daemon/src/logger.ts';
 import { FrameChannel } from '../../../daemon/src/mesh/host/frame-channel.ts';
@@ -10,7 +11,9 @@ import type { Host, Link } from '../../../daemon/src/mesh/host/host.types.ts';
 import { createHost } from '../../../daemon/src/mesh/host/libp2p-host.ts';
 import { encodeCbor } from '../../../protocol/cbor.ts';
 import { signEnrolment } from '../../../protocol/certificate.ts';
+import { COMPARE_PROTOCOL, decodeDigests, encodeDigests, MAX_COMPARE_FRAME_BYTES } from '../../../protocol/compare.ts';
 import { openEnvelope } from '../../../protocol/envelope.ts';
+import { encodeGossip } from '../../../protocol/gossip.ts';
 import {
   decodeHello,
   encodeHello,
@@ -80,6 +83,7 @@ export class HostilePeer {
     const peer = new HostilePeer(host, key, invite.domain);
     try {
       await host.serve(SYNC_PROTOCOL, (stream) => void peer.#answerSync(stream).catch(() => stream.destroy()), { maxStreams: 64 });
+      await host.serve(COMPARE_PROTOCOL, (stream) => void answerCompare(stream).catch(() => stream.destroy()), { maxStreams: 64 });
       const link = await host.dial(address(through), undefined, withTimeout());
       const channel = new FrameChannel(await link.open(JOIN_PROTOCOL, withTimeout()), {
         maxFrameBytes: MAX_JOIN_FRAME_BYTES,
@@ -172,8 +176,14 @@ export class HostilePeer {
     return this.#host.protocols();
   }
 
+  /** Gossips any bytes. */
   async gossip(data: Uint8Array): Promise<void> {
     await this.#host.publish(data);
+  }
+
+  /** Gossips an entry, good or bad, in the form in which entries are gossiped. */
+  async tell(entry: Uint8Array): Promise<void> {
+    await this.gossip(encodeGossip('entry', entry));
   }
 
   /** All entries of an author that an honest node has: what any member may ask for. */
@@ -235,6 +245,16 @@ export class HostilePeer {
       if (!message.more) return items;
     }
   }
+}
+
+/** Says each time that it has something else. */
+async function answerCompare(stream: Duplex): Promise<void> {
+  const channel = new FrameChannel(stream, { maxFrameBytes: MAX_COMPARE_FRAME_BYTES, timeoutMs: TIMEOUT_MS });
+  const frame = await channel.read();
+  if (frame === undefined) return;
+  const { facts } = decodeDigests(frame);
+  await channel.sendBytes(encodeDigests({ facts, logs: randomBytes(32).toString('hex') }));
+  channel.finish();
 }
 
 /** Bytes that decode to nothing sensible, of every kind. */

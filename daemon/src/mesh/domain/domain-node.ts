@@ -7,6 +7,7 @@
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Address, formatAddress } from '../../../../protocol/address.ts';
+import { COMPARE_PROTOCOL, type Digests } from '../../../../protocol/compare.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { HELLO_PROTOCOL, type HelloAbout, MAX_ADDRESSES, MAX_PEER_ADDRESSES, MAX_PEER_HINTS } from '../../../../protocol/hello.ts';
 import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
@@ -17,16 +18,18 @@ import { MAX_LINKS_PER_MEMBER } from '../host/limits.ts';
 import type { DomainLog } from '../log/log.types.ts';
 import type { Membership, MembershipState } from '../membership/membership.types.ts';
 import { type AddressBook, parseAddresses } from './address-book.ts';
+import { answerDigests, askDigests, Comparisons } from './comparisons.ts';
 import { FULL_MESH_BELOW } from './connection-choice.ts';
 import { Connector } from './connector.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { answerHello, greet } from './hello.ts';
 import { ownAddresses } from './own-addresses.ts';
 import { PeerTable } from './peer-table.ts';
+import { Round } from './round.ts';
 import { removedIds, SyncService } from './sync-service.ts';
 import { Telling } from './telling.ts';
 
-/** With a random neighbour, besides on every connection: repairs what a lost message left. */
+/** With one neighbour after the other, whatever comparisons say, besides on every connection: repairs what a lost message left. */
 const SYNC_INTERVAL_MS = 30_000;
 /**
  * In a domain too large for everybody to be connected with everybody, what a pull brought is offered to so many neighbours, after a
@@ -34,7 +37,7 @@ const SYNC_INTERVAL_MS = 30_000;
  */
 const OFFER_DELAY_MS = 200;
 const OFFERED_NEIGHBOURS = 6;
-/** The younger of two connections, or the relayed beside a direct one, is closed once nothing runs on it. */
+/** The second of two connections, or the relayed beside a direct one, is closed once nothing runs on it. */
 const SURPLUS_CHECK_MS = 5_000;
 /**
  * A member missed for so long is looked for, beyond where it was. Searching costs every member work for each other one, so in a large
@@ -51,6 +54,8 @@ const LOGS_RECHECK_MS = 2_000;
 /** Streams of hello on one connection: one, and one that was just given up. */
 const MAX_HELLO_STREAMS = 2;
 const MAX_MEMBER_STREAMS = 16;
+/** A member asks one comparison at a time. */
+const MAX_COMPARE_STREAMS = 4;
 /** Of each protocol that other parts of the daemon serve: every tunnelled connection is one stream. */
 const MAX_APPLICATION_STREAMS = 2_048;
 const HELLO_OPEN_TIMEOUT_MS = 5_000;
@@ -83,6 +88,8 @@ export class DomainNode {
   readonly #sync: SyncService;
   readonly #connector: Connector;
   readonly #heartbeat: Heartbeat;
+  readonly #comparisons: Comparisons;
+  readonly #syncRound = new Round<PeerKey>();
   readonly #greeting = new WeakSet<Link>();
   readonly #unsubscribe: (() => void)[] = [];
   /** Addresses at which others see us, with who said so: hints for nodes behind NAT. */
@@ -101,7 +108,7 @@ export class DomainNode {
     this.membership = options.membership;
     this.log = options.log;
     this.port = options.port;
-    this.peers = new PeerTable(options.now);
+    this.peers = new PeerTable(options.membership.self, options.now);
     this.#state = options.membership.state();
     this.#telling = new Telling({
       host: options.host,
@@ -132,6 +139,12 @@ export class DomainNode {
       greet: (link) => this.greet(link),
     });
     this.#heartbeat = new Heartbeat(() => this.host.links().filter((link) => link.admitted));
+    this.#comparisons = new Comparisons({
+      neighbours: () => this.peers.connected().filter((peer) => this.#speaks(peer, COMPARE_PROTOCOL)),
+      exchange: (peer) => this.#exchangeDigests(peer),
+      sync: (peer) => this.#sync.pull(peer),
+      logger: options.logger,
+    });
   }
 
   /** Serves the domain's protocols, opens the port and begins to connect. Errors: PORT_IN_USE. */
@@ -142,6 +155,7 @@ export class DomainNode {
     await host.serve(HELLO_PROTOCOL, (stream, link) => void this.#answer(stream, link), { strangers: true, maxStreams: MAX_HELLO_STREAMS });
     await host.serve(SYNC_PROTOCOL, (stream, link) => void this.#sync.serveSync(stream, link), { maxStreams: MAX_MEMBER_STREAMS });
     await host.serve(FACTS_PROTOCOL, (stream, link) => void this.#sync.serveFacts(stream, link), { maxStreams: MAX_MEMBER_STREAMS });
+    await host.serve(COMPARE_PROTOCOL, (stream) => void answerDigests(stream, () => this.#digests()), { maxStreams: MAX_COMPARE_STREAMS });
     this.#unsubscribe.push(
       membership.onChange((state) => this.#onMembership(state)),
       log.onOwnEntry((entry) => this.#telling.gossip('entry', entry)),
@@ -152,8 +166,9 @@ export class DomainNode {
     }
     await host.listen(this.#options.hosts, this.port);
     this.#heartbeat.start();
+    this.#comparisons.start();
     this.#connector.wake();
-    this.#later(() => this.#syncWithSomebody(), SYNC_INTERVAL_MS);
+    this.#later(() => this.#syncWithNext(), SYNC_INTERVAL_MS);
     this.#later(() => this.#search(), SEARCH_CHECK_MS);
   }
 
@@ -173,7 +188,13 @@ export class DomainNode {
   async openStream(peer: PeerKey, protocol: string, signal: AbortSignal): Promise<Duplex> {
     if (!this.#state.members.has(peer)) throw new DtkdError('PEER_AWAY', 'that node is not a member of the domain');
     const link = await this.#connector.ensure(peer, signal);
-    return link.open(protocol, signal);
+    try {
+      return await link.open(protocol, signal);
+    } catch (error) {
+      // The connection ended just then; there may be another one, or one can be made.
+      if (!link.closed || signal.aborted) throw error;
+      return (await this.#connector.ensure(peer, signal)).open(protocol, signal);
+    }
   }
 
   /** Runs hello on a link that we dialled. Rejects, and cuts the link, if it was not admitted. */
@@ -212,7 +233,14 @@ export class DomainNode {
   }
 
   counters(): Record<string, number> {
-    return { ...this.#counters, ...this.#telling.counters, ...this.#sync.counters, ...this.host.counters(), ...this.log.counters() };
+    return {
+      ...this.#counters,
+      ...this.#telling.counters,
+      ...this.#sync.counters,
+      ...this.#comparisons.counters,
+      ...this.host.counters(),
+      ...this.log.counters(),
+    };
   }
 
   async stop(): Promise<void> {
@@ -223,6 +251,7 @@ export class DomainNode {
     clearTimeout(this.#offer);
     this.#connector.stop();
     this.#heartbeat.stop();
+    this.#comparisons.stop();
     this.#sync.stop();
     this.#telling.stop();
     await this.host.stop();
@@ -298,8 +327,26 @@ export class DomainNode {
     if ((await this.#logsDigest()) !== before) await this.#sync.pull(peer);
   }
 
+  /** Of a suspended author everybody keeps what came first: that never becomes equal, and need not. */
   async #logsDigest(): Promise<string> {
-    return headsDigest(await this.log.heads());
+    const heads = await this.log.heads();
+    return headsDigest(heads.filter(({ author }) => !this.#state.suspended.has(author)));
+  }
+
+  async #digests(): Promise<Digests> {
+    return { logs: await this.#logsDigest(), facts: this.membership.digest() };
+  }
+
+  async #exchangeDigests(peer: PeerKey): ReturnType<typeof askDigests> {
+    const link = this.peers.best(peer);
+    if (link === undefined) throw new DtkdError('PEER_AWAY', 'the member is not connected');
+    return askDigests(link, () => this.#digests());
+  }
+
+  /** True if the member has said that it serves the protocol. */
+  #speaks(peer: PeerKey, protocol: string): boolean {
+    const link = this.peers.best(peer);
+    return link !== undefined && this.peers.protocols(link).includes(protocol);
   }
 
   /** Each member's word counts for one address, which strangers are then given as a hint: so it must be one. */
@@ -316,7 +363,7 @@ export class DomainNode {
     if (this.#options.book.hinted(key, addresses) && !this.peers.hasDirect(key)) this.#connector.hurry(key);
   }
 
-  /** One of the two sides closes what is left over, so that both keep the same connection. */
+  /** One of the two sides closes what is left over, in the order that both agree on. */
   #closeSurplus(peer: PeerKey): void {
     if (this.membership.self > peer) return;
     const surplus = this.peers.links(peer).slice(1);
@@ -376,12 +423,11 @@ export class DomainNode {
     work.catch((err: unknown) => this.#options.logger.error({ err }, 'A change of membership could not be carried into the store'));
   }
 
-  #syncWithSomebody(): void {
-    const connected = this.peers.connected();
-    const peer = connected[Math.floor(Math.random() * connected.length)];
+  #syncWithNext(): void {
+    const peer = this.#syncRound.next(this.peers.connected());
     if (peer !== undefined) void this.#sync.pull(peer);
     // Between half and one and a half times the interval, so that the members do not keep step.
-    this.#later(() => this.#syncWithSomebody(), SYNC_INTERVAL_MS * (0.5 + Math.random()));
+    this.#later(() => this.#syncWithNext(), SYNC_INTERVAL_MS * (0.5 + Math.random()));
   }
 
   #scheduleOffer(from: PeerKey): void {

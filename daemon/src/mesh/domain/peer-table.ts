@@ -1,6 +1,7 @@
 /**
- * Which members are connected, how, and since when. Owns the choice among several connections to one member: direct before relayed, the
- * older before the younger. Observed, never replicated.
+ * Which members are connected, how, and since when. Owns the choice among several connections to one member: direct before relayed, one
+ * dialled by the lower key before one dialled by the higher, the older before the younger. Both sides see it so, though two that dial each
+ * other at once may see either connection first: else one would close what the other is about to use. Observed, never replicated.
  */
 import type { Address } from '../../../../protocol/address.ts';
 import type { PeerId, PeerKey } from '../../../../protocol/ids.ts';
@@ -31,9 +32,11 @@ const NOTHING: ReadonlySet<PeerId> = new Set();
 
 export class PeerTable {
   readonly #rows = new Map<PeerKey, Row>();
+  readonly #self: PeerKey;
   readonly #now: () => number;
 
-  constructor(now: () => number) {
+  constructor(self: PeerKey, now: () => number) {
+    this.#self = self;
     this.#now = now;
   }
 
@@ -44,7 +47,7 @@ export class PeerTable {
     const returned = row.links.length === 0;
     if (returned) row.since = this.#now();
     row.links.push({ link, address, protocols });
-    row.links.sort((a, b) => rank(a.link) - rank(b.link) || a.link.openedAt - b.link.openedAt);
+    row.links.sort((a, b) => this.#rank(a.link) - this.#rank(b.link) || a.link.openedAt - b.link.openedAt);
     return returned;
   }
 
@@ -78,10 +81,11 @@ export class PeerTable {
     return [...this.#rows].filter(([, row]) => row.links.length > 0).map(([key]) => key);
   }
 
-  /** Dialable addresses of direct links. */
+  /** Dialable addresses of direct links, each once. */
   directAddresses(peer: PeerKey): Address[] {
     const links = this.#rows.get(peer)?.links.filter(({ link }) => link.via === undefined && !link.closed) ?? [];
-    return links.map(({ address }) => address).filter((address) => address !== undefined);
+    const found = links.map(({ address }) => address).filter((address) => address !== undefined);
+    return found.filter((address, at) => found.findIndex(({ host, port }) => host === address.host && port === address.port) === at);
   }
 
   heard(peer: PeerKey, removals: readonly PeerId[]): boolean {
@@ -106,8 +110,9 @@ export class PeerTable {
   forget(peer: PeerKey): void {
     this.#rows.delete(peer);
   }
-}
 
-function rank(link: Link): number {
-  return link.via === undefined ? 0 : 1;
+  #rank(link: Link): number {
+    const dialledByLower = link.inbound ? link.peer < this.#self : this.#self < link.peer;
+    return (link.via === undefined ? 0 : 2) + (dialledByLower ? 0 : 1);
+  }
 }

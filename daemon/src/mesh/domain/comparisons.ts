@@ -1,0 +1,156 @@
+/**
+ * Notices within seconds that a neighbour does not have what this node has, whatever gossip lost: compares digests with each neighbour in
+ * turn, and lets those sync that still differ after what is under way has had time to arrive. Guarantees that a neighbour which always
+ * tells another digest costs one sync in a while, and one that stalls keeps up nobody else. Does not know what the digests are of.
+ */
+import type { Duplex } from 'node:stream';
+import { COMPARE_PROTOCOL, type Digests, decodeDigests, encodeDigests, MAX_COMPARE_FRAME_BYTES } from '../../../../protocol/compare.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
+import type { Logger } from '../../logger.ts';
+import { FrameChannel } from '../host/frame-channel.ts';
+import type { Link } from '../host/host.types.ts';
+import { Round } from './round.ts';
+
+/** Between two comparisons of this node: a stream and two hashes each. Small domains have gone round in seconds. */
+export const COMPARE_INTERVAL_MS = 3_000;
+/** Gossip takes milliseconds; a busy machine some hundred. */
+export const SETTLE_MS = 2_000;
+/** After a sync with a neighbour, until its next: in a busy domain digests always differ, and a liar makes them differ. */
+export const SYNC_AGAIN_MS = 15_000;
+/** The same if both digests are what they were: a sync did not change them, so the next one will hardly do. */
+export const SAME_AGAIN_MS = 120_000;
+const COMPARE_TIMEOUT_MS = 5_000;
+
+export interface ComparisonsPorts {
+  /** Neighbours that can be compared with. */
+  neighbours(): readonly PeerKey[];
+  /** What the neighbour and this node have at this moment. */
+  exchange(peer: PeerKey): Promise<{ ours: Digests; theirs: Digests }>;
+  /** Makes both have the same. */
+  sync(peer: PeerKey): Promise<void>;
+  logger: Logger;
+}
+
+/** A sync that a difference led to. */
+export interface Synced {
+  at: number;
+  /** Both digests before it. */
+  difference: string;
+}
+
+/** Names a difference; undefined if there is none. */
+export function differenceOf(ours: Digests, theirs: Digests): string | undefined {
+  if (ours.facts === theirs.facts && ours.logs === theirs.logs) return undefined;
+  return [ours.facts, ours.logs, theirs.facts, theirs.logs].join(' ');
+}
+
+/** Whether this difference is worth a sync now. */
+export function isWorthSync(last: Synced | undefined, difference: string, now: number): boolean {
+  return last === undefined || now - last.at >= (difference === last.difference ? SAME_AGAIN_MS : SYNC_AGAIN_MS);
+}
+
+export class Comparisons {
+  readonly counters = { comparisons: 0, differences: 0 };
+  readonly #ports: ComparisonsPorts;
+  readonly #round = new Round<PeerKey>();
+  readonly #running = new Set<PeerKey>();
+  readonly #synced = new Map<PeerKey, Synced>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #stopped = false;
+
+  constructor(ports: ComparisonsPorts) {
+    this.#ports = ports;
+  }
+
+  start(): void {
+    // Between half and one and a half times the interval, so that the members do not keep step.
+    this.#later(COMPARE_INTERVAL_MS * (0.5 + Math.random()), () => {
+      this.start();
+      const peer = this.#round.next(this.#ports.neighbours());
+      if (peer !== undefined && !this.#running.has(peer)) void this.#compare(peer);
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  async #compare(peer: PeerKey): Promise<void> {
+    this.#running.add(peer);
+    try {
+      if ((await this.#look(peer)) === undefined) return;
+      await new Promise<void>((resolve) => this.#later(SETTLE_MS, resolve));
+      const difference = await this.#look(peer);
+      const now = performance.now();
+      for (const [key, { at }] of this.#synced) if (now - at >= SAME_AGAIN_MS) this.#synced.delete(key);
+      if (difference === undefined || !isWorthSync(this.#synced.get(peer), difference, now)) return;
+      this.#synced.set(peer, { at: now, difference });
+      this.counters.differences += 1;
+      await this.#ports.sync(peer);
+    } catch (err) {
+      this.#ports.logger.debug({ err, peer: peerIdOf(peer) }, 'A neighbour could not be compared with');
+    } finally {
+      this.#running.delete(peer);
+    }
+  }
+
+  async #look(peer: PeerKey): Promise<string | undefined> {
+    this.counters.comparisons += 1;
+    const { ours, theirs } = await this.#ports.exchange(peer);
+    return differenceOf(ours, theirs);
+  }
+
+  #later(ms: number, run: () => void): void {
+    if (this.#stopped) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      run();
+    }, ms);
+    this.#timers.add(timer);
+  }
+}
+
+/** Asks the other side of a link what it has. */
+export async function askDigests(link: Link, own: () => Promise<Digests>): Promise<{ ours: Digests; theirs: Digests }> {
+  const channel = open(await link.open(COMPARE_PROTOCOL, AbortSignal.timeout(COMPARE_TIMEOUT_MS)));
+  try {
+    const ours = await own();
+    await channel.sendBytes(encodeDigests(ours));
+    const theirs = await receive(channel);
+    channel.finish();
+    return { ours, theirs };
+  } catch (error) {
+    channel.fail(error);
+    throw error;
+  }
+}
+
+/** Serves COMPARE_PROTOCOL. */
+export async function answerDigests(stream: Duplex, own: () => Promise<Digests>): Promise<void> {
+  const channel = open(stream);
+  try {
+    await receive(channel);
+    await channel.sendBytes(encodeDigests(await own()));
+    channel.finish();
+  } catch (error) {
+    // It harms nobody but the asker.
+    channel.fail(error);
+  }
+}
+
+function open(stream: Duplex): FrameChannel {
+  return new FrameChannel(stream, {
+    maxFrameBytes: MAX_COMPARE_FRAME_BYTES,
+    timeoutMs: COMPARE_TIMEOUT_MS,
+    totalMs: COMPARE_TIMEOUT_MS,
+  });
+}
+
+async function receive(channel: FrameChannel): Promise<Digests> {
+  const frame = await channel.read();
+  if (frame === undefined) throw new DtkdError('PEER_AWAY', 'the peer ended the comparison');
+  return decodeDigests(frame);
+}
