@@ -1,14 +1,38 @@
+import { capabilityKind } from './capability.ts';
 import { dtAppKind } from './dtapp.ts';
 import { dtDomainKind } from './dtdomain.ts';
 import { dtPeerKind } from './dtpeer.ts';
 import { endpointsKind } from './endpoints.ts';
 import { eventKind } from './event.ts';
 import { apiVersionOf, type Kind } from './kind.ts';
+import { modelKind } from './model.ts';
 import { namespaceKind } from './namespace.ts';
+import { nodeKind } from './node.ts';
+import { resourceKind } from './resource.ts';
 import { serviceKind } from './service.ts';
+import { shareKind } from './share.ts';
+import { trustKind } from './trust.ts';
+import { typeKind } from './type.ts';
+import { userKind } from './user.ts';
 
 /** Every kind that this version serves. Adding a kind is adding a file and its line here. */
-export const KINDS: readonly Kind[] = [namespaceKind, serviceKind, endpointsKind, eventKind, dtDomainKind, dtPeerKind, dtAppKind];
+export const KINDS: readonly Kind[] = [
+  namespaceKind,
+  serviceKind,
+  endpointsKind,
+  eventKind,
+  dtDomainKind,
+  dtPeerKind,
+  dtAppKind,
+  nodeKind,
+  modelKind,
+  typeKind,
+  resourceKind,
+  userKind,
+  capabilityKind,
+  trustKind,
+  shareKind,
+];
 
 /** Finds a kind by its path segment. */
 export function kindByPlural(group: string, plural: string): Kind | undefined {

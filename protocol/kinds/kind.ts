@@ -39,7 +39,12 @@ export interface Kind {
   /** Fields usable in a field selector besides metadata.name and metadata.namespace. */
   selectableFields: readonly string[];
   columns: readonly Column[];
-  /** Names of the domains into which an object of a shared kind is published. */
+  /**
+   * Paths whose values are indexed beside the labels, so that a query by them costs as much as its answer: a path to a scalar, to an array
+   * (each element), or `PATH.*` (each scalar entry of a record). Absent: the kind has no indexes.
+   */
+  indexed?: readonly string[];
+  /** Names of the domains into which an object of a shared kind is published; `*`: all that this node is in. */
   domainsOf?: (object: ApiObject) => readonly string[];
   /** What the members of `domain` get to see of an object of a shared kind: user-written fields only, without a word of other domains. */
   published?: (object: ApiObject, domain: string) => ApiObject;

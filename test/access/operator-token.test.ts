@@ -23,9 +23,9 @@ it('makes a token that only its owner can read, and knows it again after a resta
   expect(await mode()).toBe(0o600);
   const token = await read();
   expect(token).toMatch(/^[A-Za-z0-9_-]{43}$/);
-  expect(first.authenticate(token)).toEqual({ name: 'operator' });
+  expect(first.authenticate(token)).toEqual({ type: 'operator', name: 'operator' });
   const second = await openOperatorToken({ file });
-  expect(second.authenticate(token)).toEqual({ name: 'operator' });
+  expect(second.authenticate(token)).toEqual({ type: 'operator', name: 'operator' });
   expect(await read()).toBe(token);
 });
 
@@ -43,7 +43,7 @@ it('rotates: the old token is void at once, also when asked twice at once', asyn
   const made = await Promise.all([tokens.rotate(), tokens.rotate()]);
   expect(tokens.authenticate(old)).toBeUndefined();
   expect(tokens.authenticate(made[0])).toBeUndefined();
-  expect(tokens.authenticate(made[1])).toEqual({ name: 'operator' });
+  expect(tokens.authenticate(made[1])).toEqual({ type: 'operator', name: 'operator' });
   expect(await read()).toBe(made[1]);
   expect(await mode()).toBe(0o600);
 });

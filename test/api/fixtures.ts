@@ -96,7 +96,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
       subresources: new Map(Object.entries(subresources)),
       actions: new Map(Object.entries(actions)),
     },
-    tokens: { authenticate: (token) => (token === TOKEN ? { name: 'operator' } : undefined) },
+    tokens: { authenticate: (token) => (token === TOKEN ? { type: 'operator', name: 'operator' } : undefined) },
     decide,
     logger,
     version: '0.0.0',

@@ -1,3 +1,5 @@
+import { OPERATOR } from '../../../protocol/principal.ts';
+
 /**
  * Decides every request. The operator, who holds this node's token, may do everything here; nobody else may do anything yet: users,
  * capabilities and trusts will be further cases of this one pure function.
@@ -15,9 +17,6 @@ export interface Asked {
 }
 
 export type Verdict = { allowed: true } | { allowed: false; reason: string };
-
-/** Name of the principal that bears the operator's token. */
-export const OPERATOR = 'operator';
 
 export function decide(asker: Asker, asked: Asked): Verdict {
   if (asker.name === OPERATOR) return { allowed: true };

@@ -6,7 +6,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { chmod, chown, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { OPERATOR } from './decide.ts';
+import { OPERATOR } from '../../../protocol/principal.ts';
 import type { OperatorToken, OperatorTokenOptions } from './operator-token.types.ts';
 
 /** 256 bits: not to be guessed, so wrong attempts need no lock-out. */
@@ -21,7 +21,7 @@ export async function openOperatorToken(options: OperatorTokenOptions): Promise<
   let turn: Promise<unknown> = Promise.resolve();
   return {
     authenticate(bearerToken) {
-      return timingSafeEqual(digestOf(bearerToken), digest) ? { name: OPERATOR } : undefined;
+      return timingSafeEqual(digestOf(bearerToken), digest) ? { type: 'operator', name: OPERATOR } : undefined;
     },
     rotate() {
       const next = turn.then(async () => {

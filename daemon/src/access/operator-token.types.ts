@@ -1,7 +1,4 @@
-/** The bearer of this node's operator token. */
-export interface OperatorPrincipal {
-  name: string;
-}
+import type { OperatorPrincipal } from '../../../protocol/principal.ts';
 
 /** `operator-token.ts`: `openOperatorToken({file, group?})`. */
 export interface OperatorToken {

@@ -8,7 +8,7 @@ import type { WriteContext } from './handlers.types.ts';
 import { answerForm, assertJson } from './media.ts';
 import { assertWritableHere } from './ownership.ts';
 import { answerObject } from './reading.ts';
-import { type Api, type ApiContext, authorize, isDryRun, readJson, refOfTarget, type Target, targetOf, warn } from './request.ts';
+import { type Api, type ApiContext, authorize, flag, isDryRun, readJson, refOfTarget, type Target, targetOf, warn } from './request.ts';
 import { storeCreated } from './store-writes.ts';
 import { handlerOf, isObject, readDocument } from './written.ts';
 
@@ -50,7 +50,7 @@ async function create(api: Api, c: ApiContext, collection: Target, document: Use
   const principal = authorize(api, c, 'create', target);
   if ((await api.store.get(refOfTarget(target))) !== undefined) throw alreadyExists(target);
   const object = newObject(kind, document, name, target.namespace);
-  const context: WriteContext = { principal, dryRun: isDryRun(c), warn: (text) => warn(c, text) };
+  const context: WriteContext = { principal, dryRun: isDryRun(c), cascade: flag(c, 'cascade'), warn: (text) => warn(c, text) };
   const answer = await handlerOf(api, kind)?.create?.(object, context);
   if (answer !== undefined && 'handled' in answer && isObject(answer.handled)) return answer.handled;
   const wanted = isObject(answer) ? answer : object;

@@ -13,6 +13,7 @@ import {
   type ApiContext,
   answerJson,
   authorize,
+  flag,
   isDryRun,
   readJson,
   refOfTarget,
@@ -54,7 +55,7 @@ export async function deleteObject(api: Api, c: ApiContext, kind: Kind): Promise
   const target = targetOf(api, c, kind);
   const principal = authorize(api, c, 'delete', target);
   const { preconditions, dryRun } = await readOptions(c);
-  const context: WriteContext = { principal, dryRun, warn: (text) => warn(c, text) };
+  const context: WriteContext = { principal, dryRun, cascade: flag(c, 'cascade'), warn: (text) => warn(c, text) };
   const left = await remove(api, target, preconditions, context);
   if (left.metadata.deletionTimestamp !== undefined) return answerJson(c, left);
   return answerJson(c, success({ name: target.name, group: kind.group, kind: kind.plural, uid: left.metadata.uid }));
@@ -115,7 +116,7 @@ export async function deleteCollection(api: Api, c: ApiContext, kind: Kind): Pro
   assertWritableHere(api, target);
   const principal = authorize(api, c, 'deletecollection', target);
   const { dryRun } = await readOptions(c);
-  const context: WriteContext = { principal, dryRun, warn: (text) => warn(c, text) };
+  const context: WriteContext = { principal, dryRun, cascade: flag(c, 'cascade'), warn: (text) => warn(c, text) };
   const query = selectionQuery(api, c, target);
   let next: string | undefined;
   let count = 0;

@@ -1,14 +1,13 @@
 import type { ApiObject } from '../../../protocol/objects.ts';
+import type { Principal } from '../../../protocol/principal.ts';
 
-/** Who asks, as authenticated. */
-export interface Principal {
-  /** `operator` holds this node's token and has every right here. */
-  name: string;
-}
+export type { Principal } from '../../../protocol/principal.ts';
 
 export interface WriteContext {
   principal: Principal;
   dryRun: boolean;
+  /** Of a deletion: what depends on the object goes with it. */
+  cascade: boolean;
   /** Adds a `Warning` header to the answer: a short sentence for people. */
   warn(text: string): void;
 }

@@ -17,6 +17,7 @@ import {
   type Api,
   type ApiContext,
   authorize,
+  flag,
   isDryRun,
   MAX_BODY_BYTES,
   readJson,
@@ -65,7 +66,7 @@ async function change(
 ): Promise<ApiObject> {
   const { kind } = target;
   const principal = authorize(api, c, verb, target);
-  const context: WriteContext = { principal, dryRun: isDryRun(c), warn: (text) => warn(c, text) };
+  const context: WriteContext = { principal, dryRun: isDryRun(c), cascade: flag(c, 'cascade'), warn: (text) => warn(c, text) };
   assertWritableHere(api, target, await mustGet(api, target));
   const evaluate: Evaluate = (stored) => {
     const document = documentFrom(stored);

@@ -28,6 +28,8 @@ export interface ListQuery {
   labelSelector?: string;
   /** Kubernetes field selector text: `path=value`, `path!=value`, joined by commas. */
   fieldSelector?: string;
+  /** An expression of protocol/where.ts, e.g. `type=Service and properties.port>8000`. */
+  where?: string;
   limit?: number;
   /** From the previous page. */
   continue?: string;
@@ -51,6 +53,17 @@ export interface WatchQuery extends Omit<ListQuery, 'limit' | 'continue'> {
   signal: AbortSignal;
 }
 
+/** Names of objects that have a value at a path which their kind declares as `indexed`, or a label (`metadata.labels.KEY`). */
+export interface IndexQuery {
+  group: string;
+  plural: string;
+  /** Empty for cluster-scoped kinds. */
+  namespace: string;
+  path: string;
+  value: string | number | boolean;
+  limit: number;
+}
+
 /** One atomic change of the store. Reads see the transaction's own writes and those of transactions queued before it. */
 export interface Transaction {
   get(ref: ObjectRef): Promise<ApiObject | undefined>;
@@ -62,6 +75,8 @@ export interface Transaction {
   /** Deletes an object; false if there was none. */
   delete(ref: ObjectRef): Promise<boolean>;
   originOf(ref: ObjectRef): Promise<Origin | undefined>;
+  /** Finds objects by an indexed value, as of this transaction, in name order, `limit` at most. */
+  find(index: IndexQuery): Promise<ObjectRef[]>;
   /** Rows that other parts keep in the same batch. Keys must begin with the part's own prefix. */
   getRow(key: string): Promise<Uint8Array | undefined>;
   putRow(key: string, value: Uint8Array): void;
@@ -88,6 +103,8 @@ export interface ObjectStore {
   get(ref: ObjectRef): Promise<ApiObject | undefined>;
   originOf(ref: ObjectRef): Promise<Origin | undefined>;
   list(query: ListQuery): Promise<ListPage>;
+  /** As `Transaction.find`, of what is durable. */
+  find(index: IndexQuery): Promise<ObjectRef[]>;
   watch(query: WatchQuery): AsyncIterable<WatchEvent>;
   transact<T>(run: (tx: Transaction) => Promise<T>): Promise<T>;
   /** Calls back after each durable commit, in version order. Returns a function that unsubscribes. Callbacks must not throw or block. */

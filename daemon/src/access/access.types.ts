@@ -1,0 +1,52 @@
+import type { CapabilityVerb } from '../../../protocol/capability.ts';
+import type { ApiObject } from '../../../protocol/objects.ts';
+import type { Principal, UserPrincipal } from '../../../protocol/principal.ts';
+
+/** What a decision is about: an object (as it is, or as it would be created), or only its kind and name where there is none. */
+export interface Asked {
+  verb: CapabilityVerb;
+  group: string;
+  plural: string;
+  name: string;
+  object?: ApiObject;
+}
+
+/** `because` names what it rests on, for `dtkd can` and the audit: "the operator of this node", "capability c-x1y2z", "share s-… into research@node0". */
+export type Decision = { allowed: true; because: string } | { allowed: false; reason: string };
+
+/** How much of an object somebody sees: all of it, its kind and name, or nothing. */
+export type Visibility = 'full' | 'name' | 'hidden';
+
+/** What a principal sees of a kind: everything, nothing, or what the function says of each object. */
+export type View = 'all' | 'none' | ((object: ApiObject) => Visibility);
+
+/** Decides every request on this node, from its own store and the trusts that it knows; synchronous, always up to date with the last durable change. */
+export interface Access {
+  decide(principal: Principal, asked: Asked): Decision;
+  view(principal: Principal, group: string, plural: string): View;
+  /** Called after anything changed that decisions rest on (grants, trusts, users, time that ran out). Returns a function that unsubscribes. */
+  onChange(listener: () => void): () => void;
+  /** The user of a bearer token of this node. */
+  authenticate(bearerToken: string): Principal | undefined;
+  /** A user of another node, as that node vouches for it. */
+  remoteUser(from: { peerKey: string; namespace: string }, user: { name: string; uid: string }): UserPrincipal;
+}
+
+/** One line of the audit log, without what links it. */
+export interface AuditRecord {
+  /** `operator`, or `ops@node1`. */
+  who: string;
+  /** Key of the home node of a remote user. */
+  home?: string;
+  verb: string;
+  /** `GROUP/PLURAL/NAMESPACE/NAME`, as far as the request named it. */
+  what: string;
+  outcome: 'allowed' | 'denied' | 'failed';
+  /** Why, or the error's code. */
+  because: string;
+}
+
+/** Takes lines without waiting; they are in the file when `record` has returned and synced to disk together soon after. */
+export interface Audit {
+  record(line: AuditRecord): void;
+}

@@ -1,0 +1,31 @@
+/** What can be granted, and on what: the vocabulary of Capability and Share. */
+import { z } from 'zod';
+import { objectName } from './objects.ts';
+
+/**
+ * DISCOVER: kind and name only. READ: everything of it. CREATE, UPDATE, DELETE. MANAGE: grant and revoke. REQUEST: traffic to an app.
+ * EXECUTE: commands, deployment.
+ */
+export const CAPABILITY_VERBS = ['DISCOVER', 'READ', 'CREATE', 'UPDATE', 'DELETE', 'MANAGE', 'REQUEST', 'EXECUTE'] as const;
+export type CapabilityVerb = (typeof CAPABILITY_VERBS)[number];
+
+export const capabilityVerbs = z.array(z.enum(CAPABILITY_VERBS)).min(1).max(CAPABILITY_VERBS.length);
+
+/** How often a right may be passed on. */
+export const MAX_DELEGATION_DEPTH = 4;
+
+/** Which objects of the owner: each field that is there narrows. */
+export const grantScope = z.object({
+  kind: z
+    .string()
+    .max(317)
+    .regex(/^(\*|[a-z][a-z0-9]*(\.[a-z0-9.-]+)?)$/, 'must be *, or PLURAL or PLURAL.GROUP')
+    .describe('Plural and group of a kind, as `resources.dtkd.dev`; of core kinds the plural alone; `*` for all kinds.'),
+  name: objectName.optional().describe('One object by its name.'),
+  model: objectName.optional().describe('Resources of this model (and the Model itself).'),
+  type: z.string().max(63).optional().describe('Resources of this type or of one that extends it.'),
+  labelSelector: z.string().max(1024).optional().describe('Objects with these labels.'),
+});
+export type GrantScope = z.infer<typeof grantScope>;
+
+export const expiry = z.iso.datetime({ offset: true }).max(40).describe('RFC 3339: what is granted ends then.');

@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import { capabilityVerbs, expiry, grantScope } from '../capability.ts';
+import type { ApiObject } from '../objects.ts';
+import { subject } from '../principal.ts';
+import type { Kind } from './kind.ts';
+import { DTKD_GROUP } from './model.ts';
+
+const schema = z.object({
+  spec: z
+    .object({
+      to: z.string().max(320).describe('Who gets it: USER@NODE, or trust:TRUST@NODE for the present members of a Trust.'),
+      verbs: capabilityVerbs,
+      on: grantScope.describe('On which objects of this node.'),
+      expires: expiry.optional(),
+    })
+    .describe('Who may do what, until when.'),
+  subject: subject
+    .extend({
+      kind: z.enum(['User', 'Trust']),
+      domain: z.string().max(253).optional().describe('dtDomain through which the home node is known.'),
+    })
+    .optional()
+    .describe('Who `to` was when it was granted: what counts.'),
+  grantor: subject.optional().describe('The user who granted it; absent: the operator of the node.'),
+  parent: z
+    .object({ name: z.string().max(253), uid: z.string().max(64) })
+    .optional()
+    .describe('The Capability that was passed on; this one stands only while that one does.'),
+});
+export const capabilitySchema = schema;
+export type CapabilityFields = z.infer<typeof schema>;
+
+function publishedCapability({ apiVersion, kind, metadata, ...fields }: ApiObject, domain: string): ApiObject {
+  const { annotations: _annotations, namespace: _namespace, ...meta } = metadata;
+  const user = schema.parse(fields);
+  const { domain: _domain, ...kept } = { domain, ...user.subject };
+  return { apiVersion, kind, metadata: meta, ...user, ...(user.subject === undefined ? {} : { subject: kept }) };
+}
+
+/** A right that the owner of objects gives to a user or to the members of a trust. */
+export const capabilityKind: Kind = {
+  group: DTKD_GROUP,
+  version: 'v1',
+  kind: 'Capability',
+  plural: 'capabilities',
+  singular: 'capability',
+  shortNames: ['cap', 'caps'],
+  scope: 'Namespaced',
+  shared: true,
+  verbs: ['get', 'list', 'watch', 'create', 'delete'],
+  description: 'A right that the owner of objects gives to a user or to the members of a trust. The owner alone decides by it.',
+  schema,
+  serverFields: ['subject', 'grantor', 'parent'],
+  selectableFields: ['spec.to', 'spec.on.kind', 'spec.on.model'],
+  columns: [
+    { name: 'Node', type: 'string', description: 'node whose objects it is about', path: 'metadata.namespace', priority: 0 },
+    { name: 'To', type: 'string', description: 'who has it', path: 'spec.to', priority: 0 },
+    {
+      name: 'Verbs',
+      type: 'string',
+      description: 'what it allows',
+      value: (object) => schema.safeParse(object).data?.spec.verbs.join(','),
+      priority: 0,
+    },
+    {
+      name: 'On',
+      type: 'string',
+      description: 'on which objects',
+      value: (object) => scopeText(schema.safeParse(object).data?.spec.on),
+      priority: 0,
+    },
+    { name: 'Expires', type: 'string', description: 'when it ends', path: 'spec.expires', priority: 0 },
+    { name: 'Parent', type: 'string', description: 'capability that was passed on', path: 'parent.name', priority: 1 },
+  ],
+  domainsOf: (object) => {
+    const domain = schema.safeParse(object).data?.subject?.domain;
+    return domain === undefined ? [] : [domain];
+  },
+  published: publishedCapability,
+};
+
+/** `resources.dtkd.dev model=web tier=front`, for people. */
+export function scopeText(scope: z.infer<typeof grantScope> | undefined): string {
+  if (scope === undefined) return '';
+  const parts = [scope.kind];
+  if (scope.name !== undefined) parts.push(scope.name);
+  if (scope.model !== undefined) parts.push(`model=${scope.model}`);
+  if (scope.type !== undefined) parts.push(`type=${scope.type}`);
+  if (scope.labelSelector !== undefined) parts.push(scope.labelSelector);
+  return parts.join(' ');
+}

@@ -1,0 +1,33 @@
+import { z } from 'zod';
+import { ALL_VERBS, type Kind } from './kind.ts';
+
+export const DTKD_GROUP = 'dtkd.dev';
+
+/** A set of resources that belong together. Many models live side by side on a node. */
+export const modelKind: Kind = {
+  group: DTKD_GROUP,
+  version: 'v1',
+  kind: 'Model',
+  plural: 'models',
+  singular: 'model',
+  shortNames: ['mdl'],
+  scope: 'Namespaced',
+  shared: false,
+  verbs: ALL_VERBS,
+  description: 'A set of resources that belong together: what runs where, for one system or site.',
+  schema: z.object({
+    spec: z
+      .object({
+        description: z.string().max(4096).optional().describe('What it is about, for people.'),
+      })
+      .optional()
+      .describe('What the model is.'),
+  }),
+  serverFields: [],
+  selectableFields: [],
+  indexed: [],
+  columns: [
+    { name: 'Node', type: 'string', description: 'node that owns it', path: 'metadata.namespace', priority: 0 },
+    { name: 'Description', type: 'string', description: 'what it is about', path: 'spec.description', priority: 0 },
+  ],
+};

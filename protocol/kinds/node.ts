@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { isRecord } from '../json.ts';
+import type { ApiObject } from '../objects.ts';
+import type { Kind } from './kind.ts';
+import { DTKD_GROUP } from './model.ts';
+
+const fact = z.string().max(256).optional();
+
+export const nodeFacts = z.object({
+  hostname: fact,
+  osFamily: fact.describe('unix, or windows.'),
+  osName: fact.describe('Linux, Darwin, Windows.'),
+  osVersion: fact,
+  osArch: fact.describe('x64, arm64, …'),
+  nodeVersion: fact.describe('Version of Node that runs the daemon.'),
+  dtkdVersion: fact,
+  startedAt: z.string().max(40).optional(),
+});
+export type NodeFacts = z.infer<typeof nodeFacts>;
+
+/** Where the audit log of a node stood, so that its peers witness it. */
+export const auditHead = z.object({
+  key: z.string().max(64).describe('ed25519 public key of the audit log, base64.'),
+  seq: z.number().int().nonnegative(),
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
+  time: z.string().max(40),
+  signature: z.string().max(128).describe('Over key, seq, hash and time, base64.'),
+});
+export type AuditHead = z.infer<typeof auditHead>;
+
+const schema = z.object({
+  spec: z
+    .object({
+      tags: z
+        .array(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/))
+        .max(64)
+        .optional()
+        .describe('Words to choose nodes by.'),
+      properties: z.record(z.string().max(63), z.union([z.string().max(1024), z.number(), z.boolean()])).optional(),
+      description: z.string().max(1024).optional(),
+    })
+    .optional()
+    .describe('What the operator says of the node.'),
+  status: z.object({ facts: nodeFacts.optional(), audit: auditHead.optional() }).optional().describe('What its daemon says of it.'),
+});
+
+/** What travels: no annotations, and under one name, since each member has one Node and shows under the name that others know it by. */
+function publishedNode({ apiVersion, kind, metadata, spec, status }: ApiObject): ApiObject {
+  const { annotations: _annotations, namespace: _namespace, ...meta } = metadata;
+  return { apiVersion, kind, metadata: meta, ...(isRecord(spec) ? { spec } : {}), ...(isRecord(status) ? { status } : {}) };
+}
+
+/** A machine with a daemon: its facts and tags, published by itself to all its domains. */
+export const nodeKind: Kind = {
+  group: DTKD_GROUP,
+  version: 'v1',
+  kind: 'Node',
+  plural: 'nodes',
+  singular: 'node',
+  shortNames: ['no'],
+  scope: 'Cluster',
+  shared: true,
+  verbs: ['get', 'list', 'watch', 'update', 'patch'],
+  description: 'A machine with a daemon: its facts and tags, published by itself. Each node writes its own only.',
+  schema,
+  serverFields: ['status'],
+  selectableFields: ['status.facts.hostname', 'status.facts.osFamily', 'status.facts.osName', 'status.facts.osArch', 'spec.tags'],
+  indexed: ['spec.tags'],
+  columns: [
+    { name: 'Hostname', type: 'string', description: 'host name', path: 'status.facts.hostname', priority: 0 },
+    { name: 'OS', type: 'string', description: 'operating system', path: 'status.facts.osName', priority: 0 },
+    { name: 'Arch', type: 'string', description: 'processor architecture', path: 'status.facts.osArch', priority: 0 },
+    {
+      name: 'Tags',
+      type: 'string',
+      description: 'words to choose it by',
+      value: (node) => schema.shape.spec.safeParse(node['spec']).data?.tags?.join(','),
+      priority: 0,
+    },
+    { name: 'dtkd', type: 'string', description: 'version of dtkd', path: 'status.facts.dtkdVersion', priority: 0 },
+    { name: 'Node.js', type: 'string', description: 'version of Node.js', path: 'status.facts.nodeVersion', priority: 1 },
+    { name: 'OS Version', type: 'string', description: 'version of the operating system', path: 'status.facts.osVersion', priority: 1 },
+  ],
+  domainsOf: () => ['*'],
+  published: publishedNode,
+};

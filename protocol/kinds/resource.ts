@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { objectName } from '../objects.ts';
+import { ALL_VERBS, type Kind } from './kind.ts';
+import { DTKD_GROUP } from './model.ts';
+import { propertyName } from './type.ts';
+
+/** A parent: the name of a resource of the same node, or `node/NAME` for a Node, which is how a resource is deployed. */
+export const parentRef = z
+  .string()
+  .max(320)
+  .regex(/^(node\/)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'must be the name of a resource, or node/NAME');
+
+export const resourceSpec = z.object({
+  model: objectName.describe('The Model that it belongs to.'),
+  type: z.string().min(1).max(63).describe('Its Type.'),
+  name: z.string().min(1).max(253).optional().describe('Its name within model and type. Default: the name of the object.'),
+  description: z.string().max(4096).optional(),
+  properties: z.record(propertyName, z.unknown()).optional().describe('Values of the properties of its type.'),
+  parents: z
+    .array(parentRef)
+    .max(256)
+    .optional()
+    .describe('Resources and nodes that it is a child of. A child of node/NAME is deployed there.'),
+});
+export type ResourceSpec = z.infer<typeof resourceSpec>;
+
+/** One thing of a model: a service, a package, a setting, a site; with its properties and what it belongs to. */
+export const resourceKind: Kind = {
+  group: DTKD_GROUP,
+  version: 'v1',
+  kind: 'Resource',
+  plural: 'resources',
+  singular: 'resource',
+  shortNames: ['res'],
+  scope: 'Namespaced',
+  shared: false,
+  verbs: ALL_VERBS,
+  description: 'One thing of a model: a service, a package, a setting, a site. Made a child of a node, it is deployed there.',
+  schema: z.object({ spec: resourceSpec.describe('What the resource is.') }),
+  serverFields: [],
+  selectableFields: ['spec.model', 'spec.type', 'spec.name', 'spec.parents'],
+  indexed: ['spec.model', 'spec.type', 'spec.name', 'spec.parents', 'spec.properties.*'],
+  columns: [
+    { name: 'Node', type: 'string', description: 'node that owns it', path: 'metadata.namespace', priority: 0 },
+    { name: 'Model', type: 'string', description: 'model that it belongs to', path: 'spec.model', priority: 0 },
+    { name: 'Type', type: 'string', description: 'what it is', path: 'spec.type', priority: 0 },
+    {
+      name: 'Parents',
+      type: 'string',
+      description: 'what it is a child of',
+      value: (object) => resourceSpec.shape.parents.safeParse(Reflect.get(Object(object['spec']), 'parents')).data?.join(','),
+      priority: 1,
+    },
+    { name: 'Description', type: 'string', description: 'what it is for', path: 'spec.description', priority: 1 },
+  ],
+};

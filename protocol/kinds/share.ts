@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { capabilityVerbs, expiry, grantScope } from '../capability.ts';
+import type { ApiObject } from '../objects.ts';
+import { subject } from '../principal.ts';
+import { scopeText } from './capability.ts';
+import type { Kind } from './kind.ts';
+import { DTKD_GROUP } from './model.ts';
+
+const schema = z.object({
+  spec: z
+    .object({
+      trust: z.string().max(320).describe('The Trust: TRUST@NODE.'),
+      verbs: capabilityVerbs,
+      on: grantScope.describe('On which objects of this node.'),
+      expires: expiry.optional(),
+    })
+    .describe('What is shared into which trust.'),
+  subject: subject
+    .extend({ domain: z.string().max(253).optional().describe('dtDomain through which the home node is known.') })
+    .optional()
+    .describe('Which Trust it was when it was shared: what counts.'),
+  grantor: subject.optional().describe('The user who shared it; absent: the operator of the node.'),
+});
+export const shareSchema = schema;
+
+function publishedShare({ apiVersion, kind, metadata, ...fields }: ApiObject, domain: string): ApiObject {
+  const { annotations: _annotations, namespace: _namespace, ...meta } = metadata;
+  const user = schema.parse(fields);
+  const { domain: _domain, ...kept } = { domain, ...user.subject };
+  return { apiVersion, kind, metadata: meta, ...user, ...(user.subject === undefined ? {} : { subject: kept }) };
+}
+
+/** An owner's statement that some of its objects are shared into a trust. */
+export const shareKind: Kind = {
+  group: DTKD_GROUP,
+  version: 'v1',
+  kind: 'Share',
+  plural: 'shares',
+  singular: 'share',
+  shortNames: ['shr'],
+  scope: 'Namespaced',
+  shared: true,
+  verbs: ['get', 'list', 'watch', 'create', 'delete'],
+  description: "An owner's statement that some of its objects are shared into a trust.",
+  schema,
+  serverFields: ['subject', 'grantor'],
+  selectableFields: ['spec.trust'],
+  columns: [
+    { name: 'Node', type: 'string', description: 'node whose objects are shared', path: 'metadata.namespace', priority: 0 },
+    { name: 'Trust', type: 'string', description: 'trust that they are shared into', path: 'spec.trust', priority: 0 },
+    {
+      name: 'Verbs',
+      type: 'string',
+      description: 'what members may do',
+      value: (object) => schema.safeParse(object).data?.spec.verbs.join(','),
+      priority: 0,
+    },
+    {
+      name: 'On',
+      type: 'string',
+      description: 'which objects',
+      value: (object) => scopeText(schema.safeParse(object).data?.spec.on),
+      priority: 0,
+    },
+  ],
+  domainsOf: (object) => {
+    const parsed = schema.safeParse(object).data?.subject;
+    if (parsed === undefined) return [];
+    return parsed.home === 'self' ? ['*'] : parsed.domain === undefined ? [] : [parsed.domain];
+  },
+  published: publishedShare,
+};

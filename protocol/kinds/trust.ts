@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import type { ApiObject } from '../objects.ts';
+import { subject, uid } from '../principal.ts';
+import { ALL_VERBS, type Kind } from './kind.ts';
+import { DTKD_GROUP } from './model.ts';
+
+/** Members of one trust at most: it has to fit into a log entry. */
+export const MAX_TRUST_MEMBERS = 100;
+
+const member = subject.extend({
+  membership: uid.describe('Of this stay: who is removed and added again has another.'),
+  display: z.string().max(320).describe('USER@NODE as the trustee knew it.'),
+  domain: z.string().max(253).optional().describe('dtDomain through which the home node is known.'),
+});
+export type TrustMember = z.infer<typeof member>;
+
+const schema = z.object({
+  spec: z
+    .object({
+      description: z.string().max(1024).optional().describe('What it is for.'),
+      members: z.array(z.string().max(320)).max(MAX_TRUST_MEMBERS).optional().describe('USER@NODE of each member.'),
+    })
+    .optional()
+    .describe('What the trust is.'),
+  members: z.array(member).max(MAX_TRUST_MEMBERS).optional().describe('Who the members were when they were added: what counts.'),
+  trustee: subject.optional().describe('The user who made it; absent: the operator of the node.'),
+});
+export const trustSchema = schema;
+
+/** To each domain only the members that it knows. */
+function publishedTrust({ apiVersion, kind, metadata, ...fields }: ApiObject, domain: string): ApiObject {
+  const { annotations: _annotations, namespace: _namespace, ...meta } = metadata;
+  const { spec, members, trustee } = schema.parse(fields);
+  const { members: _names, ...said } = spec ?? {};
+  const known = (members ?? []).filter((each) => each.home === 'self' || each.domain === undefined || each.domain === domain);
+  return {
+    apiVersion,
+    kind,
+    metadata: meta,
+    spec: said,
+    members: known.map(({ domain: _domain, ...kept }) => kept),
+    ...(trustee === undefined || trustee.home !== 'self' ? {} : { trustee }),
+  };
+}
+
+/** A list of users, kept by who made it: owners share objects into it, and its present members may use them. */
+export const trustKind: Kind = {
+  group: DTKD_GROUP,
+  version: 'v1',
+  kind: 'Trust',
+  plural: 'trusts',
+  singular: 'trust',
+  shortNames: ['tr'],
+  scope: 'Namespaced',
+  shared: true,
+  verbs: ALL_VERBS,
+  description: 'A list of users, kept by who made it. Owners share objects into it; its present members may use them.',
+  schema,
+  serverFields: ['members', 'trustee'],
+  selectableFields: [],
+  columns: [
+    { name: 'Node', type: 'string', description: 'node that keeps it', path: 'metadata.namespace', priority: 0 },
+    {
+      name: 'Members',
+      type: 'string',
+      description: 'who belongs to it',
+      value: (object) =>
+        schema
+          .safeParse(object)
+          .data?.members?.map((each) => each.display)
+          .join(','),
+      priority: 0,
+    },
+    { name: 'Description', type: 'string', description: 'what it is for', path: 'spec.description', priority: 0 },
+  ],
+  domainsOf: () => ['*'],
+  published: publishedTrust,
+};

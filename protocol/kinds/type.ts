@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { ALL_VERBS, type Kind } from './kind.ts';
+import { DTKD_GROUP } from './model.ts';
+
+/** A type's name as people write it, `Service` or `tomcat-server`; types are told apart without regard to case. */
+export const typeName = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,62}$/, 'must be a type name: a letter, then letters, digits, - and _');
+
+/** Name of a property: it stands in queries, files and the environment of commands. */
+export const propertyName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,62}$/, 'must be a property name');
+
+export const PROPERTY_TYPES = ['string', 'integer', 'number', 'boolean', 'array', 'object', 'port', 'secret'] as const;
+export type PropertyType = (typeof PROPERTY_TYPES)[number];
+
+const scalar = z.union([z.string().max(16_384), z.number(), z.boolean()]);
+
+export const propertyRule = z.object({
+  type: z
+    .enum(PROPERTY_TYPES)
+    .optional()
+    .describe('Default: string. port is an integer of 1 to 65535; secret is the name of a Secret of the node.'),
+  description: z.string().max(4096).optional(),
+  default: z.unknown().optional().describe('The value where a resource has none.'),
+  required: z.boolean().optional().describe('A resource without a value (and no default) is refused.'),
+  allowed: z.array(scalar).min(1).max(256).optional().describe('The only values that it may have.'),
+  pattern: z.string().max(256).optional().describe('A regular expression that the whole text has to match.'),
+  dynamic: z.boolean().optional().describe('Computed by the system when commands run; not written by people.'),
+  exported: z.boolean().optional().describe('Readable at the parents of the resource.'),
+});
+export type PropertyRule = z.infer<typeof propertyRule>;
+
+export const relationRule = z.object({
+  type: z.string().max(63).describe('The type that may stand there, with those that extend it; Node for a node.'),
+  min: z.number().int().nonnegative().max(1_000_000).optional(),
+  max: z.number().int().nonnegative().max(1_000_000).optional(),
+  singleton: z.boolean().optional().describe('At most one of each concrete type.'),
+});
+export type RelationRule = z.infer<typeof relationRule>;
+
+export const typeSpec = z.object({
+  name: typeName.optional().describe('The name as people write it. Default: the name of the object.'),
+  extends: z.string().max(63).optional().describe('The type whose properties, rules and commands it inherits.'),
+  abstract: z.boolean().optional().describe('No resource can be of this type itself.'),
+  description: z.string().max(4096).optional(),
+  properties: z.record(propertyName, propertyRule).optional(),
+  children: z.array(relationRule).max(64).optional().describe('What may be a child. Absent (also in all supertypes): anything.'),
+  parents: z.array(relationRule).max(64).optional().describe('What may be a parent. Absent (also in all supertypes): anything.'),
+  cycles: z.boolean().optional().describe('A resource may be its own ancestor through resources of this type. Default: no.'),
+});
+export type TypeSpec = z.infer<typeof typeSpec>;
+
+/** What a resource of this type is: its properties, and what may be related to it. */
+export const typeKind: Kind = {
+  group: DTKD_GROUP,
+  version: 'v1',
+  kind: 'Type',
+  plural: 'types',
+  singular: 'type',
+  shortNames: ['ty'],
+  scope: 'Namespaced',
+  shared: false,
+  verbs: ALL_VERBS,
+  description: 'What a resource is: its properties, what may be its children and parents, and which type it extends.',
+  schema: z.object({ spec: typeSpec.optional().describe('What the type is.') }),
+  serverFields: [],
+  selectableFields: ['spec.extends'],
+  indexed: ['spec.extends'],
+  columns: [
+    { name: 'Node', type: 'string', description: 'node that owns it', path: 'metadata.namespace', priority: 0 },
+    {
+      name: 'Type',
+      type: 'string',
+      description: 'name as people write it',
+      value: (object) => typeSpec.safeParse(object['spec'] ?? {}).data?.name ?? object.metadata.name,
+      priority: 0,
+    },
+    { name: 'Extends', type: 'string', description: 'its supertype', path: 'spec.extends', priority: 0 },
+    { name: 'Abstract', type: 'boolean', description: 'true if no resource can be of it', path: 'spec.abstract', priority: 1 },
+    { name: 'Description', type: 'string', description: 'what it is for', path: 'spec.description', priority: 0 },
+  ],
+};

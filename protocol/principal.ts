@@ -1,0 +1,69 @@
+/** Who asks: as a daemon has authenticated it, and as objects record it. */
+import { z } from 'zod';
+import { objectName } from './objects.ts';
+
+/** Name of the principal that bears the operator's token of a node. */
+export const OPERATOR = 'operator';
+
+/** `self`: the node on which this is read or decided; else 64 hex digits, the PeerKey of the home node in the domain through which it is known. */
+export type Home = string;
+export const SELF: Home = 'self';
+
+/**
+ * Annotation that the daemon sets when a user creates an object: `subjectText` of that user, who has every right on it. Clients can neither
+ * set nor change it.
+ */
+export const CREATOR_ANNOTATION = 'dtkd.dev/creator';
+
+/**
+ * A user or a trust, for good: names are for display, a user that was deleted and made again has another uid and inherits nothing. What a
+ * node writes about its own users says `self`; published, that means the author of the log.
+ */
+export interface Subject {
+  home: Home;
+  name: string;
+  uid: string;
+}
+
+/** The bearer of this node's operator token: all rights here, none elsewhere. */
+export interface OperatorPrincipal {
+  type: 'operator';
+  name: typeof OPERATOR;
+}
+
+/** A user, of this node or of a member that vouches for it on its own connection. */
+export interface UserPrincipal extends Subject {
+  type: 'user';
+  /** `ops@node1`, for people. */
+  display: string;
+}
+
+export type Principal = OperatorPrincipal | UserPrincipal;
+
+export const uid = z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'must be a uid');
+
+export const subject = z.object({
+  home: z
+    .string()
+    .regex(/^(self|[0-9a-f]{64})$/, 'must be "self" or a key of 64 hexadecimal digits')
+    .describe('Key of the home node; self: the node that owns this object.'),
+  name: objectName,
+  uid,
+});
+
+/** One text for each subject, to compare and to index by. */
+export function subjectText({ home, name, uid: id }: Subject): string {
+  return `${name}/${id}@${home}`;
+}
+
+export function displayOf(principal: Principal): string {
+  return principal.type === 'operator' ? OPERATOR : principal.display;
+}
+
+const USER_AT_NODE = /^([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)@([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)$/;
+
+/** Reads `name@node`; undefined if the text is none. */
+export function parseNameAtNode(text: string): { name: string; node: string } | undefined {
+  const match = USER_AT_NODE.exec(text);
+  return match === null ? undefined : { name: match[1] ?? '', node: match[2] ?? '' };
+}
