@@ -42,6 +42,10 @@ export const typeSpec = z.object({
   abstract: z.boolean().optional().describe('No resource can be of this type itself.'),
   description: z.string().max(4096).optional(),
   properties: z.record(propertyName, propertyRule).optional(),
+  open: z
+    .boolean()
+    .optional()
+    .describe('Resources may have properties that are not declared. Inherited unless set; the built-in types are open.'),
   children: z.array(relationRule).max(64).optional().describe('What may be a child. Absent (also in all supertypes): anything.'),
   parents: z.array(relationRule).max(64).optional().describe('What may be a parent. Absent (also in all supertypes): anything.'),
   cycles: z.boolean().optional().describe('A resource may be its own ancestor through resources of this type. Default: no.'),
