@@ -19,6 +19,8 @@ export interface MemberInfo {
   self: boolean;
   founder: boolean;
   connected: boolean;
+  /** idle: not connected, and reached when it is needed. */
+  reach: 'connected' | 'idle' | 'away';
   suspended: boolean;
   path: string | undefined;
   address: string | undefined;
@@ -60,6 +62,7 @@ export function parseDomainInfo(view: unknown): DomainInfo {
       self: booleanAt(peer, 'self'),
       founder: booleanAt(peer, 'founder'),
       connected: booleanAt(peer, 'connected'),
+      reach: booleanAt(peer, 'connected') ? 'connected' : textAt(peer, 'reach') === 'idle' ? 'idle' : 'away',
       suspended: booleanAt(peer, 'suspended'),
       path: textAt(peer, 'path'),
       address: textAt(peer, 'address'),

@@ -23,7 +23,7 @@ Examples:
   dtkd get dtapps                        apps of this node, own and shared by others
   dtkd get services,endpoints -A         of all nodes
   dtkd get dtdomain mydomain -o yaml
-  dtkd get dtpeers --field-selector connected=false
+  dtkd get dtpeers --field-selector reach=away
   dtkd get all -o name
   dtkd get dtapps -w                     and every change from now on`;
 

@@ -79,21 +79,26 @@ function domainLines(out: Pick<Output, 'paint'>, domains: readonly DomainInfo[],
   return domains.flatMap((domain) => {
     const others = domain.members.filter((member) => !member.self);
     const connected = others.filter((member) => member.connected).length;
-    const count = others.length === 0 ? 'no other members yet' : `${connected} of ${others.length} other members connected`;
+    const idle = others.filter((member) => member.reach === 'idle').length;
+    const rest = idle === 0 ? '' : ` (${idle} more when needed)`;
+    const count = others.length === 0 ? 'no other members yet' : `${connected} of ${others.length} other members connected${rest}`;
     const role = domain.holdsRoot ? ', founded here' : '';
     const heading = `${out.paint('bold', `Domain ${escapeControls(domain.name)}`)}: ${domain.state}, ${count}${role}`;
     return [heading, ...alignColumns(sorted(others).map((member) => [`  ${member.name}`, ...stateOf(member, now)]))];
   });
 }
 
+const ORDER: readonly MemberInfo['reach'][] = ['away', 'connected', 'idle'];
+
 /** Those that are away first, then by name. */
 function sorted(members: readonly MemberInfo[]): MemberInfo[] {
-  return [...members].sort((a, b) => Number(a.connected) - Number(b.connected) || (a.name < b.name ? -1 : 1));
+  return [...members].sort((a, b) => ORDER.indexOf(a.reach) - ORDER.indexOf(b.reach) || (a.name < b.name ? -1 : 1));
 }
 
 function stateOf(member: MemberInfo, now: number): string[] {
   const since = member.since === undefined ? '' : ` for ${humanDuration(now - member.since)}`;
   if (member.suspended) return ['suspended', member.address ?? ''];
+  if (member.reach === 'idle') return ['reached when needed', member.address ?? ''];
   if (!member.connected) return [`away${since}`, member.address === undefined ? '' : `last at ${member.address}`];
   return [`connected${since}`, [member.path, member.address].filter(Boolean).join(' ')];
 }

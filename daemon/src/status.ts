@@ -50,6 +50,7 @@ export async function daemonStatus(facts: StatusFacts): Promise<object> {
         name: peer.displayName,
         self: peer.self,
         connected: peer.self || peer.connected,
+        reach: peer.reach,
         path: peer.path,
         address: peer.address,
         since: peer.since === undefined ? undefined : new Date(peer.since).toISOString(),
@@ -69,7 +70,7 @@ function conditions(domains: readonly DomainView[]): string[] {
     ...(domain.state === 'Ready' ? [] : [`${domain.name} is ${domain.state}${domain.message === undefined ? '' : `: ${domain.message}`}`]),
     ...domain.peers.flatMap((peer) => peer.conditions.map((condition) => `${domain.name}: ${peer.displayName}: ${condition}`)),
     ...domain.peers
-      .filter((peer) => !peer.self && !peer.connected)
+      .filter((peer) => peer.reach === 'away')
       .map(
         (peer) =>
           `${domain.name}: ${peer.displayName} is away${peer.since === undefined ? '' : ` since ${new Date(peer.since).toISOString()}`}`,

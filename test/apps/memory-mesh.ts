@@ -65,6 +65,11 @@ class NodeMesh implements TunnelMesh {
   private readonly listeners = new Set<() => void>();
   readonly sockets = new Set<Socket>();
   server: Server | undefined;
+  /** Calls of `openStream`. */
+  asked = 0;
+  /** What was wanted while away, and whose connections are held now. */
+  readonly wanted: PeerKey[] = [];
+  readonly held: PeerKey[] = [];
   /** What `directAddresses` answers instead of the real port. */
   addresses: { host: string; port: number }[] | undefined;
 
@@ -79,6 +84,10 @@ class NodeMesh implements TunnelMesh {
 
   async openStream(domain: DomainId, peer: PeerKey, protocol: string): Promise<Duplex> {
     const target = this.network.nodeOf(domain, peer);
+    this.asked += 1;
+    // As the real mesh does: it takes a moment to find out.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (target !== undefined) this.network.tried(this.name, target.name);
     if (target === undefined || this.network.isCut(this.name, target.name)) throw new DtkdError('PEER_AWAY', 'the peer is away');
     const handler = target.handlers.get(protocol);
     if (handler === undefined) throw new DtkdError('UNAVAILABLE', 'protocol not served');
@@ -88,6 +97,15 @@ class NodeMesh implements TunnelMesh {
     this.network.opened.push(protocol);
     handler(there, { domain, peer: keyOf(this.name, domain) });
     return here;
+  }
+
+  want(_domain: DomainId, peer: PeerKey): void {
+    this.wanted.push(peer);
+  }
+
+  hold(_domain: DomainId, peer: PeerKey): () => void {
+    this.held.push(peer);
+    return () => void this.held.splice(this.held.indexOf(peer), 1);
   }
 
   handle(protocol: string, handler: Handler): void {
@@ -126,6 +144,7 @@ export class MemoryNetwork {
   private readonly nodes = new Map<string, NodeMesh>();
   private readonly members = new Map<string, string[]>();
   private readonly cuts = new Map<string, number>();
+  private readonly idles = new Set<string>();
 
   /** Adds a node. With `lanes`, it has a mesh port at which lanes arrive. */
   async node(name: string, domains: readonly string[], options: { lanes?: boolean } = {}): Promise<NodeMesh> {
@@ -168,9 +187,11 @@ export class MemoryNetwork {
   }
 
   private peerView(node: string, other: string, domain: DomainId): TunnelPeer {
-    const cut = this.cuts.get([node, other].sort().join(' '));
+    const pair = [node, other].sort().join(' ');
+    const cut = this.cuts.get(pair);
     const self = node === other;
-    return { key: keyOf(other, domain), displayName: other, self, connected: self || cut === undefined, suspended: false, since: cut };
+    const reach = self || (cut === undefined && !this.idles.has(pair)) ? 'connected' : this.idles.has(pair) ? 'idle' : 'away';
+    return { key: keyOf(other, domain), displayName: other, self, reach, suspended: false, since: cut };
   }
 
   nodeOf(domain: DomainId, peer: PeerKey): NodeMesh | undefined {
@@ -194,6 +215,16 @@ export class MemoryNetwork {
     this.cuts.set([a, b].sort().join(' '), since);
     for (const name of [a, b]) for (const stream of this.nodes.get(name)?.streams ?? []) stream.destroy(new Error('cut'));
     this.changed();
+  }
+
+  /** Leaves two nodes without a connection until one opens a stream to the other. */
+  rest(a: string, b: string): void {
+    this.idles.add([a, b].sort().join(' '));
+    this.changed();
+  }
+
+  tried(a: string, b: string): void {
+    if (this.idles.delete([a, b].sort().join(' '))) this.changed();
   }
 
   heal(a: string, b: string): void {

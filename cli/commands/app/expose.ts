@@ -177,7 +177,7 @@ async function tell(cli: Cli, client: ApiClient, object: JsonRecord, to: HostPor
   out.print(`\nHere:       ${app.uri ?? '(the daemon gives it a URI in a moment; see "dtkd app show")'}`);
   for (const domain of app.domains) {
     const names = (await domainInfo(client, domain)).members
-      .filter((member) => !member.self && member.connected)
+      .filter((member) => !member.self && member.reach !== 'away')
       .map((member) => member.name);
     const who =
       names.length === 0 ? 'nobody is connected now; members see it when they are' : `${names.sort().join(', ')}, each under its own URI`;

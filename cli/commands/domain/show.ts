@@ -51,7 +51,7 @@ function memberLines(out: Pick<Output, 'paint'>, members: readonly MemberInfo[],
     ...sorted.map((member) => [
       member.founder ? `${member.name} (founder)` : member.name,
       memberState(member),
-      member.self || member.since === undefined ? '' : humanDuration(now - member.since),
+      member.self || member.reach === 'idle' || member.since === undefined ? '' : humanDuration(now - member.since),
       member.self ? '' : (member.path ?? ''),
       member.address ?? '',
       member.id,
@@ -67,7 +67,7 @@ function memberLines(out: Pick<Output, 'paint'>, members: readonly MemberInfo[],
 function memberState(member: MemberInfo): string {
   if (member.suspended) return 'suspended';
   if (member.self) return 'this node';
-  return member.connected ? 'connected' : 'away';
+  return member.reach;
 }
 
 function removedLines({ removed, members }: DomainInfo): string[] {

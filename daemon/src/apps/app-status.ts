@@ -35,9 +35,9 @@ export function awayText(owner: string, app: string, since: number | undefined):
   return `${owner}, which owns the app "${app}", is away${sinceText(since)}`;
 }
 
-/** Status of the copy of another node's app. */
+/** Status of the copy of another node's app. One whose owner is merely not connected is ready: it is reached when it is used. */
 export function copyStatus(app: RemoteApp, peer: TunnelPeer | undefined): AppStatus {
-  if (peer?.connected === true) return READY;
+  if (peer !== undefined && peer.reach !== 'away') return READY;
   return { status: 'OwnerAway', message: `${awayText(app.namespace, app.name, peer?.since)}.` };
 }
 

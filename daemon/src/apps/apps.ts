@@ -28,7 +28,7 @@ export function createApps(options: AppsOptions): Apps {
   const elapsed = () => performance.now();
   const dialer = new Dialer(elapsed);
   const own = new OwnApps({ store, node: node.name, dialer, ownListeners: options.ownListeners, now: elapsed });
-  const book = new LaneBook(peers);
+  const book = new LaneBook(mesh, peers);
   const lanes = new LaneClient({ mesh, identity, book, now });
   const tunnels = new TunnelClient({ mesh, peers, lanes });
   const proxy = new HttpProxy(elapsed, () => {

@@ -118,7 +118,7 @@ export class CopiesController {
   private basisOf(app: App): string {
     if (app.kind === 'own') return app.selectors.domains.filter((domain) => this.peers.hasDomain(domain)).join(' ');
     const peer = this.peers.peer(app.author);
-    return peer?.connected === true ? 'connected' : `away ${peer?.since}`;
+    return peer !== undefined && peer.reach !== 'away' ? 'reachable' : `away ${peer?.since}`;
   }
 
   summary(): { own: number; copies: number; byStatus: Record<string, number> } {

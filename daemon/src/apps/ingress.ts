@@ -1,7 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { idOfHost } from './app-id.ts';
-import { awayText } from './app-status.ts';
 import type { AppTable, RemoteApp } from './app-table.ts';
 import { StreamChannel } from './channel/stream-channel.ts';
 import type { RequestHead } from './http/head.ts';
@@ -131,8 +130,8 @@ export class Ingress {
       return { status: 404, code: 'NOT_FOUND', message: `there is no app at "${head.host}"`, next };
     }
     if (app.kind === 'own') return this.own.route(app);
-    const peer = this.peers.peer(app.author);
-    if (peer?.connected !== true) return { status: 503, code: 'PEER_AWAY', message: awayText(app.namespace, app.name, peer?.since) };
+    const away = this.peers.whyAway(app);
+    if (away !== undefined) return { status: 503, code: 'PEER_AWAY', message: away };
     return { pool: this.poolOf(app), allowCrossSite: app.selectors.allowCrossSite };
   }
 

@@ -1,3 +1,5 @@
+import { awayText } from './app-status.ts';
+import type { RemoteApp } from './app-table.ts';
 import type { Author, TunnelDomain, TunnelMesh, TunnelPeer } from './ports.ts';
 
 /** Members by key, looked up once per change of the mesh instead of once per request. */
@@ -19,6 +21,25 @@ export class PeerDirectory {
 
   peer(author: Author): TunnelPeer | undefined {
     return this.peers.get(`${author.domain} ${author.peer}`);
+  }
+
+  /** True while there is a connection with the member. */
+  isConnected(author: Author): boolean {
+    return this.peer(author)?.reach === 'connected';
+  }
+
+  /** Why an app cannot be used now, for people; undefined if its owner is connected or may be. The mesh hears that the owner is wanted. */
+  whyAway(app: RemoteApp): string | undefined {
+    const peer = this.peer(app.author);
+    if (peer !== undefined && peer.reach !== 'away') return undefined;
+    this.mesh.want(app.author.domain, app.author.peer);
+    return this.awayText(app);
+  }
+
+  /** That the owner of an app cannot be reached, with the time since when, if it is known. */
+  awayText(app: RemoteApp): string {
+    const peer = this.peer(app.author);
+    return awayText(app.namespace, app.name, peer?.reach === 'away' ? peer.since : undefined);
   }
 
   domainById(id: string): TunnelDomain | undefined {

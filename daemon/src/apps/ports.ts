@@ -11,9 +11,10 @@ export interface TunnelPeer {
   key: PeerKey;
   displayName: string;
   self: boolean;
-  connected: boolean;
+  /** `idle`: not connected, and nothing speaks against reaching it when a stream is opened. `away`: it could not be reached. */
+  reach: 'connected' | 'idle' | 'away';
   suspended: boolean;
-  /** Milliseconds since the epoch: connected or away since then. */
+  /** Milliseconds since the epoch: connected, away, or without a connection since then. */
   since: number | undefined;
 }
 
@@ -29,8 +30,12 @@ export interface TunnelDomain {
 /** The part of the mesh that carries tunnels. `Mesh` satisfies it as it stands. */
 export interface TunnelMesh {
   domains(): readonly TunnelDomain[];
-  /** Opens a stream to a connected member. PEER_AWAY if it cannot be reached. A Duplex that closes without having ended was aborted. */
+  /** Opens a stream to a member that is connected or idle. PEER_AWAY if it cannot be reached. A Duplex that closes without having ended was aborted. */
   openStream(domain: DomainId, peer: PeerKey, protocol: string, signal?: AbortSignal): Promise<Duplex>;
+  /** Something is wanted of a member that is away: it is looked for soon. Cheap, so it may be called for every request. */
+  want(domain: DomainId, peer: PeerKey): void;
+  /** Keeps the connection with a member though no stream runs on it. Returns a function that lets it go. */
+  hold(domain: DomainId, peer: PeerKey): () => void;
   /** Serves a members-only protocol. */
   handle(protocol: string, handler: (stream: Duplex, from: { domain: DomainId; peer: PeerKey }) => void): void;
   /** Where a member may be dialled directly, the best first. */

@@ -1,7 +1,7 @@
 /** What the rest of the daemon sees of a domain: pure, from membership, presence and names. */
 import { type Address, formatAddress } from '../../../protocol/address.ts';
 import { type PeerKey, peerIdOf } from '../../../protocol/ids.ts';
-import type { Presence } from './domain/peer-table.ts';
+import type { MemberPresence } from './domain/domain-node.ts';
 import type { FoldedMember, FoldedState } from './membership/fold.ts';
 import type { DomainState, DomainView, InviteView, PeerView } from './mesh.types.ts';
 
@@ -18,7 +18,7 @@ export interface ViewInput {
   port: number | undefined;
   /** This node's own best address. */
   ownAddress: Address | undefined;
-  presence(key: PeerKey): Presence | undefined;
+  presence(key: PeerKey): MemberPresence | undefined;
   /** Last known address of a member that is away. */
   lastAddress(key: PeerKey): Address | undefined;
   namespaceOf(key: PeerKey): string;
@@ -68,6 +68,7 @@ function peerView(input: ViewInput, member: FoldedMember, founder: boolean): Pee
     self,
     founder,
     connected: presence?.connected ?? false,
+    reach: self ? 'connected' : (presence?.reach ?? 'away'),
     path: self ? 'self' : presence?.path,
     address: address === undefined ? undefined : formatAddress(address, -1),
     since: presence?.since,

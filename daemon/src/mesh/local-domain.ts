@@ -217,7 +217,7 @@ export class LocalDomain {
       message,
       port: node?.port,
       ownAddress: node?.addresses()[0],
-      presence: (key) => node?.peers.presence(key),
+      presence: (key) => node?.presence(key),
       lastAddress: (key) => this.#book.of(key)[0],
       namespaceOf: (key) => this.#ports.namespaceOf(this.id, key),
     });

@@ -261,6 +261,14 @@ class NodeMesh implements Mesh {
     return found.openStream(peer, protocol, signal);
   }
 
+  want(domain: DomainId, peer: PeerKey): void {
+    this.#byId(domain)?.node?.want(peer);
+  }
+
+  hold(domain: DomainId, peer: PeerKey): () => void {
+    return this.#byId(domain)?.node?.hold(peer) ?? (() => {});
+  }
+
   handle(protocol: string, handler: ProtocolHandler): void {
     this.#handlers.set(protocol, handler);
     for (const domain of this.#domains.values()) domain.serve(protocol, handler);

@@ -1,6 +1,12 @@
 import type { Duplex } from 'node:stream';
 import type { DomainId, PeerId, PeerKey } from '../../../protocol/ids.ts';
 
+/**
+ * How a member stands: connected now; `idle` if it is not and nothing speaks against reaching it when it is needed (large domains connect
+ * each node with some members only); `away` if it could not be reached when it was tried, and has not come back since.
+ */
+export type Reach = 'connected' | 'idle' | 'away';
+
 /** A member of a domain, as this node sees it. */
 export interface PeerView {
   key: PeerKey;
@@ -11,11 +17,13 @@ export interface PeerView {
   claimedName: string;
   self: boolean;
   founder: boolean;
+  /** True while there is a connection; this node itself is not connected with itself. */
   connected: boolean;
+  reach: Reach;
   path: 'self' | 'direct' | 'relayed' | undefined;
   /** Host and port where it was last reached, or announced. */
   address: string | undefined;
-  /** Milliseconds since the epoch: connected or away since then. */
+  /** Milliseconds since the epoch: connected, away, or without a connection since then. */
   since: number | undefined;
   suspended: boolean;
   /** Sentences for the operator. */
@@ -82,8 +90,15 @@ export interface Mesh {
   importRoot(name: string, rootKey: string): Promise<void>;
   /** Makes a new root with the recovery key; returns the next recovery key, once. */
   rotateRoot(name: string, recoveryKey: string): Promise<{ recoveryKey: string }>;
-  /** Opens a stream to a connected member. PEER_AWAY if it cannot be reached. Back-pressure is the Duplex's own. */
+  /**
+   * Opens a stream to a member, which is connected if it is not. PEER_AWAY if it cannot be reached; at once if it could not be a moment
+   * ago. Back-pressure is the Duplex's own.
+   */
   openStream(domain: DomainId, peer: PeerKey, protocol: string, signal?: AbortSignal): Promise<Duplex>;
+  /** Something is wanted of a member that is away: it is looked for soon, and more often for a while. Cheap. */
+  want(domain: DomainId, peer: PeerKey): void;
+  /** Keeps the connection with a member, if there is one, though no stream runs on it. Returns a function that lets it go. */
+  hold(domain: DomainId, peer: PeerKey): () => void;
   /** Serves a members-only protocol, `/dtkd/NAME/X.Y.Z`. */
   handle(protocol: string, handler: (stream: Duplex, from: { domain: DomainId; peer: PeerKey }) => void): void;
   /** `host`, `port` pairs at which a member may be dialled directly, the best first; empty while it is away or only relayed. */

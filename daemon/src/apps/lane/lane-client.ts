@@ -89,7 +89,7 @@ export class LaneClient {
 
   /** Forgets failures of members that are not connected: when they come back, it may be from a better place. */
   forgetReturned(peers: PeerDirectory): void {
-    for (const [key, { member }] of this.resting) if (peers.peer(member)?.connected !== true) this.resting.delete(key);
+    for (const [key, { member }] of this.resting) if (!peers.isConnected(member)) this.resting.delete(key);
   }
 
   private async dial(member: Author, addresses: readonly HostPort[], signal: AbortSignal | undefined): Promise<Channel> {

@@ -1,6 +1,6 @@
+import type { Duplex } from 'node:stream';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { checkTunnelAnswer, encodeTunnelRequest, TUNNEL_PROTOCOL } from '../../../../protocol/tunnel.ts';
-import { awayText } from '../app-status.ts';
 import type { RemoteApp } from '../app-table.ts';
 import type { Channel } from '../channel/channel.ts';
 import { StreamChannel } from '../channel/stream-channel.ts';
@@ -32,8 +32,8 @@ export class TunnelClient {
 
   /** Errors: PEER_AWAY, or what the owner answers (NOT_FOUND, UNAVAILABLE, …). */
   async open(app: RemoteApp, signal?: AbortSignal): Promise<Channel> {
-    const peer = this.peers.peer(app.author);
-    if (peer?.connected !== true) throw new DtkdError('PEER_AWAY', awayText(app.namespace, app.name, peer?.since));
+    const away = this.peers.whyAway(app);
+    if (away !== undefined) throw new DtkdError('PEER_AWAY', away);
     const lane = await this.lanes.open(app.author, signal);
     if (lane !== undefined) {
       try {
@@ -45,8 +45,17 @@ export class TunnelClient {
       }
     }
     this.stream += 1;
-    const stream = await this.mesh.openStream(app.author.domain, app.author.peer, TUNNEL_PROTOCOL, signal);
-    return await this.request(new StreamChannel(stream), app);
+    return await this.request(new StreamChannel(await this.openStream(app, signal)), app);
+  }
+
+  private async openStream(app: RemoteApp, signal?: AbortSignal): Promise<Duplex> {
+    try {
+      return await this.mesh.openStream(app.author.domain, app.author.peer, TUNNEL_PROTOCOL, signal);
+    } catch (cause) {
+      if (!(cause instanceof DtkdError) || cause.code !== 'PEER_AWAY') throw cause;
+      // Who only carries the stream cannot tell whose app it was to lead to.
+      throw new DtkdError('PEER_AWAY', this.peers.awayText(app), { cause });
+    }
   }
 
   private async request(channel: Channel, app: RemoteApp): Promise<Channel> {

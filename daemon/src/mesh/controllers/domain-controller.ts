@@ -7,8 +7,8 @@ import { SIGHTLINE_GROUP } from '../../../../protocol/kinds/dtdomain.ts';
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
 import type { EventRecorder } from '../../store/event-recorder.ts';
 import type { Change, ObjectStore, Transaction } from '../../store/object-store.types.ts';
-import type { DomainView, Mesh } from '../mesh.types.ts';
-import { dtDomainFields, dtPeerFields, hasFields, withFields } from './domain-view.ts';
+import type { DomainView, Mesh, PeerView, Reach } from '../mesh.types.ts';
+import { connectionNews, dtDomainFields, dtPeerFields, hasFields, withFields } from './domain-view.ts';
 import { Joiner } from './joiner.ts';
 import { keepNamespaces } from './namespaces.ts';
 
@@ -30,13 +30,19 @@ export interface DomainControllerOptions {
   now: () => number;
 }
 
+interface ShownPeer {
+  view: DomainView;
+  peer: PeerView;
+  fields: Record<string, unknown>;
+}
+
 export class DomainController {
   readonly #options: DomainControllerOptions;
   readonly #joiner: Joiner;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
   #unsubscribe: (() => void) | undefined;
-  #connected = new Map<string, boolean>();
+  #reported = new Map<string, Reach>();
 
   constructor(options: DomainControllerOptions) {
     this.#options = options;
@@ -99,10 +105,9 @@ export class DomainController {
     const views = mesh.domains();
     const fields = new Map<string, Record<string, unknown>>();
     for (const view of views) fields.set(view.name, dtDomainFields(view, view.holdsRoot ? await mesh.invites(view.name) : [], now()));
-    const peers = new Map<string, { view: DomainView; fields: Record<string, unknown>; displayName: string }>();
+    const peers = new Map<string, ShownPeer>();
     for (const view of views) {
-      for (const peer of view.peers)
-        peers.set(peer.id, { view, fields: dtPeerFields(view.name, peer, node.suffix), displayName: peer.displayName });
+      for (const peer of view.peers) peers.set(peer.id, { view, peer, fields: dtPeerFields(view.name, peer, node.suffix) });
     }
     const known = await store.list({ ...PEERS, namespace: node.name, limit: LIST_LIMIT });
     const domains = await store.list({ ...DOMAINS, namespace: node.name, limit: LIST_LIMIT });
@@ -125,7 +130,7 @@ export class DomainController {
         }
       });
     }
-    await keepNamespaces(store, new Set([node.name, ...[...peers.values()].map((peer) => peer.displayName)]));
+    await keepNamespaces(store, new Set([node.name, ...[...peers.values()].map(({ peer }) => peer.displayName)]));
     await this.#reportConnections(peers);
   }
 
@@ -147,24 +152,23 @@ export class DomainController {
   }
 
   /** Connections that came and went become Events of the dtDomain. */
-  async #reportConnections(
-    peers: ReadonlyMap<string, { view: DomainView; fields: Record<string, unknown>; displayName: string }>,
-  ): Promise<void> {
+  async #reportConnections(peers: ReadonlyMap<string, ShownPeer>): Promise<void> {
     const { store, events } = this.#options;
-    const next = new Map<string, boolean>();
-    for (const [id, peer] of peers) {
-      const connected = peer.fields['connected'] === true;
-      next.set(id, connected);
-      if (peer.fields['path'] === 'self' || this.#connected.get(id) === connected || (!this.#connected.has(id) && !connected)) continue;
-      const about = await store.get(this.refOf(peer.view.name));
+    const next = new Map<string, Reach>();
+    for (const [id, { view, peer }] of peers) {
+      const before = this.#reported.get(id);
+      const seen = peer.reach === 'idle' ? before : peer.reach;
+      if (seen !== undefined) next.set(id, seen);
+      const news = peer.self ? undefined : connectionNews(before, peer.reach);
+      const about = news === undefined ? undefined : await store.get(this.refOf(view.name));
       if (about === undefined) continue;
       events.record(
-        connected
+        news === 'connected'
           ? { about, type: 'Normal', reason: 'PeerConnected', message: `${peer.displayName} is connected` }
           : { about, type: 'Warning', reason: 'PeerAway', message: `${peer.displayName} cannot be reached` },
       );
     }
-    this.#connected = next;
+    this.#reported = next;
   }
 
   /** Founds a domain and returns its object, with the recovery key that is shown once. */

@@ -1,5 +1,5 @@
 import { toTimestamp } from '../../../../protocol/objects.ts';
-import type { DomainView, InviteView, PeerView } from '../mesh.types.ts';
+import type { DomainView, InviteView, PeerView, Reach } from '../mesh.types.ts';
 
 /** The usual mesh port, left out of `dtPeer.address` as the seed's pages do. */
 const DEFAULT_MESH_PORT = 7701;
@@ -25,6 +25,7 @@ export function dtPeerFields(domain: string, peer: PeerView, suffix: string): Re
   return {
     address: peer.address?.replace(new RegExp(`:${DEFAULT_MESH_PORT}$`), ''),
     connected: peer.self || peer.connected,
+    reach: peer.reach,
     dtDomain: domain,
     id: peer.id,
     name: `${peer.displayName}.${suffix}`,
@@ -33,6 +34,15 @@ export function dtPeerFields(domain: string, peer: PeerView, suffix: string): Re
     path: peer.path,
     conditions: peer.conditions.length === 0 ? undefined : peer.conditions,
   };
+}
+
+/**
+ * What to tell of a member's connection, given how it was seen last: that it is there, or that it is away. In large domains connections
+ * come and go as they are needed, which is no news.
+ */
+export function connectionNews(before: Reach | undefined, now: Reach): 'connected' | 'away' | undefined {
+  if (now === 'idle' || now === before) return undefined;
+  return now === 'away' && before === undefined ? undefined : now;
 }
 
 /** True if every given field already stands in the object (undefined: is absent). */

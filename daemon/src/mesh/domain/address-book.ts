@@ -37,6 +37,11 @@ export class AddressBook {
     return this.#addresses.get(key) ?? [];
   }
 
+  /** Members of which an address is known. */
+  members(): PeerKey[] {
+    return [...this.#addresses.keys()];
+  }
+
   /** True if one of the known addresses is a local one. */
   isLan(key: PeerKey): boolean {
     return this.of(key).some(({ host }) => isLanAddress(host));

@@ -13,3 +13,11 @@ export function backoff(failures: number, lan: boolean, random: number): number 
   const wait = Math.min(FIRST_WAIT_MS * 2 ** Math.min(Math.max(failures - 1, 0), 16), cap);
   return Math.round(wait * (0.75 + 0.25 * random));
 }
+
+/** Between tries of a member that is away and that nobody asks for: how late its return may be noticed, if it does not come by itself. */
+export const PROBE_WAIT_MS = 60_000;
+
+/** Wait before such a member is tried again. */
+export function probeWait(random: number): number {
+  return Math.round(PROBE_WAIT_MS * (0.75 + 0.25 * random));
+}

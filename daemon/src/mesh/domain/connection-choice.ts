@@ -1,6 +1,7 @@
-/** Which members to be connected with: a pure choice. */
+/** Which members to be connected with, which connections to give up, and what is to be said of a member: pure choices. */
 import { createHash } from 'node:crypto';
 import type { PeerKey } from '../../../../protocol/ids.ts';
+import type { Reach } from '../mesh.types.ts';
 
 /** Below this many members everybody connects with everybody. */
 export const FULL_MESH_BELOW = 32;
@@ -34,4 +35,36 @@ export function chooseNeighbours({ self, members, unreachable, seed }: ChoiceInp
   // The two that should be next on the ring, though unreachable, are tried as well: else a ring broken once would stay so.
   for (const key of ring.slice(0, RING_NEIGHBOURS)) chosen.add(key);
   return chosen;
+}
+
+/**
+ * How a member stands. Where everybody connects with everybody, one that is not connected is away; in a larger domain only one that could
+ * not be reached when it was tried.
+ */
+export function reachOf(member: { connected: boolean; unreachable: boolean; members: number }): Reach {
+  if (member.connected) return 'connected';
+  return member.unreachable || member.members < FULL_MESH_BELOW ? 'away' : 'idle';
+}
+
+/** A connection to a member that is no neighbour serves the next request too; making it anew takes some ten milliseconds. */
+export const IDLE_MS = 2 * 60_000;
+/** Such connections that are kept unused: the rest of what one host may have is for those who chose us. */
+export const MAX_UNUSED = 64;
+/** Closed at one time: a domain that has just outgrown the full mesh should not lose hundreds of connections at once. */
+const MAX_CLOSED_AT_ONCE = 4;
+
+/** A connection that this node made to a member that is not among its neighbours. */
+export interface OnDemand<L> {
+  link: L;
+  lastUsed: number;
+  /** Something runs on it, or depends on it. */
+  inUse: boolean;
+}
+
+/** Those to be closed now: idle for long, and the longest idle of too many; none that is in use. */
+export function chooseIdle<L>(links: readonly OnDemand<L>[], now: number): L[] {
+  const unused = links.filter(({ inUse }) => !inUse).sort((a, b) => a.lastUsed - b.lastUsed);
+  const surplus = Math.max(unused.length - MAX_UNUSED, 0);
+  const expired = unused.slice(surplus).filter(({ lastUsed }) => now - lastUsed >= IDLE_MS);
+  return [...unused.slice(0, surplus), ...expired.slice(0, MAX_CLOSED_AT_ONCE)].map(({ link }) => link);
 }

@@ -1,39 +1,39 @@
 /**
- * Keeps this node connected with the members that it should be connected with: dials, waits longer after each failure, goes through
- * another member where the direct way fails, and keeps trying the direct way. Owns when and whom to dial; what a connection then says is
- * the domain's affair.
+ * Keeps this node connected with the members that it should be connected with: dials, waits longer after each failure, and keeps trying;
+ * and connects with any other member when something is asked of it. Owns when and whom to dial, and which members are known to be away;
+ * which ways lead to one is `Ways`', and what a connection then says is the domain's affair.
  */
 import { randomBytes } from 'node:crypto';
-import type { Address } from '../../../../protocol/address.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
 import type { Logger } from '../../logger.ts';
 import type { Host, Link } from '../host/host.types.ts';
+import type { Reach } from '../mesh.types.ts';
 import type { AddressBook } from './address-book.ts';
-import { backoff, WAN_MAX_WAIT_MS } from './backoff.ts';
-import { chooseNeighbours } from './connection-choice.ts';
+import { backoff, probeWait, WAN_MAX_WAIT_MS } from './backoff.ts';
+import { chooseNeighbours, FULL_MESH_BELOW, reachOf } from './connection-choice.ts';
 import type { PeerTable } from './peer-table.ts';
-import { raceDials } from './race-dials.ts';
-import { resolveAddress } from './resolve.ts';
+import { Requests } from './requests.ts';
+import { Ways } from './ways.ts';
 
 /** Dials at a time. A restarted node of a full domain has 31 to make. */
 const MAX_DIALS = 8;
-/** Opening a circuit. */
-const RELAY_TIMEOUT_MS = 5_000;
-/** Asking the routing table again for a member. */
-const FIND_RETRY_MS = 10_000;
-/** Connected members that are asked to relay, for one attempt. */
-const RELAYS_TRIED = 3;
-/** Asking relays again for a member that none of them could reach. */
-const RELAY_RETRY_MS = 10_000;
+/** Of them for members that are away and that nobody waits for. */
+const MAX_PROBES = 4;
+/** With those that requests wait for; more requests wait in line. */
+const MAX_REQUESTED_DIALS = 32;
+/** How long a request waits for a connection; a dial that takes longer goes on without it. */
+const REQUEST_WAIT_MS = 8_000;
+/** A request to a member that could not be reached a moment ago fails at once: a thousand requests make one dial. */
+const AWAY_REMEMBERED_MS = 2_000;
 /** Failures after which a member counts as unreachable for the choice of neighbours. */
 const UNREACHABLE_AFTER = 3;
 /** Two nodes that learn of each other at once should not both dial. */
 const FIRST_DIAL_SPREAD_MS = 150;
 /** A relayed connection is used meanwhile, so the direct way is tried rarely. */
 const DIRECT_RETRY_MS = WAN_MAX_WAIT_MS;
-/** A member that something was asked of stays a neighbour for so long. */
-const REQUEST_KEEP_MS = 10 * 60_000;
+/** One that was away is back: perhaps the network is, so the others are tried within this time. */
+const OTHERS_TRIED_WITHIN_MS = 5_000;
 
 export interface ConnectorPorts {
   host: Host;
@@ -41,9 +41,11 @@ export interface ConnectorPorts {
   peers: PeerTable;
   logger: Logger;
   now(): number;
-  members(): Iterable<PeerKey>;
+  members(): ReadonlyMap<PeerKey, unknown>;
   /** Runs hello on a new outbound link; rejects if it was not admitted. */
   greet(link: Link): Promise<void>;
+  /** A member was found to be away. */
+  onAway(): void;
 }
 
 interface Attempt {
@@ -51,25 +53,31 @@ interface Attempt {
   /** When the member was first missed. */
   since: number;
   due: number;
-  running: boolean;
+  /** When it was last tried. */
+  tried: number;
+  /** The try that runs; never rejects. */
+  running: Promise<void> | undefined;
+  /** Since when it is known to be out of reach. Stays until it is connected again, whatever else is learnt. */
+  awaySince: number | undefined;
 }
 
 export class Connector {
+  readonly requests = new Requests();
   readonly #ports: ConnectorPorts;
+  readonly #ways: Ways;
   readonly #attempts = new Map<PeerKey, Attempt>();
   readonly #seed = randomBytes(16).toString('hex');
   readonly #stop = new AbortController();
-  readonly #requested = new Map<PeerKey, number>();
-  readonly #connecting = new Map<PeerKey, Promise<void>>();
-  /** When relays were last asked for a member. */
-  readonly #relayTries = new Map<PeerKey, number>();
-  /** When the routing table was last asked for a member. */
-  readonly #findTries = new Map<PeerKey, number>();
+  readonly #line: (() => void)[] = [];
+  #neighbours: ReadonlySet<PeerKey> | undefined;
   #running = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(ports: ConnectorPorts) {
     this.#ports = ports;
+    const isMissed = (peer: PeerKey): boolean => (this.#attempts.get(peer)?.failures ?? 0) >= UNREACHABLE_AFTER;
+    const isRequested = (peer: PeerKey): boolean => this.requests.has(peer);
+    this.#ways = new Ways({ ...ports, isMissed, isRequested, onFound: (peer) => this.hurry(peer) }, this.#stop.signal);
   }
 
   /** Looks at once whom to dial: members changed, a link closed, an address was learnt. */
@@ -91,188 +99,191 @@ export class Connector {
 
   /** A member was admitted: it may lead to others, and one that came through a relay has now told its own addresses. */
   connected(link: Link): void {
-    this.#relayTries.clear();
+    this.#ways.askRelaysAgain();
+    const attempt = this.#attempts.get(link.peer);
+    if (attempt?.awaySince !== undefined) {
+      attempt.awaySince = undefined;
+      this.#tryOthers();
+    }
     if (link.via === undefined) this.wake();
     else this.hurry(link.peer);
   }
 
-  /** True if a member that should be a neighbour has been out of reach for so long, and it was not for want of trying. */
+  /** How a member that is, or is not, connected stands, and since when it is known to be away. */
+  reach(peer: PeerKey, connected: boolean): { reach: Reach; awaySince: number | undefined } {
+    const awaySince = this.#attempts.get(peer)?.awaySince;
+    const reach = reachOf({ connected, unreachable: awaySince !== undefined, members: this.#ports.members().size });
+    return { reach, awaySince: reach === 'away' ? awaySince : undefined };
+  }
+
+  /** True if a member that should be connected has been out of reach for so long, and it was not for want of trying. */
   misses(forMs: number): boolean {
     const before = this.#ports.now() - forMs;
     return [...this.#attempts].some(
-      ([peer, { since, failures }]) => since <= before && failures >= UNREACHABLE_AFTER && this.#ports.peers.best(peer) === undefined,
+      ([peer, { since, failures }]) =>
+        since <= before && failures >= UNREACHABLE_AFTER && this.#isWanted(peer) && this.#ports.peers.best(peer) === undefined,
     );
   }
 
-  /** A connected link to the member, made if need be. Errors: PEER_AWAY. */
+  /** True if this node chose the member, or has not chosen yet. */
+  isNeighbour(peer: PeerKey): boolean {
+    return this.#neighbours?.has(peer) !== false;
+  }
+
+  /** A connected link to the member, made if need be. Errors: PEER_AWAY, at once if it could not be reached a moment ago. */
   async ensure(peer: PeerKey, signal: AbortSignal): Promise<Link> {
+    this.requests.note(peer, this.#ports.now());
     const existing = this.#ports.peers.best(peer);
     if (existing !== undefined) return existing;
-    this.#requested.set(peer, this.#ports.now());
-    await Promise.race([this.#connect(peer), aborted(signal)]);
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_WAIT_MS)]);
+    while (this.#running >= MAX_REQUESTED_DIALS && this.#attempts.get(peer)?.running === undefined) {
+      await unlessAborted(new Promise<void>((resolve) => this.#line.push(resolve)), limit);
+    }
+    const attempt = this.#attemptAt(peer, this.#ports.now());
+    if (attempt.running === undefined && this.#failedLately(attempt)) throw away();
+    try {
+      await unlessAborted(attempt.running ?? this.#run(peer, attempt), limit);
+    } catch (error) {
+      if (!signal.aborted) this.#missed(peer, attempt);
+      throw error;
+    }
     const link = this.#ports.peers.best(peer);
-    if (link === undefined) throw new DtkdError('PEER_AWAY', 'the member cannot be reached');
+    if (link === undefined) throw away();
     return link;
+  }
+
+  /** Somebody asks for a member that is away: it is looked for soon, and more often for a while. Cheap. */
+  want(peer: PeerKey): void {
+    const { members, now } = this.#ports;
+    if (members().size < FULL_MESH_BELOW || !members().has(peer)) return;
+    this.requests.note(peer, now());
+    const attempt = this.#attempts.get(peer);
+    if (attempt === undefined || attempt.running !== undefined || attempt.due <= attempt.tried + AWAY_REMEMBERED_MS) return;
+    attempt.due = attempt.tried + AWAY_REMEMBERED_MS;
+    this.wake();
   }
 
   stop(): void {
     this.#stop.abort();
     clearTimeout(this.#timer);
+    for (const go of this.#line.splice(0)) go();
+  }
+
+  #isWanted(peer: PeerKey): boolean {
+    return this.isNeighbour(peer) || this.requests.has(peer);
   }
 
   #wanted(): Set<PeerKey> {
+    const members = this.#ports.members();
     const unreachable = new Set([...this.#attempts].filter(([, { failures }]) => failures >= UNREACHABLE_AFTER).map(([key]) => key));
-    const members = new Set(this.#ports.members());
-    const wanted = chooseNeighbours({ self: this.#ports.host.key, members, unreachable, seed: this.#seed });
-    for (const [peer, at] of this.#requested) {
-      if (!members.has(peer) || this.#ports.now() - at > REQUEST_KEEP_MS) this.#requested.delete(peer);
-      else wanted.add(peer);
-    }
-    return wanted;
+    const neighbours = chooseNeighbours({ self: this.#ports.host.key, members: members.keys(), unreachable, seed: this.#seed });
+    this.#neighbours = neighbours;
+    return new Set([...neighbours, ...this.requests.current(this.#ports.now(), (peer) => members.has(peer))]);
+  }
+
+  #attemptAt(peer: PeerKey, due: number): Attempt {
+    const now = this.#ports.now();
+    const known = this.#attempts.get(peer);
+    const attempt = known ?? { failures: 0, since: now, due, tried: 0, running: undefined, awaySince: undefined };
+    this.#attempts.set(peer, attempt);
+    return attempt;
   }
 
   #tick(): void {
     if (this.#stop.signal.aborted) return;
     const now = this.#ports.now();
     const wanted = this.#wanted();
-    for (const peer of this.#attempts.keys()) if (!wanted.has(peer)) this.#attempts.delete(peer);
+    for (const peer of wanted) this.#attemptAt(peer, now + Math.random() * FIRST_DIAL_SPREAD_MS);
     let next = Number.POSITIVE_INFINITY;
-    for (const peer of wanted) {
-      if (this.#ports.peers.hasDirect(peer)) {
-        this.#attempts.delete(peer);
-        continue;
-      }
-      const attempt = this.#attempts.get(peer) ?? {
-        failures: 0,
-        since: now,
-        due: now + Math.random() * FIRST_DIAL_SPREAD_MS,
-        running: false,
-      };
-      this.#attempts.set(peer, attempt);
-      if (attempt.running) continue;
-      if (attempt.due <= now && this.#running < MAX_DIALS) void this.#attempt(peer, attempt);
-      else next = Math.min(next, attempt.due);
+    // Those that are wanted first: the others may have what is left of the dials.
+    const order = [...this.#attempts].sort(([a], [b]) => Number(wanted.has(b)) - Number(wanted.has(a)));
+    for (const [peer, attempt] of order) {
+      if (attempt.running !== undefined) continue;
+      const isProbe = !wanted.has(peer);
+      const isOver = this.#ports.peers.hasDirect(peer) || !this.#ports.members().has(peer);
+      if (isOver || (isProbe && attempt.awaySince === undefined)) this.#attempts.delete(peer);
+      else if (attempt.due > now) next = Math.min(next, attempt.due);
+      // Without a free slot nothing has to be planned: whatever ends wakes us.
+      else if (this.#running < (isProbe ? MAX_PROBES : MAX_DIALS)) void this.#run(peer, attempt);
     }
-    if (next < Number.POSITIVE_INFINITY) {
-      clearTimeout(this.#timer);
-      // A free slot wakes us too; the floor keeps a due attempt without a slot from spinning.
-      this.#timer = setTimeout(() => this.#tick(), Math.max(next - now, 20));
-    }
+    if (next === Number.POSITIVE_INFINITY) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#tick(), Math.max(next - now, 20));
   }
 
-  async #attempt(peer: PeerKey, attempt: Attempt): Promise<void> {
-    attempt.running = true;
+  #run(peer: PeerKey, attempt: Attempt): Promise<void> {
+    attempt.running = this.#try(peer, attempt);
+    return attempt.running;
+  }
+
+  async #try(peer: PeerKey, attempt: Attempt): Promise<void> {
     this.#running += 1;
     const due = attempt.due;
     let reachable = false;
     try {
-      await this.#connect(peer);
+      await this.#ways.connect(peer);
       attempt.failures = 0;
     } catch (error) {
       attempt.failures += 1;
       // Somebody is there and could not finish: trying again soon makes a busy machine busier.
       reachable = !(error instanceof DtkdError && error.code === 'ADDRESS_UNREACHABLE');
       this.#ports.logger.debug({ err: error, peer: peerIdOf(peer), failures: attempt.failures }, 'Could not connect');
+      this.#missed(peer, attempt);
     } finally {
-      attempt.running = false;
+      attempt.running = undefined;
+      attempt.tried = this.#ports.now();
       this.#running -= 1;
-      const relayed = this.#ports.peers.best(peer) !== undefined;
-      const lan = !reachable && this.#ports.book.isLan(peer);
-      const wait = relayed ? DIRECT_RETRY_MS : backoff(attempt.failures, lan, Math.random());
+      for (const go of this.#line.splice(0)) go();
       // Unless it was hurried meanwhile.
-      if (attempt.due === due) attempt.due = this.#ports.now() + wait;
+      if (attempt.due === due) attempt.due = attempt.tried + this.#waitFor(peer, attempt, reachable);
       this.wake();
     }
   }
 
-  /** One way at a time to each member; who asks meanwhile waits for the same. */
-  #connect(peer: PeerKey): Promise<void> {
-    const current = this.#connecting.get(peer);
-    if (current !== undefined) return current;
-    const connecting = this.#tryWays(peer, this.#stop.signal).finally(() => this.#connecting.delete(peer));
-    this.#connecting.set(peer, connecting);
-    return connecting;
+  #waitFor(peer: PeerKey, attempt: Attempt, reachable: boolean): number {
+    if (this.#ports.peers.best(peer) !== undefined) return DIRECT_RETRY_MS;
+    if (!this.#isWanted(peer)) return probeWait(Math.random());
+    const lan = !reachable && this.#ports.book.isLan(peer);
+    return backoff(attempt.failures, lan, Math.random());
   }
 
-  async #tryWays(peer: PeerKey, signal: AbortSignal): Promise<void> {
-    let failure: unknown;
-    try {
-      await this.#connectDirectly(peer, signal);
-      return;
-    } catch (error) {
-      failure = error;
-    }
-    if (this.#ports.peers.best(peer) !== undefined) return;
-    if (!this.#mayTryRelays(peer)) throw failure;
-    for (const relay of this.#relaysFor(peer)) {
-      if (signal.aborted) break;
-      try {
-        const limit = AbortSignal.any([signal, AbortSignal.timeout(RELAY_TIMEOUT_MS)]);
-        await this.#ports.greet(await this.#ports.host.dialThrough(relay, peer, limit));
-        return;
-      } catch (error) {
-        failure = error;
-      }
-    }
-    throw failure;
+  #missed(peer: PeerKey, attempt: Attempt): void {
+    if (this.#stop.signal.aborted || attempt.awaySince !== undefined || this.#ports.peers.best(peer) !== undefined) return;
+    attempt.awaySince = this.#ports.now();
+    this.#ports.onAway();
   }
 
-  /**
-   * Relays are asked at once when the direct way fails, then rarely: a member that is away would cost each of its neighbours three
-   * requests at every try. A newcomer whose address nobody told yet is given a moment to tell it, or to come by itself.
-   */
-  #mayTryRelays(peer: PeerKey): boolean {
+  #failedLately(attempt: Attempt): boolean {
+    return attempt.awaySince !== undefined && this.#ports.now() - attempt.tried < AWAY_REMEMBERED_MS;
+  }
+
+  #tryOthers(): void {
     const now = this.#ports.now();
-    const unknown = this.#ports.book.of(peer).length === 0 && !this.#requested.has(peer);
-    if (unknown && (this.#attempts.get(peer)?.failures ?? 0) < UNREACHABLE_AFTER) return false;
-    if (now - (this.#relayTries.get(peer) ?? Number.NEGATIVE_INFINITY) < RELAY_RETRY_MS) return false;
-    this.#relayTries.set(peer, now);
-    return true;
-  }
-
-  #relaysFor(peer: PeerKey): PeerKey[] {
-    const candidates = this.#ports.peers.connected().filter((key) => key !== peer && this.#ports.peers.hasDirect(key));
-    return candidates
-      .map((key) => ({ key, lot: Math.random() }))
-      .sort((a, b) => a.lot - b.lot)
-      .slice(0, RELAYS_TRIED)
-      .map(({ key }) => key);
-  }
-
-  async #connectDirectly(peer: PeerKey, signal: AbortSignal): Promise<void> {
-    const addresses = await this.#addressesOf(peer);
-    const link = await raceDials(addresses, signal, (address, limit, options) => this.#ports.host.dial(address, peer, limit, options));
-    await this.#ports.greet(link);
-    if (link.remote !== undefined) this.#ports.book.succeeded(peer, link.remote);
-  }
-
-  async #addressesOf(peer: PeerKey): Promise<Address[]> {
-    const known = this.#ports.book.of(peer);
-    // Nobody answers where the member was: it may have moved.
-    if (known.length === 0 || (this.#attempts.get(peer)?.failures ?? 0) >= UNREACHABLE_AFTER) this.#find(peer);
-    const resolved = await Promise.all(known.map((address) => resolveAddress(address).catch(() => [])));
-    return resolved.flat();
-  }
-
-  /** Asks the routing table, beside whatever else is tried. */
-  #find(peer: PeerKey): void {
-    const now = this.#ports.now();
-    if (now - (this.#findTries.get(peer) ?? Number.NEGATIVE_INFINITY) < FIND_RETRY_MS) return;
-    this.#findTries.set(peer, now);
-    const limit = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(FIND_RETRY_MS)]);
-    this.#ports.host
-      .findPeer(peer, limit)
-      .then((found) => {
-        if (found.length > 0 && this.#ports.book.hinted(peer, found)) this.hurry(peer);
-      })
-      .catch(() => {});
+    for (const [peer, attempt] of this.#attempts) {
+      if (attempt.awaySince === undefined || this.#isWanted(peer)) continue;
+      attempt.due = Math.min(attempt.due, Math.max(now, attempt.tried + OTHERS_TRIED_WITHIN_MS) + Math.random() * OTHERS_TRIED_WITHIN_MS);
+    }
   }
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const fail = (): void => reject(new DtkdError('PEER_AWAY', 'the member could not be reached in time'));
-    if (signal.aborted) fail();
-    else signal.addEventListener('abort', fail, { once: true });
-  });
+function away(): DtkdError {
+  return new DtkdError('PEER_AWAY', 'the member cannot be reached');
+}
+
+/** The promise's outcome, or PEER_AWAY once the signal aborts. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const failure = (): DtkdError => new DtkdError('PEER_AWAY', 'the member could not be reached in time');
+  if (signal.aborted) throw failure();
+  let fail: (() => void) | undefined;
+  try {
+    return await Promise.race([
+      promise,
+      new Promise<never>((_, reject) => {
+        fail = () => reject(failure());
+        signal.addEventListener('abort', fail, { once: true });
+      }),
+    ]);
+  } finally {
+    if (fail !== undefined) signal.removeEventListener('abort', fail);
+  }
 }

@@ -4,53 +4,39 @@
  * removal is known here, and that everything new here is offered to every connected member. Does not decide who is a member, what an
  * entry means, or how bytes travel.
  */
-import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Address, formatAddress } from '../../../../protocol/address.ts';
 import { COMPARE_PROTOCOL, type Digests } from '../../../../protocol/compare.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { HELLO_PROTOCOL, type HelloAbout, MAX_ADDRESSES, MAX_PEER_ADDRESSES, MAX_PEER_HINTS } from '../../../../protocol/hello.ts';
+import { HELLO_PROTOCOL, type HelloAbout, MAX_PEER_ADDRESSES, MAX_PEER_HINTS } from '../../../../protocol/hello.ts';
 import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
-import { FACTS_PROTOCOL, headsDigest, SYNC_PROTOCOL } from '../../../../protocol/sync.ts';
+import { FACTS_PROTOCOL, SYNC_PROTOCOL } from '../../../../protocol/sync.ts';
 import type { Logger } from '../../logger.ts';
 import type { Host, Link, StreamHandler, Verdict } from '../host/host.types.ts';
 import { MAX_LINKS_PER_MEMBER } from '../host/limits.ts';
 import type { DomainLog } from '../log/log.types.ts';
 import type { Membership, MembershipState } from '../membership/membership.types.ts';
+import type { Reach } from '../mesh.types.ts';
 import { type AddressBook, parseAddresses } from './address-book.ts';
+import { CatchingUp } from './catching-up.ts';
 import { answerDigests, askDigests, Comparisons } from './comparisons.ts';
 import { FULL_MESH_BELOW } from './connection-choice.ts';
 import { Connector } from './connector.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { answerHello, greet } from './hello.ts';
-import { ownAddresses } from './own-addresses.ts';
-import { PeerTable } from './peer-table.ts';
-import { Round } from './round.ts';
+import { chooseHints } from './hints.ts';
+import { IdleLinks } from './idle-links.ts';
+import { PeerTable, type Presence } from './peer-table.ts';
+import { SEARCH_CHECK_MS, Search } from './search.ts';
 import { removedIds, SyncService } from './sync-service.ts';
 import { Telling } from './telling.ts';
+import { Timers } from './timers.ts';
+import { Whereabouts } from './whereabouts.ts';
 
-/** With one neighbour after the other, whatever comparisons say, besides on every connection: repairs what a lost message left. */
-const SYNC_INTERVAL_MS = 30_000;
-/**
- * In a domain too large for everybody to be connected with everybody, what a pull brought is offered to so many neighbours, after a
- * while, so that a burst of pulls makes one offer.
- */
-const OFFER_DELAY_MS = 200;
-const OFFERED_NEIGHBOURS = 6;
 /** The second of two connections, or the relayed beside a direct one, is closed once nothing runs on it. */
 const SURPLUS_CHECK_MS = 5_000;
-/**
- * A member missed for so long is looked for, beyond where it was. Searching costs every member work for each other one, so in a large
- * domain it must not begin merely because many start at once on a busy machine.
- */
-const SEARCH_AFTER_MS = 10_000;
-const LARGE_SEARCH_AFTER_MS = 30_000;
-/** Asking the system for its interfaces costs milliseconds, and every view of the domain shows an address. */
-const ADDRESSES_KEPT_MS = 2_000;
-/** How often it is considered whether to begin or end searching. */
-const SEARCH_CHECK_MS = 5_000;
-/** By then gossip runs on a new connection. */
-const LOGS_RECHECK_MS = 2_000;
+/** How often connections that nothing needs any more are looked for. */
+const IDLE_CHECK_MS = 15_000;
 /** Streams of hello on one connection: one, and one that was just given up. */
 const MAX_HELLO_STREAMS = 2;
 const MAX_MEMBER_STREAMS = 16;
@@ -77,6 +63,9 @@ export interface DomainNodeOptions {
   onRemoved(): void;
 }
 
+/** A member as it is seen from here. */
+export type MemberPresence = Presence & { reach: Reach };
+
 export class DomainNode {
   readonly host: Host;
   readonly membership: Membership;
@@ -89,17 +78,15 @@ export class DomainNode {
   readonly #connector: Connector;
   readonly #heartbeat: Heartbeat;
   readonly #comparisons: Comparisons;
-  readonly #syncRound = new Round<PeerKey>();
+  readonly #idleLinks: IdleLinks;
+  readonly #catchingUp: CatchingUp;
+  readonly #search: Search;
+  readonly #whereabouts: Whereabouts;
+  readonly #timers = new Timers();
   readonly #greeting = new WeakSet<Link>();
   readonly #unsubscribe: (() => void)[] = [];
-  /** Addresses at which others see us, with who said so: hints for nodes behind NAT. */
-  readonly #observed = new Map<string, Set<PeerKey>>();
-  readonly #timers = new Set<NodeJS.Timeout>();
   readonly #counters = { hellosRefused: 0 };
   #state: MembershipState;
-  #offer: NodeJS.Timeout | undefined;
-  #searching = false;
-  #own: { at: number; addresses: readonly Address[] } = { at: Number.NEGATIVE_INFINITY, addresses: [] };
   #stopped = false;
 
   constructor(options: DomainNodeOptions) {
@@ -110,6 +97,7 @@ export class DomainNode {
     this.port = options.port;
     this.peers = new PeerTable(options.membership.self, options.now);
     this.#state = options.membership.state();
+    this.#whereabouts = new Whereabouts(options);
     this.#telling = new Telling({
       host: options.host,
       membership: options.membership,
@@ -127,16 +115,42 @@ export class DomainNode {
       heard: (peer, removals) => {
         if (this.peers.heard(peer, removals)) options.onChange();
       },
-      gained: (from) => this.#scheduleOffer(from),
+      gained: (from) => this.#catchingUp.gained(from),
     });
+    const members = (): MembershipState['members'] => this.#state.members;
+    const { host, book, logger, now, mdns } = options;
+    const { peers } = this;
     this.#connector = new Connector({
-      host: options.host,
-      book: options.book,
-      peers: this.peers,
-      logger: options.logger,
-      now: options.now,
-      members: () => this.#state.members.keys(),
+      host,
+      book,
+      peers,
+      logger,
+      now,
+      members,
       greet: (link) => this.greet(link),
+      onAway: () => options.onChange(),
+    });
+    const { requests } = this.#connector;
+    const isNeighbour = (peer: PeerKey): boolean => this.#connector.isNeighbour(peer);
+    this.#idleLinks = new IdleLinks({ links: () => host.links(), isNeighbour, requests, now });
+    this.#catchingUp = new CatchingUp({
+      log: options.log,
+      logger,
+      timers: this.#timers,
+      members,
+      isSuspended: (author) => this.#state.suspended.has(author),
+      connected: () => peers.connected(),
+      pull: (peer) => this.#sync.pull(peer),
+    });
+    this.#search = new Search({
+      host,
+      peers,
+      book,
+      logger,
+      mdns,
+      members,
+      misses: (forMs) => this.#connector.misses(forMs),
+      onFound: (key, addresses) => this.#hinted(key, addresses),
     });
     this.#heartbeat = new Heartbeat(() => this.host.links().filter((link) => link.admitted));
     this.#comparisons = new Comparisons({
@@ -168,8 +182,15 @@ export class DomainNode {
     this.#heartbeat.start();
     this.#comparisons.start();
     this.#connector.wake();
-    this.#later(() => this.#syncWithNext(), SYNC_INTERVAL_MS);
-    this.#later(() => this.#search(), SEARCH_CHECK_MS);
+    this.#catchingUp.start();
+    this.#timers.repeat(
+      () => this.#search.check(),
+      () => SEARCH_CHECK_MS,
+    );
+    this.#timers.repeat(
+      () => this.#idleLinks.sweep(),
+      () => IDLE_CHECK_MS,
+    );
   }
 
   /** Serves a protocol of another part of the daemon. A suspended member's streams are refused: its grants fail closed. */
@@ -184,7 +205,7 @@ export class DomainNode {
     );
   }
 
-  /** Errors: PEER_AWAY. */
+  /** Connects with the member if need be. Errors: PEER_AWAY. */
   async openStream(peer: PeerKey, protocol: string, signal: AbortSignal): Promise<Duplex> {
     if (!this.#state.members.has(peer)) throw new DtkdError('PEER_AWAY', 'that node is not a member of the domain');
     const link = await this.#connector.ensure(peer, signal);
@@ -195,6 +216,23 @@ export class DomainNode {
       if (!link.closed || signal.aborted) throw error;
       return (await this.#connector.ensure(peer, signal)).open(protocol, signal);
     }
+  }
+
+  /** Something is wanted of a member that is away. */
+  want(peer: PeerKey): void {
+    this.#connector.want(peer);
+  }
+
+  /** Keeps a member's connection though no stream runs on it, until the function returned is called. */
+  hold(peer: PeerKey): () => void {
+    return this.#connector.requests.hold(peer);
+  }
+
+  presence(peer: PeerKey): MemberPresence {
+    const presence = this.peers.presence(peer);
+    const { reach, awaySince } = this.#connector.reach(peer, presence.connected);
+    // A connection that was closed in peace is no sign that the member was away from then on.
+    return { ...presence, reach, since: this.#state.members.size < FULL_MESH_BELOW ? presence.since : (awaySince ?? presence.since) };
   }
 
   /** Runs hello on a link that we dialled. Rejects, and cuts the link, if it was not admitted. */
@@ -217,19 +255,13 @@ export class DomainNode {
 
   /** Tells all connected members each by itself what is new, and resolves when all have answered or the time is up. */
   async tellAll(timeoutMs: number): Promise<void> {
-    const timeUp = new Promise<void>((resolve) => this.#later(resolve, timeoutMs));
+    const timeUp = new Promise<void>((resolve) => this.#timers.later(resolve, timeoutMs));
     await Promise.race([this.#telling.pushFresh(), timeUp]);
   }
 
   /** Where this node may be dialled, the best first. */
   addresses(): Address[] {
-    const now = this.#options.now();
-    if (Math.abs(now - this.#own.at) > ADDRESSES_KEPT_MS) {
-      this.#own = { at: now, addresses: ownAddresses(this.#options.announce, this.#options.hosts, this.port) };
-    }
-    const own = this.#own.addresses;
-    const seen = [...this.#observed.keys()].map((host) => ({ host, port: this.port }));
-    return [...own, ...seen.filter(({ host }) => !own.some((other) => other.host === host))].slice(0, MAX_ADDRESSES);
+    return this.#whereabouts.addresses();
   }
 
   counters(): Record<string, number> {
@@ -247,8 +279,7 @@ export class DomainNode {
     if (this.#stopped) return;
     this.#stopped = true;
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
-    for (const timer of this.#timers) clearTimeout(timer);
-    clearTimeout(this.#offer);
+    this.#timers.stop();
     this.#connector.stop();
     this.#heartbeat.stop();
     this.#comparisons.stop();
@@ -260,7 +291,7 @@ export class DomainNode {
   #onLink(link: Link): void {
     if (link.inbound) return;
     // A dial by libp2p's routing table: ours are greeted by whoever dialled.
-    this.#later(() => {
+    this.#timers.later(() => {
       if (!link.closed && !link.admitted && !this.#greeting.has(link)) this.greet(link).catch(() => {});
     }, HELLO_OPEN_TIMEOUT_MS / 5);
   }
@@ -298,7 +329,7 @@ export class DomainNode {
     const address = dialableAddress(link, about.port);
     book.announced(link.peer, [...parseAddresses(about.addresses), ...(address === undefined ? [] : [address])]);
     for (const hint of about.peers) this.#hinted(hint.key, parseAddresses(hint.addresses));
-    this.#observedBy(link.peer, about.observed);
+    this.#whereabouts.observedBy(link.peer, about.observed);
     const returned = this.peers.add(link, address, about.protocols);
     // The room for connections is everybody's: no member may fill it.
     for (const surplus of this.peers.links(link.peer).slice(MAX_LINKS_PER_MEMBER)) surplus.abort('too many connections of one member');
@@ -307,34 +338,14 @@ export class DomainNode {
     await link.announce(about.protocols, book.of(link.peer));
     if (returned)
       logger.info({ peer: peerIdOf(link.peer), relayed: link.via !== undefined, inbound: link.inbound }, 'A member is connected');
-    this.#later(() => this.#closeSurplus(link.peer), SURPLUS_CHECK_MS);
-    this.#compareLogs(link.peer, about.logs).catch((err: unknown) => logger.debug({ err }, 'Logs could not be compared'));
+    this.#timers.later(() => this.#closeSurplus(link.peer), SURPLUS_CHECK_MS);
+    this.#catchingUp.greeted(link.peer, about.logs);
     this.#connector.connected(link);
     onChange();
   }
 
-  /**
-   * Pulls unless both have the same. Most members that connect have: fifty that start together would else make thousands of pulls that
-   * bring nothing. What is written while they greet is not in what they told, so it is looked at once more.
-   */
-  async #compareLogs(peer: PeerKey, theirs: string | undefined): Promise<void> {
-    const ours = await this.#logsDigest();
-    if (theirs !== ours) await this.#sync.pull(peer);
-    else this.#later(() => void this.#pullIfChanged(peer, ours).catch(() => {}), LOGS_RECHECK_MS);
-  }
-
-  async #pullIfChanged(peer: PeerKey, before: string): Promise<void> {
-    if ((await this.#logsDigest()) !== before) await this.#sync.pull(peer);
-  }
-
-  /** Of a suspended author everybody keeps what came first: that never becomes equal, and need not. */
-  async #logsDigest(): Promise<string> {
-    const heads = await this.log.heads();
-    return headsDigest(heads.filter(({ author }) => !this.#state.suspended.has(author)));
-  }
-
   async #digests(): Promise<Digests> {
-    return { logs: await this.#logsDigest(), facts: this.membership.digest() };
+    return { logs: await this.#catchingUp.digest(), facts: this.membership.digest() };
   }
 
   async #exchangeDigests(peer: PeerKey): ReturnType<typeof askDigests> {
@@ -349,14 +360,6 @@ export class DomainNode {
     return link !== undefined && this.peers.protocols(link).includes(protocol);
   }
 
-  /** Each member's word counts for one address, which strangers are then given as a hint: so it must be one. */
-  #observedBy(peer: PeerKey, host: string | undefined): void {
-    for (const [known, sayers] of this.#observed) if (sayers.delete(peer) && sayers.size === 0) this.#observed.delete(known);
-    if (host === undefined || isIP(host) === 0) return;
-    const sayers = this.#observed.get(host) ?? new Set();
-    if (this.#observed.size < MAX_ADDRESSES || sayers.size > 0) this.#observed.set(host, sayers.add(peer));
-  }
-
   /** Somebody tells where a member may be. */
   #hinted(key: PeerKey, addresses: readonly Address[]): void {
     if (key === this.membership.self || !this.#state.members.has(key)) return;
@@ -368,18 +371,19 @@ export class DomainNode {
     if (this.membership.self > peer) return;
     const surplus = this.peers.links(peer).slice(1);
     for (const link of surplus) if (!link.busy) void link.close();
-    if (surplus.some(({ busy }) => busy)) this.#later(() => this.#closeSurplus(peer), SURPLUS_CHECK_MS);
+    if (surplus.some(({ busy }) => busy)) this.#timers.later(() => this.#closeSurplus(peer), SURPLUS_CHECK_MS);
   }
 
   async #about(to: Link): Promise<HelloAbout> {
-    const others = this.peers.connected().filter((key) => key !== to.peer);
+    const known = this.#state.members.size < FULL_MESH_BELOW ? [] : this.#options.book.members();
+    const hints = chooseHints({ to: to.peer, connected: this.peers.connected(), known, max: MAX_PEER_HINTS, random: Math.random });
     return {
       type: 'about',
       addresses: this.addresses().map((address) => formatAddress(address, -1)),
       port: this.port,
       observed: to.remote?.host ?? '',
       protocols: this.host.protocols(),
-      peers: others.slice(0, MAX_PEER_HINTS).map((key) => ({
+      peers: hints.map((key) => ({
         key,
         addresses: this.#options.book
           .of(key)
@@ -387,7 +391,7 @@ export class DomainNode {
           .map((address) => formatAddress(address, -1)),
       })),
       removed: removedIds(this.membership),
-      logs: await this.#logsDigest(),
+      logs: await this.#catchingUp.digest(),
     };
   }
 
@@ -413,7 +417,7 @@ export class DomainNode {
 
   #forget(key: PeerKey): void {
     this.#options.book.forget(key);
-    this.#observedBy(key, undefined);
+    this.#whereabouts.observedBy(key, undefined);
     this.peers.forget(key);
     this.#try(this.log.dropAuthor(key));
     this.#options.logger.info({ peer: peerIdOf(key) }, 'A member is gone for good; its objects were dropped');
@@ -421,52 +425,6 @@ export class DomainNode {
 
   #try(work: Promise<void>): void {
     work.catch((err: unknown) => this.#options.logger.error({ err }, 'A change of membership could not be carried into the store'));
-  }
-
-  #syncWithNext(): void {
-    const peer = this.#syncRound.next(this.peers.connected());
-    if (peer !== undefined) void this.#sync.pull(peer);
-    // Between half and one and a half times the interval, so that the members do not keep step.
-    this.#later(() => this.#syncWithNext(), SYNC_INTERVAL_MS * (0.5 + Math.random()));
-  }
-
-  #scheduleOffer(from: PeerKey): void {
-    if (this.#offer !== undefined || this.#stopped || this.#state.members.size < FULL_MESH_BELOW) return;
-    this.#offer = setTimeout(() => {
-      this.#offer = undefined;
-      // A pull tells our heads, and whoever lacks something pulls in turn.
-      const others = this.peers.connected().filter((peer) => peer !== from);
-      for (const peer of others.sort(() => Math.random() - 0.5).slice(0, OFFERED_NEIGHBOURS)) void this.#sync.pull(peer);
-    }, OFFER_DELAY_MS);
-  }
-
-  /** Discovery runs while somebody is missed. */
-  #search(): void {
-    const small = this.#state.members.size < FULL_MESH_BELOW;
-    const missing = this.#connector.misses(small ? SEARCH_AFTER_MS : LARGE_SEARCH_AFTER_MS);
-    if (missing !== this.#searching) {
-      this.#searching = missing;
-      const change = missing ? this.#startSearching() : this.host.stopDiscovery();
-      change.catch((err: unknown) => this.#options.logger.warn({ err }, 'Discovery failed; members are found by what others tell'));
-    }
-    this.#later(() => this.#search(), SEARCH_CHECK_MS);
-  }
-
-  async #startSearching(): Promise<void> {
-    await this.host.startDiscovery({ mdns: this.#options.mdns }, (key, addresses) => this.#hinted(key, addresses));
-    // The routing table has to be told of those who are there already.
-    for (const peer of this.peers.connected()) {
-      const link = this.peers.best(peer);
-      await link?.announce(this.peers.protocols(link), this.#options.book.of(peer));
-    }
-  }
-
-  #later(run: () => void, ms: number): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      if (!this.#stopped) run();
-    }, ms);
-    this.#timers.add(timer);
   }
 }
 
