@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DtkdError } from '../../../protocol/errors.ts';
+import type { ApiObject } from '../../../protocol/objects.ts';
 import { DEFAULT_PAGE, type KvSnapshot } from './kv.ts';
 import { jsonOfRow, objectOfRow } from './rows.ts';
 import type { Selection } from './selection.ts';
@@ -46,7 +47,7 @@ export async function readRows(
   snapshot: KvSnapshot,
   selection: Selection,
   version: number,
-  { limit = 0, after }: { limit?: number; after?: string },
+  { limit = 0, after, filter }: { limit?: number; after?: string; filter?: (object: ApiObject) => ApiObject | undefined },
 ): Promise<RowPage> {
   const prefix = `o/${selection.group}/${selection.plural}/`;
   const items: Uint8Array[] = [];
@@ -58,13 +59,29 @@ export async function readRows(
   for (;;) {
     const rows = from < selection.lt ? await snapshot.page({ gte: from, lt: selection.lt, limit: pageSize }) : [];
     for (const [key, row] of rows) {
-      if (!selection.wholeRange && !selection.matches(objectOfRow(row))) continue;
+      const json = shownOf(row, selection, filter);
+      if (json === undefined) continue;
       if (limit > 0 && items.length === limit) return { items, continue: continueText({ after: last.slice(prefix.length), version }) };
-      items.push(jsonOfRow(row));
+      items.push(json);
       last = key;
     }
     const end = rows.at(-1)?.[0];
     if (end === undefined || rows.length < pageSize) return { items };
     from = `${end}\0`;
   }
+}
+
+/** The JSON that a list shows of a row; undefined if it does not belong there. */
+function shownOf(
+  row: Uint8Array,
+  selection: Selection,
+  filter: ((object: ApiObject) => ApiObject | undefined) | undefined,
+): Uint8Array | undefined {
+  if (selection.wholeRange && filter === undefined) return jsonOfRow(row);
+  const object = objectOfRow(row);
+  if (!selection.wholeRange && !selection.matches(object)) return undefined;
+  if (filter === undefined) return jsonOfRow(row);
+  const shown = filter(object);
+  if (shown === object) return jsonOfRow(row);
+  return shown === undefined ? undefined : Buffer.from(JSON.stringify(shown));
 }

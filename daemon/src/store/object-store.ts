@@ -7,11 +7,22 @@ import { randomInt } from 'node:crypto';
 import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
 import { ChangeLog, LOG_LIMITS, type LogLimits } from './change-log.ts';
 import { CommitQueue } from './commit-queue.ts';
+import { findByScan } from './finding.ts';
 import { BASE_KEY, OBJECT_PREFIX, objectKey } from './keys.ts';
 import type { Kv } from './kv.ts';
 import { parseContinue, type ReadPoint, readRows } from './listing.ts';
-import type { LocalStore, RawListPage } from './local-store.types.ts';
-import type { Change, ListPage, ListQuery, Origin, Participant, Transaction, WatchEvent, WatchQuery } from './object-store.types.ts';
+import type { LocalStore, RawListOptions, RawListPage } from './local-store.types.ts';
+import type {
+  Change,
+  IndexQuery,
+  ListPage,
+  ListQuery,
+  Origin,
+  Participant,
+  Transaction,
+  WatchEvent,
+  WatchQuery,
+} from './object-store.types.ts';
 import { RowCache } from './row-cache.ts';
 import { objectOfRow, originOfRow } from './rows.ts';
 import { selectionOf } from './selection.ts';
@@ -101,17 +112,22 @@ class Store implements LocalStore {
     return { ...page, items: page.items.map((json) => parseObject(json)) };
   }
 
-  async listRaw(query: ListQuery): Promise<RawListPage> {
+  async listRaw(query: ListQuery, { filter }: RawListOptions = {}): Promise<RawListPage> {
     const selection = selectionOf(query);
     const resumed = query.continue === undefined || query.continue === '' ? undefined : parseContinue(query.continue);
     return this.#at(async ({ snapshot, version }) => {
       const shown = resumed?.version ?? version;
       const page = await readRows(snapshot, selection, shown, {
         limit: query.limit ?? 0,
+        ...(filter === undefined ? {} : { filter }),
         ...(resumed === undefined ? {} : { after: resumed.after }),
       });
       return { ...page, resourceVersion: String(shown) };
     });
+  }
+
+  find(query: IndexQuery): Promise<ObjectRef[]> {
+    return findByScan(this.#rows, query);
   }
 
   watch(query: WatchQuery): AsyncIterable<WatchEvent> {

@@ -3,6 +3,7 @@ import type { KvOp } from './kv.ts';
 /** Where rows are read that nobody has overwritten. */
 interface Rows {
   get(key: string): Promise<Uint8Array | undefined>;
+  scan(gte: string, lt: string): Promise<Map<string, Uint8Array>>;
 }
 
 /**
@@ -31,6 +32,17 @@ export class Overlay {
     // somebody may have written meanwhile
     const after = this.#written(key);
     return after === undefined ? value : after.value;
+  }
+
+  async scan(gte: string, lt: string): Promise<Map<string, Uint8Array>> {
+    const found = await this.#below.scan(gte, lt);
+    for (const key of found.keys()) if (this.#clears.some((range) => key >= range.gte && key < range.lt)) found.delete(key);
+    for (const [key, value] of this.#rows) {
+      if (key < gte || key >= lt) continue;
+      if (value === undefined) found.delete(key);
+      else found.set(key, value);
+    }
+    return found;
   }
 
   put(key: string, value: Uint8Array): void {

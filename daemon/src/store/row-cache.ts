@@ -1,4 +1,4 @@
-import type { Kv, KvOp } from './kv.ts';
+import { DEFAULT_PAGE, type Kv, type KvOp } from './kv.ts';
 
 /** Bytes of rows kept: the few thousand objects that are written again and again. Each read of the database costs a trip to a thread. */
 const CACHE_BYTES = 2 * 1024 * 1024;
@@ -35,6 +35,18 @@ export class RowCache {
     const row = await this.#kv.get(key);
     if (generation === this.#generation) this.#keep(key, row);
     return row;
+  }
+
+  async scan(gte: string, lt: string): Promise<Map<string, Uint8Array>> {
+    const found = new Map<string, Uint8Array>();
+    let from = gte;
+    for (;;) {
+      const page = await this.#kv.page({ gte: from, lt });
+      for (const [key, row] of page) found.set(key, row);
+      const last = page.at(-1)?.[0];
+      if (last === undefined || page.length < DEFAULT_PAGE) return found;
+      from = `${last}\0`;
+    }
   }
 
   /** To be called when these operations are durable. */

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { type ApiObject, type ObjectMeta, type ObjectRef, toTimestamp } from '../../../protocol/objects.ts';
+import { findByScan } from './finding.ts';
 import { objectKey, refOf } from './keys.ts';
-import type { Change, Origin, Transaction } from './object-store.types.ts';
+import type { Change, IndexQuery, Origin, Transaction } from './object-store.types.ts';
 import type { Overlay } from './overlay.ts';
 import { encodeObjectRow, jsonOfRow, objectOfRow, originOfRow } from './rows.ts';
 
@@ -53,6 +54,11 @@ export class StoreTransaction implements Transaction {
   async originOf(ref: ObjectRef): Promise<Origin | undefined> {
     const row = await this.getRow(objectKey(ref));
     return row === undefined ? undefined : originOfRow(row);
+  }
+
+  async find(query: IndexQuery): Promise<ObjectRef[]> {
+    this.#assertOpen();
+    return findByScan(this.#overlay, query);
   }
 
   async put(object: ApiObject, { origin = 'own' }: { origin?: Origin } = {}): Promise<ApiObject> {
