@@ -19,7 +19,7 @@ export interface Link {
   readonly openedAt: number;
   readonly admitted: boolean;
   readonly closed: boolean;
-  /** True while streams other than gossip and routing run on it. */
+  /** True while streams other than gossip, routing and comparisons run on it. */
   readonly busy: boolean;
   /** Opens a stream. Errors: PEER_AWAY (also if the other side does not serve the protocol). */
   open(protocol: string, signal: AbortSignal): Promise<Duplex>;

@@ -14,8 +14,8 @@ import { StreamDuplex } from './stream-duplex.ts';
 /** Closing lets buffered bytes through for this long, then cuts. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
-/** Protocols that move to another connection by themselves. */
-const BACKGROUND = ['/meshsub/', '/dtkd/kad/'];
+/** Protocols that move to another connection by themselves: no reason to keep one. */
+const BACKGROUND = ['/meshsub/', '/dtkd/kad/', '/dtkd/compare/'];
 
 interface Pinger {
   ping(): Promise<number>;
