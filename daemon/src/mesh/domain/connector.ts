@@ -228,7 +228,7 @@ export class Connector {
       // Somebody is there and could not finish: trying again soon makes a busy machine busier.
       reachable = !(error instanceof DtkdError && error.code === 'ADDRESS_UNREACHABLE');
       this.#ports.logger.debug({ err: error, peer: peerIdOf(peer), failures: attempt.failures }, 'Could not connect');
-      this.#missed(peer, attempt);
+      if (this.#isAway(peer, attempt.failures, reachable)) this.#missed(peer, attempt);
     } finally {
       attempt.running = undefined;
       attempt.tried = this.#ports.now();
@@ -245,6 +245,12 @@ export class Connector {
     if (!this.#isWanted(peer)) return probeWait(Math.random());
     const lan = !reachable && this.#ports.book.isLan(peer);
     return backoff(attempt.failures, lan, Math.random());
+  }
+
+  /** A request failed, or what is known of the member leads nowhere. One of which nothing is known yet is not away for that. */
+  #isAway(peer: PeerKey, failures: number, reachable: boolean): boolean {
+    if (this.requests.has(peer)) return true;
+    return this.#ports.book.of(peer).length > 0 && (!reachable || failures >= UNREACHABLE_AFTER);
   }
 
   #missed(peer: PeerKey, attempt: Attempt): void {

@@ -48,7 +48,7 @@ export class Ways {
     this.#stop = stop;
   }
 
-  /** Rejects with why the last way failed. */
+  /** Rejects with why the direct way failed, if no other leads there either. */
   connect(peer: PeerKey): Promise<void> {
     const current = this.#connecting.get(peer);
     if (current !== undefined) return current;
@@ -78,8 +78,8 @@ export class Ways {
         const limit = AbortSignal.any([signal, AbortSignal.timeout(RELAY_TIMEOUT_MS)]);
         await this.#ports.greet(await this.#ports.host.dialThrough(relay, peer, limit));
         return;
-      } catch (error) {
-        failure = error;
+      } catch {
+        // The next one may have a connection with it.
       }
     }
     throw failure;
