@@ -56,7 +56,7 @@ async function run(
     throw new DtkdError('METHOD_NOT_ALLOWED', `${c.req.method} is not allowed here`, { next: 'Use GET, POST or DELETE.' });
   const principal = authorize(api, c, 'action', target, { subresource });
   assertJson(c.req.header('content-type'));
-  const body = await readJson(c);
+  const body = await readJson(c, action.maxBodyBytes);
   const gone = new AbortController();
   const linked = linkSignals([gone.signal, c.req.raw.signal, api.closing]);
   const end = () => {

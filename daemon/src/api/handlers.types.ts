@@ -36,7 +36,11 @@ export interface ActionRequest {
 }
 
 /** Answers with a JSON value, or streams JSON lines until done or aborted. */
-export type Action = (request: ActionRequest) => Promise<unknown | { stream: AsyncIterable<unknown> }>;
+export interface Action {
+  (request: ActionRequest): Promise<unknown | { stream: AsyncIterable<unknown> }>;
+  /** Bytes of its body at most; absent: as for every request. */
+  maxBodyBytes?: number;
+}
 
 /** What daemon.ts hands to the API: handlers by `group/plural`, subresources by `group/plural/subresource`, daemon actions by name. */
 export interface ApiExtensions {

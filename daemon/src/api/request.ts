@@ -76,10 +76,10 @@ export function authorize(
   throw new DtkdError('FORBIDDEN', decision.reason, { next: 'Ask the operator of this node.' });
 }
 
-/** Reads the body, at most MAX_BODY_BYTES of it. */
-export async function readBody(c: ApiContext): Promise<Uint8Array> {
+/** Reads the body, at most `limit` bytes of it. */
+export async function readBody(c: ApiContext, limit = MAX_BODY_BYTES): Promise<Uint8Array> {
   const declared = Number(c.req.header('content-length') ?? Number.NaN);
-  if (declared > MAX_BODY_BYTES) throw tooLarge();
+  if (declared > limit) throw tooLarge(limit);
   if (Number.isSafeInteger(declared)) return new Uint8Array(await c.req.arrayBuffer());
   const body = c.req.raw.body;
   if (body === null) return new Uint8Array();
@@ -87,21 +87,21 @@ export async function readBody(c: ApiContext): Promise<Uint8Array> {
   let size = 0;
   for await (const part of body) {
     size += part.length;
-    if (size > MAX_BODY_BYTES) throw tooLarge();
+    if (size > limit) throw tooLarge(limit);
     parts.push(part);
   }
   return Buffer.concat(parts);
 }
 
-function tooLarge(): DtkdError {
-  return new DtkdError('TOO_LARGE', `the body is larger than ${MAX_BODY_BYTES} bytes`, {
+function tooLarge(limit: number): DtkdError {
+  return new DtkdError('TOO_LARGE', `the body is larger than ${limit} bytes`, {
     next: 'Split it, or keep large data outside objects.',
   });
 }
 
 /** Reads a JSON body; undefined if there is none. */
-export async function readJson(c: ApiContext): Promise<unknown> {
-  const bytes = await readBody(c);
+export async function readJson(c: ApiContext, limit?: number): Promise<unknown> {
+  const bytes = await readBody(c, limit);
   return bytes.length === 0 ? undefined : parseJson(bytes);
 }
 
