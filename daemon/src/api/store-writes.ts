@@ -6,28 +6,9 @@ import { refOfTarget, type Target } from './request.ts';
 /** Somebody else has written the object since it was read. */
 export const CHANGED = Symbol('changed');
 
-/** Carries the outcome of a dry run out of its transaction, which thereby leaves nothing. */
-class DryRun<T> extends Error {
-  readonly outcome: T;
-  constructor(outcome: T) {
-    super('dry run');
-    this.outcome = outcome;
-  }
-}
-
 /** Runs a transaction; a dry run answers what it would, and stores nothing. */
-export async function transact<T>(store: ObjectStore, dryRun: boolean, run: (tx: Transaction) => Promise<T>): Promise<T> {
-  if (!dryRun) return store.transact(run);
-  let outcome: DryRun<T> | undefined;
-  try {
-    return await store.transact<T>(async (tx) => {
-      outcome = new DryRun(await run(tx));
-      throw outcome;
-    });
-  } catch (error) {
-    if (outcome !== undefined && error === outcome) return outcome.outcome;
-    throw error;
-  }
+export function transact<T>(store: ObjectStore, dryRun: boolean, run: (tx: Transaction) => Promise<T>): Promise<T> {
+  return store.transact(run, { dryRun });
 }
 
 /** Stores a new object; undefined if there is one of that name already. */

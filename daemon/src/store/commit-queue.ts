@@ -22,6 +22,8 @@ const QUEUE_LIMIT = 100_000;
 
 interface Waiting {
   run: (tx: Transaction) => Promise<unknown>;
+  /** Judged like any other, and then dropped. */
+  dryRun: boolean;
   resolve: (value: unknown) => void;
   reject: (error: unknown) => void;
 }
@@ -65,7 +67,7 @@ export class CommitQueue {
     this.#participants.push(participant);
   }
 
-  transact<T>(run: (tx: Transaction) => Promise<T>): Promise<T> {
+  transact<T>(run: (tx: Transaction) => Promise<T>, { dryRun = false }: { dryRun?: boolean } = {}): Promise<T> {
     if (this.#closed) return Promise.reject(new DtkdError('UNAVAILABLE', 'the store is closed'));
     if (this.#queue.length >= QUEUE_LIMIT) {
       return Promise.reject(new DtkdError('TOO_MANY_REQUESTS', 'too many writes are waiting', { next: 'Try again in a moment.' }));
@@ -76,6 +78,7 @@ export class CommitQueue {
       run: async (tx) => {
         value = await run(tx);
       },
+      dryRun,
       resolve: () => resolve(value),
       reject,
     });
@@ -120,7 +123,7 @@ export class CommitQueue {
     await this.#write(overlay, pending, done);
   }
 
-  /** Runs one transaction and its participants; undefined if it was refused. */
+  /** Runs one transaction and its participants; undefined if it was refused, or nothing of it is wanted. */
   async #run(waiting: Waiting, tx: StoreTransaction): Promise<Done | undefined> {
     const prepared: Participant[] = [];
     try {
@@ -131,6 +134,11 @@ export class CommitQueue {
           await withDeadline(participant.prepare(changes, tx));
           prepared.push(participant);
         }
+      }
+      if (waiting.dryRun) {
+        this.#abort(prepared, tx.changes(), new DtkdError('CONFLICT', 'a dry run changes nothing'));
+        waiting.resolve(value);
+        return undefined;
       }
       return { ...waiting, value, changes: tx.changes(), prepared };
     } catch (error) {

@@ -138,8 +138,8 @@ class Store implements LocalStore {
     return this.#watch({ ...query, signal }, selection, from);
   }
 
-  transact<T>(run: (tx: Transaction) => Promise<T>): Promise<T> {
-    return this.#queue.transact(run);
+  transact<T>(run: (tx: Transaction) => Promise<T>, options?: { dryRun?: boolean }): Promise<T> {
+    return this.#queue.transact(run, options);
   }
 
   subscribe(listener: (changes: readonly Change[]) => void): () => void {

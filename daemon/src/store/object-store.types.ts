@@ -43,7 +43,8 @@ export interface ListPage {
 }
 
 export type WatchEvent =
-  | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: ApiObject; version: number }
+  /** `previous`: of MODIFIED, the object before it. */
+  | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: ApiObject; previous?: ApiObject; version: number }
   | { type: 'BOOKMARK'; version: number };
 
 export interface WatchQuery extends Omit<ListQuery, 'limit' | 'continue'> {
@@ -106,7 +107,8 @@ export interface ObjectStore {
   /** As `Transaction.find`, of what is durable. */
   find(index: IndexQuery): Promise<ObjectRef[]>;
   watch(query: WatchQuery): AsyncIterable<WatchEvent>;
-  transact<T>(run: (tx: Transaction) => Promise<T>): Promise<T>;
+  /** With `dryRun` all is judged, by the participants too, and nothing is stored. */
+  transact<T>(run: (tx: Transaction) => Promise<T>, options?: { dryRun?: boolean }): Promise<T>;
   /** Calls back after each durable commit, in version order. Returns a function that unsubscribes. Callbacks must not throw or block. */
   subscribe(listener: (changes: readonly Change[]) => void): () => void;
   /** To be called before the first transaction. */
