@@ -48,12 +48,18 @@ const APP: readonly CommandEntry[] = [
   { name: 'rm', summary: 'stop sharing an app', load: () => import('./app/rm.ts') },
 ];
 
+const MODEL: readonly CommandEntry[] = [
+  { name: 'import', summary: 'bring in a model from ControlTier, Rundeck, Ansible or dtkd files', load: () => import('./model/import.ts') },
+  { name: 'export', summary: 'write a model as dtkd or Rundeck YAML', load: () => import('./model/export.ts') },
+];
+
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly CommandEntry[] = [
   { group: 'Start here:', name: 'up', summary: 'start the daemon of this node', load: () => import('./up.ts') },
   { name: 'status', summary: 'what runs here, who is connected, what is wrong', load: () => import('./status.ts') },
   { name: 'domain', summary: 'found, join and look after domains', children: DOMAIN },
   { name: 'app', summary: 'share services and use those that others share', children: APP },
+  { name: 'model', summary: 'bring models in from other tools, and write them out', children: MODEL },
   { group: 'Objects:', name: 'get', summary: 'list objects', load: () => import('./get.ts') },
   { name: 'describe', summary: 'show objects in full, with their events', load: () => import('./describe.ts') },
   { name: 'apply', summary: 'create or update objects from YAML or JSON', load: () => import('./apply.ts') },

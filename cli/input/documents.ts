@@ -30,6 +30,11 @@ export async function readDocuments(paths: readonly string[], stdin: Readable = 
   return all;
 }
 
+/** The text of one file, or of standard input for `-`. */
+export function readFileText(path: string, stdin: Readable = process.stdin): Promise<string> {
+  return readCapped(path === '-' ? stdin : createReadStream(path), path === '-' ? 'standard input' : path);
+}
+
 /** Parses YAML documents (JSON is YAML); Lists are taken apart. */
 export async function parseDocuments(text: string, source: string): Promise<SourceDocument[]> {
   const { parseAllDocuments } = await import('yaml');

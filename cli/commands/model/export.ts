@@ -1,0 +1,55 @@
+import { type Command, Option } from 'commander';
+import { modelKind } from '../../../protocol/kinds/model.ts';
+import { resourceKind } from '../../../protocol/kinds/resource.ts';
+import { typeKind } from '../../../protocol/kinds/type.ts';
+import type { Cli } from '../../cli.ts';
+import { type ApiClient, type Selection, type Target, THIS_NODE } from '../../client/api.ts';
+import { isRecord, type JsonRecord, listAt } from '../../json.ts';
+import { dtkdYaml, rundeckNodes, typesUsed } from '../../model/export.ts';
+import { toYaml } from '../../output/format.ts';
+
+const PAGE = 1000;
+
+const EXAMPLES = `
+Examples:
+  dtkd model export shop > shop.yaml                     "dtkd model import shop.yaml" makes the same model of it
+  dtkd model export shop --format rundeck > resources.yaml`;
+
+interface ExportFlags {
+  format: 'dtkd' | 'rundeck';
+  namespace?: string;
+}
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('<model>', 'name of the model')
+    .addOption(new Option('--format <format>', 'form of the file').choices(['dtkd', 'rundeck']).default('dtkd'))
+    .option('-n, --namespace <node>', 'node that owns the model')
+    .addHelpText('after', EXAMPLES)
+    .action(async (name: string) => {
+      const flags = command.optsWithGlobals<ExportFlags>();
+      const namespace = flags.namespace ?? THIS_NODE;
+      const client = await cli.client();
+      const model = await client.get({ kind: modelKind, namespace, name });
+      const resources = await all(client, { kind: resourceKind, namespace }, { fieldSelector: `spec.model=${name}` });
+      if (flags.format === 'rundeck') {
+        cli.out.print(await toYaml(rundeckNodes(resources)));
+        return;
+      }
+      const types = (await all(client, { kind: typeKind, namespace }, {})).filter((type) => !isBuiltIn(type));
+      cli.out.print(await dtkdYaml([model, ...typesUsed(types, resources), ...resources]));
+    });
+}
+
+async function all(client: ApiClient, target: Target, selection: Selection): Promise<JsonRecord[]> {
+  const found: JsonRecord[] = [];
+  for await (const page of client.pages(target, selection, PAGE))
+    for (const item of listAt(page, 'items')) if (isRecord(item)) found.push(item);
+  return found;
+}
+
+/** Types that every daemon brings say so. */
+function isBuiltIn(type: JsonRecord): boolean {
+  const { labels } = isRecord(type['metadata']) ? type['metadata'] : {};
+  return isRecord(labels) && labels['dtkd.dev/built-in'] === 'true';
+}

@@ -1,0 +1,140 @@
+import { basename } from 'node:path';
+import { type Command, Option } from 'commander';
+import { DtkdError, isErrorCode } from '../../../protocol/errors.ts';
+import { modelKind } from '../../../protocol/kinds/model.ts';
+import { resourceKind } from '../../../protocol/kinds/resource.ts';
+import type { Cli } from '../../cli.ts';
+import { type ApiClient, THIS_NODE } from '../../client/api.ts';
+import { parseDocuments, readFileText } from '../../input/documents.ts';
+import { isRecord, type JsonRecord, listAt, numberAt, textAt } from '../../json.ts';
+import type { Note } from '../../model/draft.ts';
+import { mergeResource } from '../../model/merge.ts';
+import { objectsOf, resourceObjectName } from '../../model/objects.ts';
+import { IMPORT_FORMATS, type ImportFormat, readForeign } from '../../model/read.ts';
+import { type Format, outputOption, printValue } from '../../output/format.ts';
+
+/** Objects of one page while the model that is there is read. */
+const PAGE = 1000;
+/** Lines about what could not be kept that are shown; the rest is counted. */
+const MAX_NOTES = 50;
+
+const EXAMPLES = `
+Examples:
+  dtkd model import project.xml --model shop          ControlTier project XML
+  dtkd model import resources.yaml --model shop       Rundeck: XML, YAML or JSON
+  dtkd model import inventory.ini --model shop        Ansible: INI or YAML; groups become Sites and tags
+  dtkd model import shop.yaml                         what "dtkd model export" wrote
+  dtkd model import project.xml --model shop --dry-run
+
+Either all of the file is imported or nothing. Files of other tools add and change; what they do not speak of
+stays. Importing the same file again changes nothing. Credentials are never brought over.`;
+
+interface ImportFlags {
+  model?: string;
+  format?: ImportFormat;
+  dryRun?: boolean;
+  output?: Format;
+}
+
+interface Prepared {
+  format: string;
+  objects: JsonRecord[];
+  lines: (number | undefined)[];
+  notes: Note[];
+}
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('<file>', 'file, or - for standard input')
+    .option('--model <name>', 'model that it becomes part of (default: the name of the file)')
+    .addOption(new Option('--format <format>', 'what the file is, where it cannot be told').choices(IMPORT_FORMATS))
+    .option('--dry-run', 'say what would be made, change nothing')
+    .addOption(outputOption('json', 'yaml'))
+    .addHelpText('after', EXAMPLES)
+    .action(async (file: string, flags: ImportFlags) => {
+      const source = file === '-' ? 'standard input' : file;
+      const text = await readFileText(file);
+      const client = await cli.client();
+      const prepared = await prepare(client, text, source, file, flags);
+      const answer = await send(client, prepared, source, flags.dryRun === true);
+      if (flags.output === 'json' || flags.output === 'yaml') {
+        await printValue(cli.out, { ...answer, notes: prepared.notes }, flags.output);
+        return;
+      }
+      report(cli, prepared, answer, source, flags.dryRun === true);
+    });
+}
+
+async function prepare(client: ApiClient, text: string, source: string, file: string, flags: ImportFlags): Promise<Prepared> {
+  const draft = await readForeign(text, source, flags.format);
+  if (draft === 'dtkd') {
+    const documents = await parseDocuments(text, source);
+    return { format: 'dtkd YAML', objects: documents.map(({ document }) => document), lines: [], notes: [] };
+  }
+  const model = flags.model ?? modelNameOf(file);
+  const { objects, lines, notes } = objectsOf(draft, model);
+  const replaced = new Set(draft.resources.filter((each) => each.replaceParents === true).map((each) => resourceObjectName(model, each)));
+  const stored = await storedResources(client, model);
+  const existing = await client.find({ kind: modelKind, namespace: THIS_NODE, name: model });
+  const merged = objects.map((object) => {
+    const name = textAt(object, 'metadata', 'name') ?? '';
+    if (object['kind'] === 'Model')
+      return existing === undefined ? object : { ...object, metadata: metadataOf(existing), spec: existing['spec'] };
+    const before = object['kind'] === 'Resource' ? stored.get(name) : undefined;
+    return before === undefined ? object : mergeResource(before, object, replaced.has(name));
+  });
+  return { format: draft.format, objects: merged, lines, notes };
+}
+
+/** What a person wrote in the metadata of an object that stays as it is. */
+function metadataOf(object: JsonRecord): JsonRecord {
+  const { name, labels, annotations } = isRecord(object['metadata']) ? object['metadata'] : {};
+  return { name, ...(labels === undefined ? {} : { labels }), ...(annotations === undefined ? {} : { annotations }) };
+}
+
+function modelNameOf(file: string): string {
+  const name = basename(file)
+    .replace(/\.[A-Za-z0-9]+$/, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9.-]+/g, '-')
+    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '');
+  if (file !== '-' && name !== '') return name;
+  throw new DtkdError('BAD_REQUEST', 'the model has no name', { next: 'Give it with --model NAME.' });
+}
+
+async function storedResources(client: ApiClient, model: string): Promise<Map<string, JsonRecord>> {
+  const found = new Map<string, JsonRecord>();
+  const target = { kind: resourceKind, namespace: THIS_NODE };
+  for await (const page of client.pages(target, { fieldSelector: `spec.model=${model}` }, PAGE)) {
+    for (const item of listAt(page, 'items')) if (isRecord(item)) found.set(textAt(item, 'metadata', 'name') ?? '', item);
+  }
+  return found;
+}
+
+/** The daemon takes all or nothing; a refusal is about one object, which stands on a line of the file. */
+async function send(client: ApiClient, { objects, lines }: Prepared, source: string, dryRun: boolean): Promise<JsonRecord> {
+  try {
+    return await client.daemon('POST', 'import', { objects, dryRun });
+  } catch (error) {
+    if (!(error instanceof DtkdError) || !isErrorCode(error.code)) throw error;
+    const index = numberAt(error.details, 'index');
+    const line = index === undefined ? undefined : lines[index];
+    const where = line === undefined ? source : `${source}:${line}`;
+    throw new DtkdError(error.code, `${where}: ${error.message}; nothing was imported`, {
+      ...(error.next === undefined ? {} : { next: error.next }),
+      cause: error,
+    });
+  }
+}
+
+function report(cli: Cli, { format, objects, notes }: Prepared, answer: JsonRecord, source: string, dryRun: boolean): void {
+  const results = listAt(answer, 'results');
+  const count = (result: string) => results.filter((each) => textAt(each, 'result') === result).length;
+  for (const { line, text } of notes.slice(0, MAX_NOTES)) cli.out.note(`${source}${line === undefined ? '' : `:${line}`}: ${text}`);
+  if (notes.length > MAX_NOTES) cli.out.note(`… and ${notes.length - MAX_NOTES} more that could not be kept (-o json shows all)`);
+  const kinds = new Map<string, number>();
+  for (const object of objects) kinds.set(String(object['kind']), (kinds.get(String(object['kind'])) ?? 0) + 1);
+  const what = [...kinds].map(([kind, number]) => `${number} ${kind}${number === 1 ? '' : 's'}`).join(', ');
+  cli.out.print(`${format}: ${what}`);
+  cli.out.print(`${count('created')} created, ${count('changed')} changed, ${count('unchanged')} unchanged${dryRun ? ' (dry run)' : ''}`);
+}

@@ -1,0 +1,130 @@
+/** Ansible's inventories as drafts: hosts, groups as Sites and tags, variables as properties of what they were written at. */
+import { DtkdError } from '../../protocol/errors.ts';
+import { type Draft, DraftBuilder, type DraftValue, HOST, type ResourceDraft, SITE } from './draft.ts';
+
+/** Groups that every inventory has by itself. */
+const ALL = 'all';
+const UNGROUPED = 'ungrouped';
+/** Connection variables that the built-in type Host calls otherwise. */
+const RENAMED: ReadonlyMap<string, string> = new Map([
+  ['ansible_host', 'hostname'],
+  ['ansible_ssh_host', 'hostname'],
+  ['ansible_user', 'username'],
+  ['ansible_ssh_user', 'username'],
+]);
+const CREDENTIAL = /pass(word|phrase|wd)?$|_pass_|secret|token$|private_key$/i;
+const VAULTED = /^\s*\$ANSIBLE_VAULT;/;
+/** A pattern like `web[001:500]` makes so many hosts at most. */
+const MAX_RANGE = 10_000;
+
+/** Collects what an inventory says; both of its notations end here. */
+export class AnsibleDraft {
+  readonly #builder = new DraftBuilder();
+  readonly #source: string;
+  /** Groups that were named as such, and those that were only named as children. */
+  readonly #groups = new Map<string, number | undefined>();
+  readonly #children = new Map<string, { group: string; line: number | undefined }>();
+
+  constructor(source: string) {
+    this.#source = source;
+  }
+
+  note(text: string, line?: number): void {
+    this.#builder.note(text, line);
+  }
+
+  /** A group stands in the file. */
+  group(name: string, line?: number): void {
+    if (!this.#groups.has(name)) this.#groups.set(name, line);
+    if (name !== ALL && name !== UNGROUPED) this.#site(name, line);
+  }
+
+  /** Hosts by a name or a range pattern, in a group. */
+  hosts(pattern: string, group: string | undefined, variables: Readonly<Record<string, DraftValue>>, line?: number): void {
+    for (const name of expandRange(pattern, this.#source, line)) {
+      const host = this.#builder.resource({ type: HOST, name }, line);
+      if (group !== undefined && group !== ALL && group !== UNGROUPED) {
+        host.tags = [...new Set([...(host.tags ?? []), group])];
+        this.#builder.relate(host, this.#site(group, line));
+      }
+      this.#variables(host, variables, line);
+    }
+  }
+
+  child(parent: string, child: string, line?: number): void {
+    this.group(parent, line);
+    this.#children.set(child, { group: parent, line });
+    if (parent === ALL || child === UNGROUPED) return;
+    this.#builder.relate(this.#site(child, line), this.#site(parent, line));
+  }
+
+  groupVariables(group: string, variables: Readonly<Record<string, DraftValue>>, line?: number): void {
+    if (Object.keys(variables).length === 0) return;
+    if (group === UNGROUPED) this.note('variables of "ungrouped" have nothing that they belong to and were left out', line);
+    else this.#variables(this.#site(group, line), variables, line);
+  }
+
+  /** Errors: BAD_REQUEST for a child group that is declared nowhere. */
+  build(format: string): Draft {
+    for (const [child, { group, line }] of this.#children) {
+      if (this.#groups.has(child)) continue;
+      throw new DtkdError(
+        'BAD_REQUEST',
+        `${this.#source}:${line ?? 1}: group "${group}" has the child "${child}", which is no group of this file`,
+        {
+          next: `Add the group "${child}", or remove it there.`,
+        },
+      );
+    }
+    return this.#builder.build(format);
+  }
+
+  #site(name: string, line: number | undefined): ResourceDraft {
+    return this.#builder.resource({ type: SITE, name }, line);
+  }
+
+  #variables(draft: ResourceDraft, variables: Readonly<Record<string, DraftValue>>, line: number | undefined): void {
+    for (const [name, value] of Object.entries(variables)) {
+      const about = `${name} of ${draft.type === HOST ? 'host' : 'group'} "${draft.name}"`;
+      if (CREDENTIAL.test(name)) this.note(`${about} is a credential and was not kept; make a Secret of it`, line);
+      else if (typeof value === 'string' && VAULTED.test(value)) this.note(`${about} is encrypted by a vault and was not kept`, line);
+      else if (value !== null && value !== '') draft.properties[RENAMED.get(name) ?? name] = value;
+    }
+  }
+}
+
+const RANGE = /^(.*?)\[([0-9]+|[a-z]|[A-Z]):([0-9]+|[a-z]|[A-Z])(?::([0-9]+))?\](.*)$/;
+
+/** `web[01:03].example` gives web01.example, web02.example, web03.example; several ranges multiply. */
+export function expandRange(pattern: string, source: string, line?: number): string[] {
+  let names = [pattern];
+  for (;;) {
+    const next = names.flatMap((name) => expandOnce(name));
+    if (next.length > MAX_RANGE)
+      throw new DtkdError('BAD_REQUEST', `${source}:${line ?? 1}: "${pattern.slice(0, 120)}" names more than ${MAX_RANGE} hosts`);
+    if (next.length === names.length && next.every((name, index) => name === names[index])) break;
+    names = next;
+  }
+  const wrong = names.find((name) => name === '' || /[[\]\s]/.test(name));
+  if (wrong !== undefined)
+    throw new DtkdError('BAD_REQUEST', `${source}:${line ?? 1}: "${pattern.slice(0, 120)}" is not the name of a host`);
+  return names;
+}
+
+function expandOnce(name: string): string[] {
+  const match = RANGE.exec(name);
+  if (match === null) return [name];
+  const [, before = '', from = '', to = '', step = '1', after = ''] = match;
+  const numeric = /^\d/.test(from);
+  if (numeric !== /^\d/.test(to)) return [''];
+  const first = numeric ? Number(from) : from.charCodeAt(0);
+  const last = numeric ? Number(to) : to.charCodeAt(0);
+  const stride = Math.max(1, Number(step));
+  if (last < first || (last - first) / stride > MAX_RANGE) return last < first ? [''] : Array.from({ length: MAX_RANGE + 1 }, () => name);
+  const names: string[] = [];
+  for (let value = first; value <= last; value += stride) {
+    const text = numeric ? String(value).padStart(from.length, '0') : String.fromCharCode(value);
+    names.push(`${before}${text}${after}`);
+  }
+  return names;
+}

@@ -1,0 +1,46 @@
+/** Reads YAML (and JSON, which is YAML) with the line of each thing, and without being made to swell by aliases. */
+import type { Node as YamlNode } from 'yaml';
+import { DtkdError } from '../../protocol/errors.ts';
+
+/** Uses of anchors beyond this are an attack on memory, not an inventory. */
+const MAX_ALIASES = 100;
+
+/** A mapping's entry, or an item of a list, with the line on which it begins. */
+export interface YamlEntry {
+  key: string;
+  value: unknown;
+  line: number | undefined;
+}
+
+export interface YamlDocument {
+  value: unknown;
+  /** Line of what stands at a path of keys and indexes, from 1. */
+  lineAt(path: readonly (string | number)[]): number | undefined;
+}
+
+/** Errors: BAD_REQUEST with line and column. */
+export async function parseYaml(text: string, source: string): Promise<YamlDocument> {
+  const { LineCounter, parseDocument, isNode } = await import('yaml');
+  const lines = new LineCounter();
+  const document = parseDocument(text, { uniqueKeys: true, lineCounter: lines });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const at = error.linePos?.[0];
+    const where = at === undefined ? source : `${source}:${at.line}:${at.col}`;
+    throw new DtkdError('BAD_REQUEST', `${where}: ${(error.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '')}`);
+  }
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch (cause) {
+    throw new DtkdError('BAD_REQUEST', `${source}: ${cause instanceof Error ? cause.message : 'the document cannot be read'}`, { cause });
+  }
+  return {
+    value,
+    lineAt(path) {
+      const node: unknown = document.getIn(path, true);
+      const range = isNode(node) ? (node as YamlNode).range : undefined;
+      return range === undefined || range === null ? undefined : lines.linePos(range[0]).line;
+    },
+  };
+}
