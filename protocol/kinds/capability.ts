@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { capabilityVerbs, expiry, grantScope } from '../capability.ts';
 import type { ApiObject } from '../objects.ts';
 import { subject } from '../principal.ts';
+import { adoptedBySubject } from './adopting.ts';
 import type { Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
 
@@ -77,6 +78,7 @@ export const capabilityKind: Kind = {
     return domain === undefined ? [] : [domain];
   },
   published: publishedCapability,
+  adopted: adoptedBySubject,
 };
 
 /** `resources.dtkd.dev model=web tier=front`, for people. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ApiObject } from '../objects.ts';
+import { CREATOR_ANNOTATION } from '../principal.ts';
 import { SIGHTLINE_GROUP } from './dtdomain.ts';
 import { ALL_VERBS, type Kind } from './kind.ts';
 
@@ -74,7 +75,8 @@ export function appSelectors(object: Record<string, unknown>): AppSelectors | un
 /** What users write; made once, since making a schema costs more than using it. */
 const userFields = schema.omit({ URI: true, owner: true, status: true, message: true });
 
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+/** Annotations that are nobody else's business. */
+const UNPUBLISHED = ['kubectl.kubernetes.io/last-applied-configuration', CREATOR_ANNOTATION];
 
 /** Leaves out this node's view (URI, status) and every domain but the one that it is published to. */
 function publishedApp(object: ApiObject, domain: string): ApiObject {
@@ -82,7 +84,7 @@ function publishedApp(object: ApiObject, domain: string): ApiObject {
   const only = { name: [domain] };
   const user = userFields.parse(object);
   const { namespace: _namespace, annotations, ...meta } = metadata;
-  const kept = Object.entries(annotations ?? {}).filter(([key]) => key !== LAST_APPLIED);
+  const kept = Object.entries(annotations ?? {}).filter(([key]) => !UNPUBLISHED.includes(key));
   return {
     apiVersion,
     kind,
@@ -95,6 +97,12 @@ function publishedApp(object: ApiObject, domain: string): ApiObject {
   };
 }
 
+/** Who made an app is in no log: the stored one knows, if it is the same app. */
+function withCreator(metadata: ApiObject['metadata'], stored: ApiObject['metadata'] | undefined): ApiObject['metadata'] {
+  const creator = stored?.uid === metadata.uid ? stored.annotations?.[CREATOR_ANNOTATION] : undefined;
+  return creator === undefined ? metadata : { ...metadata, annotations: { ...metadata.annotations, [CREATOR_ANNOTATION]: creator } };
+}
+
 /** A published app names one domain; the stored one keeps its others, and goes once it names none. */
 function adoptedApp(published: ApiObject | undefined, domain: string, stored: ApiObject | undefined): ApiObject | undefined {
   const others = (stored === undefined ? [] : (appSelectors(stored)?.domains ?? [])).filter((name) => name !== domain);
@@ -102,7 +110,8 @@ function adoptedApp(published: ApiObject | undefined, domain: string, stored: Ap
   if (base === undefined) return undefined;
   const only = { name: published === undefined ? others : [domain, ...others] };
   const user = userFields.parse(base);
-  const { apiVersion, kind, metadata } = base;
+  const { apiVersion, kind } = base;
+  const metadata = withCreator(base.metadata, stored?.metadata);
   const inSpec = user.spec?.domainSelector !== undefined;
   return {
     apiVersion,

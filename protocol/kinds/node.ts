@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isRecord } from '../json.ts';
 import type { ApiObject } from '../objects.ts';
+import { adoptedWhole } from './adopting.ts';
 import type { Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
 
@@ -66,6 +67,7 @@ export const nodeKind: Kind = {
   serverFields: ['status'],
   selectableFields: ['status.facts.hostname', 'status.facts.osFamily', 'status.facts.osName', 'status.facts.osArch', 'spec.tags'],
   indexed: ['spec.tags'],
+  aliases: { tag: 'spec.tags', tags: 'spec.tags', facts: 'status.facts', properties: 'spec.properties' },
   columns: [
     { name: 'Hostname', type: 'string', description: 'host name', path: 'status.facts.hostname', priority: 0 },
     { name: 'OS', type: 'string', description: 'operating system', path: 'status.facts.osName', priority: 0 },
@@ -83,4 +85,5 @@ export const nodeKind: Kind = {
   ],
   domainsOf: () => ['*'],
   published: publishedNode,
+  adopted: adoptedWhole,
 };

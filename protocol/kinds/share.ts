@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { capabilityVerbs, expiry, grantScope } from '../capability.ts';
 import type { ApiObject } from '../objects.ts';
 import { subject } from '../principal.ts';
+import { adoptedBySubject } from './adopting.ts';
 import { scopeText } from './capability.ts';
 import type { Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
@@ -69,4 +70,5 @@ export const shareKind: Kind = {
     return parsed.home === 'self' ? ['*'] : parsed.domain === undefined ? [] : [parsed.domain];
   },
   published: publishedShare,
+  adopted: adoptedBySubject,
 };

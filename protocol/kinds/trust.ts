@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ApiObject } from '../objects.ts';
 import { subject, uid } from '../principal.ts';
+import { withStoredAnnotations } from './adopting.ts';
 import { ALL_VERBS, type Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
 
@@ -43,6 +44,16 @@ function publishedTrust({ apiVersion, kind, metadata, ...fields }: ApiObject, do
   };
 }
 
+/** What a domain was told names its own members only, and not the list that its maker wrote. */
+function adoptedTrust(published: ApiObject | undefined, domain: string, stored: ApiObject | undefined): ApiObject | undefined {
+  if (published === undefined) return undefined;
+  const { spec, members } = schema.parse(published);
+  const told = (members ?? []).map((each) => (each.home === 'self' ? each : { ...each, domain }));
+  const others = (schema.safeParse(stored).data?.members ?? []).filter((each) => each.domain !== undefined && each.domain !== domain);
+  const all = [...told, ...others];
+  return withStoredAnnotations({ ...published, spec: { ...spec, members: all.map((each) => each.display) }, members: all }, stored);
+}
+
 /** A list of users, kept by who made it: owners share objects into it, and its present members may use them. */
 export const trustKind: Kind = {
   group: DTKD_GROUP,
@@ -75,4 +86,5 @@ export const trustKind: Kind = {
   ],
   domainsOf: () => ['*'],
   published: publishedTrust,
+  adopted: adoptedTrust,
 };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ApiObject } from '../objects.ts';
+import { adoptedWhole } from './adopting.ts';
 import { ALL_VERBS, type Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
 
@@ -44,4 +45,5 @@ export const userKind: Kind = {
   ],
   domainsOf: () => ['*'],
   published: publishedUser,
+  adopted: adoptedWhole,
 };

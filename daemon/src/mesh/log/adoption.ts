@@ -1,9 +1,10 @@
 /** Puts into the object store, as own objects, what a joined state says of this node's objects. */
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
-import { type ObjectKey, type Published, parseKey, parsePublished, publishedObject, shownKind } from './published-object.ts';
+import { metadataAt, refOfKey } from './object-place.ts';
+import { type Published, parseKey, parsePublished, publishedObject, shownKind } from './published-object.ts';
 
 export interface Adoption {
   ours: ReadonlyMap<string, Published>;
@@ -20,7 +21,7 @@ export async function adopt(tx: Transaction, { ours, merged, domain, namespace }
   for (const key of ours.keys()) {
     const parsed = merged.has(key) ? undefined : parseKey(key);
     const kind = parsed === undefined ? undefined : kindByPlural(parsed.group, parsed.plural);
-    if (parsed !== undefined && kind?.shared === true) await store(tx, { ...parsed, namespace }, kind, undefined, domain);
+    if (parsed !== undefined && kind?.shared === true) await store(tx, refOfKey(parsed, namespace), kind, undefined, domain);
   }
   for (const [key, value] of merged) {
     const parsed = parseKey(key);
@@ -30,7 +31,7 @@ export async function adopt(tx: Transaction, { ours, merged, domain, namespace }
       state.set(key, value);
       continue;
     }
-    const stored = await store(tx, { ...parsed, namespace }, kind, parsePublished(key, value, domain), domain);
+    const stored = await store(tx, refOfKey(parsed, namespace), kind, parsePublished(key, value, domain), domain);
     if (stored !== undefined) state.set(key, { b: value.b, o: publishedObject(kind, stored, domain) });
   }
   return state;
@@ -38,7 +39,7 @@ export async function adopt(tx: Transaction, { ours, merged, domain, namespace }
 
 async function store(
   tx: Transaction,
-  ref: ObjectKey & { namespace: string },
+  ref: ObjectRef,
   kind: Kind,
   published: ApiObject | undefined,
   domain: string,
@@ -51,5 +52,5 @@ async function store(
     await tx.delete(ref);
     return undefined;
   }
-  return tx.put({ ...object, metadata: { ...object.metadata, namespace: ref.namespace } });
+  return tx.put({ ...object, metadata: metadataAt(ref, object.metadata) });
 }

@@ -3,7 +3,7 @@
  * one author happens in turn; different authors do not wait for each other. Resolves only what is durable. Knows nothing of the network.
  */
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
-import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
+import { type DomainId, type PeerKey, parsePeerKey } from '../../../../protocol/ids.ts';
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
 import { compareEpochs, parseEntry } from '../../../../protocol/log-entry.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
@@ -16,14 +16,16 @@ import { headsOf, highestOfOthers, isAhead, ownHeads, readMissing } from './catc
 import { Counters } from './counters.ts';
 import type { DocCache } from './doc-cache.ts';
 import { Elsewhere } from './elsewhere.ts';
-import { MAX_PENDING_ENTRIES } from './limits.ts';
+import { COLLISION_RETRY_MAX_MS, COLLISION_RETRY_MS, MAX_PENDING_ENTRIES } from './limits.ts';
 import type { Authors, DomainLog, Head, ReceiveResult } from './log.types.ts';
 import { mergeStates, type Side } from './merge.ts';
+import { keyOfOwn, refOfKey } from './object-place.ts';
 import { OwnLog, type Pending } from './own-log.ts';
 import { ownShared, publishedOf } from './own-objects.ts';
 import type { Difference } from './own-state.ts';
-import { keyText, parseKey } from './published-object.ts';
+import { parseKey } from './published-object.ts';
 import { Replicas } from './replicas.ts';
+import { Retries } from './retries.ts';
 import { type AuthorState, authorPrefix, domainPrefix, forkRow, NOTHING, readAuthors, type Track } from './rows.ts';
 import { Serial } from './serial.ts';
 
@@ -49,6 +51,7 @@ export class StoredDomainLog implements DomainLog {
   readonly #elsewhere: Elsewhere;
   readonly #counters = new Counters();
   readonly #serial = new Serial();
+  readonly #collided: Retries;
   readonly #entryListeners = new Set<(entry: Uint8Array) => void>();
   readonly #forkListeners = new Set<(author: PeerKey, proof: Uint8Array) => void>();
   readonly #conditionListeners = new Set<() => void>();
@@ -65,7 +68,17 @@ export class StoredDomainLog implements DomainLog {
     this.domain = domain;
     this.#self = self.publicKey;
     this.own = new OwnLog({ domain, key: self, now, onEntry: (entry) => this.#tellEntry(entry.bytes) });
-    this.#replicas = new Replicas({ ...options, counters, onFork: (author, proof) => this.#tellFork(author, proof) });
+    this.#collided = new Retries({
+      run: (author) => this.refreshAuthor(parsePeerKey(author)),
+      firstMs: COLLISION_RETRY_MS,
+      maxMs: COLLISION_RETRY_MAX_MS,
+    });
+    this.#replicas = new Replicas({
+      ...options,
+      counters,
+      onFork: (author, proof) => this.#tellFork(author, proof),
+      onCollision: (author) => this.#collided.schedule(author),
+    });
     this.#elsewhere = new Elsewhere({
       own: this.own,
       name,
@@ -120,14 +133,15 @@ export class StoredDomainLog implements DomainLog {
   /** Publishes what the store holds for this domain and the log does not say, and takes back what the store no longer holds. */
   async publishPresent(): Promise<void> {
     const { store, name, authors, logger } = this.#options;
-    const refs = await ownShared(store);
+    const self = authors.namespaceOf(this.#self);
+    const refs = await ownShared(store, self);
     await this.#append(async (tx) => {
       const wanted = new Map<string, ApiObject | undefined>();
       for (const key of [...refs.keys(), ...this.own.state.keys()]) {
         const parsed = parseKey(key);
         // What only a later version knows stays as it was published.
         if (parsed === undefined || kindByPlural(parsed.group, parsed.plural)?.shared !== true) continue;
-        const ref = refs.get(key) ?? { ...parsed, namespace: authors.namespaceOf(this.#self) };
+        const ref = refs.get(key) ?? refOfKey(parsed, self);
         try {
           wanted.set(key, (await tx.originOf(ref)) === 'own' ? publishedOf(parsed, await tx.get(ref), name) : undefined);
         } catch (error) {
@@ -154,12 +168,13 @@ export class StoredDomainLog implements DomainLog {
 
   /** What a transaction changes of what is published here. Throws to refuse it. */
   plan(changes: readonly Change[]): Difference {
-    const { name } = this.#options;
+    const { name, authors } = this.#options;
+    const self = authors.namespaceOf(this.#self);
     const wanted = new Map<string, ApiObject | undefined>();
     for (const { ref, type, object, origin } of changes) {
-      const kind = kindByPlural(ref.group, ref.plural);
-      if (origin === 'own' && kind?.shared === true)
-        wanted.set(keyText(ref), publishedOf(ref, type === 'DELETED' ? undefined : object, name));
+      if (origin !== 'own' || kindByPlural(ref.group, ref.plural)?.shared !== true) continue;
+      const key = keyOfOwn(ref, self);
+      if (key !== undefined) wanted.set(key, publishedOf(ref, type === 'DELETED' ? undefined : object, name));
     }
     const difference = this.own.state.difference(wanted);
     if (difference.size === 0) return difference;
@@ -327,6 +342,7 @@ export class StoredDomainLog implements DomainLog {
     if (!this.#closed) this.#options.onClosed();
     this.#closed = true;
     this.#elsewhere.stop();
+    this.#collided.stop();
     await this.#serial.idle();
   }
 

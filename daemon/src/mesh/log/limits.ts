@@ -30,6 +30,10 @@ export const LIST_PAGE = 500;
 /** After what is stored here could not be published on opening (a full disk). */
 export const PUBLISH_RETRY_MS = 30_000;
 
+/** An object whose place is taken is shown once the other one has moved: soon, since names are unique and somebody is being renamed. */
+export const COLLISION_RETRY_MS = 500;
+export const COLLISION_RETRY_MAX_MS = 10 * 60_000;
+
 /** Own entries that this process did not write are taken in once none has come for so long: a sync brings them in bursts. */
 export const TAKE_OVER_QUIET_MS = 250;
 /** After a take-over that could not be stored (a full disk). */

@@ -3,17 +3,22 @@ import { KINDS, kindByPlural } from '../../../../protocol/kinds/index.ts';
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
 import type { ListPage, ObjectStore } from '../../store/object-store.types.ts';
 import { LIST_PAGE } from './limits.ts';
-import { keyText, publishedObject } from './published-object.ts';
+import { keyOfOwn } from './object-place.ts';
+import { publishedObject } from './published-object.ts';
 
-/** All own objects of shared kinds that are stored, by key. */
-export async function ownShared(store: ObjectStore): Promise<Map<string, ObjectRef>> {
+/** Names all domains that this node is in. */
+const EVERYWHERE = '*';
+
+/** All objects of shared kinds of this node, which is called `self`, that are stored, by key. */
+export async function ownShared(store: ObjectStore, self: string): Promise<Map<string, ObjectRef>> {
   const refs = new Map<string, ObjectRef>();
   for (const { group, plural, shared } of KINDS) {
     for (let next: string | undefined = shared ? '' : undefined; next !== undefined; ) {
       const page: ListPage = await store.list({ group, plural, limit: LIST_PAGE, continue: next });
       for (const { metadata } of page.items) {
         const ref = { group, plural, namespace: metadata.namespace ?? '', name: metadata.name };
-        if ((await store.originOf(ref)) === 'own') refs.set(keyText(ref), ref);
+        const key = keyOfOwn(ref, self);
+        if (key !== undefined && (await store.originOf(ref)) === 'own') refs.set(key, ref);
       }
       next = page.continue;
     }
@@ -24,6 +29,7 @@ export async function ownShared(store: ObjectStore): Promise<Map<string, ObjectR
 /** What is published of an object into a domain; undefined if the object does not name it. */
 export function publishedOf(ref: { group: string; plural: string }, object: ApiObject | undefined, domain: string): ApiObject | undefined {
   const kind = kindByPlural(ref.group, ref.plural);
-  if (object === undefined || kind?.domainsOf?.(object).includes(domain) !== true) return undefined;
+  const domains = (object === undefined ? undefined : kind?.domainsOf?.(object)) ?? [];
+  if (object === undefined || kind === undefined || !(domains.includes(domain) || domains.includes(EVERYWHERE))) return undefined;
   return publishedObject(kind, object, domain);
 }

@@ -1,10 +1,11 @@
 /**
- * Shows an author's objects in the object store, under the author's namespace, and remembers which (rows `o/`). What was not put there
+ * Shows an author's objects in the object store, under the author's name here, and remembers which (rows `o/`). What was not put there
  * for this author is never overwritten, moved or deleted on its behalf, whatever names it chooses.
  */
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
 import { type Kv, prefixEnd } from '../../store/kv.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
+import { metadataAt, refOfKey } from './object-place.ts';
 import { parseKey } from './published-object.ts';
 import { objectRow, objectRows } from './rows.ts';
 
@@ -41,8 +42,7 @@ export async function show(tx: Transaction, place: Place, key: string, object: A
     if (ours) tx.delRow(objectRow(place.prefix, key));
     return false;
   }
-  const { name, ...stamps } = object.metadata;
-  await tx.put({ ...object, metadata: { name, namespace: place.namespace, ...stamps } }, { origin: 'replica' });
+  await tx.put({ ...object, metadata: metadataAt(ref, object.metadata) }, { origin: 'replica' });
   if (!ours) tx.putRow(objectRow(place.prefix, key), Buffer.from(place.namespace));
   return true;
 }
@@ -56,7 +56,7 @@ export async function hide(tx: Transaction, prefix: string, key: string, namespa
 
 function refOf(key: string, namespace: string): ObjectRef | undefined {
   const parsed = parseKey(key);
-  return parsed === undefined ? undefined : { ...parsed, namespace };
+  return parsed === undefined ? undefined : refOfKey(parsed, namespace);
 }
 
 function text(bytes: Uint8Array): string {

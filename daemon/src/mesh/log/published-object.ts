@@ -10,18 +10,13 @@ import { apiVersionOf, type Kind } from '../../../../protocol/kinds/kind.ts';
 import { parsePointText } from '../../../../protocol/log-entry.ts';
 import { type ApiObject, annotations, labels, objectName, ownerReference } from '../../../../protocol/objects.ts';
 import { MAX_OBJECT_BYTES } from './limits.ts';
+import { keyText, type ObjectKey, publishedName, SELF_NAME } from './object-place.ts';
 
 /** The value of a key. */
 export interface Published {
   /** `pointText` of its birth. */
   b: string;
   o: ApiObject;
-}
-
-export interface ObjectKey {
-  group: string;
-  plural: string;
-  name: string;
 }
 
 /** Of `{"b":"<36 digits>","o":}`. */
@@ -55,10 +50,6 @@ export function readPublished(value: unknown): Published | undefined {
   return publishedValue.safeParse(value).data;
 }
 
-export function keyText({ group, plural, name }: ObjectKey): string {
-  return `${group}/${plural}/${name}`;
-}
-
 /** Undefined if the text is no key. */
 export function parseKey(text: string): ObjectKey | undefined {
   const [group, plural, name, more] = text.split('/');
@@ -70,17 +61,18 @@ export function parseKey(text: string): ObjectKey | undefined {
 /** The kind whose objects this version shows for such a key; undefined for private and unknown kinds and other versions of known ones. */
 export function shownKind(key: ObjectKey, apiVersion: string): Kind | undefined {
   const kind = kindByPlural(key.group, key.plural);
-  return kind?.shared === true && kind.scope === 'Namespaced' && apiVersionOf(kind) === apiVersion ? kind : undefined;
+  return kind?.shared === true && apiVersionOf(kind) === apiVersion ? kind : undefined;
 }
 
 /** What an own object looks like in a domain's log. Its schema and size are checked as every replica will. Throws INVALID or QUOTA_EXCEEDED. */
 export function publishedObject(kind: Kind, object: ApiObject, domain: string): ApiObject {
   const { apiVersion, kind: kindName, metadata, ...fields } = kind.published?.(object, domain) ?? object;
-  const { namespace: _namespace, ...kept } = metadata;
+  const { namespace: _namespace, ...stamps } = metadata;
+  const kept = { ...stamps, name: publishedName(kind, metadata.name) };
   // Through JSON: the log holds exactly what the store's JSON says (fields that are undefined are not there).
   const published: ApiObject = JSON.parse(JSON.stringify({ apiVersion, kind: kindName, metadata: kept, ...fields }));
   try {
-    parsePublished(keyText({ group: kind.group, plural: kind.plural, name: metadata.name }), { b: '0'.repeat(36), o: published }, domain);
+    parsePublished(keyText({ group: kind.group, plural: kind.plural, name: kept.name }), { b: '0'.repeat(36), o: published }, domain);
   } catch (error) {
     if (!(error instanceof DtkdError) || error.code !== 'ENTRY_INVALID') throw error;
     throw new DtkdError('INVALID', `${kindName} "${metadata.name}" cannot be published: ${error.message}`, { cause: error });
@@ -110,6 +102,7 @@ export function parsePublished(keyOf: string, value: unknown, domain: string): A
   const kind = shownKind(key, apiVersion);
   if (kind === undefined) return undefined;
   if (kind.kind !== kindName) throw refuse(keyOf, 'the object is of another kind');
+  if (kind.scope === 'Cluster' && key.name !== SELF_NAME) throw refuse(keyOf, `an author has one ${kind.kind}, named "${SELF_NAME}"`);
   const body = kind.schema.safeParse(fields);
   if (!body.success) throw refuse(keyOf, describe(body.error));
   const object: ApiObject = { ...body.data, apiVersion, kind: kindName, metadata };

@@ -43,6 +43,8 @@ export interface ReplicasOptions {
   cache: DocCache;
   counters: Counters;
   onFork: (author: PeerKey, proof: Uint8Array) => void;
+  /** An object could not be shown because its place is taken. */
+  onCollision: (author: PeerKey) => void;
 }
 
 /** An entry that has been judged, with all that follows from it. */
@@ -149,9 +151,13 @@ export class Replicas {
   }
 
   async #showSome(tx: Transaction, author: PeerKey, changes: Iterable<[string, ApiObject | undefined]>): Promise<void> {
-    const { authors, domain, counters } = this.#options;
+    const { authors, domain, counters, onCollision } = this.#options;
     const place = { prefix: authorPrefix(domain, author), namespace: authors.namespaceOf(author) };
-    for (const [key, object] of changes) if (!(await show(tx, place, key, object))) counters.add('collisions');
+    for (const [key, object] of changes) {
+      if (await show(tx, place, key, object)) continue;
+      counters.add('collisions');
+      onCollision(author);
+    }
   }
 
   async #showAll(tx: Transaction, author: PeerKey, doc: AuthorDoc, shown: ReadonlyMap<string, string>): Promise<void> {
