@@ -1,4 +1,5 @@
 /** Label and field selectors in the Kubernetes grammar: text in, a pure predicate out. Used by the store, the API and the CLI. */
+import { caretUnder } from './caret.ts';
 import { DtkdError } from './errors.ts';
 
 const LABEL_KEY = /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
@@ -16,16 +17,28 @@ export interface FieldRequirement {
   value: string;
 }
 
-function refuse(kind: 'label' | 'field', text: string, why: string): DtkdError {
+function refuse(kind: 'label' | 'field', text: string, at: number, why: string): DtkdError {
   const example = kind === 'label' ? 'tier=front,env!=dev,zone in (a,b),!old' : 'metadata.name=web,status!=Ready';
-  return new DtkdError('BAD_REQUEST', `the ${kind} selector "${text.slice(0, 200)}" cannot be read: ${why}`, {
+  return new DtkdError('BAD_REQUEST', `the ${kind} selector cannot be read at character ${at + 1}: ${why}${caretUnder(text, at)}`, {
     next: `Write it as in ${example}.`,
+    details: { position: at },
   });
 }
 
+/** A requirement, and where in the selector it begins. */
+interface Part {
+  text: string;
+  at: number;
+}
+
+function partOf(text: string, start: number, end: number): Part {
+  const part = text.slice(start, end);
+  return { text: part.trim(), at: start + part.length - part.trimStart().length };
+}
+
 /** Splits at commas that stand outside parentheses. */
-function requirementsOf(text: string): string[] {
-  const parts: string[] = [];
+function requirementsOf(text: string): Part[] {
+  const parts: Part[] = [];
   let depth = 0;
   let start = 0;
   for (let index = 0; index < text.length; index++) {
@@ -33,12 +46,12 @@ function requirementsOf(text: string): string[] {
     if (char === '(') depth += 1;
     else if (char === ')') depth -= 1;
     else if (char === ',' && depth === 0) {
-      parts.push(text.slice(start, index));
+      parts.push(partOf(text, start, index));
       start = index + 1;
     }
   }
-  parts.push(text.slice(start));
-  return parts.map((part) => part.trim());
+  parts.push(partOf(text, start, text.length));
+  return parts;
 }
 
 const SET = /^(\S+?)\s+(in|notin)\s*\(([^()]*)\)$/;
@@ -48,18 +61,30 @@ const EXISTENCE = /^(!?)\s*([^\s=!()]+)$/;
 /** Parses a label selector; empty text selects everything. */
 export function parseLabelSelector(text: string): LabelRequirement[] {
   if (text.trim() === '') return [];
-  if (text.length > MAX_SELECTOR) throw refuse('label', text, `it is longer than ${MAX_SELECTOR} characters`);
+  if (text.length > MAX_SELECTOR) throw refuse('label', text, MAX_SELECTOR, `it is longer than ${MAX_SELECTOR} characters`);
   return requirementsOf(text).map((part) => {
     const requirement = parseRequirement(text, part);
-    if (!LABEL_KEY.test(requirement.key)) throw refuse('label', text, `"${requirement.key}" is not a label key`);
+    if (!LABEL_KEY.test(requirement.key))
+      throw refuse('label', text, placeOf(part, requirement.key), `"${requirement.key}" is not a label key`);
     const wrong = 'values' in requirement ? requirement.values.find((value) => !LABEL_VALUE.test(value)) : undefined;
-    if (wrong !== undefined) throw refuse('label', text, `"${wrong}" is not a label value`);
+    if (wrong !== undefined)
+      throw refuse(
+        'label',
+        text,
+        placeOf(part, wrong, part.text.indexOf(requirement.key) + requirement.key.length),
+        `"${wrong}" is not a label value`,
+      );
     return requirement;
   });
 }
 
-function parseRequirement(text: string, part: string): LabelRequirement {
-  if (part === '') throw refuse('label', text, 'a requirement is empty');
+/** Where `word` stands in the selector. */
+function placeOf(part: Part, word: string, from = 0): number {
+  return part.at + Math.max(0, part.text.indexOf(word, from));
+}
+
+function parseRequirement(whole: string, { text: part, at }: Part): LabelRequirement {
+  if (part === '') throw refuse('label', whole, at, 'a requirement is empty');
   const set = SET.exec(part);
   if (set !== null) {
     const [, key = '', operator = '', list = ''] = set;
@@ -75,7 +100,7 @@ function parseRequirement(text: string, part: string): LabelRequirement {
     const [, not = '', key = ''] = existence;
     return { key, operator: not === '!' ? 'absent' : 'exists' };
   }
-  throw refuse('label', text, `"${part}" is none of key, !key, key=value, key!=value, key in (a,b), key notin (a,b)`);
+  throw refuse('label', whole, at, `"${part.slice(0, 80)}" is none of key, !key, key=value, key!=value, key in (a,b), key notin (a,b)`);
 }
 
 /** True if labels meet every requirement. As in Kubernetes, `!=` and `notin` are also met by an absent label. */
@@ -100,30 +125,33 @@ export function matchesLabels(requirements: readonly LabelRequirement[], labels:
 /** Parses a field selector; `selectable` are the paths that may be used. A backslash quotes `,`, `=` and itself. */
 export function parseFieldSelector(text: string, selectable: readonly string[]): FieldRequirement[] {
   if (text.trim() === '') return [];
-  if (text.length > MAX_SELECTOR) throw refuse('field', text, `it is longer than ${MAX_SELECTOR} characters`);
-  return splitQuoted(text).map((part) => {
+  if (text.length > MAX_SELECTOR) throw refuse('field', text, MAX_SELECTOR, `it is longer than ${MAX_SELECTOR} characters`);
+  return splitQuoted(text).map(({ text: part, at }) => {
     const match = /^\s*([A-Za-z0-9_.-]+)\s*(==|=|!=)((?:[^\\=]|\\[\\,=])*)$/s.exec(part);
-    if (match === null) throw refuse('field', text, `"${part}" is none of path=value, path==value, path!=value`);
+    if (match === null) throw refuse('field', text, at, `"${part.slice(0, 80)}" is none of path=value, path==value, path!=value`);
     const [, path = '', operator = '', value = ''] = match;
     if (!selectable.includes(path)) {
-      throw new DtkdError('BAD_REQUEST', `field "${path}" cannot be selected by`, { next: `These can: ${selectable.join(', ')}.` });
+      throw new DtkdError('BAD_REQUEST', `field "${path.slice(0, 80)}" cannot be selected by${caretUnder(text, at)}`, {
+        next: `These can: ${selectable.join(', ')}.`,
+        details: { position: at },
+      });
     }
     return { path, equal: operator !== '!=', value: value.trim().replace(/\\([\\,=])/g, '$1') };
   });
 }
 
-function splitQuoted(text: string): string[] {
-  const parts: string[] = [];
+function splitQuoted(text: string): Part[] {
+  const parts: Part[] = [];
   let start = 0;
   for (let index = 0; index < text.length; index++) {
     if (text[index] === '\\') index += 1;
     else if (text[index] === ',') {
-      parts.push(text.slice(start, index));
+      parts.push(partOf(text, start, index));
       start = index + 1;
     }
   }
-  parts.push(text.slice(start));
-  return parts.filter((part) => part.trim() !== '');
+  parts.push(partOf(text, start, text.length));
+  return parts.filter((part) => part.text !== '');
 }
 
 /** Reads a dotted path; undefined where it leads nowhere. */
@@ -136,10 +164,11 @@ export function valueAt(object: unknown, path: string): unknown {
   return current;
 }
 
-/** True if the object's fields meet every requirement; an absent field counts as empty text. */
+/** True if the object's fields meet every requirement; an absent field counts as empty text, and of an array any element counts. */
 export function matchesFields(requirements: readonly FieldRequirement[], object: unknown): boolean {
   return requirements.every(({ path, equal, value }) => {
     const found = valueAt(object, path);
+    if (Array.isArray(found)) return found.some((element) => String(element) === value) === equal;
     const text = found === undefined || found === null ? '' : String(found);
     return (text === value) === equal;
   });

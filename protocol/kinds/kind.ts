@@ -44,6 +44,12 @@ export interface Kind {
    * (each element), or `PATH.*` (each scalar entry of a record). Absent: the kind has no indexes.
    */
   indexed?: readonly string[];
+  /** Short forms of paths in expressions (protocol/where.ts): `type` for `spec.type`, and so also `type.…`. */
+  aliases?: Readonly<Record<string, string>>;
+  /** Paths whose texts expressions and indexes compare without regard to case. */
+  caseless?: readonly string[];
+  /** A path, and the one that is read where there is nothing at it. */
+  defaults?: Readonly<Record<string, string>>;
   /** Names of the domains into which an object of a shared kind is published; `*`: all that this node is in. */
   domainsOf?: (object: ApiObject) => readonly string[];
   /** What the members of `domain` get to see of an object of a shared kind: user-written fields only, without a word of other domains. */

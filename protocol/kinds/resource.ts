@@ -40,6 +40,9 @@ export const resourceKind: Kind = {
   serverFields: [],
   selectableFields: ['spec.model', 'spec.type', 'spec.name', 'spec.parents'],
   indexed: ['spec.model', 'spec.type', 'spec.name', 'spec.parents', 'spec.properties.*'],
+  aliases: { type: 'spec.type', model: 'spec.model', name: 'spec.name', parent: 'spec.parents', properties: 'spec.properties' },
+  caseless: ['spec.type'],
+  defaults: { 'spec.name': 'metadata.name' },
   columns: [
     { name: 'Node', type: 'string', description: 'node that owns it', path: 'metadata.namespace', priority: 0 },
     { name: 'Model', type: 'string', description: 'model that it belongs to', path: 'spec.model', priority: 0 },

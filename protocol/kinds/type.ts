@@ -68,6 +68,8 @@ export const typeKind: Kind = {
   serverFields: [],
   selectableFields: ['spec.extends'],
   indexed: ['spec.extends'],
+  aliases: { extends: 'spec.extends' },
+  caseless: ['spec.extends'],
   columns: [
     { name: 'Node', type: 'string', description: 'node that owns it', path: 'metadata.namespace', priority: 0 },
     {

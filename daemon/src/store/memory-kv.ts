@@ -3,26 +3,12 @@
  * snapshot shares both until the next batch, which then works on a copy.
  */
 import { DtkdError } from '../../../protocol/errors.ts';
+import { compareText } from '../../../protocol/text-order.ts';
 import { DEFAULT_PAGE, type Kv, type KvOp, type KvRange, type KvSnapshot } from './kv.ts';
 
 interface State {
   values: Map<string, Uint8Array>;
   keys: string[];
-}
-
-/** Compares as UTF-8 bytes would: code units do, except that surrogates stand above all else. */
-function compareKeys(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let index = 0; index < length; index++) {
-    const left = a.charCodeAt(index);
-    const right = b.charCodeAt(index);
-    if (left !== right) return rank(left) - rank(right);
-  }
-  return a.length - b.length;
-}
-
-function rank(unit: number): number {
-  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }
 
 /** Index of the first key that is not below `key`. */
@@ -32,7 +18,7 @@ function lowerBound(keys: readonly string[], key: string): number {
   while (low < high) {
     const middle = (low + high) >>> 1;
     const candidate = keys[middle];
-    if (candidate !== undefined && compareKeys(candidate, key) < 0) low = middle + 1;
+    if (candidate !== undefined && compareText(candidate, key) < 0) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -8,6 +8,7 @@ import {
   parseFieldSelector,
   parseLabelSelector,
 } from '../../../protocol/selectors.ts';
+import { matchesWhere, parseWhere } from '../../../protocol/where.ts';
 import { kindPrefix, rowName } from './keys.ts';
 import { prefixEnd } from './kv.ts';
 import type { ListQuery } from './object-store.types.ts';
@@ -32,11 +33,15 @@ export interface Selection {
 }
 
 /** Parses the selectors of a query. Throws BAD_REQUEST saying what is wrong with them. */
-export function selectionOf(query: Pick<ListQuery, 'group' | 'plural' | 'namespace' | 'labelSelector' | 'fieldSelector'>): Selection {
+export function selectionOf(
+  query: Pick<ListQuery, 'group' | 'plural' | 'namespace' | 'labelSelector' | 'fieldSelector' | 'where'>,
+): Selection {
   const { group, plural } = query;
   const labels: LabelRequirement[] = parseLabelSelector(query.labelSelector ?? '');
-  const selectable = [...COMMON_FIELDS, ...(kindByPlural(group, plural)?.selectableFields ?? [])];
+  const kind = kindByPlural(group, plural);
+  const selectable = [...COMMON_FIELDS, ...(kind?.selectableFields ?? [])];
   const fields = parseFieldSelector(query.fieldSelector ?? '', selectable);
+  const where = query.where === undefined || query.where.trim() === '' ? undefined : parseWhere(query.where, kind ?? {});
   const namespace = query.namespace ?? wanted(fields, 'metadata.namespace');
   const name = namespace === undefined ? undefined : wanted(fields, 'metadata.name');
   const prefix = kindPrefix(group, plural);
@@ -46,8 +51,11 @@ export function selectionOf(query: Pick<ListQuery, 'group' | 'plural' | 'namespa
     plural,
     namespace,
     ...range,
-    wholeRange: labels.length === 0 && fields.length === 0,
-    matches: (object) => matchesLabels(labels, object.metadata.labels) && matchesFields(fields, object),
+    wholeRange: labels.length === 0 && fields.length === 0 && where === undefined,
+    matches: (object) =>
+      matchesLabels(labels, object.metadata.labels) &&
+      matchesFields(fields, object) &&
+      (where === undefined || matchesWhere(where, object)),
     covers: (ref) => ref.group === group && ref.plural === plural && (namespace === undefined || ref.namespace === namespace),
   };
 }

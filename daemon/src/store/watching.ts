@@ -40,7 +40,7 @@ function eventOf(change: Change, selection: Selection): WatchEvent | undefined {
   const { version, object, previous } = change;
   const was = previous !== undefined && selection.matches(previous);
   const is = change.type !== 'DELETED' && selection.matches(object);
-  if (is) return { type: was ? 'MODIFIED' : 'ADDED', object, version };
+  if (is) return was && previous !== undefined ? { type: 'MODIFIED', object, previous, version } : { type: 'ADDED', object, version };
   if (!was || previous === undefined) return undefined;
   return { type: 'DELETED', object: change.origin === 'replica' ? previous : stamped(previous, version), version };
 }

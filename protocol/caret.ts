@@ -1,0 +1,15 @@
+/** Shows where in a text something is wrong: the text around the place, and a caret under it. */
+
+/** Characters of the text shown on either side: both fit on a line of a terminal. */
+const AROUND = 50;
+
+/** Two lines, each after a line break and an indent; `at` counts UTF-16 units from the beginning of `text`. */
+export function caretUnder(text: string, at: number): string {
+  const place = Math.min(Math.max(at, 0), text.length);
+  const start = Math.max(0, place - AROUND);
+  const end = Math.min(text.length, place + AROUND);
+  const head = start > 0 ? '…' : '';
+  const tail = end < text.length ? '…' : '';
+  const shown = text.slice(start, end).replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ');
+  return `\n  ${head}${shown}${tail}\n  ${' '.repeat(head.length + place - start)}^`;
+}
