@@ -77,6 +77,15 @@ describe('copies of apps', () => {
     expect(other.apps.summary()).toEqual({ own: 0, copies: 0, byStatus: {} });
   });
 
+  it('are ready while the owner is merely not connected', async () => {
+    await stage.expose(owner, { ports: [1] });
+    stage.network.cut('node0', 'node1', Date.UTC(2026, 0, 2));
+    await waitFor(async () => (await status(other)) === 'OwnerAway', { what: 'the owner to be away' });
+    stage.network.rest('node0', 'node1');
+    await waitFor(async () => (await status(other)) === 'Ready', { what: 'the copy to be ready' });
+    expect((await only(other))?.['message']).toBeUndefined();
+  });
+
   it('follow the owner: changed, away, back, deleted', async () => {
     await stage.expose(owner, { ports: [1] });
     await stage.putApp(owner, { ports: [1], allowCrossSite: true });

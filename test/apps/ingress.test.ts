@@ -309,6 +309,28 @@ describe.each([{ lanes: false }, { lanes: true }])('an app at another node, %o',
     expect((await ask(caller.port, host)).status).toBe(404);
   });
 
+  it('reaches an owner that is merely not connected', async () => {
+    const host = await expose((_request, response) => response.end('here'));
+    stage.network.rest('node0', 'node1');
+    expect(await ask(caller.port, host)).toMatchObject({ status: 200, body: 'here' });
+    expect(caller.mesh.wanted).toEqual([]);
+  });
+
+  it('finds out that one which is not connected is away, names it, and then asks the mesh no more', async () => {
+    const host = await expose((_request, response) => response.end('here'));
+    stage.network.cut('node0', 'node1', Date.UTC(2026, 0, 2, 3, 4, 5));
+    stage.network.rest('node0', 'node1');
+    const first = await ask(caller.port, host);
+    expect(first.status).toBe(503);
+    expect(first.body).toContain('node0, which owns the app "app", is away');
+    const { asked } = caller.mesh;
+    expect(asked).toBeGreaterThan(0);
+    for (let times = 0; times < 10; times += 1) expect((await ask(caller.port, host)).status).toBe(503);
+    expect(caller.mesh.asked).toBe(asked);
+    // But the mesh is told that somebody wants it.
+    expect(caller.mesh.wanted).toHaveLength(10);
+  });
+
   it('cuts what is under way when the app is removed or no longer shared', async () => {
     const spec = { ports: [await stage.origin((_request, response) => void response.write('x'))] };
     for (const stop of [() => stage.deleteApp(owner, 'app', [owner]), () => stage.putApp(owner, { ...spec, domains: ['other'] })]) {

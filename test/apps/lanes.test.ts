@@ -113,6 +113,14 @@ describe('the fast lane', () => {
     expect(owner.apps.counters()['lanesRefused']).toBe(1);
   });
 
+  it('lets neither side give up the connection that it belongs to, for as long as it lasts', async () => {
+    await expect(get()).resolves.toMatchObject({ aborted: false });
+    expect(caller.apps.counters()['lanes']).toBe(1);
+    for (const site of [owner, caller]) expect(site.mesh.held).toHaveLength(site.apps.counters()['lanes'] ?? -1);
+    stage.network.cut('node0', 'node1', Date.now());
+    await waitFor(() => owner.mesh.held.length + caller.mesh.held.length === 0, { what: 'the connection to be let go' });
+  });
+
   it('is refused with another certificate, a guessed ticket, or none', async () => {
     const identity = createLaneIdentity();
     const grant = await grantFor(identity);

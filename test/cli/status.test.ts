@@ -58,6 +58,25 @@ describe('statusLines', () => {
     ]);
   });
 
+  it('does not take for away whoever is reached when needed', () => {
+    const domain = parseDomainInfo({
+      name: 'big',
+      state: 'Ready',
+      peers: [
+        { displayName: 'node1', connected: false, reach: 'idle', address: '192.0.2.1:7701', since: now },
+        { displayName: 'node2', connected: true, reach: 'connected', path: 'direct', since: now - 60_000 },
+        { displayName: 'node3', connected: false, reach: 'away', since: now - 60_000 },
+      ],
+    });
+    const lines = statusLines(plain, { status: { conditions: [] }, domains: [domain], apps: [] }, now);
+    const at = lines.indexOf('Domain big: Ready, 1 of 3 other members connected (1 more when needed)');
+    expect(lines.slice(at + 1, at + 4).map((line) => line.trim().replace(/ {2,}/g, '  '))).toEqual([
+      'node3  away for 60s',
+      'node2  connected for 60s  direct',
+      'node1  reached when needed  192.0.2.1:7701',
+    ]);
+  });
+
   it('tells a newcomer what to do', () => {
     const lines = statusLines(plain, { status: { ...status, mesh: [], conditions: [], announce: [] }, domains: [], apps: [] }, now);
     expect(lines).toContain('Mesh      closed: opens when this node is in a domain');

@@ -43,6 +43,7 @@ describe('tables', () => {
     metadata: { name: 'abc', namespace: 'node0', uid: 'u', resourceVersion: '1', generation: 1, creationTimestamp: '2026-01-01T00:00:00Z' },
     name: 'node1',
     connected: true,
+    reach: 'connected',
     since: '2026-01-02T01:00:00Z',
   };
 
@@ -56,11 +57,12 @@ describe('tables', () => {
       'Domain',
       'Connected',
       'Address',
+      'Reach',
       'Path',
       'Since',
       'Age',
     ]);
-    expect(table.rows[0]?.cells).toEqual(['abc', 'node1', '', true, '', '', '0s', '24h']);
+    expect(table.rows[0]?.cells).toEqual(['abc', 'node1', '', true, '', 'connected', '', '0s', '24h']);
     expect(table.rows[0]?.object).toEqual({ kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: peer.metadata });
   });
 

@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { backoff, LAN_MAX_WAIT_MS, WAN_MAX_WAIT_MS } from '../../../daemon/src/mesh/domain/backoff.ts';
-import { chooseNeighbours, FULL_MESH_BELOW } from '../../../daemon/src/mesh/domain/connection-choice.ts';
+import {
+  chooseIdle,
+  chooseNeighbours,
+  FULL_MESH_BELOW,
+  IDLE_MS,
+  MAX_UNUSED,
+  type OnDemand,
+  reachOf,
+} from '../../../daemon/src/mesh/domain/connection-choice.ts';
 import { type PeerKey, parsePeerKey } from '../../../protocol/ids.ts';
 
 const keys = (count: number): PeerKey[] =>
@@ -46,6 +54,57 @@ describe('chooseNeighbours', () => {
       }),
       { numRuns: 30 },
     );
+  });
+});
+
+describe('reachOf', () => {
+  it('takes whoever is not connected for away where everybody should be', () => {
+    for (const unreachable of [true, false]) {
+      expect(reachOf({ connected: true, unreachable, members: FULL_MESH_BELOW - 1 })).toBe('connected');
+      expect(reachOf({ connected: false, unreachable, members: FULL_MESH_BELOW - 1 })).toBe('away');
+    }
+  });
+
+  it('takes nobody for away in a larger domain before trying', () => {
+    const members = FULL_MESH_BELOW;
+    expect(reachOf({ connected: false, unreachable: false, members })).toBe('idle');
+    expect(reachOf({ connected: false, unreachable: true, members })).toBe('away');
+    expect(reachOf({ connected: true, unreachable: true, members })).toBe('connected');
+  });
+});
+
+describe('chooseIdle', () => {
+  const now = 10 * IDLE_MS;
+  const arbitrary = fc.array(fc.record({ ago: fc.integer({ min: 0, max: 2 * IDLE_MS }), inUse: fc.boolean() }), {
+    maxLength: 3 * MAX_UNUSED,
+  });
+
+  it('closes nothing that is in use, keeps at most so many unused, and the latest used of them', () => {
+    fc.assert(
+      fc.property(arbitrary, (links) => {
+        const all: OnDemand<number>[] = links.map(({ ago, inUse }, link) => ({ link, lastUsed: now - ago, inUse }));
+        const closed = new Set(chooseIdle(all, now));
+        const unused = all.filter(({ inUse }) => !inUse);
+        expect(all.filter(({ link, inUse }) => inUse && closed.has(link))).toEqual([]);
+        const kept = unused.filter(({ link }) => !closed.has(link));
+        expect(kept.length).toBeLessThanOrEqual(MAX_UNUSED);
+        const latestClosed = Math.max(...unused.filter(({ link }) => closed.has(link)).map(({ lastUsed }) => lastUsed));
+        for (const { lastUsed } of kept) expect(lastUsed).toBeGreaterThanOrEqual(latestClosed);
+        if (unused.length <= MAX_UNUSED)
+          for (const link of closed) expect(now - (all[link]?.lastUsed ?? now)).toBeGreaterThanOrEqual(IDLE_MS);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('ends up closing all that stay unused, a few at a time', () => {
+    let left: OnDemand<number>[] = Array.from({ length: 20 }, (_, link) => ({ link, lastUsed: 0, inUse: false }));
+    for (let sweeps = 0; left.length > 0; sweeps += 1) {
+      const closed = new Set(chooseIdle(left, now));
+      expect(closed.size).toBeLessThanOrEqual(4);
+      expect(sweeps).toBeLessThan(20);
+      left = left.filter(({ link }) => !closed.has(link));
+    }
   });
 });
 

@@ -46,7 +46,7 @@ export function reachOf(member: { connected: boolean; unreachable: boolean; memb
   return member.unreachable || member.members < FULL_MESH_BELOW ? 'away' : 'idle';
 }
 
-/** A connection to a member that is no neighbour serves the next request too; making it anew takes some ten milliseconds. */
+/** A connection to a member that is no neighbour serves the next request too; making it anew takes a dial, a handshake and a hello. */
 export const IDLE_MS = 2 * 60_000;
 /** Such connections that are kept unused: the rest of what one host may have is for those who chose us. */
 export const MAX_UNUSED = 64;
