@@ -53,7 +53,7 @@ it('a member has a few connections and no more', async () => {
   const [a] = (await sites.domain('a')) as [Site];
   const peer = await mallory(a);
   for (let index = 0; index < 12; index += 1) await peer.connect(a.address()).catch(() => undefined);
-  await waitFor(() => peer.connections() <= 4, { what: 'the surplus to be cut', timeoutMs: 3_000 });
+  await waitFor(() => peer.connections() <= 4, { what: 'the surplus to be cut' });
   expect(a.peer('mallory').connected).toBe(true);
 });
 
