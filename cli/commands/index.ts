@@ -53,6 +53,24 @@ const MODEL: readonly CommandEntry[] = [
   { name: 'export', summary: 'write a model as dtkd or Rundeck YAML', load: () => import('./model/export.ts') },
 ];
 
+const USER: readonly CommandEntry[] = [
+  { name: 'add', summary: 'add a user of this node; prints its token once', load: () => import('./user/add.ts') },
+  { name: 'rotate', summary: 'replace the token of a user', load: () => import('./user/rotate.ts') },
+  { name: 'rm', summary: 'remove users', load: () => import('./user/rm.ts') },
+  { name: 'ls', alias: 'list', summary: 'list users of all nodes', load: () => import('./user/ls.ts') },
+];
+
+const TRUST: readonly CommandEntry[] = [
+  { name: 'create', summary: 'make a list of users to share objects with', load: () => import('./trust/create.ts') },
+  { name: 'add-member', summary: 'add users to a trust', load: () => import('./trust/add-member.ts') },
+  { name: 'remove-member', summary: 'remove users from a trust', load: () => import('./trust/remove-member.ts') },
+  { name: 'share', summary: 'share objects of this node into a trust', load: () => import('./trust/share.ts') },
+  { name: 'unshare', summary: 'take shared objects back', load: () => import('./trust/unshare.ts') },
+  { name: 'show', summary: 'show members, and what is shared', load: () => import('./trust/show.ts') },
+  { name: 'ls', alias: 'list', summary: 'list trusts of all nodes', load: () => import('./trust/ls.ts') },
+  { name: 'rm', summary: 'remove trusts', load: () => import('./trust/rm.ts') },
+];
+
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly CommandEntry[] = [
   { group: 'Start here:', name: 'up', summary: 'start the daemon of this node', load: () => import('./up.ts') },
@@ -60,6 +78,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'domain', summary: 'found, join and look after domains', children: DOMAIN },
   { name: 'app', summary: 'share services and use those that others share', children: APP },
   { name: 'model', summary: 'bring models in from other tools, and write them out', children: MODEL },
+  { group: 'Who may do what:', name: 'user', summary: 'users of this node', children: USER },
+  { name: 'grant', summary: 'give a user or a trust rights on objects', load: () => import('./grant.ts') },
+  { name: 'revoke', summary: 'take rights back', load: () => import('./revoke.ts') },
+  { name: 'can', summary: 'say whether a user may do something, and because of what', load: () => import('./can.ts') },
+  { name: 'trust', summary: 'share objects with lists of users', children: TRUST },
   { group: 'Objects:', name: 'get', summary: 'list objects', load: () => import('./get.ts') },
   { name: 'describe', summary: 'show objects in full, with their events', load: () => import('./describe.ts') },
   { name: 'apply', summary: 'create or update objects from YAML or JSON', load: () => import('./apply.ts') },

@@ -1,0 +1,36 @@
+import { DtkdError } from '../../protocol/errors.ts';
+import { trustKind } from '../../protocol/kinds/trust.ts';
+import { parseNameAtNode } from '../../protocol/principal.ts';
+import { type JsonRecord, listAt, textAt } from '../json.ts';
+import { type ApiClient, type Target, THIS_NODE } from './api.ts';
+
+/** A trust by `NAME` (of this node) or `NAME@NODE`. */
+export function trustTarget(text: string): Target {
+  const at = parseNameAtNode(text);
+  if (at !== undefined) return { kind: trustKind, namespace: at.node, name: at.name };
+  if (text.includes('@')) throw new DtkdError('BAD_REQUEST', `"${text.slice(0, 120)}" is not TRUST or TRUST@NODE`);
+  return { kind: trustKind, namespace: THIS_NODE, name: text };
+}
+
+/** `NAME@NODE` of a trust that was read. */
+export function displayOfTrust(trust: JsonRecord): string {
+  return `${textAt(trust, 'metadata', 'name') ?? ''}@${textAt(trust, 'metadata', 'namespace') ?? ''}`;
+}
+
+/** Changes who belongs to a trust; tries again if somebody else changed it meanwhile. */
+export async function changeMembers(client: ApiClient, text: string, change: (members: string[]) => string[]): Promise<JsonRecord> {
+  const target = trustTarget(text);
+  for (let attempt = 1; ; attempt += 1) {
+    const trust = await client.get(target);
+    const members = change(listAt(trust, 'spec', 'members').map(String));
+    try {
+      return await client.patch(
+        target,
+        { metadata: { resourceVersion: textAt(trust, 'metadata', 'resourceVersion') }, spec: { members } },
+        'merge',
+      );
+    } catch (error) {
+      if (!(error instanceof DtkdError) || error.code !== 'CONFLICT' || attempt >= 5) throw error;
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import { DtkdError } from '../../protocol/errors.ts';
+import { userKind } from '../../protocol/kinds/user.ts';
+import { textAt } from '../json.ts';
+import type { Output } from '../output/output.ts';
+import { type ApiClient, type Target, THIS_NODE } from './api.ts';
+
+export function userTarget(name: string, sub?: string): Target {
+  return { kind: userKind, namespace: THIS_NODE, name, ...(sub === undefined ? {} : { sub: [sub] }) };
+}
+
+/** Makes a new token for a user, which ends the one before. */
+export async function newToken(client: ApiClient, name: string): Promise<string> {
+  const token = textAt(await client.call('POST', userTarget(name, 'token'), {}), 'token');
+  if (token === undefined) throw new DtkdError('INTERNAL', 'the daemon answered without a token');
+  return token;
+}
+
+/** A token with what to do with it. It goes to standard output alone with `-q`. */
+export function printToken(out: Output, display: string, token: string, quiet: boolean): void {
+  if (quiet) {
+    out.print(token);
+    return;
+  }
+  out.print(
+    [
+      `The token of ${display}, shown this once:`,
+      '',
+      `  ${token}`,
+      '',
+      'It works at this node only:',
+      '',
+      `  ${out.paint('bold', 'DTKD_TOKEN=TOKEN dtkd get models -A')}`,
+    ].join('\n'),
+  );
+}

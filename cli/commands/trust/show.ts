@@ -1,0 +1,55 @@
+import type { Command } from 'commander';
+import { scopeText } from '../../../protocol/kinds/capability.ts';
+import { shareKind, shareSchema } from '../../../protocol/kinds/share.ts';
+import { trustSchema } from '../../../protocol/kinds/trust.ts';
+import type { Cli } from '../../cli.ts';
+import type { ApiClient } from '../../client/api.ts';
+import { displayOfTrust, trustTarget } from '../../client/trusts.ts';
+import { isRecord, type JsonRecord, listAt, textAt } from '../../json.ts';
+import { type Format, outputOption, printValue } from '../../output/format.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd trust show research
+  dtkd trust show research@node0 -o yaml`;
+
+const PAGE_SIZE = 500;
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('<trust>', 'TRUST, or TRUST@NODE')
+    .addOption(outputOption('json', 'yaml'))
+    .addHelpText('after', EXAMPLES)
+    .action(async (name: string, flags: { output?: Format }) => {
+      const client = await cli.client();
+      const trust = await client.get(trustTarget(name));
+      const shares = await sharesInto(client, displayOfTrust(trust));
+      if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, { trust, shares }, flags.output);
+      cli.out.lines(linesOf(trust, shares));
+    });
+}
+
+/** Shares of all nodes that this one knows of; each owner names the trust as it knows it, which is almost always the same. */
+async function sharesInto(client: ApiClient, display: string): Promise<JsonRecord[]> {
+  const found: JsonRecord[] = [];
+  for await (const page of client.pages({ kind: shareKind }, { fieldSelector: `spec.trust=${display}` }, PAGE_SIZE)) {
+    for (const item of listAt(page, 'items')) if (isRecord(item)) found.push(item);
+  }
+  return found;
+}
+
+/** What a person sees of a trust. Pure. */
+export function linesOf(trust: JsonRecord, shares: readonly JsonRecord[]): string[] {
+  const { spec, members } = trustSchema.safeParse(trust).data ?? {};
+  return [
+    `Trust:    ${displayOfTrust(trust)}`,
+    ...(spec?.description === undefined ? [] : [`For:      ${spec.description}`]),
+    `Members:  ${(members ?? []).map(({ display }) => display).join(', ') || 'none'}`,
+    ...(shares.length === 0 ? ['Shared:   nothing yet'] : ['Shared:']),
+    ...shares.map((share) => {
+      const said = shareSchema.safeParse(share).data?.spec;
+      const until = said?.expires === undefined ? '' : ` until ${said.expires}`;
+      return `  ${textAt(share, 'metadata', 'name') ?? ''}  ${textAt(share, 'metadata', 'namespace') ?? ''}: ${scopeText(said?.on)}  ${said?.verbs.join(',') ?? ''}${until}`;
+    }),
+  ];
+}

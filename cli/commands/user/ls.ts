@@ -1,0 +1,23 @@
+import type { Command } from 'commander';
+import { userKind } from '../../../protocol/kinds/user.ts';
+import type { Cli } from '../../cli.ts';
+import { outputOption } from '../../output/format.ts';
+import type { ListFlags } from '../../selection.ts';
+import { show } from '../get.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd user ls                          users of this node, and those that its domains make known
+  dtkd user ls -n node1                 users of node1`;
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .option('-n, --namespace <node>', 'users of this node')
+    .option('--no-headers', 'leave the heading out')
+    .addOption(outputOption('json', 'yaml', 'wide', 'name'))
+    .addHelpText('after', EXAMPLES)
+    .action(async () => {
+      const flags = command.optsWithGlobals<ListFlags>();
+      await show(cli, [{ kind: userKind, names: [] }], { ...flags, allNamespaces: flags.namespace === undefined });
+    });
+}
