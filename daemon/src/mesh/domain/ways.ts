@@ -16,6 +16,8 @@ const RELAY_TIMEOUT_MS = 5_000;
 const FIND_RETRY_MS = 10_000;
 /** Connected members that are asked to relay, for one attempt. */
 const RELAYS_TRIED = 3;
+/** The same while a request waits: in a large domain few of them have a connection with the member, and those without refuse at once. */
+const RELAYS_TRIED_FOR_REQUEST = 12;
 /** Asking relays again for a member that none of them could reach. */
 const RELAY_RETRY_MS = 10_000;
 
@@ -102,7 +104,7 @@ export class Ways {
     return candidates
       .map((key) => ({ key, lot: Math.random() }))
       .sort((a, b) => a.lot - b.lot)
-      .slice(0, RELAYS_TRIED)
+      .slice(0, this.#ports.isRequested(peer) ? RELAYS_TRIED_FOR_REQUEST : RELAYS_TRIED)
       .map(({ key }) => key);
   }
 
