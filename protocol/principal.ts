@@ -16,6 +16,12 @@ export const SELF: Home = 'self';
 export const CREATOR_ANNOTATION = 'dtkd.dev/creator';
 
 /**
+ * Annotation that a node sets on its replicas of the kinds that say so (`Kind.attributed`): the key of the author, as its log's signature
+ * has proved it. A namespace is only a name and may come to mean another node.
+ */
+export const AUTHOR_ANNOTATION = 'dtkd.dev/author';
+
+/**
  * A user or a trust, for good: names are for display, a user that was deleted and made again has another uid and inherits nothing. What a
  * node writes about its own users says `self`; published, that means the author of the log.
  */

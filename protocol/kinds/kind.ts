@@ -50,6 +50,8 @@ export interface Kind {
   caseless?: readonly string[];
   /** A path, and the one that is read where there is nothing at it. */
   defaults?: Readonly<Record<string, string>>;
+  /** Replicas bear AUTHOR_ANNOTATION: who wrote such an object decides what it means. Its published form has no annotations. */
+  attributed?: true;
   /** Names of the domains into which an object of a shared kind is published; `*`: all that this node is in. */
   domainsOf?: (object: ApiObject) => readonly string[];
   /** What the members of `domain` get to see of an object of a shared kind: user-written fields only, without a word of other domains. */

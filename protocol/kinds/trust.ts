@@ -64,6 +64,7 @@ export const trustKind: Kind = {
   shortNames: ['tr'],
   scope: 'Namespaced',
   shared: true,
+  attributed: true,
   verbs: ALL_VERBS,
   description: 'A list of users, kept by who made it. Owners share objects into it; its present members may use them.',
   schema,

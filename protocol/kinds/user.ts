@@ -28,6 +28,7 @@ export const userKind: Kind = {
   shortNames: ['usr'],
   scope: 'Namespaced',
   shared: true,
+  attributed: true,
   verbs: ALL_VERBS,
   description: 'Somebody who may be given rights. Lives on its home node, whose token for it works there only; known in all its domains.',
   schema,

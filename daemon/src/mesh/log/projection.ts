@@ -2,7 +2,10 @@
  * Shows an author's objects in the object store, under the author's name here, and remembers which (rows `o/`). What was not put there
  * for this author is never overwritten, moved or deleted on its behalf, whatever names it chooses.
  */
+import type { PeerKey } from '../../../../protocol/ids.ts';
+import { kindByPlural } from '../../../../protocol/kinds/index.ts';
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import { AUTHOR_ANNOTATION } from '../../../../protocol/principal.ts';
 import { type Kv, prefixEnd } from '../../store/kv.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 import { metadataAt, refOfKey } from './object-place.ts';
@@ -12,6 +15,7 @@ import { objectRow, objectRows } from './rows.ts';
 export interface Place {
   /** The author's rows. */
   prefix: string;
+  author: PeerKey;
   namespace: string;
 }
 
@@ -42,7 +46,10 @@ export async function show(tx: Transaction, place: Place, key: string, object: A
     if (ours) tx.delRow(objectRow(place.prefix, key));
     return false;
   }
-  await tx.put({ ...object, metadata: metadataAt(ref, object.metadata) }, { origin: 'replica' });
+  const metadata = metadataAt(ref, object.metadata);
+  if (kindByPlural(ref.group, ref.plural)?.attributed)
+    metadata.annotations = { ...metadata.annotations, [AUTHOR_ANNOTATION]: place.author };
+  await tx.put({ ...object, metadata }, { origin: 'replica' });
   if (!ours) tx.putRow(objectRow(place.prefix, key), Buffer.from(place.namespace));
   return true;
 }

@@ -152,7 +152,7 @@ export class Replicas {
 
   async #showSome(tx: Transaction, author: PeerKey, changes: Iterable<[string, ApiObject | undefined]>): Promise<void> {
     const { authors, domain, counters, onCollision } = this.#options;
-    const place = { prefix: authorPrefix(domain, author), namespace: authors.namespaceOf(author) };
+    const place = { prefix: authorPrefix(domain, author), author, namespace: authors.namespaceOf(author) };
     for (const [key, object] of changes) {
       if (await show(tx, place, key, object)) continue;
       counters.add('collisions');
