@@ -1,6 +1,7 @@
 /** What can be granted, and on what: the vocabulary of Capability and Share. */
 import { z } from 'zod';
 import { objectName } from './objects.ts';
+import { uid } from './principal.ts';
 
 /**
  * DISCOVER: kind and name only. READ: everything of it. CREATE, UPDATE, DELETE. MANAGE: grant and revoke. REQUEST: traffic to an app.
@@ -27,5 +28,12 @@ export const grantScope = z.object({
   labelSelector: z.string().max(1024).optional().describe('Objects with these labels.'),
 });
 export type GrantScope = z.infer<typeof grantScope>;
+
+/** The capability on which one that was passed on stands. */
+export const parentCapability = z.object({
+  name: z.string().max(253),
+  uid: z.string().max(64),
+  membership: uid.optional().describe('If its grantor had it as a member of a trust: of which stay there.'),
+});
 
 export const expiry = z.iso.datetime({ offset: true }).max(40).describe('RFC 3339: what is granted ends then.');

@@ -57,6 +57,20 @@ export const subject = z.object({
   uid,
 });
 
+/** The user who granted something, as objects record it. */
+export const grantor = subject.extend({
+  display: z.string().max(320).optional().describe('USER@NODE as it was known.'),
+  domain: z.string().max(253).optional().describe('dtDomain through which the home node is known; absent: this node.'),
+});
+export type Grantor = z.infer<typeof grantor>;
+
+/** What is published of a grantor: nothing of other domains. */
+export function publishedGrantor<T extends { grantor?: Grantor | undefined }>(fields: T): T {
+  if (fields.grantor === undefined) return fields;
+  const { domain: _domain, ...kept } = fields.grantor;
+  return { ...fields, grantor: kept };
+}
+
 /** One text for each subject, to compare and to index by. */
 export function subjectText({ home, name, uid: id }: Subject): string {
   return `${name}/${id}@${home}`;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { capabilityVerbs, expiry, grantScope } from '../capability.ts';
+import { capabilityVerbs, expiry, grantScope, parentCapability } from '../capability.ts';
 import type { ApiObject } from '../objects.ts';
-import { subject } from '../principal.ts';
+import { grantor, publishedGrantor, subject } from '../principal.ts';
 import { adoptedBySubject } from './adopting.ts';
 import type { Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
@@ -22,18 +22,15 @@ const schema = z.object({
     })
     .optional()
     .describe('Who `to` was when it was granted: what counts.'),
-  grantor: subject.optional().describe('The user who granted it; absent: the operator of the node.'),
-  parent: z
-    .object({ name: z.string().max(253), uid: z.string().max(64) })
-    .optional()
-    .describe('The Capability that was passed on; this one stands only while that one does.'),
+  grantor: grantor.optional().describe('The user who granted it; absent: the operator of the node.'),
+  parent: parentCapability.optional().describe('The Capability that was passed on; this one stands only while that one does.'),
 });
 export const capabilitySchema = schema;
 export type CapabilityFields = z.infer<typeof schema>;
 
 function publishedCapability({ apiVersion, kind, metadata, ...fields }: ApiObject, domain: string): ApiObject {
   const { annotations: _annotations, namespace: _namespace, ...meta } = metadata;
-  const user = schema.parse(fields);
+  const user = publishedGrantor(schema.parse(fields));
   const { domain: _domain, ...kept } = { domain, ...user.subject };
   return { apiVersion, kind, metadata: meta, ...user, ...(user.subject === undefined ? {} : { subject: kept }) };
 }
@@ -74,8 +71,11 @@ export const capabilityKind: Kind = {
     { name: 'Parent', type: 'string', description: 'capability that was passed on', path: 'parent.name', priority: 1 },
   ],
   domainsOf: (object) => {
-    const domain = schema.safeParse(object).data?.subject?.domain;
-    return domain === undefined ? [] : [domain];
+    const parsed = schema.safeParse(object).data;
+    const domain = parsed?.subject?.domain;
+    // Who granted it is part of it, and must not be told to another domain than its own.
+    const other = parsed?.grantor?.domain !== undefined && parsed.grantor.domain !== domain;
+    return domain === undefined || other ? [] : [domain];
   },
   published: publishedCapability,
   adopted: adoptedBySubject,

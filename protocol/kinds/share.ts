@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { capabilityVerbs, expiry, grantScope } from '../capability.ts';
+import { capabilityVerbs, expiry, grantScope, parentCapability } from '../capability.ts';
 import type { ApiObject } from '../objects.ts';
-import { subject } from '../principal.ts';
+import { grantor, publishedGrantor, subject } from '../principal.ts';
 import { adoptedBySubject } from './adopting.ts';
 import { scopeText } from './capability.ts';
 import type { Kind } from './kind.ts';
@@ -20,13 +20,14 @@ const schema = z.object({
     .extend({ domain: z.string().max(253).optional().describe('dtDomain through which the home node is known.') })
     .optional()
     .describe('Which Trust it was when it was shared: what counts.'),
-  grantor: subject.optional().describe('The user who shared it; absent: the operator of the node.'),
+  grantor: grantor.optional().describe('The user who shared it; absent: the operator of the node.'),
+  parent: parentCapability.optional().describe('The Capability by which it was shared; this one stands only while that one does.'),
 });
 export const shareSchema = schema;
 
 function publishedShare({ apiVersion, kind, metadata, ...fields }: ApiObject, domain: string): ApiObject {
   const { annotations: _annotations, namespace: _namespace, ...meta } = metadata;
-  const user = schema.parse(fields);
+  const user = publishedGrantor(schema.parse(fields));
   const { domain: _domain, ...kept } = { domain, ...user.subject };
   return { apiVersion, kind, metadata: meta, ...user, ...(user.subject === undefined ? {} : { subject: kept }) };
 }
@@ -44,7 +45,7 @@ export const shareKind: Kind = {
   verbs: ['get', 'list', 'watch', 'create', 'delete'],
   description: "An owner's statement that some of its objects are shared into a trust.",
   schema,
-  serverFields: ['subject', 'grantor'],
+  serverFields: ['subject', 'grantor', 'parent'],
   selectableFields: ['spec.trust'],
   columns: [
     { name: 'Node', type: 'string', description: 'node whose objects are shared', path: 'metadata.namespace', priority: 0 },
@@ -65,9 +66,13 @@ export const shareKind: Kind = {
     },
   ],
   domainsOf: (object) => {
-    const parsed = schema.safeParse(object).data?.subject;
-    if (parsed === undefined) return [];
-    return parsed.home === 'self' ? ['*'] : parsed.domain === undefined ? [] : [parsed.domain];
+    const parsed = schema.safeParse(object).data;
+    if (parsed?.subject === undefined) return [];
+    const { home, domain } = parsed.subject;
+    // Who shared it is part of it, and must not be told to another domain than its own.
+    const only = parsed.grantor?.domain;
+    if (home === 'self') return [only ?? '*'];
+    return domain === undefined || (only !== undefined && only !== domain) ? [] : [domain];
   },
   published: publishedShare,
   adopted: adoptedBySubject,
