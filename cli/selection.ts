@@ -1,5 +1,6 @@
 import type { Kind } from '../protocol/kinds/kind.ts';
 import { type Selection, type Target, THIS_NODE } from './client/api.ts';
+import { parseDuration } from './input/duration.ts';
 import type { Format } from './output/format.ts';
 
 /** Flags that say which objects are meant, and how they are shown. */
@@ -9,6 +10,11 @@ export interface ListFlags {
   selector?: string;
   fieldSelector?: string;
   limit?: number;
+  where?: string;
+  stale?: boolean;
+  /** As people write it, e.g. `2s`. */
+  timeout?: string;
+  requireComplete?: boolean;
   output?: Format;
   headers: boolean;
 }
@@ -18,6 +24,15 @@ export function targetOf(kind: Kind, flags: Pick<ListFlags, 'namespace' | 'allNa
   return { kind, namespace: flags.allNamespaces === true ? undefined : (flags.namespace ?? THIS_NODE) };
 }
 
-export function selectionOf(flags: Pick<ListFlags, 'selector' | 'fieldSelector' | 'limit'>): Selection {
-  return { labelSelector: flags.selector, fieldSelector: flags.fieldSelector, limit: flags.limit };
+type SelectionFlags = Pick<ListFlags, 'selector' | 'fieldSelector' | 'limit' | 'where' | 'stale' | 'timeout'>;
+
+export function selectionOf(flags: SelectionFlags): Selection {
+  return {
+    labelSelector: flags.selector,
+    fieldSelector: flags.fieldSelector,
+    where: flags.where,
+    stale: flags.stale,
+    peerTimeoutMs: flags.timeout === undefined ? undefined : parseDuration(flags.timeout),
+    limit: flags.limit,
+  };
 }

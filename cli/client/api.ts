@@ -1,6 +1,6 @@
 import { DtkdError } from '../../protocol/errors.ts';
 import type { Kind } from '../../protocol/kinds/kind.ts';
-import { isRecord, type JsonRecord, textAt } from '../json.ts';
+import { isRecord, type JsonRecord, textAt, valueAt } from '../json.ts';
 import { type HttpAnswer, type HttpRequest, type HttpsClient, parseJson, readLines, readText } from './https.ts';
 import { errorOfStatus } from './status-error.ts';
 
@@ -23,6 +23,14 @@ export interface Target {
 export interface Selection {
   labelSelector?: string | undefined;
   fieldSelector?: string | undefined;
+  /** An expression, e.g. `type=Service and properties.port>8000`. */
+  where?: string | undefined;
+  /** Adds what absent nodes last answered. */
+  stale?: boolean | undefined;
+  /** How long each other node may take, in milliseconds. */
+  peerTimeoutMs?: number | undefined;
+  /** Deletes what depends on the object, too. */
+  cascade?: boolean | undefined;
   limit?: number | undefined;
   continue?: string | undefined;
   resourceVersion?: string | undefined;
@@ -138,8 +146,10 @@ export class ApiClient {
   }
 
   async #json(request: HttpRequest): Promise<JsonRecord> {
-    const answer = await this.#send(request);
+    const answer = await this.#https.send(request);
     const body = parseJson(await readText(answer.message));
+    // a list that tells of each node says more than the few warnings beside it
+    if (!isRecord(valueAt(body, 'metadata')) || valueAt(body, 'metadata', 'completeness') === undefined) this.#warn(answer);
     if (answer.status >= 400) throw errorOfStatus(answer.status, body);
     if (isRecord(body)) return body;
     throw notDtkd(this.#https.connection.url);
@@ -153,8 +163,12 @@ export class ApiClient {
 
   async #send(request: HttpRequest): Promise<HttpAnswer> {
     const answer = await this.#https.send(request);
-    for (const warning of answer.warnings) this.#onWarning(warning);
+    this.#warn(answer);
     return answer;
+  }
+
+  #warn(answer: HttpAnswer): void {
+    for (const warning of answer.warnings) this.#onWarning(warning);
   }
 }
 

@@ -15,6 +15,7 @@ Examples:
   dtkd delete service/wiki endpoints/wiki
   dtkd delete -f wiki.yaml
   dtkd delete dtapps -l team=old
+  dtkd delete model shop --cascade                        with all its resources
   dtkd delete dtpeer ca777327efb4498ab8c8876a6488701e     on the founder: removes that member for good`;
 
 const PAGE_SIZE = 500;
@@ -26,6 +27,7 @@ interface DeleteFlags {
   namespace?: string;
   ignoreNotFound?: boolean;
   dryRun?: boolean;
+  cascade?: boolean;
   output?: 'name';
 }
 
@@ -43,6 +45,7 @@ export function configure(command: Command, cli: Cli): void {
     .option('-l, --selector <labels>', 'delete all objects with these labels')
     .option('--all', 'delete all objects of the kind')
     .option('-n, --namespace <node>', 'node that owns the objects')
+    .option('--cascade', 'what depends on the objects goes with them')
     .option('--ignore-not-found', 'it is no error if an object is not there')
     .option('--dry-run', 'check only')
     .addOption(outputOption('name'))
@@ -52,7 +55,7 @@ export function configure(command: Command, cli: Cli): void {
       const client = await cli.client();
       for (const doomed of await findDoomed(client, kind, names, flags)) {
         try {
-          await client.delete(doomed, { dryRun: flags.dryRun });
+          await client.delete(doomed, { dryRun: flags.dryRun, cascade: flags.cascade });
           const name = fullName(doomed.kind, doomed.name);
           cli.out.print(flags.output === 'name' ? name : `${name} deleted${flags.dryRun === true ? ' (dry run)' : ''}`);
         } catch (error) {

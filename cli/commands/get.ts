@@ -6,6 +6,7 @@ import { type ApiClient, TABLE } from '../client/api.ts';
 import { parseLimit } from '../input/limit.ts';
 import { isRecord, type JsonRecord, listAt, textAt } from '../json.ts';
 import { fullName, parseWanted, type Wanted } from '../kinds.ts';
+import { Completeness } from '../output/completeness.ts';
 import { outputOption, printValue } from '../output/format.ts';
 import { parseTable, type Table, TablePrinter } from '../output/table.ts';
 import { type ListFlags, selectionOf, targetOf } from '../selection.ts';
@@ -13,6 +14,8 @@ import { follow } from './watch.ts';
 
 /** Objects asked for at a time, as kubectl does; a page is printed while the next one is fetched. */
 const PAGE_SIZE = 500;
+/** Of `--require-complete`. */
+const EXIT_INCOMPLETE = 3;
 
 interface GetFlags extends ListFlags {
   watch?: boolean;
@@ -24,6 +27,9 @@ Examples:
   dtkd get services,endpoints -A         of all nodes
   dtkd get dtdomain mydomain -o yaml
   dtkd get dtpeers --field-selector reach=away
+  dtkd get models -A                     of every node, as far as you have rights there
+  dtkd get resources -A --where 'type=Service and properties.port>8000'
+  dtkd get models -A --stale             with what nodes that are away answered last
   dtkd get all -o name
   dtkd get dtapps -w                     and every change from now on`;
 
@@ -35,6 +41,10 @@ export function configure(command: Command, cli: Cli): void {
     .option('-A, --all-namespaces', 'objects of all nodes')
     .option('-l, --selector <labels>', 'only objects with these labels, e.g. tier=front,env!=dev')
     .option('--field-selector <fields>', 'only objects with these fields, e.g. status=Ready')
+    .option('--where <expression>', "only objects of which this is true, e.g. 'type=Service and not has parent'")
+    .option('--stale', 'with what absent nodes answered last')
+    .option('--timeout <duration>', 'how long each other node may take (default: 2s)')
+    .option('--require-complete', `exit with status ${EXIT_INCOMPLETE} if a node did not answer`)
     .option('--limit <number>', 'at most so many objects', parseLimit)
     .option('-w, --watch', 'then follow changes')
     .option('--no-headers', 'leave the heading out')
@@ -140,7 +150,13 @@ function typed(item: JsonRecord, kind: Kind): JsonRecord {
 async function* pagesOf(cli: Cli, client: ApiClient, wanted: Wanted, flags: ListFlags, accept?: string): AsyncGenerator<JsonRecord> {
   const target = targetOf(wanted.kind, flags);
   if (wanted.names.length === 0) {
-    yield* client.pages(target, selectionOf(flags), PAGE_SIZE, accept);
+    const completeness = new Completeness();
+    for await (const page of client.pages(target, selectionOf(flags), PAGE_SIZE, accept)) {
+      completeness.add(page);
+      yield page;
+    }
+    for (const line of completeness.lines(Date.now())) cli.out.note(line);
+    if (flags.requireComplete === true && !completeness.complete) cli.exitWith(EXIT_INCOMPLETE);
     return;
   }
   if (flags.allNamespaces === true && wanted.kind.scope === 'Namespaced') {

@@ -13,6 +13,7 @@ const EXAMPLES = `
 Examples:
   dtkd watch dtpeers               what is there, then who connects and who goes away
   dtkd watch dtapps -A --changes   changes only
+  dtkd watch resources -A          of every node; one that goes away deletes nothing
   dtkd watch events -o json        one line of JSON for each`;
 
 /** Objects asked for at a time. */
@@ -36,6 +37,7 @@ export function configure(command: Command, cli: Cli): void {
     .option('-A, --all-namespaces', 'objects of all nodes')
     .option('-l, --selector <labels>', 'only objects with these labels')
     .option('--field-selector <fields>', 'only objects with these fields')
+    .option('--where <expression>', 'only objects of which this is true')
     .option('--changes', 'leave out what is there already')
     .option('--no-headers', 'leave the heading out')
     .addOption(outputOption('json', 'yaml', 'wide', 'name'))
@@ -59,6 +61,7 @@ export async function follow(cli: Cli, wanted: Wanted, flags: FollowFlags): Prom
   const selection: Selection = {
     labelSelector: flags.selector,
     fieldSelector: [flags.fieldSelector, byName].filter(Boolean).join(',') || undefined,
+    where: flags.where,
   };
   const accept = flags.output === 'json' || flags.output === 'yaml' ? undefined : TABLE;
   const print = printerOf(cli, wanted, flags);

@@ -38,7 +38,7 @@ describe('dtkd completion', () => {
     expect(await offered('')).toEqual(expect.arrayContaining(['up', 'status', 'domain', 'get']));
     expect(await offered('dom')).toEqual(['domain']);
     expect(await offered('domain', 'root', '')).toEqual(['export', 'import', 'rotate']);
-    expect(await offered('--data', '/x', 'get', '--w')).toEqual(['--watch']);
+    expect(await offered('--data', '/x', 'get', '--wa')).toEqual(['--watch']);
     expect(await offered('get', 'dtapps', '-o', 'w')).toEqual(['wide']);
     expect(await offered('completion', '')).toEqual(['bash', 'zsh', 'fish']);
   });
