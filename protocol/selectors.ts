@@ -168,8 +168,11 @@ export function valueAt(object: unknown, path: string): unknown {
 export function matchesFields(requirements: readonly FieldRequirement[], object: unknown): boolean {
   return requirements.every(({ path, equal, value }) => {
     const found = valueAt(object, path);
-    if (Array.isArray(found)) return found.some((element) => String(element) === value) === equal;
-    const text = found === undefined || found === null ? '' : String(found);
-    return (text === value) === equal;
+    if (Array.isArray(found)) return found.some((element) => textOf(element) === value) === equal;
+    return (textOf(found) === value) === equal;
   });
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
 }

@@ -37,9 +37,9 @@ it('refuses a directory that is in use', async () => {
 
 it('refuses data of a newer format and says which', async () => {
   const db = new Level<string, string>(directory);
-  await db.put('m/format', '2');
+  await db.put('m/format', '3');
   await db.close();
-  await expect(openLevel(directory)).rejects.toMatchObject({ code: 'FORMAT_TOO_NEW', message: expect.stringContaining('format 2') });
+  await expect(openLevel(directory)).rejects.toMatchObject({ code: 'FORMAT_TOO_NEW', message: expect.stringContaining('format 3') });
 });
 
 it('refuses a database that is not its own', async () => {

@@ -1,30 +1,44 @@
-import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
-import { kindPrefix, refOfKey, rowName } from './keys.ts';
-import { prefixEnd } from './kv.ts';
+import { DtkdError } from '../../../protocol/errors.ts';
+import type { ObjectRef } from '../../../protocol/objects.ts';
+import { objectPath, scalarsAt } from '../../../protocol/where/path.ts';
+import { comparable, indexOf, indexRulesOf } from './indexes/index-entries.ts';
+import { bucketOf, indexedValue } from './indexes/index-keys.ts';
+import { kindPrefix, refOfKey } from './keys.ts';
 import type { IndexQuery } from './object-store.types.ts';
+import type { Rows } from './overlay.ts';
 import { objectOfRow } from './rows.ts';
 
-interface Rows {
-  scan(gte: string, lt: string): Promise<Map<string, Uint8Array>>;
-}
+/** Rows of a bucket read at once where objects have to be looked into. */
+const PAGE = 500;
 
-/** Finds objects by looking at each. */
-export async function findByScan(rows: Rows, query: IndexQuery): Promise<ObjectRef[]> {
-  const prefix = kindPrefix(query.group, query.plural) + rowName(query.namespace, '');
-  const found = await rows.scan(prefix, prefixEnd(prefix));
-  return [...found]
-    .filter(([, row]) => has(objectOfRow(row), query))
-    .map(([key]) => key)
-    .sort()
-    .slice(0, query.limit)
-    .map(refOfKey);
-}
-
-function has(object: ApiObject, { path, value }: IndexQuery): boolean {
-  const steps =
-    /^(metadata\.(?:labels|annotations))\.(.+)$/.exec(path)?.slice(1).join('\0').replace('.', '\0') ?? path.replaceAll('.', '\0');
-  let at: unknown = object;
-  for (const step of steps.split('\0'))
-    at = typeof at === 'object' && at !== null && Object.hasOwn(at, step) ? Reflect.get(at, step) : undefined;
-  return Array.isArray(at) ? at.includes(value) : at === value;
+/** Finds objects by an indexed value. Looks into objects only where their index rows leave a doubt. */
+export async function findIndexed(rows: Rows, query: IndexQuery): Promise<ObjectRef[]> {
+  const { group, plural, namespace, path, limit } = query;
+  const rules = indexRulesOf(group, plural);
+  const index = rules === undefined ? undefined : indexOf(rules, path);
+  if (rules === undefined || index === undefined) {
+    throw new DtkdError('INTERNAL', `${plural} have no index of ${path.slice(0, 200)}`);
+  }
+  const caseless = rules.caseless.includes(path);
+  const wanted = comparable(query.value, caseless);
+  const value = indexedValue(wanted);
+  const prefix = kindPrefix(group, plural);
+  const where = rules.values.get(path) ?? { ...objectPath(path), caseless };
+  const has = async (name: string): Promise<boolean> => {
+    const row = await rows.get(prefix + name);
+    return row !== undefined && scalarsAt(objectOfRow(row), where).some((found) => comparable(found, caseless) === wanted);
+  };
+  const certain = async (bucket: string): Promise<string[]> => {
+    for (let size = Math.min(PAGE, limit); ; size *= 2) {
+      const names = await rows.named(bucket, namespace, size);
+      const found: string[] = [];
+      for (const name of names) if (found.length < limit && (await has(name))) found.push(name);
+      if (found.length === limit || names.length < size) return found;
+    }
+  };
+  const bucket = bucketOf(index.prefix, value);
+  const names = value.exact ? await rows.named(bucket, namespace, limit) : await certain(bucket);
+  const hidden = index.record === undefined ? [] : await certain(index.record);
+  const all = hidden.length === 0 ? names : [...new Set([...names, ...hidden])].sort().slice(0, limit);
+  return all.map((name) => refOfKey(prefix + name));
 }

@@ -13,6 +13,8 @@ const VERSION_DIGITS = 16;
 export const OBJECT_PREFIX = 'o/';
 export const LOG_PREFIX = 'c/';
 export const BASE_KEY = 'm/base';
+/** By which rules each kind is indexed. */
+export const INDEXES_KEY = 'm/indexes';
 
 export function kindPrefix(group: string, plural: string): string {
   return `${OBJECT_PREFIX}${checked(group)}/${checked(plural)}/`;

@@ -8,17 +8,25 @@ export type KvOp =
   /** Deletes every key in [gte, lt). Applied before the puts and dels of the same batch. */
   | { type: 'clear'; gte: string; lt: string };
 
-export interface KvRange {
+/** The keys in [gte, lt). */
+export interface KeyRange {
   gte: string;
   lt: string;
+}
+
+export interface KvRange extends KeyRange {
   /** At most this many entries; the caller pages. Default 1,000. */
   limit?: number;
   reverse?: boolean;
+  /** True: the values are not wanted and may come empty. */
+  keysOnly?: boolean;
 }
 
 /** The state at one moment: what is written later does not show. To be closed, or old data stays on disk. */
 export interface KvSnapshot {
   page(range: KvRange): Promise<[key: string, value: Uint8Array][]>;
+  /** The value of each key, in their order; undefined where there is none. */
+  getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]>;
   close(): Promise<void>;
 }
 

@@ -11,8 +11,12 @@ import { DtkdError } from '../../../protocol/errors.ts';
 import { DEFAULT_PAGE, type Kv, type KvOp, type KvRange, type KvSnapshot } from './kv.ts';
 import { storageError } from './storage-error.ts';
 
-/** Version of the on-disk format. A newer one is refused; older ones are migrated here once there are any. */
-const FORMAT_VERSION = 1;
+/**
+ * Version of the on-disk format. A newer one is refused. 2 has indexes, which who knows only format 1 would not keep right; the object store
+ * builds them where they are missing, so nothing else is to be done for a database of format 1.
+ */
+const FORMAT_VERSION = 2;
+const OLDEST_FORMAT = 1;
 const FORMAT_KEY = 'm/format';
 
 /** Bytes of uncompressed blocks kept: a few thousand objects; most reads are of the few that change. */
@@ -25,6 +29,7 @@ const REOPEN_BYTES = 2 * WRITE_BUFFER_BYTES;
 const PAGE_BYTES = 512 * 1024;
 /** Keys deleted by one `clear` are gathered in pages of so many. */
 const CLEAR_PAGE = 1000;
+const NOTHING = new Uint8Array(0);
 
 type Db = Level<string, Uint8Array>;
 type RowOp = Exclude<KvOp, { type: 'clear' }>;
@@ -64,6 +69,7 @@ class LevelKv implements Kv {
       const snapshot = this.#db.snapshot();
       return {
         page: (range) => this.#guard(() => this.#page(range, snapshot)),
+        getMany: (keys) => this.#guard(() => this.#db.getMany([...keys], { snapshot })),
         close: () => snapshot.close(),
       };
     } catch (error) {
@@ -92,16 +98,11 @@ class LevelKv implements Kv {
     }
   }
 
-  async #page({ gte, lt, limit = DEFAULT_PAGE, reverse = false }: KvRange, snapshot?: ReturnType<Db['snapshot']>) {
+  async #page({ gte, lt, limit = DEFAULT_PAGE, reverse = false, keysOnly = false }: KvRange, snapshot?: ReturnType<Db['snapshot']>) {
     if (limit <= 0) return [];
-    const iterator = this.#db.iterator({
-      gte,
-      lt,
-      limit,
-      reverse,
-      highWaterMarkBytes: PAGE_BYTES,
-      ...(snapshot === undefined ? {} : { snapshot }),
-    });
+    const range = { gte, lt, limit, reverse, highWaterMarkBytes: PAGE_BYTES, ...(snapshot === undefined ? {} : { snapshot }) };
+    if (keysOnly) return this.#keys(range);
+    const iterator = this.#db.iterator(range);
     try {
       const entries: [string, Uint8Array][] = [];
       // nextv crosses into native code once per page, where for-await does so for every few entries
@@ -114,6 +115,11 @@ class LevelKv implements Kv {
     } finally {
       await iterator.close();
     }
+  }
+
+  async #keys(range: { gte: string; lt: string; limit: number; reverse: boolean }): Promise<[string, Uint8Array][]> {
+    const keys = await this.#db.keys(range).all();
+    return keys.map((key) => [key, NOTHING]);
   }
 
   async #batch(ops: readonly KvOp[], { sync }: { sync: boolean }): Promise<void> {
@@ -199,10 +205,9 @@ export async function openLevel(directory: string): Promise<Kv> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     await db.open();
     const format = await db.get(FORMAT_KEY);
-    if (format === undefined) {
+    if (format !== undefined) checkFormat(Buffer.from(format).toString('utf8'), directory);
+    if (format === undefined || Buffer.from(format).toString('utf8') !== String(FORMAT_VERSION)) {
       await db.batch([{ type: 'put', key: FORMAT_KEY, value: Buffer.from(String(FORMAT_VERSION)) }], { sync: true });
-    } else {
-      checkFormat(Buffer.from(format).toString('utf8'), directory);
     }
   } catch (error) {
     await db.close().catch(() => {});
@@ -213,7 +218,7 @@ export async function openLevel(directory: string): Promise<Kv> {
 
 function checkFormat(format: string, directory: string): void {
   const version = /^\d{1,9}$/.test(format) ? Number(format) : Number.NaN;
-  if (version === FORMAT_VERSION) return;
+  if (version >= OLDEST_FORMAT && version <= FORMAT_VERSION) return;
   if (version > FORMAT_VERSION) {
     throw new DtkdError(
       'FORMAT_TOO_NEW',

@@ -76,7 +76,11 @@ export function memoryKv(): Kv {
     snapshot(): KvSnapshot {
       const seen = open();
       shared = true;
-      return { page: async (range) => page(seen, range), close: async () => {} };
+      return {
+        page: async (range) => page(seen, range),
+        getMany: async (keys) => keys.map((key) => seen.values.get(key)),
+        close: async () => {},
+      };
     },
     async close() {
       closed = true;

@@ -7,7 +7,8 @@ import { randomInt } from 'node:crypto';
 import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
 import { ChangeLog, LOG_LIMITS, type LogLimits } from './change-log.ts';
 import { CommitQueue } from './commit-queue.ts';
-import { findByScan } from './finding.ts';
+import { findIndexed } from './finding.ts';
+import { buildIndexes } from './indexes/index-building.ts';
 import { BASE_KEY, OBJECT_PREFIX, objectKey } from './keys.ts';
 import type { Kv } from './kv.ts';
 import { parseContinue, type ReadPoint, readRows } from './listing.ts';
@@ -52,6 +53,7 @@ export interface ObjectStoreOptions {
 /** Opens the store over a key-value port, which it closes with itself. */
 export async function openObjectStore(options: ObjectStoreOptions): Promise<LocalStore> {
   const { kv, limits = LOG_LIMITS, onError = () => {} } = options;
+  await buildIndexes(kv);
   const log = await ChangeLog.open(kv, await baseOf(kv), limits, onError);
   return new Store(options, log);
 }
@@ -127,7 +129,7 @@ class Store implements LocalStore {
   }
 
   find(query: IndexQuery): Promise<ObjectRef[]> {
-    return findByScan(this.#rows, query);
+    return findIndexed(this.#rows, query);
   }
 
   watch(query: WatchQuery): AsyncIterable<WatchEvent> {

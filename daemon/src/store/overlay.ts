@@ -1,26 +1,33 @@
+import { rowName } from './keys.ts';
 import type { KvOp } from './kv.ts';
 
 /** Where rows are read that nobody has overwritten. */
-interface Rows {
+export interface Rows {
   get(key: string): Promise<Uint8Array | undefined>;
-  scan(gte: string, lt: string): Promise<Map<string, Uint8Array>>;
+  /** Names of the rows of an index's bucket, below `namespace`, in order, `limit` at most. */
+  named(bucket: string, namespace: string, limit: number): Promise<string[]>;
 }
+
+/** An index row says all in its key. */
+const INDEX_VALUE = new Uint8Array(0);
 
 /**
  * Rows written but not yet in the database, over the database or over another overlay. A transaction writes into its own, which is then
- * merged into the group's, or dropped.
+ * merged into the group's, or dropped. Index rows are kept by bucket, so that a bucket is read without looking at all that was written.
  */
-export class Overlay {
+export class Overlay implements Rows {
   readonly #below: Rows;
   readonly #rows = new Map<string, Uint8Array | undefined>();
   readonly #clears: { gte: string; lt: string }[] = [];
+  /** For each bucket, the names that were put in (true) and taken out. */
+  readonly #buckets = new Map<string, Map<string, boolean>>();
   #bytes = 0;
 
   constructor(below: Rows) {
     this.#below = below;
   }
 
-  /** Bytes of values written. */
+  /** Bytes of values and of index keys written. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -34,15 +41,16 @@ export class Overlay {
     return after === undefined ? value : after.value;
   }
 
-  async scan(gte: string, lt: string): Promise<Map<string, Uint8Array>> {
-    const found = await this.#below.scan(gte, lt);
-    for (const key of found.keys()) if (this.#clears.some((range) => key >= range.gte && key < range.lt)) found.delete(key);
-    for (const [key, value] of this.#rows) {
-      if (key < gte || key >= lt) continue;
-      if (value === undefined) found.delete(key);
-      else found.set(key, value);
+  async named(bucket: string, namespace: string, limit: number): Promise<string[]> {
+    const prefix = rowName(namespace, '');
+    const own = [...(this.#buckets.get(bucket) ?? [])].filter(([name]) => name.startsWith(prefix));
+    if (own.length === 0) return this.#below.named(bucket, namespace, limit);
+    const names = new Set(await this.#below.named(bucket, namespace, limit + own.length));
+    for (const [name, present] of own) {
+      if (present) names.add(name);
+      else names.delete(name);
     }
-    return found;
+    return [...names].sort().slice(0, limit);
   }
 
   put(key: string, value: Uint8Array): void {
@@ -52,6 +60,17 @@ export class Overlay {
 
   del(key: string): void {
     this.#rows.set(key, undefined);
+  }
+
+  /** Puts an object's row name into a bucket, or takes it out. */
+  index(bucket: string, name: string, present: boolean): void {
+    let names = this.#buckets.get(bucket);
+    if (names === undefined) {
+      names = new Map();
+      this.#buckets.set(bucket, names);
+    }
+    names.set(name, present);
+    this.#bytes += bucket.length + name.length;
   }
 
   clear(gte: string, lt: string): void {
@@ -66,12 +85,19 @@ export class Overlay {
       if (value === undefined) this.del(key);
       else this.put(key, value);
     }
+    for (const [bucket, names] of other.#buckets) for (const [name, present] of names) this.index(bucket, name, present);
   }
 
   /** The same as one batch: clears come before all else in a batch, as they do here. */
   ops(): KvOp[] {
     const ops: KvOp[] = this.#clears.map(({ gte, lt }) => ({ type: 'clear', gte, lt }));
     for (const [key, value] of this.#rows) ops.push(value === undefined ? { type: 'del', key } : { type: 'put', key, value });
+    for (const [bucket, names] of this.#buckets) {
+      for (const [name, present] of names) {
+        const key = bucket + name;
+        ops.push(present ? { type: 'put', key, value: INDEX_VALUE } : { type: 'del', key });
+      }
+    }
     return ops;
   }
 

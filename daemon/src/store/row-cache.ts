@@ -1,4 +1,6 @@
-import { DEFAULT_PAGE, type Kv, type KvOp } from './kv.ts';
+import { rowName } from './keys.ts';
+import { type Kv, type KvOp, prefixEnd } from './kv.ts';
+import type { Rows } from './overlay.ts';
 
 /** Bytes of rows kept: the few thousand objects that are written again and again. Each read of the database costs a trip to a thread. */
 const CACHE_BYTES = 2 * 1024 * 1024;
@@ -8,7 +10,7 @@ const CACHE_BYTES = 2 * 1024 * 1024;
  * several times before. Holds only rows under one prefix, which nobody else writes. Shows a batch when it is told that the batch is
  * durable, never earlier.
  */
-export class RowCache {
+export class RowCache implements Rows {
   readonly #kv: Kv;
   readonly #prefix: string;
   readonly #limit: number;
@@ -37,16 +39,10 @@ export class RowCache {
     return row;
   }
 
-  async scan(gte: string, lt: string): Promise<Map<string, Uint8Array>> {
-    const found = new Map<string, Uint8Array>();
-    let from = gte;
-    for (;;) {
-      const page = await this.#kv.page({ gte: from, lt });
-      for (const [key, row] of page) found.set(key, row);
-      const last = page.at(-1)?.[0];
-      if (last === undefined || page.length < DEFAULT_PAGE) return found;
-      from = `${last}\0`;
-    }
+  async named(bucket: string, namespace: string, limit: number): Promise<string[]> {
+    const gte = bucket + rowName(namespace, '');
+    const rows = await this.#kv.page({ gte, lt: prefixEnd(gte), limit, keysOnly: true });
+    return rows.map(([key]) => key.slice(bucket.length));
   }
 
   /** To be called when these operations are durable. */

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { type ApiObject, type ObjectMeta, type ObjectRef, toTimestamp } from '../../../protocol/objects.ts';
-import { findByScan } from './finding.ts';
-import { objectKey, refOf } from './keys.ts';
+import { findIndexed } from './finding.ts';
+import { bucketsOf, indexRulesOf } from './indexes/index-entries.ts';
+import { objectKey, refOf, rowName } from './keys.ts';
 import type { Change, IndexQuery, Origin, Transaction } from './object-store.types.ts';
 import type { Overlay } from './overlay.ts';
 import { encodeObjectRow, jsonOfRow, objectOfRow, originOfRow } from './rows.ts';
@@ -58,7 +59,7 @@ export class StoreTransaction implements Transaction {
 
   async find(query: IndexQuery): Promise<ObjectRef[]> {
     this.#assertOpen();
-    return findByScan(this.#overlay, query);
+    return findIndexed(this.#overlay, query);
   }
 
   async put(object: ApiObject, { origin = 'own' }: { origin?: Origin } = {}): Promise<ApiObject> {
@@ -78,6 +79,7 @@ export class StoreTransaction implements Transaction {
     const stored = origin === 'replica' ? object : this.#stamped(object, previous, String(version));
     const json = Buffer.from(JSON.stringify(stored));
     this.#overlay.put(key, encodeObjectRow(origin, json));
+    this.#reindex(ref, previous, stored);
     this.#version = version;
     const change: Change =
       previous === undefined
@@ -94,6 +96,7 @@ export class StoreTransaction implements Transaction {
     if (row === undefined) return false;
     const object = objectOfRow(row);
     this.#overlay.del(key);
+    this.#reindex(ref, object, undefined);
     this.#version += 1;
     this.pending.push({
       change: { version: this.#version, type: 'DELETED', ref, object, previous: object, origin: originOfRow(row) },
@@ -122,6 +125,16 @@ export class StoreTransaction implements Transaction {
   clearRows(gte: string, lt: string): void {
     this.#assertForeign(gte);
     this.#overlay.clear(gte, lt);
+  }
+
+  #reindex({ group, plural, namespace, name }: ObjectRef, before: ApiObject | undefined, after: ApiObject | undefined): void {
+    const rules = indexRulesOf(group, plural);
+    if (rules === undefined) return;
+    const old = before === undefined ? undefined : bucketsOf(rules, before);
+    const now = after === undefined ? undefined : bucketsOf(rules, after);
+    const row = rowName(namespace, name);
+    for (const bucket of old ?? []) if (now?.has(bucket) !== true) this.#overlay.index(bucket, row, false);
+    for (const bucket of now ?? []) if (old?.has(bucket) !== true) this.#overlay.index(bucket, row, true);
   }
 
   #stamped(object: ApiObject, previous: ApiObject | undefined, resourceVersion: string): ApiObject {

@@ -1,0 +1,105 @@
+/** What is indexed of each kind, and in which buckets an object stands. Pure. */
+import { isRecord } from '../../../../protocol/json.ts';
+import { kindByPlural } from '../../../../protocol/kinds/index.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import { CREATOR_ANNOTATION } from '../../../../protocol/principal.ts';
+import { isScalar, type ObjectPath, objectPath, readPath } from '../../../../protocol/where/path.ts';
+import { folded } from '../../../../protocol/where.ts';
+import { bucketOf, indexedValue, kindIndexPrefix, otherBucket, overflowBucket, pathPrefix, type Scalar } from './index-keys.ts';
+
+/** Entries of one record that are indexed, labels or properties; an object with more stands in the bucket of overflow too. */
+export const MAX_RECORD_ENTRIES = 32;
+/** Records within one another that are indexed. */
+const MAX_RECORD_DEPTH = 3;
+/** To be raised when an object comes to stand in other buckets than before: all indexes are then built anew. */
+const ENTRIES_VERSION = 1;
+
+const LABELS = 'metadata.labels';
+const CREATOR = `metadata.annotations.${CREATOR_ANNOTATION}`;
+
+/** What is indexed of one kind. */
+export interface IndexRules {
+  /** Begins every index row of the kind. */
+  prefix: string;
+  /** Each value at the path, or each element of the array there. */
+  values: ReadonlyMap<string, ObjectPath>;
+  /** Every entry of the record at the path. */
+  records: ReadonlyMap<string, ObjectPath>;
+  caseless: readonly string[];
+  /** Changes when the same objects would be indexed otherwise. */
+  signature: string;
+}
+
+const known = new Map<string, IndexRules | undefined>();
+
+/** The rules of a kind; undefined if it has no indexes. */
+export function indexRulesOf(group: string, plural: string): IndexRules | undefined {
+  const prefix = kindIndexPrefix(group, plural);
+  if (!known.has(prefix)) known.set(prefix, makeRules(group, plural));
+  return known.get(prefix);
+}
+
+function makeRules(group: string, plural: string): IndexRules | undefined {
+  const kind = kindByPlural(group, plural);
+  if (kind?.indexed === undefined) return undefined;
+  const values = [CREATOR, ...kind.indexed.filter((path) => !path.endsWith('.*'))];
+  const records = [LABELS, ...kind.indexed.filter((path) => path.endsWith('.*')).map((path) => path.slice(0, -2))];
+  const paths = (list: readonly string[]) => new Map(list.map((path) => [path, objectPath(path, kind)]));
+  const caseless = kind.caseless ?? [];
+  return {
+    prefix: kindIndexPrefix(group, plural),
+    values: paths(values),
+    records: paths(records),
+    caseless,
+    signature: JSON.stringify([ENTRIES_VERSION, values, records, caseless, kind.defaults ?? {}]),
+  };
+}
+
+/** How a path is indexed: undefined if it is not. `record`: the one it belongs to, whose overflow may hide entries. */
+export function indexOf(rules: IndexRules, path: string): { prefix: string; record?: string } | undefined {
+  const prefix = pathPrefix(rules.prefix, path);
+  if (rules.values.has(path)) return { prefix };
+  const record = [...rules.records.keys()].find((each) => path.startsWith(`${each}.`));
+  return record === undefined ? undefined : { prefix, record: overflowBucket(pathPrefix(rules.prefix, record)) };
+}
+
+/** The buckets in which an object stands. */
+export function bucketsOf(rules: IndexRules, object: ApiObject): Set<string> {
+  const buckets = new Set<string>();
+  for (const [path, where] of rules.values) addValue(rules, buckets, path, readPath(object, where));
+  for (const [path, where] of rules.records) {
+    const record = readPath(object, where);
+    if (isRecord(record) && addRecord(rules, buckets, path, record, MAX_RECORD_ENTRIES, MAX_RECORD_DEPTH) < 0) {
+      buckets.add(overflowBucket(pathPrefix(rules.prefix, path)));
+    }
+  }
+  return buckets;
+}
+
+/** Returns how many entries there is room for afterwards; negative if there was not enough. */
+function addRecord(rules: IndexRules, into: Set<string>, path: string, record: object, room: number, depth: number): number {
+  let left = room;
+  for (const [key, value] of Object.entries(record)) {
+    const weight = Array.isArray(value) ? Math.max(1, value.length) : 1;
+    if (depth === 0 || left < weight) return -1;
+    left -= weight;
+    addValue(rules, into, `${path}.${key}`, value);
+    if (isRecord(value)) left = addRecord(rules, into, `${path}.${key}`, value, left, depth - 1);
+    if (left < 0) return -1;
+  }
+  return left;
+}
+
+function addValue(rules: IndexRules, into: Set<string>, path: string, value: unknown): void {
+  if (value === undefined || value === null) return;
+  const prefix = pathPrefix(rules.prefix, path);
+  const scalars = (Array.isArray(value) ? value : [value]).filter(isScalar);
+  if (scalars.length === 0) into.add(otherBucket(prefix));
+  const caseless = rules.caseless.includes(path);
+  for (const scalar of scalars) into.add(bucketOf(prefix, indexedValue(comparable(scalar, caseless))));
+}
+
+/** A value as it is compared at a path. */
+export function comparable(value: Scalar, caseless: boolean): Scalar {
+  return typeof value === 'string' ? folded(value, { caseless }) : value;
+}

@@ -1,0 +1,115 @@
+/**
+ * Keys of index rows: `x/GROUP/PLURAL/PATH 0 TYPE VALUE 0 NAMESPACE!NAME`, with zero characters where the 0 stand, and no value. All rows of one
+ * value (a bucket) stand together, in the order of the objects themselves; the buckets of a path stand in the order of their values.
+ */
+import { type KeyRange, prefixEnd } from '../kv.ts';
+
+export const INDEX_PREFIX = 'x/';
+
+/** Characters of a text that stand in a key; texts that agree in so many share a bucket, and the objects are looked into. */
+export const MAX_INDEXED_TEXT = 64;
+
+const TYPES = { boolean: 'b', number: 'n', other: 'o', text: 's', overflow: '~' } as const;
+const END = '\0';
+/** Above the end of a value, and below all that may follow in a longer one. */
+const PAST_END = '\x01';
+
+export type Scalar = string | number | boolean;
+
+export interface IndexedValue {
+  /** The value's part of the key. */
+  key: string;
+  /** False if other values have the same. */
+  exact: boolean;
+}
+
+export function kindIndexPrefix(group: string, plural: string): string {
+  return `${INDEX_PREFIX}${group}/${plural}/`;
+}
+
+/** Begins every key of a path. */
+export function pathPrefix(kindPrefix: string, path: string): string {
+  return `${kindPrefix}${escaped(path.toWellFormed())}${END}`;
+}
+
+export function indexedValue(value: Scalar): IndexedValue {
+  if (typeof value === 'boolean') return { key: `${TYPES.boolean}${value ? 1 : 0}`, exact: true };
+  if (typeof value === 'number') return { key: TYPES.number + numberKey(value), exact: true };
+  const text = head(value);
+  return { key: TYPES.text + escaped(text), exact: text === value };
+}
+
+/** Rows of objects that have this value at the path. */
+export function bucketOf(prefix: string, value: IndexedValue): string {
+  return `${prefix}${value.key}${END}`;
+}
+
+/** Rows of objects that have something else at the path: a record, or an empty array. */
+export function otherBucket(prefix: string): string {
+  return `${prefix}${TYPES.other}${END}`;
+}
+
+/** Rows of objects that have more below the path than is indexed. */
+export function overflowBucket(prefix: string): string {
+  return `${prefix}${TYPES.overflow}${END}`;
+}
+
+/** The name of the object's row below its kind's prefix. */
+export function rowNameOf(key: string): string {
+  return key.slice(key.lastIndexOf(END) + 1);
+}
+
+/** Every row of a path but that of overflow. */
+export function wholePath(prefix: string): KeyRange {
+  return { gte: prefix, lt: prefix + TYPES.overflow };
+}
+
+/** All values that stand so to the given one, and perhaps some that only agree in what stands in keys. */
+export function valueRange(prefix: string, order: '<' | '<=' | '>' | '>=', value: string | number): KeyRange {
+  const { key, exact } = indexedValue(value);
+  const type = prefix + key.charAt(0);
+  if (order === '<') return { gte: type, lt: prefix + key + (exact ? '' : PAST_END) };
+  if (order === '<=') return { gte: type, lt: prefix + key + PAST_END };
+  return { gte: prefix + key + (order === '>' && exact ? PAST_END : ''), lt: prefixEnd(type) };
+}
+
+/** All texts that begin with this one, and perhaps some that only agree in what stands in keys. */
+export function textsFrom(prefix: string, start: string): KeyRange {
+  const type = prefix + TYPES.text;
+  const from = head(start);
+  const end = textEnd(from);
+  return { gte: type + escaped(from), lt: end === undefined ? prefixEnd(type) : type + escaped(end) };
+}
+
+/** 16 hex digits that stand in the order of the numbers: the sign bit turned, and all others of negative ones. */
+function numberKey(value: number): string {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setFloat64(0, value === 0 ? 0 : value);
+  const bits = view.getBigUint64(0);
+  const sign = 1n << 63n;
+  return (bits & sign ? ~bits & 0xffff_ffff_ffff_ffffn : bits | sign).toString(16).padStart(16, '0');
+}
+
+/** Keeps the end of a value apart from what stands in it, and the order of texts. */
+function escaped(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what has to be told from the end
+  return text.replace(/[\0\x01]/g, (char) => (char === '\0' ? '\x01\x01' : '\x01\x02'));
+}
+
+function head(text: string): string {
+  const cut = text.slice(0, MAX_INDEXED_TEXT);
+  // half a pair would stand elsewhere than the pair
+  const whole = cut.length < text.length && /[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut;
+  return whole.toWellFormed();
+}
+
+/** The first text above all that begin with this one; undefined if there is none. */
+function textEnd(text: string): string | undefined {
+  const points = [...text].map((char) => char.codePointAt(0) ?? 0);
+  for (let last = points.pop(); last !== undefined; last = points.pop()) {
+    if (last === 0x10_ff_ff) continue;
+    const next = last + 1 === 0xd800 ? 0xe000 : last + 1;
+    return String.fromCodePoint(...points, next);
+  }
+  return undefined;
+}
