@@ -5,10 +5,10 @@
  * entry means, or how bytes travel.
  */
 import type { Duplex } from 'node:stream';
-import { type Address, formatAddress } from '../../../../protocol/address.ts';
+import type { Address } from '../../../../protocol/address.ts';
 import { COMPARE_PROTOCOL, type Digests } from '../../../../protocol/compare.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { HELLO_PROTOCOL, type HelloAbout, MAX_PEER_ADDRESSES, MAX_PEER_HINTS } from '../../../../protocol/hello.ts';
+import { HELLO_PROTOCOL, type HelloAbout } from '../../../../protocol/hello.ts';
 import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
 import { FACTS_PROTOCOL, SYNC_PROTOCOL } from '../../../../protocol/sync.ts';
 import type { Logger } from '../../logger.ts';
@@ -18,17 +18,17 @@ import type { DomainLog } from '../log/log.types.ts';
 import type { Membership, MembershipState } from '../membership/membership.types.ts';
 import type { Reach } from '../mesh.types.ts';
 import { type AddressBook, parseAddresses } from './address-book.ts';
+import { Admission } from './admission.ts';
 import { CatchingUp } from './catching-up.ts';
 import { answerDigests, askDigests, Comparisons } from './comparisons.ts';
 import { FULL_MESH_BELOW } from './connection-choice.ts';
 import { Connector } from './connector.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { answerHello, greet } from './hello.ts';
-import { chooseHints } from './hints.ts';
 import { IdleLinks } from './idle-links.ts';
+import { introduce } from './introduction.ts';
 import { PeerTable, type Presence } from './peer-table.ts';
 import { SEARCH_CHECK_MS, Search } from './search.ts';
-import { removedIds, SyncService } from './sync-service.ts';
+import { SyncService } from './sync-service.ts';
 import { Telling } from './telling.ts';
 import { Timers } from './timers.ts';
 import { Whereabouts } from './whereabouts.ts';
@@ -44,7 +44,6 @@ const MAX_MEMBER_STREAMS = 16;
 const MAX_COMPARE_STREAMS = 4;
 /** Of each protocol that other parts of the daemon serve: every tunnelled connection is one stream. */
 const MAX_APPLICATION_STREAMS = 2_048;
-const HELLO_OPEN_TIMEOUT_MS = 5_000;
 
 export interface DomainNodeOptions {
   host: Host;
@@ -75,6 +74,7 @@ export class DomainNode {
   readonly #options: DomainNodeOptions;
   readonly #telling: Telling;
   readonly #sync: SyncService;
+  readonly #admission: Admission;
   readonly #connector: Connector;
   readonly #heartbeat: Heartbeat;
   readonly #comparisons: Comparisons;
@@ -83,9 +83,7 @@ export class DomainNode {
   readonly #search: Search;
   readonly #whereabouts: Whereabouts;
   readonly #timers = new Timers();
-  readonly #greeting = new WeakSet<Link>();
   readonly #unsubscribe: (() => void)[] = [];
-  readonly #counters = { hellosRefused: 0 };
   #state: MembershipState;
   #stopped = false;
 
@@ -120,6 +118,13 @@ export class DomainNode {
     const members = (): MembershipState['members'] => this.#state.members;
     const { host, book, logger, now, mdns } = options;
     const { peers } = this;
+    this.#admission = new Admission({
+      membership: this.#telling.received,
+      logger,
+      timers: this.#timers,
+      about: (to) => this.#about(to),
+      admitted: (link, about) => this.#admitted(link, about),
+    });
     this.#connector = new Connector({
       host,
       book,
@@ -164,9 +169,12 @@ export class DomainNode {
   /** Serves the domain's protocols, opens the port and begins to connect. Errors: PORT_IN_USE. */
   async start(): Promise<void> {
     const { host, log, membership } = this;
-    host.onLink((link) => this.#onLink(link));
+    host.onLink((link) => this.#admission.opened(link));
     host.onUnlink((link) => this.#onUnlink(link));
-    await host.serve(HELLO_PROTOCOL, (stream, link) => void this.#answer(stream, link), { strangers: true, maxStreams: MAX_HELLO_STREAMS });
+    await host.serve(HELLO_PROTOCOL, (stream, link) => void this.#admission.answer(stream, link), {
+      strangers: true,
+      maxStreams: MAX_HELLO_STREAMS,
+    });
     await host.serve(SYNC_PROTOCOL, (stream, link) => void this.#sync.serveSync(stream, link), { maxStreams: MAX_MEMBER_STREAMS });
     await host.serve(FACTS_PROTOCOL, (stream, link) => void this.#sync.serveFacts(stream, link), { maxStreams: MAX_MEMBER_STREAMS });
     await host.serve(COMPARE_PROTOCOL, (stream) => void answerDigests(stream, () => this.#digests()), { maxStreams: MAX_COMPARE_STREAMS });
@@ -236,16 +244,8 @@ export class DomainNode {
   }
 
   /** Runs hello on a link that we dialled. Rejects, and cuts the link, if it was not admitted. */
-  async greet(link: Link): Promise<void> {
-    this.#greeting.add(link);
-    try {
-      const stream = await link.open(HELLO_PROTOCOL, AbortSignal.timeout(HELLO_OPEN_TIMEOUT_MS));
-      await this.#admitted(link, await greet(stream, link, { membership: this.#telling.received, about: (to) => this.#about(to) }));
-    } catch (error) {
-      this.#counters.hellosRefused += 1;
-      link.abort('hello failed');
-      throw error;
-    }
+  greet(link: Link): Promise<void> {
+    return this.#admission.greet(link);
   }
 
   /** Judges what is gossiped. */
@@ -266,7 +266,7 @@ export class DomainNode {
 
   counters(): Record<string, number> {
     return {
-      ...this.#counters,
+      ...this.#admission.counters,
       ...this.#telling.counters,
       ...this.#sync.counters,
       ...this.#comparisons.counters,
@@ -288,14 +288,6 @@ export class DomainNode {
     await this.host.stop();
   }
 
-  #onLink(link: Link): void {
-    if (link.inbound) return;
-    // A dial by libp2p's routing table: ours are greeted by whoever dialled.
-    this.#timers.later(() => {
-      if (!link.closed && !link.admitted && !this.#greeting.has(link)) this.greet(link).catch(() => {});
-    }, HELLO_OPEN_TIMEOUT_MS / 5);
-  }
-
   #onUnlink(link: Link): void {
     if (!this.peers.remove(link) || this.#stopped) return;
     const other = this.peers.best(link.peer);
@@ -305,22 +297,6 @@ export class DomainNode {
     }
     this.#connector.hurry(link.peer);
     this.#options.onChange();
-  }
-
-  async #answer(stream: Duplex, link: Link): Promise<void> {
-    if (link.admitted) {
-      stream.destroy();
-      return;
-    }
-    try {
-      await this.#admitted(link, await answerHello(stream, link, { membership: this.#telling.received, about: (to) => this.#about(to) }));
-    } catch (error) {
-      this.#counters.hellosRefused += 1;
-      this.#options.logger.debug({ err: error, from: link.remote?.host, peer: peerIdOf(link.peer) }, 'A hello was refused');
-      // The refusal has to get through before the connection goes.
-      if (link.admitted) link.abort('hello failed');
-      else stream.once('close', () => void link.close());
-    }
   }
 
   async #admitted(link: Link, about: HelloAbout): Promise<void> {
@@ -374,25 +350,10 @@ export class DomainNode {
     if (surplus.some(({ busy }) => busy)) this.#timers.later(() => this.#closeSurplus(peer), SURPLUS_CHECK_MS);
   }
 
-  async #about(to: Link): Promise<HelloAbout> {
-    const known = this.#state.members.size < FULL_MESH_BELOW ? [] : this.#options.book.members();
-    const hints = chooseHints({ to: to.peer, connected: this.peers.connected(), known, max: MAX_PEER_HINTS, random: Math.random });
-    return {
-      type: 'about',
-      addresses: this.addresses().map((address) => formatAddress(address, -1)),
-      port: this.port,
-      observed: to.remote?.host ?? '',
-      protocols: this.host.protocols(),
-      peers: hints.map((key) => ({
-        key,
-        addresses: this.#options.book
-          .of(key)
-          .slice(0, MAX_PEER_ADDRESSES)
-          .map((address) => formatAddress(address, -1)),
-      })),
-      removed: removedIds(this.membership),
-      logs: await this.#catchingUp.digest(),
-    };
+  #about(to: Link): Promise<HelloAbout> {
+    const { host, port, membership, peers } = this;
+    const logs = (): Promise<string> => this.#catchingUp.digest();
+    return introduce(to, { host, port, membership, book: this.#options.book, peers, whereabouts: this.#whereabouts, logs });
   }
 
   #onMembership(state: MembershipState): void {

@@ -1,0 +1,73 @@
+/**
+ * Runs hello on new connections, from either end. Guarantees that a connection on which it failed is closed, and that nothing is told of
+ * one before both sides have proved to be members.
+ */
+import type { Duplex } from 'node:stream';
+import { HELLO_PROTOCOL, type HelloAbout } from '../../../../protocol/hello.ts';
+import { peerIdOf } from '../../../../protocol/ids.ts';
+import type { Logger } from '../../logger.ts';
+import type { Link } from '../host/host.types.ts';
+import type { Membership } from '../membership/membership.types.ts';
+import { answerHello, greet } from './hello.ts';
+import type { Timers } from './timers.ts';
+
+const HELLO_OPEN_TIMEOUT_MS = 5_000;
+
+export interface AdmissionPorts {
+  membership: Membership;
+  logger: Logger;
+  timers: Timers;
+  about(to: Link): Promise<HelloAbout>;
+  /** Both sides have proved membership. Rejects if the connection is of no use after all. */
+  admitted(link: Link, about: HelloAbout): Promise<void>;
+}
+
+export class Admission {
+  readonly counters = { hellosRefused: 0 };
+  readonly #ports: AdmissionPorts;
+  readonly #greeting = new WeakSet<Link>();
+
+  constructor(ports: AdmissionPorts) {
+    this.#ports = ports;
+  }
+
+  /** A new connection. One that libp2p's routing table dialled has nobody else to greet on it. */
+  opened(link: Link): void {
+    if (link.inbound) return;
+    this.#ports.timers.later(() => {
+      if (!link.closed && !link.admitted && !this.#greeting.has(link)) this.greet(link).catch(() => {});
+    }, HELLO_OPEN_TIMEOUT_MS / 5);
+  }
+
+  /** On a link that we dialled. Rejects, and cuts the link, if it was not admitted. */
+  async greet(link: Link): Promise<void> {
+    const { membership, about, admitted } = this.#ports;
+    this.#greeting.add(link);
+    try {
+      const stream = await link.open(HELLO_PROTOCOL, AbortSignal.timeout(HELLO_OPEN_TIMEOUT_MS));
+      await admitted(link, await greet(stream, link, { membership, about }));
+    } catch (error) {
+      this.counters.hellosRefused += 1;
+      link.abort('hello failed');
+      throw error;
+    }
+  }
+
+  /** On a link that the other side dialled. */
+  async answer(stream: Duplex, link: Link): Promise<void> {
+    if (link.admitted) {
+      stream.destroy();
+      return;
+    }
+    const { membership, about, admitted, logger } = this.#ports;
+    try {
+      await admitted(link, await answerHello(stream, link, { membership, about }));
+    } catch (error) {
+      this.counters.hellosRefused += 1;
+      logger.debug({ err: error, from: link.remote?.host, peer: peerIdOf(link.peer) }, 'A hello was refused');
+      // The refusal has to get through before the connection goes.
+      if (link.admitted) link.abort('hello failed');
+      else stream.once('close', () => void link.close());
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/** What this node tells of itself and of others to a member that it greets. */
+import { formatAddress } from '../../../../protocol/address.ts';
+import { type HelloAbout, MAX_PEER_ADDRESSES, MAX_PEER_HINTS } from '../../../../protocol/hello.ts';
+import type { Host, Link } from '../host/host.types.ts';
+import type { Membership } from '../membership/membership.types.ts';
+import type { AddressBook } from './address-book.ts';
+import { FULL_MESH_BELOW } from './connection-choice.ts';
+import { chooseHints } from './hints.ts';
+import type { PeerTable } from './peer-table.ts';
+import { removedIds } from './sync-service.ts';
+import type { Whereabouts } from './whereabouts.ts';
+
+export interface IntroductionPorts {
+  host: Host;
+  port: number;
+  membership: Membership;
+  book: AddressBook;
+  peers: PeerTable;
+  whereabouts: Whereabouts;
+  /** Digest of the heads of all logs. */
+  logs(): Promise<string>;
+}
+
+export async function introduce(to: Link, ports: IntroductionPorts): Promise<HelloAbout> {
+  const { host, port, membership, book, peers, whereabouts } = ports;
+  const known = membership.state().members.size < FULL_MESH_BELOW ? [] : book.members();
+  const hints = chooseHints({ to: to.peer, connected: peers.connected(), known, max: MAX_PEER_HINTS, random: Math.random });
+  return {
+    type: 'about',
+    addresses: whereabouts.addresses().map((address) => formatAddress(address, -1)),
+    port,
+    observed: to.remote?.host ?? '',
+    protocols: host.protocols(),
+    peers: hints.map((key) => ({
+      key,
+      addresses: book
+        .of(key)
+        .slice(0, MAX_PEER_ADDRESSES)
+        .map((address) => formatAddress(address, -1)),
+    })),
+    removed: removedIds(membership),
+    logs: await ports.logs(),
+  };
+}
