@@ -1,9 +1,13 @@
 import { z } from 'zod';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
+import { type Plan, planOf } from './indexes/planning.ts';
 import { DEFAULT_PAGE, type KvSnapshot } from './kv.ts';
 import { jsonOfRow, objectOfRow } from './rows.ts';
 import type { Selection } from './selection.ts';
+
+/** Objects read by name at once. */
+const READ_TOGETHER = 256;
 
 /** A database state and the version that it shows. */
 export interface ReadPoint {
@@ -42,22 +46,38 @@ export interface RowPage {
   continue?: string;
 }
 
+export type RowFilter = (object: ApiObject) => ApiObject | undefined;
+
+export interface ReadOptions {
+  limit?: number;
+  after?: string;
+  filter?: RowFilter;
+}
+
+type Row = [key: string, row: Uint8Array];
+
 /** Gathers the rows that a selection wants, in key order, at most `limit` of them (0: all). */
 export async function readRows(
   snapshot: KvSnapshot,
   selection: Selection,
   version: number,
-  { limit = 0, after, filter }: { limit?: number; after?: string; filter?: (object: ApiObject) => ApiObject | undefined },
+  { limit = 0, after, filter }: ReadOptions,
 ): Promise<RowPage> {
-  const prefix = `o/${selection.group}/${selection.plural}/`;
+  const prefix = selection.prefix;
   const items: Uint8Array[] = [];
   let last = '';
   let from = after === undefined ? selection.gte : `${prefix}${after}\0`;
   if (from < selection.gte) from = selection.gte;
+  if (from >= selection.lt) return { items };
+  const plan = await planOf(snapshot, {
+    alternatives: selection.candidates,
+    objects: prefix,
+    first: from.slice(prefix.length),
+    end: selection.lt.slice(prefix.length),
+  });
   // one more than asked for tells whether there is another page
-  const pageSize = limit > 0 && selection.wholeRange ? Math.min(limit + 1, DEFAULT_PAGE) : DEFAULT_PAGE;
-  for (;;) {
-    const rows = from < selection.lt ? await snapshot.page({ gte: from, lt: selection.lt, limit: pageSize }) : [];
+  const pageSize = limit > 0 && selection.wholeRange && filter === undefined ? Math.min(limit + 1, DEFAULT_PAGE) : DEFAULT_PAGE;
+  for await (const rows of pagesOf(snapshot, plan, { prefix, from, lt: selection.lt, pageSize })) {
     for (const [key, row] of rows) {
       const json = shownOf(row, selection, filter);
       if (json === undefined) continue;
@@ -65,18 +85,49 @@ export async function readRows(
       items.push(json);
       last = key;
     }
-    const end = rows.at(-1)?.[0];
-    if (end === undefined || rows.length < pageSize) return { items };
-    from = `${end}\0`;
+  }
+  return { items };
+}
+
+interface PageRange {
+  prefix: string;
+  from: string;
+  lt: string;
+  pageSize: number;
+}
+
+/** The rows that a plan leads to, in key order, a page at a time. */
+async function* pagesOf(snapshot: KvSnapshot, plan: Plan, { prefix, from, lt, pageSize }: PageRange): AsyncGenerator<Row[]> {
+  if (plan.by === 'names') {
+    for (let index = 0; index < plan.names.length; index += READ_TOGETHER) {
+      yield await rowsNamed(snapshot, prefix, plan.names.slice(index, index + READ_TOGETHER));
+    }
+    return;
+  }
+  const [base, size] = plan.by === 'bucket' ? [plan.bucket, READ_TOGETHER] : [prefix, pageSize];
+  const end = base + lt.slice(prefix.length);
+  let next = base + from.slice(prefix.length);
+  while (next < end) {
+    const rows = await snapshot.page({ gte: next, lt: end, limit: size, keysOnly: plan.by === 'bucket' });
+    const names = () => rows.map(([key]) => key.slice(base.length));
+    yield plan.by === 'bucket' ? await rowsNamed(snapshot, prefix, names()) : rows;
+    const last = rows.at(-1)?.[0];
+    if (last === undefined || rows.length < size) return;
+    next = `${last}\0`;
   }
 }
 
+async function rowsNamed(snapshot: KvSnapshot, prefix: string, names: readonly string[]): Promise<Row[]> {
+  const keys = names.map((name) => prefix + name);
+  const values = await snapshot.getMany(keys);
+  return keys.flatMap((key, index) => {
+    const row = values[index];
+    return row === undefined ? [] : [[key, row] satisfies Row];
+  });
+}
+
 /** The JSON that a list shows of a row; undefined if it does not belong there. */
-function shownOf(
-  row: Uint8Array,
-  selection: Selection,
-  filter: ((object: ApiObject) => ApiObject | undefined) | undefined,
-): Uint8Array | undefined {
+function shownOf(row: Uint8Array, selection: Selection, filter: RowFilter | undefined): Uint8Array | undefined {
   if (selection.wholeRange && filter === undefined) return jsonOfRow(row);
   const object = objectOfRow(row);
   if (!selection.wholeRange && !selection.matches(object)) return undefined;

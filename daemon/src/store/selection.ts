@@ -9,10 +9,14 @@ import {
   parseLabelSelector,
 } from '../../../protocol/selectors.ts';
 import { matchesWhere, parseWhere } from '../../../protocol/where.ts';
+import { type Candidates, candidatesOf } from './indexes/candidates.ts';
+import { indexRulesOf } from './indexes/index-entries.ts';
 import { kindPrefix, rowName } from './keys.ts';
 import { prefixEnd } from './kv.ts';
 import type { ListQuery } from './object-store.types.ts';
 
+/** Above every character of a name. */
+const PAST_NAMES = '\x7f';
 /** Every kind can be selected by these. */
 const COMMON_FIELDS = ['metadata.name', 'metadata.namespace'];
 
@@ -21,11 +25,15 @@ export interface Selection {
   group: string;
   plural: string;
   namespace: string | undefined;
+  /** Begins the keys of the kind's objects. */
+  prefix: string;
   /** Where the rows stand. */
   gte: string;
   lt: string;
   /** True if the range alone decides. */
   wholeRange: boolean;
+  /** What indexes can tell; any one holds all rows that are wanted. */
+  candidates: readonly Candidates[];
   /** True for an object of the range that the selectors want. */
   matches(object: ApiObject): boolean;
   /** True if an object of this name stands in the range. */
@@ -46,11 +54,14 @@ export function selectionOf(
   const name = namespace === undefined ? undefined : wanted(fields, 'metadata.name');
   const prefix = kindPrefix(group, plural);
   const range = rangeOf(prefix, namespace, name);
+  const rules = name === undefined ? indexRulesOf(group, plural) : undefined;
   return {
     group,
     plural,
     namespace,
+    prefix,
     ...range,
+    candidates: rules === undefined ? [] : candidatesOf(rules, { labels, fields, where }),
     wholeRange: labels.length === 0 && fields.length === 0 && where === undefined,
     matches: (object) =>
       matchesLabels(labels, object.metadata.labels) &&
@@ -67,7 +78,7 @@ function wanted(fields: readonly FieldRequirement[], path: string): string | und
 }
 
 function rangeOf(prefix: string, namespace: string | undefined, name: string | undefined): { gte: string; lt: string } {
-  if (namespace === undefined) return { gte: prefix, lt: prefixEnd(prefix) };
+  if (namespace === undefined) return { gte: prefix, lt: prefix + PAST_NAMES };
   const start = prefix + rowName(namespace, name ?? '');
   return name === undefined ? { gte: start, lt: prefixEnd(start) } : { gte: start, lt: `${start}\0` };
 }
