@@ -1,0 +1,28 @@
+/** What bounds the model's own work. */
+
+/** Supertypes above one type: more is a mistake, and each resolution walks them. */
+export const MAX_SUPERTYPES = 32;
+/** Properties of one type with all that it inherits. */
+export const MAX_PROPERTIES = 1_024;
+/** Dependents that a refusal names. */
+export const LISTED = 20;
+/** Dependents that a refusal counts; beyond it says "more than". */
+export const COUNTED = 10_000;
+/** Causes of one refusal: enough to correct a document in one go. */
+export const MAX_CAUSES = 100;
+/** Ancestors that the search for cycles visits for one transaction. */
+export const MAX_ANCESTORS = 200_000;
+/** Resources that are judged again when their type changes. Each takes some 20 µs. */
+export const MAX_REJUDGED = 200_000;
+/** Objects that one deletion takes with it. A transaction holds them in memory. */
+export const MAX_CASCADE = 100_000;
+/** Objects of one import, for the same reason. */
+export const MAX_IMPORT_OBJECTS = 100_000;
+/** Bytes of the body of one import. */
+export const MAX_IMPORT_BYTES = 32 * 1024 * 1024;
+/** Children whose rows the effective view of a resource shows. */
+export const SHOWN_CHILDREN = 1_000;
+/** Types kept resolved. */
+export const CACHED_TYPES = 1_024;
+/** Objects after which long work lets others have the event loop. */
+export const BREATH = 256;

@@ -1,0 +1,72 @@
+/** Values of properties: pure. Says what a rule expects where a value does not fit it; never repeats the value of a secret. */
+import { isRecord, jsonEqual } from '../../../../protocol/json.ts';
+import type { PropertyRule, PropertyType } from '../../../../protocol/kinds/type.ts';
+import { objectName } from '../../../../protocol/objects.ts';
+import { MAX_MATCHED, type Pattern } from './pattern.ts';
+
+/** Characters of a string value, as long as the longest allowed one may be. */
+const MAX_TEXT = 65_536;
+const MAX_PORT = 65_535;
+/** Characters of a value that a message repeats. */
+const SHOWN = 80;
+
+/** A rule ready to be applied: with its type, and its pattern compiled. */
+export interface ReadyRule extends PropertyRule {
+  type: PropertyType;
+  compiled?: Pattern;
+}
+
+const EXPECTED: Readonly<Record<PropertyType, string>> = {
+  string: 'a text',
+  integer: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  array: 'an array',
+  object: 'an object',
+  port: 'a port (a whole number of 1 to 65535)',
+  secret: 'the name of a Secret',
+};
+
+/** What is wrong with a value, as `expected …, got …`; undefined if it fits. */
+export function valueFault(rule: ReadyRule, value: unknown): string | undefined {
+  if (!isOfType(rule.type, value)) return `expected ${EXPECTED[rule.type]}${got(rule, value)}`;
+  if (rule.allowed !== undefined && !rule.allowed.some((allowed) => jsonEqual(allowed, value))) {
+    return `expected one of ${rule.allowed
+      .slice(0, 10)
+      .map((allowed) => JSON.stringify(allowed))
+      .join(', ')}${rule.allowed.length > 10 ? ', …' : ''}${got(rule, value)}`;
+  }
+  if (rule.compiled !== undefined && typeof value === 'string') {
+    if (value.length > MAX_MATCHED) return `expected a text of at most ${MAX_MATCHED} characters, which is matched by ${rule.pattern}`;
+    if (!rule.compiled.matches(value)) return `expected a text that matches ${rule.pattern}${got(rule, value)}`;
+  }
+  return undefined;
+}
+
+function isOfType(type: PropertyType, value: unknown): boolean {
+  switch (type) {
+    case 'string':
+      return typeof value === 'string' && value.length <= MAX_TEXT;
+    case 'integer':
+      return Number.isSafeInteger(value);
+    case 'number':
+      return typeof value === 'number' && Number.isFinite(value);
+    case 'boolean':
+      return typeof value === 'boolean';
+    case 'array':
+      return Array.isArray(value);
+    case 'object':
+      return isRecord(value);
+    case 'port':
+      return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_PORT;
+    case 'secret':
+      return objectName.safeParse(value).success;
+  }
+}
+
+/** Whoever writes a password where the name of a Secret belongs does not find it in logs. */
+function got(rule: ReadyRule, value: unknown): string {
+  if (rule.type === 'secret') return '';
+  const text = JSON.stringify(value) ?? String(value);
+  return `, got ${text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text}`;
+}

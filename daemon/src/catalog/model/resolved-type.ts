@@ -1,0 +1,90 @@
+/** A type with all that it inherits: pure. The nearest type that says something about a matter decides it; properties merge field by field. */
+import type { PropertyRule, RelationRule, TypeSpec } from '../../../../protocol/kinds/type.ts';
+import { typeKey } from './objects.ts';
+import { mayNarrow, overridden, typeOfRule } from './property-rule.ts';
+import type { ReadyRule } from './property-value.ts';
+
+/** A type under its own name, with what it says itself. */
+export interface NamedType {
+  name: string;
+  spec: TypeSpec;
+}
+
+export interface ResolvedProperty {
+  rule: ReadyRule;
+  /** The type nearest to this one that says something of the property. */
+  from: string;
+}
+
+export interface ResolvedType {
+  name: string;
+  abstract: boolean;
+  /** Its own name, then its supertypes', nearest first. */
+  lineage: readonly string[];
+  /** The same names as they are compared. */
+  keys: ReadonlySet<string>;
+  properties: ReadonlyMap<string, ResolvedProperty>;
+  /** Absent: anything. */
+  children: readonly RelationRule[] | undefined;
+  parents: readonly RelationRule[] | undefined;
+  cycles: boolean;
+}
+
+/** True if a type is `wanted` or extends it, directly or not. */
+export function isA(type: Pick<ResolvedType, 'keys'>, wanted: string): boolean {
+  return type.keys.has(typeKey(wanted));
+}
+
+/** Properties of a chain of types (nearest first), each with the rule that holds. */
+export function mergedProperties(chain: readonly NamedType[]): Map<string, { rule: PropertyRule; from: string }> {
+  const merged = new Map<string, { rule: PropertyRule; from: string }>();
+  for (const { name, spec } of [...chain].reverse()) {
+    for (const [property, rule] of Object.entries(spec.properties ?? {})) {
+      merged.set(property, { rule: overridden(merged.get(property)?.rule, rule), from: name });
+    }
+  }
+  return merged;
+}
+
+/** Overrides of the first type of a chain that would change what a property is. */
+export function wrongOverrides(chain: readonly NamedType[]): { property: string; inherited: string; own: string }[] {
+  const [own, ...above] = chain;
+  const inherited = mergedProperties(above);
+  return Object.entries(own?.spec.properties ?? {}).flatMap(([property, rule]) => {
+    const before = inherited.get(property)?.rule;
+    if (before === undefined || rule.type === undefined || mayNarrow(typeOfRule(before), rule.type)) return [];
+    return [{ property, inherited: typeOfRule(before), own: rule.type }];
+  });
+}
+
+/** Puts a chain (nearest first, not empty) and its ready rules together. */
+export function resolvedType(chain: readonly NamedType[], properties: ReadonlyMap<string, ResolvedProperty>): ResolvedType {
+  const lineage = chain.map((type) => type.name);
+  return {
+    name: lineage[0] ?? '',
+    abstract: chain[0]?.spec.abstract ?? false,
+    lineage,
+    keys: new Set(lineage.map(typeKey)),
+    properties,
+    children: chain.find(({ spec }) => spec.children !== undefined)?.spec.children,
+    parents: chain.find(({ spec }) => spec.parents !== undefined)?.spec.parents,
+    cycles: chain.find(({ spec }) => spec.cycles !== undefined)?.spec.cycles ?? false,
+  };
+}
+
+/** All of a type that decides whether a resource fits it, comparable as JSON. */
+export function shapeOf(type: ResolvedType): unknown {
+  return {
+    abstract: type.abstract,
+    lineage: type.lineage,
+    properties: Object.fromEntries(
+      [...type.properties].map(([name, { rule }]) => {
+        const { description: _description, default: value, compiled: _compiled, ...judged } = rule;
+        return [name, { ...judged, given: value !== undefined }];
+      }),
+    ),
+    children: type.children ?? null,
+    parents: type.parents ?? null,
+    cycles: type.cycles,
+  };
+}

@@ -1,0 +1,64 @@
+/** The properties of a resource against its type: pure. */
+import { type ReadyRule, valueFault } from './property-value.ts';
+import type { Faults } from './refusal.ts';
+import type { ResolvedType } from './resolved-type.ts';
+
+/** A property as commands and readers see it. */
+export interface EffectiveProperty {
+  value: unknown;
+  origin: 'own' | 'default';
+  rule: ReadyRule;
+}
+
+/** Finds every value that the type does not take, and every one that is missing. */
+export function judgeProperties(type: ResolvedType, values: Readonly<Record<string, unknown>>, faults: Faults): void {
+  for (const [name, value] of Object.entries(values)) {
+    const field = `spec.properties.${name}`;
+    const rule = type.properties.get(name)?.rule;
+    if (rule === undefined) {
+      faults.add(field, `type ${type.name} has no such property; expected ${known(type)}`, 'FieldValueForbidden');
+      continue;
+    }
+    const fault = valueFault(rule, value);
+    if (fault !== undefined) faults.add(field, fault);
+  }
+  for (const [name, { rule }] of type.properties) {
+    if (isMissing(rule) && !Object.hasOwn(values, name)) {
+      faults.add(`spec.properties.${name}`, `is required by type ${type.name}`, 'FieldValueRequired');
+    }
+  }
+}
+
+/** What is computed is there when the system has computed it. */
+function isMissing(rule: ReadyRule): boolean {
+  return rule.required === true && rule.default === undefined && rule.dynamic !== true;
+}
+
+/** Values with the defaults of the type, in name order. */
+export function effectiveProperties(type: ResolvedType, values: Readonly<Record<string, unknown>>): Map<string, EffectiveProperty> {
+  const effective = new Map<string, EffectiveProperty>();
+  for (const name of [...type.properties.keys()].sort()) {
+    const rule = type.properties.get(name)?.rule;
+    if (rule === undefined) continue;
+    if (Object.hasOwn(values, name)) effective.set(name, { value: values[name], origin: 'own', rule });
+    else if (rule.default !== undefined) effective.set(name, { value: rule.default, origin: 'default', rule });
+  }
+  return effective;
+}
+
+/** Properties whose value only the system may write and that somebody wrote otherwise than they stood. */
+export function writtenDynamic(
+  type: ResolvedType,
+  before: Readonly<Record<string, unknown>>,
+  after: Readonly<Record<string, unknown>>,
+): string[] {
+  return [...type.properties]
+    .filter(([name, { rule }]) => rule.dynamic === true && JSON.stringify(before[name]) !== JSON.stringify(after[name]))
+    .map(([name]) => name);
+}
+
+function known(type: ResolvedType): string {
+  const names = [...type.properties.keys()].sort();
+  if (names.length === 0) return 'none';
+  return names.length > 12 ? `one of ${names.slice(0, 12).join(', ')}, …` : `one of ${names.join(', ')}`;
+}

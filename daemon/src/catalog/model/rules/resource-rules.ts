@@ -1,0 +1,221 @@
+/** Judges resources: model, type, properties, parents and children, and that no cycle comes about where a type forbids it. */
+import { type ResourceSpec, resourceSpec } from '../../../../../protocol/kinds/resource.ts';
+import { forbiddenCycle } from '../cycles.ts';
+import { COUNTED, MAX_ANCESTORS } from '../limits.ts';
+import { NODE_PARENT, nodeRef, refIn, resourceNameOf, resourceParents, resourceSpecOf, typeKey } from '../objects.ts';
+import { type Faults, inUse, objectText } from '../refusal.ts';
+import { limitsCount, mayStand, permitted, tooMany } from '../relation-rules.ts';
+import type { ResolvedType } from '../resolved-type.ts';
+import { judgeProperties } from '../resource-properties.ts';
+import { nameRow, readName } from '../rows.ts';
+import type { Case, StoredResource } from './case.ts';
+import { childrenOf, dependents } from './dependents.ts';
+import type { Touched } from './touched.ts';
+
+/** Keeps the rows of names and counts; a second resource of one model, type and name is refused. To be called before resources are judged. */
+export async function keepResourceRows(work: Case, touched: readonly Touched[]): Promise<void> {
+  const { tx, refusal } = work;
+  for (const { ref, before, after } of touched) {
+    await work.breathe();
+    work.know(ref.name, after);
+    const spec = before === undefined ? undefined : resourceSpecOf(before);
+    if (before === undefined || spec === undefined) continue;
+    const row = nameRow.resource(spec.model, typeKey(spec.type), resourceNameOf(before, spec));
+    if ((await readName(tx, row)) === ref.name) tx.delRow(row);
+    for (const parent of resourceParents(spec)) await work.count(parent, spec.type, -1);
+  }
+  for (const { ref, after } of touched) {
+    await work.breathe();
+    const spec = (await work.resource(ref.name))?.spec;
+    if (after === undefined || spec === undefined || refusal.full) continue;
+    for (const parent of resourceParents(spec)) await work.count(parent, spec.type, 1);
+    const name = resourceNameOf(after, spec);
+    const row = nameRow.resource(spec.model, typeKey(spec.type), name);
+    const holder = await readName(tx, row);
+    if (holder === undefined || holder === ref.name) tx.putRow(row, Buffer.from(ref.name));
+    else {
+      const there = objectText({ plural: 'resources', name: holder });
+      refusal.against(ref).add('spec.name', `model ${spec.model} has a ${spec.type} "${name}" already, as ${there}`, 'FieldValueDuplicate');
+    }
+  }
+}
+
+/** Judges each resource that was written. */
+export async function judgeResources(work: Case, touched: readonly Touched[]): Promise<void> {
+  const parents = new Map<string, Faults>();
+  for (const change of touched) {
+    if (change.after === undefined || work.refusal.full) continue;
+    await work.breathe();
+    const { ref } = change;
+    const faults = work.refusal.against(ref);
+    const resource = await work.resource(ref.name);
+    if (resource === undefined) {
+      const issue = resourceSpec.safeParse(change.after['spec']).error?.issues[0];
+      faults.add(['spec', ...(issue?.path ?? [])].join('.'), issue?.message ?? 'does not fit the schema');
+      continue;
+    }
+    const before = change.before === undefined ? undefined : resourceSpecOf(change.before);
+    await judgeStored(work, resource, faults);
+    await judgeNodes(work, resource.spec, before, faults);
+    const retyped = before !== undefined && typeKey(before.type) !== typeKey(resource.spec.type);
+    if (retyped) await judgeRelationsOf(work, ref.name, resource, faults);
+    for (const parent of resourceParents(resource.spec)) {
+      if (retyped || before?.parents?.includes(parent) !== true) parents.set(parent, faults);
+    }
+  }
+  for (const [parent, faults] of parents) await judgeLimits(work, parent, faults);
+}
+
+/** A resource by itself and towards its parents. */
+export async function judgeStored(work: Case, { spec }: StoredResource, faults: Faults): Promise<void> {
+  if (!(await work.hasModel(spec.model))) {
+    faults.add('spec.model', `there is no model "${spec.model}" on this node; make it first, or send both together`, 'FieldValueNotFound');
+  }
+  const type = await work.type(spec.type);
+  if (type === undefined) {
+    const text = `there is no type "${spec.type}" on this node; make it first, or send both together`;
+    return faults.add('spec.type', text, 'FieldValueNotFound');
+  }
+  if (type.name !== spec.type) faults.add('spec.type', `the type is spelled "${type.name}"`);
+  if (type.abstract) faults.add('spec.type', `type ${type.name} is abstract; expected one that extends it`);
+  judgeProperties(type, spec.properties ?? {}, faults);
+  await judgeParents(work, type, spec, faults);
+}
+
+async function judgeParents(work: Case, type: ResolvedType, spec: ResourceSpec, faults: Faults): Promise<void> {
+  const parents = spec.parents ?? [];
+  if (parents.length === 0) return;
+  const seen = new Set<string>();
+  for (const [index, parent] of parents.entries()) {
+    const field = `spec.parents[${index}]`;
+    if (seen.has(parent)) faults.add(field, `"${parent}" is named twice`, 'FieldValueDuplicate');
+    seen.add(parent);
+    const end = await work.endOf(parent);
+    if (end === undefined) {
+      faults.add(field, `there is no resource "${parent}" on this node; make it first, or send both together`, 'FieldValueNotFound');
+      continue;
+    }
+    if (type.parents !== undefined && !mayStand(type.parents, end)) {
+      faults.add(
+        field,
+        `a ${type.name} cannot be a child of "${parent}", a ${end.name}; expected ${permitted(type.parents)}`,
+        'FieldValueForbidden',
+      );
+    }
+    const above = parent.startsWith(NODE_PARENT) ? undefined : (await work.type(end.name))?.children;
+    if (above !== undefined && !mayStand(above, type)) {
+      faults.add(
+        field,
+        `"${parent}", a ${end.name}, cannot have a ${type.name} as child; it takes ${permitted(above)}`,
+        'FieldValueForbidden',
+      );
+    }
+  }
+  if (!limitsCount(type.parents)) return;
+  for (const text of tooMany(type.parents, await work.parentCounts(spec))) {
+    faults.add('spec.parents', `a ${type.name} has as parents ${text}`, 'FieldValueForbidden');
+  }
+}
+
+/** A machine has to be known when something is deployed to it; what was deployed to one that left stays as it is. */
+async function judgeNodes(work: Case, spec: ResourceSpec, before: ResourceSpec | undefined, faults: Faults): Promise<void> {
+  for (const [index, parent] of (spec.parents ?? []).entries()) {
+    if (!parent.startsWith(NODE_PARENT) || before?.parents?.includes(parent) === true) continue;
+    const name = parent.slice(NODE_PARENT.length);
+    if (name === work.node || (await work.tx.get(nodeRef(name))) !== undefined) continue;
+    faults.add(`spec.parents[${index}]`, `no node "${name}" is known here; "dtkd get nodes" lists those that are`, 'FieldValueNotFound');
+  }
+}
+
+/** A resource towards its children, where its own type is not what it was. */
+export async function judgeRelationsOf(work: Case, name: string, { spec }: StoredResource, faults: Faults): Promise<void> {
+  const type = await work.type(spec.type);
+  const counts = await work.childCounts(name);
+  if (type === undefined || counts.length === 0) return;
+  let limited = false;
+  for (const { end } of counts) {
+    const child = await work.type(end.name);
+    if (!mayStand(type.children, end)) {
+      faults.add(
+        'spec.type',
+        `it has a child of type ${end.name}; a ${type.name} takes ${permitted(type.children ?? [])}`,
+        'FieldValueForbidden',
+      );
+    }
+    if (child?.parents !== undefined && !mayStand(child.parents, type)) {
+      faults.add(
+        'spec.type',
+        `it has a child of type ${end.name}, which can stand below ${permitted(child.parents)}`,
+        'FieldValueForbidden',
+      );
+    }
+    limited ||= limitsCount(child?.parents);
+  }
+  for (const text of tooMany(type.children, counts))
+    faults.add('spec.type', `a ${type.name} has as children ${text}`, 'FieldValueForbidden');
+  if (!limited) return;
+  for (const ref of await childrenOf(work.tx, work.node, name, COUNTED)) {
+    await work.breathe();
+    const child = await work.resource(ref.name);
+    const childType = child === undefined ? undefined : await work.type(child.spec.type);
+    if (child === undefined || childType === undefined) continue;
+    for (const text of tooMany(childType.parents, await work.parentCounts(child.spec))) {
+      faults.add('spec.type', `its child "${ref.name}" has as parents ${text}`, 'FieldValueForbidden');
+    }
+  }
+}
+
+/** How many children a resource has got. */
+async function judgeLimits(work: Case, parent: string, faults: Faults): Promise<void> {
+  const resource = await work.resource(parent);
+  const type = resource === undefined ? undefined : await work.type(resource.spec.type);
+  if (type === undefined || !limitsCount(type.children)) return;
+  for (const text of tooMany(type.children, await work.childCounts(parent))) {
+    faults.add('spec.parents', `"${parent}", a ${type.name}, has as children ${text}`, 'FieldValueForbidden');
+  }
+}
+
+/** Refuses to delete what others are children of. */
+export async function assertNoOrphans(work: Case, touched: readonly Touched[]): Promise<void> {
+  for (const { ref, after } of touched) {
+    if (after !== undefined || (await work.children(ref.name)).size === 0) continue;
+    const refs = await childrenOf(work.tx, work.node, ref.name, COUNTED + 1);
+    const next = 'Delete or move those first, or delete all with --cascade.';
+    throw inUse(refIn(work.node, 'resources', ref.name), 'cannot go: it has children', dependents(refs), next);
+  }
+}
+
+/** Names of resources through which a new cycle may lead: they have got a parent or a stricter type, and have children. */
+export async function possiblyOnCycle(work: Case, touched: readonly Touched[]): Promise<string[]> {
+  const names: string[] = [];
+  for (const { ref, before, after } of touched) {
+    const now = after === undefined ? undefined : resourceParents((await work.resource(ref.name))?.spec ?? { model: '', type: '' });
+    if (now === undefined || now.length === 0 || (await work.children(ref.name)).size === 0) continue;
+    const old = before === undefined ? undefined : resourceSpecOf(before);
+    const same = old !== undefined && old.type === (await work.resource(ref.name))?.spec.type;
+    if (!same || now.some((parent) => old?.parents?.includes(parent) !== true)) names.push(ref.name);
+  }
+  return names;
+}
+
+/** Refuses cycles above these resources on which a type forbids them. */
+export async function assertNoCycle(work: Case, names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  const cycle = await forbiddenCycle(
+    names,
+    async (name) => {
+      await work.breathe();
+      const spec = (await work.resource(name))?.spec;
+      if (spec === undefined) return undefined;
+      return { parents: resourceParents(spec), cycles: (await work.type(spec.type))?.cycles ?? false };
+    },
+    MAX_ANCESTORS,
+  );
+  if (cycle === undefined) return;
+  const [name = ''] = typeof cycle === 'string' ? names : cycle;
+  const text =
+    typeof cycle === 'string'
+      ? `more than ${MAX_ANCESTORS} resources stand above what changed; write it in parts`
+      : `a resource cannot be its own ancestor: ${cycle.slice(0, 20).join(' → ')}`;
+  work.refusal.against(refIn(work.node, 'resources', name)).add('spec.parents', text, 'FieldValueForbidden');
+}

@@ -1,0 +1,31 @@
+/** What a transaction comes to: pure. The model is judged as it would stand afterwards, whatever order things were written in. */
+import type { ApiObject, ObjectRef } from '../../../../../protocol/objects.ts';
+import type { Change } from '../../../store/object-store.types.ts';
+import { type Plural, pluralOf } from '../objects.ts';
+
+/** One object of the model that a transaction has written: as it was, and as it would be. */
+export interface Touched {
+  ref: ObjectRef;
+  plural: Plural;
+  before?: ApiObject;
+  after?: ApiObject;
+}
+
+/** The objects of this node's model that changes are about, each once. */
+export function touchedBy(changes: readonly Change[], node: string): Touched[] {
+  const touched = new Map<string, Touched>();
+  for (const change of changes) {
+    const plural = pluralOf(change.ref);
+    if (plural === undefined || change.ref.namespace !== node || change.origin === 'replica') continue;
+    const key = `${plural}/${change.ref.name}`;
+    const known = touched.get(key);
+    const before = known === undefined ? change.previous : known.before;
+    touched.set(key, {
+      ref: change.ref,
+      plural,
+      ...(before === undefined ? {} : { before }),
+      ...(change.type === 'DELETED' ? {} : { after: change.object }),
+    });
+  }
+  return [...touched.values()];
+}

@@ -1,0 +1,84 @@
+/**
+ * Looks types up by name and resolves them with their supertypes. What it resolved is kept, so that judging many resources of few types
+ * reads each type once; whoever changes types clears it. Reads through whatever it is given: a transaction, or what is durable.
+ */
+import type { PropertyRule } from '../../../../protocol/kinds/type.ts';
+import { CACHED_TYPES, MAX_SUPERTYPES } from './limits.ts';
+import { type Reads, refIn, typeKey, typeNameOf, typeSpecOf } from './objects.ts';
+import { compilePattern } from './pattern.ts';
+import { typeOfRule } from './property-rule.ts';
+import type { ReadyRule } from './property-value.ts';
+import { mergedProperties, type NamedType, type ResolvedProperty, type ResolvedType, resolvedType } from './resolved-type.ts';
+import { nameRow, readName } from './rows.ts';
+
+/** Why a chain of supertypes does not end. */
+export type ChainFault = { fault: 'unknown'; name: string } | { fault: 'cycle'; names: string[] } | { fault: 'deep' };
+
+export class TypeBook {
+  readonly #node: string;
+  readonly #resolved = new Map<string, ResolvedType>();
+
+  constructor(node: string) {
+    this.#node = node;
+  }
+
+  /** Forgets what it resolved. */
+  clear(): void {
+    this.#resolved.clear();
+  }
+
+  /** A type as it stands, by name without regard to case. */
+  async named(reads: Reads, name: string): Promise<NamedType | undefined> {
+    const object = await readName(reads, nameRow.type(typeKey(name)));
+    const stored = object === undefined ? undefined : await reads.get(refIn(this.#node, 'types', object));
+    const written = stored === undefined ? undefined : typeNameOf(stored);
+    const spec = stored === undefined ? undefined : typeSpecOf(stored);
+    return written === undefined || spec === undefined ? undefined : { name: written, spec };
+  }
+
+  /** A type with all that it inherits; undefined if there is none of that name, or its supertypes do not hold together. */
+  async resolve(reads: Reads, name: string): Promise<ResolvedType | undefined> {
+    const key = typeKey(name);
+    const known = this.#resolved.get(key);
+    if (known !== undefined) return known;
+    const chain = await chainOf(name, (wanted) => this.named(reads, wanted));
+    if ('fault' in chain) return undefined;
+    const resolved = await resolveChain(chain);
+    if (this.#resolved.size >= CACHED_TYPES) this.#resolved.clear();
+    this.#resolved.set(key, resolved);
+    return resolved;
+  }
+}
+
+/** A type and its supertypes, nearest first. */
+export async function chainOf(
+  name: string,
+  lookUp: (name: string) => Promise<NamedType | undefined>,
+): Promise<readonly NamedType[] | ChainFault> {
+  const chain: NamedType[] = [];
+  const seen = new Set<string>();
+  for (let next: string | undefined = name; next !== undefined; ) {
+    if (seen.has(typeKey(next))) return { fault: 'cycle', names: [...chain.map((type) => type.name), next] };
+    if (chain.length > MAX_SUPERTYPES) return { fault: 'deep' };
+    const type = await lookUp(next);
+    if (type === undefined) return { fault: 'unknown', name: next };
+    seen.add(typeKey(next));
+    chain.push(type);
+    next = type.spec.extends;
+  }
+  return chain;
+}
+
+export async function resolveChain(chain: readonly NamedType[]): Promise<ResolvedType> {
+  const properties = new Map<string, ResolvedProperty>();
+  for (const [name, { rule, from }] of mergedProperties(chain)) properties.set(name, { rule: await ready(rule), from });
+  return resolvedType(chain, properties);
+}
+
+/** A rule with its pattern compiled. A pattern that does not compile was refused when its type was written. */
+export async function ready(rule: PropertyRule): Promise<ReadyRule> {
+  const base = { ...rule, type: typeOfRule(rule) };
+  if (rule.pattern === undefined) return base;
+  const result = await compilePattern(rule.pattern);
+  return 'pattern' in result ? { ...base, compiled: result.pattern } : base;
+}
