@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { decodeCbor, encodeCbor } from './cbor.ts';
 import { DtkdError, isErrorCode } from './errors.ts';
 import { encodeFrame } from './frames.ts';
+import { objectName } from './objects.ts';
+import { uid } from './principal.ts';
 
 export const TUNNEL_PROTOCOL = '/dtkd/tunnel/1.0.0';
 export const LANE_PROTOCOL = '/dtkd/lane/1.0.0';
@@ -26,6 +28,8 @@ const tunnelRequest = z.object({
   app: z.string().min(1).max(64),
   /** Its name there, for the owner's messages. */
   name: z.string().min(1).max(253),
+  /** The caller's user on whose behalf everything in this tunnel is sent: for apps that ask for a capability. The caller vouches for it. */
+  user: z.object({ name: objectName, uid }).exactOptional(),
 });
 export type TunnelRequest = z.infer<typeof tunnelRequest>;
 
@@ -56,7 +60,8 @@ export interface LaneGrant {
 }
 
 export function encodeTunnelRequest(request: TunnelRequest): Uint8Array {
-  return encodeFrame(encodeCbor({ app: request.app, name: request.name }));
+  const { app, name, user } = request;
+  return encodeFrame(encodeCbor({ app, name, ...(user === undefined ? {} : { user: { name: user.name, uid: user.uid } }) }));
 }
 
 export function decodeTunnelRequest(bytes: Uint8Array): TunnelRequest {

@@ -4,6 +4,8 @@ import { CREATOR_ANNOTATION } from '../principal.ts';
 import { SIGHTLINE_GROUP } from './dtdomain.ts';
 import { ALL_VERBS, type Kind } from './kind.ts';
 
+const AUTHENTICATION_TYPES = ['None', 'Custom', 'Capability'] as const;
+
 const serviceSelector = z.object({
   name: z.string().min(1).max(253).describe('Name of a Service of the same node.'),
   port: z
@@ -28,9 +30,11 @@ const schema = z.object({
       serviceSelector: serviceSelector.optional().describe(WHICH_SERVICE),
       domainSelector: domainSelector.optional().describe(WHICH_DOMAINS),
       authenticationType: z
-        .enum(['None', 'Custom'])
+        .enum(AUTHENTICATION_TYPES)
         .optional()
-        .describe('Who may use it: every member (None), or whom authenticationURL lets in (Custom).'),
+        .describe(
+          'Who may use it: every member (None), whom authenticationURL lets in (Custom), or users who have REQUEST on it (Capability).',
+        ),
       authenticationURL: z
         .url({ protocol: /^https?$/ })
         .max(2048)
@@ -53,7 +57,7 @@ export const OWNER_LABEL = 'dtkd.dev/owner';
 export interface AppSelectors {
   service: z.infer<typeof serviceSelector> | undefined;
   domains: readonly string[];
-  authenticationType: 'None' | 'Custom';
+  authenticationType: (typeof AUTHENTICATION_TYPES)[number];
   authenticationURL: string | undefined;
   allowCrossSite: boolean;
 }

@@ -2,8 +2,11 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseLocal } from '../../daemon/src/apps/forward.ts';
 import type { ForwardEvent } from '../../daemon/src/apps/ports.ts';
+import type { OperatorPrincipal } from '../../protocol/principal.ts';
 import { waitFor } from '../wait.ts';
 import { exchange, message, type Site, Stage } from './site.ts';
+
+const OPERATOR_PRINCIPAL: OperatorPrincipal = { type: 'operator', name: 'operator' };
 
 describe('local addresses', () => {
   it('are read', () => {
@@ -31,7 +34,7 @@ describe.each([{ lanes: false }, { lanes: true }])('a forward, %o', ({ lanes }) 
 
   async function forward(site: Site, name: string, options: { namespace?: string } = {}) {
     const events: ForwardEvent[] = [];
-    const stream = await site.apps.createForward({ name, signal: stop.signal, ...options });
+    const stream = await site.apps.createForward({ name, principal: OPERATOR_PRINCIPAL, signal: stop.signal, ...options });
     const over = (async () => {
       for await (const event of stream) events.push(event);
     })();
@@ -115,7 +118,14 @@ describe.each([{ lanes: false }, { lanes: true }])('a forward, %o', ({ lanes }) 
   it('is an action of the API', async () => {
     await stage.expose(owner, { ports: [await stage.tcpOrigin(echo)] });
     const action = caller.apps.actions.get('sid.sightlineinnovation.com/dtapps/forward');
-    const request = { namespace: 'node1', name: 'app', rest: [], method: 'POST', signal: stop.signal } as const;
+    const request = {
+      namespace: 'node1',
+      principal: OPERATOR_PRINCIPAL,
+      name: 'app',
+      rest: [],
+      method: 'POST',
+      signal: stop.signal,
+    } as const;
     await expect(action?.({ ...request, body: { local: 5 } })).rejects.toMatchObject({ code: 'INVALID' });
     await expect(action?.({ ...request, method: 'GET', body: undefined })).rejects.toMatchObject({ code: 'METHOD_NOT_ALLOWED' });
     const answer = await action?.({ ...request, body: { local: '127.0.0.1:0' } });

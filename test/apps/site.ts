@@ -2,19 +2,64 @@
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { createApps } from '../../daemon/src/apps/apps.ts';
-import type { Apps, AppsLogger } from '../../daemon/src/apps/ports.ts';
+import type { Apps, AppsLogger, AppUsers, Author } from '../../daemon/src/apps/ports.ts';
 import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import type { ObjectStore } from '../../daemon/src/store/object-store.types.ts';
 import { dtAppKind } from '../../protocol/kinds/dtapp.ts';
 import type { ApiObject, ObjectRef } from '../../protocol/objects.ts';
+import type { UserPrincipal } from '../../protocol/principal.ts';
 import { waitFor } from '../wait.ts';
 import { MemoryNetwork, type NodeMesh } from './memory-mesh.ts';
 
 const SILENT: AppsLogger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
+/** Users of a site and rights on its apps, as a test sets them. */
+export class FakeUsers implements AppUsers {
+  readonly #node: string;
+  readonly #tokens = new Map<string, UserPrincipal>();
+  readonly #rights = new Set<string>();
+  readonly #listeners = new Set<() => void>();
+
+  constructor(node: string) {
+    this.#node = node;
+  }
+
+  /** Adds a user; returns its token. */
+  add(name: string): string {
+    const token = `dtkd_${this.#node}-${name}`;
+    this.#tokens.set(token, { type: 'user', home: 'self', name, uid: `uid-of-${name}`, display: `${name}@${this.#node}` });
+    return token;
+  }
+
+  /** Gives or takes REQUEST on every app of this site to a user, by what decisions show. */
+  let(display: string, allowed: boolean): void {
+    if (allowed) this.#rights.add(display);
+    else this.#rights.delete(display);
+    for (const listener of this.#listeners) listener();
+  }
+
+  userOf(token: string): UserPrincipal | undefined {
+    return this.#tokens.get(token);
+  }
+
+  remoteUser(from: Author, user: { name: string; uid: string }): UserPrincipal {
+    return { type: 'user', home: from.peer, name: user.name, uid: user.uid, display: `${user.name}@${from.peer.slice(0, 8)}` };
+  }
+
+  mayRequest(user: UserPrincipal): { allowed: true } | { allowed: false; reason: string } {
+    return this.#rights.has(user.display) ? { allowed: true } : { allowed: false, reason: `${user.display} may not REQUEST the app` };
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
 export interface Site {
   name: string;
+  users: FakeUsers;
   store: ObjectStore;
   mesh: NodeMesh;
   apps: Apps;
@@ -26,6 +71,7 @@ export interface AppSpec {
   domains?: string[];
   ports: number[];
   authenticationURL?: string;
+  capability?: boolean;
   allowCrossSite?: boolean;
 }
 
@@ -44,8 +90,10 @@ export class Stage {
   }
 
   private async startApps(name: string, mesh: NodeMesh, store: ObjectStore, suffix: string): Promise<Site> {
+    const users = this.sites.get(name)?.users ?? new FakeUsers(name);
     const apps = createApps({
       store,
+      users,
       mesh,
       node: { name, suffix },
       ingress: { host: '127.0.0.1', port: 0 },
@@ -55,7 +103,7 @@ export class Stage {
       now: Date.now,
     });
     await apps.start();
-    return { name, store, mesh, apps, port: apps.ingressAddress().port };
+    return { name, users, store, mesh, apps, port: apps.ingressAddress().port };
   }
 
   /** Stops a site's apps, does something to its store, and starts them anew. */
@@ -200,7 +248,7 @@ export function dtApp(node: string, name: string, spec: Partial<AppSpec>): ApiOb
     serviceSelector: { name },
     domainSelector: { name: spec.domains ?? ['d'] },
     spec: {
-      authenticationType: spec.authenticationURL === undefined ? 'None' : 'Custom',
+      authenticationType: spec.capability === true ? 'Capability' : spec.authenticationURL === undefined ? 'None' : 'Custom',
       ...(spec.authenticationURL === undefined ? {} : { authenticationURL: spec.authenticationURL }),
       ...(spec.allowCrossSite === undefined ? {} : { allowCrossSite: spec.allowCrossSite }),
     },

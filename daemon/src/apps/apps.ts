@@ -35,8 +35,9 @@ export function createApps(options: AppsOptions): Apps {
     own.sweep();
     ingress.sweep();
   });
-  const ingress = new Ingress({ table, peers, own, tunnels, proxy, node, now: elapsed });
-  const server = new TunnelServer({ table, peers, own, proxy, logger });
+  const { users } = options;
+  const ingress = new Ingress({ table, peers, own, tunnels, proxy, users, node, now: elapsed });
+  const server = new TunnelServer({ table, peers, own, proxy, users, logger });
   const laneServer = new LaneServer({ mesh, identity, book, accept: (channel, from) => server.accept(channel, from), logger, now });
   const forwards = new Forwards({ table, own, tunnels, proxy });
   const ingressPort = () => ingress.bound().port;

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { z } from 'zod';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
+import type { Principal, UserPrincipal } from '../../../protocol/principal.ts';
 import type { App, AppTable } from './app-table.ts';
 import { pump } from './channel/pump.ts';
 import { StreamChannel } from './channel/stream-channel.ts';
@@ -21,6 +22,8 @@ export interface ForwardOptions {
   name: string;
   namespace?: string;
   local?: string;
+  /** Who asked for it: apps that ask for a capability are used on behalf of that user. */
+  principal: Principal;
   signal: AbortSignal;
 }
 
@@ -101,7 +104,7 @@ export class Forwards {
         events.push({ connections: sockets.size });
       });
       // The app by its id: it may have been changed, or removed, since the forward began.
-      void this.connect(app.id, socket, sockets.size, events);
+      void this.connect(app.id, socket, sockets.size, events, options.principal);
     });
     const bound = await listen(server, local);
     const forward = {
@@ -132,7 +135,7 @@ export class Forwards {
     return app;
   }
 
-  private async connect(id: string, socket: Socket, count: number, events: Events): Promise<void> {
+  private async connect(id: string, socket: Socket, count: number, events: Events, principal: Principal): Promise<void> {
     socket.on('error', () => undefined);
     const channel = new StreamChannel(socket);
     try {
@@ -144,7 +147,7 @@ export class Forwards {
         this.proxy.serve(channel, { address: '127.0.0.1' }, route);
         return;
       }
-      const far = app.kind === 'own' ? await this.own.dial(app) : await this.tunnels.open(app);
+      const far = app.kind === 'own' ? await this.own.dial(app) : await this.tunnels.open(app, undefined, userFor(app, principal));
       if (channel.closed) far.abort();
       else pump(channel, far);
     } catch (error) {
@@ -153,6 +156,19 @@ export class Forwards {
       channel.abort();
     }
   }
+}
+
+/** The operator has rights on this node only, so it cannot use another's app that asks for a capability. */
+function userFor(app: App, principal: Principal): UserPrincipal | undefined {
+  if (app.selectors.authenticationType !== 'Capability') return undefined;
+  if (principal.type === 'user') return principal;
+  throw new DtkdError(
+    'FORBIDDEN',
+    `the app "${app.name}" is for users who have REQUEST on it; the operator's token counts on this node only`,
+    {
+      next: "Use a user's token (dtkd user add NAME) and ask the owner of the app for REQUEST.",
+    },
+  );
 }
 
 function listen(server: Server, at: HostPort): Promise<string> {
@@ -176,7 +192,7 @@ export function appActions(forwards: Forwards): ReadonlyMap<string, AppAction> {
     const body = forwardBody.safeParse(request.body);
     if (!body.success) throw new DtkdError('INVALID', 'a forward takes {"local": "HOST:PORT"}');
     const local = body.data?.local;
-    const options = { name: request.name, namespace: request.namespace, signal: request.signal };
+    const options = { name: request.name, namespace: request.namespace, principal: request.principal, signal: request.signal };
     return { stream: await forwards.create(local === undefined ? options : { ...options, local }) };
   };
   return new Map([[`${dtAppKind.group}/${dtAppKind.plural}/forward`, forward]]);

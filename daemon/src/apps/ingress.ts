@@ -1,8 +1,11 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { DtkdError } from '../../../protocol/errors.ts';
+import { subjectText, type UserPrincipal } from '../../../protocol/principal.ts';
 import { idOfHost } from './app-id.ts';
-import type { AppTable, RemoteApp } from './app-table.ts';
+import type { App, AppTable, OwnApp } from './app-table.ts';
+import type { Channel } from './channel/channel.ts';
 import { StreamChannel } from './channel/stream-channel.ts';
+import { CHALLENGE, tokenOf } from './http/credentials.ts';
 import type { RequestHead } from './http/head.ts';
 import { OriginPool } from './http/origin-pool.ts';
 import type { HttpProxy } from './http/proxy.ts';
@@ -10,7 +13,7 @@ import type { Route } from './http/proxy-connection.ts';
 import type { Refusal } from './http/refusal.ts';
 import type { OwnApps } from './own-apps.ts';
 import type { PeerDirectory } from './peer-directory.ts';
-import type { HostPort } from './ports.ts';
+import type { AppUsers, HostPort } from './ports.ts';
 import type { TunnelClient } from './tunnel/tunnel-client.ts';
 
 /** Connections that the system may hold until they are accepted. */
@@ -26,13 +29,16 @@ export class Ingress {
   private readonly own: OwnApps;
   private readonly tunnels: TunnelClient;
   private readonly proxy: HttpProxy;
+  private readonly users: AppUsers;
   private readonly node: { name: string; suffix: string };
   private readonly now: () => number;
-  private readonly pools = new Map<string, OriginPool>();
+  /** By app, and by user for apps that ask for a capability: what one user's tunnel carries is that user's. */
+  private readonly pools = new Map<string, Map<string, UserPool>>();
   /** Pools of earlier states of an app, until their last request has ended. */
-  private readonly retired = new Map<string, Set<OriginPool>>();
+  private readonly retired = new Map<string, Set<UserPool>>();
   private readonly server: Server;
   private address: HostPort | undefined;
+  private unsubscribe: () => void = () => undefined;
   unknown = 0;
 
   constructor(options: {
@@ -41,6 +47,7 @@ export class Ingress {
     own: OwnApps;
     tunnels: TunnelClient;
     proxy: HttpProxy;
+    users: AppUsers;
     node: { name: string; suffix: string };
     now(): number;
   }) {
@@ -49,6 +56,7 @@ export class Ingress {
     this.own = options.own;
     this.tunnels = options.tunnels;
     this.proxy = options.proxy;
+    this.users = options.users;
     this.node = options.node;
     this.now = options.now;
     const sockets = { allowHalfOpen: true, noDelay: true, keepAlive: true, pauseOnConnect: true };
@@ -66,8 +74,9 @@ export class Ingress {
     const bound = this.server.address();
     this.address = typeof bound === 'object' && bound !== null ? { host: bound.address, port: bound.port } : at;
     this.table.onChange((ids) => {
-      for (const id of ids) this.renewPool(id);
+      for (const id of ids) this.renewPools(id);
     });
+    this.unsubscribe = this.users.onChange(() => this.recheckUsers());
   }
 
   /** Where it listens. */
@@ -82,38 +91,73 @@ export class Ingress {
 
   close(): void {
     this.stopListening();
-    for (const id of [...this.pools.keys(), ...this.retired.keys()]) this.dropPool(id);
+    this.unsubscribe();
+    for (const id of [...this.pools.keys(), ...this.retired.keys()]) this.dropPools(id);
   }
 
   sweep(): void {
-    for (const pool of this.pools.values()) pool.sweep();
-    for (const [id, pools] of this.retired) {
-      for (const pool of pools) {
+    for (const [id, pools] of this.pools) {
+      for (const [key, { pool, user }] of pools) {
         pool.sweep();
-        if (pool.size === 0) pools.delete(pool);
+        if (user !== undefined && pool.size === 0) pools.delete(key);
+      }
+      if (pools.size === 0) this.pools.delete(id);
+    }
+    for (const [id, pools] of this.retired) {
+      for (const retired of pools) {
+        retired.pool.sweep();
+        if (retired.pool.size === 0) pools.delete(retired);
       }
       if (pools.size === 0) this.retired.delete(id);
     }
   }
 
-  private dropPool(id: string): void {
-    for (const pool of this.retired.get(id) ?? []) pool.close();
+  private dropPools(id: string): void {
+    for (const { pool } of this.retired.get(id) ?? []) pool.close();
     this.retired.delete(id);
-    this.pools.get(id)?.close();
+    for (const { pool } of this.pools.get(id)?.values() ?? []) pool.close();
     this.pools.delete(id);
   }
 
-  /** A gone app's requests are cut. Those of a changed one end as they began: whether they still may is the owner's to say. */
-  private renewPool(id: string): void {
-    const pool = this.pools.get(id);
-    if (pool === undefined || this.table.byId(id)?.kind !== 'remote') {
-      this.dropPool(id);
+  /**
+   * A gone app's requests are cut. Those of a changed one end as they began: whether they still may is the owner's to say, which for an app
+   * of this node is said here.
+   */
+  private renewPools(id: string): void {
+    const pools = this.pools.get(id);
+    const app = this.table.byId(id);
+    if (pools === undefined || app === undefined || (app.kind === 'own' && !asksCapability(app))) {
+      this.dropPools(id);
       return;
     }
-    pool.retire();
     this.pools.delete(id);
     const others = this.retired.get(id) ?? new Set();
-    this.retired.set(id, others.add(pool));
+    for (const changed of pools.values()) {
+      changed.pool.retire();
+      others.add(changed);
+    }
+    this.retired.set(id, others);
+    this.cutUsers(id, app);
+  }
+
+  /** Cuts what users of this node do with its own apps and may no longer. Other nodes cut what concerns theirs. */
+  private recheckUsers(): void {
+    for (const id of new Set([...this.pools.keys(), ...this.retired.keys()])) {
+      const app = this.table.byId(id);
+      if (app !== undefined) this.cutUsers(id, app);
+    }
+  }
+
+  private cutUsers(id: string, app: App): void {
+    if (app.kind !== 'own') return;
+    const isOver = ({ user }: UserPool) => user !== undefined && !this.users.mayRequest(user, app.object).allowed;
+    const pools = this.pools.get(id);
+    for (const [key, entry] of pools ?? []) {
+      if (!isOver(entry)) continue;
+      entry.pool.close();
+      pools?.delete(key);
+    }
+    for (const entry of this.retired.get(id) ?? []) if (isOver(entry)) entry.pool.close();
   }
 
   private serve(socket: Socket): void {
@@ -129,19 +173,54 @@ export class Ingress {
       const next = 'Use the URI that "dtkd get dtapps" shows.';
       return { status: 404, code: 'NOT_FOUND', message: `there is no app at "${head.host}"`, next };
     }
-    if (app.kind === 'own') return this.own.route(app);
+    const user = asksCapability(app) ? this.userOf(head, app) : undefined;
+    if (user !== undefined && 'status' in user) return user;
+    if (app.kind === 'own') return user === undefined ? this.own.route(app) : this.ownRoute(app, user);
     const away = this.peers.whyAway(app);
     if (away !== undefined) return { status: 503, code: 'PEER_AWAY', message: away };
-    return { pool: this.poolOf(app), allowCrossSite: app.selectors.allowCrossSite };
+    return { pool: this.poolOf(app, user, (signal) => this.tunnels.open(app, signal, user)), allowCrossSite: app.selectors.allowCrossSite };
   }
 
-  private poolOf(app: RemoteApp): OriginPool {
-    const known = this.pools.get(app.id);
-    if (known !== undefined) return known;
-    const pool = new OriginPool((signal) => this.tunnels.open(app, signal), this.now);
-    this.pools.set(app.id, pool);
+  /** The user of this node whose token the request bears. */
+  private userOf(head: RequestHead, app: App): UserPrincipal | Refusal {
+    const token = tokenOf(head);
+    const user = token === undefined ? undefined : this.users.userOf(token);
+    if (user !== undefined) return user;
+    return {
+      status: 401,
+      code: 'UNAUTHORIZED',
+      message: token === undefined ? `the app "${app.name}" is for users who log in` : `the token is not valid at ${this.node.name}`,
+      next: `Send the token of a user of ${this.node.name} as "Authorization: Bearer TOKEN", or as the password.`,
+      fields: CHALLENGE,
+    };
+  }
+
+  private ownRoute(app: OwnApp, user: UserPrincipal): Route | Refusal {
+    const decision = this.users.mayRequest(user, app.object);
+    if (!decision.allowed) {
+      return { status: 403, code: 'FORBIDDEN', message: decision.reason, next: 'Ask the operator of this node for REQUEST on it.' };
+    }
+    return { pool: this.poolOf(app, user, (signal) => this.own.dial(app, signal)), allowCrossSite: app.selectors.allowCrossSite };
+  }
+
+  private poolOf(app: App, user: UserPrincipal | undefined, connect: (signal: AbortSignal) => Promise<Channel>): OriginPool {
+    const key = user === undefined ? '' : subjectText(user);
+    const pools = this.pools.get(app.id) ?? new Map<string, UserPool>();
+    const known = pools.get(key);
+    if (known !== undefined) return known.pool;
+    const pool = new OriginPool(connect, this.now);
+    this.pools.set(app.id, pools.set(key, { pool, user }));
     return pool;
   }
+}
+
+interface UserPool {
+  pool: OriginPool;
+  user: UserPrincipal | undefined;
+}
+
+function asksCapability(app: App): boolean {
+  return app.selectors.authenticationType === 'Capability';
 }
 
 /** What went wrong with listening, for people. */

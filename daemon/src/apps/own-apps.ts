@@ -86,7 +86,7 @@ export class OwnApps {
   route(app: OwnApp): Route {
     const { authenticationType, authenticationURL: url, allowCrossSite } = app.selectors;
     const route: Route = { pool: this.poolOf(app), allowCrossSite };
-    if (authenticationType === 'None') return route;
+    if (authenticationType !== 'Custom') return route;
     return {
       ...route,
       authorize: async (head, client) =>

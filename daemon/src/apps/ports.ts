@@ -4,6 +4,8 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { DomainId, PeerKey } from '../../../protocol/ids.ts';
+import type { ApiObject } from '../../../protocol/objects.ts';
+import type { Principal, UserPrincipal } from '../../../protocol/principal.ts';
 import type { ObjectStore } from '../store/object-store.types.ts';
 
 /** A member as the tunnels see it. */
@@ -64,8 +66,21 @@ export interface HostPort {
   port: number;
 }
 
+/** Who may use apps that ask for a capability. */
+export interface AppUsers {
+  /** The user of this node whose token it is. */
+  userOf(token: string): UserPrincipal | undefined;
+  /** A user of another member, as that member vouches for it. */
+  remoteUser(from: Author, user: { name: string; uid: string }): UserPrincipal;
+  /** Decides REQUEST on an own app. */
+  mayRequest(user: UserPrincipal, app: ApiObject): { allowed: true } | { allowed: false; reason: string };
+  /** Called whenever a decision may have changed. Returns a function that unsubscribes. */
+  onChange(listener: () => void): () => void;
+}
+
 export interface AppsOptions {
   store: ObjectStore;
+  users: AppUsers;
   mesh: TunnelMesh;
   /** This node's name and the suffix of its app addresses, e.g. `dtkd.localhost`. */
   node: { name: string; suffix: string };
@@ -82,6 +97,7 @@ export interface AppsOptions {
 
 /** A subresource of the API as `ApiExtensions.subresources` wants it. */
 export type AppAction = (request: {
+  principal: Principal;
   namespace: string;
   name: string;
   rest: readonly string[];
@@ -101,7 +117,13 @@ export interface Apps {
   /** Where the ingress listens, after `start`. */
   ingressAddress(): HostPort;
   /** Opens a local port that leads to an app (own name, copy name, or name at its owner if it is unique). Ends with the signal. */
-  createForward(options: { name: string; namespace?: string; local?: string; signal: AbortSignal }): Promise<AsyncIterable<ForwardEvent>>;
+  createForward(options: {
+    name: string;
+    namespace?: string;
+    local?: string;
+    principal: Principal;
+    signal: AbortSignal;
+  }): Promise<AsyncIterable<ForwardEvent>>;
   /** Subresources for the API, by `group/plural/subresource`. */
   readonly actions: ReadonlyMap<string, AppAction>;
   /** Apps of this node and copies of others', by status. */

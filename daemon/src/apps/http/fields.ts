@@ -2,6 +2,7 @@
  * Which header fields cross the proxy, and how: hop-by-hop fields end here, what only the proxy may say is taken away from clients and
  * said anew, cookies stay on the host that set them.
  */
+import { withoutToken } from './credentials.ts';
 import type { RequestHead, ResponseHead } from './head.ts';
 
 const HOP_BY_HOP = new Set([
@@ -46,7 +47,8 @@ export function requestFields(head: RequestHead, client: ClientFacts, upgrade: b
     if (HOP_BY_HOP.has(name) || PROXY_ONLY.has(name) || isVouched(name)) continue;
     if (connection.length > 0 && connection.includes(name)) continue;
     if (name === 'expect' && head.version === '1.0') continue;
-    out += `${fields[index * 2]}: ${fields[index * 2 + 1]}\r\n`;
+    const value = withoutToken(name, fields[index * 2 + 1] ?? '');
+    if (value !== undefined) out += `${fields[index * 2]}: ${value}\r\n`;
   }
   if (upgrade) out += `Connection: Upgrade\r\nUpgrade: ${head.upgrade}\r\n`;
   else if (acceptsTrailers(head)) out += 'Connection: TE\r\nTE: trailers\r\n';

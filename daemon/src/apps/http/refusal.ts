@@ -19,6 +19,7 @@ export function isRefusal(value: object): value is Refusal {
 /** What the owner of an app may have its clients told; anything else is a fault between the nodes. */
 const SAYABLE: ReadonlySet<ErrorCode> = new Set([
   'NOT_FOUND',
+  'UNAUTHORIZED',
   'FORBIDDEN',
   'UNAVAILABLE',
   'PEER_AWAY',

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { DtkdError } from '../../../../protocol/errors.ts';
+import type { UserPrincipal } from '../../../../protocol/principal.ts';
 import { checkTunnelAnswer, encodeTunnelRequest, TUNNEL_PROTOCOL } from '../../../../protocol/tunnel.ts';
 import type { RemoteApp } from '../app-table.ts';
 import type { Channel } from '../channel/channel.ts';
@@ -30,14 +31,14 @@ export class TunnelClient {
     return this.stream;
   }
 
-  /** Errors: PEER_AWAY, or what the owner answers (NOT_FOUND, UNAVAILABLE, …). */
-  async open(app: RemoteApp, signal?: AbortSignal): Promise<Channel> {
+  /** `user`: on whose behalf, for apps that ask for a capability. Errors: PEER_AWAY, or what the owner answers (NOT_FOUND, FORBIDDEN, UNAVAILABLE, …). */
+  async open(app: RemoteApp, signal?: AbortSignal, user?: UserPrincipal): Promise<Channel> {
     const away = this.peers.whyAway(app);
     if (away !== undefined) throw new DtkdError('PEER_AWAY', away);
     const lane = await this.lanes.open(app.author, signal);
     if (lane !== undefined) {
       try {
-        return await this.request(lane, app);
+        return await this.request(lane, app, user);
       } catch (error) {
         // The owner's word stands; a lane that broke is no word.
         if (error instanceof DtkdError && error.code !== 'FRAME_INVALID' && error.code !== 'TIMEOUT') throw error;
@@ -45,7 +46,7 @@ export class TunnelClient {
       }
     }
     this.stream += 1;
-    return await this.request(new StreamChannel(await this.openStream(app, signal)), app);
+    return await this.request(new StreamChannel(await this.openStream(app, signal)), app, user);
   }
 
   private async openStream(app: RemoteApp, signal?: AbortSignal): Promise<Duplex> {
@@ -58,8 +59,8 @@ export class TunnelClient {
     }
   }
 
-  private async request(channel: Channel, app: RemoteApp): Promise<Channel> {
-    channel.write(encodeTunnelRequest({ app: app.uid, name: app.name }));
+  private async request(channel: Channel, app: RemoteApp, user: UserPrincipal | undefined): Promise<Channel> {
+    channel.write(encodeTunnelRequest({ app: app.uid, name: app.name, ...(user === undefined ? {} : { user }) }));
     try {
       checkTunnelAnswer(await readFrame(channel, ANSWER_MS));
     } catch (error) {

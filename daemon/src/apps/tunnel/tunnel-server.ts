@@ -1,4 +1,6 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
+import type { AppSelectors } from '../../../../protocol/kinds/dtapp.ts';
+import type { UserPrincipal } from '../../../../protocol/principal.ts';
 import {
   decodeTunnelRequest,
   encodeRefusal,
@@ -13,7 +15,7 @@ import { StreamChannel } from '../channel/stream-channel.ts';
 import type { HttpProxy } from '../http/proxy.ts';
 import type { OwnApps } from '../own-apps.ts';
 import type { PeerDirectory } from '../peer-directory.ts';
-import type { AppsLogger, Author, TunnelMesh } from '../ports.ts';
+import type { AppsLogger, AppUsers, Author, TunnelMesh } from '../ports.ts';
 import { readFrame } from './frames.ts';
 
 /** For the request to arrive once the stream is open. */
@@ -27,42 +29,48 @@ interface Live {
   channel: Channel;
   from: Author;
   uid: string;
-  /** Whether the owner reads the HTTP in it (and so decides each request) or passes bytes on. */
-  custom: boolean;
+  type: AppSelectors['authenticationType'];
+  /** On whose behalf, where the app asks for a capability. */
+  user: UserPrincipal | undefined;
 }
 
 /**
  * The owner's end of tunnels. Decides from its own store whether a member may reach an app, connects the tunnel with an endpoint, and cuts it
- * as soon as the app, its domains or its authentication no longer allow it. Where an app authenticates each request, the owner itself reads
- * the HTTP: nothing that the caller's node does can get around it.
+ * as soon as the app, its domains, its authentication or a user's rights no longer allow it. Where an app authenticates each request, the owner
+ * itself reads the HTTP: nothing that the caller's node does can get around it.
  */
 export class TunnelServer {
   private readonly table: AppTable;
   private readonly peers: PeerDirectory;
   private readonly own: OwnApps;
   private readonly proxy: HttpProxy;
+  private readonly users: AppUsers;
   private readonly logger: AppsLogger;
   private readonly live = new Set<Live>();
   private readonly counts = new Map<string, number>();
   private stopped = false;
+  private unsubscribe: () => void = () => undefined;
   accepted = 0;
   refused = 0;
 
-  constructor(options: { table: AppTable; peers: PeerDirectory; own: OwnApps; proxy: HttpProxy; logger: AppsLogger }) {
+  constructor(options: { table: AppTable; peers: PeerDirectory; own: OwnApps; proxy: HttpProxy; users: AppUsers; logger: AppsLogger }) {
     this.table = options.table;
     this.peers = options.peers;
     this.own = options.own;
     this.proxy = options.proxy;
+    this.users = options.users;
     this.logger = options.logger;
   }
 
   start(mesh: TunnelMesh): void {
     mesh.handle(TUNNEL_PROTOCOL, (stream, from) => this.accept(new StreamChannel(stream), from));
     this.table.onChange(() => this.recheck());
+    this.unsubscribe = this.users.onChange(() => this.recheck());
   }
 
   stop(): void {
     this.stopped = true;
+    this.unsubscribe();
     for (const { channel } of [...this.live]) channel.abort();
   }
 
@@ -90,12 +98,14 @@ export class TunnelServer {
     const count = this.counts.get(key) ?? 0;
     if (this.stopped) throw new DtkdError('UNAVAILABLE', 'the daemon of the app is stopping');
     if (count >= MAX_PER_MEMBER) throw new DtkdError('TOO_MANY_REQUESTS', 'this member has too many tunnels open');
-    const entry: Live = { channel, from, uid: app.uid, custom: app.selectors.authenticationType === 'Custom' };
+    const { authenticationType: type } = app.selectors;
+    const user = type === 'Capability' ? this.userOf(request, from, app) : undefined;
+    const entry: Live = { channel, from, uid: app.uid, type, user };
     this.counts.set(key, count + 1);
     this.live.add(entry);
     const release = () => this.release(entry, key);
     try {
-      if (entry.custom) this.serveHttp(entry, app, release);
+      if (type === 'Custom') this.serveHttp(entry, app, release);
       else await this.pipe(entry, app, release);
       this.accepted += 1;
     } catch (error) {
@@ -118,6 +128,15 @@ export class TunnelServer {
       throw new DtkdError('NOT_FOUND', `there is no app "${request.name}" here that is shared with you`);
     }
     return app;
+  }
+
+  /** The user on whose behalf the tunnel is; refuses who may not send requests to the app. */
+  private userOf(request: TunnelRequest, from: Author, app: OwnApp): UserPrincipal {
+    if (request.user === undefined) throw new DtkdError('UNAUTHORIZED', `the app "${app.name}" is for users who may send requests to it`);
+    const user = this.users.remoteUser(from, request.user);
+    const decision = this.users.mayRequest(user, app.object);
+    if (decision.allowed) return user;
+    throw new DtkdError('FORBIDDEN', decision.reason, { next: 'Ask the owner of the app for REQUEST on it.' });
   }
 
   private mayReach(app: OwnApp, from: Author): boolean {
@@ -157,10 +176,11 @@ export class TunnelServer {
 
   private stands(entry: Live): boolean {
     const app = this.table.ownByUid(entry.uid);
-    return app !== undefined && this.mayReach(app, entry.from) && (app.selectors.authenticationType === 'Custom') === entry.custom;
+    if (app === undefined || !this.mayReach(app, entry.from) || app.selectors.authenticationType !== entry.type) return false;
+    return entry.user === undefined || this.users.mayRequest(entry.user, app.object).allowed;
   }
 
-  /** To be called when apps or the mesh changed: cuts what is no longer allowed. */
+  /** To be called when apps, rights or the mesh changed: cuts what is no longer allowed. */
   recheck(): void {
     for (const entry of [...this.live]) if (!this.stands(entry)) entry.channel.abort();
   }
