@@ -7,7 +7,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DtkdError } from '../../protocol/errors.ts';
 import { type NodeName, parseNodeName } from '../../protocol/ids.ts';
-import { decide } from './access/decide.ts';
+import type { Access } from './access/access.types.ts';
 import { openOperatorToken } from './access/operator-token.ts';
 import { openCertificates } from './api/certificates.ts';
 import type { Action, ApiExtensions, KindHandler } from './api/handlers.types.ts';
@@ -129,8 +129,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     store,
     node: { name },
     extensions: extensions({ controller, mesh, apps, status, rotate: () => tokens.rotate() }),
-    tokens,
-    decide,
+    access: operatorOnly(tokens),
     logger: logger.child({ part: 'api' }),
     version: VERSION,
     hosts: [hostname(), config.api.host],
@@ -179,6 +178,20 @@ function extensions({ controller, mesh, apps, status, rotate }: ExtensionParts):
       ['status', status],
       ['token', token],
     ]),
+  };
+}
+
+/** Until there are users: who bears the operator's token may do everything. */
+function operatorOnly(tokens: Pick<Access, 'authenticate'>): Access {
+  return {
+    authenticate: (token) => tokens.authenticate(token),
+    decide: (principal) =>
+      principal.type === 'operator'
+        ? { allowed: true, because: 'the operator of this node' }
+        : { allowed: false, reason: 'there are no users' },
+    view: (principal) => (principal.type === 'operator' ? 'all' : 'none'),
+    onChange: () => () => {},
+    remoteUser: (from, user) => ({ type: 'user', home: from.peerKey, ...user, display: `${user.name}@${from.namespace}` }),
   };
 }
 

@@ -197,11 +197,12 @@ describe('actions', () => {
   it('get what was asked, and answer JSON', async () => {
     await start({ subresources: { [`${DOMAIN_KEY}/invites`]: echo }, actions: { status: echo, nothing: async () => undefined } });
     expect((await api.ask('POST', `${DOMAINS}/mine/invites/a%20b/c`, { body: { uses: 2 } })).body).toEqual({
-      principal: { name: 'operator' },
+      principal: { type: 'operator', name: 'operator' },
       namespace: NODE,
       name: 'mine',
       rest: ['a b', 'c'],
       method: 'POST',
+      query: {},
       body: { uses: 2 },
     });
     expect((await api.ask('GET', '/apis/dtkd.dev/v1/daemon/status/x')).body).toMatchObject({

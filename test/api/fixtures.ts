@@ -4,7 +4,6 @@ import { Agent, request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { decide } from '../../daemon/src/access/decide.ts';
 import type { ApiLogger, ApiServer, ApiServerOptions, Certificates } from '../../daemon/src/api/api.types.ts';
 import { openCertificates } from '../../daemon/src/api/certificates.ts';
 import type { Action, KindHandler } from '../../daemon/src/api/handlers.types.ts';
@@ -12,6 +11,7 @@ import { startApiServer } from '../../daemon/src/api/server.ts';
 import type { LocalStore } from '../../daemon/src/store/local-store.types.ts';
 import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
+import { operatorAccess } from './fake-access.ts';
 
 export const TOKEN = 'the-operator-token';
 export const NODE = 'node0';
@@ -96,8 +96,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
       subresources: new Map(Object.entries(subresources)),
       actions: new Map(Object.entries(actions)),
     },
-    tokens: { authenticate: (token) => (token === TOKEN ? { type: 'operator', name: 'operator' } : undefined) },
-    decide,
+    access: operatorAccess(TOKEN),
     logger,
     version: '0.0.0',
     listen: { host: '127.0.0.1', port: 0 },

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostOf, isOurHost, isOurOrigin, knownHosts } from '../../daemon/src/api/hosts.ts';
-import { MERGE, SERVICES, serviceBody, startTestApi, type TestApi } from './fixtures.ts';
+import { FakeAccess } from './fake-access.ts';
+import { MERGE, SERVICES, serviceBody, startTestApi, type TestApi, TOKEN } from './fixtures.ts';
 
 let api: TestApi;
 
@@ -70,19 +71,28 @@ describe('the token', () => {
   });
 
   it('gives others than the operator nothing', async () => {
-    const other = await startTestApi({ tokens: { authenticate: () => ({ name: 'eve' }) } });
+    const access = new FakeAccess(TOKEN);
+    access.addUser('eve');
+    const other = await startTestApi({ access });
+    await other.ask('POST', SERVICES, { body: serviceBody('x') });
+    const token = 'token-of-eve';
+    expect(await other.ask('GET', SERVICES, { token })).toMatchObject({ status: 200, body: { items: [] } });
     for (const [method, path] of [
-      ['GET', SERVICES],
       ['GET', `${SERVICES}/x`],
-      ['GET', `${SERVICES}?watch=true`],
+      ['GET', `${SERVICES}/y`],
       ['DELETE', `${SERVICES}/x`],
     ] as const) {
-      expect(await other.ask(method, path)).toMatchObject({
+      expect(await other.ask(method, path, { token })).toMatchObject({ status: 404, body: { reason: 'NotFound' } });
+    }
+    for (const name of ['x', 'z']) {
+      expect(await other.ask('POST', SERVICES, { token, body: serviceBody(name) })).toMatchObject({
         status: 403,
-        body: { reason: 'Forbidden', message: expect.stringContaining('eve may not') },
+        body: {
+          reason: 'Forbidden',
+          message: `eve@node0 may not CREATE services "${name}". Ask the operator of node0 for it: dtkd grant eve@node0 CREATE --on services --name ${name}`,
+        },
       });
     }
-    expect((await other.ask('POST', SERVICES, { body: serviceBody('x') })).status).toBe(403);
     await other.close();
   });
 });

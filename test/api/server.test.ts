@@ -99,7 +99,7 @@ describe('discovery', () => {
     expect((await api.ask('GET', '/api')).body).toMatchObject({ kind: 'APIVersions', versions: ['v1'] });
     expect((await api.ask('GET', '/apis')).body).toMatchObject({
       kind: 'APIGroupList',
-      groups: [{ name: GROUP, preferredVersion: { groupVersion: `${GROUP}/v1` } }],
+      groups: [{ name: 'dtkd.dev' }, { name: GROUP, preferredVersion: { groupVersion: `${GROUP}/v1` } }],
     });
     expect((await api.ask('GET', `/apis/${GROUP}`)).body).toMatchObject({ kind: 'APIGroup', name: GROUP });
     const core = (await api.ask('GET', '/api/v1')).body;
@@ -127,7 +127,7 @@ describe('discovery', () => {
     expect(answer.body).toMatchObject({
       kind: 'APIGroupDiscoveryList',
       apiVersion: 'apidiscovery.k8s.io/v2',
-      items: [{ metadata: { name: GROUP }, versions: [{ version: 'v1' }] }],
+      items: [{ metadata: { name: 'dtkd.dev' } }, { metadata: { name: GROUP }, versions: [{ version: 'v1' }] }],
     });
     expect((await api.ask('GET', '/api', { headers: { accept: accept('v2beta1') } })).body).toMatchObject({
       apiVersion: 'apidiscovery.k8s.io/v2beta1',

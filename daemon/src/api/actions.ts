@@ -1,15 +1,19 @@
 /** Subresources of objects and daemon-wide actions: a JSON body in, a JSON value or a stream of JSON lines out. */
+import type { CapabilityVerb } from '../../../protocol/capability.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { isRecord } from '../../../protocol/json.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
+import type { ApiObject } from '../../../protocol/objects.ts';
+import { begin, mustGet, permit } from './deciding.ts';
 import { DAEMON_GROUP } from './discovery.ts';
 import type { Action, ActionRequest } from './handlers.types.ts';
 import { linkSignals } from './linked-signal.ts';
 import { assertJson } from './media.ts';
 import { assertWritableHere } from './ownership.ts';
-import { type Api, type ApiContext, answerJson, authorize, readJson, type Target, targetOf } from './request.ts';
+import { type Api, type ApiContext, answerJson, readJson, refOfTarget, type Target, targetOf } from './request.ts';
 import { statusOf, success } from './status.ts';
 import { answerLines } from './streaming.ts';
+import { isRemote } from './visibility.ts';
 
 const METHODS = ['GET', 'POST', 'DELETE'] as const;
 /** Path segments below a subresource at most, and characters of one. */
@@ -26,8 +30,22 @@ export async function objectAction(api: Api, c: ApiContext, kind: Kind): Promise
       next: known.length === 0 ? 'They have none.' : `They have ${known.map((key) => key.split('/').at(-1)).join(', ')}.`,
     });
   }
+  begin(c, `${c.req.method} ${subresource}`, target);
   assertWritableHere(api, target);
-  return run(api, c, action, target, subresource, rest);
+  if (isRemote(c.get('principal')) && action.verb === undefined) throw localOnly(c, `${kind.plural}/${subresource}`);
+  const object = await decided(api, c, target, action.verb ?? 'MANAGE');
+  return run(api, c, action, { ...target, ...(object === undefined ? {} : { object }) }, rest);
+}
+
+/** The object of a subresource. Some are there before their object is, for the operator alone. */
+async function decided(api: Api, c: ApiContext, target: Target, verb: CapabilityVerb): Promise<ApiObject | undefined> {
+  if (c.get('principal').type === 'operator') {
+    c.get('note').because = 'the operator of this node';
+    return api.store.get(refOfTarget(target));
+  }
+  const object = await mustGet(api, c, target);
+  permit(api, c, verb, target, object);
+  return object;
 }
 
 export async function daemonAction(api: Api, c: ApiContext): Promise<Response> {
@@ -40,21 +58,41 @@ export async function daemonAction(api: Api, c: ApiContext): Promise<Response> {
     });
   }
   const target = { kind: { group: DAEMON_GROUP, plural: 'daemon' }, namespace: '', name };
-  return run(api, c, action, target, '', rest);
+  begin(c, `${c.req.method} ${name}`, target);
+  assertOpen(api, c, name, action.open);
+  return run(api, c, action, target, rest);
+}
+
+function assertOpen(api: Api, c: ApiContext, name: string, open: Action['open']): void {
+  const principal = c.get('principal');
+  const note = c.get('note');
+  if (principal.type === 'operator') {
+    note.because = 'the operator of this node';
+    return;
+  }
+  note.because = 'open to users';
+  if (open === 'anybody' || (open === 'user' && !isRemote(principal))) return;
+  if (open === 'user') throw localOnly(c, name);
+  note.because = `"${name}" of ${api.node.name} is for its operator, not for ${principal.display}`;
+  throw new DtkdError('FORBIDDEN', note.because, { next: `Ask the operator of ${api.node.name} to do it.` });
+}
+
+function localOnly(c: ApiContext, what: string): DtkdError {
+  const reason = `"${what}" is for users of this node only`;
+  c.get('note').because = reason;
+  return new DtkdError('FORBIDDEN', reason, { next: 'Log in at that node, with a token of it.' });
 }
 
 async function run(
   api: Api,
   c: ApiContext,
   action: Action,
-  target: { kind: Pick<Target['kind'], 'group' | 'plural'>; namespace: string; name: string },
-  subresource: string,
+  target: { namespace: string; name: string; object?: ApiObject },
   rest: readonly string[],
 ): Promise<Response> {
   const method = METHODS.find((known) => known === c.req.method);
   if (method === undefined)
     throw new DtkdError('METHOD_NOT_ALLOWED', `${c.req.method} is not allowed here`, { next: 'Use GET, POST or DELETE.' });
-  const principal = authorize(api, c, 'action', target, { subresource });
   assertJson(c.req.header('content-type'));
   const body = await readJson(c, action.maxBodyBytes);
   const gone = new AbortController();
@@ -64,12 +102,14 @@ async function run(
     linked.release();
   };
   const request: ActionRequest = {
-    principal,
+    principal: c.get('principal'),
     namespace: target.namespace,
     name: target.name,
     rest,
     method,
+    query: new URL(c.req.url).searchParams,
     body,
+    ...(target.object === undefined ? {} : { object: target.object }),
     signal: linked.signal,
   };
   let stream: AsyncIterable<unknown> | undefined;

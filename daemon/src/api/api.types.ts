@@ -1,6 +1,6 @@
-import type { ApiObject } from '../../../protocol/objects.ts';
+import type { Access, Audit } from '../access/access.types.ts';
 import type { LocalStore } from '../store/local-store.types.ts';
-import type { ApiExtensions, Principal } from './handlers.types.ts';
+import type { ApiExtensions } from './handlers.types.ts';
 
 /** What the API wants of a logger. */
 export interface ApiLogger {
@@ -10,38 +10,15 @@ export interface ApiLogger {
   error(fields: object, message: string): void;
 }
 
-/** Says who bears a token; undefined for a token that is nobody's. */
-export interface Authenticator {
-  authenticate(bearerToken: string): Promise<Principal | undefined> | Principal | undefined;
-}
-
-/** One thing that somebody asks to do, in terms of the API. */
-export interface AccessRequest {
-  verb: 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection' | 'action';
-  group: string;
-  /** Plural of the kind; for daemon-wide actions `daemon`. */
-  resource: string;
-  subresource?: string;
-  /** Empty for cluster-scoped kinds and for all namespaces. */
-  namespace: string;
-  /** Empty where the request is about a collection. */
-  name: string;
-  /** The object before the request, where there is one. */
-  object?: ApiObject;
-}
-
-export type Decision = { allowed: true } | { allowed: false; reason: string };
-
-/** The pure function that decides every request; `access/decide.ts` has it. */
-export type Decide = (principal: Principal, request: AccessRequest) => Decision;
-
 export interface ApiOptions {
   store: LocalStore;
   /** This node: its name is the namespace of its objects. */
   node: { name: string };
   extensions: ApiExtensions;
-  tokens: Authenticator;
-  decide: Decide;
+  /** Says who bears a token, and decides every request. */
+  access: Access;
+  /** Where changes, and what members asked, are written down. Default: nowhere. */
+  audit?: Audit;
   logger: ApiLogger;
   /** Of the program, shown at /version. */
   version: string;

@@ -8,6 +8,7 @@ import { KINDS } from '../../../protocol/kinds/index.ts';
 import { apiVersionOf, type Kind, type Verb } from '../../../protocol/kinds/kind.ts';
 import { daemonAction, objectAction } from './actions.ts';
 import type { ApiOptions } from './api.types.ts';
+import { recordOf } from './audit-note.ts';
 import { createObject } from './creating.ts';
 import { deleteCollection, deleteObject } from './deleting.ts';
 import {
@@ -19,11 +20,13 @@ import {
   apiVersions,
   DAEMON_GROUP,
 } from './discovery.ts';
+import type { Principal } from './handlers.types.ts';
 import { isOurHost, isOurOrigin, knownHosts } from './hosts.ts';
 import { answerForm, parseAccept } from './media.ts';
 import { getObject, listObjects } from './reading.ts';
 import { type Api, type ApiContext, type ApiEnv, answerJson, flag } from './request.ts';
 import { statusOf } from './status.ts';
+import { ViewHistory } from './view-history.ts';
 import { watchObjects } from './watching.ts';
 import { patchObject, replaceObject } from './writing.ts';
 
@@ -64,13 +67,20 @@ const EVERYWHERE = COLLECTION.filter((route) => route.method === 'GET');
 
 /** Makes the application. `closing` aborts when its server goes down. */
 export function createApi(options: ApiOptions, closing: AbortSignal = new AbortController().signal): Hono<ApiEnv> {
-  const api: Api = { ...options, closing, streams: { open: 0, limit: options.maxStreams ?? MAX_STREAMS } };
+  const api: Api = {
+    ...options,
+    closing,
+    views: new ViewHistory(options.access, options.store),
+    streams: { open: 0, limit: options.maxStreams ?? MAX_STREAMS },
+  };
   const app = new Hono<ApiEnv>();
   app.use(async (c, next) => {
     c.set('about', {});
     c.set('warnings', []);
+    c.set('note', { verb: c.req.method, what: c.req.path.slice(0, 253), change: false });
     await next();
   });
+  writeDown(api, app);
   app.onError((error, c) => answerError(api, c, error));
   app.notFound((c) => answerError(api, c, unknownPath(c)));
   guardHosts(api, app);
@@ -94,9 +104,22 @@ function answerError(api: Pick<Api, 'logger'>, c: ApiContext, error: unknown): R
   return response;
 }
 
+/** One line of the audit log for each request that wants one. A stream has its line when it begins. */
+function writeDown(api: Api, app: Hono<ApiEnv>): void {
+  const { audit } = api;
+  if (audit === undefined) return;
+  app.use(async (c, next) => {
+    await next();
+    const principal: Principal | undefined = c.get('principal');
+    const line = principal === undefined ? undefined : recordOf(principal, c.get('note'), c.res.status, c.error);
+    if (line !== undefined) audit.record(line);
+  });
+}
+
 function guardHosts(api: Api, app: Hono<ApiEnv>): void {
   const known = knownHosts([api.node.name, ...(api.hosts ?? [])]);
   app.use(async (c, next) => {
+    if (c.env?.remote !== undefined) return next();
     const host = c.req.header('host');
     if (!isOurHost(host, known, c.env?.incoming?.socket.localAddress)) {
       throw new DtkdError('WRONG_HOST', `this API is not served as "${(host ?? '').slice(0, 253)}"`, {
@@ -131,21 +154,37 @@ function addProbes(api: Api, app: Hono<ApiEnv>): void {
 
 function authenticate(api: Api, app: Hono<ApiEnv>): void {
   app.use(async (c, next) => {
+    const remote = c.env?.remote;
+    if (remote !== undefined) {
+      c.set('principal', remote.principal);
+      assertForMembers(c);
+      return next();
+    }
     const token = /^Bearer ([^\s]+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
     if (token === undefined) {
       throw new DtkdError('UNAUTHORIZED', 'this request carries no bearer token', {
         next: 'Send "Authorization: Bearer TOKEN" with the token of the file admin.token in the data directory.',
       });
     }
-    const principal = token.length > MAX_TOKEN ? undefined : await api.tokens.authenticate(token);
+    const principal = token.length > MAX_TOKEN ? undefined : api.access.authenticate(token);
     if (principal === undefined) {
       throw new DtkdError('UNAUTHORIZED', 'the bearer token is not valid here', {
-        next: 'It may have been rotated: read the file admin.token in the data directory again.',
+        next: 'It may have been rotated: read the file admin.token in the data directory again; a user asks for a new token.',
       });
     }
     c.set('principal', principal);
     await next();
   });
+}
+
+/** What members may ask for on behalf of their users: objects in this node's namespace, and two questions. */
+const FOR_MEMBERS = /^\/(api\/v1|apis\/[a-z0-9.-]+\/v1)\/namespaces\/default\/|^\/apis\/dtkd\.dev\/v1\/daemon\/(whoami|can)$/;
+
+function assertForMembers(c: ApiContext): void {
+  if (FOR_MEMBERS.test(c.req.path)) return;
+  const reason = `a member may not ask for ${c.req.path.slice(0, 253)}`;
+  c.get('note').because = reason;
+  throw new DtkdError('FORBIDDEN', reason, { next: 'Ask in the namespace "default", which is the asked node.' });
 }
 
 function addDiscovery(app: Hono<ApiEnv>): void {

@@ -3,12 +3,14 @@ import { randomInt } from 'node:crypto';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
+import { subjectText } from '../../../protocol/principal.ts';
+import { begin, deployedOn, permit, permitDeployment, type Reader, shownAfter } from './deciding.ts';
 import { invalid, newObject, type UserDocument } from './document.ts';
 import type { WriteContext } from './handlers.types.ts';
 import { answerForm, assertJson } from './media.ts';
 import { assertWritableHere } from './ownership.ts';
 import { answerObject } from './reading.ts';
-import { type Api, type ApiContext, authorize, flag, isDryRun, readJson, refOfTarget, type Target, targetOf, warn } from './request.ts';
+import { type Api, type ApiContext, flag, isDryRun, readJson, refOfTarget, type Target, targetOf, warn } from './request.ts';
 import { storeCreated } from './store-writes.ts';
 import { handlerOf, isObject, readDocument } from './written.ts';
 
@@ -20,6 +22,7 @@ const SUFFIX_LENGTH = 5;
 
 export async function createObject(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
   const collection = targetOf(api, c, kind);
+  begin(c, 'create', collection);
   assertWritableHere(api, collection);
   assertJson(c.req.header('content-type'));
   const form = answerForm(c.req.header('accept'));
@@ -47,16 +50,24 @@ async function create(api: Api, c: ApiContext, collection: Target, document: Use
   const target = { ...collection, name };
   const { kind } = target;
   c.set('about', { group: kind.group, kind: kind.plural, name });
-  const principal = authorize(api, c, 'create', target);
+  begin(c, 'create', target);
+  const principal = c.get('principal');
+  const creator = principal.type === 'user' ? subjectText(principal) : undefined;
+  const object = newObject(kind, document, name, target.namespace, creator);
+  const judge = async (reader: Reader, wanted: ApiObject): Promise<void> => {
+    permit(api, c, 'CREATE', target, wanted);
+    await permitDeployment(api, c, reader, deployedOn(kind, undefined, wanted));
+  };
+  // before anything is said of what is there, and before a handler acts; and again on what the handler makes of it
+  await judge(api.store, object);
   if ((await api.store.get(refOfTarget(target))) !== undefined) throw alreadyExists(target);
-  const object = newObject(kind, document, name, target.namespace);
   const context: WriteContext = { principal, dryRun: isDryRun(c), cascade: flag(c, 'cascade'), warn: (text) => warn(c, text) };
   const answer = await handlerOf(api, kind)?.create?.(object, context);
-  if (answer !== undefined && 'handled' in answer && isObject(answer.handled)) return answer.handled;
+  if (answer !== undefined && 'handled' in answer && isObject(answer.handled)) return shownAfter(api, c, target, answer.handled);
   const wanted = isObject(answer) ? answer : object;
-  const stored = await storeCreated(api.store, target, wanted, context.dryRun);
+  const stored = await storeCreated(api.store, { target, object: wanted, dryRun: context.dryRun, judge });
   if (stored === undefined) throw alreadyExists(target);
-  return stored;
+  return shownAfter(api, c, target, stored);
 }
 
 function nameOf(kind: Kind, document: UserDocument): string {

@@ -3,26 +3,17 @@ import { z } from 'zod';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import { type ApiObject, toTimestamp } from '../../../protocol/objects.ts';
+import type { ListQuery } from '../store/object-store.types.ts';
+import { begin, may, mustGet, notFound, permit, shownAfter } from './deciding.ts';
 import { withGeneration } from './document.ts';
 import type { WriteContext } from './handlers.types.ts';
 import { assertJson } from './media.ts';
 import { assertOwn, assertWritableHere } from './ownership.ts';
-import { mustGet, notFound, selectionQuery } from './reading.ts';
-import {
-  type Api,
-  type ApiContext,
-  answerJson,
-  authorize,
-  flag,
-  isDryRun,
-  readJson,
-  refOfTarget,
-  type Target,
-  targetOf,
-  warn,
-} from './request.ts';
+import { selectionQuery } from './reading.ts';
+import { type Api, type ApiContext, answerJson, flag, isDryRun, readJson, refOfTarget, type Target, targetOf, warn } from './request.ts';
 import { success } from './status.ts';
-import { CHANGED, storeChanged, storeDeleted } from './store-writes.ts';
+import { CHANGED, type Judge, storeChanged, storeDeleted } from './store-writes.ts';
+import { visibleObjects } from './visible-rows.ts';
 import { handlerOf } from './written.ts';
 
 const MAX_ATTEMPTS = 8;
@@ -53,35 +44,46 @@ async function readOptions(c: ApiContext): Promise<{ preconditions: Precondition
 
 export async function deleteObject(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
   const target = targetOf(api, c, kind);
-  const principal = authorize(api, c, 'delete', target);
+  begin(c, 'delete', target);
   const { preconditions, dryRun } = await readOptions(c);
-  const context: WriteContext = { principal, dryRun, cascade: flag(c, 'cascade'), warn: (text) => warn(c, text) };
-  const left = await remove(api, target, preconditions, context);
-  if (left.metadata.deletionTimestamp !== undefined) return answerJson(c, left);
+  const left = await remove(api, c, target, preconditions, contextOf(c, dryRun));
+  if (left.metadata.deletionTimestamp !== undefined) return answerJson(c, shownAfter(api, c, target, left));
   return answerJson(c, success({ name: target.name, group: kind.group, kind: kind.plural, uid: left.metadata.uid }));
 }
 
+function contextOf(c: ApiContext, dryRun: boolean): WriteContext {
+  return { principal: c.get('principal'), dryRun, cascade: flag(c, 'cascade'), warn: (text) => warn(c, text) };
+}
+
 /** Deletes the object, or marks it as being deleted while it has finalizers; answers how it was left. */
-async function remove(api: Api, target: Target, preconditions: Preconditions, context: WriteContext): Promise<ApiObject> {
+async function remove(api: Api, c: ApiContext, target: Target, preconditions: Preconditions, context: WriteContext): Promise<ApiObject> {
+  const judge: Judge = (_, stored) => permit(api, c, 'DELETE', target, stored);
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const stored = await mustGet(api, target);
+    const stored = await mustGet(api, c, target);
+    permit(api, c, 'DELETE', target, stored);
     assertWritableHere(api, target, stored);
     assertPreconditions(target, stored, preconditions);
     if (handlerOf(api, target.kind)?.delete === undefined) await assertOwn(api.store, target, stored, 'deleted');
     const left =
       (stored.metadata.finalizers ?? []).length > 0
-        ? await mark(api, target, stored, context)
-        : await finishDeletion(api, target, stored, stored, context);
+        ? await mark(api, target, stored, context, judge)
+        : await finishDeletion(api, target, stored, stored, context, judge);
     if (left !== CHANGED) return left;
   }
   throw new DtkdError('CONFLICT', `${target.kind.plural} "${target.name}" changes faster than it can be deleted`, { next: 'Try again.' });
 }
 
-async function mark(api: Api, target: Target, stored: ApiObject, { dryRun }: WriteContext): Promise<ApiObject | typeof CHANGED> {
+async function mark(
+  api: Api,
+  target: Target,
+  stored: ApiObject,
+  { dryRun }: WriteContext,
+  judge: Judge,
+): Promise<ApiObject | typeof CHANGED> {
   if (stored.metadata.deletionTimestamp !== undefined) return stored;
   const marked = withGeneration(stored, stored.metadata.generation + 1);
   marked.metadata.deletionTimestamp = toTimestamp(Date.now());
-  const result = await storeChanged(api.store, target, stored, marked, dryRun);
+  const result = await storeChanged(api.store, stored, { target, object: marked, dryRun, judge });
   if (result === undefined) throw notFound(target);
   return result;
 }
@@ -93,11 +95,12 @@ export async function finishDeletion(
   stored: ApiObject,
   last: ApiObject,
   context: WriteContext,
+  judge: Judge,
 ): Promise<ApiObject | typeof CHANGED> {
   const answer = await handlerOf(api, target.kind)?.delete?.(last, context);
   if (answer !== undefined) return answer.handled;
   await assertOwn(api.store, target, stored, 'deleted');
-  const result = await storeDeleted(api.store, target, stored, context.dryRun);
+  const result = await storeDeleted(api.store, stored, { target, dryRun: context.dryRun, judge });
   if (result === undefined) throw notFound(target);
   return result === CHANGED ? CHANGED : last;
 }
@@ -110,27 +113,38 @@ function assertPreconditions({ kind, name }: Target, stored: ApiObject, { uid, r
   });
 }
 
-/** Deletes what a selector selects; leaves alone what this node only keeps for itself. */
+/** Deletes what a selector selects and whoever asks may delete; leaves alone what this node only keeps for itself. */
 export async function deleteCollection(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
   const target = targetOf(api, c, kind);
+  begin(c, 'deletecollection', target);
   assertWritableHere(api, target);
-  const principal = authorize(api, c, 'deletecollection', target);
   const { dryRun } = await readOptions(c);
-  const context: WriteContext = { principal, dryRun, cascade: flag(c, 'cascade'), warn: (text) => warn(c, text) };
+  const context = contextOf(c, dryRun);
   const query = selectionQuery(api, c, target);
   let next: string | undefined;
   let count = 0;
   do {
-    const page = await api.store.list({ ...query, limit: COLLECTION_PART, ...(next === undefined ? {} : { continue: next }) });
-    for (const object of page.items) {
-      const one = { ...target, name: object.metadata.name };
-      if ((await api.store.originOf(refOfTarget(one))) !== 'own') continue;
-      await remove(api, one, { uid: object.metadata.uid }, context).catch((error: unknown) => {
-        if (!(error instanceof DtkdError && error.code === 'NOT_FOUND')) throw error;
-      });
-      count += 1;
+    const part: ListQuery = { ...query, limit: COLLECTION_PART, ...(next === undefined ? {} : { continue: next }) };
+    const page = await visibleObjects(api, context.principal, part);
+    for (const { metadata } of page.items) {
+      if (await removeOne(api, c, { ...target, name: metadata.name }, metadata.uid, context)) count += 1;
     }
     next = page.continue;
   } while (next !== undefined);
+  c.get('note').because = `${count} deleted`;
   return answerJson(c, { ...success({ group: kind.group, kind: kind.plural }), message: `${count} deleted` });
+}
+
+/** False if this node does not own the object, or whoever asks may not delete it. */
+async function removeOne(api: Api, c: ApiContext, target: Target, uid: string, context: WriteContext): Promise<boolean> {
+  const ref = refOfTarget(target);
+  if ((await api.store.originOf(ref)) !== 'own') return false;
+  const stored = await api.store.get(ref);
+  if (stored === undefined || !may(api, c, 'DELETE', target, stored)) return false;
+  try {
+    await remove(api, c, target, { uid }, context);
+  } catch (error) {
+    if (!(error instanceof DtkdError && error.code === 'NOT_FOUND')) throw error;
+  }
+  return true;
 }

@@ -1,7 +1,7 @@
 /** Discovery documents, plain and aggregated, made from the kinds: pure. */
 import { apiVersionOf, type Kind, type Verb } from '../../../protocol/kinds/kind.ts';
 
-/** The group under which the daemon-wide actions are served; it has no kinds yet. */
+/** The group under which the daemon-wide actions are served. */
 export const DAEMON_GROUP = 'dtkd.dev';
 
 function groupsOf(kinds: readonly Kind[]): string[] {

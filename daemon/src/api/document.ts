@@ -4,6 +4,7 @@ import { DtkdError } from '../../../protocol/errors.ts';
 import { isRecord, jsonEqual } from '../../../protocol/json.ts';
 import { apiVersionOf, type Kind } from '../../../protocol/kinds/kind.ts';
 import { type ApiObject, type ObjectMeta, objectMeta } from '../../../protocol/objects.ts';
+import { CREATOR_ANNOTATION } from '../../../protocol/principal.ts';
 import type { Cause } from './status.ts';
 
 /** What a user says with a document. */
@@ -114,7 +115,13 @@ function unknownPaths(input: unknown, parsed: unknown, path: string): string[] {
   });
 }
 
-function userMeta({ labels, annotations, finalizers, ownerReferences }: UserDocument['metadata']): UserMeta {
+/** `creator`: who made the object, which no document can say. */
+function userMeta(
+  { labels, annotations: said, finalizers, ownerReferences }: UserDocument['metadata'],
+  creator: string | undefined,
+): UserMeta {
+  const { [CREATOR_ANNOTATION]: _claimed, ...others } = said ?? {};
+  const annotations = creator === undefined ? others : { ...others, [CREATOR_ANNOTATION]: creator };
   const given = <T extends object>(value: T | null | undefined): value is T =>
     value !== undefined && value !== null && Object.keys(value).length > 0;
   return {
@@ -135,8 +142,8 @@ function withoutUndefined({ controller, blockOwnerDeletion, ...rest }: OwnerRefe
   };
 }
 
-/** A new object as the store takes it: the store fills in uid, version and time. */
-export function newObject(kind: Kind, document: UserDocument, name: string, namespace: string): ApiObject {
+/** A new object as the store takes it: the store fills in uid, version and time. `creator` is the user who makes it, if it is one. */
+export function newObject(kind: Kind, document: UserDocument, name: string, namespace: string, creator?: string): ApiObject {
   return {
     apiVersion: apiVersionOf(kind),
     kind: kind.kind,
@@ -147,7 +154,7 @@ export function newObject(kind: Kind, document: UserDocument, name: string, name
       resourceVersion: '',
       generation: 1,
       creationTimestamp: '',
-      ...userMeta(document.metadata),
+      ...userMeta(document.metadata, creator),
     },
     ...document.fields,
   };
@@ -160,7 +167,7 @@ export function changedObject(kind: Kind, stored: ApiObject, document: UserDocum
   const changed: ApiObject = {
     apiVersion: stored.apiVersion,
     kind: stored.kind,
-    metadata: { ...kept, ...userMeta(document.metadata) },
+    metadata: { ...kept, ...userMeta(document.metadata, stored.metadata.annotations?.[CREATOR_ANNOTATION]) },
     ...document.fields,
     ...Object.fromEntries(server),
   };

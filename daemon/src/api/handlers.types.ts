@@ -1,3 +1,4 @@
+import type { CapabilityVerb } from '../../../protocol/capability.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import type { Principal } from '../../../protocol/principal.ts';
 
@@ -30,7 +31,11 @@ export interface ActionRequest {
   /** Path segments after the subresource's own. */
   rest: readonly string[];
   method: 'GET' | 'POST' | 'DELETE';
+  /** Query parameters. */
+  query: URLSearchParams;
   body: unknown;
+  /** The object of a subresource, where there is one. A user is let through only if there is. */
+  object?: ApiObject;
   /** Aborts when the client goes away. */
   signal: AbortSignal;
 }
@@ -40,6 +45,16 @@ export interface Action {
   (request: ActionRequest): Promise<unknown | { stream: AsyncIterable<unknown> }>;
   /** Bytes of its body at most; absent: as for every request. */
   maxBodyBytes?: number;
+  /**
+   * Of a subresource: which right on the object it needs. An action that says so is there for users of other nodes, too; absent: it needs
+   * MANAGE, and is there for this node's operator and users only.
+   */
+  verb?: CapabilityVerb;
+  /**
+   * Of a daemon-wide action: `user` opens it to every user of this node, `anybody` also to those of other nodes. It decides for itself what
+   * they may. Absent: the operator's alone.
+   */
+  open?: 'user' | 'anybody';
 }
 
 /** What daemon.ts hands to the API: handlers by `group/plural`, subresources by `group/plural/subresource`, daemon actions by name. */

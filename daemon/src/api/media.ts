@@ -1,7 +1,8 @@
 /** What a client accepts, and what its body is: pure reading of the headers. */
 import { DtkdError } from '../../../protocol/errors.ts';
+import { ROWS_MEDIA_TYPE } from '../../../protocol/remote-api.ts';
 
-export type AnswerForm = 'json' | 'table' | 'metadata' | 'discovery';
+export type AnswerForm = 'json' | 'table' | 'metadata' | 'rows' | 'discovery';
 
 interface MediaRange {
   type: string;
@@ -42,6 +43,7 @@ export function answerForm(header: string | undefined, offered: readonly AnswerF
 }
 
 function formOf({ type, parameters }: MediaRange): AnswerForm | undefined {
+  if (type === ROWS_MEDIA_TYPE) return 'rows';
   if (type !== '*/*' && type !== 'application/*' && type !== 'application/json') return undefined;
   const as = parameters.get('as');
   const group = parameters.get('g');

@@ -2,45 +2,21 @@
 import { DtkdError } from '../../../protocol/errors.ts';
 import { apiVersionOf, type Kind } from '../../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
+import { ROWS_MEDIA_TYPE } from '../../../protocol/remote-api.ts';
 import { type IncludeObject, partialMetadata, renderTable } from '../../../protocol/table.ts';
 import type { RawListPage } from '../store/local-store.types.ts';
 import type { ListQuery } from '../store/object-store.types.ts';
+import { begin, mustGet, seen } from './deciding.ts';
 import { answerForm } from './media.ts';
-import {
-  type Api,
-  type ApiContext,
-  answerJson,
-  answerText,
-  authorize,
-  namespaceOf,
-  refOfTarget,
-  type Target,
-  targetOf,
-  wholeNumber,
-} from './request.ts';
-
-/** Objects of an unlimited list that are read at once; longer lists are streamed in such parts. */
-const LIST_PART = 1000;
-const OBJECT_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
-
-export function notFound({ kind, namespace, name }: Target): DtkdError {
-  const where = namespace === '' ? '' : ` in namespace "${namespace}"`;
-  return new DtkdError('NOT_FOUND', `${kind.plural} "${name.slice(0, 253)}" not found${where}`);
-}
-
-/** The object that a target names; NOT_FOUND if there is none. */
-export async function mustGet(api: Api, target: Target): Promise<ApiObject> {
-  const object = OBJECT_NAME.test(target.name) ? await api.store.get(refOfTarget(target)) : undefined;
-  if (object === undefined) throw notFound(target);
-  return object;
-}
+import { type Api, type ApiContext, answerJson, answerText, namespaceOf, type Target, targetOf, wholeNumber } from './request.ts';
+import { LIST_PART, rowLines } from './row-lines.ts';
+import { visibleObjects, visibleRows } from './visible-rows.ts';
 
 export async function getObject(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
   const target = targetOf(api, c, kind);
-  authorize(api, c, 'get', target);
+  begin(c, 'get', target);
   const form = answerForm(c.req.header('accept'));
-  const object = await mustGet(api, target);
-  return answerObject(c, kind, object, form);
+  return answerObject(c, kind, seen(api, c, target, await mustGet(api, c, target)), form);
 }
 
 /** One object in the form that the client accepts. */
@@ -65,6 +41,7 @@ export function includeObject(c: ApiContext): IncludeObject {
 /** What a list or watch selects, out of its path and parameters. */
 export function selectionQuery(api: Api, c: ApiContext, target: Target): Omit<ListQuery, 'limit' | 'continue'> {
   const labelSelector = c.req.query('labelSelector');
+  const where = c.req.query('where');
   // a client that writes `default` means this node here, too
   const fieldSelector = c.req
     .query('fieldSelector')
@@ -75,19 +52,25 @@ export function selectionQuery(api: Api, c: ApiContext, target: Target): Omit<Li
     ...(target.namespace === '' ? {} : { namespace: target.namespace }),
     ...(labelSelector === undefined ? {} : { labelSelector }),
     ...(fieldSelector === undefined ? {} : { fieldSelector }),
+    ...(where === undefined ? {} : { where }),
   };
 }
 
 export async function listObjects(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
   const target = targetOf(api, c, kind);
-  authorize(api, c, 'list', target);
-  const form = answerForm(c.req.header('accept'));
+  begin(c, 'list', target);
+  const form = answerForm(c.req.header('accept'), ['json', 'table', 'metadata', 'rows']);
   const limit = wholeNumber(c, 'limit') ?? 0;
   const token = c.req.query('continue') ?? '';
   assertVersion(api, c);
   const query: ListQuery = { ...selectionQuery(api, c, target), limit, ...(token === '' ? {} : { continue: token }) };
-  if (form === 'json') return limit > 0 ? answerText(c, joined(kind, await api.store.listRaw(query))) : answerWhole(api, c, kind, query);
-  const page = await api.store.list(query);
+  c.get('note').because = 'what its grants show';
+  if (form === 'rows') return answerText(c, await rowLines(api, c, query), 200, ROWS_MEDIA_TYPE);
+  const principal = c.get('principal');
+  if (form === 'json') {
+    return limit > 0 ? answerText(c, joined(kind, await visibleRows(api, principal, query))) : answerWhole(api, c, kind, query);
+  }
+  const page = await visibleObjects(api, principal, query);
   const metadata = { resourceVersion: page.resourceVersion, ...(page.continue === undefined ? {} : { continue: page.continue }) };
   if (form === 'table') return answerJson(c, renderTable(kind, page.items, { now: Date.now(), includeObject: includeObject(c), metadata }));
   return answerJson(c, {
@@ -123,14 +106,17 @@ function joined(kind: Kind, page: RawListPage): Uint8Array<ArrayBuffer> {
 
 /** A list without a limit: at once if it is short, else part by part, so that its size costs no memory. */
 async function answerWhole(api: Api, c: ApiContext, kind: Kind, query: ListQuery): Promise<Response> {
-  const first = await api.store.listRaw({ ...query, limit: LIST_PART });
+  const principal = c.get('principal');
+  const first = await visibleRows(api, principal, { ...query, limit: LIST_PART });
   if (first.continue === undefined) return answerText(c, joined(kind, first));
   async function* parts(page: RawListPage): AsyncGenerator<Uint8Array> {
     yield Buffer.concat([Buffer.from(listHead(kind, { resourceVersion: page.resourceVersion })), ...separated(page.items)]);
     let next = page.continue;
+    let empty = page.items.length === 0;
     while (next !== undefined) {
-      const following = await api.store.listRaw({ ...query, limit: LIST_PART, continue: next });
-      if (following.items.length > 0) yield Buffer.concat([COMMA, ...separated(following.items)]);
+      const following = await visibleRows(api, principal, { ...query, limit: LIST_PART, continue: next });
+      if (following.items.length > 0) yield Buffer.concat([...(empty ? [] : [COMMA]), ...separated(following.items)]);
+      empty &&= following.items.length === 0;
       next = following.continue;
     }
     yield LIST_END;

@@ -5,9 +5,12 @@ import { DtkdError } from '../../../protocol/errors.ts';
 import { parseJson } from '../../../protocol/json.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import type { ObjectRef } from '../../../protocol/objects.ts';
-import type { AccessRequest, ApiOptions } from './api.types.ts';
+import type { UserPrincipal } from '../../../protocol/principal.ts';
+import type { ApiOptions } from './api.types.ts';
+import type { Note } from './audit-note.ts';
 import type { Principal } from './handlers.types.ts';
 import type { About } from './status.ts';
+import type { ViewHistory } from './view-history.ts';
 
 /** Bytes of a request's body at most. */
 export const MAX_BODY_BYTES = 1024 * 1024;
@@ -15,12 +18,18 @@ export const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_WARNINGS = 8;
 const MAX_WARNING = 1024;
 
+/** What `serving.ts` says of a request that a member sent: a caller over HTTP has no way to say it. */
+export interface RemoteCall {
+  principal: UserPrincipal;
+}
+
 export interface ApiEnv {
-  Bindings: Partial<HttpBindings>;
+  Bindings: Partial<HttpBindings> & { remote?: RemoteCall };
   Variables: {
     principal: Principal;
     about: About;
     warnings: string[];
+    note: Note;
   };
 }
 
@@ -30,6 +39,8 @@ export type ApiContext = Context<ApiEnv>;
 export interface Api extends ApiOptions {
   /** Aborted when the server closes: ends watches and streams. */
   closing: AbortSignal;
+  /** When it last changed who may see what. */
+  views: ViewHistory;
   /** Watches and streams that are open. */
   streams: { open: number; readonly limit: number };
 }
@@ -59,21 +70,6 @@ export function targetOf(api: Api, c: ApiContext, kind: Kind): Target {
 
 export function refOfTarget({ kind, namespace, name }: Target): ObjectRef {
   return { group: kind.group, plural: kind.plural, namespace, name };
-}
-
-/** The single place at which a request is decided. Throws FORBIDDEN. */
-export function authorize(
-  api: Api,
-  c: ApiContext,
-  verb: AccessRequest['verb'],
-  target: { kind: Pick<Kind, 'group' | 'plural'>; namespace: string; name: string },
-  extra: Partial<AccessRequest> = {},
-): Principal {
-  const principal = c.get('principal');
-  const { kind, namespace, name } = target;
-  const decision = api.decide(principal, { verb, group: kind.group, resource: kind.plural, namespace, name, ...extra });
-  if (decision.allowed) return principal;
-  throw new DtkdError('FORBIDDEN', decision.reason, { next: 'Ask the operator of this node.' });
 }
 
 /** Reads the body, at most `limit` bytes of it. */
@@ -154,9 +150,14 @@ export function answerJson(c: ApiContext, value: unknown, status = 200): Respons
   return answerText(c, JSON.stringify(value), status);
 }
 
-export function answerText(c: ApiContext, body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>, status = 200): Response {
+export function answerText(
+  c: ApiContext,
+  body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>,
+  status = 200,
+  contentType = 'application/json',
+): Response {
   const headers: [string, string][] = [
-    ['content-type', 'application/json'],
+    ['content-type', contentType],
     ['cache-control', 'no-store'],
   ];
   for (const warning of c.get('warnings')) headers.push(['warning', warning]);

@@ -5,17 +5,21 @@ import { apiVersionOf, type Kind } from '../../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import { partialMetadata, renderTable } from '../../../protocol/table.ts';
 import type { WatchEvent, WatchQuery } from '../store/object-store.types.ts';
+import { begin } from './deciding.ts';
+import type { Principal } from './handlers.types.ts';
 import { answerForm } from './media.ts';
 import { includeObject, selectionQuery } from './reading.ts';
-import { type Api, type ApiContext, authorize, flag, type Target, targetOf, wholeNumber } from './request.ts';
+import { type Api, type ApiContext, flag, type Target, targetOf, wholeNumber } from './request.ts';
 import { statusOf } from './status.ts';
 import { answerLines } from './streaming.ts';
+import { visibleWatch } from './visible-rows.ts';
 
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
 export function watchObjects(api: Api, c: ApiContext, kind: Kind): Response {
   const target = targetOf(api, c, kind);
-  authorize(api, c, 'watch', target);
+  begin(c, 'watch', target);
+  c.get('note').because = 'what its grants show';
   const form = answerForm(c.req.header('accept'));
   const seconds = wholeNumber(c, 'timeoutSeconds');
   const sendInitialEvents = flag(c, 'sendInitialEvents');
@@ -25,9 +29,10 @@ export function watchObjects(api: Api, c: ApiContext, kind: Kind): Response {
     ...(resourceVersion === undefined ? {} : { resourceVersion }),
     bookmarks: flag(c, 'allowWatchBookmarks') || sendInitialEvents,
   };
-  assertQuery(api, query);
+  const principal = c.get('principal');
+  assertQuery(api, principal, query);
   const shape = shaper(c, kind, form);
-  const make = (signal: AbortSignal) => lines(api, kind, { ...query, signal }, shape, sendInitialEvents);
+  const make = (signal: AbortSignal) => lines(api, principal, kind, { ...query, signal }, shape, sendInitialEvents);
   return answerLines(api, c, make, { timeoutMs: seconds === undefined || seconds === 0 ? undefined : seconds * 1000 });
 }
 
@@ -40,9 +45,9 @@ function watchSelection(api: Api, c: ApiContext, target: Target): Omit<WatchQuer
 }
 
 /** Refuses what can never be watched before the answer has begun; a version that is gone is told as an event. */
-function assertQuery(api: Api, query: Omit<WatchQuery, 'signal'>): void {
+function assertQuery(api: Api, principal: Principal, query: Omit<WatchQuery, 'signal'>): void {
   try {
-    api.store.watch({ ...query, signal: AbortSignal.abort() });
+    visibleWatch(api, principal, { ...query, signal: AbortSignal.abort() });
   } catch (error) {
     if (!(error instanceof DtkdError && error.code === 'GONE')) throw error;
   }
@@ -65,10 +70,17 @@ function shaper(c: ApiContext, kind: Kind, form: ReturnType<typeof answerForm>):
   };
 }
 
-async function* lines(api: Api, kind: Kind, query: WatchQuery, shape: Shape, initialEvents: boolean): AsyncGenerator<string> {
+async function* lines(
+  api: Api,
+  principal: Principal,
+  kind: Kind,
+  query: WatchQuery,
+  shape: Shape,
+  initialEvents: boolean,
+): AsyncGenerator<string> {
   let markEnd = initialEvents;
   try {
-    for await (const event of api.store.watch(query)) {
+    for await (const event of visibleWatch(api, principal, query)) {
       yield JSON.stringify(event.type === 'BOOKMARK' ? bookmark(kind, event, markEnd) : { type: event.type, object: shape(event.object) });
       if (event.type === 'BOOKMARK') markEnd = false;
     }

@@ -7,16 +7,16 @@ import { checkJson, isRecord } from '../../../protocol/json.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import { applyJsonPatch, applyMergePatch } from '../../../protocol/patch.ts';
+import { begin, deployedOn, mustGet, notFound, permit, permitChange, permitDeployment, shownAfter } from './deciding.ts';
 import { finishDeletion } from './deleting.ts';
 import { changedObject, invalid, type UserDocument } from './document.ts';
 import type { WriteContext } from './handlers.types.ts';
 import { answerForm, assertJson, patchForm } from './media.ts';
 import { assertOwn, assertWritableHere } from './ownership.ts';
-import { answerObject, mustGet, notFound } from './reading.ts';
+import { answerObject } from './reading.ts';
 import {
   type Api,
   type ApiContext,
-  authorize,
   flag,
   isDryRun,
   MAX_BODY_BYTES,
@@ -26,72 +26,84 @@ import {
   targetOf,
   warn,
 } from './request.ts';
-import { CHANGED, storeChanged, transact } from './store-writes.ts';
+import { CHANGED, type Judge, storeChanged } from './store-writes.ts';
 import { handlerOf, isObject, readDocument } from './written.ts';
 
 /** A write that meets somebody else's is done again so many times, if the client named no version. */
 const MAX_ATTEMPTS = 8;
 export async function replaceObject(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
   const target = targetOf(api, c, kind);
+  begin(c, 'update', target);
   const form = answerForm(c.req.header('accept'));
   assertJson(c.req.header('content-type'));
   const document = readDocument(api, c, target, await readJson(c));
-  return answerObject(c, kind, await change(api, c, target, 'update', () => document), form);
+  return answerObject(c, kind, await change(api, c, target, () => document), form);
 }
 
 export async function patchObject(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
   const target = targetOf(api, c, kind);
+  begin(c, 'patch', target);
   const form = answerForm(c.req.header('accept'));
   const type = patchForm(c.req.header('content-type'));
   const patch = await readJson(c);
   if (type === 'merge-patch' && !isRecord(patch))
     throw new DtkdError('BAD_REQUEST', 'the body is not a merge patch', { next: 'Send a JSON object.' });
   const apply = (stored: ApiObject) => {
+    // it says by its success or failure what is there
+    if (type === 'json-patch') permit(api, c, 'READ', target, stored);
     const result = type === 'merge-patch' ? applyMergePatch(stored, patch) : applyJsonPatch(stored, patch);
     assertBounded(result);
     return readDocument(api, c, target, result);
   };
-  return answerObject(c, kind, await change(api, c, target, 'patch', apply), form);
+  return answerObject(c, kind, await change(api, c, target, apply), form);
 }
 
-/** What a request makes of the object that is stored; pure but for warnings. */
+/** What a request makes of the object that is stored, if whoever asks may change it; pure but for warnings. */
 type Evaluate = (stored: ApiObject) => { changed: ApiObject; finished: boolean };
 
-async function change(
-  api: Api,
-  c: ApiContext,
-  target: Target,
-  verb: 'update' | 'patch',
-  documentFrom: (stored: ApiObject) => UserDocument,
-): Promise<ApiObject> {
+async function change(api: Api, c: ApiContext, target: Target, documentFrom: (stored: ApiObject) => UserDocument): Promise<ApiObject> {
   const { kind } = target;
-  const principal = authorize(api, c, verb, target);
-  const context: WriteContext = { principal, dryRun: isDryRun(c), cascade: flag(c, 'cascade'), warn: (text) => warn(c, text) };
-  assertWritableHere(api, target, await mustGet(api, target));
+  const context: WriteContext = {
+    principal: c.get('principal'),
+    dryRun: isDryRun(c),
+    cascade: flag(c, 'cascade'),
+    warn: (text) => warn(c, text),
+  };
+  const first = await mustGet(api, c, target);
+  permit(api, c, 'UPDATE', target, first);
+  assertWritableHere(api, target, first);
   const evaluate: Evaluate = (stored) => {
+    permit(api, c, 'UPDATE', target, stored);
     const document = documentFrom(stored);
     assertPreconditions(target, stored, document);
     const changed = changedObject(kind, stored, document);
     assertFinalizers(kind, stored, changed);
+    permitChange(api, c, target, stored, changed);
     return { changed, finished: stored.metadata.deletionTimestamp !== undefined && changed.metadata.finalizers === undefined };
   };
-  const handler = handlerOf(api, kind);
-  if (handler === undefined) return storeEvaluated(api, target, evaluate, context.dryRun);
-  return changeWithHandler(api, c, target, evaluate, context);
+  const changed =
+    handlerOf(api, kind) === undefined
+      ? await storeEvaluated(api, c, target, evaluate, context.dryRun)
+      : await changeWithHandler(api, c, target, evaluate, context);
+  return shownAfter(api, c, target, changed);
 }
 
 /** With nobody else to ask, the change is made inside the transaction: concurrent patches all go in, one after the other. */
-function storeEvaluated(api: Api, target: Target, evaluate: Evaluate, dryRun: boolean): Promise<ApiObject> {
+function storeEvaluated(api: Api, c: ApiContext, target: Target, evaluate: Evaluate, dryRun: boolean): Promise<ApiObject> {
   const ref = refOfTarget(target);
-  return transact(api.store, dryRun, async (tx) => {
-    const stored = await tx.get(ref);
-    if (stored === undefined) throw notFound(target);
-    await assertOwn(tx, target, stored, 'changed');
-    const { changed, finished } = evaluate(stored);
-    if (!finished) return tx.put(changed);
-    await tx.delete(ref);
-    return changed;
-  });
+  return api.store.transact(
+    async (tx) => {
+      const stored = await tx.get(ref);
+      if (stored === undefined) throw notFound(target);
+      await assertOwn(tx, target, stored, 'changed');
+      const { changed, finished } = evaluate(stored);
+      await permitDeployment(api, c, tx, deployedOn(target.kind, stored, changed));
+      if (!finished) return tx.put(changed);
+      await tx.delete(ref);
+      return changed;
+    },
+    { dryRun },
+  );
 }
 
 /** A handler may take its time, so it works on what was read; if somebody else was quicker, all is done again. */
@@ -99,16 +111,20 @@ async function changeWithHandler(api: Api, c: ApiContext, target: Target, evalua
   const { kind } = target;
   const warned = c.get('warnings').length;
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const stored = await mustGet(api, target);
+    const stored = await mustGet(api, c, target);
     await assertOwn(api.store, target, stored, 'changed');
     const { changed, finished } = evaluate(stored);
+    await permitDeployment(api, c, api.store, deployedOn(kind, stored, changed));
     if (finished) {
-      const gone = await finishDeletion(api, target, stored, changed, context);
+      const judge: Judge = (_, still) => permitChange(api, c, target, still, changed);
+      const gone = await finishDeletion(api, target, stored, changed, context, judge);
       if (gone !== CHANGED) return gone;
     } else {
       const answer = await handlerOf(api, kind)?.update?.(changed, stored, context);
       if (answer !== undefined && 'handled' in answer && isObject(answer.handled)) return answer.handled;
-      const result = await storeChanged(api.store, target, stored, isObject(answer) ? answer : changed, context.dryRun);
+      const object = isObject(answer) ? answer : changed;
+      const judge: Judge = (_, still) => permitChange(api, c, target, still, object);
+      const result = await storeChanged(api.store, stored, { target, object, dryRun: context.dryRun, judge });
       if (result === undefined) throw notFound(target);
       if (result !== CHANGED) return result;
     }

@@ -1,0 +1,40 @@
+/** What is known of one request for the audit log, and the line that comes of it. */
+import { DtkdError } from '../../../protocol/errors.ts';
+import { displayOf, type Principal, SELF } from '../../../protocol/principal.ts';
+import type { AuditRecord, Decision } from '../access/access.types.ts';
+import { isRemote } from './visibility.ts';
+
+/** Filled while a request is handled. */
+export interface Note {
+  verb: string;
+  /** `GROUP/PLURAL/NAMESPACE/NAME`. */
+  what: string;
+  /** True if the request is to change something. */
+  change: boolean;
+  /** What the answer rests on. */
+  because?: string;
+  /** True if somebody was told that there is nothing, because they may not know. */
+  hidden?: boolean;
+}
+
+export function noteDecision(note: Note, decision: Decision): void {
+  note.because = decision.allowed ? decision.because : decision.reason;
+}
+
+/** The line of a request, if it is one for the audit log: changes by anybody, and whatever a user of another node asked. */
+export function recordOf(principal: Principal, note: Note, status: number, error: unknown): AuditRecord | undefined {
+  const remote = isRemote(principal);
+  if (!remote && !note.change) return undefined;
+  const outcome = note.hidden === true || status === 401 || status === 403 ? 'denied' : status >= 400 ? 'failed' : 'allowed';
+  // what came to nothing changed nothing
+  if (!remote && outcome === 'failed') return undefined;
+  const reason = error instanceof DtkdError ? error.code : String(status);
+  return {
+    who: displayOf(principal),
+    ...(principal.type === 'user' && principal.home !== SELF ? { home: principal.home } : {}),
+    verb: note.verb,
+    what: note.what,
+    outcome,
+    because: outcome === 'failed' ? reason : (note.because ?? reason),
+  };
+}

@@ -1,0 +1,153 @@
+/**
+ * Where requests are decided: each object by itself, as it is stored when the decision counts. Who may not even DISCOVER an object is told that
+ * there is none.
+ */
+import { CAPABILITY_VERBS, type CapabilityVerb } from '../../../protocol/capability.ts';
+import { DtkdError } from '../../../protocol/errors.ts';
+import { isRecord, jsonEqual } from '../../../protocol/json.ts';
+import { DTKD_GROUP } from '../../../protocol/kinds/model.ts';
+import { nodeKind } from '../../../protocol/kinds/node.ts';
+import { resourceKind } from '../../../protocol/kinds/resource.ts';
+import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
+import { displayOf } from '../../../protocol/principal.ts';
+import type { Decision } from '../access/access.types.ts';
+import { noteDecision } from './audit-note.ts';
+import { askFor } from './refusals.ts';
+import { type Api, type ApiContext, refOfTarget, type Target } from './request.ts';
+import { isRemote, redacted } from './visibility.ts';
+
+const OBJECT_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+/** A parent that is a node. */
+const NODE_PARENT = /^node\/(.+)$/;
+
+/** Notes for the audit log what is asked. */
+export function begin(
+  c: ApiContext,
+  verb: string,
+  target: { kind: { group: string; plural: string }; namespace: string; name: string },
+): void {
+  const { kind, namespace, name } = target;
+  const change = verb !== 'get' && verb !== 'list' && verb !== 'watch' && !verb.startsWith('GET ');
+  c.set('note', { verb, what: `${kind.group}/${kind.plural}/${namespace}/${name.slice(0, 253)}`, change });
+}
+
+export function notFound({ kind, namespace, name }: Target): DtkdError {
+  const where = namespace === '' ? '' : ` in namespace "${namespace}"`;
+  return new DtkdError('NOT_FOUND', `${kind.plural} "${name.slice(0, 253)}" not found${where}`);
+}
+
+/** The object that a target names, whoever asks; NOT_FOUND if there is none. Users of other nodes find what this node owns, and no more. */
+export async function mustGet(api: Api, c: ApiContext, target: Target): Promise<ApiObject> {
+  const ref = refOfTarget(target);
+  const object = OBJECT_NAME.test(target.name) ? await api.store.get(ref) : undefined;
+  if (object === undefined) throw notFound(target);
+  if (isRemote(c.get('principal')) && (await api.store.originOf(ref)) !== 'own') throw notFound(target);
+  return object;
+}
+
+function decide(api: Api, c: ApiContext, verb: CapabilityVerb, { kind, name }: Pick<Target, 'kind' | 'name'>, object: ApiObject): Decision {
+  return api.access.decide(c.get('principal'), { verb, group: kind.group, plural: kind.plural, name, object });
+}
+
+/** The object as whoever asks sees it; NOT_FOUND if they do not. */
+export function seen(api: Api, c: ApiContext, target: Target, object: ApiObject): ApiObject {
+  const full = decide(api, c, 'READ', target, object);
+  noteDecision(c.get('note'), full);
+  if (full.allowed) return object;
+  const name = decide(api, c, 'DISCOVER', target, object);
+  if (!name.allowed) throw hide(c, target);
+  noteDecision(c.get('note'), name);
+  return redacted(object);
+}
+
+/** What somebody who may write an object gets to see of it: all, or its name. */
+export function shownAfter(api: Api, c: ApiContext, target: Target, object: ApiObject): ApiObject {
+  return decide(api, c, 'READ', target, object).allowed ? object : redacted(object);
+}
+
+/** Refuses what whoever asks may not do with an object. */
+export function permit(api: Api, c: ApiContext, verb: CapabilityVerb, target: Target, object: ApiObject): void {
+  const decision = decide(api, c, verb, target, object);
+  noteDecision(c.get('note'), decision);
+  if (decision.allowed) return;
+  if (verb !== 'CREATE' && !decide(api, c, 'DISCOVER', target, object).allowed) throw hide(c, target);
+  throw refusal(api, c, verb, target, decision.reason);
+}
+
+/** True if whoever asks may do this with an object. */
+export function may(api: Api, c: ApiContext, verb: CapabilityVerb, target: Target, object: ApiObject): boolean {
+  return decide(api, c, verb, target, object).allowed;
+}
+
+export function refusal(
+  api: Api,
+  c: ApiContext,
+  verb: CapabilityVerb,
+  { kind, name }: { kind: { group: string; plural: string }; name: string },
+  reason: string,
+): DtkdError {
+  return new DtkdError('FORBIDDEN', reason, {
+    next: askFor(api.node.name, c.get('principal'), verb, { group: kind.group, plural: kind.plural, name }),
+  });
+}
+
+/** To whoever may not know of an object there is none. */
+function hide(c: ApiContext, target: Target): DtkdError {
+  c.get('note').hidden = true;
+  return notFound(target);
+}
+
+/**
+ * Decides a change, on the object as it is stored. What moves the object from grants into others (labels, model, type, parents) needs MANAGE
+ * on it, or must leave whoever asks with the same rights.
+ */
+export function permitChange(api: Api, c: ApiContext, target: Target, stored: ApiObject, changed: ApiObject): void {
+  permit(api, c, 'UPDATE', target, stored);
+  if (c.get('principal').type === 'operator' || !movesScope(stored, changed) || may(api, c, 'MANAGE', target, stored)) return;
+  const rights = (object: ApiObject) => CAPABILITY_VERBS.filter((verb) => may(api, c, verb, target, object)).join();
+  if (rights(stored) === rights(changed)) return;
+  const who = displayOf(c.get('principal'));
+  const reason = `changing labels, model, type or parents of ${target.kind.plural} "${target.name}" would change what ${who} may do with it`;
+  c.get('note').because = reason;
+  throw refusal(api, c, 'MANAGE', target, reason);
+}
+
+/** True if a change touches what grants select by. */
+export function movesScope(stored: ApiObject, changed: ApiObject): boolean {
+  const spec = (object: ApiObject): Record<string, unknown> => (isRecord(object['spec']) ? object['spec'] : {});
+  const [before, after] = [spec(stored), spec(changed)];
+  if (!jsonEqual(stored.metadata.labels ?? {}, changed.metadata.labels ?? {})) return true;
+  return ['model', 'type', 'parents'].some((field) => !jsonEqual(before[field] ?? null, after[field] ?? null));
+}
+
+/** Nodes on which a change deploys a resource anew. */
+export function deployedOn(kind: Target['kind'], stored: ApiObject | undefined, changed: ApiObject): string[] {
+  if (kind.group !== DTKD_GROUP || kind.plural !== resourceKind.plural) return [];
+  const parents = (object: ApiObject | undefined): unknown[] => {
+    const spec = object?.['spec'];
+    return isRecord(spec) && Array.isArray(spec['parents']) ? spec['parents'] : [];
+  };
+  const had = new Set(parents(stored));
+  return parents(changed).flatMap((parent) => {
+    const node = typeof parent === 'string' && !had.has(parent) ? NODE_PARENT.exec(parent)?.[1] : undefined;
+    return node === undefined ? [] : [node];
+  });
+}
+
+/** The store, or a transaction of it. */
+export interface Reader {
+  get(ref: ObjectRef): Promise<ApiObject | undefined>;
+}
+
+/** Deploying a resource on a node needs EXECUTE there. */
+export async function permitDeployment(api: Api, c: ApiContext, reader: Reader, nodes: readonly string[]): Promise<void> {
+  if (c.get('principal').type === 'operator') return;
+  for (const name of nodes) {
+    const ref = { group: nodeKind.group, plural: nodeKind.plural, name };
+    const node = await reader.get({ ...ref, namespace: '' });
+    const decision = api.access.decide(c.get('principal'), { verb: 'EXECUTE', ...ref, ...(node === undefined ? {} : { object: node }) });
+    if (decision.allowed) continue;
+    noteDecision(c.get('note'), decision);
+    throw refusal(api, c, 'EXECUTE', { kind: nodeKind, name }, decision.reason);
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * Lists and watches of what this daemon stores, as one principal sees them: rows that it may not see are not there, rows that it may only
+ * DISCOVER show their name. Who may see everything of a kind gets the stored bytes as they are.
+ */
+import type { ApiObject } from '../../../protocol/objects.ts';
+import type { Principal } from '../../../protocol/principal.ts';
+import type { RawListPage } from '../store/local-store.types.ts';
+import type { ListPage, ListQuery, WatchEvent, WatchQuery } from '../store/object-store.types.ts';
+import { type Views, viewOf } from './views.ts';
+import { isRemote, shownAs, visibilityIn } from './visibility.ts';
+import { watchVisible } from './visible-watch.ts';
+
+/** A list that meets changes of rights is made again so many times. */
+const MAX_ATTEMPTS = 3;
+
+/** One page of rows, as their JSON. FORBIDDEN for a user of another node who may see nothing of the kind. */
+export async function visibleRows(api: Views, principal: Principal, query: ListQuery): Promise<RawListPage> {
+  for (let attempt = 1; ; attempt++) {
+    const { generation } = api.views;
+    const page = await readRows(api, principal, query);
+    // rights that changed while it was read would make it a mixture that no watch could go on from
+    if (generation !== api.views.generation && attempt < MAX_ATTEMPTS) continue;
+    if (query.continue === undefined || query.continue === '') api.views.looked(principal, Number(page.resourceVersion));
+    return page;
+  }
+}
+
+async function readRows(api: Views, principal: Principal, query: ListQuery): Promise<RawListPage> {
+  const view = viewOf(api, principal, query);
+  if (view === 'all' && !isRemote(principal)) return api.store.listRaw(query);
+  const visibility = visibilityIn(query, view, principal, api.node.name);
+  return api.store.listRaw(query, { filter: (object) => shownAs(visibility(object), object) });
+}
+
+/** As `visibleRows`, parsed. */
+export async function visibleObjects(api: Views, principal: Principal, query: ListQuery): Promise<ListPage> {
+  const page = await visibleRows(api, principal, query);
+  return { ...page, items: page.items.map(parseRow) };
+}
+
+function parseRow(row: Uint8Array): ApiObject {
+  // written by this store, in this form
+  return JSON.parse(Buffer.from(row.buffer, row.byteOffset, row.byteLength).toString('utf8'));
+}
+
+/**
+ * What becomes of the rows that a principal sees: also when its rights change, so that a cache that follows holds what it may see. Throws for
+ * selectors that cannot be read, GONE where it cannot go on from the given version, FORBIDDEN as `visibleRows`.
+ */
+export function visibleWatch(api: Views, principal: Principal, query: WatchQuery): AsyncIterable<WatchEvent> {
+  if (principal.type === 'operator') return api.store.watch(query);
+  viewOf(api, principal, query);
+  return watchVisible(api, principal, query);
+}
