@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { run } from '../harness/child.ts';
@@ -40,6 +40,7 @@ async function runGuide(current: Stage, path: string): Promise<number> {
   await mkdir(bin, { recursive: true });
   await writeFile(join(bin, 'dtkd'), `#!/bin/sh\nexec "${NODE}" "${DTKD}" "$@"\n`);
   await chmod(join(bin, 'dtkd'), 0o755);
+  await cp(new URL('examples', ROOT), join(shared, 'examples'), { recursive: true });
   const origin = await current.origin();
   const names = [...new Set(steps.map((step) => step.node))].sort();
   const sites = new Map(await Promise.all(names.map(async (name) => [name, await current.start({ name })] as const)));
@@ -56,7 +57,10 @@ async function runGuide(current: Stage, path: string): Promise<number> {
 }
 
 describe('the guides', () => {
-  it.each(['README.md', 'docs/domains.md', 'docs/apps.md'])('every command of %s does what it says', async (path) => {
-    expect(await runGuide(stage.current, path)).toBeGreaterThan(2);
-  });
+  it.each(['README.md', 'docs/domains.md', 'docs/apps.md', 'docs/model.md', 'docs/access.md'])(
+    'every command of %s does what it says',
+    async (path) => {
+      expect(await runGuide(stage.current, path)).toBeGreaterThan(2);
+    },
+  );
 });
