@@ -1,0 +1,149 @@
+/** What people ask about rights: `whoami`, `can`, and a new token for a user. */
+import { CAPABILITY_VERBS, type CapabilityVerb } from '../../../protocol/capability.ts';
+import { DtkdError } from '../../../protocol/errors.ts';
+import { isRecord } from '../../../protocol/json.ts';
+import { kindByAnyName } from '../../../protocol/kinds/index.ts';
+import type { Kind } from '../../../protocol/kinds/kind.ts';
+import { resourceKind } from '../../../protocol/kinds/resource.ts';
+import { userKind } from '../../../protocol/kinds/user.ts';
+import { type ApiObject, objectName } from '../../../protocol/objects.ts';
+import { displayOf, type Principal, SELF, subjectText } from '../../../protocol/principal.ts';
+import type { ObjectStore } from '../store/object-store.types.ts';
+import type { Access, Asked } from './access.types.ts';
+import type { Directory } from './directory.ts';
+import type { AccessAction, AccessActionRequest } from './ports.ts';
+import { modelOf, RESOURCES } from './scope.ts';
+import type { UserTokens } from './user-tokens.ts';
+
+/** Resources of one model with one name: of different types. More are not looked at. */
+const MAX_NAMESAKES = 8;
+
+export interface ActionParts {
+  store: ObjectStore;
+  node: { name: string };
+  directory: Directory;
+  access: Pick<Access, 'decide'>;
+}
+
+export function accessActions(parts: ActionParts): ReadonlyMap<string, AccessAction> {
+  return new Map<string, AccessAction>([
+    ['whoami', async ({ principal }) => whoami(parts, principal)],
+    ['can', (request) => can(parts, request)],
+  ]);
+}
+
+export function userActions(tokens: UserTokens): ReadonlyMap<string, AccessAction> {
+  const token: AccessAction = async ({ principal, method, name }) => {
+    if (method !== 'POST') throw new DtkdError('METHOD_NOT_ALLOWED', 'use POST to make a new token');
+    // Whoever has a user's token is that user: no right on the User object can stand for what the user was granted.
+    if (principal.type !== 'operator' && !(principal.home === SELF && principal.name === name)) {
+      throw new DtkdError('FORBIDDEN', `${principal.display} may not make a token for another user`, {
+        next: 'Ask the operator of this node.',
+      });
+    }
+    return { token: await tokens.rotate(name) };
+  };
+  return new Map([[`${userKind.group}/${userKind.plural}/token`, token]]);
+}
+
+function whoami({ node }: ActionParts, principal: Principal): unknown {
+  if (principal.type === 'operator') return { name: principal.name, type: 'operator', node: node.name, display: displayOf(principal) };
+  const { name, uid, home, display } = principal;
+  return { name, type: 'user', node: display.slice(display.lastIndexOf('@') + 1), display, uid, ...(home === SELF ? {} : { home }) };
+}
+
+async function can(parts: ActionParts, request: AccessActionRequest): Promise<unknown> {
+  const { who, verb, what } = question(request);
+  const asker = request.principal;
+  const about = who === undefined || who === displayOf(asker) ? asker : await parts.directory.principal(who);
+  const asked = await askedAbout(parts, asker, verb, what);
+  if (asker.type !== 'operator' && !isSame(asker, about)) {
+    const decision = parts.access.decide(asker, { ...asked, verb: 'MANAGE' });
+    if (!decision.allowed) {
+      throw new DtkdError('FORBIDDEN', `what others may do is told to who may MANAGE it: ${decision.reason}`, {
+        next: 'Ask about yourself, or ask the operator of this node.',
+      });
+    }
+  }
+  const decision = parts.access.decide(about, asked);
+  return { who: displayOf(about), verb, what, ...decision };
+}
+
+function isSame(a: Principal, b: Principal): boolean {
+  return a.type === 'user' && b.type === 'user' && subjectText(a) === subjectText(b);
+}
+
+interface Question {
+  who: string | undefined;
+  verb: CapabilityVerb;
+  what: string;
+}
+
+/** Reads `can/WHO/VERB/KIND/…`, `can?who=&verb=&what=`, or the same as a body. Without `who` it is about whoever asks. */
+function question({ rest, query = {}, body }: AccessActionRequest): Question {
+  const [who, verb, ...what] = rest;
+  const given = isRecord(body) ? body : {};
+  const text = (name: string, fromPath: string | undefined): string | undefined => {
+    const value = fromPath ?? query[name] ?? given[name];
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  };
+  const asked = text('verb', verb)?.toUpperCase() ?? '';
+  const known = CAPABILITY_VERBS.find((each) => each === asked);
+  if (known === undefined) {
+    throw new DtkdError('BAD_REQUEST', `"${asked.slice(0, 80)}" is no verb`, { next: `Use one of ${CAPABILITY_VERBS.join(', ')}.` });
+  }
+  const about = text('what', what.length === 0 ? undefined : what.join('/'));
+  if (about === undefined) {
+    throw new DtkdError('BAD_REQUEST', 'it is not said what about', {
+      next: 'Write it as in resource/web/front1, model/web, or resources.',
+    });
+  }
+  return { who: text('who', who), verb: known, what: about };
+}
+
+/** The object that `kind/name`, or `resource/MODEL/NAME`, means; by name alone if there is none, or none that the asker may know of. */
+async function askedAbout({ store, node, access }: ActionParts, asker: Principal, verb: CapabilityVerb, what: string): Promise<Asked> {
+  const [kindName = '', ...path] = what.split('/');
+  const kind = kindByAnyName(kindName);
+  if (kind === undefined) {
+    throw new DtkdError('BAD_REQUEST', `there is no kind "${kindName.slice(0, 80)}"`, { next: 'See "dtkd api-resources" for the kinds.' });
+  }
+  const name = path.at(-1) ?? '';
+  const model = path.length === 2 && kind === resourceKind ? path[0] : undefined;
+  if (path.length > 2 || (path.length === 2 && model === undefined)) {
+    throw new DtkdError('BAD_REQUEST', `"${what.slice(0, 200)}" names no object`, {
+      next: 'Write it as in resource/web/front1 or model/web.',
+    });
+  }
+  const about = { verb, group: kind.group, plural: kind.plural, name };
+  if (name === '') return about;
+  const seen = (await candidates(store, kind, node.name, name, model)).filter((object) => {
+    const asked: Asked = { ...about, verb: 'DISCOVER', name: object.metadata.name, object };
+    return access.decide(asker, asked).allowed;
+  });
+  if (seen.length > 1) {
+    throw new DtkdError('AMBIGUOUS', `${seen.length} resources of model ${model} are called "${name.slice(0, 80)}"`, {
+      next: `Ask about one of ${seen.map(({ metadata }) => `resource/${metadata.name}`).join(', ')}.`,
+    });
+  }
+  const [object] = seen;
+  return object === undefined ? about : { ...about, name: object.metadata.name, object };
+}
+
+async function candidates(store: ObjectStore, kind: Kind, node: string, name: string, model: string | undefined): Promise<ApiObject[]> {
+  const namespace = kind.scope === 'Cluster' ? '' : node;
+  const named = objectName.safeParse(name).success
+    ? await store.get({ group: kind.group, plural: kind.plural, namespace, name })
+    : undefined;
+  if (model === undefined) return named === undefined ? [] : [named];
+  if (named !== undefined && modelOf(RESOURCES, name, named) === model) return [named];
+  const quoted = (text: string) => text.replace(/[\\,=]/g, '\\$&');
+  const { items } = await store.list({
+    group: kind.group,
+    plural: kind.plural,
+    namespace,
+    fieldSelector: `spec.model=${quoted(model)},spec.name=${quoted(name)}`,
+    limit: MAX_NAMESAKES,
+  });
+  return items;
+}

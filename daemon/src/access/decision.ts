@@ -1,0 +1,169 @@
+/**
+ * The one function that decides every request, local or remote: pure. The operator may do everything; a user what it made, what it was
+ * granted, what was shared into a trust of which it is a member, and read what is public among nodes; nobody anything else. Only this node's
+ * own grants count, and only on its own objects.
+ */
+import { CAPABILITY_VERBS, type CapabilityVerb } from '../../../protocol/capability.ts';
+import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
+import { kindByPlural } from '../../../protocol/kinds/index.ts';
+import type { Kind } from '../../../protocol/kinds/kind.ts';
+import { displayOf, type Principal, SELF, subjectText, type UserPrincipal } from '../../../protocol/principal.ts';
+import type { Asked, Decision, View, Visibility } from './access.types.ts';
+import { decideGranting, decideRevoking, isGrantKind } from './delegation.ts';
+import type { Facts, Grant } from './facts.types.ts';
+import { kindText, modelOf } from './scope.ts';
+import { allows, creatorOf, isPresent } from './standing.ts';
+import { heldText } from './verbs.ts';
+
+/** What a right rests on. */
+type Ground = { by: 'operator' } | { by: 'creator' } | { by: 'public' } | { by: 'grant'; grant: Grant };
+
+export function decide(principal: Principal, asked: Asked, facts: Facts, now: number): Decision {
+  if (principal.type === 'operator') return { allowed: true, because: 'the operator of this node' };
+  const user = subjectText(principal);
+  if (!isPresent(user, facts)) return { allowed: false, reason: absentReason(principal) };
+  if (isGrantKind(asked)) {
+    if (asked.verb === 'CREATE') return decideGranting(principal, asked, facts, now);
+    if (asked.verb === 'UPDATE') return refusal(principal, asked, 'it can be revoked and granted anew, not changed');
+    if (asked.verb === 'DELETE') return decideRevoking(principal, asked, facts, now);
+  }
+  const ground = groundOf(principal, user, asked.verb, asked, facts, now);
+  if (ground !== undefined) return { allowed: true, because: becauseOf(ground, asked) };
+  return refusal(
+    principal,
+    asked,
+    isOwn(asked, facts) ? `it has ${heldText(heldVerbs(principal, asked, facts, now))}` : foreignReason(asked),
+  );
+}
+
+/** All that somebody may do with an object. */
+export function heldVerbs(principal: Principal, asked: Omit<Asked, 'verb'>, facts: Facts, now: number): Set<CapabilityVerb> {
+  if (principal.type === 'operator') return new Set(CAPABILITY_VERBS);
+  const user = subjectText(principal);
+  const present = isPresent(user, facts);
+  return new Set(
+    CAPABILITY_VERBS.filter((verb) => present && groundOf(principal, user, verb, { ...asked, verb }, facts, now) !== undefined),
+  );
+}
+
+/** How much somebody sees of an object. */
+export function visibilityOf(principal: Principal, asked: Omit<Asked, 'verb'>, facts: Facts, now: number): Visibility {
+  if (principal.type === 'operator') return 'full';
+  const user = subjectText(principal);
+  if (!isPresent(user, facts)) return 'hidden';
+  if (groundOf(principal, user, 'READ', { ...asked, verb: 'READ' }, facts, now) !== undefined) return 'full';
+  return groundOf(principal, user, 'DISCOVER', { ...asked, verb: 'DISCOVER' }, facts, now) === undefined ? 'hidden' : 'name';
+}
+
+/** What somebody sees of a kind. A function goes by the facts and the time as they are when it is called; `all` and `none` as they are now. */
+export function view(principal: Principal, group: string, plural: string, facts: Facts, now: () => number): View {
+  if (principal.type === 'operator') return 'all';
+  const user = subjectText(principal);
+  if (!isPresent(user, facts)) return 'none';
+  const kind = kindText(group, plural);
+  const open = isPublicKind(principal, kindByPlural(group, plural));
+  const granted = [user, ...facts.trustsOf(user)].some((recipient) => facts.grants(recipient, kind) ?? facts.grants(recipient, '*'));
+  if (!open && !granted && !facts.hasCreated(kind, user)) return 'none';
+  return (object) => visibilityOf(principal, { group, plural, name: object.metadata.name, object }, facts, now());
+}
+
+function groundOf(
+  principal: UserPrincipal,
+  user: string,
+  verb: CapabilityVerb,
+  asked: Asked,
+  facts: Facts,
+  now: number,
+): Ground | undefined {
+  if (verb === 'READ' || verb === 'DISCOVER') {
+    if (isPublicKind(principal, kindByPlural(asked.group, asked.plural)) && !isPrivateApp(asked, facts)) return { by: 'public' };
+  }
+  if (!isOwn(asked, facts)) return undefined;
+  // Making an object is no right that follows from having made it.
+  if (verb !== 'CREATE' && creatorOf(asked, facts) === user) return { by: 'creator' };
+  const grant = grantFor(user, verb, asked, facts, now);
+  return grant === undefined ? undefined : { by: 'grant', grant };
+}
+
+function grantFor(user: string, verb: CapabilityVerb, asked: Asked, facts: Facts, now: number): Grant | undefined {
+  const kind = kindText(asked.group, asked.plural);
+  const model = modelOf(kind, asked.name, asked.object);
+  const among = (recipient: string): Grant | undefined => {
+    for (const about of [kind, '*']) {
+      const buckets = facts.grants(recipient, about);
+      if (buckets === undefined) continue;
+      for (const some of [buckets.byName.get(asked.name), model === undefined ? undefined : buckets.byModel.get(model), buckets.rest]) {
+        const found = some?.find((grant) => allows(grant, verb, asked, facts, now));
+        if (found !== undefined) return found;
+      }
+    }
+    return undefined;
+  };
+  const own = among(user);
+  if (own !== undefined) return own;
+  for (const trust of facts.trustsOf(user)) {
+    const found = among(trust);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** True for what this node owns, or makes for itself: its grants are about that alone. */
+function isOwn({ group, plural, name, object }: Asked, facts: Facts): boolean {
+  const kind = kindByPlural(group, plural);
+  if (kind?.scope === 'Cluster') return !kind.shared || name === '' || name === facts.node;
+  const namespace = object?.metadata.namespace;
+  return namespace === undefined || namespace === facts.node;
+}
+
+/** What is public among nodes is readable by the users of this one; those of others have their own replicas. */
+function isPublicKind({ home }: UserPrincipal, kind: Kind | undefined): boolean {
+  return home === SELF && kind?.shared === true;
+}
+
+/** True for a dtApp of this node that is shared into no domain. */
+function isPrivateApp(asked: Asked, facts: Facts): boolean {
+  if (asked.plural !== dtAppKind.plural || asked.group !== dtAppKind.group) return false;
+  const { object } = asked;
+  if (object === undefined) return true;
+  const isCopy = typeof object['owner'] === 'string';
+  return isOwn(asked, facts) && !isCopy && (dtAppKind.domainsOf?.(object) ?? []).length === 0;
+}
+
+function becauseOf(ground: Ground, asked: Asked): string {
+  switch (ground.by) {
+    case 'operator':
+      return 'the operator of this node';
+    case 'creator':
+      return `made ${aboutText(asked)}`;
+    case 'public':
+      return `${asked.plural} are public among the nodes of a domain`;
+    case 'grant':
+      return grantText(ground.grant);
+  }
+}
+
+/** `capability c-x1y2z, passed on by dev@node1`. */
+export function grantText({ source, name, toTrust, shown, grantorShown }: Grant): string {
+  const by = grantorShown === undefined ? '' : `, granted by ${grantorShown}`;
+  if (source === 'share') return `share ${name} into ${shown}${by}`;
+  return `capability ${name}${toTrust ? ` to trust ${shown}` : ''}${by}`;
+}
+
+function refusal(principal: Principal, asked: Asked, why: string): Decision {
+  return { allowed: false, reason: `${displayOf(principal)} may not ${asked.verb} ${aboutText(asked)}: ${why}` };
+}
+
+function aboutText({ plural, name }: Asked): string {
+  return name === '' ? plural : `${plural} "${name}"`;
+}
+
+function foreignReason({ object }: Asked): string {
+  return `it belongs to node "${object?.metadata.namespace ?? object?.metadata.name ?? ''}", which alone decides about it`;
+}
+
+function absentReason(principal: UserPrincipal): string {
+  return principal.home === SELF
+    ? `user ${principal.display} has been deleted`
+    : `${principal.display} is a user of a node that is no member of a domain of this node, or is suspended`;
+}

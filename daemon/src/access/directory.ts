@@ -1,0 +1,120 @@
+/** Finds out whom a text means: `USER@NODE` and `TRUST@NODE`, as nodes are called here, become keys and uids, which are what counts. */
+import { DtkdError } from '../../../protocol/errors.ts';
+import { DTKD_GROUP } from '../../../protocol/kinds/model.ts';
+import { trustKind } from '../../../protocol/kinds/trust.ts';
+import { userKind } from '../../../protocol/kinds/user.ts';
+import {
+  AUTHOR_ANNOTATION,
+  type Grantor,
+  OPERATOR,
+  type Principal,
+  parseNameAtNode,
+  SELF,
+  type Subject,
+  type UserPrincipal,
+} from '../../../protocol/principal.ts';
+import type { ObjectStore } from '../store/object-store.types.ts';
+import type { AccessMesh } from './ports.ts';
+
+/** Names of nodes, users or trusts in a refusal at most. */
+const MAX_NAMED = 20;
+
+export interface Resolved extends Subject {
+  display: string;
+  /** dtDomain through which the home node is known; absent for this node. */
+  domain?: string;
+}
+
+export interface DirectoryOptions {
+  store: ObjectStore;
+  node: { name: string };
+  mesh: AccessMesh;
+}
+
+export class Directory {
+  readonly #options: DirectoryOptions;
+
+  constructor(options: DirectoryOptions) {
+    this.#options = options;
+  }
+
+  user(text: string, field: string): Promise<Resolved> {
+    return this.#resolve(text, userKind, field);
+  }
+
+  trust(text: string, field: string): Promise<Resolved> {
+    return this.#resolve(text, trustKind, field);
+  }
+
+  /** Whom `operator`, or `USER@NODE`, means. */
+  async principal(text: string): Promise<Principal> {
+    if (text === OPERATOR) return { type: 'operator', name: OPERATOR };
+    const { home, name, uid, display } = await this.user(text, 'who');
+    return { type: 'user', home, name, uid, display };
+  }
+
+  /** A user as objects record it. */
+  grantor({ home, name, uid, display }: UserPrincipal): Grantor {
+    const domain = home === SELF ? undefined : this.#domainOf(home);
+    return { home, name, uid, display, ...(domain === undefined ? {} : { domain }) };
+  }
+
+  /** Where the objects of a node are; undefined if it is no member any more. */
+  namespaceOf(home: string): string | undefined {
+    if (home === SELF) return this.#options.node.name;
+    for (const { peers } of this.#options.mesh.domains()) {
+      for (const { key, displayName } of peers) if (key === home) return displayName;
+    }
+    return undefined;
+  }
+
+  #domainOf(home: string): string | undefined {
+    return this.#options.mesh.domains().find(({ peers }) => peers.some(({ key }) => key === home))?.name;
+  }
+
+  async #resolve(text: string, kind: { singular: string; plural: string }, field: string): Promise<Resolved> {
+    const example = `${kind.singular.toUpperCase()}@NODE`;
+    const parsed = parseNameAtNode(text);
+    if (parsed === undefined) {
+      throw refuse(field, `"${text.slice(0, 80)}" is not written as ${example}`, `Write it as in ops@${this.#options.node.name}.`);
+    }
+    const { name } = parsed;
+    const node = parsed.node === 'default' ? this.#options.node.name : parsed.node;
+    const home = this.#homeOf(node, field);
+    const ref = { group: DTKD_GROUP, plural: kind.plural, namespace: node, name };
+    const { store } = this.#options;
+    const object = await store.get(ref);
+    const author = object?.metadata.annotations?.[AUTHOR_ANNOTATION];
+    const isTheirs = (await store.originOf(ref)) === (home === SELF ? 'own' : 'replica') && (home === SELF || author === home);
+    if (object === undefined || !isTheirs) {
+      throw refuse(field, `there is no ${kind.singular} "${name}" on node "${node}"`, await this.#known(kind, node));
+    }
+    const display = `${name}@${node}`;
+    const domain = home === SELF ? undefined : this.#domainOf(home);
+    return { home, name, uid: object.metadata.uid, display, ...(domain === undefined ? {} : { domain }) };
+  }
+
+  #homeOf(node: string, field: string): string {
+    if (node === this.#options.node.name) return SELF;
+    const member = this.#options.mesh.memberNamed(node);
+    if (member !== undefined) return member.peer;
+    const peers = this.#options.mesh.domains().flatMap((domain) => domain.peers.filter(({ self }) => !self));
+    const nodes = [this.#options.node.name, ...peers.map(({ displayName }) => displayName).sort()];
+    throw refuse(field, `no node "${node}" is known here`, `Known are ${someOf(nodes)}.`);
+  }
+
+  async #known({ plural }: { plural: string }, node: string): Promise<string> {
+    const { items } = await this.#options.store.list({ group: DTKD_GROUP, plural, namespace: node, limit: MAX_NAMED + 1 });
+    if (items.length === 0) return `No ${plural} of ${node} are known here.`;
+    return `Its ${plural} are ${someOf(items.map(({ metadata }) => metadata.name))}.`;
+  }
+}
+
+function someOf(names: readonly string[]): string {
+  const shown = names.slice(0, MAX_NAMED).join(', ');
+  return names.length > MAX_NAMED ? `${shown}, …` : shown;
+}
+
+function refuse(field: string, message: string, next: string): DtkdError {
+  return new DtkdError('INVALID', message, { next, details: { causes: [{ reason: 'FieldValueNotFound', message, field }] } });
+}

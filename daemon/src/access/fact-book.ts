@@ -1,0 +1,223 @@
+/**
+ * The facts in memory, compiled for deciding: grants by recipient, kind and name; members of those trusts that a grant names (of other
+ * trusts nothing is kept, whatever members publish). Changed one fact at a time; knows no store. `version` grows with every change.
+ */
+import { SELF } from '../../../protocol/principal.ts';
+import type { Facts, Grant, GrantBuckets } from './facts.types.ts';
+import type { TrustFact } from './grants.ts';
+import type { Ancestry } from './scope.ts';
+
+interface Buckets extends GrantBuckets {
+  byName: Map<string, Grant[]>;
+  byModel: Map<string, Grant[]>;
+  rest: Grant[];
+}
+
+interface Recipient {
+  grants: Map<string, Grant>;
+  byKind: Map<string, Buckets>;
+}
+
+export class FactBook implements Facts {
+  readonly node: string;
+  version = 0;
+  readonly #ancestry: Ancestry | undefined;
+  readonly #users = new Set<string>();
+  #homes: ReadonlySet<string> = new Set();
+  /** By the place of the object: `source/name`. */
+  readonly #grants = new Map<string, Grant>();
+  readonly #capabilities = new Map<string, Grant>();
+  readonly #recipients = new Map<string, Recipient>();
+  readonly #trusts = new Map<string, ReadonlyMap<string, string>>();
+  readonly #trustsOf = new Map<string, Set<string>>();
+  readonly #creators = new Map<string, string>();
+  readonly #created = new Set<string>();
+
+  constructor(node: string, ancestry?: Ancestry) {
+    this.node = node;
+    this.#ancestry = ancestry;
+  }
+
+  hasUser(user: string): boolean {
+    return this.#users.has(user);
+  }
+
+  hasHome(key: string): boolean {
+    return this.#homes.has(key);
+  }
+
+  grants(recipient: string, kind: string): GrantBuckets | undefined {
+    return this.#recipients.get(recipient)?.byKind.get(kind);
+  }
+
+  grantsTo(recipient: string): Iterable<Grant> {
+    return this.#recipients.get(recipient)?.grants.values() ?? [];
+  }
+
+  capability(uid: string): Grant | undefined {
+    return this.#capabilities.get(uid);
+  }
+
+  trustsOf(user: string): Iterable<string> {
+    const trusts = this.#trustsOf.get(user);
+    return trusts === undefined ? [] : [...trusts].filter((trust) => this.#isKept(trust));
+  }
+
+  membership(trust: string, user: string): string | undefined {
+    return this.#isKept(trust) ? this.#trusts.get(trust)?.get(user) : undefined;
+  }
+
+  /** False for a trust of a node whose word does not count. */
+  #isKept(trust: string): boolean {
+    const home = trust.slice(trust.lastIndexOf('@') + 1);
+    return home === SELF || this.#homes.has(home);
+  }
+
+  creatorOf(kind: string, name: string): string | undefined {
+    return this.#creators.get(`${kind}/${name}`);
+  }
+
+  hasCreated(kind: string, user: string): boolean {
+    return this.#created.has(`${kind}/${user}`);
+  }
+
+  ancestry(type: string): readonly string[] {
+    return this.#ancestry?.(type) ?? [type];
+  }
+
+  /** True if a grant names the trust, so that its members count. */
+  isNamed(trust: string): boolean {
+    return this.#recipients.has(trust);
+  }
+
+  /** Grants that were passed on from a capability. */
+  below(uid: string): Grant[] {
+    return [...this.#grants.values()].filter((grant) => grant.parent?.uid === uid);
+  }
+
+  /** True if any grant narrows by type, so that a change of types changes decisions. */
+  hasTypeScopes(): boolean {
+    for (const { scope } of this.#grants.values()) if (scope.type !== undefined) return true;
+    return false;
+  }
+
+  /** When the next grant ends after `now`; undefined if none does. */
+  nextExpiry(now: number): number | undefined {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { expires } of this.#grants.values()) if (expires > now && expires < next) next = expires;
+    return Number.isFinite(next) ? next : undefined;
+  }
+
+  setUser(user: string, present: boolean): void {
+    if (present) this.#users.add(user);
+    else this.#users.delete(user);
+    this.version += 1;
+  }
+
+  setHomes(homes: ReadonlySet<string>): void {
+    this.#homes = homes;
+    this.version += 1;
+  }
+
+  /** Takes a grant in the place of the one of that name; undefined takes it away. */
+  setGrant(source: Grant['source'], name: string, grant: Grant | undefined): void {
+    const place = `${source}/${name}`;
+    const before = this.#grants.get(place);
+    if (before !== undefined) this.#remove(place, before);
+    if (grant !== undefined) this.#add(place, grant);
+    this.version += 1;
+  }
+
+  #add(place: string, grant: Grant): void {
+    this.#grants.set(place, grant);
+    if (grant.source === 'capability') this.#capabilities.set(grant.uid, grant);
+    let recipient = this.#recipients.get(grant.recipient);
+    if (recipient === undefined) {
+      recipient = { grants: new Map(), byKind: new Map() };
+      this.#recipients.set(grant.recipient, recipient);
+    }
+    recipient.grants.set(place, grant);
+    let buckets = recipient.byKind.get(grant.scope.kind);
+    if (buckets === undefined) {
+      buckets = { byName: new Map(), byModel: new Map(), rest: [] };
+      recipient.byKind.set(grant.scope.kind, buckets);
+    }
+    bucketOf(buckets, grant).push(grant);
+  }
+
+  #remove(place: string, grant: Grant): void {
+    this.#grants.delete(place);
+    if (this.#capabilities.get(grant.uid) === grant) this.#capabilities.delete(grant.uid);
+    const recipient = this.#recipients.get(grant.recipient);
+    const buckets = recipient?.byKind.get(grant.scope.kind);
+    if (recipient === undefined || buckets === undefined) return;
+    recipient.grants.delete(place);
+    const bucket = bucketOf(buckets, grant);
+    bucket.splice(bucket.indexOf(grant), 1);
+    if (bucket.length === 0) forgetBucket(buckets, grant);
+    if (buckets.rest.length + buckets.byName.size + buckets.byModel.size === 0) recipient.byKind.delete(grant.scope.kind);
+    if (recipient.grants.size > 0) return;
+    this.#recipients.delete(grant.recipient);
+    if (grant.toTrust) this.#setMembers(grant.recipient, undefined);
+  }
+
+  /** Says who belongs to a trust now. Kept only if a grant names the trust. */
+  setTrust({ trust, members }: TrustFact): void {
+    if (this.isNamed(trust)) this.#setMembers(trust, members);
+  }
+
+  removeTrust(trust: string): void {
+    this.#setMembers(trust, undefined);
+  }
+
+  #setMembers(trust: string, members: ReadonlyMap<string, string> | undefined): void {
+    for (const user of this.#trusts.get(trust)?.keys() ?? []) {
+      const trusts = this.#trustsOf.get(user);
+      trusts?.delete(trust);
+      if (trusts?.size === 0) this.#trustsOf.delete(user);
+    }
+    this.#trusts.delete(trust);
+    this.version += 1;
+    if (members === undefined) return;
+    this.#trusts.set(trust, members);
+    for (const user of members.keys()) {
+      const trusts = this.#trustsOf.get(user);
+      if (trusts === undefined) this.#trustsOf.set(user, new Set([trust]));
+      else trusts.add(trust);
+    }
+  }
+
+  /** Notes who made an object; undefined: it is gone, or the operator made it. True if the user had made none of the kind before. */
+  setCreator(kind: string, name: string, user: string | undefined): boolean {
+    const place = `${kind}/${name}`;
+    if (user === undefined) {
+      this.#creators.delete(place);
+      return false;
+    }
+    this.#creators.set(place, user);
+    const created = `${kind}/${user}`;
+    if (this.#created.has(created)) return false;
+    this.#created.add(created);
+    this.version += 1;
+    return true;
+  }
+}
+
+function bucketOf(buckets: Buckets, { scope }: Grant): Grant[] {
+  if (scope.name !== undefined) return entry(buckets.byName, scope.name);
+  return scope.model === undefined ? buckets.rest : entry(buckets.byModel, scope.model);
+}
+
+function entry(map: Map<string, Grant[]>, key: string): Grant[] {
+  let list = map.get(key);
+  if (list === undefined) {
+    list = [];
+    map.set(key, list);
+  }
+  return list;
+}
+
+function forgetBucket(buckets: Buckets, { scope }: Grant): void {
+  if (scope.name !== undefined) buckets.byName.delete(scope.name);
+  else if (scope.model !== undefined) buckets.byModel.delete(scope.model);
+}

@@ -1,0 +1,85 @@
+/** Trusts as they are made and edited: members become keys and uids when they are added, and stay what they were until they are removed. */
+import { randomUUID } from 'node:crypto';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { type TrustMember, trustKind, trustSchema } from '../../../../protocol/kinds/trust.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import { type Principal, subjectText } from '../../../../protocol/principal.ts';
+import type { Access } from '../access.types.ts';
+import type { Directory } from '../directory.ts';
+import type { Handler } from '../ports.ts';
+
+export interface TrustParts {
+  directory: Directory;
+  access: Pick<Access, 'decide'>;
+}
+
+export function trustHandler({ directory, access }: TrustParts): Handler {
+  return {
+    async create(object, { principal }) {
+      const { trustee: _trustee, members: _members, ...rest } = object;
+      return withMembers(rest, await membersOf(object, [], directory), trusteeOf(principal));
+    },
+    async update(object, previous, { principal, warn }) {
+      assertTrustee(access, principal, previous);
+      const stored = trustSchema.safeParse(previous).data;
+      const members = await membersOf(object, stored?.members ?? [], directory, warn);
+      const { members: _members, ...rest } = object;
+      return withMembers(rest, members, undefined);
+    },
+  };
+}
+
+/**
+ * The members that a Trust names now. Who was a member stays exactly that one, whatever the text would mean today: a user that was made
+ * again under the same name does not slip into its place.
+ */
+async function membersOf(
+  object: ApiObject,
+  previous: readonly TrustMember[],
+  directory: Directory,
+  warn: (text: string) => void = () => {},
+): Promise<TrustMember[]> {
+  const wanted = [...new Set(trustSchema.safeParse(object).data?.spec?.members ?? [])];
+  const members = new Map<string, TrustMember>();
+  for (const text of wanted) {
+    const kept = previous.find(({ display }) => display === text);
+    if (kept !== undefined) {
+      members.set(subjectText(kept), kept);
+      const now = await directory.user(text, 'spec.members').catch(() => undefined);
+      if (now !== undefined && subjectText(now) !== subjectText(kept)) {
+        warn(`${text} is another user by now; the member is the former one. Remove it and add it again to have the new one in.`);
+      }
+      continue;
+    }
+    const resolved = await directory.user(text, 'spec.members');
+    const same = previous.find((member) => subjectText(member) === subjectText(resolved));
+    if (members.has(subjectText(resolved))) continue;
+    members.set(subjectText(resolved), same === undefined ? { ...resolved, membership: randomUUID() } : { ...same, display: text });
+  }
+  return [...members.values()];
+}
+
+function withMembers(object: ApiObject, members: TrustMember[], trustee: object | undefined): ApiObject {
+  const spec = trustSchema.safeParse(object).data?.spec;
+  const shown = spec === undefined || spec.members === undefined ? spec : { ...spec, members: members.map(({ display }) => display) };
+  return {
+    ...object,
+    ...(shown === undefined ? {} : { spec: shown }),
+    ...(members.length === 0 ? {} : { members }),
+    ...(trustee === undefined ? {} : { trustee }),
+  };
+}
+
+function trusteeOf(principal: Principal): object | undefined {
+  if (principal.type === 'operator') return undefined;
+  const { home, name, uid } = principal;
+  return { home, name, uid };
+}
+
+/** Who belongs to a trust decides over what others shared into it: that is its maker's alone, and not for whoever may UPDATE trusts. */
+function assertTrustee(access: Pick<Access, 'decide'>, principal: Principal, object: ApiObject): void {
+  const { group, plural } = trustKind;
+  const decision = access.decide(principal, { verb: 'MANAGE', group, plural, name: object.metadata.name, object });
+  if (decision.allowed) return;
+  throw new DtkdError('FORBIDDEN', decision.reason, { next: 'Ask the trustee, or the operator of the node that keeps it.' });
+}

@@ -1,0 +1,51 @@
+/** What access needs of the rest of the daemon, and the shape of what it offers to the API. daemon.ts wires both. */
+import type { DomainId, PeerKey } from '../../../protocol/ids.ts';
+import type { ApiObject } from '../../../protocol/objects.ts';
+import type { Principal } from '../../../protocol/principal.ts';
+
+/** A domain as far as rights go by it. */
+export interface AccessDomain {
+  id: DomainId;
+  name: string;
+  /** This node's key in the domain. */
+  self: PeerKey;
+  peers: readonly { key: PeerKey; displayName: string; self: boolean; suspended: boolean }[];
+}
+
+/** The part of the mesh that tells who is who. `Mesh` satisfies it as it stands. */
+export interface AccessMesh {
+  domains(): readonly AccessDomain[];
+  memberNamed(namespace: string): { domain: DomainId; peer: PeerKey } | undefined;
+  onChange(listener: () => void): () => void;
+}
+
+export interface AccessLogger {
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** Of a write: who, whether it is only tried, and a way to tell them something. */
+export interface HandlerContext {
+  principal: Principal;
+  dryRun: boolean;
+  warn(text: string): void;
+}
+
+export interface Handler {
+  create?(object: ApiObject, context: HandlerContext): Promise<ApiObject>;
+  update?(object: ApiObject, previous: ApiObject, context: HandlerContext): Promise<ApiObject>;
+  delete?(object: ApiObject, context: HandlerContext): Promise<undefined | { handled: ApiObject }>;
+}
+
+/** A request to a subresource or a daemon-wide action. */
+export interface AccessActionRequest {
+  principal: Principal;
+  name: string;
+  rest: readonly string[];
+  /** Parameters of the query, the first value of each. */
+  query?: Readonly<Record<string, string>>;
+  method: 'GET' | 'POST' | 'DELETE';
+  body: unknown;
+}
+
+export type AccessAction = (request: AccessActionRequest) => Promise<unknown>;

@@ -1,0 +1,97 @@
+/** Which objects a grant is about: pure. Reads a `GrantScope` once, so that matching an object costs next to nothing. */
+import type { GrantScope } from '../../../protocol/capability.ts';
+import { DtkdError } from '../../../protocol/errors.ts';
+import { isRecord } from '../../../protocol/json.ts';
+import { kindByAnyName, kindByPlural } from '../../../protocol/kinds/index.ts';
+import type { Kind } from '../../../protocol/kinds/kind.ts';
+import { DTKD_GROUP, modelKind } from '../../../protocol/kinds/model.ts';
+import { resourceKind } from '../../../protocol/kinds/resource.ts';
+import { type LabelRequirement, matchesLabels, parseLabelSelector } from '../../../protocol/selectors.ts';
+import type { Asked } from './access.types.ts';
+
+/** A scope, ready to be matched. */
+export interface Scope {
+  /** `plural.group`, the plural alone of core kinds, or `*`. */
+  kind: string;
+  name?: string;
+  model?: string;
+  /** In lower case: types are told apart without regard to case. */
+  type?: string;
+  /** Undefined: any labels. */
+  labels?: readonly LabelRequirement[];
+}
+
+export type Ancestry = (type: string) => readonly string[];
+
+/** `resources.dtkd.dev`; the plural alone of core kinds. */
+export function kindText(group: string, plural: string): string {
+  return group === '' ? plural : `${plural}.${group}`;
+}
+
+export const MODELS = kindText(DTKD_GROUP, modelKind.plural);
+export const RESOURCES = kindText(DTKD_GROUP, resourceKind.plural);
+
+/** Reads a stored scope. Throws BAD_REQUEST if its selector cannot be read. */
+export function scopeOf({ kind, name, model, type, labelSelector }: GrantScope): Scope {
+  const labels = labelSelector === undefined ? [] : parseLabelSelector(labelSelector);
+  return {
+    kind,
+    ...(name === undefined ? {} : { name }),
+    ...(model === undefined ? {} : { model }),
+    ...(type === undefined ? {} : { type: type.toLowerCase() }),
+    ...(labels.length === 0 ? {} : { labels }),
+  };
+}
+
+/** The kind that a scope names in any way that people do; undefined for `*`. Throws INVALID for a kind that is not known. */
+export function kindOfScope(text: string): Kind | undefined {
+  if (text === '*') return undefined;
+  const dot = text.indexOf('.');
+  const exact = dot < 0 ? undefined : kindByPlural(text.slice(dot + 1), text.slice(0, dot));
+  const kind = exact ?? kindByAnyName(text);
+  if (kind !== undefined) return kind;
+  throw new DtkdError('INVALID', `there is no kind "${text.slice(0, 80)}"`, {
+    next: 'See "dtkd api-resources" for the kinds; * means all of them.',
+    details: { causes: [{ reason: 'FieldValueInvalid', message: 'is no kind', field: 'spec.on.kind' }] },
+  });
+}
+
+/** True if a scope is about what is asked. Without an object only its kind and name are known, so whatever looks further does not match. */
+export function matchesScope(scope: Scope, { group, plural, name, object }: Asked, ancestry: Ancestry): boolean {
+  const kind = kindText(group, plural);
+  if (scope.kind !== '*' && scope.kind !== kind) return false;
+  if (scope.name !== undefined && scope.name !== name) return false;
+  if (scope.model !== undefined && scope.model !== modelOf(kind, name, object)) return false;
+  if (scope.type !== undefined) {
+    const type = kind === RESOURCES ? textAt(object, 'type') : undefined;
+    if (type === undefined || !ancestry(type.toLowerCase()).includes(scope.type)) return false;
+  }
+  return scope.labels === undefined || (object !== undefined && matchesLabels(scope.labels, object.metadata.labels));
+}
+
+/** The model to which an object belongs; a Model belongs to itself. */
+export function modelOf(kind: string, name: string, object: Asked['object']): string | undefined {
+  if (kind === MODELS) return name;
+  return kind === RESOURCES ? textAt(object, 'model') : undefined;
+}
+
+function textAt(object: Asked['object'], field: string): string | undefined {
+  const spec = object?.['spec'];
+  const value = isRecord(spec) ? spec[field] : undefined;
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** True if everything in `child` is in `parent`, going by how both are written: each narrowing of the parent stands in the child, too. */
+export function covers(parent: Scope, child: Scope): boolean {
+  if (parent.kind !== '*' && parent.kind !== child.kind) return false;
+  if (parent.name !== undefined && parent.name !== child.name) return false;
+  if (parent.model !== undefined && parent.model !== child.model) return false;
+  if (parent.type !== undefined && parent.type !== child.type) return false;
+  const said = new Set((child.labels ?? []).map(requirementText));
+  return (parent.labels ?? []).every((requirement) => said.has(requirementText(requirement)));
+}
+
+function requirementText(requirement: LabelRequirement): string {
+  const values = 'values' in requirement ? [...new Set(requirement.values)].sort() : [];
+  return JSON.stringify([requirement.key, requirement.operator, values]);
+}
