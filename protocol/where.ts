@@ -59,7 +59,7 @@ function inOrder(difference: number, order: Order): boolean {
   }
 }
 
-/** A text as it is compared at a path. */
+/** A text as it is compared at a path, and as UTF-8 could hold it. */
 export function folded(text: string, path: Pick<ObjectPath, 'caseless'>): string {
-  return path.caseless ? text.toLowerCase() : text;
+  return (path.caseless ? text.toLowerCase() : text).toWellFormed();
 }

@@ -19,7 +19,7 @@ export type Scalar = string | number | boolean;
 export interface IndexedValue {
   /** The value's part of the key. */
   key: string;
-  /** False if other values have the same. */
+  /** False if other values may have the same. */
   exact: boolean;
 }
 
@@ -36,7 +36,9 @@ export function indexedValue(value: Scalar): IndexedValue {
   if (typeof value === 'boolean') return { key: `${TYPES.boolean}${value ? 1 : 0}`, exact: true };
   if (typeof value === 'number') return { key: TYPES.number + numberKey(value), exact: true };
   const text = head(value);
-  return { key: TYPES.text + escaped(text), exact: text === value };
+  // longer ones may have been cut to this, and halves of pairs replaced
+  const exact = text === value && text.length < MAX_INDEXED_TEXT && !text.includes('\ufffd');
+  return { key: TYPES.text + escaped(text), exact };
 }
 
 /** Rows of objects that have this value at the path. */
@@ -68,8 +70,10 @@ export function wholePath(prefix: string): KeyRange {
 export function valueRange(prefix: string, order: '<' | '<=' | '>' | '>=', value: string | number): KeyRange {
   const { key, exact } = indexedValue(value);
   const type = prefix + key.charAt(0);
-  if (order === '<') return { gte: type, lt: prefix + key + (exact ? '' : PAST_END) };
-  if (order === '<=') return { gte: type, lt: prefix + key + PAST_END };
+  if (order === '<' || order === '<=') {
+    if (typeof value === 'string' && !exact) return { gte: type, lt: textsFrom(prefix, value).lt };
+    return { gte: type, lt: prefix + key + (order === '<=' ? PAST_END : '') };
+  }
   return { gte: prefix + key + (order === '>' && exact ? PAST_END : ''), lt: prefixEnd(type) };
 }
 
@@ -96,11 +100,10 @@ function escaped(text: string): string {
   return text.replace(/[\0\x01]/g, (char) => (char === '\0' ? '\x01\x01' : '\x01\x02'));
 }
 
+/** Cut by code points, not by units: only so do the cut ones stand in the order of the whole. */
 function head(text: string): string {
-  const cut = text.slice(0, MAX_INDEXED_TEXT);
-  // half a pair would stand elsewhere than the pair
-  const whole = cut.length < text.length && /[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut;
-  return whole.toWellFormed();
+  if (text.length <= MAX_INDEXED_TEXT) return text.toWellFormed();
+  return [...text.slice(0, 2 * MAX_INDEXED_TEXT)].slice(0, MAX_INDEXED_TEXT).join('').toWellFormed();
 }
 
 /** The first text above all that begin with this one; undefined if there is none. */
