@@ -1,9 +1,13 @@
+import { changedObject, newObject, parseDocument } from '../../../daemon/src/api/document.ts';
+import { type CatalogModel, createCatalogModel } from '../../../daemon/src/catalog/model/catalog-model.ts';
+import type { Decide, Documents } from '../../../daemon/src/catalog/model/ports.ts';
 import { createModelRules } from '../../../daemon/src/catalog/model/rules/model-rules.ts';
 import type { LocalStore } from '../../../daemon/src/store/local-store.types.ts';
 import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
+import type { Principal } from '../../../protocol/principal.ts';
 
 export const NODE = 'node0';
 
@@ -67,4 +71,38 @@ export async function refusal(work: Promise<unknown>): Promise<DtkdError> {
 export function causes(error: DtkdError): string[] {
   const list: { field: string; message: string }[] = Object(error.details)['causes'] ?? [];
   return list.map(({ field, message }) => `${field}: ${message}`);
+}
+
+export const OPERATOR: Principal = { type: 'operator', name: 'operator' };
+
+/** The whole part over a store, with rights that a test says. */
+export async function catalog(
+  decide: Decide = () => ({ allowed: true }),
+): Promise<{ store: LocalStore; catalog: CatalogModel; warnings: string[] }> {
+  const store = await openObjectStore({ kv: memoryKv(), node: NODE });
+  const warnings: string[] = [];
+  const logger = { info: () => undefined, warn: (_fields: object, message: string) => void warnings.push(message) };
+  const documents: Documents = { parse: parseDocument, created: newObject, changed: changedObject };
+  const made = createCatalogModel({ store, node: { name: NODE }, logger, documents, decide });
+  store.addParticipant(made.participant);
+  await made.start();
+  return { store, catalog: made, warnings };
+}
+
+/** Asks for a daemon action or, with a name, a subresource. */
+export function act(of: CatalogModel, action: string, body: unknown, principal: Principal = OPERATOR): Promise<unknown> {
+  const found = of.actions.get(action);
+  if (found === undefined) throw new Error(`no action ${action}`);
+  return found({ principal, name: action, method: 'POST', body });
+}
+
+export function effective(of: CatalogModel, plural: string, name: string, principal: Principal = OPERATOR): Promise<unknown> {
+  const found = of.subresources.get(`dtkd.dev/${plural}/effective`);
+  if (found === undefined) throw new Error(`no effective of ${plural}`);
+  return found({ principal, name, method: 'GET', body: undefined });
+}
+
+/** As a user sends it. */
+export function document(kind: string, name: string, spec?: object, metadata: object = {}): object {
+  return { apiVersion: 'dtkd.dev/v1', kind, metadata: { name, ...metadata }, ...(spec === undefined ? {} : { spec }) };
 }

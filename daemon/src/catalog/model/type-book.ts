@@ -17,6 +17,8 @@ export type ChainFault = { fault: 'unknown'; name: string } | { fault: 'cycle'; 
 export class TypeBook {
   readonly #node: string;
   readonly #resolved = new Map<string, ResolvedType>();
+  /** Counts clearings, so that what was read before one and is resolved after it is not kept. */
+  #generation = 0;
 
   constructor(node: string) {
     this.#node = node;
@@ -24,6 +26,7 @@ export class TypeBook {
 
   /** Forgets what it resolved. */
   clear(): void {
+    this.#generation += 1;
     this.#resolved.clear();
   }
 
@@ -41,9 +44,11 @@ export class TypeBook {
     const key = typeKey(name);
     const known = this.#resolved.get(key);
     if (known !== undefined) return known;
+    const generation = this.#generation;
     const chain = await chainOf(name, (wanted) => this.named(reads, wanted));
     if ('fault' in chain) return undefined;
     const resolved = await resolveChain(chain);
+    if (generation !== this.#generation) return resolved;
     if (this.#resolved.size >= CACHED_TYPES) this.#resolved.clear();
     this.#resolved.set(key, resolved);
     return resolved;

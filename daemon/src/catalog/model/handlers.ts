@@ -1,0 +1,84 @@
+/** What models, types and resources do beyond being stored: spelling of types, computed properties, deletion with dependents. */
+import { isRecord, jsonEqual } from '../../../../protocol/json.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ObjectStore } from '../../store/object-store.types.ts';
+import { deleteWithDependents } from './cascade.ts';
+import { type Plural, type Reads, resourceSpecOf } from './objects.ts';
+import type { HandlerContext, ModelHandler } from './ports.ts';
+import { invalid, objectText } from './refusal.ts';
+import { writtenDynamic } from './resource-properties.ts';
+import type { Rights } from './rights.ts';
+import { withSpelling } from './spelling.ts';
+import type { TypeBook } from './type-book.ts';
+
+export interface HandlerOptions {
+  store: ObjectStore;
+  node: string;
+  rights: Rights;
+  /** Of what is durable. */
+  reads: Reads;
+  /** Types as they are durable. */
+  book: TypeBook;
+}
+
+/** Handlers by plural. */
+export function modelHandlers(options: HandlerOptions): Record<Plural, ModelHandler> {
+  return {
+    models: { delete: deletion('models', options) },
+    types: {
+      create: (object) => spelled('types', object, undefined, options),
+      update: (object, previous) => spelled('types', object, previous, options),
+      delete: deletion('types', options),
+    },
+    resources: {
+      create: async (object) => asWritten(await spelled('resources', object, undefined, options), undefined, options),
+      update: async (object, previous) => asWritten(await spelled('resources', object, previous, options), previous, options),
+      delete: deletion('resources', options),
+    },
+  };
+}
+
+/** With the type as it is spelled; where that is all that was written, nothing has changed. */
+async function spelled(
+  plural: Plural,
+  object: ApiObject,
+  previous: ApiObject | undefined,
+  { reads, book }: HandlerOptions,
+): Promise<ApiObject> {
+  const written = await withSpelling(plural, object, async (name) => (await book.resolve(reads, name))?.name);
+  if (previous === undefined || written === object || !jsonEqual(written['spec'], previous['spec'])) return written;
+  return { ...written, metadata: { ...written.metadata, generation: previous.metadata.generation } };
+}
+
+/** Refuses values of computed properties that a person writes; what the system has written may be sent back as it is. */
+async function asWritten(object: ApiObject, previous: ApiObject | undefined, { reads, book }: HandlerOptions): Promise<ApiObject> {
+  const spec = resourceSpecOf(object);
+  const type = spec === undefined ? undefined : await book.resolve(reads, spec.type);
+  if (spec === undefined || type === undefined) return object;
+  const names = writtenDynamic(type, propertiesOf(previous), spec.properties ?? {});
+  if (names.length === 0) return object;
+  throw invalid(
+    names.map((name) => ({
+      reason: 'FieldValueForbidden',
+      field: `spec.properties.${name}`,
+      message: 'is computed by the system and is not written',
+      object: objectText({ plural: 'resources', name: object.metadata.name }),
+    })),
+  );
+}
+
+function propertiesOf(object: ApiObject | undefined): Record<string, unknown> {
+  const properties = Reflect.get(Object(object?.['spec']), 'properties');
+  return isRecord(properties) ? properties : {};
+}
+
+function deletion(plural: Plural, { store, node, rights }: HandlerOptions): NonNullable<ModelHandler['delete']> {
+  return async (object: ApiObject, context: HandlerContext) => {
+    // without --cascade the rules refuse what has dependents, in the transaction that would delete it
+    if (!context.cascade) return undefined;
+    const { object: last, deleted, detached } = await deleteWithDependents({ store, node, rights }, plural, object, context);
+    if (deleted > 0) context.warn(`${deleted} ${deleted === 1 ? 'object' : 'objects'} that depended on it went with it`);
+    if (detached > 0) context.warn(`${detached} ${detached === 1 ? 'resource' : 'resources'} with other parents stayed, detached from it`);
+    return { handled: last };
+  };
+}

@@ -1,0 +1,138 @@
+/**
+ * Imports models, types and resources in one transaction: all or nothing, in whatever order they are given. What is there already as given stays
+ * untouched, so importing the same again changes nothing. Each object is written with the rights of whoever imports. Deletes nothing.
+ */
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import { jsonEqual } from '../../../../../protocol/json.ts';
+import type { ApiObject } from '../../../../../protocol/objects.ts';
+import { type Principal, subjectText } from '../../../../../protocol/principal.ts';
+import type { ObjectStore, Transaction } from '../../../store/object-store.types.ts';
+import { BREATH, MAX_IMPORT_BYTES } from '../limits.ts';
+import { type Plural, type Reads, refIn, typeKey } from '../objects.ts';
+import type { Documents, ModelAction } from '../ports.ts';
+import { invalid, objectText } from '../refusal.ts';
+import type { Rights } from '../rights.ts';
+import { withSpelling } from '../spelling.ts';
+import type { TypeBook } from '../type-book.ts';
+import { importCauses, importInvalid, placed, readImport, type Target } from './documents.ts';
+
+export type ImportResult = 'created' | 'changed' | 'unchanged';
+
+export interface ImportAnswer {
+  /** In the order of the documents. */
+  objects: { kind: string; name: string; result: ImportResult }[];
+  created: number;
+  changed: number;
+  unchanged: number;
+  dryRun: boolean;
+}
+
+export interface ImportOptions {
+  store: ObjectStore;
+  node: string;
+  rights: Rights;
+  documents: Documents;
+  /** Types as they are durable. */
+  reads: Reads;
+  book: TypeBook;
+}
+
+/** Types before models before resources, for whoever follows the changes. */
+const ORDER: readonly Plural[] = ['types', 'models', 'resources'];
+
+/** The daemon action `import`. */
+export function importAction(options: ImportOptions): ModelAction {
+  const action: ModelAction = async ({ method, body, principal }) => {
+    if (method !== 'POST') throw new DtkdError('METHOD_NOT_ALLOWED', 'use POST to import');
+    return importModel(options, principal, body);
+  };
+  action.maxBodyBytes = MAX_IMPORT_BYTES;
+  action.open = 'user';
+  return action;
+}
+
+/** Imports a body as `principal`. Errors: BAD_REQUEST, INVALID or CONFLICT naming objects and fields, FORBIDDEN. */
+export async function importModel(options: ImportOptions, principal: Principal, body: unknown): Promise<ImportAnswer> {
+  const { store, node, documents } = options;
+  const { targets, dryRun } = await readImport(body, documents, node);
+  const spelled = await spellings(options, targets);
+  const results = new Map<number, ImportResult>();
+  const write = async (tx: Transaction): Promise<void> => {
+    results.clear();
+    for (const plural of ORDER) {
+      for (const target of targets)
+        if (target.plural === plural) results.set(target.index, await writeOne(options, tx, target, principal, spelled));
+    }
+  };
+  try {
+    await store.transact(write, { dryRun });
+  } catch (error) {
+    throw withPlaces(error, targets);
+  }
+  const count = (wanted: ImportResult): number => [...results.values()].filter((result) => result === wanted).length;
+  return {
+    objects: targets.map(({ kind, name, index }) => ({ kind: kind.kind, name, result: results.get(index) ?? 'unchanged' })),
+    created: count('created'),
+    changed: count('changed'),
+    unchanged: count('unchanged'),
+    dryRun,
+  };
+}
+
+type Spelling = (name: string) => Promise<string | undefined>;
+
+/** How types are spelled when the import is done: as it says itself, else as they stand. */
+async function spellings({ reads, book, documents, node }: ImportOptions, targets: readonly Target[]): Promise<Spelling> {
+  const own = new Map<string, string>();
+  for (const target of targets) {
+    if (target.plural !== 'types') continue;
+    const name = Reflect.get(Object(documents.created(target.kind, target.document, target.name, node)['spec']), 'name');
+    const written = typeof name === 'string' ? name : target.name;
+    own.set(typeKey(written), written);
+  }
+  return async (name) => own.get(typeKey(name)) ?? (await book.resolve(reads, name))?.name;
+}
+
+async function writeOne(
+  { node, rights, documents }: ImportOptions,
+  tx: Transaction,
+  { plural, kind, name, document: given, index }: Target,
+  principal: Principal,
+  spelled: Spelling,
+): Promise<ImportResult> {
+  if (index % BREATH === 0) await new Promise((resolve) => setImmediate(resolve));
+  const ref = refIn(node, plural, name);
+  const before = await tx.get(ref);
+  const document = { ...given, fields: await withSpelling(plural, given.fields, spelled) };
+  const after =
+    before === undefined ? documents.created(kind, document, name, node, creatorOf(principal)) : documents.changed(kind, before, document);
+  if (before !== undefined && (await tx.originOf(ref)) !== 'own') return unlessOurs(before, after);
+  if (before !== undefined && jsonEqual(before, after)) return 'unchanged';
+  await rights.assertMay(principal, { plural, name, ...(before === undefined ? {} : { before }), after }, tx);
+  const stored = await tx.put(after);
+  if (before === undefined) return 'created';
+  return stored.metadata.resourceVersion === before.metadata.resourceVersion ? 'unchanged' : 'changed';
+}
+
+/** A built-in type may be in an import, as an export of another node has it; it has to be what it is here. */
+function unlessOurs(before: ApiObject, after: ApiObject): ImportResult {
+  if (after.metadata.generation === before.metadata.generation) return 'unchanged';
+  const { name } = before.metadata;
+  const message = `the type "${name}" comes with dtkd and cannot be changed; extend it`;
+  throw invalid([{ reason: 'FieldValueForbidden', message, field: '', object: objectText({ plural: 'types', name }) }]);
+}
+
+function creatorOf(principal: Principal): string | undefined {
+  return principal.type === 'user' ? subjectText(principal) : undefined;
+}
+
+/** An error of the rules with the places of what it is about. */
+function withPlaces(error: unknown, targets: readonly Target[]): unknown {
+  if (!(error instanceof DtkdError) || error.code !== 'INVALID') return error;
+  const places = new Map(targets.map(({ plural, name, index }) => [`${plural}/${name}`, index]));
+  const causes = importCauses(error).flatMap((cause) => {
+    const index = places.get(cause.object ?? '');
+    return index === undefined || cause.object === undefined ? [] : [placed(cause, index, cause.object)];
+  });
+  return causes.length > 0 ? importInvalid(causes) : error;
+}

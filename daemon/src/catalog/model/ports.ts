@@ -1,0 +1,63 @@
+/** What the model needs of the rest of the daemon, and the shape of what it offers to the API. daemon.ts wires both. */
+import type { z } from 'zod';
+import type { CapabilityVerb } from '../../../../protocol/capability.ts';
+import type { Kind } from '../../../../protocol/kinds/kind.ts';
+import type { ApiObject, objectMeta } from '../../../../protocol/objects.ts';
+import type { Principal } from '../../../../protocol/principal.ts';
+
+export interface ModelLogger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+/** Decides what a principal may do with an object. `Access.decide` is one. */
+export type Decide = (
+  principal: Principal,
+  asked: { verb: CapabilityVerb; group: string; plural: string; name: string; object?: ApiObject },
+) => { allowed: true } | { allowed: false; reason: string };
+
+/** A document as the API reads it. */
+export interface ModelDocument {
+  fields: Record<string, unknown>;
+  metadata: z.infer<typeof objectMeta>;
+  /** Paths of fields that its kind does not have. */
+  unknown: string[];
+}
+
+/** How documents become objects: the API's own way, so that an import and an apply come to the same. */
+export interface Documents {
+  /** Throws INVALID with causes, or BAD_REQUEST. */
+  parse(kind: Kind, body: unknown): ModelDocument;
+  created(kind: Kind, document: ModelDocument, name: string, namespace: string, creator?: string): ApiObject;
+  changed(kind: Kind, stored: ApiObject, document: ModelDocument): ApiObject;
+}
+
+/** Of a write: who, whether it is only tried, and a way to tell them something. */
+export interface HandlerContext {
+  principal: Principal;
+  dryRun: boolean;
+  cascade: boolean;
+  warn(text: string): void;
+}
+
+export interface ModelHandler {
+  create?(object: ApiObject, context: HandlerContext): Promise<ApiObject>;
+  update?(object: ApiObject, previous: ApiObject, context: HandlerContext): Promise<ApiObject>;
+  delete?(object: ApiObject, context: HandlerContext): Promise<undefined | { handled: ApiObject }>;
+}
+
+/** A request to a subresource or a daemon-wide action. */
+export interface ModelActionRequest {
+  principal: Principal;
+  name: string;
+  method: 'GET' | 'POST' | 'DELETE';
+  body: unknown;
+}
+
+/** An action, with the right that it needs on the object or who may ask for it at all, as the API reads them. */
+export interface ModelAction {
+  (request: ModelActionRequest): Promise<unknown>;
+  maxBodyBytes?: number;
+  verb?: CapabilityVerb;
+  open?: 'user';
+}

@@ -1,0 +1,90 @@
+/** Whether somebody may make a change that the model makes for them, of many objects at once: as if each were a request of its own. */
+import { CAPABILITY_VERBS, type CapabilityVerb } from '../../../../protocol/capability.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { isRecord, jsonEqual } from '../../../../protocol/json.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { Principal } from '../../../../protocol/principal.ts';
+import { nodeParents, nodeRef, type Plural, type Reads, refIn, resourceSpecOf } from './objects.ts';
+import type { Decide } from './ports.ts';
+
+export interface WrittenObject {
+  plural: Plural;
+  name: string;
+  before?: ApiObject;
+  /** Absent: it is deleted. */
+  after?: ApiObject;
+}
+
+export class Rights {
+  readonly #decide: Decide;
+  readonly #node: string;
+
+  constructor(decide: Decide, node: string) {
+    this.#decide = decide;
+    this.#node = node;
+  }
+
+  may(principal: Principal, verb: CapabilityVerb, plural: Plural, object: ApiObject): boolean {
+    return this.#ask(principal, verb, plural, object).allowed;
+  }
+
+  /** Throws FORBIDDEN if a principal may not write this. */
+  async assertMay(principal: Principal, { plural, name, before, after }: WrittenObject, reads: Pick<Reads, 'get'>): Promise<void> {
+    if (principal.type === 'operator') return;
+    if (before === undefined) {
+      if (after !== undefined) this.#assert(principal, 'CREATE', plural, after);
+    } else if (after === undefined) {
+      this.#assert(principal, 'DELETE', plural, before);
+    } else {
+      this.#assert(principal, 'UPDATE', plural, before);
+      this.#assertStays(principal, plural, name, before, after);
+    }
+    if (plural === 'resources' && after !== undefined) await this.#assertDeployment(principal, before, after, reads);
+  }
+
+  /** What moves an object from grants into others needs MANAGE, or has to leave whoever asks with the same rights. */
+  #assertStays(principal: Principal, plural: Plural, name: string, before: ApiObject, after: ApiObject): void {
+    if (!movesScope(before, after) || this.may(principal, 'MANAGE', plural, before)) return;
+    const rights = (object: ApiObject) => CAPABILITY_VERBS.filter((verb) => this.may(principal, verb, plural, object)).join();
+    if (rights(before) === rights(after)) return;
+    throw forbidden(`changing labels, model, type or parents of ${plural} "${name}" would change what ${principal.name} may do with it`);
+  }
+
+  /** Deploying a resource on a node needs EXECUTE there. */
+  async #assertDeployment(principal: Principal, before: ApiObject | undefined, after: ApiObject, reads: Pick<Reads, 'get'>): Promise<void> {
+    const had = new Set(before === undefined ? [] : deployments(before));
+    for (const name of deployments(after)) {
+      if (had.has(name)) continue;
+      const { group, plural } = nodeRef(name);
+      const node = await reads.get(nodeRef(name));
+      const decision = this.#decide(principal, { verb: 'EXECUTE', group, plural, name, ...(node === undefined ? {} : { object: node }) });
+      if (!decision.allowed) throw forbidden(decision.reason);
+    }
+  }
+
+  #assert(principal: Principal, verb: CapabilityVerb, plural: Plural, object: ApiObject): void {
+    const decision = this.#ask(principal, verb, plural, object);
+    if (!decision.allowed) throw forbidden(decision.reason);
+  }
+
+  #ask(principal: Principal, verb: CapabilityVerb, plural: Plural, object: ApiObject): ReturnType<Decide> {
+    const { group, name } = refIn(this.#node, plural, object.metadata.name);
+    return this.#decide(principal, { verb, group, plural, name, object });
+  }
+}
+
+/** True if a change touches what grants select by. */
+function movesScope(before: ApiObject, after: ApiObject): boolean {
+  if (!jsonEqual(before.metadata.labels ?? {}, after.metadata.labels ?? {})) return true;
+  const [old, now] = [before['spec'], after['spec']].map((spec) => (isRecord(spec) ? spec : {}));
+  return ['model', 'type', 'parents'].some((field) => !jsonEqual(old?.[field] ?? null, now?.[field] ?? null));
+}
+
+function deployments(object: ApiObject): string[] {
+  const spec = resourceSpecOf(object);
+  return spec === undefined ? [] : nodeParents(spec);
+}
+
+function forbidden(reason: string): DtkdError {
+  return new DtkdError('FORBIDDEN', reason, { next: 'Ask for the right, or leave that object out.' });
+}
