@@ -11,6 +11,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import { HELLO_PROTOCOL, type HelloAbout } from '../../../../protocol/hello.ts';
 import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
 import { FACTS_PROTOCOL, SYNC_PROTOCOL } from '../../../../protocol/sync.ts';
+import { WHERE_PROTOCOL } from '../../../../protocol/whereabouts.ts';
 import type { Logger } from '../../logger.ts';
 import type { Host, Link, StreamHandler, Verdict } from '../host/host.types.ts';
 import { MAX_LINKS_PER_MEMBER } from '../host/limits.ts';
@@ -31,6 +32,7 @@ import { SEARCH_CHECK_MS, Search } from './search.ts';
 import { SyncService } from './sync-service.ts';
 import { Telling } from './telling.ts';
 import { Timers } from './timers.ts';
+import { answerWhere } from './where.ts';
 import { Whereabouts } from './whereabouts.ts';
 
 /** The second of two connections, or the relayed beside a direct one, is closed once nothing runs on it. */
@@ -177,6 +179,7 @@ export class DomainNode {
     });
     await host.serve(SYNC_PROTOCOL, (stream, link) => void this.#sync.serveSync(stream, link), { maxStreams: MAX_MEMBER_STREAMS });
     await host.serve(FACTS_PROTOCOL, (stream, link) => void this.#sync.serveFacts(stream, link), { maxStreams: MAX_MEMBER_STREAMS });
+    await host.serve(WHERE_PROTOCOL, (stream) => void answerWhere(stream, this.#options.book), { maxStreams: MAX_MEMBER_STREAMS });
     await host.serve(COMPARE_PROTOCOL, (stream) => void answerDigests(stream, () => this.#digests()), { maxStreams: MAX_COMPARE_STREAMS });
     this.#unsubscribe.push(
       membership.onChange((state) => this.#onMembership(state)),

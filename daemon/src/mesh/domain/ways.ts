@@ -4,16 +4,22 @@
  */
 import type { Address } from '../../../../protocol/address.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
+import { WHERE_PROTOCOL } from '../../../../protocol/whereabouts.ts';
 import type { Host, Link } from '../host/host.types.ts';
 import type { AddressBook } from './address-book.ts';
 import type { PeerTable } from './peer-table.ts';
 import { raceDials } from './race-dials.ts';
 import { resolveAddress } from './resolve.ts';
+import { askWhere } from './where.ts';
 
 /** Opening a circuit. */
 const RELAY_TIMEOUT_MS = 5_000;
 /** Asking the routing table again for a member. */
 const FIND_RETRY_MS = 10_000;
+/** Asking the neighbours again where a member is. */
+const WHERE_RETRY_MS = 2_000;
+/** Neighbours asked at a time; a small frame each. */
+const MAX_ASKED = 32;
 /** Connected members that are asked to relay, for one attempt. */
 const RELAYS_TRIED = 3;
 /** The same while a request waits: in a large domain few of them have a connection with the member, and those without refuse at once. */
@@ -42,6 +48,8 @@ export class Ways {
   readonly #connecting = new Map<PeerKey, Promise<void>>();
   /** When relays were last asked for a member. */
   readonly #relayTries = new Map<PeerKey, number>();
+  /** When the neighbours were last asked where a member is. */
+  readonly #whereTries = new Map<PeerKey, number>();
   /** When the routing table was last asked for a member. */
   readonly #findTries = new Map<PeerKey, number>();
 
@@ -116,10 +124,23 @@ export class Ways {
   }
 
   async #addressesOf(peer: PeerKey): Promise<Address[]> {
+    if (this.#ports.isRequested(peer) && this.#ports.book.of(peer).length === 0) await this.#askNeighbours(peer);
     const known = this.#ports.book.of(peer);
     if (known.length === 0 || this.#ports.isMissed(peer)) this.#find(peer);
     const resolved = await Promise.all(known.map((address) => resolveAddress(address).catch(() => [])));
     return resolved.flat();
+  }
+
+  /** Nobody has told where the member is, as may be in a large domain. */
+  async #askNeighbours(peer: PeerKey): Promise<void> {
+    const { book, peers, now } = this.#ports;
+    if (now() - (this.#whereTries.get(peer) ?? Number.NEGATIVE_INFINITY) < WHERE_RETRY_MS) return;
+    this.#whereTries.set(peer, now());
+    const links = peers.connected().flatMap((key) => {
+      const link = peers.best(key);
+      return link !== undefined && peers.protocols(link).includes(WHERE_PROTOCOL) ? [link] : [];
+    });
+    book.hinted(peer, await askWhere(links.slice(0, MAX_ASKED), peer));
   }
 
   /** Asks the routing table, beside whatever else is tried. */
