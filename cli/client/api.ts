@@ -137,6 +137,11 @@ export class ApiClient {
     return this.#json({ method, path: `${DAEMON}/${action}`, ...(body === undefined ? {} : { body }) });
   }
 
+  /** A daemon-wide action that streams JSON values. */
+  daemonLines(action: string): AsyncGenerator<unknown> {
+    return this.#lines({ method: 'GET', path: `${DAEMON}/${action}` });
+  }
+
   version(): Promise<JsonRecord> {
     return this.#json({ method: 'GET', path: '/version' });
   }

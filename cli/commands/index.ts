@@ -95,6 +95,18 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'explain', summary: 'describe the fields of a kind', load: () => import('./explain.ts') },
   {
     group: 'Other:',
+    name: 'audit',
+    summary: 'who did what on this node, and whether that record is whole',
+    children: [
+      { name: 'show', summary: 'show the newest lines of the audit log', load: () => import('./audit/show.ts') },
+      {
+        name: 'verify',
+        summary: 'check every line of the audit log, and what other members have seen of it',
+        load: () => import('./audit/verify.ts'),
+      },
+    ],
+  },
+  {
     name: 'token',
     summary: 'the operator token of the daemon',
     children: [{ name: 'rotate', summary: 'replace the operator token', load: () => import('./token-rotate.ts') }],

@@ -29,6 +29,8 @@ export interface Config {
   /** DNS suffix of the URIs of apps. */
   suffix: string;
   mdns: boolean;
+  /** Tags that this node's Node object begins with. */
+  tags: string[];
   /** A system group whose members may read the operator token. */
   operatorGroup: string | undefined;
   log: { level: LogLevel; format: 'text' | 'json'; file: boolean; maxBytes: number; keep: number };
@@ -46,6 +48,10 @@ const text = z.string().min(1).max(1024);
 const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')], 'must be true or false');
 const list = z.union([text.transform((value) => value.split(',').map((part) => part.trim())), z.array(text)]);
 
+/** As the Node kind takes them. */
+const TAG = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+const tags = list.pipe(z.array(z.string().regex(TAG, 'must be words of letters, digits, ".", "_" and "-", joined by commas')).max(64));
+
 /** Settings as any source may give them; unknown keys are refused so that a typing error is not silently ignored. */
 const settings = z.strictObject({
   data: text.optional(),
@@ -57,6 +63,7 @@ const settings = z.strictObject({
   suffix: text.regex(SUFFIX, 'must be a DNS name in lower case').optional(),
   mdns: flag.optional(),
   operatorGroup: text.optional(),
+  tags: tags.optional(),
   logLevel: z.enum(LOG_LEVELS).optional(),
   logFormat: z.enum(['text', 'json']).optional(),
   logFile: flag.optional(),
@@ -91,6 +98,7 @@ export function loadConfig(flags: Settings & { config?: string | undefined }, en
     announce: merged.announce ?? [],
     suffix: merged.suffix ?? DEFAULTS.suffix,
     mdns: merged.mdns ?? true,
+    tags: merged.tags ?? [],
     operatorGroup: merged.operatorGroup,
     log: {
       level: merged.logLevel ?? 'info',

@@ -7,15 +7,22 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DtkdError } from '../../protocol/errors.ts';
 import { type NodeName, parseNodeName } from '../../protocol/ids.ts';
+import { WITNESS_PROTOCOL } from '../../protocol/witness.ts';
 import type { Access } from './access/access.types.ts';
+import { createAudit } from './access/audit/audit.ts';
+import { auditAction } from './access/audit/audit-action.ts';
+import { WITNESS_LIMITS } from './access/audit/limits.ts';
+import { createAuditWitnessing } from './access/audit/witnessing.ts';
 import { openOperatorToken } from './access/operator-token.ts';
 import { openCertificates } from './api/certificates.ts';
 import type { Action, ApiExtensions, KindHandler } from './api/handlers.types.ts';
 import { startApiServer } from './api/server.ts';
 import { createApps } from './apps/apps.ts';
+import { createNodeFacts } from './catalog/node-facts.ts';
 import { type Config, defaultNodeName } from './config.ts';
 import { makeDirectory } from './directory.ts';
 import type { Logger } from './logger.ts';
+import { memberRequests } from './member-requests.ts';
 import { MemoryKeeper } from './memory-keeper.ts';
 import { domainActions, domainHandlers } from './mesh/controllers/domain-api.ts';
 import { DomainController } from './mesh/controllers/domain-controller.ts';
@@ -70,6 +77,17 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   });
   stops.push(() => store.close());
 
+  const audit = await createAudit({ directory: join(config.data, 'audit'), kv, logger: logger.child({ part: 'audit' }), now });
+  stops.push(() => audit.close());
+  const nodeFacts = createNodeFacts({
+    store,
+    node: name,
+    version: VERSION,
+    startedAt,
+    tags: config.tags,
+    logger: logger.child({ part: 'node' }),
+  });
+
   const logs = createLogs({ store, logger: logger.child({ part: 'log' }), now });
   store.addParticipant(logs.participant);
   const mesh = createMesh({
@@ -115,20 +133,47 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   const certificate = await openCertificates({ dir: config.data, names: [hostname(), name, config.api.host] });
   if (gid !== undefined) await chmod(join(config.data, 'ca.crt'), 0o644);
 
+  const witnessing = createAuditWitnessing({
+    audit,
+    store,
+    domains: () => mesh.domains(),
+    requests: memberRequests(mesh, WITNESS_PROTOCOL, WITNESS_LIMITS),
+    publish: (head) => nodeFacts.publishHead(head),
+    now,
+    logger: logger.child({ part: 'audit' }),
+  });
+
+  // Before the domains are open, so that what they publish first is up to date.
+  await nodeFacts.start(await audit.head());
+  stops.push(async () => nodeFacts.stop());
   await apps.start();
   stops.push(() => apps.stop());
   listeners.push(apps.ingressAddress());
   await mesh.start();
   stops.push(() => mesh.stop());
+  await witnessing.start();
+  stops.push(() => witnessing.stop());
   await controller.start();
   stops.push(() => controller.stop());
 
   const status: Action = async () =>
-    daemonStatus({ config, name, version: VERSION, startedAt, apiUrl: api.url, ingress: apps.ingressAddress(), mesh, apps });
+    daemonStatus({
+      config,
+      name,
+      version: VERSION,
+      startedAt,
+      apiUrl: api.url,
+      ingress: apps.ingressAddress(),
+      mesh,
+      apps,
+      audit: { conditions: () => [...audit.conditions(), ...witnessing.conditions()], counters: () => audit.counters() },
+    });
+  const auditing = auditAction({ audit, gather: () => witnessing.gather(), ownNode: () => nodeFacts.get() });
   const api = await startApiServer({
     store,
     node: { name },
-    extensions: extensions({ controller, mesh, apps, status, rotate: () => tokens.rotate() }),
+    extensions: extensions({ controller, mesh, apps, status, audit: auditing, rotate: () => tokens.rotate() }),
+    audit,
     access: operatorOnly(tokens),
     logger: logger.child({ part: 'api' }),
     version: VERSION,
@@ -155,10 +200,11 @@ interface ExtensionParts {
   mesh: ReturnType<typeof createMesh>;
   apps: ReturnType<typeof createApps>;
   status: Action;
+  audit: Action;
   rotate: () => Promise<string>;
 }
 
-function extensions({ controller, mesh, apps, status, rotate }: ExtensionParts): ApiExtensions {
+function extensions({ controller, mesh, apps, status, audit, rotate }: ExtensionParts): ApiExtensions {
   const group = 'sid.sightlineinnovation.com';
   const handlers = domainHandlers({ mesh, controller });
   const kinds = new Map<string, KindHandler>([
@@ -176,6 +222,7 @@ function extensions({ controller, mesh, apps, status, rotate }: ExtensionParts):
     subresources,
     actions: new Map([
       ['status', status],
+      ['audit', audit],
       ['token', token],
     ]),
   };

@@ -34,6 +34,7 @@ function command(): Command {
     .option('--ingress <host:port>', `where the URIs of apps are served (default: ${DEFAULTS.ingress})`)
     .option('--suffix <dns>', `DNS suffix of the URIs of apps (default: ${DEFAULTS.suffix})`)
     .option('--no-mdns', 'do not look for members on the local network')
+    .option('--tags <words>', 'words to choose this node by, joined by commas; they begin its Node object')
     .option('--operator-group <group>', 'system group whose members may read the operator token')
     .option('--config <file>', 'settings file (default: config.yaml in the data directory)')
     .addOption(new Option('--log-level <level>', 'least level that is logged (default: info)').choices([...LOG_LEVELS]))

@@ -19,12 +19,13 @@ interface Facts {
 
 interface StatusFacts extends Facts {
   startedAt: number;
+  audit: { conditions(): string[]; counters(): Record<string, number> };
   apps: { summary(): { own: number; copies: number; byStatus: Record<string, number> }; counters(): Record<string, number> };
 }
 
 /** What `dtkd status` shows; a plain JSON value. */
 export async function daemonStatus(facts: StatusFacts): Promise<object> {
-  const { config, mesh, apps } = facts;
+  const { config, mesh, apps, audit } = facts;
   const domains = mesh.domains();
   return {
     node: facts.name,
@@ -57,8 +58,8 @@ export async function daemonStatus(facts: StatusFacts): Promise<object> {
       })),
     })),
     apps: apps.summary(),
-    conditions: conditions(domains),
-    counters: { ...mesh.counters(), ...apps.counters() },
+    conditions: [...audit.conditions(), ...conditions(domains)],
+    counters: { ...mesh.counters(), ...apps.counters(), ...audit.counters() },
     storage: { bytes: await directoryBytes(join(config.data, 'db')) },
     memory: { rss: process.memoryUsage.rss() },
   };

@@ -83,6 +83,7 @@ export const nodeKind: Kind = {
     { name: 'Node.js', type: 'string', description: 'version of Node.js', path: 'status.facts.nodeVersion', priority: 1 },
     { name: 'OS Version', type: 'string', description: 'version of the operating system', path: 'status.facts.osVersion', priority: 1 },
   ],
+  attributed: true,
   domainsOf: () => ['*'],
   published: publishedNode,
   adopted: adoptedWhole,

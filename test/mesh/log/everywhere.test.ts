@@ -10,7 +10,7 @@ import { DTKD_GROUP } from '../../../protocol/kinds/model.ts';
 import { nodeKind } from '../../../protocol/kinds/node.ts';
 import { trustKind } from '../../../protocol/kinds/trust.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
-import { CREATOR_ANNOTATION } from '../../../protocol/principal.ts';
+import { AUTHOR_ANNOTATION, CREATOR_ANNOTATION } from '../../../protocol/principal.ts';
 import { generateSigningKey, type SigningKey } from '../../../protocol/signing.ts';
 import { waitFor } from '../../wait.ts';
 import { Author } from './author.ts';
@@ -152,6 +152,7 @@ describe('a cluster-scoped kind', () => {
       resourceVersion: stored.metadata.resourceVersion,
       generation: 1,
       creationTimestamp: stored.metadata.creationTimestamp,
+      annotations: { [AUTHOR_ANNOTATION]: a.author },
     });
     expect(await b.store.originOf(nodeRef('a'))).toBe('replica');
     expect(await b.store.get(nodeRef('self'))).toBeUndefined();

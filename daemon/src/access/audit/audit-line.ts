@@ -1,0 +1,133 @@
+/**
+ * One line of the audit log, as text and as a value: pure. A line names the hash of the line before (`prev`). Besides records there are
+ * seals, which sign all lines before them, and anchors: a seal at the beginning of a file that also says where the kept part of the log
+ * begins. A line can be written in one way only, so that every byte of it counts.
+ */
+import { hash as digest } from 'node:crypto';
+import { z } from 'zod';
+import { signAuditHead } from '../../../../protocol/audit.ts';
+import type { AuditHead } from '../../../../protocol/kinds/node.ts';
+import type { SigningKey } from '../../../../protocol/signing.ts';
+import type { AuditRecord } from '../access.types.ts';
+import { MAX_FIELD } from './limits.ts';
+
+const link = {
+  seq: z.number().int().positive(),
+  time: z.string().max(40),
+  prev: z.string().regex(/^[0-9a-f]{64}$/),
+};
+const field = z.string().max(MAX_FIELD);
+const recordLine = z.strictObject({
+  ...link,
+  who: field,
+  home: field.exactOptional(),
+  verb: field,
+  what: field,
+  outcome: z.enum(['allowed', 'denied', 'failed']),
+  because: field,
+});
+const signed = { key: z.string().max(64), signature: z.string().max(128) };
+const sealLine = z.strictObject({ ...link, seal: z.strictObject(signed) });
+const anchorLine = z.strictObject({ ...link, anchor: z.strictObject({ first: z.number().int().positive(), ...signed }) });
+
+export type RecordLine = z.infer<typeof recordLine>;
+export type SealLine = z.infer<typeof sealLine>;
+export type AnchorLine = z.infer<typeof anchorLine>;
+export type AuditLine = RecordLine | SealLine | AnchorLine;
+
+/** The place after which the next line stands. */
+export interface Tip {
+  seq: number;
+  hash: string;
+}
+
+/** A record as lines have it: fields that are too long are cut. */
+export function boundedRecord({ who, home, verb, what, outcome, because }: AuditRecord): AuditRecord {
+  return {
+    who: cut(who),
+    ...(home === undefined ? {} : { home: cut(home) }),
+    verb: cut(verb),
+    what: cut(what),
+    outcome,
+    because: cut(because),
+  };
+}
+
+function cut(text: string): string {
+  return text.length <= MAX_FIELD ? text : `${text.slice(0, MAX_FIELD - 1)}…`;
+}
+
+export function recordText({ seq, hash }: Tip, time: string, { who, home, verb, what, outcome, because }: AuditRecord): string {
+  return JSON.stringify({
+    seq: seq + 1,
+    time,
+    prev: hash,
+    who,
+    ...(home === undefined ? {} : { home }),
+    verb,
+    what,
+    outcome,
+    because,
+  });
+}
+
+/** The line after the one that the head names: it signs everything up to there. */
+export function sealText({ key, seq, hash, time, signature }: AuditHead): string {
+  return JSON.stringify({ seq: seq + 1, time, prev: hash, seal: { key, signature } });
+}
+
+/** The first line of a file, when the lines from `first` on are kept. */
+export function anchorText(key: SigningKey, { seq, hash }: Tip, time: string, first: number): string {
+  const head = signAuditHead(key, { seq, hash, time }, first);
+  return JSON.stringify({ seq: seq + 1, time, prev: hash, anchor: { first, key: head.key, signature: head.signature } });
+}
+
+export function hashOf(line: string | Uint8Array): string {
+  return digest('sha256', line, 'hex');
+}
+
+/** Reads a line, without its line break. Undefined if it is none, or not written in the one way. */
+export function parseLine(text: string): AuditLine | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const schema = 'seal' in value ? sealLine : 'anchor' in value ? anchorLine : recordLine;
+  const { data } = schema.safeParse(value);
+  return data !== undefined && JSON.stringify(ordered(data)) === text ? data : undefined;
+}
+
+function ordered(line: AuditLine): AuditLine {
+  const { seq, time, prev } = line;
+  if ('seal' in line) return { seq, time, prev, seal: { key: line.seal.key, signature: line.seal.signature } };
+  if ('anchor' in line) {
+    const { first, key, signature } = line.anchor;
+    return { seq, time, prev, anchor: { first, key, signature } };
+  }
+  const { who, home, verb, what, outcome, because } = line;
+  return { seq, time, prev, who, ...(home === undefined ? {} : { home }), verb, what, outcome, because };
+}
+
+/** What a seal or an anchor signs; undefined for a record. */
+export function headOfLine(line: AuditLine): { head: AuditHead; first: number | undefined } | undefined {
+  const signature = 'seal' in line ? line.seal : 'anchor' in line ? line.anchor : undefined;
+  if (signature === undefined) return undefined;
+  const head = { key: signature.key, seq: line.seq - 1, hash: line.prev, time: line.time, signature: signature.signature };
+  return { head, first: 'anchor' in line ? line.anchor.first : undefined };
+}
+
+const FILE_NAME = /^(\d{16})\.log$/;
+
+/** Name of the file whose first line is `seq`. */
+export function fileName(seq: number): string {
+  return `${String(seq).padStart(16, '0')}.log`;
+}
+
+/** Undefined if it is not the name of a file of the audit log. */
+export function seqOfFile(name: string): number | undefined {
+  const digits = FILE_NAME.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}

@@ -1,0 +1,269 @@
+/**
+ * Writes the audit log: owns the last file, the chain's tip, and the order in which lines reach the disk. Lines that come in one turn of the
+ * event loop are written together; they are signed and synced together soon after. Before a file grows too large the next one begins, with an
+ * anchor, and the oldest is removed. A disk that refuses is tried again for as long as it takes: `record` never throws and never waits, what
+ * does not fit into memory meanwhile is counted and told in a line later. Does not judge what was written before: verifying does.
+ */
+import { signAuditHead } from '../../../../protocol/audit.ts';
+import type { AuditHead } from '../../../../protocol/kinds/node.ts';
+import type { SigningKey } from '../../../../protocol/signing.ts';
+import type { AuditRecord } from '../access.types.ts';
+import type { AuditDisk, AuditFile } from './audit-disk.ts';
+import { anchorText, boundedRecord, fileName, hashOf, recordText, sealText, type Tip } from './audit-line.ts';
+import { BATCH_LINES, MAX_WAITING, RETRY_MS, SIGN_BYTES, SYNC_MS } from './limits.ts';
+import type { Opened } from './opening.ts';
+
+export interface WriterOptions {
+  disk: AuditDisk;
+  key: SigningKey;
+  now: () => number;
+  fileBytes: number;
+  keepFiles: number;
+  /** Told once when the disk begins to refuse, and once (undefined) when it takes lines again. */
+  onCondition: (error: unknown) => void;
+  /** Records that are in the file now, as text. */
+  onLines: (lines: readonly string[]) => void;
+}
+
+interface Waiting {
+  time: number;
+  record: AuditRecord;
+}
+
+/** Where the log ends, and how long its files are: what stands behind is not written yet. */
+export interface Written {
+  tip: Tip;
+  files: { name: string; bytes: number }[];
+}
+
+export class AuditWriter {
+  readonly #options: WriterOptions;
+  readonly #files: { name: string; first: number; bytes: number }[];
+  #file: AuditFile;
+  #tip: Tip;
+  /** What the last seal signs. */
+  #head: AuditHead | undefined;
+  #queue: Waiting[] = [];
+  #lost = 0;
+  #lines = 0;
+  /** Since when there are lines that are not signed; undefined if all are. */
+  #unsignedSince: number | undefined;
+  #unsignedBytes = 0;
+  #working = false;
+  #timer: NodeJS.Timeout | undefined;
+  #failure: unknown;
+  #closing = false;
+  #wakeUp: (() => void) | undefined;
+  #settled: ((done: boolean) => void)[] = [];
+
+  constructor(options: WriterOptions, { file, files, tip, unsigned }: Opened) {
+    this.#options = options;
+    this.#file = file;
+    this.#files = files;
+    this.#tip = tip;
+    this.#unsignedSince = unsigned ? performance.now() : undefined;
+  }
+
+  /** Takes a line. Never throws. */
+  record(record: AuditRecord): void {
+    if (this.#queue.length >= MAX_WAITING) {
+      this.#lost += 1;
+      return;
+    }
+    this.#queue.push({ time: this.#options.now(), record: boundedRecord(record) });
+    this.#start();
+  }
+
+  /** Resolves when all that was recorded is signed and on the disk: true; or false if the disk refuses, or the log is closed. */
+  settle(): Promise<boolean> {
+    if (!this.#hasWork()) return Promise.resolve(this.#failure === undefined);
+    if (this.#failure !== undefined || this.#closing) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.#settled.push(resolve);
+      this.#start();
+    });
+  }
+
+  /** What is in the files, as of the last write. */
+  written(): Written {
+    return { tip: this.#tip, files: this.#files.map(({ name, bytes }) => ({ name, bytes })) };
+  }
+
+  /** The last signature over all lines before it; undefined before the first. */
+  head(): AuditHead | undefined {
+    return this.#head;
+  }
+
+  counters(): { lines: number; lost: number; waiting: number } {
+    return { lines: this.#lines, lost: this.#lost, waiting: this.#queue.length };
+  }
+
+  /** Writes what waits, once more if the disk refuses, and closes the file. */
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    const settled = this.settle();
+    const done = await settled;
+    this.#closing = true;
+    clearTimeout(this.#timer);
+    this.#wakeUp?.();
+    if (!done) this.#answer(false);
+    await this.#file.close().catch(() => undefined);
+  }
+
+  #hasWork(): boolean {
+    return this.#working || this.#queue.length > 0 || this.#unsignedSince !== undefined;
+  }
+
+  #start(): void {
+    if (this.#working || this.#closing) return;
+    this.#working = true;
+    clearTimeout(this.#timer);
+    // What else is recorded in this turn of the event loop goes with it.
+    setImmediate(() => void this.#work());
+  }
+
+  async #work(): Promise<void> {
+    try {
+      while (!this.#closing) {
+        const due = this.#unsignedSince !== undefined && performance.now() - this.#unsignedSince >= SYNC_MS;
+        if (due || this.#unsignedBytes >= SIGN_BYTES) await this.#seal();
+        else if (this.#queue.length > 0) await this.#writeBatch();
+        else if (this.#unsignedSince !== undefined && this.#settled.length > 0) await this.#seal();
+        else break;
+      }
+    } catch {
+      // Closed while the disk refused.
+      this.#answer(false);
+    }
+    this.#working = false;
+    if (this.#closing) return;
+    if (this.#unsignedSince === undefined) this.#answer(true);
+    else this.#timer = setTimeout(() => this.#start(), SYNC_MS);
+    if (this.#queue.length > 0) this.#start();
+  }
+
+  async #writeBatch(): Promise<void> {
+    const texts: string[] = [];
+    const records: string[] = [];
+    let tip = this.#tip;
+    const add = (time: number, record: AuditRecord): void => {
+      const text = recordText(tip, new Date(time).toISOString(), record);
+      tip = { seq: tip.seq + 1, hash: hashOf(text) };
+      texts.push(text);
+      records.push(text);
+    };
+    const lost = this.#lost;
+    if (lost > 0) add(this.#options.now(), lostRecord(lost));
+    const batch = this.#queue.slice(0, BATCH_LINES);
+    for (const { time, record } of batch) add(time, record);
+    const bytes = Buffer.from(`${texts.join('\n')}\n`);
+    const last = this.#files.at(-1);
+    if (last !== undefined && last.bytes + bytes.length > this.#options.fileBytes && !this.#isFresh(last)) {
+      // The lines are made anew, after the seal and the anchor.
+      await this.#rotate();
+      return;
+    }
+    await this.#append(bytes);
+    this.#tip = tip;
+    this.#queue.splice(0, batch.length);
+    this.#lost -= lost;
+    this.#lines += records.length;
+    this.#unsignedSince ??= performance.now();
+    this.#unsignedBytes += bytes.length;
+    this.#options.onLines(records);
+  }
+
+  /** True if the file has nothing but its anchor, so that another one would not be shorter. */
+  #isFresh({ first }: { first: number }): boolean {
+    return this.#tip.seq === first;
+  }
+
+  /** Signs all lines before, and brings them to the disk. */
+  async #seal(): Promise<void> {
+    const { key, now } = this.#options;
+    const head = signAuditHead(key, { ...this.#tip, time: new Date(now()).toISOString() });
+    const text = sealText(head);
+    await this.#append(Buffer.from(`${text}\n`));
+    this.#tip = { seq: this.#tip.seq + 1, hash: hashOf(text) };
+    await this.#persist(() => this.#file.sync());
+    this.#head = head;
+    this.#unsignedSince = undefined;
+    this.#unsignedBytes = 0;
+  }
+
+  async #rotate(): Promise<void> {
+    const { disk, key, now, keepFiles } = this.#options;
+    if (this.#unsignedSince !== undefined) await this.#seal();
+    const first = this.#tip.seq + 1;
+    const kept = [...this.#files, { name: fileName(first), first, bytes: 0 }].slice(-keepFiles);
+    const text = anchorText(key, this.#tip, new Date(now()).toISOString(), kept[0]?.first ?? first);
+    const bytes = Buffer.from(`${text}\n`);
+    const next = await this.#persist(() => disk.open(fileName(first)));
+    await this.#persist(() => next.write(bytes, 0));
+    await this.#persist(() => next.sync());
+    await this.#file.close().catch(() => undefined);
+    this.#file = next;
+    this.#tip = { seq: first, hash: hashOf(text) };
+    const removed = this.#files.filter((file) => !kept.some((other) => other.first === file.first));
+    this.#files.splice(0, this.#files.length, ...kept.map((file) => (file.first === first ? { ...file, bytes: bytes.length } : file)));
+    // What cannot be removed now is removed at the next start.
+    for (const { name } of removed) await disk.remove(name).catch(() => undefined);
+  }
+
+  /** At the same place again after a failure, so that half a line is written over. */
+  async #append(bytes: Uint8Array): Promise<void> {
+    const file = this.#files.at(-1);
+    if (file === undefined) return;
+    await this.#persist(() => this.#file.write(bytes, file.bytes));
+    file.bytes += bytes.length;
+  }
+
+  async #persist<T>(act: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        const result = await act();
+        if (this.#failure !== undefined) {
+          this.#failure = undefined;
+          this.#options.onCondition(undefined);
+        }
+        return result;
+      } catch (error) {
+        if (this.#failure === undefined) this.#options.onCondition(error);
+        this.#failure = error;
+        this.#answer(false);
+        if (!this.#closing) await this.#rest();
+        if (this.#closing) throw error;
+      }
+    }
+  }
+
+  #rest(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, RETRY_MS);
+      timer.unref();
+      this.#wakeUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Tries again at once, where the disk refused. */
+  retry(): void {
+    this.#wakeUp?.();
+  }
+
+  #answer(done: boolean): void {
+    for (const resolve of this.#settled.splice(0)) resolve(done);
+  }
+}
+
+function lostRecord(count: number): AuditRecord {
+  return {
+    who: 'daemon',
+    verb: 'lost',
+    what: 'audit',
+    outcome: 'failed',
+    because: `${count} ${count === 1 ? 'line' : 'lines'} could not be kept while the disk took none`,
+  };
+}

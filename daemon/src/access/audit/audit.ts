@@ -1,0 +1,221 @@
+/**
+ * The audit log of this node: who did what, whether it was allowed, and because of what, as lines that each name the hash of the line before
+ * and are signed soon after, in files of bounded size. Owns the files and the key. Guarantees that `record` never throws and never waits, and
+ * that `verify` finds any change of what is kept. Keeping somebody who has both files and key from writing the past anew is the witnesses'.
+ */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { AuditHead } from '../../../../protocol/kinds/node.ts';
+import { generateSigningKey, type SigningKey, signingKeyFromSeed } from '../../../../protocol/signing.ts';
+import type { Kv } from '../../store/kv.ts';
+import type { Audit, AuditRecord } from '../access.types.ts';
+import { type AuditDisk, type AuditFile, auditDirectory } from './audit-disk.ts';
+import { parseLine, type RecordLine, seqOfFile } from './audit-line.ts';
+import { AuditWriter, type Written } from './audit-writer.ts';
+import { ChainVerifier, type Verdict, type Witness } from './chain.ts';
+import { FILE_BYTES, KEEP_FILES } from './limits.ts';
+import { openLog } from './opening.ts';
+import { linesBackwards, linesOf } from './reading.ts';
+
+const KEY_ROW = 'a/audit/key';
+
+export interface AuditLogger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface AuditOptions {
+  /** Where the files are; made if it is not there. */
+  directory: string;
+  kv: Kv;
+  logger: AuditLogger;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  fileBytes?: number;
+  keepFiles?: number;
+  /** In place of the directory's files, for tests of faults. */
+  disk?: AuditDisk;
+}
+
+/** Which lines to show; texts are parts of fields, whatever their case. */
+export interface LineFilter {
+  who?: string | undefined;
+  verb?: string | undefined;
+  what?: string | undefined;
+}
+
+export interface AuditLog extends Audit {
+  /** Signs all that was recorded so far; undefined if the disk refuses. */
+  head(): Promise<AuditHead | undefined>;
+  /** Reads the whole log and judges it, and the heads that witnesses have seen of it. */
+  verify(witnesses: readonly Witness[]): Promise<Verdict>;
+  /** Lines that are kept, the newest first. */
+  newest(filter: LineFilter): AsyncGenerator<RecordLine>;
+  /** Called with lines as they come. Returns a function that ends this. */
+  onLine(listener: (line: RecordLine) => void): () => void;
+  /** Sentences for `dtkd status`; none if all is well. */
+  conditions(): string[];
+  counters(): Record<string, number>;
+  /** Writes what waits and closes the files. May be called more than once. */
+  close(): Promise<void>;
+}
+
+/** Opens the audit log. Errors: DATA_UNWRITABLE, DISK_FULL. */
+export async function createAudit(options: AuditOptions): Promise<AuditLog> {
+  const { directory, kv, now, fileBytes = FILE_BYTES, keepFiles = KEEP_FILES, disk = auditDirectory(directory) } = options;
+  const key = await keyOf(kv);
+  const opening = { disk, key, now, keepFiles };
+  const opened = await openLog(opening).catch((cause: unknown) => {
+    throw new DtkdError('DATA_UNWRITABLE', `the audit log in ${directory} cannot be opened: ${messageOf(cause)}`, {
+      next: 'See that this user may write there and that the disk is not full.',
+      cause,
+    });
+  });
+  const log = new FileAuditLog({ ...options, disk, key, fileBytes, keepFiles }, opened);
+  for (const repair of opened.repairs) {
+    log.record({ who: 'daemon', verb: 'repair', what: 'audit', outcome: 'failed', because: repair });
+    options.logger.warn({ part: 'audit' }, `The audit log was repaired: ${repair}`);
+  }
+  log.record({ who: 'daemon', verb: 'start', what: 'daemon', outcome: 'allowed', because: howItEnded(opened.before) });
+  return log;
+}
+
+function howItEnded(before: RecordLine | undefined): string {
+  if (before === undefined) return 'for the first time';
+  return before.who === 'daemon' && before.verb === 'stop' ? 'after a clean stop' : 'after an abrupt end';
+}
+
+async function keyOf(kv: Kv): Promise<SigningKey> {
+  const seed = await kv.get(KEY_ROW);
+  if (seed !== undefined) return signingKeyFromSeed(Uint8Array.from(seed));
+  const key = generateSigningKey();
+  await kv.batch([{ type: 'put', key: KEY_ROW, value: key.seed }], { sync: true });
+  return key;
+}
+
+type Opened = Awaited<ReturnType<typeof openLog>>;
+type LogOptions = AuditOptions & { disk: AuditDisk; key: SigningKey; fileBytes: number; keepFiles: number };
+
+class FileAuditLog implements AuditLog {
+  readonly #disk: AuditDisk;
+  readonly #key: SigningKey;
+  readonly #writer: AuditWriter;
+  readonly #listeners = new Set<(line: RecordLine) => void>();
+  #failure: string | undefined;
+  #closed = false;
+
+  constructor({ disk, key, now, logger, fileBytes, keepFiles }: LogOptions, opened: Opened) {
+    this.#disk = disk;
+    this.#key = key;
+    this.#writer = new AuditWriter(
+      {
+        disk,
+        key,
+        now,
+        fileBytes,
+        keepFiles,
+        onCondition: (error) => {
+          this.#failure = error === undefined ? undefined : messageOf(error);
+          if (error === undefined) logger.info({ part: 'audit' }, 'The audit log is written again');
+          else logger.warn({ err: error, part: 'audit' }, 'The audit log cannot be written; lines wait in memory');
+        },
+        onLines: (lines) => this.#tell(lines),
+      },
+      opened,
+    );
+  }
+
+  record(line: AuditRecord): void {
+    if (!this.#closed) this.#writer.record(line);
+  }
+
+  async head(): Promise<AuditHead | undefined> {
+    return (await this.#writer.settle()) ? this.#writer.head() : undefined;
+  }
+
+  async verify(witnesses: readonly Witness[]): Promise<Verdict> {
+    await this.#writer.settle();
+    const written = this.#writer.written();
+    const verifier = new ChainVerifier(this.#key.publicKey, witnesses);
+    for await (const { name, file, size } of this.#open(written)) {
+      verifier.file(name);
+      for await (const part of linesOf(file, size)) {
+        if ('line' in part) verifier.line(part.line);
+        else verifier.endFile(part.rest);
+      }
+    }
+    return verifier.finish(written.tip);
+  }
+
+  async *newest({ who, verb, what }: LineFilter): AsyncGenerator<RecordLine> {
+    await this.#writer.settle();
+    const written = this.#writer.written();
+    for (const { name, bytes } of written.files.reverse()) {
+      const file = await this.#disk.openToRead(name).catch(() => undefined);
+      // Removed by a rotation meanwhile.
+      if (file === undefined) return;
+      try {
+        for await (const text of linesBackwards(file, bytes)) {
+          const line = parseLine(text);
+          if (line !== undefined && 'who' in line && has(line.who, who) && has(line.verb, verb) && has(line.what, what)) yield line;
+        }
+      } finally {
+        await file.close();
+      }
+    }
+  }
+
+  onLine(listener: (line: RecordLine) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  conditions(): string[] {
+    const { waiting, lost } = this.#writer.counters();
+    if (this.#failure === undefined) return [];
+    const missing = lost === 0 ? '' : `, ${lost} are lost`;
+    return [`the audit log cannot be written (${this.#failure}): ${waiting} lines wait${missing}`];
+  }
+
+  counters(): Record<string, number> {
+    return { auditLines: this.#writer.counters().lines };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#writer.close();
+  }
+
+  /** The files that are there, up to what was written; those of a rotation that came later are left out. */
+  async *#open({ files }: Written): AsyncGenerator<{ name: string; file: AuditFile; size: number }> {
+    const last = files.at(-1);
+    for (const name of await this.#disk.list()) {
+      if (last === undefined || (seqOfFile(name) ?? 0) > (seqOfFile(last.name) ?? 0)) return;
+      const file = await this.#disk.openToRead(name).catch(() => undefined);
+      if (file === undefined) continue;
+      try {
+        const size = await file.size();
+        yield { name, file, size: name === last.name ? Math.min(size, last.bytes) : size };
+      } finally {
+        await file.close();
+      }
+    }
+  }
+
+  #tell(texts: readonly string[]): void {
+    if (this.#listeners.size === 0) return;
+    for (const text of texts) {
+      const line = parseLine(text);
+      if (line === undefined || !('who' in line)) continue;
+      for (const listener of this.#listeners) listener(line);
+    }
+  }
+}
+
+/** True if `text` has that part, or none is asked for. */
+export function has(text: string, part: string | undefined): boolean {
+  return part === undefined || text.toLowerCase().includes(part.toLowerCase());
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,217 @@
+/**
+ * Follows an audit log line by line and tells what is wrong with it: pure. Finds lines that were altered, are missing or stand elsewhere,
+ * also at the borders of files, signatures that are wrong, a beginning or an end that was cut off, and heads which somebody has seen and
+ * which this log does not contain. Goes on after a problem, so that one altered line is told as one.
+ */
+import { auditKeyText, verifyAuditHead } from '../../../../protocol/audit.ts';
+import type { PeerKey } from '../../../../protocol/ids.ts';
+import type { AuditHead } from '../../../../protocol/kinds/node.ts';
+import { type AuditLine, hashOf, headOfLine, parseLine, seqOfFile, type Tip } from './audit-line.ts';
+import { MAX_PROBLEMS } from './limits.ts';
+
+export interface Problem {
+  /** Absent where it is about no line that is there. */
+  file?: string;
+  /** Counted from 1. */
+  line?: number;
+  seq?: number;
+  what: string;
+}
+
+/** A head that somebody has seen: a peer, or this node's own store. */
+export interface Witness {
+  /** Who, for people: `node1`. */
+  by: string;
+  head: AuditHead;
+}
+
+export interface Verdict {
+  ok: boolean;
+  files: number;
+  lines: number;
+  /** Sequence numbers of the first and the last line; 0 if there is none. */
+  first: number;
+  last: number;
+  /** `MAX_PROBLEMS` at most. */
+  problems: Problem[];
+  /** Heads of witnesses that this log contains. */
+  confirmed: number;
+  /** Heads of witnesses older than what is kept. */
+  beforeKept: number;
+}
+
+interface Place {
+  file: string;
+  line: number;
+}
+
+/** The line before, as it is there: what the next one has to build on. */
+interface Last extends Place, Tip {
+  /** It has been told that this line is wrong, so what follows from that is not told again. */
+  told: boolean;
+}
+
+export class ChainVerifier {
+  readonly #key: string;
+  readonly #witnesses: Map<number, Witness[]>;
+  readonly #problems: Problem[] = [];
+  #file = '';
+  #lineInFile = 0;
+  #files = 0;
+  #lines = 0;
+  #last: Last | undefined;
+  /** Of the first line that is there. */
+  #begin: { seq: number; prev: string } | undefined;
+  /** The first line that is to be there, as the latest anchor says. */
+  #kept = 1;
+  #unsigned = 0;
+  #confirmed = 0;
+
+  /** `key` signs this log; heads that are signed by nobody are left out by the caller. */
+  constructor(key: PeerKey, witnesses: readonly Witness[] = []) {
+    this.#key = auditKeyText(key);
+    this.#witnesses = Map.groupBy(witnesses, ({ head }) => head.seq);
+  }
+
+  /** The next file begins. */
+  file(name: string): void {
+    this.#file = name;
+    this.#lineInFile = 0;
+    this.#files += 1;
+  }
+
+  /** The next line of the file, without its line break. */
+  line(bytes: Uint8Array): void {
+    this.#lineInFile += 1;
+    this.#lines += 1;
+    const place = { file: this.#file, line: this.#lineInFile };
+    const hash = hashOf(bytes);
+    const line = parseLine(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+    if (line === undefined) {
+      const seq = (this.#last?.seq ?? (seqOfFile(this.#file) ?? 1) - 1) + 1;
+      this.#tell({ ...place, seq, what: 'this is no line of an audit log' });
+      this.#begin ??= { seq, prev: '' };
+      this.#unsigned += 1;
+      this.#last = { ...place, seq, hash, told: true };
+      return;
+    }
+    const told = this.#judge(line, place);
+    this.#match(line.seq, hash);
+    this.#last = { ...place, seq: line.seq, hash, told };
+  }
+
+  /** The file ends; `rest` is what stands after its last line break. */
+  endFile(rest: Uint8Array): void {
+    if (rest.length === 0) return;
+    this.#tell({ file: this.#file, line: this.#lineInFile + 1, what: 'the last line is not complete' });
+  }
+
+  /** `end` is the last line that the daemon knows to have written. */
+  finish(end?: Tip): Verdict {
+    const last = this.#last;
+    if (last === undefined || this.#begin === undefined) this.#tell({ what: 'there is no audit log' });
+    else {
+      if (this.#begin.seq > this.#kept) {
+        this.#tell({ what: `files are missing: the lines from ${this.#kept} on are to be kept, and ${this.#begin.seq} is the first one` });
+      }
+      if (this.#unsigned > 0) this.#tell({ ...at(last), what: `the last ${lines(this.#unsigned)} not signed` });
+      if (end !== undefined && end.seq > last.seq) {
+        this.#tell({ ...at(last), what: `the log is cut off: this daemon has written up to ${end.seq}` });
+      } else if (end !== undefined && (end.seq < last.seq || end.hash !== last.hash)) {
+        this.#tell({ ...at(last), what: `this is not what the daemon has written: its last line is ${end.seq}` });
+      }
+    }
+    const beforeKept = this.#judgeWitnesses();
+    return {
+      ok: this.#problems.length === 0,
+      files: this.#files,
+      lines: this.#lines,
+      first: this.#begin?.seq ?? 0,
+      last: last?.seq ?? 0,
+      problems: this.#problems,
+      confirmed: this.#confirmed,
+      beforeKept,
+    };
+  }
+
+  /** True if something about this line was told. */
+  #judge(line: AuditLine, place: Place): boolean {
+    const before = this.#problems.length;
+    const tell = (what: string): void => this.#tell({ ...place, seq: line.seq, what });
+    if (place.line === 1) {
+      if (!('anchor' in line)) tell('a file begins with an anchor, and this is none');
+      if (line.seq !== seqOfFile(place.file)) tell(`the file is named as if it began with ${seqOfFile(place.file) ?? 'nothing'}`);
+    } else if ('anchor' in line) tell('an anchor stands at the beginning of a file only');
+    this.#judgeOrder(line, tell);
+    const head = headOfLine(line);
+    if (head === undefined) this.#unsigned += 1;
+    else {
+      if (head.head.key !== this.#key) tell('it is signed with another key than that of this node');
+      else if (!verifyAuditHead(head.head, head.first)) tell('its signature is wrong');
+      if (head.first !== undefined) this.#kept = head.first;
+      this.#unsigned = 0;
+    }
+    return this.#problems.length > before;
+  }
+
+  #judgeOrder(line: AuditLine, tell: (what: string) => void): void {
+    const last = this.#last;
+    if (last === undefined) {
+      this.#begin = { seq: line.seq, prev: line.prev };
+      this.#match(line.seq - 1, line.prev);
+      return;
+    }
+    const missing = line.seq - last.seq - 1;
+    if (missing > 0)
+      tell(missing === 1 ? `line ${line.seq - 1} is missing before it` : `lines ${last.seq + 1} to ${line.seq - 1} are missing before it`);
+    else if (missing < 0) tell(`it stands in the wrong place, after ${last.seq}`);
+    else if (line.prev !== last.hash && !last.told) {
+      this.#tell({ ...at(last), seq: last.seq, what: 'it was altered, or the next line was: that one names another hash for it' });
+    }
+  }
+
+  /** Takes out the witnesses of that place; those that have seen something else are told. */
+  #match(seq: number, hash: string): void {
+    const witnesses = this.#witnesses.get(seq);
+    if (witnesses === undefined) return;
+    this.#witnesses.delete(seq);
+    for (const { by, head } of witnesses) {
+      if (head.hash === hash) this.#confirmed += 1;
+      else if (head.key !== this.#key) this.#tell({ seq, what: foreign(by, head) });
+      else this.#tell({ seq, what: `${by} has seen another line ${seq} than the one that is there: the past was written anew` });
+    }
+  }
+
+  /** Those whose place is not there. Returns how many are older than the log. */
+  #judgeWitnesses(): number {
+    const first = this.#begin?.seq ?? 1;
+    const last = this.#last?.seq ?? 0;
+    let beforeKept = 0;
+    for (const [seq, witnesses] of this.#witnesses) {
+      for (const { by, head } of witnesses) {
+        if (seq < first && this.#lines > 0) beforeKept += 1;
+        else if (head.key !== this.#key) this.#tell({ seq, what: foreign(by, head) });
+        else if (seq > last)
+          this.#tell({ seq, what: `${by} has seen line ${seq} of this log, which now ends with ${last}: its end was cut off` });
+        else this.#tell({ seq, what: `${by} has seen line ${seq} of this log, which is not there` });
+      }
+    }
+    return beforeKept;
+  }
+
+  #tell(problem: Problem): void {
+    if (this.#problems.length < MAX_PROBLEMS) this.#problems.push(problem);
+  }
+}
+
+function foreign(by: string, { key, seq }: AuditHead): string {
+  return `${by} says that it has seen line ${seq} of this log signed with another key (${key.slice(0, 12)}…): that key was replaced here, or ${by} lies`;
+}
+
+function at({ file, line }: Place): Place {
+  return { file, line };
+}
+
+function lines(count: number): string {
+  return count === 1 ? 'line is' : `${count} lines are`;
+}

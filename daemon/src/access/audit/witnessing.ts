@@ -1,0 +1,81 @@
+/**
+ * Publishes where this node's audit log stands, every hour in which it grew and at a clean stop, and takes part in witnessing those of others.
+ * (At start the head is published with the Node's facts.)
+ */
+import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
+import type { AuditHead } from '../../../../protocol/kinds/node.ts';
+import type { ObjectStore } from '../../store/object-store.types.ts';
+import type { AuditLog, AuditLogger } from './audit.ts';
+import { PUBLISH_MS } from './limits.ts';
+import { Witnesses, type WitnessMember } from './witnesses.ts';
+
+export interface WitnessingPorts {
+  audit: Pick<AuditLog, 'record' | 'head' | 'counters'>;
+  store: ObjectStore;
+  /** As the mesh has them; this node itself and suspended members are left out. */
+  domains: () => readonly { id: DomainId; peers: readonly { key: PeerKey; displayName: string; self: boolean; suspended: boolean }[] }[];
+  requests: {
+    ask: (to: WitnessMember, request: Uint8Array) => Promise<Uint8Array>;
+    serve: (answer: (from: PeerKey, request: Uint8Array) => Promise<Uint8Array>) => void;
+  };
+  /** Puts the head into this node's Node object. */
+  publish: (head: AuditHead) => Promise<void>;
+  now: () => number;
+  logger: AuditLogger;
+  publishMs?: number;
+}
+
+export interface AuditWitnessing {
+  /** To be called once the members are known. */
+  start(): Promise<void>;
+  gather: Witnesses['gather'];
+  /** Sentences about members whose audit logs contradict what they showed before. */
+  conditions(): string[];
+  /** Publishes the last head. The domains must still be open. */
+  stop(): Promise<void>;
+}
+
+/** Serves the protocol at once: domains that open later serve it too. */
+export function createAuditWitnessing(ports: WitnessingPorts): AuditWitnessing {
+  const { audit, store, domains, requests, publish, now, logger, publishMs = PUBLISH_MS } = ports;
+  const witnesses = new Witnesses({
+    store,
+    kv: store.kv,
+    members: () =>
+      domains().flatMap(({ id, peers }) =>
+        peers.filter((peer) => !peer.self && !peer.suspended).map(({ key, displayName }) => ({ domain: id, key, name: displayName })),
+      ),
+    ask: requests.ask,
+    now,
+    logger,
+  });
+  requests.serve((from, request) => witnesses.answer(from, request));
+  let timer: NodeJS.Timeout | undefined;
+  let published = -1;
+
+  async function publishHead(): Promise<void> {
+    const { auditLines } = audit.counters();
+    if (auditLines === published) return;
+    const head = await audit.head();
+    if (head === undefined) return;
+    await publish(head);
+    published = auditLines ?? -1;
+  }
+
+  return {
+    async start() {
+      await witnesses.start();
+      published = audit.counters()['auditLines'] ?? -1;
+      timer = setInterval(() => void publishHead(), publishMs);
+      timer.unref();
+    },
+    gather: () => witnesses.gather(),
+    conditions: () => witnesses.conditions(),
+    async stop() {
+      clearInterval(timer);
+      audit.record({ who: 'daemon', verb: 'stop', what: 'daemon', outcome: 'allowed', because: 'asked to stop' });
+      await publishHead();
+      await witnesses.stop();
+    },
+  };
+}
