@@ -1,0 +1,285 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decide, heldVerbs, view, visibilityOf } from '../../daemon/src/access/decision.ts';
+import { judgeGranting } from '../../daemon/src/access/delegation.ts';
+import { covers, matchesScope, scopeOf } from '../../daemon/src/access/scope.ts';
+import { above } from '../../daemon/src/access/standing.ts';
+import { withImplied } from '../../daemon/src/access/verbs.ts';
+import { CAPABILITY_VERBS, type CapabilityVerb } from '../../protocol/capability.ts';
+import type { UserPrincipal } from '../../protocol/principal.ts';
+import {
+  asked,
+  bookOf,
+  KEY1,
+  lesser,
+  NOW,
+  objectArbitrary,
+  scopeArbitrary,
+  textOf,
+  USERS,
+  user,
+  verbsArbitrary,
+  type World,
+  type WorldObject,
+  worldArbitrary,
+} from './world.ts';
+
+type Rights = Map<string, Set<CapabilityVerb>>;
+
+/** What every user may do with every object. */
+function rightsIn(world: World, now = NOW): Rights {
+  const book = bookOf(world);
+  const rights: Rights = new Map();
+  for (const [index, each] of USERS.entries()) {
+    for (const about of world.objects) {
+      rights.set(`${index} ${about.plural} ${about.object.metadata.name}`, heldVerbs(each, asked(about), book, now));
+    }
+  }
+  return rights;
+}
+
+function expectNoMore(after: Rights, before: Rights): void {
+  for (const [what, verbs] of after) {
+    for (const verb of verbs) expect(before.get(what)?.has(verb), `${what} ${verb}`).toBe(true);
+  }
+}
+
+describe('decisions', () => {
+  it('give nothing without a grant', () => {
+    fc.assert(
+      fc.property(worldArbitrary, (world) => {
+        const bare = { ...world, grants: [] };
+        const book = bookOf(bare);
+        for (const each of USERS) {
+          for (const about of world.objects) {
+            if (about.object.metadata.annotations !== undefined) continue;
+            for (const verb of CAPABILITY_VERBS) expect(decide(each, { ...asked(about), verb }, book, NOW).allowed).toBe(false);
+            expect(visibilityOf(each, asked(about), book, NOW)).toBe('hidden');
+          }
+        }
+      }),
+    );
+  });
+
+  it('give no more after anything was taken away', () => {
+    fc.assert(
+      fc.property(worldArbitrary, (world) => {
+        const before = rightsIn(world);
+        for (const less of lesser(world)) expectNoMore(rightsIn(less), before);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('give no more as time goes by', () => {
+    fc.assert(
+      fc.property(worldArbitrary, (world) => {
+        const soon = rightsIn(world, NOW + 9);
+        expect(soon).toEqual(rightsIn(world));
+        const later = rightsIn(world, NOW + 10);
+        expectNoMore(later, soon);
+        const unending = { ...world, grants: world.grants.filter(({ expires }) => expires === Number.POSITIVE_INFINITY) };
+        expectNoMore(later, rightsIn(unending));
+      }),
+    );
+  });
+
+  it('give by what was passed on nothing that its grantor does not hold', () => {
+    fc.assert(
+      fc.property(worldArbitrary, (world) => {
+        for (const grant of world.grants) {
+          if (grant.parent === undefined || grant.grantor === undefined) continue;
+          const chain = (above(grant, bookOf(world)) ?? []).map((each) => each.grant);
+          const objects = world.objects.map(({ plural, object }): WorldObject => {
+            const { annotations: _annotations, ...metadata } = object.metadata;
+            return { plural, object: { ...object, metadata } };
+          });
+          const only = { ...world, objects, grants: [grant, ...chain] };
+          const without = rightsIn({ ...only, grants: chain });
+          const grantor = USERS.findIndex((each) => textOf(each) === grant.grantor);
+          for (const [what, verbs] of rightsIn(only)) {
+            const held = without.get(what.replace(/^\d+/, String(grantor)));
+            for (const verb of verbs) if (!without.get(what)?.has(verb)) expect(held?.has(verb)).toBe(true);
+          }
+        }
+      }),
+    );
+  });
+
+  it('show by a list what they allow one by one', () => {
+    fc.assert(
+      fc.property(worldArbitrary, (world) => {
+        const book = bookOf(world);
+        for (const each of USERS) {
+          for (const plural of ['resources', 'models'] as const) {
+            const shown = view(each, 'dtkd.dev', plural, book, () => NOW);
+            for (const about of world.objects.filter((object) => object.plural === plural)) {
+              const may = (verb: CapabilityVerb) => decide(each, { ...asked(about), verb }, book, NOW).allowed;
+              const expected = may('READ') ? 'full' : may('DISCOVER') ? 'name' : 'hidden';
+              expect(shown === 'all' ? 'full' : shown === 'none' ? 'hidden' : shown(about.object)).toBe(expected);
+            }
+          }
+        }
+      }),
+    );
+  });
+
+  it('tell of an object nothing but its kind and name', () => {
+    fc.assert(
+      fc.property(worldArbitrary, fc.constantFrom(...CAPABILITY_VERBS), (world, verb) => {
+        const book = bookOf(world);
+        for (const each of USERS) {
+          for (const about of world.objects) {
+            const decision = decide(each, { ...asked(about), verb }, book, NOW);
+            if (!decision.allowed) expect(decision.reason).not.toMatch(/sekret|front|back|zone|server|site/);
+          }
+        }
+      }),
+    );
+  });
+
+  it('never take DISCOVER for READ', () => {
+    fc.assert(
+      fc.property(worldArbitrary, (world) => {
+        const grants = world.grants.map((grant) => ({ ...grant, verbs: new Set<CapabilityVerb>(['DISCOVER']) }));
+        const book = bookOf({ ...world, grants });
+        for (const each of USERS) {
+          for (const about of world.objects) {
+            if (about.object.metadata.annotations !== undefined) continue;
+            expect(visibilityOf(each, asked(about), book, NOW)).not.toBe('full');
+          }
+        }
+      }),
+    );
+  });
+
+  it('give by a share to present members and nobody else', () => {
+    fc.assert(
+      fc.property(worldArbitrary, (world) => {
+        const shares = world.grants.filter(
+          ({ source, parent, grantor }) => source === 'share' && parent === undefined && grantor === undefined,
+        );
+        const objects = world.objects.filter(({ object }) => object.metadata.annotations === undefined);
+        const book = bookOf({ ...world, grants: shares });
+        for (const each of USERS) {
+          const present = each.home === 'self' ? world.users.includes(each) : world.homes.includes(each.home);
+          for (const about of objects) {
+            for (const verb of CAPABILITY_VERBS) {
+              const expected = shares.some(
+                (share) =>
+                  present &&
+                  share.verbs.has(verb) &&
+                  share.expires > NOW &&
+                  world.trusts.get(share.recipient)?.has(textOf(each)) &&
+                  (share.recipient.endsWith('self') || world.homes.includes(KEY1)) &&
+                  matchesScope(share.scope, { ...asked(about), verb }, book),
+              );
+              expect(decide(each, { ...asked(about), verb }, book, NOW).allowed).toBe(expected);
+            }
+          }
+        }
+      }),
+    );
+  });
+
+  it('give nothing of the former user to one that was made again', () => {
+    fc.assert(
+      fc.property(worldArbitrary, fc.constantFrom(...USERS), (world, old) => {
+        const again: UserPrincipal = { ...old, uid: 'uid-again' };
+        const book = bookOf({ ...world, users: [...world.users.filter((each) => each !== old), again] });
+        for (const about of world.objects) expect(heldVerbs(again, asked(about), book, NOW).size).toBe(0);
+      }),
+    );
+  });
+
+  it('give nothing passed on by a member that was removed and added again', () => {
+    fc.assert(
+      fc.property(worldArbitrary, (world) => {
+        const trusts = new Map(
+          [...world.trusts].map(([trust, members]) => [trust, new Map([...members.keys()].map((text) => [text, 'another-stay']))]),
+        );
+        const passedOn = world.grants.filter(({ parent }) => parent?.membership !== undefined);
+        const without = { ...world, trusts, grants: world.grants.filter((grant) => !passedOn.includes(grant)) };
+        expect(rightsIn({ ...world, trusts })).toEqual(rightsIn(without));
+      }),
+    );
+  });
+
+  it('are the same however the facts came', () => {
+    fc.assert(
+      fc.property(worldArbitrary, worldArbitrary, (world, other) => {
+        const book = bookOf(other);
+        for (const grant of other.grants) book.setGrant(grant.source, grant.name, undefined);
+        for (const { plural, object } of other.objects) book.setCreator(`${plural}.dtkd.dev`, object.metadata.name, undefined);
+        for (const each of USERS) book.setUser(textOf(each), each.home === 'self' && world.users.includes(each));
+        book.setHomes(new Set(world.homes));
+        for (const grant of [...world.grants].reverse()) book.setGrant(grant.source, grant.name, grant);
+        for (const [trust, members] of world.trusts) book.setTrust({ trust, members });
+        const fresh = bookOf(world);
+        for (const each of USERS) {
+          for (const about of world.objects) {
+            if (about.object.metadata.annotations !== undefined) continue;
+            expect(heldVerbs(each, asked(about), book, NOW)).toEqual(heldVerbs(each, asked(about), fresh, NOW));
+          }
+        }
+      }),
+    );
+  });
+});
+
+describe('granting', () => {
+  it('gives nobody more than the granter holds', () => {
+    fc.assert(
+      fc.property(worldArbitrary, scopeArbitrary, verbsArbitrary, fc.constantFrom(...USERS), (world, on, verbs, granter) => {
+        const scope = scopeOf(on);
+        const granting = judgeGranting(granter, { verbs, scope }, bookOf(world), NOW);
+        if (!granting.allowed) return;
+        const eve = user('newcomer', KEY1);
+        const grant = {
+          source: 'capability' as const,
+          name: 'new',
+          uid: 'uid-new',
+          recipient: textOf(eve),
+          toTrust: false,
+          shown: 'newcomer@node1',
+          verbs: withImplied(verbs),
+          scope,
+          expires: Number.POSITIVE_INFINITY,
+          grantor: textOf(granter),
+          ...(granting.parent === undefined ? {} : { parent: granting.parent }),
+        };
+        const book = bookOf({ ...world, grants: [...world.grants, grant] });
+        for (const about of world.objects) {
+          const held = heldVerbs(granter, asked(about), book, NOW);
+          // who made an object has every right on it but to make it
+          for (const verb of heldVerbs(eve, asked(about), book, NOW)) if (verb !== 'CREATE') expect(held.has(verb), verb).toBe(true);
+        }
+      }),
+      { numRuns: 400 },
+    );
+  });
+});
+
+describe('scopes', () => {
+  it('that cover others match whatever those match', () => {
+    fc.assert(
+      fc.property(scopeArbitrary, scopeArbitrary, objectArbitrary, (parent, child, about) => {
+        const [upper, lower] = [scopeOf(parent), scopeOf(child)];
+        const what = { ...asked(about), verb: 'READ' as const };
+        const types = { ancestry: (type: string) => [type] };
+        if (covers(upper, lower) && matchesScope(lower, what, types)) expect(matchesScope(upper, what, types)).toBe(true);
+        expect(covers(upper, upper)).toBe(true);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('that look further than the name do not match a name alone', () => {
+    const what = { verb: 'READ' as const, group: 'dtkd.dev', plural: 'resources', name: 'a' };
+    const match = (scope: Parameters<typeof scopeOf>[0]) => matchesScope(scopeOf(scope), what, { ancestry: (type) => [type] });
+    expect(match({ kind: 'resources.dtkd.dev', name: 'a' })).toBe(true);
+    expect(match({ kind: 'resources.dtkd.dev', labelSelector: '!tier' })).toBe(false);
+    expect(match({ kind: 'resources.dtkd.dev', model: 'web' })).toBe(false);
+    expect(match({ kind: 'resources.dtkd.dev', type: 'Service' })).toBe(false);
+  });
+});
