@@ -25,6 +25,9 @@ export interface WriterOptions {
   onLines: (lines: readonly string[]) => void;
 }
 
+/** A batch is at most this part of a file, so that files end up of about one size. */
+const BATCHES_PER_FILE = 4;
+
 interface Waiting {
   time: number;
   record: AuditRecord;
@@ -144,18 +147,23 @@ export class AuditWriter {
 
   async #writeBatch(): Promise<void> {
     const texts: string[] = [];
-    const records: string[] = [];
+    let size = 0;
     let tip = this.#tip;
     const add = (time: number, record: AuditRecord): void => {
       const text = recordText(tip, new Date(time).toISOString(), record);
       tip = { seq: tip.seq + 1, hash: hashOf(text) };
       texts.push(text);
-      records.push(text);
+      size += text.length;
     };
     const lost = this.#lost;
     if (lost > 0) add(this.#options.now(), lostRecord(lost));
-    const batch = this.#queue.slice(0, BATCH_LINES);
-    for (const { time, record } of batch) add(time, record);
+    let taken = 0;
+    const most = Math.min(SIGN_BYTES, this.#options.fileBytes / BATCHES_PER_FILE);
+    for (const { time, record } of this.#queue) {
+      if (taken >= BATCH_LINES || size >= most) break;
+      add(time, record);
+      taken += 1;
+    }
     const bytes = Buffer.from(`${texts.join('\n')}\n`);
     const last = this.#files.at(-1);
     if (last !== undefined && last.bytes + bytes.length > this.#options.fileBytes && !this.#isFresh(last)) {
@@ -165,12 +173,12 @@ export class AuditWriter {
     }
     await this.#append(bytes);
     this.#tip = tip;
-    this.#queue.splice(0, batch.length);
+    this.#queue.splice(0, taken);
     this.#lost -= lost;
-    this.#lines += records.length;
+    this.#lines += texts.length;
     this.#unsignedSince ??= performance.now();
     this.#unsignedBytes += bytes.length;
-    this.#options.onLines(records);
+    this.#options.onLines(texts);
   }
 
   /** True if the file has nothing but its anchor, so that another one would not be shorter. */

@@ -52,6 +52,8 @@ export interface AuditLog extends Audit {
   newest(filter: LineFilter): AsyncGenerator<RecordLine>;
   /** Called with lines as they come. Returns a function that ends this. */
   onLine(listener: (line: RecordLine) => void): () => void;
+  /** Tries again at once, where the disk refused. */
+  retry(): void;
   /** Sentences for `dtkd status`; none if all is well. */
   conditions(): string[];
   counters(): Record<string, number>;
@@ -167,6 +169,10 @@ class FileAuditLog implements AuditLog {
   onLine(listener: (line: RecordLine) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  retry(): void {
+    this.#writer.retry();
   }
 
   conditions(): string[] {
