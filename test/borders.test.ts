@@ -28,7 +28,7 @@ const REFUSED: [file: string, specifier: string][] = [
   ['daemon/src/mesh/log/x.ts', '../../store/object-store.ts'],
   ['daemon/src/mesh/log/author-doc.ts', '../../apps/ports.ts'],
   ['daemon/src/apps/x.ts', '../mesh/mesh.ts'],
-  ['daemon/src/apps/http/x.ts', '../../access/decide.ts'],
+  ['daemon/src/apps/http/x.ts', '../../access/decision.ts'],
   ['daemon/src/apps/x.ts', 'libp2p'],
   ['daemon/src/apps/x.ts', '../daemon.ts'],
   ['daemon/src/access/x.ts', '../api/app.ts'],
@@ -46,7 +46,7 @@ const ALLOWED: [file: string, specifier: string][] = [
   ['daemon/src/mesh/log/x.ts', '../membership/membership.types.ts'],
   ['daemon/src/mesh/log/author-doc.ts', 'yjs'],
   ['daemon/src/apps/x.ts', '../store/object-store.types.ts'],
-  ['daemon/src/api/x.ts', '../access/decide.ts'],
+  ['daemon/src/api/x.ts', '../access/decision.ts'],
   ['daemon/src/api/x.ts', 'hono'],
 ];
 

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { DtkdError } from '../../protocol/errors.ts';
 import { type NodeName, parseNodeName } from '../../protocol/ids.ts';
 import { WITNESS_PROTOCOL } from '../../protocol/witness.ts';
-import type { Access } from './access/access.types.ts';
+import { type AccessPart, createAccess } from './access/access.ts';
 import { createAudit } from './access/audit/audit.ts';
 import { auditAction } from './access/audit/audit-action.ts';
 import { WITNESS_LIMITS } from './access/audit/limits.ts';
@@ -98,6 +98,15 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     logger: logger.child({ part: 'mesh' }),
     now,
   });
+  const access = createAccess({
+    store,
+    node: { name },
+    mesh,
+    operator: { authenticate: (token) => tokens.authenticate(token) },
+    now,
+    logger: logger.child({ part: 'access' }),
+  });
+  stops.push(async () => access.stop());
   const events = new EventRecorder({
     store,
     node: name,
@@ -143,6 +152,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     logger: logger.child({ part: 'audit' }),
   });
 
+  await access.start();
   // Before the domains are open, so that what they publish first is up to date.
   await nodeFacts.start(await audit.head());
   stops.push(async () => nodeFacts.stop());
@@ -172,9 +182,9 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   const api = await startApiServer({
     store,
     node: { name },
-    extensions: extensions({ controller, mesh, apps, status, audit: auditing, rotate: () => tokens.rotate() }),
+    extensions: extensions({ access, controller, mesh, apps, status, audit: auditing, rotate: () => tokens.rotate() }),
     audit,
-    access: operatorOnly(tokens),
+    access,
     logger: logger.child({ part: 'api' }),
     version: VERSION,
     hosts: [hostname(), config.api.host],
@@ -196,6 +206,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
 }
 
 interface ExtensionParts {
+  access: AccessPart;
   controller: DomainController;
   mesh: ReturnType<typeof createMesh>;
   apps: ReturnType<typeof createApps>;
@@ -204,14 +215,15 @@ interface ExtensionParts {
   rotate: () => Promise<string>;
 }
 
-function extensions({ controller, mesh, apps, status, audit, rotate }: ExtensionParts): ApiExtensions {
+function extensions({ access, controller, mesh, apps, status, audit, rotate }: ExtensionParts): ApiExtensions {
   const group = 'sid.sightlineinnovation.com';
   const handlers = domainHandlers({ mesh, controller });
   const kinds = new Map<string, KindHandler>([
+    ...access.kinds,
     [`${group}/dtdomains`, handlers.dtDomain],
     [`${group}/dtpeers`, handlers.dtPeer],
   ]);
-  const subresources = new Map<string, Action>(apps.actions);
+  const subresources = new Map<string, Action>([...apps.actions, ...access.subresources]);
   for (const [name, action] of domainActions({ mesh, controller })) subresources.set(`${group}/dtdomains/${name}`, action);
   const token: Action = async (request) => {
     if (request.method !== 'POST') throw new DtkdError('METHOD_NOT_ALLOWED', 'use POST to make a new token');
@@ -220,25 +232,7 @@ function extensions({ controller, mesh, apps, status, audit, rotate }: Extension
   return {
     kinds,
     subresources,
-    actions: new Map([
-      ['status', status],
-      ['audit', audit],
-      ['token', token],
-    ]),
-  };
-}
-
-/** Until there are users: who bears the operator's token may do everything. */
-function operatorOnly(tokens: Pick<Access, 'authenticate'>): Access {
-  return {
-    authenticate: (token) => tokens.authenticate(token),
-    decide: (principal) =>
-      principal.type === 'operator'
-        ? { allowed: true, because: 'the operator of this node' }
-        : { allowed: false, reason: 'there are no users' },
-    view: (principal) => (principal.type === 'operator' ? 'all' : 'none'),
-    onChange: () => () => {},
-    remoteUser: (from, user) => ({ type: 'user', home: from.peerKey, ...user, display: `${user.name}@${from.namespace}` }),
+    actions: new Map<string, Action>([...access.actions, ['status', status], ['audit', audit], ['token', token]]),
   };
 }
 

@@ -184,7 +184,7 @@ describe('what survives a restart', () => {
 
 async function tokenOf(at: Site, name: string): Promise<string> {
   const action = at.access.subresources.get('dtkd.dev/users/token');
-  const answer = await action?.({ principal: OPERATOR, name, rest: [], method: 'POST', body: undefined });
+  const answer = await action?.({ principal: OPERATOR, name, rest: [], method: 'POST', query: new URLSearchParams(), body: undefined });
   if (typeof answer !== 'object' || answer === null || !('token' in answer) || typeof answer.token !== 'string')
     throw new Error('no token');
   return answer.token;
@@ -213,10 +213,13 @@ describe('tokens of users', () => {
     await site.user('boss');
     await site.grant('ops@node0', 'READ,MANAGE', { kind: '*' });
     const action = site.access.subresources.get('dtkd.dev/users/token');
-    const ask = (name: string) => action?.({ principal: ops, name, rest: [], method: 'POST', body: undefined });
+    const ask = (name: string) =>
+      action?.({ principal: ops, name, rest: [], method: 'POST', query: new URLSearchParams(), body: undefined });
     await expect(ask('boss')).rejects.toMatchObject({ code: 'FORBIDDEN' });
     expect(await ask('ops')).toHaveProperty('token');
-    await expect(action?.({ principal: OPERATOR, name: 'nobody', rest: [], method: 'POST', body: undefined })).rejects.toMatchObject({
+    await expect(
+      action?.({ principal: OPERATOR, name: 'nobody', rest: [], method: 'POST', query: new URLSearchParams(), body: undefined }),
+    ).rejects.toMatchObject({
       code: 'NOT_FOUND',
     });
   });

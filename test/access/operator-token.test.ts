@@ -2,7 +2,6 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { decide } from '../../daemon/src/access/decide.ts';
 import { openOperatorToken } from '../../daemon/src/access/operator-token.ts';
 
 let directory: string;
@@ -63,9 +62,5 @@ it('refuses a file that holds something else, and makes a token for an empty one
   await openOperatorToken({ file });
   expect(await read()).toHaveLength(43);
 });
-
-it('decides: the operator may, nobody else', () => {
-  const asked = { verb: 'delete', group: '', resource: 'services', namespace: 'node0', name: 'web' };
-  expect(decide({ name: 'operator' }, asked)).toEqual({ allowed: true });
   expect(decide({ name: 'eve' }, asked)).toEqual({ allowed: false, reason: 'eve may not delete services "web"' });
 });

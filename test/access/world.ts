@@ -12,8 +12,6 @@ export const NODE = 'node0';
 export const NOW = 1_000_000;
 export const KEY1 = '1'.repeat(64);
 export const KEY2 = '2'.repeat(64);
-/** A type and those that it extends. */
-const TYPES: Record<string, string[]> = { server: ['server', 'service'], service: ['service'], site: ['site'] };
 
 export function user(name: string, home = SELF, uid = `uid-${name}`): UserPrincipal {
   const node = home === SELF ? NODE : home === KEY1 ? 'node1' : 'node2';
@@ -42,7 +40,8 @@ export interface World {
 export const asked = ({ plural, object }: WorldObject) => ({ group: 'dtkd.dev', plural, name: object.metadata.name, object });
 
 export function bookOf(world: World): FactBook {
-  const book = new FactBook(NODE, (type) => TYPES[type] ?? [type]);
+  const book = new FactBook(NODE);
+  book.setType('server', { type: 'server', extended: 'service' });
   book.setHomes(new Set(world.homes));
   for (const each of world.users) if (each.home === SELF) book.setUser(textOf(each), true);
   for (const grant of world.grants) book.setGrant(grant.source, grant.name, grant);

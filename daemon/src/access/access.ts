@@ -19,12 +19,11 @@ import { decide, view } from './decision.ts';
 import { Directory } from './directory.ts';
 import { ExpiryTimer } from './expiry-timer.ts';
 import { FactBook } from './fact-book.ts';
-import { grantOf, type TrustFact, trustFact } from './grants.ts';
+import { grantOf, type TrustFact, trustFact, typeFact } from './grants.ts';
 import { capabilityHandler, shareHandler } from './handlers/grant.ts';
 import { trustHandler } from './handlers/trust.ts';
 import { userHandler } from './handlers/user.ts';
 import type { AccessAction, AccessLogger, AccessMesh, Handler } from './ports.ts';
-import type { Ancestry } from './scope.ts';
 import { tokenRow, UserTokens } from './user-tokens.ts';
 
 /** Objects read at a time when starting. */
@@ -37,8 +36,6 @@ export interface AccessOptions {
   mesh: AccessMesh;
   /** Asked first for the bearer of a token. */
   operator: { authenticate(bearerToken: string): Principal | undefined };
-  /** A type and those that it extends, all in lower case; of this node's types. Default: the type alone. */
-  typeAncestry?: Ancestry;
   now: () => number;
   logger: AccessLogger;
 }
@@ -84,9 +81,9 @@ class AccessService implements AccessPart {
   #homesText = '';
 
   constructor(options: AccessOptions) {
-    const { store, node, mesh, now, typeAncestry } = options;
+    const { store, node, mesh, now } = options;
     this.#options = options;
-    this.#book = new FactBook(node.name, typeAncestry);
+    this.#book = new FactBook(node.name);
     this.#tokens = new UserTokens(store, node.name);
     this.#creators = new Creators(store.kv, this.#book);
     this.#directory = new Directory({ store, node, mesh });
@@ -112,7 +109,7 @@ class AccessService implements AccessPart {
     this.#readMesh();
     await this.#creators.load();
     await this.#tokens.load();
-    for (const { plural } of [userKind, capabilityKind, shareKind]) await this.#read(plural, this.#options.node.name);
+    for (const { plural } of [typeKind, userKind, capabilityKind, shareKind]) await this.#read(plural, this.#options.node.name);
     // after the grants: of trusts only those that a grant names are kept
     await this.#read(trustKind.plural);
     this.#timer.arm();
@@ -225,20 +222,19 @@ class AccessService implements AccessPart {
 
   #take(changes: readonly Change[]): void {
     const before = this.#book.version;
-    let types = false;
     for (const change of changes) {
       const { ref, object, previous, type, origin } = change;
       if (origin === 'own') this.#creators.take(change);
       if (ref.group !== DTKD_GROUP) continue;
       this.#touched?.add(placeOf(ref.plural, object));
-      if (origin === 'own' && isKind(change, typeKind)) types = true;
-      if (origin !== 'own' && !isKind(change, trustKind)) continue;
+      // built-in types are projections
+      if (origin !== 'own' && !isKind(change, trustKind) && !isKind(change, typeKind)) continue;
       if (previous !== undefined && previous.metadata.uid !== object.metadata.uid) this.#remove(ref, previous);
       if (type === 'DELETED') this.#remove(ref, object);
       else this.#set(ref, object);
     }
     this.#passed();
-    if (this.#book.version === before && !(types && this.#book.hasTypeScopes())) return;
+    if (this.#book.version === before) return;
     this.#timer.arm();
     this.#tell();
   }
@@ -249,6 +245,7 @@ class AccessService implements AccessPart {
       const fact = this.#trustOf(object);
       if (fact !== undefined) this.#book.setTrust(fact);
     } else if (plural === userKind.plural) this.#book.setUser(userText(object), true);
+    else if (plural === typeKind.plural) this.#book.setType(object.metadata.name, typeFact(object));
     else {
       const source = sourceOf(plural);
       if (source === undefined) return;
@@ -267,7 +264,8 @@ class AccessService implements AccessPart {
     } else if (plural === userKind.plural) {
       this.#book.setUser(userText(object), false);
       this.#tokens.forget(object.metadata.uid);
-    } else {
+    } else if (plural === typeKind.plural) this.#book.setType(object.metadata.name, undefined);
+    else {
       const source = sourceOf(plural);
       if (source !== undefined) this.#book.setGrant(source, object.metadata.name, undefined);
     }

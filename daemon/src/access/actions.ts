@@ -26,9 +26,12 @@ export interface ActionParts {
 }
 
 export function accessActions(parts: ActionParts): ReadonlyMap<string, AccessAction> {
-  return new Map<string, AccessAction>([
-    ['whoami', async ({ principal }) => whoami(parts, principal)],
-    ['can', (request) => can(parts, request)],
+  const tellWho: AccessAction = async ({ principal }) => whoami(parts, principal);
+  const tellRight: AccessAction = (request) => can(parts, request);
+  for (const action of [tellWho, tellRight]) action.open = 'anybody';
+  return new Map([
+    ['whoami', tellWho],
+    ['can', tellRight],
   ]);
 }
 
@@ -43,6 +46,7 @@ export function userActions(tokens: UserTokens): ReadonlyMap<string, AccessActio
     }
     return { token: await tokens.rotate(name) };
   };
+  token.verb = 'READ';
   return new Map([[`${userKind.group}/${userKind.plural}/token`, token]]);
 }
 
@@ -80,11 +84,11 @@ interface Question {
 }
 
 /** Reads `can/WHO/VERB/KIND/…`, `can?who=&verb=&what=`, or the same as a body. Without `who` it is about whoever asks. */
-function question({ rest, query = {}, body }: AccessActionRequest): Question {
+function question({ rest, query, body }: AccessActionRequest): Question {
   const [who, verb, ...what] = rest;
   const given = isRecord(body) ? body : {};
   const text = (name: string, fromPath: string | undefined): string | undefined => {
-    const value = fromPath ?? query[name] ?? given[name];
+    const value = fromPath ?? query.get(name) ?? given[name];
     return typeof value === 'string' && value !== '' ? value : undefined;
   };
   const asked = text('verb', verb)?.toUpperCase() ?? '';

@@ -4,8 +4,7 @@
  */
 import { SELF } from '../../../protocol/principal.ts';
 import type { Facts, Grant, GrantBuckets } from './facts.types.ts';
-import type { TrustFact } from './grants.ts';
-import type { Ancestry } from './scope.ts';
+import type { TrustFact, TypeFact } from './grants.ts';
 
 interface Buckets extends GrantBuckets {
   byName: Map<string, Grant[]>;
@@ -21,7 +20,6 @@ interface Recipient {
 export class FactBook implements Facts {
   readonly node: string;
   version = 0;
-  readonly #ancestry: Ancestry | undefined;
   readonly #users = new Set<string>();
   #homes: ReadonlySet<string> = new Set();
   /** By the place of the object: `source/name`. */
@@ -32,10 +30,12 @@ export class FactBook implements Facts {
   readonly #trustsOf = new Map<string, Set<string>>();
   readonly #creators = new Map<string, string>();
   readonly #created = new Set<string>();
+  /** By the name of the object. */
+  readonly #types = new Map<string, TypeFact>();
+  #supertypes: ReadonlyMap<string, string> = new Map();
 
-  constructor(node: string, ancestry?: Ancestry) {
+  constructor(node: string) {
     this.node = node;
-    this.#ancestry = ancestry;
   }
 
   hasUser(user: string): boolean {
@@ -82,7 +82,11 @@ export class FactBook implements Facts {
   }
 
   ancestry(type: string): readonly string[] {
-    return this.#ancestry?.(type) ?? [type];
+    const chain = [type];
+    // a cycle, which the model refuses, would lead back to one that is there already
+    for (let next = this.#supertypes.get(type); next !== undefined && !chain.includes(next); next = this.#supertypes.get(next))
+      chain.push(next);
+    return chain;
   }
 
   /** True if a grant names the trust, so that its members count. */
@@ -96,7 +100,7 @@ export class FactBook implements Facts {
   }
 
   /** True if any grant narrows by type, so that a change of types changes decisions. */
-  hasTypeScopes(): boolean {
+  #hasTypeScopes(): boolean {
     for (const { scope } of this.#grants.values()) if (scope.type !== undefined) return true;
     return false;
   }
@@ -106,6 +110,16 @@ export class FactBook implements Facts {
     let next = Number.POSITIVE_INFINITY;
     for (const { expires } of this.#grants.values()) if (expires > now && expires < next) next = expires;
     return Number.isFinite(next) ? next : undefined;
+  }
+
+  /** Takes what a Type object says; undefined: it is gone, or extends nothing. */
+  setType(object: string, fact: TypeFact | undefined): void {
+    const before = this.#types.get(object);
+    if (before?.type === fact?.type && before?.extended === fact?.extended) return;
+    if (fact === undefined) this.#types.delete(object);
+    else this.#types.set(object, fact);
+    this.#supertypes = new Map([...this.#types.values()].map(({ type, extended }) => [type, extended]));
+    if (this.#hasTypeScopes()) this.version += 1;
   }
 
   setUser(user: string, present: boolean): void {

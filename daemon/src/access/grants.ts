@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { capabilityKind, capabilitySchema } from '../../../protocol/kinds/capability.ts';
 import { shareKind, shareSchema } from '../../../protocol/kinds/share.ts';
 import { trustSchema } from '../../../protocol/kinds/trust.ts';
+import { typeSpec } from '../../../protocol/kinds/type.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import { SELF, type Subject, subjectText } from '../../../protocol/principal.ts';
 import type { Grant, ParentLink } from './facts.types.ts';
@@ -90,6 +91,19 @@ function expiryOf(text: string | undefined): number {
   if (text === undefined) return Number.POSITIVE_INFINITY;
   const time = Date.parse(text);
   return Number.isNaN(time) ? Number.NEGATIVE_INFINITY : time;
+}
+
+/** A type and the one that it extends, in lower case: types are told apart without regard to case. */
+export interface TypeFact {
+  type: string;
+  extended: string;
+}
+
+/** Undefined for a type that extends nothing. */
+export function typeFact({ metadata, ...fields }: ApiObject): TypeFact | undefined {
+  const spec = typeSpec.safeParse(fields['spec']).data;
+  if (spec?.extends === undefined) return undefined;
+  return { type: (spec.name ?? metadata.name).toLowerCase(), extended: spec.extends.toLowerCase() };
 }
 
 /** Who belongs to a trust now, and since which stay. */

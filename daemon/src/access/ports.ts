@@ -1,4 +1,5 @@
 /** What access needs of the rest of the daemon, and the shape of what it offers to the API. daemon.ts wires both. */
+import type { CapabilityVerb } from '../../../protocol/capability.ts';
 import type { DomainId, PeerKey } from '../../../protocol/ids.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import type { Principal } from '../../../protocol/principal.ts';
@@ -42,10 +43,15 @@ export interface AccessActionRequest {
   principal: Principal;
   name: string;
   rest: readonly string[];
-  /** Parameters of the query, the first value of each. */
-  query?: Readonly<Record<string, string>>;
+  query: URLSearchParams;
   method: 'GET' | 'POST' | 'DELETE';
   body: unknown;
 }
 
-export type AccessAction = (request: AccessActionRequest) => Promise<unknown>;
+export interface AccessAction {
+  (request: AccessActionRequest): Promise<unknown>;
+  /** Of a subresource: the right on its object that it needs. */
+  verb?: CapabilityVerb;
+  /** Of a daemon-wide action: also for users, of other nodes too. */
+  open?: 'anybody';
+}

@@ -57,14 +57,14 @@ export function kindOfScope(text: string): Kind | undefined {
 }
 
 /** True if a scope is about what is asked. Without an object only its kind and name are known, so whatever looks further does not match. */
-export function matchesScope(scope: Scope, { group, plural, name, object }: Asked, ancestry: Ancestry): boolean {
+export function matchesScope(scope: Scope, { group, plural, name, object }: Asked, types: { ancestry: Ancestry }): boolean {
   const kind = kindText(group, plural);
   if (scope.kind !== '*' && scope.kind !== kind) return false;
   if (scope.name !== undefined && scope.name !== name) return false;
   if (scope.model !== undefined && scope.model !== modelOf(kind, name, object)) return false;
   if (scope.type !== undefined) {
     const type = kind === RESOURCES ? textAt(object, 'type') : undefined;
-    if (type === undefined || !ancestry(type.toLowerCase()).includes(scope.type)) return false;
+    if (type === undefined || !types.ancestry(type.toLowerCase()).includes(scope.type)) return false;
   }
   return scope.labels === undefined || (object !== undefined && matchesLabels(scope.labels, object.metadata.labels));
 }

@@ -52,7 +52,7 @@ function reaches(grant: Grant, user: string, link: ParentLink, facts: Facts): bo
 /** What the creator of an object granted names that object. */
 function isCreatorOfScope({ scope }: Grant, user: string, facts: Facts, asked: Asked | undefined): boolean {
   if (scope.name === undefined || scope.kind === '*') return false;
-  if (asked !== undefined) return matchesScope(scope, asked, facts.ancestry) && creatorOf(asked, facts) === user;
+  if (asked !== undefined) return matchesScope(scope, asked, facts) && creatorOf(asked, facts) === user;
   return facts.creatorOf(scope.kind, scope.name) === user;
 }
 
@@ -64,11 +64,11 @@ export function creatorOf({ group, plural, name, object }: Asked, facts: Facts):
 
 /** True if a grant, and all above it, allow what is asked. */
 export function allows(grant: Grant, verb: CapabilityVerb, asked: Asked, facts: Facts, now: number): boolean {
-  if (!grant.verbs.has(verb) || !matchesScope(grant.scope, asked, facts.ancestry)) return false;
+  if (!grant.verbs.has(verb) || !matchesScope(grant.scope, asked, facts)) return false;
   const chain = above(grant, facts);
   if (chain === undefined) return false;
   for (const { grant: upper } of chain) {
-    if (!upper.verbs.has(verb) || !matchesScope(upper.scope, asked, facts.ancestry)) return false;
+    if (!upper.verbs.has(verb) || !matchesScope(upper.scope, asked, facts)) return false;
   }
   return livesOn(grant, chain, facts, now, asked);
 }
