@@ -62,5 +62,3 @@ it('refuses a file that holds something else, and makes a token for an empty one
   await openOperatorToken({ file });
   expect(await read()).toHaveLength(43);
 });
-  expect(decide({ name: 'eve' }, asked)).toEqual({ allowed: false, reason: 'eve may not delete services "web"' });
-});
