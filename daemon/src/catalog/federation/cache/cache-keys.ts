@@ -1,0 +1,77 @@
+/** Keys of what federation keeps: all begin with `f/`. Fixed-width hexadecimal where numbers have to sort. */
+import { createHash } from 'node:crypto';
+import { type Subject, subjectText } from '../../../../../protocol/principal.ts';
+import { prefixEnd } from '../../../store/kv.ts';
+
+const ASKER_DIGITS = 32;
+const VERSION_DIGITS = 14;
+
+export const ASKERS = 'f/a/';
+export const MARKS = 'f/j/';
+export const VERSION_KEY = 'f/v';
+
+/** One kind as one user sees it elsewhere. */
+export interface View {
+  asker: string;
+  group: string;
+  plural: string;
+}
+
+/** A user in keys. */
+export function askerOf(user: Subject): string {
+  return createHash('sha256').update(subjectText(user)).digest('hex').slice(0, ASKER_DIGITS);
+}
+
+export function viewText({ asker, group, plural }: View): string {
+  return `${asker}/${group}/${plural}`;
+}
+
+export function askerKey(asker: string): string {
+  return ASKERS + asker;
+}
+
+/** What belongs to a user, of every sort of row. */
+export function askerRanges(asker: string): { gte: string; lt: string }[] {
+  return [...['k', 'p', 'o', 'l'].map((sort) => rangeOf(`f/${sort}/${asker}/`))];
+}
+
+export function viewKey(view: View): string {
+  return `f/k/${viewText(view)}`;
+}
+
+export function partKeys(view: View): { gte: string; lt: string } {
+  return rangeOf(`f/p/${viewText(view)}/`);
+}
+
+export function partKey(view: View, peer: string): string {
+  return `f/p/${viewText(view)}/${peer}`;
+}
+
+export function rowKey(view: View, peer: string, name: string): string {
+  return `f/o/${viewText(view)}/${peer}/${name}`;
+}
+
+export function logKey(view: View, version: number): string {
+  return `f/l/${viewText(view)}/${versionText(version)}`;
+}
+
+export function markKey(version: number): string {
+  return MARKS + versionText(version);
+}
+
+function versionText(version: number): string {
+  return version.toString(16).padStart(VERSION_DIGITS, '0');
+}
+
+/** What stands after the last `/`. */
+export function lastPart(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1);
+}
+
+export function versionOfKey(key: string): number {
+  return Number.parseInt(lastPart(key), 16);
+}
+
+export function rangeOf(prefix: string): { gte: string; lt: string } {
+  return { gte: prefix, lt: prefixEnd(prefix) };
+}

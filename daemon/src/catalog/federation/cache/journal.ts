@@ -1,0 +1,108 @@
+/**
+ * The versions that this daemon gives for lists and watches over nodes: one number that grows with each change of what is kept of others, and
+ * marks that say which version of the own store belongs to it. They lie beyond every version of a store, so that neither is taken for the
+ * other. After a start they go on far beyond the last one written down: none means two things, also after a power cut.
+ *
+ * A mark may be older than it could be, never newer: who goes on from it sees some changes twice and misses none. So marks can be thinned out.
+ */
+import { randomInt } from 'node:crypto';
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import type { Kv, KvOp } from '../../../store/kv.ts';
+import { MARKS, markKey, rangeOf, VERSION_KEY, versionOfKey } from './cache-keys.ts';
+
+/** Versions of stores stay below 2^49, and 2^53 is the end of exact numbers. */
+const BASE = 2 ** 52;
+/** Numbers that are written down as used before they are. */
+const STEP = 2 ** 24;
+const STEPS = 2 ** 26;
+/** Marks kept; beyond them every other one of the older half goes. */
+const MAX_MARKS = 4096;
+
+interface Mark {
+  version: number;
+  /** Version of the own store. */
+  local: number;
+}
+
+export class Journal {
+  readonly #kv: Kv;
+  #last: number;
+  #reserved: number;
+  #marks: Mark[];
+
+  private constructor(kv: Kv, last: number, marks: Mark[]) {
+    this.#kv = kv;
+    this.#last = last;
+    this.#reserved = last + STEP;
+    this.#marks = marks;
+  }
+
+  static async open(kv: Kv): Promise<Journal> {
+    const stored = await kv.get(VERSION_KEY);
+    const last = stored === undefined ? BASE + randomInt(1, STEPS) * STEP : Number(Buffer.from(stored).toString('utf8'));
+    await reserve(kv, last + STEP);
+    const marks = await kv.page({ ...rangeOf(MARKS), limit: 2 * MAX_MARKS });
+    return new Journal(
+      kv,
+      last,
+      marks.map(([key, value]) => ({ version: versionOfKey(key), local: Number(Buffer.from(value).toString('utf8')) })),
+    );
+  }
+
+  /** The last version given. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /** A new version, for a change. */
+  next(): number {
+    this.#last += 1;
+    if (this.#reserved - this.#last < STEP / 2) {
+      this.#reserved += STEP;
+      // half a step is left until it matters whether this was written; a database that cannot write tells others
+      reserve(this.#kv, this.#reserved).catch(() => undefined);
+    }
+    return this.#last;
+  }
+
+  /** A version for the present state of what is kept of others and the given one of the own store. */
+  async mark(local: number): Promise<number> {
+    const latest = this.#marks.at(-1);
+    if (latest !== undefined && latest.local === local) return this.#last;
+    const mark = { version: this.next(), local };
+    this.#marks.push(mark);
+    const ops: KvOp[] = [{ type: 'put', key: markKey(mark.version), value: Buffer.from(String(local)) }];
+    if (this.#marks.length > MAX_MARKS) {
+      const isDropped = (_mark: Mark, index: number) => index > 0 && index < MAX_MARKS / 2 && index % 2 === 1;
+      for (const { version } of this.#marks.filter(isDropped)) ops.push({ type: 'del', key: markKey(version) });
+      this.#marks = this.#marks.filter((kept, index) => !isDropped(kept, index));
+    }
+    await this.#kv.batch(ops, { sync: false });
+    return mark.version;
+  }
+
+  /** The version of the own store from which to go on with this one. GONE if none is known. */
+  localAt(version: number): number {
+    if (version > this.#last) throw unknownVersion(version);
+    let low = 0;
+    let high = this.#marks.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#marks[middle]?.version ?? 0) <= version) low = middle + 1;
+      else high = middle;
+    }
+    const mark = this.#marks[low - 1];
+    if (mark === undefined) throw unknownVersion(version);
+    return mark.local;
+  }
+}
+
+function reserve(kv: Kv, upTo: number): Promise<void> {
+  return kv.batch([{ type: 'put', key: VERSION_KEY, value: Buffer.from(String(upTo)) }], { sync: true });
+}
+
+export function unknownVersion(version: number | string): DtkdError {
+  return new DtkdError('GONE', `changes since version ${String(version).slice(0, 30)} are no longer (or were never) kept here`, {
+    next: 'List again, and watch from the version of that list.',
+  });
+}

@@ -1,0 +1,335 @@
+/**
+ * What other nodes last answered to one user about one kind: its rows by peer, and a log of what became of them. Owns those rows in the
+ * database; each change is one batch with its log entry. Not synced to disk: what a power cut takes is asked for again. Guarantees that the
+ * rows at some version and the log after it together give the rows now; not that they are the truth, which their owners have.
+ */
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import type { DomainId, PeerKey } from '../../../../../protocol/ids.ts';
+import type { Kv, KvOp } from '../../../store/kv.ts';
+import type { PeerRow } from '../peer/rows-decoder.ts';
+import type { PeerNode } from '../peer-api.types.ts';
+import { Bell } from './bell.ts';
+import { lastPart, logKey, partKey, partKeys, rowKey, type View, versionOfKey, viewKey } from './cache-keys.ts';
+import { type Journal, unknownVersion } from './journal.ts';
+import { Leases } from './leases.ts';
+import { decodeLogEntry, encodeLogEntry, type LogEntry } from './log-entry.ts';
+
+/** Rows kept of one peer for one user and kind, and their bytes. */
+export const MAX_PART_ROWS = 50_000;
+const MAX_PART_BYTES = 64 * 1024 * 1024;
+/** Entries and bytes of one stretch of the log; two are kept. */
+const STRETCH_ENTRIES = 16_384;
+const STRETCH_BYTES = 8 * 1024 * 1024;
+/** Rows that are read or deleted at once. */
+const ROWS_AT_ONCE = 500;
+/** Peers of all domains of a node at most; more are not looked at. */
+const MAX_PARTS = 8192;
+
+/** What is kept of one peer. */
+export interface Part {
+  peer: PeerKey;
+  domain: DomainId;
+  namespace: string;
+  /** The peer's version from which its changes still have to be taken in; absent: all its rows have to be compared. */
+  position?: string;
+  /** RFC 3339: it has not answered since. */
+  since?: string;
+  rows: number;
+  bytes: number;
+}
+
+/** A change of one row; without JSON it is gone. */
+interface RowChange {
+  name: string;
+  json?: string;
+  previous?: string;
+}
+
+/** Told how many bytes the view has come to hold more (or fewer); returns what to write with it. */
+export type Account = (bytes: number) => KvOp[];
+
+export class KeptView {
+  readonly view: View;
+  readonly leases = new Leases();
+  readonly bell = new Bell();
+  readonly #kv: Kv;
+  readonly #journal: Journal;
+  readonly #account: Account;
+  readonly #parts: Map<string, Part>;
+  /** Versions before this one cannot be gone on from. */
+  #oldest: number;
+  #stretch: { begins: number; entries: number; bytes: number; before: number };
+  #latest = 0;
+  #last: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  private constructor(kv: Kv, journal: Journal, view: View, account: Account, parts: Map<string, Part>, oldest: number) {
+    this.#kv = kv;
+    this.#journal = journal;
+    this.view = view;
+    this.#account = account;
+    this.#parts = parts;
+    this.#oldest = oldest;
+    this.#stretch = { begins: journal.last + 1, entries: 0, bytes: 0, before: 0 };
+  }
+
+  static async open(kv: Kv, journal: Journal, view: View, account: Account): Promise<KeptView> {
+    const stored = await kv.get(viewKey(view));
+    const parts = await kv.page({ ...partKeys(view), limit: MAX_PARTS });
+    const oldest = stored === undefined ? journal.last : Number(Buffer.from(stored).toString('utf8'));
+    if (stored === undefined) {
+      await kv.batch([{ type: 'put', key: viewKey(view), value: Buffer.from(String(oldest)) }, ...account(0)], { sync: false });
+    }
+    return new KeptView(kv, journal, view, account, new Map(parts.map(([key, row]) => [lastPart(key), readPart(row)])), oldest);
+  }
+
+  parts(): ReadonlyMap<string, Part> {
+    return this.#parts;
+  }
+
+  /** Version of the last entry that this process wrote. */
+  get latest(): number {
+    return this.#latest;
+  }
+
+  /** No more is written: it is being forgotten. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#last.catch(() => undefined);
+    this.bell.ring();
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Throws GONE unless the log has everything after that version. */
+  assertKept(version: number): void {
+    if (version < this.#oldest || version > this.#journal.last || this.#closed) throw unknownVersion(version);
+  }
+
+  /** A version from which to go on: with all that is kept now, and with the given version of the own store. */
+  stamp(local: number): Promise<number> {
+    // in turn, so that no entry of a lower version is still to be written
+    return this.#serially(() => this.#journal.mark(local));
+  }
+
+  /** Whoever was given a version up to now has to list again. */
+  invalidate(): Promise<void> {
+    return this.#serially(async () => {
+      const oldest = this.#journal.next();
+      await this.#kv.batch(this.#cutLog(oldest), { sync: false });
+      this.#oldest = oldest;
+      this.bell.ring();
+    });
+  }
+
+  /** Rows of a peer after a name, in order. */
+  async rows(peer: string, after: string, limit = ROWS_AT_ONCE): Promise<PeerRow[]> {
+    const from = rowKey(this.view, peer, after);
+    const rows = await this.#kv.page({ gte: after === '' ? from : `${from}\0`, lt: rowKey(this.view, peer, '~'), limit });
+    return rows.map(([key, json]) => ({ name: lastPart(key), json: text(json) }));
+  }
+
+  async row(peer: string, name: string): Promise<string | undefined> {
+    const found = await this.#kv.get(rowKey(this.view, peer, name));
+    return found === undefined ? undefined : text(found);
+  }
+
+  /** What happened after a version, oldest first. GONE if it is not known any more. */
+  async after(version: number, limit: number): Promise<{ version: number; entry: LogEntry }[]> {
+    this.assertKept(version);
+    if (version >= this.#journal.last) return [];
+    const range = { gte: logKey(this.view, version + 1), lt: logKey(this.view, this.#journal.last + 1), limit };
+    const rows = await this.#kv.page(range);
+    // what was trimmed while it was read would be missing
+    this.assertKept(version);
+    return rows.map(([key, row]) => ({ version: versionOfKey(key), entry: decodeLogEntry(row) }));
+  }
+
+  /** Takes rows that the peer showed, without a word about others. */
+  upsert(peer: PeerNode, rows: readonly PeerRow[]): Promise<void> {
+    return this.#serially(async () => {
+      const changes: RowChange[] = [];
+      for (const { name, json } of rows) {
+        const previous = await this.row(peer.key, name);
+        if (previous !== json) changes.push({ name, json, ...(previous === undefined ? {} : { previous }) });
+      }
+      await this.#commit(peer, changes);
+    });
+  }
+
+  /** Takes all rows that the peer has after one name and up to another (undefined: to the end): what else was kept there is gone. */
+  replace(peer: PeerNode, { after, upTo }: { after: string; upTo: string | undefined }, rows: readonly PeerRow[]): Promise<void> {
+    return this.#serially(async () => {
+      const now = new Map(rows.map(({ name, json }) => [name, json]));
+      const changes: RowChange[] = [];
+      const covered = (name: string) => upTo === undefined || name <= upTo;
+      for (let from = after, more = true; more; ) {
+        const kept = await this.rows(peer.key, from);
+        for (const { name, json: previous } of kept) {
+          if (!covered(name)) break;
+          const json = now.get(name);
+          now.delete(name);
+          if (json !== previous) changes.push({ name, previous, ...(json === undefined ? {} : { json }) });
+        }
+        from = kept.at(-1)?.name ?? '';
+        more = kept.length === ROWS_AT_ONCE && covered(from);
+      }
+      for (const [name, json] of now) changes.push({ name, json });
+      await this.#commit(peer, changes);
+    });
+  }
+
+  /** Takes a change that the peer told of; `json` is absent for a deletion. */
+  change(peer: PeerNode, name: string, json: string | undefined): Promise<void> {
+    return this.#serially(async () => {
+      const previous = await this.row(peer.key, name);
+      if (previous === json) return;
+      await this.#commit(peer, [{ name, ...(json === undefined ? {} : { json }), ...(previous === undefined ? {} : { previous }) }]);
+    });
+  }
+
+  /** Notes from which version of the peer its changes have to be taken in. */
+  setPosition(peer: PeerNode, position: string | undefined): Promise<void> {
+    return this.#serially(async () => {
+      const { position: before, ...part } = this.#part(peer);
+      if (before === position) return;
+      await this.#commit(peer, [], { ...part, ...(position === undefined ? {} : { position }) });
+    });
+  }
+
+  /** Notes that the peer does not answer. `since` is kept from when it first did not. */
+  setAway(peer: PeerNode, since: string): Promise<void> {
+    return this.#serially(async () => {
+      const part = this.#parts.get(peer.key);
+      // of one that never answered there is nothing that could be old
+      if (part === undefined || part.since !== undefined) return;
+      const entry: LogEntry = { type: 'STALE', peer: peer.key, namespace: peer.namespace, since };
+      await this.#commit(peer, [], { ...part, since }, part.rows === 0 ? [] : [entry]);
+    });
+  }
+
+  /** Notes that the peer answers. */
+  setPresent(peer: PeerNode): Promise<void> {
+    return this.#serially(async () => {
+      const { since, ...part } = this.#part(peer);
+      if (since === undefined) return;
+      const entry: LogEntry = { type: 'PRESENT', peer: peer.key, namespace: peer.namespace };
+      await this.#commit(peer, [], part, part.rows === 0 ? [] : [entry]);
+    });
+  }
+
+  /** Deletes all that is kept of a peer: it denied, or it is a member no more. */
+  drop(key: string): Promise<void> {
+    return this.#serially(async () => {
+      for (let part = this.#parts.get(key); part !== undefined && !this.#closed; part = this.#parts.get(key)) {
+        const rows = await this.rows(key, '');
+        const changes = rows.map(({ name, json: previous }) => ({ name, previous }));
+        if (changes.length > 0) await this.#commit(part, changes);
+        if (rows.length === ROWS_AT_ONCE) continue;
+        await this.#kv.batch([{ type: 'del', key: partKey(this.view, key) }], { sync: false });
+        this.#parts.delete(key);
+      }
+    });
+  }
+
+  #part(peer: PeerNode): Part {
+    return this.#parts.get(peer.key) ?? { peer: peer.key, domain: peer.domain, namespace: peer.namespace, rows: 0, bytes: 0 };
+  }
+
+  async #commit(of: PeerNode | Part, changes: readonly RowChange[], state?: Part, more: readonly LogEntry[] = []): Promise<void> {
+    const part = state ?? ('peer' in of ? of : this.#part(of));
+    if (changes.length === 0 && state === undefined) {
+      if (!this.#parts.has(part.peer)) await this.#write(part, [], []);
+      return;
+    }
+    const { peer, namespace } = part;
+    const ops: KvOp[] = [];
+    const entries: LogEntry[] = [...more];
+    let { rows, bytes } = part;
+    for (const { name, json, previous } of changes) {
+      const key = rowKey(this.view, peer, name);
+      rows += (json === undefined ? 0 : 1) - (previous === undefined ? 0 : 1);
+      bytes += (json?.length ?? 0) - (previous?.length ?? 0);
+      if (json === undefined) {
+        if (previous === undefined) continue;
+        ops.push({ type: 'del', key });
+        entries.push({ type: 'DELETED', peer, namespace, previous });
+      } else {
+        ops.push({ type: 'put', key, value: Buffer.from(json) });
+        entries.push(
+          previous === undefined ? { type: 'ADDED', peer, namespace, json } : { type: 'MODIFIED', peer, namespace, json, previous },
+        );
+      }
+    }
+    if (rows > MAX_PART_ROWS || bytes > MAX_PART_BYTES) {
+      throw new DtkdError(
+        'TOO_LARGE',
+        `${namespace} shows more than ${MAX_PART_ROWS} objects of a kind, or too large ones, to be followed`,
+        {
+          next: 'List them, or ask for less with -n and selectors.',
+        },
+      );
+    }
+    await this.#write({ ...part, rows, bytes }, ops, entries);
+  }
+
+  async #write(part: Part, rowOps: readonly KvOp[], entries: readonly LogEntry[]): Promise<void> {
+    if (this.#closed) return;
+    const ops: KvOp[] = [...rowOps, { type: 'put', key: partKey(this.view, part.peer), value: Buffer.from(JSON.stringify(part)) }];
+    let logged = 0;
+    let latest = 0;
+    for (const entry of entries) {
+      const value = encodeLogEntry(entry);
+      logged += value.length;
+      latest = this.#journal.next();
+      ops.push({ type: 'put', key: logKey(this.view, latest), value });
+    }
+    const grown = part.bytes - (this.#parts.get(part.peer)?.bytes ?? 0);
+    const freed = this.#turnStretch(entries.length, logged, ops);
+    ops.push(...this.#account(grown + logged - freed));
+    await this.#kv.batch(ops, { sync: false });
+    this.#parts.set(part.peer, part);
+    if (entries.length === 0) return;
+    this.#latest = latest;
+    this.bell.ring();
+  }
+
+  /** Begins a new stretch of the log where the present one is full, and drops the one before. Returns the bytes that this frees. */
+  #turnStretch(entries: number, bytes: number, ops: KvOp[]): number {
+    const stretch = this.#stretch;
+    stretch.entries += entries;
+    stretch.bytes += bytes;
+    if (stretch.entries < STRETCH_ENTRIES && stretch.bytes < STRETCH_BYTES) return 0;
+    const freed = stretch.before;
+    const oldest = Math.max(this.#oldest, stretch.begins - 1);
+    ops.unshift(...this.#cutLog(oldest));
+    this.#oldest = oldest;
+    this.#stretch = { begins: this.#journal.last + 1, entries: 0, bytes: 0, before: stretch.bytes };
+    return freed;
+  }
+
+  #cutLog(oldest: number): KvOp[] {
+    return [
+      { type: 'clear', gte: logKey(this.view, 0), lt: logKey(this.view, oldest + 1) },
+      { type: 'put', key: viewKey(this.view), value: Buffer.from(String(oldest)) },
+    ];
+  }
+
+  /** One after the other: log entries have to be written in the order of their versions. */
+  #serially<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(run, run);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+}
+
+function readPart(row: Uint8Array): Part {
+  const part: Part = JSON.parse(text(row));
+  return part;
+}
+
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+}

@@ -1,0 +1,123 @@
+/**
+ * All that other nodes last answered to this node's users. Hands out views, one at a time for each user and kind, and forgets users who have
+ * not asked for longest where there are too many, or they hold too much.
+ */
+import { z } from 'zod';
+import type { Kind } from '../../../../../protocol/kinds/kind.ts';
+import type { Subject } from '../../../../../protocol/principal.ts';
+import type { Kv, KvOp } from '../../../store/kv.ts';
+import { ASKERS, askerKey, askerOf, askerRanges, lastPart, rangeOf, viewText } from './cache-keys.ts';
+import type { Journal } from './journal.ts';
+import { KeptView } from './kept-view.ts';
+
+/** Users of whom something is kept, and bytes kept of all. */
+const MAX_ASKERS = 256;
+const MAX_BYTES = 512 * 1024 * 1024;
+/** Views in memory that nobody uses now. */
+const MAX_IDLE_VIEWS = 64;
+
+interface Asker {
+  /** Milliseconds since the epoch. */
+  used: number;
+  bytes: number;
+}
+
+const askerRow = z.object({ used: z.number(), bytes: z.number() });
+
+export interface HeldView {
+  kept: KeptView;
+  /** To be called once it is not used any more. */
+  release(): void;
+}
+
+export class Kept {
+  readonly #kv: Kv;
+  readonly #journal: Journal;
+  readonly #now: () => number;
+  readonly #askers: Map<string, Asker>;
+  readonly #views = new Map<string, { opening: Promise<KeptView>; asker: string; users: number }>();
+
+  private constructor(kv: Kv, journal: Journal, now: () => number, askers: Map<string, Asker>) {
+    this.#kv = kv;
+    this.#journal = journal;
+    this.#now = now;
+    this.#askers = askers;
+  }
+
+  static async open(kv: Kv, journal: Journal, now: () => number): Promise<Kept> {
+    const rows = await kv.page({ ...rangeOf(ASKERS), limit: 2 * MAX_ASKERS });
+    const read = rows.map(([key, row]): [string, Asker] => [lastPart(key), askerRow.parse(JSON.parse(Buffer.from(row).toString('utf8')))]);
+    return new Kept(kv, journal, now, new Map(read));
+  }
+
+  async hold(user: Subject, kind: Pick<Kind, 'group' | 'plural'>): Promise<HeldView> {
+    const asker = askerOf(user);
+    const view = { asker, group: kind.group, plural: kind.plural };
+    const key = viewText(view);
+    const known = this.#askers.get(asker);
+    this.#askers.set(asker, { bytes: known?.bytes ?? 0, used: this.#now() });
+    let entry = this.#views.get(key);
+    if (entry === undefined) {
+      entry = { opening: KeptView.open(this.#kv, this.#journal, view, (bytes) => this.#account(asker, bytes)), asker, users: 0 };
+      this.#views.set(key, entry);
+      entry.opening.catch(() => this.#views.delete(key));
+    }
+    const held = entry;
+    held.users += 1;
+    const release = () => {
+      held.users -= 1;
+      // the map keeps the order of use
+      if (held.users > 0 || this.#views.get(key) !== held) return;
+      this.#views.delete(key);
+      this.#views.set(key, held);
+      this.#tidy();
+    };
+    try {
+      const kept = await held.opening;
+      if (known === undefined || this.#bytes() > MAX_BYTES) await this.#evict(asker);
+      return { kept, release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** Deletes all that is kept of a user. */
+  async forget(asker: string): Promise<void> {
+    this.#askers.delete(asker);
+    for (const [key, entry] of this.#views) {
+      if (entry.asker !== asker) continue;
+      this.#views.delete(key);
+      await (await entry.opening).close();
+    }
+    const clears = askerRanges(asker).map((range): KvOp => ({ type: 'clear', ...range }));
+    await this.#kv.batch([...clears, { type: 'del', key: askerKey(asker) }], { sync: false });
+  }
+
+  #account(asker: string, bytes: number): KvOp[] {
+    const known = this.#askers.get(asker) ?? { used: this.#now(), bytes: 0 };
+    known.bytes = Math.max(0, known.bytes + bytes);
+    this.#askers.set(asker, known);
+    return [{ type: 'put', key: askerKey(asker), value: Buffer.from(JSON.stringify(known)) }];
+  }
+
+  #bytes(): number {
+    let sum = 0;
+    for (const { bytes } of this.#askers.values()) sum += bytes;
+    return sum;
+  }
+
+  async #evict(present: string): Promise<void> {
+    const busy = new Set([...this.#views.values()].filter(({ users }) => users > 0).map(({ asker }) => asker));
+    const idle = [...this.#askers].filter(([asker]) => asker !== present && !busy.has(asker)).sort(([, a], [, b]) => a.used - b.used);
+    for (const [asker] of idle) {
+      if (this.#askers.size <= MAX_ASKERS && this.#bytes() <= MAX_BYTES) return;
+      await this.forget(asker);
+    }
+  }
+
+  #tidy(): void {
+    const idle = [...this.#views].filter(([, { users }]) => users === 0);
+    for (const [key] of idle.slice(0, Math.max(0, idle.length - MAX_IDLE_VIEWS))) this.#views.delete(key);
+  }
+}

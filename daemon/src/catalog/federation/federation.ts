@@ -1,0 +1,294 @@
+/**
+ * Lists and watches over all nodes of this node's domains, on behalf of its own users. Owns what other nodes last answered to each of them (rows
+ * `f/…` in the database) and the watches of other nodes that keep it right. Guarantees that lists are a concatenation in namespace order, stated
+ * node by node, and that nothing is deleted because somebody is absent. Decides nothing: each owner answers under the asker's own rights.
+ */
+import type { NodeStatement } from '../../../../protocol/completeness.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { Kind } from '../../../../protocol/kinds/kind.ts';
+import type { UserPrincipal } from '../../../../protocol/principal.ts';
+import { askerOf, viewText } from './cache/cache-keys.ts';
+import { Journal, unknownVersion } from './cache/journal.ts';
+import { type HeldView, Kept } from './cache/kept.ts';
+import type {
+  FederatedEvent,
+  FederatedList,
+  FederatedListRequest,
+  FederatedWatchRequest,
+  Federation,
+  FederationOptions,
+  Tunables,
+} from './federation.types.ts';
+import { Concatenation } from './list/concatenation.ts';
+import { decodeContinue, Over } from './list/continue-token.ts';
+import { recordedPage, Walks } from './list/recorder.ts';
+import { BEGINNING, LocalTurn, PeerTurn, type Place, type Turn } from './list/turn.ts';
+import type { PeerNode } from './peer-api.types.ts';
+import { federatedSelection } from './selection.ts';
+import { dropGone, Feed } from './watch/feed.ts';
+import { follow } from './watch/follow.ts';
+
+const TUNABLES: Tunables = {
+  retryMs: 250,
+  maxRetryMs: 2_000,
+  maxAwayRetryMs: 30_000,
+  deniedRetryMs: 15_000,
+  lingerMs: 10_000,
+  bookmarkMs: 10_000,
+};
+
+/** Watches of one user at once. */
+const MAX_WATCHES_PER_USER = 64;
+
+interface OpenFeed {
+  feed: Feed;
+  held: HeldView;
+  asker: string;
+  linger: NodeJS.Timeout | undefined;
+}
+
+/** Opens what is kept. */
+export async function createFederation(options: FederationOptions): Promise<Federation> {
+  const { kv, now = Date.now } = options;
+  const journal = await Journal.open(kv);
+  return new NodesFederation({ ...options, now }, journal, await Kept.open(kv, journal, now));
+}
+
+class NodesFederation implements Federation {
+  readonly #options: FederationOptions & { now: () => number };
+  readonly #journal: Journal;
+  readonly #kept: Kept;
+  readonly #tunables: Tunables;
+  readonly #feeds = new Map<string, Promise<OpenFeed>>();
+  readonly #walks = new Map<string, Walks>();
+  readonly #watching = new Map<string, number>();
+  #closed = false;
+
+  constructor(options: FederationOptions & { now: () => number }, journal: Journal, kept: Kept) {
+    this.#options = options;
+    this.#journal = journal;
+    this.#kept = kept;
+    this.#tunables = { ...TUNABLES, ...options.tunables };
+  }
+
+  isPeer(namespace: string): boolean {
+    return namespace !== this.#options.node && this.#options.peers.peerNamed(namespace) !== undefined;
+  }
+
+  unasked(namespace: string | undefined, reason: string): NodeStatement[] {
+    return this.#peers()
+      .filter((peer) => namespace === undefined || peer.namespace === namespace)
+      .map((peer) => ({ node: peer.namespace, state: 'denied', reason }));
+  }
+
+  async list(request: FederatedListRequest): Promise<FederatedList> {
+    const { kind, user, limit, signal } = request;
+    const selection = federatedSelection(kind, request, request.namespace);
+    const resumed = request.continue === undefined || request.continue === '' ? undefined : decodeContinue(kind, request.continue);
+    const held = await this.#kept.hold(user, kind);
+    try {
+      const { kept } = held;
+      const { node, local, peers, logger, now, standing } = this.#options;
+      const all = this.#peers();
+      await dropGone(kept, new Map(all.map((peer) => [peer.key, peer])), standing);
+      const resourceVersion = resumed?.resourceVersion ?? String(await kept.stamp(local.version()));
+      const meant = all.filter((peer) => selection.covers(peer.namespace));
+      const isOver = (namespace: string) =>
+        resumed !== undefined && (resumed.within === undefined ? namespace <= resumed.namespace : namespace < resumed.namespace);
+      const placeOf = (namespace: string): Place => {
+        if (resumed?.within === undefined || namespace !== resumed.namespace) return BEGINNING;
+        return { ...resumed.within, after: resumed.name };
+      };
+      const ports = { peers, kept, walks: this.#walksOf(kept.view), logger, now };
+      const peerTurn = (peer: PeerNode): Turn =>
+        new PeerTurn(peer, placeOf(peer.namespace), ({ continue: next, before }, rows, maxBytes) =>
+          recordedPage(
+            ports,
+            peer,
+            { ...selection.forPeers, user, kind, limit: rows, continue: next, after: before },
+            { timeoutMs: request.timeoutMs, maxBytes, signal },
+            { everything: selection.everything, before },
+          ),
+        );
+      const query = { ...selection.forPeers, group: kind.group, plural: kind.plural };
+      const turns: Turn[] = meant.filter((peer) => !isOver(peer.namespace)).map(peerTurn);
+      if (selection.covers(node) && !isOver(node)) turns.push(new LocalTurn(node, placeOf(node), local, user, query));
+      turns.sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
+      const list = new Concatenation({
+        kind,
+        turns,
+        before: meant.filter((peer) => isOver(peer.namespace)),
+        over: resumed?.over ?? new Over(),
+        limit,
+        stale: request.stale,
+        selection,
+        kept,
+        resourceVersion,
+        now,
+      });
+      return { resourceVersion, batches: released(list.batches(), held.release), end: () => list.end() };
+    } catch (error) {
+      held.release();
+      throw error;
+    }
+  }
+
+  async watch(request: FederatedWatchRequest): Promise<AsyncIterable<FederatedEvent>> {
+    const { kind, user, signal, resourceVersion = '' } = request;
+    const selection = federatedSelection(kind, request, request.namespace);
+    const version = resourceVersion === '' || resourceVersion === '0' ? undefined : readVersion(resourceVersion);
+    const asker = askerOf(user);
+    const watching = this.#watching.get(asker) ?? 0;
+    if (watching >= MAX_WATCHES_PER_USER) {
+      throw new DtkdError('TOO_MANY_REQUESTS', `${user.display} has ${watching} watches over nodes open here already`, {
+        next: 'Close some.',
+      });
+    }
+    this.#watching.set(asker, watching + 1);
+    const leave = () => {
+      const rest = (this.#watching.get(asker) ?? 1) - 1;
+      if (rest === 0) this.#watching.delete(asker);
+      else this.#watching.set(asker, rest);
+    };
+    try {
+      const open = await this.#feed(user, kind);
+      if (version !== undefined) open.feed.kept.assertKept(version);
+      const from = version === undefined ? undefined : { version, local: this.#journal.localAt(version) };
+      const { local, node, now } = this.#options;
+      const { bookmarks, timeoutMs } = request;
+      const query = { ...selection.forPeers, group: kind.group, plural: kind.plural };
+      const { bookmarkMs } = this.#tunables;
+      const events = follow({ feed: open.feed, local, user, node, query, selection, from, bookmarks, bookmarkMs, timeoutMs, now, signal });
+      return released(events, () => {
+        leave();
+        this.#linger(open);
+      });
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  rightsChanged(namespace: string): void {
+    for (const opening of this.#feeds.values()) void opening.then(({ feed }) => feed.rightsChanged(namespace)).catch(() => undefined);
+  }
+
+  async forgetUser(user: Pick<UserPrincipal, 'home' | 'name' | 'uid'>): Promise<void> {
+    const asker = askerOf(user);
+    for (const [key, opening] of this.#feeds) {
+      const open = await opening.catch(() => undefined);
+      if (open?.asker === asker) await this.#end(key, open);
+    }
+    await this.#kept.forget(asker);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const [key, opening] of this.#feeds) {
+      const open = await opening.catch(() => undefined);
+      if (open !== undefined) await this.#end(key, open);
+    }
+  }
+
+  /** In namespace order. */
+  #peers(): PeerNode[] {
+    return [...this.#options.peers.peers()].sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
+  }
+
+  #walksOf(view: { asker: string; group: string; plural: string }): Walks {
+    const key = viewText(view);
+    const known = this.#walks.get(key) ?? new Walks();
+    this.#walks.delete(key);
+    this.#walks.set(key, known);
+    const [oldest] = this.#walks.keys();
+    if (this.#walks.size > MAX_WALKING && oldest !== undefined) this.#walks.delete(oldest);
+    return known;
+  }
+
+  async #feed(user: UserPrincipal, kind: Kind): Promise<OpenFeed> {
+    if (this.#closed) throw new DtkdError('UNAVAILABLE', 'the daemon is stopping', { next: 'Try again later.' });
+    const key = viewText({ asker: askerOf(user), group: kind.group, plural: kind.plural });
+    let opening = this.#feeds.get(key);
+    if (opening === undefined) {
+      opening = this.#open(user, kind);
+      this.#feeds.set(key, opening);
+      opening.catch(() => this.#feeds.delete(key));
+    }
+    const open = await opening;
+    clearTimeout(open.linger);
+    // until the watch that is being opened has joined
+    this.#linger(open);
+    return open;
+  }
+
+  async #open(user: UserPrincipal, kind: Kind): Promise<OpenFeed> {
+    const held = await this.#kept.hold(user, kind);
+    const { peers, logger, standing, now } = this.#options;
+    const feed = new Feed({ peers, kept: held.kept, user, kind, logger, tunables: this.#tunables, now, standing });
+    return { feed, held, asker: askerOf(user), linger: undefined };
+  }
+
+  /** Closes the feed if nobody follows it for a while: clients that reconnect find it going on. */
+  #linger(open: OpenFeed): void {
+    clearTimeout(open.linger);
+    open.linger = setTimeout(() => {
+      if (open.feed.followers > 0) return;
+      for (const [key, opening] of this.#feeds) {
+        void opening.then((one) => (one === open && open.feed.followers === 0 ? this.#end(key, open) : undefined)).catch(() => undefined);
+      }
+    }, this.#tunables.lingerMs);
+    open.linger.unref();
+  }
+
+  async #end(key: string, open: OpenFeed): Promise<void> {
+    clearTimeout(open.linger);
+    this.#feeds.delete(key);
+    await open.feed.close();
+    open.held.release();
+  }
+}
+
+/** Views of which it is remembered how far lists went. */
+const MAX_WALKING = 256;
+
+/** Calls back once when reading ends, however it does; a generator that was never begun would tell nobody. */
+async function* release<T>(source: AsyncGenerator<T>, done: () => void): AsyncGenerator<T> {
+  try {
+    yield* source;
+  } finally {
+    done();
+  }
+}
+
+function released<T>(source: AsyncGenerator<T>, done: () => void): AsyncIterable<T> {
+  let begun = false;
+  let over = false;
+  const once = () => {
+    if (!over) done();
+    over = true;
+  };
+  const inner = release(source, once);
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () => {
+        begun = true;
+        return inner.next();
+      },
+      return: async () => {
+        if (!begun) once();
+        return inner.return(undefined);
+      },
+    }),
+  };
+}
+
+function readVersion(text: string): number {
+  if (!/^\d{1,20}$/.test(text)) {
+    throw new DtkdError('BAD_REQUEST', `resourceVersion "${text.slice(0, 80)}" is not a decimal number`, {
+      next: 'Use the resourceVersion of a list as it stands.',
+    });
+  }
+  const version = Number(text);
+  if (!Number.isSafeInteger(version)) throw unknownVersion(text);
+  return version;
+}

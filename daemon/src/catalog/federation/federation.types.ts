@@ -1,0 +1,128 @@
+/** What federation is made of, as its parts and those who use it see it. */
+import type { NodeStatement } from '../../../../protocol/completeness.ts';
+import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
+import type { Kind } from '../../../../protocol/kinds/kind.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { UserPrincipal } from '../../../../protocol/principal.ts';
+import type { Kv } from '../../store/kv.ts';
+import type { ListQuery, WatchEvent, WatchQuery } from '../../store/object-store.types.ts';
+import type { PeerApi } from './peer-api.types.ts';
+
+/** An object as JSON: bytes where it is our own and stored so, text where it came from elsewhere. */
+export type Json = string | Uint8Array;
+
+export interface LocalPage {
+  /** JSON of each object, in name order. */
+  items: Uint8Array[];
+  resourceVersion: string;
+  continue?: string;
+}
+
+/** This node's own rows, as one of its users sees them. */
+export interface LocalRows {
+  page(user: UserPrincipal, query: ListQuery): Promise<LocalPage>;
+  /** GONE, thrown at once or while it is read, where it cannot go on from the given version. */
+  watch(user: UserPrincipal, query: WatchQuery): AsyncIterable<WatchEvent>;
+  /** The version of the last durable change. */
+  version(): number;
+}
+
+/** Whether a peer whose rows are kept is still a member; `unknown` while that cannot be told. */
+export type Standing = 'member' | 'gone' | 'unknown';
+
+export interface FederationLogger {
+  debug(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface FederationOptions {
+  /** This node's name: the namespace of its own rows. */
+  node: string;
+  kv: Kv;
+  peers: PeerApi;
+  local: LocalRows;
+  standing: (domain: DomainId, key: PeerKey) => Standing;
+  logger: FederationLogger;
+  now?: () => number;
+  tunables?: Partial<Tunables>;
+}
+
+export interface Tunables {
+  /** Milliseconds until a remote watch that broke is tried again: at first, and at most for a peer that is there, and for one that is away. */
+  retryMs: number;
+  maxRetryMs: number;
+  maxAwayRetryMs: number;
+  /** Milliseconds until a peer that refuses is asked again, unless something says earlier that its rights have changed. */
+  deniedRetryMs: number;
+  /** Milliseconds for which remote watches go on after the last one who followed them. */
+  lingerMs: number;
+  /** Milliseconds between bookmarks. */
+  bookmarkMs: number;
+}
+
+/** Which rows: selectors as the client wrote them. */
+export interface Selectors {
+  labelSelector?: string;
+  fieldSelector?: string;
+  where?: string;
+}
+
+export interface FederatedListRequest extends Selectors {
+  user: UserPrincipal;
+  kind: Kind;
+  /** One node's rows only; absent: all nodes. */
+  namespace?: string;
+  /** 0: all. */
+  limit: number;
+  continue?: string;
+  /** How long each peer may take. Milliseconds. */
+  timeoutMs: number;
+  /** Adds what a peer that does not answer had answered last. */
+  stale: boolean;
+  signal: AbortSignal;
+}
+
+export interface ListEnd {
+  continue?: string;
+  completeness: NodeStatement[];
+}
+
+/** A list as it is put together: rows in the order of namespace and name. */
+export interface FederatedList {
+  /** From which a watch goes on. */
+  resourceVersion: string;
+  /** Reading it on is what makes it go on; `return()` lets everything go. */
+  batches: AsyncIterable<readonly Json[]>;
+  /** To be read after the last batch. */
+  end(): ListEnd;
+}
+
+export interface FederatedWatchRequest extends Selectors {
+  user: UserPrincipal;
+  kind: Kind;
+  namespace?: string;
+  /** Absent or "0": the present state first. */
+  resourceVersion?: string;
+  bookmarks: boolean;
+  timeoutMs: number;
+  signal: AbortSignal;
+}
+
+export type FederatedEvent = { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: ApiObject } | { type: 'BOOKMARK'; resourceVersion: string };
+
+/** Lists and watches over this node and all others in its domains, for this node's own users. */
+export interface Federation {
+  /** True if `namespace` is another node's. */
+  isPeer(namespace: string): boolean;
+  /** Statements about all peers (or the one) for somebody on whose behalf none may be asked. */
+  unasked(namespace: string | undefined, reason: string): NodeStatement[];
+  /** Throws BAD_REQUEST for selectors or a continue token that cannot be read. */
+  list(request: FederatedListRequest): Promise<FederatedList>;
+  /** Throws BAD_REQUEST at once, GONE at once or while it is read. Ends when the signal aborts. */
+  watch(request: FederatedWatchRequest): Promise<AsyncIterable<FederatedEvent>>;
+  /** What a node grants may have changed: peers that refused are asked again. */
+  rightsChanged(namespace: string): void;
+  /** Forgets what others answered to a user that is no more. */
+  forgetUser(user: Pick<UserPrincipal, 'home' | 'name' | 'uid'>): Promise<void>;
+  close(): Promise<void>;
+}

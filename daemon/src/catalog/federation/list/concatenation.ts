@@ -1,0 +1,212 @@
+/**
+ * A list over nodes as it is put together: turn after turn in namespace order, with the first pages of the turns ahead on their way. Reading
+ * it on is what drives it. A node that fails ends its own turn and nothing else.
+ */
+import { type NodeStatement, STALE_ANNOTATION } from '../../../../../protocol/completeness.ts';
+import { toTimestamp } from '../../../../../protocol/objects.ts';
+import type { KeptView } from '../cache/kept-view.ts';
+import type { Json, ListEnd } from '../federation.types.ts';
+import { objectOf } from '../peer/row.ts';
+import type { PeerNode } from '../peer-api.types.ts';
+import type { FederatedSelection } from '../selection.ts';
+import { encodeContinue, type Over } from './continue-token.ts';
+import type { Turn } from './turn.ts';
+
+/** Rows of a page that is read when it is the node's turn, and of one that is fetched ahead for a list without a limit. */
+const PAGE_ROWS = 1_000;
+const FIRST_ROWS = 100;
+/** Bytes of a page that is fetched ahead. */
+const AHEAD_BYTES = 256 * 1024;
+/** Turns whose first page is fetched ahead: of a long list, of a list with a limit at first, and of any that waits for somebody. */
+const AHEAD = 16;
+const AHEAD_LIMITED = 1;
+const AHEAD_WAITING = 64;
+/** Milliseconds after which waiting for one node is used to ask more of those behind it. */
+const PATIENCE_MS = 30;
+
+export interface ConcatenationOptions {
+  kind: { group: string; plural: string };
+  turns: readonly Turn[];
+  /** Peers whose turn was over on an earlier page. */
+  before: readonly PeerNode[];
+  over: Over;
+  /** 0: all. */
+  limit: number;
+  stale: boolean;
+  selection: FederatedSelection;
+  kept: KeptView;
+  resourceVersion: string;
+  now: () => number;
+}
+
+export class Concatenation {
+  readonly #options: ConcatenationOptions;
+  readonly #statements: NodeStatement[];
+  #ahead: number;
+  #given = 0;
+  #end: ListEnd | undefined;
+
+  constructor(options: ConcatenationOptions) {
+    this.#options = options;
+    this.#statements = options.before.map(({ namespace }) => earlier(namespace, options.over));
+    // within a long part there is hardly need of the one behind it
+    this.#ahead = options.limit === 0 ? AHEAD : options.turns[0]?.place.continue === '' ? AHEAD_LIMITED : 0;
+  }
+
+  end(): ListEnd {
+    return this.#end ?? { completeness: this.#statements };
+  }
+
+  async *batches(): AsyncGenerator<readonly Json[]> {
+    const { turns } = this.#options;
+    for (const [index, turn] of turns.entries()) {
+      this.#lookAhead(index);
+      for await (const items of this.#turn(turn, index)) {
+        this.#given += items.length;
+        yield items;
+        if (this.#left() > 0) continue;
+        if (!turn.done) return this.#stop(index, true);
+        break;
+      }
+      if (this.#left() === 0) {
+        if (turn.peer !== undefined && !this.#isStated(turn.namespace)) this.#state({ node: turn.namespace, state: 'answered' });
+        return this.#stop(index, false);
+      }
+      if (this.#options.limit > 0) this.#ahead = Math.min(AHEAD, this.#ahead * 2 + 1);
+    }
+    this.#end = { completeness: this.#statements };
+  }
+
+  /** Rows that may still be given. */
+  #left(): number {
+    const { limit } = this.#options;
+    return limit === 0 ? Number.POSITIVE_INFINITY : limit - this.#given;
+  }
+
+  async *#turn(turn: Turn, index: number): AsyncGenerator<readonly Json[]> {
+    const { peer, namespace } = turn;
+    const { over, kept, now } = this.#options;
+    const isStale = over.stateOf(namespace) === 'stale';
+    if (peer !== undefined && (isStale || !peer.reachable)) {
+      if (!isStale && !kept.leases.isFollowed(peer.key) && kept.parts().has(peer.key)) await kept.setAway(peer, toTimestamp(now()));
+      yield* this.#fallen(peer, turn, 'it could not be reached');
+      return;
+    }
+    while (!turn.done) {
+      const given = await this.#waiting(turn, index);
+      if ('failed' in given) {
+        const { outcome, reason } = given.failed;
+        if (outcome === 'denied') this.#state({ node: namespace, state: 'denied', reason });
+        else if (peer !== undefined) yield* this.#fallen(peer, turn, reason);
+        return;
+      }
+      if (this.#options.limit === 0) turn.prefetch(PAGE_ROWS, AHEAD_BYTES * 4);
+      if (given.items.length > 0) yield given.items;
+      if (this.#left() === 0) return;
+    }
+    if (peer !== undefined) this.#state({ node: namespace, state: 'answered' });
+  }
+
+  /** What is kept of a peer that does not answer, where that is wanted. */
+  async *#fallen(peer: PeerNode, turn: Turn, reason: string): AsyncGenerator<readonly Json[]> {
+    const { stale, kept, selection, now } = this.#options;
+    const part = kept.parts().get(peer.key);
+    if (!stale || part === undefined) {
+      this.#state({ node: peer.namespace, state: 'unreachable', reason });
+      return;
+    }
+    const since = part.since ?? toTimestamp(now());
+    this.#state({ node: peer.namespace, state: 'stale', since, reason });
+    yield* keptRows(kept, turn, { key: peer.key, since, selection }, () => Math.min(PAGE_ROWS, this.#left()));
+  }
+
+  /** While one node lets us wait, those behind it are asked. */
+  async #waiting(turn: Turn, index: number): Promise<Awaited<ReturnType<Turn['take']>>> {
+    const timer = setTimeout(() => {
+      this.#ahead = AHEAD_WAITING;
+      this.#lookAhead(index);
+    }, PATIENCE_MS);
+    try {
+      return await turn.take(Math.min(PAGE_ROWS, this.#left()));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #lookAhead(index: number): void {
+    const { turns, limit, over } = this.#options;
+    const rows = limit === 0 ? FIRST_ROWS : Math.min(PAGE_ROWS, this.#left());
+    for (const turn of turns.slice(index, index + 1 + this.#ahead)) {
+      if (turn.peer?.reachable === true && over.stateOf(turn.namespace) !== 'stale') turn.prefetch(rows, AHEAD_BYTES);
+    }
+  }
+
+  /** The page is full. */
+  #stop(index: number, within: boolean): void {
+    const { turns, over, kind, resourceVersion, stale } = this.#options;
+    const turn = turns[index];
+    const rest = turns.slice(index + 1);
+    if (turn === undefined) return;
+    if (!within && rest.every(({ peer }) => peer !== undefined && !peer.reachable && !stale)) {
+      for (const { namespace } of rest) this.#state({ node: namespace, state: 'unreachable', reason: 'it could not be reached' });
+      this.#end = { completeness: this.#statements };
+      return;
+    }
+    const { continue: next, before, given, after } = turn.place;
+    this.#end = {
+      continue: encodeContinue(kind, {
+        resourceVersion,
+        namespace: turn.namespace,
+        name: after,
+        ...(within ? { within: { continue: next, before, given } } : {}),
+        over,
+      }),
+      completeness: this.#statements,
+    };
+  }
+
+  #isStated(node: string): boolean {
+    return this.#statements.some((statement) => statement.node === node);
+  }
+
+  #state(statement: NodeStatement): void {
+    this.#statements.push(statement);
+    this.#options.over.add(statement);
+  }
+}
+
+/** Marked rows of what is kept, after the turn's last name; the turn is done with the last one. */
+async function* keptRows(
+  kept: KeptView,
+  turn: Turn,
+  { key, since, selection }: { key: string; since: string; selection: FederatedSelection },
+  most: () => number,
+): AsyncGenerator<readonly Json[]> {
+  for (;;) {
+    const want = most();
+    // one more tells whether there are more
+    const rows = await kept.rows(key, turn.place.after, want + 1);
+    const items: Json[] = [];
+    for (const { name, json } of rows.slice(0, want)) {
+      turn.place = { continue: '', before: '', given: 0, after: name };
+      const object = objectOf(json);
+      if (selection.matches(object)) items.push(JSON.stringify(markedStale(object, since)));
+    }
+    turn.done = rows.length <= want;
+    if (items.length > 0) yield items;
+    if (turn.done) return;
+  }
+}
+
+/** A row whose owner has not confirmed it since then. */
+export function markedStale<T extends { metadata: { annotations?: Record<string, string> } }>(object: T, since: string): T {
+  return { ...object, metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, [STALE_ANNOTATION]: since } } };
+}
+
+function earlier(node: string, over: Over): NodeStatement {
+  const state = over.stateOf(node);
+  if (state === 'answered') return { node, state };
+  if (state === 'stale') return { node, state, reason: 'it did not answer on an earlier page' };
+  if (state === 'denied') return { node, state, reason: 'it denied an earlier page' };
+  return { node, state: 'unreachable', reason: 'it did not answer when its turn came on an earlier page, or came only later' };
+}

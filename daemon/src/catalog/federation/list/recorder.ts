@@ -1,0 +1,89 @@
+/**
+ * Pages of peers on their way into what is kept of them. Guarantees that a row which was shown is kept before the page is given on (or that
+ * somebody follows the peer, who will keep it): so a watch from the list's version knows what its client was shown.
+ */
+import { toTimestamp } from '../../../../../protocol/objects.ts';
+import type { KeptView } from '../cache/kept-view.ts';
+import type { FederationLogger } from '../federation.types.ts';
+import { deadline } from '../peer/deadline.ts';
+import { type PageBounds, type PageQuery, type PeerPage, peerPage, reasonOf } from '../peer/peer-page.ts';
+import type { PeerApi, PeerNode } from '../peer-api.types.ts';
+
+/** Peers of which a list is half recorded; the rest of such a list is then recorded without its version. */
+const MAX_WALKS = 1024;
+
+export interface RecorderPorts {
+  peers: PeerApi;
+  kept: KeptView;
+  walks: Walks;
+  logger: FederationLogger;
+  now: () => number;
+}
+
+/** How far lists that are complete have been recorded page by page, without a gap from the beginning. */
+export class Walks {
+  readonly #upTo = new Map<string, { version: string; name: string }>();
+
+  /** True if this page completes the peer's rows as of `version`. */
+  advance(peer: string, version: string, { before, last, more }: { before: string; last: string; more: boolean }): boolean {
+    const walk = before === '' ? { version, name: '' } : this.#upTo.get(peer);
+    if (walk === undefined || walk.version !== version || walk.name !== before) return false;
+    if (!more) return this.#upTo.delete(peer) || true;
+    if (this.#upTo.size >= MAX_WALKS) this.#upTo.clear();
+    this.#upTo.set(peer, { version, name: last });
+    return false;
+  }
+}
+
+/** `before`: the name after which the page begins. `everything`: it shows all rows there, without a selector. */
+export interface Recording {
+  everything: boolean;
+  before: string;
+}
+
+export async function recordedPage(
+  ports: RecorderPorts,
+  peer: PeerNode,
+  query: PageQuery,
+  bounds: PageBounds,
+  recording: Recording,
+): Promise<PeerPage> {
+  const { kept } = ports;
+  const time = deadline(bounds.timeoutMs, bounds.signal);
+  const release = await kept.leases.take(peer.key, time.signal);
+  time.end();
+  if (release === undefined && !kept.leases.isFollowed(peer.key)) {
+    return { outcome: 'failed', reason: `it was still busy with another request after ${bounds.timeoutMs} ms` };
+  }
+  try {
+    const page = await peerPage(ports.peers, peer, query, bounds);
+    if (bounds.signal.aborted) return page;
+    if (release !== undefined) await record(ports, peer, page, recording);
+    // nobody followed it to the end: what the page shows may be known to nobody here
+    else if (!kept.leases.isFollowed(peer.key)) await kept.invalidate();
+    return page;
+  } finally {
+    release?.();
+  }
+}
+
+async function record({ kept, walks, logger, now }: RecorderPorts, peer: PeerNode, page: PeerPage, recording: Recording): Promise<void> {
+  try {
+    if (page.outcome !== 'page') {
+      await (page.outcome === 'denied' ? kept.drop(peer.key) : kept.setAway(peer, toTimestamp(now())));
+      return;
+    }
+    const last = page.rows.at(-1)?.name ?? recording.before;
+    const more = page.cut || page.continue !== '';
+    if (!recording.everything) await kept.upsert(peer, page.rows);
+    else await kept.replace(peer, { after: recording.before, upTo: more ? last : undefined }, page.rows);
+    await kept.setPresent(peer);
+    if (!recording.everything || !walks.advance(peer.key, page.resourceVersion, { before: recording.before, last, more })) return;
+    const position = kept.parts().get(peer.key)?.position;
+    if (position === undefined || Number(position) < Number(page.resourceVersion)) await kept.setPosition(peer, page.resourceVersion);
+  } catch (error) {
+    logger.debug({ peer: peer.namespace, why: reasonOf(error) }, 'What a peer answered could not be kept');
+    await kept.setPosition(peer, undefined).catch(() => undefined);
+    await kept.invalidate().catch(() => undefined);
+  }
+}

@@ -1,0 +1,150 @@
+/** One node's part in a list over nodes: its rows in name order, page by page, one page at most in memory. */
+import type { Kind } from '../../../../../protocol/kinds/kind.ts';
+import type { UserPrincipal } from '../../../../../protocol/principal.ts';
+import type { Json, LocalRows, Selectors } from '../federation.types.ts';
+import type { PeerPage } from '../peer/peer-page.ts';
+import type { PeerRow } from '../peer/rows-decoder.ts';
+import type { PeerNode } from '../peer-api.types.ts';
+
+/** Where a node's part goes on: the node's own text for a page, the name before that page, and how many of its rows were given. */
+export interface Place {
+  continue: string;
+  before: string;
+  given: number;
+  /** The last name given. */
+  after: string;
+}
+
+export const BEGINNING: Place = { continue: '', before: '', given: 0, after: '' };
+
+export type Given = { items: Json[]; last: string } | { failed: Exclude<PeerPage, { outcome: 'page' }> };
+
+export interface Turn {
+  readonly namespace: string;
+  /** The other node; undefined for this one. */
+  readonly peer: PeerNode | undefined;
+  /** The next rows, at least one unless it is done. */
+  take(limit: number): Promise<Given>;
+  /** Begins to fetch what `take` will want, if it is not there. */
+  prefetch(limit: number, maxBytes: number): void;
+  done: boolean;
+  place: Place;
+}
+
+/** Asks for a page; `place` says where it begins. */
+export type FetchPage = (place: Place, limit: number, maxBytes: number) => Promise<PeerPage>;
+
+/** Bytes of a page when it is the peer's turn. */
+export const MAX_PAGE_BYTES = 4 * 1024 * 1024;
+
+export class PeerTurn implements Turn {
+  readonly namespace: string;
+  readonly peer: PeerNode;
+  done = false;
+  place: Place;
+  readonly #fetch: FetchPage;
+  #coming: Promise<PeerPage> | undefined;
+  #page: { rows: PeerRow[]; at: number; continue: string; cut: boolean } | undefined;
+
+  constructor(peer: PeerNode, place: Place, fetch: FetchPage) {
+    this.peer = peer;
+    this.namespace = peer.namespace;
+    this.place = place;
+    this.#fetch = fetch;
+  }
+
+  prefetch(limit: number, maxBytes: number): void {
+    if (this.done || this.#page !== undefined || this.#coming !== undefined) return;
+    // of a page that was broken off, just the part that was given: it ends where the next one begins
+    this.#coming = this.#fetch(this.place, limit + this.place.given, maxBytes);
+    this.#coming.catch(() => undefined);
+  }
+
+  async take(limit: number): Promise<Given> {
+    while (!this.done) {
+      if (this.#page === undefined) {
+        this.prefetch(limit, MAX_PAGE_BYTES);
+        const page = await this.#coming;
+        this.#coming = undefined;
+        if (page === undefined) continue;
+        if (page.outcome !== 'page') return { failed: page };
+        this.#open(page);
+      }
+      const rows = this.#give(limit);
+      const last = rows.at(-1)?.name;
+      if (last !== undefined) return { items: rows.map(({ json }) => json), last };
+    }
+    return { items: [], last: this.place.after };
+  }
+
+  #open({ rows, continue: next, cut }: Extract<PeerPage, { outcome: 'page' }>): void {
+    const { after } = this.place;
+    let at = 0;
+    while (at < rows.length && (rows[at]?.name ?? '') <= after) at += 1;
+    this.#page = { rows, at, continue: next, cut };
+    this.place = { ...this.place, given: at };
+    this.#closeIfEmpty();
+  }
+
+  #give(limit: number): PeerRow[] {
+    const page = this.#page;
+    if (page === undefined) return [];
+    const rows = page.rows.slice(page.at, page.at + limit);
+    page.at += rows.length;
+    this.place = { ...this.place, given: page.at, after: rows.at(-1)?.name ?? this.place.after };
+    this.#closeIfEmpty();
+    return rows;
+  }
+
+  #closeIfEmpty(): void {
+    const page = this.#page;
+    if (page === undefined || page.at < page.rows.length) return;
+    this.#page = undefined;
+    // broken off: `place` still names the page and how much of it was given
+    if (page.cut) return;
+    if (page.continue === '') this.done = true;
+    else this.place = { continue: page.continue, before: page.rows.at(-1)?.name ?? this.place.before, given: 0, after: this.place.after };
+  }
+}
+
+export class LocalTurn implements Turn {
+  readonly namespace: string;
+  readonly peer = undefined;
+  done = false;
+  place: Place;
+  readonly #local: LocalRows;
+  readonly #user: UserPrincipal;
+  readonly #query: Selectors & Pick<Kind, 'group' | 'plural'>;
+
+  constructor(namespace: string, place: Place, local: LocalRows, user: UserPrincipal, query: Selectors & Pick<Kind, 'group' | 'plural'>) {
+    this.namespace = namespace;
+    this.place = place;
+    this.#local = local;
+    this.#user = user;
+    this.#query = query;
+  }
+
+  /** It is at hand. */
+  prefetch(): void {}
+
+  async take(limit: number): Promise<Given> {
+    const { items, continue: next = '' } = await this.#local.page(this.#user, {
+      ...this.#query,
+      namespace: this.namespace,
+      limit,
+      ...(this.place.continue === '' ? {} : { continue: this.place.continue }),
+    });
+    const last = items.at(-1);
+    const after = last === undefined ? this.place.after : nameOf(last);
+    this.done = next === '';
+    this.place = { continue: next, before: after, given: 0, after };
+    return { items, last: after };
+  }
+}
+
+function nameOf(json: Uint8Array): string {
+  const { metadata }: { metadata: { name: string } } = JSON.parse(
+    Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString('utf8'),
+  );
+  return metadata.name;
+}

@@ -1,0 +1,258 @@
+/**
+ * What one follower of a list over nodes gets: the present state (or what came after the version that it has), then every change, of this node's
+ * own rows and of what is kept of others. Only a cursor into the log of what is kept: a slow reader costs no memory, and ends with GONE when the
+ * log no longer reaches back to it.
+ */
+import type { ApiObject } from '../../../../../protocol/objects.ts';
+import type { UserPrincipal } from '../../../../../protocol/principal.ts';
+import type { WatchEvent } from '../../../store/object-store.types.ts';
+import type { KeptView } from '../cache/kept-view.ts';
+import type { LogEntry } from '../cache/log-entry.ts';
+import type { FederatedEvent, LocalRows, Selectors } from '../federation.types.ts';
+import { markedStale } from '../list/concatenation.ts';
+import { objectOf } from '../peer/row.ts';
+import type { FederatedSelection } from '../selection.ts';
+import type { Feed } from './feed.ts';
+
+/** Entries of the log, and rows of a peer, that are read at once. */
+const AT_ONCE = 200;
+/** A bookmark is due only after both sides were quiet for so long: what belongs together has then been given. Milliseconds. */
+const QUIET_MS = 50;
+
+export interface FollowOptions {
+  feed: Feed;
+  local: LocalRows;
+  user: UserPrincipal;
+  /** This node. */
+  node: string;
+  query: Selectors & { group: string; plural: string };
+  selection: FederatedSelection;
+  /** What the follower knows already; undefined: nothing. */
+  from: { version: number; local: number } | undefined;
+  bookmarks: boolean;
+  bookmarkMs: number;
+  timeoutMs: number;
+  now: () => number;
+  signal: AbortSignal;
+}
+
+export async function* follow(options: FollowOptions): AsyncGenerator<FederatedEvent> {
+  const { feed, selection, from, node } = options;
+  const { kept } = feed;
+  const own = new OwnRows(options);
+  const log = new LogReader(kept, selection, from?.version ?? 0);
+  const leave = await feed.join(selection.covers);
+  try {
+    if (from === undefined) {
+      // all is there before any of it is shown, but nobody waits for long
+      await feed.settled(selection.covers, options.timeoutMs);
+      log.cursor = await kept.stamp(own.version);
+      const before = (namespace: string) => namespace < node;
+      yield* state(kept, selection, 'ADDED', before);
+      yield* own.present();
+      yield* state(kept, selection, 'ADDED', (namespace) => !before(namespace));
+    } else {
+      // a list without the old rows of an absent node is no reason to forget them
+      yield* state(kept, selection, 'MODIFIED', (_, since) => since !== undefined);
+    }
+    yield* changes(options, own, log, from === undefined);
+  } finally {
+    leave();
+    own.close();
+  }
+}
+
+async function* changes(options: FollowOptions, own: OwnRows, log: LogReader, initial: boolean): AsyncGenerator<FederatedEvent> {
+  const { feed, bookmarks, bookmarkMs, signal, now } = options;
+  let marked = log.cursor;
+  let markedLocal = own.version;
+  let markedAt = initial ? Number.NEGATIVE_INFINITY : now();
+  while (!signal.aborted) {
+    feed.assertWorks();
+    yield* log.read(signal);
+    const event = own.take();
+    if (event !== undefined) {
+      yield event;
+      continue;
+    }
+    if (own.ended) return;
+    if (log.isBehind()) continue;
+    const due = bookmarks && (markedAt === Number.NEGATIVE_INFINITY || log.cursor > marked || own.version > markedLocal);
+    const quiet = await quietFor(due ? Math.max(QUIET_MS, markedAt + bookmarkMs - now()) : undefined, own, feed.kept, signal);
+    if (!due || !quiet || signal.aborted) continue;
+    markedLocal = own.version;
+    marked = await feed.kept.stamp(markedLocal);
+    yield* log.read(signal);
+    log.cursor = Math.max(log.cursor, marked);
+    markedAt = now();
+    yield { type: 'BOOKMARK', resourceVersion: String(marked) };
+  }
+}
+
+/** True if nothing came for so long; without a time it waits for something. */
+async function quietFor(timeoutMs: number | undefined, own: OwnRows, kept: KeptView, signal: AbortSignal): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const wake = () => resolve(false);
+  const forget = kept.bell.once(wake);
+  own.onArrival(wake);
+  signal.addEventListener('abort', wake, { once: true });
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => resolve(true), timeoutMs);
+  if (signal.aborted) wake();
+  const quiet = await promise;
+  clearTimeout(timer);
+  signal.removeEventListener('abort', wake);
+  own.onArrival(undefined);
+  forget();
+  return quiet;
+}
+
+/** What is kept of the wanted peers, as rows. */
+async function* state(
+  kept: KeptView,
+  selection: FederatedSelection,
+  type: 'ADDED' | 'MODIFIED',
+  wanted: (namespace: string, since: string | undefined) => boolean,
+): AsyncGenerator<FederatedEvent> {
+  const parts = [...kept.parts().values()].sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
+  for (const { peer, namespace, since } of parts) {
+    if (selection.covers(namespace) && wanted(namespace, since)) yield* rowsOf(kept, selection, { peer, since }, type);
+  }
+}
+
+async function* rowsOf(
+  kept: KeptView,
+  selection: FederatedSelection,
+  { peer, since }: { peer: string; since: string | undefined },
+  type: 'ADDED' | 'MODIFIED',
+): AsyncGenerator<FederatedEvent> {
+  for (let after = '', more = true; more; ) {
+    const rows = await kept.rows(peer, after, AT_ONCE);
+    for (const { name, json } of rows) {
+      after = name;
+      const object = objectOf(json);
+      if (selection.matches(object)) yield { type, object: since === undefined ? object : markedStale(object, since) };
+    }
+    more = rows.length === AT_ONCE;
+  }
+}
+
+class LogReader {
+  cursor: number;
+  readonly #kept: KeptView;
+  readonly #selection: FederatedSelection;
+
+  constructor(kept: KeptView, selection: FederatedSelection, cursor: number) {
+    this.#kept = kept;
+    this.#selection = selection;
+    this.cursor = cursor;
+  }
+
+  isBehind(): boolean {
+    return this.#kept.latest > this.cursor || this.#kept.closed;
+  }
+
+  /** Everything up to now. GONE if the log does not reach back. */
+  async *read(signal: AbortSignal): AsyncGenerator<FederatedEvent> {
+    for (let more = true; more && !signal.aborted; ) {
+      const entries = await this.#kept.after(this.cursor, AT_ONCE);
+      for (const { version, entry } of entries) {
+        this.cursor = version;
+        if (signal.aborted) return;
+        if (this.#selection.covers(entry.namespace)) yield* this.#events(entry);
+      }
+      more = entries.length === AT_ONCE;
+    }
+  }
+
+  async *#events(entry: LogEntry): AsyncGenerator<FederatedEvent> {
+    const { peer } = entry;
+    if (entry.type === 'STALE' || entry.type === 'PRESENT') {
+      yield* rowsOf(this.#kept, this.#selection, { peer, since: entry.type === 'STALE' ? entry.since : undefined }, 'MODIFIED');
+      return;
+    }
+    const object = 'json' in entry ? this.#wanted(entry.json) : undefined;
+    const previous = 'previous' in entry ? this.#wanted(entry.previous) : undefined;
+    if (object !== undefined) yield { type: previous === undefined ? 'ADDED' : 'MODIFIED', object };
+    else if (previous !== undefined) yield { type: 'DELETED', object: previous };
+  }
+
+  #wanted(json: string): ApiObject | undefined {
+    const object = objectOf(json);
+    return this.#selection.matches(object) ? object : undefined;
+  }
+}
+
+/** This node's own rows: read one ahead, so that their coming can be waited for together with that of others. */
+class OwnRows {
+  /** Of this node's store: everything up to it was given. */
+  version: number;
+  /** This node's store is being closed. */
+  ended = false;
+  readonly #events: AsyncIterator<WatchEvent> | undefined;
+  readonly #stopped = new AbortController();
+  #arrived: IteratorResult<WatchEvent> | { error: unknown } | undefined;
+  #asked = false;
+  #listener: (() => void) | undefined;
+
+  constructor({ local, user, query, selection, node, from, signal }: FollowOptions) {
+    this.version = from?.local ?? local.version();
+    if (!selection.covers(node)) return;
+    const watch = local.watch(user, {
+      ...query,
+      namespace: node,
+      bookmarks: true,
+      signal: AbortSignal.any([signal, this.#stopped.signal]),
+      ...(from === undefined ? {} : { resourceVersion: String(from.local) }),
+    });
+    this.#events = watch[Symbol.asyncIterator]();
+  }
+
+  onArrival(listener: (() => void) | undefined): void {
+    this.#listener = listener;
+    if (this.#arrived !== undefined) listener?.();
+  }
+
+  /** The present state: everything before the first bookmark. */
+  async *present(): AsyncGenerator<FederatedEvent> {
+    if (this.#events === undefined) return;
+    for (let next = await this.#events.next(); next.done !== true; next = await this.#events.next()) {
+      this.version = Math.max(this.version, next.value.version);
+      if (next.value.type === 'BOOKMARK') return;
+      yield { type: next.value.type, object: next.value.object };
+    }
+  }
+
+  /** The next event that has come, if one has. */
+  take(): FederatedEvent | undefined {
+    for (;;) {
+      const arrived = this.#arrived;
+      this.#ask();
+      if (arrived === undefined) return undefined;
+      if ('error' in arrived) throw arrived.error;
+      this.#arrived = undefined;
+      if (arrived.done === true) {
+        this.ended = true;
+        return undefined;
+      }
+      this.version = Math.max(this.version, arrived.value.version);
+      this.#ask();
+      if (arrived.value.type !== 'BOOKMARK') return { type: arrived.value.type, object: arrived.value.object };
+    }
+  }
+
+  close(): void {
+    this.#stopped.abort();
+    void this.#events?.return?.()?.catch(() => undefined);
+  }
+
+  #ask(): void {
+    if (this.ended || this.#asked || this.#arrived !== undefined || this.#events === undefined) return;
+    this.#asked = true;
+    const arrive = (result: IteratorResult<WatchEvent> | { error: unknown }) => {
+      this.#asked = false;
+      this.#arrived = result;
+      this.#listener?.();
+    };
+    this.#events.next().then(arrive, (error: unknown) => arrive({ error }));
+  }
+}

@@ -1,0 +1,259 @@
+/**
+ * Follows one peer's rows of a kind for one user, and keeps what is kept of them right: goes on from the version up to which it is, lists and
+ * compares where that is not possible, tries again when the peer was away. Absence deletes nothing: rows go on the owner's word, or when it denies.
+ */
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import type { Kind } from '../../../../../protocol/kinds/kind.ts';
+import { toTimestamp } from '../../../../../protocol/objects.ts';
+import type { UserPrincipal } from '../../../../../protocol/principal.ts';
+import { MAX_ROW_BYTES } from '../../../../../protocol/remote-api.ts';
+import { Bell } from '../cache/bell.ts';
+import type { KeptView } from '../cache/kept-view.ts';
+import type { FederationLogger, Tunables } from '../federation.types.ts';
+import { deadline } from '../peer/deadline.ts';
+import { LineCutter } from '../peer/line-cutter.ts';
+import { peerPage, reasonOf, refusal } from '../peer/peer-page.ts';
+import { peerPath } from '../peer/peer-path.ts';
+import { objectOf, type RowRules } from '../peer/row.ts';
+import type { PeerApi, PeerNode, PeerResponse } from '../peer-api.types.ts';
+import { peerEvent } from './watch-line.ts';
+
+/** Rows and bytes of a page when all rows of a peer are compared. */
+const PAGE_ROWS = 500;
+const PAGE_BYTES = 4 * 1024 * 1024;
+/** Milliseconds that a peer has for each answer. */
+const ANSWER_MS = 5_000;
+/** What a line of a watch has around its object. */
+const EVENT_BYTES = 1024;
+
+export interface RemoteWatchPorts {
+  peers: PeerApi;
+  kept: KeptView;
+  user: UserPrincipal;
+  kind: Kind;
+  logger: FederationLogger;
+  tunables: Tunables;
+  now: () => number;
+}
+
+type Ended = { why: 'denied' | 'failed'; reason: string };
+
+export class RemoteWatch {
+  readonly key: string;
+  readonly #ports: RemoteWatchPorts;
+  readonly #stopped = new AbortController();
+  readonly #woken = new Bell();
+  readonly #settled = Promise.withResolvers<void>();
+  #peer: PeerNode;
+  #denied = false;
+  #isSettled = false;
+  /** What makes following it impossible, for those who follow. */
+  failure: DtkdError | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(peer: PeerNode, ports: RemoteWatchPorts) {
+    this.#peer = peer;
+    this.key = peer.key;
+    this.#ports = ports;
+  }
+
+  get namespace(): string {
+    return this.#peer.namespace;
+  }
+
+  /** Resolves once its rows are the present ones, or it is known that they cannot be had now. */
+  get settled(): Promise<void> {
+    return this.#settled.promise;
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  start(): void {
+    this.#running ??= this.#run().catch((error: unknown) => {
+      this.failure = error instanceof DtkdError ? error : new DtkdError('INTERNAL', 'what a peer told could not be kept', { cause: error });
+      this.#settle();
+      this.#ports.kept.bell.ring();
+    });
+  }
+
+  /** The peer as it is now: one that has come back is tried at once. */
+  update(peer: PeerNode): void {
+    const cameBack = peer.reachable && !this.#peer.reachable;
+    this.#peer = peer;
+    if (cameBack) this.#woken.ring();
+  }
+
+  /** What the peer grants may have changed. */
+  rightsChanged(): void {
+    if (this.#denied) this.#woken.ring();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#running;
+  }
+
+  #settle(): void {
+    this.#isSettled = true;
+    this.#settled.resolve();
+  }
+
+  async #run(): Promise<void> {
+    const { kept, logger, now, tunables } = this.#ports;
+    const { signal } = this.#stopped;
+    let rest = tunables.retryMs;
+    while (!signal.aborted) {
+      const began = now();
+      const ended = this.#peer.reachable ? await this.#follow() : ({ why: 'failed', reason: 'it could not be reached' } satisfies Ended);
+      if (signal.aborted) return;
+      logger.debug({ peer: this.#peer.namespace, why: ended.reason }, 'A peer is not followed now');
+      this.#denied = ended.why === 'denied';
+      if (this.#denied) await kept.drop(this.key);
+      else await kept.setAway(this.#peer, toTimestamp(now()));
+      this.#settle();
+      const most = this.#peer.reachable ? tunables.maxRetryMs : tunables.maxAwayRetryMs;
+      // one that was followed for a while is tried soon
+      rest = now() - began > most ? tunables.retryMs : Math.min(rest * 2, most);
+      await this.#woken.wait(signal, this.#denied ? tunables.deniedRetryMs : rest);
+    }
+  }
+
+  /** Until it breaks. Throws only if its rows cannot be kept. */
+  async #follow(): Promise<Ended> {
+    const { kept } = this.#ports;
+    const release = await kept.leases.take(this.key, this.#stopped.signal, true);
+    if (release === undefined) return { why: 'failed', reason: 'it is not followed any more' };
+    try {
+      for (let attempt = 0; ; attempt += 1) {
+        const position = kept.parts().get(this.key)?.position;
+        if (position === undefined) {
+          const failed = await this.#compare();
+          if (failed !== undefined) return failed;
+        }
+        const ended = await this.#listen(kept.parts().get(this.key)?.position ?? '');
+        if (ended !== 'gone') return ended;
+        if (attempt > 0) return { why: 'failed', reason: 'it keeps no changes to go on from' };
+        await kept.setPosition(this.#peer, undefined);
+      }
+    } finally {
+      release();
+    }
+  }
+
+  /** Lists all of its rows and takes what differs. */
+  async #compare(): Promise<Ended | undefined> {
+    const { peers, kept, user, kind } = this.#ports;
+    let next = '';
+    let after = '';
+    let limit = PAGE_ROWS;
+    let version: string | undefined;
+    for (;;) {
+      const bounds = { timeoutMs: ANSWER_MS, maxBytes: PAGE_BYTES, signal: this.#stopped.signal };
+      const page = await peerPage(peers, this.#peer, { user, kind, limit, continue: next, after }, bounds);
+      if (page.outcome !== 'page') return { why: page.outcome, reason: page.reason };
+      if (page.cut) {
+        // a page of as many rows as came ends where the next one begins
+        limit = page.rows.length;
+        if (limit === 0) return { why: 'failed', reason: 'it sent a page that cannot be read' };
+        continue;
+      }
+      version ??= page.resourceVersion;
+      const last = page.rows.at(-1)?.name ?? after;
+      await kept.replace(this.#peer, { after, upTo: page.continue === '' ? undefined : last }, page.rows);
+      if (page.continue === '') break;
+      next = page.continue;
+      after = last;
+    }
+    await kept.setPosition(this.#peer, version);
+    return undefined;
+  }
+
+  /** Takes its changes after a version. */
+  async #listen(position: string): Promise<Ended | 'gone'> {
+    const { peers, kept, user, kind } = this.#ports;
+    const { signal } = this.#stopped;
+    const time = deadline(ANSWER_MS, signal);
+    let parts: AsyncIterator<Uint8Array> | undefined;
+    try {
+      const path = peerPath(kind, { watch: true, resourceVersion: position, allowWatchBookmarks: true });
+      const asked = { user, method: 'GET', path, accept: 'application/json', timeoutMs: ANSWER_MS, endless: true, signal } as const;
+      const response: PeerResponse = await time.race(peers.request(this.#peer, asked));
+      const body = response.body[Symbol.asyncIterator]();
+      parts = body;
+      if (response.status === 410) return 'gone';
+      if (response.status !== 200) {
+        const { outcome, reason } = await refusal(response, () => time.race(body.next()));
+        return { why: outcome, reason };
+      }
+    } catch (error) {
+      void parts?.return?.()?.catch(() => undefined);
+      return { why: 'failed', reason: reasonOf(error) };
+    } finally {
+      time.end();
+    }
+    const cutter = new LineCutter(MAX_ROW_BYTES + EVENT_BYTES);
+    const rules: RowRules = { kind, peer: this.#peer };
+    try {
+      await kept.setPresent(this.#peer);
+      this.#denied = false;
+      this.#settle();
+      for (;;) {
+        const lines = await nextLines(parts, cutter, signal);
+        if (typeof lines === 'string') return { why: 'failed', reason: lines };
+        for (const line of lines) {
+          const ended = await this.#take(line, rules);
+          if (ended !== undefined) return ended;
+        }
+      }
+    } finally {
+      void parts.return?.()?.catch(() => undefined);
+    }
+  }
+
+  async #take(line: string, rules: RowRules): Promise<Ended | 'gone' | undefined> {
+    const { kept } = this.#ports;
+    let event: ReturnType<typeof peerEvent>;
+    try {
+      event = peerEvent(line, rules);
+    } catch (error) {
+      return { why: 'failed', reason: reasonOf(error) };
+    }
+    if (event.type === 'BOOKMARK') {
+      await kept.setPosition(this.#peer, event.version);
+    } else if (event.type === 'ERROR') {
+      if (event.status === 410) return 'gone';
+      const denied = event.status === 401 || event.status === 403;
+      return { why: denied ? 'denied' : 'failed', reason: reasonOf(new DtkdError('PEER_AWAY', event.message)) };
+    } else {
+      const { name, uid, resourceVersion } = event.object.metadata;
+      const known = await kept.row(this.key, name);
+      const { metadata } = known === undefined ? { metadata: undefined } : objectOf(known);
+      if (event.type === 'DELETED') {
+        // told once more of one that has been made again since
+        if (metadata !== undefined && metadata.uid === uid) await kept.change(this.#peer, name, undefined);
+      } else if (metadata?.uid !== uid || Number(resourceVersion) >= Number(metadata.resourceVersion)) {
+        await kept.change(this.#peer, name, JSON.stringify(event.object));
+      }
+    }
+    return undefined;
+  }
+}
+
+/** The lines of the next bytes, or why there are none. */
+async function nextLines(parts: AsyncIterator<Uint8Array>, cutter: LineCutter, signal: AbortSignal): Promise<string[] | string> {
+  const stopped = Promise.withResolvers<'stopped'>();
+  const stop = () => stopped.resolve('stopped');
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    const part = await Promise.race([parts.next(), stopped.promise]);
+    if (part === 'stopped') return 'it is not followed any more';
+    return part.done === true ? 'its watch ended' : cutter.push(part.value);
+  } catch (error) {
+    return reasonOf(error);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}

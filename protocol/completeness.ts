@@ -1,0 +1,67 @@
+/**
+ * What an answer over several nodes says about each of them: whose rows are there, whose are not, and why. Stands under
+ * `metadata.completeness` of lists. A node that does not answer is never an error and never silent.
+ */
+import { z } from 'zod';
+
+/**
+ * `answered`: its rows are all there. `denied`: it may not be asked, or it refused. `stale`: it did not answer, and the rows are those that it
+ * last answered to this asker, up to `since`. `unreachable`: it did not answer, or not properly, and `reason` says how; its rows are missing.
+ */
+export const NODE_STATES = ['answered', 'denied', 'stale', 'unreachable'] as const;
+
+export const nodeStatement = z.object({
+  /** The namespace under which the node's objects show. */
+  node: z.string().max(63),
+  state: z.enum(NODE_STATES),
+  reason: z.string().max(512).optional(),
+  /** RFC 3339: rows of a node that is `stale` are from then or before. */
+  since: z.string().max(40).optional(),
+});
+export type NodeStatement = z.infer<typeof nodeStatement>;
+
+/** Of each row that its owner did not confirm just now: RFC 3339, since when it has not answered. */
+export const STALE_ANNOTATION = 'dtkd.dev/stale-since';
+
+/** The most sentences that an answer carries as `Warning` headers: they have to stay short. */
+const MAX_SENTENCES = 5;
+/** Nodes that one sentence names; of more it tells how many. */
+const MAX_NAMED = 8;
+
+/** True if every node answered. */
+export function isComplete(statements: readonly NodeStatement[]): boolean {
+  return statements.every(({ state }) => state === 'answered');
+}
+
+/** What is missing or old, for people: nodes in the same state for the same reason share a sentence; at most five sentences. */
+export function completenessSentences(statements: readonly NodeStatement[]): string[] {
+  const groups = new Map<string, { first: NodeStatement; nodes: string[] }>();
+  for (const statement of statements) {
+    if (statement.state === 'answered') continue;
+    const key = `${statement.state} ${statement.reason ?? ''} ${statement.since ?? ''}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { first: statement, nodes: [statement.node] });
+    else group.nodes.push(statement.node);
+  }
+  const sentences = [...groups.values()].map(({ first, nodes }) => sentence(first, nodes));
+  if (sentences.length <= MAX_SENTENCES) return sentences;
+  const rest = [...groups.values()].slice(MAX_SENTENCES - 1).flatMap(({ nodes }) => nodes);
+  return [...sentences.slice(0, MAX_SENTENCES - 1), `${named(rest)}: not, or not wholly, in this answer`];
+}
+
+function sentence({ state, reason, since }: NodeStatement, nodes: readonly string[]): string {
+  const why = reason === undefined ? '' : `: ${reason}`;
+  switch (state) {
+    case 'denied':
+      return `${named(nodes)} denied the request${why}`;
+    case 'stale':
+      return `${named(nodes)} did not answer; rows are as of ${since ?? 'an earlier time'}${why}`;
+    default:
+      return `${named(nodes)} did not answer, rows are missing${why}`;
+  }
+}
+
+function named(nodes: readonly string[]): string {
+  if (nodes.length <= MAX_NAMED) return nodes.join(', ');
+  return `${nodes.slice(0, MAX_NAMED).join(', ')} and ${nodes.length - MAX_NAMED} more`;
+}
