@@ -56,12 +56,18 @@ export async function importModel(options: ImportOptions, principal: Principal, 
   const { store, node, documents } = options;
   const { targets, dryRun } = await readImport(body, documents, node);
   const spelled = await spellings(options, targets);
+  const ordered = ORDER.flatMap((plural) => targets.filter((target) => target.plural === plural));
   const results = new Map<number, ImportResult>();
   const write = async (tx: Transaction): Promise<void> => {
     results.clear();
-    for (const plural of ORDER) {
-      for (const target of targets)
-        if (target.plural === plural) results.set(target.index, await writeOne(options, tx, target, principal, spelled));
+    for (let start = 0; start < ordered.length; start += BREATH) {
+      const part = ordered.slice(start, start + BREATH);
+      // read together: one by one, the trips to the database would be most of the time
+      const stored = await Promise.all(part.map(({ plural, name }) => tx.get(refIn(node, plural, name))));
+      for (const [at, target] of part.entries()) {
+        results.set(target.index, await writeOne(options, tx, target, stored[at], { principal, spelled }));
+      }
+      await new Promise((resolve) => setImmediate(resolve));
     }
   };
   try {
@@ -96,17 +102,14 @@ async function spellings({ reads, book, documents, node }: ImportOptions, target
 async function writeOne(
   { node, rights, documents }: ImportOptions,
   tx: Transaction,
-  { plural, kind, name, document: given, index }: Target,
-  principal: Principal,
-  spelled: Spelling,
+  { plural, kind, name, document: given }: Target,
+  before: ApiObject | undefined,
+  { principal, spelled }: { principal: Principal; spelled: Spelling },
 ): Promise<ImportResult> {
-  if (index % BREATH === 0) await new Promise((resolve) => setImmediate(resolve));
-  const ref = refIn(node, plural, name);
-  const before = await tx.get(ref);
   const document = { ...given, fields: await withSpelling(plural, given.fields, spelled) };
   const after =
     before === undefined ? documents.created(kind, document, name, node, creatorOf(principal)) : documents.changed(kind, before, document);
-  if (before !== undefined && (await tx.originOf(ref)) !== 'own') return unlessOurs(before, after);
+  if (before !== undefined && (await tx.originOf(refIn(node, plural, name))) !== 'own') return unlessOurs(before, after);
   if (before !== undefined && jsonEqual(before, after)) return 'unchanged';
   await rights.assertMay(principal, { plural, name, ...(before === undefined ? {} : { before }), after }, tx);
   const stored = await tx.put(after);

@@ -56,6 +56,11 @@ export class Case {
     return resource;
   }
 
+  /** Says that a resource was not there before this transaction: nobody can have been its child. */
+  isNew(name: string): void {
+    if (!this.#counts.has(name)) this.#counts.set(name, new Map());
+  }
+
   async hasModel(name: string): Promise<boolean> {
     let known = this.#models.get(name);
     if (known === undefined) {

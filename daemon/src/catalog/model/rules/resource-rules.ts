@@ -1,7 +1,7 @@
 /** Judges resources: model, type, properties, parents and children, and that no cycle comes about where a type forbids it. */
 import { type ResourceSpec, resourceSpec } from '../../../../../protocol/kinds/resource.ts';
 import { forbiddenCycle } from '../cycles.ts';
-import { COUNTED, MAX_ANCESTORS } from '../limits.ts';
+import { BREATH, COUNTED, MAX_ANCESTORS } from '../limits.ts';
 import { NODE_PARENT, nodeRef, refIn, resourceNameOf, resourceParents, resourceSpecOf, typeKey } from '../objects.ts';
 import { type Faults, inUse, objectText } from '../refusal.ts';
 import { limitsCount, mayStand, permitted, tooMany } from '../relation-rules.ts';
@@ -14,29 +14,49 @@ import type { Touched } from './touched.ts';
 
 /** Keeps the rows of names and counts; a second resource of one model, type and name is refused. To be called before resources are judged. */
 export async function keepResourceRows(work: Case, touched: readonly Touched[]): Promise<void> {
-  const { tx, refusal } = work;
   for (const { ref, before, after } of touched) {
-    await work.breathe();
     work.know(ref.name, after);
+    if (before === undefined) work.isNew(ref.name);
+  }
+  for (const { ref, before } of touched) {
+    await work.breathe();
     const spec = before === undefined ? undefined : resourceSpecOf(before);
     if (before === undefined || spec === undefined) continue;
     const row = nameRow.resource(spec.model, typeKey(spec.type), resourceNameOf(before, spec));
-    if ((await readName(tx, row)) === ref.name) tx.delRow(row);
+    if ((await readName(work.tx, row)) === ref.name) work.tx.delRow(row);
     for (const parent of resourceParents(spec)) await work.count(parent, spec.type, -1);
   }
-  for (const { ref, after } of touched) {
-    await work.breathe();
-    const spec = (await work.resource(ref.name))?.spec;
-    if (after === undefined || spec === undefined || refusal.full) continue;
+  const taken = new Map<string, string>();
+  for (let start = 0; start < touched.length && !work.refusal.full; start += BREATH) {
+    await keepNames(work, touched.slice(start, start + BREATH), taken);
+  }
+}
+
+/** Reads the rows of many names at once: one by one, the trips to the database are most of the time of a large import. */
+async function keepNames(work: Case, touched: readonly Touched[], taken: Map<string, string>): Promise<void> {
+  await work.breathe();
+  const named = await Promise.all(
+    touched.map(async ({ ref, after }) => {
+      const spec = after === undefined ? undefined : (await work.resource(ref.name))?.spec;
+      if (after === undefined || spec === undefined) return undefined;
+      const name = resourceNameOf(after, spec);
+      const row = nameRow.resource(spec.model, typeKey(spec.type), name);
+      return { ref, spec, name, row, holder: await readName(work.tx, row) };
+    }),
+  );
+  for (const entry of named) {
+    if (entry === undefined) continue;
+    const { ref, spec, name, row } = entry;
     for (const parent of resourceParents(spec)) await work.count(parent, spec.type, 1);
-    const name = resourceNameOf(after, spec);
-    const row = nameRow.resource(spec.model, typeKey(spec.type), name);
-    const holder = await readName(tx, row);
-    if (holder === undefined || holder === ref.name) tx.putRow(row, Buffer.from(ref.name));
-    else {
+    const holder = taken.get(row) ?? entry.holder;
+    if (holder !== undefined && holder !== ref.name) {
       const there = objectText({ plural: 'resources', name: holder });
-      refusal.against(ref).add('spec.name', `model ${spec.model} has a ${spec.type} "${name}" already, as ${there}`, 'FieldValueDuplicate');
+      const message = `model ${spec.model} has a ${spec.type} "${name}" already, as ${there}`;
+      work.refusal.against(ref).add('spec.name', message, 'FieldValueDuplicate');
+      continue;
     }
+    taken.set(row, ref.name);
+    if (holder === undefined) work.tx.putRow(row, Buffer.from(ref.name));
   }
 }
 
