@@ -17,6 +17,7 @@ import { openOperatorToken } from './access/operator-token.ts';
 import { openCertificates } from './api/certificates.ts';
 import type { Action, ApiExtensions, KindHandler } from './api/handlers.types.ts';
 import { startApiServer } from './api/server.ts';
+import { appUsers } from './app-users.ts';
 import { createApps } from './apps/apps.ts';
 import { createNodeFacts } from './catalog/node-facts.ts';
 import { type Config, defaultNodeName } from './config.ts';
@@ -126,6 +127,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   const apps = createApps({
     store,
     mesh,
+    users: appUsers(access, mesh),
     node: { name, suffix: config.suffix },
     ingress: config.ingress,
     authorOf: (namespace) => mesh.memberNamed(namespace),
