@@ -15,10 +15,12 @@ import { WITNESS_LIMITS } from './access/audit/limits.ts';
 import { createAuditWitnessing } from './access/audit/witnessing.ts';
 import { openOperatorToken } from './access/operator-token.ts';
 import { openCertificates } from './api/certificates.ts';
+import { changedObject, newObject, parseDocument } from './api/document.ts';
 import type { Action, ApiExtensions, KindHandler } from './api/handlers.types.ts';
 import { startApiServer } from './api/server.ts';
 import { appUsers } from './app-users.ts';
 import { createApps } from './apps/apps.ts';
+import { type CatalogModel, createCatalogModel } from './catalog/model/catalog-model.ts';
 import { createNodeFacts } from './catalog/node-facts.ts';
 import { type Config, defaultNodeName } from './config.ts';
 import { makeDirectory } from './directory.ts';
@@ -108,6 +110,15 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     logger: logger.child({ part: 'access' }),
   });
   stops.push(async () => access.stop());
+  const model = createCatalogModel({
+    store,
+    node: { name },
+    documents: { parse: parseDocument, created: newObject, changed: changedObject },
+    decide: (principal, asked) => access.decide(principal, asked),
+    logger: logger.child({ part: 'model' }),
+  });
+  store.addParticipant(model.participant);
+  stops.push(async () => model.stop());
   const events = new EventRecorder({
     store,
     node: name,
@@ -155,6 +166,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   });
 
   await access.start();
+  await model.start();
   // Before the domains are open, so that what they publish first is up to date.
   await nodeFacts.start(await audit.head());
   stops.push(async () => nodeFacts.stop());
@@ -184,7 +196,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   const api = await startApiServer({
     store,
     node: { name },
-    extensions: extensions({ access, controller, mesh, apps, status, audit: auditing, rotate: () => tokens.rotate() }),
+    extensions: extensions({ access, model, controller, mesh, apps, status, audit: auditing, rotate: () => tokens.rotate() }),
     audit,
     access,
     logger: logger.child({ part: 'api' }),
@@ -209,6 +221,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
 
 interface ExtensionParts {
   access: AccessPart;
+  model: CatalogModel;
   controller: DomainController;
   mesh: ReturnType<typeof createMesh>;
   apps: ReturnType<typeof createApps>;
@@ -217,15 +230,16 @@ interface ExtensionParts {
   rotate: () => Promise<string>;
 }
 
-function extensions({ access, controller, mesh, apps, status, audit, rotate }: ExtensionParts): ApiExtensions {
+function extensions({ access, model, controller, mesh, apps, status, audit, rotate }: ExtensionParts): ApiExtensions {
   const group = 'sid.sightlineinnovation.com';
   const handlers = domainHandlers({ mesh, controller });
   const kinds = new Map<string, KindHandler>([
     ...access.kinds,
+    ...model.handlers,
     [`${group}/dtdomains`, handlers.dtDomain],
     [`${group}/dtpeers`, handlers.dtPeer],
   ]);
-  const subresources = new Map<string, Action>([...apps.actions, ...access.subresources]);
+  const subresources = new Map<string, Action>([...apps.actions, ...access.subresources, ...model.subresources]);
   for (const [name, action] of domainActions({ mesh, controller })) subresources.set(`${group}/dtdomains/${name}`, action);
   const token: Action = async (request) => {
     if (request.method !== 'POST') throw new DtkdError('METHOD_NOT_ALLOWED', 'use POST to make a new token');
@@ -234,7 +248,7 @@ function extensions({ access, controller, mesh, apps, status, audit, rotate }: E
   return {
     kinds,
     subresources,
-    actions: new Map<string, Action>([...access.actions, ['status', status], ['audit', audit], ['token', token]]),
+    actions: new Map<string, Action>([...access.actions, ...model.actions, ['status', status], ['audit', audit], ['token', token]]),
   };
 }
 

@@ -16,8 +16,8 @@ export const MAX_ANCESTORS = 200_000;
 export const MAX_REJUDGED = 200_000;
 /** Objects that one deletion takes with it. A transaction holds them in memory. */
 export const MAX_CASCADE = 100_000;
-/** Objects of one import, for the same reason. */
-export const MAX_IMPORT_OBJECTS = 100_000;
+/** Objects of one import: some 700 MB while it is written, and writers that wait for ten seconds. */
+export const MAX_IMPORT_OBJECTS = 50_000;
 /** Bytes of the body of one import. */
 export const MAX_IMPORT_BYTES = 32 * 1024 * 1024;
 /** Children whose rows the effective view of a resource shows. */
