@@ -34,7 +34,8 @@ function linesOf(report: unknown, sound: boolean): string[] {
   const problems = listAt(report, 'problems').map(problemText);
   const testimonies = listAt(report, 'witnesses').filter(isRecord);
   const silent = testimonies.filter((each) => each['heads'] === undefined);
-  const extent = `${count('lines')} lines (${count('first')} to ${count('last')}) in ${count('files')} files`;
+  const files = count('files') === 1 ? '1 file' : `${count('files')} files`;
+  const extent = `lines ${count('first')} to ${count('last')} in ${files}`;
   return [
     sound ? `The audit log is sound: ${extent}.` : `The audit log is BROKEN: ${extent}.`,
     ...problems.map((problem) => `  ${problem}`),

@@ -29,7 +29,9 @@ export async function assertOwn(
 ): Promise<void> {
   const origin = await store.originOf(refOfTarget(target));
   if (origin === undefined || origin === 'own') return;
-  const owner = object.metadata.labels?.[OWNER_LABEL];
+  // A replica of a cluster-scoped kind bears its owner's name.
+  const owner =
+    object.metadata.labels?.[OWNER_LABEL] ?? (origin === 'replica' && target.kind.scope === 'Cluster' ? target.name : undefined);
   if (owner === undefined) {
     throw new DtkdError('FORBIDDEN', `${target.kind.plural} "${target.name}" is kept by the daemon itself and cannot be ${what}`);
   }
