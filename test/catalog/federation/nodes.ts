@@ -298,8 +298,8 @@ export class Nodes {
     const list = await this.list(options);
     const rows: ApiObject[] = [];
     for await (const batch of list.batches) for (const item of batch) rows.push(JSON.parse(Buffer.from(item).toString()));
-    const { continue: next, completeness } = list.end();
-    return { rows, names: rows.map(nameOf), next, completeness, resourceVersion: list.resourceVersion };
+    const { continue: next, completeness, resourceVersion } = list.end();
+    return { rows, names: rows.map(nameOf), next, completeness, resourceVersion };
   }
 
   /** `node/name` of every row that there is now, in order. */

@@ -91,7 +91,13 @@ class NodesFederation implements Federation {
       const { node, local, peers, logger, now, standing } = this.#options;
       const all = this.#peers();
       await dropGone(kept, new Map(all.map((peer) => [peer.key, peer])), standing);
-      const resourceVersion = resumed?.resourceVersion ?? String(await kept.stamp(local.version()));
+      const version = local.version();
+      const resourceVersion = resumed?.resourceVersion ?? String(await kept.stamp(version));
+      const own = { entries: 0 };
+      const { logged } = kept;
+      // what was kept meanwhile and not by this list is news for its reader
+      const finalVersion = async () =>
+        resumed !== undefined || kept.logged - logged !== own.entries ? resourceVersion : String(await kept.stamp(version));
       const meant = all.filter((peer) => selection.covers(peer.namespace));
       const isOver = (namespace: string) =>
         resumed !== undefined && (resumed.within === undefined ? namespace <= resumed.namespace : namespace < resumed.namespace);
@@ -99,7 +105,7 @@ class NodesFederation implements Federation {
         if (resumed?.within === undefined || namespace !== resumed.namespace) return BEGINNING;
         return { ...resumed.within, after: resumed.name };
       };
-      const ports = { peers, kept, walks: this.#walksOf(kept.view), logger, now };
+      const ports = { peers, kept, walks: this.#walksOf(kept.view), own, logger, now };
       const peerTurn = (peer: PeerNode): Turn =>
         new PeerTurn(peer, placeOf(peer.namespace), ({ continue: next, before }, rows, maxBytes) =>
           recordedPage(
@@ -124,6 +130,7 @@ class NodesFederation implements Federation {
         selection,
         kept,
         resourceVersion,
+        finalVersion,
         now,
       });
       return { resourceVersion, batches: released(list.batches(), held.release), end: () => list.end() };

@@ -83,13 +83,15 @@ export interface FederatedListRequest extends Selectors {
 }
 
 export interface ListEnd {
+  /** From which a watch goes on: as at the beginning, or a later one that spares it what the list showed. */
+  resourceVersion: string;
   continue?: string;
   completeness: NodeStatement[];
 }
 
 /** A list as it is put together: rows in the order of namespace and name. */
 export interface FederatedList {
-  /** From which a watch goes on. */
+  /** From which a watch may go on, and all pages bear it. */
   resourceVersion: string;
   /** Reading it on is what makes it go on; `return()` lets everything go. */
   batches: AsyncIterable<readonly Json[]>;

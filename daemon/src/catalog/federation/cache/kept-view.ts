@@ -60,6 +60,7 @@ export class KeptView {
   #oldest: number;
   #stretch: { begins: number; entries: number; bytes: number; before: number };
   #latest = 0;
+  #logged = 0;
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
 
@@ -90,6 +91,11 @@ export class KeptView {
   /** Version of the last entry that this process wrote. */
   get latest(): number {
     return this.#latest;
+  }
+
+  /** Entries that this process wrote, ever: those who write are told how many of them are their own. */
+  get logged(): number {
+    return this.#logged;
   }
 
   /** No more is written: it is being forgotten. */
@@ -148,19 +154,19 @@ export class KeptView {
   }
 
   /** Takes rows that the peer showed, without a word about others. */
-  upsert(peer: PeerNode, rows: readonly PeerRow[]): Promise<void> {
+  upsert(peer: PeerNode, rows: readonly PeerRow[]): Promise<number> {
     return this.#serially(async () => {
       const changes: RowChange[] = [];
       for (const { name, json } of rows) {
         const previous = await this.row(peer.key, name);
         if (previous !== json) changes.push({ name, json, ...(previous === undefined ? {} : { previous }) });
       }
-      await this.#commit(peer, changes);
+      return this.#commit(peer, changes);
     });
   }
 
   /** Takes all rows that the peer has after one name and up to another (undefined: to the end): what else was kept there is gone. */
-  replace(peer: PeerNode, { after, upTo }: { after: string; upTo: string | undefined }, rows: readonly PeerRow[]): Promise<void> {
+  replace(peer: PeerNode, { after, upTo }: { after: string; upTo: string | undefined }, rows: readonly PeerRow[]): Promise<number> {
     return this.#serially(async () => {
       const now = new Map(rows.map(({ name, json }) => [name, json]));
       const changes: RowChange[] = [];
@@ -177,7 +183,7 @@ export class KeptView {
         more = kept.length === ROWS_AT_ONCE && covered(from);
       }
       for (const [name, json] of now) changes.push({ name, json });
-      await this.#commit(peer, changes);
+      return this.#commit(peer, changes);
     });
   }
 
@@ -200,37 +206,40 @@ export class KeptView {
   }
 
   /** Notes that the peer does not answer. `since` is kept from when it first did not. */
-  setAway(peer: PeerNode, since: string): Promise<void> {
+  setAway(peer: PeerNode, since: string): Promise<number> {
     return this.#serially(async () => {
       const part = this.#parts.get(peer.key);
       // of one that never answered there is nothing that could be old
-      if (part === undefined || part.since !== undefined) return;
+      if (part === undefined || part.since !== undefined) return 0;
       const entry: LogEntry = { type: 'STALE', peer: peer.key, namespace: peer.namespace, since };
-      await this.#commit(peer, [], { ...part, since }, part.rows === 0 ? [] : [entry]);
+      return this.#commit(peer, [], { ...part, since }, part.rows === 0 ? [] : [entry]);
     });
   }
 
   /** Notes that the peer answers. */
-  setPresent(peer: PeerNode): Promise<void> {
+  setPresent(peer: PeerNode): Promise<number> {
     return this.#serially(async () => {
       const { since, ...part } = this.#part(peer);
-      if (since === undefined) return;
+      if (since === undefined) return 0;
       const entry: LogEntry = { type: 'PRESENT', peer: peer.key, namespace: peer.namespace };
-      await this.#commit(peer, [], part, part.rows === 0 ? [] : [entry]);
+      return this.#commit(peer, [], part, part.rows === 0 ? [] : [entry]);
     });
   }
 
   /** Deletes all that is kept of a peer: it denied, or it is a member no more. */
-  drop(key: string): Promise<void> {
+  drop(key: string): Promise<number> {
     return this.#serially(async () => {
+      let logged = 0;
       for (let part = this.#parts.get(key); part !== undefined && !this.#closed; part = this.#parts.get(key)) {
         const rows = await this.rows(key, '');
         const changes = rows.map(({ name, json: previous }) => ({ name, previous }));
+        logged += changes.length;
         if (changes.length > 0) await this.#commit(part, changes);
         if (rows.length === ROWS_AT_ONCE) continue;
         await this.#kv.batch([{ type: 'del', key: partKey(this.view, key) }], { sync: false });
         this.#parts.delete(key);
       }
+      return logged;
     });
   }
 
@@ -238,11 +247,11 @@ export class KeptView {
     return this.#parts.get(peer.key) ?? { peer: peer.key, domain: peer.domain, namespace: peer.namespace, rows: 0, bytes: 0 };
   }
 
-  async #commit(of: PeerNode | Part, changes: readonly RowChange[], state?: Part, more: readonly LogEntry[] = []): Promise<void> {
+  async #commit(of: PeerNode | Part, changes: readonly RowChange[], state?: Part, more: readonly LogEntry[] = []): Promise<number> {
     const part = state ?? ('peer' in of ? of : this.#part(of));
     if (changes.length === 0 && state === undefined) {
       if (!this.#parts.has(part.peer)) await this.#write(part, [], []);
-      return;
+      return 0;
     }
     const { peer, namespace } = part;
     const ops: KvOp[] = [];
@@ -273,6 +282,7 @@ export class KeptView {
       );
     }
     await this.#write({ ...part, rows, bytes }, ops, entries);
+    return entries.length;
   }
 
   async #write(part: Part, rowOps: readonly KvOp[], entries: readonly LogEntry[]): Promise<void> {
@@ -293,6 +303,7 @@ export class KeptView {
     this.#parts.set(part.peer, part);
     if (entries.length === 0) return;
     this.#latest = latest;
+    this.#logged += entries.length;
     this.bell.ring();
   }
 

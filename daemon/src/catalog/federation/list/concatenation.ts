@@ -36,6 +36,8 @@ export interface ConcatenationOptions {
   selection: FederatedSelection;
   kept: KeptView;
   resourceVersion: string;
+  /** The version that shows all of a list that ended on its first page, if that can be told. */
+  finalVersion: () => Promise<string>;
   now: () => number;
 }
 
@@ -54,7 +56,7 @@ export class Concatenation {
   }
 
   end(): ListEnd {
-    return this.#end ?? { completeness: this.#statements };
+    return this.#end ?? { resourceVersion: this.#options.resourceVersion, completeness: this.#statements };
   }
 
   async *batches(): AsyncGenerator<readonly Json[]> {
@@ -74,7 +76,11 @@ export class Concatenation {
       }
       if (this.#options.limit > 0) this.#ahead = Math.min(AHEAD, this.#ahead * 2 + 1);
     }
-    this.#end = { completeness: this.#statements };
+    await this.#finish();
+  }
+
+  async #finish(): Promise<void> {
+    this.#end = { resourceVersion: await this.#options.finalVersion(), completeness: this.#statements };
   }
 
   /** Rows that may still be given. */
@@ -142,18 +148,18 @@ export class Concatenation {
   }
 
   /** The page is full. */
-  #stop(index: number, within: boolean): void {
+  async #stop(index: number, within: boolean): Promise<void> {
     const { turns, over, kind, resourceVersion, stale } = this.#options;
     const turn = turns[index];
     const rest = turns.slice(index + 1);
     if (turn === undefined) return;
     if (!within && rest.every(({ peer }) => peer !== undefined && !peer.reachable && !stale)) {
       for (const { namespace } of rest) this.#state({ node: namespace, state: 'unreachable', reason: 'it could not be reached' });
-      this.#end = { completeness: this.#statements };
-      return;
+      return this.#finish();
     }
     const { continue: next, before, given, after } = turn.place;
     this.#end = {
+      resourceVersion,
       continue: encodeContinue(kind, {
         resourceVersion,
         namespace: turn.namespace,

@@ -16,6 +16,8 @@ export interface RecorderPorts {
   peers: PeerApi;
   kept: KeptView;
   walks: Walks;
+  /** Of the log, those that were written for this list. */
+  own: { entries: number };
   logger: FederationLogger;
   now: () => number;
 }
@@ -67,17 +69,22 @@ export async function recordedPage(
   }
 }
 
-async function record({ kept, walks, logger, now }: RecorderPorts, peer: PeerNode, page: PeerPage, recording: Recording): Promise<void> {
+async function record(ports: RecorderPorts, peer: PeerNode, page: PeerPage, recording: Recording): Promise<void> {
+  const { kept, walks, own, logger, now } = ports;
   try {
     if (page.outcome !== 'page') {
-      await (page.outcome === 'denied' ? kept.drop(peer.key) : kept.setAway(peer, toTimestamp(now())));
+      const logged = await (page.outcome === 'denied' ? kept.drop(peer.key) : kept.setAway(peer, toTimestamp(now())));
+      own.entries += logged;
       return;
     }
     const last = page.rows.at(-1)?.name ?? recording.before;
     const more = page.cut || page.continue !== '';
-    if (!recording.everything) await kept.upsert(peer, page.rows);
-    else await kept.replace(peer, { after: recording.before, upTo: more ? last : undefined }, page.rows);
-    await kept.setPresent(peer);
+    const logged = recording.everything
+      ? await kept.replace(peer, { after: recording.before, upTo: more ? last : undefined }, page.rows)
+      : await kept.upsert(peer, page.rows);
+    const marked = await kept.setPresent(peer);
+    // other pages of the list are recorded meanwhile
+    own.entries += logged + marked;
     if (!recording.everything || !walks.advance(peer.key, page.resourceVersion, { before: recording.before, last, more })) return;
     const position = kept.parts().get(peer.key)?.position;
     if (position === undefined || Number(position) < Number(page.resourceVersion)) await kept.setPosition(peer, page.resourceVersion);

@@ -1,0 +1,159 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { modelKind } from '../../../protocol/kinds/model.ts';
+import { waitFor } from '../../wait.ts';
+import { expected, Informer } from './informer.ts';
+import { Nodes, putModel, USER } from './nodes.ts';
+
+let nodes: Nodes;
+let informer: Informer;
+afterEach(async () => {
+  await informer?.stop();
+  await nodes.close();
+});
+
+async function open(options = {}): Promise<void> {
+  nodes = await Nodes.open(3);
+  for (const node of nodes.others) for (const name of ['a', 'b']) await node.put(name, 'one', { tier: name === 'a' ? 'front' : 'back' });
+  await putModel(nodes.store, 'node0', 'own', 'one');
+  informer = new Informer(nodes, options);
+  informer.start();
+}
+
+async function agrees(remembered = new Map()): Promise<void> {
+  await waitFor(async () => JSON.stringify(informer.view()) === JSON.stringify(await expected(nodes, remembered)), {
+    what: 'the informer to hold the truth',
+    timeoutMs: 5_000,
+  }).catch(async (error: unknown) => {
+    expect({ held: informer.view(), log: informer.log.slice(-20) }).toEqual({ held: await expected(nodes, remembered), log: [] });
+    throw error;
+  });
+}
+
+describe('a watch over nodes', () => {
+  test('tells of every change on every node', async () => {
+    await open();
+    await agrees();
+    await nodes.node('node1').put('a', 'two');
+    await nodes.node('node2').put('c', 'new');
+    await nodes.node('node3').delete('b');
+    await putModel(nodes.store, 'node0', 'more', 'x');
+    await agrees();
+    expect(informer.log).toContain('MODIFIED node1/a {"description":"two"}');
+    expect(informer.log).toContain('ADDED node2/c {"description":"new"}');
+    expect(informer.lists).toBe(1);
+  });
+
+  test('keeps the rows of a node that goes away, marked once, and emits the difference when it is back', async () => {
+    await open();
+    await agrees();
+    const node = nodes.node('node2');
+    const remembered = new Map([['node2', await node.rows()]]);
+    node.mood = 'away';
+    node.cut();
+    await agrees(remembered);
+    expect(informer.log).toEqual(['MODIFIED node2/a {"description":"one"} old', 'MODIFIED node2/b {"description":"one"} old']);
+    informer.log.length = 0;
+    await node.put('a', 'two');
+    await node.delete('b');
+    node.mood = 'well';
+    nodes.changed();
+    await agrees();
+    expect(informer.log).toContain('MODIFIED node2/a {"description":"two"}');
+    expect(informer.log.filter((line) => line.startsWith('DELETED'))).toEqual(['DELETED node2/b {"description":"one"}']);
+    expect(informer.lists).toBe(1);
+  });
+
+  test('deletes the rows of a node that denies, and of one that is a member no more', async () => {
+    await open();
+    await agrees();
+    nodes.node('node1').mood = 'denied';
+    nodes.node('node1').cut();
+    await agrees();
+    nodes.node('node1').mood = 'well';
+    nodes.federation.rightsChanged('node1');
+    await agrees();
+    nodes.node('node3').member = false;
+    nodes.changed();
+    await agrees();
+  });
+
+  test('goes on from a bookmark after a cut, and after this daemon was restarted', async () => {
+    await open();
+    await agrees();
+    await nodes.node('node1').put('a', 'two');
+    await agrees();
+    await informer.stop();
+    await nodes.node('node1').put('a', 'three');
+    await nodes.node('node1').delete('b');
+    informer.start();
+    await agrees();
+    await informer.stop();
+    await nodes.restart();
+    await nodes.node('node2').put('z', 'new');
+    await putModel(nodes.store, 'node0', 'own', 'two');
+    informer.start();
+    await agrees();
+    expect(informer.lists).toBe(1);
+  });
+
+  test('a node that restarted, or whose log no longer reaches back, is compared', async () => {
+    await open();
+    await agrees();
+    await nodes.node('node1').restart();
+    await nodes.node('node1').put('n', 'new');
+    await agrees();
+    expect(informer.lists).toBe(1);
+  });
+
+  test('shows only what is selected, by label, by name, by node', async () => {
+    await open({ labelSelector: 'tier=front' });
+    await waitFor(() => informer.cache.size === 3);
+    await nodes.node('node1').put('b', 'moved in', { tier: 'front' });
+    await waitFor(() => informer.cache.has('node1/b'));
+    await nodes.node('node1').put('a', 'moved out', { tier: 'back' });
+    await waitFor(() => !informer.cache.has('node1/a'));
+    expect(informer.log).toEqual(['ADDED node1/b {"description":"moved in"}', 'DELETED node1/a {"description":"one"}']);
+    const only = new Informer(nodes, { namespace: 'node2' });
+    only.start();
+    await waitFor(() => only.view().length === 2);
+    await only.stop();
+  });
+
+  test('begins with the present state where no version is given, and says when that is over', async () => {
+    await open();
+    await agrees();
+    nodes.node('node1').mood = 'known';
+    const stop = new AbortController();
+    const events = await nodes.federation.watch({ user: USER, kind: modelKind, bookmarks: true, timeoutMs: 500, signal: stop.signal });
+    const seen: string[] = [];
+    for await (const event of events) {
+      if (event.type === 'BOOKMARK') break;
+      seen.push(event.object.metadata.namespace ?? '');
+    }
+    expect(seen).toEqual(['node0', 'node1', 'node1', 'node2', 'node2', 'node3', 'node3']);
+    stop.abort();
+  });
+
+  test('refuses versions that were not given here', async () => {
+    await open();
+    await agrees();
+    const ask = (resourceVersion: string) =>
+      nodes.federation.watch({ user: USER, kind: modelKind, bookmarks: false, timeoutMs: 500, signal: AbortSignal.abort(), resourceVersion });
+    await expect(ask('5')).rejects.toMatchObject({ code: 'GONE' });
+    await expect(ask('99999999999999999999')).rejects.toMatchObject({ code: 'GONE' });
+    await expect(ask(String(2 ** 53 - 2))).rejects.toMatchObject({ code: 'GONE' });
+    await expect(ask('x')).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+  });
+
+  test('many of one user share one watch of each peer', async () => {
+    await open();
+    await agrees();
+    const before = nodes.node('node1').asked;
+    const more = Array.from({ length: 5 }, () => new Informer(nodes));
+    for (const one of more) one.start();
+    await waitFor(() => more.every((one) => one.cache.size === 7));
+    // the list of each, and no watch
+    expect(nodes.node('node1').asked - before).toBeLessThanOrEqual(5);
+    await Promise.all(more.map((one) => one.stop()));
+  });
+});
