@@ -29,6 +29,8 @@ const REOPEN_BYTES = 2 * WRITE_BUFFER_BYTES;
 const PAGE_BYTES = 512 * 1024;
 /** Keys deleted by one `clear` are gathered in pages of so many. */
 const CLEAR_PAGE = 1000;
+/** Keys read on one trip at most: bounds what is in memory at once. */
+const READ_TOGETHER = 128;
 const NOTHING = new Uint8Array(0);
 
 type Db = Level<string, Uint8Array>;
@@ -44,17 +46,19 @@ class LevelKv implements Kv {
   /** What undoes the batch that failed, until the database has been opened again. */
   #undo: RowOp[] | undefined;
   #closed = false;
+  #asked: { key: string; resolve: (value: Uint8Array | undefined) => void; reject: (error: unknown) => void }[] = [];
+  #reading = false;
 
   constructor(db: Db, directory: string) {
     this.#db = db;
     this.#directory = directory;
   }
 
-  async get(key: string): Promise<Uint8Array | undefined> {
-    return this.#guard(async () => {
-      await this.#opened();
-      return this.#db.get(key);
-    });
+  get(key: string): Promise<Uint8Array | undefined> {
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array | undefined>();
+    this.#asked.push({ key, resolve, reject });
+    if (!this.#reading) void this.#readAsked();
+    return promise;
   }
 
   async page(range: KvRange): Promise<[string, Uint8Array][]> {
@@ -87,6 +91,26 @@ class LevelKv implements Kv {
     this.#closed = true;
     await this.#writes;
     await this.#db.close();
+  }
+
+  /** Each trip into native code and to its thread costs more than the read: who asks meanwhile travels together on the next one. */
+  async #readAsked(): Promise<void> {
+    this.#reading = true;
+    while (this.#asked.length > 0) {
+      const asked = this.#asked.splice(0, READ_TOGETHER);
+      try {
+        const values = await this.#guard(async () => {
+          await this.#opened();
+          return this.#db.getMany(asked.map(({ key }) => key));
+        });
+        asked.forEach(({ resolve }, index) => {
+          resolve(values[index]);
+        });
+      } catch (error) {
+        for (const { reject } of asked) reject(error);
+      }
+    }
+    this.#reading = false;
   }
 
   async #guard<T>(run: () => Promise<T>): Promise<T> {
