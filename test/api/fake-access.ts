@@ -28,8 +28,8 @@ export interface FakeGrant {
   label?: string;
 }
 
-export function localUser(name: string): UserPrincipal {
-  return { type: 'user', home: SELF, name, uid: `uid-of-${name}`, display: `${name}@node0` };
+export function localUser(name: string, node = 'node0'): UserPrincipal {
+  return { type: 'user', home: SELF, name, uid: `uid-of-${name}`, display: `${name}@${node}` };
 }
 
 /** Users by token, and grants that can be changed at any time; creators have every right on what they made. */
@@ -39,13 +39,16 @@ export class FakeAccess implements Access {
   readonly #operator: Access;
   readonly #listeners = new Set<() => void>();
 
-  constructor(token: string) {
+  readonly #node: string;
+
+  constructor(token: string, node = 'node0') {
     this.#operator = operatorAccess(token);
+    this.#node = node;
   }
 
   /** Adds a user whose token is `token-of-NAME`. */
   addUser(name: string): UserPrincipal {
-    const user = localUser(name);
+    const user = localUser(name, this.#node);
     this.users.set(`token-of-${name}`, user);
     return user;
   }

@@ -139,7 +139,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
       const parts: Buffer[] = [];
       for await (const part of answer) parts.push(part);
       const text = Buffer.concat(parts).toString();
-      const isJson = answer.headers['content-type']?.startsWith('application/json') === true && text !== '';
+      const isJson = /^application\/json(?!.*stream=)/.test(answer.headers['content-type'] ?? '') && text !== '';
       return { status: answer.statusCode ?? 0, headers: answer.headers, text, body: isJson ? JSON.parse(text) : undefined };
     },
     async watch(path, headers = {}) {

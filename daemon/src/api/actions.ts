@@ -6,6 +6,7 @@ import type { Kind } from '../../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import { begin, mustGet, permit } from './deciding.ts';
 import { DAEMON_GROUP } from './discovery.ts';
+import { forward } from './forwarding.ts';
 import type { Action, ActionRequest } from './handlers.types.ts';
 import { linkSignals } from './linked-signal.ts';
 import { assertJson } from './media.ts';
@@ -16,6 +17,8 @@ import { answerLines } from './streaming.ts';
 import { isRemote } from './visibility.ts';
 
 const METHODS = ['GET', 'POST', 'DELETE'] as const;
+/** Tells whoever passes an answer on that it goes on for as long as it likes. */
+const LINES_TYPE = 'application/json;stream=lines';
 /** Path segments below a subresource at most, and characters of one. */
 const MAX_SEGMENTS = 8;
 const MAX_SEGMENT = 512;
@@ -23,6 +26,9 @@ const MAX_SEGMENT = 512;
 export async function objectAction(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
   const target = targetOf(api, c, kind);
   const [subresource = '', ...rest] = segmentsOf(c.req.param('rest') ?? '');
+  begin(c, `${c.req.method} ${subresource.slice(0, 80)}`, target);
+  const elsewhere = await forward(api, c, target, 'any');
+  if (elsewhere !== undefined) return elsewhere;
   const action = api.extensions.subresources.get(`${kind.group}/${kind.plural}/${subresource}`);
   if (action === undefined) {
     const known = [...api.extensions.subresources.keys()].filter((key) => key.startsWith(`${kind.group}/${kind.plural}/`));
@@ -30,7 +36,6 @@ export async function objectAction(api: Api, c: ApiContext, kind: Kind): Promise
       next: known.length === 0 ? 'They have none.' : `They have ${known.map((key) => key.split('/').at(-1)).join(', ')}.`,
     });
   }
-  begin(c, `${c.req.method} ${subresource}`, target);
   assertWritableHere(api, target);
   if (isRemote(c.get('principal')) && action.verb === undefined) throw localOnly(c, `${kind.plural}/${subresource}`);
   const object = await decided(api, c, target, action.verb ?? 'MANAGE');
@@ -122,7 +127,7 @@ async function run(
   }
   const source = stream;
   try {
-    return answerLines(api, c, (signal) => lines(api, c, source, signal, end));
+    return answerLines(api, c, (signal) => lines(api, c, source, signal, end), { contentType: LINES_TYPE });
   } catch (error) {
     end();
     await source[Symbol.asyncIterator]().return?.();

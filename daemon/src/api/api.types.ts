@@ -1,6 +1,8 @@
 import type { Access, Audit } from '../access/access.types.ts';
 import type { LocalStore } from '../store/local-store.types.ts';
 import type { ApiExtensions } from './handlers.types.ts';
+import type { PeerApi } from './remote/peer-api.types.ts';
+import type { RemoteCall } from './remote/remote-call.types.ts';
 
 /** What the API wants of a logger. */
 export interface ApiLogger {
@@ -19,6 +21,8 @@ export interface ApiOptions {
   access: Access;
   /** Where changes, and what members asked, are written down. Default: nowhere. */
   audit?: Audit;
+  /** Other members' APIs: where requests about their objects go. Default: there are none. */
+  peers?: PeerApi;
   logger: ApiLogger;
   /** Of the program, shown at /version. */
   version: string;
@@ -36,6 +40,8 @@ export interface ApiServerOptions extends ApiOptions {
 }
 
 export interface ApiServer {
+  /** Answers a request that did not come over HTTP: what a member asks for one of its users. */
+  answer(request: Request, from: { remote: RemoteCall }): Promise<Response>;
   /** `https://HOST:PORT` with the real port. */
   readonly url: string;
   readonly port: number;

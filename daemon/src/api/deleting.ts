@@ -6,6 +6,7 @@ import { type ApiObject, toTimestamp } from '../../../protocol/objects.ts';
 import type { ListQuery } from '../store/object-store.types.ts';
 import { begin, may, mustGet, notFound, permit, shownAfter } from './deciding.ts';
 import { withGeneration } from './document.ts';
+import { forward } from './forwarding.ts';
 import type { WriteContext } from './handlers.types.ts';
 import { assertJson } from './media.ts';
 import { assertOwn, assertWritableHere } from './ownership.ts';
@@ -45,6 +46,8 @@ async function readOptions(c: ApiContext): Promise<{ preconditions: Precondition
 export async function deleteObject(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
   const target = targetOf(api, c, kind);
   begin(c, 'delete', target);
+  const elsewhere = await forward(api, c, target, 'write');
+  if (elsewhere !== undefined) return elsewhere;
   const { preconditions, dryRun } = await readOptions(c);
   const left = await remove(api, c, target, preconditions, contextOf(c, dryRun));
   if (left.metadata.deletionTimestamp !== undefined) return answerJson(c, shownAfter(api, c, target, left));
@@ -117,6 +120,8 @@ function assertPreconditions({ kind, name }: Target, stored: ApiObject, { uid, r
 export async function deleteCollection(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
   const target = targetOf(api, c, kind);
   begin(c, 'deletecollection', target);
+  const elsewhere = await forward(api, c, target, 'write');
+  if (elsewhere !== undefined) return elsewhere;
   assertWritableHere(api, target);
   const { dryRun } = await readOptions(c);
   const context = contextOf(c, dryRun);

@@ -1,13 +1,14 @@
 /** get and list: JSON, Table or metadata only. */
 import { DtkdError } from '../../../protocol/errors.ts';
 import { apiVersionOf, type Kind } from '../../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
 import { ROWS_MEDIA_TYPE } from '../../../protocol/remote-api.ts';
-import { type IncludeObject, partialMetadata, renderTable } from '../../../protocol/table.ts';
+import { partialMetadata, renderTable } from '../../../protocol/table.ts';
 import type { RawListPage } from '../store/local-store.types.ts';
 import type { ListQuery } from '../store/object-store.types.ts';
 import { begin, mustGet, seen } from './deciding.ts';
+import { forward } from './forwarding.ts';
 import { answerForm } from './media.ts';
+import { answerObject, includeObject } from './object-answer.ts';
 import { type Api, type ApiContext, answerJson, answerText, namespaceOf, type Target, targetOf, wholeNumber } from './request.ts';
 import { LIST_PART, rowLines } from './row-lines.ts';
 import { visibleObjects, visibleRows } from './visible-rows.ts';
@@ -15,27 +16,10 @@ import { visibleObjects, visibleRows } from './visible-rows.ts';
 export async function getObject(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
   const target = targetOf(api, c, kind);
   begin(c, 'get', target);
+  const elsewhere = await forward(api, c, target, 'read');
+  if (elsewhere !== undefined) return elsewhere;
   const form = answerForm(c.req.header('accept'));
   return answerObject(c, kind, seen(api, c, target, await mustGet(api, c, target)), form);
-}
-
-/** One object in the form that the client accepts. */
-export function answerObject(c: ApiContext, kind: Kind, object: ApiObject, form: ReturnType<typeof answerForm>, status = 200): Response {
-  if (form === 'table') {
-    const { resourceVersion } = object.metadata;
-    return answerJson(
-      c,
-      renderTable(kind, [object], { now: Date.now(), includeObject: includeObject(c), metadata: { resourceVersion } }),
-      status,
-    );
-  }
-  return answerJson(c, form === 'metadata' ? partialMetadata(object) : object, status);
-}
-
-export function includeObject(c: ApiContext): IncludeObject {
-  const value = c.req.query('includeObject') ?? '';
-  if (value === 'None' || value === 'Object') return value;
-  return 'Metadata';
 }
 
 /** What a list or watch selects, out of its path and parameters. */

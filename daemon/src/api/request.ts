@@ -5,10 +5,10 @@ import { DtkdError } from '../../../protocol/errors.ts';
 import { parseJson } from '../../../protocol/json.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import type { ObjectRef } from '../../../protocol/objects.ts';
-import type { UserPrincipal } from '../../../protocol/principal.ts';
 import type { ApiOptions } from './api.types.ts';
 import type { Note } from './audit-note.ts';
 import type { Principal } from './handlers.types.ts';
+import type { RemoteCall } from './remote/remote-call.types.ts';
 import type { About } from './status.ts';
 import type { ViewHistory } from './view-history.ts';
 
@@ -17,11 +17,6 @@ export const MAX_BODY_BYTES = 1024 * 1024;
 /** Warnings of one answer at most, and characters of one: headers have to stay small. */
 const MAX_WARNINGS = 8;
 const MAX_WARNING = 1024;
-
-/** What `serving.ts` says of a request that a member sent: a caller over HTTP has no way to say it. */
-export interface RemoteCall {
-  principal: UserPrincipal;
-}
 
 export interface ApiEnv {
   Bindings: Partial<HttpBindings> & { remote?: RemoteCall };
@@ -161,5 +156,7 @@ export function answerText(
     ['cache-control', 'no-store'],
   ];
   for (const warning of c.get('warnings')) headers.push(['warning', warning]);
+  // to a member the answer goes in frames: what is there whole needs no stream
+  if (c.env?.remote !== undefined && !(body instanceof ReadableStream)) headers.push(['content-length', String(Buffer.byteLength(body))]);
   return new Response(body, { status, headers: headers.length === 2 ? Object.fromEntries(headers) : new Headers(headers) });
 }

@@ -62,7 +62,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   await listen(server, options.listen);
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : options.listen.port;
-  return { url: urlOf(options.listen.host, port), port, close: () => close(server, closing) };
+  return {
+    url: urlOf(options.listen.host, port),
+    port,
+    answer: async (request, from) => app.fetch(request, from),
+    close: () => close(server, closing),
+  };
 }
 
 function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {

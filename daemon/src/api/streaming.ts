@@ -10,7 +10,7 @@ export function answerLines(
   api: Api,
   c: ApiContext,
   make: (signal: AbortSignal) => AsyncIterable<string>,
-  { timeoutMs }: { timeoutMs?: number | undefined } = {},
+  { timeoutMs, contentType }: { timeoutMs?: number | undefined; contentType?: string } = {},
 ): Response {
   if (api.streams.open >= api.streams.limit) {
     throw new DtkdError('TOO_MANY_REQUESTS', `${api.streams.limit} watches and streams are open here already`, {
@@ -53,5 +53,5 @@ export function answerLines(
     },
     { highWaterMark: 1 },
   );
-  return answerText(c, body);
+  return answerText(c, body, 200, contentType);
 }

@@ -10,10 +10,11 @@ import { applyJsonPatch, applyMergePatch } from '../../../protocol/patch.ts';
 import { begin, deployedOn, mustGet, notFound, permit, permitChange, permitDeployment, shownAfter } from './deciding.ts';
 import { finishDeletion } from './deleting.ts';
 import { changedObject, invalid, type UserDocument } from './document.ts';
+import { forward } from './forwarding.ts';
 import type { WriteContext } from './handlers.types.ts';
 import { answerForm, assertJson, patchForm } from './media.ts';
+import { answerObject } from './object-answer.ts';
 import { assertOwn, assertWritableHere } from './ownership.ts';
-import { answerObject } from './reading.ts';
 import {
   type Api,
   type ApiContext,
@@ -34,6 +35,8 @@ const MAX_ATTEMPTS = 8;
 export async function replaceObject(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
   const target = targetOf(api, c, kind);
   begin(c, 'update', target);
+  const elsewhere = await forward(api, c, target, 'write');
+  if (elsewhere !== undefined) return elsewhere;
   const form = answerForm(c.req.header('accept'));
   assertJson(c.req.header('content-type'));
   const document = readDocument(api, c, target, await readJson(c));
@@ -43,6 +46,8 @@ export async function replaceObject(api: Api, c: ApiContext, kind: Kind): Promis
 export async function patchObject(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
   const target = targetOf(api, c, kind);
   begin(c, 'patch', target);
+  const elsewhere = await forward(api, c, target, 'write');
+  if (elsewhere !== undefined) return elsewhere;
   const form = answerForm(c.req.header('accept'));
   const type = patchForm(c.req.header('content-type'));
   const patch = await readJson(c);

@@ -1,0 +1,266 @@
+/**
+ * Asks other members' APIs (`/dtkd/api`), each request on a stream of its own, as one of this node's users. Guarantees bounded memory whatever
+ * a peer sends: frames are read when the answer is read on, heads and frames are capped, and a peer that says nothing, or next to nothing, is
+ * given up in time. Does not look into bodies.
+ */
+import type { Duplex } from 'node:stream';
+import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { encodeFrame } from '../../../../protocol/frames.ts';
+import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
+import { SELF } from '../../../../protocol/principal.ts';
+import {
+  MAX_REMOTE_HEAD_BYTES,
+  MAX_REMOTE_REQUEST_BYTES,
+  REMOTE_API_PROTOCOL,
+  REMOTE_BODY_CHUNK_BYTES,
+  type RemoteRequestHead,
+  remoteRequestHead,
+  remoteResponseHead,
+} from '../../../../protocol/remote-api.ts';
+import { FrameReader } from './frame-reader.ts';
+import { bodyFrames } from './frame-writer.ts';
+import { MAX_ASKED_PER_PEER, MAX_WAITING_PER_PEER, MAX_WATCHES_PER_PEER, TRICKLE_BYTES, UNREAD_MS } from './limits.ts';
+import type { PeerApi, PeerNode, PeerRequest, PeerResponse } from './peer-api.types.ts';
+import type { PeerTable } from './peer-table.ts';
+import { Turns } from './turns.ts';
+
+export interface PeerApiOptions {
+  peers: PeerTable;
+  mesh: {
+    openStream(domain: DomainId, peer: PeerKey, protocol: string, signal?: AbortSignal): Promise<Duplex>;
+    want(domain: DomainId, peer: PeerKey): void;
+  };
+}
+
+export function createPeerApi({ peers, mesh }: PeerApiOptions): PeerApi {
+  const turns = new Map<string, Turns>();
+
+  /** Requests and watches wait for their own turns: watches keep theirs. */
+  async function turn({ domain, key }: PeerNode, endless: boolean, signal: AbortSignal): Promise<() => void> {
+    const id = `${endless ? 'watch' : 'request'} ${domain} ${key}`;
+    let own = turns.get(id);
+    if (own === undefined) {
+      own = new Turns(endless ? MAX_WATCHES_PER_PEER : MAX_ASKED_PER_PEER, MAX_WAITING_PER_PEER);
+      turns.set(id, own);
+    }
+    const queue = own;
+    const end = await queue.take(signal);
+    return () => {
+      end();
+      if (queue.idle && turns.get(id) === queue) turns.delete(id);
+    };
+  }
+
+  return {
+    peers: () => peers.list(),
+    peerNamed: (namespace) => peers.named(namespace),
+    onChange: (listener) => peers.onChange(listener),
+    async request(peer, request) {
+      const message = requestBytes(request);
+      const asking = new Asking(peer, request);
+      try {
+        asking.onEnd(await turn(peer, request.endless === true, asking.signal));
+        const opening = mesh.openStream(peer.domain, peer.key, REMOTE_API_PROTOCOL, asking.signal);
+        return await asking.answer(opening, message);
+      } catch (error) {
+        const told = asking.told(error);
+        asking.end();
+        if (told.code === 'PEER_AWAY') mesh.want(peer.domain, peer.key);
+        throw told;
+      }
+    },
+  };
+}
+
+/** Head and body as they go over the wire. */
+function requestBytes({ user, method, path, accept, contentType = '', body }: PeerRequest): Uint8Array {
+  if (user.home !== SELF) throw new DtkdError('FORBIDDEN', 'only users of this node can be vouched for');
+  const bytes = body ?? new Uint8Array();
+  if (bytes.length > MAX_REMOTE_REQUEST_BYTES) {
+    throw new DtkdError('TOO_LARGE', `the body is larger than ${MAX_REMOTE_REQUEST_BYTES} bytes`);
+  }
+  const head: RemoteRequestHead = {
+    version: 1,
+    user: { name: user.name, uid: user.uid },
+    method,
+    path,
+    accept,
+    contentType,
+    bodyBytes: bytes.length,
+  };
+  const parsed = remoteRequestHead.safeParse(head);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new DtkdError(
+      'BAD_REQUEST',
+      `the request cannot be sent to another node: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`,
+    );
+  }
+  return Buffer.concat([encodeFrame(encodeCbor(head)), ...bodyFrames(bytes)]);
+}
+
+/** One request under way: its time, its stream, and what has to be let go at its end. */
+class Asking {
+  readonly #peer: PeerNode;
+  readonly #request: PeerRequest;
+  readonly #gone = new AbortController();
+  readonly #abort: () => void;
+  readonly #ends: (() => void)[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #stream: Duplex | undefined;
+  #ended = false;
+  /** Why the body broke off. */
+  #failure: DtkdError | undefined;
+
+  constructor(peer: PeerNode, request: PeerRequest) {
+    this.#peer = peer;
+    this.#request = request;
+    const { signal, timeoutMs } = request;
+    this.#abort = () => this.#fail(new DtkdError('UNAVAILABLE', 'the request was given up'));
+    if (signal.aborted) this.#abort();
+    else signal.addEventListener('abort', this.#abort, { once: true });
+    this.#timer = setTimeout(() => this.#fail(this.#late(timeoutMs)), timeoutMs);
+  }
+
+  /** Aborts when the request is given up or takes too long. */
+  get signal(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  onEnd(release: () => void): void {
+    if (this.#ended) release();
+    else this.#ends.push(release);
+  }
+
+  async answer(opening: Promise<Duplex>, message: Uint8Array): Promise<PeerResponse> {
+    const stream = await this.#opened(opening);
+    stream.end(message);
+    const reader = new FrameReader(stream, Math.max(MAX_REMOTE_HEAD_BYTES, REMOTE_BODY_CHUNK_BYTES));
+    const frame = await reader.next();
+    if (frame === undefined) throw new DtkdError('FRAME_INVALID', 'it ended without an answer');
+    if (frame.length > MAX_REMOTE_HEAD_BYTES) throw new DtkdError('FRAME_TOO_LARGE', 'the head of its answer is too large');
+    const { status, contentType, warnings } = decodeCbor(frame, remoteResponseHead, 'the head of an answer');
+    clearTimeout(this.#timer);
+    return { status, contentType, warnings, body: this.#body(reader) };
+  }
+
+  /** What the caller hears of an error: it names the node. */
+  told(error: unknown): DtkdError {
+    const reason: unknown = this.#gone.signal.aborted ? this.#gone.signal.reason : error;
+    const { namespace } = this.#peer;
+    if (!(reason instanceof DtkdError)) return this.#away(reason);
+    if (reason.code === 'PEER_AWAY') return this.#away(reason);
+    if (reason.code === 'FRAME_INVALID' || reason.code === 'FRAME_TOO_LARGE') {
+      return new DtkdError(reason.code, `node "${namespace}" answers what it must not: ${reason.message}`, {
+        details: { node: namespace },
+      });
+    }
+    return reason;
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#request.signal.removeEventListener('abort', this.#abort);
+    this.#stream?.destroy();
+    for (const release of this.#ends.splice(0)) release();
+  }
+
+  /** A stream that opens after it was given up is let go. */
+  #opened(opening: Promise<Duplex>): Promise<Duplex> {
+    const { promise, resolve, reject } = Promise.withResolvers<Duplex>();
+    const give = () => reject(this.#gone.signal.reason);
+    if (this.#gone.signal.aborted) give();
+    else this.#gone.signal.addEventListener('abort', give, { once: true });
+    opening.then(
+      (stream) => {
+        stream.on('error', () => {});
+        if (this.#ended || this.#gone.signal.aborted) {
+          stream.destroy();
+          return;
+        }
+        this.#stream = stream;
+        resolve(stream);
+      },
+      (error: unknown) => reject(error),
+    );
+    return promise.finally(() => this.#gone.signal.removeEventListener('abort', give));
+  }
+
+  /** The body as it comes. Time counts while it is waited for, not while the reader is busy; but a reader that has left is not waited for. */
+  #body(reader: FrameReader): AsyncIterable<Uint8Array> {
+    const { timeoutMs, endless = false } = this.#request;
+    let waited = 0;
+    let since = 0;
+    this.#watchReader();
+    const next = async (): Promise<IteratorResult<Uint8Array>> => {
+      if (this.#ended) return this.#over();
+      clearTimeout(this.#timer);
+      const started = performance.now();
+      try {
+        const frame = await reader.next(endless ? undefined : Math.max(1, timeoutMs - waited));
+        if (frame === undefined) {
+          this.end();
+          return { done: true, value: undefined };
+        }
+        since += frame.length;
+        waited = since >= TRICKLE_BYTES ? 0 : waited + performance.now() - started;
+        if (since >= TRICKLE_BYTES) since = 0;
+        this.#watchReader();
+        return { done: false, value: frame };
+      } catch (error) {
+        const told = error instanceof DtkdError && error.code === 'TIMEOUT' ? this.#late(timeoutMs) : this.told(error);
+        this.#failure ??= told;
+        this.end();
+        throw told;
+      }
+    };
+    const iterator: AsyncIterator<Uint8Array> = {
+      next,
+      return: async () => {
+        this.end();
+        return { done: true, value: undefined };
+      },
+    };
+    return { [Symbol.asyncIterator]: () => iterator };
+  }
+
+  /** What a body that is over says: that it ended, or why it broke off. */
+  #over(): IteratorResult<Uint8Array> {
+    const failure = this.#failure ?? (this.#gone.signal.aborted ? this.told(undefined) : undefined);
+    if (failure !== undefined) throw failure;
+    return { done: true, value: undefined };
+  }
+
+  #watchReader(): void {
+    if (this.#request.endless === true) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#fail(new DtkdError('TIMEOUT', 'the answer was not read on')), UNREAD_MS);
+    this.#timer.unref();
+  }
+
+  #fail(error: DtkdError): void {
+    this.#gone.abort(error);
+    this.#stream?.destroy(error);
+    if (this.#stream !== undefined) this.end();
+  }
+
+  #late(timeoutMs: number): DtkdError {
+    const { namespace } = this.#peer;
+    return new DtkdError('TIMEOUT', `node "${namespace}" did not answer within ${timeoutMs} ms`, {
+      next: 'Try again, or allow it more time with --timeout.',
+      details: { node: namespace },
+    });
+  }
+
+  #away(cause: unknown): DtkdError {
+    const { namespace } = this.#peer;
+    return new DtkdError('PEER_AWAY', `node "${namespace}" cannot be reached now`, {
+      next: 'Try again when it is back: dtkd domain show tells since when it is away.',
+      details: { node: namespace },
+      cause,
+    });
+  }
+}

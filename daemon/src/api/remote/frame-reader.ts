@@ -1,0 +1,59 @@
+/**
+ * Takes frames out of a stream when they are asked for: what nobody asks for stays with the sender, but for what the stream itself reads
+ * ahead. A stream ends by the other side's word only; anything else is PEER_AWAY.
+ */
+import type { Duplex } from 'node:stream';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { createFrameDecoder, type FrameDecoder } from '../../../../protocol/frames.ts';
+
+export class FrameReader {
+  readonly #stream: Duplex;
+  readonly #decoder: FrameDecoder;
+  #frames: Uint8Array[] = [];
+
+  constructor(stream: Duplex, maxFrameBytes: number) {
+    this.#stream = stream;
+    this.#decoder = createFrameDecoder(maxFrameBytes);
+  }
+
+  /**
+   * The next frame; undefined if the other side has ended. Throws FRAME_INVALID, FRAME_TOO_LARGE, PEER_AWAY, and TIMEOUT if it has not come whole
+   * in time.
+   */
+  async next(timeoutMs?: number): Promise<Uint8Array | undefined> {
+    const until = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
+    for (;;) {
+      const frame = this.#frames.shift();
+      if (frame !== undefined) return frame;
+      if (this.#stream.readableEnded) {
+        if (!this.#decoder.atBoundary()) throw new DtkdError('FRAME_INVALID', 'the other side ended within a frame');
+        return undefined;
+      }
+      if (this.#stream.destroyed) throw cut(this.#stream.errored);
+      const chunk: unknown = this.#stream.read();
+      if (chunk instanceof Uint8Array) this.#frames = this.#decoder.push(chunk);
+      else await this.#more(until);
+    }
+  }
+
+  /** Waits until there is something to read, or nothing more to come. */
+  #more(until: number | undefined): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const stream = this.#stream;
+    const timer = until === undefined ? undefined : setTimeout(() => reject(late()), Math.max(0, until - performance.now()));
+    stream.on('readable', resolve).on('end', resolve).on('close', resolve).on('error', resolve);
+    return promise.finally(() => {
+      clearTimeout(timer);
+      stream.off('readable', resolve).off('end', resolve).off('close', resolve).off('error', resolve);
+    });
+  }
+}
+
+function late(): DtkdError {
+  return new DtkdError('TIMEOUT', 'the other side did not say in time what it had to');
+}
+
+function cut(cause: unknown): DtkdError {
+  if (cause instanceof DtkdError) return cause;
+  return new DtkdError('PEER_AWAY', 'the connection to the peer was lost', { cause });
+}

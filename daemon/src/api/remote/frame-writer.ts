@@ -1,0 +1,43 @@
+/** Writes bodies as frames, at the pace of whoever reads them. */
+import type { Duplex } from 'node:stream';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { encodeFrame } from '../../../../protocol/frames.ts';
+import { REMOTE_BODY_CHUNK_BYTES } from '../../../../protocol/remote-api.ts';
+
+/** A body, or a part of it, cut into frames. */
+export function bodyFrames(bytes: Uint8Array): Uint8Array[] {
+  const frames: Uint8Array[] = [];
+  for (let start = 0; start < bytes.length; start += REMOTE_BODY_CHUNK_BYTES) {
+    frames.push(encodeFrame(bytes.subarray(start, start + REMOTE_BODY_CHUNK_BYTES)));
+  }
+  return frames;
+}
+
+/** Resolves when there is room for more. Throws TIMEOUT if the reader takes nothing for so long, PEER_AWAY if it has gone. */
+export async function writeFrames(stream: Duplex, frames: readonly Uint8Array[], stallMs: number): Promise<void> {
+  if (frames.length === 0) return;
+  if (stream.destroyed) throw gone();
+  if (!stream.write(frames.length === 1 ? frames[0] : Buffer.concat(frames))) await either(stream, 'drain', stallMs);
+}
+
+/** Ends this side; resolves when all of it has been taken. Errors as above. */
+export async function endStream(stream: Duplex, stallMs: number): Promise<void> {
+  if (stream.destroyed) throw gone();
+  stream.end();
+  if (!stream.writableFinished) await either(stream, 'finish', stallMs);
+}
+
+async function either(stream: Duplex, event: 'drain' | 'finish', stallMs: number): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => reject(new DtkdError('TIMEOUT', 'the other side does not read on')), stallMs);
+  const lost = () => reject(gone());
+  stream.on(event, resolve).on('close', lost).on('error', lost);
+  await promise.finally(() => {
+    clearTimeout(timer);
+    stream.off(event, resolve).off('close', lost).off('error', lost);
+  });
+}
+
+function gone(): DtkdError {
+  return new DtkdError('PEER_AWAY', 'the connection to the peer was lost');
+}

@@ -1,0 +1,234 @@
+/**
+ * Answers what members ask of this node's API (`/dtkd/api`), each request on a stream of its own. The connection says which node asks, and the
+ * node says for which of its users; the API decides what that user may. Guarantees bounded memory and streams whatever a member sends or does
+ * not read. Does not decide anything itself.
+ */
+import type { Duplex } from 'node:stream';
+import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { encodeFrame } from '../../../../protocol/frames.ts';
+import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
+import {
+  MAX_REMOTE_HEAD_BYTES,
+  REMOTE_BODY_CHUNK_BYTES,
+  type RemoteRequestHead,
+  type RemoteResponseHead,
+  remoteRequestHead,
+} from '../../../../protocol/remote-api.ts';
+import type { Access } from '../../access/access.types.ts';
+import type { ApiLogger } from '../api.types.ts';
+
+import { statusOf } from '../status.ts';
+import { FrameReader } from './frame-reader.ts';
+import { bodyFrames, endStream, writeFrames } from './frame-writer.ts';
+import * as limits from './limits.ts';
+import type { RemoteCall } from './remote-call.types.ts';
+import { warningTexts } from './warnings.ts';
+
+export interface RemoteApiOptions {
+  /** The API: `createApi(…).fetch`. */
+  fetch: (request: Request, env: { remote: RemoteCall }) => Response | Promise<Response>;
+  access: Pick<Access, 'remoteUser'>;
+  /** The namespace of a member; undefined if it is none (any more). */
+  namespaceOf: (domain: DomainId, peer: PeerKey) => string | undefined;
+  logger: ApiLogger;
+}
+
+export interface RemoteApiServer {
+  /** Serves one stream of a member; never throws. */
+  serve(stream: Duplex, from: { domain: DomainId; peer: PeerKey }): void;
+  /** Ends what is under way. */
+  close(): void;
+  /** Requests and watches that are being answered. */
+  open(): number;
+}
+
+/** Bytes of a body that are written at once. */
+const PART_BYTES = 4 * REMOTE_BODY_CHUNK_BYTES;
+
+type Sort = 'requests' | 'watches';
+const ALLOWED: Record<Sort, { each: number; all: number }> = {
+  requests: { each: limits.MAX_REQUESTS_PER_PEER, all: limits.MAX_REQUESTS },
+  watches: { each: limits.MAX_WATCHES_PER_PEER, all: limits.MAX_WATCHES },
+};
+
+export function createRemoteApiServer(options: RemoteApiOptions): RemoteApiServer {
+  const live = new Set<Duplex>();
+  const counts = new Map<string, number>();
+  let closed = false;
+
+  /** Counts one more; refuses it if there are too many. */
+  function admit(sort: Sort, peer: string): () => void {
+    const keys = [`${sort} ${peer}`, sort];
+    const { each, all } = ALLOWED[sort];
+    const [own = 0, total = 0] = keys.map((key) => counts.get(key) ?? 0);
+    if (own >= each || total >= all) {
+      throw new DtkdError('TOO_MANY_REQUESTS', `this node answers too many ${sort} of members already`, { next: 'Try again in a moment.' });
+    }
+    for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
+    return () => {
+      for (const key of keys) {
+        const left = (counts.get(key) ?? 1) - 1;
+        if (left > 0) counts.set(key, left);
+        else counts.delete(key);
+      }
+    };
+  }
+
+  /** `begin` is called before the first byte of an answer: from then on all that can be said of a failure is a cut. */
+  async function answer(stream: Duplex, from: { domain: DomainId; peer: PeerKey }, begin: () => void): Promise<void> {
+    const peer = `${from.domain} ${from.peer}`;
+    let release = admit('requests', peer);
+    const gone = new AbortController();
+    stream.once('close', () => gone.abort());
+    try {
+      const { head, body } = await readRequest(stream);
+      if (isWatch(head.path)) {
+        release();
+        release = () => {};
+        release = admit('watches', peer);
+      }
+      const namespace = options.namespaceOf(from.domain, from.peer);
+      if (namespace === undefined) throw new DtkdError('NOT_A_MEMBER', 'whoever asks is no member of a domain of this node');
+      const principal = options.access.remoteUser({ peerKey: from.peer, namespace }, head.user);
+      const response = await options.fetch(requestOf(head, body, gone.signal), { remote: { principal } });
+      begin();
+      await send(stream, response);
+    } finally {
+      release();
+    }
+  }
+
+  async function serve(stream: Duplex, from: { domain: DomainId; peer: PeerKey }): Promise<void> {
+    live.add(stream);
+    stream.on('error', () => {});
+    stream.once('close', () => live.delete(stream));
+    let begun = false;
+    try {
+      if (closed) throw new DtkdError('UNAVAILABLE', 'the daemon is stopping');
+      await answer(stream, from, () => {
+        begun = true;
+      });
+      farewell(stream);
+    } catch (error) {
+      options.logger.debug({ err: error, peer: from.peer }, 'A request of a member was not answered');
+      if (begun) stream.destroy(error instanceof Error ? error : undefined);
+      else refuse(stream, error);
+    }
+  }
+
+  return {
+    serve: (stream, from) => void serve(stream, from),
+    close() {
+      closed = true;
+      for (const stream of [...live]) stream.destroy(new DtkdError('UNAVAILABLE', 'the daemon is stopping'));
+    },
+    open: () => live.size,
+  };
+}
+
+async function readRequest(stream: Duplex): Promise<{ head: RemoteRequestHead; body: Uint8Array<ArrayBuffer> }> {
+  const reader = new FrameReader(stream, Math.max(MAX_REMOTE_HEAD_BYTES, REMOTE_BODY_CHUNK_BYTES));
+  const first = await reader.next(limits.HEAD_MS);
+  if (first === undefined) throw new DtkdError('FRAME_INVALID', 'the stream ended before a request');
+  if (first.length > MAX_REMOTE_HEAD_BYTES) throw new DtkdError('FRAME_TOO_LARGE', 'the head of the request is too large');
+  const head = decodeCbor(first, remoteRequestHead, 'the head of a request');
+  const until = performance.now() + limits.BODY_MS;
+  const body = Buffer.alloc(head.bodyBytes);
+  for (let size = 0; size < head.bodyBytes; ) {
+    const frame = await reader.next(Math.max(1, until - performance.now()));
+    if (frame === undefined || size + frame.length > head.bodyBytes) {
+      throw new DtkdError('FRAME_INVALID', 'the body of the request is not as long as its head says');
+    }
+    body.set(frame, size);
+    size += frame.length;
+  }
+  return { head, body };
+}
+
+/** As the API reads its flags. */
+function isWatch(path: string): boolean {
+  const cut = path.indexOf('?');
+  const value = cut === -1 ? null : new URLSearchParams(path.slice(cut)).get('watch');
+  return value === 'true' || value === '1' || value === '';
+}
+
+function requestOf({ method, path, accept, contentType }: RemoteRequestHead, body: Uint8Array<ArrayBuffer>, signal: AbortSignal): Request {
+  const headers: Record<string, string> = {
+    ...(accept === '' ? {} : { accept }),
+    ...(contentType === '' ? {} : { 'content-type': contentType }),
+    'content-length': String(body.length),
+  };
+  try {
+    return new Request(`https://member.invalid${path}`, {
+      method,
+      headers,
+      signal,
+      ...(method === 'GET' || body.length === 0 ? {} : { body }),
+    });
+  } catch (cause) {
+    throw new DtkdError('BAD_REQUEST', 'the path or headers of the request cannot be read', { cause });
+  }
+}
+
+function headFrame({ status, headers }: Pick<Response, 'status' | 'headers'>): Uint8Array {
+  const head: RemoteResponseHead = {
+    version: 1,
+    status,
+    contentType: (headers.get('content-type') ?? '').slice(0, 256),
+    warnings: warningTexts(headers.get('warning') ?? ''),
+  };
+  return encodeFrame(encodeCbor(head));
+}
+
+/** Sends an answer as it is made, no faster than it is read; resolves when it is on its way. */
+async function send(stream: Duplex, response: Response): Promise<void> {
+  const head = headFrame(response);
+  if (response.body === null || response.headers.has('content-length')) {
+    const body = new Uint8Array(await response.arrayBuffer());
+    // what is short goes out in one write, with its head
+    let before: Uint8Array[] = [head];
+    for (let start = 0; start === 0 || start < body.length; start += PART_BYTES) {
+      await writeFrames(stream, [...before, ...bodyFrames(body.subarray(start, start + PART_BYTES))], limits.STALL_MS);
+      before = [];
+    }
+  } else {
+    await sendParts(stream, head, response.body);
+  }
+  await endStream(stream, limits.STALL_MS);
+}
+
+async function sendParts(stream: Duplex, head: Uint8Array, body: ReadableStream<Uint8Array>): Promise<void> {
+  const reader = body.getReader();
+  const cancel = () => void reader.cancel().catch(() => {});
+  stream.once('close', cancel);
+  try {
+    await writeFrames(stream, [head], limits.STALL_MS);
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      await writeFrames(stream, bodyFrames(part.value), limits.STALL_MS);
+    }
+  } catch (error) {
+    cancel();
+    throw error;
+  } finally {
+    stream.off('close', cancel);
+  }
+}
+
+/** A refusal before the API was asked: a Status, as the API would answer. */
+function refuse(stream: Duplex, error: unknown): void {
+  if (stream.destroyed) return;
+  const status = statusOf(error, {}, () => {});
+  const headers = new Headers({ 'content-type': 'application/json' });
+  stream.end(Buffer.concat([headFrame({ status: status.code, headers }), ...bodyFrames(Buffer.from(JSON.stringify(status)))]));
+  farewell(stream);
+}
+
+/** The other side gets a moment to take the answer and to end; what it still sends is thrown away. */
+function farewell(stream: Duplex): void {
+  if (stream.destroyed) return;
+  const timer = setTimeout(() => stream.destroy(), limits.FAREWELL_MS);
+  timer.unref();
+  stream.once('close', () => clearTimeout(timer));
+  stream.resume();
+}
