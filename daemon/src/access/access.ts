@@ -216,7 +216,7 @@ class AccessService implements AccessPart {
   }
 
   #passed(): void {
-    this.#underWay -= 1;
+    this.#underWay = Math.max(0, this.#underWay - 1);
     if (this.#underWay === 0) this.#coming.clear();
   }
 

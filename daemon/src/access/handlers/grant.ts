@@ -16,7 +16,9 @@ import type { FactBook } from '../fact-book.ts';
 import type { Grant } from '../facts.types.ts';
 import { TRUST_PREFIX } from '../grants.ts';
 import type { Handler, HandlerContext } from '../ports.ts';
-import { MODELS, RESOURCES } from '../scope.ts';
+import { kindText, MODELS, RESOURCES } from '../scope.ts';
+
+const GRANT_KINDS = [capabilityKind, shareKind].map(({ group, plural }) => kindText(group, plural));
 
 export interface GrantParts {
   store: ObjectStore;
@@ -91,6 +93,13 @@ function checkedSpec(
   }
   if (on.type !== undefined && ![RESOURCES, '*'].includes(scope.kind)) {
     throw refuse('spec.on.type', `${scope.kind} have no type`, 'Leave the type out, or grant on resources.');
+  }
+  if (GRANT_KINDS.includes(scope.kind) && verbs.some((verb) => verb !== 'READ' && verb !== 'DISCOVER')) {
+    throw refuse(
+      'spec.verbs',
+      `on ${scope.kind} only READ and DISCOVER can be granted`,
+      'They are made and revoked with MANAGE on what they are about.',
+    );
   }
   if (expires !== undefined && Date.parse(expires) <= now) {
     throw refuse('spec.expires', `${expires} is past`, 'Give a time to come, or none.');

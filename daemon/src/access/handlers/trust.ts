@@ -54,7 +54,10 @@ async function membersOf(
     const resolved = await directory.user(text, 'spec.members');
     const same = previous.find((member) => subjectText(member) === subjectText(resolved));
     if (members.has(subjectText(resolved))) continue;
-    members.set(subjectText(resolved), same === undefined ? { ...resolved, membership: randomUUID() } : { ...same, display: text });
+    members.set(
+      subjectText(resolved),
+      same === undefined ? { ...resolved, membership: randomUUID() } : { ...same, display: resolved.display },
+    );
   }
   return [...members.values()];
 }
