@@ -7,6 +7,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DtkdError } from '../../protocol/errors.ts';
 import { type NodeName, parseNodeName } from '../../protocol/ids.ts';
+import { REMOTE_API_PROTOCOL } from '../../protocol/remote-api.ts';
 import { WITNESS_PROTOCOL } from '../../protocol/witness.ts';
 import { type AccessPart, createAccess } from './access/access.ts';
 import { createAudit } from './access/audit/audit.ts';
@@ -17,6 +18,9 @@ import { openOperatorToken } from './access/operator-token.ts';
 import { openCertificates } from './api/certificates.ts';
 import { changedObject, newObject, parseDocument } from './api/document.ts';
 import type { Action, ApiExtensions, KindHandler } from './api/handlers.types.ts';
+import { createPeerApi } from './api/remote/asking.ts';
+import { PeerTable } from './api/remote/peer-table.ts';
+import { createRemoteApiServer } from './api/remote/serving.ts';
 import { startApiServer } from './api/server.ts';
 import { appUsers } from './app-users.ts';
 import { createApps } from './apps/apps.ts';
@@ -193,12 +197,15 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
       audit: { conditions: () => [...audit.conditions(), ...witnessing.conditions()], counters: () => audit.counters() },
     });
   const auditing = auditAction({ audit, gather: () => witnessing.gather(), ownNode: () => nodeFacts.get() });
+  const peerTable = new PeerTable(mesh);
+  const peers = createPeerApi({ peers: peerTable, mesh });
   const api = await startApiServer({
     store,
     node: { name },
     extensions: extensions({ access, model, controller, mesh, apps, status, audit: auditing, rotate: () => tokens.rotate() }),
     audit,
     access,
+    peers,
     logger: logger.child({ part: 'api' }),
     version: VERSION,
     hosts: [hostname(), config.api.host],
@@ -207,6 +214,14 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   });
   stops.push(() => api.close());
   listeners.push({ host: config.api.host, port: api.port });
+  const remoteApi = createRemoteApiServer({
+    fetch: (request, from) => api.answer(request, from),
+    access,
+    namespaceOf: (domain, key) => peerTable.byKey(domain, key)?.namespace,
+    logger: logger.child({ part: 'remote-api' }),
+  });
+  mesh.handle(REMOTE_API_PROTOCOL, (stream, from) => remoteApi.serve(stream, from));
+  stops.push(async () => remoteApi.close());
 
   const memory = new MemoryKeeper();
   memory.start();

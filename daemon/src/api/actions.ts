@@ -13,12 +13,10 @@ import { assertJson } from './media.ts';
 import { assertWritableHere } from './ownership.ts';
 import { type Api, type ApiContext, answerJson, readJson, refOfTarget, type Target, targetOf } from './request.ts';
 import { statusOf, success } from './status.ts';
-import { answerLines } from './streaming.ts';
+import { answerLines, LINES_TYPE } from './streaming.ts';
 import { isRemote } from './visibility.ts';
 
 const METHODS = ['GET', 'POST', 'DELETE'] as const;
-/** Tells whoever passes an answer on that it goes on for as long as it likes. */
-const LINES_TYPE = 'application/json;stream=lines';
 /** Path segments below a subresource at most, and characters of one. */
 const MAX_SEGMENTS = 8;
 const MAX_SEGMENT = 512;

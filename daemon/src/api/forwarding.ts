@@ -13,6 +13,7 @@ import { answerForm } from './media.ts';
 import { answerObject } from './object-answer.ts';
 import type { PeerApi, PeerNode, PeerRequest, PeerResponse } from './remote/peer-api.types.ts';
 import { type Api, type ApiContext, answerJson, answerText, readBody, type Target, warn, wholeNumber } from './request.ts';
+import { LINES_TYPE } from './streaming.ts';
 
 /** Milliseconds for the owner to answer: a write of a busy node waits for its disk. */
 const FORWARD_MS = 10_000;
@@ -93,7 +94,7 @@ async function forwardAction(asked: Asked): Promise<Response> {
         release();
       }
     }
-    return answerText(c, ReadableStream.from(parts()), response.status);
+    return answerText(c, ReadableStream.from(parts()), response.status, LINES_TYPE);
   });
 }
 

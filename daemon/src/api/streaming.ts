@@ -2,6 +2,9 @@ import { DtkdError } from '../../../protocol/errors.ts';
 import { linkSignals } from './linked-signal.ts';
 import { type Api, type ApiContext, answerText } from './request.ts';
 
+/** Tells whoever passes an answer on that it goes on for as long as it likes. */
+export const LINES_TYPE = 'application/json;stream=lines';
+
 /**
  * Answers with lines made of what `make` yields. Headers go out at once; the client's reading speed is the pace; the signal given to
  * `make` aborts when the client goes away, the server closes, or the time is over. `make` must not throw.
