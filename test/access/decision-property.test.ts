@@ -106,6 +106,46 @@ describe('decisions', () => {
     );
   });
 
+  it('give at the end of a chain what every link of it gives', () => {
+    const link = fc.record({ verbs: verbsArbitrary, scope: fc.oneof(fc.constant({ kind: '*' }), scopeArbitrary), manages: fc.boolean() });
+    const chain = fc.array(link, { minLength: 2, maxLength: 6 });
+    fc.assert(
+      fc.property(chain, fc.array(objectArbitrary, { minLength: 1, maxLength: 3 }), (links, objects) => {
+        const people = links.map((_, index) => user(`u${index}`, KEY1));
+        const grants = links.map(({ verbs, scope, manages }, index) => {
+          const grantor = people[index - 1];
+          return {
+            source: 'capability' as const,
+            name: `c-${index}`,
+            uid: `uid-${index}`,
+            recipient: textOf(people[index] ?? user('nobody')),
+            toTrust: false,
+            shown: '',
+            verbs: withImplied(manages ? [...verbs, 'MANAGE'] : verbs),
+            scope: scopeOf(scope),
+            expires: Number.POSITIVE_INFINITY,
+            ...(grantor === undefined ? {} : { grantor: textOf(grantor), parent: { name: `c-${index - 1}`, uid: `uid-${index - 1}` } }),
+          };
+        });
+        const book = bookOf({ users: [], homes: [KEY1], objects: [], trusts: new Map(), grants });
+        for (const about of objects) {
+          for (const [index, each] of people.entries()) {
+            const above = grants.slice(0, index + 1);
+            for (const verb of CAPABILITY_VERBS) {
+              const expected =
+                index <= 4 &&
+                above.every((grant) => grant.verbs.has(verb) && matchesScope(grant.scope, { ...asked(about), verb }, book)) &&
+                above.slice(0, -1).every((grant) => grant.verbs.has('MANAGE'));
+              if (about.object.metadata.annotations !== undefined) continue;
+              expect(decide(each, { ...asked(about), verb }, book, NOW).allowed, `${index} ${verb}`).toBe(expected);
+            }
+          }
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('show by a list what they allow one by one', () => {
     fc.assert(
       fc.property(worldArbitrary, (world) => {
