@@ -26,7 +26,7 @@ export default defineConfig({
       {
         test: {
           name: 'long',
-          include: ['test/multinode/**/*.long.ts'],
+          include: ['test/**/*.long.ts'],
           ...realProcesses,
           testTimeout: 900_000,
           sequence: { groupOrder: 2 },

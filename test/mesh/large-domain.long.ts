@@ -9,7 +9,7 @@ import { ECHO, type Site, Sites } from './sites.ts';
 const MEMBERS = FULL_MESH_BELOW + 2;
 /** Joins at a time. Most members should not live through the time when the domain was small, with a connection to everybody. */
 const AT_ONCE = 16;
-const FORMED_MS = 60_000;
+const FORMED_MS = 180_000;
 
 describe(`a domain of ${MEMBERS} members`, () => {
   const sites = new Sites();
