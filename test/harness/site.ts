@@ -23,6 +23,9 @@ const READY_TIMEOUT_MS = 30_000;
 /** Tests poll; a TLS handshake for each look would be most of what the daemons do. */
 const MAX_API_CONNECTIONS = 32;
 
+/** A watch may say nothing for as long as a test runs. */
+const STREAM_IDLE_MS = 600_000;
+
 const endpointFile = z.looseObject({ api: z.string(), pid: z.number(), ingress: z.object({ host: z.string(), port: z.number() }) });
 const apiObject = z.custom<ApiObject>((value) => z.looseObject({ metadata: z.looseObject({ name: z.string() }) }).safeParse(value).success);
 const apiList = z.looseObject({ items: z.array(apiObject) });
@@ -78,6 +81,8 @@ export class Site {
   readonly options: SiteOptions;
   #child: Child | undefined;
   #meshPort: number | undefined;
+  /** Of the daemon itself, where something else started it. */
+  #pid = 0;
   #api = '';
   #ingress = { host: '', port: 0 };
   #ca = '';
@@ -160,6 +165,7 @@ export class Site {
       what: `${this.name} to write its endpoint`,
       timeoutMs: READY_TIMEOUT_MS,
     });
+    this.#pid = endpoint.pid;
     this.#api = endpoint.api;
     this.#ingress = endpoint.ingress;
     this.#ca = await readFile(join(this.seenAt, 'ca.crt'), 'utf8');
@@ -192,6 +198,15 @@ export class Site {
     await this.child.end('SIGKILL');
   }
 
+  /** Stops the process in mid-air: its connections stay, and nothing answers. */
+  freeze(): void {
+    process.kill(this.#pid, 'SIGSTOP');
+  }
+
+  thaw(): void {
+    process.kill(this.#pid, 'SIGCONT');
+  }
+
   async restart(): Promise<void> {
     if (this.running) await this.stop();
     await this.start();
@@ -215,6 +230,19 @@ export class Site {
       ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
     });
     return { status: answer.status, headers: answer.headers, body: parseBody(answer) };
+  }
+
+  /** Opens an answer of the API that streams. It has a connection of its own. */
+  async openApi(path: string, headers: Record<string, string> = {}): Promise<IncomingMessage> {
+    const url = new URL(this.#api);
+    const target = await this.#target(url.hostname, Number(url.port));
+    return open({
+      target,
+      path,
+      ca: this.#ca,
+      timeoutMs: STREAM_IDLE_MS,
+      headers: { host: url.host, authorization: `Bearer ${this.#token}`, ...headers },
+    });
   }
 
   /** As `api`, but anything but 2xx is an ApiFailure. */

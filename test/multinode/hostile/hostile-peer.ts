@@ -27,6 +27,7 @@ import type { DomainId, NodeName, PeerKey } from '../../../protocol/ids.ts';
 import { decodeJoinMessage, encodeJoinMessage, JOIN_VERSION } from '../../../protocol/join.ts';
 import { MAX_ITEMS_BYTES, MAX_JOIN_FRAME_BYTES } from '../../../protocol/limits.ts';
 import { type EntryBody, type Epoch, type LogEntry, NO_ENTRY, parseEntry, signEntry } from '../../../protocol/log-entry.ts';
+import { REMOTE_API_PROTOCOL } from '../../../protocol/remote-api.ts';
 import { generateSigningKey, type SigningKey } from '../../../protocol/signing.ts';
 import { decodeSync, encodeSync, MAX_SYNC_FRAME_BYTES, SYNC_PROTOCOL } from '../../../protocol/sync.ts';
 import { parseToken } from '../../../protocol/token.ts';
@@ -60,6 +61,8 @@ export class HostilePeer {
   entries: Uint8Array[] = [];
   /** How often honest nodes asked it. */
   asked = 0;
+  /** What it does with those who ask its API. */
+  answerApi: (stream: Duplex) => void = (stream) => stream.destroy();
 
   private constructor(host: Host, key: SigningKey, domain: DomainId) {
     this.#host = host;
@@ -84,6 +87,7 @@ export class HostilePeer {
     try {
       await host.serve(SYNC_PROTOCOL, (stream) => void peer.#answerSync(stream).catch(() => stream.destroy()), { maxStreams: 64 });
       await host.serve(COMPARE_PROTOCOL, (stream) => void answerCompare(stream).catch(() => stream.destroy()), { maxStreams: 64 });
+      await host.serve(REMOTE_API_PROTOCOL, (stream) => peer.answerApi(stream.on('error', () => undefined)), { maxStreams: 64 });
       const link = await host.dial(address(through), undefined, withTimeout());
       const channel = new FrameChannel(await link.open(JOIN_PROTOCOL, withTimeout()), {
         maxFrameBytes: MAX_JOIN_FRAME_BYTES,
