@@ -323,3 +323,32 @@ describe('effective', () => {
     expect(await effective(made, 'types', 'service')).toMatchObject({ subtypes: ['Tomcat'] });
   });
 });
+
+describe('refusals to users', () => {
+  it('name no dependent that the user may not know of', async () => {
+    const decide: Decide = (principal, { verb, name }) =>
+      principal.type === 'operator' || name === 'top' || name === 'base' || (name === 'seen' && verb === 'DISCOVER')
+        ? { allowed: true }
+        : { allowed: false, reason: 'no' };
+    const { store, catalog: made } = await catalog(decide);
+    const base = type('Base', { properties: { p: {} } });
+    await write(
+      store,
+      model('web'),
+      base,
+      resource('top', { type: 'Site' }),
+      resource('seen', { type: 'Base', parents: ['top'], properties: { p: 'hidden value' } }),
+      resource('unseen', { type: 'Base', parents: ['top'], properties: { p: 'hidden value' } }),
+    );
+    const top = await store.get(ref('Resource', 'top'));
+    if (top === undefined) throw new Error('not there');
+    const plain = context({ principal: OPS, cascade: false });
+    const deletion = await refusal(Promise.resolve(made.handlers.get('dtkd.dev/resources')?.delete?.(top, plain)));
+    expect(deletion.message).toBe('Resource "top" cannot go: it has children (2): resources/seen, …');
+    const narrower = type('Base', { properties: { p: { allowed: ['x'] } } });
+    const change = await refusal(Promise.resolve(made.handlers.get('dtkd.dev/types')?.update?.(narrower, base, plain)));
+    expect(change.message).toBe('Type "base" cannot change so: it would break resources (2): resources/seen, …');
+    const imported = await refusal(act(made, 'import', { objects: [document('Type', 'base', { name: 'Base' })] }, OPS));
+    for (const error of [deletion, change, imported]) expect(JSON.stringify([error.message, error.details])).not.toMatch(/hidden|unseen/);
+  });
+});

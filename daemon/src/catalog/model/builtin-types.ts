@@ -1,5 +1,5 @@
 /**
- * The types that every node has: Service, Site, Package, Setting. Kept as projections of this node, so that nobody writes them and everybody can
+ * The types that every node has: Host, Service, Site, Package, Setting. Open, since what comes from elsewhere brings what it has. Kept as projections of this node, so that nobody writes them and everybody can
  * extend them. A type that a user has made under one of their names, before a version of dtkd had it, stays.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -19,7 +19,22 @@ const RANK = {
 
 export const BUILTIN_TYPES: readonly (TypeSpec & { name: string })[] = [
   {
+    name: 'Host',
+    open: true,
+    description: 'A machine, whether a daemon runs on it or not.',
+    properties: {
+      hostname: { description: 'Name or address by which it is reached, and :PORT where that is not the usual one.' },
+      osFamily: { description: 'unix or windows.' },
+      osName: { description: 'Linux, Darwin, Windows.' },
+      osVersion: { description: 'Version of its system.' },
+      osArch: { description: 'x64, arm64 and the like.' },
+      username: { description: 'Who is to log in there.' },
+      tags: { type: 'array', description: 'Words to choose it by.' },
+    },
+  },
+  {
     name: 'Service',
+    open: true,
     description: 'A program that runs: it can be started, stopped and asked whether it is up.',
     properties: {
       basedir: { description: 'Directory of its data and configuration.' },
@@ -30,11 +45,13 @@ export const BUILTIN_TYPES: readonly (TypeSpec & { name: string })[] = [
   },
   {
     name: 'Site',
+    open: true,
     description: 'A group of resources that are managed together, on however many nodes.',
     properties: { 'startup-rank': RANK },
   },
   {
     name: 'Package',
+    open: true,
     description: 'Something that is installed: an archive, a system package, an image.',
     properties: {
       version: { exported: true, description: 'Its version.' },
@@ -46,6 +63,7 @@ export const BUILTIN_TYPES: readonly (TypeSpec & { name: string })[] = [
   },
   {
     name: 'Setting',
+    open: true,
     description: 'A value that its parents read.',
     properties: {
       value: { exported: true, description: 'The value.' },

@@ -1,11 +1,11 @@
 /** What models, types and resources do beyond being stored: spelling of types, computed properties, deletion with dependents. */
 import { isRecord, jsonEqual } from '../../../../protocol/json.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { ObjectStore } from '../../store/object-store.types.ts';
+import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import { deleteWithDependents } from './cascade.ts';
-import { type Plural, type Reads, resourceSpecOf } from './objects.ts';
+import { type Plural, type Reads, refIn, resourceSpecOf } from './objects.ts';
 import type { HandlerContext, ModelHandler } from './ports.ts';
-import { invalid, objectText } from './refusal.ts';
+import { invalid, objectText, withoutUnseen } from './refusal.ts';
 import { writtenDynamic } from './resource-properties.ts';
 import type { Rights } from './rights.ts';
 import { withSpelling } from './spelling.ts';
@@ -27,7 +27,11 @@ export function modelHandlers(options: HandlerOptions): Record<Plural, ModelHand
     models: { delete: deletion('models', options) },
     types: {
       create: (object) => spelled('types', object, undefined, options),
-      update: (object, previous) => spelled('types', object, previous, options),
+      update: async (object, previous, context) => {
+        const written = await spelled('types', object, previous, options);
+        await tryFirst(options, context, (tx) => tx.put(written));
+        return written;
+      },
       delete: deletion('types', options),
     },
     resources: {
@@ -72,10 +76,31 @@ function propertiesOf(object: ApiObject | undefined): Record<string, unknown> {
   return isRecord(properties) ? properties : {};
 }
 
-function deletion(plural: Plural, { store, node, rights }: HandlerOptions): NonNullable<ModelHandler['delete']> {
+/**
+ * The rules tell the operator whom a change would hurt. Users are told by name of what they may know of: for them the change is tried first,
+ * and its refusal told in their words.
+ */
+async function tryFirst(
+  { store, reads, rights }: HandlerOptions,
+  { principal }: HandlerContext,
+  write: (tx: Transaction) => Promise<unknown>,
+): Promise<void> {
+  if (principal.type === 'operator') return;
+  try {
+    await store.transact(write, { dryRun: true });
+  } catch (error) {
+    throw await withoutUnseen(error, rights.sees(principal, reads));
+  }
+}
+
+function deletion(plural: Plural, options: HandlerOptions): NonNullable<ModelHandler['delete']> {
+  const { store, node, rights } = options;
   return async (object: ApiObject, context: HandlerContext) => {
     // without --cascade the rules refuse what has dependents, in the transaction that would delete it
-    if (!context.cascade) return undefined;
+    if (!context.cascade) {
+      await tryFirst(options, context, (tx) => tx.delete(refIn(node, plural, object.metadata.name)));
+      return undefined;
+    }
     const { object: last, deleted, detached } = await deleteWithDependents({ store, node, rights }, plural, object, context);
     if (deleted > 0) context.warn(`${deleted} ${deleted === 1 ? 'object' : 'objects'} that depended on it went with it`);
     if (detached > 0) context.warn(`${detached} ${detached === 1 ? 'resource' : 'resources'} with other parents stayed, detached from it`);

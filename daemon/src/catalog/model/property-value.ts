@@ -27,6 +27,14 @@ const EXPECTED: Readonly<Record<PropertyType, string>> = {
   secret: 'the name of a Secret',
 };
 
+/** The type of a value that no rule declares. */
+export function typeOfValue(value: unknown): PropertyType {
+  if (typeof value === 'boolean') return 'boolean';
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? 'integer' : 'number';
+  if (Array.isArray(value)) return 'array';
+  return isRecord(value) ? 'object' : 'string';
+}
+
 /** What is wrong with a value, as `expected …, got …`; undefined if it fits. */
 export function valueFault(rule: ReadyRule, value: unknown): string | undefined {
   if (!isOfType(rule.type, value)) return `expected ${EXPECTED[rule.type]}${got(rule, value)}`;

@@ -1,5 +1,6 @@
 /** How the model refuses: causes that name object, field and what was expected, gathered into one error. */
-import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
+import { z } from 'zod';
+import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ObjectRef } from '../../../../protocol/objects.ts';
 import { LISTED, MAX_CAUSES } from './limits.ts';
 
@@ -60,21 +61,40 @@ export function invalid(causes: readonly ModelCause[]): DtkdError {
   });
 }
 
-/** The error for what cannot go, or change, because of others; lists them. */
+/** The error for what cannot go, or change, because of others; lists them. `example`: what would be wrong with the first. */
 export function inUse(
   what: Pick<ObjectRef, 'plural' | 'name'>,
   why: string,
   { names, count, more }: Dependents,
   next: string,
-  code: ErrorCode = 'CONFLICT',
+  example?: string,
 ): DtkdError {
   const listed = names.slice(0, LISTED);
   const total = more ? `more than ${count}` : String(count);
-  const rest = count > listed.length || more ? ', …' : '';
-  return new DtkdError(code, `${titleOf(objectText(what))} ${why} (${total}): ${listed.join(', ')}${rest}`, {
+  const list = listed.length === 0 ? '' : `: ${listed.join(', ')}${count > listed.length || more ? ', …' : ''}`;
+  return new DtkdError('CONFLICT', `${titleOf(objectText(what))} ${why} (${total})${list}${example === undefined ? '' : `; ${example}`}`, {
     next,
-    details: { dependents: listed, count, ...(more ? { moreThan: true } : {}) },
+    details: { what: objectText(what), why, dependents: listed, count, ...(more ? { moreThan: true } : {}) },
   });
+}
+
+const inUseDetails = z.object({
+  what: z.string(),
+  why: z.string(),
+  dependents: z.array(z.string()),
+  count: z.number(),
+  moreThan: z.boolean().optional(),
+});
+
+/** The same refusal for somebody who may not know of all dependents: names those that `sees` lets pass, and counts all. */
+export async function withoutUnseen(error: unknown, sees: (object: string) => Promise<boolean>): Promise<unknown> {
+  const details = error instanceof DtkdError && error.code === 'CONFLICT' ? inUseDetails.safeParse(error.details).data : undefined;
+  if (!(error instanceof DtkdError) || details === undefined) return error;
+  const names: string[] = [];
+  for (const name of details.dependents) if (await sees(name)) names.push(name);
+  const cut = details.what.indexOf('/');
+  const what = { plural: details.what.slice(0, cut), name: details.what.slice(cut + 1) };
+  return inUse(what, details.why, { names, count: details.count, more: details.moreThan ?? false }, error.next ?? '');
 }
 
 /** Objects that depend on another. */

@@ -28,6 +28,8 @@ export interface ResolvedType {
   children: readonly RelationRule[] | undefined;
   parents: readonly RelationRule[] | undefined;
   cycles: boolean;
+  /** Resources may have properties that no type declares. */
+  open: boolean;
 }
 
 /** True if a type is `wanted` or extends it, directly or not. */
@@ -69,6 +71,7 @@ export function resolvedType(chain: readonly NamedType[], properties: ReadonlyMa
     children: chain.find(({ spec }) => spec.children !== undefined)?.spec.children,
     parents: chain.find(({ spec }) => spec.parents !== undefined)?.spec.parents,
     cycles: chain.find(({ spec }) => spec.cycles !== undefined)?.spec.cycles ?? false,
+    open: chain.find(({ spec }) => spec.open !== undefined)?.spec.open ?? false,
   };
 }
 
@@ -86,5 +89,6 @@ export function shapeOf(type: ResolvedType): unknown {
     children: type.children ?? null,
     parents: type.parents ?? null,
     cycles: type.cycles,
+    open: type.open,
   };
 }

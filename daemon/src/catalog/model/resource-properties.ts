@@ -1,5 +1,5 @@
 /** The properties of a resource against its type: pure. */
-import { type ReadyRule, valueFault } from './property-value.ts';
+import { type ReadyRule, typeOfValue, valueFault } from './property-value.ts';
 import type { Faults } from './refusal.ts';
 import type { ResolvedType } from './resolved-type.ts';
 
@@ -16,6 +16,7 @@ export function judgeProperties(type: ResolvedType, values: Readonly<Record<stri
     const field = `spec.properties.${name}`;
     const rule = type.properties.get(name)?.rule;
     if (rule === undefined) {
+      if (type.open) continue;
       faults.add(field, `type ${type.name} has no such property; expected ${known(type)}`, 'FieldValueForbidden');
       continue;
     }
@@ -37,9 +38,9 @@ function isMissing(rule: ReadyRule): boolean {
 /** Values with the defaults of the type, in name order. */
 export function effectiveProperties(type: ResolvedType, values: Readonly<Record<string, unknown>>): Map<string, EffectiveProperty> {
   const effective = new Map<string, EffectiveProperty>();
-  for (const name of [...type.properties.keys()].sort()) {
-    const rule = type.properties.get(name)?.rule;
-    if (rule === undefined) continue;
+  const undeclared = Object.keys(values).filter((name) => !type.properties.has(name));
+  for (const name of [...type.properties.keys(), ...undeclared].sort()) {
+    const rule = type.properties.get(name)?.rule ?? { type: typeOfValue(values[name]) };
     if (Object.hasOwn(values, name)) effective.set(name, { value: values[name], origin: 'own', rule });
     else if (rule.default !== undefined) effective.set(name, { value: rule.default, origin: 'default', rule });
   }

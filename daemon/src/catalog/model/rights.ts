@@ -4,7 +4,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import { isRecord, jsonEqual } from '../../../../protocol/json.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
-import { nodeParents, nodeRef, type Plural, type Reads, refIn, resourceSpecOf } from './objects.ts';
+import { nodeParents, nodeRef, PLURALS, type Plural, type Reads, refIn, resourceSpecOf } from './objects.ts';
 import type { Decide } from './ports.ts';
 
 export interface WrittenObject {
@@ -26,6 +26,16 @@ export class Rights {
 
   may(principal: Principal, verb: CapabilityVerb, plural: Plural, object: ApiObject): boolean {
     return this.#ask(principal, verb, plural, object).allowed;
+  }
+
+  /** Tells of objects, as `PLURAL/NAME`, whether a principal may know that they are there. */
+  sees(principal: Principal, reads: Pick<Reads, 'get'>): (object: string) => Promise<boolean> {
+    return async (text) => {
+      const plural = PLURALS.find((known) => text.startsWith(`${known}/`));
+      if (plural === undefined) return false;
+      const object = await reads.get(refIn(this.#node, plural, text.slice(plural.length + 1)));
+      return object !== undefined && this.may(principal, 'DISCOVER', plural, object);
+    };
   }
 
   /** Throws FORBIDDEN if a principal may not write this. */

@@ -17,6 +17,8 @@ export interface EffectiveType {
   children?: readonly RelationRule[];
   parents?: readonly RelationRule[];
   cycles: boolean;
+  /** Resources may have properties that are not declared. */
+  open: boolean;
   /** Types that extend it directly. */
   subtypes: string[];
   /** Resources of this very type; at most `COUNTED` are counted. */
@@ -59,6 +61,7 @@ export async function effectiveType(
     ...(type.children === undefined ? {} : { children: type.children }),
     ...(type.parents === undefined ? {} : { parents: type.parents }),
     cycles: type.cycles,
+    open: type.open,
     subtypes: names.filter((one) => one !== undefined).sort(),
     resources: (await resourcesOfType(reads, node, type.name, COUNTED)).length,
     violations,

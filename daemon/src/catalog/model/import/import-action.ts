@@ -10,7 +10,7 @@ import type { ObjectStore, Transaction } from '../../../store/object-store.types
 import { BREATH, MAX_IMPORT_BYTES } from '../limits.ts';
 import { type Plural, type Reads, refIn, typeKey } from '../objects.ts';
 import type { Documents, ModelAction } from '../ports.ts';
-import { invalid, objectText } from '../refusal.ts';
+import { invalid, objectText, withoutUnseen } from '../refusal.ts';
 import type { Rights } from '../rights.ts';
 import { withSpelling } from '../spelling.ts';
 import type { TypeBook } from '../type-book.ts';
@@ -53,7 +53,7 @@ export function importAction(options: ImportOptions): ModelAction {
 
 /** Imports a body as `principal`. Errors: BAD_REQUEST, INVALID or CONFLICT naming objects and fields, FORBIDDEN. */
 export async function importModel(options: ImportOptions, principal: Principal, body: unknown): Promise<ImportAnswer> {
-  const { store, node, documents } = options;
+  const { store, node, documents, rights, reads } = options;
   const { targets, dryRun } = await readImport(body, documents, node);
   const spelled = await spellings(options, targets);
   const ordered = ORDER.flatMap((plural) => targets.filter((target) => target.plural === plural));
@@ -73,7 +73,8 @@ export async function importModel(options: ImportOptions, principal: Principal, 
   try {
     await store.transact(write, { dryRun });
   } catch (error) {
-    throw withPlaces(error, targets);
+    const told = withPlaces(error, targets);
+    throw principal.type === 'operator' ? told : await withoutUnseen(told, rights.sees(principal, reads));
   }
   const count = (wanted: ImportResult): number => [...results.values()].filter((result) => result === wanted).length;
   return {

@@ -194,9 +194,14 @@ async function assertOverridesHold(work: Case, book: TypeBook, type: ResolvedTyp
   if (first === undefined) return;
   throw inUse(
     refIn(work.node, 'types', changed),
-    `cannot change so: it would break a type that extends it (${first})`,
-    { names: [type.name], count: 1, more: false },
+    'cannot change so: it would break a type that extends it',
+    {
+      names: [objectText({ plural: 'types', name: (await readName(work.tx, nameRow.type(typeKey(type.name)))) ?? type.name })],
+      count: 1,
+      more: false,
+    },
     'Change that type first, or in the same import.',
+    first,
   );
 }
 
@@ -222,9 +227,10 @@ async function judgeAnew(work: Case, type: ResolvedType, changed: string, isTouc
     const [first] = broken.causes;
     const error = inUse(
       what,
-      `cannot change so: it would break resources (${first?.object} ${first?.field}: ${first?.message})`,
+      'cannot change so: it would break resources',
       { names, count: names.length, more: broken.full },
       'Correct those resources first, or in the same import.',
+      `${first?.object} ${first?.field}: ${first?.message}`,
     );
     if (error.details !== undefined) error.details['causes'] = broken.causes;
     throw error;
