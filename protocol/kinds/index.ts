@@ -34,9 +34,14 @@ export const KINDS: readonly Kind[] = [
   shareKind,
 ];
 
+/** Each decision about an object looks its kind up. */
+const BY_PLURAL: ReadonlyMap<string, ReadonlyMap<string, Kind>> = new Map(
+  KINDS.map(({ group }) => [group, new Map(KINDS.flatMap((kind) => (kind.group === group ? [[kind.plural, kind]] : [])))]),
+);
+
 /** Finds a kind by its path segment. */
 export function kindByPlural(group: string, plural: string): Kind | undefined {
-  return KINDS.find((kind) => kind.group === group && kind.plural === plural);
+  return BY_PLURAL.get(group)?.get(plural);
 }
 
 /** Finds a kind by the `apiVersion` and `kind` of a document. */

@@ -48,8 +48,10 @@ export function heldVerbs(principal: Principal, asked: Omit<Asked, 'verb'>, fact
 
 /** How much somebody sees of an object. */
 export function visibilityOf(principal: Principal, asked: Omit<Asked, 'verb'>, facts: Facts, now: number): Visibility {
-  if (principal.type === 'operator') return 'full';
-  const user = subjectText(principal);
+  return principal.type === 'operator' ? 'full' : userVisibility(principal, subjectText(principal), asked, facts, now);
+}
+
+function userVisibility(principal: UserPrincipal, user: string, asked: Omit<Asked, 'verb'>, facts: Facts, now: number): Visibility {
   if (!isPresent(user, facts)) return 'hidden';
   if (groundOf(principal, user, 'READ', { ...asked, verb: 'READ' }, facts, now) !== undefined) return 'full';
   return groundOf(principal, user, 'DISCOVER', { ...asked, verb: 'DISCOVER' }, facts, now) === undefined ? 'hidden' : 'name';
@@ -64,7 +66,7 @@ export function view(principal: Principal, group: string, plural: string, facts:
   const open = isPublicKind(principal, kindByPlural(group, plural));
   const granted = [user, ...facts.trustsOf(user)].some((recipient) => facts.grants(recipient, kind) ?? facts.grants(recipient, '*'));
   if (!open && !granted && !facts.hasCreated(kind, user)) return 'none';
-  return (object) => visibilityOf(principal, { group, plural, name: object.metadata.name, object }, facts, now());
+  return (object) => userVisibility(principal, user, { group, plural, name: object.metadata.name, object }, facts, now());
 }
 
 function groundOf(
@@ -87,25 +89,23 @@ function groundOf(
 
 function grantFor(user: string, verb: CapabilityVerb, asked: Asked, facts: Facts, now: number): Grant | undefined {
   const kind = kindText(asked.group, asked.plural);
-  const model = modelOf(kind, asked.name, asked.object);
-  const among = (recipient: string): Grant | undefined => {
-    for (const about of [kind, '*']) {
-      const buckets = facts.grants(recipient, about);
-      if (buckets === undefined) continue;
-      for (const some of [buckets.byName.get(asked.name), model === undefined ? undefined : buckets.byModel.get(model), buckets.rest]) {
-        const found = some?.find((grant) => allows(grant, verb, asked, facts, now));
-        if (found !== undefined) return found;
-      }
-    }
-    return undefined;
-  };
-  const own = among(user);
+  const own = grantAmong(user, kind, verb, asked, facts, now) ?? grantAmong(user, '*', verb, asked, facts, now);
   if (own !== undefined) return own;
   for (const trust of facts.trustsOf(user)) {
-    const found = among(trust);
+    const found = grantAmong(trust, kind, verb, asked, facts, now) ?? grantAmong(trust, '*', verb, asked, facts, now);
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+function grantAmong(recipient: string, kind: string, verb: CapabilityVerb, asked: Asked, facts: Facts, now: number): Grant | undefined {
+  const buckets = facts.grants(recipient, kind);
+  if (buckets === undefined) return undefined;
+  const allowing = (grant: Grant) => allows(grant, verb, asked, facts, now);
+  const found = buckets.byName.get(asked.name)?.find(allowing);
+  if (found !== undefined) return found;
+  const model = buckets.byModel.size === 0 ? undefined : modelOf(kindText(asked.group, asked.plural), asked.name, asked.object);
+  return (model === undefined ? undefined : buckets.byModel.get(model)?.find(allowing)) ?? buckets.rest.find(allowing);
 }
 
 /** True for what this node owns, or makes for itself: its grants are about that alone. */
