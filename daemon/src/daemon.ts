@@ -17,6 +17,7 @@ import { createAuditWitnessing } from './access/audit/witnessing.ts';
 import { openOperatorToken } from './access/operator-token.ts';
 import { openCertificates } from './api/certificates.ts';
 import { changedObject, newObject, parseDocument } from './api/document.ts';
+import { createLocalRows } from './api/federated-local.ts';
 import type { Action, ApiExtensions, KindHandler } from './api/handlers.types.ts';
 import { createPeerApi } from './api/remote/asking.ts';
 import { PeerTable } from './api/remote/peer-table.ts';
@@ -24,10 +25,12 @@ import { createRemoteApiServer } from './api/remote/serving.ts';
 import { startApiServer } from './api/server.ts';
 import { appUsers } from './app-users.ts';
 import { createApps } from './apps/apps.ts';
+import { createFederation } from './catalog/federation/federation.ts';
 import { type CatalogModel, createCatalogModel } from './catalog/model/catalog-model.ts';
 import { createNodeFacts } from './catalog/node-facts.ts';
 import { type Config, defaultNodeName } from './config.ts';
 import { makeDirectory } from './directory.ts';
+import { followGrants, standingIn } from './federation-ports.ts';
 import type { Logger } from './logger.ts';
 import { memberRequests } from './member-requests.ts';
 import { MemoryKeeper } from './memory-keeper.ts';
@@ -199,6 +202,20 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   const auditing = auditAction({ audit, gather: () => witnessing.gather(), ownNode: () => nodeFacts.get() });
   const peerTable = new PeerTable(mesh);
   const peers = createPeerApi({ peers: peerTable, mesh });
+  const federation = await createFederation({
+    node: name,
+    kv,
+    peers,
+    local: createLocalRows({ store, access, node: { name } }),
+    standing: standingIn(mesh),
+    logger: logger.child({ part: 'federation' }),
+    now,
+  });
+  stops.push(() => federation.close());
+  const unfollow = followGrants(store, federation, (error) =>
+    logger.warn({ err: error, part: 'federation' }, 'A user could not be forgotten'),
+  );
+  stops.push(async () => unfollow());
   const api = await startApiServer({
     store,
     node: { name },
@@ -206,6 +223,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     audit,
     access,
     peers,
+    federation,
     logger: logger.child({ part: 'api' }),
     version: VERSION,
     hosts: [hostname(), config.api.host],

@@ -1,5 +1,6 @@
 import type { Access, Audit } from '../access/access.types.ts';
 import type { LocalStore } from '../store/local-store.types.ts';
+import type { Federation } from './federation.types.ts';
 import type { ApiExtensions } from './handlers.types.ts';
 import type { PeerApi } from './remote/peer-api.types.ts';
 import type { RemoteCall } from './remote/remote-call.types.ts';
@@ -23,6 +24,8 @@ export interface ApiOptions {
   audit?: Audit;
   /** Other members' APIs: where requests about their objects go. Default: there are none. */
   peers?: PeerApi;
+  /** Lists and watches over this node and others. Default: of this node only. */
+  federation?: Federation;
   logger: ApiLogger;
   /** Of the program, shown at /version. */
   version: string;

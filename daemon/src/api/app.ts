@@ -21,6 +21,8 @@ import {
   DAEMON_GROUP,
 } from './discovery.ts';
 import type { Principal } from './handlers.types.ts';
+import { federatedList } from './federated-list.ts';
+import { federatedWatch } from './federated-watch.ts';
 import { isOurHost, isOurOrigin, knownHosts } from './hosts.ts';
 import { answerForm, parseAccept } from './media.ts';
 import { getObject, listObjects } from './reading.ts';
@@ -45,11 +47,12 @@ interface Route {
 }
 
 const listOrWatch: Handler = (api, c, kind) => {
-  if (!flag(c, 'watch')) return listObjects(api, c, kind);
+  if (!flag(c, 'watch')) return federatedList(api, c, kind) ?? listObjects(api, c, kind);
   if (!kind.verbs.includes('watch')) throw notAllowed(c, kind.verbs);
-  return watchObjects(api, c, kind);
+  return federatedWatch(api, c, kind) ?? watchObjects(api, c, kind);
 };
-const getOrWatch: Handler = (api, c, kind) => (flag(c, 'watch') ? watchObjects(api, c, kind) : getObject(api, c, kind));
+const getOrWatch: Handler = (api, c, kind) =>
+  flag(c, 'watch') ? (federatedWatch(api, c, kind) ?? watchObjects(api, c, kind)) : getObject(api, c, kind);
 
 const COLLECTION: readonly Route[] = [
   { method: 'GET', verb: 'list', handle: listOrWatch },

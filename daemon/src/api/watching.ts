@@ -4,7 +4,7 @@ import { DtkdError } from '../../../protocol/errors.ts';
 import { apiVersionOf, type Kind } from '../../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import { partialMetadata, renderTable } from '../../../protocol/table.ts';
-import type { WatchEvent, WatchQuery } from '../store/object-store.types.ts';
+import type { WatchQuery } from '../store/object-store.types.ts';
 import { begin } from './deciding.ts';
 import type { Principal } from './handlers.types.ts';
 import { answerForm } from './media.ts';
@@ -54,10 +54,10 @@ function assertQuery(api: Api, principal: Principal, query: Omit<WatchQuery, 'si
   }
 }
 
-type Shape = (object: ApiObject) => unknown;
+export type Shape = (object: ApiObject) => unknown;
 
 /** Turns objects into what the client accepts; of several tables only the first one names the columns. */
-function shaper(c: ApiContext, kind: Kind, form: ReturnType<typeof answerForm>): Shape {
+export function shaper(c: ApiContext, kind: Kind, form: ReturnType<typeof answerForm>): Shape {
   if (form === 'metadata') return (object) => partialMetadata(object);
   if (form !== 'table') return (object) => object;
   const carried = includeObject(c);
@@ -92,7 +92,7 @@ async function* lines(
   }
 }
 
-function bookmark(kind: Kind, event: Extract<WatchEvent, { type: 'BOOKMARK' }>, endOfInitialEvents: boolean): unknown {
+export function bookmark(kind: Kind, event: { version: number | string }, endOfInitialEvents: boolean): unknown {
   const annotations = endOfInitialEvents ? { annotations: { [INITIAL_EVENTS_END]: 'true' } } : {};
   return {
     type: 'BOOKMARK',

@@ -326,6 +326,7 @@ export type ListOptions = Partial<Parameters<Federation['list']>[0]>;
 const NOT_OPEN: Federation = {
   isPeer: () => false,
   unasked: () => [],
+  check: () => {},
   list: () => Promise.reject(new Error('not open')),
   watch: () => Promise.reject(new Error('not open')),
   rightsChanged: () => {},

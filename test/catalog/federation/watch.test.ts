@@ -138,7 +138,14 @@ describe('a watch over nodes', () => {
     await open();
     await agrees();
     const ask = (resourceVersion: string) =>
-      nodes.federation.watch({ user: USER, kind: modelKind, bookmarks: false, timeoutMs: 500, signal: AbortSignal.abort(), resourceVersion });
+      nodes.federation.watch({
+        user: USER,
+        kind: modelKind,
+        bookmarks: false,
+        timeoutMs: 500,
+        signal: AbortSignal.abort(),
+        resourceVersion,
+      });
     await expect(ask('5')).rejects.toMatchObject({ code: 'GONE' });
     await expect(ask('99999999999999999999')).rejects.toMatchObject({ code: 'GONE' });
     await expect(ask(String(2 ** 53 - 2))).rejects.toMatchObject({ code: 'GONE' });

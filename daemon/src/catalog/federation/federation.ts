@@ -17,6 +17,7 @@ import type {
   FederatedWatchRequest,
   Federation,
   FederationOptions,
+  Selectors,
   Tunables,
 } from './federation.types.ts';
 import { Concatenation } from './list/concatenation.ts';
@@ -79,6 +80,10 @@ class NodesFederation implements Federation {
     return this.#peers()
       .filter((peer) => namespace === undefined || peer.namespace === namespace)
       .map((peer) => ({ node: peer.namespace, state: 'denied', reason }));
+  }
+
+  check(kind: Kind, selectors: Selectors): void {
+    federatedSelection(kind, selectors);
   }
 
   async list(request: FederatedListRequest): Promise<FederatedList> {
@@ -176,7 +181,7 @@ class NodesFederation implements Federation {
     }
   }
 
-  rightsChanged(namespace: string): void {
+  rightsChanged(namespace: string | undefined): void {
     for (const opening of this.#feeds.values()) void opening.then(({ feed }) => feed.rightsChanged(namespace)).catch(() => undefined);
   }
 

@@ -118,12 +118,14 @@ export interface Federation {
   isPeer(namespace: string): boolean;
   /** Statements about all peers (or the one) for somebody on whose behalf none may be asked. */
   unasked(namespace: string | undefined, reason: string): NodeStatement[];
+  /** Throws BAD_REQUEST for selectors that cannot be read. */
+  check(kind: Kind, selectors: Selectors): void;
   /** Throws BAD_REQUEST for selectors or a continue token that cannot be read. */
   list(request: FederatedListRequest): Promise<FederatedList>;
   /** Throws BAD_REQUEST at once, GONE at once or while it is read. Ends when the signal aborts. */
   watch(request: FederatedWatchRequest): Promise<AsyncIterable<FederatedEvent>>;
-  /** What a node grants may have changed: peers that refused are asked again. */
-  rightsChanged(namespace: string): void;
+  /** What a node (undefined: any) grants may have changed: peers that refused are asked again. */
+  rightsChanged(namespace: string | undefined): void;
   /** Forgets what others answered to a user that is no more. */
   forgetUser(user: Pick<UserPrincipal, 'home' | 'name' | 'uid'>): Promise<void>;
   close(): Promise<void>;

@@ -54,8 +54,8 @@ export class Feed {
     for (const { failure } of this.#watches.values()) if (failure !== undefined) throw failure;
   }
 
-  rightsChanged(namespace: string): void {
-    for (const watch of this.#watches.values()) if (watch.namespace === namespace) watch.rightsChanged();
+  rightsChanged(namespace: string | undefined): void {
+    for (const watch of this.#watches.values()) if (namespace === undefined || watch.namespace === namespace) watch.rightsChanged();
   }
 
   async close(): Promise<void> {

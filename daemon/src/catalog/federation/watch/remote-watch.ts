@@ -46,6 +46,7 @@ export class RemoteWatch {
   readonly #settled = Promise.withResolvers<void>();
   #peer: PeerNode;
   #denied = false;
+  #deniedRest = 0;
   #isSettled = false;
   /** What makes following it impossible, for those who follow. */
   failure: DtkdError | undefined;
@@ -85,9 +86,11 @@ export class RemoteWatch {
     if (cameBack) this.#woken.ring();
   }
 
-  /** What the peer grants may have changed. */
+  /** What the peer grants may have changed; it may hear of that a little later than we. */
   rightsChanged(): void {
-    if (this.#denied) this.#woken.ring();
+    if (!this.#denied) return;
+    this.#deniedRest = this.#ports.tunables.retryMs;
+    this.#woken.ring();
   }
 
   async stop(): Promise<void> {
@@ -116,7 +119,8 @@ export class RemoteWatch {
       const most = this.#peer.reachable ? tunables.maxRetryMs : tunables.maxAwayRetryMs;
       // one that was followed for a while is tried soon
       rest = now() - began > most ? tunables.retryMs : Math.min(rest * 2, most);
-      await this.#woken.wait(signal, this.#denied ? tunables.deniedRetryMs : rest);
+      this.#deniedRest = this.#denied ? Math.min(Math.max(this.#deniedRest * 2, tunables.retryMs), tunables.deniedRetryMs) : 0;
+      await this.#woken.wait(signal, this.#denied ? this.#deniedRest : rest);
     }
   }
 

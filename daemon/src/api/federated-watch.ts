@@ -1,0 +1,61 @@
+/** Watches over nodes: the same lines as of this node's, out of what federation tells. */
+import type { Kind } from '../../../protocol/kinds/kind.ts';
+import { begin } from './deciding.ts';
+import { askingUser, federatedSelection, federatedTarget } from './federated-request.ts';
+import type { FederatedWatchRequest, Federation } from './federation.types.ts';
+import { answerForm } from './media.ts';
+import { type Api, type ApiContext, flag, wholeNumber } from './request.ts';
+import { statusOf } from './status.ts';
+import { answerLines } from './streaming.ts';
+import { bookmark, type Shape, shaper } from './watching.ts';
+
+/** The answer to a watch that is about other nodes, too; undefined if it is not, and for the operator, on whose behalf no other is asked. */
+export function federatedWatch(api: Api, c: ApiContext, kind: Kind): Response | undefined {
+  const found = federatedTarget(api, c, kind);
+  const user = askingUser(c);
+  if (found === undefined || user === undefined) return undefined;
+  const { federation, target } = found;
+  begin(c, 'watch', target);
+  c.get('note').because = 'what its grants show';
+  const shape = shaper(c, kind, answerForm(c.req.header('accept')));
+  const seconds = wholeNumber(c, 'timeoutSeconds') ?? 0;
+  const sendInitialEvents = flag(c, 'sendInitialEvents');
+  const resourceVersion = sendInitialEvents ? undefined : c.req.query('resourceVersion');
+  const { signal: _unused, ...selection } = federatedSelection(api, c, target, user, c.req.raw.signal);
+  const byName = target.name === '' ? [] : [`metadata.name=${target.name.replace(/[\\,=]/g, '\\$&')}`];
+  const fields = [...(selection.fieldSelector === undefined ? [] : [selection.fieldSelector]), ...byName].join(',');
+  const request = {
+    ...selection,
+    ...(fields === '' ? {} : { fieldSelector: fields }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    bookmarks: flag(c, 'allowWatchBookmarks') || sendInitialEvents,
+  };
+  federation.check(kind, request);
+  const make = (signal: AbortSignal) => lines(api, federation, { ...request, signal }, shape, sendInitialEvents);
+  return answerLines(api, c, make, { timeoutMs: seconds === 0 ? undefined : seconds * 1000 });
+}
+
+async function* lines(
+  api: Api,
+  federation: Federation,
+  request: FederatedWatchRequest,
+  shape: Shape,
+  initialEvents: boolean,
+): AsyncGenerator<string> {
+  const { kind } = request;
+  let markEnd = initialEvents;
+  try {
+    for await (const event of await federation.watch(request)) {
+      if (event.type !== 'BOOKMARK') {
+        yield JSON.stringify({ type: event.type, object: shape(event.object) });
+        continue;
+      }
+      yield JSON.stringify(bookmark(kind, { version: event.resourceVersion }, markEnd));
+      markEnd = false;
+    }
+  } catch (error) {
+    const about = { group: kind.group, kind: kind.plural };
+    const object = statusOf(error, about, (unexpected) => api.logger.error({ err: unexpected }, 'A watch over nodes failed'));
+    yield JSON.stringify({ type: 'ERROR', object });
+  }
+}

@@ -1,0 +1,170 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { ApiObject } from '../../../protocol/objects.ts';
+import { waitFor } from '../../wait.ts';
+import { expected, Informer } from './informer.ts';
+import { type FakeNode, Nodes, putModel } from './nodes.ts';
+
+const NODES = 3;
+const node = fc.integer({ min: 0, max: NODES - 1 });
+const name = fc.constantFrom('a', 'b', 'c', 'd');
+
+type Step =
+  | { do: 'put' | 'delete'; on: number; name: string; text: number }
+  | { do: 'own'; name: string; text: number }
+  | { do: 'cut' | 'away' | 'known' | 'denied' | 'well' | 'remove' | 'restart'; on: number }
+  | { do: 'reconnect' | 'restart here' | 'settle' };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('put' as const), on: node, name, text: fc.nat(9) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('delete' as const), on: node, name, text: fc.constant(0) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('own' as const), name, text: fc.nat(9) }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constantFrom('cut', 'away', 'known', 'denied', 'well', 'well', 'restart'), on: node }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('remove' as const), on: node }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('reconnect', 'restart here', 'settle') }) },
+);
+
+describe('an informer', () => {
+  test('holds the truth after any sequence of changes, cuts, restarts, denials and removals; a dead site deletes nothing', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+        const nodes = await Nodes.open(NODES);
+        const informer = new Informer(nodes);
+        try {
+          for (const one of nodes.others) await one.put('a', 'begin');
+          informer.start();
+          const world = new World(nodes, informer);
+          await world.settle();
+          for (const one of steps) await world.take(one);
+          await world.settle();
+          await world.returnAll();
+          await world.settle();
+        } finally {
+          await informer.stop();
+          await nodes.close();
+        }
+      }),
+      { numRuns: 40 },
+    );
+  }, 60_000);
+});
+
+/** The nodes, and what has to be remembered of those that went. */
+class World {
+  readonly #nodes: Nodes;
+  readonly #informer: Informer;
+  readonly #remembered = new Map<string, readonly ApiObject[]>();
+
+  constructor(nodes: Nodes, informer: Informer) {
+    this.#nodes = nodes;
+    this.#informer = informer;
+  }
+
+  async take(one: Step): Promise<void> {
+    if (one.do === 'own') return putModel(this.#nodes.store, 'node0', one.name, String(one.text));
+    if (one.do === 'settle') return this.settle();
+    if (one.do === 'reconnect' || one.do === 'restart here') {
+      await this.#informer.stop();
+      if (one.do === 'restart here') await this.#nodes.restart();
+      return this.#informer.start();
+    }
+    const other = 'on' in one ? this.#nodes.others[one.on] : undefined;
+    if (other === undefined || !other.member) return;
+    if (one.do === 'put') return other.put(one.name, String(one.text));
+    if (one.do === 'delete') return other.delete(one.name);
+    if (one.do === 'cut') return other.cut();
+    if (one.do === 'restart') return other.restart();
+    await this.#turn(other, one.do);
+  }
+
+  async #turn(other: FakeNode, to: 'away' | 'known' | 'denied' | 'well' | 'remove'): Promise<void> {
+    if (to === 'away' || to === 'known') {
+      // what it showed last is what was seen of it: settled, so that this is known
+      if (other.mood === 'well') {
+        await this.settle();
+        this.#remembered.set(other.name, await other.rows());
+      }
+      // who denied it before was shown nothing
+      else if (other.mood === 'denied') {
+        await this.settle();
+        this.#remembered.set(other.name, []);
+      }
+    }
+    if (to === 'remove') other.member = false;
+    else other.mood = to;
+    if (to !== 'well') other.cut();
+    this.#nodes.changed();
+    if (to === 'well') this.#nodes.federation.rightsChanged(other.name);
+  }
+
+  async returnAll(): Promise<void> {
+    for (const other of this.#nodes.others) await this.#turn(other, other.member ? 'well' : 'remove');
+  }
+
+  async settle(): Promise<void> {
+    const agree = async () => JSON.stringify(this.#informer.view()) === JSON.stringify(await expected(this.#nodes, this.#remembered));
+    await waitFor(agree, { timeoutMs: 4_000, what: 'the informer to agree' }).catch(async () => {
+      expect({ held: this.#informer.view(), log: this.#informer.log.slice(-30) }).toEqual({
+        held: await expected(this.#nodes, this.#remembered),
+        log: [],
+      });
+    });
+  }
+}
+
+describe('pages', () => {
+  test('show every row of a node that was there throughout once, in order, while nodes come and go', async () => {
+    const move = fc.record({ on: node, to: fc.constantFrom('away', 'known', 'well', 'denied', 'leave', 'join') });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.nat(7), { minLength: NODES, maxLength: NODES }),
+        fc.integer({ min: 1, max: 6 }),
+        fc.array(fc.option(move), { maxLength: 12 }),
+        fc.boolean(),
+        async (counts, limit, moves, selected) => {
+          const nodes = await Nodes.open(NODES);
+          try {
+            for (const [index, other] of nodes.others.entries()) {
+              for (let row = 0; row < (counts[index] ?? 0); row++)
+                await other.put(`m${row}`, 'x', { tier: row % 2 === 0 ? 'front' : 'back' });
+            }
+            for (let row = 0; row < 3; row++) await putModel(nodes.store, 'node0', `m${row}`, '', { tier: 'front' });
+            const touched = new Set<string>();
+            const names: string[] = [];
+            let next: string | undefined = '';
+            let completeness: { node: string; state: string }[] = [];
+            for (let page = 0; next !== undefined && page < 200; page++) {
+              const one = await nodes.page({ limit, continue: next, ...(selected ? { labelSelector: 'tier=front' } : {}) });
+              names.push(...one.names);
+              completeness = one.completeness;
+              next = one.next;
+              const now = moves[page];
+              const other = now === undefined || now === null ? undefined : nodes.others[now.on];
+              if (now === undefined || now === null || other === undefined) continue;
+              touched.add(other.name);
+              if (now.to === 'leave' || now.to === 'join') other.member = now.to === 'join';
+              else other.mood = now.to;
+            }
+            expect(next).toBeUndefined();
+            expect(names).toEqual([...new Set(names)].sort());
+            for (const other of [
+              ...nodes.others,
+              { name: 'node0', member: true, rows: async () => (await nodes.store.list({ group: 'dtkd.dev', plural: 'models' })).items },
+            ]) {
+              const all = (await other.rows()).filter(({ metadata }) => !selected || metadata.labels?.['tier'] === 'front');
+              const whole = all.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+              const shown = names.filter((one) => one.startsWith(`${other.name}/`));
+              const state = completeness.find(({ node: stated }) => stated === other.name)?.state;
+              // complete, or stated not to be
+              if (!touched.has(other.name) || state === 'answered') expect(shown).toEqual(whole);
+              if (shown.length < whole.length && other.member) expect(state).toMatch(/unreachable|denied/);
+            }
+          } finally {
+            await nodes.close();
+          }
+        },
+      ),
+      { numRuns: 150 },
+    );
+  }, 60_000);
+});
