@@ -21,8 +21,12 @@ const RENAMED: ReadonlyMap<string, string> = new Map([
   ['settingValue', 'value'],
   ['settingType', 'kind'],
   ['startuprank', 'startup-rank'],
+  ['installRank', 'install-rank'],
+  ['installrank', 'install-rank'],
   ['installRoot', 'install-root'],
 ]);
+/** Properties of built-in types that are whole numbers; in XML all is text. */
+const NUMBERS: ReadonlySet<string> = new Set(['startup-rank', 'install-rank', 'port']);
 
 /** Errors: BAD_REQUEST with the line. */
 export async function readControlTier(text: string, source: string): Promise<Draft> {
@@ -58,7 +62,10 @@ function readResource(builder: DraftBuilder, element: XmlElement, base: string, 
     if (STRUCTURAL.has(name)) continue;
     if (SECRET_ATTRIBUTES.has(name.toLowerCase()))
       builder.note(`${name} of ${ref.type} "${ref.name}" is a credential and was not kept`, element.line);
-    else if (value !== '') draft.properties[RENAMED.get(name) ?? name] = value;
+    else if (value !== '') {
+      const property = RENAMED.get(name) ?? name;
+      draft.properties[property] = NUMBERS.has(property) && /^\d{1,9}$/.test(value) ? Number(value) : value;
+    }
   }
   return draft;
 }

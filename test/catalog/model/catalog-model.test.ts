@@ -29,7 +29,7 @@ describe('built-in types', () => {
   it('are there after the start, written by nobody, and can be extended', async () => {
     const { store, catalog: made } = await catalog();
     expect((await store.list({ group: 'dtkd.dev', plural: 'types' })).items.map((one) => Reflect.get(Object(one['spec']), 'name'))).toEqual(
-      ['Package', 'Service', 'Setting', 'Site'],
+      ['Host', 'Package', 'Service', 'Setting', 'Site'],
     );
     expect(await store.originOf(ref('Type', 'service'))).toBe('projection');
     const version = store.version();
@@ -181,7 +181,7 @@ describe('import', () => {
   it('takes what an export gives: built-in types as they are', async () => {
     const { store, catalog: made } = await catalog();
     const exported = (await store.list({ group: 'dtkd.dev', plural: 'types' })).items;
-    expect(await act(made, 'import', { objects: exported })).toMatchObject({ unchanged: 4 });
+    expect(await act(made, 'import', { objects: exported })).toMatchObject({ unchanged: 5 });
     const error = await refusal(act(made, 'import', { objects: [document('Type', 'site', { name: 'Site' })] }));
     expect(causes(error)).toEqual(['objects[0]: the type "site" comes with dtkd and cannot be changed; extend it']);
   });

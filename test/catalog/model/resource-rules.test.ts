@@ -67,6 +67,24 @@ describe('a resource', () => {
     expect(error.message).not.toContain('hunter2');
   });
 
+  it('of an open type, or of one that extends it, has what properties it likes, and declared ones as declared', async () => {
+    await write(
+      store,
+      type('Loose', { open: true, properties: { level: { type: 'integer' } } }),
+      type('Looser', { extends: 'Loose' }),
+      type('Tight', { extends: 'Loose', open: false }),
+    );
+    await write(store, resource('a', { type: 'Loose', properties: { rack: 'r12', level: 1 } }));
+    await write(store, resource('b', { type: 'Looser', properties: { rack: ['r12', 13] } }));
+    const wrong = await refusal(write(store, resource('c', { type: 'Looser', properties: { rack: 'r12', level: 'high' } })));
+    expect(causes(wrong)).toEqual(['spec.properties.level: expected a whole number, got "high"']);
+    const tight = await refusal(write(store, resource('d', { type: 'Tight', properties: { rack: 'r12' } })));
+    expect(causes(tight)).toEqual([expect.stringContaining('spec.properties.rack: type Tight has no such property')]);
+    // Closing what resources make use of would break them.
+    const closing = await refusal(write(store, type('Loose', { open: false, properties: { level: { type: 'integer' } } })));
+    expect(closing.code).toBe('CONFLICT');
+  });
+
   it('is told of everything that is wrong with it at once', async () => {
     const error = await refusal(
       write(store, resource('a', { type: 'Server', model: 'none', properties: { prot: 1 }, parents: ['b', 'node/n9'] })),

@@ -47,7 +47,7 @@ describe('ControlTier project XML', () => {
     });
     expect(named(draft, 'storefront')).toMatchObject({
       type: 'TomcatServer',
-      properties: { basedir: '/opt/storefront', 'startup-rank': '10' },
+      properties: { basedir: '/opt/storefront', 'startup-rank': 10 },
       parents: [
         { type: 'Host', name: 'web1' },
         { type: 'Site', name: 'shop' },

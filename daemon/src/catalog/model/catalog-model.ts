@@ -12,7 +12,7 @@ import { effectiveType } from './effective/effective-type.ts';
 import { modelHandlers } from './handlers.ts';
 import { importAction } from './import/import-action.ts';
 import { PLURALS, pluralOf, type Reads } from './objects.ts';
-import type { Decide, Documents, ModelAction, ModelHandler, ModelLogger } from './ports.ts';
+import type { Decide, Documents, ModelAction, ModelHandler, ModelLogger, MovesScope } from './ports.ts';
 import { Rights } from './rights.ts';
 import { createModelRules } from './rules/model-rules.ts';
 import { TypeBook } from './type-book.ts';
@@ -24,6 +24,7 @@ export interface CatalogModelOptions {
   documents: Documents;
   /** Decides for each object that an import or a deletion with dependents writes. */
   decide: Decide;
+  movesScope: MovesScope;
 }
 
 export interface CatalogModel {
@@ -41,10 +42,10 @@ export interface CatalogModel {
 }
 
 /** Creates the model of a node's store. */
-export function createCatalogModel({ store, node: { name: node }, logger, documents, decide }: CatalogModelOptions): CatalogModel {
+export function createCatalogModel({ store, node: { name: node }, logger, documents, ...deciding }: CatalogModelOptions): CatalogModel {
   const reads: Reads = { get: (ref) => store.get(ref), find: (index) => store.find(index), getRow: (key) => store.kv.get(key) };
   const book = new TypeBook(node);
-  const rights = new Rights(decide, node);
+  const rights = new Rights({ ...deciding, node });
   const handlers = modelHandlers({ store, node, rights, reads, book });
   const options = { reads, book, node, rights };
   const unsubscribe = store.subscribe((changes) => {

@@ -16,6 +16,9 @@ export type Decide = (
   asked: { verb: CapabilityVerb; group: string; plural: string; name: string; object?: ApiObject },
 ) => { allowed: true } | { allowed: false; reason: string };
 
+/** True if a change touches what grants select by: such a change may move an object out of one grant and into another. */
+export type MovesScope = (before: ApiObject, after: ApiObject) => boolean;
+
 /** A document as the API reads it. */
 export interface ModelDocument {
   fields: Record<string, unknown>;

@@ -1,11 +1,10 @@
 /** Whether somebody may make a change that the model makes for them, of many objects at once: as if each were a request of its own. */
 import { CAPABILITY_VERBS, type CapabilityVerb } from '../../../../protocol/capability.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { isRecord, jsonEqual } from '../../../../protocol/json.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import { nodeParents, nodeRef, PLURALS, type Plural, type Reads, refIn, resourceSpecOf } from './objects.ts';
-import type { Decide } from './ports.ts';
+import type { Decide, MovesScope } from './ports.ts';
 
 export interface WrittenObject {
   plural: Plural;
@@ -17,10 +16,12 @@ export interface WrittenObject {
 
 export class Rights {
   readonly #decide: Decide;
+  readonly #movesScope: MovesScope;
   readonly #node: string;
 
-  constructor(decide: Decide, node: string) {
+  constructor({ decide, movesScope, node }: { decide: Decide; movesScope: MovesScope; node: string }) {
     this.#decide = decide;
+    this.#movesScope = movesScope;
     this.#node = node;
   }
 
@@ -54,7 +55,7 @@ export class Rights {
 
   /** What moves an object from grants into others needs MANAGE, or has to leave whoever asks with the same rights. */
   #assertStays(principal: Principal, plural: Plural, name: string, before: ApiObject, after: ApiObject): void {
-    if (!movesScope(before, after) || this.may(principal, 'MANAGE', plural, before)) return;
+    if (!this.#movesScope(before, after) || this.may(principal, 'MANAGE', plural, before)) return;
     const rights = (object: ApiObject) => CAPABILITY_VERBS.filter((verb) => this.may(principal, verb, plural, object)).join();
     if (rights(before) === rights(after)) return;
     throw forbidden(`changing labels, model, type or parents of ${plural} "${name}" would change what ${principal.name} may do with it`);
@@ -81,13 +82,6 @@ export class Rights {
     const { group, name } = refIn(this.#node, plural, object.metadata.name);
     return this.#decide(principal, { verb, group, plural, name, object });
   }
-}
-
-/** True if a change touches what grants select by. */
-function movesScope(before: ApiObject, after: ApiObject): boolean {
-  if (!jsonEqual(before.metadata.labels ?? {}, after.metadata.labels ?? {})) return true;
-  const [old, now] = [before['spec'], after['spec']].map((spec) => (isRecord(spec) ? spec : {}));
-  return ['model', 'type', 'parents'].some((field) => !jsonEqual(old?.[field] ?? null, now?.[field] ?? null));
 }
 
 function deployments(object: ApiObject): string[] {

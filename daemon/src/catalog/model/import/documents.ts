@@ -5,7 +5,7 @@ import { isRecord } from '../../../../../protocol/json.ts';
 import { kindOf } from '../../../../../protocol/kinds/index.ts';
 import type { Kind } from '../../../../../protocol/kinds/kind.ts';
 import { DTKD_GROUP } from '../../../../../protocol/kinds/model.ts';
-import { BREATH, MAX_CAUSES, MAX_IMPORT_OBJECTS } from '../limits.ts';
+import { BREATH, MAX_CAUSES, MAX_DOCUMENT, MAX_IMPORT_OBJECTS } from '../limits.ts';
 import { PLURALS, type Plural } from '../objects.ts';
 import type { Documents, ModelDocument } from '../ports.ts';
 
@@ -81,6 +81,7 @@ function readOne(index: number, input: unknown, documents: Pick<Documents, 'pars
     const got = `${JSON.stringify(input['kind'] ?? null)} of ${JSON.stringify(input['apiVersion'] ?? null)}`.slice(0, 200);
     return wrong('.kind', `expected Model, Type or Resource of ${DTKD_GROUP}/v1, got ${got}`);
   }
+  if (JSON.stringify(input).length > MAX_DOCUMENT) return wrong('', `expected a document of at most ${MAX_DOCUMENT} characters`);
   let document: ModelDocument;
   try {
     document = documents.parse(kind, input);
@@ -97,7 +98,11 @@ function readOne(index: number, input: unknown, documents: Pick<Documents, 'pars
     return wrong('.metadata.namespace', `expected none, or "${node}": an import makes objects of this node`, object);
   }
   if (document.unknown.length > 0) {
-    return { causes: document.unknown.flatMap((field) => wrong(`.${field}`, `a ${kind.kind} has no such field`, object).causes) };
+    return {
+      causes: document.unknown
+        .slice(0, MAX_CAUSES)
+        .flatMap((field) => wrong(`.${field}`, `a ${kind.kind} has no such field`, object).causes),
+    };
   }
   return { index, plural, kind, name, document };
 }

@@ -111,8 +111,9 @@ async function writeOne(
   const after =
     before === undefined ? documents.created(kind, document, name, node, creatorOf(principal)) : documents.changed(kind, before, document);
   if (before !== undefined && (await tx.originOf(refIn(node, plural, name))) !== 'own') return unlessOurs(before, after);
-  if (before !== undefined && jsonEqual(before, after)) return 'unchanged';
+  // also where nothing changes: the answer would tell what is there
   await rights.assertMay(principal, { plural, name, ...(before === undefined ? {} : { before }), after }, tx);
+  if (before !== undefined && jsonEqual(before, after)) return 'unchanged';
   const stored = await tx.put(after);
   if (before === undefined) return 'created';
   return stored.metadata.resourceVersion === before.metadata.resourceVersion ? 'unchanged' : 'changed';
