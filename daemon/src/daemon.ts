@@ -16,6 +16,7 @@ import { WITNESS_LIMITS } from './access/audit/limits.ts';
 import { createAuditWitnessing } from './access/audit/witnessing.ts';
 import { openOperatorToken } from './access/operator-token.ts';
 import { openCertificates } from './api/certificates.ts';
+import { movesScope } from './api/deciding.ts';
 import { changedObject, newObject, parseDocument } from './api/document.ts';
 import { createLocalRows } from './api/federated-local.ts';
 import type { Action, ApiExtensions, KindHandler } from './api/handlers.types.ts';
@@ -122,6 +123,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     node: { name },
     documents: { parse: parseDocument, created: newObject, changed: changedObject },
     decide: (principal, asked) => access.decide(principal, asked),
+    movesScope,
     logger: logger.child({ part: 'model' }),
   });
   store.addParticipant(model.participant);

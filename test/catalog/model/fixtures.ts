@@ -1,3 +1,4 @@
+import { movesScope } from '../../../daemon/src/api/deciding.ts';
 import { changedObject, newObject, parseDocument } from '../../../daemon/src/api/document.ts';
 import { type CatalogModel, createCatalogModel } from '../../../daemon/src/catalog/model/catalog-model.ts';
 import type { Decide, Documents } from '../../../daemon/src/catalog/model/ports.ts';
@@ -83,7 +84,7 @@ export async function catalog(
   const warnings: string[] = [];
   const logger = { info: () => undefined, warn: (_fields: object, message: string) => void warnings.push(message) };
   const documents: Documents = { parse: parseDocument, created: newObject, changed: changedObject };
-  const made = createCatalogModel({ store, node: { name: NODE }, logger, documents, decide });
+  const made = createCatalogModel({ store, node: { name: NODE }, logger, documents, decide, movesScope });
   store.addParticipant(made.participant);
   await made.start();
   return { store, catalog: made, warnings };
