@@ -1,20 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { join as joinPath } from 'node:path';
-import { appDocument, found, invite, join } from '../test/harness/domain.ts';
+import { appDocument } from '../test/harness/domain.ts';
 import { missing } from '../test/harness/programs.ts';
 import type { Site } from '../test/harness/site.ts';
 import { Stage } from '../test/harness/stage.ts';
 import { waitFor } from '../test/wait.ts';
 import type { Benchmark, Context, Figure } from './benchmark.types.ts';
+import { startSites } from './many-sites.ts';
 import { SerfCluster } from './peers/serf.ts';
 import { spread } from './stats.ts';
 
 const DOMAIN = 'bench';
-/** Daemons that start at once: more would only wait for the cores. */
-const STARTING = 4;
-/** Daemons that join at once. */
-const JOINING = 2;
 const ROUND_TIMEOUT_MS = 30_000;
 /** Between two measurements, so that what the one still does does not count against the other, in milliseconds. */
 const REST_MS = 250;
@@ -62,32 +59,6 @@ class AppWatch {
   }
 }
 
-async function startSites(stage: Stage, count: number, say: (text: string) => void): Promise<Site[]> {
-  const names = Array.from({ length: count }, (_, index) => `site-${String(index).padStart(2, '0')}`);
-  const sites: Site[] = [];
-  for (let index = 0; index < count; index += STARTING) {
-    sites.push(
-      ...(await Promise.all(names.slice(index, index + STARTING).map((name) => stage.start({ name, args: ['--log-level', 'warn'] })))),
-    );
-  }
-  say(`${count} daemons run; joining`);
-  const [founder, ...others] = sites;
-  if (founder === undefined) throw new Error('no sites');
-  await found(founder, DOMAIN);
-  const { token } = await invite(founder, DOMAIN, { uses: count });
-  for (let index = 0; index < others.length; index += JOINING) {
-    await Promise.all(others.slice(index, index + JOINING).map((site) => join(site, DOMAIN, founder, token)));
-  }
-  for (const site of sites) {
-    await waitFor(async () => (await site.list('dtpeers')).length >= count - 1, {
-      what: `${site.name} to know all members`,
-      timeoutMs: 120_000,
-      pollMs: 500,
-    });
-  }
-  return sites;
-}
-
 /** From creating a dtApp on one of fifty daemons until all fifty show it, against a user event of serf to fifty agents. */
 export const benchmark: Benchmark = {
   name: 'fifty',
@@ -101,7 +72,7 @@ export const benchmark: Benchmark = {
     let serf: SerfCluster | undefined;
     const watches: AppWatch[] = [];
     try {
-      const sites = await startSites(stage, count, say);
+      const sites = await startSites(stage, DOMAIN, count, say);
       for (const site of sites) watches.push(await AppWatch.open(site));
       const first = sites[0];
       if (first === undefined) throw new Error('no sites');

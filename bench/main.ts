@@ -13,6 +13,7 @@ const ALL: Record<string, () => Promise<{ benchmark: Benchmark }>> = {
   fifty: () => import('./fifty.ts'),
   start: () => import('./start.ts'),
   growth: () => import('./growth.ts'),
+  federated: () => import('./federated.ts'),
   etcd: () => import('./etcd.ts'),
 };
 

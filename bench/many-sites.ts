@@ -1,0 +1,36 @@
+import { found, invite, join } from '../test/harness/domain.ts';
+import type { Site } from '../test/harness/site.ts';
+import type { Stage } from '../test/harness/stage.ts';
+import { waitFor } from '../test/wait.ts';
+
+/** Daemons that start at once: more would only wait for the cores. */
+const STARTING = 4;
+/** Daemons that join at once. */
+const JOINING = 2;
+
+/** `site-00`, `site-01`, …: so many daemons on this machine, in one domain. */
+export async function startSites(stage: Stage, domain: string, count: number, say: (text: string) => void): Promise<Site[]> {
+  const names = Array.from({ length: count }, (_, index) => `site-${String(index).padStart(2, '0')}`);
+  const sites: Site[] = [];
+  for (let index = 0; index < count; index += STARTING) {
+    sites.push(
+      ...(await Promise.all(names.slice(index, index + STARTING).map((name) => stage.start({ name, args: ['--log-level', 'warn'] })))),
+    );
+  }
+  say(`${count} daemons run; joining`);
+  const [founder, ...others] = sites;
+  if (founder === undefined) throw new Error('no sites');
+  await found(founder, domain);
+  const { token } = await invite(founder, domain, { uses: count });
+  for (let index = 0; index < others.length; index += JOINING) {
+    await Promise.all(others.slice(index, index + JOINING).map((site) => join(site, domain, founder, token)));
+  }
+  for (const site of sites) {
+    await waitFor(async () => (await site.list('dtpeers')).length >= count - 1, {
+      what: `${site.name} to know all members`,
+      timeoutMs: 120_000,
+      pollMs: 500,
+    });
+  }
+  return sites;
+}
