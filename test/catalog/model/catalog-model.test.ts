@@ -238,10 +238,13 @@ describe('import', () => {
     expect((await store.get(ref('Model', 'web')))?.metadata.annotations).toEqual({ 'dtkd.dev/creator': 'ops/u1@self' });
     expect(await refusal(change(document('Type', 'tomcat', { name: 'Tomcat' })))).toMatchObject({
       code: 'FORBIDDEN',
-      message: 'may not UPDATE tomcat',
+      message: 'nothing was imported: objects[0] (types/tomcat): may not UPDATE tomcat',
     });
     const deployed = document('Resource', 'new', { model: 'web', type: 'Site', parents: [`node/${NODE}`] });
-    expect(await refusal(change(deployed))).toMatchObject({ code: 'FORBIDDEN', message: `may not EXECUTE ${NODE}` });
+    expect(await refusal(change(deployed))).toMatchObject({
+      code: 'FORBIDDEN',
+      message: `nothing was imported: objects[0] (resources/new): may not EXECUTE ${NODE}`,
+    });
   });
 });
 

@@ -103,7 +103,7 @@ async function spellings({ reads, book, documents, node }: ImportOptions, target
 async function writeOne(
   { node, rights, documents }: ImportOptions,
   tx: Transaction,
-  { plural, kind, name, document: given }: Target,
+  { plural, kind, name, document: given, index }: Target,
   before: ApiObject | undefined,
   { principal, spelled }: { principal: Principal; spelled: Spelling },
 ): Promise<ImportResult> {
@@ -112,7 +112,15 @@ async function writeOne(
     before === undefined ? documents.created(kind, document, name, node, creatorOf(principal)) : documents.changed(kind, before, document);
   if (before !== undefined && (await tx.originOf(refIn(node, plural, name))) !== 'own') return unlessOurs(before, after);
   // also where nothing changes: the answer would tell what is there
-  await rights.assertMay(principal, { plural, name, ...(before === undefined ? {} : { before }), after }, tx);
+  try {
+    await rights.assertMay(principal, { plural, name, ...(before === undefined ? {} : { before }), after }, tx);
+  } catch (error) {
+    if (!(error instanceof DtkdError)) throw error;
+    throw new DtkdError(error.code, `nothing was imported: objects[${index}] (${plural}/${name}): ${error.message}`, {
+      next: 'Ask for the right, or leave that object out.',
+      details: { index, object: objectText({ plural, name }) },
+    });
+  }
   if (before !== undefined && jsonEqual(before, after)) return 'unchanged';
   const stored = await tx.put(after);
   if (before === undefined) return 'created';

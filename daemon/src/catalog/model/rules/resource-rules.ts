@@ -198,6 +198,7 @@ async function judgeLimits(work: Case, parent: string, faults: Faults): Promise<
 /** Refuses to delete what others are children of. */
 export async function assertNoOrphans(work: Case, touched: readonly Touched[]): Promise<void> {
   for (const { ref, after } of touched) {
+    await work.breathe();
     if (after !== undefined || (await work.children(ref.name)).size === 0) continue;
     const refs = await childrenOf(work.tx, work.node, ref.name, COUNTED + 1);
     const next = 'Delete or move those first, or delete all with --cascade.';
@@ -209,6 +210,7 @@ export async function assertNoOrphans(work: Case, touched: readonly Touched[]): 
 export async function possiblyOnCycle(work: Case, touched: readonly Touched[]): Promise<string[]> {
   const names: string[] = [];
   for (const { ref, before, after } of touched) {
+    await work.breathe();
     const now = after === undefined ? undefined : resourceParents((await work.resource(ref.name))?.spec ?? { model: '', type: '' });
     if (now === undefined || now.length === 0 || (await work.children(ref.name)).size === 0) continue;
     const old = before === undefined ? undefined : resourceSpecOf(before);
