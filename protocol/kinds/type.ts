@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ApiObject } from '../objects.ts';
 import { ALL_VERBS, type Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
 
@@ -51,6 +52,15 @@ export const typeSpec = z.object({
   cycles: z.boolean().optional().describe('A resource may be its own ancestor through resources of this type. Default: no.'),
 });
 export type TypeSpec = z.infer<typeof typeSpec>;
+
+/**
+ * True if a change of a Type makes its resources ones of another type as well, or no more: grants that go by type then reach others. Whoever
+ * makes it has to hold MANAGE on all types.
+ */
+export function changesSupertype(before: ApiObject, after: ApiObject): boolean {
+  const extended = (object: ApiObject) => typeSpec.safeParse(object['spec'] ?? {}).data?.extends?.toLowerCase();
+  return after.kind === 'Type' && extended(before) !== extended(after);
+}
 
 /** What a resource of this type is: its properties, and what may be related to it. */
 export const typeKind: Kind = {

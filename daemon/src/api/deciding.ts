@@ -8,6 +8,7 @@ import { isRecord, jsonEqual } from '../../../protocol/json.ts';
 import { DTKD_GROUP } from '../../../protocol/kinds/model.ts';
 import { nodeKind } from '../../../protocol/kinds/node.ts';
 import { resourceKind } from '../../../protocol/kinds/resource.ts';
+import { changesSupertype } from '../../../protocol/kinds/type.ts';
 import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
 import { displayOf } from '../../../protocol/principal.ts';
 import type { Decision } from '../access/access.types.ts';
@@ -103,6 +104,7 @@ function hide(c: ApiContext, target: Target): DtkdError {
  */
 export function permitChange(api: Api, c: ApiContext, target: Target, stored: ApiObject, changed: ApiObject): void {
   permit(api, c, 'UPDATE', target, stored);
+  if (changesSupertype(stored, changed)) permitForAll(api, c, 'MANAGE', target);
   if (c.get('principal').type === 'operator' || !movesScope(stored, changed) || may(api, c, 'MANAGE', target, stored)) return;
   const rights = (object: ApiObject) => CAPABILITY_VERBS.filter((verb) => may(api, c, verb, target, object)).join();
   if (rights(stored) === rights(changed)) return;
@@ -110,6 +112,14 @@ export function permitChange(api: Api, c: ApiContext, target: Target, stored: Ap
   const reason = `changing labels, model, type or parents of ${target.kind.plural} "${target.name}" would change what ${who} may do with it`;
   c.get('note').because = reason;
   throw refusal(api, c, 'MANAGE', target, reason);
+}
+
+/** Refuses what needs a right on all objects of a kind. */
+function permitForAll(api: Api, c: ApiContext, verb: CapabilityVerb, { kind }: Target): void {
+  const decision = api.access.decide(c.get('principal'), { verb, group: kind.group, plural: kind.plural, name: '' });
+  if (decision.allowed) return;
+  noteDecision(c.get('note'), decision);
+  throw refusal(api, c, verb, { kind, name: '' }, decision.reason);
 }
 
 /** True if a change touches what grants select by. */

@@ -1,6 +1,8 @@
 /** Whether somebody may make a change that the model makes for them, of many objects at once: as if each were a request of its own. */
 import { CAPABILITY_VERBS, type CapabilityVerb } from '../../../../protocol/capability.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
+import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
+import { changesSupertype } from '../../../../protocol/kinds/type.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import { nodeParents, nodeRef, PLURALS, type Plural, type Reads, refIn, resourceSpecOf } from './objects.ts';
@@ -55,6 +57,10 @@ export class Rights {
 
   /** What moves an object from grants into others needs MANAGE, or has to leave whoever asks with the same rights. */
   #assertStays(principal: Principal, plural: Plural, name: string, before: ApiObject, after: ApiObject): void {
+    if (changesSupertype(before, after)) {
+      const decision = this.#decide(principal, { verb: 'MANAGE', group: DTKD_GROUP, plural: 'types', name: '' });
+      if (!decision.allowed) throw forbidden(`what type "${name}" extends is changed by who may MANAGE all types: ${decision.reason}`);
+    }
     if (!this.#movesScope(before, after) || this.may(principal, 'MANAGE', plural, before)) return;
     const rights = (object: ApiObject) => CAPABILITY_VERBS.filter((verb) => this.may(principal, verb, plural, object)).join();
     if (rights(before) === rights(after)) return;
