@@ -12,17 +12,23 @@ import type { FederatedSelection } from '../selection.ts';
 import { encodeContinue, type Over } from './continue-token.ts';
 import type { Turn } from './turn.ts';
 
-/** Rows of a page that is read when it is the node's turn, and of one that is fetched ahead for a list without a limit. */
+/** Rows of a page that is read when it is the node's turn, and of one that is fetched ahead. */
 const PAGE_ROWS = 1_000;
 const FIRST_ROWS = 100;
 /** Bytes of a page that is fetched ahead. */
 const AHEAD_BYTES = 256 * 1024;
-/** Turns whose first page is fetched ahead: of a long list, of a list with a limit at first, and of any that waits for somebody. */
+/**
+ * Turns whose first page is fetched ahead. Of a list with a limit none at first: the first node may well fill the page. Each one that does not
+ * doubles them.
+ */
 const AHEAD = 16;
-const AHEAD_LIMITED = 1;
+/** Of a list without a limit, while it waits for somebody. */
 const AHEAD_WAITING = 64;
-/** Milliseconds after which waiting for one node is used to ask more of those behind it. */
-const PATIENCE_MS = 30;
+/**
+ * Milliseconds after which waiting for one node is used to ask more of those behind it. Longer than a node needs on a busy machine, for which it
+ * would be more work; short enough for those that answer late, too, to be within the time of the first.
+ */
+const PATIENCE_MS = 150;
 
 export interface ConcatenationOptions {
   kind: { group: string; plural: string };
@@ -51,8 +57,7 @@ export class Concatenation {
   constructor(options: ConcatenationOptions) {
     this.#options = options;
     this.#statements = options.before.map(({ namespace }) => earlier(namespace, options.over));
-    // within a long part there is hardly need of the one behind it
-    this.#ahead = options.limit === 0 ? AHEAD : options.turns[0]?.place.continue === '' ? AHEAD_LIMITED : 0;
+    this.#ahead = options.limit === 0 ? AHEAD : 0;
   }
 
   end(): ListEnd {
@@ -129,7 +134,7 @@ export class Concatenation {
   /** While one node lets us wait, those behind it are asked. */
   async #waiting(turn: Turn, index: number): Promise<Awaited<ReturnType<Turn['take']>>> {
     const timer = setTimeout(() => {
-      this.#ahead = AHEAD_WAITING;
+      this.#ahead = Math.max(this.#ahead, this.#options.limit === 0 ? AHEAD_WAITING : AHEAD);
       this.#lookAhead(index);
     }, PATIENCE_MS);
     try {
@@ -140,9 +145,9 @@ export class Concatenation {
   }
 
   #lookAhead(index: number): void {
-    const { turns, limit, over } = this.#options;
-    const rows = limit === 0 ? FIRST_ROWS : Math.min(PAGE_ROWS, this.#left());
-    for (const turn of turns.slice(index, index + 1 + this.#ahead)) {
+    const { turns, over } = this.#options;
+    const rows = Math.min(FIRST_ROWS, this.#left());
+    for (const turn of turns.slice(index + 1, index + 1 + this.#ahead)) {
       if (turn.peer?.reachable === true && over.stateOf(turn.namespace) !== 'stale') turn.prefetch(rows, AHEAD_BYTES);
     }
   }
