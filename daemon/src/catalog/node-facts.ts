@@ -44,17 +44,26 @@ export function createNodeFacts(options: NodeFactsOptions): NodeObject {
   const ref: ObjectRef = { group: DTKD_GROUP, plural: 'nodes', namespace: '', name: node };
   const facts = options.facts ?? (() => machineFacts(options));
   let timer: NodeJS.Timeout | undefined;
+  /** Kept until it is written. */
+  let head: AuditHead | undefined;
+  let failed = false;
 
-  async function write(head?: AuditHead): Promise<void> {
+  async function write(latest?: AuditHead): Promise<void> {
+    head = latest ?? head;
     const now = facts();
+    const written = head;
     try {
       const stored = await store.get(ref);
-      if (stored !== undefined && jsonEqual(stored, nodeObject(node, stored, now, head, tags))) return;
-      await store.transact(async (tx) => {
-        await tx.put(nodeObject(node, await tx.get(ref), now, head, tags));
-      });
+      if (stored === undefined || !jsonEqual(stored, nodeObject(node, stored, now, written, tags))) {
+        await store.transact(async (tx) => {
+          await tx.put(nodeObject(node, await tx.get(ref), now, written, tags));
+        });
+      }
+      if (head === written) head = undefined;
+      failed = false;
     } catch (err) {
-      logger.warn({ err }, "This node's Node object could not be written yet");
+      if (!failed) logger.warn({ err }, "This node's Node object could not be written yet");
+      failed = true;
     }
   }
 

@@ -151,6 +151,36 @@ describe('a disk that refuses', () => {
     expect(shown).toBe(20);
   });
 
+  it('leaves a sound log whenever it refuses, also in the middle of a rotation', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 25 }), { minLength: 3, maxLength: 12 }), async (bursts) => {
+        const disk = new MemoryDisk();
+        const options = { fileBytes: 3_000, keepFiles: 3 };
+        const kv = memoryKv();
+        const log = await createAudit({ directory: '', kv, logger: silentLogger, now: Date.now, disk, ...options });
+        let count = 0;
+        for (const [index, burst] of bursts.entries()) {
+          for (let number = 0; number < burst; number += 1) log.record(event(count++));
+          await new Promise(setImmediate);
+          disk.failure = index % 2 === 0 ? new Error('full') : undefined;
+          if (disk.failure === undefined) log.retry();
+          else await new Promise(setImmediate);
+        }
+        disk.failure = undefined;
+        log.retry();
+        await waitFor(() => log.head(), { what: 'the log to be written' });
+        const before = await log.verify([]);
+        await log.close();
+        const again = await createAudit({ directory: '', kv, logger: silentLogger, now: Date.now, disk, ...options });
+        const after = await again.verify([]);
+        const last = await again.newest({ what: `/r${count - 1}` }).next();
+        await again.close();
+        expect([before.problems, after.problems, last.done]).toEqual([[], [], false]);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
   it('counts what did not fit into memory, and tells it in a line', async () => {
     const disk = new MemoryDisk();
     const log = await open(disk, memoryKv());

@@ -9,7 +9,7 @@ export interface Tail {
   tip: Tip;
   /** Bytes of the given ones that stay; what comes after them was torn by an abrupt end. */
   keep: number;
-  /** The last record that stays, if it is among the bytes. */
+  /** The last record that stays, if there is one next to the last signature. */
   record: RecordLine | undefined;
   /** True if lines after the last signature stay. */
   unsigned: boolean;
@@ -25,16 +25,25 @@ interface Found extends Tip {
  * what comes after the last signature, what follows line by line stays. Undefined if there is no signature to go on from.
  */
 export function judgeTail(bytes: Uint8Array, whole: boolean): Tail | undefined {
-  const lines = readLines(bytes, whole);
-  const index = lines.findLastIndex(({ line }) => isSigned(line));
-  const signed = lines[index];
+  // Backwards, since the last signature is near the end.
+  const after: Found[] = [];
+  let end = bytes.lastIndexOf(NEWLINE) + 1;
+  let signed: Found | undefined;
+  while (end > 0 && signed === undefined) {
+    const begin = end < 2 ? 0 : bytes.lastIndexOf(NEWLINE, end - 2) + 1;
+    if (begin === 0 && !whole) break;
+    const found = readLine(bytes, begin, end);
+    if (isSigned(found.line)) signed = found;
+    else after.unshift(found);
+    end = begin;
+  }
   if (signed === undefined) return undefined;
   let tip: Found = signed;
-  for (const next of lines.slice(index + 1)) {
+  for (const next of after) {
     if (next.line === undefined || next.seq !== tip.seq + 1 || next.line.prev !== tip.hash) break;
     tip = next;
   }
-  const record = lines.findLast((found) => found.end <= tip.end && found.line !== undefined && 'who' in found.line)?.line;
+  const record = tip !== signed ? tip.line : end > 0 ? lineBefore(bytes, end, whole) : undefined;
   return {
     tip: { seq: tip.seq, hash: tip.hash },
     keep: tip.end,
@@ -45,9 +54,12 @@ export function judgeTail(bytes: Uint8Array, whole: boolean): Tail | undefined {
 
 /** Where a log goes on whose last file has no signature to go on from: above everything that can be read there. */
 export function beyond(bytes: Uint8Array, least: number): Tip {
-  const lines = readLines(bytes, true);
-  const seq = Math.max(least, ...lines.map((line) => line.seq));
-  return { seq, hash: lines.at(-1)?.hash ?? hashOf(bytes) };
+  let tip: Tip = { seq: least, hash: hashOf(bytes) };
+  for (let begin = 0, end = bytes.indexOf(NEWLINE); end >= 0; begin = end + 1, end = bytes.indexOf(NEWLINE, begin)) {
+    const found = readLine(bytes, begin, end + 1);
+    tip = { seq: Math.max(tip.seq, found.seq), hash: found.hash };
+  }
+  return tip;
 }
 
 function isSigned(line: AuditLine | undefined): boolean {
@@ -55,14 +67,14 @@ function isSigned(line: AuditLine | undefined): boolean {
   return signed !== undefined && verifyAuditHead(signed.head, signed.first);
 }
 
-function readLines(bytes: Uint8Array, whole: boolean): Found[] {
-  const found: Found[] = [];
-  let begin = whole ? 0 : bytes.indexOf(NEWLINE) + 1;
-  for (let end = bytes.indexOf(NEWLINE, begin); end >= 0; end = bytes.indexOf(NEWLINE, begin)) {
-    const raw = bytes.subarray(begin, end);
-    const line = parseLine(Buffer.from(raw).toString('utf8'));
-    begin = end + 1;
-    found.push({ seq: line?.seq ?? 0, hash: hashOf(raw), end: begin, line });
-  }
-  return found;
+function lineBefore(bytes: Uint8Array, end: number, whole: boolean): AuditLine | undefined {
+  const begin = end < 2 ? 0 : bytes.lastIndexOf(NEWLINE, end - 2) + 1;
+  return begin === 0 && !whole ? undefined : readLine(bytes, begin, end).line;
+}
+
+/** The line between these places, its line break included. */
+function readLine(bytes: Uint8Array, begin: number, end: number): Found {
+  const raw = bytes.subarray(begin, end - 1);
+  const line = parseLine(Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('utf8'));
+  return { seq: line?.seq ?? 0, hash: hashOf(raw), end, line };
 }
