@@ -14,6 +14,8 @@ const DOCUMENT_FILE = /\.(ya?ml|json)$/i;
 /** A document with where it stands, for messages. */
 export interface SourceDocument {
   source: string;
+  /** Where it begins in there; items of a List share that of the List. */
+  line: number | undefined;
   document: JsonRecord;
 }
 
@@ -37,22 +39,37 @@ export function readFileText(path: string, stdin: Readable = process.stdin): Pro
 
 /** Parses YAML documents (JSON is YAML); Lists are taken apart. */
 export async function parseDocuments(text: string, source: string): Promise<SourceDocument[]> {
-  const { parseAllDocuments } = await import('yaml');
-  const parsed = parseAllDocuments(text, { uniqueKeys: true });
+  const { LineCounter, parseAllDocuments } = await import('yaml');
+  const lineCounter = new LineCounter();
+  const parsed = parseAllDocuments(text, { uniqueKeys: true, lineCounter });
   const found: SourceDocument[] = [];
   for (const document of Array.isArray(parsed) ? parsed : []) {
     const [error] = document.errors;
     if (error !== undefined) throw new DtkdError('BAD_REQUEST', `${source}: ${error.message.trimEnd()}`);
-    const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
+    const start = document.contents?.range?.[0];
+    const line = start === undefined ? undefined : lineCounter.linePos(start).line;
+    const where = line === undefined ? source : `${source}:${line}`;
+    const value = plainValue(document, where);
     if (value === null || value === undefined) continue;
-    if (!isRecord(value)) throw new DtkdError('BAD_REQUEST', `${source}: a document must be an object with apiVersion and kind`);
+    if (!isRecord(value)) throw new DtkdError('BAD_REQUEST', `${where}: a document must be an object with apiVersion and kind`);
     const isList = textAt(value, 'kind') === 'List' && Array.isArray(value['items']);
     for (const item of isList ? listAt(value, 'items') : [value]) {
-      if (!isRecord(item)) throw new DtkdError('BAD_REQUEST', `${source}: an item of the List is no object`);
-      found.push({ source, document: item });
+      if (!isRecord(item)) throw new DtkdError('BAD_REQUEST', `${where}: an item of the List is no object`);
+      found.push({ source, line, document: item });
     }
   }
   return found;
+}
+
+/** Aliases are followed only so far: a few of them can stand for more than fits into memory. */
+function plainValue(document: { toJS(options: { maxAliasCount: number }): unknown }, where: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch (cause) {
+    throw new DtkdError('BAD_REQUEST', `${where}: ${cause instanceof Error ? cause.message : 'the aliases in it cannot be followed'}`, {
+      cause,
+    });
+  }
 }
 
 async function filesOf(path: string): Promise<string[]> {

@@ -17,6 +17,8 @@ import { type Format, outputOption, printValue } from '../../output/format.ts';
 const PAGE = 1000;
 /** Lines about what could not be kept that are shown; the rest is counted. */
 const MAX_NOTES = 50;
+/** The same for what is wrong with a file. */
+const MAX_CAUSES = 20;
 
 const EXAMPLES = `
 Examples:
@@ -69,7 +71,7 @@ async function prepare(client: ApiClient, text: string, source: string, file: st
   const draft = await readForeign(text, source, flags.format);
   if (draft === 'dtkd') {
     const documents = await parseDocuments(text, source);
-    return { format: 'dtkd YAML', objects: documents.map(({ document }) => document), lines: [], notes: [] };
+    return { format: 'dtkd YAML', objects: documents.map(({ document }) => document), lines: documents.map(({ line }) => line), notes: [] };
   }
   const model = flags.model ?? modelNameOf(file);
   const { objects, lines, notes } = objectsOf(draft, model);
@@ -111,25 +113,37 @@ async function storedResources(client: ApiClient, model: string): Promise<Map<st
   return found;
 }
 
-/** The daemon takes all or nothing; a refusal is about one object, which stands on a line of the file. */
+/** The daemon takes all or nothing. What it refuses is about objects, and these stand on lines of the file. */
 async function send(client: ApiClient, { objects, lines }: Prepared, source: string, dryRun: boolean): Promise<JsonRecord> {
   try {
     return await client.daemon('POST', 'import', { objects, dryRun });
   } catch (error) {
     if (!(error instanceof DtkdError) || !isErrorCode(error.code)) throw error;
-    const index = numberAt(error.details, 'index');
-    const line = index === undefined ? undefined : lines[index];
-    const where = line === undefined ? source : `${source}:${line}`;
-    throw new DtkdError(error.code, `${where}: ${error.message}; nothing was imported`, {
+    const told = listAt(error.details, 'causes').map((cause) => causeText(cause, objects, lines, source));
+    const message = told.length === 0 ? `${source}: ${error.message}` : `nothing was imported\n  ${told.slice(0, MAX_CAUSES).join('\n  ')}`;
+    const more = told.length > MAX_CAUSES ? `\n  … and ${told.length - MAX_CAUSES} more` : '';
+    throw new DtkdError(error.code, `${message}${more}`, {
       ...(error.next === undefined ? {} : { next: error.next }),
       cause: error,
     });
   }
 }
 
+/** `FILE:LINE: Kind name: field: what is wrong`. */
+function causeText(cause: unknown, objects: readonly JsonRecord[], lines: Prepared['lines'], source: string): string {
+  const match = /^objects\[(\d+)\]\.?(.*)$/s.exec(textAt(cause, 'field') ?? '');
+  const message = textAt(cause, 'message') ?? '';
+  const index = Number(match?.[1]);
+  const object = objects[index];
+  if (match === null || object === undefined) return `${source}: ${message}`;
+  const line = lines[index];
+  const where = line === undefined ? source : `${source}:${line}`;
+  const what = `${textAt(object, 'kind') ?? ''} ${textAt(object, 'metadata', 'name') ?? ''}`.trim();
+  return [where, what, match[2], message].filter((part) => part !== undefined && part !== '').join(': ');
+}
+
 function report(cli: Cli, { format, objects, notes }: Prepared, answer: JsonRecord, source: string, dryRun: boolean): void {
-  const results = listAt(answer, 'results');
-  const count = (result: string) => results.filter((each) => textAt(each, 'result') === result).length;
+  const count = (result: string) => numberAt(answer, result) ?? 0;
   for (const { line, text } of notes.slice(0, MAX_NOTES)) cli.out.note(`${source}${line === undefined ? '' : `:${line}`}: ${text}`);
   if (notes.length > MAX_NOTES) cli.out.note(`… and ${notes.length - MAX_NOTES} more that could not be kept (-o json shows all)`);
   const kinds = new Map<string, number>();
