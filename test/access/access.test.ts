@@ -153,6 +153,27 @@ describe('creators', () => {
   });
 });
 
+describe('changes that are told of', () => {
+  it('are those that decisions rest on: nothing that members publish about anything else', async () => {
+    const own = await site.create(OPERATOR, 'trusts', 'research', {});
+    let told = 0;
+    site.access.onChange(() => {
+      told += 1;
+    });
+    const eve = { home: 'self', name: 'eve', uid: 'uid-eve', membership: 'm', display: 'x' };
+    await site.replica(KEY1, 'node1', 'users', 'eve');
+    await site.replica(KEY1, 'node1', 'trusts', 'theirs', { members: [eve] });
+    await site.store.transact((tx) => tx.delete({ group: 'dtkd.dev', plural: 'trusts', namespace: 'node1', name: 'theirs' }));
+    await site.create(OPERATOR, 'resources', 'front1', front);
+    site.mesh.changed();
+    expect(told).toBe(0);
+    await site.create(OPERATOR, 'shares', 's-1', { spec: { trust: 'research@node0', verbs: ['READ'], on: RESOURCES } });
+    expect(told).toBe(1);
+    await site.store.transact((tx) => tx.put({ ...own, spec: { description: 'x' } }));
+    expect(told).toBe(1);
+  });
+});
+
 describe('what survives a restart', () => {
   it('is everything', async () => {
     const kv = memoryKv();

@@ -185,7 +185,9 @@ export class FactBook implements Facts {
   }
 
   #setMembers(trust: string, members: ReadonlyMap<string, string> | undefined): void {
-    for (const user of this.#trusts.get(trust)?.keys() ?? []) {
+    const before = this.#trusts.get(trust);
+    if (isSame(before, members)) return;
+    for (const user of before?.keys() ?? []) {
       const trusts = this.#trustsOf.get(user);
       trusts?.delete(trust);
       if (trusts?.size === 0) this.#trustsOf.delete(user);
@@ -215,6 +217,11 @@ export class FactBook implements Facts {
     this.version += 1;
     return true;
   }
+}
+
+function isSame(a: ReadonlyMap<string, string> | undefined, b: ReadonlyMap<string, string> | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.size === b.size && [...a].every(([user, membership]) => b.get(user) === membership);
 }
 
 function bucketOf(buckets: Buckets, { scope }: Grant): Grant[] {
