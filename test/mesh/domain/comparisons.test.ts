@@ -6,7 +6,9 @@ import {
   askDigests,
   COMPARE_INTERVAL_MS,
   Comparisons,
+  type ComparisonsPorts,
   differenceOf,
+  FAILED_AGAIN_MS,
   isWorthSync,
   SAME_AGAIN_MS,
   SETTLE_MS,
@@ -20,22 +22,32 @@ const digest = (number: number): string => number.toString(16).padStart(64, '0')
 const having = (logs: number, facts = 0): Digests => ({ logs: digest(logs), facts: digest(facts) });
 
 describe('the choice to sync', () => {
-  const difference = differenceOf(having(1), having(2)) ?? '';
-  const other = differenceOf(having(1), having(3)) ?? '';
+  const difference = differenceOf('logs', having(1), having(2)) ?? '';
+  const other = differenceOf('logs', having(1), having(3)) ?? '';
 
   it('sees a difference of logs or facts, and none where both are equal', () => {
-    expect(differenceOf(having(1, 1), having(1, 1))).toBeUndefined();
-    expect(differenceOf(having(1, 1), having(2, 1))).toBeDefined();
-    expect(differenceOf(having(1, 1), having(1, 2))).toBeDefined();
+    for (const part of ['facts', 'logs'] as const) expect(differenceOf(part, having(1, 1), having(1, 1))).toBeUndefined();
+    expect(differenceOf('logs', having(1, 1), having(2, 1))).toBeDefined();
+    expect(differenceOf('facts', having(1, 1), having(2, 1))).toBeUndefined();
+    expect(differenceOf('facts', having(1, 1), having(1, 2))).toBeDefined();
+    expect(differenceOf('logs', having(1, 1), having(1, 2))).toBeUndefined();
   });
 
   it('syncs at once the first time, then rarely, and more rarely where nothing has changed', () => {
     expect(isWorthSync(undefined, difference, 0)).toBe(true);
-    const last = { at: 1_000, difference };
+    const last = { at: 1_000, difference, failed: false };
     expect(isWorthSync(last, other, last.at + SYNC_AGAIN_MS - 1)).toBe(false);
     expect(isWorthSync(last, other, last.at + SYNC_AGAIN_MS)).toBe(true);
     expect(isWorthSync(last, difference, last.at + SAME_AGAIN_MS - 1)).toBe(false);
     expect(isWorthSync(last, difference, last.at + SAME_AGAIN_MS)).toBe(true);
+  });
+
+  it('is soon made again where the sync failed', () => {
+    const last = { at: 1_000, difference, failed: true };
+    for (const next of [difference, other]) {
+      expect(isWorthSync(last, next, last.at + FAILED_AGAIN_MS - 1)).toBe(false);
+      expect(isWorthSync(last, next, last.at + FAILED_AGAIN_MS)).toBe(true);
+    }
   });
 });
 
@@ -58,11 +70,13 @@ describe('comparisons', () => {
     vi.useRealTimers();
   });
 
-  function begin(theirs: (peer: string) => Promise<Digests>): void {
+  const noted = async (peer: string): Promise<void> => void syncs.push(peer);
+
+  function begin(theirs: (peer: string) => Promise<Digests>, sync: Partial<ComparisonsPorts['sync']> = {}): void {
     comparisons = new Comparisons({
       neighbours: () => peers,
       exchange: async (peer) => ({ ours: having(0), theirs: await theirs(peer) }),
-      sync: async (peer) => void syncs.push(peer),
+      sync: { facts: noted, logs: noted, ...sync },
       logger: silentLogger,
     });
     comparisons.start();
@@ -99,6 +113,36 @@ describe('comparisons', () => {
     begin((peer) => (peer === liar ? Promise.reject(new Error('gone')) : Promise.resolve(having(peer === equal ? 0 : 1))));
     await vi.advanceTimersByTimeAsync(ROUND_MS);
     expect(syncs).toEqual([stalled]);
+  });
+
+  it('try again soon what failed, though nothing has changed since', async () => {
+    const tried: string[] = [];
+    const facts = (peer: string): Promise<void> => {
+      tried.push(peer);
+      return Promise.reject(new Error('too busy'));
+    };
+    begin(() => Promise.resolve(having(0, 1)), { facts });
+    await vi.advanceTimersByTimeAsync(3 * (ROUND_MS + FAILED_AGAIN_MS));
+    for (const peer of peers) expect(tried.filter((each) => each === peer).length).toBeGreaterThan(1);
+    expect(syncs).toEqual([]);
+  });
+
+  it('make facts equal though logs were synced a moment ago, and sync only what differs', async () => {
+    const done: string[] = [];
+    let facts = 0;
+    const part = (name: string) => async () => void done.push(name);
+    begin(() => Promise.resolve(having(1, facts)), { facts: part('facts'), logs: part('logs') });
+    await vi.advanceTimersByTimeAsync(ROUND_MS);
+    expect(done).toEqual(peers.map(() => 'logs'));
+    facts = 1;
+    await vi.advanceTimersByTimeAsync(ROUND_MS);
+    expect(done.filter((name) => name === 'facts')).toHaveLength(peers.length);
+  });
+
+  it('do not let facts wait for logs that never come', async () => {
+    begin(() => Promise.resolve(having(1, 1)), { logs: () => new Promise<never>(() => {}) });
+    await vi.advanceTimersByTimeAsync(ROUND_MS);
+    expect([...syncs].sort()).toEqual([...peers].sort());
   });
 });
 

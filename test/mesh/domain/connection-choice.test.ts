@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { backoff, LAN_MAX_WAIT_MS, WAN_MAX_WAIT_MS } from '../../../daemon/src/mesh/domain/backoff.ts';
+import { ALONE_MAX_WAIT_MS, backoff, LAN_MAX_WAIT_MS, WAN_MAX_WAIT_MS } from '../../../daemon/src/mesh/domain/backoff.ts';
 import {
   chooseIdle,
   chooseNeighbours,
@@ -110,19 +110,21 @@ describe('chooseIdle', () => {
 
 describe('backoff', () => {
   it('grows to its cap and not beyond', () => {
-    for (const [lan, cap] of [
-      [true, LAN_MAX_WAIT_MS],
-      [false, WAN_MAX_WAIT_MS],
+    for (const [lan, alone, cap] of [
+      [true, false, LAN_MAX_WAIT_MS],
+      [true, true, LAN_MAX_WAIT_MS],
+      [false, true, ALONE_MAX_WAIT_MS],
+      [false, false, WAN_MAX_WAIT_MS],
     ] as const) {
       let last = 0;
       for (let failures = 1; failures < 40; failures += 1) {
-        const wait = backoff(failures, lan, 0.999);
+        const wait = backoff(failures, { lan, alone }, 0.999);
         expect(wait).toBeGreaterThanOrEqual(last);
         expect(wait).toBeLessThanOrEqual(cap);
         last = wait;
       }
       expect(last).toBeGreaterThan(cap * 0.99);
-      expect(backoff(39, lan, 0)).toBe(cap * 0.75);
+      expect(backoff(39, { lan, alone }, 0)).toBe(cap * 0.75);
     }
   });
 });

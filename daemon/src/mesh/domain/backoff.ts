@@ -6,10 +6,19 @@ const FIRST_WAIT_MS = 250;
 export const LAN_MAX_WAIT_MS = 2_000;
 /** Over the internet. */
 export const WAN_MAX_WAIT_MS = 30_000;
+/** While not a single member is connected: this node hears of nothing, and nobody may know where it is. */
+export const ALONE_MAX_WAIT_MS = 5_000;
+
+export interface Circumstances {
+  /** The member is in the local network, and it was not its being busy that made the dial fail. */
+  lan: boolean;
+  /** No member is connected, and an address of this one is known. */
+  alone: boolean;
+}
 
 /** Wait after `failures` failures in a row; `random` in [0, 1) spreads diallers over the last quarter of it. */
-export function backoff(failures: number, lan: boolean, random: number): number {
-  const cap = lan ? LAN_MAX_WAIT_MS : WAN_MAX_WAIT_MS;
+export function backoff(failures: number, { lan, alone }: Circumstances, random: number): number {
+  const cap = lan ? LAN_MAX_WAIT_MS : alone ? ALONE_MAX_WAIT_MS : WAN_MAX_WAIT_MS;
   const wait = Math.min(FIRST_WAIT_MS * 2 ** Math.min(Math.max(failures - 1, 0), 16), cap);
   return Math.round(wait * (0.75 + 0.25 * random));
 }

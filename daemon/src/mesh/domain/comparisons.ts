@@ -1,7 +1,9 @@
 /**
  * Notices within seconds that a neighbour does not have what this node has, whatever gossip lost: compares digests with each neighbour in
- * turn, and lets those sync that still differ after what is under way has had time to arrive. Guarantees that a neighbour which always
- * tells another digest costs one sync in a while, and one that stalls keeps up nobody else. Does not know what the digests are of.
+ * turn, and makes that equal which still differs after what is under way has had time to arrive: facts and logs each by a conversation of
+ * its own, so that who the members are does not wait for what they wrote. Guarantees that a neighbour which always tells another digest
+ * costs one sync of each in a while, that a sync which failed (a busy machine) is soon tried again, and that one that stalls keeps up
+ * nobody else. Does not know what the digests are of.
  */
 import type { Duplex } from 'node:stream';
 import { COMPARE_PROTOCOL, type Digests, decodeDigests, encodeDigests, MAX_COMPARE_FRAME_BYTES } from '../../../../protocol/compare.ts';
@@ -20,15 +22,21 @@ export const SETTLE_MS = 2_000;
 export const SYNC_AGAIN_MS = 15_000;
 /** The same if both digests are what they were: a sync did not change them, so the next one will hardly do. */
 export const SAME_AGAIN_MS = 120_000;
+/** After a sync that failed: nothing was repaired by it. */
+export const FAILED_AGAIN_MS = 4_000;
 const COMPARE_TIMEOUT_MS = 5_000;
+
+/** What can differ. Facts first: entries of an author that is not known yet are of no use. */
+const PARTS = ['facts', 'logs'] as const;
+export type Part = (typeof PARTS)[number];
 
 export interface ComparisonsPorts {
   /** Neighbours that can be compared with. */
   neighbours(): readonly PeerKey[];
   /** What the neighbour and this node have at this moment. */
   exchange(peer: PeerKey): Promise<{ ours: Digests; theirs: Digests }>;
-  /** Makes both have the same. */
-  sync(peer: PeerKey): Promise<void>;
+  /** Makes both have the same of one part. Rejects if that failed. */
+  sync: Record<Part, (peer: PeerKey) => Promise<void>>;
   logger: Logger;
 }
 
@@ -37,17 +45,22 @@ export interface Synced {
   at: number;
   /** Both digests before it. */
   difference: string;
+  failed: boolean;
 }
 
-/** Names a difference; undefined if there is none. */
-export function differenceOf(ours: Digests, theirs: Digests): string | undefined {
-  if (ours.facts === theirs.facts && ours.logs === theirs.logs) return undefined;
-  return [ours.facts, ours.logs, theirs.facts, theirs.logs].join(' ');
+/** Names the difference of one part; undefined if there is none. */
+export function differenceOf(part: Part, ours: Digests, theirs: Digests): string | undefined {
+  return ours[part] === theirs[part] ? undefined : `${ours[part]} ${theirs[part]}`;
 }
 
 /** Whether this difference is worth a sync now. */
 export function isWorthSync(last: Synced | undefined, difference: string, now: number): boolean {
-  return last === undefined || now - last.at >= (difference === last.difference ? SAME_AGAIN_MS : SYNC_AGAIN_MS);
+  return last === undefined || now - last.at >= waitAfter(last, difference);
+}
+
+function waitAfter(last: Synced, difference: string): number {
+  if (last.failed) return FAILED_AGAIN_MS;
+  return difference === last.difference ? SAME_AGAIN_MS : SYNC_AGAIN_MS;
 }
 
 export class Comparisons {
@@ -55,7 +68,7 @@ export class Comparisons {
   readonly #ports: ComparisonsPorts;
   readonly #round = new Round<PeerKey>();
   readonly #running = new Set<PeerKey>();
-  readonly #synced = new Map<PeerKey, Synced>();
+  readonly #synced: Record<Part, Map<PeerKey, Synced>> = { facts: new Map(), logs: new Map() };
   readonly #timers = new Set<NodeJS.Timeout>();
   #stopped = false;
 
@@ -81,15 +94,13 @@ export class Comparisons {
   async #compare(peer: PeerKey): Promise<void> {
     this.#running.add(peer);
     try {
-      if ((await this.#look(peer)) === undefined) return;
+      if (!isDifferent(await this.#look(peer))) return;
       await new Promise<void>((resolve) => this.#later(SETTLE_MS, resolve));
-      const difference = await this.#look(peer);
-      const now = performance.now();
-      for (const [key, { at }] of this.#synced) if (now - at >= SAME_AGAIN_MS) this.#synced.delete(key);
-      if (difference === undefined || !isWorthSync(this.#synced.get(peer), difference, now)) return;
-      this.#synced.set(peer, { at: now, difference });
-      this.counters.differences += 1;
-      await this.#ports.sync(peer);
+      const { ours, theirs } = await this.#look(peer);
+      for (const part of PARTS) {
+        const difference = differenceOf(part, ours, theirs);
+        if (difference !== undefined) await this.#sync(part, peer, difference);
+      }
     } catch (err) {
       this.#ports.logger.debug({ err, peer: peerIdOf(peer) }, 'A neighbour could not be compared with');
     } finally {
@@ -97,10 +108,25 @@ export class Comparisons {
     }
   }
 
-  async #look(peer: PeerKey): Promise<string | undefined> {
+  async #sync(part: Part, peer: PeerKey, difference: string): Promise<void> {
+    const synced = this.#synced[part];
+    const now = performance.now();
+    for (const [key, { at }] of synced) if (now - at >= SAME_AGAIN_MS) synced.delete(key);
+    if (!isWorthSync(synced.get(peer), difference, now)) return;
+    const entry = { at: now, difference, failed: false };
+    synced.set(peer, entry);
+    this.counters.differences += 1;
+    try {
+      await this.#ports.sync[part](peer);
+    } catch (err) {
+      entry.failed = true;
+      this.#ports.logger.debug({ err, peer: peerIdOf(peer), part }, 'A neighbour that has other things could not be synchronised with');
+    }
+  }
+
+  #look(peer: PeerKey): Promise<{ ours: Digests; theirs: Digests }> {
     this.counters.comparisons += 1;
-    const { ours, theirs } = await this.#ports.exchange(peer);
-    return differenceOf(ours, theirs);
+    return this.#ports.exchange(peer);
   }
 
   #later(ms: number, run: () => void): void {
@@ -111,6 +137,10 @@ export class Comparisons {
     }, ms);
     this.#timers.add(timer);
   }
+}
+
+function isDifferent({ ours, theirs }: { ours: Digests; theirs: Digests }): boolean {
+  return PARTS.some((part) => differenceOf(part, ours, theirs) !== undefined);
 }
 
 /** Asks the other side of a link what it has. */

@@ -195,8 +195,10 @@ export class Connector {
     const wanted = this.#wanted();
     for (const peer of wanted) this.#attemptAt(peer, now + Math.random() * FIRST_DIAL_SPREAD_MS);
     let next = Number.POSITIVE_INFINITY;
-    // Those that are wanted first: the others may have what is left of the dials.
-    const order = [...this.#attempts].sort(([a], [b]) => Number(wanted.has(b)) - Number(wanted.has(a)));
+    // Those that are wanted first: the others may have what is left of the dials. Of them those whose address is known: circuits to the
+    // others, which come by themselves or are told of soon, may keep all dials waiting for a busy relay.
+    const rank = (peer: PeerKey): number => (wanted.has(peer) ? 0 : 2) + (this.#ports.book.of(peer).length > 0 ? 0 : 1);
+    const order = [...this.#attempts].sort(([a], [b]) => rank(a) - rank(b));
     for (const [peer, attempt] of order) {
       if (attempt.running !== undefined) continue;
       const isProbe = !wanted.has(peer);
@@ -243,8 +245,10 @@ export class Connector {
   #waitFor(peer: PeerKey, attempt: Attempt, reachable: boolean): number {
     if (this.#ports.peers.best(peer) !== undefined) return DIRECT_RETRY_MS;
     if (!this.#isWanted(peer)) return probeWait(Math.random());
-    const lan = !reachable && this.#ports.book.isLan(peer);
-    return backoff(attempt.failures, lan, Math.random());
+    const { book, peers } = this.#ports;
+    const lan = !reachable && book.isLan(peer);
+    const alone = book.of(peer).length > 0 && peers.connected().length === 0;
+    return backoff(attempt.failures, { lan, alone }, Math.random());
   }
 
   /** A request failed, or what is known of the member leads nowhere. One of which nothing is known yet is not away for that. */

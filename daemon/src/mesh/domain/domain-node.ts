@@ -163,7 +163,12 @@ export class DomainNode {
     this.#comparisons = new Comparisons({
       neighbours: () => this.peers.connected().filter((peer) => this.#speaks(peer, COMPARE_PROTOCOL)),
       exchange: (peer) => this.#exchangeDigests(peer),
-      sync: (peer) => this.#sync.pull(peer),
+      sync: {
+        facts: (peer) => this.#sync.pushFacts(peer, []),
+        logs: async (peer) => {
+          if (!(await this.#sync.pull(peer))) throw new DtkdError('UNAVAILABLE', 'the synchronisation failed');
+        },
+      },
       logger: options.logger,
     });
   }

@@ -51,7 +51,7 @@ export interface SyncPorts {
 
 export class SyncService {
   readonly #ports: SyncPorts;
-  readonly #pulls = new Map<PeerKey, { again: boolean; done: Promise<void> }>();
+  readonly #pulls = new Map<PeerKey, { again: boolean; done: Promise<boolean> }>();
   readonly #waiting: (() => void)[] = [];
   #running = 0;
   #stopped = false;
@@ -61,15 +61,18 @@ export class SyncService {
     this.#ports = ports;
   }
 
-  /** Asks a member for what we lack; a request while one is under way makes one more follow. */
-  pull(peer: PeerKey): Promise<void> {
-    if (this.#stopped) return Promise.resolve();
+  /**
+   * Asks a member for what we lack; a request while one is under way makes one more follow. Resolves with false if the last one failed;
+   * never rejects.
+   */
+  pull(peer: PeerKey): Promise<boolean> {
+    if (this.#stopped) return Promise.resolve(false);
     const current = this.#pulls.get(peer);
     if (current !== undefined) {
       current.again = true;
       return current.done;
     }
-    const entry = { again: true, done: Promise.resolve() };
+    const entry = { again: true, done: Promise.resolve(false) };
     entry.done = this.#pullUntilQuiet(peer, entry).finally(() => this.#pulls.delete(peer));
     this.#pulls.set(peer, entry);
     return entry.done;
@@ -80,19 +83,23 @@ export class SyncService {
     for (const wake of this.#waiting.splice(0)) wake();
   }
 
-  async #pullUntilQuiet(peer: PeerKey, entry: { again: boolean }): Promise<void> {
+  async #pullUntilQuiet(peer: PeerKey, entry: { again: boolean }): Promise<boolean> {
+    let succeeded = false;
     while (entry.again && !this.#stopped) {
       // In line anew for each: a peer that always has more must not keep the others out.
       await this.#enter();
       try {
         entry.again = false;
         if (await this.#pullOnce(peer)) entry.again = true;
+        succeeded = true;
       } catch (error) {
+        succeeded = false;
         this.#blame(error, peer, 'Synchronising failed');
       } finally {
         this.#leave();
       }
     }
+    return succeeded;
   }
 
   /** True if the turn was over before all had come. */

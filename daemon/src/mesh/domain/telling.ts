@@ -24,7 +24,7 @@ export interface TellingPorts {
   logger: Logger;
   connected(): PeerKey[];
   /** Asks a member for the entries that we lack. */
-  pull(peer: PeerKey): Promise<void>;
+  pull(peer: PeerKey): Promise<unknown>;
   /** Sends items to one member, and makes both sets equal. */
   pushFacts(peer: PeerKey, items: readonly SignedItem[]): Promise<void>;
 }
