@@ -51,6 +51,17 @@ describe('label selectors', () => {
     },
   );
 
+  it.each([
+    ['a=b,c d', 4],
+    ['tier=front,  -a', 13],
+    ['tier=front,zone in (a,-b)', 22],
+    ['tier=front,,x', 11],
+  ])('refuses "%s" and points at character %d', (text, position) => {
+    expect(() => parseLabelSelector(text)).toThrow(
+      expect.objectContaining({ details: { position }, message: expect.stringContaining(`\n  ${text}\n  ${' '.repeat(position)}^`) }),
+    );
+  });
+
   it('never fails otherwise than with a coded error', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom('a', '=', '!', ',', '(', ')', ' ', 'in', 'notin', '/', '.') }), (text) => {
@@ -91,6 +102,24 @@ describe('field selectors', () => {
     ['status=Ready', false],
   ])('"%s" is %s', (text, expected) => {
     expect(matches(text)).toBe(expected);
+  });
+
+  it('sees each element of an array', () => {
+    const tagged = { spec: { tags: ['a', 'b', 3, {}] } };
+    const has = (text: string) => matchesFields(parseFieldSelector(text, ['spec.tags']), tagged);
+    expect([has('spec.tags=b'), has('spec.tags=3'), has('spec.tags!=b'), has('spec.tags=c'), has('spec.tags!=c')]).toEqual([
+      true,
+      true,
+      false,
+      false,
+      true,
+    ]);
+  });
+
+  it('points at what it cannot read', () => {
+    expect(() => matches('status=Ready, spec.x=1')).toThrow(
+      expect.objectContaining({ message: expect.stringContaining(`\n  status=Ready, spec.x=1\n  ${' '.repeat(14)}^`) }),
+    );
   });
 
   it('names the fields that can be used', () => {

@@ -451,6 +451,34 @@ describe('a query', () => {
     expect(count.keys).toBeLessThanOrEqual(10_000);
   });
 
+  it('is filtered row by row, before the limit counts', async () => {
+    const { store } = await filled(1_000);
+    const shown: string[] = [];
+    let next: string | undefined;
+    do {
+      const page = await store.listRaw(
+        { ...RESOURCES, where: 'properties.port>=100', limit: 7, ...(next === undefined ? {} : { continue: next }) },
+        {
+          filter: (object) => {
+            const id = Number(object.metadata.name.slice(2));
+            if (id % 10 !== 0) return undefined;
+            return id % 20 === 0 ? object : { apiVersion: object.apiVersion, kind: object.kind, metadata: object.metadata };
+          },
+        },
+      );
+      expect(page.items.length).toBeLessThanOrEqual(7);
+      if (page.continue !== undefined) expect(page.items.length).toBe(7);
+      for (const json of page.items) {
+        const object: ApiObject = JSON.parse(Buffer.from(json).toString());
+        const id = Number(object.metadata.name.slice(2));
+        expect(object['spec'] === undefined).toBe(id % 20 !== 0);
+        shown.push(object.metadata.name);
+      }
+      next = page.continue;
+    } while (next !== undefined);
+    expect(shown).toEqual(Array.from({ length: 90 }, (_, index) => `r-${String(100 + index * 10).padStart(5, '0')}`));
+  });
+
   it('refuses to find by what is not indexed', async () => {
     const { store } = await filled(1);
     await expect(store.find({ ...RESOURCES, namespace: NODE, path: 'spec.description', value: 'x', limit: 1 })).rejects.toMatchObject({

@@ -41,6 +41,22 @@ const shown = (events: readonly WatchEvent[]) =>
 const put = (name: string, options?: Parameters<typeof service>[1]) => store.transact((tx) => tx.put(service(name, options)));
 
 describe('a watch', () => {
+  it('shows what an expression means, as it comes and goes', async () => {
+    await put('a', { labels: { tier: 'front' } });
+    await put('b', { labels: { tier: 'back' } });
+    const { events } = record({ where: "labels.tier=front and name like '?'" });
+    await waitFor(() => events.length === 1, { what: 'the present state' });
+    await put('b', { labels: { tier: 'front' } });
+    await put('long', { labels: { tier: 'front' } });
+    await put('a', { labels: { tier: 'back' } });
+    await store.transact((tx) => tx.delete(serviceRef('b')));
+    await waitFor(() => events.length === 4, { what: 'live events' });
+    expect(shown(events)).toEqual(['ADDED a', 'ADDED b', 'DELETED a', 'DELETED b']);
+    expect(() => store.watch({ ...SERVICES, where: 'name=', signal: abort.signal })).toThrow(
+      expect.objectContaining({ code: 'BAD_REQUEST' }),
+    );
+  });
+
   it('gives the present state and then what happens', async () => {
     await put('a');
     for (const resourceVersion of [undefined, '', '0']) {

@@ -2,7 +2,7 @@
  * This node's operator token: a bearer secret in a file that only its owner (or an operator group) may read. Made at first start,
  * compared in constant time, replaced whole by `rotate`. Only its hash is kept in memory.
  */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { chmod, chown, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DtkdError } from '../../../protocol/errors.ts';
@@ -37,7 +37,7 @@ export async function openOperatorToken(options: OperatorTokenOptions): Promise<
 
 /** Hashes have one length, so comparing them tells nothing, not even the token's length. */
 function digestOf(token: string): Buffer {
-  return createHash('sha256').update('dtkd/operator-token\n').update(token).digest();
+  return hash('sha256', `dtkd/operator-token\n${token}`, 'buffer');
 }
 
 async function readToken({ file }: OperatorTokenOptions): Promise<string | undefined> {

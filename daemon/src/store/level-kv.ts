@@ -57,7 +57,11 @@ class LevelKv implements Kv {
   get(key: string): Promise<Uint8Array | undefined> {
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array | undefined>();
     this.#asked.push({ key, resolve, reject });
-    if (!this.#reading) void this.#readAsked();
+    if (!this.#reading) {
+      this.#reading = true;
+      // what arrives on other sockets in this turn of the event loop asks, too
+      setImmediate(() => void this.#readAsked());
+    }
     return promise;
   }
 
@@ -95,7 +99,6 @@ class LevelKv implements Kv {
 
   /** Each trip into native code and to its thread costs more than the read: who asks meanwhile travels together on the next one. */
   async #readAsked(): Promise<void> {
-    this.#reading = true;
     while (this.#asked.length > 0) {
       const asked = this.#asked.splice(0, READ_TOGETHER);
       try {
