@@ -46,7 +46,7 @@ export interface AuditRecord {
   because: string;
 }
 
-/** Takes lines without waiting; they are in the file when `record` has returned and synced to disk together soon after. */
+/** Takes lines without waiting, and never throws; they are written with all others of the same turn, and signed and synced together soon after. */
 export interface Audit {
   record(line: AuditRecord): void;
 }
