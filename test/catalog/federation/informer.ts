@@ -34,7 +34,7 @@ export class Informer {
 
   /** What it holds, with the text of each and whether it is marked as old. */
   view(): string[] {
-    return [...this.cache.values()].map((object) => describe(object)).sort();
+    return [...this.cache.values()].map((object) => textOf(object)).sort();
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -76,26 +76,26 @@ export class Informer {
         this.#version = event.resourceVersion;
         continue;
       }
-      this.log.push(`${event.type} ${describe(event.object)}`);
+      this.log.push(`${event.type} ${textOf(event.object)}`);
       if (event.type === 'DELETED') this.cache.delete(nameOf(event.object));
       else this.cache.set(nameOf(event.object), event.object);
     }
   }
 }
 
-export function describe(object: ApiObject): string {
+export function textOf(object: ApiObject): string {
   const old = object.metadata.annotations?.[STALE_ANNOTATION] === undefined ? '' : ' old';
   return `${nameOf(object)} ${JSON.stringify(object['spec'])}${old}`;
 }
 
 /** What an informer has to come to hold: of members that are there their rows, of others what was there when they went. */
 export async function expected(nodes: Nodes, remembered: ReadonlyMap<string, readonly ApiObject[]>): Promise<string[]> {
-  const own = (await nodes.store.list({ group: 'dtkd.dev', plural: 'models' })).items.map(describe);
+  const own = (await nodes.store.list({ group: 'dtkd.dev', plural: 'models' })).items.map(textOf);
   const others = await Promise.all(
     nodes.others.map(async (node) => {
       if (!node.member || node.mood === 'denied') return [];
-      if (node.mood === 'well') return (await node.rows()).map(describe);
-      return (remembered.get(node.name) ?? []).map((row) => `${describe(row)} old`);
+      if (node.mood === 'well') return (await node.rows()).map(textOf);
+      return (remembered.get(node.name) ?? []).map((row) => `${textOf(row)} old`);
     }),
   );
   return [...own, ...others.flat()].sort();

@@ -46,6 +46,14 @@ describe('a list over nodes', () => {
     expect(completeness.map(({ node, state }) => `${node} ${state}`)).toEqual(['node1 answered', 'node2 answered', 'node3 answered']);
   });
 
+  test.each([0, 3, 30, 500])('goes on within rows that are too large for one page, %i at a time', async (limit) => {
+    await open(2, 1);
+    for (let index = 0; index < 40; index += 1)
+      await nodes.node('node1').put(`large${String(index).padStart(2, '0')}`, 'x'.repeat(200_000));
+    const names = limit === 0 ? (await nodes.page()).names : (await walk(limit)).names;
+    expect(names).toEqual(await nodes.truth());
+  });
+
   test('of one node asks that one only', async () => {
     await open();
     const { names, completeness } = await nodes.page({ namespace: 'node2' });

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { modelKind } from '../../../protocol/kinds/model.ts';
 import { waitFor } from '../../wait.ts';
-import { expected, Informer } from './informer.ts';
+import { expected, Informer, textOf } from './informer.ts';
 import { Nodes, putModel, USER } from './nodes.ts';
 
 let nodes: Nodes;
@@ -132,6 +132,25 @@ describe('a watch over nodes', () => {
     }
     expect(seen).toEqual(['node0', 'node1', 'node1', 'node2', 'node2', 'node3', 'node3']);
     stop.abort();
+  });
+
+  test('after a list without the rows of an absent node shows them, marked', async () => {
+    await open();
+    await agrees();
+    await informer.stop();
+    nodes.node('node2').mood = 'away';
+    nodes.node('node2').cut();
+    const { names, resourceVersion } = await nodes.page({ stale: false });
+    expect(names.some((name) => name.startsWith('node2/'))).toBe(false);
+    const stop = new AbortController();
+    const request = { user: USER, kind: modelKind, bookmarks: true, timeoutMs: 500, signal: stop.signal, resourceVersion };
+    const seen: string[] = [];
+    for await (const event of await nodes.federation.watch(request)) {
+      if (event.type !== 'BOOKMARK') seen.push(`${event.type} ${textOf(event.object)}`);
+      if (new Set(seen).size === 2) break;
+    }
+    stop.abort();
+    expect([...new Set(seen)]).toEqual(['MODIFIED node2/a {"description":"one"} old', 'MODIFIED node2/b {"description":"one"} old']);
   });
 
   test('refuses versions that were not given here', async () => {
