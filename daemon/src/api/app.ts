@@ -20,9 +20,9 @@ import {
   apiVersions,
   DAEMON_GROUP,
 } from './discovery.ts';
-import type { Principal } from './handlers.types.ts';
 import { federatedList } from './federated-list.ts';
 import { federatedWatch } from './federated-watch.ts';
+import type { Principal } from './handlers.types.ts';
 import { isOurHost, isOurOrigin, knownHosts } from './hosts.ts';
 import { answerForm, parseAccept } from './media.ts';
 import { getObject, listObjects } from './reading.ts';

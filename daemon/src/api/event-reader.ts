@@ -4,21 +4,20 @@ export class Reader<T> {
   #bell = Promise.withResolvers<void>();
   #asked = false;
   #result: { next: IteratorResult<T> } | { error: unknown } | undefined;
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(source: AsyncIterable<T>) {
     this.#source = source[Symbol.asyncIterator]();
   }
 
-  /** The next element; undefined if something else woke the reader first: the element then comes with a later call. */
-  async next(): Promise<IteratorResult<T> | undefined> {
+  /** The next element; undefined if something else woke the reader, or it is not `wanted` any more: the element then comes with a later call. */
+  async next(wanted: () => boolean): Promise<IteratorResult<T> | undefined> {
     this.#ask();
     if (this.#result === undefined) {
       await this.#bell.promise;
       this.#bell = Promise.withResolvers<void>();
     }
     const result = this.#result;
-    if (result === undefined) return undefined;
+    if (result === undefined || !wanted()) return undefined;
     this.#result = undefined;
     this.#asked = false;
     if ('error' in result) throw result.error;
@@ -29,15 +28,8 @@ export class Reader<T> {
     this.#bell.resolve();
   }
 
-  /** Wakes the reader after a while. */
-  wakeIn(milliseconds: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.wake(), milliseconds);
-  }
-
   /** Lets the source go; what it still says is of no interest. */
   close(): void {
-    clearTimeout(this.#timer);
     Promise.resolve(this.#source.return?.()).catch(() => {});
   }
 

@@ -1,19 +1,21 @@
 /**
  * When it last changed who may see what. A watch that goes on from a version before that cannot know what its client was shown: it is told to
- * list again. Also tells open watches to look again. Keeps one number and the names of those who have looked since.
+ * list again. Also tells open watches to look again. Keeps one number, and the names of those who have looked since.
  */
 import { type Principal, subjectText } from '../../../protocol/principal.ts';
 import type { Access } from '../access/access.types.ts';
 import type { ObjectStore } from '../store/object-store.types.ts';
 
-/** Principals remembered at most; beyond them all are forgotten, which costs each that goes on from this very version another list. */
-const MAX_FRESH = 4096;
+/** Principals remembered at most; beyond them all are forgotten, which costs each of them another list. */
+const MAX_PRINCIPALS = 4096;
 
 export class ViewHistory {
   readonly #store: Pick<ObjectStore, 'version'>;
   readonly #listeners = new Set<() => void>();
   /** Who has listed since the last change, at the version of that change: a right that runs out does not move the version. */
   readonly #fresh = new Set<string>();
+  /** Whose watches went through the rows since the last change, and the version that they ended with: before it their clients have a part. */
+  readonly #reviewed = new Map<string, number>();
   #changedAt: number;
   #generation = 0;
 
@@ -32,14 +34,24 @@ export class ViewHistory {
   /** Notes that a principal was shown what it may see at a version. */
   looked(principal: Principal, version: number): void {
     if (principal.type !== 'user' || version !== this.#changedAt) return;
-    if (this.#fresh.size >= MAX_FRESH) this.#fresh.clear();
+    if (this.#fresh.size >= MAX_PRINCIPALS) this.#fresh.clear();
     this.#fresh.add(subjectText(principal));
+  }
+
+  /** Notes that a watch of a principal tells what changes of rights make of its rows, up to a version. */
+  reviewing(principal: Principal, version: number): void {
+    if (principal.type !== 'user') return;
+    if (this.#reviewed.size >= MAX_PRINCIPALS) this.#forget();
+    const user = subjectText(principal);
+    this.#reviewed.set(user, Math.max(version, this.#reviewed.get(user) ?? 0));
   }
 
   /** True if a principal that was shown a version then saw by the same rights as now. */
   unchangedSince(principal: Principal, version: number): boolean {
-    if (principal.type !== 'user' || version > this.#changedAt) return true;
-    return version === this.#changedAt && this.#fresh.has(subjectText(principal));
+    if (principal.type !== 'user') return true;
+    const user = subjectText(principal);
+    if (version < (this.#reviewed.get(user) ?? 0)) return false;
+    return version > this.#changedAt || (version === this.#changedAt && this.#fresh.has(user));
   }
 
   /** Called after each change. Returns a function that unsubscribes. */
@@ -50,8 +62,14 @@ export class ViewHistory {
 
   #changed(): void {
     this.#generation += 1;
+    this.#forget();
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Nobody goes on from before now. */
+  #forget(): void {
     this.#changedAt = this.#store.version();
     this.#fresh.clear();
-    for (const listener of this.#listeners) listener();
+    this.#reviewed.clear();
   }
 }

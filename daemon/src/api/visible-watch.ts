@@ -1,5 +1,5 @@
 /**
- * A watch of what one user sees. It keeps which objects were shown (names and uids only), and follows two things: the changes of the store,
+ * A watch of what one user sees. It keeps which objects were shown (names, uids and versions only), and follows two things: the changes of the store,
  * and the rights of the user. When those change it goes through the rows once more: what shows no longer is DELETED, what shows now is ADDED.
  * So a cache that follows it holds exactly what the user may see, without ever being told of anything else.
  */
@@ -22,6 +22,7 @@ const REVIEW_REST_MS = 50;
 interface Shown {
   uid: string;
   creationTimestamp: string;
+  resourceVersion: string;
   visibility: 'full' | 'name';
 }
 
@@ -31,6 +32,7 @@ type ObjectEvent = Exclude<WatchEvent, { type: 'BOOKMARK' }>;
 export function watchVisible(api: Views, principal: Principal, query: WatchQuery): AsyncIterable<WatchEvent> {
   const from = query.resourceVersion ?? '';
   const resumes = from !== '' && from !== '0';
+  const since = api.views.generation;
   const ended = new AbortController();
   const { signal, release } = linkSignals([query.signal, ended.signal]);
   const end = () => {
@@ -40,7 +42,7 @@ export function watchVisible(api: Views, principal: Principal, query: WatchQuery
   try {
     const events = api.store.watch({ ...query, signal });
     if (resumes && !api.views.unchangedSince(principal, Number(from))) throw rightsChanged();
-    return new VisibleWatch(api, principal, { ...query, signal }).follow(events, resumes, end);
+    return new VisibleWatch(api, principal, { ...query, signal }).follow(events, since, resumes, end);
   } catch (error) {
     end();
     throw error;
@@ -49,6 +51,19 @@ export function watchVisible(api: Views, principal: Principal, query: WatchQuery
 
 function rightsChanged(): DtkdError {
   return new DtkdError('GONE', 'rights have changed since the version from which this watch goes on', { next: 'List again.' });
+}
+
+/** Waits until a time, or the signal. */
+async function rest(until: number, signal: AbortSignal): Promise<void> {
+  const milliseconds = until - performance.now();
+  if (milliseconds <= 0 || signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, milliseconds);
+  const stop = () => resolve();
+  signal.addEventListener('abort', stop, { once: true });
+  await promise;
+  clearTimeout(timer);
+  signal.removeEventListener('abort', stop);
 }
 
 class VisibleWatch {
@@ -60,42 +75,46 @@ class VisibleWatch {
   #untouched: { upTo: number; touched: Set<string> } | undefined;
   /** Changes up to this version were taken in by going through the rows. */
   #reviewed = 0;
+  /** The version at which the client stands. */
+  #told: number;
 
   constructor(api: Views, principal: Principal, query: WatchQuery) {
     this.#api = api;
     this.#principal = principal;
     this.#query = query;
+    this.#told = Number(query.resourceVersion ?? '0');
   }
 
-  async *follow(events: AsyncIterable<WatchEvent>, resumes: boolean, end: () => void): AsyncGenerator<WatchEvent> {
+  async *follow(events: AsyncIterable<WatchEvent>, since: number, resumes: boolean, end: () => void): AsyncGenerator<WatchEvent> {
     const { signal } = this.#query;
     const { views } = this.#api;
-    let generation = views.generation;
+    let generation = since;
     const reader = new Reader(events);
     const forget = views.onChange(() => reader.wake());
     let restUntil = 0;
     try {
-      if (resumes) await this.#remember();
+      if (resumes) {
+        await this.#remember();
+        if (since !== views.generation) throw rightsChanged();
+      }
       while (!signal.aborted) {
         if (generation !== views.generation) {
           // what the client was shown of objects that have changed meanwhile is not known until their changes have come by
           if (this.#untouched !== undefined) throw rightsChanged();
-          const rest = restUntil - performance.now();
-          if (rest <= 0) {
-            generation = views.generation;
-            const version = yield* this.#review();
-            if (generation === views.generation) views.looked(this.#principal, version);
-            restUntil = performance.now() + REVIEW_REST_MS;
-            continue;
-          }
-          reader.wakeIn(rest);
+          await rest(restUntil, signal);
+          generation = views.generation;
+          yield* this.#review(() => generation === views.generation);
+          restUntil = performance.now() + REVIEW_REST_MS;
+          continue;
         }
-        const next = await reader.next();
+        const next = await reader.next(() => generation === views.generation);
         if (next === undefined) continue;
         if (next.done === true) return;
-        if (next.value.type === 'BOOKMARK') yield next.value;
-        else yield* this.#taken(next.value);
-        if (generation === views.generation) views.looked(this.#principal, next.value.version);
+        const { version } = next.value;
+        if (next.value.type !== 'BOOKMARK') yield* this.#taken(next.value);
+        else if (version > this.#reviewed) yield next.value;
+        this.#told = Math.max(this.#told, version);
+        if (generation === views.generation) views.looked(this.#principal, version);
       }
     } finally {
       forget();
@@ -130,39 +149,55 @@ class VisibleWatch {
     yield { type: was === undefined ? 'ADDED' : 'MODIFIED', object: shownAs(is, object) ?? redacted(object), version };
   }
 
-  /** Goes through the rows with the present rights. */
-  async *#review(): AsyncGenerator<WatchEvent, number> {
-    const { store } = this.#api;
+  /**
+   * Goes through the rows with the present rights. Nothing of what it says bears the version with which it ends, but for the last word: a client
+   * that is cut off on the way cannot go on as if it had heard all.
+   */
+  async *#review(isStill: () => boolean): AsyncGenerator<WatchEvent> {
+    const { views } = this.#api;
     const gone = new Set(this.#shown.keys());
     const come: { namespace: string; name: string }[] = [];
     const version = await this.#goThrough((object, visibility) => {
       const key = keyOf(object);
       const was = this.#shown.get(key);
       if (was?.uid === object.metadata.uid) gone.delete(key);
-      if (was?.uid !== object.metadata.uid || was.visibility !== visibility)
+      if (was?.uid !== object.metadata.uid || was.resourceVersion !== object.metadata.resourceVersion || was.visibility !== visibility) {
         come.push({ namespace: object.metadata.namespace ?? '', name: object.metadata.name });
+      }
     });
     this.#reviewed = Math.max(this.#reviewed, version);
+    views.reviewing(this.#principal, version);
     for (const key of gone) {
       const was = this.#shown.get(key);
       this.#shown.delete(key);
-      if (was !== undefined) yield { type: 'DELETED', object: this.#lastOf(key, was, version), version };
+      if (was !== undefined) yield { type: 'DELETED', object: this.#lastOf(key, was, version - 1), version };
     }
-    const { group, plural } = this.#query;
-    for (const { namespace, name } of come) {
-      if (this.#query.signal.aborted) return version;
-      // as it is now: rights or the object may have changed again, and what comes later comes as a change
-      const object = await store.get({ group, plural, namespace, name });
-      const is = object === undefined ? 'hidden' : this.#visibility()(object);
-      const shown = object === undefined ? undefined : shownAs(is, object);
-      if (object === undefined || shown === undefined || is === 'hidden') continue;
-      const key = keyOf(object);
-      const type = this.#shown.has(key) ? 'MODIFIED' : 'ADDED';
-      this.#shown.set(key, shownOf(object, is));
-      yield { type, object: shown, version };
+    let last: WatchEvent | undefined;
+    for (const each of come) {
+      const event = await this.#come(each, version);
+      if (event === undefined) continue;
+      if (event.object.metadata.resourceVersion === String(version)) last = event;
+      else yield event;
     }
+    if (last !== undefined) yield last;
     if (this.#query.bookmarks === true) yield { type: 'BOOKMARK', version };
-    return version;
+    // a client that stood at this version already may have heard nothing of it
+    if (this.#told < version && isStill()) views.looked(this.#principal, version);
+    this.#told = Math.max(this.#told, version);
+  }
+
+  /** An object that shows now or otherwise than before; undefined if it does not any more, or has changed since and so will come by. */
+  async #come({ namespace, name }: { namespace: string; name: string }, version: number): Promise<ObjectEvent | undefined> {
+    const { group, plural } = this.#query;
+    const object = await this.#api.store.get({ group, plural, namespace, name });
+    if (object === undefined || (namespace === this.#api.node.name && Number(object.metadata.resourceVersion) > version)) return undefined;
+    const is = this.#visibility()(object);
+    const shown = shownAs(is, object);
+    if (shown === undefined || is === 'hidden') return undefined;
+    const key = keyOf(object);
+    const type = this.#shown.has(key) ? 'MODIFIED' : 'ADDED';
+    this.#shown.set(key, shownOf(object, is));
+    return { type, object: shown, version };
   }
 
   /** Of a watch that goes on: what its client was shown is what shows now, but for what has changed since. */
@@ -227,5 +262,6 @@ function keyOf({ metadata }: ApiObject): string {
 }
 
 function shownOf({ metadata }: ApiObject, visibility: 'full' | 'name'): Shown {
-  return { uid: metadata.uid, creationTimestamp: metadata.creationTimestamp, visibility };
+  const { uid, creationTimestamp, resourceVersion } = metadata;
+  return { uid, creationTimestamp, resourceVersion, visibility };
 }
