@@ -21,7 +21,9 @@ export const grantScope = z.object({
     .string()
     .max(317)
     .regex(/^(\*|[a-z][a-z0-9]*(\.[a-z0-9.-]+)?)$/, 'must be *, or PLURAL or PLURAL.GROUP')
-    .describe('Plural and group of a kind, as `resources.dtkd.dev`; of core kinds the plural alone; `*` for all kinds.'),
+    .describe(
+      'Plural and group of a kind, as `resources.dtkd.dev`; of core kinds the plural alone; `*` for all kinds but dtdomains and dtpeers.',
+    ),
   name: objectName.optional().describe('One object by its name.'),
   model: objectName.optional().describe('Resources of this model (and the Model itself).'),
   type: z.string().max(63).optional().describe('Resources of this type or of one that extends it.'),

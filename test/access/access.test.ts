@@ -153,6 +153,40 @@ describe('creators', () => {
   });
 });
 
+describe('what is being deleted', () => {
+  it('counts no more, whatever finalizers hold it', async () => {
+    const ops = await site.user('ops');
+    const token = await tokenOf(site, 'ops');
+    const dev = await site.user('dev');
+    await site.create(OPERATOR, 'resources', 'front1', front);
+    const capability = await site.grant('dev@node0', 'READ', RESOURCES, { name: 'c-1' });
+    await site.create(OPERATOR, 'trusts', 'research', { spec: { members: ['dev@node0'] } });
+    await site.create(OPERATOR, 'shares', 's-1', { spec: { trust: 'research@node0', verbs: ['UPDATE'], on: RESOURCES } });
+    expect(await site.can(dev, 'UPDATE', 'resources/front1')).toBe(true);
+    const mark = async (plural: string, name: string) => {
+      const object = await site.store.get({ group: 'dtkd.dev', plural, namespace: NODE, name });
+      if (object === undefined) throw new Error('not there');
+      const metadata = { ...object.metadata, finalizers: ['example.com/hold'], deletionTimestamp: '2026-11-21T12:00:00Z' };
+      await site.store.transact((tx) => tx.put({ ...object, metadata }));
+    };
+    await mark('users', 'ops');
+    await mark('trusts', 'research');
+    await mark('capabilities', capability.metadata.name);
+    expect(site.access.authenticate(token)).toBeUndefined();
+    expect(await site.can(ops, 'READ', 'users/dev')).toBe(false);
+    expect(await site.can(dev, 'READ', 'resources/front1')).toBe(false);
+    expect(await site.can(dev, 'UPDATE', 'resources/front1')).toBe(false);
+  });
+
+  it('is never a grant that somebody means to hold back', async () => {
+    await site.user('dev');
+    const spec = { to: 'dev@node0', verbs: ['READ'], on: RESOURCES };
+    await expect(site.create(OPERATOR, 'capabilities', 'c-1', { spec }, { finalizers: ['example.com/hold'] })).rejects.toMatchObject({
+      code: 'INVALID',
+    });
+  });
+});
+
 describe('changes that are told of', () => {
   it('are those that decisions rest on: nothing that members publish about anything else', async () => {
     const own = await site.create(OPERATOR, 'trusts', 'research', {});

@@ -314,6 +314,16 @@ describe('scopes', () => {
     );
   });
 
+  it('of all kinds leave out what administers a domain', () => {
+    const what = { verb: 'READ' as const, group: 'sid.sightlineinnovation.com', plural: 'dtdomains', name: 'mydomain' };
+    const types = { ancestry: (type: string) => [type] };
+    const named = scopeOf({ kind: 'dtdomains.sid.sightlineinnovation.com' });
+    expect(matchesScope(scopeOf({ kind: '*' }), what, types)).toBe(false);
+    expect(matchesScope(named, what, types)).toBe(true);
+    expect(covers(scopeOf({ kind: '*' }), named)).toBe(false);
+    expect(covers(named, named)).toBe(true);
+  });
+
   it('that look further than the name do not match a name alone', () => {
     const what = { verb: 'READ' as const, group: 'dtkd.dev', plural: 'resources', name: 'a' };
     const match = (scope: Parameters<typeof scopeOf>[0]) => matchesScope(scopeOf(scope), what, { ancestry: (type) => [type] });

@@ -114,7 +114,7 @@ export class FactKeeper {
       do {
         const more = next === undefined ? {} : { continue: next };
         const page = await this.#options.store.list({ group: DTKD_GROUP, plural, limit: PAGE, ...where, ...more });
-        for (const object of page.items) if (!touched.has(placeOf(plural, object))) this.#set({ plural }, object);
+        for (const object of page.items) if (!touched.has(placeOf(plural, object)) && !isGoing(object)) this.#set({ plural }, object);
         next = page.continue;
       } while (next !== undefined);
     } finally {
@@ -149,7 +149,7 @@ export class FactKeeper {
       // built-in types are projections
       if (origin !== 'own' && !isKind(change, trustKind) && !isKind(change, typeKind)) continue;
       if (previous !== undefined && previous.metadata.uid !== object.metadata.uid) this.#remove(ref, previous);
-      if (type === 'DELETED') this.#remove(ref, object);
+      if (type === 'DELETED' || isGoing(object)) this.#remove(ref, object);
       else this.#set(ref, object);
     }
     this.#passed();
@@ -207,9 +207,14 @@ export class FactKeeper {
     if (namespace === undefined) return;
     const name = grant.recipient.slice(0, grant.recipient.indexOf('/'));
     const trust = await tx.get({ group: DTKD_GROUP, plural: trustKind.plural, namespace, name });
-    const fact = trust === undefined ? undefined : this.#trustOf(trust);
+    const fact = trust === undefined || isGoing(trust) ? undefined : this.#trustOf(trust);
     if (fact?.trust === grant.recipient) this.#coming.set(fact.trust, fact);
   }
+}
+
+/** What is being deleted counts no more, whatever finalizers still hold it. */
+function isGoing({ metadata }: ApiObject): boolean {
+  return metadata.deletionTimestamp !== undefined;
 }
 
 function sourceOf(plural: string): 'capability' | 'share' | undefined {

@@ -2,6 +2,8 @@
 import type { GrantScope } from '../../../protocol/capability.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { isRecord } from '../../../protocol/json.ts';
+import { dtDomainKind } from '../../../protocol/kinds/dtdomain.ts';
+import { dtPeerKind } from '../../../protocol/kinds/dtpeer.ts';
 import { kindByAnyName, kindByPlural } from '../../../protocol/kinds/index.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import { DTKD_GROUP, modelKind } from '../../../protocol/kinds/model.ts';
@@ -31,6 +33,9 @@ export function kindText(group: string, plural: string): string {
 export const MODELS = kindText(DTKD_GROUP, modelKind.plural);
 export const RESOURCES = kindText(DTKD_GROUP, resourceKind.plural);
 
+/** Who belongs to a domain, and its keys, are no part of `*`: that has to be granted by name. */
+const BY_NAME_ONLY: ReadonlySet<string> = new Set([dtDomainKind, dtPeerKind].map(({ group, plural }) => kindText(group, plural)));
+
 /** Reads a stored scope. Throws BAD_REQUEST if its selector cannot be read. */
 export function scopeOf({ kind, name, model, type, labelSelector }: GrantScope): Scope {
   const labels = labelSelector === undefined ? [] : parseLabelSelector(labelSelector);
@@ -59,7 +64,7 @@ export function kindOfScope(text: string): Kind | undefined {
 /** True if a scope is about what is asked. Without an object only its kind and name are known, so whatever looks further does not match. */
 export function matchesScope(scope: Scope, { group, plural, name, object }: Asked, types: { ancestry: Ancestry }): boolean {
   const kind = kindText(group, plural);
-  if (scope.kind !== '*' && scope.kind !== kind) return false;
+  if (scope.kind !== kind && (scope.kind !== '*' || BY_NAME_ONLY.has(kind))) return false;
   if (scope.name !== undefined && scope.name !== name) return false;
   if (scope.model !== undefined && scope.model !== modelOf(kind, name, object)) return false;
   if (scope.type !== undefined) {
@@ -83,7 +88,7 @@ function textAt(object: Asked['object'], field: string): string | undefined {
 
 /** True if everything in `child` is in `parent`, going by how both are written: each narrowing of the parent stands in the child, too. */
 export function covers(parent: Scope, child: Scope): boolean {
-  if (parent.kind !== '*' && parent.kind !== child.kind) return false;
+  if (parent.kind !== child.kind && (parent.kind !== '*' || BY_NAME_ONLY.has(child.kind))) return false;
   if (parent.name !== undefined && parent.name !== child.name) return false;
   if (parent.model !== undefined && parent.model !== child.model) return false;
   if (parent.type !== undefined && parent.type !== child.type) return false;

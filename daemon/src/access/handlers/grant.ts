@@ -88,6 +88,9 @@ function checkedSpec(
   now: number,
 ): { verbs: readonly CapabilityVerb[]; on: GrantScope } {
   const { verbs, scope } = wantedOf(object);
+  if (object.metadata.finalizers !== undefined) {
+    throw refuse('metadata.finalizers', 'nothing may hold a grant back from being revoked', 'Leave the finalizers out.');
+  }
   if (on.model !== undefined && ![RESOURCES, MODELS, '*'].includes(scope.kind)) {
     throw refuse('spec.on.model', `${scope.kind} do not belong to a model`, 'Leave the model out, or grant on resources.');
   }
