@@ -3,11 +3,13 @@ import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Link } from '../../daemon/src/mesh/host/host.types.ts';
+import { COMPARE_PROTOCOL } from '../../protocol/compare.ts';
 import { encodeFrame } from '../../protocol/frames.ts';
 import { encodeHello, HELLO_PROTOCOL } from '../../protocol/hello.ts';
 import { encodeJoinMessage } from '../../protocol/join.ts';
 import { FACTS_PROTOCOL, SYNC_PROTOCOL } from '../../protocol/sync.ts';
 import { parseToken } from '../../protocol/token.ts';
+import { WHERE_PROTOCOL } from '../../protocol/whereabouts.ts';
 import { waitFor } from '../wait.ts';
 import { Hosts, LIMIT_MS, LOCAL, type TestHost } from './host/hosts.ts';
 import { type Site, Sites, settled } from './sites.ts';
@@ -51,7 +53,8 @@ async function works(): Promise<void> {
 describe('a stranger', () => {
   it('finds hello and join, and nothing else', async () => {
     const link = await dial();
-    for (const protocol of [SYNC_PROTOCOL, FACTS_PROTOCOL, '/dtkd/relay/1.0.0', '/meshsub/1.2.0', '/ipfs/id/1.0.0', '/test/echo/1.0.0']) {
+    const own = [SYNC_PROTOCOL, FACTS_PROTOCOL, WHERE_PROTOCOL, COMPARE_PROTOCOL, '/dtkd/relay/1.0.0'];
+    for (const protocol of [...own, '/meshsub/1.2.0', '/ipfs/id/1.0.0', '/test/echo/1.0.0']) {
       await expect(link.open(protocol, limit()), protocol).rejects.toMatchObject({ code: 'PEER_AWAY' });
     }
     for (const protocol of [HELLO_PROTOCOL, JOIN_PROTOCOL]) (await link.open(protocol, limit())).destroy();

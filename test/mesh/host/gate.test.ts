@@ -1,7 +1,7 @@
 import type { Connection } from '@libp2p/interface';
 import { describe, expect, it } from 'vitest';
 import { Gate } from '../../../daemon/src/mesh/host/gate.ts';
-import type { Components } from '../../../daemon/src/mesh/host/libp2p-components.ts';
+import type { Components, Registrar } from '../../../daemon/src/mesh/host/libp2p-components.ts';
 import type { LibLink } from '../../../daemon/src/mesh/host/libp2p-link.ts';
 
 describe('a connection behind the gate', () => {
@@ -25,5 +25,25 @@ describe('a connection behind the gate', () => {
     await connection.components.peerStore.merge(peer, {});
     expect(merged).toEqual([peer]);
     expect(connection.components.registrar.getProtocols()).toEqual(['/hello', '/sync']);
+  });
+});
+
+describe('a registrar behind the gate', () => {
+  it('ends a protocol though libp2p cannot write its list of protocols', async () => {
+    const broken = new TypeError('The "string" argument must be of type string. Received undefined');
+    const ended: unknown[] = [];
+    const registrar: Registrar = {
+      getProtocols: () => [],
+      handle: async () => {},
+      unhandle: (protocols) => {
+        ended.push(protocols);
+        return Promise.reject(broken);
+      },
+    };
+    const failures: unknown[] = [];
+    new Gate(() => undefined).guard(registrar, (error) => failures.push(error));
+    await registrar.unhandle('/meshsub/1.2.0');
+    expect(ended).toEqual(['/meshsub/1.2.0']);
+    expect(failures).toEqual([broken]);
   });
 });

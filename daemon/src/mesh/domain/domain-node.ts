@@ -184,7 +184,8 @@ export class DomainNode {
     });
     await host.serve(SYNC_PROTOCOL, (stream, link) => void this.#sync.serveSync(stream, link), { maxStreams: MAX_MEMBER_STREAMS });
     await host.serve(FACTS_PROTOCOL, (stream, link) => void this.#sync.serveFacts(stream, link), { maxStreams: MAX_MEMBER_STREAMS });
-    await host.serve(WHERE_PROTOCOL, (stream) => void answerWhere(stream, this.#options.book), { maxStreams: MAX_MEMBER_STREAMS });
+    const whereabouts = { book: this.#options.book, isMember: (key: PeerKey) => this.#state.members.has(key) };
+    await host.serve(WHERE_PROTOCOL, (stream) => void answerWhere(stream, whereabouts), { maxStreams: MAX_MEMBER_STREAMS });
     await host.serve(COMPARE_PROTOCOL, (stream) => void answerDigests(stream, () => this.#digests()), { maxStreams: MAX_COMPARE_STREAMS });
     this.#unsubscribe.push(
       membership.onChange((state) => this.#onMembership(state)),

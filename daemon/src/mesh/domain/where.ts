@@ -19,10 +19,25 @@ import { type AddressBook, parseAddresses } from './address-book.ts';
 /** One round trip between two that are connected; a request waits for it. */
 const WHERE_TIMEOUT_MS = 2_000;
 
-/** Asks the other side of each link; those that know nothing, or do not answer, add nothing. */
+/** Asks the other side of each link; those that know nothing, or do not answer in time, add nothing. The most credible first. */
 export async function askWhere(links: readonly Link[], key: PeerKey): Promise<Address[]> {
-  const answers = await Promise.all(links.map((link) => askOne(link, key).catch(() => [])));
-  return answers.flat();
+  return weigh(await Promise.all(links.map((link) => askOne(link, key).catch(() => []))));
+}
+
+/**
+ * What most name comes first, then what was named first: few addresses are kept and tried, and one that names many wrong ones must not
+ * keep out the right one of another.
+ */
+export function weigh(answers: readonly (readonly Address[])[]): Address[] {
+  const named = new Map<string, { address: Address; votes: number; place: number }>();
+  for (const answer of answers) {
+    const once = new Map(answer.map((address) => [formatAddress(address, -1), address]));
+    for (const [place, [text, address]] of [...once].entries()) {
+      const known = named.get(text) ?? { address, votes: 0, place };
+      named.set(text, { address, votes: known.votes + 1, place: Math.min(known.place, place) });
+    }
+  }
+  return [...named.values()].sort((a, b) => b.votes - a.votes || a.place - b.place).map(({ address }) => address);
 }
 
 async function askOne(link: Link, key: PeerKey): Promise<Address[]> {
@@ -38,12 +53,15 @@ async function askOne(link: Link, key: PeerKey): Promise<Address[]> {
   }
 }
 
-/** Serves WHERE_PROTOCOL. */
-export async function answerWhere(stream: Duplex, book: AddressBook): Promise<void> {
+/** Serves WHERE_PROTOCOL. Of a key that is not a member's, or not any more, nothing is told. */
+export async function answerWhere(
+  stream: Duplex,
+  { book, isMember }: { book: AddressBook; isMember(key: PeerKey): boolean },
+): Promise<void> {
   const channel = open(stream);
   try {
     const { key } = decodeWhereQuestion(await receive(channel));
-    const addresses = book.of(key).slice(0, MAX_PEER_ADDRESSES);
+    const addresses = isMember(key) ? book.of(key).slice(0, MAX_PEER_ADDRESSES) : [];
     await channel.sendBytes(encodeWhereAnswer({ addresses: addresses.map((address) => formatAddress(address, -1)) }));
     channel.finish();
   } catch (error) {

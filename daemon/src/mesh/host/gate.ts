@@ -23,10 +23,21 @@ export class Gate {
     this.#open.add(protocol);
   }
 
-  /** Makes every registration from now on pass through the gate. */
-  guard(registrar: Registrar): void {
+  /**
+   * Makes every registration from now on pass through the gate. Its end cannot fail: once the handler is gone libp2p only notes our
+   * protocols anew for identify, which is not spoken, and a service that stops would leave its timers and streams behind over it.
+   */
+  guard(registrar: Registrar, onFailure: (error: unknown) => void): void {
     const handle = registrar.handle.bind(registrar);
+    const unhandle = registrar.unhandle.bind(registrar);
     registrar.handle = (protocol, handler, options) => handle(protocol, this.#guarded(protocol, handler), options);
+    registrar.unhandle = async (protocols, options) => {
+      try {
+        await unhandle(protocols, options);
+      } catch (error) {
+        onFailure(error);
+      }
+    };
   }
 
   /**

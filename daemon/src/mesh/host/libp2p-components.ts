@@ -17,6 +17,7 @@ import type { Multiaddr } from '@multiformats/multiaddr';
 export interface Registrar {
   getProtocols(): string[];
   handle(protocol: string, handler: StreamHandler, options?: StreamHandlerOptions): Promise<void>;
+  unhandle(protocols: string | string[], options?: unknown): Promise<void>;
 }
 
 export interface TransportManager {

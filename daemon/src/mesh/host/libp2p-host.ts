@@ -234,11 +234,14 @@ class LibHost implements Host {
   }
 
   async stop(): Promise<void> {
-    await this.stopDiscovery();
+    const { logger } = this.#options;
+    const failed = (err: unknown): void => logger.warn({ err }, 'A part of the mesh host did not stop cleanly');
+    // Whatever libp2p makes of its end, connections are cut and the caller goes on: a removed member still has to drop what it holds.
+    await this.stopDiscovery().catch(failed);
     for (const timer of this.#strangerTimers.values()) clearTimeout(timer);
     // Cutting is enough: whatever had to arrive was acknowledged, and waiting for slow peers would delay the daemon's end.
     for (const link of this.#links.values()) link.abort('the daemon is stopping');
-    await this.#libp2p?.stop();
+    await Promise.resolve(this.#libp2p?.stop()).catch(failed);
   }
 
   counters(): Record<string, number> {
@@ -252,7 +255,8 @@ class LibHost implements Host {
 
   #capture(components: Components): object {
     this.#components = components;
-    this.#gate.guard(components.registrar);
+    const { logger } = this.#options;
+    this.#gate.guard(components.registrar, (err) => logger.debug({ err }, 'libp2p could not note that a protocol is not served any more'));
     return { [Symbol.toStringTag]: 'dtkd-hello', [serviceCapabilities]: [IDENTIFY] };
   }
 
