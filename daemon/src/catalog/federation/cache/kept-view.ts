@@ -16,7 +16,7 @@ import { decodeLogEntry, encodeLogEntry, type LogEntry } from './log-entry.ts';
 
 /** Rows kept of one peer for one user and kind, and their bytes. */
 export const MAX_PART_ROWS = 50_000;
-const MAX_PART_BYTES = 64 * 1024 * 1024;
+export const MAX_PART_BYTES = 64 * 1024 * 1024;
 /** Entries and bytes of one stretch of the log; two are kept. */
 const STRETCH_ENTRIES = 16_384;
 const STRETCH_BYTES = 8 * 1024 * 1024;

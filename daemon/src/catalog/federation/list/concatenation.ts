@@ -4,7 +4,7 @@
  */
 import { type NodeStatement, STALE_ANNOTATION } from '../../../../../protocol/completeness.ts';
 import { toTimestamp } from '../../../../../protocol/objects.ts';
-import type { KeptView } from '../cache/kept-view.ts';
+import { type KeptView, MAX_PART_BYTES, MAX_PART_ROWS } from '../cache/kept-view.ts';
 import type { Json, ListEnd } from '../federation.types.ts';
 import { objectOf } from '../peer/row.ts';
 import type { PeerNode } from '../peer-api.types.ts';
@@ -103,6 +103,7 @@ export class Concatenation {
       yield* this.#fallen(peer, turn, 'it could not be reached');
       return;
     }
+    const sum = { rows: 0, bytes: 0 };
     while (!turn.done) {
       const given = await this.#waiting(turn, index);
       if ('failed' in given) {
@@ -111,7 +112,13 @@ export class Concatenation {
         else if (peer !== undefined) yield* this.#fallen(peer, turn, reason);
         return;
       }
-      if (this.#options.limit === 0) turn.prefetch(PAGE_ROWS, AHEAD_BYTES * 4);
+      if (this.#options.limit === 0) {
+        if (peer !== undefined && isTooMuch(sum, given.items)) {
+          this.#state({ node: namespace, state: 'unreachable', reason: TOO_MUCH });
+          return;
+        }
+        turn.prefetch(PAGE_ROWS, AHEAD_BYTES * 4);
+      }
       if (given.items.length > 0) yield given.items;
       if (this.#left() === 0) return;
     }
@@ -184,6 +191,16 @@ export class Concatenation {
     this.#statements.push(statement);
     this.#options.over.add(statement);
   }
+}
+
+/** A list without a limit has to end, whatever a node sends; and it begins a watch, which follows no more of one node than this. */
+const TOO_MUCH = 'it has more rows than a list without a limit takes; give a limit and go on page by page';
+
+/** Adds to the sum. */
+function isTooMuch(sum: { rows: number; bytes: number }, items: readonly Json[]): boolean {
+  sum.rows += items.length;
+  for (const item of items) sum.bytes += item.length;
+  return sum.rows > MAX_PART_ROWS || sum.bytes > MAX_PART_BYTES;
 }
 
 /** Marked rows of what is kept, after the turn's last name; the turn is done with the last one. */

@@ -36,6 +36,8 @@ export type FetchPage = (place: Place, limit: number, maxBytes: number) => Promi
 
 /** Bytes of a page when it is the peer's turn. */
 export const MAX_PAGE_BYTES = 4 * 1024 * 1024;
+/** Of one that is read once more up to where it was broken off: that and the row behind it. */
+const AGAIN_BYTES = 2 * MAX_PAGE_BYTES;
 
 export class PeerTurn implements Turn {
   readonly namespace: string;
@@ -45,6 +47,11 @@ export class PeerTurn implements Turn {
   readonly #fetch: FetchPage;
   #coming: Promise<PeerPage> | undefined;
   #page: { rows: PeerRow[]; at: number; continue: string; cut: boolean } | undefined;
+  /**
+   * A page that was broken off does not say where to go on. It is read again with more behind it; or, where what was given of it nearly fills a
+   * page, with nothing behind it, for the place to go on from.
+   */
+  #again = false;
 
   constructor(peer: PeerNode, place: Place, fetch: FetchPage) {
     this.peer = peer;
@@ -55,8 +62,8 @@ export class PeerTurn implements Turn {
 
   prefetch(limit: number, maxBytes: number): void {
     if (this.done || this.#page !== undefined || this.#coming !== undefined) return;
-    // of a page that was broken off, just the part that was given: it ends where the next one begins
-    this.#coming = this.#fetch(this.place, limit + this.place.given, maxBytes);
+    const { given } = this.place;
+    this.#coming = this.#again ? this.#fetch(this.place, given, AGAIN_BYTES) : this.#fetch(this.place, limit + given, maxBytes);
     this.#coming.catch(() => undefined);
   }
 
@@ -68,6 +75,7 @@ export class PeerTurn implements Turn {
         this.#coming = undefined;
         if (page === undefined) continue;
         if (page.outcome !== 'page') return { failed: page };
+        if (page.cut && this.#again) return { failed: { outcome: 'failed', reason: 'it sent other rows than before, and too many' } };
         this.#open(page);
       }
       const rows = this.#give(limit);
@@ -81,6 +89,7 @@ export class PeerTurn implements Turn {
     const { after } = this.place;
     let at = 0;
     while (at < rows.length && (rows[at]?.name ?? '') <= after) at += 1;
+    this.#again = cut && (at === rows.length || bytesOf(rows) > MAX_PAGE_BYTES / 2);
     this.#page = { rows, at, continue: next, cut };
     this.place = { ...this.place, given: at };
     this.#closeIfEmpty();
@@ -105,6 +114,10 @@ export class PeerTurn implements Turn {
     if (page.continue === '') this.done = true;
     else this.place = { continue: page.continue, before: page.rows.at(-1)?.name ?? this.place.before, given: 0, after: this.place.after };
   }
+}
+
+function bytesOf(rows: readonly PeerRow[]): number {
+  return rows.reduce((bytes, { json }) => bytes + json.length, 0);
 }
 
 export class LocalTurn implements Turn {

@@ -7,7 +7,11 @@ import { invalid, peerObject, type RowRules } from './row.ts';
 /** Characters of a peer's `continue` at most: it travels inside ours. */
 export const MAX_PEER_CONTINUE = 1_536;
 
-const head = z.object({ metadata: z.object({ resourceVersion: z.string().regex(/^\d{1,20}$/) }) });
+const head = z.object({
+  metadata: z.object({ resourceVersion: z.string().regex(/^\d{1,20}$/) }),
+  // an object is no head
+  kind: z.undefined().optional(),
+});
 const end = z.object({ end: z.object({ continue: z.string().max(MAX_PEER_CONTINUE).optional() }) });
 
 export interface PeerRow {
