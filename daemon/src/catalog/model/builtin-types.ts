@@ -11,6 +11,9 @@ import { type Reads, refIn, typeKey } from './objects.ts';
 import type { ModelLogger } from './ports.ts';
 import { nameRow, readName } from './rows.ts';
 
+/** Exports leave out what every node has. */
+const LABELS = { 'dtkd.dev/built-in': 'true' };
+
 const RANK = {
   type: 'integer',
   default: 1,
@@ -98,7 +101,7 @@ async function keep(
     logger.warn({ type: spec.name, object: holder ?? ref.name }, 'A type of this node has the name of a built-in one, and stays');
     return;
   }
-  if (stored !== undefined && jsonEqual(stored['spec'], spec)) return;
+  if (stored !== undefined && jsonEqual(stored['spec'], spec) && jsonEqual(stored.metadata.labels ?? {}, LABELS)) return;
   const metadata = stored?.metadata ?? {
     name: ref.name,
     namespace: node,
@@ -108,7 +111,7 @@ async function keep(
     creationTimestamp: '',
   };
   await tx.put(
-    { apiVersion: `${DTKD_GROUP}/v1`, kind: 'Type', metadata: { ...metadata, generation: metadata.generation + 1 }, spec },
+    { apiVersion: `${DTKD_GROUP}/v1`, kind: 'Type', metadata: { ...metadata, labels: LABELS, generation: metadata.generation + 1 }, spec },
     { origin: 'projection' },
   );
 }
