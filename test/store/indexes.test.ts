@@ -241,7 +241,7 @@ describe.each(KV_IMPLEMENTATIONS)('indexes over $name', ({ name: kind, open }) =
         await store.close();
         await clean();
       }),
-      { numRuns: kind === 'memory' ? 100 : 20 },
+      { numRuns: kind === 'memory' ? 100 : 10 },
     );
   });
 
@@ -285,7 +285,7 @@ describe.each(KV_IMPLEMENTATIONS)('indexes over $name', ({ name: kind, open }) =
           await clean();
         },
       ),
-      { numRuns: kind === 'memory' ? 100 : 15 },
+      { numRuns: kind === 'memory' ? 100 : 8 },
     );
   });
 
@@ -333,7 +333,7 @@ describe.each(KV_IMPLEMENTATIONS)('indexes over $name', ({ name: kind, open }) =
           await clean();
         },
       ),
-      { numRuns: kind === 'memory' ? 150 : 20 },
+      { numRuns: kind === 'memory' ? 150 : 10 },
     );
   });
 });
