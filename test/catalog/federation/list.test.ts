@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { STALE_ANNOTATION } from '../../../protocol/completeness.ts';
-import { Nodes, putModel } from './nodes.ts';
+import { ROWS_MEDIA_TYPE } from '../../../protocol/remote-api.ts';
+import { model, Nodes, putModel } from './nodes.ts';
 
 let nodes: Nodes;
 afterEach(() => nodes.close());
@@ -52,6 +53,26 @@ describe('a list over nodes', () => {
       await nodes.node('node1').put(`large${String(index).padStart(2, '0')}`, 'x'.repeat(200_000));
     const names = limit === 0 ? (await nodes.page()).names : (await walk(limit)).names;
     expect(names).toEqual(await nodes.truth());
+  });
+
+  test('without a limit ends, whatever a node sends, and has the rows of the others', async () => {
+    await open(2, 1);
+    const liar = nodes.node('node1');
+    let count = 0;
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('{"metadata":{"resourceVersion":"1"}}\n');
+      for (;;) {
+        count += 1;
+        const row = model(`m${String(count).padStart(9, '0')}`, 'node1', 'x'.repeat(1_000_000));
+        Object.assign(row.metadata, { uid: 'u', resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' });
+        yield Buffer.from(`${JSON.stringify(row)}\n`);
+      }
+    }
+    liar.request = async () => ({ status: 200, contentType: ROWS_MEDIA_TYPE, warnings: [], body: endless() });
+    const { names, completeness } = await nodes.page();
+    expect(count).toBeLessThan(200);
+    expect(names).toContain('node2/m0');
+    expect(completeness).toContainEqual({ node: 'node1', state: 'unreachable', reason: expect.stringContaining('without a limit') });
   });
 
   test('of one node asks that one only', async () => {

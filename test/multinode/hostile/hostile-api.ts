@@ -112,7 +112,7 @@ export function badAnswers(honest: string, own: string): Record<string, (stream:
       stream.write(Buffer.concat([answerHead(), lines({ metadata: { resourceVersion: '1' } })]));
       writeEndlessly(stream, () => {
         counter += 1;
-        return lines(row(`forged-${String(counter).padStart(12, '0')}`, own, { spec: { description: 'x'.repeat(4_000) } }));
+        return lines(row(`forged-${String(counter).padStart(12, '0')}`, own, { spec: { description: 'x'.repeat(60_000) } }));
       });
     },
     'sends a byte now and then': (stream) => {
