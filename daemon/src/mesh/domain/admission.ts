@@ -7,6 +7,7 @@ import { HELLO_PROTOCOL, type HelloAbout } from '../../../../protocol/hello.ts';
 import { peerIdOf } from '../../../../protocol/ids.ts';
 import type { Logger } from '../../logger.ts';
 import type { Link } from '../host/host.types.ts';
+import { patiently } from '../host/patience.ts';
 import type { Membership } from '../membership/membership.types.ts';
 import { answerHello, greet } from './hello.ts';
 import type { Timers } from './timers.ts';
@@ -44,7 +45,7 @@ export class Admission {
     const { membership, about, admitted } = this.#ports;
     this.#greeting.add(link);
     try {
-      const stream = await link.open(HELLO_PROTOCOL, AbortSignal.timeout(HELLO_OPEN_TIMEOUT_MS));
+      const stream = await link.open(HELLO_PROTOCOL, AbortSignal.timeout(patiently(HELLO_OPEN_TIMEOUT_MS)));
       await admitted(link, await greet(stream, link, { membership, about }));
     } catch (error) {
       this.counters.hellosRefused += 1;

@@ -12,6 +12,7 @@ import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
 import type { Logger } from '../../logger.ts';
 import { FrameChannel } from '../host/frame-channel.ts';
 import type { Link } from '../host/host.types.ts';
+import { patiently } from '../host/patience.ts';
 import { Round } from './round.ts';
 
 /** Between two comparisons of this node: a stream and two hashes each. Small domains have gone round in seconds. */
@@ -145,7 +146,7 @@ function isDifferent({ ours, theirs }: { ours: Digests; theirs: Digests }): bool
 
 /** Asks the other side of a link what it has. */
 export async function askDigests(link: Link, own: () => Promise<Digests>): Promise<{ ours: Digests; theirs: Digests }> {
-  const channel = open(await link.open(COMPARE_PROTOCOL, AbortSignal.timeout(COMPARE_TIMEOUT_MS)));
+  const channel = open(await link.open(COMPARE_PROTOCOL, AbortSignal.timeout(patiently(COMPARE_TIMEOUT_MS))));
   try {
     const ours = await own();
     await channel.sendBytes(encodeDigests(ours));

@@ -22,6 +22,7 @@ import {
 import type { Logger } from '../../logger.ts';
 import { FrameChannel } from '../host/frame-channel.ts';
 import type { Link } from '../host/host.types.ts';
+import { patiently } from '../host/patience.ts';
 import type { DomainLog } from '../log/log.types.ts';
 import type { Membership, SignedItem } from '../membership/membership.types.ts';
 import { exchangeFacts } from './facts-exchange.ts';
@@ -108,7 +109,7 @@ export class SyncService {
     if (link === undefined) return false;
     const turnEnds = performance.now() + PULL_TURN_MS;
     this.counters.pulls += 1;
-    const stream = await link.open(SYNC_PROTOCOL, AbortSignal.timeout(SYNC_TIMEOUT_MS));
+    const stream = await link.open(SYNC_PROTOCOL, AbortSignal.timeout(patiently(SYNC_TIMEOUT_MS)));
     const channel = new FrameChannel(stream, { maxFrameBytes: MAX_SYNC_FRAME_BYTES, timeoutMs: SYNC_TIMEOUT_MS, totalMs: SYNC_TOTAL_MS });
     let gained = 0;
     try {
@@ -186,7 +187,7 @@ export class SyncService {
     const link = this.#ports.link(peer);
     if (link === undefined) return;
     const { membership } = this.#ports;
-    const stream = await link.open(FACTS_PROTOCOL, AbortSignal.timeout(FACTS_TIMEOUT_MS));
+    const stream = await link.open(FACTS_PROTOCOL, AbortSignal.timeout(patiently(FACTS_TIMEOUT_MS)));
     const channel = new FrameChannel(stream, {
       maxFrameBytes: MAX_HELLO_FRAME_BYTES,
       timeoutMs: FACTS_TIMEOUT_MS,

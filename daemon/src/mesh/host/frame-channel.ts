@@ -8,6 +8,7 @@ import type { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { createFrameDecoder, encodeFrame, type FrameDecoder } from '../../../../protocol/frames.ts';
+import { patiently } from './patience.ts';
 
 /** What was said last gets through in one round trip; whoever does not end its side by then is cut. */
 const FINISH_TIMEOUT_MS = 1_000;
@@ -30,7 +31,7 @@ export class FrameChannel {
   constructor(stream: Duplex, limits: ChannelLimits) {
     this.stream = stream;
     this.#limits = limits;
-    this.#endsAt = performance.now() + (limits.totalMs ?? Number.POSITIVE_INFINITY);
+    this.#endsAt = performance.now() + patiently(limits.totalMs ?? Number.POSITIVE_INFINITY);
     this.#decoder = createFrameDecoder(limits.maxFrameBytes);
   }
 
@@ -89,7 +90,7 @@ export class FrameChannel {
 
   #deadline(): AbortSignal {
     const left = this.#endsAt - performance.now();
-    return left <= 0 ? AbortSignal.abort() : AbortSignal.timeout(Math.ceil(Math.min(this.#limits.timeoutMs, left)));
+    return left <= 0 ? AbortSignal.abort() : AbortSignal.timeout(Math.ceil(Math.min(patiently(this.#limits.timeoutMs), left)));
   }
 
   /** Sends FIN; what the other side still sends can be read. */

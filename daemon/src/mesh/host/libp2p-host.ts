@@ -25,6 +25,7 @@ import type { Components } from './libp2p-components.ts';
 import { LibLink } from './libp2p-link.ts';
 import * as limits from './limits.ts';
 import { toMultiaddr } from './multiaddrs.ts';
+import { patiently } from './patience.ts';
 import { usableHosts } from './port.ts';
 import { Handshakes, sharePort } from './shared-port.ts';
 import { StreamDuplex } from './stream-duplex.ts';
@@ -159,7 +160,7 @@ class LibHost implements Host {
     limit.restart(options.connectTimeoutMs ?? limits.CONNECT_TIMEOUT_MS);
     const onProgress = ({ type }: { type: string }): void => {
       if (type !== CONNECTED) return;
-      limit.restart(limits.HANDSHAKE_TIMEOUT_MS);
+      limit.restart(patiently(limits.HANDSHAKE_TIMEOUT_MS));
       options.onConnected?.();
     };
     try {
@@ -298,7 +299,7 @@ class LibHost implements Host {
     const timer = setTimeout(() => {
       if (link.admitted) this.#forgetStranger(link);
       else this.#drop(link, 'not admitted in time');
-    }, limits.STRANGER_TIMEOUT_MS);
+    }, patiently(limits.STRANGER_TIMEOUT_MS));
     this.#strangerTimers.set(link, timer);
   }
 
