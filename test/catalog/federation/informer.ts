@@ -32,6 +32,11 @@ export class Informer {
     this.#watch = undefined;
   }
 
+  /** Forgets how far it was, as a client does that was started anew over what it holds. */
+  forget(): void {
+    this.#version = undefined;
+  }
+
   /** What it holds, with the text of each and whether it is marked as old. */
   view(): string[] {
     return [...this.cache.values()].map((object) => textOf(object)).sort();
@@ -52,12 +57,25 @@ export class Informer {
 
   async #list(): Promise<void> {
     this.lists += 1;
-    const page = await this.#nodes.page({ ...this.#options, stale: true, timeoutMs: 200 });
+    const rows: ApiObject[] = [];
+    let next: string | undefined = '';
+    let version = '';
+    while (next !== undefined) {
+      const page: Awaited<ReturnType<Nodes['page']>> = await this.#nodes.page({
+        ...this.#options,
+        stale: true,
+        timeoutMs: 200,
+        continue: next,
+      });
+      rows.push(...page.rows);
+      next = page.next;
+      version = page.resourceVersion;
+    }
     const before = new Set(this.cache.keys());
     this.cache.clear();
-    for (const row of page.rows) this.cache.set(nameOf(row), row);
+    for (const row of rows) this.cache.set(nameOf(row), row);
     for (const name of before) if (!this.cache.has(name)) this.log.push(`LISTED AWAY ${name}`);
-    this.#version = page.resourceVersion;
+    this.#version = version;
   }
 
   async #follow(signal: AbortSignal): Promise<void> {

@@ -13,7 +13,8 @@ type Step =
   | { do: 'put' | 'delete'; on: number; name: string; text: number }
   | { do: 'own'; name: string; text: number }
   | { do: 'cut' | 'away' | 'known' | 'denied' | 'well' | 'remove' | 'restart'; on: number }
-  | { do: 'reconnect' | 'restart here' | 'settle' };
+  | { do: 'reconnect' | 'restart here' | 'settle' | 'begin anew' }
+  | { do: 'others list'; limit: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('put' as const), on: node, name, text: fc.nat(9) }) },
@@ -21,15 +22,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('own' as const), name, text: fc.nat(9) }) },
   { weight: 5, arbitrary: fc.record({ do: fc.constantFrom('cut', 'away', 'known', 'denied', 'well', 'well', 'restart'), on: node }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('remove' as const), on: node }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('reconnect', 'restart here', 'settle') }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('reconnect', 'restart here', 'settle', 'begin anew', 'begin anew') }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('others list' as const), limit: fc.nat(3) }) },
 );
 
 describe('an informer', () => {
   test('holds the truth after any sequence of changes, cuts, restarts, denials and removals; a dead site deletes nothing', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), fc.constantFrom(0, 0, 1, 3), async (steps, limit) => {
         const nodes = await Nodes.open(NODES);
-        const informer = new Informer(nodes);
+        const informer = new Informer(nodes, { limit });
         try {
           for (const one of nodes.others) await one.put('a', 'begin');
           informer.start();
@@ -53,6 +55,7 @@ describe('an informer', () => {
 class World {
   readonly #nodes: Nodes;
   readonly #informer: Informer;
+  readonly #listing: Promise<unknown>[] = [];
   readonly #remembered = new Map<string, readonly ApiObject[]>();
 
   constructor(nodes: Nodes, informer: Informer) {
@@ -63,8 +66,14 @@ class World {
   async take(one: Step): Promise<void> {
     if (one.do === 'own') return putModel(this.#nodes.store, 'node0', one.name, String(one.text));
     if (one.do === 'settle') return this.settle();
-    if (one.do === 'reconnect' || one.do === 'restart here') {
+    if (one.do === 'others list') {
+      // at the same time as all that follows
+      this.#listing.push(this.#nodes.page({ limit: one.limit, timeoutMs: 200 }).catch(() => undefined));
+      return;
+    }
+    if (one.do === 'reconnect' || one.do === 'restart here' || one.do === 'begin anew') {
       await this.#informer.stop();
+      if (one.do === 'begin anew') this.#informer.forget();
       if (one.do === 'restart here') await this.#nodes.restart();
       return this.#informer.start();
     }
@@ -98,6 +107,7 @@ class World {
   }
 
   async returnAll(): Promise<void> {
+    await Promise.all(this.#listing);
     for (const other of this.#nodes.others) await this.#turn(other, other.member ? 'well' : 'remove');
   }
 

@@ -200,6 +200,7 @@ class NodesFederation implements Federation {
       const open = await opening.catch(() => undefined);
       if (open !== undefined) await this.#end(key, open);
     }
+    await this.#kept.close();
   }
 
   /** In namespace order. */

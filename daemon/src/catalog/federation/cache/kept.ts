@@ -94,6 +94,12 @@ export class Kept {
     await this.#kv.batch([...clears, { type: 'del', key: askerKey(asker) }], { sync: false });
   }
 
+  /** Nothing is written after it: what still goes on is of no use to anybody. */
+  async close(): Promise<void> {
+    for (const { opening } of this.#views.values()) await opening.then((kept) => kept.close()).catch(() => undefined);
+    this.#views.clear();
+  }
+
   #account(asker: string, bytes: number): KvOp[] {
     const known = this.#askers.get(asker) ?? { used: this.#now(), bytes: 0 };
     known.bytes = Math.max(0, known.bytes + bytes);
