@@ -8,7 +8,7 @@ import { begin, mustGet, permit } from './deciding.ts';
 import { DAEMON_GROUP } from './discovery.ts';
 import { forward } from './forwarding.ts';
 import type { Action, ActionRequest } from './handlers.types.ts';
-import { linkSignals } from './linked-signal.ts';
+import { GIVEN_UP, linkSignals } from './linked-signal.ts';
 import { assertJson } from './media.ts';
 import { assertWritableHere } from './ownership.ts';
 import { type Api, type ApiContext, answerJson, readJson, refOfTarget, type Target, targetOf } from './request.ts';
@@ -101,7 +101,7 @@ async function run(
   const gone = new AbortController();
   const linked = linkSignals([gone.signal, c.req.raw.signal, api.closing]);
   const end = () => {
-    gone.abort();
+    gone.abort(GIVEN_UP);
     linked.release();
   };
   const request: ActionRequest = {

@@ -70,10 +70,12 @@ const EVERYWHERE = COLLECTION.filter((route) => route.method === 'GET');
 
 /** Makes the application. `closing` aborts when its server goes down. */
 export function createApi(options: ApiOptions, closing: AbortSignal = new AbortController().signal): Hono<ApiEnv> {
+  const views = new ViewHistory(options.access, options.store);
+  closing.addEventListener('abort', () => views.close(), { once: true });
   const api: Api = {
     ...options,
     closing,
-    views: new ViewHistory(options.access, options.store),
+    views,
     streams: { open: 0, limit: options.maxStreams ?? MAX_STREAMS },
   };
   const app = new Hono<ApiEnv>();

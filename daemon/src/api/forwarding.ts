@@ -8,7 +8,7 @@ import type { ApiObject } from '../../../protocol/objects.ts';
 import type { UserPrincipal } from '../../../protocol/principal.ts';
 import { MAX_ROW_BYTES } from '../../../protocol/remote-api.ts';
 import { incoming, incomingAny, incomingStatus, incomingSuccess, misbehaved, outgoing } from './forwarded-body.ts';
-import { linkSignals } from './linked-signal.ts';
+import { GIVEN_UP, linkSignals } from './linked-signal.ts';
 import { answerForm } from './media.ts';
 import { answerObject } from './object-answer.ts';
 import type { PeerApi, PeerNode, PeerRequest, PeerResponse } from './remote/peer-api.types.ts';
@@ -109,10 +109,10 @@ async function within(
   const timeoutMs = Math.min(wholeNumber(c, 'peerTimeoutMs') ?? FORWARD_MS, MAX_FORWARD_MS);
   const late = new AbortController();
   const { signal, release } = linkSignals([late.signal, c.req.raw.signal, api.closing]);
-  const timer = setTimeout(() => late.abort(), timeoutMs + 1_000);
+  const timer = setTimeout(() => late.abort(GIVEN_UP), timeoutMs + 1_000);
   let kept = false;
   const end = () => {
-    late.abort();
+    late.abort(GIVEN_UP);
     clearTimeout(timer);
     release();
   };

@@ -8,9 +8,12 @@ export interface LinkedSignal {
   release(): void;
 }
 
+/** One for all: making a reason, with its stack, costs more than all else about a short request. */
+export const GIVEN_UP = new DOMException('The request was given up', 'AbortError');
+
 export function linkSignals(sources: readonly AbortSignal[]): LinkedSignal {
   const controller = new AbortController();
-  const abort = () => controller.abort();
+  const abort = () => controller.abort(GIVEN_UP);
   for (const source of sources) {
     if (source.aborted) abort();
     source.addEventListener('abort', abort, { once: true });

@@ -9,6 +9,7 @@ import { begin, mustGet, seen } from './deciding.ts';
 import { forward } from './forwarding.ts';
 import { answerForm } from './media.ts';
 import { answerObject, includeObject } from './object-answer.ts';
+import { pagesAfter } from './pages-ahead.ts';
 import { type Api, type ApiContext, answerJson, answerText, namespaceOf, type Target, targetOf, wholeNumber } from './request.ts';
 import { LIST_PART, rowLines } from './row-lines.ts';
 import { visibleObjects, visibleRows } from './visible-rows.ts';
@@ -95,13 +96,11 @@ async function answerWhole(api: Api, c: ApiContext, kind: Kind, query: ListQuery
   if (first.continue === undefined) return answerText(c, joined(kind, first));
   async function* parts(page: RawListPage): AsyncGenerator<Uint8Array> {
     yield Buffer.concat([Buffer.from(listHead(kind, { resourceVersion: page.resourceVersion })), ...separated(page.items)]);
-    let next = page.continue;
     let empty = page.items.length === 0;
-    while (next !== undefined) {
-      const following = await visibleRows(api, principal, { ...query, limit: LIST_PART, continue: next });
+    const read = (next: string) => visibleRows(api, principal, { ...query, limit: LIST_PART, continue: next });
+    for await (const following of pagesAfter(page, read)) {
       if (following.items.length > 0) yield Buffer.concat([...(empty ? [] : [COMMA]), ...separated(following.items)]);
       empty &&= following.items.length === 0;
-      next = following.continue;
     }
     yield LIST_END;
   }

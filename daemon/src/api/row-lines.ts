@@ -1,6 +1,7 @@
 /** A list as lines (protocol/remote-api.ts): the stored JSON of each row as it is, part by part, so that its length costs no memory. */
 import type { RawListPage } from '../store/local-store.types.ts';
 import type { ListQuery } from '../store/object-store.types.ts';
+import { pagesAfter } from './pages-ahead.ts';
 import type { Api, ApiContext } from './request.ts';
 import { visibleRows } from './visible-rows.ts';
 
@@ -28,10 +29,9 @@ export async function rowLines(api: Api, c: ApiContext, query: ListQuery): Promi
   }
   async function* parts(page: RawListPage): AsyncGenerator<Uint8Array> {
     yield Buffer.concat([head, ...linesOf(page.items)]);
-    for (let next = page.continue; next !== undefined; ) {
-      const following = await visibleRows(api, principal, { ...query, limit: LIST_PART, continue: next });
+    const read = (next: string) => visibleRows(api, principal, { ...query, limit: LIST_PART, continue: next });
+    for await (const following of pagesAfter(page, read)) {
       if (following.items.length > 0) yield Buffer.concat(linesOf(following.items));
-      next = following.continue;
     }
     yield line({ end: {} });
   }

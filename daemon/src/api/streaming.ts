@@ -1,5 +1,5 @@
 import { DtkdError } from '../../../protocol/errors.ts';
-import { linkSignals } from './linked-signal.ts';
+import { GIVEN_UP, linkSignals } from './linked-signal.ts';
 import { type Api, type ApiContext, answerText } from './request.ts';
 
 /** Tells whoever passes an answer on that it goes on for as long as it likes. */
@@ -23,13 +23,13 @@ export function answerLines(
   api.streams.open += 1;
   const gone = new AbortController();
   const { signal, release } = linkSignals([gone.signal, api.closing]);
-  const timer = timeoutMs === undefined ? undefined : setTimeout(() => gone.abort(), timeoutMs);
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => gone.abort(GIVEN_UP), timeoutMs);
   let ended = false;
   const end = () => {
     if (ended) return;
     ended = true;
     clearTimeout(timer);
-    gone.abort();
+    gone.abort(GIVEN_UP);
     release();
     api.streams.open -= 1;
   };

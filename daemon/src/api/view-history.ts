@@ -18,12 +18,14 @@ export class ViewHistory {
   readonly #reviewed = new Map<string, number>();
   #changedAt: number;
   #generation = 0;
+  /** Follows rights no more. */
+  readonly close: () => void;
 
   constructor(access: Pick<Access, 'onChange'>, store: Pick<ObjectStore, 'version'>) {
     this.#store = store;
     // what happened while the daemon was down is not known
     this.#changedAt = store.version();
-    access.onChange(() => this.#changed());
+    this.close = access.onChange(() => this.#changed());
   }
 
   /** Differs if anything has changed in between. */

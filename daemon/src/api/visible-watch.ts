@@ -11,7 +11,7 @@ import type { Principal } from '../../../protocol/principal.ts';
 import type { Visibility } from '../access/access.types.ts';
 import type { WatchEvent, WatchQuery } from '../store/object-store.types.ts';
 import { Reader } from './event-reader.ts';
-import { linkSignals } from './linked-signal.ts';
+import { GIVEN_UP, linkSignals } from './linked-signal.ts';
 import type { Views } from './views.ts';
 import { redacted, shownAs, visibilityIn } from './visibility.ts';
 
@@ -36,7 +36,7 @@ export function watchVisible(api: Views, principal: Principal, query: WatchQuery
   const ended = new AbortController();
   const { signal, release } = linkSignals([query.signal, ended.signal]);
   const end = () => {
-    ended.abort();
+    ended.abort(GIVEN_UP);
     release();
   };
   try {

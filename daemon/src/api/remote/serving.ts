@@ -18,6 +18,7 @@ import {
 import type { Access } from '../../access/access.types.ts';
 import type { ApiLogger } from '../api.types.ts';
 
+import { GIVEN_UP } from '../linked-signal.ts';
 import { statusOf } from '../status.ts';
 import { FrameReader } from './frame-reader.ts';
 import { bodyFrames, endStream, writeFrames } from './frame-writer.ts';
@@ -80,7 +81,8 @@ export function createRemoteApiServer(options: RemoteApiOptions): RemoteApiServe
     const peer = `${from.domain} ${from.peer}`;
     let release = admit('requests', peer);
     const gone = new AbortController();
-    stream.once('close', () => gone.abort());
+    const abort = () => gone.abort(GIVEN_UP);
+    stream.once('close', abort);
     try {
       const { head, body } = await readRequest(stream);
       if (isWatch(head.path)) {
@@ -95,6 +97,7 @@ export function createRemoteApiServer(options: RemoteApiOptions): RemoteApiServe
       begin();
       await send(stream, response);
     } finally {
+      stream.off('close', abort);
       release();
     }
   }
