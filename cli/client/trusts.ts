@@ -1,6 +1,6 @@
 import { DtkdError } from '../../protocol/errors.ts';
 import { trustKind } from '../../protocol/kinds/trust.ts';
-import { parseNameAtNode } from '../../protocol/principal.ts';
+import { AUTHOR_ANNOTATION, parseNameAtNode } from '../../protocol/principal.ts';
 import { type JsonRecord, listAt, textAt } from '../json.ts';
 import { type ApiClient, type Target, THIS_NODE } from './api.ts';
 
@@ -17,11 +17,21 @@ export function displayOfTrust(trust: JsonRecord): string {
   return `${textAt(trust, 'metadata', 'name') ?? ''}@${textAt(trust, 'metadata', 'namespace') ?? ''}`;
 }
 
+/** What a node makes known of its trust need not name all members: written back, it would drop the others. */
+function assertKeptHere(trust: JsonRecord): void {
+  if (textAt(trust, 'metadata', 'annotations', AUTHOR_ANNOTATION) === undefined) return;
+  const node = textAt(trust, 'metadata', 'namespace') ?? '';
+  throw new DtkdError('FORBIDDEN', `${displayOfTrust(trust)} is kept by ${node}, and only there is it known who belongs to it`, {
+    next: `Run this on ${node}.`,
+  });
+}
+
 /** Changes who belongs to a trust; tries again if somebody else changed it meanwhile. */
 export async function changeMembers(client: ApiClient, text: string, change: (members: string[]) => string[]): Promise<JsonRecord> {
   const target = trustTarget(text);
   for (let attempt = 1; ; attempt += 1) {
     const trust = await client.get(target);
+    assertKeptHere(trust);
     const members = change(listAt(trust, 'spec', 'members').map(String));
     try {
       return await client.patch(

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { PeerKey } from '../../protocol/ids.ts';
+import { type PeerKey, peerIdOf } from '../../protocol/ids.ts';
 import { REMOTE_API_PROTOCOL } from '../../protocol/remote-api.ts';
 import { formDomain, invite } from '../harness/domain.ts';
 import { Informer } from '../harness/informer.ts';
@@ -10,6 +10,7 @@ import { addUser, grant, known, modelDocument, type SiteUser } from '../harness/
 import { waitFor } from '../wait.ts';
 import { answerHead, ask, badAnswers, badRequests, hold, page, row } from './hostile/hostile-api.ts';
 import { HostilePeer } from './hostile/hostile-peer.ts';
+import { publishUser } from './hostile/published.ts';
 
 const stage = useStage();
 const DOMAIN = 'town';
@@ -29,6 +30,8 @@ describe('a hostile member and the API between nodes', () => {
   let ops: SiteUser;
   let opsOfB: SiteUser;
   let uidOfOpsOfB: string;
+  /** The hostile member's own user, who is granted something. */
+  let uidOfEve: string;
   let liar: HostilePeer;
   let keyOfA: PeerKey;
   let memory: number[];
@@ -43,6 +46,7 @@ describe('a hostile member and the API between nodes', () => {
     await grant(a, opsOfB, ['READ', 'CREATE', 'DELETE'], { kind: '*' });
     uidOfOpsOfB = (await known(a, 'user', 'ops@b')).metadata.uid;
     liar = await HostilePeer.join((await invite(a, DOMAIN)).token, a.meshAddress, LIAR);
+    uidOfEve = publishUser(liar, 'eve');
     keyOfA = await liar.connect(a.meshAddress);
     await waitFor(async () => (await ops.list('model', { all: true })).rows.includes('b/of-b'), { what: 'what b grants' });
     memory = await Promise.all([a, b].map((site) => site.rss()));
@@ -76,9 +80,9 @@ describe('a hostile member and the API between nodes', () => {
     expect((await ops.list('model', { all: true })).rows).toEqual(['b/of-b', `${LIAR}/of-mallory`]);
   });
 
-  beforeEach(connected);
-
   describe('when asked', () => {
+    beforeEach(connected);
+
     it.each(Object.keys(badAnswers('b', LIAR)))('%s: others’ rows come, and it is named as missing', async (name) => {
       liar.answerApi = badAnswers('b', LIAR)[name] ?? (() => undefined);
       const { rows, completeness } = await ops.list('model', {
@@ -113,7 +117,16 @@ describe('a hostile member and the API between nodes', () => {
   });
 
   describe('when it asks', () => {
+    beforeEach(connected);
+
     it('is believed about its own users, and only those', async () => {
+      await known(a, 'user', `eve@${LIAR}`);
+      await grant(a, `eve@${LIAR}`, ['READ'], { kind: 'models.dtkd.dev' });
+      const own = await ask(liar, keyOfA, { user: { name: 'eve', uid: uidOfEve }, path: `${MODELS}/of-a` });
+      expect({ status: own.status, name: JSON.parse(own.body).metadata.name }).toEqual({ status: 200, name: 'of-a' });
+      // A user is its uid: one of the same name, made later, has nothing.
+      const namesake = await ask(liar, keyOfA, { user: { name: 'eve', uid: uidOfOpsOfB }, path: `${MODELS}/of-a` });
+      expect(namesake.status).toBe(404);
       const user = { name: 'ops', uid: uidOfOpsOfB };
       const forged = await ask(liar, keyOfA, { user, path: `${MODELS}/of-a` });
       // The decision rests on the connection's key: there is no way to say "of b".
@@ -190,6 +203,17 @@ describe('a hostile member and the API between nodes', () => {
       for (const stream of streams) stream.destroy();
       await calm('a thousand streams');
     });
+  });
+
+  it('asks nothing any more once it is removed, also of a node that it is connected to', async () => {
+    await connected();
+    const user = { name: 'eve', uid: uidOfEve };
+    expect((await ask(liar, keyOfA, { user, path: `${MODELS}/of-a` })).status).toBe(200);
+    await a.delete('dtpeer', peerIdOf(liar.key.publicKey));
+    await waitFor(() => !liar.connectedTo(keyOfA), { what: 'a to close the connection' });
+    await expect(ask(liar, keyOfA, { user, path: `${MODELS}/of-a` })).rejects.toThrow();
+    await expect(liar.connect(a.meshAddress)).rejects.toThrow();
+    expect((await ops.list('model', { all: true })).rows).toEqual(['b/of-b']);
   });
 
   it('leaves both honest nodes as they were', async () => {

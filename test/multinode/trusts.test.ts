@@ -122,6 +122,9 @@ describe('a trust', () => {
     const answer = await bob.api(node2.path('trust', 'research', { namespace: 'node0' }), change);
     expect([403, 404]).toContain(answer.status);
     expect((await dan.api(node0.path('trust', 'research'), change)).status).toBe(403);
+    const elsewhere = await bob.cli('trust', 'add-member', TRUST, 'eve@node1');
+    expect(elsewhere.code).not.toBe(0);
+    expect(elsewhere.stderr).toContain('Run this on node0');
     // Nor does another node become its keeper by saying so.
     await node1.create({ apiVersion: 'dtkd.dev/v1', kind: 'Trust', metadata: { name: 'research' }, spec: { members: ['eve@node1'] } });
     await known(node2, 'trust', 'research@node1');
