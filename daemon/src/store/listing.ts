@@ -76,7 +76,7 @@ export async function readRows(
     end: selection.lt.slice(prefix.length),
   });
   // one more than asked for tells whether there is another page
-  const pageSize = limit > 0 && selection.wholeRange && filter === undefined ? Math.min(limit + 1, DEFAULT_PAGE) : DEFAULT_PAGE;
+  const pageSize = limit > 0 && selection.wholeRange && filter === undefined ? Math.min(limit, DEFAULT_PAGE) + 1 : DEFAULT_PAGE;
   for await (const rows of pagesOf(snapshot, plan, { prefix, from, lt: selection.lt, pageSize })) {
     for (const [key, row] of rows) {
       const json = shownOf(row, selection, filter);
