@@ -89,7 +89,7 @@ describe('the token', () => {
         status: 403,
         body: {
           reason: 'Forbidden',
-          message: `eve@node0 may not CREATE services "${name}". Ask the operator of node0 for it: dtkd grant eve@node0 CREATE --on services --name ${name}`,
+          message: `eve@node0 may not CREATE services "${name}". Ask the operator of node0 for it: dtkd grant eve@node0 CREATE --on service`,
         },
       });
     }

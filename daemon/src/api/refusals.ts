@@ -1,5 +1,6 @@
 /** The sentences of refusals: pure. */
 import type { CapabilityVerb } from '../../../protocol/capability.ts';
+import { kindByPlural } from '../../../protocol/kinds/index.ts';
 import { displayOf, type Principal } from '../../../protocol/principal.ts';
 
 /** What to do about a right that is missing. */
@@ -9,7 +10,8 @@ export function askFor(
   verb: CapabilityVerb,
   { group, plural, name }: { group: string; plural: string; name?: string },
 ): string {
-  const on = group === '' ? plural : `${plural}.${group}`;
-  const one = name === undefined || name === '' ? '' : ` --name ${name}`;
-  return `Ask the operator of ${node} for it: dtkd grant ${displayOf(principal)} ${verb} --on ${on}${one}`;
+  const kind = kindByPlural(group, plural)?.singular ?? plural;
+  // a right to make one thing of a certain name is seldom what is wanted
+  const one = name === undefined || name === '' || verb === 'CREATE' ? '' : `/${name}`;
+  return `Ask the operator of ${node} for it: dtkd grant ${displayOf(principal)} ${verb} --on ${kind}${one}`;
 }
