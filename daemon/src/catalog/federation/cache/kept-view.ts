@@ -59,6 +59,7 @@ export class KeptView {
   /** Versions before this one cannot be gone on from. */
   #oldest: number;
   #stretch: { begins: number; entries: number; bytes: number; before: number };
+  readonly #drops = new Map<string, number>();
   #latest = 0;
   #logged = 0;
   #last: Promise<unknown> = Promise.resolve();
@@ -86,6 +87,11 @@ export class KeptView {
 
   parts(): ReadonlyMap<string, Part> {
     return this.#parts;
+  }
+
+  /** How often all rows of a peer were dropped: what was recorded before is then no beginning of what comes after. */
+  drops(peer: string): number {
+    return this.#drops.get(peer) ?? 0;
   }
 
   /** Version of the last entry that this process wrote. */
@@ -161,12 +167,20 @@ export class KeptView {
         const previous = await this.row(peer.key, name);
         if (previous !== json) changes.push({ name, json, ...(previous === undefined ? {} : { previous }) });
       }
-      return this.#commit(peer, changes);
+      return this.#present(peer, changes);
     });
   }
 
-  /** Takes all rows that the peer has after one name and up to another (undefined: to the end): what else was kept there is gone. */
-  replace(peer: PeerNode, { after, upTo }: { after: string; upTo: string | undefined }, rows: readonly PeerRow[]): Promise<number> {
+  /**
+   * Takes all rows that the peer has after one name and up to another (undefined: to the end): what else was kept there is gone. With them
+   * all rows of the peer as of `whole.version` are there, if nothing was dropped since `whole.drops`.
+   */
+  replace(
+    peer: PeerNode,
+    { after, upTo }: { after: string; upTo: string | undefined },
+    rows: readonly PeerRow[],
+    whole?: { version: string; drops: number },
+  ): Promise<number> {
     return this.#serially(async () => {
       const now = new Map(rows.map(({ name, json }) => [name, json]));
       const changes: RowChange[] = [];
@@ -183,7 +197,7 @@ export class KeptView {
         more = kept.length === ROWS_AT_ONCE && covered(from);
       }
       for (const [name, json] of now) changes.push({ name, json });
-      return this.#commit(peer, changes);
+      return this.#present(peer, changes, whole?.drops === this.drops(peer.key) ? whole.version : undefined);
     });
   }
 
@@ -199,8 +213,9 @@ export class KeptView {
   /** Notes from which version of the peer its changes have to be taken in. */
   setPosition(peer: PeerNode, position: string | undefined): Promise<void> {
     return this.#serially(async () => {
-      const { position: before, ...part } = this.#part(peer);
-      if (before === position) return;
+      const known = this.#parts.get(peer.key);
+      if (known === undefined || known.position === position) return;
+      const { position: _before, ...part } = known;
       await this.#commit(peer, [], { ...part, ...(position === undefined ? {} : { position }) });
     });
   }
@@ -219,10 +234,7 @@ export class KeptView {
   /** Notes that the peer answers. */
   setPresent(peer: PeerNode): Promise<number> {
     return this.#serially(async () => {
-      const { since, ...part } = this.#part(peer);
-      if (since === undefined) return 0;
-      const entry: LogEntry = { type: 'PRESENT', peer: peer.key, namespace: peer.namespace };
-      return this.#commit(peer, [], part, part.rows === 0 ? [] : [entry]);
+      return this.#present(peer, []);
     });
   }
 
@@ -230,6 +242,7 @@ export class KeptView {
   drop(key: string): Promise<number> {
     return this.#serially(async () => {
       let logged = 0;
+      this.#drops.set(key, this.drops(key) + 1);
       for (let part = this.#parts.get(key); part !== undefined && !this.#closed; part = this.#parts.get(key)) {
         const rows = await this.rows(key, '');
         const changes = rows.map(({ name, json: previous }) => ({ name, previous }));
@@ -245,6 +258,15 @@ export class KeptView {
 
   #part(peer: PeerNode): Part {
     return this.#parts.get(peer.key) ?? { peer: peer.key, domain: peer.domain, namespace: peer.namespace, rows: 0, bytes: 0 };
+  }
+
+  /** Changes of a peer that answers; `position`: up to which its changes have been taken in with them. */
+  #present(peer: PeerNode, changes: readonly RowChange[], position?: string): Promise<number> {
+    const { since, ...part } = this.#part(peer);
+    const further = position !== undefined && (part.position === undefined || Number(part.position) < Number(position));
+    if (since === undefined && !further) return this.#commit(peer, changes);
+    const entry: LogEntry = { type: 'PRESENT', peer: peer.key, namespace: peer.namespace };
+    return this.#commit(peer, changes, further ? { ...part, position } : part, since === undefined || part.rows === 0 ? [] : [entry]);
   }
 
   async #commit(of: PeerNode | Part, changes: readonly RowChange[], state?: Part, more: readonly LogEntry[] = []): Promise<number> {

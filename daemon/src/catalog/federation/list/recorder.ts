@@ -24,16 +24,21 @@ export interface RecorderPorts {
 
 /** How far lists that are complete have been recorded page by page, without a gap from the beginning. */
 export class Walks {
-  readonly #upTo = new Map<string, { version: string; name: string }>();
+  readonly #upTo = new Map<string, { version: string; name: string; drops: number }>();
 
-  /** True if this page completes the peer's rows as of `version`. */
-  advance(peer: string, version: string, { before, last, more }: { before: string; last: string; more: boolean }): boolean {
-    const walk = before === '' ? { version, name: '' } : this.#upTo.get(peer);
-    if (walk === undefined || walk.version !== version || walk.name !== before) return false;
-    if (!more) return this.#upTo.delete(peer) || true;
+  /** If this page completes the peer's rows: the version of which they are, and how much had been dropped when the list began. */
+  advance(
+    peer: string,
+    { version, drops }: { version: string; drops: number },
+    { before, last, more }: { before: string; last: string; more: boolean },
+  ): { version: string; drops: number } | undefined {
+    const walk = before === '' ? { version, name: '', drops } : this.#upTo.get(peer);
+    if (walk === undefined || walk.version !== version || walk.name !== before) return undefined;
+    this.#upTo.delete(peer);
+    if (!more) return walk;
     if (this.#upTo.size >= MAX_WALKS) this.#upTo.clear();
-    this.#upTo.set(peer, { version, name: last });
-    return false;
+    this.#upTo.set(peer, { ...walk, name: last });
+    return undefined;
   }
 }
 
@@ -60,6 +65,8 @@ export async function recordedPage(
   try {
     const page = await peerPage(ports.peers, peer, query, bounds);
     if (bounds.signal.aborted) return page;
+    // rows of one that was removed meanwhile are nobody's business any more
+    if (ports.peers.peerNamed(peer.namespace)?.key !== peer.key) return { outcome: 'failed', reason: 'it is a member no more' };
     if (release !== undefined) await record(ports, peer, page, recording);
     // nobody followed it to the end: what the page shows may be known to nobody here
     else if (!kept.leases.isFollowed(peer.key)) await kept.invalidate();
@@ -79,15 +86,14 @@ async function record(ports: RecorderPorts, peer: PeerNode, page: PeerPage, reco
     }
     const last = page.rows.at(-1)?.name ?? recording.before;
     const more = page.cut || page.continue !== '';
+    const whole = recording.everything
+      ? walks.advance(peer.key, { version: page.resourceVersion, drops: kept.drops(peer.key) }, { ...recording, last, more })
+      : undefined;
     const logged = recording.everything
-      ? await kept.replace(peer, { after: recording.before, upTo: more ? last : undefined }, page.rows)
+      ? await kept.replace(peer, { after: recording.before, upTo: more ? last : undefined }, page.rows, whole)
       : await kept.upsert(peer, page.rows);
-    const marked = await kept.setPresent(peer);
     // other pages of the list are recorded meanwhile
-    own.entries += logged + marked;
-    if (!recording.everything || !walks.advance(peer.key, page.resourceVersion, { before: recording.before, last, more })) return;
-    const position = kept.parts().get(peer.key)?.position;
-    if (position === undefined || Number(position) < Number(page.resourceVersion)) await kept.setPosition(peer, page.resourceVersion);
+    own.entries += logged;
   } catch (error) {
     logger.debug({ peer: peer.namespace, why: reasonOf(error) }, 'What a peer answered could not be kept');
     await kept.setPosition(peer, undefined).catch(() => undefined);

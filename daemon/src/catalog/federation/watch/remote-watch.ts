@@ -104,17 +104,15 @@ export class RemoteWatch {
   }
 
   async #run(): Promise<void> {
-    const { kept, logger, now, tunables } = this.#ports;
+    const { logger, now, tunables } = this.#ports;
     const { signal } = this.#stopped;
     let rest = tunables.retryMs;
     while (!signal.aborted) {
       const began = now();
-      const ended = this.#peer.reachable ? await this.#follow() : ({ why: 'failed', reason: 'it could not be reached' } satisfies Ended);
+      const ended = await this.#hold();
       if (signal.aborted) return;
       logger.debug({ peer: this.#peer.namespace, why: ended.reason }, 'A peer is not followed now');
       this.#denied = ended.why === 'denied';
-      if (this.#denied) await kept.drop(this.key);
-      else await kept.setAway(this.#peer, toTimestamp(now()));
       this.#settle();
       const most = this.#peer.reachable ? tunables.maxRetryMs : tunables.maxAwayRetryMs;
       // one that was followed for a while is tried soon
@@ -124,25 +122,33 @@ export class RemoteWatch {
     }
   }
 
-  /** Until it breaks. Throws only if its rows cannot be kept. */
-  async #follow(): Promise<Ended> {
-    const { kept } = this.#ports;
-    const release = await kept.leases.take(this.key, this.#stopped.signal, true);
+  /** Follows it until that breaks, and notes how. Throws only if its rows cannot be kept. */
+  async #hold(): Promise<Ended> {
+    const { kept, now } = this.#ports;
+    const { signal } = this.#stopped;
+    const release = await kept.leases.take(this.key, signal, true);
     if (release === undefined) return { why: 'failed', reason: 'it is not followed any more' };
     try {
-      for (let attempt = 0; ; attempt += 1) {
-        const position = kept.parts().get(this.key)?.position;
-        if (position === undefined) {
-          const failed = await this.#compare();
-          if (failed !== undefined) return failed;
-        }
-        const ended = await this.#listen(kept.parts().get(this.key)?.position ?? '');
-        if (ended !== 'gone') return ended;
-        if (attempt > 0) return { why: 'failed', reason: 'it keeps no changes to go on from' };
-        await kept.setPosition(this.#peer, undefined);
-      }
+      const ended: Ended = this.#peer.reachable ? await this.#follow() : { why: 'failed', reason: 'it could not be reached' };
+      if (!signal.aborted) await (ended.why === 'denied' ? kept.drop(this.key) : kept.setAway(this.#peer, toTimestamp(now())));
+      return ended;
     } finally {
       release();
+    }
+  }
+
+  async #follow(): Promise<Ended> {
+    const { kept } = this.#ports;
+    for (let attempt = 0; ; attempt += 1) {
+      const position = kept.parts().get(this.key)?.position;
+      if (position === undefined) {
+        const failed = await this.#compare();
+        if (failed !== undefined) return failed;
+      }
+      const ended = await this.#listen(kept.parts().get(this.key)?.position ?? '');
+      if (ended !== 'gone') return ended;
+      if (attempt > 0) return { why: 'failed', reason: 'it keeps no changes to go on from' };
+      await kept.setPosition(this.#peer, undefined);
     }
   }
 
@@ -152,7 +158,7 @@ export class RemoteWatch {
     let next = '';
     let after = '';
     let limit = PAGE_ROWS;
-    let version: string | undefined;
+    let whole: { version: string; drops: number } | undefined;
     for (;;) {
       const bounds = { timeoutMs: ANSWER_MS, maxBytes: PAGE_BYTES, signal: this.#stopped.signal };
       const page = await peerPage(peers, this.#peer, { user, kind, limit, continue: next, after }, bounds);
@@ -163,15 +169,14 @@ export class RemoteWatch {
         if (limit === 0) return { why: 'failed', reason: 'it sent a page that cannot be read' };
         continue;
       }
-      version ??= page.resourceVersion;
+      whole ??= { version: page.resourceVersion, drops: kept.drops(this.key) };
       const last = page.rows.at(-1)?.name ?? after;
-      await kept.replace(this.#peer, { after, upTo: page.continue === '' ? undefined : last }, page.rows);
-      if (page.continue === '') break;
+      const done = page.continue === '';
+      await kept.replace(this.#peer, { after, upTo: done ? undefined : last }, page.rows, done ? whole : undefined);
+      if (done) return undefined;
       next = page.continue;
       after = last;
     }
-    await kept.setPosition(this.#peer, version);
-    return undefined;
   }
 
   /** Takes its changes after a version. */
