@@ -112,6 +112,42 @@ spec: {model: depot, type: Setting, properties: {value: steel}, parents: [crane]
       expect(await node2.get('model', 'depot')).toBeUndefined();
     });
 
+    it('grants of what it holds with MANAGE, and no other', async () => {
+      const dan = await addUser(node0, 'dan');
+      await known(node2, 'user', 'dan@node0');
+      const managing = await grant(node2, ops, ['READ', 'MANAGE'], { kind: 'models.dtkd.dev' });
+      expect(await ops.cli('grant', 'dan@node0', 'READ', '--on', 'model', '-n', 'node2')).toMatchObject({ code: 0 });
+      await waitFor(async () => (await dan.statusOf('model', 'theirs', 'node2')) === 200, { what: 'dan to see a model of node2' });
+      const because = await node2.cli('can', 'dan@node0', 'READ', 'model/theirs');
+      expect(because).toMatchObject({ code: 0, stdout: expect.stringMatching(/^yes: .*c-/) });
+      for (const [verbs, on] of [
+        ['UPDATE', 'model'],
+        ['READ,DELETE', 'model'],
+        ['READ', '*'],
+        ['READ', 'resource'],
+      ] as const) {
+        const refused = await ops.cli('grant', 'dan@node0', verbs, '--on', on, '-n', 'node2');
+        expect(refused.code, `${verbs} on ${on}`).not.toBe(0);
+        expect(refused.stderr).toMatch(/^error: /);
+      }
+      expect((await dan.cli('grant', 'ops@node0', 'READ', '--on', 'model', '-n', 'node2')).code).not.toBe(0);
+      // What was passed on stands as long as what it was passed on from.
+      await revoke(node2, managing);
+      await waitFor(async () => (await dan.statusOf('model', 'theirs', 'node2')) === 404, { what: 'dan to see it no more' });
+      expect((await node2.cli('can', 'dan@node0', 'READ', 'model/theirs')).code).toBe(1);
+    });
+
+    it('no grant to somebody who is not known, and is told who is', async () => {
+      const elsewhere = await node2.cli('grant', 'ops@nowhere', 'READ', '--on', 'model');
+      expect(elsewhere.code).not.toBe(0);
+      expect(elsewhere.stderr).toMatch(/nowhere[\s\S]*node0/);
+      const nobody = await node2.cli('grant', 'nobody@node0', 'READ', '--on', 'model');
+      expect(nobody.code).not.toBe(0);
+      expect(nobody.stderr).toMatch(/nobody[\s\S]*ops/);
+      expect((await node2.cli('grant', 'ops@node0', 'FLY', '--on', 'model')).stderr).toMatch(/FLY/);
+      expect((await node2.cli('grant', 'ops@node0', 'READ', '--on', 'model', '-l', 'tier in front')).stderr).toMatch(/\^/);
+    });
+
     it('nothing while the owner is away, and is told which node that is', async () => {
       await node2.stop();
       const answer = await ops.cli('apply', '-f', file, '-n', 'node2');
