@@ -166,6 +166,7 @@ describe('a list over nodes', () => {
   test('is refused where it cannot be read', async () => {
     federation.failure = new DtkdError('BAD_REQUEST', 'no');
     expect((await api.ask('GET', MODELS, ops)).status).toBe(400);
+    expect((await api.ask('GET', `${MODELS}?resourceVersion=5&resourceVersionMatch=Exact`, ops)).status).toBe(410);
     expect((await api.ask('GET', `${MODELS}?peerTimeoutMs=0`, ops)).status).toBe(400);
     expect((await api.ask('GET', `${MODELS}?peerTimeoutMs=99999999`, ops)).status).toBe(400);
   });

@@ -3,6 +3,7 @@
  * one the headers tell what is known by then, and `metadata.completeness` behind the rows tells all. The client's reading is the pace.
  */
 import { completenessSentences } from '../../../protocol/completeness.ts';
+import { DtkdError } from '../../../protocol/errors.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import { ROWS_MEDIA_TYPE } from '../../../protocol/remote-api.ts';
 import { begin } from './deciding.ts';
@@ -31,6 +32,9 @@ export function federatedList(api: Api, c: ApiContext, kind: Kind): Promise<Resp
   if (user === undefined && unasked.length === 0) return undefined;
   begin(c, 'list', target);
   c.get('note').because = 'what its grants show';
+  if (c.req.query('resourceVersionMatch') === 'Exact') {
+    throw new DtkdError('GONE', 'lists of the past are not kept', { next: 'List without resourceVersionMatch=Exact.' });
+  }
   const limit = wholeNumber(c, 'limit') ?? 0;
   const token = c.req.query('continue') ?? '';
   return answer(api, c, kind, async (signal) => {
