@@ -338,7 +338,8 @@ describe('the audit', () => {
     await api.ask('GET', SERVICES);
     await api.ask('GET', `${SERVICES}/noted`, { token });
     await api.ask('POST', SERVICES, { body: serviceBody('noted') });
-    await api.ask('DELETE', SERVICES.concat('/noted'));
+    await api.ask('DELETE', `${SERVICES}/noted?dryRun=All`);
+    await api.ask('DELETE', `${SERVICES}/noted`);
     expect(audited).toEqual([
       { who: 'operator', verb: 'create', what: '/services/node0/noted', outcome: 'allowed', because: 'the operator of this node' },
       { who: 'operator', verb: 'delete', what: '/services/node0/noted', outcome: 'allowed', because: 'the operator of this node' },

@@ -9,7 +9,7 @@ export interface Note {
   verb: string;
   /** `GROUP/PLURAL/NAMESPACE/NAME`. */
   what: string;
-  /** True if the request is to change something. */
+  /** True if the request is to change something, and no dry run. */
   change: boolean;
   /** What the answer rests on. */
   because?: string;

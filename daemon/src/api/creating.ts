@@ -55,6 +55,8 @@ async function create(api: Api, c: ApiContext, collection: Target, document: Use
   c.set('about', { group: kind.group, kind: kind.plural, name });
   begin(c, 'create', target);
   const principal = c.get('principal');
+  const dryRun = isDryRun(c);
+  if (dryRun) c.get('note').change = false;
   const creator = principal.type === 'user' ? subjectText(principal) : undefined;
   const object = newObject(kind, document, name, target.namespace, creator);
   const judge = async (reader: Reader, wanted: ApiObject): Promise<void> => {
@@ -64,11 +66,11 @@ async function create(api: Api, c: ApiContext, collection: Target, document: Use
   // before anything is said of what is there, and before a handler acts; and again on what the handler makes of it
   await judge(api.store, object);
   if ((await api.store.get(refOfTarget(target))) !== undefined) throw alreadyExists(target);
-  const context: WriteContext = { principal, dryRun: isDryRun(c), cascade: flag(c, 'cascade'), warn: (text) => warn(c, text) };
+  const context: WriteContext = { principal, dryRun, cascade: flag(c, 'cascade'), warn: (text) => warn(c, text) };
   const answer = await handlerOf(api, kind)?.create?.(object, context);
   if (answer !== undefined && 'handled' in answer && isObject(answer.handled)) return shownAfter(api, c, target, answer.handled);
   const wanted = isObject(answer) ? answer : object;
-  const stored = await storeCreated(api.store, { target, object: wanted, dryRun: context.dryRun, judge });
+  const stored = await storeCreated(api.store, { target, object: wanted, dryRun, judge });
   if (stored === undefined) throw alreadyExists(target);
   return shownAfter(api, c, target, stored);
 }

@@ -55,6 +55,7 @@ export async function deleteObject(api: Api, c: ApiContext, kind: Kind): Promise
 }
 
 function contextOf(c: ApiContext, dryRun: boolean): WriteContext {
+  if (dryRun) c.get('note').change = false;
   return { principal: c.get('principal'), dryRun, cascade: flag(c, 'cascade'), warn: (text) => warn(c, text) };
 }
 

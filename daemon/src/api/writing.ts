@@ -74,6 +74,7 @@ async function change(api: Api, c: ApiContext, target: Target, documentFrom: (st
     cascade: flag(c, 'cascade'),
     warn: (text) => warn(c, text),
   };
+  if (context.dryRun) c.get('note').change = false;
   const first = await mustGet(api, c, target);
   permit(api, c, 'UPDATE', target, first);
   assertWritableHere(api, target, first);
