@@ -1,7 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { STALE_ANNOTATION } from '../../protocol/completeness.ts';
+import { Child } from '../harness/child.ts';
 import { connected, formDomain } from '../harness/domain.ts';
 import { Informer } from '../harness/informer.ts';
+import { DTKD, NODE } from '../harness/node-binary.ts';
 import type { Site } from '../harness/site.ts';
 import { useStage } from '../harness/use-stage.ts';
 import { addUser, grant, type Listed, modelDocument, revoke, type SiteUser } from '../harness/user.ts';
@@ -167,8 +169,11 @@ describe('models of three nodes, asked for at one', () => {
 
   describe('and watched', () => {
     let informer: Informer;
+    let command: Child;
 
     it('begin with what there is', async () => {
+      command = new Child({ command: NODE, args: [DTKD, '--data', node0.dir, '--token', ops.token, 'watch', 'models', '-A'] });
+      await command.output(/^ADDED +node2 +web\b/m);
       informer = await Informer.open(ops, 'model', { all: true });
       await informer.until('all of it', () => informer.cache.size === 4);
     });
@@ -176,7 +181,9 @@ describe('models of three nodes, asked for at one', () => {
     it('change when they change, on whatever node', async () => {
       await node2.create(modelDocument('new'));
       await informer.until('a new one', () => informer.cache.has('node2/new'));
+      await command.output(/^ADDED +node2 +new\b/m);
       await node2.delete('model', 'new');
+      await command.output(/^DELETED +node2 +new\b/m);
       await informer.until('that it is gone', () => !informer.cache.has('node2/new'));
     });
 
@@ -203,6 +210,8 @@ describe('models of three nodes, asked for at one', () => {
       expect(informer.events).toContain('DELETED node2/web');
       await revoke(node1, onNode1);
       await informer.until('nothing but its own', () => [...informer.cache.keys()].join() === 'node0/own');
+      await command.output(/^DELETED +node1 +shop\b/m);
+      await command.end('SIGINT');
       informer.close();
     });
   });
