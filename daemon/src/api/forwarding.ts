@@ -56,7 +56,7 @@ function unknownNode(peers: PeerApi, namespace: string): DtkdError {
 }
 
 /** The operator's token is worth nothing elsewhere. */
-export function operatorElsewhere(api: Pick<Api, 'node'>, { kind, namespace, name }: Target): DtkdError {
+function operatorElsewhere(api: Pick<Api, 'node'>, { kind, namespace, name }: Target): DtkdError {
   const what = name === '' ? `namespace "${namespace}"` : `${kind.plural} "${name}" in namespace "${namespace}"`;
   return new DtkdError('FORBIDDEN', `${what} belongs to another node; the operator's token counts on ${api.node.name} only`, {
     next: `Use a user's token: dtkd user add NAME. Or run the same on ${namespace}.`,
