@@ -37,17 +37,17 @@ export function readAnsibleIni(text: string, source: string): Draft {
 
 function readHost(draft: AnsibleDraft, group: string, said: string, source: string, line: number): void {
   const [first = '', ...rest] = words(said, source, line);
-  const variables: Record<string, DraftValue> = {};
+  const variables: [string, DraftValue][] = [];
   // a port may follow the name: web1:2222, but not within a range
   const port = /^(.*[^:[\]]|.*\])(?::(\d{1,5}))$/.exec(first);
   const name = port === null || first.includes('::') ? first : (port[1] ?? first);
-  if (port !== null && name !== first) variables['ansible_port'] = Number(port[2]);
+  if (port !== null && name !== first) variables.push(['ansible_port', Number(port[2])]);
   for (const word of rest) {
     const cut = word.indexOf('=');
     if (cut <= 0) throw wrong(source, line, `"${word.slice(0, 80)}" is not NAME=VALUE`);
-    variables[word.slice(0, cut)] = literalOf(word.slice(cut + 1));
+    variables.push([word.slice(0, cut), literalOf(word.slice(cut + 1))]);
   }
-  draft.hosts(name, group, variables, line);
+  draft.hosts(name, group, Object.fromEntries(variables), line);
 }
 
 function variableOf(said: string, source: string, line: number): Record<string, DraftValue> {

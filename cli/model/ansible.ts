@@ -88,20 +88,24 @@ export class AnsibleDraft {
       const about = `${name} of ${draft.type === HOST ? 'host' : 'group'} "${draft.name}"`;
       if (CREDENTIAL.test(name)) this.note(`${about} is a credential and was not kept; make a Secret of it`, line);
       else if (typeof value === 'string' && VAULTED.test(value)) this.note(`${about} is encrypted by a vault and was not kept`, line);
-      else if (value !== null && value !== '') draft.properties[RENAMED.get(name) ?? name] = value;
+      else if (value !== null && value !== '') this.#builder.property(draft, RENAMED.get(name) ?? name, value, line);
     }
   }
 }
 
-const RANGE = /^(.*?)\[([0-9]+|[a-z]|[A-Z]):([0-9]+|[a-z]|[A-Z])(?::([0-9]+))?\](.*)$/;
+/** Numbers of more digits are not counted through exactly. */
+const RANGE = /^(.*?)\[([0-9]{1,15}|[a-z]|[A-Z]):([0-9]{1,15}|[a-z]|[A-Z])(?::([0-9]{1,15}))?\](.*)$/;
 
 /** `web[01:03].example` gives web01.example, web02.example, web03.example; several ranges multiply. */
 export function expandRange(pattern: string, source: string, line?: number): string[] {
   let names = [pattern];
   for (;;) {
-    const next = names.flatMap((name) => expandOnce(name));
-    if (next.length > MAX_RANGE)
-      throw new DtkdError('BAD_REQUEST', `${source}:${line ?? 1}: "${pattern.slice(0, 120)}" names more than ${MAX_RANGE} hosts`);
+    const next: string[] = [];
+    for (const name of names) {
+      next.push(...expandOnce(name));
+      if (next.length > MAX_RANGE)
+        throw new DtkdError('BAD_REQUEST', `${source}:${line ?? 1}: "${pattern.slice(0, 120)}" names more than ${MAX_RANGE} hosts`);
+    }
     if (next.length === names.length && next.every((name, index) => name === names[index])) break;
     names = next;
   }

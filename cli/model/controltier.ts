@@ -64,7 +64,7 @@ function readResource(builder: DraftBuilder, element: XmlElement, base: string, 
       builder.note(`${name} of ${ref.type} "${ref.name}" is a credential and was not kept`, element.line);
     else if (value !== '') {
       const property = RENAMED.get(name) ?? name;
-      draft.properties[property] = NUMBERS.has(property) && /^\d{1,9}$/.test(value) ? Number(value) : value;
+      builder.property(draft, property, NUMBERS.has(property) && /^\d{1,9}$/.test(value) ? Number(value) : value, element.line);
     }
   }
   return draft;

@@ -77,6 +77,13 @@ export class DraftBuilder {
     if (!this.#types.has(key)) this.#types.set(key, type);
   }
 
+  /** A property as the file names it; one that no document can have is left out, and that is noted. */
+  property(draft: ResourceDraft, name: string, value: DraftValue, line?: number): void {
+    // assigning it would not make a property but change what the record inherits
+    if (name === '__proto__') this.note(`property "${name}" of ${draft.type} "${draft.name}" was left out: nothing can be called so`, line);
+    else draft.properties[name] = value;
+  }
+
   /** Makes one the parent of the other, once. */
   relate(child: ResourceDraft, parent: DraftRef): void {
     if (!child.parents.some((each) => keyOf(each) === keyOf(parent))) child.parents.push({ type: parent.type, name: parent.name });

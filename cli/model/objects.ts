@@ -71,6 +71,7 @@ function resourceObject(resource: ResourceDraft, model: string, names: ReadonlyM
       : key
           .replace(/[^A-Za-z0-9_.-]+/g, '_')
           .replace(/^[^A-Za-z_]+/, '_')
+          .replace(/^__proto__$/, '_proto_')
           .slice(0, 63);
     if (safe !== key)
       notes.push({

@@ -21,7 +21,7 @@ export async function readForeign(text: string, source: string, format?: ImportF
     if (format === 'rundeck' || format === 'controltier') throw notThat(source, format, 'an INI file');
     return readAnsibleIni(text, source);
   }
-  if (/^\s*apiVersion:\s*["']?dtkd\.dev\//m.test(text) || /"apiVersion"\s*:\s*"dtkd\.dev\//.test(text)) return 'dtkd';
+  if (/^[ \t]*apiVersion:[ \t]*["']?dtkd\.dev\//m.test(text) || /"apiVersion"\s*:\s*"dtkd\.dev\//.test(text)) return 'dtkd';
   const { value } = await parseYaml(text, source);
   if (isRecord(value) && textAt(value, 'apiVersion')?.startsWith(`${DTKD_GROUP}/`) === true) return 'dtkd';
   if (format === 'rundeck' || (format === undefined && looksLikeRundeck(value))) return readRundeckYaml(text, source);
@@ -43,7 +43,7 @@ async function readXml(text: string, source: string, format: ImportFormat | unde
 function isInventoryIni(text: string, source: string): boolean {
   if (/\.(ini|cfg)$/i.test(source)) return true;
   if (/\.(ya?ml|json)$/i.test(source)) return false;
-  return /^\[[A-Za-z0-9_.-]+(:(children|vars))?\]\s*([#;].*)?$/m.test(text) && !/^\s*apiVersion:/m.test(text);
+  return /^\[[A-Za-z0-9_.-]+(:(children|vars))?\]\s*([#;].*)?$/m.test(text) && !/^[ \t]*apiVersion:/m.test(text);
 }
 
 function notThat(source: string, format: string, what: string): DtkdError {

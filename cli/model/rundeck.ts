@@ -61,9 +61,8 @@ export function looksLikeRundeck(value: unknown): boolean {
 /** Rundeck's newer YAML nests further attributes under `attributes`. */
 function attributesOf(node: JsonRecord): Record<string, DraftValue> {
   const nested = isRecord(node['attributes']) ? node['attributes'] : {};
-  const all: Record<string, DraftValue> = {};
-  for (const [key, value] of [...Object.entries(node), ...Object.entries(nested)]) if (key !== 'attributes') all[key] = draftValue(value);
-  return all;
+  const all = [...Object.entries(node), ...Object.entries(nested)].filter(([key]) => key !== 'attributes');
+  return Object.fromEntries(all.map(([key, value]) => [key, draftValue(value)]));
 }
 
 function addNode(
@@ -87,7 +86,7 @@ function addNode(
     if (STRUCTURAL.has(key) || key === 'id' || value === '' || value === null) continue;
     if (CREDENTIAL.test(key)) builder.note(`${key} of node "${name}" is a credential and was not kept; make a Secret of it`, line);
     else if (LINKS.has(key)) builder.note(`${key} of node "${name}" is a link of Rundeck's own and was not kept`, line);
-    else draft.properties[key] = value;
+    else builder.property(draft, key, value, line);
   }
 }
 

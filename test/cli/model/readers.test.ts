@@ -182,7 +182,9 @@ describe("Ansible's inventories", () => {
     expect(expandRange('r[a:b]n[1:2]', 'i')).toEqual(['ran1', 'ran2', 'rbn1', 'rbn2']);
     expect(expandRange('n[0:6:3]', 'i')).toEqual(['n0', 'n3', 'n6']);
     expect(expandRange('plain', 'i')).toEqual(['plain']);
-    for (const wrong of ['n[1:99999999]', 'n[1:200][1:200]', 'n[5:1]', 'n[1:b]', 'n[x', 'a b'])
+    // as numbers these two are one and the same
+    const endless = 'n[99999999999999999998:99999999999999999999]';
+    for (const wrong of ['n[1:99999999]', 'n[1:200][1:200]', 'n[1:9999][1:9999][1:9999]', endless, 'n[5:1]', 'n[1:b]', 'n[x', 'a b'])
       expect(() => expandRange(wrong, 'i', 7), wrong).toThrow(/^i:7: /);
   });
 });
@@ -191,4 +193,21 @@ it('says so when it cannot tell what a file is', async () => {
   expect(await refusal('a: 1\n', 'x.yaml')).toMatch(/cannot be told/);
   expect(await refusal('  \n', 'x.yaml')).toMatch(/empty/);
   expect(await readForeign('apiVersion: dtkd.dev/v1\nkind: Model\nmetadata: {name: m}\n', 'x.yaml')).toBe('dtkd');
+});
+
+it.each([
+  ['controltier', 'x.xml', '<project><node name="h" __proto__="x" note="y"/></project>'],
+  ['rundeck', 'x.yaml', 'h: {nodename: h, hostname: h, note: y, __proto__: {note: inherited}}'],
+  ['ansible', 'x.ini', '[all]\nh note=y __proto__={"note":"inherited"}\n'],
+  ['ansible', 'x.yaml', 'all: {hosts: {h: {note: y, __proto__: {note: inherited}}}}'],
+] as const)('takes from %s no property that would change what a record is (%s)', async (format, source, text) => {
+  const draft = await readForeign(text, source, format);
+  if (draft === 'dtkd') throw new Error('taken for dtkd');
+  const properties = named(draft, 'h')?.properties ?? {};
+  expect(Object.getPrototypeOf(properties)).toBe(Object.prototype);
+  expect(properties).toMatchObject({ note: 'y' });
+});
+
+it('is not held up by much white space', async () => {
+  expect(await refusal(`${'\n'.repeat(200_000)}a: 1\n`, 'x.txt')).toMatch(/cannot be told/);
 });
