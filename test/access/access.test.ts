@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
-import { CREATOR_ANNOTATION } from '../../protocol/principal.ts';
+import { CREATOR_ANNOTATION, type Principal } from '../../protocol/principal.ts';
 import { waitFor } from '../wait.ts';
 import { KEY1, KEY2, NODE, OPERATOR, OPERATOR_TOKEN, remote, SELF_KEY, type Site, startSite } from './site.ts';
 
@@ -279,6 +279,17 @@ describe('tokens of users', () => {
     });
   });
 
+  it('are not made for who came to the name of whoever asked', async () => {
+    const former = await site.user('ops');
+    await site.remove(OPERATOR, 'users', 'ops');
+    await site.user('ops');
+    const token = await tokenOf(site, 'ops');
+    const action = site.access.subresources.get('dtkd.dev/users/token');
+    const asked = action?.({ principal: former, name: 'ops', rest: [], method: 'POST', query: new URLSearchParams(), body: undefined });
+    await expect(asked).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(site.access.authenticate(token)).toBeDefined();
+  });
+
   it('do not outlive a user that is deleted while one is being made', async () => {
     await site.user('ops');
     const [token] = await Promise.all([tokenOf(site, 'ops'), site.remove(OPERATOR, 'users', 'ops')]);
@@ -288,6 +299,43 @@ describe('tokens of users', () => {
   it('are refused in any other form', () => {
     for (const token of ['', 'dtkd_', 'x'.repeat(5000), 'dtkd_\u{1F600}', '__proto__', 'constructor']) {
       expect(site.access.authenticate(token)).toBeUndefined();
+    }
+  });
+});
+
+describe('whom there is', () => {
+  const can = async (principal: Principal, who: string): Promise<unknown> =>
+    site.access.actions.get('can')?.({
+      principal,
+      name: 'can',
+      rest: [],
+      method: 'GET',
+      query: new URLSearchParams({ who, verb: 'READ', what: 'resources' }),
+      body: undefined,
+    });
+
+  it('is told to nobody who may not ask about others', async () => {
+    await site.replica(KEY1, 'node1', 'users', 'eve');
+    await site.user('boss');
+    for (const who of ['x@node0', 'boss@node0', 'x@nowhere']) {
+      const error: unknown = await can(remote(site, 'eve'), who).then(
+        () => undefined,
+        (caught: unknown) => caught,
+      );
+      expect(error).toMatchObject({ code: 'FORBIDDEN' });
+      expect(JSON.stringify(error)).not.toMatch(/boss|node2/);
+    }
+    expect(await can(remote(site, 'eve'), 'eve@node1')).toMatchObject({ allowed: false });
+    await expect(can(OPERATOR, 'x@node0')).rejects.toMatchObject({ next: expect.stringContaining('boss') });
+  });
+
+  it('is told to no user of another node that grants', async () => {
+    await site.replica(KEY1, 'node1', 'users', 'eve');
+    await site.user('boss');
+    await site.grant('eve@node1', 'READ,MANAGE', { kind: 'resources.dtkd.dev' });
+    for (const to of ['x@node0', 'x@nowhere', 'trust:x@node0']) {
+      const asked = site.grant(to, 'READ', { kind: 'resources.dtkd.dev' }, { by: remote(site, 'eve') });
+      await expect(asked).rejects.toMatchObject({ code: 'INVALID', next: 'Ask the operator of the node that owns it.' });
     }
   });
 });

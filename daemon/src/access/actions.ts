@@ -7,7 +7,7 @@ import type { Kind } from '../../../protocol/kinds/kind.ts';
 import { resourceKind } from '../../../protocol/kinds/resource.ts';
 import { userKind } from '../../../protocol/kinds/user.ts';
 import { type ApiObject, objectName } from '../../../protocol/objects.ts';
-import { displayOf, type Principal, SELF, subjectText } from '../../../protocol/principal.ts';
+import { displayOf, type Principal, SELF } from '../../../protocol/principal.ts';
 import type { ObjectStore } from '../store/object-store.types.ts';
 import type { Access, Asked } from './access.types.ts';
 import type { Directory } from './directory.ts';
@@ -44,7 +44,7 @@ export function userActions(tokens: UserTokens): ReadonlyMap<string, AccessActio
         next: 'Ask the operator of this node.',
       });
     }
-    return { token: await tokens.rotate(name) };
+    return { token: await tokens.rotate(name, principal.type === 'user' ? principal.uid : undefined) };
   };
   token.verb = 'READ';
   return new Map([[`${userKind.group}/${userKind.plural}/token`, token]]);
@@ -59,9 +59,10 @@ function whoami({ node }: ActionParts, principal: Principal): unknown {
 async function can(parts: ActionParts, request: AccessActionRequest): Promise<unknown> {
   const { who, verb, what } = question(request);
   const asker = request.principal;
-  const about = who === undefined || who === displayOf(asker) ? asker : await parts.directory.principal(who);
   const asked = await askedAbout(parts, asker, verb, what);
-  if (asker.type !== 'operator' && !isSame(asker, about)) {
+  const ofSelf = who === undefined || who === displayOf(asker);
+  // before anybody is looked up: a refusal to do so names users and nodes
+  if (asker.type !== 'operator' && !ofSelf) {
     const decision = parts.access.decide(asker, { ...asked, verb: 'MANAGE' });
     if (!decision.allowed) {
       throw new DtkdError('FORBIDDEN', `what others may do is told to who may MANAGE it: ${decision.reason}`, {
@@ -69,12 +70,9 @@ async function can(parts: ActionParts, request: AccessActionRequest): Promise<un
       });
     }
   }
+  const about = ofSelf ? asker : await parts.directory.principal(who);
   const decision = parts.access.decide(about, asked);
   return { who: displayOf(about), verb, what, ...decision };
-}
-
-function isSame(a: Principal, b: Principal): boolean {
-  return a.type === 'user' && b.type === 'user' && subjectText(a) === subjectText(b);
 }
 
 interface Question {

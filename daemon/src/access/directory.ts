@@ -18,6 +18,8 @@ import type { AccessMesh } from './ports.ts';
 
 /** Names of nodes, users or trusts in a refusal at most. */
 const MAX_NAMED = 20;
+/** For users of other nodes, who may know nothing of further domains of this one. */
+const ASK = 'Ask the operator of the node that owns it.';
 
 export interface Resolved extends Subject {
   display: string;
@@ -38,12 +40,13 @@ export class Directory {
     this.#options = options;
   }
 
-  user(text: string, field: string): Promise<Resolved> {
-    return this.#resolve(text, userKind, field);
+  /** `asker`: who wants to know. Users of other nodes are not told which nodes, users and trusts there are. */
+  user(text: string, field: string, asker?: Principal): Promise<Resolved> {
+    return this.#resolve(text, userKind, field, asker);
   }
 
-  trust(text: string, field: string): Promise<Resolved> {
-    return this.#resolve(text, trustKind, field);
+  trust(text: string, field: string, asker?: Principal): Promise<Resolved> {
+    return this.#resolve(text, trustKind, field, asker);
   }
 
   /** Whom `operator`, or `USER@NODE`, means. */
@@ -72,7 +75,7 @@ export class Directory {
     return this.#options.mesh.domains().find(({ peers }) => peers.some(({ key }) => key === home))?.name;
   }
 
-  async #resolve(text: string, kind: { singular: string; plural: string }, field: string): Promise<Resolved> {
+  async #resolve(text: string, kind: { singular: string; plural: string }, field: string, asker: Principal | undefined): Promise<Resolved> {
     const example = `${kind.singular.toUpperCase()}@NODE`;
     const parsed = parseNameAtNode(text);
     if (parsed === undefined) {
@@ -80,24 +83,30 @@ export class Directory {
     }
     const { name } = parsed;
     const node = parsed.node === 'default' ? this.#options.node.name : parsed.node;
-    const home = this.#homeOf(node, field);
+    const isFromElsewhere = asker?.type === 'user' && asker.home !== SELF;
+    const home = this.#homeOf(node, field, isFromElsewhere);
     const ref = { group: DTKD_GROUP, plural: kind.plural, namespace: node, name };
     const { store } = this.#options;
     const object = await store.get(ref);
     const author = object?.metadata.annotations?.[AUTHOR_ANNOTATION];
     const isTheirs = (await store.originOf(ref)) === (home === SELF ? 'own' : 'replica') && (home === SELF || author === home);
     if (object === undefined || !isTheirs) {
-      throw refuse(field, `there is no ${kind.singular} "${name}" on node "${node}"`, await this.#known(kind, node));
+      throw refuse(
+        field,
+        `there is no ${kind.singular} "${name}" on node "${node}"`,
+        isFromElsewhere ? ASK : await this.#known(kind, node),
+      );
     }
     const display = `${name}@${node}`;
     const domain = home === SELF ? undefined : this.#domainOf(home);
     return { home, name, uid: object.metadata.uid, display, ...(domain === undefined ? {} : { domain }) };
   }
 
-  #homeOf(node: string, field: string): string {
+  #homeOf(node: string, field: string, isFromElsewhere: boolean): string {
     if (node === this.#options.node.name) return SELF;
     const member = this.#options.mesh.memberNamed(node);
     if (member !== undefined) return member.peer;
+    if (isFromElsewhere) throw refuse(field, `no node "${node}" is known here`, ASK);
     const peers = this.#options.mesh.domains().flatMap((domain) => domain.peers.filter(({ self }) => !self));
     const nodes = [this.#options.node.name, ...peers.map(({ displayName }) => displayName).sort()];
     throw refuse(field, `no node "${node}" is known here`, `Known are ${someOf(nodes)}.`);

@@ -57,14 +57,17 @@ export class UserTokens {
     return TOKEN.test(token) ? this.#byHash.get(hashOf(token)) : undefined;
   }
 
-  /** Makes a new token for a user of this node; the old one ends. Throws NOT_FOUND. */
-  async rotate(name: string): Promise<string> {
+  /**
+   * Makes a new token for a user of this node; the old one ends. `ofUid`: of that user and no other one, who may have come to the name since it
+   * was asked. Throws NOT_FOUND.
+   */
+  async rotate(name: string, ofUid?: string): Promise<string> {
     const token = `dtkd_${randomBytes(TOKEN_BYTES).toString('base64url')}`;
     const hash = hashOf(token);
     const ref = { group: userKind.group, plural: userKind.plural, namespace: this.#node, name };
     const uid = await this.#store.transact(async (tx) => {
       const user = await tx.get(ref);
-      if (user === undefined || (await tx.originOf(ref)) !== 'own') {
+      if (user === undefined || (ofUid ?? user.metadata.uid) !== user.metadata.uid || (await tx.originOf(ref)) !== 'own') {
         throw new DtkdError('NOT_FOUND', `users "${name.slice(0, 253)}" not found`, { next: 'See "dtkd get users".' });
       }
       tx.putRow(tokenRow(user.metadata.uid), Buffer.from(JSON.stringify({ name, hash })));

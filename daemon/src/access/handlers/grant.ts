@@ -35,8 +35,8 @@ export function capabilityHandler(parts: GrantParts): Handler {
       const checked = checkedSpec(object, spec, parts.now());
       const isTrust = spec.to.startsWith(TRUST_PREFIX);
       const who = isTrust
-        ? await parts.directory.trust(spec.to.slice(TRUST_PREFIX.length), 'spec.to')
-        : await parts.directory.user(spec.to, 'spec.to');
+        ? await parts.directory.trust(spec.to.slice(TRUST_PREFIX.length), 'spec.to', principal)
+        : await parts.directory.user(spec.to, 'spec.to', principal);
       const { display, ...subject } = who;
       return {
         ...withoutServerFields(object),
@@ -58,7 +58,7 @@ export function shareHandler(parts: GrantParts): Handler {
       }
       const checked = checkedSpec(object, spec, parts.now());
       const given = spec.trust.startsWith(TRUST_PREFIX) ? spec.trust.slice(TRUST_PREFIX.length) : spec.trust;
-      const { display, ...subject }: Resolved = await parts.directory.trust(given, 'spec.trust');
+      const { display, ...subject }: Resolved = await parts.directory.trust(given, 'spec.trust', principal);
       return {
         ...withoutServerFields(object),
         spec: { ...spec, ...checked, trust: display },

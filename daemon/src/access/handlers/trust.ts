@@ -17,12 +17,12 @@ export function trustHandler({ directory, access }: TrustParts): Handler {
   return {
     async create(object, { principal }) {
       const { trustee: _trustee, members: _members, ...rest } = object;
-      return withMembers(rest, await membersOf(object, [], directory), trusteeOf(principal));
+      return withMembers(rest, await membersOf(object, [], directory, principal), trusteeOf(principal));
     },
     async update(object, previous, { principal, warn }) {
       assertTrustee(access, principal, previous);
       const stored = trustSchema.safeParse(previous).data;
-      const members = await membersOf(object, stored?.members ?? [], directory, warn);
+      const members = await membersOf(object, stored?.members ?? [], directory, principal, warn);
       const { members: _members, ...rest } = object;
       return withMembers(rest, members, undefined);
     },
@@ -37,6 +37,7 @@ async function membersOf(
   object: ApiObject,
   previous: readonly TrustMember[],
   directory: Directory,
+  principal: Principal,
   warn: (text: string) => void = () => {},
 ): Promise<TrustMember[]> {
   const wanted = [...new Set(trustSchema.safeParse(object).data?.spec?.members ?? [])];
@@ -51,7 +52,7 @@ async function membersOf(
       }
       continue;
     }
-    const resolved = await directory.user(text, 'spec.members');
+    const resolved = await directory.user(text, 'spec.members', principal);
     const same = previous.find((member) => subjectText(member) === subjectText(resolved));
     if (members.has(subjectText(resolved))) continue;
     members.set(
