@@ -346,3 +346,22 @@ describe('the audit', () => {
     ]);
   });
 });
+
+it('gives one user no more watches than leave room for others', async () => {
+  grant(['READ']);
+  const headers = { authorization: `Bearer ${token}` };
+  const watches = await Promise.all(Array.from({ length: 64 }, () => api.watch(`${SERVICES}?watch=true`, headers)));
+  expect(watches.map(({ answer }) => answer.statusCode)).toEqual(watches.map(() => 200));
+  expect(await api.ask('GET', `${SERVICES}?watch=true`, { token })).toMatchObject({ status: 429 });
+  const operators = await api.watch(`${SERVICES}?watch=true`);
+  expect(operators.answer.statusCode).toBe(200);
+  for (const watch of [...watches, operators]) watch.stop();
+  await waitFor(
+    async () => {
+      const again = await api.watch(`${SERVICES}?watch=true`, headers);
+      again.stop();
+      return again.answer.statusCode === 200;
+    },
+    { what: 'room for another watch' },
+  );
+});

@@ -76,7 +76,7 @@ export function createApi(options: ApiOptions, closing: AbortSignal = new AbortC
     ...options,
     closing,
     views,
-    streams: { open: 0, limit: options.maxStreams ?? MAX_STREAMS },
+    streams: { open: 0, limit: options.maxStreams ?? MAX_STREAMS, ofUser: new Map() },
   };
   const app = new Hono<ApiEnv>();
   app.use(async (c, next) => {

@@ -37,7 +37,7 @@ export interface Api extends ApiOptions {
   /** When it last changed who may see what. */
   views: ViewHistory;
   /** Watches and streams that are open. */
-  streams: { open: number; readonly limit: number };
+  streams: { open: number; readonly limit: number; readonly ofUser: Map<string, number> };
 }
 
 /** The object or collection that a path names. */

@@ -1,6 +1,10 @@
 import { DtkdError } from '../../../protocol/errors.ts';
+import { subjectText } from '../../../protocol/principal.ts';
 import { GIVEN_UP, linkSignals } from './linked-signal.ts';
 import { type Api, type ApiContext, answerText } from './request.ts';
+
+/** Watches and streams of one user at once: nobody takes the room of all others. */
+const MAX_PER_USER = 64;
 
 /** Tells whoever passes an answer on that it goes on for as long as it likes. */
 export const LINES_TYPE = 'application/json;stream=lines';
@@ -15,14 +19,9 @@ export function answerLines(
   make: (signal: AbortSignal) => AsyncIterable<string>,
   { timeoutMs, contentType }: { timeoutMs?: number | undefined; contentType?: string } = {},
 ): Response {
-  if (api.streams.open >= api.streams.limit) {
-    throw new DtkdError('TOO_MANY_REQUESTS', `${api.streams.limit} watches and streams are open here already`, {
-      next: 'Close some, or try again later.',
-    });
-  }
-  api.streams.open += 1;
+  const release = admit(api, c);
   const gone = new AbortController();
-  const { signal, release } = linkSignals([gone.signal, api.closing]);
+  const { signal, release: unlink } = linkSignals([gone.signal, api.closing]);
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => gone.abort(GIVEN_UP), timeoutMs);
   let ended = false;
   const end = () => {
@@ -30,8 +29,8 @@ export function answerLines(
     ended = true;
     clearTimeout(timer);
     gone.abort(GIVEN_UP);
+    unlink();
     release();
-    api.streams.open -= 1;
   };
   const lines = make(signal)[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
@@ -57,4 +56,24 @@ export function answerLines(
     { highWaterMark: 1 },
   );
   return answerText(c, body, 200, contentType);
+}
+
+/** Counts one more; returns what ends it. Throws if there are too many. */
+function admit({ streams }: Api, c: ApiContext): () => void {
+  const principal = c.get('principal');
+  const user = principal.type === 'user' ? subjectText(principal) : undefined;
+  const own = user === undefined ? 0 : (streams.ofUser.get(user) ?? 0);
+  if (streams.open >= streams.limit || own >= MAX_PER_USER) {
+    const whose = own >= MAX_PER_USER ? `${own} watches and streams of this user` : `${streams.limit} watches and streams`;
+    throw new DtkdError('TOO_MANY_REQUESTS', `${whose} are open here already`, { next: 'Close some, or try again later.' });
+  }
+  streams.open += 1;
+  if (user !== undefined) streams.ofUser.set(user, own + 1);
+  return () => {
+    streams.open -= 1;
+    if (user === undefined) return;
+    const left = (streams.ofUser.get(user) ?? 1) - 1;
+    if (left > 0) streams.ofUser.set(user, left);
+    else streams.ofUser.delete(user);
+  };
 }

@@ -17,6 +17,9 @@ import { redacted, shownAs, visibilityIn } from './visibility.ts';
 
 /** Milliseconds between two goings through of one watch: many grants in a row cost one. */
 const REVIEW_REST_MS = 50;
+/** Or so many times as long as one took, up to that: whoever can change rights all the time does not keep watches busy all the time. */
+const REVIEW_REST_RATIO = 4;
+const MAX_REVIEW_REST_MS = 2_000;
 
 /** An object that the client was shown. */
 interface Shown {
@@ -103,8 +106,10 @@ class VisibleWatch {
           if (this.#untouched !== undefined) throw rightsChanged();
           await rest(restUntil, signal);
           generation = views.generation;
+          const began = performance.now();
           yield* this.#review(() => generation === views.generation);
-          restUntil = performance.now() + REVIEW_REST_MS;
+          const ended = performance.now();
+          restUntil = ended + Math.min(MAX_REVIEW_REST_MS, Math.max(REVIEW_REST_MS, REVIEW_REST_RATIO * (ended - began)));
           continue;
         }
         const next = await reader.next(() => generation === views.generation);
