@@ -328,6 +328,40 @@ describe('effective', () => {
 });
 
 describe('refusals to users', () => {
+  it('say of a parent that the user may not know of what they say of one that is not there', async () => {
+    const decide: Decide = (principal, { verb, name }) =>
+      principal.type === 'operator' || verb === 'CREATE' || name === 'mine' ? { allowed: true } : { allowed: false, reason: 'no' };
+    const { store, catalog: made } = await catalog(decide);
+    await write(
+      store,
+      model('web'),
+      type('Leaf', { children: [] }),
+      resource('secret', { type: 'Leaf' }),
+      resource('hidden', { type: 'Site' }),
+      resource('mine', { type: 'Site' }),
+    );
+    const handler = made.handlers.get('dtkd.dev/resources');
+    const plain = context({ principal: OPS, cascade: false });
+    const create = async (parent: string, value: unknown = 'x') => {
+      const written = resource('new', { type: 'Setting', properties: { value }, parents: [parent] });
+      await write(store, (await handler?.create?.(written, plain)) ?? written);
+    };
+    const saysOf = async (parent: string, value?: unknown) => {
+      const { code, message, next, details } = await refusal(create(parent, value));
+      return JSON.stringify({ code, message, next, details }).replaceAll(parent, 'P');
+    };
+    const absent = await saysOf('absent');
+    expect(absent).toContain('there is no resource');
+    for (const parent of ['secret', 'hidden']) expect(await saysOf(parent)).toBe(absent);
+    expect(await saysOf('hidden', 5)).toBe(await saysOf('absent', 5));
+    const imported = async (parent: string) => {
+      const objects = [document('Resource', 'new', { model: 'web', type: 'Setting', properties: { value: 'x' }, parents: [parent] })];
+      return (await refusal(act(made, 'import', { objects }, OPS))).message.replaceAll(parent, 'P');
+    };
+    expect(await imported('secret')).toBe(await imported('absent'));
+    await create('mine');
+  });
+
   it('name no dependent that the user may not know of', async () => {
     const decide: Decide = (principal, { verb, name }) =>
       principal.type === 'operator' || name === 'top' || name === 'base' || (name === 'seen' && verb === 'DISCOVER')

@@ -35,8 +35,14 @@ export function modelHandlers(options: HandlerOptions): Record<Plural, ModelHand
       delete: deletion('types', options),
     },
     resources: {
-      create: async (object) => asWritten(await spelled('resources', object, undefined, options), undefined, options),
-      update: async (object, previous) => asWritten(await spelled('resources', object, previous, options), previous, options),
+      create: async (object, { principal }) => {
+        await options.rights.assertParents(principal, { after: object }, options.reads);
+        return asWritten(await spelled('resources', object, undefined, options), undefined, options);
+      },
+      update: async (object, previous, { principal }) => {
+        await options.rights.assertParents(principal, { before: previous, after: object }, options.reads);
+        return asWritten(await spelled('resources', object, previous, options), previous, options);
+      },
       delete: deletion('resources', options),
     },
   };

@@ -48,6 +48,11 @@ export class Refusal {
   }
 }
 
+/** Of a parent that is not there. */
+export function noParent(name: string): string {
+  return `there is no resource "${name}" on this node; make it first, or send both together`;
+}
+
 /** The error for objects that break rules: one sentence with the first causes, all of them in the details. */
 export function invalid(causes: readonly ModelCause[]): DtkdError {
   const objects = [...new Set(causes.map((cause) => cause.object))];

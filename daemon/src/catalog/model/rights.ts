@@ -5,8 +5,9 @@ import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import { changesSupertype } from '../../../../protocol/kinds/type.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
-import { nodeParents, nodeRef, PLURALS, type Plural, type Reads, refIn, resourceSpecOf } from './objects.ts';
+import { nodeParents, nodeRef, PLURALS, type Plural, type Reads, refIn, resourceParents, resourceSpecOf } from './objects.ts';
 import type { Decide, MovesScope } from './ports.ts';
+import { invalid, noParent, objectText } from './refusal.ts';
 
 export interface WrittenObject {
   plural: Plural;
@@ -55,6 +56,27 @@ export class Rights {
     if (plural === 'resources' && after !== undefined) await this.#assertDeployment(principal, before, after, reads);
   }
 
+  /**
+   * Refuses new parents that a principal may not know of, and in the same words and as early those that are not there: what the rules say of
+   * them would tell what they are. `reads`: what is durable; `coming`: names of resources that the same request brings.
+   */
+  async assertParents(
+    principal: Principal,
+    { before, after, coming }: { before?: ApiObject | undefined; after: ApiObject; coming?: ReadonlySet<string> },
+    reads: Pick<Reads, 'get'>,
+  ): Promise<void> {
+    if (principal.type === 'operator') return;
+    const had = new Set(before === undefined ? [] : parentsOf(before));
+    for (const parent of parentsOf(after)) {
+      if (had.has(parent) || coming?.has(parent) === true) continue;
+      const object = await reads.get(refIn(this.#node, 'resources', parent));
+      if (object !== undefined && this.may(principal, 'DISCOVER', 'resources', object)) continue;
+      const field = `spec.parents[${resourceSpecOf(after)?.parents?.indexOf(parent) ?? 0}]`;
+      const of = objectText({ plural: 'resources', name: after.metadata.name });
+      throw invalid([{ reason: 'FieldValueNotFound', message: noParent(parent), field, object: of }]);
+    }
+  }
+
   /** What moves an object from grants into others needs MANAGE, or has to leave whoever asks with the same rights. */
   #assertStays(principal: Principal, plural: Plural, name: string, before: ApiObject, after: ApiObject): void {
     if (changesSupertype(before, after)) {
@@ -88,6 +110,11 @@ export class Rights {
     const { group, name } = refIn(this.#node, plural, object.metadata.name);
     return this.#decide(principal, { verb, group, plural, name, object });
   }
+}
+
+function parentsOf(object: ApiObject): string[] {
+  const spec = resourceSpecOf(object);
+  return spec === undefined ? [] : resourceParents(spec);
 }
 
 function deployments(object: ApiObject): string[] {

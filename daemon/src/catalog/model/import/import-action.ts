@@ -58,6 +58,7 @@ export async function importModel(options: ImportOptions, principal: Principal, 
   const spelled = await spellings(options, targets);
   const ordered = ORDER.flatMap((plural) => targets.filter((target) => target.plural === plural));
   const results = new Map<number, ImportResult>();
+  const coming = new Set(targets.flatMap(({ plural, name }) => (plural === 'resources' ? [name] : [])));
   const write = async (tx: Transaction): Promise<void> => {
     results.clear();
     for (let start = 0; start < ordered.length; start += BREATH) {
@@ -65,7 +66,7 @@ export async function importModel(options: ImportOptions, principal: Principal, 
       // read together: one by one, the trips to the database would be most of the time
       const stored = await Promise.all(part.map(({ plural, name }) => tx.get(refIn(node, plural, name))));
       for (const [at, target] of part.entries()) {
-        results.set(target.index, await writeOne(options, tx, target, stored[at], { principal, spelled }));
+        results.set(target.index, await writeOne(options, tx, target, stored[at], { principal, spelled, coming }));
       }
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -101,11 +102,11 @@ async function spellings({ reads, book, documents, node }: ImportOptions, target
 }
 
 async function writeOne(
-  { node, rights, documents }: ImportOptions,
+  { node, rights, documents, reads }: ImportOptions,
   tx: Transaction,
   { plural, kind, name, document: given, index }: Target,
   before: ApiObject | undefined,
-  { principal, spelled }: { principal: Principal; spelled: Spelling },
+  { principal, spelled, coming }: { principal: Principal; spelled: Spelling; coming: ReadonlySet<string> },
 ): Promise<ImportResult> {
   const document = { ...given, fields: await withSpelling(plural, given.fields, spelled) };
   const after =
@@ -121,6 +122,7 @@ async function writeOne(
       details: { index, object: objectText({ plural, name }) },
     });
   }
+  if (plural === 'resources') await rights.assertParents(principal, { before, after, coming }, reads);
   if (before !== undefined && jsonEqual(before, after)) return 'unchanged';
   const stored = await tx.put(after);
   if (before === undefined) return 'created';

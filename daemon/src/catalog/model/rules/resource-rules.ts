@@ -3,7 +3,7 @@ import { type ResourceSpec, resourceSpec } from '../../../../../protocol/kinds/r
 import { forbiddenCycle } from '../cycles.ts';
 import { BREATH, COUNTED, MAX_ANCESTORS } from '../limits.ts';
 import { NODE_PARENT, nodeRef, refIn, resourceNameOf, resourceParents, resourceSpecOf, typeKey } from '../objects.ts';
-import { type Faults, inUse, objectText } from '../refusal.ts';
+import { type Faults, inUse, noParent, objectText } from '../refusal.ts';
 import { limitsCount, mayStand, permitted, tooMany } from '../relation-rules.ts';
 import type { ResolvedType } from '../resolved-type.ts';
 import { judgeProperties } from '../resource-properties.ts';
@@ -112,7 +112,7 @@ async function judgeParents(work: Case, type: ResolvedType, spec: ResourceSpec, 
     seen.add(parent);
     const end = await work.endOf(parent);
     if (end === undefined) {
-      faults.add(field, `there is no resource "${parent}" on this node; make it first, or send both together`, 'FieldValueNotFound');
+      faults.add(field, noParent(parent), 'FieldValueNotFound');
       continue;
     }
     if (type.parents !== undefined && !mayStand(type.parents, end)) {
