@@ -28,9 +28,9 @@ const MAX_SENTENCES = 5;
 /** Nodes that one sentence names; of more it tells how many. */
 const MAX_NAMED = 8;
 
-/** True if every node answered. */
+/** True if every node answered, be it that there is nothing here for this asker. */
 export function isComplete(statements: readonly NodeStatement[]): boolean {
-  return statements.every(({ state }) => state === 'answered');
+  return statements.every(({ state }) => state === 'answered' || state === 'denied');
 }
 
 /** What is missing or old, for people: nodes in the same state for the same reason share a sentence; at most five sentences. */

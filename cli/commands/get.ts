@@ -155,7 +155,7 @@ async function* pagesOf(cli: Cli, client: ApiClient, wanted: Wanted, flags: List
       completeness.add(page);
       yield page;
     }
-    for (const line of completeness.lines(Date.now())) cli.out.note(line);
+    for (const line of completeness.lines()) cli.out.note(line);
     if (flags.requireComplete === true && !completeness.complete) cli.exitWith(EXIT_INCOMPLETE);
     return;
   }
