@@ -124,6 +124,21 @@ describe('bytes of a peer', () => {
     expect(() => take('node1-abc123', 'node1', 'node1-abc123')).toThrow('another node');
   });
 
+  test('cannot keep a list going for ever with pages of few rows', () => {
+    const end = (rows: number) => {
+      const decoder = new RowsDecoder({ kind: modelKind, peer: PEER }, { after: '', limit: 2 });
+      const lines: unknown[] = [{ metadata: { resourceVersion: '1' } }];
+      for (let index = 0; index < rows; index++) {
+        const object = model(`m${index}`, 'node1');
+        lines.push({ ...object, metadata: { ...object.metadata, uid: 'u', resourceVersion: '1', creationTimestamp: 'now' } });
+      }
+      decoder.push(Buffer.from([...lines, { end: { continue: 'x' } }].map((one) => `${JSON.stringify(one)}\n`).join('')));
+      return decoder.end;
+    };
+    expect(end(2)).toEqual({ continue: 'x' });
+    for (const rows of [0, 1]) expect(() => end(rows)).toThrow('not full');
+  });
+
   test('cannot say of a row that it is old', () => {
     const object = model('a', 'node1');
     const metadata = {

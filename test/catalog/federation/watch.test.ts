@@ -43,6 +43,20 @@ describe('a watch over nodes', () => {
     expect(informer.lists).toBe(1);
   });
 
+  test('takes rows that are too large for one page in several', async () => {
+    nodes = await Nodes.open(1);
+    for (const name of ['a', 'b', 'c', 'd', 'e']) await nodes.node('node1').put(name, name.repeat(900_000));
+    const stop = new AbortController();
+    const names = new Set<string>();
+    const request = { user: USER, kind: modelKind, bookmarks: false, timeoutMs: 2_000, signal: stop.signal };
+    for await (const event of await nodes.federation.watch(request)) {
+      if (event.type !== 'BOOKMARK') names.add(event.object.metadata.name);
+      if (names.size === 5) break;
+    }
+    stop.abort();
+    expect(nodes.node('node1').asked).toBeLessThan(10);
+  });
+
   test('keeps the rows of a node that goes away, marked once, and emits the difference when it is back', async () => {
     await open();
     await agrees();

@@ -164,8 +164,8 @@ export class RemoteWatch {
       const page = await peerPage(peers, this.#peer, { user, kind, limit, continue: next, after }, bounds);
       if (page.outcome !== 'page') return { why: page.outcome, reason: page.reason };
       if (page.cut) {
-        // a page of as many rows as came ends where the next one begins
-        limit = page.rows.length;
+        // a page of as many rows as came ends where the next one begins; unless it is as large once more
+        limit = page.rows.length < limit ? page.rows.length : Math.floor(limit / 2);
         if (limit === 0) return { why: 'failed', reason: 'it sent a page that cannot be read' };
         continue;
       }
