@@ -34,6 +34,9 @@ const REFUSED: [file: string, specifier: string][] = [
   ['daemon/src/access/x.ts', '../api/app.ts'],
   ['daemon/src/api/x.ts', '../mesh/mesh.types.ts'],
   ['daemon/src/api/x.ts', '../store/level-kv.ts'],
+  ['daemon/src/api/x.ts', '../catalog/federation/federation.ts'],
+  ['daemon/src/api/x.ts', '../catalog/model/rules.types.ts'],
+  ['daemon/src/catalog/x.ts', '../access/access.types.ts'],
   ['daemon/src/api/x.ts', '../../../test/wait.ts'],
 ];
 
@@ -47,6 +50,7 @@ const ALLOWED: [file: string, specifier: string][] = [
   ['daemon/src/mesh/log/author-doc.ts', 'yjs'],
   ['daemon/src/apps/x.ts', '../store/object-store.types.ts'],
   ['daemon/src/api/x.ts', '../access/decision.ts'],
+  ['daemon/src/api/x.ts', '../catalog/federation/federation.types.ts'],
   ['daemon/src/api/x.ts', 'hono'],
 ];
 

@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type {
   FederatedEvent,
   FederatedListRequest,
+  FederatedReads,
   FederatedWatchRequest,
-  Federation,
   ListEnd,
-} from '../../daemon/src/api/federation.types.ts';
+} from '../../daemon/src/catalog/federation/federation.types.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import type { ApiObject } from '../../protocol/objects.ts';
 import { ROWS_MEDIA_TYPE } from '../../protocol/remote-api.ts';
@@ -27,7 +27,7 @@ function model(namespace: string, name: string): ApiObject {
 }
 
 /** Says what it is told to, and notes what it is asked. */
-class FakeFederation implements Federation {
+class FakeFederation implements FederatedReads {
   lists: FederatedListRequest[] = [];
   watches: FederatedWatchRequest[] = [];
   rows: ApiObject[] = [model('node0', 'a'), model('node1', 'b'), model('node2', 'c')];

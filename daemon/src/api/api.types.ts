@@ -1,8 +1,8 @@
 import type { Access, Audit } from '../access/access.types.ts';
+import type { FederatedReads } from '../catalog/federation/federation.types.ts';
+import type { PeerApi } from '../catalog/federation/peer-api.types.ts';
 import type { LocalStore } from '../store/local-store.types.ts';
-import type { Federation } from './federation.types.ts';
 import type { ApiExtensions } from './handlers.types.ts';
-import type { PeerApi } from './remote/peer-api.types.ts';
 import type { RemoteCall } from './remote/remote-call.types.ts';
 
 /** What the API wants of a logger. */
@@ -25,7 +25,7 @@ export interface ApiOptions {
   /** Other members' APIs: where requests about their objects go. Default: there are none. */
   peers?: PeerApi;
   /** Lists and watches over this node and others. Default: of this node only. */
-  federation?: Federation;
+  federation?: FederatedReads;
   logger: ApiLogger;
   /** Of the program, shown at /version. */
   version: string;

@@ -2,7 +2,7 @@
 import { apiVersionOf, type Kind } from '../../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import { columnDefinitions, type IncludeObject, partialMetadata, renderTable } from '../../../protocol/table.ts';
-import type { Json, ListEnd } from './federation.types.ts';
+import type { Json, ListEnd } from '../catalog/federation/federation.types.ts';
 import type { AnswerForm } from './media.ts';
 
 export interface ListForm {

@@ -2,7 +2,7 @@
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import { OPERATOR, type UserPrincipal } from '../../../protocol/principal.ts';
-import type { FederatedSelection, Federation } from './federation.types.ts';
+import type { FederatedReads, FederatedSelection } from '../catalog/federation/federation.types.ts';
 import { selectionQuery } from './reading.ts';
 import { type Api, type ApiContext, type Target, targetOf, wholeNumber } from './request.ts';
 import { isRemote } from './visibility.ts';
@@ -19,7 +19,7 @@ export function isFederated(kind: Pick<Kind, 'shared' | 'scope'>): boolean {
 }
 
 /** The federation and the target, if a list or watch is about other nodes, too. */
-export function federatedTarget(api: Api, c: ApiContext, kind: Kind): { federation: Federation; target: Target } | undefined {
+export function federatedTarget(api: Api, c: ApiContext, kind: Kind): { federation: FederatedReads; target: Target } | undefined {
   const { federation } = api;
   if (federation === undefined || !isFederated(kind) || isRemote(c.get('principal'))) return undefined;
   const target = targetOf(api, c, kind);

@@ -1,8 +1,8 @@
 /** Watches over nodes: the same lines as of this node's, out of what federation tells. */
 import type { Kind } from '../../../protocol/kinds/kind.ts';
+import type { FederatedReads, FederatedWatchRequest } from '../catalog/federation/federation.types.ts';
 import { begin } from './deciding.ts';
 import { askingUser, federatedSelection, federatedTarget } from './federated-request.ts';
-import type { FederatedWatchRequest, Federation } from './federation.types.ts';
 import { answerForm } from './media.ts';
 import { type Api, type ApiContext, flag, wholeNumber } from './request.ts';
 import { statusOf } from './status.ts';
@@ -37,7 +37,7 @@ export function federatedWatch(api: Api, c: ApiContext, kind: Kind): Response | 
 
 async function* lines(
   api: Api,
-  federation: Federation,
+  federation: FederatedReads,
   request: FederatedWatchRequest,
   shape: Shape,
   initialEvents: boolean,

@@ -7,11 +7,11 @@ import { parseJson } from '../../../protocol/json.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import type { UserPrincipal } from '../../../protocol/principal.ts';
 import { MAX_ROW_BYTES } from '../../../protocol/remote-api.ts';
+import type { PeerApi, PeerNode, PeerRequest, PeerResponse } from '../catalog/federation/peer-api.types.ts';
 import { incoming, incomingAny, incomingStatus, incomingSuccess, misbehaved, outgoing } from './forwarded-body.ts';
 import { GIVEN_UP, linkSignals } from './linked-signal.ts';
 import { answerForm } from './media.ts';
 import { answerObject } from './object-answer.ts';
-import type { PeerApi, PeerNode, PeerRequest, PeerResponse } from './remote/peer-api.types.ts';
 import { type Api, type ApiContext, answerJson, answerText, readBody, type Target, warn, wholeNumber } from './request.ts';
 import { LINES_TYPE } from './streaming.ts';
 

@@ -2,9 +2,9 @@
 import type { Duplex } from 'node:stream';
 import type { Audit, AuditRecord } from '../../../daemon/src/access/access.types.ts';
 import { createPeerApi } from '../../../daemon/src/api/remote/asking.ts';
-import type { PeerApi } from '../../../daemon/src/api/remote/peer-api.types.ts';
 import { type PeerSource, PeerTable } from '../../../daemon/src/api/remote/peer-table.ts';
 import { createRemoteApiServer, type RemoteApiServer } from '../../../daemon/src/api/remote/serving.ts';
+import type { PeerApi } from '../../../daemon/src/catalog/federation/peer-api.types.ts';
 import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import { DtkdError } from '../../../protocol/errors.ts';

@@ -1,6 +1,6 @@
 /** The members of all domains of this node, looked up once per change of the mesh. */
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
-import type { PeerNode } from './peer-api.types.ts';
+import type { PeerNode } from '../../catalog/federation/peer-api.types.ts';
 
 /** What this wants of the mesh. */
 export interface PeerSource {

@@ -67,19 +67,23 @@ export interface Selectors {
   where?: string;
 }
 
-export interface FederatedListRequest extends Selectors {
+/** What lists and watches have in common. */
+export interface FederatedSelection extends Selectors {
   user: UserPrincipal;
   kind: Kind;
   /** One node's rows only; absent: all nodes. */
   namespace?: string;
+  /** How long each peer may take. Milliseconds. */
+  timeoutMs: number;
+  signal: AbortSignal;
+}
+
+export interface FederatedListRequest extends FederatedSelection {
   /** 0: all. */
   limit: number;
   continue?: string;
-  /** How long each peer may take. Milliseconds. */
-  timeoutMs: number;
   /** Adds what a peer that does not answer had answered last. */
   stale: boolean;
-  signal: AbortSignal;
 }
 
 export interface ListEnd {
@@ -99,21 +103,16 @@ export interface FederatedList {
   end(): ListEnd;
 }
 
-export interface FederatedWatchRequest extends Selectors {
-  user: UserPrincipal;
-  kind: Kind;
-  namespace?: string;
+export interface FederatedWatchRequest extends FederatedSelection {
   /** Absent or "0": the present state first. */
   resourceVersion?: string;
   bookmarks: boolean;
-  timeoutMs: number;
-  signal: AbortSignal;
 }
 
 export type FederatedEvent = { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: ApiObject } | { type: 'BOOKMARK'; resourceVersion: string };
 
 /** Lists and watches over this node and all others in its domains, for this node's own users. */
-export interface Federation {
+export interface FederatedReads {
   /** True if `namespace` is another node's. */
   isPeer(namespace: string): boolean;
   /** Statements about all peers (or the one) for somebody on whose behalf none may be asked. */
@@ -124,6 +123,10 @@ export interface Federation {
   list(request: FederatedListRequest): Promise<FederatedList>;
   /** Throws BAD_REQUEST at once, GONE at once or while it is read. Ends when the signal aborts. */
   watch(request: FederatedWatchRequest): Promise<AsyncIterable<FederatedEvent>>;
+}
+
+/** As the daemon has it: also told of what it cannot see by itself. */
+export interface Federation extends FederatedReads {
   /** What a node (undefined: any) grants may have changed: peers that refused are asked again. */
   rightsChanged(namespace: string | undefined): void;
   /** Forgets what others answered to a user that is no more. */

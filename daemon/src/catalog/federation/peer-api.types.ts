@@ -20,7 +20,7 @@ export interface PeerRequest {
   accept: string;
   contentType?: string;
   body?: Uint8Array;
-  /** Until the head of the answer has come, and between any two parts of its body where `idleMs` is given. Milliseconds. */
+  /** Until the head of the answer has come, and then for every 4 KiB of its body that are waited for. Milliseconds. */
   timeoutMs: number;
   /** For watches: no limit between parts. */
   endless?: boolean;
