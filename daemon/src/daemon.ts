@@ -2,14 +2,12 @@
  * The composition root: the only file that knows every part. Starts them in order, hands each the ports that it asks for, and stops them
  * in reverse. A part that fails to start stops those before it, so that a failed start leaves nothing behind.
  */
-import { chmod, chown, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { DtkdError } from '../../protocol/errors.ts';
-import { type NodeName, parseNodeName } from '../../protocol/ids.ts';
 import { REMOTE_API_PROTOCOL } from '../../protocol/remote-api.ts';
 import { WITNESS_PROTOCOL } from '../../protocol/witness.ts';
-import { type AccessPart, createAccess } from './access/access.ts';
+import { createAccess } from './access/access.ts';
 import { createAudit } from './access/audit/audit.ts';
 import { auditAction } from './access/audit/audit-action.ts';
 import { WITNESS_LIMITS } from './access/audit/limits.ts';
@@ -19,7 +17,7 @@ import { openCertificates } from './api/certificates.ts';
 import { movesScope } from './api/deciding.ts';
 import { changedObject, newObject, parseDocument } from './api/document.ts';
 import { createLocalRows } from './api/federated-local.ts';
-import type { Action, ApiExtensions, KindHandler } from './api/handlers.types.ts';
+import type { Action } from './api/handlers.types.ts';
 import { createPeerApi } from './api/remote/asking.ts';
 import { PeerTable } from './api/remote/peer-table.ts';
 import { createRemoteApiServer } from './api/remote/serving.ts';
@@ -27,27 +25,24 @@ import { startApiServer } from './api/server.ts';
 import { appUsers } from './app-users.ts';
 import { createApps } from './apps/apps.ts';
 import { createFederation } from './catalog/federation/federation.ts';
-import { type CatalogModel, createCatalogModel } from './catalog/model/catalog-model.ts';
+import { createCatalogModel } from './catalog/model/catalog-model.ts';
 import { createNodeFacts } from './catalog/node-facts.ts';
-import { type Config, defaultNodeName } from './config.ts';
-import { makeDirectory } from './directory.ts';
+import type { Config } from './config.ts';
+import { explainLock, prepareDirectory, settleName, writeEndpoint } from './data-directory.ts';
+import { extensions } from './extensions.ts';
 import { followGrants, standingIn } from './federation-ports.ts';
 import type { Logger } from './logger.ts';
 import { memberRequests } from './member-requests.ts';
 import { MemoryKeeper } from './memory-keeper.ts';
-import { domainActions, domainHandlers } from './mesh/controllers/domain-api.ts';
 import { DomainController } from './mesh/controllers/domain-controller.ts';
 import { createLogs } from './mesh/log/logs.ts';
 import { createMesh } from './mesh/mesh.ts';
 import { daemonStatus, summaryText } from './status.ts';
 import { EventRecorder } from './store/event-recorder.ts';
-import type { Kv } from './store/kv.ts';
 import { openLevel } from './store/level-kv.ts';
 import { openObjectStore } from './store/object-store.ts';
 import { groupId } from './system-group.ts';
 import { VERSION } from './version.ts';
-
-const NAME_KEY = 'a/node-name';
 
 export interface Daemon {
   /** What a person should read once it runs. */
@@ -147,7 +142,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   const apps = createApps({
     store,
     mesh,
-    users: appUsers(access, mesh),
+    users: appUsers(access, mesh, audit),
     node: { name, suffix: config.suffix },
     ingress: config.ingress,
     authorOf: (namespace) => mesh.memberNamed(namespace),
@@ -252,82 +247,4 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     summary: () => summaryText({ config, name, version: VERSION, apiUrl: api.url, ingress: apps.ingressAddress(), mesh }),
     stop: () => stopAll(stops, logger),
   };
-}
-
-interface ExtensionParts {
-  access: AccessPart;
-  model: CatalogModel;
-  controller: DomainController;
-  mesh: ReturnType<typeof createMesh>;
-  apps: ReturnType<typeof createApps>;
-  status: Action;
-  audit: Action;
-  rotate: () => Promise<string>;
-}
-
-function extensions({ access, model, controller, mesh, apps, status, audit, rotate }: ExtensionParts): ApiExtensions {
-  const group = 'sid.sightlineinnovation.com';
-  const handlers = domainHandlers({ mesh, controller });
-  const kinds = new Map<string, KindHandler>([
-    ...access.kinds,
-    ...model.handlers,
-    [`${group}/dtdomains`, handlers.dtDomain],
-    [`${group}/dtpeers`, handlers.dtPeer],
-  ]);
-  const subresources = new Map<string, Action>([...apps.actions, ...access.subresources, ...model.subresources]);
-  for (const [name, action] of domainActions({ mesh, controller })) subresources.set(`${group}/dtdomains/${name}`, action);
-  const token: Action = async (request) => {
-    if (request.method !== 'POST') throw new DtkdError('METHOD_NOT_ALLOWED', 'use POST to make a new token');
-    return { token: await rotate() };
-  };
-  return {
-    kinds,
-    subresources,
-    actions: new Map<string, Action>([...access.actions, ...model.actions, ['status', status], ['audit', audit], ['token', token]]),
-  };
-}
-
-async function prepareDirectory(directory: string, gid: number | undefined): Promise<void> {
-  try {
-    makeDirectory(directory, 0o700);
-    if (gid !== undefined) await chown(directory, process.getuid?.() ?? 0, gid);
-    await chmod(directory, gid === undefined ? 0o700 : 0o750);
-  } catch (cause) {
-    throw new DtkdError('DATA_UNWRITABLE', `the data directory ${directory} cannot be made or written`, {
-      next: 'Give a directory that this user may write with --data.',
-      cause,
-    });
-  }
-}
-
-/** The name is fixed at first start: it is the namespace of everything that is stored. */
-async function settleName(kv: Kv, asked: NodeName | undefined): Promise<NodeName> {
-  const stored = await kv.get(NAME_KEY);
-  if (stored !== undefined) {
-    const name = parseNodeName(Buffer.from(stored).toString('utf8'));
-    if (asked === undefined || asked === name) return name;
-    throw new DtkdError('CONFIG_INVALID', `this data directory belongs to the node ${name}, not ${asked}`, {
-      next: `Start it as ${name}, or give --data another directory.`,
-    });
-  }
-  const name = asked ?? defaultNodeName();
-  await kv.batch([{ type: 'put', key: NAME_KEY, value: Buffer.from(name) }], { sync: true });
-  return name;
-}
-
-async function explainLock(error: unknown, endpointFile: string): Promise<never> {
-  if (!(error instanceof DtkdError) || error.code !== 'DATA_LOCKED') throw error;
-  const endpoint = await readFile(endpointFile, 'utf8').catch(() => '');
-  const pid = /"pid":\s*(\d+)/.exec(endpoint)?.[1];
-  if (pid === undefined) throw error;
-  throw new DtkdError('DATA_LOCKED', `${error.message} (process ${pid})`, {
-    ...(error.next === undefined ? {} : { next: error.next }),
-    cause: error,
-  });
-}
-
-/** Tells the CLI where the daemon is; written whole, so that nobody reads half of it. */
-async function writeEndpoint(file: string, endpoint: object): Promise<void> {
-  await writeFile(`${file}.new`, `${JSON.stringify(endpoint)}\n`, { mode: 0o644 });
-  await rename(`${file}.new`, file);
 }

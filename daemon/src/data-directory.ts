@@ -1,0 +1,56 @@
+/** The data directory of a node: made and protected, its node's name settled, and where the CLI finds the daemon. */
+import { chmod, chown, readFile, rename, writeFile } from 'node:fs/promises';
+import { DtkdError } from '../../protocol/errors.ts';
+import { type NodeName, parseNodeName } from '../../protocol/ids.ts';
+import { defaultNodeName } from './config.ts';
+import { makeDirectory } from './directory.ts';
+import type { Kv } from './store/kv.ts';
+
+const NAME_KEY = 'a/node-name';
+
+/** Makes the data directory, readable by its owner, or by an operator group. */
+export async function prepareDirectory(directory: string, gid: number | undefined): Promise<void> {
+  try {
+    makeDirectory(directory, 0o700);
+    if (gid !== undefined) await chown(directory, process.getuid?.() ?? 0, gid);
+    await chmod(directory, gid === undefined ? 0o700 : 0o750);
+  } catch (cause) {
+    throw new DtkdError('DATA_UNWRITABLE', `the data directory ${directory} cannot be made or written`, {
+      next: 'Give a directory that this user may write with --data.',
+      cause,
+    });
+  }
+}
+
+/** The name is fixed at first start: it is the namespace of everything that is stored. */
+export async function settleName(kv: Kv, asked: NodeName | undefined): Promise<NodeName> {
+  const stored = await kv.get(NAME_KEY);
+  if (stored !== undefined) {
+    const name = parseNodeName(Buffer.from(stored).toString('utf8'));
+    if (asked === undefined || asked === name) return name;
+    throw new DtkdError('CONFIG_INVALID', `this data directory belongs to the node ${name}, not ${asked}`, {
+      next: `Start it as ${name}, or give --data another directory.`,
+    });
+  }
+  const name = asked ?? defaultNodeName();
+  await kv.batch([{ type: 'put', key: NAME_KEY, value: Buffer.from(name) }], { sync: true });
+  return name;
+}
+
+/** Says which process holds the database, if the file tells. Always throws. */
+export async function explainLock(error: unknown, endpointFile: string): Promise<never> {
+  if (!(error instanceof DtkdError) || error.code !== 'DATA_LOCKED') throw error;
+  const endpoint = await readFile(endpointFile, 'utf8').catch(() => '');
+  const pid = /"pid":\s*(\d+)/.exec(endpoint)?.[1];
+  if (pid === undefined) throw error;
+  throw new DtkdError('DATA_LOCKED', `${error.message} (process ${pid})`, {
+    ...(error.next === undefined ? {} : { next: error.next }),
+    cause: error,
+  });
+}
+
+/** Tells the CLI where the daemon is; written whole, so that nobody reads half of it. */
+export async function writeEndpoint(file: string, endpoint: object): Promise<void> {
+  await writeFile(`${file}.new`, `${JSON.stringify(endpoint)}\n`, { mode: 0o644 });
+  await rename(`${file}.new`, file);
+}
