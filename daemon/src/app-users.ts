@@ -1,10 +1,15 @@
 /** Users and rights as dtApps ask for them: fits access to the port that apps declare. */
 import { dtAppKind } from '../../protocol/kinds/dtapp.ts';
-import type { Access } from './access/access.types.ts';
+import type { ApiObject } from '../../protocol/objects.ts';
+import type { UserPrincipal } from '../../protocol/principal.ts';
+import type { Access, Audit, Decision } from './access/access.types.ts';
 import type { AppUsers } from './apps/ports.ts';
 import type { Mesh } from './mesh/mesh.types.ts';
 
-export function appUsers(access: Access, mesh: Pick<Mesh, 'domains'>): AppUsers {
+export function appUsers(access: Access, mesh: Pick<Mesh, 'domains'>, audit: Audit): AppUsers {
+  const { group, plural } = dtAppKind;
+  const mayRequest = (user: UserPrincipal, object: ApiObject): Decision =>
+    access.decide(user, { verb: 'REQUEST', group, plural, name: object.metadata.name, object });
   const namespaceOf = (domain: string, key: string) =>
     mesh
       .domains()
@@ -16,9 +21,18 @@ export function appUsers(access: Access, mesh: Pick<Mesh, 'domains'>): AppUsers 
       return principal?.type === 'user' ? principal : undefined;
     },
     remoteUser: ({ domain, peer }, user) => access.remoteUser({ peerKey: peer, namespace: namespaceOf(domain, peer) }, user),
-    mayRequest: (user, object) => {
-      const { group, plural } = dtAppKind;
-      return access.decide(user, { verb: 'REQUEST', group, plural, name: object.metadata.name, object });
+    mayRequest,
+    admit(user, object) {
+      const decision = mayRequest(user, object);
+      audit.record({
+        who: user.display,
+        home: user.home,
+        verb: 'request',
+        what: `${group}/${plural}/${object.metadata.namespace ?? ''}/${object.metadata.name}`,
+        outcome: decision.allowed ? 'allowed' : 'denied',
+        because: decision.allowed ? decision.because : decision.reason,
+      });
+      return decision;
     },
     onChange: (listener) => access.onChange(listener),
   };

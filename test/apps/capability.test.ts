@@ -55,6 +55,7 @@ describe.each([{ lanes: false }, { lanes: true }])('an app with authenticationTy
     expect(served[2]?.headers.cookie).toBe('a=1; b=2');
     owner.users.let(ann, false);
     expect(await get(caller, `Authorization: Bearer ${token}`)).toMatch(/^HTTP\/1\.1 403 /);
+    expect(new Set(owner.users.admitted)).toEqual(new Set([`${ann} false`, `${ann} true`]));
   });
 
   it('is decided at its own ingress alike', async () => {

@@ -51,6 +51,15 @@ export class FakeUsers implements AppUsers {
     return this.#rights.has(user.display) ? { allowed: true } : { allowed: false, reason: `${user.display} may not REQUEST the app` };
   }
 
+  /** Decisions that were written down. */
+  readonly admitted: string[] = [];
+
+  admit(user: UserPrincipal): { allowed: true } | { allowed: false; reason: string } {
+    const decision = this.mayRequest(user);
+    this.admitted.push(`${user.display} ${decision.allowed}`);
+    return decision;
+  }
+
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

@@ -74,6 +74,8 @@ export interface AppUsers {
   remoteUser(from: Author, user: { name: string; uid: string }): UserPrincipal;
   /** Decides REQUEST on an own app. */
   mayRequest(user: UserPrincipal, app: ApiObject): { allowed: true } | { allowed: false; reason: string };
+  /** The same of a user of another member who opens a tunnel: that decision is written down. */
+  admit(user: UserPrincipal, app: ApiObject): { allowed: true } | { allowed: false; reason: string };
   /** Called whenever a decision may have changed. Returns a function that unsubscribes. */
   onChange(listener: () => void): () => void;
 }

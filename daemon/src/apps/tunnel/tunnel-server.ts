@@ -134,7 +134,7 @@ export class TunnelServer {
   private userOf(request: TunnelRequest, from: Author, app: OwnApp): UserPrincipal {
     if (request.user === undefined) throw new DtkdError('UNAUTHORIZED', `the app "${app.name}" is for users who may send requests to it`);
     const user = this.users.remoteUser(from, request.user);
-    const decision = this.users.mayRequest(user, app.object);
+    const decision = this.users.admit(user, app.object);
     if (decision.allowed) return user;
     throw new DtkdError('FORBIDDEN', decision.reason, { next: 'Ask the owner of the app for REQUEST on it.' });
   }
