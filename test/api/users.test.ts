@@ -234,6 +234,21 @@ describe('writing', () => {
     await api.ask('DELETE', `${RESOURCES}/r`);
   });
 
+  it('tells by a trial nothing of what may not be read', async () => {
+    const made = await api.ask('POST', SERVICES, { body: serviceBody('guessed', { annotations: { pin: '1234' } }) });
+    grant(['UPDATE'], { name: 'guessed' });
+    const guess = (pin: string) =>
+      api.ask('PATCH', `${SERVICES}/guessed?dryRun=All`, {
+        token,
+        body: { metadata: { annotations: { pin } } },
+        headers: { 'content-type': MERGE },
+      });
+    const [wrong, right] = [await guess('1111'), await guess('1234')];
+    expect(right.body).toEqual(wrong.body);
+    expect(right.body.metadata.resourceVersion).toBe(made.body.metadata.resourceVersion);
+    await api.ask('DELETE', `${SERVICES}/guessed`);
+  });
+
   it('is decided on what is stored when it is written', async () => {
     await api.ask('POST', SERVICES, { body: serviceBody('moving', { labels: { tier: 'front' } }) });
     grant(['UPDATE', 'DELETE', 'READ'], { label: 'tier=front' });

@@ -12,7 +12,11 @@ import { answerObject, includeObject } from './object-answer.ts';
 import { pagesAfter } from './pages-ahead.ts';
 import { type Api, type ApiContext, answerJson, answerText, namespaceOf, type Target, targetOf, wholeNumber } from './request.ts';
 import { LIST_PART, rowLines } from './row-lines.ts';
+import { isRemote } from './visibility.ts';
 import { visibleObjects, visibleRows } from './visible-rows.ts';
+
+/** Rows that a user of another node gets in one page: a page is put together in memory, and one node may ask for many at once. */
+const MAX_REMOTE_PAGE = 2 * LIST_PART;
 
 export async function getObject(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
   const target = targetOf(api, c, kind);
@@ -45,7 +49,7 @@ export async function listObjects(api: Api, c: ApiContext, kind: Kind): Promise<
   const target = targetOf(api, c, kind);
   begin(c, 'list', target);
   const form = answerForm(c.req.header('accept'), ['json', 'table', 'metadata', 'rows']);
-  const limit = wholeNumber(c, 'limit') ?? 0;
+  const limit = pageLimit(c, wholeNumber(c, 'limit') ?? 0, form === 'json' || form === 'rows');
   const token = c.req.query('continue') ?? '';
   assertVersion(api, c);
   const query: ListQuery = { ...selectionQuery(api, c, target), limit, ...(token === '' ? {} : { continue: token }) };
@@ -64,6 +68,12 @@ export async function listObjects(api: Api, c: ApiContext, kind: Kind): Promise<
     metadata,
     items: page.items.map((object) => partialMetadata(object)),
   });
+}
+
+/** What is asked for, within what one page may have. */
+function pageLimit(c: ApiContext, asked: number, streams: boolean): number {
+  const isBounded = !isRemote(c.get('principal')) || (asked === 0 ? streams : asked <= MAX_REMOTE_PAGE);
+  return isBounded ? asked : MAX_REMOTE_PAGE;
 }
 
 /** A list is always the present state: one of exactly another version cannot be had. */

@@ -7,7 +7,7 @@ import { checkJson, isRecord } from '../../../protocol/json.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import { applyJsonPatch, applyMergePatch } from '../../../protocol/patch.ts';
-import { begin, deployedOn, mustGet, notFound, permit, permitChange, permitDeployment, shownAfter } from './deciding.ts';
+import { begin, deployedOn, may, mustGet, notFound, permit, permitChange, permitDeployment, shownAfter } from './deciding.ts';
 import { finishDeletion } from './deleting.ts';
 import { changedObject, invalid, type UserDocument } from './document.ts';
 import { forward } from './forwarding.ts';
@@ -28,6 +28,7 @@ import {
   warn,
 } from './request.ts';
 import { CHANGED, type Judge, storeChanged } from './store-writes.ts';
+import { redacted } from './visibility.ts';
 import { handlerOf, isObject, readDocument } from './written.ts';
 
 /** A write that meets somebody else's is done again so many times, if the client named no version. */
@@ -91,6 +92,8 @@ async function change(api: Api, c: ApiContext, target: Target, documentFrom: (st
     handlerOf(api, kind) === undefined
       ? await storeEvaluated(api, c, target, evaluate, context.dryRun)
       : await changeWithHandler(api, c, target, evaluate, context);
+  // whether a trial would change anything tells what is there
+  if (context.dryRun && !may(api, c, 'READ', target, changed)) return redacted(first);
   return shownAfter(api, c, target, changed);
 }
 

@@ -61,6 +61,30 @@ describe('what members send', () => {
     return here;
   }
 
+  it('gets no more in one page than is put together for it, however much it asks for', async () => {
+    await node.api.store.transact(async (tx) => {
+      for (let index = 0; index < 2_001; index++) {
+        const name = `s${index}`;
+        const metadata = { name, namespace: 'node0', uid: '', resourceVersion: '', generation: 1, creationTimestamp: '' };
+        await tx.put({ apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80 }] } });
+      }
+    });
+    const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+    for (const [path, accept] of [
+      [`${SERVICES}?limit=999999999`, 'application/json'],
+      [SERVICES, table],
+    ] as const) {
+      const stream = open();
+      stream.end(encodeFrame(encodeCbor(head({ path, accept }))));
+      const { items, rows, metadata } = JSON.parse((await answerOn(stream)).text);
+      expect(items ?? rows).toHaveLength(2_000);
+      expect(metadata.continue).toBeDefined();
+    }
+    await node.api.store.transact(async (tx) => {
+      for (let index = 0; index < 2_001; index++) await tx.delete({ group: '', plural: 'services', namespace: 'node0', name: `s${index}` });
+    });
+  });
+
   it.each([
     ['nothing', (stream: Duplex) => stream.end()],
     ['a half frame', (stream: Duplex) => stream.end(encodeFrame(encodeCbor(head())).subarray(0, 20))],
