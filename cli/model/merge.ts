@@ -1,5 +1,5 @@
 /** Joins what a file says of a resource with what is there: files of other tools add and change, they do not remove. Pure. */
-import { isRecord, type JsonRecord, listAt, recordAt } from '../json.ts';
+import { isRecord, type JsonRecord, listAt, recordAt, textAt } from '../json.ts';
 
 /** `wanted` with labels, properties and parents of `stored` that it does not speak of. */
 export function mergeResource(stored: JsonRecord, wanted: JsonRecord, replaceParents: boolean): JsonRecord {
@@ -20,6 +20,19 @@ export function mergeResource(stored: JsonRecord, wanted: JsonRecord, replacePar
       ...(parents.length === 0 ? {} : { parents }),
     },
   };
+}
+
+/** A type that is there stays as it is, whatever a file that only names it says: the file knows nothing of its properties and rules. */
+export function keepType(wanted: JsonRecord, stored: readonly JsonRecord[]): JsonRecord {
+  const before = stored.find((type) => typeNameIn(type) === typeNameIn(wanted));
+  if (before === undefined) return wanted;
+  const { name, labels, annotations } = recordAt(before, 'metadata');
+  const metadata = { name, ...filled('labels', labels), ...filled('annotations', annotations) };
+  return { ...wanted, metadata, ...(before['spec'] === undefined ? {} : { spec: before['spec'] }) };
+}
+
+function typeNameIn(type: JsonRecord): string {
+  return (textAt(type, 'spec', 'name') ?? textAt(type, 'metadata', 'name') ?? '').toLowerCase();
 }
 
 /** What stands there first, in its order, then what is new. */

@@ -3,12 +3,13 @@ import { type Command, Option } from 'commander';
 import { DtkdError, isErrorCode } from '../../../protocol/errors.ts';
 import { modelKind } from '../../../protocol/kinds/model.ts';
 import { resourceKind } from '../../../protocol/kinds/resource.ts';
+import { typeKind } from '../../../protocol/kinds/type.ts';
 import type { Cli } from '../../cli.ts';
 import { type ApiClient, THIS_NODE } from '../../client/api.ts';
 import { parseDocuments, readFileText } from '../../input/documents.ts';
 import { isRecord, type JsonRecord, listAt, numberAt, textAt } from '../../json.ts';
 import type { Note } from '../../model/draft.ts';
-import { mergeResource } from '../../model/merge.ts';
+import { keepType, mergeResource } from '../../model/merge.ts';
 import { objectsOf, resourceObjectName } from '../../model/objects.ts';
 import { IMPORT_FORMATS, type ImportFormat, readForeign } from '../../model/read.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
@@ -77,11 +78,13 @@ async function prepare(client: ApiClient, text: string, source: string, file: st
   const { objects, lines, notes } = objectsOf(draft, model);
   const replaced = new Set(draft.resources.filter((each) => each.replaceParents === true).map((each) => resourceObjectName(model, each)));
   const stored = await storedResources(client, model);
+  const types = draft.types.length === 0 ? [] : await storedTypes(client);
   const existing = await client.find({ kind: modelKind, namespace: THIS_NODE, name: model });
   const merged = objects.map((object) => {
     const name = textAt(object, 'metadata', 'name') ?? '';
     if (object['kind'] === 'Model')
       return existing === undefined ? object : { ...object, metadata: metadataOf(existing), spec: existing['spec'] };
+    if (object['kind'] === 'Type') return keepType(object, types);
     const before = object['kind'] === 'Resource' ? stored.get(name) : undefined;
     return before === undefined ? object : mergeResource(before, object, replaced.has(name));
   });
@@ -102,6 +105,13 @@ function modelNameOf(file: string): string {
     .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '');
   if (file !== '-' && name !== '') return name;
   throw new DtkdError('BAD_REQUEST', 'the model has no name', { next: 'Give it with --model NAME.' });
+}
+
+async function storedTypes(client: ApiClient): Promise<JsonRecord[]> {
+  const types: JsonRecord[] = [];
+  for await (const page of client.pages({ kind: typeKind, namespace: THIS_NODE }, {}, PAGE))
+    types.push(...listAt(page, 'items').filter(isRecord));
+  return types;
 }
 
 async function storedResources(client: ApiClient, model: string): Promise<Map<string, JsonRecord>> {
@@ -149,6 +159,7 @@ function report(cli: Cli, { format, objects, notes }: Prepared, answer: JsonReco
   const kinds = new Map<string, number>();
   for (const object of objects) kinds.set(String(object['kind']), (kinds.get(String(object['kind'])) ?? 0) + 1);
   const what = [...kinds].map(([kind, number]) => `${number} ${kind}${number === 1 ? '' : 's'}`).join(', ');
-  cli.out.print(`${format}: ${what}`);
+  const models = objects.filter((object) => object['kind'] === 'Model').map((object) => textAt(object, 'metadata', 'name') ?? '');
+  cli.out.print(`${format}: ${what}${models.length === 1 ? `, model ${models[0]}` : ''}`);
   cli.out.print(`${count('created')} created, ${count('changed')} changed, ${count('unchanged')} unchanged${dryRun ? ' (dry run)' : ''}`);
 }

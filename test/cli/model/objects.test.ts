@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isRecord, type JsonRecord, recordAt, textAt } from '../../../cli/json.ts';
 import { rundeckNodes, typesUsed, userDocument } from '../../../cli/model/export.ts';
-import { mergeResource } from '../../../cli/model/merge.ts';
+import { keepType, mergeResource } from '../../../cli/model/merge.ts';
 import { objectsOf, resourceObjectName } from '../../../cli/model/objects.ts';
 import { readForeign } from '../../../cli/model/read.ts';
 import { resourceKind } from '../../../protocol/kinds/resource.ts';
@@ -139,4 +139,19 @@ describe('exports', () => {
     expect(nodes['web1']).toMatchObject({ nodename: 'web1', hostname: 'web1.shop.example:2222', tags: 'front,prod', rack: 'r12' });
     expect(resources(await objectsFrom(JSON.stringify(nodes), 'r.json'))).toEqual(first.filter(isRecord));
   });
+});
+
+it('leaves a type that is there with its properties and rules, however a file spells its name', () => {
+  const stored: JsonRecord = {
+    kind: 'Type',
+    metadata: { name: 'tc', uid: 'u', labels: { a: 'b' } },
+    spec: { name: 'Tomcat', extends: 'Service', properties: { heap: { type: 'integer' } } },
+  };
+  const named = (name: string): JsonRecord => ({ kind: 'Type', metadata: { name: name.toLowerCase() }, spec: { name, extends: 'Host' } });
+  expect(keepType(named('TOMCAT'), [stored])).toEqual({
+    kind: 'Type',
+    metadata: { name: 'tc', labels: { a: 'b' } },
+    spec: stored['spec'],
+  });
+  expect(keepType(named('Jetty'), [stored])).toEqual(named('Jetty'));
 });
