@@ -11,10 +11,18 @@ const LEFT_OUT_OF_ALL = new Set(['Event', 'Namespace']);
 export function requireKind(text: string): Kind {
   const kind = kindByAnyName(text);
   if (kind !== undefined) return kind;
-  const guess = nearest(
-    text.toLowerCase(),
-    KINDS.flatMap((known) => [known.plural, known.singular, ...known.shortNames]),
-  );
+  const word = text.toLowerCase();
+  // many words are near to names as short as these
+  const guess =
+    nearest(
+      word,
+      KINDS.flatMap((known) => [known.plural, known.singular]),
+    ) ??
+    nearest(
+      word,
+      KINDS.flatMap((known) => known.shortNames),
+      1,
+    );
   throw new DtkdError('NOT_FOUND', `there is no kind "${text.slice(0, 80)}"${guess === undefined ? '' : `; did you mean ${guess}?`}`, {
     next: 'See "dtkd api-resources" for every kind.',
   });

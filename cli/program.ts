@@ -3,6 +3,7 @@
  * status. Each command describes itself in its own file, which is imported only when it is needed.
  */
 import { Command, CommanderError, Option } from 'commander';
+import { DtkdError } from '../protocol/errors.ts';
 import type { Cli, GlobalFlags } from './cli.ts';
 import type { ApiClient } from './client/api.ts';
 import { COMMANDS, type CommandEntry, ORIENTATION } from './commands/index.ts';
@@ -77,6 +78,7 @@ function buildProgram(cli: Cli, version: string, onCommand: (path: string) => vo
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', '\nSee "dtkd COMMAND --help" for examples of each command.');
   add(program, COMMANDS, cli, onCommand, 'dtkd');
+  program.hook('preAction', (_program, command) => assertAboutNodes(command));
   return program;
 }
 
@@ -97,6 +99,15 @@ function add(parent: Command, entries: readonly CommandEntry[], cli: Cli, onComm
   parent.hook('preSubcommand', async (_parent, command) => {
     onCommand(`${path} ${command.name()}`);
     await load(command);
+  });
+}
+
+/** `-n` stands before commands, too; one that is about this node alone would ignore it and answer for the wrong node. */
+function assertAboutNodes(command: Command): void {
+  const { namespace } = command.optsWithGlobals<{ namespace?: string }>();
+  if (namespace === undefined || command.options.some(({ long }) => long === '--namespace')) return;
+  throw new DtkdError('BAD_REQUEST', `"${command.name()}" is about the node that it talks to and takes no -n`, {
+    next: `Run it on ${namespace.slice(0, 80)}.`,
   });
 }
 

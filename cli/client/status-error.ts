@@ -1,4 +1,5 @@
 import { DtkdError, type ErrorCode, isErrorCode } from '../../protocol/errors.ts';
+import { kindByAnyName } from '../../protocol/kinds/index.ts';
 import { listAt, recordAt, textAt } from '../json.ts';
 
 /** Codes for answers that carry none of ours: by Kubernetes reason first, then by HTTP status. */
@@ -35,6 +36,9 @@ const BY_STATUS: Record<number, ErrorCode> = {
   504: 'TIMEOUT',
 };
 
+/** Names that can be shown within quotes as they are. */
+const CALLED = /^[A-Za-z0-9._-]{1,253}$/;
+
 const NEXT: Partial<Record<ErrorCode, string>> = {
   UNAUTHORIZED: "The token was probably rotated. Leave out --token and DTKD_TOKEN to use the data directory's own, or give the new one.",
 };
@@ -48,10 +52,24 @@ export function errorOfStatus(httpStatus: number, body: unknown): DtkdError {
   const whole = textAt(body, 'message') ?? `the daemon answered with status ${httpStatus}`;
   const message = next !== undefined && whole.endsWith(` ${next}`) ? whole.slice(0, -next.length - 1).replace(/(?<=[^.])\.$/, '') : whole;
   const causes = listAt(body, 'details', 'causes')
+    .filter((cause) => textAt(cause, 'message') === undefined || !message.includes(textAt(cause, 'message') ?? ''))
     .map((cause) => [textAt(cause, 'field'), textAt(cause, 'message')].filter(Boolean).join(': '))
     .filter((text) => text !== '' && !message.includes(text));
   return new DtkdError(code, [message, ...causes].join('\n  '), {
-    ...(next === undefined ? {} : { next }),
+    ...withNext(next ?? (code === 'NOT_FOUND' ? whereToLook(body) : undefined)),
     details: recordAt(body, 'details'),
   });
+}
+
+function withNext(next: string | undefined): { next?: string } {
+  return next === undefined ? {} : { next };
+}
+
+/** For an object that is not there: the list that it would be in. Resources are often asked for by what they are called in their model. */
+function whereToLook(body: unknown): string | undefined {
+  const kind = kindByAnyName(textAt(body, 'details', 'kind') ?? '');
+  const name = textAt(body, 'details', 'name') ?? '';
+  if (kind === undefined || name === '') return undefined;
+  if (kind.kind !== 'Resource' || !CALLED.test(name)) return `See "dtkd get ${kind.plural}".`;
+  return `See "dtkd get resources"; an imported one is found by what it is called: dtkd get resources --where 'name="${name}"'`;
 }

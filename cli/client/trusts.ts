@@ -17,6 +17,12 @@ export function displayOfTrust(trust: JsonRecord): string {
   return `${textAt(trust, 'metadata', 'name') ?? ''}@${textAt(trust, 'metadata', 'namespace') ?? ''}`;
 }
 
+/** How many belong to a trust now, as a sentence. */
+export function memberCount(trust: JsonRecord): string {
+  const count = listAt(trust, 'spec', 'members').length;
+  return `${displayOfTrust(trust)} has ${count} ${count === 1 ? 'member' : 'members'} now.`;
+}
+
 /** What a node makes known of its trust need not name all members: written back, it would drop the others. */
 function assertKeptHere(trust: JsonRecord): void {
   if (textAt(trust, 'metadata', 'annotations', AUTHOR_ANNOTATION) === undefined) return;

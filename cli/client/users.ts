@@ -1,11 +1,15 @@
 import { DtkdError } from '../../protocol/errors.ts';
 import { userKind } from '../../protocol/kinds/user.ts';
+import { parseNameAtNode } from '../../protocol/principal.ts';
 import { textAt } from '../json.ts';
 import type { Output } from '../output/output.ts';
 import { type ApiClient, type Target, THIS_NODE } from './api.ts';
 
-export function userTarget(name: string, sub?: string): Target {
-  return { kind: userKind, namespace: THIS_NODE, name, ...(sub === undefined ? {} : { sub: [sub] }) };
+/** A user of this node, by `NAME` or as it is shown, `NAME@NODE`. */
+export function userTarget(text: string, sub?: string): Target {
+  const at = parseNameAtNode(text);
+  const { name, node } = at ?? { name: text, node: THIS_NODE };
+  return { kind: userKind, namespace: node, name, ...(sub === undefined ? {} : { sub: [sub] }) };
 }
 
 /** Makes a new token for a user, which ends the one before. */

@@ -1,18 +1,22 @@
 import type { Command } from 'commander';
 import { eventKind } from '../../protocol/kinds/event.ts';
 import type { Kind } from '../../protocol/kinds/kind.ts';
+import { resourceKind } from '../../protocol/kinds/resource.ts';
+import { typeKind } from '../../protocol/kinds/type.ts';
 import type { Cli } from '../cli.ts';
-import type { ApiClient } from '../client/api.ts';
-import { isRecord, type JsonRecord, listAt, textAt } from '../json.ts';
+import { type ApiClient, THIS_NODE } from '../client/api.ts';
+import { isRecord, type JsonRecord, listAt, recordAt, textAt } from '../json.ts';
 import { parseWanted, type Wanted } from '../kinds.ts';
 import { describeLines } from '../output/describe.ts';
+import { shownResource, shownType } from '../output/effective.ts';
 import { selectionOf, targetOf } from '../selection.ts';
 
 const EXAMPLES = `
 Examples:
   dtkd describe dtdomain mydomain        with the invite token, on a node that may invite
   dtkd describe dtpeers                  all of them
-  dtkd describe dtapp/wiki`;
+  dtkd describe dtapp/wiki
+  dtkd describe resource front1          with defaults, what children export, and relations from both ends`;
 
 const PAGE_SIZE = 100;
 
@@ -37,7 +41,14 @@ export function configure(command: Command, cli: Cli): void {
       for (const wanted of parseWanted([kind, ...names])) {
         for await (const object of objectsOf(cli, client, wanted, flags)) {
           if (count > 0) cli.out.print('\n');
-          cli.out.lines(describeLines(object, await eventsOf(client, wanted.kind, object), Date.now()));
+          const effective = await effectiveOf(client, wanted.kind, object);
+          cli.out.lines(
+            describeLines(
+              effective === undefined ? object : { ...object, effective },
+              await eventsOf(client, wanted.kind, object),
+              Date.now(),
+            ),
+          );
           count += 1;
         }
         if (count === 0 && wanted.names.length === 0) cli.out.note(`No ${wanted.kind.plural} found.`);
@@ -56,6 +67,16 @@ async function* objectsOf(cli: Cli, client: ApiClient, { kind, names }: Wanted, 
   }
   if (names.length > 0) return;
   for await (const page of client.pages(target, selectionOf(flags), PAGE_SIZE)) yield* listAt(page, 'items').filter(isRecord);
+}
+
+/** What a resource or a type comes to: with defaults, what is inherited, and relations from both ends. Left out where it cannot be had. */
+async function effectiveOf(client: ApiClient, kind: Kind, object: JsonRecord): Promise<JsonRecord | undefined> {
+  if (kind !== resourceKind && kind !== typeKind) return undefined;
+  const { name, namespace } = recordAt(object, 'metadata');
+  if (typeof name !== 'string' || object['spec'] === undefined) return undefined;
+  const target = { kind, namespace: typeof namespace === 'string' ? namespace : THIS_NODE, name, sub: ['effective'] };
+  const view = await client.get(target).catch(() => undefined);
+  return view === undefined ? undefined : kind === resourceKind ? shownResource(view) : shownType(view);
 }
 
 /** Events about an object; an object is described without them where they cannot be had. */

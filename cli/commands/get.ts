@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
 import type { Kind } from '../../protocol/kinds/kind.ts';
+import { nodeKind } from '../../protocol/kinds/node.ts';
 import type { Cli } from '../cli.ts';
-import { type ApiClient, TABLE } from '../client/api.ts';
+import { type ApiClient, TABLE, THIS_NODE } from '../client/api.ts';
 import { parseLimit } from '../input/limit.ts';
 import { isRecord, type JsonRecord, listAt, textAt } from '../json.ts';
 import { fullName, parseWanted, type Wanted } from '../kinds.ts';
@@ -52,10 +53,19 @@ export function configure(command: Command, cli: Cli): void {
     .addHelpText('after', EXAMPLES)
     .action(async (kind: string, names: string[]) => {
       const flags = command.optsWithGlobals<GetFlags>();
+      assertOneExpression(flags.where, names);
       const wanted = parseWanted([kind, ...names]);
       if (flags.watch === true) await watchOne(cli, wanted, flags);
       else await show(cli, wanted, flags);
     });
+}
+
+/** An expression without quotes falls apart in the shell, and its other words look like names. */
+function assertOneExpression(where: string | undefined, names: readonly string[]): void {
+  if (where === undefined || names.length === 0) return;
+  throw new DtkdError('BAD_REQUEST', `an expression chooses among all objects, and these are named: ${names.join(' ').slice(0, 200)}`, {
+    next: `Put the expression into quotes: --where '${[where, ...names].join(' ').slice(0, 200)}'`,
+  });
 }
 
 /** Lists what is wanted, in the wanted form. One part that fails does not hide the others. */
@@ -76,7 +86,22 @@ export async function show(cli: Cli, wanted: readonly Wanted[], flags: ListFlags
     }
   }
   const named = wanted.some(({ names }) => names.length > 0);
-  if (printed === 0 && !failed && !named && flags.output !== 'name') cli.out.note(nothingFound(wanted, flags));
+  if (printed > 0 || failed || named) return;
+  const stranger = await unknownNode(client, wanted, flags);
+  if (stranger !== undefined) cli.failed(stranger);
+  else if (flags.output !== 'name') cli.out.note(nothingFound(wanted, flags));
+}
+
+/** Of a node that nobody knows there is nothing to be found, which is no answer to what was asked. */
+async function unknownNode(
+  client: ApiClient,
+  wanted: readonly Wanted[],
+  { namespace, allNamespaces }: ListFlags,
+): Promise<DtkdError | undefined> {
+  if (namespace === undefined || namespace === THIS_NODE || allNamespaces === true) return undefined;
+  if (!wanted.some(({ kind }) => kind.scope === 'Namespaced')) return undefined;
+  if ((await client.find({ kind: nodeKind, name: namespace })) !== undefined) return undefined;
+  return new DtkdError('NOT_FOUND', `no node "${namespace.slice(0, 80)}" is known here`, { next: 'See "dtkd get nodes".' });
 }
 
 function nothingFound(wanted: readonly Wanted[], flags: ListFlags): string {
@@ -89,19 +114,31 @@ async function showTable(cli: Cli, client: ApiClient, wanted: Wanted, flags: Lis
   const style = {
     wide: flags.output === 'wide',
     namespaces: flags.allNamespaces === true && kind.scope === 'Namespaced',
+    stale: flags.stale === true,
     prefix: many ? `${kind.singular}/` : '',
     headers: flags.headers,
   };
   const printer = new TablePrinter(style, (lines) => cli.out.lines(lines));
   let count = 0;
-  for await (const page of pagesOf(cli, client, wanted, flags, TABLE)) {
-    const table = requireTable(page);
+  for await (const table of tablesOf(cli, client, wanted, flags)) {
     if (table.rows.length === 0) continue;
     if (count === 0 && gap) cli.out.print('');
     printer.print(table);
     count += table.rows.length;
   }
   return count;
+}
+
+/** Tables as they come; objects that are named are few, and line up in one. */
+async function* tablesOf(cli: Cli, client: ApiClient, wanted: Wanted, flags: ListFlags): AsyncGenerator<Table> {
+  let whole: Table | undefined;
+  for await (const page of pagesOf(cli, client, wanted, flags, TABLE)) {
+    const table = requireTable(page);
+    if (wanted.names.length === 0) yield table;
+    else if (whole === undefined) whole = table;
+    else whole.rows.push(...table.rows);
+  }
+  if (whole !== undefined) yield whole;
 }
 
 async function showNames(cli: Cli, client: ApiClient, wanted: Wanted, flags: ListFlags): Promise<number> {

@@ -1,11 +1,15 @@
 import type { Command } from 'commander';
+import type { GrantScope } from '../../protocol/capability.ts';
 import { capabilityKind } from '../../protocol/kinds/capability.ts';
-import { apiVersionOf } from '../../protocol/kinds/kind.ts';
+import { kindByAnyName } from '../../protocol/kinds/index.ts';
+import { apiVersionOf, type Kind } from '../../protocol/kinds/kind.ts';
+import { modelKind } from '../../protocol/kinds/model.ts';
+import { typeKind } from '../../protocol/kinds/type.ts';
 import type { Cli } from '../cli.ts';
-import { THIS_NODE } from '../client/api.ts';
+import { type ApiClient, THIS_NODE } from '../client/api.ts';
 import { parseDuration } from '../input/duration.ts';
 import { expiryAfter, parseVerbs, type ScopeFlags, scopeOf } from '../input/scope.ts';
-import { textAt } from '../json.ts';
+import { listAt, textAt } from '../json.ts';
 import { type Format, outputOption, printValue } from '../output/format.ts';
 
 const EXAMPLES = `
@@ -61,5 +65,28 @@ export function configure(command: Command, cli: Cli): void {
       if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, made, flags.output);
       if (flags.output === 'name') return cli.out.print(name);
       cli.out.print(`Granted ${spec.verbs.join(',')} to ${who}. To take it back: dtkd revoke ${name}`);
+      for (const absent of await absentFrom(client, spec.on, flags.namespace ?? THIS_NODE))
+        cli.out.note(`note: there is no ${absent} yet; this counts once there is`);
     });
+}
+
+/** What a grant names and is not there: no error, since it may come, but most often a slip of the hand. */
+async function absentFrom(client: ApiClient, { kind, name, model, type }: GrantScope, namespace: string): Promise<string[]> {
+  const named: [Kind | undefined, string | undefined][] = [
+    [kindByAnyName(kind.split('.')[0] ?? ''), name],
+    [modelKind, model],
+    [typeKind, type?.toLowerCase()],
+  ];
+  const absent: string[] = [];
+  for (const [known, wanted] of named) {
+    if (known === undefined || wanted === undefined) continue;
+    const target = { kind: known, namespace };
+    // types are named by what they are called in documents, which need not be the name of the object
+    const found =
+      known === typeKind
+        ? listAt(await client.get(target), 'items').some((item) => textAt(item, 'spec', 'name')?.toLowerCase() === wanted)
+        : (await client.find({ ...target, name: wanted })) !== undefined;
+    if (!found) absent.push(`${known.singular} "${known === typeKind ? type : wanted}"`);
+  }
+  return absent;
 }

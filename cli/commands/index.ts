@@ -50,6 +50,7 @@ const APP: readonly CommandEntry[] = [
 
 const MODEL: readonly CommandEntry[] = [
   { name: 'import', summary: 'bring in a model from ControlTier, Rundeck, Ansible or dtkd files', load: () => import('./model/import.ts') },
+  { name: 'ls', alias: 'list', summary: 'list the models of this node, or of all', load: () => import('./model/ls.ts') },
   { name: 'export', summary: 'write a model as dtkd or Rundeck YAML', load: () => import('./model/export.ts') },
 ];
 
@@ -83,6 +84,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'revoke', summary: 'take rights back', load: () => import('./revoke.ts') },
   { name: 'can', summary: 'say whether a user may do something, and because of what', load: () => import('./can.ts') },
   { name: 'trust', summary: 'share objects with lists of users', children: TRUST },
+  { name: 'whoami', summary: 'whose token is used, and what that one was granted', load: () => import('./whoami.ts') },
   { group: 'Objects:', name: 'get', summary: 'list objects', load: () => import('./get.ts') },
   { name: 'describe', summary: 'show objects in full, with their events', load: () => import('./describe.ts') },
   { name: 'apply', summary: 'create or update objects from YAML or JSON', load: () => import('./apply.ts') },

@@ -25,7 +25,9 @@ export function configure(command: Command, cli: Cli): void {
         try {
           const names = one.includes('@') ? await grantedTo(client, namespace, one) : [one];
           for (const name of names) {
-            await client.delete({ kind: capabilityKind, namespace, name });
+            await client.delete({ kind: capabilityKind, namespace, name }).catch((error: unknown) => {
+              throw notCapability(error, name);
+            });
             cli.out.print(`Revoked ${name}.`);
           }
         } catch (error) {
@@ -33,6 +35,14 @@ export function configure(command: Command, cli: Cli): void {
         }
       }
     });
+}
+
+/** Who writes a bare word may have meant a user. */
+function notCapability(error: unknown, name: string): unknown {
+  if (!(error instanceof DtkdError) || error.code !== 'NOT_FOUND') return error;
+  return new DtkdError('NOT_FOUND', error.message, {
+    next: `See "dtkd get capabilities"; all that a user was granted is revoked with: dtkd revoke ${name.slice(0, 80)}@NODE`,
+  });
 }
 
 async function grantedTo(client: ApiClient, namespace: string, who: string): Promise<string[]> {

@@ -109,6 +109,13 @@ async function readCapped(stream: Readable, what: string): Promise<string> {
 function cannotRead(path: string, error: unknown): Error {
   if (error instanceof DtkdError) return error;
   const code = textAt(error, 'code');
-  const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission denied' : (code ?? String(error));
+  const why =
+    code === 'ENOENT'
+      ? 'there is no such file'
+      : code === 'EACCES'
+        ? 'permission denied'
+        : code === 'EISDIR'
+          ? 'it is a directory'
+          : (code ?? String(error));
   return new DtkdError('BAD_REQUEST', `cannot read ${path}: ${why}`, { cause: error });
 }

@@ -86,7 +86,7 @@ export class AnsibleDraft {
   #variables(draft: ResourceDraft, variables: Readonly<Record<string, DraftValue>>, line: number | undefined): void {
     for (const [name, value] of Object.entries(variables)) {
       const about = `${name} of ${draft.type === HOST ? 'host' : 'group'} "${draft.name}"`;
-      if (CREDENTIAL.test(name)) this.note(`${about} is a credential and was not kept; make a Secret of it`, line);
+      if (CREDENTIAL.test(name)) this.note(`${about} is a credential and was not kept`, line);
       else if (typeof value === 'string' && VAULTED.test(value)) this.note(`${about} is encrypted by a vault and was not kept`, line);
       else if (value !== null && value !== '') this.#builder.property(draft, RENAMED.get(name) ?? name, value, line);
     }

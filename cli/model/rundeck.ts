@@ -84,7 +84,7 @@ function addNode(
   if (type !== undefined && type !== 'Node') draft.properties['nodeType'] = type;
   for (const [key, value] of Object.entries(attributes)) {
     if (STRUCTURAL.has(key) || key === 'id' || value === '' || value === null) continue;
-    if (CREDENTIAL.test(key)) builder.note(`${key} of node "${name}" is a credential and was not kept; make a Secret of it`, line);
+    if (CREDENTIAL.test(key)) builder.note(`${key} of node "${name}" is a credential and was not kept`, line);
     else if (LINKS.has(key)) builder.note(`${key} of node "${name}" is a link of Rundeck's own and was not kept`, line);
     else builder.property(draft, key, value, line);
   }

@@ -1,3 +1,5 @@
+import { ageOf } from '../../protocol/age.ts';
+import { STALE_ANNOTATION } from '../../protocol/completeness.ts';
 import { isRecord, listAt, numberAt, textAt } from '../json.ts';
 import { escapeControls } from './escape.ts';
 
@@ -11,6 +13,8 @@ export interface TableRow {
   /** Metadata of the row's object, as far as the server sent it. */
   name: string;
   namespace: string;
+  /** Since when the row has not been confirmed, if its node did not answer now. */
+  staleSince: string;
 }
 
 export interface Table {
@@ -24,6 +28,8 @@ export interface TableStyle {
   wide: boolean;
   /** Puts a NAMESPACE column first. */
   namespaces: boolean;
+  /** Puts a STALE column last: how long ago the row's node said so, where it did not answer now. */
+  stale?: boolean;
   /** Written before each name, e.g. `service/`. */
   prefix: string;
   headers: boolean;
@@ -45,6 +51,7 @@ export function parseTable(body: unknown): Table | undefined {
         cells: listAt(row, 'cells').map(cellText),
         name: textAt(row, 'object', 'metadata', 'name') ?? '',
         namespace: textAt(row, 'object', 'metadata', 'namespace') ?? '',
+        staleSince: textAt(row, 'object', 'metadata', 'annotations', STALE_ANNOTATION) ?? '',
       })),
     resourceVersion: textAt(body, 'metadata', 'resourceVersion') ?? '',
     continue: textAt(body, 'metadata', 'continue') || undefined,
@@ -71,17 +78,19 @@ export class TablePrinter {
   print(table: Table, leading?: string): void {
     // Watch events after the first need not repeat the columns.
     if (table.columns.length > 0) this.#columns = table.columns;
-    const { wide, namespaces, prefix, headers } = this.#style;
+    const { wide, namespaces, stale, prefix, headers } = this.#style;
     const shown = this.#columns.map((column, index) => ({ column, index })).filter(({ column }) => wide || column.priority === 0);
     const rows = table.rows.map((row) => [
       ...(leading === undefined ? [] : [leading]),
       ...(namespaces ? [row.namespace || '<none>'] : []),
       ...shown.map(({ index }) => (index === 0 ? prefix : '') + (row.cells[index] || '<none>')),
+      ...(stale === true ? [row.staleSince === '' ? '<none>' : ageOf(row.staleSince, Date.now())] : []),
     ]);
     const heading = [
       ...(leading === undefined ? [] : ['EVENT']),
       ...(namespaces ? ['NAMESPACE'] : []),
       ...shown.map(({ column }) => column.name.toUpperCase()),
+      ...(stale === true ? ['STALE'] : []),
     ];
     const withHeading = headers && !this.#started && rows.length > 0;
     this.#started ||= rows.length > 0;

@@ -5,6 +5,7 @@ import { DtkdError } from '../../protocol/errors.ts';
 import { dtAppKind } from '../../protocol/kinds/dtapp.ts';
 import { dtDomainKind } from '../../protocol/kinds/dtdomain.ts';
 import { endpointsKind } from '../../protocol/kinds/endpoints.ts';
+import { nodeKind } from '../../protocol/kinds/node.ts';
 import { serviceKind } from '../../protocol/kinds/service.ts';
 import { FakeDaemon } from './fake-daemon.ts';
 
@@ -76,6 +77,7 @@ describe('commands about objects', () => {
 
   it('get of nothing says so beside the output', async () => {
     expect(await daemon.cli('get', 'endpoints')).toEqual({ code: 0, stdout: '', stderr: 'No endpoints found.\n' });
+    daemon.put(nodeKind, 'node7', {});
     expect((await daemon.cli('get', 'endpoints', '-n', 'node7')).stderr).toBe('No endpoints of node7 found.\n');
     const named = await daemon.cli('get', 'endpoints', 'absent');
     expect(named).toMatchObject({ code: 5, stderr: expect.not.stringContaining('found.') });

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import type { Cli } from '../../cli.ts';
-import { changeMembers, displayOfTrust } from '../../client/trusts.ts';
-import { listAt } from '../../json.ts';
+import { changeMembers, memberCount } from '../../client/trusts.ts';
 
 const EXAMPLES = `
 Examples:
@@ -14,6 +13,6 @@ export function configure(command: Command, cli: Cli): void {
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, users: string[]) => {
       const trust = await changeMembers(await cli.client(), name, (members) => [...new Set([...members, ...users])]);
-      cli.out.print(`${displayOfTrust(trust)} has ${listAt(trust, 'spec', 'members').length} members now.`);
+      cli.out.print(memberCount(trust));
     });
 }

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { Cli } from '../../cli.ts';
-import { changeMembers, displayOfTrust } from '../../client/trusts.ts';
-import { listAt } from '../../json.ts';
+import { changeMembers, memberCount } from '../../client/trusts.ts';
 
 const EXAMPLES = `
 Examples:
@@ -15,7 +14,7 @@ export function configure(command: Command, cli: Cli): void {
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, users: string[]) => {
       const trust = await changeMembers(await cli.client(), name, (members) => remaining(members, users));
-      cli.out.print(`${displayOfTrust(trust)} has ${listAt(trust, 'spec', 'members').length} members now.`);
+      cli.out.print(memberCount(trust));
     });
 }
 

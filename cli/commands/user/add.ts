@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { DtkdError } from '../../../protocol/errors.ts';
 import { apiVersionOf } from '../../../protocol/kinds/kind.ts';
 import { userKind } from '../../../protocol/kinds/user.ts';
 import type { Cli } from '../../cli.ts';
@@ -21,6 +22,9 @@ export function configure(command: Command, cli: Cli): void {
     .option('-q, --quiet', 'print the token only')
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, flags: { description?: string; quiet?: boolean }) => {
+      if (name.includes('@')) {
+        throw new DtkdError('NAME_INVALID', 'a user is added on its own node, by its name alone', { next: `Write ${name.split('@')[0]}.` });
+      }
       const client = await cli.client();
       const user = await client.create(
         { kind: userKind, namespace: THIS_NODE },

@@ -15,6 +15,7 @@ export function configure(command: Command, cli: Cli): void {
     .action(async (name: string, flags: { quiet?: boolean }) => {
       const client = await cli.client();
       const user = await client.get(userTarget(name));
-      printToken(cli.out, `${name}@${textAt(user, 'metadata', 'namespace') ?? ''}`, await newToken(client, name), flags.quiet === true);
+      const display = `${textAt(user, 'metadata', 'name') ?? ''}@${textAt(user, 'metadata', 'namespace') ?? ''}`;
+      printToken(cli.out, display, await newToken(client, name), flags.quiet === true);
     });
 }

@@ -1,0 +1,135 @@
+/** What people get wrong at the command line, and what it says then. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { shownResource, shownType } from '../../cli/output/effective.ts';
+import { DtkdError } from '../../protocol/errors.ts';
+import { capabilityKind } from '../../protocol/kinds/capability.ts';
+import { modelKind } from '../../protocol/kinds/model.ts';
+import { nodeKind } from '../../protocol/kinds/node.ts';
+import { resourceKind } from '../../protocol/kinds/resource.ts';
+import { trustKind } from '../../protocol/kinds/trust.ts';
+import { typeKind } from '../../protocol/kinds/type.ts';
+import { FakeDaemon } from './fake-daemon.ts';
+
+describe('mistakes at the command line', () => {
+  let daemon: FakeDaemon;
+  beforeAll(async () => {
+    daemon = await FakeDaemon.start();
+    daemon.put(nodeKind, 'node0', { status: {} });
+    for (const name of ['shop', 'warehouse']) daemon.put(modelKind, name, {});
+    daemon.put(typeKind, 'webserver', { spec: { name: 'WebServer' } });
+  });
+  afterAll(() => daemon.stop());
+
+  it('an expression without quotes is put together again', async () => {
+    const { code, stderr } = await daemon.cli('get', 'resources', '--where', 'type=Host', 'and', 'model=lab');
+    expect(code).toBe(2);
+    expect(stderr).toContain("next: Put the expression into quotes: --where 'type=Host and model=lab'\n");
+  });
+
+  it('a node that nobody knows has not simply nothing', async () => {
+    daemon.script('GET', /\/namespaces\/node9\/models$/, () => ({ kind: 'Table', metadata: {}, columnDefinitions: [], rows: [] }));
+    expect(await daemon.cli('get', 'models', '-n', 'node9')).toEqual({
+      code: 5,
+      stdout: '',
+      stderr: 'error: no node "node9" is known here\nnext: See "dtkd get nodes".\n',
+    });
+  });
+
+  it('-n before or after a command that knows no nodes is refused, not ignored', async () => {
+    for (const args of [
+      ['-n', 'node1', 'status'],
+      ['can', 'me', 'READ', 'models', '-n', 'node1'],
+    ]) {
+      const { code, stderr } = await daemon.cli(...args);
+      expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('takes no -n\nnext: Run it on node1.\n') });
+    }
+  });
+
+  it('objects that are named line up in one table', async () => {
+    expect((await daemon.cli('get', 'models', 'shop', 'warehouse')).stdout).toMatch(/\nshop {8}node0 .*\nwarehouse {3}node0 /);
+  });
+
+  it('a resource that is not there is looked for by what it is called', async () => {
+    const absent = new DtkdError('NOT_FOUND', 'resources "www1" not found', { details: { kind: resourceKind.plural, name: 'www1' } });
+    daemon.script('GET', /\/resources\/www1$/, () => {
+      throw absent;
+    });
+    expect((await daemon.cli('get', 'resource', 'www1')).stderr).toContain(`dtkd get resources --where 'name="www1"'`);
+  });
+
+  it('a refusal says each thing once', async () => {
+    const message = '"ops" is not written as USER@NODE';
+    daemon.script('POST', /\/trusts$/, () => {
+      throw new DtkdError('INVALID', message, { details: { causes: [{ field: 'spec.members', message }] } });
+    });
+    expect((await daemon.cli('trust', 'create', 'research', '--member', 'ops')).stderr).toBe(`error: ${message}\n`);
+  });
+
+  it('a grant on what is not there is made, and says so', async () => {
+    const { code, stderr } = await daemon.cli(
+      'grant',
+      'ops@node0',
+      'READ',
+      '--on',
+      'resource',
+      '--model',
+      'shpo',
+      '--type',
+      'webserver',
+      '--name',
+      'c-1',
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: 'note: there is no model "shpo" yet; this counts once there is\n' });
+  });
+
+  it('revoke of a bare user name tells how users are written', async () => {
+    expect((await daemon.cli('revoke', 'ops')).stderr).toContain('dtkd revoke ops@NODE\n');
+  });
+
+  it('users are taken as they are shown, and added by name alone', async () => {
+    expect(await daemon.cli('user', 'add', 'ops@node0')).toMatchObject({ code: 2, stderr: expect.stringContaining('next: Write ops.\n') });
+    const before = daemon.asked.length;
+    await daemon.cli('user', 'rm', 'ops@node0');
+    expect(daemon.asked.slice(before).map(({ path }) => path)).toEqual(['/apis/dtkd.dev/v1/namespaces/node0/users/ops']);
+  });
+
+  it('whoami tells what was granted by name and through trusts', async () => {
+    daemon.script('GET', /\/daemon\/whoami$/, () => ({ name: 'ann', type: 'user', node: 'node0', display: 'ann@node0', uid: 'u' }));
+    daemon.put(trustKind, 'research', { spec: { members: ['ann@node0'] } });
+    for (const [name, to] of [['c-2', 'ann@node0'] as const, ['c-3', 'trust:research@node0'] as const, ['c-4', 'bob@node0'] as const]) {
+      daemon.put(capabilityKind, name, { spec: { to, verbs: ['READ'], on: { kind: '*' } } });
+    }
+    const { stdout } = await daemon.cli('whoami');
+    expect(stdout).toMatch(/^ann@node0\nMember of research@node0: .*\n\nNAME .*\nc-2 .*\nc-3 .*\n$/);
+  });
+});
+
+describe('what a resource and a type come to', () => {
+  it('properties say where they come from, and relations are there from both ends', () => {
+    const value = { value: 'welcome', origin: 'imported', child: 'greeting', type: 'string' };
+    expect(
+      shownResource({
+        types: ['WebServer', 'Service'],
+        properties: { port: { value: 80, origin: 'own' }, tls: { value: false, origin: 'default' }, value },
+        parents: [{ name: 'web', type: 'Site' }],
+        children: { items: [{ name: 'greeting', type: 'Setting' }, { name: 'hidden' }], count: 4 },
+        deployments: ['node0'],
+        violations: [{ field: 'children', message: 'too few' }],
+      }),
+    ).toEqual({
+      types: 'WebServer < Service',
+      parents: ['web (Site)'],
+      children: ['greeting (Setting)', 'hidden', 'and 2 more'],
+      deployedTo: ['node0'],
+      values: ['port = 80', 'tls = false (default)', 'value = welcome (from greeting)'],
+      problems: ['children: too few'],
+    });
+  });
+
+  it('a type says what is required, and where it is declared', () => {
+    const properties = { port: { type: 'port', required: true, exported: true, from: 'WebServer' }, rank: { type: 'integer', default: 1 } };
+    expect(shownType({ types: ['WebServer', 'Service'], subtypes: [], resources: 2, properties, violations: [] })).toMatchObject({
+      properties: ['port: port (required, exported, of WebServer)', 'rank: integer (default 1)'],
+    });
+  });
+});
