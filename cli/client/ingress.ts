@@ -2,6 +2,8 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { DtkdError } from '../../protocol/errors.ts';
 import { numberAt, textAt } from '../json.ts';
 import type { ApiClient } from './api.ts';
+import type { AppInfo } from './apps.ts';
+import { isThisMachine } from './listening.ts';
 
 export interface IngressRequest {
   uri: string;
@@ -15,8 +17,12 @@ export interface IngressRequest {
 const ANY_ADDRESS = new Set(['0.0.0.0', '::', '']);
 
 /** Where the daemon's ingress listens, as it can be dialled from here. */
-export async function ingressOf(client: ApiClient): Promise<{ host: string; port: number }> {
-  const status = await client.daemon('GET', 'status');
+export async function ingressOf(client: ApiClient, uri: string): Promise<{ host: string; port: number }> {
+  const status = await client.daemon('GET', 'status').catch((error: unknown) => {
+    // the status is for the operator; of the address the URI tells users enough
+    if (error instanceof DtkdError && error.code === 'FORBIDDEN') return { ingress: { host: '', port: Number(new URL(uri).port || 80) } };
+    throw error;
+  });
   const text = textAt(status, 'ingress') ?? '';
   const url = URL.canParse(text.includes('://') ? text : `http://${text}`)
     ? new URL(text.includes('://') ? text : `http://${text}`)
@@ -26,6 +32,14 @@ export async function ingressOf(client: ApiClient): Promise<{ host: string; port
   if (url === undefined && numberAt(status, 'ingress', 'port') === undefined)
     throw new DtkdError('UNAVAILABLE', 'the daemon has no ingress');
   return { host: ANY_ADDRESS.has(host) ? client.https.connection.url.hostname.replace(/^\[|\]$/g, '') : host, port };
+}
+
+/** What lets a user in to an app for users: its token, as long as that does not leave this machine unencrypted. Never the operator's. */
+export async function loginOf(client: ApiClient, app: AppInfo): Promise<Record<string, string>> {
+  const { url, token } = client.https.connection;
+  if (app.authenticationType !== 'Capability' || !isThisMachine(url)) return {};
+  const me = await client.daemon('GET', 'whoami');
+  return textAt(me, 'type') === 'user' ? { authorization: `Bearer ${token}` } : {};
 }
 
 /** Sends a request to an app by way of the ingress, whatever DNS says of the app's name. Resolves with the answer's head. */

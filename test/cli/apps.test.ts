@@ -22,7 +22,14 @@ describe('dtkd app', () => {
         const { method, url, headers } = request;
         response.writeHead(url === '/missing' ? 404 : 200, { 'x-answer': 'yes' });
         response.end(
-          JSON.stringify({ method, url, host: headers.host, type: headers['content-type'], body: Buffer.concat(parts).toString() }),
+          JSON.stringify({
+            method,
+            url,
+            host: headers.host,
+            login: headers.authorization,
+            type: headers['content-type'],
+            body: Buffer.concat(parts).toString(),
+          }),
         );
       });
     });
@@ -140,6 +147,29 @@ describe('dtkd app', () => {
       type: 'text/plain',
       body: 'text',
     });
+  });
+
+  it('curl lets a user in to an app for users, and no operator', async () => {
+    const port = (ingress.address() as AddressInfo).port;
+    const spec = { domainSelector: { name: ['mydomain'] }, authenticationType: 'Capability' };
+    daemon.put(
+      dtAppKind,
+      'desk',
+      { URI: `http://desk.node0.dtkd.localhost:${port}`, owner: 'node1', status: 'Ready', spec },
+      { labels: { [APP_LABEL]: 'desk', [OWNER_LABEL]: 'node1' } },
+    );
+    const scripts = { type: 'operator', forbidden: false };
+    daemon.script('GET', /\/daemon\/whoami$/, () => ({ type: scripts.type }));
+    const status = { ingress: `127.0.0.1:${port}` };
+    daemon.script('GET', /\/daemon\/status$/, () => {
+      if (scripts.forbidden) throw new DtkdError('FORBIDDEN', 'for the operator');
+      return status;
+    });
+    expect(JSON.parse((await daemon.cli('app', 'curl', 'desk')).stdout)).not.toHaveProperty('login');
+    Object.assign(scripts, { type: 'user', forbidden: true });
+    expect(JSON.parse((await daemon.cli('app', 'curl', 'desk')).stdout)).toMatchObject({ login: `Bearer ${daemon.token}` });
+    expect(JSON.parse((await daemon.cli('app', 'curl', 'desk', '-H', 'Authorization: own')).stdout)).toMatchObject({ login: 'own' });
+    scripts.forbidden = false;
   });
 
   it('curl -i prints the head, -f fails as curl does', async () => {

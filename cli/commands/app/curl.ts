@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { Cli } from '../../cli.ts';
 import { findApp } from '../../client/apps.ts';
-import { ingressOf, requestApp } from '../../client/ingress.ts';
+import { ingressOf, loginOf, requestApp } from '../../client/ingress.ts';
 import { textAt } from '../../json.ts';
 
 /** As curl: the status when --fail is given and the answer is 400 or above. */
@@ -18,7 +18,8 @@ Examples:
   dtkd app curl api /items -d '{"name":"x"}' -H 'content-type: application/json'
   dtkd app curl api /upload -X PUT -d @file.bin
 
-The request goes to this node's ingress with the app's name in it, so it works without DNS.`;
+The request goes to this node's ingress with the app's name in it, so it works without DNS. An app for users
+is asked with the user's token that the command uses: dtkd --token @ops.token app curl desk`;
 
 interface CurlFlags {
   request?: string;
@@ -42,10 +43,12 @@ export function configure(command: Command, cli: Cli): void {
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, path: string, flags: CurlFlags) => {
       const client = await cli.client();
-      const [app, ingress, body] = await Promise.all([findApp(client, name), ingressOf(client), bodyOf(flags.data)]);
+      const [app, body] = await Promise.all([findApp(client, name), bodyOf(flags.data)]);
       if (app.uri === undefined) throw new DtkdError('UNAVAILABLE', `${app.app} has no URI yet`, { next: `See "dtkd app show ${name}".` });
       const method = flags.request ?? (flags.head === true ? 'HEAD' : body === undefined ? 'GET' : 'POST');
-      const headers = headersOf(flags.header ?? [], body);
+      const given = headersOf(flags.header ?? [], body);
+      const [ingress, login] = await Promise.all([ingressOf(client, app.uri), loginOf(client, app)]);
+      const headers = { ...login, ...given };
       const answer = await requestApp(ingress, {
         uri: app.uri,
         path: path.startsWith('/') ? path : `/${path}`,

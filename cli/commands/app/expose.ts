@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
 import { endpointsKind } from '../../../protocol/kinds/endpoints.ts';
@@ -29,6 +29,7 @@ Examples:
   dtkd app expose wiki --to 8080                            this machine; the only domain there is
   dtkd app expose db --to db.local:5432 --domain a --domain b
   dtkd app expose wiki --to 8080 --auth-url http://127.0.0.1:9000/check
+  dtkd app expose desk --to 8080 --users                    then: dtkd grant ops@node1 REQUEST --on dtapp/desk
 
 It writes a Service, its Endpoints and a dtApp, all named NAME; "dtkd app rm NAME" takes
 them away again. Running it once more with other values changes them.`;
@@ -38,6 +39,7 @@ interface ExposeFlags {
   domain?: string[];
   port?: number;
   authUrl?: string;
+  users?: boolean;
   output?: Format;
 }
 
@@ -48,6 +50,7 @@ export function configure(command: Command, cli: Cli): void {
     .option('--domain <name...>', 'domains to share it into (default: the only one)')
     .option('--port <number>', 'port of the Service (default: that of --to)', (text) => parseHostPort(text).port)
     .option('--auth-url <url>', 'asked before each request: 2xx lets it through, 401 and 403 refuse it')
+    .addOption(new Option('--users', 'only for users who have REQUEST on it: see "dtkd grant"').conflicts('authUrl'))
     .addOption(outputOption('json', 'yaml', 'name'))
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, flags: ExposeFlags) => {
@@ -55,7 +58,11 @@ export function configure(command: Command, cli: Cli): void {
       const client = await cli.client();
       const domains = await chooseDomains(client, flags.domain);
       const addresses = await resolve(cli, to.host);
-      const documents = exposeDocuments({ name, to, addresses, domains, port: flags.port ?? to.port, authUrl: flags.authUrl });
+      const authentication =
+        flags.authUrl === undefined
+          ? { authenticationType: flags.users === true ? 'Capability' : 'None' }
+          : { authenticationType: 'Custom', authenticationURL: flags.authUrl };
+      const documents = exposeDocuments({ name, to, addresses, domains, port: flags.port ?? to.port, authentication });
       const app = await write(client, name, documents);
       const shown = await withUri(client, name, app);
       if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, shown, flags.output);
@@ -72,12 +79,10 @@ function exposeDocuments(options: {
   addresses: readonly string[];
   domains: readonly string[];
   port: number;
-  authUrl: string | undefined;
+  authentication: JsonRecord;
 }): { kind: Kind; document: JsonRecord }[] {
-  const { name, to, addresses, domains, port, authUrl } = options;
+  const { name, to, addresses, domains, port, authentication } = options;
   const metadata = { name, labels: { [MADE_BY_LABEL]: MADE_BY } };
-  const authentication =
-    authUrl === undefined ? { authenticationType: 'None' } : { authenticationType: 'Custom', authenticationURL: authUrl };
   const of = (kind: Kind, fields: JsonRecord) => ({
     kind,
     document: { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata, ...fields },

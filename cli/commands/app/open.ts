@@ -23,7 +23,7 @@ export function configure(command: Command, cli: Cli): void {
       if (uri === undefined) throw new DtkdError('UNAVAILABLE', `${app.app} has no URI yet`, { next: `See "dtkd app show ${name}".` });
       const { browser } = userPreferences();
       if (flags.print === true || browser === undefined || !/^https?:$/.test(new URL(uri).protocol)) return cli.out.print(uri);
-      const answer = await requestApp(await ingressOf(client), { uri, method: 'HEAD', headers: {} });
+      const answer = await requestApp(await ingressOf(client, uri), { uri, method: 'HEAD', headers: {} });
       answer.resume();
       if (answer.statusCode === 503)
         cli.out.note(`warning: ${app.app} cannot be reached now${app.message === undefined ? '' : `: ${app.message}`}`);
