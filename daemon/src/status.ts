@@ -105,12 +105,14 @@ export function summaryText({ config, name, version, apiUrl, ingress, mesh }: Fa
       : `  mesh      no port open: this node is in no domain yet`,
     ...(domains.length > 0
       ? [`  domains   ${domains.map((domain) => `${domain.name} (${domain.state})`).join(', ')}`]
-      : [
-          '',
-          `  next      dtkd domain create NAME, or dtkd domain join ADDR TOKEN; then open TCP port ${config.mesh.port} to the other sites`,
-        ]),
+      : ['', `  next      dtkd domain create NAME, or dtkd domain join ADDR TOKEN; then ${openPort(config.mesh.port)}`]),
   ];
   return lines.join('\n');
+}
+
+/** Port 0 is any that is free when the first domain comes. */
+function openPort(port: number): string {
+  return port === 0 ? '"dtkd status" shows the TCP port to open to the other sites' : `open TCP port ${port} to the other sites`;
 }
 
 function hostPort({ host, port }: HostPort): string {
