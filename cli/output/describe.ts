@@ -9,9 +9,10 @@ const INDENT = '  ';
 /** Spaces between a label and its value. */
 const GAP = 2;
 
-/** The heading of a field: `inviteToken` gives `Invite Token`, `apiVersion` gives `API Version`. */
+/** The heading of a field: `inviteToken` gives `Invite Token`, `apiVersion` gives `API Version`. A name that is no field of ours, as `http_port`, stays. */
 export function headingOf(field: string): string {
-  const words = field.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|[^A-Za-z0-9]+/g) ?? [field];
+  if (/[^A-Za-z0-9]/.test(field)) return field;
+  const words = field.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+/g) ?? [field];
   return words
     .map((word) => {
       const lower = word.toLowerCase();

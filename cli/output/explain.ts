@@ -42,10 +42,12 @@ export function descriptionOf(schema: unknown): string {
   return textAt(schema, 'description') ?? '';
 }
 
-/** The thing that a field holds, through lists and optional alternatives. */
+/** The thing that a field holds, through lists, maps and optional alternatives. */
 function elementOf(schema: JsonRecord): JsonRecord {
   const items = schema['items'];
   if (isRecord(items)) return elementOf(items);
+  const values = schema['additionalProperties'];
+  if (isRecord(values) && !isRecord(schema['properties'])) return elementOf(values);
   const [only] = listAt(schema, 'anyOf').filter((choice) => textAt(choice, 'type') !== 'null');
   return isRecord(only) ? elementOf(only) : schema;
 }

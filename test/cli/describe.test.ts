@@ -11,6 +11,8 @@ describe('headingOf', () => {
     ['id', 'Id'],
     ['authenticationURL', 'Authentication URL'],
     ['publicKey', 'Public Key'],
+    ['http_port', 'http_port'],
+    ['startup-rank', 'startup-rank'],
   ])('%s is %s', (field, heading) => {
     expect(headingOf(field)).toBe(heading);
   });
