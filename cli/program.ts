@@ -51,7 +51,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     if (!(error instanceof CommanderError)) report(error);
     else if (error.exitCode !== 0) {
       status = USAGE;
-      if (error.code !== 'commander.help') out.note(`next: See "${asked} --help".`);
+      if (error.code !== 'commander.help') out.note(`next: See ${await listOf(error, asked)}"${asked} --help".`);
     }
   } finally {
     await client?.then(
@@ -100,6 +100,15 @@ function add(parent: Command, entries: readonly CommandEntry[], cli: Cli, onComm
     onCommand(`${path} ${command.name()}`);
     await load(command);
   });
+}
+
+/** Who writes a kind for a command is told of the list of such objects. */
+async function listOf(error: CommanderError, asked: string): Promise<string> {
+  const word = error.code === 'commander.unknownCommand' && asked === 'dtkd' ? /'([^']*)'/.exec(error.message)?.[1] : undefined;
+  if (word === undefined) return '';
+  const { kindByAnyName } = await import('../protocol/kinds/index.ts');
+  const kind = kindByAnyName(word);
+  return kind === undefined ? '' : `"dtkd get ${kind.plural}", "dtkd edit ${kind.singular} NAME", or `;
 }
 
 /** `-n` stands before commands, too; one that is about this node alone would ignore it and answer for the wrong node. */

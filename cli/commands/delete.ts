@@ -15,6 +15,7 @@ Examples:
   dtkd delete service/wiki endpoints/wiki
   dtkd delete -f wiki.yaml
   dtkd delete dtapps -l team=old
+  dtkd delete resources --where 'type=Host and model=lab' --dry-run
   dtkd delete model shop --cascade                        with all its resources
   dtkd delete dtpeer ca777327efb4498ab8c8876a6488701e     on the founder: removes that member for good`;
 
@@ -23,6 +24,7 @@ const PAGE_SIZE = 500;
 interface DeleteFlags {
   filename?: string[];
   selector?: string;
+  where?: string;
   all?: boolean;
   namespace?: string;
   ignoreNotFound?: boolean;
@@ -43,6 +45,7 @@ export function configure(command: Command, cli: Cli): void {
     .argument('[names...]')
     .option('-f, --filename <file...>', 'delete what these files describe')
     .option('-l, --selector <labels>', 'delete all objects with these labels')
+    .option('--where <expression>', "delete all objects of which this is true, e.g. 'model=old'")
     .option('--all', 'delete all objects of the kind')
     .option('-n, --namespace <node>', 'node that owns the objects')
     .option('--cascade', 'what depends on the objects goes with them')
@@ -79,18 +82,20 @@ async function findDoomed(client: ApiClient, kindText: string | undefined, names
   if (kindText === undefined) throw new DtkdError('BAD_REQUEST', 'nothing to delete is named', { next: 'See "dtkd delete --help".' });
   const wanted = parseWanted([kindText, ...names]);
   if (wanted.some((one) => one.names.length > 0)) {
-    if (flags.selector !== undefined || flags.all === true) throw new DtkdError('BAD_REQUEST', 'give either names, or -l, or --all');
+    if (flags.selector !== undefined || flags.where !== undefined || flags.all === true) {
+      throw new DtkdError('BAD_REQUEST', 'give either names, or -l, --where or --all', { next: 'An expression stands in quotes.' });
+    }
     return wanted.flatMap(({ kind, names: given }) => given.map((name) => ({ kind, namespace: flags.namespace, name })));
   }
-  if (flags.selector === undefined && flags.all !== true) {
+  if (flags.selector === undefined && flags.where === undefined && flags.all !== true) {
     throw new DtkdError('BAD_REQUEST', 'no object is named', {
-      next: 'Name objects, or select them with -l, or all of the kind with --all.',
+      next: 'Name objects, or select them with -l or --where, or all of the kind with --all.',
     });
   }
   const found: Doomed[] = [];
   for (const { kind } of wanted) {
     const target = { kind, namespace: flags.namespace ?? THIS_NODE };
-    for await (const page of client.pages(target, { labelSelector: flags.selector }, PAGE_SIZE)) {
+    for await (const page of client.pages(target, { labelSelector: flags.selector, where: flags.where }, PAGE_SIZE)) {
       for (const item of listAt(page, 'items').filter(isRecord)) {
         found.push({ kind, namespace: textAt(item, 'metadata', 'namespace'), name: requireName(item) });
       }

@@ -45,6 +45,20 @@ describe('mistakes at the command line', () => {
     }
   });
 
+  it('a kind that stands for a command leads to its objects', async () => {
+    const { code, stderr } = await daemon.cli('node', 'tag', 'node0', 'web');
+    expect({ code, stderr }).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('next: See "dtkd get nodes", "dtkd edit node NAME", or "dtkd --help".'),
+    });
+  });
+
+  it('delete takes an expression instead of names, not beside them', async () => {
+    expect(await daemon.cli('delete', 'models', 'shop', '--where', 'name=shop')).toMatchObject({ code: 2 });
+    const { code } = await daemon.cli('delete', 'resources', '--where', 'model=old');
+    expect({ code, where: daemon.asked.at(-1)?.query.get('where') }).toEqual({ code: 0, where: 'model=old' });
+  });
+
   it('objects that are named line up in one table', async () => {
     expect((await daemon.cli('get', 'models', 'shop', 'warehouse')).stdout).toMatch(/\nshop {8}node0 .*\nwarehouse {3}node0 /);
   });
