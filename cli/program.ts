@@ -108,7 +108,9 @@ async function listOf(error: CommanderError, asked: string): Promise<string> {
   if (word === undefined) return '';
   const { kindByAnyName } = await import('../protocol/kinds/index.ts');
   const kind = kindByAnyName(word);
-  return kind === undefined ? '' : `"dtkd get ${kind.plural}", "dtkd edit ${kind.singular} NAME", or `;
+  if (kind === undefined) return '';
+  const edit = kind.verbs.includes('update') ? ` "dtkd edit ${kind.singular} NAME",` : '';
+  return `"dtkd get ${kind.plural}",${edit} or `;
 }
 
 /** `-n` stands before commands, too; one that is about this node alone would ignore it and answer for the wrong node. */

@@ -36,6 +36,11 @@ export function configure(command: Command, cli: Cli): void {
       const [wanted] = parseWanted(name === undefined ? [kindText] : [kindText, name]);
       const [only, ...more] = wanted?.names ?? [];
       if (wanted === undefined || only === undefined || more.length > 0) throw new DtkdError('BAD_REQUEST', 'name one object: KIND NAME');
+      if (!wanted.kind.verbs.includes('update')) {
+        throw new DtkdError('METHOD_NOT_ALLOWED', `${wanted.kind.plural} cannot be changed once they are made`, {
+          next: `They can: ${wanted.kind.verbs.join(', ')}.`,
+        });
+      }
       const client = await cli.client();
       const dir = await mkdtemp(join(tmpdir(), 'dtkd-edit-'));
       try {

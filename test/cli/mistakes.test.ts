@@ -53,6 +53,14 @@ describe('mistakes at the command line', () => {
     });
   });
 
+  it('what cannot be changed is not edited in vain', async () => {
+    const { code, stderr } = await daemon.cliWith({ env: { EDITOR: 'false' } }, 'edit', 'capability', 'c-1');
+    expect({ code, stderr }).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^error: capabilities cannot be changed.*\nnext: They can: get/),
+    });
+  });
+
   it('delete takes an expression instead of names, not beside them', async () => {
     expect(await daemon.cli('delete', 'models', 'shop', '--where', 'name=shop')).toMatchObject({ code: 2 });
     const { code } = await daemon.cli('delete', 'resources', '--where', 'model=old');
