@@ -27,7 +27,9 @@ export async function parseXml(text: string, source: string): Promise<XmlElement
   let beganAt = 1;
   const refuse = (why: string): DtkdError => new DtkdError('BAD_REQUEST', `${source}:${parser.line + 1}: ${why}`);
   parser.onerror = (error) => {
-    throw refuse(error.message.split('\n')[0] ?? 'not well-formed XML');
+    const why = error.message.split('\n')[0] ?? 'not well-formed XML';
+    const unclosed = /close/i.test(why) ? open.at(-1) : undefined;
+    throw refuse(unclosed === undefined ? why : `${why}; <${unclosed.name}> of line ${unclosed.line} is not closed`);
   };
   parser.ondoctype = (doctype) => {
     if (/[[<]|ENTITY/i.test(String(doctype))) {

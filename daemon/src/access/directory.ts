@@ -79,7 +79,11 @@ export class Directory {
     const example = `${kind.singular.toUpperCase()}@NODE`;
     const parsed = parseNameAtNode(text);
     if (parsed === undefined) {
-      throw refuse(field, `"${text.slice(0, 80)}" is not written as ${example}`, `Write it as in ops@${this.#options.node.name}.`);
+      throw refuse(
+        field,
+        `"${text.slice(0, 80)}" is not written as ${example}`,
+        `Write it as in ${kind.singular === 'trust' ? 'research' : 'ops'}@${this.#options.node.name}.`,
+      );
     }
     const { name } = parsed;
     const node = parsed.node === 'default' ? this.#options.node.name : parsed.node;

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { expandRange } from '../../../cli/model/ansible.ts';
 import type { Draft, ResourceDraft } from '../../../cli/model/draft.ts';
 import { readForeign } from '../../../cli/model/read.ts';
+import { parseXml } from '../../../cli/model/xml.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 
 const EXAMPLES = new URL('../../../examples/models/', import.meta.url);
@@ -73,6 +74,13 @@ describe('ControlTier project XML', () => {
     expect(await refusal(project('<setting name="a" type="Setting">'))).toMatch(/^x\.xml:5: /);
     expect(await refusal('<project><setting name="a" type="Setting"/>')).toMatch(/^x\.xml:/);
     expect(await refusal('<html><setting/></html>')).toMatch(/not <project>/);
+  });
+
+  it('names the element that was not closed, and its line', async () => {
+    await expect(parseXml('<project>\n<node>\n</project>', 'bad.xml')).rejects.toThrow(
+      'bad.xml:3: Unexpected close tag; <node> of line 2 is not closed',
+    );
+    await expect(parseXml('<project>\n<node a=1/>\n</project>', 'bad.xml')).rejects.toThrow(/^bad.xml:2: Unquoted attribute value$/);
   });
 
   it('neither reads nor expands entities', async () => {
