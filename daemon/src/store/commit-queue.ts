@@ -127,14 +127,7 @@ export class CommitQueue {
   async #run(waiting: Waiting, tx: StoreTransaction): Promise<Done | undefined> {
     const prepared: Participant[] = [];
     try {
-      const value = await withDeadline(waiting.run(tx));
-      const changes = tx.changes();
-      if (changes.length > 0) {
-        for (const participant of this.#participants) {
-          await withDeadline(participant.prepare(changes, tx));
-          prepared.push(participant);
-        }
-      }
+      const value = await withDeadline((expired) => this.#perform(waiting, tx, prepared, expired));
       if (waiting.dryRun) {
         this.#abort(prepared, tx.changes(), new DtkdError('CONFLICT', 'a dry run changes nothing'));
         waiting.resolve(value);
@@ -146,6 +139,19 @@ export class CommitQueue {
       waiting.reject(error);
       return undefined;
     }
+  }
+
+  /** Fills `prepared` as it goes. No participant is asked once the time is up: nobody would tell it how the transaction ended. */
+  async #perform(waiting: Waiting, tx: StoreTransaction, prepared: Participant[], expired: () => boolean): Promise<unknown> {
+    const value = await waiting.run(tx);
+    const changes = tx.changes();
+    if (changes.length === 0) return value;
+    for (const participant of this.#participants) {
+      if (expired()) break;
+      await participant.prepare(changes, tx);
+      if (!expired()) prepared.push(participant);
+    }
+    return value;
   }
 
   async #write(overlay: Overlay, pending: readonly PendingChange[], done: readonly Done[]): Promise<void> {
@@ -191,14 +197,16 @@ export class CommitQueue {
   }
 }
 
-async function withDeadline<T>(work: Promise<T>): Promise<T> {
+/** One time limit for all of a transaction: a timer for each of its steps would cost as much as the steps. */
+async function withDeadline<T>(work: (expired: () => boolean) => Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => reject(new DtkdError('TIMEOUT', `a transaction did not end within ${TRANSACTION_DEADLINE_MS} ms`)),
-    TRANSACTION_DEADLINE_MS,
-  );
+  let isOver = false;
+  const timer = setTimeout(() => {
+    isOver = true;
+    reject(new DtkdError('TIMEOUT', `a transaction did not end within ${TRANSACTION_DEADLINE_MS} ms`));
+  }, TRANSACTION_DEADLINE_MS);
   try {
-    return await Promise.race([work, promise]);
+    return await Promise.race([work(() => isOver), promise]);
   } finally {
     clearTimeout(timer);
   }
