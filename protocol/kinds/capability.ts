@@ -51,7 +51,6 @@ export const capabilityKind: Kind = {
   serverFields: ['subject', 'grantor', 'parent'],
   selectableFields: ['spec.to', 'spec.on.kind', 'spec.on.model'],
   columns: [
-    { name: 'Node', type: 'string', description: 'node whose objects it is about', path: 'metadata.namespace', priority: 0 },
     { name: 'To', type: 'string', description: 'who has it', path: 'spec.to', priority: 0 },
     {
       name: 'Verbs',

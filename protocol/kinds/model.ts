@@ -27,7 +27,6 @@ export const modelKind: Kind = {
   selectableFields: [],
   indexed: [],
   columns: [
-    { name: 'Node', type: 'string', description: 'node that owns it', path: 'metadata.namespace', priority: 0 },
     { name: 'Description', type: 'string', description: 'what it is about', path: 'spec.description', priority: 0 },
   ],
 };

@@ -44,7 +44,6 @@ export const resourceKind: Kind = {
   caseless: ['spec.type'],
   defaults: { 'spec.name': 'metadata.name' },
   columns: [
-    { name: 'Node', type: 'string', description: 'node that owns it', path: 'metadata.namespace', priority: 0 },
     { name: 'Model', type: 'string', description: 'model that it belongs to', path: 'spec.model', priority: 0 },
     { name: 'Type', type: 'string', description: 'what it is', path: 'spec.type', priority: 0 },
     {

@@ -48,7 +48,6 @@ export const shareKind: Kind = {
   serverFields: ['subject', 'grantor', 'parent'],
   selectableFields: ['spec.trust'],
   columns: [
-    { name: 'Node', type: 'string', description: 'node whose objects are shared', path: 'metadata.namespace', priority: 0 },
     { name: 'Trust', type: 'string', description: 'trust that they are shared into', path: 'spec.trust', priority: 0 },
     {
       name: 'Verbs',

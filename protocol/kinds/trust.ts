@@ -71,7 +71,6 @@ export const trustKind: Kind = {
   serverFields: ['members', 'trustee'],
   selectableFields: [],
   columns: [
-    { name: 'Node', type: 'string', description: 'node that keeps it', path: 'metadata.namespace', priority: 0 },
     {
       name: 'Members',
       type: 'string',

@@ -81,7 +81,6 @@ export const typeKind: Kind = {
   aliases: { extends: 'spec.extends' },
   caseless: ['spec.extends'],
   columns: [
-    { name: 'Node', type: 'string', description: 'node that owns it', path: 'metadata.namespace', priority: 0 },
     {
       name: 'Type',
       type: 'string',
