@@ -1,6 +1,6 @@
 /**
- * Writes the audit log: owns the last file, the chain's tip, and the order in which lines reach the disk. Lines that come within a few
- * milliseconds are written together; they are signed and synced together soon after. Before a file grows too large the next one begins, with an
+ * Writes the audit log: owns the last file, the chain's tip, and the order in which lines reach the disk. Lines that come in one turn of the
+ * event loop are written together; they are signed and synced together soon after. Before a file grows too large the next one begins, with an
  * anchor, and the oldest is removed. A disk that refuses is tried again for as long as it takes: `record` never throws and never waits, what
  * does not fit into memory meanwhile is counted and told in a line later. Does not judge what was written before: verifying does.
  */
@@ -10,7 +10,7 @@ import type { SigningKey } from '../../../../protocol/signing.ts';
 import type { AuditRecord } from '../access.types.ts';
 import type { AuditDisk, AuditFile } from './audit-disk.ts';
 import { anchorText, boundedRecord, fileName, hashOf, recordText, sealText, type Tip } from './audit-line.ts';
-import { BATCH_LINES, GATHER_MS, MAX_WAITING, RETRY_MS, SIGN_BYTES, SYNC_MS } from './limits.ts';
+import { BATCH_LINES, MAX_WAITING, RETRY_MS, SIGN_BYTES, SYNC_MS } from './limits.ts';
 import type { Opened } from './opening.ts';
 
 export interface WriterOptions {
@@ -121,19 +121,17 @@ export class AuditWriter {
     if (this.#working || this.#closing) return;
     this.#working = true;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#work(), this.#settled.length > 0 ? 0 : GATHER_MS);
+    // What else is recorded in this turn of the event loop goes with it.
+    setImmediate(() => void this.#work());
   }
 
   async #work(): Promise<void> {
     try {
-      let gathered = this.#queue.length;
       while (!this.#closing) {
         const due = this.#unsignedSince !== undefined && performance.now() - this.#unsignedSince >= SYNC_MS;
         if (due || this.#unsignedBytes >= SIGN_BYTES) await this.#seal();
-        else if (this.#queue.length > 0 && (gathered > 0 || this.#queue.length >= BATCH_LINES || this.#settled.length > 0)) {
-          gathered -= BATCH_LINES;
-          await this.#writeBatch();
-        } else if (this.#unsignedSince !== undefined && this.#settled.length > 0) await this.#seal();
+        else if (this.#queue.length > 0) await this.#writeBatch();
+        else if (this.#unsignedSince !== undefined && this.#settled.length > 0) await this.#seal();
         else break;
       }
     } catch {

@@ -7,8 +7,6 @@ export const FILE_BYTES = 16 * 1024 * 1024;
 export const KEEP_FILES = 8;
 /** Lines reach the disk, signed, after at most so long: what a power cut can take. */
 export const SYNC_MS = 100;
-/** Lines that come within so long are written together: each write costs as much as many lines. What killing the process can take. */
-export const GATHER_MS = 5;
 /** Bytes of lines at most between two signatures; also what is looked through at start to find the last one. */
 export const SIGN_BYTES = 256 * 1024;
 /** Lines written at a time. */
