@@ -89,7 +89,7 @@ describe('objects of another node', () => {
       token,
       headers: { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' },
     });
-    expect(table.body).toMatchObject({ kind: 'Table', rows: [{ cells: ['web', 'node1', 'about web', expect.any(String)] }] });
+    expect(table.body).toMatchObject({ kind: 'Table', rows: [{ cells: ['web', 'about web', expect.any(String)] }] });
 
     const patched = await node0.api.ask('PATCH', `${collection}/web`, {
       token,
