@@ -26,7 +26,5 @@ export const modelKind: Kind = {
   serverFields: [],
   selectableFields: [],
   indexed: [],
-  columns: [
-    { name: 'Description', type: 'string', description: 'what it is about', path: 'spec.description', priority: 0 },
-  ],
+  columns: [{ name: 'Description', type: 'string', description: 'what it is about', path: 'spec.description', priority: 0 }],
 };
