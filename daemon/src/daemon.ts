@@ -12,9 +12,9 @@ import { createAudit } from './access/audit/audit.ts';
 import { auditAction } from './access/audit/audit-action.ts';
 import { WITNESS_LIMITS } from './access/audit/limits.ts';
 import { createAuditWitnessing } from './access/audit/witnessing.ts';
+import { decideMove } from './access/moves.ts';
 import { openOperatorToken } from './access/operator-token.ts';
 import { openCertificates } from './api/certificates.ts';
-import { movesScope } from './api/deciding.ts';
 import { changedObject, newObject, parseDocument } from './api/document.ts';
 import { createLocalRows } from './api/federated-local.ts';
 import type { Action } from './api/handlers.types.ts';
@@ -118,7 +118,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     node: { name },
     documents: { parse: parseDocument, created: newObject, changed: changedObject },
     decide: (principal, asked) => access.decide(principal, asked),
-    movesScope,
+    decideMove: (principal, about, before, after) => decideMove(access, principal, about, before, after),
     logger: logger.child({ part: 'model' }),
   });
   store.addParticipant(model.participant);

@@ -2,16 +2,15 @@
  * Where requests are decided: each object by itself, as it is stored when the decision counts. Who may not even DISCOVER an object is told that
  * there is none.
  */
-import { CAPABILITY_VERBS, type CapabilityVerb } from '../../../protocol/capability.ts';
+import type { CapabilityVerb } from '../../../protocol/capability.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { isRecord, jsonEqual } from '../../../protocol/json.ts';
+import { isRecord } from '../../../protocol/json.ts';
 import { DTKD_GROUP } from '../../../protocol/kinds/model.ts';
 import { nodeKind } from '../../../protocol/kinds/node.ts';
 import { resourceKind } from '../../../protocol/kinds/resource.ts';
-import { changesSupertype } from '../../../protocol/kinds/type.ts';
 import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
-import { displayOf } from '../../../protocol/principal.ts';
 import type { Decision } from '../access/access.types.ts';
+import { decideMove } from '../access/moves.ts';
 import { noteDecision } from './audit-note.ts';
 import { askFor } from './refusals.ts';
 import { type Api, type ApiContext, refOfTarget, type Target } from './request.ts';
@@ -98,36 +97,14 @@ function hide(c: ApiContext, target: Target): DtkdError {
   return notFound(target);
 }
 
-/**
- * Decides a change, on the object as it is stored. What moves the object from grants into others (labels, model, type, parents) needs MANAGE
- * on it, or must leave whoever asks with the same rights.
- */
+/** Decides a change, on the object as it is stored: UPDATE, and whether it may be moved from grants into others. */
 export function permitChange(api: Api, c: ApiContext, target: Target, stored: ApiObject, changed: ApiObject): void {
   permit(api, c, 'UPDATE', target, stored);
-  if (changesSupertype(stored, changed)) permitForAll(api, c, 'MANAGE', target);
-  if (c.get('principal').type === 'operator' || !movesScope(stored, changed) || may(api, c, 'MANAGE', target, stored)) return;
-  const rights = (object: ApiObject) => CAPABILITY_VERBS.filter((verb) => may(api, c, verb, target, object)).join();
-  if (rights(stored) === rights(changed)) return;
-  const who = displayOf(c.get('principal'));
-  const reason = `changing labels, model, type or parents of ${target.kind.plural} "${target.name}" would change what ${who} may do with it`;
-  c.get('note').because = reason;
-  throw refusal(api, c, 'MANAGE', target, reason);
-}
-
-/** Refuses what needs a right on all objects of a kind. */
-function permitForAll(api: Api, c: ApiContext, verb: CapabilityVerb, { kind }: Target): void {
-  const decision = api.access.decide(c.get('principal'), { verb, group: kind.group, plural: kind.plural, name: '' });
-  if (decision.allowed) return;
-  noteDecision(c.get('note'), decision);
-  throw refusal(api, c, verb, { kind, name: '' }, decision.reason);
-}
-
-/** True if a change touches what grants select by. */
-export function movesScope(stored: ApiObject, changed: ApiObject): boolean {
-  const spec = (object: ApiObject): Record<string, unknown> => (isRecord(object['spec']) ? object['spec'] : {});
-  const [before, after] = [spec(stored), spec(changed)];
-  if (!jsonEqual(stored.metadata.labels ?? {}, changed.metadata.labels ?? {})) return true;
-  return ['model', 'type', 'parents'].some((field) => !jsonEqual(before[field] ?? null, after[field] ?? null));
+  const { kind, name } = target;
+  const move = decideMove(api.access, c.get('principal'), { group: kind.group, plural: kind.plural, name }, stored, changed);
+  if (move.allowed) return;
+  c.get('note').because = move.reason;
+  throw refusal(api, c, 'MANAGE', move.all ? { kind, name: '' } : target, move.reason);
 }
 
 /** Nodes on which a change deploys a resource anew. */

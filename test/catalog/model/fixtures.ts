@@ -1,7 +1,7 @@
-import { movesScope } from '../../../daemon/src/api/deciding.ts';
+import { decideMove } from '../../../daemon/src/access/moves.ts';
 import { changedObject, newObject, parseDocument } from '../../../daemon/src/api/document.ts';
 import { type CatalogModel, createCatalogModel } from '../../../daemon/src/catalog/model/catalog-model.ts';
-import type { Decide, Documents } from '../../../daemon/src/catalog/model/ports.ts';
+import type { Decide, DecideMove, Documents } from '../../../daemon/src/catalog/model/ports.ts';
 import { createModelRules } from '../../../daemon/src/catalog/model/rules/model-rules.ts';
 import type { LocalStore } from '../../../daemon/src/store/local-store.types.ts';
 import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
@@ -83,8 +83,9 @@ export async function catalog(
   const store = await openObjectStore({ kv: memoryKv(), node: NODE });
   const warnings: string[] = [];
   const logger = { info: () => undefined, warn: (_fields: object, message: string) => void warnings.push(message) };
+  const move: DecideMove = (principal, about, before, after) => decideMove({ decide }, principal, about, before, after);
   const documents: Documents = { parse: parseDocument, created: newObject, changed: changedObject };
-  const made = createCatalogModel({ store, node: { name: NODE }, logger, documents, decide, movesScope });
+  const made = createCatalogModel({ store, node: { name: NODE }, logger, documents, decide, decideMove: move });
   store.addParticipant(made.participant);
   await made.start();
   return { store, catalog: made, warnings };

@@ -12,7 +12,7 @@ import { effectiveType } from './effective/effective-type.ts';
 import { modelHandlers } from './handlers.ts';
 import { importAction } from './import/import-action.ts';
 import { PLURALS, pluralOf, type Reads } from './objects.ts';
-import type { Decide, Documents, ModelAction, ModelHandler, ModelLogger, MovesScope } from './ports.ts';
+import type { Decide, DecideMove, Documents, ModelAction, ModelHandler, ModelLogger } from './ports.ts';
 import { Rights } from './rights.ts';
 import { createModelRules } from './rules/model-rules.ts';
 import { TypeBook } from './type-book.ts';
@@ -24,7 +24,7 @@ export interface CatalogModelOptions {
   documents: Documents;
   /** Decides for each object that an import or a deletion with dependents writes. */
   decide: Decide;
-  movesScope: MovesScope;
+  decideMove: DecideMove;
 }
 
 export interface CatalogModel {

@@ -16,8 +16,13 @@ export type Decide = (
   asked: { verb: CapabilityVerb; group: string; plural: string; name: string; object?: ApiObject },
 ) => { allowed: true } | { allowed: false; reason: string };
 
-/** True if a change touches what grants select by: such a change may move an object out of one grant and into another. */
-export type MovesScope = (before: ApiObject, after: ApiObject) => boolean;
+/** Decides a change that may move an object out of one grant and into another. */
+export type DecideMove = (
+  principal: Principal,
+  about: { group: string; plural: string; name: string },
+  before: ApiObject,
+  after: ApiObject,
+) => { allowed: true } | { allowed: false; reason: string };
 
 /** A document as the API reads it. */
 export interface ModelDocument {

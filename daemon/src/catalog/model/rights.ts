@@ -1,12 +1,11 @@
 /** Whether somebody may make a change that the model makes for them, of many objects at once: as if each were a request of its own. */
-import { CAPABILITY_VERBS, type CapabilityVerb } from '../../../../protocol/capability.ts';
+import type { CapabilityVerb } from '../../../../protocol/capability.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
-import { changesSupertype } from '../../../../protocol/kinds/type.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import { nodeParents, nodeRef, PLURALS, type Plural, type Reads, refIn, resourceParents, resourceSpecOf } from './objects.ts';
-import type { Decide, MovesScope } from './ports.ts';
+import type { Decide, DecideMove } from './ports.ts';
 import { invalid, noParent, objectText } from './refusal.ts';
 
 export interface WrittenObject {
@@ -19,12 +18,12 @@ export interface WrittenObject {
 
 export class Rights {
   readonly #decide: Decide;
-  readonly #movesScope: MovesScope;
+  readonly #decideMove: DecideMove;
   readonly #node: string;
 
-  constructor({ decide, movesScope, node }: { decide: Decide; movesScope: MovesScope; node: string }) {
+  constructor({ decide, decideMove, node }: { decide: Decide; decideMove: DecideMove; node: string }) {
     this.#decide = decide;
-    this.#movesScope = movesScope;
+    this.#decideMove = decideMove;
     this.#node = node;
   }
 
@@ -51,7 +50,8 @@ export class Rights {
       this.#assert(principal, 'DELETE', plural, before);
     } else {
       this.#assert(principal, 'UPDATE', plural, before);
-      this.#assertStays(principal, plural, name, before, after);
+      const move = this.#decideMove(principal, { group: DTKD_GROUP, plural, name }, before, after);
+      if (!move.allowed) throw forbidden(move.reason);
     }
     if (plural === 'resources' && after !== undefined) await this.#assertDeployment(principal, before, after, reads);
   }
@@ -75,18 +75,6 @@ export class Rights {
       const of = objectText({ plural: 'resources', name: after.metadata.name });
       throw invalid([{ reason: 'FieldValueNotFound', message: noParent(parent), field, object: of }]);
     }
-  }
-
-  /** What moves an object from grants into others needs MANAGE, or has to leave whoever asks with the same rights. */
-  #assertStays(principal: Principal, plural: Plural, name: string, before: ApiObject, after: ApiObject): void {
-    if (changesSupertype(before, after)) {
-      const decision = this.#decide(principal, { verb: 'MANAGE', group: DTKD_GROUP, plural: 'types', name: '' });
-      if (!decision.allowed) throw forbidden(`what type "${name}" extends is changed by who may MANAGE all types: ${decision.reason}`);
-    }
-    if (!this.#movesScope(before, after) || this.may(principal, 'MANAGE', plural, before)) return;
-    const rights = (object: ApiObject) => CAPABILITY_VERBS.filter((verb) => this.may(principal, verb, plural, object)).join();
-    if (rights(before) === rights(after)) return;
-    throw forbidden(`changing labels, model, type or parents of ${plural} "${name}" would change what ${principal.name} may do with it`);
   }
 
   /** Deploying a resource on a node needs EXECUTE there. */

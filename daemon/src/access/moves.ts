@@ -1,0 +1,45 @@
+/**
+ * Whether somebody may make a change that moves an object out of some grants and into others: nobody moves an object into a grant of their
+ * own. One rule for requests and for imports. Pure but for the decisions that it asks for.
+ */
+import { CAPABILITY_VERBS, type CapabilityVerb } from '../../../protocol/capability.ts';
+import { isRecord, jsonEqual } from '../../../protocol/json.ts';
+import { changesSupertype } from '../../../protocol/kinds/type.ts';
+import type { ApiObject } from '../../../protocol/objects.ts';
+import { displayOf, type Principal } from '../../../protocol/principal.ts';
+import type { Asked } from './access.types.ts';
+
+/** `all`: the right that is missing is one on all objects of the kind. */
+export type MoveDecision = { allowed: true } | { allowed: false; reason: string; all: boolean };
+
+/** True if a change touches what grants select by. */
+export function movesScope(before: ApiObject, after: ApiObject): boolean {
+  const spec = (object: ApiObject): Record<string, unknown> => (isRecord(object['spec']) ? object['spec'] : {});
+  const [old, fresh] = [spec(before), spec(after)];
+  if (!jsonEqual(before.metadata.labels ?? {}, after.metadata.labels ?? {})) return true;
+  return ['model', 'type', 'parents'].some((field) => !jsonEqual(old[field] ?? null, fresh[field] ?? null));
+}
+
+/**
+ * Labels, model, type and parents are changed by who has MANAGE on the object, or by who has the same rights on it afterwards; what a type
+ * extends by who has MANAGE on all types, since it moves their resources.
+ */
+export function decideMove(
+  access: { decide(principal: Principal, asked: Asked): { allowed: true } | { allowed: false; reason: string } },
+  principal: Principal,
+  about: { group: string; plural: string; name: string },
+  before: ApiObject,
+  after: ApiObject,
+): MoveDecision {
+  if (principal.type === 'operator') return { allowed: true };
+  if (changesSupertype(before, after)) {
+    const types = access.decide(principal, { ...about, verb: 'MANAGE', name: '' });
+    if (!types.allowed) return { allowed: false, reason: types.reason, all: true };
+  }
+  const may = (verb: CapabilityVerb, object: ApiObject) => access.decide(principal, { ...about, verb, object }).allowed;
+  if (!movesScope(before, after) || may('MANAGE', before)) return { allowed: true };
+  const rights = (object: ApiObject) => CAPABILITY_VERBS.filter((verb) => may(verb, object)).join();
+  if (rights(before) === rights(after)) return { allowed: true };
+  const reason = `changing labels, model, type or parents of ${about.plural} "${about.name}" would change what ${displayOf(principal)} may do with it`;
+  return { allowed: false, reason, all: false };
+}
