@@ -50,6 +50,18 @@ const CODES = {
   ENTRY_FORKED: { http: 409, reason: 'Conflict', exit: 6 },
   QUOTA_EXCEEDED: { http: 403, reason: 'Forbidden', exit: 4 },
   PEER_AWAY: { http: 503, reason: 'ServiceUnavailable', exit: 7 },
+  // dispatch
+  NO_MATCH: { http: 422, reason: 'Invalid', exit: 2 },
+  NOT_DEPLOYED: { http: 409, reason: 'Conflict', exit: 6 },
+  UNTRUSTED: { http: 403, reason: 'Forbidden', exit: 4 },
+  CODE_CHANGED: { http: 403, reason: 'Forbidden', exit: 4 },
+  CONTENT_MISSING: { http: 404, reason: 'NotFound', exit: 5 },
+  CONTENT_ALTERED: { http: 422, reason: 'Invalid', exit: 2 },
+  ORDER_INVALID: { http: 400, reason: 'BadRequest', exit: 2 },
+  ORDER_EXPIRED: { http: 410, reason: 'Expired', exit: 6 },
+  MAINTENANCE: { http: 409, reason: 'Conflict', exit: 6 },
+  ABORTED: { http: 409, reason: 'Conflict', exit: 6 },
+  DEADLINE: { http: 504, reason: 'Timeout', exit: 7 },
   // starting
   DATA_LOCKED: { http: 500, reason: 'InternalError', exit: 10 },
   PORT_IN_USE: { http: 500, reason: 'InternalError', exit: 11 },

@@ -22,7 +22,18 @@ export interface SigningKey {
 }
 
 /** What a signature is about; the same bytes signed for one purpose never verify for another. */
-export type SigningContext = 'fact' | 'enrolment' | 'witness' | 'leave' | 'entry' | 'binding' | 'lane' | 'audit';
+export type SigningContext =
+  | 'fact'
+  | 'enrolment'
+  | 'witness'
+  | 'leave'
+  | 'entry'
+  | 'binding'
+  | 'lane'
+  | 'audit'
+  | 'module'
+  | 'bundle'
+  | 'order';
 
 function message(context: SigningContext, bytes: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(`dtkd/1/${context}\n`), bytes]);

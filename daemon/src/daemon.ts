@@ -37,6 +37,7 @@ import { MemoryKeeper } from './memory-keeper.ts';
 import { DomainController } from './mesh/controllers/domain-controller.ts';
 import { createLogs } from './mesh/log/logs.ts';
 import { createMesh } from './mesh/mesh.ts';
+import { openSigningKey } from './signing-key.ts';
 import { daemonStatus, summaryText } from './status.ts';
 import { EventRecorder } from './store/event-recorder.ts';
 import { openLevel } from './store/level-kv.ts';
@@ -85,7 +86,9 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
 
   const audit = await createAudit({ directory: join(config.data, 'audit'), kv, logger: logger.child({ part: 'audit' }), now });
   stops.push(() => audit.close());
+  const signingKey = await openSigningKey(kv);
   const nodeFacts = createNodeFacts({
+    signingKey: signingKey.publicKey,
     store,
     node: name,
     version: VERSION,

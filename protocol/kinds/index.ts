@@ -1,14 +1,19 @@
 import { capabilityKind } from './capability.ts';
+import { deploymentKind } from './deployment.ts';
 import { dtAppKind } from './dtapp.ts';
 import { dtDomainKind } from './dtdomain.ts';
 import { dtPeerKind } from './dtpeer.ts';
 import { endpointsKind } from './endpoints.ts';
 import { eventKind } from './event.ts';
+import { executionKind } from './execution.ts';
 import { apiVersionOf, type Kind } from './kind.ts';
 import { modelKind } from './model.ts';
+import { moduleKind } from './module.ts';
 import { namespaceKind } from './namespace.ts';
 import { nodeKind } from './node.ts';
+import { policyKind } from './policy.ts';
 import { resourceKind } from './resource.ts';
+import { secretKind } from './secret.ts';
 import { serviceKind } from './service.ts';
 import { shareKind } from './share.ts';
 import { trustKind } from './trust.ts';
@@ -32,6 +37,11 @@ export const KINDS: readonly Kind[] = [
   capabilityKind,
   trustKind,
   shareKind,
+  moduleKind,
+  deploymentKind,
+  executionKind,
+  policyKind,
+  secretKind,
 ];
 
 /** Each decision about an object looks its kind up. */

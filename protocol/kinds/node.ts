@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { signingKeyText } from '../code.ts';
 import { isRecord } from '../json.ts';
 import type { ApiObject } from '../objects.ts';
 import { adoptedWhole } from './adopting.ts';
@@ -39,10 +40,21 @@ const schema = z.object({
         .describe('Words to choose nodes by.'),
       properties: z.record(z.string().max(63), z.union([z.string().max(1024), z.number(), z.boolean()])).optional(),
       description: z.string().max(1024).optional(),
+      maintenance: z
+        .object({ reason: z.string().max(256).optional(), since: z.string().max(40).optional() })
+        .optional()
+        .describe('Commands of others skip it while this is there.'),
     })
     .optional()
     .describe('What the operator says of the node.'),
-  status: z.object({ facts: nodeFacts.optional(), audit: auditHead.optional() }).optional().describe('What its daemon says of it.'),
+  status: z
+    .object({
+      facts: nodeFacts.optional(),
+      audit: auditHead.optional(),
+      signingKey: signingKeyText.optional().describe('ed25519 key under which it publishes modules and says what its models deploy.'),
+    })
+    .optional()
+    .describe('What its daemon says of it.'),
 });
 
 /** What travels: no annotations, and under one name, since each member has one Node and shows under the name that others know it by. */

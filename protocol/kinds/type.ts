@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { digest, moduleName, moduleVersion, signingKeyText } from '../code.ts';
+import { commands, template } from '../commands.ts';
 import type { ApiObject } from '../objects.ts';
 import { ALL_VERBS, type Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
@@ -50,6 +52,16 @@ export const typeSpec = z.object({
   children: z.array(relationRule).max(64).optional().describe('What may be a child. Absent (also in all supertypes): anything.'),
   parents: z.array(relationRule).max(64).optional().describe('What may be a parent. Absent (also in all supertypes): anything.'),
   cycles: z.boolean().optional().describe('A resource may be its own ancestor through resources of this type. Default: no.'),
+  commands: commands.optional().describe('What its resources can do. Inherited one by one; a command of the same name overrides.'),
+  templates: z
+    .array(template)
+    .max(64)
+    .optional()
+    .describe('Files that are made in the directory of each resource. Only of a type that comes from a module.'),
+  module: z
+    .object({ name: moduleName, version: moduleVersion, digest, publisher: signingKeyText })
+    .optional()
+    .describe('The module that it comes from, which alone changes it.'),
 });
 export type TypeSpec = z.infer<typeof typeSpec>;
 

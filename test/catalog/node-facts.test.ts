@@ -69,10 +69,10 @@ describe('the Node of a node', () => {
   });
 
   it('counts tags that are given later as a change of what was said', () => {
-    const stored = nodeObject('n', undefined, FACTS, undefined, undefined);
+    const stored = nodeObject('n', undefined, { facts: FACTS });
     expect(stored.metadata.generation).toBe(1);
-    expect(nodeObject('n', stored, FACTS, undefined, ['x'])).toMatchObject({ metadata: { generation: 2 }, spec: { tags: ['x'] } });
-    expect(nodeObject('n', stored, FACTS, undefined, [])).toEqual(stored);
+    expect(nodeObject('n', stored, { facts: FACTS, tags: ['x'] })).toMatchObject({ metadata: { generation: 2 }, spec: { tags: ['x'] } });
+    expect(nodeObject('n', stored, { facts: FACTS, tags: [] })).toEqual(stored);
   });
 });
 

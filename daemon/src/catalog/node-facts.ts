@@ -23,6 +23,8 @@ export interface NodeFactsOptions {
   startedAt: number;
   /** The tags of a node that has none said yet. */
   tags?: readonly string[];
+  /** Its public signing key. */
+  signingKey?: string;
   logger: { warn(fields: object, message: string): void };
   /** In place of the machine's, for tests. */
   facts?: () => NodeFacts;
@@ -40,7 +42,7 @@ export interface NodeObject {
 }
 
 export function createNodeFacts(options: NodeFactsOptions): NodeObject {
-  const { store, node, logger, tags, lookMs = LOOK_MS } = options;
+  const { store, node, logger, tags, signingKey, lookMs = LOOK_MS } = options;
   const ref: ObjectRef = { group: DTKD_GROUP, plural: 'nodes', namespace: '', name: node };
   const facts = options.facts ?? (() => machineFacts(options));
   let timer: NodeJS.Timeout | undefined;
@@ -54,9 +56,9 @@ export function createNodeFacts(options: NodeFactsOptions): NodeObject {
     const written = head;
     try {
       const stored = await store.get(ref);
-      if (stored === undefined || !jsonEqual(stored, nodeObject(node, stored, now, written, tags))) {
+      if (stored === undefined || !jsonEqual(stored, nodeObject(node, stored, { facts: now, head: written, tags, signingKey }))) {
         await store.transact(async (tx) => {
-          await tx.put(nodeObject(node, await tx.get(ref), now, written, tags));
+          await tx.put(nodeObject(node, await tx.get(ref), { facts: now, head: written, tags, signingKey }));
         });
       }
       if (head === written) head = undefined;
@@ -79,14 +81,16 @@ export function createNodeFacts(options: NodeFactsOptions): NodeObject {
   };
 }
 
-/** The Node with these facts and that head; all else as it is stored. Pure. */
-export function nodeObject(
-  node: string,
-  stored: ApiObject | undefined,
-  facts: NodeFacts,
-  head: AuditHead | undefined,
-  tags: readonly string[] | undefined,
-): ApiObject {
+/** What a daemon says of its node. */
+export interface NodeSaid {
+  facts: NodeFacts;
+  head?: AuditHead | undefined;
+  tags?: readonly string[] | undefined;
+  signingKey?: string | undefined;
+}
+
+/** The Node with what its daemon says now; all else as it is stored. Pure. */
+export function nodeObject(node: string, stored: ApiObject | undefined, { facts, head, tags, signingKey }: NodeSaid): ApiObject {
   const before = stored ?? {
     apiVersion: `${DTKD_GROUP}/v1`,
     kind: 'Node',
@@ -100,7 +104,11 @@ export function nodeObject(
     ...before,
     metadata: { ...before.metadata, generation: begins && stored !== undefined ? generation + 1 : generation },
     spec: begins ? { ...spec, tags: [...tags] } : spec,
-    status: { facts: withoutUndefined(facts), ...(audit === undefined ? {} : { audit }) },
+    status: {
+      facts: withoutUndefined(facts),
+      ...(audit === undefined ? {} : { audit }),
+      ...(signingKey === undefined ? {} : { signingKey }),
+    },
   };
 }
 

@@ -1,0 +1,68 @@
+/** Between what a type says of its commands and what runs them. */
+import type { CodeRef } from '../../../../protocol/code.ts';
+import type { Command, Script } from '../../../../protocol/commands.ts';
+import type { BundledResource } from '../../../../protocol/orders/bundle.ts';
+import type { OptionValue } from '../../../../protocol/orders/order.ts';
+import type { LogLevel } from '../../../../protocol/orders/records.ts';
+
+/** A type in a chain, the nearest first, with the commands that it has itself and where they come from. */
+export interface CommandType {
+  name: string;
+  commands: Readonly<Record<string, Command>>;
+  code: CodeRef | undefined;
+}
+
+/** A command as a type's chain gives it. */
+export interface ResolvedCommand {
+  /** As it is written. */
+  name: string;
+  command: Command;
+  /** The type that has it, and its code: files of a script are looked for there. */
+  type: string;
+  code: CodeRef | undefined;
+}
+
+/** All that a command sees of where it runs. */
+export interface CommandContext {
+  resource: BundledResource;
+  /** Types of a resource, nearest first. */
+  chainOf(type: string): readonly CommandType[];
+  /** For local dispatch: resources of the bundle that are deployed here. */
+  related(resource: BundledResource, over: 'children' | 'parents' | 'deployments'): readonly BundledResource[];
+  node: string;
+}
+
+/** A script with everything put in, ready to be started. Paths are absolute. */
+export interface ReadyScript {
+  resource: BundledResource;
+  /** The command that it is of, and its place among the steps of the part, from 1. */
+  command: string;
+  step: number;
+  script: Script;
+  code: CodeRef | undefined;
+  options: Readonly<Record<string, OptionValue>>;
+}
+
+export interface ScriptResult {
+  /** Absent if it was ended by a signal, or could not be started. */
+  exitStatus?: number;
+  signal?: string;
+  /** Why it did not succeed, where that is not its status: TIMEOUT code DEADLINE, ABORTED, INVALID user… */
+  error?: { code: string; message: string };
+  /** It ran, and what became of it is not known. */
+  unknown?: boolean;
+}
+
+/** What the engine needs to run scripts and to tell of it. */
+export interface ScriptRunner {
+  run(script: ReadyScript, options: { timeoutMs: number | undefined; signal: AbortSignal }): Promise<ScriptResult>;
+  /** A line of dtkd's own into the output. */
+  log(level: LogLevel, step: number, command: string, text: string): void;
+}
+
+/** How a command ended: as its last failing step did, or well. */
+export interface CommandResult extends ScriptResult {
+  ok: boolean;
+  /** For people, if it did not go well: which step, and why. */
+  reason?: string;
+}

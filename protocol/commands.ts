@@ -1,0 +1,163 @@
+/**
+ * What a type can do: its commands. A command is a script, a workflow of steps, or a dispatch over related resources. The same schema is
+ * read from `dtk.module.yaml` and from Type objects. Texts may contain `${options.NAME}`, `${properties.NAME}`, `${resource.name|type|model|directory}`,
+ * `${node.name}`, which are put in as whole arguments, variables or file contents, never inside a shell's text.
+ */
+import { z } from 'zod';
+
+export const commandName = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9_-]{0,62}$/, 'must be a command name: a letter, then letters, digits, - and _');
+export const optionName = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9_-]{0,62}$/, 'must be an option name: a letter, then letters, digits, - and _');
+
+/** Steps of a workflow with its handlers, in sum, and how deep commands may call commands. */
+export const MAX_STEPS = 256;
+export const MAX_COMMAND_DEPTH = 16;
+/** Text of an inline script. */
+export const MAX_INLINE_BYTES = 64 * 1024;
+
+/** A length of time as people write it: `30s`, `5m`, `2h`, `1d`, `500ms`. */
+export const durationText = z.string().regex(/^[0-9]{1,9}(ms|s|m|h|d)$/, 'must be a length of time such as 30s, 5m or 2h');
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Milliseconds of a `durationText`. */
+export function durationMs(text: string): number {
+  const match = /^([0-9]+)(ms|s|m|h|d)$/.exec(text);
+  return Number(match?.[1]) * (UNITS[match?.[2] ?? ''] ?? Number.NaN);
+}
+
+const description = z.string().max(4_096).optional();
+const text = z.string().max(16_384);
+
+export const optionRule = z.strictObject({
+  type: z.enum(['string', 'integer', 'number', 'boolean']).optional().describe('Default: string.'),
+  description,
+  required: z.boolean().optional(),
+  default: z.union([text, z.number(), z.boolean()]).optional(),
+  property: z.string().max(63).optional().describe('The default is the value of this property of the resource.'),
+  allowed: z
+    .array(z.union([text, z.number(), z.boolean()]))
+    .min(1)
+    .max(256)
+    .optional(),
+});
+export type OptionRule = z.infer<typeof optionRule>;
+
+const secretUse = z.strictObject({
+  name: z.string().max(253).optional().describe('Name of the Secret of the node on which the command runs.'),
+  property: z.string().max(63).optional().describe('Or the property (of type secret) that has its name.'),
+  as: z.enum(['file', 'env']).optional().describe('Default: file, whose path the variable has.'),
+  variable: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/),
+});
+
+/** Something to start: a file of the module, or a text. Exactly one of `file` and `inline`. */
+export const script = z.strictObject({
+  file: z
+    .string()
+    .max(512)
+    .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]+$/, 'must be a path within the module')
+    .optional(),
+  inline: z.string().max(MAX_INLINE_BYTES).optional(),
+  interpreter: z
+    .array(text.min(1))
+    .min(1)
+    .max(16)
+    .optional()
+    .describe('What runs it, e.g. [/usr/bin/python3, -u]. Default: the first line of the file; /bin/sh for an inline text.'),
+  args: z.array(text).max(256).optional(),
+  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/), text).optional(),
+  directory: text.optional().describe('Default: the directory of the resource.'),
+  user: z.string().max(64).optional().describe("Default: the daemon's own."),
+  secrets: z.array(secretUse).max(32).optional(),
+});
+export type Script = z.infer<typeof script>;
+
+const retry = z.strictObject({
+  attempts: z.number().int().min(2).max(100).describe('In all, with the first.'),
+  delay: durationText.optional().describe('Before the second. Default: 1s.'),
+  backoff: z.number().min(1).max(10).optional().describe('Each further delay is so many times as long. Default: 2.'),
+});
+
+export interface Step {
+  /** A command of the resource, or a script. Exactly one. */
+  command?: string | undefined;
+  script?: Script | undefined;
+  name?: string | undefined;
+  /** Options of that command; texts with `${options.NAME}`. */
+  options?: Record<string, string | number | boolean> | undefined;
+  'on-failure'?: 'fail' | 'ignore' | Step[] | undefined;
+  retry?: z.infer<typeof retry> | undefined;
+  timeout?: string | undefined;
+}
+
+export const step: z.ZodType<Step> = z.lazy(() =>
+  z.strictObject({
+    command: commandName.optional(),
+    script: script.optional(),
+    name: z.string().max(128).optional(),
+    options: z.record(optionName, z.union([text, z.number(), z.boolean()])).optional(),
+    'on-failure': z
+      .union([z.enum(['fail', 'ignore']), z.array(step).min(1).max(64)])
+      .optional()
+      .describe('fail (default), ignore, or steps that handle it: if they succeed, so has the step.'),
+    retry: retry.optional(),
+    timeout: durationText.optional(),
+  }),
+);
+
+export const workflow = z.strictObject({
+  steps: z.array(step).min(1).max(MAX_STEPS),
+  order: z.enum(['sequential', 'concurrent']).optional().describe('Default: sequential.'),
+  threads: z.number().int().min(1).max(64).optional().describe('Concurrent steps at a time. Default: all.'),
+});
+export type Workflow = z.infer<typeof workflow>;
+
+export const dispatch = z.strictObject({
+  command: commandName.describe('The command that each of them runs.'),
+  over: z.enum(['children', 'parents', 'deployments']).describe('deployments: the resource itself on each node where it is deployed.'),
+  type: z.string().max(256).optional().describe('Only those whose type matches this regular expression.'),
+  name: z.string().max(256).optional().describe('Only those whose name matches.'),
+  sort: z.string().max(63).optional().describe('A property, such as startup-rank: those with equal values go together, the lowest first.'),
+  reverse: z.boolean().optional().describe('The highest first.'),
+  threads: z.number().int().min(1).max(256).optional().describe('How many at a time. Default: 1.'),
+  strategy: z
+    .enum(['node', 'local'])
+    .optional()
+    .describe('node (default): on the nodes where they are deployed; local: here, those that are deployed here.'),
+  'require-match': z.boolean().optional().describe('To find none is a failure. Default: true.'),
+  'keep-going': z.boolean().optional().describe('A failure does not keep the rest from being started.'),
+  options: z.record(optionName, z.union([text, z.number(), z.boolean()])).optional(),
+});
+export type Dispatch = z.infer<typeof dispatch>;
+
+export const command = z
+  .strictObject({
+    description,
+    options: z.record(optionName, optionRule).optional(),
+    private: z.boolean().optional().describe('Can only be a step of other commands.'),
+    timeout: durationText.optional(),
+    script: script.optional(),
+    workflow: workflow.optional(),
+    dispatch: dispatch.optional(),
+  })
+  .refine(({ script: a, workflow: b, dispatch: c }) => [a, b, c].filter((one) => one !== undefined).length === 1, {
+    message: 'must be exactly one of script, workflow and dispatch',
+  });
+export type Command = z.infer<typeof command>;
+
+export const commands = z.record(commandName, command);
+export type Commands = z.infer<typeof commands>;
+
+/** A file that is made in the resource's directory when it is installed: a file of the module with its `${…}` filled in. */
+export const template = z.strictObject({
+  from: z.string().max(512).describe('A file of the module.'),
+  to: z
+    .string()
+    .max(512)
+    .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]+$/, "must be a path within the resource's directory"),
+  executable: z.boolean().optional(),
+});
+export type Template = z.infer<typeof template>;

@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import { durationText } from '../commands.ts';
+import { planEntry } from '../orders/order.ts';
+import { part } from '../orders/outcome.ts';
+import { type Kind, READ_VERBS } from './kind.ts';
+import { DTKD_GROUP } from './model.ts';
+
+/** How nodes are chosen: texts as `-I` and `-X` take them. */
+export const nodeFilter = z.object({
+  include: z.array(z.string().max(4_096)).max(64).optional(),
+  exclude: z.array(z.string().max(4_096)).max(64).optional(),
+  /** A node that both match is left out. Default: true. */
+  excludePrecedence: z.boolean().optional(),
+});
+export type NodeFilter = z.infer<typeof nodeFilter>;
+
+/** What a user asks for; the daemon makes a plan of it. */
+export const dispatchRequestSpec = z.object({
+  model: z.string().max(253).optional().describe('MODEL, or NODE/MODEL where several nodes have one of that name.'),
+  type: z.string().max(63).optional(),
+  resource: z.string().max(253).optional(),
+  command: z.string().max(63).optional(),
+  options: z.record(z.string().max(63), z.string().max(16_384)).optional(),
+  exec: z
+    .object({
+      argv: z.array(z.string().max(131_072)).min(1).max(1_024),
+      env: z.record(z.string().max(128), z.string().max(16_384)).optional(),
+      directory: z.string().max(4_096).optional(),
+      user: z.string().max(64).optional(),
+    })
+    .optional(),
+  /** Put a file whose content this daemon was given before (`POST …/daemon/content`), or get one. */
+  put: z
+    .object({
+      digest: z.string().regex(/^[0-9a-f]{64}$/),
+      size: z.number().int().nonnegative(),
+      mode: z.number().int().min(0).max(0o777),
+      path: z.string().max(4_096),
+    })
+    .optional(),
+  get: z.object({ path: z.string().max(4_096) }).optional(),
+  /** Absent: this node alone. */
+  filter: nodeFilter.optional(),
+  /** Names of nodes: narrows what the filter gives (a file of failed nodes, a retry). */
+  only: z.array(z.string().max(253)).max(4_096).optional(),
+  allowEmpty: z.boolean().optional(),
+  threads: z.number().int().min(1).max(1_024).optional().describe('Targets at a time. Default: 1.'),
+  keepGoing: z.boolean().optional().describe('A failure does not keep the rest from being started.'),
+  batch: z
+    .string()
+    .regex(/^[0-9]{1,6}%?$/)
+    .optional()
+    .describe('So many targets, or such a part of them, then the next.'),
+  pauseOnFailure: z.boolean().optional().describe('Wait for resume or abort after a batch in which a target did not succeed.'),
+  timeout: durationText.optional().describe('How long each target may take. Default: 1h.'),
+  queue: durationText.optional().describe('Orders for nodes that are away are held so long.'),
+  retryOf: z.string().max(64).optional().describe('The execution of which this takes the targets that did not succeed.'),
+});
+export type DispatchRequestSpec = z.infer<typeof dispatchRequestSpec>;
+
+export const EXECUTION_PHASES = ['Running', 'Paused', 'Finished'] as const;
+
+export const plannedTarget = planEntry.extend({
+  index: z.number().int().nonnegative(),
+  stage: z.number().int().nonnegative().describe('Stages run one after another.'),
+});
+export type PlannedTarget = z.infer<typeof plannedTarget>;
+
+const schema = z.object({
+  spec: z.object({
+    starter: z.string().max(253).describe('Node that started it.'),
+    user: z.string().max(320).describe('Who did.'),
+    /** On the starting node: what was asked for. */
+    request: dispatchRequestSpec.optional(),
+    /** The plan’s header, base64 of CBOR; its hash is the name of the object. */
+    header: z.string().max(4_096),
+    /** On the starting node all targets, on a target its own. */
+    targets: z.array(plannedTarget).max(2_000),
+  }),
+  status: z
+    .object({
+      phase: z.enum(EXECUTION_PHASES),
+      parts: z.array(part).max(2_000),
+      startedAt: z.string().max(40).optional(),
+      finishedAt: z.string().max(40).optional(),
+      message: z.string().max(1_024).optional(),
+    })
+    .optional(),
+});
+export const executionSchema = schema;
+export type ExecutionFields = z.infer<typeof schema>;
+
+function counts(object: unknown): string {
+  const parts = schema.safeParse(object).data?.status?.parts ?? [];
+  const by = new Map<string, number>();
+  for (const { outcome, state } of parts) by.set(outcome ?? state, (by.get(outcome ?? state) ?? 0) + 1);
+  return [...by].map(([name, count]) => `${count} ${name}`).join(', ');
+}
+
+/** A command on its targets: the plan as it was frozen, and what became of each target. On a target: its own part of it. */
+export const executionKind: Kind = {
+  group: DTKD_GROUP,
+  version: 'v1',
+  kind: 'Execution',
+  plural: 'executions',
+  singular: 'execution',
+  shortNames: ['ex'],
+  scope: 'Namespaced',
+  shared: false,
+  verbs: [...READ_VERBS, 'delete'],
+  description: 'A command on its targets: the plan as it was frozen, and what became of each. Targets keep their own parts of it.',
+  schema,
+  serverFields: ['spec', 'status'],
+  selectableFields: ['spec.starter', 'spec.user', 'status.phase'],
+  columns: [
+    {
+      name: 'What',
+      type: 'string',
+      description: 'what runs',
+      value: (object) => schema.safeParse(object).data?.status?.parts[0]?.what,
+      priority: 0,
+    },
+    { name: 'User', type: 'string', description: 'who started it', path: 'spec.user', priority: 0 },
+    { name: 'Starter', type: 'string', description: 'node that started it', path: 'spec.starter', priority: 0 },
+    { name: 'Phase', type: 'string', description: 'Running, Paused or Finished', path: 'status.phase', priority: 0 },
+    { name: 'Targets', type: 'string', description: 'targets by outcome', value: counts, priority: 0 },
+  ],
+};

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { digest, moduleName, moduleVersion, signingKeyText } from '../code.ts';
+import type { Kind } from './kind.ts';
+import { DTKD_GROUP } from './model.ts';
+
+const schema = z.object({
+  spec: z
+    .object({
+      module: moduleName,
+      version: moduleVersion,
+      description: z.string().max(4_096).optional(),
+      license: z.string().max(128).optional(),
+      digest: digest.describe('SHA-256 of its archive.'),
+      size: z.number().int().nonnegative().describe('Bytes of its archive.'),
+      files: z.number().int().nonnegative(),
+      types: z.array(z.string().max(63)).max(1_024),
+      publisher: z.object({ node: z.string().max(253), key: signingKeyText }),
+      statement: z.string().max(2_048).describe('What the publisher signed, base64.'),
+      signature: z.string().max(128).describe('Its signature, base64.'),
+    })
+    .describe('What it is, and who published it.'),
+});
+export const moduleSchema = schema;
+
+/** Types with their commands, and the files that these run, as they are installed on this node. Installed by `dtkd module install`. */
+export const moduleKind: Kind = {
+  group: DTKD_GROUP,
+  version: 'v1',
+  kind: 'Module',
+  plural: 'modules',
+  singular: 'module',
+  shortNames: ['mod'],
+  scope: 'Namespaced',
+  shared: false,
+  verbs: ['get', 'list', 'watch', 'delete'],
+  description: 'Types with their commands, and the files that these run: content-addressed, versioned, signed by its publisher.',
+  schema,
+  serverFields: ['spec'],
+  selectableFields: ['spec.module', 'spec.version', 'spec.digest'],
+  columns: [
+    { name: 'Module', type: 'string', description: 'its name', path: 'spec.module', priority: 0 },
+    { name: 'Version', type: 'string', description: 'its version', path: 'spec.version', priority: 0 },
+    { name: 'Digest', type: 'string', description: 'SHA-256 of its archive', path: 'spec.digest', priority: 1 },
+    { name: 'Publisher', type: 'string', description: 'node that signed it', path: 'spec.publisher.node', priority: 0 },
+    {
+      name: 'Types',
+      type: 'string',
+      description: 'types that it has',
+      value: (object) => schema.safeParse(object).data?.spec.types.join(','),
+      priority: 0,
+    },
+  ],
+};

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { digest, signingKeyText } from '../code.ts';
+import { durationText } from '../commands.ts';
+import type { Kind } from './kind.ts';
+import { DTKD_GROUP } from './model.ts';
+
+/** The one Policy of a node. */
+export const POLICY_NAME = 'node';
+
+export const policySpec = z.object({
+  trust: z
+    .array(
+      z.object({
+        node: z.string().max(253).describe('The node, as it is called here.'),
+        key: signingKeyText.optional().describe('Its signing key: what counts. Filled in when it is written.'),
+        follow: z
+          .boolean()
+          .optional()
+          .describe('Newer code that it publishes runs at once. Default: only code that is pinned, or seen first.'),
+      }),
+    )
+    .max(1_024)
+    .optional()
+    .describe('Nodes whose code may run here and whose models may deploy resources here; this node itself always.'),
+  pins: z
+    .record(z.string().max(320), z.object({ digest, publisher: signingKeyText, node: z.string().max(253).optional() }))
+    .optional()
+    .describe('By code name: the digest that may run. A trusted publisher’s code is pinned when it is first seen.'),
+  limits: z
+    .object({
+      concurrency: z.number().int().min(1).max(1_024).optional().describe('Parts that run at a time. Default: 16.'),
+      timeout: durationText.optional().describe('Longest that a part may run. Default: 1d.'),
+      output: z.number().int().min(1_024).max(1_073_741_824).optional().describe('Bytes of output kept of a part. Default: 16 MiB.'),
+      users: z.array(z.string().max(64)).max(256).optional().describe("Users as whom commands may run besides the daemon's own."),
+      environment: z
+        .array(z.string().max(128))
+        .max(256)
+        .optional()
+        .describe("Variables of the daemon's environment that commands see. Default: PATH, LANG, LC_ALL, TZ, HOME, USER, LOGNAME."),
+      keepFor: durationText.optional().describe('Output and ended executions are kept so long. Default: 30d.'),
+      keepBytes: z.number().int().nonnegative().optional().describe('Bytes of output kept in sum. Default: 1 GiB.'),
+    })
+    .optional()
+    .describe('What commands may take.'),
+});
+export type PolicySpec = z.infer<typeof policySpec>;
+
+/** What may run on this node, besides who may ask for it (capabilities): whose code, and within which limits. */
+export const policyKind: Kind = {
+  group: DTKD_GROUP,
+  version: 'v1',
+  kind: 'Policy',
+  plural: 'policies',
+  singular: 'policy',
+  shortNames: ['pol'],
+  scope: 'Namespaced',
+  shared: false,
+  verbs: ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'],
+  description: `Whose code may run on this node, and within which limits. A node has one, named "${POLICY_NAME}".`,
+  schema: z.object({ spec: policySpec.describe('What may run here.') }),
+  serverFields: [],
+  selectableFields: [],
+  columns: [
+    {
+      name: 'Trusts',
+      type: 'string',
+      description: 'nodes whose code may run here',
+      value: (object) =>
+        policySpec
+          .safeParse(object['spec'] ?? {})
+          .data?.trust?.map(({ node }) => node)
+          .join(','),
+      priority: 0,
+    },
+  ],
+};

@@ -1,0 +1,113 @@
+/**
+ * An order: the part of a plan that one target gets. The plan is a header and a list of targets; its hash is the id of the execution. Each
+ * target gets the header, its own entry and the path that proves that this entry belongs to the plan (a Merkle tree as RFC 6962 §2.1 has
+ * it: leaves hashed with 0x00 before them, nodes with 0x01), and so learns nothing of the others.
+ */
+import { z } from 'zod';
+import { digest, signingKeyText } from '../code.ts';
+import { objectName } from '../objects.ts';
+
+export const MAX_TARGETS = 2_000;
+export const MAX_ORDER_BYTES = 256 * 1024;
+/** The longest an order may wait for its target: 7 days. */
+export const MAX_ORDER_LIFETIME_MS = 7 * 24 * 3_600_000;
+/** The longest that a command may run. */
+export const MAX_TIMEOUT_MS = 7 * 24 * 3_600_000;
+export const DEFAULT_TIMEOUT_MS = 3_600_000;
+
+const bytes32 = z.instanceof(Uint8Array).refine((value) => value.length === 32, 'must be 32 bytes');
+
+/** 64 hexadecimal digits: the SHA-256 of the plan's header as it was encoded. */
+export const executionId = digest;
+export type ExecutionId = string;
+
+export const optionValue = z.union([z.string().max(16_384), z.number(), z.boolean()]);
+export type OptionValue = z.infer<typeof optionValue>;
+
+/** A command of a resource. */
+export const commandWork = z.object({
+  type: z.literal('command'),
+  /** Signing key of the node that owns the resource. */
+  owner: signingKeyText,
+  /** Object name and uid of the Resource; model, type and name as people know it. */
+  resource: z.object({
+    object: objectName,
+    uid: z.string().max(64),
+    model: z.string().max(253),
+    type: z.string().max(63),
+    name: z.string().max(253),
+  }),
+  command: z.string().max(63),
+  /** As given; defaults are put in where it runs. */
+  options: z.record(z.string().max(63), optionValue),
+  /** Digests of all code that it may run: by CodeRef.name. */
+  code: z.record(z.string().max(127), digest),
+});
+/** Any program, where a capability names exec. */
+export const execWork = z.object({
+  type: z.literal('exec'),
+  argv: z.array(z.string().max(131_072)).min(1).max(1_024),
+  env: z.record(z.string().max(128), z.string().max(16_384)),
+  directory: z.string().max(4_096).optional(),
+  user: z.string().max(64).optional(),
+});
+/** A file to be put in place, where a capability names cp: its content is fetched by its digest. */
+export const putWork = z.object({
+  type: z.literal('put'),
+  path: z.string().max(4_096).startsWith('/'),
+  mode: z.number().int().min(0).max(0o777),
+  size: z.number().int().nonnegative(),
+  digest,
+});
+/** A file to be read, where a capability names cp: the target keeps a copy for the starter until `notAfter`, and tells its digest, size and mode. */
+export const getWork = z.object({ type: z.literal('get'), path: z.string().max(4_096).startsWith('/') });
+
+export const work = z.discriminatedUnion('type', [commandWork, execWork, putWork, getWork]);
+export type Work = z.infer<typeof work>;
+export type CommandWork = z.infer<typeof commandWork>;
+export type ExecWork = z.infer<typeof execWork>;
+
+/** One target of a plan. */
+export const planEntry = z.object({
+  /** The target's name as the starter knows it, and its key in the domain. */
+  node: z.string().max(253),
+  key: z.string().regex(/^[0-9a-f]{64}$/),
+  /** DomainId through which it is reached; empty for the starting node itself (`key` and `starter` are then its signing key). */
+  domain: z.string().max(128),
+  /** The starter's key in that domain. */
+  starter: z.string().regex(/^[0-9a-f]{64}$/),
+  work,
+});
+export type PlanEntry = z.infer<typeof planEntry>;
+
+export const planHeader = z.object({
+  version: z.literal(1),
+  nonce: z.instanceof(Uint8Array).refine((value) => value.length === 16, 'must be 16 bytes'),
+  /** Name of the starting node, and of the user, to show. */
+  starter: z.string().max(253),
+  user: z.string().max(320),
+  /** Milliseconds since the epoch. A target starts nothing before and nothing after. */
+  createdAt: z.number().int(),
+  notBefore: z.number().int(),
+  notAfter: z.number().int(),
+  /** How long the work may take at each target. Milliseconds. */
+  timeoutMs: z.number().int().positive().max(MAX_TIMEOUT_MS),
+  /** How many targets there are, and the root of their tree. */
+  count: z.number().int().positive().max(MAX_TARGETS),
+  root: bytes32,
+});
+export type PlanHeader = z.infer<typeof planHeader>;
+
+/** What travels to a target. `header` and `entry` are CBOR, as they were hashed. */
+export const order = z.object({
+  header: z.instanceof(Uint8Array),
+  entry: z.instanceof(Uint8Array),
+  index: z
+    .number()
+    .int()
+    .nonnegative()
+    .max(MAX_TARGETS - 1),
+  /** Hashes from the leaf up. */
+  proof: z.array(bytes32).max(11),
+});
+export type Order = z.infer<typeof order>;
