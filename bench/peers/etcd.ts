@@ -1,6 +1,9 @@
-/** One etcd on loopback, as Debian packages it, without TLS; spoken to as JSON over HTTP/1.1 (its gateway) and as gRPC. */
-import { join } from 'node:path';
+/** One etcd on loopback, as Debian packages it, with TLS or without; spoken to as JSON over HTTP/1.1 (its gateway) and as gRPC. */
+import { readFile } from 'node:fs/promises';
+import { Agent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import { Child } from '../../test/harness/child.ts';
+import { type Answer, fetchText } from '../../test/harness/http.ts';
 import { freePort } from '../../test/harness/ports.ts';
 import { findProgram } from '../../test/harness/programs.ts';
 
@@ -10,31 +13,48 @@ const FILLERS = 8;
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
+/** Files of the certificate with which etcd serves its clients. */
+export interface EtcdTls {
+  ca: string;
+  cert: string;
+  key: string;
+}
+
 export class Etcd {
   readonly url: string;
   readonly #child: Child;
+  readonly #ca: string | undefined;
+  readonly #agent: Agent;
 
-  private constructor(url: string, child: Child) {
+  private constructor(url: string, child: Child, ca: string | undefined) {
     this.url = url;
     this.#child = child;
+    this.#ca = ca;
+    const options = { keepAlive: true, maxSockets: FILLERS };
+    this.#agent = ca === undefined ? new Agent(options) : new HttpsAgent(options);
   }
 
-  static async start(directory: string): Promise<Etcd> {
-    const [client, peer] = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
+  /** Starts it with its data in `directory`. Without `tls` it serves in the clear. */
+  static async start(directory: string, tls?: EtcdTls): Promise<Etcd> {
+    const scheme = tls === undefined ? 'http' : 'https';
+    const [client, peer] = [`${scheme}://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
     const child = new Child({
       command: findProgram('etcd') ?? 'etcd',
       args: [
-        ...['--data-dir', join(directory, 'etcd'), '--log-level', 'error', '--listen-peer-urls', peer],
+        ...['--data-dir', directory, '--log-level', 'error', '--listen-peer-urls', peer],
+        ...['--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`],
         ...['--listen-client-urls', client, '--advertise-client-urls', client],
+        ...(tls === undefined ? [] : ['--cert-file', tls.cert, '--key-file', tls.key]),
       ],
     });
+    const etcd = new Etcd(client, child, tls === undefined ? undefined : await readFile(tls.ca, 'utf8'));
     const healthy = () =>
-      fetch(`${client}/health`).then(
-        async (response) => (await response.text()).includes('true'),
+      etcd.#ask('GET', '/health').then(
+        (answer) => answer.body.includes('true'),
         () => false,
       );
     await child.until(healthy, { what: 'etcd to be healthy' });
-    return new Etcd(client, child);
+    return etcd;
   }
 
   /** Puts `total` keys below `prefix`, in no hurry. */
@@ -49,16 +69,28 @@ export class Etcd {
           const success = indexes.map((index) => ({
             requestPut: { key: base64(`${prefix}${String(index).padStart(8, '0')}`), value: base64(value) },
           }));
-          const response = await fetch(`${this.url}/v3/kv/txn`, { method: 'POST', body: JSON.stringify({ success }) });
-          if (!response.ok) throw new Error(`etcd: ${await response.text()}`);
-          await response.arrayBuffer();
+          const answer = await this.#ask('POST', '/v3/kv/txn', JSON.stringify({ success }));
+          if (answer.status !== 200) throw new Error(`etcd: ${answer.body}`);
         }
       }),
     );
   }
 
   async close(): Promise<void> {
+    this.#agent.destroy();
     await this.#child.end('SIGKILL');
+  }
+
+  #ask(method: string, path: string, body?: string): Promise<Answer> {
+    const { hostname: host, port } = new URL(this.url);
+    return fetchText({
+      target: { host, port: Number(port) },
+      path,
+      method,
+      agent: this.#agent,
+      ...(this.#ca === undefined ? {} : { ca: this.#ca }),
+      ...(body === undefined ? {} : { body }),
+    });
   }
 }
 
