@@ -104,6 +104,7 @@ export class CommitQueue {
     const done: Done[] = [];
     const pending: PendingChange[] = [];
     let version = this.#options.log.last;
+    const limit = new TimeLimit();
     let next = 0;
     while (next < this.#queue.length && next < GROUP_TRANSACTIONS && overlay.bytes < GROUP_BYTES) {
       const waiting = this.#queue[next];
@@ -111,7 +112,7 @@ export class CommitQueue {
       if (waiting === undefined) continue;
       const own = new Overlay(overlay);
       const tx = new StoreTransaction(own, version, this.#options.now);
-      const result = await this.#run(waiting, tx);
+      const result = await this.#run(waiting, tx, limit);
       tx.close();
       if (result === undefined) continue;
       overlay.merge(own);
@@ -119,15 +120,16 @@ export class CommitQueue {
       pending.push(...tx.pending);
       done.push(result);
     }
+    limit.end();
     this.#queue = this.#queue.slice(next);
     await this.#write(overlay, pending, done);
   }
 
   /** Runs one transaction and its participants; undefined if it was refused, or nothing of it is wanted. */
-  async #run(waiting: Waiting, tx: StoreTransaction): Promise<Done | undefined> {
+  async #run(waiting: Waiting, tx: StoreTransaction, limit: TimeLimit): Promise<Done | undefined> {
     const prepared: Participant[] = [];
     try {
-      const value = await withDeadline((expired) => this.#perform(waiting, tx, prepared, expired));
+      const value = await limit.within((expired) => this.#perform(waiting, tx, prepared, expired));
       if (waiting.dryRun) {
         this.#abort(prepared, tx.changes(), new DtkdError('CONFLICT', 'a dry run changes nothing'));
         waiting.resolve(value);
@@ -197,17 +199,25 @@ export class CommitQueue {
   }
 }
 
-/** One time limit for all of a transaction: a timer for each of its steps would cost as much as the steps. */
-async function withDeadline<T>(work: (expired: () => boolean) => Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  let isOver = false;
-  const timer = setTimeout(() => {
-    isOver = true;
-    reject(new DtkdError('TIMEOUT', `a transaction did not end within ${TRANSACTION_DEADLINE_MS} ms`));
-  }, TRANSACTION_DEADLINE_MS);
-  try {
-    return await Promise.race([work(() => isOver), promise]);
-  } finally {
-    clearTimeout(timer);
+/** The time limit of each transaction of a group, which run one after another: a timer for each would cost a good part of a small one. */
+class TimeLimit {
+  #expire: () => void = () => {};
+  readonly #timer = setTimeout(() => this.#expire(), TRANSACTION_DEADLINE_MS);
+
+  /** Rejects with TIMEOUT if the work has not ended by then; `expired` tells it so. */
+  within<T>(work: (expired: () => boolean) => Promise<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    let isOver = false;
+    this.#expire = () => {
+      isOver = true;
+      reject(new DtkdError('TIMEOUT', `a transaction did not end within ${TRANSACTION_DEADLINE_MS} ms`));
+    };
+    this.#timer.refresh();
+    work(() => isOver).then(resolve, reject);
+    return promise;
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
   }
 }

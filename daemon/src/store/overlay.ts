@@ -4,10 +4,18 @@ import type { KvOp } from './kv.ts';
 /** Where rows are read that nobody has overwritten. */
 export interface Rows {
   get(key: string): Promise<Uint8Array | undefined>;
+  /** The row, or that there is none, where that is known without asking the database: most reads of a transaction are such. */
+  known(key: string): KnownRow | undefined;
   /** Names of the rows of an index's bucket, below `namespace`, in order, `limit` at most. */
   named(bucket: string, namespace: string, limit: number): Promise<string[]>;
 }
 
+export interface KnownRow {
+  /** Undefined: there is no such row. */
+  readonly row: Uint8Array | undefined;
+}
+
+const ABSENT: KnownRow = { row: undefined };
 /** An index row says all in its key. */
 const INDEX_VALUE = new Uint8Array(0);
 
@@ -17,7 +25,7 @@ const INDEX_VALUE = new Uint8Array(0);
  */
 export class Overlay implements Rows {
   readonly #below: Rows;
-  readonly #rows = new Map<string, Uint8Array | undefined>();
+  readonly #rows = new Map<string, KnownRow>();
   readonly #clears: { gte: string; lt: string }[] = [];
   /** For each bucket, the names that were put in (true) and taken out. */
   readonly #buckets = new Map<string, Map<string, boolean>>();
@@ -33,12 +41,16 @@ export class Overlay implements Rows {
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
-    const before = this.#written(key);
-    if (before !== undefined) return before.value;
-    const value = await this.#below.get(key);
+    const before = this.known(key);
+    if (before !== undefined) return before.row;
+    const row = await this.#below.get(key);
     // somebody may have written meanwhile
     const after = this.#written(key);
-    return after === undefined ? value : after.value;
+    return after === undefined ? row : after.row;
+  }
+
+  known(key: string): KnownRow | undefined {
+    return this.#written(key) ?? this.#below.known(key);
   }
 
   async named(bucket: string, namespace: string, limit: number): Promise<string[]> {
@@ -53,13 +65,13 @@ export class Overlay implements Rows {
     return [...names].sort().slice(0, limit);
   }
 
-  put(key: string, value: Uint8Array): void {
-    this.#rows.set(key, value);
-    this.#bytes += value.length;
+  put(key: string, row: Uint8Array): void {
+    this.#rows.set(key, { row });
+    this.#bytes += row.length;
   }
 
   del(key: string): void {
-    this.#rows.set(key, undefined);
+    this.#rows.set(key, ABSENT);
   }
 
   /** Puts an object's row name into a bucket, or takes it out. */
@@ -81,9 +93,9 @@ export class Overlay implements Rows {
   /** Takes over all that `other`, which lies over this one, has written. */
   merge(other: Overlay): void {
     for (const { gte, lt } of other.#clears) this.clear(gte, lt);
-    for (const [key, value] of other.#rows) {
-      if (value === undefined) this.del(key);
-      else this.put(key, value);
+    for (const [key, known] of other.#rows) {
+      this.#rows.set(key, known);
+      this.#bytes += known.row?.length ?? 0;
     }
     for (const [bucket, names] of other.#buckets) for (const [name, present] of names) this.index(bucket, name, present);
   }
@@ -91,7 +103,7 @@ export class Overlay implements Rows {
   /** The same as one batch: clears come before all else in a batch, as they do here. */
   ops(): KvOp[] {
     const ops: KvOp[] = this.#clears.map(({ gte, lt }) => ({ type: 'clear', gte, lt }));
-    for (const [key, value] of this.#rows) ops.push(value === undefined ? { type: 'del', key } : { type: 'put', key, value });
+    for (const [key, { row }] of this.#rows) ops.push(row === undefined ? { type: 'del', key } : { type: 'put', key, value: row });
     for (const [bucket, names] of this.#buckets) {
       for (const [name, present] of names) {
         const key = bucket + name;
@@ -101,8 +113,9 @@ export class Overlay implements Rows {
     return ops;
   }
 
-  #written(key: string): { value: Uint8Array | undefined } | undefined {
-    if (this.#rows.has(key)) return { value: this.#rows.get(key) };
-    return this.#clears.some(({ gte, lt }) => key >= gte && key < lt) ? { value: undefined } : undefined;
+  #written(key: string): KnownRow | undefined {
+    const written = this.#rows.get(key);
+    if (written !== undefined || this.#clears.length === 0) return written;
+    return this.#clears.some(({ gte, lt }) => key >= gte && key < lt) ? ABSENT : undefined;
   }
 }

@@ -1,6 +1,6 @@
 import { rowName } from './keys.ts';
 import { type Kv, type KvOp, prefixEnd } from './kv.ts';
-import type { Rows } from './overlay.ts';
+import type { KnownRow, Rows } from './overlay.ts';
 
 /** Bytes of rows kept: the few thousand objects that are written again and again. Each read of the database costs a trip to a thread. */
 const CACHE_BYTES = 2 * 1024 * 1024;
@@ -14,10 +14,10 @@ export class RowCache implements Rows {
   readonly #kv: Kv;
   readonly #prefix: string;
   readonly #limit: number;
-  readonly #rows = new Map<string, Uint8Array | undefined>();
+  readonly #rows = new Map<string, KnownRow>();
   #bytes = 0;
-  /** Counts batches, so that a row read before one and arriving after it is not kept. */
-  #generation = 0;
+  /** Reads on their way, until a batch writes their row: what they bring is then not kept. */
+  readonly #reading = new Map<string, Promise<Uint8Array | undefined>>();
 
   constructor(kv: Kv, prefix: string, limit = CACHE_BYTES) {
     this.#kv = kv;
@@ -26,17 +26,26 @@ export class RowCache implements Rows {
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
+    const known = this.known(key);
+    if (known !== undefined) return known.row;
     if (!key.startsWith(this.#prefix)) return this.#kv.get(key);
-    if (this.#rows.has(key)) {
-      const known = this.#rows.get(key);
-      this.#rows.delete(key);
-      this.#rows.set(key, known);
-      return known;
+    const reading = this.#reading.get(key) ?? this.#kv.get(key);
+    this.#reading.set(key, reading);
+    try {
+      const row = await reading;
+      if (this.#reading.get(key) === reading) this.#keep(key, row);
+      return row;
+    } finally {
+      if (this.#reading.get(key) === reading) this.#reading.delete(key);
     }
-    const generation = this.#generation;
-    const row = await this.#kv.get(key);
-    if (generation === this.#generation) this.#keep(key, row);
-    return row;
+  }
+
+  known(key: string): KnownRow | undefined {
+    const known = this.#rows.get(key);
+    if (known === undefined) return undefined;
+    this.#rows.delete(key);
+    this.#rows.set(key, known);
+    return known;
   }
 
   async named(bucket: string, namespace: string, limit: number): Promise<string[]> {
@@ -47,9 +56,9 @@ export class RowCache implements Rows {
 
   /** To be called when these operations are durable. */
   committed(ops: readonly KvOp[]): void {
-    this.#generation += 1;
     for (const op of ops) {
       if (op.type === 'clear' || !op.key.startsWith(this.#prefix)) continue;
+      this.#reading.delete(op.key);
       this.#drop(op.key);
       if (op.type === 'put') this.#keep(op.key, op.value);
     }
@@ -57,7 +66,7 @@ export class RowCache implements Rows {
 
   #keep(key: string, row: Uint8Array | undefined): void {
     this.#drop(key);
-    this.#rows.set(key, row);
+    this.#rows.set(key, { row });
     this.#bytes += sizeOf(key, row);
     for (const oldest of this.#rows.keys()) {
       if (this.#bytes <= this.#limit) break;
@@ -66,8 +75,9 @@ export class RowCache implements Rows {
   }
 
   #drop(key: string): void {
-    if (!this.#rows.has(key)) return;
-    this.#bytes -= sizeOf(key, this.#rows.get(key));
+    const known = this.#rows.get(key);
+    if (known === undefined) return;
+    this.#bytes -= sizeOf(key, known.row);
     this.#rows.delete(key);
   }
 }
