@@ -1,7 +1,7 @@
 /**
  * An order: the part of a plan that one target gets. The plan is a header and a list of targets; its hash is the id of the execution. Each
  * target gets the header, its own entry and the path that proves that this entry belongs to the plan (a Merkle tree as RFC 6962 §2.1 has
- * it: leaves hashed with 0x00 before them, nodes with 0x01), and so learns nothing of the others.
+ * it: leaves hashed with 0x00 before them, nodes with 0x01), and so learns nothing of the others. plan-tree.ts encodes, hashes and proves.
  */
 import { z } from 'zod';
 import { digest, signingKeyText } from '../code.ts';
