@@ -12,6 +12,18 @@ export type CapabilityVerb = (typeof CAPABILITY_VERBS)[number];
 
 export const capabilityVerbs = z.array(z.enum(CAPABILITY_VERBS)).min(1).max(CAPABILITY_VERBS.length);
 
+/**
+ * What can be granted besides objects, with EXECUTE: `exec`, to start any program on the node; `cp`, to put files there and to read them. Their
+ * group is dtkd.dev, their name is the node's. `*` does not include them.
+ */
+export const GRANTABLE_ACTS = ['exec', 'cp'] as const;
+export type GrantableAct = (typeof GRANTABLE_ACTS)[number];
+
+/** The act that `exec` or `exec.dtkd.dev` names. */
+export function actNamed(text: string): GrantableAct | undefined {
+  return GRANTABLE_ACTS.find((act) => text === act || text === `${act}.dtkd.dev`);
+}
+
 /** How often a right may be passed on. */
 export const MAX_DELEGATION_DEPTH = 4;
 
@@ -22,7 +34,7 @@ export const grantScope = z.object({
     .max(317)
     .regex(/^(\*|[a-z][a-z0-9]*(\.[a-z0-9.-]+)?)$/, 'must be *, or PLURAL or PLURAL.GROUP')
     .describe(
-      'Plural and group of a kind, as `resources.dtkd.dev`; of core kinds the plural alone; `*` for all kinds but dtdomains and dtpeers.',
+      'Plural and group of a kind, as `resources.dtkd.dev`; of core kinds the plural alone; `exec.dtkd.dev`, `cp.dtkd.dev`; `*` for all kinds but those that have to be named: dtdomains, dtpeers, policies, secrets, exec, cp.',
     ),
   name: objectName.optional().describe('One object by its name.'),
   model: objectName.optional().describe('Resources of this model (and the Model itself).'),

@@ -1,6 +1,7 @@
 /** What people write after `--on`, and the verbs beside it, as a capability says them. Pure. */
-import { CAPABILITY_VERBS, type CapabilityVerb, type GrantScope } from '../../protocol/capability.ts';
+import { actNamed, CAPABILITY_VERBS, type CapabilityVerb, type GrantScope } from '../../protocol/capability.ts';
 import { DtkdError } from '../../protocol/errors.ts';
+import { DTKD_GROUP } from '../../protocol/kinds/model.ts';
 import { requireKind } from '../kinds.ts';
 import { nearest } from '../suggest.ts';
 
@@ -11,7 +12,7 @@ export interface ScopeFlags {
   selector?: string;
 }
 
-/** `resource`, `resource/NAME`, `'*'`. */
+/** `resource`, `resource/NAME`, `exec`, `'*'`. */
 export function scopeOf({ on, model, type, selector }: ScopeFlags): GrantScope {
   const [kindName = '', name, ...more] = on.split('/');
   if (more.length > 0 || name === '') {
@@ -29,6 +30,8 @@ export function scopeOf({ on, model, type, selector }: ScopeFlags): GrantScope {
 }
 
 function kindText(text: string): string {
+  const act = actNamed(text);
+  if (act !== undefined) return `${act}.${DTKD_GROUP}`;
   const { plural, group } = requireKind(text);
   return group === '' ? plural : `${plural}.${group}`;
 }

@@ -9,6 +9,8 @@ export interface Asked {
   plural: string;
   name: string;
   object?: ApiObject;
+  /** Of a resource of another node's model: its type and those that it extends, in lower case. Absent: as this node's types say. */
+  lineage?: readonly string[];
 }
 
 /** `because` names what it rests on, for `dtkd can` and the audit: "the operator of this node", "capability c-x1y2z", "share s-… into research@node0". */

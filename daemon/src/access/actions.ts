@@ -1,9 +1,10 @@
 /** What people ask about rights: `whoami`, `can`, and a new token for a user. */
-import { CAPABILITY_VERBS, type CapabilityVerb } from '../../../protocol/capability.ts';
+import { actNamed, CAPABILITY_VERBS, type CapabilityVerb } from '../../../protocol/capability.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { isRecord } from '../../../protocol/json.ts';
 import { kindByAnyName } from '../../../protocol/kinds/index.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
+import { DTKD_GROUP } from '../../../protocol/kinds/model.ts';
 import { resourceKind } from '../../../protocol/kinds/resource.ts';
 import { userKind } from '../../../protocol/kinds/user.ts';
 import { type ApiObject, objectName } from '../../../protocol/objects.ts';
@@ -106,6 +107,8 @@ function question({ rest, query, body }: AccessActionRequest): Question {
 /** The object that `kind/name`, or `resource/MODEL/NAME`, means; by name alone if there is none, or none that the asker may know of. */
 async function askedAbout({ store, node, access }: ActionParts, asker: Principal, verb: CapabilityVerb, what: string): Promise<Asked> {
   const [kindName = '', ...path] = what.split('/');
+  const act = actNamed(kindName);
+  if (act !== undefined && path.length === 0) return { verb, group: DTKD_GROUP, plural: act, name: node.name };
   const kind = kindByAnyName(kindName);
   if (kind === undefined) {
     throw new DtkdError('BAD_REQUEST', `there is no kind "${kindName.slice(0, 80)}"`, { next: 'See "dtkd api-resources" for the kinds.' });

@@ -10,8 +10,9 @@ import type { Kind } from '../../../protocol/kinds/kind.ts';
 import { displayOf, type Principal, SELF, subjectText, type UserPrincipal } from '../../../protocol/principal.ts';
 import type { Asked, Decision, View, Visibility } from './access.types.ts';
 import { decideGranting, decideRevoking, isGrantKind } from './delegation.ts';
+import { aboutResources, isExecution } from './executed.ts';
 import type { Facts, Grant } from './facts.types.ts';
-import { kindText, modelOf } from './scope.ts';
+import { kindText, modelOf, RESOURCES } from './scope.ts';
 import { allows, creatorOf, isPresent } from './standing.ts';
 import { heldText } from './verbs.ts';
 
@@ -64,7 +65,8 @@ export function view(principal: Principal, group: string, plural: string, facts:
   if (!isPresent(user, facts)) return 'none';
   const kind = kindText(group, plural);
   const open = isPublicKind(principal, kindByPlural(group, plural));
-  const granted = [user, ...facts.trustsOf(user)].some((recipient) => facts.grants(recipient, kind) ?? facts.grants(recipient, '*'));
+  const kinds = isExecution({ group, plural }) ? [kind, RESOURCES, '*'] : [kind, '*'];
+  const granted = [user, ...facts.trustsOf(user)].some((recipient) => kinds.some((one) => facts.grants(recipient, one) !== undefined));
   if (!open && !granted && !facts.hasCreated(kind, user)) return 'none';
   return (object) => userVisibility(principal, user, { group, plural, name: object.metadata.name, object }, facts, now());
 }
@@ -83,8 +85,15 @@ function groundOf(
   if (!isOwn(asked, facts)) return undefined;
   // Making an object is no right that follows from having made it.
   if (verb !== 'CREATE' && creatorOf(asked, facts) === user) return { by: 'creator' };
-  const grant = grantFor(user, verb, asked, facts, now);
+  const grant = grantFor(user, verb, asked, facts, now) ?? grantThroughResources(user, verb, asked, facts, now);
   return grant === undefined ? undefined : { by: 'grant', grant };
+}
+
+/** What was done to resources is read by whoever may read each of them. */
+function grantThroughResources(user: string, verb: CapabilityVerb, asked: Asked, facts: Facts, now: number): Grant | undefined {
+  if (!isExecution(asked) || (verb !== 'READ' && verb !== 'DISCOVER')) return undefined;
+  const grants = aboutResources(asked).map((about) => grantFor(user, verb, about, facts, now));
+  return grants.includes(undefined) ? undefined : grants[0];
 }
 
 function grantFor(user: string, verb: CapabilityVerb, asked: Asked, facts: Facts, now: number): Grant | undefined {

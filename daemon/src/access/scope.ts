@@ -1,5 +1,5 @@
 /** Which objects a grant is about: pure. Reads a `GrantScope` once, so that matching an object costs next to nothing. */
-import type { GrantScope } from '../../../protocol/capability.ts';
+import { actNamed, GRANTABLE_ACTS, type GrantScope } from '../../../protocol/capability.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { isRecord } from '../../../protocol/json.ts';
 import { dtDomainKind } from '../../../protocol/kinds/dtdomain.ts';
@@ -7,7 +7,9 @@ import { dtPeerKind } from '../../../protocol/kinds/dtpeer.ts';
 import { kindByAnyName, kindByPlural } from '../../../protocol/kinds/index.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import { DTKD_GROUP, modelKind } from '../../../protocol/kinds/model.ts';
+import { policyKind } from '../../../protocol/kinds/policy.ts';
 import { resourceKind } from '../../../protocol/kinds/resource.ts';
+import { secretKind } from '../../../protocol/kinds/secret.ts';
 import { type LabelRequirement, matchesLabels, parseLabelSelector } from '../../../protocol/selectors.ts';
 import type { Asked } from './access.types.ts';
 
@@ -33,8 +35,11 @@ export function kindText(group: string, plural: string): string {
 export const MODELS = kindText(DTKD_GROUP, modelKind.plural);
 export const RESOURCES = kindText(DTKD_GROUP, resourceKind.plural);
 
-/** Who belongs to a domain, and its keys, are no part of `*`: that has to be granted by name. */
-const BY_NAME_ONLY: ReadonlySet<string> = new Set([dtDomainKind, dtPeerKind].map(({ group, plural }) => kindText(group, plural)));
+/** Who belongs to a domain, its keys, whose code runs here, secrets, and any program at all are no part of `*`: that has to be granted by name. */
+const BY_NAME_ONLY: ReadonlySet<string> = new Set([
+  ...[dtDomainKind, dtPeerKind, policyKind, secretKind].map(({ group, plural }) => kindText(group, plural)),
+  ...GRANTABLE_ACTS.map((act) => kindText(DTKD_GROUP, act)),
+]);
 
 /** Reads a stored scope. Throws BAD_REQUEST if its selector cannot be read. */
 export function scopeOf({ kind, name, model, type, labelSelector }: GrantScope): Scope {
@@ -48,9 +53,11 @@ export function scopeOf({ kind, name, model, type, labelSelector }: GrantScope):
   };
 }
 
-/** The kind that a scope names in any way that people do; undefined for `*`. Throws INVALID for a kind that is not known. */
-export function kindOfScope(text: string): Kind | undefined {
+/** The kind (or act) that a scope names in any way that people do; undefined for `*`. Throws INVALID for a kind that is not known. */
+export function kindOfScope(text: string): Pick<Kind, 'group' | 'plural'> | undefined {
   if (text === '*') return undefined;
+  const act = actNamed(text);
+  if (act !== undefined) return { group: DTKD_GROUP, plural: act };
   const dot = text.indexOf('.');
   const exact = dot < 0 ? undefined : kindByPlural(text.slice(dot + 1), text.slice(0, dot));
   const kind = exact ?? kindByAnyName(text);
@@ -62,14 +69,14 @@ export function kindOfScope(text: string): Kind | undefined {
 }
 
 /** True if a scope is about what is asked. Without an object only its kind and name are known, so whatever looks further does not match. */
-export function matchesScope(scope: Scope, { group, plural, name, object }: Asked, types: { ancestry: Ancestry }): boolean {
+export function matchesScope(scope: Scope, { group, plural, name, object, lineage }: Asked, types: { ancestry: Ancestry }): boolean {
   const kind = kindText(group, plural);
   if (scope.kind !== kind && (scope.kind !== '*' || BY_NAME_ONLY.has(kind))) return false;
   if (scope.name !== undefined && scope.name !== name) return false;
   if (scope.model !== undefined && scope.model !== modelOf(kind, name, object)) return false;
   if (scope.type !== undefined) {
     const type = kind === RESOURCES ? textAt(object, 'type') : undefined;
-    if (type === undefined || !types.ancestry(type.toLowerCase()).includes(scope.type)) return false;
+    if (type === undefined || !(lineage ?? types.ancestry(type.toLowerCase())).includes(scope.type)) return false;
   }
   return scope.labels === undefined || (object !== undefined && matchesLabels(scope.labels, object.metadata.labels));
 }

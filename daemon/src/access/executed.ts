@@ -1,0 +1,32 @@
+/** Which resources an Execution is about: pure. Whoever may read all of them may read what was done to them. */
+import { executionKind, executionSchema } from '../../../protocol/kinds/execution.ts';
+import { resourceKind } from '../../../protocol/kinds/resource.ts';
+import type { Asked } from './access.types.ts';
+
+export function isExecution({ group, plural }: Pick<Asked, 'group' | 'plural'>): boolean {
+  return group === executionKind.group && plural === executionKind.plural;
+}
+
+/** The same question about each of the resources; empty if there are none, or the object says something else as well (programs, files). */
+export function aboutResources({ verb, object }: Asked): Asked[] {
+  const targets = executionSchema.shape.spec.shape.targets.safeParse(Reflect.get(Object(object?.['spec']), 'targets')).data ?? [];
+  const asked: Asked[] = [];
+  for (const { work } of targets) {
+    if (work.type !== 'command' || object === undefined) return [];
+    const { object: name, uid, model, type, name: shown } = work.resource;
+    const { namespace, resourceVersion, generation, creationTimestamp } = object.metadata;
+    asked.push({
+      verb,
+      group: resourceKind.group,
+      plural: resourceKind.plural,
+      name,
+      object: {
+        apiVersion: `${resourceKind.group}/${resourceKind.version}`,
+        kind: resourceKind.kind,
+        metadata: { name, uid, resourceVersion, generation, creationTimestamp, ...(namespace === undefined ? {} : { namespace }) },
+        spec: { model, type, name: shown },
+      },
+    });
+  }
+  return asked;
+}
