@@ -23,8 +23,8 @@ export interface LogLimits {
 export const LOG_LIMITS: LogLimits = { entries: 100_000, bytes: 8 * 1024 * 1024, recentBytes: 1024 * 1024 };
 /** Trimming begins when a limit is passed by this much, so that it is rare. */
 const SLACK = 1.125;
-/** Log rows read and deleted at once while trimming. */
-const TRIM_PAGE = 500;
+/** Log rows deleted at once while trimming. */
+const TRIM_ROWS = 500;
 
 export interface LogBatch {
   rows: [key: string, value: Uint8Array][];
@@ -149,28 +149,41 @@ export class ChangeLog {
 
   async #trim(): Promise<void> {
     try {
-      // the newest row stays: it holds the store's version
-      while (this.#isOver(1) && this.#first < this.#last) {
-        const rows = await this.#kv.page({ gte: logKey(this.#first), lt: logKey(this.#last), limit: TRIM_PAGE });
-        let to = this.#first;
-        let dropped = this.#dropped;
-        for (const [key, row] of rows) {
-          const over = this.#last - to + 1 > this.#limits.entries || this.#written - dropped > this.#limits.bytes;
-          if (!over) break;
-          to = versionOfLogKey(key) + 1;
-          dropped += row.length;
-        }
-        if (to === this.#first) break;
-        this.#first = to;
-        this.#dropped = dropped;
-        await this.#kv.batch([{ type: 'clear', gte: logKey(this.#onDisk), lt: logKey(to) }], { sync: false });
-        this.#onDisk = to;
+      const kept = await this.#oldestKept();
+      this.#first = kept.version;
+      this.#dropped = kept.before;
+      while (this.#onDisk < kept.version) {
+        const from = this.#onDisk;
+        const count = Math.min(kept.version - from, TRIM_ROWS);
+        const ops = Array.from({ length: count }, (_, index) => ({ type: 'del' as const, key: logKey(from + index) }));
+        await this.#kv.batch(ops, { sync: false });
+        this.#onDisk = from + count;
       }
     } catch (error) {
       this.#onError(error);
     } finally {
       this.#trimming = undefined;
     }
+  }
+
+  /** The oldest change within the limits. Found by halving: each row tells how many bytes were written before it. */
+  async #oldestKept(): Promise<{ version: number; before: number }> {
+    const written = this.#written;
+    // the newest row stays: it holds the store's version
+    let newest = this.#last;
+    let oldest = Math.max(this.#first, newest - this.#limits.entries + 1);
+    while (oldest < newest) {
+      const middle = Math.floor((oldest + newest) / 2);
+      if (written - (await this.#bytesBefore(middle)) > this.#limits.bytes) oldest = middle + 1;
+      else newest = middle;
+    }
+    return { version: oldest, before: await this.#bytesBefore(oldest) };
+  }
+
+  async #bytesBefore(version: number): Promise<number> {
+    const row = await this.#kv.get(logKey(version));
+    if (row === undefined) throw new DtkdError('INTERNAL', `change ${version} is missing in the log`);
+    return headerOfLogRow(row).before;
   }
 }
 
