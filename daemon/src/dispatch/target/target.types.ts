@@ -1,0 +1,118 @@
+/** What the target of orders takes and offers: to the stream server, to holding, to the starter on this node itself, and to the models. */
+import type { PolicySpec } from '../../../../protocol/kinds/policy.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ExecutionId } from '../../../../protocol/orders/order.ts';
+import type { Part } from '../../../../protocol/orders/outcome.ts';
+import type { Principal } from '../../../../protocol/principal.ts';
+import type { ObjectStore } from '../../store/object-store.types.ts';
+import type {
+  AuditPort,
+  Content,
+  DispatchAccess,
+  DispatchLogger,
+  Member,
+  Members,
+  Modules,
+  ResourceMatch,
+  SecretValues,
+} from '../dispatch.types.ts';
+import type { Runner, Spools } from '../runner/runner.types.ts';
+
+export interface TargetOptions {
+  store: ObjectStore;
+  /** This node's name, and its signing key (64 hex digits), under which deployments name it. */
+  node: { name: string; signingKey: string };
+  /** The data directory: `resources/` and `dispatch/` are made in it. */
+  directory: string;
+  members: Members;
+  access: DispatchAccess;
+  audit: AuditPort;
+  policy: PolicyReader;
+  modules: Modules;
+  content: Content;
+  runner: Runner;
+  spools: Spools;
+  secrets: SecretValues;
+  /** This node's own Node object, for maintenance. */
+  nodeObject(): Promise<ApiObject | undefined>;
+  /** Asks elsewhere for a bundle that did not come with its order and is not installed here. Absent, or undefined: there is none. */
+  fetchBundle?(of: { owner: string; object: string; from: Member | undefined }, signal: AbortSignal): Promise<Uint8Array | undefined>;
+  /** The environment of the daemon, of which policy lets some variables through to commands. */
+  environment: Readonly<Record<string, string | undefined>>;
+  logger: DispatchLogger;
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+/** Who brings an order: this node's own starter for one of its principals, or a member (whose key is the connection's, or proved by a signature). */
+export type OrderSource =
+  | { type: 'self'; principal: Principal }
+  | { type: 'member'; member: Member; user: { name: string; uid: string } | undefined };
+
+/** One part at this target: as it stands, and what it wrote. */
+export interface PartHandle {
+  readonly id: ExecutionId;
+  readonly index: number;
+  /** As it stands now. Only durable states show. */
+  part(): Part;
+  /** Whole records from an offset on, at most so many bytes; empty: nothing more now. BAD_REQUEST if the offset is not between two records. */
+  read(offset: number, maxBytes: number): Promise<Uint8Array>;
+  /** Calls back after each change of state and each addition to the output. Returns a function that unsubscribes. */
+  onChange(listener: () => void): () => void;
+  /** Resolves with the part as it ended. Never rejects. */
+  readonly ended: Promise<Part>;
+}
+
+export interface Target {
+  /**
+   * Takes an order: verifies, decides and journals it before anything is done, and starts it at most once however often it comes. What is
+   * refused, skipped or known already is told by the part of the handle; all of its output stays readable until its time is over.
+   * Errors: ORDER_INVALID, FRAME_INVALID if the bytes are no order for this node from that starter; DISK_FULL and the like if it could
+   * not be journalled (nothing was started).
+   */
+  accept(from: OrderSource, order: { order: Uint8Array; bundle?: Uint8Array | undefined }): Promise<PartHandle>;
+  /** Parts of an execution at this node that a principal may READ, by index. */
+  find(principal: Principal, id: ExecutionId): Promise<PartHandle[]>;
+  /** One of them. Errors: NOT_FOUND, also for what the principal may not see. */
+  attach(principal: Principal, id: ExecutionId, index: number): Promise<PartHandle>;
+  /** Ends one part, or all of this node's; resolves with them once they have ended. Errors: NOT_FOUND, FORBIDDEN. */
+  abort(principal: Principal, id: ExecutionId, index?: number): Promise<Part[]>;
+  readonly installed: Installed;
+  /** What it does now, for `dtkd status`. */
+  counts(): { running: number; waiting: number; known: number };
+  /** Settles what an earlier daemon left, goes on with what it had accepted, and serves `/dtkd/dispatch`. */
+  start(): Promise<void>;
+  /** Takes no more orders and lets go of what runs: it goes on by itself, and the next daemon finds it again. */
+  stop(): Promise<void>;
+}
+
+/** What is installed on this node: what it may run when the owner of the model is away. */
+export interface Installed {
+  /** Those that a principal may READ, in the order of owners and objects; at most `limit`. */
+  find(principal: Principal, by: { node?: string; model?: string; type?: string; name?: string }, limit: number): Promise<ResourceMatch[]>;
+  /** The signed bundle (CBOR of SignedBundle) of a resource as it was last installed; `node`: its owner, as it is called here. */
+  bundle(principal: Principal, of: { node: string; object: string }): Promise<Uint8Array | undefined>;
+}
+
+/** The policy of this node with all defaults put in. */
+export interface NodePolicy {
+  trust: readonly { node: string; key: string; follow: boolean }[];
+  pins: NonNullable<PolicySpec['pins']>;
+  limits: NodeLimits;
+}
+
+export interface NodeLimits {
+  /** Parts that run at a time. */
+  concurrency: number;
+  timeoutMs: number;
+  outputBytes: number;
+  users: readonly string[];
+  environment: readonly string[];
+  keepForMs: number;
+  keepBytes: number;
+}
+
+export interface PolicyReader {
+  /** As it stands in the store; costs nothing while it does not change. */
+  read(): Promise<NodePolicy>;
+}
