@@ -9,6 +9,7 @@ import type { Address } from '../../../protocol/address.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { DomainId, PeerKey } from '../../../protocol/ids.ts';
 import { compareEpochs } from '../../../protocol/log-entry.ts';
+import type { SigningContext } from '../../../protocol/signing.ts';
 import type { Logger } from '../logger.ts';
 import { type Kv, prefixEnd } from '../store/kv.ts';
 import { AddressBook } from './domain/address-book.ts';
@@ -79,6 +80,11 @@ export class LocalDomain {
     this.#pending = pending;
     // First of all listeners: names must be known before anything that uses them is told.
     this.#unsubscribe.push(membership.onChange(() => ports.onMembership()));
+  }
+
+  /** Signs with this node's key in the domain. */
+  sign(context: SigningContext, bytes: Uint8Array): Uint8Array {
+    return this.#record.self.sign(context, bytes);
   }
 
   /** Loads libp2p, if it is not loaded yet, and makes the host; no port is open. */

@@ -7,7 +7,7 @@ import { type Address, formatAddress, parseAddress } from '../../../protocol/add
 import { DtkdError } from '../../../protocol/errors.ts';
 import { type DomainId, type NodeName, type PeerId, type PeerKey, parseNodeName, peerIdOf } from '../../../protocol/ids.ts';
 import { MAX_TOKEN_HINTS } from '../../../protocol/limits.ts';
-import { generateSigningKey } from '../../../protocol/signing.ts';
+import { generateSigningKey, type SigningContext } from '../../../protocol/signing.ts';
 import { parseToken } from '../../../protocol/token.ts';
 import type { Logger } from '../logger.ts';
 import type { Kv } from '../store/kv.ts';
@@ -287,6 +287,14 @@ class NodeMesh implements Mesh {
     this.#onTls = handler;
   }
 
+  sign(domain: DomainId, context: SigningContext, bytes: Uint8Array): Uint8Array {
+    return this.#member(domain).sign(context, bytes);
+  }
+
+  restoredAt(): number | undefined {
+    return this.#options.logs.restoredAt();
+  }
+
   counters(): Record<string, number> {
     const sum: Record<string, number> = {};
     for (const domain of this.#domains.values()) {
@@ -403,6 +411,12 @@ class NodeMesh implements Mesh {
     if (domain === undefined) {
       throw new DtkdError('NOT_FOUND', `this node is in no domain named "${name}"`, { next: 'See "dtkd domain ls".' });
     }
+    return domain;
+  }
+
+  #member(id: DomainId): LocalDomain {
+    const domain = this.#byId(id);
+    if (domain === undefined) throw new DtkdError('NOT_A_MEMBER', 'this node is not in that domain');
     return domain;
   }
 

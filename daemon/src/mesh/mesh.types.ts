@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { DomainId, PeerId, PeerKey } from '../../../protocol/ids.ts';
+import type { SigningContext } from '../../../protocol/signing.ts';
 
 /**
  * How a member stands: connected now; `idle` if it is not and nothing speaks against reaching it when it is needed (large domains connect
@@ -110,5 +111,9 @@ export interface Mesh {
    * Bytes read so far are back in the socket.
    */
   onTlsSocket(handler: (socket: import('node:net').Socket, domain: DomainId) => void): void;
+  /** Signs with this node's key in a domain. NOT_A_MEMBER if it is not in it. */
+  sign(domain: DomainId, context: SigningContext, bytes: Uint8Array): Uint8Array;
+  /** Milliseconds since the epoch at which this node last found that its disk was behind what it had published: what it did since is not on it. */
+  restoredAt(): number | undefined;
   counters(): Record<string, number>;
 }

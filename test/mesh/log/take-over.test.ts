@@ -52,9 +52,13 @@ describe('a data directory restored from a backup', () => {
     expect(JSON.stringify(await restored.store.get(appRef('a', 'changed')))).toContain('newer');
     expect(await restored.store.originOf(appRef('a', 'new'))).toBe('own');
     expect(restored.log.counters()['takeOvers']).toBe(1);
+    expect(restored.logs.restoredAt()).toEqual(expect.any(Number));
+    expect(a.logs.restoredAt()).toBeUndefined();
     await restored.expose('after');
     await settle([restored, peer], same(restored, peer), 'the same objects');
     expect(restored.log.condition()).toBeUndefined();
+    const again = await Node.start({ name: 'a', key: a.key, roster, disk: await restored.disk.copy() });
+    expect(again.logs.restoredAt()).toBe(restored.logs.restoredAt());
     expect(restored.log.counters()['takeOvers']).toBe(1);
     expect(peer.log.counters()['forked']).toBeUndefined();
   });

@@ -40,6 +40,8 @@ export interface DomainLogOptions {
   now: () => number;
   /** Called when the log takes nothing more. */
   onClosed: () => void;
+  /** Called in a transaction that takes in what this node had published and its disk did not have. */
+  onRestored: (tx: Transaction) => void;
 }
 
 export class StoredDomainLog implements DomainLog {
@@ -213,6 +215,7 @@ export class StoredDomainLog implements DomainLog {
       const state = await adopt(tx, { ours: ours.objects, merged, domain: name, namespace: authors.namespaceOf(this.#self) });
       const changes = this.own.state.differenceTo(state);
       this.own.state.assertFits(changes);
+      this.#options.onRestored(tx);
       return this.own.append(tx, changes, theirs.history);
     });
   }

@@ -90,6 +90,8 @@ export interface Logs {
    * in the selectors of objects. Throws if a domain of that id or name is open.
    */
   open(domain: DomainId, name: string, self: SigningKey, authors: Authors): Promise<DomainLog>;
+  /** Milliseconds since the epoch at which this node last found that its disk was behind what it had published. */
+  restoredAt(): number | undefined;
   /** Lets what is under way finish; the logs take nothing more. */
   close(): Promise<void>;
 }

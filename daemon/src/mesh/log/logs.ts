@@ -20,6 +20,9 @@ export interface LogsOptions {
   now: () => number;
 }
 
+/** When this node's disk was last found to be behind what it had published: decimal milliseconds since the epoch. */
+const RESTORED_ROW = 'l-restored';
+
 interface Appended {
   own: OwnLog;
   pending: Pending;
@@ -43,6 +46,7 @@ class StoredLogs implements Logs {
   readonly #logs = new Map<string, StoredDomainLog>();
   /** By a transaction's first change: the store gives the same objects to `committed` as to `prepare`. */
   readonly #appended = new WeakMap<Change, Appended[]>();
+  #restoredAt: number | undefined;
 
   constructor(options: LogsOptions) {
     this.#options = options;
@@ -53,7 +57,9 @@ class StoredLogs implements Logs {
       throw new DtkdError('ALREADY_EXISTS', `the logs of the domain "${name}" are open`);
     }
     this.#names.set(name, domain);
-    const { logger } = this.#options;
+    const { logger, store, now } = this.#options;
+    const restored = await store.kv.get(RESTORED_ROW);
+    if (restored !== undefined) this.#restoredAt ??= Number(Buffer.from(restored).toString('utf8'));
     // Yjs is loaded with the first domain: a node in none starts sooner.
     const { StoredDomainLog } = await import('./domain-log.ts');
     const log = new StoredDomainLog({
@@ -67,6 +73,11 @@ class StoredLogs implements Logs {
       onClosed: () => {
         this.#logs.delete(name);
         this.#names.delete(name);
+      },
+      onRestored: (tx) => {
+        // Also if the transaction fails: that the disk is behind is true.
+        this.#restoredAt = now();
+        tx.putRow(RESTORED_ROW, Buffer.from(String(this.#restoredAt)));
       },
     });
     try {
@@ -112,6 +123,10 @@ class StoredLogs implements Logs {
     const [first] = changes;
     const appended = first === undefined ? undefined : this.#appended.get(first);
     for (const { own, pending } of appended ?? []) own.settle(pending, durable);
+  }
+
+  restoredAt(): number | undefined {
+    return this.#restoredAt;
   }
 
   async close(): Promise<void> {
