@@ -20,6 +20,7 @@ const REFUSED: [file: string, specifier: string][] = [
   ['daemon/src/x.ts', '../../cli/kinds.ts'],
   ['daemon/src/store/x.ts', '../mesh/mesh.types.ts'],
   ['daemon/src/store/x.ts', '../config.ts'],
+  ['daemon/src/streams/x.ts', '../api/app.ts'],
   ['daemon/src/mesh/x.ts', '../apps/ports.ts'],
   ['daemon/src/mesh/log/x.ts', 'yjs'],
   ['daemon/src/mesh/log/x.ts', '../host/libp2p-host.ts'],

@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FrameReader } from '../../../daemon/src/api/remote/frame-reader.ts';
 import { MAX_REQUESTS_PER_PEER } from '../../../daemon/src/api/remote/limits.ts';
 import { createRemoteApiServer } from '../../../daemon/src/api/remote/serving.ts';
+import { FrameReader } from '../../../daemon/src/streams/frame-reader.ts';
 import { decodeCbor, encodeCbor } from '../../../protocol/cbor.ts';
 import { encodeFrame } from '../../../protocol/frames.ts';
 import { type RemoteRequestHead, type RemoteResponseHead, remoteResponseHead } from '../../../protocol/remote-api.ts';

@@ -19,8 +19,8 @@ import {
   remoteResponseHead,
 } from '../../../../protocol/remote-api.ts';
 import type { PeerApi, PeerNode, PeerRequest, PeerResponse } from '../../catalog/federation/peer-api.types.ts';
-import { FrameReader } from './frame-reader.ts';
-import { bodyFrames } from './frame-writer.ts';
+import { FrameReader } from '../../streams/frame-reader.ts';
+import { bodyFrames } from './body-frames.ts';
 import { MAX_ASKED_PER_PEER, MAX_WAITING_PER_PEER, MAX_WATCHES_PER_PEER, TRICKLE_BYTES, UNREAD_MS } from './limits.ts';
 import type { PeerTable } from './peer-table.ts';
 import { Turns } from './turns.ts';

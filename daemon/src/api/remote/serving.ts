@@ -16,12 +16,13 @@ import {
   remoteRequestHead,
 } from '../../../../protocol/remote-api.ts';
 import type { Access } from '../../access/access.types.ts';
+import { FrameReader } from '../../streams/frame-reader.ts';
+import { endStream, writeFrames } from '../../streams/frame-writer.ts';
 import type { ApiLogger } from '../api.types.ts';
 
 import { GIVEN_UP } from '../linked-signal.ts';
 import { statusOf } from '../status.ts';
-import { FrameReader } from './frame-reader.ts';
-import { bodyFrames, endStream, writeFrames } from './frame-writer.ts';
+import { bodyFrames } from './body-frames.ts';
 import * as limits from './limits.ts';
 import type { RemoteCall } from './remote-call.types.ts';
 import { warningTexts } from './warnings.ts';

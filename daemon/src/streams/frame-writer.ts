@@ -1,17 +1,6 @@
-/** Writes bodies as frames, at the pace of whoever reads them. */
+/** Writes frames at the pace of whoever reads them. */
 import type { Duplex } from 'node:stream';
-import { DtkdError } from '../../../../protocol/errors.ts';
-import { encodeFrame } from '../../../../protocol/frames.ts';
-import { REMOTE_BODY_CHUNK_BYTES } from '../../../../protocol/remote-api.ts';
-
-/** A body, or a part of it, cut into frames. */
-export function bodyFrames(bytes: Uint8Array): Uint8Array[] {
-  const frames: Uint8Array[] = [];
-  for (let start = 0; start < bytes.length; start += REMOTE_BODY_CHUNK_BYTES) {
-    frames.push(encodeFrame(bytes.subarray(start, start + REMOTE_BODY_CHUNK_BYTES)));
-  }
-  return frames;
-}
+import { DtkdError } from '../../../protocol/errors.ts';
 
 /** Resolves when there is room for more. Throws TIMEOUT if the reader takes nothing for so long, PEER_AWAY if it has gone. */
 export async function writeFrames(stream: Duplex, frames: readonly Uint8Array[], stallMs: number): Promise<void> {
