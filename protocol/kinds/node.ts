@@ -30,6 +30,12 @@ export const auditHead = z.object({
 });
 export type AuditHead = z.infer<typeof auditHead>;
 
+export const nodeStatus = z.object({
+  facts: nodeFacts.optional(),
+  audit: auditHead.optional(),
+  signingKey: signingKeyText.optional().describe('ed25519 key under which it publishes modules and says what its models deploy.'),
+});
+
 const schema = z.object({
   spec: z
     .object({
@@ -47,14 +53,7 @@ const schema = z.object({
     })
     .optional()
     .describe('What the operator says of the node.'),
-  status: z
-    .object({
-      facts: nodeFacts.optional(),
-      audit: auditHead.optional(),
-      signingKey: signingKeyText.optional().describe('ed25519 key under which it publishes modules and says what its models deploy.'),
-    })
-    .optional()
-    .describe('What its daemon says of it.'),
+  status: nodeStatus.optional().describe('What its daemon says of it.'),
 });
 
 /** What travels: no annotations, and under one name, since each member has one Node and shows under the name that others know it by. */

@@ -5,8 +5,8 @@
 import { createHash } from 'node:crypto';
 import { Duplex } from 'node:stream';
 import type { Member, Members } from '../../daemon/src/dispatch/dispatch.types.ts';
-import { unseal } from '../../daemon/src/dispatch/hold/sealing.ts';
 import { DtkdError } from '../../protocol/errors.ts';
+import { unseal } from '../../protocol/sealing.ts';
 import { type SigningContext, type SigningKey, signingKeyFromSeed } from '../../protocol/signing.ts';
 
 /** One end of a pair. */
@@ -144,7 +144,7 @@ export class FakeMembers implements Members {
     return signingKey(this.name, domain).sign(context, bytes);
   }
 
-  unseal(domain: string, sealed: Uint8Array): Uint8Array | undefined {
+  async unseal(domain: string, sealed: Uint8Array): Promise<Uint8Array | undefined> {
     return unseal(signingKey(this.name, domain).seed, sealed);
   }
 

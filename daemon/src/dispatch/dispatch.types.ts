@@ -38,8 +38,8 @@ export interface Members {
   onChange(listener: () => void): () => void;
   /** Signs with this node's key in a domain. */
   sign(domain: string, context: SigningContext, bytes: Uint8Array): Uint8Array;
-  /** Opens what was sealed (hold/sealing.ts) to this node's key in a domain; undefined if it was not. */
-  unseal(domain: string, sealed: Uint8Array): Uint8Array | undefined;
+  /** Opens what was sealed (protocol/sealing.ts) to this node's key in a domain; undefined if it was not. */
+  unseal(domain: string, sealed: Uint8Array): Promise<Uint8Array | undefined>;
   /** Milliseconds since the epoch at which this node last found that its disk was behind what it had published; undefined: never. */
   restoredAt(): number | undefined;
 }

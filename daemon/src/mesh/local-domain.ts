@@ -87,6 +87,13 @@ export class LocalDomain {
     return this.#record.self.sign(context, bytes);
   }
 
+  /** Opens what was sealed to this node's key in the domain. */
+  async unseal(sealed: Uint8Array): Promise<Uint8Array | undefined> {
+    // Curves in JavaScript, which are hardly ever needed, take a while to load.
+    const { unseal } = await import('../../../protocol/sealing.ts');
+    return unseal(this.#record.self.seed, sealed);
+  }
+
   /** Loads libp2p, if it is not loaded yet, and makes the host; no port is open. */
   static async createHost({ domain, self }: DomainRecord, ports: LocalDomainPorts): Promise<PendingHost> {
     const { createHost } = await import('./host/libp2p-host.ts');

@@ -291,6 +291,10 @@ class NodeMesh implements Mesh {
     return this.#member(domain).sign(context, bytes);
   }
 
+  async unseal(domain: DomainId, sealed: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#member(domain).unseal(sealed);
+  }
+
   restoredAt(): number | undefined {
     return this.#options.logs.restoredAt();
   }

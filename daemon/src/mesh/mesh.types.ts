@@ -113,6 +113,8 @@ export interface Mesh {
   onTlsSocket(handler: (socket: import('node:net').Socket, domain: DomainId) => void): void;
   /** Signs with this node's key in a domain. NOT_A_MEMBER if it is not in it. */
   sign(domain: DomainId, context: SigningContext, bytes: Uint8Array): Uint8Array;
+  /** Opens what was sealed (protocol/sealing.ts) to this node's key in a domain; undefined if it was not. */
+  unseal(domain: DomainId, sealed: Uint8Array): Promise<Uint8Array | undefined>;
   /** Milliseconds since the epoch at which this node last found that its disk was behind what it had published: what it did since is not on it. */
   restoredAt(): number | undefined;
   counters(): Record<string, number>;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { SEAL_OVERHEAD_BYTES, seal, unseal } from '../../daemon/src/dispatch/hold/sealing.ts';
+import { SEAL_OVERHEAD_BYTES, seal, unseal } from '../../protocol/sealing.ts';
 import { signingKeyFromSeed } from '../../protocol/signing.ts';
 
 const mine = signingKeyFromSeed(createHash('sha256').update('mine').digest());

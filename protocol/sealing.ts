@@ -13,8 +13,8 @@ import {
   hkdfSync,
 } from 'node:crypto';
 import { ed25519 } from '@noble/curves/ed25519.js';
-import { DtkdError } from '../../../../protocol/errors.ts';
-import { isSafePublicKey } from '../../../../protocol/signing.ts';
+import { DtkdError } from './errors.ts';
+import { isSafePublicKey } from './signing.ts';
 
 /** First byte of a box: how it is closed. */
 const VERSION = 1;

@@ -1,0 +1,82 @@
+/** The mesh and the nodes' objects, as dispatch sees them. */
+import { type DomainId, parseDomainId, parsePeerKey } from '../../protocol/ids.ts';
+import { nodeKind, nodeStatus } from '../../protocol/kinds/node.ts';
+import type { ApiObject } from '../../protocol/objects.ts';
+import { AUTHOR_ANNOTATION } from '../../protocol/principal.ts';
+import type { Member, Members, Nodes } from './dispatch/dispatch.types.ts';
+import type { Mesh } from './mesh/mesh.types.ts';
+import type { ObjectStore } from './store/object-store.types.ts';
+
+interface Table {
+  list: Member[];
+  byKey: ReadonlyMap<string, Member>;
+  byNode: ReadonlyMap<string, Member>;
+}
+
+/** Members of all domains, looked up once for each change of the mesh. Those that are suspended are none. */
+export function dispatchMembers(mesh: Mesh): Members {
+  let known: Table | undefined;
+  mesh.onChange(() => {
+    known = undefined;
+  });
+  const table = (): Table => {
+    known ??= readMembers(mesh);
+    return known;
+  };
+  const byKey = (domain: string, key: string) => table().byKey.get(`${domain} ${key}`);
+  return {
+    list: () => table().list,
+    byKey,
+    byNode: (node) => table().byNode.get(node),
+    open: ({ domain, key }, protocol, signal) => mesh.openStream(parseDomainId(domain), parsePeerKey(key), protocol, signal),
+    handle: (protocol, serve) =>
+      mesh.handle(protocol, (stream, { domain, peer }) => {
+        const from = byKey(domain, peer);
+        if (from === undefined) stream.destroy();
+        else serve(stream, from);
+      }),
+    onChange: (listener) => mesh.onChange(listener),
+    sign: (domain, context, bytes) => mesh.sign(parseDomainId(domain), context, bytes),
+    unseal: (domain, sealed) => mesh.unseal(parseDomainId(domain), sealed),
+    restoredAt: () => mesh.restoredAt(),
+  };
+}
+
+function readMembers(mesh: Pick<Mesh, 'domains'>): Table {
+  const list = mesh
+    .domains()
+    .flatMap(({ id, self, peers }) =>
+      peers
+        .filter((peer) => !peer.self && !peer.suspended)
+        .map(({ key, displayName, reach }): Member => ({ node: displayName, domain: id, key, selfKey: self, reach })),
+    );
+  return {
+    list,
+    byKey: new Map(list.map((member) => [keyText(member.domain, member.key), member])),
+    byNode: new Map(list.map((member) => [member.node, member])),
+  };
+}
+
+const keyText = (domain: string | DomainId, key: string): string => `${domain} ${key}`;
+
+/** Nodes with the members that they are. Replicas of nodes that are members no more are left out. */
+export function dispatchNodes(store: Pick<ObjectStore, 'list'>, node: string, members: Pick<Members, 'list'>): Nodes {
+  return {
+    async list() {
+      const byKey = new Map(members.list().map((member) => [member.key, member]));
+      const { items } = await store.list({ group: nodeKind.group, plural: nodeKind.plural });
+      return items.flatMap((object) => {
+        const author = object.metadata.annotations?.[AUTHOR_ANNOTATION];
+        const self = author === undefined && object.metadata.name === node;
+        const member = author === undefined ? undefined : byKey.get(author);
+        if (!self && member === undefined) return [];
+        return [{ node: member?.node ?? node, self, object, signingKey: signingKeyOf(object), member }];
+      });
+    },
+  };
+}
+
+/** The signing key that a Node says. */
+export function signingKeyOf(object: ApiObject): string | undefined {
+  return nodeStatus.safeParse(object['status']).data?.signingKey;
+}
