@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { durationText } from '../commands.ts';
 import { planEntry } from '../orders/order.ts';
 import { part } from '../orders/outcome.ts';
+import { EXECUTION_PHASES } from '../orders/words.ts';
 import { type Kind, READ_VERBS } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
 
@@ -58,7 +59,7 @@ export const dispatchRequestSpec = z.object({
 });
 export type DispatchRequestSpec = z.infer<typeof dispatchRequestSpec>;
 
-export const EXECUTION_PHASES = ['Running', 'Paused', 'Finished'] as const;
+export { EXECUTION_PHASES } from '../orders/words.ts';
 
 export const plannedTarget = planEntry.extend({
   index: z.number().int().nonnegative(),

@@ -1,21 +1,9 @@
 /** What became of each target. Never one outcome for another. */
 import { z } from 'zod';
 import { digest } from '../code.ts';
+import { OUTCOMES, PART_STATES } from './words.ts';
 
-/**
- * succeeded: it ended with 0. failed: it ran and did not (or was ended: time, abort). refused: the target decided not to. unreachable: it was
- * never told. skipped: it was not to be told (maintenance, aborted or paused before its turn). unknown: it was told, and what became of it
- * cannot be found out now.
- */
-export const OUTCOMES = ['succeeded', 'failed', 'refused', 'unreachable', 'skipped', 'unknown'] as const;
-export type Outcome = (typeof OUTCOMES)[number];
-
-/**
- * waiting: not told yet. queued: sealed and held for it. accepted: journalled there, waiting for its turn. running. ended: there is an outcome (an
- * `unknown` one may still be found out later).
- */
-export const PART_STATES = ['waiting', 'queued', 'accepted', 'running', 'ended'] as const;
-export type PartState = (typeof PART_STATES)[number];
+export { OUTCOMES, type Outcome, PART_STATES, type PartState } from './words.ts';
 
 /** One target's part of an execution, as its Execution object and the wire show it. Times are milliseconds since the epoch. */
 export const part = z.object({

@@ -3,13 +3,13 @@
  * bytes of the spool, always between two records; a reader that comes back with the offset it had reached gets all that follows, once.
  */
 import { z } from 'zod';
+import { LOG_LEVELS } from './words.ts';
 
 /** Bytes of one record at most: a chunk of output of 32 KiB, and what surrounds it. */
 export const MAX_RECORD_BYTES = 40 * 1024;
 export const OUTPUT_CHUNK_BYTES = 32 * 1024;
 
-export const LOG_LEVELS = ['debug', 'verbose', 'info', 'warning', 'error'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+export { LOG_LEVELS, type LogLevel } from './words.ts';
 
 export const outputRecord = z.object({
   /** Milliseconds since the epoch, at the target. */
