@@ -1,0 +1,112 @@
+/** What the starting side of dispatch takes and offers: to the API, to the server of `/dtkd/dispatch`, and to daemon.ts. */
+import type { CapabilityVerb } from '../../../../protocol/capability.ts';
+import type { DispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { FollowLine, PlanAnswer } from '../../../../protocol/orders/follow.ts';
+import type { SealedOrder } from '../../../../protocol/orders/hold.ts';
+import type { ExecutionId } from '../../../../protocol/orders/order.ts';
+import type { Principal } from '../../../../protocol/principal.ts';
+import type { ObjectStore } from '../../store/object-store.types.ts';
+import type { AuditPort, Content, DispatchAccess, DispatchLogger, Members, Models, Modules, Nodes } from '../dispatch.types.ts';
+import type { PartHandle, Target } from '../target/target.types.ts';
+
+/** Orders that others hold for members that are away. */
+export interface OrderHolding {
+  /** Seals an order to its target and gives it to members that can be reached, and to this node itself. Names who holds it; none: nobody took it. */
+  deposit(entry: {
+    domain: string;
+    /** The target's key in the domain. */
+    target: string;
+    id: ExecutionId;
+    index: number;
+    /** Milliseconds since the epoch. */
+    notAfter: number;
+    order: SealedOrder;
+  }): Promise<{ holders: string[] }>;
+  /** Takes it back where it can be reached, the target as well. Names those that were not. */
+  cancel(entry: { domain: string; target: string; id: ExecutionId; index: number }): Promise<{ notReached: string[] }>;
+}
+
+export interface ExecutionsOptions {
+  store: ObjectStore;
+  /** This node's name, and its signing key (64 hex digits). */
+  node: { name: string; signingKey: string };
+  members: Members;
+  models: Models;
+  nodes: Nodes;
+  modules: Pick<Modules, 'get' | 'keep'>;
+  content: Pick<Content, 'allow' | 'fetch'>;
+  /** This node as a target of itself. */
+  target: Pick<Target, 'accept' | 'attach' | 'find' | 'abort'>;
+  holding: OrderHolding;
+  access: Pick<DispatchAccess, 'decide'>;
+  audit: AuditPort;
+  /** The data directory: `dispatch/collected/` is made in it. */
+  directory: string;
+  /** How long ended executions and what was collected of their output are kept, and how many bytes in sum. */
+  keep(): Promise<{ keepForMs: number; keepBytes: number }>;
+  logger: DispatchLogger;
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+/** A request to one of the daemon actions `dispatch` and `executions`, as the API reads it. */
+export interface ExecutionActionRequest {
+  principal: Principal;
+  rest: readonly string[];
+  method: 'GET' | 'POST' | 'DELETE';
+  query: URLSearchParams;
+  body: unknown;
+  signal: AbortSignal;
+}
+
+/** Answers with a JSON value, or streams JSON lines. */
+export interface ExecutionAction {
+  (request: ExecutionActionRequest): Promise<unknown>;
+  maxBodyBytes?: number;
+  verb?: CapabilityVerb;
+  open?: 'user';
+}
+
+/** What an abort came to. */
+export interface AbortAnswer {
+  id: ExecutionId;
+  /** Parts that have ended, or will since their targets were told. */
+  told: { index: number; node: string }[];
+  /** Targets and holders that could not be told, or did not do it. */
+  notTold: { index: number; node: string; reason: string }[];
+}
+
+/**
+ * Executions that this node started, for those who ask it over `/dtkd/dispatch`: what it does not know as a target it asks here. Only what the
+ * principal may READ.
+ */
+export interface StartedExecutions {
+  /** Its parts as this node knows them, and the header of its plan; undefined if there is none. */
+  find(principal: Principal, id: ExecutionId): Promise<{ header: Uint8Array; handles: PartHandle[] } | undefined>;
+  /** Errors: NOT_FOUND. */
+  attach(principal: Principal, id: ExecutionId, index: number): Promise<PartHandle>;
+}
+
+export interface Executions {
+  /** Plans, and runs unless it is only tried. Errors: those of planning, TOO_MANY_REQUESTS. */
+  dispatch(principal: Principal, request: DispatchRequestSpec): Promise<ApiObject>;
+  plan(principal: Principal, request: DispatchRequestSpec): Promise<PlanAnswer>;
+  /** Lines from these offsets on (by index; absent: from the beginning), until all has ended or it is paused. Errors: NOT_FOUND, AMBIGUOUS. */
+  follow(
+    principal: Principal,
+    id: string,
+    options: { from?: ReadonlyMap<number, number>; signal: AbortSignal },
+  ): Promise<AsyncIterable<FollowLine>>;
+  /** By name: `dispatch` and `executions`. */
+  actions: ReadonlyMap<string, ExecutionAction>;
+  /** For the kind Execution: what runs cannot be deleted, and what was collected goes with it. */
+  handler: { delete(object: ApiObject, context: { dryRun: boolean }): Promise<undefined> };
+  started: StartedExecutions;
+  /** What it does now, for `dtkd status`. */
+  counts(): { running: number; parts: number };
+  /** Takes up what an earlier daemon left. */
+  start(): Promise<void>;
+  /** Stops telling targets and lets go of all streams: what was told goes on there. */
+  close(): Promise<void>;
+}
