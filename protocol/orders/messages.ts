@@ -18,6 +18,8 @@ export const MAX_RECORDS_BYTES = 256 * 1024;
 const user = z.object({ name: objectName, uid }).optional();
 const index = z.number().int().nonnegative();
 const offset = z.number().int().nonnegative();
+/** At least six digits of an id. */
+export const executionIdStart = z.string().regex(/^[0-9a-f]{6,64}$/, 'must be the id of an execution, or at least six digits of it');
 
 export const dispatchRequest = z.discriminatedUnion('type', [
   /** Accept, run, and tell. `order` is CBOR of `order`; `bundle` CBOR of `signedBundle`. An order that is known already is followed from `offset`. */
@@ -26,14 +28,23 @@ export const dispatchRequest = z.discriminatedUnion('type', [
   z.object({ type: z.literal('attach'), user, id: executionId, index, offset, follow: z.boolean() }),
   /** End parts of an execution (EXECUTE on their resources): that one, or all of this target. Answered by `part` for each. */
   z.object({ type: z.literal('abort'), user, id: executionId, index: index.optional() }),
-  /** Parts of an execution that this user may READ. Answered by `part` for each. */
-  z.object({ type: z.literal('find'), user, id: executionId }),
+  /** Parts of an execution that this user may READ, by its id or the beginning of it. Answered by `part` for each. */
+  z.object({ type: z.literal('find'), user, id: executionIdStart }),
 ]);
 export type DispatchRequest = z.infer<typeof dispatchRequest>;
 
 export const dispatchEvent = z.discriminatedUnion('type', [
-  /** How the part stands, first of all and after each change. */
-  z.object({ type: z.literal('part'), id: executionId, part }),
+  /**
+   * How the part stands, first of all and after each change. Answers to `find` bear the plan's header as well, and `started` where this is what the
+   * starter knows of a part that ran elsewhere: the word of the target itself counts for more.
+   */
+  z.object({
+    type: z.literal('part'),
+    id: executionId,
+    part,
+    header: z.instanceof(Uint8Array).optional(),
+    started: z.boolean().optional(),
+  }),
   /** Output from `offset` on; the next offset is `offset` + the length of `records`. */
   z.object({ type: z.literal('records'), offset, records: z.instanceof(Uint8Array) }),
   /** Nothing of this is known here (attach, abort, find), or it was not taken: for an order, the part that follows says which outcome that is. */
