@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { digest, signingKeyText } from '../code.ts';
+import { digest, moduleVersion, signingKeyText } from '../code.ts';
 import { durationText } from '../commands.ts';
 import type { Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
@@ -23,9 +23,14 @@ export const policySpec = z.object({
     .optional()
     .describe('Nodes whose code may run here and whose models may deploy resources here; this node itself always.'),
   pins: z
-    .record(z.string().max(320), z.object({ digest, publisher: signingKeyText, node: z.string().max(253).optional() }))
+    .record(
+      z.string().max(320),
+      z.object({ digest, publisher: signingKeyText, node: z.string().max(253).optional(), version: moduleVersion.optional() }),
+    )
     .optional()
-    .describe('By code name: the digest that may run. A trusted publisher’s code is pinned when it is first seen.'),
+    .describe(
+      'By code name (`acme/web`; of a script in a Type `type/NAME@NODE`): the digest that may run. A trusted publisher’s code is pinned when it is first seen.',
+    ),
   limits: z
     .object({
       concurrency: z.number().int().min(1).max(1_024).optional().describe('Parts that run at a time. Default: 16.'),

@@ -1,0 +1,112 @@
+/** The policy of a node as it is read: pure. Defaults, which code may run, and what is written when code is seen first. */
+import { type CodeRef, moduleVersion } from '../../../../protocol/code.ts';
+import { durationMs } from '../../../../protocol/commands.ts';
+import type { ErrorCode } from '../../../../protocol/errors.ts';
+import { type PolicySpec, policySpec } from '../../../../protocol/kinds/policy.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { NodeLimits, NodePolicy } from '../target/target.types.ts';
+import { compareVersions } from './version-order.ts';
+
+const DEFAULTS: NodeLimits = {
+  concurrency: 16,
+  timeoutMs: durationMs('1d'),
+  outputBytes: 16 * 1024 * 1024,
+  users: [],
+  environment: ['PATH', 'LANG', 'LC_ALL', 'TZ', 'HOME', 'USER', 'LOGNAME'],
+  keepForMs: durationMs('30d'),
+  keepBytes: 1024 * 1024 * 1024,
+};
+
+export type Pins = NodePolicy['pins'];
+
+/** What a Policy object says (undefined: there is none), with all defaults put in. */
+export function policyOf(object: ApiObject | undefined): NodePolicy {
+  const spec: PolicySpec = policySpec.safeParse(object?.['spec'] ?? {}).data ?? {};
+  const limits = spec.limits ?? {};
+  return {
+    trust: (spec.trust ?? []).flatMap(({ node, key, follow = false }) => (key === undefined ? [] : [{ node, key, follow }])),
+    pins: spec.pins ?? {},
+    limits: {
+      concurrency: limits.concurrency ?? DEFAULTS.concurrency,
+      timeoutMs: limits.timeout === undefined ? DEFAULTS.timeoutMs : durationMs(limits.timeout),
+      outputBytes: limits.output ?? DEFAULTS.outputBytes,
+      users: limits.users ?? DEFAULTS.users,
+      environment: limits.environment ?? DEFAULTS.environment,
+      keepForMs: limits.keepFor === undefined ? DEFAULTS.keepForMs : durationMs(limits.keepFor),
+      keepBytes: limits.keepBytes ?? DEFAULTS.keepBytes,
+    },
+  };
+}
+
+/** Why something may not run, with what to do about it. */
+export interface Objection {
+  code: ErrorCode;
+  reason: string;
+  next: string;
+}
+
+export type CodeVerdict = { pin?: { name: string; value: Pins[string] } } | { objection: Objection };
+
+/** Scripts that stand in Type objects bear no name of their publisher, as modules do: two nodes may have a type of one name. */
+function isOfType(ref: Pick<CodeRef, 'name'>): boolean {
+  return ref.name.startsWith('type/');
+}
+
+/** The name of a pin: that of the code; of a script in a Type with `@NODE`, its publisher as this node calls it. */
+export function pinName(ref: Pick<CodeRef, 'name'>, node: string): string {
+  return isOfType(ref) ? `${ref.name}@${node}` : ref.name;
+}
+
+/** The code that the name of a pin is about. */
+export function pinnedCode(name: string): string {
+  const at = name.indexOf('@');
+  return at < 0 ? name : name.slice(0, at);
+}
+
+function pinOf(pins: Pins, ref: CodeRef): { name: string; value: Pins[string] } | undefined {
+  for (const [name, value] of Object.entries(pins)) {
+    // A node may be called otherwise since; its key is what counts.
+    if (pinnedCode(name) === ref.name && (!isOfType(ref) || value.publisher === ref.publisher)) return { name, value };
+  }
+  return undefined;
+}
+
+/** True if models and code of a node count here. `self`: this node's signing key. */
+export function isTrusted(policy: NodePolicy, self: string, key: string): boolean {
+  return key === self || policy.trust.some((entry) => entry.key === key);
+}
+
+/** Whether code may run here, and how it is pinned if it may. `self`: this node's signing key; `here`: its name, for the advice. */
+export function judgeCode(policy: NodePolicy, { self, here }: { self: string; here: string }, ref: CodeRef): CodeVerdict {
+  if (ref.publisher === self) return {};
+  const trusted = policy.trust.find(({ key }) => key === ref.publisher);
+  if (trusted === undefined) {
+    return {
+      objection: {
+        code: 'UNTRUSTED',
+        reason: `${ref.name} was published by a node whose code ${here} does not trust (key ${ref.publisher.slice(0, 16)}…)`,
+        next: `On ${here}: dtkd policy trust NODE, if its code may run there.`,
+      },
+    };
+  }
+  const pin = pinOf(policy.pins, ref);
+  const version = moduleVersion.safeParse(ref.version).data;
+  const fresh = { digest: ref.digest, publisher: ref.publisher, node: trusted.node, ...(version === undefined ? {} : { version }) };
+  if (pin === undefined) return { pin: { name: pinName(ref, trusted.node), value: fresh } };
+  if (pin.value.publisher !== ref.publisher) return { objection: changed(here, ref, `${ref.name} is pinned to another publisher`) };
+  if (pin.value.digest === ref.digest) return {};
+  if (!trusted.follow) return { objection: changed(here, ref, `${ref.name} is not what is pinned`) };
+  const before = pin.value.version;
+  if (version !== undefined && before !== undefined && compareVersions(version, before) < 0) {
+    return { objection: changed(here, ref, `${ref.name} ${version} is older than ${before}, which has run before`) };
+  }
+  return { pin: { name: pin.name, value: fresh } };
+}
+
+function changed(here: string, ref: CodeRef, reason: string): Objection {
+  return {
+    code: 'CODE_CHANGED',
+    reason: `${reason} on ${here} (it is ${ref.digest.slice(0, 16)}… now)`,
+    next: `On ${here}: dtkd policy pin ${ref.name} ${ref.digest}, if that may run.`,
+  };
+}

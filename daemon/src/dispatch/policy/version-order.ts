@@ -1,0 +1,34 @@
+/** Versions of modules in their order (Semantic Versioning 2.0.0 §11): pure. */
+
+/** Below 0 if `a` is older than `b`, 0 if neither is, above 0 if it is newer. */
+export function compareVersions(a: string, b: string): number {
+  const [left, right] = [split(a), split(b)];
+  for (const [at, number] of left.numbers.entries()) {
+    const difference = Number(number) - Number(right.numbers[at] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  if (left.tail === undefined || right.tail === undefined) {
+    return left.tail === right.tail ? 0 : left.tail === undefined ? 1 : -1;
+  }
+  for (let at = 0; at < Math.max(left.tail.length, right.tail.length); at++) {
+    const [x, y] = [left.tail[at], right.tail[at]];
+    if (x === undefined || y === undefined) return x === y ? 0 : x === undefined ? -1 : 1;
+    const difference = compareIdentifiers(x, y);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+function split(version: string): { numbers: string[]; tail: string[] | undefined } {
+  const dash = version.indexOf('-');
+  const numbers = (dash < 0 ? version : version.slice(0, dash)).split('.');
+  return { numbers, tail: dash < 0 ? undefined : version.slice(dash + 1).split('.') };
+}
+
+/** Numbers by their value and before words; words as they are spelled. */
+function compareIdentifiers(x: string, y: string): number {
+  const [a, b] = [/^\d+$/.test(x), /^\d+$/.test(y)];
+  if (a && b) return Number(x) - Number(y);
+  if (a !== b) return a ? -1 : 1;
+  return x < y ? -1 : x > y ? 1 : 0;
+}
