@@ -16,9 +16,12 @@ export function encodeCbor(value: unknown): Uint8Array {
   return Uint8Array.from(encoder.encode(value));
 }
 
-/** Decodes one value and parses it. Throws FRAME_INVALID, naming the field; never anything else. */
-export function decodeCbor<T>(bytes: Uint8Array, schema: z.ZodType<T>, what: string): T {
-  checkWellFormed(bytes, what);
+/**
+ * Decodes one value and parses it. `maxDepth`: for what carries documents of people, which nest deeper than frames. Throws FRAME_INVALID,
+ * naming the field; never anything else.
+ */
+export function decodeCbor<T>(bytes: Uint8Array, schema: z.ZodType<T>, what: string, { maxDepth = MAX_DEPTH } = {}): T {
+  checkWellFormed(bytes, what, maxDepth);
   let value: unknown;
   try {
     value = decoder.decode(bytes);
@@ -36,10 +39,11 @@ interface Walk {
   at: number;
   items: number;
   what: string;
+  maxDepth: number;
 }
 
-function checkWellFormed(bytes: Uint8Array, what: string): void {
-  const walk: Walk = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), at: 0, items: 0, what };
+function checkWellFormed(bytes: Uint8Array, what: string, maxDepth: number): void {
+  const walk: Walk = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), at: 0, items: 0, what, maxDepth };
   walkItem(walk, 0);
   if (walk.at !== bytes.length) throw refuse(what, 'bytes are left over');
 }
@@ -49,7 +53,7 @@ function refuse(what: string, why: string): DtkdError {
 }
 
 function walkItem(walk: Walk, depth: number): void {
-  if (depth > MAX_DEPTH) throw refuse(walk.what, `nested deeper than ${MAX_DEPTH}`);
+  if (depth > walk.maxDepth) throw refuse(walk.what, `nested deeper than ${walk.maxDepth}`);
   walk.items += 1;
   if (walk.items > MAX_ITEMS) throw refuse(walk.what, `more than ${MAX_ITEMS} items`);
   const head = take(walk, 1, () => walk.view.getUint8(walk.at));

@@ -1,21 +1,49 @@
 /** Names of code: modules, their versions and digests, and who answers for them. */
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import type { Commands } from './commands.ts';
+import { isRecord } from './json.ts';
 
 /** SHA-256 in hex. */
 export const digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 digest of 64 hexadecimal digits');
 /** A node's signing key: ed25519, 64 hexadecimal digits, as a PeerKey. */
 export const signingKeyText = z.string().regex(/^[0-9a-f]{64}$/, 'must be a key of 64 hexadecimal digits');
 
-/** `acme/web`: who makes it, and what it is. */
+/** `acme/web`: who makes it, and what it is. `type/…` names commands that stand in a Type object. */
 export const moduleName = z
   .string()
   .max(127)
-  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a module name such as acme/web');
+  .regex(/^(?!type\/)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a module name such as acme/web');
 export const moduleVersion = z
   .string()
   .max(64)
-  .regex(/^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9a-z.-]+)?$/, 'must be a version such as 1.2.0 or 1.2.0-rc.1');
+  .regex(
+    /^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9a-z]+([.-][0-9a-z]+)*)?$/,
+    'must be a version such as 1.2.0 or 1.2.0-rc.1',
+  );
 
 /** Code that a command runs, and who answers for it. `name`: `acme/web`, or `type/NAME` for scripts that stand in a Type object itself. */
 export const codeRef = z.object({ name: z.string().max(127), version: z.string().max(64).optional(), digest, publisher: signingKeyText });
 export type CodeRef = z.infer<typeof codeRef>;
+
+/**
+ * The digest of commands that stand in a Type object itself: SHA-256 of the JSON of `{commands}` with all keys in the order of their
+ * code units, without white space.
+ */
+export function commandsDigest(commands: Commands): string {
+  return createHash('sha256').update(canonicalJson({ commands })).digest('hex');
+}
+
+/** What answers for the commands of a Type object: `type/NAME`, published by the node that has it. */
+export function inlineCode(type: string, commands: Commands, publisher: string): CodeRef {
+  return { name: `type/${type}`, digest: commandsDigest(commands), publisher };
+}
+
+function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (!isRecord(value)) return JSON.stringify(value);
+  const keys = Object.keys(value)
+    .filter((key) => value[key] !== undefined)
+    .sort();
+  return `{${keys.map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key])}`).join(',')}}`;
+}

@@ -16,7 +16,7 @@ export const modulePath = z
   .string()
   .min(1)
   .max(512)
-  .regex(/^(?!\/)(?!.*(^|\/)\.{1,2}(\/|$))(?!.*\/\/)[^\0\\]+$/, 'must be a relative path without . and ..');
+  .regex(/^(?!\/)(?!.*\/$)(?!.*(^|\/)\.{1,2}(\/|$))(?!.*\/\/)[^\p{Cc}\\]+$/u, 'must be a relative path without . and ..');
 
 export const moduleType = z.strictObject({
   extends: z.string().max(63).optional(),

@@ -1,0 +1,198 @@
+/** Judges the commands of one type: pure. What each of them names has to be there, and to be of the right kind. */
+import {
+  type Command,
+  type Commands,
+  type Dispatch,
+  MAX_COMMAND_DEPTH,
+  MAX_STEPS,
+  type OptionRule,
+  type Script,
+  type Step,
+} from '../commands.ts';
+import type { ModuleFault } from './manifest.ts';
+
+export interface CommandSurroundings {
+  /** Files of the module. `none`: the type is written by hand and has none; `any`: they have been judged before. */
+  files: ReadonlySet<string> | 'none' | 'any';
+  /** Commands of the supertypes that are known, the nearest of each name. */
+  inherited: Commands;
+  /** There may be more: from supertypes that are not known here, or, of an abstract type, from those that extend it. */
+  open: boolean;
+}
+
+type Value = string | number | boolean;
+
+/** All that is wrong with the commands that a type has itself; fields begin with the name of the command. */
+export function commandFaults(commands: Commands, surroundings: CommandSurroundings): ModuleFault[] {
+  const faults: ModuleFault[] = [];
+  const all: Commands = { ...surroundings.inherited, ...commands };
+  for (const [name, command] of Object.entries(commands)) {
+    const check = new CommandCheck(name, command, all, surroundings, faults);
+    check.run();
+  }
+  return faults;
+}
+
+/** Judges one command. */
+class CommandCheck {
+  readonly #name: string;
+  readonly #command: Command;
+  readonly #all: Commands;
+  readonly #surroundings: CommandSurroundings;
+  readonly #faults: ModuleFault[];
+  #steps = 0;
+
+  constructor(name: string, command: Command, all: Commands, surroundings: CommandSurroundings, faults: ModuleFault[]) {
+    this.#name = name;
+    this.#command = command;
+    this.#all = all;
+    this.#surroundings = surroundings;
+    this.#faults = faults;
+  }
+
+  run(): void {
+    const { options = {}, script, workflow, dispatch } = this.#command;
+    for (const [option, rule] of Object.entries(options)) this.#option(`options.${option}`, rule);
+    if (script !== undefined) this.#script('script', script);
+    if (dispatch !== undefined) this.#dispatch('dispatch', dispatch);
+    if (workflow === undefined) return;
+    this.#stepsOf('workflow.steps', workflow.steps, 1);
+    if (this.#steps > MAX_STEPS) this.#add('workflow.steps', `has ${this.#steps} steps with its handlers; at most ${MAX_STEPS}`);
+    const cycle = cycleFrom(this.#name, this.#all);
+    if (cycle !== undefined) this.#add('workflow.steps', `runs itself without end: ${cycle.join(' → ')}`);
+  }
+
+  #add(field: string, message: string): void {
+    this.#faults.push({ field: field === '' ? this.#name : `${this.#name}.${field}`, message });
+  }
+
+  #option(field: string, rule: OptionRule): void {
+    for (const [index, value] of (rule.allowed ?? []).entries()) {
+      if (!fits(rule, value)) this.#add(`${field}.allowed[${index}]`, expected(rule, value));
+    }
+    if (rule.default === undefined) return;
+    if (!fits(rule, rule.default)) this.#add(`${field}.default`, expected(rule, rule.default));
+    else if (rule.allowed !== undefined && !rule.allowed.includes(rule.default)) {
+      this.#add(`${field}.default`, `expected one of ${rule.allowed.map((value) => JSON.stringify(value)).join(', ')}`);
+    }
+  }
+
+  #script(field: string, script: Script): void {
+    const { files } = this.#surroundings;
+    if ((script.file === undefined) === (script.inline === undefined)) this.#add(field, 'must have exactly one of file and inline');
+    else if (script.file !== undefined && files === 'none') {
+      this.#add(`${field}.file`, 'only a type of a module has files; write the text as inline, or make a module of it');
+    } else if (script.file !== undefined && files !== 'any' && !(files instanceof Set && files.has(script.file))) {
+      this.#add(`${field}.file`, `the module has no file ${JSON.stringify(script.file)}`);
+    }
+    for (const [index, { name, property }] of (script.secrets ?? []).entries()) {
+      if ((name === undefined) === (property === undefined))
+        this.#add(`${field}.secrets[${index}]`, 'must have exactly one of name and property');
+    }
+    for (const [index, text] of (script.args ?? []).entries()) this.#references(`${field}.args[${index}]`, text);
+    for (const [variable, text] of Object.entries(script.env ?? {})) this.#references(`${field}.env.${variable}`, text);
+    if (script.directory !== undefined) this.#references(`${field}.directory`, script.directory);
+  }
+
+  #stepsOf(field: string, steps: readonly Step[], depth: number): void {
+    if (depth > MAX_COMMAND_DEPTH) {
+      this.#add(field, `handlers stand within handlers more than ${MAX_COMMAND_DEPTH} deep`);
+      return;
+    }
+    for (const [index, step] of steps.entries()) {
+      this.#steps += 1;
+      const at = `${field}[${index}]`;
+      if ((step.command === undefined) === (step.script === undefined)) this.#add(at, 'must have exactly one of command and script');
+      else if (step.command !== undefined) this.#call(`${at}.command`, step.command, step.options, `${at}.options`);
+      else if (step.options !== undefined) this.#add(`${at}.options`, 'only a step that is a command has options');
+      if (step.script !== undefined) this.#script(`${at}.script`, step.script);
+      if (Array.isArray(step['on-failure'])) this.#stepsOf(`${at}.on-failure`, step['on-failure'], depth + 1);
+    }
+  }
+
+  #dispatch(field: string, dispatch: Dispatch): void {
+    // what related resources can do, their own types say; deployments are of this resource itself
+    if (dispatch.over === 'deployments') {
+      this.#call(`${field}.command`, dispatch.command, dispatch.options, `${field}.options`);
+      if (this.#all[dispatch.command]?.private === true) {
+        this.#add(`${field}.command`, `${dispatch.command} is private: it can only be a step of other commands`);
+      }
+      return;
+    }
+    for (const [option, value] of Object.entries(dispatch.options ?? {})) {
+      if (typeof value === 'string') this.#references(`${field}.options.${option}`, value);
+    }
+  }
+
+  /** A command of the same resource, with the options that it is given. */
+  #call(field: string, name: string, options: Readonly<Record<string, Value>> = {}, optionsField: string): void {
+    const called = Object.hasOwn(this.#all, name) ? this.#all[name] : undefined;
+    if (called === undefined && !this.#surroundings.open) this.#add(field, `neither this type nor what it extends has a command ${name}`);
+    for (const [option, value] of Object.entries(options)) {
+      const at = `${optionsField}.${option}`;
+      const rule = Object.hasOwn(called?.options ?? {}, option) ? called?.options?.[option] : undefined;
+      if (called !== undefined && rule === undefined) this.#add(at, `${name} has no such option`);
+      const filledIn = typeof value === 'string' && value.includes('${');
+      if (filledIn) this.#references(at, value);
+      else if (rule !== undefined && !fits(rule, value)) this.#add(at, expected(rule, value));
+    }
+    for (const [option, rule] of Object.entries(called?.options ?? {})) {
+      const given = Object.hasOwn(options, option) || rule.default !== undefined || rule.property !== undefined;
+      if (rule.required === true && !given) this.#add(optionsField, `${name} needs the option ${option}`);
+    }
+  }
+
+  /** `${options.NAME}` has to name an option of this command. */
+  #references(field: string, text: string): void {
+    for (const [, option = ''] of text.matchAll(/\$\{options\.([^}]*)\}/g)) {
+      if (!Object.hasOwn(this.#command.options ?? {}, option))
+        this.#add(field, `${this.#name} has no option ${JSON.stringify(option.slice(0, 63))}`);
+    }
+  }
+}
+
+function fits(rule: OptionRule, value: Value): boolean {
+  switch (rule.type ?? 'string') {
+    case 'integer':
+      return Number.isSafeInteger(value);
+    case 'number':
+      return typeof value === 'number';
+    case 'boolean':
+      return typeof value === 'boolean';
+    default:
+      return typeof value === 'string';
+  }
+}
+
+const EXPECTED = { string: 'a text', integer: 'a whole number', number: 'a number', boolean: 'true or false' } as const;
+
+function expected(rule: OptionRule, value: Value): string {
+  return `expected ${EXPECTED[rule.type ?? 'string']}, got ${JSON.stringify(value).slice(0, 80)}`;
+}
+
+/** The commands through which a command runs itself as a step; undefined if it does not. Each is looked at once. */
+function cycleFrom(name: string, all: Commands): string[] | undefined {
+  const cameFrom = new Map<string, string>();
+  const waiting = [name];
+  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+    const command = Object.hasOwn(all, at) ? all[at] : undefined;
+    for (const next of calledBy(command?.workflow?.steps ?? [])) {
+      if (next === name) {
+        const path = [name];
+        for (let back: string | undefined = at; back !== undefined && back !== name; back = cameFrom.get(back)) path.unshift(back);
+        return [name, ...path];
+      }
+      if (cameFrom.has(next)) continue;
+      cameFrom.set(next, at);
+      waiting.push(next);
+    }
+  }
+  return undefined;
+}
+
+function calledBy(steps: readonly Step[]): string[] {
+  return steps.flatMap((step) => {
+    const handlers = step['on-failure'];
+    return [...(step.command === undefined ? [] : [step.command]), ...(Array.isArray(handlers) ? calledBy(handlers) : [])];
+  });
+}

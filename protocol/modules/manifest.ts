@@ -1,0 +1,117 @@
+/** Reads `dtk.module.yaml`: capped, without being made to swell by aliases, and with the field that is wrong. */
+import { z } from 'zod';
+import { DtkdError } from '../errors.ts';
+import { checkJson } from '../json.ts';
+import { MANIFEST_FILE, MAX_MANIFEST_BYTES, type ModuleArchive, type ModuleManifest, moduleManifest } from '../module.ts';
+
+/** Uses of anchors beyond this are an attack on memory, not a manifest. */
+const MAX_ALIASES = 100;
+/** Faults that one refusal tells. */
+const MAX_CAUSES = 20;
+
+/** One thing that is wrong with a module: where, and what. */
+export interface ModuleFault {
+  /** `types.WebService.commands.Start.script.file`. */
+  field: string;
+  message: string;
+}
+
+/** Reads a manifest. Errors: TOO_LARGE, INVALID naming file, line and field. */
+export async function readManifest(text: string, source = MANIFEST_FILE): Promise<ModuleManifest> {
+  if (Buffer.byteLength(text) > MAX_MANIFEST_BYTES) {
+    throw new DtkdError('TOO_LARGE', `${source} is larger than ${MAX_MANIFEST_BYTES / 1024} KiB`, { next: 'Split the module.' });
+  }
+  const parsed = moduleManifest.safeParse(await readYaml(text, source));
+  if (parsed.success) return parsed.data;
+  throw moduleInvalid(
+    parsed.error.issues.flatMap((issue) => faultsOf(issue)),
+    source,
+  );
+}
+
+/** The manifest of an archive. */
+export async function manifestOf(archive: ModuleArchive): Promise<ModuleManifest> {
+  const file = archive.files.find(({ path }) => path === MANIFEST_FILE);
+  if (file === undefined) throw new DtkdError('INVALID', `the module has no ${MANIFEST_FILE}`);
+  if (file.data.length > MAX_MANIFEST_BYTES) {
+    throw new DtkdError('TOO_LARGE', `${MANIFEST_FILE} is larger than ${MAX_MANIFEST_BYTES / 1024} KiB`, { next: 'Split the module.' });
+  }
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(file.data);
+  } catch (cause) {
+    throw new DtkdError('INVALID', `${MANIFEST_FILE} is not UTF-8 text`, { cause });
+  }
+  return readManifest(text);
+}
+
+/** The error for a module of which something is wrong: the first faults in words, all in the details. */
+export function moduleInvalid(faults: readonly ModuleFault[], source = MANIFEST_FILE): DtkdError {
+  const shown = faults.slice(0, 5).map(({ field, message }) => `${field}: ${message}`);
+  const more = faults.length > shown.length ? ` and ${faults.length - shown.length} more` : '';
+  return new DtkdError('INVALID', `${source}: ${shown.join('; ')}${more}`, {
+    next: 'Correct it; "dtkd module validate DIR" lists all that is wrong.',
+    details: { causes: faults.slice(0, MAX_CAUSES).map((fault) => ({ reason: 'FieldValueInvalid', ...fault })) },
+  });
+}
+
+const causes = z.array(z.object({ field: z.string(), message: z.string() }));
+
+/** The faults that such an error tells of. */
+export function faultsIn(error: DtkdError): ModuleFault[] {
+  return causes.safeParse(error.details?.['causes']).data ?? [];
+}
+
+async function readYaml(text: string, source: string): Promise<unknown> {
+  const { LineCounter, parseDocument } = await import('yaml');
+  const lines = new LineCounter();
+  try {
+    const document = parseDocument(text, { uniqueKeys: true, lineCounter: lines });
+    const [error] = document.errors;
+    if (error !== undefined) {
+      const at = error.linePos?.[0];
+      const where = at === undefined ? source : `${source}:${at.line}:${at.col}`;
+      throw unreadable(where, (error.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, ''), error);
+    }
+    const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
+    checkJson(value);
+    return value;
+  } catch (error) {
+    if (error instanceof DtkdError && error.code === 'INVALID') throw error;
+    // too many aliases; or nested so deeply that the library ran out of stack
+    throw unreadable(
+      source,
+      error instanceof RangeError ? 'it is nested too deeply' : error instanceof Error ? error.message : 'it',
+      error,
+    );
+  }
+}
+
+function unreadable(where: string, why: string, cause: unknown): DtkdError {
+  return new DtkdError('INVALID', `${where}: it cannot be read as YAML: ${why.slice(0, 300)}`, { cause });
+}
+
+/** Where a value may be one of several things, what is wrong with the one that comes nearest. */
+function faultsOf(issue: z.core.$ZodIssue, base: readonly PropertyKey[] = []): ModuleFault[] {
+  const path = [...base, ...issue.path];
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    const [nearest] = [...issue.errors].sort((a, b) => depthOf(b) - depthOf(a));
+    if (nearest !== undefined && depthOf(nearest) > 0) return nearest.flatMap((inner) => faultsOf(inner, path));
+  }
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ field: fieldText([...path, key]), message: 'there is no such field' }));
+  }
+  if (issue.code === 'invalid_key') {
+    return [{ field: fieldText(path), message: issue.issues[0]?.message ?? issue.message }];
+  }
+  return [{ field: fieldText(path), message: issue.message }];
+}
+
+function depthOf(issues: readonly z.core.$ZodIssue[]): number {
+  return Math.max(0, ...issues.map(({ path }) => path.length));
+}
+
+function fieldText(path: readonly PropertyKey[]): string {
+  const text = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part).slice(0, 120)}`)).join('');
+  return text === '' ? 'the file' : text.replace(/^\./, '');
+}

@@ -1,0 +1,109 @@
+/** Signs and verifies bundles: pure. What `verifyBundle` lets through is whole: every type, every digest and every signature that it names is there and true. */
+import { decodeCbor, encodeCbor } from '../cbor.ts';
+import { commandsDigest } from '../code.ts';
+import { DtkdError } from '../errors.ts';
+import { type PeerKey, parsePeerKey } from '../ids.ts';
+import { type ModuleStatement, moduleStatement, type SignedModule } from '../module.ts';
+import { type SigningKey, verifySignature } from '../signing.ts';
+import { type Bundle, bundle, MAX_BUNDLE_BYTES, signedBundle } from './bundle.ts';
+
+/** Bytes around a bundle in its signed form at most. */
+const ENVELOPE_BYTES = 256;
+/** Properties and commands are documents, which may nest 64 deep. */
+const MAX_DEPTH = 80;
+/** Supertypes above one type, as the model has it. */
+const MAX_SUPERTYPES = 32;
+
+/** Signs a bundle: CBOR of SignedBundle. Errors: TOO_LARGE; FRAME_INVALID for what nobody would take. */
+export function signBundle(content: Bundle, key: SigningKey): Uint8Array {
+  const bytes = encodeCbor(content);
+  if (bytes.length > MAX_BUNDLE_BYTES - ENVELOPE_BYTES) {
+    const [about] = content.resources;
+    throw new DtkdError(
+      'TOO_LARGE',
+      `what has to be told of resource "${about?.object ?? ''}" is more than ${MAX_BUNDLE_BYTES / 1024} KiB`,
+      {
+        next: 'Run the command of its children one by one, or keep less in its properties and commands.',
+      },
+    );
+  }
+  const signed = encodeCbor({ bundle: bytes, signature: key.sign('bundle', bytes) });
+  verifyBundle(signed, key.publicKey);
+  return signed;
+}
+
+export interface CheckedBundle {
+  bundle: Bundle;
+  /** As it came. */
+  bytes: Uint8Array;
+}
+
+/**
+ * Reads a signed bundle. `trustedKey`: the signing key that its owner is known to have; without it the bundle is only proved to be whole
+ * and by the owner that it names. Errors: FRAME_INVALID, FRAME_TOO_LARGE, SIGNATURE_INVALID, CONTENT_ALTERED.
+ */
+export function verifyBundle(bytes: Uint8Array, trustedKey?: string): CheckedBundle {
+  if (bytes.length > MAX_BUNDLE_BYTES) throw new DtkdError('FRAME_TOO_LARGE', `a bundle has at most ${MAX_BUNDLE_BYTES} bytes`);
+  const signed = decodeCbor(bytes, signedBundle, 'a bundle');
+  const content = decodeCbor(signed.bundle, bundle, 'a bundle', { maxDepth: MAX_DEPTH });
+  if (trustedKey !== undefined && content.owner !== trustedKey) {
+    throw new DtkdError('SIGNATURE_INVALID', `the bundle is of another node than ${content.ownerName} is known to be`);
+  }
+  if (!verifySignature(parsePeerKey(content.owner), 'bundle', signed.bundle, signed.signature)) {
+    throw new DtkdError('SIGNATURE_INVALID', 'the signature of the bundle does not verify');
+  }
+  assertWhole(content);
+  return { bundle: content, bytes };
+}
+
+/** The statement of a signed module. Errors: FRAME_INVALID, SIGNATURE_INVALID. */
+export function verifyStatement(signed: SignedModule): ModuleStatement {
+  const statement = decodeCbor(signed.statement, moduleStatement, 'the statement of a module');
+  const publisher: PeerKey = parsePeerKey(statement.publisher);
+  if (verifySignature(publisher, 'module', signed.statement, signed.signature)) return statement;
+  throw new DtkdError('SIGNATURE_INVALID', `the signature of module ${statement.name} ${statement.version} does not verify`);
+}
+
+/** Types of a resource in a bundle, nearest first. Errors: CONTENT_ALTERED if one of them is not there. */
+export function bundledChain(types: Bundle['types'], name: string): Bundle['types'][string][] {
+  const chain: Bundle['types'][string][] = [];
+  for (let next: string | undefined = name; next !== undefined; next = chain.at(-1)?.extends) {
+    const key = next.toLowerCase();
+    const type = Object.hasOwn(types, key) ? types[key] : undefined;
+    if (type === undefined || type.name.toLowerCase() !== key || chain.length > MAX_SUPERTYPES) {
+      throw altered(`the types of "${name}" are not all in the bundle`);
+    }
+    chain.push(type);
+  }
+  return chain;
+}
+
+function assertWhole(content: Bundle): void {
+  const names = new Set(content.resources.map(({ object }) => object));
+  if (names.size !== content.resources.length) throw altered('a resource is twice in the bundle');
+  const statements = content.modules.map(verifyStatement);
+  for (const { type } of content.resources) bundledChain(content.types, type);
+  for (const { name, code, commands } of Object.values(content.types)) {
+    if (code === undefined) {
+      if (commands !== undefined) throw altered(`nobody answers for the commands of type ${name} in the bundle`);
+    } else if (commands !== undefined || code.name === `type/${name}`) {
+      const own = code.name === `type/${name}` && code.publisher === content.owner && code.digest === commandsDigest(commands ?? {});
+      if (!own) throw altered(`the commands of type ${name} are not what the bundle says that they are`);
+    } else if (!statements.some((one) => sameCode(one, code))) {
+      throw altered(`the bundle has no signature for module ${code.name}`);
+    }
+  }
+}
+
+function sameCode(statement: ModuleStatement, code: NonNullable<Bundle['types'][string]['code']>): boolean {
+  return (
+    statement.name === code.name &&
+    statement.version === code.version &&
+    statement.digest === code.digest &&
+    statement.publisher === code.publisher
+  );
+}
+
+function altered(message: string): DtkdError {
+  return new DtkdError('CONTENT_ALTERED', message);
+}
