@@ -17,19 +17,24 @@ export const HELD_BYTES = 64 * 1024 * 1024;
 const key = z.string().regex(/^[0-9a-f]{64}$/);
 const index = z.number().int().nonnegative();
 
-/**
- * What is sealed (X25519 with a fresh key and the Montgomery form of the target's ed25519 key, HKDF-SHA-256, AES-256-GCM): CBOR of this. `signature` is the
- * starter's (its key in the domain, context `order`) over `order`. No secrets. The target fetches the bundle itself where it is too large to go in.
- */
-export const sealedOrder = z.object({
+/** An order that waits for its target, and for whom it was made. No secrets. The target fetches the bundle itself where it is too large to go in. */
+export const heldOrder = z.object({
   user: z.object({ name: z.string().max(253), uid: z.string().max(64) }).optional(),
+  /** CBOR of `order`. */
   order: z.instanceof(Uint8Array).refine((bytes) => bytes.length <= MAX_ORDER_BYTES, 'is too large'),
+  /** CBOR of `signedBundle`. */
   bundle: z
     .instanceof(Uint8Array)
     .refine((bytes) => bytes.length <= MAX_BUNDLE_BYTES, 'is too large')
     .optional(),
-  signature: z.instanceof(Uint8Array),
 });
+export type HeldOrder = z.infer<typeof heldOrder>;
+
+/**
+ * What is sealed (protocol/sealing.ts): CBOR of this. `body` is CBOR of `heldOrder`, `signature` the starter's over it (its key in the domain, context
+ * `order`), so that it also says for whom.
+ */
+export const sealedOrder = z.object({ body: z.instanceof(Uint8Array), signature: z.instanceof(Uint8Array) });
 export type SealedOrder = z.infer<typeof sealedOrder>;
 
 /** Names one held order. `starter` is the depositor's key in the domain. */
@@ -41,12 +46,16 @@ export const holdRequest = z.discriminatedUnion('type', [
   /** From a holder to the target: here it is. The answer `done` lets the holder forget it. */
   z.object({ type: z.literal('deliver'), ...held, sealed: z.instanceof(Uint8Array) }),
   /**
-   * The order is taken back: signed by the starter (context `order`) over CBOR of {cancel: true, id, index, target}. A holder drops the order and keeps the
-   * cancellation in its place until `notAfter`, and brings it to the target as well.
+   * The order is taken back: `signature` is the starter's (context `order`) over CBOR of `cancellation`. A holder drops the order and keeps the cancellation in
+   * its place until `notAfter`, and brings it to the target as well.
    */
   z.object({ type: z.literal('cancel'), ...held, signature: z.instanceof(Uint8Array) }),
 ]);
 export type HoldRequest = z.infer<typeof holdRequest>;
+
+/** What is signed to take an order back. */
+export const cancellation = z.object({ cancel: z.literal(true), id: executionId, index, target: key });
+export type Cancellation = z.infer<typeof cancellation>;
 
 export const holdAnswer = z.object({
   type: z.enum(['done', 'refused']),

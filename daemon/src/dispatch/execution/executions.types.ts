@@ -3,7 +3,7 @@ import type { CapabilityVerb } from '../../../../protocol/capability.ts';
 import type { DispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { FollowLine, PlanAnswer } from '../../../../protocol/orders/follow.ts';
-import type { SealedOrder } from '../../../../protocol/orders/hold.ts';
+import type { HeldOrder } from '../../../../protocol/orders/hold.ts';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
@@ -21,7 +21,7 @@ export interface OrderHolding {
     index: number;
     /** Milliseconds since the epoch. */
     notAfter: number;
-    order: SealedOrder;
+    order: HeldOrder;
   }): Promise<{ holders: string[] }>;
   /** Takes it back where it can be reached, the target as well. Names those that were not. */
   cancel(entry: { domain: string; target: string; id: ExecutionId; index: number }): Promise<{ notReached: string[] }>;

@@ -1,0 +1,33 @@
+/** What content takes and offers beyond the port that all of dispatch uses. */
+import type { Kv } from '../../store/kv.ts';
+import type { Content, DispatchLogger, Members } from '../dispatch.types.ts';
+
+export interface ContentOptions {
+  /** `DATA/content`; made if it is not there. */
+  directory: string;
+  members: Members;
+  /** Rows `b/…`. */
+  rows: Kv;
+  logger: DispatchLogger;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Bytes kept in sum. Default: DEFAULT_CONTENT_BYTES. */
+  capacity?: number;
+  /** How long a fetch goes on without any progress. Milliseconds; default: FETCH_PATIENCE_MS. */
+  patienceMs?: number;
+}
+
+/**
+ * `allow` says who may fetch a file, and that it is kept so long: `Infinity` for ever. Readers that were allowed before stay; for those named, the new time
+ * counts, so a time that has passed takes it back. What nobody may fetch is kept for a day after it was last used.
+ */
+export interface ContentStore extends Content {
+  /** Bytes of a file that is here. */
+  size(digest: string): number | undefined;
+  counts(): { files: number; bytes: number };
+  /** Removes what nobody may fetch any more and has not been used for a day. Done every hour. */
+  sweep(): Promise<void>;
+  /** Takes up what is on the disk, and serves `/dtkd/content`. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}

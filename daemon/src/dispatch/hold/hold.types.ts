@@ -1,0 +1,64 @@
+/** What holding takes and offers: to the starter, whose orders are held, and to the target, which gets them. */
+import type { HeldOrder } from '../../../../protocol/orders/hold.ts';
+import type { ExecutionId } from '../../../../protocol/orders/order.ts';
+import type { Kv } from '../../store/kv.ts';
+import type { DispatchLogger, Member, Members } from '../dispatch.types.ts';
+
+export interface HoldingOptions {
+  /** This node's name, to say that it holds an order itself. */
+  node: { name: string };
+  members: Members;
+  /** Rows `h/…`. */
+  rows: Kv;
+  /**
+   * At the target: takes an order that was delivered, from its starter by whose signature it was proved. Resolves once it is journalled, also if it
+   * was known already. Whatever it throws is told to the holder, who keeps the order unless the code says that it will never be taken.
+   */
+  accept(from: { member: Member; user: HeldOrder['user'] }, order: { order: Uint8Array; bundle: Uint8Array | undefined }): Promise<void>;
+  /** At the target: an order was taken back. It may have come before, or never. */
+  cancelled?(from: Member, which: { id: ExecutionId; index: number }): Promise<void>;
+  logger: DispatchLogger;
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+/** What became of an order that this node had deposited and delivered itself. */
+export interface Delivery {
+  domain: string;
+  target: string;
+  id: ExecutionId;
+  index: number;
+  taken: boolean;
+  /** Why it was not taken. */
+  code?: string;
+  message?: string;
+}
+
+export interface Holding {
+  /**
+   * Seals an order to its target and gives it to members of the domain that can be reached (up to three), and to this node itself. Names who holds it
+   * once it is durable there. Errors: TOO_LARGE, KEY_WRONG, ORDER_INVALID.
+   */
+  deposit(entry: {
+    domain: string;
+    /** The target's key in the domain. */
+    target: string;
+    id: ExecutionId;
+    index: number;
+    /** Milliseconds since the epoch. */
+    notAfter: number;
+    order: HeldOrder;
+  }): Promise<{ holders: string[] }>;
+  /**
+   * Takes it back where it can be reached, at the target as well, and goes on trying until `notAfter`. Names those that were not reached yet.
+   * Errors: NOT_FOUND if it was not deposited here, or its time is over.
+   */
+  cancel(entry: { domain: string; target: string; id: ExecutionId; index: number }): Promise<{ notReached: string[] }>;
+  /** Calls back when the target has answered this node about an order that it deposited. Returns a function that unsubscribes. */
+  onDelivery(listener: (delivery: Delivery) => void): () => void;
+  /** What is held here, for all. */
+  counts(): { orders: number; bytes: number };
+  /** Serves `/dtkd/hold` and begins to deliver. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
