@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { KINDS } from '../../protocol/kinds/index.ts';
 import { apiVersionOf } from '../../protocol/kinds/kind.ts';
 import type { Cli } from '../cli.ts';
+import { alignColumns } from '../output/columns.ts';
 import { type Format, outputOption } from '../output/format.ts';
-import { alignColumns } from '../output/table.ts';
 
 const EXAMPLES = `
 Examples:

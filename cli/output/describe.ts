@@ -1,7 +1,7 @@
 import { ageOf } from '../../protocol/age.ts';
 import { isRecord, type JsonRecord, recordAt } from '../json.ts';
+import { alignColumns } from './columns.ts';
 import { escapeControls } from './escape.ts';
-import { alignColumns } from './table.ts';
 
 /** Words that stay in capitals in a heading. */
 const ACRONYMS = new Set(['api', 'url', 'uri', 'uid']);

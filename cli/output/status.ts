@@ -2,10 +2,10 @@ import { ageOf, humanDuration } from '../../protocol/age.ts';
 import type { AppInfo } from '../client/apps.ts';
 import type { DomainInfo, MemberInfo } from '../client/domains.ts';
 import { isRecord, listAt, numberAt, textAt, textsAt } from '../json.ts';
+import { alignColumns } from './columns.ts';
 import { escapeControls } from './escape.ts';
 import type { Output } from './output.ts';
 import { formatSize } from './size.ts';
-import { alignColumns } from './table.ts';
 
 export interface StatusFacts {
   /** The daemon's own status. */

@@ -1,7 +1,7 @@
 import { ageOf } from '../../protocol/age.ts';
 import { STALE_ANNOTATION } from '../../protocol/completeness.ts';
 import { isRecord, listAt, numberAt, textAt } from '../json.ts';
-import { escapeControls } from './escape.ts';
+import { alignColumns } from './columns.ts';
 
 export interface TableColumn {
   name: string;
@@ -34,8 +34,6 @@ export interface TableStyle {
   prefix: string;
   headers: boolean;
 }
-
-const GAP = '   ';
 
 /** Reads the server's `meta.k8s.io/v1` Table. Undefined if it is none. */
 export function parseTable(body: unknown): Table | undefined {
@@ -96,26 +94,6 @@ export class TablePrinter {
     this.#started ||= rows.length > 0;
     this.#write(alignColumns(withHeading ? [heading, ...rows] : rows, this.#widths));
   }
-}
-
-/** Pads cells so that columns line up; the last cell of a line stays as long as it is. `widths` carries over to later calls. */
-export function alignColumns(rows: readonly (readonly string[])[], widths: number[] = []): string[] {
-  const safe = rows.map((row) => row.map(escapeControls));
-  for (const row of safe) {
-    row.forEach((cell, index) => {
-      widths[index] = Math.max(widths[index] ?? 0, width(cell));
-    });
-  }
-  return safe.map((row) =>
-    row
-      .map((cell, index) => (index === row.length - 1 ? cell : cell + ' '.repeat((widths[index] ?? 0) - width(cell))))
-      .join(GAP)
-      .trimEnd(),
-  );
-}
-
-function width(text: string): number {
-  return [...text].length;
 }
 
 function cellText(cell: unknown): string {

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { alignColumns } from '../../cli/output/columns.ts';
 import { escapeControls } from '../../cli/output/escape.ts';
 import { toJson, toYaml } from '../../cli/output/format.ts';
-import { alignColumns, parseTable, TablePrinter } from '../../cli/output/table.ts';
+import { parseTable, TablePrinter } from '../../cli/output/table.ts';
 
 const TABLE = {
   kind: 'Table',

@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
 import type { Cli } from '../../cli.ts';
 import { type AppInfo, listApps } from '../../client/apps.ts';
+import { alignColumns } from '../../output/columns.ts';
 import { type Format, outputOption } from '../../output/format.ts';
-import { alignColumns } from '../../output/table.ts';
 import { show } from '../get.ts';
 
 const EXAMPLES = `

@@ -5,8 +5,8 @@ import type { ApiClient } from '../../client/api.ts';
 import { type AppInfo, findApp } from '../../client/apps.ts';
 import { formatHostPort } from '../../input/host-port.ts';
 import { listAt, numberAt, textAt } from '../../json.ts';
+import { alignColumns } from '../../output/columns.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
-import { alignColumns } from '../../output/table.ts';
 
 const EXAMPLES = `
 Examples:

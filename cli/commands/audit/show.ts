@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import type { Cli } from '../../cli.ts';
 import { listAt, numberAt, textAt } from '../../json.ts';
+import { alignColumns } from '../../output/columns.ts';
 import { escapeControls } from '../../output/escape.ts';
 import { type Format, outputOption, printValue, toJson, toYaml } from '../../output/format.ts';
-import { alignColumns } from '../../output/table.ts';
 
 const EXAMPLES = `
 Examples:

@@ -3,8 +3,8 @@ import { humanDuration } from '../../../protocol/age.ts';
 import type { Cli } from '../../cli.ts';
 import { domainTarget, inviteState, parseInvite } from '../../client/domains.ts';
 import { listAt } from '../../json.ts';
+import { alignColumns } from '../../output/columns.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
-import { alignColumns } from '../../output/table.ts';
 
 const EXAMPLES = `
 Examples:

@@ -2,10 +2,10 @@ import type { Command } from 'commander';
 import { humanDuration } from '../../../protocol/age.ts';
 import type { Cli } from '../../cli.ts';
 import { type DomainInfo, domainTarget, type MemberInfo, parseDomainInfo } from '../../client/domains.ts';
+import { alignColumns } from '../../output/columns.ts';
 import { escapeControls } from '../../output/escape.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
 import type { Output } from '../../output/output.ts';
-import { alignColumns } from '../../output/table.ts';
 
 const EXAMPLES = `
 Examples:

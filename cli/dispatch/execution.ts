@@ -1,0 +1,132 @@
+/** An execution as the command line sees it: read from the daemon's JSON, and kept up to date by the lines of a follow. No I/O. */
+import { EXECUTION_PHASES, type ExecutionPhase, OUTCOMES, type Outcome, PART_STATES, type PartState } from '../../protocol/orders/words.ts';
+import { isRecord, type JsonRecord, listAt, numberAt, recordAt, textAt, textsAt } from '../json.ts';
+
+export interface PartView {
+  index: number;
+  node: string;
+  what: string;
+  stage: number;
+  state: PartState;
+  outcome: Outcome | undefined;
+  startedAt: number | undefined;
+  endedAt: number | undefined;
+  exitStatus: number | undefined;
+  signal: string | undefined;
+  reason: string | undefined;
+  dropped: number;
+  holders: readonly string[];
+}
+
+/** What a target was told to do, as far as it is a command of a resource. */
+export interface TargetCommand {
+  model: string;
+  type: string;
+  resource: string;
+  command: string;
+  options: Readonly<Record<string, string>>;
+}
+
+export interface ExecutionView {
+  /** 64 hexadecimal digits; empty until the daemon told it. */
+  id: string;
+  starter: string;
+  user: string;
+  phase: ExecutionPhase;
+  message: string | undefined;
+  startedAt: number | undefined;
+  finishedAt: number | undefined;
+  /** By index. */
+  parts: Map<number, PartView>;
+  commands: ReadonlyMap<number, TargetCommand>;
+  /** As it was asked for, where the daemon knows. */
+  request: JsonRecord;
+}
+
+/** Digits of an id that people see: enough to tell the executions of a site apart. */
+const SHORT_ID = 12;
+
+export function shortId(id: string): string {
+  return id.slice(0, SHORT_ID);
+}
+
+/** Reads an Execution object. */
+export function executionOf(object: unknown): ExecutionView {
+  const parts = listAt(object, 'status', 'parts').map(partOf);
+  const commands = listAt(object, 'spec', 'targets').map((target): [number, TargetCommand | undefined] => [
+    numberAt(target, 'index') ?? -1,
+    commandOf(target),
+  ]);
+  return {
+    id: textAt(object, 'metadata', 'name') ?? '',
+    starter: textAt(object, 'spec', 'starter') ?? '',
+    user: textAt(object, 'spec', 'user') ?? '',
+    phase: phaseOf(object, 'status', 'phase') ?? 'Running',
+    message: textAt(object, 'status', 'message'),
+    startedAt: timeAt(object, 'status', 'startedAt') ?? timeAt(object, 'metadata', 'creationTimestamp'),
+    finishedAt: timeAt(object, 'status', 'finishedAt'),
+    parts: new Map(parts.filter((part) => part !== undefined).map((part) => [part.index, part])),
+    commands: new Map(commands.filter((entry): entry is [number, TargetCommand] => entry[1] !== undefined)),
+    request: recordAt(object, 'spec', 'request'),
+  };
+}
+
+/** Reads a part. Undefined if it is none. */
+export function partOf(value: unknown): PartView | undefined {
+  const index = numberAt(value, 'index');
+  const state = PART_STATES.find((known) => known === textAt(value, 'state'));
+  if (index === undefined || state === undefined) return undefined;
+  return {
+    index,
+    node: textAt(value, 'node') ?? '',
+    what: textAt(value, 'what') ?? '',
+    stage: numberAt(value, 'stage') ?? 0,
+    state,
+    outcome: OUTCOMES.find((known) => known === textAt(value, 'outcome')),
+    startedAt: numberAt(value, 'startedAt'),
+    endedAt: numberAt(value, 'endedAt'),
+    exitStatus: numberAt(value, 'exitStatus'),
+    signal: textAt(value, 'signal'),
+    reason: textAt(value, 'reason'),
+    dropped: numberAt(value, 'dropped') ?? 0,
+    holders: textsAt(value, 'holders'),
+  };
+}
+
+export function phaseOf(value: unknown, ...path: string[]): ExecutionPhase | undefined {
+  return EXECUTION_PHASES.find((known) => known === textAt(value, ...path));
+}
+
+/** Parts in their order. */
+export function partsOf(execution: ExecutionView): PartView[] {
+  return [...execution.parts.values()].sort((a, b) => a.index - b.index);
+}
+
+/** True if nothing is left of an execution but orders that wait for absent nodes. */
+export function onlyQueuedLeft(execution: ExecutionView): boolean {
+  let queued = false;
+  for (const { state } of execution.parts.values()) {
+    if (state !== 'ended' && state !== 'queued') return false;
+    if (state === 'queued') queued = true;
+  }
+  return queued;
+}
+
+function commandOf(target: unknown): TargetCommand | undefined {
+  const resource = recordAt(target, 'work', 'resource');
+  const command = textAt(target, 'work', 'command');
+  if (command === undefined) return undefined;
+  const options = Object.entries(recordAt(target, 'work', 'options')).filter(([, value]) => !isRecord(value));
+  return {
+    model: textAt(resource, 'model') ?? '',
+    type: textAt(resource, 'type') ?? '',
+    resource: textAt(resource, 'name') ?? '',
+    command,
+    options: Object.fromEntries(options.map(([name, value]) => [name, String(value)])),
+  };
+}
+
+function timeAt(value: unknown, ...path: string[]): number | undefined {
+  const time = Date.parse(textAt(value, ...path) ?? '');
+  return Number.isNaN(time) ? undefined : time;
+}

@@ -1,0 +1,68 @@
+/** Flags that choose nodes, as `ctl`, `run`, `exec` and others share them. What the texts mean is the daemon's to say. */
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import { DtkdError } from '../../protocol/errors.ts';
+import type { NodeFilter } from '../../protocol/kinds/execution.ts';
+
+/** Every node. */
+export const ALL_NODES = '.*';
+
+export interface FilterFlags {
+  include: string;
+  exclude: string;
+}
+
+const SEED_FLAGS: FilterFlags = { include: '-I, --nodes <filter>', exclude: '-X, --xnodes <filter>' };
+
+/** Adds the flags; answers with a function that tells the filter once the command line has been read, undefined if none was given. */
+export function addNodeFilter(command: Command, flags: FilterFlags = SEED_FLAGS): () => NodeFilter | undefined {
+  const include: string[] = [];
+  const exclude: string[] = [];
+  let first: 'include' | 'exclude' | undefined;
+  let precedence: boolean | undefined;
+  command
+    .option(
+      flags.include,
+      "nodes to take: a host name, a list, a regular expression, or KEY=VALUE, e.g. 'osfamily=unix' or 'tags=web+prod'",
+      (text) => {
+        first ??= 'include';
+        include.push(text);
+      },
+    )
+    .option(flags.exclude, 'nodes to leave out, in the same form', (text) => {
+      first ??= 'exclude';
+      exclude.push(text);
+    })
+    .addOption(
+      new Option(
+        '-Z, --filter-exclude-precedence <true|false>',
+        'whether a node that both match is left out (default: yes if the exclusion comes first)',
+      ).argParser((text) => {
+        precedence = truth(text);
+      }),
+    );
+  return () => filterOf({ include, exclude, first, precedence });
+}
+
+/** What the flags come to: of inclusion and exclusion the one that came first wins, as the seed has it, unless it is said. */
+export function filterOf(given: {
+  include: readonly string[];
+  exclude: readonly string[];
+  first: 'include' | 'exclude' | undefined;
+  precedence: boolean | undefined;
+}): NodeFilter | undefined {
+  const { include, exclude, first } = given;
+  if (first === undefined) return undefined;
+  return {
+    ...(include.length === 0 ? {} : { include: include.map((text) => (text === 'all' ? ALL_NODES : text)) }),
+    ...(exclude.length === 0 ? {} : { exclude: [...exclude] }),
+    excludePrecedence: given.precedence ?? (include.length === 0 || first === 'exclude'),
+  };
+}
+
+function truth(text: string): boolean {
+  const word = text.toLowerCase();
+  if (word === 'true' || word === 'yes') return true;
+  if (word === 'false' || word === 'no') return false;
+  throw new DtkdError('BAD_REQUEST', `-Z is true or false, not "${text.slice(0, 40)}"`);
+}

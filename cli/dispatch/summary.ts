@@ -1,0 +1,85 @@
+/** What became of an execution, for people and for programs. Pure. */
+import { humanDuration } from '../../protocol/age.ts';
+import { OUTCOMES, type Outcome } from '../../protocol/orders/words.ts';
+import { alignColumns } from '../output/columns.ts';
+import { type ExecutionView, type PartView, partsOf } from './execution.ts';
+
+/** How following ended: as the execution did, with only absent targets left, or by the person's wish. */
+export type Ending = 'finished' | 'paused' | 'queued' | 'running';
+
+/** Exit status by what became of the targets; others are those of errors. Told in the help of each command that dispatches. */
+export const EXIT = {
+  succeeded: 0,
+  /** A target failed or refused. */
+  failed: 20,
+  /** All that was told succeeded; some were unreachable or skipped. */
+  untold: 21,
+  /** What became of a target is not known. */
+  unknown: 22,
+  /** It waits for resume or abort. */
+  paused: 23,
+  /** All others succeeded; orders wait for absent targets. */
+  queued: 24,
+} as const;
+
+export const EXIT_HELP = `Exit status: 0 if every target succeeded; ${EXIT.failed} if one failed or refused; ${EXIT.unknown} if it is not known what became
+of one; ${EXIT.untold} if some were unreachable or skipped; ${EXIT.paused} if it is paused; ${EXIT.queued} if orders still wait for absent targets;
+130 after Ctrl-C; others if nothing was started (2: not understood, 4: not allowed, 5: not found, 7, 9: no answer).`;
+
+/** Targets that did not succeed, and have ended. */
+export function unsuccessful(execution: ExecutionView): PartView[] {
+  return partsOf(execution).filter(({ state, outcome }) => state === 'ended' && outcome !== 'succeeded');
+}
+
+/** `missing`: parts of which no node could tell. */
+export function exitStatusOf(execution: ExecutionView, ending: Ending, missing: number): number {
+  const outcomes = new Set<Outcome | undefined>([...execution.parts.values()].map(({ outcome }) => outcome));
+  if (outcomes.has('failed') || outcomes.has('refused')) return ending === 'paused' ? EXIT.paused : EXIT.failed;
+  if (ending === 'paused') return EXIT.paused;
+  if (outcomes.has('unknown') || missing > 0) return EXIT.unknown;
+  if (outcomes.has('unreachable') || outcomes.has('skipped')) return EXIT.untold;
+  if (ending === 'queued') return EXIT.queued;
+  // whatever has not ended is not known to have succeeded
+  return ending === 'running' || outcomes.has(undefined) ? EXIT.unknown : EXIT.succeeded;
+}
+
+/** `3 targets: 2 succeeded, 1 failed`. */
+export function countsLine(execution: ExecutionView): string {
+  const counts = new Map<string, number>();
+  for (const { outcome, state } of execution.parts.values()) counts.set(outcome ?? state, (counts.get(outcome ?? state) ?? 0) + 1);
+  const order = [...OUTCOMES, 'running', 'accepted', 'queued', 'waiting'];
+  const told = order.flatMap((name) => (counts.has(name) ? [`${counts.get(name)} ${name}`] : []));
+  const total = execution.parts.size;
+  return `${total} ${total === 1 ? 'target' : 'targets'}: ${told.join(', ')}`;
+}
+
+/** One line for each target that did not succeed, with the reason. */
+export function failureLines(parts: readonly PartView[]): string[] {
+  const several = new Set(parts.map(({ what }) => what)).size > 1;
+  return alignColumns(parts.map((part) => [`  ${part.node}`, ...(several ? [part.what] : []), part.outcome ?? part.state, whyOf(part)]));
+}
+
+/** Why a part did not succeed. */
+export function whyOf({ exitStatus, signal, reason, holders, state }: PartView): string {
+  if (state === 'queued') return holders.length === 0 ? 'held by no member yet' : `held by ${holders.join(', ')}`;
+  const ended =
+    signal !== undefined ? `ended by ${signal}` : exitStatus === undefined || exitStatus === 0 ? undefined : `exit status ${exitStatus}`;
+  return [ended, reason === ended ? undefined : reason].filter(Boolean).join(': ');
+}
+
+/** Nodes of parts, each once. */
+export function nodesOf(parts: readonly PartView[]): string[] {
+  return [...new Set(parts.map(({ node }) => node))];
+}
+
+/** As the seed has it. */
+export function failedNodesLine(parts: readonly PartView[]): string {
+  return `Execution failed on the following nodes: [${nodesOf(parts).join(',')}]`;
+}
+
+/** How long a part has run, or did. */
+export function durationOf({ startedAt, endedAt }: PartView, now: number): string {
+  if (startedAt === undefined) return '';
+  const ms = Math.max(0, (endedAt ?? now) - startedAt);
+  return ms < 10_000 ? `${(ms / 1000).toFixed(1)}s` : humanDuration(ms);
+}

@@ -1,0 +1,125 @@
+/**
+ * Output of targets as lines, as it comes: in the form of ControlTier's `ctl`, or with the node's name before each line. What a process wrote to its
+ * standard error goes there, too. On a terminal nothing that a target wrote can command it; in a pipe bytes stay as they are.
+ */
+import { LOG_LEVELS, type LogLevel } from '../../protocol/orders/words.ts';
+import { escapeControls } from '../output/escape.ts';
+import { formatSize } from '../output/size.ts';
+import type { ExecutionView, PartView } from './execution.ts';
+import type { FollowEvent, NoteEvent, OutputEvent, RecordView } from './follow-event.ts';
+import { LineAssembler } from './line-assembler.ts';
+import { printable } from './printable.ts';
+import { commandLine, connectingLine, remotePrefix, userName } from './seed-form.ts';
+import type { FollowView, Screen } from './view.types.ts';
+
+export interface TextForm {
+  /** seed: as `ctl` has it. node: the node's name before each line. none: nothing before it. */
+  prefix: 'seed' | 'node' | 'none';
+  /** The node whose lines are plain: the one on which one sits. */
+  local: string | undefined;
+  /** The lowest level that is shown. */
+  level: LogLevel;
+  /** Shows what could command a terminal as escapes. */
+  escape: boolean;
+}
+
+/** What a process writes counts as these levels. */
+const OUT_LEVEL: LogLevel = 'info';
+const ERR_LEVEL: LogLevel = 'warning';
+
+export class TextView implements FollowView {
+  readonly #screen: Screen;
+  readonly #form: TextForm;
+  /** By index and stream: what a newline has not ended yet. */
+  readonly #open = new Map<string, { assembler: LineAssembler; level: LogLevel }>();
+
+  constructor(screen: Screen, form: TextForm) {
+    this.#screen = screen;
+    this.#form = form;
+  }
+
+  show(event: FollowEvent, execution: ExecutionView): void {
+    if (event.type === 'output') this.output(event, execution);
+    else if (event.type === 'note') this.#note(event, execution);
+    else if (event.type === 'part' && event.part.state === 'ended') this.#ended(event.part, execution);
+  }
+
+  end(execution: ExecutionView): void {
+    for (const part of execution.parts.values()) this.#flush(part.index, execution);
+  }
+
+  output({ index, records }: OutputEvent, execution: ExecutionView): void {
+    for (const record of records) this.#record(index, record, execution);
+  }
+
+  #record(index: number, record: RecordView, execution: ExecutionView): void {
+    const level = levelOf(record);
+    if (!this.#shows(level)) return;
+    if (record.stream === 'log') {
+      const text = record.bytes.toString('utf8').replace(/\n$/, '');
+      for (const line of text.split('\n')) this.#line(index, level, Buffer.from(line), execution);
+      return;
+    }
+    const key = `${index} ${record.stream}`;
+    let open = this.#open.get(key);
+    if (open === undefined) {
+      open = { assembler: new LineAssembler(), level };
+      this.#open.set(key, open);
+    }
+    for (const { bytes } of open.assembler.add(record.bytes)) this.#line(index, level, bytes, execution);
+  }
+
+  #line(index: number, level: LogLevel, bytes: Buffer, execution: ExecutionView): void {
+    const prefix = this.#prefix(index, level, execution);
+    const line = this.#form.escape ? `${prefix}${printable(bytes)}\n` : Buffer.concat([Buffer.from(prefix), bytes, Buffer.from('\n')]);
+    if (level === 'warning' || level === 'error') this.#screen.err(line);
+    else this.#screen.out(line);
+  }
+
+  #prefix(index: number, level: LogLevel, execution: ExecutionView): string {
+    const part = execution.parts.get(index);
+    const { prefix, local } = this.#form;
+    if (part === undefined || prefix === 'none' || part.node === local) return '';
+    if (prefix === 'node') return `${escapeControls(part.node)}: `;
+    return escapeControls(remotePrefix(userName(execution.user), part.node, part.what, level));
+  }
+
+  #note({ event, index, node = '', text }: NoteEvent, execution: ExecutionView): void {
+    if (event !== 'telling') {
+      this.#screen.err(`${escapeControls(node === '' ? text : `${node}: ${text}`)}\n`);
+      return;
+    }
+    if (this.#form.prefix !== 'seed' || node === this.#form.local || !this.#shows('info')) return;
+    this.#screen.out(`${escapeControls(connectingLine(node))}\n`);
+    const command = index === undefined ? undefined : execution.commands.get(index);
+    if (command !== undefined) this.#screen.out(`${escapeControls(commandLine(command))}\n`);
+  }
+
+  #ended(part: PartView, execution: ExecutionView): void {
+    this.#flush(part.index, execution);
+    if (part.dropped > 0) this.#screen.err(`${escapeControls(cutMark(part))}\n`);
+  }
+
+  #flush(index: number, execution: ExecutionView): void {
+    for (const stream of ['out', 'err']) {
+      const key = `${index} ${stream}`;
+      const open = this.#open.get(key);
+      this.#open.delete(key);
+      for (const { bytes } of open?.assembler.flush() ?? []) this.#line(index, open?.level ?? OUT_LEVEL, bytes, execution);
+    }
+  }
+
+  #shows(level: LogLevel): boolean {
+    return LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(this.#form.level);
+  }
+}
+
+/** Says that output is missing. */
+export function cutMark({ node, dropped }: PartView): string {
+  return `${node}: output was cut here: ${formatSize(dropped)} beyond the cap were not kept`;
+}
+
+export function levelOf({ stream, level }: RecordView): LogLevel {
+  if (stream === 'log') return level ?? 'info';
+  return stream === 'out' ? OUT_LEVEL : ERR_LEVEL;
+}
