@@ -30,14 +30,36 @@ export interface CommandContext {
   /** For local dispatch: resources of the bundle that are deployed here. */
   related(resource: BundledResource, over: 'children' | 'parents' | 'deployments'): readonly BundledResource[];
   node: string;
+  /** The directory of a resource on this node: absolute. */
+  directoryOf(resource: BundledResource): string;
+}
+
+/** What is needed to check a command without running it: on the node that plans there are no directories. */
+export type PlanContext = Omit<CommandContext, 'directoryOf'>;
+
+/** How long a command may take, and what ends it before its time. */
+export interface RunLimits {
+  signal: AbortSignal;
+  /** Milliseconds from now. Absent: as long as it takes. */
+  timeoutMs?: number | undefined;
+  /** In place of the system's, for tests. */
+  clock?: Clock;
+}
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Resolves after so many milliseconds, or as soon as the signal is given. Never rejects. */
+  wait(ms: number, signal: AbortSignal): Promise<void>;
 }
 
 /** A script with everything put in, ready to be started. Paths are absolute. */
 export interface ReadyScript {
   resource: BundledResource;
-  /** The command that it is of, and its place among the steps of the part, from 1. */
+  /** The command (or named step) that it is of, and its place among the scripts of the part in the order of their starts, from 1: each attempt has its own. */
   command: string;
   step: number;
+  /** Its arguments, variables and directory are filled in, the directory absolute; a file is still relative to its module. An inline text stands as it was written. */
   script: Script;
   code: CodeRef | undefined;
   options: Readonly<Record<string, OptionValue>>;

@@ -1,0 +1,24 @@
+/** Checks a command where it is planned, and says which code it may run. */
+import type { CodeRef } from '../../../../protocol/code.ts';
+import type { CommandContext, PlanContext, ResolvedCommand } from './commands.types.ts';
+import { prepareCommand } from './prepare.ts';
+import type { Options } from './resolve-options.ts';
+
+/** Stands where only the node that runs it knows the directory. */
+const NO_DIRECTORY = '/';
+
+/**
+ * All code that a command may run on a node, by name, each once: with its steps, their handlers and local dispatches. Finds all that is wrong with it: what this takes runs.
+ * Errors: as prepareCommand.
+ */
+export async function codeOf(context: PlanContext, command: string | ResolvedCommand, given: Options): Promise<CodeRef[]> {
+  const { resource, node } = context;
+  const here: CommandContext = {
+    resource,
+    node,
+    chainOf: (type) => context.chainOf(type),
+    related: (one, over) => context.related(one, over),
+    directoryOf: () => NO_DIRECTORY,
+  };
+  return (await prepareCommand(here, command, given)).code;
+}

@@ -1,0 +1,29 @@
+/**
+ * Runs a command at its target: scripts, workflows and local dispatches, through a ScriptRunner. It says truthfully which step failed and why, starts nothing after an
+ * abort or when the time is over, and knows nothing of processes, journals or files.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock, CommandContext, CommandResult, ResolvedCommand, RunLimits, ScriptRunner } from './commands.types.ts';
+import { prepareCommand } from './prepare.ts';
+import type { Options } from './resolve-options.ts';
+import { Run } from './run.ts';
+
+const SYSTEM_CLOCK: Clock = {
+  now: () => Date.now(),
+  wait: (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined),
+};
+
+/**
+ * Runs a command of the context's resource with the options as they were given. Errors: what prepareCommand finds; nothing was run then. All that happens later is told by the result.
+ */
+export async function runCommand(
+  context: CommandContext,
+  command: string | ResolvedCommand,
+  given: Options,
+  runner: ScriptRunner,
+  limits: RunLimits,
+): Promise<CommandResult> {
+  const { work } = await prepareCommand(context, command, given);
+  const { signal, timeoutMs, clock = SYSTEM_CLOCK } = limits;
+  return new Run(runner, signal, clock).start(work, timeoutMs);
+}

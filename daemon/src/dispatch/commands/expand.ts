@@ -1,0 +1,95 @@
+/**
+ * Fills in `${…}`: pure. What is filled in is never looked at again, so that a property cannot bring in another reference. `$${` stands for
+ * `${` itself. Texts of scripts are not filled in: there `${…}` is the shell's.
+ */
+import { caretUnder } from '../../../../protocol/caret.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { nearMiss } from '../../../../protocol/near-miss.ts';
+import type { OptionValue } from '../../../../protocol/orders/order.ts';
+
+/** Characters of a text with everything filled in: an argument, a variable, a file of a template. */
+const MAX_EXPANDED = 1024 * 1024;
+
+/** What texts may refer to. An option that is declared but has no value is undefined: it stands for nothing. */
+export interface Scope {
+  options: Readonly<Record<string, OptionValue | undefined>>;
+  properties: Readonly<Record<string, unknown>>;
+  resource: { name: string; type: string; model: string; directory: string };
+  node: { name: string };
+}
+
+const REFERENCE = /\$\$\{|\$\{([^{}]*)\}|\$\{/g;
+/** A text that is one reference to an option and nothing else. */
+const ONE_OPTION = /^\$\{options\.([^{}]*)\}$/;
+
+/** The text with its references filled in: numbers and booleans as they are written, arrays and objects as JSON. Errors: INVALID for a reference to what is not there. */
+export function expand(text: string, scope: Scope): string {
+  if (!text.includes('${')) return text;
+  const pieces: string[] = [];
+  let from = 0;
+  let length = 0;
+  const add = (piece: string) => {
+    length += piece.length;
+    if (length > MAX_EXPANDED) throw new DtkdError('INVALID', `a text becomes longer than ${MAX_EXPANDED} characters when it is filled in`);
+    pieces.push(piece);
+  };
+  for (const match of text.matchAll(REFERENCE)) {
+    add(text.slice(from, match.index));
+    add(match[0] === '$${' ? '${' : referred(match[1], scope, text, match.index));
+    from = match.index + match[0].length;
+  }
+  add(text.slice(from));
+  return pieces.join('');
+}
+
+/** Options for another command, filled in. One that is nothing but a reference to an option without a value is left out. */
+export function expandOptions(options: Readonly<Record<string, OptionValue>>, scope: Scope): Record<string, OptionValue> {
+  const filled: [string, OptionValue][] = [];
+  for (const [name, value] of Object.entries(options)) {
+    const passed = typeof value === 'string' ? ONE_OPTION.exec(value)?.[1] : undefined;
+    if (passed !== undefined && Object.hasOwn(scope.options, passed) && scope.options[passed] === undefined) continue;
+    filled.push([name, typeof value === 'string' ? expand(value, scope) : value]);
+  }
+  return Object.fromEntries(filled);
+}
+
+function referred(reference: string | undefined, scope: Scope, text: string, at: number): string {
+  if (reference === undefined) throw fault('a reference is not closed by "}"', text, at);
+  const dot = reference.indexOf('.');
+  const area = reference.slice(0, Math.max(dot, 0));
+  const name = reference.slice(dot + 1);
+  const values = areaOf(area, scope);
+  if (values === undefined) throw fault(`"\${${reference}}" refers to nothing`, text, at);
+  if (!Object.hasOwn(values, name)) {
+    const near = nearMiss(name, Object.keys(values));
+    throw fault(
+      `"\${${reference}}" refers to what is not there${near === undefined ? '' : ` (did you mean "\${${area}.${near}}"?)`}`,
+      text,
+      at,
+    );
+  }
+  const value = values[name];
+  if (value === undefined || value === null) return '';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+function areaOf(area: string, scope: Scope): Readonly<Record<string, unknown>> | undefined {
+  switch (area) {
+    case 'options':
+      return scope.options;
+    case 'properties':
+      return scope.properties;
+    case 'resource':
+      return scope.resource;
+    case 'node':
+      return scope.node;
+    default:
+      return undefined;
+  }
+}
+
+function fault(message: string, text: string, at: number): DtkdError {
+  return new DtkdError('INVALID', `${message}${caretUnder(text, at)}`, {
+    next: `There are \${options.NAME}, \${properties.NAME}, \${resource.name|type|model|directory} and \${node.name}; write $\${ for the characters \${ themselves.`,
+  });
+}

@@ -1,0 +1,55 @@
+/**
+ * Patterns of node filters and of dispatches. They come from users and are tried on what other nodes say of themselves. RE2 matches in time
+ * linear in the text, whatever the pattern; in exchange it has no look-around and no back-references. Most patterns are names: these, and
+ * `.*`, need no library, which is loaded when the first real expression is met.
+ */
+import type { RE2JS } from 're2js';
+import { DtkdError } from '../../../../protocol/errors.ts';
+
+/** Instructions of a compiled pattern: time to match is at most this times the length of the text. */
+const MAX_PROGRAM = 500;
+/** Characters of a text that is matched: the longest property of a Node. With the largest program a few milliseconds. */
+const MAX_MATCHED = 1_024;
+
+export interface Pattern {
+  /** True if the whole text matches. False for a text longer than any that a node or resource has. */
+  matches(text: string): boolean;
+  /** What it may cost, in instructions. */
+  readonly size: number;
+}
+
+/** What is wrong with a pattern: a sentence that goes on after its name, and where in it, if that is known. */
+export interface PatternFault {
+  error: string;
+  at: number;
+}
+
+let library: Promise<typeof RE2JS> | undefined;
+
+/** Compiles an expression that a whole text has to match. A text that is the expression itself, letter by letter, is for the caller to compare. */
+export async function compilePattern(source: string, options: { ignoreCase: boolean }): Promise<Pattern | PatternFault> {
+  if (source === '.*') return { matches: (text) => !text.includes('\n'), size: 1 };
+  if (/^[^\\^$.*+?()[\]{}|]*$/.test(source)) return literalPattern(source, options);
+  library ??= import('re2js').then((module) => module.RE2JS);
+  return compile(await library, source, options.ignoreCase);
+}
+
+function literalPattern(source: string, { ignoreCase }: { ignoreCase: boolean }): Pattern {
+  if (!ignoreCase) return { matches: (text) => text === source, size: 1 };
+  const folded = source.toLowerCase();
+  return { matches: (text) => text.toLowerCase() === folded, size: 1 };
+}
+
+function compile(engine: typeof RE2JS, source: string, ignoreCase: boolean): Pattern | PatternFault {
+  try {
+    const program = engine.compile(source, ignoreCase ? engine.CASE_INSENSITIVE : 0);
+    const size = program.programSize();
+    if (size > MAX_PROGRAM) return { error: 'is too large when its repetitions are written out', at: 0 };
+    return { matches: (text) => text.length <= MAX_MATCHED && program.testExact(text), size };
+  } catch (error) {
+    if (!(error instanceof Error)) throw new DtkdError('INTERNAL', 'the pattern library threw what is no error', { cause: error });
+    const piece = 'input' in error && typeof error.input === 'string' ? error.input : '';
+    const reason = error.message.replace(/^error parsing regexp: /, '').slice(0, 200);
+    return { error: `is not a regular expression that RE2 takes: ${reason}`, at: Math.max(0, source.indexOf(piece)) };
+  }
+}
