@@ -35,15 +35,15 @@ export type DispatchRequest = z.infer<typeof dispatchRequest>;
 
 export const dispatchEvent = z.discriminatedUnion('type', [
   /**
-   * How the part stands, first of all and after each change. Answers to `find` bear the plan's header as well, and `started` where this is what the
-   * starter knows of a part that ran elsewhere: the word of the target itself counts for more.
+   * How the part stands, first of all and after each change. In answers to `find` a target adds the order as it came, which proves that the part is its own (the
+   * entry names its key); a starter, for what it knows of parts that run elsewhere, the plan's header. The word of the target counts for more.
    */
   z.object({
     type: z.literal('part'),
     id: executionId,
     part,
+    order: z.instanceof(Uint8Array).optional(),
     header: z.instanceof(Uint8Array).optional(),
-    started: z.boolean().optional(),
   }),
   /** Output from `offset` on; the next offset is `offset` + the length of `records`. */
   z.object({ type: z.literal('records'), offset, records: z.instanceof(Uint8Array) }),
