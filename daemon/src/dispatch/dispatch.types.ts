@@ -101,9 +101,10 @@ export interface Content {
   allow(digest: string, readers: 'members' | readonly { domain: string; key: string }[], until: number): Promise<void>;
 }
 
+/** `lineage`: of a resource of another node's model, its type and those that it extends, in lower case. */
 export type Decide = (
   principal: Principal,
-  asked: { verb: CapabilityVerb; group: string; plural: string; name: string; object?: ApiObject },
+  asked: { verb: CapabilityVerb; group: string; plural: string; name: string; object?: ApiObject; lineage?: readonly string[] },
 ) => { allowed: true; because: string } | { allowed: false; reason: string };
 
 export interface DispatchAccess {

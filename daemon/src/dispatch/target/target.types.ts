@@ -37,11 +37,20 @@ export interface TargetOptions {
   nodeObject(): Promise<ApiObject | undefined>;
   /** Asks elsewhere for a bundle that did not come with its order and is not installed here. Absent, or undefined: there is none. */
   fetchBundle?(of: { owner: string; object: string; from: Member | undefined }, signal: AbortSignal): Promise<Uint8Array | undefined>;
+  /** Executions that this node itself started: asked for what it does not know as a target. Absent: it starts none. */
+  started?(): StartedParts | undefined;
   /** The environment of the daemon, of which policy lets some variables through to commands. */
   environment: Readonly<Record<string, string | undefined>>;
   logger: DispatchLogger;
   /** Milliseconds since the epoch. */
   now(): number;
+}
+
+/** What the starting side of this node knows of parts elsewhere, as far as a principal may READ them. */
+export interface StartedParts {
+  find(principal: Principal, idStart: string): Promise<{ header: Uint8Array; handles: PartHandle[] } | undefined>;
+  /** Errors: NOT_FOUND. */
+  attach(principal: Principal, id: ExecutionId, index: number): Promise<PartHandle>;
 }
 
 /** Who brings an order: this node's own starter for one of its principals, or a member (whose key is the connection's, or proved by a signature). */
@@ -53,6 +62,8 @@ export type OrderSource =
 export interface PartHandle {
   readonly id: ExecutionId;
   readonly index: number;
+  /** CBOR of the plan's header, where whoever offers the handle does not tell it otherwise. */
+  readonly header?: Uint8Array;
   /** As it stands now. Only durable states show. */
   part(): Part;
   /** Whole records from an offset on, at most so many bytes; empty: nothing more now. BAD_REQUEST if the offset is not between two records. */
@@ -71,8 +82,8 @@ export interface Target {
    * not be journalled (nothing was started).
    */
   accept(from: OrderSource, order: { order: Uint8Array; bundle?: Uint8Array | undefined }): Promise<PartHandle>;
-  /** Parts of an execution at this node that a principal may READ, by index. */
-  find(principal: Principal, id: ExecutionId): Promise<PartHandle[]>;
+  /** Parts at this node of the executions whose ids begin so, as far as a principal may READ them; by id and index, a few thousand at most. */
+  find(principal: Principal, idStart: string): Promise<PartHandle[]>;
   /** One of them. Errors: NOT_FOUND, also for what the principal may not see. */
   attach(principal: Principal, id: ExecutionId, index: number): Promise<PartHandle>;
   /** Ends one part, or all of this node's; resolves with them once they have ended. Errors: NOT_FOUND, FORBIDDEN. */
