@@ -3,8 +3,13 @@ import { z } from 'zod';
 /** A calendar time as RFC 3339, UTC, in whole seconds, as the Kubernetes API writes it. */
 export type Timestamp = string;
 
+/** The last one made: under load a second has thousands. */
+let latest = { second: Number.NaN, text: '' };
+
 export function toTimestamp(milliseconds: number): Timestamp {
-  return `${new Date(milliseconds).toISOString().slice(0, 19)}Z`;
+  const second = Math.floor(milliseconds / 1000);
+  if (second !== latest.second) latest = { second, text: `${new Date(milliseconds).toISOString().slice(0, 19)}Z` };
+  return latest.text;
 }
 
 const LABEL_PART = /^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/;

@@ -55,8 +55,16 @@ interface LogHeader {
 }
 
 export function encodeLogRow(header: LogHeader, object: Uint8Array, previous: Uint8Array | undefined): Uint8Array {
-  const head = Buffer.from(`${JSON.stringify(header)}\n`);
-  return previous === undefined ? Buffer.concat([head, object]) : Buffer.concat([head, object, Buffer.of(NEWLINE), previous]);
+  const head = `${JSON.stringify(header)}\n`;
+  const size = Buffer.byteLength(head);
+  const row = Buffer.allocUnsafe(size + object.length + (previous === undefined ? 0 : 1 + previous.length));
+  row.write(head);
+  row.set(object, size);
+  if (previous !== undefined) {
+    row[size + object.length] = NEWLINE;
+    row.set(previous, size + object.length + 1);
+  }
+  return row;
 }
 
 export function headerOfLogRow(row: Uint8Array): LogHeader {

@@ -48,12 +48,14 @@ async function judge(node: string, book: TypeBook, changes: readonly Change[], t
     // what is said of resources would only repeat it
     work.refusal.assertNone();
   }
-  await keepResourceRows(work, resources);
-  await judgeResources(work, resources);
-  work.refusal.assertNone();
-  await assertNoCycle(work, await possiblyOnCycle(work, resources));
-  work.refusal.assertNone();
-  await assertNoOrphans(work, resources);
+  if (resources.length > 0) {
+    await keepResourceRows(work, resources);
+    await judgeResources(work, resources);
+    work.refusal.assertNone();
+    await assertNoCycle(work, await possiblyOnCycle(work, resources));
+    work.refusal.assertNone();
+    await assertNoOrphans(work, resources);
+  }
   for (const model of models) await assertEmpty(work, model);
   if (types.length > 0) {
     const isTouched = new Set(resources.map(({ ref }) => ref.name));
