@@ -1,11 +1,11 @@
 /** A node filter once it is parsed: what is matched without waiting for anything. */
 import type { Pattern } from './pattern.ts';
 
-/** What a filter looks at: a node's NodeView, or as much of it. */
+/** What a filter looks at: a NodeView, or as much of it. */
 export interface FilteredNode {
   /** Its name here. */
   node: string;
-  object: { metadata?: { labels?: Readonly<Record<string, string>> | undefined } | undefined; spec?: unknown; status?: unknown };
+  object: { metadata: { labels?: Readonly<Record<string, string>> | undefined }; spec?: unknown; status?: unknown };
 }
 
 export interface CompiledFilter {
@@ -13,21 +13,22 @@ export interface CompiledFilter {
   include: readonly Condition[];
   /** One list for each text: a node is left out if all of one list hold. */
   exclude: readonly (readonly Condition[])[];
+  /** A node that both match is left out; else it stays in. */
   excludePrecedence: boolean;
 }
 
 /** One key with its values. */
 export interface Condition {
   key: FilterKey;
-  /** As it was written, for what is said about it. */
+  /** As it is said back: `tags=web,db`. */
   text: string;
-  /** One of them is enough. */
-  anyOf: readonly Alternative[];
-  /** Values that are compared as they stand, for speed; folded where case does not count. */
+  /** Values as they are written, of which one is enough; folded where case does not count. Most filters have no other. */
   literals: ReadonlySet<string>;
+  /** The values that are more than a literal, of which one is enough as well. */
+  anyOf: readonly Alternative[];
 }
 
-/** A value, or several tags joined by `+`, all of which a node has to have. */
+/** A pattern, or several tags joined by `+`, all of which a node has to have. */
 export interface Alternative {
   allOf: readonly { literal: string; pattern: Pattern }[];
 }
@@ -37,4 +38,5 @@ export type FilterKey =
   | { of: 'name' }
   | { of: 'type' }
   | { of: 'tags' }
+  /** Of spec.properties; else a label. */
   | { of: 'property'; name: string };

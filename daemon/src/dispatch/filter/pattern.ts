@@ -16,6 +16,8 @@ export interface Pattern {
   matches(text: string): boolean;
   /** What it may cost, in instructions. */
   readonly size: number;
+  /** It has no signs of expressions: it is its own text. */
+  readonly literal: boolean;
 }
 
 /** What is wrong with a pattern: a sentence that goes on after its name, and where in it, if that is known. */
@@ -28,16 +30,24 @@ let library: Promise<typeof RE2JS> | undefined;
 
 /** Compiles an expression that a whole text has to match. A text that is the expression itself, letter by letter, is for the caller to compare. */
 export async function compilePattern(source: string, options: { ignoreCase: boolean }): Promise<Pattern | PatternFault> {
-  if (source === '.*') return { matches: (text) => !text.includes('\n'), size: 1 };
-  if (/^[^\\^$.*+?()[\]{}|]*$/.test(source)) return literalPattern(source, options);
+  if (source === '.*') return { matches: (text) => !text.includes('\n'), size: 1, literal: false };
+  if (/^[^\\^$*+?()[\]{}|]*$/.test(source)) return dottedPattern(source, options);
   library ??= import('re2js').then((module) => module.RE2JS);
   return compile(await library, source, options.ignoreCase);
 }
 
-function literalPattern(source: string, { ignoreCase }: { ignoreCase: boolean }): Pattern {
-  if (!ignoreCase) return { matches: (text) => text === source, size: 1 };
-  const folded = source.toLowerCase();
-  return { matches: (text) => text.toLowerCase() === folded, size: 1 };
+/** Names, also those with dots, of which each stands for any one character. Lists of hundreds of them cost next to nothing. */
+function dottedPattern(source: string, { ignoreCase }: { ignoreCase: boolean }): Pattern {
+  const fold = (text: string) => (ignoreCase ? text.toLowerCase() : text);
+  const wanted = fold(source);
+  if (!wanted.includes('.')) return { matches: (text) => fold(text) === wanted, size: 1, literal: true };
+  const signs = [...wanted];
+  const matches = (text: string) => {
+    if (text.length < signs.length || text.length > 2 * signs.length) return false;
+    const chars = [...fold(text)];
+    return chars.length === signs.length && signs.every((sign, index) => (sign === '.' ? chars[index] !== '\n' : sign === chars[index]));
+  };
+  return { matches, size: 1, literal: false };
 }
 
 function compile(engine: typeof RE2JS, source: string, ignoreCase: boolean): Pattern | PatternFault {
@@ -45,7 +55,7 @@ function compile(engine: typeof RE2JS, source: string, ignoreCase: boolean): Pat
     const program = engine.compile(source, ignoreCase ? engine.CASE_INSENSITIVE : 0);
     const size = program.programSize();
     if (size > MAX_PROGRAM) return { error: 'is too large when its repetitions are written out', at: 0 };
-    return { matches: (text) => text.length <= MAX_MATCHED && program.testExact(text), size };
+    return { matches: (text) => text.length <= MAX_MATCHED && program.testExact(text), size, literal: false };
   } catch (error) {
     if (!(error instanceof Error)) throw new DtkdError('INTERNAL', 'the pattern library threw what is no error', { cause: error });
     const piece = 'input' in error && typeof error.input === 'string' ? error.input : '';

@@ -1,0 +1,97 @@
+/** Which nodes a filter chooses, and why. Pure. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { CompiledFilter, Condition, FilteredNode } from './filter.types.ts';
+import { ignoresCase, valuesOf } from './filter-keys.ts';
+
+/** How long matching may hold the event loop at a time. */
+const TURN_MS = 8;
+/** Values shown of a node. */
+const MAX_SHOWN = 5;
+
+/** True if the filter chooses this node. */
+export function matchNode(filter: CompiledFilter, node: FilteredNode): boolean {
+  if (filter.include.length > 0) {
+    if (!filter.include.every((condition) => holds(condition, node))) return false;
+    if (!filter.excludePrecedence) return true;
+  }
+  return excludedBy(filter, node) === undefined;
+}
+
+/** Those that the filter chooses, in their order. Lets other work go on in between: a domain may have thousands of nodes. */
+export async function selectNodes<T extends FilteredNode>(filter: CompiledFilter, nodes: Iterable<T>): Promise<T[]> {
+  const chosen: T[] = [];
+  let since = performance.now();
+  for (const node of nodes) {
+    if (matchNode(filter, node)) chosen.push(node);
+    if (performance.now() - since < TURN_MS) continue;
+    await nextTurn();
+    since = performance.now();
+  }
+  return chosen;
+}
+
+/** Narrows nodes to those that are named. `unknown` are names that none of them has. */
+export function narrowTo<T extends FilteredNode>(nodes: readonly T[], only: readonly string[]): { items: T[]; unknown: string[] } {
+  const names = new Set(only);
+  const items = nodes.filter(({ node }) => names.has(node));
+  for (const { node } of items) names.delete(node);
+  return { items, unknown: [...names] };
+}
+
+/** Why a filter chooses a node, or does not: for people. */
+export function explain(filter: CompiledFilter, node: FilteredNode): { chosen: boolean; because: string } {
+  const missing = filter.include.find((condition) => !holds(condition, node));
+  if (missing !== undefined) return { chosen: false, because: `${whatItHas(missing, node)}, and -I asks for ${missing.text}` };
+  const included = filter.include.length === 0 ? 'there is no -I' : `it matches -I ${textOf(filter.include)}`;
+  const out = excludedBy(filter, node);
+  if (out === undefined) return { chosen: true, because: included };
+  if (filter.include.length > 0 && !filter.excludePrecedence) {
+    return { chosen: true, because: `${included}, which goes before -X ${textOf(out)}` };
+  }
+  return { chosen: false, because: `it matches -X ${textOf(out)}` };
+}
+
+/** Says which part of a filter leaves no node over: for the refusal of a filter that chooses none. */
+export function whyNone(filter: CompiledFilter, nodes: readonly FilteredNode[]): string {
+  const among = `${nodes.length} ${nodes.length === 1 ? 'node' : 'nodes'}`;
+  if (nodes.length === 0) return 'there is no node to choose from';
+  const counts = filter.include.map((condition) => ({ condition, count: nodes.filter((node) => holds(condition, node)).length }));
+  const nowhere = counts.find(({ count }) => count === 0);
+  if (nowhere !== undefined) return `none of ${among} matches ${nowhere.condition.text}${byName(nowhere.condition, nodes)}`;
+  const included = nodes.filter((node) => filter.include.every((condition) => holds(condition, node)));
+  if (included.length === 0)
+    return `of ${among} ${counts.map(({ condition, count }) => `${count} match ${condition.text}`).join(', ')}, none all of it`;
+  return `-X leaves out all ${included.length} of ${among} that -I chooses`;
+}
+
+/** A host name is often mistaken for a node's name. */
+function byName(condition: Condition, nodes: readonly FilteredNode[]): string {
+  if (condition.key.of !== 'fact' || condition.key.name !== 'hostname') return '';
+  const named = nodes.filter((node) => holds({ ...condition, key: { of: 'name' } }, node)).length;
+  return named === 0 ? '' : `, but name=${condition.text.slice(condition.text.indexOf('=') + 1)} matches ${named}`;
+}
+
+function excludedBy(filter: CompiledFilter, node: FilteredNode): readonly Condition[] | undefined {
+  return filter.exclude.find((conditions) => conditions.every((condition) => holds(condition, node)));
+}
+
+function holds({ key, literals, anyOf }: Condition, node: FilteredNode): boolean {
+  const values = valuesOf(node, key);
+  const fold = ignoresCase(key) ? (value: string) => value.toLowerCase() : (value: string) => value;
+  if (values.some((value) => literals.has(fold(value)))) return true;
+  return anyOf.some(({ allOf }) =>
+    allOf.every(({ literal, pattern }) => values.some((value) => fold(value) === literal || pattern.matches(value))),
+  );
+}
+
+function whatItHas({ key, text }: Condition, node: FilteredNode): string {
+  const word = text.slice(0, text.indexOf('='));
+  const values = valuesOf(node, key);
+  if (values.length === 0) return `it has no ${word}`;
+  const shown = values.slice(0, MAX_SHOWN).join(', ');
+  return `its ${word} ${key.of === 'tags' ? 'are' : 'is'} ${shown}${values.length > MAX_SHOWN ? ' and more' : ''}`;
+}
+
+function textOf(conditions: readonly Condition[]): string {
+  return conditions.map(({ text }) => text).join(',');
+}

@@ -1,0 +1,116 @@
+/** Reads node filters, `-I` and `-X`, once; matching them then waits for nothing. Pure, but for the pattern library that is loaded when a text needs it. */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { NodeFilter } from '../../../../protocol/kinds/execution.ts';
+import { type Clause, clausesOf, filterFault, type Piece, split } from './clauses.ts';
+import type { Alternative, CompiledFilter, Condition, FilterKey } from './filter.types.ts';
+import { ignoresCase, keyId, keyOf } from './filter-keys.ts';
+import { compilePattern } from './pattern.ts';
+
+/** Values of one filter in all: each node of a large domain by its name. */
+const MAX_VALUES = 4_096;
+/** Instructions of all patterns of one filter: with the longest texts some milliseconds for each node. */
+const MAX_PROGRAMS = 2_000;
+
+/** What is filled up while the texts of a filter are read. */
+interface Budget {
+  values: number;
+  programs: number;
+}
+
+/**
+ * Parses a filter. `known` are the names of properties and labels that nodes have (`propertyKeysOf`): a key that is none of them is refused; if it is absent every key is
+ * taken for one. Errors: BAD_REQUEST that shows the place; a key that stands twice is one, since one of the two would be lost.
+ */
+export async function parseNodeFilter(filter: NodeFilter, known?: ReadonlySet<string>): Promise<CompiledFilter> {
+  const budget: Budget = { values: 0, programs: 0 };
+  const include = await parseTexts(filter.include ?? [], '-I', known, budget);
+  const exclude = await parseTexts(filter.exclude ?? [], '-X', known, budget);
+  return { include: include.flat(), exclude, excludePrecedence: filter.excludePrecedence ?? true };
+}
+
+async function parseTexts(
+  sources: readonly string[],
+  flag: '-I' | '-X',
+  known: ReadonlySet<string> | undefined,
+  budget: Budget,
+): Promise<Condition[][]> {
+  const seen = new Set<string>();
+  const lists: Condition[][] = [];
+  for (const text of sources) {
+    const list: Condition[] = [];
+    for (const clause of clausesOf(text)) {
+      const key = keyOf(clause.key, known, { text, at: clause.at });
+      if (seen.has(keyId(key))) throw repeated(clause, key, flag, text);
+      seen.add(keyId(key));
+      list.push(await conditionOf(clause, key, text, budget));
+    }
+    lists.push(list);
+  }
+  return lists;
+}
+
+async function conditionOf(clause: Clause, key: FilterKey, text: string, budget: Budget): Promise<Condition> {
+  budget.values += clause.values.length;
+  if (budget.values > MAX_VALUES) throw tooLarge(`more than ${MAX_VALUES} values`);
+  const ignoreCase = ignoresCase(key);
+  const literals = new Set<string>();
+  const anyOf: Alternative[] = [];
+  for (const value of clause.values) {
+    const parts = key.of === 'tags' ? split(value.text, '+', value.at) : [value];
+    const [first] = parts;
+    if (parts.length === 1 && first !== undefined) literals.add(ignoreCase ? first.text.toLowerCase() : first.text);
+    const alternative = await alternativeOf(parts, ignoreCase, text, budget);
+    if (alternative !== undefined) anyOf.push(alternative);
+  }
+  return { key, text: `${clause.key}=${clause.values.map((value) => value.text).join(',')}`, literals, anyOf };
+}
+
+/** Undefined if there is no more to it than the literal. */
+async function alternativeOf(parts: readonly Piece[], ignoreCase: boolean, text: string, budget: Budget): Promise<Alternative | undefined> {
+  const allOf: { literal: string; pattern: Alternative['allOf'][number]['pattern'] }[] = [];
+  for (const part of parts) {
+    if (part.text === '') {
+      throw filterFault(
+        'a tag is missing beside "+"',
+        text,
+        part.at,
+        'In tags, + stands between tags of which a node has to have all; {1,} is "one or more".',
+      );
+    }
+    const pattern = await compilePattern(part.text, { ignoreCase });
+    if ('error' in pattern) {
+      throw filterFault(
+        `"${shown(part.text)}" ${pattern.error}`,
+        text,
+        part.at + pattern.at,
+        'Put a \\ before a character that is meant as it stands.',
+      );
+    }
+    budget.programs += pattern.size;
+    if (budget.programs > MAX_PROGRAMS && pattern.size > 1) throw tooLarge('expressions that are too large in sum');
+    if (parts.length === 1 && pattern.literal) return undefined;
+    allOf.push({ literal: ignoreCase ? part.text.toLowerCase() : part.text, pattern });
+  }
+  return { allOf };
+}
+
+function repeated(clause: Clause, key: FilterKey, flag: string, text: string): DtkdError {
+  const shownKey = clause.written ? `"${clause.key}"` : `"${clause.key}" (the key of a text without one)`;
+  const word = clause.key;
+  const both = key.of === 'tags' ? `; ${flag} ${word}=A+B for nodes that have both` : '';
+  return filterFault(
+    `the key ${shownKey} stands twice in ${flag}`,
+    text,
+    clause.at,
+    `Write its values once, with commas between them: ${flag} ${word}=A,B for nodes that have one of them${both}.`,
+    { key: word, repeated: true },
+  );
+}
+
+function tooLarge(why: string): DtkdError {
+  return new DtkdError('BAD_REQUEST', `the filter has ${why}`, { next: 'Give nodes a tag, and choose them by that.' });
+}
+
+function shown(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}
