@@ -37,6 +37,7 @@ export const moduleKind: Kind = {
   schema,
   serverFields: ['spec'],
   selectableFields: ['spec.module', 'spec.version', 'spec.digest'],
+  indexed: ['spec.module'],
   columns: [
     { name: 'Module', type: 'string', description: 'its name', path: 'spec.module', priority: 0 },
     { name: 'Version', type: 'string', description: 'its version', path: 'spec.version', priority: 0 },

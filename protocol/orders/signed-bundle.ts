@@ -3,7 +3,7 @@ import { decodeCbor, encodeCbor } from '../cbor.ts';
 import { commandsDigest } from '../code.ts';
 import { DtkdError } from '../errors.ts';
 import { type PeerKey, parsePeerKey } from '../ids.ts';
-import { type ModuleStatement, moduleStatement, type SignedModule } from '../module.ts';
+import { type ModuleStatement, moduleStatement } from '../module.ts';
 import { type SigningKey, verifySignature } from '../signing.ts';
 import { type Bundle, bundle, MAX_BUNDLE_BYTES, signedBundle } from './bundle.ts';
 
@@ -57,7 +57,7 @@ export function verifyBundle(bytes: Uint8Array, trustedKey?: string): CheckedBun
 }
 
 /** The statement of a signed module. Errors: FRAME_INVALID, SIGNATURE_INVALID. */
-export function verifyStatement(signed: SignedModule): ModuleStatement {
+export function verifyStatement(signed: { statement: Uint8Array; signature: Uint8Array }): ModuleStatement {
   const statement = decodeCbor(signed.statement, moduleStatement, 'the statement of a module');
   const publisher: PeerKey = parsePeerKey(statement.publisher);
   if (verifySignature(publisher, 'module', signed.statement, signed.signature)) return statement;

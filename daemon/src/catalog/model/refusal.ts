@@ -13,7 +13,7 @@ export interface ModelCause {
   object: string;
 }
 
-const KIND_OF: Readonly<Record<string, string>> = { models: 'Model', types: 'Type', resources: 'Resource' };
+const KIND_OF: Readonly<Record<string, string>> = { models: 'Model', types: 'Type', resources: 'Resource', modules: 'Module' };
 
 export function objectText(ref: Pick<ObjectRef, 'plural' | 'name'>): string {
   return `${ref.plural}/${ref.name}`;

@@ -10,6 +10,7 @@ import { inUse } from '../refusal.ts';
 import { TypeBook } from '../type-book.ts';
 import { Case } from './case.ts';
 import { dependents, resourcesOfModel } from './dependents.ts';
+import { judgeModuleTypes } from './module-rules.ts';
 import { assertNoCycle, assertNoOrphans, judgeResources, keepResourceRows, possiblyOnCycle } from './resource-rules.ts';
 import { type Touched, touchedBy } from './touched.ts';
 import { judgeTypes, judgeUsers, keepTypeNames } from './type-rules.ts';
@@ -42,6 +43,7 @@ async function judge(node: string, book: TypeBook, changes: readonly Change[], t
   const work = new Case(node, tx, book);
   if (types.length > 0) {
     book.clear();
+    judgeModuleTypes(changes, types, work.refusal);
     await keepTypeNames(work, types);
     work.refusal.assertNone();
     await judgeTypes(work, book, types);

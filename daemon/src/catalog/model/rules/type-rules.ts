@@ -10,6 +10,7 @@ import { type NamedType, type ResolvedType, shapeOf, wrongOverrides } from '../r
 import { nameRow, readName } from '../rows.ts';
 import { chainOf, ready, resolveChain, type TypeBook } from '../type-book.ts';
 import type { Case } from './case.ts';
+import { judgeCommands } from './command-rules.ts';
 import { dependents, resourcesOfType, subtypesOf } from './dependents.ts';
 import { assertNoCycle, judgeRelationsOf, judgeStored } from './resource-rules.ts';
 import type { Touched } from './touched.ts';
@@ -85,6 +86,7 @@ async function judgeType(work: Case, book: TypeBook, type: NamedType, faults: Fa
   for (const { property, inherited, own } of wrongOverrides(chain)) {
     faults.add(`spec.properties.${property}.type`, `expected ${inherited} as in the supertype, or a narrower type; got ${own}`);
   }
+  await judgeCommands(chain, faults);
   const resolved = await resolveChain(chain);
   if (resolved.properties.size > MAX_PROPERTIES) {
     faults.add('spec.properties', `a type has at most ${MAX_PROPERTIES} properties with those that it inherits`);

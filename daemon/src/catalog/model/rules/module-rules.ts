@@ -1,0 +1,52 @@
+/** Types that come from a module are changed only by its installation and removal, which write the Module in the same transaction: pure. */
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import { isRecord, jsonEqual } from '../../../../../protocol/json.ts';
+import type { ApiObject } from '../../../../../protocol/objects.ts';
+import type { Change } from '../../../store/object-store.types.ts';
+import { typeSpecOf } from '../objects.ts';
+import type { Refusal } from '../refusal.ts';
+import type { Touched } from './touched.ts';
+
+/** Judges the types of a transaction. Nobody but the part that installs modules writes Module objects. */
+export function judgeModuleTypes(changes: readonly Change[], types: readonly Touched[], refusal: Refusal): void {
+  const written = writtenModules(changes);
+  for (const { ref, before, after } of types) {
+    const had = moduleOf(before);
+    const has = moduleOf(after);
+    if (had === undefined && has === undefined) continue;
+    if (after !== undefined && before !== undefined && jsonEqual(before['spec'], after['spec'])) continue;
+    if ([had, has].every((module) => module === undefined || written.has(module.name))) continue;
+    if (had === undefined) {
+      refusal.against(ref).add('spec.module', 'is written when a module is installed, and not by hand', 'FieldValueForbidden');
+    } else if (after === undefined) {
+      throw new DtkdError('CONFLICT', `Type "${ref.name}" cannot go: it comes from module ${had.name} ${had.version}`, {
+        next: `Delete the module: dtkd module rm ${had.name}.`,
+      });
+    } else {
+      refusal
+        .against(ref)
+        .add(
+          'spec',
+          `comes from module ${had.name} ${had.version}, which alone changes it: extend the type, or install a newer version`,
+          'FieldValueForbidden',
+        );
+    }
+  }
+}
+
+function moduleOf(object: ApiObject | undefined): { name: string; version: string } | undefined {
+  return object === undefined ? undefined : typeSpecOf(object)?.module;
+}
+
+/** Names of the modules that a transaction writes or deletes. */
+function writtenModules(changes: readonly Change[]): Set<string> {
+  const names = new Set<string>();
+  for (const { ref, object, previous } of changes) {
+    if (ref.plural !== 'modules') continue;
+    for (const one of [object, previous]) {
+      const name = isRecord(one?.['spec']) ? one['spec']['module'] : undefined;
+      if (typeof name === 'string') names.add(name);
+    }
+  }
+  return names;
+}

@@ -1,0 +1,201 @@
+/**
+ * Modules as directories, which commands run from: DIRECTORY/DIGEST, files read-only. Each is made whole or not at all, compared byte by byte with
+ * its archive when it is first used after a start, and looked at again before each later use: whoever alters a file, adds or takes one away
+ * is noticed before it runs.
+ */
+import { lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { ModuleArchive } from '../../../../protocol/module.ts';
+import { AT_ONCE, LOOK_MS } from './limits.ts';
+import type { LoadedModule } from './ports.ts';
+
+const TEMPORARY = '.new-';
+const PLAIN = 0o444;
+const EXECUTABLE = 0o555;
+const DIRECTORY = 0o755;
+
+interface Unpacked {
+  path: string;
+  /** What the file system says of each file and directory; changes of any kind change it. */
+  fingerprint: string;
+  lookedAt: number;
+}
+
+export interface DirectoriesOptions {
+  /** Where they are made. */
+  directory: string;
+  load: (digest: string) => Promise<LoadedModule | undefined>;
+  now: () => number;
+}
+
+export class ModuleDirectories {
+  readonly #options: DirectoriesOptions;
+  readonly #known = new Map<string, Unpacked>();
+  readonly #making = new Map<string, Promise<Unpacked>>();
+  #count = 0;
+
+  constructor(options: DirectoriesOptions) {
+    this.#options = options;
+  }
+
+  /** Errors: CONTENT_MISSING, CONTENT_ALTERED, DISK_FULL. */
+  async directory(digest: string): Promise<string> {
+    const known = this.#known.get(digest);
+    if (known !== undefined && (await this.#unchanged(known))) return known.path;
+    const running = this.#making.get(digest) ?? this.#open(digest).finally(() => this.#making.delete(digest));
+    this.#making.set(digest, running);
+    const unpacked = await running;
+    this.#known.set(digest, unpacked);
+    return unpacked.path;
+  }
+
+  /** Removes what was begun and not finished, and what is not wanted any more. */
+  async tidy(wanted: (digest: string) => Promise<boolean>): Promise<void> {
+    const { directory } = this.#options;
+    await mkdir(directory, { recursive: true });
+    for (const name of await readdir(directory)) {
+      const leftover = name.startsWith(TEMPORARY) || (/^[0-9a-f]{64}$/.test(name) && !(await wanted(name)));
+      if (leftover) await rm(join(directory, name), { recursive: true, force: true });
+    }
+  }
+
+  async #unchanged(known: Unpacked): Promise<boolean> {
+    const now = this.#options.now();
+    if (now - known.lookedAt >= 0 && now - known.lookedAt < LOOK_MS) return true;
+    known.lookedAt = now;
+    return (await fingerprintOf(known.path)) === known.fingerprint;
+  }
+
+  async #open(digest: string): Promise<Unpacked> {
+    const loaded = await this.#options.load(digest);
+    if (loaded === undefined) {
+      throw new DtkdError('CONTENT_MISSING', `the module ${digest.slice(0, 12)}… is not on this node, or was altered`, {
+        next: 'Install it again where it comes from.',
+      });
+    }
+    const path = join(this.#options.directory, digest);
+    try {
+      if (await exists(path)) await assertSame(path, loaded);
+      else await this.#unpack(path, loaded.archive);
+      return { path, fingerprint: await fingerprintOf(path), lookedAt: this.#options.now() };
+    } catch (cause) {
+      throw storageError(cause);
+    }
+  }
+
+  /** On the disk before it gets its name, so that a crash leaves all of it or nothing. */
+  async #unpack(path: string, archive: ModuleArchive): Promise<void> {
+    this.#count += 1;
+    const temporary = join(this.#options.directory, `${TEMPORARY}${process.pid}-${this.#count}`);
+    try {
+      await mkdir(temporary, { recursive: true, mode: DIRECTORY });
+      const directories = new Set(archive.files.map((file) => dirname(join(temporary, file.path))));
+      for (const one of directories) await mkdir(one, { recursive: true, mode: DIRECTORY });
+      await eachOf(archive.files, (file) => writeNew(join(temporary, file.path), file.data, file.executable ? EXECUTABLE : PLAIN));
+      for (const one of new Set([...directories, temporary])) await syncDirectory(one);
+      await rename(temporary, path);
+      await syncDirectory(this.#options.directory);
+    } finally {
+      await rm(temporary, { recursive: true, force: true });
+    }
+  }
+}
+
+async function writeNew(path: string, data: Uint8Array, mode: number): Promise<void> {
+  const file = await open(path, 'wx', mode);
+  try {
+    await file.writeFile(data);
+    // whatever the umask of the daemon is
+    await file.chmod(mode);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Throws CONTENT_ALTERED, naming the first thing that is not as the archive has it. */
+async function assertSame(path: string, { archive, ref }: LoadedModule): Promise<void> {
+  const altered = (what: string): DtkdError =>
+    new DtkdError('CONTENT_ALTERED', `module ${ref.name} ${ref.version ?? ''} was altered on this node: ${what}`, {
+      next: `See what happened there, then remove ${path}: it is made again.`,
+      details: { directory: path },
+    });
+  const wanted = new Map(archive.files.map((file) => [file.path, file]));
+  const there = new Set<string>();
+  for (const { name, stats } of await walk(path)) {
+    if (stats.isDirectory()) continue;
+    const file = wanted.get(name);
+    if (file === undefined) throw altered(`${JSON.stringify(name)} is not of it`);
+    if (!stats.isFile()) throw altered(`${JSON.stringify(name)} is no file`);
+    if ((stats.mode & 0o777) !== (file.executable ? EXECUTABLE : PLAIN)) throw altered(`${JSON.stringify(name)} has other rights`);
+    there.add(name);
+  }
+  await eachOf(archive.files, async (file) => {
+    if (!there.has(file.path)) throw altered(`${JSON.stringify(file.path)} is missing`);
+    const bytes = await readFile(join(path, file.path));
+    if (!bytes.equals(file.data)) throw altered(`${JSON.stringify(file.path)} differs`);
+  });
+}
+
+interface Entry {
+  /** Relative; of the directory itself empty. */
+  name: string;
+  stats: Awaited<ReturnType<typeof lstat>> & { mode: number };
+}
+
+/** Everything in a directory, in the order of names. Does not follow links. */
+async function walk(path: string, below = ''): Promise<Entry[]> {
+  const own = await lstat(join(path, below));
+  const entries: Entry[] = [{ name: below, stats: own }];
+  if (!own.isDirectory()) return entries;
+  for (const name of (await readdir(join(path, below))).sort())
+    entries.push(...(await walk(path, below === '' ? name : `${below}/${name}`)));
+  return entries;
+}
+
+async function fingerprintOf(path: string): Promise<string> {
+  try {
+    const entries = await walk(path);
+    // the time of the last change of an inode cannot be set back
+    return entries
+      .map(({ name, stats }) => `${name}\0${stats.ino} ${stats.size} ${stats.mode} ${Number(stats.mtimeMs)} ${Number(stats.ctimeMs)}`)
+      .join('\n');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return 'gone';
+    throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  for (let start = 0; start < items.length; start += AT_ONCE) await Promise.all(items.slice(start, start + AT_ONCE).map(work));
+}
+
+function storageError(error: unknown): unknown {
+  const code = codeOf(error);
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  return new DtkdError('DISK_FULL', 'there is no room on the disk for a module', { next: 'Make room and try again.', cause: error });
+}
+
+function codeOf(error: unknown): unknown {
+  return Reflect.get(Object(error), 'code');
+}

@@ -1,0 +1,198 @@
+/**
+ * The modules that this node has: their archives in the content store, who signed them in rows `n/m/DIGEST/PUBLISHER`. Everything that is read
+ * from the disk is compared with its digest before it is believed, and kept in memory within a limit. Knows nothing of what is installed.
+ */
+import { readFile } from 'node:fs/promises';
+import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { type CodeRef, digest as digestText } from '../../../../protocol/code.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { MAX_MODULE_BYTES, signedModule } from '../../../../protocol/module.ts';
+import { unpackArchive } from '../../../../protocol/modules/archive.ts';
+import { soundModule } from '../../../../protocol/modules/check.ts';
+import { verifyStatement } from '../../../../protocol/orders/signed-bundle.ts';
+import { type Kv, prefixEnd } from '../../store/kv.ts';
+import { CACHED_BYTES, KEPT_MS, RENEW_MS } from './limits.ts';
+import type { LoadedModule, ModuleContent, ModulesLogger, SignedStatement } from './ports.ts';
+
+const ROWS = 'n/m/';
+/** Publishers of one archive that are looked through. */
+const MAX_PUBLISHERS = 64;
+
+export interface LibraryOptions {
+  kv: Kv;
+  content: ModuleContent;
+  /** This node's public signing key. */
+  publisher: string;
+  logger: ModulesLogger;
+  now: () => number;
+}
+
+/** The row that keeps a publisher's signature. */
+export function statementRow(digest: string, publisher: string): string {
+  return `${ROWS}${digest}/${publisher}`;
+}
+
+export function encodeSigned({ statement, signature }: SignedStatement): Uint8Array {
+  return encodeCbor({ statement, signature });
+}
+
+export class Library {
+  readonly #options: LibraryOptions;
+  readonly #cache = new Map<string, { module: Promise<LoadedModule | undefined>; size: number }>();
+  readonly #allowed = new Map<string, number>();
+
+  constructor(options: LibraryOptions) {
+    this.#options = options;
+  }
+
+  async get(digest: string): Promise<LoadedModule | undefined> {
+    if (!digestText.safeParse(digest).success) return undefined;
+    const known = this.#cache.get(digest);
+    const module = known?.module ?? this.#load(digest);
+    const loaded = await module.catch((error: unknown) => {
+      this.#cache.delete(digest);
+      throw error;
+    });
+    if (loaded === undefined) this.#cache.delete(digest);
+    else if (this.#cache.has(digest)) this.#use(digest);
+    return loaded;
+  }
+
+  async keep(signed: SignedStatement, bytes: Uint8Array): Promise<CodeRef> {
+    const { content, kv } = this.#options;
+    const statement = verifyStatement(signed);
+    if ((await sha256(bytes)) !== statement.digest) {
+      throw altered(`what came as module ${statement.name} ${statement.version} is not what its publisher signed`);
+    }
+    const manifest = await soundModule(unpackArchive(bytes));
+    if (manifest.module !== statement.name || manifest.version !== statement.version) {
+      throw altered(`the archive of module ${statement.name} ${statement.version} says that it is ${manifest.module} ${manifest.version}`);
+    }
+    if ((await content.path(statement.digest)) === undefined) await content.take(chunksOf(bytes), { limit: MAX_MODULE_BYTES });
+    await this.allow(statement.digest, KEPT_MS);
+    const row = statementRow(statement.digest, statement.publisher);
+    if ((await kv.get(row)) === undefined) {
+      await kv.batch([{ type: 'put', key: row, value: encodeSigned(signed) }], {
+        sync: true,
+      });
+    }
+    this.#cache.delete(statement.digest);
+    return statement;
+  }
+
+  /** Lets members fetch it, and so keeps it. */
+  async allow(digest: string, forMs: number): Promise<void> {
+    const until = this.#options.now() + forMs;
+    if ((this.#allowed.get(digest) ?? 0) > until - RENEW_MS) return;
+    await this.#options.content.allow(digest, 'members', until);
+    this.#allowed.set(digest, until);
+  }
+
+  /** The bytes of an archive as they are here, compared with their digest. Errors: CONTENT_MISSING, CONTENT_ALTERED. */
+  async bytes(digest: string): Promise<Buffer> {
+    const path = await this.#options.content.path(digest);
+    if (path === undefined) throw missing(digest);
+    const bytes = await readFile(path).catch((cause: unknown) => {
+      throw missing(digest, cause);
+    });
+    if (bytes.length > MAX_MODULE_BYTES) throw new DtkdError('TOO_LARGE', `a module has at most ${MAX_MODULE_BYTES / 1024 / 1024} MiB`);
+    if ((await sha256(bytes)) !== digest) throw altered(`the content ${digest.slice(0, 12)}… was altered on this node's disk`);
+    return bytes;
+  }
+
+  /** Forgets who signed archives that are here no more. */
+  async tidy(): Promise<void> {
+    const { kv, content } = this.#options;
+    for (let gte = ROWS, more = true; more; ) {
+      const page = await kv.page({ gte, lt: prefixEnd(ROWS), keysOnly: true });
+      const gone: string[] = [];
+      for (const [key] of page) {
+        const digest = key.slice(ROWS.length, ROWS.length + 64);
+        if ((await content.path(digest)) === undefined) gone.push(key);
+      }
+      if (gone.length > 0)
+        await kv.batch(
+          gone.map((key) => ({ type: 'del', key })),
+          { sync: false },
+        );
+      const last = page.at(-1)?.[0];
+      more = last !== undefined;
+      if (last !== undefined) gte = `${last}\0`;
+    }
+  }
+
+  #load(digest: string): Promise<LoadedModule | undefined> {
+    const module = this.#read(digest);
+    this.#cache.set(digest, { module, size: 0 });
+    return module;
+  }
+
+  async #read(digest: string): Promise<LoadedModule | undefined> {
+    const ref = await this.#signer(digest);
+    if (ref === undefined) return undefined;
+    let bytes: Buffer;
+    try {
+      bytes = await this.bytes(digest);
+    } catch (error) {
+      if (!(error instanceof DtkdError) || error.code === 'TOO_LARGE') throw error;
+      if (error.code === 'CONTENT_ALTERED')
+        this.#options.logger.warn({ digest, module: ref.name }, 'The archive of a module was altered; it is not used');
+      return undefined;
+    }
+    const archive = unpackArchive(bytes);
+    const manifest = await soundModule(archive);
+    const entry = this.#cache.get(digest);
+    if (entry !== undefined) entry.size = bytes.length;
+    this.#evict(digest);
+    return { manifest, archive, ref };
+  }
+
+  /** Whose it is: this node's before all others'. */
+  async #signer(digest: string): Promise<CodeRef | undefined> {
+    const { kv, publisher } = this.#options;
+    const own = await kv.get(statementRow(digest, publisher));
+    const prefix = statementRow(digest, '');
+    const rows = own === undefined ? await kv.page({ gte: prefix, lt: prefixEnd(prefix), limit: MAX_PUBLISHERS }) : [['', own] as const];
+    for (const [, bytes] of rows) return verifyStatement(decodeCbor(bytes, signedModule, 'the signature of a module'));
+    return undefined;
+  }
+
+  /** The last used stands last. */
+  #use(digest: string): void {
+    const entry = this.#cache.get(digest);
+    if (entry === undefined) return;
+    this.#cache.delete(digest);
+    this.#cache.set(digest, entry);
+  }
+
+  #evict(keep: string): void {
+    let total = 0;
+    for (const { size } of this.#cache.values()) total += size;
+    for (const [digest, { size }] of this.#cache) {
+      if (total <= CACHED_BYTES) return;
+      if (digest === keep) continue;
+      this.#cache.delete(digest);
+      total -= size;
+    }
+  }
+}
+
+/** Off the event loop: an archive may be large. */
+async function sha256(bytes: Uint8Array): Promise<string> {
+  return Buffer.from(await crypto.subtle.digest('SHA-256', Uint8Array.from(bytes))).toString('hex');
+}
+
+async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+function altered(message: string): DtkdError {
+  return new DtkdError('CONTENT_ALTERED', message, { next: 'Install the module again where it comes from.' });
+}
+
+function missing(digest: string, cause?: unknown): DtkdError {
+  return new DtkdError('CONTENT_MISSING', `the content ${digest.slice(0, 12)}… is not on this node`, {
+    next: 'Send the archive first, as "dtkd module install DIR" does.',
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

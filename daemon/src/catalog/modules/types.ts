@@ -1,0 +1,119 @@
+/** From a module to the objects that stand for it: pure. */
+import type { CodeRef } from '../../../../protocol/code.ts';
+import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
+import { moduleSchema } from '../../../../protocol/kinds/module.ts';
+import type { TypeSpec } from '../../../../protocol/kinds/type.ts';
+import type { ModuleManifest } from '../../../../protocol/module.ts';
+import { moduleObjectName, typeObjectName } from '../../../../protocol/modules/names.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import { CREATOR_ANNOTATION, type Principal, subjectText } from '../../../../protocol/principal.ts';
+import type { SignedStatement } from './ports.ts';
+
+export type ModuleCode = CodeRef & { version: string };
+
+export type ModuleFields = ReturnType<typeof moduleSchema.parse>['spec'];
+
+/** What a Module object says; undefined if it does not fit its schema. */
+export function moduleFieldsOf(object: ApiObject): ModuleFields | undefined {
+  return moduleSchema.safeParse(object).data?.spec;
+}
+
+export function moduleRef(node: string, name: string): ObjectRef {
+  return { group: DTKD_GROUP, plural: 'modules', namespace: node, name };
+}
+
+/** A type of a module as its Type object has it, by the name of that object. `spelled`: how a supertype is written. */
+export function typeSpecs(
+  manifest: ModuleManifest,
+  { name, version, digest, publisher }: ModuleCode,
+  spelled: (type: string) => string,
+): Map<string, TypeSpec> {
+  return new Map(
+    Object.entries(manifest.types ?? {}).map(([typeName, { extends: supertype, ...type }]) => [
+      typeObjectName(typeName),
+      {
+        name: typeName,
+        ...(supertype === undefined ? {} : { extends: spelled(supertype) }),
+        ...type,
+        module: { name, version, digest, publisher },
+      },
+    ]),
+  );
+}
+
+export interface ModuleFacts {
+  manifest: ModuleManifest;
+  code: ModuleCode;
+  /** The publisher's name. */
+  node: string;
+  signed: SignedStatement;
+  size: number;
+  files: number;
+}
+
+/** The spec of a Module object. */
+export function moduleFields({ manifest, code, node, signed, size, files }: ModuleFacts): ModuleFields {
+  const { description, license } = manifest;
+  return {
+    module: manifest.module,
+    version: manifest.version,
+    ...(description === undefined ? {} : { description }),
+    ...(license === undefined ? {} : { license }),
+    digest: code.digest,
+    size,
+    files,
+    types: Object.keys(manifest.types ?? {}).sort(),
+    publisher: { node, key: code.publisher },
+    statement: Buffer.from(signed.statement).toString('base64'),
+    signature: Buffer.from(signed.signature).toString('base64'),
+  };
+}
+
+/** A new object of this node; the store fills in the rest. */
+export function newObject(kind: 'Module' | 'Type', name: string, node: string, principal: Principal, spec: object): ApiObject {
+  const annotations = principal.type === 'user' ? { annotations: { [CREATOR_ANNOTATION]: subjectText(principal) } } : {};
+  return {
+    apiVersion: `${DTKD_GROUP}/v1`,
+    kind,
+    metadata: { name, namespace: node, uid: '', resourceVersion: '', generation: 1, creationTimestamp: '', ...annotations },
+    spec,
+  };
+}
+
+export function objectNameOf(manifest: ModuleManifest): string {
+  return moduleObjectName(manifest.module, manifest.version);
+}
+
+/** Negative if the first version is lower; of equal numbers, one with a suffix is. */
+export function compareVersions(a: string, b: string): number {
+  const [left, right] = [partsOf(a), partsOf(b)];
+  for (let at = 0; at < 3; at += 1) {
+    const difference = Number(left.numbers[at] ?? 0) - Number(right.numbers[at] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  if (left.suffix === right.suffix) return 0;
+  if (left.suffix === undefined) return 1;
+  if (right.suffix === undefined) return -1;
+  return compareSuffixes(left.suffix.split('.'), right.suffix.split('.'));
+}
+
+function partsOf(version: string): { numbers: string[]; suffix: string | undefined } {
+  const cut = version.indexOf('-');
+  const suffix = cut === -1 ? undefined : version.slice(cut + 1);
+  return { numbers: (cut === -1 ? version : version.slice(0, cut)).split('.'), suffix };
+}
+
+/** As semantic versions are ordered: numbers below words, numbers by value, words by their letters, fewer parts first. */
+function compareSuffixes(a: readonly string[], b: readonly string[]): number {
+  for (let at = 0; at < Math.max(a.length, b.length); at += 1) {
+    const [left, right] = [a[at], b[at]];
+    if (left === undefined) return -1;
+    if (right === undefined) return 1;
+    if (left === right) continue;
+    const [leftNumber, rightNumber] = [/^[0-9]+$/.test(left), /^[0-9]+$/.test(right)];
+    if (leftNumber && rightNumber && Number(left) !== Number(right)) return Number(left) - Number(right);
+    if (leftNumber !== rightNumber) return leftNumber ? -1 : 1;
+    return left < right ? -1 : 1;
+  }
+  return 0;
+}
