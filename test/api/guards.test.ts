@@ -1,9 +1,13 @@
 import { once } from 'node:events';
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createApi } from '../../daemon/src/api/app.ts';
 import { hostOf, isOurHost, isOurOrigin, knownHosts } from '../../daemon/src/api/hosts.ts';
-import { FakeAccess } from './fake-access.ts';
-import { MERGE, SERVICES, serviceBody, startTestApi, type TestApi, TOKEN } from './fixtures.ts';
+import { waitFor } from '../wait.ts';
+import { FakeAccess, operatorAccess } from './fake-access.ts';
+import { MERGE, NODE, SERVICES, serviceBody, startTestApi, type TestApi, TOKEN } from './fixtures.ts';
 
 let api: TestApi;
 
@@ -156,6 +160,21 @@ describe('hostile requests', () => {
       `POST ${SERVICES} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer the-operator-token\r\nContent-Length: 99999999999\r\n\r\n`,
     );
     expect(promised).toContain('HTTP/1.1 413');
+  });
+
+  it('that break off in their body are given up', async () => {
+    const logger = { debug() {}, info() {}, warn() {}, error() {} };
+    const extensions = { kinds: new Map(), subresources: new Map(), actions: new Map() };
+    const app = createApi({ store: api.store, node: { name: NODE }, access: operatorAccess(TOKEN), extensions, logger, version: '0.0.0' });
+    const headers = { host: 'localhost', authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json', 'content-length': '99' };
+    for (const isOver of [false, true]) {
+      const incoming = new IncomingMessage(new Socket());
+      if (isOver) await once(incoming.destroy(), 'close');
+      const answer = app.fetch(new Request(`https://localhost${SERVICES}`, { method: 'POST', headers, body: '{' }), { incoming });
+      if (!isOver) await waitFor(() => incoming.listenerCount('data') > 0, { what: 'the body to be read' });
+      incoming.destroy();
+      expect((await answer).status).toBe(400);
+    }
   });
 
   it('of no stated length are counted while they are read', async () => {

@@ -77,3 +77,24 @@ it('is bounded, forgets what was used longest ago, and keeps nothing that others
   for (const key of ['o/a', 'o/b', 'o/a', 'o/c', 'o/a', 'o/b', 't/x', 't/x']) await rows.get(key);
   expect(reads).toEqual(['o/a', 'o/b', 'o/c', 'o/b', 't/x', 't/x']);
 });
+
+it('asks once for those who ask together, and keeps what comes whatever else a batch has written meanwhile', async () => {
+  const gate = Promise.withResolvers<void>();
+  let reads = 0;
+  const rows = new RowCache(
+    {
+      ...memoryKv(),
+      async get() {
+        reads += 1;
+        await gate.promise;
+        return Buffer.from('1');
+      },
+    },
+    'o/',
+  );
+  const together = [rows.get('o/a'), rows.get('o/a')];
+  rows.committed([put('o/b', '2')]);
+  gate.resolve();
+  await Promise.all(together);
+  expect([reads, rows.known('o/a')]).toEqual([1, { row: Buffer.from('1') }]);
+});
