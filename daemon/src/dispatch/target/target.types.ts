@@ -62,8 +62,8 @@ export type OrderSource =
 export interface PartHandle {
   readonly id: ExecutionId;
   readonly index: number;
-  /** CBOR of the plan's header, where whoever offers the handle does not tell it otherwise. */
-  readonly header?: Uint8Array;
+  /** The order as it came (CBOR), at its target itself. */
+  readonly order?: Uint8Array;
   /** As it stands now. Only durable states show. */
   part(): Part;
   /** Whole records from an offset on, at most so many bytes; empty: nothing more now. BAD_REQUEST if the offset is not between two records. */
@@ -89,6 +89,8 @@ export interface Target {
   /** Ends one part, or all of this node's; resolves with them once they have ended. Errors: NOT_FOUND, FORBIDDEN. */
   abort(principal: Principal, id: ExecutionId, index?: number): Promise<Part[]>;
   readonly installed: Installed;
+  /** Its starter takes an order back: what has not ended yet is ended. Of what is not known nothing is kept. */
+  cancelled(from: Member, which: { id: ExecutionId; index: number }): Promise<void>;
   /** What it does now, for `dtkd status`. */
   counts(): { running: number; waiting: number; known: number };
   /** Settles what an earlier daemon left, goes on with what it had accepted, and serves `/dtkd/dispatch`. */

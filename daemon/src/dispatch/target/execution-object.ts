@@ -1,0 +1,71 @@
+/** Parts of another node's execution as this target shows them, in an Execution object of its own: pure. */
+import { Buffer } from 'node:buffer';
+import { decodeCbor } from '../../../../protocol/cbor.ts';
+import { type ExecutionFields, executionKind, executionSchema, type PlannedTarget } from '../../../../protocol/kinds/execution.ts';
+import { apiVersionOf } from '../../../../protocol/kinds/kind.ts';
+import { type ApiObject, type ObjectRef, toTimestamp } from '../../../../protocol/objects.ts';
+import { order } from '../../../../protocol/orders/order.ts';
+import type { Part } from '../../../../protocol/orders/outcome.ts';
+import { CREATOR_ANNOTATION, subjectText } from '../../../../protocol/principal.ts';
+import type { JournalRow } from './journal-row.ts';
+import { readOrder } from './order-check.ts';
+
+export function executionRef(node: string, id: string): ObjectRef {
+  return { group: executionKind.group, plural: executionKind.plural, namespace: node, name: id };
+}
+
+/** True if this part is shown by an object of this node: not those that its own starter shows, and not what was never taken. */
+export function isShown({ from, part }: JournalRow): boolean {
+  return from !== undefined && part.outcome !== 'refused';
+}
+
+/** The object with one part more, or with a part as it stands now. */
+export function withPart(object: ApiObject | undefined, row: JournalRow, node: string): ApiObject {
+  const { id, index, header, entry } = readOrder(row.order);
+  const known = object === undefined ? undefined : executionSchema.safeParse(object).data;
+  const target: PlannedTarget = { ...entry, index, stage: 0 };
+  const parts = merged(known?.status?.parts ?? [], row.part);
+  const fields: ExecutionFields = {
+    spec: {
+      starter: row.from?.node ?? header.starter,
+      user: header.user,
+      header: known?.spec.header ?? Buffer.from(decodeCbor(row.order, order, 'an order').header).toString('base64'),
+      targets: merged(known?.spec.targets ?? [], target),
+    },
+    status: statusOf(parts, row.acceptedAt),
+  };
+  return { ...(object ?? newObject(id, node, row)), ...fields };
+}
+
+function merged<T extends { index: number }>(list: readonly T[], one: T): T[] {
+  return [...list.filter(({ index }) => index !== one.index), one].sort((a, b) => a.index - b.index);
+}
+
+function statusOf(parts: Part[], acceptedAt: number): NonNullable<ExecutionFields['status']> {
+  const ended = parts.every(({ state }) => state === 'ended');
+  const started = Math.min(...parts.map(({ startedAt }) => startedAt ?? acceptedAt));
+  const finished = Math.max(...parts.map(({ endedAt }) => endedAt ?? 0));
+  return {
+    phase: ended ? 'Finished' : 'Running',
+    parts,
+    startedAt: toTimestamp(started),
+    ...(ended ? { finishedAt: toTimestamp(finished) } : {}),
+  };
+}
+
+function newObject(id: string, node: string, { principal }: JournalRow): ApiObject {
+  return {
+    apiVersion: apiVersionOf(executionKind),
+    kind: executionKind.kind,
+    metadata: {
+      name: id,
+      namespace: node,
+      uid: '',
+      resourceVersion: '',
+      generation: 1,
+      creationTimestamp: '',
+      // Who started it sees what became of it, whatever was granted or revoked since.
+      ...(principal.type === 'user' ? { annotations: { [CREATOR_ANNOTATION]: subjectText(principal) } } : {}),
+    },
+  };
+}

@@ -1,0 +1,69 @@
+/** A part as the journal keeps it: one row, `j/p/ID/INDEX`, CBOR. */
+import { z } from 'zod';
+import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import type { ExecutionId } from '../../../../protocol/orders/order.ts';
+import { part } from '../../../../protocol/orders/outcome.ts';
+import { subject } from '../../../../protocol/principal.ts';
+
+export const JOURNAL = 'j/p/';
+export const JOURNAL_END = 'j/p0';
+
+/** What a right has to be about to see or end a part, as access asks. */
+export const about = z.object({
+  plural: z.string(),
+  name: z.string(),
+  labels: z.record(z.string(), z.string()).optional(),
+  resource: z.object({ uid: z.string(), model: z.string(), type: z.string(), name: z.string() }).optional(),
+  lineage: z.array(z.string()).optional(),
+});
+export type About = z.infer<typeof about>;
+
+export const journalRow = z.object({
+  version: z.literal(1),
+  /** CBOR of the order, as it came. */
+  order: z.instanceof(Uint8Array),
+  /** Who brought it; absent: this node's own starter. */
+  from: z.object({ domain: z.string(), key: z.string(), node: z.string() }).optional(),
+  principal: z.discriminatedUnion('type', [
+    z.object({ type: z.literal('operator'), name: z.literal('operator') }),
+    subject.extend({ type: z.literal('user'), display: z.string() }),
+    /** The operator of another node, who has no rights here. */
+    z.object({ type: z.literal('nobody') }),
+  ]),
+  about,
+  part,
+  acceptedAt: z.number().int(),
+  /** Milliseconds since the epoch: by then it has to have ended. Of one that runs. */
+  deadline: z.number().int().optional(),
+  /** Its outcome is that of its one process: nothing was to come before or after. */
+  plain: z.boolean().optional(),
+  /** Secrets whose values must not get into the output. */
+  secrets: z.array(z.string()).optional(),
+  /** Processes that run, by the directory that each has. */
+  processes: z
+    .array(
+      z.object({
+        directory: z.string(),
+        step: z.number().int(),
+        command: z.string(),
+        identity: z.object({ boot: z.string(), pid: z.number().int(), start: z.string() }).optional(),
+      }),
+    )
+    .optional(),
+  /** Milliseconds since the epoch: until then the id is known, whatever becomes of the rest. */
+  keepUntil: z.number().int(),
+});
+export type JournalRow = z.infer<typeof journalRow>;
+
+export function rowKey(id: ExecutionId, index: number): string {
+  return `${JOURNAL}${id}/${index.toString(16).padStart(4, '0')}`;
+}
+
+export function encodeRow(row: JournalRow): Uint8Array {
+  return encodeCbor(row);
+}
+
+/** Errors: FRAME_INVALID. */
+export function decodeRow(bytes: Uint8Array): JournalRow {
+  return decodeCbor(bytes, journalRow, 'a row of the journal');
+}

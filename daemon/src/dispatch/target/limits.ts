@@ -1,0 +1,41 @@
+/** What members may take of this node as a target, and how long things are kept. */
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+/** Parts of one starter that wait for their turn: as many as a plan has. */
+export const MAX_WAITING_PER_STARTER = 2_000;
+/** Refused orders of one starter that are remembered; further ones are refused without a trace, so that nobody fills this disk by asking. */
+export const MAX_REFUSED_PER_STARTER = 4_000;
+
+/** Streams of `/dtkd/dispatch` that one member has open, and all together: an order holds one until it has ended. */
+export const MAX_STREAMS_PER_PEER = 512;
+export const MAX_STREAMS = 4_096;
+/** Parts that are told in one answer. */
+export const MAX_FOUND = 2_000;
+/** Milliseconds for a request to come once its stream is open: it may have a bundle of 1 MiB in it. */
+export const REQUEST_MS = 20_000;
+/** Milliseconds in which a reader that has stopped must take something again. It comes back by offset. */
+export const STALL_MS = 60_000;
+/** Milliseconds for the other side to end its half after an answer. */
+export const FAREWELL_MS = 2_000;
+
+/** Ids are kept so long after nobody may start them any more: clocks differ, and starters come back late. */
+export const KEEP_IDS_MS = DAY_MS;
+/** An order that claims to be of a later time than this is of a clock that is wrong; it would be kept for too long. */
+export const CLOCK_TOLERANCE_MS = DAY_MS;
+/** How often what is over is removed. */
+export const SWEEP_MS = HOUR_MS;
+
+/** What a command gets to end by itself, after TERM and before KILL. */
+export const KILL_GRACE_MS = 5_000;
+/**
+ * Milliseconds after which the identity of a process that still runs is written down: most have ended by then, and its own record in
+ * its directory tells of the others.
+ */
+export const IDENTITY_AFTER_MS = 100;
+/** Ended parts that are kept in memory for those who come back for them at once. */
+export const REMEMBERED_PARTS = 256;
+/** Milliseconds that a spool stays open for a next reader after it was read. */
+export const SPOOL_IDLE_MS = 5_000;

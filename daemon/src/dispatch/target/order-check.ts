@@ -1,0 +1,66 @@
+/** Whether bytes are an order, and one for this node from that starter: pure. What passes was proved to be part of the plan whose hash is its id. */
+import { decodeCbor } from '../../../../protocol/cbor.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import {
+  type ExecutionId,
+  MAX_ORDER_BYTES,
+  MAX_ORDER_LIFETIME_MS,
+  order,
+  type PlanEntry,
+  type PlanHeader,
+  planEntry,
+  planHeader,
+} from '../../../../protocol/orders/order.ts';
+import { executionIdOf, verifyProof } from '../../../../protocol/orders/plan-tree.ts';
+import { CLOCK_TOLERANCE_MS } from './limits.ts';
+
+export interface CheckedOrder {
+  id: ExecutionId;
+  index: number;
+  header: PlanHeader;
+  entry: PlanEntry;
+  /** CBOR of the order, as it came. */
+  bytes: Uint8Array;
+}
+
+/** Between whom an order has to be: the domain (empty: this node itself), this node's key there, and the starter's. */
+export interface OrderParties {
+  domain: string;
+  self: string;
+  starter: string;
+}
+
+/** Reads an order. Errors: FRAME_INVALID, ORDER_INVALID. */
+export function readOrder(bytes: Uint8Array): CheckedOrder {
+  if (bytes.length > MAX_ORDER_BYTES) throw new DtkdError('ORDER_INVALID', `an order has at most ${MAX_ORDER_BYTES} bytes`);
+  const { header: headerBytes, entry: entryBytes, index, proof } = decodeCbor(bytes, order, 'an order');
+  const header = decodeCbor(headerBytes, planHeader, 'the header of a plan');
+  const entry = decodeCbor(entryBytes, planEntry, 'the entry of a plan');
+  if (!verifyProof(header.root, { count: header.count, index, entry: entryBytes, proof })) {
+    throw new DtkdError('ORDER_INVALID', 'the order does not belong to the plan that it names');
+  }
+  return { id: executionIdOf(headerBytes), index, header, entry, bytes };
+}
+
+/** Throws ORDER_INVALID if an order is not from that starter to this node, or its times cannot be. */
+export function assertForUs({ header, entry }: CheckedOrder, { domain, self, starter }: OrderParties, now: number): void {
+  if (entry.domain !== domain || entry.starter !== starter) {
+    throw new DtkdError('ORDER_INVALID', 'the order is not of the node that brings it');
+  }
+  if (entry.key !== self) throw new DtkdError('ORDER_INVALID', 'the order is for another node');
+  const { createdAt, notBefore, notAfter } = header;
+  if (notAfter < notBefore || notAfter - createdAt > MAX_ORDER_LIFETIME_MS || notBefore < createdAt) {
+    throw new DtkdError('ORDER_INVALID', 'the times of the order cannot be: it may wait for 7 days at most');
+  }
+  if (createdAt > now + CLOCK_TOLERANCE_MS) {
+    throw new DtkdError('ORDER_INVALID', `the order is of ${new Date(createdAt).toISOString()}, which is not yet`, {
+      next: 'Set the clocks of both nodes.',
+      details: { theirs: createdAt, ours: now },
+    });
+  }
+}
+
+/** From when on it may start, by the clock of this node. "At once" means at once, however the starter's clock goes. */
+export function startableFrom({ createdAt, notBefore }: PlanHeader): number {
+  return notBefore <= createdAt ? Number.NEGATIVE_INFINITY : notBefore;
+}

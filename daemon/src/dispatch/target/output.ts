@@ -1,0 +1,165 @@
+/**
+ * The output of one part: what its processes write and what dtkd says of it go into its spool, and any number of followers read it by offset. Guarantees
+ * that what was appended can be read at once, in order, without gaps; that a spool takes no more memory than its open file, and none when nobody
+ * writes or reads. Does not know what the output means.
+ */
+import { stat } from 'node:fs/promises';
+import { type LogLevel, OUTPUT_CHUNK_BYTES, type OutputRecord } from '../../../../protocol/orders/records.ts';
+import type { Spool, Spools } from '../runner/runner.types.ts';
+import { SPOOL_IDLE_MS } from './limits.ts';
+
+export interface OutputOptions {
+  spools: Spools;
+  path: string;
+  capBytes: number;
+  now(): number;
+  /** Told of what could not be written; what was read from the process is lost then. */
+  onError(error: unknown): void;
+}
+
+/** Where a record comes from. */
+export interface Source {
+  step: number;
+  command: string;
+}
+
+export class PartOutput {
+  readonly #options: OutputOptions;
+  readonly #listeners = new Set<() => void>();
+  #opening: Promise<Spool> | undefined;
+  #spool: Spool | undefined;
+  #forget: (() => void) | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  #reading = 0;
+  #writing: boolean;
+  #capTold = false;
+  /** As it stood when it was last open. */
+  #last: { offset: number; dropped: number };
+
+  /** `writing`: more is to come. Otherwise `last` says where it ended. */
+  constructor(options: OutputOptions, writing: boolean, last: { offset: number; dropped: number } = { offset: 0, dropped: 0 }) {
+    this.#options = options;
+    this.#writing = writing;
+    this.#last = last;
+  }
+
+  get offset(): number {
+    return this.#writing ? (this.#spool?.offset ?? this.#last.offset) : this.#last.offset;
+  }
+
+  get dropped(): number {
+    return this.#writing ? (this.#spool?.dropped ?? this.#last.dropped) : this.#last.dropped;
+  }
+
+  /** Opens it for writing. Errors: DISK_FULL and the like. */
+  async open(): Promise<void> {
+    await this.#open();
+  }
+
+  /** Takes what a process wrote. Resolves when it may write more. Never rejects: a full disk does not end a command. */
+  async write(stream: 'out' | 'err', chunk: Buffer, { step, command }: Source): Promise<void> {
+    for (let from = 0; from < chunk.length; from += OUTPUT_CHUNK_BYTES) {
+      await this.#append({
+        t: this.#options.now(),
+        s: stream,
+        n: step,
+        c: command,
+        d: chunk.subarray(from, from + OUTPUT_CHUNK_BYTES),
+      });
+    }
+    if (!this.#capTold && this.dropped > 0) {
+      this.#capTold = true;
+      await this.log('warning', { step, command }, `the output is longer than ${this.#options.capBytes} bytes: what follows is not kept`);
+    }
+  }
+
+  /** A line of dtkd's own. */
+  async log(level: LogLevel, { step, command }: Source, text: string): Promise<void> {
+    const bytes = Buffer.from(text, 'utf8').subarray(0, OUTPUT_CHUNK_BYTES);
+    await this.#append({ t: this.#options.now(), s: 'log', n: step, c: command, l: level, d: bytes });
+  }
+
+  /** Whole records from an offset on. What was removed since reads as empty. */
+  async read(offset: number, maxBytes: number): Promise<Uint8Array> {
+    if (offset >= this.offset && !this.#writing) return new Uint8Array();
+    this.#reading += 1;
+    clearTimeout(this.#idle);
+    try {
+      if (!this.#writing && this.#opening === undefined && !(await exists(this.#options.path))) return new Uint8Array();
+      return await (await this.#open()).read(offset, maxBytes);
+    } finally {
+      this.#reading -= 1;
+      this.#letGo();
+    }
+  }
+
+  onGrowth(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** No more to come; on the disk. */
+  async finish(): Promise<{ offset: number; dropped: number }> {
+    const spool = this.#spool ?? (await this.#opening?.catch(() => undefined));
+    if (spool !== undefined) this.#last = { offset: spool.offset, dropped: spool.dropped };
+    this.#writing = false;
+    if (spool !== undefined && this.#reading === 0) await this.close();
+    return this.#last;
+  }
+
+  /** Lets go of the file. It is opened again by whoever reads. */
+  async close(): Promise<void> {
+    clearTimeout(this.#idle);
+    const opening = this.#opening;
+    this.#opening = undefined;
+    this.#forget?.();
+    this.#forget = undefined;
+    if (this.#spool !== undefined) this.#last = { offset: this.#spool.offset, dropped: this.#spool.dropped };
+    this.#spool = undefined;
+    const spool = await opening?.catch(() => undefined);
+    await spool?.close().catch((error: unknown) => this.#options.onError(error));
+  }
+
+  async #append(record: OutputRecord): Promise<void> {
+    try {
+      const spool = this.#spool ?? (await this.#open());
+      await spool.append(record);
+    } catch (error) {
+      this.#options.onError(error);
+    }
+  }
+
+  #open(): Promise<Spool> {
+    if (this.#opening !== undefined) return this.#opening;
+    const opening = this.#options.spools.open(this.#options.path, this.#options.capBytes).then((spool) => {
+      if (this.#opening === opening) {
+        this.#spool = spool;
+        this.#forget = spool.onGrowth(() => {
+          for (const listener of this.#listeners) listener();
+        });
+      }
+      return spool;
+    });
+    this.#opening = opening;
+    opening.catch(() => {
+      if (this.#opening === opening) this.#opening = undefined;
+    });
+    return opening;
+  }
+
+  #letGo(): void {
+    if (this.#writing || this.#reading > 0 || this.#opening === undefined) return;
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => {
+      if (this.#reading === 0) void this.close();
+    }, SPOOL_IDLE_MS);
+    this.#idle.unref();
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
