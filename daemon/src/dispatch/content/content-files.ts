@@ -1,0 +1,182 @@
+/**
+ * Files by their SHA-256 on the disk: `AB/CDEF…` whole ones, `partial/` those that are being fetched, `incoming/` those that are being taken. A file
+ * under its digest is whole and durable. Knows nothing of who may have it.
+ */
+import { createHash, type Hash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { digest as digestText } from '../../../../protocol/code.ts';
+import { fileError, systemCode } from './file-error.ts';
+import { KEEP_UNUSED_MS } from './limits.ts';
+
+const PRIVATE_DIRECTORY = 0o700;
+const PRIVATE_FILE = 0o600;
+const FAN_OUT = /^[0-9a-f]{2}$/;
+
+/** A file that is being written: its bytes are hashed on their way. */
+export class GrowingFile {
+  readonly path: string;
+  readonly #handle: FileHandle;
+  #hash: Hash;
+  #size: number;
+
+  constructor(path: string, handle: FileHandle, hash: Hash, size: number) {
+    this.path = path;
+    this.#handle = handle;
+    this.#hash = hash;
+    this.#size = size;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  async append(chunk: Uint8Array): Promise<void> {
+    let written = 0;
+    while (written < chunk.length) {
+      const { bytesWritten } = await this.#handle.write(chunk, written, chunk.length - written, this.#size + written);
+      written += bytesWritten;
+    }
+    this.#hash.update(chunk);
+    this.#size += chunk.length;
+  }
+
+  /** Forgets all of it. */
+  async reset(): Promise<void> {
+    await this.#handle.truncate(0);
+    this.#hash = createHash('sha256');
+    this.#size = 0;
+  }
+
+  /** The digest of what is there so far. */
+  digest(): string {
+    return this.#hash.copy().digest('hex');
+  }
+
+  sync(): Promise<void> {
+    return this.#handle.sync();
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close().catch(() => undefined);
+  }
+}
+
+export class ContentFiles {
+  readonly #directory: string;
+  readonly #partial: string;
+  readonly #incoming: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+    this.#partial = join(directory, 'partial');
+    this.#incoming = join(directory, 'incoming');
+  }
+
+  /** The path of a whole file. */
+  path(digest: string): string {
+    return join(this.#directory, digest.slice(0, 2), digest.slice(2));
+  }
+
+  /** Makes the directories and removes what was never finished; gives the whole files with their sizes. */
+  async open(now: number): Promise<Map<string, number>> {
+    try {
+      for (const path of [this.#directory, this.#partial, this.#incoming]) await mkdir(path, { recursive: true, mode: PRIVATE_DIRECTORY });
+      for (const name of await readdir(this.#incoming)) await rm(join(this.#incoming, name), { force: true, recursive: true });
+      await this.#removeOldPartials(now);
+      return await this.#scan();
+    } catch (error) {
+      throw fileError(error, this.#directory);
+    }
+  }
+
+  async #removeOldPartials(now: number): Promise<void> {
+    for (const name of await readdir(this.#partial)) {
+      const path = join(this.#partial, name);
+      const { mtimeMs } = await stat(path);
+      if (mtimeMs + KEEP_UNUSED_MS <= now || !digestText.safeParse(name).success) await rm(path, { force: true, recursive: true });
+    }
+  }
+
+  async #scan(): Promise<Map<string, number>> {
+    const found = new Map<string, number>();
+    for (const head of await readdir(this.#directory)) {
+      if (!FAN_OUT.test(head)) continue;
+      for (const tail of await readdir(join(this.#directory, head))) {
+        const { data } = digestText.safeParse(head + tail);
+        if (data !== undefined) found.set(data, (await stat(this.path(data))).size);
+      }
+    }
+    return found;
+  }
+
+  /** A new file whose digest is not known yet. */
+  async begin(): Promise<GrowingFile> {
+    const path = join(this.#incoming, randomBytes(12).toString('hex'));
+    return new GrowingFile(path, await open(path, 'wx', PRIVATE_FILE), createHash('sha256'), 0);
+  }
+
+  /** A file that is fetched, with what there is of it already. */
+  async resume(digest: string): Promise<GrowingFile> {
+    const path = join(this.#partial, digest);
+    const handle = await open(path, 'a', PRIVATE_FILE).then(async (appending) => {
+      await appending.close();
+      return open(path, 'r+');
+    });
+    const hash = createHash('sha256');
+    let size = 0;
+    try {
+      for await (const chunk of createReadStream(path)) {
+        hash.update(chunk);
+        size += chunk.length;
+      }
+      return new GrowingFile(path, handle, hash, size);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /** Makes a grown file the whole one of its digest, durably, and closes it. */
+  async finish(file: GrowingFile, digest: string): Promise<void> {
+    const path = this.path(digest);
+    await file.sync();
+    await file.close();
+    await mkdir(dirname(path), { recursive: true, mode: PRIVATE_DIRECTORY });
+    await rename(file.path, path);
+    await syncDirectory(dirname(path));
+    await syncDirectory(this.#directory);
+  }
+
+  /** Closes a file and removes what there is of it. */
+  async discard(file: GrowingFile): Promise<void> {
+    await file.close();
+    await unlink(file.path).catch(() => undefined);
+  }
+
+  async remove(digest: string): Promise<void> {
+    await unlink(this.path(digest)).catch((error: unknown) => {
+      if (systemCode(error) !== 'ENOENT') throw error;
+    });
+  }
+
+  /** Bytes of a whole file; undefined if it is not there. */
+  async size(digest: string): Promise<number | undefined> {
+    try {
+      return (await stat(this.path(digest))).size;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** Makes a rename in a directory durable. */
+export async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,316 @@
+/**
+ * Bytes by their digest: modules, files of `cp`. Owns `DATA/content` and the rows that say who may fetch what. Guarantees that a file under its
+ * digest is whole and durable, that nobody fetches what was not allowed, and that all of it stays within its share of the disk. Does not know what
+ * the bytes mean, or who of this node's users may use them.
+ */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { CONTENT_PROTOCOL } from '../../../../protocol/orders/messages.ts';
+import { DEFAULT_PAGE, type KvOp, prefixEnd } from '../../store/kv.ts';
+import type { ContentOptions, ContentStore } from './content.types.ts';
+import { ContentFiles, type GrowingFile } from './content-files.ts';
+import { allowing, decodeEntry, type Entry, encodeEntry, isSpent, mayFetch, type Readers } from './entry.ts';
+import { fetchInto } from './fetching.ts';
+import { fileError } from './file-error.ts';
+import * as limits from './limits.ts';
+import { ContentServing } from './serving.ts';
+
+const PREFIX = 'b/';
+
+/** A fetch that is under way, and all who wait for it. */
+interface Flight {
+  prefer: { domain: string; key: string }[];
+  waiting: number;
+  controller: AbortController;
+  done: Promise<void>;
+}
+
+export function createContent(options: ContentOptions): ContentStore {
+  return new DiskContent(options);
+}
+
+class DiskContent implements ContentStore {
+  readonly #options: ContentOptions;
+  readonly #files: ContentFiles;
+  readonly #serving: ContentServing;
+  readonly #capacity: number;
+  readonly #entries = new Map<string, Entry>();
+  readonly #flights = new Map<string, Flight>();
+  /** Bytes of whole files, and of those that grow. */
+  #kept = 0;
+  #growing = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #evicting: Promise<void> | undefined;
+
+  constructor(options: ContentOptions) {
+    this.#options = options;
+    this.#files = new ContentFiles(options.directory);
+    this.#capacity = options.capacity ?? limits.DEFAULT_CONTENT_BYTES;
+    this.#serving = new ContentServing({
+      find: async (digest, from) => {
+        const entry = this.#entries.get(digest);
+        if (entry === undefined || !mayFetch(entry, from, options.now())) return undefined;
+        const path = await this.path(digest);
+        return path === undefined ? undefined : { path, size: entry.size };
+      },
+      logger: options.logger,
+    });
+  }
+
+  async start(): Promise<void> {
+    const found = await this.#files.open(this.#options.now());
+    const ops = await this.#readRows(found);
+    // What was finished when an earlier daemon died before it could write it down.
+    for (const [digest, size] of found) if (!this.#entries.has(digest)) ops.push(this.#put(digest, this.#fresh(size)));
+    if (ops.length > 0) await this.#options.rows.batch(ops, { sync: true });
+    await this.sweep();
+    this.#timer = setInterval(() => void this.#sweepQuietly(), limits.SWEEP_MS);
+    this.#timer.unref();
+    this.#options.members.handle(CONTENT_PROTOCOL, (stream, from) => this.#serving.serve(stream, from));
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#serving.close();
+    const flights = [...this.#flights.values()];
+    for (const { controller } of flights) controller.abort();
+    await Promise.allSettled(flights.map(({ done }) => done));
+  }
+
+  /** Takes up rows whose files are there; gives what removes the others. */
+  async #readRows(found: ReadonlyMap<string, number>): Promise<KvOp[]> {
+    const ops: KvOp[] = [];
+    const lt = prefixEnd(PREFIX);
+    for (let gte = PREFIX; ; ) {
+      const page = await this.#options.rows.page({ gte, lt });
+      for (const [key, value] of page) {
+        const digest = key.slice(PREFIX.length);
+        const entry = decodeEntry(value);
+        if (entry === undefined || found.get(digest) !== entry.size) ops.push({ type: 'del', key });
+        else this.#put(digest, entry);
+      }
+      const last = page.at(-1);
+      if (page.length < DEFAULT_PAGE || last === undefined) return ops;
+      gte = `${last[0]}\0`;
+    }
+  }
+
+  #fresh(size: number): Entry {
+    return { size, usedAt: this.#options.now(), members: 0, readers: new Map() };
+  }
+
+  /** Takes an entry up in memory; gives what writes it down. */
+  #put(digest: string, entry: Entry): KvOp {
+    this.#kept += entry.size - (this.#entries.get(digest)?.size ?? 0);
+    this.#entries.set(digest, entry);
+    return { type: 'put', key: PREFIX + digest, value: encodeEntry(entry) };
+  }
+
+  #drop(digest: string): KvOp {
+    this.#kept -= this.#entries.get(digest)?.size ?? 0;
+    this.#entries.delete(digest);
+    return { type: 'del', key: PREFIX + digest };
+  }
+
+  size(digest: string): number | undefined {
+    return this.#entries.get(digest)?.size;
+  }
+
+  counts(): { files: number; bytes: number } {
+    return { files: this.#entries.size, bytes: this.#kept };
+  }
+
+  async path(digest: string): Promise<string | undefined> {
+    const entry = this.#entries.get(digest);
+    if (entry === undefined) return undefined;
+    if ((await this.#files.size(digest)) !== entry.size) {
+      // Somebody tidied up the data directory.
+      this.#options.logger.warn({ digest }, 'A file of the content directory is gone or has another length');
+      await this.#options.rows.batch([this.#drop(digest)], { sync: false });
+      return undefined;
+    }
+    this.#touch(digest, entry);
+    return this.#files.path(digest);
+  }
+
+  #touch(digest: string, entry: Entry): void {
+    const now = this.#options.now();
+    const fresh = { ...entry, usedAt: now };
+    this.#entries.set(digest, fresh);
+    if (now - entry.usedAt < limits.USE_GRAIN_MS) return;
+    this.#options.rows
+      .batch([this.#put(digest, fresh)], { sync: false })
+      .catch((error: unknown) => this.#options.logger.warn({ err: error }, 'A use of content could not be written down'));
+  }
+
+  async take(source: AsyncIterable<Uint8Array>, { limit }: { limit: number }): Promise<{ digest: string; size: number }> {
+    const file = await this.#guard(() => this.#files.begin());
+    let reserved = 0;
+    try {
+      for await (const chunk of source) {
+        if (file.size + chunk.length > limit) throw tooLarge(limit);
+        await this.#reserve(chunk.length);
+        reserved += chunk.length;
+        await this.#guard(() => file.append(chunk));
+      }
+      const digest = file.digest();
+      const { size } = file;
+      await this.#keep(file, digest);
+      return { digest, size };
+    } catch (error) {
+      await this.#files.discard(file);
+      throw error;
+    } finally {
+      this.#growing -= reserved;
+    }
+  }
+
+  /** Makes a grown file one of those that are kept. */
+  async #keep(file: GrowingFile, digest: string): Promise<void> {
+    const known = this.#entries.get(digest);
+    if (known !== undefined && (await this.path(digest)) !== undefined) {
+      await this.#files.discard(file);
+      return;
+    }
+    const { size } = file;
+    await this.#guard(() => this.#files.finish(file, digest));
+    const entry = this.#entries.get(digest) ?? this.#fresh(size);
+    await this.#options.rows.batch([this.#put(digest, entry)], { sync: true });
+  }
+
+  async fetch(
+    digest: string,
+    { size, from, signal }: { size?: number; from?: { domain: string; key: string }; signal: AbortSignal },
+  ): Promise<string> {
+    const here = await this.path(digest);
+    if (here !== undefined) return here;
+    const flight = await this.#board(digest, size);
+    if (from !== undefined) flight.prefer.push({ domain: from.domain, key: from.key });
+    flight.waiting += 1;
+    const { promise, reject } = Promise.withResolvers<never>();
+    const abort = () => reject(late(digest));
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    try {
+      await Promise.race([promise, flight.done]);
+    } finally {
+      signal.removeEventListener('abort', abort);
+      flight.waiting -= 1;
+      if (flight.waiting === 0) flight.controller.abort();
+    }
+    return this.#files.path(digest);
+  }
+
+  /** The flight that brings it: the one that is under way, unless it is being given up. */
+  async #board(digest: string, size: number | undefined): Promise<Flight> {
+    for (;;) {
+      const flight = this.#flights.get(digest);
+      if (flight === undefined) return this.#launch(digest, size);
+      if (!flight.controller.signal.aborted) return flight;
+      await flight.done.catch(() => undefined);
+    }
+  }
+
+  #launch(digest: string, size: number | undefined): Flight {
+    const controller = new AbortController();
+    const prefer: Flight['prefer'] = [];
+    // A moment later, so that whoever asked can say whom to ask.
+    const done = Promise.resolve()
+      .then(() => this.#download({ digest, size, prefer, signal: controller.signal }))
+      .finally(() => this.#flights.delete(digest));
+    // Everybody who waited may have gone.
+    done.catch(() => undefined);
+    const flight = { prefer, waiting: 0, controller, done };
+    this.#flights.set(digest, flight);
+    return flight;
+  }
+
+  async #download(job: { digest: string; size: number | undefined; prefer: Flight['prefer']; signal: AbortSignal }): Promise<void> {
+    const { members, logger, patienceMs = limits.FETCH_PATIENCE_MS } = this.#options;
+    if (job.size !== undefined && job.size > this.#capacity) throw noRoom(this.#capacity);
+    const file = await this.#guard(() => this.#files.resume(job.digest));
+    let reserved = file.size;
+    this.#growing += reserved;
+    const reserve = async (bytes: number) => {
+      await this.#reserve(bytes);
+      reserved += bytes;
+    };
+    try {
+      await this.#guard(() => fetchInto(file, job, { members, reserve, logger, patienceMs }));
+      await this.#keep(file, job.digest);
+    } catch (error) {
+      // What came so far is gone on with later, unless it was wrong.
+      const wrong = error instanceof DtkdError && error.code === 'CONTENT_ALTERED';
+      await (wrong ? this.#files.discard(file) : file.close());
+      throw error;
+    } finally {
+      this.#growing -= reserved;
+    }
+  }
+
+  async allow(digest: string, readers: Readers, until: number): Promise<void> {
+    const entry = this.#entries.get(digest);
+    if (entry === undefined) {
+      throw new DtkdError('CONTENT_MISSING', `content ${digest.slice(0, 12)}… is not on this node`, { next: 'Upload it again.' });
+    }
+    const allowed = allowing(entry, readers, until, this.#options.now());
+    await this.#options.rows.batch([this.#put(digest, allowed)], { sync: true });
+  }
+
+  /** Takes so many bytes of the share, and makes room if there is none. */
+  async #reserve(bytes: number): Promise<void> {
+    if (!this.#hasRoom(bytes)) {
+      this.#evicting ??= this.#remove(true).finally(() => {
+        this.#evicting = undefined;
+      });
+      await this.#evicting;
+      if (!this.#hasRoom(bytes)) throw noRoom(this.#capacity);
+    }
+    this.#growing += bytes;
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return this.#kept + this.#growing + bytes <= this.#capacity;
+  }
+
+  sweep(): Promise<void> {
+    return this.#remove(false);
+  }
+
+  async #remove(pressed: boolean): Promise<void> {
+    const now = this.#options.now();
+    const ops: KvOp[] = [];
+    for (const [digest, entry] of [...this.#entries]) {
+      if (!isSpent(entry, now, pressed)) continue;
+      // First out of sight, then off the disk: what is left by a crash in between is found at the next start.
+      ops.push(this.#drop(digest));
+      await this.#guard(() => this.#files.remove(digest));
+    }
+    if (ops.length > 0) await this.#options.rows.batch(ops, { sync: false });
+  }
+
+  async #sweepQuietly(): Promise<void> {
+    await this.sweep().catch((error: unknown) => this.#options.logger.warn({ err: error }, 'Content could not be tidied up'));
+  }
+
+  async #guard<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      throw fileError(error, this.#options.directory);
+    }
+  }
+}
+
+function late(digest: string): DtkdError {
+  return new DtkdError('TIMEOUT', `content ${digest.slice(0, 12)}… did not come in time`);
+}
+
+function tooLarge(limit: number): DtkdError {
+  return new DtkdError('TOO_LARGE', `that is larger than ${limit} bytes`);
+}
+
+function noRoom(capacity: number): DtkdError {
+  return new DtkdError('DISK_FULL', `this node keeps no more than ${capacity} bytes of files and modules`, {
+    next: 'Wait until what is being copied has arrived, or remove modules that are not needed.',
+  });
+}

@@ -1,0 +1,40 @@
+/** What the file system says, in the words of dtkd. */
+import { DtkdError } from '../../../../protocol/errors.ts';
+
+/** The code of a Node.js system error. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** An error about a file, coded. `path` is shown. */
+export function fileError(error: unknown, path: string): DtkdError {
+  if (error instanceof DtkdError) return error;
+  switch (systemCode(error)) {
+    case 'ENOENT':
+      return new DtkdError('NOT_FOUND', `there is no ${path}`, { cause: error });
+    case 'ENOTDIR':
+      return new DtkdError('NOT_FOUND', `a part of ${path} is no directory`, { cause: error });
+    case 'EACCES':
+    case 'EPERM':
+      return new DtkdError('FORBIDDEN', `the daemon may not do that with ${path}`, {
+        next: 'Choose another place, or let the user that runs the daemon have it.',
+        cause: error,
+      });
+    case 'EROFS':
+      return new DtkdError('FORBIDDEN', `${path} is on a file system that cannot be written`, { cause: error });
+    case 'EISDIR':
+      return new DtkdError('INVALID', `${path} is a directory`, { cause: error });
+    case 'ELOOP':
+      return new DtkdError('INVALID', `${path} leads through too many symbolic links`, { cause: error });
+    case 'ENAMETOOLONG':
+      return new DtkdError('INVALID', `the name of ${path.slice(0, 80)}… is too long`, { cause: error });
+    case 'ETXTBSY':
+      return new DtkdError('CONFLICT', `${path} is being run`, { cause: error });
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'EFBIG':
+      return new DtkdError('DISK_FULL', `there is no room for ${path}`, { next: 'Free some space and do it again.', cause: error });
+    default:
+      return new DtkdError('INTERNAL', `${path}: ${systemCode(error) ?? 'the file system failed'}`, { cause: error });
+  }
+}
