@@ -22,11 +22,11 @@ export function executionIdOf(header: Uint8Array): ExecutionId {
 const LEAF = Uint8Array.of(0);
 const NODE = Uint8Array.of(1);
 
-function leafHash(entry: Uint8Array): Uint8Array {
+function leafHash(entry: Uint8Array): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(createHash('sha256').update(LEAF).update(entry).digest());
 }
 
-function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(createHash('sha256').update(NODE).update(left).update(right).digest());
 }
 
@@ -34,11 +34,11 @@ function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
  * The levels of the tree over encoded entries, the leaves first. One that has no neighbour goes up as it is, which comes to the same tree as RFC 6962's
  * splitting at the largest power of two.
  */
-function levels(entries: readonly Uint8Array[]): Uint8Array[][] {
+function levels(entries: readonly Uint8Array[]): Uint8Array<ArrayBuffer>[][] {
   let level = entries.map(leafHash);
   const all = [level];
   while (level.length > 1) {
-    const above: Uint8Array[] = [];
+    const above: Uint8Array<ArrayBuffer>[] = [];
     for (let at = 0; at < level.length; at += 2) {
       const [left, right] = level.slice(at, at + 2);
       if (left !== undefined) above.push(right === undefined ? left : nodeHash(left, right));
@@ -50,14 +50,14 @@ function levels(entries: readonly Uint8Array[]): Uint8Array[][] {
 }
 
 /** The root of the tree over encoded entries. Throws RangeError if there are none. */
-export function merkleRoot(entries: readonly Uint8Array[]): Uint8Array {
+export function merkleRoot(entries: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const root = levels(entries).at(-1)?.[0];
   if (root === undefined) throw new RangeError('a plan without targets has no root');
   return root;
 }
 
 /** Proofs of all entries, made at once: hashes from each leaf up. */
-export function merkleProofs(entries: readonly Uint8Array[]): Uint8Array[][] {
+export function merkleProofs(entries: readonly Uint8Array[]): Uint8Array<ArrayBuffer>[][] {
   const tree = levels(entries);
   return entries.map((_entry, index) =>
     tree.flatMap((level, height) => {
@@ -68,7 +68,7 @@ export function merkleProofs(entries: readonly Uint8Array[]): Uint8Array[][] {
 }
 
 /** The proof that the entry at `index` belongs to the plan. Throws RangeError if there is no such entry. */
-export function merkleProof(entries: readonly Uint8Array[], index: number): Uint8Array[] {
+export function merkleProof(entries: readonly Uint8Array[], index: number): Uint8Array<ArrayBuffer>[] {
   const proof = merkleProofs(entries)[index];
   if (proof === undefined) throw new RangeError(`there is no entry ${index}`);
   return proof;

@@ -1,0 +1,24 @@
+/** Cuts a stage into batches. Pure. */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { Batch } from './plan.types.ts';
+
+/** Reads `5` or `10%`. Errors: BAD_REQUEST for none at a time. */
+export function parseBatch(text: string): Batch {
+  const percent = text.endsWith('%');
+  const number = Number.parseInt(text, 10);
+  if (!(number > 0) || (percent && number > 100)) {
+    throw new DtkdError('BAD_REQUEST', `a batch of "${text}" is not possible`, {
+      next: 'Write how many targets, such as 5, or such as 10%.',
+    });
+  }
+  return percent ? { percent: number } : { count: number };
+}
+
+/** The items in batches, in their order. A part of them is rounded up, so that there is always one. */
+export function inBatches<T>(items: readonly T[], batch: Batch | undefined): T[][] {
+  if (items.length === 0) return [];
+  const size = batch === undefined ? items.length : 'count' in batch ? batch.count : Math.ceil((items.length * batch.percent) / 100);
+  const batches: T[][] = [];
+  for (let start = 0; start < items.length; start += size) batches.push(items.slice(start, start + size));
+  return batches;
+}

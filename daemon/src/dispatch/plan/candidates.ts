@@ -1,0 +1,73 @@
+/** Which resource is meant by model, type and name. Pure. */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { nearMiss } from '../../../../protocol/near-miss.ts';
+import type { ResourceMatch } from '../dispatch.types.ts';
+
+/** Candidates named in a refusal. */
+const MAX_NAMED = 20;
+
+/** What was asked for. `node` and `model` are of `NODE/MODEL`. */
+export interface Sought {
+  node?: string;
+  model?: string;
+  type?: string;
+  name?: string;
+}
+
+/** Reads `MODEL` or `NODE/MODEL`. */
+export function parseModel(text: string | undefined): Pick<Sought, 'node' | 'model'> {
+  if (text === undefined) return {};
+  const slash = text.indexOf('/');
+  return slash < 0 ? { model: text } : { node: text.slice(0, slash), model: text.slice(slash + 1) };
+}
+
+/**
+ * The one that is meant: of this node's own, if there is just one; else of all. What is exactly of the type goes before what only extends it. Errors: NOT_FOUND,
+ * AMBIGUOUS with all candidates.
+ */
+export function chooseResource(
+  sought: Sought,
+  found: readonly ResourceMatch[],
+  self: string,
+  unanswered: readonly string[],
+): ResourceMatch {
+  const exact = found.filter(({ type }) => type.toLowerCase() === sought.type?.toLowerCase());
+  const matches = exact.length > 0 ? exact : found;
+  const own = matches.filter(({ node }) => node === self);
+  const candidates = own.length > 0 ? own : matches;
+  const [only] = candidates;
+  if (only === undefined) throw notFound(sought, unanswered);
+  if (candidates.length === 1) return only;
+  throw ambiguous(sought, candidates, unanswered);
+}
+
+function notFound(sought: Sought, unanswered: readonly string[]): DtkdError {
+  const next =
+    unanswered.length > 0
+      ? `These nodes did not answer, and may have it: ${unanswered.join(', ')}. Try again when they are back.`
+      : 'Show what there is with "dtkd ctl" alone, or "dtkd get resources -A"; you see only what you may READ.';
+  return new DtkdError('NOT_FOUND', `there is no ${textOf(sought)}${sought.node === undefined ? '' : ` at node "${sought.node}"`}`, {
+    next,
+    details: { unanswered: [...unanswered] },
+  });
+}
+
+function ambiguous(sought: Sought, candidates: readonly ResourceMatch[], unanswered: readonly string[]): DtkdError {
+  const texts = candidates.slice(0, MAX_NAMED).map(({ node, model, type, name }) => `${node}/${model} ${type} ${name}`);
+  const more = candidates.length > MAX_NAMED ? ` and ${candidates.length - MAX_NAMED} more` : '';
+  return new DtkdError('AMBIGUOUS', `${textOf(sought)} may be one of ${candidates.length}: ${texts.join(', ')}${more}`, {
+    next: 'Say which: with the model (-p MODEL or -p NODE/MODEL) and the type (-t TYPE).',
+    details: { candidates: candidates.slice(0, MAX_NAMED), unanswered: [...unanswered] },
+  });
+}
+
+function textOf({ model, type, name }: Sought): string {
+  const what = `${type ?? 'resource'} "${name ?? ''}"`;
+  return model === undefined ? what : `${what} in model "${model}"`;
+}
+
+/** A name that was perhaps meant. */
+export function meant(name: string, there: readonly string[]): string {
+  const near = nearMiss(name, there);
+  return near === undefined ? '' : ` Did you mean "${near}"?`;
+}

@@ -1,0 +1,41 @@
+/** Types of a bundle with their commands, also those that stand in modules. Pure. */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { ModuleManifest } from '../../../../protocol/module.ts';
+import type { Bundle, BundledType } from '../../../../protocol/orders/bundle.ts';
+import { bundledChain } from '../../../../protocol/orders/signed-bundle.ts';
+import type { CommandType } from '../commands/commands.types.ts';
+
+/** Digests of the modules that the types of a bundle come from, each once. */
+export function modulesOf({ types }: Pick<Bundle, 'types'>): string[] {
+  return [...new Set(Object.values(types).flatMap(({ code }) => (code === undefined || isInline(code.name) ? [] : [code.digest])))];
+}
+
+function isInline(codeName: string): boolean {
+  return codeName.startsWith('type/');
+}
+
+/** The chain of a type, the nearest first. Errors: CONTENT_ALTERED if a type is not in the bundle, or not in its module. */
+export function chainsOf(
+  { types }: Pick<Bundle, 'types'>,
+  manifests: ReadonlyMap<string, ModuleManifest>,
+): (type: string) => readonly CommandType[] {
+  const known = new Map<string, readonly CommandType[]>();
+  return (type) => {
+    const key = type.toLowerCase();
+    const chain = known.get(key) ?? bundledChain(types, type).map((one) => withCommands(one, manifests));
+    known.set(key, chain);
+    return chain;
+  };
+}
+
+function withCommands({ name, code, commands }: BundledType, manifests: ReadonlyMap<string, ModuleManifest>): CommandType {
+  if (code === undefined || isInline(code.name)) return { name, commands: commands ?? {}, code };
+  const manifest = manifests.get(code.digest);
+  const type = Object.entries(manifest?.types ?? {}).find(([one]) => one.toLowerCase() === name.toLowerCase())?.[1];
+  if (manifest === undefined || type === undefined) {
+    throw new DtkdError('CONTENT_ALTERED', `the type ${name} is not in the module ${code.name} that it is said to come from`, {
+      next: 'Install the module again at the node that owns the model: dtkd module install.',
+    });
+  }
+  return { name, commands: type.commands ?? {}, code };
+}

@@ -1,0 +1,232 @@
+/**
+ * Makes plans: finds the resource that is meant, gets what its owner says of it, checks the command and its options, and comes to an exact list of targets, before
+ * anything runs. Starts nothing, and tells no target.
+ */
+import { readFile } from 'node:fs/promises';
+import { durationMs } from '../../../../protocol/commands.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { DispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';
+import type { ModuleManifest } from '../../../../protocol/module.ts';
+import type { Bundle } from '../../../../protocol/orders/bundle.ts';
+import type { ContextAnswer } from '../../../../protocol/orders/follow.ts';
+import { DEFAULT_TIMEOUT_MS, MAX_TARGETS, MAX_TIMEOUT_MS, type Work } from '../../../../protocol/orders/order.ts';
+import { verifyBundle, verifyStatement } from '../../../../protocol/orders/signed-bundle.ts';
+import type { Principal } from '../../../../protocol/principal.ts';
+import type { Content, DispatchLogger, Models, Modules, Nodes, NodeView } from '../dispatch.types.ts';
+import { parseBatch } from './batches.ts';
+import { chooseResource, parseModel, type Sought } from './candidates.ts';
+import { chainsOf, modulesOf } from './chains.ts';
+import { chooseNodes, noNode } from './chosen-nodes.ts';
+import { contextOf } from './context.ts';
+import { type Expanded, expandCommand, resourceText, type Subject } from './expansion.ts';
+import type { ChosenNodes, Narrowing, Plan, PlannedPart } from './plan.types.ts';
+import { closed } from './stages.ts';
+import { inOrder, noTarget, reached, type Self, skipOf } from './targets.ts';
+
+/** Resources looked at to find the one that is meant; more of one name would not be told apart by people either. */
+const MAX_MATCHES = 64;
+/** Milliseconds to fetch a module of which only the commands are wanted. */
+const MODULE_MS = 60_000;
+
+export interface PlannerOptions {
+  node: Self;
+  models: Models;
+  nodes: Nodes;
+  modules: Pick<Modules, 'get' | 'keep'>;
+  content: Pick<Content, 'fetch'>;
+  logger: DispatchLogger;
+}
+
+export interface Planner {
+  /**
+   * Errors: NOT_FOUND, AMBIGUOUS, NOT_DEPLOYED, NO_MATCH, INVALID, BAD_REQUEST, TOO_LARGE, and those of the resource's owner. With `narrowing` it takes only those pairs, and not
+   * the filter of the request.
+   */
+  plan(principal: Principal, request: DispatchRequestSpec, narrowing?: Narrowing): Promise<Plan>;
+  /** What an incomplete request could be completed with. */
+  context(principal: Principal, sought: { model?: string; type?: string; resource?: string }): Promise<ContextAnswer>;
+}
+
+export function createPlanner(options: PlannerOptions): Planner {
+  return new RequestPlanner(options);
+}
+
+class RequestPlanner implements Planner {
+  readonly #options: PlannerOptions;
+
+  constructor(options: PlannerOptions) {
+    this.#options = options;
+  }
+
+  async plan(principal: Principal, request: DispatchRequestSpec, narrowing?: Narrowing): Promise<Plan> {
+    assertOneWork(request);
+    const batch = request.batch === undefined ? undefined : parseBatch(request.batch);
+    const all = await this.#options.nodes.list();
+    // a retry repeats pairs of its execution, wherever the filter would go now
+    const nodes = await chooseNodes(narrowing === undefined ? request : { only: request.only }, all);
+    if (nodes.none !== undefined && request.allowEmpty !== true) throw noNode(nodes);
+    const work = plainWork(request);
+    const { plan, timeoutMs } =
+      work === undefined
+        ? await this.#ofCommand(principal, request, nodes, narrowing)
+        : { plan: this.#ofWork(work, request, nodes), timeoutMs: undefined };
+    const parts = plan.parts.filter(({ target, work: one }) => narrowing?.has(target.node, one) ?? true);
+    if (parts.length === 0 && request.allowEmpty !== true) {
+      throw new DtkdError('NO_MATCH', 'there is nothing left to do: no target of that execution is one any more', {
+        next: 'Look at the execution with "dtkd executions show", and at where its resource is deployed.',
+      });
+    }
+    const timeout = request.timeout === undefined ? (timeoutMs ?? DEFAULT_TIMEOUT_MS) : durationMs(request.timeout);
+    if (timeout <= 0) throw new DtkdError('BAD_REQUEST', 'a timeout of nothing is none', { next: 'Leave it out, or say how long.' });
+    return {
+      ...plan,
+      parts,
+      batch,
+      timeoutMs: Math.min(timeout, MAX_TIMEOUT_MS),
+      notes: [...nodes.notes, ...plan.notes, ...leftOut(parts, narrowing)],
+    };
+  }
+
+  async context(principal: Principal, sought: { model?: string; type?: string; resource?: string }): Promise<ContextAnswer> {
+    const { models, node } = this.#options;
+    return contextOf({ models, self: node.name, subject: (of) => this.#subject(principal, of) }, principal, sought);
+  }
+
+  /** exec and cp: on nodes themselves. */
+  #ofWork(
+    work: Work,
+    { threads = 1, keepGoing = false }: DispatchRequestSpec,
+    { all, chosen, filtered }: ChosenNodes,
+  ): Pick<Plan, 'parts' | 'stages' | 'notes' | 'unanswered'> {
+    const views = inOrder(all.filter((view) => (filtered ? chosen.has(view) : view.self)));
+    if (views.length > MAX_TARGETS) throw tooMany();
+    const parts = views.flatMap((view) => this.#part(view, work, 0, undefined));
+    return { parts, stages: [{ threads, keepGoing, afterFailure: 1, title: work.type }], notes: [], unanswered: [] };
+  }
+
+  async #ofCommand(
+    principal: Principal,
+    request: DispatchRequestSpec,
+    nodes: ChosenNodes,
+    narrowing: Narrowing | undefined,
+  ): Promise<{ plan: Pick<Plan, 'parts' | 'stages' | 'notes' | 'unanswered'>; timeoutMs: number | undefined }> {
+    const { resource: name, type, command, options = {}, keepGoing = false, threads, allowEmpty = false } = request;
+    if (name === undefined || command === undefined) throw incomplete(request);
+    const sought: Sought = { ...parseModel(request.model), name, ...(type === undefined ? {} : { type }) };
+    const { items, unanswered } = await this.#options.models.find(principal, sought, MAX_MATCHES);
+    const match = chooseResource(sought, items, this.#options.node.name, unanswered);
+    const subject = await this.#subject(principal, match);
+    const expanded = await expandCommand(
+      {
+        node: this.#options.node.name,
+        nodes: nodes.all,
+        chosen: nodes.chosen,
+        filtered: nodes.filtered,
+        threads,
+        keepGoing,
+        subject: (of) => this.#subject(principal, of),
+      },
+      subject,
+      command,
+      options,
+    );
+    const { stages, items: open } = closed(expanded.block);
+    const parts = open.flatMap(({ stage, item: { view, work, bundle } }) => this.#part(view, work, stage, bundle));
+    if (parts.length === 0 && !allowEmpty && narrowing === undefined) throw nothing(subject, expanded, nodes);
+    return { plan: { parts, stages, notes: expanded.notes, unanswered }, timeoutMs: expanded.timeoutMs };
+  }
+
+  #part(view: NodeView, work: Work, stage: number, bundle: Uint8Array | undefined): PlannedPart[] {
+    const target = reached(view, this.#options.node);
+    if (target === undefined) return [];
+    const skip = skipOf(view);
+    return [{ target, work, stage, ...(bundle === undefined ? {} : { bundle }), ...(skip === undefined ? {} : { skip }) }];
+  }
+
+  async #subject(principal: Principal, { node, object }: { node: string; object: string }): Promise<Subject> {
+    const { models, node: self } = this.#options;
+    const bytes = await models.bundle(principal, { node, object });
+    const own = node === self.name;
+    const { bundle } = verifyBundle(bytes, own ? self.signingKey : await this.#signingKeyOf(node));
+    const [resource] = bundle.resources;
+    if (resource === undefined || resource.object !== object) {
+      throw new DtkdError('CONTENT_ALTERED', `node "${node}" told of another resource than "${object}"`);
+    }
+    return { bundle, bytes, resource, chainOf: chainsOf(bundle, await this.#manifests(bundle)), owner: node, own };
+  }
+
+  async #signingKeyOf(node: string): Promise<string | undefined> {
+    return (await this.#options.nodes.list()).find((view) => view.node === node)?.signingKey;
+  }
+
+  /** Manifests of the modules of a bundle, fetched where they are not here. */
+  async #manifests(bundle: Bundle): Promise<Map<string, ModuleManifest>> {
+    const manifests = new Map<string, ModuleManifest>();
+    for (const digest of modulesOf(bundle)) manifests.set(digest, await this.#manifest(bundle, digest));
+    return manifests;
+  }
+
+  async #manifest(bundle: Bundle, digest: string): Promise<ModuleManifest> {
+    const { modules, content } = this.#options;
+    const here = await modules.get(digest);
+    if (here !== undefined) return here.manifest;
+    const signed = bundle.modules.find((one) => verifyStatement(one).digest === digest);
+    const name = Object.values(bundle.types).find(({ code }) => code?.digest === digest)?.code?.name ?? digest;
+    if (signed === undefined) throw new DtkdError('CONTENT_ALTERED', `the bundle has no signature for module ${name}`);
+    const path = await content.fetch(digest, { signal: AbortSignal.timeout(MODULE_MS) });
+    await modules.keep(signed, await readFile(path));
+    const kept = await modules.get(digest);
+    if (kept === undefined) throw new DtkdError('CONTENT_MISSING', `the module ${name} could not be kept`);
+    return kept.manifest;
+  }
+}
+
+/** Of command, exec, put and get a request has one. Errors: BAD_REQUEST. */
+function assertOneWork({ command, resource, exec, put, get }: DispatchRequestSpec): void {
+  const works = [command ?? resource, exec, put, get].filter((one) => one !== undefined);
+  if (works.length === 1) return;
+  throw new DtkdError('BAD_REQUEST', works.length === 0 ? 'the request says nothing to do' : 'the request says several things to do', {
+    next: 'Give one of: resource with command, exec, put, get.',
+  });
+}
+
+function plainWork({ exec, put, get }: DispatchRequestSpec): Work | undefined {
+  if (exec !== undefined) return { type: 'exec', ...exec, env: exec.env ?? {} };
+  if (put !== undefined) return { type: 'put', ...absolute(put) };
+  if (get !== undefined) return { type: 'get', ...absolute(get) };
+  return undefined;
+}
+
+function absolute<T extends { path: string }>(file: T): T {
+  if (file.path.startsWith('/')) return file;
+  throw new DtkdError('BAD_REQUEST', `the path "${file.path.slice(0, 80)}" is not absolute`, { next: 'Write the path from / on.' });
+}
+
+function incomplete({ command }: DispatchRequestSpec): DtkdError {
+  const what = command === undefined ? 'which command' : 'of which resource';
+  return new DtkdError('BAD_REQUEST', `the request does not say ${what} to run`, {
+    next: 'Show what could be run with "dtkd ctl" and what is known so far.',
+  });
+}
+
+function nothing(subject: Subject, { deployed, notes }: Expanded, nodes: ChosenNodes): DtkdError {
+  const what = resourceText(subject.resource);
+  if (deployed !== undefined) return noTarget(what, deployed, nodes);
+  return new DtkdError('NO_MATCH', `${nodes.filtered ? nodes.text : 'the plan'} leaves no target for the resources of ${what}`, {
+    next: notes[0] === undefined ? 'Change the filter, or say --allow-empty if nothing is fine, too.' : `Note: ${notes[0]}.`,
+    details: { notes },
+  });
+}
+
+/** Pairs that a retry was to take, and which are targets no more. */
+function leftOut(parts: readonly PlannedPart[], narrowing: Narrowing | undefined): string[] {
+  if (narrowing === undefined || narrowing.size <= parts.length) return [];
+  const count = narrowing.size - parts.length;
+  return [`${count} of ${narrowing.size} targets of that execution are none any more`];
+}
+
+function tooMany(): DtkdError {
+  return new DtkdError('TOO_LARGE', `the plan has more than ${MAX_TARGETS} targets`, {
+    next: 'Choose fewer nodes, and run it for the others afterwards.',
+  });
+}

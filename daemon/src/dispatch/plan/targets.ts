@@ -1,0 +1,96 @@
+/** From nodes and deployments to targets. Pure. */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { isRecord } from '../../../../protocol/json.ts';
+import type { BundledResource } from '../../../../protocol/orders/bundle.ts';
+import type { NodeView } from '../dispatch.types.ts';
+import type { ChosenNodes, PlannedPart, Reached } from './plan.types.ts';
+import { some } from './some.ts';
+
+export interface Self {
+  name: string;
+  signingKey: string;
+}
+
+/** How a node is reached; undefined if it is neither this one nor a member. */
+export function reached(view: NodeView, self: Self): Reached | undefined {
+  if (view.self) return { node: view.node, self: true, key: self.signingKey, domain: '', starter: self.signingKey };
+  const { member } = view;
+  if (member === undefined) return undefined;
+  return { node: view.node, self: false, key: member.key, domain: member.domain, starter: member.selfKey };
+}
+
+/** Why a node is not to be told: maintenance, but of this node itself only its operator's word at the time counts. */
+export function skipOf(view: NodeView): PlannedPart['skip'] {
+  if (view.self) return undefined;
+  const { spec } = view.object;
+  const maintenance = isRecord(spec) ? spec['maintenance'] : undefined;
+  if (!isRecord(maintenance)) return undefined;
+  const { reason } = maintenance;
+  return {
+    code: 'MAINTENANCE',
+    reason: `${view.node} is in maintenance${typeof reason === 'string' && reason !== '' ? `: ${reason}` : ''}`,
+  };
+}
+
+/** Where a resource is deployed: nodes as they are known here, and names that nobody here bears. */
+export interface Deployed {
+  views: NodeView[];
+  unknown: string[];
+}
+
+/**
+ * Nodes on which a resource is deployed. The owner names them with their signing keys; a name alone only means something at the owner's, so it counts where the
+ * resource is this node's own.
+ */
+export function deployedOn(resource: BundledResource, nodes: readonly NodeView[], own: boolean): Deployed {
+  const byKey = new Map(nodes.flatMap((view) => (view.signingKey === undefined ? [] : [[view.signingKey, view]])));
+  const byName = new Map(nodes.map((view) => [view.node, view]));
+  const views = new Set<NodeView>();
+  const unknown: string[] = [];
+  for (const { node, signingKey } of resource.deployments) {
+    const view = (signingKey === undefined ? undefined : byKey.get(signingKey)) ?? (own ? byName.get(node) : undefined);
+    if (view === undefined) unknown.push(node);
+    else views.add(view);
+  }
+  return { views: [...views], unknown };
+}
+
+/** In the order of their names, numbers in them by their size; this node first, as it needs no connection. */
+export function inOrder(views: Iterable<NodeView>): NodeView[] {
+  return [...views].sort((a, b) => Number(b.self) - Number(a.self) || compareNames(a.node, b.node));
+}
+
+const collator = new Intl.Collator('en', { numeric: true });
+
+function compareNames(a: string, b: string): number {
+  return collator.compare(a, b) || (a < b ? -1 : 1);
+}
+
+/** Nothing that may run it: deployed nowhere, not here, or not where the filter goes. */
+export function noTarget(what: string, { views, unknown }: Deployed, { all, chosen, filtered, text }: ChosenNodes): DtkdError {
+  const names = inOrder(views).map(({ node }) => node);
+  const details = { deployedOn: names, unknown };
+  if (names.length === 0 && unknown.length === 0) {
+    return new DtkdError('NOT_DEPLOYED', `${what} is not deployed on any node`, {
+      next: 'Deploy it: make it a child of node/NAME (spec.parents).',
+      details,
+    });
+  }
+  if (names.length === 0) {
+    return new DtkdError('NOT_DEPLOYED', `${what} is deployed on ${some(unknown)}, which is not known here`, {
+      next: 'Look at the names with "dtkd get nodes": a deployment names a node as it is called at the owner of the model.',
+      details,
+    });
+  }
+  if (!filtered) {
+    return new DtkdError('NOT_DEPLOYED', `${what} is not deployed on this node; it is on ${some(names)}`, {
+      next: "Choose nodes with a filter, such as -I '.*' (ctl) or --on '.*' (run).",
+      details,
+    });
+  }
+  return new DtkdError(
+    'NO_MATCH',
+    `${text} matches ${chosen.size} of ${all.length} nodes, but none of those on which ${what} is deployed: ${some(names)}`,
+    { next: 'Change the filter, or say --allow-empty if nothing is fine, too.', details },
+  );
+}
