@@ -4,7 +4,7 @@
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ApiObject } from '../../../../../protocol/objects.ts';
-import type { Principal } from '../../../../../protocol/principal.ts';
+import { OPERATOR, type Principal } from '../../../../../protocol/principal.ts';
 import { SHOWN_CHILDREN } from '../limits.ts';
 import { nodeParents, nodeRef, type Reads, refIn, resourceNameOf, resourceParents, resourceSpecOf } from '../objects.ts';
 import { Refusal } from '../refusal.ts';
@@ -81,6 +81,16 @@ export async function effectiveResource(options: EffectiveOptions, principal: Pr
     deployments: nodeParents(spec),
     violations,
   };
+}
+
+/** The values that commands of a resource see, for somebody who may know all. */
+export async function effectiveValues(options: EffectiveOptions, object: ApiObject): Promise<Record<string, unknown>> {
+  const spec = resourceSpecOf(object);
+  if (spec === undefined) return {};
+  const type = await options.book.resolve(options.reads, spec.type);
+  const { imported } = await readChildren(options, { type: 'operator', name: OPERATOR }, object.metadata.name);
+  const values = propertiesOf(type, spec.properties ?? {}, imported);
+  return Object.fromEntries(Object.entries(values).map(([name, { value }]) => [name, value]));
 }
 
 type Exported = ReadonlyMap<string, ReadonlyMap<string, unknown>>;

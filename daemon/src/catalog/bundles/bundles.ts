@@ -1,0 +1,107 @@
+/**
+ * What this node says of its resources to the nodes on which they run: signed bundles, made when they are asked for and kept until the model
+ * changes. The revision of a bundle is the store's version of the last change of types, resources, modules or nodes, and so never goes
+ * back while the store does not. Whoever may READ a resource gets all of its bundle: what commands see does not depend on who runs them.
+ */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
+import type { SignedModule } from '../../../../protocol/module.ts';
+import { signBundle } from '../../../../protocol/orders/signed-bundle.ts';
+import type { SigningKey } from '../../../../protocol/signing.ts';
+import type { Change, ObjectStore } from '../../store/object-store.types.ts';
+import type { Reads } from '../model/objects.ts';
+import type { Decide, DecideMove, ModelAction } from '../model/ports.ts';
+import { Rights } from '../model/rights.ts';
+import { TypeBook } from '../model/type-book.ts';
+import { signedModules } from '../modules/modules.ts';
+import { type GatheringOptions, gatherBundle } from './gathering.ts';
+
+/** Bytes of bundles that are kept. */
+const CACHED_BYTES = 32 * 1024 * 1024;
+/** A bundle that the model changed beneath is made again, so often at most; then the next asker gets a newer one. */
+const ATTEMPTS = 4;
+/** Kinds of which bundles tell. */
+const TOLD: readonly string[] = ['types', 'resources', 'modules', 'nodes'];
+
+export interface BundlesOptions {
+  store: ObjectStore;
+  node: { name: string };
+  signingKey: SigningKey;
+  decide: Decide;
+  decideMove: DecideMove;
+}
+
+export interface Bundles {
+  /** The signed bundle of an own resource (CBOR of SignedBundle), for somebody who may have it. Errors: NOT_FOUND, TOO_LARGE, CONTENT_MISSING. */
+  bundleOf(object: string): Promise<Uint8Array>;
+  /** By `group/plural/subresource`. */
+  subresources: ReadonlyMap<string, ModelAction>;
+  stop(): void;
+}
+
+export function createBundles({ store, node: { name: node }, signingKey, ...deciding }: BundlesOptions): Bundles {
+  const reads: Reads = { get: (ref) => store.get(ref), find: (index) => store.find(index), getRow: (key) => store.kv.get(key) };
+  const book = new TypeBook(node);
+  let signatures: Promise<ReadonlyMap<string, SignedModule>> | undefined;
+  const gathering: GatheringOptions = {
+    reads,
+    book,
+    rights: new Rights({ ...deciding, node }),
+    node,
+    publisher: signingKey.publicKey,
+    modules: () => {
+      signatures ??= signedModules(store, node);
+      return signatures;
+    },
+  };
+  const kept = new Map<string, Promise<Uint8Array>>();
+  let size = 0;
+  let revision = store.version();
+  const unsubscribe = store.subscribe((changes) => {
+    const last = changes.findLast((change) => isTold(change, node));
+    if (last === undefined) return;
+    revision = last.version;
+    kept.clear();
+    size = 0;
+    signatures = undefined;
+    if (changes.some(({ ref }) => ref.plural === 'types')) book.clear();
+  });
+
+  async function make(name: string): Promise<Uint8Array> {
+    for (let attempt = 1; ; attempt += 1) {
+      const before = revision;
+      const content = await gatherBundle(gathering, name, before);
+      if (revision === before || attempt >= ATTEMPTS) return signBundle(content, signingKey);
+    }
+  }
+
+  async function bundleOf(name: string): Promise<Uint8Array> {
+    const known = kept.get(name);
+    if (known !== undefined) return known;
+    const made = make(name);
+    kept.set(name, made);
+    try {
+      const bytes = await made;
+      if (kept.get(name) === made) size += bytes.length;
+      if (size > CACHED_BYTES) {
+        kept.clear();
+        size = 0;
+      }
+      return bytes;
+    } catch (error) {
+      if (kept.get(name) === made) kept.delete(name);
+      throw error;
+    }
+  }
+
+  const action: ModelAction = async ({ method, name }) => {
+    if (method !== 'GET') throw new DtkdError('METHOD_NOT_ALLOWED', 'a bundle is only read; use GET');
+    return { bundle: Buffer.from(await bundleOf(name)).toString('base64') };
+  };
+  action.verb = 'READ';
+  return { bundleOf, subresources: new Map([[`${DTKD_GROUP}/resources/bundle`, action]]), stop: unsubscribe };
+}
+
+function isTold({ ref }: Change, node: string): boolean {
+  return ref.group === DTKD_GROUP && TOLD.includes(ref.plural) && (ref.plural === 'nodes' || ref.namespace === node);
+}

@@ -1,0 +1,177 @@
+/**
+ * Gathers what a node has to know of a resource of this node: the resource, its children at any depth, its parents, the types of all of them
+ * and who answers for these. Reads what is durable, sees everything as the owner does, and writes nothing.
+ */
+import { type CodeRef, inlineCode } from '../../../../protocol/code.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { nodeStatus } from '../../../../protocol/kinds/node.ts';
+import type { SignedModule } from '../../../../protocol/module.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import { type Bundle, type BundledResource, MAX_BUNDLED_RESOURCES } from '../../../../protocol/orders/bundle.ts';
+import { effectiveValues } from '../model/effective/effective-resource.ts';
+import { nodeParents, nodeRef, type Reads, refIn, resourceNameOf, resourceParents, resourceSpecOf, typeKey } from '../model/objects.ts';
+import type { NamedType } from '../model/resolved-type.ts';
+import type { Rights } from '../model/rights.ts';
+import { childrenOf } from '../model/rules/dependents.ts';
+import { chainOf, type TypeBook } from '../model/type-book.ts';
+
+export interface GatheringOptions {
+  reads: Reads;
+  book: TypeBook;
+  rights: Rights;
+  node: string;
+  /** This node's public signing key. */
+  publisher: string;
+  /** Signatures of the installed modules by digest. */
+  modules(): Promise<ReadonlyMap<string, SignedModule>>;
+}
+
+/** The bundle of a resource, as it is to be signed. Errors: NOT_FOUND; TOO_LARGE with too many relatives. */
+export async function gatherBundle(options: GatheringOptions, name: string, revision: number): Promise<Bundle> {
+  const { reads, node, publisher } = options;
+  const first = await reads.get(refIn(node, 'resources', name));
+  if (first === undefined || resourceSpecOf(first) === undefined) throw notFound(name);
+  const family = await familyOf(options, first);
+  const keys = new NodeKeys(options);
+  const resources: BundledResource[] = [];
+  for (const { object, children } of family) resources.push(await bundled(options, keys, object, children));
+  const types = new Map<string, Bundle['types'][string]>();
+  for (const { type } of resources) await addTypes(options, types, type);
+  return {
+    version: 1,
+    owner: publisher,
+    ownerName: node,
+    revision,
+    resources,
+    types: Object.fromEntries(types),
+    modules: await signaturesFor(options, types.values()),
+  };
+}
+
+interface Relative {
+  object: ApiObject;
+  children: string[];
+}
+
+/** The resource itself, then its children at any depth, then its parents. */
+async function familyOf({ reads, node }: GatheringOptions, first: ApiObject): Promise<Relative[]> {
+  const family = new Map<string, Relative>([[first.metadata.name, { object: first, children: [] }]]);
+  const add = (object: ApiObject): void => {
+    if (family.has(object.metadata.name)) return;
+    if (family.size >= MAX_BUNDLED_RESOURCES) throw tooMany(first.metadata.name);
+    family.set(object.metadata.name, { object, children: [] });
+  };
+  // a Map goes on to what is added to it meanwhile
+  for (const relative of family.values()) {
+    const refs = await childrenOf(reads, node, relative.object.metadata.name, MAX_BUNDLED_RESOURCES + 1);
+    const children = await Promise.all(refs.map((ref) => reads.get(ref)));
+    for (const child of children) {
+      if (child === undefined || resourceSpecOf(child) === undefined) continue;
+      relative.children.push(child.metadata.name);
+      add(child);
+    }
+  }
+  const own = new Set(family.keys());
+  const spec = resourceSpecOf(first);
+  for (const name of spec === undefined ? [] : resourceParents(spec)) {
+    const parent = own.has(name) ? undefined : await reads.get(refIn(node, 'resources', name));
+    if (parent === undefined || resourceSpecOf(parent) === undefined) continue;
+    add(parent);
+    // its other children are none of this resource's business, and may be many
+    family.get(name)?.children.push(first.metadata.name);
+  }
+  return [...family.values()];
+}
+
+async function bundled(options: GatheringOptions, keys: NodeKeys, object: ApiObject, children: string[]): Promise<BundledResource> {
+  const spec = resourceSpecOf(object);
+  if (spec === undefined) throw notFound(object.metadata.name);
+  const deployments: BundledResource['deployments'] = [];
+  for (const node of nodeParents(spec)) {
+    const signingKey = await keys.of(node);
+    deployments.push({ node, ...(signingKey === undefined ? {} : { signingKey }) });
+  }
+  return {
+    object: object.metadata.name,
+    uid: object.metadata.uid,
+    model: spec.model,
+    type: spec.type,
+    name: resourceNameOf(object, spec),
+    labels: object.metadata.labels ?? {},
+    properties: await effectiveValues(options, object),
+    parents: resourceParents(spec),
+    children,
+    deployments,
+  };
+}
+
+/** Signing keys of nodes, each looked up once. */
+class NodeKeys {
+  readonly #options: GatheringOptions;
+  readonly #known = new Map<string, string | undefined>();
+
+  constructor(options: GatheringOptions) {
+    this.#options = options;
+  }
+
+  async of(node: string): Promise<string | undefined> {
+    if (node === this.#options.node) return this.#options.publisher;
+    if (!this.#known.has(node)) {
+      const object = await this.#options.reads.get(nodeRef(node));
+      this.#known.set(node, nodeStatus.safeParse(object?.['status']).data?.signingKey);
+    }
+    return this.#known.get(node);
+  }
+}
+
+/** A type with all that it extends. */
+async function addTypes(
+  { reads, book, publisher }: GatheringOptions,
+  types: Map<string, Bundle['types'][string]>,
+  name: string,
+): Promise<void> {
+  if (types.has(typeKey(name))) return;
+  const chain = await chainOf(name, (wanted) => book.named(reads, wanted));
+  if ('fault' in chain)
+    throw new DtkdError('CONFLICT', `the type "${name}" does not hold together`, { next: `See "dtkd describe type ${name}".` });
+  for (const type of chain) types.set(typeKey(type.name), bundledType(type, publisher));
+}
+
+/** Pure. Of a type of a module the commands stay in the module: they are what its publisher signed. */
+export function bundledType({ name, spec }: NamedType, publisher: string): Bundle['types'][string] {
+  const { extends: supertype, commands = {}, module, templates, properties = {} } = spec;
+  const inline = module === undefined && Object.keys(commands).length > 0;
+  const code: CodeRef | undefined = inline ? inlineCode(name, commands, publisher) : module;
+  const secrets = Object.entries(properties).flatMap(([property, { type }]) => (type === 'secret' ? [property] : []));
+  return {
+    name,
+    ...(supertype === undefined ? {} : { extends: supertype }),
+    ...(code === undefined ? {} : { code }),
+    ...(inline ? { commands } : {}),
+    ...(module === undefined || templates === undefined ? {} : { templates }),
+    ...(secrets.length === 0 ? {} : { secrets }),
+  };
+}
+
+async function signaturesFor({ modules }: GatheringOptions, types: Iterable<Bundle['types'][string]>): Promise<SignedModule[]> {
+  const digests = new Map<string, string>();
+  for (const { code, commands } of types) if (code !== undefined && commands === undefined) digests.set(code.digest, code.name);
+  if (digests.size === 0) return [];
+  const known = await modules();
+  return [...digests].map(([digest, name]) => {
+    const signed = known.get(digest);
+    if (signed === undefined)
+      throw new DtkdError('CONTENT_MISSING', `module ${name} is not installed here any more`, { next: 'Install it again.' });
+    return signed;
+  });
+}
+
+function notFound(name: string): DtkdError {
+  return new DtkdError('NOT_FOUND', `resources "${name.slice(0, 253)}" not found`);
+}
+
+function tooMany(name: string): DtkdError {
+  return new DtkdError('TOO_LARGE', `resource "${name}" has more than ${MAX_BUNDLED_RESOURCES - 1} children and parents`, {
+    next: 'Put some of them below a resource of their own, and run the command of that one.',
+  });
+}
