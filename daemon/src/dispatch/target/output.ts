@@ -64,7 +64,7 @@ export class PartOutput {
         s: stream,
         n: step,
         c: command,
-        d: chunk.subarray(from, from + OUTPUT_CHUNK_BYTES),
+        d: Uint8Array.from(chunk.subarray(from, from + OUTPUT_CHUNK_BYTES)),
       });
     }
     if (!this.#capTold && this.dropped > 0) {
@@ -75,7 +75,7 @@ export class PartOutput {
 
   /** A line of dtkd's own. */
   async log(level: LogLevel, { step, command }: Source, text: string): Promise<void> {
-    const bytes = Buffer.from(text, 'utf8').subarray(0, OUTPUT_CHUNK_BYTES);
+    const bytes = Uint8Array.from(Buffer.from(text, 'utf8').subarray(0, OUTPUT_CHUNK_BYTES));
     await this.#append({ t: this.#options.now(), s: 'log', n: step, c: command, l: level, d: bytes });
   }
 

@@ -1,0 +1,60 @@
+/** Makes the directory of a resource on this node, with what is known of it and the templates of its types. Writes whole files only, and only what has changed. */
+import { createHash, randomBytes } from 'node:crypto';
+import { lstat, mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
+import { DtkdError } from '../../../../../protocol/errors.ts';
+
+export interface WantedFile {
+  /** Within the directory. */
+  path: string;
+  content: Uint8Array;
+  executable: boolean;
+}
+
+/** Files as they should be, by a digest that changes with any of them. */
+export function filesDigest(files: readonly WantedFile[]): string {
+  const hash = createHash('sha256');
+  for (const { path, content, executable } of files) {
+    hash.update(`${JSON.stringify(path)} ${executable} ${content.length}\n`).update(content);
+  }
+  return hash.digest('hex');
+}
+
+/** Errors: INVALID if something stands in the way, DISK_FULL. */
+export async function writeFiles(directory: string, files: readonly WantedFile[]): Promise<void> {
+  await mkdir(join(directory, 'var'), { recursive: true, mode: 0o755 });
+  for (const file of files) await writeOne(directory, file);
+}
+
+async function writeOne(directory: string, { path, content, executable }: WantedFile): Promise<void> {
+  const target = join(directory, path);
+  if (!target.startsWith(directory + sep))
+    throw new DtkdError('INVALID', `the template file ${path} would be outside of the resource's directory`);
+  const mode = executable ? 0o755 : 0o644;
+  try {
+    await mkdir(dirname(target), { recursive: true, mode: 0o755 });
+    await assertNoLinks(directory, dirname(target));
+    const before = await readFile(target).catch(() => undefined);
+    const info = await lstat(target).catch(() => undefined);
+    if (before !== undefined && info?.isFile() === true && (info.mode & 0o777) === mode && Buffer.compare(before, content) === 0) return;
+    const beside = `${target}.${randomBytes(6).toString('hex')}.dtkd`;
+    try {
+      await writeFile(beside, content, { mode, flag: 'wx' });
+      await rename(beside, target);
+    } catch (error) {
+      await unlink(beside).catch(() => undefined);
+      throw error;
+    }
+  } catch (error) {
+    if (error instanceof DtkdError) throw error;
+    const full = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
+    throw new DtkdError(full ? 'DISK_FULL' : 'INVALID', `the file ${path} of the resource's directory cannot be written`, { cause: error });
+  }
+}
+
+/** A command of the resource may have put a link where a template has a directory: nothing is written through it. */
+async function assertNoLinks(directory: string, parent: string): Promise<void> {
+  for (let at = parent; at.length > directory.length; at = dirname(at)) {
+    if ((await lstat(at)).isSymbolicLink()) throw new DtkdError('INVALID', `${at} is a link, and nothing is written through it`);
+  }
+}
