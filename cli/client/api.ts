@@ -123,7 +123,7 @@ export class ApiClient {
       method,
       path: pathOf(target, {}),
       ...(body === undefined ? {} : { body }),
-      ...(signal === undefined ? {} : { signal }),
+      ...withSignal(signal),
     });
   }
 
@@ -133,13 +133,14 @@ export class ApiClient {
   }
 
   /** A daemon-wide action. */
-  daemon(method: 'GET' | 'POST', action: string, body?: unknown): Promise<JsonRecord> {
-    return this.#json({ method, path: `${DAEMON}/${action}`, ...(body === undefined ? {} : { body }) });
+  daemon(method: 'GET' | 'POST', action: string, body?: unknown, signal?: AbortSignal): Promise<JsonRecord> {
+    return this.#json({ method, path: `${DAEMON}/${action}`, ...(body === undefined ? {} : { body }), ...withSignal(signal) });
   }
 
-  /** A daemon-wide action that streams JSON values. */
-  daemonLines(action: string): AsyncGenerator<unknown> {
-    return this.#lines({ method: 'GET', path: `${DAEMON}/${action}` });
+  /** A daemon-wide action that streams JSON values; with a body it is posted. */
+  daemonLines(action: string, body?: unknown, signal?: AbortSignal): AsyncGenerator<unknown> {
+    const method = body === undefined ? 'GET' : 'POST';
+    return this.#lines({ method, path: `${DAEMON}/${action}`, ...(body === undefined ? {} : { body }), ...withSignal(signal) });
   }
 
   version(): Promise<JsonRecord> {
@@ -195,6 +196,10 @@ function pathOf(target: Target, selection: Selection): string {
   }
   const text = query.toString();
   return `${base}/${parts.map(encodeURIComponent).join('/')}${text === '' ? '' : `?${text}`}`;
+}
+
+function withSignal(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
 }
 
 function numberOr(value: unknown, otherwise: number): number {

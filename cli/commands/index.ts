@@ -72,6 +72,29 @@ const TRUST: readonly CommandEntry[] = [
   { name: 'rm', summary: 'remove trusts', load: () => import('./trust/rm.ts') },
 ];
 
+const EXECUTIONS: readonly CommandEntry[] = [
+  { name: 'ls', alias: 'list', summary: 'list executions, the latest first', load: () => import('./executions/ls.ts') },
+  { name: 'show', summary: 'show what became of each target', load: () => import('./executions/show.ts') },
+  { name: 'follow', summary: 'show the output from the beginning, and what comes', load: () => import('./executions/follow.ts') },
+  { name: 'abort', summary: 'end it on all targets', load: () => import('./executions/abort.ts') },
+  { name: 'resume', summary: 'let one that is paused go on', load: () => import('./executions/resume.ts') },
+  { name: 'retry', summary: 'run it again where it did not succeed', load: () => import('./executions/retry.ts') },
+];
+
+const NODE: readonly CommandEntry[] = [
+  { name: 'ls', alias: 'list', summary: 'list nodes with what filters choose them by', load: () => import('./node/ls.ts') },
+  { name: 'maintain', summary: 'let commands of others skip this node, or no more', load: () => import('./node/maintain.ts') },
+  {
+    name: 'tag',
+    summary: 'words by which this node is chosen',
+    children: [
+      { name: 'add', summary: 'add tags to this node', load: () => import('./node/tag-add.ts') },
+      { name: 'rm', summary: 'take tags from this node', load: () => import('./node/tag-rm.ts') },
+    ],
+  },
+  { name: 'set', summary: 'set properties of this node', load: () => import('./node/set.ts') },
+];
+
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly CommandEntry[] = [
   { group: 'Start here:', name: 'up', summary: 'start the daemon of this node', load: () => import('./up.ts') },
@@ -79,6 +102,16 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'domain', summary: 'found, join and look after domains', children: DOMAIN },
   { name: 'app', summary: 'share services and use those that others share', children: APP },
   { name: 'model', summary: 'bring models in from other tools, and write them out', children: MODEL },
+  {
+    group: 'Running commands:',
+    name: 'run',
+    summary: 'run a command of a resource, here or on chosen nodes',
+    load: () => import('./run.ts'),
+  },
+  { name: 'ctl', summary: "the same with ControlTier's flags; alone it lists what could be run", load: () => import('./ctl.ts') },
+  { name: 'exec', summary: 'run any program on chosen nodes', load: () => import('./exec.ts') },
+  { name: 'executions', alias: 'execution', summary: 'what was run, with its output; abort and retry', children: EXECUTIONS },
+  { name: 'node', summary: 'tags, properties and maintenance of this node', children: NODE },
   { group: 'Who may do what:', name: 'user', summary: 'users of this node', children: USER },
   { name: 'grant', summary: 'give a user or a trust rights on objects', load: () => import('./grant.ts') },
   { name: 'revoke', summary: 'take rights back', load: () => import('./revoke.ts') },

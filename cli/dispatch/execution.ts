@@ -14,6 +14,9 @@ export interface PartView {
   exitStatus: number | undefined;
   signal: string | undefined;
   reason: string | undefined;
+  /** Bytes of its spool so far. */
+  offset: number;
+  /** Bytes of output beyond the cap. */
   dropped: number;
   holders: readonly string[];
 }
@@ -88,6 +91,7 @@ export function partOf(value: unknown): PartView | undefined {
     exitStatus: numberAt(value, 'exitStatus'),
     signal: textAt(value, 'signal'),
     reason: textAt(value, 'reason'),
+    offset: numberAt(value, 'offset') ?? 0,
     dropped: numberAt(value, 'dropped') ?? 0,
     holders: textsAt(value, 'holders'),
   };
@@ -129,4 +133,10 @@ function commandOf(target: unknown): TargetCommand | undefined {
 function timeAt(value: unknown, ...path: string[]): number | undefined {
   const time = Date.parse(textAt(value, ...path) ?? '');
   return Number.isNaN(time) ? undefined : time;
+}
+
+/** Nodes on which not everything has succeeded, in the order of their parts. */
+export function nodesLeft(execution: ExecutionView): string[] {
+  const left = partsOf(execution).filter(({ outcome }) => outcome !== 'succeeded');
+  return [...new Set(left.map(({ node }) => node))];
 }

@@ -34,8 +34,8 @@ export function unsuccessful(execution: ExecutionView): PartView[] {
 /** `missing`: parts of which no node could tell. */
 export function exitStatusOf(execution: ExecutionView, ending: Ending, missing: number): number {
   const outcomes = new Set<Outcome | undefined>([...execution.parts.values()].map(({ outcome }) => outcome));
-  if (outcomes.has('failed') || outcomes.has('refused')) return ending === 'paused' ? EXIT.paused : EXIT.failed;
   if (ending === 'paused') return EXIT.paused;
+  if (outcomes.has('failed') || outcomes.has('refused')) return EXIT.failed;
   if (outcomes.has('unknown') || missing > 0) return EXIT.unknown;
   if (outcomes.has('unreachable') || outcomes.has('skipped')) return EXIT.untold;
   if (ending === 'queued') return EXIT.queued;

@@ -1,0 +1,15 @@
+import { DtkdError } from '../../protocol/errors.ts';
+
+/** How an execution is named by people: its id, or the beginning of it. */
+export function requireId(text: string): string {
+  const id = text.toLowerCase();
+  if (/^[0-9a-f]{6,64}$/.test(id)) return id;
+  throw new DtkdError('BAD_REQUEST', `"${text.slice(0, 80)}" is not the id of an execution`, {
+    next: 'It has 64 hexadecimal digits; the first 6 or more are enough. See "dtkd executions ls".',
+  });
+}
+
+/** Path of a daemon action about an execution. */
+export function executionPath(id: string, action?: string): string {
+  return `executions/${requireId(id)}${action === undefined ? '' : `/${action}`}`;
+}

@@ -1,0 +1,35 @@
+import { DtkdError } from '../../protocol/errors.ts';
+import { nodeKind } from '../../protocol/kinds/node.ts';
+import { type JsonRecord, textAt } from '../json.ts';
+import type { ApiClient } from './api.ts';
+
+/** Writes that come between reading and writing are rare; more of them in a row mean that something else is wrong. */
+const ATTEMPTS = 5;
+
+/** The name of the node that answers. */
+export async function ownNode(client: ApiClient): Promise<string> {
+  const name = textAt(await client.daemon('GET', 'whoami'), 'node');
+  if (name !== undefined && name !== '') return name;
+  throw new DtkdError('INTERNAL', 'the daemon did not tell the name of its node');
+}
+
+/** Changes what the operator says of this node. `change` is given its spec and answers with a merge patch of it, or nothing to leave it. */
+export async function changeOwnNode(
+  client: ApiClient,
+  change: (spec: unknown) => JsonRecord | undefined,
+): Promise<{ name: string; changed: boolean }> {
+  const name = await ownNode(client);
+  const target = { kind: nodeKind, name };
+  for (let attempt = 1; ; attempt += 1) {
+    const object = await client.get(target);
+    const spec = change(object['spec']);
+    if (spec === undefined) return { name, changed: false };
+    const resourceVersion = textAt(object, 'metadata', 'resourceVersion');
+    try {
+      await client.patch(target, { metadata: { resourceVersion }, spec }, 'merge');
+      return { name, changed: true };
+    } catch (error) {
+      if (!(error instanceof DtkdError) || error.code !== 'CONFLICT' || attempt >= ATTEMPTS) throw error;
+    }
+  }
+}

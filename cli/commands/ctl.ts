@@ -1,0 +1,134 @@
+import { type Command, Option } from 'commander';
+import { DtkdError } from '../../protocol/errors.ts';
+import type { DispatchRequestSpec, NodeFilter } from '../../protocol/kinds/execution.ts';
+import type { Cli, GlobalFlags } from '../cli.ts';
+import { line } from '../dispatch/attend.ts';
+import { contextLines } from '../dispatch/context-lines.ts';
+import { keepFailedNodes, readFailedNodes } from '../dispatch/failed-nodes.ts';
+import { ALL_NODES, addNodeFilter } from '../dispatch/node-filter.ts';
+import { optionsOfWords } from '../dispatch/option-words.ts';
+import { optionWords } from '../dispatch/shell-line.ts';
+import { addShowFlags } from '../dispatch/show-flags.ts';
+import { addRunFlags, addStartFlags, type RunFlags, runFields, type StartFlags, start } from '../dispatch/start.ts';
+import { EXIT_HELP } from '../dispatch/summary.ts';
+import { parseLimit } from '../input/limit.ts';
+import { toJson } from '../output/format.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd ctl                                                  what could be run
+  dtkd ctl -t Service -r myService                          commands of a resource, with their options
+  dtkd ctl -t Service -r myService -c Start                 here
+  dtkd ctl -I '.*' -t Service -r myService -c Start         on every node where it is deployed
+  dtkd ctl -I osfamily=unix -X 'tags=dev' -C 8 -K -t Service -r myService -c Start
+  dtkd ctl -t Service -r myService -c Deploy -- -version 1.2.0 -force
+
+Filters: hostname (without KEY=), name, osfamily, osarch, osname, osversion, tags, type, or any property of nodes; a
+literal, a comma list or a regular expression. Tags: + is and, a comma is or. Different keys combine by and.
+Options of the command follow --: -NAME VALUE, or -NAME alone for yes; -NAME=-VALUE where a value begins with a dash.
+
+${EXIT_HELP}`;
+
+interface CtlFlags extends StartFlags, RunFlags {
+  project?: string;
+  type?: string;
+  resource?: string;
+  command?: string;
+  threadcount: number;
+  keepgoing?: boolean;
+  failednodes?: string;
+}
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('[options...]', 'options of the command, after --')
+    .option('-p, --project <model>', 'the model, or NODE/MODEL')
+    .option('-t, --type <type>', 'type of the resource')
+    .option('-r, --resource <name>', 'the resource')
+    .option('-c, --command <name>', 'the command');
+  const filter = addNodeFilter(command);
+  command
+    .option('-C, --threadcount <number>', 'targets at a time', parseLimit, 1)
+    .option('-K, --keepgoing', 'a failure does not keep the rest from being started')
+    .addOption(
+      new Option('-F, --failednodes <file>', 'only the nodes in this file, if it is there; keeps those that did not succeed').conflicts([
+        'detach',
+      ]),
+    );
+  addShowFlags(addStartFlags(addRunFlags(command)));
+  command.addHelpText('after', EXAMPLES).action(async (words: string[], flags: CtlFlags) => {
+    const options = optionsOfWords(words);
+    if (flags.resource === undefined || flags.command === undefined) {
+      if (flags.command !== undefined || words.length > 0) throw incomplete();
+      return showContext(cli, flags);
+    }
+    const listed = flags.failednodes === undefined ? undefined : await readFailedNodes(flags.failednodes);
+    const nodes = filter() ?? (listed === undefined ? undefined : { include: [ALL_NODES] });
+    const request: DispatchRequestSpec = {
+      ...contextOf(flags),
+      resource: flags.resource,
+      command: flags.command,
+      ...(words.length === 0 ? {} : { options }),
+      ...(nodes === undefined ? {} : { filter: nodes }),
+      ...(listed === undefined ? {} : { only: listed }),
+      threads: flags.threadcount,
+      keepGoing: flags.keepgoing === true,
+      ...runFields(flags),
+    };
+    const global = command.optsWithGlobals<GlobalFlags>();
+    const attended = await start(
+      cli,
+      flags,
+      { path: 'dispatch', body: { request } },
+      {
+        prefix: 'seed',
+        localIsPlain: true,
+        global,
+        againOn: (failed) => line(global, ...againWords(flags, nodes, options, failed)),
+      },
+    );
+    if (attended === undefined || flags.failednodes === undefined || attended.execution.id === '') return;
+    const left = await keepFailedNodes(flags.failednodes, listed, attended.execution);
+    if (left.length > 0) cli.out.note(`Nodes that are left are in ${flags.failednodes}.`);
+  });
+}
+
+function contextOf({ project, type }: CtlFlags): { model?: string; type?: string } {
+  return { ...(project === undefined ? {} : { model: project }), ...(type === undefined ? {} : { type }) };
+}
+
+function incomplete(): DtkdError {
+  return new DtkdError('BAD_REQUEST', 'a command needs to know of which resource it is, and a resource which command is meant', {
+    next: 'Write: dtkd ctl -t TYPE -r RESOURCE -c COMMAND [-- -opt value]. "dtkd ctl" alone lists what there is.',
+  });
+}
+
+async function showContext(cli: Cli, flags: CtlFlags): Promise<void> {
+  const query = new URLSearchParams();
+  for (const [key, value] of Object.entries({ model: flags.project, type: flags.type, resource: flags.resource })) {
+    if (value !== undefined) query.set(key, value);
+  }
+  const text = query.toString();
+  const client = await cli.client();
+  const answer = await client.daemon('GET', `dispatch${text === '' ? '' : `?${text}`}`);
+  if (flags.output === 'json') cli.out.print(toJson(answer));
+  else cli.out.lines(contextLines(answer));
+}
+
+/** The same command on these nodes alone. */
+function againWords(flags: CtlFlags, filter: NodeFilter | undefined, options: Record<string, string>, nodes: readonly string[]): string[] {
+  return [
+    'ctl',
+    ...(filter === undefined ? [] : ['-I', `name=${nodes.join(',')}`]),
+    ...(flags.threadcount === 1 ? [] : ['-C', String(flags.threadcount)]),
+    ...(flags.keepgoing === true ? ['-K'] : []),
+    ...(flags.project === undefined ? [] : ['-p', flags.project]),
+    ...(flags.type === undefined ? [] : ['-t', flags.type]),
+    '-r',
+    flags.resource ?? '',
+    '-c',
+    flags.command ?? '',
+    ...(flags.timeout === undefined ? [] : ['--timeout', flags.timeout]),
+    ...optionWords(options),
+  ];
+}

@@ -1,0 +1,28 @@
+import type { Command } from 'commander';
+import type { Cli, GlobalFlags } from '../../cli.ts';
+import { executionPath, requireId } from '../../client/executions.ts';
+import { attend, line } from '../../dispatch/attend.ts';
+import { shortId } from '../../dispatch/execution.ts';
+import { addShowFlags, type ShowFlags } from '../../dispatch/show-flags.ts';
+import { EXIT_HELP } from '../../dispatch/summary.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd executions resume 1a2b3c              the next batch, and so on; follows it
+  dtkd executions resume 1a2b3c --detach
+
+${EXIT_HELP}`;
+
+export function configure(command: Command, cli: Cli): void {
+  addShowFlags(command.argument('<id>', 'the id, or the first 6 digits of it or more'))
+    .option('--detach', 'do not follow it')
+    .addHelpText('after', EXAMPLES)
+    .action(async (text: string, flags: ShowFlags & { detach?: boolean }) => {
+      const id = requireId(text);
+      const client = await cli.client();
+      await client.daemon('POST', executionPath(id, 'resume'), {});
+      const global = command.optsWithGlobals<GlobalFlags>();
+      if (flags.detach === true) return cli.out.print(`It goes on. Follow it: ${line(global, 'executions', 'follow', shortId(id))}`);
+      await attend(cli, { id, show: flags, prefix: 'seed', localIsPlain: true, waitForQueued: false, global });
+    });
+}

@@ -1,0 +1,73 @@
+/** An execution as `executions show` and `executions ls` print it. Pure. */
+import { humanDuration } from '../../protocol/age.ts';
+import { textAt } from '../json.ts';
+import { alignColumns } from '../output/columns.ts';
+import { formatSize } from '../output/size.ts';
+import { type ExecutionView, partsOf, shortId } from './execution.ts';
+import { countsLine, durationOf, whyOf } from './summary.ts';
+
+export function executionLines(execution: ExecutionView, now: number): string[] {
+  const { id, user, starter, phase, startedAt, finishedAt, message, request } = execution;
+  const parts = partsOf(execution);
+  const staged = new Set(parts.map(({ stage }) => stage)).size > 1;
+  const retryOf = textAt(request, 'retryOf');
+  const facts = [
+    ['Id:', id],
+    ['What:', whatOf(execution)],
+    ['Started:', `${startedAt === undefined ? '' : `${new Date(startedAt).toISOString()}, `}by ${user} on ${starter}`],
+    [
+      'Phase:',
+      `${phase}${startedAt === undefined ? '' : `, ${phase === 'Finished' ? 'took' : 'for'} ${humanDuration((finishedAt ?? now) - startedAt)}`}`,
+    ],
+    ...(retryOf === undefined ? [] : [['Retry of:', retryOf]]),
+    ...(message === undefined ? [] : [['Message:', message]]),
+    ['Outcome:', countsLine(execution)],
+  ];
+  const rows = parts.map((part) => [
+    ...(staged ? [String(part.stage + 1)] : []),
+    part.node,
+    part.what,
+    part.outcome ?? part.state,
+    durationOf(part, now),
+    [formatSize(part.offset), ...(part.dropped > 0 ? [`${formatSize(part.dropped)} cut`] : [])].join(', '),
+    whyOf(part),
+  ]);
+  return [
+    ...alignColumns(facts),
+    '',
+    ...alignColumns([[...(staged ? ['STAGE'] : []), 'NODE', 'WHAT', 'OUTCOME', 'TOOK', 'OUTPUT', 'WHY'], ...rows]),
+  ];
+}
+
+/** One row for each execution, the latest first. `wide`: with the whole id. */
+export function executionRows(executions: readonly ExecutionView[], now: number, wide: boolean): string[][] {
+  const sorted = [...executions].sort((a, b) => (b.startedAt ?? 0) - (a.startedAt ?? 0));
+  return sorted.map((execution) => [
+    wide ? execution.id : shortId(execution.id),
+    execution.startedAt === undefined ? '' : humanDuration(now - execution.startedAt),
+    whatOf(execution),
+    execution.user,
+    execution.starter,
+    execution.phase,
+    countsLine(execution).replace(/^\d+ targets?: /, ''),
+  ]);
+}
+
+/** One view for each id: what the starter says counts for more than what a target says of its own part. `nodes`: where each object is. */
+export function mergedById(objects: readonly { node: string; execution: ExecutionView }[]): ExecutionView[] {
+  const byId = new Map<string, { node: string; execution: ExecutionView }>();
+  for (const one of objects) {
+    const known = byId.get(one.execution.id);
+    const told = known !== undefined && known.execution.parts.size >= one.execution.parts.size && known.node === known.execution.starter;
+    if (!told && (known === undefined || one.node === one.execution.starter || one.execution.parts.size > known.execution.parts.size)) {
+      byId.set(one.execution.id, one);
+    }
+  }
+  return [...byId.values()].map(({ execution }) => execution);
+}
+
+function whatOf(execution: ExecutionView): string {
+  const whats = [...new Set(partsOf(execution).map(({ what }) => what))];
+  const [first = '', ...more] = whats;
+  return more.length === 0 ? first : `${first} and ${more.length} more`;
+}

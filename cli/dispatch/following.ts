@@ -1,0 +1,144 @@
+/**
+ * Follows an execution to its end, over as many connections as that takes. Guarantees that each view is shown every byte of output once: it
+ * comes back with the offsets that it had reached, and drops what it knows already. An execution is started by one request, which is never sent a second time.
+ */
+import { setTimeout } from 'node:timers/promises';
+import { DtkdError } from '../../protocol/errors.ts';
+import type { ApiClient } from '../client/api.ts';
+import { textAt } from '../json.ts';
+import { type ExecutionView, executionOf, onlyQueuedLeft } from './execution.ts';
+import { type FollowEvent, followEventOf, type OutputEvent } from './follow-event.ts';
+import type { Ending } from './summary.ts';
+import type { FollowView } from './view.types.ts';
+
+/** Between two attempts to reach the daemon again, in milliseconds: the first, and the longest. */
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 2_000;
+const PAUSE_GROWTH = 1.6;
+/** How long the daemon is looked for, in milliseconds: a restart with much to load takes so long. */
+const LOOK_FOR_MS = 60_000;
+/** Offsets longer than this go into a body: servers refuse longer addresses. */
+const MAX_QUERY = 8_192;
+
+export interface FollowOptions {
+  view: FollowView;
+  signal: AbortSignal;
+  /** Follows until orders for absent targets have been delivered or have run out, too. */
+  waitForQueued: boolean;
+  /** Told when the connection is lost, and when it is there again. */
+  onContact(event: 'lost' | 'found'): void;
+}
+
+export class Following {
+  readonly #client: ApiClient;
+  readonly #options: FollowOptions;
+  readonly #offsets = new Map<number, number>();
+  #execution: ExecutionView;
+  #missing = 0;
+
+  /** `id`: of an execution that is there, or its beginning; absent for one that is about to be started. */
+  constructor(client: ApiClient, options: FollowOptions, id = '') {
+    this.#client = client;
+    this.#options = options;
+    this.#execution = { ...executionOf({}), id };
+  }
+
+  /** What is known of it; the id is empty until the daemon told it. */
+  get execution(): ExecutionView {
+    return this.#execution;
+  }
+
+  /** Parts of which no node could tell. */
+  get missing(): number {
+    return this.#missing;
+  }
+
+  /** `first`: the answer of the request that starts it; absent: it is there. Errors: of the request, DAEMON_UNREACHABLE, UNAVAILABLE. */
+  async run(first?: AsyncIterable<unknown>): Promise<Ending> {
+    let lines = first;
+    let pause = FIRST_PAUSE_MS;
+    let lostAt: number | undefined;
+    for (;;) {
+      const { signal, onContact } = this.#options;
+      let failure: unknown;
+      try {
+        const ending = await this.#read(lines ?? this.#again(), () => {
+          if (lostAt !== undefined) onContact('found');
+          [lostAt, pause] = [undefined, FIRST_PAUSE_MS];
+        });
+        if (ending !== undefined) return ending;
+      } catch (error) {
+        if (signal.aborted || !isCut(error)) throw error;
+        failure = error;
+      }
+      if (signal.aborted) return 'running';
+      if (this.#execution.id === '') throw neverTold(failure);
+      if (lostAt === undefined) onContact('lost');
+      lostAt ??= performance.now();
+      if (performance.now() - lostAt > LOOK_FOR_MS) throw lostForGood(failure);
+      await setTimeout(pause, undefined, { signal }).catch(() => undefined);
+      pause = Math.min(pause * PAUSE_GROWTH, LONGEST_PAUSE_MS);
+      lines = undefined;
+    }
+  }
+
+  /** Reads one answer. Undefined if it broke off. */
+  async #read(lines: AsyncIterable<unknown>, onLine: () => void): Promise<Ending | undefined> {
+    for await (const line of lines) {
+      onLine();
+      const event = followEventOf(line);
+      if (event === undefined || !this.#apply(event)) continue;
+      this.#options.view.show(event, this.#execution);
+      if (event.type === 'end') return event.phase === 'Finished' ? 'finished' : event.phase === 'Paused' ? 'paused' : 'running';
+      if (!this.#options.waitForQueued && event.type !== 'output' && onlyQueuedLeft(this.#execution)) return 'queued';
+    }
+    return undefined;
+  }
+
+  /** Brings what is known up to date. False if there was nothing new in it. */
+  #apply(event: FollowEvent): boolean {
+    if (event.type === 'execution') this.#execution = event.execution;
+    else if (event.type === 'part') this.#execution.parts.set(event.part.index, event.part);
+    else if (event.type === 'output') return this.#isNew(event);
+    else if (event.type === 'end') {
+      this.#execution.phase = event.phase;
+      this.#missing = event.missing;
+    }
+    return true;
+  }
+
+  #isNew({ index, offset, next }: OutputEvent): boolean {
+    const known = this.#offsets.get(index) ?? 0;
+    if (next <= known || offset < known) return false;
+    this.#offsets.set(index, next);
+    return true;
+  }
+
+  #again(): AsyncGenerator<unknown> {
+    const { signal } = this.#options;
+    const from = JSON.stringify(Object.fromEntries(this.#offsets));
+    const path = `executions/${encodeURIComponent(this.#execution.id)}/follow`;
+    if (this.#offsets.size === 0) return this.#client.daemonLines(path, undefined, signal);
+    const query = `${path}?from=${encodeURIComponent(from)}`;
+    if (query.length <= MAX_QUERY) return this.#client.daemonLines(query, undefined, signal);
+    return this.#client.daemonLines(path, { from: Object.fromEntries(this.#offsets) }, signal);
+  }
+}
+
+/** Failures of a connection, and of a daemon that is just going or coming; all else is an answer. */
+function isCut(error: unknown): boolean {
+  if (error instanceof DtkdError) return error.code === 'DAEMON_UNREACHABLE' || error.code === 'UNAVAILABLE' || error.code === 'TIMEOUT';
+  return textAt(error, 'code') !== undefined;
+}
+
+function neverTold(cause: unknown): Error {
+  if (cause instanceof DtkdError) return cause;
+  return new DtkdError('UNAVAILABLE', 'the connection to the daemon broke before it told whether anything was started', {
+    next: 'See "dtkd executions ls" before you start it again.',
+    cause,
+  });
+}
+
+function lostForGood(cause: unknown): DtkdError {
+  return new DtkdError('DAEMON_UNREACHABLE', 'the daemon cannot be reached any more; what was started goes on without it', { cause });
+}

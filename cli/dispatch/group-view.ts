@@ -1,0 +1,71 @@
+/** The output of each target as a whole, once it has ended and all of it is here. */
+import { escapeControls } from '../output/escape.ts';
+import type { ExecutionView, PartView } from './execution.ts';
+import type { FollowEvent } from './follow-event.ts';
+import { HeldOutput } from './held-output.ts';
+import { durationOf, whyOf } from './summary.ts';
+import { type TextForm, TextView } from './text-view.ts';
+import type { FollowView, Screen } from './view.types.ts';
+
+export class GroupView implements FollowView {
+  readonly #screen: Screen;
+  readonly #form: TextForm;
+  readonly #held: HeldOutput;
+  readonly #parts = new Map<number, TextView>();
+  readonly #received = new Map<number, number>();
+  readonly #shown = new Set<number>();
+  readonly #notes: TextView;
+
+  constructor(screen: Screen, form: TextForm, held = new HeldOutput()) {
+    this.#screen = screen;
+    this.#form = { ...form, prefix: 'none' };
+    this.#held = held;
+    this.#notes = new TextView(screen, this.#form);
+  }
+
+  show(event: FollowEvent, execution: ExecutionView): void {
+    if (event.type === 'output') {
+      this.#viewOf(event.index).output(event, execution);
+      this.#received.set(event.index, event.next);
+      const part = execution.parts.get(event.index);
+      if (part !== undefined) this.#showIfWhole(part, execution);
+    } else if (event.type === 'part') this.#showIfWhole(event.part, execution);
+    else if (event.type === 'execution') for (const part of execution.parts.values()) this.#showIfWhole(part, execution);
+    else this.#notes.show(event, execution);
+  }
+
+  end(execution: ExecutionView): void {
+    for (const part of execution.parts.values()) if (part.state === 'ended' || this.#parts.has(part.index)) this.#show(part, execution);
+    this.#held.close();
+  }
+
+  #showIfWhole(part: PartView, execution: ExecutionView): void {
+    if (part.state === 'ended' && (this.#received.get(part.index) ?? 0) >= part.offset) this.#show(part, execution);
+  }
+
+  #show(part: PartView, execution: ExecutionView): void {
+    if (this.#shown.has(part.index)) return;
+    this.#shown.add(part.index);
+    const view = this.#viewOf(part.index);
+    view.show({ type: 'part', part: { ...part, state: 'ended' } }, execution);
+    this.#screen.out(`${escapeControls(headingOf(part))}\n`);
+    this.#held.release(part.index, this.#screen);
+    this.#parts.delete(part.index);
+  }
+
+  #viewOf(index: number): TextView {
+    let view = this.#parts.get(index);
+    if (view === undefined) {
+      view = new TextView(this.#held.screen(index), this.#form);
+      this.#parts.set(index, view);
+    }
+    return view;
+  }
+}
+
+/** `---- node1 demo.Service.web Start: failed, exit status 3 (0.4s) ----`. */
+export function headingOf(part: PartView): string {
+  const why = part.outcome === 'succeeded' ? '' : whyOf(part);
+  const took = durationOf(part, part.startedAt ?? 0);
+  return `---- ${part.node} ${part.what}: ${part.outcome ?? part.state}${why === '' ? '' : `, ${why}`}${took === '' ? '' : ` (${took})`} ----`;
+}

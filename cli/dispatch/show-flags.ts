@@ -1,0 +1,67 @@
+/** Flags that say how an execution is shown, and the view that they come to. */
+import { type Command, Option } from 'commander';
+import { DtkdError } from '../../protocol/errors.ts';
+import { LOG_LEVELS, type LogLevel } from '../../protocol/orders/words.ts';
+import type { Output } from '../output/output.ts';
+import { GroupView } from './group-view.ts';
+import { JsonView } from './json-view.ts';
+import { RawView } from './raw-view.ts';
+import { type TextForm, TextView } from './text-view.ts';
+import type { FollowView, Screen } from './view.types.ts';
+
+export interface ShowFlags {
+  loglevel: LogLevel;
+  terse?: boolean;
+  group?: boolean;
+  raw?: boolean;
+  output?: 'json';
+}
+
+export function addShowFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option('-l, --loglevel <level>', `lowest level that is shown: ${LOG_LEVELS.join(', ')}`)
+        .default('info')
+        .argParser((text) => levelOf(text)),
+    )
+    .option('-z, --terse', 'lines of output without anything before them')
+    .option('--group', 'the output of each target together, when it has ended')
+    .option('--raw', 'output byte for byte, and nothing else; for pipes')
+    .addOption(new Option('-o, --output <format>', 'one line of JSON for each line of output, with where it comes from').choices(['json']));
+}
+
+/** What is wanted, and where; `escaped`: on a terminal. */
+export function viewOf(
+  flags: ShowFlags,
+  prefix: TextForm['prefix'],
+  local: string | undefined,
+  screen: Screen,
+  escaped: boolean,
+): FollowView {
+  if (flags.output === 'json') return new JsonView(screen);
+  if (flags.raw === true) return new RawView(screen);
+  const form: TextForm = { prefix: flags.terse === true ? 'none' : prefix, local, level: flags.loglevel, escape: escaped };
+  return flags.group === true ? new GroupView(screen, form) : new TextView(screen, form);
+}
+
+export function assertOneForm({ group, raw, output }: ShowFlags): void {
+  const given = [group === true ? '--group' : '', raw === true ? '--raw' : '', output === undefined ? '' : '-o json'].filter(Boolean);
+  if (given.length > 1) throw new DtkdError('BAD_REQUEST', `${given.join(' and ')} cannot be had together`);
+}
+
+/** Standard output and error as they are. */
+export function plainScreen(): Screen {
+  return { out: (text) => process.stdout.write(text), err: (text) => process.stderr.write(text) };
+}
+
+/** True if a table can be kept at the bottom: somebody watches, and lines are for people. */
+export function canBeLive(out: Output, flags: ShowFlags): boolean {
+  return out.interactive && flags.raw !== true && !(flags.output === 'json' && process.stdout.isTTY === true);
+}
+
+function levelOf(text: string): LogLevel {
+  const word = text.toLowerCase();
+  const level = LOG_LEVELS.find((known) => known === word || (word === 'warn' && known === 'warning'));
+  if (level !== undefined) return level;
+  throw new DtkdError('BAD_REQUEST', `there is no level "${text.slice(0, 40)}"`, { next: `Levels: ${LOG_LEVELS.join(', ')}.` });
+}
