@@ -85,7 +85,7 @@ export class JsonView implements FollowView {
   }
 
   #write(value: unknown): void {
-    this.#screen.out(`${toJson(value, undefined)}\n`);
+    this.#screen.out(`${toJson(value, 0)}\n`);
   }
 }
 

@@ -158,7 +158,9 @@ export class FakeDaemon {
       throw new DtkdError('CONFLICT', `${kind.plural} "${name}" was changed by somebody else`);
     }
     if (dryRun) return stored;
-    return this.#store(kind, { ...(method === 'PATCH' ? stored : {}), ...(body as ApiObject) });
+    const given = body as ApiObject;
+    if (method === 'PATCH') return this.#store(kind, { ...stored, ...given, metadata: { ...stored.metadata, ...given.metadata } });
+    return this.#store(kind, given);
   }
 
   #create(kind: Kind, body: unknown, dryRun: boolean): ApiObject {

@@ -1,0 +1,255 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DtkdError } from '../../../protocol/errors.ts';
+import { executionKind } from '../../../protocol/kinds/execution.ts';
+import { FakeDaemon } from '../fake-daemon.ts';
+import { ended, executionObject, FINISHED, ID, linesOf, output, part, running, START, STARTED_AT } from './fake-execution.ts';
+
+const DISPATCH = /\/daemon\/dispatch$/;
+const about = (action: string) => new RegExp(`/daemon/executions/1a2b3c${action}$`);
+
+describe('dtkd run, exec and executions', () => {
+  let daemon: FakeDaemon;
+  beforeEach(async () => {
+    daemon = await FakeDaemon.start();
+  });
+  afterEach(() => daemon.stop());
+
+  const asked = (): unknown => daemon.asked.find(({ method }) => method === 'POST')?.body;
+  const two = executionObject([part(0, { node: 'node1' }), part(1, { node: 'node2' })]);
+
+  it('run says in one line what ctl says in many', async () => {
+    daemon.script('POST', DISPATCH, () => ({
+      lines: linesOf(
+        { execution: two },
+        output(0, 'node1', 0, ['out', 'a\n']),
+        output(1, 'node2', 0, ['out', 'b']),
+        ended(1, 'node2', 'succeeded'),
+        ended(0, 'node1', 'succeeded', { dropped: 2048 }),
+        FINISHED,
+      ),
+    }));
+    const flags = [
+      '--on',
+      'all',
+      '--not-on',
+      'tags=dev',
+      '-m',
+      'demo',
+      '--set',
+      'port=80',
+      '--set',
+      'text=a=b',
+      '--batch',
+      '10%',
+      '--pause-on-failure',
+    ];
+    const { code, stdout, stderr } = await daemon.cli('run', 'Start', 'service/myService', ...flags);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'node1: a\nnode2: b\n' });
+    expect(stderr).toBe('node1: output was cut here: 2.0 KiB beyond the cap were not kept\n2 targets: 2 succeeded\n');
+    expect(asked()).toEqual({
+      request: {
+        model: 'demo',
+        type: 'service',
+        resource: 'myService',
+        command: 'Start',
+        options: { port: '80', text: 'a=b' },
+        filter: { include: ['.*'], exclude: ['tags=dev'], excludePrecedence: false },
+        threads: 16,
+        keepGoing: true,
+        batch: '10%',
+        pauseOnFailure: true,
+      },
+      follow: true,
+    });
+  });
+
+  it.each([
+    [['run', 'Start', 'service/'], 'is not TYPE/NAME'],
+    [['run', 'Start', 'web', '--set', 'port'], 'is not NAME=VALUE'],
+    [['run', 'Start', 'web', '--pause-on-failure'], 'is about batches'],
+    [['run', 'Start', 'web', '--batch', 'half'], 'is no batch'],
+    [['run', 'Start', 'web', '--timeout', 'soon'], 'is not a duration'],
+    [['run', 'Start', 'web', '--group', '--raw'], 'cannot be had together'],
+    [['exec', '-I', '.*', '--', 'df -h | tail'], 'no shell reads it'],
+    [['executions', 'show', 'zz'], 'is not the id of an execution'],
+  ])('refuses %j before anything is asked', async (args, message) => {
+    expect(await daemon.cli(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
+    expect(daemon.asked).toEqual([]);
+  });
+
+  it('exec runs a program with its arguments as they are, and passes bytes through', async () => {
+    const bytes = Buffer.from([0, 0xff, 0x1b, 0x0a, 0x41]);
+    daemon.script('POST', DISPATCH, () => ({
+      lines: linesOf(
+        { execution: two },
+        output(0, 'node1', 0, ['log', 'begin'], ['out', bytes]),
+        ended(0, 'node1', 'succeeded'),
+        ended(1, 'node2', 'succeeded'),
+        FINISHED,
+      ),
+    }));
+    const flags = ['-I', 'name=node1', '--user', 'www', '--dir', '/srv', '--env', 'A=1', '--raw'];
+    const { stdout } = await daemon.cli('exec', ...flags, '--', 'tar', '-c', 'a b');
+    expect(Buffer.from(stdout)).toEqual(Buffer.from(bytes.toString('utf8')));
+    expect(asked()).toMatchObject({
+      request: { exec: { argv: ['tar', '-c', 'a b'], user: 'www', directory: '/srv', env: { A: '1' } }, threads: 16, keepGoing: true },
+    });
+  });
+
+  it('groups the output of each target, when all of it is there', async () => {
+    daemon.script('GET', about('/follow'), () => ({
+      lines: linesOf(
+        {
+          execution: executionObject([
+            part(0, { node: 'node1', state: 'ended', outcome: 'succeeded', offset: 4, startedAt: STARTED_AT, endedAt: STARTED_AT + 400 }),
+            part(1, { node: 'node2' }),
+          ]),
+        },
+        running(1, 'node2'),
+        output(1, 'node2', 0, ['out', 'b1\n']),
+        output(0, 'node1', 0, ['out', 'a1\n'], ['out', 'a']),
+        output(1, 'node2', 3, ['out', 'b2\n']),
+        ended(1, 'node2', 'failed', { exitStatus: 3, offset: 6 }),
+        FINISHED,
+      ),
+    }));
+    const { code, stdout } = await daemon.cli('executions', 'follow', '1a2b3c', '--group');
+    expect(stdout).toBe(`---- node1 ${START}: succeeded (0.4s) ----
+a1
+a
+---- node2 ${START}: failed, exit status 3 (0.3s) ----
+b1
+b2
+`);
+    expect(code).toBe(20);
+  });
+
+  it('writes a line of JSON for each line of output, with where it comes from', async () => {
+    daemon.script('GET', about('/follow'), () => ({
+      lines: linesOf(
+        { execution: two },
+        output(0, 'node1', 0, ['out', 'a1\na2']),
+        ended(0, 'node1', 'succeeded'),
+        ended(1, 'node2', 'unknown'),
+        FINISHED,
+      ),
+    }));
+    const { code, stdout } = await daemon.cli('executions', 'follow', '1A2B3C', '-o', 'json');
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const origin = {
+      type: 'output',
+      node: 'node1',
+      index: 0,
+      model: 'demo',
+      resourceType: 'Service',
+      resource: 'myService',
+      command: 'Start',
+      step: 1,
+      stepCommand: 'Start',
+      stream: 'out',
+      time: '2026-01-01T00:00:00.000Z',
+    };
+    expect(lines[0]).toEqual({ type: 'execution', id: ID, starter: 'node0', user: 'greg@node0' });
+    expect(lines[1]).toEqual({ ...origin, text: 'a1' });
+    expect(lines[2]).toEqual({ ...origin, text: 'a2', newline: false });
+    expect(lines[3]).toMatchObject({ type: 'part', node: 'node1', outcome: 'succeeded' });
+    expect(lines.at(-1)).toEqual({ type: 'end', id: ID, ending: 'finished', exitStatus: 22 });
+    expect(code).toBe(22);
+  });
+
+  it('tells of parts that no node knows', async () => {
+    daemon.script('GET', about('/follow'), () => ({
+      lines: linesOf(
+        { execution: executionObject([part(0, { node: 'node1', state: 'ended', outcome: 'succeeded' })]) },
+        { end: { phase: 'Finished', missing: 2 } },
+      ),
+    }));
+    const { code, stderr } = await daemon.cli('executions', 'follow', '1a2b3c');
+    expect(code).toBe(22);
+    expect(stderr).toContain('Of 2 more no node could tell');
+  });
+
+  it('does not wait for absent targets, unless it is asked to', async () => {
+    const queued = { part: part(0, { node: 'node1', state: 'queued', holders: ['node2', 'node3'] }) };
+    daemon.script('POST', DISPATCH, () => ({
+      lines: linesOf({ execution: two }, ended(1, 'node2', 'succeeded'), queued, new Promise(() => undefined)),
+    }));
+    const { code, stderr } = await daemon.cli('run', 'Start', 'web', '--on', 'all', '--queue', '24h');
+    expect(code).toBe(24);
+    expect(stderr).toBe('2 targets: 1 succeeded, 1 queued\nOrders wait for the rest. See: dtkd executions show 1a2b3c4d5e6f\n');
+  });
+
+  it('show tells what became of each target', async () => {
+    const parts = [
+      part(0, { node: 'node1', state: 'ended', outcome: 'succeeded', startedAt: STARTED_AT, endedAt: STARTED_AT + 1_200, offset: 20 }),
+      part(1, { node: 'node2', state: 'queued', holders: ['node3'] }),
+    ];
+    daemon.script('GET', about(''), () => executionObject(parts, { phase: 'Finished' }));
+    const { stdout } = await daemon.cli('executions', 'show', '1a2b3c');
+    expect(stdout).toMatch(new RegExp(`^Id: +${ID}$`, 'm'));
+    expect(stdout).toMatch(/^Started: +2026-01-01T00:00:00.000Z, by greg@node0 on node0$/m);
+    expect(stdout).toMatch(/^node1 +demo\.Service\.myService Start +succeeded +1\.2s +20 B$/m);
+    expect(stdout).toMatch(/^node2 +demo\.Service\.myService Start +queued +0 B +held by node3$/m);
+  });
+
+  it('abort says who was told, and who was not', async () => {
+    daemon.script('POST', about('/abort'), () => ({
+      id: ID,
+      told: [{ index: 0, node: 'node1' }],
+      notTold: [{ index: 1, node: 'node2', reason: 'it does not answer' }],
+    }));
+    const { code, stdout, stderr } = await daemon.cli('executions', 'abort', '1a2b3c');
+    expect({ code, stdout }).toEqual({ code: 22, stdout: 'Aborted 1a2b3c4d5e6f: node1\n' });
+    expect(stderr).toBe('Not told, where it may go on:\n  node2   it does not answer\n');
+  });
+
+  it('retry shows what it would take, and takes it', async () => {
+    daemon.script('POST', about('/retry'), ({ body }) =>
+      (body as { dryRun?: boolean }).dryRun === true
+        ? { targets: [{ index: 0, stage: 0, node: 'node2', what: START }], unanswered: [], notes: [] }
+        : { lines: linesOf({ execution: executionObject([part(0, { node: 'node2' })]) }, ended(0, 'node2', 'succeeded'), FINISHED) },
+    );
+    expect((await daemon.cli('executions', 'retry', '1a2b3c', '--dry-run')).stdout).toBe(
+      `NODE    WHAT\nnode2   ${START}\n1 target would be told. Nothing was started.\n`,
+    );
+    expect((await daemon.cli('executions', 'retry', '1a2b3c')).code).toBe(0);
+  });
+
+  it('resume lets it go on, and follows it', async () => {
+    daemon.script('POST', about('/resume'), () => ({}));
+    daemon.script('GET', about('/follow'), () => ({
+      lines: linesOf({ execution: two }, ended(0, 'node1', 'succeeded'), ended(1, 'node2', 'succeeded'), FINISHED),
+    }));
+    expect(await daemon.cli('executions', 'resume', '1a2b3c')).toMatchObject({ code: 0, stderr: '2 targets: 2 succeeded\n' });
+  });
+
+  it('shows errors of the daemon as they are', async () => {
+    daemon.script('GET', about('/follow'), () => {
+      throw new DtkdError('NOT_FOUND', 'no execution begins with 1a2b3c', { next: 'See "dtkd executions ls -A".' });
+    });
+    expect(await daemon.cli('executions', 'follow', '1a2b3c')).toMatchObject({
+      code: 5,
+      stderr: expect.stringContaining('no execution begins'),
+    });
+  });
+
+  it('ls shows one line for each, whoever knows it, the latest first', async () => {
+    daemon.put(
+      executionKind,
+      ID,
+      executionObject([part(0, { node: 'node1', state: 'ended', outcome: 'succeeded' })], { phase: 'Finished' }),
+    );
+    const other = executionObject([part(0, { node: 'node2', state: 'running' })]);
+    daemon.put(executionKind, 'f'.repeat(64), {
+      ...other,
+      metadata: { name: 'f'.repeat(64) },
+      status: { ...(other['status'] as object), startedAt: '2026-02-01T00:00:00Z' },
+    });
+    const { stdout } = await daemon.cli('executions', 'ls');
+    expect(stdout.split('\n').map((line) => line.split(/ {3,}/)[0])).toEqual(['ID', 'ffffffffffff', '1a2b3c4d5e6f', '']);
+    expect((await daemon.cli('executions', 'ls', '-o', 'name', '--limit', '1')).stdout).toBe(`${'f'.repeat(64)}\n`);
+  });
+});
