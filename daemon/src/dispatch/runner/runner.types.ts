@@ -56,6 +56,10 @@ export interface Runner {
     masks: readonly Buffer[],
     output: (stream: 'out' | 'err', chunk: Buffer) => void | Promise<void>,
   ): Promise<RunningProcess>;
+  /** A user of this machine: for HOME, LOGNAME and the like. Errors: INVALID if there is none. */
+  account(user: string): Promise<{ name: string; uid: number; gid: number; home: string; shell: string }>;
+  /** Leaves all processes to run on, for the next daemon to adopt. Their `ended` never settles here. */
+  close(): Promise<void>;
 }
 
 /** The kept output of one part: a file of records (protocol/orders/records.ts). */

@@ -1,0 +1,71 @@
+/**
+ * Pipes of processes that were left behind by the command that started them: what they still write is thrown away, so that they neither wait for ever nor die of it. After a restart of
+ * the daemon their pipes are found again. A pipe that nobody else holds any more is removed.
+ */
+import { constants, open as openWithCallback } from 'node:fs';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { compileMasks } from './masks.ts';
+import { type OutputReader, readOutput } from './output-reader.ts';
+
+/** Pipes drained at most, an open file each. Of more, the oldest are closed: who writes to them waits. */
+const MAX_PIPES = 256;
+
+const open = promisify(openWithCallback);
+
+export interface LeftBehind {
+  /** Takes over a reader that let go, and its pipe from the run directory. Never rejects. */
+  keep(reader: OutputReader, path: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function createLeftBehind(directory: string): LeftBehind {
+  const kept = new Map<string, OutputReader>();
+  let closed = false;
+  let made = 0;
+
+  const watch = (path: string, reader: OutputReader): void => {
+    if (closed) {
+      reader.stop();
+      return;
+    }
+    kept.set(path, reader);
+    void reader.closed.then(async () => {
+      if (kept.get(path) === reader && !closed) await rm(path, { force: true }).catch(() => undefined);
+      kept.delete(path);
+    });
+    const oldest = kept.size > MAX_PIPES ? [...kept].at(0) : undefined;
+    if (oldest === undefined) return;
+    kept.delete(oldest[0]);
+    oldest[1].stop();
+  };
+
+  const findAgain = async (): Promise<void> => {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    for (const name of (await readdir(directory)).slice(0, MAX_PIPES)) {
+      const path = join(directory, name);
+      const descriptor = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
+      if (descriptor === undefined) continue;
+      const reader = readOutput(descriptor, compileMasks([]).masker(), () => undefined);
+      reader.leave();
+      watch(path, reader);
+    }
+  };
+  const found = findAgain().catch(() => undefined);
+
+  return {
+    async keep(reader, path) {
+      await found;
+      const place = join(directory, `${Date.now()}-${process.pid}-${made++}`);
+      await rename(path, place).catch(() => undefined);
+      watch(place, reader);
+    },
+    async close() {
+      closed = true;
+      await found;
+      for (const reader of kept.values()) reader.stop();
+      kept.clear();
+    },
+  };
+}

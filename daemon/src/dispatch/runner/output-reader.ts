@@ -1,0 +1,169 @@
+/**
+ * Reads one pipe of a process on the event loop (no thread waits for it), masks secrets, and hands on chunks of at most OUTPUT_CHUNK_BYTES. It reads no faster than chunks are taken,
+ * and gives way to other work after some bytes. When it is to end and the pipe is still open elsewhere, it reads what was there, and lets go: what comes then is
+ * thrown away, so that whoever writes it can go on.
+ */
+import { Socket } from 'node:net';
+import { OUTPUT_CHUNK_BYTES } from '../../../../protocol/orders/records.ts';
+import type { Masker } from './masks.ts';
+
+/** Bytes of one pipe between two turns of the event loop: about a millisecond of work. */
+const TURN_BYTES = 128 * 1024;
+/** How long a pipe is quiet before it counts as read to the end, if somebody still holds it open. */
+const QUIET_MS = 200;
+/** What a pipe can hold at most (Linux: fs.pipe-max-size). If so much came after the end, all from before it is there. */
+const PIPE_BYTES = 1024 * 1024;
+
+/** What a process that was left behind may go on to write: so much is thrown away at a time, and then nothing for a while. A flood is slowed down. */
+const DRAIN_BYTES = 128 * 1024;
+const DRAIN_REST_MS = 100;
+
+/** All readers share it: what is kept is copied before the next read. */
+const buffer = Buffer.allocUnsafe(OUTPUT_CHUNK_BYTES);
+
+export interface OutputReader {
+  /** True once everybody else has closed the pipe and all was handed on. */
+  readonly atEnd: boolean;
+  /** Settles at that moment, or when it was let go. */
+  readonly done: Promise<'ended' | 'left'>;
+  /** The process has ended: no longer waits for those who hold the pipe open. */
+  finish(): void;
+  /** Lets go now: what comes is thrown away. */
+  leave(): void;
+  /** Settles when the pipe is closed here. */
+  readonly closed: Promise<void>;
+  /** Stops reading, and hands on nothing more. What the pipe has stays there, if somebody else holds it. */
+  stop(): void;
+}
+
+/** Takes over the descriptor. */
+export function readOutput(descriptor: number, masker: Masker, output: (chunk: Buffer) => void | Promise<void>): OutputReader {
+  const { promise: done, resolve } = Promise.withResolvers<'ended' | 'left'>();
+  let atEnd = false;
+  let stopped = false;
+  let closed = false;
+  let unasked = 0;
+  let sinceFinish: number | undefined;
+  let quiet: NodeJS.Timeout | undefined;
+  /** Chunks that are not taken yet, and whether this turn has had its share. */
+  let holding = 0;
+  let resting = false;
+
+  const settle = (how: 'ended' | 'left'): void => {
+    clearTimeout(quiet);
+    stopped = true;
+    resolve(how);
+  };
+  const release = (): void => {
+    if (holding > 0 || resting) return;
+    if (closed) end();
+    else if (!stopped) socket.resume();
+  };
+  const hand = (bytes: Buffer): void => {
+    for (let at = 0; at < bytes.length; at += OUTPUT_CHUNK_BYTES) {
+      let taken: void | Promise<void>;
+      try {
+        taken = output(bytes.subarray(at, at + OUTPUT_CHUNK_BYTES));
+      } catch {
+        continue;
+      }
+      if (taken === undefined) continue;
+      holding += 1;
+      const free = (): void => {
+        holding -= 1;
+        release();
+      };
+      taken.then(free, free);
+    }
+  };
+  const end = (): void => {
+    if (atEnd || stopped) return;
+    atEnd = true;
+    hand(masker.end());
+    settle('ended');
+  };
+  const drain = (count: number): boolean => {
+    unasked += count;
+    if (unasked < DRAIN_BYTES) return true;
+    unasked = 0;
+    setTimeout(() => socket.resume(), DRAIN_REST_MS).unref();
+    return false;
+  };
+  const onBytes = (count: number): boolean => {
+    if (stopped) return drain(count);
+    unasked += count;
+    hand(masker.push(buffer.subarray(0, count)));
+    if (sinceFinish !== undefined) {
+      sinceFinish += count;
+      if (sinceFinish >= PIPE_BYTES && holding === 0) {
+        letGo();
+        return drain(count);
+      }
+      watchQuiet();
+    }
+    if (unasked >= TURN_BYTES && !resting) {
+      resting = true;
+      setImmediate(() => {
+        resting = false;
+        unasked = 0;
+        release();
+      });
+    }
+    return holding === 0 && !resting;
+  };
+  const watchQuiet = (): void => {
+    clearTimeout(quiet);
+    quiet = setTimeout(() => {
+      if (stopped) return;
+      if (holding > 0 || resting) watchQuiet();
+      else letGo();
+    }, QUIET_MS);
+  };
+  const letGo = (): void => {
+    hand(masker.end());
+    settle('left');
+    socket.unref();
+  };
+
+  const socket = new Socket({
+    fd: descriptor,
+    readable: true,
+    writable: false,
+    onread: { buffer, callback: onBytes },
+  });
+  const { promise: isClosed, resolve: resolveClosed } = Promise.withResolvers<void>();
+  const onClosed = (): void => {
+    closed = true;
+    release();
+  };
+  socket.once('end', onClosed);
+  // A pipe that cannot be read has nothing more to say.
+  socket.once('error', onClosed);
+  socket.once('close', () => {
+    closed = true;
+    release();
+    resolveClosed();
+  });
+  socket.resume();
+
+  return {
+    get atEnd() {
+      return atEnd;
+    },
+    done,
+    closed: isClosed,
+    finish() {
+      if (stopped || sinceFinish !== undefined) return;
+      sinceFinish = 0;
+      watchQuiet();
+    },
+    leave() {
+      if (!stopped) letGo();
+    },
+    stop() {
+      stopped = true;
+      clearTimeout(quiet);
+      socket.destroy();
+    },
+  };
+}

@@ -1,0 +1,216 @@
+/**
+ * The runner: starts processes that outlive this daemon, watches them to their end, and finds again those of an earlier one. It guarantees that a process has only the
+ * environment given, is in a session of its own with an empty standard input, that its output is handed on in order, once, with secrets masked, no faster than it is taken, and
+ * that no process but its own is ever signalled. Where a process is killed together with its daemon, what the daemon had read and not handed on is lost; what it had not
+ * read is not. It decides nothing: who may run what, limits and journals are the target's.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { access, constants, readFile, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { DispatchLogger } from '../dispatch.types.ts';
+import { createAccounts } from './accounts.ts';
+import { bootId, GONE, lookAt } from './identity.ts';
+import { createLeftBehind } from './left-behind.ts';
+import { compileMasks, type Masks } from './masks.ts';
+import { type OutputReader, readOutput } from './output-reader.ts';
+import { checkDirectory, findProgram } from './program.ts';
+import {
+  closePipes,
+  closeQuietly,
+  codeOf,
+  createRunDirectories,
+  ERR,
+  OUT,
+  RECORD,
+  type RunPipes,
+  readRecord,
+  removePipes,
+  reopen,
+  TAKEN,
+} from './run-directories.ts';
+import type { ProcessIdentity, ProcessSpec, Runner } from './runner.types.ts';
+import { type Supervised, supervise } from './running.ts';
+import { removeSecretFiles, writeSecretFiles } from './secret-files.ts';
+import { recordedPid, SHELL, wrapperArguments } from './wrapper.ts';
+
+/** Where secret files are put on systems that have it: memory, not a disk. */
+const MEMORY_DIRECTORY = '/dev/shm';
+/** What a shell, between us and the process, hands on. */
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+export interface RunnerOptions {
+  /** The runner's own: run directories made ahead, pipes of those left behind. On the file system of the run directories. */
+  directory: string;
+  logger: DispatchLogger;
+  /** Where secret files are put; default: memory, where there is such a place. */
+  secrets?: string;
+}
+
+type Output = Parameters<Runner['start']>[1];
+
+/** Makes the runner of a daemon. */
+export function createRunner({ directory, logger, secrets }: RunnerOptions): Runner {
+  const directories = createRunDirectories(join(directory, 'ahead'));
+  const leftBehind = createLeftBehind(join(directory, 'left'));
+  const accounts = createAccounts();
+  const watched = new Set<Supervised>();
+  const memory = secrets === undefined ? findMemory() : Promise.resolve(secrets);
+  let closed = false;
+
+  const readersOf = (out: number | undefined, err: number | undefined, masks: Masks, output: Output): Map<OutputReader, string> => {
+    const readers = new Map<OutputReader, string>();
+    if (out !== undefined)
+      readers.set(
+        readOutput(out, masks.masker(), (chunk) => output('out', chunk)),
+        OUT,
+      );
+    if (err !== undefined)
+      readers.set(
+        readOutput(err, masks.masker(), (chunk) => output('err', chunk)),
+        ERR,
+      );
+    return readers;
+  };
+
+  const watch = (
+    run: string,
+    identity: ProcessIdentity,
+    boot: string,
+    parts: { record: number | undefined; readers: Map<OutputReader, string>; own: boolean; secret: boolean; output: Output },
+  ): Supervised => {
+    const { record, readers, own, secret, output } = parts;
+    const supervised = supervise({
+      identity,
+      boot,
+      run,
+      record,
+      readers: [...readers.keys()],
+      own,
+      complain: (text) => void output('err', Buffer.from(text)),
+      async clear(left) {
+        watched.delete(supervised);
+        if (left.length > 0) logger.info({ run, pid: identity.pid }, 'a command has ended and left processes behind');
+        for (const reader of left) await leftBehind.keep(reader, join(run, readers.get(reader) ?? OUT));
+        if (secret) await removeSecretFiles(run);
+        void removePipes(run);
+      },
+    });
+    watched.add(supervised);
+    return supervised;
+  };
+
+  return {
+    account: (user) => accounts.find(user),
+
+    async start(spec, output) {
+      const name = spec.argv[0];
+      if (name === undefined) throw new DtkdError('INVALID', 'there is no program to start');
+      checkEnvironment(spec);
+      const masks = compileMasks(spec.masks);
+      const [program, who, boot, place] = await Promise.all([
+        findProgram(name, spec.cwd, spec.env['PATH']),
+        spec.user === undefined ? undefined : accounts.become(spec.user),
+        bootId(),
+        memory,
+        checkDirectory(spec.cwd),
+      ]);
+      const [first = program, ...rest] = [...(who?.prefix ?? []), program, ...spec.argv.slice(1)];
+      const pipes = await directories.take(spec.directory);
+      const child = await startWrapper(spec, pipes).catch(async (error: unknown) => {
+        await Promise.all([closePipes(pipes), discard(spec.directory)]);
+        throw error;
+      });
+      for (const end of [pipes.outEnd, pipes.errEnd]) void closeQuietly(end);
+      const { out, err, record } = pipes;
+      const readers = readersOf(out, err, masks, output);
+      const supervised = watch(spec.directory, { boot, ...child.which }, boot, {
+        record,
+        readers,
+        own: true,
+        secret: spec.secretFiles.length > 0,
+        output,
+      });
+      child.onExit((status) => supervised.gone(status !== null));
+      return supervised.process;
+
+      async function startWrapper({ directory: run, secretFiles, env, cwd }: ProcessSpec, { outEnd, errEnd, record: end }: RunPipes) {
+        if (closed) throw new DtkdError('UNAVAILABLE', 'this daemon is stopping');
+        const variables = await writeSecretFiles(run, secretFiles, who?.account, place);
+        return spawnWrapper(wrapperArguments(join(run, TAKEN), first, rest), cwd, { ...env, ...variables }, [outEnd, end, errEnd]);
+      }
+    },
+
+    async adopt(run, identity, masks, output) {
+      const compiled = compileMasks(masks);
+      const boot = await bootId();
+      const { out, err, record } = await reopen(run);
+      const found = identity ?? { boot, ...(await findNumber(record, run)) };
+      return watch(run, found, boot, { record, readers: readersOf(out, err, compiled, output), own: false, secret: true, output }).process;
+    },
+
+    async close() {
+      closed = true;
+      for (const supervised of watched) supervised.abandon();
+      watched.clear();
+      await Promise.all([directories.close(), leftBehind.close()]);
+    },
+  };
+}
+
+/** Errors: INVALID for names that a shell would not hand on. */
+function checkEnvironment({ env, secretFiles }: ProcessSpec): void {
+  const odd = [...Object.keys(env), ...secretFiles.map(({ variable }) => variable)].find((name) => !VARIABLE.test(name));
+  if (odd !== undefined) throw new DtkdError('INVALID', `${JSON.stringify(odd)} is not the name of an environment variable`);
+}
+
+async function findMemory(): Promise<string | undefined> {
+  return access(MEMORY_DIRECTORY, constants.W_OK | constants.X_OK).then(
+    () => MEMORY_DIRECTORY,
+    () => undefined,
+  );
+}
+
+/** Removes what a start has made that came to nothing. */
+async function discard(run: string): Promise<void> {
+  await removeSecretFiles(run);
+  await removePipes(run);
+  await rm(join(run, RECORD), { force: true });
+  await rmdir(run).catch(() => undefined);
+}
+
+/** Starts the shell. Its number is looked up at once: later it may have ended, and been reaped. Errors: INVALID, UNAVAILABLE. */
+async function spawnWrapper(args: string[], cwd: string, env: Record<string, string>, [out, record, err]: [number, number, number]) {
+  let child: ChildProcess;
+  try {
+    child = spawn(SHELL, args, { detached: true, cwd, env, stdio: ['ignore', out, record, err] });
+  } catch (cause) {
+    const code = codeOf(cause);
+    const why =
+      code === 'E2BIG' ? 'its arguments and environment are too long' : 'its arguments or environment contain what no process can be given';
+    throw new DtkdError('INVALID', `the process cannot be started: ${why}`, { cause });
+  }
+  if (child.pid === undefined) {
+    const [cause] = await once(child, 'error');
+    const code = codeOf(cause);
+    if (code === 'EACCES' || code === 'ENOENT') throw new DtkdError('INVALID', `no process can be started in ${cwd} (${code})`, { cause });
+    throw new DtkdError('UNAVAILABLE', `no process can be started now (${code ?? 'unknown'})`, {
+      cause,
+      next: 'Look at the limits of this machine.',
+    });
+  }
+  child.unref();
+  return {
+    which: { pid: child.pid, start: lookAt(child.pid)?.start ?? GONE },
+    onExit: (listener: (status: number | null) => void) => void child.once('exit', listener),
+  };
+}
+
+/** The process of a run directory whose number was not noted: what the record says, if that is the shell of this run. */
+async function findNumber(record: number | undefined, run: string): Promise<{ pid: number; start: string }> {
+  const pid = record === undefined ? undefined : recordedPid(await readRecord(record));
+  const commandLine = pid === undefined ? '' : await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  const start = pid !== undefined && commandLine.split('\0').includes(join(run, TAKEN)) ? lookAt(pid)?.start : undefined;
+  return { pid: pid ?? 0, start: start ?? GONE };
+}

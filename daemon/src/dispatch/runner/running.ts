@@ -1,0 +1,203 @@
+/**
+ * One process from its start, or from being found again, to its end: notices that it has ended, reads its record and the rest of its output, kills it with its group and
+ * session. It signals a process only while that is certainly the one it knows.
+ */
+import { type FSWatcher, fstat as fstatWithCallback, watch, write as writeWithCallback } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { isAlive } from './identity.ts';
+import type { OutputReader } from './output-reader.ts';
+import { closeQuietly, letGo, RECORD, readRecord } from './run-directories.ts';
+import type { ProcessEnd, ProcessIdentity, RunningProcess } from './runner.types.ts';
+import { membersOf, signalGroup, signalMember } from './session.ts';
+import { isRecorded, KILL_MARK, parseRecord } from './wrapper.ts';
+
+/** TERM is followed by KILL after this, if nobody says otherwise. */
+export const DEFAULT_GRACE_MS = 10_000;
+/** How often a process is looked at whose end is told to us, and one whose end is not. */
+const LOOK_OWN_MS = 5_000;
+const LOOK_ADOPTED_MS = 1_000;
+/** First pause, and its growth, while something is about to happen. */
+const SOON_MS = 5;
+const SOON_GROWTH = 2;
+const LONGEST_SOON_MS = 250;
+/** KILL is sent so often to what still appears in the session. */
+const KILL_ROUNDS = 8;
+/** Said of a process that the shell could not start, as shells do. */
+const NOT_STARTED_STATUS = 126;
+
+const write = promisify(writeWithCallback);
+const fstat = promisify(fstatWithCallback);
+
+export interface RunningOptions {
+  identity: ProcessIdentity;
+  boot: string;
+  /** The run directory. */
+  run: string;
+  /** Descriptor of the record, taken over. */
+  record: number | undefined;
+  readers: readonly OutputReader[];
+  /** The shell is a child of this process: its end will be told by `gone`. */
+  own: boolean;
+  /** For what the shell says if it could not start the process. */
+  complain(text: string): void;
+  /** Clears up after the end, before it is told. Never rejects. */
+  clear(left: readonly OutputReader[]): Promise<void>;
+}
+
+/** What the runner does with it. */
+export interface Supervised {
+  process: RunningProcess;
+  /** The shell has ended. `failed`: by itself, with a status; if it has recorded none, it could not start the process. */
+  gone(failed?: boolean): void;
+  /** See whether something has happened. */
+  look(): void;
+  /** Lets it run on, unwatched: for a later daemon to find. */
+  abandon(): void;
+}
+
+export function supervise(options: RunningOptions): Supervised {
+  const { identity, boot, run, record, readers, own } = options;
+  const { promise: ended, resolve } = Promise.withResolvers<ProcessEnd>();
+  const { promise: isGone, resolve: resolveGone } = Promise.withResolvers<void>();
+  let goneAt: number | undefined;
+  let abandoned = false;
+  let killing: Promise<void> | undefined;
+  let killAt = Number.POSITIVE_INFINITY;
+  let shellFailed = false;
+  let timer: NodeJS.Timeout | undefined;
+  let soon = SOON_MS;
+
+  const recordText = async (): Promise<string> => (record === undefined ? '' : readRecord(record));
+
+  const lookAfter = (ms: number): void => {
+    clearTimeout(timer);
+    if (goneAt === undefined && !abandoned) timer = setTimeout(look, ms);
+  };
+  const lookSoon = (): void => {
+    lookAfter(soon);
+    soon = Math.min(soon * SOON_GROWTH, LONGEST_SOON_MS);
+  };
+  const look = (): void => {
+    void (async () => {
+      if (goneAt !== undefined || abandoned) return;
+      if (!own && !isAlive(identity, boot)) return gone();
+      const recorded = isRecorded(await recordText());
+      // Between its record and its end the shell may wait for us to have opened the pipes.
+      if (recorded) await letGo(run);
+      if (recorded || readers.every(({ atEnd }) => atEnd)) lookSoon();
+      else lookAfter(own ? LOOK_OWN_MS : LOOK_ADOPTED_MS);
+    })();
+  };
+
+  const gone = (): void => {
+    if (goneAt !== undefined || abandoned) return;
+    goneAt = Date.now();
+    clearTimeout(timer);
+    resolveGone();
+    void conclude(goneAt);
+  };
+
+  const conclude = async (noticedAt: number): Promise<void> => {
+    // What a kill has yet to end may still write.
+    await killing;
+    for (const reader of readers) reader.finish();
+    const [text, ...ways] = await Promise.all([recordText(), ...readers.map(({ done }) => done)]);
+    if (abandoned) return;
+    const left = readers.filter((_, index) => ways[index] === 'left');
+    const end = await toEnd(text, noticedAt);
+    await options.clear(left);
+    if (record !== undefined) void closeQuietly(record);
+    resolve(left.length > 0 ? { ...end, leftBehind: true } : end);
+  };
+
+  const toEnd = async (text: string, noticedAt: number): Promise<ProcessEnd> => {
+    const recorded = parseRecord(text);
+    if (recorded !== undefined) return { ...recorded, endedAt: own ? noticedAt : await recordedAt(noticedAt) };
+    if (!shellFailed) return { unknown: true };
+    options.complain(text.replace(/^# .*\n/, ''));
+    return { exitStatus: NOT_STARTED_STATUS, endedAt: noticedAt };
+  };
+
+  const recordedAt = async (otherwise: number): Promise<number> => {
+    if (record === undefined) return otherwise;
+    return fstat(record).then(
+      ({ mtimeMs }) => Math.round(mtimeMs),
+      () => otherwise,
+    );
+  };
+
+  const signalAll = async (...signals: NodeJS.Signals[]): Promise<number> => {
+    for (const signal of signals) if (goneAt === undefined && (own || isAlive(identity, boot))) signalGroup(identity.pid, signal);
+    const members = await membersOf(identity);
+    for (const member of members) for (const signal of signals) signalMember(member, signal);
+    return members.length;
+  };
+
+  const killAll = async (): Promise<void> => {
+    // What is stopped would not see that it shall end.
+    await signalAll('SIGTERM', 'SIGCONT');
+    let pause = SOON_MS;
+    while (performance.now() < killAt && !abandoned) {
+      if (goneAt !== undefined && (await membersOf(identity)).length === 0) return;
+      const rest = delay(Math.min(pause, Math.max(killAt - performance.now(), 0)));
+      await (goneAt === undefined ? Promise.race([rest, isGone]) : rest);
+      pause = Math.min(pause * SOON_GROWTH, LONGEST_SOON_MS);
+    }
+    if (abandoned) return;
+    // The shell goes, too, and cannot record it.
+    if (record !== undefined) await write(record, KILL_MARK).catch(() => undefined);
+    pause = SOON_MS;
+    for (let round = 0; round < KILL_ROUNDS && !abandoned; round += 1) {
+      const found = await signalAll('SIGKILL');
+      if (goneAt !== undefined && found === 0) return;
+      look();
+      await delay(pause);
+      pause = Math.min(pause * SOON_GROWTH, LONGEST_SOON_MS);
+    }
+  };
+
+  const watchRecord = (): FSWatcher | undefined => {
+    try {
+      // An error of the watcher leaves the regular looks.
+      return watch(join(run, RECORD), look).on('error', () => undefined);
+    } catch {
+      return undefined;
+    }
+  };
+
+  if (own) lookAfter(LOOK_OWN_MS);
+  else {
+    const watcher = watchRecord();
+    void isGone.then(() => watcher?.close());
+    for (const { done } of readers) void done.then(look);
+    look();
+  }
+
+  return {
+    process: {
+      identity,
+      ended,
+      kill(graceMs = DEFAULT_GRACE_MS) {
+        if (goneAt === undefined && !abandoned) {
+          killAt = Math.min(killAt, performance.now() + graceMs);
+          killing ??= killAll();
+        }
+        return ended;
+      },
+    },
+    gone(failed = false) {
+      shellFailed = failed;
+      gone();
+    },
+    look,
+    abandon() {
+      abandoned = true;
+      resolveGone();
+      clearTimeout(timer);
+      for (const reader of readers) reader.stop();
+      if (record !== undefined && goneAt === undefined) void closeQuietly(record);
+    },
+  };
+}

@@ -1,0 +1,60 @@
+/**
+ * Secrets as files for one process: in memory where the system has a place for that, else in its run directory; owned by the user that it runs as, mode 0600, in a
+ * directory that nobody else enters. A link in the run directory says where they are, so that a later daemon can remove them.
+ */
+import { chown, lstat, mkdir, mkdtemp, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import type { Account } from './accounts.ts';
+
+/** Of the run directory: a link to a directory, or the directory. */
+const NAME = 'secrets';
+const PREFIX = 'dtkd-secrets-';
+
+export interface SecretFile {
+  variable: string;
+  value: Buffer;
+}
+
+/** Writes them, and answers with the variables that have their paths. `memory`: a directory that is not on a disk, if there is one. */
+export async function writeSecretFiles(
+  run: string,
+  files: readonly SecretFile[],
+  owner: Account | undefined,
+  memory: string | undefined,
+): Promise<Record<string, string>> {
+  const variables: Record<string, string> = {};
+  if (files.length === 0) return variables;
+  const link = join(run, NAME);
+  let directory = link;
+  // Another user cannot enter the data directory.
+  const place = memory ?? (owner === undefined ? undefined : tmpdir());
+  if (place === undefined) await mkdir(directory, { mode: 0o700 });
+  else {
+    directory = await mkdtemp(join(place, PREFIX));
+    await symlink(directory, link);
+  }
+  for (const [index, { variable, value }] of files.entries()) {
+    const path = join(directory, String(index));
+    await writeFile(path, value, { mode: 0o600, flag: 'wx' });
+    if (owner !== undefined) await chown(path, owner.uid, owner.gid);
+    variables[variable] = path;
+  }
+  if (owner !== undefined) await chown(directory, owner.uid, owner.gid);
+  return variables;
+}
+
+/** Removes what there is. Never rejects. */
+export async function removeSecretFiles(run: string): Promise<void> {
+  const path = join(run, NAME);
+  try {
+    const found = await lstat(path);
+    if (found.isSymbolicLink()) {
+      const directory = await readlink(path);
+      if (basename(directory).startsWith(PREFIX)) await rm(directory, { recursive: true, force: true });
+    }
+    await rm(path, { recursive: true, force: true });
+  } catch {
+    // There are none.
+  }
+}
