@@ -93,20 +93,29 @@ export interface Step {
   timeout?: string | undefined;
 }
 
-export const step: z.ZodType<Step> = z.lazy(() =>
-  z.strictObject({
-    command: commandName.optional(),
-    script: script.optional(),
-    name: z.string().max(128).optional(),
-    options: z.record(optionName, z.union([text, z.number(), z.boolean()])).optional(),
+const plainStep = z.strictObject({
+  command: commandName.optional(),
+  script: script.optional(),
+  name: z.string().max(128).optional(),
+  options: z.record(optionName, z.union([text, z.number(), z.boolean()])).optional(),
+  'on-failure': z.enum(['fail', 'ignore']).optional(),
+  retry: retry.optional(),
+  timeout: durationText.optional(),
+});
+
+/** Steps whose handlers may have handlers in their turn, and these none: written out, since a schema that refers to itself would go as deep as a document does. */
+export const step: z.ZodType<Step> = handled(handled(plainStep));
+
+function handled(handler: z.ZodType<Step>): z.ZodType<Step> {
+  return plainStep.extend({
     'on-failure': z
-      .union([z.enum(['fail', 'ignore']), z.array(step).min(1).max(64)])
+      .union([z.enum(['fail', 'ignore']), z.array(handler).min(1).max(64)])
       .optional()
-      .describe('fail (default), ignore, or steps that handle it: if they succeed, so has the step.'),
-    retry: retry.optional(),
-    timeout: durationText.optional(),
-  }),
-);
+      .describe(
+        'fail (default), ignore, or steps that handle it: if they succeed, so has the step. Handlers may have handlers, and these none.',
+      ),
+  });
+}
 
 export const workflow = z.strictObject({
   steps: z.array(step).min(1).max(MAX_STEPS),

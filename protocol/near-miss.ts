@@ -17,7 +17,7 @@ export function nearMiss(name: string, candidates: Iterable<string>): string | u
   for (const candidate of candidates) {
     if (looked++ >= MAX_CANDIDATES) break;
     if (Math.abs(candidate.length - wanted.length) >= bestDistance) continue;
-    const distance = slips(wanted, candidate.toLowerCase());
+    const distance = editDistance(wanted, candidate.toLowerCase());
     if (distance < bestDistance && distance < wanted.length) {
       best = candidate;
       bestDistance = distance;
@@ -26,8 +26,8 @@ export function nearMiss(name: string, candidates: Iterable<string>): string | u
   return best;
 }
 
-/** Damerau's distance in its restricted form: insertions, deletions, substitutions, and swaps of neighbours. */
-function slips(a: string, b: string): number {
+/** How many letters must be changed, added, dropped or swapped with their neighbour to make one word of the other. */
+export function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {

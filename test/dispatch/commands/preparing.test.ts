@@ -1,7 +1,9 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are references of commands, which the tested code fills in.
+
 import { describe, expect, it } from 'vitest';
 import { codeOf } from '../../../daemon/src/dispatch/commands/code-of.ts';
 import { runCommand } from '../../../daemon/src/dispatch/commands/engine.ts';
+import { step } from '../../../protocol/commands.ts';
 import { codeNamed, context, fakeRunner, resource, type, type World } from './world.ts';
 
 const inline = (text = 'true') => ({ script: { inline: text } });
@@ -100,6 +102,13 @@ describe('what is wrong with a command is found before anything runs', () => {
       code: 'INVALID',
       message: expect.stringContaining('more than 10000 steps'),
     });
+  });
+
+  it('handlers below handlers of handlers, however deep', () => {
+    const nested = (depth: number): object => ({ command: 'a', ...(depth === 0 ? {} : { 'on-failure': [nested(depth - 1)] }) });
+    expect(step.safeParse(nested(2)).success).toBe(true);
+    expect(step.safeParse(nested(3)).success).toBe(false);
+    expect(step.safeParse(nested(2_000)).success).toBe(false);
   });
 
   it('a workflow that has too many steps with its handlers', async () => {
