@@ -56,8 +56,7 @@ export function freeze(plan: Plan, { starter, user, createdAt, notAfter }: Freez
     starter,
     user,
     createdAt,
-    // from now on; clocks of nodes differ
-    notBefore: 0,
+    notBefore: createdAt,
     notAfter,
     timeoutMs,
     count: parts.length,

@@ -1,0 +1,55 @@
+/** One request of `/dtkd/dispatch` and its events, over a stream. Reads only what is asked for, so a target cannot make this node hold more than a frame. */
+import type { Duplex } from 'node:stream';
+import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { encodeFrame } from '../../../../protocol/frames.ts';
+import {
+  DISPATCH_PROTOCOL,
+  type DispatchEvent,
+  type DispatchRequest,
+  dispatchEvent,
+  MAX_RECORDS_BYTES,
+} from '../../../../protocol/orders/messages.ts';
+import { MAX_ORDER_BYTES } from '../../../../protocol/orders/order.ts';
+import { FrameReader } from '../../streams/frame-reader.ts';
+import { endStream } from '../../streams/frame-writer.ts';
+import type { Members } from '../dispatch.types.ts';
+
+/** Records, or an order that proves whose a part is, and what surrounds them. */
+const MAX_EVENT_BYTES = MAX_RECORDS_BYTES + MAX_ORDER_BYTES + 16 * 1024;
+
+export interface Conversation {
+  /** From here on the other side may have heard it, also if this fails. `stallMs`: in which it takes nothing. */
+  ask(request: DispatchRequest, stallMs: number): Promise<void>;
+  /** The next event; undefined if the other side has no more to say. Errors: TIMEOUT, PEER_AWAY, FRAME_INVALID, FRAME_TOO_LARGE. */
+  next(timeoutMs?: number): Promise<DispatchEvent | undefined>;
+  close(): void;
+}
+
+/** Opens a stream to a member. Errors: PEER_AWAY, TIMEOUT: it has heard nothing. */
+export async function openConversation(
+  members: Pick<Members, 'open'>,
+  to: { domain: string; key: string },
+  signal: AbortSignal,
+): Promise<Conversation> {
+  const stream = await members.open(to, DISPATCH_PROTOCOL, signal);
+  // what happens to it is seen when it is read
+  stream.on('error', () => undefined);
+  return conversationOn(stream);
+}
+
+function conversationOn(stream: Duplex): Conversation {
+  const reader = new FrameReader(stream, MAX_EVENT_BYTES);
+  return {
+    async ask(request, stallMs) {
+      if (stream.destroyed) throw new DtkdError('PEER_AWAY', 'the connection to the peer was lost');
+      stream.write(encodeFrame(encodeCbor(request)));
+      await endStream(stream, stallMs);
+    },
+    async next(timeoutMs) {
+      const frame = await reader.next(timeoutMs);
+      return frame === undefined ? undefined : decodeCbor(frame, dispatchEvent, 'an event of a dispatch');
+    },
+    close: () => stream.destroy(),
+  };
+}
