@@ -16,17 +16,15 @@ export const HELD_BYTES = 64 * 1024 * 1024;
 
 const key = z.string().regex(/^[0-9a-f]{64}$/);
 const index = z.number().int().nonnegative();
+const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'must be bytes');
 
 /** An order that waits for its target, and for whom it was made. No secrets. The target fetches the bundle itself where it is too large to go in. */
 export const heldOrder = z.object({
   user: z.object({ name: z.string().max(253), uid: z.string().max(64) }).optional(),
   /** CBOR of `order`. */
-  order: z.instanceof(Uint8Array).refine((bytes) => bytes.length <= MAX_ORDER_BYTES, 'is too large'),
+  order: bytes.refine((value) => value.length <= MAX_ORDER_BYTES, 'is too large'),
   /** CBOR of `signedBundle`. */
-  bundle: z
-    .instanceof(Uint8Array)
-    .refine((bytes) => bytes.length <= MAX_BUNDLE_BYTES, 'is too large')
-    .optional(),
+  bundle: bytes.refine((value) => value.length <= MAX_BUNDLE_BYTES, 'is too large').optional(),
 });
 export type HeldOrder = z.infer<typeof heldOrder>;
 
@@ -34,7 +32,7 @@ export type HeldOrder = z.infer<typeof heldOrder>;
  * What is sealed (protocol/sealing.ts): CBOR of this. `body` is CBOR of `heldOrder`, `signature` the starter's over it (its key in the domain, context
  * `order`), so that it also says for whom.
  */
-export const sealedOrder = z.object({ body: z.instanceof(Uint8Array), signature: z.instanceof(Uint8Array) });
+export const sealedOrder = z.object({ body: bytes, signature: bytes });
 export type SealedOrder = z.infer<typeof sealedOrder>;
 
 /** Names one held order. `starter` is the depositor's key in the domain. */
@@ -42,14 +40,14 @@ const held = { starter: key, target: key, id: executionId, index, notAfter: z.nu
 
 export const holdRequest = z.discriminatedUnion('type', [
   /** Keep this until then. From the starter itself. */
-  z.object({ type: z.literal('deposit'), ...held, sealed: z.instanceof(Uint8Array) }),
+  z.object({ type: z.literal('deposit'), ...held, sealed: bytes }),
   /** From a holder to the target: here it is. The answer `done` lets the holder forget it. */
-  z.object({ type: z.literal('deliver'), ...held, sealed: z.instanceof(Uint8Array) }),
+  z.object({ type: z.literal('deliver'), ...held, sealed: bytes }),
   /**
    * The order is taken back: `signature` is the starter's (context `order`) over CBOR of `cancellation`. A holder drops the order and keeps the cancellation in
    * its place until `notAfter`, and brings it to the target as well.
    */
-  z.object({ type: z.literal('cancel'), ...held, signature: z.instanceof(Uint8Array) }),
+  z.object({ type: z.literal('cancel'), ...held, signature: bytes }),
 ]);
 export type HoldRequest = z.infer<typeof holdRequest>;
 

@@ -1,0 +1,31 @@
+/** One request of `/dtkd/hold` and its answer. */
+import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { encodeFrame } from '../../../../protocol/frames.ts';
+import { HOLD_PROTOCOL, type HoldAnswer, type HoldRequest, holdAnswer, MAX_HOLD_FRAME_BYTES } from '../../../../protocol/orders/hold.ts';
+import { FrameReader } from '../../streams/frame-reader.ts';
+import type { Members } from '../dispatch.types.ts';
+import { ANSWER_MS, OPEN_MS } from './limits.ts';
+
+/** Asks a member. Errors: PEER_AWAY, TIMEOUT, FRAME_INVALID, FRAME_TOO_LARGE. */
+export async function askHold(
+  members: Pick<Members, 'open'>,
+  to: { domain: string; key: string },
+  request: HoldRequest,
+  signal: AbortSignal,
+  timeoutMs?: number,
+): Promise<HoldAnswer> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs ?? OPEN_MS)]);
+  const stream = await members.open(to, HOLD_PROTOCOL, limit);
+  const abort = () => stream.destroy(new DtkdError('UNAVAILABLE', 'the daemon is stopping'));
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    stream.end(encodeFrame(encodeCbor(request)));
+    const frame = await new FrameReader(stream, MAX_HOLD_FRAME_BYTES).next(timeoutMs ?? ANSWER_MS);
+    if (frame === undefined) throw new DtkdError('PEER_AWAY', 'the member ended without an answer');
+    return decodeCbor(frame, holdAnswer, 'an answer about a held order');
+  } finally {
+    signal.removeEventListener('abort', abort);
+    stream.destroy();
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * Whom this node has to tell something, and when: one run at a time for each member, as soon as it can be reached, with longer and longer rests where
+ * it came to nothing. Does not know what is told.
+ */
+import type { Members } from '../dispatch.types.ts';
+import { FIRST_REST_MS, MAX_ERRANDS, MAX_REST_MS } from './limits.ts';
+
+export interface ErrandOptions {
+  members: Pick<Members, 'byKey' | 'onChange'>;
+  /** Tells a member all that there is to tell; true if nothing is left. Never rejects. */
+  run(to: { domain: string; key: string }): Promise<boolean>;
+}
+
+interface Errand {
+  to: { domain: string; key: string };
+  running: boolean;
+  /** Asked for again while it ran. */
+  again: boolean;
+  restMs: number;
+  timer: NodeJS.Timeout | undefined;
+  /** Whether the member could be reached when it was last looked at. */
+  near: boolean;
+}
+
+export class Errands {
+  readonly #options: ErrandOptions;
+  readonly #errands = new Map<string, Errand>();
+  #unsubscribe: (() => void) | undefined;
+  #running = 0;
+  #pulse: NodeJS.Immediate | undefined;
+  #idle = Promise.withResolvers<void>();
+  #closed = false;
+
+  constructor(options: ErrandOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#unsubscribe = this.#options.members.onChange(() => this.#soon());
+    this.#soon();
+  }
+
+  /** There is something to tell this member. */
+  want(to: { domain: string; key: string }): void {
+    const name = `${to.domain} ${to.key}`;
+    const errand = this.#errands.get(name) ?? { to, running: false, again: false, restMs: 0, timer: undefined, near: false };
+    errand.again = errand.running;
+    this.#errands.set(name, errand);
+    this.#soon();
+  }
+
+  /** Begins nothing more; resolves when what runs has ended. */
+  async stop(): Promise<void> {
+    this.#closed = true;
+    this.#unsubscribe?.();
+    if (this.#pulse !== undefined) clearImmediate(this.#pulse);
+    for (const { timer } of this.#errands.values()) clearTimeout(timer);
+    if (this.#running > 0) await this.#idle.promise;
+  }
+
+  #soon(): void {
+    if (this.#closed || this.#errands.size === 0) return;
+    this.#pulse ??= setImmediate(() => {
+      this.#pulse = undefined;
+      this.#look();
+    });
+  }
+
+  #look(): void {
+    for (const [name, errand] of this.#errands) {
+      const reach = this.#options.members.byKey(errand.to.domain, errand.to.key)?.reach ?? 'away';
+      // Whoever has come back is told at once.
+      if (reach === 'connected' && !errand.near) this.#wake(errand);
+      errand.near = reach === 'connected';
+      if (reach === 'away' || errand.running || errand.timer !== undefined || this.#running >= MAX_ERRANDS) continue;
+      void this.#run(name, errand);
+    }
+  }
+
+  #wake(errand: Errand): void {
+    clearTimeout(errand.timer);
+    errand.timer = undefined;
+    errand.restMs = 0;
+  }
+
+  async #run(name: string, errand: Errand): Promise<void> {
+    errand.running = true;
+    errand.again = false;
+    this.#running += 1;
+    const done = await this.#options.run(errand.to);
+    errand.running = false;
+    this.#running -= 1;
+    if (this.#closed) {
+      if (this.#running === 0) this.#idle.resolve();
+      return;
+    }
+    if (done && !errand.again) this.#errands.delete(name);
+    else if (done) errand.restMs = 0;
+    else this.#rest(errand);
+    this.#soon();
+  }
+
+  #rest(errand: Errand): void {
+    errand.restMs = Math.min(MAX_REST_MS, Math.max(FIRST_REST_MS, errand.restMs * 2));
+    errand.timer = setTimeout(
+      () => {
+        errand.timer = undefined;
+        this.#soon();
+      },
+      errand.restMs * (0.75 + Math.random() / 2),
+    );
+    errand.timer.unref();
+  }
+}

@@ -1,0 +1,349 @@
+/**
+ * Orders for members that are away: gives this node's own to others to hold, holds those of others, hands each over when its target can be reached,
+ * and takes in those that come for this node. Owns the rows `h/…`. Guarantees that what it says is held is durable, that an order which was taken
+ * back here is not handed over by this node and not taken by it afterwards, and that others cannot fill this node. A target may get an order several
+ * times, from several holders; starting it once is its own business. Does not decide what may run.
+ */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { HOLD_PROTOCOL, type HoldAnswer, type HoldRequest } from '../../../../protocol/orders/hold.ts';
+import { MAX_ORDER_LIFETIME_MS, MAX_TARGETS } from '../../../../protocol/orders/order.ts';
+import type { Member } from '../dispatch.types.ts';
+import { askHold } from './asking.ts';
+import { Errands } from './errands.ts';
+import { type Held, type HeldName, type HeldOrderRow, isFinal, nameText, toTell } from './held.ts';
+import { HeldRows } from './held-rows.ts';
+import type { Delivery, Holding, HoldingOptions } from './hold.types.ts';
+import * as limits from './limits.ts';
+import { boxOrder, cancellationBytes, isCancelledBy, unboxOrder } from './order-box.ts';
+import { HoldServing } from './serving.ts';
+
+type Deposit = Parameters<Holding['deposit']>[0];
+type Entry = Parameters<Holding['cancel']>[0];
+
+/** What a holder says of an order that it was to forget, and did not have (any more). */
+const NOT_HELD = 'NOT_FOUND';
+
+export function createHolding(options: HoldingOptions): Holding {
+  return new OrderHolding(options);
+}
+
+class OrderHolding implements Holding {
+  readonly #options: HoldingOptions;
+  readonly #rows: HeldRows;
+  readonly #serving: HoldServing;
+  readonly #errands: Errands;
+  readonly #listeners = new Set<(delivery: Delivery) => void>();
+  /** Orders that are being handed over by this node just now. */
+  readonly #handing = new Set<string>();
+  /** Names for which something is being decided: one after the other. */
+  readonly #locks = new Map<string, Promise<unknown>>();
+  readonly #closing = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: HoldingOptions) {
+    this.#options = options;
+    this.#rows = new HeldRows(options.rows);
+    this.#serving = new HoldServing({ answer: (request, from) => this.#answer(request, from), logger: options.logger });
+    this.#errands = new Errands({ members: options.members, run: (to) => this.#tell(to) });
+  }
+
+  async start(): Promise<void> {
+    await this.#rows.open();
+    await this.#sweep();
+    for (const [, held] of this.#rows.all()) this.#wantTold(held);
+    this.#options.members.handle(HOLD_PROTOCOL, (stream, from) => this.#serving.serve(stream, from));
+    this.#errands.start();
+    this.#timer = setInterval(() => {
+      this.#sweep().catch((error: unknown) => this.#options.logger.warn({ err: error }, 'Held orders could not be tidied up'));
+    }, limits.SWEEP_MS);
+    this.#timer.unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#closing.abort();
+    await Promise.all([this.#serving.close(), this.#errands.stop()]);
+  }
+
+  counts(): { orders: number; bytes: number } {
+    return this.#rows.counts();
+  }
+
+  onDelivery(listener: (delivery: Delivery) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  // The starter's side.
+
+  async deposit({ domain, target, id, index, notAfter, order }: Deposit): Promise<{ holders: string[] }> {
+    const { members, node } = this.#options;
+    const member = members.byKey(domain, target);
+    if (member === undefined) throw new DtkdError('ORDER_INVALID', 'an order is held for members of a common domain only');
+    const name: HeldName = { domain, target, starter: member.selfKey, id, index };
+    this.#assertTime(notAfter);
+    const sealed = await boxOrder(members, name, order);
+    const asked = this.#holdersFor(member);
+    const row: HeldOrderRow = { ...name, type: 'order', notAfter, bytes: sealed.length, holders: asked.map(({ key }) => key) };
+    // First of all here, with all that are going to be asked: whatever happens now, it can be taken back.
+    await this.#rows.put(row, sealed);
+    const holders = await this.#give(asked, { type: 'deposit', ...said(row), sealed });
+    await this.#locked(nameText(name), async () => {
+      // It may have been delivered or taken back meanwhile.
+      if (this.#rows.get(nameText(name))?.type === 'order') await this.#rows.put({ ...row, holders: holders.map(({ key }) => key) });
+    });
+    this.#wantTold(row);
+    return { holders: [...holders.map((holder) => holder.node), node.name] };
+  }
+
+  /** Members that could hold an order for that one: those with a connection first, and not always the same. */
+  #holdersFor(target: Member): Member[] {
+    const rank = { connected: 0, idle: 1, away: 2 };
+    return this.#options.members
+      .list()
+      .filter(({ domain, key, reach }) => domain === target.domain && key !== target.key && reach !== 'away')
+      .map((member) => ({ member, at: rank[member.reach] + Math.random() }))
+      .sort((a, b) => a.at - b.at)
+      .slice(0, limits.MAX_ASKED)
+      .map(({ member }) => member);
+  }
+
+  /** Asks until enough have taken it. Those of whom it is not known whether they have are kept as well: they may. */
+  async #give(asked: readonly Member[], request: HoldRequest): Promise<Member[]> {
+    const left = [...asked];
+    const holders: Member[] = [];
+    while (holders.length < limits.HOLDERS && left.length > 0) {
+      const now = left.splice(0, limits.HOLDERS - holders.length);
+      const took = await Promise.all(
+        now.map(async (member) => {
+          const answer = await this.#ask(member, request, limits.PROMPT_MS);
+          return answer?.type === 'done';
+        }),
+      );
+      holders.push(...now.filter((_member, at) => took[at]));
+    }
+    return holders;
+  }
+
+  async cancel({ domain, target, id, index }: Entry): Promise<{ notReached: string[] }> {
+    const { members } = this.#options;
+    const name = { domain, target, starter: this.#selfKey({ domain, target, starter: '' }) ?? '', id, index };
+    const row = await this.#locked(nameText(name), async () => {
+      const held = this.#rows.get(nameText(name));
+      if (held === undefined) {
+        throw new DtkdError('NOT_FOUND', 'no such order is held here: it was delivered, or its time is over', {
+          next: 'Abort it at its target.',
+        });
+      }
+      if (held.type === 'cancel') return held;
+      const signature = members.sign(domain, 'order', cancellationBytes(name));
+      const taken: Held = { ...name, type: 'cancel', notAfter: held.notAfter, holders: held.holders, signature, brought: false };
+      await this.#rows.put(taken);
+      return taken;
+    });
+    this.#wantTold(row);
+    return { notReached: await this.#tellAtOnce(row) };
+  }
+
+  /** Tells target and holders that an order is taken back. Names those of whom it is not known that they will heed it. */
+  async #tellAtOnce(row: Held & { type: 'cancel' }): Promise<string[]> {
+    const { members } = this.#options;
+    const request: HoldRequest = { type: 'cancel', ...said(row), signature: row.signature };
+    const told = await Promise.all(
+      toTell(row, undefined).map(async (key) => {
+        const member = members.byKey(row.domain, key);
+        const answer = member === undefined || member.reach === 'away' ? undefined : await this.#ask(member, request, limits.PROMPT_MS);
+        if (answer?.type === 'done') await this.#told(nameText(row), key);
+        return { key, node: member?.node ?? key.slice(0, 12), answer };
+      }),
+    );
+    const target = told.find(({ key }) => key === row.target);
+    if (row.brought || target?.answer?.type === 'done') return [];
+    const holders = told.filter(({ key }) => key !== row.target);
+    const unsure = holders.filter(({ answer }) => answer?.type !== 'done').map(({ node }) => node);
+    // A holder that has it no more may have handed it over.
+    const handedOver = holders.some(({ answer }) => answer?.code === NOT_HELD) || this.#handing.has(nameText(row));
+    return [...unsure, ...(handedOver || unsure.length > 0 ? [target?.node ?? row.target.slice(0, 12)] : [])];
+  }
+
+  // Telling others: orders to their targets, cancellations to targets and holders.
+
+  #wantTold(held: Held): void {
+    for (const key of toTell(held, this.#selfKey(held))) this.#errands.want({ domain: held.domain, key });
+  }
+
+  async #tell(to: { domain: string; key: string }): Promise<boolean> {
+    let done = true;
+    for (const held of this.#rows.about(to)) {
+      if (!toTell(held, this.#selfKey(held)).includes(to.key)) continue;
+      if (this.#closing.signal.aborted) return false;
+      if (held.notAfter <= this.#options.now()) continue;
+      const answer = held.type === 'order' ? await this.#handOver(nameText(held), held) : await this.#bringBack(held, to);
+      // It cannot be reached: the others wait as well.
+      if (answer === undefined) return false;
+      done &&= answer.type === 'done' || isFinal(answer.code);
+    }
+    return done;
+  }
+
+  async #handOver(name: string, held: HeldOrderRow): Promise<HoldAnswer | undefined> {
+    const sealed = await this.#rows.sealed(name);
+    if (sealed === undefined || this.#rows.get(name)?.type !== 'order') return { type: 'done' };
+    this.#handing.add(name);
+    try {
+      const answer = await this.#ask({ domain: held.domain, key: held.target }, { type: 'deliver', ...said(held), sealed });
+      if (answer === undefined) return undefined;
+      const taken = answer.type === 'done';
+      if (taken || isFinal(answer.code)) {
+        await this.#locked(name, async () => {
+          if (this.#rows.get(name)?.type === 'order') await this.#rows.drop([name]);
+        });
+        if (this.#isOwn(held)) this.#announce(held, taken, answer);
+      }
+      return answer;
+    } finally {
+      this.#handing.delete(name);
+    }
+  }
+
+  #announce({ domain, target, id, index }: Held, taken: boolean, { code, message }: HoldAnswer): void {
+    const why = taken ? {} : { ...(code === undefined ? {} : { code }), ...(message === undefined ? {} : { message }) };
+    for (const listener of this.#listeners) listener({ domain, target, id, index, taken, ...why });
+  }
+
+  async #bringBack(held: Held & { type: 'cancel' }, to: { domain: string; key: string }): Promise<HoldAnswer | undefined> {
+    const answer = await this.#ask(to, { type: 'cancel', ...said(held), signature: held.signature });
+    if (answer?.type === 'done' || isFinal(answer?.code)) await this.#told(nameText(held), to.key);
+    return answer;
+  }
+
+  /** Writes down that somebody knows of a cancellation. */
+  async #told(name: string, key: string): Promise<void> {
+    await this.#locked(name, async () => {
+      const held = this.#rows.get(name);
+      if (held?.type !== 'cancel') return;
+      const holders = held.holders.filter((holder) => holder !== key);
+      await this.#rows.put({ ...held, holders, brought: held.brought || key === held.target });
+    });
+  }
+
+  async #ask(to: { domain: string; key: string }, request: HoldRequest, timeoutMs?: number): Promise<HoldAnswer | undefined> {
+    try {
+      return await askHold(this.#options.members, to, request, this.#closing.signal, timeoutMs);
+    } catch (error) {
+      this.#options.logger.debug({ err: error, key: to.key, about: request.id }, `A member did not answer a ${request.type}`);
+      return undefined;
+    }
+  }
+
+  // What others ask.
+
+  async #answer(request: HoldRequest, from: Member): Promise<HoldAnswer> {
+    const name: HeldName = { domain: from.domain, target: request.target, starter: request.starter, id: request.id, index: request.index };
+    if (request.index >= MAX_TARGETS) throw new DtkdError('ORDER_INVALID', 'no plan has so many targets');
+    return this.#locked(nameText(name), () => {
+      switch (request.type) {
+        case 'deposit':
+          return this.#keep(name, request, from);
+        case 'deliver':
+          return this.#accept(name, request.sealed, from);
+        case 'cancel':
+          return this.#takeBack(name, request, from);
+      }
+    });
+  }
+
+  async #keep(name: HeldName, { notAfter, sealed }: HoldRequest & { type: 'deposit' }, from: Member): Promise<HoldAnswer> {
+    if (from.key !== name.starter) throw new DtkdError('FORBIDDEN', 'an order is taken from its starter only');
+    if (name.target === from.selfKey) throw new DtkdError('ORDER_INVALID', 'the order is for this node: deliver it');
+    if (this.#options.members.byKey(name.domain, name.target) === undefined) {
+      throw new DtkdError('ORDER_INVALID', 'the target is no member that is known here');
+    }
+    this.#assertTime(notAfter);
+    if (this.#rows.get(nameText(name))?.type === 'cancel') throw new DtkdError('ABORTED', 'the order was taken back');
+    const row: HeldOrderRow = { ...name, type: 'order', notAfter, bytes: sealed.length, holders: [] };
+    this.#rows.assertRoom(row);
+    await this.#rows.put(row, sealed);
+    this.#wantTold(row);
+    return { type: 'done' };
+  }
+
+  async #accept(name: HeldName, sealed: Uint8Array, from: Member): Promise<HoldAnswer> {
+    if (name.target !== from.selfKey) throw new DtkdError('ORDER_INVALID', 'the order is for another node');
+    if (this.#rows.get(nameText(name))?.type === 'cancel') throw new DtkdError('ABORTED', 'the order was taken back');
+    const { members, accept } = this.#options;
+    const held = await unboxOrder(members, name, sealed);
+    const starter = members.byKey(name.domain, name.starter);
+    if (starter === undefined) throw new DtkdError('NOT_A_MEMBER', 'who started it is no member that is known here');
+    await accept({ member: starter, user: held.user }, { order: held.order, bundle: held.bundle });
+    return { type: 'done' };
+  }
+
+  async #takeBack(name: HeldName, { notAfter, signature }: HoldRequest & { type: 'cancel' }, from: Member): Promise<HoldAnswer> {
+    const isTarget = name.target === from.selfKey;
+    const { members, cancelled, now } = this.#options;
+    const starter = members.byKey(name.domain, name.starter);
+    if (starter === undefined || (!isTarget && from.key !== name.starter)) {
+      throw new DtkdError('FORBIDDEN', 'an order is taken back by its starter only');
+    }
+    if (!isCancelledBy(name, signature)) throw new DtkdError('SIGNATURE_INVALID', 'its starter did not take the order back');
+    const before = this.#rows.get(nameText(name));
+    const until = Math.min(Math.max(notAfter, before?.notAfter ?? 0), now() + MAX_ORDER_LIFETIME_MS);
+    const row: Held = {
+      ...name,
+      type: 'cancel',
+      notAfter: until,
+      holders: [],
+      signature,
+      brought: before?.type === 'cancel' && before.brought,
+    };
+    if (before === undefined) this.#rows.assertRoom(row);
+    if (until > now()) await this.#rows.put(row);
+    if (isTarget) await cancelled?.(starter, { id: name.id, index: name.index });
+    else this.#wantTold(row);
+    const sure = isTarget || (before?.type === 'order' && !this.#handing.has(nameText(name)));
+    return { type: 'done', ...(sure ? {} : { code: NOT_HELD }) };
+  }
+
+  // Small pieces.
+
+  #assertTime(notAfter: number): void {
+    const now = this.#options.now();
+    if (notAfter <= now) throw new DtkdError('ORDER_EXPIRED', 'the time of the order is over');
+    if (notAfter > now + MAX_ORDER_LIFETIME_MS + limits.CLOCK_SLACK_MS) {
+      throw new DtkdError('ORDER_INVALID', 'an order is held for seven days at most');
+    }
+  }
+
+  /** This node's key in the domain of what is held, as far as that can be told now. */
+  #selfKey({ domain, target, starter }: Pick<HeldName, 'domain' | 'target' | 'starter'>): string | undefined {
+    const { members } = this.#options;
+    return (members.byKey(domain, target) ?? members.byKey(domain, starter) ?? members.list().find((member) => member.domain === domain))
+      ?.selfKey;
+  }
+
+  #isOwn(held: HeldName): boolean {
+    return this.#selfKey(held) === held.starter;
+  }
+
+  async #sweep(): Promise<void> {
+    const now = this.#options.now();
+    await this.#rows.drop([...this.#rows.all()].filter(([, held]) => held.notAfter <= now).map(([name]) => name));
+  }
+
+  async #locked<T>(name: string, run: () => Promise<T>): Promise<T> {
+    const before = this.#locks.get(name) ?? Promise.resolve();
+    const mine = before.then(run, run);
+    const settled = mine.catch(() => undefined);
+    this.#locks.set(name, settled);
+    try {
+      return await mine;
+    } finally {
+      if (this.#locks.get(name) === settled) this.#locks.delete(name);
+    }
+  }
+}
+
+function said({ starter, target, id, index, notAfter }: Held): Pick<HoldRequest, 'starter' | 'target' | 'id' | 'index' | 'notAfter'> {
+  return { starter, target, id, index, notAfter };
+}

@@ -1,0 +1,57 @@
+/** An order in its box: signed by its starter, sealed to its target, and the way back. Pure but for the ports that sign and unseal. */
+import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { parsePeerKey } from '../../../../protocol/ids.ts';
+import { type Cancellation, type HeldOrder, heldOrder, MAX_SEALED_BYTES, sealedOrder } from '../../../../protocol/orders/hold.ts';
+import { order as orderSchema } from '../../../../protocol/orders/order.ts';
+import { executionIdOf } from '../../../../protocol/orders/plan-tree.ts';
+import { verifySignature } from '../../../../protocol/signing.ts';
+import type { Members } from '../dispatch.types.ts';
+import type { HeldName } from './held.ts';
+
+/** Signs and seals. A bundle that is too large stays out: the target fetches it. Errors: TOO_LARGE, KEY_WRONG. */
+export async function boxOrder(
+  members: Pick<Members, 'sign'>,
+  { domain, target }: Pick<HeldName, 'domain' | 'target'>,
+  held: HeldOrder,
+): Promise<Uint8Array> {
+  // The curve is needed by few and takes its time to load.
+  const { seal } = await import('../../../../protocol/sealing.ts');
+  const { user, order, bundle } = held;
+  const bare = { ...(user === undefined ? {} : { user }), order };
+  const choices = bundle === undefined ? [bare] : [{ ...bare, bundle }, bare];
+  for (const choice of choices) {
+    const body = encodeCbor(choice);
+    if (body.length > MAX_SEALED_BYTES) continue;
+    const sealed = seal(target, encodeCbor({ body, signature: members.sign(domain, 'order', body) }));
+    if (sealed.length <= MAX_SEALED_BYTES) return sealed;
+  }
+  throw new DtkdError('TOO_LARGE', `an order that is held for its target has at most ${MAX_SEALED_BYTES} bytes`, {
+    next: 'Give fewer or shorter options, or do it when the target is connected.',
+  });
+}
+
+/** Opens a box that came for this node. Errors: SIGNATURE_INVALID, FRAME_INVALID, ORDER_INVALID. */
+export async function unboxOrder(members: Pick<Members, 'unseal'>, name: HeldName, sealed: Uint8Array): Promise<HeldOrder> {
+  const opened = await members.unseal(name.domain, sealed);
+  if (opened === undefined) throw new DtkdError('SIGNATURE_INVALID', 'the order was not sealed to this node, or was altered');
+  const { body, signature } = decodeCbor(opened, sealedOrder, 'a sealed order');
+  if (!verifySignature(parsePeerKey(name.starter), 'order', body, signature)) {
+    throw new DtkdError('SIGNATURE_INVALID', 'the order is not of the node that is said to have started it');
+  }
+  const held = decodeCbor(body, heldOrder, 'a held order');
+  const { header, index } = decodeCbor(held.order, orderSchema, 'an order');
+  if (executionIdOf(header) !== name.id || index !== name.index)
+    throw new DtkdError('ORDER_INVALID', 'the order is another one than it is called');
+  return held;
+}
+
+/** What is signed to take an order back. */
+export function cancellationBytes({ id, index, target }: Pick<HeldName, 'id' | 'index' | 'target'>): Uint8Array {
+  const said: Cancellation = { cancel: true, id, index, target };
+  return encodeCbor(said);
+}
+
+export function isCancelledBy(name: HeldName, signature: Uint8Array): boolean {
+  return verifySignature(parsePeerKey(name.starter), 'order', cancellationBytes(name), signature);
+}

@@ -1,0 +1,78 @@
+/** Serves `/dtkd/hold`: one request on each stream, one answer. Bounded for each member and in sum. Does not know what requests mean. */
+import type { Duplex } from 'node:stream';
+import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { encodeFrame } from '../../../../protocol/frames.ts';
+import { type HoldAnswer, type HoldRequest, holdRequest, MAX_HOLD_FRAME_BYTES } from '../../../../protocol/orders/hold.ts';
+import { FrameReader } from '../../streams/frame-reader.ts';
+import { endStream, writeFrames } from '../../streams/frame-writer.ts';
+import type { DispatchLogger, Member } from '../dispatch.types.ts';
+import { MAX_SERVED, MAX_SERVED_PER_PEER, REQUEST_MS } from './limits.ts';
+
+const MAX_MESSAGE = 1_024;
+
+export interface HoldServingOptions {
+  /** What it throws is told to the asker. */
+  answer(request: HoldRequest, from: Member): Promise<HoldAnswer>;
+  logger: DispatchLogger;
+}
+
+export class HoldServing {
+  readonly #options: HoldServingOptions;
+  readonly #live = new Map<Duplex, string>();
+  readonly #busy = new Set<Promise<void>>();
+  #closed = false;
+
+  constructor(options: HoldServingOptions) {
+    this.#options = options;
+  }
+
+  /** Serves one stream; never throws. */
+  serve(stream: Duplex, from: Member): void {
+    stream.on('error', () => undefined);
+    const who = `${from.domain} ${from.key}`;
+    const own = [...this.#live.values()].filter((other) => other === who).length;
+    if (this.#closed || this.#live.size >= MAX_SERVED || own >= MAX_SERVED_PER_PEER) {
+      stream.destroy();
+      return;
+    }
+    this.#live.set(stream, who);
+    stream.once('close', () => this.#live.delete(stream));
+    const serving = this.#answer(stream, from).finally(() => this.#busy.delete(serving));
+    this.#busy.add(serving);
+  }
+
+  /** Cuts what has not been answered; resolves when nothing is being done any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const stream of [...this.#live.keys()]) stream.destroy();
+    await Promise.all(this.#busy);
+  }
+
+  async #answer(stream: Duplex, from: Member): Promise<void> {
+    try {
+      const answer = await this.#judge(stream, from);
+      await writeFrames(stream, [encodeFrame(encodeCbor(answer))], REQUEST_MS);
+      await endStream(stream, REQUEST_MS);
+      stream.resume();
+      const timer = setTimeout(() => stream.destroy(), REQUEST_MS);
+      stream.once('close', () => clearTimeout(timer));
+    } catch (error) {
+      this.#options.logger.debug({ err: error, peer: from.node }, 'A request to hold an order was not answered');
+      stream.destroy();
+    }
+  }
+
+  async #judge(stream: Duplex, from: Member): Promise<HoldAnswer> {
+    try {
+      const frame = await new FrameReader(stream, MAX_HOLD_FRAME_BYTES).next(REQUEST_MS);
+      if (frame === undefined) throw new DtkdError('FRAME_INVALID', 'the stream ended before a request');
+      return await this.#options.answer(decodeCbor(frame, holdRequest, 'a request to hold an order'), from);
+    } catch (error) {
+      if (stream.destroyed) throw error;
+      if (error instanceof DtkdError) return { type: 'refused', code: error.code, message: error.message.slice(0, MAX_MESSAGE) };
+      this.#options.logger.warn({ err: error, peer: from.node }, 'A request to hold an order failed');
+      return { type: 'refused', code: 'INTERNAL', message: 'it failed unexpectedly' };
+    }
+  }
+}
