@@ -1,14 +1,5 @@
 /** Judges the commands of one type: pure. What each of them names has to be there, and to be of the right kind. */
-import {
-  type Command,
-  type Commands,
-  type Dispatch,
-  MAX_COMMAND_DEPTH,
-  MAX_STEPS,
-  type OptionRule,
-  type Script,
-  type Step,
-} from '../commands.ts';
+import { type Command, type Commands, type Dispatch, MAX_STEPS, type OptionRule, type Script, type Step } from '../commands.ts';
 import type { ModuleFault } from './manifest.ts';
 
 export interface CommandSurroundings {
@@ -56,7 +47,7 @@ class CommandCheck {
     if (script !== undefined) this.#script('script', script);
     if (dispatch !== undefined) this.#dispatch('dispatch', dispatch);
     if (workflow === undefined) return;
-    this.#stepsOf('workflow.steps', workflow.steps, 1);
+    this.#stepsOf('workflow.steps', workflow.steps);
     if (this.#steps > MAX_STEPS) this.#add('workflow.steps', `has ${this.#steps} steps with its handlers; at most ${MAX_STEPS}`);
     const cycle = cycleFrom(this.#name, this.#all);
     if (cycle !== undefined) this.#add('workflow.steps', `runs itself without end: ${cycle.join(' → ')}`);
@@ -94,11 +85,7 @@ class CommandCheck {
     if (script.directory !== undefined) this.#references(`${field}.directory`, script.directory);
   }
 
-  #stepsOf(field: string, steps: readonly Step[], depth: number): void {
-    if (depth > MAX_COMMAND_DEPTH) {
-      this.#add(field, `handlers stand within handlers more than ${MAX_COMMAND_DEPTH} deep`);
-      return;
-    }
+  #stepsOf(field: string, steps: readonly Step[]): void {
     for (const [index, step] of steps.entries()) {
       this.#steps += 1;
       const at = `${field}[${index}]`;
@@ -106,7 +93,7 @@ class CommandCheck {
       else if (step.command !== undefined) this.#call(`${at}.command`, step.command, step.options, `${at}.options`);
       else if (step.options !== undefined) this.#add(`${at}.options`, 'only a step that is a command has options');
       if (step.script !== undefined) this.#script(`${at}.script`, step.script);
-      if (Array.isArray(step['on-failure'])) this.#stepsOf(`${at}.on-failure`, step['on-failure'], depth + 1);
+      if (Array.isArray(step['on-failure'])) this.#stepsOf(`${at}.on-failure`, step['on-failure']);
     }
   }
 

@@ -138,7 +138,7 @@ async function assertReadable({ store, node, decide }: ModelsOptions, principal:
 export function whereOf({ model, type, name }: ResourceQuery): string {
   const terms: string[] = [];
   for (const [path, value] of [['model', model] as const, ['type', type] as const, ['name', name] as const]) {
-    if (value !== undefined) terms.push(`${path}=${JSON.stringify(value)}`);
+    if (value !== undefined) terms.push(`${path}="${value.replace(/[\\"]/g, '\\$&')}"`);
   }
   return terms.join(' and ');
 }

@@ -1,0 +1,123 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { decideMove } from '../../../daemon/src/access/moves.ts';
+import type { Decide, DecideMove } from '../../../daemon/src/catalog/model/ports.ts';
+import { createModules, type Modules } from '../../../daemon/src/catalog/modules/modules.ts';
+import type { ModuleContent } from '../../../daemon/src/catalog/modules/ports.ts';
+import type { LocalStore } from '../../../daemon/src/store/local-store.types.ts';
+import { digestOf, type ModuleFile, packArchive } from '../../../protocol/modules/archive.ts';
+import type { Principal } from '../../../protocol/principal.ts';
+import { generateSigningKey, type SigningKey } from '../../../protocol/signing.ts';
+import { NODE, OPERATOR, ruledStore } from '../model/fixtures.ts';
+
+export const OPS: Principal = { type: 'user', home: 'self', name: 'ops', uid: 'u1', display: 'ops@node0' };
+
+/** Files of a module; `types` is YAML, or JSON, which is YAML. */
+export function files(types: object, { name = 'acme/web', version = '1.0.0', more = [] as ModuleFile[] } = {}): ModuleFile[] {
+  const manifest = { dsl_version: '1.0', module: name, version, types };
+  return [{ path: 'dtk.module.yaml', executable: false, data: Buffer.from(JSON.stringify(manifest)) }, ...more];
+}
+
+export function script(path: string, text = '#!/bin/sh\ntrue\n'): ModuleFile {
+  return { path, executable: true, data: Buffer.from(text) };
+}
+
+/** Content by digest in a directory: as modules see it. */
+export class FakeContent implements ModuleContent {
+  readonly allowed = new Map<string, number>();
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  pathOf(digest: string): string {
+    return join(this.#directory, digest);
+  }
+
+  async path(digest: string): Promise<string | undefined> {
+    const path = this.pathOf(digest);
+    return await readFile(path).then(
+      () => path,
+      () => undefined,
+    );
+  }
+
+  async take(source: AsyncIterable<Uint8Array>): Promise<{ digest: string; size: number }> {
+    const parts: Uint8Array[] = [];
+    for await (const part of source) parts.push(part);
+    const bytes = Buffer.concat(parts);
+    await writeFile(this.pathOf(digestOf(bytes)), bytes);
+    return { digest: digestOf(bytes), size: bytes.length };
+  }
+
+  async allow(digest: string, _readers: 'members', until: number): Promise<void> {
+    this.allowed.set(digest, until);
+  }
+}
+
+export interface Bench {
+  store: LocalStore;
+  modules: Modules;
+  content: FakeContent;
+  key: SigningKey;
+  directory: string;
+  warnings: string[];
+  clock: { now: number };
+  /** Packs, sends and installs. */
+  install(all: ModuleFile[], options?: { replace?: boolean; dryRun?: boolean; principal?: Principal }): Promise<Record<string, unknown>>;
+  /** The part as a new daemon has it. */
+  restarted(): Modules;
+  close(): Promise<void>;
+}
+
+export async function bench(decide: Decide = () => ({ allowed: true })): Promise<Bench> {
+  const root = await mkdtemp(join(tmpdir(), 'dtkd-modules-'));
+  const [directory, contentDirectory] = [join(root, 'modules'), join(root, 'content')];
+  await mkdir(contentDirectory);
+  const store = await ruledStore();
+  const content = new FakeContent(contentDirectory);
+  const key = generateSigningKey();
+  const warnings: string[] = [];
+  const logger = { info: () => undefined, warn: (_fields: object, message: string) => void warnings.push(message) };
+  const move: DecideMove = (principal, about, before, after) => decideMove({ decide }, principal, about, before, after);
+  const clock = { now: 1_000_000 };
+  const make = () =>
+    createModules({
+      store,
+      node: { name: NODE },
+      directory,
+      signingKey: key,
+      content,
+      decide,
+      decideMove: move,
+      logger,
+      now: () => clock.now,
+    });
+  const modules = make();
+  await modules.start();
+  return {
+    store,
+    modules,
+    content,
+    key,
+    directory,
+    warnings,
+    clock,
+    async install(all, { principal = OPERATOR, ...options } = {}) {
+      const { digest } = await content.take(chunks(packArchive(all)));
+      const action = modules.actions.get('modules');
+      return Object(await action?.({ principal, name: 'modules', method: 'POST', body: { digest, ...options } }));
+    },
+    restarted: make,
+    async close() {
+      await store.close();
+      await rm(root, { recursive: true, force: true });
+    },
+  };
+}
+
+async function* chunks(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

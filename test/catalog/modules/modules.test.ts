@@ -1,0 +1,314 @@
+import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { encodeCbor } from '../../../protocol/cbor.ts';
+import { digestOf, packArchive } from '../../../protocol/modules/archive.ts';
+import { generateSigningKey } from '../../../protocol/signing.ts';
+import { causes, model, OPERATOR, ref, refusal, remove, resource, type, write } from '../model/fixtures.ts';
+import { type Bench, bench, files, OPS, script } from './fixtures.ts';
+
+const WEB = { Web: { properties: { port: { type: 'port', default: 80 } }, commands: { Start: { script: { file: 'bin/start' } } } } };
+const START = [script('bin/start')];
+
+let made: Bench[] = [];
+afterEach(async () => {
+  for (const one of made) await one.close();
+  made = [];
+});
+
+async function fresh(...args: Parameters<typeof bench>): Promise<Bench> {
+  const one = await bench(...args);
+  made.push(one);
+  return one;
+}
+
+const moduleRef = (name: string) => ({ ...ref('Type', name), plural: 'modules' });
+const specOf = (object: unknown) => Reflect.get(Object(object), 'spec');
+
+describe('installing a module', () => {
+  it('makes a Module and its Types, signed by this node', async () => {
+    const { install, store, key, content, clock } = await fresh();
+    const answer = await install(files(WEB, { more: START }));
+    const digest = digestOf(packArchive(files(WEB, { more: START })));
+    expect(answer).toMatchObject({
+      kind: 'Module',
+      metadata: { name: 'acme.web-1.0.0', namespace: 'node0' },
+      spec: { module: 'acme/web', version: '1.0.0', digest, files: 2, types: ['Web'], publisher: { node: 'node0', key: key.publicKey } },
+      changes: { created: ['Web'], changed: [], removed: [] },
+    });
+    expect(specOf(await store.get(ref('Type', 'web')))).toMatchObject({
+      name: 'Web',
+      commands: { Start: { script: { file: 'bin/start' } } },
+      module: { name: 'acme/web', version: '1.0.0', digest, publisher: key.publicKey },
+    });
+    expect(content.allowed.get(digest)).toBeGreaterThan(clock.now);
+  });
+
+  it('a second time changes nothing', async () => {
+    const { install, store } = await fresh();
+    await install(files(WEB, { more: START }));
+    const version = store.version();
+    expect(await install(files(WEB, { more: START }))).toMatchObject({ changes: { created: [], changed: [], removed: [] } });
+    expect(store.version()).toBe(version);
+  });
+
+  it('can be tried', async () => {
+    const { install, store, content } = await fresh();
+    expect(await install(files(WEB, { more: START }), { dryRun: true })).toMatchObject({ changes: { created: ['Web'] } });
+    expect(await store.get(ref('Type', 'web'))).toBeUndefined();
+    expect(content.allowed.size).toBe(0);
+  });
+
+  it('of another content under the same version, or of an older version, is refused unless it is to replace what is there', async () => {
+    const { install, store } = await fresh();
+    await install(files(WEB, { version: '1.1.0', more: START }));
+    const other = files({ ...WEB, Other: {} }, { version: '1.1.0', more: START });
+    expect((await refusal(install(other))).message).toBe('module acme/web 1.1.0 is installed with another content');
+    expect(await install(other, { replace: true })).toMatchObject({ changes: { created: ['Other'], changed: ['Web'], removed: [] } });
+    expect((await refusal(install(files(WEB, { version: '1.0.9', more: START })))).message).toContain('which is newer than 1.0.9');
+    expect(await install(files(WEB, { version: '1.0.9', more: START }), { replace: true })).toMatchObject({
+      changes: { removed: ['Other'] },
+    });
+    expect((await store.list({ group: 'dtkd.dev', plural: 'modules' })).items.map(({ metadata }) => metadata.name)).toEqual([
+      'acme.web-1.0.9',
+    ]);
+  });
+
+  it('in a newer version changes its types, and removes those that it has no more, unless they are used', async () => {
+    const { install, store } = await fresh();
+    await install(files({ ...WEB, Old: {} }, { more: START }));
+    await write(store, model('web'), resource('a', { type: 'Old' }));
+    const next = files({ Web: { properties: { port: { type: 'port', default: 81 } } } }, { version: '2.0.0' });
+    const refused = await refusal(install(next));
+    expect(refused.code).toBe('CONFLICT');
+    expect(refused.message).toContain('resources/a');
+    expect(await store.get(ref('Type', 'old'))).toBeDefined();
+    await remove(store, ref('Resource', 'a'));
+    expect(await install(next)).toMatchObject({ metadata: { name: 'acme.web-2.0.0' }, changes: { changed: ['Web'], removed: ['Old'] } });
+    expect((await store.list({ group: 'dtkd.dev', plural: 'modules' })).items).toHaveLength(1);
+  });
+
+  it('is refused where types of its names are there, and all of them are listed', async () => {
+    const { install, store } = await fresh();
+    await write(store, type('Mine'), type('WEB'));
+    await install(files({ Theirs: {} }, { name: 'other/one' }));
+    const refused = await refusal(install(files({ ...WEB, mine: {}, Theirs: {}, New: {} }, { more: START })));
+    expect(refused.code).toBe('ALREADY_EXISTS');
+    expect(refused.message).toContain('WEB (made by hand), Mine (made by hand), Theirs (of module other/one 1.0.0)');
+    expect(await store.get(ref('Type', 'new'))).toBeUndefined();
+  });
+
+  it('spells supertypes as they are, and refuses those that are not', async () => {
+    const { install, store } = await fresh();
+    await write(store, type('Service', { open: true }));
+    await install(files({ Web: { extends: 'SERVICE' }, Tomcat: { extends: 'web' } }));
+    expect(specOf(await store.get(ref('Type', 'web')))).toMatchObject({ extends: 'Service' });
+    expect(specOf(await store.get(ref('Type', 'tomcat')))).toMatchObject({ extends: 'Web' });
+    const refused = await refusal(install(files({ X: { extends: 'Gone' } }, { name: 'a/b' })));
+    expect(causes(refused)[0]).toContain('there is no type "Gone" on this node');
+  });
+
+  it('is refused if something of it is wrong', async () => {
+    const { install, modules, content } = await fresh();
+    expect(causes(await refusal(install(files(WEB))))).toEqual([
+      'types.Web.commands.Start.script.file: the module has no file "bin/start"',
+    ]);
+    const dispatch = { commands: { All: { dispatch: { command: 'x', over: 'children', type: '(' } } } };
+    expect(causes(await refusal(install(files({ A: dispatch }))))[0]).toContain(
+      'spec.commands.All.dispatch.type: is not a regular expression',
+    );
+    const action = modules.actions.get('modules');
+    const send = (body: unknown) => refusal(Promise.resolve(action?.({ principal: OPERATOR, name: 'modules', method: 'POST', body })));
+    expect((await send({ digest: 'x' })).code).toBe('BAD_REQUEST');
+    expect((await send({ digest: '0'.repeat(64) })).code).toBe('CONTENT_MISSING');
+    const bytes = packArchive(files({}));
+    await writeFile(content.pathOf(digestOf(bytes)), 'something else');
+    expect((await send({ digest: digestOf(bytes) })).code).toBe('CONTENT_ALTERED');
+  });
+
+  it('needs the right to make modules and types', async () => {
+    const asked: string[] = [];
+    const { install, store } = await fresh((principal, { verb, plural, name }) => {
+      asked.push(`${verb} ${plural}/${name}`);
+      return principal.type === 'operator' || plural === 'modules' ? { allowed: true } : { allowed: false, reason: 'no' };
+    });
+    expect((await refusal(install(files(WEB, { more: START }), { principal: OPS }))).code).toBe('FORBIDDEN');
+    expect(asked).toContain('CREATE modules/acme.web-1.0.0');
+    expect(asked).toContain('CREATE types/web');
+    expect(await store.get(moduleRef('acme.web-1.0.0'))).toBeUndefined();
+    await install(files(WEB, { more: START }));
+    expect((await refusal(install(files({ Web: {} }, { version: '2.0.0' }), { principal: OPS }))).code).toBe('FORBIDDEN');
+  });
+});
+
+describe('types of a module', () => {
+  it('are changed and deleted by it alone', async () => {
+    const { install, store } = await fresh();
+    await install(files(WEB, { more: START }));
+    const web = await store.get(ref('Type', 'web'));
+    if (web === undefined) throw new Error('there is no type');
+    const edited = { ...web, spec: { ...Object(web['spec']), commands: {} } };
+    expect(causes(await refusal(write(store, edited)))[0]).toContain('comes from module acme/web 1.0.0, which alone changes it');
+    const freed = { ...web, spec: { name: 'Web' } };
+    expect((await refusal(write(store, freed))).code).toBe('INVALID');
+    expect((await refusal(remove(store, ref('Type', 'web')))).message).toContain('it comes from module acme/web 1.0.0');
+    const claimed = type('Claimed', { module: Reflect.get(Object(web['spec']), 'module') });
+    expect(causes(await refusal(write(store, claimed)))).toEqual(['spec.module: is written when a module is installed, and not by hand']);
+    await write(store, { ...web, metadata: { ...web.metadata, labels: { tier: 'front' } } });
+    await write(store, model('web'), resource('a', { type: 'Web' }), type('Tomcat', { extends: 'Web' }));
+  });
+
+  it('written by hand have no files and no templates', async () => {
+    const { store } = await fresh();
+    const commands = { Start: { script: { file: 'bin/start' } }, Stop: { workflow: { steps: [{ command: 'gone' }] } } };
+    expect(causes(await refusal(write(store, type('A', { commands, templates: [{ from: 'a', to: 'b' }] }))))).toEqual([
+      'spec.templates: only a type of a module has templates: they are files of it',
+      'spec.commands.Start.script.file: only a type of a module has files; write the text as inline, or make a module of it',
+      'spec.commands.Stop.workflow.steps[0].command: neither this type nor what it extends has a command gone',
+    ]);
+  });
+});
+
+describe('removing a module', () => {
+  const context = { principal: OPERATOR, dryRun: false, cascade: false, warn: () => undefined };
+
+  it('takes its types with it, unless they are used', async () => {
+    const { install, store, modules } = await fresh();
+    await install(files({ ...WEB, Tomcat: { extends: 'Web' } }, { more: START }));
+    await write(store, model('web'), resource('a', { type: 'Tomcat' }), type('Mine', { extends: 'Web' }));
+    const handler = modules.handlers.get('dtkd.dev/modules');
+    const object = await store.get(moduleRef('acme.web-1.0.0'));
+    if (object === undefined) throw new Error('there is no module');
+    const refused = await refusal(Promise.resolve(handler?.delete?.(object, context)));
+    expect(refused.message).toContain('Module "acme.web-1.0.0" cannot go: its types are in use (2): resources/a, types/mine');
+    await remove(store, ref('Resource', 'a'), ref('Type', 'mine'));
+    await handler?.delete?.(object, { ...context, dryRun: true });
+    expect(await store.get(ref('Type', 'web'))).toBeDefined();
+    expect(await handler?.delete?.(object, context)).toMatchObject({ handled: { metadata: { name: 'acme.web-1.0.0' } } });
+    expect(await store.get(ref('Type', 'web'))).toBeUndefined();
+    expect(await store.get(moduleRef('acme.web-1.0.0'))).toBeUndefined();
+    expect((await refusal(Promise.resolve(handler?.delete?.(object, context)))).code).toBe('NOT_FOUND');
+  });
+
+  it('names to a user only what it may know of', async () => {
+    const { install, store, modules } = await fresh((principal, { name, verb }) =>
+      principal.type === 'operator' || name !== 'hidden' || verb === 'DELETE' ? { allowed: true } : { allowed: false, reason: 'no' },
+    );
+    await install(files(WEB, { more: START }));
+    await write(store, model('web'), resource('a', { type: 'Web' }), resource('hidden', { type: 'Web' }));
+    const object = await store.get(moduleRef('acme.web-1.0.0'));
+    if (object === undefined) throw new Error('there is no module');
+    const refused = await refusal(
+      Promise.resolve(modules.handlers.get('dtkd.dev/modules')?.delete?.(object, { ...context, principal: OPS })),
+    );
+    expect(refused.message).toContain('(2): resources/a, …');
+    expect(JSON.stringify(refused.details)).not.toContain('hidden');
+  });
+});
+
+describe('the library', () => {
+  it('hands out what is installed, whole', async () => {
+    const { install, modules, key, restarted } = await fresh();
+    const { spec } = await install(files(WEB, { more: START }));
+    const digest = String(Reflect.get(Object(spec), 'digest'));
+    for (const one of [modules, restarted()]) {
+      const found = await one.get(digest);
+      expect(found?.ref).toEqual({ name: 'acme/web', version: '1.0.0', digest, publisher: key.publicKey });
+      expect(found?.manifest.types).toHaveProperty('Web');
+      expect(found?.archive.files.map(({ path }) => path)).toEqual(['bin/start', 'dtk.module.yaml']);
+    }
+    expect(await modules.get('0'.repeat(64))).toBeUndefined();
+    expect(await modules.get('../../etc/passwd')).toBeUndefined();
+  });
+
+  it('does not hand out what was altered on the disk', async () => {
+    const { install, content, restarted, warnings } = await fresh();
+    const { spec } = await install(files(WEB, { more: START }));
+    const digest = String(Reflect.get(Object(spec), 'digest'));
+    await writeFile(content.pathOf(digest), packArchive(files({})));
+    expect(await restarted().get(digest)).toBeUndefined();
+    expect(warnings).toEqual(['The archive of a module was altered; it is not used']);
+    expect((await refusal(restarted().directory(digest))).code).toBe('CONTENT_MISSING');
+  });
+
+  it('keeps what was fetched if it is what its publisher signed', async () => {
+    const { modules, content } = await fresh();
+    const publisher = generateSigningKey();
+    const bytes = packArchive(files(WEB, { more: START }));
+    const signed = (over: object = {}, key = publisher) => {
+      const fields = { name: 'acme/web', version: '1.0.0', digest: digestOf(bytes), publisher: publisher.publicKey, ...over };
+      const statement = encodeCbor(fields);
+      return { statement, signature: key.sign('module', statement) };
+    };
+    expect((await refusal(modules.keep(signed({}, generateSigningKey()), bytes))).code).toBe('SIGNATURE_INVALID');
+    expect((await refusal(modules.keep({ ...signed(), statement: Buffer.from('x') }, bytes))).code).toBe('FRAME_INVALID');
+    expect((await refusal(modules.keep(signed(), packArchive(files({}))))).code).toBe('CONTENT_ALTERED');
+    expect((await refusal(modules.keep(signed({ version: '1.0.1' }), bytes))).message).toContain('says that it is acme/web 1.0.0');
+    const broken = packArchive(files(WEB));
+    expect((await refusal(modules.keep(signed({ digest: digestOf(broken) }), broken))).code).toBe('INVALID');
+    const ref = await modules.keep(signed(), bytes);
+    expect(ref).toMatchObject({ name: 'acme/web', publisher: publisher.publicKey });
+    expect((await modules.get(ref.digest))?.ref).toEqual(ref);
+    expect(await content.path(ref.digest)).toBeDefined();
+    expect(await modules.keep(signed(), bytes)).toEqual(ref);
+  });
+});
+
+describe('a directory', () => {
+  async function unpacked() {
+    const one = await fresh();
+    const { spec } = await one.install(files(WEB, { more: [...START, { path: 'etc/a/conf', executable: false, data: Buffer.from('x') }] }));
+    const digest = String(Reflect.get(Object(spec), 'digest'));
+    return { ...one, digest, path: await one.modules.directory(digest) };
+  }
+
+  it('has the files, read-only, and nothing else, however many ask at once', async () => {
+    const { path, modules, digest, directory } = await unpacked();
+    expect(path).toBe(join(directory, digest));
+    expect(await readFile(join(path, 'bin/start'), 'utf8')).toContain('#!/bin/sh');
+    expect((await stat(join(path, 'bin/start'))).mode & 0o777).toBe(0o555);
+    expect((await stat(join(path, 'etc/a/conf'))).mode & 0o777).toBe(0o444);
+    expect(new Set(await Promise.all(Array.from({ length: 8 }, () => modules.directory(digest))))).toEqual(new Set([path]));
+    expect(await readdir(directory)).toEqual([digest]);
+  });
+
+  const START_FILE = 'bin/start';
+  const alterations: Record<string, (path: string) => Promise<void>> = {
+    differs: async (path) => {
+      await chmod(join(path, START_FILE), 0o755);
+      await writeFile(join(path, START_FILE), 'evil');
+      await chmod(join(path, START_FILE), 0o555);
+    },
+    'has other rights': (path) => chmod(join(path, START_FILE), 0o755),
+    'is not of it': (path) => writeFile(join(path, 'bin/more'), ''),
+    'is missing': (path) => rm(join(path, 'etc/a/conf')),
+    'is no file': async (path) => {
+      await rm(join(path, 'etc/a/conf'));
+      await symlink('/etc/passwd', join(path, 'etc/a/conf'));
+    },
+  };
+  it.each(Object.entries(alterations))('of which a file %s is noticed, after a start and while the daemon runs', async (what, alter) => {
+    const { path, modules, restarted, digest, clock } = await unpacked();
+    await alter(path);
+    clock.now += 5_000;
+    for (const one of [modules, restarted()]) {
+      const refused = await refusal(one.directory(digest));
+      expect(refused.code).toBe('CONTENT_ALTERED');
+      expect(refused.message).toContain(what);
+    }
+    await rm(path, { recursive: true });
+    expect(await modules.directory(digest)).toBe(path);
+  });
+
+  it('that was not finished, or is of no module any more, is removed at the next start', async () => {
+    const { directory, path, restarted, content, digest } = await unpacked();
+    await mkdir(join(directory, '.new-1-1'));
+    await mkdir(join(directory, '0'.repeat(64)));
+    await restarted().start();
+    expect(await readdir(directory)).toEqual([digest]);
+    await rm(content.pathOf(digest));
+    await restarted().start();
+    expect(await readdir(directory)).toEqual([]);
+    expect(path).toContain(digest);
+  });
+});
