@@ -108,6 +108,7 @@ export class Run {
     this.#log('warning', command, `error ${shown} : ${ended.reason}`);
     const handled = step.onFailure === 'ignore' ? WELL : await this.#handle(step.onFailure, ended, command, outer);
     if (handled.ok) this.#log('info', command, `end ${shown}`);
+    else this.#log('error', command, `error ${shown} : ${handled.reason}`);
     return handled;
   }
 
