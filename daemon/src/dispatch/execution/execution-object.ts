@@ -1,0 +1,74 @@
+/** The Execution object of an execution that this node started. Pure. */
+import {
+  type DispatchRequestSpec,
+  type ExecutionFields,
+  executionKind,
+  executionSchema,
+  type PlannedTarget,
+} from '../../../../protocol/kinds/execution.ts';
+import { apiVersionOf } from '../../../../protocol/kinds/kind.ts';
+import { type ApiObject, type ObjectRef, toTimestamp } from '../../../../protocol/objects.ts';
+import type { Part } from '../../../../protocol/orders/outcome.ts';
+import type { ExecutionPhase } from '../../../../protocol/orders/words.ts';
+import { CREATOR_ANNOTATION, displayOf, type Principal, subjectText } from '../../../../protocol/principal.ts';
+
+export function executionRef(node: string, id: string): ObjectRef {
+  return { group: executionKind.group, plural: executionKind.plural, namespace: node, name: id };
+}
+
+/** As it is made: with the plan, which never changes. */
+export function newExecution(given: {
+  id: string;
+  node: string;
+  principal: Principal;
+  request: DispatchRequestSpec;
+  header: Uint8Array;
+  targets: PlannedTarget[];
+  status: NonNullable<ExecutionFields['status']>;
+}): ApiObject {
+  const { id, node, principal, request, header, targets, status } = given;
+  const fields: ExecutionFields = {
+    spec: { starter: node, user: displayOf(principal), request, header: Buffer.from(header).toString('base64'), targets },
+    status,
+  };
+  return {
+    apiVersion: apiVersionOf(executionKind),
+    kind: executionKind.kind,
+    metadata: {
+      name: id,
+      namespace: node,
+      uid: '',
+      resourceVersion: '',
+      generation: 1,
+      creationTimestamp: '',
+      ...(principal.type === 'user' ? { annotations: { [CREATOR_ANNOTATION]: subjectText(principal) } } : {}),
+    },
+    ...fields,
+  };
+}
+
+export function statusOf(given: {
+  phase: ExecutionPhase;
+  parts: readonly Part[];
+  startedAt: number;
+  finishedAt: number | undefined;
+  message: string | undefined;
+}): NonNullable<ExecutionFields['status']> {
+  const { phase, parts, startedAt, finishedAt, message } = given;
+  return {
+    phase,
+    parts: [...parts],
+    startedAt: toTimestamp(startedAt),
+    ...(finishedAt === undefined ? {} : { finishedAt: toTimestamp(finishedAt) }),
+    ...(message === undefined ? {} : { message: message.slice(0, 1_024) }),
+  };
+}
+
+export function withStatus(object: ApiObject, status: NonNullable<ExecutionFields['status']>): ApiObject {
+  return { ...object, status };
+}
+
+/** Its fields; undefined if it is none. */
+export function fieldsOf(object: ApiObject): ExecutionFields | undefined {
+  return executionSchema.safeParse(object).data;
+}

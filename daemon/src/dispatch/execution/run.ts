@@ -1,0 +1,324 @@
+/**
+ * One execution that this node started, while it goes on: gives its targets their turns, hears what becomes of them, keeps its Execution object up to date, and tells
+ * those who follow. Guarantees that a target is only told after it is durable that it may have been; that the object, once finished, only changes where
+ * something unknown was found out.
+ */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { Part } from '../../../../protocol/orders/outcome.ts';
+import type { ExecutionPhase } from '../../../../protocol/orders/words.ts';
+import type { DispatchLogger } from '../dispatch.types.ts';
+import type { Batch, Stage } from '../plan/plan.types.ts';
+import type { Collected } from './collected.ts';
+import { statusOf, withStatus } from './execution-object.ts';
+import type { AbortAnswer } from './executions.types.ts';
+import { MAX_NOTES, type Timing } from './limits.ts';
+import { Notes } from './notes.ts';
+import type { PartDriver } from './part-driver.ts';
+import { runSequence } from './sequence.ts';
+import { isFailure } from './verdict.ts';
+import type { Note, View } from './view.types.ts';
+
+export interface RunOptions {
+  id: string;
+  object: ApiObject;
+  startedAt: number;
+  finishedAt?: number;
+  message?: string;
+  stages: readonly Stage[];
+  batch: Batch | undefined;
+  pauseOnFailure: boolean;
+  /** Makes the driver of a part; `on` is told of its changes. */
+  parts: readonly { stage: number; collected: Collected; driver(on: { change(): void; note(note: Note): void }): PartDriver }[];
+  /** Durable: parts up to this index may have been told. */
+  mark(upTo: number): Promise<void>;
+  /** Stores the object, and whether there is still something to be done for it. */
+  save(object: ApiObject, open: boolean): Promise<void>;
+  timing: Timing;
+  now(): number;
+  logger: DispatchLogger;
+}
+
+export class Run implements View {
+  readonly id: string;
+  readonly #options: RunOptions;
+  readonly #drivers: PartDriver[];
+  readonly #notes = new Notes(MAX_NOTES);
+  readonly #listeners = new Set<(index?: number) => void>();
+  #phase: ExecutionPhase = 'Running';
+  #finishedAt: number | undefined;
+  #message: string | undefined;
+  #marked = 0;
+  #aborted = false;
+  #closed = false;
+  /** All have had their turns. */
+  #started = false;
+  #resume: ((go: boolean) => void) | undefined;
+  #lostTimer: NodeJS.Timeout | undefined;
+  #saveTimer: NodeJS.Timeout | undefined;
+  #saving: Promise<void> = Promise.resolve();
+
+  constructor(options: RunOptions) {
+    this.id = options.id;
+    this.#options = options;
+    this.#finishedAt = options.finishedAt;
+    this.#message = options.message;
+    if (options.finishedAt !== undefined) this.#phase = 'Finished';
+    this.#drivers = options.parts.map(({ driver }, index) =>
+      driver({ change: () => this.#changed(index), note: (note) => this.#note(note) }),
+    );
+  }
+
+  /** Runs all of it. `marked`: what is durable already. Resolves when nothing is left to be found out. Never rejects. */
+  async run(marked: number): Promise<void> {
+    this.#marked = marked;
+    try {
+      await runSequence({
+        stages: this.#options.stages.map((stage, at) => ({ stage, indexes: this.#indexesOf(at) })),
+        batch: this.#options.batch,
+        pauseOnFailure: this.#options.pauseOnFailure,
+        mark: (indexes) => this.#mark(indexes),
+        turn: (index) => this.#turn(index),
+        leaveOut: (indexes) => this.#dismiss(indexes, 'stopped'),
+        pause: () => this.#pause(),
+        stopped: () => this.#aborted || this.#closed,
+        note: (event, text) => this.#note({ event, text }),
+      });
+    } catch (error) {
+      this.#options.logger.warn({ err: error, id: this.id }, 'An execution could not go on');
+      this.#message = error instanceof DtkdError ? `it could not go on: ${error.message}` : 'it could not go on';
+      this.#dismiss(this.#drivers.keys(), 'stopped');
+    }
+    if (this.#aborted) this.#dismiss(this.#drivers.keys(), 'aborted');
+    await this.#toTheEnd();
+  }
+
+  /** Goes on with what an earlier daemon told; what it did not tell is not told any more. */
+  async takeUp(marked: number): Promise<void> {
+    for (const [index, driver] of this.#drivers.entries()) {
+      if (driver.part.state === 'waiting' && index >= marked) driver.dismiss('restarted');
+      else driver.resume();
+    }
+    await this.#toTheEnd();
+  }
+
+  object(): ApiObject {
+    const status = statusOf({
+      phase: this.#phase,
+      parts: this.#drivers.map((driver) => withOffset(driver)),
+      startedAt: this.#options.startedAt,
+      finishedAt: this.#finishedAt,
+      message: this.#message,
+    });
+    return withStatus(this.#options.object, status);
+  }
+
+  parts(): readonly Part[] {
+    return this.#drivers.map(({ part }) => part);
+  }
+
+  phase(): ExecutionPhase {
+    return this.#phase;
+  }
+
+  resting(): boolean {
+    if (this.#phase !== 'Running') return true;
+    return this.#started && this.#drivers.every(({ part: { state } }) => state === 'ended' || state === 'queued');
+  }
+
+  async read(index: number, offset: number, maxBytes: number): Promise<Uint8Array> {
+    return (await this.#options.parts[index]?.collected.read(offset, maxBytes)) ?? new Uint8Array();
+  }
+
+  notes(since: number): { items: readonly Note[]; next: number } {
+    return this.#notes.since(since);
+  }
+
+  onChange(listener: (index?: number) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  missing(): number {
+    return 0;
+  }
+
+  /** Parts that have not ended. */
+  openParts(): number {
+    return this.#drivers.filter(({ part }) => part.state !== 'ended').length;
+  }
+
+  /** A target has said something about an order that was held for it. */
+  look(index: number): void {
+    this.#drivers[index]?.look();
+  }
+
+  /** Goes on after a pause. Errors: CONFLICT. */
+  resume(): void {
+    if (this.#resume === undefined) {
+      throw new DtkdError('CONFLICT', `the execution ${this.id.slice(0, 12)} is not paused: it is ${this.#phase.toLowerCase()}`);
+    }
+    this.#resume(true);
+  }
+
+  /** Ends one part, or all. */
+  async abort(index?: number): Promise<AbortAnswer> {
+    const told: AbortAnswer['told'] = [];
+    const notTold: AbortAnswer['notTold'] = [];
+    if (index === undefined) {
+      this.#aborted = true;
+      this.#message ??= 'aborted';
+      this.#resume?.(false);
+      // those that have not had their turn go first, so that none is started meanwhile
+      this.#dismiss(this.#drivers.keys(), 'aborted');
+    }
+    const drivers = index === undefined ? this.#drivers : this.#drivers.slice(index, index + 1);
+    await Promise.all(
+      drivers.map(async (driver) => {
+        if (driver.part.state === 'ended') return;
+        const { index: at, node } = driver.part;
+        const result = await driver.abort();
+        if (result.told) told.push({ index: at, node });
+        else notTold.push({ index: at, node, reason: result.reason });
+      }),
+    );
+    return { id: this.id, told, notTold };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#resume?.(false);
+    clearTimeout(this.#lostTimer);
+    for (const driver of this.#drivers) driver.close();
+    if (this.#saveTimer !== undefined) await this.#saveNow().catch(() => undefined);
+    await this.#saving.catch(() => undefined);
+  }
+
+  #indexesOf(stage: number): number[] {
+    return this.#options.parts.flatMap(({ stage: of }, index) => (of === stage ? [index] : []));
+  }
+
+  async #mark(indexes: readonly number[]): Promise<void> {
+    const upTo = Math.max(0, ...indexes) + 1;
+    if (upTo <= this.#marked) return;
+    await this.#options.mark(upTo);
+    this.#marked = upTo;
+  }
+
+  async #turn(index: number): Promise<boolean> {
+    const driver = this.#drivers[index];
+    if (driver === undefined) return false;
+    await driver.tell();
+    const { part, lost } = driver;
+    return lost || (part.outcome !== undefined && isFailure(part.outcome));
+  }
+
+  #dismiss(indexes: Iterable<number>, why: 'aborted' | 'stopped'): void {
+    for (const index of indexes) this.#drivers[index]?.dismiss(why);
+  }
+
+  async #pause(): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#resume = resolve;
+    this.#phase = 'Paused';
+    this.#note({ event: 'paused', text: 'Paused, since a target did not succeed: resume or abort it' });
+    this.#changed();
+    const go = await promise;
+    this.#resume = undefined;
+    if (!this.#closed) this.#phase = 'Running';
+    this.#changed();
+    return go;
+  }
+
+  /** Waits for all parts, stores how it ended, and then for what is still unknown. */
+  async #toTheEnd(): Promise<void> {
+    this.#started = true;
+    this.#changed();
+    await this.#allEnded();
+    if (this.#closed) return;
+    if (this.#phase !== 'Finished') {
+      this.#finishedAt = this.#options.now();
+      this.#phase = 'Finished';
+    }
+    const found = this.parts();
+    await this.#saveSurely();
+    this.#changed();
+    await Promise.all(this.#drivers.map((driver) => driver.over));
+    if (this.#closed) return;
+    clearTimeout(this.#saveTimer);
+    const same = this.parts().every((part, index) => part === found[index]);
+    if (!same || this.#isOpen(found)) await this.#saveSurely();
+  }
+
+  async #allEnded(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const look = () => {
+      if (this.#closed || this.#drivers.every(({ part }) => part.state === 'ended')) resolve();
+      this.#minutesOfGrace();
+    };
+    const forget = this.onChange(look);
+    look();
+    await promise;
+    forget();
+    clearTimeout(this.#lostTimer);
+  }
+
+  /** When all that has not ended is lost, it is not waited for much longer. What is held for its target is no reason to wait or not to. */
+  #minutesOfGrace(): void {
+    const open = this.#drivers.filter(({ part: { state } }) => state !== 'ended' && state !== 'queued');
+    const hopeless = open.length > 0 && open.every(({ lost }) => lost);
+    if (!hopeless) {
+      clearTimeout(this.#lostTimer);
+      this.#lostTimer = undefined;
+    } else if (this.#lostTimer === undefined) {
+      this.#lostTimer = setTimeout(() => {
+        this.#lostTimer = undefined;
+        for (const driver of this.#drivers) if (driver.lost) driver.giveUp('lost');
+      }, this.#options.timing.lostMs);
+    }
+  }
+
+  #changed(index?: number): void {
+    for (const listener of this.#listeners) listener(index);
+    if (this.#saveTimer !== undefined || this.#closed) return;
+    this.#saveTimer = setTimeout(() => {
+      this.#saveNow().catch((error: unknown) => {
+        this.#options.logger.warn({ err: error, id: this.id }, 'An execution could not be stored');
+      });
+    }, this.#options.timing.saveMs);
+    this.#saveTimer.unref();
+  }
+
+  #note(note: Note): void {
+    this.#notes.add(note);
+    for (const listener of this.#listeners) listener();
+  }
+
+  #saveNow(): Promise<void> {
+    clearTimeout(this.#saveTimer);
+    this.#saveTimer = undefined;
+    const save = async () => this.#options.save(this.object(), this.#phase !== 'Finished' || this.#isOpen(this.parts()));
+    this.#saving = this.#saving.catch(() => undefined).then(save);
+    return this.#saving;
+  }
+
+  /** How it ended has to be stored, however long a full disk takes. Those who follow it hear of it at the first failure all the same. */
+  async #saveSurely(): Promise<void> {
+    const { timing, logger } = this.#options;
+    try {
+      await this.#saveNow();
+    } catch (error) {
+      logger.warn({ err: error, id: this.id }, 'How an execution ended could not be stored; it is tried again');
+      this.#saveTimer = setTimeout(() => void this.#saveSurely(), timing.backoffMs.last);
+      this.#saveTimer.unref();
+    }
+  }
+
+  #isOpen(parts: readonly Part[]): boolean {
+    return parts.some(({ state, outcome }) => state !== 'ended' || outcome === 'unknown');
+  }
+}
+
+function withOffset({ part, offset }: PartDriver): Part {
+  return offset > 0 && part.offset !== offset ? { ...part, offset } : part;
+}
