@@ -39,17 +39,6 @@ export const journalRow = z.object({
   plain: z.boolean().optional(),
   /** Secrets whose values must not get into the output. */
   secrets: z.array(z.string()).optional(),
-  /** Processes that run, by the directory that each has. */
-  processes: z
-    .array(
-      z.object({
-        directory: z.string(),
-        step: z.number().int(),
-        command: z.string(),
-        identity: z.object({ boot: z.string(), pid: z.number().int(), start: z.string() }).optional(),
-      }),
-    )
-    .optional(),
   /** Milliseconds since the epoch: until then the id is known, whatever becomes of the rest. */
   keepUntil: z.number().int(),
 });

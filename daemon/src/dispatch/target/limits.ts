@@ -30,11 +30,6 @@ export const SWEEP_MS = HOUR_MS;
 
 /** What a command gets to end by itself, after TERM and before KILL. */
 export const KILL_GRACE_MS = 5_000;
-/**
- * Milliseconds after which the identity of a process that still runs is written down: most have ended by then, and its own record in
- * its directory tells of the others.
- */
-export const IDENTITY_AFTER_MS = 100;
 /** Ended parts that are kept in memory for those who come back for them at once. */
 export const REMEMBERED_PARTS = 256;
 /** Milliseconds that a spool stays open for a next reader after it was read. */

@@ -45,15 +45,9 @@ export function ended(row: JournalRow, ending: Ending): JournalRow {
   const settled = state === 'ended' && outcome === 'unknown' && ending.outcome !== 'unknown';
   const allowed = settled || ((state === 'accepted' || state === 'running') && ENDINGS[state].has(ending.outcome));
   if (!allowed) throw illegal(row, `ended as ${ending.outcome}`);
-  const { processes: _processes, secrets: _secrets, ...rest } = row;
+  const { secrets: _secrets, ...rest } = row;
   const { reason: _reason, code: _code, ...part } = row.part;
   return { ...rest, part: { ...part, state: 'ended', ...present({ ...ending, reason: shortened(ending.reason) }) } };
-}
-
-/** The processes of a part that runs. */
-export function withProcesses(row: JournalRow, processes: NonNullable<JournalRow['processes']>): JournalRow {
-  if (row.part.state !== 'running') throw illegal(row, 'running a process');
-  return { ...row, processes };
 }
 
 function shortened(text: string | undefined): string | undefined {

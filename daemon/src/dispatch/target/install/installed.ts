@@ -1,0 +1,151 @@
+/**
+ * What is installed on this node: the last bundle of each resource, and how far it is installed. Owns the rows `j/b/…` and `j/i/…` and the Deployment
+ * objects. Guarantees that a bundle never goes back to an older one of its owner. Does not judge whether a bundle may be used, and runs nothing.
+ */
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import type { BundledResource } from '../../../../../protocol/orders/bundle.ts';
+import { bundledChain, type CheckedBundle, verifyBundle } from '../../../../../protocol/orders/signed-bundle.ts';
+import type { Principal } from '../../../../../protocol/principal.ts';
+import type { ObjectStore, Transaction } from '../../../store/object-store.types.ts';
+import type { Decide, DispatchLogger, ResourceMatch } from '../../dispatch.types.ts';
+import { aboutResource, asked } from '../about.ts';
+import type { About } from '../journal-row.ts';
+import type { Installed } from '../target.types.ts';
+import { type DeploymentFacts, deploymentObject, deploymentRef } from './deployment-object.ts';
+import {
+  BUNDLES,
+  BUNDLES_END,
+  bundleKey,
+  decodeBundleRow,
+  decodeInstallRow,
+  encodeBundleRow,
+  encodeInstallRow,
+  type InstallRow,
+  installKey,
+} from './installed-rows.ts';
+
+export interface InstallationsOptions {
+  store: ObjectStore;
+  node: string;
+  decide: Decide;
+  /** What the node with a signing key is called here; undefined if it is not trusted (any more). */
+  nodeOf(key: string): Promise<string | undefined>;
+  logger: DispatchLogger;
+}
+
+interface Known {
+  owner: string;
+  revision: number;
+  resource: Pick<BundledResource, 'object' | 'model' | 'type' | 'name'>;
+  about: About;
+}
+
+export class Installations implements Installed {
+  readonly #options: InstallationsOptions;
+  readonly #known = new Map<string, Known>();
+
+  constructor(options: InstallationsOptions) {
+    this.#options = options;
+  }
+
+  async load(): Promise<void> {
+    const { kv } = this.#options.store;
+    for (let gte = BUNDLES; ; ) {
+      const page = await kv.page({ gte, lt: BUNDLES_END, limit: 64 });
+      for (const [key, value] of page) {
+        try {
+          this.#remember(verifyBundle(decodeBundleRow(value).bytes));
+        } catch (error) {
+          this.#options.logger.warn({ err: error, key }, 'A bundle that was installed cannot be read');
+        }
+      }
+      const last = page.at(-1)?.[0];
+      if (last === undefined) return;
+      gte = `${last}\u0000`;
+    }
+  }
+
+  /** The later of a bundle that was brought and the one that is here; undefined if there is neither. */
+  async latest(owner: string, object: string, brought: CheckedBundle | undefined): Promise<CheckedBundle | undefined> {
+    const known = this.#known.get(bundleKey(owner, object));
+    if (brought !== undefined && (known === undefined || known.revision <= brought.bundle.revision)) return brought;
+    const row = known === undefined ? undefined : await this.#options.store.kv.get(bundleKey(owner, object));
+    return row === undefined ? brought : verifyBundle(decodeBundleRow(row).bytes, owner);
+  }
+
+  /** Keeps a bundle in the transaction of the order that brought it; to be followed by `kept` once that is durable. */
+  async keep(tx: Transaction, { bundle, bytes }: CheckedBundle): Promise<void> {
+    const [about] = bundle.resources;
+    if (about === undefined) return;
+    const key = bundleKey(bundle.owner, about.object);
+    const row = await tx.getRow(key);
+    if (row !== undefined && decodeBundleRow(row).revision >= bundle.revision) return;
+    tx.putRow(key, encodeBundleRow(bundle.revision, bytes));
+  }
+
+  kept(checked: CheckedBundle): void {
+    const [about] = checked.bundle.resources;
+    const known = about === undefined ? undefined : this.#known.get(bundleKey(checked.bundle.owner, about.object));
+    if (known === undefined || known.revision < checked.bundle.revision) this.#remember(checked);
+  }
+
+  /** How far a resource is installed. */
+  async state(owner: string, object: string): Promise<InstallRow | undefined> {
+    const row = await this.#options.store.kv.get(installKey(owner, object));
+    return row === undefined ? undefined : decodeInstallRow(row);
+  }
+
+  async record(facts: DeploymentFacts, row: Omit<InstallRow, 'version'>): Promise<void> {
+    const { store, node } = this.#options;
+    await store.transact(async (tx) => {
+      tx.putRow(installKey(facts.owner.key, facts.resource.object), encodeInstallRow(row));
+      const before = await tx.get(deploymentRef(node, facts.owner.key, facts.resource.object));
+      await tx.put(deploymentObject(node, facts, before));
+    });
+  }
+
+  async find(principal: Principal, by: Parameters<Installed['find']>[1], limit: number): Promise<ResourceMatch[]> {
+    const { decide, node, nodeOf } = this.#options;
+    const found: ResourceMatch[] = [];
+    for (const [, known] of [...this.#known].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const { resource, about } = known;
+      if (!matches(resource, by) || !decide(principal, asked(about, node, 'READ')).allowed) continue;
+      const owner = await nodeOf(known.owner);
+      if (owner === undefined || (by.node !== undefined && by.node !== owner)) continue;
+      found.push({ node: owner, ...resource });
+      if (found.length >= limit) break;
+    }
+    return found;
+  }
+
+  async bundle(principal: Principal, of: { node: string; object: string }): Promise<Uint8Array | undefined> {
+    const { store, decide, node, nodeOf } = this.#options;
+    for (const { owner, resource, about } of this.#known.values()) {
+      if (resource.object !== of.object || (await nodeOf(owner)) !== of.node) continue;
+      if (!decide(principal, asked(about, node, 'READ')).allowed) return undefined;
+      const row = await store.kv.get(bundleKey(owner, resource.object));
+      return row === undefined ? undefined : decodeBundleRow(row).bytes;
+    }
+    return undefined;
+  }
+
+  #remember({ bundle }: CheckedBundle): void {
+    const [resource] = bundle.resources;
+    if (resource === undefined) throw new DtkdError('CONTENT_ALTERED', 'the bundle has no resource');
+    const { object, model, type, name } = resource;
+    this.#known.set(bundleKey(bundle.owner, object), {
+      owner: bundle.owner,
+      revision: bundle.revision,
+      resource: { object, model, type: bundledChain(bundle.types, type)[0]?.name ?? type, name },
+      about: aboutResource(resource, bundle.types),
+    });
+  }
+}
+
+function matches(resource: Known['resource'], by: { model?: string; type?: string; name?: string }): boolean {
+  return (
+    (by.model === undefined || by.model === resource.model) &&
+    (by.type === undefined || by.type.toLowerCase() === resource.type.toLowerCase()) &&
+    (by.name === undefined || by.name === resource.name)
+  );
+}

@@ -1,0 +1,232 @@
+/**
+ * Decides whether an order may be carried out here: from this node's own store, whatever the starter was told. Reads and decides only; says who asked for what
+ * to the audit log, and writes nothing else.
+ */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { isRecord } from '../../../../protocol/json.ts';
+import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { CommandWork, Work } from '../../../../protocol/orders/order.ts';
+import type { Outcome } from '../../../../protocol/orders/outcome.ts';
+import { type CheckedBundle, verifyBundle } from '../../../../protocol/orders/signed-bundle.ts';
+import type { Principal } from '../../../../protocol/principal.ts';
+import type { AuditPort, Decide, Member } from '../dispatch.types.ts';
+import { isTrusted, judgeCode, type Objection } from '../policy/policy-spec.ts';
+import { aboutCommand, aboutNode, aboutResource, asked, whatOf } from './about.ts';
+import type { Installations } from './install/installed.ts';
+import type { About } from './journal-row.ts';
+import type { CheckedOrder } from './order-check.ts';
+import type { NodePolicy, PolicyReader } from './target.types.ts';
+import { isDeployedHere } from './work/command-context.ts';
+
+/** Milliseconds for a bundle that did not come with its order. */
+const FETCH_BUNDLE_MS = 10_000;
+
+export interface JudgeOptions {
+  node: { name: string; signingKey: string };
+  decide: Decide;
+  audit: AuditPort;
+  policy: PolicyReader;
+  installations: Installations;
+  restoredAt(): number | undefined;
+  nodeObject(): Promise<ApiObject | undefined>;
+  fetchBundle?:
+    | ((of: { owner: string; object: string; from: Member | undefined }, signal: AbortSignal) => Promise<Uint8Array | undefined>)
+    | undefined;
+  now(): number;
+}
+
+/** Who asks, as this node knows it. `nobody`: the operator of another node. */
+export type Asker = Principal | { type: 'nobody' };
+
+export interface Case {
+  order: CheckedOrder;
+  asker: Asker;
+  /** Undefined: this node's own starter. */
+  from: Member | undefined;
+  bundle: Uint8Array | undefined;
+  /** It was taken before, and waited since. */
+  known: boolean;
+}
+
+export type Verdict = { about: About; policy: NodePolicy } & (
+  | { go: true; bundle: CheckedBundle | undefined }
+  | { go: false; outcome: Outcome; code: string; reason: string }
+);
+
+export class Judge {
+  readonly #options: JudgeOptions;
+
+  constructor(options: JudgeOptions) {
+    this.#options = options;
+  }
+
+  async decide(one: Case): Promise<Verdict> {
+    const policy = await this.#options.policy.read();
+    const { work } = one.order.entry;
+    let about = work.type === 'command' ? aboutCommand(work) : aboutNode(work, this.#options.node.name);
+    try {
+      const early = this.#timely(one) ?? (await this.#maintained(one));
+      if (early !== undefined) return { go: false, about, policy, ...early };
+      if (one.asker.type === 'nobody') throw this.#foreignOperator(one);
+      const bundle = work.type === 'command' ? await this.#bundle(work, one) : undefined;
+      const resource = bundle?.bundle.resources[0];
+      if (bundle !== undefined && resource !== undefined) about = aboutResource(resource, bundle.bundle.types);
+      this.#right(one, one.asker, about);
+      if (work.type === 'command' && bundle !== undefined) this.#trusted(work, bundle, policy);
+      return { go: true, about, policy, bundle };
+    } catch (error) {
+      if (!(error instanceof DtkdError)) throw error;
+      return { go: false, about, policy, outcome: 'refused', code: error.code, reason: sentence(error) };
+    }
+  }
+
+  /** What the clock says against it, and what was lost of this node's disk. */
+  #timely({ order: { header }, known }: Case): { outcome: Outcome; code: string; reason: string } | undefined {
+    const now = this.#options.now();
+    const { name } = this.#options.node;
+    if (now > header.notAfter) {
+      const until = new Date(header.notAfter).toISOString();
+      return {
+        outcome: 'refused',
+        code: 'ORDER_EXPIRED',
+        reason: `it was to be started until ${until} at the latest; on ${name} it is ${new Date(now).toISOString()}`,
+      };
+    }
+    const restored = this.#options.restoredAt();
+    if (!known && restored !== undefined && restored > header.createdAt) {
+      return {
+        outcome: 'unknown',
+        code: 'CONFLICT',
+        reason: `${name} was restored from an older state after this was ordered: it may have been started before. Look there, then start it anew`,
+      };
+    }
+    return undefined;
+  }
+
+  /** Commands of others skip a node in maintenance; its own operator works on it then. */
+  async #maintained({ from }: Case): Promise<{ outcome: Outcome; code: string; reason: string } | undefined> {
+    if (from === undefined) return undefined;
+    const spec = (await this.#options.nodeObject())?.['spec'];
+    const maintenance = isRecord(spec) ? spec['maintenance'] : undefined;
+    if (!isRecord(maintenance)) return undefined;
+    const why = typeof maintenance['reason'] === 'string' && maintenance['reason'] !== '' ? `: ${maintenance['reason']}` : '';
+    return { outcome: 'skipped', code: 'MAINTENANCE', reason: `${this.#options.node.name} is in maintenance${why}` };
+  }
+
+  #foreignOperator({ from, order }: Case): DtkdError {
+    const { audit, node } = this.#options;
+    const home = from?.node ?? '';
+    const why = `the operator of ${home} has no rights on ${node.name}`;
+    audit.record({
+      who: `operator@${home}`,
+      ...(from === undefined ? {} : { home: from.key }),
+      verb: 'EXECUTE',
+      what: this.#whatText(order.entry.work),
+      outcome: 'denied',
+      because: why,
+    });
+    return new DtkdError('FORBIDDEN', why, {
+      next: `Make a user on ${home}, start it as that user, and grant it EXECUTE on ${node.name}`,
+    });
+  }
+
+  #right({ order, from }: Case, principal: Principal, about: About): void {
+    const { decide, audit, node } = this.#options;
+    const decision = decide(principal, asked(about, node.name, 'EXECUTE'));
+    const who = principal.type === 'operator' ? principal.name : principal.display;
+    audit.record({
+      who,
+      ...(from === undefined ? {} : { home: from.key }),
+      verb: 'EXECUTE',
+      what: this.#whatText(order.entry.work),
+      outcome: decision.allowed ? 'allowed' : 'denied',
+      because: `${decision.allowed ? decision.because : decision.reason} (${whatOf(order.entry.work)}, execution ${order.id.slice(0, 12)})`,
+    });
+    if (decision.allowed) return;
+    const kind = about.resource === undefined ? about.plural : `resource ${about.name}`;
+    throw new DtkdError('FORBIDDEN', `${who} may not EXECUTE ${kind} on ${node.name}: ${decision.reason}`, {
+      next: `On ${node.name}: dtkd capability grant, if it shall`,
+    });
+  }
+
+  async #bundle(work: CommandWork, { bundle: brought, from, order }: Case): Promise<CheckedBundle> {
+    const { installations, fetchBundle, node } = this.#options;
+    const { owner, resource } = work;
+    const given = brought === undefined ? undefined : verifyBundle(brought, owner);
+    if (given !== undefined && given.bundle.resources[0]?.object !== resource.object) {
+      throw new DtkdError('ORDER_INVALID', 'the bundle is of another resource than the order');
+    }
+    let latest = await installations.latest(owner, resource.object, given);
+    if (latest === undefined && fetchBundle !== undefined) {
+      const bytes = await fetchBundle({ owner, object: resource.object, from }, AbortSignal.timeout(FETCH_BUNDLE_MS));
+      latest = bytes === undefined ? undefined : await installations.latest(owner, resource.object, verifyBundle(bytes, owner));
+    }
+    const about = latest?.bundle.resources[0];
+    if (latest === undefined || about === undefined || about.object !== resource.object) {
+      throw new DtkdError(
+        'CONTENT_MISSING',
+        `what ${node.name} has to know of ${resource.type}/${resource.name} did not come with the order`,
+        {
+          next: `Start it again when ${order.header.starter} can be reached from ${node.name}`,
+        },
+      );
+    }
+    if (about.uid !== resource.uid) {
+      throw new DtkdError('CONFLICT', `${resource.type}/${resource.name} was deleted and made anew since the command was planned`, {
+        next: 'Start it again',
+      });
+    }
+    if (about.model !== resource.model || about.type !== resource.type || about.name !== resource.name) {
+      throw new DtkdError('ORDER_INVALID', 'the order names the resource otherwise than its owner does');
+    }
+    return latest;
+  }
+
+  #trusted(work: CommandWork, { bundle }: CheckedBundle, policy: NodePolicy): void {
+    const { name, signingKey } = this.#options.node;
+    const [resource] = bundle.resources;
+    if (!isTrusted(policy, signingKey, bundle.owner)) {
+      throw new DtkdError(
+        'UNTRUSTED',
+        `${name} does not trust ${bundle.ownerName} (key ${bundle.owner.slice(0, 16)}…), whose model this is`,
+        {
+          next: `On ${name}: dtkd policy trust ${bundle.ownerName}, if its models and code may run there`,
+        },
+      );
+    }
+    if (resource === undefined || !isDeployedHere(resource, signingKey)) {
+      throw new DtkdError(
+        'NOT_DEPLOYED',
+        `${work.resource.type}/${work.resource.name} is not deployed to ${name}, says ${bundle.ownerName}`,
+        {
+          next: `Make it a child of node/${name} at ${bundle.ownerName}`,
+        },
+      );
+    }
+    for (const [code, digest] of Object.entries(work.code)) {
+      const type = Object.values(bundle.types).find((one) => one.code?.name === code);
+      if (type?.code === undefined || type.code.digest !== digest) {
+        throw new DtkdError('CODE_CHANGED', `${code} has changed since the command was planned`, { next: 'Start it again' });
+      }
+      const verdict = judgeCode(policy, { self: signingKey, here: name }, type.code);
+      if ('objection' in verdict) throw objected(verdict.objection);
+    }
+  }
+
+  #whatText(work: Work): string {
+    const { name } = this.#options.node;
+    return work.type === 'command'
+      ? `${DTKD_GROUP}/resources/${name}/${work.resource.object}`
+      : `${DTKD_GROUP}/${work.type === 'exec' ? 'exec' : 'cp'}/${name}/${name}`;
+  }
+}
+
+function objected({ code, reason, next }: Objection): DtkdError {
+  return new DtkdError(code, reason, { next });
+}
+
+/** A refusal as one text for people: why, and what to do. */
+export function sentence({ message, next }: DtkdError): string {
+  return next === undefined ? message : `${message}. ${next.replace(/\.$/, '')}`;
+}

@@ -1,0 +1,110 @@
+/** Work on the node itself: any program, a file to be put in place, a file to be read. Makes it ready and does it. */
+import { lstat } from 'node:fs/promises';
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import type { ExecWork, Work } from '../../../../../protocol/orders/order.ts';
+import { failed, ofScript, resultOf } from '../../commands/ended.ts';
+import { putFile, takeFile } from '../../content/files.ts';
+import type { Content } from '../../dispatch.types.ts';
+import { allowedEnvironment } from './argv.ts';
+import type { ReadyWork, WorkPlace, WorkResult } from './work.types.ts';
+
+export interface NodeWorkOptions {
+  node: string;
+  content: Content;
+  environment: Readonly<Record<string, string | undefined>>;
+  now(): number;
+}
+
+/** Bytes of a file that is read at most. */
+const MAX_FILE_BYTES = 64 * 1024 * 1024 * 1024;
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** Errors: INVALID. */
+export function readyExec(
+  work: ExecWork,
+  { output, processes, policy }: WorkPlace,
+  { node, environment, now }: NodeWorkOptions,
+): ReadyWork {
+  const texts = [...work.argv, ...Object.values(work.env), work.directory ?? ''];
+  if (texts.some((text) => text.includes('\0')) || Object.keys(work.env).some((name) => !VARIABLE.test(name))) {
+    throw new DtkdError('INVALID', 'the command or its environment contains what no process can be given');
+  }
+  const source = { step: 1, command: 'exec' };
+  return {
+    plain: true,
+    secrets: [],
+    pins: {},
+    run: ({ signal, deadline }) =>
+      outcomeOf(async () => {
+        await output.open();
+        const env = { ...allowedEnvironment(environment, policy.limits.environment), DTKD_NODE: node, ...work.env };
+        const cwd = work.directory ?? (work.user === undefined ? await homeOf(environment['HOME']) : '/');
+        const room = await processes.room(source);
+        const order = { source, argv: work.argv, env, cwd, user: work.user, secrets: [] };
+        return resultOf(ofScript(await processes.run(order, room, { timeoutMs: deadline - now(), signal })));
+      }),
+  };
+}
+
+async function homeOf(home: string | undefined): Promise<string> {
+  const info = home === undefined ? undefined : await lstat(home).catch(() => undefined);
+  return home !== undefined && info?.isDirectory() === true ? home : '/';
+}
+
+/** Undefined if the content has to be fetched and may not be. Errors: CONTENT_MISSING, CONTENT_ALTERED, TIMEOUT. */
+export async function readyPut(
+  work: Extract<Work, { type: 'put' }>,
+  { from, signal, mayFetch }: WorkPlace,
+  { content }: NodeWorkOptions,
+): Promise<ReadyWork | undefined> {
+  const { digest, size, path, mode } = work;
+  let source = await content.path(digest);
+  if (source === undefined) {
+    if (!mayFetch) return undefined;
+    source = await content.fetch(digest, { size, ...(from === undefined ? {} : { from: { domain: from.domain, key: from.key } }), signal });
+  }
+  const file = { source, path, mode, digest, size };
+  return {
+    plain: false,
+    secrets: [],
+    pins: {},
+    run: () =>
+      outcomeOf(async () => {
+        await putFile(file);
+        return { ok: true, exitStatus: 0 };
+      }),
+  };
+}
+
+export function readyGet(
+  work: Extract<Work, { type: 'get' }>,
+  { from, notAfter }: WorkPlace,
+  { content, now }: NodeWorkOptions,
+): ReadyWork {
+  return {
+    plain: false,
+    secrets: [],
+    pins: {},
+    run: ({ signal, deadline }) =>
+      outcomeOf(async () => {
+        const time = AbortSignal.any([signal, AbortSignal.timeout(Math.max(0, Math.min(deadline - now(), 2 ** 31 - 1)))]);
+        const file = await takeFile(work.path, content, { limit: MAX_FILE_BYTES, signal: time });
+        if (from !== undefined)
+          await content.allow(file.digest, [{ domain: from.domain, key: from.key }], Math.max(notAfter, now() + KEEP_FILE_MS));
+        return { ok: true, exitStatus: 0, file };
+      }),
+  };
+}
+
+/** A file that was read is there for the starter at least so long. */
+const KEEP_FILE_MS = 3_600_000;
+
+/** Refusals by code are failures here: the work had begun. */
+async function outcomeOf(work: () => Promise<WorkResult>): Promise<WorkResult> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof DtkdError)) throw error;
+    return resultOf(failed(error.code, error.next === undefined ? error.message : `${error.message}. ${error.next}`));
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * Runs the processes of one part: gives each its environment, secrets and run directory, puts what it writes into the part's output, and ends it when its time is
+ * over or it is aborted. Lets go of all when the daemon stops: then nothing that it had promised comes to pass, and the next daemon finds them. Does not
+ * know what they are for.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import type { ScriptResult } from '../../commands/commands.types.ts';
+import type { SecretValues } from '../../dispatch.types.ts';
+import type { ProcessEnd, Runner } from '../../runner/runner.types.ts';
+import { KILL_GRACE_MS } from '../limits.ts';
+import type { PartOutput, Source } from '../output.ts';
+import { runName } from './run-names.ts';
+
+/** Timers take no more. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export interface ProcessesOptions {
+  runner: Runner;
+  secrets: SecretValues;
+  output: PartOutput;
+  /** The part's own directory, in which each process gets one. */
+  directory: string;
+  /** This node's name, to say where a secret is missing. */
+  node: string;
+  /** Users besides the daemon's own as whom processes may run. */
+  users: readonly string[];
+}
+
+export interface ProcessOrder {
+  source: Source;
+  argv: readonly string[];
+  env: Readonly<Record<string, string>>;
+  cwd: string;
+  user?: string | undefined;
+  secrets: readonly { name: string; as: 'file' | 'env'; variable: string }[];
+}
+
+export class Processes {
+  readonly #options: ProcessesOptions;
+  #seq = 0;
+  #made: Promise<unknown> | undefined;
+  #letGo = false;
+
+  constructor(options: ProcessesOptions) {
+    this.#options = options;
+  }
+
+  /** Where the next process or file of the part may be kept. */
+  async room(source: Source): Promise<string> {
+    this.#made ??= mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
+    await this.#made;
+    this.#seq += 1;
+    return join(this.#options.directory, runName(this.#seq, source));
+  }
+
+  /** From here on nothing is told any more of what runs. */
+  letGo(): void {
+    this.#letGo = true;
+  }
+
+  /** Runs one to its end. Errors: INVALID, FORBIDDEN, NOT_FOUND: nothing was started. */
+  async run(
+    order: ProcessOrder,
+    room: string,
+    { timeoutMs, signal }: { timeoutMs: number | undefined; signal: AbortSignal },
+  ): Promise<ScriptResult> {
+    const { runner, output, users, node } = this.#options;
+    const { source, argv, cwd, user } = order;
+    if (user !== undefined && !users.includes(user)) {
+      throw new DtkdError('FORBIDDEN', `nothing may run as the user "${user}" on ${node}`, {
+        next: `On ${node}: dtkd policy set users=${user}`,
+      });
+    }
+    const { env, secretFiles, masks } = await this.#withSecrets(order);
+    if (this.#letGo) return never();
+    signal.throwIfAborted();
+    const process = await runner.start(
+      { directory: room, argv, env, cwd, ...(user === undefined ? {} : { user }), masks, secretFiles },
+      (stream, chunk) => (this.#letGo ? never() : output.write(stream, chunk, source)),
+    );
+    return this.#toEnd(process, source, { timeoutMs, signal });
+  }
+
+  async #toEnd(
+    process: { ended: Promise<ProcessEnd>; kill(graceMs?: number): Promise<ProcessEnd> },
+    source: Source,
+    { timeoutMs, signal }: { timeoutMs: number | undefined; signal: AbortSignal },
+  ): Promise<ScriptResult> {
+    let why: { code: string; message: string } | undefined;
+    const kill = (code: string, message: string) => {
+      if (this.#letGo) return;
+      why ??= { code, message };
+      void process.kill(KILL_GRACE_MS);
+    };
+    const aborted = () => {
+      const reason: unknown = signal.reason;
+      if (reason instanceof DtkdError) kill(reason.code, reason.message);
+      else kill('ABORTED', 'it was aborted');
+    };
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => kill('DEADLINE', 'it took longer than it may'), Math.min(Math.max(timeoutMs, 0), MAX_TIMER_MS));
+    if (signal.aborted) aborted();
+    else signal.addEventListener('abort', aborted, { once: true });
+    const end = await process.ended;
+    clearTimeout(timer);
+    signal.removeEventListener('abort', aborted);
+    if (this.#letGo) return never();
+    if (end.leftBehind === true) {
+      await this.#options.output.log('warning', source, 'it has ended and left processes behind that still hold its output');
+    }
+    return {
+      ...(end.exitStatus === undefined ? {} : { exitStatus: end.exitStatus }),
+      ...(end.signal === undefined ? {} : { signal: end.signal }),
+      ...(why === undefined ? {} : { error: why }),
+      ...(end.unknown === true ? { unknown: true } : {}),
+    };
+  }
+
+  async #withSecrets({ env, secrets }: ProcessOrder): Promise<{
+    env: Record<string, string>;
+    secretFiles: { variable: string; value: Buffer }[];
+    masks: Buffer[];
+  }> {
+    const full: Record<string, string> = { ...env };
+    const secretFiles: { variable: string; value: Buffer }[] = [];
+    const masks: Buffer[] = [];
+    for (const { name, as, variable } of secrets) {
+      const value = await this.#options.secrets.get(name);
+      if (value === undefined) {
+        const { node } = this.#options;
+        throw new DtkdError('NOT_FOUND', `there is no secret "${name}" on ${node}`, { next: `On ${node}: dtkd secret set ${name}` });
+      }
+      masks.push(...masksOf(value));
+      if (as === 'file') secretFiles.push({ variable, value });
+      else if (value.includes(0))
+        throw new DtkdError('INVALID', `the secret "${name}" has a NUL byte and cannot be a variable`, {
+          next: 'Let the script take it as a file.',
+        });
+      else full[variable] = value.toString('utf8');
+    }
+    return { env: full, secretFiles, masks };
+  }
+}
+
+/** A secret as it is, and without the end of line that editors and shells add or take away. */
+export function masksOf(value: Buffer): Buffer[] {
+  const text = value.toString('latin1').replace(/[\r\n]+$/, '');
+  return text.length === value.length ? [value] : [value, Buffer.from(text, 'latin1')];
+}
+
+/** What an earlier daemon's promises come to: nothing. */
+function never<T>(): Promise<T> {
+  return new Promise<T>(() => undefined);
+}

@@ -1,0 +1,104 @@
+/** Runs the scripts of commands on this node: a ScriptRunner over processes. Finds their text, in a module or in the command itself, and gives them what they may see. */
+import { constants } from 'node:fs';
+import { access, open, writeFile } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import type { LogLevel } from '../../../../../protocol/orders/records.ts';
+import type { CommandContext, ReadyScript, ScriptResult, ScriptRunner } from '../../commands/commands.types.ts';
+import { environmentOf } from '../../commands/environment.ts';
+import type { Modules } from '../../dispatch.types.ts';
+import type { PartOutput } from '../output.ts';
+import { argvOf } from './argv.ts';
+import { secretName } from './command-context.ts';
+import type { Processes } from './processes.ts';
+
+/** Bytes of a file that are looked at to see what runs it. */
+const HEAD_BYTES = 256;
+
+export interface ScriptsOptions {
+  processes: Processes;
+  output: PartOutput;
+  modules: Pick<Modules, 'directory'>;
+  context: CommandContext;
+  /** Variables of the daemon's own environment that commands see. */
+  environment: Readonly<Record<string, string>>;
+}
+
+/** `firstStep`: what ran before in the same part has numbered its steps up to there. */
+export function scriptRunner(options: ScriptsOptions, firstStep = 0): ScriptRunner & { readonly lastStep: number } {
+  const { processes, output, modules, context, environment } = options;
+  let lastStep = firstStep;
+  return {
+    get lastStep() {
+      return lastStep;
+    },
+
+    async run(ready, limits): Promise<ScriptResult> {
+      const { resource, script, command, options: given } = ready;
+      const step = firstStep + ready.step;
+      lastStep = Math.max(lastStep, step);
+      const source = { step, command };
+      const room = await processes.room(source);
+      const found = await textOf(ready, room, modules);
+      return processes.run(
+        {
+          source,
+          argv: argvOf(script, found),
+          env: { ...environment, ...environmentOf(context, resource, given), ...script.env },
+          cwd: script.directory ?? context.directoryOf(resource),
+          user: script.user,
+          secrets: (script.secrets ?? []).map((use) => ({ name: secretOf(ready, use), as: use.as ?? 'file', variable: use.variable })),
+        },
+        room,
+        limits,
+      );
+    },
+
+    log(level: LogLevel, step: number, command: string, text: string): void {
+      void output.log(level, { step: step === 0 ? 0 : firstStep + step, command }, text);
+    },
+  };
+}
+
+function secretOf({ resource }: ReadyScript, use: { name?: string | undefined; property?: string | undefined }): string {
+  const name = secretName(resource, use);
+  if (name !== undefined) return name;
+  throw new DtkdError('INVALID', `the property "${use.property ?? ''}" of ${resource.type}/${resource.name} names no secret`, {
+    next: 'Set it to the name of a Secret of the node on which the command runs.',
+  });
+}
+
+/** The file of a script: that of its module, or one that is written for this run alone. */
+async function textOf({ script, code, command }: ReadyScript, room: string, modules: Pick<Modules, 'directory'>) {
+  if (script.inline !== undefined) {
+    const path = `${room}.script`;
+    const content = Buffer.from(script.inline, 'utf8');
+    // Nobody else reads it: other users get no further than the data directory.
+    await writeFile(path, content, { mode: 0o700, flag: 'wx' });
+    return { path, content, executable: false };
+  }
+  if (script.file === undefined || code === undefined || code.name.startsWith('type/')) {
+    throw new DtkdError('INVALID', `the script of "${command}" is a file, but its type comes from no module`);
+  }
+  const directory = await modules.directory(code.digest);
+  const path = join(directory, script.file);
+  if (!path.startsWith(directory + sep)) throw new DtkdError('INVALID', `the script of "${command}" is outside of its module`);
+  return { path, ...(await headOf(path, script.file)) };
+}
+
+async function headOf(path: string, shown: string): Promise<{ content: Uint8Array; executable: boolean }> {
+  const file = await open(path, 'r').catch((cause: unknown) => {
+    throw new DtkdError('CONTENT_MISSING', `the module has no file ${shown}`, { cause });
+  });
+  try {
+    const buffer = Buffer.alloc(HEAD_BYTES);
+    const { bytesRead } = await file.read(buffer, 0, HEAD_BYTES, 0);
+    const executable = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    return { content: buffer.subarray(0, bytesRead), executable };
+  } finally {
+    await file.close();
+  }
+}
