@@ -12,7 +12,11 @@ const schema = z.object({
     })
     .optional(),
   status: z
-    .object({ bytes: z.number().int().nonnegative(), changedAt: z.string().max(40) })
+    .object({
+      bytes: z.number().int().nonnegative(),
+      changedAt: z.string().max(40),
+      version: z.string().max(64).describe('Another one for each new value.'),
+    })
     .optional()
     .describe('What there is, not what it says.'),
 });
