@@ -175,6 +175,21 @@ describe('a filter that is none', () => {
     );
   });
 
+  it('takes a dot for any one character', async () => {
+    const named = (hostname: string) => node('n', { hostname });
+    const filter = await parseNodeFilter({ include: ['a.b,é.'] });
+    expect(['aXb', 'A.B', 'a🦊b', 'É1', 'ab', 'a..b', 'a\nb', 'aXbc'].map((name) => matchNode(filter, named(name)))).toEqual([
+      true,
+      true,
+      true,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+  });
+
   it('takes hundreds of host names with dots', async () => {
     const names = Array.from({ length: 500 }, (_, index) => `host${index}.example.org`);
     const filter = await parseNodeFilter({ include: [names.join(',')] });

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock, CommandContext, CommandResult, ResolvedCommand, RunLimits, ScriptRunner } from './commands.types.ts';
-import { prepareCommand } from './prepare.ts';
+import { type Prepared, prepareCommand } from './prepare.ts';
 import type { Options } from './resolve-options.ts';
 import { Run } from './run.ts';
 
@@ -23,7 +23,11 @@ export async function runCommand(
   runner: ScriptRunner,
   limits: RunLimits,
 ): Promise<CommandResult> {
-  const { work } = await prepareCommand(context, command, given);
+  return runPrepared(await prepareCommand(context, command, given), runner, limits);
+}
+
+/** Runs what was prepared (and decided about) before: exactly that. Never rejects. */
+export function runPrepared({ work }: Prepared, runner: ScriptRunner, limits: RunLimits): Promise<CommandResult> {
   const { signal, timeoutMs, clock = SYSTEM_CLOCK } = limits;
   return new Run(runner, signal, clock).start(work, timeoutMs);
 }

@@ -41,13 +41,24 @@ function dottedPattern(source: string, { ignoreCase }: { ignoreCase: boolean }):
   const fold = (text: string) => (ignoreCase ? text.toLowerCase() : text);
   const wanted = fold(source);
   if (!wanted.includes('.')) return { matches: (text) => fold(text) === wanted, size: 1, literal: true };
-  const signs = [...wanted];
   const matches = (text: string) => {
-    if (text.length < signs.length || text.length > 2 * signs.length) return false;
-    const chars = [...fold(text)];
-    return chars.length === signs.length && signs.every((sign, index) => (sign === '.' ? chars[index] !== '\n' : sign === chars[index]));
+    const folded = fold(text);
+    if (folded.length === wanted.length && fits(wanted, folded)) return true;
+    // A character may be two units.
+    return SURROGATE.test(folded) && fits([...wanted], [...folded]);
   };
   return { matches, size: 1, literal: false };
+}
+
+const SURROGATE = /[\ud800-\udfff]/;
+
+function fits(wanted: string | readonly string[], text: string | readonly string[]): boolean {
+  if (wanted.length !== text.length) return false;
+  for (let index = 0; index < wanted.length; index++) {
+    const sign = wanted[index];
+    if (sign !== text[index] && (sign !== '.' || text[index] === '\n')) return false;
+  }
+  return true;
 }
 
 function compile(engine: typeof RE2JS, source: string, ignoreCase: boolean): Pattern | PatternFault {
