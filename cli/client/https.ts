@@ -25,6 +25,8 @@ export interface HttpRequest {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   path: string;
   body?: unknown;
+  /** In place of `body`: bytes as they are, opened anew if the request has to be made again; of that length, if it is known. */
+  bytes?: { open(): import('node:stream').Readable; length?: number };
   accept?: string;
   contentType?: string;
   signal?: AbortSignal;
@@ -62,6 +64,8 @@ export class HttpsClient {
       ...(payload === undefined
         ? {}
         : { 'content-type': request.contentType ?? 'application/json', 'content-length': String(payload.length) }),
+      ...(request.bytes === undefined ? {} : { 'content-type': 'application/octet-stream' }),
+      ...(request.bytes?.length === undefined ? {} : { 'content-length': String(request.bytes.length) }),
     };
     const url = new URL(request.path, this.#connection.url);
     return new Promise((resolve, reject) => {
@@ -75,7 +79,14 @@ export class HttpsClient {
       outgoing.on('timeout', () => outgoing.destroy(new DtkdError('TIMEOUT', `${url.origin} does not answer`)));
       outgoing.on('error', (error) => void this.#explain(error).then(reject));
       outgoing.on('response', (message) => resolve({ status: message.statusCode ?? 0, warnings: warningsOf(message), message }));
-      outgoing.end(payload);
+      if (request.bytes === undefined) outgoing.end(payload);
+      else {
+        const { pipeline } = process.getBuiltinModule('node:stream');
+        // what goes wrong with the source ends the request, which tells of it
+        pipeline(request.bytes.open(), outgoing, (error) => {
+          if (error) outgoing.destroy(error);
+        });
+      }
     });
   }
 

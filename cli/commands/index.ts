@@ -54,6 +54,15 @@ const MODEL: readonly CommandEntry[] = [
   { name: 'export', summary: 'write a model as dtkd or Rundeck YAML', load: () => import('./model/export.ts') },
 ];
 
+const MODULE: readonly CommandEntry[] = [
+  { name: 'init', summary: 'begin a module in a new directory', load: () => import('./module/init.ts') },
+  { name: 'validate', summary: 'check a module; says all that is wrong', load: () => import('./module/validate.ts') },
+  { name: 'install', summary: 'install a module from its directory', load: () => import('./module/install.ts') },
+  { name: 'ls', alias: 'list', summary: 'list the modules of this node, or of all', load: () => import('./module/ls.ts') },
+  { name: 'show', summary: 'show who signed a module, its types and their commands', load: () => import('./module/show.ts') },
+  { name: 'rm', summary: 'remove modules with their types', load: () => import('./module/rm.ts') },
+];
+
 const USER: readonly CommandEntry[] = [
   { name: 'add', summary: 'add a user of this node; prints its token once', load: () => import('./user/add.ts') },
   { name: 'rotate', summary: 'replace the token of a user', load: () => import('./user/rotate.ts') },
@@ -102,6 +111,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'domain', summary: 'found, join and look after domains', children: DOMAIN },
   { name: 'app', summary: 'share services and use those that others share', children: APP },
   { name: 'model', summary: 'bring models in from other tools, and write them out', children: MODEL },
+  { name: 'module', summary: 'types with commands, and the scripts that these run', children: MODULE },
   {
     group: 'Running commands:',
     name: 'run',

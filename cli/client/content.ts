@@ -1,0 +1,88 @@
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import { z } from 'zod';
+import { digest } from '../../protocol/code.ts';
+import { DtkdError } from '../../protocol/errors.ts';
+import type { ApiClient } from './api.ts';
+import { type HttpAnswer, readText } from './https.ts';
+import { errorOfStatus } from './status-error.ts';
+
+const PATH = '/apis/dtkd.dev/v1/daemon/content';
+
+const taken = z.object({ digest, size: z.number().int().nonnegative() });
+export type TakenContent = z.infer<typeof taken>;
+
+export interface PutOptions {
+  /** Bytes that will come, if that is known. */
+  length?: number;
+  signal?: AbortSignal;
+}
+
+/**
+ * Sends bytes to the daemon, which keeps them under their digest. `source` is opened again if the daemon could not be reached by the first way.
+ * Errors: TOO_LARGE, DISK_FULL.
+ */
+export async function putContent(
+  client: ApiClient,
+  source: (() => Readable) | Uint8Array,
+  options: PutOptions = {},
+): Promise<TakenContent> {
+  const bytes = source instanceof Uint8Array ? { open: () => Readable.from([source]), length: source.length } : { open: source };
+  const answer = await client.https.send({
+    method: 'PUT',
+    path: PATH,
+    bytes: { ...bytes, ...(options.length === undefined ? {} : { length: options.length }) },
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  const body = await bodyOf(answer);
+  const parsed = taken.safeParse(body);
+  if (parsed.success) return parsed.data;
+  throw new DtkdError('NOT_DTKD', 'the daemon answered without the digest of what it was sent', { next: 'Check --url.' });
+}
+
+/** Sends a file as it is now. Errors: BAD_REQUEST if it cannot be read. */
+export async function putFile(client: ApiClient, path: string, signal?: AbortSignal): Promise<TakenContent & { mode: number }> {
+  const file = await open(path, 'r').catch((cause: unknown) => {
+    throw new DtkdError('BAD_REQUEST', `cannot read ${path}`, { cause });
+  });
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile()) throw new DtkdError('BAD_REQUEST', `${path} is not a file`);
+    // what is added to it meanwhile is not sent: its length has been told
+    const end = stats.size - 1;
+    const source = () => (stats.size === 0 ? Readable.from([]) : createReadStream(path, { fd: file, start: 0, end, autoClose: false }));
+    const content = await putContent(client, source, { length: stats.size, ...(signal === undefined ? {} : { signal }) });
+    return { ...content, mode: stats.mode & 0o777 };
+  } finally {
+    await file.close();
+  }
+}
+
+/** The bytes of a digest, as they come. Errors: CONTENT_MISSING, NOT_FOUND, FORBIDDEN. */
+export async function getContent(client: ApiClient, wanted: string, signal?: AbortSignal): Promise<IncomingMessage> {
+  const answer = await client.https.send({
+    method: 'GET',
+    path: `${PATH}/${encodeURIComponent(wanted)}`,
+    accept: 'application/octet-stream',
+    endless: true,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  if (answer.status < 400) return answer.message;
+  throw errorOfStatus(answer.status, jsonOf(await readText(answer.message)));
+}
+
+async function bodyOf(answer: HttpAnswer): Promise<unknown> {
+  const body = jsonOf(await readText(answer.message));
+  if (answer.status >= 400) throw errorOfStatus(answer.status, body);
+  return body;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

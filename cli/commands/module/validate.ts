@@ -1,0 +1,40 @@
+import type { Command } from 'commander';
+import { DtkdError } from '../../../protocol/errors.ts';
+import { MANIFEST_FILE } from '../../../protocol/module.ts';
+import { digestOf, packArchive, unpackArchive } from '../../../protocol/modules/archive.ts';
+import { allFaults, checkModule } from '../../../protocol/modules/check.ts';
+import type { Cli } from '../../cli.ts';
+import { readModuleDirectory } from '../../module/directory.ts';
+import { type Format, outputOption, printValue } from '../../output/format.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd module validate web              lists all that is wrong; no daemon is needed
+  dtkd module validate web -o json
+
+What only a node knows, its other types and resources, "dtkd module install --dry-run" checks.`;
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('<directory>')
+    .addOption(outputOption('json', 'yaml'))
+    .addHelpText('after', EXAMPLES)
+    .action(async (directory: string, flags: { output?: Format }) => {
+      const bytes = packArchive(await readModuleDirectory(directory));
+      const archive = unpackArchive(bytes);
+      const faults = await allFaults(archive);
+      const form = flags.output === 'json' || flags.output === 'yaml' ? flags.output : undefined;
+      if (form !== undefined) await printValue(cli.out, { digest: digestOf(bytes), valid: faults.length === 0, faults }, form);
+      if (faults.length > 0) {
+        const list = form === undefined ? `\n  ${faults.map(({ field, message }) => `${field}: ${message}`).join('\n  ')}` : '';
+        const count = faults.length === 1 ? 'one thing is' : `${faults.length} things are`;
+        throw new DtkdError('INVALID', `${directory}/${MANIFEST_FILE}: ${count} wrong${list}`);
+      }
+      if (form !== undefined) return;
+      const { manifest } = await checkModule(archive);
+      const types = Object.keys(manifest.types ?? {});
+      cli.out.print(
+        `${manifest.module} ${manifest.version} is valid: ${archive.files.length} files, ${types.length === 0 ? 'no types' : `types ${types.join(', ')}`}`,
+      );
+    });
+}
