@@ -1,4 +1,5 @@
 /** Processes on this machine: started, watched, ended, and found again after the daemon itself was away. */
+import type { DtkdError } from '../../../../protocol/errors.ts';
 import type { OutputRecord } from '../../../../protocol/orders/records.ts';
 
 /** A process for good: numbers are used again, boots end all. */
@@ -66,8 +67,12 @@ export interface Runner {
 export interface Spool {
   /** Where it ends. */
   readonly offset: number;
-  /** Bytes of output beyond the cap, which were not kept. */
+  /** Bytes of output beyond the cap, which were not kept. Of a spool that is opened again, those since then. */
   readonly dropped: number;
+  /** Why output is no longer kept although there is room for it: the disk is full, or cannot be written. */
+  readonly error: DtkdError | undefined;
+  /** Nothing can be added any more; reading goes on. */
+  readonly closed: boolean;
   /** Adds a record; of output beyond the cap it keeps the count only. Resolves when it may take more (back-pressure). */
   append(record: OutputRecord): Promise<void>;
   /** Whole records from an offset on, at most so many bytes; empty at the end. BAD_REQUEST if the offset is not between two records. */
@@ -79,6 +84,9 @@ export interface Spool {
 }
 
 export interface Spools {
-  /** Opens or goes on with the spool of a part. A record that was cut off by a crash is cut away. */
+  /**
+   * Opens or goes on with the spool of a part; one that is open is the same to all. A record that was cut off by a crash is cut away. The file is made with the first
+   * record. A spool that is only read needs no close.
+   */
   open(path: string, capBytes: number): Promise<Spool>;
 }
