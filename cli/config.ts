@@ -4,7 +4,7 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { DtkdError } from '../protocol/errors.ts';
 import { readSecret } from './input/secret.ts';
 import { numberAt, textAt } from './json.ts';
@@ -25,6 +25,8 @@ export interface Connection {
   /** PEM of the certificate authority; absent: the system's own. */
   ca: string | undefined;
   dataDir: string | undefined;
+  /** The daemon's socket in its data directory; absent where an address or an authority was named. */
+  socket?: string | undefined;
 }
 
 /** Finds the daemon. Errors say how to start one or what to give. */
@@ -37,13 +39,14 @@ export async function findDaemon(flags: ConnectionFlags): Promise<Connection> {
   const ownCa = caFile === undefined && dataDir !== undefined ? await readIfThere(join(dataDir, 'ca.crt')) : undefined;
   const ca = caFile === undefined ? ownCa : await readGiven(caFile, 'certificate authority');
   const given = flags.token ?? process.env['DTKD_TOKEN'];
-  if (given !== undefined) return { url, ca, dataDir, token: await readSecret(given, 'token') };
+  const socket = named === undefined && caFile === undefined ? endpoint?.socket : undefined;
+  if (given !== undefined) return { url, ca, dataDir, socket, token: await readSecret(given, 'token') };
   if (dataDir === undefined || ownCa === undefined) {
     throw new DtkdError('UNAUTHORIZED', `there is no token for ${url.origin}`, {
       next: "Give it with --token @FILE or DTKD_TOKEN; it is in the file admin.token of the daemon's data directory.",
     });
   }
-  return { url, ca, dataDir, token: await readAdminToken(dataDir) };
+  return { url, ca, dataDir, socket, token: await readAdminToken(dataDir) };
 }
 
 /** Things about the person's terminal and programs. */
@@ -81,6 +84,7 @@ export async function unreachable(connection: Connection, cause: unknown): Promi
 interface Endpoint {
   api: string;
   pid: number | undefined;
+  socket: string | undefined;
 }
 
 async function findDataDir(flags: ConnectionFlags): Promise<{ dataDir: string | undefined; endpoint: Endpoint | undefined }> {
@@ -101,11 +105,16 @@ async function readEndpoint(dataDir: string): Promise<Endpoint | undefined> {
   try {
     const parsed: unknown = JSON.parse(text);
     const api = textAt(parsed, 'api');
-    if (api !== undefined) return { api, pid: numberAt(parsed, 'pid') };
+    if (api !== undefined) return { api, pid: numberAt(parsed, 'pid'), socket: socketIn(dataDir, textAt(parsed, 'socket')) };
   } catch {
     // Said below.
   }
   throw new DtkdError('CONFIG_INVALID', `${file} is damaged`, { next: 'Restart the daemon: it writes the file anew.' });
+}
+
+/** A socket is only trusted in the data directory itself. */
+function socketIn(dataDir: string, name: string | undefined): string | undefined {
+  return name === undefined || name !== basename(name) ? undefined : join(dataDir, name);
 }
 
 async function readAdminToken(dataDir: string): Promise<string> {

@@ -88,13 +88,11 @@ function add(parent: Command, entries: readonly CommandEntry[], cli: Cli, onComm
     const command = parent.command(entry.name).description(entry.summary).helpOption('-h, --help', 'show help').helpCommand(false);
     if (entry.alias !== undefined) command.alias(entry.alias);
     const { load: loadModule, children } = entry;
-    if (loadModule !== undefined) {
-      loadLater(command, async () => {
-        const module = await loadModule();
-        module.configure(command, cli);
-      });
-    }
-    if (children !== undefined) add(command, children, cli, onCommand, `${path} ${entry.name}`);
+    loadLater(command, async () => {
+      if (children !== undefined) add(command, children, cli, onCommand, `${path} ${entry.name}`);
+      const module = await loadModule?.();
+      module?.configure(command, cli);
+    });
   }
   parent.hook('preSubcommand', async (_parent, command) => {
     onCommand(`${path} ${command.name()}`);

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { parseJson } from './client/https.ts';
-import { textAt } from './json.ts';
+import { parseJson, textAt } from './json.ts';
 
 /** Where package.json stands as seen from the sources and from the published build. */
 const PLACES = ['../package.json', '../../package.json'];

@@ -1,8 +1,7 @@
 import { DtkdError } from '../../protocol/errors.ts';
 import type { Kind } from '../../protocol/kinds/kind.ts';
-import { isRecord, type JsonRecord, textAt, valueAt } from '../json.ts';
-import { type HttpAnswer, type HttpRequest, type HttpsClient, parseJson, readLines, readText } from './https.ts';
-import { errorOfStatus } from './status-error.ts';
+import { isRecord, type JsonRecord, parseJson, textAt, valueAt } from '../json.ts';
+import { type HttpAnswer, type HttpRequest, type HttpsClient, readLines, readText } from './https.ts';
 
 /** The API's word for "the node that answers"; objects come back with its real name. */
 export const THIS_NODE = 'default';
@@ -91,7 +90,7 @@ export class ApiClient {
     const lines = this.#lines({ method: 'GET', path: pathOf(target, { ...selection, watch: true }), ...options });
     for await (const event of lines) {
       if (!isRecord(event)) continue;
-      if (event['type'] === 'ERROR') throw errorOfStatus(numberOr(event['object'], 500), event['object']);
+      if (event['type'] === 'ERROR') throw await errorOf(numberOr(event['object'], 500), event['object']);
       yield event;
     }
   }
@@ -156,14 +155,14 @@ export class ApiClient {
     const body = parseJson(await readText(answer.message));
     // a list that tells of each node says more than the few warnings beside it
     if (!isRecord(valueAt(body, 'metadata')) || valueAt(body, 'metadata', 'completeness') === undefined) this.#warn(answer);
-    if (answer.status >= 400) throw errorOfStatus(answer.status, body);
+    if (answer.status >= 400) throw await errorOf(answer.status, body);
     if (isRecord(body)) return body;
     throw notDtkd(this.#https.connection.url);
   }
 
   async *#lines(request: HttpRequest): AsyncGenerator<unknown> {
     const answer = await this.#send({ ...request, endless: true });
-    if (answer.status >= 400) throw errorOfStatus(answer.status, parseJson(await readText(answer.message)));
+    if (answer.status >= 400) throw await errorOf(answer.status, parseJson(await readText(answer.message)));
     yield* readLines(answer.message);
   }
 
@@ -196,6 +195,12 @@ function pathOf(target: Target, selection: Selection): string {
   }
   const text = query.toString();
   return `${base}/${parts.map(encodeURIComponent).join('/')}${text === '' ? '' : `?${text}`}`;
+}
+
+/** The error that an answer means. Loaded when there is one: it knows every kind. */
+async function errorOf(httpStatus: number, body: unknown): Promise<DtkdError> {
+  const { errorOfStatus } = await import('./status-error.ts');
+  return errorOfStatus(httpStatus, body);
 }
 
 function withSignal(signal: AbortSignal | undefined): { signal?: AbortSignal } {

@@ -1,9 +1,8 @@
-import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
-import { Agent, request as httpsRequest } from 'node:https';
+import type { Agent, ClientRequest, IncomingMessage, OutgoingHttpHeaders, RequestOptions } from 'node:http';
 import { DtkdError } from '../../protocol/errors.ts';
 import type { Connection } from '../config.ts';
 import { unreachable } from '../config.ts';
-import { textAt } from '../json.ts';
+import { parseJson, textAt } from '../json.ts';
 
 /** An answer larger than this is refused: lists come in pages, so a whole one is never near it. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
@@ -40,14 +39,27 @@ export interface HttpAnswer {
   message: IncomingMessage;
 }
 
-/** One daemon over HTTPS: verifies its certificate, sends the token, caps what comes back. Knows nothing of objects. */
+/** Failures to reach a socket of the file system: nothing was sent, and the daemon may be reached at its address. */
+const NO_SOCKET = new Set(['ENOENT', 'ECONNREFUSED', 'EACCES', 'EPERM', 'ENOTSOCK', 'EINVAL']);
+
+/** How requests leave: over TLS to an address, or without to a socket in a data directory. */
+interface Carrier {
+  agent: Agent;
+  request(url: URL, options: RequestOptions): ClientRequest;
+  socketPath: string | undefined;
+}
+
+/**
+ * One daemon: sends the token, caps what comes back. Knows nothing of objects. At an address it verifies the daemon's certificate; to the socket in a data
+ * directory it speaks without TLS: only those who own that directory, and with it the certificate authority that would be trusted, can put a socket there.
+ */
 export class HttpsClient {
   readonly #connection: Connection;
-  readonly #agent: Agent;
+  #carrier: Carrier;
 
   constructor(connection: Connection) {
     this.#connection = connection;
-    this.#agent = new Agent({ keepAlive: true, ...(connection.ca === undefined ? {} : { ca: connection.ca }) });
+    this.#carrier = connection.socket === undefined ? overTls(connection) : overSocket(connection.socket);
   }
 
   get connection(): Connection {
@@ -57,7 +69,9 @@ export class HttpsClient {
   /** Sends a request; resolves when the headers are there. */
   send(request: HttpRequest): Promise<HttpAnswer> {
     const payload = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
+    const url = new URL(request.path, this.#connection.url);
     const headers: OutgoingHttpHeaders = {
+      host: url.host,
       authorization: `Bearer ${this.#connection.token}`,
       accept: request.accept ?? 'application/json',
       'user-agent': 'dtkd-cli',
@@ -67,17 +81,22 @@ export class HttpsClient {
       ...(request.bytes === undefined ? {} : { 'content-type': 'application/octet-stream' }),
       ...(request.bytes?.length === undefined ? {} : { 'content-length': String(request.bytes.length) }),
     };
-    const url = new URL(request.path, this.#connection.url);
+    const carrier = this.#carrier;
     return new Promise((resolve, reject) => {
-      const outgoing = httpsRequest(url, {
+      const outgoing = carrier.request(url, {
         method: request.method,
-        agent: this.#agent,
+        agent: carrier.agent,
         headers,
         ...(request.signal === undefined ? {} : { signal: request.signal }),
         ...(request.endless === true ? {} : { timeout: ANSWER_TIMEOUT_MS }),
       });
       outgoing.on('timeout', () => outgoing.destroy(new DtkdError('TIMEOUT', `${url.origin} does not answer`)));
-      outgoing.on('error', (error) => void this.#explain(error).then(reject));
+      outgoing.on('error', (error) => {
+        if (carrier.socketPath !== undefined && textAt(error, 'syscall') === 'connect' && NO_SOCKET.has(textAt(error, 'code') ?? '')) {
+          if (this.#carrier === carrier) this.#carrier = overTls(this.#connection);
+          this.send(request).then(resolve, reject);
+        } else void this.#explain(error).then(reject);
+      });
       outgoing.on('response', (message) => resolve({ status: message.statusCode ?? 0, warnings: warningsOf(message), message }));
       if (request.bytes === undefined) outgoing.end(payload);
       else {
@@ -91,7 +110,7 @@ export class HttpsClient {
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#carrier.agent.destroy();
   }
 
   async #explain(error: Error): Promise<Error> {
@@ -108,6 +127,24 @@ export class HttpsClient {
     }
     return unreachable(this.#connection, error);
   }
+}
+
+// Not imported by name: that would also load all that these modules only offer, which takes longer than the request.
+
+function overSocket(socketPath: string): Carrier {
+  const http = process.getBuiltinModule('node:http');
+  const agent = new http.Agent({ keepAlive: true });
+  return {
+    agent,
+    socketPath,
+    request: ({ pathname, search }, options) => http.request({ ...options, socketPath, path: pathname + search }),
+  };
+}
+
+function overTls({ ca }: Connection): Carrier {
+  const https = process.getBuiltinModule('node:https');
+  const agent = new https.Agent({ keepAlive: true, ...(ca === undefined ? {} : { ca }) });
+  return { agent, socketPath: undefined, request: (url, options) => https.request(url, options) };
 }
 
 /** Reads a whole answer as text, within the cap. */
@@ -137,15 +174,6 @@ export async function* readLines(message: IncomingMessage): AsyncGenerator<unkno
     for (const line of lines) if (line.trim() !== '') yield parseJson(line);
   }
   if (rest.trim() !== '') yield parseJson(rest);
-}
-
-/** Parses JSON; undefined if it is none. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The texts of `Warning: 299 - "…"` headers. */

@@ -2,8 +2,7 @@ import { type Command, Option } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
 import type { DispatchRequestSpec, NodeFilter } from '../../protocol/kinds/execution.ts';
 import type { Cli, GlobalFlags } from '../cli.ts';
-import { line } from '../dispatch/attend.ts';
-import { contextLines } from '../dispatch/context-lines.ts';
+import { line } from '../dispatch/conclude.ts';
 import { keepFailedNodes, readFailedNodes } from '../dispatch/failed-nodes.ts';
 import { ALL_NODES, addNodeFilter } from '../dispatch/node-filter.ts';
 import { optionsOfWords } from '../dispatch/option-words.ts';
@@ -112,7 +111,7 @@ async function showContext(cli: Cli, flags: CtlFlags): Promise<void> {
   const client = await cli.client();
   const answer = await client.daemon('GET', `dispatch${text === '' ? '' : `?${text}`}`);
   if (flags.output === 'json') cli.out.print(toJson(answer));
-  else cli.out.lines(contextLines(answer));
+  else cli.out.lines((await import('../dispatch/context-lines.ts')).contextLines(answer));
 }
 
 /** The same command on these nodes alone. */

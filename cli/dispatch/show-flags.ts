@@ -3,9 +3,6 @@ import { type Command, Option } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../../protocol/orders/words.ts';
 import type { Output } from '../output/output.ts';
-import { GroupView } from './group-view.ts';
-import { JsonView } from './json-view.ts';
-import { RawView } from './raw-view.ts';
 import { type TextForm, TextView } from './text-view.ts';
 import type { FollowView, Screen } from './view.types.ts';
 
@@ -30,18 +27,21 @@ export function addShowFlags(command: Command): Command {
     .addOption(new Option('-o, --output <format>', 'one line of JSON for each line of output, with where it comes from').choices(['json']));
 }
 
-/** What is wanted, and where; `escaped`: on a terminal. */
-export function viewOf(
+/** What is wanted, and where; `escaped`: on a terminal. All but the common view are loaded when they are asked for. */
+export async function loadView(
   flags: ShowFlags,
-  prefix: TextForm['prefix'],
-  local: string | undefined,
-  screen: Screen,
-  escaped: boolean,
-): FollowView {
-  if (flags.output === 'json') return new JsonView(screen);
-  if (flags.raw === true) return new RawView(screen);
-  const form: TextForm = { prefix: flags.terse === true ? 'none' : prefix, local, level: flags.loglevel, escape: escaped };
-  return flags.group === true ? new GroupView(screen, form) : new TextView(screen, form);
+): Promise<(prefix: TextForm['prefix'], local: string | undefined, screen: Screen, escaped: boolean) => FollowView> {
+  if (flags.output === 'json') {
+    const { JsonView } = await import('./json-view.ts');
+    return (_prefix, _local, screen) => new JsonView(screen);
+  }
+  if (flags.raw === true) {
+    const { RawView } = await import('./raw-view.ts');
+    return (_prefix, _local, screen) => new RawView(screen);
+  }
+  const View = flags.group === true ? (await import('./group-view.ts')).GroupView : TextView;
+  return (prefix, local, screen, escaped) =>
+    new View(screen, { prefix: flags.terse === true ? 'none' : prefix, local, level: flags.loglevel, escape: escaped });
 }
 
 export function assertOneForm({ group, raw, output }: ShowFlags): void {

@@ -5,9 +5,10 @@ import { DtkdError } from '../../protocol/errors.ts';
 import type { Cli } from '../cli.ts';
 import { parseDuration } from '../input/duration.ts';
 import { toJson } from '../output/format.ts';
-import { type Attended, type AttendOptions, attend, line } from './attend.ts';
+import { attend } from './attend.ts';
+import type { Attended, AttendOptions } from './attend.types.ts';
+import { line } from './conclude.ts';
 import { executionOf, onlyQueuedLeft, shortId } from './execution.ts';
-import { planLines } from './plan-lines.ts';
 import type { ShowFlags } from './show-flags.ts';
 
 export interface StartFlags extends ShowFlags {
@@ -76,7 +77,7 @@ export async function start(
   if (flags.dryRun === true) {
     const plan = await client.daemon('POST', what.path, { ...what.body, dryRun: true });
     if (flags.output === 'json') cli.out.print(toJson(plan));
-    else cli.out.lines(planLines(plan));
+    else cli.out.lines((await import('./plan-lines.ts')).planLines(plan));
     return undefined;
   }
   if (flags.detach !== true) {

@@ -3,7 +3,7 @@
  * It knows only as much of the API as the command line uses; the real one is tested with it in test/multinode.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer as createPlainServer, type IncomingMessage, type Server as PlainServer, type ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -46,6 +46,7 @@ export class FakeDaemon {
   /** Warnings sent with every answer to a write. */
   warnings: string[] = [];
   readonly #server: Server;
+  readonly #local: PlainServer;
   readonly #objects = new Map<string, ApiObject>();
   readonly #scripts: { method: string; path: RegExp; answer: Scripted }[] = [];
   #version = 0;
@@ -55,17 +56,20 @@ export class FakeDaemon {
     const certificates = await openCertificates({ dir, names: [] });
     const server = createServer({ cert: certificates.cert, key: certificates.key });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const fake = new FakeDaemon(dir, server);
-    await writeFile(join(dir, 'endpoint.json'), JSON.stringify({ api: fake.url, pid: process.pid }));
+    const local = createPlainServer();
+    await new Promise<void>((resolve) => local.listen(join(dir, 'api.sock'), resolve));
+    const fake = new FakeDaemon(dir, server, local);
+    await writeFile(join(dir, 'endpoint.json'), JSON.stringify({ api: fake.url, pid: process.pid, socket: 'api.sock' }));
     await writeFile(join(dir, 'admin.token'), `${fake.token}\n`, { mode: 0o600 });
     return fake;
   }
 
-  private constructor(dir: string, server: Server) {
+  private constructor(dir: string, server: Server, local: PlainServer) {
     this.dir = dir;
     this.#server = server;
+    this.#local = local;
     this.url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    server.on('request', (request, response) => void this.#answer(request, response));
+    for (const one of [server, local]) one.on('request', (request, response) => void this.#answer(request, response));
   }
 
   /** Answers requests whose path matches; a later script wins over an earlier one. */
@@ -96,8 +100,10 @@ export class FakeDaemon {
   }
 
   async stop(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+    for (const server of [this.#server, this.#local]) {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
     await rm(this.dir, { recursive: true, force: true });
   }
 

@@ -46,10 +46,10 @@ describe('mistakes at the command line', () => {
   });
 
   it('a kind that stands for a command leads to its objects', async () => {
-    const { code, stderr } = await daemon.cli('node', 'tag', 'node0', 'web');
+    const { code, stderr } = await daemon.cli('resource', 'tag', 'web', 'web');
     expect({ code, stderr }).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('next: See "dtkd get nodes", "dtkd edit node NAME", or "dtkd --help".'),
+      stderr: expect.stringContaining('next: See "dtkd get resources", "dtkd edit resource NAME", or "dtkd --help".'),
     });
   });
 

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { Cli, GlobalFlags } from '../../cli.ts';
 import { executionPath, requireId } from '../../client/executions.ts';
-import { attend, line } from '../../dispatch/attend.ts';
+import { attend } from '../../dispatch/attend.ts';
+import { line } from '../../dispatch/conclude.ts';
 import { shortId } from '../../dispatch/execution.ts';
 import { addShowFlags, type ShowFlags } from '../../dispatch/show-flags.ts';
 import { EXIT_HELP } from '../../dispatch/summary.ts';

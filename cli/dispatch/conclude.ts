@@ -1,0 +1,54 @@
+/** What is said at the end of an execution that was attended, and the exit status that it comes to. */
+import type { Cli, GlobalFlags } from '../cli.ts';
+import { escapeControls } from '../output/escape.ts';
+import type { Attended, AttendOptions } from './attend.types.ts';
+import { type ExecutionView, shortId } from './execution.ts';
+import { shellLine } from './shell-line.ts';
+import { countsLine, exitStatusOf, failedNodesLine, failureLines, nodesOf, unsuccessful } from './summary.ts';
+
+/** The last lines, and the exit status. */
+export function conclude(cli: Cli, { execution, ending, missing }: Attended, options: AttendOptions): void {
+  const status = exitStatusOf(execution, ending, missing);
+  cli.exitWith(status);
+  if (options.show.output === 'json') {
+    cli.out.print(JSON.stringify({ type: 'end', id: execution.id, ending, exitStatus: status, ...(missing > 0 ? { missing } : {}) }));
+    return;
+  }
+  const failed = unsuccessful(execution);
+  const { global } = options;
+  const id = shortId(execution.id);
+  if (status === 0 && execution.parts.size === 1) return;
+  cli.out.note(countsLine(execution));
+  if (failed.length > 0) cli.out.note([escapeControls(failedNodesLine(failed)), ...failureLines(failed)].join('\n'));
+  if (execution.message !== undefined) cli.out.note(escapeControls(execution.message));
+  if (missing > 0) cli.out.note(`Of ${missing} more no node could tell: their nodes cannot be reached now, or you may not read them.`);
+  if (ending === 'paused') {
+    cli.out.note(`It is paused. Go on: ${line(global, 'executions', 'resume', id)}\nOr end it: ${line(global, 'executions', 'abort', id)}`);
+    return;
+  }
+  if (ending === 'queued') cli.out.note(`Orders wait for the rest. See: ${line(global, 'executions', 'show', id)}`);
+  if (failed.length === 0) return;
+  cli.out.note(`Retry them: ${line(global, 'executions', 'retry', id)}`);
+  if (options.againOn !== undefined) cli.out.note(`Or:         ${options.againOn(nodesOf(failed))}`);
+}
+
+export function sayHowToGoOn(cli: Cli, { id }: ExecutionView, global: GlobalFlags): void {
+  if (id === '') {
+    cli.out.note('It is not known whether anything was started. See: dtkd executions ls');
+    return;
+  }
+  cli.out.note(
+    `It goes on. Follow it: ${line(global, 'executions', 'follow', shortId(id))}\nOr abort it: ${line(global, 'executions', 'abort', shortId(id))}`,
+  );
+}
+
+/** A `dtkd` command line for the same daemon. A token is never repeated. */
+export function line(global: GlobalFlags, ...words: string[]): string {
+  const { url, data, ca } = global;
+  const flags = [
+    ...(url === undefined ? [] : ['--url', url]),
+    ...(data === undefined ? [] : ['--data', data]),
+    ...(ca === undefined ? [] : ['--ca', ca]),
+  ];
+  return shellLine(['dtkd', ...flags, ...words]);
+}
