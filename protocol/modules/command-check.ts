@@ -1,5 +1,6 @@
 /** Judges the commands of one type: pure. What each of them names has to be there, and to be of the right kind. */
 import { type Command, type Commands, type Dispatch, MAX_STEPS, type OptionRule, type Script, type Step } from '../commands.ts';
+import { readOptionValue } from '../option-value.ts';
 import type { ModuleFault } from './manifest.ts';
 
 export interface CommandSurroundings {
@@ -58,14 +59,14 @@ class CommandCheck {
   }
 
   #option(field: string, rule: OptionRule): void {
-    for (const [index, value] of (rule.allowed ?? []).entries()) {
-      if (!fits(rule, value)) this.#add(`${field}.allowed[${index}]`, expected(rule, value));
-    }
-    if (rule.default === undefined) return;
-    if (!fits(rule, rule.default)) this.#add(`${field}.default`, expected(rule, rule.default));
-    else if (rule.allowed !== undefined && !rule.allowed.includes(rule.default)) {
-      this.#add(`${field}.default`, `expected one of ${rule.allowed.map((value) => JSON.stringify(value)).join(', ')}`);
-    }
+    const { allowed, ...unbounded } = rule;
+    for (const [index, value] of (allowed ?? []).entries()) this.#value(`${field}.allowed[${index}]`, unbounded, value);
+    if (rule.default !== undefined) this.#value(`${field}.default`, rule, rule.default);
+  }
+
+  #value(field: string, rule: OptionRule, value: Value): void {
+    const read = readOptionValue(value, rule);
+    if ('error' in read) this.#add(field, read.error);
   }
 
   #script(field: string, script: Script): void {
@@ -121,7 +122,7 @@ class CommandCheck {
       if (called !== undefined && rule === undefined) this.#add(at, `${name} has no such option`);
       const filledIn = typeof value === 'string' && value.includes('${');
       if (filledIn) this.#references(at, value);
-      else if (rule !== undefined && !fits(rule, value)) this.#add(at, expected(rule, value));
+      else if (rule !== undefined) this.#value(at, rule, value);
     }
     for (const [option, rule] of Object.entries(called?.options ?? {})) {
       const given = Object.hasOwn(options, option) || rule.default !== undefined || rule.property !== undefined;
@@ -131,30 +132,11 @@ class CommandCheck {
 
   /** `${options.NAME}` has to name an option of this command. */
   #references(field: string, text: string): void {
-    for (const [, option = ''] of text.matchAll(/\$\{options\.([^}]*)\}/g)) {
+    for (const [, option = ''] of text.replaceAll('$${', '').matchAll(/\$\{options\.([^}]*)\}/g)) {
       if (!Object.hasOwn(this.#command.options ?? {}, option))
         this.#add(field, `${this.#name} has no option ${JSON.stringify(option.slice(0, 63))}`);
     }
   }
-}
-
-function fits(rule: OptionRule, value: Value): boolean {
-  switch (rule.type ?? 'string') {
-    case 'integer':
-      return Number.isSafeInteger(value);
-    case 'number':
-      return typeof value === 'number';
-    case 'boolean':
-      return typeof value === 'boolean';
-    default:
-      return typeof value === 'string';
-  }
-}
-
-const EXPECTED = { string: 'a text', integer: 'a whole number', number: 'a number', boolean: 'true or false' } as const;
-
-function expected(rule: OptionRule, value: Value): string {
-  return `expected ${EXPECTED[rule.type ?? 'string']}, got ${JSON.stringify(value).slice(0, 80)}`;
 }
 
 /** The commands through which a command runs itself as a step; undefined if it does not. Each is looked at once. */

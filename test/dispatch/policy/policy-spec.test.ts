@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isTrusted, judgeCode, pinName, policyOf } from '../../../daemon/src/dispatch/policy/policy-spec.ts';
-import { compareVersions } from '../../../daemon/src/dispatch/policy/version-order.ts';
 import type { NodePolicy } from '../../../daemon/src/dispatch/target/target.types.ts';
 import type { CodeRef } from '../../../protocol/code.ts';
+import { compareVersions } from '../../../protocol/version-order.ts';
 
 const SELF = 'a'.repeat(64);
 const BUILDER = 'b'.repeat(64);

@@ -81,17 +81,22 @@ describe('a module', () => {
   });
 
   it('has options whose values fit', () => {
-    const options = { n: { type: 'integer', default: 'x' }, s: { default: 1, allowed: ['a', 2] }, t: { default: 'c', allowed: ['a'] } };
+    const options = {
+      n: { type: 'integer', default: 'x', allowed: ['y'] },
+      s: { type: 'integer', default: '8080' },
+      t: { default: 'c', allowed: ['a'] },
+      b: { type: 'boolean', default: 'maybe' },
+    };
     expect(ofCommands({ x: { ...script, options } })).toEqual([
-      'x.options.n.default: expected a whole number, got "x"',
-      'x.options.s.allowed[1]: expected a text, got 2',
-      'x.options.s.default: expected a text, got 1',
-      'x.options.t.default: expected one of "a"',
+      'x.options.n.allowed[0]: must be a whole number, but is "y"',
+      'x.options.n.default: must be a whole number, but is "x"',
+      'x.options.t.default: must be one of: a',
+      'x.options.b.default: must be true or false, but is "maybe"',
     ]);
     const called = { ...script, options: { port: { type: 'integer', required: true } } };
     expect(ofCommands({ x: called, y: steps({ command: 'x' }) })).toEqual(['y.workflow.steps[0].options: x needs the option port']);
     expect(ofCommands({ x: called, y: steps({ command: 'x', options: { port: 'high', pory: 1 } }) })).toEqual([
-      'y.workflow.steps[0].options.port: expected a whole number, got "high"',
+      'y.workflow.steps[0].options.port: must be a whole number, but is "high"',
       'y.workflow.steps[0].options.pory: x has no such option',
     ]);
     expect(ofCommands({ x: called, y: steps({ command: 'x', options: { port: filledIn('p') } }) })).toEqual([

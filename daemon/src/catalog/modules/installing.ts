@@ -15,6 +15,7 @@ import { typeObjectName } from '../../../../protocol/modules/names.ts';
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import type { SigningKey } from '../../../../protocol/signing.ts';
+import { compareVersions } from '../../../../protocol/version-order.ts';
 import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import { COUNTED } from '../model/limits.ts';
 import { refIn, typeKey, typeNameOf, typeSpecOf } from '../model/objects.ts';
@@ -27,7 +28,6 @@ import { TypeBook } from '../model/type-book.ts';
 import { encodeSigned, type Library, statementRow } from './library.ts';
 import { INSTALLED_MS } from './limits.ts';
 import {
-  compareVersions,
   type ModuleCode,
   type ModuleFields,
   moduleFields,

@@ -83,37 +83,3 @@ export function newObject(kind: 'Module' | 'Type', name: string, node: string, p
 export function objectNameOf(manifest: ModuleManifest): string {
   return moduleObjectName(manifest.module, manifest.version);
 }
-
-/** Negative if the first version is lower; of equal numbers, one with a suffix is. */
-export function compareVersions(a: string, b: string): number {
-  const [left, right] = [partsOf(a), partsOf(b)];
-  for (let at = 0; at < 3; at += 1) {
-    const difference = Number(left.numbers[at] ?? 0) - Number(right.numbers[at] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  if (left.suffix === right.suffix) return 0;
-  if (left.suffix === undefined) return 1;
-  if (right.suffix === undefined) return -1;
-  return compareSuffixes(left.suffix.split('.'), right.suffix.split('.'));
-}
-
-function partsOf(version: string): { numbers: string[]; suffix: string | undefined } {
-  const cut = version.indexOf('-');
-  const suffix = cut === -1 ? undefined : version.slice(cut + 1);
-  return { numbers: (cut === -1 ? version : version.slice(0, cut)).split('.'), suffix };
-}
-
-/** As semantic versions are ordered: numbers below words, numbers by value, words by their letters, fewer parts first. */
-function compareSuffixes(a: readonly string[], b: readonly string[]): number {
-  for (let at = 0; at < Math.max(a.length, b.length); at += 1) {
-    const [left, right] = [a[at], b[at]];
-    if (left === undefined) return -1;
-    if (right === undefined) return 1;
-    if (left === right) continue;
-    const [leftNumber, rightNumber] = [/^[0-9]+$/.test(left), /^[0-9]+$/.test(right)];
-    if (leftNumber && rightNumber && Number(left) !== Number(right)) return Number(left) - Number(right);
-    if (leftNumber !== rightNumber) return leftNumber ? -1 : 1;
-    return left < right ? -1 : 1;
-  }
-  return 0;
-}

@@ -4,8 +4,8 @@ import { durationMs } from '../../../../protocol/commands.ts';
 import type { ErrorCode } from '../../../../protocol/errors.ts';
 import { type PolicySpec, policySpec } from '../../../../protocol/kinds/policy.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
+import { compareVersions } from '../../../../protocol/version-order.ts';
 import type { NodeLimits, NodePolicy } from '../target/target.types.ts';
-import { compareVersions } from './version-order.ts';
 
 const DEFAULTS: NodeLimits = {
   concurrency: 16,
