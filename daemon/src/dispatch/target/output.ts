@@ -3,7 +3,8 @@
  * that what was appended can be read at once, in order, without gaps; that a spool takes no more memory than its open file, and none when nobody
  * writes or reads. Does not know what the output means.
  */
-import { stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { type LogLevel, OUTPUT_CHUNK_BYTES, type OutputRecord } from '../../../../protocol/orders/records.ts';
 import type { Spool, Spools } from '../runner/runner.types.ts';
 import { SPOOL_IDLE_MS } from './limits.ts';
@@ -28,6 +29,8 @@ export class PartOutput {
   readonly #listeners = new Set<() => void>();
   #opening: Promise<Spool> | undefined;
   #spool: Spool | undefined;
+  /** A file is opened again only once all that was written to it is there: what looks cut off would be cut away. */
+  #closing: Promise<void> = Promise.resolve();
   #forget: (() => void) | undefined;
   #idle: NodeJS.Timeout | undefined;
   #reading = 0;
@@ -116,8 +119,9 @@ export class PartOutput {
     this.#forget = undefined;
     if (this.#spool !== undefined) this.#last = { offset: this.#spool.offset, dropped: this.#spool.dropped };
     this.#spool = undefined;
-    const spool = await opening?.catch(() => undefined);
-    await spool?.close().catch((error: unknown) => this.#options.onError(error));
+    if (opening === undefined) return this.#closing;
+    this.#closing = opening.then((spool) => spool.close()).catch((error: unknown) => this.#options.onError(error));
+    return this.#closing;
   }
 
   async #append(record: OutputRecord): Promise<void> {
@@ -131,7 +135,7 @@ export class PartOutput {
 
   #open(): Promise<Spool> {
     if (this.#opening !== undefined) return this.#opening;
-    const opening = this.#options.spools.open(this.#options.path, this.#options.capBytes).then((spool) => {
+    const opening = this.#openFile().then((spool) => {
       if (this.#opening === opening) {
         this.#spool = spool;
         this.#forget = spool.onGrowth(() => {
@@ -145,6 +149,13 @@ export class PartOutput {
       if (this.#opening === opening) this.#opening = undefined;
     });
     return opening;
+  }
+
+  async #openFile(): Promise<Spool> {
+    const { spools, path, capBytes } = this.#options;
+    await this.#closing;
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    return spools.open(path, capBytes);
   }
 
   #letGo(): void {

@@ -3,7 +3,7 @@
  * over or it is aborted. Lets go of all when the daemon stops: then nothing that it had promised comes to pass, and the next daemon finds them. Does not
  * know what they are for.
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ScriptResult } from '../../commands/commands.types.ts';
@@ -11,7 +11,7 @@ import type { SecretValues } from '../../dispatch.types.ts';
 import type { ProcessEnd, Runner } from '../../runner/runner.types.ts';
 import { KILL_GRACE_MS } from '../limits.ts';
 import type { PartOutput, Source } from '../output.ts';
-import { runName } from './run-names.ts';
+import { parseRunName, runName } from './run-names.ts';
 
 /** Timers take no more. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -81,6 +81,34 @@ export class Processes {
       (stream, chunk) => (this.#letGo ? never() : output.write(stream, chunk, source)),
     );
     return this.#toEnd(process, source, { timeoutMs, signal });
+  }
+
+  /** Run directories that an earlier daemon left, in the order in which they were made. */
+  async left(): Promise<{ room: string; source: Source }[]> {
+    const names = await readdir(this.#options.directory).catch(() => []);
+    const runs = names.flatMap((name) => parseRunName(name) ?? []).sort((a, b) => a.seq - b.seq);
+    this.#seq = runs.at(-1)?.seq ?? 0;
+    return runs.map(({ seq, ...source }) => ({ room: join(this.#options.directory, runName(seq, source)), source }));
+  }
+
+  /** Goes on with one that an earlier daemon started, to its end. `secrets`: those whose values must not get into the output. */
+  async adopt(
+    { room, source }: { room: string; source: Source },
+    secrets: readonly string[],
+    limits: { timeoutMs: number | undefined; signal: AbortSignal },
+  ): Promise<ScriptResult> {
+    const values = await Promise.all(secrets.map((name) => this.#options.secrets.get(name)));
+    const masks = values.flatMap((value) => (value === undefined ? [] : masksOf(value)));
+    const process = await this.#options.runner.adopt(room, undefined, masks, (stream, chunk) =>
+      this.#letGo ? never() : this.#options.output.write(stream, chunk, source),
+    );
+    return this.#toEnd(process, source, limits);
+  }
+
+  /** Removes what was kept while they ran. Never rejects. */
+  async clear(): Promise<void> {
+    if (this.#made === undefined && this.#seq === 0) return;
+    await rm(this.#options.directory, { recursive: true, force: true }).catch(() => undefined);
   }
 
   async #toEnd(

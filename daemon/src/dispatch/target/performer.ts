@@ -1,0 +1,300 @@
+/**
+ * Carries out parts that were taken: gives them their turns, makes their work ready, starts it once, and writes down how it ended. Guarantees that a start is on
+ * the disk before anything is started, that an end is on the disk before it is told, and that what an earlier daemon had started is settled and
+ * never started again. Does not decide: the judge does, again for what waited.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { Work } from '../../../../protocol/orders/order.ts';
+import type { CheckedBundle } from '../../../../protocol/orders/signed-bundle.ts';
+import { ofScript, resultOf } from '../commands/ended.ts';
+import type { DispatchLogger, Members } from '../dispatch.types.ts';
+import { writePins } from '../policy/policy.ts';
+import { endingOf, settledEnding } from './ending.ts';
+import type { Installations } from './install/installed.ts';
+import type { Journal } from './journal.ts';
+import type { JournalRow } from './journal-row.ts';
+import type { Judge } from './judge.ts';
+import { sentence } from './judge.ts';
+import type { LivePart } from './live-part.ts';
+import { startableFrom } from './order-check.ts';
+import { PartQueue } from './queue.ts';
+import { type Ending, ended, started } from './state.ts';
+import type { NodePolicy, PolicyReader } from './target.types.ts';
+import type { ReadyWork, WorkPlace } from './work/work.types.ts';
+
+/** Timers take no more; longer waits are made of several. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+/** Between two attempts to write down how something ended, while the disk does not take it. */
+const WRITE_AGAIN_MS = 5_000;
+
+export interface PerformerOptions {
+  node: string;
+  journal: Journal;
+  judge: Judge;
+  installations: Installations;
+  policy: PolicyReader;
+  members: Pick<Members, 'byKey'>;
+  /** Makes work ready. Undefined if something has to be fetched and may not be. */
+  ready(work: Work, place: WorkPlace): Promise<ReadyWork | undefined>;
+  /** Told when a part has ended. */
+  onEnd(part: LivePart): void;
+  logger: DispatchLogger;
+  now(): number;
+}
+
+export class Performer {
+  readonly #options: PerformerOptions;
+  readonly #queue = new PartQueue<LivePart>();
+  readonly #timers = new Map<LivePart, NodeJS.Timeout>();
+  #stopped = false;
+
+  constructor(options: PerformerOptions) {
+    this.#options = options;
+  }
+
+  counts(): { running: number; waiting: number } {
+    return { running: this.#queue.running, waiting: this.#queue.waiting() + this.#timers.size };
+  }
+
+  waitingOf(starter: string): number {
+    return this.#queue.waiting(starter);
+  }
+
+  /** Takes a turn at once, if there is one: to be followed by `perform`, or by `giveBack`. */
+  takeNow(part: LivePart, policy: NodePolicy): boolean {
+    return !this.#stopped && startableFrom(part.checked.header) <= this.#options.now() && this.#queue.takeNow(policy.limits.concurrency);
+  }
+
+  giveBack(): void {
+    this.#queue.done();
+    this.#pump();
+  }
+
+  /** The work of a part, if nothing has to be fetched for it. Errors: why it is refused. */
+  readyNow(part: LivePart, verdict: { policy: NodePolicy; bundle: CheckedBundle | undefined }): Promise<ReadyWork | undefined> {
+    return this.#ready(part, verdict, false, part.ending.signal);
+  }
+
+  /** The row of a part as it starts now. */
+  startedRow(part: LivePart, work: ReadyWork, policy: NodePolicy): JournalRow {
+    const at = this.#options.now();
+    const deadline = at + Math.min(part.checked.header.timeoutMs, policy.limits.timeoutMs);
+    return started(part.row, { at, deadline, plain: work.plain, secrets: work.secrets });
+  }
+
+  /** Lets a journalled part wait for its turn. */
+  enqueue(part: LivePart): void {
+    if (this.#stopped) return;
+    const wait = startableFrom(part.checked.header) - this.#options.now();
+    if (wait > 0) {
+      const timer = setTimeout(() => this.enqueue(part), Math.min(wait, MAX_TIMER_MS));
+      timer.unref();
+      this.#timers.set(part, timer);
+      return;
+    }
+    this.#timers.delete(part);
+    this.#queue.add(part.starter, part);
+    this.#pump();
+  }
+
+  /** Carries out a part that has its turn. `work`: it is ready and written down as started. */
+  perform(part: LivePart, work?: ReadyWork): void {
+    void this.#inTurn(part, async () => {
+      const ready = work ?? (await this.#prepare(part));
+      if (ready === undefined) return;
+      await part.output.open();
+      const deadline = part.row.deadline ?? this.#options.now();
+      const result = await ready.run({ signal: part.ending.signal, deadline });
+      await this.finish(part, endingOf(result, this.#options.now()));
+    });
+  }
+
+  /** Goes on with a part that was running when an earlier daemon ended. */
+  settle(part: LivePart): void {
+    this.#queue.takeAnyway();
+    void this.#inTurn(part, async () => {
+      const { work } = part.checked.entry;
+      const { now, node } = this.#options;
+      if (work.type === 'put' || work.type === 'get') {
+        await this.finish(part, await settledFile(work, node, now()));
+        return;
+      }
+      const left = await part.processes.left();
+      const timeoutMs = Math.max(0, (part.row.deadline ?? now()) - now());
+      const limits = { timeoutMs, signal: part.ending.signal };
+      const results = await Promise.all(left.map((run) => part.processes.adopt(run, part.row.secrets ?? [], limits)));
+      const ends = results.map((result) => resultOf(ofScript(result)));
+      await this.finish(part, settledEnding(ends, part.row.plain === true, node, now()));
+    });
+  }
+
+  /** Ends a part before its time. One that waits is skipped; what runs is ended with all its processes. */
+  end(part: LivePart, why: DtkdError): void {
+    if (part.row.part.state === 'ended' || part.ending.signal.aborted) return;
+    part.ending.abort(why);
+    const timer = this.#timers.get(part);
+    clearTimeout(timer);
+    if (!this.#timers.delete(part) && !this.#queue.remove(part.starter, part)) return;
+    this.finish(part, { outcome: 'skipped', endedAt: this.#options.now(), code: why.code, reason: why.message }).catch((error: unknown) =>
+      this.#options.logger.warn({ err: error, id: part.id }, 'A part that was aborted could not be ended'),
+    );
+  }
+
+  /** Writes down how a part ended, however long the disk does not take it; then tells it. */
+  async finish(part: LivePart, ending: Ending): Promise<void> {
+    const { journal, logger, onEnd } = this.#options;
+    const { offset, dropped } = await part.output.finish();
+    const row = ended(part.row, { ...ending, offset, dropped });
+    for (;;) {
+      try {
+        await journal.write(part.id, part.index, row, false);
+        break;
+      } catch (error) {
+        if (this.#stopped) return;
+        logger.warn({ err: error, id: part.id, index: part.index }, 'How a command ended could not be written down; trying again');
+        await delay(WRITE_AGAIN_MS, undefined, { ref: false });
+      }
+    }
+    part.set(row);
+    void part.processes.clear();
+    onEnd(part);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  /** What waited is decided again, and gets what it needs. Undefined: it has ended instead. */
+  async #prepare(part: LivePart): Promise<ReadyWork | undefined> {
+    const { judge, now } = this.#options;
+    const { checked, ending, row } = part;
+    try {
+      ending.signal.throwIfAborted();
+      const verdict = await judge.decide({ order: checked, asker: row.principal, from: this.#from(row), bundle: undefined, known: true });
+      if (!verdict.go) {
+        await this.finish(part, { outcome: verdict.outcome, endedAt: now(), code: verdict.code, reason: verdict.reason });
+        return undefined;
+      }
+      const time = Math.min(checked.header.timeoutMs, verdict.policy.limits.timeoutMs, MAX_TIMER_MS);
+      const work = await this.#ready(part, verdict, true, AbortSignal.any([ending.signal, AbortSignal.timeout(time)]));
+      if (work === undefined) throw new DtkdError('CONTENT_MISSING', 'what it needs is not here');
+      ending.signal.throwIfAborted();
+      await this.#start(part, this.startedRow(part, work, verdict.policy), work, verdict.policy);
+      return work;
+    } catch (error) {
+      if (part.row.part.state !== 'accepted') throw error;
+      await this.finish(part, this.#refusal(error, ending.signal));
+      return undefined;
+    }
+  }
+
+  async #start(part: LivePart, row: JournalRow, work: ReadyWork, policy: NodePolicy): Promise<void> {
+    const { journal, node } = this.#options;
+    await journal.write(part.id, part.index, row, false, (tx) => writePins(tx, node, work.pins, policy.pins));
+    part.set(row);
+  }
+
+  #refusal(error: unknown, signal: AbortSignal): Ending {
+    const endedAt = this.#options.now();
+    if (signal.aborted) {
+      const why: unknown = signal.reason;
+      return { outcome: 'skipped', endedAt, code: 'ABORTED', reason: why instanceof DtkdError ? why.message : 'it was aborted' };
+    }
+    if (error instanceof DtkdError) return { outcome: 'refused', endedAt, code: error.code, reason: sentence(error) };
+    this.#options.logger.warn({ err: error }, 'A part could not be made ready');
+    return {
+      outcome: 'refused',
+      endedAt,
+      code: 'INTERNAL',
+      reason: `something went wrong in dtkd on ${this.#options.node} before it was started`,
+    };
+  }
+
+  #ready(
+    part: LivePart,
+    { policy, bundle }: { policy: NodePolicy; bundle: CheckedBundle | undefined },
+    mayFetch: boolean,
+    signal: AbortSignal,
+  ): Promise<ReadyWork | undefined> {
+    const { output, processes, checked, row } = part;
+    const from = this.#from(row);
+    return this.#options.ready(checked.entry.work, {
+      output,
+      processes,
+      policy,
+      bundle,
+      from,
+      notAfter: checked.header.notAfter,
+      signal,
+      mayFetch,
+    });
+  }
+
+  #from({ from }: JournalRow) {
+    if (from === undefined) return undefined;
+    return (
+      this.#options.members.byKey(from.domain, from.key) ?? {
+        node: from.node,
+        domain: from.domain,
+        key: from.key,
+        selfKey: '',
+        reach: 'away' as const,
+      }
+    );
+  }
+
+  async #inTurn(part: LivePart, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#options.logger.warn({ err: error, id: part.id, index: part.index }, 'Something went wrong while a part was carried out');
+      await this.#broken(part);
+    } finally {
+      this.#queue.done();
+      this.#pump();
+    }
+  }
+
+  /** After an error of dtkd's own nobody can say what ran. */
+  async #broken(part: LivePart): Promise<void> {
+    const { state } = part.row.part;
+    if (state === 'ended' || this.#stopped) return;
+    const outcome = state === 'running' ? 'unknown' : 'refused';
+    const reason = `something went wrong in dtkd on ${this.#options.node}; its log tells more`;
+    await this.finish(part, { outcome, endedAt: this.#options.now(), code: 'INTERNAL', reason }).catch(() => undefined);
+  }
+
+  #pump(): void {
+    if (this.#stopped || this.#queue.waiting() === 0) return;
+    void this.#options.policy.read().then(
+      ({ limits }) => {
+        for (let part = this.#next(limits.concurrency); part !== undefined; part = this.#next(limits.concurrency)) this.perform(part);
+      },
+      (error: unknown) => this.#options.logger.warn({ err: error }, 'The policy could not be read; commands wait'),
+    );
+  }
+
+  #next(limit: number): LivePart | undefined {
+    return this.#stopped ? undefined : this.#queue.next(limit);
+  }
+}
+
+/** A file is put in place all at once: it is there, or not. One that was read has changed nothing. */
+async function settledFile(work: Extract<Work, { type: 'put' | 'get' }>, node: string, endedAt: number): Promise<Ending> {
+  const restarted = `the daemon of ${node} was restarted meanwhile`;
+  if (work.type === 'get') return { outcome: 'failed', endedAt, reason: `${restarted}, before the file was read` };
+  const digest = await digestOfFile(work.path).catch(() => undefined);
+  if (digest === work.digest) return { outcome: 'succeeded', endedAt, exitStatus: 0 };
+  return { outcome: 'failed', endedAt, reason: `${restarted}; the file at ${work.path} is not the one that was sent` };
+}
+
+async function digestOfFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk);
+  return hash.digest('hex');
+}

@@ -1,0 +1,238 @@
+/**
+ * Answers what members ask by `/dtkd/dispatch`, each request on a stream of its own: orders, following, ending, finding. The connection says which node asks, and the
+ * node says for which of its users. Guarantees bounded memory and streams whatever a member sends or does not read: output waits in its spool.
+ * Decides nothing itself.
+ */
+import type { Duplex } from 'node:stream';
+import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { encodeFrame } from '../../../../protocol/frames.ts';
+import {
+  DISPATCH_PROTOCOL,
+  type DispatchEvent,
+  type DispatchRequest,
+  dispatchRequest,
+  MAX_DISPATCH_FRAME_BYTES,
+  MAX_RECORDS_BYTES,
+} from '../../../../protocol/orders/messages.ts';
+import type { Part } from '../../../../protocol/orders/outcome.ts';
+import type { Principal } from '../../../../protocol/principal.ts';
+import { FrameReader } from '../../streams/frame-reader.ts';
+import { endStream, writeFrames } from '../../streams/frame-writer.ts';
+import type { DispatchAccess, DispatchLogger, Member, Members } from '../dispatch.types.ts';
+import { FAREWELL_MS, MAX_FOUND, MAX_STREAMS, MAX_STREAMS_PER_PEER, REQUEST_MS, STALL_MS } from './limits.ts';
+import type { PartHandle, StartedParts, Target } from './target.types.ts';
+
+export interface DispatchServerOptions {
+  target: Pick<Target, 'accept' | 'attach' | 'find' | 'abort'>;
+  started(): StartedParts | undefined;
+  remoteUser: DispatchAccess['remoteUser'];
+  logger: DispatchLogger;
+}
+
+export interface DispatchServer {
+  listen(members: Pick<Members, 'handle'>): void;
+  close(): void;
+}
+
+export function createDispatchServer(options: DispatchServerOptions): DispatchServer {
+  const open = new Set<Duplex>();
+  const counts = new Map<string, number>();
+  let closed = false;
+
+  function serve(stream: Duplex, from: Member): void {
+    const peer = `${from.domain} ${from.key}`;
+    const count = counts.get(peer) ?? 0;
+    // What fails while nobody waits for it has no other listener.
+    stream.on('error', () => undefined);
+    if (closed || open.size >= MAX_STREAMS || count >= MAX_STREAMS_PER_PEER) {
+      void refuse(
+        stream,
+        new DtkdError('TOO_MANY_REQUESTS', 'this node serves too many streams already', { next: 'Try again in a moment.' }),
+      );
+      return;
+    }
+    counts.set(peer, count + 1);
+    open.add(stream);
+    stream.once('close', () => {
+      open.delete(stream);
+      const left = (counts.get(peer) ?? 1) - 1;
+      if (left > 0) counts.set(peer, left);
+      else counts.delete(peer);
+    });
+    void answerOn(stream, from, options);
+  }
+
+  return {
+    listen: (members) => members.handle(DISPATCH_PROTOCOL, serve),
+    close() {
+      closed = true;
+      for (const stream of [...open]) stream.destroy(new DtkdError('UNAVAILABLE', 'the daemon is stopping'));
+    },
+  };
+}
+
+async function answerOn(stream: Duplex, from: Member, options: DispatchServerOptions): Promise<void> {
+  try {
+    const frame = await new FrameReader(stream, MAX_DISPATCH_FRAME_BYTES).next(REQUEST_MS);
+    if (frame === undefined) throw new DtkdError('FRAME_INVALID', 'the stream ended before a request');
+    const request = decodeCbor(frame, dispatchRequest, 'a request');
+    await answer(stream, request, from, options);
+    await endStream(stream, STALL_MS);
+    farewell(stream);
+  } catch (error) {
+    if (!(error instanceof DtkdError)) options.logger.warn({ err: error, peer: from.key }, 'A request of a member failed');
+    else options.logger.debug({ err: error, peer: from.key }, 'A request of a member was not answered');
+    await refuse(stream, error);
+  }
+}
+
+async function answer(
+  stream: Duplex,
+  request: DispatchRequest,
+  from: Member,
+  { target, started, remoteUser }: DispatchServerOptions,
+): Promise<void> {
+  if (request.type === 'order') {
+    const handle = await target.accept(
+      { type: 'member', member: from, user: request.user },
+      { order: request.order, bundle: request.bundle },
+    );
+    return tell(stream, handle, request.offset, true);
+  }
+  const { user } = request;
+  if (user === undefined) {
+    throw new DtkdError('FORBIDDEN', `the operator of ${from.node} has no rights here`, {
+      next: `Make a user on ${from.node} and ask as that user.`,
+    });
+  }
+  const principal = remoteUser({ peerKey: from.key, namespace: from.node }, user);
+  switch (request.type) {
+    case 'attach':
+      return tell(stream, await attach(principal, request, target, started()), request.offset, request.follow);
+    case 'abort': {
+      const parts = await target.abort(principal, request.id, request.index);
+      return send(stream, [...parts.map((part): DispatchEvent => ({ type: 'part', id: request.id, part })), END]);
+    }
+    case 'find':
+      return find(stream, principal, request.id, target, started());
+  }
+}
+
+const END: DispatchEvent = { type: 'end' };
+
+async function attach(
+  principal: Principal,
+  { id, index }: { id: string; index: number },
+  target: DispatchServerOptions['target'],
+  started: StartedParts | undefined,
+): Promise<PartHandle> {
+  try {
+    return await target.attach(principal, id, index);
+  } catch (error) {
+    if (started === undefined || !(error instanceof DtkdError) || error.code !== 'NOT_FOUND') throw error;
+    return started.attach(principal, id, index);
+  }
+}
+
+/** A part, its changes, and its output from an offset on, no faster than it is read. With `follow` until it has ended and all is told. */
+async function tell(stream: Duplex, handle: PartHandle, from: number, follow: boolean): Promise<void> {
+  let offset = from;
+  let told: string | undefined;
+  let changed = Promise.withResolvers<void>();
+  const wake = () => changed.resolve();
+  const forget = handle.onChange(wake);
+  stream.once('close', wake);
+  try {
+    for (;;) {
+      changed = Promise.withResolvers<void>();
+      const part = handle.part();
+      const over = part.state === 'ended' || !follow;
+      const events: DispatchEvent[] = [];
+      const state = stateText(part);
+      if (state !== told) events.push({ type: 'part', id: handle.id, part });
+      told = state;
+      const records = await handle.read(offset, MAX_RECORDS_BYTES);
+      if (records.length > 0) events.push({ type: 'records', offset, records: Uint8Array.from(records) });
+      offset += records.length;
+      const all = records.length === 0 || (part.state === 'ended' && offset >= (part.offset ?? 0));
+      if (over && all) events.push(END);
+      if (events.length > 0) await send(stream, events);
+      if (over && all) return;
+      if (stream.destroyed) return;
+      if (records.length === 0) await changed.promise;
+    }
+  } finally {
+    forget();
+    stream.off('close', wake);
+  }
+}
+
+/** What is told anew when it changes: not how much output there is. */
+function stateText({ state, outcome, startedAt, endedAt, reason, holders }: Part): string {
+  return JSON.stringify([state, outcome, startedAt, endedAt, reason, holders]);
+}
+
+/** What this node did as a target, with the orders that prove it; else what it knows as the starter. */
+async function find(
+  stream: Duplex,
+  principal: Principal,
+  idStart: string,
+  target: DispatchServerOptions['target'],
+  started: StartedParts | undefined,
+): Promise<void> {
+  const own = await target.find(principal, idStart);
+  const known = await started?.find(principal, idStart).catch(() => undefined);
+  const events: DispatchEvent[] = [
+    ...own.map(
+      (handle): DispatchEvent => ({
+        type: 'part',
+        id: handle.id,
+        part: handle.part(),
+        ...(handle.order === undefined ? {} : { order: Uint8Array.from(handle.order) }),
+      }),
+    ),
+    ...(known?.handles ?? []).map(
+      (handle): DispatchEvent => ({
+        type: 'part',
+        id: handle.id,
+        part: handle.part(),
+        header: Uint8Array.from(known?.header ?? []),
+      }),
+    ),
+  ].slice(0, MAX_FOUND);
+  for (const event of events) await send(stream, [event]);
+  await send(stream, [END]);
+}
+
+async function send(stream: Duplex, events: readonly DispatchEvent[]): Promise<void> {
+  await writeFrames(
+    stream,
+    events.map((event) => encodeFrame(encodeCbor(event))),
+    STALL_MS,
+  );
+}
+
+async function refuse(stream: Duplex, error: unknown): Promise<void> {
+  if (stream.destroyed) return;
+  const { code, message, next } = error instanceof DtkdError ? error : new DtkdError('INTERNAL', 'something went wrong');
+  try {
+    await send(stream, [
+      { type: 'error', code, message: message.slice(0, 1_024), ...(next === undefined ? {} : { next: next.slice(0, 512) }) },
+      END,
+    ]);
+    await endStream(stream, FAREWELL_MS);
+    farewell(stream);
+  } catch {
+    stream.destroy();
+  }
+}
+
+/** The other side gets a moment to end; what it still sends is thrown away. */
+function farewell(stream: Duplex): void {
+  if (stream.destroyed) return;
+  const timer = setTimeout(() => stream.destroy(), FAREWELL_MS);
+  timer.unref();
+  stream.once('close', () => clearTimeout(timer));
+  stream.resume();
+}

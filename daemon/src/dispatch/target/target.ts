@@ -1,0 +1,411 @@
+/**
+ * This node as the target of orders: takes them, carries them out at most once, keeps what they wrote, and tells of them. Guarantees that an order is journalled before
+ * anything is done, that an id and index is started once however often and by whatever way it comes, and that nobody sees or ends what this node's own
+ * grants do not let them. Does not plan, and does not know what other targets do.
+ */
+import { join } from 'node:path';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { ExecutionId, Work } from '../../../../protocol/orders/order.ts';
+import type { Part } from '../../../../protocol/orders/outcome.ts';
+import type { Principal } from '../../../../protocol/principal.ts';
+import type { Member } from '../dispatch.types.ts';
+import { writePins } from '../policy/policy.ts';
+import { policyOf } from '../policy/policy-spec.ts';
+import { whatOf } from './about.ts';
+import { Installations } from './install/installed.ts';
+import { Installer } from './install/installer.ts';
+import { Journal } from './journal.ts';
+import { type JournalRow, rowKey } from './journal-row.ts';
+import { type Asker, Judge, sentence, type Verdict } from './judge.ts';
+import { KEEP_IDS_MS, MAX_FOUND, MAX_REFUSED_PER_STARTER, MAX_WAITING_PER_STARTER, REMEMBERED_PARTS, SWEEP_MS } from './limits.ts';
+import { LivePart } from './live-part.ts';
+import { assertForUs, type CheckedOrder, readOrder } from './order-check.ts';
+import { PartOutput } from './output.ts';
+import { Performer } from './performer.ts';
+import { sweep } from './retention.ts';
+import { createDispatchServer } from './serving.ts';
+import { ended } from './state.ts';
+import type { NodePolicy, OrderSource, PartHandle, Target, TargetOptions } from './target.types.ts';
+import { mayEnd, mayRead } from './visibility.ts';
+import { readyCommand } from './work/command-work.ts';
+import { readyExec, readyGet, readyPut } from './work/node-work.ts';
+import { Processes } from './work/processes.ts';
+import type { ReadyWork, WorkPlace } from './work/work.types.ts';
+
+export function createTarget(options: TargetOptions): Target {
+  return new NodeTarget(options);
+}
+
+class NodeTarget implements Target {
+  readonly installed: Installations;
+  readonly #options: TargetOptions;
+  readonly #journal: Journal;
+  readonly #judge: Judge;
+  readonly #performer: Performer;
+  readonly #server: ReturnType<typeof createDispatchServer>;
+  /** Parts that have not ended. */
+  readonly #live = new Map<string, LivePart>();
+  /** Parts that have, the last ones. */
+  readonly #recent = new Map<string, LivePart>();
+  readonly #accepting = new Map<string, Promise<LivePart>>();
+  /** Refused orders that are remembered, by starter. */
+  readonly #refused = new Map<string, number>();
+  #sweeping: NodeJS.Timeout | undefined;
+  /** As it was last read. */
+  #policy: NodePolicy = policyOf(undefined);
+  #stopped = false;
+
+  constructor(options: TargetOptions) {
+    this.#options = options;
+    const { store, node, access, audit, policy, members, modules, content, environment, logger, now } = options;
+    const decide = access.decide.bind(access);
+    this.#journal = new Journal(store, node.name, (key, error) => logger.warn({ err: error, key }, 'A row of the journal cannot be read'));
+    const nodeOf = async (key: string) =>
+      key === node.signingKey ? node.name : (await policy.read()).trust.find((one) => one.key === key)?.node;
+    this.installed = new Installations({ store, node: node.name, decide, nodeOf, logger });
+    this.#judge = new Judge({
+      node,
+      decide,
+      audit,
+      policy,
+      installations: this.installed,
+      restoredAt: () => members.restoredAt(),
+      nodeObject: options.nodeObject,
+      fetchBundle: options.fetchBundle?.bind(options),
+      now,
+    });
+    const here = { node: node.name, signingKey: node.signingKey, data: options.directory };
+    const commandOptions = { here, modules, content, installer: new Installer(this.installed, node.name, now), environment, now };
+    const nodeOptions = { node: node.name, content, environment, now };
+    this.#performer = new Performer({
+      node: node.name,
+      journal: this.#journal,
+      judge: this.#judge,
+      installations: this.installed,
+      policy,
+      members,
+      ready: async (work: Work, place: WorkPlace): Promise<ReadyWork | undefined> => {
+        switch (work.type) {
+          case 'command':
+            return readyCommand(work, place, commandOptions);
+          case 'exec':
+            return readyExec(work, place, nodeOptions);
+          case 'put':
+            return readyPut(work, place, nodeOptions);
+          case 'get':
+            return readyGet(work, place, nodeOptions);
+        }
+      },
+      onEnd: (part) => this.#toRecent(part),
+      logger,
+      now,
+    });
+    this.#server = createDispatchServer({
+      target: this,
+      started: () => options.started?.(),
+      remoteUser: access.remoteUser.bind(access),
+      logger,
+    });
+  }
+
+  async accept(from: OrderSource, { order, bundle }: { order: Uint8Array; bundle?: Uint8Array | undefined }): Promise<PartHandle> {
+    const checked = readOrder(order);
+    const { node, now } = this.#options;
+    const parties =
+      from.type === 'self'
+        ? { domain: '', self: node.signingKey, starter: node.signingKey }
+        : { domain: from.member.domain, self: from.member.selfKey, starter: from.member.key };
+    assertForUs(checked, parties, now());
+    const key = rowKey(checked.id, checked.index);
+    const known = this.#live.get(key) ?? this.#recent.get(key);
+    if (known !== undefined) return known;
+    let accepting = this.#accepting.get(key);
+    if (accepting === undefined) {
+      accepting = this.#take(from, checked, bundle).finally(() => this.#accepting.delete(key));
+      this.#accepting.set(key, accepting);
+    }
+    return accepting;
+  }
+
+  async find(principal: Principal, idStart: string): Promise<PartHandle[]> {
+    const entries = await this.#journal.find(idStart, MAX_FOUND);
+    return entries.flatMap(({ id, index, row }) =>
+      this.#mayRead(row, principal) ? [this.#live.get(rowKey(id, index)) ?? this.#handleOf(row)] : [],
+    );
+  }
+
+  async attach(principal: Principal, id: ExecutionId, index: number): Promise<PartHandle> {
+    const part = await this.#lookUp(id, index);
+    if (part === undefined || !this.#mayRead(part.row, principal)) throw notFound(id, index, this.#options.node.name);
+    return part;
+  }
+
+  async abort(principal: Principal, id: ExecutionId, index?: number): Promise<Part[]> {
+    const { access, audit, node } = this.#options;
+    const decide = access.decide.bind(access);
+    const all = index === undefined ? await this.#journal.find(id, MAX_FOUND) : await this.#entry(id, index);
+    const visible = all.filter(({ row }) => mayEnd(row, principal, decide, node.name).allowed || this.#mayRead(row, principal));
+    if (visible.length === 0) throw notFound(id, index, node.name);
+    const ends: Promise<Part>[] = [];
+    for (const entry of visible) {
+      const decision = mayEnd(entry.row, principal, decide, node.name);
+      const who = principal.type === 'operator' ? principal.name : principal.display;
+      audit.record({
+        who,
+        ...(principal.type === 'user' && principal.home !== 'self' ? { home: principal.home } : {}),
+        verb: 'EXECUTE',
+        what: `dtkd.dev/executions/${node.name}/${id}`,
+        outcome: decision.allowed ? 'allowed' : 'denied',
+        because: `${decision.allowed ? decision.because : decision.reason} (abort)`,
+      });
+      if (!decision.allowed) {
+        if (index === undefined) continue;
+        throw new DtkdError('FORBIDDEN', `${who} may not end this on ${node.name}: ${decision.reason}`);
+      }
+      const part = this.#live.get(rowKey(id, entry.index));
+      if (part === undefined) {
+        ends.push(Promise.resolve(entry.row.part));
+        continue;
+      }
+      this.#performer.end(part, new DtkdError('ABORTED', `it was aborted by ${who}`));
+      ends.push(part.ended);
+    }
+    if (ends.length === 0) throw new DtkdError('FORBIDDEN', `${principal.name} may not end any part of this on ${node.name}`);
+    return Promise.all(ends);
+  }
+
+  async cancelled(from: Member, { id, index }: { id: ExecutionId; index: number }): Promise<void> {
+    // It may be on its way in at this moment.
+    await this.#accepting.get(rowKey(id, index))?.catch(() => undefined);
+    const part = this.#live.get(rowKey(id, index));
+    if (part === undefined || part.row.from?.key !== from.key || part.row.from.domain !== from.domain) return;
+    this.#performer.end(part, new DtkdError('ABORTED', `it was taken back by ${from.node}`));
+    await part.ended;
+  }
+
+  counts(): { running: number; waiting: number; known: number } {
+    return { ...this.#performer.counts(), known: this.#live.size };
+  }
+
+  async start(): Promise<void> {
+    await this.installed.load();
+    const { policy, members, logger } = this.#options;
+    this.#policy = await policy.read();
+    const accepted: LivePart[] = [];
+    const running: LivePart[] = [];
+    for await (const { row } of this.#journal.entries()) {
+      const { state, outcome } = row.part;
+      if (outcome === 'refused') this.#countRefused(row);
+      if (state === 'ended') continue;
+      const part = this.#partOf(row, true);
+      this.#live.set(rowKey(part.id, part.index), part);
+      (state === 'running' ? running : accepted).push(part);
+    }
+    if (running.length + accepted.length > 0) {
+      logger.info({ running: running.length, accepted: accepted.length }, 'Settling commands of an earlier run of the daemon');
+    }
+    for (const part of running) this.#performer.settle(part);
+    for (const part of accepted.sort((a, b) => a.row.acceptedAt - b.row.acceptedAt)) this.#performer.enqueue(part);
+    this.#server.listen(members);
+    const tick = () => void this.#sweep();
+    this.#sweeping = setInterval(tick, SWEEP_MS);
+    this.#sweeping.unref();
+    tick();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#sweeping);
+    this.#performer.stop();
+    this.#server.close();
+    await Promise.allSettled(this.#accepting.values());
+    const parts = [...this.#live.values(), ...this.#recent.values()];
+    for (const { processes } of parts) processes.letGo();
+    await Promise.all(parts.map(({ output }) => output.close()));
+  }
+
+  /** An order that is not in memory: known from before, or new. */
+  async #take(from: OrderSource, order: CheckedOrder, bundle: Uint8Array | undefined): Promise<LivePart> {
+    const row = await this.#journal.get(order.id, order.index);
+    if (row !== undefined) return this.#handleOf(row);
+    if (this.#stopped) throw new DtkdError('UNAVAILABLE', 'this daemon is stopping', { next: 'Send it again when it is back.' });
+    try {
+      return await this.#takeNew(from, order, bundle);
+    } catch (error) {
+      // Another order pinned the same code in between: what that means is decided anew.
+      if (error instanceof DtkdError && error.code === 'CONFLICT') return this.#takeNew(from, order, bundle);
+      throw error;
+    }
+  }
+
+  async #takeNew(from: OrderSource, order: CheckedOrder, bundle: Uint8Array | undefined): Promise<LivePart> {
+    const { access } = this.#options;
+    const member = from.type === 'member' ? from.member : undefined;
+    const asker: Asker =
+      from.type === 'self'
+        ? from.principal
+        : from.user === undefined
+          ? { type: 'nobody' }
+          : access.remoteUser({ peerKey: from.member.key, namespace: from.member.node }, from.user);
+    const verdict = await this.#judge.decide({ order, asker, from: member, bundle, known: false });
+    this.#policy = verdict.policy;
+    const row = this.#newRow(order, asker, member, verdict);
+    if (!verdict.go) return this.#refuse(row, verdict);
+    const part = this.#partOf(row, true);
+    if (!this.#performer.takeNow(part, verdict.policy)) {
+      if (this.#performer.waitingOf(part.starter) >= MAX_WAITING_PER_STARTER) {
+        return this.#refuse(row, {
+          outcome: 'refused',
+          code: 'TOO_MANY_REQUESTS',
+          reason: `too many parts of the same node wait on ${this.#options.node.name} already`,
+        });
+      }
+      await this.#write(part, row, verdict, {});
+      this.#performer.enqueue(part);
+      return part;
+    }
+    let handed = false;
+    try {
+      const ready = await this.#performer.readyNow(part, verdict).catch((error: unknown) => {
+        if (error instanceof DtkdError) return error;
+        throw error;
+      });
+      if (ready instanceof DtkdError) return await this.#refuse(row, { outcome: 'refused', code: ready.code, reason: sentence(ready) });
+      await this.#write(
+        part,
+        ready === undefined ? row : this.#performer.startedRow(part, ready, verdict.policy),
+        verdict,
+        ready?.pins ?? {},
+      );
+      handed = true;
+      this.#performer.perform(part, ready);
+      return part;
+    } finally {
+      if (!handed) this.#performer.giveBack();
+    }
+  }
+
+  async #write(part: LivePart, row: JournalRow, verdict: Extract<Verdict, { go: true }>, pins: NodePolicy['pins']): Promise<void> {
+    const { bundle, policy } = verdict;
+    await this.#journal.write(part.id, part.index, row, true, async (tx) => {
+      if (bundle !== undefined) await this.installed.keep(tx, bundle);
+      await writePins(tx, this.#options.node.name, pins, policy.pins);
+    });
+    if (bundle !== undefined) this.installed.kept(bundle);
+    this.#live.set(rowKey(part.id, part.index), part);
+    part.set(row);
+  }
+
+  /** A part that ends as it comes. Too many of one starter are not written down. */
+  async #refuse(row: JournalRow, { outcome, code, reason }: { outcome: Part['outcome']; code: string; reason: string }): Promise<LivePart> {
+    const now = this.#options.now();
+    const over = ended(row, { outcome: outcome ?? 'refused', endedAt: now, code, reason });
+    const part = this.#partOf(over, false);
+    if (outcome === 'refused' && (code === 'TOO_MANY_REQUESTS' || !this.#countRefused(over))) return part;
+    await this.#journal.write(part.id, part.index, over, true);
+    this.#toRecent(part);
+    return part;
+  }
+
+  /** False if there are too many already. */
+  #countRefused(row: JournalRow): boolean {
+    const starter = row.from?.key ?? '';
+    const count = this.#refused.get(starter) ?? 0;
+    if (row.from !== undefined && count >= MAX_REFUSED_PER_STARTER) return false;
+    this.#refused.set(starter, count + 1);
+    return true;
+  }
+
+  #newRow(order: CheckedOrder, principal: Asker, member: Member | undefined, { about }: Verdict): JournalRow {
+    const { header, entry, index, bytes } = order;
+    return {
+      version: 1,
+      order: Uint8Array.from(bytes),
+      ...(member === undefined ? {} : { from: { domain: member.domain, key: member.key, node: member.node } }),
+      principal,
+      about,
+      part: { index, node: entry.node, what: whatOf(entry.work), state: 'accepted' },
+      acceptedAt: this.#options.now(),
+      keepUntil: header.notAfter + KEEP_IDS_MS,
+    };
+  }
+
+  async #entry(id: ExecutionId, index: number): Promise<{ index: number; row: JournalRow }[]> {
+    const part = await this.#lookUp(id, index);
+    return part === undefined ? [] : [{ index, row: part.row }];
+  }
+
+  async #lookUp(id: ExecutionId, index: number): Promise<LivePart | undefined> {
+    const key = rowKey(id, index);
+    const known = this.#live.get(key) ?? this.#recent.get(key);
+    if (known !== undefined) return known;
+    const row = await this.#journal.get(id, index);
+    return row === undefined ? undefined : this.#handleOf(row);
+  }
+
+  /** Of a part that is not in memory: it has ended. */
+  #handleOf(row: JournalRow): LivePart {
+    const { id, index } = readOrder(row.order);
+    return this.#recent.get(rowKey(id, index)) ?? this.#toRecent(this.#partOf(row, false));
+  }
+
+  #partOf(row: JournalRow, writing: boolean): LivePart {
+    const { spools, runner, secrets, directory, node, logger, now } = this.#options;
+    const { id, index } = readOrder(row.order);
+    const { limits } = this.#policy;
+    const output = new PartOutput(
+      {
+        spools,
+        path: spoolPath(directory, id, index),
+        capBytes: limits.outputBytes,
+        now,
+        onError: (error) => logger.warn({ err: error, id, index }, 'Output of a command could not be kept'),
+      },
+      writing,
+      { offset: row.part.offset ?? 0, dropped: row.part.dropped ?? 0 },
+    );
+    const runs = join(directory, 'dispatch', 'runs', `${id}-${index}`);
+    const processes = new Processes({ runner, secrets, output, directory: runs, node: node.name, users: limits.users });
+    return new LivePart(row, { output, processes });
+  }
+
+  #toRecent(part: LivePart): LivePart {
+    const key = rowKey(part.id, part.index);
+    this.#live.delete(key);
+    this.#recent.delete(key);
+    this.#recent.set(key, part);
+    const [oldest] = this.#recent.keys();
+    if (oldest !== undefined && this.#recent.size > REMEMBERED_PARTS) this.#recent.delete(oldest);
+    return part;
+  }
+
+  #mayRead(row: JournalRow, principal: Principal): boolean {
+    const { access, node } = this.#options;
+    return mayRead(row, principal, access.decide.bind(access), node.name);
+  }
+
+  async #sweep(): Promise<void> {
+    const { policy, directory, logger, now } = this.#options;
+    try {
+      const { limits } = await policy.read();
+      const gone = await sweep(this.#journal, limits, { now: now(), spoolOf: (id, index) => spoolPath(directory, id, index) });
+      for (const { id, index, row } of gone) {
+        this.#recent.delete(rowKey(id, index));
+        if (row.part.outcome === 'refused')
+          this.#refused.set(row.from?.key ?? '', Math.max(0, (this.#refused.get(row.from?.key ?? '') ?? 0) - 1));
+      }
+    } catch (error) {
+      logger.warn({ err: error }, 'Old output could not be removed');
+    }
+  }
+}
+
+/** In as many directories as two digits make: none gets too large. */
+function spoolPath(data: string, id: ExecutionId, index: number): string {
+  return join(data, 'dispatch', 'spools', id.slice(0, 2), `${id}-${index}`);
+}
+
+function notFound(id: string, index: number | undefined, node: string): DtkdError {
+  const what = index === undefined ? `execution ${id.slice(0, 12)}` : `part ${index} of execution ${id.slice(0, 12)}`;
+  return new DtkdError('NOT_FOUND', `${node} knows no ${what}`, { next: 'See "dtkd executions ls".' });
+}
