@@ -13,6 +13,14 @@ export interface ApiLogger {
   error(fields: object, message: string): void;
 }
 
+/** Files by their digest, as the API hands them to clients. */
+export interface ApiContent {
+  /** Resolves once it is durable. Errors: TOO_LARGE, DISK_FULL; what the source throws. */
+  take(source: AsyncIterable<Uint8Array>, options: { limit: number }): Promise<{ digest: string; size: number }>;
+  /** Fetched from `node` if it is not here; `size` if it is known there. Undefined: it is not here, and no node was named. Errors: CONTENT_MISSING, CONTENT_ALTERED, TIMEOUT. */
+  find(digest: string, options: { node?: string; size?: number; signal: AbortSignal }): Promise<{ path: string; size: number } | undefined>;
+}
+
 export interface ApiOptions {
   store: LocalStore;
   /** This node: its name is the namespace of its objects. */
@@ -26,6 +34,8 @@ export interface ApiOptions {
   peers?: PeerApi;
   /** Lists and watches over this node and others. Default: of this node only. */
   federation?: FederatedReads;
+  /** Files that clients hand over and get back. Default: there are none. */
+  content?: ApiContent;
   logger: ApiLogger;
   /** Of the program, shown at /version. */
   version: string;

@@ -9,6 +9,7 @@ import { apiVersionOf, type Kind, type Verb } from '../../../protocol/kinds/kind
 import { daemonAction, objectAction } from './actions.ts';
 import type { ApiOptions } from './api.types.ts';
 import { recordOf } from './audit-note.ts';
+import { getContent, putContent } from './content.ts';
 import { createObject } from './creating.ts';
 import { deleteCollection, deleteObject } from './deleting.ts';
 import {
@@ -86,6 +87,8 @@ export function createApi(options: ApiOptions, closing: AbortSignal = new AbortC
   authenticate(api, app);
   addDiscovery(app);
   for (const kind of KINDS) addKind(api, app, kind);
+  app.put(`/apis/${DAEMON_GROUP}/v1/daemon/content`, (c) => putContent(api, c));
+  app.get(`/apis/${DAEMON_GROUP}/v1/daemon/content/:digest`, (c) => getContent(api, c));
   app.all(`/apis/${DAEMON_GROUP}/v1/daemon/:rest{.+}`, (c) => daemonAction(api, c));
   return app;
 }

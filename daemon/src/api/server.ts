@@ -7,11 +7,12 @@ import { getRequestListener } from '@hono/node-server';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { ApiServer, ApiServerOptions } from './api.types.ts';
 import { createApi } from './app.ts';
+import { limitBodies } from './body-patience.ts';
 import { statusOf } from './status.ts';
 
 /** Bytes of all headers of a request; tokens and selectors fit many times. */
 const MAX_HEADER_BYTES = 16 * 1024;
-/** Milliseconds for the headers, and for the whole of a request of at most 1 MiB. */
+/** Milliseconds for the headers, and for the whole of a request of at most 1 MiB; in which an upload gets on at all. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** How often those two are looked at; Node's own 30 seconds would make three times as much of them. */
@@ -37,7 +38,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       ALPNProtocols: ['http/1.1'],
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
+      // limitBodies does that: uploads may take longer
+      requestTimeout: 0,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
       handshakeTimeout: HEADERS_TIMEOUT_MS,
@@ -58,6 +60,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     }),
   );
   server.maxConnections = MAX_CONNECTIONS;
+  limitBodies(server, { bodyMs: REQUEST_TIMEOUT_MS, stallMs: REQUEST_TIMEOUT_MS, sweepMs: TIMEOUT_CHECK_MS });
   server.on('tlsClientError', (error) => logger.debug({ err: error }, 'A TLS handshake with the API failed'));
   await listen(server, options.listen);
   const address = server.address();
