@@ -25,6 +25,8 @@ export interface Asked {
   query: URLSearchParams;
   headers: IncomingMessage['headers'];
   body: unknown;
+  /** Of what is no JSON. */
+  bytes?: Buffer;
 }
 
 /** A scripted answer: a JSON value, an error, or lines that are sent one after the other while the connection stays open. */
@@ -111,13 +113,16 @@ export class FakeDaemon {
     const url = new URL(request.url ?? '/', this.url);
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(Buffer.from(part));
-    const text = Buffer.concat(parts).toString();
+    const bytes = Buffer.concat(parts);
+    const json = request.headers['content-type'] !== 'application/octet-stream';
+    const text = json ? bytes.toString() : '';
     const asked: Asked = {
       method: request.method ?? '',
       path: decodeURIComponent(url.pathname),
       query: url.searchParams,
       headers: request.headers,
       body: text === '' ? undefined : JSON.parse(text),
+      ...(json ? {} : { bytes }),
     };
     this.asked.push(asked);
     try {
