@@ -37,6 +37,11 @@ export class Collected implements OutputSink {
     return new Collected(path, 0, capBytes);
   }
 
+  /** One that is over, of so many bytes. */
+  static at(path: string, length: number): Collected {
+    return new Collected(path, length, length);
+  }
+
   /** Goes on with what there is. */
   static async resume(path: string, capBytes = MAX_COLLECTED_BYTES): Promise<Collected> {
     return new Collected(path, await recover(path), capBytes);

@@ -3,29 +3,14 @@ import type { CapabilityVerb } from '../../../../protocol/capability.ts';
 import type { DispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { FollowLine, PlanAnswer } from '../../../../protocol/orders/follow.ts';
-import type { HeldOrder } from '../../../../protocol/orders/hold.ts';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
+import type { Part } from '../../../../protocol/orders/outcome.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import type { AuditPort, Content, DispatchAccess, DispatchLogger, Members, Models, Modules, Nodes } from '../dispatch.types.ts';
+import type { Holding } from '../hold/hold.types.ts';
 import type { PartHandle, Target } from '../target/target.types.ts';
-
-/** Orders that others hold for members that are away. */
-export interface OrderHolding {
-  /** Seals an order to its target and gives it to members that can be reached, and to this node itself. Names who holds it; none: nobody took it. */
-  deposit(entry: {
-    domain: string;
-    /** The target's key in the domain. */
-    target: string;
-    id: ExecutionId;
-    index: number;
-    /** Milliseconds since the epoch. */
-    notAfter: number;
-    order: HeldOrder;
-  }): Promise<{ holders: string[] }>;
-  /** Takes it back where it can be reached, the target as well. Names those that were not. */
-  cancel(entry: { domain: string; target: string; id: ExecutionId; index: number }): Promise<{ notReached: string[] }>;
-}
+import type { Timing } from './limits.ts';
 
 export interface ExecutionsOptions {
   store: ObjectStore;
@@ -38,16 +23,20 @@ export interface ExecutionsOptions {
   content: Pick<Content, 'allow' | 'fetch'>;
   /** This node as a target of itself. */
   target: Pick<Target, 'accept' | 'attach' | 'find' | 'abort'>;
-  holding: OrderHolding;
+  holding: Pick<Holding, 'deposit' | 'cancel' | 'onDelivery'>;
   access: Pick<DispatchAccess, 'decide'>;
   audit: AuditPort;
   /** The data directory: `dispatch/collected/` is made in it. */
   directory: string;
   /** How long ended executions and what was collected of their output are kept, and how many bytes in sum. */
   keep(): Promise<{ keepForMs: number; keepBytes: number }>;
+  /** Names of this node's Execution objects that begin so, at most `limit`. */
+  names(beginning: string, limit: number): Promise<string[]>;
   logger: DispatchLogger;
   /** Milliseconds since the epoch. */
   now(): number;
+  /** In place of TIMING, for tests. */
+  timing?: Partial<Timing>;
 }
 
 /** A request to one of the daemon actions `dispatch` and `executions`, as the API reads it. */
@@ -86,6 +75,8 @@ export interface StartedExecutions {
   find(principal: Principal, id: ExecutionId): Promise<{ header: Uint8Array; handles: PartHandle[] } | undefined>;
   /** Errors: NOT_FOUND. */
   attach(principal: Principal, id: ExecutionId, index: number): Promise<PartHandle>;
+  /** Ends one part, or all; parts that were not told yet are not told any more. Errors: NOT_FOUND, FORBIDDEN. */
+  abort(principal: Principal, id: ExecutionId, index?: number): Promise<Part[]>;
 }
 
 export interface Executions {

@@ -40,7 +40,9 @@ export interface DriverOptions {
   /** In whose name; absent for the operator, who is nobody elsewhere. */
   user: { name: string; uid: string } | undefined;
   /** What is brought. Absent: it can only be asked for, since what was told once is not known any more. */
-  order?: { order: Uint8Array; bundle?: Uint8Array };
+  order?: () => { order: Uint8Array; bundle?: Uint8Array };
+  /** Who is asked may only tell what it was told itself: its words pass as they are. */
+  relayed?: boolean;
   /** Where it may be held while the target is away. */
   holder?: Holder;
   /** Milliseconds since the epoch. */
@@ -50,7 +52,8 @@ export interface DriverOptions {
   timing: Timing;
   now(): number;
   logger: DispatchLogger;
-  onChange(): void;
+  /** `state`: how it stands has changed; else there is more output. */
+  onChange(what: 'state' | 'output'): void;
   note(event: 'telling' | 'lost' | 'waiting', text: string): void;
   /** Called with what ended well, before it is told to anybody; may say that it did not after all. */
   complete?(part: Part): Promise<Evidence | undefined>;
@@ -107,6 +110,11 @@ export class PartDriver {
     return this.#options.sink.offset;
   }
 
+  /** Its order is held for it. */
+  get #held(): boolean {
+    return this.#part.state === 'queued' && this.#options.relayed !== true;
+  }
+
   /** Resolves when the next target may have its turn: this one has ended, is held for later, or has been lost for long. */
   get turnOver(): Promise<void> {
     return this.#turnOver.promise;
@@ -141,7 +149,7 @@ export class PartDriver {
     this.#told = true;
     this.#settling = this.#part.state === 'ended';
     if (this.#part.state === 'waiting') this.#part = { ...this.#part, state: 'accepted' };
-    if (this.#part.state === 'queued') this.#turnOver.resolve();
+    if (this.#held) this.#turnOver.resolve();
     this.#arm();
     this.#run(this.#follow(undefined));
   }
@@ -162,7 +170,7 @@ export class PartDriver {
       if (!this.#following) this.dismiss('aborted');
       return { told: true };
     }
-    if (this.#part.state === 'queued') return this.#takeBack();
+    if (this.#held) return this.#takeBack();
     return this.#tellAbort();
   }
 
@@ -301,7 +309,7 @@ export class PartDriver {
   }
 
   #notKnown(): boolean {
-    if (this.#part.state === 'queued') return false;
+    if (this.#held) return false;
     const over = this.#options.now() > this.#options.notAfter;
     const heard = this.#word !== undefined || this.#part.startedAt !== undefined;
     if (!heard && !over && this.#mayBring()) return false;
@@ -368,11 +376,11 @@ export class PartDriver {
     const { offset } = this;
     const who = user === undefined ? {} : { user };
     if (this.#mayBring() && order !== undefined) {
-      const { bundle } = order;
+      const { order: bytes, bundle } = order();
       return {
         type: 'order',
         ...who,
-        order: Uint8Array.from(order.order),
+        order: Uint8Array.from(bytes),
         offset,
         ...(bundle === undefined ? {} : { bundle: Uint8Array.from(bundle) }),
       };
@@ -383,21 +391,25 @@ export class PartDriver {
   /** Bringing it again is safe, since it is started at most once; but not once somebody was told that it is over. */
   #mayBring(): boolean {
     const { order, notAfter, now } = this.#options;
-    const known = this.#word !== undefined || this.#settling || this.#aborted || this.#part.state === 'queued';
+    const known = this.#word !== undefined || this.#settling || this.#aborted || this.#held;
     return order !== undefined && !known && now() < notAfter;
   }
 
   #hear(word: Part): void {
-    this.#lostAt = undefined;
-    clearTimeout(this.#place);
+    if (this.#lostAt !== undefined) {
+      this.#lostAt = undefined;
+      clearTimeout(this.#place);
+      this.#options.onChange('state');
+    }
     const before = this.#word;
     if (before?.state === 'ended') return;
     this.#word = word;
     if (this.#part.state === 'ended') return;
     if (word.state === 'running' && before?.state !== 'running') this.#arm(true);
     if (word.state === 'ended') return;
-    const state = word.state === 'running' ? 'running' : 'accepted';
+    const state = this.#options.relayed === true || word.state === 'running' ? word.state : 'accepted';
     const { holders: _holders, ...part } = this.#part;
+    if (this.#held) this.#limit = undefined;
     this.#become({ ...part, state, ...(word.startedAt === undefined ? {} : { startedAt: word.startedAt }) });
   }
 
@@ -414,7 +426,7 @@ export class PartDriver {
       this.#options.logger.warn({ err: error, id: this.#options.id, index: this.#part.index }, 'Output cannot be collected');
       this.#deaf = true;
     }
-    this.#options.onChange();
+    this.#options.onChange('output');
   }
 
   #endedWord(): Evidence | undefined {
@@ -457,22 +469,22 @@ export class PartDriver {
 
   #become(part: Part): void {
     this.#part = part;
-    this.#options.onChange();
+    this.#options.onChange('state');
   }
 
   #lose(): void {
-    if (this.#lostAt !== undefined || this.#part.state === 'ended' || this.#part.state === 'queued') return;
+    if (this.#lostAt !== undefined || this.#part.state === 'ended' || this.#held) return;
     this.#lostAt = performance.now();
     this.#options.note('lost', `Contact with ${this.#part.node} was lost; trying again`);
     this.#place = setTimeout(() => this.#turnOver.resolve(), this.#options.timing.lostMs);
     this.#place.unref();
-    this.#options.onChange();
+    this.#options.onChange('state');
   }
 
   /** Sets the time at which it is given up, whatever the target says. */
   #arm(running = false): void {
     clearTimeout(this.#limit);
-    if (this.#settling || this.#part.state === 'queued') return;
+    if (this.#settling || this.#held) return;
     const { timing, timeoutMs, notAfter, now } = this.#options;
     const { startedAt } = this.#part;
     const from = running ? now() : startedAt === undefined ? notAfter : Math.min(startedAt, now());
@@ -485,7 +497,7 @@ export class PartDriver {
   #isOver(): boolean {
     const { now, notAfter, settleUntil } = this.#options;
     if (this.#gone.signal.aborted) return true;
-    if (this.#part.state === 'queued' && now() > notAfter) {
+    if (this.#held && now() > notAfter) {
       const others = (this.#part.holders ?? []).filter((holder) => holder !== this.#options.self);
       this.#settling = true;
       this.#end({ is: 'held-too-long', others });
@@ -497,12 +509,12 @@ export class PartDriver {
   /** Waits before the next attempt; less if the target may be there again, and then says so. */
   async #wait(attempt: number): Promise<boolean> {
     const { timing, line, notAfter, now } = this.#options;
-    const patient = this.#settling || this.#part.state === 'queued';
+    const patient = this.#settling || this.#held;
     const { first, last } = patient ? timing.settlingMs : timing.backoffMs;
     const doubled = attempt === 0 && !patient ? first / 2 : Math.min(last, first * 2 ** Math.min(attempt, 16));
     // spread, so that the parts of a large execution do not all come at once
     const spread = doubled * (0.75 + Math.random() / 2);
-    const untilOver = this.#part.state === 'queued' ? Math.max(1, notAfter - now() + 1) : Number.POSITIVE_INFINITY;
+    const untilOver = this.#held ? Math.max(1, notAfter - now() + 1) : Number.POSITIVE_INFINITY;
     let there = false;
     const forget = line.onChange(() => {
       if (there || !line.maybeThere()) return;

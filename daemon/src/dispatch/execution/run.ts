@@ -8,7 +8,9 @@ import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import type { ExecutionPhase } from '../../../../protocol/orders/words.ts';
 import type { DispatchLogger } from '../dispatch.types.ts';
+import { inBatches } from '../plan/batches.ts';
 import type { Batch, Stage } from '../plan/plan.types.ts';
+import { Bell } from './bell.ts';
 import type { Collected } from './collected.ts';
 import { statusOf, withStatus } from './execution-object.ts';
 import type { AbortAnswer } from './executions.types.ts';
@@ -29,11 +31,17 @@ export interface RunOptions {
   batch: Batch | undefined;
   pauseOnFailure: boolean;
   /** Makes the driver of a part; `on` is told of its changes. */
-  parts: readonly { stage: number; collected: Collected; driver(on: { change(): void; note(note: Note): void }): PartDriver }[];
+  parts: readonly {
+    stage: number;
+    collected: Collected;
+    driver(on: { change(what: 'state' | 'output'): void; note(note: Note): void }): PartDriver;
+  }[];
   /** Durable: parts up to this index may have been told. */
   mark(upTo: number): Promise<void>;
   /** Stores the object, and whether there is still something to be done for it. */
   save(object: ApiObject, open: boolean): Promise<void>;
+  /** Milliseconds since the epoch: what is unknown then stays so. */
+  settleUntil: number;
   timing: Timing;
   now(): number;
   logger: DispatchLogger;
@@ -53,6 +61,7 @@ export class Run implements View {
   #closed = false;
   /** All have had their turns. */
   #started = false;
+  readonly #states = new Bell();
   #resume: ((go: boolean) => void) | undefined;
   #lostTimer: NodeJS.Timeout | undefined;
   #saveTimer: NodeJS.Timeout | undefined;
@@ -65,7 +74,7 @@ export class Run implements View {
     this.#message = options.message;
     if (options.finishedAt !== undefined) this.#phase = 'Finished';
     this.#drivers = options.parts.map(({ driver }, index) =>
-      driver({ change: () => this.#changed(index), note: (note) => this.#note(note) }),
+      driver({ change: (what) => this.#partChanged(index, what), note: (note) => this.#note(note) }),
     );
   }
 
@@ -93,6 +102,17 @@ export class Run implements View {
     await this.#toTheEnd();
   }
 
+  /** Parts up to which may be told at once: the first batch. To be durable before `run`. */
+  firstWave(): number {
+    const [first] = inBatches(this.#indexesOf(0), this.#options.batch);
+    return Math.max(-1, ...(first ?? [])) + 1;
+  }
+
+  /** False if nothing can be found out any more. */
+  worthTakingUp(now: number): boolean {
+    return this.#phase !== 'Finished' || (this.#isUnsettled() && now < this.#options.settleUntil);
+  }
+
   /** Goes on with what an earlier daemon told; what it did not tell is not told any more. */
   async takeUp(marked: number): Promise<void> {
     for (const [index, driver] of this.#drivers.entries()) {
@@ -113,8 +133,12 @@ export class Run implements View {
     return withStatus(this.#options.object, status);
   }
 
-  parts(): readonly Part[] {
-    return this.#drivers.map(({ part }) => part);
+  indexes(): Iterable<number> {
+    return this.#drivers.keys();
+  }
+
+  part(index: number): Part | undefined {
+    return this.#drivers[index]?.part;
   }
 
   phase(): ExecutionPhase {
@@ -190,6 +214,7 @@ export class Run implements View {
     this.#resume?.(false);
     clearTimeout(this.#lostTimer);
     for (const driver of this.#drivers) driver.close();
+    this.#states.ring();
     if (this.#saveTimer !== undefined) await this.#saveNow().catch(() => undefined);
     await this.#saving.catch(() => undefined);
   }
@@ -240,26 +265,20 @@ export class Run implements View {
       this.#finishedAt = this.#options.now();
       this.#phase = 'Finished';
     }
-    const found = this.parts();
+    const unsettled = this.#isUnsettled();
     await this.#saveSurely();
-    this.#changed();
+    this.#tell();
     await Promise.all(this.#drivers.map((driver) => driver.over));
-    if (this.#closed) return;
-    clearTimeout(this.#saveTimer);
-    const same = this.parts().every((part, index) => part === found[index]);
-    if (!same || this.#isOpen(found)) await this.#saveSurely();
+    if (!this.#closed && unsettled) await this.#saveSurely();
   }
 
   async #allEnded(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const look = () => {
-      if (this.#closed || this.#drivers.every(({ part }) => part.state === 'ended')) resolve();
+    for (;;) {
+      const changed = this.#states.next();
+      if (this.#closed || this.#drivers.every(({ part }) => part.state === 'ended')) break;
       this.#minutesOfGrace();
-    };
-    const forget = this.onChange(look);
-    look();
-    await promise;
-    forget();
+      await changed;
+    }
     clearTimeout(this.#lostTimer);
   }
 
@@ -278,8 +297,14 @@ export class Run implements View {
     }
   }
 
-  #changed(index?: number): void {
-    for (const listener of this.#listeners) listener(index);
+  #partChanged(index: number, what: 'state' | 'output'): void {
+    this.#tell(index);
+    if (what === 'state') this.#changed();
+  }
+
+  #changed(): void {
+    this.#states.ring();
+    this.#tell();
     if (this.#saveTimer !== undefined || this.#closed) return;
     this.#saveTimer = setTimeout(() => {
       this.#saveNow().catch((error: unknown) => {
@@ -289,15 +314,19 @@ export class Run implements View {
     this.#saveTimer.unref();
   }
 
+  #tell(index?: number): void {
+    for (const listener of this.#listeners) listener(index);
+  }
+
   #note(note: Note): void {
     this.#notes.add(note);
-    for (const listener of this.#listeners) listener();
+    this.#tell();
   }
 
   #saveNow(): Promise<void> {
     clearTimeout(this.#saveTimer);
     this.#saveTimer = undefined;
-    const save = async () => this.#options.save(this.object(), this.#phase !== 'Finished' || this.#isOpen(this.parts()));
+    const save = async () => this.#options.save(this.object(), this.#phase !== 'Finished' || this.#isUnsettled());
     this.#saving = this.#saving.catch(() => undefined).then(save);
     return this.#saving;
   }
@@ -314,8 +343,9 @@ export class Run implements View {
     }
   }
 
-  #isOpen(parts: readonly Part[]): boolean {
-    return parts.some(({ state, outcome }) => state !== 'ended' || outcome === 'unknown');
+  /** Something may still be found out. */
+  #isUnsettled(): boolean {
+    return this.#drivers.some(({ part }) => part.outcome === 'unknown') && this.#options.now() < this.#options.settleUntil;
   }
 }
 

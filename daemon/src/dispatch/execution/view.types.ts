@@ -10,8 +10,10 @@ export interface View {
   readonly id: string;
   /** As it stands. */
   object(): ApiObject;
-  /** In the order of their indexes, which need not be without gaps. A part is another object after each change. */
-  parts(): readonly Part[];
+  /** Of all parts that are known. */
+  indexes(): Iterable<number>;
+  /** As it stands: another object after each change. */
+  part(index: number): Part | undefined;
   phase(): ExecutionPhase;
   /** Nothing more happens for now: it is over, is paused, or only waits for targets that are away. */
   resting(): boolean;

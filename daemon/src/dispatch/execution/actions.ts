@@ -1,0 +1,145 @@
+/** The daemon actions `dispatch` and `executions`: reads requests, answers with JSON or with lines. */
+import { z } from 'zod';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { type DispatchRequestSpec, dispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ContextAnswer, FollowLine, PlanAnswer } from '../../../../protocol/orders/follow.ts';
+import { MAX_TARGETS } from '../../../../protocol/orders/order.ts';
+import type { Principal } from '../../../../protocol/principal.ts';
+import type { AbortAnswer, ExecutionAction, ExecutionActionRequest } from './executions.types.ts';
+import { MAX_REQUEST_BYTES } from './limits.ts';
+
+export interface ActionPorts {
+  dispatch(principal: Principal, request: DispatchRequestSpec): Promise<ApiObject>;
+  plan(principal: Principal, request: DispatchRequestSpec): Promise<PlanAnswer>;
+  context(principal: Principal, sought: { model?: string; type?: string; resource?: string }): Promise<ContextAnswer>;
+  follow(
+    principal: Principal,
+    id: string,
+    how: { from?: ReadonlyMap<number, number>; signal: AbortSignal; allNotes?: boolean },
+  ): Promise<AsyncIterable<FollowLine>>;
+  show(principal: Principal, id: string): Promise<ApiObject>;
+  abort(principal: Principal, id: string, index?: number): Promise<AbortAnswer>;
+  resume(principal: Principal, id: string): Promise<ApiObject>;
+  retry(principal: Principal, id: string, dryRun: boolean): Promise<ApiObject | PlanAnswer>;
+}
+
+const how = { dryRun: z.boolean().optional(), follow: z.boolean().optional() };
+const dispatchBody = z.strictObject({ request: z.strictObject(dispatchRequestSpec.shape), ...how });
+const retryBody = z.strictObject(how);
+const abortBody = z.strictObject({ index: z.number().int().nonnegative().optional() });
+const offsets = z.record(z.string().regex(/^[0-9]{1,4}$/), z.number().int().nonnegative());
+
+export function executionActions(ports: ActionPorts): ReadonlyMap<string, ExecutionAction> {
+  return new Map([
+    ['dispatch', opened((request) => dispatchAction(ports, request))],
+    ['executions', opened((request) => executionsAction(ports, request))],
+  ]);
+}
+
+function opened(run: (request: ExecutionActionRequest) => Promise<unknown>): ExecutionAction {
+  return Object.assign(run, { open: 'user' as const, maxBodyBytes: MAX_REQUEST_BYTES });
+}
+
+async function dispatchAction(
+  ports: ActionPorts,
+  { principal, method, query, body, rest, signal }: ExecutionActionRequest,
+): Promise<unknown> {
+  if (rest.length > 0) throw noSuch(rest);
+  if (method === 'GET') {
+    return ports.context(principal, { ...given(query, 'model'), ...given(query, 'type'), ...given(query, 'resource') });
+  }
+  assertMethod(method, 'POST');
+  const { request, dryRun, follow } = read(dispatchBody, body);
+  if (dryRun === true) return ports.plan(principal, request);
+  return answered(ports, principal, await ports.dispatch(principal, request), follow, signal);
+}
+
+async function executionsAction(ports: ActionPorts, request: ExecutionActionRequest): Promise<unknown> {
+  const { principal, method, query, body, rest, signal } = request;
+  const [id, what, ...more] = rest;
+  if (id === undefined || more.length > 0) throw noSuch(rest);
+  switch (what) {
+    case undefined:
+      assertMethod(method, 'GET');
+      return ports.show(principal, id);
+    case 'follow':
+      assertMethod(method, 'GET');
+      return { stream: await ports.follow(principal, id, { from: fromOf(query), signal }) };
+    case 'abort':
+      assertMethod(method, 'POST');
+      return ports.abort(principal, id, read(abortBody, body ?? {}).index);
+    case 'resume':
+      assertMethod(method, 'POST');
+      return ports.resume(principal, id);
+    case 'retry': {
+      assertMethod(method, 'POST');
+      const { dryRun = false, follow } = read(retryBody, body ?? {});
+      const answer = await ports.retry(principal, id, dryRun);
+      return 'metadata' in answer ? answered(ports, principal, answer, follow, signal) : answer;
+    }
+    default:
+      throw noSuch(rest);
+  }
+}
+
+/** The execution, or all that it does until it rests. */
+async function answered(
+  ports: ActionPorts,
+  principal: Principal,
+  object: ApiObject,
+  follow: boolean | undefined,
+  signal: AbortSignal,
+): Promise<unknown> {
+  if (follow !== true) return object;
+  if (isEmpty(object)) return { stream: nothing(object) };
+  return { stream: await ports.follow(principal, object.metadata.name, { signal, allNotes: true }) };
+}
+
+/** One without targets is not stored. */
+function isEmpty(object: ApiObject): boolean {
+  return object.metadata.uid === '' && Reflect.get(Object(object['status']), 'phase') === 'Finished';
+}
+
+async function* nothing(object: ApiObject): AsyncGenerator<FollowLine> {
+  yield { execution: { ...object } };
+  yield { end: { phase: 'Finished' } };
+}
+
+function fromOf(query: URLSearchParams): ReadonlyMap<number, number> {
+  const text = query.get('from');
+  if (text === null || text === '') return new Map();
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new DtkdError('BAD_REQUEST', '"from" is not JSON', { cause });
+  }
+  const entries = Object.entries(read(offsets, value));
+  if (entries.length > MAX_TARGETS) throw new DtkdError('BAD_REQUEST', `"from" has more than ${MAX_TARGETS} offsets`);
+  return new Map(entries.map(([index, offset]) => [Number(index), offset]));
+}
+
+function read<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new DtkdError('BAD_REQUEST', `the request is not as expected: ${issue?.path.join('.') || 'body'}: ${issue?.message ?? 'invalid'}`);
+}
+
+function assertMethod(method: string, expected: 'GET' | 'POST'): void {
+  if (method !== expected) throw new DtkdError('METHOD_NOT_ALLOWED', `${method} is not allowed here`, { next: `Use ${expected}.` });
+}
+
+function noSuch(rest: readonly string[]): DtkdError {
+  return new DtkdError('NOT_FOUND', `there is nothing at "${rest.join('/').slice(0, 80)}"`, {
+    next: 'There are executions/ID, and below it follow, abort, resume and retry.',
+  });
+}
+
+function given<K extends string>(query: URLSearchParams, name: K): { [name in K]?: string } {
+  const value = query.get(name);
+  const fields: { [name in K]?: string } = {};
+  if (value !== null && value !== '') fields[name] = value.slice(0, 512);
+  return fields;
+}

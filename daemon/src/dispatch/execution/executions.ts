@@ -1,0 +1,408 @@
+/**
+ * The starting side of dispatch: plans what users ask for, freezes it into an Execution object, tells the targets, collects what they answer, and shows executions,
+ * also those that other nodes started. Guarantees that what was told is known after a restart, and that each part ends with the outcome that can be known.
+ * Decides nothing about what may run: targets do.
+ */
+import { join } from 'node:path';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { isRecord } from '../../../../protocol/json.ts';
+import type { DispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ContextAnswer, FollowLine, PlanAnswer } from '../../../../protocol/orders/follow.ts';
+import type { Part } from '../../../../protocol/orders/outcome.ts';
+import { CREATOR_ANNOTATION, displayOf, OPERATOR, type Principal, SELF, subjectText } from '../../../../protocol/principal.ts';
+import { prefixEnd } from '../../store/kv.ts';
+import type { Narrowing, Plan } from '../plan/plan.types.ts';
+import { createPlanner, type Planner } from '../plan/planner.ts';
+import { abortElsewhere } from './aborting.ts';
+import { executionActions } from './actions.ts';
+import { ElsewhereView } from './elsewhere-view.ts';
+import { executionRef, fieldsOf } from './execution-object.ts';
+import type { AbortAnswer, ExecutionAction, Executions, ExecutionsOptions, StartedExecutions } from './executions.types.ts';
+import { follow } from './follow.ts';
+import { handleOf, handlesOf } from './handles.ts';
+import { MAX_RUNNING_PARTS, MAX_RUNNING_PER_USER, SWEEP_MS, TIMING } from './limits.ts';
+import { type Known, type LookupPorts, lookUp, may, startedHere } from './lookup.ts';
+import { emptyExecution, planAnswer } from './plan-answer.ts';
+import { removeCollected, removeOld } from './retention.ts';
+import { retryOf } from './retrying.ts';
+import type { Run } from './run.ts';
+import { collectedDirectory, type StartingPorts, startRun, takeUpRun } from './starting.ts';
+import { storedView } from './stored-view.ts';
+import type { View } from './view.types.ts';
+
+/** Rows of executions of which something is still to be found out: `{"told": N}`, parts up to which may have been told. */
+const ROWS = 'e/';
+
+export function createExecutions(options: ExecutionsOptions): Executions {
+  return new StartedHere(options);
+}
+
+class StartedHere implements Executions {
+  readonly actions: ReadonlyMap<string, ExecutionAction>;
+  readonly started: StartedExecutions;
+  readonly handler: Executions['handler'];
+  readonly #options: ExecutionsOptions;
+  readonly #planner: Planner;
+  readonly #runs = new Map<string, Run>();
+  /** Who started each of them. */
+  readonly #starters = new Map<string, string>();
+  readonly #ports: StartingPorts;
+  readonly #lookup: LookupPorts;
+  #sweep: NodeJS.Timeout | undefined;
+  #forget: (() => void) | undefined;
+  #closed = false;
+
+  constructor(options: ExecutionsOptions) {
+    this.#options = options;
+    const { store, node, members, target, holding, content, directory, logger, now, access, names } = options;
+    this.#planner = createPlanner(options);
+    const timing = { ...TIMING, ...options.timing };
+    this.#ports = {
+      node,
+      members,
+      target,
+      holding,
+      content,
+      directory,
+      logger,
+      now,
+      timing,
+      save: (object, open) => this.#save(object, open),
+      mark: (id, upTo) => store.transact(async (tx) => tx.putRow(ROWS + id, rowOf(upTo))),
+    };
+    this.#lookup = { store, node, members, target, access, names, runs: this.#runs };
+    this.actions = executionActions({
+      dispatch: (principal, request) => this.dispatch(principal, request),
+      plan: (principal, request) => this.plan(principal, request),
+      context: (principal, sought) => this.context(principal, sought),
+      follow: (principal, id, how) => this.follow(principal, id, how),
+      show: (principal, id) => this.show(principal, id),
+      abort: (principal, id, index) => this.abort(principal, id, index),
+      resume: (principal, id) => this.resume(principal, id),
+      retry: (principal, id, dryRun) => this.retry(principal, id, dryRun),
+    });
+    this.started = {
+      find: (principal, id) => this.#find(principal, id),
+      attach: (principal, id, index) => this.#attach(principal, id, index),
+      abort: (principal, id, index) => this.#abortForOthers(principal, id, index),
+    };
+    this.handler = { delete: (object, context) => this.#deleted(object, context) };
+  }
+
+  async start(): Promise<void> {
+    const { holding, logger } = this.#options;
+    this.#forget = holding.onDelivery(({ id, index }) => this.#runs.get(id)?.look(index));
+    await this.#takeUpAll();
+    const sweep = () => {
+      this.#removeOld().catch((error: unknown) => logger.warn({ err: error }, 'Old executions could not be removed'));
+    };
+    this.#sweep = setInterval(sweep, SWEEP_MS);
+    this.#sweep.unref();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#sweep);
+    this.#forget?.();
+    await Promise.all([...this.#runs.values()].map((run) => run.close()));
+  }
+
+  counts(): { running: number; parts: number } {
+    let running = 0;
+    let parts = 0;
+    for (const run of this.#runs.values()) {
+      const open = run.openParts();
+      parts += open;
+      if (open > 0) running += 1;
+    }
+    return { running, parts };
+  }
+
+  async plan(principal: Principal, request: DispatchRequestSpec): Promise<PlanAnswer> {
+    return planAnswer(await this.#planner.plan(principal, request), request);
+  }
+
+  context(principal: Principal, sought: { model?: string; type?: string; resource?: string }): Promise<ContextAnswer> {
+    return this.#planner.context(principal, sought);
+  }
+
+  async dispatch(principal: Principal, request: DispatchRequestSpec): Promise<ApiObject> {
+    return this.#begin(principal, request, await this.#planner.plan(principal, request));
+  }
+
+  async follow(
+    principal: Principal,
+    id: string,
+    { from, signal, allNotes }: { from?: ReadonlyMap<number, number>; signal: AbortSignal; allNotes?: boolean },
+  ): Promise<AsyncIterable<FollowLine>> {
+    const known = await lookUp(this.#lookup, principal, id);
+    const view = this.#viewOf(known, principal, from ?? new Map());
+    return closing(follow(view, { from, signal, allNotes }), view);
+  }
+
+  async show(principal: Principal, id: string): Promise<ApiObject> {
+    const known = await lookUp(this.#lookup, principal, id);
+    switch (known.at) {
+      case 'running':
+        return known.run.object();
+      case 'here':
+        return known.object;
+      case 'elsewhere':
+        return known.merged.object;
+    }
+  }
+
+  async abort(principal: Principal, text: string, index?: number): Promise<AbortAnswer> {
+    const known = await lookUp(this.#lookup, principal, text);
+    this.#audit(principal, 'abort', known.at === 'running' ? known.run.id : text, 'asked for');
+    if (known.at === 'here') return { id: known.object.metadata.name, told: [], notTold: [] };
+    if (known.at === 'elsewhere') {
+      const { members, target } = this.#options;
+      return abortElsewhere({ members, target, principal, timing: this.#ports.timing, merged: known.merged, index });
+    }
+    this.#assertMayEnd(principal, known.run);
+    return known.run.abort(index);
+  }
+
+  async resume(principal: Principal, text: string): Promise<ApiObject> {
+    const known = await lookUp(this.#lookup, principal, text);
+    if (known.at === 'elsewhere') {
+      const { starter } = fieldsOf(known.merged.object)?.spec ?? { starter: 'another node' };
+      throw new DtkdError('CONFLICT', `the execution was started by ${starter}: it goes on there`, { next: `Resume it at ${starter}.` });
+    }
+    if (known.at === 'here') throw new DtkdError('CONFLICT', 'the execution is not paused: it has ended');
+    this.#assertMayEnd(principal, known.run);
+    known.run.resume();
+    return known.run.object();
+  }
+
+  async retry(principal: Principal, text: string, dryRun: boolean): Promise<ApiObject | PlanAnswer> {
+    const known = await lookUp(this.#lookup, principal, text);
+    const object = known.at === 'running' ? known.run.object() : known.at === 'here' ? known.object : known.merged.object;
+    const fields = fieldsOf(object);
+    if (fields === undefined) throw new DtkdError('INTERNAL', 'the execution cannot be read');
+    const { request, narrowing } = retryOf(object.metadata.name, fields);
+    const plan = await this.#planner.plan(principal, request, narrowing);
+    return dryRun ? planAnswer(plan, request) : this.#begin(principal, request, plan, narrowing);
+  }
+
+  async #begin(principal: Principal, request: DispatchRequestSpec, plan: Plan, _retry?: Narrowing): Promise<ApiObject> {
+    const { store, content } = this.#options;
+    if (plan.parts.length === 0) return emptyExecution(this.#options.node.name, principal, request, this.#options.now());
+    const starter = starterText(principal);
+    this.#assertRoom(starter, plan.parts.length);
+    const { run, frozen, object } = startRun(this.#ports, principal, request, plan);
+    const { id } = frozen;
+    // taken before it is stored, so that others cannot slip through meanwhile
+    this.#runs.set(id, run);
+    this.#starters.set(id, starter);
+    const marked = run.firstWave();
+    try {
+      if (request.put !== undefined) await this.#allowFile(request.put.digest, plan, frozen.notAfter + plan.timeoutMs, content);
+      await store.transact(async (tx) => {
+        await tx.put(object);
+        tx.putRow(ROWS + id, rowOf(marked));
+      });
+    } catch (error) {
+      this.#drop(id);
+      await run.close();
+      throw error;
+    }
+    this.#audit(principal, 'dispatch', id, `${plan.parts.length} targets; each decides by itself`);
+    void run.run(marked).finally(() => this.#drop(id));
+    return run.object();
+  }
+
+  /** Targets fetch the file by its digest. */
+  async #allowFile(digest: string, plan: Plan, until: number, content: ExecutionsOptions['content']): Promise<void> {
+    const readers = plan.parts.flatMap(({ target }) => (target.self ? [] : [{ domain: target.domain, key: target.key }]));
+    await content.allow(digest, readers, until);
+  }
+
+  #assertRoom(starter: string, parts: number): void {
+    const own = [...this.#starters].filter(([id, who]) => who === starter && (this.#runs.get(id)?.openParts() ?? 0) > 0).length;
+    if (own >= MAX_RUNNING_PER_USER) {
+      throw new DtkdError('TOO_MANY_REQUESTS', `${own} executions of yours are running; at most ${MAX_RUNNING_PER_USER} may at a time`, {
+        next: 'Wait for one of them to end, or abort one.',
+      });
+    }
+    const sum = this.counts().parts;
+    if (sum + parts > MAX_RUNNING_PARTS) {
+      throw new DtkdError(
+        'TOO_MANY_REQUESTS',
+        `${sum} targets have work of this node; with ${parts} more it would be over ${MAX_RUNNING_PARTS}`,
+        {
+          next: 'Wait for running executions to end.',
+        },
+      );
+    }
+  }
+
+  async #save(object: ApiObject, open: boolean): Promise<void> {
+    const { store, node } = this.#options;
+    const id = object.metadata.name;
+    await store.transact(async (tx) => {
+      const stored = await tx.get(executionRef(node.name, id));
+      if (stored !== undefined) await tx.put({ ...stored, status: object['status'] });
+      if (!open || stored === undefined) tx.delRow(ROWS + id);
+    });
+  }
+
+  async #takeUpAll(): Promise<void> {
+    const { store, logger } = this.#options;
+    let from = ROWS;
+    for (;;) {
+      const rows = await store.kv.page({ gte: from, lt: prefixEnd(ROWS), limit: 100 });
+      for (const [key, value] of rows) {
+        const id = key.slice(ROWS.length);
+        try {
+          await this.#takeUp(id, toldOf(value));
+        } catch (error) {
+          logger.warn({ err: error, id }, 'An execution could not be taken up again');
+        }
+      }
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < 100) return;
+      from = `${last[0]}\0`;
+    }
+  }
+
+  async #takeUp(id: string, told: number): Promise<void> {
+    const { store, node, now } = this.#options;
+    const object = await store.get(executionRef(node.name, id));
+    const fields = object === undefined ? undefined : fieldsOf(object);
+    if (object === undefined || fields === undefined) {
+      await store.transact(async (tx) => tx.delRow(ROWS + id));
+      return;
+    }
+    const run = await takeUpRun(this.#ports, principalOf(object), object, fields);
+    if (!run.worthTakingUp(now())) {
+      await store.transact(async (tx) => tx.delRow(ROWS + id));
+      return;
+    }
+    this.#runs.set(id, run);
+    this.#starters.set(id, object.metadata.annotations?.[CREATOR_ANNOTATION] ?? OPERATOR);
+    void run.takeUp(told).finally(() => this.#drop(id));
+  }
+
+  #drop(id: string): void {
+    if (this.#closed) return;
+    this.#runs.delete(id);
+    this.#starters.delete(id);
+  }
+
+  #viewOf(known: Known, principal: Principal, from: ReadonlyMap<number, number>): View {
+    const { directory, members, target, node, now, logger } = this.#options;
+    switch (known.at) {
+      case 'running':
+        return known.run;
+      case 'here':
+        return storedView(known.object, known.fields, collectedDirectory(directory, known.object.metadata.name));
+      case 'elsewhere':
+        return new ElsewhereView({
+          merged: known.merged,
+          members,
+          target,
+          principal,
+          self: node.name,
+          from,
+          timing: this.#ports.timing,
+          now,
+          logger,
+        });
+    }
+  }
+
+  async #find(principal: Principal, start: string): ReturnType<StartedExecutions['find']> {
+    const [id, other] = await this.#options.names(start, 2);
+    if (id === undefined || other !== undefined) return undefined;
+    const known = await startedHere(this.#lookup, principal, id);
+    if (known === undefined) return undefined;
+    const view = this.#viewOf(known, principal, new Map());
+    const header = fieldsOf(view.object())?.spec.header ?? '';
+    return { header: Uint8Array.from(Buffer.from(header, 'base64')), handles: handlesOf(view) };
+  }
+
+  async #attach(principal: Principal, id: string, index: number): ReturnType<StartedExecutions['attach']> {
+    const known = await startedHere(this.#lookup, principal, id);
+    const view = known === undefined ? undefined : this.#viewOf(known, principal, new Map());
+    const part = view?.part(index);
+    if (view !== undefined && part !== undefined) return handleOf(view, index, part);
+    throw new DtkdError('NOT_FOUND', `this node knows no part ${index} of execution ${id.slice(0, 12)}`);
+  }
+
+  async #abortForOthers(principal: Principal, id: string, index?: number): Promise<Part[]> {
+    const known = await startedHere(this.#lookup, principal, id);
+    if (known === undefined) throw new DtkdError('NOT_FOUND', `this node has not started an execution ${id.slice(0, 12)}`);
+    if (known.at === 'here') return [];
+    this.#assertMayEnd(principal, known.run);
+    await known.run.abort(index);
+    return [...known.run.indexes()].flatMap((at) => (index === undefined || index === at ? (known.run.part(at) ?? []) : []));
+  }
+
+  #assertMayEnd(principal: Principal, run: Run): void {
+    if (may(this.#lookup, principal, 'EXECUTE', run.object())) return;
+    throw new DtkdError('FORBIDDEN', `you may follow execution ${run.id.slice(0, 12)}, but not change how it goes on`, {
+      next: 'Whoever started it may, the operator of this node, and who has EXECUTE on its resource.',
+    });
+  }
+
+  async #deleted(object: ApiObject, { dryRun }: { dryRun: boolean }): Promise<undefined> {
+    const id = object.metadata.name;
+    const run = this.#runs.get(id);
+    if (run !== undefined && run.openParts() > 0) {
+      throw new DtkdError('CONFLICT', `the execution ${id.slice(0, 12)} is still running`, {
+        next: `End it first: dtkd executions abort ${id.slice(0, 12)}.`,
+      });
+    }
+    if (dryRun || object.metadata.namespace !== this.#options.node.name) return undefined;
+    await run?.close();
+    this.#drop(id);
+    await removeCollected(join(this.#options.directory, 'dispatch', 'collected'), id);
+    return undefined;
+  }
+
+  async #removeOld(): Promise<void> {
+    const { store, node, directory, now } = this.#options;
+    const keep = await this.#options.keep();
+    const open = (id: string) => this.#runs.has(id);
+    await removeOld({ store, node: node.name, directory: join(directory, 'dispatch', 'collected'), keep, open, now: now() });
+  }
+
+  #audit(principal: Principal, verb: string, id: string, because: string): void {
+    const home = principal.type === 'user' && principal.home !== SELF ? { home: principal.home } : {};
+    this.#options.audit.record({ who: displayOf(principal), ...home, verb, what: `executions/${id}`, outcome: 'allowed', because });
+  }
+}
+
+function starterText(principal: Principal): string {
+  return principal.type === 'operator' ? OPERATOR : subjectText(principal);
+}
+
+/** Who started it, as the object says: what is asked of targets is asked in that name. */
+function principalOf(object: ApiObject): Principal {
+  const match = /^(.+)\/([^/@]+)@self$/.exec(object.metadata.annotations?.[CREATOR_ANNOTATION] ?? '');
+  const [, name, uid] = match ?? [];
+  if (name === undefined || uid === undefined) return { type: 'operator', name: OPERATOR };
+  return { type: 'user', home: SELF, name, uid, display: fieldsOf(object)?.spec.user ?? name };
+}
+
+function rowOf(told: number): Uint8Array {
+  return Buffer.from(JSON.stringify({ told }));
+}
+
+function toldOf(value: Uint8Array): number {
+  const row: unknown = JSON.parse(Buffer.from(value).toString());
+  const told = isRecord(row) ? row['told'] : undefined;
+  return typeof told === 'number' ? told : 0;
+}
+
+/** Lets go of a view that was made for one reader. */
+async function* closing(lines: AsyncIterable<FollowLine>, view: View): AsyncGenerator<FollowLine> {
+  try {
+    yield* lines;
+  } finally {
+    if (view instanceof ElsewhereView) view.close();
+  }
+}
