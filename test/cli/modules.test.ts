@@ -9,7 +9,9 @@ import { HttpsClient } from '../../cli/client/https.ts';
 import { findDaemon } from '../../cli/config.ts';
 import { readModuleDirectory } from '../../cli/module/directory.ts';
 import { DtkdError } from '../../protocol/errors.ts';
+import { modelKind } from '../../protocol/kinds/model.ts';
 import { moduleKind } from '../../protocol/kinds/module.ts';
+import { resourceKind } from '../../protocol/kinds/resource.ts';
 import { typeKind } from '../../protocol/kinds/type.ts';
 import { digestOf, unpackArchive } from '../../protocol/modules/archive.ts';
 import { FakeDaemon, runCli } from './fake-daemon.ts';
@@ -161,6 +163,20 @@ describe('installed modules', () => {
     expect(await daemon.cli('module', 'rm', 'acme/web')).toMatchObject({ code: 0, stdout: 'Removed acme/web 1.2.0.\n' });
     expect(daemon.writes()).toEqual(['DELETE /apis/dtkd.dev/v1/namespaces/node0/modules/acme.web-1.2.0']);
     expect((await daemon.cli('module', 'rm', 'acme/web')).code).toBe(5);
+  });
+});
+
+describe('an exported model', () => {
+  it('leaves out the types of modules, and says which', async () => {
+    const module = { name: 'acme/web', version: '1.2.0', digest: DIGEST, publisher: 'b'.repeat(64) };
+    daemon.put(modelKind, 'shop', { spec: {} });
+    daemon.put(typeKind, 'mine', { spec: { name: 'Mine' } });
+    daemon.put(typeKind, 'shopweb', { spec: { name: 'ShopWeb', extends: 'Mine', module } });
+    daemon.put(resourceKind, 'front', { spec: { model: 'shop', type: 'ShopWeb' } });
+    const { stdout, stderr } = await daemon.cli('model', 'export', 'shop');
+    expect(stdout).toContain('name: Mine');
+    expect(stdout).not.toContain('name: ShopWeb');
+    expect(stderr).toBe('Types of module acme/web 1.2.0 are left out: install it where you import this.\n');
   });
 });
 

@@ -4,7 +4,7 @@ import { resourceKind } from '../../../protocol/kinds/resource.ts';
 import { typeKind } from '../../../protocol/kinds/type.ts';
 import type { Cli } from '../../cli.ts';
 import { type ApiClient, type Selection, type Target, THIS_NODE } from '../../client/api.ts';
-import { isRecord, type JsonRecord, listAt } from '../../json.ts';
+import { isRecord, type JsonRecord, listAt, textAt } from '../../json.ts';
 import { dtkdYaml, rundeckNodes, typesUsed } from '../../model/export.ts';
 import { toYaml } from '../../output/format.ts';
 
@@ -37,7 +37,10 @@ export function configure(command: Command, cli: Cli): void {
         return;
       }
       const types = (await all(client, { kind: typeKind, namespace }, {})).filter((type) => !isBuiltIn(type));
-      cli.out.print(await dtkdYaml([model, ...typesUsed(types, resources), ...resources]));
+      const used = typesUsed(types, resources);
+      const modules = new Set(used.map(moduleOf).filter((module) => module !== ''));
+      cli.out.print(await dtkdYaml([model, ...used.filter((type) => moduleOf(type) === ''), ...resources]));
+      for (const module of modules) cli.out.note(`Types of module ${module} are left out: install it where you import this.`);
     });
 }
 
@@ -46,6 +49,11 @@ async function all(client: ApiClient, target: Target, selection: Selection): Pro
   for await (const page of client.pages(target, selection, PAGE))
     for (const item of listAt(page, 'items')) if (isRecord(item)) found.push(item);
   return found;
+}
+
+/** The module that a type comes from, which alone makes it; empty if it was made by hand. */
+function moduleOf(type: JsonRecord): string {
+  return `${textAt(type, 'spec', 'module', 'name') ?? ''} ${textAt(type, 'spec', 'module', 'version') ?? ''}`.trim();
 }
 
 /** Types that every daemon brings say so. */
