@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { request as httpRequest, type OutgoingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -8,7 +9,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { certificateNames, openCertificates } from '../../daemon/src/api/certificates.ts';
 import { waitFor } from '../wait.ts';
-import { GROUP, SERVICES, serviceBody, startTestApi } from './fixtures.ts';
+import { GROUP, SERVICES, serviceBody, startTestApi, TOKEN } from './fixtures.ts';
 
 describe('the server', () => {
   it('says that its port is taken', async () => {
@@ -41,6 +42,30 @@ describe('the server', () => {
     go.resolve();
     expect((await slow).body).toEqual({ done: true });
     await closing;
+    await api.close();
+  });
+
+  it('answers at a socket in the data directory as it does over TLS', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'dtkd-socket-'));
+    const path = join(directory, 'api.sock');
+    // what a daemon that was killed left there
+    await writeFile(path, '');
+    const api = await startTestApi({ socket: { path, gid: undefined } });
+    expect(api.server.socket).toBe(path);
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect(await askSocket(path, '/api/v1/namespaces/default/services', { host: '127.0.0.1:7700' })).toBe(401);
+    expect(await askSocket(path, SERVICES, { host: '127.0.0.1:7700', authorization: `Bearer ${TOKEN}` })).toBe(200);
+    expect(await askSocket(path, SERVICES, { host: 'evil.example', authorization: `Bearer ${TOKEN}` })).toBe(403);
+    await api.close();
+    await expect(stat(path)).rejects.toThrow('ENOENT');
+    await rm(directory, { recursive: true });
+  });
+
+  it('works without that socket where there cannot be one', async () => {
+    const api = await startTestApi({ socket: { path: join(tmpdir(), 'x'.repeat(120)), gid: undefined } });
+    expect(api.server.socket).toBeUndefined();
+    expect(api.logged).toContainEqual(expect.objectContaining({ level: 'info', message: expect.stringContaining('no socket') }));
+    expect((await api.ask('GET', '/healthz')).status).toBe(200);
     await api.close();
   });
 
@@ -218,3 +243,13 @@ it('answers with what it stored over a restart', async () => {
   expect((await second.ask('GET', `${SERVICES}/kept`)).body).toEqual(made.body);
   await second.close();
 });
+
+function askSocket(socketPath: string, path: string, headers: OutgoingHttpHeaders): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest({ socketPath, path, headers, agent: false }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    });
+    outgoing.on('error', reject).end();
+  });
+}

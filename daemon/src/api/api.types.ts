@@ -50,6 +50,8 @@ export interface ApiOptions {
 export interface ApiServerOptions extends ApiOptions {
   listen: { host: string; port: number };
   certificate: { cert: string; key: string };
+  /** A socket in the data directory, for commands on this machine; `gid`: the operator group. Default: none. */
+  socket?: { path: string; gid: number | undefined };
 }
 
 export interface ApiServer {
@@ -58,6 +60,8 @@ export interface ApiServer {
   /** `https://HOST:PORT` with the real port. */
   readonly url: string;
   readonly port: number;
+  /** Path of the socket in the data directory, if there is one. */
+  readonly socket: string | undefined;
   /** Ends watches and streams, lets running requests finish for a moment, then closes. */
   close(): Promise<void>;
 }

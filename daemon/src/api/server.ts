@@ -1,13 +1,16 @@
 /**
- * Serves the API over HTTPS: owns the listening socket, the limits and time limits of connections, and an end that closes watches.
+ * Serves the API over HTTPS, and at a socket in the data directory: owns the listening sockets, the limits and time limits of connections, and an end that
+ * closes watches.
  * Time limits apply to receiving a request, never to answering one: a watch stays open as long as both sides want it.
  */
+import { createServer as createPlainServer, type Server as PlainServer, type ServerOptions } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { getRequestListener } from '@hono/node-server';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { ApiServer, ApiServerOptions } from './api.types.ts';
 import { createApi } from './app.ts';
 import { limitBodies } from './body-patience.ts';
+import { listenLocally } from './local-socket.ts';
 import { statusOf } from './status.ts';
 
 /** Bytes of all headers of a request; tokens and selectors fit many times. */
@@ -26,51 +29,62 @@ const MAX_CONNECTIONS = 2048;
 const CLOSE_GRACE_MS = 2000;
 const CLOSE_SWEEP_MS = 20;
 
+const LIMITS: ServerOptions = {
+  maxHeaderSize: MAX_HEADER_BYTES,
+  headersTimeout: HEADERS_TIMEOUT_MS,
+  // limitBodies does that: uploads may take longer
+  requestTimeout: 0,
+  connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  keepAlive: true,
+  keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+  noDelay: true,
+};
+
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const closing = new AbortController();
   const app = createApi(options, closing.signal);
   const { logger } = options;
-  const server = createServer(
-    {
-      cert: options.certificate.cert,
-      key: options.certificate.key,
-      minVersion: 'TLSv1.2',
-      ALPNProtocols: ['http/1.1'],
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      // limitBodies does that: uploads may take longer
-      requestTimeout: 0,
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      handshakeTimeout: HEADERS_TIMEOUT_MS,
-      keepAlive: true,
-      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
-      noDelay: true,
+  const listener = getRequestListener(app.fetch, {
+    // what cannot even be read as a request
+    errorHandler: (error) => {
+      const status = statusOf(
+        new DtkdError('BAD_REQUEST', 'the request line or Host header cannot be read', { cause: error }),
+        {},
+        () => {},
+      );
+      return new Response(JSON.stringify(status), { status: status.code, headers: { 'content-type': 'application/json' } });
     },
-    getRequestListener(app.fetch, {
-      // what cannot even be read as a request
-      errorHandler: (error) => {
-        const status = statusOf(
-          new DtkdError('BAD_REQUEST', 'the request line or Host header cannot be read', { cause: error }),
-          {},
-          () => {},
-        );
-        return new Response(JSON.stringify(status), { status: status.code, headers: { 'content-type': 'application/json' } });
-      },
-    }),
+  });
+  const { cert, key } = options.certificate;
+  const server = createServer(
+    { ...LIMITS, cert, key, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'], handshakeTimeout: HEADERS_TIMEOUT_MS },
+    listener,
   );
-  server.maxConnections = MAX_CONNECTIONS;
-  limitBodies(server, { bodyMs: REQUEST_TIMEOUT_MS, stallMs: REQUEST_TIMEOUT_MS, sweepMs: TIMEOUT_CHECK_MS });
   server.on('tlsClientError', (error) => logger.debug({ err: error }, 'A TLS handshake with the API failed'));
+  limit(server);
   await listen(server, options.listen);
+  const local = options.socket === undefined ? undefined : createPlainServer(LIMITS, listener);
+  if (local !== undefined) limit(local);
+  const isLocal = local !== undefined && options.socket !== undefined && (await listenLocally(local, { ...options.socket, logger }));
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : options.listen.port;
   return {
     url: urlOf(options.listen.host, port),
     port,
+    socket: isLocal ? options.socket?.path : undefined,
     answer: async (request, from) => app.fetch(request, from),
-    close: () => close(server, closing),
+    close: async () => {
+      closing.abort();
+      await Promise.all([close(server), ...(isLocal ? [close(local)] : [])]);
+    },
   };
+}
+
+/** Limits that both kinds of server keep. */
+function limit(server: Server | PlainServer): void {
+  server.maxConnections = MAX_CONNECTIONS;
+  limitBodies(server, { bodyMs: REQUEST_TIMEOUT_MS, stallMs: REQUEST_TIMEOUT_MS, sweepMs: TIMEOUT_CHECK_MS });
 }
 
 function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
@@ -113,8 +127,7 @@ function urlOf(host: string, port: number): string {
   return `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-async function close(server: Server, closing: AbortController): Promise<void> {
-  closing.abort();
+async function close(server: Server | PlainServer): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   server.close(() => resolve());
   // connections become idle one by one, as their last answers end
