@@ -1,10 +1,8 @@
 /**
  * The output of one part: what its processes write and what dtkd says of it go into its spool, and any number of followers read it by offset. Guarantees
- * that what was appended can be read at once, in order, without gaps; that a spool takes no more memory than its open file, and none when nobody
- * writes or reads. Does not know what the output means.
+ * that what was appended can be read soon, in order, without gaps, and that a spool takes no memory when nobody writes or reads. Does not know what the output means.
  */
-import { mkdir, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { stat } from 'node:fs/promises';
 import { type LogLevel, OUTPUT_CHUNK_BYTES, type OutputRecord } from '../../../../protocol/orders/records.ts';
 import type { Spool, Spools } from '../runner/runner.types.ts';
 import { SPOOL_IDLE_MS } from './limits.ts';
@@ -29,8 +27,6 @@ export class PartOutput {
   readonly #listeners = new Set<() => void>();
   #opening: Promise<Spool> | undefined;
   #spool: Spool | undefined;
-  /** A file is opened again only once all that was written to it is there: what looks cut off would be cut away. */
-  #closing: Promise<void> = Promise.resolve();
   #forget: (() => void) | undefined;
   #idle: NodeJS.Timeout | undefined;
   #reading = 0;
@@ -101,27 +97,20 @@ export class PartOutput {
     return () => this.#listeners.delete(listener);
   }
 
-  /** No more to come; on the disk. */
+  /** No more to come; all of it is on the disk. */
   async finish(): Promise<{ offset: number; dropped: number }> {
-    const spool = this.#spool ?? (await this.#opening?.catch(() => undefined));
-    if (spool !== undefined) this.#last = { offset: spool.offset, dropped: spool.dropped };
+    await this.close();
     this.#writing = false;
-    if (spool !== undefined && this.#reading === 0) await this.close();
+    this.#letGo();
     return this.#last;
   }
 
-  /** Lets go of the file. It is opened again by whoever reads. */
+  /** Writes out what there is. What follows is lost. */
   async close(): Promise<void> {
-    clearTimeout(this.#idle);
-    const opening = this.#opening;
-    this.#opening = undefined;
-    this.#forget?.();
-    this.#forget = undefined;
-    if (this.#spool !== undefined) this.#last = { offset: this.#spool.offset, dropped: this.#spool.dropped };
-    this.#spool = undefined;
-    if (opening === undefined) return this.#closing;
-    this.#closing = opening.then((spool) => spool.close()).catch((error: unknown) => this.#options.onError(error));
-    return this.#closing;
+    const spool = await this.#opening?.catch(() => undefined);
+    if (spool === undefined || !this.#writing) return;
+    await spool.close().catch((error: unknown) => this.#options.onError(error));
+    this.#last = { offset: spool.offset, dropped: spool.dropped };
   }
 
   async #append(record: OutputRecord): Promise<void> {
@@ -135,34 +124,31 @@ export class PartOutput {
 
   #open(): Promise<Spool> {
     if (this.#opening !== undefined) return this.#opening;
-    const opening = this.#openFile().then((spool) => {
-      if (this.#opening === opening) {
-        this.#spool = spool;
-        this.#forget = spool.onGrowth(() => {
-          for (const listener of this.#listeners) listener();
-        });
-      }
+    const { spools, path, capBytes } = this.#options;
+    const opening = spools.open(path, capBytes).then((spool) => {
+      this.#spool = spool;
+      this.#forget = spool.onGrowth(() => {
+        for (const listener of this.#listeners) listener();
+      });
       return spool;
     });
     this.#opening = opening;
     opening.catch(() => {
-      if (this.#opening === opening) this.#opening = undefined;
+      this.#opening = undefined;
     });
     return opening;
   }
 
-  async #openFile(): Promise<Spool> {
-    const { spools, path, capBytes } = this.#options;
-    await this.#closing;
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    return spools.open(path, capBytes);
-  }
-
+  /** What is only read is let go of after a while: a spool remembers what it read. */
   #letGo(): void {
     if (this.#writing || this.#reading > 0 || this.#opening === undefined) return;
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => {
-      if (this.#reading === 0) void this.close();
+      if (this.#reading > 0) return;
+      this.#forget?.();
+      this.#forget = undefined;
+      this.#opening = undefined;
+      this.#spool = undefined;
     }, SPOOL_IDLE_MS);
     this.#idle.unref();
   }
