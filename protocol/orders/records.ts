@@ -23,6 +23,6 @@ export const outputRecord = z.object({
   /** Of `log`. */
   l: z.enum(LOG_LEVELS).optional(),
   /** Bytes as they were written (secrets masked); of `log`, UTF-8. */
-  d: z.instanceof(Uint8Array),
+  d: z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'must be bytes'),
 });
 export type OutputRecord = z.infer<typeof outputRecord>;

@@ -96,7 +96,7 @@ describe('a process whose daemon was killed', () => {
     expect(await ended).toEqual({ exitStatus: 7, endedAt: expect.any(Number) });
     expect(await spooled()).toBe(Array.from({ length: 9_000 }, (_, n) => `line ${n}\n`).join(''));
     expect(await spooled('err')).toBe('last\n');
-    await waitFor(() => lookAt(host.identity.pid)?.start !== host.identity.start, { what: 'its shell to go' });
+    expect(isAlive(host.identity, await bootId())).toBe(false);
   });
 
   it('may end before it is adopted: its last output waits', async () => {
@@ -220,6 +220,7 @@ describe('records', () => {
   it('are of programs with any name', () => {
     expect(parseStat('12 (a) b) S 1 12 11 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 777 8 9')).toEqual({
       state: 'S',
+      parent: 1,
       group: 12,
       session: 11,
       start: '777',

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { lookAt } from '../../../daemon/src/dispatch/runner/identity.ts';
 import { createRunner } from '../../../daemon/src/dispatch/runner/runner.ts';
 import type { ProcessSpec, Runner } from '../../../daemon/src/dispatch/runner/runner.types.ts';
 import { waitFor } from '../../wait.ts';
@@ -237,6 +238,28 @@ describe('killing', () => {
     await waitFor(() => pids.every((pid) => !alive(pid)), { what: 'all of them to end' });
   });
 
+  it('ends it also in a session of its own, with its children', async () => {
+    const { output, text } = collect();
+    const child = 'trap "" TERM; echo "pid $$"; sleep 600 & echo "pid $!"; wait; wait';
+    const started = await runner.start(spec('', { argv: ['/bin/sh', '-c', `setsid /bin/sh -c '${child}' & wait`] }), output);
+    const pids = await waitFor(() => {
+      const found = [...text('out').matchAll(/pid ([0-9]+)/g)].map(([, pid]) => Number(pid));
+      return found.length === 2 ? found : undefined;
+    });
+    await started.kill(50);
+    await waitFor(() => pids.every((pid) => !alive(pid)), { what: 'all of them to end' });
+  });
+
+  it('is not lost on a process that has only just begun to start', async () => {
+    const ends = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const started = await runner.start(spec('sleep 600'), () => undefined);
+        return started.kill();
+      }),
+    );
+    expect(new Set(ends.map(({ signal }) => signal))).toEqual(new Set(['SIGTERM']));
+  });
+
   it('may be hurried', async () => {
     const { output, text } = collect();
     const started = await runner.start(spec('trap "" TERM; echo up; while :; do sleep 0.02; done'), output);
@@ -282,10 +305,5 @@ describe('secret files and users', () => {
 });
 
 function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+  return lookAt(pid)?.zombie === false;
 }

@@ -53,6 +53,7 @@ export function isAlive(identity: ProcessIdentity, currentBoot: string): boolean
 
 export interface Stat {
   state: string;
+  parent: number;
   group: number;
   session: number;
   start: string;
@@ -61,10 +62,10 @@ export interface Stat {
 /** Parses /proc/PID/stat. The name of the program, in brackets, may contain anything. */
 export function parseStat(text: string): Stat | undefined {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const [state, , group, session] = fields;
+  const [state, parent, group, session] = fields;
   const start = fields[19];
-  if (state === undefined || group === undefined || session === undefined || start === undefined) return undefined;
-  return { state, group: Number(group), session: Number(session), start };
+  if (state === undefined || parent === undefined || group === undefined || session === undefined || start === undefined) return undefined;
+  return { state, parent: Number(parent), group: Number(group), session: Number(session), start };
 }
 
 /** /proc/PID/stat of a process; undefined if there is none, or no /proc. */

@@ -33,8 +33,8 @@ export async function checkDirectory(cwd: string): Promise<void> {
 
 async function whyNot(file: string): Promise<string | undefined> {
   try {
-    await access(file, constants.X_OK);
-    return (await stat(file)).isFile() ? undefined : 'it is not a file';
+    const [found] = await Promise.all([stat(file), access(file, constants.X_OK)]);
+    return found.isFile() ? undefined : 'it is not a file';
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'EACCES') return 'it is not executable';

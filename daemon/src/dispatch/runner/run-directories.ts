@@ -1,6 +1,6 @@
 /**
- * Run directories, made ahead: three pipes (`out`, `err`, `taken`) and an empty record (`exit`), with the ends open that a process needs. Only a program can make a pipe with a
- * name, so one call makes several, before they are needed; a start then costs one rename. What was used is never used again.
+ * Run directories, made ahead: three pipes (`out`, `err`, `taken`), and a record (`exit`) once it is used. Only a program can make a pipe with a name, so one call makes
+ * many, while nothing else is to do; a start then costs one rename. What was used is never used again; what an earlier daemon had made and not used, is.
  */
 import { execFile } from 'node:child_process';
 import { close as closeWithCallback, constants, open as openWithCallback, read as readWithCallback } from 'node:fs';
@@ -10,8 +10,11 @@ import { promisify } from 'node:util';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { MAX_RECORD_FILE_BYTES } from './wrapper.ts';
 
-/** Run directories ready at any time, five open files each: more starts than this at once wait for one more call. */
-const AHEAD = 4;
+/** So many are made ahead, once there are fewer than `LOW`. More starts than this at once wait for a call. */
+const AHEAD = 32;
+const LOW = 8;
+/** They are made when nothing was started for so long: making some takes as long as starting a process. */
+const CALM_MS = 100;
 /** Made by one call at most: the length of a command line is limited. */
 const MAX_CALL = 64;
 const CALL_TIMEOUT_MS = 10_000;
@@ -39,81 +42,128 @@ export interface RunPipes {
   record: number;
 }
 
+/** A run directory that is not in its place yet. One of both has to be called. */
+export interface Prepared {
+  pipes: RunPipes;
+  /** Makes it that directory, which may exist with other files. Errors: UNAVAILABLE, DISK_FULL, INVALID if it was a run directory before. */
+  place(target: string): Promise<void>;
+  discard(): Promise<void>;
+}
+
 export interface RunDirectories {
-  /** Makes `target` a run directory; it may exist, with other files. Errors: UNAVAILABLE, DISK_FULL, INVALID if it was one before. */
-  take(target: string): Promise<RunPipes>;
+  /** Errors: UNAVAILABLE, DISK_FULL. */
+  take(): Promise<Prepared>;
   close(): Promise<void>;
 }
 
-interface Prepared {
-  path: string;
-  pipes: RunPipes;
-}
-
-export function createRunDirectories(directory: string, ahead = AHEAD): RunDirectories {
-  const ready: Prepared[] = [];
-  const waiting: { resolve: (prepared: Prepared) => void; reject: (error: unknown) => void }[] = [];
+export function createRunDirectories(directory: string): RunDirectories {
+  let stock: string[] = [];
+  const waiting: { resolve: (path: string) => void; reject: (error: unknown) => void }[] = [];
   let closed = false;
   let made = 0;
-  /** What an earlier daemon had made ahead is in nobody's way, but goes. */
-  const cleared = rm(directory, { recursive: true, force: true }).then(() => mkdir(directory, { recursive: true, mode: 0o700 }));
   let filling: Promise<void> | undefined;
+  let calm: NodeJS.Timeout | undefined;
+  const found = findStock(directory).then((paths) => {
+    stock.push(...paths);
+    serve();
+  });
+  found.catch(() => undefined);
 
-  const fill = (): void => {
-    if (closed) return;
-    filling ??= fillUp().finally(() => {
-      filling = undefined;
-      if (waiting.length > 0) fill();
-    });
-  };
-
-  const fillUp = async (): Promise<void> => {
-    try {
-      await cleared;
-      while (!closed && ready.length < ahead + waiting.length) {
-        const count = Math.min(ahead + waiting.length - ready.length, MAX_CALL);
-        const paths = Array.from({ length: count }, () => join(directory, `${process.pid}-${made++}`));
-        for (const prepared of await prepare(paths)) {
-          const next = waiting.shift();
-          if (next === undefined) ready.push(prepared);
-          else next.resolve(prepared);
-        }
+  const serve = (): void => {
+    while (waiting.length > 0) {
+      const path = stock.pop();
+      if (path === undefined) {
+        fill();
+        return;
       }
-    } catch (error) {
-      for (const { reject } of waiting.splice(0)) reject(toRefusal(error));
+      waiting.shift()?.resolve(path);
     }
   };
 
-  fill();
+  const fill = (): void => {
+    clearTimeout(calm);
+    if (closed) return;
+    filling ??= make().finally(() => {
+      filling = undefined;
+      serve();
+    });
+  };
+
+  const make = async (): Promise<void> => {
+    try {
+      await found;
+      while (!closed && stock.length < AHEAD + waiting.length) {
+        const count = Math.min(AHEAD + waiting.length - stock.length, MAX_CALL);
+        stock.push(...(await makePipes(Array.from({ length: count }, () => join(directory, `${Date.now()}-${process.pid}-${made++}`)))));
+        serve();
+      }
+    } catch (error) {
+      for (const { reject } of waiting.splice(0)) reject(error);
+    }
+  };
+
+  const whenCalm = (): void => {
+    clearTimeout(calm);
+    if (stock.length < LOW && !closed) calm = setTimeout(fill, CALM_MS).unref();
+  };
+  whenCalm();
+
+  const next = (): Promise<string> =>
+    new Promise((resolve, reject) => {
+      waiting.push({ resolve, reject });
+      serve();
+    });
 
   return {
-    async take(target) {
-      const prepared =
-        ready.shift() ??
-        (await new Promise<Prepared>((resolve, reject) => {
-          if (closed) reject(new DtkdError('UNAVAILABLE', 'this daemon is stopping'));
-          else waiting.push({ resolve, reject });
-          fill();
-        }));
-      fill();
+    async take() {
+      if (closed) throw stopping();
       try {
-        await place(prepared.path, target);
-        return prepared.pipes;
+        await found;
+        const path = stock.pop() ?? (await next());
+        whenCalm();
+        const pipes = await openAll(path);
+        return {
+          pipes,
+          place: (target) =>
+            place(path, target).catch((error: unknown) => {
+              throw toRefusal(error);
+            }),
+          async discard() {
+            await closePipes(pipes);
+            await rm(path, { recursive: true, force: true });
+          },
+        };
       } catch (error) {
-        await closePipes(prepared.pipes);
-        await rm(prepared.path, { recursive: true, force: true });
         throw toRefusal(error);
       }
     },
 
     async close() {
       closed = true;
+      clearTimeout(calm);
+      await found.catch(() => undefined);
       await filling;
-      for (const { reject } of waiting.splice(0)) reject(new DtkdError('UNAVAILABLE', 'this daemon is stopping'));
-      await Promise.all(ready.splice(0).map(({ pipes }) => closePipes(pipes)));
-      await cleared.then(() => rm(directory, { recursive: true, force: true })).catch(() => undefined);
+      for (const { reject } of waiting.splice(0)) reject(stopping());
+      stock = [];
     },
   };
+}
+
+function stopping(): DtkdError {
+  return new DtkdError('UNAVAILABLE', 'this daemon is stopping');
+}
+
+/** Directories that were made and not used. Others are removed: a crash came between. */
+async function findStock(directory: string): Promise<string[]> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const paths: string[] = [];
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    const entries: string[] = await readdir(path).catch(() => []);
+    if (entries.length === PIPES.length && PIPES.every((pipe) => entries.includes(pipe))) paths.push(path);
+    else await rm(path, { recursive: true, force: true });
+  }
+  return paths;
 }
 
 /** What there is of the run directory of a process that was started before. */
@@ -160,21 +210,27 @@ export async function closeQuietly(descriptor: number): Promise<void> {
 
 const READ_END = constants.O_RDONLY | constants.O_NONBLOCK;
 
-async function prepare(paths: readonly string[]): Promise<Prepared[]> {
+async function makePipes(paths: readonly string[]): Promise<readonly string[]> {
   await Promise.all(paths.map((path) => mkdir(path, { mode: 0o700 })));
   await run('mkfifo', ['-m', '600', ...paths.flatMap((path) => PIPES.map((name) => join(path, name)))], { timeout: CALL_TIMEOUT_MS });
-  return Promise.all(paths.map(async (path) => ({ path, pipes: await openAll(path) })));
+  return paths;
 }
 
 async function openAll(path: string): Promise<RunPipes> {
-  const [out, err, outEnd, errEnd, record] = await Promise.all([
+  const opened = await Promise.allSettled([
     open(join(path, OUT), READ_END),
     open(join(path, ERR), READ_END),
     open(join(path, OUT), constants.O_RDWR),
     open(join(path, ERR), constants.O_RDWR),
     open(join(path, RECORD), 'a+', 0o600),
   ]);
-  return { out, err, outEnd, errEnd, record };
+  const [out, err, outEnd, errEnd, record] = opened.map((one) => (one.status === 'fulfilled' ? one.value : undefined));
+  if (out !== undefined && err !== undefined && outEnd !== undefined && errEnd !== undefined && record !== undefined) {
+    return { out, err, outEnd, errEnd, record };
+  }
+  // Of too many open files, for one.
+  for (const one of [out, err, outEnd, errEnd, record]) if (one !== undefined) void closeQuietly(one);
+  throw opened.find((one) => one.status === 'rejected')?.reason;
 }
 
 /** Puts a prepared directory where it is wanted; into a directory that has other files, its entries. */

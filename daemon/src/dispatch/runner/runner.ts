@@ -6,30 +6,18 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, constants, readFile, rm, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, constants, rm, rmdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DispatchLogger } from '../dispatch.types.ts';
 import { createAccounts } from './accounts.ts';
+import { argumentsOf } from './family.ts';
 import { bootId, GONE, lookAt } from './identity.ts';
 import { createLeftBehind } from './left-behind.ts';
 import { compileMasks, type Masks } from './masks.ts';
 import { type OutputReader, readOutput } from './output-reader.ts';
 import { checkDirectory, findProgram } from './program.ts';
-import {
-  closePipes,
-  closeQuietly,
-  codeOf,
-  createRunDirectories,
-  ERR,
-  OUT,
-  RECORD,
-  type RunPipes,
-  readRecord,
-  removePipes,
-  reopen,
-  TAKEN,
-} from './run-directories.ts';
+import { closeQuietly, codeOf, createRunDirectories, ERR, OUT, RECORD, readRecord, removePipes, reopen, TAKEN } from './run-directories.ts';
 import type { ProcessIdentity, ProcessSpec, Runner } from './runner.types.ts';
 import { type Supervised, supervise } from './running.ts';
 import { removeSecretFiles, writeSecretFiles } from './secret-files.ts';
@@ -51,9 +39,9 @@ export interface RunnerOptions {
 type Output = Parameters<Runner['start']>[1];
 
 /** Makes the runner of a daemon. */
-export function createRunner({ directory, logger, secrets }: RunnerOptions): Runner {
-  const directories = createRunDirectories(join(directory, 'ahead'));
-  const leftBehind = createLeftBehind(join(directory, 'left'));
+export function createRunner({ directory: own, logger, secrets }: RunnerOptions): Runner {
+  const directories = createRunDirectories(join(own, 'ahead'));
+  const leftBehind = createLeftBehind(join(own, 'left'));
   const accounts = createAccounts();
   const watched = new Set<Supervised>();
   const memory = secrets === undefined ? findMemory() : Promise.resolve(secrets);
@@ -109,23 +97,38 @@ export function createRunner({ directory, logger, secrets }: RunnerOptions): Run
       if (name === undefined) throw new DtkdError('INVALID', 'there is no program to start');
       checkEnvironment(spec);
       const masks = compileMasks(spec.masks);
-      const [program, who, boot, place] = await Promise.all([
+      const taking = directories.take();
+      taking.catch(() => undefined);
+      const [program, who, boot, memoryPlace] = await Promise.all([
         findProgram(name, spec.cwd, spec.env['PATH']),
         spec.user === undefined ? undefined : accounts.become(spec.user),
         bootId(),
         memory,
         checkDirectory(spec.cwd),
-      ]);
+      ]).catch(async (error: unknown) => {
+        await (await taking).discard();
+        throw error;
+      });
+      const { pipes, place, discard } = await taking;
       const [first = program, ...rest] = [...(who?.prefix ?? []), program, ...spec.argv.slice(1)];
-      const pipes = await directories.take(spec.directory);
-      const child = await startWrapper(spec, pipes).catch(async (error: unknown) => {
-        await Promise.all([closePipes(pipes), discard(spec.directory)]);
+      const run = resolve(spec.directory);
+      let placed = false;
+      const startWrapper = async () => {
+        if (closed) throw new DtkdError('UNAVAILABLE', 'this daemon is stopping');
+        await place(run);
+        placed = true;
+        const variables = await writeSecretFiles(run, spec.secretFiles, who?.account, memoryPlace);
+        const ends: [number, number, number] = [pipes.outEnd, pipes.record, pipes.errEnd];
+        return spawnWrapper(wrapperArguments(join(run, TAKEN), first, rest), spec.cwd, { ...spec.env, ...variables }, ends);
+      };
+      const child = await startWrapper().catch(async (error: unknown) => {
+        await Promise.all([discard(), placed ? removeRun(run) : undefined]);
         throw error;
       });
       for (const end of [pipes.outEnd, pipes.errEnd]) void closeQuietly(end);
       const { out, err, record } = pipes;
       const readers = readersOf(out, err, masks, output);
-      const supervised = watch(spec.directory, { boot, ...child.which }, boot, {
+      const supervised = watch(run, { boot, ...child.which }, boot, {
         record,
         readers,
         own: true,
@@ -134,15 +137,10 @@ export function createRunner({ directory, logger, secrets }: RunnerOptions): Run
       });
       child.onExit((status) => supervised.gone(status !== null));
       return supervised.process;
-
-      async function startWrapper({ directory: run, secretFiles, env, cwd }: ProcessSpec, { outEnd, errEnd, record: end }: RunPipes) {
-        if (closed) throw new DtkdError('UNAVAILABLE', 'this daemon is stopping');
-        const variables = await writeSecretFiles(run, secretFiles, who?.account, place);
-        return spawnWrapper(wrapperArguments(join(run, TAKEN), first, rest), cwd, { ...env, ...variables }, [outEnd, end, errEnd]);
-      }
     },
 
-    async adopt(run, identity, masks, output) {
+    async adopt(directory, identity, masks, output) {
+      const run = resolve(directory);
       const compiled = compileMasks(masks);
       const boot = await bootId();
       const { out, err, record } = await reopen(run);
@@ -173,7 +171,7 @@ async function findMemory(): Promise<string | undefined> {
 }
 
 /** Removes what a start has made that came to nothing. */
-async function discard(run: string): Promise<void> {
+async function removeRun(run: string): Promise<void> {
   await removeSecretFiles(run);
   await removePipes(run);
   await rm(join(run, RECORD), { force: true });
@@ -210,7 +208,6 @@ async function spawnWrapper(args: string[], cwd: string, env: Record<string, str
 /** The process of a run directory whose number was not noted: what the record says, if that is the shell of this run. */
 async function findNumber(record: number | undefined, run: string): Promise<{ pid: number; start: string }> {
   const pid = record === undefined ? undefined : recordedPid(await readRecord(record));
-  const commandLine = pid === undefined ? '' : await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  const start = pid !== undefined && commandLine.split('\0').includes(join(run, TAKEN)) ? lookAt(pid)?.start : undefined;
+  const start = pid !== undefined && (await argumentsOf(pid)).includes(join(run, TAKEN)) ? lookAt(pid)?.start : undefined;
   return { pid: pid ?? 0, start: start ?? GONE };
 }

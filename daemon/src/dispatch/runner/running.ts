@@ -6,11 +6,11 @@ import { type FSWatcher, fstat as fstatWithCallback, watch, write as writeWithCa
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { argumentsOf, createFamily, signalGroup, signalSeen } from './family.ts';
 import { isAlive } from './identity.ts';
 import type { OutputReader } from './output-reader.ts';
-import { closeQuietly, letGo, RECORD, readRecord } from './run-directories.ts';
+import { closeQuietly, letGo, RECORD, readRecord, TAKEN } from './run-directories.ts';
 import type { ProcessEnd, ProcessIdentity, RunningProcess } from './runner.types.ts';
-import { membersOf, signalGroup, signalMember } from './session.ts';
 import { isRecorded, KILL_MARK, parseRecord } from './wrapper.ts';
 
 /** TERM is followed by KILL after this, if nobody says otherwise. */
@@ -22,6 +22,8 @@ const LOOK_ADOPTED_MS = 1_000;
 const SOON_MS = 5;
 const SOON_GROWTH = 2;
 const LONGEST_SOON_MS = 250;
+/** A shell takes a few milliseconds to start its process; on a machine that is very busy, more. */
+const START_MS = 2_000;
 /** KILL is sent so often to what still appears in the session. */
 const KILL_ROUNDS = 8;
 /** Said of a process that the shell could not start, as shells do. */
@@ -128,19 +130,33 @@ export function supervise(options: RunningOptions): Supervised {
     );
   };
 
+  const family = createFamily(identity);
+
   const signalAll = async (...signals: NodeJS.Signals[]): Promise<number> => {
     for (const signal of signals) if (goneAt === undefined && (own || isAlive(identity, boot))) signalGroup(identity.pid, signal);
-    const members = await membersOf(identity);
-    for (const member of members) for (const signal of signals) signalMember(member, signal);
-    return members.length;
+    const others = (await family.look()).filter(({ group }) => group !== identity.pid || goneAt !== undefined);
+    for (const member of others) for (const signal of signals) signalSeen(member, signal);
+    return others.length;
+  };
+
+  /** Until the shell has become, in part, the process: before, a signal would end with the shell. */
+  const untilStarted = async (): Promise<void> => {
+    const end = Math.min(killAt, performance.now() + START_MS);
+    for (let pause = SOON_MS; performance.now() < end && goneAt === undefined && !abandoned; pause *= SOON_GROWTH) {
+      for (const { pid } of await family.look()) {
+        if (pid !== identity.pid && !(await argumentsOf(pid)).includes(join(run, TAKEN))) return;
+      }
+      if (goneAt === undefined) await delay(Math.min(pause, Math.max(end - performance.now(), 0)));
+    }
   };
 
   const killAll = async (): Promise<void> => {
+    if (process.platform === 'linux') await untilStarted();
     // What is stopped would not see that it shall end.
     await signalAll('SIGTERM', 'SIGCONT');
     let pause = SOON_MS;
     while (performance.now() < killAt && !abandoned) {
-      if (goneAt !== undefined && (await membersOf(identity)).length === 0) return;
+      if (goneAt !== undefined && (await family.look()).length === 0) return;
       const rest = delay(Math.min(pause, Math.max(killAt - performance.now(), 0)));
       await (goneAt === undefined ? Promise.race([rest, isGone]) : rest);
       pause = Math.min(pause * SOON_GROWTH, LONGEST_SOON_MS);
