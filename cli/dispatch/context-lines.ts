@@ -45,15 +45,16 @@ function deployedOn(nodes: readonly string[]): string {
 
 function commandLines(answer: unknown): string[] {
   const commands = listAt(answer, 'commands');
+  const heads = alignColumns(
+    commands.map((command) => {
+      const from = textAt(command, 'type');
+      const said = [textAt(command, 'command', 'description') ?? '', from === undefined ? '' : `(${from})`];
+      return [`  ${textAt(command, 'name') ?? ''}`, said.filter(Boolean).join(' ')];
+    }),
+  );
   return titled(
     'Commands (-c):',
-    commands.flatMap((command) => {
-      const name = textAt(command, 'name') ?? '';
-      const description = textAt(command, 'command', 'description') ?? '';
-      const from = textAt(command, 'type');
-      const head = alignColumns([[`  ${name}`, [description, from === undefined ? '' : `(${from})`].filter(Boolean).join(' ')]]);
-      return [...head, ...optionLines(recordAt(command, 'command', 'options'))];
-    }),
+    commands.flatMap((command, index) => [heads[index] ?? '', ...optionLines(recordAt(command, 'command', 'options'))]),
   );
 }
 

@@ -1,6 +1,6 @@
 /** An execution as the command line sees it: read from the daemon's JSON, and kept up to date by the lines of a follow. No I/O. */
 import { EXECUTION_PHASES, type ExecutionPhase, OUTCOMES, type Outcome, PART_STATES, type PartState } from '../../protocol/orders/words.ts';
-import { isRecord, type JsonRecord, listAt, numberAt, recordAt, textAt, textsAt } from '../json.ts';
+import { isRecord, type JsonRecord, listAt, numberAt, recordAt, textAt, textsAt, valueAt } from '../json.ts';
 
 export interface PartView {
   index: number;
@@ -19,6 +19,14 @@ export interface PartView {
   /** Bytes of output beyond the cap. */
   dropped: number;
   holders: readonly string[];
+  /** Of a file that was read there. */
+  file: FileView | undefined;
+}
+
+export interface FileView {
+  digest: string;
+  size: number;
+  mode: number;
 }
 
 /** What a target was told to do, as far as it is a command of a resource. */
@@ -94,7 +102,15 @@ export function partOf(value: unknown): PartView | undefined {
     offset: numberAt(value, 'offset') ?? 0,
     dropped: numberAt(value, 'dropped') ?? 0,
     holders: textsAt(value, 'holders'),
+    file: fileOf(valueAt(value, 'file')),
   };
+}
+
+function fileOf(value: unknown): FileView | undefined {
+  const digest = textAt(value, 'digest');
+  const size = numberAt(value, 'size');
+  const mode = numberAt(value, 'mode');
+  return digest === undefined || size === undefined || mode === undefined ? undefined : { digest, size, mode };
 }
 
 export function phaseOf(value: unknown, ...path: string[]): ExecutionPhase | undefined {

@@ -27,17 +27,19 @@ export interface FollowOptions {
   waitForQueued: boolean;
   /** Told when the connection is lost, and when it is there again. */
   onContact(event: 'lost' | 'found'): void;
+  /** Waits so many milliseconds, or until `signal`. Default: real time. */
+  pause?(ms: number, signal: AbortSignal): Promise<unknown>;
 }
 
 export class Following {
-  readonly #client: ApiClient;
+  readonly #client: Pick<ApiClient, 'daemonLines'>;
   readonly #options: FollowOptions;
   readonly #offsets = new Map<number, number>();
   #execution: ExecutionView;
   #missing = 0;
 
   /** `id`: of an execution that is there, or its beginning; absent for one that is about to be started. */
-  constructor(client: ApiClient, options: FollowOptions, id = '') {
+  constructor(client: Pick<ApiClient, 'daemonLines'>, options: FollowOptions, id = '') {
     this.#client = client;
     this.#options = options;
     this.#execution = { ...executionOf({}), id };
@@ -76,7 +78,7 @@ export class Following {
       if (lostAt === undefined) onContact('lost');
       lostAt ??= performance.now();
       if (performance.now() - lostAt > LOOK_FOR_MS) throw lostForGood(failure);
-      await setTimeout(pause, undefined, { signal }).catch(() => undefined);
+      await (this.#options.pause ?? rest)(pause, signal);
       pause = Math.min(pause * PAUSE_GROWTH, LONGEST_PAUSE_MS);
       lines = undefined;
     }
@@ -123,6 +125,10 @@ export class Following {
     if (query.length <= MAX_QUERY) return this.#client.daemonLines(query, undefined, signal);
     return this.#client.daemonLines(path, { from: Object.fromEntries(this.#offsets) }, signal);
   }
+}
+
+function rest(ms: number, signal: AbortSignal): Promise<unknown> {
+  return setTimeout(ms, undefined, { signal }).catch(() => undefined);
 }
 
 /** Failures of a connection, and of a daemon that is just going or coming; all else is an answer. */
