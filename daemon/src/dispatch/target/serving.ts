@@ -111,7 +111,7 @@ async function answer(
     case 'attach':
       return tell(stream, await attach(principal, request, target, started()), request.offset, request.follow);
     case 'abort': {
-      const parts = await target.abort(principal, request.id, request.index);
+      const parts = await abort(principal, request, target, started());
       return send(stream, [...parts.map((part): DispatchEvent => ({ type: 'part', id: request.id, part })), END]);
     }
     case 'find':
@@ -133,6 +133,26 @@ async function attach(
     if (started === undefined || !(error instanceof DtkdError) || error.code !== 'NOT_FOUND') throw error;
     return started.attach(principal, id, index);
   }
+}
+
+/** What this node runs, and what it has not told others yet, if it is the starter. */
+async function abort(
+  principal: Principal,
+  { id, index }: { id: string; index?: number | undefined },
+  target: DispatchServerOptions['target'],
+  started: StartedParts | undefined,
+): Promise<Part[]> {
+  let unknown: DtkdError | undefined;
+  const unlessUnknown = (error: unknown): Part[] => {
+    if (!(error instanceof DtkdError) || error.code !== 'NOT_FOUND') throw error;
+    unknown ??= error;
+    return [];
+  };
+  const asStarter = await started?.abort?.(principal, id, index).catch(unlessUnknown);
+  const asTarget = await target.abort(principal, id, index).catch(unlessUnknown);
+  const parts = [...asTarget, ...(asStarter ?? [])];
+  if (parts.length === 0 && unknown !== undefined) throw unknown;
+  return parts;
 }
 
 /** A part, its changes, and its output from an offset on, no faster than it is read. With `follow` until it has ended and all is told. */

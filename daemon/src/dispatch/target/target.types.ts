@@ -51,6 +51,8 @@ export interface StartedParts {
   find(principal: Principal, idStart: string): Promise<{ header: Uint8Array; handles: PartHandle[] } | undefined>;
   /** Errors: NOT_FOUND. */
   attach(principal: Principal, id: ExecutionId, index: number): Promise<PartHandle>;
+  /** Ends what was not told to its targets yet. Errors: NOT_FOUND, FORBIDDEN. */
+  abort?(principal: Principal, id: ExecutionId, index?: number): Promise<Part[]>;
 }
 
 /** Who brings an order: this node's own starter for one of its principals, or a member (whose key is the connection's, or proved by a signature). */
@@ -95,7 +97,7 @@ export interface Target {
   counts(): { running: number; waiting: number; known: number };
   /** Settles what an earlier daemon left, goes on with what it had accepted, and serves `/dtkd/dispatch`. */
   start(): Promise<void>;
-  /** Takes no more orders and lets go of what runs: it goes on by itself, and the next daemon finds it again. */
+  /** Takes no more orders, closes the runner and lets go of what runs: it goes on by itself, and the next daemon finds it again. */
   stop(): Promise<void>;
 }
 
