@@ -15,6 +15,7 @@ const ALL: Record<string, () => Promise<{ benchmark: Benchmark }>> = {
   growth: () => import('./growth.ts'),
   federated: () => import('./federated.ts'),
   etcd: () => import('./etcd.ts'),
+  dispatch: () => import('./dispatch.ts'),
 };
 
 const { values, positionals } = parseArgs({

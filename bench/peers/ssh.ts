@@ -8,13 +8,17 @@ import { freePort } from '../../test/harness/ports.ts';
 import { findProgram } from '../../test/harness/programs.ts';
 import { waitFor } from '../../test/wait.ts';
 
-export interface SshForward {
+export interface Sshd {
   port: number;
+  /** The private key that may log in. */
+  key: string;
+  knownHosts: string;
+  tail(): string;
   close(): Promise<void>;
 }
 
-/** Forwards a loopback port to `to` through ssh. */
-export async function sshForward(directory: string, to: number): Promise<SshForward> {
+/** Starts an sshd on a loopback port (or on all loopback addresses) that lets one fresh key in. */
+export async function startSshd(directory: string, { listen = '127.0.0.1' }: { listen?: string } = {}): Promise<Sshd> {
   const home = join(directory, 'ssh');
   await mkdir(home, { mode: 0o700 });
   // sshd wants this directory for its unprivileged child, and only its package's service makes it.
@@ -27,13 +31,13 @@ export async function sshForward(directory: string, to: number): Promise<SshForw
   const publicKey = await run({ command: 'ssh-keygen', args: ['-y', '-f', join(home, 'user')] });
   await writeFile(authorized, publicKey.stdout);
   await chmod(authorized, 0o600);
-  const sshPort = await freePort();
+  const port = await freePort();
   const config = join(home, 'sshd_config');
   await writeFile(
     config,
     [
-      `Port ${sshPort}`,
-      'ListenAddress 127.0.0.1',
+      `Port ${port}`,
+      `ListenAddress ${listen}`,
       `HostKey ${join(home, 'host')}`,
       `AuthorizedKeysFile ${authorized}`,
       `PidFile ${join(home, 'sshd.pid')}`,
@@ -41,17 +45,39 @@ export async function sshForward(directory: string, to: number): Promise<SshForw
       'PermitRootLogin prohibit-password',
       'StrictModes no',
       'UsePAM no',
+      // fifty connections at once are no attack here
+      'MaxStartups 200',
+      'MaxSessions 200',
       '',
     ].join('\n'),
   );
   const server = new Child({ command: findProgram('sshd') ?? 'sshd', args: ['-D', '-e', '-f', config] });
-  await waitForPort(sshPort);
+  await waitForPort(port);
+  return {
+    port,
+    key: join(home, 'user'),
+    knownHosts: join(home, 'known_hosts'),
+    tail: () => server.tail(),
+    close: async () => {
+      await server.end('SIGTERM');
+    },
+  };
+}
+
+export interface SshForward {
+  port: number;
+  close(): Promise<void>;
+}
+
+/** Forwards a loopback port to `to` through ssh. */
+export async function sshForward(directory: string, to: number): Promise<SshForward> {
+  const server = await startSshd(directory);
   const port = await freePort();
   const client = new Child({
     command: 'ssh',
     args: [
-      ...['-F', 'none', '-N', '-i', join(home, 'user'), '-p', String(sshPort)],
-      ...['-o', 'StrictHostKeyChecking=no', '-o', `UserKnownHostsFile=${join(home, 'known_hosts')}`, '-o', 'ExitOnForwardFailure=yes'],
+      ...['-F', 'none', '-N', '-i', server.key, '-p', String(server.port)],
+      ...['-o', 'StrictHostKeyChecking=no', '-o', `UserKnownHostsFile=${server.knownHosts}`, '-o', 'ExitOnForwardFailure=yes'],
       ...['-L', `127.0.0.1:${port}:127.0.0.1:${to}`, `${userInfo().username}@127.0.0.1`],
     ],
   });
@@ -64,7 +90,7 @@ export async function sshForward(directory: string, to: number): Promise<SshForw
     port,
     close: async () => {
       await client.end('SIGTERM');
-      await server.end('SIGTERM');
+      await server.close();
     },
   };
 }

@@ -18,45 +18,40 @@ const SEED_FLAGS: FilterFlags = { include: '-I, --nodes <filter>', exclude: '-X,
 export function addNodeFilter(command: Command, flags: FilterFlags = SEED_FLAGS): () => NodeFilter | undefined {
   const include: string[] = [];
   const exclude: string[] = [];
-  let first: 'include' | 'exclude' | undefined;
   let precedence: boolean | undefined;
   command
     .option(
       flags.include,
       "nodes to take: a host name, a list, a regular expression, or KEY=VALUE, e.g. 'osfamily=unix' or 'tags=web+prod'",
       (text) => {
-        first ??= 'include';
         include.push(text);
       },
     )
     .option(flags.exclude, 'nodes to leave out, in the same form', (text) => {
-      first ??= 'exclude';
       exclude.push(text);
     })
     .addOption(
-      new Option(
-        '-Z, --filter-exclude-precedence <true|false>',
-        'whether a node that both match is left out (default: yes if the exclusion comes first)',
-      ).argParser((text) => {
-        precedence = truth(text);
-      }),
+      new Option('-Z, --filter-exclude-precedence <true|false>', 'whether a node that both match is left out (default: true)').argParser(
+        (text) => {
+          precedence = truth(text);
+        },
+      ),
     );
-  return () => filterOf({ include, exclude, first, precedence });
+  return () => filterOf({ include, exclude, precedence });
 }
 
-/** What the flags come to: of inclusion and exclusion the one that came first wins, as the seed has it, unless it is said. */
+/** What the flags come to. What is to be left out is left out, wherever that stands on the line. */
 export function filterOf(given: {
   include: readonly string[];
   exclude: readonly string[];
-  first: 'include' | 'exclude' | undefined;
   precedence: boolean | undefined;
 }): NodeFilter | undefined {
-  const { include, exclude, first } = given;
-  if (first === undefined) return undefined;
+  const { include, exclude, precedence } = given;
+  if (include.length === 0 && exclude.length === 0) return undefined;
   return {
     ...(include.length === 0 ? {} : { include: include.map((text) => (text === 'all' ? ALL_NODES : text)) }),
     ...(exclude.length === 0 ? {} : { exclude: [...exclude] }),
-    excludePrecedence: given.precedence ?? (include.length === 0 || first === 'exclude'),
+    ...(precedence === undefined ? {} : { excludePrecedence: precedence }),
   };
 }
 

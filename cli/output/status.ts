@@ -28,6 +28,7 @@ export function statusLines(out: Pick<Output, 'paint'>, facts: StatusFacts, now:
     ...domainLines(out, domains, now),
     '',
     ...appLines(apps),
+    ...commandLines(status),
   ];
 }
 
@@ -43,6 +44,18 @@ function problemsOf({ status, domains, apps }: StatusFacts): string[] {
       .filter((app) => !app.isCopy && app.status !== undefined && app.status !== 'Ready')
       .map((app) => `app ${app.app} is ${app.status}${because(app.message)}`),
   ];
+}
+
+/** What runs here for whom, if anything does. */
+function commandLines(status: unknown): string[] {
+  const counts = isRecord(status) ? status['commands'] : undefined;
+  const parts = [
+    [numberAt(counts, 'running'), 'running here'],
+    [numberAt(counts, 'waiting'), 'waiting for their turn'],
+    [numberAt(counts, 'executions'), 'started here and not ended'],
+    [numberAt(counts, 'held'), 'held for nodes that are away'],
+  ].filter(([count]) => count !== undefined && count !== 0);
+  return parts.length === 0 ? [] : ['', `commands: ${parts.map(([count, what]) => `${count} ${what}`).join(', ')}`];
 }
 
 function because(message: string | undefined): string {

@@ -31,6 +31,8 @@ export interface Config {
   mdns: boolean;
   /** Tags that this node's Node object begins with. */
   tags: string[];
+  /** As the daemon was started in: policy lets some of it through to commands. */
+  environment: Readonly<Record<string, string | undefined>>;
   /** A system group whose members may read the operator token. */
   operatorGroup: string | undefined;
   log: { level: LogLevel; format: 'text' | 'json'; file: boolean; maxBytes: number; keep: number };
@@ -99,6 +101,7 @@ export function loadConfig(flags: Settings & { config?: string | undefined }, en
     suffix: merged.suffix ?? DEFAULTS.suffix,
     mdns: merged.mdns ?? true,
     tags: merged.tags ?? [],
+    environment: { ...environment },
     operatorGroup: merged.operatorGroup,
     log: {
       level: merged.logLevel ?? 'info',

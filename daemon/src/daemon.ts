@@ -27,8 +27,10 @@ import { createApps } from './apps/apps.ts';
 import { createFederation } from './catalog/federation/federation.ts';
 import { createCatalogModel } from './catalog/model/catalog-model.ts';
 import { createNodeFacts } from './catalog/node-facts.ts';
+import { createSecrets } from './catalog/secrets/secrets.ts';
 import type { Config } from './config.ts';
 import { explainLock, prepareDirectory, settleName, writeEndpoint } from './data-directory.ts';
+import { startDispatching } from './dispatching.ts';
 import { extensions } from './extensions.ts';
 import { followGrants, standingIn } from './federation-ports.ts';
 import type { Logger } from './logger.ts';
@@ -44,6 +46,9 @@ import { openLevel } from './store/level-kv.ts';
 import { openObjectStore } from './store/object-store.ts';
 import { groupId } from './system-group.ts';
 import { VERSION } from './version.ts';
+
+/** Name of the API's socket in the data directory. */
+const API_SOCKET = 'api.sock';
 
 export interface Daemon {
   /** What a person should read once it runs. */
@@ -107,6 +112,8 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     logger: logger.child({ part: 'mesh' }),
     now,
   });
+  const secrets = createSecrets({ store, node: { name }, directory: config.data, now });
+  store.addParticipant(secrets.participant);
   const access = createAccess({
     store,
     node: { name },
@@ -197,6 +204,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
       ingress: apps.ingressAddress(),
       mesh,
       apps,
+      dispatch: { counts: () => dispatching.counts() },
       audit: { conditions: () => [...audit.conditions(), ...witnessing.conditions()], counters: () => audit.counters() },
     });
   const auditing = auditAction({ audit, gather: () => witnessing.gather(), ownNode: () => nodeFacts.get() });
@@ -216,10 +224,27 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     logger.warn({ err: error, part: 'federation' }, 'A user could not be forgotten'),
   );
   stops.push(async () => unfollow());
+  const dispatching = await startDispatching({
+    store,
+    node: { name },
+    directory: config.data,
+    signingKey,
+    environment: config.environment,
+    mesh,
+    access,
+    audit,
+    secrets,
+    federation,
+    peers,
+    logger,
+    now,
+  });
+  stops.push(() => dispatching.stop());
   const api = await startApiServer({
     store,
     node: { name },
-    extensions: extensions({ access, model, controller, mesh, apps, status, audit: auditing, rotate: () => tokens.rotate() }),
+    extensions: extensions({ access, model, controller, mesh, apps, dispatching, status, audit: auditing, rotate: () => tokens.rotate() }),
+    content: dispatching.content,
     audit,
     access,
     peers,
@@ -229,6 +254,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     hosts: [hostname(), config.api.host],
     listen: config.api,
     certificate,
+    socket: { path: join(config.data, API_SOCKET), gid },
   });
   stops.push(() => api.close());
   listeners.push({ host: config.api.host, port: api.port });
@@ -244,7 +270,13 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   const memory = new MemoryKeeper();
   memory.start();
   stops.push(async () => memory.stop());
-  await writeEndpoint(endpointFile, { api: api.url, pid: process.pid, name, ingress: apps.ingressAddress() });
+  await writeEndpoint(endpointFile, {
+    api: api.url,
+    ...(api.socket === undefined ? {} : { socket: API_SOCKET }),
+    pid: process.pid,
+    name,
+    ingress: apps.ingressAddress(),
+  });
   stops.push(() => rm(endpointFile, { force: true }));
   return {
     summary: () => summaryText({ config, name, version: VERSION, apiUrl: api.url, ingress: apps.ingressAddress(), mesh }),

@@ -5,6 +5,7 @@ import type { AccessPart } from './access/access.ts';
 import type { Action, ApiExtensions, KindHandler } from './api/handlers.types.ts';
 import type { Apps } from './apps/ports.ts';
 import type { CatalogModel } from './catalog/model/catalog-model.ts';
+import type { Dispatching } from './dispatching.ts';
 import { domainActions, domainHandlers } from './mesh/controllers/domain-api.ts';
 import type { DomainController } from './mesh/controllers/domain-controller.ts';
 import type { Mesh } from './mesh/mesh.types.ts';
@@ -15,21 +16,28 @@ export interface ExtensionParts {
   controller: DomainController;
   mesh: Mesh;
   apps: Apps;
+  dispatching: Pick<Dispatching, 'kinds' | 'subresources' | 'actions'>;
   status: Action;
   audit: Action;
   rotate: () => Promise<string>;
 }
 
 /** Handlers of kinds, subresources and daemon-wide actions, from the parts that have them. */
-export function extensions({ access, model, controller, mesh, apps, status, audit, rotate }: ExtensionParts): ApiExtensions {
+export function extensions({ access, model, controller, mesh, apps, dispatching, status, audit, rotate }: ExtensionParts): ApiExtensions {
   const handlers = domainHandlers({ mesh, controller });
   const kinds = new Map<string, KindHandler>([
     ...access.kinds,
     ...model.handlers,
+    ...dispatching.kinds,
     [`${SIGHTLINE_GROUP}/dtdomains`, handlers.dtDomain],
     [`${SIGHTLINE_GROUP}/dtpeers`, handlers.dtPeer],
   ]);
-  const subresources = new Map<string, Action>([...apps.actions, ...access.subresources, ...model.subresources]);
+  const subresources = new Map<string, Action>([
+    ...apps.actions,
+    ...access.subresources,
+    ...model.subresources,
+    ...dispatching.subresources,
+  ]);
   for (const [name, action] of domainActions({ mesh, controller })) subresources.set(`${SIGHTLINE_GROUP}/dtdomains/${name}`, action);
   const token: Action = async (request) => {
     if (request.method !== 'POST') throw new DtkdError('METHOD_NOT_ALLOWED', 'use POST to make a new token');
@@ -38,6 +46,13 @@ export function extensions({ access, model, controller, mesh, apps, status, audi
   return {
     kinds,
     subresources,
-    actions: new Map<string, Action>([...access.actions, ...model.actions, ['status', status], ['audit', audit], ['token', token]]),
+    actions: new Map<string, Action>([
+      ...access.actions,
+      ...model.actions,
+      ...dispatching.actions,
+      ['status', status],
+      ['audit', audit],
+      ['token', token],
+    ]),
   };
 }

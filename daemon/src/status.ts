@@ -20,6 +20,7 @@ interface Facts {
 interface StatusFacts extends Facts {
   startedAt: number;
   audit: { conditions(): string[]; counters(): Record<string, number> };
+  dispatch: { counts(): Record<string, number> };
   apps: { summary(): { own: number; copies: number; byStatus: Record<string, number> }; counters(): Record<string, number> };
 }
 
@@ -58,6 +59,7 @@ export async function daemonStatus(facts: StatusFacts): Promise<object> {
       })),
     })),
     apps: apps.summary(),
+    commands: facts.dispatch.counts(),
     conditions: [...audit.conditions(), ...conditions(domains)],
     counters: { ...mesh.counters(), ...apps.counters(), ...audit.counters() },
     storage: { bytes: await directoryBytes(join(config.data, 'db')) },

@@ -63,7 +63,7 @@ cmd : ctl -p demo -t Service -r myService -c Start
         type: 'Service',
         resource: 'myService',
         command: 'Start',
-        filter: { include: ['.*'], excludePrecedence: false },
+        filter: { include: ['.*'] },
         threads: 1,
         keepGoing: false,
       },
@@ -80,7 +80,7 @@ cmd : ctl -p demo -t Service -r myService -c Start
       request: {
         model: 'demo',
         options: { version: '1.2', force: 'true', offset: '-5', text: '-x' },
-        filter: { include: ['osfamily=unix'], exclude: ['tags=dev'], excludePrecedence: true },
+        filter: { include: ['osfamily=unix'], exclude: ['tags=dev'] },
         threads: 8,
         keepGoing: true,
         queue: '86400s',
@@ -96,8 +96,8 @@ cmd : ctl -p demo -t Service -r myService -c Start
       await daemon.cli('ctl', ...flags, ...CONTEXT);
       return asked();
     };
-    expect(await precedence('-I', 'a', '-X', 'b')).toMatchObject({ request: { filter: { excludePrecedence: false } } });
-    expect(await precedence('-X', 'b', '-I', 'a')).toMatchObject({ request: { filter: { excludePrecedence: true } } });
+    expect(await precedence('-I', 'a', '-X', 'b')).not.toMatchObject({ request: { filter: { excludePrecedence: false } } });
+    expect(await precedence('-I', 'a', '-X', 'b', '-Z', 'false')).toMatchObject({ request: { filter: { excludePrecedence: false } } });
     expect(await precedence('-I', 'a', '-X', 'b', '-Z', 'true')).toMatchObject({ request: { filter: { excludePrecedence: true } } });
     expect(await daemon.cli('ctl', '-Z', 'maybe', ...CONTEXT)).toMatchObject({ code: 2, stderr: expect.stringContaining('true or false') });
   });
@@ -177,6 +177,8 @@ No answer from node9: what they have may be missing here.
       -port <integer>   required        where
       -force            default false
 `);
+    expect((await daemon.cli('ctl', '--list', 'types')).stdout).toBe('Service\n');
+    expect((await daemon.cli('ctl', '-r', 'myService', '-c', 'Start', '--list', 'commands')).stdout).toBe('Start\n');
     expect(await daemon.cli('ctl', '-c', 'Start')).toMatchObject({ code: 2, stderr: expect.stringContaining('of which resource') });
   });
 

@@ -53,7 +53,7 @@ describe('dtkd run, exec and executions', () => {
         resource: 'myService',
         command: 'Start',
         options: { port: '80', text: 'a=b' },
-        filter: { include: ['.*'], exclude: ['tags=dev'], excludePrecedence: false },
+        filter: { include: ['.*'], exclude: ['tags=dev'] },
         threads: 16,
         keepGoing: true,
         batch: '10%',
@@ -250,6 +250,6 @@ b2
     });
     const { stdout } = await daemon.cli('executions', 'ls');
     expect(stdout.split('\n').map((line) => line.split(/ {3,}/)[0])).toEqual(['ID', 'ffffffffffff', '1a2b3c4d5e6f', '']);
-    expect((await daemon.cli('executions', 'ls', '-o', 'name', '--limit', '1')).stdout).toBe(`${'f'.repeat(64)}\n`);
+    expect((await daemon.cli('executions', 'ls', '-o', 'name', '--limit', '1')).stdout).toBe(`execution.dtkd.dev/${'f'.repeat(64)}\n`);
   });
 });

@@ -1,0 +1,197 @@
+/**
+ * The parts of dispatch, put together: content, modules and bundles of the catalog, policy, runner, target, holding and the starting side. Starts
+ * them in order and stops them in reverse.
+ */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { executionKind } from '../../protocol/kinds/execution.ts';
+import { policyKind } from '../../protocol/kinds/policy.ts';
+import { secretKind } from '../../protocol/kinds/secret.ts';
+import type { ObjectRef } from '../../protocol/objects.ts';
+import type { SigningKey } from '../../protocol/signing.ts';
+import type { Access, Audit } from './access/access.types.ts';
+import { decideMove } from './access/moves.ts';
+import type { ApiContent } from './api/api.types.ts';
+import type { Action, KindHandler } from './api/handlers.types.ts';
+import { createBundles } from './catalog/bundles/bundles.ts';
+import { createModels } from './catalog/bundles/models.ts';
+import { createOtherModels } from './catalog/bundles/other-models.ts';
+import type { Federation } from './catalog/federation/federation.types.ts';
+import type { PeerApi } from './catalog/federation/peer-api.types.ts';
+import { createModules } from './catalog/modules/modules.ts';
+import type { Secrets } from './catalog/secrets/secrets.ts';
+import { createContent } from './dispatch/content/content.ts';
+import { createExecutions } from './dispatch/execution/executions.ts';
+import { createHolding } from './dispatch/hold/holding.ts';
+import { createPolicy } from './dispatch/policy/policy.ts';
+import { createRunner } from './dispatch/runner/runner.ts';
+import { createSpools } from './dispatch/runner/spools.ts';
+import { createTarget } from './dispatch/target/target.ts';
+import { dispatchMembers, dispatchNodes } from './dispatch-ports.ts';
+import type { Logger } from './logger.ts';
+import type { Mesh } from './mesh/mesh.types.ts';
+import { objectKey, refOfKey } from './store/keys.ts';
+import type { Kv } from './store/kv.ts';
+import type { ObjectStore } from './store/object-store.types.ts';
+
+export interface DispatchingOptions {
+  store: ObjectStore;
+  /** This node's name. */
+  node: { name: string };
+  /** The data directory. */
+  directory: string;
+  signingKey: SigningKey;
+  environment: Readonly<Record<string, string | undefined>>;
+  mesh: Mesh;
+  access: Access;
+  audit: Audit;
+  secrets: Secrets;
+  federation: Federation;
+  peers: PeerApi;
+  logger: Logger;
+  now(): number;
+}
+
+/** What the API offers of it. */
+export interface Dispatching {
+  kinds: ReadonlyMap<string, KindHandler>;
+  subresources: ReadonlyMap<string, Action>;
+  actions: ReadonlyMap<string, Action>;
+  content: ApiContent;
+  /** For `dtkd status`. */
+  counts(): Record<string, number>;
+  stop(): Promise<void>;
+}
+
+export async function startDispatching(options: DispatchingOptions): Promise<Dispatching> {
+  const { store, node, directory, signingKey, environment, mesh, access, audit, secrets, federation, peers, now } = options;
+  const logger = options.logger.child({ part: 'dispatch' });
+  const members = dispatchMembers(mesh);
+  const nodes = dispatchNodes(store, node.name, members);
+  const self = { name: node.name, signingKey: signingKey.publicKey };
+  const deciding = {
+    decide: access.decide.bind(access),
+    decideMove: decideMove.bind(undefined, access),
+  };
+  const keyOf = async (name: string) => (await nodes.list()).find((one) => one.node === name)?.signingKey;
+
+  const content = createContent({ directory: join(directory, 'content'), members, rows: store.kv, logger, now });
+  const modules = createModules({ store, node, directory: join(directory, 'modules'), signingKey, content, ...deciding, logger });
+  const bundles = createBundles({ store, node, signingKey, ...deciding });
+  const policy = createPolicy({ store, node, signingKeyOf: keyOf });
+  const target = createTarget({
+    store,
+    node: self,
+    directory,
+    members,
+    access,
+    audit,
+    policy,
+    modules,
+    content,
+    runner: createRunner({ directory: join(directory, 'dispatch', 'runner'), logger }),
+    spools: createSpools(),
+    secrets: secrets.values,
+    nodeObject: async () => (await nodes.list()).find((one) => one.self)?.object,
+    started: () => executions.started,
+    environment,
+    logger,
+    now,
+  });
+  const holding = createHolding({
+    node,
+    members,
+    rows: store.kv,
+    accept: async ({ member, user }, order) => {
+      await target.accept({ type: 'member', member, user }, order);
+    },
+    logger,
+    now,
+  });
+  const models = createModels({
+    store,
+    node,
+    decide: deciding.decide,
+    bundles,
+    others: createOtherModels({ federation, peers }),
+    installed: target.installed,
+    signingKeyOf: keyOf,
+  });
+  const executions = createExecutions({
+    store,
+    node: self,
+    members,
+    models,
+    nodes,
+    modules,
+    content,
+    target,
+    holding,
+    access,
+    audit,
+    directory,
+    keep: async () => (await policy.read()).limits,
+    names: (beginning, limit) => namesFrom(store.kv, { ...refOfExecutions, namespace: node.name, name: beginning }, limit),
+    logger,
+    now,
+  });
+
+  const stops: (() => void | Promise<void>)[] = [() => policy.stop(), () => bundles.stop()];
+  const stop = async () => {
+    for (const end of stops.splice(0).reverse()) await end();
+  };
+  try {
+    await content.start();
+    stops.push(() => content.stop());
+    await modules.start();
+    await target.start();
+    stops.push(() => target.stop());
+    await holding.start();
+    stops.push(() => holding.stop());
+    await executions.start();
+    stops.push(() => executions.close());
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    kinds: new Map<string, KindHandler>([
+      ...modules.handlers,
+      [kindKey(policyKind), policy.handler],
+      [kindKey(secretKind), secrets.handler],
+      [kindKey(executionKind), executions.handler],
+    ]),
+    subresources: bundles.subresources,
+    actions: new Map<string, Action>([...modules.actions, ...executions.actions]),
+    content: {
+      take: (source, limits) => content.take(source, limits),
+      async find(digest, { node: from, size, signal }) {
+        const here = await content.path(digest);
+        const member = from === undefined ? undefined : members.byNode(from);
+        if (here === undefined && member === undefined) return undefined;
+        const path =
+          here ??
+          (await content.fetch(digest, {
+            signal,
+            ...(size === undefined ? {} : { size }),
+            ...(member === undefined ? {} : { from: member }),
+          }));
+        return { path, size: (await stat(path)).size };
+      },
+    },
+    counts: () => ({ ...target.counts(), held: holding.counts().orders, executions: executions.counts().running }),
+    stop,
+  };
+}
+
+const kindKey = ({ group, plural }: { group: string; plural: string }): string => `${group}/${plural}`;
+
+const refOfExecutions = { group: executionKind.group, plural: executionKind.plural };
+
+/** Names of stored objects that begin as the one given. */
+async function namesFrom(kv: Kv, ref: ObjectRef, limit: number): Promise<string[]> {
+  const gte = objectKey(ref);
+  // no name has a character above it
+  const rows = await kv.page({ gte, lt: `${gte}~`, limit, keysOnly: true });
+  return rows.map(([key]) => refOfKey(key).name);
+}
