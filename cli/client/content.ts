@@ -42,8 +42,18 @@ export async function putContent(
   throw new DtkdError('NOT_DTKD', 'the daemon answered without the digest of what it was sent', { next: 'Check --url.' });
 }
 
-/** Sends a file as it is now. Errors: BAD_REQUEST if it cannot be read. */
-export async function putFile(client: ApiClient, path: string, signal?: AbortSignal): Promise<TakenContent & { mode: number }> {
+export interface PutFileOptions {
+  signal?: AbortSignal;
+  /** Told how many bytes have gone, and of how many. */
+  onProgress?(done: number, size: number): void;
+}
+
+/** Sends a file as it is now. Errors: BAD_REQUEST if it cannot be read, CONFLICT if it changed meanwhile. */
+export async function putFile(
+  client: ApiClient,
+  path: string,
+  { signal, onProgress }: PutFileOptions = {},
+): Promise<TakenContent & { mode: number }> {
   const file = await open(path, 'r').catch((cause: unknown) => {
     throw new DtkdError('BAD_REQUEST', `cannot read ${path}`, { cause });
   });
@@ -52,19 +62,38 @@ export async function putFile(client: ApiClient, path: string, signal?: AbortSig
     if (!stats.isFile()) throw new DtkdError('BAD_REQUEST', `${path} is not a file`);
     // what is added to it meanwhile is not sent: its length has been told
     const end = stats.size - 1;
-    const source = () => (stats.size === 0 ? Readable.from([]) : createReadStream(path, { fd: file, start: 0, end, autoClose: false }));
+    const source = () => {
+      if (stats.size === 0) return Readable.from([]);
+      const stream = createReadStream(path, { fd: file, start: 0, end, autoClose: false });
+      if (onProgress !== undefined) stream.on('data', () => onProgress(stream.bytesRead, stats.size));
+      return stream;
+    };
     const content = await putContent(client, source, { length: stats.size, ...(signal === undefined ? {} : { signal }) });
+    const now = await file.stat();
+    if (now.mtimeMs !== stats.mtimeMs || now.size !== stats.size) {
+      throw new DtkdError('CONFLICT', `${path} changed while it was read`, { next: 'Copy it again when nobody writes to it.' });
+    }
     return { ...content, mode: stats.mode & 0o777 };
   } finally {
     await file.close();
   }
 }
 
-/** The bytes of a digest, as they come. Errors: CONTENT_MISSING, NOT_FOUND, FORBIDDEN. */
-export async function getContent(client: ApiClient, wanted: string, signal?: AbortSignal): Promise<IncomingMessage> {
+export interface GetOptions {
+  /** The node that has it, and how large it is there, in case that the daemon has to fetch it first. */
+  at?: { node: string; size: number };
+  /** The byte to begin with. */
+  from?: number;
+  signal?: AbortSignal;
+}
+
+/** The bytes of a digest, as they come. Errors: CONTENT_MISSING, CONTENT_ALTERED, NOT_FOUND, FORBIDDEN. */
+export async function getContent(client: ApiClient, wanted: string, { at, from, signal }: GetOptions = {}): Promise<IncomingMessage> {
+  const query = at === undefined ? '' : `?${new URLSearchParams({ node: at.node, size: String(at.size) })}`;
   const answer = await client.https.send({
     method: 'GET',
-    path: `${PATH}/${encodeURIComponent(wanted)}`,
+    path: `${PATH}/${encodeURIComponent(wanted)}${query}`,
+    ...(from === undefined ? {} : { from }),
     accept: 'application/octet-stream',
     endless: true,
     ...(signal === undefined ? {} : { signal }),

@@ -1,8 +1,8 @@
 import { DtkdError } from '../../protocol/errors.ts';
 
-/** How an execution is named by people: its id, or the beginning of it. */
+/** How an execution is named by people: its id, or the beginning of it; also as lists of names have it, `execution.dtkd.dev/ID`. */
 export function requireId(text: string): string {
-  const id = text.toLowerCase();
+  const id = text.slice(text.lastIndexOf('/') + 1).toLowerCase();
   if (/^[0-9a-f]{6,64}$/.test(id)) return id;
   throw new DtkdError('BAD_REQUEST', `"${text.slice(0, 80)}" is not the id of an execution`, {
     next: 'It has 64 hexadecimal digits; the first 6 or more are enough. See "dtkd executions ls".',

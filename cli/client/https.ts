@@ -27,6 +27,8 @@ export interface HttpRequest {
   /** In place of `body`: bytes as they are, opened anew if the request has to be made again; of that length, if it is known. */
   bytes?: { open(): import('node:stream').Readable; length?: number };
   accept?: string;
+  /** The byte of the answer to begin with. */
+  from?: number;
   contentType?: string;
   signal?: AbortSignal;
   /** True for answers that may stay silent for ever: watches and forwards. */
@@ -78,6 +80,7 @@ export class HttpsClient {
       ...(payload === undefined
         ? {}
         : { 'content-type': request.contentType ?? 'application/json', 'content-length': String(payload.length) }),
+      ...(request.from === undefined ? {} : { range: `bytes=${request.from}-` }),
       ...(request.bytes === undefined ? {} : { 'content-type': 'application/octet-stream' }),
       ...(request.bytes?.length === undefined ? {} : { 'content-length': String(request.bytes.length) }),
     };

@@ -14,6 +14,9 @@ Install for good:
 For this shell only:
   source <(dtkd completion bash)`;
 
+/** Flags of `ctl` whose values it lists itself, each under the plural of its name. */
+const CTL_LISTS = new Set(['--project', '--type', '--resource', '--command']);
+
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
 export function configure(command: Command, cli: Cli): void {
@@ -48,6 +51,7 @@ function describe(command: Command, path: readonly string[]): CompletionNode {
       summary: option.description,
       takesValue: option.required || option.optional,
       choices: option.argChoices ?? [],
+      ...(path[0] === 'ctl' && CTL_LISTS.has(option.long ?? '') ? { list: `${(option.long ?? '').slice(2)}s` } : {}),
     })),
     argument: argumentOf(command, path),
   };
@@ -61,5 +65,6 @@ function argumentOf(command: Command, path: readonly string[]): CompletionNode['
   const name = first.name();
   if (name.startsWith('kind')) return path[0] === 'explain' ? 'kind' : 'object';
   if (name === 'app' || (path[0] === 'app' && path[1] === 'rm')) return { objects: 'dtapps' };
+  if (path[0] === 'executions' && name === 'id') return { objects: 'executions' };
   return path[0] === 'domain' && name === 'name' && path[1] !== 'create' ? { objects: 'dtdomains' } : undefined;
 }

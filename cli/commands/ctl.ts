@@ -11,6 +11,8 @@ import { addShowFlags } from '../dispatch/show-flags.ts';
 import { addRunFlags, addStartFlags, type RunFlags, runFields, type StartFlags, start } from '../dispatch/start.ts';
 import { EXIT_HELP } from '../dispatch/summary.ts';
 import { parseLimit } from '../input/limit.ts';
+import { type JsonRecord, listAt, textAt } from '../json.ts';
+import { escapeControls } from '../output/escape.ts';
 import { toJson } from '../output/format.ts';
 
 const EXAMPLES = `
@@ -36,7 +38,11 @@ interface CtlFlags extends StartFlags, RunFlags {
   threadcount: number;
   keepgoing?: boolean;
   failednodes?: string;
+  list?: string;
 }
+
+/** What `--list` knows: as the flags are called. */
+const LISTS = ['projects', 'types', 'resources', 'commands'];
 
 export function configure(command: Command, cli: Cli): void {
   command
@@ -55,7 +61,9 @@ export function configure(command: Command, cli: Cli): void {
       ]),
     );
   addShowFlags(addStartFlags(addRunFlags(command)));
+  command.addOption(new Option('--list <what>', 'only names of what could be run, for scripts').choices(LISTS));
   command.addHelpText('after', EXAMPLES).action(async (words: string[], flags: CtlFlags) => {
+    if (flags.list !== undefined) return cli.out.lines(namesOf(flags.list, await contextOf(cli, flags)));
     const options = optionsOfWords(words);
     if (flags.resource === undefined || flags.command === undefined) {
       if (flags.command !== undefined || words.length > 0) throw incomplete();
@@ -64,7 +72,7 @@ export function configure(command: Command, cli: Cli): void {
     const listed = flags.failednodes === undefined ? undefined : await readFailedNodes(flags.failednodes);
     const nodes = filter() ?? (listed === undefined ? undefined : { include: [ALL_NODES] });
     const request: DispatchRequestSpec = {
-      ...contextOf(flags),
+      ...scopeOf(flags),
       resource: flags.resource,
       command: flags.command,
       ...(words.length === 0 ? {} : { options }),
@@ -92,7 +100,7 @@ export function configure(command: Command, cli: Cli): void {
   });
 }
 
-function contextOf({ project, type }: CtlFlags): { model?: string; type?: string } {
+function scopeOf({ project, type }: CtlFlags): { model?: string; type?: string } {
   return { ...(project === undefined ? {} : { model: project }), ...(type === undefined ? {} : { type }) };
 }
 
@@ -102,16 +110,26 @@ function incomplete(): DtkdError {
   });
 }
 
-async function showContext(cli: Cli, flags: CtlFlags): Promise<void> {
+/** What the daemon knows of what could be run within what was said. */
+async function contextOf(cli: Cli, flags: CtlFlags): Promise<JsonRecord> {
   const query = new URLSearchParams();
   for (const [key, value] of Object.entries({ model: flags.project, type: flags.type, resource: flags.resource })) {
     if (value !== undefined) query.set(key, value);
   }
   const text = query.toString();
   const client = await cli.client();
-  const answer = await client.daemon('GET', `dispatch${text === '' ? '' : `?${text}`}`);
+  return client.daemon('GET', `dispatch${text === '' ? '' : `?${text}`}`);
+}
+
+async function showContext(cli: Cli, flags: CtlFlags): Promise<void> {
+  const answer = await contextOf(cli, flags);
   if (flags.output === 'json') cli.out.print(toJson(answer));
   else cli.out.lines((await import('../dispatch/context-lines.ts')).contextLines(answer));
+}
+
+function namesOf(list: string, answer: JsonRecord): string[] {
+  const names = listAt(answer, list === 'projects' ? 'models' : list).map((one) => escapeControls(textAt(one, 'name') ?? ''));
+  return [...new Set(names)];
 }
 
 /** The same command on these nodes alone. */

@@ -90,6 +90,12 @@ const EXECUTIONS: readonly CommandEntry[] = [
   { name: 'retry', summary: 'run it again where it did not succeed', load: () => import('./executions/retry.ts') },
 ];
 
+const SECRET: readonly CommandEntry[] = [
+  { name: 'set', summary: 'set a value that commands get, or replace it', load: () => import('./secret/set.ts') },
+  { name: 'ls', alias: 'list', summary: 'list secrets, without their values', load: () => import('./secret/ls.ts') },
+  { name: 'rm', summary: 'remove secrets', load: () => import('./secret/rm.ts') },
+];
+
 const NODE: readonly CommandEntry[] = [
   { name: 'ls', alias: 'list', summary: 'list nodes with what filters choose them by', load: () => import('./node/ls.ts') },
   { name: 'maintain', summary: 'let commands of others skip this node, or no more', load: () => import('./node/maintain.ts') },
@@ -121,6 +127,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'ctl', summary: "the same with ControlTier's flags; alone it lists what could be run", load: () => import('./ctl.ts') },
   { name: 'exec', summary: 'run any program on chosen nodes', load: () => import('./exec.ts') },
   { name: 'executions', alias: 'execution', summary: 'what was run, with its output; abort and retry', children: EXECUTIONS },
+  { name: 'cp', summary: 'copy files to chosen nodes, or from them', load: () => import('./cp.ts') },
+  { name: 'secret', summary: 'values that commands get and nobody sees', children: SECRET },
   { name: 'node', summary: 'tags, properties and maintenance of this node', children: NODE },
   { group: 'Who may do what:', name: 'user', summary: 'users of this node', children: USER },
   { name: 'grant', summary: 'give a user or a trust rights on objects', load: () => import('./grant.ts') },

@@ -8,7 +8,8 @@ export function fishScript(nodes: readonly CompletionNode[], kinds: readonly str
     const here = node.path.length === 0 ? ` -n ${quote("__dtkd_at ''")}` : condition;
     for (const child of node.children) lines.push(`complete -c dtkd${here} -a ${quote(child.name)} -d ${quote(child.summary)}`);
     for (const flag of node.flags) {
-      const value = flag.takesValue ? (flag.choices.length > 0 ? ` -x -a ${quote(flag.choices.join(' '))}` : ' -r') : '';
+      const words = flag.list === undefined ? flag.choices.join(' ') : `(__dtkd_list ${flag.list})`;
+      const value = flag.takesValue ? (words === '' ? ' -r' : ` -x -a ${quote(words)}`) : '';
       lines.push(
         `complete -c dtkd${condition} -l ${bare(flag.name)}${flag.short === undefined ? '' : ` -s ${bare(flag.short)}`}${value} -d ${quote(flag.summary)}`,
       );
@@ -74,6 +75,12 @@ end
 
 function __dtkd_names
     dtkd get $argv[1] -o name 2>/dev/null | string replace -r '.*/' ''
+end
+
+# Values of the flag that was written last, as the rest of the command line has them.
+function __dtkd_list
+    set -l words (commandline -opc)
+    $words[1..-2] --list $argv[1] 2>/dev/null
 end
 
 # Kinds for the first argument, names of that kind after it.

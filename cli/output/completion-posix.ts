@@ -16,6 +16,11 @@ export function posixCore(nodes: readonly CompletionNode[], kinds: readonly stri
       node.flags.filter((flag) => flag.choices.length > 0).map((flag) => [`${key(node)} ${flag.name}`, flag.choices]),
     ),
   );
+  const lists = nodes.flatMap((node) =>
+    node.flags.flatMap(({ name, short, list }) =>
+      list === undefined ? [] : [name, ...(short === undefined ? [] : [short])].map((flag) => [`${key(node)} ${flag}`, list] as const),
+    ),
+  );
   return `${HEADER}
 __dtkd_children() {
   case "$1" in
@@ -33,6 +38,13 @@ ${cases((node) => (node.path.length === 0 ? [] : node.flags.map((flag) => flag.n
 __dtkd_choices() {
   case "$1 $2" in
 ${[...choices].map(([where, words]) => `    ${quote(where)}) printf '%s\\n' ${words.map(quote).join(' ')} ;;`).join('\n')}
+  esac
+}
+
+# What "--list" is asked for to get the values of a flag.
+__dtkd_list_of() {
+  case "$1 $2" in
+${lists.map(([where, list]) => `    ${quote(where)}) printf '%s' ${quote(list)} ;;`).join('\n')}
   esac
 }
 
@@ -80,6 +92,8 @@ __dtkd_next() {
   local offered
   offered="$(__dtkd_choices "$at" "$prev")"
   if [ -n "$offered" ]; then printf '%s\\n' "$offered"; return; fi
+  offered="$(__dtkd_list_of "$at" "$prev")"
+  if [ -n "$offered" ]; then dtkd "\${@:1:$(($# - 1))}" --list "$offered" 2>/dev/null; return; fi
   if __dtkd_takes_value "$prev"; then return; fi
   case "$cur" in
     -*) __dtkd_flags "$at" ;;

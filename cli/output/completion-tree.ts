@@ -1,9 +1,19 @@
+export interface CompletionFlag {
+  name: string;
+  short?: string;
+  summary: string;
+  takesValue: boolean;
+  choices: readonly string[];
+  /** Its values are what the same command line answers to `--list` with this word. */
+  list?: string;
+}
+
 /** What completion scripts are made of, whatever the shell. */
 export interface CompletionNode {
   /** Words of the command, without `dtkd`. */
   path: readonly string[];
   children: readonly { name: string; summary: string }[];
-  flags: readonly { name: string; short?: string; summary: string; takesValue: boolean; choices: readonly string[] }[];
+  flags: readonly CompletionFlag[];
   /** What the first argument is: a kind and then names; a kind alone; names of objects of one kind; or fixed words. */
   argument: 'object' | 'kind' | { objects: string } | { words: readonly string[] } | undefined;
 }

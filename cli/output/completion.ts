@@ -1,5 +1,6 @@
 /**
- * Completion scripts. Each is static but for the names of objects, which it asks of the daemon with `dtkd get KIND -o name`. All three are
+ * Completion scripts. Each is static but for the names of objects, which it asks of the daemon with
+ * `dtkd get KIND -o name`, and values that a command itself lists. All three are
  * the same machine in different dialects: find the command that the words lead to, then offer its children, flags, kinds or names.
  */
 import { fishScript } from './completion-fish.ts';

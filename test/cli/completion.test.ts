@@ -11,9 +11,13 @@ describe('dtkd completion', () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'dtkd-completion-'));
     // A dtkd that answers only what the scripts may ask.
-    await writeFile(join(dir, 'dtkd'), '#!/bin/sh\n[ "$1 $3 $4" = "get -o name" ] && printf "%s.group/one\\n%s.group/two\\n" "$2" "$2"\n', {
-      mode: 0o755,
-    });
+    await writeFile(
+      join(dir, 'dtkd'),
+      '#!/bin/sh\n[ "$1 $3 $4" = "get -o name" ] && printf "%s.group/one\\n%s.group/two\\n" "$2" "$2"\ncase "$*" in *--list*) printf "<%s>\\n" "$*" | tr " " _ ;; esac\n',
+      {
+        mode: 0o755,
+      },
+    );
     for (const shell of ['bash', 'zsh', 'fish']) {
       const { code, stdout } = await runCli({}, 'completion', shell);
       expect(code).toBe(0);
@@ -49,6 +53,14 @@ describe('dtkd completion', () => {
     expect(await offered('domain', 'show', 't')).toEqual(['two']);
     expect(await offered('app', 'curl', '')).toEqual(['one', 'two']);
     expect(await offered('explain', 'dtpee')).toEqual(['dtpeer', 'dtpeers']);
+  });
+
+  it('offers what could be run within what stands there', async () => {
+    expect(await offered('ctl', '-t', '')).toEqual(['<ctl_--list_types>']);
+    expect(await offered('ctl', '-t', 'Service', '--resource', 'web', '-c', '')).toEqual([
+      '<ctl_-t_Service_--resource_web_--list_commands>',
+    ]);
+    expect(await offered('executions', 'follow', '')).toEqual(['one', 'two']);
   });
 
   it('is well-formed for each shell that is here', async () => {

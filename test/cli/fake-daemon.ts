@@ -29,8 +29,8 @@ export interface Asked {
   bytes?: Buffer;
 }
 
-/** A scripted answer: a JSON value, an error, or lines that are sent one after the other while the connection stays open. */
-export type Scripted = (asked: Asked) => unknown | { lines: AsyncIterable<unknown> } | { raw: string } | undefined;
+/** A scripted answer: a JSON value, an error, bytes, or lines that are sent one after the other while the connection stays open. */
+export type Scripted = (asked: Asked) => unknown | { lines: AsyncIterable<unknown> } | { raw: string } | { octets: Uint8Array } | undefined;
 
 export interface Ran {
   code: number;
@@ -236,6 +236,10 @@ export async function runCli(options: { stdin?: string; env?: NodeJS.ProcessEnv 
 async function send(response: ServerResponse, answer: unknown): Promise<void> {
   if (isRecord(answer) && typeof answer['raw'] === 'string') {
     response.writeHead(200, { 'content-type': 'text/html' }).end(answer['raw']);
+    return;
+  }
+  if (isRecord(answer) && answer['octets'] instanceof Uint8Array) {
+    response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(answer['octets']);
     return;
   }
   response.writeHead(200, { 'content-type': 'application/json' });

@@ -5,6 +5,7 @@ import { executionOf } from '../../dispatch/execution.ts';
 import { executionRows, mergedById } from '../../dispatch/execution-lines.ts';
 import { parseLimit } from '../../input/limit.ts';
 import { isRecord, type JsonRecord, listAt, textAt } from '../../json.ts';
+import { fullName } from '../../kinds.ts';
 import { alignColumns } from '../../output/columns.ts';
 import { Completeness } from '../../output/completeness.ts';
 import { outputOption, printValue } from '../../output/format.ts';
@@ -51,7 +52,7 @@ export function configure(command: Command, cli: Cli): void {
       const merged = mergedById(found.map(({ node, object }) => ({ node, execution: executionOf(object) })));
       const rows = executionRows(merged, Date.now(), flags.output === 'wide' || flags.output === 'name').slice(0, flags.limit);
       for (const line of completeness.lines()) cli.out.note(line);
-      if (flags.output === 'name') return cli.out.lines(rows.map(([id = '']) => id));
+      if (flags.output === 'name') return cli.out.lines(rows.map(([id = '']) => fullName(executionKind, id)));
       if (rows.length === 0) return cli.out.note('No executions found.');
       cli.out.lines(alignColumns([['ID', 'AGE', 'WHAT', 'USER', 'STARTER', 'PHASE', 'TARGETS'], ...rows]));
       if (merged.length > rows.length) cli.out.note(`${merged.length - rows.length} earlier ones are not shown; see --limit.`);

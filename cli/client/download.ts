@@ -1,0 +1,90 @@
+/** A file from the daemon onto this disk: gone on with where an earlier attempt stopped, verified by its digest, and under its name only when it is whole. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { chmod, open, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { DtkdError } from '../../protocol/errors.ts';
+import { textAt } from '../json.ts';
+import type { ApiClient } from './api.ts';
+import { getContent } from './content.ts';
+
+export interface Wanted {
+  digest: string;
+  size: number;
+  mode: number;
+  /** The node that has it. */
+  node: string;
+}
+
+export interface DownloadOptions {
+  signal?: AbortSignal;
+  /** Told how many bytes are there, and of how many. */
+  onProgress?(done: number, size: number): void;
+}
+
+/** Digits of the digest in the name of what is not whole yet: another file is not mistaken for it. */
+const PART_DIGITS = 16;
+
+/** Brings a file to `path`, whose directory has to be there. Errors: BAD_REQUEST, CONTENT_ALTERED, and those of the daemon. */
+export async function download(client: ApiClient, wanted: Wanted, path: string, options: DownloadOptions = {}): Promise<void> {
+  const part = join(dirname(path), `.${basename(path).slice(0, 128)}.${wanted.digest.slice(0, PART_DIGITS)}.part`);
+  try {
+    // What an earlier attempt left may be wrong, once.
+    if (!(await fill(client, wanted, part, options)) && !(await fill(client, wanted, part, options))) {
+      throw new DtkdError('CONTENT_ALTERED', `what came for ${path} is not what ${wanted.node} read`, { next: 'Copy it again.' });
+    }
+    await chmod(part, wanted.mode);
+    await rename(part, path);
+  } catch (error) {
+    if (error instanceof DtkdError || error === options.signal?.reason) throw error;
+    if (textAt(error, 'code') === 'ECONNRESET') throw brokenOff(error);
+    throw new DtkdError('BAD_REQUEST', `cannot write ${path}: ${textAt(error, 'code') ?? String(error)}`, { cause: error });
+  }
+}
+
+/** True if all of it is there and right; else what is there is removed. A cut leaves it for the next attempt. */
+async function fill(client: ApiClient, wanted: Wanted, part: string, { signal, onProgress }: DownloadOptions): Promise<boolean> {
+  const hash = createHash('sha256');
+  let done = await hashOf(part, hash);
+  if (done < wanted.size) {
+    const { node, size } = wanted;
+    const answer = await getContent(client, wanted.digest, {
+      at: { node, size },
+      ...(done > 0 ? { from: done } : {}),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const file = await open(part, 'a', 0o600);
+    try {
+      for await (const chunk of answer) {
+        if (!(chunk instanceof Uint8Array)) continue;
+        hash.update(chunk);
+        await file.writeFile(chunk);
+        done += chunk.length;
+        onProgress?.(done, size);
+        if (done > size) break;
+      }
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } else if (wanted.size === 0) await (await open(part, 'a', 0o600)).close();
+  if (done < wanted.size) throw brokenOff(undefined);
+  if (done === wanted.size && hash.digest('hex') === wanted.digest) return true;
+  await rm(part, { force: true });
+  return false;
+}
+
+function brokenOff(cause: unknown): DtkdError {
+  return new DtkdError('DAEMON_UNREACHABLE', 'the daemon ended within a file', { next: 'Do it again: it goes on from there.', cause });
+}
+
+/** Hashes what is there already; tells how much. */
+async function hashOf(path: string, hash: ReturnType<typeof createHash>): Promise<number> {
+  if ((await stat(path).catch(() => undefined)) === undefined) return 0;
+  let size = 0;
+  for await (const chunk of createReadStream(path)) {
+    hash.update(chunk);
+    size += chunk.length;
+  }
+  return size;
+}

@@ -1,0 +1,21 @@
+import type { Command } from 'commander';
+import { secretKind } from '../../../protocol/kinds/secret.ts';
+import type { Cli } from '../../cli.ts';
+import { outputOption } from '../../output/format.ts';
+import type { ListFlags } from '../../selection.ts';
+import { show } from '../get.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd secret ls                        names, lengths and when they were set; never what they say`;
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .option('-n, --namespace <node>', 'secrets of this node')
+    .option('--no-headers', 'leave the heading out')
+    .addOption(outputOption('json', 'yaml', 'wide', 'name'))
+    .addHelpText('after', EXAMPLES)
+    .action(async () => {
+      await show(cli, [{ kind: secretKind, names: [] }], command.optsWithGlobals<ListFlags>());
+    });
+}

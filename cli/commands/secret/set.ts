@@ -1,0 +1,46 @@
+import type { Command } from 'commander';
+import { apiVersionOf } from '../../../protocol/kinds/kind.ts';
+import { secretKind } from '../../../protocol/kinds/secret.ts';
+import type { Cli, GlobalFlags } from '../../cli.ts';
+import { THIS_NODE } from '../../client/api.ts';
+import { readSecretValue } from '../../input/secret-value.ts';
+import { textAt } from '../../json.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd secret set db-password                         asks for it, and does not show it
+  dtkd secret set tls-key --from-file server.key
+  pass show db | dtkd secret set db-password --from-file -
+
+The value is encrypted where it is kept and is never shown again. Commands that name the secret get it in a file or
+a variable, on that node; it is in no list, log or backup of objects. A value is never an argument: others would see it.`;
+
+interface Flags {
+  fromFile?: string;
+  description?: string;
+}
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('<name>')
+    .option('--from-file <file>', 'the value is what stands in this file; - for standard input')
+    .option('-n, --namespace <node>', 'node whose commands get it (default: this node)')
+    .option('--description <text>', 'what it is for')
+    .addHelpText('after', EXAMPLES)
+    .action(async (name: string, flags: Flags) => {
+      const { namespace = THIS_NODE } = command.optsWithGlobals<GlobalFlags>();
+      const value = await readSecretValue(name, flags.fromFile);
+      const client = await cli.client();
+      const target = { kind: secretKind, namespace, name };
+      const spec = { value, ...(flags.description === undefined ? {} : { description: flags.description }) };
+      const there = await client.find(target);
+      if (there === undefined) {
+        const object = { apiVersion: apiVersionOf(secretKind), kind: secretKind.kind, metadata: { name }, spec };
+        const made = await client.create({ kind: secretKind, namespace }, object);
+        cli.out.print(`Set ${textAt(made, 'metadata', 'name') ?? name}.`);
+      } else {
+        await client.patch(target, { spec }, 'merge');
+        cli.out.print(`Replaced ${name}.`);
+      }
+    });
+}

@@ -1,0 +1,50 @@
+/** The value of a Secret as people give it: typed and not shown, from a file, or from standard input. Never from the command line, where others see it. */
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { DtkdError } from '../../protocol/errors.ts';
+import { MAX_SECRET_BYTES } from '../../protocol/kinds/secret.ts';
+import { textAt } from '../json.ts';
+
+/**
+ * `file`: its bytes as they are; `-`, or none given while standard input is no terminal: standard input, without the line end that commands leave there;
+ * otherwise it is asked for.
+ */
+export async function readSecretValue(
+  name: string,
+  file: string | undefined,
+  stdin: Readable & { isTTY?: boolean } = process.stdin,
+): Promise<string> {
+  if (file !== undefined && file !== '-') return textOf(await readAll(createReadStream(file), file), file);
+  if (stdin.isTTY === true && file === undefined) {
+    const { askHidden } = await import('./hidden.ts');
+    return askHidden(`Value of ${name} (not shown)`);
+  }
+  const text = textOf(await readAll(stdin, 'standard input'), 'standard input');
+  return text.replace(/\r?\n$/, '');
+}
+
+async function readAll(stream: Readable, source: string): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const part of stream) {
+      const bytes = Buffer.from(part);
+      size += bytes.length;
+      // One more for the line end of standard input.
+      if (size > MAX_SECRET_BYTES + 2) throw new DtkdError('TOO_LARGE', `${source} has more than ${MAX_SECRET_BYTES} bytes`);
+      parts.push(bytes);
+    }
+  } catch (error) {
+    if (error instanceof DtkdError) throw error;
+    throw new DtkdError('BAD_REQUEST', `cannot read ${source}: ${textAt(error, 'code') ?? String(error)}`, { cause: error });
+  }
+  return Buffer.concat(parts);
+}
+
+function textOf(bytes: Buffer, source: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new DtkdError('BAD_REQUEST', `${source} is no text`, { next: 'Encode it, e.g. with base64, and decode it in the command.' });
+  }
+}
