@@ -101,7 +101,6 @@ export async function world(options: WorldOptions = {}): Promise<World> {
   await now.target.start();
   const leave = async () => {
     await now.target.stop();
-    await now.runner.close();
     now.policy.stop();
     await now.store.close();
   };

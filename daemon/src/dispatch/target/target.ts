@@ -221,6 +221,8 @@ class NodeTarget implements Target {
     await Promise.allSettled(this.#accepting.values());
     const parts = [...this.#live.values(), ...this.#recent.values()];
     for (const { processes } of parts) processes.letGo();
+    // What it has read is written out; what it has not waits for the next daemon.
+    await this.#options.runner.close();
     await Promise.all(parts.map(({ output }) => output.close()));
   }
 

@@ -78,7 +78,7 @@ export class Processes {
     signal.throwIfAborted();
     const process = await runner.start(
       { directory: room, argv, env, cwd, ...(user === undefined ? {} : { user }), masks, secretFiles },
-      (stream, chunk) => (this.#letGo ? never() : output.write(stream, chunk, source)),
+      (stream, chunk) => output.write(stream, chunk, source),
     );
     return this.#toEnd(process, source, { timeoutMs, signal });
   }
@@ -100,7 +100,7 @@ export class Processes {
     const values = await Promise.all(secrets.map((name) => this.#options.secrets.get(name)));
     const masks = values.flatMap((value) => (value === undefined ? [] : masksOf(value)));
     const process = await this.#options.runner.adopt(room, undefined, masks, (stream, chunk) =>
-      this.#letGo ? never() : this.#options.output.write(stream, chunk, source),
+      this.#options.output.write(stream, chunk, source),
     );
     return this.#toEnd(process, source, limits);
   }

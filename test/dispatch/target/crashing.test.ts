@@ -1,0 +1,119 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { decodeRow, encodeRow, rowKey } from '../../../daemon/src/dispatch/target/journal-row.ts';
+import { waitFor } from '../../wait.ts';
+import { bundleOf, commandWork, from, orderOf, outputOf, ownerKey, shell, type World, world } from './world.ts';
+
+let site: World;
+beforeEach(async () => {
+  site = await world({ policy: { trust: [{ node: 'builder', key: ownerKey.publicKey, follow: true }], limits: { concurrency: 1 } } });
+});
+afterEach(() => site.close());
+
+const operator = { type: 'operator', name: 'operator' } as const;
+
+async function again(id: string) {
+  return site.target.attach(operator, id, 0);
+}
+
+async function written(part: { part(): { offset?: number | undefined } }): Promise<void> {
+  await waitFor(() => (part.part().offset ?? 0) > 0, { what: 'the first output' });
+}
+
+describe('after its daemon has ended, a target', () => {
+  it('goes on with what was running, and tells all of its output once', async () => {
+    const gate = join(site.directory, 'gate');
+    const order = orderOf({ work: shell(`echo before; until test -e ${gate}; do sleep 0.01; done; echo after; exit 4`) });
+    await written(await site.target.accept(from(site), { order: order.bytes }));
+    await site.crash();
+    const part = await again(order.id);
+    expect(part.part()).toMatchObject({ state: 'running' });
+    await writeFile(gate, '');
+    expect(await part.ended).toMatchObject({ outcome: 'failed', exitStatus: 4 });
+    expect((await outputOf(part)).out).toBe('before\nafter\n');
+  });
+
+  it('knows how ended what ended while it was away', async () => {
+    const gate = join(site.directory, 'gate');
+    const done = join(site.directory, 'done');
+    const order = orderOf({ work: shell(`echo on; until test -e ${gate}; do sleep 0.01; done; echo off; touch ${done}`) });
+    await written(await site.target.accept(from(site), { order: order.bytes }));
+    await site.target.stop();
+    await writeFile(gate, '');
+    await waitFor(() => readFile(done).then(() => true), { what: 'the end of the command' });
+    await site.crash();
+    const part = await again(order.id);
+    expect(await part.ended).toMatchObject({ outcome: 'succeeded', exitStatus: 0 });
+    expect((await outputOf(part)).out).toBe('on\noff\n');
+  });
+
+  it('still ends what is aborted or takes too long', async () => {
+    const order = orderOf({ work: shell('echo on; sleep 60') });
+    await written(await site.target.accept(from(site), { order: order.bytes }));
+    await site.crash();
+    expect(await site.target.abort(operator, order.id)).toMatchObject([{ outcome: 'failed', code: 'ABORTED' }]);
+    const slow = orderOf({ work: shell('echo on; sleep 60'), header: { timeoutMs: 400 } });
+    await written(await site.target.accept(from(site), { order: slow.bytes }));
+    await site.crash();
+    expect(await (await again(slow.id)).ended).toMatchObject({ outcome: 'failed', code: 'DEADLINE' });
+  });
+
+  it('starts what it had accepted and never started, decided anew', async () => {
+    const gate = join(site.directory, 'gate');
+    const first = orderOf({ work: shell(`until test -e ${gate}; do sleep 0.01; done`) });
+    const next = orderOf({ work: shell('echo later') });
+    const until = Date.now() + 200;
+    const late = orderOf({ work: shell('echo too late'), header: { notAfter: until } });
+    for (const { bytes } of [first, next, late]) await site.target.accept(from(site), { order: bytes });
+    await site.crash();
+    expect((await again(next.id)).part()).toMatchObject({ state: 'accepted' });
+    await waitFor(() => Date.now() > until, { what: 'the end of an order' });
+    await writeFile(gate, '');
+    expect(await (await again(next.id)).ended).toMatchObject({ outcome: 'succeeded' });
+    expect((await outputOf(await again(next.id))).out).toBe('later\n');
+    expect(await (await again(late.id)).ended).toMatchObject({ outcome: 'refused', code: 'ORDER_EXPIRED' });
+  });
+
+  it('does not go on with the steps of a workflow, and says so', async () => {
+    const gate = join(site.directory, 'gate');
+    const log = join(site.directory, 'log');
+    const { bytes, code } = bundleOf({
+      commands: {
+        Two: {
+          workflow: {
+            steps: [
+              { script: { inline: `echo one >>${log}; until test -e ${gate}; do sleep 0.01; done` } },
+              { script: { inline: `echo two >>${log}` } },
+            ],
+          },
+        },
+      },
+    });
+    const order = orderOf({ work: commandWork('Two', code) });
+    await site.target.accept(from(site), { order: order.bytes, bundle: bytes });
+    await waitFor(() => readFile(log), { what: 'the first step' });
+    await site.crash();
+    await writeFile(gate, '');
+    const part = await again(order.id);
+    expect(await part.ended).toMatchObject({
+      outcome: 'failed',
+      reason: expect.stringContaining('the step that was running ended well; later steps were not started'),
+    });
+    expect(await readFile(log, 'utf8')).toBe('one\n');
+  });
+
+  it('does not start what was written down as started and left no trace: that is unknown', async () => {
+    const order = orderOf({ work: shell('echo never') });
+    await site.target.accept(from(site), { order: order.bytes });
+    await (await again(order.id)).ended;
+    const key = rowKey(order.id, 0);
+    await site.target.stop();
+    const row = decodeRow((await site.store.kv.get(key)) ?? new Uint8Array());
+    const { outcome: _outcome, endedAt: _endedAt, exitStatus: _exitStatus, offset: _offset, ...part } = row.part;
+    await site.store.kv.batch([{ type: 'put', key, value: encodeRow({ ...row, part: { ...part, state: 'running' } }) }], { sync: true });
+    await site.crash();
+    expect(await (await again(order.id)).ended).toMatchObject({ outcome: 'unknown' });
+    expect((await site.target.accept(from(site), { order: order.bytes })).part()).toMatchObject({ outcome: 'unknown' });
+  });
+});

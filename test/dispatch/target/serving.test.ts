@@ -1,0 +1,163 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FrameReader } from '../../../daemon/src/streams/frame-reader.ts';
+import { decodeCbor, encodeCbor } from '../../../protocol/cbor.ts';
+import { encodeFrame } from '../../../protocol/frames.ts';
+import { DISPATCH_PROTOCOL, type DispatchEvent, dispatchEvent, MAX_DISPATCH_FRAME_BYTES } from '../../../protocol/orders/messages.ts';
+import { waitFor } from '../../wait.ts';
+import { keyOf } from '../fake-members.ts';
+import { exec, orderOf, outputOf, SITE, STARTER, shell, TARGET, USER, type World, world } from './world.ts';
+
+let site: World;
+let visible: boolean;
+beforeEach(async () => {
+  visible = true;
+  site = await world({
+    decide: (principal, { verb }) =>
+      verb === 'EXECUTE' || visible || principal.name === USER.name
+        ? { allowed: true, because: 'capability c1' }
+        : { allowed: false, reason: 'it has nothing' },
+  });
+});
+afterEach(() => site.close());
+
+async function open(node = STARTER): Promise<Duplex> {
+  return site.network.node(node).open({ domain: SITE, key: keyOf(TARGET, SITE) }, DISPATCH_PROTOCOL, AbortSignal.timeout(5_000));
+}
+
+async function* events(stream: Duplex): AsyncGenerator<DispatchEvent> {
+  const reader = new FrameReader(stream, MAX_DISPATCH_FRAME_BYTES);
+  for (let frame = await reader.next(); frame !== undefined; frame = await reader.next())
+    yield decodeCbor(frame, dispatchEvent, 'an event');
+}
+
+async function ask(request: object, node = STARTER): Promise<DispatchEvent[]> {
+  const stream = await open(node);
+  stream.end(encodeFrame(encodeCbor(request)));
+  return Array.fromAsync(events(stream));
+}
+
+function outcomes(told: readonly DispatchEvent[]): (string | undefined)[] {
+  return told.map((event) =>
+    event.type === 'part' ? (event.part.outcome ?? event.part.state) : event.type === 'error' ? event.code : event.type,
+  );
+}
+
+describe('a stream of /dtkd/dispatch', () => {
+  it('carries an order, then the part, its output and its end', async () => {
+    const order = orderOf({ work: shell('echo hello') });
+    const told = await ask({ type: 'order', user: USER, order: order.bytes, offset: 0 });
+    expect(told.at(0)).toMatchObject({ type: 'part', id: order.id });
+    expect(told.at(-1)).toEqual({ type: 'end' });
+    expect(outcomes(told)).toContain('succeeded');
+    const records = told.flatMap((event) => (event.type === 'records' ? [event] : []));
+    expect(records.reduce((sum, { records: bytes }) => sum + bytes.length, 0)).toBe(
+      (await site.target.find({ type: 'operator', name: 'operator' }, order.id))[0]?.part().offset,
+    );
+  });
+
+  it('refuses what it does not take, and whom it does not know', async () => {
+    const order = orderOf({ work: exec('/bin/true') });
+    expect(outcomes(await ask({ type: 'order', order: order.bytes, offset: 0 }))).toEqual(['refused', 'end']);
+    const other = orderOf({ work: exec('/bin/true'), entry: { key: keyOf('somebody', SITE) } });
+    expect(outcomes(await ask({ type: 'order', user: USER, order: other.bytes, offset: 0 }))).toEqual(['ORDER_INVALID', 'end']);
+    expect(outcomes(await ask({ type: 'find', id: order.id }))).toEqual(['FORBIDDEN', 'end']);
+    expect(outcomes(await ask({ type: 'attach', user: USER, id: 'e'.repeat(64), index: 0, offset: 0, follow: true }))).toEqual([
+      'NOT_FOUND',
+      'end',
+    ]);
+    expect(outcomes(await ask({ type: 'dance' }))).toEqual(['FRAME_INVALID', 'end']);
+  });
+
+  it('is not brought by somebody else', async () => {
+    site.network.node('thief');
+    const order = orderOf({ work: exec('/bin/true') });
+    expect(outcomes(await ask({ type: 'order', user: USER, order: order.bytes, offset: 0 }, 'thief'))).toEqual(['ORDER_INVALID', 'end']);
+  });
+
+  it('shows and ends parts for those who may, from any node', async () => {
+    site.network.node('third');
+    const order = orderOf({ work: shell('echo on; sleep 60') });
+    const running = ask({ type: 'order', user: USER, order: order.bytes, offset: 0 });
+    const stranger = { name: 'guest', uid: 'g' };
+    visible = false;
+    await waitFor(async () => (await site.target.find({ type: 'operator', name: 'operator' }, order.id)).length > 0, { what: 'the order' });
+    expect(outcomes(await ask({ type: 'find', user: stranger, id: order.id.slice(0, 8) }, 'third'))).toEqual(['end']);
+    expect(outcomes(await ask({ type: 'attach', user: stranger, id: order.id, index: 0, offset: 0, follow: false }, 'third'))).toEqual([
+      'NOT_FOUND',
+      'end',
+    ]);
+    visible = true;
+    const [found] = await ask({ type: 'find', user: stranger, id: order.id.slice(0, 8) }, 'third');
+    expect(found).toMatchObject({ type: 'part', id: order.id, part: { state: 'running' }, order: order.bytes });
+    expect(outcomes(await ask({ type: 'abort', user: stranger, id: order.id }, 'third'))).toEqual(['failed', 'end']);
+    expect(outcomes(await running).at(-1)).toBe('end');
+  });
+
+  it('goes on from any offset without a gap or a repetition, however often it breaks', async () => {
+    const gate = join(site.directory, 'gate');
+    const order = orderOf({
+      work: shell(`i=0; while [ $i -lt 200 ]; do echo line $i; i=$((i+1)); done; until test -e ${gate}; do sleep 0.01; done; echo end`),
+    });
+    const stream = await open();
+    stream.end(encodeFrame(encodeCbor({ type: 'order', user: USER, order: order.bytes, offset: 0 })));
+    await events(stream).next();
+    await writeFile(gate, '');
+    const [part] = await site.target.find({ type: 'operator', name: 'operator' }, order.id);
+    if (part === undefined) throw new Error('the part is not known');
+    await part.ended;
+    const whole = Buffer.from(await readAll(part));
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 6_000 }), { maxLength: 8 }), async (cuts) => {
+        let got = Buffer.alloc(0);
+        let over = false;
+        for (let attempt = 0; !over; attempt++) {
+          const budget = cuts[attempt];
+          site.network.breaks = () => (budget === undefined ? undefined : { back: budget });
+          const broken = await open();
+          broken.end(encodeFrame(encodeCbor({ type: 'attach', user: USER, id: order.id, index: 0, offset: got.length, follow: true })));
+          try {
+            for await (const event of events(broken)) {
+              if (event.type === 'records') {
+                expect(event.offset).toBe(got.length);
+                got = Buffer.concat([got, event.records]);
+              }
+              over ||= event.type === 'end';
+            }
+          } catch {
+            // It was cut; the next one goes on.
+          }
+        }
+        expect(got.equals(whole)).toBe(true);
+      }),
+      { numRuns: 25 },
+    );
+    expect((await outputOf(part)).out.split('\n')).toHaveLength(202);
+  });
+
+  it('holds no more of a flood than its reader takes', async () => {
+    const order = orderOf({ work: shell('yes | head -c 3000000') });
+    const stream = await open();
+    stream.end(encodeFrame(encodeCbor({ type: 'order', user: USER, order: order.bytes, offset: 0 })));
+    await waitFor(async () => (await site.target.find({ type: 'operator', name: 'operator' }, order.id))[0]?.part().outcome, {
+      what: 'the end of the flood',
+    });
+    expect(stream.readableLength).toBeLessThan(600_000);
+    let bytes = 0;
+    for await (const event of events(stream)) if (event.type === 'records') bytes += event.records.length;
+    expect(bytes).toBeGreaterThan(3_000_000);
+  });
+});
+
+async function readAll(part: { read(offset: number, max: number): Promise<Uint8Array> }): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for (let offset = 0; ; ) {
+    const bytes = await part.read(offset, 65_536);
+    if (bytes.length === 0) return Buffer.concat(pieces);
+    pieces.push(bytes);
+    offset += bytes.length;
+  }
+}
