@@ -196,6 +196,41 @@ describe('output', () => {
   });
 });
 
+describe('closing', () => {
+  it('leaves processes to the next runner, with all of their output', async () => {
+    const script = 'n=0; while [ $n -lt 20000 ]; do echo "a secret line $n"; n=$((n+1)); done; exit 6';
+    const { output, text } = collect();
+    const one = spec(script, { masks: [Buffer.from('secret')] });
+    let identity = (await runner.start(one, output)).identity;
+    await waitFor(() => text('out').length > 1_000);
+    for (let round = 0; round < 3; round += 1) {
+      await runner.close();
+      runner = createRunner({ directory: join(directory, 'runner'), logger });
+      const adopted = await runner.adopt(one.directory, identity, one.masks, output);
+      identity = adopted.identity;
+      if (round === 2) expect(await adopted.ended).toMatchObject({ exitStatus: 6 });
+    }
+    expect(text('out')).toBe(Array.from({ length: 20_000 }, (_, n) => `a *** line ${n}\n`).join(''));
+  });
+
+  it('sees to its end what has ended', async () => {
+    const { output, text } = collect();
+    const started = await Promise.all(Array.from({ length: 10 }, () => runner.start(spec('echo some output'), output)));
+    await waitFor(() => text('out') !== '');
+    await runner.close();
+    runner = createRunner({ directory: join(directory, 'runner'), logger });
+    const first = runs - started.length + 1;
+    const ends = await Promise.all(
+      started.map(async ({ ended, identity }, index) => {
+        const adopted = await runner.adopt(join(directory, 'runs', String(first + index)), identity, [], output);
+        return Promise.race([ended, adopted.ended]);
+      }),
+    );
+    expect(ends.map(({ exitStatus }) => exitStatus)).toEqual(ends.map(() => 0));
+    expect(text('out')).toBe('some output\n'.repeat(started.length));
+  });
+});
+
 describe('killing', () => {
   it('ends a hanging process by TERM', async () => {
     const started = await runner.start(spec('sleep 600'), () => undefined);

@@ -15,6 +15,8 @@ const NO_BYTES = Buffer.alloc(0);
 const ROOT = 0;
 
 export interface Masker {
+  /** Bytes that may yet become a value, or the rest of one. */
+  readonly held: number;
   /** What can be shown after these bytes. The answer is a copy: the argument may be used again. */
   push(bytes: Uint8Array): Buffer;
   /** What was held back and turned out to be no value: at the end. */
@@ -54,7 +56,7 @@ export function compileMasks(values: readonly Uint8Array[]): Masks {
 }
 
 function plain(): Masker {
-  return { push: (bytes) => Buffer.from(bytes), end: () => NO_BYTES };
+  return { held: 0, push: (bytes) => Buffer.from(bytes), end: () => NO_BYTES };
 }
 
 function build(values: readonly Uint8Array[], states: number): Automaton {
@@ -170,6 +172,9 @@ function createMasker(automaton: Automaton): Masker {
   };
 
   return {
+    get held() {
+      return held.length;
+    },
     push(bytes) {
       const window = held.length === 0 ? bytes : Buffer.concat([held, bytes]);
       const base = shown;

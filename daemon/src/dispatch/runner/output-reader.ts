@@ -14,6 +14,8 @@ const QUIET_MS = 200;
 /** What a pipe can hold at most (Linux: fs.pipe-max-size). If so much came after the end, all from before it is there. */
 const PIPE_BYTES = 1024 * 1024;
 
+/** How long the rest of what may be a secret is waited for, before reading stops. */
+const HELD_MS = 100;
 /** What a process that was left behind may go on to write: so much is thrown away at a time, and then nothing for a while. A flood is slowed down. */
 const DRAIN_BYTES = 128 * 1024;
 const DRAIN_REST_MS = 100;
@@ -32,7 +34,7 @@ export interface OutputReader {
   leave(): void;
   /** Settles when the pipe is closed here. */
   readonly closed: Promise<void>;
-  /** Stops reading, and hands on nothing more. What the pipe has stays there, if somebody else holds it. */
+  /** Stops reading: what the pipe has stays there, if somebody else holds it. Within a secret it goes on for a moment, so that it is not shown in two halves. */
   stop(): void;
 }
 
@@ -45,6 +47,7 @@ export function readOutput(descriptor: number, masker: Masker, output: (chunk: B
   let unasked = 0;
   let sinceFinish: number | undefined;
   let quiet: NodeJS.Timeout | undefined;
+  let stopping: NodeJS.Timeout | undefined;
   /** Chunks that are not taken yet, and whether this turn has had its share. */
   let holding = 0;
   let resting = false;
@@ -93,6 +96,7 @@ export function readOutput(descriptor: number, masker: Masker, output: (chunk: B
     if (stopped) return drain(count);
     unasked += count;
     hand(masker.push(buffer.subarray(0, count)));
+    if (stopping !== undefined && masker.held === 0) halt();
     if (sinceFinish !== undefined) {
       sinceFinish += count;
       if (sinceFinish >= PIPE_BYTES && holding === 0) {
@@ -118,6 +122,13 @@ export function readOutput(descriptor: number, masker: Masker, output: (chunk: B
       if (holding > 0 || resting) watchQuiet();
       else letGo();
     }, QUIET_MS);
+  };
+  const halt = (): void => {
+    hand(masker.end());
+    stopped = true;
+    clearTimeout(quiet);
+    clearTimeout(stopping);
+    socket.destroy();
   };
   const letGo = (): void => {
     hand(masker.end());
@@ -161,9 +172,9 @@ export function readOutput(descriptor: number, masker: Masker, output: (chunk: B
       if (!stopped) letGo();
     },
     stop() {
-      stopped = true;
-      clearTimeout(quiet);
-      socket.destroy();
+      if (stopped) socket.destroy();
+      else if (masker.held === 0) halt();
+      else stopping ??= setTimeout(halt, HELD_MS);
     },
   };
 }

@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { close as closeWithCallback, constants, open as openWithCallback, read as readWithCallback } from 'node:fs';
-import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -13,6 +13,8 @@ import { MAX_RECORD_FILE_BYTES } from './wrapper.ts';
 /** So many are made ahead, once there are fewer than `LOW`. More starts than this at once wait for a call. */
 const AHEAD = 32;
 const LOW = 8;
+/** So many of them have their ends open, five files each. */
+const OPEN_AHEAD = 4;
 /** They are made when nothing was started for so long: making some takes as long as starting a process. */
 const CALM_MS = 100;
 /** Made by one call at most: the length of a command line is limited. */
@@ -23,6 +25,7 @@ export const OUT = 'out';
 export const ERR = 'err';
 export const TAKEN = 'taken';
 export const RECORD = 'exit';
+const ALONE = 'alone';
 const PIPES = [OUT, ERR, TAKEN];
 
 const run = promisify(execFile);
@@ -42,26 +45,20 @@ export interface RunPipes {
   record: number;
 }
 
-/** A run directory that is not in its place yet. One of both has to be called. */
-export interface Prepared {
-  pipes: RunPipes;
-  /** Makes it that directory, which may exist with other files. Errors: UNAVAILABLE, DISK_FULL, INVALID if it was a run directory before. */
-  place(target: string): Promise<void>;
-  discard(): Promise<void>;
-}
-
 export interface RunDirectories {
-  /** Errors: UNAVAILABLE, DISK_FULL. */
-  take(): Promise<Prepared>;
+  /** Makes `target` a run directory; it may exist, with other files. Errors: UNAVAILABLE, DISK_FULL, INVALID if it was one before. */
+  take(target: string): Promise<RunPipes>;
   close(): Promise<void>;
 }
 
 export function createRunDirectories(directory: string): RunDirectories {
-  let stock: string[] = [];
+  const stock: string[] = [];
+  const opened: { path: string; pipes: RunPipes }[] = [];
   const waiting: { resolve: (path: string) => void; reject: (error: unknown) => void }[] = [];
   let closed = false;
   let made = 0;
   let filling: Promise<void> | undefined;
+  let preparing: Promise<void> | undefined;
   let calm: NodeJS.Timeout | undefined;
   const found = findStock(directory).then((paths) => {
     stock.push(...paths);
@@ -81,7 +78,6 @@ export function createRunDirectories(directory: string): RunDirectories {
   };
 
   const fill = (): void => {
-    clearTimeout(calm);
     if (closed) return;
     filling ??= make().finally(() => {
       filling = undefined;
@@ -102,9 +98,24 @@ export function createRunDirectories(directory: string): RunDirectories {
     }
   };
 
+  const prepare = async (): Promise<void> => {
+    await found;
+    if (stock.length < LOW) fill();
+    await filling;
+    while (opened.length < OPEN_AHEAD && !closed) {
+      const path = stock.pop();
+      if (path === undefined) return;
+      opened.push({ path, pipes: await openAll(path) });
+    }
+  };
+
   const whenCalm = (): void => {
     clearTimeout(calm);
-    if (stock.length < LOW && !closed) calm = setTimeout(fill, CALM_MS).unref();
+    if (closed) return;
+    calm = setTimeout(() => {
+      // Whoever needs one will hear why there is none.
+      preparing = prepare().catch(() => undefined);
+    }, CALM_MS).unref();
   };
   whenCalm();
 
@@ -114,25 +125,26 @@ export function createRunDirectories(directory: string): RunDirectories {
       serve();
     });
 
+  const openNext = async (): Promise<{ path: string; pipes: RunPipes }> => {
+    const path = stock.pop() ?? (await next());
+    return { path, pipes: await openAll(path) };
+  };
+
   return {
-    async take() {
+    async take(target) {
       if (closed) throw stopping();
       try {
         await found;
-        const path = stock.pop() ?? (await next());
         whenCalm();
-        const pipes = await openAll(path);
-        return {
-          pipes,
-          place: (target) =>
-            place(path, target).catch((error: unknown) => {
-              throw toRefusal(error);
-            }),
-          async discard() {
-            await closePipes(pipes);
-            await rm(path, { recursive: true, force: true });
-          },
-        };
+        const { path, pipes } = opened.pop() ?? (await openNext());
+        try {
+          await place(path, target);
+          return pipes;
+        } catch (error) {
+          await closePipes(pipes);
+          await rm(path, { recursive: true, force: true });
+          throw error;
+        }
       } catch (error) {
         throw toRefusal(error);
       }
@@ -143,8 +155,12 @@ export function createRunDirectories(directory: string): RunDirectories {
       clearTimeout(calm);
       await found.catch(() => undefined);
       await filling;
+      await preparing;
       for (const { reject } of waiting.splice(0)) reject(stopping());
-      stock = [];
+      for (const { path, pipes } of opened.splice(0)) {
+        await closePipes(pipes);
+        await rm(path, { recursive: true, force: true });
+      }
     },
   };
 }
@@ -186,9 +202,14 @@ export async function letGo(run: string): Promise<boolean> {
   }
 }
 
+/** Tells the shell of a run that nobody reads its pipes any more, although we are still there. */
+export async function leaveAlone(run: string): Promise<void> {
+  await writeFile(join(run, ALONE), '', { mode: 0o600 }).catch(() => undefined);
+}
+
 /** Removes the pipes of a run that has ended. The record stays. Never rejects. */
 export async function removePipes(run: string): Promise<void> {
-  await Promise.all(PIPES.map((name) => rm(join(run, name), { force: true }).catch(() => undefined)));
+  await Promise.all([...PIPES, ALONE].map((name) => rm(join(run, name), { force: true }).catch(() => undefined)));
 }
 
 export async function closePipes(pipes: RunPipes): Promise<void> {

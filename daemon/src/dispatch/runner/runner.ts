@@ -17,7 +17,19 @@ import { createLeftBehind } from './left-behind.ts';
 import { compileMasks, type Masks } from './masks.ts';
 import { type OutputReader, readOutput } from './output-reader.ts';
 import { checkDirectory, findProgram } from './program.ts';
-import { closeQuietly, codeOf, createRunDirectories, ERR, OUT, RECORD, readRecord, removePipes, reopen, TAKEN } from './run-directories.ts';
+import {
+  closePipes,
+  closeQuietly,
+  codeOf,
+  createRunDirectories,
+  ERR,
+  OUT,
+  RECORD,
+  readRecord,
+  removePipes,
+  reopen,
+  TAKEN,
+} from './run-directories.ts';
 import type { ProcessIdentity, ProcessSpec, Runner } from './runner.types.ts';
 import { type Supervised, supervise } from './running.ts';
 import { removeSecretFiles, writeSecretFiles } from './secret-files.ts';
@@ -97,32 +109,36 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
       if (name === undefined) throw new DtkdError('INVALID', 'there is no program to start');
       checkEnvironment(spec);
       const masks = compileMasks(spec.masks);
-      const taking = directories.take();
-      taking.catch(() => undefined);
-      const [program, who, boot, memoryPlace] = await Promise.all([
-        findProgram(name, spec.cwd, spec.env['PATH']),
-        spec.user === undefined ? undefined : accounts.become(spec.user),
-        bootId(),
-        memory,
-        checkDirectory(spec.cwd),
-      ]).catch(async (error: unknown) => {
-        await (await taking).discard();
-        throw error;
-      });
-      const { pipes, place, discard } = await taking;
-      const [first = program, ...rest] = [...(who?.prefix ?? []), program, ...spec.argv.slice(1)];
       const run = resolve(spec.directory);
-      let placed = false;
+      const [taken, checked] = await Promise.allSettled([
+        directories.take(run),
+        Promise.all([
+          findProgram(name, spec.cwd, spec.env['PATH']),
+          spec.user === undefined ? undefined : accounts.become(spec.user),
+          bootId(),
+          memory,
+          checkDirectory(spec.cwd),
+        ]),
+      ]);
+      if (taken.status === 'rejected') throw checked.status === 'rejected' ? checked.reason : taken.reason;
+      const pipes = taken.value;
+      const undo = async (): Promise<void> => {
+        await Promise.all([closePipes(pipes), removeRun(run)]);
+      };
+      if (checked.status === 'rejected') {
+        await undo();
+        throw checked.reason;
+      }
+      const [program, who, boot, memoryPlace] = checked.value;
+      const [first = program, ...rest] = [...(who?.prefix ?? []), program, ...spec.argv.slice(1)];
       const startWrapper = async () => {
         if (closed) throw new DtkdError('UNAVAILABLE', 'this daemon is stopping');
-        await place(run);
-        placed = true;
         const variables = await writeSecretFiles(run, spec.secretFiles, who?.account, memoryPlace);
         const ends: [number, number, number] = [pipes.outEnd, pipes.record, pipes.errEnd];
         return spawnWrapper(wrapperArguments(join(run, TAKEN), first, rest), spec.cwd, { ...spec.env, ...variables }, ends);
       };
       const child = await startWrapper().catch(async (error: unknown) => {
-        await Promise.all([discard(), placed ? removeRun(run) : undefined]);
+        await undo();
         throw error;
       });
       for (const end of [pipes.outEnd, pipes.errEnd]) void closeQuietly(end);
@@ -135,7 +151,7 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
         secret: spec.secretFiles.length > 0,
         output,
       });
-      child.onExit((status) => supervised.gone(status !== null));
+      child.onExit(supervised.gone);
       return supervised.process;
     },
 
@@ -150,7 +166,7 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
 
     async close() {
       closed = true;
-      for (const supervised of watched) supervised.abandon();
+      await Promise.all([...watched].map((supervised) => supervised.abandon()));
       watched.clear();
       await Promise.all([directories.close(), leftBehind.close()]);
     },
@@ -201,7 +217,7 @@ async function spawnWrapper(args: string[], cwd: string, env: Record<string, str
   child.unref();
   return {
     which: { pid: child.pid, start: lookAt(child.pid)?.start ?? GONE },
-    onExit: (listener: (status: number | null) => void) => void child.once('exit', listener),
+    onExit: (listener: (status: number | null, signal: NodeJS.Signals | null) => void) => void child.once('exit', listener),
   };
 }
 

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { argumentsOf, createFamily, signalGroup, signalSeen } from './family.ts';
 import { isAlive } from './identity.ts';
 import type { OutputReader } from './output-reader.ts';
-import { closeQuietly, letGo, RECORD, readRecord, TAKEN } from './run-directories.ts';
+import { closeQuietly, leaveAlone, letGo, RECORD, readRecord, TAKEN } from './run-directories.ts';
 import type { ProcessEnd, ProcessIdentity, RunningProcess } from './runner.types.ts';
 import { isRecorded, KILL_MARK, parseRecord } from './wrapper.ts';
 
@@ -24,6 +24,8 @@ const SOON_GROWTH = 2;
 const LONGEST_SOON_MS = 250;
 /** A shell takes a few milliseconds to start its process; on a machine that is very busy, more. */
 const START_MS = 2_000;
+/** How long a process that is just ending is waited for when it is left alone. */
+const LEAVE_MS = 500;
 /** KILL is sent so often to what still appears in the session. */
 const KILL_ROUNDS = 8;
 /** Said of a process that the shell could not start, as shells do. */
@@ -51,12 +53,12 @@ export interface RunningOptions {
 /** What the runner does with it. */
 export interface Supervised {
   process: RunningProcess;
-  /** The shell has ended. `failed`: by itself, with a status; if it has recorded none, it could not start the process. */
-  gone(failed?: boolean): void;
+  /** The shell, a child of ours, has ended so. */
+  gone(status: number | null, signal: NodeJS.Signals | null): void;
   /** See whether something has happened. */
   look(): void;
-  /** Lets it run on, unwatched: for a later daemon to find. */
-  abandon(): void;
+  /** Lets it run on, unwatched: for a later daemon to find. One that has just ended is seen to its end. */
+  abandon(): Promise<void>;
 }
 
 export function supervise(options: RunningOptions): Supervised {
@@ -67,7 +69,7 @@ export function supervise(options: RunningOptions): Supervised {
   let abandoned = false;
   let killing: Promise<void> | undefined;
   let killAt = Number.POSITIVE_INFINITY;
-  let shellFailed = false;
+  let shellEnd: { status: number | null; signal: NodeJS.Signals | null } | undefined;
   let timer: NodeJS.Timeout | undefined;
   let soon = SOON_MS;
 
@@ -117,7 +119,10 @@ export function supervise(options: RunningOptions): Supervised {
   const toEnd = async (text: string, noticedAt: number): Promise<ProcessEnd> => {
     const recorded = parseRecord(text);
     if (recorded !== undefined) return { ...recorded, endedAt: own ? noticedAt : await recordedAt(noticedAt) };
-    if (!shellFailed) return { unknown: true };
+    // We have ended it before it could record anything.
+    if (killing !== undefined && shellEnd?.signal) return { signal: shellEnd.signal, endedAt: noticedAt };
+    if (shellEnd?.status == null) return { unknown: true };
+    // By itself, without a record: it could not start the process.
     options.complain(text.replace(/^# .*\n/, ''));
     return { exitStatus: NOT_STARTED_STATUS, endedAt: noticedAt };
   };
@@ -203,17 +208,30 @@ export function supervise(options: RunningOptions): Supervised {
         return ended;
       },
     },
-    gone(failed = false) {
-      shellFailed = failed;
+    gone(status, signal) {
+      shellEnd = { status, signal };
       gone();
     },
     look,
-    abandon() {
+    async abandon() {
+      await leaveAlone(run);
+      if (goneAt === undefined && isRecorded(await recordText())) await Promise.race([isGone, pauseFor(LEAVE_MS)]);
+      if (goneAt !== undefined) {
+        // Unless its output is not taken any more.
+        await Promise.race([ended, pauseFor(LEAVE_MS)]);
+        return;
+      }
       abandoned = true;
-      resolveGone();
       clearTimeout(timer);
+      resolveGone();
       for (const reader of readers) reader.stop();
-      if (record !== undefined && goneAt === undefined) void closeQuietly(record);
+      if (record !== undefined) void closeQuietly(record);
+      await Promise.race([Promise.all(readers.map(({ closed }) => closed)), pauseFor(LEAVE_MS)]);
     },
   };
+}
+
+/** Keeps nothing from ending. */
+function pauseFor(ms: number): Promise<void> {
+  return delay(ms, undefined, { ref: false });
 }

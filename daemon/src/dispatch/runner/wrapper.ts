@@ -14,6 +14,7 @@ export const SHELL = '/bin/sh';
  * - Signals to the group reach the process; the shell stays, to record what came of it. (Caught, not ignored: what is ignored would be so for the process, too.)
  * - A subshell that becomes the process leaves our own descriptor 2 in place: the shell says there which signal ended it ("Terminated"), apart from its output.
  * - With no daemon, nobody holds the pipes but the shell: it waits until one has opened them (it then opens `taken`), so that the last output is not lost.
+ *   There is none if it is dead, or about to be: then it has left a file `alone`.
  *   A zombie has no `cwd`; where there is no /proc the number has to do.
  */
 export const WRAPPER = `trap : HUP INT QUIT ALRM TERM USR1 USR2
@@ -22,7 +23,11 @@ echo "# $$" >&2
 (exec "$@" 2>&3 3>&-)
 s=$?
 echo "= $s\${BASH_VERSION:+ unsaid}" >&2
-if [ -d /proc/self ]; then [ -e "/proc/$PPID/cwd" ]; else kill -0 "$PPID" 2>/dev/null; fi || true <"$taken"
+if [ -e "\${taken%/*}/alone" ]; then :
+elif [ -d /proc/self ]; then [ -e "/proc/$PPID/cwd" ] && exit $s
+else kill -0 "$PPID" 2>/dev/null && exit $s
+fi
+true <"$taken"
 exit $s`;
 
 /** Arguments of the shell for a process. `program` has a slash, so that it cannot be a command of the shell's own. */
