@@ -2,7 +2,6 @@
  * The parts of dispatch, put together: content, modules and bundles of the catalog, policy, runner, target, holding and the starting side. Starts
  * them in order and stops them in reverse.
  */
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { executionKind } from '../../protocol/kinds/execution.ts';
 import { policyKind } from '../../protocol/kinds/policy.ts';
@@ -21,6 +20,7 @@ import type { PeerApi } from './catalog/federation/peer-api.types.ts';
 import { createModules } from './catalog/modules/modules.ts';
 import type { Secrets } from './catalog/secrets/secrets.ts';
 import { createContent } from './dispatch/content/content.ts';
+import { contentForClients } from './dispatch/content/for-clients.ts';
 import { createExecutions } from './dispatch/execution/executions.ts';
 import { createHolding } from './dispatch/hold/holding.ts';
 import { createPolicy } from './dispatch/policy/policy.ts';
@@ -163,22 +163,7 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
     ]),
     subresources: bundles.subresources,
     actions: new Map<string, Action>([...modules.actions, ...executions.actions]),
-    content: {
-      take: (source, limits) => content.take(source, limits),
-      async find(digest, { node: from, size, signal }) {
-        const here = await content.path(digest);
-        const member = from === undefined ? undefined : members.byNode(from);
-        if (here === undefined && member === undefined) return undefined;
-        const path =
-          here ??
-          (await content.fetch(digest, {
-            signal,
-            ...(size === undefined ? {} : { size }),
-            ...(member === undefined ? {} : { from: member }),
-          }));
-        return { path, size: (await stat(path)).size };
-      },
-    },
+    content: contentForClients(content, members),
     counts: () => ({ ...target.counts(), held: holding.counts().orders, executions: executions.counts().running }),
     stop,
   };
