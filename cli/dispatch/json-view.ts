@@ -14,6 +14,8 @@ interface Open {
 export class JsonView implements FollowView {
   readonly #screen: Screen;
   readonly #open = new Map<string, Open>();
+  /** The last line of each part. */
+  readonly #parts = new Map<number, string>();
   #told = false;
 
   constructor(screen: Screen) {
@@ -31,7 +33,7 @@ export class JsonView implements FollowView {
         break;
       case 'part':
         if (event.part.state === 'ended') this.#flush(event.part.index, execution);
-        this.#write({ type: 'part', ...partFields(event.part) });
+        this.#part(event.part);
         break;
       case 'note':
         this.#write(event);
@@ -41,6 +43,14 @@ export class JsonView implements FollowView {
 
   end(execution: ExecutionView): void {
     for (const index of execution.parts.keys()) this.#flush(index, execution);
+  }
+
+  /** A part that is told again as it was is not shown again. */
+  #part(part: PartView): void {
+    const line = toJson({ type: 'part', ...partFields(part) }, 0);
+    if (this.#parts.get(part.index) === line) return;
+    this.#parts.set(part.index, line);
+    this.#screen.out(`${line}\n`);
   }
 
   #output({ index, records }: OutputEvent, execution: ExecutionView): void {
@@ -89,9 +99,16 @@ export class JsonView implements FollowView {
   }
 }
 
-/** A part as JSON shows it: what is not known is left out. */
-export function partFields(part: PartView): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(part).filter(([, value]) => value !== undefined && value !== 0));
+/** A part as JSON shows it: what is not known, or nothing, is left out. */
+function partFields({ stage, offset, dropped, holders, ...part }: PartView): Record<string, unknown> {
+  const known = Object.entries(part).filter(([, value]) => value !== undefined);
+  return {
+    ...Object.fromEntries(known),
+    ...(stage === 0 ? {} : { stage }),
+    ...(offset === 0 ? {} : { offset }),
+    ...(dropped === 0 ? {} : { dropped }),
+    ...(holders.length === 0 ? {} : { holders }),
+  };
 }
 
 function linesOf(bytes: Buffer): Line[] {
