@@ -1,11 +1,9 @@
 /** Reads `dtk.module.yaml`: capped, without being made to swell by aliases, and with the field that is wrong. */
 import { z } from 'zod';
 import { DtkdError } from '../errors.ts';
-import { checkJson } from '../json.ts';
 import { MANIFEST_FILE, MAX_MANIFEST_BYTES, type ModuleArchive, type ModuleManifest, moduleManifest } from '../module.ts';
+import { readYaml } from './yaml.ts';
 
-/** Uses of anchors beyond this are an attack on memory, not a manifest. */
-const MAX_ALIASES = 100;
 /** Faults that one refusal tells. */
 const MAX_CAUSES = 20;
 
@@ -60,35 +58,6 @@ const causes = z.array(z.object({ field: z.string(), message: z.string() }));
 /** The faults that such an error tells of. */
 export function faultsIn(error: DtkdError): ModuleFault[] {
   return causes.safeParse(error.details?.['causes']).data ?? [];
-}
-
-async function readYaml(text: string, source: string): Promise<unknown> {
-  const { LineCounter, parseDocument } = await import('yaml');
-  const lines = new LineCounter();
-  try {
-    const document = parseDocument(text, { uniqueKeys: true, lineCounter: lines });
-    const [error] = document.errors;
-    if (error !== undefined) {
-      const at = error.linePos?.[0];
-      const where = at === undefined ? source : `${source}:${at.line}:${at.col}`;
-      throw unreadable(where, (error.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, ''), error);
-    }
-    const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
-    checkJson(value);
-    return value;
-  } catch (error) {
-    if (error instanceof DtkdError && error.code === 'INVALID') throw error;
-    // too many aliases; or nested so deeply that the library ran out of stack
-    throw unreadable(
-      source,
-      error instanceof RangeError ? 'it is nested too deeply' : error instanceof Error ? error.message : 'it',
-      error,
-    );
-  }
-}
-
-function unreadable(where: string, why: string, cause: unknown): DtkdError {
-  return new DtkdError('INVALID', `${where}: it cannot be read as YAML: ${why.slice(0, 300)}`, { cause });
 }
 
 /** Where a value may be one of several things, what is wrong with the one that comes nearest. */

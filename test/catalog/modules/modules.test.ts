@@ -291,7 +291,7 @@ describe('a directory', () => {
     const { path, modules, restarted, digest, clock } = await unpacked();
     await alter(path);
     clock.now += 5_000;
-    for (const one of [modules, restarted()]) {
+    for (const one of [modules, modules, restarted()]) {
       const refused = await refusal(one.directory(digest));
       expect(refused.code).toBe('CONTENT_ALTERED');
       expect(refused.message).toContain(what);

@@ -37,7 +37,7 @@ describe('a manifest', () => {
       'types.A.commands.Start.workflow.steps[0].on-failure[0].timeout: must be a length of time',
     ],
     ['a: [', 'dtk.module.yaml:1:'],
-    ['a: 1\na: 2', 'dtk.module.yaml:2:1: it cannot be read as YAML: Map keys must be unique'],
+    ['a: 1\na: 2', 'dtk.module.yaml:2:1: it cannot be read as YAML: "a" stands there twice'],
   ])('of %j names what is wrong', async (text, said) => {
     const error = await refusalOf(text);
     expect(error.code).toBe('INVALID');
@@ -53,7 +53,13 @@ describe('a manifest', () => {
           .join(', ')}]`,
       );
     expect((await refusalOf(bomb.join('\n'))).code).toBe('INVALID');
-    expect((await refusalOf('['.repeat(20_000))).code).toBe('INVALID');
+    expect((await refusalOf('['.repeat(20_000))).message).toContain('nested too deeply');
+    expect((await refusalOf('- '.repeat(15_000))).code).toBe('INVALID');
+    // a mapping of many keys would take the library minutes
+    const keys = Array.from({ length: 60_000 }, (_, index) => `k${index}:`).join('\n');
+    expect((await refusalOf(keys)).message).toContain('there is too much in it');
+    const fewer = Array.from({ length: 9_000 }, (_, index) => `k${index}: 1`).join('\n');
+    expect((await refusalOf(fewer)).message).toContain('dsl_version');
     expect((await refusalOf(`a: ${'{a: '.repeat(200)}1${'}'.repeat(200)}`)).code).toBe('INVALID');
     expect((await refusalOf('#'.repeat(MAX_MANIFEST_BYTES + 1))).code).toBe('TOO_LARGE');
     expect((await refusalOf(`${HEAD}__proto__: {x: 1}`)).code).toBe('INVALID');

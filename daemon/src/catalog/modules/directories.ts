@@ -43,6 +43,7 @@ export class ModuleDirectories {
   async directory(digest: string): Promise<string> {
     const known = this.#known.get(digest);
     if (known !== undefined && (await this.#unchanged(known))) return known.path;
+    this.#known.delete(digest);
     const running = this.#making.get(digest) ?? this.#open(digest).finally(() => this.#making.delete(digest));
     this.#making.set(digest, running);
     const unpacked = await running;
@@ -63,8 +64,9 @@ export class ModuleDirectories {
   async #unchanged(known: Unpacked): Promise<boolean> {
     const now = this.#options.now();
     if (now - known.lookedAt >= 0 && now - known.lookedAt < LOOK_MS) return true;
+    if ((await fingerprintOf(known.path)) !== known.fingerprint) return false;
     known.lookedAt = now;
-    return (await fingerprintOf(known.path)) === known.fingerprint;
+    return true;
   }
 
   async #open(digest: string): Promise<Unpacked> {

@@ -54,7 +54,10 @@ export class Library {
       throw error;
     });
     if (loaded === undefined) this.#cache.delete(digest);
-    else if (this.#cache.has(digest)) this.#use(digest);
+    else {
+      this.#use(digest);
+      this.#stays(digest);
+    }
     return loaded;
   }
 
@@ -83,9 +86,15 @@ export class Library {
   /** Lets members fetch it, and so keeps it. */
   async allow(digest: string, forMs: number): Promise<void> {
     const until = this.#options.now() + forMs;
-    if ((this.#allowed.get(digest) ?? 0) > until - RENEW_MS) return;
-    await this.#options.content.allow(digest, 'members', until);
+    const before = this.#allowed.get(digest) ?? 0;
+    if (before > until - RENEW_MS) return;
     this.#allowed.set(digest, until);
+    try {
+      await this.#options.content.allow(digest, 'members', until);
+    } catch (error) {
+      if (this.#allowed.get(digest) === until) this.#allowed.set(digest, before);
+      throw error;
+    }
   }
 
   /** The bytes of an archive as they are here, compared with their digest. Errors: CONTENT_MISSING, CONTENT_ALTERED. */
@@ -155,6 +164,13 @@ export class Library {
     const rows = own === undefined ? await kv.page({ gte: prefix, lt: prefixEnd(prefix), limit: MAX_PUBLISHERS }) : [['', own] as const];
     for (const [, bytes] of rows) return verifyStatement(decodeCbor(bytes, signedModule, 'the signature of a module'));
     return undefined;
+  }
+
+  /** What is used is kept on. */
+  #stays(digest: string): void {
+    this.allow(digest, KEPT_MS).catch((err: unknown) =>
+      this.#options.logger.warn({ err, digest }, 'A module that is used could not be kept on'),
+    );
   }
 
   /** The last used stands last. */

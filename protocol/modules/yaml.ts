@@ -1,0 +1,68 @@
+/**
+ * Reads YAML of others in bounded time and memory. The library compares each key with all others of its mapping, and takes long for much that is no
+ * document: so what it is given is counted first, and keys that stand twice are found here.
+ */
+import { DtkdError } from '../errors.ts';
+import { checkJson } from '../json.ts';
+
+/** Uses of anchors beyond this are an attack on memory, not a document. */
+const MAX_ALIASES = 100;
+/** Signs, blanks and texts that a document is made of: some 150 KB of it without its scripts, and half a second. */
+const MAX_LEXEMES = 40_000;
+/** Brackets within brackets. */
+const MAX_NESTED = 64;
+
+/** The value of one YAML document. Errors: INVALID with the place. */
+export async function readYaml(text: string, source: string): Promise<unknown> {
+  const { isMap, isScalar, Lexer, LineCounter, parseDocument, visit } = await import('yaml');
+  assertModest(new Lexer().lex(text), source);
+  const lines = new LineCounter();
+  const where = (offset: number | undefined): string => {
+    const at = offset === undefined ? undefined : lines.linePos(offset);
+    return at === undefined ? source : `${source}:${at.line}:${at.col}`;
+  };
+  try {
+    const document = parseDocument(text, { uniqueKeys: false, lineCounter: lines });
+    const [error] = document.errors;
+    if (error !== undefined) {
+      throw unreadable(where(error.pos[0]), (error.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, ''), error);
+    }
+    visit(document, {
+      Map(_key, map) {
+        const keys = new Set<string>();
+        for (const { key } of isMap(map) ? map.items : []) {
+          const name = String(isScalar(key) ? key.value : key);
+          if (keys.has(name))
+            throw unreadable(where(isScalar(key) ? key.range?.[0] : undefined), `"${name.slice(0, 80)}" stands there twice`);
+          keys.add(name);
+        }
+      },
+    });
+    const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
+    checkJson(value);
+    return value;
+  } catch (error) {
+    if (error instanceof DtkdError && error.code === 'INVALID') throw error;
+    throw unreadable(
+      source,
+      error instanceof RangeError ? 'it is nested too deeply' : error instanceof Error ? error.message : 'it',
+      error,
+    );
+  }
+}
+
+function assertModest(lexemes: Iterable<string>, source: string): void {
+  let count = 0;
+  let nested = 0;
+  for (const lexeme of lexemes) {
+    count += 1;
+    if (lexeme === '[' || lexeme === '{') nested += 1;
+    else if (lexeme === ']' || lexeme === '}') nested -= 1;
+    if (nested > MAX_NESTED) throw unreadable(source, 'it is nested too deeply');
+    if (count > MAX_LEXEMES) throw unreadable(source, 'there is too much in it; put long texts into files of the module');
+  }
+}
+
+function unreadable(where: string, why: string, cause?: unknown): DtkdError {
+  return new DtkdError('INVALID', `${where}: it cannot be read as YAML: ${why.slice(0, 300)}`, cause === undefined ? {} : { cause });
+}
