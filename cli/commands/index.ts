@@ -110,6 +110,15 @@ const NODE: readonly CommandEntry[] = [
   { name: 'set', summary: 'set properties of this node', load: () => import('./node/set.ts') },
 ];
 
+const POLICY: readonly CommandEntry[] = [
+  { name: 'show', summary: 'show whose code may run here, and within which limits', load: () => import('./policy/show.ts') },
+  { name: 'trust', summary: 'let models and code of a node be used here', load: () => import('./policy/trust.ts') },
+  { name: 'untrust', summary: 'let nothing of a node run here any more', load: () => import('./policy/untrust.ts') },
+  { name: 'pin', summary: 'say which code exactly may run', load: () => import('./policy/pin.ts') },
+  { name: 'unpin', summary: 'let the next code that comes be pinned', load: () => import('./policy/unpin.ts') },
+  { name: 'set', summary: 'set limits for what runs here', load: () => import('./policy/set.ts') },
+];
+
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly CommandEntry[] = [
   { group: 'Start here:', name: 'up', summary: 'start the daemon of this node', load: () => import('./up.ts') },
@@ -130,6 +139,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'cp', summary: 'copy files to chosen nodes, or from them', load: () => import('./cp.ts') },
   { name: 'secret', summary: 'values that commands get and nobody sees', children: SECRET },
   { name: 'node', summary: 'tags, properties and maintenance of this node', children: NODE },
+  { name: 'policy', summary: 'whose code may run on this node, and within which limits', children: POLICY },
   { group: 'Who may do what:', name: 'user', summary: 'users of this node', children: USER },
   { name: 'grant', summary: 'give a user or a trust rights on objects', load: () => import('./grant.ts') },
   { name: 'revoke', summary: 'take rights back', load: () => import('./revoke.ts') },

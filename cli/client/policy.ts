@@ -1,0 +1,46 @@
+/** The policy of this node: read, and changed as a whole. */
+import { DtkdError } from '../../protocol/errors.ts';
+import { apiVersionOf } from '../../protocol/kinds/kind.ts';
+import { POLICY_NAME, type PolicySpec, policyKind, policySpec } from '../../protocol/kinds/policy.ts';
+import { textAt } from '../json.ts';
+import { type ApiClient, THIS_NODE } from './api.ts';
+
+/** Writes that come between reading and writing are rare; more of them in a row mean that something else is wrong. */
+const ATTEMPTS = 5;
+
+const TARGET = { kind: policyKind, namespace: THIS_NODE, name: POLICY_NAME };
+
+/** What is written there; an empty one if there is none. */
+export async function readPolicy(client: ApiClient): Promise<PolicySpec> {
+  return specOf(await client.find(TARGET));
+}
+
+/** Changes it. `change` answers with the whole new policy, or nothing to leave it. Answers with what stands then. */
+export async function changePolicy(client: ApiClient, change: (spec: PolicySpec) => PolicySpec | undefined): Promise<PolicySpec> {
+  for (let attempt = 1; ; attempt += 1) {
+    const object = await client.find(TARGET);
+    const before = specOf(object);
+    const spec = change(before);
+    if (spec === undefined) return before;
+    const resourceVersion = textAt(object, 'metadata', 'resourceVersion');
+    const metadata = { name: POLICY_NAME, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+    const written = { apiVersion: apiVersionOf(policyKind), kind: policyKind.kind, metadata, spec };
+    try {
+      return specOf(
+        await (object === undefined ? client.create({ ...TARGET, name: undefined }, written) : client.replace(TARGET, written)),
+      );
+    } catch (error) {
+      const raced = error instanceof DtkdError && (error.code === 'CONFLICT' || error.code === 'ALREADY_EXISTS');
+      if (!raced || attempt >= ATTEMPTS) throw error;
+    }
+  }
+}
+
+function specOf(object: unknown): PolicySpec {
+  const spec = typeof object === 'object' && object !== null && 'spec' in object ? object.spec : {};
+  const parsed = policySpec.safeParse(spec);
+  if (parsed.success) return parsed.data;
+  throw new DtkdError('INVALID', 'the policy of this node is not as this dtkd knows policies', {
+    next: 'Use the dtkd of the daemon, or "dtkd edit policy node".',
+  });
+}

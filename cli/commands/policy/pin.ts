@@ -1,0 +1,64 @@
+import type { Command } from 'commander';
+import { digest as digestText } from '../../../protocol/code.ts';
+import { DtkdError } from '../../../protocol/errors.ts';
+import type { PolicySpec } from '../../../protocol/kinds/policy.ts';
+import type { Cli } from '../../cli.ts';
+import { changePolicy } from '../../client/policy.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd policy pin acme/web 2c26b46b…             run this code of acme/web, and no other
+  dtkd policy pin type/Service 2c26b46b… --of builder
+
+The digest stands in the refusal of newer code, and in "dtkd module show" where it was published.`;
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('<code>', 'acme/web, or type/NAME for scripts that stand in a Type')
+    .argument('<digest>')
+    .option('--of <node>', 'the trusted node that publishes it')
+    .addHelpText('after', EXAMPLES)
+    .action(async (code: string, digest: string, flags: { of?: string }) => {
+      if (!digestText.safeParse(digest).success) {
+        throw new DtkdError('BAD_REQUEST', `"${digest.slice(0, 80)}" is not a digest`, {
+          next: 'A digest has 64 hexadecimal digits; give all of them.',
+        });
+      }
+      let name = code;
+      await changePolicy(await cli.client(), (before) => {
+        const known = pinNamed(before, code, flags.of);
+        const publisher = publisherOf(before, code, flags.of, known);
+        name = known ?? (code.startsWith('type/') && !code.includes('@') ? `${code}@${publisher.node}` : code);
+        return { ...before, pins: { ...before.pins, [name]: { digest, publisher: publisher.key, node: publisher.node } } };
+      });
+      cli.out.print(`${name} is pinned to ${digest}.`);
+    });
+}
+
+/** The pin that a name means: it may stand without the node that it is of. Errors: AMBIGUOUS. */
+export function pinNamed({ pins = {} }: PolicySpec, code: string, of: string | undefined): string | undefined {
+  const meant = Object.entries(pins).filter(
+    ([name, { node }]) => (name === code || name.split('@')[0] === code) && (of === undefined || node === of),
+  );
+  if (meant.length < 2) return meant[0]?.[0];
+  throw new DtkdError('AMBIGUOUS', `several nodes have ${code} pinned here`, {
+    next: `Write one of: ${meant.map(([name]) => name).join(', ')}.`,
+  });
+}
+
+function publisherOf(spec: PolicySpec, code: string, of: string | undefined, known: string | undefined): { node: string; key: string } {
+  const named = of ?? (code.includes('@') ? code.slice(code.indexOf('@') + 1) : undefined);
+  const pinned = known === undefined ? undefined : spec.pins?.[known];
+  const trusted = (spec.trust ?? []).flatMap(({ node, key }) => (key === undefined ? [] : [{ node, key }]));
+  if (named === undefined && pinned !== undefined) return { node: pinned.node ?? '', key: pinned.publisher };
+  const found = named === undefined ? trusted : trusted.filter(({ node }) => node === named);
+  const [only, other] = found;
+  if (only !== undefined && other === undefined) return only;
+  throw new DtkdError(
+    named === undefined ? 'AMBIGUOUS' : 'NOT_FOUND',
+    named === undefined ? `it is not clear which node publishes ${code}` : `${named} is not trusted`,
+    {
+      next: named === undefined ? 'Name it with --of NODE, one of those in "dtkd policy show".' : `First: dtkd policy trust ${named}`,
+    },
+  );
+}
