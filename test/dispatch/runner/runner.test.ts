@@ -176,6 +176,32 @@ describe('output', () => {
     expect(await started.kill(1_000)).toMatchObject({ signal: 'SIGTERM' });
   });
 
+  it('is taken before the end is told', async () => {
+    const gate = Promise.withResolvers<void>();
+    let told = false;
+    let chunks = 0;
+    const started = await runner.start(spec('echo one; echo two >&2'), async () => {
+      chunks += 1;
+      await gate.promise;
+    });
+    void started.ended.then(() => {
+      told = true;
+    });
+    await waitFor(() => chunks === 2 && !alive(started.identity.pid));
+    for (let turn = 0; turn < 100; turn += 1) await new Promise(setImmediate);
+    expect(told).toBe(false);
+    gate.resolve();
+    expect(await started.ended).toMatchObject({ exitStatus: 0 });
+  });
+
+  it('that nobody can take is thrown away, and ends nothing', async () => {
+    const started = await runner.start(spec('echo one; echo two >&2; exit 3'), (stream) => {
+      if (stream === 'out') throw new Error('no room');
+      return Promise.reject(new Error('no room'));
+    });
+    expect(await started.ended).toMatchObject({ exitStatus: 3 });
+  });
+
   it('of processes left behind is not waited for, and they are let go', async () => {
     const { end, out } = await run(
       '(echo child; trap "" HUP; while [ ! -e go ]; do sleep 0.05; done; i=0; while [ $i -lt 3000 ]; do echo "a line that nobody reads $i" || exit; i=$((i+1)); done; touch done) & echo parent',

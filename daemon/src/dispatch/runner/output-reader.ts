@@ -6,9 +6,8 @@
 import { Socket } from 'node:net';
 import { OUTPUT_CHUNK_BYTES } from '../../../../protocol/orders/records.ts';
 import type { Masker } from './masks.ts';
+import { createShare } from './turns.ts';
 
-/** Bytes of one pipe between two turns of the event loop: about a millisecond of work. */
-const TURN_BYTES = 128 * 1024;
 /** How long a pipe is quiet before it counts as read to the end, if somebody still holds it open. */
 const QUIET_MS = 200;
 /** What a pipe can hold at most (Linux: fs.pipe-max-size). If so much came after the end, all from before it is there. */
@@ -24,9 +23,9 @@ const DRAIN_REST_MS = 100;
 const buffer = Buffer.allocUnsafe(OUTPUT_CHUNK_BYTES);
 
 export interface OutputReader {
-  /** True once everybody else has closed the pipe and all was handed on. */
+  /** True once everybody else has closed the pipe and all was handed on, if not taken yet. */
   readonly atEnd: boolean;
-  /** Settles at that moment, or when it was let go. */
+  /** Settles when all was taken, or when it was let go. */
   readonly done: Promise<'ended' | 'left'>;
   /** The process has ended: no longer waits for those who hold the pipe open. */
   finish(): void;
@@ -44,7 +43,8 @@ export function readOutput(descriptor: number, masker: Masker, output: (chunk: B
   let atEnd = false;
   let stopped = false;
   let closed = false;
-  let unasked = 0;
+  const share = createShare();
+  let drained = 0;
   let sinceFinish: number | undefined;
   let quiet: NodeJS.Timeout | undefined;
   let stopping: NodeJS.Timeout | undefined;
@@ -54,13 +54,14 @@ export function readOutput(descriptor: number, masker: Masker, output: (chunk: B
 
   const settle = (how: 'ended' | 'left'): void => {
     clearTimeout(quiet);
+    clearTimeout(stopping);
     stopped = true;
     resolve(how);
   };
   const release = (): void => {
     if (holding > 0 || resting) return;
     if (closed) end();
-    else if (!stopped) socket.resume();
+    else if (!socket.destroyed) socket.resume();
   };
   const hand = (bytes: Buffer): void => {
     for (let at = 0; at < bytes.length; at += OUTPUT_CHUNK_BYTES) {
@@ -80,21 +81,22 @@ export function readOutput(descriptor: number, masker: Masker, output: (chunk: B
     }
   };
   const end = (): void => {
-    if (atEnd || stopped) return;
-    atEnd = true;
-    hand(masker.end());
-    settle('ended');
+    if (stopped) return;
+    if (!atEnd) {
+      atEnd = true;
+      hand(masker.end());
+    }
+    if (holding === 0) settle('ended');
   };
   const drain = (count: number): boolean => {
-    unasked += count;
-    if (unasked < DRAIN_BYTES) return true;
-    unasked = 0;
+    drained += count;
+    if (drained < DRAIN_BYTES) return true;
+    drained = 0;
     setTimeout(() => socket.resume(), DRAIN_REST_MS).unref();
     return false;
   };
   const onBytes = (count: number): boolean => {
     if (stopped) return drain(count);
-    unasked += count;
     hand(masker.push(buffer.subarray(0, count)));
     if (stopping !== undefined && masker.held === 0) halt();
     if (sinceFinish !== undefined) {
@@ -105,14 +107,10 @@ export function readOutput(descriptor: number, masker: Masker, output: (chunk: B
       }
       watchQuiet();
     }
-    if (unasked >= TURN_BYTES && !resting) {
-      resting = true;
-      setImmediate(() => {
-        resting = false;
-        unasked = 0;
-        release();
-      });
-    }
+    resting ||= share.spend(count, () => {
+      resting = false;
+      release();
+    });
     return holding === 0 && !resting;
   };
   const watchQuiet = (): void => {
