@@ -25,6 +25,7 @@ export async function attend(cli: Cli, options: AttendOptions): Promise<Attended
   ]);
   const stop = new AbortController();
   let leftWith: number | undefined;
+  let aborting: Promise<unknown> | undefined;
   const plain = plainScreen();
   const live = openLive?.(cli.out, plain, () => following.execution);
   const screen = live ?? plain;
@@ -53,8 +54,8 @@ export async function attend(cli: Cli, options: AttendOptions): Promise<Attended
     },
     abort: () => {
       say('Aborting it on all targets. Press Ctrl-C once more to leave at once.');
-      client.daemon('POST', `executions/${following.execution.id}/abort`, {}).catch((error: unknown) => {
-        say(`It could not be aborted: ${error instanceof Error ? error.message : String(error)}`);
+      aborting = client.daemon('POST', `executions/${following.execution.id}/abort`, {}, stop.signal).catch((error: unknown) => {
+        if (leftWith === undefined) say(`It could not be aborted: ${error instanceof Error ? error.message : String(error)}`);
       });
     },
     letGo,
@@ -65,6 +66,7 @@ export async function attend(cli: Cli, options: AttendOptions): Promise<Attended
       if (leftWith !== undefined) return 'running';
       throw withWayOn(error, following.execution.id, options.global);
     });
+    await aborting;
     view?.end(following.execution);
     live?.close();
     const attended = { execution: following.execution, ending, missing: following.missing };

@@ -42,11 +42,12 @@ export function sayHowToGoOn(cli: Cli, { id }: ExecutionView, global: GlobalFlag
   );
 }
 
-/** A `dtkd` command line for the same daemon. A token is never repeated. */
+/** A `dtkd` command line for the same daemon. The name of a token's file is repeated, a token never. */
 export function line(global: GlobalFlags, ...words: string[]): string {
-  const { url, data, ca } = global;
+  const { url, token, data, ca } = global;
   const flags = [
     ...(url === undefined ? [] : ['--url', url]),
+    ...(token?.startsWith('@') ? ['--token', token] : []),
     ...(data === undefined ? [] : ['--data', data]),
     ...(ca === undefined ? [] : ['--ca', ca]),
   ];

@@ -1,4 +1,5 @@
 /** The table of targets that stands at the bottom of a terminal while an execution goes on. Pure. */
+import { humanDuration } from '../../protocol/age.ts';
 import { OUTCOMES, type Outcome } from '../../protocol/orders/words.ts';
 import { alignColumns } from '../output/columns.ts';
 import type { Output } from '../output/output.ts';
@@ -35,7 +36,7 @@ export function liveLines(paint: Output['paint'], execution: ExecutionView, now:
   const shown = all.slice(0, all.length > room ? room - 1 : room);
   const several = new Set(parts.map(({ what }) => what)).size > 1;
   const rows = alignColumns(
-    shown.map((part) => [part.node, ...(several ? [part.what] : []), wordOf(part), durationOf(part, now), reasonOf(part)]),
+    shown.map((part) => [part.node, ...(several ? [part.what] : []), wordOf(part), tookOf(part, now), reasonOf(part)]),
   );
   const more = all.length - shown.length;
   return [
@@ -59,6 +60,11 @@ export function progressLine(parts: readonly PartView[], elapsedMs: number): str
 
 function wordOf({ outcome, state }: PartView): string {
   return outcome ?? state;
+}
+
+/** Whole seconds of what still runs: the table is drawn anew when something in it changes. */
+function tookOf(part: PartView, now: number): string {
+  return part.state === 'ended' || part.startedAt === undefined ? durationOf(part, now) : humanDuration(now - part.startedAt);
 }
 
 function reasonOf(part: PartView): string {

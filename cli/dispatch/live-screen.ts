@@ -21,6 +21,8 @@ export class LiveScreen implements Screen {
   readonly #lines: (size: LiveSize) => readonly string[];
   readonly #timer: NodeJS.Timeout;
   #drawn = 0;
+  /** What was drawn last. */
+  #table = '';
   /** False while a line of output is unfinished, which a table would break into. */
   #atLineStart = true;
   #closed = false;
@@ -45,8 +47,11 @@ export class LiveScreen implements Screen {
   draw(): void {
     if (this.#closed || !this.#atLineStart) return;
     const lines = this.#lines({ columns: this.#terminal.columns ?? 80, rows: this.#terminal.rows ?? 24 });
-    this.#terminal.write(`${this.#erasing()}${NO_WRAP}${lines.map((line) => `${line}\n`).join('')}${WRAP}`);
+    const table = lines.length === 0 ? '' : `${NO_WRAP}${lines.map((line) => `${line}\n`).join('')}${WRAP}`;
+    if (lines.length === this.#drawn && table === this.#table) return;
+    this.#terminal.write(`${this.#erasing()}${table}`);
     this.#drawn = lines.length;
+    this.#table = table;
   }
 
   /** Takes the table away. */
