@@ -1,7 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readlink, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -134,6 +134,18 @@ describe('a process whose daemon was killed', () => {
     expect(adopted.identity).toEqual(host.identity);
     await go();
     expect(await ended).toMatchObject({ exitStatus: 3 });
+  });
+
+  it('is found by its shell, if not even that was written', async () => {
+    const host = await startInHost('until [ -e go ]; do sleep 0.01; done; echo out; exit 3');
+    await waitFor(async () => (await readFile(join(run(), 'exit'), 'latin1')) !== '');
+    await host.kill();
+    await truncate(join(run(), 'exit'));
+    const { adopted, ended } = await adopt(undefined);
+    expect(adopted.identity).toEqual(host.identity);
+    await go();
+    expect(await ended).toMatchObject({ exitStatus: 3 });
+    expect(await spooled()).toBe('out\n');
   });
 
   it('is unknown if its shell was killed, too', async () => {

@@ -91,6 +91,12 @@ export async function argumentsOf(pid: number): Promise<string[]> {
   return text.split('\0').slice(0, -1);
 }
 
+/** The numbers of all processes (Linux; elsewhere none). */
+export async function numbersOfAll(): Promise<number[]> {
+  if (process.platform !== 'linux') return [];
+  return (await readdir('/proc')).map(Number).filter(Number.isInteger);
+}
+
 let scanning: Promise<Seen[]> | undefined;
 
 /** Many that are killed together share a look at the table, if it begins after they asked. */
@@ -103,12 +109,9 @@ function scanOnce(): Promise<Seen[]> {
 }
 
 async function scan(): Promise<Seen[]> {
-  if (process.platform !== 'linux') return [];
   const found: Seen[] = [];
   let looks = 0;
-  for (const name of await readdir('/proc')) {
-    const pid = Number(name);
-    if (!Number.isInteger(pid)) continue;
+  for (const pid of await numbersOfAll()) {
     const stat = readStat(pid);
     if (stat !== undefined && stat.state !== 'Z' && stat.state !== 'X') {
       found.push({ pid, start: stat.start, parent: stat.parent, group: stat.group, session: stat.session });

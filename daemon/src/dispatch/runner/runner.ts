@@ -11,7 +11,7 @@ import { join, resolve } from 'node:path';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DispatchLogger } from '../dispatch.types.ts';
 import { createAccounts } from './accounts.ts';
-import { argumentsOf } from './family.ts';
+import { argumentsOf, numbersOfAll } from './family.ts';
 import { bootId, GONE, lookAt } from './identity.ts';
 import { createLeftBehind } from './left-behind.ts';
 import { compileMasks, type Masks } from './masks.ts';
@@ -221,9 +221,18 @@ async function spawnWrapper(args: string[], cwd: string, env: Record<string, str
   };
 }
 
-/** The process of a run directory whose number was not noted: what the record says, if that is the shell of this run. */
+/**
+ * The process of a run directory whose number was not noted: the shell of this run, by its record, or among all, if its daemon died before the shell had written that. `GONE` if there is
+ * none: it has ended, or never began.
+ */
 async function findNumber(record: number | undefined, run: string): Promise<{ pid: number; start: string }> {
-  const pid = record === undefined ? undefined : recordedPid(await readRecord(record));
-  const start = pid !== undefined && (await argumentsOf(pid)).includes(join(run, TAKEN)) ? lookAt(pid)?.start : undefined;
-  return { pid: pid ?? 0, start: start ?? GONE };
+  if (record === undefined) return { pid: 0, start: GONE };
+  const taken = join(run, TAKEN);
+  const recorded = recordedPid(await readRecord(record));
+  for (const pid of recorded === undefined ? await numbersOfAll() : [recorded]) {
+    const before = lookAt(pid);
+    if (before !== undefined && (await argumentsOf(pid)).includes(taken) && lookAt(pid)?.start === before.start)
+      return { pid, start: before.start };
+  }
+  return { pid: recorded ?? 0, start: GONE };
 }
