@@ -16,6 +16,11 @@ export function executionRef(node: string, id: string): ObjectRef {
   return { group: executionKind.group, plural: executionKind.plural, namespace: node, name: id };
 }
 
+/** The id is as unique as any. */
+function uidOf(id: string): string {
+  return [id.slice(0, 8), id.slice(8, 12), id.slice(12, 16), id.slice(16, 20), id.slice(20, 32)].join('-');
+}
+
 /** As it is made: with the plan, which never changes. */
 export function newExecution(given: {
   id: string;
@@ -37,7 +42,8 @@ export function newExecution(given: {
     metadata: {
       name: id,
       namespace: node,
-      uid: '',
+      // not left to the store: rights of whoever started it count from the beginning, and need an object that is one
+      uid: uidOf(id),
       resourceVersion: '',
       generation: 1,
       creationTimestamp: '',
