@@ -130,7 +130,7 @@ const started = z.looseObject({ metadata: z.looseObject({ name: z.string() }) })
 /** Starts a command without waiting for its end; returns the id of the execution. */
 export async function start(user: SiteUser, request: Record<string, unknown>): Promise<string> {
   const answer = await user.call('/apis/dtkd.dev/v1/daemon/dispatch', { method: 'POST', body: { request } });
-  return z.object({ execution: started }).parse(answer).execution.metadata.name;
+  return started.parse(answer).metadata.name;
 }
 
 /** The parts of an execution as a user sees them, by node. */
