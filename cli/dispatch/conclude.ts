@@ -26,6 +26,7 @@ export function conclude(cli: Cli, { execution, ending, missing }: Attended, opt
     cli.out.note(`It is paused. Go on: ${line(global, 'executions', 'resume', id)}\nOr end it: ${line(global, 'executions', 'abort', id)}`);
     return;
   }
+  if (ending === 'running') sayHowToGoOn(cli, execution, global);
   if (ending === 'queued') cli.out.note(`Orders wait for the rest. See: ${line(global, 'executions', 'show', id)}`);
   if (failed.length === 0) return;
   cli.out.note(`Retry them: ${line(global, 'executions', 'retry', id)}`);

@@ -4,6 +4,7 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import { DtkdError } from '../../protocol/errors.ts';
+import type { ExecutionPhase } from '../../protocol/orders/words.ts';
 import type { ApiClient } from '../client/api.ts';
 import { textAt } from '../json.ts';
 import { type ExecutionView, executionOf, onlyQueuedLeft } from './execution.ts';
@@ -15,6 +16,8 @@ import type { FollowView } from './view.types.ts';
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
 const PAUSE_GROWTH = 1.6;
+/** Between two looks at orders that wait for absent targets, in milliseconds: they come back in minutes, or hours. */
+const QUEUED_PAUSE_MS = 5_000;
 /** How long the daemon is looked for, in milliseconds: a restart with much to load takes so long. */
 const LOOK_FOR_MS = 60_000;
 /** Offsets longer than this go into a body: servers refuse longer addresses. */
@@ -68,7 +71,12 @@ export class Following {
           if (lostAt !== undefined) onContact('found');
           [lostAt, pause] = [undefined, FIRST_PAUSE_MS];
         });
-        if (ending !== undefined) return ending;
+        if (ending !== undefined && !(ending === 'queued' && this.#options.waitForQueued)) return ending;
+        if (ending === 'queued') {
+          await (this.#options.pause ?? rest)(QUEUED_PAUSE_MS, signal);
+          lines = undefined;
+          continue;
+        }
       } catch (error) {
         if (signal.aborted || !isCut(error)) throw error;
         failure = error;
@@ -91,10 +99,16 @@ export class Following {
       const event = followEventOf(line);
       if (event === undefined || !this.#apply(event)) continue;
       this.#options.view.show(event, this.#execution);
-      if (event.type === 'end') return event.phase === 'Finished' ? 'finished' : event.phase === 'Paused' ? 'paused' : 'running';
+      if (event.type === 'end') return this.#endingOf(event.phase);
       if (!this.#options.waitForQueued && event.type !== 'output' && onlyQueuedLeft(this.#execution)) return 'queued';
     }
     return undefined;
+  }
+
+  #endingOf(phase: ExecutionPhase): Ending {
+    if (phase === 'Finished') return 'finished';
+    if (phase === 'Paused') return 'paused';
+    return onlyQueuedLeft(this.#execution) ? 'queued' : 'running';
   }
 
   /** Brings what is known up to date. False if there was nothing new in it. */

@@ -93,6 +93,32 @@ describe('following', () => {
   });
 });
 
+describe('orders that wait for absent targets', () => {
+  async function until(waitForQueued: boolean): Promise<{ ending: Ending; asked: number }> {
+    const queued = { execution: executionObject([part(0, { node: 'node1', state: 'queued' })]) };
+    const answers = [
+      [queued, { end: { phase: 'Running' } }],
+      [queued, { end: { phase: 'Running' } }],
+      [queued, ended(0, 'node1', 'succeeded'), FINISHED],
+    ];
+    let asked = 0;
+    const client: Pick<ApiClient, 'daemonLines'> = {
+      async *daemonLines() {
+        yield* answers[asked++] ?? [];
+      },
+    };
+    const view = { show: () => undefined, end: () => undefined };
+    const { signal } = new AbortController();
+    const following = new Following(client, { view, signal, waitForQueued, onContact: () => undefined, pause: async () => undefined }, ID);
+    return { ending: await following.run(), asked };
+  }
+
+  it('are waited for only if that is wished', async () => {
+    expect(await until(false)).toEqual({ ending: 'queued', asked: 1 });
+    expect(await until(true)).toEqual({ ending: 'finished', asked: 3 });
+  });
+});
+
 describe('the exit status', () => {
   const of = (outcomes: (Outcome | PartState)[], ending: Ending = 'finished', missing = 0): number => {
     const parts = outcomes.map((word, index) =>
