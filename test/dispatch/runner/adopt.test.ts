@@ -93,6 +93,7 @@ describe('a process whose daemon was killed', () => {
     await go();
     const { ended, adopted } = await adopt(host.identity);
     expect(adopted.identity).toEqual(host.identity);
+    expect(adopted.gap).toBe(true);
     expect(await ended).toEqual({ exitStatus: 7, endedAt: expect.any(Number) });
     expect(await spooled()).toBe(Array.from({ length: 9_000 }, (_, n) => `line ${n}\n`).join(''));
     expect(await spooled('err')).toBe('last\n');

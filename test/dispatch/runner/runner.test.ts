@@ -233,6 +233,7 @@ describe('closing', () => {
       await runner.close();
       runner = createRunner({ directory: join(directory, 'runner'), logger });
       const adopted = await runner.adopt(one.directory, identity, one.masks, output);
+      expect(adopted.gap).toBeUndefined();
       identity = adopted.identity;
       if (round === 2) expect(await adopted.ended).toMatchObject({ exitStatus: 6 });
     }

@@ -182,14 +182,18 @@ async function findStock(directory: string): Promise<string[]> {
   return paths;
 }
 
-/** What there is of the run directory of a process that was started before. */
-export async function reopen(run: string): Promise<{ [End in 'out' | 'err' | 'record']: number | undefined }> {
+/** What there is of the run directory of a process that was started before, and whether it was left alone (then it is so no more). */
+export async function reopen(run: string): Promise<{ [End in 'out' | 'err' | 'record']: number | undefined } & { alone: boolean }> {
   const [out, err, record] = await Promise.all([
     open(join(run, OUT), READ_END).catch(() => undefined),
     open(join(run, ERR), READ_END).catch(() => undefined),
     open(join(run, RECORD), constants.O_RDWR | constants.O_APPEND).catch(() => undefined),
   ]);
-  return { out, err, record };
+  const alone = await rm(join(run, ALONE)).then(
+    () => true,
+    () => false,
+  );
+  return { out, err, record, alone };
 }
 
 /** Lets a shell go that waits until its pipes are open again. False: none waits, or not yet. */

@@ -159,9 +159,11 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
       const run = resolve(directory);
       const compiled = compileMasks(masks);
       const boot = await bootId();
-      const { out, err, record } = await reopen(run);
+      const { out, err, record, alone } = await reopen(run);
       const found = identity ?? { boot, ...(await findNumber(record, run)) };
-      return watch(run, found, boot, { record, readers: readersOf(out, err, compiled, output), own: false, secret: true, output }).process;
+      const readers = readersOf(out, err, compiled, output);
+      const { process } = watch(run, found, boot, { record, readers, own: false, secret: true, output });
+      return alone || readers.size === 0 ? process : { ...process, gap: true };
     },
 
     async close() {

@@ -38,6 +38,8 @@ export interface ProcessEnd {
 
 export interface RunningProcess {
   identity: ProcessIdentity;
+  /** Of one that was adopted: its daemon was killed, and what that had just read of the output, and not yet put anywhere, is lost. What it had not read is not. */
+  gap?: boolean;
   /** Settles when it has ended and its output has been read to the end. Never rejects. */
   ended: Promise<ProcessEnd>;
   /** TERM to the whole group, KILL after `graceMs`. Resolves with `ended`. */
