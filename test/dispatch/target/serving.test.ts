@@ -37,7 +37,9 @@ async function* events(stream: Duplex): AsyncGenerator<DispatchEvent> {
 async function ask(request: object, node = STARTER): Promise<DispatchEvent[]> {
   const stream = await open(node);
   stream.end(encodeFrame(encodeCbor(request)));
-  return Array.fromAsync(events(stream));
+  const told: DispatchEvent[] = [];
+  for await (const event of events(stream)) told.push(event);
+  return told;
 }
 
 function outcomes(told: readonly DispatchEvent[]): (string | undefined)[] {

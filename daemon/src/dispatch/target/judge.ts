@@ -146,7 +146,7 @@ export class Judge {
     if (decision.allowed) return;
     const kind = about.resource === undefined ? about.plural : `resource ${about.name}`;
     throw new DtkdError('FORBIDDEN', `${who} may not EXECUTE ${kind} on ${node.name}: ${decision.reason}`, {
-      next: `On ${node.name}: dtkd capability grant, if it shall`,
+      next: `On ${node.name}: dtkd grant ${who} EXECUTE --on ${about.resource === undefined ? about.plural : `resource/${about.name}`}, if it shall`,
     });
   }
 

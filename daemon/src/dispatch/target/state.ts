@@ -42,7 +42,7 @@ export function started(
 /** accepted or running → ended; and what was unknown may be found out. */
 export function ended(row: JournalRow, ending: Ending): JournalRow {
   const { state, outcome } = row.part;
-  const settled = state === 'ended' && outcome === 'unknown' && ending.outcome !== 'unknown';
+  const settled = state === 'ended' && outcome === 'unknown' && (ending.outcome === 'succeeded' || ending.outcome === 'failed');
   const allowed = settled || ((state === 'accepted' || state === 'running') && ENDINGS[state].has(ending.outcome));
   if (!allowed) throw illegal(row, `ended as ${ending.outcome}`);
   const { secrets: _secrets, ...rest } = row;

@@ -27,6 +27,7 @@ import { createDispatchServer } from './serving.ts';
 import { ended } from './state.ts';
 import type { NodePolicy, OrderSource, PartHandle, Target, TargetOptions } from './target.types.ts';
 import { mayEnd, mayRead } from './visibility.ts';
+import { allowedEnvironment } from './work/argv.ts';
 import { readyCommand } from './work/command-work.ts';
 import { readyExec, readyGet, readyPut } from './work/node-work.ts';
 import { Processes } from './work/processes.ts';
@@ -57,7 +58,7 @@ class NodeTarget implements Target {
 
   constructor(options: TargetOptions) {
     this.#options = options;
-    const { store, node, access, audit, policy, members, modules, content, environment, logger, now } = options;
+    const { store, node, access, audit, policy, members, modules, content, logger, now } = options;
     const decide = access.decide.bind(access);
     this.#journal = new Journal(store, node.name, (key, error) => logger.warn({ err: error, key }, 'A row of the journal cannot be read'));
     const nodeOf = async (key: string) =>
@@ -75,8 +76,8 @@ class NodeTarget implements Target {
       now,
     });
     const here = { node: node.name, signingKey: node.signingKey, data: options.directory };
-    const commandOptions = { here, modules, content, installer: new Installer(this.installed, node.name, now), environment, now };
-    const nodeOptions = { node: node.name, content, environment, now };
+    const commandOptions = { here, modules, content, installer: new Installer(this.installed, node.name, now), now };
+    const nodeOptions = { node: node.name, content, now };
     this.#performer = new Performer({
       node: node.name,
       journal: this.#journal,
@@ -352,7 +353,7 @@ class NodeTarget implements Target {
   }
 
   #partOf(row: JournalRow, writing: boolean): LivePart {
-    const { spools, runner, secrets, directory, node, logger, now } = this.#options;
+    const { spools, runner, secrets, directory, node, environment, logger, now } = this.#options;
     const { id, index } = readOrder(row.order);
     const { limits } = this.#policy;
     const output = new PartOutput(
@@ -367,7 +368,15 @@ class NodeTarget implements Target {
       { offset: row.part.offset ?? 0, dropped: row.part.dropped ?? 0 },
     );
     const runs = join(directory, 'dispatch', 'runs', `${id}-${index}`);
-    const processes = new Processes({ runner, secrets, output, directory: runs, node: node.name, users: limits.users });
+    const processes = new Processes({
+      runner,
+      secrets,
+      output,
+      directory: runs,
+      node: node.name,
+      users: limits.users,
+      environment: allowedEnvironment(environment, limits.environment),
+    });
     return new LivePart(row, { output, processes });
   }
 

@@ -14,7 +14,6 @@ import type { Content, Modules } from '../../dispatch.types.ts';
 import { judgeCode } from '../../policy/policy-spec.ts';
 import type { Install, Installer } from '../install/installer.ts';
 import type { NodePolicy } from '../target.types.ts';
-import { allowedEnvironment } from './argv.ts';
 import type { Here } from './command-context.ts';
 import { contextOf, scriptsOf, secretsOf } from './command-context.ts';
 import { modulesFor } from './module-fetch.ts';
@@ -26,7 +25,6 @@ export interface CommandWorkOptions {
   modules: Modules;
   content: Pick<Content, 'fetch'>;
   installer: Installer;
-  environment: Readonly<Record<string, string | undefined>>;
   now(): number;
 }
 
@@ -53,14 +51,13 @@ export async function readyCommand(work: CommandWork, place: WorkPlace, options:
   }
   const code = new Map([...prepared.code, ...installs.flatMap((install) => install.code)].map((ref) => [ref.name, ref]));
   const pins = judgedPins([...code.values()], policy, here);
-  const environment = allowedEnvironment(options.environment, policy.limits.environment);
   return {
     plain: prepared.work.kind === 'script' && installs.every((install) => install.command === undefined),
     secrets: secretsOf([...scripts, ...installs.flatMap((install) => install.scripts)]),
     pins,
     async run({ signal, deadline }): Promise<WorkResult> {
       const runnerFor = (one: CommandContext, firstStep: number) =>
-        scriptRunner({ processes, output, modules: options.modules, context: one, environment }, firstStep);
+        scriptRunner({ processes, output, modules: options.modules, context: one }, firstStep);
       let step = 0;
       for (const install of installs) {
         const runner = runnerFor(install.context, step);

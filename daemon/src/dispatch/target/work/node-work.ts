@@ -1,17 +1,14 @@
 /** Work on the node itself: any program, a file to be put in place, a file to be read. Makes it ready and does it. */
-import { lstat } from 'node:fs/promises';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ExecWork, Work } from '../../../../../protocol/orders/order.ts';
 import { failed, ofScript, resultOf } from '../../commands/ended.ts';
 import { putFile, takeFile } from '../../content/files.ts';
 import type { Content } from '../../dispatch.types.ts';
-import { allowedEnvironment } from './argv.ts';
 import type { ReadyWork, WorkPlace, WorkResult } from './work.types.ts';
 
 export interface NodeWorkOptions {
   node: string;
   content: Content;
-  environment: Readonly<Record<string, string | undefined>>;
   now(): number;
 }
 
@@ -20,11 +17,7 @@ const MAX_FILE_BYTES = 64 * 1024 * 1024 * 1024;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** Errors: INVALID. */
-export function readyExec(
-  work: ExecWork,
-  { output, processes, policy }: WorkPlace,
-  { node, environment, now }: NodeWorkOptions,
-): ReadyWork {
+export function readyExec(work: ExecWork, { output, processes }: WorkPlace, { node, now }: NodeWorkOptions): ReadyWork {
   const texts = [...work.argv, ...Object.values(work.env), work.directory ?? ''];
   if (texts.some((text) => text.includes('\0')) || Object.keys(work.env).some((name) => !VARIABLE.test(name))) {
     throw new DtkdError('INVALID', 'the command or its environment contains what no process can be given');
@@ -37,18 +30,11 @@ export function readyExec(
     run: ({ signal, deadline }) =>
       outcomeOf(async () => {
         await output.open();
-        const env = { ...allowedEnvironment(environment, policy.limits.environment), DTKD_NODE: node, ...work.env };
-        const cwd = work.directory ?? (work.user === undefined ? await homeOf(environment['HOME']) : '/');
         const room = await processes.room(source);
-        const order = { source, argv: work.argv, env, cwd, user: work.user, secrets: [] };
+        const order = { source, argv: work.argv, env: { DTKD_NODE: node, ...work.env }, cwd: work.directory, user: work.user, secrets: [] };
         return resultOf(ofScript(await processes.run(order, room, { timeoutMs: deadline - now(), signal })));
       }),
   };
-}
-
-async function homeOf(home: string | undefined): Promise<string> {
-  const info = home === undefined ? undefined : await lstat(home).catch(() => undefined);
-  return home !== undefined && info?.isDirectory() === true ? home : '/';
 }
 
 /** Undefined if the content has to be fetched and may not be. Errors: CONTENT_MISSING, CONTENT_ALTERED, TIMEOUT. */

@@ -3,7 +3,7 @@
  * over or it is aborted. Lets go of all when the daemon stops: then nothing that it had promised comes to pass, and the next daemon finds them. Does not
  * know what they are for.
  */
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ScriptResult } from '../../commands/commands.types.ts';
@@ -26,13 +26,17 @@ export interface ProcessesOptions {
   node: string;
   /** Users besides the daemon's own as whom processes may run. */
   users: readonly string[];
+  /** Variables of the daemon's own environment that processes see. */
+  environment: Readonly<Record<string, string>>;
 }
 
 export interface ProcessOrder {
   source: Source;
   argv: readonly string[];
+  /** Besides the daemon's own that are let through. */
   env: Readonly<Record<string, string>>;
-  cwd: string;
+  /** Absent: the home of the user. */
+  cwd?: string | undefined;
   user?: string | undefined;
   secrets: readonly { name: string; as: 'file' | 'env'; variable: string }[];
 }
@@ -67,13 +71,15 @@ export class Processes {
     { timeoutMs, signal }: { timeoutMs: number | undefined; signal: AbortSignal },
   ): Promise<ScriptResult> {
     const { runner, output, users, node } = this.#options;
-    const { source, argv, cwd, user } = order;
+    const { source, argv, user } = order;
     if (user !== undefined && !users.includes(user)) {
       throw new DtkdError('FORBIDDEN', `nothing may run as the user "${user}" on ${node}`, {
         next: `On ${node}: dtkd policy set users=${user}`,
       });
     }
-    const { env, secretFiles, masks } = await this.#withSecrets(order);
+    const base = await this.#environmentOf(user);
+    const { env, secretFiles, masks } = await this.#withSecrets({ ...order, env: { ...base, ...order.env } });
+    const cwd = order.cwd ?? (await homeOf(base['HOME']));
     if (this.#letGo) return never();
     signal.throwIfAborted();
     const process = await runner.start(
@@ -148,6 +154,13 @@ export class Processes {
     };
   }
 
+  async #environmentOf(user: string | undefined): Promise<Readonly<Record<string, string>>> {
+    const { runner, environment } = this.#options;
+    if (user === undefined) return environment;
+    const { name, home } = await runner.account(user);
+    return { ...environment, HOME: home, USER: name, LOGNAME: name };
+  }
+
   async #withSecrets({ env, secrets }: ProcessOrder): Promise<{
     env: Record<string, string>;
     secretFiles: { variable: string; value: Buffer }[];
@@ -172,6 +185,11 @@ export class Processes {
     }
     return { env: full, secretFiles, masks };
   }
+}
+
+async function homeOf(home: string | undefined): Promise<string> {
+  const info = home === undefined ? undefined : await stat(home).catch(() => undefined);
+  return home !== undefined && info?.isDirectory() === true ? home : '/';
 }
 
 /** A secret as it is, and without the end of line that editors and shells add or take away. */

@@ -20,13 +20,11 @@ export interface ScriptsOptions {
   output: PartOutput;
   modules: Pick<Modules, 'directory'>;
   context: CommandContext;
-  /** Variables of the daemon's own environment that commands see. */
-  environment: Readonly<Record<string, string>>;
 }
 
 /** `firstStep`: what ran before in the same part has numbered its steps up to there. */
 export function scriptRunner(options: ScriptsOptions, firstStep = 0): ScriptRunner & { readonly lastStep: number } {
-  const { processes, output, modules, context, environment } = options;
+  const { processes, output, modules, context } = options;
   let lastStep = firstStep;
   return {
     get lastStep() {
@@ -44,7 +42,7 @@ export function scriptRunner(options: ScriptsOptions, firstStep = 0): ScriptRunn
         {
           source,
           argv: argvOf(script, found),
-          env: { ...environment, ...environmentOf(context, resource, given), ...script.env },
+          env: { ...environmentOf(context, resource, given), ...script.env },
           cwd: script.directory ?? context.directoryOf(resource),
           user: script.user,
           secrets: (script.secrets ?? []).map((use) => ({ name: secretOf(ready, use), as: use.as ?? 'file', variable: use.variable })),
