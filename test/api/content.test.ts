@@ -92,6 +92,24 @@ describe('files of clients', () => {
     expect(await ask('GET', `${PATH}/${'ab'.repeat(32)}?node=nobody`)).toBe('CONTENT_MISSING');
   });
 
+  test('for which there is no room are refused while they come, with a code', async () => {
+    const small = createContent({
+      directory: join(directory, 'small'),
+      members: network.node('small'),
+      rows: memoryKv(),
+      logger: silent,
+      now: Date.now,
+      capacity: 1_000_000,
+    });
+    await small.start();
+    const other = await startTestApi({ content: contentForClients(small, network.node('small')) });
+    const answer = await other.ask('PUT', PATH, { raw: randomBytes(30_000_000), headers: OCTETS });
+    expect(answer).toMatchObject({ status: 507, body: { details: { code: 'DISK_FULL' } } });
+    expect((await other.ask('PUT', PATH, { raw: Buffer.from('x'), headers: OCTETS })).status).toBe(201);
+    await other.close();
+    await small.stop();
+  });
+
   test('come from another node if that gives them', async () => {
     const bytes = randomBytes(200_000);
     const chunks = (async function* () {
