@@ -36,8 +36,8 @@ export interface Accounts {
   /** Errors: INVALID if there is none. */
   find(name: string): Promise<Account>;
   /**
-   * What goes before a program so that it runs as that user: nothing if it is the daemon's own. Errors: INVALID if there is no such user, FORBIDDEN if this
-   * daemon may not become it.
+   * What goes before a program so that it runs as that user: nothing if it is the daemon's own. Errors: INVALID if there is no such user,
+   * FORBIDDEN if this daemon may not become it.
    */
   become(name: string): Promise<{ prefix: string[]; account: Account | undefined }>;
 }

@@ -1,6 +1,6 @@
 /**
- * All that came of a process: its group, its session, and its descendants, also those that made sessions of their own (as long as they have not lost their parents before they were
- * first seen). For signals, which reach none but these.
+ * All that came of a process: its group, its session, and its descendants, also those that made sessions of their own (as long as they
+ * have not lost their parents before they were first seen). For signals, which reach none but these.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';

@@ -1,6 +1,6 @@
 /**
- * Which process it is: its number, when it started, and the boot that it belongs to. The kernel's tables are read at once: they are memory, and an
- * answer that comes a turn later is of another moment.
+ * Which process it is: its number, when it started, and the boot that it belongs to. The kernel's tables are read at once: they are
+ * memory, and an answer that comes a turn later is of another moment.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * Pipes of processes that were left behind by the command that started them: what they still write is thrown away, so that they neither wait for ever nor die of it. After a restart of
- * the daemon their pipes are found again. A pipe that nobody else holds any more is removed.
+ * Pipes of processes that were left behind by the command that started them: what they still write is thrown away, so that they neither
+ * wait for ever nor die of it. After a restart of the daemon their pipes are found again. A pipe that nobody else holds any more is
+ * removed.
  */
 import { constants, open as openWithCallback } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';

@@ -1,7 +1,8 @@
 /**
- * Secret values in output become `***`, however the output was cut into chunks: every byte that belongs to any occurrence of any value is covered, and each
- * unbroken run of covered bytes becomes one `***`. One pass over the bytes (Aho and Corasick), whatever their number: output that nearly matches costs no more than other
- * output. What may yet become a value is held back: at most the longest value less one byte.
+ * Secret values in output become `***`, however the output was cut into chunks: every byte that belongs to any occurrence of any value is
+ * covered, and each unbroken run of covered bytes becomes one `***`. One pass over the bytes (Aho and Corasick), whatever their number:
+ * output that nearly matches costs no more than other output. What may yet become a value is held back: at most the longest value less
+ * one byte.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 
@@ -28,7 +29,10 @@ export interface Masks {
   masker(): Masker;
 }
 
-/** Values in a trie with links to the longest suffix that is in it, too. Most states have one child, kept inline; further ones are in `more`. */
+/**
+ * Values in a trie with links to the longest suffix that is in it, too. Most states have one child, kept inline; further ones are in
+ * `more`.
+ */
 interface Automaton {
   depth: Uint32Array;
   /** Length of the longest value that ends here; 0: none does. */

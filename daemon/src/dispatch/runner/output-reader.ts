@@ -1,7 +1,8 @@
 /**
- * Reads one pipe of a process on the event loop (no thread waits for it), masks secrets, and hands on chunks of at most OUTPUT_CHUNK_BYTES. It reads no faster than chunks are taken,
- * and gives way to other work after some bytes. When it is to end and the pipe is still open elsewhere, it reads what was there, and lets go: what comes then is
- * thrown away, so that whoever writes it can go on.
+ * Reads one pipe of a process on the event loop (no thread waits for it), masks secrets, and hands on chunks of at most
+ * OUTPUT_CHUNK_BYTES. It reads no faster than chunks are taken, and gives way to other work after some bytes. When it is to end and the
+ * pipe is still open elsewhere, it reads what was there, and lets go: what comes then is thrown away, so that whoever writes it can go
+ * on.
  */
 import { Socket } from 'node:net';
 import { OUTPUT_CHUNK_BYTES } from '../../../../protocol/orders/records.ts';
@@ -15,7 +16,10 @@ const PIPE_BYTES = 1024 * 1024;
 
 /** How long the rest of what may be a secret is waited for, before reading stops. */
 const HELD_MS = 100;
-/** What a process that was left behind may go on to write: so much is thrown away at a time, and then nothing for a while. A flood is slowed down. */
+/**
+ * What a process that was left behind may go on to write: so much is thrown away at a time, and then nothing for a while. A flood is
+ * slowed down.
+ */
 const DRAIN_BYTES = 128 * 1024;
 const DRAIN_REST_MS = 100;
 
@@ -33,7 +37,10 @@ export interface OutputReader {
   leave(): void;
   /** Settles when the pipe is closed here. */
   readonly closed: Promise<void>;
-  /** Stops reading: what the pipe has stays there, if somebody else holds it. Within a secret it goes on for a moment, so that it is not shown in two halves. */
+  /**
+   * Stops reading: what the pipe has stays there, if somebody else holds it. Within a secret it goes on for a moment, so that it is not
+   * shown in two halves.
+   */
   stop(): void;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Run directories, made ahead: three pipes (`out`, `err`, `taken`), and a record (`exit`) once it is used. Only a program can make a pipe with a name, so one call makes
- * many, while nothing else is to do; a start then costs one rename. What was used is never used again; what an earlier daemon had made and not used, is.
+ * Run directories, made ahead: three pipes (`out`, `err`, `taken`), and a record (`exit`) once it is used. Only a program can make a pipe
+ * with a name, so one call makes many, while nothing else is to do; a start then costs one rename. What was used is never used again;
+ * what an earlier daemon had made and not used, is.
  */
 import { execFile } from 'node:child_process';
 import { close as closeWithCallback, constants, open as openWithCallback, read as readWithCallback } from 'node:fs';

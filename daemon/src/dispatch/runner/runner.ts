@@ -1,8 +1,9 @@
 /**
- * The runner: starts processes that outlive this daemon, watches them to their end, and finds again those of an earlier one. It guarantees that a process has only the
- * environment given, is in a session of its own with an empty standard input, that its output is handed on in order, once, with secrets masked, no faster than it is taken, and
- * that no process but its own is ever signalled. Where a process is killed together with its daemon, what the daemon had read and not handed on is lost; what it had not
- * read is not. It decides nothing: who may run what, limits and journals are the target's.
+ * The runner: starts processes that outlive this daemon, watches them to their end, and finds again those of an earlier one. It
+ * guarantees that a process has only the environment given, is in a session of its own with an empty standard input, that its output is
+ * handed on in order, once, with secrets masked, no faster than it is taken, and that no process but its own is ever signalled. Where
+ * the daemon itself is killed, what it had read and not handed on is lost; what it had not read is not. It decides
+ * nothing: who may run what, limits and journals are the target's.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -224,8 +225,8 @@ async function spawnWrapper(args: string[], cwd: string, env: Record<string, str
 }
 
 /**
- * The process of a run directory whose number was not noted: the shell of this run, by its record, or among all, if its daemon died before the shell had written that. `GONE` if there is
- * none: it has ended, or never began.
+ * The process of a run directory whose number was not noted: the shell of this run, by its record, or among all, if its daemon died
+ * before the shell had written that. `GONE` if there is none: it has ended, or never began.
  */
 async function findNumber(record: number | undefined, run: string): Promise<{ pid: number; start: string }> {
   if (record === undefined) return { pid: 0, start: GONE };

@@ -38,7 +38,10 @@ export interface ProcessEnd {
 
 export interface RunningProcess {
   identity: ProcessIdentity;
-  /** Of one that was adopted: its daemon was killed, and what that had just read of the output, and not yet put anywhere, is lost. What it had not read is not. */
+  /**
+   * Of one that was adopted: its daemon was killed, and what that had just read of the output, and not yet put anywhere, is lost. What it
+   * had not read is not.
+   */
   gap?: boolean;
   /** Settles when it has ended and its output has been read to the end. Never rejects. */
   ended: Promise<ProcessEnd>;
@@ -48,8 +51,8 @@ export interface RunningProcess {
 
 export interface Runner {
   /**
-   * Starts a process in a group of its own, stdin empty, with only the environment that it is given. It outlives the daemon: its output waits in its pipes, its end in a
-   * record. Errors (nothing was started): INVALID (no such program, user or directory), FORBIDDEN.
+   * Starts a process in a group of its own, stdin empty, with only the environment that it is given. It outlives the daemon: its output
+   * waits in its pipes, its end in a record. Errors (nothing was started): INVALID (no such program, user or directory), FORBIDDEN.
    */
   start(spec: ProcessSpec, output: (stream: 'out' | 'err', chunk: Buffer) => void | Promise<void>): Promise<RunningProcess>;
   /** Finds one that an earlier daemon started, running or ended. */
@@ -87,8 +90,8 @@ export interface Spool {
 
 export interface Spools {
   /**
-   * Opens or goes on with the spool of a part; one that is open is the same to all. A record that was cut off by a crash is cut away. The file is made with the first
-   * record. A spool that is only read needs no close.
+   * Opens or goes on with the spool of a part; one that is open is the same to all. A record that was cut off by a crash is cut away. The
+   * file is made with the first record. A spool that is only read needs no close.
    */
   open(path: string, capBytes: number): Promise<Spool>;
 }

@@ -1,6 +1,6 @@
 /**
- * One process from its start, or from being found again, to its end: notices that it has ended, reads its record and the rest of its output, kills it with its group and
- * session. It signals a process only while that is certainly the one it knows.
+ * One process from its start, or from being found again, to its end: notices that it has ended, reads its record and the rest of its
+ * output, kills it with its group and session. It signals a process only while that is certainly the one it knows.
  */
 import { type FSWatcher, fstat as fstatWithCallback, watch, write as writeWithCallback } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 /**
- * Secrets as files for one process: in memory where the system has a place for that, else in its run directory; owned by the user that it runs as, mode 0600, in a
- * directory that nobody else enters. A link in the run directory says where they are, so that a later daemon can remove them.
+ * Secrets as files for one process: in memory where the system has a place for that, else in its run directory; owned by the user that it
+ * runs as, mode 0600, in a directory that nobody else enters. A link in the run directory says where they are, so that a later daemon can
+ * remove them.
  */
 import { chown, lstat, mkdir, mkdtemp, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

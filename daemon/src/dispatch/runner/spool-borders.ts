@@ -1,4 +1,6 @@
-/** Where the records of a spool begin and end: walking over their lengths, and remembering some borders so that a walk is never long. Pure. */
+/**
+ * Where the records of a spool begin and end: walking over their lengths, and remembering some borders so that a walk is never long. Pure.
+ */
 import { MAX_RECORD_BYTES } from '../../../../protocol/orders/records.ts';
 
 /** Before each record: its length, big-endian. */
@@ -8,7 +10,10 @@ export const MAX_ENTRY_BYTES = LENGTH_BYTES + MAX_RECORD_BYTES;
 /** A border is remembered in about every so many bytes: a walk reads no more than this and one record. */
 const STRIDE_BYTES = 64 * 1024;
 
-/** Visits whole records, from the border at which `bytes` begins, as long as `visit` says so. `end`: behind the last one visited so. `invalid`: what follows is no record. */
+/**
+ * Visits whole records, from the border at which `bytes` begins, as long as `visit` says so. `end`: behind the last one visited so.
+ * `invalid`: what follows is no record.
+ */
 export function walk(bytes: Uint8Array, visit: (start: number, end: number) => boolean): { end: number; invalid: boolean } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
@@ -49,7 +54,10 @@ export function createBorders(): Borders {
   };
 }
 
-/** Cuts bytes that begin at a border down to whole records of at most so many bytes, but to one record at least. Empty: there is no whole record. */
+/**
+ * Cuts bytes that begin at a border down to whole records of at most so many bytes, but to one record at least. Empty: there is no whole
+ * record.
+ */
 export function wholeRecords(bytes: Uint8Array, maxBytes: number): Uint8Array {
   const { end } = walk(bytes, (start, until) => start === 0 || until <= maxBytes);
   return bytes.subarray(0, end);

@@ -1,6 +1,7 @@
 /**
- * A spool: the kept output of a part, a file of records that only grows. What `offset` counts is in the file: it outlives the daemon and, once the spool is closed, a loss of
- * power. Additions that come together are written together; readers at the end are served from memory. It does not decide how long anything is kept.
+ * A spool: the kept output of a part, a file of records that only grows. What `offset` counts is in the file: it outlives the daemon and,
+ * once the spool is closed, a loss of power. Additions that come together are written together; readers at the end are served from
+ * memory. It does not decide how long anything is kept.
  */
 import {
   close as closeWithCallback,

@@ -44,8 +44,8 @@ export interface Retention {
 }
 
 /**
- * Removes the files below a directory that are older than `keepForMs`, then the oldest until the rest have at most `keepBytes`, then directories that have long been
- * empty. What is in use stays, and counts. Answers what was removed.
+ * Removes the files below a directory that are older than `keepForMs`, then the oldest until the rest have at most `keepBytes`, then
+ * directories that have long been empty. What is in use stays, and counts. Answers what was removed.
  */
 export async function sweepSpools(
   directory: string,

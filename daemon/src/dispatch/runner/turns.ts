@@ -1,4 +1,7 @@
-/** Shares the event loop among readers: together they take in so many bytes a turn; who has read when that is reached waits in line. Other work comes in between. */
+/**
+ * Shares the event loop among readers: together they take in so many bytes a turn; who has read when that is reached waits in line. Other
+ * work comes in between.
+ */
 
 /** Bytes between two turns of the event loop: one or two milliseconds of masking and encoding. */
 const TURN_BYTES = 256 * 1024;

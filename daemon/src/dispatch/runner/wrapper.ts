@@ -1,21 +1,23 @@
 /**
- * The shell that stands between the daemon and a process: it waits for it when the daemon cannot, and records how it ended. Pure: its text, its arguments, and
- * the reading of its record.
+ * The shell that stands between the daemon and a process: it waits for it when the daemon cannot, and records how it ended. Pure: its
+ * text, its arguments, and the reading of its record.
  */
 import { constants } from 'node:os';
 
 export const SHELL = '/bin/sh';
 
 /**
- * Descriptors: 0 /dev/null, 1 and 3 the pipes of output and errors, open for reading and writing, so that a process that writes while no daemon reads waits
- * instead of dying; 2 the record. Arguments: the pipe `taken`, then the program and its arguments.
+ * Descriptors: 0 /dev/null, 1 and 3 the pipes of output and errors, open for reading and writing, so that a process that writes while no
+ * daemon reads waits instead of dying; 2 the record. Arguments: the pipe `taken`, then the program and its arguments.
  *
  * - The record begins with the shell's number, so that a daemon that dies before it has noted the number finds it.
- * - Signals to the group reach the process; the shell stays, to record what came of it. (Caught, not ignored: what is ignored would be so for the process, too.)
- * - A subshell that becomes the process leaves our own descriptor 2 in place: the shell says there which signal ended it ("Terminated"), apart from its output.
- * - With no daemon, nobody holds the pipes but the shell: it waits until one has opened them (it then opens `taken`), so that the last output is not lost.
- *   There is none if it is dead, or about to be: then it has left a file `alone`.
- *   A zombie has no `cwd`; where there is no /proc the number has to do.
+ * - Signals to the group reach the process; the shell stays, to record what came of it. (Caught, not ignored: what is ignored would be so
+ *   for the process, too.)
+ * - A subshell that becomes the process leaves our own descriptor 2 in place: the shell says there which signal ended it ("Terminated"),
+ *   apart from its output.
+ * - With no daemon, nobody holds the pipes but the shell: it waits until one has opened them (it then opens `taken`), so that the last
+ *   output is not lost. There is none if it is dead, or about to be: then it has left a file `alone`. A zombie has no `cwd`; where there
+ *   is no /proc the number has to do.
  */
 export const WRAPPER = `trap : HUP INT QUIT ALRM TERM USR1 USR2
 taken=$1; shift
@@ -60,8 +62,9 @@ export function recordedPid(text: string): number | undefined {
 }
 
 /**
- * Reads a record: `= STATUS` on a line of its own, before it what the shell says of a signal. A shell gives 143 for a process that was ended by TERM and
- * for one that exits with 143; only the former is said. Of shells that say nothing ("unsaid"), and of INT and PIPE, such a status is taken for the signal.
+ * Reads a record: `= STATUS` on a line of its own, before it what the shell says of a signal. A shell gives 143 for a process that was
+ * ended by TERM and for one that exits with 143; only the former is said. Of shells that say nothing ("unsaid"), and of INT and PIPE,
+ * such a status is taken for the signal.
  */
 export function parseRecord(text: string): RecordedEnd | undefined {
   const match = /^= ([0-9]{1,3})( unsaid)?$/m.exec(text);
