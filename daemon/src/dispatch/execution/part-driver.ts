@@ -80,6 +80,8 @@ export class PartDriver {
   #told = false;
   /** Contact was lost at that time, by the clock of this process. */
   #lostAt: number | undefined;
+  /** The target said at that time that it knows nothing of it. */
+  #unknownAt: number | undefined;
   #aborted = false;
   /** What it came to is published; only the truth about an unknown one is still looked for. */
   #settling = false;
@@ -148,7 +150,6 @@ export class PartDriver {
     }
     this.#told = true;
     this.#settling = this.#part.state === 'ended';
-    if (this.#part.state === 'waiting') this.#part = { ...this.#part, state: 'accepted' };
     if (this.#held) this.#turnOver.resolve();
     this.#arm();
     this.#run(this.#follow(undefined));
@@ -313,6 +314,13 @@ export class PartDriver {
     const over = this.#options.now() > this.#options.notAfter;
     const heard = this.#word !== undefined || this.#part.startedAt !== undefined;
     if (!heard && !over && this.#mayBring()) return false;
+    if (this.#part.state === 'waiting' && !over && this.#options.order === undefined) {
+      // an earlier daemon may have told it just before it ended: what was on its way then has its time to come
+      this.#unknownAt ??= performance.now();
+      if (performance.now() - this.#unknownAt < this.#options.timing.answerMs) return false;
+      this.#end({ is: 'never-told', why: 'restarted' });
+      return true;
+    }
     this.#end({ is: 'not-known-there', heard, over });
     this.#settling = true;
     return heard || over;

@@ -61,6 +61,8 @@ export class Run implements View {
   #closed = false;
   /** All have had their turns. */
   #started = false;
+  /** How it ended is durable, or was tried to be. */
+  #stored = false;
   readonly #states = new Bell();
   #resume: ((go: boolean) => void) | undefined;
   #lostTimer: NodeJS.Timeout | undefined;
@@ -146,8 +148,11 @@ export class Run implements View {
   }
 
   resting(): boolean {
-    if (this.#phase !== 'Running') return true;
-    return this.#started && this.#drivers.every(({ part: { state } }) => state === 'ended' || state === 'queued');
+    if (this.#phase === 'Paused') return true;
+    if (this.#phase === 'Finished') return this.#stored;
+    // some wait for days; if none does, it is over soon
+    const open = this.#drivers.filter(({ part }) => part.state !== 'ended');
+    return this.#started && open.length > 0 && open.every(({ part }) => part.state === 'queued');
   }
 
   async read(index: number, offset: number, maxBytes: number): Promise<Uint8Array> {
@@ -267,6 +272,7 @@ export class Run implements View {
     }
     const unsettled = this.#isUnsettled();
     await this.#saveSurely();
+    this.#stored = true;
     this.#tell();
     await Promise.all(this.#drivers.map((driver) => driver.over));
     if (!this.#closed && unsettled) await this.#saveSurely();

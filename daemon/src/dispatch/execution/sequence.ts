@@ -50,7 +50,8 @@ async function runStage(ports: SequencePorts, { stage, indexes }: SequencePorts[
       const result = await runBatch(ports, left, stage);
       left = result.left;
       const rest = left.length > 0 || at + 1 < batches.length || more;
-      if (!result.failed || ports.stopped()) continue;
+      if (ports.stopped()) return well && !result.failed;
+      if (!result.failed) continue;
       if (ports.pauseOnFailure && rest) {
         if (!(await ports.pause())) return false;
         continue;

@@ -1,0 +1,515 @@
+import fc from 'fast-check';
+import { afterEach, describe, expect, test } from 'vitest';
+import { decodeCbor } from '../../../protocol/cbor.ts';
+import { isRecord } from '../../../protocol/json.ts';
+import type { ApiObject } from '../../../protocol/objects.ts';
+import { type FollowLine, planAnswer } from '../../../protocol/orders/follow.ts';
+import { order } from '../../../protocol/orders/order.ts';
+import { executionIdOf } from '../../../protocol/orders/plan-tree.ts';
+import { waitFor } from '../../wait.ts';
+import { fail, hang, type Lie, record, type Script, succeed } from './fake-target.ts';
+import {
+  EXEC,
+  fieldsOf,
+  linesOf,
+  OPS,
+  outcomes,
+  partsOf,
+  runToEnd,
+  showOf,
+  textOf,
+  type World,
+  type WorldOptions,
+  world,
+} from './world.ts';
+
+const open: World[] = [];
+async function inWorld(options: WorldOptions): Promise<World> {
+  const made = await world(options);
+  open.push(made);
+  return made;
+}
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((one) => one.close()));
+});
+
+describe('an execution', () => {
+  test('runs at its targets and collects what they say', async () => {
+    const w = await inWorld({ targets: { web1: succeed, web2: fail } });
+    const { lines, parts } = await runToEnd(w);
+    expect(outcomes(parts)).toEqual({ web1: 'succeeded', web2: 'failed' });
+    expect(textOf(lines, 0)).toBe('hello\n');
+    expect(lines.at(-1)).toEqual({ end: { phase: 'Finished' } });
+    expect(w.targets.get('web1')?.only.user).toBe('ops');
+    expect(w.targets.get('web1')?.only.starts).toBe(1);
+  });
+
+  test('is stored before anybody is told, and as it ended', async () => {
+    const w = await inWorld({ targets: { web1: hang } });
+    const object = await w.executions.dispatch(OPS, EXEC);
+    expect(object.metadata.annotations).toEqual({ 'dtkd.dev/creator': 'ops/uid-ops@self' });
+    const ref = { group: 'dtkd.dev', plural: 'executions', namespace: 'desk', name: object.metadata.name };
+    expect(partsOf(await w.store.get(ref))).toHaveLength(1);
+    await waitFor(() => w.targets.get('web1')?.parts.size === 1);
+    w.targets.get('web1')?.only.end({ outcome: 'failed', exitStatus: 7 });
+    await linesOf(w.executions, object.metadata.name);
+    expect(partsOf(await w.store.get(ref))[0]).toMatchObject({ outcome: 'failed', exitStatus: 7 });
+    expect(w.executions.counts()).toEqual({ running: 0, parts: 0 });
+  });
+
+  test('runs on this node alone without a filter, without a network', async () => {
+    const w = await inWorld({ targets: { web1: succeed } });
+    w.local.script = (part) => {
+      part.run();
+      part.out('here\n');
+      part.end();
+    };
+    const { lines, parts } = await runToEnd(w, { exec: { argv: ['/bin/true'] } });
+    expect(outcomes(parts)).toEqual({ desk: 'succeeded' });
+    expect(textOf(lines, 0)).toBe('here\n');
+    expect(w.network.opened).toEqual([]);
+  });
+});
+
+describe('the outcomes', () => {
+  test('are told apart', async () => {
+    const w = await inWorld({
+      targets: {
+        'web-ok': succeed,
+        'web-exit3': fail,
+        'web-refused': (part) => part.end({ outcome: 'refused', code: 'FORBIDDEN', reason: 'no capability' }),
+        'web-stopped': succeed,
+        'web-killed': hang,
+        'web-maintenance': succeed,
+        'web-cut': hang,
+        'web-flood': (part) => {
+          part.run();
+          for (let i = 0; i < 200; i += 1) part.out('x'.repeat(10_000));
+          part.end({ outcome: 'succeeded', exitStatus: 0, dropped: 5 });
+        },
+        'web-timeout': (part) => {
+          part.run();
+          part.end({ outcome: 'failed', code: 'DEADLINE', reason: 'it took longer than 1s' });
+        },
+      },
+    });
+    w.specs.set('web-maintenance', { maintenance: { reason: 'new disks' } });
+    w.network.stop('web-stopped');
+    const object = await w.executions.dispatch(OPS, EXEC);
+    const lines = linesOf(w.executions, object.metadata.name);
+    await waitFor(() => w.targets.get('web-killed')?.parts.size === 1 && w.targets.get('web-cut')?.parts.size === 1);
+    w.network.cut('desk', 'web-cut');
+    w.network.stop('web-killed');
+    w.targets.get('web-cut')?.only.out('while nobody listened\n');
+    w.targets.get('web-cut')?.only.end();
+    w.network.heal('desk', 'web-cut');
+    const all = await lines;
+    const parts = partsOf(await showOf(w.executions, object.metadata.name));
+    expect(outcomes(parts)).toEqual({
+      'web-ok': 'succeeded',
+      'web-exit3': 'failed',
+      'web-refused': 'refused',
+      'web-stopped': 'unreachable',
+      'web-killed': 'unknown',
+      'web-maintenance': 'skipped',
+      'web-cut': 'succeeded',
+      'web-flood': 'succeeded',
+      'web-timeout': 'failed',
+    });
+    expect(textOf(all, parts.find(({ node }) => node === 'web-cut')?.index ?? -1)).toBe('while nobody listened\n');
+    expect(textOf(all, parts.find(({ node }) => node === 'web-flood')?.index ?? -1)).toHaveLength(2_000_000);
+    expect(w.targets.get('web-maintenance')?.requests).toEqual([]);
+  });
+
+  test('change from unknown to what was found out', async () => {
+    const w = await inWorld({ targets: { web1: hang } });
+    const object = await w.executions.dispatch(OPS, EXEC);
+    const id = object.metadata.name;
+    await waitFor(() => w.targets.get('web1')?.parts.size === 1);
+    w.network.cut('desk', 'web1');
+    await linesOf(w.executions, id);
+    expect(outcomes(partsOf(await showOf(w.executions, id)))).toEqual({ web1: 'unknown' });
+    w.targets.get('web1')?.only.end();
+    w.network.heal('desk', 'web1');
+    await waitFor(async () => partsOf(await showOf(w.executions, id))[0]?.outcome === 'succeeded');
+    expect(w.targets.get('web1')?.only.starts).toBe(1);
+  });
+});
+
+describe('following', () => {
+  test('has no gap and no repetition, however often contact is cut', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: 60, max: 4_000 }), { minLength: 1, maxLength: 8 }), async (cuts) => {
+        const w = await world({
+          targets: {
+            web1: async (part) => {
+              part.run();
+              for (let i = 0; i < 60; i += 1) {
+                part.out(`line ${i}\n`);
+                if (i % 7 === 0) await new Promise((resolve) => setImmediate(resolve));
+              }
+              part.end();
+            },
+          },
+        });
+        try {
+          let turn = 0;
+          w.network.breaks = () => {
+            const back = cuts[turn];
+            turn += 1;
+            return back === undefined ? undefined : { back };
+          };
+          const { lines, parts } = await runToEnd(w);
+          const all = Array.from({ length: 60 }, (_none, i) => `line ${i}\n`).join('');
+          expect(textOf(lines, 0)).toBe(all);
+          expect(outcomes(parts)).toEqual({ web1: 'succeeded' });
+          expect(w.targets.get('web1')?.only.starts).toBe(1);
+          const pieces = lines.flatMap(({ output }) => output ?? []);
+          for (const [at, piece] of pieces.entries()) expect(piece.offset).toBe(at === 0 ? 0 : pieces[at - 1]?.next);
+          // from any place that was told
+          const place = pieces[Math.floor(pieces.length / 2)]?.offset ?? 0;
+          const rest = await linesOf(w.executions, parts[0] === undefined ? '' : idOf(lines), OPS, new Map([[0, place]]));
+          expect(rest.flatMap(({ output }) => output ?? [])[0]?.offset ?? place).toBe(place);
+          expect(all.endsWith(textOf(rest, 0))).toBe(true);
+        } finally {
+          await w.close();
+        }
+      }),
+      { numRuns: 12 },
+    );
+  });
+
+  test('tells a slow reader all of it, and how a part ended after its output', async () => {
+    const w = await inWorld({ targets: { web1: succeed, web2: succeed } });
+    const object = await w.executions.dispatch(OPS, EXEC);
+    await waitFor(() => w.executions.counts().parts === 0);
+    const lines = await linesOf(w.executions, object.metadata.name.slice(0, 12));
+    for (const index of [0, 1]) {
+      const output = lines.findIndex((line) => line.output?.index === index);
+      const end = lines.findIndex((line) => line.part?.index === index && line.part.state === 'ended');
+      expect(output).toBeGreaterThan(0);
+      expect(end).toBeGreaterThan(output);
+    }
+  });
+});
+
+describe('targets that lie', () => {
+  const other = 'ab'.repeat(32);
+  const cases: [string, Lie, string][] = [
+    [
+      'tells of another execution',
+      (request, send) => {
+        if (request.type !== 'order') return false;
+        send({ type: 'part', id: other, part: { index: 0, node: 'web1', what: '', state: 'ended', outcome: 'succeeded' } });
+        return false;
+      },
+      'succeeded',
+    ],
+    [
+      'floods with other executions',
+      (_request, send) => {
+        for (let i = 0; i < 500; i += 1) {
+          send({ type: 'part', id: other, part: { index: 0, node: 'web1', what: '', state: 'ended', outcome: 'succeeded' } });
+        }
+        return true;
+      },
+      'unknown',
+    ],
+    [
+      'tells of another index only',
+      (request, send) => {
+        if (request.type !== 'order') return false;
+        const id = executionIdOf(decodeCbor(request.order, order, 'an order').header);
+        send({ type: 'part', id, part: { index: 1, node: 'web1', what: '', state: 'ended', outcome: 'succeeded' } });
+        return false;
+      },
+      'succeeded',
+    ],
+    [
+      'sends output from the wrong offset',
+      (_request, send) => {
+        send({ type: 'records', offset: 7, records: record('x') });
+        return true;
+      },
+      'unknown',
+    ],
+    [
+      'sends output that is none',
+      (_request, send) => {
+        send({ type: 'records', offset: 0, records: Uint8Array.from(Buffer.from('0000ffffffffffff')) });
+        return true;
+      },
+      'unknown',
+    ],
+    [
+      'sends bytes that are no frame',
+      (_request, _send, stream) => {
+        stream.end(Buffer.alloc(64, 0xff));
+        return true;
+      },
+      'unknown',
+    ],
+    [
+      'says that it could not be reached',
+      (request, send) => {
+        if (request.type !== 'order') return false;
+        const id = executionIdOf(decodeCbor(request.order, order, 'an order').header);
+        send({ type: 'part', id, part: { index: 0, node: 'web1', what: '', state: 'ended', outcome: 'unreachable' } });
+        send({ type: 'end' });
+        return true;
+      },
+      'unknown',
+    ],
+    ['says nothing at all', () => true, 'unknown'],
+    [
+      'says the end without a word',
+      (_request, send) => {
+        send({ type: 'end' });
+        return true;
+      },
+      'unknown',
+    ],
+    [
+      'refuses to take it',
+      (_request, send) => {
+        send({ type: 'error', code: 'ORDER_INVALID', message: 'no' });
+        send({ type: 'end' });
+        return true;
+      },
+      'refused',
+    ],
+  ];
+  test.each(cases)('one that %s', async (_name, lie, outcome) => {
+    const w = await inWorld({ targets: { web1: succeed }, timing: { answerMs: 100 } });
+    const target = w.targets.get('web1');
+    if (target !== undefined) target.lie = lie;
+    const { parts } = await runToEnd(w);
+    expect(parts[0]?.outcome).toBe(outcome);
+  });
+
+  test('one that goes on for ever is given up after its time', async () => {
+    const w = await inWorld({ targets: { web1: hang } });
+    const { parts } = await runToEnd(w, { ...EXEC, timeout: '50ms' });
+    expect(parts[0]).toMatchObject({ outcome: 'unknown', code: 'DEADLINE' });
+  });
+});
+
+describe('the order of turns', () => {
+  const webs = (script: Script) => Object.fromEntries(Array.from({ length: 6 }, (_none, i) => [`web${i + 1}`, script]));
+
+  test('goes one by one and stops after a failure', async () => {
+    const w = await inWorld({ targets: { ...webs(succeed), web3: fail } });
+    const { parts } = await runToEnd(w, { ...EXEC, threads: 1, keepGoing: false });
+    expect(outcomes(parts)).toEqual({
+      web1: 'succeeded',
+      web2: 'succeeded',
+      web3: 'failed',
+      web4: 'skipped',
+      web5: 'skipped',
+      web6: 'skipped',
+    });
+    expect(w.targets.get('web4')?.requests).toEqual([]);
+  });
+
+  test('keeps so many going at a time', async () => {
+    let now = 0;
+    let most = 0;
+    const count: Script = async (part) => {
+      now += 1;
+      most = Math.max(most, now);
+      part.run();
+      await new Promise((resolve) => setImmediate(resolve));
+      now -= 1;
+      part.end();
+    };
+    const w = await inWorld({ targets: webs(count) });
+    const { parts } = await runToEnd(w, { ...EXEC, threads: 2 });
+    expect(new Set(parts.map(({ outcome }) => outcome))).toEqual(new Set(['succeeded']));
+    expect(most).toBe(2);
+  });
+
+  test('pauses after a batch with a failure, and goes on or ends as it is told', async () => {
+    const w = await inWorld({ targets: { ...webs(succeed), web2: fail } });
+    const request = { ...EXEC, batch: '34%', pauseOnFailure: true, keepGoing: false };
+    const first = await w.executions.dispatch(OPS, request);
+    const lines = await linesOf(w.executions, first.metadata.name);
+    expect(lines.at(-1)).toEqual({ end: { phase: 'Paused' } });
+    await act(w, first.metadata.name, 'resume');
+    expect((await linesOf(w.executions, first.metadata.name)).at(-1)).toEqual({ end: { phase: 'Finished' } });
+    expect(Object.values(outcomes(partsOf(await showOf(w.executions, first.metadata.name)))).sort()).toEqual([
+      'failed',
+      ...Array<string>(5).fill('succeeded'),
+    ]);
+    const second = await w.executions.dispatch(OPS, request);
+    await linesOf(w.executions, second.metadata.name);
+    await act(w, second.metadata.name, 'abort');
+    await linesOf(w.executions, second.metadata.name);
+    const ended = outcomes(partsOf(await showOf(w.executions, second.metadata.name)));
+    expect(ended['web4']).toBe('skipped');
+    expect(Object.values(ended).filter((one) => one === 'skipped')).toHaveLength(3);
+  });
+});
+
+describe('ending, repeating, coming back', () => {
+  test('an abort ends what runs and does not start the rest', async () => {
+    const w = await inWorld({ targets: { web1: hang, web2: succeed } });
+    const { metadata } = await w.executions.dispatch(OPS, { ...EXEC, threads: 1 });
+    await waitFor(() => w.targets.get('web1')?.parts.size === 1);
+    expect(await act(w, metadata.name, 'abort')).toMatchObject({ notTold: [] });
+    await linesOf(w.executions, metadata.name);
+    const parts = partsOf(await showOf(w.executions, metadata.name));
+    expect(outcomes(parts)).toEqual({ web1: 'failed', web2: 'skipped' });
+    expect(parts[0]?.code).toBe('ABORTED');
+    expect(w.targets.get('web2')?.requests).toEqual([]);
+  });
+
+  test('an abort says which targets it could not tell', async () => {
+    const w = await inWorld({ targets: { web1: hang } });
+    const { metadata } = await w.executions.dispatch(OPS, EXEC);
+    await waitFor(() => w.targets.get('web1')?.parts.size === 1);
+    w.network.cut('desk', 'web1');
+    expect(await act(w, metadata.name, 'abort')).toMatchObject({ notTold: [{ node: 'web1' }] });
+  });
+
+  test('a retry takes exactly what did not succeed', async () => {
+    const w = await inWorld({ targets: { web1: succeed, web2: fail, web3: succeed } });
+    w.network.stop('web3');
+    const { id, parts } = await runToEnd(w);
+    expect(outcomes(parts)).toEqual({ web1: 'succeeded', web2: 'failed', web3: 'unreachable' });
+    w.network.start('web3');
+    const web3 = w.network.node('web3');
+    w.targets.get('web3')?.listen(web3);
+    const plan = planAnswer.parse(await act(w, id, 'retry', { dryRun: true }));
+    expect(plan.targets.map(({ node }) => node)).toEqual(['web2', 'web3']);
+    const again = (await act(w, id, 'retry')) as ApiObject;
+    await linesOf(w.executions, again.metadata.name);
+    expect(outcomes(partsOf(await showOf(w.executions, again.metadata.name)))).toEqual({ web2: 'failed', web3: 'succeeded' });
+    expect(fieldsOf(again).spec.request?.retryOf).toBe(id);
+    expect(w.targets.get('web1')?.parts.size).toBe(1);
+  });
+
+  test('a starter that comes back goes on with what it had told, and tells nobody else', async () => {
+    const w = await inWorld({ targets: { web1: hang, web2: hang, web3: succeed }, timing: { answerMs: 200 } });
+    const { metadata } = await w.executions.dispatch(OPS, { ...EXEC, threads: 1, batch: '2' });
+    await waitFor(() => w.targets.get('web1')?.parts.size === 1);
+    w.targets.get('web1')?.only.out('before\n');
+    await w.restart();
+    w.targets.get('web1')?.only.out('after\n');
+    w.targets.get('web1')?.only.end();
+    const lines = await linesOf(w.executions, metadata.name);
+    expect(textOf(lines, 0)).toBe('before\nafter\n');
+    const parts = partsOf(await showOf(w.executions, metadata.name));
+    expect(outcomes(parts)).toEqual({ web1: 'succeeded', web2: 'skipped', web3: 'skipped' });
+    expect(parts[1]?.reason).toContain('restarted');
+    expect(parts[2]?.reason).toContain('restarted');
+    expect(w.targets.get('web3')?.requests).toEqual([]);
+    expect(w.targets.get('web1')?.only.starts).toBe(1);
+  });
+
+  test('what is over is shown and followed after a restart, too', async () => {
+    const w = await inWorld({ targets: { web1: succeed } });
+    const { id } = await runToEnd(w);
+    await w.restart();
+    const lines = await linesOf(w.executions, id.slice(0, 8));
+    expect(textOf(lines, 0)).toBe('hello\n');
+    expect(lines.at(-1)).toEqual({ end: { phase: 'Finished' } });
+  });
+
+  test('what runs cannot be deleted', async () => {
+    const w = await inWorld({ targets: { web1: hang } });
+    const object = await w.executions.dispatch(OPS, EXEC);
+    await expect(w.executions.handler.delete(object, { dryRun: false })).rejects.toMatchObject({ code: 'CONFLICT' });
+  });
+});
+
+describe('orders for the absent', () => {
+  test('are held, and found out about when the target is back', async () => {
+    const deposits: string[] = [];
+    const w = await inWorld({
+      targets: { web1: succeed },
+      holding: {
+        deposit: async ({ index, order: { user, order: bytes } }) => {
+          deposits.push(`${index} ${user?.name} ${bytes.length > 0}`);
+          held = bytes;
+          return { holders: ['desk', 'web2'] };
+        },
+      },
+    });
+    let held: Uint8Array | undefined;
+    w.network.stop('web1');
+    const { id, lines, parts } = await runToEnd(w, { ...EXEC, queue: '1h' });
+    expect(lines.at(-1)).toEqual({ end: { phase: 'Running' } });
+    expect(parts[0]).toMatchObject({ state: 'queued', holders: ['desk', 'web2'] });
+    expect(deposits).toEqual(['0 ops true']);
+    w.network.start('web1');
+    const target = w.targets.get('web1');
+    target?.listen(w.network.node('web1'));
+    target?.take(held ?? new Uint8Array());
+    w.network.rest('desk', 'web1');
+    await waitFor(async () => partsOf(await showOf(w.executions, id))[0]?.outcome === 'succeeded');
+    expect(target?.only.starts).toBe(1);
+  });
+
+  test('are taken back by an abort, which says who was not reached', async () => {
+    const w = await inWorld({
+      targets: { web1: succeed },
+      holding: { deposit: async () => ({ holders: ['desk', 'web2'] }), cancel: async () => ({ notReached: ['web2'] }) },
+    });
+    w.network.stop('web1');
+    const { id } = await runToEnd(w, { ...EXEC, queue: '1h' });
+    expect(await act(w, id, 'abort')).toMatchObject({ notTold: [{ node: 'web1', reason: expect.stringContaining('web2') }] });
+    expect(partsOf(await showOf(w.executions, id))[0]).toMatchObject({ outcome: 'unknown', code: 'ABORTED' });
+  });
+
+  test('were never delivered when their time is over and only this node had them', async () => {
+    const w = await inWorld({ targets: { web1: succeed }, holding: { deposit: async () => ({ holders: ['desk'] }) } });
+    w.network.stop('web1');
+    const { id } = await runToEnd(w, { ...EXEC, queue: '100ms' });
+    await waitFor(async () => partsOf(await showOf(w.executions, id))[0]?.state === 'ended');
+    expect(partsOf(await showOf(w.executions, id))[0]).toMatchObject({ outcome: 'unreachable', code: 'ORDER_EXPIRED' });
+  });
+});
+
+describe('bad requests', () => {
+  test.each([
+    [{ filter: { include: ['name=nobody'] } }, 'NO_MATCH'],
+    [{ exec: undefined }, 'BAD_REQUEST'],
+    [{ get: { path: '/etc/hosts' } }, 'BAD_REQUEST'],
+    [{ batch: '0' }, 'BAD_REQUEST'],
+    [{ queue: '8d' }, 'BAD_REQUEST'],
+    [{ filter: { include: ['name=a', 'name=b'] } }, 'BAD_REQUEST'],
+  ])('%j', async (change, code) => {
+    const w = await inWorld({ targets: { web1: succeed } });
+    await expect(w.executions.dispatch(OPS, { ...EXEC, ...change })).rejects.toMatchObject({ code });
+    expect(w.targets.get('web1')?.requests).toEqual([]);
+  });
+
+  test('no target is fine where that was said', async () => {
+    const w = await inWorld({ targets: { web1: succeed } });
+    const object = await w.executions.dispatch(OPS, { ...EXEC, filter: { include: ['name=nobody'] }, allowEmpty: true });
+    expect(fieldsOf(object).status).toMatchObject({ phase: 'Finished', parts: [] });
+  });
+
+  test('ids that are none, or unknown', async () => {
+    const w = await inWorld({});
+    await expect(showOf(w.executions, 'xyz')).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    await expect(showOf(w.executions, 'abcdef')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+});
+
+function idOf(lines: readonly FollowLine[]): string {
+  const metadata = lines[0]?.execution?.['metadata'];
+  return isRecord(metadata) && typeof metadata['name'] === 'string' ? metadata['name'] : '';
+}
+
+async function act(w: World, id: string, what: string, body: unknown = {}): Promise<unknown> {
+  const signal = AbortSignal.timeout(10_000);
+  return w.executions.actions.get('executions')?.({
+    principal: OPS,
+    rest: [id, what],
+    method: 'POST',
+    query: new URLSearchParams(),
+    body,
+    signal,
+  });
+}
