@@ -158,6 +158,16 @@ describe('a target', () => {
     await expect(site.target.abort(operator, 'f'.repeat(64))).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
+  it.runIf(process.getuid?.() === 0)('runs scripts as other users that its policy names, who get to nothing else', async () => {
+    const site = await make({ policy: { trust: [{ node: 'builder', key: ownerKey.publicKey }], limits: { users: ['nobody'] } } });
+    await writeFile(join(site.directory, 'open-to-all'), 'private', { mode: 0o644 });
+    const inline = `id -un; echo $HOME; cat ${site.directory}/open-to-all 2>/dev/null || echo closed; ls ${site.directory} 2>/dev/null || echo hidden`;
+    const { bytes, code } = bundleOf({ commands: { Who: { script: { inline, user: 'nobody' } } } });
+    const part = await site.target.accept(from(site), { order: orderOf({ work: commandWork('Who', code) }).bytes, bundle: bytes });
+    expect((await outputOf(part)).out).toMatch(/^nobody\n\/.*\nclosed\nhidden\n$/);
+    expect(part.part()).toMatchObject({ outcome: 'succeeded' });
+  });
+
   it('masks secrets, and says which one is missing', async () => {
     const site = await make({ secrets: { token: 'hunter22\n' } });
     const commands = (name: string) => ({

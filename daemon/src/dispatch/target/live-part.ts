@@ -5,7 +5,7 @@
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import type { JournalRow } from './journal-row.ts';
-import { type CheckedOrder, readOrder } from './order-check.ts';
+import type { CheckedOrder } from './order-check.ts';
 import type { PartOutput } from './output.ts';
 import type { PartHandle } from './target.types.ts';
 import type { Processes } from './work/processes.ts';
@@ -23,8 +23,8 @@ export class LivePart implements PartHandle {
   readonly #listeners = new Set<() => void>();
   #row: JournalRow;
 
-  constructor(row: JournalRow, { output, processes }: { output: PartOutput; processes: Processes }) {
-    this.checked = readOrder(row.order);
+  constructor(row: JournalRow, checked: CheckedOrder, { output, processes }: { output: PartOutput; processes: Processes }) {
+    this.checked = checked;
     this.id = this.checked.id;
     this.index = this.checked.index;
     this.output = output;

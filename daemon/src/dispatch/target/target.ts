@@ -30,6 +30,7 @@ import { mayEnd, mayRead } from './visibility.ts';
 import { allowedEnvironment } from './work/argv.ts';
 import { readyCommand } from './work/command-work.ts';
 import { readyExec, readyGet, readyPut } from './work/node-work.ts';
+import { Passage } from './work/passage.ts';
 import { Processes } from './work/processes.ts';
 import type { ReadyWork, WorkPlace } from './work/work.types.ts';
 
@@ -51,6 +52,7 @@ class NodeTarget implements Target {
   readonly #accepting = new Map<string, Promise<LivePart>>();
   /** Refused orders that are remembered, by starter. */
   readonly #refused = new Map<string, number>();
+  readonly #passage: Passage;
   #sweeping: NodeJS.Timeout | undefined;
   /** As it was last read. */
   #policy: NodePolicy = policyOf(undefined);
@@ -58,6 +60,7 @@ class NodeTarget implements Target {
 
   constructor(options: TargetOptions) {
     this.#options = options;
+    this.#passage = new Passage(options.directory);
     const { store, node, access, audit, policy, members, modules, content, logger, now } = options;
     const decide = access.decide.bind(access);
     this.#journal = new Journal(store, node.name, (key, error) => logger.warn({ err: error, key }, 'A row of the journal cannot be read'));
@@ -254,7 +257,7 @@ class NodeTarget implements Target {
     this.#policy = verdict.policy;
     const row = this.#newRow(order, asker, member, verdict);
     if (!verdict.go) return this.#refuse(row, verdict);
-    const part = this.#partOf(row, true);
+    const part = this.#partOf(row, true, order);
     if (!this.#performer.takeNow(part, verdict.policy)) {
       if (this.#performer.waitingOf(part.starter) >= MAX_WAITING_PER_STARTER) {
         return this.#refuse(row, {
@@ -352,9 +355,9 @@ class NodeTarget implements Target {
     return this.#recent.get(rowKey(id, index)) ?? this.#toRecent(this.#partOf(row, false));
   }
 
-  #partOf(row: JournalRow, writing: boolean): LivePart {
+  #partOf(row: JournalRow, writing: boolean, checked = readOrder(row.order)): LivePart {
     const { spools, runner, secrets, directory, node, environment, logger, now } = this.#options;
-    const { id, index } = readOrder(row.order);
+    const { id, index } = checked;
     const { limits } = this.#policy;
     const output = new PartOutput(
       {
@@ -376,8 +379,9 @@ class NodeTarget implements Target {
       node: node.name,
       users: limits.users,
       environment: allowedEnvironment(environment, limits.environment),
+      passage: this.#passage,
     });
-    return new LivePart(row, { output, processes });
+    return new LivePart(row, checked, { output, processes });
   }
 
   #toRecent(part: LivePart): LivePart {

@@ -3,14 +3,15 @@
  * over or it is aborted. Lets go of all when the daemon stops: then nothing that it had promised comes to pass, and the next daemon finds them. Does not
  * know what they are for.
  */
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chown, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ScriptResult } from '../../commands/commands.types.ts';
 import type { SecretValues } from '../../dispatch.types.ts';
 import type { ProcessEnd, Runner } from '../../runner/runner.types.ts';
 import { KILL_GRACE_MS } from '../limits.ts';
 import type { PartOutput, Source } from '../output.ts';
+import type { Passage } from './passage.ts';
 import { parseRunName, runName } from './run-names.ts';
 
 /** Timers take no more. */
@@ -28,6 +29,7 @@ export interface ProcessesOptions {
   users: readonly string[];
   /** Variables of the daemon's own environment that processes see. */
   environment: Readonly<Record<string, string>>;
+  passage: Passage;
 }
 
 export interface ProcessOrder {
@@ -59,6 +61,15 @@ export class Processes {
     return join(this.#options.directory, runName(this.#seq, source));
   }
 
+  /** Lets another user get to the directory of a file that it is to run, and read the file if it is the part's own. Errors: INVALID, FORBIDDEN. */
+  async give(user: string, file: string, own: boolean): Promise<void> {
+    this.#assertAllowed(user);
+    const { uid, gid } = await this.#options.runner.account(user);
+    if (uid === process.geteuid?.()) return;
+    if (own) await chown(file, uid, gid).catch(() => undefined);
+    await this.#options.passage.to(dirname(file));
+  }
+
   /** From here on nothing is told any more of what runs. */
   letGo(): void {
     this.#letGo = true;
@@ -70,23 +81,19 @@ export class Processes {
     room: string,
     { timeoutMs, signal }: { timeoutMs: number | undefined; signal: AbortSignal },
   ): Promise<ScriptResult> {
-    const { runner, output, users, node } = this.#options;
+    const { runner, output } = this.#options;
     const { source, argv, user } = order;
-    if (user !== undefined && !users.includes(user)) {
-      throw new DtkdError('FORBIDDEN', `nothing may run as the user "${user}" on ${node}`, {
-        next: `On ${node}: dtkd policy set users=${user}`,
-      });
-    }
+    if (user !== undefined) this.#assertAllowed(user);
     const base = await this.#environmentOf(user);
     const { env, secretFiles, masks } = await this.#withSecrets({ ...order, env: { ...base, ...order.env } });
     const cwd = order.cwd ?? (await homeOf(base['HOME']));
     if (this.#letGo) return never();
     signal.throwIfAborted();
-    const process = await runner.start(
+    const running = await runner.start(
       { directory: room, argv, env, cwd, ...(user === undefined ? {} : { user }), masks, secretFiles },
       (stream, chunk) => output.write(stream, chunk, source),
     );
-    return this.#toEnd(process, source, { timeoutMs, signal });
+    return this.#toEnd(running, source, { timeoutMs, signal });
   }
 
   /** Run directories that an earlier daemon left, in the order in which they were made. */
@@ -152,6 +159,14 @@ export class Processes {
       ...(why === undefined ? {} : { error: why }),
       ...(end.unknown === true ? { unknown: true } : {}),
     };
+  }
+
+  #assertAllowed(user: string): void {
+    const { users, node } = this.#options;
+    if (users.includes(user)) return;
+    throw new DtkdError('FORBIDDEN', `nothing may run as the user "${user}" on ${node}`, {
+      next: `On ${node}: dtkd policy set users=${user}`,
+    });
   }
 
   async #environmentOf(user: string | undefined): Promise<Readonly<Record<string, string>>> {

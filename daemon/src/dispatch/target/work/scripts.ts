@@ -38,12 +38,14 @@ export function scriptRunner(options: ScriptsOptions, firstStep = 0): ScriptRunn
       const source = { step, command };
       const room = await processes.room(source);
       const found = await textOf(ready, room, modules);
+      const cwd = script.directory ?? context.directoryOf(resource);
+      if (script.user !== undefined) await processes.give(script.user, found.path, script.inline !== undefined);
       return processes.run(
         {
           source,
           argv: argvOf(script, found),
           env: { ...environmentOf(context, resource, given), ...script.env },
-          cwd: script.directory ?? context.directoryOf(resource),
+          cwd,
           user: script.user,
           secrets: (script.secrets ?? []).map((use) => ({ name: secretOf(ready, use), as: use.as ?? 'file', variable: use.variable })),
         },
