@@ -6,6 +6,7 @@ import type { Decide, DecideMove } from '../../../daemon/src/catalog/model/ports
 import { createModules, type Modules } from '../../../daemon/src/catalog/modules/modules.ts';
 import type { ModuleContent } from '../../../daemon/src/catalog/modules/ports.ts';
 import type { LocalStore } from '../../../daemon/src/store/local-store.types.ts';
+import { DtkdError } from '../../../protocol/errors.ts';
 import { digestOf, type ModuleFile, packArchive } from '../../../protocol/modules/archive.ts';
 import type { Principal } from '../../../protocol/principal.ts';
 import { generateSigningKey, type SigningKey } from '../../../protocol/signing.ts';
@@ -53,6 +54,7 @@ export class FakeContent implements ModuleContent {
   }
 
   async allow(digest: string, _readers: 'members', until: number): Promise<void> {
+    if ((await this.path(digest)) === undefined) throw new DtkdError('CONTENT_MISSING', 'it is not here');
     this.allowed.set(digest, until);
   }
 }

@@ -190,6 +190,19 @@ describe('removing a module', () => {
     expect((await refusal(Promise.resolve(handler?.delete?.(object, context)))).code).toBe('NOT_FOUND');
   });
 
+  it('lets others fetch it only as long as orders may wait for it', async () => {
+    const { install, store, modules, content, clock } = await fresh();
+    const days = (digest: string) => Math.round(((content.allowed.get(digest) ?? 0) - clock.now) / 86_400_000);
+    const first = Reflect.get(Object((await install(files(WEB, { more: START })))['spec']), 'digest');
+    expect(days(first)).toBe(365);
+    const second = Reflect.get(Object((await install(files(WEB, { version: '1.1.0', more: START })))['spec']), 'digest');
+    expect([days(first), days(second)]).toEqual([30, 365]);
+    const object = await store.get(moduleRef('acme.web-1.1.0'));
+    if (object === undefined) throw new Error('there is no module');
+    await modules.handlers.get('dtkd.dev/modules')?.delete?.(object, context);
+    expect(days(second)).toBe(30);
+  });
+
   it('names to a user only what it may know of', async () => {
     const { install, store, modules } = await fresh((principal, { name, verb }) =>
       principal.type === 'operator' || name !== 'hidden' || verb === 'DELETE' ? { allowed: true } : { allowed: false, reason: 'no' },
@@ -228,7 +241,11 @@ describe('the library', () => {
     await writeFile(content.pathOf(digest), packArchive(files({})));
     expect(await restarted().get(digest)).toBeUndefined();
     expect(warnings).toEqual(['The archive of a module was altered; it is not used']);
-    expect((await refusal(restarted().directory(digest))).code).toBe('CONTENT_MISSING');
+    await rm(content.pathOf(digest));
+    await restarted().start();
+    expect(warnings.at(-1)).toBe('The archive of an installed module is not here: install it again');
+    await install(files(WEB, { more: START }));
+    expect(await restarted().get(digest)).toBeDefined();
   });
 
   it('keeps what was fetched if it is what its publisher signed', async () => {

@@ -86,12 +86,12 @@ export async function installModule(
   const fields = moduleFields({ manifest, code, node, signed, size: bytes.length, files: archive.files.length });
   const name = objectNameOf(manifest);
   assertMay(options, principal, 'CREATE', newObject('Module', name, node, principal, fields));
-  // before anything says that it is installed
-  if (!dryRun) await library.allow(digest, INSTALLED_MS);
+  let replaced: string[] = [];
   try {
-    return await store.transact(
+    const done = await store.transact(
       async (tx) => {
         const earlier = await installedVersions(tx, node, manifest.module);
+        replaced = earlier.map((one) => one.fields.digest).filter((one) => one !== digest);
         assertReplaceable(earlier, fields, replace);
         const spelled = await spelling(tx, node, manifest.types ?? {});
         const changes = await writeTypes(options, tx, principal, typeSpecs(manifest, code, spelled), earlier);
@@ -103,6 +103,11 @@ export async function installModule(
       },
       { dryRun },
     );
+    if (!dryRun) {
+      await library.allow(digest, INSTALLED_MS);
+      for (const one of replaced) await library.release(one);
+    }
+    return done;
   } catch (error) {
     throw principal.type === 'operator' ? error : await withoutUnseen(error, options.rights.sees(principal, store));
   }
@@ -114,10 +119,10 @@ export async function removeModule(
   object: ApiObject,
   { principal, dryRun }: HandlerContext,
 ): Promise<ApiObject> {
-  const { store, node, rights } = options;
+  const { store, node, rights, library } = options;
   const ref = moduleRef(node, object.metadata.name);
   try {
-    return await store.transact(
+    const removed = await store.transact(
       async (tx) => {
         const stored = await tx.get(ref);
         if (stored?.metadata.uid !== object.metadata.uid) throw new DtkdError('NOT_FOUND', `modules "${ref.name}" is gone`);
@@ -132,6 +137,9 @@ export async function removeModule(
       },
       { dryRun },
     );
+    const digest = moduleFieldsOf(removed)?.digest;
+    if (!dryRun && digest !== undefined) await library.release(digest);
+    return removed;
   } catch (error) {
     throw principal.type === 'operator' ? error : await withoutUnseen(error, rights.sees(principal, store));
   }

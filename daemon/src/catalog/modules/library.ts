@@ -97,6 +97,12 @@ export class Library {
     }
   }
 
+  /** It is not installed any more. Orders that wait may still need it for a while. */
+  async release(digest: string): Promise<void> {
+    this.#allowed.delete(digest);
+    await this.allow(digest, KEPT_MS);
+  }
+
   /** The bytes of an archive as they are here, compared with their digest. Errors: CONTENT_MISSING, CONTENT_ALTERED. */
   async bytes(digest: string): Promise<Buffer> {
     const path = await this.#options.content.path(digest);

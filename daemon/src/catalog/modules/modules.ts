@@ -56,7 +56,11 @@ export function createModules(options: ModulesOptions): Modules {
     ]),
     actions: new Map([['modules', installAction(installing)]]),
     async start() {
-      for (const digest of await installedDigests(store, node.name)) await library.allow(digest, INSTALLED_MS);
+      for (const { digest, module } of await installedModules(store, node.name)) {
+        await library.allow(digest, INSTALLED_MS).catch((err: unknown) => {
+          logger.warn({ err, module, digest }, 'The archive of an installed module is not here: install it again');
+        });
+      }
       await directories.tidy(async (digest) => (await content.path(digest)) !== undefined);
       await library.tidy();
     },
@@ -83,10 +87,6 @@ export async function signedModules(store: ObjectStore, node: string): Promise<M
     });
   }
   return found;
-}
-
-async function installedDigests(store: ObjectStore, node: string): Promise<string[]> {
-  return (await installedModules(store, node)).map(({ digest }) => digest);
 }
 
 async function installedModules(store: ObjectStore, node: string) {
