@@ -3,7 +3,7 @@
  * another than what the command itself wrote. The seed is printed, so that a failure can be run again.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { formDomain } from '../../harness/domain.ts';
+import { connected, formDomain } from '../../harness/domain.ts';
 import { type Network, networkMissing } from '../../harness/network.ts';
 import type { Site } from '../../harness/site.ts';
 import { useStage } from '../../harness/use-stage.ts';
@@ -89,6 +89,8 @@ exit "$DTKD_OPTION_STATUS"`,
       const status = random(3) === 0 ? 1 + random(100) : 0;
       const trouble = troubles[random(troubles.length)];
       const early = random(2) === 0;
+      // most rounds begin with all that there is, some with what the last one has left
+      if (random(4) > 0) await connected(field.home, DOMAIN, field.sites, 60_000);
       const request = {
         type: 'Job',
         resource: 'job',
@@ -111,7 +113,7 @@ exit "$DTKD_OPTION_STATUS"`,
 
     const lines = await marked(field, 'rounds');
     expect(new Set(lines).size, 'each line once').toBe(lines.length);
-    let known = 0;
+    const counts = new Map<string, number>();
     for (const { id, round, status } of rounds) {
       for (const [node, part] of await partsOf(field.ops, id)) {
         const what = `round ${round} on ${node}: ${JSON.stringify(part)}`;
@@ -120,10 +122,13 @@ exit "$DTKD_OPTION_STATUS"`,
         if (part.outcome === 'succeeded') expect(ended && status === 0, what).toBe(true);
         else if (part.outcome === 'failed') expect(ended && status !== 0 && part.exitStatus === status, what).toBe(true);
         else if (part.outcome !== 'unknown') expect(started, what).toBe(false);
-        if (part.outcome === 'succeeded' || part.outcome === 'failed') known++;
+        counts.set(part.outcome ?? part.state, (counts.get(part.outcome ?? part.state) ?? 0) + 1);
       }
     }
-    // all daemons run and all wires are whole: hardly anything may stay open
-    expect(known).toBeGreaterThan(rounds.length);
+    // all daemons run and all wires are whole: next to nothing may stay unknown, and most must have run
+    const count = (outcome: string): number => counts.get(outcome) ?? 0;
+    const told = JSON.stringify(Object.fromEntries(counts));
+    expect(count('unknown'), told).toBeLessThanOrEqual(Math.ceil(rounds.length / 50));
+    expect(count('succeeded') + count('failed'), told).toBeGreaterThan(rounds.length);
   }, 1_500_000);
 });
