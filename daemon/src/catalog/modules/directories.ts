@@ -7,7 +7,7 @@ import { lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promi
 import { dirname, join } from 'node:path';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ModuleArchive } from '../../../../protocol/module.ts';
-import { AT_ONCE, LOOK_MS } from './limits.ts';
+import { AT_ONCE } from './limits.ts';
 import type { LoadedModule } from './ports.ts';
 
 const TEMPORARY = '.new-';
@@ -19,14 +19,13 @@ interface Unpacked {
   path: string;
   /** What the file system says of each file and directory; changes of any kind change it. */
   fingerprint: string;
-  lookedAt: number;
+  look?: Promise<boolean> | undefined;
 }
 
 export interface DirectoriesOptions {
   /** Where they are made. */
   directory: string;
   load: (digest: string) => Promise<LoadedModule | undefined>;
-  now: () => number;
 }
 
 export class ModuleDirectories {
@@ -61,12 +60,14 @@ export class ModuleDirectories {
     }
   }
 
-  async #unchanged(known: Unpacked): Promise<boolean> {
-    const now = this.#options.now();
-    if (now - known.lookedAt >= 0 && now - known.lookedAt < LOOK_MS) return true;
-    if ((await fingerprintOf(known.path)) !== known.fingerprint) return false;
-    known.lookedAt = now;
-    return true;
+  /** Who asks while somebody looks gets the same answer. */
+  #unchanged(known: Unpacked): Promise<boolean> {
+    known.look ??= fingerprintOf(known.path)
+      .then((fingerprint) => fingerprint === known.fingerprint)
+      .finally(() => {
+        known.look = undefined;
+      });
+    return known.look;
   }
 
   async #open(digest: string): Promise<Unpacked> {
@@ -80,7 +81,7 @@ export class ModuleDirectories {
     try {
       if (await exists(path)) await assertSame(path, loaded);
       else await this.#unpack(path, loaded.archive);
-      return { path, fingerprint: await fingerprintOf(path), lookedAt: this.#options.now() };
+      return { path, fingerprint: await fingerprintOf(path) };
     } catch (cause) {
       throw storageError(cause);
     }

@@ -8,7 +8,5 @@ export const KEPT_MS = 30 * 24 * 3_600_000;
 export const INSTALLED_MS = 365 * 24 * 3_600_000;
 /** Within this time what is said of who may fetch a module is not said again. Milliseconds. */
 export const RENEW_MS = 24 * 3_600_000;
-/** An unpacked directory that was looked at is not looked at again before this. Milliseconds. */
-export const LOOK_MS = 1_000;
 /** Files that are written, read or looked at at a time. */
 export const AT_ONCE = 16;

@@ -44,7 +44,7 @@ export interface Modules extends ModuleLibrary {
 export function createModules(options: ModulesOptions): Modules {
   const { store, node, directory, signingKey, content, decide, decideMove, logger, now = () => Date.now() } = options;
   const library = new Library({ kv: store.kv, content, publisher: signingKey.publicKey, logger, now });
-  const directories = new ModuleDirectories({ directory, load: (digest) => library.get(digest), now });
+  const directories = new ModuleDirectories({ directory, load: (digest) => library.get(digest) });
   const rights = new Rights({ decide, decideMove, node: node.name });
   const installing: InstallingOptions = { store, node: node.name, signingKey, library, rights, decide };
   return {
