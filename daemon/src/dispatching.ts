@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { executionKind } from '../../protocol/kinds/execution.ts';
+import { nodeKind } from '../../protocol/kinds/node.ts';
 import { policyKind } from '../../protocol/kinds/policy.ts';
 import { secretKind } from '../../protocol/kinds/secret.ts';
 import type { ObjectRef } from '../../protocol/objects.ts';
@@ -92,7 +93,7 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
     runner: createRunner({ directory: join(directory, 'dispatch', 'runner'), logger }),
     spools: createSpools(),
     secrets: secrets.values,
-    nodeObject: async () => (await nodes.list()).find((one) => one.self)?.object,
+    nodeObject: () => store.get({ group: nodeKind.group, plural: nodeKind.plural, namespace: '', name: node.name }),
     started: () => executions.started,
     environment,
     logger,
@@ -105,6 +106,7 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
     accept: async ({ member, user }, order) => {
       await target.accept({ type: 'member', member, user }, order);
     },
+    cancelled: (from, which) => target.cancelled(from, which),
     logger,
     now,
   });
