@@ -225,7 +225,7 @@ class DiskContent implements ContentStore {
   }
 
   async #download(job: { digest: string; size: number | undefined; prefer: Flight['prefer']; signal: AbortSignal }): Promise<void> {
-    const { members, logger, patienceMs = limits.FETCH_PATIENCE_MS } = this.#options;
+    const { members, logger, patienceMs = limits.FETCH_PATIENCE_MS, restMs = limits.FIRST_REST_MS } = this.#options;
     if (job.size !== undefined && job.size > this.#capacity) throw noRoom(this.#capacity);
     const file = await this.#guard(() => this.#files.resume(job.digest));
     let reserved = file.size;
@@ -235,7 +235,7 @@ class DiskContent implements ContentStore {
       reserved += bytes;
     };
     try {
-      await this.#guard(() => fetchInto(file, job, { members, reserve, logger, patienceMs }));
+      await this.#guard(() => fetchInto(file, job, { members, reserve, logger, patienceMs, restMs }));
       await this.#keep(file, job.digest);
     } catch (error) {
       // What came so far is gone on with later, unless it was wrong.

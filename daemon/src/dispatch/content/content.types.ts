@@ -15,6 +15,8 @@ export interface ContentOptions {
   capacity?: number;
   /** How long a fetch goes on without any progress. Milliseconds; default: FETCH_PATIENCE_MS. */
   patienceMs?: number;
+  /** The first rest between two rounds of asking. Milliseconds; default: FIRST_REST_MS. */
+  restMs?: number;
 }
 
 /**

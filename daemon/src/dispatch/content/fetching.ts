@@ -28,6 +28,8 @@ export interface FetchOptions {
   reserve(bytes: number): Promise<void>;
   logger: DispatchLogger;
   patienceMs: number;
+  /** The first rest between two rounds. */
+  restMs: number;
 }
 
 /** whole: all bytes are there. missing: it is not there, or not for us. cut: it may be had there later. wrong: it is not what was asked for. */
@@ -50,12 +52,13 @@ class Fetching {
   /** One giver at a time: bytes of several together were wrong. */
   #alone = false;
   #progressAt = performance.now();
-  #rest = limits.FIRST_REST_MS;
+  #rest: number;
 
   constructor(file: GrowingFile, job: FetchJob, options: FetchOptions) {
     this.#file = file;
     this.#job = job;
     this.#options = options;
+    this.#rest = options.restMs;
   }
 
   async run(): Promise<void> {
@@ -157,7 +160,7 @@ class Fetching {
       await this.#options.reserve(chunk.length);
       await file.append(chunk);
       this.#progressAt = performance.now();
-      this.#rest = limits.FIRST_REST_MS;
+      this.#rest = this.#options.restMs;
     }
     return 'whole';
   }
