@@ -8,25 +8,22 @@ import { digest as digestText } from '../../../../protocol/code.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { jsonEqual } from '../../../../protocol/json.ts';
 import { moduleKind } from '../../../../protocol/kinds/module.ts';
-import type { TypeSpec } from '../../../../protocol/kinds/type.ts';
 import { unpackArchive } from '../../../../protocol/modules/archive.ts';
 import { soundModule } from '../../../../protocol/modules/check.ts';
-import { typeObjectName } from '../../../../protocol/modules/names.ts';
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import type { SigningKey } from '../../../../protocol/signing.ts';
 import { compareVersions } from '../../../../protocol/version-order.ts';
 import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import { COUNTED } from '../model/limits.ts';
-import { refIn, typeKey, typeNameOf, typeSpecOf } from '../model/objects.ts';
+import { refIn, typeNameOf } from '../model/objects.ts';
 import type { Decide, HandlerContext } from '../model/ports.ts';
 import { inUse, withoutUnseen } from '../model/refusal.ts';
 import type { Rights } from '../model/rights.ts';
-import { nameRow, readName } from '../model/rows.ts';
 import { dependents, resourcesOfType, subtypesOf } from '../model/rules/dependents.ts';
-import { TypeBook } from '../model/type-book.ts';
 import { encodeSigned, type Library, statementRow } from './library.ts';
 import { INSTALLED_MS } from './limits.ts';
+import { type Installed, spelling, type TypeChanges, typesOfModule, writeTypes } from './module-types.ts';
 import {
   type ModuleCode,
   type ModuleFields,
@@ -43,13 +40,6 @@ const MAX_VERSIONS = 100;
 
 const body = z.strictObject({ digest: digestText, replace: z.boolean().optional(), dryRun: z.boolean().optional() });
 export type InstallRequest = z.infer<typeof body>;
-
-/** What an installation did to the types of this node. */
-export interface TypeChanges {
-  created: string[];
-  changed: string[];
-  removed: string[];
-}
 
 export interface InstallingOptions {
   store: ObjectStore;
@@ -145,12 +135,6 @@ export async function removeModule(
   }
 }
 
-interface Installed {
-  ref: ObjectRef;
-  object: ApiObject;
-  fields: ModuleFields;
-}
-
 async function installedVersions(tx: Transaction, node: string, module: string): Promise<Installed[]> {
   const { group, plural, namespace } = moduleRef(node, '');
   const found: Installed[] = [];
@@ -182,98 +166,12 @@ function assertReplaceable(earlier: readonly Installed[], { module, version, dig
   }
 }
 
-/** Types of the module as it says itself, all others as they stand. */
-async function spelling(tx: Transaction, node: string, own: object): Promise<(type: string) => string> {
-  const names = new Map(Object.keys(own).map((name) => [typeKey(name), name]));
-  const book = new TypeBook(node);
-  const wanted = Object.values(own).map((type: { extends?: string }) => type.extends);
-  for (const type of wanted) {
-    if (type === undefined || names.has(typeKey(type))) continue;
-    const known = await book.named(tx, type);
-    if (known !== undefined) names.set(typeKey(type), known.name);
-  }
-  return (type) => names.get(typeKey(type)) ?? type;
-}
-
-async function writeTypes(
-  { node, rights }: InstallingOptions,
-  tx: Transaction,
-  principal: Principal,
-  specs: ReadonlyMap<string, TypeSpec>,
-  earlier: readonly Installed[],
-): Promise<TypeChanges> {
-  const changes: TypeChanges = { created: [], changed: [], removed: [] };
-  const module = [...specs.values()][0]?.module?.name ?? earlier[0]?.fields.module;
-  await assertFree(tx, node, module, specs);
-  for (const { fields } of earlier) {
-    for (const type of await typesOfModule(tx, node, fields)) {
-      const { name } = type.metadata;
-      if (specs.has(name)) continue;
-      await rights.assertMay(principal, { plural: 'types', name, before: type }, tx);
-      await tx.delete(refIn(node, 'types', name));
-      changes.removed.push(typeNameOf(type) ?? name);
-    }
-  }
-  for (const [name, spec] of specs) {
-    const before = await tx.get(refIn(node, 'types', name));
-    if (before !== undefined && jsonEqual(before['spec'], spec)) continue;
-    const after =
-      before === undefined
-        ? newObject('Type', name, node, principal, spec)
-        : { ...before, metadata: { ...before.metadata, generation: before.metadata.generation + 1 }, spec };
-    await rights.assertMay(principal, { plural: 'types', name, ...(before === undefined ? {} : { before }), after }, tx);
-    await tx.put(after);
-    (before === undefined ? changes.created : changes.changed).push(spec.name ?? name);
-  }
-  return changes;
-}
-
-/** Refuses names that other types have, all in one. */
-async function assertFree(tx: Transaction, node: string, module: string | undefined, specs: ReadonlyMap<string, TypeSpec>): Promise<void> {
-  const taken = new Map<string, string>();
-  for (const [object, { name = object }] of specs) {
-    for (const holder of new Set([await readName(tx, nameRow.type(typeKey(name))), object])) {
-      const ref = holder === undefined ? undefined : refIn(node, 'types', holder);
-      const stored = ref === undefined ? undefined : await tx.get(ref);
-      if (ref === undefined || stored === undefined) continue;
-      const from = typeSpecOf(stored)?.module;
-      if (from !== undefined && from.name === module) continue;
-      const whose =
-        (await tx.originOf(ref)) !== 'own'
-          ? 'comes with dtkd'
-          : from === undefined
-            ? 'made by hand'
-            : `of module ${from.name} ${from.version}`;
-      taken.set(typeNameOf(stored) ?? ref.name, whose);
-    }
-  }
-  if (taken.size === 0) return;
-  const list = [...taken].map(([name, whose]) => `${name} (${whose})`);
-  throw new DtkdError(
-    'ALREADY_EXISTS',
-    `types of the module are here already: ${list.slice(0, 20).join(', ')}${list.length > 20 ? ', …' : ''}`,
-    {
-      next: 'Rename them in the module, or delete those that are here first.',
-      details: { types: [...taken.keys()] },
-    },
-  );
-}
-
 /** A Module is written whenever one of its types is: that is how the rules of the model know who changes these. */
 async function writeModule(tx: Transaction, before: ApiObject | undefined, after: ApiObject, changes: TypeChanges): Promise<ApiObject> {
   if (before === undefined) return tx.put(after);
   const typesChanged = changes.created.length + changes.changed.length + changes.removed.length > 0;
   if (!typesChanged && jsonEqual(before['spec'], after['spec'])) return before;
   return tx.put({ ...before, metadata: { ...before.metadata, generation: before.metadata.generation + 1 }, spec: after['spec'] });
-}
-
-async function typesOfModule(tx: Transaction, node: string, fields: ModuleFields | undefined): Promise<ApiObject[]> {
-  const types: ApiObject[] = [];
-  for (const name of fields?.types ?? []) {
-    const object = await tx.get(refIn(node, 'types', typeObjectName(name)));
-    if (object !== undefined && typeSpecOf(object)?.module?.name === fields?.module) types.push(object);
-  }
-  return types;
 }
 
 /** Refuses to remove types of which there are resources, or that others extend. */
