@@ -221,7 +221,7 @@ describe('what is fetched', () => {
         };
         expect((await readFile(await b.fetch(digest, { signal: soon() }))).equals(bytes)).toBe(true);
       }),
-      { numRuns: 4 },
+      { numRuns: 15 },
     );
   });
 });
