@@ -42,15 +42,21 @@ export class FakeNode {
   readonly peer: PeerNode;
   mood: Mood = 'well';
   member = true;
+  /** The namespace under which this node shows it. */
+  shownAs: string;
   asked = 0;
+  /** Watches of it that are being read. */
+  followed = 0;
   /** Changes what is sent, to be hostile. */
   spoil: ((text: string) => string | undefined) | undefined;
   store: LocalStore;
   readonly #kv: Kv;
   #open = new Set<AbortController>();
+  #running = true;
 
   private constructor(name: string, index: number, store: LocalStore, kv: Kv) {
     this.name = name;
+    this.shownAs = name;
     this.store = store;
     this.#kv = kv;
     this.peer = { domain: DOMAIN, key: parsePeerKey(index.toString(16).padStart(64, '0')), namespace: name, reachable: true };
@@ -81,8 +87,19 @@ export class FakeNode {
 
   /** A new process over the same database: its change log begins anew in memory only. */
   async restart(): Promise<void> {
+    this.end();
+    await this.begin();
+  }
+
+  /** Its process ends, and all streams with it; until the next begins nobody is there who could take a request. */
+  end(): void {
+    this.#running = false;
     this.cut();
+  }
+
+  async begin(): Promise<void> {
     this.store = await openObjectStore({ kv: this.#kv, node: this.name, bookmarkMs: 5 });
+    this.#running = true;
   }
 
   async request({ path, accept, signal }: PeerRequest): Promise<PeerResponse> {
@@ -91,7 +108,7 @@ export class FakeNode {
     this.#open.add(cut);
     const gone = AbortSignal.any([signal, cut.signal]);
     if (this.mood === 'frozen') await never(gone);
-    if (this.mood === 'away' || this.mood === 'known') throw new DtkdError('PEER_AWAY', `${this.name} cannot be reached`);
+    if (!this.#running || this.mood === 'away' || this.mood === 'known') throw new DtkdError('PEER_AWAY', `${this.name} cannot be reached`);
     if (this.mood === 'denied') return this.#answer(403, 'application/json', once(JSON.stringify({ kind: 'Status', message: 'no grant' })));
     const url = new URL(path, 'https://peer');
     const query = {
@@ -137,6 +154,7 @@ export class FakeNode {
   }
 
   async *#watchLines(events: ReturnType<LocalStore['watch']>, gone: AbortSignal): AsyncGenerator<string> {
+    this.followed += 1;
     try {
       for await (const event of events) {
         if (event.type === 'BOOKMARK')
@@ -147,6 +165,8 @@ export class FakeNode {
       const code = error instanceof DtkdError ? error.httpStatus : 500;
       yield `${JSON.stringify({ type: 'ERROR', object: { code, message: String(error) } })}\n`;
       return;
+    } finally {
+      this.followed -= 1;
     }
     if (gone.aborted) throw new DtkdError('PEER_AWAY', 'the stream broke');
   }
@@ -239,7 +259,7 @@ export class Nodes {
       watch: (_user, query) => this.store.watch(query),
       version: () => this.store.version(),
     };
-    const find = (node: FakeNode): PeerNode => ({ ...node.peer, reachable: node.mood !== 'known' });
+    const find = (node: FakeNode): PeerNode => ({ ...node.peer, namespace: node.shownAs, reachable: node.mood !== 'known' });
     const peers: PeerApi = {
       peers: () => this.others.filter((node) => node.member).map(find),
       peerNamed: (namespace) =>
@@ -247,7 +267,7 @@ export class Nodes {
           .filter((node) => node.member)
           .map(find)
           .find((peer) => peer.namespace === namespace),
-      request: (peer, request) => this.node(peer.namespace).request(request),
+      request: (peer, request) => this.#keyed(peer.key).request(request),
       onChange: (listener) => {
         this.#listeners.add(listener);
         return () => this.#listeners.delete(listener);
@@ -274,6 +294,12 @@ export class Nodes {
   node(name: string): FakeNode {
     const found = this.others.find((one) => one.name === name);
     if (found === undefined) throw new Error(`no ${name}`);
+    return found;
+  }
+
+  #keyed(key: string): FakeNode {
+    const found = this.others.find((one) => one.peer.key === key);
+    if (found === undefined) throw new Error(`nobody has ${key}`);
     return found;
   }
 

@@ -12,19 +12,46 @@ const name = fc.constantFrom('a', 'b', 'c', 'd');
 type Step =
   | { do: 'put' | 'delete'; on: number; name: string; text: number }
   | { do: 'own'; name: string; text: number }
-  | { do: 'cut' | 'away' | 'known' | 'denied' | 'well' | 'remove' | 'restart'; on: number }
+  | { do: 'cut' | 'away' | 'known' | 'denied' | 'well' | 'remove' | 'leave' | 'join' | 'restart'; on: number }
   | { do: 'reconnect' | 'restart here' | 'settle' | 'begin anew' }
-  | { do: 'others list'; limit: number };
+  | { do: 'others list'; limit: number }
+  | { do: 'pause'; turns: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('put' as const), on: node, name, text: fc.nat(9) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('delete' as const), on: node, name, text: fc.constant(0) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('own' as const), name, text: fc.nat(9) }) },
   { weight: 5, arbitrary: fc.record({ do: fc.constantFrom('cut', 'away', 'known', 'denied', 'well', 'well', 'restart'), on: node }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('remove' as const), on: node }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('remove', 'leave', 'join', 'join'), on: node }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('reconnect', 'restart here', 'settle', 'begin anew', 'begin anew') }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('others list' as const), limit: fc.nat(3) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('pause' as const), turns: fc.nat(30) }) },
 );
+
+/** Found by chance: what went wrong once. */
+const FOUND: [Step[], number][] = [
+  [[{ do: 'restart here' }, { do: 'restart', on: 2 }, { do: 'put', on: 2, name: 'a', text: 0 }, { do: 'cut', on: 0 }], 0],
+  [
+    [
+      { do: 'remove', on: 2 },
+      { do: 'remove', on: 1 },
+      { do: 'others list', limit: 0 },
+      { do: 'denied', on: 0 },
+    ],
+    0,
+  ],
+  [
+    [
+      { do: 'cut', on: 1 },
+      { do: 'put', on: 0, name: 'c', text: 0 },
+      { do: 'others list', limit: 0 },
+      { do: 'restart here' },
+      { do: 'put', on: 0, name: 'a', text: 0 },
+    ],
+    0,
+  ],
+  [[{ do: 'begin anew' }, { do: 'remove', on: 0 }, { do: 'join', on: 0 }, { do: 'pause', turns: 1 }], 0],
+];
 
 describe('an informer', () => {
   test('holds the truth after any sequence of changes, cuts, restarts, denials and removals; a dead site deletes nothing', async () => {
@@ -46,7 +73,7 @@ describe('an informer', () => {
           await nodes.close();
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 40, examples: FOUND },
     );
   }, 60_000);
 });
@@ -56,6 +83,7 @@ class World {
   readonly #nodes: Nodes;
   readonly #informer: Informer;
   readonly #listing: Promise<unknown>[] = [];
+  #joined = 0;
   readonly #remembered = new Map<string, readonly ApiObject[]>();
 
   constructor(nodes: Nodes, informer: Informer) {
@@ -66,6 +94,10 @@ class World {
   async take(one: Step): Promise<void> {
     if (one.do === 'own') return putModel(this.#nodes.store, 'node0', one.name, String(one.text));
     if (one.do === 'settle') return this.settle();
+    if (one.do === 'pause') {
+      for (let turn = 0; turn < one.turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+      return;
+    }
     if (one.do === 'others list') {
       // at the same time as all that follows
       this.#listing.push(this.#nodes.page({ limit: one.limit, timeoutMs: 200 }).catch(() => undefined));
@@ -78,7 +110,19 @@ class World {
       return this.#informer.start();
     }
     const other = 'on' in one ? this.#nodes.others[one.on] : undefined;
-    if (other === undefined || !other.member) return;
+    if (other === undefined) return;
+    if (one.do === 'join' && !other.member) {
+      other.member = true;
+      await this.#turn(other, 'well');
+      // who holds this has seen it after it came back, and does not only look so
+      return other.put('joined', String(this.#joined++));
+    }
+    if (!other.member || one.do === 'join') return;
+    if (one.do === 'leave') {
+      // this node is told later
+      other.member = false;
+      return;
+    }
     if (one.do === 'put') return other.put(one.name, String(one.text));
     if (one.do === 'delete') return other.delete(one.name);
     if (one.do === 'cut') return other.cut();
@@ -112,6 +156,7 @@ class World {
   }
 
   async settle(): Promise<void> {
+    this.#nodes.changed();
     const agree = async () => JSON.stringify(this.#informer.view()) === JSON.stringify(await expected(this.#nodes, this.#remembered));
     await waitFor(agree, { timeoutMs: 4_000, what: 'the informer to agree' }).catch(async () => {
       expect({ held: this.#informer.view(), log: this.#informer.log.slice(-30) }).toEqual({

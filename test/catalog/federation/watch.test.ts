@@ -119,6 +119,81 @@ describe('a watch over nodes', () => {
     expect(informer.lists).toBe(1);
   });
 
+  test('takes in what a node changed that was asked while it restarted', async () => {
+    await open();
+    await agrees();
+    const node = nodes.node('node3');
+    const before = node.asked;
+    node.end();
+    await waitFor(() => node.asked > before);
+    await node.begin();
+    await node.put('a', 'two');
+    await agrees();
+    expect(informer.lists).toBe(1);
+  });
+
+  test('after a list that a node did not answer has its rows as they are, though nothing happened to them', async () => {
+    await open();
+    await agrees();
+    const node = nodes.node('node2');
+    // its lists break, its watch goes on
+    node.spoil = () => undefined;
+    const late = new Informer(nodes);
+    late.start();
+    try {
+      await waitFor(async () => late.view().join() === (await expected(nodes, new Map())).join(), {
+        what: 'the rows that its list did not show',
+      });
+    } finally {
+      await late.stop();
+    }
+  });
+
+  test('lets one go that a list found gone before the watch was told', async () => {
+    await open();
+    await agrees();
+    const node = nodes.node('node3');
+    await waitFor(() => node.followed === 1);
+    node.member = false;
+    await nodes.page();
+    nodes.changed();
+    await waitFor(() => node.followed === 0, { what: 'its watch to end' });
+    await node.put('c', 'new');
+    await agrees();
+  });
+
+  test('has all rows of one that a list found gone, and that is back before the watch was told', async () => {
+    await open();
+    await agrees();
+    const node = nodes.node('node3');
+    node.member = false;
+    await nodes.page();
+    node.member = true;
+    nodes.changed();
+    await node.put('c', 'new');
+    await agrees();
+    // also those who begin anew
+    informer.forget();
+    await informer.stop();
+    informer.start();
+    await agrees();
+  });
+
+  test('shows one under its new name only, whoever sees that first', async () => {
+    await open();
+    await agrees();
+    const shown = () => [...informer.cache.keys()].sort();
+    const names = ['node0/own', 'node1/a', 'node1/b', 'node2-7f/a', 'node2-7f/b', 'node3-7f/a', 'node3-7f/b'];
+    nodes.node('node2').shownAs = 'node2-7f';
+    nodes.node('node3').shownAs = 'node3-7f';
+    expect((await nodes.page({ stale: true })).names).toEqual(names);
+    nodes.changed();
+    await waitFor(() => shown().join() === names.join(), { what: 'the new names' });
+    await nodes.node('node2').put('c', 'new');
+    await waitFor(() => informer.cache.has('node2-7f/c'), { what: 'a change under the new name' });
+    expect(shown()).toHaveLength(names.length + 1);
+  });
+
   test('shows only what is selected, by label, by name, by node', async () => {
     await open({ labelSelector: 'tier=front' });
     await waitFor(() => informer.cache.size === 3);

@@ -8,6 +8,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import type { UserPrincipal } from '../../../../protocol/principal.ts';
 import { askerOf, viewText } from './cache/cache-keys.ts';
+import { dropUnheld, goneFrom, goneParts } from './cache/gone.ts';
 import { Journal, unknownVersion } from './cache/journal.ts';
 import { type HeldView, Kept } from './cache/kept.ts';
 import type {
@@ -26,7 +27,7 @@ import { recordedPage, Walks } from './list/recorder.ts';
 import { BEGINNING, LocalTurn, PeerTurn, type Place, type Turn } from './list/turn.ts';
 import type { PeerNode } from './peer-api.types.ts';
 import { federatedSelection } from './selection.ts';
-import { dropGone, Feed } from './watch/feed.ts';
+import { Feed } from './watch/feed.ts';
 import { follow } from './watch/follow.ts';
 
 const TUNABLES: Tunables = {
@@ -94,12 +95,14 @@ class NodesFederation implements Federation {
     try {
       const { kept } = held;
       const { node, local, peers, logger, now, standing } = this.#options;
-      const all = this.#peers();
-      await dropGone(kept, new Map(all.map((peer) => [peer.key, peer])), standing);
+      await dropUnheld(kept, goneFrom(peers.peers(), standing));
       const version = local.version();
-      const resourceVersion = resumed?.resourceVersion ?? String(await kept.stamp(version));
       const own = { entries: 0 };
       const { logged } = kept;
+      const resourceVersion = resumed?.resourceVersion ?? String(await kept.stamp(version));
+      // who comes only now is told of after that version
+      const all = this.#peers();
+      for (const { peer } of goneParts(kept, goneFrom(all, standing))) kept.notShown(peer);
       // what was kept meanwhile and not by this list is news for its reader
       const finalVersion = async () =>
         resumed !== undefined || kept.logged - logged !== own.entries ? resourceVersion : String(await kept.stamp(version));

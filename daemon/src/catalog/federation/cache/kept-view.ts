@@ -60,6 +60,7 @@ export class KeptView {
   #oldest: number;
   #stretch: { begins: number; entries: number; bytes: number; before: number };
   readonly #drops = new Map<string, number>();
+  readonly #unshown = new Map<string, number>();
   #latest = 0;
   #logged = 0;
   #last: Promise<unknown> = Promise.resolve();
@@ -94,17 +95,35 @@ export class KeptView {
     return this.#drops.get(peer) ?? 0;
   }
 
+  /**
+   * Notes that a list did not show the rows of a peer as they are kept: it did not answer that list, or was found gone. Nothing need have
+   * happened to them, so who goes on from a version up to now has to be shown them.
+   */
+  notShown(peer: string): void {
+    const part = this.#parts.get(peer);
+    // old rows are shown to who goes on, and it is logged when they are so no more
+    if (part === undefined || part.since !== undefined) return;
+    this.#unshown.set(peer, this.#journal.last);
+    this.#logged += 1;
+  }
+
+  /** Whether a list of that version, or of a later one, did not show them. */
+  isUnshown(peer: string, version: number): boolean {
+    const last = this.#unshown.get(peer);
+    return last !== undefined && version <= last;
+  }
+
   /** Version of the last entry that this process wrote. */
   get latest(): number {
     return this.#latest;
   }
 
-  /** Entries that this process wrote, ever: those who write are told how many of them are their own. */
+  /** Entries that this process wrote, ever, and what else is news to lists: those who write are told how many entries are their own. */
   get logged(): number {
     return this.#logged;
   }
 
-  /** No more is written: it is being forgotten. */
+  /** No more is written, and who tries is told so: it is being forgotten, or the daemon stops. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#last.catch(() => undefined);
@@ -130,8 +149,9 @@ export class KeptView {
   invalidate(): Promise<void> {
     return this.#serially(async () => {
       const oldest = this.#journal.next();
-      await this.#kv.batch(this.#cutLog(oldest), { sync: false });
+      await this.#store(this.#cutLog(oldest));
       this.#oldest = oldest;
+      this.#logged += 1;
       this.bell.ring();
     });
   }
@@ -243,13 +263,16 @@ export class KeptView {
     return this.#serially(async () => {
       let logged = 0;
       this.#drops.set(key, this.drops(key) + 1);
-      for (let part = this.#parts.get(key); part !== undefined && !this.#closed; part = this.#parts.get(key)) {
+      for (let part = this.#parts.get(key); part !== undefined; part = this.#parts.get(key)) {
         const rows = await this.rows(key, '');
         const changes = rows.map(({ name, json: previous }) => ({ name, previous }));
         logged += changes.length;
-        if (changes.length > 0) await this.#commit(part, changes);
+        // if this ends half-way, what is left is no beginning to go on from
+        const { position: _before, ...rest } = part;
+        if (changes.length > 0) await this.#commit(part, changes, rest);
         if (rows.length === ROWS_AT_ONCE) continue;
-        await this.#kv.batch([{ type: 'del', key: partKey(this.view, key) }], { sync: false });
+        await this.#store([{ type: 'del', key: partKey(this.view, key) }]);
+        this.#unshown.delete(key);
         this.#parts.delete(key);
       }
       return logged;
@@ -308,7 +331,7 @@ export class KeptView {
   }
 
   async #write(part: Part, rowOps: readonly KvOp[], entries: readonly LogEntry[]): Promise<void> {
-    if (this.#closed) return;
+    this.#assertOpen();
     const ops: KvOp[] = [...rowOps, { type: 'put', key: partKey(this.view, part.peer), value: Buffer.from(JSON.stringify(part)) }];
     let logged = 0;
     let latest = 0;
@@ -321,12 +344,22 @@ export class KeptView {
     const grown = part.bytes - (this.#parts.get(part.peer)?.bytes ?? 0);
     const freed = this.#turnStretch(entries.length, logged, ops);
     ops.push(...this.#account(grown + logged - freed));
-    await this.#kv.batch(ops, { sync: false });
+    await this.#store(ops);
     this.#parts.set(part.peer, part);
     if (entries.length === 0) return;
     this.#latest = latest;
     this.#logged += entries.length;
     this.bell.ring();
+  }
+
+  /** Everything that is written goes through here. */
+  async #store(ops: readonly KvOp[]): Promise<void> {
+    this.#assertOpen();
+    await this.#kv.batch(ops, { sync: false });
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new DtkdError('UNAVAILABLE', 'what other nodes answered is not kept any more', { next: 'Try again later.' });
   }
 
   /** Begins a new stretch of the log where the present one is full, and drops the one before. Returns the bytes that this frees. */

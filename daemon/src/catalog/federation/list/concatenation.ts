@@ -129,7 +129,8 @@ export class Concatenation {
   async *#fallen(peer: PeerNode, turn: Turn, reason: string): AsyncGenerator<readonly Json[]> {
     const { stale, kept, selection, now } = this.#options;
     const part = kept.parts().get(peer.key);
-    if (!stale || part === undefined) {
+    // what it showed under another name is not what is asked for
+    if (!stale || part?.namespace !== peer.namespace) {
       this.#state({ node: peer.namespace, state: 'unreachable', reason });
       return;
     }
@@ -188,8 +189,12 @@ export class Concatenation {
   }
 
   #state(statement: NodeStatement): void {
+    const { turns, over, kept } = this.#options;
     this.#statements.push(statement);
-    this.#options.over.add(statement);
+    over.add(statement);
+    if (statement.state === 'answered') return;
+    const peer = turns.find(({ namespace }) => namespace === statement.node)?.peer;
+    if (peer !== undefined) kept.notShown(peer.key);
   }
 }
 

@@ -63,13 +63,16 @@ export async function recordedPage(
     return { outcome: 'failed', reason: `it was still busy with another request after ${bounds.timeoutMs} ms` };
   }
   try {
+    // what it showed under another name stays nothing of its own
+    if (release !== undefined && (kept.parts().get(peer.key)?.namespace ?? peer.namespace) !== peer.namespace) await kept.drop(peer.key);
+    const stream = kept.leases.streamOf(peer.key);
     const page = await peerPage(ports.peers, peer, query, bounds);
     if (bounds.signal.aborted) return page;
     // rows of one that was removed meanwhile are nobody's business any more
     if (ports.peers.peerNamed(peer.namespace)?.key !== peer.key) return { outcome: 'failed', reason: 'it is a member no more' };
     if (release !== undefined) await record(ports, peer, page, recording);
-    // nobody followed it to the end: what the page shows may be known to nobody here
-    else if (!kept.leases.isFollowed(peer.key)) await kept.invalidate();
+    // its changes did not come in from before it was asked until now: what the page shows may never be known here
+    else if (page.outcome === 'page' && (stream === undefined || kept.leases.streamOf(peer.key) !== stream)) await kept.invalidate();
     return page;
   } finally {
     release?.();
@@ -95,6 +98,8 @@ async function record(ports: RecorderPorts, peer: PeerNode, page: PeerPage, reco
     // other pages of the list are recorded meanwhile
     own.entries += logged;
   } catch (error) {
+    // the list fails: nobody would know what it has shown
+    if (kept.closed) throw error;
     logger.debug({ peer: peer.namespace, why: reasonOf(error) }, 'What a peer answered could not be kept');
     await kept.setPosition(peer, undefined).catch(() => undefined);
     await kept.invalidate().catch(() => undefined);

@@ -2,6 +2,7 @@
  * Keeps what others show to one user of one kind right for as long as somebody follows it: one remote watch for each peer that any of the
  * followers is about, however many they are. Peers come and go with the membership; rows of one that is a member no more are deleted.
  */
+import { goneFrom, goneParts } from '../cache/gone.ts';
 import type { KeptView } from '../cache/kept-view.ts';
 import type { Standing } from '../federation.types.ts';
 import type { PeerNode } from '../peer-api.types.ts';
@@ -77,12 +78,17 @@ export class Feed {
 
   async #match(): Promise<void> {
     if (this.#closed) return;
-    const present = new Map(this.#ports.peers.peers().map((peer) => [String(peer.key), peer]));
-    await dropGone(this.kept, present, this.#ports.standing, async (key) => {
-      await this.#watches.get(key)?.stop();
+    const { peers, standing } = this.#ports;
+    const present = peers.peers();
+    const isGone = goneFrom(present, standing);
+    // also those of which nothing is kept: they would go on asking, and rows would come back
+    for (const [key, watch] of this.#watches) {
+      if (!isGone(watch.peer)) continue;
+      await watch.stop();
       this.#watches.delete(key);
-    });
-    for (const peer of present.values()) {
+    }
+    for (const { peer } of goneParts(this.kept, isGone)) await this.kept.drop(peer);
+    for (const peer of present) {
       const watch = this.#watches.get(peer.key);
       if (watch !== undefined) watch.update(peer);
       else if (!this.#closed && [...this.#followers].some((covers) => covers(peer.namespace))) this.#start(peer);
@@ -93,21 +99,5 @@ export class Feed {
     const watch = new RemoteWatch(peer, this.#ports);
     this.#watches.set(peer.key, watch);
     watch.start();
-  }
-}
-
-/** Deletes what is kept of peers that are members no more, or that show under another name now. */
-export async function dropGone(
-  kept: KeptView,
-  present: ReadonlyMap<string, PeerNode>,
-  standing: FeedPorts['standing'],
-  before: (key: string) => Promise<void> = async () => {},
-): Promise<void> {
-  for (const [key, part] of kept.parts()) {
-    const peer = present.get(key);
-    const isGone = peer === undefined ? standing(part.domain, part.peer) === 'gone' : peer.namespace !== part.namespace;
-    if (!isGone) continue;
-    await before(key);
-    await kept.drop(key);
   }
 }

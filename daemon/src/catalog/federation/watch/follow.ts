@@ -6,7 +6,7 @@
 import type { ApiObject } from '../../../../../protocol/objects.ts';
 import type { UserPrincipal } from '../../../../../protocol/principal.ts';
 import type { WatchEvent } from '../../../store/object-store.types.ts';
-import type { KeptView } from '../cache/kept-view.ts';
+import type { KeptView, Part } from '../cache/kept-view.ts';
 import type { LogEntry } from '../cache/log-entry.ts';
 import type { FederatedEvent, LocalRows, Selectors } from '../federation.types.ts';
 import { markedStale } from '../list/concatenation.ts';
@@ -52,8 +52,9 @@ export async function* follow(options: FollowOptions): AsyncGenerator<FederatedE
       yield* own.present();
       yield* state(kept, selection, 'ADDED', (namespace) => !before(namespace));
     } else {
-      // a list without the old rows of an absent node is no reason to forget them
-      yield* state(kept, selection, 'MODIFIED', (_, since) => since !== undefined);
+      // a list without the rows of a node that did not answer it is no reason to forget them
+      const { version } = from;
+      yield* state(kept, selection, 'MODIFIED', (_, { peer, since }) => since !== undefined || kept.isUnshown(peer, version));
     }
     yield* changes(options, own, log, from === undefined);
   } finally {
@@ -111,11 +112,12 @@ async function* state(
   kept: KeptView,
   selection: FederatedSelection,
   type: 'ADDED' | 'MODIFIED',
-  wanted: (namespace: string, since: string | undefined) => boolean,
+  wanted: (namespace: string, part: Part) => boolean,
 ): AsyncGenerator<FederatedEvent> {
   const parts = [...kept.parts().values()].sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
-  for (const { peer, namespace, since } of parts) {
-    if (selection.covers(namespace) && wanted(namespace, since)) yield* rowsOf(kept, selection, { peer, since }, type);
+  for (const part of parts) {
+    const { peer, namespace, since } = part;
+    if (selection.covers(namespace) && wanted(namespace, part)) yield* rowsOf(kept, selection, { peer, since }, type);
   }
 }
 

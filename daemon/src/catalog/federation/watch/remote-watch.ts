@@ -58,6 +58,11 @@ export class RemoteWatch {
     this.#ports = ports;
   }
 
+  /** The peer as it was last told to be. */
+  get peer(): PeerNode {
+    return this.#peer;
+  }
+
   get namespace(): string {
     return this.#peer.namespace;
   }
@@ -96,6 +101,7 @@ export class RemoteWatch {
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#running;
+    this.#settle();
   }
 
   #settle(): void {
@@ -204,6 +210,7 @@ export class RemoteWatch {
     }
     const cutter = new LineCutter(MAX_ROW_BYTES + EVENT_BYTES);
     const rules: RowRules = { kind, peer: this.#peer };
+    const streamed = kept.leases.streaming(this.key);
     try {
       await kept.setPresent(this.#peer);
       this.#denied = false;
@@ -217,6 +224,7 @@ export class RemoteWatch {
         }
       }
     } finally {
+      streamed();
       void parts.return?.()?.catch(() => undefined);
     }
   }
