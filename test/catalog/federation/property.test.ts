@@ -51,6 +51,17 @@ const FOUND: [Step[], number][] = [
     0,
   ],
   [[{ do: 'begin anew' }, { do: 'remove', on: 0 }, { do: 'join', on: 0 }, { do: 'pause', turns: 1 }], 0],
+  [
+    [
+      { do: 'delete', on: 1, name: 'a', text: 0 },
+      { do: 'begin anew' },
+      { do: 'begin anew' },
+      { do: 'settle' },
+      { do: 'put', on: 0, name: 'd', text: 0 },
+      { do: 'away', on: 0 },
+    ],
+    0,
+  ],
 ];
 
 describe('an informer', () => {

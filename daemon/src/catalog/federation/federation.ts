@@ -104,8 +104,12 @@ class NodesFederation implements Federation {
       const all = this.#peers();
       for (const { peer } of goneParts(kept, goneFrom(all, standing))) kept.notShown(peer);
       // what was kept meanwhile and not by this list is news for its reader
-      const finalVersion = async () =>
-        resumed !== undefined || kept.logged - logged !== own.entries ? resourceVersion : String(await kept.stamp(version));
+      const finalVersion = async () => {
+        if (resumed !== undefined) return resourceVersion;
+        // before it is counted: what was being written then is in the version, and counted only now
+        const later = String(await kept.stamp(version));
+        return kept.logged - logged === own.entries ? later : resourceVersion;
+      };
       const meant = all.filter((peer) => selection.covers(peer.namespace));
       const isOver = (namespace: string) =>
         resumed !== undefined && (resumed.within === undefined ? namespace <= resumed.namespace : namespace < resumed.namespace);
