@@ -363,6 +363,26 @@ describe('ending, repeating, coming back', () => {
     expect(w.targets.get('web2')?.requests).toEqual([]);
   });
 
+  test('an abort while a target is being reached tells it nothing', async () => {
+    const w = await inWorld({ targets: { web1: succeed } });
+    const reached = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    w.network.beforeOpen = () => {
+      reached.resolve();
+      return go.promise;
+    };
+    const { metadata } = await w.executions.dispatch(OPS, EXEC);
+    await reached.promise;
+    const aborted = act(w, metadata.name, 'abort');
+    await new Promise((resolve) => setImmediate(resolve));
+    go.resolve();
+    await aborted;
+    await linesOf(w.executions, metadata.name);
+    expect(outcomes(partsOf(await showOf(w.executions, metadata.name)))).toEqual({ web1: 'skipped' });
+    await waitFor(() => w.network.openStreams === 0);
+    expect(w.targets.get('web1')?.parts.size).toBe(0);
+  });
+
   test('an abort says which targets it could not tell', async () => {
     const w = await inWorld({ targets: { web1: hang } });
     const { metadata } = await w.executions.dispatch(OPS, EXEC);

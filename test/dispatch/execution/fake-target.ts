@@ -165,7 +165,8 @@ export class FakeTarget {
     for (;;) {
       const changed = Promise.withResolvers<void>();
       const forget = part.onChange(changed.resolve);
-      stream.once('close', changed.resolve);
+      const gone = () => changed.resolve();
+      stream.once('close', gone);
       if (part.part !== told) send({ type: 'part', id: part.id, part: part.part });
       told = part.part;
       for (;;) {
@@ -177,6 +178,7 @@ export class FakeTarget {
       if (!follow || told.state === 'ended' || stream.destroyed) return;
       await changed.promise;
       forget();
+      stream.off('close', gone);
     }
   }
 }

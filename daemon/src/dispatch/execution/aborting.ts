@@ -4,6 +4,7 @@ import type { Principal } from '../../../../protocol/principal.ts';
 import type { Member, Members } from '../dispatch.types.ts';
 import { openConversation } from './conversation.ts';
 import type { Merged } from './elsewhere.ts';
+import { fieldsOf } from './execution-object.ts';
 import type { AbortAnswer } from './executions.types.ts';
 import type { Timing } from './limits.ts';
 import { type LocalTarget, localConversation } from './local-conversation.ts';
@@ -23,7 +24,16 @@ export async function abortElsewhere(asked: AbortElsewhere): Promise<AbortAnswer
   const { merged, index } = asked;
   const open = [...merged.parts].filter(([at, { part }]) => (index === undefined || at === index) && part.state !== 'ended');
   const nodes = new Map(open.flatMap(([, { sources }]) => sources.map((member) => [member.node, member])));
-  const answers = await Promise.all([...nodes.values()].map((member) => askOne(asked, member)));
+  // the starter first, so that it does not tell the next while others end what runs
+  const starter = fieldsOf(merged.object)?.spec.starter;
+  const [first, rest] = [
+    [...nodes.values()].filter(({ node }) => node === starter),
+    [...nodes.values()].filter(({ node }) => node !== starter),
+  ];
+  const answers = [
+    ...(await Promise.all(first.map((one) => askOne(asked, one)))),
+    ...(await Promise.all(rest.map((one) => askOne(asked, one)))),
+  ];
   const ended = new Set(answers.flatMap(({ ended: indexes }) => indexes));
   const reasons = new Map(answers.flatMap(({ node, reason }) => (reason === undefined ? [] : [[node, reason]])));
   const told: AbortAnswer['told'] = [];

@@ -6,6 +6,7 @@ import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { ContextAnswer, FollowLine, PlanAnswer } from '../../../../protocol/orders/follow.ts';
 import { MAX_TARGETS } from '../../../../protocol/orders/order.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
+import { fieldsOf } from './execution-object.ts';
 import type { AbortAnswer, ExecutionAction, ExecutionActionRequest } from './executions.types.ts';
 import { MAX_REQUEST_BYTES } from './limits.ts';
 
@@ -98,7 +99,7 @@ async function answered(
 
 /** One without targets is not stored. */
 function isEmpty(object: ApiObject): boolean {
-  return object.metadata.uid === '' && Reflect.get(Object(object['status']), 'phase') === 'Finished';
+  return fieldsOf(object)?.spec.targets.length === 0;
 }
 
 async function* nothing(object: ApiObject): AsyncGenerator<FollowLine> {

@@ -200,10 +200,11 @@ class StartedHere implements Executions {
     const marked = run.firstWave();
     try {
       if (request.put !== undefined) await this.#allowFile(request.put.digest, plan, frozen.notAfter + plan.timeoutMs, content);
-      await store.transact(async (tx) => {
-        await tx.put(object);
+      const stored = await store.transact(async (tx) => {
         tx.putRow(ROWS + id, rowOf(marked));
+        return tx.put(object);
       });
+      run.isStored(stored);
     } catch (error) {
       this.#drop(id);
       await run.close();

@@ -83,6 +83,8 @@ export class PartDriver {
   /** The target said at that time that it knows nothing of it. */
   #unknownAt: number | undefined;
   #aborted = false;
+  /** It is not to be told any more. */
+  #dismissed: 'aborted' | 'stopped' | 'restarted' | 'late' | undefined;
   /** What it came to is published; only the truth about an unknown one is still looked for. */
   #settling = false;
   /** Output is not collected any more: the target does not have what is missing. */
@@ -130,6 +132,9 @@ export class PartDriver {
   /** Ends it without having told anybody. */
   dismiss(why: 'aborted' | 'stopped' | 'restarted' | 'late'): void {
     if (this.#told || this.#part.state !== 'waiting') return;
+    // one that is just being reached ends where that is over: nothing is sent any more
+    this.#dismissed ??= why;
+    if (this.#following) return;
     this.#end({ is: 'never-told', why });
     this.#finish();
   }
@@ -168,7 +173,8 @@ export class PartDriver {
     if (this.#part.state === 'ended') return { told: true };
     this.#aborted = true;
     if (this.#part.state === 'waiting' && !this.#told) {
-      if (!this.#following) this.dismiss('aborted');
+      this.dismiss('aborted');
+      await this.turnOver;
       return { told: true };
     }
     if (this.#held) return this.#takeBack();
@@ -208,9 +214,9 @@ export class PartDriver {
     note('telling', `Connecting to ${part.node} ...`);
     const conversation = await this.#reach().catch((error: unknown) => error);
     if (this.#gone.signal.aborted) return;
-    if (this.#aborted) {
+    if (this.#dismissed !== undefined) {
       if (isConversation(conversation)) conversation.close();
-      this.#end({ is: 'never-told', why: 'aborted' });
+      this.#end({ is: 'never-told', why: this.#dismissed });
       return;
     }
     if (isConversation(conversation)) {

@@ -51,6 +51,7 @@ export class Run implements View {
   readonly id: string;
   readonly #options: RunOptions;
   readonly #drivers: PartDriver[];
+  #object: ApiObject;
   readonly #notes = new Notes(MAX_NOTES);
   readonly #listeners = new Set<(index?: number) => void>();
   #phase: ExecutionPhase = 'Running';
@@ -72,12 +73,18 @@ export class Run implements View {
   constructor(options: RunOptions) {
     this.id = options.id;
     this.#options = options;
+    this.#object = options.object;
     this.#finishedAt = options.finishedAt;
     this.#message = options.message;
     if (options.finishedAt !== undefined) this.#phase = 'Finished';
     this.#drivers = options.parts.map(({ driver }, index) =>
       driver({ change: (what) => this.#partChanged(index, what), note: (note) => this.#note(note) }),
     );
+  }
+
+  /** With what the store has added. */
+  isStored(object: ApiObject): void {
+    this.#object = object;
   }
 
   /** Runs all of it. `marked`: what is durable already. Resolves when nothing is left to be found out. Never rejects. */
@@ -132,7 +139,7 @@ export class Run implements View {
       finishedAt: this.#finishedAt,
       message: this.#message,
     });
-    return withStatus(this.#options.object, status);
+    return withStatus(this.#object, status);
   }
 
   indexes(): Iterable<number> {

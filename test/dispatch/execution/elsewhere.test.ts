@@ -1,0 +1,112 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { DISPATCH_PROTOCOL } from '../../../protocol/orders/messages.ts';
+import { waitFor } from '../../wait.ts';
+import { FakeNetwork } from '../fake-members.ts';
+import { fail, hang, type Script, succeed } from './fake-target.ts';
+import { serveStarted } from './serve-started.ts';
+import { EXEC, linesOf, OPS, outcomes, partsOf, showOf, textOf, type World, world } from './world.ts';
+
+const open: World[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((one) => one.close()));
+});
+
+/** A starter, targets, and a third node that looks on. */
+async function threeSides(targets: Record<string, Script>): Promise<{ starter: World; looker: World; network: FakeNetwork }> {
+  const network = new FakeNetwork();
+  const starter = await world({ network, targets });
+  const looker = await world({ network, name: 'looker' });
+  open.push(starter, looker);
+  serveStarted(network.node('desk'), () => starter.executions);
+  return { starter, looker, network };
+}
+
+describe('an execution of another node', () => {
+  test('is shown and followed by what its targets say, when the starter is gone', async () => {
+    const { starter, looker, network } = await threeSides({ web1: hang, web2: fail });
+    const { metadata } = await starter.executions.dispatch(OPS, EXEC);
+    const web1 = await waitFor(() => starter.targets.get('web1')?.only);
+    await waitFor(() => starter.targets.get('web2')?.parts.size === 1);
+    web1.out('one\n');
+    network.stop('desk');
+    const lines = linesOf(looker.executions, metadata.name.slice(0, 10));
+    await waitFor(() => starter.targets.get('web1')?.requests.some(({ type }) => type === 'attach') === true);
+    network.reset('looker', 'web1');
+    web1.out('two\n');
+    web1.end();
+    const all = await lines;
+    expect(textOf(all, 0)).toBe('one\ntwo\n');
+    expect(all.at(-1)).toEqual({ end: { phase: 'Finished' } });
+    expect(outcomes(partsOf(await showOf(looker.executions, metadata.name)))).toEqual({ web1: 'succeeded', web2: 'failed' });
+  });
+
+  test('is told by the starter for targets that are gone, and the rest is counted', async () => {
+    const { starter, looker, network } = await threeSides({ web1: succeed, web2: succeed });
+    const { metadata } = await starter.executions.dispatch(OPS, EXEC);
+    await linesOf(starter.executions, metadata.name);
+    network.stop('web1');
+    const lines = await linesOf(looker.executions, metadata.name);
+    expect(textOf(lines, 0)).toBe('hello\n');
+    expect(textOf(lines, 1)).toBe('hello\n');
+    expect(outcomes(partsOf(await showOf(looker.executions, metadata.name)))).toEqual({ web1: 'succeeded', web2: 'succeeded' });
+    network.stop('desk');
+    const less = await linesOf(looker.executions, metadata.name);
+    expect(less.at(-1)).toEqual({ end: { phase: 'Finished', missing: 1 } });
+  });
+
+  test('is ended from there, what runs and what was not told yet', async () => {
+    const { starter, looker } = await threeSides({ web1: hang, web2: succeed });
+    const { metadata } = await starter.executions.dispatch(OPS, { ...EXEC, threads: 1 });
+    await waitFor(() => starter.targets.get('web1')?.parts.size === 1);
+    const answer = await looker.executions.actions.get('executions')?.({
+      principal: OPS,
+      rest: [metadata.name, 'abort'],
+      method: 'POST',
+      query: new URLSearchParams(),
+      body: {},
+      signal: AbortSignal.timeout(5_000),
+    });
+    expect(answer).toMatchObject({ notTold: [] });
+    await linesOf(starter.executions, metadata.name);
+    expect(outcomes(partsOf(await showOf(starter.executions, metadata.name)))).toEqual({ web1: 'failed', web2: 'skipped' });
+    expect(starter.targets.get('web2')?.parts.size).toBe(0);
+  });
+
+  test('is not what somebody says who has no part in it', async () => {
+    const { starter, looker, network } = await threeSides({ web1: fail, liar: succeed });
+    const { metadata } = await starter.executions.dispatch(OPS, { ...EXEC, filter: { include: ['name=web1'] } });
+    await linesOf(starter.executions, metadata.name);
+    const truth = starter.targets.get('web1')?.only;
+    const liar = starter.targets.get('liar');
+    if (liar === undefined || truth === undefined) throw new Error('both are there');
+    liar.lie = (request, send) => {
+      if (request.type !== 'find') return false;
+      const part = { ...truth.part, outcome: 'succeeded' as const, node: 'web1' };
+      // with the order that it has got hold of, with another id, and with nothing
+      send({ type: 'part', id: truth.id, part, order: Uint8Array.from(truth.order) });
+      send({ type: 'part', id: `${truth.id.slice(0, 60)}0000`, part, order: Uint8Array.from(truth.order) });
+      send({ type: 'part', id: truth.id, part });
+      send({ type: 'end' });
+      return true;
+    };
+    expect(outcomes(partsOf(await showOf(looker.executions, metadata.name)))).toEqual({ web1: 'failed' });
+    network.stop('desk');
+    expect(outcomes(partsOf(await showOf(looker.executions, metadata.name)))).toEqual({ web1: 'failed' });
+  });
+
+  test('needs more digits where two begin alike, and is not found where nobody tells', async () => {
+    const { starter, looker } = await threeSides({ web1: succeed });
+    const found: string[] = [];
+    for (let i = 0; i < 2; i += 1) found.push((await starter.executions.dispatch(OPS, EXEC)).metadata.name);
+    await expect(showOf(looker.executions, '000000')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect((await showOf(looker.executions, found[0]?.slice(0, 20) ?? '')).metadata.name).toBe(found[0]);
+  });
+
+  test('is not waited for where a member says nothing', async () => {
+    const { starter, looker, network } = await threeSides({ web1: succeed });
+    const { metadata } = await starter.executions.dispatch(OPS, EXEC);
+    await linesOf(starter.executions, metadata.name);
+    network.node('mute').handle(DISPATCH_PROTOCOL, () => undefined);
+    expect(outcomes(partsOf(await showOf(looker.executions, metadata.name)))).toEqual({ web1: 'succeeded' });
+  });
+});

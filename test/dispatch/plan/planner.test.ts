@@ -1,0 +1,278 @@
+import { describe, expect, test } from 'vitest';
+import { chooseResource } from '../../../daemon/src/dispatch/plan/candidates.ts';
+import { type Given, lines, OPS, plannerFor } from './world.ts';
+
+/** A reference, as texts of commands have it. */
+const LEVEL = ['$', '{options.level}'].join('');
+const shell = (inline: string) => ({ script: { inline } });
+const NODES = { web1: { tags: ['web'] }, web2: { tags: ['web'] }, db1: { tags: ['db'] }, desk: {} };
+
+const service: Given = {
+  nodes: NODES,
+  types: {
+    Service: {
+      commands: {
+        Start: { options: { port: { type: 'integer', required: true }, slow: { type: 'boolean' } }, ...shell('echo start') },
+        Stop: shell('echo stop'),
+        helper: { private: true, ...shell('echo help') },
+      },
+    },
+    Tomcat: { extends: 'Service', commands: { Stop: { timeout: '2h', ...shell('echo tomcat') } } },
+  },
+  resources: {
+    shop: { type: 'Tomcat', on: ['web2', 'web1', 'desk'] },
+    lonely: { type: 'Service' },
+    elsewhere: { type: 'Service', on: ['mars'] },
+    mail: { type: 'Service', on: ['web1'], owner: 'web1' },
+    mail2: { type: 'Service', on: ['web1'], owner: 'web1', model: 'other' },
+  },
+};
+const command = { type: 'Tomcat', resource: 'shop', command: 'Stop' };
+
+describe('a plan', () => {
+  test('is for this node alone without a filter', async () => {
+    const plan = await plannerFor(service).plan(OPS, command);
+    expect(lines(plan)).toEqual(['0: desk shop Stop']);
+    expect(plan.parts[0]?.target).toMatchObject({ self: true, domain: '' });
+    expect(plan.timeoutMs).toBe(2 * 3_600_000);
+  });
+
+  test('is for the nodes of the filter on which it is deployed, this one first', async () => {
+    const planner = plannerFor(service);
+    expect(lines(await planner.plan(OPS, { ...command, filter: { include: ['.*'] } }))).toEqual([
+      '0: desk shop Stop',
+      '0: web1 shop Stop',
+      '0: web2 shop Stop',
+    ]);
+    expect(lines(await planner.plan(OPS, { ...command, filter: { include: ['tags=web,db'] } }))).toEqual([
+      '0: web1 shop Stop',
+      '0: web2 shop Stop',
+    ]);
+    expect(lines(await planner.plan(OPS, { ...command, filter: { include: ['.*'] }, only: ['web2', 'db1'] }))).toEqual([
+      '0: web2 shop Stop',
+    ]);
+    expect(lines(await planner.plan(OPS, { ...command, only: ['web1'] }))).toEqual(['0: web1 shop Stop']);
+  });
+
+  test('names the code that may run, as the nearest type has it', async () => {
+    const [part] = (await plannerFor(service).plan(OPS, command)).parts;
+    expect(part?.work.type === 'command' ? Object.keys(part.work.code) : []).toEqual(['type/Tomcat']);
+  });
+
+  test('leaves out nodes in maintenance, but not this one', async () => {
+    const nodes = { ...NODES, web1: { tags: ['web'], maintenance: { reason: 'disks' } }, desk: { maintenance: {} } };
+    const { parts } = await plannerFor({ ...service, nodes }).plan(OPS, { ...command, filter: { include: ['.*'] } });
+    expect(parts.map(({ target, skip }) => [target.node, skip?.reason])).toEqual([
+      ['desk', undefined],
+      ['web1', 'web1 is in maintenance: disks'],
+      ['web2', undefined],
+    ]);
+  });
+
+  test('tells of deployments on nodes that nobody knows', async () => {
+    const given = { ...service, resources: { shop: { type: 'Tomcat', on: ['web1', 'mars'] } } };
+    const { notes } = await plannerFor(given).plan(OPS, { ...command, filter: { include: ['.*'] } });
+    expect(notes.join()).toContain('mars');
+  });
+
+  test('of a program or a file is for nodes themselves', async () => {
+    const planner = plannerFor(service);
+    const exec = { exec: { argv: ['ls'] } };
+    expect(lines(await planner.plan(OPS, exec))).toEqual(['0: desk exec']);
+    expect(lines(await planner.plan(OPS, { ...exec, filter: { include: ['tags=db'] } }))).toEqual(['0: db1 exec']);
+    expect(lines(await planner.plan(OPS, { get: { path: '/etc/hosts' }, filter: { include: ['tags=web'] } }))).toEqual([
+      '0: web1 get',
+      '0: web2 get',
+    ]);
+  });
+
+  test('takes resources of other nodes, told apart by their models', async () => {
+    const planner = plannerFor(service);
+    const all = { include: ['.*'] };
+    expect(lines(await planner.plan(OPS, { type: 'Service', resource: 'mail', command: 'Stop', filter: all }))).toEqual([
+      '0: web1 mail Stop',
+    ]);
+    const twice = {
+      ...service,
+      resources: {
+        ...service.resources,
+        mail: { type: 'Service', on: ['web1'], owner: 'web1' },
+        'mail-b': { type: 'Service', owner: 'web2' },
+      },
+    };
+    expect(lines(await plannerFor(twice).plan(OPS, { model: 'web1/demo', resource: 'mail', command: 'Stop', filter: all }))).toEqual([
+      '0: web1 mail Stop',
+    ]);
+  });
+});
+
+describe('a plan is refused', () => {
+  const all = { filter: { include: ['.*'] } };
+  test.each([
+    ['of a resource that is nowhere', { resource: 'lonely', command: 'Stop', ...all }, 'NOT_DEPLOYED', 'not deployed on any node'],
+    ['of one on a node that nobody knows', { resource: 'elsewhere', command: 'Stop', ...all }, 'NOT_DEPLOYED', 'mars'],
+    ['of one that is not on this node', { resource: 'mail', command: 'Stop' }, 'NOT_DEPLOYED', 'it is on web1'],
+    ['where the filter leaves nothing of it', { ...command, filter: { include: ['tags=db'] } }, 'NO_MATCH', 'web1'],
+    ['where the filter matches no node', { ...command, filter: { include: ['tags=none'] } }, 'NO_MATCH', 'tags=none'],
+    ['of an unknown command', { ...command, command: 'Stpo' }, 'NOT_FOUND', 'Stpo'],
+    ['of a private command', { ...command, command: 'helper' }, 'FORBIDDEN', 'private'],
+    ['of an unknown resource', { resource: 'nothing', command: 'Stop' }, 'NOT_FOUND', 'nothing'],
+    ['with an option that is missing', { ...command, command: 'Start' }, 'INVALID', 'port'],
+    ['with an option that is ill-typed', { ...command, command: 'Start', options: { port: 'x' } }, 'INVALID', 'whole number'],
+    ['with an option that is unknown', { ...command, command: 'Start', options: { port: '1', prot: '2' } }, 'INVALID', 'prot'],
+    ['without a command', { resource: 'shop' }, 'BAD_REQUEST', 'which command'],
+    ['with two things to do', { ...command, exec: { argv: ['ls'] } }, 'BAD_REQUEST', 'several'],
+    ['with nothing to do', {}, 'BAD_REQUEST', 'nothing to do'],
+    ['with a timeout of nothing', { ...command, timeout: '0s' }, 'BAD_REQUEST', 'timeout'],
+  ])('%s', async (_name, request, code, text) => {
+    await expect(plannerFor(service).plan(OPS, request)).rejects.toMatchObject({ code, message: expect.stringContaining(text) });
+  });
+
+  test('where several resources are meant, with all of them', () => {
+    const match = (node: string, type = 'Service') => ({ node, object: 'mail', model: 'demo', type, name: 'mail' });
+    const sought = { type: 'Service', name: 'mail' };
+    const choose = (found: ReturnType<typeof match>[]) => chooseResource(sought, found, 'desk', []);
+    expect(() => choose([match('web1'), match('web2')])).toThrow(
+      expect.objectContaining({ code: 'AMBIGUOUS', message: expect.stringContaining('web1/demo Service mail, web2/demo Service mail') }),
+    );
+    expect(choose([match('web1'), match('desk')]).node).toBe('desk');
+    expect(choose([match('web1', 'Tomcat'), match('web2')]).node).toBe('web2');
+  });
+
+  test('naming the nodes that did not answer', async () => {
+    const planner = plannerFor({ ...service, unanswered: ['web9'] });
+    await expect(planner.plan(OPS, { resource: 'nothing', command: 'Stop' })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      next: expect.stringContaining('web9'),
+    });
+  });
+
+  test('but not where nothing is fine', async () => {
+    const plan = await plannerFor(service).plan(OPS, { ...command, filter: { include: ['tags=db'] }, allowEmpty: true });
+    expect(plan.parts).toEqual([]);
+  });
+});
+
+describe('a command of a site', () => {
+  const dispatch = (more: object = {}) => ({ dispatch: { command: 'Stop', over: 'children', ...more } });
+  const site = (commands: object): Given => ({
+    nodes: NODES,
+    types: { Service: { commands: { Stop: shell('echo stop'), Check: { options: { level: {} }, ...shell('true') } } }, Site: { commands } },
+    resources: {
+      all: { type: 'Site', children: ['db', 'shop', 'mail', 'nowhere'] },
+      db: { type: 'Service', on: ['db1'], properties: { rank: 1 } },
+      shop: { type: 'Service', on: ['web2', 'web1'], properties: { rank: 2 } },
+      mail: { type: 'Service', on: ['web1'], properties: { rank: 2 } },
+      nowhere: { type: 'Service', properties: { rank: 3 } },
+    },
+  });
+  const request = { type: 'Site', resource: 'all', command: 'Do' };
+
+  test('goes to the nodes of its members, and the filter narrows them', async () => {
+    const planner = plannerFor(site({ Do: dispatch() }));
+    const plan = await planner.plan(OPS, request);
+    expect(lines(plan)).toEqual(['0: db1 db Stop', '0: web1 mail Stop', '0: web1 shop Stop', '0: web2 shop Stop']);
+    expect(plan.notes.join()).toContain('demo.Service.nowhere is not deployed');
+    expect(lines(await planner.plan(OPS, { ...request, filter: { include: ['tags=web'] } }))).toEqual([
+      '0: web1 mail Stop',
+      '0: web1 shop Stop',
+      '0: web2 shop Stop',
+    ]);
+    await expect(planner.plan(OPS, { ...request, filter: { include: ['desk'] } })).rejects.toMatchObject({ code: 'NO_MATCH' });
+  });
+
+  test('goes by rank, group after group', async () => {
+    const plan = await plannerFor(site({ Do: dispatch({ sort: 'rank' }) })).plan(OPS, request);
+    expect(lines(plan)).toEqual(['0: db1 db Stop', '1: web1 mail Stop', '1: web1 shop Stop', '1: web2 shop Stop']);
+    expect(plan.stages.map(({ afterFailure }) => afterFailure)).toEqual([2, 2]);
+    const back = await plannerFor(site({ Do: dispatch({ sort: 'rank', reverse: true, 'keep-going': true, threads: 3 }) })).plan(OPS, {
+      ...request,
+      threads: 16,
+    });
+    expect(lines(back).at(-1)).toBe('1: db1 db Stop');
+    expect(back.stages.map(({ afterFailure, threads, keepGoing }) => [afterFailure, threads, keepGoing])).toEqual([
+      [1, 3, true],
+      [2, 3, true],
+    ]);
+  });
+
+  test('is for those whose type and name match', async () => {
+    expect(lines(await plannerFor(site({ Do: dispatch({ name: '(db|mail)' }) })).plan(OPS, request))).toEqual([
+      '0: db1 db Stop',
+      '0: web1 mail Stop',
+    ]);
+    await expect(plannerFor(site({ Do: dispatch({ name: 'none' }) })).plan(OPS, request)).rejects.toMatchObject({ code: 'NO_MATCH' });
+  });
+
+  test('may be several such, one after another', async () => {
+    const commands = {
+      Do: { workflow: { steps: [{ command: 'First', 'on-failure': 'ignore' }, { command: 'Second' }] } },
+      First: { private: true, ...dispatch({ sort: 'rank' }) },
+      Second: dispatch({ name: 'db', command: 'Check', options: { level: LEVEL } }),
+    };
+    const plan = await plannerFor(
+      site({
+        ...commands,
+        Do: {
+          options: { level: { default: 'high' } },
+          workflow: {
+            steps: [
+              { command: 'First', 'on-failure': 'ignore' },
+              { command: 'Second', options: { level: LEVEL } },
+            ],
+          },
+        },
+        Second: { options: { level: {} }, ...commands.Second },
+      }),
+    ).plan(OPS, request);
+    expect(lines(plan)).toEqual(['0: db1 db Stop', '1: web1 mail Stop', '1: web1 shop Stop', '1: web2 shop Stop', '2: db1 db Check']);
+    expect(plan.stages.map(({ afterFailure }) => afterFailure)).toEqual([2, 2, 3]);
+    const last = plan.parts.at(-1)?.work;
+    expect(last?.type === 'command' ? last.options : undefined).toEqual({ level: 'high' });
+  });
+
+  test.each([
+    ['a handler', { command: 'First', 'on-failure': [{ command: 'First' }] }, 'handlers'],
+    ['a retry', { command: 'First', retry: { attempts: 3 } }, 'retried'],
+    ['a script', { script: { inline: 'true' } }, 'script'],
+    ['a timeout', { command: 'First', timeout: '5s' }, 'timeout'],
+  ])('cannot be mixed with %s', async (_name, step, text) => {
+    const commands = { Do: { workflow: { steps: [{ command: 'First' }, step] } }, First: dispatch() };
+    await expect(plannerFor(site(commands)).plan(OPS, request)).rejects.toMatchObject({
+      code: 'INVALID',
+      message: expect.stringContaining(text),
+    });
+  });
+
+  test('may not come back to itself', async () => {
+    const given = site({ Do: dispatch({ command: 'Do', type: 'Site' }) });
+    const loop = { ...given, resources: { ...given.resources, all: { type: 'Site', children: ['all'] } } };
+    await expect(plannerFor(loop).plan(OPS, request)).rejects.toMatchObject({
+      code: 'INVALID',
+      message: expect.stringContaining('itself'),
+    });
+  });
+
+  test('may be one of another site', async () => {
+    const given = site({ Do: dispatch({ command: 'Stop', type: 'Service' }), All: dispatch({ command: 'Do', type: 'Site' }) });
+    const nested = { ...given, resources: { ...given.resources, world: { type: 'Site', children: ['all'] } } };
+    expect(lines(await plannerFor(nested).plan(OPS, { type: 'Site', resource: 'world', command: 'All' }))).toHaveLength(4);
+  });
+});
+
+describe('an incomplete context', () => {
+  test('lists models, types and resources, and then commands', async () => {
+    const planner = plannerFor(service);
+    const first = await planner.context(OPS, {});
+    expect(first.types).toEqual([{ name: 'Service' }, { name: 'Tomcat' }]);
+    expect(first.resources).toContainEqual({
+      node: 'desk',
+      model: 'demo',
+      type: 'Tomcat',
+      name: 'shop',
+      deployments: ['web2', 'web1', 'desk'],
+    });
+    const second = await planner.context(OPS, { type: 'Tomcat', resource: 'shop' });
+    expect(second.commands?.map(({ name, type }) => `${type}.${name}`)).toEqual(['Service.Start', 'Tomcat.Stop']);
+  });
+});
