@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeRow, encodeRow, rowKey } from '../../../daemon/src/dispatch/target/journal-row.ts';
@@ -61,18 +61,32 @@ describe('after its daemon has ended, a target', () => {
 
   it('starts what it had accepted and never started, decided anew', async () => {
     const gate = join(site.directory, 'gate');
-    const first = orderOf({ work: shell(`until test -e ${gate}; do sleep 0.01; done`) });
+    const first = orderOf({ work: shell(`echo on; until test -e ${gate}; do sleep 0.01; done`) });
     const next = orderOf({ work: shell('echo later') });
     const until = Date.now() + 200;
     const late = orderOf({ work: shell('echo too late'), header: { notAfter: until } });
     for (const { bytes } of [first, next, late]) await site.target.accept(from(site), { order: bytes });
+    await written(await again(first.id));
     await site.crash();
+    expect((await again(first.id)).part()).toMatchObject({ state: 'running' });
     expect((await again(next.id)).part()).toMatchObject({ state: 'accepted' });
     await waitFor(() => Date.now() > until, { what: 'the end of an order' });
     await writeFile(gate, '');
     expect(await (await again(next.id)).ended).toMatchObject({ outcome: 'succeeded' });
     expect((await outputOf(await again(next.id))).out).toBe('later\n');
+    expect(await (await again(first.id)).ended).toMatchObject({ outcome: 'succeeded' });
     expect(await (await again(late.id)).ended).toMatchObject({ outcome: 'refused', code: 'ORDER_EXPIRED' });
+  });
+
+  it('starts what an orderly end came before, once', async () => {
+    const log = join(site.directory, 'log');
+    const orders = Array.from({ length: 4 }, () => orderOf({ work: shell(`echo x >>${log}`) }));
+    for (const [at, order] of orders.entries()) {
+      await site.target.accept(from(site), { order: order.bytes });
+      await site.crash();
+      expect(await (await again(order.id)).ended).toMatchObject({ outcome: 'succeeded' });
+      expect((await readFile(log, 'utf8')).length).toBe(2 * (at + 1));
+    }
   });
 
   it('does not go on with the steps of a workflow, and says so', async () => {
@@ -107,6 +121,8 @@ describe('after its daemon has ended, a target', () => {
     const order = orderOf({ work: shell('echo never') });
     await site.target.accept(from(site), { order: order.bytes });
     await (await again(order.id)).ended;
+    const runs = join(site.directory, 'dispatch', 'runs');
+    await waitFor(async () => (await readdir(runs)).length === 0, { what: 'the removal of what the command left' });
     const key = rowKey(order.id, 0);
     await site.target.stop();
     const row = decodeRow((await site.store.kv.get(key)) ?? new Uint8Array());

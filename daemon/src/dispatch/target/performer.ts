@@ -21,7 +21,7 @@ import { sentence } from './judge.ts';
 import type { LivePart } from './live-part.ts';
 import { startableFrom } from './order-check.ts';
 import { PartQueue } from './queue.ts';
-import { type Ending, ended, started } from './state.ts';
+import { type Ending, ended, started, unstarted } from './state.ts';
 import type { NodePolicy, PolicyReader } from './target.types.ts';
 import type { ReadyWork, WorkPlace } from './work/work.types.ts';
 
@@ -49,6 +49,8 @@ export class Performer {
   readonly #options: PerformerOptions;
   readonly #queue = new PartQueue<LivePart>();
   readonly #timers = new Map<LivePart, NodeJS.Timeout>();
+  /** Parts whose end is being written down. */
+  readonly #finishing = new Set<LivePart>();
   #stopped = false;
 
   constructor(options: PerformerOptions) {
@@ -115,6 +117,7 @@ export class Performer {
   /** Goes on with a part that was running when an earlier daemon ended. */
   settle(part: LivePart): void {
     this.#queue.takeAnyway();
+    part.processes.mayHaveBegun();
     void this.#inTurn(part, async () => {
       const { work } = part.checked.entry;
       const { now, node } = this.#options;
@@ -146,6 +149,8 @@ export class Performer {
   /** Writes down how a part ended, however long the disk does not take it; then tells it. */
   async finish(part: LivePart, ending: Ending): Promise<void> {
     const { journal, logger, onEnd } = this.#options;
+    if (this.#stopped && canBePutBack(part)) return;
+    this.#finishing.add(part);
     const { offset, dropped } = await part.output.finish();
     const row = ended(part.row, { ...ending, offset, dropped });
     for (;;) {
@@ -159,8 +164,20 @@ export class Performer {
       }
     }
     part.set(row);
+    this.#finishing.delete(part);
     void part.processes.clear();
     onEnd(part);
+  }
+
+  /** Of a daemon that is stopped: what was about to start waits for the next one. */
+  async putBack(part: LivePart): Promise<void> {
+    if (this.#finishing.has(part) || !canBePutBack(part)) return;
+    const { journal, logger } = this.#options;
+    try {
+      await journal.write(part.id, part.index, unstarted(part.row), false);
+    } catch (error) {
+      logger.warn({ err: error, id: part.id, index: part.index }, 'A command that was not started yet will be unknown');
+    }
   }
 
   stop(): void {
@@ -282,6 +299,12 @@ export class Performer {
   #next(limit: number): LivePart | undefined {
     return this.#stopped ? undefined : this.#queue.next(limit);
   }
+}
+
+/** True if it counts as started and nothing was: the next daemon may start it. */
+function canBePutBack({ row, processes, checked }: LivePart): boolean {
+  const { type } = checked.entry.work;
+  return row.part.state === 'running' && processes.untouched && (type === 'command' || type === 'exec');
 }
 
 /** A file is put in place all at once: it is there, or not. One that was read has changed nothing. */

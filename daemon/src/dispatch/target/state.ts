@@ -39,6 +39,14 @@ export function started(
   };
 }
 
+/** running → accepted, of a daemon that is stopped before anything was started: the next one starts it. Only whoever starts processes knows that. */
+export function unstarted(row: JournalRow): JournalRow {
+  if (row.part.state !== 'running') throw illegal(row, 'put back');
+  const { deadline: _deadline, plain: _plain, secrets: _secrets, ...rest } = row;
+  const { startedAt: _startedAt, ...part } = row.part;
+  return { ...rest, part: { ...part, state: 'accepted' } };
+}
+
 /** accepted or running → ended; and what was unknown may be found out. */
 export function ended(row: JournalRow, ending: Ending): JournalRow {
   const { state, outcome } = row.part;

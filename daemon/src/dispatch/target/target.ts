@@ -3,7 +3,6 @@
  * anything is done, that an id and index is started once however often and by whatever way it comes, and that nobody sees or ends what this node's own
  * grants do not let them. Does not plan, and does not know what other targets do.
  */
-import { join } from 'node:path';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ExecutionId, Work } from '../../../../protocol/orders/order.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
@@ -17,21 +16,18 @@ import { Installer } from './install/installer.ts';
 import { Journal } from './journal.ts';
 import { type JournalRow, rowKey } from './journal-row.ts';
 import { type Asker, Judge, sentence, type Verdict } from './judge.ts';
-import { KEEP_IDS_MS, MAX_FOUND, MAX_REFUSED_PER_STARTER, MAX_WAITING_PER_STARTER, REMEMBERED_PARTS, SWEEP_MS } from './limits.ts';
-import { LivePart } from './live-part.ts';
+import { KEEP_IDS_MS, MAX_FOUND, MAX_WAITING_PER_STARTER, SWEEP_MS } from './limits.ts';
+import type { LivePart } from './live-part.ts';
 import { assertForUs, type CheckedOrder, readOrder } from './order-check.ts';
-import { PartOutput } from './output.ts';
+import { Parts } from './parts.ts';
 import { Performer } from './performer.ts';
 import { sweep } from './retention.ts';
 import { createDispatchServer } from './serving.ts';
 import { ended } from './state.ts';
 import type { NodePolicy, OrderSource, PartHandle, Target, TargetOptions } from './target.types.ts';
 import { mayEnd, mayRead } from './visibility.ts';
-import { allowedEnvironment } from './work/argv.ts';
 import { readyCommand } from './work/command-work.ts';
 import { readyExec, readyGet, readyPut } from './work/node-work.ts';
-import { Passage } from './work/passage.ts';
-import { Processes } from './work/processes.ts';
 import type { ReadyWork, WorkPlace } from './work/work.types.ts';
 
 export function createTarget(options: TargetOptions): Target {
@@ -45,14 +41,8 @@ class NodeTarget implements Target {
   readonly #judge: Judge;
   readonly #performer: Performer;
   readonly #server: ReturnType<typeof createDispatchServer>;
-  /** Parts that have not ended. */
-  readonly #live = new Map<string, LivePart>();
-  /** Parts that have, the last ones. */
-  readonly #recent = new Map<string, LivePart>();
+  readonly #parts: Parts;
   readonly #accepting = new Map<string, Promise<LivePart>>();
-  /** Refused orders that are remembered, by starter. */
-  readonly #refused = new Map<string, number>();
-  readonly #passage: Passage;
   #sweeping: NodeJS.Timeout | undefined;
   /** As it was last read. */
   #policy: NodePolicy = policyOf(undefined);
@@ -60,10 +50,10 @@ class NodeTarget implements Target {
 
   constructor(options: TargetOptions) {
     this.#options = options;
-    this.#passage = new Passage(options.directory);
     const { store, node, access, audit, policy, members, modules, content, logger, now } = options;
     const decide = access.decide.bind(access);
     this.#journal = new Journal(store, node.name, (key, error) => logger.warn({ err: error, key }, 'A row of the journal cannot be read'));
+    this.#parts = new Parts({ ...options, journal: this.#journal, limits: () => this.#policy.limits });
     const nodeOf = async (key: string) =>
       key === node.signingKey ? node.name : (await policy.read()).trust.find((one) => one.key === key)?.node;
     this.installed = new Installations({ store, node: node.name, decide, nodeOf, logger });
@@ -100,7 +90,7 @@ class NodeTarget implements Target {
             return readyGet(work, place, nodeOptions);
         }
       },
-      onEnd: (part) => this.#toRecent(part),
+      onEnd: (part) => void this.#parts.ended(part),
       logger,
       now,
     });
@@ -121,7 +111,7 @@ class NodeTarget implements Target {
         : { domain: from.member.domain, self: from.member.selfKey, starter: from.member.key };
     assertForUs(checked, parties, now());
     const key = rowKey(checked.id, checked.index);
-    const known = this.#live.get(key) ?? this.#recent.get(key);
+    const known = this.#parts.known(checked.id, checked.index);
     if (known !== undefined) return known;
     let accepting = this.#accepting.get(key);
     if (accepting === undefined) {
@@ -133,13 +123,11 @@ class NodeTarget implements Target {
 
   async find(principal: Principal, idStart: string): Promise<PartHandle[]> {
     const entries = await this.#journal.find(idStart, MAX_FOUND);
-    return entries.flatMap(({ id, index, row }) =>
-      this.#mayRead(row, principal) ? [this.#live.get(rowKey(id, index)) ?? this.#handleOf(row)] : [],
-    );
+    return entries.flatMap(({ row }) => (this.#mayRead(row, principal) ? [this.#parts.ofRow(row)] : []));
   }
 
   async attach(principal: Principal, id: ExecutionId, index: number): Promise<PartHandle> {
-    const part = await this.#lookUp(id, index);
+    const part = await this.#parts.lookUp(id, index);
     if (part === undefined || !this.#mayRead(part.row, principal)) throw notFound(id, index, this.#options.node.name);
     return part;
   }
@@ -166,7 +154,7 @@ class NodeTarget implements Target {
         if (index === undefined) continue;
         throw new DtkdError('FORBIDDEN', `${who} may not end this on ${node.name}: ${decision.reason}`);
       }
-      const part = this.#live.get(rowKey(id, entry.index));
+      const part = this.#parts.live(id, entry.index);
       if (part === undefined) {
         ends.push(Promise.resolve(entry.row.part));
         continue;
@@ -181,14 +169,14 @@ class NodeTarget implements Target {
   async cancelled(from: Member, { id, index }: { id: ExecutionId; index: number }): Promise<void> {
     // It may be on its way in at this moment.
     await this.#accepting.get(rowKey(id, index))?.catch(() => undefined);
-    const part = this.#live.get(rowKey(id, index));
+    const part = this.#parts.live(id, index);
     if (part === undefined || part.row.from?.key !== from.key || part.row.from.domain !== from.domain) return;
     this.#performer.end(part, new DtkdError('ABORTED', `it was taken back by ${from.node}`));
     await part.ended;
   }
 
   counts(): { running: number; waiting: number; known: number } {
-    return { ...this.#performer.counts(), known: this.#live.size };
+    return { ...this.#performer.counts(), known: this.#parts.unended };
   }
 
   async start(): Promise<void> {
@@ -199,10 +187,10 @@ class NodeTarget implements Target {
     const running: LivePart[] = [];
     for await (const { row } of this.#journal.entries()) {
       const { state, outcome } = row.part;
-      if (outcome === 'refused') this.#countRefused(row);
+      if (outcome === 'refused') this.#parts.countRefused(row);
       if (state === 'ended') continue;
-      const part = this.#partOf(row, true);
-      this.#live.set(rowKey(part.id, part.index), part);
+      const part = this.#parts.make(row, true);
+      this.#parts.add(part);
       (state === 'running' ? running : accepted).push(part);
     }
     if (running.length + accepted.length > 0) {
@@ -223,17 +211,18 @@ class NodeTarget implements Target {
     this.#performer.stop();
     this.#server.close();
     await Promise.allSettled(this.#accepting.values());
-    const parts = [...this.#live.values(), ...this.#recent.values()];
-    for (const { processes } of parts) processes.letGo();
+    const parts = this.#parts.inMemory();
+    await Promise.all(parts.map(({ processes }) => processes.letGo()));
     // What it has read is written out; what it has not waits for the next daemon.
     await this.#options.runner.close();
     await Promise.all(parts.map(({ output }) => output.close()));
+    await Promise.all(parts.map((part) => this.#performer.putBack(part)));
   }
 
   /** An order that is not in memory: known from before, or new. */
   async #take(from: OrderSource, order: CheckedOrder, bundle: Uint8Array | undefined): Promise<LivePart> {
     const row = await this.#journal.get(order.id, order.index);
-    if (row !== undefined) return this.#handleOf(row);
+    if (row !== undefined) return this.#parts.ofRow(row);
     if (this.#stopped) throw new DtkdError('UNAVAILABLE', 'this daemon is stopping', { next: 'Send it again when it is back.' });
     try {
       return await this.#takeNew(from, order, bundle);
@@ -257,7 +246,7 @@ class NodeTarget implements Target {
     this.#policy = verdict.policy;
     const row = this.#newRow(order, asker, member, verdict);
     if (!verdict.go) return this.#refuse(row, verdict);
-    const part = this.#partOf(row, true, order);
+    const part = this.#parts.make(row, true, order);
     if (!this.#performer.takeNow(part, verdict.policy)) {
       if (this.#performer.waitingOf(part.starter) >= MAX_WAITING_PER_STARTER) {
         return this.#refuse(row, {
@@ -293,33 +282,28 @@ class NodeTarget implements Target {
 
   async #write(part: LivePart, row: JournalRow, verdict: Extract<Verdict, { go: true }>, pins: NodePolicy['pins']): Promise<void> {
     const { bundle, policy } = verdict;
-    await this.#journal.write(part.id, part.index, row, true, async (tx) => {
-      if (bundle !== undefined) await this.installed.keep(tx, bundle);
-      await writePins(tx, this.#options.node.name, pins, policy.pins);
-    });
-    if (bundle !== undefined) this.installed.kept(bundle);
-    this.#live.set(rowKey(part.id, part.index), part);
-    part.set(row);
+    const withdraw = this.#parts.announce(part);
+    try {
+      await this.#journal.write(part.id, part.index, row, true, async (tx) => {
+        if (bundle !== undefined) await this.installed.keep(tx, bundle);
+        await writePins(tx, this.#options.node.name, pins, policy.pins);
+      });
+      if (bundle !== undefined) this.installed.kept(bundle);
+      this.#parts.add(part);
+      part.set(row);
+    } finally {
+      withdraw();
+    }
   }
 
   /** A part that ends as it comes. Too many of one starter are not written down. */
   async #refuse(row: JournalRow, { outcome, code, reason }: { outcome: Part['outcome']; code: string; reason: string }): Promise<LivePart> {
     const now = this.#options.now();
     const over = ended(row, { outcome: outcome ?? 'refused', endedAt: now, code, reason });
-    const part = this.#partOf(over, false);
-    if (outcome === 'refused' && (code === 'TOO_MANY_REQUESTS' || !this.#countRefused(over))) return part;
+    const part = this.#parts.make(over, false);
+    if (outcome === 'refused' && (code === 'TOO_MANY_REQUESTS' || !this.#parts.countRefused(over))) return part;
     await this.#journal.write(part.id, part.index, over, true);
-    this.#toRecent(part);
-    return part;
-  }
-
-  /** False if there are too many already. */
-  #countRefused(row: JournalRow): boolean {
-    const starter = row.from?.key ?? '';
-    const count = this.#refused.get(starter) ?? 0;
-    if (row.from !== undefined && count >= MAX_REFUSED_PER_STARTER) return false;
-    this.#refused.set(starter, count + 1);
-    return true;
+    return this.#parts.ended(part);
   }
 
   #newRow(order: CheckedOrder, principal: Asker, member: Member | undefined, { about }: Verdict): JournalRow {
@@ -337,61 +321,8 @@ class NodeTarget implements Target {
   }
 
   async #entry(id: ExecutionId, index: number): Promise<{ index: number; row: JournalRow }[]> {
-    const part = await this.#lookUp(id, index);
+    const part = await this.#parts.lookUp(id, index);
     return part === undefined ? [] : [{ index, row: part.row }];
-  }
-
-  async #lookUp(id: ExecutionId, index: number): Promise<LivePart | undefined> {
-    const key = rowKey(id, index);
-    const known = this.#live.get(key) ?? this.#recent.get(key);
-    if (known !== undefined) return known;
-    const row = await this.#journal.get(id, index);
-    return row === undefined ? undefined : this.#handleOf(row);
-  }
-
-  /** Of a part that is not in memory: it has ended. */
-  #handleOf(row: JournalRow): LivePart {
-    const { id, index } = readOrder(row.order);
-    return this.#recent.get(rowKey(id, index)) ?? this.#toRecent(this.#partOf(row, false));
-  }
-
-  #partOf(row: JournalRow, writing: boolean, checked = readOrder(row.order)): LivePart {
-    const { spools, runner, secrets, directory, node, environment, logger, now } = this.#options;
-    const { id, index } = checked;
-    const { limits } = this.#policy;
-    const output = new PartOutput(
-      {
-        spools,
-        path: spoolPath(directory, id, index),
-        capBytes: limits.outputBytes,
-        now,
-        onError: (error) => logger.warn({ err: error, id, index }, 'Output of a command could not be kept'),
-      },
-      writing,
-      { offset: row.part.offset ?? 0, dropped: row.part.dropped ?? 0 },
-    );
-    const runs = join(directory, 'dispatch', 'runs', `${id}-${index}`);
-    const processes = new Processes({
-      runner,
-      secrets,
-      output,
-      directory: runs,
-      node: node.name,
-      users: limits.users,
-      environment: allowedEnvironment(environment, limits.environment),
-      passage: this.#passage,
-    });
-    return new LivePart(row, checked, { output, processes });
-  }
-
-  #toRecent(part: LivePart): LivePart {
-    const key = rowKey(part.id, part.index);
-    this.#live.delete(key);
-    this.#recent.delete(key);
-    this.#recent.set(key, part);
-    const [oldest] = this.#recent.keys();
-    if (oldest !== undefined && this.#recent.size > REMEMBERED_PARTS) this.#recent.delete(oldest);
-    return part;
   }
 
   #mayRead(row: JournalRow, principal: Principal): boolean {
@@ -400,24 +331,16 @@ class NodeTarget implements Target {
   }
 
   async #sweep(): Promise<void> {
-    const { policy, directory, logger, now } = this.#options;
+    const { policy, logger, now } = this.#options;
     try {
       const { limits } = await policy.read();
-      const gone = await sweep(this.#journal, limits, { now: now(), spoolOf: (id, index) => spoolPath(directory, id, index) });
-      for (const { id, index, row } of gone) {
-        this.#recent.delete(rowKey(id, index));
-        if (row.part.outcome === 'refused')
-          this.#refused.set(row.from?.key ?? '', Math.max(0, (this.#refused.get(row.from?.key ?? '') ?? 0) - 1));
-      }
+      const spoolOf = (id: ExecutionId, index: number) => this.#parts.spoolPath(id, index);
+      const gone = await sweep(this.#journal, limits, { now: now(), spoolOf });
+      for (const { id, index, row } of gone) this.#parts.forget(id, index, row);
     } catch (error) {
       logger.warn({ err: error }, 'Old output could not be removed');
     }
   }
-}
-
-/** In as many directories as two digits make: none gets too large. */
-function spoolPath(data: string, id: ExecutionId, index: number): string {
-  return join(data, 'dispatch', 'spools', id.slice(0, 2), `${id}-${index}`);
 }
 
 function notFound(id: string, index: number | undefined, node: string): DtkdError {

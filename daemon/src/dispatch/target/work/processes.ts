@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ScriptResult } from '../../commands/commands.types.ts';
 import type { SecretValues } from '../../dispatch.types.ts';
-import type { ProcessEnd, Runner } from '../../runner/runner.types.ts';
+import type { ProcessEnd, Runner, RunningProcess } from '../../runner/runner.types.ts';
 import { KILL_GRACE_MS } from '../limits.ts';
 import type { PartOutput, Source } from '../output.ts';
 import type { Passage } from './passage.ts';
@@ -46,6 +46,9 @@ export interface ProcessOrder {
 export class Processes {
   readonly #options: ProcessesOptions;
   #seq = 0;
+  /** Those that were started. */
+  #begun = 0;
+  readonly #starting = new Set<Promise<RunningProcess>>();
   #made: Promise<unknown> | undefined;
   #letGo = false;
 
@@ -70,9 +73,20 @@ export class Processes {
     await this.#options.passage.to(dirname(file));
   }
 
-  /** From here on nothing is told any more of what runs. */
-  letGo(): void {
+  /** From here on nothing is started, and nothing told any more of what runs. Resolves once it is certain what was started. Never rejects. */
+  async letGo(): Promise<void> {
     this.#letGo = true;
+    await Promise.allSettled(this.#starting);
+  }
+
+  /** An earlier daemon may have started some. */
+  mayHaveBegun(): void {
+    this.#begun += 1;
+  }
+
+  /** True if nothing was started. */
+  get untouched(): boolean {
+    return this.#begun === 0;
   }
 
   /** Runs one to its end. Errors: INVALID, FORBIDDEN, NOT_FOUND: nothing was started. */
@@ -87,12 +101,20 @@ export class Processes {
     const base = await this.#environmentOf(user);
     const { env, secretFiles, masks } = await this.#withSecrets({ ...order, env: { ...base, ...order.env } });
     const cwd = order.cwd ?? (await homeOf(base['HOME']));
-    if (this.#letGo) return never();
     signal.throwIfAborted();
-    const running = await runner.start(
+    if (this.#letGo) return never();
+    const starting = runner.start(
       { directory: room, argv, env, cwd, ...(user === undefined ? {} : { user }), masks, secretFiles },
       (stream, chunk) => output.write(stream, chunk, source),
     );
+    this.#begun += 1;
+    this.#starting.add(starting);
+    const running = await starting
+      .catch((error: unknown) => {
+        this.#begun -= 1;
+        throw error;
+      })
+      .finally(() => this.#starting.delete(starting));
     return this.#toEnd(running, source, { timeoutMs, signal });
   }
 
