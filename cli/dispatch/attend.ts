@@ -7,6 +7,7 @@ import type { Cli, GlobalFlags } from '../cli.ts';
 import { textAt } from '../json.ts';
 import { escapeControls } from '../output/escape.ts';
 import type { Attended, AttendOptions } from './attend.types.ts';
+import { BatchedScreen } from './batched-screen.ts';
 import { conclude, line, sayHowToGoOn } from './conclude.ts';
 import { shortId } from './execution.ts';
 import { Following } from './following.ts';
@@ -28,7 +29,7 @@ export async function attend(cli: Cli, options: AttendOptions): Promise<Attended
   let aborting: Promise<unknown> | undefined;
   const plain = plainScreen();
   const live = openLive?.(cli.out, plain, () => following.execution);
-  const screen = live ?? plain;
+  const screen = new BatchedScreen(live ?? plain);
   let view: FollowView | undefined;
   const following: Following = new Following(
     client,
@@ -38,6 +39,7 @@ export async function attend(cli: Cli, options: AttendOptions): Promise<Attended
           const escaped = process.stdout.isTTY === true;
           view ??= viewIn(options.prefix, options.localIsPlain ? execution.starter : undefined, screen, escaped);
           view.show(event, execution);
+          screen.flush();
         },
         end: () => undefined,
       },
@@ -68,6 +70,7 @@ export async function attend(cli: Cli, options: AttendOptions): Promise<Attended
     });
     await aborting;
     view?.end(following.execution);
+    screen.flush();
     live?.close();
     const attended = { execution: following.execution, ending, missing: following.missing };
     if (leftWith === undefined) conclude(cli, attended, options);
@@ -88,6 +91,7 @@ export async function attend(cli: Cli, options: AttendOptions): Promise<Attended
 
   function say(text: string): void {
     screen.err(`${escapeControls(text)}\n`);
+    screen.flush();
   }
 }
 

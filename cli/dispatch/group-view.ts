@@ -1,5 +1,6 @@
 /** The output of each target as a whole, once it has ended and all of it is here. */
 import { escapeControls } from '../output/escape.ts';
+import { BatchedScreen } from './batched-screen.ts';
 import type { ExecutionView, PartView } from './execution.ts';
 import type { FollowEvent } from './follow-event.ts';
 import { HeldOutput } from './held-output.ts';
@@ -11,7 +12,7 @@ export class GroupView implements FollowView {
   readonly #screen: Screen;
   readonly #form: TextForm;
   readonly #held: HeldOutput;
-  readonly #parts = new Map<number, TextView>();
+  readonly #parts = new Map<number, { view: TextView; screen: BatchedScreen }>();
   readonly #received = new Map<number, number>();
   readonly #shown = new Set<number>();
   readonly #notes: TextView;
@@ -25,7 +26,9 @@ export class GroupView implements FollowView {
 
   show(event: FollowEvent, execution: ExecutionView): void {
     if (event.type === 'output') {
-      this.#viewOf(event.index).output(event, execution);
+      const { view, screen } = this.#viewOf(event.index);
+      view.output(event, execution);
+      screen.flush();
       this.#received.set(event.index, event.next);
       const part = execution.parts.get(event.index);
       if (part !== undefined) this.#showIfWhole(part, execution);
@@ -46,20 +49,22 @@ export class GroupView implements FollowView {
   #show(part: PartView, execution: ExecutionView): void {
     if (this.#shown.has(part.index)) return;
     this.#shown.add(part.index);
-    const view = this.#viewOf(part.index);
+    const { view, screen } = this.#viewOf(part.index);
     view.show({ type: 'part', part: { ...part, state: 'ended' } }, execution);
+    screen.flush();
     this.#screen.out(`${escapeControls(headingOf(part))}\n`);
     this.#held.release(part.index, this.#screen);
     this.#parts.delete(part.index);
   }
 
-  #viewOf(index: number): TextView {
-    let view = this.#parts.get(index);
-    if (view === undefined) {
-      view = new TextView(this.#held.screen(index), this.#form);
-      this.#parts.set(index, view);
+  #viewOf(index: number): { view: TextView; screen: BatchedScreen } {
+    let part = this.#parts.get(index);
+    if (part === undefined) {
+      const screen = new BatchedScreen(this.#held.screen(index));
+      part = { view: new TextView(screen, this.#form), screen };
+      this.#parts.set(index, part);
     }
-    return view;
+    return part;
   }
 }
 

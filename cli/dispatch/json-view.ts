@@ -3,8 +3,10 @@ import { isUtf8 } from 'node:buffer';
 import { toJson } from '../output/format.ts';
 import type { ExecutionView, PartView } from './execution.ts';
 import type { FollowEvent, OutputEvent, RecordView } from './follow-event.ts';
-import { type Line, LineAssembler } from './line-assembler.ts';
+import { LineAssembler } from './line-assembler.ts';
 import type { FollowView, Screen } from './view.types.ts';
+
+const NEWLINE = 0x0a;
 
 interface Open {
   assembler: LineAssembler;
@@ -56,14 +58,14 @@ export class JsonView implements FollowView {
   #output({ index, records }: OutputEvent, execution: ExecutionView): void {
     for (const record of records) {
       if (record.stream === 'log') {
-        for (const { bytes } of linesOf(record.bytes)) this.#line(index, record, { bytes, whole: true }, execution);
+        this.#lines(index, record, record.bytes, execution, true);
         continue;
       }
       const key = `${index} ${record.stream}`;
       const open = this.#open.get(key) ?? { assembler: new LineAssembler(), last: record };
       open.last = record;
       this.#open.set(key, open);
-      for (const line of open.assembler.add(record.bytes)) this.#line(index, record, line, execution);
+      this.#lines(index, record, open.assembler.add(record.bytes), execution);
     }
   }
 
@@ -71,14 +73,24 @@ export class JsonView implements FollowView {
     for (const stream of ['out', 'err']) {
       const open = this.#open.get(`${index} ${stream}`);
       this.#open.delete(`${index} ${stream}`);
-      for (const line of open?.assembler.flush() ?? []) if (open !== undefined) this.#line(index, open.last, line, execution);
+      if (open !== undefined) this.#lines(index, open.last, open.assembler.flush(), execution);
     }
   }
 
-  #line(index: number, record: RecordView, { bytes, whole }: Line, execution: ExecutionView): void {
+  /** Lines that came together differ in their text alone. `whole`: the last one needs no newline. */
+  #lines(index: number, record: RecordView, bytes: Buffer, execution: ExecutionView, whole = false): void {
+    if (bytes.length === 0) return;
+    const head = toJson(this.#origin(index, record, execution), 0).slice(0, -1);
+    const isEnded = whole || bytes.at(-1) === NEWLINE;
+    const lines = linesOf(bytes);
+    const last = lines.length - 1;
+    this.#screen.out(lines.map((line, at) => `${head},${line}${at === last && !isEnded ? ',"newline":false' : ''}}\n`).join(''));
+  }
+
+  #origin(index: number, record: RecordView, execution: ExecutionView): Record<string, unknown> {
     const part = execution.parts.get(index);
     const command = execution.commands.get(index);
-    this.#write({
+    return {
       type: 'output',
       time: new Date(record.time).toISOString(),
       node: part?.node ?? '',
@@ -89,9 +101,7 @@ export class JsonView implements FollowView {
       stepCommand: record.command,
       stream: record.stream,
       ...(record.level === undefined ? {} : { level: record.level }),
-      ...(isUtf8(bytes) ? { text: bytes.toString('utf8') } : { base64: bytes.toString('base64') }),
-      ...(whole ? {} : { newline: false }),
-    });
+    };
   }
 
   #write(value: unknown): void {
@@ -111,7 +121,13 @@ function partFields({ stage, offset, dropped, holders, ...part }: PartView): Rec
   };
 }
 
-function linesOf(bytes: Buffer): Line[] {
-  const assembler = new LineAssembler();
-  return [...assembler.add(bytes), ...assembler.flush()];
+/** The field of each line that holds what it says. */
+function linesOf(bytes: Buffer): string[] {
+  const isText = isUtf8(bytes);
+  const lines = (bytes.at(-1) === NEWLINE ? bytes.subarray(0, -1) : bytes).toString(isText ? 'utf8' : 'latin1').split('\n');
+  return lines.map((line) => {
+    const raw = isText ? undefined : Buffer.from(line, 'latin1');
+    if (raw !== undefined && !isUtf8(raw)) return `"base64":"${raw.toString('base64')}"`;
+    return `"text":${toJson(raw?.toString('utf8') ?? line, 0)}`;
+  });
 }

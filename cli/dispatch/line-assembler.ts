@@ -1,39 +1,37 @@
-/** Puts lines together out of chunks of bytes. A line without end is given out in pieces. No I/O. */
+/** Puts whole lines together out of chunks of bytes, so that lines of several targets do not get mixed up. No I/O. */
 
-/** A longer line is no line for people. */
+/** A line that is longer is given out in pieces. */
 const MAX_LINE_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
 
-export interface Line {
-  /** Without its newline. */
-  bytes: Buffer;
-  /** False for a piece that no newline ended. */
-  whole: boolean;
-}
-
 export class LineAssembler {
-  #rest: Buffer = Buffer.alloc(0);
+  #rest: Buffer[] = [];
+  #restBytes = 0;
 
-  /** Lines that `chunk` completes. */
-  add(chunk: Buffer): Line[] {
-    const lines: Line[] = [];
-    let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE)) {
-      lines.push({ bytes: bytes.subarray(0, end), whole: true });
-      bytes = bytes.subarray(end + 1);
+  /** All lines that `chunk` completes, with their newlines; a line that is too long comes without. Empty if there is none yet. */
+  add(chunk: Buffer): Buffer {
+    const end = chunk.lastIndexOf(NEWLINE) + 1;
+    if (end === 0) {
+      this.#keep(chunk);
+      return this.#restBytes > MAX_LINE_BYTES ? this.flush() : Buffer.alloc(0);
     }
-    if (bytes.length > MAX_LINE_BYTES) {
-      lines.push({ bytes, whole: false });
-      bytes = Buffer.alloc(0);
-    }
-    this.#rest = bytes;
-    return lines;
+    const block = this.#restBytes === 0 ? chunk.subarray(0, end) : Buffer.concat([...this.#rest, chunk.subarray(0, end)]);
+    this.#rest = [];
+    this.#restBytes = 0;
+    if (end < chunk.length) this.#keep(chunk.subarray(end));
+    return block;
   }
 
   /** What no newline has ended. */
-  flush(): Line[] {
-    const rest = this.#rest;
-    this.#rest = Buffer.alloc(0);
-    return rest.length === 0 ? [] : [{ bytes: rest, whole: false }];
+  flush(): Buffer {
+    const rest = Buffer.concat(this.#rest);
+    this.#rest = [];
+    this.#restBytes = 0;
+    return rest;
+  }
+
+  #keep(bytes: Buffer): void {
+    this.#rest.push(bytes);
+    this.#restBytes += bytes.length;
   }
 }

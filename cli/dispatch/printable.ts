@@ -1,14 +1,34 @@
+/** Lines of output as they are written: each with its prefix, and on a terminal with nothing in them that could command it. Pure. */
 import { isUtf8 } from 'node:buffer';
 import { escapeControls } from '../output/escape.ts';
 
-/** Bytes of a line for a terminal: nothing in it can move the cursor, and what is no text shows as `\xHH`. Tabs stay. */
+/** All that `escapeControls` knows but the ends of lines and tabs. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: finding control characters is the point
+const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: as above
+const UNSAFE_BYTES = /[\u0000-\u0008\u000b-\u001f\u007f-\u00ff]/g;
+
+/** Lines for a terminal: what is no text shows as `\xHH`. Tabs stay. The last line may lack its newline. */
 export function printable(bytes: Buffer): string {
-  const text = isUtf8(bytes) ? bytes.toString('utf8') : escapeBytes(bytes);
-  return text.replace(/\r$/, '').split('\t').map(escapeControls).join('\t');
+  if (isUtf8(bytes)) return bytes.toString('utf8').replaceAll('\r\n', '\n').replace(UNSAFE, escapeControls);
+  return bytes.toString('latin1').replaceAll('\r\n', '\n').replace(UNSAFE_BYTES, byteCode);
 }
 
-function escapeBytes(bytes: Buffer): string {
-  let text = '';
-  for (const byte of bytes) text += byte >= 0x80 ? `\\x${byte.toString(16)}` : String.fromCharCode(byte);
-  return text;
+/** The same lines with `prefix` before each, byte for byte, and a newline at the end of the last. */
+export function prefixedBytes(bytes: Buffer, prefix: string): Uint8Array {
+  if (bytes.length === 0) return bytes;
+  if (prefix === '' && bytes.at(-1) === 0x0a) return bytes;
+  // one character for each byte, whatever they mean
+  return Buffer.from(prefixedText(bytes.toString('latin1'), Buffer.from(prefix).toString('latin1')), 'latin1');
+}
+
+/** As `prefixedBytes`, of text. */
+export function prefixedText(text: string, prefix: string): string {
+  if (text === '') return '';
+  const lines = text.endsWith('\n') ? text.slice(0, -1) : text;
+  return `${prefix}${prefix === '' ? lines : lines.replaceAll('\n', () => `\n${prefix}`)}\n`;
+}
+
+function byteCode(character: string): string {
+  return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
 }

@@ -8,7 +8,7 @@ import { formatSize } from '../output/size.ts';
 import type { ExecutionView, PartView } from './execution.ts';
 import type { FollowEvent, NoteEvent, OutputEvent, RecordView } from './follow-event.ts';
 import { LineAssembler } from './line-assembler.ts';
-import { printable } from './printable.ts';
+import { prefixedBytes, prefixedText, printable } from './printable.ts';
 import { commandLine, connectingLine, remotePrefix, userName } from './seed-form.ts';
 import type { FollowView, Screen } from './view.types.ts';
 
@@ -56,8 +56,7 @@ export class TextView implements FollowView {
     const level = levelOf(record);
     if (!this.#shows(level)) return;
     if (record.stream === 'log') {
-      const text = record.bytes.toString('utf8').replace(/\n$/, '');
-      for (const line of text.split('\n')) this.#line(index, level, Buffer.from(line), execution);
+      this.#lines(index, level, record.bytes, execution);
       return;
     }
     const key = `${index} ${record.stream}`;
@@ -66,14 +65,16 @@ export class TextView implements FollowView {
       open = { assembler: new LineAssembler(), level };
       this.#open.set(key, open);
     }
-    for (const { bytes } of open.assembler.add(record.bytes)) this.#line(index, level, bytes, execution);
+    this.#lines(index, level, open.assembler.add(record.bytes), execution);
   }
 
-  #line(index: number, level: LogLevel, bytes: Buffer, execution: ExecutionView): void {
+  /** Writes lines; the last may lack its newline. */
+  #lines(index: number, level: LogLevel, bytes: Buffer, execution: ExecutionView): void {
+    if (bytes.length === 0) return;
     const prefix = this.#prefix(index, level, execution);
-    const line = this.#form.escape ? `${prefix}${printable(bytes)}\n` : Buffer.concat([Buffer.from(prefix), bytes, Buffer.from('\n')]);
-    if (level === 'warning' || level === 'error') this.#screen.err(line);
-    else this.#screen.out(line);
+    const lines = this.#form.escape ? prefixedText(printable(bytes), prefix) : prefixedBytes(bytes, prefix);
+    if (level === 'warning' || level === 'error') this.#screen.err(lines);
+    else this.#screen.out(lines);
   }
 
   #prefix(index: number, level: LogLevel, execution: ExecutionView): string {
@@ -105,7 +106,7 @@ export class TextView implements FollowView {
       const key = `${index} ${stream}`;
       const open = this.#open.get(key);
       this.#open.delete(key);
-      for (const { bytes } of open?.assembler.flush() ?? []) this.#line(index, open?.level ?? OUT_LEVEL, bytes, execution);
+      if (open !== undefined) this.#lines(index, open.level, open.assembler.flush(), execution);
     }
   }
 

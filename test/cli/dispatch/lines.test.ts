@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LineAssembler } from '../../../cli/dispatch/line-assembler.ts';
 import { optionsOfPairs, optionsOfWords } from '../../../cli/dispatch/option-words.ts';
-import { printable } from '../../../cli/dispatch/printable.ts';
+import { prefixedBytes, printable } from '../../../cli/dispatch/printable.ts';
 import { commandLine, remotePrefix, userName } from '../../../cli/dispatch/seed-form.ts';
 import { optionWords, shellLine, shellWord } from '../../../cli/dispatch/shell-line.ts';
 import { run } from '../../harness/child.ts';
@@ -13,31 +13,39 @@ describe('lines of output', () => {
     fc.assert(
       fc.property(text, fc.array(fc.nat(20)), (bytes, cuts) => {
         const assembler = new LineAssembler();
-        const lines: Buffer[] = [];
+        let shown = '';
         let at = 0;
         for (const cut of [...cuts, bytes.length]) {
-          lines.push(...assembler.add(bytes.subarray(at, at + cut)).map((line) => Buffer.from(line.bytes)));
+          const block = assembler.add(bytes.subarray(at, at + cut));
+          expect(block.length === 0 || block.at(-1) === 0x0a).toBe(true);
+          shown += block.toString('latin1');
           at += cut;
         }
-        const whole = lines.map((line) => `${line.toString()}\n`).join('');
-        const rest = assembler
-          .flush()
-          .map((line) => line.bytes.toString())
-          .join('');
-        expect(whole + rest).toBe(bytes.toString());
+        expect(shown + assembler.flush().toString('latin1')).toBe(bytes.toString('latin1'));
       }),
     );
   });
 
   it('without end come in pieces', () => {
     const assembler = new LineAssembler();
-    expect(assembler.add(Buffer.alloc(70_000, 'x'))).toMatchObject([{ whole: false }]);
-    expect(assembler.flush()).toEqual([]);
+    expect(assembler.add(Buffer.alloc(70_000, 'x'))).toHaveLength(70_000);
+    expect(assembler.flush()).toHaveLength(0);
+  });
+
+  it('keep every byte behind their prefixes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1 }), fc.constantFrom('', 'nöde: ', '$& '), (array, prefix) => {
+        const bytes = Buffer.from(array);
+        const lines = (bytes.at(-1) === 0x0a ? bytes.subarray(0, -1) : bytes).toString('latin1').split('\n');
+        const expected = lines.map((line) => `${Buffer.from(prefix).toString('latin1')}${line}\n`).join('');
+        expect(Buffer.from(prefixedBytes(bytes, prefix)).toString('latin1')).toBe(expected);
+      }),
+    );
   });
 
   it('cannot command a terminal', () => {
-    expect(printable(Buffer.from('a\tb\x1b[2J\r'))).toBe('a\tb\\u001b[2J');
-    expect(printable(Buffer.from([0x41, 0xff, 0x07]))).toBe('A\\xff\\u0007');
+    expect(printable(Buffer.from('a\tb\x1b[2J\r\nc\n'))).toBe('a\tb\\u001b[2J\nc\n');
+    expect(printable(Buffer.from([0x41, 0xff, 0x07]))).toBe('A\\xff\\x07');
   });
 
   it('stand in the form of the seed', () => {
