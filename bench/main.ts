@@ -16,6 +16,7 @@ const ALL: Record<string, () => Promise<{ benchmark: Benchmark }>> = {
   federated: () => import('./federated.ts'),
   etcd: () => import('./etcd.ts'),
   dispatch: () => import('./dispatch.ts'),
+  'dispatch-growth': () => import('./dispatch-growth.ts'),
 };
 
 const { values, positionals } = parseArgs({

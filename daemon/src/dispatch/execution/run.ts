@@ -6,7 +6,7 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
-import type { ExecutionPhase } from '../../../../protocol/orders/words.ts';
+import type { ExecutionPhase, PartState } from '../../../../protocol/orders/words.ts';
 import type { DispatchLogger } from '../dispatch.types.ts';
 import { inBatches } from '../plan/batches.ts';
 import type { Batch, Stage } from '../plan/plan.types.ts';
@@ -65,6 +65,7 @@ export class Run implements View {
   /** How it ended is durable, or was tried to be. */
   #stored = false;
   readonly #states = new Bell();
+  readonly #tally = new Tally();
   #resume: ((go: boolean) => void) | undefined;
   #lostTimer: NodeJS.Timeout | undefined;
   #saveTimer: NodeJS.Timeout | undefined;
@@ -80,6 +81,7 @@ export class Run implements View {
     this.#drivers = options.parts.map(({ driver }, index) =>
       driver({ change: (what) => this.#partChanged(index, what), note: (note) => this.#note(note) }),
     );
+    for (const [index, { part }] of this.#drivers.entries()) this.#tally.set(index, part.state);
   }
 
   /** With what the store has added. */
@@ -158,8 +160,8 @@ export class Run implements View {
     if (this.#phase === 'Paused') return true;
     if (this.#phase === 'Finished') return this.#stored;
     // some wait for days; if none does, it is over soon
-    const open = this.#drivers.filter(({ part }) => part.state !== 'ended');
-    return this.#started && open.length > 0 && open.every(({ part }) => part.state === 'queued');
+    const queued = this.#tally.count('queued');
+    return this.#started && queued > 0 && queued + this.#tally.count('ended') === this.#drivers.length;
   }
 
   async read(index: number, offset: number, maxBytes: number): Promise<Uint8Array> {
@@ -181,7 +183,7 @@ export class Run implements View {
 
   /** Parts that have not ended. */
   openParts(): number {
-    return this.#drivers.filter(({ part }) => part.state !== 'ended').length;
+    return this.#drivers.length - this.#tally.count('ended');
   }
 
   /** A target has said something about an order that was held for it. */
@@ -288,7 +290,7 @@ export class Run implements View {
   async #allEnded(): Promise<void> {
     for (;;) {
       const changed = this.#states.next();
-      if (this.#closed || this.#drivers.every(({ part }) => part.state === 'ended')) break;
+      if (this.#closed || this.openParts() === 0) break;
       this.#minutesOfGrace();
       await changed;
     }
@@ -297,8 +299,7 @@ export class Run implements View {
 
   /** When all that has not ended is lost, it is not waited for much longer. What is held for its target is no reason to wait or not to. */
   #minutesOfGrace(): void {
-    const open = this.#drivers.filter(({ part: { state } }) => state !== 'ended' && state !== 'queued');
-    const hopeless = open.length > 0 && open.every(({ lost }) => lost);
+    const hopeless = this.#started && this.#allLost();
     if (!hopeless) {
       clearTimeout(this.#lostTimer);
       this.#lostTimer = undefined;
@@ -310,9 +311,24 @@ export class Run implements View {
     }
   }
 
+  #allLost(): boolean {
+    let lost = 0;
+    for (const driver of this.#drivers) {
+      const { state } = driver.part;
+      if (state === 'ended' || state === 'queued') continue;
+      // most often the first already says no
+      if (!driver.lost) return false;
+      lost += 1;
+    }
+    return lost > 0;
+  }
+
   #partChanged(index: number, what: 'state' | 'output'): void {
+    if (what === 'state') {
+      this.#tally.set(index, this.#drivers[index]?.part.state ?? 'waiting');
+      this.#changed();
+    }
     this.#tell(index);
-    if (what === 'state') this.#changed();
   }
 
   #changed(): void {
@@ -359,6 +375,24 @@ export class Run implements View {
   /** Something may still be found out. */
   #isUnsettled(): boolean {
     return this.#drivers.some(({ part }) => part.outcome === 'unknown') && this.#options.now() < this.#options.settleUntil;
+  }
+}
+
+/** How many parts are in each state. */
+class Tally {
+  readonly #states: PartState[] = [];
+  readonly #counts = new Map<PartState, number>();
+
+  set(index: number, state: PartState): void {
+    const before = this.#states[index];
+    if (before === state) return;
+    if (before !== undefined) this.#counts.set(before, this.count(before) - 1);
+    this.#counts.set(state, this.count(state) + 1);
+    this.#states[index] = state;
+  }
+
+  count(state: PartState): number {
+    return this.#counts.get(state) ?? 0;
   }
 }
 
