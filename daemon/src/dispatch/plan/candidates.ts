@@ -31,7 +31,7 @@ export function chooseResource(
   self: string,
   unanswered: readonly string[],
 ): ResourceMatch {
-  const exact = found.filter(({ type }) => type.toLowerCase() === sought.type?.toLowerCase());
+  const exact = found.filter((one) => isOfType(sought, one));
   const matches = exact.length > 0 ? exact : found;
   const own = matches.filter(({ node }) => node === self);
   const candidates = own.length > 0 ? own : matches;
@@ -39,6 +39,15 @@ export function chooseResource(
   if (only === undefined) throw notFound(sought, unanswered);
   if (candidates.length === 1) return only;
   throw ambiguous(sought, candidates, unanswered);
+}
+
+/** True if there is one that nothing found elsewhere could go before. */
+export function isExact(sought: Sought, own: readonly ResourceMatch[]): boolean {
+  return own.some((one) => sought.type === undefined || isOfType(sought, one));
+}
+
+function isOfType(sought: Sought, { type }: ResourceMatch): boolean {
+  return type.toLowerCase() === sought.type?.toLowerCase();
 }
 
 function notFound(sought: Sought, unanswered: readonly string[]): DtkdError {

@@ -12,9 +12,9 @@ import type { ContextAnswer } from '../../../../protocol/orders/follow.ts';
 import { DEFAULT_TIMEOUT_MS, MAX_TARGETS, MAX_TIMEOUT_MS, type Work } from '../../../../protocol/orders/order.ts';
 import { verifyBundle, verifyStatement } from '../../../../protocol/orders/signed-bundle.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
-import type { Content, DispatchLogger, Models, Modules, Nodes, NodeView } from '../dispatch.types.ts';
+import type { Content, DispatchLogger, Models, Modules, Nodes, NodeView, ResourceMatch } from '../dispatch.types.ts';
 import { parseBatch } from './batches.ts';
-import { chooseResource, parseModel, type Sought } from './candidates.ts';
+import { chooseResource, isExact, parseModel, type Sought } from './candidates.ts';
 import { chainsOf, modulesOf } from './chains.ts';
 import { chooseNodes, noNode } from './chosen-nodes.ts';
 import { contextOf } from './context.ts';
@@ -113,8 +113,7 @@ class RequestPlanner implements Planner {
     const { resource: name, type, command, options = {}, keepGoing = false, threads, allowEmpty = false } = request;
     if (name === undefined || command === undefined) throw incomplete(request);
     const sought: Sought = { ...parseModel(request.model), name, ...(type === undefined ? {} : { type }) };
-    const { items, unanswered } = await this.#options.models.find(principal, sought, MAX_MATCHES);
-    const match = chooseResource(sought, items, this.#options.node.name, unanswered);
+    const { match, unanswered } = await this.#meant(principal, sought);
     const subject = await this.#subject(principal, match);
     const expanded = await expandCommand(
       {
@@ -134,6 +133,17 @@ class RequestPlanner implements Planner {
     const parts = open.flatMap(({ stage, item: { view, work, bundle } }) => this.#part(view, work, stage, bundle));
     if (parts.length === 0 && !allowEmpty && narrowing === undefined) throw nothing(subject, expanded, nodes);
     return { plan: { parts, stages, notes: expanded.notes, unanswered }, timeoutMs: expanded.timeoutMs };
+  }
+
+  /** The resource that is meant. Others are asked only if this node has none: its own goes before theirs. */
+  async #meant(principal: Principal, sought: Sought): Promise<{ match: ResourceMatch; unanswered: string[] }> {
+    const { models, node } = this.#options;
+    if (sought.node === undefined) {
+      const { items } = await models.find(principal, { ...sought, node: node.name }, MAX_MATCHES);
+      if (isExact(sought, items)) return { match: chooseResource(sought, items, node.name, []), unanswered: [] };
+    }
+    const { items, unanswered } = await models.find(principal, sought, MAX_MATCHES);
+    return { match: chooseResource(sought, items, node.name, unanswered), unanswered };
   }
 
   #part(view: NodeView, work: Work, stage: number, bundle: Uint8Array | undefined): PlannedPart[] {
