@@ -14,9 +14,9 @@ export function executionRef(node: string, id: string): ObjectRef {
   return { group: executionKind.group, plural: executionKind.plural, namespace: node, name: id };
 }
 
-/** True if this part is shown by an object of this node: not those that its own starter shows, and not what was never taken. */
-export function isShown({ from, part }: JournalRow): boolean {
-  return from !== undefined && part.outcome !== 'refused';
+/** True if this part is shown by an object of this node: not those that its own starter shows. */
+export function isShown({ from }: JournalRow): boolean {
+  return from !== undefined;
 }
 
 /** The object with one part more, or with a part as it stands now. */

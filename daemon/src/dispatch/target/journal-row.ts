@@ -43,6 +43,13 @@ export const journalRow = z.object({
   keepUntil: z.number().int(),
 });
 export type JournalRow = z.infer<typeof journalRow>;
+/** All of it but the order. */
+export type RowFacts = Omit<JournalRow, 'order'>;
+
+/** The row that says what was removed: until when by the clock (milliseconds since the epoch), and when the latest of those orders was made. */
+export const FORGOTTEN = 'j/f';
+export const forgotten = z.object({ at: z.number().int(), createdAt: z.number().int() });
+export type Forgotten = z.infer<typeof forgotten>;
 
 export function rowKey(id: ExecutionId, index: number): string {
   return `${JOURNAL}${id}/${index.toString(16).padStart(4, '0')}`;

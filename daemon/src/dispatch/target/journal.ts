@@ -2,10 +2,29 @@
  * The journal of this target: what it was ordered, and what became of it. Owns the rows `j/p/…` and the Execution objects of parts that other nodes
  * started here. Guarantees that a written state is on the disk when `write` resolves, and that the object says the same. Decides nothing.
  */
+import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
 import { prefixEnd } from '../../store/kv.ts';
 import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import { executionRef, isShown, withPart } from './execution-object.ts';
-import { decodeRow, encodeRow, JOURNAL, JOURNAL_END, type JournalRow, rowKey } from './journal-row.ts';
+import {
+  decodeRow,
+  encodeRow,
+  FORGOTTEN,
+  type Forgotten,
+  forgotten,
+  JOURNAL,
+  JOURNAL_END,
+  type JournalRow,
+  type RowFacts,
+  rowKey,
+} from './journal-row.ts';
+import { MAX_SHOWN_BYTES } from './limits.ts';
+import { readOrder } from './order-check.ts';
+
+/** Rows read at once: each may have an order of 256 KiB in it. */
+const PAGE = 32;
 
 export interface JournalEntry {
   id: string;
@@ -13,16 +32,36 @@ export interface JournalEntry {
   row: JournalRow;
 }
 
+/** An entry without its order, which may be large: for those who look at all of them. */
+export interface JournalFacts {
+  id: string;
+  index: number;
+  row: RowFacts;
+  /** Of the order. */
+  bytes: number;
+}
+
 export class Journal {
   readonly #store: ObjectStore;
   readonly #node: string;
   /** Told of rows that cannot be read. They stay, and their ids are not started again. */
   readonly #onBad: (key: string, error: unknown) => void;
+  #forgotten: Forgotten | undefined;
 
   constructor(store: ObjectStore, node: string, onBad: (key: string, error: unknown) => void) {
     this.#store = store;
     this.#node = node;
     this.#onBad = onBad;
+  }
+
+  async open(): Promise<void> {
+    const bytes = await this.#store.kv.get(FORGOTTEN);
+    this.#forgotten = bytes === undefined ? undefined : decodeCbor(bytes, forgotten, 'what the journal has forgotten');
+  }
+
+  /** Which ids it may have known once, and does not any more. */
+  get forgotten(): Forgotten | undefined {
+    return this.#forgotten;
   }
 
   async get(id: string, index: number): Promise<JournalRow | undefined> {
@@ -32,7 +71,7 @@ export class Journal {
 
   /**
    * Writes a row, its object, and what else belongs into the same transaction. `fresh`: the part is new. An object that was deleted while the part ran is not
-   * made again.
+   * made again. Errors: TOO_LARGE for one part more than an object can show.
    */
   async write(id: string, index: number, row: JournalRow, fresh: boolean, also?: (tx: Transaction) => Promise<void>): Promise<void> {
     await this.#store.transact(async (tx) => {
@@ -40,44 +79,70 @@ export class Journal {
       tx.putRow(rowKey(id, index), encodeRow(row));
       if (!isShown(row)) return;
       const object = await tx.get(executionRef(this.#node, id));
-      if (object !== undefined || fresh) await tx.put(withPart(object, row, this.#node));
+      if (object === undefined && !fresh) return;
+      const shown = withPart(object, row, this.#node);
+      if (fresh) assertSize(shown);
+      await tx.put(shown);
     });
   }
 
-  /** Only the row: of what nobody is shown. */
+  /** Only the row: of what ended as it came, which nobody is shown. */
   async note(id: string, index: number, row: JournalRow): Promise<void> {
     await this.#store.transact(async (tx) => tx.putRow(rowKey(id, index), encodeRow(row)));
   }
 
-  /** All entries of ids that begin so, in their order, as many as the limit says. */
-  async find(idStart: string, limit: number): Promise<JournalEntry[]> {
+  /** Entries of ids that begin so and are wanted, in their order, as many as the limits say. */
+  async find(idStart: string, limits: { entries: number; bytes: number }, wanted: (row: JournalRow) => boolean): Promise<JournalEntry[]> {
     const gte = `${JOURNAL}${idStart}`;
     const found: JournalEntry[] = [];
+    let bytes = 0;
     for await (const entry of this.#range(gte, prefixEnd(gte))) {
+      if (!wanted(entry.row)) continue;
+      bytes += entry.row.order.length;
+      if (bytes > limits.bytes) break;
       found.push(entry);
-      if (found.length >= limit) break;
+      if (found.length >= limits.entries) break;
     }
     return found;
+  }
+
+  /** All entries of an execution, or of all, without their orders. */
+  async *facts(id = ''): AsyncGenerator<JournalFacts> {
+    const gte = `${JOURNAL}${id}`;
+    for await (const { row, ...which } of this.#range(gte, id === '' ? JOURNAL_END : prefixEnd(gte))) {
+      const { order, ...facts } = row;
+      yield { ...which, row: facts, bytes: order.length };
+    }
   }
 
   entries(): AsyncIterable<JournalEntry> {
     return this.#range(JOURNAL, JOURNAL_END);
   }
 
-  /** Forgets parts, and the objects of executions of which nothing is left here. */
-  async remove(entries: readonly JournalEntry[]): Promise<void> {
+  /**
+   * Forgets parts, and the objects of executions of which nothing is left here. That there were such is written down with it: should the clock have been wrong,
+   * nobody takes them for new.
+   */
+  async remove(entries: readonly Omit<JournalFacts, 'bytes'>[], now: number): Promise<void> {
     if (entries.length === 0) return;
+    let next = this.#forgotten ?? { at: now, createdAt: Number.MIN_SAFE_INTEGER };
     await this.#store.transact(async (tx) => {
       for (const { id, index, row } of entries) {
+        const bytes = await tx.getRow(rowKey(id, index));
+        if (bytes === undefined) continue;
+        const { createdAt } = readOrder(decodeRow(bytes).order).header;
+        next = { at: Math.max(next.at, now), createdAt: Math.max(next.createdAt, createdAt) };
         tx.delRow(rowKey(id, index));
         if (row.from !== undefined) await tx.delete(executionRef(this.#node, id));
       }
+      tx.putRow(FORGOTTEN, encodeCbor(next));
     });
+    this.#forgotten = next;
   }
 
   async *#range(gte: string, lt: string): AsyncGenerator<JournalEntry> {
     for (let from = gte; ; ) {
-      const page = await this.#store.kv.page({ gte: from, lt });
+      const page = await this.#store.kv.page({ gte: from, lt, limit: PAGE });
       for (const [key, value] of page) {
         const [id = '', index = ''] = key.slice(JOURNAL.length).split('/');
         try {
@@ -91,4 +156,11 @@ export class Journal {
       from = `${last}\u0000`;
     }
   }
+}
+
+function assertSize(shown: ApiObject): void {
+  if (JSON.stringify(shown['spec']).length <= MAX_SHOWN_BYTES) return;
+  throw new DtkdError('TOO_LARGE', 'the parts of one execution come to more on this node than it shows of one', {
+    next: 'Put what is large into a file (dtkd cp) or a module, or run it in several.',
+  });
 }

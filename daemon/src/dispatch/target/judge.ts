@@ -14,7 +14,8 @@ import type { AuditPort, Decide, Member } from '../dispatch.types.ts';
 import { isTrusted, judgeCode, type Objection } from '../policy/policy-spec.ts';
 import { aboutCommand, aboutNode, aboutResource, asked, whatOf } from './about.ts';
 import type { Installations } from './install/installed.ts';
-import type { About } from './journal-row.ts';
+import type { About, Forgotten } from './journal-row.ts';
+import { KEEP_IDS_MS } from './limits.ts';
 import type { CheckedOrder } from './order-check.ts';
 import type { NodePolicy, PolicyReader } from './target.types.ts';
 import { isDeployedHere } from './work/command-context.ts';
@@ -29,6 +30,8 @@ export interface JudgeOptions {
   policy: PolicyReader;
   installations: Installations;
   restoredAt(): number | undefined;
+  /** Which ids the journal may have known once, and does not any more. */
+  forgotten(): Forgotten | undefined;
   nodeObject(): Promise<ApiObject | undefined>;
   fetchBundle?:
     | ((of: { owner: string; object: string; from: Member | undefined }, signal: AbortSignal) => Promise<Uint8Array | undefined>)
@@ -66,9 +69,9 @@ export class Judge {
     const { work } = one.order.entry;
     let about = work.type === 'command' ? aboutCommand(work) : aboutNode(work, this.#options.node.name);
     try {
+      if (one.asker.type === 'nobody') throw this.#foreignOperator(one);
       const early = this.#timely(one) ?? (await this.#maintained(one));
       if (early !== undefined) return { go: false, about, policy, ...early };
-      if (one.asker.type === 'nobody') throw this.#foreignOperator(one);
       const bundle = work.type === 'command' ? await this.#bundle(work, one) : undefined;
       const resource = bundle?.bundle.resources[0];
       if (bundle !== undefined && resource !== undefined) about = aboutResource(resource, bundle.bundle.types);
@@ -99,6 +102,15 @@ export class Judge {
         outcome: 'unknown',
         code: 'CONFLICT',
         reason: `${name} was restored from an older state after this was ordered: it may have been started before. Look there, then start it anew`,
+      };
+    }
+    // A clock that went ahead and came back: ids were forgotten that are good again.
+    const forgotten = this.#options.forgotten();
+    if (!known && forgotten !== undefined && header.notAfter + KEEP_IDS_MS < forgotten.at && header.createdAt <= forgotten.createdAt) {
+      return {
+        outcome: 'unknown',
+        code: 'CONFLICT',
+        reason: `the clock of ${name} was set back: this may have been started before, and forgotten since. Look there, then start it anew`,
       };
     }
     return undefined;

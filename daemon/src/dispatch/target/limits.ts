@@ -4,16 +4,25 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Parts of one starter that wait for their turn: as many as a plan has. */
+/** Parts of one starter that wait or run: as many as a plan has. */
 export const MAX_WAITING_PER_STARTER = 2_000;
-/** Refused orders of one starter that are remembered; further ones are refused without a trace, so that nobody fills this disk by asking. */
-export const MAX_REFUSED_PER_STARTER = 4_000;
+/** Bytes of orders of one starter that wait or run: they are in memory. Orders are small, unless they are made to be large. */
+export const MAX_TAKEN_BYTES_PER_STARTER = 32 * 1024 * 1024;
+/**
+ * Orders of one starter that ended without having been started and are remembered, and their bytes; further ones are turned away without a trace, so that
+ * nobody fills this disk by asking.
+ */
+export const MAX_UNSTARTED_PER_STARTER = 4_000;
+export const MAX_UNSTARTED_BYTES_PER_STARTER = 8 * 1024 * 1024;
+/** Bytes of all parts of one execution that its object here shows: it is written anew with each change of one of them. */
+export const MAX_SHOWN_BYTES = 4 * 1024 * 1024;
 
 /** Streams of `/dtkd/dispatch` that one member has open, and all together: an order holds one until it has ended. */
 export const MAX_STREAMS_PER_PEER = 512;
 export const MAX_STREAMS = 4_096;
-/** Parts that are told in one answer. */
+/** Parts that are told in one answer, and the bytes of their orders. */
 export const MAX_FOUND = 2_000;
+export const MAX_FOUND_BYTES = 16 * 1024 * 1024;
 /** Milliseconds for a request to come once its stream is open: it may have a bundle of 1 MiB in it. */
 export const REQUEST_MS = 20_000;
 /** Milliseconds in which a reader that has stopped must take something again. It comes back by offset. */

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
 import type { DispatchLogger, SecretValues } from '../dispatch.types.ts';
 import type { Runner, Spools } from '../runner/runner.types.ts';
-import type { Journal } from './journal.ts';
-import { type JournalRow, rowKey } from './journal-row.ts';
-import { MAX_REFUSED_PER_STARTER, REMEMBERED_PARTS } from './limits.ts';
+import type { Journal, JournalFacts } from './journal.ts';
+import { type JournalRow, type RowFacts, rowKey } from './journal-row.ts';
+import { MAX_UNSTARTED_BYTES_PER_STARTER, MAX_UNSTARTED_PER_STARTER, REMEMBERED_PARTS } from './limits.ts';
 import { LivePart } from './live-part.ts';
 import { readOrder } from './order-check.ts';
 import { PartOutput } from './output.ts';
@@ -32,6 +32,14 @@ export interface PartsOptions {
   now(): number;
 }
 
+/** Orders of one starter, and their bytes. */
+interface Sum {
+  orders: number;
+  bytes: number;
+}
+
+const NONE: Readonly<Sum> = { orders: 0, bytes: 0 };
+
 export class Parts {
   readonly #options: PartsOptions;
   readonly #passage: Passage;
@@ -39,8 +47,10 @@ export class Parts {
   /** Parts that are being written down. */
   readonly #coming = new Map<string, LivePart>();
   readonly #recent = new Map<string, LivePart>();
-  /** Refused orders that are remembered, by starter. */
-  readonly #refused = new Map<string, number>();
+  /** Orders that ended without having been started and are remembered, by starter. */
+  readonly #unstarted = new Map<string, Sum>();
+  /** Orders of those that have not ended, by starter. */
+  readonly #taken = new Map<string, Sum>();
 
   constructor(options: PartsOptions) {
     this.#options = options;
@@ -117,13 +127,23 @@ export class Parts {
   }
 
   add(part: LivePart): void {
-    this.#live.set(rowKey(part.id, part.index), part);
+    const key = rowKey(part.id, part.index);
+    if (!this.#live.has(key)) count(this.#taken, starterOf(part.row), 1, part.order.length);
+    this.#live.set(key, part);
+  }
+
+  /** What a starter has here that waits or runs. */
+  takenOf(row: RowFacts): Readonly<Sum> {
+    return this.#taken.get(starterOf(row)) ?? NONE;
   }
 
   /** It has ended; the last ones are kept for those who come back for them at once. */
   ended(part: LivePart): LivePart {
     const key = rowKey(part.id, part.index);
-    this.#live.delete(key);
+    if (this.#live.delete(key)) {
+      count(this.#taken, starterOf(part.row), -1, part.order.length);
+      if (isUnstarted(part.row)) count(this.#unstarted, starterOf(part.row), 1, part.order.length);
+    }
     this.#recent.delete(key);
     this.#recent.set(key, part);
     const [oldest] = this.#recent.keys();
@@ -132,21 +152,18 @@ export class Parts {
   }
 
   /** A part is no longer in the journal. */
-  forget(id: ExecutionId, index: number, row: JournalRow): void {
+  forget({ id, index, row, bytes }: JournalFacts): void {
     this.#recent.delete(rowKey(id, index));
-    if (row.part.outcome !== 'refused') return;
-    const starter = starterOf(row);
-    const left = (this.#refused.get(starter) ?? 1) - 1;
-    if (left > 0) this.#refused.set(starter, left);
-    else this.#refused.delete(starter);
+    if (isUnstarted(row)) count(this.#unstarted, starterOf(row), -1, bytes);
   }
 
-  /** Counts one more refused order of a starter; false if there are too many to remember it. */
-  countRefused(row: JournalRow): boolean {
-    const starter = starterOf(row);
-    const count = this.#refused.get(starter) ?? 0;
-    if (row.from !== undefined && count >= MAX_REFUSED_PER_STARTER) return false;
-    this.#refused.set(starter, count + 1);
+  /** Counts one more order that ended without having been started; false if there are too many of its starter to remember it. */
+  countUnstarted(row: RowFacts, bytes: number): boolean {
+    if (!isUnstarted(row)) return true;
+    const sum = this.#unstarted.get(starterOf(row)) ?? NONE;
+    const tooMuch = sum.orders >= MAX_UNSTARTED_PER_STARTER || sum.bytes + bytes > MAX_UNSTARTED_BYTES_PER_STARTER;
+    if (row.from !== undefined && tooMuch) return false;
+    count(this.#unstarted, starterOf(row), 1, bytes);
     return true;
   }
 
@@ -156,6 +173,17 @@ export class Parts {
   }
 }
 
-function starterOf({ from }: JournalRow): string {
+function starterOf({ from }: RowFacts): string {
   return from?.key ?? '';
+}
+
+function isUnstarted({ part }: RowFacts): boolean {
+  return part.state === 'ended' && part.startedAt === undefined;
+}
+
+function count(sums: Map<string, Sum>, starter: string, orders: 1 | -1, bytes: number): void {
+  const before = sums.get(starter) ?? NONE;
+  const now = { orders: before.orders + orders, bytes: before.bytes + orders * bytes };
+  if (now.orders > 0) sums.set(starter, now);
+  else sums.delete(starter);
 }

@@ -61,10 +61,6 @@ export class Performer {
     return { running: this.#queue.running, waiting: this.#queue.waiting() + this.#timers.size };
   }
 
-  waitingOf(starter: string): number {
-    return this.#queue.waiting(starter);
-  }
-
   /** Takes a turn at once, if there is one: to be followed by `perform`, or by `giveBack`. */
   takeNow(part: LivePart, policy: NodePolicy): boolean {
     return !this.#stopped && startableFrom(part.checked.header) <= this.#options.now() && this.#queue.takeNow(policy.limits.concurrency);

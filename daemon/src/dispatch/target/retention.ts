@@ -1,22 +1,22 @@
 /** Removes what is over: output by age and by size, then the parts themselves once nobody may start their ids any more. */
 import { rm } from 'node:fs/promises';
-import type { Journal, JournalEntry } from './journal.ts';
+import type { Journal, JournalFacts } from './journal.ts';
 import type { NodeLimits } from './target.types.ts';
 
 /** Entries that are forgotten in one transaction. */
 const BATCH = 500;
 
 /** What goes: pure. `output`: parts whose output goes, `parts`: those that go altogether, with all others of the same execution. */
-export function expired(
-  entries: readonly JournalEntry[],
+export function expired<T extends Omit<JournalFacts, 'bytes'>>(
+  entries: readonly T[],
   { keepForMs, keepBytes }: Pick<NodeLimits, 'keepForMs' | 'keepBytes'>,
   now: number,
-): { output: JournalEntry[]; parts: JournalEntry[] } {
-  const endOf = ({ row }: JournalEntry) => row.part.endedAt ?? row.acceptedAt;
-  const isOver = (entry: JournalEntry) => entry.row.part.state === 'ended' && entry.row.keepUntil < now && endOf(entry) + keepForMs < now;
+): { output: T[]; parts: T[] } {
+  const endOf = ({ row }: T) => row.part.endedAt ?? row.acceptedAt;
+  const isOver = (entry: T) => entry.row.part.state === 'ended' && entry.row.keepUntil < now && endOf(entry) + keepForMs < now;
   const kept = new Set(entries.filter((entry) => !isOver(entry)).map(({ id }) => id));
   const parts = entries.filter((entry) => !kept.has(entry.id));
-  const output: JournalEntry[] = [];
+  const output: T[] = [];
   let bytes = 0;
   const withOutput = entries.filter(({ row }) => row.part.state === 'ended' && (row.part.offset ?? 0) > 0);
   for (const entry of withOutput.sort((a, b) => endOf(b) - endOf(a))) {
@@ -31,11 +31,11 @@ export async function sweep(
   journal: Journal,
   limits: Pick<NodeLimits, 'keepForMs' | 'keepBytes'>,
   { now, spoolOf }: { now: number; spoolOf: (id: string, index: number) => string },
-): Promise<JournalEntry[]> {
-  const entries: JournalEntry[] = [];
-  for await (const entry of journal.entries()) entries.push(entry);
+): Promise<JournalFacts[]> {
+  const entries: JournalFacts[] = [];
+  for await (const entry of journal.facts()) entries.push(entry);
   const { output, parts } = expired(entries, limits, now);
   for (const { id, index } of [...output, ...parts]) await rm(spoolOf(id, index), { force: true });
-  for (let from = 0; from < parts.length; from += BATCH) await journal.remove(parts.slice(from, from + BATCH));
+  for (let from = 0; from < parts.length; from += BATCH) await journal.remove(parts.slice(from, from + BATCH), now);
   return parts;
 }

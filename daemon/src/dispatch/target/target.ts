@@ -14,9 +14,9 @@ import { whatOf } from './about.ts';
 import { Installations } from './install/installed.ts';
 import { Installer } from './install/installer.ts';
 import { Journal } from './journal.ts';
-import { type JournalRow, rowKey } from './journal-row.ts';
+import { type JournalRow, type RowFacts, rowKey } from './journal-row.ts';
 import { type Asker, Judge, sentence, type Verdict } from './judge.ts';
-import { KEEP_IDS_MS, MAX_FOUND, MAX_WAITING_PER_STARTER, SWEEP_MS } from './limits.ts';
+import { KEEP_IDS_MS, MAX_FOUND, MAX_FOUND_BYTES, MAX_TAKEN_BYTES_PER_STARTER, MAX_WAITING_PER_STARTER, SWEEP_MS } from './limits.ts';
 import type { LivePart } from './live-part.ts';
 import { assertForUs, type CheckedOrder, readOrder } from './order-check.ts';
 import { Parts } from './parts.ts';
@@ -64,6 +64,7 @@ class NodeTarget implements Target {
       policy,
       installations: this.installed,
       restoredAt: () => members.restoredAt(),
+      forgotten: () => this.#journal.forgotten,
       nodeObject: options.nodeObject,
       fetchBundle: options.fetchBundle?.bind(options),
       now,
@@ -122,8 +123,9 @@ class NodeTarget implements Target {
   }
 
   async find(principal: Principal, idStart: string): Promise<PartHandle[]> {
-    const entries = await this.#journal.find(idStart, MAX_FOUND);
-    return entries.flatMap(({ row }) => (this.#mayRead(row, principal) ? [this.#parts.ofRow(row)] : []));
+    const limits = { entries: MAX_FOUND, bytes: MAX_FOUND_BYTES };
+    const entries = await this.#journal.find(idStart, limits, (row) => this.#mayRead(row, principal));
+    return entries.map(({ row }) => this.#parts.ofRow(row));
   }
 
   async attach(principal: Principal, id: ExecutionId, index: number): Promise<PartHandle> {
@@ -135,8 +137,11 @@ class NodeTarget implements Target {
   async abort(principal: Principal, id: ExecutionId, index?: number): Promise<Part[]> {
     const { access, audit, node } = this.#options;
     const decide = access.decide.bind(access);
-    const all = index === undefined ? await this.#journal.find(id, MAX_FOUND) : await this.#entry(id, index);
-    const visible = all.filter(({ row }) => mayEnd(row, principal, decide, node.name).allowed || this.#mayRead(row, principal));
+    const visible: { index: number; row: RowFacts }[] = [];
+    for await (const entry of index === undefined ? this.#journal.facts(id) : await this.#entry(id, index)) {
+      const { row } = entry;
+      if (mayEnd(row, principal, decide, node.name).allowed || this.#mayRead(row, principal)) visible.push(entry);
+    }
     if (visible.length === 0) throw notFound(id, index, node.name);
     const ends: Promise<Part>[] = [];
     for (const entry of visible) {
@@ -181,13 +186,14 @@ class NodeTarget implements Target {
 
   async start(): Promise<void> {
     await this.installed.load();
+    await this.#journal.open();
     const { policy, members, logger } = this.#options;
     this.#policy = await policy.read();
     const accepted: LivePart[] = [];
     const running: LivePart[] = [];
     for await (const { row } of this.#journal.entries()) {
-      const { state, outcome } = row.part;
-      if (outcome === 'refused') this.#parts.countRefused(row);
+      const { state } = row.part;
+      this.#parts.countUnstarted(row, row.order.length);
       if (state === 'ended') continue;
       const part = this.#parts.make(row, true);
       this.#parts.add(part);
@@ -246,15 +252,16 @@ class NodeTarget implements Target {
     this.#policy = verdict.policy;
     const row = this.#newRow(order, asker, member, verdict);
     if (!verdict.go) return this.#refuse(row, verdict);
+    const taken = this.#parts.takenOf(row);
+    if (taken.orders >= MAX_WAITING_PER_STARTER || taken.bytes + order.bytes.length > MAX_TAKEN_BYTES_PER_STARTER) {
+      return this.#refuse(row, {
+        outcome: 'refused',
+        code: 'TOO_MANY_REQUESTS',
+        reason: `too many parts of the same node wait on ${this.#options.node.name} already`,
+      });
+    }
     const part = this.#parts.make(row, true, order);
     if (!this.#performer.takeNow(part, verdict.policy)) {
-      if (this.#performer.waitingOf(part.starter) >= MAX_WAITING_PER_STARTER) {
-        return this.#refuse(row, {
-          outcome: 'refused',
-          code: 'TOO_MANY_REQUESTS',
-          reason: `too many parts of the same node wait on ${this.#options.node.name} already`,
-        });
-      }
       await this.#write(part, row, verdict, {});
       this.#performer.enqueue(part);
       return part;
@@ -296,13 +303,13 @@ class NodeTarget implements Target {
     }
   }
 
-  /** A part that ends as it comes. Too many of one starter are not written down. */
+  /** A part that ends as it comes. Too many of one starter are not written down; and no object tells of it, for anybody can have it come to that. */
   async #refuse(row: JournalRow, { outcome, code, reason }: { outcome: Part['outcome']; code: string; reason: string }): Promise<LivePart> {
     const now = this.#options.now();
     const over = ended(row, { outcome: outcome ?? 'refused', endedAt: now, code, reason });
     const part = this.#parts.make(over, false);
-    if (outcome === 'refused' && (code === 'TOO_MANY_REQUESTS' || !this.#parts.countRefused(over))) return part;
-    await this.#journal.write(part.id, part.index, over, true);
+    if (code === 'TOO_MANY_REQUESTS' || !this.#parts.countUnstarted(over, over.order.length)) return part;
+    await this.#journal.note(part.id, part.index, over);
     return this.#parts.ended(part);
   }
 
@@ -325,7 +332,7 @@ class NodeTarget implements Target {
     return part === undefined ? [] : [{ index, row: part.row }];
   }
 
-  #mayRead(row: JournalRow, principal: Principal): boolean {
+  #mayRead(row: RowFacts, principal: Principal): boolean {
     const { access, node } = this.#options;
     return mayRead(row, principal, access.decide.bind(access), node.name);
   }
@@ -336,7 +343,7 @@ class NodeTarget implements Target {
       const { limits } = await policy.read();
       const spoolOf = (id: ExecutionId, index: number) => this.#parts.spoolPath(id, index);
       const gone = await sweep(this.#journal, limits, { now: now(), spoolOf });
-      for (const { id, index, row } of gone) this.#parts.forget(id, index, row);
+      for (const entry of gone) this.#parts.forget(entry);
     } catch (error) {
       logger.warn({ err: error }, 'Old output could not be removed');
     }
