@@ -6,6 +6,7 @@ import type { ApiObject } from '../../../protocol/objects.ts';
 import { type FollowLine, planAnswer } from '../../../protocol/orders/follow.ts';
 import { order } from '../../../protocol/orders/order.ts';
 import { executionIdOf } from '../../../protocol/orders/plan-tree.ts';
+import type { Principal } from '../../../protocol/principal.ts';
 import { waitFor } from '../../wait.ts';
 import { fail, hang, type Lie, record, type Script, succeed } from './fake-target.ts';
 import {
@@ -23,6 +24,7 @@ import {
   world,
 } from './world.ts';
 
+const DEV: Principal = { type: 'user', home: 'self', name: 'dev', uid: 'uid-dev', display: 'dev@desk' };
 const open: World[] = [];
 async function inWorld(options: WorldOptions): Promise<World> {
   const made = await world(options);
@@ -193,6 +195,38 @@ describe('following', () => {
   });
 });
 
+describe('offsets', () => {
+  test('that are between no two records are refused', async () => {
+    const w = await inWorld({ targets: { web1: succeed } });
+    const { id } = await runToEnd(w);
+    await expect(linesOf(w.executions, id, OPS, new Map([[0, 1]]))).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    expect(textOf(await linesOf(w.executions, id, OPS, new Map([[0, 1_000]])), 0)).toBe('');
+  });
+
+  test('come in an address or in a body', async () => {
+    const w = await inWorld({ targets: { web1: succeed } });
+    const { id, lines } = await runToEnd(w);
+    const next = lines.flatMap(({ output }) => output ?? [])[0]?.next ?? 0;
+    const ask = (method: 'GET' | 'POST', query: string, body: unknown) =>
+      w.executions.actions.get('executions')?.({
+        principal: OPS,
+        rest: [id, 'follow'],
+        method,
+        query: new URLSearchParams(query),
+        body,
+        signal: AbortSignal.timeout(5_000),
+      });
+    for (const answer of [await ask('GET', `from={"0":${next}}`, undefined), await ask('POST', '', { from: { 0: next } })]) {
+      const got: FollowLine[] = [];
+      for await (const line of (answer as { stream: AsyncIterable<FollowLine> }).stream) got.push(line);
+      expect(got.some(({ output }) => output !== undefined)).toBe(false);
+      expect(got.at(-1)).toEqual({ end: { phase: 'Finished' } });
+    }
+    await expect(ask('GET', 'from=x', undefined)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    await expect(ask('GET', 'from={"a":1}', undefined)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+  });
+});
+
 describe('targets that lie', () => {
   const other = 'ab'.repeat(32);
   const cases: [string, Lie, string][] = [
@@ -277,6 +311,34 @@ describe('targets that lie', () => {
         return true;
       },
       'refused',
+    ],
+    [
+      'has too much to do, always',
+      (_request, send) => {
+        send({ type: 'error', code: 'TOO_MANY_REQUESTS', message: 'later' });
+        send({ type: 'end' });
+        return true;
+      },
+      'refused',
+    ],
+    [
+      'says the same again and again',
+      (request, send) => {
+        if (request.type !== 'order') return true;
+        const id = executionIdOf(decodeCbor(request.order, order, 'an order').header);
+        for (let i = 0; i < 400; i += 1)
+          send({ type: 'part', id, part: { index: 0, node: 'web1', what: '', state: i % 2 === 0 ? 'accepted' : 'running' } });
+        return true;
+      },
+      'unknown',
+    ],
+    [
+      'sends output without any',
+      (_request, send) => {
+        send({ type: 'records', offset: 0, records: new Uint8Array() });
+        return true;
+      },
+      'unknown',
     ],
   ];
   test.each(cases)('one that %s', async (_name, lie, outcome) => {
@@ -487,6 +549,33 @@ describe('orders for the absent', () => {
     const { id } = await runToEnd(w, { ...EXEC, queue: '100ms' });
     await waitFor(async () => partsOf(await showOf(w.executions, id))[0]?.state === 'ended');
     expect(partsOf(await showOf(w.executions, id))[0]).toMatchObject({ outcome: 'unreachable', code: 'ORDER_EXPIRED' });
+  });
+});
+
+describe('limits', () => {
+  test('of executions that one user has running', async () => {
+    const w = await inWorld({ targets: { web1: hang } });
+    for (let i = 0; i < 64; i += 1) await w.executions.dispatch(OPS, EXEC);
+    await expect(w.executions.dispatch(OPS, EXEC)).rejects.toMatchObject({ code: 'TOO_MANY_REQUESTS' });
+    const other = DEV;
+    await w.executions.dispatch(other, EXEC);
+    expect(w.executions.counts().running).toBe(65);
+  });
+
+  test('of what is seen of others', async () => {
+    const w = await inWorld({
+      targets: { web1: succeed },
+      decide: (principal) =>
+        principal.type === 'user' && principal.name === 'ops' ? { allowed: true, because: 'its own' } : { allowed: false, reason: 'no' },
+    });
+    const { id } = await runToEnd(w);
+    w.network.stop('web1');
+    const other = DEV;
+    await expect(showOf(w.executions, id, other)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(linesOf(w.executions, id, other)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(await w.executions.started.find(other, id)).toBeUndefined();
+    await expect(w.executions.started.attach(other, id, 0)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(w.executions.started.abort(other, id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 });
 

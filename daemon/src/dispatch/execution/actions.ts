@@ -31,6 +31,8 @@ const retryBody = z.strictObject(how);
 const abortBody = z.strictObject({ index: z.number().int().nonnegative().optional() });
 const offsets = z.record(z.string().regex(/^[0-9]{1,4}$/), z.number().int().nonnegative());
 
+const followBody = z.strictObject({ from: offsets.optional() });
+
 export function executionActions(ports: ActionPorts): ReadonlyMap<string, ExecutionAction> {
   return new Map([
     ['dispatch', opened((request) => dispatchAction(ports, request))],
@@ -64,9 +66,12 @@ async function executionsAction(ports: ActionPorts, request: ExecutionActionRequ
     case undefined:
       assertMethod(method, 'GET');
       return ports.show(principal, id);
-    case 'follow':
-      assertMethod(method, 'GET');
-      return { stream: await ports.follow(principal, id, { from: fromOf(query), signal }) };
+    case 'follow': {
+      // many offsets are longer than an address may be
+      const from = method === 'POST' ? offsetsOf(read(followBody, body ?? {}).from ?? {}) : fromOf(query);
+      assertMethod(method, method === 'POST' ? 'POST' : 'GET');
+      return { stream: await ports.follow(principal, id, { from, signal }) };
+    }
     case 'abort':
       assertMethod(method, 'POST');
       return ports.abort(principal, id, read(abortBody, body ?? {}).index);
@@ -116,7 +121,11 @@ function fromOf(query: URLSearchParams): ReadonlyMap<number, number> {
   } catch (cause) {
     throw new DtkdError('BAD_REQUEST', '"from" is not JSON', { cause });
   }
-  const entries = Object.entries(read(offsets, value));
+  return offsetsOf(read(offsets, value));
+}
+
+function offsetsOf(given: Record<string, number>): ReadonlyMap<number, number> {
+  const entries = Object.entries(given);
   if (entries.length > MAX_TARGETS) throw new DtkdError('BAD_REQUEST', `"from" has more than ${MAX_TARGETS} offsets`);
   return new Map(entries.map(([index, offset]) => [Number(index), offset]));
 }

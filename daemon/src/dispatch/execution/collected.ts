@@ -4,6 +4,7 @@
  */
 import { appendFile, mkdir, open, stat, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { DtkdError } from '../../../../protocol/errors.ts';
 import { MAX_RECORD_BYTES } from '../../../../protocol/orders/records.ts';
 import { MAX_COLLECTED_BYTES } from './limits.ts';
 import { wholeRecords } from './records.ts';
@@ -67,7 +68,7 @@ export class Collected implements OutputSink {
     this.#offset += records.length;
   }
 
-  /** Whole records from an offset on, at most so many bytes but at least one; empty at the end. */
+  /** Whole records from an offset on, at most so many bytes but at least one; empty at the end. Errors: FRAME_INVALID if there is none at it. */
   async read(offset: number, maxBytes: number): Promise<Uint8Array> {
     return readCollected(this.#path, offset, maxBytes, this.#kept);
   }
@@ -81,7 +82,9 @@ export async function readCollected(path: string, offset: number, maxBytes: numb
   try {
     const buffer = new Uint8Array(Math.min(Math.max(maxBytes, MAX_RECORD_BYTES + 4), end - offset));
     const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
-    return buffer.subarray(0, wholeRecords(buffer.subarray(0, bytesRead)));
+    const whole = wholeRecords(buffer.subarray(0, bytesRead));
+    if (whole === 0 && bytesRead > 0) throw new DtkdError('FRAME_INVALID', 'there is no record at this offset');
+    return buffer.subarray(0, whole);
   } finally {
     await file.close();
   }

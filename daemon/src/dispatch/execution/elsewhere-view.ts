@@ -13,7 +13,8 @@ import { type Merged, phaseOf } from './elsewhere.ts';
 import { MAX_FOLLOWED_ELSEWHERE, MAX_NOTES, type Timing } from './limits.ts';
 import { type LocalTarget, localConversation } from './local-conversation.ts';
 import { Notes } from './notes.ts';
-import { type Line, PartDriver } from './part-driver.ts';
+import { PartDriver } from './part-driver.ts';
+import type { Line } from './part-driver.types.ts';
 import { wireUser } from './starting.ts';
 import type { Note, View } from './view.types.ts';
 

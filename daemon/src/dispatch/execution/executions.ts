@@ -5,14 +5,12 @@
  */
 import { join } from 'node:path';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { isRecord } from '../../../../protocol/json.ts';
 import type { DispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { ContextAnswer, FollowLine, PlanAnswer } from '../../../../protocol/orders/follow.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import { CREATOR_ANNOTATION, displayOf, OPERATOR, type Principal, SELF, subjectText } from '../../../../protocol/principal.ts';
-import { prefixEnd } from '../../store/kv.ts';
-import type { Narrowing, Plan } from '../plan/plan.types.ts';
+import type { Plan } from '../plan/plan.types.ts';
 import { createPlanner, type Planner } from '../plan/planner.ts';
 import { abortElsewhere } from './aborting.ts';
 import { executionActions } from './actions.ts';
@@ -23,6 +21,7 @@ import { follow } from './follow.ts';
 import { handleOf, handlesOf } from './handles.ts';
 import { MAX_RUNNING_PARTS, MAX_RUNNING_PER_USER, SWEEP_MS, TIMING } from './limits.ts';
 import { type Known, type LookupPorts, lookUp, may, startedHere } from './lookup.ts';
+import { forgetOpen, keepOpen, openRows, principalOf } from './open-rows.ts';
 import { emptyExecution, planAnswer } from './plan-answer.ts';
 import { removeCollected, removeOld } from './retention.ts';
 import { retryOf } from './retrying.ts';
@@ -30,9 +29,6 @@ import type { Run } from './run.ts';
 import { collectedDirectory, type StartingPorts, startRun, takeUpRun } from './starting.ts';
 import { storedView } from './stored-view.ts';
 import type { View } from './view.types.ts';
-
-/** Rows of executions of which something is still to be found out: `{"told": N}`, parts up to which may have been told. */
-const ROWS = 'e/';
 
 export function createExecutions(options: ExecutionsOptions): Executions {
   return new StartedHere(options);
@@ -69,7 +65,7 @@ class StartedHere implements Executions {
       now,
       timing,
       save: (object, open) => this.#save(object, open),
-      mark: (id, upTo) => store.transact(async (tx) => tx.putRow(ROWS + id, rowOf(upTo))),
+      mark: (id, upTo) => store.transact(async (tx) => keepOpen(tx, id, upTo)),
     };
     this.#lookup = { store, node, members, target, access, names, runs: this.#runs };
     this.actions = executionActions({
@@ -184,10 +180,10 @@ class StartedHere implements Executions {
     if (fields === undefined) throw new DtkdError('INTERNAL', 'the execution cannot be read');
     const { request, narrowing } = retryOf(object.metadata.name, fields);
     const plan = await this.#planner.plan(principal, request, narrowing);
-    return dryRun ? planAnswer(plan, request) : this.#begin(principal, request, plan, narrowing);
+    return dryRun ? planAnswer(plan, request) : this.#begin(principal, request, plan);
   }
 
-  async #begin(principal: Principal, request: DispatchRequestSpec, plan: Plan, _retry?: Narrowing): Promise<ApiObject> {
+  async #begin(principal: Principal, request: DispatchRequestSpec, plan: Plan): Promise<ApiObject> {
     const { store, content } = this.#options;
     if (plan.parts.length === 0) return emptyExecution(this.#options.node.name, principal, request, this.#options.now());
     const starter = starterText(principal);
@@ -201,7 +197,7 @@ class StartedHere implements Executions {
     try {
       if (request.put !== undefined) await this.#allowFile(request.put.digest, plan, frozen.notAfter + plan.timeoutMs, content);
       const stored = await store.transact(async (tx) => {
-        tx.putRow(ROWS + id, rowOf(marked));
+        keepOpen(tx, id, marked);
         return tx.put(object);
       });
       run.isStored(stored);
@@ -246,26 +242,18 @@ class StartedHere implements Executions {
     await store.transact(async (tx) => {
       const stored = await tx.get(executionRef(node.name, id));
       if (stored !== undefined) await tx.put({ ...stored, status: object['status'] });
-      if (!open || stored === undefined) tx.delRow(ROWS + id);
+      if (!open || stored === undefined) forgetOpen(tx, id);
     });
   }
 
   async #takeUpAll(): Promise<void> {
     const { store, logger } = this.#options;
-    let from = ROWS;
-    for (;;) {
-      const rows = await store.kv.page({ gte: from, lt: prefixEnd(ROWS), limit: 100 });
-      for (const [key, value] of rows) {
-        const id = key.slice(ROWS.length);
-        try {
-          await this.#takeUp(id, toldOf(value));
-        } catch (error) {
-          logger.warn({ err: error, id }, 'An execution could not be taken up again');
-        }
+    for await (const { id, told } of openRows(store.kv)) {
+      try {
+        await this.#takeUp(id, told);
+      } catch (error) {
+        logger.warn({ err: error, id }, 'An execution could not be taken up again');
       }
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < 100) return;
-      from = `${last[0]}\0`;
     }
   }
 
@@ -273,13 +261,10 @@ class StartedHere implements Executions {
     const { store, node, now } = this.#options;
     const object = await store.get(executionRef(node.name, id));
     const fields = object === undefined ? undefined : fieldsOf(object);
-    if (object === undefined || fields === undefined) {
-      await store.transact(async (tx) => tx.delRow(ROWS + id));
-      return;
-    }
-    const run = await takeUpRun(this.#ports, principalOf(object), object, fields);
-    if (!run.worthTakingUp(now())) {
-      await store.transact(async (tx) => tx.delRow(ROWS + id));
+    const run =
+      object === undefined || fields === undefined ? undefined : await takeUpRun(this.#ports, principalOf(object), object, fields);
+    if (object === undefined || run?.worthTakingUp(now()) !== true) {
+      await store.transact(async (tx) => forgetOpen(tx, id));
       return;
     }
     this.#runs.set(id, run);
@@ -379,24 +364,6 @@ class StartedHere implements Executions {
 
 function starterText(principal: Principal): string {
   return principal.type === 'operator' ? OPERATOR : subjectText(principal);
-}
-
-/** Who started it, as the object says: what is asked of targets is asked in that name. */
-function principalOf(object: ApiObject): Principal {
-  const match = /^(.+)\/([^/@]+)@self$/.exec(object.metadata.annotations?.[CREATOR_ANNOTATION] ?? '');
-  const [, name, uid] = match ?? [];
-  if (name === undefined || uid === undefined) return { type: 'operator', name: OPERATOR };
-  return { type: 'user', home: SELF, name, uid, display: fieldsOf(object)?.spec.user ?? name };
-}
-
-function rowOf(told: number): Uint8Array {
-  return Buffer.from(JSON.stringify({ told }));
-}
-
-function toldOf(value: Uint8Array): number {
-  const row: unknown = JSON.parse(Buffer.from(value).toString());
-  const told = isRecord(row) ? row['told'] : undefined;
-  return typeof told === 'number' ? told : 0;
 }
 
 /** Lets go of a view that was made for one reader. */

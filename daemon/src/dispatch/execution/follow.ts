@@ -2,7 +2,8 @@
  * The lines that somebody gets who follows an execution. They are made when they are taken, so a slow reader costs nothing; between two lines only places are
  * remembered. Guarantees that the output of each part comes from the asked offset on without gap or repetition, and before the word that the part has ended.
  */
-import type { FollowLine } from '../../../../protocol/orders/follow.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { FollowedRecord, FollowLine } from '../../../../protocol/orders/follow.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import { Bell } from './bell.ts';
 import { FOLLOW_BYTES } from './limits.ts';
@@ -45,13 +46,13 @@ export async function* follow(view: View, { from, allNotes = false, signal }: Fo
         const part = view.part(index);
         if (part === undefined) continue;
         const offset = offsets.get(index) ?? 0;
-        const bytes = await view.read(index, offset, FOLLOW_BYTES);
+        const { bytes, records } = await readAt(view, index, offset);
         if (bytes.length > 0) {
           offsets.set(index, offset + bytes.length);
           // the others have their turn before the rest of it
           dirty.add(index);
           yield {
-            output: { index, node: part.node, offset, next: offset + bytes.length, records: readRecords(bytes).map(followedRecord) },
+            output: { index, node: part.node, offset, next: offset + bytes.length, records },
           };
         } else if (part !== shown.get(index)) {
           shown.set(index, part);
@@ -69,5 +70,18 @@ export async function* follow(view: View, { from, allNotes = false, signal }: Fo
   } finally {
     forget();
     signal.removeEventListener('abort', bell.ring);
+  }
+}
+
+/** Errors: BAD_REQUEST if there is no record at this offset. */
+async function readAt(view: View, index: number, offset: number): Promise<{ bytes: Uint8Array; records: FollowedRecord[] }> {
+  try {
+    const bytes = await view.read(index, offset, FOLLOW_BYTES);
+    return { bytes, records: readRecords(bytes).map(followedRecord) };
+  } catch (error) {
+    if (!(error instanceof DtkdError) || error.code !== 'FRAME_INVALID') throw error;
+    throw new DtkdError('BAD_REQUEST', `the offset ${offset} of part ${index} is not between two records of its output`, {
+      next: 'Take an offset that was told before, or none.',
+    });
   }
 }

@@ -18,6 +18,8 @@ export const MAX_COLLECTED_BYTES = 64 * 1024 * 1024;
 export const MAX_OFFSET = 1024 * 1024 * 1024 + 64 * 1024 * 1024;
 /** Answers about other executions or indexes are ignored; a peer that sends so many on one stream is let go. */
 export const MAX_IGNORED = 64;
+/** Words about a part in one conversation: it changes a few times. */
+export const MAX_WORDS = 256;
 /** Times that a peer may answer what it must not, before it is asked no more. */
 export const MAX_STRIKES = 3;
 /** Notes kept for those who follow: a node is being told, contact was lost. */

@@ -41,7 +41,7 @@ export function parseId(text: string): string {
 /** Errors: BAD_REQUEST, AMBIGUOUS, NOT_FOUND also for what the principal may not READ. */
 export async function lookUp(ports: LookupPorts, principal: Principal, text: string): Promise<Known> {
   const id = parseId(text);
-  const names = await ports.names(id, MAX_SHOWN + 1);
+  const names = await namesOf(ports, principal, id);
   if (names.length > 1) throw ambiguous(id, names);
   const own = names[0] === undefined ? undefined : await startedHere(ports, principal, names[0]);
   if (own !== undefined) return own;
@@ -54,6 +54,17 @@ export async function lookUp(ports: LookupPorts, principal: Principal, text: str
   const [only] = merged;
   if (only !== undefined) return { at: 'elsewhere', merged: only, unanswered };
   throw notFound(principal, id, unanswered);
+}
+
+/** Those of this node that begin so, as far as the principal may know of them. */
+async function namesOf(ports: LookupPorts, principal: Principal, id: string): Promise<string[]> {
+  const names = await ports.names(id, MAX_SHOWN + 1);
+  if (names.length < 2 || principal.type === 'operator') return names;
+  const objects = await Promise.all(names.map((name) => ports.store.get(executionRef(ports.node.name, name))));
+  return names.filter((_name, at) => {
+    const object = objects[at];
+    return object !== undefined && may(ports, principal, 'READ', object);
+  });
 }
 
 /** One that this node started, if the principal may READ it. */

@@ -6,7 +6,7 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
-import type { ExecutionPhase, PartState } from '../../../../protocol/orders/words.ts';
+import type { ExecutionPhase } from '../../../../protocol/orders/words.ts';
 import type { DispatchLogger } from '../dispatch.types.ts';
 import { inBatches } from '../plan/batches.ts';
 import type { Batch, Stage } from '../plan/plan.types.ts';
@@ -18,6 +18,7 @@ import { MAX_NOTES, type Timing } from './limits.ts';
 import { Notes } from './notes.ts';
 import type { PartDriver } from './part-driver.ts';
 import { runSequence } from './sequence.ts';
+import { Tally } from './tally.ts';
 import { isFailure } from './verdict.ts';
 import type { Note, View } from './view.types.ts';
 
@@ -375,24 +376,6 @@ export class Run implements View {
   /** Something may still be found out. */
   #isUnsettled(): boolean {
     return this.#drivers.some(({ part }) => part.outcome === 'unknown') && this.#options.now() < this.#options.settleUntil;
-  }
-}
-
-/** How many parts are in each state. */
-class Tally {
-  readonly #states: PartState[] = [];
-  readonly #counts = new Map<PartState, number>();
-
-  set(index: number, state: PartState): void {
-    const before = this.#states[index];
-    if (before === state) return;
-    if (before !== undefined) this.#counts.set(before, this.count(before) - 1);
-    this.#counts.set(state, this.count(state) + 1);
-    this.#states[index] = state;
-  }
-
-  count(state: PartState): number {
-    return this.#counts.get(state) ?? 0;
   }
 }
 

@@ -18,7 +18,8 @@ import { newExecution, statusOf } from './execution-object.ts';
 import type { ExecutionsOptions } from './executions.types.ts';
 import { ORDER_LIFETIME_MS, SETTLE_MS, type Timing } from './limits.ts';
 import { localConversation } from './local-conversation.ts';
-import { type DriverOptions, type Holder, type Line, PartDriver } from './part-driver.ts';
+import { PartDriver } from './part-driver.ts';
+import type { DriverOptions, Holder, Line } from './part-driver.types.ts';
 import { Run } from './run.ts';
 import { type Evidence, verdictOf } from './verdict.ts';
 

@@ -1,0 +1,45 @@
+/** What is kept of executions of which something is still to be found out, for the next daemon: rows `e/ID`. */
+import { isRecord } from '../../../../protocol/json.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import { CREATOR_ANNOTATION, OPERATOR, type Principal, SELF } from '../../../../protocol/principal.ts';
+import { type Kv, prefixEnd } from '../../store/kv.ts';
+import type { Transaction } from '../../store/object-store.types.ts';
+import { fieldsOf } from './execution-object.ts';
+
+const ROWS = 'e/';
+const PAGE = 100;
+
+/** Parts with an index below `told` may have been told. */
+export function keepOpen(tx: Transaction, id: string, told: number): void {
+  tx.putRow(ROWS + id, Buffer.from(JSON.stringify({ told })));
+}
+
+export function forgetOpen(tx: Transaction, id: string): void {
+  tx.delRow(ROWS + id);
+}
+
+/** All that were left open. */
+export async function* openRows(kv: Kv): AsyncGenerator<{ id: string; told: number }> {
+  let from = ROWS;
+  for (;;) {
+    const rows = await kv.page({ gte: from, lt: prefixEnd(ROWS), limit: PAGE });
+    for (const [key, value] of rows) yield { id: key.slice(ROWS.length), told: toldOf(value) };
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < PAGE) return;
+    from = `${last[0]}\0`;
+  }
+}
+
+function toldOf(value: Uint8Array): number {
+  const row: unknown = JSON.parse(Buffer.from(value).toString());
+  const told = isRecord(row) ? row['told'] : undefined;
+  return typeof told === 'number' ? told : Number.POSITIVE_INFINITY;
+}
+
+/** Who started it, as the object says: what is asked of targets is asked in that name. */
+export function principalOf(object: ApiObject): Principal {
+  const match = /^(.+)\/([^/@]+)@self$/.exec(object.metadata.annotations?.[CREATOR_ANNOTATION] ?? '');
+  const [, name, uid] = match ?? [];
+  if (name === undefined || uid === undefined) return { type: 'operator', name: OPERATOR };
+  return { type: 'user', home: SELF, name, uid, display: fieldsOf(object)?.spec.user ?? name };
+}
