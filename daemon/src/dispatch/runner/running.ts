@@ -11,7 +11,7 @@ import { isAlive } from './identity.ts';
 import type { OutputReader } from './output-reader.ts';
 import { closeQuietly, leaveAlone, letGo, RECORD, readRecord, TAKEN } from './run-directories.ts';
 import type { ProcessEnd, ProcessIdentity, RunningProcess } from './runner.types.ts';
-import { isRecorded, KILL_MARK, parseRecord } from './wrapper.ts';
+import { isRecorded, KILL_MARK, parseRecord, shellSaid } from './wrapper.ts';
 
 /** TERM is followed by KILL after this, if nobody says otherwise. */
 export const DEFAULT_GRACE_MS = 10_000;
@@ -122,8 +122,10 @@ export function supervise(options: RunningOptions): Supervised {
     // We have ended it before it could record anything.
     if (killing !== undefined && shellEnd?.signal) return { signal: shellEnd.signal, endedAt: noticedAt };
     if (shellEnd?.status == null) return { unknown: true };
-    // By itself, without a record: it could not start the process.
-    options.complain(text.replace(/^# .*\n/, ''));
+    // By itself, without a record: it could not write one, on a disk that is full, and gives the status of the process; or it says why it could not start it.
+    const said = shellSaid(text);
+    if (said === '' || shellEnd.status === 0) return { exitStatus: shellEnd.status, endedAt: noticedAt };
+    options.complain(said);
     return { exitStatus: NOT_STARTED_STATUS, endedAt: noticedAt };
   };
 

@@ -67,7 +67,8 @@ export function recordedPid(text: string): number | undefined {
  * such a status is taken for the signal.
  */
 export function parseRecord(text: string): RecordedEnd | undefined {
-  const match = /^= ([0-9]{1,3})( unsaid)?$/m.exec(text);
+  // With the end of its line: a record that was cut off on a full disk says nothing.
+  const match = /^= ([0-9]{1,3})( unsaid)?\n/m.exec(text);
   if (match === null) return text.startsWith(KILL_MARK) || text.includes(`\n${KILL_MARK}`) ? { signal: 'SIGKILL' } : undefined;
   const exitStatus = Number(match[1]);
   const number = exitStatus - SIGNAL_BASE;
@@ -75,6 +76,14 @@ export function parseRecord(text: string): RecordedEnd | undefined {
   const before = text.slice(0, match.index).replace(NUMBER, '').replaceAll(KILL_MARK, '').trim();
   const bySignal = before !== '' || match[2] !== undefined || UNSAID_SIGNALS.has(number);
   return bySignal ? { signal: signalName(number) } : { exitStatus };
+}
+
+/** What the shell says in a record that has no end: why it could not start the process. */
+export function shellSaid(text: string): string {
+  const lines = text
+    .split('\n')
+    .filter((line) => line !== '' && line !== KILL_MARK.trim() && !/^(#( [0-9]*)?|=( [0-9]{0,3})?( [a-z]*)?)$/.test(line));
+  return lines.map((line) => `${line}\n`).join('');
 }
 
 /** True if the record is whole: the process has ended, and its shell is going or waits to be let go. */
