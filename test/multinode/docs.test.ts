@@ -61,10 +61,16 @@ async function runGuide(current: Stage, path: string): Promise<number> {
 }
 
 describe('the guides', () => {
-  it.each(['README.md', 'docs/domains.md', 'docs/apps.md', 'docs/model.md', 'docs/access.md', 'docs/commands.md', 'docs/modules.md', 'docs/dispatch.md'])(
-    'every command of %s does what it says',
-    async (path) => {
-      expect(await runGuide(stage.current, path)).toBeGreaterThan(2);
-    },
-  );
+  it.each([
+    'README.md',
+    'docs/domains.md',
+    'docs/apps.md',
+    'docs/model.md',
+    'docs/access.md',
+    'docs/commands.md',
+    'docs/modules.md',
+    'docs/dispatch.md',
+  ])('every command of %s does what it says', async (path) => {
+    expect(await runGuide(stage.current, path)).toBeGreaterThan(2);
+  });
 });
