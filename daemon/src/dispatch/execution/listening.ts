@@ -80,16 +80,18 @@ async function hearOut(
         break;
       case 'end':
         if (ear.hasEnded()) return { was: 'ended' };
-        return refusal === undefined ? { was: 'lost' } : meaningOf(request, refusal);
+        return refusal === undefined ? { was: 'lost' } : meaningOf(request, refusal, words > 0);
     }
   }
   return { was: 'untrue', error: new DtkdError('FRAME_INVALID', 'it says too much') };
 }
 
-/** What a target's error means, by what it was asked. */
-function meaningOf(request: DispatchRequest, { code, message, next }: Extract<DispatchEvent, { type: 'error' }>): Heard {
+/** What a target's error means, by what it was asked. `taken`: it has told of the part before, and so is in trouble with telling, not with taking. */
+function meaningOf(request: DispatchRequest, { code, message, next }: Extract<DispatchEvent, { type: 'error' }>, taken: boolean): Heard {
   const text = next === undefined ? message : `${message}. ${next}`;
-  const isOrder = request.type === 'order';
+  const isOrder = request.type === 'order' && !taken;
+  // Whatever went wrong there, it may have gone wrong after the order was written down.
+  if (isOrder && code === 'INTERNAL') return { was: 'lost' };
   if (code === 'TOO_MANY_REQUESTS' || code === 'UNAVAILABLE') return isOrder ? { was: 'busy', code, message: text } : { was: 'lost' };
   if (isOrder) return { was: 'not-taken', code: isErrorCode(code) ? code : 'ORDER_INVALID', message: text };
   if (code === 'BAD_REQUEST') return { was: 'no-such-offset' };

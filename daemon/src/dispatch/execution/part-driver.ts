@@ -275,6 +275,11 @@ export class PartDriver {
         await this.#endAsTold();
         return true;
       case 'not-taken':
+        // It may have taken what was brought before, and be unable to say so now.
+        if (this.#maybeTaken && !isOfTheOrderItself(heard.code)) {
+          this.#lose();
+          return false;
+        }
         this.#end({ is: 'not-taken', code: heard.code, message: heard.message });
         return true;
       case 'not-known':
@@ -456,4 +461,9 @@ export class PartDriver {
       pause: this.#patience.pause,
     });
   }
+}
+
+/** Refusals that go by the bytes of an order alone: it was not taken before, either. */
+function isOfTheOrderItself(code: string): boolean {
+  return code === 'ORDER_INVALID' || code === 'FRAME_INVALID' || code === 'FRAME_TOO_LARGE';
 }

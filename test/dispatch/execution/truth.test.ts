@@ -1,0 +1,70 @@
+/** An order that may have been taken is never called refused, skipped or unreachable, whatever a target that is in trouble says of it. */
+import { afterEach, describe, expect, test } from 'vitest';
+import type { ErrorCode } from '../../../protocol/errors.ts';
+import type { FakePart } from './fake-target.ts';
+import { runToEnd, type World, type WorldOptions, world } from './world.ts';
+
+const open: World[] = [];
+async function inWorld(options: WorldOptions): Promise<World> {
+  const made = await world(options);
+  open.push(made);
+  return made;
+}
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((one) => one.close()));
+});
+
+const run = (part: FakePart) => part.run();
+
+describe('an order that was taken', () => {
+  test.each<ErrorCode>(['CONTENT_ALTERED', 'BAD_REQUEST', 'DISK_FULL', 'INTERNAL', 'TIMEOUT'])(
+    'is not refused when its target says %s afterwards',
+    async (code) => {
+      const w = await inWorld({ targets: { web1: run } });
+      const target = w.targets.get('web1');
+      if (target === undefined) throw new Error('no target');
+      target.lie = (request, send, stream) => {
+        if (request.type !== 'order') return false;
+        target.lie = undefined;
+        const part = target.take(request.order);
+        send({ type: 'part', id: part.id, part: part.part });
+        send({ type: 'error', code, message: 'its output cannot be read' });
+        send({ type: 'end' });
+        stream.end();
+        setTimeout(() => part.end(), 50);
+        return true;
+      };
+      const { parts } = await runToEnd(w);
+      expect(parts[0]).toMatchObject({ outcome: 'succeeded' });
+      expect(target.only.starts).toBe(1);
+    },
+  );
+
+  test.each<ErrorCode>(['INTERNAL', 'DISK_FULL', 'NOT_FOUND'])(
+    'without a word is not refused when it is brought again: %s',
+    async (code) => {
+      const w = await inWorld({ targets: { web1: run } });
+      const target = w.targets.get('web1');
+      if (target === undefined) throw new Error('no target');
+      let orders = 0;
+      target.lie = (request, send, stream) => {
+        if (request.type !== 'order') return false;
+        orders += 1;
+        if (orders === 1) {
+          target.take(request.order);
+          stream.destroy();
+        } else {
+          target.lie = undefined;
+          send({ type: 'error', code, message: 'the journal cannot be read now' });
+          send({ type: 'end' });
+          stream.end();
+          setTimeout(() => target.only.end(), 50);
+        }
+        return true;
+      };
+      const { parts } = await runToEnd(w);
+      expect(parts[0]).toMatchObject({ outcome: 'succeeded' });
+      expect(target.only.starts).toBe(1);
+    },
+  );
+});
