@@ -61,6 +61,25 @@ describe('a stream of /dtkd/dispatch', () => {
     );
   });
 
+  it('never says that it does not know what it may have forgotten: its starter would take it for not started', async () => {
+    const attach = { type: 'attach', user: USER, id: 'e'.repeat(64), index: 0, offset: 0, follow: true };
+    expect(outcomes(await ask(attach))).toEqual(['NOT_FOUND', 'end']);
+    site.members.restored = Date.now() - 60_000;
+    expect(outcomes(await ask(attach))).toEqual(['UNAVAILABLE', 'end']);
+    site.members.restored = Date.now() - 9 * 24 * 3_600_000;
+    expect(outcomes(await ask(attach))).toEqual(['NOT_FOUND', 'end']);
+  });
+
+  it('reads a few requests of one member at a time, and those of others all the same', async () => {
+    const slow = await Promise.all(Array.from({ length: 40 }, () => open()));
+    for (const stream of slow) stream.write(Uint8Array.from([0, 0, 1, 0]));
+    const late = ask({ type: 'find', user: USER, id: 'abcdef' });
+    expect(outcomes(await ask({ type: 'find', user: USER, id: 'abcdef' }, 'laptop'))).toEqual(['end']);
+    // It has its turn when the first ones come to nothing.
+    for (const stream of slow) stream.destroy();
+    expect(outcomes(await late)).toEqual(['end']);
+  });
+
   it('refuses what it does not take, and whom it does not know', async () => {
     const order = orderOf({ work: exec('/bin/true') });
     expect(outcomes(await ask({ type: 'order', order: order.bytes, offset: 0 }))).toEqual(['refused', 'end']);

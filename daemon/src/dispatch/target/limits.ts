@@ -20,6 +20,8 @@ export const MAX_SHOWN_BYTES = 4 * 1024 * 1024;
 /** Streams of `/dtkd/dispatch` that one member has open, and all together: an order holds one until it has ended. */
 export const MAX_STREAMS_PER_PEER = 512;
 export const MAX_STREAMS = 4_096;
+/** Requests of one member that are read and judged at once, the others wait unread: each may have a bundle of 1 MiB in it. */
+export const MAX_READING_PER_PEER = 16;
 /** Parts that are told in one answer, and the bytes of their orders. */
 export const MAX_FOUND = 2_000;
 export const MAX_FOUND_BYTES = 16 * 1024 * 1024;

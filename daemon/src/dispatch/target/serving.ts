@@ -15,18 +15,31 @@ import {
   MAX_DISPATCH_FRAME_BYTES,
   MAX_RECORDS_BYTES,
 } from '../../../../protocol/orders/messages.ts';
+import { MAX_ORDER_LIFETIME_MS } from '../../../../protocol/orders/order.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';
 import { endStream, writeFrames } from '../../streams/frame-writer.ts';
 import type { DispatchAccess, DispatchLogger, Member, Members } from '../dispatch.types.ts';
-import { FAREWELL_MS, MAX_FOUND, MAX_STREAMS, MAX_STREAMS_PER_PEER, REQUEST_MS, STALL_MS } from './limits.ts';
+import {
+  FAREWELL_MS,
+  KEEP_IDS_MS,
+  MAX_FOUND,
+  MAX_READING_PER_PEER,
+  MAX_STREAMS,
+  MAX_STREAMS_PER_PEER,
+  REQUEST_MS,
+  STALL_MS,
+} from './limits.ts';
+import { ReadingTurns } from './reading-turns.ts';
 import type { PartHandle, StartedParts, Target } from './target.types.ts';
 
 export interface DispatchServerOptions {
   target: Pick<Target, 'accept' | 'attach' | 'find' | 'abort'>;
   started(): StartedParts | undefined;
   remoteUser: DispatchAccess['remoteUser'];
+  restoredAt: Members['restoredAt'];
+  now(): number;
   logger: DispatchLogger;
 }
 
@@ -38,6 +51,7 @@ export interface DispatchServer {
 export function createDispatchServer(options: DispatchServerOptions): DispatchServer {
   const open = new Set<Duplex>();
   const counts = new Map<string, number>();
+  const turns = new ReadingTurns(MAX_READING_PER_PEER);
   let closed = false;
 
   function serve(stream: Duplex, from: Member): void {
@@ -60,7 +74,7 @@ export function createDispatchServer(options: DispatchServerOptions): DispatchSe
       if (left > 0) counts.set(peer, left);
       else counts.delete(peer);
     });
-    void answerOn(stream, from, options);
+    void answerOn(stream, from, options, turns);
   }
 
   return {
@@ -72,12 +86,10 @@ export function createDispatchServer(options: DispatchServerOptions): DispatchSe
   };
 }
 
-async function answerOn(stream: Duplex, from: Member, options: DispatchServerOptions): Promise<void> {
+async function answerOn(stream: Duplex, from: Member, options: DispatchServerOptions, turns: ReadingTurns): Promise<void> {
   try {
-    const frame = await new FrameReader(stream, MAX_DISPATCH_FRAME_BYTES).next(REQUEST_MS);
-    if (frame === undefined) throw new DtkdError('FRAME_INVALID', 'the stream ended before a request');
-    const request = decodeCbor(frame, dispatchRequest, 'a request');
-    await answer(stream, request, from, options);
+    const answer = await turns.inTurn(`${from.domain} ${from.key}`, () => received(stream, from, options));
+    await answer();
     await endStream(stream, STALL_MS);
     farewell(stream);
   } catch (error) {
@@ -87,19 +99,36 @@ async function answerOn(stream: Duplex, from: Member, options: DispatchServerOpt
   }
 }
 
+/** Reads a request, takes what is an order, and gives what answers it. That can take as long as a command, and keeps no bytes of the request. */
+async function received(stream: Duplex, from: Member, options: DispatchServerOptions): Promise<() => Promise<void>> {
+  const frame = await new FrameReader(stream, MAX_DISPATCH_FRAME_BYTES).next(REQUEST_MS);
+  if (frame === undefined) throw new DtkdError('FRAME_INVALID', 'the stream ended before a request');
+  const request = decodeCbor(frame, dispatchRequest, 'a request');
+  if (request.type !== 'order') return answerTo(stream, request, from, options);
+  const { user, order, bundle, offset } = request;
+  return tellerOf(stream, await options.target.accept({ type: 'member', member: from, user }, { order, bundle }), offset);
+}
+
+function tellerOf(stream: Duplex, handle: PartHandle, offset: number): () => Promise<void> {
+  return () => tell(stream, handle, offset, true);
+}
+
+function answerTo(
+  stream: Duplex,
+  request: Exclude<DispatchRequest, { type: 'order' }>,
+  from: Member,
+  options: DispatchServerOptions,
+): () => Promise<void> {
+  return () => answer(stream, request, from, options);
+}
+
 async function answer(
   stream: Duplex,
-  request: DispatchRequest,
+  request: Exclude<DispatchRequest, { type: 'order' }>,
   from: Member,
-  { target, started, remoteUser }: DispatchServerOptions,
+  options: DispatchServerOptions,
 ): Promise<void> {
-  if (request.type === 'order') {
-    const handle = await target.accept(
-      { type: 'member', member: from, user: request.user },
-      { order: request.order, bundle: request.bundle },
-    );
-    return tell(stream, handle, request.offset, true);
-  }
+  const { target, started, remoteUser } = options;
   const { user } = request;
   if (user === undefined) {
     throw new DtkdError('FORBIDDEN', `the operator of ${from.node} has no rights here`, {
@@ -109,7 +138,7 @@ async function answer(
   const principal = remoteUser({ peerKey: from.key, namespace: from.node }, user);
   switch (request.type) {
     case 'attach':
-      return tell(stream, await attach(principal, request, target, started()), request.offset, request.follow);
+      return tell(stream, await attach(principal, request, options), request.offset, request.follow);
     case 'abort': {
       const parts = await abort(principal, request, target, started());
       return send(stream, [...parts.map((part): DispatchEvent => ({ type: 'part', id: request.id, part })), END]);
@@ -124,15 +153,27 @@ const END: DispatchEvent = { type: 'end' };
 async function attach(
   principal: Principal,
   { id, index }: { id: string; index: number },
-  target: DispatchServerOptions['target'],
-  started: StartedParts | undefined,
+  options: DispatchServerOptions,
 ): Promise<PartHandle> {
   try {
-    return await target.attach(principal, id, index);
+    return await options.target.attach(principal, id, index);
   } catch (error) {
-    if (started === undefined || !(error instanceof DtkdError) || error.code !== 'NOT_FOUND') throw error;
-    return started.attach(principal, id, index);
+    const started = options.started();
+    if (!(error instanceof DtkdError) || error.code !== 'NOT_FOUND') throw error;
+    return started === undefined
+      ? unknownHere(error, options)
+      : started.attach(principal, id, index).catch((other) => unknownHere(other, options));
   }
+}
+
+/** What is not known is no proof that it never was, if this node has lost some of its memory since: whoever brought the order must not take it for one. */
+function unknownHere(error: unknown, { restoredAt, now }: Pick<DispatchServerOptions, 'restoredAt' | 'now'>): never {
+  const restored = restoredAt();
+  const isLost = restored !== undefined && now() - restored < MAX_ORDER_LIFETIME_MS + KEEP_IDS_MS;
+  if (!isLost || !(error instanceof DtkdError) || error.code !== 'NOT_FOUND') throw error;
+  throw new DtkdError('UNAVAILABLE', 'this node was restored from an older state, and cannot say what it did since', {
+    next: 'Look there for what it did.',
+  });
 }
 
 /** What this node runs, and what it has not told others yet, if it is the starter. */
@@ -217,7 +258,7 @@ async function find(
         type: 'part',
         id: handle.id,
         part: handle.part(),
-        header: Uint8Array.from(known?.header ?? []),
+        ...(handle.order === undefined ? { header: Uint8Array.from(known?.header ?? []) } : { order: Uint8Array.from(handle.order) }),
       }),
     ),
   ].slice(0, MAX_FOUND);

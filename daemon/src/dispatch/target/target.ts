@@ -99,6 +99,8 @@ class NodeTarget implements Target {
       target: this,
       started: () => options.started?.(),
       remoteUser: access.remoteUser.bind(access),
+      restoredAt: () => members.restoredAt(),
+      now,
       logger,
     });
   }
