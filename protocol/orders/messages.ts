@@ -36,7 +36,7 @@ export type DispatchRequest = z.infer<typeof dispatchRequest>;
 export const dispatchEvent = z.discriminatedUnion('type', [
   /**
    * How the part stands, first of all and after each change. In answers to `find` a target adds the order as it came, which proves that the part is its own (the
-   * entry names its key); a starter, for what it knows of parts that run elsewhere, the plan's header. The word of the target counts for more.
+   * entry names its key); so does a starter (the entry names its key as well), or the plan's header alone. The word of the target counts for more.
    */
   z.object({
     type: z.literal('part'),

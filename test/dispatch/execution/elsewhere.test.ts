@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import type { ApiObject } from '../../../protocol/objects.ts';
+import { planAnswer } from '../../../protocol/orders/follow.ts';
 import { DISPATCH_PROTOCOL } from '../../../protocol/orders/messages.ts';
 import { waitFor } from '../../wait.ts';
 import { FakeNetwork } from '../fake-members.ts';
@@ -58,14 +60,7 @@ describe('an execution of another node', () => {
     const { starter, looker } = await threeSides({ web1: hang, web2: succeed });
     const { metadata } = await starter.executions.dispatch(OPS, { ...EXEC, threads: 1 });
     await waitFor(() => starter.targets.get('web1')?.parts.size === 1);
-    const answer = await looker.executions.actions.get('executions')?.({
-      principal: OPS,
-      rest: [metadata.name, 'abort'],
-      method: 'POST',
-      query: new URLSearchParams(),
-      body: {},
-      signal: AbortSignal.timeout(5_000),
-    });
+    const answer = await act(looker, metadata.name, 'abort');
     expect(answer).toMatchObject({ notTold: [] });
     await linesOf(starter.executions, metadata.name);
     expect(outcomes(partsOf(await showOf(starter.executions, metadata.name)))).toEqual({ web1: 'failed', web2: 'skipped' });
@@ -94,6 +89,36 @@ describe('an execution of another node', () => {
     expect(outcomes(partsOf(await showOf(looker.executions, metadata.name)))).toEqual({ web1: 'failed' });
   });
 
+  test.each(['there', 'gone'])('is repeated from there, when its starter is %s', async (starterIs) => {
+    const { starter, looker, network } = await threeSides({ web1: succeed, web2: fail, web3: fail });
+    const { metadata } = await starter.executions.dispatch(OPS, EXEC);
+    await linesOf(starter.executions, metadata.name);
+    if (starterIs === 'gone') network.stop('desk');
+    const plan = planAnswer.parse(await act(looker, metadata.name, 'retry', { dryRun: true }));
+    expect(plan.targets.map(({ node }) => node)).toEqual(['web2', 'web3']);
+    const web2 = starter.targets.get('web2');
+    if (web2 !== undefined) web2.script = succeed;
+    const again = (await act(looker, metadata.name, 'retry')) as ApiObject;
+    await linesOf(looker.executions, again.metadata.name);
+    expect(outcomes(partsOf(await showOf(looker.executions, again.metadata.name)))).toEqual({ web2: 'succeeded', web3: 'failed' });
+    // and once more, here
+    const third = (await act(looker, again.metadata.name, 'retry')) as ApiObject;
+    await linesOf(looker.executions, third.metadata.name);
+    expect(outcomes(partsOf(await showOf(looker.executions, third.metadata.name)))).toEqual({ web3: 'failed' });
+    expect(starter.targets.get('web1')?.parts.size).toBe(1);
+  });
+
+  test('is repeated as far as somebody tells of it, and the rest is said', async () => {
+    const { starter, looker, network } = await threeSides({ web1: fail, web2: fail });
+    const { metadata } = await starter.executions.dispatch(OPS, EXEC);
+    await linesOf(starter.executions, metadata.name);
+    network.stop('desk');
+    network.stop('web2');
+    const plan = planAnswer.parse(await act(looker, metadata.name, 'retry', { dryRun: true }));
+    expect(plan.targets.map(({ node }) => node)).toEqual(['web1']);
+    expect(plan.notes.join()).toContain('1 of its 2 targets');
+  });
+
   test('needs more digits where two begin alike, and is not found where nobody tells', async () => {
     const { starter, looker } = await threeSides({ web1: succeed });
     const found: string[] = [];
@@ -110,3 +135,15 @@ describe('an execution of another node', () => {
     expect(outcomes(partsOf(await showOf(looker.executions, metadata.name)))).toEqual({ web1: 'succeeded' });
   });
 });
+
+async function act({ executions }: World, id: string, what: string, body: unknown = {}): Promise<unknown> {
+  const signal = AbortSignal.timeout(10_000);
+  return executions.actions.get('executions')?.({
+    principal: OPS,
+    rest: [id, what],
+    method: 'POST',
+    query: new URLSearchParams(),
+    body,
+    signal,
+  });
+}

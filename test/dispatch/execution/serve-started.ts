@@ -15,6 +15,8 @@ export function serveStarted(members: FakeMembers, executions: () => Executions)
     target: { accept: nothing, attach: nothing, find: async () => [], abort: nothing },
     started: () => executions().started,
     remoteUser: ({ peerKey, namespace }, user) => ({ type: 'user', home: peerKey, display: `${user.name}@${namespace}`, ...user }),
+    restoredAt: () => undefined,
+    now: Date.now,
     logger: quiet,
   }).listen(members);
 }

@@ -38,9 +38,10 @@ function mergeOne(found: FoundPart[]): Merged {
   for (const index of [...byIndex.keys()].sort((a, b) => a - b)) {
     const ranked = [...(byIndex.get(index) ?? [])].sort((a, b) => standingOf(b, entries) - standingOf(a, entries));
     const [best] = ranked;
-    if (best !== undefined) parts.set(index, { part: shownPart(best), sources: ranked.map(({ member }) => member) });
+    if (best !== undefined) parts.set(index, { part: shownPart(best, entries), sources: ranked.map(({ member }) => member) });
   }
   const { header, headerBytes, id } = first;
+  const missing = header.count - parts.size;
   const list = [...parts.values()].map(({ part }) => part);
   const object: ApiObject = {
     apiVersion: apiVersionOf(executionKind),
@@ -61,14 +62,19 @@ function mergeOne(found: FoundPart[]): Merged {
         (a, b) => a.index - b.index,
       ),
     },
-    status: { phase: phaseOf(list), parts: list, startedAt: toTimestamp(header.createdAt) },
+    status: {
+      phase: phaseOf(list),
+      parts: list,
+      startedAt: toTimestamp(header.createdAt),
+      ...(missing > 0 ? { message: `no node that can be reached tells of ${missing} of its ${header.count} targets` } : {}),
+    },
   };
-  return { id, object, parts, missing: header.count - parts.size };
+  return { id, object, parts, missing };
 }
 
 /** A target tells of itself under its own name for itself; here it has the name by which it is known here. */
-function shownPart({ part, member, target }: FoundPart): Part {
-  return target === undefined ? part : { ...part, node: member.node };
+function shownPart(found: FoundPart, entries: ReadonlyMap<number, PlanEntry>): Part {
+  return standingOf(found, entries) === 2 ? { ...found.part, node: found.member.node } : found.part;
 }
 
 export function phaseOf(parts: readonly Part[]): ExecutionPhase {

@@ -12,6 +12,7 @@ import type { Part } from '../../../../protocol/orders/outcome.ts';
 import { CREATOR_ANNOTATION, displayOf, OPERATOR, type Principal, SELF, subjectText } from '../../../../protocol/principal.ts';
 import type { Plan } from '../plan/plan.types.ts';
 import { createPlanner, type Planner } from '../plan/planner.ts';
+import { some } from '../plan/some.ts';
 import { abortElsewhere } from './aborting.ts';
 import { executionActions } from './actions.ts';
 import { ElsewhereView } from './elsewhere-view.ts';
@@ -24,7 +25,7 @@ import { type Known, type LookupPorts, lookUp, may, startedHere } from './lookup
 import { forgetOpen, keepOpen, openRows, principalOf } from './open-rows.ts';
 import { emptyExecution, planAnswer } from './plan-answer.ts';
 import { removeCollected, removeOld } from './retention.ts';
-import { retryOf } from './retrying.ts';
+import { againOf, joined, type NamesHere, retriesOfWork, retryOfRequest } from './retrying.ts';
 import type { Run } from './run.ts';
 import { collectedDirectory, type StartingPorts, startRun, takeUpRun } from './starting.ts';
 import { storedView } from './stored-view.ts';
@@ -176,11 +177,53 @@ class StartedHere implements Executions {
   async retry(principal: Principal, text: string, dryRun: boolean): Promise<ApiObject | PlanAnswer> {
     const known = await lookUp(this.#lookup, principal, text);
     const object = known.at === 'running' ? known.run.object() : known.at === 'here' ? known.object : known.merged.object;
+    const { plan, request } = await this.#planAgain(principal, object);
+    return dryRun ? planAnswer(plan, request) : this.#begin(principal, request, plan);
+  }
+
+  /** A plan for all that did not succeed. */
+  async #planAgain(principal: Principal, object: ApiObject): Promise<{ plan: Plan; request: DispatchRequestSpec }> {
     const fields = fieldsOf(object);
     if (fields === undefined) throw new DtkdError('INTERNAL', 'the execution cannot be read');
-    const { request, narrowing } = retryOf(object.metadata.name, fields);
-    const plan = await this.#planner.plan(principal, request, narrowing);
-    return dryRun ? planAnswer(plan, request) : this.#begin(principal, request, plan);
+    const id = object.metadata.name;
+    const again = againOf(id, fields);
+    const { request } = fields.spec;
+    // the request of a retry may be for a part of its targets only
+    if (request !== undefined && request.retryOf === undefined) {
+      const retry = retryOfRequest(id, request, again);
+      return { plan: await this.#planner.plan(principal, retry.request, retry.narrowing), request: retry.request };
+    }
+    const { retries, lost } = retriesOfWork(id, again, await this.#namesHere(), request ?? { keepGoing: true });
+    const [first] = retries;
+    if (first === undefined) {
+      throw new DtkdError('NO_MATCH', `none of the nodes of execution ${id.slice(0, 12)} is known here: ${some(lost)}`, {
+        next: `Retry it at ${fields.spec.starter}, which started it.`,
+      });
+    }
+    const plans = await Promise.all(retries.map((one) => this.#planner.plan(principal, one.request, one.narrowing)));
+    const notes = [
+      ...(lost.length === 0 ? [] : [`${some(lost)} cannot be taken: not known here`]),
+      ...(fields.status?.message === undefined ? [] : [fields.status.message]),
+    ];
+    return {
+      plan: joined(plans, notes),
+      request: { ...first.request, only: [...new Set(retries.flatMap((one) => one.request.only ?? []))] },
+    };
+  }
+
+  /** Nodes of a plan of another node, as they are called here. */
+  async #namesHere(): Promise<NamesHere> {
+    const { nodes, node, members } = this.#options;
+    const views = await nodes.list();
+    const owner = (key: string) => (key === node.signingKey ? node.name : views.find(({ signingKey }) => signingKey === key)?.node);
+    const selfKeys = new Set(members.list().map(({ domain, selfKey }) => `${domain} ${selfKey}`));
+    return {
+      owner,
+      target: ({ domain, key }) => {
+        if (domain === '') return owner(key);
+        return selfKeys.has(`${domain} ${key}`) ? node.name : members.byKey(domain, key)?.node;
+      },
+    };
   }
 
   async #begin(principal: Principal, request: DispatchRequestSpec, plan: Plan): Promise<ApiObject> {
@@ -306,8 +349,8 @@ class StartedHere implements Executions {
     const known = await startedHere(this.#lookup, principal, id);
     if (known === undefined) return undefined;
     const view = this.#viewOf(known, principal, new Map());
-    const header = fieldsOf(view.object())?.spec.header ?? '';
-    return { header: Uint8Array.from(Buffer.from(header, 'base64')), handles: handlesOf(view) };
+    const fields = fieldsOf(view.object());
+    return fields === undefined ? undefined : handlesOf(view, fields.spec);
   }
 
   async #attach(principal: Principal, id: string, index: number): ReturnType<StartedExecutions['attach']> {

@@ -109,11 +109,11 @@ function entryOf(header: PlanHeader, { entry, index, proof }: Order, of: number)
 
 /**
  * How much a member's word counts for a part. `entries` are the plan's, as far as they were proved. Somebody whom the plan names by a key of another domain cannot
- * prove it here, but neither can anybody else then.
+ * prove it here; who shows the order then counts for more than who does not.
  */
 export function standingOf({ member, part, target }: FoundPart, entries: ReadonlyMap<number, PlanEntry>): Standing {
   const entry = target ?? entries.get(part.index);
   if (entry === undefined) return 0;
-  if (target !== undefined && (entry.domain === '' || entry.domain !== member.domain || entry.key === member.key)) return 2;
-  return entry.domain === member.domain && entry.starter === member.key ? 1 : 0;
+  if (entry.domain === member.domain) return entry.key === member.key ? 2 : entry.starter === member.key ? 1 : 0;
+  return target === undefined ? 0 : 1;
 }

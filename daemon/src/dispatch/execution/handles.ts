@@ -1,5 +1,9 @@
 /** Parts of an execution that this node started, in the shape in which targets show theirs, for those who ask over the wire. */
+import { decodeCbor } from '../../../../protocol/cbor.ts';
+import type { ExecutionFields } from '../../../../protocol/kinds/execution.ts';
+import { planHeader } from '../../../../protocol/orders/order.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
+import { ordersAgain } from '../plan/freeze.ts';
 import type { PartHandle } from '../target/target.types.ts';
 import type { View } from './view.types.ts';
 
@@ -30,9 +34,16 @@ function endOf(view: View, part: () => Part): Promise<Part> {
   return promise.finally(forget);
 }
 
-export function handlesOf(view: View): PartHandle[] {
-  return [...view.indexes()].flatMap((index) => {
+/** All parts, with the orders that say what each was to do. */
+export function handlesOf(view: View, { header: text, targets }: ExecutionFields['spec']): { header: Uint8Array; handles: PartHandle[] } {
+  const header = Uint8Array.from(Buffer.from(text, 'base64'));
+  const { root } = decodeCbor(header, planHeader, 'the header of a plan');
+  const order = ordersAgain(header, root, targets);
+  const handles = [...view.indexes()].flatMap((index) => {
     const part = view.part(index);
-    return part === undefined ? [] : [handleOf(view, index, part)];
+    if (part === undefined) return [];
+    // the methods stay those of the handle
+    return [order === undefined ? handleOf(view, index, part) : Object.assign(handleOf(view, index, part), { order: order(index) })];
   });
+  return { header, handles };
 }

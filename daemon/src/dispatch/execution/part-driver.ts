@@ -414,11 +414,12 @@ export class PartDriver {
 
   /** Nothing is looked for any more. */
   #isOver(): boolean {
-    const { now, notAfter, settleUntil, self } = this.#options;
+    const { now, notAfter, settleUntil, self, holder } = this.#options;
     if (this.#patience.isOver) return true;
     if (this.#held && now() > notAfter) {
       this.#settling = true;
-      this.#end({ is: 'held-too-long', others: (this.#part.holders ?? []).filter((holder) => holder !== self) });
+      const others = (this.#part.holders ?? []).filter((one) => one !== self);
+      this.#end({ is: 'held-too-long', others: holder?.mayHaveDelivered() === false ? others : [...others, self] });
     }
     if (this.#part.state !== 'ended') return false;
     return this.#part.outcome !== 'unknown' || now() > settleUntil;

@@ -19,6 +19,8 @@ export interface Line {
 export interface Holder {
   deposit(): Promise<{ holders: string[] }>;
   cancel(): Promise<{ notReached: string[] }>;
+  /** False if it is certain that this node itself has not handed it over. */
+  mayHaveDelivered(): boolean;
 }
 
 export interface DriverOptions {

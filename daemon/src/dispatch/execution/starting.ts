@@ -239,6 +239,7 @@ function holderOf(
       return holding.deposit({ ...which, notAfter, order: held });
     },
     cancel: () => holding.cancel(which),
+    mayHaveDelivered: () => holding.mayHaveDelivered(which),
   };
 }
 

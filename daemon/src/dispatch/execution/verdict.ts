@@ -20,7 +20,7 @@ export type Evidence =
   | { is: 'untrue'; message: string }
   /** The target knows nothing of it. `heard`: it had known it before. `over`: nobody may start it any more. */
   | { is: 'not-known-there'; heard: boolean; over: boolean }
-  /** Its time is over while it was held for the target. `others`: nodes besides this one that held it. */
+  /** Its time is over while it was held for the target. `others`: those that may have handed it over: nodes that held it, or this one, if it tried. */
   | { is: 'held-too-long'; others: readonly string[] }
   /** It was taken back while it was held. `notReached`: those that may still deliver it. */
   | { is: 'taken-back'; notReached: readonly string[] };

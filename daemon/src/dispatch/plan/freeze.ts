@@ -74,3 +74,15 @@ export function freeze(plan: Plan, { starter, user, createdAt, notAfter }: Freez
   const targets = entries.map((entry, index) => ({ ...entry, index, stage: parts[index]?.stage ?? 0 }));
   return { id: executionIdOf(header), header, targets, order, notAfter };
 }
+
+/** The orders of a plan that was frozen before, by index; undefined if its targets are not those of the header. */
+export function ordersAgain(
+  header: Uint8Array,
+  root: Uint8Array,
+  targets: readonly PlannedTarget[],
+): ((index: number) => Uint8Array) | undefined {
+  const encoded = [...targets].sort((a, b) => a.index - b.index).map((target) => encodeEntry(planEntry.parse(target)));
+  if (encoded.length === 0 || Buffer.compare(merkleRoot(encoded), root) !== 0) return undefined;
+  const proofs = merkleProofs(encoded);
+  return (index) => encodeCbor({ header, entry: encoded[index], index, proof: proofs[index] });
+}
