@@ -1,8 +1,9 @@
 /** An order that may have been taken is never called refused, skipped or unreachable, whatever a target that is in trouble says of it. */
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../../protocol/errors.ts';
+import { waitFor } from '../../wait.ts';
 import type { FakePart } from './fake-target.ts';
-import { runToEnd, type World, type WorldOptions, world } from './world.ts';
+import { EXEC, OPS, partsOf, runToEnd, showOf, type World, type WorldOptions, world } from './world.ts';
 
 const open: World[] = [];
 async function inWorld(options: WorldOptions): Promise<World> {
@@ -67,4 +68,23 @@ describe('an order that was taken', () => {
       expect(target.only.starts).toBe(1);
     },
   );
+});
+
+describe('an order that was held for its target, which never came', () => {
+  test.each([
+    [false, 'unreachable'],
+    [true, 'unknown'],
+  ])('if this node may have handed it over: %s, %s', async (mayHaveDelivered, outcome) => {
+    let now = Date.now();
+    const w = await inWorld({
+      targets: { web1: run },
+      now: () => now,
+      holding: { deposit: async () => ({ holders: ['desk'] }), mayHaveDelivered: () => mayHaveDelivered },
+    });
+    w.network.stop('web1');
+    const object = await w.executions.dispatch(OPS, { ...EXEC, queue: '1s' });
+    await waitFor(async () => partsOf(await showOf(w.executions, object.metadata.name))[0]?.state === 'queued', { what: 'the queueing' });
+    now += 5_000;
+    await waitFor(async () => partsOf(await showOf(w.executions, object.metadata.name))[0]?.outcome === outcome, { what: 'the outcome' });
+  });
 });

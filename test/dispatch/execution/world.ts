@@ -130,6 +130,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
       holding: {
         deposit: async () => ({ holders: [] }),
         cancel: async () => ({ notReached: [] }),
+        mayHaveDelivered: () => false,
         onDelivery: () => () => undefined,
         ...options.holding,
       },

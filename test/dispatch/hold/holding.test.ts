@@ -242,6 +242,77 @@ describe('taking back', () => {
     expect(t.taken).toHaveLength(1);
   });
 
+  test('names who may hold it although there was no answer, and tells it as well', async () => {
+    const s = await nodeWith('s');
+    const h = await nodeWith('h');
+    network.node('t');
+    network.stop('t');
+    network.breaks = ({ to }) => (to === 'h' ? { back: 0 } : undefined);
+    const order = orderOf();
+    const { holders } = await deposit(s.holding, 't', order);
+    expect(h.holding.counts().orders).toBe(1);
+    expect([...holders].sort()).toEqual(['h', 's']);
+    network.breaks = undefined;
+    expect(await s.holding.cancel(which('t', order))).toEqual({ notReached: [] });
+    expect((await rowsOf(h)).some((key) => key.startsWith('h/s/'))).toBe(false);
+  });
+
+  test('what this node handed over without an answer may be at the target, also after a restart', async () => {
+    const s = await nodeWith('s');
+    const t = await nodeWith('t');
+    network.stop('t');
+    const order = orderOf();
+    await deposit(s.holding, 't', order);
+    expect(s.holding.mayHaveDelivered(which('t', order))).toBe(false);
+    network.breaks = ({ to }) => (to === 't' ? { back: 0 } : undefined);
+    network.start('t');
+    await t.holding.start();
+    await waitFor(() => t.taken.length === 1);
+    network.stop('t');
+    expect(s.holding.mayHaveDelivered(which('t', order))).toBe(true);
+    await s.holding.stop();
+    const again = await nodeWith('s', s.rows);
+    expect(again.holding.mayHaveDelivered(which('t', order))).toBe(true);
+    expect(await again.holding.cancel(which('t', order))).toEqual({ notReached: ['t'] });
+  });
+
+  test('what a holder handed over without an answer may be at the target', async () => {
+    const s = await nodeWith('s');
+    await nodeWith('h');
+    const t = await nodeWith('t');
+    network.stop('t');
+    const order = orderOf();
+    await deposit(s.holding, 't', order);
+    network.cut('s', 't');
+    network.breaks = ({ to }) => (to === 't' ? { back: 0 } : undefined);
+    network.start('t');
+    await t.holding.start();
+    await waitFor(() => t.taken.length === 1);
+    network.stop('t');
+    expect(await s.holding.cancel(which('t', order))).toEqual({ notReached: ['t'] });
+  });
+
+  test('what the target says that it did not take was not delivered', async () => {
+    const s = await nodeWith('s');
+    const t = await nodeWith('t');
+    network.stop('t');
+    const order = orderOf();
+    await deposit(s.holding, 't', order);
+    let asked = 0;
+    Object.defineProperty(t, 'refusal', {
+      get() {
+        asked += 1;
+        return new DtkdError('DISK_FULL', 'the disk is full');
+      },
+    });
+    network.start('t');
+    await t.holding.start();
+    await waitFor(() => asked > 0);
+    await waitFor(() => !s.holding.mayHaveDelivered(which('t', order)));
+    network.stop('t');
+    expect(await s.holding.cancel(which('t', order))).toEqual({ notReached: [] });
+  });
+
   test('what is not held is told', async () => {
     const s = await nodeWith('s');
     await nodeWith('t');

@@ -23,7 +23,7 @@ export interface ExecutionsOptions {
   content: Pick<Content, 'allow' | 'fetch'>;
   /** This node as a target of itself. */
   target: Pick<Target, 'accept' | 'attach' | 'find' | 'abort'>;
-  holding: Pick<Holding, 'deposit' | 'cancel' | 'onDelivery'>;
+  holding: Pick<Holding, 'deposit' | 'cancel' | 'mayHaveDelivered' | 'onDelivery'>;
   access: Pick<DispatchAccess, 'decide'>;
   audit: AuditPort;
   /** The data directory: `dispatch/collected/` is made in it. */

@@ -7,19 +7,22 @@ import { FrameReader } from '../../streams/frame-reader.ts';
 import type { Members } from '../dispatch.types.ts';
 import { ANSWER_MS, OPEN_MS } from './limits.ts';
 
-/** Asks a member. Errors: PEER_AWAY, TIMEOUT, FRAME_INVALID, FRAME_TOO_LARGE. */
+/** Asks a member. `before`: what is done first, once it can be reached. Errors: PEER_AWAY, TIMEOUT, FRAME_INVALID, FRAME_TOO_LARGE. */
 export async function askHold(
   members: Pick<Members, 'open'>,
   to: { domain: string; key: string },
   request: HoldRequest,
   signal: AbortSignal,
-  timeoutMs?: number,
+  { timeoutMs, before }: { timeoutMs?: number | undefined; before?: (() => void | Promise<void>) | undefined } = {},
 ): Promise<HoldAnswer> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs ?? OPEN_MS)]);
   const stream = await members.open(to, HOLD_PROTOCOL, limit);
   const abort = () => stream.destroy(new DtkdError('UNAVAILABLE', 'the daemon is stopping'));
   signal.addEventListener('abort', abort, { once: true });
+  // What happens to it is seen when it is read.
+  stream.on('error', () => undefined);
   try {
+    await before?.();
     stream.end(encodeFrame(encodeCbor(request)));
     const frame = await new FrameReader(stream, MAX_HOLD_FRAME_BYTES).next(timeoutMs ?? ANSWER_MS);
     if (frame === undefined) throw new DtkdError('PEER_AWAY', 'the member ended without an answer');

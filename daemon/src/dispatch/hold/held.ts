@@ -24,6 +24,8 @@ export interface HeldOrderRow extends HeldFields {
   type: 'order';
   /** Bytes of what is sealed; it has a row of its own. */
   bytes: number;
+  /** It was sent to its target, of which there was no word: the target may have it. */
+  sent?: boolean | undefined;
 }
 
 export interface Cancelled extends HeldFields {
@@ -31,6 +33,8 @@ export interface Cancelled extends HeldFields {
   signature: Uint8Array;
   /** True once the target knows. */
   brought: boolean;
+  /** The target may have got the order before it was taken back. */
+  sent?: boolean | undefined;
 }
 
 export type Held = HeldOrderRow | Cancelled;
@@ -38,8 +42,8 @@ export type Held = HeldOrderRow | Cancelled;
 const key = z.string().regex(/^[0-9a-f]{64}$/);
 const rest = { v: z.literal(1), notAfter: z.number().int(), holders: z.array(key).max(64) };
 const row = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('order'), ...rest, bytes: z.number().int().nonnegative() }),
-  z.object({ type: z.literal('cancel'), ...rest, signature: z.instanceof(Uint8Array), brought: z.boolean() }),
+  z.object({ type: z.literal('order'), ...rest, bytes: z.number().int().nonnegative(), sent: z.boolean().optional() }),
+  z.object({ type: z.literal('cancel'), ...rest, signature: z.instanceof(Uint8Array), brought: z.boolean(), sent: z.boolean().optional() }),
 ]);
 
 const INDEX_DIGITS = 4;

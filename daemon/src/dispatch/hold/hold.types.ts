@@ -37,7 +37,7 @@ export interface Delivery {
 export interface Holding {
   /**
    * Seals an order to its target and gives it to members of the domain that can be reached (up to three), and to this node itself. Names who holds it
-   * once it is durable there. Errors: TOO_LARGE, KEY_WRONG, ORDER_INVALID.
+   * once it is durable there, and who may hold it, since there was no answer. Errors: TOO_LARGE, KEY_WRONG, ORDER_INVALID.
    */
   deposit(entry: {
     domain: string;
@@ -54,6 +54,8 @@ export interface Holding {
    * Errors: NOT_FOUND if it was not deposited here, or its time is over.
    */
   cancel(entry: { domain: string; target: string; id: ExecutionId; index: number }): Promise<{ notReached: string[] }>;
+  /** False if it is certain that this node itself has not handed over what was deposited here, and did not try to. */
+  mayHaveDelivered(entry: { domain: string; target: string; id: ExecutionId; index: number }): boolean;
   /** Calls back when the target has answered this node about an order that it deposited. Returns a function that unsubscribes. */
   onDelivery(listener: (delivery: Delivery) => void): () => void;
   /** What is held here, for all. */

@@ -90,7 +90,8 @@ class OrderHolding implements Holding {
     const holders = await this.#give(asked, { type: 'deposit', ...said(row), sealed });
     await this.#locked(nameText(name), async () => {
       // It may have been delivered or taken back meanwhile.
-      if (this.#rows.get(nameText(name))?.type === 'order') await this.#rows.put({ ...row, holders: holders.map(({ key }) => key) });
+      const now = this.#rows.get(nameText(name));
+      if (now?.type === 'order') await this.#rows.put({ ...now, holders: holders.map(({ key }) => key) });
     });
     this.#wantTold(row);
     return { holders: [...holders.map((holder) => holder.node), node.name] };
@@ -112,15 +113,20 @@ class OrderHolding implements Holding {
   async #give(asked: readonly Member[], request: HoldRequest): Promise<Member[]> {
     const left = [...asked];
     const holders: Member[] = [];
-    while (holders.length < limits.HOLDERS && left.length > 0) {
-      const now = left.splice(0, limits.HOLDERS - holders.length);
-      const took = await Promise.all(
+    let certain = 0;
+    while (certain < limits.HOLDERS && left.length > 0) {
+      const now = left.splice(0, limits.HOLDERS - certain);
+      await Promise.all(
         now.map(async (member) => {
-          const answer = await this.#ask(member, request, limits.PROMPT_MS);
-          return answer?.type === 'done';
+          let sent = false;
+          const before = () => {
+            sent = true;
+          };
+          const answer = await this.#ask(member, request, { timeoutMs: limits.PROMPT_MS, before });
+          if (answer?.type === 'done') certain += 1;
+          if (answer?.type === 'done' || (answer === undefined && sent)) holders.push(member);
         }),
       );
-      holders.push(...now.filter((_member, at) => took[at]));
     }
     return holders;
   }
@@ -137,7 +143,8 @@ class OrderHolding implements Holding {
       }
       if (held.type === 'cancel') return held;
       const signature = members.sign(domain, 'order', cancellationBytes(name));
-      const taken: Held = { ...name, type: 'cancel', notAfter: held.notAfter, holders: held.holders, signature, brought: false };
+      const { notAfter, holders, sent } = held;
+      const taken: Held = { ...name, type: 'cancel', notAfter, holders, signature, brought: false, sent };
       await this.#rows.put(taken);
       return taken;
     });
@@ -152,7 +159,8 @@ class OrderHolding implements Holding {
     const told = await Promise.all(
       toTell(row, undefined).map(async (key) => {
         const member = members.byKey(row.domain, key);
-        const answer = member === undefined || member.reach === 'away' ? undefined : await this.#ask(member, request, limits.PROMPT_MS);
+        const answer =
+          member === undefined || member.reach === 'away' ? undefined : await this.#ask(member, request, { timeoutMs: limits.PROMPT_MS });
         if (answer?.type === 'done') await this.#told(nameText(row), key);
         return { key, node: member?.node ?? key.slice(0, 12), answer };
       }),
@@ -161,9 +169,16 @@ class OrderHolding implements Holding {
     if (row.brought || target?.answer?.type === 'done') return [];
     const holders = told.filter(({ key }) => key !== row.target);
     const unsure = holders.filter(({ answer }) => answer?.type !== 'done').map(({ node }) => node);
-    // A holder that has it no more may have handed it over.
-    const handedOver = holders.some(({ answer }) => answer?.code === NOT_HELD) || this.#handing.has(nameText(row));
+    // A holder that has it no more may have handed it over; so may this node, if it has tried.
+    const handedOver = row.sent === true || holders.some(({ answer }) => answer?.code === NOT_HELD) || this.#handing.has(nameText(row));
     return [...unsure, ...(handedOver || unsure.length > 0 ? [target?.node ?? row.target.slice(0, 12)] : [])];
+  }
+
+  mayHaveDelivered({ domain, target, id, index }: Entry): boolean {
+    const starter = this.#selfKey({ domain, target, starter: '' }) ?? '';
+    const held = this.#rows.get(nameText({ domain, target, starter, id, index }));
+    // What is not there any more was delivered, or its time is over.
+    return held === undefined || held.sent === true || this.#handing.has(nameText(held));
   }
 
   // Telling others: orders to their targets, cancellations to targets and holders.
@@ -191,8 +206,11 @@ class OrderHolding implements Holding {
     if (sealed === undefined || this.#rows.get(name)?.type !== 'order') return { type: 'done' };
     this.#handing.add(name);
     try {
-      const answer = await this.#ask({ domain: held.domain, key: held.target }, { type: 'deliver', ...said(held), sealed });
+      const before = () => this.#markSent(name, true);
+      const answer = await this.#ask({ domain: held.domain, key: held.target }, { type: 'deliver', ...said(held), sealed }, { before });
       if (answer === undefined) return undefined;
+      // The target says that it did not take it.
+      if (answer.type === 'refused' && !isFinal(answer.code)) await this.#markSent(name, false);
       const taken = answer.type === 'done';
       if (taken || isFinal(answer.code)) {
         await this.#locked(name, async () => {
@@ -204,6 +222,15 @@ class OrderHolding implements Holding {
     } finally {
       this.#handing.delete(name);
     }
+  }
+
+  /** Durably, before a byte of it goes out: whatever happens then, the target may have it. */
+  async #markSent(name: string, sent: boolean): Promise<void> {
+    await this.#locked(name, async () => {
+      const held = this.#rows.get(name);
+      if (held?.type !== 'order') throw new DtkdError('ABORTED', 'the order was taken back');
+      if ((held.sent ?? false) !== sent) await this.#rows.put({ ...held, sent });
+    });
   }
 
   #announce({ domain, target, id, index }: Held, taken: boolean, { code, message }: HoldAnswer): void {
@@ -227,9 +254,13 @@ class OrderHolding implements Holding {
     });
   }
 
-  async #ask(to: { domain: string; key: string }, request: HoldRequest, timeoutMs?: number): Promise<HoldAnswer | undefined> {
+  async #ask(
+    to: { domain: string; key: string },
+    request: HoldRequest,
+    how: { timeoutMs?: number; before?: () => void | Promise<void> } = {},
+  ): Promise<HoldAnswer | undefined> {
     try {
-      return await askHold(this.#options.members, to, request, this.#closing.signal, timeoutMs);
+      return await askHold(this.#options.members, to, request, this.#closing.signal, how);
     } catch (error) {
       this.#options.logger.debug({ err: error, key: to.key, about: request.id }, `A member did not answer a ${request.type}`);
       return undefined;
@@ -296,12 +327,13 @@ class OrderHolding implements Holding {
       holders: [],
       signature,
       brought: before?.type === 'cancel' && before.brought,
+      sent: before?.sent,
     };
     if (before === undefined) this.#rows.assertRoom(row);
     if (until > now()) await this.#rows.put(row);
     if (isTarget) await cancelled?.(starter, { id: name.id, index: name.index });
     else this.#wantTold(row);
-    const sure = isTarget || (before?.type === 'order' && !this.#handing.has(nameText(name)));
+    const sure = isTarget || (before?.type === 'order' && before.sent !== true && !this.#handing.has(nameText(name)));
     return { type: 'done', ...(sure ? {} : { code: NOT_HELD }) };
   }
 
