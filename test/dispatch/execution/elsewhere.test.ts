@@ -108,6 +108,18 @@ describe('an execution of another node', () => {
     expect(starter.targets.get('web1')?.parts.size).toBe(1);
   });
 
+  test('is not repeated by the beginning of its id: a plan that begins alike can be made by anybody', async () => {
+    const { starter, looker, network } = await threeSides({ web1: fail });
+    const { metadata } = await starter.executions.dispatch(OPS, EXEC);
+    await linesOf(starter.executions, metadata.name);
+    network.stop('desk');
+    const short = metadata.name.slice(0, 40);
+    expect(planAnswer.parse(await act(looker, short, 'retry', { dryRun: true })).targets).toHaveLength(1);
+    await expect(act(looker, short, 'retry')).rejects.toMatchObject({ code: 'BAD_REQUEST', next: expect.stringContaining(metadata.name) });
+    expect(starter.targets.get('web1')?.parts.size).toBe(1);
+    expect(await act(looker, metadata.name, 'retry')).toMatchObject({ kind: 'Execution' });
+  });
+
   test('is repeated as far as somebody tells of it, and the rest is said', async () => {
     const { starter, looker, network } = await threeSides({ web1: fail, web2: fail });
     const { metadata } = await starter.executions.dispatch(OPS, EXEC);

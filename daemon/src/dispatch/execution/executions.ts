@@ -177,6 +177,7 @@ class StartedHere implements Executions {
   async retry(principal: Principal, text: string, dryRun: boolean): Promise<ApiObject | PlanAnswer> {
     const known = await lookUp(this.#lookup, principal, text);
     const object = known.at === 'running' ? known.run.object() : known.at === 'here' ? known.object : known.merged.object;
+    if (known.at === 'elsewhere' && !dryRun) assertWhole(text, object);
     const { plan, request } = await this.#planAgain(principal, object);
     return dryRun ? planAnswer(plan, request) : this.#begin(principal, request, plan);
   }
@@ -403,6 +404,23 @@ class StartedHere implements Executions {
     const home = principal.type === 'user' && principal.home !== SELF ? { home: principal.home } : {};
     this.#options.audit.record({ who: displayOf(principal), ...home, verb, what: `executions/${id}`, outcome: 'allowed', because });
   }
+}
+
+/**
+ * The id is the hash of the plan: whoever gives all of it has the plan that is meant. Anybody can make another plan whose id begins alike, and say that it is
+ * theirs; here it would run in the name of who asks.
+ */
+function assertWhole(text: string, object: ApiObject): void {
+  const id = object.metadata.name;
+  if (text.toLowerCase() === id) return;
+  const { starter = 'another node', user = 'somebody' } = fieldsOf(object)?.spec ?? {};
+  throw new DtkdError(
+    'BAD_REQUEST',
+    `${user} started this execution at ${starter}: to run again in your name what other nodes say of it takes its whole id`,
+    {
+      next: `Look at it (dtkd executions show ${text}), then: dtkd executions retry ${id}`,
+    },
+  );
 }
 
 function starterText(principal: Principal): string {
