@@ -110,7 +110,7 @@ async function startStarter(network: FakeNetwork, directory: string, stops: (() 
     modules,
     content,
     target: { accept: unused, attach: unused, abort: unused, find: async () => [] },
-    holding: { deposit: unused, cancel: unused, onDelivery: () => () => undefined },
+    holding: { deposit: unused, cancel: unused, mayHaveDelivered: () => false, onDelivery: () => () => undefined },
     access,
     audit: { record: () => undefined },
     directory,
