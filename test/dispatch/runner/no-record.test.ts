@@ -24,6 +24,7 @@ async function endOf(record: string, status: number | null, signal: NodeJS.Signa
     run,
     record: file.fd,
     readers: [],
+    told: true,
     own: true,
     complain: (text) => {
       said += text;

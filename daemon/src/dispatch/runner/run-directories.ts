@@ -5,7 +5,7 @@
  */
 import { execFile } from 'node:child_process';
 import { close as closeWithCallback, constants, open as openWithCallback, read as readWithCallback } from 'node:fs';
-import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -214,7 +214,7 @@ export async function leaveAlone(run: string): Promise<void> {
 
 /** Removes the pipes of a run that has ended. The record stays. Never rejects. */
 export async function removePipes(run: string): Promise<void> {
-  await Promise.all([...PIPES, ALONE].map((name) => rm(join(run, name), { force: true }).catch(() => undefined)));
+  await Promise.all([...PIPES, ALONE].map((name) => unlink(join(run, name)).catch(() => undefined)));
 }
 
 export async function closePipes(pipes: RunPipes): Promise<void> {

@@ -14,6 +14,7 @@ import type { DispatchLogger } from '../dispatch.types.ts';
 import { createAccounts } from './accounts.ts';
 import { argumentsOf, numbersOfAll } from './family.ts';
 import { bootId, GONE, lookAt } from './identity.ts';
+import { createLauncher, type EndListener } from './launcher.ts';
 import { createLeftBehind } from './left-behind.ts';
 import { compileMasks, type Masks } from './masks.ts';
 import { type OutputReader, readOutput } from './output-reader.ts';
@@ -56,6 +57,7 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
   const directories = createRunDirectories(join(own, 'ahead'));
   const leftBehind = createLeftBehind(join(own, 'left'));
   const accounts = createAccounts();
+  const launcher = createLauncher(logger);
   const watched = new Set<Supervised>();
   const memory = secrets === undefined ? findMemory() : Promise.resolve(secrets);
   let closed = false;
@@ -79,15 +81,16 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
     run: string,
     identity: ProcessIdentity,
     boot: string,
-    parts: { record: number | undefined; readers: Map<OutputReader, string>; own: boolean; secret: boolean; output: Output },
+    parts: { record: number | undefined; readers: Map<OutputReader, string>; told: boolean; own: boolean; secret: boolean; output: Output },
   ): Supervised => {
-    const { record, readers, own, secret, output } = parts;
+    const { record, readers, told, own, secret, output } = parts;
     const supervised = supervise({
       identity,
       boot,
       run,
       record,
       readers: [...readers.keys()],
+      told,
       own,
       complain: (text) => void output('err', Buffer.from(text)),
       async clear(left) {
@@ -135,8 +138,21 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
       const startWrapper = async () => {
         if (closed) throw new DtkdError('UNAVAILABLE', 'this daemon is stopping');
         const variables = await writeSecretFiles(run, spec.secretFiles, who?.account, memoryPlace);
-        const ends: [number, number, number] = [pipes.outEnd, pipes.record, pipes.errEnd];
-        return spawnWrapper(wrapperArguments(join(run, TAKEN), first, rest), spec.cwd, { ...spec.env, ...variables }, ends);
+        const { cwd } = spec;
+        const args = wrapperArguments(join(run, TAKEN), process.pid, first, rest);
+        const env = { ...spec.env, ...variables };
+        const files = { out: join(run, OUT), record: join(run, RECORD), err: join(run, ERR) };
+        const launch = await launcher.launch({ cwd, ...files, argv: [SHELL, ...args], env }, boot);
+        switch (launch?.is) {
+          case undefined:
+            return spawnWrapper(args, cwd, env, [pipes.outEnd, pipes.record, pipes.errEnd]);
+          case 'began':
+            return { which: { pid: launch.pid, start: launch.start }, onExit: launch.onExit, own: false };
+          case 'refused':
+            throw notStarted(launch.code, cwd);
+          case 'unsure':
+            return { which: await findNumber(pipes.record, run), onExit: undefined, own: false };
+        }
       };
       const child = await startWrapper().catch(async (error: unknown) => {
         await undo();
@@ -148,11 +164,12 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
       const supervised = watch(run, { boot, ...child.which }, boot, {
         record,
         readers,
-        own: true,
+        told: child.onExit !== undefined,
+        own: child.own,
         secret: spec.secretFiles.length > 0,
         output,
       });
-      child.onExit(supervised.gone);
+      child.onExit?.(supervised.gone);
       return supervised.process;
     },
 
@@ -163,12 +180,13 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
       const { out, err, record, alone } = await reopen(run);
       const found = identity ?? { boot, ...(await findNumber(record, run)) };
       const readers = readersOf(out, err, compiled, output);
-      const { process } = watch(run, found, boot, { record, readers, own: false, secret: true, output });
+      const { process } = watch(run, found, boot, { record, readers, told: false, own: false, secret: true, output });
       return alone || readers.size === 0 ? process : { ...process, gap: true };
     },
 
     async close() {
       closed = true;
+      launcher.close();
       await Promise.all([...watched].map((supervised) => supervised.abandon()));
       watched.clear();
       await Promise.all([directories.close(), leftBehind.close()]);
@@ -203,25 +221,31 @@ async function spawnWrapper(args: string[], cwd: string, env: Record<string, str
   try {
     child = spawn(SHELL, args, { detached: true, cwd, env, stdio: ['ignore', out, record, err] });
   } catch (cause) {
-    const code = codeOf(cause);
-    const why =
-      code === 'E2BIG' ? 'its arguments and environment are too long' : 'its arguments or environment contain what no process can be given';
-    throw new DtkdError('INVALID', `the process cannot be started: ${why}`, { cause });
+    if (codeOf(cause) === 'E2BIG') throw notStarted('E2BIG', cwd, cause);
+    throw new DtkdError('INVALID', 'the process cannot be started: its arguments or environment contain what no process can be given', {
+      cause,
+    });
   }
   if (child.pid === undefined) {
     const [cause] = await once(child, 'error');
-    const code = codeOf(cause);
-    if (code === 'EACCES' || code === 'ENOENT') throw new DtkdError('INVALID', `no process can be started in ${cwd} (${code})`, { cause });
-    throw new DtkdError('UNAVAILABLE', `no process can be started now (${code ?? 'unknown'})`, {
-      cause,
-      next: 'Look at the limits of this machine.',
-    });
+    throw notStarted(codeOf(cause), cwd, cause);
   }
   child.unref();
   return {
     which: { pid: child.pid, start: lookAt(child.pid)?.start ?? GONE },
-    onExit: (listener: (status: number | null, signal: NodeJS.Signals | null) => void) => void child.once('exit', listener),
+    onExit: (listener: EndListener) => void child.once('exit', listener),
+    own: true,
   };
+}
+
+function notStarted(code: string | undefined, cwd: string, cause?: unknown): DtkdError {
+  if (code === 'E2BIG')
+    return new DtkdError('INVALID', 'the process cannot be started: its arguments and environment are too long', { cause });
+  if (code === 'EACCES' || code === 'ENOENT') return new DtkdError('INVALID', `no process can be started in ${cwd} (${code})`, { cause });
+  return new DtkdError('UNAVAILABLE', `no process can be started now (${code ?? 'unknown'})`, {
+    cause,
+    next: 'Look at the limits of this machine.',
+  });
 }
 
 /**

@@ -16,7 +16,7 @@ import { isRecorded, KILL_MARK, parseRecord, shellSaid } from './wrapper.ts';
 /** TERM is followed by KILL after this, if nobody says otherwise. */
 export const DEFAULT_GRACE_MS = 10_000;
 /** How often a process is looked at whose end is told to us, and one whose end is not. */
-const LOOK_OWN_MS = 5_000;
+const LOOK_TOLD_MS = 5_000;
 const LOOK_ADOPTED_MS = 1_000;
 /** First pause, and its growth, while something is about to happen. */
 const SOON_MS = 5;
@@ -42,7 +42,9 @@ export interface RunningOptions {
   /** Descriptor of the record, taken over. */
   record: number | undefined;
   readers: readonly OutputReader[];
-  /** The shell is a child of this process: its end will be told by `gone`. */
+  /** Its end will be told by `gone`. */
+  told: boolean;
+  /** The shell is a child of this process: until it is told to have ended, its number is nobody else's. */
   own: boolean;
   /** For what the shell says if it could not start the process. */
   complain(text: string): void;
@@ -62,7 +64,7 @@ export interface Supervised {
 }
 
 export function supervise(options: RunningOptions): Supervised {
-  const { identity, boot, run, record, readers, own } = options;
+  const { identity, boot, run, record, readers, told, own } = options;
   const { promise: ended, resolve } = Promise.withResolvers<ProcessEnd>();
   const { promise: isGone, resolve: resolveGone } = Promise.withResolvers<void>();
   let goneAt: number | undefined;
@@ -86,12 +88,12 @@ export function supervise(options: RunningOptions): Supervised {
   const look = (): void => {
     void (async () => {
       if (goneAt !== undefined || abandoned) return;
-      if (!own && !isAlive(identity, boot)) return gone();
+      if (!told && !isAlive(identity, boot)) return gone();
       const recorded = isRecorded(await recordText());
       // Between its record and its end the shell may wait for us to have opened the pipes.
       if (recorded) await letGo(run);
       if (recorded || readers.every(({ atEnd }) => atEnd)) lookSoon();
-      else lookAfter(own ? LOOK_OWN_MS : LOOK_ADOPTED_MS);
+      else lookAfter(told ? LOOK_TOLD_MS : LOOK_ADOPTED_MS);
     })();
   };
 
@@ -118,7 +120,7 @@ export function supervise(options: RunningOptions): Supervised {
 
   const toEnd = async (text: string, noticedAt: number): Promise<ProcessEnd> => {
     const recorded = parseRecord(text);
-    if (recorded !== undefined) return { ...recorded, endedAt: own ? noticedAt : await recordedAt(noticedAt) };
+    if (recorded !== undefined) return { ...recorded, endedAt: told ? noticedAt : await recordedAt(noticedAt) };
     // We have ended it before it could record anything.
     if (killing !== undefined && shellEnd?.signal) return { signal: shellEnd.signal, endedAt: noticedAt };
     if (shellEnd?.status == null) return { unknown: true };
@@ -190,7 +192,7 @@ export function supervise(options: RunningOptions): Supervised {
     }
   };
 
-  if (own) lookAfter(LOOK_OWN_MS);
+  if (told) lookAfter(LOOK_TOLD_MS);
   else {
     const watcher = watchRecord();
     void isGone.then(() => watcher?.close());

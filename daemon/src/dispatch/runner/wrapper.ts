@@ -8,7 +8,7 @@ export const SHELL = '/bin/sh';
 
 /**
  * Descriptors: 0 /dev/null, 1 and 3 the pipes of output and errors, open for reading and writing, so that a process that writes while no
- * daemon reads waits instead of dying; 2 the record. Arguments: the pipe `taken`, then the program and its arguments.
+ * daemon reads waits instead of dying; 2 the record. Arguments: the pipe `taken`, the daemon's number, then the program and its arguments.
  *
  * - The record begins with the shell's number, so that a daemon that dies before it has noted the number finds it.
  * - Signals to the group reach the process; the shell stays, to record what came of it. (Caught, not ignored: what is ignored would be so
@@ -20,21 +20,21 @@ export const SHELL = '/bin/sh';
  *   is no /proc the number has to do.
  */
 export const WRAPPER = `trap : HUP INT QUIT ALRM TERM USR1 USR2
-taken=$1; shift
+taken=$1 daemon=$2; shift 2
 echo "# $$" >&2
 (exec "$@" 2>&3 3>&-)
 s=$?
 echo "= $s\${BASH_VERSION:+ unsaid}" >&2
 if [ -e "\${taken%/*}/alone" ]; then :
-elif [ -d /proc/self ]; then [ -e "/proc/$PPID/cwd" ] && exit $s
-else kill -0 "$PPID" 2>/dev/null && exit $s
+elif [ -d /proc/self ]; then [ -e "/proc/$daemon/cwd" ] && exit $s
+else kill -0 "$daemon" 2>/dev/null && exit $s
 fi
 true <"$taken"
 exit $s`;
 
 /** Arguments of the shell for a process. `program` has a slash, so that it cannot be a command of the shell's own. */
-export function wrapperArguments(taken: string, program: string, args: readonly string[]): string[] {
-  return ['-c', WRAPPER, 'dtkd', taken, program, ...args];
+export function wrapperArguments(taken: string, daemon: number, program: string, args: readonly string[]): string[] {
+  return ['-c', WRAPPER, 'dtkd', taken, String(daemon), program, ...args];
 }
 
 /** Written into the record by the daemon before it kills the whole group, the shell included. */

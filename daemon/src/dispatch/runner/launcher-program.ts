@@ -1,0 +1,120 @@
+/**
+ * The program of the launcher and what is said to it and by it. Pure. It is Perl, which every Debian and most other systems have: small, so that the
+ * system copies little when it forks, and able to do all that a start takes without a further program.
+ */
+
+/**
+ * Descriptors: 0 requests, 1 answers, 3 kept taken (a new process gets its error output there). All others close as a program is executed.
+ *
+ * - `ready` is said once. A request is its length (32 bits) and fields, each ended by a NUL, which no argument of a process can contain: nothing is quoted or parsed.
+ * - `began NUMBER PID START`: the program runs, since the pipe `$told`, which closes as it is executed, has closed without an error number.
+ *   `not NUMBER ERRNO`: it does not. `ended PID STATUS`: as `wait` tells it.
+ * - A signal between a look at the children and the wait for requests would be slept over: while there are children it looks again soon.
+ */
+export const LAUNCHER_PROGRAM = String.raw`use strict; use POSIX ();
+my ($in, %children) = ('');
+$SIG{CHLD} = sub {};
+open(my $three, '<', '/dev/null') or POSIX::_exit(1);
+sub say_so { syswrite(STDOUT, join(' ', @_) . "\n") or POSIX::_exit(0) }
+sub started {
+  open(my $file, '<', "/proc/$_[0]/stat") or return '-';
+  my $text = join '', <$file>;
+  $text =~ s/.*\) //s;
+  return (split / /, $text)[19] // '-';
+}
+sub put {
+  sysopen(my $file, $_[1], $_[2]) or return 0;
+  return defined POSIX::dup2(fileno($file), $_[0]);
+}
+sub launch {
+  my ($number, $cwd, $out, $record, $err, $count, @rest) = split /\0/, $_[0], -1;
+  pop @rest;
+  my @argv = splice @rest, 0, $count;
+  pipe(my $heard, my $told) or return say_so('not', $number, $! + 0);
+  my $pid = fork;
+  return say_so('not', $number, $! + 0) unless defined $pid;
+  if ($pid == 0) {
+    if (POSIX::setsid() > 0 && chdir($cwd) && put(0, '/dev/null', POSIX::O_RDONLY()) && put(1, $out, POSIX::O_RDWR())
+      && put(3, $err, POSIX::O_RDWR()) && put(2, $record, POSIX::O_WRONLY() | POSIX::O_APPEND())) {
+      %ENV = @rest;
+      no warnings;
+      exec { $argv[0] } @argv;
+    }
+    syswrite $told, $! + 0;
+    POSIX::_exit(127);
+  }
+  close $told;
+  my ($why, $got) = ('');
+  do { $got = sysread $heard, $why, 16 } while !defined $got && $! == POSIX::EINTR();
+  if ($why ne '') {
+    1 while waitpid($pid, 0) < 0 && $! == POSIX::EINTR();
+    return say_so('not', $number, $why);
+  }
+  $children{$pid} = 1;
+  say_so('began', $number, $pid, started($pid));
+}
+say_so('ready');
+for (;;) {
+  while ((my $pid = waitpid -1, POSIX::WNOHANG()) > 0) {
+    my $status = $?;
+    say_so('ended', $pid, $status) if delete $children{$pid};
+  }
+  my $ready = '';
+  vec($ready, 0, 1) = 1;
+  next if select($ready, undef, undef, %children ? 0.1 : undef) <= 0;
+  my $got = sysread STDIN, $in, 65536, length $in;
+  next if !defined $got && $! == POSIX::EINTR();
+  last unless $got;
+  while (length $in >= 4 && length $in >= 4 + unpack 'N', $in) {
+    my $length = unpack 'N', $in;
+    my $request = substr $in, 4, $length;
+    $in = substr $in, 4 + $length;
+    launch($request);
+  }
+}
+POSIX::_exit(0);
+`;
+
+export interface LaunchRequest {
+  cwd: string;
+  /** Files for descriptors 1, 2 and 3. */
+  out: string;
+  record: string;
+  err: string;
+  /** The program with its path, and its arguments. */
+  argv: readonly string[];
+  env: Readonly<Record<string, string>>;
+}
+
+/** Undefined: something has a NUL, which no process can be given. */
+export function encodeLaunch(number: number, { cwd, out, record, err, argv, env }: LaunchRequest): Buffer | undefined {
+  const fields = [String(number), cwd, out, record, err, String(argv.length), ...argv, ...Object.entries(env).flat()];
+  if (fields.some((field) => field.includes('\0'))) return undefined;
+  const body = Buffer.from(fields.map((field) => `${field}\0`).join(''), 'utf8');
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(body.length);
+  return Buffer.concat([length, body]);
+}
+
+export type LauncherWord =
+  | { is: 'ready' }
+  | { is: 'began'; number: number; pid: number; start: string }
+  | { is: 'not'; number: number; errno: number }
+  | { is: 'ended'; pid: number; status: number | null; signal: number | null };
+
+/** A line of the launcher; undefined: it says something else. */
+export function parseWord(line: string): LauncherWord | undefined {
+  const [word, first, second, third] = line.split(' ');
+  if (word === 'ready') return { is: 'ready' };
+  const [a, b] = [Number(first), Number(second)];
+  if (!Number.isSafeInteger(a) || !Number.isSafeInteger(b)) return undefined;
+  if (word === 'began' && third !== undefined) return { is: 'began', number: a, pid: b, start: third };
+  if (word === 'not') return { is: 'not', number: a, errno: b };
+  if (word !== 'ended') return undefined;
+  const signal = b & LOW_BITS;
+  return { is: 'ended', pid: a, status: signal === 0 ? b >> STATUS_SHIFT : null, signal: signal === 0 ? null : signal };
+}
+
+/** Where `wait` has the signal, and the exit status. */
+const LOW_BITS = 0x7f;
+const STATUS_SHIFT = 8;

@@ -1,0 +1,224 @@
+/**
+ * A small process that starts others for the daemon. When a process of hundreds of megabytes forks, the system copies tables for all of them:
+ * that takes ten times as long as the whole rest of a start. The launcher is made after the first start, while there is time, and ends when
+ * nothing was started for long, or with the daemon; what it has started goes on. It guarantees that what is told to have begun did, once,
+ * and that each end is told, also if it ends itself before. Where there is none (no Perl, no Linux) the daemon starts its processes itself.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { access, constants } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
+import { getSystemErrorName } from 'node:util';
+import type { DispatchLogger } from '../dispatch.types.ts';
+import { isAlive } from './identity.ts';
+import { encodeLaunch, LAUNCHER_PROGRAM, type LaunchRequest, parseWord } from './launcher-program.ts';
+import type { ProcessIdentity } from './runner.types.ts';
+import { signalName } from './wrapper.ts';
+
+const PERL = '/usr/bin/perl';
+/** The launcher is made so long after a start that had to do without: that one comes first. */
+const SOON_MS = 100;
+/** It ends when nothing was started for so long. */
+const IDLE_MS = 600_000;
+/** One that cannot be kept is not tried for ever. */
+const MAX_FAILURES = 3;
+/** A start takes milliseconds; on a machine that can hardly do anything, more. */
+const ANSWER_MS = 30_000;
+/** How often those are looked at whose launcher has ended. */
+const LOOK_MS = 500;
+/** An answer is a line; more without an end of line is none of ours. */
+const MAX_LINE = 1_024;
+
+export type EndListener = (status: number | null, signal: NodeJS.Signals | null) => void;
+
+export type Launch =
+  | { is: 'began'; pid: number; start: string; onExit(listener: EndListener): void }
+  | { is: 'refused'; code: string }
+  /** The launcher ended meanwhile: whether it began shows where it would have left its number. */
+  | { is: 'unsure' };
+
+export interface Launcher {
+  /** Starts a process, if the launcher is there now. `boot`: the identity of this boot. */
+  launch(request: LaunchRequest, boot: string): Promise<Launch | undefined>;
+  close(): void;
+}
+
+interface Child {
+  identity: ProcessIdentity;
+  ended: Promise<Parameters<EndListener>>;
+  end: (...how: Parameters<EndListener>) => void;
+}
+
+interface Helper {
+  child: ChildProcess;
+  input: Writable;
+}
+
+export function createLauncher(logger: DispatchLogger): Launcher {
+  const asked = new Map<number, { boot: string; answer: (launch: Launch) => void }>();
+  const children = new Map<number, Child>();
+  const orphans = new Set<Child>();
+  let numbers = 0;
+  let failures = process.platform === 'linux' ? 0 : MAX_FAILURES;
+  let onReady = (): void => undefined;
+  let helper: Helper | undefined;
+  let starting: Helper | undefined;
+  let beginning: NodeJS.Timeout | undefined;
+  let resting: NodeJS.Timeout | undefined;
+  let looking: NodeJS.Timeout | undefined;
+  let closed = false;
+
+  const later = (): void => {
+    if (closed || failures >= MAX_FAILURES) return;
+    if (helper === undefined) {
+      beginning ??= setTimeout(() => {
+        void begin().finally(() => {
+          beginning = undefined;
+        });
+      }, SOON_MS).unref();
+      return;
+    }
+    clearTimeout(resting);
+    resting = setTimeout(rest, IDLE_MS).unref();
+  };
+
+  const rest = (): void => {
+    if (children.size > 0 || asked.size > 0) later();
+    else helper?.input.end();
+  };
+
+  const begin = async (): Promise<void> => {
+    const there = await access(PERL, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (!there) failures = MAX_FAILURES;
+    if (!there || closed || helper !== undefined) return;
+    const child = spawn(PERL, ['-e', LAUNCHER_PROGRAM], { detached: true, cwd: '/', env: {}, stdio: ['pipe', 'pipe', 'ignore'] });
+    const { stdin: input, stdout } = child;
+    if (input === null || stdout === null) return;
+    // Nothing of it keeps the daemon from ending.
+    child.unref();
+    for (const stream of [input, stdout]) if (isSocket(stream)) stream.unref();
+    input.on('error', () => undefined);
+    let text = '';
+    stdout.setEncoding('latin1').on('data', (chunk: string) => {
+      const lines = (text + chunk).split('\n');
+      text = (lines.pop() ?? '').slice(0, MAX_LINE);
+      for (const line of lines) hear(line);
+    });
+    starting = { child, input };
+    const { promise: decided, resolve } = Promise.withResolvers<boolean>();
+    onReady = () => resolve(true);
+    child.once('error', () => resolve(false));
+    // When all that it said was heard.
+    child.once('close', () => {
+      resolve(false);
+      lose();
+    });
+    const ready = await decided;
+    starting = undefined;
+    if (!ready) failures += 1;
+    if (closed) input.end();
+    later();
+  };
+
+  const hear = (line: string): void => {
+    const word = parseWord(line);
+    if (word === undefined) return;
+    if (word.is === 'ready') {
+      helper = starting;
+      onReady();
+      return;
+    }
+    if (word.is === 'ended') {
+      const child = children.get(word.pid);
+      children.delete(word.pid);
+      const signal = word.signal === null ? null : toSignal(word.signal);
+      child?.end(word.status, signal);
+      return;
+    }
+    const question = asked.get(word.number);
+    asked.delete(word.number);
+    if (question === undefined) return;
+    if (word.is === 'not') {
+      question.answer({ is: 'refused', code: errnoName(word.errno) });
+      return;
+    }
+    const { pid, start } = word;
+    const { promise: ended, resolve } = Promise.withResolvers<Parameters<EndListener>>();
+    children.set(pid, { identity: { boot: question.boot, pid, start }, ended, end: (...how) => resolve(how) });
+    question.answer({ is: 'began', pid, start, onExit: (listener) => void ended.then((how) => listener(...how)) });
+  };
+
+  /** The launcher has ended: what it was asked is unsure, and what it has started is looked at. */
+  const lose = (): void => {
+    helper = undefined;
+    if (asked.size > 0 || children.size > 0) {
+      failures += 1;
+      if (!closed) logger.warn({ children: children.size }, 'The process that starts commands has ended');
+    }
+    for (const { answer } of asked.values()) answer({ is: 'unsure' });
+    asked.clear();
+    for (const child of children.values()) orphans.add(child);
+    children.clear();
+    look();
+  };
+
+  const look = (): void => {
+    clearTimeout(looking);
+    for (const child of orphans) {
+      if (isAlive(child.identity, child.identity.boot)) continue;
+      orphans.delete(child);
+      child.end(null, null);
+    }
+    if (orphans.size > 0 && !closed) looking = setTimeout(look, LOOK_MS).unref();
+  };
+
+  return {
+    async launch(request, boot) {
+      later();
+      if (helper === undefined || !helper.input.writable) return undefined;
+      const number = numbers++;
+      const bytes = encodeLaunch(number, request);
+      if (bytes === undefined) return undefined;
+      const { child, input } = helper;
+      const { promise, resolve } = Promise.withResolvers<Launch>();
+      asked.set(number, { boot, answer: resolve });
+      // One that does not answer is given up.
+      const limit = setTimeout(() => child.kill('SIGKILL'), ANSWER_MS);
+      input.write(bytes);
+      return promise.finally(() => clearTimeout(limit));
+    },
+
+    close() {
+      closed = true;
+      clearTimeout(beginning);
+      clearTimeout(resting);
+      clearTimeout(looking);
+      helper?.input.end();
+      starting?.input.end();
+    },
+  };
+}
+
+function isSocket(stream: object): stream is Socket {
+  return 'unref' in stream && typeof stream.unref === 'function';
+}
+
+function toSignal(number: number): NodeJS.Signals | null {
+  const name = signalName(number);
+  return isSignal(name) ? name : null;
+}
+
+function isSignal(name: string): name is NodeJS.Signals {
+  return name.startsWith('SIG');
+}
+
+function errnoName(errno: number): string {
+  try {
+    return getSystemErrorName(-errno);
+  } catch {
+    return 'unknown';
+  }
+}

@@ -1,0 +1,146 @@
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { bootId, lookAt } from '../../../daemon/src/dispatch/runner/identity.ts';
+import { createLauncher, type Launch, type Launcher } from '../../../daemon/src/dispatch/runner/launcher.ts';
+import { encodeLaunch, type LaunchRequest, parseWord } from '../../../daemon/src/dispatch/runner/launcher-program.ts';
+import { missing } from '../../harness/programs.ts';
+import { waitFor } from '../../wait.ts';
+
+const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, child: () => logger };
+
+describe('what the launcher says', () => {
+  it('is read', () => {
+    expect(parseWord('ready')).toEqual({ is: 'ready' });
+    expect(parseWord('began 3 411 99')).toEqual({ is: 'began', number: 3, pid: 411, start: '99' });
+    expect(parseWord('not 3 2')).toEqual({ is: 'not', number: 3, errno: 2 });
+    expect(parseWord('ended 411 768')).toEqual({ is: 'ended', pid: 411, status: 3, signal: null });
+    expect(parseWord('ended 411 9')).toEqual({ is: 'ended', pid: 411, status: null, signal: 9 });
+  });
+
+  it('is nothing else', () => {
+    fc.assert(fc.property(fc.string(), (line) => parseWord(line) === undefined || /^(ready|began|not|ended)/.test(line)));
+  });
+
+  it('is not asked what no process can be given', () => {
+    const request = { cwd: '/', out: '/o', record: '/r', err: '/e', argv: ['/bin/true', 'a\0b'], env: {} };
+    expect(encodeLaunch(1, request)).toBeUndefined();
+  });
+});
+
+/** The descriptors that a process of ours has: 0 to 3, and what this process has inherited itself. */
+async function inherited(): Promise<string[]> {
+  const { stdout } = spawn('/bin/sh', ['-c', 'cd /proc/self/fd; echo *'], { stdio: ['ignore', 'pipe', 'ignore', 'pipe'] });
+  if (stdout === null) throw new Error('no output');
+  return (await text(stdout)).trim().split(' ').sort();
+}
+
+describe.skipIf(process.platform !== 'linux' || missing(['perl']) !== undefined)('the launcher', () => {
+  let directory: string;
+  let launcher: Launcher;
+  let runs = 0;
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'dtkd-launcher-'));
+    launcher = createLauncher(logger);
+  });
+
+  afterEach(async () => {
+    launcher.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  async function request(argv: readonly string[], more: Partial<LaunchRequest> = {}): Promise<LaunchRequest> {
+    const run = join(directory, `run-${runs++}`);
+    await mkdir(run);
+    const [out, record, err] = [join(run, 'out'), join(run, 'record'), join(run, 'err')];
+    for (const file of [out, record, err]) await writeFile(file, '');
+    return { cwd: directory, out, record, err, argv, env: {}, ...more };
+  }
+
+  /** As soon as there is a launcher. */
+  async function launch(asked: LaunchRequest): Promise<Launch> {
+    const boot = await bootId();
+    return waitFor(() => launcher.launch(asked, boot), { what: 'the launcher' });
+  }
+
+  async function run(asked: LaunchRequest) {
+    const launched = await launch(asked);
+    if (launched.is !== 'began') throw new Error(launched.is);
+    const [status, signal] = await new Promise<[number | null, string | null]>((resolve) => launched.onExit((...how) => resolve(how)));
+    return { status, signal, out: await readFile(asked.out, 'utf8'), record: await readFile(asked.record, 'utf8'), pid: launched.pid };
+  }
+
+  it('is not waited for by the first who asks', async () => {
+    expect(await launcher.launch(await request(['/bin/true']), await bootId())).toBeUndefined();
+  });
+
+  it('tells exit status and signal', async () => {
+    expect(await run(await request(['/bin/sh', '-c', 'exit 7']))).toMatchObject({ status: 7, signal: null });
+    expect(await run(await request(['/bin/sh', '-c', 'kill -TERM $$']))).toMatchObject({ status: null, signal: 'SIGTERM' });
+  });
+
+  it('gives a process its descriptors and no more, a session of its own, and no odd signals', async () => {
+    const script =
+      'cd /proc/self/fd; echo *; readlink 0; cut -d" " -f5,6 /proc/$$/stat; grep -E "Sig(Ign|Blk|Cgt)" /proc/self/status; echo e >&3; echo r >&2';
+    const asked = await request(['/bin/sh', '-c', script], { env: { PATH: '/usr/bin:/bin' } });
+    const { out, record, pid } = await run(asked);
+    const [numbers, input, ids, ...masks] = out.trim().split('\n');
+    expect(numbers?.split(' ').sort()).toEqual(await inherited());
+    expect(input).toBe('/dev/null');
+    expect(ids).toBe(`${pid} ${pid}`);
+    expect(masks.filter((line) => !/0{16}$/.test(line))).toEqual([]);
+    expect(record).toBe('r\n');
+    expect(await readFile(asked.err, 'utf8')).toBe('e\n');
+  });
+
+  it('hands on every argument and variable as it is', async () => {
+    const one = fc.string({ unit: 'binary', maxLength: 40 }).filter((value) => !value.includes('\0') && value.isWellFormed());
+    const name = fc.stringMatching(/^[A-Z_][A-Z0-9_]{0,8}$/);
+    await fc.assert(
+      fc.asyncProperty(fc.array(one, { maxLength: 5 }), fc.dictionary(name, one, { maxKeys: 5 }), async (args, env) => {
+        const given = await run(await request(['/usr/bin/printf', '%s\\0', ...args, '.'], {}));
+        expect(given.out.split('\0').slice(0, -1)).toEqual([...args, '.']);
+        const { out } = await run(await request(['/usr/bin/env', '-0'], { env }));
+        const seen = out
+          .split('\0')
+          .slice(0, -1)
+          .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]);
+        expect(Object.fromEntries(seen)).toEqual({ ...env });
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('says why it cannot', async () => {
+    expect(await launch(await request(['/bin/true'], { cwd: join(directory, 'none') }))).toEqual({ is: 'refused', code: 'ENOENT' });
+    expect(await launch(await request(['/bin/true', 'x'.repeat(4_000_000)]))).toEqual({ is: 'refused', code: 'E2BIG' });
+  });
+
+  it('may be killed: what it has started goes on, its end is told, and another one is made', async () => {
+    const gate = join(directory, 'gate');
+    const asked = await request(['/bin/sh', '-c', `echo $PPID; while [ ! -e '${gate}' ]; do sleep 0.02; done`], {
+      env: { PATH: '/usr/bin:/bin' },
+    });
+    const launched = await launch(asked);
+    if (launched.is !== 'began') throw new Error(launched.is);
+    const parent = await waitFor(async () => Number(await readFile(asked.out, 'utf8')) || undefined, { what: 'its number' });
+    process.kill(parent, 'SIGKILL');
+    await waitFor(() => lookAt(parent) === undefined, { what: 'the launcher to be gone' });
+    expect(lookAt(launched.pid)?.start).toBe(launched.start);
+    const ended = new Promise((resolve) => launched.onExit(resolve));
+    expect(await run(await request(['/bin/sh', '-c', 'exit 4']))).toMatchObject({ status: 4 });
+    await writeFile(gate, '');
+    expect(await ended).toBeNull();
+  });
+
+  it('ends with the daemon', async () => {
+    const { out } = await run(await request(['/bin/sh', '-c', 'echo $PPID']));
+    launcher.close();
+    await waitFor(() => lookAt(Number(out)) === undefined, { what: 'the launcher to end' });
+  });
+});
