@@ -144,6 +144,13 @@ describe('what somebody may do here', () => {
     expect(object?.['status']).toMatchObject({ phase: 'Finished', parts: [{ state: 'ended', outcome: 'refused' }] });
   });
 
+  it('is shown as of whom this node knows, whatever the order says', async () => {
+    const order = orderOf({ work: shell('true'), header: { user: 'operator@web1', starter: 'web1' } });
+    await (await site.target.accept(from(site), { order: order.bytes })).ended;
+    const object = await site.store.get(executionRef(TARGET, order.id));
+    expect(object?.['spec']).toMatchObject({ user: 'ops@desk', starter: STARTER });
+  });
+
   it('is not started again when the clock went ahead, all was forgotten, and it came back', async () => {
     const log = join(site.directory, 'log');
     const order = orderOf({ work: shell(`echo x >>${log}`) });

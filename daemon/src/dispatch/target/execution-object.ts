@@ -28,7 +28,8 @@ export function withPart(object: ApiObject | undefined, row: JournalRow, node: s
   const fields: ExecutionFields = {
     spec: {
       starter: row.from?.node ?? header.starter,
-      user: header.user,
+      // As this node knows who that is, not as the order says.
+      user: row.principal.type === 'user' ? row.principal.display : header.user,
       header: known?.spec.header ?? Buffer.from(decodeCbor(row.order, order, 'an order').header).toString('base64'),
       targets: merged(known?.spec.targets ?? [], target),
     },

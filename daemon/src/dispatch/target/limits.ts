@@ -22,6 +22,11 @@ export const MAX_STREAMS_PER_PEER = 512;
 export const MAX_STREAMS = 4_096;
 /** Requests of one member that are read and judged at once, the others wait unread: each may have a bundle of 1 MiB in it. */
 export const MAX_READING_PER_PEER = 16;
+/** Searches of one member that are answered at once: an answer may be MAX_FOUND_BYTES. */
+export const MAX_FINDING_PER_PEER = 2;
+/** With more streams open than this, each has so many bytes of output on its way at most: readers may be slow, all of them. */
+export const MANY_STREAMS = 64;
+export const RECORDS_BYTES_OF_MANY = 64 * 1024;
 /** Parts that are told in one answer, and the bytes of their orders. */
 export const MAX_FOUND = 2_000;
 export const MAX_FOUND_BYTES = 16 * 1024 * 1024;

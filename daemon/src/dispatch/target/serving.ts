@@ -24,10 +24,13 @@ import type { DispatchAccess, DispatchLogger, Member, Members } from '../dispatc
 import {
   FAREWELL_MS,
   KEEP_IDS_MS,
+  MANY_STREAMS,
+  MAX_FINDING_PER_PEER,
   MAX_FOUND,
   MAX_READING_PER_PEER,
   MAX_STREAMS,
   MAX_STREAMS_PER_PEER,
+  RECORDS_BYTES_OF_MANY,
   REQUEST_MS,
   STALL_MS,
 } from './limits.ts';
@@ -48,14 +51,27 @@ export interface DispatchServer {
   close(): void;
 }
 
+/** What a server shares among its streams. */
+interface Shared extends DispatchServerOptions {
+  reading: ReadingTurns;
+  finding: ReadingTurns;
+  /** Bytes of output that one stream may have on its way. */
+  records(): number;
+}
+
 export function createDispatchServer(options: DispatchServerOptions): DispatchServer {
   const open = new Set<Duplex>();
   const counts = new Map<string, number>();
-  const turns = new ReadingTurns(MAX_READING_PER_PEER);
+  const shared: Shared = {
+    ...options,
+    reading: new ReadingTurns(MAX_READING_PER_PEER),
+    finding: new ReadingTurns(MAX_FINDING_PER_PEER),
+    records: () => (open.size > MANY_STREAMS ? RECORDS_BYTES_OF_MANY : MAX_RECORDS_BYTES),
+  };
   let closed = false;
 
   function serve(stream: Duplex, from: Member): void {
-    const peer = `${from.domain} ${from.key}`;
+    const peer = peerText(from);
     const count = counts.get(peer) ?? 0;
     // What fails while nobody waits for it has no other listener.
     stream.on('error', () => undefined);
@@ -74,7 +90,7 @@ export function createDispatchServer(options: DispatchServerOptions): DispatchSe
       if (left > 0) counts.set(peer, left);
       else counts.delete(peer);
     });
-    void answerOn(stream, from, options, turns);
+    void answerOn(stream, from, shared);
   }
 
   return {
@@ -86,9 +102,9 @@ export function createDispatchServer(options: DispatchServerOptions): DispatchSe
   };
 }
 
-async function answerOn(stream: Duplex, from: Member, options: DispatchServerOptions, turns: ReadingTurns): Promise<void> {
+async function answerOn(stream: Duplex, from: Member, options: Shared): Promise<void> {
   try {
-    const answer = await turns.inTurn(`${from.domain} ${from.key}`, () => received(stream, from, options));
+    const answer = await options.reading.inTurn(peerText(from), () => received(stream, from, options));
     await answer();
     await endStream(stream, STALL_MS);
     farewell(stream);
@@ -100,34 +116,29 @@ async function answerOn(stream: Duplex, from: Member, options: DispatchServerOpt
 }
 
 /** Reads a request, takes what is an order, and gives what answers it. That can take as long as a command, and keeps no bytes of the request. */
-async function received(stream: Duplex, from: Member, options: DispatchServerOptions): Promise<() => Promise<void>> {
+async function received(stream: Duplex, from: Member, options: Shared): Promise<() => Promise<void>> {
   const frame = await new FrameReader(stream, MAX_DISPATCH_FRAME_BYTES).next(REQUEST_MS);
   if (frame === undefined) throw new DtkdError('FRAME_INVALID', 'the stream ended before a request');
   const request = decodeCbor(frame, dispatchRequest, 'a request');
   if (request.type !== 'order') return answerTo(stream, request, from, options);
   const { user, order, bundle, offset } = request;
-  return tellerOf(stream, await options.target.accept({ type: 'member', member: from, user }, { order, bundle }), offset);
+  return tellerOf(stream, await options.target.accept({ type: 'member', member: from, user }, { order, bundle }), offset, options);
 }
 
-function tellerOf(stream: Duplex, handle: PartHandle, offset: number): () => Promise<void> {
-  return () => tell(stream, handle, offset, true);
+function tellerOf(stream: Duplex, handle: PartHandle, from: number, shared: Shared): () => Promise<void> {
+  return () => tell(stream, handle, { from, follow: true }, shared);
 }
 
 function answerTo(
   stream: Duplex,
   request: Exclude<DispatchRequest, { type: 'order' }>,
   from: Member,
-  options: DispatchServerOptions,
+  options: Shared,
 ): () => Promise<void> {
   return () => answer(stream, request, from, options);
 }
 
-async function answer(
-  stream: Duplex,
-  request: Exclude<DispatchRequest, { type: 'order' }>,
-  from: Member,
-  options: DispatchServerOptions,
-): Promise<void> {
+async function answer(stream: Duplex, request: Exclude<DispatchRequest, { type: 'order' }>, from: Member, options: Shared): Promise<void> {
   const { target, started, remoteUser } = options;
   const { user } = request;
   if (user === undefined) {
@@ -138,15 +149,17 @@ async function answer(
   const principal = remoteUser({ peerKey: from.key, namespace: from.node }, user);
   switch (request.type) {
     case 'attach':
-      return tell(stream, await attach(principal, request, options), request.offset, request.follow);
+      return tell(stream, await attach(principal, request, options), { from: request.offset, follow: request.follow }, options);
     case 'abort': {
       const parts = await abort(principal, request, target, started());
       return send(stream, [...parts.map((part): DispatchEvent => ({ type: 'part', id: request.id, part })), END]);
     }
     case 'find':
-      return find(stream, principal, request.id, target, started());
+      return options.finding.inTurn(peerText(from), () => find(stream, principal, request.id, target, started()));
   }
 }
+
+const peerText = ({ domain, key }: Member): string => `${domain} ${key}`;
 
 const END: DispatchEvent = { type: 'end' };
 
@@ -197,7 +210,12 @@ async function abort(
 }
 
 /** A part, its changes, and its output from an offset on, no faster than it is read. With `follow` until it has ended and all is told. */
-async function tell(stream: Duplex, handle: PartHandle, from: number, follow: boolean): Promise<void> {
+async function tell(
+  stream: Duplex,
+  handle: PartHandle,
+  { from, follow }: { from: number; follow: boolean },
+  { records: recordsBytes }: Pick<Shared, 'records'>,
+): Promise<void> {
   let offset = from;
   let told: string | undefined;
   let changed = Promise.withResolvers<void>();
@@ -213,7 +231,7 @@ async function tell(stream: Duplex, handle: PartHandle, from: number, follow: bo
       const state = stateText(part);
       if (state !== told) events.push({ type: 'part', id: handle.id, part });
       told = state;
-      const records = await handle.read(offset, MAX_RECORDS_BYTES);
+      const records = await handle.read(offset, recordsBytes());
       if (records.length > 0) events.push({ type: 'records', offset, records: Uint8Array.from(records) });
       offset += records.length;
       const all = records.length === 0 || (part.state === 'ended' && offset >= (part.offset ?? 0));

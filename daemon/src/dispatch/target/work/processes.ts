@@ -3,11 +3,12 @@
  * over or it is aborted. Lets go of all when the daemon stops: then nothing that it had promised comes to pass, and the next daemon finds them. Does not
  * know what they are for.
  */
-import { chown, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { chown, mkdir, readdir, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ScriptResult } from '../../commands/commands.types.ts';
 import type { SecretValues } from '../../dispatch.types.ts';
+import { RECORD } from '../../runner/run-directories.ts';
 import type { ProcessEnd, Runner, RunningProcess } from '../../runner/runner.types.ts';
 import { KILL_GRACE_MS } from '../limits.ts';
 import type { PartOutput, Source } from '../output.ts';
@@ -16,6 +17,8 @@ import { parseRunName, runName } from './run-names.ts';
 
 /** Timers take no more. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+/** Rooms that are remembered: of a part with more it is looked what there is. */
+const MAX_ROOMS = 8;
 
 export interface ProcessesOptions {
   runner: Runner;
@@ -50,6 +53,8 @@ export class Processes {
   #begun = 0;
   readonly #starting = new Set<Promise<RunningProcess>>();
   #made: Promise<unknown> | undefined;
+  /** The first ones that were given away. */
+  readonly #rooms: string[] = [];
   #letGo = false;
 
   constructor(options: ProcessesOptions) {
@@ -61,7 +66,9 @@ export class Processes {
     this.#made ??= mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
     await this.#made;
     this.#seq += 1;
-    return join(this.#options.directory, runName(this.#seq, source));
+    const room = join(this.#options.directory, runName(this.#seq, source));
+    if (this.#rooms.length < MAX_ROOMS) this.#rooms.push(room);
+    return room;
   }
 
   /** Lets another user get to the directory of a file that it is to run, and read the file if it is the part's own. Errors: INVALID, FORBIDDEN. */
@@ -143,7 +150,10 @@ export class Processes {
   /** Removes what was kept while they ran. Never rejects. */
   async clear(): Promise<void> {
     if (this.#made === undefined && this.#seq === 0) return;
-    await rm(this.#options.directory, { recursive: true, force: true }).catch(() => undefined);
+    const { directory } = this.#options;
+    // A thorough look at all that is there takes three times as many calls; most often there is only what is known.
+    await Promise.all(this.#rooms.map(removeRoom));
+    await rmdir(directory).catch(() => rm(directory, { recursive: true, force: true }).catch(() => undefined));
   }
 
   async #toEnd(
@@ -221,6 +231,16 @@ export class Processes {
       else full[variable] = value.toString('utf8');
     }
     return { env: full, secretFiles, masks };
+  }
+}
+
+/** A process's directory, in which the runner leaves its record, or a file. What is more is left. Never rejects. */
+async function removeRoom(room: string): Promise<void> {
+  try {
+    await unlink(join(room, RECORD));
+    await rmdir(room);
+  } catch {
+    await unlink(room).catch(() => undefined);
   }
 }
 
