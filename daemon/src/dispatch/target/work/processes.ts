@@ -13,7 +13,7 @@ import type { ProcessEnd, Runner, RunningProcess } from '../../runner/runner.typ
 import { KILL_GRACE_MS } from '../limits.ts';
 import type { PartOutput, Source } from '../output.ts';
 import type { Passage } from './passage.ts';
-import { parseRunName, runName } from './run-names.ts';
+import { parseRunName, runName, scriptBeside } from './run-names.ts';
 
 /** Timers take no more. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -161,10 +161,10 @@ export class Processes {
     source: Source,
     { timeoutMs, signal }: { timeoutMs: number | undefined; signal: AbortSignal },
   ): Promise<ScriptResult> {
-    let why: { code: string; message: string } | undefined;
+    let why: { code: string; message: string; at: number } | undefined;
     const kill = (code: string, message: string) => {
       if (this.#letGo) return;
-      why ??= { code, message };
+      why ??= { code, message, at: Date.now() };
       void process.kill(KILL_GRACE_MS);
     };
     const aborted = () => {
@@ -188,7 +188,10 @@ export class Processes {
     return {
       ...(end.exitStatus === undefined ? {} : { exitStatus: end.exitStatus }),
       ...(end.signal === undefined ? {} : { signal: end.signal }),
-      ...(why === undefined ? {} : { error: why }),
+      // What had ended while the rest of its output was still read was not ended by this.
+      ...(why === undefined || (end.endedAt !== undefined && end.endedAt < why.at)
+        ? {}
+        : { error: { code: why.code, message: why.message } }),
       ...(end.unknown === true ? { unknown: true } : {}),
     };
   }
@@ -234,14 +237,11 @@ export class Processes {
   }
 }
 
-/** A process's directory, in which the runner leaves its record, or a file. What is more is left. Never rejects. */
+/** A process's directory, in which the runner leaves its record, and the script beside it. What is more is left. Never rejects. */
 async function removeRoom(room: string): Promise<void> {
-  try {
-    await unlink(join(room, RECORD));
-    await rmdir(room);
-  } catch {
-    await unlink(room).catch(() => undefined);
-  }
+  const none = () => undefined;
+  await Promise.all([unlink(scriptBeside(room)).catch(none), unlink(join(room, RECORD)).catch(none)]);
+  await rmdir(room).catch(none);
 }
 
 async function homeOf(home: string | undefined): Promise<string> {

@@ -1,4 +1,5 @@
 /** Names of the run directories of a part: they say which step wrote what is found there after a crash. Pure. */
+import { basename, dirname, join } from 'node:path';
 import { safeName } from '../install/safe-name.ts';
 
 const MAX_COMMAND = 60;
@@ -21,4 +22,9 @@ function commandOf(text: string): string {
   } catch {
     return text;
   }
+}
+
+/** Where the text of a script is that has its process in that room. */
+export function scriptBeside(room: string): string {
+  return join(dirname(room), `script-${basename(room)}`);
 }

@@ -1,7 +1,7 @@
 /** Runs the scripts of commands on this node: a ScriptRunner over processes. Finds their text, in a module or in the command itself, and gives them what they may see. */
 import { constants } from 'node:fs';
 import { access, open, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, sep } from 'node:path';
+import { join, sep } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { LogLevel } from '../../../../../protocol/orders/records.ts';
 import type { CommandContext, ReadyScript, ScriptResult, ScriptRunner } from '../../commands/commands.types.ts';
@@ -11,6 +11,7 @@ import type { PartOutput } from '../output.ts';
 import { argvOf } from './argv.ts';
 import { secretName } from './command-context.ts';
 import type { Processes } from './processes.ts';
+import { scriptBeside } from './run-names.ts';
 
 /** Bytes of a file that are looked at to see what runs it. */
 const HEAD_BYTES = 256;
@@ -71,7 +72,7 @@ function secretOf({ resource }: ReadyScript, use: { name?: string | undefined; p
 /** The file of a script: that of its module, or one that is written for this run alone. */
 async function textOf({ script, code, command }: ReadyScript, room: string, modules: Pick<Modules, 'directory'>) {
   if (script.inline !== undefined) {
-    const path = join(dirname(room), `script-${basename(room)}`);
+    const path = scriptBeside(room);
     const content = Buffer.from(script.inline, 'utf8');
     // Nobody else reads it: other users get no further than the data directory.
     await writeFile(path, content, { mode: 0o700, flag: 'wx' });
