@@ -44,6 +44,7 @@ export async function readyPut(
   { content }: NodeWorkOptions,
 ): Promise<ReadyWork | undefined> {
   const { digest, size, path, mode } = work;
+  assertPath(path);
   let source = await content.path(digest);
   if (source === undefined) {
     if (!mayFetch) return undefined;
@@ -67,6 +68,7 @@ export function readyGet(
   { from, notAfter }: WorkPlace,
   { content, now }: NodeWorkOptions,
 ): ReadyWork {
+  assertPath(work.path);
   return {
     plain: false,
     secrets: [],
@@ -80,6 +82,10 @@ export function readyGet(
         return { ok: true, exitStatus: 0, file };
       }),
   };
+}
+
+function assertPath(path: string): void {
+  if (path.includes('\0')) throw new DtkdError('INVALID', 'the path contains what no file can be called');
 }
 
 /** A file that was read is there for the starter at least so long. */
