@@ -1,6 +1,6 @@
 /** A file from the daemon onto this disk: gone on with where an earlier attempt stopped, verified by its digest, and under its name only when it is whole. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { constants, createReadStream } from 'node:fs';
 import { chmod, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DtkdError } from '../../protocol/errors.ts';
@@ -24,6 +24,10 @@ export interface DownloadOptions {
 
 /** Digits of the digest in the name of what is not whole yet: another file is not mistaken for it. */
 const PART_DIGITS = 16;
+/** Of a mode that another node tells: a copy never runs as its owner. */
+const PERMISSIONS = 0o777;
+/** Goes on with what an earlier attempt left, and not through a link that somebody else has put there. */
+const GO_ON = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
 
 /** Brings a file to `path`, whose directory has to be there. Errors: BAD_REQUEST, CONTENT_ALTERED, and those of the daemon. */
 export async function download(client: ApiClient, wanted: Wanted, path: string, options: DownloadOptions = {}): Promise<void> {
@@ -33,7 +37,7 @@ export async function download(client: ApiClient, wanted: Wanted, path: string, 
     if (!(await fill(client, wanted, part, options)) && !(await fill(client, wanted, part, options))) {
       throw new DtkdError('CONTENT_ALTERED', `what came for ${path} is not what ${wanted.node} read`, { next: 'Copy it again.' });
     }
-    await chmod(part, wanted.mode);
+    await chmod(part, wanted.mode & PERMISSIONS);
     await rename(part, path);
   } catch (error) {
     if (error instanceof DtkdError || error === options.signal?.reason) throw error;
@@ -53,7 +57,7 @@ async function fill(client: ApiClient, wanted: Wanted, part: string, { signal, o
       ...(done > 0 ? { from: done } : {}),
       ...(signal === undefined ? {} : { signal }),
     });
-    const file = await open(part, 'a', 0o600);
+    const file = await open(part, GO_ON, 0o600);
     try {
       for await (const chunk of answer) {
         if (!(chunk instanceof Uint8Array)) continue;
@@ -67,7 +71,7 @@ async function fill(client: ApiClient, wanted: Wanted, part: string, { signal, o
     } finally {
       await file.close();
     }
-  } else if (wanted.size === 0) await (await open(part, 'a', 0o600)).close();
+  } else if (wanted.size === 0) await (await open(part, GO_ON, 0o600)).close();
   if (done < wanted.size) throw brokenOff(undefined);
   if (done === wanted.size && hash.digest('hex') === wanted.digest) return true;
   await rm(part, { force: true });

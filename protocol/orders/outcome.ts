@@ -25,8 +25,8 @@ export const part = z.object({
   offset: z.number().int().nonnegative().optional(),
   /** Bytes of output that were not kept, beyond the cap. */
   dropped: z.number().int().nonnegative().optional(),
-  /** Of a file that was read (`get`). */
-  file: z.object({ digest, size: z.number().int().nonnegative(), mode: z.number().int() }).optional(),
+  /** Of a file that was read (`get`). Its mode is given to the copy: permissions, and never that it runs as its owner. */
+  file: z.object({ digest, size: z.number().int().nonnegative(), mode: z.number().int().min(0).max(0o777) }).optional(),
   /** Members that hold the order for it. */
   holders: z.array(z.string().max(253)).max(16).optional(),
 });

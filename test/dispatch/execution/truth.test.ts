@@ -70,6 +70,26 @@ describe('an order that was taken', () => {
   );
 });
 
+describe('a file that was read', () => {
+  test('has permissions, and never the right to run as its owner: a target that says so is not believed', async () => {
+    const w = await inWorld({ targets: { web1: run } });
+    const target = w.targets.get('web1');
+    if (target === undefined) throw new Error('no target');
+    target.lie = (request, send, stream) => {
+      if (request.type !== 'order') return false;
+      const part = target.take(request.order);
+      part.end({ outcome: 'succeeded', file: { digest: 'e'.repeat(64), size: 1, mode: 0o4755 } });
+      send({ type: 'part', id: part.id, part: part.part });
+      send({ type: 'end' });
+      stream.end();
+      return true;
+    };
+    const { parts } = await runToEnd(w, { get: { path: '/etc/motd' }, filter: { include: ['name=web.*'] } });
+    expect(parts[0]).toMatchObject({ outcome: 'unknown' });
+    expect(parts[0]?.file).toBeUndefined();
+  });
+});
+
 describe('an order that was held for its target, which never came', () => {
   test.each([
     [false, 'unreachable'],
