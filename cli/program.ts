@@ -51,7 +51,8 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     if (!(error instanceof CommanderError)) report(error);
     else if (error.exitCode !== 0) {
       status = USAGE;
-      if (error.code !== 'commander.help') out.note(`next: See ${await listOf(error, asked)}"${asked} --help".`);
+      if (error.code !== 'commander.help')
+        out.note(`next: ${afterDashes(error, asked)}See ${await listOf(error, asked)}"${asked} --help".`);
     }
   } finally {
     await client?.then(
@@ -109,6 +110,18 @@ async function listOf(error: CommanderError, asked: string): Promise<string> {
   if (kind === undefined) return '';
   const edit = kind.verbs.includes('update') ? ` "dtkd edit ${kind.singular} NAME",` : '';
   return `"dtkd get ${kind.plural}",${edit} or `;
+}
+
+/** Commands whose own words stand after `--`, by what these words are. */
+const AFTER_DASHES: Readonly<Record<string, string>> = {
+  'dtkd ctl': 'Options of the command to run',
+  'dtkd exec': 'The program and its options',
+};
+
+function afterDashes(error: CommanderError, asked: string): string {
+  const what = error.code === 'commander.unknownOption' ? AFTER_DASHES[asked] : undefined;
+  const option = /'([^']*)'/.exec(error.message)?.[1] ?? '';
+  return what === undefined ? '' : `${what} stand after --, as in: ${asked} … -- … ${option}. `;
 }
 
 /** `-n` stands before commands, too; one that is about this node alone would ignore it and answer for the wrong node. */

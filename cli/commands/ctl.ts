@@ -5,13 +5,13 @@ import type { Cli, GlobalFlags } from '../cli.ts';
 import { line } from '../dispatch/conclude.ts';
 import { keepFailedNodes, readFailedNodes } from '../dispatch/failed-nodes.ts';
 import { ALL_NODES, addNodeFilter } from '../dispatch/node-filter.ts';
-import { optionsOfWords } from '../dispatch/option-words.ts';
+import { assertFlags, flagsOfWords, optionsOfWords } from '../dispatch/option-words.ts';
 import { optionWords } from '../dispatch/shell-line.ts';
 import { addShowFlags } from '../dispatch/show-flags.ts';
 import { addRunFlags, addStartFlags, type RunFlags, runFields, type StartFlags, start } from '../dispatch/start.ts';
 import { EXIT_HELP } from '../dispatch/summary.ts';
 import { parseLimit } from '../input/limit.ts';
-import { type JsonRecord, listAt, textAt } from '../json.ts';
+import { type JsonRecord, listAt, recordAt, textAt } from '../json.ts';
 import { escapeControls } from '../output/escape.ts';
 import { toJson } from '../output/format.ts';
 
@@ -69,6 +69,7 @@ export function configure(command: Command, cli: Cli): void {
       if (flags.command !== undefined || words.length > 0) throw incomplete();
       return showContext(cli, flags);
     }
+    await checkFlags(cli, flags, flagsOfWords(words));
     const listed = flags.failednodes === undefined ? undefined : await readFailedNodes(flags.failednodes);
     const nodes = filter() ?? (listed === undefined ? undefined : { include: [ALL_NODES] });
     const request: DispatchRequestSpec = {
@@ -121,10 +122,24 @@ async function contextOf(cli: Cli, flags: CtlFlags): Promise<JsonRecord> {
   return client.daemon('GET', `dispatch${text === '' ? '' : `?${text}`}`);
 }
 
+/** Only the daemon knows which options are flags. It is asked where there are words without values, and left to refuse what it does not know. */
+async function checkFlags(cli: Cli, flags: CtlFlags, names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  // a resource that cannot be found is told by the start itself
+  const context = await contextOf(cli, flags).catch(() => ({}));
+  const commands = listAt(context, 'commands');
+  const options = recordAt(
+    commands.find((one) => textAt(one, 'name') === flags.command),
+    'command',
+    'options',
+  );
+  assertFlags(names, (name) => (Object.hasOwn(options, name) ? (textAt(options, name, 'type') ?? 'string') : undefined));
+}
+
 async function showContext(cli: Cli, flags: CtlFlags): Promise<void> {
   const answer = await contextOf(cli, flags);
   if (flags.output === 'json') cli.out.print(toJson(answer));
-  else cli.out.lines((await import('../dispatch/context-lines.ts')).contextLines(answer));
+  else cli.out.lines((await import('../dispatch/context-lines.ts')).contextLines(answer, flags));
 }
 
 function namesOf(list: string, answer: JsonRecord): string[] {

@@ -23,7 +23,7 @@ ${EXIT_HELP}`;
 
 interface ExecFlags extends StartFlags, RunFlags {
   user?: string;
-  env: string[];
+  env?: string[];
   dir?: string;
   threadcount: number;
   stopOnFailure?: boolean;
@@ -34,7 +34,7 @@ export function configure(command: Command, cli: Cli): void {
   const filter = addNodeFilter(command);
   command
     .option('--user <name>', "user of the target as whom it runs (default: the daemon's)")
-    .option('--env <name=value>', 'a variable of its environment; may be given again', (pair: string, all: string[]) => [...all, pair], [])
+    .option('--env <name=value>', 'a variable of its environment; may be given again', (pair: string, all: string[] = []) => [...all, pair])
     .option('--dir <directory>', 'where it runs')
     .option('-C, --threadcount <number>', 'targets at a time', parseLimit, DEFAULT_THREADS)
     .option('--stop-on-failure', 'after a failure, start it on no more targets');
@@ -45,7 +45,7 @@ export function configure(command: Command, cli: Cli): void {
     const request: DispatchRequestSpec = {
       exec: {
         argv,
-        ...(flags.env.length === 0 ? {} : { env: Object.fromEntries(flags.env.map((pair) => splitPair(pair, 'NAME=VALUE'))) }),
+        ...(flags.env === undefined ? {} : { env: Object.fromEntries(flags.env.map((pair) => splitPair(pair, 'NAME=VALUE'))) }),
         ...(flags.dir === undefined ? {} : { directory: flags.dir }),
         ...(flags.user === undefined ? {} : { user: flags.user }),
       },

@@ -23,7 +23,7 @@ ${EXIT_HELP}`;
 
 interface OneLineFlags extends StartFlags, RunFlags {
   model?: string;
-  set: string[];
+  set?: string[];
   threads: number;
   stopOnFailure?: boolean;
 }
@@ -33,20 +33,20 @@ export function configure(command: Command, cli: Cli): void {
     .argument('<command>', 'the command')
     .argument('<resource>', 'TYPE/NAME, or NAME alone')
     .option('-m, --model <model>', 'the model, or NODE/MODEL')
-    .option('--set <name=value>', 'an option of the command; may be given again', (pair: string, all: string[]) => [...all, pair], []);
+    .option('--set <name=value>', 'an option of the command; may be given again', (pair: string, all: string[] = []) => [...all, pair]);
   const filter = addNodeFilter(command, { include: '--on <filter>', exclude: '--not-on <filter>' });
   command
     .option('--threads <number>', 'targets at a time', parseLimit, DEFAULT_THREADS)
     .option('--stop-on-failure', 'after a failure, start it on no more targets');
   addShowFlags(addStartFlags(addRunFlags(command)));
   command.addHelpText('after', EXAMPLES).action(async (name: string, resource: string, flags: OneLineFlags) => {
-    const options = optionsOfPairs(flags.set);
+    const options = optionsOfPairs(flags.set ?? []);
     const nodes = filter();
     const request: DispatchRequestSpec = {
       ...(flags.model === undefined ? {} : { model: flags.model }),
       ...parseResource(resource),
       command: name,
-      ...(flags.set.length === 0 ? {} : { options }),
+      ...(flags.set === undefined ? {} : { options }),
       ...(nodes === undefined ? {} : { filter: nodes }),
       threads: flags.threads,
       keepGoing: flags.stopOnFailure !== true,

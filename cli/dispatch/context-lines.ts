@@ -3,12 +3,21 @@ import { listAt, recordAt, textAt, textsAt, valueAt } from '../json.ts';
 import { alignColumns } from '../output/columns.ts';
 import { unansweredLines } from './plan-lines.ts';
 
-export function contextLines(answer: unknown): string[] {
+/** `within`: what was said already. */
+export function contextLines(answer: unknown, within: { project?: string | undefined; type?: string | undefined } = {}): string[] {
   const sections = [modelLines(answer), typeLines(answer), resourceLines(answer), commandLines(answer)].filter((lines) => lines.length > 0);
   const lines = sections.flatMap((section, index) => (index === 0 ? section : ['', ...section]));
-  if (lines.length === 0)
-    lines.push('There is nothing here that could be run. Import a model ("dtkd model import"), or apply Types and Resources.');
+  if (lines.length === 0) lines.push(nothingLine(within));
   return [...lines, ...unansweredLines(answer)];
+}
+
+function nothingLine({ project, type }: { project?: string | undefined; type?: string | undefined }): string {
+  const said = [...(type === undefined ? [] : [`of type "${type}"`]), ...(project === undefined ? [] : [`in model "${project}"`])].join(
+    ' ',
+  );
+  return said === ''
+    ? 'There is nothing here that could be run. Import a model ("dtkd model import"), or apply Types and Resources.'
+    : `There is no resource ${said} that you may READ. "dtkd ctl" alone lists what there is.`;
 }
 
 function modelLines(answer: unknown): string[] {

@@ -26,6 +26,27 @@ export function optionsOfWords(words: readonly string[]): Record<string, string>
   return Object.fromEntries(options);
 }
 
+/** Names of options that were written without a value. */
+export function flagsOfWords(words: readonly string[]): string[] {
+  return words.flatMap((word, at) => {
+    const match = OPTION.exec(word);
+    const following = words[at + 1];
+    const bare = match !== null && match[2] === undefined && (following === undefined || OPTION.test(following));
+    return bare ? [match[1] ?? ''] : [];
+  });
+}
+
+/** A forgotten value must not become the text `true`. `typeOf`: of an option of the command, undefined if it has none of that name. */
+export function assertFlags(names: readonly string[], typeOf: (name: string) => string | undefined): void {
+  for (const name of names) {
+    const type = typeOf(name);
+    if (type === undefined || type === 'boolean') continue;
+    throw new DtkdError('BAD_REQUEST', `the option "${name}" (${type}) has no value`, {
+      next: `Write: -${name} VALUE, or -${name}=-VALUE where the value begins with a dash.`,
+    });
+  }
+}
+
 /** Options out of NAME=VALUE. */
 export function optionsOfPairs(pairs: readonly string[]): Record<string, string> {
   const options = new Map<string, string>();
@@ -40,7 +61,7 @@ export function optionsOfPairs(pairs: readonly string[]): Record<string, string>
 export function splitPair(pair: string, form: string): [string, string] {
   const at = pair.indexOf('=');
   if (at > 0) return [pair.slice(0, at), pair.slice(at + 1)];
-  throw new DtkdError('BAD_REQUEST', `"${pair.slice(0, 120)}" is not ${form}`);
+  throw new DtkdError('BAD_REQUEST', `"${pair.slice(0, 120)}" is not ${form}`, { next: 'Put one = between the name and its value.' });
 }
 
 function add(options: Map<string, string>, name: string, value: string): void {

@@ -89,6 +89,30 @@ cmd : ctl -p demo -t Service -r myService -c Start
     });
   });
 
+  it('takes a forgotten value for no text "true"', async () => {
+    const options = { version: { type: 'string' }, force: { type: 'boolean' } };
+    daemon.script('GET', DISPATCH, () => ({ resources: [], commands: [{ name: 'Start', type: 'Service', command: { options } }] }));
+    answer({ execution: executionObject([part(0, { node: 'node0' })]) }, ended(0, 'node0', 'succeeded'), FINISHED);
+    const refused = await daemon.cli('ctl', ...CONTEXT, '--', '-version', '-force');
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('the option "version" (string) has no value') });
+    expect(asked()).toBeUndefined();
+    expect((await daemon.cli('ctl', ...CONTEXT, '--', '-version', '1', '-force')).code).toBe(0);
+    expect(asked()).toMatchObject({ request: { options: { version: '1', force: 'true' } } });
+  });
+
+  it('leads words of the command behind the dashes', async () => {
+    const { code, stderr } = await daemon.cli('ctl', ...CONTEXT, '-version', '3');
+    expect(code).toBe(2);
+    expect(stderr).toContain('stand after --, as in: dtkd ctl … -- … -version');
+    expect((await daemon.cli('exec', 'uname', '-s')).stderr).toContain('dtkd exec … -- … -s');
+  });
+
+  it('says what was looked for where there is nothing', async () => {
+    daemon.script('GET', DISPATCH, () => ({ models: [], types: [], resources: [] }));
+    expect((await daemon.cli('ctl', '-p', 'shp')).stdout).toContain('There is no resource in model "shp" that you may READ.');
+    expect((await daemon.cli('ctl')).stdout).toContain('There is nothing here that could be run.');
+  });
+
   it('lets the first of -I and -X win, and -Z decide otherwise', async () => {
     answer({ execution: executionObject([part(0, { node: 'node0' })]) }, ended(0, 'node0', 'succeeded'), FINISHED);
     const precedence = async (...flags: string[]): Promise<unknown> => {
