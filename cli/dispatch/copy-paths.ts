@@ -1,6 +1,7 @@
 /** What `dtkd cp` is to copy, read from its paths. Pure. */
 import { basename, posix } from 'node:path';
 import { DtkdError } from '../../protocol/errors.ts';
+import { ALL_NODES } from './node-filter.ts';
 
 /** A path on nodes: which nodes, as a filter, and where there. */
 export interface RemotePath {
@@ -19,7 +20,7 @@ export function remotePath(text: string): RemotePath | undefined {
   if (at <= 0) return undefined;
   const words = text.slice(0, at);
   // As people name a node: by the name that it has in dtkd.
-  return { filter: words.includes('=') ? words : `name=${words}`, path: text.slice(at + 1) };
+  return { filter: words === 'all' ? ALL_NODES : words.includes('=') ? words : `name=${words}`, path: text.slice(at + 1) };
 }
 
 /** Sorts the paths of the command line. Errors: BAD_REQUEST that says what is missing. */
@@ -28,6 +29,11 @@ export function copyPlan(paths: readonly string[]): CopyPlan {
   const destination = paths.at(-1) ?? '';
   if (sources.length === 0)
     throw wrong('there is nothing to copy to', 'Write: dtkd cp FILE… NODES:/path, or: dtkd cp NODES:/path… DIRECTORY');
+  if (paths.includes('-'))
+    throw wrong(
+      '"-" is no file: standard input and output are not copied',
+      'Use a file, ./- for one of that name, or "dtkd exec --raw -- cat FILE".',
+    );
   const remote = remotePath(destination);
   const remotes = sources.flatMap((source) => remotePath(source) ?? []);
   if (remote === undefined && remotes.length === sources.length) return { direction: 'from', files: remotes, local: destination };

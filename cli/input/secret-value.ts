@@ -14,6 +14,15 @@ export async function readSecretValue(
   file: string | undefined,
   stdin: Readable & { isTTY?: boolean } = process.stdin,
 ): Promise<string> {
+  const value = await givenValue(name, file, stdin);
+  if (value !== '') return value;
+  // most often a pipe whose first command failed
+  throw new DtkdError('BAD_REQUEST', `the value of ${name} is empty`, {
+    next: 'Type it, name a file with --from-file, or write it to standard input.',
+  });
+}
+
+async function givenValue(name: string, file: string | undefined, stdin: Readable & { isTTY?: boolean }): Promise<string> {
   if (file !== undefined && file !== '-') return textOf(await readAll(createReadStream(file), file), file);
   if (stdin.isTTY === true && file === undefined) {
     const { askHidden } = await import('./hidden.ts');

@@ -48,6 +48,12 @@ describe('the paths of dtkd cp', () => {
     expect(() => copyPlan(paths)).toThrow(expect.objectContaining({ code: 'BAD_REQUEST', message: expect.stringContaining(message) }));
   });
 
+  it('take all nodes by one word, and no standard input', () => {
+    expect(remotePath('all:/etc/motd')).toEqual({ filter: '.*', path: '/etc/motd' });
+    expect(() => copyPlan(['-', 'node1:/etc/motd'])).toThrow(expect.objectContaining({ code: 'BAD_REQUEST', next: expect.any(String) }));
+    expect(() => copyPlan(['node1:/etc/motd', '-'])).toThrow(expect.objectContaining({ code: 'BAD_REQUEST' }));
+  });
+
   it('make a directory of any name of a node', () => {
     expect(['web1~1a', '../up', '..', '', 'a/b'].map(directoryOf)).toEqual(['web1~1a', '.._up', '_..', '_', 'a_b']);
   });

@@ -6,6 +6,7 @@ import { textsAt } from '../../json.ts';
 const EXAMPLES = `
 Examples:
   dtkd node tag add web prod
+  dtkd node tag add web,prod                the same
 
 Nodes are chosen by their tags: dtkd run Start service/shop --on 'tags=web+prod'. Run it on the node itself.`;
 
@@ -13,7 +14,9 @@ export function configure(command: Command, cli: Cli): void {
   command
     .argument('<tags...>')
     .addHelpText('after', EXAMPLES)
-    .action(async (tags: string[]) => {
+    .action(async (words: string[]) => {
+      // with commas, too, as "dtkd up --tags" has them
+      const tags = words.flatMap((word) => word.split(',')).filter((tag) => tag !== '');
       const { name } = await changeOwnNode(await cli.client(), (spec) => {
         const before = textsAt(spec, 'tags');
         const after = [...new Set([...before, ...tags])];

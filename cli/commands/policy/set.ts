@@ -17,14 +17,17 @@ Limits: concurrency, timeout, output, users, environment, keepFor, keepBytes. Se
 
 type Limits = NonNullable<PolicySpec['limits']>;
 
+/** A text that is no number stays one, and is refused by what it is. */
+const numberOf = (text: string): unknown => (/^[0-9]+$/.test(text) ? Number(text) : text);
+
 const READERS: Readonly<Record<string, (text: string) => unknown>> = {
-  concurrency: Number,
+  concurrency: numberOf,
   timeout: String,
-  output: Number,
+  output: numberOf,
   users: listOf,
   environment: listOf,
   keepFor: String,
-  keepBytes: Number,
+  keepBytes: numberOf,
 };
 
 export function configure(command: Command, cli: Cli): void {
@@ -34,7 +37,7 @@ export function configure(command: Command, cli: Cli): void {
     .action(async (pairs: string[]) => {
       const given = pairs.map((pair) => splitPair(pair, 'LIMIT=VALUE'));
       await changePolicy(await cli.client(), (before) => ({ ...before, limits: withLimits(before.limits ?? {}, given) }));
-      cli.out.print(`Set: ${pairs.join(', ')}`);
+      cli.out.print(`Set: ${given.map(([name, value]) => (value === '' ? `${name} to its default` : `${name}=${value}`)).join(', ')}`);
     });
 }
 

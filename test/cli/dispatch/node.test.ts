@@ -30,6 +30,9 @@ describe('dtkd node', () => {
     await daemon.cli('node', 'tag', 'add', 'web', 'prod');
     expect(written()).toMatchObject({ spec: { tags: ['web', 'prod'] } });
     daemon.asked.length = 0;
+    await daemon.cli('node', 'tag', 'add', 'eu,us');
+    expect(written()).toMatchObject({ spec: { tags: expect.arrayContaining(['eu', 'us']) } });
+    daemon.asked.length = 0;
     expect(await daemon.cli('node', 'tag', 'rm', 'absent')).toMatchObject({ code: 5 });
     expect(written()).toBeUndefined();
   });
