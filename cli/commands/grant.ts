@@ -65,8 +65,7 @@ export function configure(command: Command, cli: Cli): void {
       if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, made, flags.output);
       if (flags.output === 'name') return cli.out.print(name);
       cli.out.print(`Granted ${spec.verbs.join(',')} to ${who}. To take it back: dtkd revoke ${name}`);
-      for (const absent of await absentFrom(client, spec.on, flags.namespace ?? THIS_NODE))
-        cli.out.note(`note: there is no ${absent} yet; this counts once there is`);
+      for (const absent of await absentFrom(client, spec.on, flags.namespace ?? THIS_NODE)) cli.out.note(`note: ${absent}`);
     });
 }
 
@@ -86,7 +85,14 @@ async function absentFrom(client: ApiClient, { kind, name, model, type }: GrantS
       known === typeKind
         ? listAt(await client.get(target), 'items').some((item) => textAt(item, 'spec', 'name')?.toLowerCase() === wanted)
         : (await client.find({ ...target, name: wanted })) !== undefined;
-    if (!found) absent.push(`${known.singular} "${known === typeKind ? type : wanted}"`);
+    if (found) continue;
+    const called = `${known.singular} "${known === typeKind ? type : wanted}"`;
+    // resources of other nodes are deployed here with models that stay there
+    absent.push(
+      known === modelKind
+        ? `this node has no ${called} of its own; this counts for resources of such a model that other nodes deploy here`
+        : `there is no ${called} yet; this counts once there is`,
+    );
   }
   return absent;
 }

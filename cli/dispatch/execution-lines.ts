@@ -17,7 +17,7 @@ export function executionLines(execution: ExecutionView, now: number): string[] 
     ['Started:', `${startedAt === undefined ? '' : `${new Date(startedAt).toISOString()}, `}by ${user} on ${starter}`],
     [
       'Phase:',
-      `${phase}${startedAt === undefined ? '' : `, ${phase === 'Finished' ? 'took' : 'for'} ${humanDuration((finishedAt ?? now) - startedAt)}`}`,
+      `${phase}${startedAt === undefined ? '' : `, ${phase === 'Finished' ? 'took' : 'for'} ${humanDuration((finishedAt ?? lastEnd(execution, now)) - startedAt)}`}`,
     ],
     ...(retryOf === undefined ? [] : [['Retry of:', retryOf]]),
     ...(message === undefined ? [] : [['Message:', message]]),
@@ -37,6 +37,12 @@ export function executionLines(execution: ExecutionView, now: number): string[] 
     '',
     ...alignColumns([[...(staged ? ['STAGE'] : []), 'NODE', 'WHAT', 'OUTCOME', 'TOOK', 'OUTPUT', 'WHY'], ...rows]),
   ];
+}
+
+/** Another node than the starter tells when its parts ended, not when the whole did. */
+function lastEnd(execution: ExecutionView, now: number): number {
+  const ends = partsOf(execution).flatMap(({ endedAt }) => endedAt ?? []);
+  return execution.phase === 'Finished' && ends.length > 0 ? Math.max(...ends) : now;
 }
 
 /** One row for each execution, the latest first. `wide`: with the whole id. */

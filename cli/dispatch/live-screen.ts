@@ -46,7 +46,8 @@ export class LiveScreen implements Screen {
   /** Draws the table as it is now. */
   draw(): void {
     if (this.#closed || !this.#atLineStart) return;
-    const lines = this.#lines({ columns: this.#terminal.columns ?? 80, rows: this.#terminal.rows ?? 24 });
+    // a terminal of no known size says 0
+    const lines = this.#lines({ columns: this.#terminal.columns || 80, rows: this.#terminal.rows || 24 });
     const table = lines.length === 0 ? '' : `${NO_WRAP}${lines.map((line) => `${line}\n`).join('')}${WRAP}`;
     if (lines.length === this.#drawn && table === this.#table) return;
     this.#terminal.write(`${this.#erasing()}${table}`);

@@ -173,7 +173,7 @@ function authenticate(api: Api, app: Hono<ApiEnv>): void {
     const principal = token.length > MAX_TOKEN ? undefined : api.access.authenticate(token);
     if (principal === undefined) {
       throw new DtkdError('UNAUTHORIZED', 'the bearer token is not valid here', {
-        next: 'It may have been rotated: read the file admin.token in the data directory again; a user asks for a new token.',
+        next: "It may have been rotated: read the file admin.token in the data directory again; a user asks for a new token. A user's token counts at the node that made it.",
       });
     }
     c.set('principal', principal);

@@ -192,6 +192,7 @@ b2
     expect(stdout).toMatch(new RegExp(`^Id: +${ID}$`, 'm'));
     expect(stdout).toMatch(/^Started: +2026-01-01T00:00:00.000Z, by greg@node0 on node0$/m);
     expect(stdout).toMatch(/^node1 +demo\.Service\.myService Start +succeeded +1\.2s +20 B$/m);
+    expect(stdout).toMatch(/^Phase: +Finished, took 1s$/m);
     expect(stdout).toMatch(/^node2 +demo\.Service\.myService Start +queued +0 B +held by node3$/m);
   });
 

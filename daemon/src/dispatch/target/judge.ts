@@ -156,8 +156,7 @@ export class Judge {
       because: `${decision.allowed ? decision.because : decision.reason} (${whatOf(order.entry.work)}, execution ${order.id.slice(0, 12)})`,
     });
     if (decision.allowed) return;
-    const kind = about.resource === undefined ? about.plural : `resource ${about.name}`;
-    throw new DtkdError('FORBIDDEN', `${who} may not EXECUTE ${kind} on ${node.name}: ${decision.reason}`, {
+    throw new DtkdError('FORBIDDEN', decision.reason, {
       next: `On ${node.name}: dtkd grant ${who} EXECUTE --on ${about.resource === undefined ? about.plural : `resource/${about.name}`}, if it shall`,
     });
   }
