@@ -56,6 +56,20 @@ async function nodeWith(name: string, options: { capacity?: number; patienceMs?:
   return content;
 }
 
+describe('what was begun', () => {
+  test('and not gone on with goes in time, also while the daemon runs', async () => {
+    const content = await nodeWith('a');
+    const path = join(directory, 'a', 'partial', 'ab'.repeat(32));
+    await writeFile(path, 'half');
+    time = Date.now();
+    await content.sweep();
+    expect(await readdir(join(directory, 'a', 'partial'))).toHaveLength(1);
+    time = Date.now() + KEEP_UNUSED_MS + 60_000;
+    await content.sweep();
+    expect(await readdir(join(directory, 'a', 'partial'))).toEqual([]);
+  });
+});
+
 describe('what is taken in', () => {
   test('stands under its digest, once', async () => {
     const content = await nodeWith('a');

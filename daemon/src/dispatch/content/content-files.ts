@@ -84,17 +84,18 @@ export class ContentFiles {
     try {
       for (const path of [this.#directory, this.#partial, this.#incoming]) await mkdir(path, { recursive: true, mode: PRIVATE_DIRECTORY });
       for (const name of await readdir(this.#incoming)) await rm(join(this.#incoming, name), { force: true, recursive: true });
-      await this.#removeOldPartials(now);
+      await this.removeOldPartials(now);
       return await this.#scan();
     } catch (error) {
       throw fileError(error, this.#directory);
     }
   }
 
-  async #removeOldPartials(now: number): Promise<void> {
+  /** Removes what was begun, and not gone on with for long. */
+  async removeOldPartials(now: number): Promise<void> {
     for (const name of await readdir(this.#partial)) {
       const path = join(this.#partial, name);
-      const { mtimeMs } = await stat(path);
+      const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: now }));
       if (mtimeMs + KEEP_UNUSED_MS <= now || !digestText.safeParse(name).success) await rm(path, { force: true, recursive: true });
     }
   }

@@ -272,8 +272,9 @@ class DiskContent implements ContentStore {
     return this.#kept + this.#growing + bytes <= this.#capacity;
   }
 
-  sweep(): Promise<void> {
-    return this.#remove(false);
+  async sweep(): Promise<void> {
+    await this.#remove(false);
+    await this.#guard(() => this.#files.removeOldPartials(this.#options.now()));
   }
 
   async #remove(pressed: boolean): Promise<void> {
