@@ -86,6 +86,17 @@ describe('an execution', () => {
     expect(view(ops, 'dtkd.dev', 'executions', book, () => NOW)).not.toBe('none');
   });
 
+  it('is ended by whoever may run commands on each of its resources', () => {
+    const may = (book: ReturnType<typeof granted>, object: ApiObject) =>
+      decide(ops, { verb: 'EXECUTE', ...about('executions', object.metadata.name), object }, book, NOW).allowed;
+    const book = granted({ kind: 'resources.dtkd.dev', model: 'web' }, 'EXECUTE');
+    expect(may(book, execution(target('web')))).toBe(true);
+    expect(may(book, execution(target('web'), target('db')))).toBe(false);
+    expect(may(book, execution())).toBe(false);
+    expect(may(book, execution({ ...target('web'), work: { type: 'exec', argv: ['true'], env: {} } }))).toBe(false);
+    expect(may(granted({ kind: 'resources.dtkd.dev', model: 'web' }, 'READ'), execution(target('web')))).toBe(false);
+  });
+
   it('is not deleted for that', () => {
     const book = granted({ kind: 'resources.dtkd.dev' }, 'READ', 'DELETE');
     const object = execution(target('web'));

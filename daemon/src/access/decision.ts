@@ -89,9 +89,9 @@ function groundOf(
   return grant === undefined ? undefined : { by: 'grant', grant };
 }
 
-/** What was done to resources is read by whoever may read each of them. */
+/** What is done to resources is read by whoever may read each of them, and ended or gone on with by whoever may run commands on each. */
 function grantThroughResources(user: string, verb: CapabilityVerb, asked: Asked, facts: Facts, now: number): Grant | undefined {
-  if (!isExecution(asked) || (verb !== 'READ' && verb !== 'DISCOVER')) return undefined;
+  if (!isExecution(asked) || (verb !== 'READ' && verb !== 'DISCOVER' && verb !== 'EXECUTE')) return undefined;
   const grants = aboutResources(asked).map((about) => grantFor(user, verb, about, facts, now));
   return grants.includes(undefined) ? undefined : grants[0];
 }

@@ -1,4 +1,7 @@
-/** Which resources an Execution is about: pure. Whoever may read all of them may read what was done to them. */
+/**
+ * Which resources an Execution is about: pure. Whoever may read all of them may read what was done to them, and whoever may run commands on all
+ * of them may end that.
+ */
 import { executionKind, executionSchema } from '../../../protocol/kinds/execution.ts';
 import { resourceKind } from '../../../protocol/kinds/resource.ts';
 import type { Asked } from './access.types.ts';
