@@ -139,6 +139,17 @@ describe('a plan is refused', () => {
     expect(choose([match('web1', 'Tomcat'), match('web2')]).node).toBe('web2');
   });
 
+  test('where one word of a resource is a slip, with what was perhaps meant', () => {
+    const there = [{ node: 'desk', object: 'mail', model: 'demo', type: 'Service', name: 'mail' }];
+    const advice = (sought: { name: string; type?: string; model?: string }) => () => chooseResource(sought, [], 'desk', [], there);
+    for (const sought of [{ name: 'mial' }, { name: 'mail', type: 'Servce' }, { name: 'mail', model: 'dmo' }]) {
+      expect(advice(sought)).toThrow(
+        expect.objectContaining({ next: expect.stringContaining('Did you mean Service/mail in model "demo"?') }),
+      );
+    }
+    expect(advice({ name: 'news' })).toThrow(expect.objectContaining({ next: expect.not.stringContaining('Did you mean') }));
+  });
+
   test('naming the nodes that did not answer', async () => {
     const planner = plannerFor({ ...service, unanswered: ['web9'] });
     await expect(planner.plan(OPS, { resource: 'nothing', command: 'Stop' })).rejects.toMatchObject({

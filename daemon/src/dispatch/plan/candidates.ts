@@ -6,6 +6,9 @@ import type { ResourceMatch } from '../dispatch.types.ts';
 /** Candidates named in a refusal. */
 const MAX_NAMED = 20;
 
+/** Resources of this node that are looked at for advice where one was not found. */
+export const MAX_ADVICE = 500;
+
 /** What was asked for. `node` and `model` are of `NODE/MODEL`. */
 export interface Sought {
   node?: string;
@@ -23,20 +26,21 @@ export function parseModel(text: string | undefined): Pick<Sought, 'node' | 'mod
 
 /**
  * The one that is meant: of this node's own, if there is just one; else of all. What is exactly of the type goes before what only extends it. Errors: NOT_FOUND,
- * AMBIGUOUS with all candidates.
+ * AMBIGUOUS with all candidates. `there`: what else there is, for advice where nothing was found.
  */
 export function chooseResource(
   sought: Sought,
   found: readonly ResourceMatch[],
   self: string,
   unanswered: readonly string[],
+  there: readonly ResourceMatch[] = [],
 ): ResourceMatch {
   const exact = found.filter((one) => isOfType(sought, one));
   const matches = exact.length > 0 ? exact : found;
   const own = matches.filter(({ node }) => node === self);
   const candidates = own.length > 0 ? own : matches;
   const [only] = candidates;
-  if (only === undefined) throw notFound(sought, unanswered);
+  if (only === undefined) throw notFound(sought, unanswered, there);
   if (candidates.length === 1) return only;
   throw ambiguous(sought, candidates, unanswered);
 }
@@ -50,11 +54,12 @@ function isOfType(sought: Sought, { type }: ResourceMatch): boolean {
   return type.toLowerCase() === sought.type?.toLowerCase();
 }
 
-function notFound(sought: Sought, unanswered: readonly string[]): DtkdError {
+function notFound(sought: Sought, unanswered: readonly string[], there: readonly ResourceMatch[]): DtkdError {
+  const near = nearResource(sought, there);
   const next =
     unanswered.length > 0
       ? `These nodes did not answer, and may have it: ${unanswered.join(', ')}. Try again when they are back.`
-      : 'Show what there is with "dtkd ctl" alone, or "dtkd get resources -A"; you see only what you may READ.';
+      : `${near === undefined ? '' : `Did you mean ${near.type}/${near.name} in model "${near.model}"? `}Show what there is with "dtkd ctl" alone, or "dtkd get resources -A"; you see only what you may READ.`;
   return new DtkdError('NOT_FOUND', `there is no ${textOf(sought)}${sought.node === undefined ? '' : ` at node "${sought.node}"`}`, {
     next,
     details: { unanswered: [...unanswered] },
@@ -73,6 +78,23 @@ function ambiguous(sought: Sought, candidates: readonly ResourceMatch[], unanswe
 function textOf({ model, type, name }: Sought): string {
   const what = `${type ?? 'resource'} "${name ?? ''}"`;
   return model === undefined ? what : `${what} in model "${model}"`;
+}
+
+/** The one that differs in one word alone, and that word by a slip: of what has the other words, the nearest. */
+function nearResource(sought: Sought, there: readonly ResourceMatch[]): ResourceMatch | undefined {
+  const words = ['name', 'type', 'model'] as const;
+  const same = (a: string | undefined, b: string) => a === undefined || a.toLowerCase() === b.toLowerCase();
+  for (const word of words) {
+    const wanted = sought[word];
+    if (wanted === undefined) continue;
+    const others = there.filter((one) => words.every((other) => other === word || same(sought[other], one[other])));
+    const near = nearMiss(
+      wanted,
+      others.map((one) => one[word]),
+    );
+    if (near !== undefined) return others.find((one) => one[word] === near);
+  }
+  return undefined;
 }
 
 /** A name that was perhaps meant. */

@@ -5,7 +5,7 @@ import type { Principal } from '../../../../protocol/principal.ts';
 import { compareText } from '../../../../protocol/text-order.ts';
 import { listCommands } from '../commands/resolve-command.ts';
 import type { Models, ResourceMatch } from '../dispatch.types.ts';
-import { chooseResource, parseModel, type Sought } from './candidates.ts';
+import { chooseResource, MAX_ADVICE, parseModel, type Sought } from './candidates.ts';
 import type { Subject } from './expansion.ts';
 
 /** Resources listed at most. */
@@ -35,7 +35,8 @@ export async function contextOf(
   };
   const { items, unanswered } = await models.find(principal, sought, MAX_LISTED);
   if (resource !== undefined) {
-    const match = chooseResource(sought, items, self, unanswered);
+    const there = items.length > 0 ? [] : (await models.find(principal, { node: self }, MAX_ADVICE)).items;
+    const match = chooseResource(sought, items, self, unanswered, there);
     const { resource: found, chainOf } = await subject(match);
     const commands = listCommands(chainOf(found.type)).map(
       ({ name, type: of, command }): { name: string; type: string; command: Command } => ({

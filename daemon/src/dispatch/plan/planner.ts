@@ -14,7 +14,7 @@ import { verifyBundle, verifyStatement } from '../../../../protocol/orders/signe
 import type { Principal } from '../../../../protocol/principal.ts';
 import type { Content, DispatchLogger, Models, Modules, Nodes, NodeView, ResourceMatch } from '../dispatch.types.ts';
 import { parseBatch } from './batches.ts';
-import { chooseResource, isExact, parseModel, type Sought } from './candidates.ts';
+import { chooseResource, isExact, MAX_ADVICE, parseModel, type Sought } from './candidates.ts';
 import { chainsOf, modulesOf } from './chains.ts';
 import { chooseNodes, noNode } from './chosen-nodes.ts';
 import { contextOf } from './context.ts';
@@ -143,7 +143,8 @@ class RequestPlanner implements Planner {
       if (isExact(sought, items)) return { match: chooseResource(sought, items, node.name, []), unanswered: [] };
     }
     const { items, unanswered } = await models.find(principal, sought, MAX_MATCHES);
-    return { match: chooseResource(sought, items, node.name, unanswered), unanswered };
+    const there = items.length > 0 ? [] : (await models.find(principal, { node: node.name }, MAX_ADVICE)).items;
+    return { match: chooseResource(sought, items, node.name, unanswered, there), unanswered };
   }
 
   #part(view: NodeView, work: Work, stage: number, bundle: Uint8Array | undefined): PlannedPart[] {
