@@ -56,12 +56,13 @@ function isOfType(sought: Sought, { type }: ResourceMatch): boolean {
 
 function notFound(sought: Sought, unanswered: readonly string[], there: readonly ResourceMatch[]): DtkdError {
   const near = nearResource(sought, there);
+  const advice = near === undefined ? '' : `Did you mean ${near.type}/${near.name} in model "${near.model}"? `;
   const next =
     unanswered.length > 0
       ? `These nodes did not answer, and may have it: ${unanswered.join(', ')}. Try again when they are back.`
-      : `${near === undefined ? '' : `Did you mean ${near.type}/${near.name} in model "${near.model}"? `}Show what there is with "dtkd ctl" alone, or "dtkd get resources -A"; you see only what you may READ.`;
+      : 'Show what there is with "dtkd ctl" alone, or "dtkd get resources -A"; you see only what you may READ.';
   return new DtkdError('NOT_FOUND', `there is no ${textOf(sought)}${sought.node === undefined ? '' : ` at node "${sought.node}"`}`, {
-    next,
+    next: `${advice}${next}`,
     details: { unanswered: [...unanswered] },
   });
 }
