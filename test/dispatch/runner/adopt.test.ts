@@ -80,12 +80,14 @@ async function adopt(identity: ProcessIdentity | undefined) {
   return { adopted, ended };
 }
 
+/** Waits for `go`, a minute at most: what is left behind ends by itself. */
+const UNTIL_GO = 'waited=0; until [ -e go ] || [ $waited -gt 6000 ]; do sleep 0.01; waited=$((waited+1)); done';
+
 const go = (name = 'go'): Promise<void> => writeFile(join(directory, name), '');
 
 describe('a process whose daemon was killed', () => {
   it('goes on, and is adopted with all of its output, once, and its status', async () => {
-    const script =
-      'n=0; while [ $n -lt 200 ]; do echo "line $n"; n=$((n+1)); done; until [ -e go ]; do sleep 0.01; done; while [ $n -lt 9000 ]; do echo "line $n"; n=$((n+1)); done; echo last >&2; exit 7';
+    const script = `n=0; while [ $n -lt 200 ]; do echo "line $n"; n=$((n+1)); done; ${UNTIL_GO}; while [ $n -lt 9000 ]; do echo "line $n"; n=$((n+1)); done; echo last >&2; exit 7`;
     const host = await startInHost(script);
     await waitFor(async () => (await spooled()).includes('line 199\n'));
     await host.kill();
@@ -101,7 +103,7 @@ describe('a process whose daemon was killed', () => {
   });
 
   it('may end before it is adopted: its last output waits', async () => {
-    const host = await startInHost('until [ -e go ]; do sleep 0.01; done; echo out; echo err >&2; kill -TERM $$');
+    const host = await startInHost(`${UNTIL_GO}; echo out; echo err >&2; kill -TERM $$`);
     const secrets = await readlink(join(run(), 'secrets')).catch(() => join(run(), 'secrets'));
     expect(existsSync(secrets)).toBe(true);
     await host.kill();
@@ -128,7 +130,7 @@ describe('a process whose daemon was killed', () => {
   });
 
   it('is found by its run directory alone', async () => {
-    const host = await startInHost('until [ -e go ]; do sleep 0.01; done; exit 3');
+    const host = await startInHost(`${UNTIL_GO}; exit 3`);
     await waitFor(async () => (await readFile(join(run(), 'exit'), 'latin1')) !== '');
     await host.kill();
     const { adopted, ended } = await adopt(undefined);
@@ -138,7 +140,7 @@ describe('a process whose daemon was killed', () => {
   });
 
   it('is found by its shell, if not even that was written', async () => {
-    const host = await startInHost('until [ -e go ]; do sleep 0.01; done; echo out; exit 3');
+    const host = await startInHost(`${UNTIL_GO}; echo out; exit 3`);
     await waitFor(async () => (await readFile(join(run(), 'exit'), 'latin1')) !== '');
     await host.kill();
     await truncate(join(run(), 'exit'));
@@ -150,7 +152,7 @@ describe('a process whose daemon was killed', () => {
   });
 
   it('is unknown if its shell was killed, too', async () => {
-    const host = await startInHost('until [ -e go ]; do sleep 0.01; done');
+    const host = await startInHost(UNTIL_GO);
     await host.kill();
     process.kill(host.identity.pid, 'SIGKILL');
     const { ended } = await adopt(host.identity);
