@@ -8,12 +8,13 @@ import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { CommandWork, Work } from '../../../../protocol/orders/order.ts';
 import type { Outcome } from '../../../../protocol/orders/outcome.ts';
-import { type CheckedBundle, verifyBundle } from '../../../../protocol/orders/signed-bundle.ts';
+import type { CheckedBundle } from '../../../../protocol/orders/signed-bundle.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import type { AuditPort, Decide, Member } from '../dispatch.types.ts';
 import { isTrusted, judgeCode, type Objection } from '../policy/policy-spec.ts';
 import { aboutCommand, aboutNode, aboutResource, asked, whatOf } from './about.ts';
 import type { Installations } from './install/installed.ts';
+import { VerifiedBundles } from './install/verified-bundles.ts';
 import type { About, Forgotten } from './journal-row.ts';
 import { KEEP_IDS_MS } from './limits.ts';
 import type { CheckedOrder } from './order-check.ts';
@@ -59,6 +60,7 @@ export type Verdict = { about: About; policy: NodePolicy } & (
 
 export class Judge {
   readonly #options: JudgeOptions;
+  readonly #verified = new VerifiedBundles();
 
   constructor(options: JudgeOptions) {
     this.#options = options;
@@ -164,14 +166,14 @@ export class Judge {
   async #bundle(work: CommandWork, { bundle: brought, from, order }: Case): Promise<CheckedBundle> {
     const { installations, fetchBundle, node } = this.#options;
     const { owner, resource } = work;
-    const given = brought === undefined ? undefined : verifyBundle(brought, owner);
+    const given = brought === undefined ? undefined : this.#verified.verify(brought, owner);
     if (given !== undefined && given.bundle.resources[0]?.object !== resource.object) {
       throw new DtkdError('ORDER_INVALID', 'the bundle is of another resource than the order');
     }
     let latest = await installations.latest(owner, resource.object, given);
     if (latest === undefined && fetchBundle !== undefined) {
       const bytes = await fetchBundle({ owner, object: resource.object, from }, AbortSignal.timeout(FETCH_BUNDLE_MS));
-      latest = bytes === undefined ? undefined : await installations.latest(owner, resource.object, verifyBundle(bytes, owner));
+      latest = bytes === undefined ? undefined : await installations.latest(owner, resource.object, this.#verified.verify(bytes, owner));
     }
     const about = latest?.bundle.resources[0];
     if (latest === undefined || about === undefined || about.object !== resource.object) {

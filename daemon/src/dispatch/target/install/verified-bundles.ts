@@ -1,0 +1,34 @@
+/** Bundles that were verified lately: orders for one resource bring the same bytes again and again, and to verify and read them is a good part of an order's cost. */
+
+import { type CheckedBundle, verifyBundle } from '../../../../../protocol/orders/signed-bundle.ts';
+import { hashHex } from '../../../../../protocol/signing.ts';
+
+/** Bytes of bundles that are kept; read, each takes several times as much. */
+const KEPT_BYTES = 2 * 1024 * 1024;
+
+export class VerifiedBundles {
+  /** By owner and SHA-256, the one used longest ago first. */
+  readonly #kept = new Map<string, CheckedBundle>();
+  #bytes = 0;
+
+  /** As `verifyBundle`. */
+  verify(bytes: Uint8Array, owner: string): CheckedBundle {
+    const key = `${owner} ${hashHex(bytes)}`;
+    const known = this.#kept.get(key);
+    if (known !== undefined) {
+      this.#kept.delete(key);
+      this.#kept.set(key, known);
+      return known;
+    }
+    // a copy, since the bytes may be a small part of a frame
+    const checked = verifyBundle(Uint8Array.from(bytes), owner);
+    this.#kept.set(key, checked);
+    this.#bytes += bytes.length;
+    for (const [oldest, { bytes: dropped }] of this.#kept) {
+      if (this.#bytes <= KEPT_BYTES) break;
+      this.#kept.delete(oldest);
+      this.#bytes -= dropped.length;
+    }
+    return checked;
+  }
+}
