@@ -1,7 +1,7 @@
 /**
  * Run directories, made ahead: three pipes (`out`, `err`, `taken`), and a record (`exit`) once it is used. Only a program can make a pipe
  * with a name, so one call makes many, while nothing else is to do; a start then costs one rename. What was used is never used again;
- * what an earlier daemon had made and not used, is.
+ * what an earlier daemon had made and not used, is. A daemon that starts nothing makes none, and one that ends leaves none.
  */
 import { execFile } from 'node:child_process';
 import { close as closeWithCallback, constants, open as openWithCallback, read as readWithCallback } from 'node:fs';
@@ -118,7 +118,6 @@ export function createRunDirectories(directory: string): RunDirectories {
       preparing = prepare().catch(() => undefined);
     }, CALM_MS).unref();
   };
-  whenCalm();
 
   const next = (): Promise<string> =>
     new Promise((resolve, reject) => {
@@ -158,10 +157,10 @@ export function createRunDirectories(directory: string): RunDirectories {
       await filling;
       await preparing;
       for (const { reject } of waiting.splice(0)) reject(stopping());
-      for (const { path, pipes } of opened.splice(0)) {
-        await closePipes(pipes);
-        await rm(path, { recursive: true, force: true });
-      }
+      for (const { pipes } of opened.splice(0)) await closePipes(pipes);
+      // Not every program that copies a data directory knows what to do with pipes.
+      stock.length = 0;
+      await rm(directory, { recursive: true, force: true });
     },
   };
 }
