@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DtkdError } from '../../protocol/errors.ts';
 import { isRecord, type JsonRecord, listAt, textAt } from '../json.ts';
+import { cannotRead, readCapped } from './read-capped.ts';
 
 /** A file larger than this is no file of documents. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
@@ -24,7 +25,7 @@ export async function readDocuments(paths: readonly string[], stdin: Readable = 
   const all: SourceDocument[] = [];
   for (const path of paths) {
     for (const file of await filesOf(path)) {
-      const text = await readCapped(file === '-' ? stdin : createReadStream(file), file);
+      const text = await textOf(file === '-' ? stdin : createReadStream(file), file);
       all.push(...(await parseDocuments(text, file === '-' ? 'standard input' : file)));
     }
   }
@@ -34,7 +35,7 @@ export async function readDocuments(paths: readonly string[], stdin: Readable = 
 
 /** The text of one file, or of standard input for `-`. */
 export function readFileText(path: string, stdin: Readable = process.stdin): Promise<string> {
-  return readCapped(path === '-' ? stdin : createReadStream(path), path === '-' ? 'standard input' : path);
+  return textOf(path === '-' ? stdin : createReadStream(path), path === '-' ? 'standard input' : path);
 }
 
 /** Parses YAML documents (JSON is YAML); Lists are taken apart. */
@@ -90,32 +91,7 @@ async function filesOf(path: string): Promise<string[]> {
   }
 }
 
-async function readCapped(stream: Readable, what: string): Promise<string> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const part of stream) {
-      const bytes = Buffer.from(part);
-      size += bytes.length;
-      if (size > MAX_FILE_BYTES) throw new DtkdError('TOO_LARGE', `${what} is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB`);
-      parts.push(bytes);
-    }
-  } catch (error) {
-    throw cannotRead(what, error);
-  }
-  return Buffer.concat(parts).toString('utf8');
-}
-
-function cannotRead(path: string, error: unknown): Error {
-  if (error instanceof DtkdError) return error;
-  const code = textAt(error, 'code');
-  const why =
-    code === 'ENOENT'
-      ? 'there is no such file'
-      : code === 'EACCES'
-        ? 'permission denied'
-        : code === 'EISDIR'
-          ? 'it is a directory'
-          : (code ?? String(error));
-  return new DtkdError('BAD_REQUEST', `cannot read ${path}: ${why}`, { cause: error });
+async function textOf(stream: Readable, what: string): Promise<string> {
+  const bytes = await readCapped(stream, what, MAX_FILE_BYTES, `${what} is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB`);
+  return bytes.toString('utf8');
 }

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { DtkdError } from '../../protocol/errors.ts';
 import { MAX_SECRET_BYTES } from '../../protocol/kinds/secret.ts';
-import { textAt } from '../json.ts';
+import { readCapped } from './read-capped.ts';
 
 /**
  * `file`: its bytes as they are; `-`, or none given while standard input is no terminal: standard input, without the line end that commands leave there;
@@ -32,22 +32,9 @@ async function givenValue(name: string, file: string | undefined, stdin: Readabl
   return text.replace(/\r?\n$/, '');
 }
 
-async function readAll(stream: Readable, source: string): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const part of stream) {
-      const bytes = Buffer.from(part);
-      size += bytes.length;
-      // One more for the line end of standard input.
-      if (size > MAX_SECRET_BYTES + 2) throw new DtkdError('TOO_LARGE', `${source} has more than ${MAX_SECRET_BYTES} bytes`);
-      parts.push(bytes);
-    }
-  } catch (error) {
-    if (error instanceof DtkdError) throw error;
-    throw new DtkdError('BAD_REQUEST', `cannot read ${source}: ${textAt(error, 'code') ?? String(error)}`, { cause: error });
-  }
-  return Buffer.concat(parts);
+function readAll(stream: Readable, source: string): Promise<Buffer> {
+  // two more for the line end of standard input
+  return readCapped(stream, source, MAX_SECRET_BYTES + 2, `${source} has more than ${MAX_SECRET_BYTES} bytes`);
 }
 
 function textOf(bytes: Buffer, source: string): string {
