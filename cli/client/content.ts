@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { digest } from '../../protocol/code.ts';
 import { DtkdError } from '../../protocol/errors.ts';
+import { parseJson } from '../json.ts';
 import type { ApiClient } from './api.ts';
 import { type HttpAnswer, readText } from './https.ts';
 import { errorOfStatus } from './status-error.ts';
@@ -17,7 +18,6 @@ export type TakenContent = z.infer<typeof taken>;
 export interface PutOptions {
   /** Bytes that will come, if that is known. */
   length?: number;
-  signal?: AbortSignal;
 }
 
 /**
@@ -34,7 +34,6 @@ export async function putContent(
     method: 'PUT',
     path: PATH,
     bytes: { ...bytes, ...(options.length === undefined ? {} : { length: options.length }) },
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
   const body = await bodyOf(answer);
   const parsed = taken.safeParse(body);
@@ -43,7 +42,6 @@ export async function putContent(
 }
 
 export interface PutFileOptions {
-  signal?: AbortSignal;
   /** Told how many bytes have gone, and of how many. */
   onProgress?(done: number, size: number): void;
 }
@@ -52,7 +50,7 @@ export interface PutFileOptions {
 export async function putFile(
   client: ApiClient,
   path: string,
-  { signal, onProgress }: PutFileOptions = {},
+  { onProgress }: PutFileOptions = {},
 ): Promise<TakenContent & { mode: number }> {
   const file = await open(path, 'r').catch((cause: unknown) => {
     throw new DtkdError('BAD_REQUEST', `cannot read ${path}`, { cause });
@@ -68,7 +66,7 @@ export async function putFile(
       if (onProgress !== undefined) stream.on('data', () => onProgress(stream.bytesRead, stats.size));
       return stream;
     };
-    const content = await putContent(client, source, { length: stats.size, ...(signal === undefined ? {} : { signal }) });
+    const content = await putContent(client, source, { length: stats.size });
     const now = await file.stat();
     if (now.mtimeMs !== stats.mtimeMs || now.size !== stats.size) {
       throw new DtkdError('CONFLICT', `${path} changed while it was read`, { next: 'Copy it again when nobody writes to it.' });
@@ -84,11 +82,10 @@ export interface GetOptions {
   at?: { node: string; size: number };
   /** The byte to begin with. */
   from?: number;
-  signal?: AbortSignal;
 }
 
 /** The bytes of a digest, as they come. Errors: CONTENT_MISSING, CONTENT_ALTERED, NOT_FOUND, FORBIDDEN. */
-export async function getContent(client: ApiClient, wanted: string, { at, from, signal }: GetOptions = {}): Promise<IncomingMessage> {
+export async function getContent(client: ApiClient, wanted: string, { at, from }: GetOptions = {}): Promise<IncomingMessage> {
   const query = at === undefined ? '' : `?${new URLSearchParams({ node: at.node, size: String(at.size) })}`;
   const answer = await client.https.send({
     method: 'GET',
@@ -96,22 +93,13 @@ export async function getContent(client: ApiClient, wanted: string, { at, from, 
     ...(from === undefined ? {} : { from }),
     accept: 'application/octet-stream',
     endless: true,
-    ...(signal === undefined ? {} : { signal }),
   });
   if (answer.status < 400) return answer.message;
-  throw errorOfStatus(answer.status, jsonOf(await readText(answer.message)));
+  throw errorOfStatus(answer.status, parseJson(await readText(answer.message)));
 }
 
 async function bodyOf(answer: HttpAnswer): Promise<unknown> {
-  const body = jsonOf(await readText(answer.message));
+  const body = parseJson(await readText(answer.message));
   if (answer.status >= 400) throw errorOfStatus(answer.status, body);
   return body;
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -17,7 +17,6 @@ export interface Wanted {
 }
 
 export interface DownloadOptions {
-  signal?: AbortSignal;
   /** Told how many bytes are there, and of how many. */
   onProgress?(done: number, size: number): void;
 }
@@ -40,14 +39,14 @@ export async function download(client: ApiClient, wanted: Wanted, path: string, 
     await chmod(part, wanted.mode & PERMISSIONS);
     await rename(part, path);
   } catch (error) {
-    if (error instanceof DtkdError || error === options.signal?.reason) throw error;
+    if (error instanceof DtkdError) throw error;
     if (textAt(error, 'code') === 'ECONNRESET') throw brokenOff(error);
     throw new DtkdError('BAD_REQUEST', `cannot write ${path}: ${textAt(error, 'code') ?? String(error)}`, { cause: error });
   }
 }
 
 /** True if all of it is there and right; else what is there is removed. A cut leaves it for the next attempt. */
-async function fill(client: ApiClient, wanted: Wanted, part: string, { signal, onProgress }: DownloadOptions): Promise<boolean> {
+async function fill(client: ApiClient, wanted: Wanted, part: string, { onProgress }: DownloadOptions): Promise<boolean> {
   const hash = createHash('sha256');
   let done = await hashOf(part, hash);
   if (done < wanted.size) {
@@ -55,7 +54,6 @@ async function fill(client: ApiClient, wanted: Wanted, part: string, { signal, o
     const answer = await getContent(client, wanted.digest, {
       at: { node, size },
       ...(done > 0 ? { from: done } : {}),
-      ...(signal === undefined ? {} : { signal }),
     });
     const file = await open(part, GO_ON, 0o600);
     try {

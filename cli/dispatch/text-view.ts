@@ -116,7 +116,7 @@ export class TextView implements FollowView {
 }
 
 /** Says that output is missing. */
-export function cutMark({ node, dropped }: PartView): string {
+function cutMark({ node, dropped }: PartView): string {
   return `${node}: output was cut here: ${formatSize(dropped)} beyond the cap were not kept`;
 }
 

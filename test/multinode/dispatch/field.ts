@@ -2,7 +2,7 @@
  * What stories of dispatch begin with: sites in one domain, a user of the first who may run commands on all of them, a type whose commands
  * really run, and resources that are deployed. Marker files say what ran where, whatever anybody says of it.
  */
-import { appendFile, mkdir, readdir, readFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Command } from '../../../protocol/commands.ts';
@@ -109,10 +109,6 @@ export function mark({ marks }: Pick<Field, 'marks'>, what: string): string {
 export async function marked({ marks }: Pick<Field, 'marks'>, what: string): Promise<string[]> {
   const text = await readFile(join(marks, what), 'utf8').catch(() => '');
   return text.split('\n').filter((line) => line !== '');
-}
-
-export async function marksLeft({ marks }: Pick<Field, 'marks'>): Promise<string[]> {
-  return (await readdir(marks)).sort();
 }
 
 /** Opens a gate for which a command waits with `waitForGate`. */
