@@ -4,7 +4,7 @@ import { OUTCOMES, type Outcome } from '../../protocol/orders/words.ts';
 import { alignColumns } from '../output/columns.ts';
 import type { Output } from '../output/output.ts';
 import { type ExecutionView, type PartView, partsOf } from './execution.ts';
-import { durationOf, whyOf } from './summary.ts';
+import { countsOf, durationOf, OPEN_STATES, whyOf } from './summary.ts';
 
 /** Targets that are shown at most; the rest is counted. */
 const MAX_ROWS = 12;
@@ -48,12 +48,9 @@ export function liveLines(paint: Output['paint'], execution: ExecutionView, now:
 
 /** `12 of 50 ended: 11 succeeded, 1 failed; 4 running, 34 waiting; 0:12`. */
 export function progressLine(parts: readonly PartView[], elapsedMs: number): string {
-  const counts = new Map<string, number>();
-  for (const { outcome, state } of parts) counts.set(outcome ?? state, (counts.get(outcome ?? state) ?? 0) + 1);
-  const told = (names: readonly string[]) => names.flatMap((name) => (counts.has(name) ? [`${counts.get(name)} ${name}`] : [])).join(', ');
   const ended = parts.filter(({ state }) => state === 'ended').length;
-  const outcomes = told(OUTCOMES);
-  const open = told(['running', 'accepted', 'queued', 'waiting']);
+  const outcomes = countsOf(parts, OUTCOMES);
+  const open = countsOf(parts, OPEN_STATES);
   const head = `${ended} of ${parts.length} ended${outcomes === '' ? '' : `: ${outcomes}`}`;
   return [head, open, clock(elapsedMs)].filter(Boolean).join('; ');
 }

@@ -45,12 +45,18 @@ export function exitStatusOf(execution: ExecutionView, ending: Ending, missing: 
 
 /** `3 targets: 2 succeeded, 1 failed`. */
 export function countsLine(execution: ExecutionView): string {
-  const counts = new Map<string, number>();
-  for (const { outcome, state } of execution.parts.values()) counts.set(outcome ?? state, (counts.get(outcome ?? state) ?? 0) + 1);
-  const order = [...OUTCOMES, 'running', 'accepted', 'queued', 'waiting'];
-  const told = order.flatMap((name) => (counts.has(name) ? [`${counts.get(name)} ${name}`] : []));
   const total = execution.parts.size;
-  return `${total} ${total === 1 ? 'target' : 'targets'}: ${told.join(', ')}`;
+  return `${total} ${total === 1 ? 'target' : 'targets'}: ${countsOf(execution.parts.values(), [...OUTCOMES, ...OPEN_STATES])}`;
+}
+
+/** States of what has not ended, as counts list them. */
+export const OPEN_STATES = ['running', 'accepted', 'queued', 'waiting'] as const;
+
+/** `2 succeeded, 1 failed`: how many parts are in each of these outcomes and states. */
+export function countsOf(parts: Iterable<PartView>, words: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const { outcome, state } of parts) counts.set(outcome ?? state, (counts.get(outcome ?? state) ?? 0) + 1);
+  return words.flatMap((word) => (counts.has(word) ? [`${counts.get(word)} ${word}`] : [])).join(', ');
 }
 
 /** One line for each target that did not succeed, with the reason. */
