@@ -66,6 +66,9 @@ export async function attend(cli: Cli, options: AttendOptions): Promise<Attended
     const first = options.start === undefined ? undefined : client.daemonLines(options.start.path, options.start.body, stop.signal);
     const ending = await following.run(first).catch((error: unknown): Ending => {
       if (leftWith !== undefined) return 'running';
+      // what was held back is shown, too
+      view?.end(following.execution);
+      screen.flush();
       throw withWayOn(error, following.execution.id, options.global);
     });
     await aborting;
