@@ -30,7 +30,7 @@ export const dispatchRequestSpec = z.object({
       user: z.string().max(64).optional(),
     })
     .optional(),
-  /** Put a file whose content this daemon was given before (`POST …/daemon/content`), or get one. */
+  /** Put a file whose content this daemon was given before (`PUT …/daemon/content`), or get one. */
   put: z
     .object({
       digest: z.string().regex(/^[0-9a-f]{64}$/),
