@@ -113,7 +113,7 @@ cmd : ctl -p demo -t Service -r myService -c Start
     expect((await daemon.cli('ctl')).stdout).toContain('There is nothing here that could be run.');
   });
 
-  it('lets the first of -I and -X win, and -Z decide otherwise', async () => {
+  it('leaves out what both -I and -X match, unless -Z says otherwise', async () => {
     answer({ execution: executionObject([part(0, { node: 'node0' })]) }, ended(0, 'node0', 'succeeded'), FINISHED);
     const precedence = async (...flags: string[]): Promise<unknown> => {
       daemon.asked.length = 0;

@@ -126,16 +126,16 @@ describe('a filter that is none', () => {
   it('has a key twice', async () => {
     expect(await refusal({ include: ['tags=web,tag=db'] })).toMatchObject({
       code: 'BAD_REQUEST',
-      message: 'the key "tag" stands twice in -I\n  tags=web,tag=db\n           ^',
-      next: 'Write its values once, with commas between them: -I tag=A,B for nodes that have one of them; -I tag=A+B for nodes that have both.',
+      message: 'the key "tag" stands twice in what is to be taken in\n  tags=web,tag=db\n           ^',
+      next: 'Write its values once, with commas between them: tag=A,B for nodes that have one of them; tag=A+B for nodes that have both.',
     });
     expect((await refusal({ include: ['web1', 'web2'] })).message).toContain(
-      'the key "hostname" (the key of a text without one) stands twice in -I',
+      'the key "hostname" (the key of a text without one) stands twice in what is to be taken in',
     );
     expect((await refusal({ include: ['web1', 'hostname=web2'] })).message).toContain('"hostname" stands twice');
     expect((await refusal({ include: ['os-family=unix', 'osFamily=windows'] })).message).toContain('"osFamily" stands twice');
     expect((await refusal({ include: ['rack=r1', 'RACK=r2'] })).message).toContain('"RACK" stands twice');
-    expect((await refusal({ exclude: ['web1', 'web2'] })).message).toContain('stands twice in -X');
+    expect((await refusal({ exclude: ['web1', 'web2'] })).message).toContain('stands twice in what is to be left out');
     expect(await chosen({ include: ['db1'], exclude: ['win'] })).toEqual(['db1']);
   });
 
@@ -227,7 +227,9 @@ describe('what is said about a filter', () => {
     expect(await about({ include: ['tags=web', 'osfamily=windows'] })).toBe(
       'of 5 nodes 2 match tags=web, 1 match osfamily=windows, none all of it',
     );
-    expect(await about({ include: ['tags=web'], exclude: ['osfamily=unix'] })).toBe('-X leaves out all 2 of 5 nodes that -I chooses');
+    expect(await about({ include: ['tags=web'], exclude: ['osfamily=unix'] })).toBe(
+      'all 2 of 5 nodes that are taken in are left out again',
+    );
     expect(whyNone(await parseNodeFilter({ include: ['x'] }), [])).toBe('there is no node to choose from');
   });
 

@@ -61,7 +61,7 @@ export function whyNone(filter: CompiledFilter, nodes: readonly FilteredNode[]):
   const included = nodes.filter((node) => filter.include.every((condition) => holds(condition, node)));
   if (included.length === 0)
     return `of ${among} ${counts.map(({ condition, count }) => `${count} match ${condition.text}`).join(', ')}, none all of it`;
-  return `-X leaves out all ${included.length} of ${among} that -I chooses`;
+  return `all ${included.length} of ${among} that are taken in are left out again`;
 }
 
 /** A host name is often mistaken for a node's name. */

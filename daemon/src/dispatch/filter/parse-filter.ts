@@ -23,14 +23,14 @@ interface Budget {
  */
 export async function parseNodeFilter(filter: NodeFilter, known?: ReadonlySet<string>): Promise<CompiledFilter> {
   const budget: Budget = { values: 0, programs: 0 };
-  const include = await parseTexts(filter.include ?? [], '-I', known, budget);
-  const exclude = await parseTexts(filter.exclude ?? [], '-X', known, budget);
+  const include = await parseTexts(filter.include ?? [], 'taken in', known, budget);
+  const exclude = await parseTexts(filter.exclude ?? [], 'left out', known, budget);
   return { include: include.flat(), exclude, excludePrecedence: filter.excludePrecedence ?? true };
 }
 
 async function parseTexts(
   sources: readonly string[],
-  flag: '-I' | '-X',
+  what: 'taken in' | 'left out',
   known: ReadonlySet<string> | undefined,
   budget: Budget,
 ): Promise<Condition[][]> {
@@ -40,7 +40,7 @@ async function parseTexts(
     const list: Condition[] = [];
     for (const clause of clausesOf(text)) {
       const key = keyOf(clause.key, known, { text, at: clause.at });
-      if (seen.has(keyId(key))) throw repeated(clause, key, flag, text);
+      if (seen.has(keyId(key))) throw repeated(clause, key, what, text);
       seen.add(keyId(key));
       list.push(await conditionOf(clause, key, text, budget));
     }
@@ -94,15 +94,15 @@ async function alternativeOf(parts: readonly Piece[], ignoreCase: boolean, text:
   return { allOf };
 }
 
-function repeated(clause: Clause, key: FilterKey, flag: string, text: string): DtkdError {
+function repeated(clause: Clause, key: FilterKey, what: string, text: string): DtkdError {
   const shownKey = clause.written ? `"${clause.key}"` : `"${clause.key}" (the key of a text without one)`;
   const word = clause.key;
-  const both = key.of === 'tags' ? `; ${flag} ${word}=A+B for nodes that have both` : '';
+  const both = key.of === 'tags' ? `; ${word}=A+B for nodes that have both` : '';
   return filterFault(
-    `the key ${shownKey} stands twice in ${flag}`,
+    `the key ${shownKey} stands twice in what is to be ${what}`,
     text,
     clause.at,
-    `Write its values once, with commas between them: ${flag} ${word}=A,B for nodes that have one of them${both}.`,
+    `Write its values once, with commas between them: ${word}=A,B for nodes that have one of them${both}.`,
     { key: word, repeated: true },
   );
 }

@@ -43,11 +43,11 @@ function hasTexts(filter: NodeFilter | undefined): filter is NodeFilter {
   return (filter?.include?.length ?? 0) + (filter?.exclude?.length ?? 0) > 0;
 }
 
+/** Without the names of flags: each way of asking has its own. */
 function filterText(filter: NodeFilter | undefined, only: readonly string[] | undefined): string {
-  const parts = [
-    ...(filter?.include ?? []).map((one) => `-I '${one}'`),
-    ...(filter?.exclude ?? []).map((one) => `-X '${one}'`),
-    ...(only === undefined ? [] : [`the list of ${only.length} ${only.length === 1 ? 'node' : 'nodes'}`]),
-  ];
-  return parts.length === 0 ? 'this node alone' : parts.join(' ');
+  const listed = only === undefined ? [] : [`the list of ${only.length} ${only.length === 1 ? 'node' : 'nodes'}`];
+  if (filter === undefined) return listed[0] ?? 'this node alone';
+  const { include = [], exclude = [] } = filter;
+  const taken = include.length === 0 ? 'every node' : `the filter ${include.map((one) => `'${one}'`).join(' and ')}`;
+  return [[taken, ...exclude.map((one) => `without '${one}'`)].join(' '), ...listed].join(' within ');
 }
