@@ -1,6 +1,7 @@
 /**
  * CBOR (RFC 8949) for what crosses the wire. Decoding walks the bytes first and refuses, before anything is allocated, what no dtkd node
- * sends: indefinite lengths, tags, deep nesting, too many items, lengths beyond the end, bytes left over.
+ * sends: indefinite lengths, tags, deep nesting, too many items, lengths beyond the end, bytes left over, keys that are no text or that the
+ * decoder would rename.
  */
 import { Decoder, Encoder } from 'cbor-x';
 import type { z } from 'zod';
@@ -8,6 +9,8 @@ import { DtkdError } from './errors.ts';
 
 const MAX_DEPTH = 12;
 const MAX_ITEMS = 65_536;
+/** A key that would change what an object inherits: the decoder makes another of it, so what was signed would not be what is read. */
+const FORBIDDEN_KEY = Buffer.from('__proto__');
 
 const encoder = new Encoder({ useRecords: false, tagUint8Array: false, variableMapSize: true });
 const decoder = new Decoder({ useRecords: false, mapsAsObjects: true });
@@ -35,6 +38,7 @@ export function decodeCbor<T>(bytes: Uint8Array, schema: z.ZodType<T>, what: str
 }
 
 interface Walk {
+  bytes: Uint8Array;
   view: DataView;
   at: number;
   items: number;
@@ -43,7 +47,8 @@ interface Walk {
 }
 
 function checkWellFormed(bytes: Uint8Array, what: string, maxDepth: number): void {
-  const walk: Walk = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), at: 0, items: 0, what, maxDepth };
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const walk: Walk = { bytes, view, at: 0, items: 0, what, maxDepth };
   walkItem(walk, 0);
   if (walk.at !== bytes.length) throw refuse(what, 'bytes are left over');
 }
@@ -53,22 +58,43 @@ function refuse(what: string, why: string): DtkdError {
 }
 
 function walkItem(walk: Walk, depth: number): void {
+  const { major, argument } = readHead(walk, depth);
+  if (major === 2 || major === 3) {
+    skip(walk, argument);
+  } else if (major === 4 || major === 5) {
+    const count = major === 5 ? argument * 2 : argument;
+    // Every item takes at least one byte, so a count beyond the bytes left is a lie.
+    if (count > walk.view.byteLength - walk.at) throw refuse(walk.what, 'it ends too early');
+    for (let index = 0; index < argument; index += 1) {
+      if (major === 5) walkKey(walk, depth + 1);
+      walkItem(walk, depth + 1);
+    }
+  }
+}
+
+function walkKey(walk: Walk, depth: number): void {
+  const { major, argument } = readHead(walk, depth);
+  if (major !== 3) throw refuse(walk.what, 'the name of a field is no text');
+  const start = walk.at;
+  skip(walk, argument);
+  if (argument === FORBIDDEN_KEY.length && FORBIDDEN_KEY.equals(walk.bytes.subarray(start, walk.at))) {
+    throw refuse(walk.what, 'a field must not be named "__proto__"');
+  }
+}
+
+function readHead(walk: Walk, depth: number): { major: number; argument: number } {
   if (depth > walk.maxDepth) throw refuse(walk.what, `nested deeper than ${walk.maxDepth}`);
   walk.items += 1;
   if (walk.items > MAX_ITEMS) throw refuse(walk.what, `more than ${MAX_ITEMS} items`);
   const head = take(walk, 1, () => walk.view.getUint8(walk.at));
   const major = head >> 5;
   if (major === 6) throw refuse(walk.what, 'tags are not used');
-  const argument = readArgument(walk, head & 0x1f, major === 7);
-  if (major === 2 || major === 3) {
-    if (argument > walk.view.byteLength - walk.at) throw refuse(walk.what, 'it ends too early');
-    walk.at += argument;
-  } else if (major === 4 || major === 5) {
-    const count = major === 5 ? argument * 2 : argument;
-    // Every item takes at least one byte, so a count beyond the bytes left is a lie.
-    if (count > walk.view.byteLength - walk.at) throw refuse(walk.what, 'it ends too early');
-    for (let index = 0; index < count; index += 1) walkItem(walk, depth + 1);
-  }
+  return { major, argument: readArgument(walk, head & 0x1f, major === 7) };
+}
+
+function skip(walk: Walk, count: number): void {
+  if (count > walk.view.byteLength - walk.at) throw refuse(walk.what, 'it ends too early');
+  walk.at += count;
 }
 
 function take<T>(walk: Walk, size: number, read: () => T): T {

@@ -5,6 +5,7 @@ import { decodeCbor, encodeCbor } from '../../protocol/cbor.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 
 const anything = z.unknown();
+const PROTO = Buffer.from('__proto__').toString('hex');
 
 describe('CBOR', () => {
   it('returns what was encoded', () => {
@@ -57,6 +58,10 @@ describe('CBOR', () => {
     ['leftover bytes', '0101'],
     ['nesting', `${'81'.repeat(40)}01`],
     ['nothing', ''],
+    ['a field that would change what the object inherits', `a169${PROTO}a16178f5`],
+    ['one within, with a length that is longer than it has to be', `a1616181a17809${PROTO}f4`],
+    ['a field whose name is a list of that text', `a18169${PROTO}f4`],
+    ['a field whose name is a number', 'a101f4'],
   ])('refuses %s', (_name, hex) => {
     expect(() => decodeCbor(Uint8Array.from(Buffer.from(hex, 'hex')), anything, 'frame')).toThrow(/frame is not valid CBOR/);
   });

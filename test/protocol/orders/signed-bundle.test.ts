@@ -53,6 +53,12 @@ function forged(content: unknown, key = KEY): Uint8Array {
   return encodeCbor({ bundle: bytes, signature: key.sign('bundle', bytes) });
 }
 
+/** True if a field within has the one name that nothing may have. */
+function namesProto(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([key, inner]) => (key === '__proto__' && !Array.isArray(value)) || namesProto(inner));
+}
+
 function codeOf(work: () => unknown): string {
   try {
     work();
@@ -64,17 +70,22 @@ function codeOf(work: () => unknown): string {
 }
 
 describe('a signed bundle', () => {
-  it('comes back as it was signed, with properties however deep', () => {
+  it('comes back as it was signed, with properties however deep, or is refused', () => {
     const value = fc.jsonValue({ maxDepth: 12 });
     fc.assert(
       fc.property(value, (deep) => {
         const content = bundle({ resources: [resource('web1', 'Web', { properties: { deep } })] });
+        if (namesProto(deep)) {
+          expect(codeOf(() => signBundle(content, KEY))).toBe('FRAME_INVALID');
+          expect(codeOf(() => verifyBundle(forged(content)))).toBe('FRAME_INVALID');
+          return;
+        }
         const bytes = signBundle(content, KEY);
         const read = verifyBundle(bytes, KEY.publicKey);
         expect(read.bytes).toBe(bytes);
         expect(JSON.parse(JSON.stringify(read.bundle.resources[0]?.properties))).toEqual(JSON.parse(JSON.stringify({ deep })));
       }),
-      { numRuns: 50 },
+      { numRuns: 50, examples: [[[{ '': { ['__proto__']: false } }]], [['__proto__']], [{ __proto: 1, proto__: '__proto__' }]] },
     );
   });
 
