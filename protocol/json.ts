@@ -3,6 +3,8 @@ import { DtkdError } from './errors.ts';
 
 /** Deeper documents are refused: no kind needs more, and code that walks values may then recurse. */
 const MAX_JSON_DEPTH = 64;
+/** Characters of a field's path that an error tells. */
+const MAX_PATH = 200;
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -19,21 +21,39 @@ export function parseJson(bytes: Uint8Array): unknown {
   return value;
 }
 
-/** Throws BAD_REQUEST if a value is nested too deeply or has a key `__proto__`. */
+/** Throws BAD_REQUEST if a value is nested too deeply, or naming the field, if it has a key `__proto__`. */
 export function checkJson(value: unknown): void {
   let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth >= MAX_JSON_DEPTH) throw new DtkdError('BAD_REQUEST', `the body is nested more than ${MAX_JSON_DEPTH} levels deep`);
+    if (depth >= MAX_JSON_DEPTH) throw new DtkdError('BAD_REQUEST', `the document is nested more than ${MAX_JSON_DEPTH} levels deep`);
     const next: unknown[] = [];
     for (const item of level) {
       if (typeof item !== 'object' || item === null) continue;
       if (!Array.isArray(item) && Object.hasOwn(item, '__proto__')) {
-        throw new DtkdError('BAD_REQUEST', 'a field must not be named "__proto__"');
+        throw new DtkdError('BAD_REQUEST', `a field must not be named "__proto__": ${pathOf(value, item)}`, {
+          next: 'Give it another name.',
+        });
       }
       for (const inner of Object.values(item)) if (typeof inner === 'object' && inner !== null) next.push(inner);
     }
     level = next;
   }
+}
+
+/** `spec.properties.__proto__`, of the key in an object somewhere within a value. */
+function pathOf(value: unknown, wanted: object): string {
+  const found = pathTo(value, wanted, 0) ?? [];
+  return [...found, '__proto__'].join('.').slice(-MAX_PATH);
+}
+
+function pathTo(value: unknown, wanted: object, depth: number): string[] | undefined {
+  if (value === wanted) return [];
+  if (typeof value !== 'object' || value === null || depth >= MAX_JSON_DEPTH) return undefined;
+  for (const [key, inner] of Object.entries(value)) {
+    const rest = pathTo(inner, wanted, depth + 1);
+    if (rest !== undefined) return [key, ...rest];
+  }
+  return undefined;
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

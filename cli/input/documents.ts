@@ -3,6 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DtkdError } from '../../protocol/errors.ts';
+import { checkJson } from '../../protocol/json.ts';
 import { isRecord, type JsonRecord, listAt, textAt } from '../json.ts';
 import { cannotRead, readCapped } from './read-capped.ts';
 
@@ -65,7 +66,9 @@ export async function parseDocuments(text: string, source: string): Promise<Sour
 /** Aliases are followed only so far: a few of them can stand for more than fits into memory. */
 function plainValue(document: { toJS(options: { maxAliasCount: number }): unknown }, where: string): unknown {
   try {
-    return document.toJS({ maxAliasCount: MAX_ALIASES });
+    const value = document.toJS({ maxAliasCount: MAX_ALIASES });
+    checkJson(value);
+    return value;
   } catch (cause) {
     throw new DtkdError('BAD_REQUEST', `${where}: ${cause instanceof Error ? cause.message : 'the aliases in it cannot be followed'}`, {
       cause,

@@ -98,6 +98,7 @@ describe('JSON from outside', () => {
       expect(() => parse('['.repeat(depth) + ']'.repeat(depth))).toThrow(expect.objectContaining({ code: 'BAD_REQUEST' }));
     }
     expect(() => parse('{"a":[{"__proto__":{}}]}')).toThrow(expect.objectContaining({ code: 'BAD_REQUEST' }));
+    expect(() => parse('{"spec":{"a":[1,{"\\u005f_proto__":{}}]}}')).toThrow('a field must not be named "__proto__": spec.a.1.__proto__');
     checkJson(parse('['.repeat(64) + ']'.repeat(64)));
   });
 
