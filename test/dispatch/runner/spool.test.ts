@@ -1,4 +1,4 @@
-import { appendFile, mkdir, mkdtemp, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Spool } from '../../../daemon/src/dispatch/runner/runner.types.ts';
 import { LOG_BEYOND_CAP_BYTES } from '../../../daemon/src/dispatch/runner/spool.ts';
 import { walk } from '../../../daemon/src/dispatch/runner/spool-borders.ts';
-import { createSpools, sweepSpools } from '../../../daemon/src/dispatch/runner/spools.ts';
+import { createSpools } from '../../../daemon/src/dispatch/runner/spools.ts';
 import { decodeCbor } from '../../../protocol/cbor.ts';
 import { type OutputRecord, outputRecord } from '../../../protocol/orders/records.ts';
 import { waitFor } from '../../wait.ts';
@@ -218,36 +218,5 @@ describe('a spool', () => {
       }),
       { numRuns: 60 },
     );
-  });
-});
-
-describe('sweeping', () => {
-  const DAY = 86_400_000;
-  const now = (): number => 1_000 * DAY;
-
-  async function file(name: string, bytes: number, ageDays: number): Promise<string> {
-    const at = join(directory, name);
-    await writeFile(at, Buffer.alloc(bytes));
-    const when = (now() - ageDays * DAY) / 1_000;
-    await utimes(at, when, when);
-    return at;
-  }
-
-  it('removes what is too old, then the oldest beyond the size, never what is in use', async () => {
-    const old = await file('old', 10, 40);
-    const used = await file('used', 500, 50);
-    const older = await file('older', 400, 3);
-    await file('newer', 400, 2);
-    await file('newest', 100, 1);
-    const swept = await sweepSpools(directory, { keepForMs: 30 * DAY, keepBytes: 1_000 }, (at) => at === used, now);
-    expect(swept).toEqual({ removed: [old, older], keptBytes: 1_000 });
-    expect(await sweepSpools(directory, { keepForMs: 30 * DAY, keepBytes: 1_000 }, (at) => at === used, now)).toEqual({
-      removed: [],
-      keptBytes: 1_000,
-    });
-    expect(await sweepSpools(join(directory, 'none'), { keepForMs: 1, keepBytes: 1 }, () => false, now)).toEqual({
-      removed: [],
-      keptBytes: 0,
-    });
   });
 });
