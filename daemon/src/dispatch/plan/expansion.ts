@@ -15,7 +15,7 @@ import { selectRelated } from '../commands/select-related.ts';
 import type { NodeView } from '../dispatch.types.ts';
 import { some } from './some.ts';
 import { type Block, inSequence, sideBySide } from './stages.ts';
-import { type Deployed, deployedOn, inOrder } from './targets.ts';
+import { type Deployed, deployedOn, indexOf, inOrder, type NodeIndex } from './targets.ts';
 
 /** Bundles that are asked for at a time. */
 const BUNDLES_AT_ONCE = 16;
@@ -78,6 +78,7 @@ export function resourceText({ model, type, name }: { model: string; type: strin
 
 class Expansion {
   readonly #options: ExpansionOptions;
+  readonly #nodes: NodeIndex;
   readonly #notes = new Set<string>();
   #timeoutMs: number | undefined;
   #items = 0;
@@ -85,6 +86,7 @@ class Expansion {
 
   constructor(options: ExpansionOptions) {
     this.#options = options;
+    this.#nodes = indexOf(options.nodes);
   }
 
   async start(subject: Subject, command: string, given: Options): Promise<Expanded> {
@@ -112,11 +114,11 @@ class Expansion {
   /** Runs wholly at its targets. */
   async #leaf(subject: Subject, resolved: ResolvedCommand, given: Options, within: boolean): Promise<Block<Item>> {
     const { resource, bundle, bytes, own } = subject;
-    const { nodes, chosen, filtered, threads, keepGoing } = this.#options;
+    const { chosen, filtered, threads, keepGoing } = this.#options;
     // an order is for what can be asked for
     const asked = resolveCommand(subject.chainOf(resource.type), resolved.name);
     const code = await codeOf(this.#planContext(subject), asked, given);
-    const deployed = deployedOn(resource, nodes, own);
+    const deployed = deployedOn(resource, this.#nodes, own);
     if (!within) this.#deployed = deployed;
     if (deployed.unknown.length > 0) {
       this.#notes.add(`${resourceText(resource)} is deployed on ${some(deployed.unknown)}, too, which is not known here`);

@@ -88,8 +88,13 @@ class RequestPlanner implements Planner {
   }
 
   async context(principal: Principal, sought: { model?: string; type?: string; resource?: string }): Promise<ContextAnswer> {
-    const { models, node } = this.#options;
-    return contextOf({ models, self: node.name, subject: (of) => this.#subject(principal, of) }, principal, sought);
+    const { models, node, nodes } = this.#options;
+    let listed: Promise<readonly NodeView[]> | undefined;
+    const all = () => {
+      listed ??= nodes.list();
+      return listed;
+    };
+    return contextOf({ models, self: node.name, subject: (of) => this.#subject(principal, of, all) }, principal, sought);
   }
 
   /** exec and cp: on nodes themselves. */
@@ -114,7 +119,8 @@ class RequestPlanner implements Planner {
     if (name === undefined || command === undefined) throw incomplete(request);
     const sought: Sought = { ...parseModel(request.model), name, ...(type === undefined ? {} : { type }) };
     const { match, unanswered } = await this.#meant(principal, sought);
-    const subject = await this.#subject(principal, match);
+    const subjectOf = (of: { node: string; object: string }) => this.#subject(principal, of, () => nodes.all);
+    const subject = await subjectOf(match);
     const expanded = await expandCommand(
       {
         node: this.#options.node.name,
@@ -123,7 +129,7 @@ class RequestPlanner implements Planner {
         filtered: nodes.filtered,
         threads,
         keepGoing,
-        subject: (of) => this.#subject(principal, of),
+        subject: subjectOf,
       },
       subject,
       command,
@@ -154,20 +160,22 @@ class RequestPlanner implements Planner {
     return [{ target, work, stage, ...(bundle === undefined ? {} : { bundle }), ...(skip === undefined ? {} : { skip }) }];
   }
 
-  async #subject(principal: Principal, { node, object }: { node: string; object: string }): Promise<Subject> {
+  /** `all`: the nodes as they are for the whole request, since to list them is dear; asked for only where another node is the owner. */
+  async #subject(
+    principal: Principal,
+    { node, object }: { node: string; object: string },
+    all: () => readonly NodeView[] | Promise<readonly NodeView[]>,
+  ): Promise<Subject> {
     const { models, node: self } = this.#options;
     const bytes = await models.bundle(principal, { node, object });
     const own = node === self.name;
-    const { bundle } = verifyBundle(bytes, own ? self.signingKey : await this.#signingKeyOf(node));
+    const signingKey = own ? self.signingKey : (await all()).find((view) => view.node === node)?.signingKey;
+    const { bundle } = verifyBundle(bytes, signingKey);
     const [resource] = bundle.resources;
     if (resource === undefined || resource.object !== object) {
       throw new DtkdError('CONTENT_ALTERED', `node "${node}" told of another resource than "${object}"`);
     }
     return { bundle, bytes, resource, chainOf: chainsOf(bundle, await this.#manifests(bundle)), owner: node, own };
-  }
-
-  async #signingKeyOf(node: string): Promise<string | undefined> {
-    return (await this.#options.nodes.list()).find((view) => view.node === node)?.signingKey;
   }
 
   /** Manifests of the modules of a bundle, fetched where they are not here. */

@@ -38,13 +38,24 @@ export interface Deployed {
   unknown: string[];
 }
 
+/** Nodes by what deployments name them with. */
+export interface NodeIndex {
+  byKey: ReadonlyMap<string, NodeView>;
+  byName: ReadonlyMap<string, NodeView>;
+}
+
+export function indexOf(nodes: readonly NodeView[]): NodeIndex {
+  return {
+    byKey: new Map(nodes.flatMap((view) => (view.signingKey === undefined ? [] : [[view.signingKey, view]]))),
+    byName: new Map(nodes.map((view) => [view.node, view])),
+  };
+}
+
 /**
  * Nodes on which a resource is deployed. The owner names them with their signing keys; a name alone only means something at the owner's, so it counts where the
  * resource is this node's own.
  */
-export function deployedOn(resource: BundledResource, nodes: readonly NodeView[], own: boolean): Deployed {
-  const byKey = new Map(nodes.flatMap((view) => (view.signingKey === undefined ? [] : [[view.signingKey, view]])));
-  const byName = new Map(nodes.map((view) => [view.node, view]));
+export function deployedOn(resource: BundledResource, { byKey, byName }: NodeIndex, own: boolean): Deployed {
   const views = new Set<NodeView>();
   const unknown: string[] = [];
   for (const { node, signingKey } of resource.deployments) {
