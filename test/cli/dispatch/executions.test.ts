@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { executionKind } from '../../../protocol/kinds/execution.ts';
 import { FakeDaemon } from '../fake-daemon.ts';
-import { ended, executionObject, FINISHED, ID, linesOf, output, part, running, START, STARTED_AT } from './fake-execution.ts';
+import { ended, executionObject, FINISHED, ID, linesOf, output, part, running, START, STARTED_AT, telling } from './fake-execution.ts';
 
 const DISPATCH = /\/daemon\/dispatch$/;
 const about = (action: string) => new RegExp(`/daemon/executions/1a2b3c${action}$`);
@@ -122,6 +122,20 @@ b1
 b2
 `);
     expect(code).toBe(20);
+  });
+
+  it('names the node before each line, whatever started it', async () => {
+    daemon.script('GET', about('/follow'), () => ({
+      lines: linesOf(
+        { execution: two },
+        telling(0, 'node1'),
+        output(0, 'node1', 0, ['out', 'a1\n']),
+        ended(0, 'node1', 'succeeded'),
+        ended(1, 'node2', 'succeeded'),
+        FINISHED,
+      ),
+    }));
+    expect((await daemon.cli('executions', 'follow', '1a2b3c')).stdout).toBe('node1: a1\n');
   });
 
   it('writes a line of JSON for each line of output, with where it comes from', async () => {
