@@ -17,6 +17,19 @@ For this shell only:
 /** Flags of `ctl` whose values it lists itself, each under the plural of its name. */
 const CTL_LISTS = new Set(['--project', '--type', '--resource', '--command']);
 
+/** Flags that choose nodes. */
+const NODE_FILTERS = new Set(['--nodes', '--xnodes', '--on', '--not-on']);
+
+/** Kinds of which the arguments of these commands name objects, by the first word of the command and the name of the argument. */
+const NAMED_BY_ARGUMENT: Readonly<Record<string, string>> = {
+  'executions id': 'executions',
+  'module name': 'modules',
+  'module names': 'modules',
+  'policy node': 'nodes',
+  'secret name': 'secrets',
+  'secret names': 'secrets',
+};
+
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
 export function configure(command: Command, cli: Cli): void {
@@ -52,6 +65,7 @@ function describe(command: Command, path: readonly string[]): CompletionNode {
       takesValue: option.required || option.optional,
       choices: option.argChoices ?? [],
       ...(path[0] === 'ctl' && CTL_LISTS.has(option.long ?? '') ? { list: `${(option.long ?? '').slice(2)}s` } : {}),
+      ...(NODE_FILTERS.has(option.long ?? '') ? { names: { objects: 'nodes', before: 'name=' } } : {}),
     })),
     argument: argumentOf(command, path),
   };
@@ -65,6 +79,9 @@ function argumentOf(command: Command, path: readonly string[]): CompletionNode['
   const name = first.name();
   if (name.startsWith('kind')) return path[0] === 'explain' ? 'kind' : 'object';
   if (name === 'app' || (path[0] === 'app' && path[1] === 'rm')) return { objects: 'dtapps' };
-  if (path[0] === 'executions' && name === 'id') return { objects: 'executions' };
+  // which commands there are depends on the resource, which comes after
+  if (path[0] === 'run') return { second: 'resources' };
+  const objects = NAMED_BY_ARGUMENT[`${path[0]} ${name}`];
+  if (objects !== undefined) return { objects };
   return path[0] === 'domain' && name === 'name' && path[1] !== 'create' ? { objects: 'dtdomains' } : undefined;
 }

@@ -1,4 +1,4 @@
-import { type CompletionNode, HEADER, key, quote, valueFlagsOf } from './completion-tree.ts';
+import { type CompletionFlag, type CompletionNode, HEADER, key, quote, valueFlagsOf } from './completion-tree.ts';
 
 /** fish has its own way: one `complete` line for each thing offered, with its description. */
 export function fishScript(nodes: readonly CompletionNode[], kinds: readonly string[]): string {
@@ -8,7 +8,7 @@ export function fishScript(nodes: readonly CompletionNode[], kinds: readonly str
     const here = node.path.length === 0 ? ` -n ${quote("__dtkd_at ''")}` : condition;
     for (const child of node.children) lines.push(`complete -c dtkd${here} -a ${quote(child.name)} -d ${quote(child.summary)}`);
     for (const flag of node.flags) {
-      const words = flag.list === undefined ? flag.choices.join(' ') : `(__dtkd_list ${flag.list})`;
+      const words = valuesOf(flag);
       const value = flag.takesValue ? (words === '' ? ' -r' : ` -x -a ${quote(words)}`) : '';
       lines.push(
         `complete -c dtkd${condition} -l ${bare(flag.name)}${flag.short === undefined ? '' : ` -s ${bare(flag.short)}`}${value} -d ${quote(flag.summary)}`,
@@ -20,6 +20,11 @@ export function fishScript(nodes: readonly CompletionNode[], kinds: readonly str
   return `${lines.join('\n')}\n`;
 }
 
+function valuesOf({ list, names, choices }: CompletionFlag): string {
+  if (list !== undefined) return `(__dtkd_list ${list})`;
+  return names === undefined ? choices.join(' ') : `(__dtkd_names ${names.objects} | string replace -r '^' '${names.before}')`;
+}
+
 /** A flag without its hyphens. */
 function bare(flag: string): string {
   return flag.replace(/^-+/, '');
@@ -29,6 +34,7 @@ function fishArgument({ argument }: CompletionNode): string | undefined {
   if (argument === undefined) return undefined;
   if (argument === 'kind') return '(__dtkd_kinds)';
   if (argument === 'object') return '(__dtkd_objects)';
+  if ('second' in argument) return `(__dtkd_second ${argument.second})`;
   return 'objects' in argument ? `(__dtkd_names ${argument.objects})` : argument.words.join(' ');
 }
 
@@ -81,6 +87,13 @@ end
 function __dtkd_list
     set -l words (commandline -opc)
     $words[1..-2] --list $argv[1] 2>/dev/null
+end
+
+# What could be run, as the argument after the first one.
+function __dtkd_second
+    set -l at (string split ' ' -- (__dtkd_path))
+    set -l words (__dtkd_words)
+    test (count $words) -eq (math (count $at) + 1); and dtkd ctl --list $argv[1] 2>/dev/null
 end
 
 # Kinds for the first argument, names of that kind after it.

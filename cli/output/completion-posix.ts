@@ -21,6 +21,11 @@ export function posixCore(nodes: readonly CompletionNode[], kinds: readonly stri
       list === undefined ? [] : [name, ...(short === undefined ? [] : [short])].map((flag) => [`${key(node)} ${flag}`, list] as const),
     ),
   );
+  const named = nodes.flatMap((node) =>
+    node.flags.flatMap(({ name, short, names }) =>
+      names === undefined ? [] : [name, ...(short === undefined ? [] : [short])].map((flag) => [`${key(node)} ${flag}`, names] as const),
+    ),
+  );
   return `${HEADER}
 __dtkd_children() {
   case "$1" in
@@ -45,6 +50,13 @@ ${[...choices].map(([where, words]) => `    ${quote(where)}) printf '%s\\n' ${wo
 __dtkd_list_of() {
   case "$1 $2" in
 ${lists.map(([where, list]) => `    ${quote(where)}) printf '%s' ${quote(list)} ;;`).join('\n')}
+  esac
+}
+
+# Names that are values of a flag.
+__dtkd_names_of() {
+  case "$1 $2" in
+${named.map(([where, { objects, before }]) => `    ${quote(where)}) __dtkd_names ${quote(objects)} | sed ${quote(`s/^/${before}/`)} ;;`).join('\n')}
   esac
 }
 
@@ -94,7 +106,7 @@ __dtkd_next() {
   if [ -n "$offered" ]; then printf '%s\\n' "$offered"; return; fi
   offered="$(__dtkd_list_of "$at" "$prev")"
   if [ -n "$offered" ]; then dtkd "\${@:1:$(($# - 1))}" --list "$offered" 2>/dev/null; return; fi
-  if __dtkd_takes_value "$prev"; then return; fi
+  if __dtkd_takes_value "$prev"; then __dtkd_names_of "$at" "$prev"; return; fi
   case "$cur" in
     -*) __dtkd_flags "$at" ;;
     *) __dtkd_children "$at"; __dtkd_arguments "$at" "\${args[@]}" ;;
@@ -111,6 +123,7 @@ function argumentCases(nodes: readonly CompletionNode[]): string {
       const first = (command: string): string => `    ${quote(key(node))}) [ $# -eq 0 ] && ${command} ;;`;
       if (argument === 'kind') return [first('__dtkd_kinds')];
       if (argument === 'object') return [`    ${quote(key(node))}) if [ $# -eq 0 ]; then __dtkd_kinds; else __dtkd_names "$1"; fi ;;`];
+      if ('second' in argument) return [`    ${quote(key(node))}) [ $# -eq 1 ] && dtkd ctl --list ${argument.second} 2>/dev/null ;;`];
       if ('objects' in argument) return [first(`__dtkd_names ${argument.objects}`)];
       return [first(`printf '%s\\n' ${argument.words.map(quote).join(' ')}`)];
     })

@@ -6,6 +6,8 @@ export interface CompletionFlag {
   choices: readonly string[];
   /** Its values are what the same command line answers to `--list` with this word. */
   list?: string;
+  /** Its values are names of objects of this kind, each with these words before it. */
+  names?: { objects: string; before: string };
 }
 
 /** What completion scripts are made of, whatever the shell. */
@@ -14,8 +16,11 @@ export interface CompletionNode {
   path: readonly string[];
   children: readonly { name: string; summary: string }[];
   flags: readonly CompletionFlag[];
-  /** What the first argument is: a kind and then names; a kind alone; names of objects of one kind; or fixed words. */
-  argument: 'object' | 'kind' | { objects: string } | { words: readonly string[] } | undefined;
+  /**
+   * What the first argument is: a kind and then names; a kind alone; names of objects of one kind; or fixed words. `second`: the second one is what
+   * `dtkd ctl --list` answers to this word.
+   */
+  argument: 'object' | 'kind' | { objects: string } | { words: readonly string[] } | { second: string } | undefined;
 }
 
 export const HEADER = '# Completion for dtkd; made by "dtkd completion".\n';

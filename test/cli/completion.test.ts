@@ -63,6 +63,17 @@ describe('dtkd completion', () => {
     expect(await offered('executions', 'follow', '')).toEqual(['one', 'two']);
   });
 
+  it('offers names of what commands are about', async () => {
+    expect(await offered('run', 'Start', '')).toEqual(['<ctl_--list_resources>']);
+    expect(await offered('run', '')).toEqual([]);
+    expect(await offered('run', 'Start', 'web', '--on', '')).toEqual(['name=one', 'name=two']);
+    expect(await offered('ctl', '-I', '')).toEqual(['name=one', 'name=two']);
+    expect(await offered('exec', '-X', '')).toEqual(['name=one', 'name=two']);
+    expect(await offered('policy', 'trust', '')).toEqual(['one', 'two']);
+    expect(await offered('module', 'rm', '')).toEqual(['one', 'two']);
+    expect(await offered('secret', 'set', 't')).toEqual(['two']);
+  });
+
   it('is well-formed for each shell that is here', async () => {
     for (const shell of ['bash', 'zsh', 'fish']) {
       if (findProgram(shell) === undefined) continue;
