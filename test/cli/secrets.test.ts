@@ -31,7 +31,9 @@ describe('a value as people give it', () => {
     });
     await expect(readSecretValue('x', undefined, Readable.from(['\n']))).rejects.toMatchObject({ message: 'the value of x is empty' });
     await expect(readSecretValue('x', join(dir, 'large'))).rejects.toMatchObject({ code: 'TOO_LARGE' });
-    await expect(readSecretValue('x', join(dir, 'absent'))).rejects.toMatchObject({ message: expect.stringContaining('there is no such file') });
+    await expect(readSecretValue('x', join(dir, 'absent'))).rejects.toMatchObject({
+      message: expect.stringContaining('there is no such file'),
+    });
   });
 
   it('is typed with the usual keys', () => {
