@@ -1,14 +1,12 @@
 /** Parts of another node's execution as this target shows them, in an Execution object of its own: pure. */
 import { Buffer } from 'node:buffer';
-import { decodeCbor } from '../../../../protocol/cbor.ts';
 import { type ExecutionFields, executionKind, executionSchema, type PlannedTarget } from '../../../../protocol/kinds/execution.ts';
 import { apiVersionOf } from '../../../../protocol/kinds/kind.ts';
 import { type ApiObject, type ObjectRef, toTimestamp } from '../../../../protocol/objects.ts';
-import { order } from '../../../../protocol/orders/order.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import { CREATOR_ANNOTATION, subjectText } from '../../../../protocol/principal.ts';
 import type { JournalRow } from './journal-row.ts';
-import { readOrder } from './order-check.ts';
+import type { CheckedOrder } from './order-check.ts';
 
 export function executionRef(node: string, id: string): ObjectRef {
   return { group: executionKind.group, plural: executionKind.plural, namespace: node, name: id };
@@ -19,9 +17,9 @@ export function isShown({ from }: JournalRow): boolean {
   return from !== undefined;
 }
 
-/** The object with one part more, or with a part as it stands now. */
-export function withPart(object: ApiObject | undefined, row: JournalRow, node: string): ApiObject {
-  const { id, index, header, entry } = readOrder(row.order);
+/** The object with one part more, or with a part as it stands now. `order`: that of the row. */
+export function withPart(object: ApiObject | undefined, order: CheckedOrder, row: JournalRow, node: string): ApiObject {
+  const { id, index, header, headerBytes, entry } = order;
   const known = object === undefined ? undefined : executionSchema.safeParse(object).data;
   const target: PlannedTarget = { ...entry, index, stage: 0 };
   const parts = merged(known?.status?.parts ?? [], row.part);
@@ -30,7 +28,7 @@ export function withPart(object: ApiObject | undefined, row: JournalRow, node: s
       starter: row.from?.node ?? header.starter,
       // As this node knows who that is, not as the order says.
       user: row.principal.type === 'user' ? row.principal.display : header.user,
-      header: known?.spec.header ?? Buffer.from(decodeCbor(row.order, order, 'an order').header).toString('base64'),
+      header: known?.spec.header ?? Buffer.from(headerBytes).toString('base64'),
       targets: merged(known?.spec.targets ?? [], target),
     },
     status: statusOf(parts, row.acceptedAt),

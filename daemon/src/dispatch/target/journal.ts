@@ -21,7 +21,7 @@ import {
   rowKey,
 } from './journal-row.ts';
 import { MAX_SHOWN_BYTES } from './limits.ts';
-import { readOrder } from './order-check.ts';
+import { type CheckedOrder, readOrder } from './order-check.ts';
 
 /** Rows read at once: each may have an order of 256 KiB in it. */
 const PAGE = 32;
@@ -71,16 +71,17 @@ export class Journal {
 
   /**
    * Writes a row, its object, and what else belongs into the same transaction. `fresh`: the part is new. An object that was deleted while the part ran is not
-   * made again. Errors: TOO_LARGE for one part more than an object can show.
+   * made again. `order`: that of the row. Errors: TOO_LARGE for one part more than an object can show.
    */
-  async write(id: string, index: number, row: JournalRow, fresh: boolean, also?: (tx: Transaction) => Promise<void>): Promise<void> {
+  async write(order: CheckedOrder, row: JournalRow, fresh: boolean, also?: (tx: Transaction) => Promise<void>): Promise<void> {
+    const { id, index } = order;
     await this.#store.transact(async (tx) => {
       await also?.(tx);
       tx.putRow(rowKey(id, index), encodeRow(row));
       if (!isShown(row)) return;
       const object = await tx.get(executionRef(this.#node, id));
       if (object === undefined && !fresh) return;
-      const shown = withPart(object, row, this.#node);
+      const shown = withPart(object, order, row, this.#node);
       if (fresh) assertSize(shown);
       await tx.put(shown);
     });

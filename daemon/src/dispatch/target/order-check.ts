@@ -18,6 +18,8 @@ export interface CheckedOrder {
   id: ExecutionId;
   index: number;
   header: PlanHeader;
+  /** CBOR of the header: its hash is the id. */
+  headerBytes: Uint8Array;
   entry: PlanEntry;
   /** CBOR of the order, as it came. */
   bytes: Uint8Array;
@@ -39,7 +41,7 @@ export function readOrder(bytes: Uint8Array): CheckedOrder {
   if (!verifyProof(header.root, { count: header.count, index, entry: entryBytes, proof })) {
     throw new DtkdError('ORDER_INVALID', 'the order does not belong to the plan that it names');
   }
-  return { id: executionIdOf(headerBytes), index, header, entry, bytes };
+  return { id: executionIdOf(headerBytes), index, header, headerBytes, entry, bytes };
 }
 
 /** Throws ORDER_INVALID if an order is not from that starter to this node, or its times cannot be. */

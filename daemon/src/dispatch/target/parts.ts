@@ -86,8 +86,9 @@ export class Parts {
 
   /** The part of a row of the journal. One that is not in memory has ended. */
   ofRow(row: JournalRow): LivePart {
-    const { id, index } = readOrder(row.order);
-    return this.known(id, index) ?? this.#coming.get(rowKey(id, index)) ?? this.ended(this.make(row, false));
+    const checked = readOrder(row.order);
+    const { id, index } = checked;
+    return this.known(id, index) ?? this.#coming.get(rowKey(id, index)) ?? this.ended(this.make(row, false, checked));
   }
 
   /** Makes a part, which nobody knows yet. `writing`: it has not ended. */

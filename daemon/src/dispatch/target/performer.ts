@@ -152,7 +152,7 @@ export class Performer {
     const row = ended(part.row, { ...ending, offset, dropped });
     for (;;) {
       try {
-        await journal.write(part.id, part.index, row, false);
+        await journal.write(part.checked, row, false);
         break;
       } catch (error) {
         if (this.#stopped) return;
@@ -171,7 +171,7 @@ export class Performer {
     if (this.#finishing.has(part) || !canBePutBack(part)) return;
     const { journal, logger } = this.#options;
     try {
-      await journal.write(part.id, part.index, unstarted(part.row), false);
+      await journal.write(part.checked, unstarted(part.row), false);
     } catch (error) {
       logger.warn({ err: error, id: part.id, index: part.index }, 'A command that was not started yet will be unknown');
     }
@@ -209,7 +209,7 @@ export class Performer {
 
   async #start(part: LivePart, row: JournalRow, work: ReadyWork, policy: NodePolicy): Promise<void> {
     const { journal, node } = this.#options;
-    await journal.write(part.id, part.index, row, false, (tx) => writePins(tx, node, work.pins, policy.pins));
+    await journal.write(part.checked, row, false, (tx) => writePins(tx, node, work.pins, policy.pins));
     part.set(row);
   }
 

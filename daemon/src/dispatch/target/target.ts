@@ -253,10 +253,10 @@ class NodeTarget implements Target {
     const verdict = await this.#judge.decide({ order, asker, from: member, bundle, known: false });
     this.#policy = verdict.policy;
     const row = this.#newRow(order, asker, member, verdict);
-    if (!verdict.go) return this.#refuse(row, verdict);
+    if (!verdict.go) return this.#refuse(order, row, verdict);
     const taken = this.#parts.takenOf(row);
     if (taken.orders >= MAX_WAITING_PER_STARTER || taken.bytes + order.bytes.length > MAX_TAKEN_BYTES_PER_STARTER) {
-      return this.#refuse(row, {
+      return this.#refuse(order, row, {
         outcome: 'refused',
         code: 'TOO_MANY_REQUESTS',
         reason: `too many parts of the same node wait on ${this.#options.node.name} already`,
@@ -274,7 +274,9 @@ class NodeTarget implements Target {
         if (error instanceof DtkdError) return error;
         throw error;
       });
-      if (ready instanceof DtkdError) return await this.#refuse(row, { outcome: 'refused', code: ready.code, reason: sentence(ready) });
+      if (ready instanceof DtkdError) {
+        return await this.#refuse(order, row, { outcome: 'refused', code: ready.code, reason: sentence(ready) });
+      }
       await this.#write(
         part,
         ready === undefined ? row : this.#performer.startedRow(part, ready, verdict.policy),
@@ -293,7 +295,7 @@ class NodeTarget implements Target {
     const { bundle, policy } = verdict;
     const withdraw = this.#parts.announce(part);
     try {
-      await this.#journal.write(part.id, part.index, row, true, async (tx) => {
+      await this.#journal.write(part.checked, row, true, async (tx) => {
         if (bundle !== undefined) await this.installed.keep(tx, bundle);
         await writePins(tx, this.#options.node.name, pins, policy.pins);
       });
@@ -306,10 +308,14 @@ class NodeTarget implements Target {
   }
 
   /** A part that ends as it comes. Too many of one starter are not written down; and no object tells of it, for anybody can have it come to that. */
-  async #refuse(row: JournalRow, { outcome, code, reason }: { outcome: Part['outcome']; code: string; reason: string }): Promise<LivePart> {
+  async #refuse(
+    order: CheckedOrder,
+    row: JournalRow,
+    { outcome, code, reason }: { outcome: Part['outcome']; code: string; reason: string },
+  ): Promise<LivePart> {
     const now = this.#options.now();
     const over = ended(row, { outcome: outcome ?? 'refused', endedAt: now, code, reason });
-    const part = this.#parts.make(over, false);
+    const part = this.#parts.make(over, false, order);
     if (code === 'TOO_MANY_REQUESTS' || !this.#parts.countUnstarted(over, over.order.length)) return part;
     await this.#journal.note(part.id, part.index, over);
     return this.#parts.ended(part);
