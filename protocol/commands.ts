@@ -75,7 +75,7 @@ export const script = z.strictObject({
 });
 export type Script = z.infer<typeof script>;
 
-const retry = z.strictObject({
+export const retry = z.strictObject({
   attempts: z.number().int().min(2).max(100).describe('In all, with the first.'),
   delay: durationText.optional().describe('Before the second. Default: 1s.'),
   backoff: z.number().min(1).max(10).optional().describe('Each further delay is so many times as long. Default: 2.'),

@@ -3,9 +3,10 @@
  * `moduleArchive` with the files in the order of their paths. Signed by its publisher, whose key is the signing key of a node (`Node.status.signingKey`).
  */
 import { z } from 'zod';
-import { digest, moduleName, moduleVersion, signingKeyText } from './code.ts';
+import { assembly, partName } from './assembly.ts';
+import { codeName, digest, moduleName, moduleVersion, signingKeyText, versionRange } from './code.ts';
 import { commands, template } from './commands.ts';
-import { propertyName, propertyRule, relationRule, typeName } from './kinds/type.ts';
+import { linkName, linkRule, propertyName, propertyRule, relationRule, typeName } from './kinds/type.ts';
 
 export const MANIFEST_FILE = 'dtk.module.yaml';
 export const MAX_MANIFEST_BYTES = 512 * 1024;
@@ -29,6 +30,7 @@ export const moduleType = z.strictObject({
   cycles: z.boolean().optional(),
   commands: commands.optional(),
   templates: z.array(template).max(64).optional(),
+  links: z.record(linkName, linkRule).optional(),
 });
 export type ModuleType = z.infer<typeof moduleType>;
 
@@ -38,7 +40,12 @@ export const moduleManifest = z.strictObject({
   version: moduleVersion,
   description: z.string().max(4_096).optional(),
   license: z.string().max(128).optional(),
+  dependencies: z
+    .record(moduleName, versionRange)
+    .optional()
+    .describe('Modules whose types and commands it uses, with the versions that do.'),
   types: z.record(typeName, moduleType).optional(),
+  assemblies: z.record(partName, assembly).optional(),
 });
 export type ModuleManifest = z.infer<typeof moduleManifest>;
 
@@ -52,7 +59,7 @@ export const moduleArchive = z.object({
 export type ModuleArchive = z.infer<typeof moduleArchive>;
 
 /** What a publisher signs (context `module`), as CBOR: so that a digest says under which name and version it was published. */
-export const moduleStatement = z.object({ name: moduleName, version: moduleVersion, digest, publisher: signingKeyText });
+export const moduleStatement = z.object({ name: codeName, version: moduleVersion, digest, publisher: signingKeyText });
 export type ModuleStatement = z.infer<typeof moduleStatement>;
 /** A statement with its signature, as it travels. */
 export const signedModule = z.object({ statement: z.instanceof(Uint8Array), signature: z.instanceof(Uint8Array) });

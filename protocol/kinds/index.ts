@@ -1,3 +1,4 @@
+import { assemblyKind } from './assembly.ts';
 import { capabilityKind } from './capability.ts';
 import { deploymentKind } from './deployment.ts';
 import { dtAppKind } from './dtapp.ts';
@@ -12,10 +13,13 @@ import { moduleKind } from './module.ts';
 import { namespaceKind } from './namespace.ts';
 import { nodeKind } from './node.ts';
 import { policyKind } from './policy.ts';
+import { releaseKind } from './release.ts';
 import { resourceKind } from './resource.ts';
 import { secretKind } from './secret.ts';
 import { serviceKind } from './service.ts';
+import { serviceInstanceKind } from './service-instance.ts';
 import { shareKind } from './share.ts';
+import { taskKind } from './task.ts';
 import { trustKind } from './trust.ts';
 import { typeKind } from './type.ts';
 import { userKind } from './user.ts';
@@ -38,6 +42,10 @@ export const KINDS: readonly Kind[] = [
   trustKind,
   shareKind,
   moduleKind,
+  assemblyKind,
+  releaseKind,
+  serviceInstanceKind,
+  taskKind,
   deploymentKind,
   executionKind,
   policyKind,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { digest, moduleName, moduleVersion, signingKeyText } from '../code.ts';
+import { codeName, digest, moduleVersion, signingKeyText } from '../code.ts';
 import { commands, template } from '../commands.ts';
 import type { ApiObject } from '../objects.ts';
 import { ALL_VERBS, type Kind } from './kind.ts';
@@ -7,6 +7,17 @@ import { DTKD_GROUP } from './model.ts';
 
 /** A type's name as people write it, `Service` or `tomcat-server`; types are told apart without regard to case. */
 export const typeName = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,62}$/, 'must be a type name: a letter, then letters, digits, - and _');
+
+/** The service instance whose own copy of a type this is stands behind the name: `WebServer@shop`. Such types come with a converge and go with the instance. */
+export const scopedTypeName = z
+  .string()
+  .regex(
+    /^[A-Za-z][A-Za-z0-9_-]{0,62}(@[a-z]([a-z0-9-]{0,38}[a-z0-9])?)?$/,
+    'must be a type name: a letter, then letters, digits, - and _',
+  );
+
+/** Characters of a type's name, with the instance that it may be of. */
+export const MAX_TYPE_NAME = 104;
 
 /** Name of a property: it stands in queries, files and the environment of commands. */
 export const propertyName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,62}$/, 'must be a property name');
@@ -32,16 +43,37 @@ export const propertyRule = z.object({
 export type PropertyRule = z.infer<typeof propertyRule>;
 
 export const relationRule = z.object({
-  type: z.string().max(63).describe('The type that may stand there, with those that extend it; Node for a node.'),
+  type: z.string().max(MAX_TYPE_NAME).describe('The type that may stand there, with those that extend it; Node for a node.'),
   min: z.number().int().nonnegative().max(1_000_000).optional(),
   max: z.number().int().nonnegative().max(1_000_000).optional(),
   singleton: z.boolean().optional().describe('At most one of each concrete type.'),
 });
 export type RelationRule = z.infer<typeof relationRule>;
 
+export const linkName = z
+  .string()
+  .regex(/^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/, 'must be a name: a lower-case letter, then letters, digits and -');
+
+/** Of the one that has the link: a property (left), and where its value comes from or goes to at the other end (right). */
+export const linkMapping = z.record(propertyName, z.string().min(1).max(128));
+
+/** What a component of a type can be linked to, in an assembly. */
+export const linkRule = z.object({
+  description: z.string().max(4096).optional(),
+  type: z.string().max(MAX_TYPE_NAME).optional().describe('The type that the other end has to be of, or to extend.'),
+  required: z.boolean().optional().describe('A component without such a link is a violation.'),
+  take: linkMapping
+    .optional()
+    .describe(
+      'Own properties (left) that get the values of properties of the other end (right), or its node.name, node.address, resource.name.',
+    ),
+  give: linkMapping.optional().describe('Properties of the other end (left) that get the values of own ones (right).'),
+});
+export type LinkRule = z.infer<typeof linkRule>;
+
 export const typeSpec = z.object({
-  name: typeName.optional().describe('The name as people write it. Default: the name of the object.'),
-  extends: z.string().max(63).optional().describe('The type whose properties, rules and commands it inherits.'),
+  name: scopedTypeName.optional().describe('The name as people write it. Default: the name of the object.'),
+  extends: z.string().max(MAX_TYPE_NAME).optional().describe('The type whose properties, rules and commands it inherits.'),
   abstract: z.boolean().optional().describe('No resource can be of this type itself.'),
   description: z.string().max(4096).optional(),
   properties: z.record(propertyName, propertyRule).optional(),
@@ -59,9 +91,11 @@ export const typeSpec = z.object({
     .optional()
     .describe('Files that are made in the directory of each resource. Only of a type that comes from a module.'),
   module: z
-    .object({ name: moduleName, version: moduleVersion, digest, publisher: signingKeyText })
+    .object({ name: codeName, version: moduleVersion, digest, publisher: signingKeyText })
     .optional()
     .describe('The module that it comes from, which alone changes it.'),
+  instance: z.string().max(40).optional().describe('The service instance whose copy of a module it comes from, which alone changes it.'),
+  links: z.record(linkName, linkRule).optional().describe('What components of it can be linked to in assemblies.'),
 });
 export type TypeSpec = z.infer<typeof typeSpec>;
 

@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { partName } from '../assembly.ts';
+import { digest, moduleName, moduleVersion, signingKeyText, versionRange } from '../code.ts';
+import { objectName } from '../objects.ts';
+import { type Kind, READ_VERBS } from './kind.ts';
+import { DTKD_GROUP } from './model.ts';
+
+/** Bytes of each piece but the last: members are asked for pieces, each is verified by itself. */
+export const RELEASE_CHUNK_BYTES = 128 * 1024;
+
+const schema = z.object({
+  spec: z.object({
+    module: moduleName,
+    version: moduleVersion,
+    description: z.string().max(4_096).optional(),
+    license: z.string().max(128).optional(),
+    dependencies: z.record(moduleName, versionRange).optional(),
+    assemblies: z.array(partName).max(256).optional(),
+    digest: digest.describe('SHA-256 of its archive.'),
+    size: z.number().int().nonnegative().describe('Bytes of its archive.'),
+    chunks: z.string().max(20_000).describe('SHA-256 of each piece, base64 one after another.'),
+    publisher: signingKeyText,
+    statement: z.string().max(2_048).describe('What the publisher signed, base64.'),
+    signature: z.string().max(128).describe('Its signature, base64.'),
+    domains: z.array(objectName).min(1).max(64).describe('Domains whose members can fetch it.'),
+  }),
+});
+export const releaseSchema = schema;
+export type ReleaseFields = z.infer<typeof schema>['spec'];
+
+/** A module as its publisher offers it to the members of domains: they fetch it from whoever has it. Made by `dtkd module publish`. */
+export const releaseKind: Kind = {
+  group: DTKD_GROUP,
+  version: 'v1',
+  kind: 'Release',
+  plural: 'releases',
+  singular: 'release',
+  shortNames: ['rel'],
+  scope: 'Namespaced',
+  shared: true,
+  verbs: [...READ_VERBS, 'delete'],
+  description: 'A module as its publisher offers it to the members of domains, who fetch it from whoever has it.',
+  schema,
+  serverFields: ['spec'],
+  selectableFields: ['spec.module', 'spec.version', 'spec.digest'],
+  indexed: ['spec.module'],
+  columns: [
+    { name: 'Module', type: 'string', description: 'its name', path: 'spec.module', priority: 0 },
+    { name: 'Version', type: 'string', description: 'its version', path: 'spec.version', priority: 0 },
+    { name: 'Digest', type: 'string', description: 'SHA-256 of its archive', path: 'spec.digest', priority: 1 },
+    { name: 'Bytes', type: 'integer', description: 'length of its archive', path: 'spec.size', priority: 1 },
+    { name: 'Description', type: 'string', description: 'what it is for', path: 'spec.description', priority: 0 },
+  ],
+  domainsOf: (object) => schema.safeParse(object).data?.spec.domains ?? [],
+  published: (object, domain) => {
+    const spec = schema.safeParse(object).data?.spec;
+    return spec === undefined ? object : { ...object, spec: { ...spec, domains: [domain] } };
+  },
+};

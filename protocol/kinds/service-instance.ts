@@ -1,0 +1,79 @@
+import { z } from 'zod';
+import { partName } from '../assembly.ts';
+import { moduleName, moduleVersion } from '../code.ts';
+import { type Kind, READ_VERBS } from './kind.ts';
+import { DTKD_GROUP } from './model.ts';
+
+/**
+ * Staged: made, nothing converged yet. Converging, Deleting: a task runs. Ready: everything is as it was committed. Failed: a task did not come to its end;
+ * converging again goes on. Deleted: its resources are gone, its files are kept.
+ */
+export const INSTANCE_PHASES = ['Staged', 'Converging', 'Ready', 'Failed', 'Deleting', 'Deleted'] as const;
+export type InstancePhase = (typeof INSTANCE_PHASES)[number];
+
+/** A commit of the instance's repository, 40 hex digits. */
+export const commitId = z.string().regex(/^[0-9a-f]{40}$/);
+
+const schema = z.object({
+  spec: z.object({
+    module: moduleName,
+    version: moduleVersion,
+    assembly: partName,
+    role: z.literal('target').optional(),
+    kind: partName.optional(),
+    target: partName.optional().describe('The service instance that it is staged against.'),
+    directory: z.string().max(4_096).describe('Its repository, with the files to edit.'),
+  }),
+  status: z
+    .object({
+      phase: z.enum(INSTANCE_PHASES),
+      head: commitId.optional().describe('The last commit.'),
+      applied: commitId.optional().describe('The last commit to which everything was converged.'),
+      appliedAt: z.string().max(40).optional(),
+      task: z.string().max(64).optional().describe('The last task, or the one that runs.'),
+      resources: z.number().int().nonnegative().optional().describe('Resources that are applied.'),
+      nodes: z.array(z.string().max(253)).max(1_024).optional().describe('Nodes that have them.'),
+      apps: z
+        .array(z.object({ name: z.string().max(253), node: z.string().max(253) }))
+        .max(256)
+        .optional(),
+      message: z.string().max(1_024).optional(),
+    })
+    .optional(),
+});
+export const serviceInstanceSchema = schema;
+export type ServiceInstanceFields = z.infer<typeof schema>;
+
+/** An assembly as it was staged: its own copies of all modules, its own repository, and what of it is applied. */
+export const serviceInstanceKind: Kind = {
+  group: DTKD_GROUP,
+  version: 'v1',
+  kind: 'ServiceInstance',
+  plural: 'serviceinstances',
+  singular: 'serviceinstance',
+  shortNames: ['si'],
+  scope: 'Namespaced',
+  shared: false,
+  verbs: [...READ_VERBS, 'delete'],
+  description: 'An assembly as it was staged: its own copies of all modules, its own repository, and what of it is applied.',
+  schema,
+  serverFields: ['spec', 'status'],
+  selectableFields: ['spec.module', 'spec.assembly', 'spec.target', 'spec.role', 'spec.kind', 'status.phase'],
+  indexed: ['spec.target', 'spec.module'],
+  columns: [
+    { name: 'Module', type: 'string', description: 'module that it was staged from', path: 'spec.module', priority: 0 },
+    { name: 'Version', type: 'string', description: 'its version', path: 'spec.version', priority: 0 },
+    { name: 'Assembly', type: 'string', description: 'assembly that it was staged from', path: 'spec.assembly', priority: 0 },
+    { name: 'Target', type: 'string', description: 'service that it is staged against', path: 'spec.target', priority: 0 },
+    { name: 'Phase', type: 'string', description: 'how far it is', path: 'status.phase', priority: 0 },
+    { name: 'Resources', type: 'integer', description: 'resources that are applied', path: 'status.resources', priority: 0 },
+    {
+      name: 'Nodes',
+      type: 'string',
+      description: 'nodes that have them',
+      value: (object) => schema.safeParse(object).data?.status?.nodes?.join(','),
+      priority: 1,
+    },
+    { name: 'Directory', type: 'string', description: 'its repository', path: 'spec.directory', priority: 1 },
+  ],
+};

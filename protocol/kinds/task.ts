@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { type Kind, READ_VERBS } from './kind.ts';
+import { DTKD_GROUP } from './model.ts';
+import { commitId } from './service-instance.ts';
+
+export const TASK_ACTIONS = ['converge', 'delete', 'exec', 'drift'] as const;
+export type TaskAction = (typeof TASK_ACTIONS)[number];
+
+/** Of a task and of each of its steps. `skipped`: what came before it did not succeed, or there was nothing to do. */
+export const TASK_STATES = ['created', 'executing', 'succeeded', 'failed', 'cancelled', 'skipped'] as const;
+export type TaskState = (typeof TASK_STATES)[number];
+
+/** Numbers of steps stand for their place in the tree: `3.1.2` is below `3.1`. In the order of the tree. */
+export const taskStep = z.object({
+  number: z.string().max(64),
+  title: z.string().max(256),
+  state: z.enum(TASK_STATES),
+  /** Of a step that runs a command: */
+  resource: z.string().max(128).optional(),
+  node: z.string().max(253).optional(),
+  command: z.string().max(63).optional(),
+  execution: z.string().max(64).optional(),
+  exitStatus: z.number().int().optional(),
+  code: z.string().max(64).optional(),
+  message: z.string().max(1_024).optional(),
+  startedAt: z.string().max(40).optional(),
+  finishedAt: z.string().max(40).optional(),
+});
+export type TaskStep = z.infer<typeof taskStep>;
+
+export const MAX_TASK_STEPS = 4_096;
+
+const schema = z.object({
+  spec: z.object({
+    instance: z.string().max(40),
+    action: z.enum(TASK_ACTIONS),
+    title: z.string().max(256),
+    user: z.string().max(320),
+    commit: commitId.optional(),
+  }),
+  status: z.object({
+    state: z.enum(TASK_STATES),
+    steps: z.array(taskStep).max(MAX_TASK_STEPS),
+    startedAt: z.string().max(40).optional(),
+    finishedAt: z.string().max(40).optional(),
+    message: z.string().max(1_024).optional(),
+  }),
+});
+export const taskSchema = schema;
+export type TaskFields = z.infer<typeof schema>;
+
+/** What is, or was, done with a service instance: the tree of its steps and what became of each. */
+export const taskKind: Kind = {
+  group: DTKD_GROUP,
+  version: 'v1',
+  kind: 'Task',
+  plural: 'tasks',
+  singular: 'task',
+  shortNames: [],
+  scope: 'Namespaced',
+  shared: false,
+  verbs: READ_VERBS,
+  description: 'What is, or was, done with a service instance: the tree of its steps and what became of each.',
+  schema,
+  serverFields: ['spec', 'status'],
+  selectableFields: ['spec.instance', 'spec.action', 'status.state'],
+  indexed: ['spec.instance', 'status.state'],
+  columns: [
+    { name: 'Service', type: 'string', description: 'service instance that it is about', path: 'spec.instance', priority: 0 },
+    { name: 'What', type: 'string', description: 'what is done', path: 'spec.title', priority: 0 },
+    { name: 'User', type: 'string', description: 'who started it', path: 'spec.user', priority: 1 },
+    { name: 'State', type: 'string', description: 'how far it is', path: 'status.state', priority: 0 },
+    {
+      name: 'Steps',
+      type: 'string',
+      description: 'steps that have ended, of all',
+      value: (object) => {
+        const steps = (schema.safeParse(object).data?.status.steps ?? []).filter((step) => step.command !== undefined);
+        return `${steps.filter(({ state }) => state !== 'created' && state !== 'executing').length}/${steps.length}`;
+      },
+      priority: 0,
+    },
+    { name: 'Started', type: 'date', description: 'when it began', path: 'status.startedAt', priority: 1 },
+  ],
+};
