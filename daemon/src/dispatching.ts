@@ -24,6 +24,7 @@ import { createContent } from './dispatch/content/content.ts';
 import { contentForClients } from './dispatch/content/for-clients.ts';
 import { createExecutions } from './dispatch/execution/executions.ts';
 import { createHolding } from './dispatch/hold/holding.ts';
+import { fetchOffered, offerBundle } from './dispatch/hold/large-bundles.ts';
 import { createPolicy } from './dispatch/policy/policy.ts';
 import { createRunner } from './dispatch/runner/runner.ts';
 import { createSpools } from './dispatch/runner/spools.ts';
@@ -103,9 +104,11 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
     node,
     members,
     rows: store.kv,
-    accept: async ({ member, user }, order) => {
-      await target.accept({ type: 'member', member, user }, order);
+    accept: async ({ member, user }, { order, bundle, bundleAt }, signal) => {
+      const fetchBundle = bundleAt && (() => fetchOffered(content, bundleAt, member, signal));
+      await target.accept({ type: 'member', member, user }, { order, bundle, fetchBundle });
     },
+    offer: offerBundle.bind(undefined, content),
     cancelled: (from, which) => target.cancelled(from, which),
     logger,
     now,

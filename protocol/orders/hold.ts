@@ -3,6 +3,7 @@
  * Who holds one learns who it is for, who wants it, and until when; nothing else. One request frame, one answer frame, CBOR.
  */
 import { z } from 'zod';
+import { digest } from '../code.ts';
 import { MAX_BUNDLE_BYTES } from './bundle.ts';
 import { executionId, MAX_ORDER_BYTES } from './order.ts';
 
@@ -18,13 +19,18 @@ const key = z.string().regex(/^[0-9a-f]{64}$/);
 const index = z.number().int().nonnegative();
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'must be bytes');
 
-/** An order that waits for its target, and for whom it was made. No secrets. The target fetches the bundle itself where it is too large to go in. */
+/** A bundle that is too large to be sealed: its starter has it for the target (`/dtkd/content`) until the time of the order is over. */
+export const bundleAt = z.object({ digest, size: z.number().int().positive().max(MAX_BUNDLE_BYTES) });
+export type BundleAt = z.infer<typeof bundleAt>;
+
+/** An order that waits for its target, and for whom it was made. No secrets. With the bundle, or with where it is. */
 export const heldOrder = z.object({
   user: z.object({ name: z.string().max(253), uid: z.string().max(64) }).optional(),
   /** CBOR of `order`. */
   order: bytes.refine((value) => value.length <= MAX_ORDER_BYTES, 'is too large'),
   /** CBOR of `signedBundle`. */
   bundle: bytes.refine((value) => value.length <= MAX_BUNDLE_BYTES, 'is too large').optional(),
+  bundleAt: bundleAt.optional(),
 });
 export type HeldOrder = z.infer<typeof heldOrder>;
 

@@ -8,9 +8,10 @@ import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { encodeCbor } from '../../../protocol/cbor.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { encodeFrame } from '../../../protocol/frames.ts';
-import { HOLD_PROTOCOL, type HoldAnswer, type HoldRequest, MAX_SEALED_BYTES } from '../../../protocol/orders/hold.ts';
+import { type BundleAt, HOLD_PROTOCOL, type HoldAnswer, type HoldRequest, MAX_SEALED_BYTES } from '../../../protocol/orders/hold.ts';
 import { executionIdOf } from '../../../protocol/orders/plan-tree.ts';
 import { seal } from '../../../protocol/sealing.ts';
+import { hashHex } from '../../../protocol/signing.ts';
 import { waitFor } from '../../wait.ts';
 import { domainId, FakeNetwork, keyOf, signingKey } from '../fake-members.ts';
 
@@ -23,6 +24,7 @@ interface Taken {
   user: string | undefined;
   order: Uint8Array;
   bundle: Uint8Array | undefined;
+  bundleAt?: BundleAt | undefined;
 }
 
 /** A node with holding, and what it took as a target. */
@@ -31,6 +33,8 @@ interface Site {
   rows: Kv;
   taken: Taken[];
   cancelled: string[];
+  /** For whom bundles are kept, and until when. */
+  offered: { key: string; until: number }[];
   deliveries: Delivery[];
   /** What `accept` throws. */
   refusal: DtkdError | undefined;
@@ -49,15 +53,19 @@ afterEach(async () => {
 });
 
 async function nodeWith(name: string, rows: Kv = memoryKv()): Promise<Site> {
-  const here: Omit<Site, 'holding'> = { rows, taken: [], cancelled: [], deliveries: [], refusal: undefined };
+  const here: Omit<Site, 'holding'> = { rows, taken: [], cancelled: [], offered: [], deliveries: [], refusal: undefined };
   const holding = createHolding({
     node: { name },
     members: network.node(name),
     rows,
-    async accept({ member, user }, { order, bundle }) {
+    async accept({ member, user }, { order, bundle, bundleAt }) {
       if (node.refusal !== undefined) throw node.refusal;
       const plain = bundle === undefined ? undefined : Uint8Array.from(bundle);
-      node.taken.push({ starter: member.node, user: user?.name, order: Uint8Array.from(order), bundle: plain });
+      node.taken.push({ starter: member.node, user: user?.name, order: Uint8Array.from(order), bundle: plain, bundleAt });
+    },
+    async offer(bundle, to, until) {
+      node.offered.push({ key: to.key, until });
+      return { digest: hashHex(bundle), size: bundle.length };
     },
     async cancelled(from, { id, index }) {
       node.cancelled.push(`${from.node} ${id} ${index}`);
@@ -150,12 +158,14 @@ describe('orders for a member that is away', () => {
     expect(await rowsOf(s)).toEqual([]);
   });
 
-  test('leave a bundle out that is too large, and are refused if they are too large themselves', async () => {
+  test('say where a bundle is that is too large to go in, and are refused if they are too large themselves', async () => {
     const s = await nodeWith('s');
     const t = await nodeWith('t');
-    await deposit(s.holding, 't', orderOf(), { bundle: randomBytes(MAX_SEALED_BYTES) });
+    const bundle = randomBytes(MAX_SEALED_BYTES);
+    await deposit(s.holding, 't', orderOf(), { bundle });
     await waitFor(() => t.taken.length === 1);
-    expect(t.taken[0]?.bundle).toBeUndefined();
+    expect(t.taken[0]).toMatchObject({ bundle: undefined, bundleAt: { digest: hashHex(bundle), size: MAX_SEALED_BYTES } });
+    expect(s.offered).toEqual([{ key: keyOf('t', site), until: time + DAY }]);
     await expect(deposit(s.holding, 't', orderOf(0, MAX_SEALED_BYTES))).rejects.toMatchObject({ code: 'TOO_LARGE' });
   });
 

@@ -8,6 +8,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from 
 import { dirname, join } from 'node:path';
 import { digest as digestText } from '../../../../protocol/code.ts';
 import { fileError, systemCode } from './file-error.ts';
+import type { Growing } from './growing-bytes.ts';
 import { KEEP_UNUSED_MS } from './limits.ts';
 
 const PRIVATE_DIRECTORY = 0o700;
@@ -15,7 +16,7 @@ const PRIVATE_FILE = 0o600;
 const FAN_OUT = /^[0-9a-f]{2}$/;
 
 /** A file that is being written: its bytes are hashed on their way. */
-export class GrowingFile {
+export class GrowingFile implements Growing {
   readonly path: string;
   readonly #handle: FileHandle;
   #hash: Hash;
@@ -42,14 +43,12 @@ export class GrowingFile {
     this.#size += chunk.length;
   }
 
-  /** Forgets all of it. */
   async reset(): Promise<void> {
     await this.#handle.truncate(0);
     this.#hash = createHash('sha256');
     this.#size = 0;
   }
 
-  /** The digest of what is there so far. */
   digest(): string {
     return this.#hash.copy().digest('hex');
   }

@@ -11,6 +11,7 @@ import { ContentFiles, type GrowingFile } from './content-files.ts';
 import { allowing, decodeEntry, type Entry, encodeEntry, isSpent, mayFetch, type Readers } from './entry.ts';
 import { fetchInto } from './fetching.ts';
 import { fileError } from './file-error.ts';
+import { GrowingBytes } from './growing-bytes.ts';
 import * as limits from './limits.ts';
 import { ContentServing } from './serving.ts';
 
@@ -38,6 +39,7 @@ class DiskContent implements ContentStore {
   /** Bytes of whole files, and of those that grow. */
   #kept = 0;
   #growing = 0;
+  #inMemory = 0;
   #timer: NodeJS.Timeout | undefined;
   #evicting: Promise<void> | undefined;
 
@@ -198,6 +200,26 @@ class DiskContent implements ContentStore {
       if (flight.waiting === 0) flight.controller.abort();
     }
     return this.#files.path(digest);
+  }
+
+  async bytes(
+    digest: string,
+    { size, from, signal }: { size: number; from: { domain: string; key: string }; signal: AbortSignal },
+  ): Promise<Uint8Array> {
+    if (this.#inMemory >= limits.MAX_IN_MEMORY) throw new DtkdError('TOO_MANY_REQUESTS', 'this node is fetching much already');
+    const { members, logger, patienceMs = limits.FETCH_PATIENCE_MS, restMs = limits.FIRST_REST_MS } = this.#options;
+    const growing = new GrowingBytes();
+    this.#inMemory += 1;
+    try {
+      await fetchInto(
+        growing,
+        { digest, size, prefer: [from], signal },
+        { members, reserve: async () => undefined, logger, patienceMs, restMs },
+      );
+      return growing.bytes();
+    } finally {
+      this.#inMemory -= 1;
+    }
   }
 
   /** The flight that brings it: the one that is under way, unless it is being given up. */

@@ -26,6 +26,11 @@ export interface ContentOptions {
 export interface ContentStore extends Content {
   /** Bytes of a file that is here. */
   size(digest: string): number | undefined;
+  /**
+   * Fetches something small that is not kept, into memory. Errors: CONTENT_MISSING, CONTENT_ALTERED, TIMEOUT by the signal, TOO_MANY_REQUESTS while
+   * many others are fetched so.
+   */
+  bytes(digest: string, options: { size: number; from: { domain: string; key: string }; signal: AbortSignal }): Promise<Uint8Array>;
   counts(): { files: number; bytes: number };
   /** Removes what nobody may fetch any more and has not been used for a day. Done every hour. */
   sweep(): Promise<void>;

@@ -9,7 +9,7 @@ import { encodeFrame } from '../../../../protocol/frames.ts';
 import { CONTENT_PROTOCOL, contentHead } from '../../../../protocol/orders/messages.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';
 import type { DispatchLogger, Member, Members } from '../dispatch.types.ts';
-import type { GrowingFile } from './content-files.ts';
+import type { Growing } from './growing-bytes.ts';
 import * as limits from './limits.ts';
 
 export interface FetchJob {
@@ -36,13 +36,13 @@ export interface FetchOptions {
 type Answer = 'whole' | 'missing' | 'cut' | 'wrong';
 
 /** Fills the file. Errors: CONTENT_MISSING, CONTENT_ALTERED, TIMEOUT by the signal, DISK_FULL. */
-export async function fetchInto(file: GrowingFile, job: FetchJob, options: FetchOptions): Promise<void> {
+export async function fetchInto(file: Growing, job: FetchJob, options: FetchOptions): Promise<void> {
   const fetching = new Fetching(file, job, options);
   await fetching.run();
 }
 
 class Fetching {
-  readonly #file: GrowingFile;
+  readonly #file: Growing;
   readonly #job: FetchJob;
   readonly #options: FetchOptions;
   /** Members whose bytes turned out to be wrong, or who said so little that it came to the same. */
@@ -54,7 +54,7 @@ class Fetching {
   #progressAt = performance.now();
   #rest: number;
 
-  constructor(file: GrowingFile, job: FetchJob, options: FetchOptions) {
+  constructor(file: Growing, job: FetchJob, options: FetchOptions) {
     this.#file = file;
     this.#job = job;
     this.#options = options;

@@ -5,7 +5,6 @@ import { durationMs } from '../../../../protocol/commands.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DispatchRequestSpec, ExecutionFields, PlannedTarget } from '../../../../protocol/kinds/execution.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
-import { MAX_SEALED_BYTES } from '../../../../protocol/orders/hold.ts';
 import { MAX_ORDER_LIFETIME_MS, planHeader } from '../../../../protocol/orders/order.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import { displayOf, type Principal, SELF } from '../../../../protocol/principal.ts';
@@ -22,9 +21,6 @@ import { PartDriver } from './part-driver.ts';
 import type { DriverOptions, Holder, Line } from './part-driver.types.ts';
 import { Run } from './run.ts';
 import { type Evidence, verdictOf } from './verdict.ts';
-
-/** Bytes that sealing and what surrounds an order add at most. */
-const SEAL_OVERHEAD_BYTES = 1_024;
 
 export type StartingPorts = Pick<
   ExecutionsOptions,
@@ -233,10 +229,8 @@ function holderOf(
     deposit: async () => {
       if (order === undefined) throw new DtkdError('GONE', 'the order is not known any more');
       const bytes = Uint8Array.from(order());
-      const fits = bundle !== undefined && bytes.length + bundle.length + SEAL_OVERHEAD_BYTES <= MAX_SEALED_BYTES;
-      // a large bundle the target fetches itself
-      const held = { ...(user === undefined ? {} : { user }), order: bytes, ...(fits ? { bundle: Uint8Array.from(bundle) } : {}) };
-      return holding.deposit({ ...which, notAfter, order: held });
+      const withBundle = bundle === undefined ? {} : { bundle: Uint8Array.from(bundle) };
+      return holding.deposit({ ...which, notAfter, order: { ...(user === undefined ? {} : { user }), order: bytes, ...withBundle } });
     },
     cancel: () => holding.cancel(which),
     mayHaveDelivered: () => holding.mayHaveDelivered(which),

@@ -1,5 +1,5 @@
 /** What holding takes and offers: to the starter, whose orders are held, and to the target, which gets them. */
-import type { HeldOrder } from '../../../../protocol/orders/hold.ts';
+import type { BundleAt, HeldOrder } from '../../../../protocol/orders/hold.ts';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
 import type { Kv } from '../../store/kv.ts';
 import type { DispatchLogger, Member, Members } from '../dispatch.types.ts';
@@ -12,9 +12,12 @@ export interface HoldingOptions {
   rows: Kv;
   /**
    * At the target: takes an order that was delivered, from its starter by whose signature it was proved. Resolves once it is journalled, also if it
-   * was known already. Whatever it throws is told to the holder, who keeps the order unless the code says that it will never be taken.
+   * was known already. Whatever it throws is told to the holder, who keeps the order unless the code says that it will never be taken. `signal`: this
+   * node stops.
    */
-  accept(from: { member: Member; user: HeldOrder['user'] }, order: { order: Uint8Array; bundle: Uint8Array | undefined }): Promise<void>;
+  accept(from: { member: Member; user: HeldOrder['user'] }, order: Omit<HeldOrder, 'user'>, signal: AbortSignal): Promise<void>;
+  /** At the starter: keeps a bundle that is too large to be sealed, for a target to fetch until then. Absent: it is left out. */
+  offer?(bundle: Uint8Array, to: { domain: string; key: string }, until: number): Promise<BundleAt>;
   /** At the target: an order was taken back. It may have come before, or never. */
   cancelled?(from: Member, which: { id: ExecutionId; index: number }): Promise<void>;
   logger: DispatchLogger;

@@ -77,12 +77,13 @@ class OrderHolding implements Holding {
   // The starter's side.
 
   async deposit({ domain, target, id, index, notAfter, order }: Deposit): Promise<{ holders: string[] }> {
-    const { members, node } = this.#options;
+    const { members, node, offer } = this.#options;
     const member = members.byKey(domain, target);
     if (member === undefined) throw new DtkdError('ORDER_INVALID', 'an order is held for members of a common domain only');
     const name: HeldName = { domain, target, starter: member.selfKey, id, index };
     this.#assertTime(notAfter);
-    const sealed = await boxOrder(members, name, order);
+    const offered = offer && ((bundle: Uint8Array) => offer(bundle, member, notAfter));
+    const sealed = await boxOrder(members, name, order, offered);
     const asked = this.#holdersFor(member);
     const row: HeldOrderRow = { ...name, type: 'order', notAfter, bytes: sealed.length, holders: asked.map(({ key }) => key) };
     // First of all here, with all that are going to be asked: whatever happens now, it can be taken back.
@@ -303,10 +304,10 @@ class OrderHolding implements Holding {
     if (name.target !== from.selfKey) throw new DtkdError('ORDER_INVALID', 'the order is for another node');
     if (this.#rows.get(nameText(name))?.type === 'cancel') throw new DtkdError('ABORTED', 'the order was taken back');
     const { members, accept } = this.#options;
-    const held = await unboxOrder(members, name, sealed);
+    const { user, ...order } = await unboxOrder(members, name, sealed);
     const starter = members.byKey(name.domain, name.starter);
     if (starter === undefined) throw new DtkdError('NOT_A_MEMBER', 'who started it is no member that is known here');
-    await accept({ member: starter, user: held.user }, { order: held.order, bundle: held.bundle });
+    await accept({ member: starter, user }, order, this.#closing.signal);
     return { type: 'done' };
   }
 

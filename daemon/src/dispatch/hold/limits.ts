@@ -15,6 +15,8 @@ export const CLOCK_SLACK_MS = 5 * 60_000;
 /** Milliseconds to open a stream, and to get an answer: the target writes it down first. */
 export const OPEN_MS = 10_000;
 export const ANSWER_MS = 30_000;
+/** Milliseconds for a bundle that did not come with its order: well within the time for an answer. */
+export const FETCH_BUNDLE_MS = 10_000;
 /** Milliseconds that a request may take to arrive, and an answer to be taken. */
 export const REQUEST_MS = 10_000;
 /** The same where somebody waits for it: depositing and taking back. */

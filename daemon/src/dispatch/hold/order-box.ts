@@ -2,29 +2,41 @@
 import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { parsePeerKey } from '../../../../protocol/ids.ts';
-import { type Cancellation, type HeldOrder, heldOrder, MAX_SEALED_BYTES, sealedOrder } from '../../../../protocol/orders/hold.ts';
+import {
+  type BundleAt,
+  type Cancellation,
+  type HeldOrder,
+  heldOrder,
+  MAX_SEALED_BYTES,
+  sealedOrder,
+} from '../../../../protocol/orders/hold.ts';
 import { order as orderSchema } from '../../../../protocol/orders/order.ts';
 import { executionIdOf } from '../../../../protocol/orders/plan-tree.ts';
 import { verifySignature } from '../../../../protocol/signing.ts';
 import type { Members } from '../dispatch.types.ts';
 import type { HeldName } from './held.ts';
 
-/** Signs and seals. A bundle that is too large stays out: the target fetches it. Errors: TOO_LARGE, KEY_WRONG. */
+/** Signs and seals. A bundle that is too large stays out, and is offered to be fetched. Errors: TOO_LARGE, KEY_WRONG, and what `offer` throws. */
 export async function boxOrder(
   members: Pick<Members, 'sign'>,
   { domain, target }: Pick<HeldName, 'domain' | 'target'>,
   held: HeldOrder,
+  offer?: (bundle: Uint8Array) => Promise<BundleAt>,
 ): Promise<Uint8Array> {
   // The curve is needed by few and takes its time to load.
   const { seal } = await import('../../../../protocol/sealing.ts');
-  const { user, order, bundle } = held;
-  const bare = { ...(user === undefined ? {} : { user }), order };
-  const choices = bundle === undefined ? [bare] : [{ ...bare, bundle }, bare];
-  for (const choice of choices) {
-    const body = encodeCbor(choice);
-    if (body.length > MAX_SEALED_BYTES) continue;
+  const box = (content: HeldOrder): Uint8Array | undefined => {
+    const body = encodeCbor(content);
+    if (body.length > MAX_SEALED_BYTES) return undefined;
     const sealed = seal(target, encodeCbor({ body, signature: members.sign(domain, 'order', body) }));
-    if (sealed.length <= MAX_SEALED_BYTES) return sealed;
+    return sealed.length <= MAX_SEALED_BYTES ? sealed : undefined;
+  };
+  const { bundle, ...bare } = held;
+  const whole = box(held);
+  if (whole !== undefined) return whole;
+  if (bundle !== undefined && bare.order.length < MAX_SEALED_BYTES) {
+    const sealed = box(offer === undefined ? bare : { ...bare, bundleAt: await offer(bundle) });
+    if (sealed !== undefined) return sealed;
   }
   throw new DtkdError('TOO_LARGE', `an order that is held for its target has at most ${MAX_SEALED_BYTES} bytes`, {
     next: 'Give fewer or shorter options, or do it when the target is connected.',

@@ -18,11 +18,8 @@ import { VerifiedBundles } from './install/verified-bundles.ts';
 import type { About, Forgotten } from './journal-row.ts';
 import { KEEP_IDS_MS } from './limits.ts';
 import type { CheckedOrder } from './order-check.ts';
-import type { NodePolicy, PolicyReader } from './target.types.ts';
+import type { FetchBundle, NodePolicy, PolicyReader } from './target.types.ts';
 import { isDeployedHere } from './work/command-context.ts';
-
-/** Milliseconds for a bundle that did not come with its order. */
-const FETCH_BUNDLE_MS = 10_000;
 
 export interface JudgeOptions {
   node: { name: string; signingKey: string };
@@ -34,9 +31,6 @@ export interface JudgeOptions {
   /** Which ids the journal may have known once, and does not any more. */
   forgotten(): Forgotten | undefined;
   nodeObject(): Promise<ApiObject | undefined>;
-  fetchBundle?:
-    | ((of: { owner: string; object: string; from: Member | undefined }, signal: AbortSignal) => Promise<Uint8Array | undefined>)
-    | undefined;
   now(): number;
 }
 
@@ -49,6 +43,8 @@ export interface Case {
   /** Undefined: this node's own starter. */
   from: Member | undefined;
   bundle: Uint8Array | undefined;
+  /** Where it did not come along. */
+  fetchBundle?: FetchBundle | undefined;
   /** It was taken before, and waited since. */
   known: boolean;
 }
@@ -66,15 +62,23 @@ export class Judge {
     this.#options = options;
   }
 
+  /** Throws what fetching the bundle threw if nothing can be decided without it. */
   async decide(one: Case): Promise<Verdict> {
     const policy = await this.#options.policy.read();
     const { work } = one.order.entry;
     let about = work.type === 'command' ? aboutCommand(work) : aboutNode(work, this.#options.node.name);
+    let away: unknown;
     try {
       if (one.asker.type === 'nobody') throw this.#foreignOperator(one);
       const early = this.#timely(one) ?? (await this.#maintained(one));
       if (early !== undefined) return { go: false, about, policy, ...early };
-      const bundle = work.type === 'command' ? await this.#bundle(work, one) : undefined;
+      const brought = async () =>
+        one.bundle ??
+        one.fetchBundle?.().catch((error: unknown) => {
+          away = error;
+          return undefined;
+        });
+      const bundle = work.type === 'command' ? await this.#bundle(work, one, await brought()) : undefined;
       const resource = bundle?.bundle.resources[0];
       if (bundle !== undefined && resource !== undefined) about = aboutResource(resource, bundle.bundle.types);
       this.#right(one, one.asker, about);
@@ -82,6 +86,7 @@ export class Judge {
       return { go: true, about, policy, bundle };
     } catch (error) {
       if (!(error instanceof DtkdError)) throw error;
+      if (error.code === 'CONTENT_MISSING' && away !== undefined) throw away;
       return { go: false, about, policy, outcome: 'refused', code: error.code, reason: sentence(error) };
     }
   }
@@ -163,18 +168,14 @@ export class Judge {
     });
   }
 
-  async #bundle(work: CommandWork, { bundle: brought, from, order }: Case): Promise<CheckedBundle> {
-    const { installations, fetchBundle, node } = this.#options;
+  async #bundle(work: CommandWork, { order }: Case, brought: Uint8Array | undefined): Promise<CheckedBundle> {
+    const { installations, node } = this.#options;
     const { owner, resource } = work;
     const given = brought === undefined ? undefined : this.#verified.verify(brought, owner);
     if (given !== undefined && given.bundle.resources[0]?.object !== resource.object) {
       throw new DtkdError('ORDER_INVALID', 'the bundle is of another resource than the order');
     }
-    let latest = await installations.latest(owner, resource.object, given);
-    if (latest === undefined && fetchBundle !== undefined) {
-      const bytes = await fetchBundle({ owner, object: resource.object, from }, AbortSignal.timeout(FETCH_BUNDLE_MS));
-      latest = bytes === undefined ? undefined : await installations.latest(owner, resource.object, this.#verified.verify(bytes, owner));
-    }
+    const latest = await installations.latest(owner, resource.object, given);
     const about = latest?.bundle.resources[0];
     if (latest === undefined || about === undefined || about.object !== resource.object) {
       throw new DtkdError(

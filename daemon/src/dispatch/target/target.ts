@@ -24,7 +24,7 @@ import { Performer } from './performer.ts';
 import { sweep } from './retention.ts';
 import { createDispatchServer } from './serving.ts';
 import { ended } from './state.ts';
-import type { NodePolicy, OrderSource, PartHandle, Target, TargetOptions } from './target.types.ts';
+import type { BroughtOrder, NodePolicy, OrderSource, PartHandle, Target, TargetOptions } from './target.types.ts';
 import { mayEnd, mayRead } from './visibility.ts';
 import { readyCommand } from './work/command-work.ts';
 import { readyExec, readyGet, readyPut } from './work/node-work.ts';
@@ -66,7 +66,6 @@ class NodeTarget implements Target {
       restoredAt: () => members.restoredAt(),
       forgotten: () => this.#journal.forgotten,
       nodeObject: options.nodeObject,
-      fetchBundle: options.fetchBundle?.bind(options),
       now,
     });
     const here = { node: node.name, signingKey: node.signingKey, data: options.directory };
@@ -105,8 +104,8 @@ class NodeTarget implements Target {
     });
   }
 
-  async accept(from: OrderSource, { order, bundle }: { order: Uint8Array; bundle?: Uint8Array | undefined }): Promise<PartHandle> {
-    const checked = readOrder(order);
+  async accept(from: OrderSource, brought: BroughtOrder): Promise<PartHandle> {
+    const checked = readOrder(brought.order);
     const { node, now } = this.#options;
     const parties =
       from.type === 'self'
@@ -118,7 +117,7 @@ class NodeTarget implements Target {
     if (known !== undefined) return known;
     let accepting = this.#accepting.get(key);
     if (accepting === undefined) {
-      accepting = this.#take(from, checked, bundle).finally(() => this.#accepting.delete(key));
+      accepting = this.#take(from, checked, brought).finally(() => this.#accepting.delete(key));
       this.#accepting.set(key, accepting);
     }
     return accepting;
@@ -228,20 +227,20 @@ class NodeTarget implements Target {
   }
 
   /** An order that is not in memory: known from before, or new. */
-  async #take(from: OrderSource, order: CheckedOrder, bundle: Uint8Array | undefined): Promise<LivePart> {
+  async #take(from: OrderSource, order: CheckedOrder, brought: BroughtOrder): Promise<LivePart> {
     const row = await this.#journal.get(order.id, order.index);
     if (row !== undefined) return this.#parts.ofRow(row);
     if (this.#stopped) throw new DtkdError('UNAVAILABLE', 'this daemon is stopping', { next: 'Send it again when it is back.' });
     try {
-      return await this.#takeNew(from, order, bundle);
+      return await this.#takeNew(from, order, brought);
     } catch (error) {
       // Another order pinned the same code in between: what that means is decided anew.
-      if (error instanceof DtkdError && error.code === 'CONFLICT') return this.#takeNew(from, order, bundle);
+      if (error instanceof DtkdError && error.code === 'CONFLICT') return this.#takeNew(from, order, brought);
       throw error;
     }
   }
 
-  async #takeNew(from: OrderSource, order: CheckedOrder, bundle: Uint8Array | undefined): Promise<LivePart> {
+  async #takeNew(from: OrderSource, order: CheckedOrder, { bundle, fetchBundle }: BroughtOrder): Promise<LivePart> {
     const { access } = this.#options;
     const member = from.type === 'member' ? from.member : undefined;
     const asker: Asker =
@@ -250,7 +249,7 @@ class NodeTarget implements Target {
         : from.user === undefined
           ? { type: 'nobody' }
           : access.remoteUser({ peerKey: from.member.key, namespace: from.member.node }, from.user);
-    const verdict = await this.#judge.decide({ order, asker, from: member, bundle, known: false });
+    const verdict = await this.#judge.decide({ order, asker, from: member, bundle, fetchBundle, known: false });
     this.#policy = verdict.policy;
     const row = this.#newRow(order, asker, member, verdict);
     if (!verdict.go) return this.#refuse(order, row, verdict);

@@ -35,8 +35,6 @@ export interface TargetOptions {
   secrets: SecretValues;
   /** This node's own Node object, for maintenance. */
   nodeObject(): Promise<ApiObject | undefined>;
-  /** Asks elsewhere for a bundle that did not come with its order and is not installed here. Absent, or undefined: there is none. */
-  fetchBundle?(of: { owner: string; object: string; from: Member | undefined }, signal: AbortSignal): Promise<Uint8Array | undefined>;
   /** Executions that this node itself started: asked for what it does not know as a target. Absent: it starts none. */
   started?(): StartedParts | undefined;
   /** The environment of the daemon, of which policy lets some variables through to commands. */
@@ -54,6 +52,9 @@ export interface StartedParts {
   /** Ends what was not told to its targets yet. Errors: NOT_FOUND, FORBIDDEN. */
   abort?(principal: Principal, id: ExecutionId, index?: number): Promise<Part[]>;
 }
+
+/** Gets the bundle of an order that came without, because it is large. Not called for what is known, late, or of no command. */
+export type FetchBundle = () => Promise<Uint8Array>;
 
 /** Who brings an order: this node's own starter for one of its principals, or a member (whose key is the connection's, or proved by a signature). */
 export type OrderSource =
@@ -76,14 +77,20 @@ export interface PartHandle {
   readonly ended: Promise<Part>;
 }
 
+export interface BroughtOrder {
+  order: Uint8Array;
+  bundle?: Uint8Array | undefined;
+  fetchBundle?: FetchBundle | undefined;
+}
+
 export interface Target {
   /**
    * Takes an order: verifies, decides and journals it before anything is done, and starts it at most once however often it comes. What is
    * refused, skipped or known already is told by the part of the handle; all of its output stays readable until its time is over.
    * Errors: ORDER_INVALID, FRAME_INVALID if the bytes are no order for this node from that starter; DISK_FULL and the like if it could
-   * not be journalled (nothing was started).
+   * not be journalled (nothing was started); what `fetchBundle` throws if no bundle is installed here either (nothing was decided).
    */
-  accept(from: OrderSource, order: { order: Uint8Array; bundle?: Uint8Array | undefined }): Promise<PartHandle>;
+  accept(from: OrderSource, order: BroughtOrder): Promise<PartHandle>;
   /** Parts at this node of the executions whose ids begin so, as far as a principal may READ them; by id and index, a few thousand at most. */
   find(principal: Principal, idStart: string): Promise<PartHandle[]>;
   /** One of them. Errors: NOT_FOUND, also for what the principal may not see. */

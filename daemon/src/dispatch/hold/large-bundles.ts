@@ -1,0 +1,36 @@
+/** Bundles that are too large to be sealed with their orders: kept for the target at the starter, and fetched from there when the order arrives. */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { MAX_BUNDLE_BYTES } from '../../../../protocol/orders/bundle.ts';
+import type { BundleAt } from '../../../../protocol/orders/hold.ts';
+import { hashHex } from '../../../../protocol/signing.ts';
+import type { ContentStore } from '../content/content.types.ts';
+import type { Member } from '../dispatch.types.ts';
+import { FETCH_BUNDLE_MS } from './limits.ts';
+
+/** At the starter. The same bundle for many targets is kept once. Errors: DISK_FULL. */
+export async function offerBundle(
+  content: Pick<ContentStore, 'path' | 'take' | 'allow'>,
+  bundle: Uint8Array,
+  to: { domain: string; key: string },
+  until: number,
+): Promise<BundleAt> {
+  const digest = hashHex(bundle);
+  if ((await content.path(digest)) === undefined) await content.take(once(bundle), { limit: MAX_BUNDLE_BYTES });
+  await content.allow(digest, [to], until);
+  return { digest, size: bundle.length };
+}
+
+/** At the target. What it throws says that it may be had later. Errors: PEER_AWAY, and as `ContentStore.bytes`. */
+export async function fetchOffered(
+  content: Pick<ContentStore, 'bytes'>,
+  { digest, size }: BundleAt,
+  starter: Member,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  if (starter.reach === 'away') throw new DtkdError('PEER_AWAY', `${starter.node} has what has to be known of the order, and is away`);
+  return content.bytes(digest, { size, from: starter, signal: AbortSignal.any([signal, AbortSignal.timeout(FETCH_BUNDLE_MS)]) });
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createContent } from '../../../daemon/src/dispatch/content/content.ts';
+import type { ContentStore } from '../../../daemon/src/dispatch/content/content.types.ts';
+import type { Member } from '../../../daemon/src/dispatch/dispatch.types.ts';
+import { fetchOffered, offerBundle } from '../../../daemon/src/dispatch/hold/large-bundles.ts';
+import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
+import { domainId, FakeNetwork, keyOf } from '../fake-members.ts';
+
+const site = domainId('site');
+const silent = { debug() {}, info() {}, warn() {}, child: () => silent };
+const never = new AbortController().signal;
+const until = 2_000_000;
+
+let directory = '';
+let network = new FakeNetwork();
+const running: ContentStore[] = [];
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'dtkd-bundles-'));
+  network = new FakeNetwork();
+});
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((content) => content.stop()));
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function nodeWith(name: string): Promise<ContentStore> {
+  const content = createContent({
+    directory: join(directory, name),
+    members: network.node(name),
+    rows: memoryKv(),
+    logger: silent,
+    now: () => 1_000_000,
+    restMs: 5,
+  });
+  await content.start();
+  running.push(content);
+  return content;
+}
+
+function memberOf(of: string, name: string): Member {
+  const member = network.node(of).byKey(site, keyOf(name, site));
+  if (member === undefined) throw new Error(`${name} is no member`);
+  return member;
+}
+
+describe('a bundle that is too large to be sealed', () => {
+  test('is kept once for all targets, and fetched by those without being kept there', async () => {
+    const starter = await nodeWith('s');
+    const [one, two, other] = [await nodeWith('t1'), await nodeWith('t2'), await nodeWith('m')];
+    const bundle = Uint8Array.from(randomBytes(300_000));
+    const offers = [];
+    for (const name of ['t1', 't2']) offers.push(await offerBundle(starter, bundle, { domain: site, key: keyOf(name, site) }, until));
+    const [at] = offers;
+    if (at === undefined) throw new Error('nothing was offered');
+    expect(offers).toEqual([at, at]);
+    expect(starter.counts()).toEqual({ files: 1, bytes: bundle.length });
+    expect(await fetchOffered(one, at, memberOf('t1', 's'), never)).toEqual(bundle);
+    expect(await fetchOffered(two, at, memberOf('t2', 's'), never)).toEqual(bundle);
+    expect(one.counts()).toEqual({ files: 0, bytes: 0 });
+    expect(await readdir(join(directory, 't1', 'partial'))).toEqual([]);
+    await expect(fetchOffered(other, at, memberOf('m', 's'), never)).rejects.toMatchObject({ code: 'CONTENT_MISSING' });
+  });
+
+  test('is not waited for while the starter is away, or this node stops', async () => {
+    const starter = await nodeWith('s');
+    const target = await nodeWith('t');
+    const at = await offerBundle(starter, randomBytes(100_000), { domain: site, key: keyOf('t', site) }, until);
+    await expect(fetchOffered(target, at, memberOf('t', 's'), AbortSignal.abort())).rejects.toMatchObject({ code: 'TIMEOUT' });
+    network.stop('s');
+    await expect(fetchOffered(target, at, memberOf('t', 's'), never)).rejects.toMatchObject({ code: 'PEER_AWAY' });
+  });
+});
