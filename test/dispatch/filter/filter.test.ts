@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FilteredNode } from '../../../daemon/src/dispatch/filter/filter.types.ts';
 import { propertyKeysOf } from '../../../daemon/src/dispatch/filter/filter-keys.ts';
-import { explain, matchNode, narrowTo, selectNodes, whyNone } from '../../../daemon/src/dispatch/filter/match-node.ts';
+import { matchNode, narrowTo, selectNodes, whyNone } from '../../../daemon/src/dispatch/filter/match-node.ts';
 import { parseNodeFilter } from '../../../daemon/src/dispatch/filter/parse-filter.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { NodeFilter } from '../../../protocol/kinds/execution.ts';
@@ -199,27 +199,6 @@ describe('a filter that is none', () => {
 });
 
 describe('what is said about a filter', () => {
-  it('why a node is chosen, or not', async () => {
-    const about = async (filter: NodeFilter, one: FilteredNode) => explain(await parseNodeFilter(filter), one);
-    expect(await about({ include: ['tags=web,db', 'osfamily=unix'] }, win)).toEqual({
-      chosen: false,
-      because: 'it has no tags, and -I asks for tags=web,db',
-    });
-    expect(await about({ include: ['osfamily=unix'] }, win)).toEqual({
-      chosen: false,
-      because: 'its osfamily is windows, and -I asks for osfamily=unix',
-    });
-    expect(await about({ include: ['tags=web'], exclude: ['tags=us,osarch=arm64'] }, web2)).toEqual({
-      chosen: false,
-      because: 'it matches -X tags=us,osarch=arm64',
-    });
-    expect(await about({ include: ['tags=web'], exclude: ['tags=us'], excludePrecedence: false }, web2)).toEqual({
-      chosen: true,
-      because: 'it matches -I tags=web, which goes before -X tags=us',
-    });
-    expect(await about({}, bare)).toEqual({ chosen: true, because: 'there is no -I' });
-  });
-
   it('why it chooses no node', async () => {
     const about = async (filter: NodeFilter) => whyNone(await parseNodeFilter(filter), all);
     expect(await about({ include: ['tags=mail', 'osfamily=unix'] })).toBe('none of 5 nodes matches tags=mail');
@@ -284,15 +263,6 @@ describe('laws of filters', () => {
         expect(await select(both, of)).toEqual(include.map((yes, index) => yes && !exclude[index]));
         expect(await select({ ...both, excludePrecedence: false }, of)).toEqual(include);
         expect(await select({ exclude: both.exclude }, of)).toEqual(exclude.map((yes) => !yes));
-      }),
-    );
-  });
-
-  it('explain says what match does', async () => {
-    await fc.assert(
-      fc.asyncProperty(nodes, value, tag, fc.boolean(), async (of, host, tagged, excludePrecedence) => {
-        const filter = await parseNodeFilter({ include: [`osname=${host}`], exclude: [`tags=${tagged}`], excludePrecedence });
-        for (const one of of) expect(explain(filter, one).chosen).toBe(matchNode(filter, one));
       }),
     );
   });

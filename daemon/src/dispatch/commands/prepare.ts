@@ -259,10 +259,8 @@ function countSteps(steps: readonly Step[]): number {
   return count;
 }
 
-const NOUNS = { children: 'children', parents: 'parents', deployments: 'deployments' } as const;
-
 function soughtBy({ over, type, name }: Dispatch): string {
-  return [NOUNS[over], ...(type === undefined ? [] : [`of type ${type}`]), ...(name === undefined ? [] : [`of name ${name}`])].join(' ');
+  return [over, ...(type === undefined ? [] : [`of type ${type}`]), ...(name === undefined ? [] : [`of name ${name}`])].join(' ');
 }
 
 /** Says where it was that something was wrong. */

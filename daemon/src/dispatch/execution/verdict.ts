@@ -15,7 +15,7 @@ export type Evidence =
   /** The target said that it does not take the order, and so did not journal it. */
   | { is: 'not-taken'; code: string; message: string }
   /** It was told, or may have been, and nothing definite was heard. */
-  | { is: 'silent'; why: 'lost' | 'deadline' | 'closed-to-us'; heard: boolean }
+  | { is: 'silent'; why: 'lost' | 'deadline'; heard: boolean }
   /** The target answers what it must not. */
   | { is: 'untrue'; message: string }
   /** The target knows nothing of it. `heard`: it had known it before. `over`: nobody may start it any more. */
@@ -77,7 +77,6 @@ function toldEnded({ outcome, code, reason }: Part): Verdict {
 function silent({ why, heard }: Extract<Evidence, { is: 'silent' }>): Verdict {
   const what = heard ? 'it had taken the order' : 'the order was sent';
   if (why === 'deadline') return { outcome: 'unknown', code: 'DEADLINE', reason: `${what}, and did not say in its time how it ended` };
-  if (why === 'closed-to-us') return { outcome: 'unknown', code: 'FORBIDDEN', reason: `${what}, and does not say any more how it goes on` };
   return { outcome: 'unknown', code: 'PEER_AWAY', reason: `${what}, then contact was lost; it is still looked for` };
 }
 

@@ -17,7 +17,7 @@ export interface Piece {
   at: number;
 }
 
-export const DEFAULT_KEY = 'hostname';
+const DEFAULT_KEY = 'hostname';
 
 /** A comma before this begins another key; before anything else it goes on with the list. */
 const KEY = /^([A-Za-z_][A-Za-z0-9_./-]*)\s*=/;

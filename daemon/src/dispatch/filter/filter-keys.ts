@@ -5,7 +5,7 @@ import { filterFault } from './clauses.ts';
 import type { FilteredNode, FilterKey } from './filter.types.ts';
 
 /** Keys of nodes themselves, as they are shown. */
-export const BUILT_IN_KEYS = ['hostname', 'name', 'osfamily', 'osarch', 'osname', 'osversion', 'tags', 'type'] as const;
+const BUILT_IN_KEYS = ['hostname', 'name', 'osfamily', 'osarch', 'osname', 'osversion', 'tags', 'type'] as const;
 
 /** All nodes are of this type. */
 const NODE_TYPE = 'node';

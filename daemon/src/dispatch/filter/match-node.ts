@@ -1,12 +1,10 @@
-/** Which nodes a filter chooses, and why. Pure. */
+/** Which nodes a filter chooses, and why none. Pure. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CompiledFilter, Condition, FilteredNode } from './filter.types.ts';
 import { ignoresCase, valuesOf } from './filter-keys.ts';
 
 /** How long matching may hold the event loop at a time. */
 const TURN_MS = 8;
-/** Values shown of a node. */
-const MAX_SHOWN = 5;
 
 /** True if the filter chooses this node. */
 export function matchNode(filter: CompiledFilter, node: FilteredNode): boolean {
@@ -14,7 +12,7 @@ export function matchNode(filter: CompiledFilter, node: FilteredNode): boolean {
     if (!filter.include.every((condition) => holds(condition, node))) return false;
     if (!filter.excludePrecedence) return true;
   }
-  return excludedBy(filter, node) === undefined;
+  return !filter.exclude.some((conditions) => conditions.every((condition) => holds(condition, node)));
 }
 
 /** Those that the filter chooses, in their order. Lets other work go on in between: a domain may have thousands of nodes. */
@@ -38,19 +36,6 @@ export function narrowTo<T extends FilteredNode>(nodes: readonly T[], only: read
   return { items, unknown: [...names] };
 }
 
-/** Why a filter chooses a node, or does not: for people. */
-export function explain(filter: CompiledFilter, node: FilteredNode): { chosen: boolean; because: string } {
-  const missing = filter.include.find((condition) => !holds(condition, node));
-  if (missing !== undefined) return { chosen: false, because: `${whatItHas(missing, node)}, and -I asks for ${missing.text}` };
-  const included = filter.include.length === 0 ? 'there is no -I' : `it matches -I ${textOf(filter.include)}`;
-  const out = excludedBy(filter, node);
-  if (out === undefined) return { chosen: true, because: included };
-  if (filter.include.length > 0 && !filter.excludePrecedence) {
-    return { chosen: true, because: `${included}, which goes before -X ${textOf(out)}` };
-  }
-  return { chosen: false, because: `it matches -X ${textOf(out)}` };
-}
-
 /** Says which part of a filter leaves no node over: for the refusal of a filter that chooses none. */
 export function whyNone(filter: CompiledFilter, nodes: readonly FilteredNode[]): string {
   const among = `${nodes.length} ${nodes.length === 1 ? 'node' : 'nodes'}`;
@@ -71,10 +56,6 @@ function byName(condition: Condition, nodes: readonly FilteredNode[]): string {
   return named === 0 ? '' : `, but name=${condition.text.slice(condition.text.indexOf('=') + 1)} matches ${named}`;
 }
 
-function excludedBy(filter: CompiledFilter, node: FilteredNode): readonly Condition[] | undefined {
-  return filter.exclude.find((conditions) => conditions.every((condition) => holds(condition, node)));
-}
-
 function holds({ key, literals, anyOf }: Condition, node: FilteredNode): boolean {
   const values = valuesOf(node, key);
   const fold = ignoresCase(key) ? (value: string) => value.toLowerCase() : (value: string) => value;
@@ -82,16 +63,4 @@ function holds({ key, literals, anyOf }: Condition, node: FilteredNode): boolean
   return anyOf.some(({ allOf }) =>
     allOf.every(({ literal, pattern }) => values.some((value) => fold(value) === literal || pattern.matches(value))),
   );
-}
-
-function whatItHas({ key, text }: Condition, node: FilteredNode): string {
-  const word = text.slice(0, text.indexOf('='));
-  const values = valuesOf(node, key);
-  if (values.length === 0) return `it has no ${word}`;
-  const shown = values.slice(0, MAX_SHOWN).join(', ');
-  return `its ${word} ${key.of === 'tags' ? 'are' : 'is'} ${shown}${values.length > MAX_SHOWN ? ' and more' : ''}`;
-}
-
-function textOf(conditions: readonly Condition[]): string {
-  return conditions.map(({ text }) => text).join(',');
 }

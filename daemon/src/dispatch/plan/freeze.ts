@@ -8,7 +8,7 @@ import { encodeEntry, encodeHeader, executionIdOf, merkleProofs, merkleRoot } fr
 import type { Plan } from './plan.types.ts';
 
 /** Bytes of all entries of one plan: they are kept together in its Execution object. */
-export const MAX_PLAN_BYTES = 16 * 1024 * 1024;
+const MAX_PLAN_BYTES = 16 * 1024 * 1024;
 
 export interface FrozenPlan {
   id: ExecutionId;
