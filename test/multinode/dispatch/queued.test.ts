@@ -71,6 +71,31 @@ describe('orders for a node that is away', () => {
     expect(await marked(field, 'jobs')).toHaveLength(2);
   });
 
+  it('wait for the starter where what has to be known is too large to be held', async () => {
+    const padding = `\n# ${'x'.repeat(60_000)}`;
+    await makeType(field, 'Large', {
+      Work: shell(`${mark(field, 'large')}${padding}`),
+      Rest: shell(`true${padding}`),
+    });
+    await deploy(field, 'Large', 'large', [away]);
+    await away.stop();
+    const id = await start(field.ops, {
+      type: 'Large',
+      resource: 'large',
+      command: 'Work',
+      filter: { include: ['name=away'] },
+      queue: '1h',
+    });
+    await waitFor(async () => (await partsOf(field.ops, id)).get('away')?.state === 'queued', { what: 'the order to be held' });
+    await home.stop();
+    await away.start();
+    await connected(away, DOMAIN, [holder], BACK_MS);
+    await home.start();
+    await waitFor(async () => (await phaseOf(field.ops, id)) === 'Finished', { what: 'the end', timeoutMs: BACK_MS });
+    expect((await partsOf(field.ops, id)).get('away')).toMatchObject({ outcome: 'succeeded' });
+    expect(await marked(field, 'large')).toEqual(['away']);
+  });
+
   it('are decided when they come, and not when they were made', async () => {
     const [capability] = await away.list('capabilities');
     await away.stop();
