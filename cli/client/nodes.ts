@@ -2,9 +2,7 @@ import { DtkdError } from '../../protocol/errors.ts';
 import { nodeKind } from '../../protocol/kinds/node.ts';
 import { type JsonRecord, textAt } from '../json.ts';
 import type { ApiClient } from './api.ts';
-
-/** Writes that come between reading and writing are rare; more of them in a row mean that something else is wrong. */
-const ATTEMPTS = 5;
+import { whileRaced } from './raced.ts';
 
 /** The name of the node that answers. */
 export async function ownNode(client: ApiClient): Promise<string> {
@@ -20,16 +18,12 @@ export async function changeOwnNode(
 ): Promise<{ name: string; changed: boolean }> {
   const name = await ownNode(client);
   const target = { kind: nodeKind, name };
-  for (let attempt = 1; ; attempt += 1) {
+  return whileRaced(async () => {
     const object = await client.get(target);
     const spec = change(object['spec']);
     if (spec === undefined) return { name, changed: false };
     const resourceVersion = textAt(object, 'metadata', 'resourceVersion');
-    try {
-      await client.patch(target, { metadata: { resourceVersion }, spec }, 'merge');
-      return { name, changed: true };
-    } catch (error) {
-      if (!(error instanceof DtkdError) || error.code !== 'CONFLICT' || attempt >= ATTEMPTS) throw error;
-    }
-  }
+    await client.patch(target, { metadata: { resourceVersion }, spec }, 'merge');
+    return { name, changed: true };
+  });
 }

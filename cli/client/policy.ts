@@ -4,9 +4,7 @@ import { apiVersionOf } from '../../protocol/kinds/kind.ts';
 import { POLICY_NAME, type PolicySpec, policyKind, policySpec } from '../../protocol/kinds/policy.ts';
 import { textAt } from '../json.ts';
 import { type ApiClient, THIS_NODE } from './api.ts';
-
-/** Writes that come between reading and writing are rare; more of them in a row mean that something else is wrong. */
-const ATTEMPTS = 5;
+import { whileRaced } from './raced.ts';
 
 const TARGET = { kind: policyKind, namespace: THIS_NODE, name: POLICY_NAME };
 
@@ -16,8 +14,8 @@ export async function readPolicy(client: ApiClient): Promise<PolicySpec> {
 }
 
 /** Changes it. `change` answers with the whole new policy, or nothing to leave it. Answers with what stands then. */
-export async function changePolicy(client: ApiClient, change: (spec: PolicySpec) => PolicySpec | undefined): Promise<PolicySpec> {
-  for (let attempt = 1; ; attempt += 1) {
+export function changePolicy(client: ApiClient, change: (spec: PolicySpec) => PolicySpec | undefined): Promise<PolicySpec> {
+  const write = async (): Promise<PolicySpec> => {
     const object = await client.find(TARGET);
     const before = specOf(object);
     const spec = change(before);
@@ -25,15 +23,9 @@ export async function changePolicy(client: ApiClient, change: (spec: PolicySpec)
     const resourceVersion = textAt(object, 'metadata', 'resourceVersion');
     const metadata = { name: POLICY_NAME, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
     const written = { apiVersion: apiVersionOf(policyKind), kind: policyKind.kind, metadata, spec };
-    try {
-      return specOf(
-        await (object === undefined ? client.create({ ...TARGET, name: undefined }, written) : client.replace(TARGET, written)),
-      );
-    } catch (error) {
-      const raced = error instanceof DtkdError && (error.code === 'CONFLICT' || error.code === 'ALREADY_EXISTS');
-      if (!raced || attempt >= ATTEMPTS) throw error;
-    }
-  }
+    return specOf(await (object === undefined ? client.create({ ...TARGET, name: undefined }, written) : client.replace(TARGET, written)));
+  };
+  return whileRaced(write, ['CONFLICT', 'ALREADY_EXISTS']);
 }
 
 function specOf(object: unknown): PolicySpec {

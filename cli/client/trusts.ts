@@ -3,6 +3,7 @@ import { trustKind } from '../../protocol/kinds/trust.ts';
 import { AUTHOR_ANNOTATION, parseNameAtNode } from '../../protocol/principal.ts';
 import { type JsonRecord, listAt, textAt } from '../json.ts';
 import { type ApiClient, type Target, THIS_NODE } from './api.ts';
+import { whileRaced } from './raced.ts';
 
 /** A trust by `NAME` (of this node) or `NAME@NODE`. */
 export function trustTarget(text: string): Target {
@@ -35,18 +36,14 @@ function assertKeptHere(trust: JsonRecord): void {
 /** Changes who belongs to a trust; tries again if somebody else changed it meanwhile. */
 export async function changeMembers(client: ApiClient, text: string, change: (members: string[]) => string[]): Promise<JsonRecord> {
   const target = trustTarget(text);
-  for (let attempt = 1; ; attempt += 1) {
+  return whileRaced(async () => {
     const trust = await client.get(target);
     assertKeptHere(trust);
     const members = change(listAt(trust, 'spec', 'members').map(String));
-    try {
-      return await client.patch(
-        target,
-        { metadata: { resourceVersion: textAt(trust, 'metadata', 'resourceVersion') }, spec: { members } },
-        'merge',
-      );
-    } catch (error) {
-      if (!(error instanceof DtkdError) || error.code !== 'CONFLICT' || attempt >= 5) throw error;
-    }
-  }
+    return client.patch(
+      target,
+      { metadata: { resourceVersion: textAt(trust, 'metadata', 'resourceVersion') }, spec: { members } },
+      'merge',
+    );
+  });
 }
