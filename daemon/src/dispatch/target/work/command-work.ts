@@ -8,7 +8,7 @@ import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { BundledResource } from '../../../../../protocol/orders/bundle.ts';
 import type { CommandWork } from '../../../../../protocol/orders/order.ts';
 import type { CommandContext } from '../../commands/commands.types.ts';
-import { runCommand } from '../../commands/engine.ts';
+import { runPrepared } from '../../commands/engine.ts';
 import { type Prepared, prepareCommand } from '../../commands/prepare.ts';
 import type { Content, Modules } from '../../dispatch.types.ts';
 import { judgeCode } from '../../policy/policy-spec.ts';
@@ -65,7 +65,7 @@ export async function readyCommand(work: CommandWork, place: WorkPlace, options:
         step = runner.lastStep;
         if (!result.ok) return result;
       }
-      const result = await runCommand(context, work.command, work.options, runnerFor(context, step), {
+      const result = await runPrepared(prepared, runnerFor(context, step), {
         signal,
         timeoutMs: deadline - now(),
       });
