@@ -1,15 +1,26 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { RECORD } from '../../../daemon/src/dispatch/runner/run-directories.ts';
+import { isRecorded } from '../../../daemon/src/dispatch/runner/wrapper.ts';
 import { decodeRow, encodeRow, rowKey } from '../../../daemon/src/dispatch/target/journal-row.ts';
 import { waitFor } from '../../wait.ts';
 import { bundleOf, commandWork, from, orderOf, outputOf, ownerKey, shell, type World, world } from './world.ts';
 
 let site: World;
+/** How far the clock of the target is ahead. */
+let ahead = 0;
 beforeEach(async () => {
-  site = await world({ policy: { trust: [{ node: 'builder', key: ownerKey.publicKey, follow: true }], limits: { concurrency: 1 } } });
+  ahead = 0;
+  site = await world({
+    now: () => Date.now() + ahead,
+    policy: { trust: [{ node: 'builder', key: ownerKey.publicKey, follow: true }], limits: { concurrency: 1 } },
+  });
 });
 afterEach(() => site.close());
+
+/** Long enough for a shell to begin, also where much else runs. */
+const TIME_MS = 1_500;
 
 const operator = { type: 'operator', name: 'operator' } as const;
 
@@ -53,10 +64,61 @@ describe('after its daemon has ended, a target', () => {
     await written(await site.target.accept(from(site), { order: order.bytes }));
     await site.crash();
     expect(await site.target.abort(operator, order.id)).toMatchObject([{ outcome: 'failed', code: 'ABORTED' }]);
-    const slow = orderOf({ work: shell('echo on; sleep 60'), header: { timeoutMs: 400 } });
+    const slow = orderOf({ work: shell('echo on; sleep 60'), header: { timeoutMs: 60_000 } });
     await written(await site.target.accept(from(site), { order: slow.bytes }));
+    ahead = 59_600;
     await site.crash();
     expect(await (await again(slow.id)).ended).toMatchObject({ outcome: 'failed', code: 'DEADLINE' });
+  });
+
+  it.each([
+    ['takes too long', 'DEADLINE', 'it took longer than it may'],
+    ['is aborted', 'ABORTED', 'it was aborted by operator'],
+  ])('knows why it had begun to end what %s, and goes on with it', async (_what, code, reason) => {
+    const log = join(site.directory, 'log');
+    const script = `trap 'echo x >>${log}' TERM; echo on; while test "$(cat ${log})" != "x\nx"; do sleep 0.01; done; exit 3`;
+    const order = orderOf({ work: shell(script), header: code === 'DEADLINE' ? { timeoutMs: TIME_MS } : {} });
+    await writeFile(log, '');
+    await written(await site.target.accept(from(site), { order: order.bytes }));
+    if (code === 'ABORTED') void site.target.abort(operator, order.id);
+    await waitFor(() => readFile(log).then(({ length }) => length > 0), { what: 'the end that the first daemon asked for' });
+    await site.crash();
+    expect(await (await again(order.id)).ended).toMatchObject({ outcome: 'failed', code, reason, exitStatus: 3 });
+  });
+
+  it.each([
+    ['takes too long', 'DEADLINE'],
+    ['is aborted', 'ABORTED'],
+  ])('knows why what %s has ended while it was away', async (_what, code) => {
+    const gate = join(site.directory, 'gate');
+    const log = join(site.directory, 'log');
+    const script = `trap 'echo x >>${log}; until test -e ${gate}; do sleep 0.01; done; touch ${log}-; trap - TERM; kill $$' TERM; echo on; while :; do sleep 0.01; done`;
+    const order = orderOf({ work: shell(script), header: code === 'DEADLINE' ? { timeoutMs: TIME_MS } : {} });
+    await written(await site.target.accept(from(site), { order: order.bytes }));
+    if (code === 'ABORTED') void site.target.abort(operator, order.id);
+    await waitFor(() => readFile(log), { what: 'the end that the first daemon asked for' });
+    await site.target.stop();
+    await writeFile(gate, '');
+    await waitFor(() => readFile(`${log}-`).then(() => true), { what: 'the end of the command' });
+    await site.crash();
+    expect(await (await again(order.id)).ended).toMatchObject({ outcome: 'failed', code, signal: 'SIGTERM' });
+  });
+
+  it('does not say of what ended by itself that it took too long', async () => {
+    const gate = join(site.directory, 'gate');
+    const order = orderOf({ work: shell(`echo on; until test -e ${gate}; do sleep 0.01; done`) });
+    await written(await site.target.accept(from(site), { order: order.bytes }));
+    await site.target.stop();
+    await writeFile(gate, '');
+    const runs = join(site.directory, 'dispatch', 'runs');
+    const recorded = async () => {
+      const paths = (await readdir(runs, { recursive: true })).filter((path) => basename(path) === RECORD);
+      return isRecorded(await readFile(join(runs, paths[0] ?? ''), 'utf8'));
+    };
+    await waitFor(recorded, { what: 'the end of the command' });
+    ahead = 120_000;
+    await site.crash();
+    expect(await (await again(order.id)).ended).toMatchObject({ outcome: 'succeeded', exitStatus: 0 });
   });
 
   it('starts what it had accepted and never started, decided anew', async () => {

@@ -1,7 +1,7 @@
 /**
  * Runs the processes of one part: gives each its environment, secrets and run directory, puts what it writes into the part's output, and ends it when its time is
- * over or it is aborted. Lets go of all when the daemon stops: then nothing that it had promised comes to pass, and the next daemon finds them. Does not
- * know what they are for.
+ * over or it is aborted, which it notes before. Lets go of all when the daemon stops: then nothing that it had promised comes to pass, and the next daemon
+ * finds them. Does not know what they are for.
  */
 import { chown, mkdir, readdir, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -12,6 +12,7 @@ import { RECORD } from '../../runner/run-directories.ts';
 import type { ProcessEnd, Runner, RunningProcess } from '../../runner/runner.types.ts';
 import { KILL_GRACE_MS } from '../limits.ts';
 import type { PartOutput, Source } from '../output.ts';
+import { type KillNote, noteKill, readKillNote } from './kill-note.ts';
 import type { Passage } from './passage.ts';
 import { parseRunName, runName, scriptBeside } from './run-names.ts';
 
@@ -52,6 +53,8 @@ export class Processes {
   /** Those that were started. */
   #begun = 0;
   readonly #starting = new Set<Promise<RunningProcess>>();
+  /** Why processes are ended, being noted. */
+  readonly #noting = new Set<Promise<KillNote | undefined>>();
   #made: Promise<unknown> | undefined;
   /** The first ones that were given away. */
   readonly #rooms: string[] = [];
@@ -80,10 +83,10 @@ export class Processes {
     await this.#options.passage.to(dirname(file));
   }
 
-  /** From here on nothing is started, and nothing told any more of what runs. Resolves once it is certain what was started. Never rejects. */
+  /** From here on nothing is started, and nothing told any more of what runs. Resolves once it is certain what was started and noted. Never rejects. */
   async letGo(): Promise<void> {
     this.#letGo = true;
-    await Promise.allSettled(this.#starting);
+    await Promise.allSettled([...this.#starting, ...this.#noting]);
   }
 
   /** An earlier daemon may have started some. */
@@ -122,7 +125,7 @@ export class Processes {
         throw error;
       })
       .finally(() => this.#starting.delete(starting));
-    return this.#toEnd(running, source, { timeoutMs, signal });
+    return this.#toEnd(running, { room, source }, { timeoutMs, signal });
   }
 
   /** Run directories that an earlier daemon left, in the order in which they were made. */
@@ -133,7 +136,10 @@ export class Processes {
     return runs.map(({ seq, ...source }) => ({ room: join(this.#options.directory, runName(seq, source)), source }));
   }
 
-  /** Goes on with one that an earlier daemon started, to its end. `secrets`: those whose values must not get into the output. */
+  /**
+   * Goes on with one that an earlier daemon started, to its end; also with ending it, if that had begun. `secrets`: those whose values must not
+   * get into the output.
+   */
   async adopt(
     { room, source }: { room: string; source: Source },
     secrets: readonly string[],
@@ -141,10 +147,11 @@ export class Processes {
   ): Promise<ScriptResult> {
     const values = await Promise.all(secrets.map((name) => this.#options.secrets.get(name)));
     const masks = values.flatMap((value) => (value === undefined ? [] : masksOf(value)));
+    const noted = await readKillNote(room);
     const process = await this.#options.runner.adopt(room, undefined, masks, (stream, chunk) =>
       this.#options.output.write(stream, chunk, source),
     );
-    return this.#toEnd(process, source, limits);
+    return this.#toEnd(process, { room, source }, limits, noted);
   }
 
   /** Removes what was kept while they ran. Never rejects. */
@@ -158,15 +165,25 @@ export class Processes {
 
   async #toEnd(
     process: { ended: Promise<ProcessEnd>; kill(graceMs?: number): Promise<ProcessEnd> },
-    source: Source,
+    { room, source }: { room: string; source: Source },
     { timeoutMs, signal }: { timeoutMs: number | undefined; signal: AbortSignal },
+    noted?: KillNote,
   ): Promise<ScriptResult> {
-    let why: { code: string; message: string; at: number } | undefined;
-    const kill = (code: string, message: string) => {
-      if (this.#letGo) return;
-      why ??= { code, message, at: Date.now() };
-      void process.kill(KILL_GRACE_MS);
+    let why = noted;
+    let killing: Promise<void> | undefined;
+    const note = async (reason: KillNote) => {
+      const noting = noteKill(room, reason);
+      this.#noting.add(noting);
+      why = (await noting) ?? reason;
+      this.#noting.delete(noting);
+      if (!this.#letGo) void process.kill(KILL_GRACE_MS);
     };
+    const kill = (code: string, message: string) => {
+      if (this.#letGo || why !== undefined) return;
+      why = { code, message, at: Date.now() };
+      killing = note(why);
+    };
+    if (noted !== undefined && !this.#letGo) void process.kill(KILL_GRACE_MS);
     const aborted = () => {
       const reason: unknown = signal.reason;
       if (reason instanceof DtkdError) kill(reason.code, reason.message);
@@ -181,6 +198,7 @@ export class Processes {
     const end = await process.ended;
     clearTimeout(timer);
     signal.removeEventListener('abort', aborted);
+    await killing;
     if (this.#letGo) return never();
     if (end.leftBehind === true) {
       await this.#options.output.log('warning', source, 'it has ended and left processes behind that still hold its output');
