@@ -64,11 +64,13 @@ describe('after its daemon has ended, a target', () => {
     await written(await site.target.accept(from(site), { order: order.bytes }));
     await site.crash();
     expect(await site.target.abort(operator, order.id)).toMatchObject([{ outcome: 'failed', code: 'ABORTED' }]);
+    expect((await outputOf(await again(order.id))).out).toBe('on\n');
     const slow = orderOf({ work: shell('echo on; sleep 60'), header: { timeoutMs: 60_000 } });
     await written(await site.target.accept(from(site), { order: slow.bytes }));
     ahead = 59_600;
     await site.crash();
     expect(await (await again(slow.id)).ended).toMatchObject({ outcome: 'failed', code: 'DEADLINE' });
+    expect((await outputOf(await again(slow.id))).out).toBe('on\n');
   });
 
   it.each([

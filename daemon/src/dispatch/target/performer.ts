@@ -117,7 +117,11 @@ export class Performer {
     part.processes.mayHaveBegun();
     void this.#inTurn(part, async () => {
       const { work } = part.checked.entry;
-      const { now, node } = this.#options;
+      const { now, node, logger } = this.#options;
+      // Also what writes no more has written before: it ends where the spool does.
+      await part.output
+        .open()
+        .catch((error: unknown) => logger.warn({ err: error, id: part.id, index: part.index }, 'The output of a command cannot be opened'));
       if (work.type === 'put' || work.type === 'get') {
         await this.finish(part, await settledFile(work, node, now()));
         return;
