@@ -42,6 +42,20 @@ describe('an execution of another node', () => {
     expect(outcomes(partsOf(await showOf(looker.executions, metadata.name)))).toEqual({ web1: 'succeeded', web2: 'failed' });
   });
 
+  test('ends as it was last heard of, when all who know of a part are lost for long', async () => {
+    const { starter, looker, network } = await threeSides({ web1: hang, web2: succeed });
+    const { metadata } = await starter.executions.dispatch(OPS, EXEC);
+    await waitFor(() => starter.targets.get('web1')?.parts.size === 1 && starter.targets.get('web2')?.parts.size === 1);
+    network.stop('desk');
+    const lines = linesOf(looker.executions, metadata.name);
+    await waitFor(() => starter.targets.get('web1')?.requests.some(({ type }) => type === 'attach') === true);
+    network.stop('web1');
+    const all = await lines;
+    expect(all.filter(({ part }) => part?.index === 0).at(-1)?.part).toMatchObject({ outcome: 'unknown', code: 'PEER_AWAY' });
+    expect(textOf(all, 1)).toBe('hello\n');
+    expect(all.at(-1)).toEqual({ end: { phase: 'Finished' } });
+  });
+
   test('is told by the starter for targets that are gone, and the rest is counted', async () => {
     const { starter, looker, network } = await threeSides({ web1: succeed, web2: succeed });
     const { metadata } = await starter.executions.dispatch(OPS, EXEC);

@@ -78,7 +78,6 @@ export class ElsewhereView implements View {
   readonly #listeners = new Set<(index?: number) => void>();
   readonly #waiting: number[];
   #running = 0;
-  #lostTimer: NodeJS.Timeout | undefined;
 
   constructor(options: ElsewhereOptions) {
     this.#options = options;
@@ -125,7 +124,6 @@ export class ElsewhereView implements View {
   }
 
   close(): void {
-    clearTimeout(this.#lostTimer);
     this.#waiting.length = 0;
     for (const { driver, passage } of this.#followed.values()) {
       passage.end();
@@ -165,10 +163,7 @@ export class ElsewhereView implements View {
       timing,
       now,
       logger,
-      onChange: () => {
-        this.#tell(index);
-        this.#watchLost();
-      },
+      onChange: () => this.#tell(index),
       note: (event, text) => {
         this.#notes.add({ event, index, node: known.part.node, text });
         this.#tell();
@@ -177,21 +172,12 @@ export class ElsewhereView implements View {
     this.#followed.set(index, { driver, passage });
     driver.resume();
     void driver.turnOver.then(() => {
+      // one that is lost for long is left as it was last heard of
+      if (driver.lost) driver.giveUp('lost');
       this.#running -= 1;
       this.#next();
       this.#tell(index);
     });
-  }
-
-  /** Those that are lost for long are left as they were last heard of. */
-  #watchLost(): void {
-    this.#lostTimer ??= setTimeout(() => {
-      this.#lostTimer = undefined;
-      for (const { driver } of this.#followed.values()) {
-        if (driver.lost) driver.giveUp('lost');
-      }
-    }, this.#options.timing.lostMs);
-    this.#lostTimer.unref();
   }
 
   #tell(index?: number): void {
