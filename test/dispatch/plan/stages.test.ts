@@ -171,7 +171,7 @@ describe('a frozen plan', () => {
   test('gives each target an order that it can check', () => {
     const frozen = freeze(plan(37), when);
     for (const { index, node } of frozen.targets) {
-      const read = readOrder(frozen.order(index));
+      const read = readOrder(Uint8Array.from(frozen.order(index)));
       expect(read).toMatchObject({ id: frozen.id, index, entry: { node }, header: { count: 37, timeoutMs: 1_000 } });
     }
     expect(freeze(plan(37), when).id).not.toBe(frozen.id);

@@ -6,6 +6,7 @@ import type { Decide } from '../../../daemon/src/dispatch/dispatch.types.ts';
 import { executionRef } from '../../../daemon/src/dispatch/target/execution-object.ts';
 import { JOURNAL, JOURNAL_END } from '../../../daemon/src/dispatch/target/journal-row.ts';
 import { MAX_UNSTARTED_BYTES_PER_STARTER } from '../../../daemon/src/dispatch/target/limits.ts';
+import { LivePart } from '../../../daemon/src/dispatch/target/live-part.ts';
 import { encodeCbor } from '../../../protocol/cbor.ts';
 import { executionKind } from '../../../protocol/kinds/execution.ts';
 import type { Work } from '../../../protocol/orders/order.ts';
@@ -129,6 +130,16 @@ describe('what somebody may do here', () => {
     }
     expect(outcomes).toContain('TOO_MANY_REQUESTS');
     expect(site.target.counts().known).toBeLessThan(150);
+  });
+
+  it('keeps nothing of the frame that an order came in', async () => {
+    const order = orderOf({ work: exec('/bin/true') });
+    const frame = new Uint8Array(1024 * 1024);
+    frame.set(order.bytes);
+    const part = await site.target.accept(from(site), { order: frame.subarray(0, order.bytes.length) });
+    if (!(part instanceof LivePart)) throw new Error('it is not in memory');
+    const { bytes, header } = part.checked;
+    for (const kept of [part.order, bytes, header.root, header.nonce]) expect(kept.buffer.byteLength).toBe(order.bytes.length);
   });
 
   it('that ends as refused after it waited is told by its object as well', async () => {

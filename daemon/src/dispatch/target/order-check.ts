@@ -21,8 +21,8 @@ export interface CheckedOrder {
   /** CBOR of the header: its hash is the id. */
   headerBytes: Uint8Array;
   entry: PlanEntry;
-  /** CBOR of the order, as it came. */
-  bytes: Uint8Array;
+  /** CBOR of the order, as it came. What else is here may be views of it. */
+  bytes: Uint8Array<ArrayBuffer>;
 }
 
 /** Between whom an order has to be: the domain (empty: this node itself), this node's key there, and the starter's. */
@@ -33,7 +33,7 @@ export interface OrderParties {
 }
 
 /** Reads an order. Errors: FRAME_INVALID, ORDER_INVALID. */
-export function readOrder(bytes: Uint8Array): CheckedOrder {
+export function readOrder(bytes: Uint8Array<ArrayBuffer>): CheckedOrder {
   if (bytes.length > MAX_ORDER_BYTES) throw new DtkdError('ORDER_INVALID', `an order has at most ${MAX_ORDER_BYTES} bytes`);
   const { header: headerBytes, entry: entryBytes, index, proof } = decodeCbor(bytes, order, 'an order');
   const header = decodeCbor(headerBytes, planHeader, 'the header of a plan');

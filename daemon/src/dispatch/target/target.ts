@@ -105,7 +105,8 @@ class NodeTarget implements Target {
   }
 
   async accept(from: OrderSource, brought: BroughtOrder): Promise<PartHandle> {
-    const checked = readOrder(brought.order);
+    // A copy: what is read of it are views of its bytes, which may be a small part of a frame with a bundle.
+    const checked = readOrder(Uint8Array.from(brought.order));
     const { node, now } = this.#options;
     const parties =
       from.type === 'self'
@@ -324,7 +325,7 @@ class NodeTarget implements Target {
     const { header, entry, index, bytes } = order;
     return {
       version: 1,
-      order: Uint8Array.from(bytes),
+      order: bytes,
       ...(member === undefined ? {} : { from: { domain: member.domain, key: member.key, node: member.node } }),
       principal,
       about,
