@@ -23,17 +23,14 @@ export interface Merged {
 
 /** Puts together what was found of each execution. */
 export function mergeFound(found: readonly FoundPart[]): Merged[] {
-  const byId = new Map<string, FoundPart[]>();
-  for (const one of found) byId.set(one.id, [...(byId.get(one.id) ?? []), one]);
-  return [...byId.values()].map(mergeOne);
+  return [...Map.groupBy(found, ({ id }) => id).values()].map(mergeOne);
 }
 
 function mergeOne(found: FoundPart[]): Merged {
   const [first] = found;
   if (first === undefined) throw new RangeError('nothing was found');
-  const entries = new Map<number, PlanEntry>(found.flatMap(({ part, target }) => (target === undefined ? [] : [[part.index, target]])));
-  const byIndex = new Map<number, FoundPart[]>();
-  for (const one of found) byIndex.set(one.part.index, [...(byIndex.get(one.part.index) ?? []), one]);
+  const entries = new Map(found.flatMap(({ part, target }) => (target === undefined ? [] : [[part.index, target]])));
+  const byIndex = Map.groupBy(found, ({ part }) => part.index);
   const parts = new Map<number, { part: Part; sources: Member[] }>();
   for (const index of [...byIndex.keys()].sort((a, b) => a - b)) {
     const ranked = [...(byIndex.get(index) ?? [])].sort((a, b) => standingOf(b, entries) - standingOf(a, entries));
@@ -58,9 +55,7 @@ function mergeOne(found: FoundPart[]): Merged {
       starter: header.starter,
       user: header.user,
       header: Buffer.from(headerBytes).toString('base64'),
-      targets: [...new Map(found.flatMap(({ target, part }) => (target === undefined ? [] : [[part.index, target]]))).values()].sort(
-        (a, b) => a.index - b.index,
-      ),
+      targets: [...entries.values()].sort((a, b) => a.index - b.index),
     },
     status: {
       phase: phaseOf(list),

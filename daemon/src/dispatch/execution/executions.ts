@@ -350,7 +350,7 @@ class StartedHere implements Executions {
     const known = await startedHere(this.#lookup, principal, id);
     if (known === undefined) return undefined;
     const view = this.#viewOf(known, principal, new Map());
-    const fields = fieldsOf(view.object());
+    const fields = known.at === 'here' ? known.fields : fieldsOf(known.run.object());
     return fields === undefined ? undefined : handlesOf(view, fields.spec);
   }
 

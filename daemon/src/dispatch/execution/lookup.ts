@@ -22,15 +22,15 @@ export type Known =
   | { at: 'running'; run: Run }
   /** Started here, and over. */
   | { at: 'here'; object: ApiObject; fields: ExecutionFields }
-  /** Started elsewhere. `unanswered`: members that did not say whether they know of it. */
-  | { at: 'elsewhere'; merged: Merged; unanswered: readonly string[] };
+  /** Started elsewhere. */
+  | { at: 'elsewhere'; merged: Merged };
 
 export type LookupPorts = Pick<ExecutionsOptions, 'store' | 'node' | 'members' | 'target' | 'access' | 'names'> & {
   runs: ReadonlyMap<string, Run>;
 };
 
 /** Reads an id as people give it. Errors: BAD_REQUEST. */
-export function parseId(text: string): string {
+function parseId(text: string): string {
   const id = text.toLowerCase();
   if (executionIdStart.safeParse(id).success) return id;
   throw new DtkdError('BAD_REQUEST', `"${text.slice(0, 80)}" is no id of an execution`, {
@@ -52,7 +52,7 @@ export async function lookUp(ports: LookupPorts, principal: Principal, text: str
       merged.map((one) => one.id),
     );
   const [only] = merged;
-  if (only !== undefined) return { at: 'elsewhere', merged: only, unanswered };
+  if (only !== undefined) return { at: 'elsewhere', merged: only };
   throw notFound(principal, id, unanswered);
 }
 
@@ -75,11 +75,12 @@ export async function startedHere(
 ): Promise<Extract<Known, { at: 'running' | 'here' }> | undefined> {
   const { store, node, runs } = ports;
   const run = runs.get(id);
-  const object = run?.object() ?? (await store.get(executionRef(node.name, id)));
+  // what runs was made here: it is not read again for each part that somebody asks for
+  if (run !== undefined) return may(ports, principal, 'READ', run.object()) ? { at: 'running', run } : undefined;
+  const object = await store.get(executionRef(node.name, id));
   const fields = object === undefined ? undefined : fieldsOf(object);
   if (object === undefined || fields === undefined || fields.spec.request === undefined) return undefined;
-  if (!may(ports, principal, 'READ', object)) return undefined;
-  return run === undefined ? { at: 'here', object, fields } : { at: 'running', run };
+  return may(ports, principal, 'READ', object) ? { at: 'here', object, fields } : undefined;
 }
 
 /** What a principal may with an Execution object of this node. */
@@ -117,7 +118,7 @@ async function findHere({ store, node, target }: LookupPorts, principal: Princip
 }
 
 /** This node among those who can be asked: it has no domain. */
-export function selfAsMember({ name, signingKey }: { name: string; signingKey: string }): Member {
+function selfAsMember({ name, signingKey }: { name: string; signingKey: string }): Member {
   return { node: name, domain: '', key: signingKey, selfKey: signingKey, reach: 'connected' };
 }
 

@@ -72,8 +72,9 @@ export function retriesOfWork(
       continue;
     }
     const key = JSON.stringify(target.work);
-    const group = groups.get(key) ?? { work: target.work, nodes: [] };
-    groups.set(key, { ...group, nodes: [...group.nodes, node] });
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { work: target.work, nodes: [node] });
+    else group.nodes.push(node);
   }
   const { threads, keepGoing, timeout, queue } = like;
   const how = {
