@@ -39,7 +39,6 @@ export type HeldOrder = z.infer<typeof heldOrder>;
  * `order`), so that it also says for whom.
  */
 export const sealedOrder = z.object({ body: bytes, signature: bytes });
-export type SealedOrder = z.infer<typeof sealedOrder>;
 
 /** Names one held order. `starter` is the depositor's key in the domain. */
 const held = { starter: key, target: key, id: executionId, index, notAfter: z.number().int() };

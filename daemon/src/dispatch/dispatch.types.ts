@@ -4,7 +4,6 @@ import type { CapabilityVerb } from '../../../protocol/capability.ts';
 import type { CodeRef } from '../../../protocol/code.ts';
 import type { ModuleArchive, ModuleManifest } from '../../../protocol/module.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
-import type { Bundle } from '../../../protocol/orders/bundle.ts';
 import type { Principal, UserPrincipal } from '../../../protocol/principal.ts';
 import type { SigningContext } from '../../../protocol/signing.ts';
 
@@ -120,11 +119,4 @@ export interface AuditPort {
 export interface SecretValues {
   /** Undefined if there is none. */
   get(name: string): Promise<Buffer | undefined>;
-}
-
-/** A bundle as it was verified. */
-export interface VerifiedBundle {
-  bundle: Bundle;
-  /** SignedBundle as it came. */
-  bytes: Uint8Array;
 }

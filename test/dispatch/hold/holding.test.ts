@@ -91,6 +91,17 @@ function deposit(holding: Holding, target: string, { id, index, order }: ReturnT
   return holding.deposit({ domain: site, target: keyOf(target, site), id, index, notAfter: time + DAY, order: { user, order, ...more } });
 }
 
+/** An order of `s` for `t`, which is away, held by `h` and by `s` itself. */
+async function held() {
+  const s = await nodeWith('s');
+  const h = await nodeWith('h');
+  network.node('t');
+  network.stop('t');
+  const order = orderOf();
+  await deposit(s.holding, 't', order);
+  return { s, h, order };
+}
+
 const rowsOf = async ({ rows }: Site) => (await rows.page({ gte: 'h/', lt: 'h0' })).map(([key]) => key);
 const which = (target: string, { id, index }: { id: string; index: number }) => ({ domain: site, target: keyOf(target, site), id, index });
 
@@ -183,12 +194,7 @@ describe('orders for a member that is away', () => {
 
 describe('taking back', () => {
   test('what holders still have, all of them reached, leaves nothing to be started', async () => {
-    const s = await nodeWith('s');
-    const h = await nodeWith('h');
-    network.node('t');
-    network.stop('t');
-    const order = orderOf();
-    await deposit(s.holding, 't', order);
+    const { s, h, order } = await held();
     expect(await s.holding.cancel(which('t', order))).toEqual({ notReached: [] });
     network.start('t');
     const t = await nodeWith('t');
@@ -202,12 +208,7 @@ describe('taking back', () => {
   });
 
   test('names a holder that is away, and is heeded by the target if the cancellation comes first', async () => {
-    const s = await nodeWith('s');
-    await nodeWith('h');
-    network.node('t');
-    network.stop('t');
-    const order = orderOf();
-    await deposit(s.holding, 't', order);
+    const { s, order } = await held();
     network.cut('s', 'h');
     expect(await s.holding.cancel(which('t', order))).toEqual({ notReached: ['h', 't'] });
     network.cut('h', 't');
@@ -222,12 +223,7 @@ describe('taking back', () => {
   });
 
   test('goes on reaching holders later', async () => {
-    const s = await nodeWith('s');
-    const h = await nodeWith('h');
-    network.node('t');
-    network.stop('t');
-    const order = orderOf();
-    await deposit(s.holding, 't', order);
+    const { s, h, order } = await held();
     network.cut('s', 'h');
     await s.holding.cancel(which('t', order));
     expect((await rowsOf(h)).some((key) => key.startsWith('h/s/'))).toBe(true);
@@ -236,12 +232,7 @@ describe('taking back', () => {
   });
 
   test('what was delivered by a holder names the target, unless the target is told', async () => {
-    const s = await nodeWith('s');
-    const h = await nodeWith('h');
-    network.node('t');
-    network.stop('t');
-    const order = orderOf();
-    await deposit(s.holding, 't', order);
+    const { s, h, order } = await held();
     network.cut('s', 't');
     network.start('t');
     const t = await nodeWith('t');

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeCbor } from '../../../protocol/cbor.ts';
-import { DtkdError } from '../../../protocol/errors.ts';
 import { MAX_MODULE_BYTES, MAX_MODULE_FILES } from '../../../protocol/module.ts';
 import { digestOf, type ModuleFile, packArchive, unpackArchive } from '../../../protocol/modules/archive.ts';
+import { codeOf } from '../../code-of.ts';
 
 const MANIFEST: ModuleFile = { path: 'dtk.module.yaml', executable: false, data: Buffer.from('module: a/b') };
 
@@ -14,16 +14,6 @@ function file(path: string, text = ''): ModuleFile {
 /** An archive that no `packArchive` would make. */
 function raw(files: unknown, more: object = {}): Uint8Array {
   return encodeCbor({ version: 1, files, ...more });
-}
-
-function codeOf(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof DtkdError) return error.code;
-    throw error;
-  }
-  return 'none';
 }
 
 describe('an archive', () => {

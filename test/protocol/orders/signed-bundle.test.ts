@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeCbor } from '../../../protocol/cbor.ts';
 import { commandsDigest, inlineCode } from '../../../protocol/code.ts';
-import { DtkdError } from '../../../protocol/errors.ts';
 import type { Bundle } from '../../../protocol/orders/bundle.ts';
 import { bundledChain, signBundle, verifyBundle } from '../../../protocol/orders/signed-bundle.ts';
 import { generateSigningKey, type SigningKey } from '../../../protocol/signing.ts';
+import { codeOf } from '../../code-of.ts';
 
 const KEY = generateSigningKey();
 const COMMANDS = { Start: { script: { inline: 'true' } }, Stop: { timeout: '5m', script: { inline: 'false', args: ['a'] } } };
@@ -57,16 +57,6 @@ function forged(content: unknown, key = KEY): Uint8Array {
 function namesProto(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return Object.entries(value).some(([key, inner]) => (key === '__proto__' && !Array.isArray(value)) || namesProto(inner));
-}
-
-function codeOf(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof DtkdError) return error.code;
-    throw error;
-  }
-  return 'none';
 }
 
 describe('a signed bundle', () => {
