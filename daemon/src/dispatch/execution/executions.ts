@@ -12,7 +12,6 @@ import type { Part } from '../../../../protocol/orders/outcome.ts';
 import { CREATOR_ANNOTATION, displayOf, OPERATOR, type Principal, SELF, subjectText } from '../../../../protocol/principal.ts';
 import type { Plan } from '../plan/plan.types.ts';
 import { createPlanner, type Planner } from '../plan/planner.ts';
-import { some } from '../plan/some.ts';
 import { abortElsewhere } from './aborting.ts';
 import { executionActions } from './actions.ts';
 import { ElsewhereView } from './elsewhere-view.ts';
@@ -23,9 +22,9 @@ import { handleOf, handlesOf } from './handles.ts';
 import { MAX_RUNNING_PARTS, MAX_RUNNING_PER_USER, SWEEP_MS, TIMING } from './limits.ts';
 import { type Known, type LookupPorts, lookUp, may, startedHere } from './lookup.ts';
 import { forgetOpen, keepOpen, openRows, principalOf } from './open-rows.ts';
+import { assertWhole, planAgain } from './plan-again.ts';
 import { emptyExecution, planAnswer } from './plan-answer.ts';
 import { removeCollected, removeOld } from './retention.ts';
-import { againOf, joined, type NamesHere, retriesOfWork, retryOfRequest } from './retrying.ts';
 import type { Run } from './run.ts';
 import { collectedDirectory, type StartingPorts, startRun, takeUpRun } from './starting.ts';
 import { storedView } from './stored-view.ts';
@@ -178,53 +177,8 @@ class StartedHere implements Executions {
     const known = await lookUp(this.#lookup, principal, text);
     const object = known.at === 'running' ? known.run.object() : known.at === 'here' ? known.object : known.merged.object;
     if (known.at === 'elsewhere' && !dryRun) assertWhole(text, object);
-    const { plan, request } = await this.#planAgain(principal, object);
+    const { plan, request } = await planAgain({ ...this.#options, planner: this.#planner }, principal, object);
     return dryRun ? planAnswer(plan, request) : this.#begin(principal, request, plan);
-  }
-
-  /** A plan for all that did not succeed. */
-  async #planAgain(principal: Principal, object: ApiObject): Promise<{ plan: Plan; request: DispatchRequestSpec }> {
-    const fields = fieldsOf(object);
-    if (fields === undefined) throw new DtkdError('INTERNAL', 'the execution cannot be read');
-    const id = object.metadata.name;
-    const again = againOf(id, fields);
-    const { request } = fields.spec;
-    // the request of a retry may be for a part of its targets only
-    if (request !== undefined && request.retryOf === undefined) {
-      const retry = retryOfRequest(id, request, again);
-      return { plan: await this.#planner.plan(principal, retry.request, retry.narrowing), request: retry.request };
-    }
-    const { retries, lost } = retriesOfWork(id, again, await this.#namesHere(), request ?? { keepGoing: true });
-    const [first] = retries;
-    if (first === undefined) {
-      throw new DtkdError('NO_MATCH', `none of the nodes of execution ${id.slice(0, 12)} is known here: ${some(lost)}`, {
-        next: `Retry it at ${fields.spec.starter}, which started it.`,
-      });
-    }
-    const plans = await Promise.all(retries.map((one) => this.#planner.plan(principal, one.request, one.narrowing)));
-    const notes = [
-      ...(lost.length === 0 ? [] : [`${some(lost)} cannot be taken: not known here`]),
-      ...(fields.status?.message === undefined ? [] : [fields.status.message]),
-    ];
-    return {
-      plan: joined(plans, notes),
-      request: { ...first.request, only: [...new Set(retries.flatMap((one) => one.request.only ?? []))] },
-    };
-  }
-
-  /** Nodes of a plan of another node, as they are called here. */
-  async #namesHere(): Promise<NamesHere> {
-    const { nodes, node, members } = this.#options;
-    const views = await nodes.list();
-    const owner = (key: string) => (key === node.signingKey ? node.name : views.find(({ signingKey }) => signingKey === key)?.node);
-    const selfKeys = new Set(members.list().map(({ domain, selfKey }) => `${domain} ${selfKey}`));
-    return {
-      owner,
-      target: ({ domain, key }) => {
-        if (domain === '') return owner(key);
-        return selfKeys.has(`${domain} ${key}`) ? node.name : members.byKey(domain, key)?.node;
-      },
-    };
   }
 
   async #begin(principal: Principal, request: DispatchRequestSpec, plan: Plan): Promise<ApiObject> {
@@ -404,23 +358,6 @@ class StartedHere implements Executions {
     const home = principal.type === 'user' && principal.home !== SELF ? { home: principal.home } : {};
     this.#options.audit.record({ who: displayOf(principal), ...home, verb, what: `executions/${id}`, outcome: 'allowed', because });
   }
-}
-
-/**
- * The id is the hash of the plan: whoever gives all of it has the plan that is meant. Anybody can make another plan whose id begins alike, and say that it is
- * theirs; here it would run in the name of who asks.
- */
-function assertWhole(text: string, object: ApiObject): void {
-  const id = object.metadata.name;
-  if (text.toLowerCase() === id) return;
-  const { starter = 'another node', user = 'somebody' } = fieldsOf(object)?.spec ?? {};
-  throw new DtkdError(
-    'BAD_REQUEST',
-    `${user} started this execution at ${starter}: to run again in your name what other nodes say of it takes its whole id`,
-    {
-      next: `Look at it (dtkd executions show ${text}), then: dtkd executions retry ${id}`,
-    },
-  );
 }
 
 function starterText(principal: Principal): string {
