@@ -8,8 +8,8 @@ import type { CodeRef } from '../../../../../protocol/code.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { Bundle, BundledResource } from '../../../../../protocol/orders/bundle.ts';
 import type { CommandContext, CommandResult, ReadyScript, RunLimits, ScriptRunner } from '../../commands/commands.types.ts';
-import { runCommand } from '../../commands/engine.ts';
-import { prepareCommand } from '../../commands/prepare.ts';
+import { runPrepared } from '../../commands/engine.ts';
+import { type Prepared, prepareCommand } from '../../commands/prepare.ts';
 import { scriptsOf } from '../work/command-context.ts';
 import type { HeldModule } from '../work/module-fetch.ts';
 import type { DeploymentFacts } from './deployment-object.ts';
@@ -27,7 +27,7 @@ export interface Install {
   directory: string;
   files: readonly WantedFile[];
   /** The install command, if it has to be run. */
-  command: string | undefined;
+  command: Prepared | undefined;
   scripts: readonly Pick<ReadyScript, 'resource' | 'script'>[];
   /** Code that it runs or makes files of. */
   code: readonly CodeRef[];
@@ -58,11 +58,8 @@ export class Installer {
   async plan({ bundle, resource, modules, context, withCommand }: InstallRequest): Promise<Install> {
     const directory = context.directoryOf(resource);
     const files = wantedFiles(bundle, resource, modules, { node: this.#node, directory });
-    const state = await this.#installations.state(bundle.owner, resource.object);
-    const done = state?.installed === true && state.uid === resource.uid;
-    const has = context.chainOf(resource.type).some(({ commands }) => Object.hasOwn(commands, INSTALL));
-    const command = has && withCommand && !done ? INSTALL : undefined;
-    const prepared = command === undefined ? undefined : await prepareCommand(context, command, {});
+    const wanted = withCommand && hasCommand({ context, resource }) && !(await this.#isInstalled(bundle, resource));
+    const command = wanted ? await prepareCommand(context, INSTALL, {}) : undefined;
     return {
       bundle,
       resource,
@@ -70,8 +67,8 @@ export class Installer {
       directory,
       files,
       command,
-      scripts: prepared === undefined ? [] : scriptsOf(prepared.work),
-      code: [...(prepared?.code ?? []), ...templateCode(bundle, resource.type, modules)],
+      scripts: command === undefined ? [] : scriptsOf(command.work),
+      code: [...(command?.code ?? []), ...templateCode(bundle, resource.type, modules)],
     };
   }
 
@@ -83,14 +80,14 @@ export class Installer {
       const known = state?.uid === resource.uid ? state : undefined;
       const digest = filesDigest(install.files);
       const there = known?.files === digest && (await isThere(install.directory));
-      const needed = install.command !== undefined && known?.installed !== true;
-      if (there && !needed) return { ok: true, exitStatus: 0 };
+      const needed = known?.installed === true ? undefined : install.command;
+      if (there && needed === undefined) return { ok: true, exitStatus: 0 };
       try {
         if (!there) await writeFiles(install.directory, install.files);
       } catch (error) {
         return this.#failed(install, refusalOf(error));
       }
-      if (!needed) {
+      if (needed === undefined) {
         await this.#record(install, digest, {
           installed: known?.installed === true || !hasCommand(install),
           phase: 'Installed',
@@ -98,7 +95,7 @@ export class Installer {
         return { ok: true, exitStatus: 0 };
       }
       await this.#record(install, digest, { installed: false, phase: 'Installing' });
-      const result = await runCommand(install.context, INSTALL, {}, runner, limits);
+      const result = await runPrepared(needed, runner, limits);
       if (!result.ok) return this.#failed(install, result, digest);
       await this.#record(install, digest, { installed: true, phase: 'Installed' });
       return result;
@@ -108,6 +105,11 @@ export class Installer {
   /** Its install command was run by itself, and went well. */
   async installed(install: Install): Promise<void> {
     await this.#record(install, filesDigest(install.files), { installed: true, phase: 'Installed' });
+  }
+
+  async #isInstalled({ owner }: Bundle, { object, uid }: BundledResource): Promise<boolean> {
+    const state = await this.#installations.state(owner, object);
+    return state?.installed === true && state.uid === uid;
   }
 
   async #failed(install: Install, result: CommandResult, digest = ''): Promise<CommandResult> {
@@ -144,7 +146,7 @@ export class Installer {
   }
 }
 
-function hasCommand({ context, resource }: Install): boolean {
+function hasCommand({ context, resource }: Pick<Install, 'context' | 'resource'>): boolean {
   return context.chainOf(resource.type).some(({ commands }) => Object.hasOwn(commands, INSTALL));
 }
 
