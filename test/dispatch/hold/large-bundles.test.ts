@@ -8,6 +8,8 @@ import type { ContentStore } from '../../../daemon/src/dispatch/content/content.
 import type { Member } from '../../../daemon/src/dispatch/dispatch.types.ts';
 import { fetchOffered, offerBundle } from '../../../daemon/src/dispatch/hold/large-bundles.ts';
 import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
+import { CONTENT_PROTOCOL } from '../../../protocol/orders/messages.ts';
+import { hashHex } from '../../../protocol/signing.ts';
 import { domainId, FakeNetwork, keyOf } from '../fake-members.ts';
 
 const site = domainId('site');
@@ -59,11 +61,30 @@ describe('a bundle that is too large to be sealed', () => {
     if (at === undefined) throw new Error('nothing was offered');
     expect(offers).toEqual([at, at]);
     expect(starter.counts()).toEqual({ files: 1, bytes: bundle.length });
-    expect(await fetchOffered(one, at, memberOf('t1', 's'), never)).toEqual(bundle);
-    expect(await fetchOffered(two, at, memberOf('t2', 's'), never)).toEqual(bundle);
+    expect(hashHex(await fetchOffered(one, at, memberOf('t1', 's'), never))).toBe(at.digest);
+    expect(hashHex(await fetchOffered(two, at, memberOf('t2', 's'), never))).toBe(at.digest);
     expect(one.counts()).toEqual({ files: 0, bytes: 0 });
     expect(await readdir(join(directory, 't1', 'partial'))).toEqual([]);
     await expect(fetchOffered(other, at, memberOf('m', 's'), never)).rejects.toMatchObject({ code: 'CONTENT_MISSING' });
+  });
+
+  test('takes no more of this node than a share for each starter', async () => {
+    await nodeWith('s');
+    const other = await nodeWith('o');
+    const target = await nodeWith('t');
+    network.node('s').handle(CONTENT_PROTOCOL, () => undefined);
+    const stop = new AbortController();
+    const wanted = (letter: string) => ({ digest: letter.repeat(64), size: 100_000 });
+    const slow = ['a', 'b', 'c', 'd'].map((letter) => fetchOffered(target, wanted(letter), memberOf('t', 's'), stop.signal));
+    const ends = Promise.allSettled(slow);
+    await expect(fetchOffered(target, wanted('e'), memberOf('t', 's'), never)).rejects.toMatchObject({ code: 'TOO_MANY_REQUESTS' });
+    const bundle = Uint8Array.from(randomBytes(100_000));
+    const at = await offerBundle(other, bundle, { domain: site, key: keyOf('t', site) }, until);
+    expect(hashHex(await fetchOffered(target, at, memberOf('t', 'o'), never))).toBe(at.digest);
+    stop.abort();
+    for (const end of await ends) expect(end).toMatchObject({ reason: { code: 'TIMEOUT' } });
+    // there is room again
+    await expect(fetchOffered(target, wanted('e'), memberOf('t', 's'), AbortSignal.abort())).rejects.toMatchObject({ code: 'TIMEOUT' });
   });
 
   test('is not waited for while the starter is away, or this node stops', async () => {

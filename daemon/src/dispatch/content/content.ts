@@ -39,7 +39,8 @@ class DiskContent implements ContentStore {
   /** Bytes of whole files, and of those that grow. */
   #kept = 0;
   #growing = 0;
-  #inMemory = 0;
+  /** From whom something is being fetched into memory, each time once. */
+  readonly #inMemory: string[] = [];
   #timer: NodeJS.Timeout | undefined;
   #evicting: Promise<void> | undefined;
 
@@ -206,10 +207,12 @@ class DiskContent implements ContentStore {
     digest: string,
     { size, from, signal }: { size: number; from: { domain: string; key: string }; signal: AbortSignal },
   ): Promise<Uint8Array> {
-    if (this.#inMemory >= limits.MAX_IN_MEMORY) throw new DtkdError('TOO_MANY_REQUESTS', 'this node is fetching much already');
+    const own = this.#inMemory.filter((key) => key === from.key).length;
+    if (own >= limits.MAX_IN_MEMORY_PER_PEER || this.#inMemory.length >= limits.MAX_IN_MEMORY)
+      throw new DtkdError('TOO_MANY_REQUESTS', 'this node is fetching much already');
     const { members, logger, patienceMs = limits.FETCH_PATIENCE_MS, restMs = limits.FIRST_REST_MS } = this.#options;
     const growing = new GrowingBytes();
-    this.#inMemory += 1;
+    this.#inMemory.push(from.key);
     try {
       await fetchInto(
         growing,
@@ -218,7 +221,7 @@ class DiskContent implements ContentStore {
       );
       return growing.bytes();
     } finally {
-      this.#inMemory -= 1;
+      this.#inMemory.splice(this.#inMemory.indexOf(from.key), 1);
     }
   }
 

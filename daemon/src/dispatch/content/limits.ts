@@ -33,8 +33,9 @@ export const FETCH_PATIENCE_MS = 10 * 60_000;
 /** Rests between two rounds of asking. */
 export const FIRST_REST_MS = 250;
 export const MAX_REST_MS = 15_000;
-/** Fetches into memory at a time: of bundles, 1 MiB each at most. */
-export const MAX_IN_MEMORY = 16;
+/** Fetches into memory at a time, from one member and in sum: of bundles, 1 MiB each at most. */
+export const MAX_IN_MEMORY_PER_PEER = 4;
+export const MAX_IN_MEMORY = 32;
 /** Members that are asked in one round. */
 export const MAX_ASKED = 16;
 
