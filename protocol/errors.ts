@@ -62,6 +62,8 @@ const CODES = {
   MAINTENANCE: { http: 409, reason: 'Conflict', exit: 6 },
   ABORTED: { http: 409, reason: 'Conflict', exit: 6 },
   DEADLINE: { http: 504, reason: 'Timeout', exit: 7 },
+  // service instances
+  VIOLATIONS: { http: 422, reason: 'Invalid', exit: 25 },
   // starting
   DATA_LOCKED: { http: 500, reason: 'InternalError', exit: 10 },
   PORT_IN_USE: { http: 500, reason: 'InternalError', exit: 11 },
