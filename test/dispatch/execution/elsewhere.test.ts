@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import { planAnswer } from '../../../protocol/orders/follow.ts';
 import { DISPATCH_PROTOCOL } from '../../../protocol/orders/messages.ts';
@@ -6,19 +6,15 @@ import { waitFor } from '../../wait.ts';
 import { FakeNetwork } from '../fake-members.ts';
 import { fail, hang, type Script, succeed } from './fake-target.ts';
 import { serveStarted } from './serve-started.ts';
-import { EXEC, linesOf, OPS, outcomes, partsOf, showOf, textOf, type World, world } from './world.ts';
+import { closedWorlds, EXEC, linesOf, OPS, outcomes, partsOf, showOf, textOf, type World } from './world.ts';
 
-const open: World[] = [];
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((one) => one.close()));
-});
+const inWorld = closedWorlds();
 
 /** A starter, targets, and a third node that looks on. */
 async function threeSides(targets: Record<string, Script>): Promise<{ starter: World; looker: World; network: FakeNetwork }> {
   const network = new FakeNetwork();
-  const starter = await world({ network, targets });
-  const looker = await world({ network, name: 'looker' });
-  open.push(starter, looker);
+  const starter = await inWorld({ network, targets });
+  const looker = await inWorld({ network, name: 'looker' });
   serveStarted(network.node('desk'), () => starter.executions);
   return { starter, looker, network };
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { decodeCbor } from '../../../protocol/cbor.ts';
 import { isRecord } from '../../../protocol/json.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
@@ -9,31 +9,10 @@ import { executionIdOf } from '../../../protocol/orders/plan-tree.ts';
 import type { Principal } from '../../../protocol/principal.ts';
 import { waitFor } from '../../wait.ts';
 import { fail, hang, type Lie, record, type Script, succeed } from './fake-target.ts';
-import {
-  EXEC,
-  fieldsOf,
-  linesOf,
-  OPS,
-  outcomes,
-  partsOf,
-  runToEnd,
-  showOf,
-  textOf,
-  type World,
-  type WorldOptions,
-  world,
-} from './world.ts';
+import { closedWorlds, EXEC, fieldsOf, linesOf, OPS, outcomes, partsOf, runToEnd, showOf, textOf, type World, world } from './world.ts';
 
 const DEV: Principal = { type: 'user', home: 'self', name: 'dev', uid: 'uid-dev', display: 'dev@desk' };
-const open: World[] = [];
-async function inWorld(options: WorldOptions): Promise<World> {
-  const made = await world(options);
-  open.push(made);
-  return made;
-}
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((one) => one.close()));
-});
+const inWorld = closedWorlds();
 
 describe('an execution', () => {
   test('runs at its targets and collects what they say', async () => {

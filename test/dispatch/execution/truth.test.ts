@@ -1,19 +1,11 @@
 /** An order that may have been taken is never called refused, skipped or unreachable, whatever a target that is in trouble says of it. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../../protocol/errors.ts';
 import { waitFor } from '../../wait.ts';
 import type { FakePart } from './fake-target.ts';
-import { EXEC, OPS, partsOf, runToEnd, showOf, type World, type WorldOptions, world } from './world.ts';
+import { closedWorlds, EXEC, OPS, partsOf, runToEnd, showOf } from './world.ts';
 
-const open: World[] = [];
-async function inWorld(options: WorldOptions): Promise<World> {
-  const made = await world(options);
-  open.push(made);
-  return made;
-}
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((one) => one.close()));
-});
+const inWorld = closedWorlds();
 
 const run = (part: FakePart) => part.run();
 

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterEach } from 'vitest';
 import type { Decide, Models, Nodes, NodeView } from '../../../daemon/src/dispatch/dispatch.types.ts';
 import { createExecutions } from '../../../daemon/src/dispatch/execution/executions.ts';
 import type { Executions, ExecutionsOptions } from '../../../daemon/src/dispatch/execution/executions.types.ts';
@@ -177,6 +178,19 @@ export async function world(options: WorldOptions = {}): Promise<World> {
       await leave();
       await rm(directory, { recursive: true, force: true });
     },
+  };
+}
+
+/** Makes worlds, and closes them after each test of the file that asks for it. */
+export function closedWorlds(): (options: WorldOptions) => Promise<World> {
+  const open: World[] = [];
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((one) => one.close()));
+  });
+  return async (options) => {
+    const made = await world(options);
+    open.push(made);
+    return made;
   };
 }
 

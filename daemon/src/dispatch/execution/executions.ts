@@ -3,7 +3,6 @@
  * also those that other nodes started. Guarantees that what was told is known after a restart, and that each part ends with the outcome that can be known.
  * Decides nothing about what may run: targets do.
  */
-import { join } from 'node:path';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
@@ -26,7 +25,7 @@ import { assertWhole, planAgain } from './plan-again.ts';
 import { emptyExecution, planAnswer } from './plan-answer.ts';
 import { removeCollected, removeOld } from './retention.ts';
 import type { Run } from './run.ts';
-import { collectedDirectory, type StartingPorts, startRun, takeUpRun } from './starting.ts';
+import { collectedDirectory, collectedIn, type StartingPorts, startRun, takeUpRun } from './starting.ts';
 import { storedView } from './stored-view.ts';
 import type { View } from './view.types.ts';
 
@@ -343,7 +342,7 @@ class StartedHere implements Executions {
     if (dryRun || object.metadata.namespace !== this.#options.node.name) return undefined;
     await run?.close();
     this.#drop(id);
-    await removeCollected(join(this.#options.directory, 'dispatch', 'collected'), id);
+    await removeCollected(collectedIn(this.#options.directory), id);
     return undefined;
   }
 
@@ -351,7 +350,7 @@ class StartedHere implements Executions {
     const { store, node, directory, now } = this.#options;
     const keep = await this.#options.keep();
     const open = (id: string) => this.#runs.has(id);
-    await removeOld({ store, node: node.name, directory: join(directory, 'dispatch', 'collected'), keep, open, now: now() });
+    await removeOld({ store, node: node.name, directory: collectedIn(directory), keep, open, now: now() });
   }
 
   #audit(principal: Principal, verb: string, id: string, because: string): void {

@@ -32,8 +32,13 @@ export function wireUser(principal: Principal): { name: string; uid: string } | 
   return principal.type === 'user' && principal.home === SELF ? { name: principal.name, uid: principal.uid } : undefined;
 }
 
+/** In the data directory: output that was collected, in a directory for each execution. */
+export function collectedIn(directory: string): string {
+  return join(directory, 'dispatch', 'collected');
+}
+
 export function collectedDirectory(directory: string, id: string): string {
-  return join(directory, 'dispatch', 'collected', id);
+  return join(collectedIn(directory), id);
 }
 
 /** A new execution, with its object as it is to be stored first. */
