@@ -211,9 +211,9 @@ export async function leaveAlone(run: string): Promise<void> {
   await writeFile(join(run, ALONE), '', { mode: 0o600 }).catch(() => undefined);
 }
 
-/** Removes the pipes of a run that has ended. The record stays. Never rejects. */
+/** Removes the pipes of a run that has ended. The record stays, and the word that it was left alone, if it was. Never rejects. */
 export async function removePipes(run: string): Promise<void> {
-  await Promise.all([...PIPES, ALONE].map((name) => unlink(join(run, name)).catch(() => undefined)));
+  await Promise.all(PIPES.map((name) => unlink(join(run, name)).catch(() => undefined)));
 }
 
 export async function closePipes(pipes: RunPipes): Promise<void> {
