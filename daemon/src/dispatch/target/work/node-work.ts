@@ -17,7 +17,7 @@ const MAX_FILE_BYTES = 64 * 1024 * 1024 * 1024;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** Errors: INVALID. */
-export function readyExec(work: ExecWork, { output, processes }: WorkPlace, { node, now }: NodeWorkOptions): ReadyWork {
+export function readyExec(work: ExecWork, { processes }: WorkPlace, { node, now }: NodeWorkOptions): ReadyWork {
   const texts = [...work.argv, ...Object.values(work.env), work.directory ?? ''];
   if (texts.some((text) => text.includes('\0')) || Object.keys(work.env).some((name) => !VARIABLE.test(name))) {
     throw new DtkdError('INVALID', 'the command or its environment contains what no process can be given');
@@ -29,7 +29,6 @@ export function readyExec(work: ExecWork, { output, processes }: WorkPlace, { no
     pins: {},
     run: ({ signal, deadline }) =>
       outcomeOf(async () => {
-        await output.open();
         const room = await processes.room(source);
         const order = { source, argv: work.argv, env: { DTKD_NODE: node, ...work.env }, cwd: work.directory, user: work.user, secrets: [] };
         return resultOf(ofScript(await processes.run(order, room, { timeoutMs: deadline - now(), signal })));
