@@ -1,6 +1,7 @@
 /** What modules need of the rest of the daemon, and what they offer to it. daemon.ts wires both. */
 import type { CodeRef } from '../../../../protocol/code.ts';
 import type { ModuleArchive, ModuleManifest } from '../../../../protocol/module.ts';
+import type { LockFile } from '../../../../protocol/service-file.ts';
 
 export interface ModulesLogger {
   info(fields: object, message: string): void;
@@ -42,4 +43,22 @@ export interface ModuleLibrary {
   keep(signed: SignedStatement, archive: Uint8Array): Promise<CodeRef>;
   /** A directory with its files, read-only, made when it is first asked for. Errors: CONTENT_MISSING, CONTENT_ALTERED. */
   directory(digest: string): Promise<string>;
+}
+
+/** What a module needs, as it is here. */
+export interface ResolvedModules {
+  root: LoadedModule;
+  /** Of each module one version, the root among them, by name. */
+  modules: ReadonlyMap<string, LoadedModule>;
+  /** The same as it is written down. */
+  lock: LockFile;
+}
+
+export interface ModuleResolving {
+  /**
+   * Chooses versions for a module and all that it needs, and fetches those that are only released. The root: the version whose types are the node's,
+   * without a range; else the newest in the range. Of what it needs: as the lock says (default: the one in the root's archive), else the newest that is
+   * here; what is released counts if what is here does not do. Errors: NO_MATCH, CONFLICT, AMBIGUOUS, INVALID, CONTENT_MISSING, CONTENT_ALTERED.
+   */
+  resolve(root: { name: string; version?: string }, lock?: LockFile): Promise<ResolvedModules>;
 }

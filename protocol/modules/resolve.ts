@@ -1,0 +1,278 @@
+/**
+ * Chooses one version of each module that a module needs, with what those need in their turn: pure. The newest that fits, the locked one where there is a
+ * lock; the same answer for the same question, whatever the order in which it is asked. Ranges and graphs come from others: a graph that is made to
+ * keep it busy is given up after a bounded number of tries.
+ */
+import semver from 'semver';
+import { DtkdError } from '../errors.ts';
+import { compareVersions } from '../version-order.ts';
+
+/** Modules of one graph at most, with its root. */
+export const MAX_GRAPH_MODULES = 128;
+/** Versions that are tried before a graph is given up: a fraction of a second. */
+const MAX_TRIES = 5_000;
+/** Versions, wishes and clashes that one message names. */
+const SHOWN = 10;
+
+/** A version of a module that could be used. */
+export interface Candidate {
+  version: string;
+  digest: string;
+  dependencies: Readonly<Record<string, string>>;
+  /** Names of the types that it defines. */
+  types: readonly string[];
+}
+
+/** The module that the rest is needed for. */
+export interface Root extends Omit<Candidate, 'digest'> {
+  name: string;
+}
+
+/** A version that is to be kept to, as far as the ranges still let. */
+export interface Pin {
+  version: string;
+  digest: string;
+}
+
+export interface Question<C extends Candidate> {
+  root: Root;
+  /** By name; in any order. Asked once for each module of the graph. */
+  available(name: string): readonly C[];
+  lock?: ReadonlyMap<string, Pin>;
+}
+
+/** A module that wants a range of another. */
+interface Wish {
+  by: string;
+  version: string;
+  range: string;
+}
+
+/**
+ * The version of each module that the root needs, by name, without the root itself. Errors: NO_MATCH if nothing is in a range, CONFLICT if ranges
+ * contradict one another, CONTENT_MISSING if a locked version is not there, INVALID for cycles, for two modules that define one type and for graphs that are too large.
+ */
+export function resolveModules<C extends Candidate>(question: Question<C>): Map<string, C> {
+  const found = new Search(question).run();
+  assertNoCycle(question.root, found);
+  assertTypesApart(question.root, found);
+  return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** True if a version is in a range as npm writes it. */
+export function isInRange(version: string, range: string): boolean {
+  return version === range || semver.satisfies(version, range);
+}
+
+/** Depth first over the modules that are wanted, with a jump back to whoever is to blame for a dead end. */
+class Search<C extends Candidate> {
+  readonly #question: Question<C>;
+  readonly #known = new Map<string, readonly C[]>();
+  readonly #chosen = new Map<string, C>();
+  /** Who wants what of a module, in the order of the choices that brought it. */
+  readonly #wishes = new Map<string, Wish[]>();
+  #firstDeadEnd: DtkdError | undefined;
+  #tries = 0;
+
+  constructor(question: Question<C>) {
+    this.#question = question;
+  }
+
+  run(): ReadonlyMap<string, C> {
+    const { root } = this.#question;
+    this.#want(root.name, root);
+    const blamed = this.#solve();
+    if (blamed === undefined) return this.#chosen;
+    throw this.#firstDeadEnd ?? new DtkdError('INTERNAL', 'modules could not be chosen, for no reason');
+  }
+
+  /** Undefined: every wish is met. Else the modules whose choices led here. */
+  #solve(): Set<string> | undefined {
+    const name = this.#next();
+    if (name === undefined) return undefined;
+    const wishes = this.#wishes.get(name) ?? [];
+    const blamed = new Set(wishes.map(({ by }) => by));
+    const candidates = this.#candidates(name, wishes);
+    if (candidates.length === 0) this.#firstDeadEnd ??= this.#deadEnd(name, wishes);
+    for (const candidate of candidates) {
+      this.#tries += 1;
+      if (this.#tries > MAX_TRIES) throw tooHard(this.#firstDeadEnd);
+      const against = this.#contradicted(candidate);
+      if (against !== undefined) {
+        this.#firstDeadEnd ??= this.#contradiction(name, candidate, against);
+        blamed.add(against);
+        for (const { by } of this.#wishes.get(against) ?? []) blamed.add(by);
+        continue;
+      }
+      this.#chosen.set(name, candidate);
+      this.#want(name, candidate);
+      const below = this.#solve();
+      if (below === undefined) return undefined;
+      this.#unwant(name, candidate);
+      this.#chosen.delete(name);
+      // another version of this one would change nothing
+      if (!below.has(name)) return below;
+      for (const one of below) blamed.add(one);
+    }
+    blamed.delete(name);
+    return blamed;
+  }
+
+  /** The first in the order of names that is wanted and not chosen. */
+  #next(): string | undefined {
+    const open = [...this.#wishes.keys()].filter((name) => name !== this.#question.root.name && !this.#chosen.has(name));
+    if (this.#wishes.size > MAX_GRAPH_MODULES) {
+      throw new DtkdError('INVALID', `${this.#question.root.name} needs more than ${MAX_GRAPH_MODULES} modules`, {
+        next: 'Depend on fewer modules.',
+      });
+    }
+    return open.sort()[0];
+  }
+
+  #want(by: string, { version, dependencies }: Omit<Candidate, 'digest'>): void {
+    for (const [name, range] of Object.entries(dependencies)) {
+      const wishes = this.#wishes.get(name) ?? [];
+      wishes.push({ by, version, range });
+      this.#wishes.set(name, wishes);
+    }
+  }
+
+  #unwant(by: string, { dependencies }: Candidate): void {
+    for (const name of Object.keys(dependencies)) {
+      const left = (this.#wishes.get(name) ?? []).filter((wish) => wish.by !== by);
+      if (left.length > 0) this.#wishes.set(name, left);
+      else this.#wishes.delete(name);
+    }
+  }
+
+  /** Newest first; only the locked one if it fits. */
+  #candidates(name: string, wishes: readonly Wish[]): readonly C[] {
+    const pin = this.#pin(name, wishes);
+    const there = this.#available(name);
+    if (pin !== undefined) return there.filter(({ version, digest }) => version === pin.version && digest === pin.digest).slice(0, 1);
+    return there.filter(({ version }) => wishes.every(({ range }) => isInRange(version, range)));
+  }
+
+  /** What the lock says, unless the ranges have moved on since. */
+  #pin(name: string, wishes: readonly Wish[]): Pin | undefined {
+    const pin = this.#question.lock?.get(name);
+    return pin !== undefined && wishes.every(({ range }) => isInRange(pin.version, range)) ? pin : undefined;
+  }
+
+  #available(name: string): readonly C[] {
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    const sorted = [...this.#question.available(name)].sort(
+      (a, b) => compareVersions(b.version, a.version) || (a.digest < b.digest ? -1 : 1),
+    );
+    this.#known.set(name, sorted);
+    return sorted;
+  }
+
+  /** A module that is chosen, or the root, and is not what this candidate wants. */
+  #contradicted(candidate: C): string | undefined {
+    const { root } = this.#question;
+    for (const [name, range] of Object.entries(candidate.dependencies)) {
+      // a cycle, of which more is said when all are chosen
+      const version = name === root.name ? root.version : this.#chosen.get(name)?.version;
+      if (version !== undefined && !isInRange(version, range)) return name;
+    }
+    return undefined;
+  }
+
+  #deadEnd(name: string, wishes: readonly Wish[]): DtkdError {
+    const there = this.#available(name);
+    const pin = this.#pin(name, wishes);
+    const details = { module: name, wanted: wishes.slice(0, SHOWN), there: there.slice(0, SHOWN).map(({ version }) => version) };
+    if (pin !== undefined) {
+      const other = there.some(({ version }) => version === pin.version);
+      return new DtkdError(
+        'CONTENT_MISSING',
+        `the lock names ${name} ${pin.version} of digest ${pin.digest.slice(0, 12)}…, which is not there${other ? ': that version is here with another content' : ''}`,
+        { next: 'Fetch or install that version, or choose anew: dtkd module install DIR --update.', details },
+      );
+    }
+    const wanted = list(wishes.map(({ by, version, range }) => `${by} ${version} wants ${name} ${shown(range)}`));
+    const has =
+      there.length === 0 ? `there is no ${name}, neither here nor released` : `there is ${list(there.map(({ version }) => version))}`;
+    const unmet = wishes.filter(({ range }) => !there.some(({ version }) => isInRange(version, range)));
+    if (unmet.length === 0 && wishes.length > 1) {
+      return new DtkdError('CONFLICT', `no version of ${name} is what all want: ${wanted}; ${has}`, {
+        next: 'Change one of the ranges, or install a version that is in all of them.',
+        details,
+      });
+    }
+    return new DtkdError('NO_MATCH', `nothing is in the range: ${wanted}; ${has}`, {
+      next: `Install or fetch such a version: dtkd module fetch '${name}@RANGE'; or change the range.`,
+      details,
+    });
+  }
+
+  #contradiction(name: string, { version, dependencies }: C, against: string): DtkdError {
+    const other = this.#chosen.get(against)?.version ?? this.#question.root.version;
+    const wants = `${name} ${version} wants ${against} ${shown(dependencies[against] ?? '')}`;
+    const others = (this.#wishes.get(against) ?? []).map((wish) => `${wish.by} ${wish.version} wants ${against} ${shown(wish.range)}`);
+    return new DtkdError('CONFLICT', `no version of ${against} is what all want: ${list([...others, wants])}; chosen was ${other}`, {
+      next: 'Change one of the ranges, or install a version that is in all of them.',
+      details: { module: against, chosen: other },
+    });
+  }
+}
+
+function tooHard(first: DtkdError | undefined): DtkdError {
+  return new DtkdError(
+    'CONFLICT',
+    `no versions that fit one another were found within ${MAX_TRIES} tries${first === undefined ? '' : `; the first that did not fit: ${first.message}`}`,
+    { next: 'Name narrower ranges.' },
+  );
+}
+
+/** Refuses modules that need themselves. */
+function assertNoCycle<C extends Candidate>(root: Root, chosen: ReadonlyMap<string, C>): void {
+  const all = new Map<string, Omit<Candidate, 'digest'>>([...chosen, [root.name, root]]);
+  const done = new Set<string>();
+  const path: string[] = [];
+  const visit = (name: string): void => {
+    const at = path.indexOf(name);
+    if (at >= 0) {
+      const cycle = [...path.slice(at), name];
+      throw new DtkdError('INVALID', `modules depend on one another in a circle: ${cycle.join(' → ')}`, {
+        next: 'Put what they share into a module of its own.',
+        details: { cycle },
+      });
+    }
+    if (done.has(name)) return;
+    path.push(name);
+    for (const next of Object.keys(all.get(name)?.dependencies ?? {}).sort()) visit(next);
+    path.pop();
+    done.add(name);
+  };
+  visit(root.name);
+}
+
+/** Refuses a type that two modules define: which one is meant nobody could say. */
+function assertTypesApart<C extends Candidate>(root: Root, chosen: ReadonlyMap<string, C>): void {
+  const owners = new Map<string, string>();
+  const clashes: string[] = [];
+  const names = [...chosen.keys()].sort();
+  for (const [name, { version, types }] of [[root.name, root] as const, ...names.map((one) => [one, chosen.get(one) ?? root] as const)]) {
+    for (const type of types) {
+      const owner = owners.get(type.toLowerCase());
+      if (owner !== undefined) clashes.push(`${type} (${owner} and ${name} ${version})`);
+      else owners.set(type.toLowerCase(), `${name} ${version}`);
+    }
+  }
+  if (clashes.length === 0) return;
+  throw new DtkdError('INVALID', `two modules define one type: ${list(clashes)}`, {
+    next: 'Rename it in one of them, or depend on a version of it that has no such type.',
+    details: { types: clashes.slice(0, SHOWN) },
+  });
+}
+
+function shown(range: string): string {
+  return JSON.stringify(range.slice(0, 128));
+}
+
+function list(texts: readonly string[]): string {
+  return `${texts.slice(0, SHOWN).join(', ')}${texts.length > SHOWN ? `, … (${texts.length})` : ''}`;
+}
