@@ -1,5 +1,6 @@
 /** What can be granted, and on what: the vocabulary of Capability and Share. */
 import { z } from 'zod';
+import { MAX_TYPE_NAME } from './kinds/type.ts';
 import { objectName } from './objects.ts';
 import { uid } from './principal.ts';
 
@@ -38,7 +39,11 @@ export const grantScope = z.object({
     ),
   name: objectName.optional().describe('One object by its name.'),
   model: objectName.optional().describe('Resources of this model (and the Model itself).'),
-  type: z.string().max(63).optional().describe('Resources of this type or of one that extends it.'),
+  type: z
+    .string()
+    .max(MAX_TYPE_NAME)
+    .optional()
+    .describe('Resources of this very type or of one that extends it; of a type of a service instance with its name: `WebServer@shop`.'),
   labelSelector: z.string().max(1024).optional().describe('Objects with these labels.'),
 });
 export type GrantScope = z.infer<typeof grantScope>;

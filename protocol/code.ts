@@ -22,10 +22,13 @@ export const moduleVersion = z
     'must be a version such as 1.2.0 or 1.2.0-rc.1',
   );
 
+/** Characters of the name of code, with the instance whose copy it may be. */
+export const MAX_CODE_NAME = 168;
+
 /** `acme/web`, or `acme/web@shop`: the copy of it that the service instance `shop` has, as its node publishes it. */
 export const codeName = z
   .string()
-  .max(168)
+  .max(MAX_CODE_NAME)
   .regex(
     /^(?!type\/)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(@[a-z]([a-z0-9-]{0,38}[a-z0-9])?)?$/,
     'must be a module name such as acme/web, or of a copy acme/web@shop',
@@ -34,8 +37,13 @@ export const codeName = z
 /** A range of versions as npm writes it: `1.2.0`, `^1.2.0`, `>=1 <3`, `*`. */
 export const versionRange = z.string().min(1).max(128);
 
-/** Code that a command runs, and who answers for it. `name`: `acme/web`, or `type/NAME` for scripts that stand in a Type object itself. */
-export const codeRef = z.object({ name: z.string().max(168), version: z.string().max(64).optional(), digest, publisher: signingKeyText });
+/** Code that a command runs, and who answers for it. `name`: `acme/web`, or `acme/web@shop` of an instance's copy, or `type/NAME` for scripts that stand in a Type object itself. */
+export const codeRef = z.object({
+  name: z.string().max(MAX_CODE_NAME),
+  version: z.string().max(64).optional(),
+  digest,
+  publisher: signingKeyText,
+});
 export type CodeRef = z.infer<typeof codeRef>;
 
 /**

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { codeRef, signingKeyText } from '../code.ts';
 import { type Kind, READ_VERBS } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
+import { MAX_TYPE_NAME } from './type.ts';
 
 const schema = z.object({
   spec: z.object({
@@ -9,7 +10,7 @@ const schema = z.object({
     resource: z.string().max(253).describe('Name of the Resource object there.'),
     uid: z.string().max(64),
     model: z.string().max(253),
-    type: z.string().max(63),
+    type: z.string().max(MAX_TYPE_NAME),
     name: z.string().max(253),
     revision: z.number().int().nonnegative(),
   }),

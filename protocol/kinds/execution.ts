@@ -5,6 +5,7 @@ import { part } from '../orders/outcome.ts';
 import { EXECUTION_PHASES } from '../orders/words.ts';
 import { type Kind, READ_VERBS } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
+import { MAX_TYPE_NAME } from './type.ts';
 
 /** How nodes are chosen: texts as `-I` and `-X` take them. */
 export const nodeFilter = z.object({
@@ -18,7 +19,7 @@ export type NodeFilter = z.infer<typeof nodeFilter>;
 /** What a user asks for; the daemon makes a plan of it. */
 export const dispatchRequestSpec = z.object({
   model: z.string().max(253).optional().describe('MODEL, or NODE/MODEL where several nodes have one of that name.'),
-  type: z.string().max(63).optional(),
+  type: z.string().max(MAX_TYPE_NAME).optional(),
   resource: z.string().max(253).optional(),
   command: z.string().max(63).optional(),
   options: z.record(z.string().max(63), z.string().max(16_384)).optional(),

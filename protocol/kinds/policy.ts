@@ -1,11 +1,39 @@
 import { z } from 'zod';
-import { digest, moduleVersion, signingKeyText } from '../code.ts';
+import { digest, MAX_CODE_NAME, moduleVersion, signingKeyText } from '../code.ts';
 import { durationText } from '../commands.ts';
 import type { Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
 
 /** The one Policy of a node. */
 export const POLICY_NAME = 'node';
+
+/** Characters of the name of a pin: of code, and of a node. */
+const MAX_PIN_NAME = MAX_CODE_NAME + 1 + 253;
+
+/**
+ * The name of a pin, taken apart. Modules go by their names alone: the first that publishes one keeps it. Instances and Types are called what each
+ * node likes, so their pins say which node's they are: `acme/web@shop@NODE`, `type/NAME@NODE`. Pure.
+ */
+export function pinParts(name: string): { code: string; node: string | undefined } {
+  const [first = '', second, ...rest] = name.split('@');
+  if (second === undefined) return { code: first, node: undefined };
+  if (rest.length > 0) return { code: `${first}@${second}`, node: rest.join('@') };
+  return isTypeCode(first) ? { code: first, node: second } : { code: name, node: undefined };
+}
+
+/** The name of the pin of code that a node publishes, as that node is called here. */
+export function pinNameOf(code: string, node: string): string {
+  return isOfNode(code) ? `${code}@${node}` : code;
+}
+
+/** True for code whose name its node alone gives: two nodes may have code of one such name. */
+export function isOfNode(code: string): boolean {
+  return isTypeCode(code) || code.includes('@');
+}
+
+function isTypeCode(code: string): boolean {
+  return code.startsWith('type/');
+}
 
 export const policySpec = z.object({
   trust: z
@@ -24,12 +52,12 @@ export const policySpec = z.object({
     .describe('Nodes whose code may run here and whose models may deploy resources here; this node itself always.'),
   pins: z
     .record(
-      z.string().max(320),
+      z.string().max(MAX_PIN_NAME),
       z.object({ digest, publisher: signingKeyText, node: z.string().max(253).optional(), version: moduleVersion.optional() }),
     )
     .optional()
     .describe(
-      'By code name (`acme/web`; of a script in a Type `type/NAME@NODE`): the digest that may run. A trusted publisher’s code is pinned when it is first seen.',
+      'By code name (`acme/web`; of a service instance’s copy `acme/web@INSTANCE@NODE`, of a script in a Type `type/NAME@NODE`): the digest that may run. A trusted publisher’s code is pinned when it is first seen.',
     ),
   limits: z
     .object({

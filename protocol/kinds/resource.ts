@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { objectName } from '../objects.ts';
 import { ALL_VERBS, type Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
-import { propertyName } from './type.ts';
+import { MAX_TYPE_NAME, propertyName } from './type.ts';
 
 /** A parent: the name of a resource of the same node, or `node/NAME` for a Node, which is how a resource is deployed. */
 export const parentRef = z
@@ -12,7 +12,7 @@ export const parentRef = z
 
 export const resourceSpec = z.object({
   model: objectName.describe('The Model that it belongs to.'),
-  type: z.string().min(1).max(63).describe('Its Type.'),
+  type: z.string().min(1).max(MAX_TYPE_NAME).describe('Its Type.'),
   name: z.string().min(1).max(253).optional().describe('Its name within model and type. Default: the name of the object.'),
   description: z.string().max(4096).optional(),
   properties: z.record(propertyName, z.unknown()).optional().describe('Values of the properties of its type.'),

@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { codeRef, signingKeyText } from '../code.ts';
 import { commands, template } from '../commands.ts';
+import { MAX_TYPE_NAME } from '../kinds/type.ts';
 import { signedModule } from '../module.ts';
 import { objectName } from '../objects.ts';
 
@@ -18,7 +19,7 @@ export const bundledResource = z.object({
   object: objectName,
   uid: z.string().max(64),
   model: z.string().max(253),
-  type: z.string().max(63),
+  type: z.string().max(MAX_TYPE_NAME),
   name: z.string().max(253),
   labels: z.record(z.string().max(317), z.string().max(63)),
   /** Effective: with defaults, and what children export. */
@@ -32,8 +33,8 @@ export const bundledResource = z.object({
 export type BundledResource = z.infer<typeof bundledResource>;
 
 export const bundledType = z.object({
-  name: z.string().max(63),
-  extends: z.string().max(63).optional(),
+  name: z.string().max(MAX_TYPE_NAME),
+  extends: z.string().max(MAX_TYPE_NAME).optional(),
   /** Where its commands come from. Of a module they are read from the module, and not from here. */
   code: codeRef.optional(),
   /** Commands that stand in the Type object itself. Their code is `type/NAME`, the digest is over the canonical JSON of `{commands}`. */
@@ -54,7 +55,7 @@ export const bundle = z.object({
   /** The first is what the bundle is about. */
   resources: z.array(bundledResource).min(1).max(MAX_BUNDLED_RESOURCES),
   /** All types of those resources with what they extend, by lower-case name. */
-  types: z.record(z.string().max(63), bundledType),
+  types: z.record(z.string().max(MAX_TYPE_NAME), bundledType),
   /** The signatures of the modules that the types name. */
   modules: z.array(signedModule).max(64),
 });

@@ -4,7 +4,8 @@
  * it: leaves hashed with 0x00 before them, nodes with 0x01), and so learns nothing of the others. plan-tree.ts encodes, hashes and proves.
  */
 import { z } from 'zod';
-import { digest, signingKeyText } from '../code.ts';
+import { digest, MAX_CODE_NAME, signingKeyText } from '../code.ts';
+import { MAX_TYPE_NAME } from '../kinds/type.ts';
 import { objectName } from '../objects.ts';
 
 export const MAX_TARGETS = 2_000;
@@ -34,14 +35,14 @@ export const commandWork = z.object({
     object: objectName,
     uid: z.string().max(64),
     model: z.string().max(253),
-    type: z.string().max(63),
+    type: z.string().max(MAX_TYPE_NAME),
     name: z.string().max(253),
   }),
   command: z.string().max(63),
   /** As given; defaults are put in where it runs. */
   options: z.record(z.string().max(63), optionValue),
   /** Digests of all code that it may run: by CodeRef.name. */
-  code: z.record(z.string().max(127), digest),
+  code: z.record(z.string().max(MAX_CODE_NAME), digest),
 });
 /** Any program, where a capability names exec. */
 export const execWork = z.object({

@@ -1,20 +1,21 @@
 import type { Command } from 'commander';
 import { digest as digestText } from '../../../protocol/code.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import type { PolicySpec } from '../../../protocol/kinds/policy.ts';
+import { isOfNode, type PolicySpec, pinNameOf, pinParts } from '../../../protocol/kinds/policy.ts';
 import type { Cli } from '../../cli.ts';
 import { changePolicy } from '../../client/policy.ts';
 
 const EXAMPLES = `
 Examples:
   dtkd policy pin acme/web 2c26b46b…             run this code of acme/web, and no other
+  dtkd policy pin acme/web@shop 2c26b46b… --of builder      the copy that builder's service shop has
   dtkd policy pin type/Service 2c26b46b… --of builder
 
 The digest stands in the refusal of newer code, and in "dtkd module show" where it was published.`;
 
 export function configure(command: Command, cli: Cli): void {
   command
-    .argument('<code>', 'acme/web, or type/NAME for scripts that stand in a Type')
+    .argument('<code>', 'acme/web, acme/web@SERVICE for the copy of a service, or type/NAME for scripts that stand in a Type')
     .argument('<digest>')
     .option('--of <node>', 'the trusted node that publishes it')
     .addHelpText('after', EXAMPLES)
@@ -28,7 +29,7 @@ export function configure(command: Command, cli: Cli): void {
       await changePolicy(await cli.client(), (before) => {
         const known = pinNamed(before, code, flags.of);
         const publisher = publisherOf(before, code, flags.of, known);
-        name = known ?? (code.startsWith('type/') && !code.includes('@') ? `${code}@${publisher.node}` : code);
+        name = known ?? (isOfNode(code) && pinParts(code).node === undefined ? pinNameOf(code, publisher.node) : code);
         return { ...before, pins: { ...before.pins, [name]: { digest, publisher: publisher.key, node: publisher.node } } };
       });
       cli.out.print(`${name} is pinned to ${digest}.`);
@@ -38,7 +39,7 @@ export function configure(command: Command, cli: Cli): void {
 /** The pin that a name means: it may stand without the node that it is of. Errors: AMBIGUOUS. */
 export function pinNamed({ pins = {} }: PolicySpec, code: string, of: string | undefined): string | undefined {
   const meant = Object.entries(pins).filter(
-    ([name, { node }]) => (name === code || name.split('@')[0] === code) && (of === undefined || node === of),
+    ([name, { node }]) => (name === code || pinParts(name).code === code) && (of === undefined || node === of),
   );
   if (meant.length < 2) return meant[0]?.[0];
   throw new DtkdError('AMBIGUOUS', `several nodes have ${code} pinned here`, {
@@ -47,7 +48,7 @@ export function pinNamed({ pins = {} }: PolicySpec, code: string, of: string | u
 }
 
 function publisherOf(spec: PolicySpec, code: string, of: string | undefined, known: string | undefined): { node: string; key: string } {
-  const named = of ?? (code.includes('@') ? code.slice(code.indexOf('@') + 1) : undefined);
+  const named = of ?? pinParts(code).node;
   const pinned = known === undefined ? undefined : spec.pins?.[known];
   const trusted = (spec.trust ?? []).flatMap(({ node, key }) => (key === undefined ? [] : [{ node, key }]));
   if (named === undefined && pinned !== undefined) return { node: pinned.node ?? '', key: pinned.publisher };

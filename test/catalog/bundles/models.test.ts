@@ -107,7 +107,7 @@ describe('finding resources', () => {
     expect(found.unanswered).toEqual(['node2']);
     await models.find(OPS, { node: 'node1', name: 'x' }, 10);
     await models.find(OPS, { node: NODE }, 10);
-    expect(asked).toEqual(['ops@node0 * type="Svc"', 'ops@node0 node1 name="x"']);
+    expect(asked).toEqual(['ops@node0 * (type="Svc" or type like "Svc@*")', 'ops@node0 node1 name="x"']);
   });
 
   it('finds what is installed of owners that do not answer', async () => {
@@ -133,6 +133,14 @@ describe('finding resources', () => {
       expect(matchesWhere(where, resource('r', { name, type: name })), name).toBe(true);
       expect(matchesWhere(where, resource('r', { name: 'other', type: name }))).toBe(false);
     }
+  });
+
+  it('also means types of service instances, unless it names one', () => {
+    const means = (wanted: string, type: string) =>
+      matchesWhere(parseWhere(whereOf({ name: 'r', type: wanted }), resourceKind), resource('r', { name: 'r', type }));
+    expect(['WebServer', 'WebServer@shop', 'webserver@other'].map((one) => means('WebServer', one))).toEqual([true, true, true]);
+    expect(['WebServer', 'WebServer@shop', 'WebServer@shop2'].map((one) => means('webserver@shop', one))).toEqual([false, true, false]);
+    expect(means('WebServer', 'WebServer2@shop')).toBe(false);
   });
 });
 

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isTrusted, judgeCode, pinName, policyOf } from '../../../daemon/src/dispatch/policy/policy-spec.ts';
+import { isTrusted, judgeCode, policyOf } from '../../../daemon/src/dispatch/policy/policy-spec.ts';
 import type { NodePolicy } from '../../../daemon/src/dispatch/target/target.types.ts';
 import type { CodeRef } from '../../../protocol/code.ts';
+import { pinNameOf, pinParts } from '../../../protocol/kinds/policy.ts';
 import { compareVersions } from '../../../protocol/version-order.ts';
 
 const SELF = 'a'.repeat(64);
@@ -78,7 +79,41 @@ describe('policy', () => {
     const pinned = { ...trusting, pins: { 'type/Service@builder': { digest: NEW, publisher: BUILDER } } };
     expect(judgeCode(pinned, HERE, script(OTHER))).toMatchObject({ pin: { name: 'type/Service@other' } });
     expect(objection(judgeCode(pinned, HERE, script(BUILDER)))).toBe('CODE_CHANGED');
-    expect(pinName({ name: 'acme/web' }, 'builder')).toBe('acme/web');
+    expect(pinNameOf('acme/web', 'builder')).toBe('acme/web');
+  });
+
+  it('are told apart by instance: two nodes may each have one of the same name', () => {
+    const copy = (publisher: string, digest = NEW): CodeRef => ({ name: 'acme/web@shop', version: '0.0.3', digest, publisher });
+    const trusting = {
+      trust: [
+        { node: 'builder', key: BUILDER },
+        { node: 'other', key: OTHER },
+      ],
+    };
+    const base = { 'acme/web': { digest: OLD, publisher: BUILDER } };
+    expect(judgeCode(policy({ ...trusting, pins: base }), HERE, copy(BUILDER))).toMatchObject({ pin: { name: 'acme/web@shop@builder' } });
+    const pinned = policy({ ...trusting, pins: { ...base, 'acme/web@shop@builder': { digest: NEW, publisher: BUILDER } } });
+    expect(judgeCode(pinned, HERE, copy(BUILDER))).toEqual({});
+    expect(judgeCode(pinned, HERE, copy(OTHER))).toMatchObject({ pin: { name: 'acme/web@shop@other' } });
+    expect(objection(judgeCode(pinned, HERE, copy(BUILDER, OLD)))).toBe('CODE_CHANGED');
+  });
+
+  it('are pinned under names that can be taken apart again', () => {
+    const word = fc.stringMatching(/^[a-z][a-z0-9]{0,8}$/);
+    const code = fc.oneof(
+      fc.tuple(word, word).map(([space, name]) => `${space}/${name}`),
+      fc.tuple(word, word, word).map(([space, name, instance]) => `${space}/${name}@${instance}`),
+      word.map((name) => `type/${name}`),
+    );
+    fc.assert(
+      fc.property(code, word, (name, node) => {
+        const pin = pinNameOf(name, node);
+        expect(pinParts(pin).code).toBe(name);
+        expect(pinParts(pin).node).toBe(pin === name ? undefined : node);
+      }),
+    );
+    expect(pinParts('acme/web@shop')).toEqual({ code: 'acme/web@shop', node: undefined });
+    expect(pinParts('type/Service@builder')).toEqual({ code: 'type/Service', node: 'builder' });
   });
 });
 

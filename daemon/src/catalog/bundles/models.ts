@@ -6,10 +6,12 @@
 import { z } from 'zod';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { resourceKind } from '../../../../protocol/kinds/resource.ts';
+import { typeName } from '../../../../protocol/kinds/type.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import { MAX_BUNDLE_BYTES } from '../../../../protocol/orders/bundle.ts';
 import { verifyBundle } from '../../../../protocol/orders/signed-bundle.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
+import { scopedType } from '../../../../protocol/scoped-names.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import { refIn, resourceNameOf, resourceSpecOf } from '../model/objects.ts';
 import type { Decide } from '../model/ports.ts';
@@ -137,10 +139,20 @@ async function assertReadable({ store, node, decide }: ModelsOptions, principal:
 /** The expression that a query comes to; empty for everything. Pure. */
 export function whereOf({ model, type, name }: ResourceQuery): string {
   const terms: string[] = [];
-  for (const [path, value] of [['model', model] as const, ['type', type] as const, ['name', name] as const]) {
-    if (value !== undefined) terms.push(`${path}="${value.replace(/[\\"]/g, '\\$&')}"`);
-  }
+  if (model !== undefined) terms.push(`model=${quoted(model)}`);
+  if (type !== undefined) terms.push(typeTerm(type));
+  if (name !== undefined) terms.push(`name=${quoted(name)}`);
   return terms.join(' and ');
+}
+
+/** A bare name is also meant for those of service instances: `WebServer` for `WebServer@shop`. */
+function typeTerm(type: string): string {
+  const exact = `type=${quoted(type)}`;
+  return typeName.safeParse(type).success ? `(${exact} or type like ${quoted(scopedType(type, '*'))})` : exact;
+}
+
+function quoted(text: string): string {
+  return `"${text.replace(/[\\"]/g, '\\$&')}"`;
 }
 
 /** A row as a match; nothing of one of which only the name is told. */

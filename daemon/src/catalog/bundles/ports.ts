@@ -2,7 +2,7 @@
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Principal, UserPrincipal } from '../../../../protocol/principal.ts';
 
-/** Which resources: each field that is there narrows. Types are compared without regard to case. */
+/** Which resources: each field that is there narrows. Types are compared without regard to case; a bare one is also meant for those of service instances. */
 export interface ResourceQuery {
   /** The node that owns it. */
   node?: string;

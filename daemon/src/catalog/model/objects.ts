@@ -1,7 +1,7 @@
 /** The objects of the model as this part reads them: which kind a change is about, and its spec, parsed. */
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import { type ResourceSpec, resourceSpec } from '../../../../protocol/kinds/resource.ts';
-import { type TypeSpec, typeName, typeSpec } from '../../../../protocol/kinds/type.ts';
+import { scopedTypeName, type TypeSpec, typeSpec } from '../../../../protocol/kinds/type.ts';
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 
@@ -35,7 +35,7 @@ export function typeKey(name: string): string {
 
 /** A type's name as people write it; undefined if the object's own name cannot be one and the spec has none. */
 export function typeNameOf(object: ApiObject): string | undefined {
-  const name = typeName.safeParse(Reflect.get(Object(object['spec']), 'name') ?? object.metadata.name);
+  const name = scopedTypeName.safeParse(Reflect.get(Object(object['spec']), 'name') ?? object.metadata.name);
   return name.success ? name.data : undefined;
 }
 

@@ -1,5 +1,6 @@
 /** The DTKD_* variables of a command's environment. Pure. */
 import type { BundledResource } from '../../../../protocol/orders/bundle.ts';
+import { bareType } from '../../../../protocol/scoped-names.ts';
 import type { CommandContext } from './commands.types.ts';
 import type { Options } from './resolve-options.ts';
 
@@ -9,7 +10,7 @@ const MAX_VALUE_BYTES = 100 * 1024;
 /**
  * DTKD_NODE, DTKD_RESOURCE_NAME, _TYPE, _MODEL and _DIRECTORY; DTKD_PROPERTY_NAME and DTKD_OPTION_NAME for each property and option, the name in capitals with `_` for what is
  * neither letter nor digit. Of two names that become one, the one that was changed less counts (`startup_rank` before `startup-rank`), then the first by its characters.
- * Arrays and objects are JSON; a value with a NUL character, or longer than a variable may be, is left out.
+ * The type is the bare name, so that a module's scripts see the same in each of its copies. Arrays and objects are JSON; a value with a NUL character, or longer than a variable may be, is left out.
  */
 export function environmentOf(
   context: Pick<CommandContext, 'node' | 'directoryOf'>,
@@ -19,7 +20,7 @@ export function environmentOf(
   return {
     DTKD_NODE: context.node,
     DTKD_RESOURCE_NAME: resource.name,
-    DTKD_RESOURCE_TYPE: resource.type,
+    DTKD_RESOURCE_TYPE: bareType(resource.type),
     DTKD_RESOURCE_MODEL: resource.model,
     DTKD_RESOURCE_DIRECTORY: context.directoryOf(resource),
     ...variables('DTKD_PROPERTY_', resource.properties),

@@ -15,6 +15,7 @@ import {
 } from '../../../../protocol/commands.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { BundledResource } from '../../../../protocol/orders/bundle.ts';
+import { bareType } from '../../../../protocol/scoped-names.ts';
 import type { CommandContext, ResolvedCommand } from './commands.types.ts';
 import { expand, expandOptions, type Scope } from './expand.ts';
 import type { PreparedDispatch, PreparedScript, PreparedStep, PreparedWork, PreparedWorkflow } from './prepared.types.ts';
@@ -243,7 +244,7 @@ export function scopeOf(
   return {
     options: Object.fromEntries([...declared, ...Object.entries(options)]),
     properties,
-    resource: { name, type, model, directory: context.directoryOf(resource) },
+    resource: { name, type: bareType(type), model, directory: context.directoryOf(resource) },
     node: { name: context.node },
   };
 }

@@ -2,6 +2,7 @@
 import type { Dispatch } from '../../../../protocol/commands.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { BundledResource } from '../../../../protocol/orders/bundle.ts';
+import { bareType } from '../../../../protocol/scoped-names.ts';
 import { compareText } from '../../../../protocol/text-order.ts';
 import { compilePattern } from '../filter/pattern.ts';
 import type { PlanContext } from './commands.types.ts';
@@ -9,7 +10,7 @@ import type { PlanContext } from './commands.types.ts';
 /**
  * The resources in groups that run one after another. Without `sort` they are one group; with it those of equal values are one, numbers (also those written as texts) by
  * their size, before texts; those without a value come last, whichever way it goes. Within a group by type and name. A type matches by its own name or by that of a type
- * it extends, without regard to case. Errors: INVALID for a pattern that is none.
+ * it extends, without regard to case, and by each of these without the service instance that it is of. Errors: INVALID for a pattern that is none.
  */
 export async function selectRelated(
   context: Pick<PlanContext, 'related' | 'chainOf'>,
@@ -26,7 +27,8 @@ export async function selectRelated(
 }
 
 function typeNames(context: Pick<PlanContext, 'chainOf'>, { type }: BundledResource): string[] {
-  return [type, ...context.chainOf(type).map(({ name }) => name)];
+  const names = [type, ...context.chainOf(type).map(({ name }) => name)];
+  return [...new Set([...names, ...names.map(bareType)])];
 }
 
 async function patternOf(source: string | undefined, field: string, ignoreCase: boolean): Promise<((text: string) => boolean) | undefined> {

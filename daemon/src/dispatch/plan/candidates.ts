@@ -1,6 +1,7 @@
 /** Which resource is meant by model, type and name. Pure. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { nearMiss } from '../../../../protocol/near-miss.ts';
+import { meansType } from '../../../../protocol/scoped-names.ts';
 import type { ResourceMatch } from '../dispatch.types.ts';
 
 /** Candidates named in a refusal. */
@@ -51,7 +52,7 @@ export function isExact(sought: Sought, own: readonly ResourceMatch[]): boolean 
 }
 
 function isOfType(sought: Sought, { type }: ResourceMatch): boolean {
-  return type.toLowerCase() === sought.type?.toLowerCase();
+  return sought.type !== undefined && meansType(sought.type, type);
 }
 
 function notFound(sought: Sought, unanswered: readonly string[], there: readonly ResourceMatch[]): DtkdError {

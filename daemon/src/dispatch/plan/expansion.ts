@@ -6,6 +6,7 @@ import { type Command, type Dispatch, durationMs, MAX_COMMAND_DEPTH, type Step, 
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Bundle, BundledResource } from '../../../../protocol/orders/bundle.ts';
 import { type CommandWork, MAX_TARGETS, type OptionValue } from '../../../../protocol/orders/order.ts';
+import { bareType } from '../../../../protocol/scoped-names.ts';
 import { codeOf } from '../commands/code-of.ts';
 import type { CommandType, PlanContext, ResolvedCommand } from '../commands/commands.types.ts';
 import { expandOptions } from '../commands/expand.ts';
@@ -73,7 +74,7 @@ export async function expandCommand(options: ExpansionOptions, subject: Subject,
 
 /** `demo.Service.web`, as the seed writes it. */
 export function resourceText({ model, type, name }: { model: string; type: string; name: string }): string {
-  return `${model}.${type}.${name}`;
+  return `${model}.${bareType(type)}.${name}`;
 }
 
 class Expansion {
@@ -224,7 +225,7 @@ class Expansion {
     return expandOptions(options, {
       options: declared,
       properties: resource.properties,
-      resource: { name: resource.name, type: resource.type, model: resource.model, directory: '' },
+      resource: { name: resource.name, type: bareType(resource.type), model: resource.model, directory: '' },
       node: { name: this.#options.node },
     });
   }

@@ -2,7 +2,7 @@
 import { type CodeRef, moduleVersion } from '../../../../protocol/code.ts';
 import { durationMs } from '../../../../protocol/commands.ts';
 import type { ErrorCode } from '../../../../protocol/errors.ts';
-import { type PolicySpec, policySpec } from '../../../../protocol/kinds/policy.ts';
+import { isOfNode, type PolicySpec, pinNameOf, pinParts, policySpec } from '../../../../protocol/kinds/policy.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import { compareVersions } from '../../../../protocol/version-order.ts';
 import type { NodeLimits, NodePolicy } from '../target/target.types.ts';
@@ -47,26 +47,10 @@ export interface Objection {
 
 export type CodeVerdict = { pin?: { name: string; value: Pins[string] } } | { objection: Objection };
 
-/** Scripts that stand in Type objects bear no name of their publisher, as modules do: two nodes may have a type of one name. */
-function isOfType(ref: Pick<CodeRef, 'name'>): boolean {
-  return ref.name.startsWith('type/');
-}
-
-/** The name of a pin: that of the code; of a script in a Type with `@NODE`, its publisher as this node calls it. */
-export function pinName(ref: Pick<CodeRef, 'name'>, node: string): string {
-  return isOfType(ref) ? `${ref.name}@${node}` : ref.name;
-}
-
-/** The code that the name of a pin is about. */
-export function pinnedCode(name: string): string {
-  const at = name.indexOf('@');
-  return at < 0 ? name : name.slice(0, at);
-}
-
 function pinOf(pins: Pins, ref: CodeRef): { name: string; value: Pins[string] } | undefined {
   for (const [name, value] of Object.entries(pins)) {
     // A node may be called otherwise since; its key is what counts.
-    if (pinnedCode(name) === ref.name && (!isOfType(ref) || value.publisher === ref.publisher)) return { name, value };
+    if (pinParts(name).code === ref.name && (!isOfNode(ref.name) || value.publisher === ref.publisher)) return { name, value };
   }
   return undefined;
 }
@@ -92,7 +76,7 @@ export function judgeCode(policy: NodePolicy, { self, here }: { self: string; he
   const pin = pinOf(policy.pins, ref);
   const version = moduleVersion.safeParse(ref.version).data;
   const fresh = { digest: ref.digest, publisher: ref.publisher, node: trusted.node, ...(version === undefined ? {} : { version }) };
-  if (pin === undefined) return { pin: { name: pinName(ref, trusted.node), value: fresh } };
+  if (pin === undefined) return { pin: { name: pinNameOf(ref.name, trusted.node), value: fresh } };
   if (pin.value.publisher !== ref.publisher) return { objection: changed(here, ref, `${ref.name} is pinned to another publisher`) };
   if (pin.value.digest === ref.digest) return {};
   if (!trusted.follow) return { objection: changed(here, ref, `${ref.name} is not what is pinned`) };

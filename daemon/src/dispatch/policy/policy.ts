@@ -6,11 +6,11 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { isRecord } from '../../../../protocol/json.ts';
 import { apiVersionOf } from '../../../../protocol/kinds/kind.ts';
-import { POLICY_NAME, policyKind, policySpec } from '../../../../protocol/kinds/policy.ts';
+import { POLICY_NAME, pinParts, policyKind, policySpec } from '../../../../protocol/kinds/policy.ts';
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
 import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import type { NodePolicy, PolicyReader } from '../target/target.types.ts';
-import { type Pins, pinnedCode, policyOf } from './policy-spec.ts';
+import { type Pins, policyOf } from './policy-spec.ts';
 
 export interface PolicyOptions {
   store: Pick<ObjectStore, 'get' | 'subscribe'>;
@@ -85,12 +85,16 @@ interface Cause {
   message: string;
 }
 
-const CODE_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]*\/[A-Za-z0-9][A-Za-z0-9_-]*$/;
+/** A module, a copy of one, or a type, also one of an instance. */
+const CODE_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]*\/[A-Za-z0-9][A-Za-z0-9_-]*(@[A-Za-z0-9][A-Za-z0-9_.-]*)?$/;
 
 function pinCauses(pins: Pins): Cause[] {
   return Object.keys(pins)
-    .filter((name) => !CODE_NAME.test(pinnedCode(name)))
-    .map((name) => ({ field: 'spec.pins', message: `"${name.slice(0, 80)}" is no name of code, such as acme/web or type/Service@NODE` }));
+    .filter((name) => !CODE_NAME.test(pinParts(name).code))
+    .map((name) => ({
+      field: 'spec.pins',
+      message: `"${name.slice(0, 80)}" is no name of code, such as acme/web, acme/web@INSTANCE@NODE or type/Service@NODE`,
+    }));
 }
 
 function invalid(causes: Cause[]): DtkdError {

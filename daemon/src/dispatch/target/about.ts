@@ -5,6 +5,7 @@ import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Bundle, BundledResource } from '../../../../protocol/orders/bundle.ts';
 import type { Work } from '../../../../protocol/orders/order.ts';
 import { bundledChain } from '../../../../protocol/orders/signed-bundle.ts';
+import { bareType } from '../../../../protocol/scoped-names.ts';
 import type { Decide } from '../dispatch.types.ts';
 import type { About } from './journal-row.ts';
 
@@ -61,7 +62,7 @@ const MAX_SHOWN = 200;
 export function whatOf(work: Work): string {
   switch (work.type) {
     case 'command':
-      return `${work.resource.model}.${work.resource.type}.${work.resource.name} ${work.command}`;
+      return `${work.resource.model}.${bareType(work.resource.type)}.${work.resource.name} ${work.command}`;
     case 'exec':
       return `exec ${shown(work.argv.join(' '))}`;
     case 'put':

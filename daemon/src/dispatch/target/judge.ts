@@ -219,8 +219,8 @@ export class Judge {
       );
     }
     for (const [code, digest] of Object.entries(work.code)) {
-      const type = Object.values(bundle.types).find((one) => one.code?.name === code);
-      if (type?.code === undefined || type.code.digest !== digest) {
+      const type = Object.values(bundle.types).find((one) => one.code?.name === code && one.code.digest === digest);
+      if (type?.code === undefined) {
         throw new DtkdError('CODE_CHANGED', `${code} has changed since the command was planned`, { next: 'Start it again' });
       }
       const verdict = judgeCode(policy, { self: signingKey, here: name }, type.code);

@@ -6,6 +6,7 @@ import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { BundledResource } from '../../../../../protocol/orders/bundle.ts';
 import { bundledChain, type CheckedBundle, verifyBundle } from '../../../../../protocol/orders/signed-bundle.ts';
 import type { Principal } from '../../../../../protocol/principal.ts';
+import { meansType } from '../../../../../protocol/scoped-names.ts';
 import type { ObjectStore, Transaction } from '../../../store/object-store.types.ts';
 import type { Decide, DispatchLogger, ResourceMatch } from '../../dispatch.types.ts';
 import { aboutResource, asked } from '../about.ts';
@@ -145,7 +146,7 @@ export class Installations implements Installed {
 function matches(resource: Known['resource'], by: { model?: string; type?: string; name?: string }): boolean {
   return (
     (by.model === undefined || by.model === resource.model) &&
-    (by.type === undefined || by.type.toLowerCase() === resource.type.toLowerCase()) &&
+    (by.type === undefined || meansType(by.type, resource.type)) &&
     (by.name === undefined || by.name === resource.name)
   );
 }

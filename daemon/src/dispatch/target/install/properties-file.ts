@@ -1,7 +1,9 @@
 /** `resource.properties`: what is known of a resource, in the format of java.util.Properties, and its twin in JSON. Pure. */
 import type { BundledResource } from '../../../../../protocol/orders/bundle.ts';
 
-/** What stands in both files. */
+import { bareType } from '../../../../../protocol/scoped-names.ts';
+
+/** What stands in both files. Types are bare names, as a module's scripts know them. */
 export interface ResourceFacts {
   resource: BundledResource;
   /** Its types, nearest first. */
@@ -37,9 +39,9 @@ export function propertiesText({ resource, types, owner, directory, node }: Reso
   const { model, type, name, object, uid, properties, parents, children, deployments } = resource;
   return toProperties([
     ['resource.name', name],
-    ['resource.type', type],
+    ['resource.type', bareType(type)],
     ['resource.model', model],
-    ['resource.types', types.join(',')],
+    ['resource.types', types.map(bareType).join(',')],
     ['resource.object', object],
     ['resource.uid', uid],
     ['resource.owner', owner.node],
@@ -61,6 +63,16 @@ function textOf(value: unknown): string {
 
 export function jsonText({ resource, types, owner, directory, node }: ResourceFacts): string {
   const { labels, properties, deployments, ...named } = resource;
-  const facts = { ...named, types, labels, owner, node, directory, properties, deployments: deployments.map((one) => one.node) };
+  const facts = {
+    ...named,
+    type: bareType(named.type),
+    types: types.map(bareType),
+    labels,
+    owner,
+    node,
+    directory,
+    properties,
+    deployments: deployments.map((one) => one.node),
+  };
   return `${JSON.stringify(facts, undefined, 2)}\n`;
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { BundledResource } from '../../../../../protocol/orders/bundle.ts';
+import { bareType, instanceOfType, scopedType } from '../../../../../protocol/scoped-names.ts';
 
 /** Bytes of a directory's name; file systems take 255. */
 const MAX_NAME = 200;
@@ -31,5 +32,11 @@ export function resourceDirectory(
   owner: string,
   { model, type, name }: Pick<BundledResource, 'model' | 'type' | 'name'>,
 ): string {
-  return join(data, 'resources', owner.slice(0, OWNER_DIGITS), safeName(model), safeName(type), safeName(name));
+  return join(data, 'resources', owner.slice(0, OWNER_DIGITS), safeName(model), typeDirectory(type), safeName(name));
+}
+
+/** `WebServer@shop` as it is written; no other character is left as it is. */
+function typeDirectory(type: string): string {
+  const instance = instanceOfType(type);
+  return instance === undefined ? safeName(type) : scopedType(safeName(bareType(type)), safeName(instance));
 }

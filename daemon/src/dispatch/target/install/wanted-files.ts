@@ -4,6 +4,7 @@ import type { Template } from '../../../../../protocol/commands.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { Bundle, BundledResource } from '../../../../../protocol/orders/bundle.ts';
 import { bundledChain } from '../../../../../protocol/orders/signed-bundle.ts';
+import { bareType } from '../../../../../protocol/scoped-names.ts';
 import { expand } from '../../commands/expand.ts';
 import type { HeldModule } from '../work/module-fetch.ts';
 import { jsonText, propertiesText, type ResourceFacts } from './properties-file.ts';
@@ -20,7 +21,7 @@ function templatesOf(
     const module = code === undefined ? undefined : modules.get(code.digest);
     if (code === undefined || module === undefined) continue;
     const types = Object.entries(module.manifest.types ?? {});
-    const own = types.find(([one]) => one.toLowerCase() === name.toLowerCase())?.[1];
+    const own = types.find(([one]) => one.toLowerCase() === bareType(name).toLowerCase())?.[1];
     for (const template of own?.templates ?? []) if (!found.has(template.to)) found.set(template.to, { template, code, module });
   }
   return found;
@@ -41,7 +42,7 @@ export function wantedFiles(
   const types = bundledChain(bundle.types, resource.type).map(({ name }) => name);
   const facts: ResourceFacts = { resource, types, owner: { node: bundle.ownerName, key: bundle.owner }, directory, node };
   const { name, type, model, properties } = resource;
-  const scope = { options: {}, properties, resource: { name, type, model, directory }, node: { name: node } };
+  const scope = { options: {}, properties, resource: { name, type: bareType(type), model, directory }, node: { name: node } };
   const made = [...templatesOf(bundle, resource.type, modules).values()].map(({ template, module }): WantedFile => {
     const file = module.archive.files.find(({ path }) => path === template.from);
     if (file === undefined) throw new DtkdError('CONTENT_MISSING', `the module ${module.manifest.module} has no template ${template.from}`);

@@ -49,7 +49,7 @@ export async function readyCommand(work: CommandWork, place: WorkPlace, options:
     const itself = one === resource && work.command === INSTALL;
     installs.push(await installer.plan({ bundle, resource: one, modules, context: contextFor(one), withCommand: !itself }));
   }
-  const code = new Map([...prepared.code, ...installs.flatMap((install) => install.code)].map((ref) => [ref.name, ref]));
+  const code = new Map([...prepared.code, ...installs.flatMap((install) => install.code)].map((ref) => [`${ref.name} ${ref.digest}`, ref]));
   const pins = judgedPins([...code.values()], policy, here);
   return {
     plain: prepared.work.kind === 'script' && installs.every((install) => install.command === undefined),
