@@ -3,7 +3,7 @@ import type { FederatedReads } from '../catalog/federation/federation.types.ts';
 import type { PeerApi } from '../catalog/federation/peer-api.types.ts';
 import type { LocalStore } from '../store/local-store.types.ts';
 import type { ApiExtensions } from './handlers.types.ts';
-import type { RemoteCall } from './remote/remote-call.types.ts';
+import type { OwnCall, RemoteCall } from './remote/remote-call.types.ts';
 
 /** What the API wants of a logger. */
 export interface ApiLogger {
@@ -55,8 +55,8 @@ export interface ApiServerOptions extends ApiOptions {
 }
 
 export interface ApiServer {
-  /** Answers a request that did not come over HTTP: what a member asks for one of its users. */
-  answer(request: Request, from: { remote: RemoteCall }): Promise<Response>;
+  /** Answers a request that did not come over HTTP: what a member asks for one of its users, or what this daemon does for somebody. */
+  answer(request: Request, from: { remote: RemoteCall } | { own: OwnCall }): Promise<Response>;
   /** `https://HOST:PORT` with the real port. */
   readonly url: string;
   readonly port: number;

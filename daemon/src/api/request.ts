@@ -8,7 +8,7 @@ import type { ObjectRef } from '../../../protocol/objects.ts';
 import type { ApiOptions } from './api.types.ts';
 import type { Note } from './audit-note.ts';
 import type { Principal } from './handlers.types.ts';
-import type { RemoteCall } from './remote/remote-call.types.ts';
+import type { OwnCall, RemoteCall } from './remote/remote-call.types.ts';
 import type { About } from './status.ts';
 import type { ViewHistory } from './view-history.ts';
 
@@ -19,7 +19,7 @@ const MAX_WARNINGS = 8;
 const MAX_WARNING = 1024;
 
 export interface ApiEnv {
-  Bindings: Partial<HttpBindings> & { remote?: RemoteCall };
+  Bindings: Partial<HttpBindings> & { remote?: RemoteCall; own?: OwnCall };
   Variables: {
     principal: Principal;
     about: About;

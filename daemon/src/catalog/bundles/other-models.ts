@@ -1,10 +1,11 @@
 /** Resources of other nodes through federation and their own APIs, for one question of a user of this node. */
-import { DtkdError, isErrorCode } from '../../../../protocol/errors.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
 import { isRecord, parseJson } from '../../../../protocol/json.ts';
 import { resourceKind } from '../../../../protocol/kinds/resource.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import { MAX_BUNDLE_BYTES } from '../../../../protocol/orders/bundle.ts';
 import type { UserPrincipal } from '../../../../protocol/principal.ts';
+import { refusedBy } from '../../../../protocol/refused-by.ts';
 import type { FederatedReads } from '../federation/federation.types.ts';
 import type { PeerApi, PeerResponse } from '../federation/peer-api.types.ts';
 import type { OtherModels } from './ports.ts';
@@ -70,7 +71,7 @@ async function getJson(peers: OtherModelsOptions['peers'], user: UserPrincipal, 
   });
   const body = parseJson(await readAll(response, node));
   if (response.status < 400) return body;
-  throw refusedBy(node, body);
+  throw refusedBy(body, node);
 }
 
 async function readAll(response: PeerResponse, node: string): Promise<Buffer> {
@@ -82,13 +83,4 @@ async function readAll(response: PeerResponse, node: string): Promise<Buffer> {
     parts.push(part);
   }
   return Buffer.concat(parts);
-}
-
-/** What another node refused, in its words, as far as they are words. */
-function refusedBy(node: string, body: unknown): DtkdError {
-  const details = isRecord(body) && isRecord(body['details']) ? body['details'] : {};
-  const message = isRecord(body) && typeof body['message'] === 'string' ? body['message'].slice(0, 500) : 'it refused';
-  const next = typeof details['next'] === 'string' ? details['next'].slice(0, 500) : undefined;
-  const code = isErrorCode(details['code']) ? details['code'] : 'UNAVAILABLE';
-  return new DtkdError(code, `${node}: ${message}`, next === undefined ? {} : { next });
 }

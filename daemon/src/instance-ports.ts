@@ -1,0 +1,106 @@
+/** The rest of the daemon, as service instances see it: nodes to place resources on, and objects of this node and of others. */
+import { DtkdError } from '../../protocol/errors.ts';
+import { isRecord, parseJson } from '../../protocol/json.ts';
+import { kindByPlural, kindOf } from '../../protocol/kinds/index.ts';
+import { apiVersionOf, type Kind } from '../../protocol/kinds/kind.ts';
+import type { Principal } from '../../protocol/principal.ts';
+import { refusedBy } from '../../protocol/refused-by.ts';
+import type { ApiServer } from './api/api.types.ts';
+import type { Objects, PlacementNode, PlacementNodes } from './catalog/instances/instances.types.ts';
+import type { Nodes, NodeView } from './dispatch/dispatch.types.ts';
+import { chooseNodes } from './dispatch/plan/chosen-nodes.ts';
+import type { Mesh } from './mesh/mesh.types.ts';
+
+/** In filters of placements: the node that has the service. */
+const SELF_FILTER = 'self';
+/** Nobody listens there: requests within the daemon only need some host. */
+const WITHIN = 'http://localhost';
+/** Bytes of an answer that is read. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
+
+/** Nodes of this node's domains, and itself. */
+export function placementNodes(nodes: Nodes, mesh: Pick<Mesh, 'domains'>): PlacementNodes {
+  return {
+    async list() {
+      const addresses = addressesIn(mesh);
+      return (await nodes.list())
+        .filter((view) => view.self || view.member !== undefined)
+        .map((view): PlacementNode => ({ name: view.node, self: view.self, address: addresses.get(view.node), object: view.object }))
+        .sort(byName);
+    },
+    async matching({ include, exclude }) {
+      const all = (await nodes.list()).filter((view) => view.self || view.member !== undefined);
+      const left = exclude === undefined ? new Set<string>() : new Set(await chosen(all, exclude));
+      return (await chosen(all, include)).filter((name) => !left.has(name)).sort();
+    },
+  };
+}
+
+async function chosen(all: readonly NodeView[], text: string): Promise<string[]> {
+  if (text.trim() === SELF_FILTER) return all.filter(({ self }) => self).map(({ node }) => node);
+  const { chosen: views } = await chooseNodes({ filter: { include: [text] } }, all);
+  return [...views].map(({ node }) => node);
+}
+
+function addressesIn(mesh: Pick<Mesh, 'domains'>): Map<string, string> {
+  const addresses = new Map<string, string>();
+  for (const { peers } of mesh.domains()) {
+    for (const { displayName, address } of peers) {
+      const host = address === undefined ? undefined : hostOf(address);
+      if (host !== undefined && !addresses.has(displayName)) addresses.set(displayName, host);
+    }
+  }
+  return addresses;
+}
+
+/** The host of `HOST:PORT`; of an IPv6 address without its brackets. */
+function hostOf(address: string): string | undefined {
+  const colon = address.lastIndexOf(':');
+  return colon <= 0 ? undefined : address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
+}
+
+const byName = (a: PlacementNode, b: PlacementNode): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+
+/** Objects as the API has them: the same checks, the same handlers, and for those of other nodes the same way there. */
+export function objectsOf(api: Pick<ApiServer, 'answer'>): Objects {
+  async function ask(principal: Principal, method: string, path: string, body?: Record<string, unknown>): Promise<Response> {
+    const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+    const request = new Request(`${WITHIN}${path}`, {
+      method,
+      headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': type }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return api.answer(request, { own: { principal } });
+  }
+  return {
+    async apply(principal, node, object) {
+      const kind = kindOf(object);
+      const name = isRecord(object['metadata']) ? object['metadata']['name'] : undefined;
+      if (kind === undefined || typeof name !== 'string')
+        throw new DtkdError('INTERNAL', 'an object without kind or name is to be applied');
+      const collection = collectionOf(kind, node);
+      const created = await ask(principal, 'POST', collection, object);
+      if (created.status !== 409) return expectGood(created);
+      await expectGood(await ask(principal, 'PATCH', `${collection}/${encodeURIComponent(name)}`, object));
+    },
+    async remove(principal, node, { group, plural, name }) {
+      const kind = kindByPlural(group, plural);
+      if (kind === undefined) throw new DtkdError('INTERNAL', `there is no kind ${plural}`);
+      const response = await ask(principal, 'DELETE', `${collectionOf(kind, node)}/${encodeURIComponent(name)}`);
+      if (response.status !== 404) await expectGood(response);
+    },
+  };
+}
+
+function collectionOf(kind: Kind, node: string): string {
+  const version = apiVersionOf(kind);
+  return `/${kind.group === '' ? 'api' : 'apis'}/${version}/namespaces/${encodeURIComponent(node)}/${kind.plural}`;
+}
+
+/** A refusal in the words of who refused. */
+async function expectGood(response: Response): Promise<void> {
+  const bytes = Buffer.from(await response.arrayBuffer());
+  if (response.status < 400) return;
+  const body = bytes.length > MAX_ANSWER_BYTES ? undefined : parseJson(bytes);
+  throw refusedBy(body);
+}
