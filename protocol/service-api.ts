@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { partName } from './assembly.ts';
 import { digest, moduleName, moduleVersion, versionRange } from './code.ts';
 import { commandName, optionName } from './commands.ts';
-import { propertyName } from './kinds/type.ts';
+import { PROPERTY_TYPES, propertyName } from './kinds/type.ts';
 import { instanceName } from './service-file.ts';
 
 /** A commit as git takes it: a hash or the beginning of one, HEAD, HEAD~2, `applied`. */
@@ -55,6 +55,15 @@ export type ServiceEdit = z.infer<typeof serviceEdit>;
 export const editRequest = z.strictObject({ edits: z.array(serviceEdit).min(1).max(256), base: digest.optional() });
 /** `POST …/file`: the whole of dtk.service.yaml. */
 export const fileRequest = z.strictObject({ content: z.string().max(1024 * 1024), base: digest });
+
+/** `GET …/file`. */
+export const fileAnswer = z.object({
+  content: z.string(),
+  base: digest,
+  /** What can be set, by its path (`web.port`, `parameters.tier`), with its type. Absent: what stands there cannot be read. */
+  types: z.record(z.string(), z.enum(PROPERTY_TYPES)).optional(),
+});
+export type FileAnswer = z.infer<typeof fileAnswer>;
 
 /** `POST …/converge`. */
 export const convergeRequest = z.strictObject({
@@ -188,6 +197,16 @@ export const copiesDiff = z.object({
       files: z.array(fileDifference),
     }),
   ),
+});
+
+/** Of `POST …/edit` and `POST …/file`: the digest of the file now, and what was changed in it. */
+export const editAnswer = z.object({ base: digest, differences: z.array(difference) });
+/** Of `POST …/modules`: the version that was taken or made, and what was changed by that; no files: nothing was. */
+export const copyAnswer = z.object({
+  module: z.string(),
+  version: z.string(),
+  files: z.array(fileDifference),
+  commit: z.string().optional(),
 });
 
 /** Lines of `GET …/tasks/NAME/follow`. */
