@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { digest, moduleName, moduleVersion, signingKeyText } from '../code.ts';
+import { partName } from '../assembly.ts';
+import { digest, moduleName, moduleVersion, signingKeyText, versionRange } from '../code.ts';
 import type { Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
 
@@ -14,6 +15,12 @@ const schema = z.object({
       size: z.number().int().nonnegative().describe('Bytes of its archive.'),
       files: z.number().int().nonnegative(),
       types: z.array(z.string().max(63)).max(1_024),
+      active: z
+        .boolean()
+        .default(true)
+        .describe('Its types are the types of this node. Of one module one version; others are there to be staged.'),
+      assemblies: z.array(partName).max(256).optional().describe('What can be staged of it.'),
+      dependencies: z.record(moduleName, versionRange).optional().describe('Modules that it needs.'),
       publisher: z.object({ node: z.string().max(253), key: signingKeyText }),
       statement: z.string().max(2_048).describe('What the publisher signed, base64.'),
       signature: z.string().max(128).describe('Its signature, base64.'),
@@ -22,7 +29,7 @@ const schema = z.object({
 });
 export const moduleSchema = schema;
 
-/** Types with their commands, and the files that these run, as they are installed on this node. Installed by `dtkd module install`. */
+/** A version of a module that is on this node: types with their commands, assemblies, and files. Comes by `dtkd module install` and `fetch`. */
 export const moduleKind: Kind = {
   group: DTKD_GROUP,
   version: 'v1',
@@ -49,6 +56,20 @@ export const moduleKind: Kind = {
       description: 'types that it has',
       value: (object) => schema.safeParse(object).data?.spec.types.join(','),
       priority: 0,
+    },
+    {
+      name: 'Active',
+      type: 'boolean',
+      description: 'true if its types are those of the node',
+      value: (object) => schema.safeParse(object).data?.spec.active,
+      priority: 0,
+    },
+    {
+      name: 'Assemblies',
+      type: 'string',
+      description: 'what can be staged of it',
+      value: (object) => schema.safeParse(object).data?.spec.assemblies?.join(','),
+      priority: 1,
     },
   ],
 };

@@ -3,7 +3,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import { jsonEqual } from '../../../../protocol/json.ts';
 import type { TypeSpec } from '../../../../protocol/kinds/type.ts';
 import { typeObjectName } from '../../../../protocol/modules/names.ts';
-import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 import { refIn, typeKey, typeNameOf, typeSpecOf } from '../model/objects.ts';
@@ -11,19 +11,13 @@ import type { Rights } from '../model/rights.ts';
 import { nameRow, readName } from '../model/rows.ts';
 import { TypeBook } from '../model/type-book.ts';
 import { type ModuleFields, newObject } from './types.ts';
+import type { VersionHere } from './versions.ts';
 
 /** What an installation did to the types of this node. */
 export interface TypeChanges {
   created: string[];
   changed: string[];
   removed: string[];
-}
-
-/** A version of the module that is installed. */
-export interface Installed {
-  ref: ObjectRef;
-  object: ApiObject;
-  fields: ModuleFields;
 }
 
 /** Types of the module as it says itself, all others as they stand. */
@@ -39,13 +33,13 @@ export async function spelling(tx: Transaction, node: string, own: object): Prom
   return (type) => names.get(typeKey(type)) ?? type;
 }
 
-/** Makes the types of a module be what it says, and removes those that earlier versions had. */
+/** Makes the types of a module be what it says, and removes those that the versions before it had. */
 export async function writeTypes(
   { node, rights }: { node: string; rights: Rights },
   tx: Transaction,
   principal: Principal,
   specs: ReadonlyMap<string, TypeSpec>,
-  earlier: readonly Installed[],
+  earlier: readonly VersionHere[],
 ): Promise<TypeChanges> {
   const changes: TypeChanges = { created: [], changed: [], removed: [] };
   const module = [...specs.values()][0]?.module?.name ?? earlier[0]?.fields.module;

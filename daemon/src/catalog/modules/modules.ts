@@ -11,10 +11,11 @@ import type { ObjectStore } from '../../store/object-store.types.ts';
 import type { Decide, DecideMove, ModelAction, ModelHandler } from '../model/ports.ts';
 import { Rights } from '../model/rights.ts';
 import { ModuleDirectories } from './directories.ts';
-import { type InstallingOptions, installModule, readInstallRequest, removeModule } from './installing.ts';
+import { type InstallingOptions, installModule, readInstallRequest } from './installing.ts';
 import { Library } from './library.ts';
 import { INSTALLED_MS } from './limits.ts';
 import type { ModuleContent, ModuleLibrary, ModulesLogger } from './ports.ts';
+import { removeModule } from './removing.ts';
 import { moduleFieldsOf, moduleRef } from './types.ts';
 
 export interface ModulesOptions {

@@ -22,6 +22,11 @@ export function moduleRef(node: string, name: string): ObjectRef {
   return { group: DTKD_GROUP, plural: 'modules', namespace: node, name };
 }
 
+/** The Release of a version has the name of its Module. */
+export function releaseRef(node: string, name: string): ObjectRef {
+  return { group: DTKD_GROUP, plural: 'releases', namespace: node, name };
+}
+
 /** A type of a module as its Type object has it, by the name of that object. `spelled`: how a supertype is written. */
 export function typeSpecs(
   manifest: ModuleManifest,
@@ -49,11 +54,14 @@ export interface ModuleFacts {
   signed: SignedStatement;
   size: number;
   files: number;
+  /** Whether its types are made. */
+  active: boolean;
 }
 
 /** The spec of a Module object. */
-export function moduleFields({ manifest, code, node, signed, size, files }: ModuleFacts): ModuleFields {
-  const { description, license } = manifest;
+export function moduleFields({ manifest, code, node, signed, size, files, active }: ModuleFacts): ModuleFields {
+  const { description, license, dependencies } = manifest;
+  const assemblies = Object.keys(manifest.assemblies ?? {}).sort();
   return {
     module: manifest.module,
     version: manifest.version,
@@ -63,6 +71,9 @@ export function moduleFields({ manifest, code, node, signed, size, files }: Modu
     size,
     files,
     types: Object.keys(manifest.types ?? {}).sort(),
+    active,
+    ...(assemblies.length === 0 ? {} : { assemblies }),
+    ...(dependencies === undefined ? {} : { dependencies }),
     publisher: { node, key: code.publisher },
     statement: Buffer.from(signed.statement).toString('base64'),
     signature: Buffer.from(signed.signature).toString('base64'),
@@ -70,7 +81,13 @@ export function moduleFields({ manifest, code, node, signed, size, files }: Modu
 }
 
 /** A new object of this node; the store fills in the rest. */
-export function newObject(kind: 'Module' | 'Type', name: string, node: string, principal: Principal, spec: object): ApiObject {
+export function newObject(
+  kind: 'Module' | 'Type' | 'Assembly' | 'Release',
+  name: string,
+  node: string,
+  principal: Principal,
+  spec: object,
+): ApiObject {
   const annotations = principal.type === 'user' ? { annotations: { [CREATOR_ANNOTATION]: subjectText(principal) } } : {};
   return {
     apiVersion: `${DTKD_GROUP}/v1`,
@@ -80,6 +97,6 @@ export function newObject(kind: 'Module' | 'Type', name: string, node: string, p
   };
 }
 
-export function objectNameOf(manifest: ModuleManifest): string {
-  return moduleObjectName(manifest.module, manifest.version);
+export function objectNameOf({ module, version }: Pick<ModuleManifest, 'module' | 'version'>): string {
+  return moduleObjectName(module, version);
 }

@@ -1,0 +1,61 @@
+/** The versions of a module that are on this node: one Module object for each, of which one at most has its types among those of the node. */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import { compareVersions } from '../../../../protocol/version-order.ts';
+import type { Transaction } from '../../store/object-store.types.ts';
+import { type ModuleFields, moduleFieldsOf, moduleRef } from './types.ts';
+
+/** Versions of one module that a node keeps. */
+export const MAX_VERSIONS = 100;
+
+/** A version that is here. */
+export interface VersionHere {
+  ref: ObjectRef;
+  object: ApiObject;
+  fields: ModuleFields;
+}
+
+/** All versions of a module, the newest first. `reads`: a transaction, or what is durable. */
+export async function versionsHere(reads: Pick<Transaction, 'find' | 'get'>, node: string, module: string): Promise<VersionHere[]> {
+  const { group, plural, namespace } = moduleRef(node, '');
+  const found: VersionHere[] = [];
+  // one more than are kept, in case that an earlier dtkd kept more
+  for (const ref of await reads.find({ group, plural, namespace, path: 'spec.module', value: module, limit: MAX_VERSIONS + 1 })) {
+    const object = await reads.get(ref);
+    const fields = object === undefined ? undefined : moduleFieldsOf(object);
+    if (object !== undefined && fields !== undefined) found.push({ ref, object, fields });
+  }
+  return found.sort((a, b) => compareVersions(b.fields.version, a.fields.version));
+}
+
+/** Refuses another version where there are as many as are kept. */
+export function assertRoom(here: readonly VersionHere[], { module, version }: ModuleFields): void {
+  if (here.length < MAX_VERSIONS || here.some(({ fields }) => fields.version === version)) return;
+  throw new DtkdError('CONFLICT', `there are ${here.length} versions of module ${module} on this node, and no more are kept`, {
+    next: `Remove one that is not needed: dtkd module rm ${module}@${here.at(-1)?.fields.version ?? 'VERSION'}.`,
+  });
+}
+
+/** Refuses another content under a version that is here, and types of an older version than those that the node has, unless it is asked for. */
+export function assertReplaceable(here: readonly VersionHere[], fields: ModuleFields, replace: boolean): void {
+  const { module, version, digest } = fields;
+  for (const { fields: there } of here) {
+    const order = compareVersions(there.version, version);
+    if (order === 0 && there.digest !== digest) {
+      if (replace && (fields.active || !there.active)) continue;
+      throw new DtkdError('CONFLICT', `module ${module} ${version} is installed with another content`, {
+        next:
+          there.active && !fields.active
+            ? 'Its types are those of this node: give the new content a new version.'
+            : 'Give the new content a new version, or install it with --replace.',
+        details: { installed: there.digest, given: digest },
+      });
+    }
+    if (order > 0 && there.active && fields.active && !replace) {
+      throw new DtkdError('CONFLICT', `module ${module} is installed in version ${there.version}, which is newer than ${version}`, {
+        next: 'To go back to the older one, install it with --replace; to have it beside the newer one, to be staged, with --no-types.',
+        details: { installed: there.version, given: version },
+      });
+    }
+  }
+}
