@@ -7,6 +7,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import type { SignedModule } from '../../../../protocol/module.ts';
 import { signBundle } from '../../../../protocol/orders/signed-bundle.ts';
+import { instanceOfCode } from '../../../../protocol/scoped-names.ts';
 import type { SigningKey } from '../../../../protocol/signing.ts';
 import type { Change, ObjectStore } from '../../store/object-store.types.ts';
 import type { Reads } from '../model/objects.ts';
@@ -14,6 +15,7 @@ import type { Decide, DecideMove, ModelAction } from '../model/ports.ts';
 import { Rights } from '../model/rights.ts';
 import { TypeBook } from '../model/type-book.ts';
 import { signedModules } from '../modules/modules.ts';
+import { signedCopy } from '../modules/statements.ts';
 import { type GatheringOptions, gatherBundle } from './gathering.ts';
 
 /** Bytes of bundles that are kept. */
@@ -49,9 +51,10 @@ export function createBundles({ store, node: { name: node }, signingKey, ...deci
     rights: new Rights({ ...deciding, node }),
     node,
     publisher: signingKey.publicKey,
-    modules: () => {
+    signature: async (code) => {
+      if (instanceOfCode(code.name) !== undefined) return signedCopy(store.kv, code);
       signatures ??= signedModules(store, node);
-      return signatures;
+      return (await signatures).get(`${code.name} ${code.digest}`);
     },
   };
   const kept = new Map<string, Promise<Uint8Array>>();

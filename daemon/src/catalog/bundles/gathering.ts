@@ -8,6 +8,7 @@ import { nodeStatus } from '../../../../protocol/kinds/node.ts';
 import type { SignedModule } from '../../../../protocol/module.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import { type Bundle, type BundledResource, MAX_BUNDLED_RESOURCES } from '../../../../protocol/orders/bundle.ts';
+import { instanceOfCode } from '../../../../protocol/scoped-names.ts';
 import { effectiveValues } from '../model/effective/effective-resource.ts';
 import { nodeParents, nodeRef, type Reads, refIn, resourceNameOf, resourceParents, resourceSpecOf, typeKey } from '../model/objects.ts';
 import type { NamedType } from '../model/resolved-type.ts';
@@ -22,8 +23,8 @@ export interface GatheringOptions {
   node: string;
   /** This node's public signing key. */
   publisher: string;
-  /** Signatures of the installed modules by digest. */
-  modules(): Promise<ReadonlyMap<string, SignedModule>>;
+  /** What the publisher of a module, or of an instance's copy, signed; undefined if it is not here any more. */
+  signature(code: CodeRef & { version: string }): Promise<SignedModule | undefined>;
 }
 
 /** The bundle of a resource, as it is to be signed. Errors: NOT_FOUND; TOO_LARGE with too many relatives. */
@@ -153,16 +154,27 @@ export function bundledType({ name, spec }: NamedType, publisher: string): Bundl
   };
 }
 
-async function signaturesFor({ modules }: GatheringOptions, types: Iterable<Bundle['types'][string]>): Promise<SignedModule[]> {
-  const digests = new Map<string, string>();
-  for (const { code, commands } of types) if (code !== undefined && commands === undefined) digests.set(code.digest, code.name);
-  if (digests.size === 0) return [];
-  const known = await modules();
-  return [...digests].map(([digest, name]) => {
-    const signed = known.get(digest);
-    if (signed === undefined)
-      throw new DtkdError('CONTENT_MISSING', `module ${name} is not installed here any more`, { next: 'Install it again.' });
-    return signed;
+/** One for each name, version and digest: one archive may be a module, and what several instances have of it. */
+async function signaturesFor({ signature }: GatheringOptions, types: Iterable<Bundle['types'][string]>): Promise<SignedModule[]> {
+  const codes = new Map<string, CodeRef & { version: string }>();
+  for (const { code, commands } of types) {
+    if (code === undefined || commands !== undefined) continue;
+    const { version = '' } = code;
+    codes.set(`${code.name} ${version} ${code.digest}`, { ...code, version });
+  }
+  const signatures: SignedModule[] = [];
+  for (const code of codes.values()) {
+    const signed = await signature(code);
+    if (signed === undefined) throw notHere(code.name);
+    signatures.push(signed);
+  }
+  return signatures;
+}
+
+function notHere(name: string): DtkdError {
+  const instance = instanceOfCode(name);
+  return new DtkdError('CONTENT_MISSING', `module ${name} is not installed here any more`, {
+    next: instance === undefined ? 'Install it again.' : `Converge the service again: dtkd converge ${instance}.`,
   });
 }
 

@@ -19,10 +19,11 @@ import type { Decide } from '../model/ports.ts';
 import { withoutUnseen } from '../model/refusal.ts';
 import type { Rights } from '../model/rights.ts';
 import { writeAssemblies } from './assemblies.ts';
-import { encodeSigned, type Library, statementRow } from './library.ts';
+import { encodeSigned, type Library } from './library.ts';
 import { INSTALLED_MS } from './limits.ts';
 import { spelling, type TypeChanges, writeTypes } from './module-types.ts';
 import type { SignedStatement } from './ports.ts';
+import { statementRow } from './statements.ts';
 import { type ModuleCode, type ModuleFields, moduleFields, newObject, objectNameOf, typeSpecs } from './types.ts';
 import { assertReplaceable, assertRoom, type VersionHere, versionsHere } from './versions.ts';
 

@@ -1,5 +1,5 @@
 /**
- * The modules that this node has: their archives in the content store, who signed them in rows `n/m/DIGEST/PUBLISHER`. Everything that is read
+ * The modules that this node has: their archives in the content store, who signed them in rows of statements.ts. Everything that is read
  * from the disk is compared with its digest before it is believed, and kept in memory within a limit. Knows nothing of what is installed.
  */
 import { readFile } from 'node:fs/promises';
@@ -10,13 +10,11 @@ import { MAX_MODULE_BYTES, signedModule } from '../../../../protocol/module.ts';
 import { unpackArchive } from '../../../../protocol/modules/archive.ts';
 import { soundModule } from '../../../../protocol/modules/check.ts';
 import { verifyStatement } from '../../../../protocol/orders/signed-bundle.ts';
+import { bareCode, instanceOfCode } from '../../../../protocol/scoped-names.ts';
 import { type Kv, prefixEnd } from '../../store/kv.ts';
 import { CACHED_BYTES, KEPT_MS, RENEW_MS } from './limits.ts';
 import type { LoadedModule, ModuleContent, ModulesLogger, SignedStatement } from './ports.ts';
-
-const ROWS = 'n/m/';
-/** Publishers of one archive that are looked through. */
-const MAX_PUBLISHERS = 64;
+import { rowOf, STATEMENTS, statementRow } from './statements.ts';
 
 export interface LibraryOptions {
   kv: Kv;
@@ -25,11 +23,6 @@ export interface LibraryOptions {
   publisher: string;
   logger: ModulesLogger;
   now: () => number;
-}
-
-/** The row that keeps a publisher's signature. */
-export function statementRow(digest: string, publisher: string): string {
-  return `${ROWS}${digest}/${publisher}`;
 }
 
 export function encodeSigned({ statement, signature }: SignedStatement): Uint8Array {
@@ -68,12 +61,12 @@ export class Library {
       throw altered(`what came as module ${statement.name} ${statement.version} is not what its publisher signed`);
     }
     const manifest = await soundModule(unpackArchive(bytes));
-    if (manifest.module !== statement.name || manifest.version !== statement.version) {
+    if (!isOfStatement(manifest, statement)) {
       throw altered(`the archive of module ${statement.name} ${statement.version} says that it is ${manifest.module} ${manifest.version}`);
     }
     if ((await content.path(statement.digest)) === undefined) await content.take(chunksOf(bytes), { limit: MAX_MODULE_BYTES });
     await this.allow(statement.digest, KEPT_MS);
-    const row = statementRow(statement.digest, statement.publisher);
+    const row = rowOf(statement);
     if ((await kv.get(row)) === undefined) {
       await kv.batch([{ type: 'put', key: row, value: encodeSigned(signed) }], {
         sync: true,
@@ -97,8 +90,16 @@ export class Library {
     }
   }
 
-  /** It is not installed any more. Orders that wait may still need it for a while. */
+  /** Reads it anew when it is asked for next: somebody else answers for it, too, or no more. */
+  forget(digest: string): void {
+    this.#cache.delete(digest);
+  }
+
+  /** It is not installed any more. Orders that wait may still need it for a while, and copies of this node as long as there are any. */
   async release(digest: string): Promise<void> {
+    const { kv, publisher } = this.#options;
+    const copies = `${statementRow(digest, publisher)}/`;
+    if ((await kv.page({ gte: copies, lt: prefixEnd(copies), limit: 1, keysOnly: true })).length > 0) return;
     this.#allowed.delete(digest);
     await this.allow(digest, KEPT_MS);
   }
@@ -118,11 +119,11 @@ export class Library {
   /** Forgets who signed archives that are here no more. */
   async tidy(): Promise<void> {
     const { kv, content } = this.#options;
-    for (let gte = ROWS, more = true; more; ) {
-      const page = await kv.page({ gte, lt: prefixEnd(ROWS), keysOnly: true });
+    for (let gte = STATEMENTS, more = true; more; ) {
+      const page = await kv.page({ gte, lt: prefixEnd(STATEMENTS), keysOnly: true });
       const gone: string[] = [];
       for (const [key] of page) {
-        const digest = key.slice(ROWS.length, ROWS.length + 64);
+        const digest = key.slice(STATEMENTS.length, STATEMENTS.length + 64);
         if ((await content.path(digest)) === undefined) gone.push(key);
       }
       if (gone.length > 0)
@@ -165,10 +166,11 @@ export class Library {
   /** Whose it is: this node's before all others'. */
   async #signer(digest: string): Promise<CodeRef | undefined> {
     const { kv, publisher } = this.#options;
-    const own = await kv.get(statementRow(digest, publisher));
-    const prefix = statementRow(digest, '');
-    const rows = own === undefined ? await kv.page({ gte: prefix, lt: prefixEnd(prefix), limit: MAX_PUBLISHERS }) : [['', own] as const];
-    for (const [, bytes] of rows) return verifyStatement(decodeCbor(bytes, signedModule, 'the signature of a module'));
+    for (const prefix of [statementRow(digest, publisher), statementRow(digest, '')]) {
+      // a module itself stands before copies of it
+      const [row] = await kv.page({ gte: prefix, lt: prefixEnd(prefix), limit: 1 });
+      if (row !== undefined) return verifyStatement(decodeCbor(row[1], signedModule, 'the signature of a module'));
+    }
     return undefined;
   }
 
@@ -200,11 +202,11 @@ export class Library {
 }
 
 /** Off the event loop: an archive may be large. */
-async function sha256(bytes: Uint8Array): Promise<string> {
+export async function sha256(bytes: Uint8Array): Promise<string> {
   return Buffer.from(await crypto.subtle.digest('SHA-256', Uint8Array.from(bytes))).toString('hex');
 }
 
-async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+export async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
@@ -217,4 +219,9 @@ function missing(digest: string, cause?: unknown): DtkdError {
     next: 'Send the archive first, as "dtkd module install DIR" does.',
     ...(cause === undefined ? {} : { cause }),
   });
+}
+
+/** True if an archive of this manifest is what a statement says: of a copy the version is the instance's own. */
+function isOfStatement(manifest: { module: string; version: string }, { name, version }: Pick<CodeRef, 'name' | 'version'>): boolean {
+  return manifest.module === bareCode(name) && (instanceOfCode(name) !== undefined || manifest.version === version);
 }

@@ -10,11 +10,12 @@ import type { SigningKey } from '../../../../protocol/signing.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import type { Decide, DecideMove, ModelAction, ModelHandler } from '../model/ports.ts';
 import { Rights } from '../model/rights.ts';
+import { Copies } from './copies.ts';
 import { ModuleDirectories } from './directories.ts';
 import { type InstallingOptions, installModule, readInstallRequest } from './installing.ts';
 import { Library } from './library.ts';
 import { INSTALLED_MS } from './limits.ts';
-import type { ModuleContent, ModuleLibrary, ModulesLogger } from './ports.ts';
+import type { CopyPublishing, ModuleContent, ModuleLibrary, ModulesLogger } from './ports.ts';
 import { removeModule } from './removing.ts';
 import { moduleFieldsOf, moduleRef } from './types.ts';
 
@@ -32,12 +33,12 @@ export interface ModulesOptions {
   now?: () => number;
 }
 
-export interface Modules extends ModuleLibrary {
+export interface Modules extends ModuleLibrary, CopyPublishing {
   /** By `group/plural`. */
   handlers: ReadonlyMap<string, ModelHandler>;
   /** Daemon-wide, by name. */
   actions: ReadonlyMap<string, ModelAction>;
-  /** Tidies the disk, and lets members go on fetching what is installed. */
+  /** Tidies the disk, and lets members go on fetching what is installed or published. */
   start(): Promise<void>;
 }
 
@@ -46,12 +47,16 @@ export function createModules(options: ModulesOptions): Modules {
   const { store, node, directory, signingKey, content, decide, decideMove, logger, now = () => Date.now() } = options;
   const library = new Library({ kv: store.kv, content, publisher: signingKey.publicKey, logger, now });
   const directories = new ModuleDirectories({ directory, load: (digest) => library.get(digest) });
+  const isInstalled = async (digest: string) => (await installedModules(store, node.name)).some((one) => one.digest === digest);
+  const copies = new Copies({ kv: store.kv, content, signingKey, library, isInstalled });
   const rights = new Rights({ decide, decideMove, node: node.name });
   const installing: InstallingOptions = { store, node: node.name, signingKey, library, rights, decide };
   return {
     get: (digest) => library.get(digest),
     keep: (signed, archive) => library.keep(signed, archive),
     directory: (digest) => directories.directory(digest),
+    publishCopy: (copy) => copies.publish(copy),
+    releaseCopies: (instance, keep) => copies.release(instance, keep),
     handlers: new Map([
       [`${DTKD_GROUP}/modules`, { delete: async (object, context) => ({ handled: await removeModule(installing, object, context) }) }],
     ]),
@@ -60,6 +65,11 @@ export function createModules(options: ModulesOptions): Modules {
       for (const { digest, module } of await installedModules(store, node.name)) {
         await library.allow(digest, INSTALLED_MS).catch((err: unknown) => {
           logger.warn({ err, module, digest }, 'The archive of an installed module is not here: install it again');
+        });
+      }
+      for (const digest of await copies.digests()) {
+        await library.allow(digest, INSTALLED_MS).catch((err: unknown) => {
+          logger.warn({ err, digest }, 'The archive of a service instance\u2019s module copy is not here: converge the service again');
         });
       }
       await directories.tidy(async (digest) => (await content.path(digest)) !== undefined);
@@ -78,11 +88,11 @@ function installAction(installing: InstallingOptions): ModelAction {
   return action;
 }
 
-/** The signature of an installed module of this node, by its digest. */
+/** The signatures of installed modules of this node, by name and digest. */
 export async function signedModules(store: ObjectStore, node: string): Promise<Map<string, SignedModule>> {
   const found = new Map<string, SignedModule>();
   for (const fields of await installedModules(store, node)) {
-    found.set(fields.digest, {
+    found.set(`${fields.module} ${fields.digest}`, {
       statement: Uint8Array.from(Buffer.from(fields.statement, 'base64')),
       signature: Uint8Array.from(Buffer.from(fields.signature, 'base64')),
     });

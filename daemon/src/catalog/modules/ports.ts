@@ -1,6 +1,7 @@
 /** What modules need of the rest of the daemon, and what they offer to it. daemon.ts wires both. */
 import type { CodeRef } from '../../../../protocol/code.ts';
 import type { ModuleArchive, ModuleManifest } from '../../../../protocol/module.ts';
+import type { Principal } from '../../../../protocol/principal.ts';
 import type { LockFile } from '../../../../protocol/service-file.ts';
 
 export interface ModulesLogger {
@@ -24,12 +25,74 @@ export interface ModuleContent {
   allow(digest: string, readers: 'members', until: number): Promise<void>;
 }
 
+/** How far a fetch is, and who gives. */
+export interface ContentProgress {
+  done: number;
+  size: number;
+  members: readonly string[];
+}
+
+/** Bytes that several members have, with the hash of each piece. */
+export interface PiecesToFetch {
+  digest: string;
+  size: number;
+  pieceBytes: number;
+  /** SHA-256 of each piece. */
+  pieces: readonly Uint8Array[];
+  /** Who is asked first. */
+  prefer: readonly { domain: string; key: string }[];
+  signal: AbortSignal;
+  onProgress?: ((progress: ContentProgress) => void) | undefined;
+  /** A member gave something else, and is not asked for this again. */
+  onAltered?: ((member: { node: string; domain: string; key: string }) => void) | undefined;
+}
+
+/** Fetches from several members at once. */
+export interface PieceFetcher {
+  /** The path of the whole file. Goes on with what came before. Errors: CONTENT_MISSING, CONTENT_ALTERED, DISK_FULL, TIMEOUT by the signal. */
+  fetchPieces(wanted: PiecesToFetch): Promise<string>;
+}
+
+/** A node as far as its word about code counts. */
+export interface KnownNode {
+  /** Its name here. */
+  node: string;
+  self: boolean;
+  signingKey: string | undefined;
+  member: { domain: string; key: string } | undefined;
+}
+
+export interface KnownNodes {
+  list(): Promise<KnownNode[]>;
+}
+
 /** A module that this node has. */
 export interface LoadedModule {
   manifest: ModuleManifest;
   archive: ModuleArchive;
   /** Of one of its publishers: this node, if it is one. */
   ref: CodeRef;
+}
+
+/** A module copy of a service instance that this node is to answer for. */
+export interface CopyToPublish {
+  instance: string;
+  /** A number of the instance that only grows: the version is at least 0.0.REVISION, and later than any before. */
+  revision: number;
+  archive: Uint8Array;
+  /** The bare name of its module. */
+  module: string;
+}
+
+/** Module copies of service instances as code of this node. */
+export interface CopyPublishing {
+  /**
+   * Signs a copy as `acme/web@INSTANCE` in a new version, or gives the version that it has if it is the newest already; members may fetch it until it is
+   * released. Errors: INVALID, DISK_FULL.
+   */
+  publishCopy(copy: CopyToPublish): Promise<CodeRef & { version: string }>;
+  /** Lets go of all copies of an instance but those with these digests. Orders that wait may still fetch them for a while. */
+  releaseCopies(instance: string, keep: Iterable<string>): Promise<void>;
 }
 
 /** Modules that this node has, whether they are installed here or were fetched to be run. */
@@ -58,7 +121,12 @@ export interface ModuleResolving {
   /**
    * Chooses versions for a module and all that it needs, and fetches those that are only released. The root: the version whose types are the node's,
    * without a range; else the newest in the range. Of what it needs: as the lock says (default: the one in the root's archive), else the newest that is
-   * here; what is released counts if what is here does not do. Errors: NO_MATCH, CONFLICT, AMBIGUOUS, INVALID, CONTENT_MISSING, CONTENT_ALTERED.
+   * here; what is released counts if what is here does not do. Modules are fetched with the rights of `as`; without it nothing is fetched.
+   * Errors: NO_MATCH, CONFLICT, AMBIGUOUS, INVALID, CONTENT_MISSING, CONTENT_ALTERED, FORBIDDEN.
    */
-  resolve(root: { name: string; version?: string }, lock?: LockFile): Promise<ResolvedModules>;
+  resolve(
+    root: { name: string; version?: string | undefined },
+    lock?: LockFile,
+    as?: { principal: Principal; signal?: AbortSignal | undefined },
+  ): Promise<ResolvedModules>;
 }

@@ -3,7 +3,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ModuleManifest } from '../../../../protocol/module.ts';
 import type { Bundle, BundledType } from '../../../../protocol/orders/bundle.ts';
 import { bundledChain } from '../../../../protocol/orders/signed-bundle.ts';
-import { bareType } from '../../../../protocol/scoped-names.ts';
+import { bareCode, bareType } from '../../../../protocol/scoped-names.ts';
 import type { CommandType } from '../commands/commands.types.ts';
 
 /** Digests of the modules that the types of a bundle come from, each once. */
@@ -33,7 +33,7 @@ function withCommands({ name, code, commands }: BundledType, manifests: Readonly
   if (code === undefined || isInline(code.name)) return { name, commands: commands ?? {}, code };
   const manifest = manifests.get(code.digest);
   const type = Object.entries(manifest?.types ?? {}).find(([one]) => one.toLowerCase() === bareType(name).toLowerCase())?.[1];
-  if (manifest === undefined || type === undefined) {
+  if (manifest === undefined || type === undefined || manifest.module !== bareCode(code.name)) {
     throw new DtkdError('CONTENT_ALTERED', `the type ${name} is not in the module ${code.name} that it is said to come from`, {
       next: 'Install the module again at the node that owns the model: dtkd module install.',
     });

@@ -1,0 +1,122 @@
+/**
+ * Module copies of service instances, as this node publishes them: under a name of their own, in versions that only grow, so that targets can follow
+ * them forward and pins never mix two instances. Owns the rows `n/m/DIGEST/PUBLISHER/VERSION/NAME` of this node's own key; archives are the library's. Does
+ * not know what an instance needs: it is told.
+ */
+import { encodeCbor } from '../../../../protocol/cbor.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { MAX_MODULE_BYTES } from '../../../../protocol/module.ts';
+import { unpackArchive } from '../../../../protocol/modules/archive.ts';
+import { soundModule } from '../../../../protocol/modules/check.ts';
+import { instanceOfCode, scopedCode } from '../../../../protocol/scoped-names.ts';
+import type { SigningKey } from '../../../../protocol/signing.ts';
+import { compareVersions } from '../../../../protocol/version-order.ts';
+import { type Kv, prefixEnd } from '../../store/kv.ts';
+import { chunksOf, encodeSigned, type Library, sha256 } from './library.ts';
+import { INSTALLED_MS } from './limits.ts';
+import type { CopyToPublish, ModuleContent } from './ports.ts';
+import { type CopyCode, copyRow, parseCopyRow, STATEMENTS } from './statements.ts';
+
+export interface CopiesOptions {
+  kv: Kv;
+  content: ModuleContent;
+  signingKey: SigningKey;
+  library: Library;
+  /** True if a module that is installed here has this archive. */
+  isInstalled(digest: string): Promise<boolean>;
+}
+
+export class Copies {
+  readonly #options: CopiesOptions;
+  /** One publishes at a time: versions are chosen by what is there. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: CopiesOptions) {
+    this.#options = options;
+  }
+
+  /** Errors: INVALID for an archive that is not sound, or of another module; DISK_FULL. */
+  publish(copy: CopyToPublish): Promise<CopyCode> {
+    return this.#alone(() => this.#publish(copy));
+  }
+
+  /** Lets go of what an instance has published and does not need any more. */
+  release(instance: string, keep: Iterable<string>): Promise<void> {
+    return this.#alone(() => this.#release(instance, new Set(keep)));
+  }
+
+  /** Digests of all that is published. */
+  async digests(): Promise<Set<string>> {
+    return new Set((await this.#own()).map(({ digest }) => digest));
+  }
+
+  async #publish({ instance, revision, archive, module }: CopyToPublish): Promise<CopyCode> {
+    const { kv, content, signingKey, library } = this.#options;
+    const manifest = await soundModule(unpackArchive(archive));
+    if (manifest.module !== module) {
+      throw new DtkdError('INVALID', `the copy of module ${module} says that it is ${manifest.module}`, {
+        next: 'A copy keeps the name of its module: change it back in its dtk.module.yaml.',
+      });
+    }
+    const name = scopedCode(module, instance);
+    const digest = await sha256(archive);
+    const newest = (await this.#own()).filter((one) => one.name === name).sort((a, b) => compareVersions(b.version, a.version))[0];
+    if (newest?.digest === digest && (await content.path(digest)) !== undefined) {
+      await library.allow(digest, INSTALLED_MS);
+      return newest;
+    }
+    const version = `0.0.${Math.max(revision, newest === undefined ? 0 : revisionOf(newest) + 1)}`;
+    const code: CopyCode = { name, version, digest, publisher: signingKey.publicKey };
+    if ((await content.path(digest)) === undefined) await content.take(chunksOf(archive), { limit: MAX_MODULE_BYTES });
+    await library.allow(digest, INSTALLED_MS);
+    const statement = encodeCbor(code);
+    const signed = { statement, signature: signingKey.sign('module', statement) };
+    await kv.batch([{ type: 'put', key: copyRow(code), value: encodeSigned(signed) }], { sync: true });
+    library.forget(digest);
+    return code;
+  }
+
+  async #release(instance: string, keep: ReadonlySet<string>): Promise<void> {
+    const { kv, library, isInstalled } = this.#options;
+    const own = await this.#own();
+    const gone = own.filter((one) => instanceOfCode(one.name) === instance && !keep.has(one.digest));
+    if (gone.length === 0) return;
+    await kv.batch(
+      gone.map((code) => ({ type: 'del', key: copyRow(code) })),
+      { sync: false },
+    );
+    const needed = new Set(own.filter((one) => !gone.includes(one)).map(({ digest }) => digest));
+    for (const digest of new Set(gone.map((one) => one.digest))) {
+      library.forget(digest);
+      if (needed.has(digest) || (await isInstalled(digest))) continue;
+      await library.release(digest).catch((error: unknown) => {
+        if (!(error instanceof DtkdError) || error.code !== 'CONTENT_MISSING') throw error;
+      });
+    }
+  }
+
+  async #own(): Promise<CopyCode[]> {
+    const { kv, signingKey } = this.#options;
+    const found: CopyCode[] = [];
+    for (let gte = STATEMENTS; ; ) {
+      const page = await kv.page({ gte, lt: prefixEnd(STATEMENTS), keysOnly: true });
+      for (const [key] of page) {
+        const code = parseCopyRow(key);
+        if (code?.publisher === signingKey.publicKey) found.push(code);
+      }
+      const last = page.at(-1)?.[0];
+      if (last === undefined) return found;
+      gte = `${last}\0`;
+    }
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#last.then(work, work);
+    this.#last = mine.catch(() => undefined);
+    return mine;
+  }
+}
+
+function revisionOf({ version }: CopyCode): number {
+  return Number(version.slice(version.lastIndexOf('.') + 1));
+}
