@@ -17,6 +17,8 @@ export interface Target {
   name?: string | undefined;
   /** Path segments below the object. */
   sub?: readonly string[];
+  /** What a subresource is asked besides. */
+  query?: Readonly<Record<string, string>>;
 }
 
 export interface Selection {
@@ -116,14 +118,19 @@ export class ApiClient {
     return this.#json({ method: 'DELETE', path: pathOf(target, selection) });
   }
 
-  /** A subresource of an object that answers with one JSON value. */
-  call(method: 'GET' | 'POST' | 'DELETE', target: Target, body?: unknown, signal?: AbortSignal): Promise<JsonRecord> {
-    return this.#json({
-      method,
-      path: pathOf(target, {}),
-      ...(body === undefined ? {} : { body }),
-      ...withSignal(signal),
-    });
+  /** A subresource of an object that answers with one JSON value. `endless`: it may think about it as long as it likes. */
+  call(
+    method: 'GET' | 'POST' | 'DELETE',
+    target: Target,
+    body?: unknown,
+    options: { signal?: AbortSignal; endless?: boolean } = {},
+  ): Promise<JsonRecord> {
+    return this.#json({ method, path: pathOf(target, {}), ...(body === undefined ? {} : { body }), ...options });
+  }
+
+  /** A subresource that is only read, and streams JSON values. */
+  lines(target: Target, signal: AbortSignal): AsyncGenerator<unknown> {
+    return this.#lines({ method: 'GET', path: pathOf(target, {}), signal });
   }
 
   /** A subresource that streams JSON values. */
@@ -188,7 +195,7 @@ function pathOf(target: Target, selection: Selection): string {
     ...(name === undefined ? [] : [name]),
     ...(target.sub ?? []),
   ];
-  const query = new URLSearchParams();
+  const query = new URLSearchParams(target.query);
   for (const [key, value] of Object.entries(selection)) {
     if (value === undefined || value === false || value === Number.POSITIVE_INFINITY) continue;
     query.set(key, key === 'dryRun' ? 'All' : String(value));

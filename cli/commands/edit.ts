@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,8 +7,8 @@ import type { Kind } from '../../protocol/kinds/kind.ts';
 import type { Cli } from '../cli.ts';
 import type { ApiClient, Target } from '../client/api.ts';
 import { mergeDocument, sameUserFields } from '../client/apply.ts';
-import { userPreferences } from '../config.ts';
 import { parseDocuments } from '../input/documents.ts';
+import { runEditor } from '../input/editor.ts';
 import { type JsonRecord, recordAt, textAt } from '../json.ts';
 import { fullName, parseWanted } from '../kinds.ts';
 import { toYaml } from '../output/format.ts';
@@ -63,7 +62,7 @@ async function edit(client: ApiClient, kind: Kind, target: Target, file: string)
   for (let attempt = 1; ; attempt += 1) {
     const shown = withComments(text, reason);
     await writeFile(file, shown, { mode: 0o600 });
-    await runEditor(file);
+    await runEditor(file, 'Set EDITOR to your editor, or use "dtkd patch" or "dtkd apply".');
     const saved = await readFile(file, 'utf8');
     if (saved === shown) {
       if (reason !== undefined) throw reason;
@@ -120,19 +119,4 @@ function withoutComments(text: string): string {
   const lines = text.split('\n');
   const first = lines.findIndex((line) => !line.startsWith('#'));
   return first === -1 ? '' : lines.slice(first).join('\n');
-}
-
-/** Runs the person's editor, which may be a command with arguments, on the terminal. */
-function runEditor(file: string): Promise<void> {
-  const { editor } = userPreferences();
-  const failed = (why: string): DtkdError =>
-    new DtkdError('BAD_REQUEST', `the editor "${editor}" ${why}`, {
-      next: 'Set EDITOR to your editor, or use "dtkd patch" or "dtkd apply".',
-    });
-  return new Promise((resolve, reject) => {
-    // The shell takes the setting apart as it is meant to be; the file name is passed beside it, never inside.
-    const child = spawn('/bin/sh', ['-c', `exec ${editor} "$1"`, 'sh', file], { stdio: 'inherit' });
-    child.on('error', () => reject(failed('cannot be started')));
-    child.on('exit', (status) => (status === 0 ? resolve() : reject(failed('ended with an error'))));
-  });
 }

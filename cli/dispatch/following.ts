@@ -2,24 +2,17 @@
  * Follows an execution to its end, over as many connections as that takes. Guarantees that each view is shown every byte of output once: it
  * comes back with the offsets that it had reached, and drops what it knows already. An execution is started by one request, which is never sent a second time.
  */
-import { setTimeout } from 'node:timers/promises';
 import { DtkdError } from '../../protocol/errors.ts';
 import type { ExecutionPhase } from '../../protocol/orders/words.ts';
 import type { ApiClient } from '../client/api.ts';
-import { textAt } from '../json.ts';
+import { isCut, type Pause, rest, Search } from '../client/search.ts';
 import { type ExecutionView, executionOf, onlyQueuedLeft } from './execution.ts';
 import { type FollowEvent, followEventOf, type OutputEvent } from './follow-event.ts';
 import type { Ending } from './summary.ts';
 import type { FollowView } from './view.types.ts';
 
-/** Between two attempts to reach the daemon again, in milliseconds: the first, and the longest. */
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 2_000;
-const PAUSE_GROWTH = 1.6;
 /** Between two looks at orders that wait for absent targets, in milliseconds: they come back in minutes, or hours. */
 const QUEUED_PAUSE_MS = 5_000;
-/** How long the daemon is looked for, in milliseconds: a restart with much to load takes so long. */
-const LOOK_FOR_MS = 60_000;
 /** Offsets longer than this go into a body: servers refuse longer addresses. */
 const MAX_QUERY = 8_192;
 
@@ -31,7 +24,7 @@ export interface FollowOptions {
   /** Told when the connection is lost, and when it is there again. */
   onContact(event: 'lost' | 'found'): void;
   /** Waits so many milliseconds, or until `signal`. Default: real time. */
-  pause?(ms: number, signal: AbortSignal): Promise<unknown>;
+  pause?: Pause;
 }
 
 export class Following {
@@ -60,17 +53,13 @@ export class Following {
 
   /** `first`: the answer of the request that starts it; absent: it is there. Errors: of the request, DAEMON_UNREACHABLE, UNAVAILABLE. */
   async run(first?: AsyncIterable<unknown>): Promise<Ending> {
+    const { signal } = this.#options;
+    const search = new Search(this.#options);
     let lines = first;
-    let pause = FIRST_PAUSE_MS;
-    let lostAt: number | undefined;
     for (;;) {
-      const { signal, onContact } = this.#options;
       let failure: unknown;
       try {
-        const ending = await this.#read(lines ?? this.#again(), () => {
-          if (lostAt !== undefined) onContact('found');
-          [lostAt, pause] = [undefined, FIRST_PAUSE_MS];
-        });
+        const ending = await this.#read(lines ?? this.#again(), () => search.found());
         if (ending !== undefined && !(ending === 'queued' && this.#options.waitForQueued)) return ending;
         if (ending === 'queued') {
           await (this.#options.pause ?? rest)(QUEUED_PAUSE_MS, signal);
@@ -83,11 +72,7 @@ export class Following {
       }
       if (signal.aborted) return 'running';
       if (this.#execution.id === '') throw neverTold(failure);
-      if (lostAt === undefined) onContact('lost');
-      lostAt ??= performance.now();
-      if (performance.now() - lostAt > LOOK_FOR_MS) throw lostForGood(failure);
-      await (this.#options.pause ?? rest)(pause, signal);
-      pause = Math.min(pause * PAUSE_GROWTH, LONGEST_PAUSE_MS);
+      await search.lost(failure);
       lines = undefined;
     }
   }
@@ -141,24 +126,10 @@ export class Following {
   }
 }
 
-function rest(ms: number, signal: AbortSignal): Promise<unknown> {
-  return setTimeout(ms, undefined, { signal }).catch(() => undefined);
-}
-
-/** Failures of a connection, and of a daemon that is just going or coming; all else is an answer. */
-function isCut(error: unknown): boolean {
-  if (error instanceof DtkdError) return error.code === 'DAEMON_UNREACHABLE' || error.code === 'UNAVAILABLE' || error.code === 'TIMEOUT';
-  return textAt(error, 'code') !== undefined;
-}
-
 function neverTold(cause: unknown): Error {
   if (cause instanceof DtkdError) return cause;
   return new DtkdError('UNAVAILABLE', 'the connection to the daemon broke before it told whether anything was started', {
     next: 'See "dtkd executions ls" before you start it again.',
     cause,
   });
-}
-
-function lostForGood(cause: unknown): DtkdError {
-  return new DtkdError('DAEMON_UNREACHABLE', 'the daemon cannot be reached any more; what was started goes on without it', { cause });
 }

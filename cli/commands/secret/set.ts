@@ -1,10 +1,8 @@
 import type { Command } from 'commander';
-import { apiVersionOf } from '../../../protocol/kinds/kind.ts';
-import { secretKind } from '../../../protocol/kinds/secret.ts';
 import type { Cli, GlobalFlags } from '../../cli.ts';
 import { THIS_NODE } from '../../client/api.ts';
+import { putSecret } from '../../client/secrets.ts';
 import { readSecretValue } from '../../input/secret-value.ts';
-import { textAt } from '../../json.ts';
 
 const EXAMPLES = `
 Examples:
@@ -31,16 +29,7 @@ export function configure(command: Command, cli: Cli): void {
       const { namespace = THIS_NODE } = command.optsWithGlobals<GlobalFlags>();
       const value = await readSecretValue(name, flags.fromFile);
       const client = await cli.client();
-      const target = { kind: secretKind, namespace, name };
-      const spec = { value, ...(flags.description === undefined ? {} : { description: flags.description }) };
-      const there = await client.find(target);
-      if (there === undefined) {
-        const object = { apiVersion: apiVersionOf(secretKind), kind: secretKind.kind, metadata: { name }, spec };
-        const made = await client.create({ kind: secretKind, namespace }, object);
-        cli.out.print(`Set ${textAt(made, 'metadata', 'name') ?? name}.`);
-      } else {
-        await client.patch(target, { spec }, 'merge');
-        cli.out.print(`Replaced ${name}.`);
-      }
+      const done = await putSecret(client, { namespace, name, value, description: flags.description });
+      cli.out.print(`${done === 'set' ? 'Set' : 'Replaced'} ${name}.`);
     });
 }
