@@ -1,0 +1,217 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from '../test/harness/child.ts';
+import { findProgram } from '../test/harness/programs.ts';
+import type { Site } from '../test/harness/site.ts';
+import { Stage } from '../test/harness/stage.ts';
+import { addUser, grant, type SiteUser } from '../test/harness/user.ts';
+import type { Benchmark, Context, Figure } from './benchmark.types.ts';
+import { startSites } from './many-sites.ts';
+import { spread } from './stats.ts';
+
+const DOMAIN = 'bench';
+const SERVICE = 'fifty';
+const RESOURCES = 50;
+const NODES = 10;
+/** Commands at a time, for both. */
+const THREADS = 10;
+/** What each command takes, in seconds. */
+const WORK_S = 0.5;
+const LIMIT_STAGE_MS = 1_000;
+const LIMIT_NOTHING_MS = 300;
+const TIMES_IDEAL = 1.1;
+const TIMES_ANSIBLE = 10;
+/** The machine rests before the first round, in milliseconds: what joining stirred up has settled then. */
+const SETTLE_MS = 10_000;
+
+interface Samples {
+  stage: number[];
+  change: number[];
+  nothing: number[];
+  ansibleChange: number[];
+  ansibleNothing: number[];
+}
+
+/** Staging and converging 50 resources on 10 daemons, and ansible-playbook doing the same local work. */
+export const benchmark: Benchmark = {
+  name: 'services',
+  title: `Staging and converging ${RESOURCES} resources on ${NODES} daemons, against ansible-playbook with the same local work`,
+  needs: ['ansible-playbook'],
+
+  async run({ quick, say }: Context): Promise<Figure[]> {
+    const rounds = quick ? 2 : 5;
+    const stage = await Stage.open();
+    try {
+      const sites = await startSites(stage, DOMAIN, NODES, say);
+      const ops = await prepare(sites, say);
+      await ok(ops, 'module', 'install', await writeModule(join(stage.directory, 'module')));
+      const ansible = findProgram('ansible-playbook') === undefined ? undefined : await Playbook.make(join(stage.directory, 'ansible'));
+      say('settling');
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+      const samples: Samples = { stage: [], change: [], nothing: [], ansibleChange: [], ansibleNothing: [] };
+      for (let round = 1; round <= rounds; round += 1) {
+        say(`round ${round} of ${rounds}`);
+        samples.stage.push(await timed(ops, 'stage', 'bench/work:fifty', '--name', `staged-${round}`));
+        await ok(ops, 'service', 'uninstall', `staged-${round}`, '--yes');
+        if (round === 1) {
+          await ok(ops, 'stage', 'bench/work:fifty', '--name', SERVICE);
+          // what is installed when it is first needed is there from here on
+          await ok(ops, 'converge', SERVICE, '--yes', '--threads', String(THREADS));
+        }
+        await ok(ops, 'service', 'set', SERVICE, `parameters.round=${round}`);
+        samples.change.push(await timed(ops, 'converge', SERVICE, '--yes', '--threads', String(THREADS)));
+        samples.nothing.push(await timed(ops, 'converge', SERVICE, '--yes', '--threads', String(THREADS)));
+        if (ansible === undefined) continue;
+        samples.ansibleChange.push(await ansible.change());
+        samples.ansibleNothing.push(await ansible.nothing());
+      }
+      return figures(samples);
+    } finally {
+      await stage.close();
+    }
+  },
+};
+
+async function prepare(sites: readonly Site[], say: (text: string) => void): Promise<SiteUser> {
+  const [home] = sites;
+  if (home === undefined) throw new Error('no sites');
+  const ops = await addUser(home, 'ops');
+  say('granting');
+  await grant(home, ops, ['DISCOVER', 'CREATE', 'READ', 'UPDATE', 'DELETE', 'MANAGE', 'EXECUTE'], { kind: '*' });
+  for (const site of sites.slice(1)) {
+    await grant(site, ops, ['READ', 'EXECUTE'], { kind: 'resources.dtkd.dev' });
+    const { code, stderr } = await site.cli('policy', 'trust', home.name, '--follow');
+    if (code !== 0) throw new Error(`${site.name}: ${stderr}`);
+  }
+  return ops;
+}
+
+async function writeModule(directory: string): Promise<string> {
+  await mkdir(directory);
+  const components = Array.from({ length: RESOURCES }, (_, at) => {
+    const node = `name=site-${String(at % NODES).padStart(2, '0')}`;
+    return `      part-${at}: {type: Part, on: "${node}", properties: {round: "\${parameters.round}"}}`;
+  });
+  await writeFile(
+    join(directory, 'dtk.module.yaml'),
+    `dsl_version: "1.0"
+module: bench/work
+version: 1.0.0
+types:
+  Part:
+    extends: Service
+    properties: {round: {type: string, default: none}}
+    commands:
+      create: {script: {inline: 'exec sleep ${WORK_S}'}}
+assemblies:
+  fifty:
+    parameters: {round: {type: string, default: "0"}}
+    components:
+${components.join('\n')}
+`,
+  );
+  return directory;
+}
+
+/**
+ * What an operator would write: tasks on hosts of the connection `local`, each a marker file and a command that runs when that changed. Facts are not
+ * gathered.
+ */
+class Playbook {
+  readonly #directory: string;
+  #round = 0;
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  static async make(directory: string): Promise<Playbook> {
+    await mkdir(join(directory, 'marks'), { recursive: true });
+    const hosts = Array.from(
+      { length: NODES },
+      (_, at) => `site-${at} ansible_connection=local ansible_python_interpreter=/usr/bin/python3`,
+    );
+    await writeFile(join(directory, 'inventory'), `[all]\n${hosts.join('\n')}\n`);
+    await writeFile(join(directory, 'ansible.cfg'), '[defaults]\nlocalhost_warning = False\n');
+    const tasks = Array.from({ length: RESOURCES / NODES }, (_, at) => [
+      `    - copy: {content: "{{ round }}", dest: "${directory}/marks/{{ inventory_hostname }}-${at}"}`,
+      `      register: part${at}`,
+      `    - command: sleep ${WORK_S}`,
+      `      when: part${at}.changed`,
+    ]).flat();
+    await writeFile(join(directory, 'play.yaml'), `- hosts: all\n  gather_facts: false\n  tasks:\n${tasks.join('\n')}\n`);
+    return new Playbook(directory);
+  }
+
+  change(): Promise<number> {
+    this.#round += 1;
+    return this.nothing();
+  }
+
+  async nothing(): Promise<number> {
+    const began = performance.now();
+    const { code, stdout, stderr } = await run({
+      command: 'ansible-playbook',
+      args: [
+        '-i',
+        join(this.#directory, 'inventory'),
+        '-f',
+        String(THREADS),
+        '-e',
+        `round=${this.#round}`,
+        join(this.#directory, 'play.yaml'),
+      ],
+      env: { ...process.env, ANSIBLE_CONFIG: join(this.#directory, 'ansible.cfg'), HOME: this.#directory },
+    });
+    const took = performance.now() - began;
+    if (code !== 0) throw new Error(`ansible-playbook ended with ${code}: ${`${stdout}${stderr}`.slice(-800)}`);
+    return took;
+  }
+}
+
+async function ok(ops: SiteUser, ...args: string[]): Promise<void> {
+  const { code, stdout, stderr } = await ops.cli(...args);
+  if (code !== 0) throw new Error(`dtkd ${args.join(' ')}: status ${code}\n${stdout}${stderr}`.slice(0, 2_000));
+}
+
+async function timed(ops: SiteUser, ...args: string[]): Promise<number> {
+  const began = performance.now();
+  await ok(ops, ...args);
+  return performance.now() - began;
+}
+
+function figures(samples: Samples): Figure[] {
+  const idealMs = (RESOURCES / THREADS) * WORK_S * 1_000;
+  const [stage, change, nothing] = [samples.stage, samples.change, samples.nothing].map(spread);
+  if (stage === undefined || change === undefined || nothing === undefined) throw new Error('no samples');
+  const staged: Figure = {
+    metric: `staging ${RESOURCES} components, with the start of the command line`,
+    unit: 'ms',
+    dtkd: stage,
+    limit: { text: `at most ${LIMIT_STAGE_MS} ms`, met: stage.median <= LIMIT_STAGE_MS },
+  };
+  const still: Figure = {
+    metric: 'converging with nothing to do, with the start of the command line',
+    unit: 'ms',
+    dtkd: nothing,
+    limit: { text: `at most ${LIMIT_NOTHING_MS} ms`, met: nothing.median <= LIMIT_NOTHING_MS },
+  };
+  const changed: Figure = {
+    metric: `converging ${RESOURCES} resources of ${WORK_S * 1_000} ms each, ${THREADS} at a time`,
+    unit: 'ms',
+    dtkd: change,
+    ratio: change.median / idealMs,
+    limit: { text: `at most ${TIMES_IDEAL} times the ideal ${idealMs} ms`, met: change.median <= TIMES_IDEAL * idealMs },
+  };
+  const all = [staged, still, changed];
+  if (samples.ansibleNothing.length === 0) return all;
+  const ansibleNothing = spread(samples.ansibleNothing);
+  still.peer = { name: `ansible-playbook -f ${THREADS}, nothing changed`, value: ansibleNothing };
+  still.ratio = nothing.median / ansibleNothing.median;
+  still.limit = {
+    text: `at most ${LIMIT_NOTHING_MS} ms, and ${TIMES_ANSIBLE} times faster than ansible-playbook`,
+    met: nothing.median <= LIMIT_NOTHING_MS && nothing.median * TIMES_ANSIBLE <= ansibleNothing.median,
+  };
+  changed.beside = [{ name: `ansible-playbook -f ${THREADS}, everything changed`, value: spread(samples.ansibleChange) }];
+  return all;
+}
