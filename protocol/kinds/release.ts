@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { partName } from '../assembly.ts';
 import { digest, moduleName, moduleVersion, signingKeyText, versionRange } from '../code.ts';
-import { objectName } from '../objects.ts';
+import { type ApiObject, objectName } from '../objects.ts';
+import { withStoredAnnotations } from './adopting.ts';
 import { type Kind, READ_VERBS } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
 
@@ -28,6 +29,23 @@ const schema = z.object({
 export const releaseSchema = schema;
 export type ReleaseFields = z.infer<typeof schema>['spec'];
 
+/** To each domain only itself; annotations are in no log. */
+function publishedRelease({ metadata, ...object }: ApiObject, domain: string): ApiObject {
+  const { annotations: _annotations, namespace: _namespace, ...meta } = metadata;
+  const { spec } = schema.parse(object);
+  return { apiVersion: object.apiVersion, kind: object.kind, metadata: meta, spec: { ...spec, domains: [domain] } };
+}
+
+/** A published release names one domain; the stored one keeps its others, and goes once it names none. */
+function adoptedRelease(published: ApiObject | undefined, domain: string, stored: ApiObject | undefined): ApiObject | undefined {
+  const others = (schema.safeParse(stored).data?.spec.domains ?? []).filter((name) => name !== domain);
+  const base = published ?? (others.length === 0 ? undefined : stored);
+  if (base === undefined) return undefined;
+  const { spec } = schema.parse(base);
+  const domains = published === undefined ? others : [domain, ...others].sort();
+  return withStoredAnnotations({ ...base, spec: { ...spec, domains } }, stored);
+}
+
 /** A module as its publisher offers it to the members of domains: they fetch it from whoever has it. Made by `dtkd module publish`. */
 export const releaseKind: Kind = {
   group: DTKD_GROUP,
@@ -52,8 +70,7 @@ export const releaseKind: Kind = {
     { name: 'Description', type: 'string', description: 'what it is for', path: 'spec.description', priority: 0 },
   ],
   domainsOf: (object) => schema.safeParse(object).data?.spec.domains ?? [],
-  published: (object, domain) => {
-    const spec = schema.safeParse(object).data?.spec;
-    return spec === undefined ? object : { ...object, spec: { ...spec, domains: [domain] } };
-  },
+  attributed: true,
+  published: publishedRelease,
+  adopted: adoptedRelease,
 };

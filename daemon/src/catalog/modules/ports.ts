@@ -1,6 +1,7 @@
 /** What modules need of the rest of the daemon, and what they offer to it. daemon.ts wires both. */
 import type { CodeRef } from '../../../../protocol/code.ts';
 import type { ModuleArchive, ModuleManifest } from '../../../../protocol/module.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import type { LockFile } from '../../../../protocol/service-file.ts';
 
@@ -51,6 +52,11 @@ export interface PiecesToFetch {
 export interface PieceFetcher {
   /** The path of the whole file. Goes on with what came before. Errors: CONTENT_MISSING, CONTENT_ALTERED, DISK_FULL, TIMEOUT by the signal. */
   fetchPieces(wanted: PiecesToFetch): Promise<string>;
+}
+
+/** What happened, for people. EventRecorder is one. */
+export interface ModuleEvents {
+  record(event: { about: ApiObject; type: 'Normal' | 'Warning'; reason: string; message: string }): void;
 }
 
 /** A node as far as its word about code counts. */

@@ -1,0 +1,155 @@
+/**
+ * Takes released modules into this node, to be staged: each verified against what its publisher signed, kept with the rights of whoever asks, and
+ * offered on to the members. A name stays with the publishers of the versions that are here. Does not make its types those of the node.
+ */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { jsonEqual } from '../../../../protocol/json.ts';
+import { RELEASE_CHUNK_BYTES } from '../../../../protocol/kinds/release.ts';
+import { unpackArchive } from '../../../../protocol/modules/archive.ts';
+import { soundModule } from '../../../../protocol/modules/check.ts';
+import { isInRange } from '../../../../protocol/modules/resolve.ts';
+import { assertMayKeep, type InstallingOptions, writeVersion } from './installing.ts';
+import { INSTALLED_MS } from './limits.ts';
+import type { ModuleEvents, ModulesLogger, PieceFetcher } from './ports.ts';
+import { type Asker, progressLine } from './progress.ts';
+import type { Released } from './releases.ts';
+import { moduleFields } from './types.ts';
+import { assertReplaceable, assertRoom, type VersionHere, versionsHere } from './versions.ts';
+
+export interface FetchingOptions extends InstallingOptions {
+  content: PieceFetcher;
+  events: ModuleEvents;
+  logger: ModulesLogger;
+}
+
+/** Which release is meant. */
+export interface Wanted {
+  module: string;
+  range?: string | undefined;
+  /** The node that publishes it. */
+  from?: string | undefined;
+}
+
+/** The release that is meant: the newest in the range. Errors: NOT_FOUND, NO_MATCH, CONFLICT, AMBIGUOUS. Pure. */
+export function chooseRelease({ module, range, from }: Wanted, releases: readonly Released[], here: readonly VersionHere[]): Released {
+  if (releases.length === 0) {
+    throw new DtkdError('NOT_FOUND', `nobody has released a module ${module} to this node's domains`, {
+      next: 'See "dtkd module ls --released"; its publisher offers it with "dtkd module publish".',
+    });
+  }
+  const own = from === undefined ? releases : releases.filter(({ node }) => node === from);
+  const publishers = [...new Set(releases.map(({ node }) => node))];
+  if (own.length === 0) {
+    throw new DtkdError('NOT_FOUND', `${from ?? ''} has not released a module ${module}; ${publishers.join(', ')} has`, {
+      next: 'Name one of those with --from.',
+    });
+  }
+  const pinned = pinnedTo(own, here);
+  if (pinned.length === 0) {
+    throw new DtkdError(
+      'CONFLICT',
+      `module ${module} is here from ${publisherNames(here)}, and ${[...new Set(own.map(({ node }) => node))].join(', ')} is another publisher`,
+      {
+        next: `A name stays with its publisher: remove what is here first (dtkd module rm ${module}).`,
+      },
+    );
+  }
+  const left = [...new Set(pinned.map(({ node }) => node))];
+  if (left.length > 1) {
+    throw new DtkdError('AMBIGUOUS', `module ${module} is released by ${left.join(' and ')}, each another one`, {
+      next: `Say whose is meant: dtkd module fetch ${module} --from ${left[0] ?? 'NODE'}.`,
+      details: { publishers: left },
+    });
+  }
+  // without a range a version that is none yet is taken only if there is no other
+  const found = pinned.find(({ fields }) => isInRange(fields.version, range ?? '*')) ?? (range === undefined ? pinned[0] : undefined);
+  if (found !== undefined) return found;
+  throw new DtkdError(
+    'NO_MATCH',
+    `no release of ${module} is in ${range ?? ''}; ${left[0] ?? ''} has ${pinned.map(({ fields }) => fields.version).join(', ')}`,
+    {
+      next: 'Name another range.',
+    },
+  );
+}
+
+/** Those of the publishers of what is here; all of them if nothing is. */
+export function pinnedTo(releases: readonly Released[], here: readonly VersionHere[]): Released[] {
+  const keys = new Set(here.map(({ fields }) => fields.publisher.key));
+  return releases.filter(({ fields }) => keys.size === 0 || keys.has(fields.publisher));
+}
+
+/**
+ * Fetches a release and keeps it as a version that can be staged. Errors: FORBIDDEN, CONFLICT, CONTENT_MISSING, CONTENT_ALTERED, INVALID, DISK_FULL,
+ * TIMEOUT by the signal.
+ */
+export async function takeRelease(options: FetchingOptions, released: Released, asker: Asker): Promise<void> {
+  const { store, node, library } = options;
+  const { fields: release, signed } = released;
+  const { module, version, digest, size } = release;
+  assertMayKeep(options, asker.principal, release);
+  asker.tell({ fetching: { module, version, publisher: released.node, size } });
+  await fetchArchive(options, released, asker);
+  const bytes = await library.bytes(digest);
+  await library.keep(signed, bytes);
+  const archive = unpackArchive(bytes);
+  const manifest = await soundModule(archive);
+  if (!jsonEqual(manifest.dependencies ?? {}, release.dependencies ?? {})) {
+    throw new DtkdError(
+      'CONTENT_ALTERED',
+      `the release of ${module} ${version} by ${released.node} says that it needs other modules than it does`,
+      {
+        next: `Tell the operator of ${released.node}.`,
+      },
+    );
+  }
+  const code = { name: module, version, digest, publisher: release.publisher };
+  const fields = moduleFields({
+    manifest,
+    code,
+    node: released.node,
+    signed,
+    size: bytes.length,
+    files: archive.files.length,
+    active: false,
+  });
+  await store.transact(async (tx) => {
+    const here = await versionsHere(tx, node, module);
+    const before = here.find((one) => one.fields.version === version);
+    if (before?.fields.digest === digest) return;
+    assertRoom(here, fields);
+    assertReplaceable(here, fields, false);
+    if (pinnedTo([released], here).length === 0) chooseRelease({ module }, [released], here);
+    await writeVersion(options, tx, { principal: asker.principal, manifest, fields, signed, before, touch: false });
+  });
+  await library.allow(digest, INSTALLED_MS);
+  asker.tell({ fetched: { module, version, publisher: released.node } });
+}
+
+async function fetchArchive({ content, events, logger }: FetchingOptions, released: Released, asker: Asker): Promise<void> {
+  const { fields, object, pieces, member } = released;
+  const { module, version, digest, size } = fields;
+  await content.fetchPieces({
+    digest,
+    size,
+    pieceBytes: RELEASE_CHUNK_BYTES,
+    pieces,
+    prefer: member === undefined ? [] : [member],
+    signal: asker.signal,
+    onProgress: (progress) => asker.tell(progressLine(progress)),
+    onAltered: ({ node }) => {
+      asker.tell({ altered: { member: node } });
+      logger.warn({ module, version, digest, from: node }, 'A member serves an altered copy of a released module');
+      events.record({
+        about: object,
+        type: 'Warning',
+        reason: 'AlteredCopy',
+        message: `${node} serves an altered copy of ${module} ${version}; it was not taken, and ${node} is not asked for it again`,
+      });
+    },
+  });
+}
+
+function publisherNames(here: readonly VersionHere[]): string {
+  return [...new Set(here.map(({ fields }) => fields.publisher.node))].join(', ');
+}

@@ -1,0 +1,227 @@
+/**
+ * Which versions of which modules belong together: what is on this node and what is released to it, put before the pure choice
+ * (protocol/modules/resolve.ts), and what is chosen fetched. Prefers what is here, so that an instance can be staged while everybody is away.
+ */
+
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { readLock } from '../../../../protocol/modules/lock.ts';
+import { type Candidate, isInRange, MAX_GRAPH_MODULES, type Root, resolveModules } from '../../../../protocol/modules/resolve.ts';
+import type { Principal } from '../../../../protocol/principal.ts';
+import { LOCK_FILE, type LockFile } from '../../../../protocol/service-file.ts';
+import { chooseRelease, type FetchingOptions, pinnedTo, takeRelease } from './fetching.ts';
+import type { LoadedModule, ModuleResolving, ResolvedModules } from './ports.ts';
+import type { Asker } from './progress.ts';
+import type { Released, Releases } from './releases.ts';
+import { type VersionHere, versionsHere } from './versions.ts';
+
+/** Names of modules that are looked up for one question: those of a graph, and those that only other versions would need. */
+const MAX_NAMES = 4 * MAX_GRAPH_MODULES;
+
+export interface ResolvingOptions extends FetchingOptions {
+  releases: Releases;
+}
+
+/** A version that could be taken: one that is here, or one that is released. */
+interface Choice extends Candidate {
+  publisher: string;
+  release: Released | undefined;
+}
+
+/** Where versions are taken from. `first`: the newest that is here, and what is released only if that does not do; `also`: the newest of all. */
+export type FromReleases = 'never' | 'first-here' | 'newest';
+
+export class ModuleResolver implements ModuleResolving {
+  readonly #options: ResolvingOptions;
+
+  constructor(options: ResolvingOptions) {
+    this.#options = options;
+  }
+
+  async resolve(
+    root: { name: string; version?: string | undefined },
+    lock?: LockFile,
+    as?: { principal: Principal; signal?: AbortSignal | undefined },
+  ): Promise<ResolvedModules> {
+    const asker =
+      as === undefined ? undefined : { principal: as.principal, signal: as.signal ?? new AbortController().signal, tell: () => undefined };
+    return this.resolveAs(root, lock, asker);
+  }
+
+  /** The same, told as it goes. */
+  async resolveAs(
+    root: { name: string; version?: string | undefined },
+    lock: LockFile | undefined,
+    asker: Asker | undefined,
+  ): Promise<ResolvedModules> {
+    const loaded = await this.#root(root, asker);
+    const { manifest, archive } = loaded;
+    const wanted = {
+      name: manifest.module,
+      version: manifest.version,
+      dependencies: manifest.dependencies ?? {},
+      types: Object.keys(manifest.types ?? {}),
+    };
+    const chosen = await this.choose(wanted, lock ?? (await lockIn(archive)), asker, asker === undefined ? 'never' : 'first-here');
+    const modules = new Map<string, LoadedModule>([[manifest.module, loaded]]);
+    for (const [name, { digest, version }] of chosen) modules.set(name, await this.#load(name, version, digest));
+    return { root: loaded, modules, lock: lockOf(modules) };
+  }
+
+  /** The versions that a module needs, all of them here when this is done. */
+  async choose(
+    root: Root,
+    lock: LockFile | undefined,
+    asker: Asker | undefined,
+    from: FromReleases,
+  ): Promise<Map<string, { version: string; digest: string; publisher: string }>> {
+    const pins = new Map(Object.entries(lock?.modules ?? {}));
+    // what is fetched may say more about itself (its types) than its release did: so until nothing is missing
+    for (let round = 0; round <= MAX_GRAPH_MODULES; round++) {
+      const chosen = await this.#pick(root, pins, from);
+      const missing = [...chosen].flatMap(([, { release }]) => release ?? []);
+      if (missing.length === 0) return chosen;
+      if (asker === undefined) throw notHere(missing);
+      for (const release of missing) await takeRelease(this.#options, release, asker);
+    }
+    throw new DtkdError('INTERNAL', 'modules that were fetched are not here');
+  }
+
+  async #pick(
+    root: Root,
+    lock: ReadonlyMap<string, { version: string; digest: string }>,
+    from: FromReleases,
+  ): Promise<Map<string, Choice>> {
+    const here = from === 'newest' ? undefined : attempt(root, lock, await this.#shelf(root, false));
+    if (here !== undefined && !(here instanceof DtkdError)) return here;
+    const all = attempt(root, lock, await this.#shelf(root, true));
+    if (!(all instanceof DtkdError)) return all;
+    throw all;
+  }
+
+  /** Every module that a version of the graph might need, with what there is of it. */
+  async #shelf(root: Root, released: boolean): Promise<(name: string) => readonly Choice[]> {
+    const found = new Map<string, readonly Choice[] | DtkdError>();
+    const open = Object.keys(root.dependencies);
+    for (let name = open.pop(); name !== undefined; name = open.pop()) {
+      if (found.has(name) || name === root.name) continue;
+      if (found.size >= MAX_NAMES)
+        throw new DtkdError('INVALID', `${root.name} leads to more than ${MAX_NAMES} modules`, { next: 'Depend on fewer modules.' });
+      const choices = await this.#choices(name, released);
+      found.set(name, choices);
+      if (!(choices instanceof DtkdError)) for (const { dependencies } of choices) open.push(...Object.keys(dependencies));
+    }
+    return (name) => {
+      const choices = found.get(name) ?? [];
+      if (choices instanceof DtkdError) throw choices;
+      return choices;
+    };
+  }
+
+  async #choices(name: string, withReleases: boolean): Promise<readonly Choice[] | DtkdError> {
+    const { store, node, releases } = this.#options;
+    const here = await versionsHere(store, node, name);
+    const own = here.map(
+      ({ fields }): Choice => ({
+        version: fields.version,
+        digest: fields.digest,
+        dependencies: fields.dependencies ?? {},
+        types: fields.types,
+        publisher: fields.publisher.key,
+        release: undefined,
+      }),
+    );
+    if (!withReleases) return own;
+    const believed = pinnedTo(await releases.of(name), here);
+    const publishers = new Set(believed.map(({ node: publisher }) => publisher));
+    // only if it is really needed
+    if (publishers.size > 1) return ambiguous(name, [...publishers]);
+    const there = new Set(own.map(({ version }) => version));
+    return [...own, ...believed.filter(({ fields }) => !there.has(fields.version)).map(choiceOf)];
+  }
+
+  async #root({ name, version }: { name: string; version?: string | undefined }, asker: Asker | undefined): Promise<LoadedModule> {
+    const { store, node, releases } = this.#options;
+    const here = await versionsHere(store, node, name);
+    const meant = meantHere(here, version);
+    if (meant !== undefined) return this.#load(name, meant.fields.version, meant.fields.digest);
+    const released = await releases.of(name);
+    if (released.length === 0) {
+      const there = here.map(({ fields }) => fields.version);
+      throw new DtkdError(
+        'NO_MATCH',
+        there.length === 0
+          ? `there is no module ${name} on this node, and none is released to it`
+          : `no version of ${name} is in ${version ?? ''}; here is ${there.join(', ')}`,
+        {
+          next: 'See "dtkd module ls" and "dtkd module ls --released".',
+        },
+      );
+    }
+    const chosen = chooseRelease({ module: name, range: version }, released, here);
+    if (asker === undefined) throw notHere([chosen]);
+    await takeRelease(this.#options, chosen, asker);
+    return this.#load(name, chosen.fields.version, chosen.fields.digest);
+  }
+
+  async #load(name: string, version: string, digest: string): Promise<LoadedModule> {
+    const loaded = await this.#options.library.get(digest);
+    if (loaded !== undefined) return loaded;
+    throw new DtkdError('CONTENT_MISSING', `the archive of module ${name} ${version} is not on this node, or was altered`, {
+      next: 'Install it again from its directory, or remove that version and fetch it again.',
+    });
+  }
+}
+
+/** A version that is here: without a range the active one, else the newest in it. Pure. */
+export function meantHere(here: readonly VersionHere[], range: string | undefined): VersionHere | undefined {
+  if (range === undefined) return here.find(({ fields }) => fields.active) ?? here[0];
+  return here.find(({ fields }) => isInRange(fields.version, range));
+}
+
+function choiceOf(release: Released): Choice {
+  const { version, digest, dependencies, publisher } = release.fields;
+  return { version, digest, dependencies: dependencies ?? {}, types: [], publisher, release };
+}
+
+function attempt(
+  root: Root,
+  lock: ReadonlyMap<string, { version: string; digest: string }>,
+  available: (name: string) => readonly Choice[],
+): Map<string, Choice> | DtkdError {
+  try {
+    return resolveModules({ root, lock, available });
+  } catch (error) {
+    if (error instanceof DtkdError) return error;
+    throw error;
+  }
+}
+
+/** All that is used, as it is written down. */
+function lockOf(modules: ReadonlyMap<string, LoadedModule>): LockFile {
+  return {
+    dsl_version: '1.0',
+    modules: Object.fromEntries(
+      [...modules]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, { manifest, ref }]) => [name, { version: manifest.version, digest: ref.digest, publisher: ref.publisher }]),
+    ),
+  };
+}
+
+async function lockIn({ files }: LoadedModule['archive']): Promise<LockFile | undefined> {
+  const file = files.find(({ path }) => path === LOCK_FILE);
+  return file === undefined ? undefined : readLock(file.data);
+}
+
+function ambiguous(name: string, publishers: readonly string[]): DtkdError {
+  return new DtkdError('AMBIGUOUS', `module ${name} is released by ${publishers.join(' and ')}, each another one`, {
+    next: `Fetch the one that is meant: dtkd module fetch ${name} --from ${publishers[0] ?? 'NODE'}.`,
+  });
+}
+
+function notHere(releases: readonly Released[]): DtkdError {
+  const names = releases.map(({ fields }) => `${fields.module} ${fields.version}`);
+  return new DtkdError('CONTENT_MISSING', `${names.join(', ')} is released, and not on this node`, {
+    next: `Fetch it first: dtkd module fetch ${releases[0]?.fields.module ?? 'NAME'}.`,
+  });
+}
