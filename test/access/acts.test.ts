@@ -103,3 +103,28 @@ describe('an execution', () => {
     expect(decide(ops, { verb: 'DELETE', ...about('executions', object.metadata.name), object }, book, NOW).allowed).toBe(false);
   });
 });
+
+describe('a task', () => {
+  const object: ApiObject = {
+    apiVersion: 'dtkd.dev/v1',
+    kind: 'Task',
+    metadata: { name: 'shop-1', namespace: NODE, uid: 'u', resourceVersion: '1', generation: 1, creationTimestamp: '' },
+    spec: { instance: 'shop', action: 'converge', title: 'Converge shop', user: 'dev@node1' },
+    status: { state: 'executing', steps: [] },
+  };
+  const asked = { ...about('tasks', 'shop-1'), object };
+  const may = (book: ReturnType<typeof granted>, verb: 'EXECUTE' | 'DELETE') => decide(ops, { verb, ...asked }, book, NOW).allowed;
+
+  it('is read, and cancelled, by whoever may read the service, and run commands on it', () => {
+    const reader = granted({ kind: 'serviceinstances.dtkd.dev', name: 'shop' }, 'READ');
+    expect(visibilityOf(ops, asked, reader, NOW)).toBe('full');
+    expect(view(ops, 'dtkd.dev', 'tasks', reader, () => NOW)).not.toBe('none');
+    expect(may(reader, 'EXECUTE')).toBe(false);
+    const other = granted({ kind: 'serviceinstances.dtkd.dev', name: 'blog' }, 'READ', 'EXECUTE');
+    expect(visibilityOf(ops, asked, other, NOW)).toBe('hidden');
+    expect(may(other, 'EXECUTE')).toBe(false);
+    const all = granted({ kind: 'serviceinstances.dtkd.dev', name: 'shop' }, 'READ', 'EXECUTE', 'DELETE');
+    expect(may(all, 'EXECUTE')).toBe(true);
+    expect(may(all, 'DELETE')).toBe(false);
+  });
+});

@@ -10,9 +10,9 @@ import type { Kind } from '../../../protocol/kinds/kind.ts';
 import { displayOf, type Principal, SELF, subjectText, type UserPrincipal } from '../../../protocol/principal.ts';
 import type { Asked, Decision, View, Visibility } from './access.types.ts';
 import { decideGranting, decideRevoking, isGrantKind } from './delegation.ts';
-import { aboutResources, isExecution } from './executed.ts';
+import { aboutInstance, aboutResources, isExecution, isTask } from './executed.ts';
 import type { Facts, Grant } from './facts.types.ts';
-import { kindText, modelOf, RESOURCES } from './scope.ts';
+import { INSTANCES, kindText, modelOf, RESOURCES } from './scope.ts';
 import { allows, creatorOf, isPresent } from './standing.ts';
 import { heldText } from './verbs.ts';
 
@@ -65,9 +65,10 @@ export function view(principal: Principal, group: string, plural: string, facts:
   if (!isPresent(user, facts)) return 'none';
   const kind = kindText(group, plural);
   const open = isPublicKind(principal, kindByPlural(group, plural));
-  const kinds = isExecution({ group, plural }) ? [kind, RESOURCES, '*'] : [kind, '*'];
+  const through = isExecution({ group, plural }) ? [RESOURCES] : isTask({ group, plural }) ? [INSTANCES] : [];
+  const kinds = [kind, ...through, '*'];
   const granted = [user, ...facts.trustsOf(user)].some((recipient) => kinds.some((one) => facts.grants(recipient, one) !== undefined));
-  if (!open && !granted && !facts.hasCreated(kind, user)) return 'none';
+  if (!open && !granted && !kinds.some((one) => facts.hasCreated(one, user))) return 'none';
   return (object) => userVisibility(principal, user, { group, plural, name: object.metadata.name, object }, facts, now());
 }
 
@@ -86,14 +87,20 @@ function groundOf(
   // Making an object is no right that follows from having made it.
   if (verb !== 'CREATE' && creatorOf(asked, facts) === user) return { by: 'creator' };
   const grant = grantFor(user, verb, asked, facts, now) ?? grantThroughResources(user, verb, asked, facts, now);
-  return grant === undefined ? undefined : { by: 'grant', grant };
+  if (grant !== undefined) return { by: 'grant', grant };
+  const instance = isTask(asked) && isAboutWhatRuns(verb) ? aboutInstance(asked) : undefined;
+  return instance === undefined ? undefined : groundOf(principal, user, verb, instance, facts, now);
 }
 
 /** What is done to resources is read by whoever may read each of them, and ended or gone on with by whoever may run commands on each. */
 function grantThroughResources(user: string, verb: CapabilityVerb, asked: Asked, facts: Facts, now: number): Grant | undefined {
-  if (!isExecution(asked) || (verb !== 'READ' && verb !== 'DISCOVER' && verb !== 'EXECUTE')) return undefined;
+  if (!isExecution(asked) || !isAboutWhatRuns(verb)) return undefined;
   const grants = aboutResources(asked).map((about) => grantFor(user, verb, about, facts, now));
   return grants.includes(undefined) ? undefined : grants[0];
+}
+
+function isAboutWhatRuns(verb: CapabilityVerb): boolean {
+  return verb === 'READ' || verb === 'DISCOVER' || verb === 'EXECUTE';
 }
 
 function grantFor(user: string, verb: CapabilityVerb, asked: Asked, facts: Facts, now: number): Grant | undefined {

@@ -1,9 +1,11 @@
 /**
- * Which resources an Execution is about: pure. Whoever may read all of them may read what was done to them, and whoever may run commands on all
- * of them may end that.
+ * What Executions and Tasks are about: pure. Whoever may read all of those resources, or the service instance, may read what was done to them, and whoever
+ * may run commands on all of them, or on it, may end that.
  */
 import { executionKind, executionSchema } from '../../../protocol/kinds/execution.ts';
 import { resourceKind } from '../../../protocol/kinds/resource.ts';
+import { serviceInstanceKind } from '../../../protocol/kinds/service-instance.ts';
+import { taskKind, taskSchema } from '../../../protocol/kinds/task.ts';
 import type { Asked } from './access.types.ts';
 
 export function isExecution({ group, plural }: Pick<Asked, 'group' | 'plural'>): boolean {
@@ -32,4 +34,14 @@ export function aboutResources({ verb, object }: Asked): Asked[] {
     });
   }
   return asked;
+}
+
+export function isTask({ group, plural }: Pick<Asked, 'group' | 'plural'>): boolean {
+  return group === taskKind.group && plural === taskKind.plural;
+}
+
+/** The same question about the service instance of a task; undefined if the object does not say which. */
+export function aboutInstance({ verb, object }: Asked): Asked | undefined {
+  const name = taskSchema.shape.spec.shape.instance.safeParse(Reflect.get(Object(object?.['spec']), 'instance')).data;
+  return name === undefined ? undefined : { verb, group: serviceInstanceKind.group, plural: serviceInstanceKind.plural, name };
 }

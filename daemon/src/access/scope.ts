@@ -10,6 +10,7 @@ import { DTKD_GROUP, modelKind } from '../../../protocol/kinds/model.ts';
 import { policyKind } from '../../../protocol/kinds/policy.ts';
 import { resourceKind } from '../../../protocol/kinds/resource.ts';
 import { secretKind } from '../../../protocol/kinds/secret.ts';
+import { serviceInstanceKind } from '../../../protocol/kinds/service-instance.ts';
 import { type LabelRequirement, matchesLabels, parseLabelSelector } from '../../../protocol/selectors.ts';
 import type { Asked } from './access.types.ts';
 
@@ -34,6 +35,7 @@ export function kindText(group: string, plural: string): string {
 
 export const MODELS = kindText(DTKD_GROUP, modelKind.plural);
 export const RESOURCES = kindText(DTKD_GROUP, resourceKind.plural);
+export const INSTANCES = kindText(DTKD_GROUP, serviceInstanceKind.plural);
 
 /** Who belongs to a domain, its keys, whose code runs here, secrets, and any program at all are no part of `*`: that has to be granted by name. */
 const BY_NAME_ONLY: ReadonlySet<string> = new Set([
