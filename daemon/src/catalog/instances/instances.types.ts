@@ -83,6 +83,12 @@ export interface DesiredResource {
   needs: readonly string[];
   /** SHA-256 over all that decides whether it is as it was applied: type with the digests of its code, values, node, parents. */
   digest: string;
+  /** Names of all commands that its type has and that can be asked for, inherited ones too: of these plans are made. */
+  commands: readonly string[];
+  /** Own properties whose values are not to be shown: names of Secrets, and what may be one by mistake. */
+  secrets: readonly string[];
+  /** Where it listens: the value of its property `port`, own or default, if that is a port. */
+  port?: number | undefined;
 }
 
 export interface DesiredApp extends AssemblyApp {
@@ -100,6 +106,8 @@ export interface Desired {
   types: ReadonlyMap<string, { type: ModuleType; copy: ModuleCopy }>;
   /** Of a target: what it offers. Secrets are names. */
   offers: Readonly<Record<string, unknown>>;
+  /** Those of the offers that are names of Secrets: not to be shown. */
+  secretOffers: readonly string[];
   workflows: Readonly<Record<string, ServiceWorkflow>>;
 }
 
@@ -116,6 +124,14 @@ export interface AppliedResource {
   needs: readonly string[];
   /** Undefined: something was begun that did not end well, or is not known to have. */
   digest: string | undefined;
+  /** It was brought up once (a `create` or `converge` ended well), and no `delete` of it was begun since: a change is followed by `converge`, else `create` is run. */
+  created: boolean;
+  /** These three as in the DesiredResource: plans to take it down, to check it and to run its commands are made from the row alone. */
+  commands: readonly string[];
+  secrets: readonly string[];
+  port?: number | undefined;
+  /** Commands that the `create` workflow runs after it was brought up, and that have not ended well yet: `due` of the step that did, less what was settled since. */
+  due?: readonly string[] | undefined;
   commit: string;
   /** Milliseconds since the epoch. */
   at: number;
@@ -155,6 +171,10 @@ export interface PlannedStep {
         retry?: { attempts: number; delayMs: number; backoff: number } | undefined;
         /** A failure of it counts as success of the step. */
         ignoreFailure?: boolean | undefined;
+        /** Of a create or converge: what the row's `due` is when it has ended well. */
+        due?: readonly string[] | undefined;
+        /** Of a `run`: what is taken out of the row's `due` when it has ended well. */
+        settles?: string | undefined;
       }
     | undefined;
 }
