@@ -62,6 +62,9 @@ const CODES = {
   MAINTENANCE: { http: 409, reason: 'Conflict', exit: 6 },
   ABORTED: { http: 409, reason: 'Conflict', exit: 6 },
   DEADLINE: { http: 504, reason: 'Timeout', exit: 7 },
+  // bundle files
+  PARCEL_INVALID: { http: 400, reason: 'BadRequest', exit: 2 },
+  PARCEL_ALTERED: { http: 422, reason: 'Invalid', exit: 2 },
   // service instances
   VIOLATIONS: { http: 422, reason: 'Invalid', exit: 25 },
   // starting

@@ -33,7 +33,9 @@ export type SigningContext =
   | 'audit'
   | 'module'
   | 'bundle'
-  | 'order';
+  | 'order'
+  | 'answer'
+  | 'parcel';
 
 function message(context: SigningContext, bytes: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(`dtkd/1/${context}\n`), bytes]);

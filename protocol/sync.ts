@@ -36,7 +36,7 @@ const codeHead = z.object({
 });
 
 /** A tuple on the wire: there is one head for each author in every exchange. */
-const head = z.codec(wireHead, codeHead, {
+export const head = z.codec(wireHead, codeHead, {
   decode: ([author, ms, random, seq, tip]) => ({ author, epoch: { ms, random }, seq, hash: tip }),
   encode: ({ author, epoch, seq, hash: tip }): z.output<typeof wireHead> => [author, epoch.ms, epoch.random, seq, tip],
 });

@@ -119,12 +119,19 @@ const POLICY: readonly CommandEntry[] = [
   { name: 'set', summary: 'set limits for what runs here', load: () => import('./policy/set.ts') },
 ];
 
+const BUNDLE: readonly CommandEntry[] = [
+  { name: 'export', summary: 'write what a node without a connection lacks into a file', load: () => import('./bundle/export.ts') },
+  { name: 'import', summary: 'take such a file in', load: () => import('./bundle/import.ts') },
+  { name: 'show', summary: 'say what is in such a file; no daemon is needed', load: () => import('./bundle/show.ts') },
+];
+
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly CommandEntry[] = [
   { group: 'Start here:', name: 'up', summary: 'start the daemon of this node', load: () => import('./up.ts') },
   { name: 'status', summary: 'what runs here, who is connected, what is wrong', load: () => import('./status.ts') },
   { name: 'domain', summary: 'found, join and look after domains', children: DOMAIN },
   { name: 'app', summary: 'share services and use those that others share', children: APP },
+  { name: 'bundle', summary: 'files that carry a domain between nodes that never connect', children: BUNDLE },
   { name: 'model', summary: 'bring models in from other tools, and write them out', children: MODEL },
   { name: 'module', summary: 'types with commands, and the scripts that these run', children: MODULE },
   {

@@ -39,6 +39,7 @@ import { MemoryKeeper } from './memory-keeper.ts';
 import { DomainController } from './mesh/controllers/domain-controller.ts';
 import { createLogs } from './mesh/log/logs.ts';
 import { createMesh } from './mesh/mesh.ts';
+import { parcelsOf } from './parcel-ports.ts';
 import { openSigningKey } from './signing-key.ts';
 import { daemonStatus, summaryText } from './status.ts';
 import { EventRecorder } from './store/event-recorder.ts';
@@ -240,11 +241,25 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     now,
   });
   stops.push(() => dispatching.stop());
+  const parcels = parcelsOf({
+    mesh,
+    access,
+    store,
+    node: { name },
+    ...dispatching.parcels,
+    directory: join(config.data, 'parcels'),
+    program: VERSION,
+    logger: logger.child({ part: 'parcels' }),
+    now,
+  });
+  await parcels.start();
+  stops.push(() => parcels.stop());
   const api = await startApiServer({
     store,
     node: { name },
     extensions: extensions({ access, model, controller, mesh, apps, dispatching, status, audit: auditing, rotate: () => tokens.rotate() }),
     content: dispatching.content,
+    parcels,
     audit,
     access,
     peers,

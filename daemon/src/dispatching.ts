@@ -32,6 +32,7 @@ import { createTarget } from './dispatch/target/target.ts';
 import { dispatchMembers, dispatchNodes } from './dispatch-ports.ts';
 import type { Logger } from './logger.ts';
 import type { Mesh } from './mesh/mesh.types.ts';
+import type { ParcelsOptions } from './parcels/parcels.types.ts';
 import { objectKey, refOfKey } from './store/keys.ts';
 import type { Kv } from './store/kv.ts';
 import type { ObjectStore } from './store/object-store.types.ts';
@@ -60,6 +61,8 @@ export interface Dispatching {
   subresources: ReadonlyMap<string, Action>;
   actions: ReadonlyMap<string, Action>;
   content: ApiContent;
+  /** Orders, answers and modules, as bundle files carry them. */
+  parcels: Pick<ParcelsOptions, 'orders' | 'modules'>;
   /** For `dtkd status`. */
   counts(): Record<string, number>;
   stop(): Promise<void>;
@@ -169,10 +172,19 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
     subresources: bundles.subresources,
     actions: new Map<string, Action>([...modules.actions, ...executions.actions]),
     content: contentForClients(content, members),
+    parcels: { orders: NO_ORDERS, modules: NO_MODULES },
     counts: () => ({ ...target.counts(), held: holding.counts().orders, executions: executions.counts().running }),
     stop,
   };
 }
+
+const NO_ORDERS: ParcelsOptions['orders'] = {
+  async *orders() {},
+  async *answers() {},
+  takeOrder: async () => 'known',
+  takeAnswer: async () => 'known',
+};
+const NO_MODULES: ParcelsOptions['modules'] = { list: async () => [], has: async () => true, keep: async () => undefined };
 
 const kindKey = ({ group, plural }: { group: string; plural: string }): string => `${group}/${plural}`;
 

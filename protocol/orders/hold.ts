@@ -41,11 +41,11 @@ export type HeldOrder = z.infer<typeof heldOrder>;
 export const sealedOrder = z.object({ body: bytes, signature: bytes });
 
 /** Names one held order. `starter` is the depositor's key in the domain. */
-const held = { starter: key, target: key, id: executionId, index, notAfter: z.number().int() };
+export const held = { starter: key, target: key, id: executionId, index, notAfter: z.number().int() };
 
 export const holdRequest = z.discriminatedUnion('type', [
-  /** Keep this until then. From the starter itself. */
-  z.object({ type: z.literal('deposit'), ...held, sealed: bytes }),
+  /** Keep this until then. From the starter itself. With its signature (context `order`) over CBOR of `Deposit` it may be passed on in a parcel. */
+  z.object({ type: z.literal('deposit'), ...held, sealed: bytes, signature: bytes.optional() }),
   /** From a holder to the target: here it is. The answer `done` lets the holder forget it. */
   z.object({ type: z.literal('deliver'), ...held, sealed: bytes }),
   /**
@@ -55,6 +55,18 @@ export const holdRequest = z.discriminatedUnion('type', [
   z.object({ type: z.literal('cancel'), ...held, signature: bytes }),
 ]);
 export type HoldRequest = z.infer<typeof holdRequest>;
+
+/** What a starter signs of an order that others may carry: so they cannot make one in its name, and it counts against its quota. */
+export interface Deposit {
+  hold: true;
+  domain: string;
+  target: string;
+  id: string;
+  index: number;
+  notAfter: number;
+  /** SHA-256 of the box, 64 hex digits. */
+  sealed: string;
+}
 
 /** What is signed to take an order back. */
 export const cancellation = z.object({ cancel: z.literal(true), id: executionId, index, target: key });

@@ -1,3 +1,4 @@
+import type { Principal } from '../../../protocol/principal.ts';
 import type { Access, Audit } from '../access/access.types.ts';
 import type { FederatedReads } from '../catalog/federation/federation.types.ts';
 import type { PeerApi } from '../catalog/federation/peer-api.types.ts';
@@ -21,6 +22,13 @@ export interface ApiContent {
   find(digest: string, options: { node?: string; size?: number; signal: AbortSignal }): Promise<{ path: string; size: number } | undefined>;
 }
 
+/** Bundle files: made, and taken in. */
+export interface ApiParcels {
+  /** What is wrong with the request is thrown before the first byte. */
+  export(principal: Principal, request: unknown, signal: AbortSignal): Promise<{ bytes: AsyncIterable<Uint8Array> }>;
+  import(principal: Principal, source: AsyncIterable<Uint8Array>, how: { dryRun: boolean; signal: AbortSignal }): Promise<unknown>;
+}
+
 export interface ApiOptions {
   store: LocalStore;
   /** This node: its name is the namespace of its objects. */
@@ -36,6 +44,8 @@ export interface ApiOptions {
   federation?: FederatedReads;
   /** Files that clients hand over and get back. Default: there are none. */
   content?: ApiContent;
+  /** Bundle files. Default: there are none. */
+  parcels?: ApiParcels;
   logger: ApiLogger;
   /** Of the program, shown at /version. */
   version: string;

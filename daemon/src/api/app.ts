@@ -26,6 +26,7 @@ import { federatedWatch } from './federated-watch.ts';
 import type { Principal } from './handlers.types.ts';
 import { isOurHost, isOurOrigin, knownHosts } from './hosts.ts';
 import { answerForm, parseAccept } from './media.ts';
+import { exportParcel, importParcel } from './parcels.ts';
 import { getObject, listObjects } from './reading.ts';
 import { type Api, type ApiContext, type ApiEnv, answerJson, flag } from './request.ts';
 import { statusOf } from './status.ts';
@@ -89,6 +90,8 @@ export function createApi(options: ApiOptions, closing: AbortSignal = new AbortC
   for (const kind of KINDS) addKind(api, app, kind);
   app.put(`/apis/${DAEMON_GROUP}/v1/daemon/content`, (c) => putContent(api, c));
   app.get(`/apis/${DAEMON_GROUP}/v1/daemon/content/:digest`, (c) => getContent(api, c));
+  app.post(`/apis/${DAEMON_GROUP}/v1/daemon/parcel`, (c) => importParcel(api, c));
+  app.post(`/apis/${DAEMON_GROUP}/v1/daemon/parcel/export`, (c) => exportParcel(api, c));
   app.all(`/apis/${DAEMON_GROUP}/v1/daemon/:rest{.+}`, (c) => daemonAction(api, c));
   return app;
 }

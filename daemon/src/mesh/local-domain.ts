@@ -12,6 +12,7 @@ import { compareEpochs } from '../../../protocol/log-entry.ts';
 import type { SigningContext } from '../../../protocol/signing.ts';
 import type { Logger } from '../logger.ts';
 import { type Kv, prefixEnd } from '../store/kv.ts';
+import { carryingOf } from './carrying.ts';
 import { AddressBook } from './domain/address-book.ts';
 import { DomainNode } from './domain/domain-node.ts';
 import { domainView } from './domain-view.ts';
@@ -20,7 +21,7 @@ import { JOIN_PROTOCOL, JoinServer, MAX_JOIN_STREAMS } from './joining/join-serv
 import type { Authors, DomainLog, Epoch, Logs } from './log/log.types.ts';
 import type { DomainMembership } from './membership/domain-membership.ts';
 import type { DomainRecord } from './membership/key-store.ts';
-import type { DomainState, DomainView } from './mesh.types.ts';
+import type { DomainCarrying, DomainState, DomainView } from './mesh.types.ts';
 
 export type ProtocolHandler = (stream: Duplex, from: { domain: DomainId; peer: PeerKey }) => void;
 
@@ -85,6 +86,13 @@ export class LocalDomain {
   /** Signs with this node's key in the domain. */
   sign(context: SigningContext, bytes: Uint8Array): Uint8Array {
     return this.#record.self.sign(context, bytes);
+  }
+
+  /** The domain as files carry it; undefined while it is not open. */
+  carrying(): DomainCarrying | undefined {
+    const { node } = this;
+    if (node === undefined || !this.isMember()) return undefined;
+    return carryingOf({ domain: this, node, selfName: this.#ports.nodeName });
   }
 
   /** Opens what was sealed to this node's key in the domain. */

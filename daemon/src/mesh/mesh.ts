@@ -20,7 +20,7 @@ import { createDomain } from './membership/create-domain.ts';
 import { adoptMembership, type MembershipOptions, openMembership } from './membership/domain-membership.ts';
 import { forgetMembership } from './membership/item-rows.ts';
 import { type DomainKeys, type DomainRecord, KeyStore } from './membership/key-store.ts';
-import type { DomainView, InviteView, Mesh } from './mesh.types.ts';
+import type { DomainCarrying, DomainView, InviteView, Mesh } from './mesh.types.ts';
 import { assignNamespaces } from './namespaces.ts';
 import { PortChoice } from './port-choice.ts';
 
@@ -285,6 +285,10 @@ class NodeMesh implements Mesh {
 
   onTlsSocket(handler: (socket: Socket, domain: DomainId) => void): void {
     this.#onTls = handler;
+  }
+
+  carrying(name: string): DomainCarrying | undefined {
+    return this.#domains.get(name)?.carrying();
   }
 
   sign(domain: DomainId, context: SigningContext, bytes: Uint8Array): Uint8Array {

@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream';
 import type { DomainId, PeerId, PeerKey } from '../../../protocol/ids.ts';
 import type { SigningContext } from '../../../protocol/signing.ts';
+import type { Head, ReceiveResult } from './log/log.types.ts';
+import type { SignedItem } from './membership/membership.types.ts';
 
 /**
  * How a member stands: connected now; `idle` if it is not and nothing speaks against reaching it when it is needed (large domains connect
@@ -64,6 +66,36 @@ export interface InviteView {
   token: string | undefined;
 }
 
+/**
+ * One domain as files carry it between nodes that never connect. What is taken in goes the way of what members send, and is judged by the same code; it goes on
+ * to the members that are connected.
+ */
+export interface DomainCarrying {
+  readonly id: DomainId;
+  readonly name: string;
+  /** This node's key in the domain, and its name there. */
+  readonly self: PeerKey;
+  readonly selfName: string;
+  /** Every membership item that counts, each after those that it builds on. */
+  items(): readonly SignedItem[];
+  heads(): Promise<Head[]>;
+  /** All entries that somebody with these heads lacks, half a megabyte at a time. */
+  entries(theirs: readonly Head[]): AsyncIterable<Uint8Array[]>;
+  /** What the membership would be with these items as well; keeps nothing. */
+  preview(items: readonly Uint8Array[]): Promise<{
+    standing(key: PeerKey): 'member' | 'removed' | 'stranger';
+    added: number;
+    rejected: readonly { code: string; message: string }[];
+  }>;
+  takeItems(items: readonly Uint8Array[]): Promise<{ added: number; rejected: readonly { code: string; message: string }[] }>;
+  /** Errors: as DomainLog.receive. */
+  takeEntry(entry: Uint8Array): Promise<ReceiveResult>;
+  /** Entries came in: neighbours may lack them. */
+  gained(): void;
+  /** Signs a parcel with this node's key in the domain. */
+  seal(bytes: Uint8Array): Uint8Array;
+}
+
 /** Everything that the rest of the daemon may ask of the mesh. Domains are named by their local dtDomain name. */
 export interface Mesh {
   start(): Promise<void>;
@@ -111,6 +143,8 @@ export interface Mesh {
    * Bytes read so far are back in the socket.
    */
   onTlsSocket(handler: (socket: import('node:net').Socket, domain: DomainId) => void): void;
+  /** A domain as files carry it; undefined if this node is not in it (any more). */
+  carrying(name: string): DomainCarrying | undefined;
   /** Signs with this node's key in a domain. NOT_A_MEMBER if it is not in it. */
   sign(domain: DomainId, context: SigningContext, bytes: Uint8Array): Uint8Array;
   /** Opens what was sealed (protocol/sealing.ts) to this node's key in a domain; undefined if it was not. */

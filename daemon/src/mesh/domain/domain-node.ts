@@ -262,6 +262,16 @@ export class DomainNode {
     return this.#telling.judge(from, message);
   }
 
+  /** The membership as whatever comes from elsewhere uses it: what it adds is told on. */
+  get received(): Membership {
+    return this.#telling.received;
+  }
+
+  /** Entries came in by another way than a connection: neighbours may lack them. */
+  gained(): void {
+    this.#catchingUp.gained(this.membership.self);
+  }
+
   /** Tells all connected members each by itself what is new, and resolves when all have answered or the time is up. */
   async tellAll(timeoutMs: number): Promise<void> {
     const timeUp = new Promise<void>((resolve) => this.#timers.later(resolve, timeoutMs));

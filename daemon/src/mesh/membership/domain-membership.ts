@@ -145,6 +145,11 @@ export class DomainMembership implements Membership {
     return this.#set.serialise(() => this.#set.add(items));
   }
 
+  /** What the state would be with these items as well. Keeps nothing. */
+  preview(items: readonly Uint8Array[]): Promise<{ state: MembershipState } & AddResult> {
+    return this.#set.preview(items);
+  }
+
   // admitting
 
   /**

@@ -98,6 +98,15 @@ export class ItemSet {
     return result;
   }
 
+  /** What `add` would come to. Keeps nothing. */
+  async preview(batch: readonly Uint8Array[]): Promise<{ state: FoldedState } & AddResult> {
+    const { domain, verifyFork } = this.#options;
+    const before = this.#content;
+    const { accepted, forks, rejected } = await verifyItems({ domain, items: before.items }, batch, verifyFork);
+    const next = accepted.length === 0 ? before : withinRoom(before, accepted, forks);
+    return { state: next.state, added: accepted.filter((item) => next.items.has(item.id)), rejected };
+  }
+
   /** To be called in a task only. `alongside` is written in the same batch. Throws if the disk refuses; nothing has changed then. */
   async add(batch: readonly Uint8Array[], alongside: readonly KvOp[] = []): Promise<AddResult> {
     const { kv, domain, verifyFork } = this.#options;

@@ -1,0 +1,80 @@
+import { type Command, Option } from 'commander';
+import type { Cli } from '../../cli.ts';
+import { exportParcel } from '../../client/parcels.ts';
+import { type Format, outputOption, printValue } from '../../output/format.ts';
+import { formatSize } from '../../output/size.ts';
+import { contentLines } from '../../parcel/report.ts';
+import { readSince } from '../../parcel/since.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd bundle export week.dtkd                            all that a node on the other side needs
+  dtkd bundle export week.dtkd --since theirs.dtkd        what is not in the last bundle of the other side
+  dtkd bundle export week.dtkd --since 7d                 what is newer than the bundle made or taken in here by then
+  dtkd bundle export week.dtkd --modules acme/web --orders none
+
+Take the file to a node of the same domain that has no connection, and run "dtkd bundle import FILE" there. Logs and
+modules in it can be read by whoever has the file; orders and answers cannot. See docs/airgap.md.`;
+
+interface Flags {
+  domain?: string[];
+  since?: string;
+  modules?: string;
+  orders: 'all' | 'none';
+  replace?: boolean;
+  output?: Format;
+}
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('<file>', 'where to write it')
+    .option('--domain <name...>', 'domains that go into it (default: the one that this node is in)')
+    .option('--since <file|time>', 'leave out what is in a bundle, or what was known here at a time: 2026-11-20, 2d')
+    .option('--modules <names>', 'modules that go with it, joined by commas; all, none, or released (default: released in these domains)')
+    .addOption(new Option('--orders <which>', 'orders that wait, and answers to others').choices(['all', 'none']).default('all'))
+    .option('--replace', 'also if the file is there already')
+    .addOption(outputOption('json', 'yaml'))
+    .addHelpText('after', EXAMPLES)
+    .action(async (file: string, flags: Flags) => {
+      const since = flags.since === undefined ? undefined : await readSince(flags.since, Date.now());
+      const client = await cli.client();
+      const progress = watched(cli, `Writing ${file}`);
+      const request = {
+        ...(flags.domain === undefined ? {} : { domains: flags.domain }),
+        ...(since === undefined ? {} : { since }),
+        ...(flags.modules === undefined ? {} : { modules: modulesOf(flags.modules) }),
+        orders: flags.orders,
+      };
+      const made = await exportParcel(client, request, file, { replace: flags.replace === true, onProgress: progress.show }).finally(
+        progress.clear,
+      );
+      const { heads: _heads, ...contents } = made;
+      if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, { file, ...contents }, flags.output);
+      cli.out.lines([`Wrote ${file}, ${formatSize(made.bytes)}`, ...contentLines(made).map((line) => `  ${line}`)]);
+    });
+}
+
+function modulesOf(text: string): 'released' | 'all' | 'none' | string[] {
+  if (text === 'released' || text === 'all' || text === 'none') return text;
+  return text.split(',').filter((name) => name !== '');
+}
+
+/** Milliseconds between two changes of the line. */
+const PACE_MS = 200;
+
+/** How much has come, on one line at the terminal: how much there will be nobody knows. */
+function watched(cli: Cli, what: string): { show(done: number): void; clear(): void } {
+  let shownAt = performance.now();
+  let shown = false;
+  return {
+    show(done) {
+      if (!cli.out.interactive || performance.now() - shownAt < PACE_MS) return;
+      shownAt = performance.now();
+      shown = true;
+      process.stderr.write(`\r\u001b[K${what}: ${formatSize(done)}`);
+    },
+    clear() {
+      if (shown) process.stderr.write('\r\u001b[K');
+    },
+  };
+}

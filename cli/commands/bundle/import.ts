@@ -1,0 +1,35 @@
+import { stat } from 'node:fs/promises';
+import type { Command } from 'commander';
+import type { Cli } from '../../cli.ts';
+import { importParcel } from '../../client/parcels.ts';
+import { type Format, outputOption, printValue } from '../../output/format.ts';
+import { ProgressLine } from '../../output/progress-line.ts';
+import { importLines } from '../../parcel/report.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd bundle import week.dtkd
+  dtkd bundle import week.dtkd --dry-run      checks it, and tells what is new in it
+
+Bundles may come in any order and more than once. A file that is damaged, was altered, or was made by somebody who is
+no member of the domain is refused whole, and nothing of it is taken in. Exit status 0 also where single things in it were
+refused: they are listed.`;
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('<file>')
+    .option('--dry-run', 'change nothing')
+    .addOption(outputOption('json', 'yaml'))
+    .addHelpText('after', EXAMPLES)
+    .action(async (file: string, flags: { dryRun?: boolean; output?: Format }) => {
+      const size = (await stat(file).catch(() => undefined))?.size ?? 0;
+      const client = await cli.client();
+      const line = new ProgressLine(`Reading ${file}`, cli.out.interactive ? (text) => void process.stderr.write(text) : undefined);
+      const report = await importParcel(client, file, {
+        dryRun: flags.dryRun === true,
+        onProgress: (done) => line.show(done, size),
+      }).finally(() => line.clear());
+      if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, report, flags.output);
+      cli.out.lines(importLines(report));
+    });
+}

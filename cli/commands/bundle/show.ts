@@ -1,0 +1,25 @@
+import type { Command } from 'commander';
+import type { Cli } from '../../cli.ts';
+import { type Format, outputOption, printValue } from '../../output/format.ts';
+import { inspectFile } from '../../parcel/contents.ts';
+import { contentLines, titleLine } from '../../parcel/report.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd bundle show week.dtkd
+  dtkd bundle show week.dtkd -o json
+
+Checks that the file is whole and as it was signed. No daemon is asked, so whether its maker is a member of the domain
+is not known here: "dtkd bundle import FILE --dry-run" tells.`;
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('<file>')
+    .addOption(outputOption('json', 'yaml'))
+    .addHelpText('after', EXAMPLES)
+    .action(async (file: string, flags: { output?: Format }) => {
+      const { heads: _heads, ...contents } = await inspectFile(file);
+      if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, contents, flags.output);
+      cli.out.lines([titleLine(contents, Date.now()), ...contentLines(contents)]);
+    });
+}

@@ -1,0 +1,104 @@
+/**
+ * Whether a parcel that came may be taken in: it is whole and as its maker made it, and its maker is a member of each domain that it is taken in for. Changes nothing,
+ * so that what is refused leaves no trace.
+ */
+import { createReadStream } from 'node:fs';
+import { DtkdError } from '../../../protocol/errors.ts';
+import { peerIdOf } from '../../../protocol/ids.ts';
+import { MAX_ITEMS_BYTES } from '../../../protocol/limits.ts';
+import type { FrameOf } from '../../../protocol/parcel.ts';
+import { type ReadFrame, readParcel } from '../../../protocol/parcel-reader.ts';
+import type { ParcelDomain, ParcelsOptions, Refused } from './parcels.types.ts';
+
+/** An item costs its bytes and something to hold it, so that empty ones are not free. */
+const ITEM_OVERHEAD_BYTES = 16;
+
+export interface CheckedDomain {
+  domain: ParcelDomain;
+  frame: FrameOf<'domain'>;
+  /** Facts that are new here, and those that do not stand. */
+  preview: { added: number; rejected: readonly Refused[] };
+  /** Who would be a member with these facts. */
+  isMember(key: string): boolean;
+}
+
+export interface CheckedParcel {
+  id: string;
+  made: number;
+  domains: CheckedDomain[];
+  /** Names of those in which this node is not. */
+  skipped: string[];
+}
+
+/** The frames of a file. */
+export function framesOf(path: string): AsyncGenerator<ReadFrame> {
+  return readParcel(createReadStream(path, { highWaterMark: 1024 * 1024 }));
+}
+
+/** Errors: PARCEL_INVALID, PARCEL_ALTERED, VERSION_TOO_OLD, NOT_A_MEMBER, NOT_FOUND, QUOTA_EXCEEDED. */
+export async function checkParcel(
+  path: string,
+  { domain: domainNamed }: Pick<ParcelsOptions, 'domain'>,
+  signal: AbortSignal,
+): Promise<CheckedParcel> {
+  let head: FrameOf<'head'> | undefined;
+  const frames: FrameOf<'domain'>[] = [];
+  const items = new Map<string, Uint8Array[]>();
+  let bytes = 0;
+  for await (const { frame, section } of framesOf(path)) {
+    signal.throwIfAborted();
+    if (frame.type === 'head') head = frame;
+    if (frame.type === 'domain') {
+      frames.push(frame);
+      bytes = 0;
+    }
+    if (frame.type === 'items' && section?.domain !== undefined && isHere(domainNamed, section.domain, frames.at(-1)?.name)) {
+      bytes += frame.items.reduce((sum, item) => sum + item.length + ITEM_OVERHEAD_BYTES, 0);
+      if (bytes > MAX_ITEMS_BYTES) throw new DtkdError('QUOTA_EXCEEDED', 'the bundle has more facts than a domain can have');
+      items.set(section.domain, [...(items.get(section.domain) ?? []), ...frame.items]);
+    }
+  }
+  if (head === undefined) throw new DtkdError('PARCEL_INVALID', 'the bundle has no head');
+  const domains: CheckedDomain[] = [];
+  const skipped: string[] = [];
+  for (const frame of frames) {
+    const domain = domainNamed(frame.name);
+    if (domain?.id === frame.domain) domains.push(await judgeMaker(domain, frame, items.get(frame.domain) ?? []));
+    else skipped.push(frame.name);
+  }
+  if (domains.length === 0) throw notHere(frames, domainNamed);
+  return { id: head.id, made: head.made, domains, skipped };
+}
+
+function isHere(domainNamed: ParcelsOptions['domain'], id: string, name: string | undefined): boolean {
+  return name !== undefined && domainNamed(name)?.id === id;
+}
+
+async function judgeMaker(domain: ParcelDomain, frame: FrameOf<'domain'>, items: readonly Uint8Array[]): Promise<CheckedDomain> {
+  const { standing, added, rejected } = await domain.preview(items);
+  const how = standing(frame.maker);
+  if (how !== 'member') {
+    const who = `whoever made the bundle (id ${peerIdOf(frame.maker)})`;
+    const what = how === 'removed' ? 'was removed from' : 'is no member of';
+    throw new DtkdError('NOT_A_MEMBER', `${who} ${what} the domain "${frame.name}"`, {
+      next: 'Take a bundle that a present member of the domain has exported.',
+      details: { domain: frame.name, maker: peerIdOf(frame.maker) },
+    });
+  }
+  return { domain, frame, preview: { added, rejected }, isMember: (key) => standing(key as FrameOf<'domain'>['maker']) === 'member' };
+}
+
+function notHere(frames: readonly FrameOf<'domain'>[], domainNamed: ParcelsOptions['domain']): DtkdError {
+  const [first] = frames;
+  if (first === undefined) return new DtkdError('PARCEL_INVALID', 'the bundle is of no domain');
+  const names = frames.map(({ name }) => `"${name}"`).join(', ');
+  const other = frames.find(({ name }) => domainNamed(name) !== undefined);
+  if (other !== undefined) {
+    return new DtkdError('NOT_A_MEMBER', `the bundle is of another domain that is named "${other.name}" as well`, {
+      next: 'Each domain has its own bundles: take one that a member of this one has exported.',
+    });
+  }
+  return new DtkdError('NOT_A_MEMBER', `this node is not in ${frames.length === 1 ? 'the domain' : 'any of the domains'} ${names}`, {
+    next: 'A bundle keeps members up to date; to become one takes an invite and a member that answers ("dtkd domain join").',
+  });
+}

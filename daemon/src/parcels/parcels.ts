@@ -1,0 +1,142 @@
+/**
+ * Parcels: what members would tell one another, in files between nodes that never connect. Puts together what mesh, holding, executions and modules offer, and what they
+ * take in. Guarantees that nothing is taken in of a file that is not whole, was altered, or is of no member; that memory does not grow with the file; and that
+ * one file is read at a time. Judges nothing that is in it: those do who take it from members.
+ */
+import { DtkdError } from '../../../protocol/errors.ts';
+import { MAX_PARCEL_DOMAINS } from '../../../protocol/parcel.ts';
+import { type ParcelRequest, parcelRequest } from '../../../protocol/parcel-request.ts';
+import type { Principal } from '../../../protocol/principal.ts';
+import { checkParcel } from './checking.ts';
+import { chooseModules, type ExportPlan, newParcelId, writeParcel } from './exporting.ts';
+import { takeIn } from './importing.ts';
+import { Marks } from './marks.ts';
+import type { ExportAnswer, ImportReport, ParcelDomain, Parcels, ParcelsOptions } from './parcels.types.ts';
+import { emptySpool, spooled } from './spooling.ts';
+
+/** Parcels that are made at a time: each reads as fast as its client takes it. */
+const MAX_EXPORTS = 4;
+
+export function createParcels(options: ParcelsOptions): Parcels {
+  return new NodeParcels(options);
+}
+
+class NodeParcels implements Parcels {
+  readonly #options: ParcelsOptions;
+  readonly #marks: Marks;
+  readonly #closing = new AbortController();
+  #exports = 0;
+  #importing = false;
+
+  constructor(options: ParcelsOptions) {
+    this.#options = options;
+    this.#marks = new Marks(options.rows);
+  }
+
+  async start(): Promise<void> {
+    await emptySpool(this.#options.directory);
+  }
+
+  async stop(): Promise<void> {
+    this.#closing.abort(new DtkdError('UNAVAILABLE', 'the daemon is stopping'));
+  }
+
+  async export(principal: Principal, asked: unknown, signal: AbortSignal): Promise<ExportAnswer> {
+    const parsed = parcelRequest.safeParse(asked ?? {});
+    if (!parsed.success) {
+      const [issue] = parsed.error.issues;
+      throw new DtkdError(
+        'BAD_REQUEST',
+        `the request is not as expected: ${issue?.path.join('.') || 'value'}: ${issue?.message ?? 'invalid'}`,
+      );
+    }
+    const domains = this.#named(parsed.data.domains);
+    for (const { name } of domains) await this.#options.assertMayManage(principal, name);
+    if (this.#exports >= MAX_EXPORTS) {
+      throw new DtkdError('TOO_MANY_REQUESTS', 'other bundles are being made here already', { next: 'Wait until one is done.' });
+    }
+    const plan = await this.#plan(parsed.data, domains);
+    return { bytes: this.#write(plan, AbortSignal.any([signal, this.#closing.signal])) };
+  }
+
+  async import(
+    principal: Principal,
+    source: AsyncIterable<Uint8Array>,
+    { dryRun, signal }: { dryRun: boolean; signal: AbortSignal },
+  ): Promise<ImportReport> {
+    const { directory, assertMayManage, logger, now } = this.#options;
+    if (this.#importing) throw new DtkdError('TOO_MANY_REQUESTS', 'another bundle is being taken in', { next: 'Wait until that is done.' });
+    this.#importing = true;
+    const either = AbortSignal.any([signal, this.#closing.signal]);
+    try {
+      return await spooled({ directory, name: newParcelId(), source, signal: either }, async (path) => {
+        const checked = await checkParcel(path, this.#options, either);
+        for (const { domain } of checked.domains) await assertMayManage(principal, domain.name);
+        const report = await takeIn(path, checked, { dryRun, signal: either }, this.#options);
+        if (!dryRun) for (const { domain } of checked.domains) await this.#marks.add(domain.id, now(), await domain.heads());
+        logger.info(
+          { parcel: report.id, dryRun, domains: report.domains.map(({ name }) => name), refused: report.refused.count },
+          'A bundle was read',
+        );
+        return report;
+      });
+    } finally {
+      this.#importing = false;
+    }
+  }
+
+  async *#write(plan: ExportPlan, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    this.#exports += 1;
+    try {
+      yield* writeParcel(plan, this.#options, signal);
+      for (const { domain, heads } of plan.domains) await this.#marks.add(domain.id, this.#options.now(), heads);
+    } finally {
+      this.#exports -= 1;
+    }
+  }
+
+  async #plan({ since, modules, orders }: ParcelRequest, domains: readonly ParcelDomain[]): Promise<ExportPlan> {
+    const have = new Set(since !== undefined && 'modules' in since ? since.modules : []);
+    const names = domains.map(({ name }) => name);
+    const chosen = await chooseModules(this.#options.modules, modules, { domains: names, have });
+    const planned = await Promise.all(
+      domains.map(async (domain) => {
+        const theirs = await this.#theirs(since, domain);
+        return { domain, heads: await domain.heads(), theirs, partial: theirs.length > 0 };
+      }),
+    );
+    return { id: newParcelId(), domains: planned, modules: chosen, orders: orders === 'all' };
+  }
+
+  async #theirs(since: ParcelRequest['since'], { id, name }: ParcelDomain) {
+    if (since === undefined) return [];
+    if ('heads' in since) return since.heads[id] ?? [];
+    const mark = await this.#marks.at(id, since.time);
+    if (mark !== undefined) return mark.heads;
+    throw new DtkdError(
+      'NOT_FOUND',
+      `no bundle of the domain "${name}" was made or taken in here at ${new Date(since.time).toISOString()} or before`,
+      {
+        next: 'Give the last bundle file in place of a time, or leave --since out.',
+      },
+    );
+  }
+
+  #named(names: readonly string[] | undefined): ParcelDomain[] {
+    const all = this.#options.domains();
+    if (names === undefined && all.length > 1) {
+      throw new DtkdError('BAD_REQUEST', `this node is in ${all.length} domains: ${all.slice(0, MAX_PARCEL_DOMAINS).join(', ')}`, {
+        next: 'Say which with --domain. A bundle of several tells everybody that they have this node in common.',
+      });
+    }
+    const found = [...new Set(names ?? all)].map((name) => {
+      const domain = this.#options.domain(name);
+      if (domain === undefined)
+        throw new DtkdError('NOT_FOUND', `this node is in no domain "${name.slice(0, 80)}"`, { next: 'See "dtkd domain ls".' });
+      return domain;
+    });
+    if (found.length === 0)
+      throw new DtkdError('NOT_FOUND', 'this node is in no domain', { next: 'Join one, or found one: "dtkd domain --help".' });
+    return found;
+  }
+}
