@@ -14,6 +14,11 @@ export type InstancePhase = (typeof INSTANCE_PHASES)[number];
 /** A commit of the instance's repository, 40 hex digits. */
 export const commitId = z.string().regex(/^[0-9a-f]{40}$/);
 
+/** On the Model, the Types and the Resources of an instance: its name. Written by the daemon alone. */
+export const INSTANCE_LABEL = 'dtkd.dev/instance';
+/** On its Resources: the component that each is of. */
+export const COMPONENT_LABEL = 'dtkd.dev/component';
+
 const schema = z.object({
   spec: z.object({
     module: moduleName,

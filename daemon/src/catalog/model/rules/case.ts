@@ -21,7 +21,7 @@ export class Case {
   readonly refusal = new Refusal();
   readonly #book: TypeBook;
   readonly #resources = new Map<string, StoredResource | undefined>();
-  readonly #models = new Map<string, boolean>();
+  readonly #models = new Map<string, ApiObject | undefined>();
   readonly #counts = new Map<string, Map<string, number>>();
   readonly #counted = new Set<string>();
   #steps = 0;
@@ -61,13 +61,10 @@ export class Case {
     if (!this.#counts.has(name)) this.#counts.set(name, new Map());
   }
 
-  async hasModel(name: string): Promise<boolean> {
-    let known = this.#models.get(name);
-    if (known === undefined) {
-      known = (await this.tx.get(refIn(this.node, 'models', name))) !== undefined;
-      this.#models.set(name, known);
-    }
-    return known;
+  /** A Model as it stands in this transaction. */
+  async model(name: string): Promise<ApiObject | undefined> {
+    if (!this.#models.has(name)) this.#models.set(name, await this.tx.get(refIn(this.node, 'models', name)));
+    return this.#models.get(name);
   }
 
   /** Children of a resource by the key of their type. */

@@ -10,6 +10,7 @@ import { inUse } from '../refusal.ts';
 import { TypeBook } from '../type-book.ts';
 import { Case } from './case.ts';
 import { dependents, resourcesOfModel } from './dependents.ts';
+import { assertInstancesEmpty, judgeInstances } from './instance-rules.ts';
 import { judgeModuleTypes } from './module-rules.ts';
 import { assertNoCycle, assertNoOrphans, judgeResources, keepResourceRows, possiblyOnCycle } from './resource-rules.ts';
 import { type Touched, touchedBy } from './touched.ts';
@@ -37,10 +38,13 @@ export function createModelRules(node: string): Participant {
 
 async function judge(node: string, book: TypeBook, changes: readonly Change[], tx: Transaction): Promise<void> {
   const touched = touchedBy(changes, node);
+  await assertInstancesEmpty({ tx, node }, changes);
   if (touched.length === 0) return;
   const of = (plural: Touched['plural']): Touched[] => touched.filter((change) => change.plural === plural);
   const [models, types, resources] = [of('models'), of('types'), of('resources')];
   const work = new Case(node, tx, book);
+  await judgeInstances(work, changes, touched);
+  work.refusal.assertNone();
   if (types.length > 0) {
     book.clear();
     judgeModuleTypes(changes, types, work.refusal);

@@ -35,7 +35,9 @@ export function judgeModuleTypes(changes: readonly Change[], types: readonly Tou
 }
 
 function moduleOf(object: ApiObject | undefined): { name: string; version: string } | undefined {
-  return object === undefined ? undefined : typeSpecOf(object)?.module;
+  const spec = object === undefined ? undefined : typeSpecOf(object);
+  // types of service instances are judged by their own rules
+  return spec?.instance === undefined ? spec?.module : undefined;
 }
 
 /** Names of the modules that a transaction writes or deletes. */

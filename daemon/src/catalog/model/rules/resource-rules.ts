@@ -88,7 +88,7 @@ export async function judgeResources(work: Case, touched: readonly Touched[]): P
 
 /** A resource by itself and towards its parents. */
 export async function judgeStored(work: Case, { spec }: StoredResource, faults: Faults): Promise<void> {
-  if (!(await work.hasModel(spec.model))) {
+  if ((await work.model(spec.model)) === undefined) {
     faults.add('spec.model', `there is no model "${spec.model}" on this node; make it first, or send both together`, 'FieldValueNotFound');
   }
   const type = await work.type(spec.type);

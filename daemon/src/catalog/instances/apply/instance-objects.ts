@@ -1,0 +1,199 @@
+/**
+ * Writes the Model, the Types and the Resources of a service instance, within a transaction that somebody else makes and as the one who asks. Writes only what
+ * is not so yet. Does not judge: the rules of the model do, in the same transaction. Does not know what the instance should be, and runs nothing.
+ */
+import type { CodeRef } from '../../../../../protocol/code.ts';
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import { jsonEqual } from '../../../../../protocol/json.ts';
+import { DTKD_GROUP } from '../../../../../protocol/kinds/model.ts';
+import { COMPONENT_LABEL, INSTANCE_LABEL } from '../../../../../protocol/kinds/service-instance.ts';
+import type { ApiObject, ObjectRef } from '../../../../../protocol/objects.ts';
+import { CREATOR_ANNOTATION, type Principal, subjectText } from '../../../../../protocol/principal.ts';
+import { bareType } from '../../../../../protocol/scoped-names.ts';
+import { type Plural, refIn, typeNameOf, typeSpecOf } from '../../model/objects.ts';
+import { titleOf } from '../../model/refusal.ts';
+import type { Rights } from '../../model/rights.ts';
+import { resourcesOfType, subtypesOf } from '../../model/rules/dependents.ts';
+import type { Applying, InstanceObjects, ResourceToWrite, TypeToWrite, Written, WrittenTypes } from './apply.types.ts';
+import { type Meaning, meaningOf, resourceObjectName, resourceSpecFor, scopedTypes } from './scoping.ts';
+
+/** Objects of one kind that an instance may have: more than its resources and the types of its modules can be. */
+const MAX_OBJECTS = 100_000;
+
+const KINDS: Readonly<Record<Plural, string>> = { models: 'Model', types: 'Type', resources: 'Resource' };
+
+export function createInstanceObjects(options: { node: string; rights: Rights }): InstanceObjects {
+  return new ObjectsOfInstances(options);
+}
+
+class ObjectsOfInstances implements InstanceObjects {
+  readonly #node: string;
+  readonly #rights: Rights;
+
+  constructor({ node, rights }: { node: string; rights: Rights }) {
+    this.#node = node;
+    this.#rights = rights;
+  }
+
+  async applyModel(as: Applying, { description }: { description?: string | undefined }): Promise<void> {
+    await this.#put(as, 'models', as.instance, description === undefined ? {} : { description }, {});
+  }
+
+  async applyTypes(as: Applying, types: readonly TypeToWrite[], deleted: readonly string[] = []): Promise<WrittenTypes> {
+    const { tx, instance } = as;
+    const written: WrittenTypes = { created: [], changed: [], removed: [], code: [] };
+    const specs = scopedTypes(types, instance);
+    for (const [object, spec] of specs) {
+      const did = await this.#put(as, 'types', object, spec, {});
+      if (did !== undefined) written[did].push(bareType(spec.name ?? object));
+    }
+    const code = new Map<string, CodeRef>();
+    const uses = (ref: CodeRef | undefined) => {
+      if (ref !== undefined) code.set(`${ref.name} ${ref.version} ${ref.digest}`, ref);
+    };
+    for (const { module } of specs.values()) uses(module);
+    const others = (await this.#found(as, 'types')).filter(({ name }) => !specs.has(name));
+    const stay = await this.#needed(as, others, new Set(deleted.map((name) => resourceObjectName(instance, name))));
+    for (const ref of others) {
+      const object = await tx.get(ref);
+      if (object === undefined) continue;
+      if (stay.has(ref.name)) uses(typeSpecOf(object)?.module);
+      else {
+        await this.#remove(as, 'types', ref);
+        written.removed.push(bareType(typeNameOf(object) ?? ref.name));
+      }
+    }
+    return { ...written, code: [...code.values()] };
+  }
+
+  async applyResources(as: Applying, resources: readonly ResourceToWrite[], deleted: readonly string[]): Promise<Written> {
+    const names: string[] = [];
+    for (const ref of await this.#found(as, 'types')) {
+      const object = await as.tx.get(ref);
+      const name = object === undefined ? undefined : typeNameOf(object);
+      if (name !== undefined) names.push(bareType(name));
+    }
+    return this.#resources(as, resources, deleted, meaningOf(names, as.instance));
+  }
+
+  async apply(as: Applying, state: Parameters<InstanceObjects['apply']>[1]): ReturnType<InstanceObjects['apply']> {
+    const { description, types, resources, deleted } = state;
+    await this.applyModel(as, { description });
+    const means = meaningOf(
+      types.map(({ name }) => name),
+      as.instance,
+    );
+    // resources first: a type that the last of them has just left can go
+    const writtenResources = await this.#resources(as, resources, deleted, means);
+    return { types: await this.applyTypes(as, types), resources: writtenResources };
+  }
+
+  async removeAll(as: Applying): Promise<void> {
+    for (const plural of ['resources', 'types', 'models'] as const) {
+      for (const ref of await this.#found(as, plural)) await this.#remove(as, plural, ref);
+    }
+  }
+
+  async #resources(as: Applying, resources: readonly ResourceToWrite[], deleted: readonly string[], means: Meaning): Promise<Written> {
+    const written: Written = { created: [], changed: [], removed: [] };
+    for (const resource of resources) {
+      const object = resourceObjectName(as.instance, resource.name);
+      const spec = resourceSpecFor(resource, as.instance, means);
+      const did = await this.#put(as, 'resources', object, spec, { [COMPONENT_LABEL]: resource.component });
+      if (did !== undefined) written[did].push(resource.name);
+    }
+    for (const name of deleted) {
+      const ref = refIn(this.#node, 'resources', resourceObjectName(as.instance, name));
+      if (await this.#remove(as, 'resources', ref)) written.removed.push(name);
+    }
+    return written;
+  }
+
+  /** Types out of `others` that have to stay: resources are of them, or types that stay extend them. */
+  async #needed({ tx }: Applying, others: readonly ObjectRef[], deleted: ReadonlySet<string>): Promise<Set<string>> {
+    const stay = new Set<string>();
+    const above = new Map<string, string[]>();
+    for (const { name } of others) {
+      const object = await tx.get(refIn(this.#node, 'types', name));
+      const type = object === undefined ? undefined : typeNameOf(object);
+      if (type === undefined) continue;
+      const resources = await resourcesOfType(tx, this.#node, type, deleted.size + 1);
+      if (resources.some((ref) => !deleted.has(ref.name))) stay.add(name);
+      above.set(
+        name,
+        (await subtypesOf(tx, this.#node, type, MAX_OBJECTS)).map((ref) => ref.name),
+      );
+    }
+    const leaving = new Set(others.map(({ name }) => name));
+    for (let before = -1; before !== stay.size; ) {
+      before = stay.size;
+      for (const [name, subtypes] of above) if (subtypes.some((sub) => !leaving.has(sub) || stay.has(sub))) stay.add(name);
+    }
+    return stay;
+  }
+
+  /** What the instance has of a kind. */
+  #found({ tx, instance }: Applying, plural: Plural): Promise<ObjectRef[]> {
+    const { group, namespace } = refIn(this.#node, plural, '');
+    return tx.find({ group, plural, namespace, path: `metadata.labels.${INSTANCE_LABEL}`, value: instance, limit: MAX_OBJECTS });
+  }
+
+  /** Undefined if it is so already. */
+  async #put(
+    { tx, principal, instance }: Applying,
+    plural: Plural,
+    name: string,
+    spec: object,
+    labels: Record<string, string>,
+  ): Promise<'created' | 'changed' | undefined> {
+    const before = await tx.get(refIn(this.#node, plural, name));
+    const wanted = { ...labels, [INSTANCE_LABEL]: instance };
+    if (before === undefined) {
+      const after = newObject(KINDS[plural], name, this.#node, principal, spec, wanted);
+      await this.#rights.assertMay(principal, { plural, name, after }, tx);
+      await tx.put(after);
+      return 'created';
+    }
+    if (before.metadata.labels?.[INSTANCE_LABEL] !== instance) throw taken(plural, name, instance);
+    const isLabelled = Object.entries(wanted).every(([key, value]) => before.metadata.labels?.[key] === value);
+    const isSame = jsonEqual(before['spec'], spec);
+    if (isSame && isLabelled) return undefined;
+    const { metadata } = before;
+    const generation = metadata.generation + (isSame ? 0 : 1);
+    const after = { ...before, metadata: { ...metadata, generation, labels: { ...metadata.labels, ...wanted } }, spec };
+    await this.#rights.assertMay(principal, { plural, name, before, after }, tx);
+    await tx.put(after);
+    return 'changed';
+  }
+
+  /** False if it is not there. */
+  async #remove({ tx, principal }: Applying, plural: Plural, ref: ObjectRef): Promise<boolean> {
+    const before = await tx.get(ref);
+    if (before === undefined) return false;
+    await this.#rights.assertMay(principal, { plural, name: ref.name, before }, tx);
+    return tx.delete(ref);
+  }
+}
+
+function newObject(
+  kind: string,
+  name: string,
+  node: string,
+  principal: Principal,
+  spec: object,
+  labels: Record<string, string>,
+): ApiObject {
+  const annotations = principal.type === 'user' ? { annotations: { [CREATOR_ANNOTATION]: subjectText(principal) } } : {};
+  return {
+    apiVersion: `${DTKD_GROUP}/v1`,
+    kind,
+    metadata: { name, namespace: node, uid: '', resourceVersion: '', generation: 1, creationTimestamp: '', labels, ...annotations },
+    spec,
+  };
+}
+
+function taken(plural: Plural, name: string, instance: string): DtkdError {
+  return new DtkdError('ALREADY_EXISTS', `${titleOf(`${plural}/${name}`)} is there already, and not of the service "${instance}"`, {
+    next: plural === 'models' ? 'Stage the service under another name, or delete that model first.' : 'Delete it first, or rename it.',
+  });
+}

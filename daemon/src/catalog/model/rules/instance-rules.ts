@@ -1,0 +1,113 @@
+/**
+ * Models, types and resources of service instances change only in transactions that write their ServiceInstance object, which is what stages and
+ * converges do. What is an instance's bears its label, its types its name behind the `@`; whatever claims to be of one, and whatever was, is judged.
+ */
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import { isRecord, jsonEqual } from '../../../../../protocol/json.ts';
+import { DTKD_GROUP } from '../../../../../protocol/kinds/model.ts';
+import { INSTANCE_LABEL, serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
+import type { ApiObject, ObjectRef } from '../../../../../protocol/objects.ts';
+import { instanceOfCode, instanceOfType } from '../../../../../protocol/scoped-names.ts';
+import type { Change } from '../../../store/object-store.types.ts';
+import { PLURALS, refIn } from '../objects.ts';
+import { objectText, type Refusal, titleOf } from '../refusal.ts';
+import type { Case } from './case.ts';
+import type { Touched } from './touched.ts';
+
+/** The instances that an object names, by field. */
+type Claims = ReadonlyMap<string, string>;
+
+const LABEL_FIELD = `metadata.labels[${INSTANCE_LABEL}]`;
+
+/** Judges what a transaction writes of instances. Errors: CONFLICT for changes by hand; causes for objects that are not of one instance throughout. */
+export async function judgeInstances(work: Case, changes: readonly Change[], touched: readonly Touched[]): Promise<void> {
+  const written = writtenInstances(changes, work.node);
+  for (const change of touched) {
+    const { ref, before, after } = change;
+    const had = before === undefined ? new Map<string, string>() : claimsOf(change.plural, before);
+    const has = after === undefined ? new Map<string, string>() : await allClaims(work, change.plural, after);
+    if (had.size === 0 && has.size === 0) continue;
+    if (before !== undefined && after !== undefined && jsonEqual(before['spec'], after['spec']) && sameClaims(had, has)) continue;
+    const foreign = [...had.values(), ...has.values()].find((instance) => !written.has(instance));
+    if (foreign !== undefined) throw byHand(ref, foreign);
+    if (after !== undefined) judgeClaims(ref, has, work.refusal);
+  }
+}
+
+/** A ServiceInstance goes after all that is its own. */
+export async function assertInstancesEmpty(work: Pick<Case, 'tx' | 'node'>, changes: readonly Change[]): Promise<void> {
+  for (const [name, last] of writtenInstances(changes, work.node)) {
+    if (last.type !== 'DELETED') continue;
+    for (const plural of PLURALS) {
+      const { group, namespace } = refIn(work.node, plural, '');
+      const path = `metadata.labels.${INSTANCE_LABEL}`;
+      const [left] = await work.tx.find({ group, plural, namespace, path, value: name, limit: 1 });
+      if (left === undefined) continue;
+      throw new DtkdError('CONFLICT', `the service "${name}" cannot go: it still has ${titleOf(objectText(left))}`, {
+        next: `Take it away with all that it has: dtkd service uninstall ${name}.`,
+      });
+    }
+  }
+}
+
+/** ServiceInstance objects of this node that a transaction writes, by name, with the last change of each. */
+function writtenInstances(changes: readonly Change[], node: string): Map<string, Change> {
+  const { group, plural } = serviceInstanceKind;
+  const own = changes.filter(({ ref }) => ref.group === group && ref.plural === plural && ref.namespace === node);
+  return new Map(own.map((change) => [change.ref.name, change]));
+}
+
+function claimsOf(plural: Touched['plural'], object: ApiObject): Map<string, string> {
+  const claims = new Map<string, string>();
+  const claim = (field: string, instance: unknown) => {
+    if (typeof instance === 'string' && instance !== '') claims.set(field, instance);
+  };
+  const spec = isRecord(object['spec']) ? object['spec'] : {};
+  claim(LABEL_FIELD, object.metadata.labels?.[INSTANCE_LABEL]);
+  if (plural === 'types') {
+    claim('spec.instance', spec['instance']);
+    claim('spec.name', typeof spec['name'] === 'string' ? instanceOfType(spec['name']) : undefined);
+    claim('spec.extends', typeof spec['extends'] === 'string' ? instanceOfType(spec['extends']) : undefined);
+    const module = isRecord(spec['module']) ? spec['module']['name'] : undefined;
+    claim('spec.module', typeof module === 'string' ? instanceOfCode(module) : undefined);
+  }
+  if (plural === 'resources') claim('spec.type', typeof spec['type'] === 'string' ? instanceOfType(spec['type']) : undefined);
+  return claims;
+}
+
+/** With the model that a resource is of: nothing but the instance's own is in its model. */
+async function allClaims(work: Case, plural: Touched['plural'], object: ApiObject): Promise<Claims> {
+  const claims = claimsOf(plural, object);
+  const spec = isRecord(object['spec']) ? object['spec'] : {};
+  const model = plural === 'resources' && typeof spec['model'] === 'string' ? spec['model'] : undefined;
+  const instance = model === undefined ? undefined : (await work.model(model))?.metadata.labels?.[INSTANCE_LABEL];
+  if (instance !== undefined) claims.set('spec.model', instance);
+  return claims;
+}
+
+function sameClaims(a: Claims, b: Claims): boolean {
+  return a.get(LABEL_FIELD) === b.get(LABEL_FIELD);
+}
+
+/** What is of an instance says so everywhere. */
+function judgeClaims(ref: ObjectRef, claims: Claims, refusal: Refusal): void {
+  const instance = claims.get(LABEL_FIELD);
+  const faults = refusal.against(ref);
+  if (instance === undefined) {
+    faults.add(LABEL_FIELD, 'is missing, and it is of a service', 'FieldValueRequired');
+    return;
+  }
+  for (const [field, other] of claims) {
+    if (other !== instance) faults.add(field, `is of the service "${other}", and the object of "${instance}"`, 'FieldValueForbidden');
+  }
+  const required = { models: [], types: ['spec.instance', 'spec.name'], resources: ['spec.model'] }[ref.plural] ?? [];
+  for (const field of required) if (!claims.has(field)) faults.add(field, `has to be of the service "${instance}"`, 'FieldValueRequired');
+  if (ref.plural === 'models' && ref.name !== instance) faults.add('metadata.name', `has to be "${instance}"`, 'FieldValueForbidden');
+}
+
+function byHand(ref: ObjectRef, instance: string): DtkdError {
+  return new DtkdError('CONFLICT', `${titleOf(objectText(ref))} is of the service "${instance}", and changes only with it`, {
+    next: `Change the service, then converge it: dtkd service set ${instance} …`,
+    details: { what: objectText(ref), service: `${serviceInstanceKind.plural}.${DTKD_GROUP}/${instance}` },
+  });
+}
