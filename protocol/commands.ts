@@ -49,6 +49,7 @@ export type OptionRule = z.infer<typeof optionRule>;
 const secretUse = z.strictObject({
   name: z.string().max(253).optional().describe('Name of the Secret of the node on which the command runs.'),
   property: z.string().max(63).optional().describe('Or the property (of type secret) that has its name.'),
+  optional: z.boolean().optional().describe('Where the property has no value, the variable is left out; else the command fails.'),
   as: z.enum(['file', 'env']).optional().describe('Default: file, whose path the variable has.'),
   variable: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/),
 });

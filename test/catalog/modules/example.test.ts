@@ -39,7 +39,13 @@ describe('its scripts', () => {
   it('start a service once, tell whether it is up, and stop it', async () => {
     directory = await mkdtemp(join(tmpdir(), 'dtkd-example-'));
     const port = String(await freePort());
-    const env = { PATH: process.env['PATH'], DTKD_RESOURCE_NAME: 'front', DTKD_NODE: NODE, DTKD_PROPERTY_PORT: port };
+    const env = {
+      PATH: process.env['PATH'],
+      DTKD_NODE_EXECUTABLE: process.execPath,
+      DTKD_RESOURCE_NAME: 'front',
+      DTKD_NODE: NODE,
+      DTKD_PROPERTY_PORT: port,
+    };
     const run = (script: string, ...args: string[]) => {
       const { status, stdout } = spawnSync(join(EXAMPLE, 'bin', script), args, { cwd: directory, env, encoding: 'utf8' });
       return { status, text: stdout.trim() };

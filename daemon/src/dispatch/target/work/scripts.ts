@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { access, open, writeFile } from 'node:fs/promises';
 import { join, sep } from 'node:path';
+import type { Script } from '../../../../../protocol/commands.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { LogLevel } from '../../../../../protocol/orders/records.ts';
 import type { CommandContext, ReadyScript, ScriptResult, ScriptRunner } from '../../commands/commands.types.ts';
@@ -45,10 +46,10 @@ export function scriptRunner(options: ScriptsOptions, firstStep = 0): ScriptRunn
         {
           source,
           argv: argvOf(script, found),
-          env: { ...environmentOf(context, resource, given), ...script.env },
+          env: { DTKD_NODE_EXECUTABLE: process.execPath, ...environmentOf(context, resource, given), ...script.env },
           cwd,
           user: script.user,
-          secrets: (script.secrets ?? []).map((use) => ({ name: secretOf(ready, use), as: use.as ?? 'file', variable: use.variable })),
+          secrets: (script.secrets ?? []).flatMap((use) => secretOf(ready, use) ?? []),
         },
         room,
         limits,
@@ -61,9 +62,13 @@ export function scriptRunner(options: ScriptsOptions, firstStep = 0): ScriptRunn
   };
 }
 
-function secretOf({ resource }: ReadyScript, use: { name?: string | undefined; property?: string | undefined }): string {
+type SecretUse = NonNullable<Script['secrets']>[number];
+
+/** Undefined for one that is not there and need not be. */
+function secretOf({ resource }: ReadyScript, use: SecretUse): { name: string; as: 'file' | 'env'; variable: string } | undefined {
   const name = secretName(resource, use);
-  if (name !== undefined) return name;
+  if (name !== undefined) return { name, as: use.as ?? 'file', variable: use.variable };
+  if (use.optional === true && use.property !== undefined && !Object.hasOwn(resource.properties, use.property)) return undefined;
   throw new DtkdError('INVALID', `the property "${use.property ?? ''}" of ${resource.type}/${resource.name} names no secret`, {
     next: 'Set it to the name of a Secret of the node on which the command runs.',
   });
