@@ -55,6 +55,7 @@ export type DispatchEvent = z.infer<typeof dispatchEvent>;
 
 /** `/dtkd/content`: bytes by their digest, from an offset on, for those who may have them: modules for members, files for the targets of their order. */
 export const CONTENT_PROTOCOL = '/dtkd/content/1.0.0';
-export const contentRequest = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/), offset });
+/** `length`: no more than that. Who does not know of it goes on to the end, and the asker closes the stream. */
+export const contentRequest = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/), offset, length: offset.optional() });
 /** The first frame of the answer; then the bytes in frames of at most 64 KiB. `size` -1: not here. */
 export const contentHead = z.object({ size: z.number().int().min(-1) });

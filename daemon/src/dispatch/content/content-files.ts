@@ -10,9 +10,12 @@ import { digest as digestText } from '../../../../protocol/code.ts';
 import { fileError, systemCode } from './file-error.ts';
 import type { Growing } from './growing-bytes.ts';
 import { KEEP_UNUSED_MS } from './limits.ts';
+import { PieceFile, type PiecePlan } from './piece-file.ts';
 
 const PRIVATE_DIRECTORY = 0o700;
 const PRIVATE_FILE = 0o600;
+/** What stands behind the digest of a file that comes in pieces. */
+const PIECES = '.pieces';
 const FAN_OUT = /^[0-9a-f]{2}$/;
 
 /** A file that is being written: its bytes are hashed on their way. */
@@ -62,6 +65,9 @@ export class GrowingFile implements Growing {
   }
 }
 
+/** A file of which nothing is missing. */
+type Finished = Pick<GrowingFile | PieceFile, 'path' | 'sync' | 'close'>;
+
 export class ContentFiles {
   readonly #directory: string;
   readonly #partial: string;
@@ -95,7 +101,8 @@ export class ContentFiles {
     for (const name of await readdir(this.#partial)) {
       const path = join(this.#partial, name);
       const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: now }));
-      if (mtimeMs + KEEP_UNUSED_MS <= now || !digestText.safeParse(name).success) await rm(path, { force: true, recursive: true });
+      if (mtimeMs + KEEP_UNUSED_MS <= now || !digestText.safeParse(name.replace(PIECES, '')).success)
+        await rm(path, { force: true, recursive: true });
     }
   }
 
@@ -117,13 +124,23 @@ export class ContentFiles {
     return new GrowingFile(path, await open(path, 'wx', PRIVATE_FILE), createHash('sha256'), 0);
   }
 
+  /** A file that is fetched in pieces, with those that are there already. */
+  async resumePieces(digest: string, plan: PiecePlan): Promise<PieceFile> {
+    const path = join(this.#partial, digest + PIECES);
+    const file = new PieceFile(path, await openToChange(path), plan);
+    try {
+      await file.look();
+      return file;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
   /** A file that is fetched, with what there is of it already. */
   async resume(digest: string): Promise<GrowingFile> {
     const path = join(this.#partial, digest);
-    const handle = await open(path, 'a', PRIVATE_FILE).then(async (appending) => {
-      await appending.close();
-      return open(path, 'r+');
-    });
+    const handle = await openToChange(path);
     const hash = createHash('sha256');
     let size = 0;
     try {
@@ -139,7 +156,7 @@ export class ContentFiles {
   }
 
   /** Makes a grown file the whole one of its digest, durably, and closes it. */
-  async finish(file: GrowingFile, digest: string): Promise<void> {
+  async finish(file: Finished, digest: string): Promise<void> {
     const path = this.path(digest);
     await file.sync();
     await file.close();
@@ -150,7 +167,7 @@ export class ContentFiles {
   }
 
   /** Closes a file and removes what there is of it. */
-  async discard(file: GrowingFile): Promise<void> {
+  async discard(file: Finished): Promise<void> {
     await file.close();
     await unlink(file.path).catch(() => undefined);
   }
@@ -169,6 +186,13 @@ export class ContentFiles {
       return undefined;
     }
   }
+}
+
+/** Opens a file with what is in it, or makes it. */
+async function openToChange(path: string): Promise<FileHandle> {
+  const made = await open(path, 'a', PRIVATE_FILE);
+  await made.close();
+  return open(path, 'r+');
 }
 
 /** Makes a rename in a directory durable. */

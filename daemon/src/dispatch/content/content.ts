@@ -6,13 +6,15 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { CONTENT_PROTOCOL } from '../../../../protocol/orders/messages.ts';
 import { DEFAULT_PAGE, type KvOp, prefixEnd } from '../../store/kv.ts';
-import type { ContentOptions, ContentStore } from './content.types.ts';
+import type { ContentOptions, ContentStore, PiecesWanted } from './content.types.ts';
 import { ContentFiles, type GrowingFile } from './content-files.ts';
 import { allowing, decodeEntry, type Entry, encodeEntry, isSpent, mayFetch, type Readers } from './entry.ts';
 import { fetchInto } from './fetching.ts';
 import { fileError } from './file-error.ts';
 import { GrowingBytes } from './growing-bytes.ts';
 import * as limits from './limits.ts';
+import type { PieceFile } from './piece-file.ts';
+import { PieceFlights } from './piece-flights.ts';
 import { ContentServing } from './serving.ts';
 
 const PREFIX = 'b/';
@@ -36,6 +38,7 @@ class DiskContent implements ContentStore {
   readonly #capacity: number;
   readonly #entries = new Map<string, Entry>();
   readonly #flights = new Map<string, Flight>();
+  readonly #pieces: PieceFlights;
   /** Bytes of whole files, and of those that grow. */
   #kept = 0;
   #growing = 0;
@@ -57,6 +60,21 @@ class DiskContent implements ContentStore {
       },
       logger: options.logger,
     });
+    const { members, logger, now, restMs = limits.FIRST_REST_MS, takeOverMs = limits.TAKE_OVER_MS } = options;
+    this.#pieces = new PieceFlights({
+      files: this.#files,
+      members,
+      logger,
+      now,
+      patienceMs: options.patienceMs ?? limits.PIECE_PATIENCE_MS,
+      restMs,
+      takeOverMs,
+      reserve: (bytes) => this.#reserve(bytes),
+      giveBack: (bytes) => {
+        this.#growing -= bytes;
+      },
+      keep: (file, digest) => this.#keep(file, digest),
+    });
   }
 
   async start(): Promise<void> {
@@ -76,7 +94,7 @@ class DiskContent implements ContentStore {
     this.#serving.close();
     const flights = [...this.#flights.values()];
     for (const { controller } of flights) controller.abort();
-    await Promise.allSettled(flights.map(({ done }) => done));
+    await Promise.allSettled([this.#pieces.stop(), ...flights.map(({ done }) => done)]);
   }
 
   /** Takes up rows whose files are there; gives what removes the others. */
@@ -168,7 +186,7 @@ class DiskContent implements ContentStore {
   }
 
   /** Makes a grown file one of those that are kept. */
-  async #keep(file: GrowingFile, digest: string): Promise<void> {
+  async #keep(file: GrowingFile | PieceFile, digest: string): Promise<void> {
     const known = this.#entries.get(digest);
     if (known !== undefined && (await this.path(digest)) !== undefined) {
       await this.#files.discard(file);
@@ -201,6 +219,14 @@ class DiskContent implements ContentStore {
       if (flight.waiting === 0) flight.controller.abort();
     }
     return this.#files.path(digest);
+  }
+
+  async fetchPieces(wanted: PiecesWanted): Promise<string> {
+    const here = await this.path(wanted.digest);
+    if (here !== undefined) return here;
+    if (wanted.size > this.#capacity) throw noRoom(this.#capacity);
+    await this.#guard(() => this.#pieces.fetch(wanted));
+    return this.#files.path(wanted.digest);
   }
 
   async bytes(

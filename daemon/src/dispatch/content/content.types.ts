@@ -17,6 +17,23 @@ export interface ContentOptions {
   patienceMs?: number;
   /** The first rest between two rounds of asking. Milliseconds; default: FIRST_REST_MS. */
   restMs?: number;
+  /** How long a piece may be under way before another member is asked as well. Milliseconds; default: TAKE_OVER_MS. */
+  takeOverMs?: number;
+}
+
+/** Bytes of which the hash of each piece is known, so that several members can be asked at once. */
+export interface PiecesWanted {
+  digest: string;
+  size: number;
+  pieceBytes: number;
+  /** SHA-256 of each piece. */
+  pieces: readonly Uint8Array[];
+  /** Who is asked first. */
+  prefer: readonly { domain: string; key: string }[];
+  signal: AbortSignal;
+  onProgress?: ((progress: { done: number; size: number; members: readonly string[] }) => void) | undefined;
+  /** A member gave something else, and is not asked for this again. */
+  onAltered?: ((member: { node: string; domain: string; key: string }) => void) | undefined;
 }
 
 /**
@@ -31,6 +48,11 @@ export interface ContentStore extends Content {
    * many others are fetched so.
    */
   bytes(digest: string, options: { size: number; from: { domain: string; key: string }; signal: AbortSignal }): Promise<Uint8Array>;
+  /**
+   * Fetches from several members at once, piece by piece; goes on with what an earlier fetch has brought. Gives up when nobody who can be reached has it.
+   * Gives the path. Errors: CONTENT_MISSING, CONTENT_ALTERED naming who gave it, DISK_FULL, TIMEOUT by the signal.
+   */
+  fetchPieces(wanted: PiecesWanted): Promise<string>;
   counts(): { files: number; bytes: number };
   /** Removes what nobody may fetch any more and has not been used for a day. Done every hour. */
   sweep(): Promise<void>;

@@ -44,3 +44,21 @@ export const MAX_SERVED_PER_PEER = 4;
 export const MAX_SERVED = 32;
 export const MAX_WAITING_PER_PEER = 16;
 export const MAX_WAITING = 2_048;
+
+/** Members that give pieces of one file at a time, and pieces that one of them is asked for at a time: as many streams as it serves, less two for others. */
+export const MAX_GIVERS = 6;
+export const PIECES_PER_GIVER = 2;
+/** Members that are asked for one piece at a time. */
+export const MAX_ATTEMPTS = 3;
+/** Milliseconds for the first frame of a piece, for each further one, and for all of it: others can be asked, so that there is no waiting long. */
+export const PIECE_HEAD_MS = 15_000;
+export const PIECE_STALL_MS = 10_000;
+export const PIECE_MS = 60_000;
+/** Milliseconds that a piece may be under way before another member that has nothing to do is asked for it too. */
+export const TAKE_OVER_MS = 2_000;
+/** How long a fetch in pieces goes on without any progress: somebody waits for it at a terminal. Milliseconds. */
+export const PIECE_PATIENCE_MS = 90_000;
+/** Who gave something else is not asked again for it within this time, after which its disk may be repaired. Milliseconds. */
+export const DISTRUST_MS = 3_600_000;
+/** Contents of which that is remembered. */
+export const MAX_DISTRUSTED = 256;

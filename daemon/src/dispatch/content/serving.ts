@@ -61,10 +61,10 @@ export class ContentServing {
     try {
       const frame = await new FrameReader(stream, MAX_REQUEST_BYTES).next(limits.REQUEST_MS);
       if (frame === undefined) throw new DtkdError('FRAME_INVALID', 'the stream ended before a request');
-      const { digest, offset } = decodeCbor(frame, contentRequest, 'a request for content');
+      const { digest, offset, length } = decodeCbor(frame, contentRequest, 'a request for content');
       const found = await this.#options.find(digest, from);
       await writeFrames(stream, [encodeFrame(encodeCbor({ size: found?.size ?? -1 }))], limits.STALL_MS);
-      if (found !== undefined) await send(stream, found, offset);
+      if (found !== undefined) await send(stream, found, { offset, length });
       await endStream(stream, limits.STALL_MS);
       farewell(stream);
     } catch (error) {
@@ -74,12 +74,17 @@ export class ContentServing {
   }
 }
 
-async function send(stream: Duplex, { path, size }: { path: string; size: number }, offset: number): Promise<void> {
+async function send(
+  stream: Duplex,
+  { path, size }: { path: string; size: number },
+  { offset, length = size }: { offset: number; length: number | undefined },
+): Promise<void> {
+  const end = Math.min(size, offset + length);
   const file = await open(path, 'r');
   try {
-    for (let at = offset; at < size; ) {
+    for (let at = offset; at < end; ) {
       // A buffer of its own for each: the stream keeps it until it is sent.
-      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(Math.min(limits.CHUNK_BYTES, size - at)), 0, null, at);
+      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(Math.min(limits.CHUNK_BYTES, end - at)), 0, null, at);
       if (bytesRead === 0) throw new DtkdError('CONTENT_ALTERED', 'a file is shorter than it was');
       await writeFrames(stream, [encodeFrame(buffer.subarray(0, bytesRead))], limits.STALL_MS);
       at += bytesRead;

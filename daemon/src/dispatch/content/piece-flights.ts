@@ -1,0 +1,141 @@
+/** Fetches in pieces that are under way: one for each content, however many wait for it; and which members are not asked for what any more. */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { DispatchLogger, Member, Members } from '../dispatch.types.ts';
+import type { PiecesWanted } from './content.types.ts';
+import type { ContentFiles } from './content-files.ts';
+import * as limits from './limits.ts';
+import { fetchPieces, keyText } from './piece-fetching.ts';
+import type { PieceFile } from './piece-file.ts';
+
+export interface PieceFlightsOptions {
+  files: ContentFiles;
+  members: Members;
+  logger: DispatchLogger;
+  now(): number;
+  patienceMs: number;
+  restMs: number;
+  takeOverMs: number;
+  /** Takes so many bytes of the disk's share, and gives them back. */
+  reserve(bytes: number): Promise<void>;
+  giveBack(bytes: number): void;
+  /** Makes a file one of those that are kept, and closes it. */
+  keep(file: PieceFile, digest: string): Promise<void>;
+}
+
+interface Flight {
+  waiting: Set<PiecesWanted>;
+  controller: AbortController;
+  done: Promise<void>;
+}
+
+export class PieceFlights {
+  readonly #options: PieceFlightsOptions;
+  readonly #flights = new Map<string, Flight>();
+  /** By digest: members that gave something else for it, and until when they are not asked (milliseconds since the epoch). */
+  readonly #distrusted = new Map<string, Map<string, number>>();
+
+  constructor(options: PieceFlightsOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when it is here. Errors: CONTENT_MISSING, CONTENT_ALTERED, DISK_FULL, TIMEOUT by the signal. */
+  async fetch(wanted: PiecesWanted): Promise<void> {
+    const flight = await this.#board(wanted);
+    const { promise, reject } = Promise.withResolvers<never>();
+    const abort = () => reject(new DtkdError('TIMEOUT', `content ${wanted.digest.slice(0, 12)}… did not come in time`));
+    wanted.signal.addEventListener('abort', abort, { once: true });
+    if (wanted.signal.aborted) abort();
+    try {
+      await Promise.race([promise, flight.done]);
+    } finally {
+      wanted.signal.removeEventListener('abort', abort);
+      flight.waiting.delete(wanted);
+      if (flight.waiting.size === 0) flight.controller.abort();
+    }
+  }
+
+  async stop(): Promise<void> {
+    const flights = [...this.#flights.values()];
+    for (const { controller } of flights) controller.abort();
+    await Promise.allSettled(flights.map(({ done }) => done));
+  }
+
+  async #board(wanted: PiecesWanted): Promise<Flight> {
+    for (;;) {
+      const flight = this.#flights.get(wanted.digest);
+      if (flight === undefined) return this.#launch(wanted);
+      if (!flight.controller.signal.aborted) {
+        flight.waiting.add(wanted);
+        return flight;
+      }
+      await flight.done.catch(() => undefined);
+    }
+  }
+
+  #launch(wanted: PiecesWanted): Flight {
+    const flight: Flight = { waiting: new Set([wanted]), controller: new AbortController(), done: Promise.resolve() };
+    flight.done = this.#run(wanted, flight).finally(() => this.#flights.delete(wanted.digest));
+    // everybody who waited may have gone
+    flight.done.catch(() => undefined);
+    this.#flights.set(wanted.digest, flight);
+    return flight;
+  }
+
+  async #run(wanted: PiecesWanted, { waiting, controller }: Flight): Promise<void> {
+    const { files, members, logger, patienceMs, restMs, takeOverMs } = this.#options;
+    const { digest, size } = wanted;
+    await this.#options.reserve(size);
+    let file: PieceFile | undefined;
+    try {
+      file = await files.resumePieces(digest, wanted);
+      await fetchPieces(
+        file,
+        {
+          digest,
+          size,
+          prefer: wanted.prefer,
+          signal: controller.signal,
+          onProgress: (progress) => {
+            for (const one of waiting) one.onProgress?.(progress);
+          },
+          onAltered: (member) => {
+            this.#distrust(digest, member);
+            for (const one of waiting) one.onAltered?.(member);
+          },
+        },
+        { members, logger, patienceMs, restMs, takeOverMs, isDistrusted: (member) => this.#isDistrusted(digest, member) },
+      );
+      await this.#finish(file, digest);
+    } finally {
+      // what has come is gone on with later
+      await file?.close();
+      this.#options.giveBack(size);
+    }
+  }
+
+  async #finish(file: PieceFile, digest: string): Promise<void> {
+    if ((await file.digest()) === digest) return this.#options.keep(file, digest);
+    await this.#options.files.discard(file);
+    throw new DtkdError(
+      'CONTENT_ALTERED',
+      `the pieces of content ${digest.slice(0, 12)}… are not what makes it: who told of them told wrong`,
+      {
+        next: 'Tell whoever published it.',
+      },
+    );
+  }
+
+  #distrust(digest: string, member: Member): void {
+    const until = this.#options.now() + limits.DISTRUST_MS;
+    const those = this.#distrusted.get(digest) ?? new Map<string, number>();
+    those.set(keyText(member), until);
+    this.#distrusted.delete(digest);
+    this.#distrusted.set(digest, those);
+    const [oldest] = this.#distrusted.keys();
+    if (this.#distrusted.size > limits.MAX_DISTRUSTED && oldest !== undefined) this.#distrusted.delete(oldest);
+  }
+
+  #isDistrusted(digest: string, member: string): boolean {
+    return (this.#distrusted.get(digest)?.get(member) ?? 0) > this.#options.now();
+  }
+}
