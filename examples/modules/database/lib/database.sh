@@ -9,17 +9,22 @@ if [ "$engine" = auto ]; then
 fi
 settings="host $host, port $port, engine $engine, password ${DTKD_PROPERTY_PASSWORD:-none}, code $module"
 
+# Succeeds if a Redis answers, whichever it is.
+redis_answers() {
+  redis-cli -h "$host" -p "$port" ping 2>/dev/null | grep -Eq '^(PONG|NOAUTH)'
+}
+
 # Succeeds once it takes connections.
 listens() {
   case $engine in
-    redis) redis-cli -h "$host" -p "$port" ping 2>/dev/null | grep -Eq '^(PONG|NOAUTH)' ;;
+    redis) redis_answers && is_up ;;
     *) [ "$(cat var/service.ready 2>/dev/null)" = "$pid" ] ;;
   esac
 }
 
 # Writes a text as Redis's configuration takes it: one word in quotes.
 quoted() {
-  printf '"%s"' "$(sed 's/[\\"]/\\&/g' "$1")"
+  printf '"%s"\n' "$(sed 's/[\\"]/\\&/g' "$1")"
 }
 
 # All that Redis is told comes through its standard input, so that the password stands in no file and no list of processes.
@@ -28,9 +33,11 @@ configuration() {
   echo "port $port"
   echo "dir \"$PWD/data\""
   echo 'appendonly yes'
+  echo 'save ""'
   echo 'daemonize no'
   if [ -n "${PASSWORD_FILE:-}" ]; then
-    echo "requirepass $(quoted "$PASSWORD_FILE")"
+    printf 'requirepass '
+    quoted "$PASSWORD_FILE"
   else
     # it listens where it is told to and nowhere else
     echo 'protected-mode no'
@@ -38,6 +45,10 @@ configuration() {
 }
 
 start_redis() {
+  if redis_answers; then
+    echo "port $port of $host is in use by something else" >&2
+    return 1
+  fi
   rm -f var/configuration
   mkfifo -m 600 var/configuration || return 1
   # a service that ends before it has read does not keep this from ending
