@@ -15,7 +15,14 @@ import { abortElsewhere } from './aborting.ts';
 import { executionActions } from './actions.ts';
 import { ElsewhereView } from './elsewhere-view.ts';
 import { executionRef, fieldsOf } from './execution-object.ts';
-import type { AbortAnswer, ExecutionAction, Executions, ExecutionsOptions, StartedExecutions } from './executions.types.ts';
+import type {
+  AbortAnswer,
+  DispatchOptions,
+  ExecutionAction,
+  Executions,
+  ExecutionsOptions,
+  StartedExecutions,
+} from './executions.types.ts';
 import { follow } from './follow.ts';
 import { handleOf, handlesOf } from './handles.ts';
 import { MAX_RUNNING_PARTS, MAX_RUNNING_PER_USER, SWEEP_MS, TIMING } from './limits.ts';
@@ -28,6 +35,7 @@ import type { Run } from './run.ts';
 import { collectedDirectory, collectedIn, type StartingPorts, startRun, takeUpRun } from './starting.ts';
 import { storedView } from './stored-view.ts';
 import type { View } from './view.types.ts';
+import { endOf, unless } from './waiting.ts';
 
 export function createExecutions(options: ExecutionsOptions): Executions {
   return new StartedHere(options);
@@ -44,6 +52,9 @@ class StartedHere implements Executions {
   readonly #starters = new Map<string, string>();
   readonly #ports: StartingPorts;
   readonly #lookup: LookupPorts;
+  /** What an earlier daemon left is taken up. */
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #stopping = new AbortController();
   #sweep: NodeJS.Timeout | undefined;
   #forget: (() => void) | undefined;
   #closed = false;
@@ -89,6 +100,7 @@ class StartedHere implements Executions {
     const { holding, logger } = this.#options;
     this.#forget = holding.onDelivery(({ id, index }) => this.#runs.get(id)?.look(index));
     await this.#takeUpAll();
+    this.#ready.resolve();
     const sweep = () => {
       this.#removeOld().catch((error: unknown) => logger.warn({ err: error }, 'Old executions could not be removed'));
     };
@@ -98,6 +110,7 @@ class StartedHere implements Executions {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#stopping.abort(new DtkdError('UNAVAILABLE', 'the daemon stops; what was told goes on at its targets'));
     clearInterval(this.#sweep);
     this.#forget?.();
     await Promise.all([...this.#runs.values()].map((run) => run.close()));
@@ -122,8 +135,16 @@ class StartedHere implements Executions {
     return this.#planner.context(principal, sought);
   }
 
-  async dispatch(principal: Principal, request: DispatchRequestSpec): Promise<ApiObject> {
-    return this.#begin(principal, request, await this.#planner.plan(principal, request));
+  async dispatch(principal: Principal, request: DispatchRequestSpec, options: DispatchOptions = {}): Promise<ApiObject> {
+    return this.#begin(principal, request, await this.#planner.plan(principal, request), options);
+  }
+
+  async ended(principal: Principal, id: string, signal: AbortSignal): Promise<ApiObject> {
+    const signals = [signal, this.#stopping.signal];
+    await unless(signals, this.#ready.promise);
+    const known = await startedHere(this.#lookup, principal, id);
+    if (known === undefined) throw new DtkdError('NOT_FOUND', `this node has not started an execution ${id.slice(0, 12)}`);
+    return known.at === 'running' ? endOf(known.run, signals) : known.object;
   }
 
   async follow(
@@ -134,18 +155,6 @@ class StartedHere implements Executions {
     const known = await lookUp(this.#lookup, principal, id);
     const view = this.#viewOf(known, principal, from ?? new Map());
     return closing(follow(view, { from, signal, allNotes }), view);
-  }
-
-  async show(principal: Principal, id: string): Promise<ApiObject> {
-    const known = await lookUp(this.#lookup, principal, id);
-    switch (known.at) {
-      case 'running':
-        return known.run.object();
-      case 'here':
-        return known.object;
-      case 'elsewhere':
-        return known.merged.object;
-    }
   }
 
   async abort(principal: Principal, text: string, index?: number): Promise<AbortAnswer> {
@@ -180,21 +189,23 @@ class StartedHere implements Executions {
     return dryRun ? planAnswer(plan, request) : this.#begin(principal, request, plan);
   }
 
-  async #begin(principal: Principal, request: DispatchRequestSpec, plan: Plan): Promise<ApiObject> {
+  async #begin(principal: Principal, request: DispatchRequestSpec, plan: Plan, { record }: DispatchOptions = {}): Promise<ApiObject> {
     const { store, content } = this.#options;
     if (plan.parts.length === 0) return emptyExecution(this.#options.node.name, principal, request, this.#options.now());
-    const starter = starterText(principal);
+    // whoever keeps record of them says how many there are at a time
+    const starter = record === undefined ? starterText(principal) : undefined;
     this.#assertRoom(starter, plan.parts.length);
     const { run, frozen, object } = startRun(this.#ports, principal, request, plan);
     const { id } = frozen;
     // taken before it is stored, so that others cannot slip through meanwhile
     this.#runs.set(id, run);
-    this.#starters.set(id, starter);
+    if (starter !== undefined) this.#starters.set(id, starter);
     const marked = run.firstWave();
     try {
       if (request.put !== undefined) await this.#allowFile(request.put.digest, plan, frozen.notAfter + plan.timeoutMs, content);
       const stored = await store.transact(async (tx) => {
         keepOpen(tx, id, marked);
+        record?.(tx, id);
         return tx.put(object);
       });
       run.isStored(stored);
@@ -214,7 +225,7 @@ class StartedHere implements Executions {
     await content.allow(digest, readers, until);
   }
 
-  #assertRoom(starter: string, parts: number): void {
+  #assertRoom(starter: string | undefined, parts: number): void {
     const own = [...this.#starters].filter(([id, who]) => who === starter && (this.#runs.get(id)?.openParts() ?? 0) > 0).length;
     if (own >= MAX_RUNNING_PER_USER) {
       throw new DtkdError('TOO_MANY_REQUESTS', `${own} executions of yours are running; at most ${MAX_RUNNING_PER_USER} may at a time`, {

@@ -6,7 +6,7 @@ import type { FollowLine, PlanAnswer } from '../../../../protocol/orders/follow.
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
-import type { ObjectStore } from '../../store/object-store.types.ts';
+import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import type { AuditPort, Content, DispatchAccess, DispatchLogger, Members, Models, Modules, Nodes } from '../dispatch.types.ts';
 import type { Holding } from '../hold/hold.types.ts';
 import type { PartHandle, Target } from '../target/target.types.ts';
@@ -79,9 +79,20 @@ export interface StartedExecutions {
   abort(principal: Principal, id: ExecutionId, index?: number): Promise<Part[]>;
 }
 
+/** For a part of this daemon that starts commands as somebody, and says itself how many at a time. */
+export interface DispatchOptions {
+  /** Called in the transaction that stores the Execution, so that who starts it finds it again after a crash. Its id is its object's name. */
+  record?(tx: Transaction, id: ExecutionId): void;
+}
+
 export interface Executions {
   /** Plans, and runs unless it is only tried. Errors: those of planning, TOO_MANY_REQUESTS. */
-  dispatch(principal: Principal, request: DispatchRequestSpec): Promise<ApiObject>;
+  dispatch(principal: Principal, request: DispatchRequestSpec, options?: DispatchOptions): Promise<ApiObject>;
+  /**
+   * The object of an execution that this node started, when all its parts have ended and that is stored; also of one that an earlier daemon started. What could not be
+   * taken up again comes as it was left. Errors: NOT_FOUND; UNAVAILABLE when this daemon ends first; what the signal gives as its reason, or ABORTED.
+   */
+  ended(principal: Principal, id: ExecutionId, signal: AbortSignal): Promise<ApiObject>;
   plan(principal: Principal, request: DispatchRequestSpec): Promise<PlanAnswer>;
   /** Lines from these offsets on (by index; absent: from the beginning), until all has ended or it is paused. Errors: NOT_FOUND, AMBIGUOUS. */
   follow(

@@ -302,7 +302,7 @@ describe('any sequence of states', () => {
           const { store, objects, as } = await fresh();
           let present: string[] = [];
           for (const { types: names, resources } of sequence) {
-            const known = resources.filter(({ type: of }) => names.includes(of) || of === 'Setting');
+            const known = resources.filter(({ type: of }) => names.some((one) => one === of) || of === 'Setting');
             const wanted = known.map(({ name, type: of }) => web(name, { type: of }));
             const deleted = present.filter((name) => !known.some((one) => one.name === name));
             await as((on) =>
