@@ -157,6 +157,18 @@ class StartedHere implements Executions {
     return closing(follow(view, { from, signal, allNotes }), view);
   }
 
+  async show(principal: Principal, id: string): Promise<ApiObject> {
+    const known = await lookUp(this.#lookup, principal, id);
+    switch (known.at) {
+      case 'running':
+        return known.run.object();
+      case 'here':
+        return known.object;
+      case 'elsewhere':
+        return known.merged.object;
+    }
+  }
+
   async abort(principal: Principal, text: string, index?: number): Promise<AbortAnswer> {
     const known = await lookUp(this.#lookup, principal, text);
     this.#audit(principal, 'abort', known.at === 'running' ? known.run.id : text, 'asked for');
