@@ -237,6 +237,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     secrets,
     federation,
     peers,
+    events,
     logger,
     now,
   });

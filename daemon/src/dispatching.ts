@@ -18,11 +18,14 @@ import { createModels } from './catalog/bundles/models.ts';
 import { createOtherModels } from './catalog/bundles/other-models.ts';
 import type { Federation } from './catalog/federation/federation.types.ts';
 import type { PeerApi } from './catalog/federation/peer-api.types.ts';
-import { createModules } from './catalog/modules/modules.ts';
+import { createModules, type Modules } from './catalog/modules/modules.ts';
+import type { ModuleEvents } from './catalog/modules/ports.ts';
 import type { Secrets } from './catalog/secrets/secrets.ts';
 import { createContent } from './dispatch/content/content.ts';
 import { contentForClients } from './dispatch/content/for-clients.ts';
+import type { Nodes } from './dispatch/dispatch.types.ts';
 import { createExecutions } from './dispatch/execution/executions.ts';
+import type { Executions } from './dispatch/execution/executions.types.ts';
 import { createHolding } from './dispatch/hold/holding.ts';
 import { fetchOffered, offerBundle } from './dispatch/hold/large-bundles.ts';
 import { createPolicy } from './dispatch/policy/policy.ts';
@@ -51,6 +54,7 @@ export interface DispatchingOptions {
   secrets: Secrets;
   federation: Federation;
   peers: PeerApi;
+  events: ModuleEvents;
   logger: Logger;
   now(): number;
 }
@@ -63,6 +67,10 @@ export interface Dispatching {
   content: ApiContent;
   /** Orders, answers and modules, as bundle files carry them. */
   parcels: Pick<ParcelsOptions, 'orders' | 'modules'>;
+  /** For service instances. */
+  modules: Modules;
+  executions: Executions;
+  nodes: Nodes;
   /** For `dtkd status`. */
   counts(): Record<string, number>;
   stop(): Promise<void>;
@@ -81,7 +89,17 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
   const keyOf = async (name: string) => (await nodes.list()).find((one) => one.node === name)?.signingKey;
 
   const content = createContent({ directory: join(directory, 'content'), members, rows: store.kv, logger, now });
-  const modules = createModules({ store, node, directory: join(directory, 'modules'), signingKey, content, ...deciding, logger });
+  const modules = createModules({
+    store,
+    node,
+    directory: join(directory, 'modules'),
+    signingKey,
+    content,
+    nodes,
+    events: options.events,
+    ...deciding,
+    logger,
+  });
   const bundles = createBundles({ store, node, signingKey, ...deciding });
   const policy = createPolicy({ store, node, signingKeyOf: keyOf });
   const target = createTarget({
@@ -172,6 +190,9 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
     subresources: bundles.subresources,
     actions: new Map<string, Action>([...modules.actions, ...executions.actions]),
     content: contentForClients(content, members),
+    modules,
+    executions,
+    nodes,
     parcels: { orders: NO_ORDERS, modules: NO_MODULES },
     counts: () => ({ ...target.counts(), held: holding.counts().orders, executions: executions.counts().running }),
     stop,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { decideMove } from '../../../daemon/src/access/moves.ts';
 import type { Decide, DecideMove } from '../../../daemon/src/catalog/model/ports.ts';
 import { createModules, type Modules } from '../../../daemon/src/catalog/modules/modules.ts';
-import type { ModuleContent } from '../../../daemon/src/catalog/modules/ports.ts';
+import type { KnownNode, ModuleContent, PieceFetcher, PiecesToFetch } from '../../../daemon/src/catalog/modules/ports.ts';
 import type { LocalStore } from '../../../daemon/src/store/local-store.types.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { digestOf, type ModuleFile, packArchive } from '../../../protocol/modules/archive.ts';
@@ -25,8 +25,12 @@ export function script(path: string, text = '#!/bin/sh\ntrue\n'): ModuleFile {
 }
 
 /** Content by digest in a directory: as modules see it. */
-export class FakeContent implements ModuleContent {
+export class FakeContent implements ModuleContent, PieceFetcher {
   readonly allowed = new Map<string, number>();
+  /** What members have, by digest. */
+  readonly elsewhere = new Map<string, Uint8Array>();
+  /** What was fetched, in order. */
+  readonly fetched: PiecesToFetch[] = [];
   readonly #directory: string;
 
   constructor(directory: string) {
@@ -53,6 +57,15 @@ export class FakeContent implements ModuleContent {
     return { digest: digestOf(bytes), size: bytes.length };
   }
 
+  async fetchPieces(wanted: PiecesToFetch): Promise<string> {
+    this.fetched.push(wanted);
+    const bytes = this.elsewhere.get(wanted.digest);
+    if (bytes === undefined) throw new DtkdError('CONTENT_MISSING', 'nobody has it');
+    wanted.onProgress?.({ done: wanted.size, size: wanted.size, members: ['node1'] });
+    await writeFile(this.pathOf(wanted.digest), bytes);
+    return this.pathOf(wanted.digest);
+  }
+
   async allow(digest: string, _readers: 'members', until: number): Promise<void> {
     if ((await this.path(digest)) === undefined) throw new DtkdError('CONTENT_MISSING', 'it is not here');
     this.allowed.set(digest, until);
@@ -66,9 +79,16 @@ export interface Bench {
   key: SigningKey;
   directory: string;
   warnings: string[];
+  /** Messages of Events. */
+  events: string[];
+  /** Nodes besides this one. */
+  others: KnownNode[];
   clock: { now: number };
   /** Packs, sends and installs. */
-  install(all: ModuleFile[], options?: { replace?: boolean; dryRun?: boolean; principal?: Principal }): Promise<Record<string, unknown>>;
+  install(
+    all: ModuleFile[],
+    options?: { replace?: boolean; dryRun?: boolean; types?: boolean; principal?: Principal },
+  ): Promise<Record<string, unknown>>;
   /** The part as a new daemon has it. */
   restarted(): Modules;
   close(): Promise<void>;
@@ -85,6 +105,9 @@ export async function bench(decide: Decide = () => ({ allowed: true })): Promise
   const logger = { info: () => undefined, warn: (_fields: object, message: string) => void warnings.push(message) };
   const move: DecideMove = (principal, about, before, after) => decideMove({ decide }, principal, about, before, after);
   const clock = { now: 1_000_000 };
+  const events: string[] = [];
+  const others: KnownNode[] = [];
+  const self: KnownNode = { node: NODE, self: true, signingKey: key.publicKey, member: undefined };
   const make = () =>
     createModules({
       store,
@@ -92,6 +115,8 @@ export async function bench(decide: Decide = () => ({ allowed: true })): Promise
       directory,
       signingKey: key,
       content,
+      nodes: { list: async () => [self, ...others] },
+      events: { record: ({ message }) => void events.push(message) },
       decide,
       decideMove: move,
       logger,
@@ -106,6 +131,8 @@ export async function bench(decide: Decide = () => ({ allowed: true })): Promise
     key,
     directory,
     warnings,
+    events,
+    others,
     clock,
     async install(all, { principal = OPERATOR, ...options } = {}) {
       const { digest } = await content.take(chunks(packArchive(all)));

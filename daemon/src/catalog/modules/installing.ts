@@ -8,12 +8,13 @@ import { digest as digestText } from '../../../../protocol/code.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { jsonEqual } from '../../../../protocol/json.ts';
 import { moduleKind } from '../../../../protocol/kinds/module.ts';
-import type { ModuleManifest } from '../../../../protocol/module.ts';
+import { MAX_MODULE_BYTES, type ModuleManifest } from '../../../../protocol/module.ts';
 import { unpackArchive } from '../../../../protocol/modules/archive.ts';
 import { soundModule } from '../../../../protocol/modules/check.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import type { SigningKey } from '../../../../protocol/signing.ts';
+import { compareVersions } from '../../../../protocol/version-order.ts';
 import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import type { Decide } from '../model/ports.ts';
 import { withoutUnseen } from '../model/refusal.ts';
@@ -22,7 +23,7 @@ import { writeAssemblies } from './assemblies.ts';
 import { encodeSigned, type Library } from './library.ts';
 import { INSTALLED_MS } from './limits.ts';
 import { spelling, type TypeChanges, writeTypes } from './module-types.ts';
-import type { SignedStatement } from './ports.ts';
+import type { ModuleContent, SignedStatement } from './ports.ts';
 import { statementRow } from './statements.ts';
 import { type ModuleCode, type ModuleFields, moduleFields, newObject, objectNameOf, typeSpecs } from './types.ts';
 import { assertReplaceable, assertRoom, type VersionHere, versionsHere } from './versions.ts';
@@ -97,6 +98,24 @@ export async function installModule(
   } catch (error) {
     throw principal.type === 'operator' ? error : await withoutUnseen(error, options.rights.sees(principal, store));
   }
+}
+
+/** Installs an archive that is not in the content store yet; its types become the node's only if those of an earlier version are. */
+export async function installArchive(
+  options: InstallingOptions & { content: ModuleContent },
+  principal: Principal,
+  archive: Uint8Array,
+): Promise<ModuleCode> {
+  const manifest = await soundModule(unpackArchive(archive));
+  const here = await versionsHere(options.store, options.node, manifest.module);
+  const types = here.some(({ fields }) => fields.active && compareVersions(fields.version, manifest.version) <= 0);
+  const { digest } = await options.content.take(chunksOf(archive), { limit: MAX_MODULE_BYTES });
+  await installModule(options, principal, { digest, types });
+  return { name: manifest.module, version: manifest.version, digest, publisher: options.signingKey.publicKey };
+}
+
+async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }
 
 /** Makes the types of this version be the node's, in the place of those of the version that was active. */

@@ -1,23 +1,37 @@
 /**
- * Modules of this node as one part: the action that installs them, their deletion, and the library of archives and unpacked directories that
- * commands run from. Owns the Module objects, the Types that come from them, rows `n/m/…` and the directory that it is given. Guarantees that
- * what it hands out is what was signed. Does not decide whose code may run, and runs none.
+ * Modules of this node as one part: installed, fetched, published, removed, chosen for one another; and the library of archives and unpacked directories that
+ * commands run from. Owns the Module, Assembly and Release objects, the Types that come from modules, rows `n/m/…` and the directory that it is given. Guarantees
+ * that what it hands out is what was signed. Does not decide whose code may run, and runs none.
  */
-import { DtkdError } from '../../../../protocol/errors.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import type { SignedModule } from '../../../../protocol/module.ts';
 import type { SigningKey } from '../../../../protocol/signing.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
-import type { Decide, DecideMove, ModelAction, ModelHandler } from '../model/ports.ts';
+import type { Decide, DecideMove, ModelHandler } from '../model/ports.ts';
 import { Rights } from '../model/rights.ts';
+import { type ModuleAction, moduleActions } from './actions.ts';
 import { Copies } from './copies.ts';
 import { ModuleDirectories } from './directories.ts';
-import { type InstallingOptions, installModule, readInstallRequest } from './installing.ts';
+import { type InstallingOptions, installArchive } from './installing.ts';
 import { Library } from './library.ts';
 import { INSTALLED_MS } from './limits.ts';
-import type { CopyPublishing, ModuleContent, ModuleLibrary, ModulesLogger } from './ports.ts';
+import type {
+  CopyPublishing,
+  KnownNodes,
+  ModuleContent,
+  ModuleEvents,
+  ModuleLibrary,
+  ModuleResolving,
+  ModulesLogger,
+  ModuleVersions,
+  PieceFetcher,
+} from './ports.ts';
+import { unpublishModule } from './publishing.ts';
+import { Releases } from './releases.ts';
 import { removeModule } from './removing.ts';
+import { ModuleResolver } from './resolving.ts';
 import { moduleFieldsOf, moduleRef } from './types.ts';
+import { versionsHere } from './versions.ts';
 
 export interface ModulesOptions {
   store: ObjectStore;
@@ -25,7 +39,10 @@ export interface ModulesOptions {
   /** Where unpacked modules are: DATA/modules. Made if it is not there. */
   directory: string;
   signingKey: SigningKey;
-  content: ModuleContent;
+  content: ModuleContent & PieceFetcher;
+  /** Whose releases are believed. */
+  nodes: KnownNodes;
+  events: ModuleEvents;
   decide: Decide;
   decideMove: DecideMove;
   logger: ModulesLogger;
@@ -33,34 +50,42 @@ export interface ModulesOptions {
   now?: () => number;
 }
 
-export interface Modules extends ModuleLibrary, CopyPublishing {
+export interface Modules extends ModuleLibrary, ModuleResolving, ModuleVersions, CopyPublishing {
   /** By `group/plural`. */
   handlers: ReadonlyMap<string, ModelHandler>;
   /** Daemon-wide, by name. */
-  actions: ReadonlyMap<string, ModelAction>;
+  actions: ReadonlyMap<string, ModuleAction>;
   /** Tidies the disk, and lets members go on fetching what is installed or published. */
   start(): Promise<void>;
 }
 
 /** Creates the part; the content store has to be open. */
 export function createModules(options: ModulesOptions): Modules {
-  const { store, node, directory, signingKey, content, decide, decideMove, logger, now = () => Date.now() } = options;
+  const { store, node, directory, signingKey, content, nodes, events, decide, decideMove, logger, now = () => Date.now() } = options;
   const library = new Library({ kv: store.kv, content, publisher: signingKey.publicKey, logger, now });
   const directories = new ModuleDirectories({ directory, load: (digest) => library.get(digest) });
   const isInstalled = async (digest: string) => (await installedModules(store, node.name)).some((one) => one.digest === digest);
   const copies = new Copies({ kv: store.kv, content, signingKey, library, isInstalled });
   const rights = new Rights({ decide, decideMove, node: node.name });
   const installing: InstallingOptions = { store, node: node.name, signingKey, library, rights, decide };
+  const releases = new Releases({ store, nodes });
+  const fetching = { ...installing, content, events, logger, releases };
+  const resolver = new ModuleResolver(fetching);
   return {
     get: (digest) => library.get(digest),
     keep: (signed, archive) => library.keep(signed, archive),
     directory: (digest) => directories.directory(digest),
+    resolve: (root, lock, as) => resolver.resolve(root, lock, as),
+    versions: async (module) =>
+      (await versionsHere(store, node.name, module)).map(({ fields: { version, digest } }) => ({ version, digest })),
+    install: (principal, archive) => installArchive({ ...installing, content }, principal, archive),
     publishCopy: (copy) => copies.publish(copy),
     releaseCopies: (instance, keep) => copies.release(instance, keep),
     handlers: new Map([
       [`${DTKD_GROUP}/modules`, { delete: async (object, context) => ({ handled: await removeModule(installing, object, context) }) }],
+      [`${DTKD_GROUP}/releases`, { delete: async (object, context) => ({ handled: await unpublishModule(installing, object, context) }) }],
     ]),
-    actions: new Map([['modules', installAction(installing)]]),
+    actions: moduleActions({ ...fetching, resolver }),
     async start() {
       for (const { digest, module } of await installedModules(store, node.name)) {
         await library.allow(digest, INSTALLED_MS).catch((err: unknown) => {
@@ -76,16 +101,6 @@ export function createModules(options: ModulesOptions): Modules {
       await library.tidy();
     },
   };
-}
-
-function installAction(installing: InstallingOptions): ModelAction {
-  const action: ModelAction = async ({ method, body, principal }) => {
-    if (method !== 'POST') throw new DtkdError('METHOD_NOT_ALLOWED', 'use POST to install a module', { next: 'List modules as objects.' });
-    const { module, changes } = await installModule(installing, principal, readInstallRequest(body));
-    return { ...module, changes };
-  };
-  action.open = 'user';
-  return action;
 }
 
 /** The signatures of installed modules of this node, by name and digest. */

@@ -136,3 +136,14 @@ export interface ModuleResolving {
     as?: { principal: Principal; signal?: AbortSignal | undefined },
   ): Promise<ResolvedModules>;
 }
+
+/** Versions of modules that are on this node, for whoever compares with them or makes new ones. */
+export interface ModuleVersions {
+  /** The newest first. */
+  versions(module: string): Promise<{ version: string; digest: string }[]>;
+  /**
+   * Makes an archive a version of its module; its types become the node's only if those of an earlier version are. Errors: CONFLICT if that version is here
+   * with another content, FORBIDDEN, INVALID, TOO_LARGE.
+   */
+  install(principal: Principal, archive: Uint8Array): Promise<CodeRef & { version: string }>;
+}

@@ -63,7 +63,7 @@ export class ModuleResolver implements ModuleResolving {
     };
     const chosen = await this.choose(wanted, lock ?? (await lockIn(archive)), asker, asker === undefined ? 'never' : 'first-here');
     const modules = new Map<string, LoadedModule>([[manifest.module, loaded]]);
-    for (const [name, { digest, version }] of chosen) modules.set(name, await this.#load(name, version, digest));
+    for (const [name, choice] of chosen) modules.set(name, await this.#load(name, choice));
     return { root: loaded, modules, lock: lockOf(modules) };
   }
 
@@ -143,7 +143,7 @@ export class ModuleResolver implements ModuleResolving {
     const { store, node, releases } = this.#options;
     const here = await versionsHere(store, node, name);
     const meant = meantHere(here, version);
-    if (meant !== undefined) return this.#load(name, meant.fields.version, meant.fields.digest);
+    if (meant !== undefined) return this.#load(name, { ...meant.fields, publisher: meant.fields.publisher.key });
     const released = await releases.of(name);
     if (released.length === 0) {
       const there = here.map(({ fields }) => fields.version);
@@ -160,12 +160,13 @@ export class ModuleResolver implements ModuleResolving {
     const chosen = chooseRelease({ module: name, range: version }, released, here);
     if (asker === undefined) throw notHere([chosen]);
     await takeRelease(this.#options, chosen, asker);
-    return this.#load(name, chosen.fields.version, chosen.fields.digest);
+    return this.#load(name, chosen.fields);
   }
 
-  async #load(name: string, version: string, digest: string): Promise<LoadedModule> {
+  /** With the publisher that the version is here from, whoever else has signed the same bytes. */
+  async #load(name: string, { version, digest, publisher }: Pick<Choice, 'version' | 'digest' | 'publisher'>): Promise<LoadedModule> {
     const loaded = await this.#options.library.get(digest);
-    if (loaded !== undefined) return loaded;
+    if (loaded !== undefined) return { ...loaded, ref: { name, version, digest, publisher } };
     throw new DtkdError('CONTENT_MISSING', `the archive of module ${name} ${version} is not on this node, or was altered`, {
       next: 'Install it again from its directory, or remove that version and fetch it again.',
     });

@@ -1,0 +1,107 @@
+/** Daemon-wide actions of modules: install, publish, fetch, and choose the versions for a lock. */
+import { z } from 'zod';
+import { moduleName, moduleVersion, versionRange } from '../../../../protocol/code.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { lockFile, MAX_LOCK_BYTES } from '../../../../protocol/service-file.ts';
+import type { ModelActionRequest } from '../model/ports.ts';
+import { chooseRelease, type FetchingOptions, takeRelease } from './fetching.ts';
+import { installModule, readInstallRequest } from './installing.ts';
+import { type Asker, lines } from './progress.ts';
+import { publishModule, readPublishRequest } from './publishing.ts';
+import type { Releases } from './releases.ts';
+import type { ModuleResolver } from './resolving.ts';
+import { versionsHere } from './versions.ts';
+
+/** As the API calls it: with a signal that ends when the client goes. */
+export interface ModuleAction {
+  (request: ModelActionRequest & { signal?: AbortSignal }): Promise<unknown>;
+  maxBodyBytes?: number;
+  open?: 'user';
+}
+
+export interface ActionsOptions extends FetchingOptions {
+  releases: Releases;
+  resolver: ModuleResolver;
+}
+
+const fetchBody = z.strictObject({ module: moduleName, range: versionRange.optional(), from: z.string().max(253).optional() });
+
+const lockBody = z.strictObject({
+  module: moduleName,
+  version: moduleVersion,
+  dependencies: z.record(moduleName, versionRange),
+  types: z.array(z.string().max(63)).max(1_024),
+  lock: lockFile.optional(),
+  fetch: z.boolean().optional(),
+});
+
+export function moduleActions(options: ActionsOptions): ReadonlyMap<string, ModuleAction> {
+  const install: ModuleAction = async ({ method, body, principal }) => {
+    assertPost(method, 'install a module');
+    const { module, changes } = await installModule(options, principal, readInstallRequest(body));
+    return { ...module, changes };
+  };
+  const publish: ModuleAction = async ({ method, body, principal }) => {
+    assertPost(method, 'publish a module');
+    return publishModule(options, principal, readPublishRequest(body));
+  };
+  const fetch: ModuleAction = async ({ method, body, principal, signal = new AbortController().signal }) => {
+    assertPost(method, 'fetch a module');
+    const wanted = read(fetchBody, body, '{"module": NAME, "range": RANGE, "from": NODE}');
+    return { stream: lines((tell) => fetchModule(options, wanted, { principal, signal, tell })) };
+  };
+  const lock: ModuleAction = async ({ method, body, principal, signal = new AbortController().signal }) => {
+    assertPost(method, 'choose versions');
+    const { fetch: mayFetch = true, ...asked } = read(lockBody, body, '{"module", "version", "dependencies", "types", "lock"}');
+    return { stream: lines((tell) => chooseVersions(options, asked, mayFetch ? { principal, signal, tell } : undefined)) };
+  };
+  lock.maxBodyBytes = 4 * MAX_LOCK_BYTES;
+  for (const action of [install, publish, fetch, lock]) action.open = 'user';
+  return new Map([
+    ['modules', install],
+    ['module-publish', publish],
+    ['module-fetch', fetch],
+    ['module-lock', lock],
+  ]);
+}
+
+/** The release that is meant, and all that it needs. */
+async function fetchModule(options: ActionsOptions, wanted: z.infer<typeof fetchBody>, asker: Asker): Promise<object> {
+  const { store, node, releases, resolver } = options;
+  const here = await versionsHere(store, node, wanted.module);
+  const chosen = chooseRelease(wanted, await releases.of(wanted.module), here);
+  const { module, version, digest } = chosen.fields;
+  const known = here.some(({ fields }) => fields.digest === digest);
+  if (!known) await takeRelease(options, chosen, asker);
+  const { modules } = await resolver.resolveAs({ name: module, version }, undefined, asker);
+  const needed = [...modules].filter(([name]) => name !== module);
+  return {
+    module,
+    version,
+    digest,
+    publisher: chosen.node,
+    known,
+    dependencies: needed.map(([name, { manifest }]) => ({ module: name, version: manifest.version })),
+  };
+}
+
+/** What the lock of a module is to say. Without an asker nothing is fetched. */
+async function chooseVersions(options: ActionsOptions, asked: z.infer<typeof lockBody>, asker: Asker | undefined): Promise<object> {
+  const { module: name, version: own, dependencies, types, lock } = asked;
+  const chosen = await options.resolver.choose({ name, version: own, dependencies, types }, lock, asker, 'newest');
+  const modules = [...chosen].map(([module, { version, digest, publisher }]) => [module, { version, digest, publisher }]);
+  return { dsl_version: '1.0', modules: Object.fromEntries(modules) };
+}
+
+function read<T>(schema: z.ZodType<T>, input: unknown, expected: string): T {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new DtkdError('BAD_REQUEST', `the body is wrong: ${issue?.path.join('.') || 'it'} ${issue?.message ?? ''}`, {
+    next: `Send ${expected}.`,
+  });
+}
+
+function assertPost(method: string, what: string): void {
+  if (method !== 'POST') throw new DtkdError('METHOD_NOT_ALLOWED', `use POST to ${what}`, { next: 'List modules as objects.' });
+}
