@@ -1,13 +1,17 @@
-/** The rest of the daemon, as service instances see it: nodes to place resources on, and objects of this node and of others. */
+/** The rest of the daemon, as service instances see it: nodes to place resources on, objects of this node and of others, and commands. */
 import { DtkdError } from '../../protocol/errors.ts';
 import { isRecord, parseJson } from '../../protocol/json.ts';
+import { executionSchema } from '../../protocol/kinds/execution.ts';
 import { kindByPlural, kindOf } from '../../protocol/kinds/index.ts';
 import { apiVersionOf, type Kind } from '../../protocol/kinds/kind.ts';
+import type { FollowLine } from '../../protocol/orders/follow.ts';
+import type { Part } from '../../protocol/orders/outcome.ts';
 import type { Principal } from '../../protocol/principal.ts';
 import { refusedBy } from '../../protocol/refused-by.ts';
 import type { ApiServer } from './api/api.types.ts';
-import type { Objects, PlacementNode, PlacementNodes } from './catalog/instances/instances.types.ts';
+import type { CommandEnd, Commands, Objects, PlacementNode, PlacementNodes } from './catalog/instances/instances.types.ts';
 import type { Nodes, NodeView } from './dispatch/dispatch.types.ts';
+import type { Executions } from './dispatch/execution/executions.types.ts';
 import { chooseNodes } from './dispatch/plan/chosen-nodes.ts';
 import type { Mesh } from './mesh/mesh.types.ts';
 
@@ -17,6 +21,10 @@ const SELF_FILTER = 'self';
 const WITHIN = 'http://localhost';
 /** Bytes of an answer that is read. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
+/** Characters of output that a message ends with. */
+const TAIL_CHARS = 2_000;
+/** Milliseconds for a target to give what it has of an output. */
+const TAIL_MS = 5_000;
 
 /** Nodes of this node's domains, and itself. */
 export function placementNodes(nodes: Nodes, mesh: Pick<Mesh, 'domains'>): PlacementNodes {
@@ -103,4 +111,38 @@ async function expectGood(response: Response): Promise<void> {
   if (response.status < 400) return;
   const body = bytes.length > MAX_ANSWER_BYTES ? undefined : parseJson(bytes);
   throw refusedBy(body);
+}
+
+/** Commands as executions of this node. */
+export function commandsOf(executions: Pick<Executions, 'dispatch' | 'ended' | 'abort' | 'follow'>): Commands {
+  return {
+    async start(principal, request, record) {
+      const { metadata } = await executions.dispatch(principal, request, { record });
+      return { id: metadata.name };
+    },
+    async ended(principal, id, signal) {
+      return endOf(executionSchema.parse(await executions.ended(principal, id, signal)).status?.parts ?? []);
+    },
+    async abort(principal, id) {
+      await executions.abort(principal, id);
+    },
+    async tail(principal, id) {
+      let text = '';
+      for await (const line of await executions.follow(principal, id, { signal: AbortSignal.timeout(TAIL_MS) })) {
+        text = (text + textOf(line)).slice(-TAIL_CHARS);
+      }
+      return text.trimEnd();
+    },
+  };
+}
+
+function textOf({ output }: FollowLine): string {
+  return (output?.records ?? []).map(({ s, text }) => (s === 'log' ? '' : (text ?? ''))).join('');
+}
+
+/** One end for all parts: the first that did not succeed. */
+function endOf(parts: readonly Part[]): CommandEnd {
+  const bad = parts.find(({ outcome }) => outcome !== 'succeeded');
+  const { outcome = 'unknown', exitStatus, code, reason } = bad ?? parts[0] ?? {};
+  return { outcome, exitStatus, code, reason };
 }

@@ -94,12 +94,23 @@ export interface Executions {
    */
   ended(principal: Principal, id: ExecutionId, signal: AbortSignal): Promise<ApiObject>;
   plan(principal: Principal, request: DispatchRequestSpec): Promise<PlanAnswer>;
+  /** Ends one part, or all. Errors: NOT_FOUND, FORBIDDEN. */
+  abort(principal: Principal, id: string, index?: number): Promise<AbortAnswer>;
   /** Lines from these offsets on (by index; absent: from the beginning), until all has ended or it is paused. Errors: NOT_FOUND, AMBIGUOUS. */
   follow(
     principal: Principal,
     id: string,
     options: { from?: ReadonlyMap<number, number>; signal: AbortSignal },
   ): Promise<AsyncIterable<FollowLine>>;
+  /**
+   * A target of this node's own execution has said in a file how its part ended: it counts as if the target had been asked. `known`: there was nothing left to
+   * find out. Errors: NOT_FOUND, ORDER_INVALID if that member is not the target of that part, GONE if nothing is waited for any more.
+   */
+  answered(
+    from: { domain: string; target: string },
+    which: { id: ExecutionId; index: number },
+    answer: { part: Part; records: Uint8Array },
+  ): Promise<'taken' | 'known'>;
   /** By name: `dispatch` and `executions`. */
   actions: ReadonlyMap<string, ExecutionAction>;
   /** For the kind Execution: what runs cannot be deleted, and what was collected goes with it. */
