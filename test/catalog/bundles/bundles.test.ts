@@ -120,6 +120,18 @@ describe('a bundle', () => {
     expect((await refusal(bundles.bundleOf('a'))).code).toBe('NOT_FOUND');
   });
 
+  it('is not made anew for what nodes say of themselves, but for their signing keys', async () => {
+    const { store, bundles } = await fresh();
+    await write(store, model('web'), type('Svc'), resource('a', { type: 'Svc' }));
+    const node = (load: number, signingKey: string) => write(store, { ...object('Node', 'node7', {}), status: { signingKey, load } });
+    await node(1, 'a'.repeat(64));
+    const first = await bundles.bundleOf('a');
+    await node(2, 'a'.repeat(64));
+    expect(await bundles.bundleOf('a')).toBe(first);
+    await node(2, 'b'.repeat(64));
+    expect(await bundles.bundleOf('a')).not.toBe(first);
+  });
+
   it('tells of so many relatives and no more', async () => {
     const { store, read, bundles } = await fresh();
     await write(store, model('web'), type('Svc'), resource('top', { type: 'Svc' }));

@@ -5,7 +5,9 @@
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
+import { nodeStatus } from '../../../../protocol/kinds/node.ts';
 import type { SignedModule } from '../../../../protocol/module.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
 import { signBundle } from '../../../../protocol/orders/signed-bundle.ts';
 import { instanceOfCode } from '../../../../protocol/scoped-names.ts';
 import type { SigningKey } from '../../../../protocol/signing.ts';
@@ -105,6 +107,13 @@ export function createBundles({ store, node: { name: node }, signingKey, ...deci
   return { bundleOf, subresources: new Map([[`${DTKD_GROUP}/resources/bundle`, action]]), stop: unsubscribe };
 }
 
-function isTold({ ref }: Change, node: string): boolean {
-  return ref.group === DTKD_GROUP && TOLD.includes(ref.plural) && (ref.plural === 'nodes' || ref.namespace === node);
+/** Of nodes bundles tell the signing keys alone: what else becomes of a node changes none. */
+function isTold({ type, ref, object, previous }: Change, node: string): boolean {
+  if (ref.group !== DTKD_GROUP || !TOLD.includes(ref.plural)) return false;
+  if (ref.plural !== 'nodes') return ref.namespace === node;
+  return type !== 'MODIFIED' || previous === undefined || signingKeyOf(object) !== signingKeyOf(previous);
+}
+
+function signingKeyOf(object: ApiObject): string | undefined {
+  return nodeStatus.safeParse(object['status']).data?.signingKey;
 }

@@ -52,18 +52,18 @@ export class Copies {
 
   async #publish({ instance, revision, archive, module }: CopyToPublish): Promise<CopyCode> {
     const { kv, content, signingKey, library } = this.#options;
-    const manifest = await soundModule(unpackArchive(archive));
-    if (manifest.module !== module) {
-      throw new DtkdError('INVALID', `the copy of module ${module} says that it is ${manifest.module}`, {
-        next: 'A copy keeps the name of its module: change it back in its dtk.module.yaml.',
-      });
-    }
     const name = scopedCode(module, instance);
     const digest = await sha256(archive);
     const newest = (await this.#own()).filter((one) => one.name === name).sort((a, b) => compareVersions(b.version, a.version))[0];
     if (newest?.digest === digest && (await content.path(digest)) !== undefined) {
       await library.allow(digest, INSTALLED_MS);
       return newest;
+    }
+    const manifest = await soundModule(unpackArchive(archive));
+    if (manifest.module !== module) {
+      throw new DtkdError('INVALID', `the copy of module ${module} says that it is ${manifest.module}`, {
+        next: 'A copy keeps the name of its module: change it back in its dtk.module.yaml.',
+      });
     }
     const version = `0.0.${Math.max(revision, newest === undefined ? 0 : revisionOf(newest) + 1)}`;
     const code: CopyCode = { name, version, digest, publisher: signingKey.publicKey };
