@@ -98,7 +98,12 @@ export interface Repository {
    * Errors: as `resolve`, CONFLICT.
    */
   restore(revision: string, request: RestoreRequest): Promise<{ commit: string; changed: boolean }>;
-  /** Writes files in the work tree: all bases are right, or nothing is written. Links are not followed. Errors: CONFLICT, INVALID, DISK_FULL. */
+  /**
+   * Commits changes of files, and makes the work tree be so: all of them, whenever the process dies. The work tree has to be as HEAD is, or CONFLICT.
+   * Errors: CONFLICT, INVALID, DISK_FULL.
+   */
+  commitFiles(files: readonly FileWrite[], request: CommitRequest): Promise<{ commit: string; changed: boolean }>;
+  /** Writes files in the work tree, one after the other: all bases are right, or nothing is written. Links are not followed. Errors: CONFLICT, INVALID, DISK_FULL. */
   write(files: readonly FileWrite[]): Promise<void>;
   /** Does several of these things with nobody of this daemon between them. */
   alone<T>(work: (repository: Repository) => Promise<T>): Promise<T>;

@@ -1,0 +1,60 @@
+/** Files of commits. What a clone has pushed is judged as what stands in a work tree is. */
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import type { Violation } from '../instances.types.ts';
+import { readCommitObject, readTreeObject, treesOf } from './git-format.ts';
+import { MAX_DEPTH, MAX_FAULTS, MAX_FILE_BYTES, MAX_META_BYTES, MAX_TREE_FILES } from './limits.ts';
+import type { GitObjects } from './objects.ts';
+import { byPath, pathFault, shownPath } from './paths.ts';
+import type { Tree, TreeFile } from './repository.types.ts';
+
+/** Errors: NOT_FOUND, CONTENT_ALTERED, TOO_LARGE. */
+export async function readCommitTree(objects: GitObjects, commit: string): Promise<Tree> {
+  const read = readCommitObject(commit, await objects.read(commit, 'commit', MAX_META_BYTES));
+  if (read === undefined) throw new DtkdError('CONTENT_ALTERED', `the commit ${commit.slice(0, 12)}… cannot be read`);
+  const found: TreeFile[] = [];
+  const faults: Violation[] = [];
+  await collect(objects, read.tree, '', 0, { found, faults, entries: 0 });
+  const files = new Map(found.sort(byPath).map((file) => [file.path, file]));
+  return {
+    // where something is left out, the id of what is there
+    id: faults.length === 0 ? read.tree : treesOf(files.values()).root,
+    files,
+    faults: faults.slice(0, MAX_FAULTS),
+    async read(path) {
+      const file = files.get(path);
+      if (file === undefined) throw new DtkdError('NOT_FOUND', `there is no ${shownPath(path)} in the commit ${commit.slice(0, 7)}`);
+      return objects.read(file.oid, 'blob', MAX_FILE_BYTES);
+    },
+  };
+}
+
+interface Collected {
+  found: TreeFile[];
+  faults: Violation[];
+  /** Counted, since directories may stand in many places without being stored more than once. */
+  entries: number;
+}
+
+async function collect(objects: GitObjects, oid: string, below: string, depth: number, into: Collected): Promise<void> {
+  const entries = readTreeObject(await objects.read(oid, 'tree', MAX_META_BYTES), MAX_TREE_FILES);
+  into.entries += 1;
+  if (entries === undefined || depth > MAX_DEPTH) {
+    into.faults.push({ kind: 'PARSING_ERROR', where: shownPath(below) || '.', message: 'cannot be read as a directory' });
+    return;
+  }
+  for (const { mode, name, oid: entry } of entries) {
+    into.entries += 1;
+    if (into.entries > 2 * MAX_TREE_FILES) throw new DtkdError('TOO_LARGE', `the commit has more than ${MAX_TREE_FILES} files`);
+    const path = below === '' ? name : `${below}/${name}`;
+    const fault = name.includes('/') ? 'is not a name that a file may have here' : (pathFault(path) ?? kindFault(mode));
+    if (fault !== undefined) into.faults.push({ kind: 'PARSING_ERROR', where: shownPath(path), message: fault });
+    else if (mode === '40000') await collect(objects, entry, path, depth + 1, into);
+    else into.found.push({ path, executable: mode === '100755', oid: entry });
+  }
+}
+
+function kindFault(mode: string): string | undefined {
+  if (mode === '120000') return 'is a link; only plain files can be here';
+  if (mode === '160000') return 'is a repository of its own (a submodule); only its files can be here';
+  return ['40000', '100644', '100755', '100664'].includes(mode) ? undefined : 'is no plain file';
+}

@@ -1,0 +1,150 @@
+/** What git stores, as bytes: pure. Objects by their ids, trees from flat lists of files, commits, and the index that git compares a work tree with. */
+import { createHash } from 'node:crypto';
+import { byPath } from './paths.ts';
+import type { Author, Commit, TreeFile } from './repository.types.ts';
+
+export type ObjectType = 'blob' | 'tree' | 'commit';
+
+/** The id of a directory without files. */
+export const EMPTY_TREE = '4b825dc642cb6eb9a060e54bf8d69288fbee4904';
+
+export interface GitObject {
+  oid: string;
+  type: ObjectType;
+  body: Uint8Array;
+}
+
+/** SHA-1 as git computes it. */
+export function oidOf(type: ObjectType, body: Uint8Array): string {
+  return createHash('sha1').update(header(type, body)).update(body).digest('hex');
+}
+
+/** What a loose object has in it, before it is compressed. */
+export function header(type: ObjectType, body: Uint8Array): Buffer {
+  return Buffer.from(`${type} ${body.length}\0`);
+}
+
+/** The objects of all directories that these files are in, the root last. */
+export function treesOf(files: Iterable<TreeFile>): { root: string; trees: GitObject[] } {
+  const top: Directory = new Map();
+  for (const file of files) {
+    const parts = file.path.split('/');
+    const name = parts.pop() ?? '';
+    let directory = top;
+    for (const part of parts) {
+      const below = directory.get(part);
+      const next: Directory = below instanceof Map ? below : new Map();
+      directory.set(part, next);
+      directory = next;
+    }
+    directory.set(name, file);
+  }
+  const trees: GitObject[] = [];
+  return { root: writeDirectory(top, trees), trees };
+}
+
+type Directory = Map<string, Directory | TreeFile>;
+
+function writeDirectory(directory: Directory, trees: GitObject[]): string {
+  const entries = [...directory].map(([name, entry]) => {
+    const isDirectory = entry instanceof Map;
+    const mode = isDirectory ? '40000' : entry.executable ? '100755' : '100644';
+    const oid = isDirectory ? writeDirectory(entry, trees) : entry.oid;
+    return { path: isDirectory ? `${name}/` : name, bytes: Buffer.concat([Buffer.from(`${mode} ${name}\0`), Buffer.from(oid, 'hex')]) };
+  });
+  const body = Buffer.concat(entries.sort(byPath).map(({ bytes }) => bytes));
+  const oid = oidOf('tree', body);
+  trees.push({ oid, type: 'tree', body });
+  return oid;
+}
+
+export interface TreeEntry {
+  mode: string;
+  name: string;
+  oid: string;
+}
+
+/** The entries of a directory; undefined if this is none. */
+export function readTreeObject(body: Uint8Array, limit: number): TreeEntry[] | undefined {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const entries: TreeEntry[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const space = bytes.indexOf(0x20, at);
+    const end = bytes.indexOf(0, space);
+    if (space < 0 || end < 0 || end + 21 > bytes.length || entries.length > limit) return undefined;
+    const oid = bytes.toString('hex', end + 1, end + 21);
+    entries.push({ mode: bytes.toString('latin1', at, space), name: bytes.toString('utf8', space + 1, end), oid });
+    at = end + 21;
+  }
+  return entries;
+}
+
+/** A commit as git writes it; the time of both author and committer is `at`, in whole seconds. */
+export function commitObject({ tree, parents, author, message, at }: Omit<Commit, 'id'> & { tree: string }): GitObject {
+  const who = `${identity(author)} ${Math.floor(at / 1000)} +0000`;
+  const lines = [`tree ${tree}`, ...parents.map((parent) => `parent ${parent}`), `author ${who}`, `committer ${who}`];
+  const body = Buffer.from(`${lines.join('\n')}\n\n${message.replaceAll('\0', '').trim()}\n`);
+  return { oid: oidOf('commit', body), type: 'commit', body };
+}
+
+function identity({ name, email }: Author): string {
+  const plain = (text: string) => text.replace(/[<>\p{Cc}]/gu, '').trim();
+  return `${plain(name) || 'unknown'} <${plain(email)}>`;
+}
+
+/** What a commit says; undefined if this is none. */
+export function readCommitObject(id: string, body: Uint8Array): (Commit & { tree: string }) | undefined {
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+  const end = text.indexOf('\n\n');
+  const lines = (end < 0 ? text : text.slice(0, end)).split('\n');
+  const tree = /^tree ([0-9a-f]{40})$/.exec(lines[0] ?? '')?.[1];
+  if (tree === undefined) return undefined;
+  const author = /^author (.*?) ?<([^>]*)> (\d+) [+-]\d{4}$/.exec(lines.find((line) => line.startsWith('author ')) ?? '');
+  return {
+    id,
+    tree,
+    parents: lines.flatMap((line) => /^parent ([0-9a-f]{40})$/.exec(line)?.[1] ?? []),
+    author: { name: author?.[1] ?? '', email: author?.[2] ?? '' },
+    at: Number(author?.[3] ?? 0) * 1000,
+    message: end < 0 ? '' : text.slice(end + 2).trimEnd(),
+  };
+}
+
+/** What the file system says of a file, as git remembers it. */
+export interface FileStat {
+  size: bigint;
+  mode: bigint;
+  mtimeNs: bigint;
+  ctimeNs: bigint;
+  dev: bigint;
+  ino: bigint;
+  uid: bigint;
+  gid: bigint;
+}
+
+/** The index (version 2) of a work tree that has exactly these files: git then finds nothing staged, and need not read them to find nothing changed. */
+export function indexOf(files: Iterable<TreeFile & { stat: FileStat }>): Buffer {
+  const sorted = [...files].sort(byPath);
+  const head = Buffer.alloc(12);
+  head.write('DIRC', 0, 'latin1');
+  head.writeUInt32BE(2, 4);
+  head.writeUInt32BE(sorted.length, 8);
+  const body = Buffer.concat([head, ...sorted.map(indexEntry)]);
+  return Buffer.concat([body, createHash('sha1').update(body).digest()]);
+}
+
+function indexEntry({ path, executable, oid, stat }: TreeFile & { stat: FileStat }): Buffer {
+  const name = Buffer.from(path);
+  // as many zeros as fill up eight bytes, but one at least
+  const entry = Buffer.alloc(Math.ceil((62 + name.length + 1) / 8) * 8);
+  const word = (value: bigint) => Number(BigInt.asUintN(32, value));
+  const second = 1_000_000_000n;
+  const { ctimeNs, mtimeNs, dev, ino, uid, gid, size } = stat;
+  const mode = executable ? 0o100755n : 0o100644n;
+  const words = [ctimeNs / second, ctimeNs % second, mtimeNs / second, mtimeNs % second, dev, ino, mode, uid, gid, size];
+  for (const [at, value] of words.entries()) entry.writeUInt32BE(word(value), at * 4);
+  entry.write(oid, 40, 'hex');
+  entry.writeUInt16BE(Math.min(name.length, 0xfff), 60);
+  name.copy(entry, 62);
+  return entry;
+}

@@ -1,0 +1,27 @@
+/** isomorphic-git, loaded when it is first needed, for one repository: it reads packs and refs, and walks the history. */
+import fs from 'node:fs';
+import type { CommitObject } from 'isomorphic-git';
+
+export interface GitReader {
+  readObject(what: { oid: string; format: 'content' }): Promise<{ type: string; object: unknown }>;
+  /** Errors: NotFoundError, AmbiguousError (as `code`). */
+  expandOid(prefix: string): Promise<string>;
+  resolveRef(ref: string): Promise<string>;
+  listRefs(prefix: string): Promise<string[]>;
+  deleteRef(ref: string): Promise<void>;
+  log(what: { ref: string; depth: number }): Promise<{ oid: string; commit: CommitObject }[]>;
+}
+
+/** Packs that it has read are kept as long as what this gives is. */
+export async function isomorphicGit(gitdir: string): Promise<GitReader> {
+  const { default: git } = await import('isomorphic-git');
+  const here = { fs, gitdir, cache: {} };
+  return {
+    readObject: (what) => git.readObject({ ...here, ...what }),
+    expandOid: (oid) => git.expandOid({ ...here, oid }),
+    resolveRef: (ref) => git.resolveRef({ ...here, ref }),
+    listRefs: (filepath) => git.listRefs({ ...here, filepath }),
+    deleteRef: (ref) => git.deleteRef({ ...here, ref }),
+    log: (what) => git.log({ ...here, ...what }),
+  };
+}

@@ -1,0 +1,56 @@
+/** Lock files as git makes them: whoever makes one is alone until it is gone. Ours are known by what stands in them, so that one of a daemon that died is not waited for. */
+import { open, readFile, rm, stat } from 'node:fs/promises';
+import { setTimeout as after } from 'node:timers/promises';
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import { GIT_ABANDONED_MS, GIT_PATIENCE_MS } from './limits.ts';
+import { codeOf } from './storage.ts';
+
+const MARK = 'dtkd\n';
+/** Between two looks whether git has gone. Milliseconds. */
+const LOOK_AGAIN_MS = 25;
+
+/** Runs while a lock file is held. The caller makes sure that this process asks once at a time. Errors: CONFLICT if a git holds it on and on. */
+export async function withLockFile<T>(path: string, work: () => Promise<T>, patienceMs = GIT_PATIENCE_MS): Promise<T> {
+  const deadline = performance.now() + patienceMs;
+  while (!(await taken(path))) {
+    if (await isAbandoned(path)) await rm(path, { force: true });
+    else if (performance.now() < deadline) await after(LOOK_AGAIN_MS);
+    else {
+      throw new DtkdError('CONFLICT', `a git works in this repository: ${path} is there`, {
+        next: `Try again when it is done. If none runs there any more, remove ${path}.`,
+      });
+    }
+  }
+  try {
+    return await work();
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
+async function taken(path: string): Promise<boolean> {
+  try {
+    const file = await open(path, 'wx', 0o644);
+    try {
+      await file.writeFile(MARK);
+    } finally {
+      await file.close();
+    }
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function isAbandoned(path: string): Promise<boolean> {
+  try {
+    const { mtimeMs, size } = await stat(path);
+    if (Date.now() - mtimeMs > GIT_ABANDONED_MS) return true;
+    return size === MARK.length && (await readFile(path, 'latin1')) === MARK;
+  } catch (error) {
+    // it was let go of meanwhile
+    if (codeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}

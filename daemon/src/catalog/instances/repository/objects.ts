@@ -1,0 +1,103 @@
+/**
+ * Objects of one git repository. They are written here, because a process may die in the middle: git's own way, a file aside that gets its name when it is
+ * whole, which isomorphic-git does not do. What is in packs is read by isomorphic-git.
+ */
+import { randomBytes } from 'node:crypto';
+import { access, mkdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { deflate, inflate } from 'node:zlib';
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import { type GitObject, header, type ObjectType, oidOf } from './git-format.ts';
+import { isomorphicGit } from './isomorphic.ts';
+import { codeOf, eachOf, replaceFile, syncDirectory } from './storage.ts';
+
+const deflated = promisify(deflate);
+const inflated = promisify(inflate);
+/** Bytes that stand before what a loose object has in it. */
+const HEADER_BYTES = 32;
+
+export class GitObjects {
+  readonly #gitdir: string;
+
+  constructor(gitdir: string) {
+    this.#gitdir = gitdir;
+  }
+
+  /** Errors: NOT_FOUND, TOO_LARGE; CONTENT_ALTERED for what is not what its id says. */
+  async read(oid: string, type: ObjectType, limit: number): Promise<Uint8Array> {
+    const found = (await this.#loose(oid, limit)) ?? (await this.#packed(oid));
+    if (found === undefined || found.type !== type) throw new DtkdError('NOT_FOUND', `there is no ${type} ${oid} in this repository`);
+    if (found.body.length > limit) throw tooLarge(limit);
+    return found.body;
+  }
+
+  /** Writes those that are not there yet; they are on the disk when it resolves. */
+  async write(objects: Iterable<GitObject>): Promise<void> {
+    const directories = new Set<string>();
+    await eachOf(objects, async ({ oid, type, body }) => {
+      const path = this.#path(oid);
+      if (await exists(path)) return;
+      directories.add(dirname(path));
+      await mkdir(dirname(path), { recursive: true });
+      // git tidies away what has such a name and was not finished
+      const temporary = join(dirname(path), `tmp_obj_${randomBytes(6).toString('hex')}`);
+      await replaceFile({ path, data: await deflated(Buffer.concat([header(type, body), body]), { level: 1 }), mode: 0o444, temporary });
+    });
+    await eachOf(directories, syncDirectory);
+  }
+
+  #path(oid: string): string {
+    return join(this.#gitdir, 'objects', oid.slice(0, 2), oid.slice(2));
+  }
+
+  async #loose(oid: string, limit: number): Promise<{ type: string; body: Uint8Array } | undefined> {
+    let bytes: Buffer;
+    try {
+      const compressed = await readFile(this.#path(oid));
+      bytes = await inflated(compressed, { maxOutputLength: limit + HEADER_BYTES });
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === 'ENOENT') return undefined;
+      if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limit);
+      throw altered(oid, error);
+    }
+    const end = bytes.indexOf(0);
+    const type = /^(blob|tree|commit|tag) \d+$/.exec(bytes.toString('latin1', 0, Math.max(0, end)))?.[1];
+    const body = bytes.subarray(end + 1);
+    if (type === undefined) throw altered(oid);
+    if (type !== 'tag' && oidOf(type === 'blob' ? 'blob' : type === 'tree' ? 'tree' : 'commit', body) !== oid) throw altered(oid);
+    return { type, body };
+  }
+
+  async #packed(oid: string): Promise<{ type: string; body: Uint8Array } | undefined> {
+    const git = await isomorphicGit(this.#gitdir);
+    try {
+      const { type, object } = await git.readObject({ oid, format: 'content' });
+      return object instanceof Uint8Array ? { type, body: object } : undefined;
+    } catch (error) {
+      if (codeOf(error) === 'NotFoundError') return undefined;
+      throw altered(oid, error);
+    }
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function tooLarge(limit: number): DtkdError {
+  return new DtkdError('TOO_LARGE', `an object of this repository has more than ${limit / 1024 / 1024} MiB`, {
+    next: 'Keep large files out of service instances.',
+  });
+}
+
+function altered(oid: string, cause?: unknown): DtkdError {
+  return new DtkdError('CONTENT_ALTERED', `the object ${oid.slice(0, 12)}… of this repository cannot be read`, {
+    next: 'See what is wrong with "git fsck", and fetch what is missing from a clone.',
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

@@ -1,0 +1,81 @@
+/** Files that are there whole or not at all, and errors of the disk in words. */
+import { constants } from 'node:fs';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import { AT_ONCE } from './limits.ts';
+
+let count = 0;
+
+/** A name that nobody else uses, below a directory. */
+export function temporaryIn(directory: string, prefix: string): string {
+  count += 1;
+  return join(directory, `${prefix}${process.pid}-${count}`);
+}
+
+export interface Replace {
+  path: string;
+  data: Uint8Array | string;
+  mode?: number;
+  /** Where it is written first: on the same file system. Default: beside it. */
+  temporary?: string;
+  /** Waits until it is on the disk. Default: yes. */
+  sync?: boolean;
+}
+
+/** Writes a file that takes the place of the one that may be there, at once. */
+export async function replaceFile({ path, data, mode = 0o644, temporary, sync = true }: Replace): Promise<void> {
+  const aside = temporary ?? temporaryIn(dirname(path), `.${basename(path)}-`);
+  try {
+    const file = await open(aside, 'wx', mode);
+    try {
+      await file.writeFile(data);
+      // whatever the umask of the daemon is
+      await file.chmod(mode);
+      if (sync) await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(aside, path);
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw storageError(error);
+  }
+}
+
+/** Makes renames in a directory outlast a loss of power. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Opens a plain file to be read; neither follows a link nor waits for a pipe. */
+export function openPlain(path: string): Promise<FileHandle> {
+  return open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+}
+
+export async function eachOf<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
+  const waiting = items[Symbol.iterator]();
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.next(); next.done !== true; next = waiting.next()) await work(next.value);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
+
+/** The same error, or DISK_FULL if it is that. */
+export function storageError(error: unknown): unknown {
+  const code = codeOf(error);
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  return new DtkdError('DISK_FULL', 'there is no room on the disk for a service instance', {
+    next: 'Make room and try again.',
+    cause: error,
+  });
+}
+
+export function codeOf(error: unknown): unknown {
+  return Reflect.get(Object(error), 'code');
+}

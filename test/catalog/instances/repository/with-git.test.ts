@@ -1,0 +1,146 @@
+import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Bench, bench, by, bytes, git, gitVersion, someFiles, text } from './bench.ts';
+
+const version = await gitVersion();
+// without a git on the machine nothing of this can be seen; the rest of the repository has tests without it
+const describeWithGit = describe.runIf(version !== undefined);
+
+let made: Bench;
+beforeEach(async () => {
+  made = await bench();
+});
+afterEach(() => made.close());
+
+async function shop() {
+  const { directory } = await made.repositories.create('shop', someFiles, by('Stage acme/web:web-tier 1.2.0 as shop'));
+  return { directory, repository: await made.repositories.open('shop') };
+}
+
+describeWithGit(`a repository beside ${version}`, () => {
+  it('is one that git finds nothing wrong with', async () => {
+    const { directory, repository } = await shop();
+    expect(await git(directory, 'status', '--porcelain')).toBe('');
+    expect(await git(directory, 'log', '--format=%s|%an|%ae|%cn')).toBe(
+      'Stage acme/web:web-tier 1.2.0 as shop|ops@node0|ops@node0|ops@node0',
+    );
+    expect(await git(directory, 'fsck', '--strict')).toBe('');
+    expect(await git(directory, 'rev-parse', 'HEAD')).toBe(await repository.head());
+    expect(await git(directory, 'ls-files', '-s', 'modules/acme/web/bin/start')).toContain('100755');
+  });
+
+  it('commits what was added, changed, made executable and removed, so that git sees the same', async () => {
+    const { directory, repository } = await shop();
+    await writeFile(join(directory, 'dtk.service.yaml'), 'name: shop\ntarget: prod\n');
+    await mkdir(join(directory, 'modules/acme/db/a-b'), { recursive: true });
+    await writeFile(join(directory, 'modules/acme/db/a-b/x'), 'x');
+    await writeFile(join(directory, 'modules/acme/db/a.b'), 'y');
+    await writeFile(join(directory, 'modules/acme/db/a'), 'z').catch(() => undefined);
+    await rm(join(directory, 'modules/acme/web/bin'), { recursive: true });
+    await chmod(join(directory, 'modules/acme/web/dtk.module.yaml'), 0o755);
+    await writeFile(join(directory, '.dtk.service.yaml.swp'), 'an editor is open');
+    const { changes } = await repository.status();
+    expect(changes).toEqual([
+      { path: 'dtk.service.yaml', op: 'changed' },
+      { path: 'modules/acme/db/a', op: 'added' },
+      { path: 'modules/acme/db/a-b/x', op: 'added' },
+      { path: 'modules/acme/db/a.b', op: 'added' },
+      { path: 'modules/acme/web/bin/start', op: 'removed' },
+      { path: 'modules/acme/web/dtk.module.yaml', op: 'changed' },
+    ]);
+    const { commit, changed } = await repository.commit(by('Change it'));
+    expect(changed).toBe(true);
+    expect(await git(directory, 'rev-parse', 'HEAD')).toBe(commit);
+    expect(await git(directory, 'status', '--porcelain')).toBe('');
+    expect(await git(directory, 'fsck', '--strict')).toBe('');
+    expect((await git(directory, 'show', '--format=', '--name-status')).split('\n').sort()).toEqual([
+      'A\tmodules/acme/db/a',
+      'A\tmodules/acme/db/a-b/x',
+      'A\tmodules/acme/db/a.b',
+      'D\tmodules/acme/web/bin/start',
+      'M\tdtk.service.yaml',
+      'M\tmodules/acme/web/dtk.module.yaml',
+    ]);
+    expect(await repository.commit(by('Nothing'))).toEqual({ commit, changed: false });
+  });
+
+  it('takes what a clone pushes, and is clean then', async () => {
+    const { directory, repository } = await shop();
+    const before = await repository.head();
+    const clone = join(made.root, 'clone');
+    await git(made.root, 'clone', '-q', directory, clone);
+    await writeFile(join(clone, 'dtk.service.yaml'), 'name: shop\n# pushed\n');
+    await git(clone, 'commit', '-q', '-am', 'Edit in a clone');
+    await git(clone, 'push', '-q');
+    expect(await git(directory, 'status', '--porcelain')).toBe('');
+    const { head, tree, changes } = await repository.status();
+    expect(head).not.toBe(before);
+    expect(changes).toEqual([]);
+    expect(text(await tree.read('dtk.service.yaml'))).toContain('# pushed');
+    // a .gitattributes of a module does not change bytes here
+    expect(text(await tree.read('modules/acme/web/.gitattributes'))).toBe('* text eol=crlf\n');
+    await writeFile(join(directory, 'more'), 'more\n');
+    const refused = repository.commit({ ...by('On top of what I saw'), expect: { head: before } });
+    await expect(refused).rejects.toMatchObject({ code: 'CONFLICT' });
+    await repository.commit(by('On top'));
+    await git(clone, 'pull', '-q');
+    expect(await git(clone, 'log', '--format=%s')).toBe('On top\nEdit in a clone\nStage acme/web:web-tier 1.2.0 as shop');
+  });
+
+  it('refuses a push over edits that are not committed, and one that rewrites history', async () => {
+    const { directory, repository } = await shop();
+    const clone = join(made.root, 'clone');
+    await git(made.root, 'clone', '-q', directory, clone);
+    await writeFile(join(directory, 'dtk.service.yaml'), 'name: shop\n# edited here\n');
+    await writeFile(join(clone, 'dtk.service.yaml'), 'name: shop\n# edited there\n');
+    await git(clone, 'commit', '-q', '-am', 'Edit in a clone');
+    await expect(git(clone, 'push', '-q')).rejects.toThrow(/unstaged changes/);
+    expect(text(await (await repository.status()).tree.read('dtk.service.yaml'))).toContain('edited here');
+    await repository.commit(by('Edit here'));
+    await expect(git(clone, 'push', '-q')).rejects.toThrow(/rejected/);
+    await expect(git(clone, 'push', '-q', '--force')).rejects.toThrow(/non-fast-forward/);
+    await git(clone, 'fetch', '-q');
+    expect(await git(clone, 'log', '-1', '--format=%s', 'origin/main')).toBe('Edit here');
+  });
+
+  it('goes on after git has packed everything, and committed there itself', async () => {
+    const { directory, repository } = await shop();
+    const first = await repository.head();
+    await repository.setApplied(first);
+    await writeFile(join(directory, 'dtk.service.yaml'), 'name: shop\n# by git\n');
+    await git(directory, 'commit', '-q', '-am', 'By git');
+    await git(directory, 'gc', '-q');
+    await git(directory, 'pack-refs', '--all');
+    expect(await repository.head()).toBe(await git(directory, 'rev-parse', 'HEAD'));
+    expect(await repository.applied()).toBe(first);
+    expect(await repository.resolve(first.slice(0, 7))).toBe(first);
+    expect((await repository.log()).map(({ message }) => message)).toEqual(['By git', 'Stage acme/web:web-tier 1.2.0 as shop']);
+    const fresh = await made.repositories.open('shop');
+    await fresh.restore('HEAD~1', by('Go back'));
+    expect(await git(directory, 'status', '--porcelain')).toBe('');
+    expect(await git(directory, 'fsck', '--strict')).toBe('');
+    await fresh.setApplied(undefined);
+    expect(await fresh.applied()).toBeUndefined();
+  });
+
+  it('is told apart from links and submodules that a clone pushes', async () => {
+    const { directory, repository } = await shop();
+    const clone = join(made.root, 'clone');
+    await git(made.root, 'clone', '-q', directory, clone);
+    await symlink('/etc', join(clone, 'modules/acme/etc'));
+    await git(clone, 'add', '-A');
+    await git(clone, 'update-index', '--add', '--cacheinfo', `160000,${await repository.head()},modules/acme/sub`);
+    await git(clone, 'commit', '-q', '-m', 'Reach out');
+    await git(clone, 'push', '-q');
+    const { tree } = await repository.status();
+    expect(tree.faults.map(({ kind, where }) => `${kind} ${where}`)).toEqual(['PARSING_ERROR modules/acme/etc']);
+    expect([...tree.files.keys()].some((path) => path.startsWith('modules/acme/etc'))).toBe(false);
+    const committed = await repository.tree('HEAD');
+    expect(committed.faults.map(({ where }) => where)).toEqual(['modules/acme/etc', 'modules/acme/sub']);
+    await expect(repository.write([{ path: 'modules/acme/etc/x', data: bytes('x') }])).rejects.toMatchObject({ code: 'CONFLICT' });
+    await expect(repository.restore('HEAD', { ...by('x'), discard: true })).rejects.toMatchObject({ code: 'INVALID' });
+    await repository.restore('HEAD~1', { ...by('Back'), discard: true });
+    expect((await repository.status()).tree.faults).toEqual([]);
+  });
+});
