@@ -1,0 +1,184 @@
+/**
+ * The lines that somebody gets who follows a task: the tree as it stands, each step that changes, the output of commands, the end. Output is read as whoever
+ * follows, from dispatch; of a step it comes before the word that it has ended. What is not taken is not read on.
+ */
+import type { z } from 'zod';
+import type { TaskStep } from '../../../../../protocol/kinds/task.ts';
+import type { FollowedRecord } from '../../../../../protocol/orders/follow.ts';
+import type { Principal } from '../../../../../protocol/principal.ts';
+import type { taskLine } from '../../../../../protocol/service-api.ts';
+import type { CommandOutput } from '../service-instances.types.ts';
+import { FOLLOW_AT_A_TIME, MAX_FOLLOWED_BYTES, MAX_WAITING_LINES } from './limits.ts';
+import type { TaskStatus } from './task-object.ts';
+
+export type TaskLine = z.infer<typeof taskLine>;
+
+/** A task as it is followed: one that runs, or one that is over. */
+export interface TaskView {
+  title: string;
+  status(): TaskStatus;
+  step(number: string): TaskStep | undefined;
+  /** As of a TaskRun; of one that is over it never calls. */
+  onChange(listener: (number?: string) => void): () => void;
+  /** Resolves when nothing changes any more. */
+  ended: Promise<unknown>;
+}
+
+export interface FollowTaskOptions {
+  principal: Principal;
+  output: CommandOutput;
+  /** Of which steps: of all, of none, or of one by its number. */
+  of: 'all' | 'none' | { number: string };
+  signal: AbortSignal;
+}
+
+export async function* followTask(view: TaskView, options: FollowTaskOptions): AsyncGenerator<TaskLine> {
+  const follower = new Follower(view, options);
+  try {
+    const { state, steps } = view.status();
+    follower.begin(steps);
+    yield { type: 'task', state, title: view.title, steps };
+    yield* follower.lines();
+  } finally {
+    follower.close();
+  }
+}
+
+class Follower {
+  readonly #view: TaskView;
+  readonly #options: FollowTaskOptions;
+  readonly #closed = new AbortController();
+  readonly #lines: TaskLine[] = [];
+  /** Executions that are, or were, read. */
+  readonly #known = new Set<string>();
+  readonly #waiting: TaskStep[] = [];
+  /** Steps whose output is not read to its end. */
+  readonly #reading = new Set<string>();
+  readonly #dirty = new Set<string>();
+  #running = 0;
+  #over = false;
+  #bell = Promise.withResolvers<void>();
+  #room = Promise.withResolvers<void>();
+  #forget: () => void = () => undefined;
+
+  constructor(view: TaskView, options: FollowTaskOptions) {
+    this.#view = view;
+    this.#options = options;
+  }
+
+  begin(steps: readonly TaskStep[]): void {
+    const { signal } = this.#options;
+    const ring = () => this.#ring();
+    signal.addEventListener('abort', ring, { once: true });
+    const unsubscribe = this.#view.onChange((number) => {
+      if (number !== undefined) this.#dirty.add(number);
+      this.#ring();
+    });
+    this.#forget = () => {
+      unsubscribe();
+      signal.removeEventListener('abort', ring);
+    };
+    this.#view.ended.then(
+      () => {
+        this.#over = true;
+        this.#ring();
+      },
+      () => undefined,
+    );
+    for (const step of steps) this.#consider(step);
+  }
+
+  async *lines(): AsyncGenerator<TaskLine> {
+    const { signal } = this.#options;
+    while (!signal.aborted) {
+      const rung = this.#bell.promise;
+      const over = this.#over;
+      for (let line = this.#lines.shift(); line !== undefined; line = this.#lines.shift()) {
+        this.#room.resolve();
+        this.#room = Promise.withResolvers<void>();
+        yield line;
+      }
+      for (const number of [...this.#dirty]) {
+        const step = this.#view.step(number);
+        if (step !== undefined) this.#consider(step);
+        if (step !== undefined && isOver(step) && this.#reading.has(number)) continue;
+        this.#dirty.delete(number);
+        if (step !== undefined) yield { type: 'step', step };
+      }
+      if (this.#lines.length > 0) continue;
+      if (over && this.#reading.size === 0 && this.#dirty.size === 0) {
+        const { state, message } = this.#view.status();
+        // the daemon ends before the task does: whoever follows asks again
+        if (state !== 'executing') yield { type: 'end', state, ...(message === undefined ? {} : { message }) };
+        return;
+      }
+      await rung;
+    }
+  }
+
+  close(): void {
+    this.#forget();
+    this.#closed.abort();
+    this.#room.resolve();
+  }
+
+  #ring(): void {
+    this.#bell.resolve();
+    this.#bell = Promise.withResolvers<void>();
+  }
+
+  /** Reads the output of its execution, once. */
+  #consider(step: TaskStep): void {
+    const { of } = this.#options;
+    if (step.execution === undefined || of === 'none' || (of !== 'all' && of.number !== step.number)) return;
+    if (this.#known.has(step.execution)) return;
+    this.#known.add(step.execution);
+    this.#reading.add(step.number);
+    this.#waiting.push(step);
+    this.#next();
+  }
+
+  #next(): void {
+    while (this.#running < FOLLOW_AT_A_TIME) {
+      const step = this.#waiting.shift();
+      if (step === undefined) return;
+      this.#running += 1;
+      void this.#read(step, step.execution ?? '').finally(() => {
+        this.#running -= 1;
+        if (!this.#waiting.some(({ number }) => number === step.number)) this.#reading.delete(step.number);
+        this.#next();
+        this.#ring();
+      });
+    }
+  }
+
+  /** Whoever may follow a task need not see what its commands say. */
+  async #read({ number, resource = '', node = '' }: TaskStep, execution: string): Promise<void> {
+    const { principal, output } = this.#options;
+    const { signal } = this.#closed;
+    let bytes = 0;
+    try {
+      for await (const line of await output.follow(principal, execution, { signal })) {
+        if (signal.aborted) return;
+        for (const record of line.output?.records ?? []) {
+          const text = textOf(record);
+          bytes += Buffer.byteLength(text);
+          if (bytes > MAX_FOLLOWED_BYTES) return;
+          while (this.#lines.length >= MAX_WAITING_LINES && !signal.aborted) await this.#room.promise;
+          this.#lines.push({ type: 'output', number, resource, node, stream: record.s === 'out' ? 'out' : 'err', text });
+          this.#ring();
+        }
+      }
+    } catch {
+      // it is gone, or not for them to see
+    }
+  }
+}
+
+function isOver({ state }: TaskStep): boolean {
+  return state !== 'created' && state !== 'executing';
+}
+
+function textOf({ text, base64 }: FollowedRecord): string {
+  return text ?? Buffer.from(base64 ?? '', 'base64').toString();
+}

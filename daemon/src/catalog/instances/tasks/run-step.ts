@@ -1,0 +1,253 @@
+/**
+ * Runs one step of a task: its command, again where it may be tried again, until it has ended and that is recorded. A command of an interrupted task that may
+ * still run on the same resource is waited for first, and its end taken if it does what this step is to do.
+ */
+import { durationMs } from '../../../../../protocol/commands.ts';
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import type { DispatchRequestSpec } from '../../../../../protocol/kinds/execution.ts';
+import { OPERATOR, type OperatorPrincipal } from '../../../../../protocol/principal.ts';
+import type { AppliedResource, CommandEnd, PlannedStep } from '../instances.types.ts';
+import { begun, encodeApplied, putApplied } from './applied-rows.ts';
+import { CANCEL_MS, MAX_RETRY_MS, ROOM_MS } from './limits.ts';
+import { type Deleted, settle, settleUnrun } from './settling.ts';
+import { isOpen, isWorthRetrying, stepEnd } from './step-end.ts';
+import { putStep } from './step-rows.ts';
+import { shortened } from './task-object.ts';
+import type { StepEnd, StepRow, TasksOptions, TaskToRun } from './tasks.types.ts';
+
+/** As whom this node looks after executions that it has started itself. */
+export const SELF_OPERATOR: OperatorPrincipal = { type: 'operator', name: OPERATOR };
+
+export type Work = NonNullable<PlannedStep['work']>;
+
+/** The daemon ends: what runs is left alone, and nothing is recorded. */
+export class Closing extends Error {}
+
+/** Of a task, for its steps. */
+export interface StepContext {
+  options: TasksOptions;
+  /** Name of the task. */
+  task: string;
+  of: Pick<TaskToRun, 'instance' | 'principal' | 'timeout' | 'goals'>;
+  /** What the rows of resources say: brought up to date with each that is written. */
+  applied: Map<string, AppliedResource>;
+  /** Commands of earlier tasks on a resource whose ends are not known. */
+  earlier: ReadonlyMap<string, StepRow[]>;
+  /** Who looks at those now. */
+  turns: Map<string, Promise<void>>;
+  deleted: Deleted | undefined;
+  /** Somebody has cancelled the task. */
+  cancelled: AbortSignal;
+  /** The daemon ends. */
+  closing: AbortSignal;
+  /** The step's command has an execution. */
+  onExecution(number: string, id: string): void;
+}
+
+/** Rejects with Closing only. */
+export async function runStep(context: StepContext, { number, work }: { number: string; work: Work }): Promise<StepEnd> {
+  try {
+    const taken = await takeEarlier(context, number, work);
+    if (taken !== undefined) return taken;
+    if (context.cancelled.aborted) return { state: 'cancelled' };
+    if (work.command === undefined) {
+      await settleUnrun(context.options, context.applied, partOfRow(context, work), context.deleted);
+      return { state: 'succeeded' };
+    }
+    return await runCommand(context, number, work, work.command);
+  } catch (error) {
+    if (error instanceof Closing || context.closing.aborted) throw new Closing();
+    return failedBy(error);
+  }
+}
+
+/** A refusal or fault as the end of a step. */
+export function failedBy(error: unknown): StepEnd {
+  if (error instanceof DtkdError) {
+    const next = error.next === undefined ? '' : ` ${error.next}`;
+    return { state: 'failed', code: error.code, message: shortened(`${error.message}${next === '' ? '' : `.${next}`}`) };
+  }
+  return { state: 'failed', code: 'INTERNAL', message: 'something unexpected happened; the log of the daemon tells what' };
+}
+
+async function runCommand(context: StepContext, number: string, work: Work, command: string): Promise<StepEnd> {
+  const { options, task, applied, cancelled } = context;
+  const attempts = work.retry?.attempts ?? 1;
+  let delay = work.retry?.delayMs ?? 0;
+  for (let attempt = 1; ; attempt++) {
+    const row = { ...partOfRow(context, work), task, number, node: work.node, command, options: work.options, startedAt: options.now() };
+    const id = await startCommand(context, row, work);
+    if (id === undefined) return { state: 'cancelled' };
+    context.onExecution(number, id);
+    const end = await endOf(context, id);
+    assertOpen(context);
+    if (end === undefined) return { state: 'cancelled', message: 'it was told to end, and may still run' };
+    if (attempt < attempts && isWorthRetrying(end) && !cancelled.aborted) {
+      await rest(context, Math.min(delay, MAX_RETRY_MS));
+      delay *= work.retry?.backoff ?? 1;
+      if (!cancelled.aborted) continue;
+    }
+    const tail = end.outcome === 'succeeded' ? '' : await options.commands.tail(SELF_OPERATOR, id).catch(() => '');
+    assertOpen(context);
+    const shown = stepEnd(end, tail, {
+      ignoreFailure: work.ignoreFailure === true,
+      cancelled: cancelled.aborted,
+      check: work.act === 'check',
+    });
+    // what may still run is looked at again by the next task
+    if (!isOpen(end)) {
+      await settle(options, applied, { row: { ...row, execution: id }, end: shown, command: end, earlier: false }, context.deleted);
+    }
+    return shown;
+  }
+}
+
+/** Starts it, with its rows in the same transaction. Undefined: the task was cancelled before. Errors: those of planning. */
+async function startCommand(context: StepContext, row: Omit<StepRow, 'execution'>, work: Work): Promise<string | undefined> {
+  const { options, of, applied, cancelled } = context;
+  const underWay = row.act === 'run' || row.act === 'check' ? undefined : begun(row.act, applied.get(row.resource), row.goal);
+  if (underWay !== undefined) encodeApplied(underWay);
+  for (let wait = ROOM_MS.first; ; wait = Math.min(wait * 2, ROOM_MS.last)) {
+    assertOpen(context);
+    if (cancelled.aborted) return undefined;
+    try {
+      const { id } = await options.commands.start(of.principal, requestOf(context, row, work), (tx, execution) => {
+        putStep(tx, { ...row, execution });
+        if (underWay !== undefined) putApplied(tx, of.instance, underWay);
+      });
+      assertOpen(context);
+      if (underWay !== undefined) applied.set(row.resource, underWay);
+      return id;
+    } catch (error) {
+      if (!(error instanceof DtkdError) || error.code !== 'TOO_MANY_REQUESTS') throw error;
+      await rest(context, wait);
+    }
+  }
+}
+
+function requestOf(context: StepContext, row: Omit<StepRow, 'execution'>, { timeout }: Work): DispatchRequestSpec {
+  const { options, of } = context;
+  const atMost = shorter(timeout, of.timeout);
+  return {
+    model: `${options.node}/${of.instance}`,
+    resource: row.resource,
+    command: row.command,
+    options: { ...row.options },
+    only: [row.node],
+    threads: 1,
+    ...(atMost === undefined ? {} : { timeout: atMost }),
+  };
+}
+
+/** What the step says goes before what is said of all. */
+function shorter(own: string | undefined, all: string | undefined): string | undefined {
+  if (own === undefined || all === undefined) return own ?? all;
+  return durationMs(own) <= durationMs(all) ? own : all;
+}
+
+/** How an execution ended. After a cancel it is told to end, and waited for a while: then undefined. */
+async function endOf({ options, cancelled, closing }: StepContext, id: string): Promise<CommandEnd | undefined> {
+  const { commands, logger } = options;
+  const given = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const stop = () => given.abort();
+  const cancel = () => {
+    timer = setTimeout(stop, CANCEL_MS);
+    commands.abort(SELF_OPERATOR, id).catch((err: unknown) => logger.warn({ err, id }, 'A command could not be told to end'));
+  };
+  closing.addEventListener('abort', stop, { once: true });
+  cancelled.addEventListener('abort', cancel, { once: true });
+  if (closing.aborted) stop();
+  else if (cancelled.aborted) cancel();
+  try {
+    return await Promise.race([commands.ended(SELF_OPERATOR, id, given.signal), broken(given.signal)]);
+  } catch (error) {
+    if (given.signal.aborted) return undefined;
+    logger.warn({ err: error, id }, 'It could not be found out how a command ended');
+    return { outcome: 'unknown', reason: error instanceof DtkdError ? error.message : 'it could not be found out how it ended' };
+  } finally {
+    clearTimeout(timer);
+    closing.removeEventListener('abort', stop);
+    cancelled.removeEventListener('abort', cancel);
+  }
+}
+
+/** Waits for what an earlier task left on the resource. Its end, if that is what the step is to come to. One step of a resource at a time does. */
+async function takeEarlier(context: StepContext, number: string, work: Work): Promise<StepEnd | undefined> {
+  const { earlier, turns } = context;
+  if (!earlier.has(work.resource)) return undefined;
+  const turn = (turns.get(work.resource) ?? Promise.resolve()).then(() => takeRows(context, number, work));
+  turns.set(
+    work.resource,
+    turn.then(
+      () => undefined,
+      () => undefined,
+    ),
+  );
+  return turn;
+}
+
+async function takeRows(context: StepContext, number: string, work: Work): Promise<StepEnd | undefined> {
+  const rows = context.earlier.get(work.resource) ?? [];
+  for (let row = rows.shift(); row !== undefined; row = rows.shift()) {
+    const same = isSame(row, work, goalOf(context, work));
+    if (same) context.onExecution(number, row.execution);
+    const end = await endOf(context, row.execution);
+    assertOpen(context);
+    if (end === undefined) return { state: 'cancelled', message: 'it was told to end, and may still run' };
+    const shown = stepEnd(end, '', { check: row.act === 'check' });
+    await settle(context.options, context.applied, { row, end: shown, command: end, earlier: true }, context.deleted);
+    if (same && end.outcome === 'succeeded') return shown;
+  }
+  return undefined;
+}
+
+function isSame(row: StepRow, work: Work, goal: AppliedResource | undefined): boolean {
+  if (row.node !== work.node || row.act !== work.act) return false;
+  if (row.act === 'create' || row.act === 'converge') return goal !== undefined && row.goal?.digest === goal.digest;
+  if (row.act === 'delete') return true;
+  return row.command === work.command && JSON.stringify(row.options) === JSON.stringify(work.options);
+}
+
+function goalOf({ of }: StepContext, { act, resource, due }: Work): AppliedResource | undefined {
+  const goal = act === 'create' || act === 'converge' ? of.goals.get(resource) : undefined;
+  return goal === undefined || due === undefined || due.length === 0 ? goal : { ...goal, due };
+}
+
+/** What is kept of a step whether or not there is something to run. */
+function partOfRow(context: StepContext, work: Work): Pick<StepRow, 'instance' | 'resource' | 'act' | 'goal' | 'settles'> {
+  const goal = goalOf(context, work);
+  return {
+    instance: context.of.instance,
+    resource: work.resource,
+    act: work.act,
+    ...(goal === undefined ? {} : { goal }),
+    ...(work.settles === undefined ? {} : { settles: work.settles }),
+  };
+}
+
+function assertOpen({ closing }: StepContext): void {
+  if (closing.aborted) throw new Closing();
+}
+
+/** A while, or until the task is cancelled. Errors: Closing. */
+async function rest(context: StepContext, ms: number): Promise<void> {
+  const { cancelled, closing } = context;
+  if (ms > 0 && !cancelled.aborted && !closing.aborted) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = () => resolve();
+    const timer = setTimeout(wake, ms);
+    for (const signal of [cancelled, closing]) signal.addEventListener('abort', wake, { once: true });
+    await promise;
+    clearTimeout(timer);
+    for (const signal of [cancelled, closing]) signal.removeEventListener('abort', wake);
+  }
+  assertOpen(context);
+}
+
+function broken(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('given up')), { once: true });
+    if (signal.aborted) reject(new Error('given up'));
+  });
+}

@@ -1,0 +1,100 @@
+/**
+ * Records how a command ended: the row of its step and that of its resource in one transaction. Whoever records is not asked for rights again: what a task does
+ * was judged when it began.
+ */
+import type { Transaction } from '../../../store/object-store.types.ts';
+import type { AppliedResource, CommandEnd } from '../instances.types.ts';
+import { appliedRow, putApplied } from './applied-rows.ts';
+import { dropStep, putStep } from './step-rows.ts';
+import type { StepEnd, StepRow, TasksOptions } from './tasks.types.ts';
+
+/** A command that ended, of a task that runs or of one that was interrupted. */
+export interface Settled {
+  row: StepRow;
+  end: StepEnd;
+  /** As dispatch knows it. */
+  command: CommandEnd;
+  /** It is of an earlier task, whose rows nobody reads any more. */
+  earlier: boolean;
+}
+
+/** What is done besides, in the same transaction, when a resource was taken down. */
+export type Deleted = (tx: Transaction, resource: string) => Promise<void>;
+
+/** Writes the end, and brings `applied` up to date once it is durable. */
+export async function settle(
+  { store, now }: Pick<TasksOptions, 'store' | 'now'>,
+  applied: Map<string, AppliedResource>,
+  settled: Settled,
+  deleted?: Deleted,
+): Promise<void> {
+  const { row, end, earlier } = settled;
+  const at = now();
+  const before = applied.get(row.resource);
+  const after = rowAfter(settled, before, at);
+  await store.transact(async (tx) => {
+    if (earlier) dropStep(tx, row);
+    else putStep(tx, { ...row, ended: { ...end, at } });
+    await writeApplied(tx, row, before, after, deleted);
+  });
+  remember(applied, row.resource, after);
+}
+
+/** The same of a step for which there is nothing to run. */
+export async function settleUnrun(
+  { store, now }: Pick<TasksOptions, 'store' | 'now'>,
+  applied: Map<string, AppliedResource>,
+  row: Pick<StepRow, 'instance' | 'resource' | 'act' | 'goal' | 'settles'>,
+  deleted?: Deleted,
+): Promise<void> {
+  const before = applied.get(row.resource);
+  const after =
+    row.act === 'check' ? before : rowAfter({ row, end: { state: 'succeeded' }, command: { outcome: 'succeeded' } }, before, now());
+  if (after === before && row.act !== 'delete') return;
+  await store.transact((tx) => writeApplied(tx, row, before, after, deleted));
+  remember(applied, row.resource, after);
+}
+
+/** The row of a resource once a command has ended. Undefined: the resource is gone. */
+export function rowAfter(
+  { row, end, command }: Pick<Settled, 'end' | 'command'> & { row: Pick<StepRow, 'act' | 'goal' | 'settles'> },
+  before: AppliedResource | undefined,
+  now: number,
+): AppliedResource | undefined {
+  const good = end.state === 'succeeded';
+  switch (row.act) {
+    case 'create':
+    case 'converge':
+      return good && row.goal !== undefined ? { ...row.goal, at: now } : before;
+    case 'delete':
+      return good ? undefined : before;
+    case 'check': {
+      const ok = command.outcome === 'succeeded';
+      if (before === undefined || !(ok || command.outcome === 'failed')) return before;
+      return { ...before, check: { ok, at: now, ...(ok || end.message === undefined ? {} : { message: end.message }) } };
+    }
+    case 'run': {
+      const due = before?.due?.filter((command) => command !== row.settles);
+      if (!good || before === undefined || due === undefined || due.length === before.due?.length) return before;
+      return { ...before, due: due.length === 0 ? undefined : due };
+    }
+  }
+}
+
+async function writeApplied(
+  tx: Transaction,
+  { instance, resource, act }: Pick<StepRow, 'instance' | 'resource' | 'act'>,
+  before: AppliedResource | undefined,
+  after: AppliedResource | undefined,
+  deleted: Deleted | undefined,
+): Promise<void> {
+  if (act === 'delete' && after === undefined) await deleted?.(tx, resource);
+  if (after === before) return;
+  if (after === undefined) tx.delRow(appliedRow(instance, resource));
+  else putApplied(tx, instance, after);
+}
+
+function remember(applied: Map<string, AppliedResource>, resource: string, after: AppliedResource | undefined): void {
+  if (after === undefined) applied.delete(resource);
+  else applied.set(resource, after);
+}

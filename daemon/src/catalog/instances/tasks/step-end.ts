@@ -1,0 +1,52 @@
+/** What the end of a command means for its step. Pure. */
+import type { CommandEnd } from '../instances.types.ts';
+import { MAX_TAIL } from './limits.ts';
+import { shortened } from './task-object.ts';
+import type { StepEnd } from './tasks.types.ts';
+
+/** Lines of output that a message repeats. */
+const TAIL_LINES = 5;
+
+/** True if it is not known whether the command runs yet: it is not started anew before somebody has looked again. */
+export function isOpen(end: CommandEnd): boolean {
+  return end.outcome === 'unknown';
+}
+
+/** True if another attempt may come to something else. */
+export function isWorthRetrying({ outcome }: CommandEnd): boolean {
+  return outcome === 'failed' || outcome === 'unreachable';
+}
+
+/** `tail`: the last lines of output; `check`: the command only says whether the resource is as it should be. */
+export function stepEnd(end: CommandEnd, tail: string, { ignoreFailure = false, cancelled = false, check = false } = {}): StepEnd {
+  const { outcome, exitStatus, code } = end;
+  const facts = { ...(exitStatus === undefined ? {} : { exitStatus }), ...(code === undefined ? {} : { code: code.slice(0, 64) }) };
+  if (outcome === 'succeeded') return { state: 'succeeded', ...facts };
+  const message = failure(end, tail, check);
+  if (cancelled) return { state: 'cancelled', ...facts, message };
+  if (ignoreFailure) return { state: 'succeeded', ...facts, message: shortened(`not counted: ${message}`) };
+  return { state: 'failed', ...facts, message };
+}
+
+function failure({ outcome, exitStatus, reason }: CommandEnd, tail: string, check: boolean): string {
+  const lines = lastLines(tail);
+  const why =
+    outcome === 'failed' && exitStatus !== undefined && exitStatus !== 0
+      ? check
+        ? `not as it should be (exit status ${exitStatus})`
+        : `exit status ${exitStatus}`
+      : `${outcome}${reason === undefined ? '' : `: ${reason}`}`;
+  return shortened(lines === '' ? why : `${why}: ${lines}`);
+}
+
+/** The end of a text, in whole lines where they are short, without control characters. */
+export function lastLines(text: string): string {
+  const lines = text
+    .split('\n')
+    .map((line) => line.replace(/\p{Cc}/gu, ' ').trimEnd())
+    .filter((line) => line !== '')
+    .slice(-TAIL_LINES);
+  while (lines.length > 1 && lines.join('\n').length > MAX_TAIL) lines.shift();
+  const joined = lines.join('\n');
+  return joined.length <= MAX_TAIL ? joined : `…${joined.slice(-MAX_TAIL + 1)}`;
+}

@@ -1,0 +1,127 @@
+/** Task objects: how they are made, and what they say. Pure. */
+import { apiVersionOf } from '../../../../../protocol/kinds/kind.ts';
+import {
+  MAX_TASK_STEPS,
+  type TaskFields,
+  type TaskState,
+  type TaskStep,
+  taskKind,
+  taskSchema,
+} from '../../../../../protocol/kinds/task.ts';
+import { type ApiObject, type ObjectRef, toTimestamp } from '../../../../../protocol/objects.ts';
+import { CREATOR_ANNOTATION, displayOf, subjectText } from '../../../../../protocol/principal.ts';
+import type { PlannedStep } from '../instances.types.ts';
+import { MAX_MESSAGE } from './limits.ts';
+import type { StepRow, TaskToRun } from './tasks.types.ts';
+
+export const INTERRUPTED = 'interrupted: the daemon ended while it ran';
+
+export type TaskStatus = TaskFields['status'];
+
+export function taskRef(node: string, name: string): ObjectRef {
+  return { group: taskKind.group, plural: taskKind.plural, namespace: node, name };
+}
+
+export function taskName(instance: string, number: number): string {
+  return `${instance}-${number}`;
+}
+
+export function fieldsOfTask(object: ApiObject): TaskFields | undefined {
+  return taskSchema.safeParse(object).data;
+}
+
+/** As it is first stored. */
+export function newTask(
+  { node, name, now }: { node: string; name: string; now: number },
+  { instance, principal, action, title, commit, plan }: Pick<TaskToRun, 'instance' | 'principal' | 'action' | 'title' | 'commit' | 'plan'>,
+): ApiObject {
+  const fields: TaskFields = {
+    spec: { instance, action, title: title.slice(0, 256), user: displayOf(principal), ...(commit === undefined ? {} : { commit }) },
+    status: { state: 'executing', steps: plan.steps.slice(0, MAX_TASK_STEPS).map(newStep), startedAt: toTimestamp(now) },
+  };
+  return {
+    apiVersion: apiVersionOf(taskKind),
+    kind: taskKind.kind,
+    metadata: {
+      name,
+      namespace: node,
+      uid: '',
+      resourceVersion: '',
+      generation: 1,
+      creationTimestamp: '',
+      ...(principal.type === 'user' ? { annotations: { [CREATOR_ANNOTATION]: subjectText(principal) } } : {}),
+    },
+    ...fields,
+  };
+}
+
+function newStep({ number, title, work }: PlannedStep): TaskStep {
+  return {
+    number,
+    title: title.slice(0, 256),
+    state: 'created',
+    ...(work === undefined
+      ? {}
+      : { resource: work.resource, node: work.node, ...(work.command === undefined ? {} : { command: work.command }) }),
+  };
+}
+
+/** A message as a Task keeps it. */
+export function shortened(message: string, limit = MAX_MESSAGE): string {
+  return message.length <= limit ? message : `${message.slice(0, limit - 1)}…`;
+}
+
+/** The status of a task that an earlier daemon left: what is known of its steps stands, and the rest has not succeeded. */
+export function interruptedStatus(
+  status: TaskStatus,
+  rows: readonly StepRow[],
+  { instance, now }: { instance: string; now: number },
+): TaskStatus {
+  const byNumber = new Map(rows.map((row) => [row.number, row]));
+  const steps = status.steps.map((step): TaskStep => {
+    const row = byNumber.get(step.number);
+    const known = row === undefined ? step : withRow(step, row);
+    if (known.state === 'created') return { ...known, state: 'skipped' };
+    return known.state === 'executing' ? { ...known, state: 'failed', message: INTERRUPTED } : known;
+  });
+  const groups = groupsOf(steps);
+  return {
+    ...status,
+    state: 'failed',
+    steps: steps.map((step) => (groups.has(step.number) ? { ...step, state: stateOfGroup(step.number, steps) } : step)),
+    finishedAt: toTimestamp(now),
+    message: `${INTERRUPTED}; dtkd converge ${instance} goes on`,
+  };
+}
+
+function withRow(step: TaskStep, { execution, startedAt, ended }: StepRow): TaskStep {
+  const started = { ...step, execution, startedAt: toTimestamp(startedAt) };
+  if (ended === undefined) return { ...started, state: 'executing' };
+  const { at, ...end } = ended;
+  return { ...started, ...end, finishedAt: toTimestamp(at) };
+}
+
+/** Numbers that have others below them. */
+function groupsOf(steps: readonly TaskStep[]): Set<string> {
+  const groups = new Set<string>();
+  for (const { number } of steps) {
+    for (let at = number.lastIndexOf('.'); at > 0; at = number.lastIndexOf('.', at - 1)) groups.add(number.slice(0, at));
+  }
+  return groups;
+}
+
+function stateOfGroup(number: string, steps: readonly TaskStep[]): TaskState {
+  const states = new Set(steps.filter((step) => step.number.startsWith(`${number}.`)).map(({ state }) => state));
+  if (states.has('failed')) return 'failed';
+  return states.has('succeeded') && !states.has('skipped') ? 'succeeded' : 'skipped';
+}
+
+/** One sentence of how a task ended: its first failure. */
+export function failureText(steps: readonly TaskStep[]): string {
+  const groups = groupsOf(steps);
+  const failed = steps.filter(({ state, number }) => state === 'failed' && !groups.has(number));
+  const [first] = failed;
+  if (first === undefined) return 'not all steps were run';
+  const more = failed.length > 1 ? ` (and ${failed.length - 1} more)` : '';
+  return shortened(`${first.number} ${first.title}: ${first.message ?? 'failed'}${more}`);
+}

@@ -1,0 +1,194 @@
+/**
+ * Tasks of service instances: one at a time of each. Owns the Task objects and the rows `i/a/…` (what is applied), `i/s/…` (commands that were started) and
+ * `i/n/…` (numbers). Guarantees that a command that ended well is known to have, whenever the daemon dies; that none is started while one that was started
+ * before may still run on the same resource; and that a task which an earlier daemon left is told as failed. Decides nothing about what is to be done.
+ */
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import { taskKind } from '../../../../../protocol/kinds/task.ts';
+import type { ApiObject } from '../../../../../protocol/objects.ts';
+import { displayOf, type Principal } from '../../../../../protocol/principal.ts';
+import type { Transaction } from '../../../store/object-store.types.ts';
+import type { AppliedResource } from '../instances.types.ts';
+import { appliedOf } from './applied-rows.ts';
+import { readCounters, writeCounters } from './counters.ts';
+import { followTask, type TaskLine, type TaskView } from './follow.ts';
+import { KEEP_TASKS, MAX_FOLLOWERS, SETTLE_MS } from './limits.ts';
+import { SELF_OPERATOR } from './run-step.ts';
+import { type Deleted, settle } from './settling.ts';
+import { isOpen, stepEnd } from './step-end.ts';
+import { dropStep, stepsOfTask, unsettledOf } from './step-rows.ts';
+import { fieldsOfTask, interruptedStatus, newTask, taskName, taskRef } from './task-object.ts';
+import { TaskRun } from './task-run.ts';
+import type { StartedTask, StepRow, TasksOptions, TaskToRun } from './tasks.types.ts';
+
+/** Tasks looked at in one turn after a restart. */
+const PAGE = 1_000;
+
+export interface Tasks {
+  /** Makes the Task and runs it. Errors: CONFLICT while another one of the instance runs, those of `begin`. */
+  start(task: TaskToRun): Promise<StartedTask>;
+  /** The task of an instance that runs. */
+  running(instance: string): { name: string; title: string } | undefined;
+  /** Errors: CONFLICT naming the task that runs. */
+  assertIdle(instance: string): void;
+  /** What is applied of an instance, by resource; with the ends of commands of interrupted tasks that are known by now. */
+  applied(instance: string, deleted: Deleted): Promise<Map<string, AppliedResource>>;
+  /** Ends it: what runs is told to end. One that has ended already stays so. Errors: NOT_FOUND. */
+  cancel(principal: Principal, name: string): Promise<void>;
+  /** Errors: NOT_FOUND, TOO_MANY_REQUESTS. */
+  follow(
+    principal: Principal,
+    object: ApiObject,
+    options: { of: 'all' | 'none' | { number: string }; signal: AbortSignal },
+  ): AsyncIterable<TaskLine>;
+  /** Tells tasks that an earlier daemon left as failed. `interrupted` runs in the transaction that does. */
+  recover(interrupted: (tx: Transaction, instance: string, action: string) => Promise<void>): Promise<void>;
+  /** Starts no more commands, and lets go of those that run. */
+  close(): Promise<void>;
+}
+
+export function createTasks(options: TasksOptions): Tasks {
+  return new InstanceTasks(options);
+}
+
+class InstanceTasks implements Tasks {
+  readonly #options: TasksOptions;
+  /** By instance; undefined while it is being made. */
+  readonly #running = new Map<string, TaskRun | undefined>();
+  #closed = false;
+
+  constructor(options: TasksOptions) {
+    this.#options = options;
+  }
+
+  running(instance: string): { name: string; title: string } | undefined {
+    return this.#running.get(instance);
+  }
+
+  assertIdle(instance: string): void {
+    if (!this.#running.has(instance)) return;
+    const run = this.#running.get(instance);
+    const what = run === undefined ? 'a task is just being started' : `task ${run.name} (${run.title}) is running`;
+    throw new DtkdError('CONFLICT', `of service "${instance}" ${what}; there can be one at a time`, {
+      next:
+        run === undefined
+          ? 'Try again in a moment.'
+          : `Follow it with "dtkd service task follow ${run.name}", or end it with "dtkd service task cancel ${run.name}".`,
+      details: run === undefined ? {} : { task: run.name },
+    });
+  }
+
+  async start(task: TaskToRun): Promise<StartedTask> {
+    const { instance } = task;
+    if (this.#closed) throw new DtkdError('UNAVAILABLE', 'this node is shutting down');
+    this.assertIdle(instance);
+    this.#running.set(instance, undefined);
+    try {
+      const { store } = this.#options;
+      const earlier = await unsettledOf(store.kv, instance);
+      const object = await store.transact((tx) => this.#make(tx, task));
+      if (this.#closed) throw new DtkdError('UNAVAILABLE', 'this node is shutting down');
+      const run = new TaskRun(this.#options, task, object, earlier);
+      this.#running.set(instance, run);
+      const ended = run.ended.finally(() => this.#running.delete(instance));
+      return { name: run.name, object, ended };
+    } catch (error) {
+      this.#running.delete(instance);
+      throw error;
+    }
+  }
+
+  async #make(tx: Transaction, task: TaskToRun): Promise<ApiObject> {
+    const { node, now } = this.#options;
+    const { instance } = task;
+    const counters = await readCounters(tx, instance);
+    const number = counters.task + 1;
+    const object = newTask({ node, name: taskName(instance, number), now: now() }, task);
+    writeCounters(tx, instance, { ...counters, task: number });
+    await task.begin?.(tx, object);
+    if (number > KEEP_TASKS) await tx.delete(taskRef(node, taskName(instance, number - KEEP_TASKS)));
+    return tx.put(object);
+  }
+
+  async applied(instance: string, deleted: Deleted): Promise<Map<string, AppliedResource>> {
+    const { store } = this.#options;
+    const applied = await appliedOf(store.kv, instance);
+    if (this.#running.has(instance)) return applied;
+    const rows = await unsettledOf(store.kv, instance);
+    await Promise.all(rows.map((row) => this.#settleEarlier(row, applied, deleted)));
+    return applied;
+  }
+
+  /** What still runs, or may, is left to the next task. */
+  async #settleEarlier(row: StepRow, applied: Map<string, AppliedResource>, deleted: Deleted): Promise<void> {
+    const { commands } = this.#options;
+    try {
+      const end = await commands.ended(SELF_OPERATOR, row.execution, AbortSignal.timeout(SETTLE_MS));
+      if (isOpen(end)) return;
+      await settle(
+        this.#options,
+        applied,
+        { row, end: stepEnd(end, '', { check: row.act === 'check' }), command: end, earlier: true },
+        deleted,
+      );
+    } catch (error) {
+      if (error instanceof DtkdError && error.code === 'NOT_FOUND') await this.#options.store.transact(async (tx) => dropStep(tx, row));
+    }
+  }
+
+  async cancel(principal: Principal, name: string): Promise<void> {
+    const run = this.#run(name);
+    if (run !== undefined) return run.cancel(displayOf(principal));
+    const { store, node } = this.#options;
+    if ((await store.get(taskRef(node, name))) === undefined) throw new DtkdError('NOT_FOUND', `there is no task "${name.slice(0, 80)}"`);
+  }
+
+  follow(principal: Principal, object: ApiObject, { of, signal }: Parameters<Tasks['follow']>[2]): AsyncIterable<TaskLine> {
+    const run = this.#run(object.metadata.name);
+    if (run !== undefined && run.followers >= MAX_FOLLOWERS) {
+      throw new DtkdError('TOO_MANY_REQUESTS', `${MAX_FOLLOWERS} follow task ${run.name} already`);
+    }
+    return followTask(run ?? storedTask(object), { principal, output: this.#options.output, of, signal });
+  }
+
+  async recover(interrupted: Parameters<Tasks['recover']>[0]): Promise<void> {
+    const { store, node, now } = this.#options;
+    const { group, plural } = taskKind;
+    const left = await store.find({ group, plural, namespace: node, path: 'status.state', value: 'executing', limit: PAGE });
+    for (const ref of left) {
+      const rows = await stepsOfTask(store.kv, ref.name);
+      await store.transact(async (tx) => {
+        const object = await tx.get(ref);
+        const fields = object === undefined ? undefined : fieldsOfTask(object);
+        if (object === undefined || fields === undefined || fields.status.state !== 'executing') return;
+        const { instance, action } = fields.spec;
+        await interrupted(tx, instance, action);
+        for (const row of rows) if (row.ended !== undefined) dropStep(tx, row);
+        await tx.put({ ...object, status: interruptedStatus(fields.status, rows, { instance, now: now() }) });
+      });
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#running.values()].map((run) => run?.close()));
+  }
+
+  #run(name: string): TaskRun | undefined {
+    for (const run of this.#running.values()) if (run?.name === name) return run;
+    return undefined;
+  }
+}
+
+/** A task that is over. */
+function storedTask(object: ApiObject): TaskView {
+  const fields = fieldsOfTask(object);
+  const status = fields?.status ?? { state: 'failed' as const, steps: [] };
+  return {
+    title: fields?.spec.title ?? '',
+    status: () => status,
+    step: (number) => status.steps.find((step) => step.number === number),
+    onChange: () => () => undefined,
+    ended: Promise.resolve(),
+  };
+}
