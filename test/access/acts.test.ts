@@ -49,6 +49,18 @@ describe('a resource of another node', () => {
     expect(decide(ops, asked, book, NOW).allowed).toBe(false);
     expect(decide(ops, { ...asked, lineage: ['tomcat', 'appserver', 'service'] }, book, NOW).allowed).toBe(true);
   });
+
+  it('of a service instance is of the types that are said exactly, and of what these extend', () => {
+    const asked = {
+      verb: 'EXECUTE' as const,
+      ...about('resources', 'front1'),
+      object,
+      lineage: ['webserver@shop', 'base@shop', 'service'],
+    };
+    const reaches = (type: string) => decide(ops, asked, granted({ kind: 'resources.dtkd.dev', type }, 'EXECUTE'), NOW).allowed;
+    expect(['WebServer@shop', 'Base@shop', 'Service'].map(reaches)).toEqual([true, true, true]);
+    expect(['WebServer', 'Base', 'WebServer@other'].map(reaches)).toEqual([false, false, false]);
+  });
 });
 
 describe('an execution', () => {
