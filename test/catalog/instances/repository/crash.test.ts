@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createRepositories } from '../../../../daemon/src/catalog/instances/repository/repositories.ts';
@@ -96,12 +96,13 @@ describe('a process that dies at any step', () => {
 
   it('of committing leaves the edits, committed or not', async () => {
     const directory = join(made.root, 'instances/shop');
+    await again().create('shop', someFiles, by('Stage'));
+    await writeFile(join(directory, 'dtk.service.yaml'), 'name: edited\n');
+    await writeFile(join(directory, 'modules/acme/web/new'), 'new');
+    await cp(directory, join(made.root, 'prepared'), { recursive: true });
+    await again().drop('shop');
     await dieAtEachStep(
-      async () => {
-        await again().create('shop', someFiles, by('Stage'));
-        await writeFile(join(directory, 'dtk.service.yaml'), 'name: edited\n');
-        await writeFile(join(directory, 'modules/acme/web/new'), 'new');
-      },
+      () => cp(join(made.root, 'prepared'), directory, { recursive: true }),
       async () => (await again().open('shop')).commit(by('Edit')),
       async () => {
         await expectUsable(directory);
@@ -115,20 +116,19 @@ describe('a process that dies at any step', () => {
   it('of going back leaves the state before or that after, and nothing between', async () => {
     const directory = join(made.root, 'instances/shop');
     const seen = new Set<string>();
+    await again().create('shop', someFiles, by('Stage'));
+    await (await again().open('shop')).commitFiles(
+      [
+        { path: 'dtk.service.yaml', data: bytes('name: edited\n') },
+        { path: 'modules/acme/web/bin/start', data: undefined },
+        { path: 'modules/acme/db/x', data: bytes('x') },
+      ],
+      by('Edit'),
+    );
+    await cp(directory, join(made.root, 'prepared'), { recursive: true });
+    await again().drop('shop');
     await dieAtEachStep(
-      async () => {
-        const repositories = again();
-        await repositories.create('shop', someFiles, by('Stage'));
-        const repository = await repositories.open('shop');
-        await repository.commitFiles(
-          [
-            { path: 'dtk.service.yaml', data: bytes('name: edited\n') },
-            { path: 'modules/acme/web/bin/start', data: undefined },
-            { path: 'modules/acme/db/x', data: bytes('x') },
-          ],
-          by('Edit'),
-        );
-      },
+      () => cp(join(made.root, 'prepared'), directory, { recursive: true }),
       async () => (await again().open('shop')).restore('HEAD~1', by('Go back')),
       async () => {
         const repository = await again().open('shop');
