@@ -1,3 +1,4 @@
+import { DtkdError } from '../../protocol/errors.ts';
 import { dtDomainKind } from '../../protocol/kinds/dtdomain.ts';
 import { booleanAt, isRecord, type JsonRecord, listAt, numberAt, textAt, textsAt } from '../json.ts';
 import { type ApiClient, type Target, THIS_NODE } from './api.ts';
@@ -105,4 +106,22 @@ export function inviteState(invite: InviteInfo, now: number): 'usable' | 'revoke
   if (invite.revoked) return 'revoked';
   if (invite.expires <= now) return 'expired';
   return invite.used >= invite.uses ? 'used up' : 'usable';
+}
+
+/** Domains that are meant: those that are given, if this node is in them; else the only one. Errors: BAD_REQUEST, NOT_FOUND. */
+export async function chooseDomains(client: ApiClient, given: readonly string[] | undefined): Promise<string[]> {
+  const known = (await listDomains(client)).map((domain) => textAt(domain, 'metadata', 'name') ?? '');
+  if (known.length === 0) {
+    throw new DtkdError('BAD_REQUEST', 'this node is in no domain', {
+      next: 'Found one with "dtkd domain create NAME" or join one with "dtkd domain join".',
+    });
+  }
+  const next = `This node is in: ${known.join(', ')}.`;
+  if (given === undefined) {
+    if (known.length === 1) return known;
+    throw new DtkdError('BAD_REQUEST', 'say with --domain into which domain', { next });
+  }
+  const unknown = given.find((name) => !known.includes(name));
+  if (unknown === undefined) return [...new Set(given)];
+  throw new DtkdError('NOT_FOUND', `this node is in no domain named ${unknown.slice(0, 80)}`, { next });
 }

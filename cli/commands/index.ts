@@ -60,6 +60,9 @@ const MODULE: readonly CommandEntry[] = [
   { name: 'install', summary: 'install a module from its directory', load: () => import('./module/install.ts') },
   { name: 'ls', alias: 'list', summary: 'list the modules of this node, or of all', load: () => import('./module/ls.ts') },
   { name: 'show', summary: 'show who signed a module, its types and their commands', load: () => import('./module/show.ts') },
+  { name: 'publish', summary: 'let members of domains fetch a module', load: () => import('./module/publish.ts') },
+  { name: 'unpublish', summary: 'publish a module no more', load: () => import('./module/unpublish.ts') },
+  { name: 'fetch', summary: 'take in a module that a member publishes', load: () => import('./module/fetch.ts') },
   { name: 'rm', summary: 'remove modules with their types', load: () => import('./module/rm.ts') },
 ];
 

@@ -1,25 +1,47 @@
 import { DtkdError } from '../../protocol/errors.ts';
 import { moduleKind } from '../../protocol/kinds/module.ts';
+import { compareVersions } from '../../protocol/version-order.ts';
 import type { ApiClient, Target } from '../client/api.ts';
 import { THIS_NODE } from '../client/api.ts';
-import { isRecord, type JsonRecord, listAt, textAt } from '../json.ts';
+import { isRecord, type JsonRecord, listAt, textAt, valueAt } from '../json.ts';
 
-/** The Module that a person means: by the name of its object, or by that of the module, of which a node has one version. */
+/**
+ * The Module that a person means: by the name of its object, by `NAME@VERSION`, or by the name of the module: then the version whose types are the node's,
+ * else the newest.
+ */
 export async function findModule(client: ApiClient, name: string, namespace: string = THIS_NODE): Promise<JsonRecord> {
-  if (!name.includes('/')) return client.get({ kind: moduleKind, namespace, name });
-  const [module = '', version] = name.split('@');
+  const [found] = await findVersions(client, name, namespace);
+  if (found !== undefined) return found;
+  throw notInstalled(name, namespace);
+}
+
+/** All versions that a name means, the one whose types are the node's first, then the newest. Errors: NOT_FOUND if there is none. */
+export async function findVersions(client: ApiClient, name: string, namespace: string = THIS_NODE): Promise<JsonRecord[]> {
+  if (!name.includes('/')) return [await client.get({ kind: moduleKind, namespace, name })];
+  const { module, version } = splitVersion(name);
   const page = await client.get({ kind: moduleKind, namespace }, { fieldSelector: `spec.module=${module}` });
   const found = listAt(page, 'items')
     .filter(isRecord)
-    .find((item) => version === undefined || textAt(item, 'spec', 'version') === version);
-  if (found !== undefined) return found;
-  throw new DtkdError(
-    'NOT_FOUND',
-    `module ${name.slice(0, 200)} is not installed on ${namespace === THIS_NODE ? 'this node' : namespace}`,
-    {
-      next: 'See "dtkd module ls".',
-    },
-  );
+    .filter((item) => version === undefined || textAt(item, 'spec', 'version') === version);
+  if (found.length === 0) throw notInstalled(name, namespace);
+  const versionOf = (item: JsonRecord) => textAt(item, 'spec', 'version') ?? '';
+  return found.sort((a, b) => Number(isActive(b)) - Number(isActive(a)) || compareVersions(versionOf(b), versionOf(a)));
+}
+
+/** True if its types are the node's: so are those of modules that say nothing of it. */
+export function isActive(module: JsonRecord): boolean {
+  return valueAt(module, 'spec', 'active') !== false;
+}
+
+/** `acme/web@^1.2` as the name and the version or range behind the `@`. */
+export function splitVersion(text: string): { module: string; version?: string } {
+  const at = text.indexOf('@');
+  return at < 0 ? { module: text } : { module: text.slice(0, at), version: text.slice(at + 1) };
+}
+
+function notInstalled(name: string, namespace: string): DtkdError {
+  const where = namespace === THIS_NODE ? 'this node' : namespace;
+  return new DtkdError('NOT_FOUND', `module ${name.slice(0, 200)} is not installed on ${where}`, { next: 'See "dtkd module ls".' });
 }
 
 export function moduleTarget(object: JsonRecord): Target {

@@ -10,7 +10,7 @@ import type { Cli } from '../../cli.ts';
 import { type ApiClient, THIS_NODE } from '../../client/api.ts';
 import { applyDocument } from '../../client/apply.ts';
 import { parseApp } from '../../client/apps.ts';
-import { domainInfo, listDomains } from '../../client/domains.ts';
+import { chooseDomains, domainInfo } from '../../client/domains.ts';
 import { isThisMachine, listens } from '../../client/listening.ts';
 import { waitForObject } from '../../client/ready.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../../input/host-port.ts';
@@ -92,23 +92,6 @@ function exposeDocuments(options: {
     of(serviceKind, { spec: { ports: [{ protocol: 'TCP', port, targetPort: to.port }] } }),
     of(dtAppKind, { spec: { serviceSelector: { name }, domainSelector: { name: [...domains] }, ...authentication } }),
   ];
-}
-
-async function chooseDomains(client: ApiClient, given: readonly string[] | undefined): Promise<string[]> {
-  const known = (await listDomains(client)).map((domain) => textAt(domain, 'metadata', 'name') ?? '');
-  if (known.length === 0) {
-    throw new DtkdError('BAD_REQUEST', 'this node is in no domain', {
-      next: 'Found one with "dtkd domain create NAME" or join one with "dtkd domain join".',
-    });
-  }
-  const next = `This node is in: ${known.join(', ')}.`;
-  if (given === undefined) {
-    if (known.length === 1) return known;
-    throw new DtkdError('BAD_REQUEST', 'say with --domain into which domain', { next });
-  }
-  const unknown = given.find((name) => !known.includes(name));
-  if (unknown === undefined) return [...new Set(given)];
-  throw new DtkdError('NOT_FOUND', `this node is in no domain named ${unknown.slice(0, 80)}`, { next });
 }
 
 /** Endpoints hold addresses, so a name is looked up here and now. */

@@ -5,6 +5,7 @@ import type { Cli } from '../../cli.ts';
 import { putContent } from '../../client/content.ts';
 import { type JsonRecord, textsAt } from '../../json.ts';
 import { readModuleDirectory } from '../../module/directory.ts';
+import { withLock } from '../../module/locking.ts';
 import { moduleTitle } from '../../module/object.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
 
@@ -13,12 +14,17 @@ Examples:
   dtkd module install web               the directory web, with its dtk.module.yaml
   dtkd module install web --dry-run     what it would change
   dtkd module install web --replace     another content under the same version, or an older version
+  dtkd module install web --no-types    only to be staged: the node's types stay as they are
+  dtkd module install web --update      chooses its dependencies anew, the newest that fit
 
-A node has one version of a module at a time; a newer one takes the place of the older. Other nodes run its commands
-if their policy trusts this node: see "dtkd policy".`;
+The types of a newer version take the place of those of the older, which stays, to be staged with --version. What the
+module depends on is chosen from what is here and what is released (and fetched), and written to dtk.lock.yaml in its
+directory. Other nodes run its commands if their policy trusts this node: see "dtkd policy".`;
 
 interface Flags {
   replace?: boolean;
+  types: boolean;
+  update?: boolean;
   dryRun?: boolean;
   output?: Format;
 }
@@ -27,32 +33,41 @@ export function configure(command: Command, cli: Cli): void {
   command
     .argument('<directory>')
     .option('--replace', 'also where the same version is there with another content, or a newer one')
+    .option('--no-types', 'only to be staged, without making its types those of the node')
+    .option('--update', 'choose what it depends on anew, whatever the lock says')
     .option('--dry-run', 'check only')
     .addOption(outputOption('json', 'yaml', 'name'))
     .addHelpText('after', EXAMPLES)
     .action(async (directory: string, flags: Flags) => {
-      const bytes = packArchive(await readModuleDirectory(directory));
+      const files = await readModuleDirectory(directory);
       // what is wrong in the module itself is told before anything is sent
-      await soundModule(unpackArchive(bytes));
+      const manifest = await soundModule(unpackArchive(packArchive(files)));
       const client = await cli.client();
-      const { digest } = await putContent(client, bytes);
+      const locked = await withLock(
+        { cli, client, directory, update: flags.update === true, dryRun: flags.dryRun === true },
+        manifest,
+        files,
+      );
+      const { digest } = await putContent(client, packArchive(locked));
       const { replace, dryRun } = flags;
       const answer = await client.daemon('POST', 'modules', {
         digest,
         ...(replace === true ? { replace } : {}),
         ...(dryRun === true ? { dryRun } : {}),
+        ...(flags.types ? {} : { types: false }),
       });
       if (flags.output === 'json' || flags.output === 'yaml') await printValue(cli.out, answer, flags.output);
-      else cli.out.lines(flags.output === 'name' ? [moduleTitle(answer)] : reportLines(answer, dryRun === true));
+      else cli.out.lines(flags.output === 'name' ? [moduleTitle(answer)] : reportLines(answer, flags));
     });
 }
 
-function reportLines(answer: JsonRecord, dryRun: boolean): string[] {
+function reportLines(answer: JsonRecord, { dryRun, types }: Flags): string[] {
   const changes = (['created', 'changed', 'removed'] as const).flatMap((what) => {
     const types = textsAt(answer, 'changes', what);
     return types.length === 0 ? [] : [`  types ${what}: ${types.join(', ')}`];
   });
   const title = moduleTitle(answer);
+  if (!types) return [dryRun === true ? `${title} would be here to be staged (dry run)` : `${title} is here to be staged`];
   if (changes.length === 0) return [`${title} is installed; its types are as they were`];
-  return [dryRun ? `${title} would be installed (dry run)` : `Installed ${title}`, ...changes];
+  return [dryRun === true ? `${title} would be installed (dry run)` : `Installed ${title}`, ...changes];
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { moduleKind } from '../../../protocol/kinds/module.ts';
+import { releaseKind } from '../../../protocol/kinds/release.ts';
 import type { Cli } from '../../cli.ts';
 import { outputOption } from '../../output/format.ts';
 import type { ListFlags } from '../../selection.ts';
@@ -7,15 +8,23 @@ import { show } from '../get.ts';
 
 const EXAMPLES = `
 Examples:
-  dtkd module ls
+  dtkd module ls                        every version; the active one has its types among those of the node
+  dtkd module ls --released             what members of the domains publish, and who (NAMESPACE)
   dtkd module ls -A                     of every node, as far as you have rights there`;
 
 export function configure(command: Command, cli: Cli): void {
   command
     .option('-n, --namespace <node>', 'modules of this node')
     .option('-A, --all-namespaces', 'modules of all nodes')
+    .option('--released', 'what can be fetched, of all publishers')
     .option('--no-headers', 'leave the heading out')
     .addOption(outputOption('json', 'yaml', 'wide', 'name'))
     .addHelpText('after', EXAMPLES)
-    .action(() => show(cli, [{ kind: moduleKind, names: [] }], command.optsWithGlobals<ListFlags>()));
+    .action(() => {
+      const { released, ...flags } = command.optsWithGlobals<ListFlags & { released?: boolean }>();
+      // of a named node only its own
+      if (released === true)
+        return show(cli, [{ kind: releaseKind, names: [] }], { ...flags, allNamespaces: flags.namespace === undefined });
+      return show(cli, [{ kind: moduleKind, names: [] }], flags);
+    });
 }

@@ -1,24 +1,29 @@
 import type { Command } from 'commander';
 import type { Cli } from '../../cli.ts';
-import { findModule, moduleTarget, moduleTitle } from '../../module/object.ts';
+import { findVersions, moduleTarget, moduleTitle } from '../../module/object.ts';
 
 const EXAMPLES = `
 Examples:
-  dtkd module rm acme/web               with its types; refused while there are resources of these
-  dtkd module rm acme/web --dry-run`;
+  dtkd module rm acme/web               all its versions with its types; refused while there are resources of these
+  dtkd module rm acme/web@1.1.0         one version
+  dtkd module rm acme/web --dry-run
+
+Service instances keep their own copies. What is published is unpublished first.`;
 
 export function configure(command: Command, cli: Cli): void {
   command
-    .argument('<names...>')
+    .argument('<names...>', 'NAME or NAME@VERSION')
     .option('--dry-run', 'check only')
     .addHelpText('after', EXAMPLES)
     .action(async (names: string[], { dryRun }: { dryRun?: boolean }) => {
       const client = await cli.client();
       for (const name of names) {
         try {
-          const module = await findModule(client, name);
-          await client.delete(moduleTarget(module), { dryRun });
-          cli.out.print(dryRun === true ? `${moduleTitle(module)} can be removed (dry run)` : `Removed ${moduleTitle(module)}.`);
+          // the version whose types are the node's comes first: if it has to stay, so do the others
+          for (const module of await findVersions(client, name)) {
+            await client.delete(moduleTarget(module), { dryRun });
+            cli.out.print(dryRun === true ? `${moduleTitle(module)} can be removed (dry run)` : `Removed ${moduleTitle(module)}.`);
+          }
         } catch (error) {
           cli.failed(error);
         }

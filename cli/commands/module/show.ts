@@ -4,18 +4,19 @@ import { typeObjectName } from '../../../protocol/modules/names.ts';
 import type { Cli } from '../../cli.ts';
 import { type ApiClient, THIS_NODE } from '../../client/api.ts';
 import { type JsonRecord, recordAt, textAt, textsAt } from '../../json.ts';
-import { findModule } from '../../module/object.ts';
+import { findModule, isActive } from '../../module/object.ts';
 import { escapeControls } from '../../output/escape.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
 
 const EXAMPLES = `
 Examples:
   dtkd module show acme/web             who signed it, its types and their commands
+  dtkd module show acme/web@1.1.0       of another version that is here
   dtkd module show acme.web-1.2.0 -o yaml`;
 
 export function configure(command: Command, cli: Cli): void {
   command
-    .argument('<name>', 'of the module, or of its object')
+    .argument('<name>', 'NAME, NAME@VERSION, or the name of its object')
     .option('-n, --namespace <node>', 'of this node')
     .addOption(outputOption('json', 'yaml'))
     .addHelpText('after', EXAMPLES)
@@ -37,6 +38,9 @@ function headLines(module: JsonRecord): string[] {
     ...line('License', spec['license']),
     ...line('Digest', spec['digest']),
     ...line('Size', `${String(spec['size'])} bytes in ${String(spec['files'])} files`),
+    ...line('Types', isActive(module) ? 'those of this node' : 'not those of this node: it is here to be staged'),
+    ...Object.entries(recordAt(spec, 'dependencies')).flatMap(([name, range]) => line('Needs', `${name} ${String(range)}`)),
+    ...textsAt(spec, 'assemblies').flatMap((name) => line('Assembly', name)),
     ...line('Publisher', `${textAt(spec, 'publisher', 'node') ?? ''} (${textAt(spec, 'publisher', 'key') ?? ''})`),
   ];
 }
@@ -45,7 +49,10 @@ function headLines(module: JsonRecord): string[] {
 async function typeLines(client: ApiClient, module: JsonRecord): Promise<string[]> {
   const lines: string[] = [];
   const namespace = textAt(module, 'metadata', 'namespace') ?? THIS_NODE;
-  for (const name of textsAt(module, 'spec', 'types')) {
+  const names = textsAt(module, 'spec', 'types');
+  // the Type objects are those of another version
+  if (!isActive(module)) return names.length === 0 ? [] : ['', `Types ${names.join(', ')}`];
+  for (const name of names) {
     const type = await client.find({ kind: typeKind, namespace, name: typeObjectName(name) });
     const above = textAt(type, 'spec', 'extends');
     lines.push('', above === undefined ? `Type ${name}` : `Type ${name}, a ${above}`);

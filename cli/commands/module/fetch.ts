@@ -1,0 +1,42 @@
+import type { Command } from 'commander';
+import type { Cli } from '../../cli.ts';
+import { textAt } from '../../json.ts';
+import { followModules, neededText } from '../../module/following.ts';
+import { splitVersion } from '../../module/object.ts';
+import { escapeControls } from '../../output/escape.ts';
+import { type Format, outputOption, printValue } from '../../output/format.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd module fetch acme/web                the newest release
+  dtkd module fetch 'acme/web@^1.2'         the newest in a range
+  dtkd module fetch acme/web --from node2   if several nodes publish one of that name
+
+It comes from all members that have it, in pieces that are verified one by one; what has come is kept if it breaks off. What
+it needs comes along. It can be staged then; its types become the node's only by "dtkd module install" from a directory.`;
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('<name>', 'NAME or NAME@RANGE')
+    .option('--from <node>', 'the node that publishes it')
+    .addOption(outputOption('json', 'yaml', 'name'))
+    .addHelpText('after', EXAMPLES)
+    .action(async (name: string, flags: { from?: string; output?: Format }) => {
+      const client = await cli.client();
+      const { module, version: range } = splitVersion(name);
+      const { from } = flags;
+      const done = await followModules(cli, client, 'module-fetch', {
+        module,
+        ...(range === undefined ? {} : { range }),
+        ...(from === undefined ? {} : { from }),
+      });
+      if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, done, flags.output);
+      const title = `${textAt(done, 'module') ?? ''} ${textAt(done, 'version') ?? ''}`;
+      if (flags.output === 'name') return cli.out.print(title);
+      const needed = neededText(done);
+      const how = done['known'] === true ? 'is here already' : 'is here to be staged';
+      cli.out.print(
+        escapeControls(`${title}, published by ${textAt(done, 'publisher') ?? ''}, ${how}${needed === '' ? '' : `, with ${needed}`}.`),
+      );
+    });
+}

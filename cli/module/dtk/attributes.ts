@@ -1,0 +1,143 @@
+/** Attributes of DTK's components as properties. */
+import type { PropertyRule, PropertyType } from '../../../protocol/kinds/type.ts';
+import { isRecord } from '../../json.ts';
+import { propertyNameOf } from './names.ts';
+import { type Part, shown } from './part.ts';
+
+const TYPES: ReadonlyMap<string, PropertyType> = new Map([
+  ['string', 'string'],
+  ['integer', 'integer'],
+  ['boolean', 'boolean'],
+  ['hash', 'object'],
+  ['array', 'array'],
+  ['port', 'port'],
+]);
+/** What an attribute may say that becomes something here. `value` is what newer files call the default. */
+const KNOWN = new Set([
+  'type',
+  'default',
+  'value',
+  'required',
+  'description',
+  'dynamic',
+  'hidden',
+  'encrypted',
+  'input',
+  'options',
+  'legal_values',
+]);
+/** Values that a rule can list. */
+const MAX_ALLOWED = 256;
+const MAX_DESCRIPTION = 4_096;
+
+export type Rules = Record<string, PropertyRule>;
+
+/** The attributes of a component, or of an assembly. */
+export function readAttributes(part: Part, owner: string): Rules {
+  const rules: Rules = {};
+  for (const [name, attribute] of part.entries(`the attributes of ${owner}`)) {
+    const property = propertyNameOf(name);
+    if (property === undefined) attribute.note(`attribute ${shown(name)} of ${owner} was left out: no property can be called so`);
+    else rules[property] = readAttribute(attribute, `${name} of ${owner}`);
+  }
+  return rules;
+}
+
+function readAttribute(part: Part, what: string): PropertyRule {
+  // in an assembly only the value may stand there
+  if (!isRecord(part.value)) return part.isThere ? { type: typeOfValue(part.value), default: part.value } : {};
+  for (const [key, said] of part.entries(what))
+    if (!KNOWN.has(key)) said.note(`${key} of attribute ${what} has no counterpart and was left out`);
+  const encrypted = part.get('encrypted').flag(`encrypted of ${what}`);
+  const type = encrypted ? 'secret' : readType(part, what);
+  const rule: PropertyRule = { type };
+  const description = readDescription(part);
+  if (description !== undefined) rule.description = description;
+  if (part.get('required').flag(`required of ${what}`)) rule.required = true;
+  if (part.get('dynamic').flag(`dynamic of ${what}`)) rule.dynamic = true;
+  if (part.get('hidden').flag(`hidden of ${what}`) && !encrypted)
+    part.get('hidden').note(`attribute ${what} is hidden in DTK; here its value is shown`);
+  const given = part.get('default').isThere ? part.get('default') : part.get('value');
+  if (given.isThere && encrypted)
+    given.note(`the default of ${what} is a secret and was not kept: the property has the name of a Secret of the node`);
+  else if (given.isThere) {
+    const value = valueFor(type, given.value);
+    if (value === undefined) given.note(`the default of ${what} was left out: ${shown(given.value)} is not of the type ${type}`);
+    else rule.default = value;
+  }
+  const allowed = readAllowed(part, type, what);
+  if (allowed !== undefined) rule.allowed = allowed;
+  if (rule.default !== undefined && allowed !== undefined && !allowed.some((one) => one === rule.default)) {
+    given.note(`the default of ${what} was left out: it is none of the values that it may have`);
+    delete rule.default;
+  }
+  return rule;
+}
+
+/** A description, cut to what can be kept. */
+export function readDescription(part: Part): string | undefined {
+  const text = part.get('description').text('a description')?.trim();
+  return text === undefined || text === '' ? undefined : text.slice(0, MAX_DESCRIPTION);
+}
+
+function readType(part: Part, what: string): PropertyType {
+  const said = part.get('type');
+  const name = said.text(`the type of ${what}`)?.trim().toLowerCase();
+  if (name === undefined) return 'string';
+  const type = TYPES.get(name);
+  if (type !== undefined) return type;
+  if (name === 'json') {
+    const example = part.get('default').value;
+    if (Array.isArray(example)) return 'array';
+    if (example === undefined || example === null || isRecord(example)) return 'object';
+  }
+  said.note(`the type ${shown(name)} of ${what} has no counterpart: it is a string here`);
+  return 'string';
+}
+
+function readAllowed(part: Part, type: PropertyType, what: string): (string | number | boolean)[] | undefined {
+  const said = part.get('options').isThere ? part.get('options') : part.get('legal_values');
+  if (!said.isThere) return undefined;
+  const values = said.items().flatMap((item) => {
+    const value = valueFor(type, item.value);
+    return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? [value] : [];
+  });
+  if (values.length === said.items().length && values.length > 0 && values.length <= MAX_ALLOWED && type !== 'secret') return values;
+  said.note(`the values that ${what} may have were left out: they cannot be listed here`);
+  return undefined;
+}
+
+/** A value as one of that type; undefined if it is none. YAML reads `8080` and `"8080"` differently, and DTK does not care. */
+export function valueFor(type: PropertyType, value: unknown): unknown {
+  switch (type) {
+    case 'string':
+      return typeof value === 'string' ? value : typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+    case 'integer':
+      return wholeNumber(value);
+    case 'port': {
+      const port = wholeNumber(value);
+      return port !== undefined && port >= 1 && port <= 65_535 ? port : undefined;
+    }
+    case 'number':
+      return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+    case 'boolean':
+      return value === true || value === 'true' ? true : value === false || value === 'false' ? false : undefined;
+    case 'array':
+      return Array.isArray(value) ? value : undefined;
+    case 'object':
+      return isRecord(value) ? value : undefined;
+    case 'secret':
+      return undefined;
+  }
+}
+
+function wholeNumber(value: unknown): number | undefined {
+  const number = typeof value === 'string' && /^-?\d{1,15}$/.test(value.trim()) ? Number(value) : value;
+  return typeof number === 'number' && Number.isSafeInteger(number) ? number : undefined;
+}
+
+function typeOfValue(value: unknown): PropertyType {
+  if (typeof value === 'boolean') return 'boolean';
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? 'integer' : 'number';
+  return Array.isArray(value) ? 'array' : 'string';
+}

@@ -1,0 +1,48 @@
+/** The lock of a module's directory: chosen by the daemon, which knows what there is; written beside the manifest, and part of the module. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DtkdError } from '../../protocol/errors.ts';
+import type { ModuleManifest } from '../../protocol/module.ts';
+import type { ModuleFile } from '../../protocol/modules/archive.ts';
+import { lockText, readLock } from '../../protocol/modules/lock.ts';
+import { LOCK_FILE, lockFile } from '../../protocol/service-file.ts';
+import type { Cli } from '../cli.ts';
+import type { ApiClient } from '../client/api.ts';
+import { followModules } from './following.ts';
+
+export interface Locking {
+  cli: Cli;
+  client: ApiClient;
+  directory: string;
+  /** Chooses anew, whatever the lock says. */
+  update: boolean;
+  /** Nothing is fetched or written. */
+  dryRun: boolean;
+}
+
+/** The files with the lock as it has to be; without dependencies just as they are. */
+export async function withLock(locking: Locking, manifest: ModuleManifest, files: readonly ModuleFile[]): Promise<ModuleFile[]> {
+  const { module, version, dependencies = {}, types = {} } = manifest;
+  if (Object.keys(dependencies).length === 0) return [...files];
+  const { cli, client, directory, update, dryRun } = locking;
+  const there = files.find(({ path }) => path === LOCK_FILE);
+  const before = there === undefined || update ? undefined : await readLock(there.data, join(directory, LOCK_FILE));
+  const done = await followModules(cli, client, 'module-lock', {
+    module,
+    version,
+    dependencies,
+    types: Object.keys(types),
+    ...(before === undefined ? {} : { lock: before }),
+    ...(dryRun ? { fetch: false } : {}),
+  });
+  const lock = lockFile.safeParse(done);
+  if (!lock.success) throw new DtkdError('NOT_DTKD', 'the daemon answered without a lock', { next: 'Check --url.' });
+  const data = new TextEncoder().encode(lockText(lock.data));
+  if (there !== undefined && Buffer.from(there.data).equals(data)) return [...files];
+  if (!dryRun) {
+    await writeFile(join(directory, LOCK_FILE), data);
+    const chosen = Object.entries(lock.data.modules).map(([name, one]) => `${name} ${one.version}`);
+    cli.out.note(`${join(directory, LOCK_FILE)}: ${chosen.join(', ')}`);
+  }
+  return [...files.filter((file) => file !== there), { path: LOCK_FILE, executable: false, data }];
+}
