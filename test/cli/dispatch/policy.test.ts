@@ -50,6 +50,9 @@ describe('dtkd policy', () => {
     given({ trust: [{ node: 'builder', key: KEY }] });
     expect((await daemon.cli('policy', 'pin', 'type/Service', DIGEST)).stdout).toBe(`type/Service@builder is pinned to ${DIGEST}.\n`);
     expect(written()).toMatchObject({ spec: { pins: { 'type/Service@builder': { digest: DIGEST, publisher: KEY, node: 'builder' } } } });
+    expect((await daemon.cli('policy', 'pin', 'acme/web@shop', DIGEST)).stdout).toBe(`acme/web@shop@builder is pinned to ${DIGEST}.\n`);
+    expect((await daemon.cli('policy', 'pin', 'acme/web@shop', DIGEST)).stdout).toBe(`acme/web@shop@builder is pinned to ${DIGEST}.\n`);
+    expect((await daemon.cli('policy', 'unpin', 'acme/web@shop')).stdout).toBe('acme/web@shop@builder is not pinned any more.\n');
     expect(await daemon.cli('policy', 'pin', 'acme/web', 'short')).toMatchObject({ code: 2 });
     expect(await daemon.cli('policy', 'pin', 'acme/web', DIGEST, '--of', 'nobody')).toMatchObject({ code: 5 });
     given({ pins: { 'type/Service@builder': { digest: DIGEST, publisher: KEY, node: 'builder' } } });

@@ -144,6 +144,15 @@ describe('directories of resources', () => {
     expect(resourceDirectory('/data', 'f'.repeat(64), { model: '..', type: 'Service', name: 'web/1' })).toBe(
       `/data/resources/${'f'.repeat(32)}/%2E./Service/web%2F1`,
     );
+    const ofType = (type: string) => resourceDirectory('/', 'f'.repeat(64), { model: 'm', type, name: 'n' }).split('/').at(-2) ?? '';
+    expect(['WebServer@shop', 'Web_Server', 'a@b@c', '../x@y', `${'x'.repeat(90)}@y`].map(ofType)).toEqual([
+      'WebServer@shop',
+      'Web_Server',
+      'a%40b%40c',
+      '%2E.%2Fx%40y',
+      `${'x'.repeat(90)}%40y`,
+    ]);
+    fc.assert(fc.property(name, name, (a, b) => (ofType(a) === ofType(b)) === Buffer.from(a).equals(Buffer.from(b))));
   });
 
   it('of runs say which step they are of', () => {

@@ -1,8 +1,8 @@
 /** Names of models, types and resources as names of directories: pure. Two names never become one, and none leads elsewhere. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { scopedTypeName } from '../../../../../protocol/kinds/type.ts';
 import type { BundledResource } from '../../../../../protocol/orders/bundle.ts';
-import { bareType, instanceOfType, scopedType } from '../../../../../protocol/scoped-names.ts';
 
 /** Bytes of a directory's name; file systems take 255. */
 const MAX_NAME = 200;
@@ -35,8 +35,7 @@ export function resourceDirectory(
   return join(data, 'resources', owner.slice(0, OWNER_DIGITS), safeName(model), typeDirectory(type), safeName(name));
 }
 
-/** `WebServer@shop` as it is written; no other character is left as it is. */
+/** `WebServer@shop` stays as it is written: no other name comes to one with an `@`. */
 function typeDirectory(type: string): string {
-  const instance = instanceOfType(type);
-  return instance === undefined ? safeName(type) : scopedType(safeName(bareType(type)), safeName(instance));
+  return scopedTypeName.safeParse(type).success ? type : safeName(type);
 }
