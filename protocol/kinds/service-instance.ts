@@ -18,6 +18,8 @@ export const commitId = z.string().regex(/^[0-9a-f]{40}$/);
 export const INSTANCE_LABEL = 'dtkd.dev/instance';
 /** On its Resources: the component that each is of. */
 export const COMPONENT_LABEL = 'dtkd.dev/component';
+/** On its Resources that are being taken down: changes of their types do not wait for them. Written by the daemon alone. */
+export const LEAVING_LABEL = 'dtkd.dev/leaving';
 
 const schema = z.object({
   spec: z.object({

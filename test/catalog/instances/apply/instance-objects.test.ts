@@ -172,6 +172,27 @@ describe('objects of an instance', () => {
     expect(await store.get(ref('Model', 'shop'))).toBeUndefined();
   });
 
+  it('that are being taken down do not hold up a change of their types, and are judged again if they are wanted again', async () => {
+    const { store, objects, as } = await fresh();
+    const state = { resources: [web('web-1')], deleted: [] };
+    await as((on) => objects.apply(on, { ...state, types: types({ WebServer: { open: true } }) }));
+    const strict = types({ WebServer: { properties: { need: { required: true } } } }, { version: '0.0.2' });
+    const without = { resources: [], deleted: [] };
+    expect(await refusal(as((on) => objects.apply(on, { ...without, types: strict })))).toMatchObject({ code: 'CONFLICT' });
+    await as((on) => objects.apply(on, { ...without, types: strict, leaving: ['web-1'] }));
+    await as((on) =>
+      objects.apply(on, { ...without, types: types({ WebServer: { abstract: true } }, { version: '0.0.3' }), leaving: ['web-1'] }),
+    );
+    const left = await stored(store, 'shop.web-1');
+    expect(left.metadata.labels).toMatchObject({ 'dtkd.dev/leaving': 'true' });
+    expect(await refusal(write(store, { ...left, metadata: { ...left.metadata, labels: { [INSTANCE_LABEL]: 'shop' } } }))).toMatchObject({
+      code: 'CONFLICT',
+    });
+    expect(causes(await refusal(as((on) => objects.apply(on, { ...state, types: strict }))))[0]).toContain('need');
+    await as((on) => objects.apply(on, { types: strict, resources: [web('web-1', { properties: { need: 'x' } })], deleted: [] }));
+    expect(Object.keys((await stored(store, 'shop.web-1')).metadata.labels ?? {})).not.toContain('dtkd.dev/leaving');
+  });
+
   it('of two instances have nothing to do with one another', async () => {
     const { store, objects, as } = await fresh();
     await as((on) => objects.apply(on, { types: types(TYPES), resources: [web('web-1')], deleted: [] }));

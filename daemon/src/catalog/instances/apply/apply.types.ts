@@ -55,8 +55,17 @@ export interface InstanceObjects {
    * name: those stay as they are until then.
    */
   applyTypes(as: Applying, types: readonly TypeToWrite[], deleted?: readonly string[]): Promise<WrittenTypes>;
-  /** Writes the resources that are not so yet, and deletes those that are named; leaves all others alone. Their types are to be written before. */
-  applyResources(as: Applying, resources: readonly ResourceToWrite[], deleted: readonly string[]): Promise<Written>;
+  /**
+   * Writes the resources that are not so yet, and deletes those that are named; leaves all others alone. Their types are to be written before.
+   * `leaving`: resources that stay until they are taken down, but are wanted no more. They keep what they have, whether or not that still fits their
+   * types: a change of these does not wait for them.
+   */
+  applyResources(
+    as: Applying,
+    resources: readonly ResourceToWrite[],
+    deleted: readonly string[],
+    leaving?: readonly string[],
+  ): Promise<Written>;
   /** All three, in the right order. */
   apply(
     as: Applying,
@@ -65,6 +74,7 @@ export interface InstanceObjects {
       types: readonly TypeToWrite[];
       resources: readonly ResourceToWrite[];
       deleted: readonly string[];
+      leaving?: readonly string[] | undefined;
     },
   ): Promise<{ types: WrittenTypes; resources: Written }>;
   /** Deletes all resources, types and the Model of the instance. */

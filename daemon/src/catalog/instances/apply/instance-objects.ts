@@ -6,7 +6,7 @@ import type { CodeRef } from '../../../../../protocol/code.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { jsonEqual } from '../../../../../protocol/json.ts';
 import { DTKD_GROUP } from '../../../../../protocol/kinds/model.ts';
-import { COMPONENT_LABEL, INSTANCE_LABEL } from '../../../../../protocol/kinds/service-instance.ts';
+import { COMPONENT_LABEL, INSTANCE_LABEL, LEAVING_LABEL } from '../../../../../protocol/kinds/service-instance.ts';
 import type { ApiObject, ObjectRef } from '../../../../../protocol/objects.ts';
 import { CREATOR_ANNOTATION, type Principal, subjectText } from '../../../../../protocol/principal.ts';
 import { bareType } from '../../../../../protocol/scoped-names.ts';
@@ -66,25 +66,30 @@ class ObjectsOfInstances implements InstanceObjects {
     return { ...written, code: [...code.values()] };
   }
 
-  async applyResources(as: Applying, resources: readonly ResourceToWrite[], deleted: readonly string[]): Promise<Written> {
+  async applyResources(
+    as: Applying,
+    resources: readonly ResourceToWrite[],
+    deleted: readonly string[],
+    leaving: readonly string[] = [],
+  ): Promise<Written> {
     const names: string[] = [];
     for (const ref of await this.#found(as, 'types')) {
       const object = await as.tx.get(ref);
       const name = object === undefined ? undefined : typeNameOf(object);
       if (name !== undefined) names.push(bareType(name));
     }
-    return this.#resources(as, resources, deleted, meaningOf(names, as.instance));
+    return this.#resources(as, { resources, deleted, leaving }, meaningOf(names, as.instance));
   }
 
   async apply(as: Applying, state: Parameters<InstanceObjects['apply']>[1]): ReturnType<InstanceObjects['apply']> {
-    const { description, types, resources, deleted } = state;
+    const { description, types, resources, deleted, leaving = [] } = state;
     await this.applyModel(as, { description });
     const means = meaningOf(
       types.map(({ name }) => name),
       as.instance,
     );
     // resources first: a type that the last of them has just left can go
-    const writtenResources = await this.#resources(as, resources, deleted, means);
+    const writtenResources = await this.#resources(as, { resources, deleted, leaving }, means);
     return { types: await this.applyTypes(as, types), resources: writtenResources };
   }
 
@@ -94,7 +99,11 @@ class ObjectsOfInstances implements InstanceObjects {
     }
   }
 
-  async #resources(as: Applying, resources: readonly ResourceToWrite[], deleted: readonly string[], means: Meaning): Promise<Written> {
+  async #resources(
+    as: Applying,
+    { resources, deleted, leaving }: { resources: readonly ResourceToWrite[]; deleted: readonly string[]; leaving: readonly string[] },
+    means: Meaning,
+  ): Promise<Written> {
     const written: Written = { created: [], changed: [], removed: [] };
     for (const resource of resources) {
       const object = resourceObjectName(as.instance, resource.name);
@@ -102,6 +111,7 @@ class ObjectsOfInstances implements InstanceObjects {
       const did = await this.#put(as, 'resources', object, spec, { [COMPONENT_LABEL]: resource.component });
       if (did !== undefined) written[did].push(resource.name);
     }
+    for (const name of leaving) await this.#leave(as, refIn(this.#node, 'resources', resourceObjectName(as.instance, name)));
     for (const name of deleted) {
       const ref = refIn(this.#node, 'resources', resourceObjectName(as.instance, name));
       if (await this.#remove(as, 'resources', ref)) written.removed.push(name);
@@ -155,15 +165,24 @@ class ObjectsOfInstances implements InstanceObjects {
       return 'created';
     }
     if (before.metadata.labels?.[INSTANCE_LABEL] !== instance) throw taken(plural, name, instance);
-    const isLabelled = Object.entries(wanted).every(([key, value]) => before.metadata.labels?.[key] === value);
-    const isSame = jsonEqual(before['spec'], spec);
-    if (isSame && isLabelled) return undefined;
     const { metadata } = before;
-    const generation = metadata.generation + (isSame ? 0 : 1);
-    const after = { ...before, metadata: { ...metadata, generation, labels: { ...metadata.labels, ...wanted } }, spec };
+    const { [LEAVING_LABEL]: _leaving, ...kept } = metadata.labels ?? {};
+    const all = { ...kept, ...wanted };
+    const isSame = jsonEqual(before['spec'], spec);
+    if (isSame && jsonEqual(all, metadata.labels)) return undefined;
+    const after = { ...before, metadata: { ...metadata, generation: metadata.generation + (isSame ? 0 : 1), labels: all }, spec };
     await this.#rights.assertMay(principal, { plural, name, before, after }, tx);
     await tx.put(after);
     return 'changed';
+  }
+
+  async #leave({ tx, principal }: Applying, ref: ObjectRef): Promise<void> {
+    const before = await tx.get(ref);
+    if (before === undefined || before.metadata.labels?.[LEAVING_LABEL] !== undefined) return;
+    const labels = { ...before.metadata.labels, [LEAVING_LABEL]: 'true' };
+    const after = { ...before, metadata: { ...before.metadata, labels } };
+    await this.#rights.assertMay(principal, { plural: 'resources', name: ref.name, before, after }, tx);
+    await tx.put(after);
   }
 
   /** False if it is not there. */

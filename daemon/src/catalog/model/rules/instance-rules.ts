@@ -5,7 +5,7 @@
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { isRecord, jsonEqual } from '../../../../../protocol/json.ts';
 import { DTKD_GROUP } from '../../../../../protocol/kinds/model.ts';
-import { INSTANCE_LABEL, serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
+import { INSTANCE_LABEL, LEAVING_LABEL, serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
 import type { ApiObject, ObjectRef } from '../../../../../protocol/objects.ts';
 import { instanceOfCode, instanceOfType } from '../../../../../protocol/scoped-names.ts';
 import type { Change } from '../../../store/object-store.types.ts';
@@ -27,7 +27,7 @@ export async function judgeInstances(work: Case, changes: readonly Change[], tou
     const had = before === undefined ? new Map<string, string>() : claimsOf(change.plural, before);
     const has = after === undefined ? new Map<string, string>() : await allClaims(work, change.plural, after);
     if (had.size === 0 && has.size === 0) continue;
-    if (before !== undefined && after !== undefined && jsonEqual(before['spec'], after['spec']) && sameClaims(had, has)) continue;
+    if (before !== undefined && after !== undefined && jsonEqual(before['spec'], after['spec']) && sameLabels(before, after)) continue;
     const foreign = [...had.values(), ...has.values()].find((instance) => !written.has(instance));
     if (foreign !== undefined) throw byHand(ref, foreign);
     if (after !== undefined) judgeClaims(ref, has, work.refusal);
@@ -85,8 +85,13 @@ async function allClaims(work: Case, plural: Touched['plural'], object: ApiObjec
   return claims;
 }
 
-function sameClaims(a: Claims, b: Claims): boolean {
-  return a.get(LABEL_FIELD) === b.get(LABEL_FIELD);
+function sameLabels(a: ApiObject, b: ApiObject): boolean {
+  return [INSTANCE_LABEL, LEAVING_LABEL].every((label) => a.metadata.labels?.[label] === b.metadata.labels?.[label]);
+}
+
+/** True of a resource of an instance that is being taken down: it does not have to fit what its type has become. */
+export function isLeaving({ metadata: { labels = {} } }: ApiObject): boolean {
+  return labels[INSTANCE_LABEL] !== undefined && labels[LEAVING_LABEL] !== undefined;
 }
 
 /** What is of an instance says so everywhere. */

@@ -1,4 +1,5 @@
 /** Judges resources: model, type, properties, parents and children, and that no cycle comes about where a type forbids it. */
+import { jsonEqual } from '../../../../../protocol/json.ts';
 import { type ResourceSpec, resourceSpec } from '../../../../../protocol/kinds/resource.ts';
 import { forbiddenCycle } from '../cycles.ts';
 import { BREATH, COUNTED, MAX_ANCESTORS } from '../limits.ts';
@@ -10,6 +11,7 @@ import { judgeProperties } from '../resource-properties.ts';
 import { nameRow, readName } from '../rows.ts';
 import type { Case, StoredResource } from './case.ts';
 import { childrenOf, dependents } from './dependents.ts';
+import { isLeaving } from './instance-rules.ts';
 import type { Touched } from './touched.ts';
 
 /** Keeps the rows of names and counts; a second resource of one model, type and name is refused. To be called before resources are judged. */
@@ -64,7 +66,7 @@ async function keepNames(work: Case, touched: readonly Touched[], taken: Map<str
 export async function judgeResources(work: Case, touched: readonly Touched[]): Promise<void> {
   const parents = new Map<string, Faults>();
   for (const change of touched) {
-    if (change.after === undefined || work.refusal.full) continue;
+    if (change.after === undefined || work.refusal.full || staysAsItLeaves(change)) continue;
     await work.breathe();
     const { ref } = change;
     const faults = work.refusal.against(ref);
@@ -84,6 +86,11 @@ export async function judgeResources(work: Case, touched: readonly Touched[]): P
     }
   }
   for (const [parent, faults] of parents) await judgeLimits(work, parent, faults);
+}
+
+/** What is being taken down keeps what it has, whether or not that fits its type now. */
+function staysAsItLeaves({ before, after }: Touched): boolean {
+  return before !== undefined && after !== undefined && isLeaving(after) && jsonEqual(before['spec'], after['spec']);
 }
 
 /** A resource by itself and towards its parents. */

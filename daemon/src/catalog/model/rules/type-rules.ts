@@ -12,6 +12,7 @@ import { chainOf, ready, resolveChain, type TypeBook } from '../type-book.ts';
 import type { Case } from './case.ts';
 import { judgeCommands } from './command-rules.ts';
 import { dependents, resourcesOfType, subtypesOf } from './dependents.ts';
+import { isLeaving } from './instance-rules.ts';
 import { assertNoCycle, judgeRelationsOf, judgeStored } from './resource-rules.ts';
 import type { Touched } from './touched.ts';
 
@@ -219,7 +220,7 @@ async function judgeAnew(work: Case, type: ResolvedType, changed: string, isTouc
     if (isTouched(ref.name) || broken.full) continue;
     await work.breathe();
     const resource = await work.resource(ref.name);
-    if (resource === undefined) continue;
+    if (resource === undefined || isLeaving(resource.object)) continue;
     const faults = broken.against(ref);
     await judgeStored(work, resource, faults);
     await judgeRelationsOf(work, ref.name, resource, faults);
