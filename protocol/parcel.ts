@@ -11,7 +11,7 @@ import { bytesOf, bytesUpTo, domainId, domainName, hash, hexOf, milliseconds, pe
 import { MAX_ITEMS_PER_FRAME, MAX_MEMBERS, MAX_ROTATION_BYTES } from './limits.ts';
 import { MAX_ENTRY_BYTES } from './log-entry.ts';
 import { answerFrame } from './orders/answer.ts';
-import { held, MAX_SEALED_BYTES } from './orders/hold.ts';
+import { cancelFrame, orderFrame } from './orders/carry.ts';
 import { head, SYNC_CHUNK_BYTES } from './sync.ts';
 
 export const PARCEL_FORMAT = 1;
@@ -78,11 +78,6 @@ const entriesFrame = z.object({
   type: z.literal('entries'),
   entries: z.array(bytesUpTo(MAX_ENTRY_BYTES)).min(1).max(MAX_ENTRIES_PER_FRAME),
 });
-
-/** An order in its box, signed over `deposit` by its starter. */
-const orderFrame = z.object({ type: z.literal('order'), ...held, sealed: bytesUpTo(MAX_SEALED_BYTES), signature: signatureBytes });
-/** An order that its starter takes back. */
-const cancelFrame = z.object({ type: z.literal('cancel'), ...held, signature: signatureBytes });
 
 /** A module: what its publisher signed; its archive follows in pieces. */
 const moduleFrame = z.object({

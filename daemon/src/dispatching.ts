@@ -21,6 +21,7 @@ import type { PeerApi } from './catalog/federation/peer-api.types.ts';
 import { createModules, type Modules } from './catalog/modules/modules.ts';
 import type { ModuleEvents } from './catalog/modules/ports.ts';
 import type { Secrets } from './catalog/secrets/secrets.ts';
+import { Carrying } from './dispatch/carrying/carrying.ts';
 import { createContent } from './dispatch/content/content.ts';
 import { contentForClients } from './dispatch/content/for-clients.ts';
 import type { Nodes } from './dispatch/dispatch.types.ts';
@@ -130,6 +131,7 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
       await target.accept({ type: 'member', member, user }, { order, bundle, fetchBundle });
     },
     offer: offerBundle.bind(undefined, content),
+    isTaken: async ({ id, index }) => (await target.known(id, index)) !== undefined,
     cancelled: (from, which) => target.cancelled(from, which),
     logger,
     now,
@@ -161,6 +163,7 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
     logger,
     now,
   });
+  const carrying = new Carrying({ members, holding, target, executions, rows: store.kv, logger, now });
 
   const stops: (() => void | Promise<void>)[] = [() => policy.stop(), () => bundles.stop()];
   const stop = async () => {
@@ -176,6 +179,8 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
     stops.push(() => holding.stop());
     await executions.start();
     stops.push(() => executions.close());
+    await carrying.start();
+    stops.push(() => carrying.stop());
   } catch (error) {
     await stop();
     throw error;
@@ -193,18 +198,12 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
     modules,
     executions,
     nodes,
-    parcels: { orders: NO_ORDERS, modules: NO_MODULES },
+    parcels: { orders: carrying, modules: NO_MODULES },
     counts: () => ({ ...target.counts(), held: holding.counts().orders, executions: executions.counts().running }),
     stop,
   };
 }
 
-const NO_ORDERS: ParcelsOptions['orders'] = {
-  async *orders() {},
-  async *answers() {},
-  takeOrder: async () => 'known',
-  takeAnswer: async () => 'known',
-};
 const NO_MODULES: ParcelsOptions['modules'] = { list: async () => [], has: async () => true, keep: async () => undefined };
 
 const kindKey = ({ group, plural }: { group: string; plural: string }): string => `${group}/${plural}`;

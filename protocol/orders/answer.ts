@@ -24,6 +24,8 @@ export const answerName = {
   id: executionId,
   index: z.number().int().nonnegative(),
   until: z.number().int(),
+  /** False if its outcome is unknown, and may yet be found out. */
+  final: z.boolean(),
 };
 
 /** As it travels. `signature` is the target's (context `answer`) over CBOR of `answerSeal`. */
@@ -44,6 +46,7 @@ export interface AnswerSeal {
   id: string;
   index: number;
   until: number;
+  final: boolean;
   /** 64 hex digits. */
   sealed: string;
 }

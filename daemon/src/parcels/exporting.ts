@@ -40,9 +40,9 @@ export async function* writeParcel(
     }
     if (!orders) continue;
     yield writer.frame({ type: 'section', name: 'orders', domain: domain.id });
-    for await (const order of carried.orders(domain.id, signal)) yield writer.frame(order);
+    for await (const order of carried.orders({ domain: of, self: maker }, signal)) yield writer.frame(order);
     yield writer.frame({ type: 'section', name: 'answers', domain: domain.id });
-    for await (const answer of carried.answers(domain.id, signal)) yield writer.frame(answer);
+    for await (const answer of carried.answers({ domain: of, self: maker }, signal)) yield writer.frame(answer);
   }
   if (modules.length > 0) yield writer.frame({ type: 'section', name: 'modules' });
   for (const module of modules) yield* moduleFrames(writer, module);

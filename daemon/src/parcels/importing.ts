@@ -132,12 +132,22 @@ class Taking {
 
   async #takeOrder({ domain, report }: Place, order: CarriedOrder): Promise<void> {
     if (this.#dryRun) report.orders.taken += 1;
-    else this.#count(report.orders, `order ${order.id.slice(0, 12)}`, await this.#ports.orders.takeOrder(domain.id, order));
+    else
+      this.#count(
+        report.orders,
+        `order ${order.id.slice(0, 12)}`,
+        await this.#ports.orders.takeOrder({ domain: domain.id, self: domain.self }, order),
+      );
   }
 
   async #takeAnswer({ domain, report }: Place, answer: AnswerFrame): Promise<void> {
     if (this.#dryRun) report.answers.taken += 1;
-    else this.#count(report.answers, `answer to order ${answer.id.slice(0, 12)}`, await this.#ports.orders.takeAnswer(domain.id, answer));
+    else
+      this.#count(
+        report.answers,
+        `answer to order ${answer.id.slice(0, 12)}`,
+        await this.#ports.orders.takeAnswer({ domain: domain.id, self: domain.self }, answer),
+      );
   }
 
   async #takeModule(frame: FrameOf<'module'> | FrameOf<'piece'>): Promise<void> {

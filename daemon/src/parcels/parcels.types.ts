@@ -33,6 +33,12 @@ export interface ParcelDomain {
   seal(bytes: Uint8Array): Uint8Array;
 }
 
+/** A domain, with this node's key in it. */
+export interface At {
+  domain: DomainId;
+  self: PeerKey;
+}
+
 export type CarriedOrder = FrameOf<'order'> | FrameOf<'cancel'>;
 
 /** What became of something that was given to holding or to the starting side. `refused`: with the reason. */
@@ -41,10 +47,10 @@ export type Taken = 'taken' | 'known' | { refused: Refused };
 /** Orders on their way, and what became of those that were carried out. */
 export interface ParcelOrders {
   /** All orders and cancellations that are kept here or by connected members. What is given out counts as on its way from then on. */
-  orders(domain: DomainId, signal: AbortSignal): AsyncIterable<CarriedOrder>;
-  answers(domain: DomainId, signal: AbortSignal): AsyncIterable<AnswerFrame>;
-  takeOrder(domain: DomainId, order: CarriedOrder): Promise<Taken>;
-  takeAnswer(domain: DomainId, answer: AnswerFrame): Promise<Taken>;
+  orders(at: At, signal: AbortSignal): AsyncIterable<CarriedOrder>;
+  answers(at: At, signal: AbortSignal): AsyncIterable<AnswerFrame>;
+  takeOrder(at: At, order: CarriedOrder): Promise<Taken>;
+  takeAnswer(at: At, answer: AnswerFrame): Promise<Taken>;
 }
 
 export interface CarriedModule {

@@ -2,13 +2,13 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { appsSeen, formDomain, peerNamed, publish } from '../../harness/domain.ts';
-import { networkMissing } from '../../harness/network.ts';
+import { appsSeen, connected, formDomain, peerNamed, publish } from '../../harness/domain.ts';
+import { type Network, networkMissing } from '../../harness/network.ts';
 import type { Site } from '../../harness/site.ts';
 import { useStage } from '../../harness/use-stage.ts';
 import { addUser } from '../../harness/user.ts';
 import { waitFor } from '../../wait.ts';
-import { allow, type Field, ok } from '../dispatch/field.ts';
+import { allow, deploy, type Field, makeType, mark, marked, ok, partsOf, phaseOf, shell, start } from '../dispatch/field.ts';
 
 const stage = useStage({ story: true });
 const why = networkMissing();
@@ -25,10 +25,12 @@ describe.skipIf(why !== undefined)(`a domain in pieces${why === undefined ? '' :
   let c: Site;
   let d: Site;
   let courier: Site;
+  let network: Network;
   let files = 0;
+  const ids: string[] = [];
 
   beforeAll(async () => {
-    const network = await stage.current.network({
+    network = await stage.current.network({
       segments: { left: ['a', 'b'], right: ['c', 'd'], island: ['courier'] },
       cables: [
         ['left', 'right'],
@@ -45,6 +47,10 @@ describe.skipIf(why !== undefined)(`a domain in pieces${why === undefined ? '' :
     const marks = join(stage.current.directory, 'marks');
     await mkdir(marks, { recursive: true });
     field = { sites, home: a, ops, marks };
+    await makeType(field, 'Job', {
+      Work: { options: { mark: { required: true } }, ...shell(`${mark(field, 'jobs')}; echo "did $DTKD_OPTION_MARK"`) },
+    });
+    await deploy(field, 'Job', 'job', [d]);
     await publish(a, 'before', DOMAIN);
     await sees(sites, ['a/before']);
     await network.cut('left', 'right');
@@ -110,6 +116,84 @@ describe.skipIf(why !== undefined)(`a domain in pieces${why === undefined ? '' :
     await ok(b, 'bundle', 'import', fromRight);
     await ok(b, 'bundle', 'import', fromRight);
     await sees([a, b], ['a/left', 'd/right']);
-    expect(field.sites).toHaveLength(5);
+  });
+
+  const queued = async (text: string): Promise<string> => {
+    const id = await start(field.ops, {
+      type: 'Job',
+      resource: 'job',
+      command: 'Work',
+      options: { mark: text },
+      filter: { include: ['name=d'] },
+      queue: '1h',
+    });
+    ids.push(id);
+    return id;
+  };
+  const partOf = async (id: string) => (await partsOf(field.ops, id)).get('d');
+  const isQueued = (id: string) => waitFor(async () => (await partOf(id))?.state === 'queued', { what: 'the order to be held' });
+
+  it('runs once what is ordered on one side for the other, and tells what became of it', async () => {
+    const id = await queued('once');
+    await isQueued(id);
+    // b holds it, or asks a; the courier is no target, and c is none either
+    const direct = await exported(a);
+    const first = await exported(b, '--modules', 'none');
+    expect(await ok(courier, 'bundle', 'import', first)).toContain('1 order');
+    const carried = await exported(courier);
+    expect(await ok(c, 'bundle', 'import', carried)).toContain('1 order');
+    await ok(d, 'bundle', 'import', direct);
+    await ok(d, 'bundle', 'import', direct);
+    await ok(c, 'bundle', 'import', first);
+    await waitFor(async () => (await marked(field, 'jobs')).length > 0, { what: 'the command to run at d', timeoutMs: SPREAD_MS });
+    expect(await partOf(id)).toMatchObject({ state: 'queued' });
+
+    // made where it did not run, and taken in where it was not started: b brings it to a
+    const back = await waitFor(
+      async () => {
+        const file = await exported(c, '--since', carried);
+        return (await ok(c, 'bundle', 'show', file)).includes('1 answer') ? file : undefined;
+      },
+      { what: 'an answer of d' },
+    );
+    await ok(courier, 'bundle', 'import', back);
+    const again = await exported(courier, '--orders', 'all');
+    await ok(b, 'bundle', 'import', again);
+    await waitFor(async () => (await phaseOf(field.ops, id)) === 'Finished', {
+      what: 'a to learn what became of it',
+      timeoutMs: SPREAD_MS,
+    });
+    await ok(a, 'bundle', 'import', back);
+    await ok(a, 'bundle', 'import', again);
+    expect(await partOf(id)).toMatchObject({ state: 'ended', outcome: 'succeeded', exitStatus: 0 });
+    const told = await field.ops.cli('executions', 'follow', id);
+    expect(told.stdout.match(/did once/g)).toHaveLength(1);
+    expect(await marked(field, 'jobs')).toEqual(['d']);
+  });
+
+  it('does not run what was taken back, if that comes first, and says so', async () => {
+    const id = await queued('never');
+    await isQueued(id);
+    const order = await exported(a);
+    await field.ops.cli('executions', 'abort', id);
+    expect(await partOf(id)).toMatchObject({ state: 'ended', outcome: 'unknown', code: 'ABORTED' });
+    const cancel = await exported(a, '--since', order);
+    expect(await ok(a, 'bundle', 'show', cancel)).toContain('1 cancellation');
+    await ok(d, 'bundle', 'import', cancel);
+    await ok(d, 'bundle', 'import', order);
+    const back = await exported(d, '--since', order);
+    await ok(a, 'bundle', 'import', back);
+    await waitFor(async () => (await partOf(id))?.outcome === 'skipped', { what: 'a to learn that it never ran' });
+    expect(await marked(field, 'jobs')).toEqual(['d']);
+  });
+
+  it('agrees with what is told once there is a connection again', async () => {
+    const parts = await Promise.all(ids.map(partOf));
+    await network.heal('left', 'right');
+    await Promise.all([a, b, c, d].map((site) => connected(site, DOMAIN, [a, b, c, d], 60_000)));
+    await sees([a, b, c, d], ['a/left', 'd/right']);
+    expect(await Promise.all(ids.map(partOf))).toEqual(parts);
+    expect((await field.ops.cli('executions', 'follow', ids[0] ?? '')).stdout.match(/did once/g)).toHaveLength(1);
+    expect(await marked(field, 'jobs')).toEqual(['d']);
   });
 });

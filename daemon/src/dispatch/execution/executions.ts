@@ -157,6 +157,26 @@ class StartedHere implements Executions {
     return closing(follow(view, { from, signal, allNotes }), view);
   }
 
+  async answered(
+    { domain, target }: { domain: string; target: string },
+    { id, index }: { id: string; index: number },
+    answer: { part: Part; records: Uint8Array },
+  ): Promise<'taken' | 'known'> {
+    const { store, node } = this.#options;
+    const run = this.#runs.get(id);
+    const object = run?.object() ?? (await store.get(executionRef(node.name, id)));
+    const fields = object === undefined ? undefined : fieldsOf(object);
+    if (fields === undefined) throw new DtkdError('NOT_FOUND', `this node knows no execution ${id.slice(0, 12)} (any more)`);
+    const planned = fields.spec.targets.find((one) => one.index === index);
+    if (planned === undefined || planned.domain !== domain || planned.key !== target || answer.part.index !== index) {
+      throw new DtkdError('ORDER_INVALID', 'the answer is not of the target of that order');
+    }
+    if (run !== undefined) return (await run.answered(index, answer, this.#ports.timing.answerMs)) ? 'taken' : 'known';
+    const part = fields.status?.parts.find((one) => one.index === index);
+    if (part?.state === 'ended' && part.outcome !== 'unknown') return 'known';
+    throw new DtkdError('GONE', `execution ${id.slice(0, 12)} is over: nothing is waited for any more`);
+  }
+
   async show(principal: Principal, id: string): Promise<ApiObject> {
     const known = await lookUp(this.#lookup, principal, id);
     switch (known.at) {

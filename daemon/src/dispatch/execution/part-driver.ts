@@ -6,6 +6,7 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DispatchRequest } from '../../../../protocol/orders/messages.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
+import { type CarriedAnswer, carriedConversation } from './carried-conversation.ts';
 import type { Conversation } from './conversation.ts';
 import { MAX_OFFSET, MAX_STRIKES } from './limits.ts';
 import { type Ear, type Heard, listen } from './listening.ts';
@@ -42,6 +43,10 @@ export class PartDriver {
   /** Output is not collected any more: the target does not have what is missing, or this node no room. */
   #deaf = false;
   #following = false;
+  /** Nothing is looked for any more. */
+  #finished = false;
+  /** The target's word, carried here by others, that was not heard yet. */
+  #answer: CarriedAnswer | undefined;
 
   constructor(options: DriverOptions) {
     this.#options = options;
@@ -145,6 +150,15 @@ export class PartDriver {
     return this.#ended ? { told: true } : this.#tellAbort();
   }
 
+  /** The target's word came by another way than a connection: it counts as if it had been asked. False if there is nothing left to find out. */
+  answered(answer: CarriedAnswer): boolean {
+    if (this.#part.state === 'ended' && this.#part.outcome !== 'unknown') return false;
+    this.#answer = answer;
+    if (this.#finished) this.#run(this.#follow(undefined));
+    else this.#patience.look();
+    return true;
+  }
+
   /** The target may have got what was held for it: it is asked. */
   look(): void {
     this.#patience.look();
@@ -169,6 +183,7 @@ export class PartDriver {
 
   #finish(): void {
     if (this.#part.state !== 'ended' && !this.#patience.isOver) return;
+    this.#finished = true;
     this.#patience.clear();
     this.#turnOver.resolve();
     this.#over.resolve();
@@ -234,8 +249,11 @@ export class PartDriver {
     while (!this.#patience.isOver) {
       if (conversation === undefined) {
         attempt = (await this.#rest(attempt + 1)) ? -1 : attempt + 1;
-        if (this.#isOver()) return;
-        conversation = await this.#options.line.open(this.#patience.within(this.#options.timing.connectMs)).catch(() => undefined);
+        conversation = this.#carriedConversation();
+        if (conversation === undefined) {
+          if (this.#isOver()) return;
+          conversation = await this.#options.line.open(this.#patience.within(this.#options.timing.connectMs)).catch(() => undefined);
+        }
         if (conversation === undefined) continue;
       }
       const before = this.#word;
@@ -250,6 +268,13 @@ export class PartDriver {
       }
       if (await this.#isConcluded(heard)) return;
     }
+  }
+
+  /** What was carried here, once. */
+  #carriedConversation(): Conversation | undefined {
+    const answer = this.#answer;
+    this.#answer = undefined;
+    return answer === undefined ? undefined : carriedConversation(this.#options.id, answer);
   }
 
   async #converse(conversation: Conversation): Promise<Heard> {
@@ -427,6 +452,7 @@ export class PartDriver {
 
   /** Rests before the next attempt. True if the target may be there again. */
   #rest(attempt: number): Promise<boolean> {
+    if (this.#answer !== undefined) return Promise.resolve(true);
     const { timing, line, notAfter, now } = this.#options;
     const wait = this.#settling || this.#held ? timing.settlingMs : timing.backoffMs;
     const most = this.#held ? Math.max(1, notAfter - now() + 1) : Number.POSITIVE_INFINITY;

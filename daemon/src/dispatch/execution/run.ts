@@ -11,6 +11,7 @@ import type { DispatchLogger } from '../dispatch.types.ts';
 import { inBatches } from '../plan/batches.ts';
 import type { Batch, Stage } from '../plan/plan.types.ts';
 import { Bell } from './bell.ts';
+import type { CarriedAnswer } from './carried-conversation.ts';
 import type { Collected } from './collected.ts';
 import { statusOf, withStatus } from './execution-object.ts';
 import type { AbortAnswer } from './executions.types.ts';
@@ -190,6 +191,21 @@ export class Run implements View {
   /** A target has said something about an order that was held for it. */
   look(index: number): void {
     this.#drivers[index]?.look();
+  }
+
+  /**
+   * A target's word came in a file. Resolves once it is durable what it comes to, or after `waitMs` if that cannot be said yet: it is heard as soon as the driver
+   * has ended what it is at. False if nothing was left to find out.
+   */
+  async answered(index: number, answer: CarriedAnswer, waitMs: number): Promise<boolean> {
+    const driver = this.#drivers[index];
+    if (driver?.answered(answer) !== true) return false;
+    const timeUp = AbortSignal.timeout(waitMs);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    timeUp.addEventListener('abort', () => resolve(), { once: true });
+    while (!isSettled(driver.part) && !timeUp.aborted && !this.#closed) await Promise.race([this.#states.next(), promise]);
+    await this.#saveNow();
+    return true;
   }
 
   /** Goes on after a pause. Errors: CONFLICT. */
@@ -377,6 +393,10 @@ export class Run implements View {
   #isUnsettled(): boolean {
     return this.#drivers.some(({ part }) => part.outcome === 'unknown') && this.#options.now() < this.#options.settleUntil;
   }
+}
+
+function isSettled({ state, outcome }: Part): boolean {
+  return state === 'ended' && outcome !== 'unknown';
 }
 
 function withOffset({ part, offset }: PartDriver): Part {

@@ -26,6 +26,10 @@ export interface HeldOrderRow extends HeldFields {
   bytes: number;
   /** It was sent to its target, of which there was no word: the target may have it. */
   sent?: boolean | undefined;
+  /** The starter's signature over `depositBytes`. Without it nobody else takes it from us. */
+  signature?: Uint8Array | undefined;
+  /** It was given out, to be carried by others: who knows where it is. */
+  carried?: boolean | undefined;
 }
 
 export interface Cancelled extends HeldFields {
@@ -42,7 +46,14 @@ export type Held = HeldOrderRow | Cancelled;
 const key = z.string().regex(/^[0-9a-f]{64}$/);
 const rest = { v: z.literal(1), notAfter: z.number().int(), holders: z.array(key).max(64) };
 const row = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('order'), ...rest, bytes: z.number().int().nonnegative(), sent: z.boolean().optional() }),
+  z.object({
+    type: z.literal('order'),
+    ...rest,
+    bytes: z.number().int().nonnegative(),
+    sent: z.boolean().optional(),
+    signature: z.instanceof(Uint8Array).optional(),
+    carried: z.boolean().optional(),
+  }),
   z.object({ type: z.literal('cancel'), ...rest, signature: z.instanceof(Uint8Array), brought: z.boolean(), sent: z.boolean().optional() }),
 ]);
 
@@ -75,6 +86,11 @@ export function decodeHeld(name: string, bytes: Uint8Array): Held | undefined {
 /** What it counts against the quotas. */
 export function weightOf(held: Held): number {
   return ROW_BYTES + (held.type === 'order' ? held.bytes : 0);
+}
+
+/** The target may have it, though there is no word of it. */
+export function mayBeThere(held: Held): boolean {
+  return held.sent === true || (held.type === 'order' && held.carried === true);
 }
 
 /** Keys of members that have to hear of it, seen from a node whose key in the domain is `self`. */

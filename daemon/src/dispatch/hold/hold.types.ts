@@ -1,4 +1,5 @@
 /** What holding takes and offers: to the starter, whose orders are held, and to the target, which gets them. */
+import type { CancelFrame, OrderFrame } from '../../../../protocol/orders/carry.ts';
 import type { BundleAt, HeldOrder } from '../../../../protocol/orders/hold.ts';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
 import type { Kv } from '../../store/kv.ts';
@@ -18,6 +19,8 @@ export interface HoldingOptions {
   accept(from: { member: Member; user: HeldOrder['user'] }, order: Omit<HeldOrder, 'user'>, signal: AbortSignal): Promise<void>;
   /** At the starter: keeps a bundle that is too large to be sealed, for a target to fetch until then. Absent: it is left out. */
   offer?(bundle: Uint8Array, to: { domain: string; key: string }, until: number): Promise<BundleAt>;
+  /** At the target: whether it was journalled. Absent: never. */
+  isTaken?(which: { id: ExecutionId; index: number }): Promise<boolean>;
   /** At the target: an order was taken back. It may have come before, or never. */
   cancelled?(from: Member, which: { id: ExecutionId; index: number }): Promise<void>;
   logger: DispatchLogger;
@@ -36,6 +39,9 @@ export interface Delivery {
   code?: string;
   message?: string;
 }
+
+/** An order in its box with its starter's signature, or the taking back of one. */
+export type CarriedOrder = OrderFrame | CancelFrame;
 
 export interface Holding {
   /**
@@ -61,6 +67,14 @@ export interface Holding {
   mayHaveDelivered(entry: { domain: string; target: string; id: ExecutionId; index: number }): boolean;
   /** Calls back when the target has answered this node about an order that it deposited. Returns a function that unsubscribes. */
   onDelivery(listener: (delivery: Delivery) => void): () => void;
+  /** What is held here in a domain, to be carried elsewhere. What is given out counts as on its way from then on: that is durable before it is given. */
+  carry(domain: string): AsyncIterable<CarriedOrder>;
+  /** Takes what was carried here: as its starter's deposit, or as its delivery if it is for this node. `self`: this node's key in the domain. Errors: as for deposits. */
+  takeCarried(at: { domain: string; self: string }, carried: CarriedOrder): Promise<'taken' | 'known'>;
+  /** Orders for this node that were taken back and had never come: they will not be taken. */
+  neverTaken(domain: string, self: string): { starter: string; id: ExecutionId; index: number; notAfter: number }[];
+  /** Its target has said what became of it: it needs to be held no longer. */
+  answered(which: { domain: string; target: string; starter: string; id: ExecutionId; index: number }): Promise<void>;
   /** What is held here, for all. */
   counts(): { orders: number; bytes: number };
   /** Serves `/dtkd/hold` and begins to deliver. */

@@ -10,11 +10,11 @@ import { MAX_ORDER_LIFETIME_MS, MAX_TARGETS } from '../../../../protocol/orders/
 import type { Member } from '../dispatch.types.ts';
 import { askHold } from './asking.ts';
 import { Errands } from './errands.ts';
-import { type Held, type HeldName, type HeldOrderRow, isFinal, nameText, toTell } from './held.ts';
+import { type Held, type HeldName, type HeldOrderRow, isFinal, mayBeThere, nameText, toTell } from './held.ts';
 import { HeldRows } from './held-rows.ts';
-import type { Delivery, Holding, HoldingOptions } from './hold.types.ts';
+import type { CarriedOrder, Delivery, Holding, HoldingOptions } from './hold.types.ts';
 import * as limits from './limits.ts';
-import { boxOrder, cancellationBytes, isCancelledBy, unboxOrder } from './order-box.ts';
+import { boxOrder, cancellationBytes, depositBytes, isCancelledBy, isDepositedBy, unboxOrder } from './order-box.ts';
 import { HoldServing } from './serving.ts';
 
 type Deposit = Parameters<Holding['deposit']>[0];
@@ -85,10 +85,11 @@ class OrderHolding implements Holding {
     const offered = offer && ((bundle: Uint8Array) => offer(bundle, member, notAfter));
     const sealed = await boxOrder(members, name, order, offered);
     const asked = this.#holdersFor(member);
-    const row: HeldOrderRow = { ...name, type: 'order', notAfter, bytes: sealed.length, holders: asked.map(({ key }) => key) };
+    const signature = members.sign(domain, 'order', depositBytes(name, notAfter, sealed));
+    const row: HeldOrderRow = { ...name, type: 'order', notAfter, bytes: sealed.length, holders: asked.map(({ key }) => key), signature };
     // First of all here, with all that are going to be asked: whatever happens now, it can be taken back.
     await this.#rows.put(row, sealed);
-    const holders = await this.#give(asked, { type: 'deposit', ...said(row), sealed });
+    const holders = await this.#give(asked, { type: 'deposit', ...said(row), sealed, signature });
     await this.#locked(nameText(name), async () => {
       // It may have been delivered or taken back meanwhile.
       const now = this.#rows.get(nameText(name));
@@ -144,8 +145,8 @@ class OrderHolding implements Holding {
       }
       if (held.type === 'cancel') return held;
       const signature = members.sign(domain, 'order', cancellationBytes(name));
-      const { notAfter, holders, sent } = held;
-      const taken: Held = { ...name, type: 'cancel', notAfter, holders, signature, brought: false, sent };
+      const { notAfter, holders } = held;
+      const taken: Held = { ...name, type: 'cancel', notAfter, holders, signature, brought: false, sent: mayBeThere(held) };
       await this.#rows.put(taken);
       return taken;
     });
@@ -179,7 +180,63 @@ class OrderHolding implements Holding {
     const starter = this.#selfKey({ domain, target, starter: '' }) ?? '';
     const held = this.#rows.get(nameText({ domain, target, starter, id, index }));
     // What is not there any more was delivered, or its time is over.
-    return held === undefined || held.sent === true || this.#handing.has(nameText(held));
+    return held === undefined || mayBeThere(held) || this.#handing.has(nameText(held));
+  }
+
+  // What is carried in files.
+
+  async *carry(domain: string): AsyncGenerator<CarriedOrder> {
+    for (const name of [...this.#rows.all()].flatMap(([text, held]) => (held.domain === domain ? [text] : []))) {
+      const carried = await this.#locked(name, () => this.#giveOut(name));
+      if (carried !== undefined) yield carried;
+    }
+  }
+
+  async #giveOut(name: string): Promise<CarriedOrder | undefined> {
+    const held = this.#rows.get(name);
+    if (held === undefined || held.notAfter <= this.#options.now()) return undefined;
+    if (held.type === 'cancel') return { type: 'cancel', ...said(held), signature: held.signature };
+    const sealed = await this.#rows.sealed(name);
+    if (sealed === undefined || held.signature === undefined) return undefined;
+    if (held.carried !== true) await this.#rows.put({ ...held, carried: true });
+    return { type: 'order', ...said(held), sealed, signature: held.signature };
+  }
+
+  async takeCarried({ domain, self }: { domain: string; self: string }, carried: CarriedOrder): Promise<'taken' | 'known'> {
+    const { starter, target, id, index, notAfter } = carried;
+    const name: HeldName = { domain, target, starter, id, index };
+    // Of its own orders this node knows more than anybody else.
+    if (starter === self) return 'known';
+    if (index >= MAX_TARGETS) throw new DtkdError('ORDER_INVALID', 'no plan has so many targets');
+    return this.#locked(nameText(name), async () => {
+      const before = this.#rows.get(nameText(name));
+      if (before?.type === 'cancel') return 'known';
+      const from = { key: starter, selfKey: self };
+      if (carried.type === 'cancel') {
+        await this.#takeBack(name, carried, from);
+        return 'taken';
+      }
+      if (before !== undefined) return 'known';
+      if (!isDepositedBy(name, notAfter, carried.sealed, carried.signature)) {
+        throw new DtkdError('SIGNATURE_INVALID', 'the order is not of the node that is said to have started it');
+      }
+      if (target !== self) await this.#keep(name, { ...carried, type: 'deposit' }, from);
+      else if (await this.#options.isTaken?.(name)) return 'known';
+      else await this.#accept(name, carried.sealed, from);
+      return 'taken';
+    });
+  }
+
+  neverTaken(domain: string, self: string): ReturnType<Holding['neverTaken']> {
+    const ours = [...this.#rows.all()].filter(([, held]) => held.type === 'cancel' && held.domain === domain && held.target === self);
+    return ours.map(([, { starter, id, index, notAfter }]) => ({ starter, id, index, notAfter }));
+  }
+
+  async answered(which: HeldName): Promise<void> {
+    const name = nameText(which);
+    await this.#locked(name, async () => {
+      if (this.#rows.get(name)?.type === 'order') await this.#rows.drop([name]);
+    });
   }
 
   // Telling others: orders to their targets, cancellations to targets and holders.
@@ -285,22 +342,31 @@ class OrderHolding implements Holding {
     });
   }
 
-  async #keep(name: HeldName, { notAfter, sealed }: HoldRequest & { type: 'deposit' }, from: Member): Promise<HoldAnswer> {
+  async #keep(name: HeldName, request: HoldRequest & { type: 'deposit' }, from: Pick<Member, 'key' | 'selfKey'>): Promise<HoldAnswer> {
+    const { notAfter, sealed, signature } = request;
     if (from.key !== name.starter) throw new DtkdError('FORBIDDEN', 'an order is taken from its starter only');
     if (name.target === from.selfKey) throw new DtkdError('ORDER_INVALID', 'the order is for this node: deliver it');
     if (this.#options.members.byKey(name.domain, name.target) === undefined) {
       throw new DtkdError('ORDER_INVALID', 'the target is no member that is known here');
     }
+    if (this.#options.members.byKey(name.domain, name.starter) === undefined) {
+      throw new DtkdError('NOT_A_MEMBER', 'who started it is no member that is known here');
+    }
+    if (signature !== undefined && !isDepositedBy(name, notAfter, sealed, signature)) {
+      throw new DtkdError('SIGNATURE_INVALID', 'the order was not signed as it is');
+    }
     this.#assertTime(notAfter);
-    if (this.#rows.get(nameText(name))?.type === 'cancel') throw new DtkdError('ABORTED', 'the order was taken back');
-    const row: HeldOrderRow = { ...name, type: 'order', notAfter, bytes: sealed.length, holders: [] };
+    const before = this.#rows.get(nameText(name));
+    if (before?.type === 'cancel') throw new DtkdError('ABORTED', 'the order was taken back');
+    const { sent, carried } = before ?? {};
+    const row: HeldOrderRow = { ...name, type: 'order', notAfter, bytes: sealed.length, holders: [], signature, sent, carried };
     this.#rows.assertRoom(row);
     await this.#rows.put(row, sealed);
     this.#wantTold(row);
     return { type: 'done' };
   }
 
-  async #accept(name: HeldName, sealed: Uint8Array, from: Member): Promise<HoldAnswer> {
+  async #accept(name: HeldName, sealed: Uint8Array, from: Pick<Member, 'selfKey'>): Promise<HoldAnswer> {
     if (name.target !== from.selfKey) throw new DtkdError('ORDER_INVALID', 'the order is for another node');
     if (this.#rows.get(nameText(name))?.type === 'cancel') throw new DtkdError('ABORTED', 'the order was taken back');
     const { members, accept } = this.#options;
@@ -311,7 +377,11 @@ class OrderHolding implements Holding {
     return { type: 'done' };
   }
 
-  async #takeBack(name: HeldName, { notAfter, signature }: HoldRequest & { type: 'cancel' }, from: Member): Promise<HoldAnswer> {
+  async #takeBack(
+    name: HeldName,
+    { notAfter, signature }: HoldRequest & { type: 'cancel' },
+    from: Pick<Member, 'key' | 'selfKey'>,
+  ): Promise<HoldAnswer> {
     const isTarget = name.target === from.selfKey;
     const { members, cancelled, now } = this.#options;
     const starter = members.byKey(name.domain, name.starter);
@@ -328,13 +398,13 @@ class OrderHolding implements Holding {
       holders: [],
       signature,
       brought: before?.type === 'cancel' && before.brought,
-      sent: before?.sent,
+      sent: before !== undefined && mayBeThere(before),
     };
     if (before === undefined) this.#rows.assertRoom(row);
     if (until > now()) await this.#rows.put(row);
     if (isTarget) await cancelled?.(starter, { id: name.id, index: name.index });
     else this.#wantTold(row);
-    const sure = isTarget || (before?.type === 'order' && before.sent !== true && !this.#handing.has(nameText(name)));
+    const sure = isTarget || (before?.type === 'order' && !mayBeThere(before) && !this.#handing.has(nameText(name)));
     return { type: 'done', ...(sure ? {} : { code: NOT_HELD }) };
   }
 

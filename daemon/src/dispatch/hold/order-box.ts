@@ -5,6 +5,7 @@ import { parsePeerKey } from '../../../../protocol/ids.ts';
 import {
   type BundleAt,
   type Cancellation,
+  type Deposit,
   type HeldOrder,
   heldOrder,
   MAX_SEALED_BYTES,
@@ -12,7 +13,7 @@ import {
 } from '../../../../protocol/orders/hold.ts';
 import { order as orderSchema } from '../../../../protocol/orders/order.ts';
 import { executionIdOf } from '../../../../protocol/orders/plan-tree.ts';
-import { verifySignature } from '../../../../protocol/signing.ts';
+import { hashHex, verifySignature } from '../../../../protocol/signing.ts';
 import type { Members } from '../dispatch.types.ts';
 import type { HeldName } from './held.ts';
 
@@ -56,6 +57,16 @@ export async function unboxOrder(members: Pick<Members, 'unseal'>, name: HeldNam
   if (executionIdOf(header) !== name.id || index !== name.index)
     throw new DtkdError('ORDER_INVALID', 'the order is another one than it is called');
   return held;
+}
+
+/** What its starter signs of an order that others may carry. */
+export function depositBytes({ domain, target, id, index }: HeldName, notAfter: number, sealed: Uint8Array): Uint8Array {
+  const said: Deposit = { hold: true, domain, target, id, index, notAfter, sealed: hashHex(sealed) };
+  return encodeCbor(said);
+}
+
+export function isDepositedBy(name: HeldName, notAfter: number, sealed: Uint8Array, signature: Uint8Array): boolean {
+  return verifySignature(parsePeerKey(name.starter), 'order', depositBytes(name, notAfter, sealed), signature);
 }
 
 /** What is signed to take an order back. */

@@ -173,6 +173,17 @@ class NodeTarget implements Target {
     return Promise.all(ends);
   }
 
+  known(id: ExecutionId, index: number): Promise<PartHandle | undefined> {
+    return this.#parts.lookUp(id, index);
+  }
+
+  async *ended(domain: string): ReturnType<Target['ended']> & AsyncGenerator {
+    for await (const { id, index, row } of this.#journal.facts()) {
+      if (row.from?.domain !== domain || row.part.state !== 'ended') continue;
+      yield { starter: row.from.key, id, index, until: row.keepUntil, endedAt: row.part.endedAt ?? row.acceptedAt };
+    }
+  }
+
   async cancelled(from: Member, { id, index }: { id: ExecutionId; index: number }): Promise<void> {
     // It may be on its way in at this moment.
     await this.#accepting.get(rowKey(id, index))?.catch(() => undefined);

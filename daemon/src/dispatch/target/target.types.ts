@@ -98,6 +98,10 @@ export interface Target {
   /** Ends one part, or all of this node's; resolves with them once they have ended. Errors: NOT_FOUND, FORBIDDEN. */
   abort(principal: Principal, id: ExecutionId, index?: number): Promise<Part[]>;
   readonly installed: Installed;
+  /** A part of this node, whoever asks; undefined if none is known. For other parts of dispatch, which decide who is told. */
+  known(id: ExecutionId, index: number): Promise<PartHandle | undefined>;
+  /** Parts that members of a domain had ordered and that have ended. `until`: milliseconds since the epoch, when they may be forgotten. */
+  ended(domain: string): AsyncIterable<{ starter: string; id: ExecutionId; index: number; until: number; endedAt: number }>;
   /** Its starter takes an order back: what has not ended yet is ended. Of what is not known nothing is kept. */
   cancelled(from: Member, which: { id: ExecutionId; index: number }): Promise<void>;
   /** What it does now, for `dtkd status`. */

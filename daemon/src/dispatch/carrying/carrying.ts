@@ -1,0 +1,177 @@
+/**
+ * Orders and answers on their way between members that never connect: gives out what this node and the members that it reaches have, and takes in what was carried here.
+ * Owns the rows `h/a/…`: answers kept for others. Guarantees that an answer is only believed of the target that signed it, and that others cannot fill this
+ * node. Judges no order: holding and the target do; and settles no part: its driver does.
+ */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { AnswerFrame } from '../../../../protocol/orders/answer.ts';
+import type { CancelFrame, OrderFrame } from '../../../../protocol/orders/carry.ts';
+import type { Kv } from '../../store/kv.ts';
+import type { DispatchLogger, Members } from '../dispatch.types.ts';
+import type { Executions } from '../execution/executions.types.ts';
+import { Errands } from '../hold/errands.ts';
+import type { Holding } from '../hold/hold.types.ts';
+import type { Target } from '../target/target.types.ts';
+import { isAnswered, unboxAnswer } from './answer-box.ts';
+import { AnswerRows } from './answer-rows.ts';
+import { type CarriedFrame, Gathering } from './gathering.ts';
+import { MAX_ANSWER_LIFETIME_MS, SWEEP_MS } from './limits.ts';
+import { ownAnswers } from './own-answers.ts';
+
+export interface CarryingOptions {
+  members: Members;
+  holding: Pick<Holding, 'carry' | 'takeCarried' | 'neverTaken' | 'answered'>;
+  target: Pick<Target, 'ended' | 'known'>;
+  executions: Pick<Executions, 'answered'>;
+  /** Rows `h/a/…`. */
+  rows: Kv;
+  logger: DispatchLogger;
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+/** A domain, with this node's key in it. */
+export interface At {
+  domain: string;
+  self: string;
+}
+
+export type Taken = 'taken' | 'known' | { refused: { code: string; message: string } };
+
+export class Carrying {
+  readonly #options: CarryingOptions;
+  readonly #answers: AnswerRows;
+  readonly #gathering: Gathering;
+  /** Answers that came in files are brought to starters that can be reached from here. */
+  readonly #errands: Errands;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: CarryingOptions) {
+    this.#options = options;
+    this.#answers = new AnswerRows(options.rows);
+    this.#gathering = new Gathering({
+      ...options,
+      own: (domain, what) => this.#own(domain, what),
+      take: (domain, answer) => this.#takeDelivered(domain, answer),
+    });
+    this.#errands = new Errands({ members: options.members, run: (to) => this.#bring(to) });
+  }
+
+  async start(): Promise<void> {
+    const { now, logger } = this.#options;
+    await this.#answers.open();
+    await this.#answers.sweep(now());
+    this.#gathering.start();
+    for (const starter of this.#answers.starters()) this.#errands.want(starter);
+    this.#errands.start();
+    this.#timer = setInterval(() => {
+      this.#answers.sweep(now()).catch((error: unknown) => logger.warn({ err: error }, 'Answers that are over could not be removed'));
+    }, SWEEP_MS);
+    this.#timer.unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#gathering.stop();
+    await this.#errands.stop();
+  }
+
+  /** Orders and cancellations that are kept here or by members that can be reached, each once. */
+  async *orders({ domain }: At, signal: AbortSignal): AsyncGenerator<OrderFrame | CancelFrame> {
+    const given = new Set<string>();
+    const isNew = (frame: CarriedFrame): boolean =>
+      addTo(given, `${frame.type} ${frame.starter} ${frame.target} ${frame.id} ${frame.index}`);
+    for await (const frame of this.#options.holding.carry(domain)) if (isNew(frame)) yield frame;
+    for await (const frame of this.#gathering.from(domain, 'orders', signal)) if (frame.type !== 'answer' && isNew(frame)) yield frame;
+  }
+
+  /** Answers of this node and of members that can be reached, and those that are kept for others. */
+  async *answers(at: At, signal: AbortSignal): AsyncGenerator<AnswerFrame> {
+    const given = new Set<string>();
+    const isNew = ({ starter, target, id, index, final }: AnswerFrame): boolean =>
+      addTo(given, `${starter} ${target} ${id} ${index} ${final}`);
+    for await (const frame of this.#ownAndKept(at)) if (isNew(frame)) yield frame;
+    for await (const frame of this.#gathering.from(at.domain, 'answers', signal)) if (frame.type === 'answer' && isNew(frame)) yield frame;
+  }
+
+  async takeOrder(at: At, order: OrderFrame | CancelFrame): Promise<Taken> {
+    return orRefused(() => this.#options.holding.takeCarried(at, order));
+  }
+
+  async takeAnswer(at: At, answer: AnswerFrame): Promise<Taken> {
+    return orRefused(() => this.#takeAnswer(at, answer));
+  }
+
+  async #takeAnswer({ domain, self }: At, answer: AnswerFrame): Promise<'taken' | 'known'> {
+    const { members, holding, executions, now } = this.#options;
+    const { starter, target, id, index, until } = answer;
+    if (target === self) return 'known';
+    if (members.byKey(domain, target) === undefined) throw new DtkdError('NOT_A_MEMBER', 'who answers is no member that is known here');
+    if (!isAnswered(domain, answer))
+      throw new DtkdError('SIGNATURE_INVALID', 'the answer is not of the node that is said to have given it');
+    let taken: 'taken' | 'known';
+    if (starter === self) {
+      const body = await unboxAnswer(members, domain, answer);
+      taken = await executions.answered({ domain, target }, { id, index }, body);
+    } else {
+      if (members.byKey(domain, starter) === undefined)
+        throw new DtkdError('NOT_A_MEMBER', 'who is answered is no member that is known here');
+      if (until <= now()) throw new DtkdError('ORDER_EXPIRED', 'nobody waits for the answer any more');
+      if (until > now() + 2 * MAX_ANSWER_LIFETIME_MS) throw new DtkdError('ORDER_INVALID', 'no answer is kept for so long');
+      taken = (await this.#answers.keep(domain, answer)) ? 'taken' : 'known';
+      this.#errands.want({ domain, key: starter });
+    }
+    // Its target has decided: nobody needs to bring the order any more.
+    await holding.answered({ domain, starter, target, id, index });
+    return taken;
+  }
+
+  /** From a member that has it out of a file: this node is its starter. */
+  async #takeDelivered(domain: string, answer: AnswerFrame): Promise<void> {
+    const self = this.#options.members.list().find((member) => member.domain === domain)?.selfKey;
+    if (self === undefined || answer.starter !== self) throw new DtkdError('ORDER_INVALID', 'the answer is for another node');
+    await this.#takeAnswer({ domain, self }, answer);
+  }
+
+  /** Brings a starter what is kept for it; true if nothing is left. */
+  async #bring(to: { domain: string; key: string }): Promise<boolean> {
+    for await (const answer of this.#answers.forStarter(to)) {
+      const said = await this.#gathering.deliver(to, answer);
+      if (said === undefined || (said.type === 'refused' && !isFinal(said.code))) return false;
+      await this.#answers.drop(to.domain, answer);
+    }
+    return true;
+  }
+
+  async *#own(domain: string, what: 'orders' | 'answers'): AsyncGenerator<CarriedFrame> {
+    if (what === 'orders') yield* this.#options.holding.carry(domain);
+    const self = this.#options.members.list().find((member) => member.domain === domain)?.selfKey;
+    if (what === 'answers' && self !== undefined) yield* this.#ownAndKept({ domain, self });
+  }
+
+  async *#ownAndKept(at: At): AsyncGenerator<AnswerFrame> {
+    yield* ownAnswers(this.#options, at);
+    yield* this.#answers.of(at.domain, this.#options.now());
+  }
+}
+
+/** After any other refusal it is brought again. */
+function isFinal(code: string): boolean {
+  return ['SIGNATURE_INVALID', 'FRAME_INVALID', 'ORDER_INVALID', 'NOT_FOUND', 'GONE'].includes(code);
+}
+
+function addTo(set: Set<string>, name: string): boolean {
+  if (set.has(name)) return false;
+  set.add(name);
+  return true;
+}
+
+/** What this node itself cannot do (a full disk) is no refusal. */
+async function orRefused(take: () => Promise<'taken' | 'known'>): Promise<Taken> {
+  try {
+    return await take();
+  } catch (error) {
+    if (!(error instanceof DtkdError) || error.code === 'DISK_FULL' || error.code === 'INTERNAL') throw error;
+    return { refused: { code: error.code, message: error.message } };
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * `/dtkd/carry`, both ends: whoever writes a file asks the members that it reaches for what they have, so that one file speaks for all of them; and is answered within limits.
+ * Does not know what the frames mean.
+ */
+import type { Duplex } from 'node:stream';
+import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { encodeFrame } from '../../../../protocol/frames.ts';
+import type { AnswerFrame } from '../../../../protocol/orders/answer.ts';
+import { CARRY_PROTOCOL, type CarryAnswer, type CarryRequest, carryAnswer, carryRequest } from '../../../../protocol/orders/carry.ts';
+import { FrameReader } from '../../streams/frame-reader.ts';
+import { endStream, writeFrames } from '../../streams/frame-writer.ts';
+import type { DispatchLogger, Member, Members } from '../dispatch.types.ts';
+import * as limits from './limits.ts';
+
+export type CarriedFrame = Exclude<CarryAnswer, { type: 'end' } | { type: 'refused' }>;
+type What = Extract<CarryRequest, { type: 'carry' }>['what'];
+
+export interface GatheringOptions {
+  members: Members;
+  /** What this node itself has, for a member that asks. */
+  own(domain: string, what: What): AsyncIterable<CarriedFrame>;
+  /** An answer that a member brings to this node, as its starter. What it throws is told to that member. */
+  take(domain: string, answer: AnswerFrame): Promise<unknown>;
+  logger: DispatchLogger;
+}
+
+export class Gathering {
+  readonly #options: GatheringOptions;
+  readonly #serving = new Map<Duplex, string>();
+  readonly #closing = new AbortController();
+
+  constructor(options: GatheringOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#options.members.handle(CARRY_PROTOCOL, (stream, from) => void this.#serve(stream, from));
+  }
+
+  stop(): void {
+    this.#closing.abort(new DtkdError('UNAVAILABLE', 'the daemon is stopping'));
+    for (const stream of this.#serving.keys()) stream.destroy();
+  }
+
+  /** What the members that can be reached have. Those that do not answer are passed over. */
+  async *from(domain: string, what: What, signal: AbortSignal): AsyncGenerator<CarriedFrame> {
+    const near = this.#options.members.list().filter((member) => member.domain === domain && member.reach !== 'away');
+    const asked = near.slice(0, limits.MAX_ASKED);
+    for (let at = 0; at < asked.length; at += limits.ASKED_AT_ONCE) {
+      const some = asked.slice(at, at + limits.ASKED_AT_ONCE);
+      const streams = await Promise.all(some.map((member) => this.#open(member, { type: 'carry', what }, signal)));
+      try {
+        for (const stream of streams) if (stream !== undefined) yield* this.#read(stream);
+      } finally {
+        for (const stream of streams) stream?.destroy();
+      }
+    }
+  }
+
+  /** Brings an answer to its starter: `end` if it counts there. Undefined if there is no word. */
+  async deliver(to: { domain: string; key: string }, answer: AnswerFrame): Promise<CarryAnswer | undefined> {
+    const stream = await this.#open(to, { type: 'deliver', answer }, this.#closing.signal);
+    if (stream === undefined) return undefined;
+    try {
+      const bytes = await new FrameReader(stream, limits.MAX_CARRY_FRAME_BYTES).next(limits.TAKE_MS);
+      return bytes === undefined ? undefined : decodeCbor(bytes, carryAnswer, 'the answer to a carried answer');
+    } catch (error) {
+      this.#options.logger.debug({ err: error, key: to.key }, 'A starter did not say that it took an answer');
+      return undefined;
+    } finally {
+      stream.destroy();
+    }
+  }
+
+  async #open(to: { domain: string; key: string }, request: CarryRequest, signal: AbortSignal): Promise<Duplex | undefined> {
+    try {
+      const stream = await this.#options.members.open(to, CARRY_PROTOCOL, AbortSignal.any([signal, AbortSignal.timeout(limits.OPEN_MS)]));
+      // What happens to it is seen when it is read.
+      stream.on('error', () => undefined);
+      stream.end(encodeFrame(encodeCbor(request)));
+      return stream;
+    } catch (error) {
+      this.#options.logger.debug({ err: error, key: to.key }, 'A member was not asked about what is carried');
+      return undefined;
+    }
+  }
+
+  async *#read(stream: Duplex): AsyncGenerator<CarriedFrame> {
+    const reader = new FrameReader(stream, limits.MAX_CARRY_FRAME_BYTES);
+    for (let count = 0; count < limits.MAX_FRAMES; count += 1) {
+      let frame: CarryAnswer;
+      try {
+        const bytes = await reader.next(limits.FRAME_MS);
+        if (bytes === undefined) return;
+        frame = decodeCbor(bytes, carryAnswer, 'what a member has to be carried');
+      } catch (error) {
+        this.#options.logger.debug({ err: error }, 'A member did not tell all that it has to be carried');
+        return;
+      }
+      if (frame.type === 'end' || frame.type === 'refused') return;
+      yield frame;
+    }
+  }
+
+  async *#answer(request: CarryRequest, from: Member): AsyncGenerator<CarryAnswer> {
+    if (request.type === 'carry') yield* this.#options.own(from.domain, request.what);
+    else {
+      try {
+        await this.#options.take(from.domain, request.answer);
+      } catch (error) {
+        if (!(error instanceof DtkdError)) throw error;
+        yield { type: 'refused', code: error.code, message: error.message.slice(0, 1_024) };
+        return;
+      }
+    }
+    yield { type: 'end' };
+  }
+
+  async #serve(stream: Duplex, from: Member): Promise<void> {
+    stream.on('error', () => undefined);
+    const who = `${from.domain} ${from.key}`;
+    const busy = this.#serving.size >= limits.MAX_SERVED || [...this.#serving.values()].includes(who);
+    if (this.#closing.signal.aborted || busy) {
+      stream.destroy();
+      return;
+    }
+    this.#serving.set(stream, who);
+    stream.once('close', () => this.#serving.delete(stream));
+    try {
+      const frame = await new FrameReader(stream, limits.MAX_CARRY_FRAME_BYTES).next(limits.FRAME_MS);
+      if (frame === undefined) throw new DtkdError('FRAME_INVALID', 'the stream ended before a request');
+      for await (const one of this.#answer(decodeCbor(frame, carryRequest, 'a request to carry'), from)) {
+        await writeFrames(stream, [encodeFrame(encodeCbor(one))], limits.STALL_MS);
+      }
+      await endStream(stream, limits.STALL_MS);
+      stream.resume();
+      const timer = setTimeout(() => stream.destroy(), limits.FRAME_MS);
+      stream.once('close', () => clearTimeout(timer));
+    } catch (error) {
+      this.#options.logger.debug({ err: error, node: from.node }, 'A member that carries was not answered');
+      stream.destroy();
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/** What this node, as a target, has to tell starters that it does not reach: made of the journal when it is asked for, the latest first. */
+import { type AnswerBody, type AnswerFrame, MAX_ANSWER_OUTPUT_BYTES } from '../../../../protocol/orders/answer.ts';
+import type { Members } from '../dispatch.types.ts';
+import type { Holding } from '../hold/hold.types.ts';
+import type { PartHandle, Target } from '../target/target.types.ts';
+import { boxAnswer } from './answer-box.ts';
+import { MAX_ANSWER_LIFETIME_MS, OWN_ANSWERS, OWN_ANSWERS_BYTES } from './limits.ts';
+
+export interface OwnAnswersPorts {
+  members: Pick<Members, 'sign' | 'byKey'>;
+  target: Pick<Target, 'ended' | 'known'>;
+  holding: Pick<Holding, 'neverTaken'>;
+  now(): number;
+}
+
+interface Ended {
+  starter: string;
+  id: string;
+  index: number;
+  until: number;
+  endedAt: number;
+  /** Taken back before it had come. */
+  never?: true;
+}
+
+/** `self`: this node's key in the domain. */
+export async function* ownAnswers(ports: OwnAnswersPorts, { domain, self }: { domain: string; self: string }): AsyncGenerator<AnswerFrame> {
+  const { members, now } = ports;
+  // A starter that is connected asks by itself.
+  const isAbsent = (starter: string): boolean => {
+    const member = members.byKey(domain, starter);
+    return member !== undefined && member.reach !== 'connected';
+  };
+  const found: Ended[] = [];
+  for await (const one of ports.target.ended(domain)) if (one.until > now() && isAbsent(one.starter)) found.push(one);
+  for (const { notAfter, ...one } of ports.holding.neverTaken(domain, self)) {
+    if (isAbsent(one.starter)) found.push({ ...one, until: notAfter, endedAt: now(), never: true });
+  }
+  found.sort((a, b) => b.endedAt - a.endedAt);
+  let bytes = 0;
+  for (const one of found.slice(0, OWN_ANSWERS)) {
+    const body = await bodyOf(ports, one);
+    if (body === undefined) continue;
+    bytes += body.records.length;
+    if (bytes > OWN_ANSWERS_BYTES) return;
+    const { starter, id, index } = one;
+    const until = Math.min(one.until, now() + MAX_ANSWER_LIFETIME_MS);
+    yield boxAnswer(members, domain, { starter, target: self, id, index, until, final: body.part.outcome !== 'unknown' }, body);
+  }
+}
+
+async function bodyOf({ target }: OwnAnswersPorts, { id, index, endedAt, never }: Ended): Promise<AnswerBody | undefined> {
+  const handle = await target.known(id, index);
+  if (handle !== undefined) {
+    const part = handle.part();
+    return part.state === 'ended' ? { part, records: await outputOf(handle) } : undefined;
+  }
+  if (never !== true) return undefined;
+  const reason = 'taken back before it had come';
+  return {
+    part: { index, node: '', what: '', state: 'ended', outcome: 'skipped', code: 'ABORTED', reason, endedAt },
+    records: new Uint8Array(),
+  };
+}
+
+/** Its output from the beginning, in whole records, as much as goes into an answer. */
+async function outputOf(handle: PartHandle): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for (;;) {
+    const records = await handle.read(length, MAX_ANSWER_OUTPUT_BYTES - length);
+    if (records.length === 0 || length + records.length > MAX_ANSWER_OUTPUT_BYTES) return Buffer.concat(pieces);
+    pieces.push(records);
+    length += records.length;
+    if (length === MAX_ANSWER_OUTPUT_BYTES) return Buffer.concat(pieces);
+  }
+}

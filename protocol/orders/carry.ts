@@ -1,0 +1,33 @@
+/**
+ * `/dtkd/carry`: what a member has that waits for members elsewhere, for one who is about to write it into a file: one request frame; the answer is frames as in a
+ * parcel (parcel.ts), then `end`. And the other way: an answer that came in a file, for its starter; answered by `end` once it counts there, or `refused`. What is
+ * carried is sealed to others.
+ */
+import { z } from 'zod';
+import { bytesUpTo, signatureBytes } from '../fields.ts';
+import { answerFrame } from './answer.ts';
+import { held, MAX_SEALED_BYTES } from './hold.ts';
+
+export const CARRY_PROTOCOL = '/dtkd/carry/1.0.0';
+
+export const carryRequest = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('carry'), what: z.enum(['orders', 'answers']) }),
+  z.object({ type: z.literal('deliver'), answer: answerFrame }),
+]);
+export type CarryRequest = z.infer<typeof carryRequest>;
+
+/** An order in its box, signed over `Deposit` by its starter. */
+export const orderFrame = z.object({ type: z.literal('order'), ...held, sealed: bytesUpTo(MAX_SEALED_BYTES), signature: signatureBytes });
+/** An order that its starter takes back. */
+export const cancelFrame = z.object({ type: z.literal('cancel'), ...held, signature: signatureBytes });
+export type OrderFrame = z.output<typeof orderFrame>;
+export type CancelFrame = z.output<typeof cancelFrame>;
+
+export const carryAnswer = z.discriminatedUnion('type', [
+  orderFrame,
+  cancelFrame,
+  answerFrame,
+  z.object({ type: z.literal('end') }),
+  z.object({ type: z.literal('refused'), code: z.string().max(64), message: z.string().max(1_024) }),
+]);
+export type CarryAnswer = z.output<typeof carryAnswer>;
