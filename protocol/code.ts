@@ -59,7 +59,8 @@ export function inlineCode(type: string, commands: Commands, publisher: string):
   return { name: `type/${type}`, digest: commandsDigest(commands), publisher };
 }
 
-function canonicalJson(value: unknown): string {
+/** JSON with all keys in the order of their code units, without white space and without what is undefined: equal values give equal texts. */
+export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (!isRecord(value)) return JSON.stringify(value);
   const keys = Object.keys(value)

@@ -35,18 +35,20 @@ export function typeOfValue(value: unknown): PropertyType {
   return isRecord(value) ? 'object' : 'string';
 }
 
-/** What is wrong with a value, as `expected …, got …`; undefined if it fits. */
-export function valueFault(rule: ReadyRule, value: unknown): string | undefined {
-  if (!isOfType(rule.type, value)) return `expected ${EXPECTED[rule.type]}${got(rule, value)}`;
+/** What is wrong with a value, as `expected …, got …`; undefined if it fits. `hidden`: it may be a secret whatever the rule says, and is not repeated. */
+export function valueFault(rule: ReadyRule, value: unknown, hidden = false): string | undefined {
+  // whoever writes a password where the name of a Secret belongs does not find it in logs
+  const got = (): string => (hidden || rule.type === 'secret' ? '' : gotText(value));
+  if (!isOfType(rule.type, value)) return `expected ${EXPECTED[rule.type]}${got()}`;
   if (rule.allowed !== undefined && !rule.allowed.some((allowed) => jsonEqual(allowed, value))) {
     return `expected one of ${rule.allowed
       .slice(0, 10)
       .map((allowed) => JSON.stringify(allowed))
-      .join(', ')}${rule.allowed.length > 10 ? ', …' : ''}${got(rule, value)}`;
+      .join(', ')}${rule.allowed.length > 10 ? ', …' : ''}${got()}`;
   }
   if (rule.compiled !== undefined && typeof value === 'string') {
     if (value.length > MAX_MATCHED) return `expected a text of at most ${MAX_MATCHED} characters, which is matched by ${rule.pattern}`;
-    if (!rule.compiled.matches(value)) return `expected a text that matches ${rule.pattern}${got(rule, value)}`;
+    if (!rule.compiled.matches(value)) return `expected a text that matches ${rule.pattern}${got()}`;
   }
   return undefined;
 }
@@ -72,9 +74,7 @@ function isOfType(type: PropertyType, value: unknown): boolean {
   }
 }
 
-/** Whoever writes a password where the name of a Secret belongs does not find it in logs. */
-function got(rule: ReadyRule, value: unknown): string {
-  if (rule.type === 'secret') return '';
+function gotText(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return `, got ${text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text}`;
 }

@@ -1,0 +1,157 @@
+/**
+ * The types of an instance: those of its module copies, and where these have none of a name, the ones that every node has. Each is judged as if it were to be installed, so that
+ * writing it later is not refused.
+ */
+import type { Commands } from '../../../../../protocol/commands.ts';
+import type { LinkRule } from '../../../../../protocol/kinds/type.ts';
+import type { ModuleType } from '../../../../../protocol/module.ts';
+import { nearMiss } from '../../../../../protocol/near-miss.ts';
+import { MAX_PROPERTIES, MAX_SUPERTYPES } from '../../model/limits.ts';
+import { NODE_TYPE, typeKey } from '../../model/objects.ts';
+import { compilePattern } from '../../model/pattern.ts';
+import { ruleFaults } from '../../model/property-rule.ts';
+import { type NamedType, type ResolvedType, wrongOverrides } from '../../model/resolved-type.ts';
+import { judgeCommands } from '../../model/rules/command-rules.ts';
+import { chainOf, ready, resolveChain } from '../../model/type-book.ts';
+import type { ModuleCopy } from '../instances.types.ts';
+import { type Findings, listed } from './findings.ts';
+
+/** A type with all that it inherits, as components need it. */
+export interface ComponentType extends ResolvedType {
+  /** Nearest first; of each name the first holds. */
+  links: ReadonlyMap<string, LinkRule>;
+  commands: ReadonlyMap<string, Commands[string]>;
+  /** Name and archive digest of the types of its chain that are of copies. */
+  code: readonly string[];
+}
+
+export class CopiedTypes {
+  readonly #byKey = new Map<string, { named: NamedType; copy: ModuleCopy | undefined }>();
+  readonly #resolved = new Map<string, Promise<ComponentType | undefined>>();
+  readonly #findings: Findings;
+  /** Of the copies, by bare name. */
+  readonly own = new Map<string, { type: ModuleType; copy: ModuleCopy }>();
+
+  constructor(copies: Iterable<ModuleCopy>, builtins: readonly NamedType[], findings: Findings) {
+    this.#findings = findings;
+    for (const named of builtins) this.#byKey.set(typeKey(named.name), { named, copy: undefined });
+    for (const copy of copies) for (const [name, type] of Object.entries(copy.manifest.types ?? {})) this.#take(name, type, copy);
+  }
+
+  #take(name: string, type: ModuleType, copy: ModuleCopy): void {
+    const key = typeKey(name);
+    const before = this.#byKey.get(key);
+    const fault = (kind: 'MODULE_INVALID' | 'DUPLICATE_TYPE', message: string, next: string): void =>
+      this.#findings.addAt(kind, whereOf(copy, name), message, next);
+    if (key === typeKey(NODE_TYPE)) fault('MODULE_INVALID', 'Node stands for machines and cannot be a type', 'Give it another name.');
+    if (before?.copy !== undefined) {
+      fault(
+        'DUPLICATE_TYPE',
+        `${before.copy.name} defines the type ${before.named.name} already`,
+        'Rename one of them, or leave one of the modules out.',
+      );
+    }
+    if (key === typeKey(NODE_TYPE) || before?.copy !== undefined) return;
+    const { digest, version } = copy;
+    // what stands in `module` says only that it is of one: the copy is published later, and then signed
+    this.#byKey.set(key, { named: { name, spec: { ...type, module: { name: copy.name, version, digest, publisher: '' } } }, copy });
+    this.own.set(name, { type, copy });
+  }
+
+  /** Judges every type of the copies, also those of which there is no component. */
+  async judge(): Promise<void> {
+    for (const name of this.own.keys()) await this.resolve(name);
+  }
+
+  /** Names for people. */
+  names(): string[] {
+    return [...this.#byKey.values()].map(({ named }) => named.name).sort();
+  }
+
+  /** What a mistyped name may have meant. */
+  near(name: string): string | undefined {
+    return nearMiss(name, this.names());
+  }
+
+  has(name: string): boolean {
+    return this.#byKey.has(typeKey(name));
+  }
+
+  /** Undefined if there is none of that name, or it is not sound: the violation is told. */
+  resolve(name: string): Promise<ComponentType | undefined> {
+    const key = typeKey(name);
+    const found = this.#resolved.get(key) ?? this.#resolve(name);
+    this.#resolved.set(key, found);
+    return found;
+  }
+
+  async #resolve(name: string): Promise<ComponentType | undefined> {
+    const chain = await chainOf(name, (wanted) => Promise.resolve(this.#byKey.get(typeKey(wanted))?.named));
+    const copy = this.#byKey.get(typeKey(name))?.copy;
+    const where = copy === undefined ? name : whereOf(copy, name);
+    if ('fault' in chain) {
+      if (chain.fault === 'unknown' && chain.name !== name) {
+        const near = this.near(chain.name);
+        this.#findings.addAt(
+          'UNKNOWN_TYPE',
+          where,
+          `it extends ${chain.name}, which no module of this service defines`,
+          near && `Did you mean ${near}?`,
+        );
+      }
+      if (chain.fault === 'cycle') this.#findings.addAt('DEPENDS_ON_ITSELF', where, `it extends itself: ${chain.names.join(' → ')}`);
+      if (chain.fault === 'deep') this.#findings.addAt('TOO_MANY', where, `has more than ${MAX_SUPERTYPES} supertypes`);
+      return undefined;
+    }
+    const resolved = await resolveChain(chain);
+    if (copy !== undefined) await this.#judge(chain, resolved, where);
+    const links = new Map<string, LinkRule>();
+    const commands = new Map<string, Commands[string]>();
+    for (const { spec } of chain) {
+      for (const [link, rule] of Object.entries(spec.links ?? {})) if (!links.has(link)) links.set(link, rule);
+      for (const [command, rule] of Object.entries(spec.commands ?? {})) if (!commands.has(command)) commands.set(command, rule);
+    }
+    const code = chain.flatMap((type) => {
+      const of = this.#byKey.get(typeKey(type.name))?.copy;
+      return of === undefined ? [] : [`${type.name} ${of.digest}`];
+    });
+    return { ...resolved, links, commands, code };
+  }
+
+  async #judge(chain: readonly NamedType[], resolved: ResolvedType, where: string): Promise<void> {
+    const fault = (field: string, message: string): void => this.#findings.addAt('MODULE_INVALID', `${where}.${field}`, message);
+    const spec = chain[0]?.spec ?? {};
+    for (const { property, inherited, own } of wrongOverrides(chain)) {
+      fault(`properties.${property}`, `is of type ${own}, and ${inherited} in a type that it extends`);
+    }
+    for (const [property, rule] of Object.entries(spec.properties ?? {})) {
+      const compiled = rule.pattern === undefined ? undefined : await compilePattern(rule.pattern);
+      if (compiled !== undefined && 'error' in compiled) fault(`properties.${property}.pattern`, compiled.error);
+      const effective = resolved.properties.get(property)?.rule ?? (await ready(rule));
+      for (const { field, message } of ruleFaults(effective)) fault(`properties.${property}.${field}`, message);
+    }
+    if (resolved.properties.size > MAX_PROPERTIES)
+      fault('properties', `has more than ${MAX_PROPERTIES} properties with those that it inherits`);
+    for (const [relation, rules] of [['children', spec.children] as const, ['parents', spec.parents] as const]) {
+      for (const rule of rules ?? []) if (!this.#isEnd(rule.type)) this.#unknown(`${where}.${relation}`, rule.type);
+    }
+    for (const [link, rule] of Object.entries(spec.links ?? {})) {
+      if (rule.type !== undefined && !this.has(rule.type)) this.#unknown(`${where}.links.${link}`, rule.type);
+    }
+    await judgeCommands(chain, { add: (field, message) => fault(field.replace(/^spec\./, ''), message) });
+  }
+
+  #isEnd(name: string): boolean {
+    return typeKey(name) === typeKey(NODE_TYPE) || this.has(name);
+  }
+
+  #unknown(where: string, name: string): void {
+    const near = this.near(name);
+    const next = near === undefined ? `There are: ${listed(this.names(), 20)}.` : `Did you mean ${near}?`;
+    this.#findings.addAt('UNKNOWN_TYPE', where, `names the type ${name}, which no module of this service defines`, next);
+  }
+}
+
+function whereOf(copy: ModuleCopy, type: string): string {
+  return `${copy.name} types.${type}`;
+}

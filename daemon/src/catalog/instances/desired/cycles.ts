@@ -1,0 +1,67 @@
+/** Cycles of a graph of names: pure. */
+
+/** One cycle of each part of the graph whose members all lead to one another, from its first member back to it. Edges to what is no node are passed over. */
+export function cyclesOf(graph: ReadonlyMap<string, readonly string[]>): string[][] {
+  return knotsOf(graph).map((knot) => cycleIn(knot, graph));
+}
+
+/** The parts of a graph whose members all lead to one another (also a node that leads to itself), each in the order of the graph. Without recursion: graphs come from files. */
+export function knotsOf(graph: ReadonlyMap<string, readonly string[]>): string[][] {
+  const index = new Map<string, number>();
+  const low = new Map<string, number>();
+  const open: string[] = [];
+  const isOpen = new Set<string>();
+  const knots: string[][] = [];
+  for (const root of graph.keys()) {
+    if (index.has(root)) continue;
+    const path: { name: string; next: number }[] = [];
+    const enter = (name: string): void => {
+      index.set(name, index.size);
+      low.set(name, index.get(name) ?? 0);
+      open.push(name);
+      isOpen.add(name);
+      path.push({ name, next: 0 });
+    };
+    enter(root);
+    for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+      const edges = graph.get(top.name) ?? [];
+      const to = edges[top.next];
+      if (to !== undefined) {
+        top.next += 1;
+        if (!graph.has(to)) continue;
+        if (!index.has(to)) enter(to);
+        else if (isOpen.has(to)) low.set(top.name, Math.min(low.get(top.name) ?? 0, index.get(to) ?? 0));
+        continue;
+      }
+      path.pop();
+      const parent = path.at(-1);
+      if (parent !== undefined) low.set(parent.name, Math.min(low.get(parent.name) ?? 0, low.get(top.name) ?? 0));
+      if (low.get(top.name) !== index.get(top.name)) continue;
+      const members = open.splice(open.indexOf(top.name));
+      for (const member of members) isOpen.delete(member);
+      if (members.length > 1 || edges.includes(top.name)) knots.push(members);
+    }
+  }
+  return knots;
+}
+
+/** A shortest way from the first member of a knot back to it. */
+function cycleIn(knot: readonly string[], graph: ReadonlyMap<string, readonly string[]>): string[] {
+  const [start = ''] = knot;
+  const members = new Set(knot);
+  const from = new Map<string, string>();
+  const queue = [start];
+  for (const name of queue) {
+    for (const to of graph.get(name) ?? []) {
+      if (to === start) {
+        const way = [start];
+        for (let back: string | undefined = name; back !== undefined && back !== start; back = from.get(back)) way.unshift(back);
+        return [start, ...way];
+      }
+      if (!members.has(to) || from.has(to)) continue;
+      from.set(to, name);
+      queue.push(to);
+    }
+  }
+  return [...knot];
+}

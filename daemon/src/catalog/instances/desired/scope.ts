@@ -1,0 +1,61 @@
+/** What references in values lead to: parameters, what the target offers, and in offers and apps what components have. */
+import { nearMiss } from '../../../../../protocol/near-miss.ts';
+import type { FilePath, Findings } from './findings.ts';
+import { listed } from './findings.ts';
+import type { Surroundings } from './interpolation.ts';
+import type { Outcome } from './outcome.ts';
+import type { Target } from './target.ts';
+
+const SCOPES = ['parameters', 'target', 'components'] as const;
+type ScopeName = (typeof SCOPES)[number];
+
+export class Scope {
+  readonly #findings: Findings;
+  readonly #target: Target;
+  /** Filled in as soon as they are known. */
+  parameters: ReadonlyMap<string, Outcome> = new Map();
+  /** `NAME.PROPERTY` of a component. */
+  components: ((reference: string, path: FilePath) => Outcome) | undefined;
+
+  constructor(target: Target, findings: Findings) {
+    this.#target = target;
+    this.#findings = findings;
+  }
+
+  /** For values that stand at a place of the file, with the scopes that there are there. */
+  at(path: FilePath, scopes: readonly ScopeName[] = ['parameters', 'target']): Surroundings {
+    return {
+      resolve: (reference) => this.#resolve(reference, path, scopes),
+      fault: (message, next) => this.#findings.add('ILLEGAL_VALUE', path, message, next),
+    };
+  }
+
+  #resolve(reference: string, path: FilePath, scopes: readonly ScopeName[]): Outcome {
+    const dot = reference.indexOf('.');
+    const scope = SCOPES.find((one) => one === reference.slice(0, dot));
+    const name = reference.slice(dot + 1);
+    if (dot === -1 || scope === undefined || name === '' || !scopes.includes(scope)) return this.#unknown(reference, path, scopes);
+    if (scope === 'target') return this.#target.offer(name, path);
+    if (scope === 'components') return this.components?.(name, path) ?? 'broken';
+    const outcome = this.parameters.get(name);
+    if (outcome !== undefined) return outcome;
+    const names = [...this.parameters.keys()];
+    const near = nearMiss(name, names);
+    const next = near === undefined ? `There are: ${listed(names)}.` : `Did you mean ${near}?`;
+    this.#findings.add('ILLEGAL_VALUE', path, `refers to \${${shown(reference)}}, and there is no parameter ${shown(name)}`, next);
+    return 'broken';
+  }
+
+  #unknown(reference: string, path: FilePath, scopes: readonly ScopeName[]): Outcome {
+    const there = scopes.map((scope) => `\${${scope}.${scope === 'components' ? 'NAME.PROPERTY' : 'NAME'}}`).join(', ');
+    const link =
+      scopes.includes('components') || !reference.startsWith('components.') ? '' : ' Take values of other components through a link.';
+    const next = `Here may stand: ${there}.${link} Write $\${ where \${ is meant as it stands.`;
+    this.#findings.add('ILLEGAL_VALUE', path, `refers to \${${shown(reference)}}, which is nothing`, next);
+    return 'broken';
+  }
+}
+
+function shown(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}
