@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { modelKind } from '../../../protocol/kinds/model.ts';
 import { resourceKind } from '../../../protocol/kinds/resource.ts';
+import { INSTANCE_LABEL } from '../../../protocol/kinds/service-instance.ts';
 import { typeKind } from '../../../protocol/kinds/type.ts';
 import type { Cli } from '../../cli.ts';
 import { type ApiClient, type Selection, type Target, THIS_NODE } from '../../client/api.ts';
@@ -40,6 +41,9 @@ export function configure(command: Command, cli: Cli): void {
       const used = typesUsed(types, resources);
       const modules = new Set(used.map(moduleOf).filter((module) => module !== ''));
       cli.out.print(await dtkdYaml([model, ...used.filter((type) => moduleOf(type) === ''), ...resources]));
+      if (textAt(model, 'metadata', 'labels', INSTANCE_LABEL) !== undefined) {
+        cli.out.note(`This is what the service ${name} has made: elsewhere it is staged and converged, and not imported.`);
+      }
       for (const module of modules) cli.out.note(`Types of module ${module} are left out: install it where you import this.`);
     });
 }

@@ -29,7 +29,12 @@ export async function judgeInstances(work: Case, changes: readonly Change[], tou
     if (had.size === 0 && has.size === 0) continue;
     if (before !== undefined && after !== undefined && jsonEqual(before['spec'], after['spec']) && sameLabels(before, after)) continue;
     const foreign = [...had.values(), ...has.values()].find((instance) => !written.has(instance));
-    if (foreign !== undefined) throw byHand(ref, foreign);
+    if (foreign !== undefined)
+      throw byHand(
+        ref,
+        foreign,
+        [had, has].some((claims) => claims.get(LABEL_FIELD) === foreign),
+      );
     if (after !== undefined) judgeClaims(ref, has, work.refusal);
   }
 }
@@ -110,8 +115,11 @@ function judgeClaims(ref: ObjectRef, claims: Claims, refusal: Refusal): void {
   if (ref.plural === 'models' && ref.name !== instance) faults.add('metadata.name', `has to be "${instance}"`, 'FieldValueForbidden');
 }
 
-function byHand(ref: ObjectRef, instance: string): DtkdError {
-  return new DtkdError('CONFLICT', `${titleOf(objectText(ref))} is of the service "${instance}", and changes only with it`, {
+function byHand(ref: ObjectRef, instance: string, isIts: boolean): DtkdError {
+  const why = isIts
+    ? `is of the service "${instance}", and changes only with it`
+    : `cannot be in the model of the service "${instance}", or of its types: these are its own`;
+  return new DtkdError('CONFLICT', `${titleOf(objectText(ref))} ${why}`, {
     next: `Change the service, then converge it: dtkd service set ${instance} …`,
     details: { what: objectText(ref), service: `${serviceInstanceKind.plural}.${DTKD_GROUP}/${instance}` },
   });
