@@ -37,7 +37,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
       status = own;
     },
   };
-  const version = argv.includes('-V') || argv.includes('--version') ? await ownVersion() : '';
+  const version = asksVersion(argv) ? await ownVersion() : undefined;
   const program = buildProgram(cli, version, (path) => {
     asked = path;
   });
@@ -64,10 +64,11 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 }
 
 /** The whole tree; commands are empty until `load` is called for them. */
-function buildProgram(cli: Cli, version: string, onCommand: (path: string) => void): Command {
-  const program = new Command('dtkd')
-    .description('Share services between sites, with no server in the middle.')
-    .version(version, '-V, --version', 'print the version of this command')
+function buildProgram(cli: Cli, version: string | undefined, onCommand: (path: string) => void): Command {
+  const program = new Command('dtkd').description('Share services between sites, with no server in the middle.');
+  // it would be taken from commands that have a --version of their own
+  if (version !== undefined) program.version(version, '-V, --version', 'print the version of this command');
+  program
     .option('--url <url>', "the daemon's API, e.g. https://127.0.0.1:7700 (DTKD_URL)")
     .option('--token <token>', 'token for it: a value, - or @FILE (DTKD_TOKEN)')
     .option('--data <dir>', 'data directory of the daemon (DTKD_DATA)')
@@ -131,6 +132,16 @@ function assertAboutNodes(command: Command): void {
   throw new DtkdError('BAD_REQUEST', `"${command.name()}" is about the node that it talks to and takes no -n`, {
     next: `Run it on ${namespace.slice(0, 80)}.`,
   });
+}
+
+/** Flags of the root command that take a value. */
+const ROOT_VALUES = new Set(['--url', '--token', '--data', '--ca', '-n', '--namespace']);
+
+/** True if no command stands before `--version`, or none at all: then the help has it, too. */
+function asksVersion(argv: readonly string[]): boolean {
+  const command = argv.findIndex((word, at) => !word.startsWith('-') && !ROOT_VALUES.has(argv[at - 1] ?? ''));
+  const asked = argv.findIndex((word) => word === '-V' || word === '--version');
+  return command === -1 || (asked !== -1 && asked < command);
 }
 
 /** `dtkd help domain create` is `dtkd domain create --help`. */

@@ -22,12 +22,34 @@ const NODE_FILTERS = new Set(['--nodes', '--xnodes', '--on', '--not-on']);
 
 /** Kinds of which the arguments of these commands name objects, by the first word of the command and the name of the argument. */
 const NAMED_BY_ARGUMENT: Readonly<Record<string, string>> = {
+  'converge service': 'serviceinstances',
   'executions id': 'executions',
   'module name': 'modules',
   'module names': 'modules',
   'policy node': 'nodes',
   'secret name': 'secrets',
   'secret names': 'secrets',
+  'service service': 'serviceinstances',
+  'service task': 'tasks',
+};
+
+/** What `dtkd service show SERVICE --list` answers as the second argument of these commands. */
+const WITHIN_SERVICE: Readonly<Record<string, string>> = {
+  'add-link': 'components',
+  'diff-module': 'modules',
+  exec: 'actions',
+  'pull-module': 'modules',
+  'push-module': 'modules',
+  'rm-component': 'components',
+  'rm-link': 'components',
+  rollback: 'commits',
+  set: 'paths',
+  unset: 'settings',
+};
+
+/** Flags whose values are names of objects, with what stands before each name, by the command. */
+const NAMED_BY_FLAG: Readonly<Record<string, { objects: string; before: string }>> = {
+  'stage --target': { objects: 'serviceinstances', before: '' },
 };
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
@@ -65,10 +87,15 @@ function describe(command: Command, path: readonly string[]): CompletionNode {
       takesValue: option.required || option.optional,
       choices: option.argChoices ?? [],
       ...(path[0] === 'ctl' && CTL_LISTS.has(option.long ?? '') ? { list: `${(option.long ?? '').slice(2)}s` } : {}),
-      ...(NODE_FILTERS.has(option.long ?? '') ? { names: { objects: 'nodes', before: 'name=' } } : {}),
+      ...namesOf(path, option.long ?? ''),
     })),
     argument: argumentOf(command, path),
   };
+}
+
+function namesOf(path: readonly string[], flag: string): Pick<CompletionNode['flags'][number], 'names'> {
+  const names = NODE_FILTERS.has(flag) ? { objects: 'nodes', before: 'name=' } : NAMED_BY_FLAG[`${path[0]} ${flag}`];
+  return names === undefined ? {} : { names };
 }
 
 /** What the first argument of a command names. */
@@ -81,7 +108,12 @@ function argumentOf(command: Command, path: readonly string[]): CompletionNode['
   if (name === 'app' || (path[0] === 'app' && path[1] === 'rm')) return { objects: 'dtapps' };
   // which commands there are depends on the resource, which comes after
   if (path[0] === 'run') return { second: 'resources' };
+  if (path[0] === 'stage') return { list: 'stage - --list assemblies' };
   const objects = NAMED_BY_ARGUMENT[`${path[0]} ${name}`];
+  const within = objects === 'serviceinstances' ? WITHIN_SERVICE[path[1] ?? ''] : undefined;
+  if (objects !== undefined && within !== undefined) {
+    return { objects, within, many: command.registeredArguments[1]?.variadic === true };
+  }
   if (objects !== undefined) return { objects };
   return path[0] === 'domain' && name === 'name' && path[1] !== 'create' ? { objects: 'dtdomains' } : undefined;
 }

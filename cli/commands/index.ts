@@ -58,6 +58,7 @@ const MODULE: readonly CommandEntry[] = [
   { name: 'init', summary: 'begin a module in a new directory', load: () => import('./module/init.ts') },
   { name: 'validate', summary: 'check a module; says all that is wrong', load: () => import('./module/validate.ts') },
   { name: 'install', summary: 'install a module from its directory', load: () => import('./module/install.ts') },
+  { name: 'import-dtk', summary: 'make a module of one of DTK', load: () => import('./module/import-dtk.ts') },
   { name: 'ls', alias: 'list', summary: 'list the modules of this node, or of all', load: () => import('./module/ls.ts') },
   { name: 'show', summary: 'show who signed a module, its types and their commands', load: () => import('./module/show.ts') },
   { name: 'publish', summary: 'let members of domains fetch a module', load: () => import('./module/publish.ts') },
@@ -128,6 +129,47 @@ const BUNDLE: readonly CommandEntry[] = [
   { name: 'show', summary: 'say what is in such a file; no daemon is needed', load: () => import('./bundle/show.ts') },
 ];
 
+const TASK: readonly CommandEntry[] = [
+  { name: 'show', summary: 'show the tree of its steps', load: () => import('./service/task-show.ts') },
+  { name: 'follow', summary: 'follow it to its end', load: () => import('./service/task-follow.ts') },
+  { name: 'cancel', summary: 'end it', load: () => import('./service/task-cancel.ts') },
+];
+
+const SERVICE: readonly CommandEntry[] = [
+  { name: 'ls', alias: 'list', summary: 'list services of this node, or of all', load: () => import('./service/ls.ts') },
+  {
+    name: 'status',
+    summary: 'what is edited, applied and running, and what is wrong',
+    load: () => import('./service/status.ts'),
+  },
+  { name: 'show', summary: 'what it is made of, and what can be set', load: () => import('./service/show.ts') },
+  { name: 'diff', summary: 'what was changed, with old and new values', load: () => import('./service/diff.ts') },
+  { name: 'log', summary: 'list its commits', load: () => import('./service/log.ts') },
+  { name: 'path', summary: 'print its directory, a git repository', load: () => import('./service/path.ts') },
+  { name: 'set', summary: 'set properties, parameters, where and how many', load: () => import('./service/set.ts') },
+  { name: 'unset', summary: 'take settings back', load: () => import('./service/unset.ts') },
+  { name: 'edit', summary: 'edit dtk.service.yaml in your editor', load: () => import('./service/edit.ts') },
+  { name: 'add-component', summary: 'add a component', load: () => import('./service/add-component.ts') },
+  { name: 'rm-component', summary: 'remove components', load: () => import('./service/rm-component.ts') },
+  { name: 'add-link', summary: 'link a component to another one', load: () => import('./service/add-link.ts') },
+  { name: 'rm-link', summary: 'remove a link', load: () => import('./service/rm-link.ts') },
+  { name: 'rollback', summary: 'converge to how it was at a commit', load: () => import('./service/rollback.ts') },
+  { name: 'drift', summary: 'check whether all resources are as they should be', load: () => import('./service/drift.ts') },
+  { name: 'exec', summary: 'run a command of components, or a workflow', load: () => import('./service/exec.ts') },
+  { name: 'tasks', summary: 'list what was done, and what is being done', load: () => import('./service/tasks.ts') },
+  { name: 'task', summary: 'look at one task', children: TASK },
+  { name: 'delete', summary: 'take its resources down, and keep its files', load: () => import('./service/delete.ts') },
+  { name: 'uninstall', summary: 'take its resources down, and remove it', load: () => import('./service/uninstall.ts') },
+  { name: 'diff-module', summary: 'compare its module copies with the modules', load: () => import('./service/diff-module.ts') },
+  { name: 'pull-module', summary: 'take a version of a module into its copy', load: () => import('./service/pull-module.ts') },
+  { name: 'push-module', summary: 'make a version of a module of its copy', load: () => import('./service/push-module.ts') },
+  {
+    name: 'default-target',
+    summary: 'the target of what is staged without naming one',
+    load: () => import('./service/default-target.ts'),
+  },
+];
+
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly CommandEntry[] = [
   { group: 'Start here:', name: 'up', summary: 'start the daemon of this node', load: () => import('./up.ts') },
@@ -137,6 +179,14 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'bundle', summary: 'files that carry a domain between nodes that never connect', children: BUNDLE },
   { name: 'model', summary: 'bring models in from other tools, and write them out', children: MODEL },
   { name: 'module', summary: 'types with commands, and the scripts that these run', children: MODULE },
+  {
+    group: 'Services:',
+    name: 'stage',
+    summary: 'make a service of an assembly of a module',
+    load: () => import('./stage.ts'),
+  },
+  { name: 'converge', summary: 'bring a service to what its files say', load: () => import('./converge.ts') },
+  { name: 'service', summary: 'look at services, change them, run their commands', children: SERVICE },
   {
     group: 'Running commands:',
     name: 'run',

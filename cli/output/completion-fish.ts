@@ -35,7 +35,9 @@ function fishArgument({ argument }: CompletionNode): string | undefined {
   if (argument === 'kind') return '(__dtkd_kinds)';
   if (argument === 'object') return '(__dtkd_objects)';
   if ('second' in argument) return `(__dtkd_second ${argument.second})`;
-  return 'objects' in argument ? `(__dtkd_names ${argument.objects})` : argument.words.join(' ');
+  if ('list' in argument) return `(dtkd ${argument.list} 2>/dev/null)`;
+  if ('words' in argument) return argument.words.join(' ');
+  return argument.within === undefined ? `(__dtkd_names ${argument.objects})` : `(__dtkd_within ${argument.objects} ${argument.within})`;
 }
 
 function fishCore(nodes: readonly CompletionNode[], kinds: readonly string[]): string {
@@ -94,6 +96,18 @@ function __dtkd_second
     set -l at (string split ' ' -- (__dtkd_path))
     set -l words (__dtkd_words)
     test (count $words) -eq (math (count $at) + 1); and dtkd ctl --list $argv[1] 2>/dev/null
+end
+
+# Names of objects for the first argument, what is in the service of that name after it.
+function __dtkd_within
+    set -l at (string split ' ' -- (__dtkd_path))
+    set -l words (__dtkd_words)
+    set -l first (math (count $at) + 1)
+    if test (count $words) -lt $first
+        __dtkd_names $argv[1]
+    else
+        dtkd service show $words[$first] --list $argv[2] 2>/dev/null
+    end
 end
 
 # Kinds for the first argument, names of that kind after it.

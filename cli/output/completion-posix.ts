@@ -124,17 +124,43 @@ function argumentCases(nodes: readonly CompletionNode[]): string {
       if (argument === 'kind') return [first('__dtkd_kinds')];
       if (argument === 'object') return [`    ${quote(key(node))}) if [ $# -eq 0 ]; then __dtkd_kinds; else __dtkd_names "$1"; fi ;;`];
       if ('second' in argument) return [`    ${quote(key(node))}) [ $# -eq 1 ] && dtkd ctl --list ${argument.second} 2>/dev/null ;;`];
+      if ('list' in argument) return [first(`dtkd ${argument.list} 2>/dev/null`)];
+      if ('objects' in argument && argument.within !== undefined) {
+        const inside = `[ $# -${argument.many === true ? 'ge' : 'eq'} 1 ] && dtkd service show "$1" --list ${argument.within} 2>/dev/null`;
+        return [`    ${quote(key(node))}) if [ $# -eq 0 ]; then __dtkd_names ${argument.objects}; else ${inside}; fi ;;`];
+      }
       if ('objects' in argument) return [first(`__dtkd_names ${argument.objects}`)];
       return [first(`printf '%s\\n' ${argument.words.map(quote).join(' ')}`)];
     })
     .join('\n');
 }
 
+// bash takes words apart at : and =; they are put together again, and what stands there already is left out of the answer
 export const BASH_GLUE = `
 _dtkd() {
-  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}"
-  local IFS=$'\\n'
-  COMPREPLY=($(compgen -W "$(__dtkd_next "$cur" "$prev" "\${COMP_WORDS[@]:1:COMP_CWORD-1}")" -- "$cur"))
+  local IFS=$'\\n' word glued=0 i last=-1
+  local line="\${COMP_LINE:0:\${COMP_POINT:-0}}"
+  local -a words
+  words=()
+  for ((i = 1; i <= COMP_CWORD; i++)); do
+    word="\${COMP_WORDS[i]}"
+    case "$word" in [:=]*) [ "$last" -ge 0 ] && glued=1 ;; '') case "$line" in *' ') glued=0 ;; esac ;; esac
+    if [ "$glued" = 1 ]; then
+      words[last]="\${words[last]}$word"
+    else
+      words+=("$word")
+      last=$((last + 1))
+    fi
+    case "$word" in [:=]|[:=][:=]) glued=1 ;; *) glued=0 ;; esac
+  done
+  local cur="\${words[last]}" begun="\${COMP_WORDS[COMP_CWORD]}" prev=dtkd
+  if [ "$last" -gt 0 ]; then prev="\${words[last-1]}"; fi
+  case "$begun" in [:=]) begun="" ;; esac
+  local there="\${cur%"$begun"}"
+  COMPREPLY=($(compgen -W "$(__dtkd_next "$cur" "$prev" "\${words[@]:0:last}")" -- "$cur"))
+  COMPREPLY=("\${COMPREPLY[@]#"$there"}")
+  case "\${COMPREPLY[0]-}" in *=) [ "\${#COMPREPLY[@]}" = 1 ] && compopt -o nospace 2>/dev/null ;; esac
+  return 0
 }
 complete -o default -F _dtkd dtkd
 `;

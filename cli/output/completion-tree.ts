@@ -18,9 +18,17 @@ export interface CompletionNode {
   flags: readonly CompletionFlag[];
   /**
    * What the first argument is: a kind and then names; a kind alone; names of objects of one kind; or fixed words. `second`: the second one is what
-   * `dtkd ctl --list` answers to this word.
+   * `dtkd ctl --list` answers to this word. `within`: the second one, or all after the first, is what `dtkd service show FIRST --list` answers to this
+   * word. `list`: the first one is what these words of dtkd answer.
    */
-  argument: 'object' | 'kind' | { objects: string } | { words: readonly string[] } | { second: string } | undefined;
+  argument:
+    | 'object'
+    | 'kind'
+    | { objects: string; within?: string; many?: boolean }
+    | { words: readonly string[] }
+    | { second: string }
+    | { list: string }
+    | undefined;
 }
 
 export const HEADER = '# Completion for dtkd; made by "dtkd completion".\n';

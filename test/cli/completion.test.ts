@@ -74,6 +74,24 @@ describe('dtkd completion', () => {
     expect(await offered('secret', 'set', 't')).toEqual(['two']);
   });
 
+  it('offers services, and what is in them', async () => {
+    expect(await offered('converge', '')).toEqual(['one', 'two']);
+    expect(await offered('service', 'task', 'follow', 't')).toEqual(['two']);
+    expect(await offered('stage', '')).toEqual(['<stage_-_--list_assemblies>']);
+    expect(await offered('stage', 'acme/web:web-tier', '--target', '')).toEqual(['one', 'two']);
+    expect(await offered('service', 'exec', 'one', '')).toEqual(['<service_show_one_--list_actions>']);
+    expect(await offered('service', 'exec', 'one', 'web.x', '')).toEqual([]);
+    expect(await offered('service', 'set', 'one', 'web.port=1', '')).toEqual(['<service_show_one_--list_paths>']);
+  });
+
+  it('puts together what bash takes apart at : and =', async () => {
+    // as bash gives the words of: stage acme/web:w, and of: run Start web --on name=t
+    expect(await offered('app', 'curl', 'o', ':')).toEqual([]);
+    expect(await offered('run', 'Start', 'web', '--on', 'name', '=', 't')).toEqual(['two']);
+    expect(await offered('run', 'Start', 'web', '--on', 'name', '=')).toEqual(['one', 'two']);
+    expect(await offered('--url', 'https', ':', '//127.0.0.1', ':', '7700', 'converge', 't')).toEqual(['two']);
+  });
+
   it('is well-formed for each shell that is here', async () => {
     for (const shell of ['bash', 'zsh', 'fish']) {
       if (findProgram(shell) === undefined) continue;

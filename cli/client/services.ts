@@ -1,0 +1,65 @@
+/** Service instances and their tasks over the API: where they are, and what is answered. */
+import { DtkdError } from '../../protocol/errors.ts';
+import { serviceInstanceKind } from '../../protocol/kinds/service-instance.ts';
+import { taskKind } from '../../protocol/kinds/task.ts';
+import {
+  type FileAnswer,
+  fileAnswer,
+  planAnswer,
+  type ServicePlanAnswer,
+  type ServiceState,
+  serviceState,
+} from '../../protocol/service-api.ts';
+import type { JsonRecord } from '../json.ts';
+import { type ApiClient, type Target, THIS_NODE } from './api.ts';
+
+/** A service instance, and the node that has it. */
+export interface Named {
+  name: string;
+  namespace: string;
+}
+
+/** What `dtkd service COMMAND NAME -n NODE` names; also as lists of names have it, `serviceinstance.dtkd.dev/NAME`. */
+export function named(text: string, flags: { namespace?: string }): Named {
+  return { name: bareName(text), namespace: flags.namespace ?? THIS_NODE };
+}
+
+/** `-n NODE` of another node, for command lines that are shown. */
+export function nodeWords({ namespace }: Pick<Named, 'namespace'>): string[] {
+  return namespace === THIS_NODE ? [] : ['-n', namespace];
+}
+
+export function serviceTarget({ name, namespace }: Named, ...sub: string[]): Target {
+  return { kind: serviceInstanceKind, namespace, name, sub };
+}
+
+export function taskTarget({ name, namespace }: Named, ...sub: string[]): Target {
+  return { kind: taskKind, namespace, name, sub };
+}
+
+export async function readState(client: ApiClient, service: Named): Promise<ServiceState> {
+  return stateOf(await client.call('GET', serviceTarget(service, 'state')));
+}
+
+export function stateOf(answer: JsonRecord): ServiceState {
+  return required(serviceState.safeParse(answer), 'the state of a service');
+}
+
+export async function readServiceFile(client: ApiClient, service: Named): Promise<FileAnswer> {
+  return required(fileAnswer.safeParse(await client.call('GET', serviceTarget(service, 'file'))), 'the file of a service');
+}
+
+export function planOf(answer: JsonRecord): ServicePlanAnswer {
+  return required(planAnswer.safeParse(answer), 'a plan');
+}
+
+function bareName(text: string): string {
+  return text.slice(text.lastIndexOf('/') + 1);
+}
+
+function required<T>(parsed: { success: true; data: T } | { success: false }, what: string): T {
+  if (parsed.success) return parsed.data;
+  throw new DtkdError('INTERNAL', `the daemon answered with something that this dtkd does not know as ${what}`, {
+    next: 'Compare "dtkd version" with the version of the daemon.',
+  });
+}

@@ -1,0 +1,50 @@
+import type { Command } from 'commander';
+import type { Cli, GlobalFlags } from '../cli.ts';
+import { named, nodeWords, readState } from '../client/services.ts';
+import { escapeControls } from '../output/escape.ts';
+import { addCarryFlags, type CarryFlags, carryOut } from '../service/carry-out.ts';
+import { TASK_EXIT_HELP } from '../service/task-ending.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd converge shop --dry-run          violations, or what is different and what would be run
+  dtkd converge shop                    shows that, asks, commits the edits and runs it
+  dtkd converge shop --yes -m 'Move to 8081'
+  dtkd converge shop --yes --keep-going --threads 4
+
+Brings a service to what its files say: its resources are created, changed and removed in the order in which they need each
+other. A converge that failed or was interrupted goes on with what is left; where nothing is to be done, nothing is run.
+
+${TASK_EXIT_HELP}`;
+
+interface Flags extends CarryFlags {
+  message?: string;
+  timeout?: string;
+}
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('<service>')
+    .option('-m, --message <text>', 'message of the commit (default: what was changed)')
+    .option('--timeout <duration>', 'how long each command may take (default: 1h)');
+  addCarryFlags(command, true)
+    .addHelpText('after', EXAMPLES)
+    .action(async (name: string) => {
+      const flags = command.optsWithGlobals<Flags & GlobalFlags>();
+      const service = named(name, flags);
+      const { message, timeout } = flags;
+      const { attended } = await carryOut(cli, {
+        service,
+        verb: 'converge',
+        body: { ...(message === undefined ? {} : { message }), ...(timeout === undefined ? {} : { timeout }) },
+        flags,
+        global: flags,
+        question: `Converge ${service.name}?`,
+        again: ['converge', service.name, ...nodeWords(service)],
+      });
+      if (attended?.task.state !== 'succeeded' || flags.output === 'json') return;
+      const { apps } = await readState(await cli.client(), service);
+      for (const { name: app, node, uri } of apps)
+        cli.out.print(escapeControls(`App ${app} of ${node}: ${uri ?? '(no address here yet)'}`));
+    });
+}

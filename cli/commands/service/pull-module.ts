@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import type { Cli, GlobalFlags } from '../../cli.ts';
+import { named, nodeWords } from '../../client/services.ts';
+import { line } from '../../dispatch/conclude.ts';
+import { outputOption } from '../../output/format.ts';
+import { addNodeFlag, type NodeFlag } from '../../service/flags.ts';
+import { type CopyFlags, moveCopy } from '../../service/module-copies.ts';
+
+const EXAMPLES = `
+Examples:
+  dtkd service pull-module shop acme/web                    the newest version that is here, into the copy that shop has
+  dtkd service pull-module shop acme/web --version 1.3.0 --dry-run
+  dtkd service pull-module shop acme/web --force            also over files that were changed in the copy
+
+It is committed, and runs nothing: the next converge applies it. Files that were changed on both sides are named, and nothing is
+written, unless --force.`;
+
+export function configure(command: Command, cli: Cli): void {
+  addNodeFlag(command.argument('<service>').argument('<module>'))
+    .option('--version <version>', 'of the module (default: the newest that is here)')
+    .option('--force', "where both were changed, take the module's")
+    .option('--dry-run', 'tell what it would change')
+    .addOption(outputOption('json', 'yaml'))
+    .addHelpText('after', EXAMPLES)
+    .action(async (name: string, module: string) => {
+      const flags = command.optsWithGlobals<GlobalFlags & NodeFlag & CopyFlags & { force?: boolean }>();
+      const service = named(name, flags);
+      const done = await moveCopy(cli, service, { op: 'pull', module, ...(flags.force === true ? { force: true } : {}) }, flags);
+      if (done === undefined) return;
+      if (!done.changed) return cli.out.print(`${service.name} has ${done.title} as it is.`);
+      if (flags.dryRun === true) return cli.out.print(`${service.name} would have ${done.title} (dry run).`);
+      cli.out.print(`${service.name} has ${done.title} now.`);
+      cli.out.note(`Next: ${line(flags, 'converge', service.name, ...nodeWords(service))}`);
+    });
+}

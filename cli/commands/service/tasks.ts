@@ -1,0 +1,100 @@
+import type { Command } from 'commander';
+import { ageOf } from '../../../protocol/age.ts';
+import { taskKind } from '../../../protocol/kinds/task.ts';
+import type { Cli } from '../../cli.ts';
+import { parseLimit } from '../../input/limit.ts';
+import { isRecord, type JsonRecord, listAt, textAt } from '../../json.ts';
+import { fullName } from '../../kinds.ts';
+import { alignColumns } from '../../output/columns.ts';
+import { Completeness } from '../../output/completeness.ts';
+import { outputOption, printValue } from '../../output/format.ts';
+import { type ListFlags, targetOf } from '../../selection.ts';
+import { hasEnded, leavesOf, taskOf } from '../../service/task.ts';
+import { tookOf } from '../../service/task-lines.ts';
+
+/** Tasks asked for at a time: one of many steps is large. */
+const PAGE_SIZE = 100;
+/** What one wants to see is nearly always the latest. */
+const DEFAULT_SHOWN = 30;
+
+const EXAMPLES = `
+Examples:
+  dtkd service tasks                    of all services of this node, the latest first
+  dtkd service tasks shop
+  dtkd service tasks -A --running       those that run now, of all nodes`;
+
+interface Flags extends Omit<ListFlags, 'limit'> {
+  running?: boolean;
+  limit: number;
+}
+
+export function configure(command: Command, cli: Cli): void {
+  command
+    .argument('[service]')
+    .option('-n, --namespace <node>', 'of this node')
+    .option('-A, --all-namespaces', 'of all nodes')
+    .option('--running', 'only those that have not ended')
+    .option('--limit <number>', 'at most so many, the latest', parseLimit, DEFAULT_SHOWN)
+    .addOption(outputOption('json', 'yaml', 'wide', 'name'))
+    .addHelpText('after', EXAMPLES)
+    .action(async (service: string | undefined) => {
+      const flags = command.optsWithGlobals<Flags>();
+      const client = await cli.client();
+      const completeness = new Completeness();
+      const found: JsonRecord[] = [];
+      const fieldSelector = [
+        ...(service === undefined ? [] : [`spec.instance=${service}`]),
+        ...(flags.running === true ? ['status.state=executing'] : []),
+      ].join(',');
+      for await (const page of client.pages(targetOf(taskKind, flags), fieldSelector === '' ? {} : { fieldSelector }, PAGE_SIZE)) {
+        completeness.add(page);
+        found.push(...listAt(page, 'items').filter(isRecord));
+      }
+      const shown = found.sort(latestFirst).slice(0, flags.limit);
+      if (flags.output === 'json' || flags.output === 'yaml') {
+        return printValue(cli.out, { apiVersion: 'v1', kind: 'List', items: shown }, flags.output);
+      }
+      for (const line of completeness.lines()) cli.out.note(line);
+      if (flags.output === 'name') return cli.out.lines(shown.map((task) => fullName(taskKind, textAt(task, 'metadata', 'name') ?? '')));
+      if (shown.length === 0) return cli.out.note('No tasks found.');
+      const wide = flags.output === 'wide';
+      const all = flags.allNamespaces === true;
+      const heading = [
+        'TASK',
+        ...(all ? ['NODE'] : []),
+        'SERVICE',
+        'WHAT',
+        'STATE',
+        'STEPS',
+        'AGE',
+        'TOOK',
+        ...(wide ? ['USER', 'COMMIT', 'MESSAGE'] : []),
+      ];
+      cli.out.lines(alignColumns([heading, ...shown.map((task) => row(task, { wide, all }))]));
+      if (found.length > shown.length) cli.out.note(`${found.length - shown.length} earlier ones are not shown; see --limit.`);
+    });
+}
+
+function latestFirst(a: JsonRecord, b: JsonRecord): number {
+  const began = (task: JsonRecord): number =>
+    Date.parse(textAt(task, 'status', 'startedAt') ?? textAt(task, 'metadata', 'creationTimestamp') ?? '') || 0;
+  const number = (task: JsonRecord): number => Number(/-([0-9]+)$/.exec(textAt(task, 'metadata', 'name') ?? '')?.[1] ?? 0);
+  return began(b) - began(a) || number(b) - number(a);
+}
+
+function row(object: JsonRecord, { wide, all }: { wide: boolean; all: boolean }): string[] {
+  const task = taskOf(object);
+  const leaves = leavesOf(task);
+  const more = [textAt(object, 'spec', 'user') ?? '', (textAt(object, 'spec', 'commit') ?? '').slice(0, 8), task.message ?? ''];
+  return [
+    task.name,
+    ...(all ? [textAt(object, 'metadata', 'namespace') ?? ''] : []),
+    textAt(object, 'spec', 'instance') ?? '',
+    task.title,
+    task.state,
+    `${leaves.filter(({ state }) => hasEnded(state)).length}/${leaves.length}`,
+    ageOf(task.startedAt, Date.now()),
+    tookOf(task, Date.now()),
+    ...(wide ? more : []),
+  ];
+}

@@ -1,0 +1,26 @@
+import { DtkdError } from '../../protocol/errors.ts';
+import { textAt } from '../json.ts';
+
+/** Asks at the terminal; all but y and yes is no. Errors: BAD_REQUEST where nobody can be asked. */
+export async function confirm(question: string): Promise<boolean> {
+  if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) {
+    throw new DtkdError('BAD_REQUEST', 'this has to be confirmed, and there is nobody at a terminal who could be asked', {
+      next: 'Add --yes to do it without asking, or --dry-run to see what it would do.',
+    });
+  }
+  const { createInterface } = await import('node:readline/promises');
+  const reader = createInterface({ input: process.stdin, output: process.stderr });
+  const closed = new AbortController();
+  reader.once('close', () => closed.abort());
+  try {
+    const answer = await reader.question(`${question} [y/N] `, { signal: closed.signal });
+    return /^y(es)?$/i.test(answer.trim());
+  } catch (error) {
+    // Ctrl-C or Ctrl-D: no
+    if (textAt(error, 'name') !== 'AbortError') throw error;
+    process.stderr.write('\n');
+    return false;
+  } finally {
+    reader.close();
+  }
+}

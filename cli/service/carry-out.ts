@@ -1,0 +1,147 @@
+/**
+ * The way from an order to its end, the same for all that changes a service or runs something of it: violations stop it; what it would do is shown, and confirmed
+ * where it has to be; then the task is followed.
+ */
+import { type Command, Option } from 'commander';
+import { DtkdError } from '../../protocol/errors.ts';
+import { type ServicePlanAnswer, violation } from '../../protocol/service-api.ts';
+import type { Cli, GlobalFlags } from '../cli.ts';
+import { type Named, nodeWords, planOf, serviceTarget } from '../client/services.ts';
+import { line } from '../dispatch/conclude.ts';
+import { confirm } from '../input/confirm.ts';
+import { parseLimit } from '../input/limit.ts';
+import { listAt } from '../json.ts';
+import { toJson } from '../output/format.ts';
+import { type AttendedTask, attendTask, type TaskShowFlags } from './attend-task.ts';
+import { violationLines } from './difference-lines.ts';
+import { servicePlanLines } from './plan-lines.ts';
+
+export interface CarryFlags extends TaskShowFlags {
+  namespace?: string;
+  dryRun?: boolean;
+  yes?: boolean;
+  detach?: boolean;
+  threads?: number;
+  keepGoing?: boolean;
+}
+
+export interface Errand {
+  service: Named;
+  verb: 'converge' | 'rollback' | 'exec' | 'drift' | 'delete' | 'uninstall';
+  body: Readonly<Record<string, unknown>>;
+  flags: CarryFlags;
+  global: GlobalFlags;
+  /** Asked before anything is started, if there is something to do. Absent: it is done without asking. */
+  question?: string;
+  /** A command line that takes it up again where it did not succeed. */
+  again?: readonly string[];
+}
+
+export interface CarriedOut {
+  plan: ServicePlanAnswer;
+  /** Undefined: nothing was run, or nobody followed it. */
+  attended: AttendedTask | undefined;
+  /** True if it was only looked at, or declined. */
+  onlyShown: boolean;
+}
+
+/** Flags of every such command; `asks`: those of one that is confirmed. */
+export function addCarryFlags(command: Command, asks: boolean): Command {
+  command
+    .option('-n, --namespace <node>', 'node that has the service (default: this node)')
+    .option('--dry-run', 'tell what it would do, and do nothing');
+  if (asks) command.option('-y, --yes', 'do not ask');
+  return command
+    .option('--threads <number>', 'commands at a time (default: 16)', parseLimit)
+    .option('--keep-going', 'after a failure, go on with what does not depend on it')
+    .option('--detach', 'start it, print the name of the task, and do not follow it')
+    .option('-v, --verbose', 'the output of every command, not only of those that failed')
+    .addOption(new Option('-o, --output <format>', 'one line of JSON for each event').choices(['json']));
+}
+
+/** What those flags say in a request. */
+export function carryFields({ threads, keepGoing }: CarryFlags): { threads?: number; keepGoing?: boolean } {
+  return { ...(threads === undefined ? {} : { threads }), ...(keepGoing === undefined ? {} : { keepGoing }) };
+}
+
+/** Errors: VIOLATIONS after they were shown, CONFLICT, and others of the daemon. */
+export async function carryOut(cli: Cli, errand: Errand): Promise<CarriedOut> {
+  const { service, verb, flags, question } = errand;
+  const asJson = flags.output === 'json';
+  const body = { ...errand.body, ...carryFields(flags) };
+  const asking = question !== undefined && flags.yes !== true;
+  let confirmed: ServicePlanAnswer | undefined;
+  if (flags.dryRun === true || asking) {
+    const plan = await ask(verb === 'converge' ? 'plan' : verb, { ...body, dryRun: true });
+    show(plan);
+    if (flags.dryRun === true) {
+      if (!asJson) cli.out.note('Nothing was started (dry run).');
+      return { plan, attended: undefined, onlyShown: true };
+    }
+    if (question !== undefined && needsConsent(plan, verb)) {
+      if (!(await confirm(question))) {
+        cli.out.note('Nothing was started.');
+        cli.exitWith(1);
+        return { plan, attended: undefined, onlyShown: true };
+      }
+    }
+    confirmed = plan;
+  }
+  cli.out.progress(`${PROGRESS[verb]} ${service.name} ...`);
+  // what was shown is what is done, or nothing is
+  const pinned = confirmed !== undefined && PINNED.has(verb) ? { plan: confirmed.digest } : {};
+  const plan = await ask(verb, { ...body, ...pinned });
+  if (confirmed === undefined) show(plan);
+  if (plan.task === undefined) return { plan, attended: undefined, onlyShown: false };
+  const task = { ...service, name: plan.task };
+  if (flags.detach === true) {
+    if (!asJson) {
+      cli.out.print(plan.task);
+      cli.out.note(`Started. Follow it: ${line(errand.global, 'service', 'task', 'follow', plan.task, ...nodeWords(task))}`);
+    }
+    return { plan, attended: undefined, onlyShown: false };
+  }
+  const again = errand.again === undefined ? {} : { again: errand.again };
+  const attended = await attendTask(cli, { task, show: flags, global: errand.global, ...again });
+  return { plan, attended, onlyShown: false };
+
+  async function ask(sub: string, request: Record<string, unknown>): Promise<ServicePlanAnswer> {
+    const client = await cli.client();
+    try {
+      // others that depend on it may have to be taken down first
+      return planOf(await client.call('POST', serviceTarget(service, sub), request, { endless: request['recursive'] === true }));
+    } catch (error) {
+      if (error instanceof DtkdError && error.code === 'VIOLATIONS') showViolations(cli, error, asJson);
+      throw error;
+    }
+  }
+
+  function show(plan: ServicePlanAnswer): void {
+    if (asJson) cli.out.print(toJson({ type: 'plan', ...plan }, 0));
+    else cli.out.lines(servicePlanLines((colour, text) => cli.out.paint(colour, text), plan));
+  }
+}
+
+const PROGRESS: Readonly<Record<Errand['verb'], string>> = {
+  converge: 'Converging',
+  rollback: 'Rolling back',
+  exec: 'Starting on',
+  drift: 'Checking',
+  delete: 'Deleting',
+  uninstall: 'Uninstalling',
+};
+
+/** Those that refuse to do another plan than the one that was shown. */
+const PINNED: ReadonlySet<Errand['verb']> = new Set(['converge', 'rollback']);
+
+/** To converge where there is nothing to run only commits; all else that is confirmed takes something away. */
+function needsConsent(plan: ServicePlanAnswer, verb: Errand['verb']): boolean {
+  return verb !== 'converge' || plan.steps.length > 0;
+}
+
+/** The table that people see in place of a plan. */
+export function showViolations(cli: Cli, error: DtkdError, asJson: boolean): void {
+  const violations = listAt(error.details, 'violations').flatMap((one) => violation.safeParse(one).data ?? []);
+  if (asJson) cli.out.print(toJson({ type: 'violations', violations }, 0));
+  else cli.out.lines(violationLines(violations));
+}

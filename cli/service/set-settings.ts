@@ -1,0 +1,35 @@
+import type { Cli, GlobalFlags } from '../cli.ts';
+import { type Named, readServiceFile } from '../client/services.ts';
+import { line } from '../dispatch/conclude.ts';
+import { editService } from './editing.ts';
+import { readSettings } from './settings.ts';
+import type { Setting } from './values.ts';
+
+export interface SetOptions {
+  /** Flags of the connection, for command lines that are shown. */
+  global: GlobalFlags;
+  /** Paths whose values are secrets, whatever their type. */
+  secrets?: readonly string[];
+}
+
+/** Sets values in `dtk.service.yaml`, each as the type at its path has it. Secrets go where secrets are kept, and their names into the file. */
+export async function setSettings(cli: Cli, service: Named, settings: readonly Setting[], options: SetOptions): Promise<void> {
+  const client = await cli.client();
+  const { types = {}, base } = await readServiceFile(client, service);
+  const secrets = new Set(options.secrets ?? []);
+  const values = await readSettings(settings, {
+    client,
+    service,
+    typeOf: (path) => (secrets.has(path) ? 'secret' : (types[path] ?? types[`parameters.${path}`])),
+    onSecret: (secret, path) => {
+      const elsewhere = line(options.global, 'secret', 'set', secret, '-n', 'NODE');
+      cli.out.note(`Set the Secret ${secret} for ${path}. For other nodes that run it: ${elsewhere}`);
+    },
+  });
+  await editService(
+    cli,
+    service,
+    values.map(({ path, value }) => ({ op: 'set', path, value })),
+    base,
+  );
+}

@@ -1,0 +1,84 @@
+/** Settings as they are sent: files and standard input are read; what belongs into a Secret goes there, and only its name goes on. */
+import { DtkdError } from '../../protocol/errors.ts';
+import { secretKind } from '../../protocol/kinds/secret.ts';
+import type { PropertyType } from '../../protocol/kinds/type.ts';
+import type { ApiClient } from '../client/api.ts';
+import { putSecret } from '../client/secrets.ts';
+import type { Named } from '../client/services.ts';
+import { readFileText } from '../input/documents.ts';
+import { readSecretValue } from '../input/secret-value.ts';
+import { type Setting, typedValue } from './values.ts';
+
+export interface SettingContext {
+  client: ApiClient;
+  service: Named;
+  /** The type at a path, where it is known. */
+  typeOf(path: string): PropertyType | undefined;
+  /** Told of each Secret that was set. */
+  onSecret(name: string, path: string): void;
+}
+
+export interface SetValue {
+  path: string;
+  value: unknown;
+}
+
+/** In the order of the settings. Errors: BAD_REQUEST, NOT_FOUND for a Secret that is not there; none shows what may be a secret. */
+export async function readSettings(settings: readonly Setting[], context: SettingContext): Promise<SetValue[]> {
+  if (settings.filter(({ source }) => source === 'input').length > 1 && process.stdin.isTTY !== true) {
+    throw new DtkdError('BAD_REQUEST', 'standard input can be the value of one setting only', { next: 'Give the others as @FILE.' });
+  }
+  const values: SetValue[] = [];
+  for (const setting of settings) {
+    const type = context.typeOf(setting.path);
+    const value = type === 'secret' ? await secretName(setting, context) : await plainValue(setting, type);
+    values.push({ path: setting.path, value });
+  }
+  return values;
+}
+
+async function plainValue({ path, source }: Setting, type: PropertyType | undefined): Promise<unknown> {
+  if (source !== 'input' && 'text' in source) return typedValue(path, source.text, type);
+  const text = await readFileText(source === 'input' ? '-' : source.file);
+  // a file is a text, unless something else is wanted there
+  return type === undefined ? text : typedValue(path, type === 'string' ? text : text.trim(), type);
+}
+
+async function secretName({ path, source }: Setting, context: SettingContext): Promise<string> {
+  const { client, service } = context;
+  if (source !== 'input' && 'text' in source) {
+    if (!source.text.includes('${')) await assertSecret(path, source.text, context);
+    return source.text;
+  }
+  const name = secretNameOf(service.name, path);
+  const value = await readSecretValue(path, source === 'input' ? undefined : source.file);
+  await putSecret(client, { namespace: service.namespace, name, value, description: `${path} of the service ${service.name}` });
+  context.onSecret(name, path);
+  return name;
+}
+
+/** Who writes the secret itself where its name belongs is told so, and it goes nowhere. */
+async function assertSecret(path: string, name: string, { client, service }: SettingContext): Promise<void> {
+  const isName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(name);
+  const found = isName && (await isThere(client, service, name));
+  if (found) return;
+  throw new DtkdError('NOT_FOUND', `${path.slice(0, 120)} takes the name of a Secret, and there is none of the name that you gave`, {
+    next: `To set a secret: dtkd service set ${service.name} ${path}=-   (it is asked for, and not shown). Names: "dtkd secret ls".`,
+  });
+}
+
+/** Who may not see Secrets is believed: the converge tells what is not there. */
+async function isThere(client: ApiClient, { namespace }: Named, name: string): Promise<boolean> {
+  try {
+    return (await client.find({ kind: secretKind, namespace, name })) !== undefined;
+  } catch (error) {
+    if (error instanceof DtkdError && error.code === 'FORBIDDEN') return true;
+    throw error;
+  }
+}
+
+/** `shop.db.password`; names of objects are in lower case. */
+export function secretNameOf(service: string, path: string): string {
+  const words = path.replace(/([a-z0-9])([A-Z])/g, '$1-$2').toLowerCase();
+  return `${service}.${words.replace(/[^a-z0-9.-]+/g, '-')}`.replace(/[.-]+$/, '');
+}

@@ -1,0 +1,82 @@
+/** What a service is: staged, edited, applied, running. Pure. */
+import { ageOf } from '../../protocol/age.ts';
+import type { ServiceState } from '../../protocol/service-api.ts';
+import { alignColumns } from '../output/columns.ts';
+import type { Output } from '../output/output.ts';
+import { differenceLines, violationLines } from './difference-lines.ts';
+
+type Paint = Output['paint'];
+
+/** Digits of a commit that people see. */
+const SHORT_COMMIT = 8;
+const COLOURS = { new: 'yellow', applied: 'green', changed: 'yellow', leaving: 'yellow', broken: 'red' } as const;
+
+export function statusLines(paint: Paint, state: ServiceState, { now, wide }: { now: number; wide: boolean }): string[] {
+  const sections = [
+    headLines(state),
+    titled('Edited since the last commit:', differenceLines(paint, state.edited)),
+    titled('Not applied yet:', differenceLines(paint, state.pending)),
+    titled('Resources:', resourceLines(paint, state, now, wide)),
+    titled('Apps:', appLines(state)),
+    titled('Violations, with which it is not converged:', violationLines(state.violations)),
+  ].filter((lines) => lines.length > 0);
+  return sections.flatMap((lines, at) => (at === 0 ? lines : ['', ...lines]));
+}
+
+function headLines({
+  name,
+  phase,
+  module,
+  version,
+  assembly,
+  target,
+  directory,
+  head,
+  applied,
+  task,
+  node,
+  edited,
+}: ServiceState): string[] {
+  const commit = (id: string | undefined): string => (id === undefined ? 'none' : id.slice(0, SHORT_COMMIT));
+  return alignColumns([
+    ['Service:', `${name} of ${node}`],
+    ['Phase:', phase],
+    ['Staged from:', `${module} ${version}, assembly ${assembly}`],
+    ...(target === undefined ? [] : [['Target:', target]]),
+    ['Directory:', directory],
+    ['Last commit:', `${commit(head)}${edited.length === 0 ? '' : ', and edited since'}`],
+    ['Applied:', applied === undefined ? 'never' : applied === head ? 'the last commit' : commit(applied)],
+    ...(task === undefined ? [] : [['Last task:', `${task.name} (${task.title}): ${task.state}${messageOf(task.message)}`]]),
+  ]);
+}
+
+function messageOf(message: string | undefined): string {
+  return message === undefined ? '' : `, ${message.split('\n')[0] ?? ''}`;
+}
+
+function resourceLines(paint: Paint, { resources }: ServiceState, now: number, wide: boolean): string[] {
+  if (resources.length === 0) return [];
+  const checked = resources.some(({ check }) => check !== undefined);
+  const rows = resources.map(({ name, component, type, node, state, at, check }) => [
+    name,
+    ...(wide ? [component] : []),
+    type,
+    node,
+    state,
+    at === undefined ? '' : ageOf(at, now),
+    ...(checked
+      ? [check === undefined ? '' : `${check.ok ? 'as it should be' : `drifted: ${check.message ?? ''}`}, ${ageOf(check.at, now)} ago`]
+      : []),
+  ]);
+  const heading = ['NAME', ...(wide ? ['COMPONENT'] : []), 'TYPE', 'NODE', 'STATE', 'SINCE', ...(checked ? ['CHECKED'] : [])];
+  const [first = '', ...lines] = alignColumns([heading, ...rows]);
+  return [first, ...lines.map((line, at) => paint(COLOURS[resources[at]?.state ?? 'applied'], line))];
+}
+
+function appLines({ apps }: ServiceState): string[] {
+  return alignColumns(apps.map(({ name, node, uri }) => [name, node, uri ?? '(no address here yet)']));
+}
+
+function titled(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : [title, ...lines.map((line) => `  ${line}`)];
+}

@@ -1,0 +1,131 @@
+/** The tree of a task: as a table, as it stands at the bottom of a terminal, and as lines of a log. Pure. */
+import { humanDuration } from '../../protocol/age.ts';
+import { TASK_STATES, type TaskState, type TaskStep } from '../../protocol/kinds/task.ts';
+import type { LiveSize } from '../dispatch/live-lines.ts';
+import { alignColumns } from '../output/columns.ts';
+import { escapeControls } from '../output/escape.ts';
+import type { Output } from '../output/output.ts';
+import { hasEnded, indented, leavesOf, stepsInOrder, type TaskView } from './task.ts';
+
+const COLOURS: Readonly<Record<TaskState, Parameters<Output['paint']>[0] | undefined>> = {
+  created: 'dim',
+  executing: undefined,
+  succeeded: 'green',
+  failed: 'red',
+  cancelled: 'yellow',
+  skipped: 'yellow',
+};
+
+/** All of it, with when each step began and ended. */
+export function treeLines(paint: Output['paint'], task: TaskView, now: number): string[] {
+  const steps = stepsInOrder(task);
+  if (steps.length === 0) return [];
+  const rows = steps.map((step) => [
+    step.number,
+    indented(step.number, step.title),
+    step.state,
+    step.node ?? '',
+    tookOf(step, now),
+    timeOf(step.startedAt),
+    timeOf(step.finishedAt),
+    whyOf(step),
+  ]);
+  return coloured(paint, steps, alignColumns([['NO', 'STEP', 'STATE', 'NODE', 'TOOK', 'START', 'END', 'WHY'], ...rows]), 1);
+}
+
+/** Lines that are left to what scrolls by above. */
+const LEFT_TO_OUTPUT = 6;
+const MAX_ROWS = 24;
+
+/** The tree as far as there is room: what runs and what failed first. The last line counts all. */
+export function liveTreeLines(paint: Output['paint'], task: TaskView, now: number, startedAt: number, size: LiveSize): string[] {
+  const all = stepsInOrder(task);
+  if (all.length === 0) return [];
+  const room = Math.max(1, Math.min(MAX_ROWS, size.rows - LEFT_TO_OUTPUT));
+  const shown = all.length <= room ? all : mostTelling(all, room - 1);
+  const rows = shown.map((step) => [
+    step.number,
+    indented(step.number, step.title),
+    step.node ?? '',
+    step.state,
+    tookOf(step, now),
+    whyOf(step),
+  ]);
+  const lines = alignColumns(rows).map((row) => cut(` ${row}`, size.columns));
+  return [
+    ...coloured(paint, shown, lines, 0),
+    ...(shown.length < all.length ? [cut(` … ${all.length - shown.length} more`, size.columns)] : []),
+    paint('bold', cut(` ${countsLine(task)}; ${humanDuration(now - startedAt)}`, size.columns)),
+  ];
+}
+
+/** In the order of the tree: what executes, then what failed, then what comes next, then the latest that ended. */
+function mostTelling(all: readonly TaskStep[], room: number): TaskStep[] {
+  const ranks: readonly TaskState[] = ['executing', 'failed', 'created', 'cancelled', 'skipped', 'succeeded'];
+  const ranked = [...all].sort(
+    (a, b) => ranks.indexOf(a.state) - ranks.indexOf(b.state) || Date.parse(b.finishedAt ?? '') - Date.parse(a.finishedAt ?? '') || 0,
+  );
+  const chosen = new Set(ranked.slice(0, room));
+  return all.filter((step) => chosen.has(step));
+}
+
+/** `5 of 12 steps ended: 4 succeeded, 1 failed`. */
+export function countsLine(task: TaskView): string {
+  const leaves = leavesOf(task);
+  const ended = leaves.filter(({ state }) => hasEnded(state));
+  const counts = TASK_STATES.filter(hasEnded).flatMap((state) => {
+    const count = ended.filter((step) => step.state === state).length;
+    return count === 0 ? [] : [`${count} ${state}`];
+  });
+  const head = `${ended.length} of ${leaves.length} ${leaves.length === 1 ? 'step' : 'steps'} ended`;
+  return counts.length === 0 ? head : `${head}: ${counts.join(', ')}`;
+}
+
+/** `1.2 create web-1 on node2: failed, exit status 3 (0.4s)`. */
+export function stepLine(step: TaskStep, now: number): string {
+  const where = step.node === undefined ? '' : ` on ${step.node}`;
+  const why = whyOf(step);
+  const took = hasEnded(step.state) ? tookOf(step, now) : '';
+  const tail = `${step.state}${why === '' ? '' : `, ${why}`}${took === '' ? '' : ` (${took})`}`;
+  return escapeControls(`${step.number} ${step.title}${where}: ${tail}`);
+}
+
+/** Why a step did not succeed: its last lines of output may stand in its message, of which one is enough here. */
+export function whyOf({ exitStatus, code, message, state }: TaskStep): string {
+  if (!hasEnded(state) || (state === 'succeeded' && message === undefined)) return '';
+  const [first = '', ...more] = message?.trim().split('\n') ?? [];
+  const ended = exitStatus === undefined || exitStatus === 0 ? '' : `exit status ${exitStatus}`;
+  const head = first.startsWith(ended) ? first : `${ended}: ${first}`;
+  if (head === '') return code ?? '';
+  const last = more.at(-1);
+  return last === undefined ? head.replace(/: $/, '') : `${ended || head.split(': ')[0]}: ${last}`;
+}
+
+export function tookOf({ startedAt, finishedAt, state }: Pick<TaskStep, 'startedAt' | 'finishedAt' | 'state'>, now: number): string {
+  const from = Date.parse(startedAt ?? '');
+  const to = hasEnded(state) ? Date.parse(finishedAt ?? '') : now;
+  if (Number.isNaN(from) || Number.isNaN(to)) return '';
+  const ms = Math.max(0, to - from);
+  return hasEnded(state) && ms < 10_000 ? `${(ms / 1_000).toFixed(1)}s` : humanDuration(ms);
+}
+
+/** The time of day here. */
+function timeOf(text: string | undefined): string {
+  const time = new Date(text ?? '');
+  if (Number.isNaN(time.getTime())) return '';
+  return [time.getHours(), time.getMinutes(), time.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':');
+}
+
+function coloured(paint: Output['paint'], steps: readonly TaskStep[], lines: readonly string[], headings: number): string[] {
+  return lines.map((line, at) => {
+    const step = steps[at - headings];
+    const colour = step === undefined ? undefined : COLOURS[step.state];
+    return colour === undefined ? line : paint(colour, line);
+  });
+}
+
+/** A line that wrapped could not be drawn over. */
+function cut(line: string, columns: number): string {
+  const characters = [...line];
+  return characters.length < columns ? line : `${characters.slice(0, Math.max(1, columns - 2)).join('')}…`;
+}

@@ -1,0 +1,144 @@
+/** Ways to show a task while it goes on. */
+import type { TaskStep } from '../../protocol/kinds/task.ts';
+import { HeldOutput } from '../dispatch/held-output.ts';
+import { LineAssembler } from '../dispatch/line-assembler.ts';
+import { prefixedBytes, prefixedText, printable } from '../dispatch/printable.ts';
+import type { Screen } from '../dispatch/view.types.ts';
+import { escapeControls } from '../output/escape.ts';
+import { toJson } from '../output/format.ts';
+import { hasEnded, leavesOf, type OutputLine, type TaskLine, type TaskView } from './task.ts';
+import { stepLine } from './task-lines.ts';
+
+export interface TaskFollowView {
+  /** A line, after `task` was brought up to date by it. */
+  show(line: TaskLine, task: TaskView): void;
+  /** All has come that will come. */
+  end(task: TaskView): void;
+}
+
+export interface TextOptions {
+  /** The output of every command as it comes; else that of failed ones, when they have ended. */
+  verbose: boolean;
+  /** A line for each step that begins or ends. A tree that is drawn anew tells it better. */
+  lines: boolean;
+  /** Shows what could command a terminal as escapes. */
+  escape: boolean;
+}
+
+const NOWHERE: Screen = { out: () => undefined, err: () => undefined };
+
+export class TaskTextView implements TaskFollowView {
+  readonly #screen: Screen;
+  readonly #options: TextOptions;
+  readonly #held = new HeldOutput();
+  /** By number of the step: its place in `#held`. */
+  readonly #places = new Map<string, number>();
+  readonly #open = new Map<string, LineAssembler>();
+  /** The state of each step that was told last. */
+  readonly #told = new Map<string, string>();
+  #next = 0;
+
+  constructor(screen: Screen, options: TextOptions) {
+    this.#screen = screen;
+    this.#options = options;
+  }
+
+  show(line: TaskLine, task: TaskView): void {
+    if (line.type === 'output') this.#output(line);
+    else if (line.type === 'task') for (const step of leavesOf(task)) this.#step(step);
+    else if (line.type === 'step') {
+      const changed = leavesOf(task).find(({ number }) => number === numberOf(line.step));
+      if (changed !== undefined) this.#step(changed);
+    }
+  }
+
+  end(task: TaskView): void {
+    for (const number of this.#places.keys()) this.#settle(task.steps.get(number));
+    this.#held.close();
+  }
+
+  #output({ number, stream, text, resource }: OutputLine): void {
+    const bytes = Buffer.from(text);
+    if (!this.#options.verbose) {
+      const screen = this.#held.screen(this.#placeOf(number));
+      if (stream === 'out') screen.out(bytes);
+      else screen.err(bytes);
+      return;
+    }
+    const key = `${number} ${stream}`;
+    const assembler = this.#open.get(key) ?? new LineAssembler();
+    this.#open.set(key, assembler);
+    this.#write(stream, assembler.add(bytes), resource);
+  }
+
+  #step(step: TaskStep): void {
+    if (step.state === 'created' || this.#told.get(step.number) === step.state) return;
+    this.#told.set(step.number, step.state);
+    if (hasEnded(step.state)) {
+      for (const stream of ['out', 'err'] as const) {
+        const rest = this.#open.get(`${step.number} ${stream}`)?.flush();
+        if (rest !== undefined) this.#write(stream, rest, step.resource ?? '');
+      }
+    }
+    if (this.#options.lines) this.#screen.out(`${stepLine(step, Date.now())}\n`);
+    if (hasEnded(step.state)) this.#settle(step);
+  }
+
+  /** The output of a failed step is shown as a block, that of others is dropped. */
+  #settle(step: TaskStep | undefined): void {
+    const place = step === undefined ? undefined : this.#places.get(step.number);
+    if (step === undefined || place === undefined) return;
+    this.#places.delete(step.number);
+    const isShown = step.state === 'failed';
+    if (isShown) this.#screen.err(`---- ${stepLine(step, Date.now())} ----\n`);
+    this.#held.release(place, !isShown ? NOWHERE : { out: (text) => this.#lines('out', text), err: (text) => this.#lines('err', text) });
+  }
+
+  #write(stream: 'out' | 'err', bytes: Buffer, resource: string): void {
+    if (bytes.length === 0) return;
+    const prefix = resource === '' ? '' : `${escapeControls(resource)}: `;
+    const lines = this.#options.escape ? prefixedText(printable(bytes), prefix) : prefixedBytes(bytes, prefix);
+    if (stream === 'out') this.#screen.out(lines);
+    else this.#screen.err(lines);
+  }
+
+  #lines(stream: 'out' | 'err', text: string | Uint8Array): void {
+    const bytes = Buffer.from(text);
+    const shown = this.#options.escape ? printable(bytes) : bytes;
+    if (stream === 'out') this.#screen.out(shown);
+    else this.#screen.err(shown);
+  }
+
+  #placeOf(number: string): number {
+    let place = this.#places.get(number);
+    if (place === undefined) {
+      this.#next += 1;
+      place = this.#next;
+      this.#places.set(number, place);
+    }
+    return place;
+  }
+}
+
+/** Each line as the daemon writes it. */
+export class TaskJsonView implements TaskFollowView {
+  readonly #screen: Screen;
+
+  constructor(screen: Screen) {
+    this.#screen = screen;
+  }
+
+  show(line: TaskLine): void {
+    // how it ended is told last, with the exit status
+    if (line.type !== 'end') this.#screen.out(`${toJson(line, 0)}\n`);
+  }
+
+  end(): void {
+    // nothing was held back
+  }
+}
+
+function numberOf(step: unknown): string | undefined {
+  const number: unknown = Reflect.get(Object(step), 'number');
+  return typeof number === 'string' ? number : undefined;
+}

@@ -1,0 +1,102 @@
+/** A task as the command line sees it: read from the daemon's JSON, and kept up to date by the lines of a follow. No I/O. */
+import type { z } from 'zod';
+import { TASK_STATES, type TaskState, type TaskStep, taskStep } from '../../protocol/kinds/task.ts';
+import { taskLine } from '../../protocol/service-api.ts';
+import { listAt, textAt } from '../json.ts';
+
+export type TaskLine = z.infer<typeof taskLine>;
+export type OutputLine = Extract<TaskLine, { type: 'output' }>;
+
+export interface TaskView {
+  name: string;
+  title: string;
+  state: TaskState;
+  message: string | undefined;
+  startedAt: string | undefined;
+  finishedAt: string | undefined;
+  /** By number. */
+  steps: Map<string, TaskStep>;
+}
+
+export function emptyTask(name: string): TaskView {
+  return { name, title: '', state: 'created', message: undefined, startedAt: undefined, finishedAt: undefined, steps: new Map() };
+}
+
+/** Reads a Task object. */
+export function taskOf(object: unknown): TaskView {
+  return {
+    name: textAt(object, 'metadata', 'name') ?? '',
+    title: textAt(object, 'spec', 'title') ?? '',
+    state: stateOf(textAt(object, 'status', 'state')) ?? 'created',
+    message: textAt(object, 'status', 'message'),
+    startedAt: textAt(object, 'status', 'startedAt'),
+    finishedAt: textAt(object, 'status', 'finishedAt'),
+    steps: stepsOf(listAt(object, 'status', 'steps')),
+  };
+}
+
+/** Reads a line. Undefined for what this dtkd does not know: a newer daemon may say more. */
+export function taskLineOf(value: unknown): TaskLine | undefined {
+  return taskLine.safeParse(value).data;
+}
+
+/** Brings a task up to date. */
+export function applyLine(task: TaskView, line: TaskLine): void {
+  switch (line.type) {
+    case 'task':
+      task.title = line.title;
+      task.state = stateOf(line.state) ?? task.state;
+      task.steps = stepsOf(line.steps);
+      break;
+    case 'step': {
+      const step = taskStep.safeParse(line.step).data;
+      if (step !== undefined) task.steps.set(step.number, step);
+      break;
+    }
+    case 'output':
+      break;
+    case 'end':
+      task.state = stateOf(line.state) ?? task.state;
+      task.message = line.message;
+      break;
+  }
+}
+
+function stepsOf(values: readonly unknown[]): Map<string, TaskStep> {
+  const steps = values.flatMap((value) => taskStep.safeParse(value).data ?? []);
+  return new Map(steps.map((step) => [step.number, step]));
+}
+
+function stateOf(text: string | undefined): TaskState | undefined {
+  return TASK_STATES.find((known) => known === text);
+}
+
+/** In the order of the tree: `2` after `1.10` after `1.9`. */
+export function stepsInOrder({ steps }: Pick<TaskView, 'steps'>): TaskStep[] {
+  return [...steps.values()].sort((a, b) => compareNumbers(a.number, b.number));
+}
+
+export function compareNumbers(a: string, b: string): number {
+  const [left, right] = [a.split('.').map(Number), b.split('.').map(Number)];
+  for (let at = 0; at < Math.max(left.length, right.length); at += 1) {
+    // what is above comes first
+    const order = (left[at] ?? -1) - (right[at] ?? -1);
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
+/** Those that nothing stands below: they do the work. */
+export function leavesOf(task: Pick<TaskView, 'steps'>): TaskStep[] {
+  const above = new Set([...task.steps.keys()].map((number) => number.slice(0, Math.max(0, number.lastIndexOf('.')))));
+  return stepsInOrder(task).filter(({ number }) => !above.has(number));
+}
+
+export function hasEnded(state: TaskState): boolean {
+  return state !== 'created' && state !== 'executing';
+}
+
+/** A title under that of the step above it. */
+export function indented(number: string, title: string): string {
+  return `${'  '.repeat(Math.min(16, number.split('.').length - 1))}${title}`;
+}

@@ -1,0 +1,80 @@
+/** What people write after `set`: PATH=VALUE, with a value as the type at that path has it. Pure. */
+import { DtkdError } from '../../protocol/errors.ts';
+import type { PropertyType } from '../../protocol/kinds/type.ts';
+import { readOptionValue } from '../../protocol/option-value.ts';
+import { splitPair } from '../dispatch/option-words.ts';
+import { isRecord, parseJson } from '../json.ts';
+
+/** Where the value of a setting stands: on the command line, in a file, or on standard input. */
+export type ValueSource = { text: string } | { file: string } | 'input';
+
+export interface Setting {
+  path: string;
+  source: ValueSource;
+}
+
+/** `web.port=8081`, `web.page=@index.html`, `db.password=-`; `@@` begins a value that begins with `@`. Each path once. Errors: BAD_REQUEST. */
+export function parseSettings(pairs: readonly string[]): Setting[] {
+  const settings = pairs.map((pair): Setting => {
+    const [path, text] = splitPair(pair, 'NAME=VALUE');
+    return { path, source: sourceOf(text) };
+  });
+  const paths = settings.map(({ path }) => path);
+  const twice = paths.find((path, at) => paths.indexOf(path) !== at);
+  if (twice !== undefined) throw new DtkdError('BAD_REQUEST', `${twice.slice(0, 120)} is given twice`);
+  return settings;
+}
+
+function sourceOf(text: string): ValueSource {
+  if (text === '-') return 'input';
+  if (text.startsWith('@@')) return { text: text.slice(1) };
+  return text.startsWith('@') && text.length > 1 ? { file: text.slice(1) } : { text };
+}
+
+/**
+ * The value that a text stands for where something of this type is wanted. What is none of that type stays a text, for the daemon to refuse: only it knows the
+ * rules. Undefined type: what the text looks like. Errors: BAD_REQUEST for a list or a map that is begun and not well-formed.
+ */
+export function typedValue(path: string, text: string, type: PropertyType | undefined): unknown {
+  // a reference takes its value with its type
+  if (/^\$\{[^}]*\}$/.test(text)) return text;
+  switch (type) {
+    case 'string':
+    case 'secret':
+      return text;
+    case 'boolean':
+      return optionValue(text, 'boolean');
+    case 'integer':
+    case 'port':
+      return optionValue(text, 'integer');
+    case 'number':
+      return optionValue(text, 'number');
+    case 'array':
+      return text.startsWith('[') ? jsonOf(path, text) : text === '' ? [] : text.split(',');
+    case 'object':
+      return text.startsWith('{') ? jsonOf(path, text) : text;
+    case undefined:
+      return guessed(path, text);
+  }
+}
+
+function optionValue(text: string, type: 'boolean' | 'integer' | 'number'): unknown {
+  const read = readOptionValue(text, { type });
+  return 'value' in read ? read.value : text;
+}
+
+/** A number only as it would be written again: `1.20` and `007` are texts. */
+function guessed(path: string, text: string): unknown {
+  if (text === 'true' || text === 'false') return text === 'true';
+  if (text !== '' && String(Number(text)) === text && Number.isFinite(Number(text))) return Number(text);
+  if (text.startsWith('[') || text.startsWith('{')) return jsonOf(path, text);
+  return text;
+}
+
+function jsonOf(path: string, text: string): unknown {
+  const value = parseJson(text);
+  if (Array.isArray(value) || isRecord(value)) return value;
+  throw new DtkdError('BAD_REQUEST', `what ${path.slice(0, 120)} is to be begins as JSON and is none`, {
+    next: text.startsWith('[') ? `Write it like '["a", "b"]'.` : `Write it like '{"key": "value"}'.`,
+  });
+}
