@@ -14,6 +14,8 @@ const DELEGATES = /^(ruby|puppet|docker|ansible|chef|nodejs|python|kubernetes|he
 const SHELLS = new Set(['shell', 'sh', 'bash', 'bash_command', 'bash_commands', 'command', 'commands', 'syscall']);
 /** What an action may say besides its work. `outputs` and the like are noted. */
 const ABOUT = new Set(['description', 'parameters', 'params', 'timeout', 'type', 'provider']);
+/** What stands below these is run. */
+const BODIES = new Set(['bash', 'shell', 'function', 'functions', 'command', 'commands', 'RUN']);
 /** Bodies within bodies. */
 const MAX_DEPTH = 8;
 const MAX_LINES = 1_000;
@@ -58,15 +60,17 @@ function readAction(part: Part, name: string, owner: ActionsOf, files: Files): C
     part.note(`${what} was left out: its work is handed on to ${body.delegate}, which dtkd does not run; write it as a script`);
     return undefined;
   }
-  const options = readOptions(isRecord(part.value) ? (part.get('parameters').isThere ? part.get('parameters') : part.get('params')) : part.get('parameters'), what);
+  const options = readOptions(
+    isRecord(part.value) ? (part.get('parameters').isThere ? part.get('parameters') : part.get('params')) : part.get('parameters'),
+    what,
+  );
   const command: Command = {
     ...(isRecord(part.value) ? about(part) : {}),
     ...(Object.keys(options).length === 0 ? {} : { options }),
     ...timeoutOf(part, what),
   };
-  const secrets = Object.entries(owner.rules).flatMap(([property, { type }]) =>
-    type === 'secret' ? [{ property, optional: true, variable: `${variableOf('DTKD_PROPERTY_', property)}_FILE` }] : [],
-  );
+  const used = Object.keys(owner.rules).filter((property) => owner.rules[property]?.type === 'secret' && isUsed(property, body));
+  const secrets = used.map((property) => ({ property, optional: true, variable: `${variableOf('DTKD_PROPERTY_', property)}_FILE` }));
   const withSecrets = secrets.length === 0 ? {} : { secrets };
   if (body.file !== undefined && body.lines.length === 0) {
     if (owner.present.has(body.file)) return { ...command, script: { file: body.file, ...withSecrets } };
@@ -90,12 +94,17 @@ function readAction(part: Part, name: string, owner: ActionsOf, files: Files): C
     return undefined;
   }
   for (const unknown of made.unknown) part.note(`${what} speaks of {{${unknown}}}, which is no attribute; it stays as it is`);
-  for (const { property } of secrets)
-    if (body.lines.some(({ text }) => new RegExp(`\\{\\{[&{ ]*${property.replaceAll('.', '\\.')}[ }]`).test(text)))
-      part.note(`${what} gets the secret {{${property}}} as a file, whose path stands in its place: let it read that file`);
+  for (const property of used)
+    part.note(`${what} gets the secret {{${property}}} as a file, whose path stands in its place: let it read that file`);
   const path = fileFor(owner.component, name, files, owner.present);
   files.set(path, { text: made.text, executable: true });
   return { ...command, script: { file: path, ...withSecrets } };
+}
+
+/** A file may use all that there is. */
+function isUsed(property: string, { file, lines }: Body): boolean {
+  const mentions = (text: string | undefined) => text?.includes(property) === true && text.includes('{{');
+  return file !== undefined || lines.some(({ text, when, unless }) => mentions(text) || mentions(when) || mentions(unless));
 }
 
 function about(part: Part): { description?: string } {
@@ -123,7 +132,7 @@ function readBody(part: Part, body: Body, what: string, depth: number): void {
     return;
   }
   const type = part.get('type').text(`the type of ${what}`)?.trim().toLowerCase();
-  if (type !== undefined && type.startsWith('bash')) body.shell = 'bash';
+  if (type?.startsWith('bash') === true) body.shell = 'bash';
   if (type !== undefined && !SHELLS.has(type)) {
     body.delegate ??= shown(type);
     return;
@@ -133,29 +142,14 @@ function readBody(part: Part, body: Body, what: string, depth: number): void {
 
 function readKey(part: Part, key: string, value: Part, body: Body, what: string, depth: number): void {
   if (ABOUT.has(key) || key === 'if' || key === 'unless') return;
-  switch (key) {
-    case 'bash':
-      body.shell = 'bash';
-      return readBody(value, body, what, depth + 1);
-    case 'shell':
-    case 'function':
-    case 'functions':
-    case 'commands':
-      return readBody(value, body, what, depth + 1);
-    case 'command':
-    case 'RUN': {
-      if (typeof value.value !== 'string') return readBody(value, body, what, depth + 1);
-      return addLine(value, value.value, body, what, { when: part.get('if').text('if'), unless: part.get('unless').text('unless') });
-    }
-    case 'entrypoint':
-      body.file = value.text(`the entrypoint of ${what}`)?.replace(/^\.?\//, '');
-      return;
-    case 'ADD':
-      return value.note(`ADD in ${what} was left out: let its type have a template`);
-    default:
-      if (DELEGATES.test(key)) body.delegate ??= shown(key.split('_')[0]);
-      else value.note(`${key} of ${what} has no counterpart and was left out`);
-  }
+  if (key === 'bash') body.shell = 'bash';
+  if ((key === 'command' || key === 'RUN') && typeof value.value === 'string')
+    addLine(value, value.value, body, what, { when: part.get('if').text('if'), unless: part.get('unless').text('unless') });
+  else if (BODIES.has(key)) readBody(value, body, what, depth + 1);
+  else if (key === 'entrypoint') body.file = value.text(`the entrypoint of ${what}`)?.replace(/^\.?\//, '');
+  else if (key === 'ADD') value.note(`ADD in ${what} was left out: let its type have a template`);
+  else if (DELEGATES.test(key)) body.delegate ??= shown(key.split('_')[0]);
+  else value.note(`${key} of ${what} has no counterpart and was left out`);
 }
 
 function addLine(part: Part, text: string, body: Body, what: string, conditions: Pick<Line, 'when' | 'unless'> = {}): void {
@@ -188,7 +182,8 @@ function readOption(part: Part, what: string): OptionRule {
   const type = said === 'integer' || said === 'boolean' ? said : 'string';
   const description = readDescription(part);
   const value = part.get('default').isThere ? valueFor(type, part.get('default').value) : undefined;
-  if (part.get('default').isThere && value === undefined) part.get('default').note(`the default of ${what} was left out: it is not of the type ${type}`);
+  if (part.get('default').isThere && value === undefined)
+    part.get('default').note(`the default of ${what} was left out: it is not of the type ${type}`);
   return {
     type,
     ...(description === undefined ? {} : { description }),

@@ -33,9 +33,10 @@ const MAX_DESCRIPTION = 4_096;
 export type Rules = Record<string, PropertyRule>;
 
 /** The attributes of a component, or of an assembly. */
-export function readAttributes(part: Part, owner: string): Rules {
+export function readAttributes(part: Part, owner: string, wanted: (name: string) => boolean = () => true): Rules {
   const rules: Rules = {};
   for (const [name, attribute] of part.entries(`the attributes of ${owner}`)) {
+    if (!wanted(name)) continue;
     const property = propertyNameOf(name);
     if (property === undefined) attribute.note(`attribute ${shown(name)} of ${owner} was left out: no property can be called so`);
     else rules[property] = readAttribute(attribute, `${name} of ${owner}`);

@@ -25,7 +25,6 @@ export function linkNameOf(text: string): string | undefined {
 export function readLinks(part: Part, owner: LinksOf): Record<string, LinkRule> {
   const links: Record<string, LinkRule> = {};
   for (const [name, said] of part.get('dependencies').named(`the dependencies of ${owner.title}`)) {
-    // a list within the list is a choice
     addLink(links, name, said, owner, true);
   }
   for (const key of ['link_defs', 'component_links']) {
@@ -44,7 +43,7 @@ function addLink(links: Record<string, LinkRule>, name: string, said: Part, owne
     said.note(`${what} was left out: no link can be called so`);
     return;
   }
-  const rule: LinkRule = links[link] ?? { type };
+  const rule: LinkRule = Object.hasOwn(links, link) ? (links[link] ?? { type }) : { type };
   links[link] = rule;
   if (required) rule.required = true;
   if (!said.isThere) return;
@@ -60,8 +59,7 @@ function addLink(links: Record<string, LinkRule>, name: string, said: Part, owne
 }
 
 function readBody(rule: LinkRule, part: Part, owner: LinksOf, what: string, to: string): void {
-  for (const [key, said] of part.entries(what))
-    if (!KNOWN.has(key)) said.note(`${key} of ${what} has no counterpart and was left out`);
+  for (const [key, said] of part.entries(what)) if (!KNOWN.has(key)) said.note(`${key} of ${what} has no counterpart and was left out`);
   const description = readDescription(part);
   if (description !== undefined) rule.description = description;
   const required = part.get('required');
@@ -90,8 +88,8 @@ function addMapping(rule: LinkRule, part: Part, owner: LinksOf, what: string, to
   const mine = theirs === left ? right : left;
   // the arrow points from the value to where it goes
   const taken = (arrow === '->') === (theirs === left);
-  const own = taken ? propertyNameOf(bare(mine, sides)) : valueNameOf(bare(mine, sides));
-  const other = taken ? valueNameOf(bare(theirs, sides)) : propertyNameOf(bare(theirs, sides));
+  const own = taken ? wholeNameOf(bare(mine, sides)) : valueNameOf(bare(mine, sides));
+  const other = taken ? valueNameOf(bare(theirs, sides)) : wholeNameOf(bare(theirs, sides));
   if (own === undefined || other === undefined) {
     part.note(`the mapping ${shown(text)} of ${what} was left out: only whole attributes, and the address of the node, are linked here`);
     return;
@@ -134,5 +132,10 @@ function bare(term: string, sides: Sides): string {
 function valueNameOf(name: string): string | undefined {
   if (/^node\.(host_address|host_addresses_ipv4|fqdn|address)$/.test(name)) return 'node.address';
   if (name.startsWith('node.')) return name === 'node.name' ? name : undefined;
-  return propertyNameOf(name);
+  return wholeNameOf(name);
+}
+
+/** A dot leads into a value, and only whole ones are linked. */
+function wholeNameOf(name: string): string | undefined {
+  return name.includes('.') ? undefined : propertyNameOf(name);
 }

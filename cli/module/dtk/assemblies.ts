@@ -1,0 +1,260 @@
+/** Assemblies of DTK: their nodes become filters that a parameter has, the components of all nodes stand in one list. */
+import type { Assembly, Component, Link } from '../../../protocol/assembly.ts';
+import { MAX_COMPONENTS } from '../../../protocol/assembly.ts';
+import type { PropertyRule } from '../../../protocol/kinds/type.ts';
+import type { ModuleType } from '../../../protocol/module.ts';
+import { isRecord } from '../../json.ts';
+import { type Rules, readAttributes, readDescription, valueFor } from './attributes.ts';
+import { linkNameOf } from './links.ts';
+import { parseRef, partNameOf, propertyNameOf, typeNameOf, unique } from './names.ts';
+import { type Part, shown } from './part.ts';
+import { matching, type Placed } from './placed.ts';
+import { readWorkflows } from './workflows.ts';
+
+const KNOWN = new Set([
+  'description',
+  'target',
+  'role',
+  'attributes',
+  'nodes',
+  'components',
+  'actions',
+  'workflows',
+  'workflow',
+  'component_links',
+]);
+const COMPONENT_KEYS = new Set(['attributes', 'component_links', 'components']);
+
+interface Draft extends Placed {
+  source: Part;
+  component: Component;
+}
+
+export interface AssemblyOf {
+  title: string;
+  module: string;
+  types: ReadonlyMap<string, ModuleType>;
+}
+
+export function readAssembly(part: Part, owner: AssemblyOf): Assembly {
+  for (const [key, said] of part.entries(`assembly ${owner.title}`))
+    if (!KNOWN.has(key)) said.note(`${key} of assembly ${owner.title} has no counterpart and was left out`);
+  const assembly: Assembly = {};
+  const description = readDescription(part);
+  if (description !== undefined) assembly.description = description;
+  readTarget(part, owner, assembly);
+  const parameters: Record<string, PropertyRule> = {};
+  const drafts = new Map<string, Draft>();
+  for (const [name, said] of part.get('components').named(`the components of assembly ${owner.title}`))
+    place(name, said, undefined, owner, drafts);
+  for (const [node, said] of part.get('nodes').entries(`the nodes of assembly ${owner.title}`))
+    readNode(node, said, owner, drafts, parameters);
+  readParameters(part.get('attributes'), owner, drafts, parameters);
+  const all = [...drafts.values()];
+  for (const draft of all) readComponentLinks(draft, all, owner);
+  for (const draft of all) linkByItself(draft, all, owner);
+  if (Object.keys(parameters).length > 0) assembly.parameters = parameters;
+  if (all.length > 0) assembly.components = Object.fromEntries(all.map(({ part: name, component }) => [name, component]));
+  const workflows = readWorkflows(part, owner.title, all);
+  if (Object.keys(workflows).length > 0) assembly.workflows = workflows;
+  return assembly;
+}
+
+function readTarget(part: Part, { title }: AssemblyOf, assembly: Assembly): void {
+  const said = part.get('target');
+  if (said.value === true || part.get('role').value === 'target') assembly.role = 'target';
+  else if (typeof said.value === 'string') {
+    const kind = partNameOf(said.value);
+    if (kind === undefined)
+      said.note(`the target ${shown(said.value)} of assembly ${title} was left out: no kind of targets can be called so`);
+    else assembly.target = kind;
+  } else if (said.isThere && said.value !== false) said.fault(`the target of assembly ${title} must be true, or a text`);
+}
+
+/** `node1` becomes the parameter `node-node1`: a filter, by default of the nodes that have the tag `node1`. */
+function readNode(node: string, part: Part, owner: AssemblyOf, drafts: Map<string, Draft>, parameters: Record<string, PropertyRule>): void {
+  const name = partNameOf(node);
+  if (name === undefined) {
+    part.note(`node ${shown(node)} of assembly ${owner.title} was left out with its components: nothing can be called so`);
+    return;
+  }
+  if (part.isThere && !isRecord(part.value)) {
+    part.fault(`node ${node} of assembly ${owner.title} must be a mapping`);
+    return;
+  }
+  const parameter = `node-${name}`;
+  let count: number | undefined;
+  for (const [key, said] of part.get('attributes').entries(`the attributes of node ${node}`)) {
+    const value = isRecord(said.value) ? said.get('value').value : said.value;
+    if (key === 'cardinality') count = cardinality(value);
+    else if (key !== 'type') said.note(`${key} of node ${node} was left out: nodes are there before a service is staged`);
+  }
+  for (const [key, said] of part.entries(`node ${node}`))
+    if (key !== 'attributes' && key !== 'components') said.note(`${key} of node ${node} has no counterpart and was left out`);
+  const components = part.get('components').named(`the components of node ${node}`);
+  if (components.length === 0) return;
+  parameters[parameter] = { type: 'string', default: `tags=${name}`, description: `Where the components of ${node} go.` };
+  part.note(
+    `the components of node ${node} go where the parameter ${parameter} says: ${count === undefined ? 'to one node' : `to ${count} nodes`} with the tag ${name}, unless you set it`,
+  );
+  for (const [component, said] of components) {
+    const draft = place(component, said, node, owner, drafts);
+    if (draft !== undefined)
+      draft.component.on = count === undefined ? `\${parameters.${parameter}}` : { nodes: `\${parameters.${parameter}}`, count };
+  }
+}
+
+function cardinality(value: unknown): number | undefined {
+  const number = valueFor('integer', value);
+  return typeof number === 'number' && number >= 0 && number <= 1_000 ? number : undefined;
+}
+
+function place(name: string, part: Part, node: string | undefined, owner: AssemblyOf, drafts: Map<string, Draft>): Draft | undefined {
+  const ref = parseRef(name);
+  const type = ref === undefined ? undefined : typeNameOf(ref.component, owner.module);
+  const wanted = ref === undefined ? undefined : partNameOf(...ref.component.split('::'), ref.title ?? '');
+  if (ref === undefined || type === undefined || wanted === undefined) {
+    part.note(`component ${shown(name)} of assembly ${owner.title} was left out: nothing can be called so`);
+    return undefined;
+  }
+  if (drafts.size >= MAX_COMPONENTS) {
+    part.fault(`assembly ${owner.title} has more than ${MAX_COMPONENTS} components`);
+    return undefined;
+  }
+  if (part.isThere && !isRecord(part.value)) {
+    part.fault(`component ${name} of assembly ${owner.title} must be a mapping`);
+    return undefined;
+  }
+  for (const [key, said] of part.entries(name))
+    if (!COMPONENT_KEYS.has(key)) said.note(`${key} of component ${name} has no counterpart and was left out`);
+  const taken =
+    drafts.has(wanted) && node !== undefined ? (partNameOf(...ref.component.split('::'), ref.title ?? '', node) ?? wanted) : wanted;
+  const draft: Draft = {
+    part: unique(taken, drafts),
+    type,
+    written: ref.component,
+    title: ref.title,
+    node,
+    source: part,
+    component: { type },
+  };
+  const properties = readValues(part.get('attributes'), owner.types.get(type), `component ${name} of assembly ${owner.title}`);
+  const titled = titleProperty(owner.types.get(type)?.properties, properties);
+  if (ref.title !== undefined && titled !== undefined) properties[titled] = escaped(ref.title);
+  if (Object.keys(properties).length > 0) draft.component.properties = properties;
+  drafts.set(draft.part, draft);
+  for (const [inner, said] of part.get('components').named(`the components of ${name}`)) {
+    const child = place(inner, said, node, owner, drafts);
+    if (child !== undefined) child.component.parents = [draft.part];
+  }
+  return draft;
+}
+
+/** The property that a title is the value of, where the type has one. */
+function titleProperty(rules: Rules | undefined, given: Record<string, unknown>): string | undefined {
+  return ['title', 'name'].find((name) => rules !== undefined && Object.hasOwn(rules, name) && !Object.hasOwn(given, name));
+}
+
+function readValues(part: Part, type: ModuleType | undefined, what: string): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const [name, said] of part.entries(`the attributes of ${what}`)) {
+    const value = isRecord(said.value) && 'value' in said.value ? said.get('value').value : said.value;
+    set(values, name, value, { said, type, what });
+  }
+  return values;
+}
+
+/** Sets a property of a component, unless it cannot be kept, which is told. */
+function set(
+  values: Record<string, unknown>,
+  name: string,
+  value: unknown,
+  { said, type, what }: { said: Part; type: ModuleType | undefined; what: string },
+): void {
+  const property = propertyNameOf(name);
+  const rules = type?.properties ?? {};
+  const rule = property !== undefined && Object.hasOwn(rules, property) ? rules[property] : undefined;
+  const fitting = rule?.type === undefined ? value : valueFor(rule.type, value);
+  if (property === undefined) said.note(`attribute ${shown(name)} of ${what} was left out: no property can be called so`);
+  else if (value === undefined || value === null) return;
+  else if (rule?.type === 'secret' || /passw(or)?d|secret|private_key|token/i.test(property))
+    said.note(`${name} of ${what} may be a secret and was not kept: put it into a Secret and set the property`);
+  else if (fitting === undefined) said.note(`${name} of ${what} was left out: ${shown(value)} is not of the type ${rule?.type}`);
+  else values[property] = escaped(fitting);
+  if (type !== undefined && rule === undefined && property !== undefined) said.note(`${what} sets ${name}, which its type does not have`);
+}
+
+/** What would be a reference here is a text there. */
+function escaped(value: unknown): unknown {
+  if (typeof value === 'string') return value.replaceAll('${', () => '$${');
+  if (Array.isArray(value)) return value.map(escaped);
+  return isRecord(value) ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key, escaped(one)])) : value;
+}
+
+/** Attributes of the assembly itself; `mysql::server/port` is one of a component. */
+function readParameters(part: Part, owner: AssemblyOf, drafts: ReadonlyMap<string, Draft>, parameters: Record<string, PropertyRule>): void {
+  const what = `assembly ${owner.title}`;
+  for (const [name, said] of part.entries(`the attributes of ${what}`)) {
+    const slash = name.lastIndexOf('/');
+    if (slash < 0) continue;
+    const draft = found(name.slice(0, slash), [...drafts.values()]);
+    if (draft === undefined) said.note(`attribute ${shown(name)} of ${what} was left out: there is no such component`);
+    else {
+      const values = draft.component.properties ?? {};
+      const value = isRecord(said.value) && 'value' in said.value ? said.get('value').value : said.value;
+      set(values, name.slice(slash + 1), value, { said, type: owner.types.get(draft.type), what: `component ${draft.part} of ${what}` });
+      if (Object.keys(values).length > 0) draft.component.properties = values;
+    }
+  }
+  const plain = readAttributes(part, what, (name) => !name.includes('/'));
+  for (const [name, rule] of Object.entries(plain)) {
+    if (Object.hasOwn(parameters, name)) part.note(`attribute ${name} of ${what} was left out: a node has its name`);
+    else parameters[name] = rule;
+  }
+}
+
+function found(text: string, drafts: readonly Draft[]): Draft | undefined {
+  const ref = parseRef(text);
+  return ref === undefined ? undefined : matching(ref, drafts)[0];
+}
+
+function readComponentLinks(draft: Draft, all: readonly Draft[], owner: AssemblyOf): void {
+  const what = `component ${draft.part} of assembly ${owner.title}`;
+  for (const [name, said] of draft.source.get('component_links').named(`the links of ${what}`)) {
+    const ends = said.isThere ? said.items() : [said];
+    for (const end of ends) {
+      const text = isRecord(end.value) ? end.get('to').text('the end of a link') : typeof end.value === 'string' ? end.value : name;
+      const ref = text === undefined ? undefined : parseRef(text);
+      const [other] = ref === undefined ? [] : matching(ref, all);
+      const link = linkNameOf(name);
+      if (other === undefined || link === undefined) {
+        end.note(`the link ${shown(name)} of ${what} was left out: there is no ${shown(text)} in this assembly`);
+      } else if (hasLink(draft, link)) {
+        end.note(`a further end of the link ${name} of ${what} was left out: a link has one`);
+      } else addLink(draft, link, other.part);
+    }
+  }
+}
+
+/** DTK links what a component depends on by itself, where there is only one that can be meant: one on the same node, else one at all. */
+function linkByItself(draft: Draft, all: readonly Draft[], owner: AssemblyOf): void {
+  for (const [name, rule] of Object.entries(owner.types.get(draft.type)?.links ?? {})) {
+    if (rule.required !== true || hasLink(draft, name)) continue;
+    const fitting = all.filter((one) => one !== draft && one.type === rule.type);
+    const beside = fitting.filter(({ node }) => node === draft.node);
+    const [only, ...more] = beside.length > 0 ? beside : fitting;
+    if (only !== undefined && more.length === 0) addLink(draft, name, only.part);
+    else
+      draft.source.note(
+        `component ${draft.part} of assembly ${owner.title} needs the link ${name}, and ${only === undefined ? 'there is nothing here to link it to' : 'several could be meant'}: dtkd service add-link`,
+      );
+  }
+}
+
+function hasLink({ component }: Draft, name: string): boolean {
+  return component.links !== undefined && Object.hasOwn(component.links, name);
+}
+
+function addLink({ component }: Draft, name: string, to: Link): void {
+  component.links = { ...component.links, [name]: to };
+}

@@ -1,0 +1,167 @@
+/** A module of DTK as one of dtkd. Pure but for the YAML library: the same files always give the same. */
+import type { Assembly } from '../../../protocol/assembly.ts';
+import { MANIFEST_FILE, type ModuleManifest, type ModuleType } from '../../../protocol/module.ts';
+import { MAX_MODULE_TYPES } from '../../../protocol/modules/check.ts';
+import type { Note } from '../../model/draft.ts';
+import { type Files, readActions } from './actions.ts';
+import { readAssembly } from './assemblies.ts';
+import { readAttributes, readDescription } from './attributes.ts';
+import { readLinks } from './links.ts';
+import { moduleNameOf, partNameOf, rangeOf, typeNameOf, unique, versionOf } from './names.ts';
+import { Findings, type Part, readPart, shown, unreadable } from './part.ts';
+
+const KNOWN = new Set([
+  'dsl_version',
+  'module',
+  'version',
+  'description',
+  'license',
+  'keywords',
+  'dependencies',
+  'dependent_modules',
+  'component_defs',
+  'assemblies',
+]);
+const COMPONENT_KEYS = new Set(['description', 'attributes', 'actions', 'dependencies', 'link_defs', 'component_links', 'singleton']);
+/** The version of a module that has none. */
+const FIRST_VERSION = '0.1.0';
+
+export interface Converted {
+  manifest: ModuleManifest;
+  /** The manifest's text and the scripts, by their paths. */
+  files: Files;
+  notes: Note[];
+}
+
+/** Errors: BAD_REQUEST with all that is wrong, each with its place; INVALID for what is no YAML. */
+export async function convertDtk(text: string, source: string, present: ReadonlySet<string>): Promise<Converted> {
+  const findings = new Findings();
+  const root = await readPart(text, source, findings);
+  const manifest = readModule(root);
+  const files: Files = new Map();
+  if (manifest !== undefined) {
+    const types = readTypes(root.get('component_defs'), manifest.module, files, present);
+    if (types.size > 0) manifest.types = Object.fromEntries(types);
+    const assemblies = readAssemblies(root.get('assemblies'), manifest.module, types);
+    if (Object.keys(assemblies).length > 0) manifest.assemblies = assemblies;
+  }
+  if (findings.faults.length > 0 || manifest === undefined) throw unreadable(findings.faults);
+  files.set(MANIFEST_FILE, { text: await manifestText(manifest), executable: false });
+  return { manifest, files, notes: findings.notes };
+}
+
+function readModule(root: Part): ModuleManifest | undefined {
+  if (typeof root.value !== 'object' || root.value === null || Array.isArray(root.value)) {
+    root.fault('a module of DTK is a mapping with module, component_defs and assemblies');
+    return undefined;
+  }
+  for (const [key, said] of root.entries('the module')) if (!KNOWN.has(key)) said.note(`${key} has no counterpart and was left out`);
+  const written = root.get('dsl_version').written;
+  if (written !== undefined && written !== '' && !/^["']?[v~]?1(\.|["']?$)/.test(written)) {
+    root.get('dsl_version').fault(`dsl_version ${shown(written)} is not known: files of version 1 are read`);
+  }
+  const said = root.get('module').text('the name of the module');
+  const name = said === undefined ? undefined : moduleNameOf(said);
+  if (name === undefined) {
+    root
+      .get('module')
+      .fault(said === undefined ? 'it has no module: NAMESPACE/NAME' : `${shown(said)} is not the name of a module, such as acme/web`);
+    return undefined;
+  }
+  if (name !== said?.trim()) root.get('module').note(`the module ${shown(said)} is called ${name} here`);
+  const description = readDescription(root);
+  const license = root.get('license').text('the license')?.trim().slice(0, 128);
+  const dependencies = readDependencies(root);
+  return {
+    dsl_version: '1.0',
+    module: name,
+    version: readVersion(root.get('version')),
+    ...(description === undefined ? {} : { description }),
+    ...(license === undefined || license === '' ? {} : { license }),
+    ...(Object.keys(dependencies).length === 0 ? {} : { dependencies }),
+  };
+}
+
+function readVersion(part: Part): string {
+  const text = part.written?.replace(/^["']|["']$/g, '');
+  const version = text === undefined ? undefined : versionOf(text);
+  if (version === undefined)
+    part.note(`${text === undefined ? 'it has no version' : `the version ${shown(text)} is no number`}: it is ${FIRST_VERSION} here`);
+  return version ?? FIRST_VERSION;
+}
+
+function readDependencies(root: Part): Record<string, string> {
+  const dependencies: Record<string, string> = {};
+  for (const key of ['dependencies', 'dependent_modules']) {
+    for (const [text, said] of root.get(key).named('the dependencies of the module')) {
+      const name = moduleNameOf(text);
+      if (name === undefined) said.note(`the dependency ${shown(text)} was left out: no module can be called so`);
+      else if (name.startsWith('dtk-provider/') || name === 'dtk-stdlib/dtk-stdlib')
+        said.note(`the dependency ${text} was left out: it is a part of DTK itself`);
+      else dependencies[name] = readRange(said, text);
+    }
+  }
+  return dependencies;
+}
+
+function readRange(part: Part, name: string): string {
+  const said = typeof part.value === 'object' && part.value !== null ? part.get('version') : part;
+  // of a name in a list nothing is said
+  const text = said.isThere ? said.written?.replace(/^["']|["']$/g, '') : undefined;
+  const range = text === undefined ? undefined : rangeOf(text);
+  if (range === undefined)
+    part.note(`any version of ${name} will do: ${text === undefined ? 'none is named' : `${shown(text)} is no number`}`);
+  return range ?? '*';
+}
+
+function readTypes(part: Part, module: string, files: Files, present: ReadonlySet<string>): Map<string, ModuleType> {
+  const types = new Map<string, ModuleType>();
+  for (const [name, said] of part.entries('component_defs')) {
+    const title = `component ${name}`;
+    const type = typeNameOf(name, module);
+    if (type === undefined) said.note(`${title} was left out: no type can be called so`);
+    else if ([...types.keys()].some((one) => one.toLowerCase().replace(/[^a-z0-9]/g, '') === type.toLowerCase().replace(/[^a-z0-9]/g, '')))
+      said.fault(`${title} becomes the type ${type}, which another component is already`);
+    else if (types.size >= MAX_MODULE_TYPES) said.fault(`a module has at most ${MAX_MODULE_TYPES} types`);
+    else types.set(type, readType(said, { name, title, module, files, present }));
+  }
+  return types;
+}
+
+function readType(
+  part: Part,
+  { name, title, module, files, present }: { name: string; title: string; module: string; files: Files; present: ReadonlySet<string> },
+): ModuleType {
+  if (part.isThere && (typeof part.value !== 'object' || Array.isArray(part.value))) part.fault(`${title} must be a mapping`);
+  else
+    for (const [key, said] of part.entries(title))
+      if (!COMPONENT_KEYS.has(key)) said.note(`${key} of ${title} has no counterpart and was left out`);
+  const description = readDescription(part);
+  const properties = readAttributes(part.get('attributes'), title);
+  const links = readLinks(part, { title, component: name, module });
+  const commands = readActions(part.get('actions'), { title, component: name, rules: properties, present }, files);
+  return {
+    extends: 'Service',
+    ...(description === undefined ? {} : { description }),
+    ...(Object.keys(properties).length === 0 ? {} : { properties }),
+    ...(Object.keys(links).length === 0 ? {} : { links }),
+    ...(Object.keys(commands).length === 0 ? {} : { commands }),
+  };
+}
+
+function readAssemblies(part: Part, module: string, types: ReadonlyMap<string, ModuleType>): Record<string, Assembly> {
+  const assemblies = new Map<string, Assembly>();
+  for (const [name, said] of part.entries('assemblies')) {
+    const wanted = partNameOf(name);
+    if (wanted === undefined) said.note(`assembly ${shown(name)} was left out: nothing can be called so`);
+    else if (said.isThere && (typeof said.value !== 'object' || Array.isArray(said.value)))
+      said.fault(`assembly ${name} must be a mapping`);
+    else assemblies.set(unique(wanted, assemblies), readAssembly(said, { title: name, module, types }));
+  }
+  return Object.fromEntries(assemblies);
+}
+
+async function manifestText(manifest: ModuleManifest): Promise<string> {
+  const { stringify } = await import('yaml');
+  return `# Made by dtkd module import-dtk from a module of DTK.\n${stringify(manifest, { aliasDuplicateObjects: false, lineWidth: 140 })}`;
+}

@@ -1,0 +1,174 @@
+/** Workflows of DTK's assemblies: their subtasks as steps. */
+import { type ServiceStep, type ServiceWorkflow, workflowName } from '../../../protocol/assembly.ts';
+import { isRecord } from '../../json.ts';
+import { readDescription, valueFor } from './attributes.ts';
+import { commandNameOf, parseRef } from './names.ts';
+import { type Part, shown } from './part.ts';
+import { matching, type Placed } from './placed.ts';
+
+const KNOWN = new Set([
+  'name',
+  'description',
+  'subtask_order',
+  'subtasks',
+  'node',
+  'nodes',
+  'node_group',
+  'components',
+  'component',
+  'ordered_components',
+  'actions',
+  'action',
+  'import',
+  'flatten',
+  'workflow',
+  'retry',
+  'attempts',
+  'timeout',
+]);
+/** Steps within steps. */
+const MAX_DEPTH = 3;
+const MAX_STEPS = 256;
+
+interface Context {
+  what: string;
+  workflow: string;
+  placed: readonly Placed[];
+}
+
+/** `actions` and `workflows` of an assembly, and the one that older files call `workflow`. */
+export function readWorkflows(part: Part, assembly: string, placed: readonly Placed[]): Record<string, ServiceWorkflow> {
+  const workflows = new Map<string, ServiceWorkflow>();
+  const all = [
+    ...part.get('actions').entries(`the actions of assembly ${assembly}`),
+    ...part.get('workflows').entries(`the workflows of assembly ${assembly}`),
+    ...(part.get('workflow').isThere ? [['create', part.get('workflow')] as [string, Part]] : []),
+  ];
+  for (const [name, said] of all) {
+    const what = `workflow ${name} of assembly ${assembly}`;
+    if (name === '__proto__' || !workflowName.safeParse(name).success) said.note(`${what} was left out: nothing can be called so`);
+    else if (!isRecord(said.value)) said.fault(`${what} must be a mapping`);
+    else {
+      const workflow = readWorkflow(said, { what, workflow: name, placed });
+      if (workflow !== undefined) workflows.set(name, workflow);
+    }
+  }
+  // one that is left out may be what another consists of
+  for (let before = -1; before !== workflows.size; ) {
+    before = workflows.size;
+    for (const [name, workflow] of workflows) {
+      workflow.steps = dropUnknown(workflow.steps, workflows, part, assembly);
+      if (workflow.steps.length === 0) workflows.delete(name);
+    }
+  }
+  return Object.fromEntries(workflows);
+}
+
+function readWorkflow(part: Part, context: Context): ServiceWorkflow | undefined {
+  const description = readDescription(part);
+  const subtasks = part.get('subtasks');
+  const steps = subtasks.isThere ? stepsOf(subtasks, context, 1) : stepOf(part, context, 1);
+  if (steps.length === 0) {
+    part.note(`${context.what} was left out: nothing of it could be kept`);
+    return undefined;
+  }
+  return {
+    ...(description === undefined ? {} : { description }),
+    ...(orderOf(part, context) === 'concurrent' ? { order: 'concurrent' as const } : {}),
+    steps: capped(steps, part, context),
+  };
+}
+
+function orderOf(part: Part, { what }: Context): 'sequential' | 'concurrent' {
+  const order = part.get('subtask_order').text(`subtask_order of ${what}`);
+  if (order !== undefined && order !== 'sequential' && order !== 'concurrent')
+    part.get('subtask_order').note(`the order ${shown(order)} of ${what} has no counterpart: one after the other`);
+  return order === 'concurrent' ? 'concurrent' : 'sequential';
+}
+
+function stepsOf(part: Part, context: Context, depth: number): ServiceStep[] {
+  return part.items().flatMap((item) => {
+    if (isRecord(item.value)) return stepOf(item, context, depth);
+    item.fault(`a subtask of ${context.what} must be a mapping`);
+    return [];
+  });
+}
+
+/** The steps that a subtask comes to. */
+function stepOf(part: Part, context: Context, depth: number): ServiceStep[] {
+  const { what } = context;
+  for (const [key, said] of part.entries(what)) if (!KNOWN.has(key)) said.note(`${key} in ${what} has no counterpart and was left out`);
+  const name = part.get('name').text(`the name of a subtask of ${what}`)?.slice(0, 128);
+  const named = name === undefined || depth === 0 ? {} : { name };
+  const extra = extraOf(part, what);
+  const imported = part.get('import').isThere ? part.get('import') : part.get('workflow');
+  const workflow = imported.text(`the workflow that ${what} imports`);
+  if (workflow !== undefined) return [{ ...named, workflow, ...extra }];
+  const subtasks = part.get('subtasks');
+  const inner = subtasks.isThere ? stepsOf(subtasks, context, depth + 1) : componentSteps(part, context, extra);
+  if (inner.length <= 1) return inner.map((step) => ({ ...named, ...step }));
+  const order = subtasks.isThere && orderOf(part, context) === 'concurrent' ? { order: 'concurrent' as const } : {};
+  if (depth < MAX_DEPTH) return [{ ...named, ...order, steps: capped(inner, part, context) }];
+  part.note(`subtasks of ${what} are nested too deeply: those innermost follow one another`);
+  return inner;
+}
+
+function componentSteps(part: Part, context: Context, extra: Partial<ServiceStep>): ServiceStep[] {
+  const node = part.get('node').text(`the node of a subtask of ${context.what}`);
+  const keys = ['components', 'component', 'ordered_components', 'actions', 'action'] as const;
+  return keys.flatMap((key) => part.get(key).items()).flatMap((item) => componentStep(item, node, context, extra));
+}
+
+function componentStep(
+  part: Part,
+  node: string | undefined,
+  { what, workflow, placed }: Context,
+  extra: Partial<ServiceStep>,
+): ServiceStep[] {
+  const text = part.text(`a component of ${what}`);
+  const ref = text === undefined ? undefined : parseRef(text);
+  const on = ref?.node ?? node;
+  const found = ref === undefined ? [] : matching({ ...ref, ...(on === undefined ? {} : { node: on }) }, placed);
+  if (ref === undefined || found.length === 0) {
+    if (text !== undefined)
+      part.note(`${shown(text)} in ${what} was left out: the assembly has no such component${node === undefined ? '' : ` on ${node}`}`);
+    return [];
+  }
+  const command = ref.action === undefined ? undefined : commandNameOf(ref.action);
+  // what brings it to where it should be is no command here
+  const usual = command === undefined || command === 'create' || command === 'converge' || (workflow === 'delete' && command === 'delete');
+  return found.map(({ part: component }) => ({ component, ...(usual ? {} : { command }), ...extra }));
+}
+
+function extraOf(part: Part, what: string): Partial<ServiceStep> {
+  const again = part.get('retry');
+  const said = again.isThere && !isRecord(again.value) ? again : isRecord(again.value) ? again.get('attempts') : part.get('attempts');
+  const number = valueFor('integer', said.value);
+  // a plain `retry` counts those after the first
+  const attempts = typeof number === 'number' ? number + (said === again ? 1 : 0) : 1;
+  const timeout = valueFor('integer', part.get('timeout').value);
+  if (part.get('timeout').isThere && typeof timeout !== 'number')
+    part.get('timeout').note(`a timeout in ${what} was left out: it is no number of seconds`);
+  return {
+    ...(attempts >= 2 && attempts <= 100 ? { retry: { attempts } } : {}),
+    ...(typeof timeout === 'number' && timeout > 0 && timeout < 1_000_000 ? { timeout: `${timeout}s` } : {}),
+  };
+}
+
+function capped(steps: ServiceStep[], part: Part, { what }: Context): ServiceStep[] {
+  if (steps.length > MAX_STEPS) part.fault(`${what} has more than ${MAX_STEPS} subtasks beside one another`);
+  return steps;
+}
+
+/** Steps that import a workflow which is not there, or could not be kept, are left out. */
+function dropUnknown(steps: readonly ServiceStep[], known: { has(name: string): boolean }, part: Part, assembly: string): ServiceStep[] {
+  return steps.flatMap((step): ServiceStep[] => {
+    if (step.workflow !== undefined && !known.has(step.workflow)) {
+      part.note(`the workflow ${shown(step.workflow)}, which assembly ${assembly} imports, was left out: it is not there`);
+      return [];
+    }
+    if (step.steps === undefined) return [step];
+    const inner = dropUnknown(step.steps, known, part, assembly);
+    return inner.length === 0 ? [] : [{ ...step, steps: inner }];
+  });
+}

@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "themes: $DTKD_PROPERTY_THEMES"
