@@ -2,6 +2,7 @@
  * Reads YAML of others in bounded time and memory. The library compares each key with all others of its mapping, and takes long for much that is no
  * document: so what it is given is counted first, and keys that stand twice are found here.
  */
+import type { Document } from 'yaml';
 import { DtkdError } from '../errors.ts';
 import { checkJson } from '../json.ts';
 
@@ -12,8 +13,22 @@ const MAX_LEXEMES = 40_000;
 /** Brackets within brackets. */
 const MAX_NESTED = 64;
 
+/** A YAML document with its value. */
+export interface ReadDocument {
+  value: unknown;
+  /** To be edited: comments and the order of what stands there stay. */
+  document: Document;
+  /** `SOURCE:LINE:COLUMN` of an offset in the text. */
+  where(offset: number | undefined): string;
+}
+
 /** The value of one YAML document. Errors: INVALID with the place. */
 export async function readYaml(text: string, source: string): Promise<unknown> {
+  return (await readYamlDocument(text, source)).value;
+}
+
+/** One YAML document. Errors: INVALID with the place. */
+export async function readYamlDocument(text: string, source: string): Promise<ReadDocument> {
   const { isMap, isScalar, Lexer, LineCounter, parseDocument, visit } = await import('yaml');
   assertModest(new Lexer().lex(text), source);
   const lines = new LineCounter();
@@ -40,7 +55,7 @@ export async function readYaml(text: string, source: string): Promise<unknown> {
     });
     const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
     checkJson(value);
-    return value;
+    return { value, document, where };
   } catch (error) {
     if (error instanceof DtkdError && error.code === 'INVALID') throw error;
     throw unreadable(

@@ -1,0 +1,80 @@
+/** Which properties components have, as far as that is needed to read, show and edit their values: what is wrong with types is judged elsewhere. */
+import type { PropertyRule, PropertyType } from '../../../../../protocol/kinds/type.ts';
+import { BUILTIN_TYPES } from '../../model/builtin-types.ts';
+import { typeKey } from '../../model/objects.ts';
+import { typeOfRule } from '../../model/property-rule.ts';
+import { mergedProperties, type NamedType } from '../../model/resolved-type.ts';
+import { chainOf } from '../../model/type-book.ts';
+import type { ModuleCopy, ServiceFiles } from '../instances.types.ts';
+
+export type Rules = ReadonlyMap<string, PropertyRule>;
+
+/** The types of an instance's copies, and those that every node has. */
+export class KnownTypes {
+  readonly #types = new Map<string, NamedType>();
+
+  constructor(copies: Iterable<ModuleCopy>) {
+    for (const type of BUILTIN_TYPES) this.#types.set(typeKey(type.name), { name: type.name, spec: type });
+    for (const { manifest } of copies) {
+      for (const [name, type] of Object.entries(manifest.types ?? {})) this.#types.set(typeKey(name), { name, spec: type });
+    }
+  }
+
+  has(name: string): boolean {
+    return this.#types.has(typeKey(name));
+  }
+
+  names(): string[] {
+    return [...this.#types.values()].map(({ name }) => name);
+  }
+
+  /** Properties of a type with those that it inherits, as far as its supertypes are known. */
+  async rulesOf(name: string): Promise<Rules> {
+    const known: NamedType[] = [];
+    await chainOf(name, async (wanted) => {
+      const type = this.#types.get(typeKey(wanted));
+      if (type !== undefined && !known.includes(type)) known.push(type);
+      return type;
+    });
+    return new Map([...mergedProperties(known)].map(([property, { rule }]) => [property, rule]));
+  }
+}
+
+/** The rules of all components' properties, by the names of components. */
+export async function componentRules({ service, copies }: Pick<ServiceFiles, 'service' | 'copies'>): Promise<Map<string, Rules>> {
+  const types = new KnownTypes(copies.values());
+  const byType = new Map<string, Promise<Rules>>();
+  const rules = new Map<string, Rules>();
+  for (const [name, { type }] of Object.entries(service.components ?? {})) {
+    const found = byType.get(typeKey(type)) ?? types.rulesOf(type);
+    byType.set(typeKey(type), found);
+    rules.set(name, await found);
+  }
+  return rules;
+}
+
+/** What can be set, by its path, with its type. */
+export async function settableTypes(files: Pick<ServiceFiles, 'service' | 'copies'>): Promise<Record<string, PropertyType>> {
+  const types: Record<string, PropertyType> = {};
+  for (const [name, rule] of Object.entries(files.service['parameter-rules'] ?? {})) types[`parameters.${name}`] = typeOfRule(rule);
+  for (const [component, rules] of await componentRules(files)) {
+    for (const [property, rule] of rules) if (rule.dynamic !== true) types[`${component}.${property}`] = typeOfRule(rule);
+  }
+  return types;
+}
+
+/** Paths in `dtk.service.yaml` of values that are not to be shown. */
+export async function secretPaths(files: Pick<ServiceFiles, 'service' | 'copies'>): Promise<string[][]> {
+  const { service } = files;
+  const paths: string[][] = [];
+  for (const [name, rule] of Object.entries(service['parameter-rules'] ?? {})) {
+    if (typeOfRule(rule) !== 'secret') continue;
+    paths.push(['parameters', name], ['parameter-rules', name, 'default']);
+  }
+  for (const [component, rules] of await componentRules(files)) {
+    for (const [property, rule] of rules) {
+      if (typeOfRule(rule) === 'secret') paths.push(['components', component, 'properties', property]);
+    }
+  }
+  return paths;
+}

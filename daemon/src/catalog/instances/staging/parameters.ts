@@ -1,0 +1,42 @@
+/** Values of parameters when a service is staged: all that is wrong with them at once. */
+import type { Assembly } from '../../../../../protocol/assembly.ts';
+import { nearMiss } from '../../../../../protocol/near-miss.ts';
+import { valueFault } from '../../model/property-value.ts';
+import { ready } from '../../model/type-book.ts';
+
+export interface ParameterFault {
+  field: string;
+  message: string;
+}
+
+/** A value with `${…}` in it is judged when it is known, at a converge. */
+export function refersElsewhere(value: unknown): boolean {
+  return typeof value === 'string' && value.includes('${');
+}
+
+export async function parameterFaults(rules: Assembly['parameters'], values: Readonly<Record<string, unknown>>): Promise<ParameterFault[]> {
+  const faults: ParameterFault[] = [];
+  for (const [name, value] of Object.entries(values)) {
+    const field = `parameters.${name}`;
+    const rule = Object.hasOwn(rules ?? {}, name) ? rules?.[name] : undefined;
+    if (rule === undefined) {
+      const near = nearMiss(name, Object.keys(rules ?? {}));
+      const names = Object.keys(rules ?? {})
+        .slice(0, 20)
+        .join(', ');
+      const meant = near === undefined ? (names === '' ? '' : `; there are: ${names}`) : `; did you mean ${near}?`;
+      faults.push({ field, message: `the assembly has no such parameter${meant}` });
+    } else if (!refersElsewhere(value)) {
+      const fault = valueFault(await ready(rule), value);
+      if (fault !== undefined) faults.push({ field, message: fault });
+    }
+  }
+  return faults;
+}
+
+/** Required, without a value and without a default. */
+export function unsetParameters(rules: Assembly['parameters'], values: Readonly<Record<string, unknown>>): string[] {
+  return Object.entries(rules ?? {})
+    .filter(([name, { required, default: fallback }]) => required === true && fallback === undefined && !Object.hasOwn(values, name))
+    .map(([name]) => name);
+}
