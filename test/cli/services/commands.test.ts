@@ -7,6 +7,7 @@ import { assemblyKind } from '../../../protocol/kinds/assembly.ts';
 import { secretKind } from '../../../protocol/kinds/secret.ts';
 import { serviceInstanceKind } from '../../../protocol/kinds/service-instance.ts';
 import { taskKind } from '../../../protocol/kinds/task.ts';
+import { typeKind } from '../../../protocol/kinds/type.ts';
 import { FakeDaemon } from '../fake-daemon.ts';
 import { about, aboutTask, BASE, COMMIT, end, linesOf, output, PLAN, plan, serve, state, step, task, told } from './fake-service.ts';
 
@@ -366,6 +367,18 @@ NO | STEP | NODE | COMMAND
       expect((await daemon.cli('service', 'ls', '-o', 'name')).stdout).toBe('serviceinstance.dtkd.dev/shop\n');
       expect((await daemon.cli('service', 'show', 'shop', '--list', 'components')).stdout).toBe('db\nweb\n');
       expect((await daemon.cli('service', 'show', 'shop', '--list', 'paths')).stdout).toContain('web.port=\n');
+    });
+
+    it('names what can be run of it, inherited or not, and not what is private', async () => {
+      const put = (name: string, spec: object): unknown => daemon.put(typeKind, name, { spec: { ...spec, instance: 'shop' } });
+      put('shop.webserver', { name: 'WebServer@shop', extends: 'Server@shop', commands: { restart: {}, hidden: { private: true } } });
+      put('shop.server', { name: 'Server@shop', extends: 'Server@shop', commands: { check: {} } });
+      daemon.put(typeKind, 'webserver', { spec: { name: 'WebServer', commands: { other: {} } } });
+      daemon.script('GET', about('state'), () =>
+        state({ resources: [{ name: 'web-1', component: 'web', type: 'WebServer', node: 'node1', state: 'applied' }] }),
+      );
+      const { stdout } = await daemon.cli('service', 'show', 'shop', '--list', 'actions');
+      expect(stdout).toBe('rolling-restart\nweb-1.check\nweb-1.restart\nweb.check\nweb.restart\n');
     });
 
     it('diff and log', async () => {
