@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { MANIFEST_FILE } from '../../../protocol/module.ts';
 import { digestOf, packArchive, unpackArchive } from '../../../protocol/modules/archive.ts';
 import { allFaults, checkModule } from '../../../protocol/modules/check.ts';
+import { placedFaults } from '../../../protocol/modules/places.ts';
 import type { Cli } from '../../cli.ts';
 import { readModuleDirectory } from '../../module/directory.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
@@ -22,11 +24,13 @@ export function configure(command: Command, cli: Cli): void {
     .action(async (directory: string, flags: { output?: Format }) => {
       const bytes = packArchive(await readModuleDirectory(directory));
       const archive = unpackArchive(bytes);
-      const faults = await allFaults(archive);
+      const manifestText = new TextDecoder().decode(archive.files.find(({ path }) => path === MANIFEST_FILE)?.data);
+      const faults = await placedFaults(manifestText, await allFaults(archive), join(directory, MANIFEST_FILE));
       const form = flags.output === 'json' || flags.output === 'yaml' ? flags.output : undefined;
       if (form !== undefined) await printValue(cli.out, { digest: digestOf(bytes), valid: faults.length === 0, faults }, form);
       if (faults.length > 0) {
-        const list = form === undefined ? `\n  ${faults.map(({ field, message }) => `${field}: ${message}`).join('\n  ')}` : '';
+        const list =
+          form === undefined ? `\n  ${faults.map(({ place, field, message }) => `${place}: ${field}: ${message}`).join('\n  ')}` : '';
         const count = faults.length === 1 ? 'one thing is' : `${faults.length} things are`;
         throw new DtkdError('INVALID', `${directory}/${MANIFEST_FILE}: ${count} wrong${list}`);
       }

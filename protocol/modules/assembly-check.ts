@@ -1,0 +1,184 @@
+/** Judges an assembly of a module: pure. What depends on the node or on other modules is judged when a service is staged or converged. */
+import { type Assembly, type Component, type Link, MAX_COMPONENTS } from '../assembly.ts';
+import type { ModuleFault } from './manifest.ts';
+import { hasReference, wrongReferences } from './references.ts';
+import { unknownType } from './type-check.ts';
+import type { TypeTable } from './type-table.ts';
+import { ruleFaults, valueFault } from './value-check.ts';
+import { workflowFaults } from './workflow-check.ts';
+
+/** What a link can lead to that is no component. */
+const TARGET = 'target';
+
+/** All that is wrong with an assembly; fields begin with `assemblies.NAME`. */
+export function assemblyFaults(name: string, assembly: Assembly, types: TypeTable): ModuleFault[] {
+  const check = new AssemblyCheck(`assemblies.${name}`, assembly, types);
+  return check.run();
+}
+
+class AssemblyCheck {
+  readonly #field: string;
+  readonly #assembly: Assembly;
+  readonly #types: TypeTable;
+  readonly #components: ReadonlyMap<string, Component>;
+  readonly #parameters: ReadonlySet<string>;
+  readonly #faults: ModuleFault[] = [];
+
+  constructor(field: string, assembly: Assembly, types: TypeTable) {
+    this.#field = field;
+    this.#assembly = assembly;
+    this.#types = types;
+    this.#components = new Map(Object.entries(assembly.components ?? {}).slice(0, MAX_COMPONENTS));
+    this.#parameters = new Set(Object.keys(assembly.parameters ?? {}));
+  }
+
+  run(): ModuleFault[] {
+    const { components = {}, parameters = {}, apps = {}, workflows = {} } = this.#assembly;
+    if (Object.keys(components).length > MAX_COMPONENTS) this.#add('components', `an assembly has at most ${MAX_COMPONENTS} components`);
+    this.#role();
+    for (const [name, rule] of Object.entries(parameters)) {
+      for (const { field, message } of ruleFaults(rule)) this.#add(`parameters.${name}.${field}`, message);
+    }
+    for (const [name, component] of this.#components) this.#component(`components.${name}`, name, component);
+    this.#cycle();
+    for (const [name, app] of Object.entries(apps)) {
+      this.#exists(`apps.${name}.component`, app.component);
+      this.#references(`apps.${name}`, app, true);
+      if (app.authenticationType === 'Custom' && app.authenticationURL === undefined)
+        this.#add(`apps.${name}.authenticationURL`, 'is needed with the authenticationType Custom');
+    }
+    this.#references('offers', this.#assembly.offers ?? {}, true);
+    this.#faults.push(
+      ...workflowFaults(workflows, { components: this.#components, types: this.#types, parameters: this.#parameters }).map(
+        ({ field, message }) => ({ field: `${this.#field}.workflows.${field}`, message }),
+      ),
+    );
+    return this.#faults;
+  }
+
+  #add(field: string, message: string): void {
+    this.#faults.push({ field: `${this.#field}.${field}`, message });
+  }
+
+  #role(): void {
+    const { role, kind, offers } = this.#assembly;
+    if (role === TARGET && kind === undefined) this.#add('kind', 'a target says of which kind it is: those that need one ask for it');
+    if (role !== TARGET && kind !== undefined)
+      this.#add('kind', 'only a target (role: target) has a kind; what needs a target says target: KIND');
+    if (role !== TARGET && offers !== undefined) this.#add('offers', 'only a target (role: target) offers something');
+  }
+
+  #component(field: string, name: string, component: Component): void {
+    const { type, properties = {}, on, parents = [], links = {}, after = [] } = component;
+    if (name === TARGET) this.#add(field, 'target stands for the target that a service is staged against, and is no name of a component');
+    this.#type(`${field}.type`, type);
+    for (const [property, value] of Object.entries(properties)) this.#property(`${field}.properties.${property}`, type, property, value);
+    this.#references(`${field}.properties`, properties, false);
+    if (on !== undefined) this.#references(`${field}.on`, on, false);
+    const count = typeof on === 'object' ? on.count : undefined;
+    if (typeof count === 'string' && count !== 'all' && !hasReference(count)) {
+      this.#add(`${field}.on.count`, `expected a number, all, or a reference such as \${parameters.count}, got ${JSON.stringify(count)}`);
+    }
+    for (const [index, parent] of parents.entries()) this.#other(`${field}.parents[${index}]`, name, parent, 'a child of');
+    for (const [index, one] of after.entries()) this.#other(`${field}.after[${index}]`, name, one, 'after');
+    for (const [link, to] of Object.entries(links)) this.#link(`${field}.links.${link}`, name, type, link, to);
+  }
+
+  #type(field: string, name: string): void {
+    const known = this.#types.known(name);
+    if (known === 'unknown') this.#add(field, unknownType(name));
+    else if (known === 'node') this.#add(field, 'nodes are there already, and no component is one: say with on: where it goes');
+    else if (typeof known === 'object' && known.type.abstract === true)
+      this.#add(field, `${known.name} is abstract: nothing can be of it itself`);
+  }
+
+  #property(field: string, type: string, property: string, value: unknown): void {
+    const rule = this.#types.property(type, property);
+    if (rule === 'open') return;
+    if (rule === undefined) this.#add(field, `type ${type} has no property ${property}`);
+    else if (rule.dynamic === true) this.#add(field, 'is computed when commands run, and cannot be set');
+    else if (!hasReference(value)) {
+      const fault = valueFault(rule, value);
+      if (fault !== undefined) this.#add(field, fault);
+    }
+  }
+
+  #link(field: string, name: string, type: string, link: string, to: Link): void {
+    const end = endOf(to);
+    const { take, give } = typeof to === 'string' ? { take: undefined, give: undefined } : to;
+    if (end !== TARGET && !end.includes('/')) this.#other(typeof to === 'string' ? field : `${field}.to`, name, end, 'linked to');
+    const rule = this.#types.link(type, link);
+    if (rule === undefined && take === undefined && give === undefined) {
+      this.#add(field, `type ${type} has no link ${link}: say what it takes or gives, or add it to links of the type`);
+    }
+    for (const property of Object.keys(take ?? {})) {
+      if (this.#types.property(type, property) === undefined)
+        this.#add(`${field}.take.${property}`, `type ${type} has no property ${property}`);
+    }
+  }
+
+  /** Another component, which is there. */
+  #other(field: string, name: string, other: string, what: string): void {
+    if (other === name) this.#add(field, `${name} cannot be ${what} itself`);
+    else this.#exists(field, other);
+  }
+
+  #exists(field: string, component: string): void {
+    if (!this.#components.has(component)) this.#add(field, `there is no component ${JSON.stringify(component)}`);
+  }
+
+  #references(field: string, value: unknown, withComponents: boolean): void {
+    const scopes = {
+      parameters: this.#parameters,
+      target: 'any' as const,
+      ...(withComponents ? { components: new Set(this.#components.keys()) } : {}),
+    };
+    wrongReferences(value, { scopes }, (below, message) => this.#add(`${field}${below}`, message));
+  }
+
+  /** What stands after one another in a circle can never be begun. */
+  #cycle(): void {
+    const needs = new Map([...this.#components].map(([name, component]) => [name, this.#needsOf(name, component)]));
+    const done = new Set<string>();
+    for (const name of this.#components.keys()) {
+      const cycle = cycleFrom(name, needs, done);
+      if (cycle !== undefined) this.#add(`components.${cycle[0] ?? name}`, `components need one another in a circle: ${cycle.join(' → ')}`);
+    }
+  }
+
+  /** Components that are there before this one. */
+  #needsOf(name: string, { type, parents = [], links = {}, after = [] }: Component): string[] {
+    const taken = Object.entries(links).flatMap(([link, to]) => {
+      const rule = this.#types.link(type, link);
+      const take = (typeof to === 'string' ? undefined : to.take) ?? (typeof rule === 'object' ? rule.take : undefined);
+      return take === undefined || Object.keys(take).length === 0 ? [] : [endOf(to)];
+    });
+    return [...new Set([...parents, ...after, ...taken])].filter((one) => one !== name && this.#components.has(one));
+  }
+}
+
+function endOf(link: Link): string {
+  return typeof link === 'string' ? link : link.to;
+}
+
+/** The first circle that is met from here; those that were looked at before are not looked at again. */
+function cycleFrom(start: string, needs: ReadonlyMap<string, readonly string[]>, done: Set<string>): string[] | undefined {
+  const path: string[] = [];
+  const visit = (name: string): string[] | undefined => {
+    const at = path.indexOf(name);
+    if (at >= 0) return [...path.slice(at), name];
+    if (done.has(name)) return undefined;
+    path.push(name);
+    for (const next of needs.get(name) ?? []) {
+      const cycle = visit(next);
+      if (cycle !== undefined) {
+        for (const one of path) done.add(one);
+        return cycle;
+      }
+    }
+    path.pop();
+    done.add(name);
+    return undefined;
+  };
+  return visit(start);
+}

@@ -1,0 +1,44 @@
+/** Where in a manifest stands what a fault is about. */
+import type { ModuleFault } from './manifest.ts';
+import { readYamlDocument } from './yaml.ts';
+
+/** A fault with its place, `FILE:LINE:COLUMN`: of what it names, or of the nearest around it that is there. */
+export interface PlacedFault extends ModuleFault {
+  place: string;
+}
+
+/** Finds the places of faults in the text that they are about. A text that cannot be read has no places but that of the file. */
+export async function placedFaults(text: string, faults: readonly ModuleFault[], source: string): Promise<PlacedFault[]> {
+  const read = await readYamlDocument(text, source).catch(() => undefined);
+  if (read === undefined) return faults.map((fault) => ({ ...fault, place: source }));
+  const { isAlias, isMap, isScalar, isSeq } = await import('yaml');
+  const { document, where } = read;
+  const resolved = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node);
+
+  /** The offset of a field below a node, whose own key stands at `at`. */
+  const offsetOf = (start: unknown, field: string, at: number | undefined): number | undefined => {
+    const node = resolved(start);
+    if (field === '') return at;
+    if (isSeq(node)) {
+      const [, index = '', rest = ''] = /^\[(\d+)\]\.?(.*)$/s.exec(field) ?? [];
+      const item: unknown = index === '' ? undefined : node.items[Number(index)];
+      return item === undefined ? at : offsetOf(item, rest, beginOf(item) ?? at);
+    }
+    if (!isMap(node)) return at;
+    // names of properties may have dots: the longest key that fits is meant
+    const pairs = node.items
+      .flatMap(({ key, value }) => (isScalar(key) ? [{ name: String(key.value), key, value }] : []))
+      .filter(({ name }) => field === name || field.startsWith(`${name}.`) || field.startsWith(`${name}[`))
+      .sort((a, b) => b.name.length - a.name.length);
+    const [pair] = pairs;
+    if (pair === undefined) return at;
+    return offsetOf(pair.value, field.slice(pair.name.length).replace(/^\./, ''), pair.key.range?.[0] ?? at);
+  };
+  return faults.map((fault) => ({ ...fault, place: where(offsetOf(document.contents, fault.field, beginOf(document.contents))) }));
+}
+
+function beginOf(node: unknown): number | undefined {
+  const range: unknown = Reflect.get(Object(node), 'range');
+  const [begin]: unknown[] = Array.isArray(range) ? range : [];
+  return typeof begin === 'number' ? begin : undefined;
+}

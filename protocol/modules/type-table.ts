@@ -1,0 +1,97 @@
+/** The types of a module as its other parts see them: what is known of a type by its name, with what it inherits within the module. Pure. */
+import type { Commands } from '../commands.ts';
+import type { LinkRule, PropertyRule } from '../kinds/type.ts';
+import type { ModuleManifest, ModuleType } from '../module.ts';
+
+/** Types that every node has. */
+export const BUILTIN_TYPE_NAMES = ['Host', 'Service', 'Site', 'Package', 'Setting'] as const;
+const BUILTIN = new Set(BUILTIN_TYPE_NAMES.map((name) => name.toLowerCase()));
+/** The name that stands for machines. */
+export const NODE_TYPE_KEY = 'node';
+/** Types of a module above one another; a chain that goes on outside of it is judged by the node. */
+const MAX_CHAIN = 64;
+
+export interface OwnType {
+  name: string;
+  type: ModuleType;
+}
+
+/** What is known of a name. `elsewhere`: it may be of a module that this one depends on. */
+export type Known = 'builtin' | 'node' | 'elsewhere' | 'unknown' | OwnType;
+
+export interface Chain {
+  /** Itself and its supertypes within the module, the nearest first. */
+  types: readonly ModuleType[];
+  /** Where it goes on: nowhere, at a built-in type, or outside of what is known. */
+  end: 'closed' | 'builtin' | 'open';
+}
+
+export class TypeTable {
+  readonly own: ReadonlyMap<string, OwnType>;
+  readonly #hasDependencies: boolean;
+
+  /** `own`: by key, each name once. */
+  constructor(own: ReadonlyMap<string, OwnType>, { dependencies = {} }: Pick<ModuleManifest, 'dependencies'>) {
+    this.own = own;
+    this.#hasDependencies = Object.keys(dependencies).length > 0;
+  }
+
+  known(name: string): Known {
+    const key = name.toLowerCase();
+    const own = this.own.get(key);
+    if (own !== undefined) return own;
+    if (key === NODE_TYPE_KEY) return 'node';
+    if (BUILTIN.has(key)) return 'builtin';
+    return this.#hasDependencies ? 'elsewhere' : 'unknown';
+  }
+
+  /** A type with its supertypes; the names of a cycle if there is one. */
+  chain(name: string): Chain | { cycle: string[] } {
+    const types: ModuleType[] = [];
+    const names: string[] = [];
+    const seen = new Set<string>();
+    for (let next: string | undefined = name; next !== undefined; ) {
+      const key: string = next.toLowerCase();
+      if (seen.has(key)) return { cycle: [...names, next] };
+      const found: OwnType | undefined = this.own.get(key);
+      if (found === undefined || types.length > MAX_CHAIN) return { types, end: BUILTIN.has(key) ? 'builtin' : 'open' };
+      seen.add(key);
+      names.push(found.name);
+      types.push(found.type);
+      next = found.type.extends;
+    }
+    return { types, end: 'closed' };
+  }
+
+  /** The rule of a property; undefined if there is none, `open` if there may be one, or none is needed. */
+  property(name: string, property: string): PropertyRule | 'open' | undefined {
+    const chain = this.chain(name);
+    if ('cycle' in chain) return 'open';
+    const rules = chain.types.flatMap(({ properties = {} }) => (Object.hasOwn(properties, property) ? (properties[property] ?? []) : []));
+    // what a subtype says anew, and the rest as inherited
+    if (rules.length > 0) {
+      const all: PropertyRule = {};
+      for (const rule of rules.reverse()) Object.assign(all, rule);
+      return all;
+    }
+    const open = chain.types.find((type) => type.open !== undefined)?.open ?? chain.end !== 'closed';
+    return open ? 'open' : undefined;
+  }
+
+  /** The rule of a link; `open` if there may be one that is not known here. */
+  link(name: string, link: string): LinkRule | 'open' | undefined {
+    const chain = this.chain(name);
+    if ('cycle' in chain) return 'open';
+    for (const { links = {} } of chain.types) if (Object.hasOwn(links, link)) return links[link];
+    return chain.end === 'open' ? 'open' : undefined;
+  }
+
+  /** Commands of a type within the module, the nearest of each name; `open` if there may be more. */
+  commands(name: string): { commands: Commands; open: boolean } {
+    const chain = this.chain(name);
+    const commands: Commands = {};
+    if ('cycle' in chain) return { commands, open: true };
+    for (const type of [...chain.types].reverse()) Object.assign(commands, type.commands ?? {});
+    return { commands, open: chain.end === 'open' };
+  }
+}
