@@ -1,14 +1,15 @@
 /** Assemblies of DTK: their nodes become filters that a parameter has, the components of all nodes stand in one list. */
-import type { Assembly, Component, Link } from '../../../protocol/assembly.ts';
+import type { Assembly } from '../../../protocol/assembly.ts';
 import { MAX_COMPONENTS } from '../../../protocol/assembly.ts';
 import type { PropertyRule } from '../../../protocol/kinds/type.ts';
 import type { ModuleType } from '../../../protocol/module.ts';
+import { valueFault } from '../../../protocol/modules/value-check.ts';
 import { isRecord } from '../../json.ts';
 import { type Rules, readAttributes, readDescription, valueFor } from './attributes.ts';
-import { linkNameOf } from './links.ts';
+import { type Draft, linkByItself, readComponentLinks } from './component-links.ts';
 import { parseRef, partNameOf, propertyNameOf, typeNameOf, unique } from './names.ts';
 import { type Part, shown } from './part.ts';
-import { matching, type Placed } from './placed.ts';
+import { matching } from './placed.ts';
 import { readWorkflows } from './workflows.ts';
 
 const KNOWN = new Set([
@@ -25,15 +26,15 @@ const KNOWN = new Set([
 ]);
 const COMPONENT_KEYS = new Set(['attributes', 'component_links', 'components']);
 
-interface Draft extends Placed {
-  source: Part;
-  component: Component;
-}
+/** Stands for the target in links, and can be no component. */
+const TARGET = 'target';
 
 export interface AssemblyOf {
   title: string;
   module: string;
   types: ReadonlyMap<string, ModuleType>;
+  /** Types of other modules may be used. */
+  hasDependencies: boolean;
 }
 
 export function readAssembly(part: Part, owner: AssemblyOf): Assembly {
@@ -55,15 +56,17 @@ export function readAssembly(part: Part, owner: AssemblyOf): Assembly {
   for (const draft of all) linkByItself(draft, all, owner);
   if (Object.keys(parameters).length > 0) assembly.parameters = parameters;
   if (all.length > 0) assembly.components = Object.fromEntries(all.map(({ part: name, component }) => [name, component]));
-  const workflows = readWorkflows(part, owner.title, all);
+  const workflows = readWorkflows(part, owner, all);
   if (Object.keys(workflows).length > 0) assembly.workflows = workflows;
   return assembly;
 }
 
 function readTarget(part: Part, { title }: AssemblyOf, assembly: Assembly): void {
-  const said = part.get('target');
-  if (said.value === true || part.get('role').value === 'target') assembly.role = 'target';
-  else if (typeof said.value === 'string') {
+  const said = part.get(TARGET);
+  if (said.value === true || part.get('role').value === TARGET) {
+    assembly.role = TARGET;
+    assembly.kind = partNameOf(title) ?? TARGET;
+  } else if (typeof said.value === 'string') {
     const kind = partNameOf(said.value);
     if (kind === undefined)
       said.note(`the target ${shown(said.value)} of assembly ${title} was left out: no kind of targets can be called so`);
@@ -117,6 +120,12 @@ function place(name: string, part: Part, node: string | undefined, owner: Assemb
     part.note(`component ${shown(name)} of assembly ${owner.title} was left out: nothing can be called so`);
     return undefined;
   }
+  if (!owner.types.has(type) && !owner.hasDependencies) {
+    part.note(
+      `component ${name} of assembly ${owner.title} was left out: the module neither has ${ref.component} nor depends on one that could`,
+    );
+    return undefined;
+  }
   if (drafts.size >= MAX_COMPONENTS) {
     part.fault(`assembly ${owner.title} has more than ${MAX_COMPONENTS} components`);
     return undefined;
@@ -130,7 +139,7 @@ function place(name: string, part: Part, node: string | undefined, owner: Assemb
   const taken =
     drafts.has(wanted) && node !== undefined ? (partNameOf(...ref.component.split('::'), ref.title ?? '', node) ?? wanted) : wanted;
   const draft: Draft = {
-    part: unique(taken, drafts),
+    part: unique(taken, { has: (one) => one === TARGET || drafts.has(one) }),
     type,
     written: ref.component,
     title: ref.title,
@@ -152,7 +161,10 @@ function place(name: string, part: Part, node: string | undefined, owner: Assemb
 
 /** The property that a title is the value of, where the type has one. */
 function titleProperty(rules: Rules | undefined, given: Record<string, unknown>): string | undefined {
-  return ['title', 'name'].find((name) => rules !== undefined && Object.hasOwn(rules, name) && !Object.hasOwn(given, name));
+  return ['title', 'name'].find((name) => {
+    const rule = rules !== undefined && Object.hasOwn(rules, name) ? rules[name] : undefined;
+    return rule?.type === 'string' && rule.dynamic !== true && rule.allowed === undefined && !Object.hasOwn(given, name);
+  });
 }
 
 function readValues(part: Part, type: ModuleType | undefined, what: string): Record<string, unknown> {
@@ -175,11 +187,14 @@ function set(
   const rules = type?.properties ?? {};
   const rule = property !== undefined && Object.hasOwn(rules, property) ? rules[property] : undefined;
   const fitting = rule?.type === undefined ? value : valueFor(rule.type, value);
+  const fault = rule === undefined || fitting === undefined ? undefined : valueFault(rule, fitting);
   if (property === undefined) said.note(`attribute ${shown(name)} of ${what} was left out: no property can be called so`);
   else if (value === undefined || value === null) return;
   else if (rule?.type === 'secret' || /passw(or)?d|secret|private_key|token/i.test(property))
     said.note(`${name} of ${what} may be a secret and was not kept: put it into a Secret and set the property`);
+  else if (rule?.dynamic === true) said.note(`${name} of ${what} was left out: it is computed when commands run`);
   else if (fitting === undefined) said.note(`${name} of ${what} was left out: ${shown(value)} is not of the type ${rule?.type}`);
+  else if (fault !== undefined) said.note(`${name} of ${what} was left out: ${fault}`);
   else values[property] = escaped(fitting);
   if (type !== undefined && rule === undefined && property !== undefined) said.note(`${what} sets ${name}, which its type does not have`);
 }
@@ -216,45 +231,4 @@ function readParameters(part: Part, owner: AssemblyOf, drafts: ReadonlyMap<strin
 function found(text: string, drafts: readonly Draft[]): Draft | undefined {
   const ref = parseRef(text);
   return ref === undefined ? undefined : matching(ref, drafts)[0];
-}
-
-function readComponentLinks(draft: Draft, all: readonly Draft[], owner: AssemblyOf): void {
-  const what = `component ${draft.part} of assembly ${owner.title}`;
-  for (const [name, said] of draft.source.get('component_links').named(`the links of ${what}`)) {
-    const ends = said.isThere ? said.items() : [said];
-    for (const end of ends) {
-      const text = isRecord(end.value) ? end.get('to').text('the end of a link') : typeof end.value === 'string' ? end.value : name;
-      const ref = text === undefined ? undefined : parseRef(text);
-      const [other] = ref === undefined ? [] : matching(ref, all);
-      const link = linkNameOf(name);
-      if (other === undefined || link === undefined) {
-        end.note(`the link ${shown(name)} of ${what} was left out: there is no ${shown(text)} in this assembly`);
-      } else if (hasLink(draft, link)) {
-        end.note(`a further end of the link ${name} of ${what} was left out: a link has one`);
-      } else addLink(draft, link, other.part);
-    }
-  }
-}
-
-/** DTK links what a component depends on by itself, where there is only one that can be meant: one on the same node, else one at all. */
-function linkByItself(draft: Draft, all: readonly Draft[], owner: AssemblyOf): void {
-  for (const [name, rule] of Object.entries(owner.types.get(draft.type)?.links ?? {})) {
-    if (rule.required !== true || hasLink(draft, name)) continue;
-    const fitting = all.filter((one) => one !== draft && one.type === rule.type);
-    const beside = fitting.filter(({ node }) => node === draft.node);
-    const [only, ...more] = beside.length > 0 ? beside : fitting;
-    if (only !== undefined && more.length === 0) addLink(draft, name, only.part);
-    else
-      draft.source.note(
-        `component ${draft.part} of assembly ${owner.title} needs the link ${name}, and ${only === undefined ? 'there is nothing here to link it to' : 'several could be meant'}: dtkd service add-link`,
-      );
-  }
-}
-
-function hasLink({ component }: Draft, name: string): boolean {
-  return component.links !== undefined && Object.hasOwn(component.links, name);
-}
-
-function addLink({ component }: Draft, name: string, to: Link): void {
-  component.links = { ...component.links, [name]: to };
 }

@@ -4,7 +4,7 @@ import { MANIFEST_FILE, type ModuleManifest, type ModuleType } from '../../../pr
 import { MAX_MODULE_TYPES } from '../../../protocol/modules/check.ts';
 import type { Note } from '../../model/draft.ts';
 import { type Files, readActions } from './actions.ts';
-import { readAssembly } from './assemblies.ts';
+import { type AssemblyOf, readAssembly } from './assemblies.ts';
 import { readAttributes, readDescription } from './attributes.ts';
 import { readLinks } from './links.ts';
 import { moduleNameOf, partNameOf, rangeOf, typeNameOf, unique, versionOf } from './names.ts';
@@ -40,9 +40,11 @@ export async function convertDtk(text: string, source: string, present: Readonly
   const manifest = readModule(root);
   const files: Files = new Map();
   if (manifest !== undefined) {
+    const hasDependencies = manifest.dependencies !== undefined;
     const types = readTypes(root.get('component_defs'), manifest.module, files, present);
+    if (!hasDependencies) dropForeignLinks(types, root);
     if (types.size > 0) manifest.types = Object.fromEntries(types);
-    const assemblies = readAssemblies(root.get('assemblies'), manifest.module, types);
+    const assemblies = readAssemblies(root.get('assemblies'), { module: manifest.module, types, hasDependencies });
     if (Object.keys(assemblies).length > 0) manifest.assemblies = assemblies;
   }
   if (findings.faults.length > 0 || manifest === undefined) throw unreadable(findings.faults);
@@ -149,14 +151,28 @@ function readType(
   };
 }
 
-function readAssemblies(part: Part, module: string, types: ReadonlyMap<string, ModuleType>): Record<string, Assembly> {
+/** Links to types that nobody has: the module has no others that it could take them from. */
+function dropForeignLinks(types: ReadonlyMap<string, ModuleType>, root: Part): void {
+  for (const [name, type] of types) {
+    for (const [link, rule] of Object.entries(type.links ?? {})) {
+      if (rule.type === undefined || types.has(rule.type)) continue;
+      root
+        .get('component_defs')
+        .note(`the link ${link} of type ${name} was left out: the module neither has ${rule.type} nor depends on one that could`);
+      delete type.links?.[link];
+    }
+    if (type.links !== undefined && Object.keys(type.links).length === 0) delete type.links;
+  }
+}
+
+function readAssemblies(part: Part, owner: Omit<AssemblyOf, 'title'>): Record<string, Assembly> {
   const assemblies = new Map<string, Assembly>();
   for (const [name, said] of part.entries('assemblies')) {
     const wanted = partNameOf(name);
     if (wanted === undefined) said.note(`assembly ${shown(name)} was left out: nothing can be called so`);
     else if (said.isThere && (typeof said.value !== 'object' || Array.isArray(said.value)))
       said.fault(`assembly ${name} must be a mapping`);
-    else assemblies.set(unique(wanted, assemblies), readAssembly(said, { title: name, module, types }));
+    else assemblies.set(unique(wanted, assemblies), readAssembly(said, { ...owner, title: name }));
   }
   return Object.fromEntries(assemblies);
 }

@@ -3,10 +3,14 @@ import { partName } from '../../../protocol/assembly.ts';
 import { moduleName, moduleVersion, versionRange } from '../../../protocol/code.ts';
 import { commandName, optionName } from '../../../protocol/commands.ts';
 import { propertyName, typeName } from '../../../protocol/kinds/type.ts';
+import { BUILTIN_TYPE_NAMES, NODE_TYPE_KEY } from '../../../protocol/modules/type-table.ts';
 
 /** Characters of the name of a component, and of a type. */
 const MAX_PART = 40;
 const MAX_TYPE = 63;
+
+/** Types that every node has. */
+const TAKEN = new Set([...BUILTIN_TYPE_NAMES, NODE_TYPE_KEY].map((name) => name.toLowerCase()));
 
 /** How DTK refers to a component: `server`, `mysql::server`, `node1/mysql::server[main]`, `mysql::server.restart`. */
 export interface ComponentRef {
@@ -41,7 +45,7 @@ export function typeNameOf(component: string, module: string): string | undefine
   const all = rest.length > 0 ? parts : same(first, own) ? [first] : [own, first];
   const [one = [], ...others] = all;
   const name = [...one, ...others.filter((part) => !same(part, one)).flat()].map(capital).join('');
-  const full = /^[A-Za-z]/.test(name) ? name : `Type${name}`;
+  const full = /^[A-Za-z]/.test(name) && !TAKEN.has(name.toLowerCase()) ? name : `Type${name}`;
   return name !== '' && full.length <= MAX_TYPE && typeName.safeParse(full).success ? full : undefined;
 }
 

@@ -1,8 +1,9 @@
 /** Workflows of DTK's assemblies: their subtasks as steps. */
 import { type ServiceStep, type ServiceWorkflow, workflowName } from '../../../protocol/assembly.ts';
+import type { ModuleType } from '../../../protocol/module.ts';
 import { isRecord } from '../../json.ts';
 import { readDescription, valueFor } from './attributes.ts';
-import { commandNameOf, parseRef } from './names.ts';
+import { commandNameOf, optionNameOf, parseRef } from './names.ts';
 import { type Part, shown } from './part.ts';
 import { matching, type Placed } from './placed.ts';
 
@@ -25,6 +26,7 @@ const KNOWN = new Set([
   'retry',
   'attempts',
   'timeout',
+  'params',
 ]);
 /** Steps within steps. */
 const MAX_DEPTH = 3;
@@ -34,10 +36,15 @@ interface Context {
   what: string;
   workflow: string;
   placed: readonly Placed[];
+  types: ReadonlyMap<string, ModuleType>;
 }
 
 /** `actions` and `workflows` of an assembly, and the one that older files call `workflow`. */
-export function readWorkflows(part: Part, assembly: string, placed: readonly Placed[]): Record<string, ServiceWorkflow> {
+export function readWorkflows(
+  part: Part,
+  { title: assembly, types }: { title: string; types: ReadonlyMap<string, ModuleType> },
+  placed: readonly Placed[],
+): Record<string, ServiceWorkflow> {
   const workflows = new Map<string, ServiceWorkflow>();
   const all = [
     ...part.get('actions').entries(`the actions of assembly ${assembly}`),
@@ -49,7 +56,7 @@ export function readWorkflows(part: Part, assembly: string, placed: readonly Pla
     if (name === '__proto__' || !workflowName.safeParse(name).success) said.note(`${what} was left out: nothing can be called so`);
     else if (!isRecord(said.value)) said.fault(`${what} must be a mapping`);
     else {
-      const workflow = readWorkflow(said, { what, workflow: name, placed });
+      const workflow = readWorkflow(said, { what, workflow: name, placed, types });
       if (workflow !== undefined) workflows.set(name, workflow);
     }
   }
@@ -115,29 +122,69 @@ function stepOf(part: Part, context: Context, depth: number): ServiceStep[] {
 
 function componentSteps(part: Part, context: Context, extra: Partial<ServiceStep>): ServiceStep[] {
   const node = part.get('node').text(`the node of a subtask of ${context.what}`);
+  const given = part.get('params').entries(`the params of a subtask of ${context.what}`);
   const keys = ['components', 'component', 'ordered_components', 'actions', 'action'] as const;
-  return keys.flatMap((key) => part.get(key).items()).flatMap((item) => componentStep(item, node, context, extra));
+  return keys.flatMap((key) => part.get(key).items()).flatMap((item) => componentStep(item, node, given, context, extra));
 }
 
 function componentStep(
   part: Part,
   node: string | undefined,
-  { what, workflow, placed }: Context,
+  given: readonly [string, Part][],
+  context: Context,
   extra: Partial<ServiceStep>,
 ): ServiceStep[] {
+  const { what, workflow, placed } = context;
   const text = part.text(`a component of ${what}`);
   const ref = text === undefined ? undefined : parseRef(text);
   const on = ref?.node ?? node;
   const found = ref === undefined ? [] : matching({ ...ref, ...(on === undefined ? {} : { node: on }) }, placed);
   if (ref === undefined || found.length === 0) {
     if (text !== undefined)
-      part.note(`${shown(text)} in ${what} was left out: the assembly has no such component${node === undefined ? '' : ` on ${node}`}`);
+      part.note(`${shown(text)} in ${what} was left out: the assembly has no such component${on === undefined ? '' : ` on ${on}`}`);
     return [];
   }
   const command = ref.action === undefined ? undefined : commandNameOf(ref.action);
   // what brings it to where it should be is no command here
   const usual = command === undefined || command === 'create' || command === 'converge' || (workflow === 'delete' && command === 'delete');
-  return found.map(({ part: component }) => ({ component, ...(usual ? {} : { command }), ...extra }));
+  return found.flatMap(({ part: component, type }) => {
+    if (usual) return [{ component, ...extra }];
+    const options = optionsFor(command, type, given, part, context);
+    return options === undefined ? [] : [{ component, command, ...(Object.keys(options).length === 0 ? {} : { options }), ...extra }];
+  });
+}
+
+/** What a step gives to a command. Undefined if the command is not there, or cannot be run with it. */
+function optionsFor(
+  command: string,
+  type: string,
+  given: readonly [string, Part][],
+  part: Part,
+  { what, types }: Context,
+): Record<string, string | number | boolean> | undefined {
+  const own = types.get(type);
+  const commands = own?.commands ?? {};
+  const known = Object.hasOwn(commands, command) ? commands[command] : undefined;
+  if (own !== undefined && known === undefined) {
+    part.note(`${shown(part.value)} in ${what} was left out: ${type} has no command ${command} here`);
+    return undefined;
+  }
+  const rules = known?.options;
+  const options: Record<string, string | number | boolean> = {};
+  for (const [name, said] of given) {
+    const rule = rules !== undefined && Object.hasOwn(rules, name) ? rules[name] : undefined;
+    const value = valueFor(rule?.type ?? 'string', said.value);
+    const option = own !== undefined && rule === undefined ? undefined : optionNameOf(name);
+    if (option === undefined || (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean'))
+      said.note(`${shown(name)} for ${command} in ${what} was left out: it is no option, or has no such value`);
+    else options[option] = typeof value === 'string' ? value.replaceAll('${', () => '$${') : value;
+  }
+  const missing = Object.entries(rules ?? {}).find(
+    ([name, rule]) => rule.required === true && rule.default === undefined && !Object.hasOwn(options, name),
+  );
+  if (missing === undefined) return options;
+  part.note(`${shown(part.value)} in ${what} was left out: ${command} needs ${missing[0]}`);
+  return undefined;
 }
 
 function extraOf(part: Part, what: string): Partial<ServiceStep> {

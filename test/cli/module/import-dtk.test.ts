@@ -130,7 +130,7 @@ describe('a module of DTK', () => {
   it('has links to both sides, whichever way they are written', async () => {
     const link = (mapping: string) =>
       convert(
-        `${HEAD}component_defs:\n  app:\n    link_defs:\n    - mysql::server:\n        attribute_mappings:\n        - ${mapping}\n`,
+        `${HEAD}dependencies: [demo/mysql]\ncomponent_defs:\n  app:\n    link_defs:\n    - mysql::server:\n        attribute_mappings:\n        - ${mapping}\n`,
       ).then(({ manifest }) => manifest.types?.['BlogApp']?.links?.['mysql-server']);
     expect(await link('$port -> db_port')).toEqual({ type: 'MysqlServer', take: { db_port: 'port' } });
     expect(await link('db_user <- $user')).toEqual({ type: 'MysqlServer', give: { db_user: 'user' } });
@@ -182,6 +182,132 @@ describe('a module of DTK', () => {
       }),
       { numRuns: 400 },
     );
+  });
+
+  it('leaves out what could not be, and says so', async () => {
+    const said = async (text: string) => {
+      const converted = await convert(HEAD + text);
+      expect(await faultsOf(converted)).toEqual([]);
+      return { manifest: converted.manifest, notes: converted.notes.map((note) => note.text).join('\n') };
+    };
+    const foreign = await said('component_defs: {a: {link_defs: {x::y: {}}}}\nassemblies: {m: {components: [a, z::z]}}\n');
+    expect(foreign.manifest.assemblies?.['m']?.components).toEqual({ a: { type: 'BlogA' } });
+    expect(foreign.notes).toMatch(/link x-y .* left out[\s\S]*component z::z .* left out/);
+    const target = await said(
+      'component_defs: {target: {}, node: {}, service: {}}\nassemblies: {m: {target: true, components: [target, node]}}\n',
+    );
+    expect(target.manifest.assemblies?.['m']).toMatchObject({
+      role: 'target',
+      kind: 'm',
+      components: { 'target-2': { type: 'BlogTarget' } },
+    });
+    const steps = await said(
+      'component_defs: {a: {attributes: {d: {dynamic: true}}, actions: {run: {command: RUN x, parameters: {p: {required: true}}}}}}\n' +
+        'assemblies: {m: {components: [{a: {attributes: {d: 1}}}], actions: {w: {subtasks: [{components: [a.run]}, {components: [a.gone]}, {components: [a.run], params: {p: "${1}"}}]}}}}\n',
+    );
+    expect(steps.manifest.assemblies?.['m']?.workflows?.['w']?.steps).toEqual([
+      { component: 'a', command: 'run', options: { p: '$${1}' } },
+    ]);
+    expect(steps.notes).toMatch(/run needs p[\s\S]*no command gone/);
+  });
+
+  it('as people write them becomes one that is valid', async () => {
+    const name = fc.constantFrom('a', 'b', 'web_server', 'mysql::server', 'target', 'node', 'service', 'a[one]', 'b[two words]');
+    const attribute = fc.record(
+      {
+        type: fc.constantFrom('string', 'integer', 'boolean', 'hash', 'array', 'port', 'json', 'float'),
+        default: fc.oneof(fc.string({ maxLength: 5 }), fc.integer(), fc.constant([1]), fc.constant({ x: 1 })),
+        required: fc.boolean(),
+        dynamic: fc.boolean(),
+        encrypted: fc.boolean(),
+        options: fc.array(fc.oneof(fc.integer(), fc.string({ maxLength: 3 })), { maxLength: 3 }),
+      },
+      { requiredKeys: [] },
+    );
+    const attributes = fc.dictionary(fc.constantFrom('p', 'q', 'password', 'title'), attribute, { maxKeys: 3 });
+    const action = fc.record(
+      {
+        command: fc.constantFrom('RUN echo {{p}}', 'ls', 'ADD x y', 'echo {{#p}}'),
+        type: fc.constantFrom('bash', 'shell', 'ruby'),
+        parameters: fc.constant({ n: { type: 'integer', required: true } }),
+        timeout: fc.constant(5),
+      },
+      { requiredKeys: ['command'] },
+    );
+    const component = fc.record(
+      {
+        attributes,
+        actions: fc.dictionary(fc.constantFrom('create', 'delete', 'run'), action, { maxKeys: 3 }),
+        dependencies: fc.array(name, { maxLength: 2 }),
+        link_defs: fc.dictionary(name, fc.constant({ attribute_mappings: ['$p -> q', 'p <- $q', '$node.host_address -> p'] }), {
+          maxKeys: 2,
+        }),
+      },
+      { requiredKeys: [] },
+    );
+    const values = fc.dictionary(fc.constantFrom('p', 'q', 'x'), fc.oneof(fc.integer(), fc.string({ maxLength: 4 })), { maxKeys: 2 });
+    const placed = fc.array(
+      fc.oneof(
+        name,
+        fc.tuple(name, values, fc.dictionary(name, name, { maxKeys: 1 })).map(([one, set, links]) => ({
+          [one]: { attributes: set, component_links: links },
+        })),
+      ),
+      { maxLength: 3 },
+    );
+    const ref = fc.tuple(name, fc.constantFrom('', '.run', '.create', '.delete', '.gone')).map(([one, rest]) => one + rest);
+    const subtask = fc.record(
+      {
+        name: fc.string({ maxLength: 4 }),
+        components: fc.array(ref, { maxLength: 2 }),
+        node: fc.constantFrom('n', 'm'),
+        params: fc.constant({ n: 3 }),
+      },
+      { requiredKeys: ['components'] },
+    );
+    const workflow = fc.record({
+      subtask_order: fc.constantFrom('sequential', 'concurrent'),
+      subtasks: fc.array(
+        fc.oneof(subtask, fc.record({ subtasks: fc.array(subtask, { maxLength: 2 }) }), fc.constant({ import: 'other' })),
+        { maxLength: 3 },
+      ),
+    });
+    const assembly = fc.record(
+      {
+        target: fc.constantFrom(true, false, 'cloud'),
+        attributes: fc.oneof(attributes, fc.dictionary(fc.constantFrom('k', 'a/p'), fc.integer(), { maxKeys: 2 })),
+        components: placed,
+        nodes: fc.dictionary(
+          fc.constantFrom('n', 'm'),
+          fc.record({ attributes: fc.constantFrom({}, { cardinality: 2 }), components: placed }),
+          { maxKeys: 2 },
+        ),
+        actions: fc.dictionary(fc.constantFrom('create', 'delete', 'other'), workflow, { maxKeys: 2 }),
+      },
+      { requiredKeys: [] },
+    );
+    const document = fc.record(
+      {
+        dependencies: fc.constant({ 'demo/mysql': '1.0' }),
+        component_defs: fc.dictionary(fc.constantFrom('a', 'b', 'web_server', 'target', 'node', 'service'), component, { maxKeys: 4 }),
+        assemblies: fc.dictionary(fc.constantFrom('x', 'y_z'), assembly, { maxKeys: 2 }),
+      },
+      { requiredKeys: [] },
+    );
+    let refused = 0;
+    await fc.assert(
+      fc.asyncProperty(document, async (value) => {
+        const converted = await convert(HEAD + (Object.keys(value).length === 0 ? '' : stringify(value)));
+        const faults = await faultsOf(converted);
+        // what needs one another in a circle can only be told
+        refused += faults.some((fault) => JSON.stringify(fault).includes('circle') || JSON.stringify(fault).includes('without end'))
+          ? 1
+          : 0;
+        expect(faults.filter((fault) => !/circle|without end/.test(JSON.stringify(fault)))).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+    expect(refused).toBeLessThan(150);
   });
 
   it('half broken, either becomes a module that is valid, or is refused', async () => {

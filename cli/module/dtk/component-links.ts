@@ -1,0 +1,64 @@
+/** Links of an assembly's components: those that are written, and those that DTK makes by itself. */
+import type { Component, Link } from '../../../protocol/assembly.ts';
+import type { ModuleType } from '../../../protocol/module.ts';
+import { isRecord } from '../../json.ts';
+import { linkNameOf } from './links.ts';
+import { parseRef } from './names.ts';
+import { type Part, shown } from './part.ts';
+import { matching, type Placed } from './placed.ts';
+
+/** A component while its assembly is read. */
+export interface Draft extends Placed {
+  source: Part;
+  component: Component;
+}
+
+interface Owner {
+  title: string;
+  types: ReadonlyMap<string, ModuleType>;
+}
+
+export function readComponentLinks(draft: Draft, all: readonly Draft[], owner: Owner): void {
+  const what = `component ${draft.part} of assembly ${owner.title}`;
+  for (const [name, said] of draft.source.get('component_links').named(`the links of ${what}`)) {
+    const ends = said.isThere ? said.items() : [said];
+    for (const end of ends) {
+      const text = isRecord(end.value) ? end.get('to').text('the end of a link') : typeof end.value === 'string' ? end.value : name;
+      const ref = text === undefined ? undefined : parseRef(text);
+      const [other] = ref === undefined ? [] : matching(ref, all);
+      const link = linkNameOf(name);
+      if (link !== undefined && owner.types.has(draft.type) && !Object.hasOwn(owner.types.get(draft.type)?.links ?? {}, link)) {
+        end.note(`the link ${name} of ${what} was left out: its component has none of that name`);
+      } else if (other === draft) {
+        end.note(`the link ${name} of ${what} was left out: it leads to the component itself`);
+      } else if (other === undefined || link === undefined) {
+        end.note(`the link ${shown(name)} of ${what} was left out: there is no ${shown(text)} in this assembly`);
+      } else if (hasLink(draft, link)) {
+        end.note(`a further end of the link ${name} of ${what} was left out: a link has one`);
+      } else addLink(draft, link, other.part);
+    }
+  }
+}
+
+/** DTK links what a component depends on by itself, where there is only one that can be meant: one on the same node, else one at all. */
+export function linkByItself(draft: Draft, all: readonly Draft[], owner: Owner): void {
+  for (const [name, rule] of Object.entries(owner.types.get(draft.type)?.links ?? {})) {
+    if (rule.required !== true || hasLink(draft, name)) continue;
+    const fitting = all.filter((one) => one !== draft && one.type === rule.type);
+    const beside = fitting.filter(({ node }) => node === draft.node);
+    const [only, ...more] = beside.length > 0 ? beside : fitting;
+    if (only !== undefined && more.length === 0) addLink(draft, name, only.part);
+    else
+      draft.source.note(
+        `component ${draft.part} of assembly ${owner.title} needs the link ${name}, and ${only === undefined ? 'there is nothing here to link it to' : 'several could be meant'}: dtkd service add-link`,
+      );
+  }
+}
+
+function hasLink({ component }: Draft, name: string): boolean {
+  return component.links !== undefined && Object.hasOwn(component.links, name);
+}
+
+function addLink({ component }: Draft, name: string, to: Link): void {
+  component.links = { ...component.links, [name]: to };
+}
