@@ -26,6 +26,7 @@ const NAMED_BY_ARGUMENT: Readonly<Record<string, string>> = {
   'executions id': 'executions',
   'module name': 'modules',
   'module names': 'modules',
+  'module release': 'releases',
   'policy node': 'nodes',
   'secret name': 'secrets',
   'secret names': 'secrets',

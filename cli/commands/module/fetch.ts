@@ -17,7 +17,7 @@ it needs comes along. It can be staged then; its types become the node's only by
 
 export function configure(command: Command, cli: Cli): void {
   command
-    .argument('<name>', 'NAME or NAME@RANGE')
+    .argument('<wanted>', 'NAME or NAME@RANGE')
     .option('--from <node>', 'the node that publishes it')
     .addOption(outputOption('json', 'yaml', 'name'))
     .addHelpText('after', EXAMPLES)

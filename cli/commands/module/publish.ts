@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { Cli } from '../../cli.ts';
 import { chooseDomains } from '../../client/domains.ts';
-import { textsAt } from '../../json.ts';
-import { moduleTitle, splitVersion } from '../../module/object.ts';
+import { textAt, textsAt } from '../../json.ts';
+import { findModule, moduleTitle, splitVersion } from '../../module/object.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
 
 const EXAMPLES = `
@@ -22,7 +22,9 @@ export function configure(command: Command, cli: Cli): void {
     .action(async (name: string, flags: { domain?: string[]; output?: Format }) => {
       const client = await cli.client();
       const domains = await chooseDomains(client, flags.domain);
-      const release = await client.daemon('POST', 'module-publish', { ...splitVersion(name), domains });
+      const { spec } = name.includes('/') ? { spec: splitVersion(name) } : await findModule(client, name);
+      const meant = { module: textAt(spec, 'module'), version: textAt(spec, 'version') };
+      const release = await client.daemon('POST', 'module-publish', { ...meant, domains });
       if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, release, flags.output);
       if (flags.output === 'name') return cli.out.print(moduleTitle(release));
       cli.out.print(`Published ${moduleTitle(release)} to ${textsAt(release, 'spec', 'domains').join(', ')}.`);

@@ -15,7 +15,7 @@ Whoever has fetched it keeps it, and goes on giving it to others who know of it.
 
 export function configure(command: Command, cli: Cli): void {
   command
-    .argument('<name>', 'NAME or NAME@VERSION')
+    .argument('<release>', 'NAME, NAME@VERSION, or the name of the object')
     .addHelpText('after', EXAMPLES)
     .action(async (name: string) => {
       const client = await cli.client();
@@ -27,6 +27,7 @@ export function configure(command: Command, cli: Cli): void {
 }
 
 async function findReleases(client: ApiClient, name: string): Promise<JsonRecord[]> {
+  if (!name.includes('/')) return [await client.get({ kind: releaseKind, namespace: THIS_NODE, name })];
   const { module, version } = splitVersion(name);
   const page = await client.get({ kind: releaseKind, namespace: THIS_NODE }, { fieldSelector: `spec.module=${module}` });
   const found = listAt(page, 'items')

@@ -99,7 +99,11 @@ describe('a module', () => {
       stdout: expect.stringContaining('types changed: Ticker'),
     });
     await ok(owner, 'module', 'install', directory);
-    expect((await owner.list('modules')).map(({ metadata }) => metadata.name)).toEqual(['test.ticker-1.1.0']);
+    // the older version stays, to be staged
+    expect((await owner.list('modules')).map(({ metadata, spec }) => [metadata.name, Reflect.get(Object(spec), 'active')])).toEqual([
+      ['test.ticker-1.0.0', false],
+      ['test.ticker-1.1.0', true],
+    ]);
     expect(await tick('target')).toMatchObject({ code: 0, stdout: expect.stringContaining('second name=clock node=target') });
     const kept = await owner.cli('module', 'rm', 'test/ticker');
     expect(kept).toMatchObject({ code: 6, stderr: expect.stringContaining('its types are in use (1): resources/clock') });
@@ -112,6 +116,7 @@ describe('a module', () => {
     await ok(owner, 'delete', 'resource', 'clock');
     await ok(owner, 'module', 'rm', 'test/ticker');
     expect(await owner.get('type', 'ticker')).toBeUndefined();
+    expect(await owner.list('modules')).toEqual([]);
   });
 
   it('is there again after a restart', async () => {
