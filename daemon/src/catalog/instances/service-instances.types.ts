@@ -5,7 +5,7 @@ import type { FollowLine } from '../../../../protocol/orders/follow.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import type { Decide, DecideMove, ModelHandler } from '../model/ports.ts';
-import type { CopyPublishing, ModuleLibrary, ModuleResolving } from '../modules/ports.ts';
+import type { CopyPublishing, ModuleLibrary, ModuleResolving, ModuleVersions } from '../modules/ports.ts';
 import type { Commands, InstancesLogger, Objects, PlacementNodes, SecretNames } from './instances.types.ts';
 
 /** Output of executions, as `Executions.follow` gives it. */
@@ -28,7 +28,7 @@ export interface ServiceInstancesOptions {
   directory: string;
   decide: Decide;
   decideMove: DecideMove;
-  modules: ModuleLibrary & ModuleResolving & CopyPublishing;
+  modules: ModuleLibrary & ModuleResolving & ModuleVersions & CopyPublishing;
   commands: Commands;
   output: CommandOutput;
   nodes: PlacementNodes;

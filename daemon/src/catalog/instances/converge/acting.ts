@@ -1,0 +1,107 @@
+/** Runs commands of what is applied, one by one or as a workflow; and looks whether it is as it should be. Changes nothing of what is wanted. */
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import type { TaskAction } from '../../../../../protocol/kinds/task.ts';
+import type { Principal } from '../../../../../protocol/principal.ts';
+import type { ServicePlanAnswer } from '../../../../../protocol/service-api.ts';
+import { planAction, planCheck, planWorkflow } from '../desired/plan/running.ts';
+import type { AppliedResource, Plan } from '../instances.types.ts';
+import type { ConvergePorts } from './converge.types.ts';
+import { changedInstance, type Instance, instanceOf, instanceRef } from './instance-object.ts';
+import { planAnswerOf } from './plan-answer.ts';
+import { expandSource, findInstance } from './planning.ts';
+import { resourceTaken } from './resources.ts';
+
+export interface ExecRequest {
+  component?: string | undefined;
+  command?: string | undefined;
+  workflow?: string | undefined;
+  options?: Record<string, string> | undefined;
+  batch?: string | undefined;
+  threads?: number | undefined;
+  keepGoing?: boolean | undefined;
+  dryRun?: boolean | undefined;
+}
+
+/** `web.restart`, `web-1.restart`, or a workflow. Errors: NOT_FOUND, BAD_REQUEST, INVALID, CONFLICT. */
+export function exec(ports: ConvergePorts, principal: Principal, name: string, request: ExecRequest): Promise<ServicePlanAnswer> {
+  const { component, command, workflow, options = {}, batch, threads } = request;
+  const isAction = component !== undefined && command !== undefined;
+  if (isAction === (workflow !== undefined)) {
+    throw new DtkdError('BAD_REQUEST', 'either a component with its command or a workflow is to be run', {
+      next: `For example: dtkd service exec ${name} web.restart.`,
+    });
+  }
+  return act(ports, principal, name, request, {
+    action: 'exec',
+    title: isAction ? `${component}.${command}` : (workflow ?? ''),
+    plan: async (applied, instance) => {
+      if (isAction) return planAction(applied, component, command, options, { batch, threads });
+      const source = await ports.files.at(name, instance.status.applied ?? 'HEAD');
+      const { desired } = await expandSource(ports, source, applied);
+      return planWorkflow(applied, desired?.workflows ?? {}, workflow ?? '', options, { threads });
+    },
+  });
+}
+
+/** Runs the `check` of everything: what is not as it should be fails. Errors: NOT_FOUND, CONFLICT. */
+export function drift(
+  ports: ConvergePorts,
+  principal: Principal,
+  name: string,
+  request: { threads?: number | undefined; dryRun?: boolean | undefined },
+): Promise<ServicePlanAnswer> {
+  return act(
+    ports,
+    principal,
+    name,
+    { ...request, keepGoing: true },
+    {
+      action: 'drift',
+      title: 'look for drift',
+      plan: async (applied) => planCheck(applied, { threads: request.threads }),
+    },
+  );
+}
+
+function act(
+  ports: ConvergePorts,
+  principal: Principal,
+  name: string,
+  { dryRun, keepGoing = false }: { dryRun?: boolean | undefined; keepGoing?: boolean | undefined },
+  what: {
+    action: TaskAction;
+    title: string;
+    plan(applied: ReadonlyMap<string, AppliedResource>, instance: Instance): Promise<Plan>;
+  },
+): Promise<ServicePlanAnswer> {
+  return ports.turns.alone(name, async () => {
+    const { tasks, node } = ports;
+    if (dryRun !== true) tasks.assertIdle(name);
+    const instance = await findInstance(ports, name);
+    const applied = await tasks.applied(name, resourceTaken(ports, name));
+    if (applied.size === 0) {
+      throw new DtkdError('CONFLICT', `service "${name}" has nothing that is applied: it is ${instance.status.phase}`, {
+        next: `Bring it up first: dtkd converge ${name}.`,
+      });
+    }
+    const plan = await what.plan(applied, instance);
+    const answer = planAnswerOf({ ...plan, notes: [], tree: '' });
+    if (dryRun === true || plan.steps.length === 0) return answer;
+    const { name: task } = await tasks.start({
+      instance: name,
+      principal,
+      action: what.action,
+      title: what.title,
+      commit: instance.status.applied,
+      plan,
+      keepGoing,
+      goals: new Map(applied),
+      applied,
+      begin: async (tx, { metadata }) => {
+        const found = instanceOf(await tx.get(instanceRef(node, name)));
+        if (found !== undefined) await tx.put(changedInstance(found, { task: metadata.name }));
+      },
+    });
+    return { ...answer, task };
+  });
+}

@@ -1,0 +1,185 @@
+/** What is asked of service instances and tasks over the API: reads bodies, and hands over. */
+import { z } from 'zod';
+import type { CapabilityVerb } from '../../../../../protocol/capability.ts';
+import { moduleName } from '../../../../../protocol/code.ts';
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import { serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
+import { taskKind } from '../../../../../protocol/kinds/task.ts';
+import {
+  convergeRequest,
+  copyRequest,
+  editRequest,
+  fileRequest,
+  revision,
+  rollbackRequest,
+  serviceExecRequest,
+  stageRequest,
+  takeDownRequest,
+} from '../../../../../protocol/service-api.ts';
+import type { InstanceAction, InstanceRequest } from '../service-instances.types.ts';
+import { taskRef } from '../tasks/task-object.ts';
+import { drift, exec } from './acting.ts';
+import type { ConvergePorts } from './converge.types.ts';
+import { converge, rollback } from './converging.ts';
+import { setDefaultTarget } from './default-target.ts';
+import { authorOf, instanceRef } from './instance-object.ts';
+import { findInstance } from './planning.ts';
+import { stage } from './staging.ts';
+import { stateOf } from './state.ts';
+import { deleteInstance, uninstall } from './taking-down.ts';
+
+/** Bytes of a body: a service file with what is around it. */
+const MAX_BODY_BYTES = 2 * 1024 * 1024;
+/** Commits of a log that are told at a time. */
+const MAX_COMMITS = 200;
+
+type Handle = (ports: ConvergePorts, request: InstanceRequest) => Promise<unknown>;
+type Method = InstanceRequest['method'];
+
+/** By `group/plural/subresource`. */
+export function instanceSubresources(ports: ConvergePorts): Map<string, InstanceAction> {
+  const actions: [string, CapabilityVerb, Partial<Record<Method, Handle>>][] = [
+    ['state', 'READ', { GET: (of, { name }) => stateOf(of, name) }],
+    ['diff', 'READ', { GET: diff }],
+    ['log', 'READ', { GET: log }],
+    ['file', 'READ', { GET: ({ files }, { name }) => files.content(name), POST: replaceFile }],
+    ['edit', 'UPDATE', { POST: edit }],
+    ['modules', 'READ', { GET: copies, POST: copy }],
+    [
+      'plan',
+      'READ',
+      { POST: (of, { principal, name, body }) => converge(of, principal, name, { ...read(convergeRequest, body), dryRun: true }) },
+    ],
+    ['converge', 'EXECUTE', { POST: (of, { principal, name, body }) => converge(of, principal, name, read(convergeRequest, body)) }],
+    ['rollback', 'EXECUTE', { POST: (of, { principal, name, body }) => rollback(of, principal, name, read(rollbackRequest, body)) }],
+    ['exec', 'EXECUTE', { POST: (of, { principal, name, body }) => exec(of, principal, name, read(serviceExecRequest, body)) }],
+    ['drift', 'EXECUTE', { POST: (of, { principal, name, body }) => drift(of, principal, name, read(takeDownRequest, body)) }],
+    [
+      'delete',
+      'DELETE',
+      { POST: (of, { principal, name, body, signal }) => deleteInstance(of, principal, name, read(takeDownRequest, body), signal) },
+    ],
+    [
+      'uninstall',
+      'DELETE',
+      { POST: (of, { principal, name, body, signal }) => uninstall(of, principal, name, read(takeDownRequest, body), signal) },
+    ],
+    [
+      'default-target',
+      'MANAGE',
+      { POST: (of, { name, body }) => setDefaultTarget(of, name, read(z.strictObject({ default: z.boolean() }), body).default) },
+    ],
+  ];
+  const { group, plural } = serviceInstanceKind;
+  return new Map(actions.map(([name, verb, handles]) => [`${group}/${plural}/${name}`, action(ports, verb, handles)]));
+}
+
+export function taskSubresources(ports: ConvergePorts): Map<string, InstanceAction> {
+  const { group, plural } = taskKind;
+  return new Map([
+    [`${group}/${plural}/follow`, action(ports, 'READ', { GET: follow })],
+    [`${group}/${plural}/cancel`, action(ports, 'EXECUTE', { POST: cancel })],
+  ]);
+}
+
+/** Daemon-wide, by name. */
+export function instanceActions(ports: ConvergePorts): Map<string, InstanceAction> {
+  const staging: Handle = (of, { principal, body, signal }) => stage(of, principal, read(stageRequest, body), signal);
+  return new Map([['stage', Object.assign(action(ports, undefined, { POST: staging }), { open: 'anybody' as const })]]);
+}
+
+function action(ports: ConvergePorts, verb: CapabilityVerb | undefined, handles: Partial<Record<Method, Handle>>): InstanceAction {
+  const run: InstanceAction = async (request) => {
+    const handle = handles[request.method];
+    const methods = Object.keys(handles);
+    if (handle === undefined) {
+      throw new DtkdError('METHOD_NOT_ALLOWED', `${request.method} is not allowed here`, { next: `Use ${methods.join(' or ')}.` });
+    }
+    if (request.rest.length > 0) throw new DtkdError('NOT_FOUND', 'there is no such path');
+    return handle(ports, request);
+  };
+  return Object.assign(run, { maxBodyBytes: MAX_BODY_BYTES, ...(verb === undefined ? {} : { verb }) });
+}
+
+async function diff(ports: ConvergePorts, { name, query }: InstanceRequest): Promise<unknown> {
+  const { status } = await findInstance(ports, name);
+  const from = given(query, 'from') ?? (status.applied === undefined ? 'HEAD' : 'applied');
+  return ports.files.diff(name, read(revision, from), read(revision.optional(), given(query, 'to')));
+}
+
+async function log(ports: ConvergePorts, { name, query }: InstanceRequest): Promise<unknown> {
+  const { status } = await findInstance(ports, name);
+  const repository = await ports.repositories.open(name);
+  const limit = read(z.coerce.number().int().min(1).max(MAX_COMMITS).optional(), given(query, 'limit')) ?? MAX_COMMITS;
+  const commits = await repository.log({ from: read(revision.optional(), given(query, 'from')), limit });
+  return {
+    commits: commits.map(({ id, message, author, at }) => ({
+      id,
+      message,
+      author: author.name,
+      at: new Date(at).toISOString(),
+      applied: id === status.applied,
+    })),
+  };
+}
+
+async function replaceFile(ports: ConvergePorts, request: InstanceRequest): Promise<unknown> {
+  assertMay(ports, request, 'UPDATE');
+  const { content, base } = read(fileRequest, request.body);
+  return ports.files.replace(request.name, content, base);
+}
+
+async function edit(ports: ConvergePorts, { name, body }: InstanceRequest): Promise<unknown> {
+  const { edits, base } = read(editRequest, body);
+  return ports.files.edit(name, edits, base);
+}
+
+async function copies({ files }: ConvergePorts, { name, query }: InstanceRequest): Promise<unknown> {
+  return { copies: await files.diffModules(name, read(moduleName.optional(), given(query, 'module'))) };
+}
+
+async function copy(ports: ConvergePorts, request: InstanceRequest): Promise<unknown> {
+  assertMay(ports, request, 'UPDATE');
+  const { principal, name, signal } = request;
+  const { op, module, version, force, dryRun } = read(copyRequest, request.body);
+  const wanted = { instance: name, module, version, principal, author: authorOf(principal, ports.node), dryRun, signal };
+  if (op === 'push') return ports.files.pushModule(wanted);
+  return ports.turns.alone(name, () => ports.files.pullModule({ ...wanted, force }));
+}
+
+async function follow(
+  { tasks, store, node }: ConvergePorts,
+  { principal, name, object, query, signal }: InstanceRequest,
+): Promise<unknown> {
+  const task = object ?? (await store.get(taskRef(node, name)));
+  if (task === undefined) throw new DtkdError('NOT_FOUND', `there is no task "${name.slice(0, 80)}"`);
+  const wanted = given(query, 'output') ?? 'all';
+  const of = wanted === 'all' || wanted === 'none' ? wanted : { number: wanted };
+  return { stream: tasks.follow(principal, task, { of, signal }) };
+}
+
+async function cancel({ tasks, store, node }: ConvergePorts, { principal, name }: InstanceRequest): Promise<unknown> {
+  await tasks.cancel(principal, name);
+  return store.get(taskRef(node, name));
+}
+
+/** Of an action whose right depends on the method. */
+function assertMay({ decide, node }: ConvergePorts, { principal, name, object }: InstanceRequest, verb: CapabilityVerb): void {
+  if (principal.type === 'operator') return;
+  const { group, plural } = instanceRef(node, name);
+  const decision = decide(principal, { verb, group, plural, name, ...(object === undefined ? {} : { object }) });
+  if (!decision.allowed) throw new DtkdError('FORBIDDEN', decision.reason, { next: `Ask for ${verb} on it.` });
+}
+
+function given(query: URLSearchParams, name: string): string | undefined {
+  const value = query.get(name);
+  return value === null || value === '' ? undefined : value;
+}
+
+function read<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value ?? (schema instanceof z.ZodObject ? {} : undefined));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const where = issue?.path.join('.') ?? '';
+  throw new DtkdError('BAD_REQUEST', `the request is not as expected: ${where === '' ? 'it' : where}: ${issue?.message ?? 'invalid'}`);
+}

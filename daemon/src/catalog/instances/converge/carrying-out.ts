@@ -1,0 +1,203 @@
+/**
+ * Carries a plan out: what it says is written as Types and Resources, together with the Task that runs it, and the instance is told as it is once that has ended.
+ * Whoever asks is judged before anything runs: what is recorded later is recorded whoever they have become.
+ */
+
+import { INSTANCE_LABEL } from '../../../../../protocol/kinds/service-instance.ts';
+import type { Principal } from '../../../../../protocol/principal.ts';
+import type { ServicePlanAnswer } from '../../../../../protocol/service-api.ts';
+import type { Transaction } from '../../../store/object-store.types.ts';
+import { refIn } from '../../model/objects.ts';
+import { resourceObjectName } from '../apply/scoping.ts';
+import { appsOf } from '../service-apps/app-rows.ts';
+import { appliedOf } from '../tasks/applied-rows.ts';
+import { readCounters, writeCounters } from '../tasks/counters.ts';
+import { SELF_OPERATOR } from '../tasks/run-step.ts';
+import type { TaskEnd } from '../tasks/tasks.types.ts';
+import type { ConvergePorts } from './converge.types.ts';
+import { appliedStatus, changedInstance, instanceOf, instanceRef, readyStatus } from './instance-object.ts';
+import type { Planned } from './planning.ts';
+import { goalOf, publishCopies, resourceTaken, resourceToWrite, revisionOf, typesToWrite } from './resources.ts';
+
+/** Resources of an instance that are looked for. */
+const MAX_FOUND = 100_000;
+
+export interface CarryingOut {
+  principal: Principal;
+  /** The commit that holds what was planned. */
+  commit: string;
+  title: string;
+  keepGoing: boolean;
+  timeout?: string | undefined;
+}
+
+/** Runs what is to be run, as a task; else writes what there is to write and answers once that is done. Errors: CONFLICT, FORBIDDEN, INVALID, ALREADY_EXISTS. */
+export async function carryOut(ports: ConvergePorts, planned: Planned, how: CarryingOut): Promise<ServicePlanAnswer> {
+  const work = new Converging(ports, planned, how, await publishCopies(ports, planned.files));
+  return planned.steps.length === 0 ? work.settle() : work.run();
+}
+
+class Converging {
+  readonly #ports: ConvergePorts;
+  readonly #planned: Planned;
+  readonly #how: CarryingOut;
+  readonly #published: Awaited<ReturnType<typeof publishCopies>>;
+  readonly #name: string;
+  /** Digests of the code that the instance's types need. */
+  #needed: string[] = [];
+
+  constructor(ports: ConvergePorts, planned: Planned, how: CarryingOut, published: Awaited<ReturnType<typeof publishCopies>>) {
+    this.#ports = ports;
+    this.#planned = planned;
+    this.#how = how;
+    this.#published = published;
+    this.#name = planned.instance.object.metadata.name;
+  }
+
+  /** Nothing is to be run. */
+  async settle(): Promise<ServicePlanAnswer> {
+    const { store } = this.#ports;
+    this.#ports.tasks.assertIdle(this.#name);
+    await store.transact(async (tx) => {
+      await this.#bumpRevision(tx);
+      await this.#change(tx, { ...readyStatus(this.#how.commit, this.#ports.now()), ...(await this.#applied()) });
+      await this.#write(tx, this.#how.principal);
+    });
+    await this.#applyBranch();
+    return { ...this.#planned.answer, commit: this.#how.commit };
+  }
+
+  async run(): Promise<ServicePlanAnswer> {
+    const { tasks, logger, now } = this.#ports;
+    const { plan, apps, steps, desired, applied, answer } = this.#planned;
+    const { principal, commit, title, keepGoing, timeout } = this.#how;
+    if (this.#leaving().length + this.#moved().size > 0) await this.#judge();
+    const at = now();
+    const task = await tasks.start({
+      instance: this.#name,
+      principal,
+      action: 'converge',
+      title,
+      commit,
+      plan: { steps, threads: plan.threads },
+      own: apps.own,
+      keepGoing,
+      timeout,
+      goals: new Map([...desired.resources].map(([name, resource]) => [name, goalOf(resource, commit, at)])),
+      applied,
+      begin: async (tx, { metadata }) => {
+        await this.#bumpRevision(tx);
+        await this.#change(tx, { phase: 'Converging', head: commit, task: metadata.name, message: undefined });
+        await this.#write(tx, principal);
+      },
+      deleted: resourceTaken(this.#ports, this.#name, desired.resources),
+      finish: (tx, end) => this.#finish(tx, end),
+    });
+    void task.ended
+      .then(async (end) => {
+        if (end?.state === 'succeeded') await this.#applyBranch();
+      })
+      .catch((err: unknown) => logger.warn({ err, service: this.#name }, 'The branch "applied" could not be moved'));
+    return { ...answer, task: task.name, commit };
+  }
+
+  /** Tries what will stand in the end, so that nothing is run that could not be recorded. */
+  async #judge(): Promise<void> {
+    const { store, model } = this.#ports;
+    const { desired } = this.#planned;
+    await store.transact(
+      async (tx) => {
+        await this.#change(tx, {});
+        const deleted = [...this.#leaving(), ...(await this.#stale(tx))];
+        const resources = [...desired.resources.values()].map(resourceToWrite);
+        await model.apply(this.#as(tx, this.#how.principal), { ...this.#described(), types: this.#types(), resources, deleted });
+      },
+      { dryRun: true },
+    );
+  }
+
+  /** Writes all but what has to be taken down first. */
+  async #write(tx: Transaction, principal: Principal): Promise<void> {
+    const moved = this.#moved();
+    const { desired } = this.#planned;
+    const resources = [...desired.resources.values()].filter(({ name }) => !moved.has(name)).map(resourceToWrite);
+    const leaving = [...this.#leaving(), ...moved];
+    const deleted = await this.#stale(tx);
+    const { types } = await this.#ports.model.apply(this.#as(tx, principal), {
+      ...this.#described(),
+      types: this.#types(),
+      resources,
+      deleted,
+      ...(leaving.length === 0 ? {} : { leaving }),
+    });
+    this.#needed = types.code.map(({ digest }) => digest);
+  }
+
+  async #finish(tx: Transaction, { state, message }: TaskEnd): Promise<void> {
+    const { now, model } = this.#ports;
+    const applied = await this.#applied();
+    if (state !== 'succeeded') return this.#change(tx, { phase: 'Failed', ...applied, message });
+    await this.#change(tx, { ...readyStatus(this.#how.commit, now()), ...applied });
+    // what the last resources have left can go
+    const { code } = await model.applyTypes(this.#as(tx, SELF_OPERATOR), this.#types());
+    this.#needed = code.map(({ digest }) => digest);
+  }
+
+  async #applyBranch(): Promise<void> {
+    const { repositories, copies } = this.#ports;
+    await (await repositories.open(this.#name)).setApplied(this.#how.commit);
+    await copies.releaseCopies(this.#name, this.#needed);
+  }
+
+  /** Resources that are applied and wanted no more. */
+  #leaving(): string[] {
+    const { desired, applied } = this.#planned;
+    return [...applied.keys()].filter((name) => !desired.resources.has(name));
+  }
+
+  /** Resources that are taken down before they are brought up anew. */
+  #moved(): Set<string> {
+    const { steps, desired } = this.#planned;
+    return new Set(steps.flatMap(({ work }) => (work?.act === 'delete' && desired.resources.has(work.resource) ? [work.resource] : [])));
+  }
+
+  /** Resources that were written once and never brought up, and are wanted no more. */
+  async #stale(tx: Transaction): Promise<string[]> {
+    const { desired, applied } = this.#planned;
+    const { group, plural, namespace } = refIn(this.#ports.node, 'resources', '');
+    const path = `metadata.labels.${INSTANCE_LABEL}`;
+    const prefix = resourceObjectName(this.#name, '');
+    const found = await tx.find({ group, plural, namespace, path, value: this.#name, limit: MAX_FOUND });
+    return found.map(({ name }) => name.slice(prefix.length)).filter((name) => !desired.resources.has(name) && !applied.has(name));
+  }
+
+  #types() {
+    return typesToWrite(this.#planned.desired, this.#published);
+  }
+
+  #described(): { description?: string } {
+    const { description } = this.#planned.files.service;
+    return description === undefined ? {} : { description };
+  }
+
+  #as(tx: Transaction, principal: Principal) {
+    return { tx, principal, instance: this.#name };
+  }
+
+  /** As it is in the store by now. */
+  async #applied() {
+    const { kv } = this.#ports.store;
+    return appliedStatus((await appliedOf(kv, this.#name)).values(), await appsOf(kv, this.#name));
+  }
+
+  async #change(tx: Transaction, status: Parameters<typeof changedInstance>[1]): Promise<void> {
+    const found = instanceOf(await tx.get(instanceRef(this.#ports.node, this.#name)));
+    if (found !== undefined) await tx.put(changedInstance(found, status, this.#planned.files.service));
+  }
+
+  async #bumpRevision(tx: Transaction): Promise<void> {
+    const counters = await readCounters(tx, this.#name);
+    const revision = Math.max(counters.revision, ...[...this.#published.values()].map(revisionOf));
+    if (revision !== counters.revision) writeCounters(tx, this.#name, { ...counters, revision });
+  }
+}

@@ -1,0 +1,34 @@
+/** What converging and the other things that are done with an instance share. */
+import type { ObjectStore } from '../../../store/object-store.types.ts';
+import type { Decide } from '../../model/ports.ts';
+import type { CopyPublishing } from '../../modules/ports.ts';
+import type { InstanceObjects } from '../apply/apply.types.ts';
+import type { InstanceFiles } from '../files/files.types.ts';
+import type { InstancesLogger, Objects, PlacementNodes, SecretNames } from '../instances.types.ts';
+import type { Repositories } from '../repository/repository.types.ts';
+import type { AppAddresses } from '../service-instances.types.ts';
+import type { Staging } from '../staging/staging.types.ts';
+import type { Tasks } from '../tasks/tasks.ts';
+import type { Turns } from './turns.ts';
+
+export interface ConvergePorts {
+  store: ObjectStore;
+  /** This node's name. */
+  node: string;
+  decide: Decide;
+  repositories: Repositories;
+  files: InstanceFiles;
+  staging: Staging;
+  tasks: Tasks;
+  /** Model, Types and Resources. */
+  model: InstanceObjects;
+  copies: CopyPublishing;
+  nodes: PlacementNodes;
+  objects: Objects;
+  secrets: SecretNames;
+  apps: AppAddresses;
+  turns: Turns;
+  logger: InstancesLogger;
+  /** Milliseconds since the epoch. */
+  now(): number;
+}

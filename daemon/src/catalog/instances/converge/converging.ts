@@ -1,0 +1,86 @@
+/**
+ * Converges instances to what stands in their files, or in an earlier commit of them. What is wrong stops it before anything is changed; what was edited is
+ * committed before anything runs.
+ */
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import type { Principal } from '../../../../../protocol/principal.ts';
+import type { ConvergeRequest, ServicePlanAnswer } from '../../../../../protocol/service-api.ts';
+import { carryOut } from './carrying-out.ts';
+import type { ConvergePorts } from './converge.types.ts';
+import { authorOf } from './instance-object.ts';
+import { assertAsShown, commitMessage } from './plan-answer.ts';
+import { type Planned, planOf, workingSource } from './planning.ts';
+
+/** Digits of a commit in sentences. */
+const SHORT = 8;
+
+export interface RollbackRequest extends ConvergeRequest {
+  to: string;
+  discard?: boolean | undefined;
+}
+
+/** Errors: NOT_FOUND, VIOLATIONS, CONFLICT (a task runs; the plan or the files have changed), FORBIDDEN, INVALID. */
+export function converge(ports: ConvergePorts, principal: Principal, name: string, request: ConvergeRequest): Promise<ServicePlanAnswer> {
+  return ports.turns.alone(name, async () => {
+    const { tasks, repositories, node } = ports;
+    if (request.dryRun !== true) tasks.assertIdle(name);
+    const source = await workingSource(ports, name);
+    const planned = await planOf(ports, principal, name, source, request);
+    assertAsShown(request.plan, planned.answer);
+    if (request.dryRun === true) return planned.answer;
+    const repository = await repositories.open(name);
+    if (!source.changed && (await isSettled(planned, source.head))) {
+      if ((await repository.applied()) !== source.head) await repository.setApplied(source.head);
+      return planned.answer;
+    }
+    const commit = source.changed
+      ? (
+          await repository.commit({
+            message: request.message ?? commitMessage(planned.edited, 'what was edited'),
+            author: authorOf(principal, node),
+            expect: { head: source.head, tree: source.tree.id },
+          })
+        ).commit
+      : source.head;
+    return carryOut(ports, planned, howOf(principal, commit, `converge to ${commit.slice(0, SHORT)}`, request));
+  });
+}
+
+/** Makes the files be those of an earlier commit, in a new one, and converges. Errors: as `converge`, and those of revisions. */
+export function rollback(ports: ConvergePorts, principal: Principal, name: string, request: RollbackRequest): Promise<ServicePlanAnswer> {
+  return ports.turns.alone(name, async () => {
+    const { tasks, repositories, files, node } = ports;
+    if (request.dryRun !== true) tasks.assertIdle(name);
+    const repository = await repositories.open(name);
+    const [{ changes, head }, old] = await Promise.all([files.working(name), files.at(name, request.to)]);
+    if (changes.length > 0 && request.discard !== true) throw dirty(name, changes.length);
+    const { differences } = await files.diff(name, 'HEAD', old.commit);
+    const planned = await planOf(ports, principal, name, { ...old, edited: differences }, request);
+    assertAsShown(request.plan, planned.answer);
+    if (request.dryRun === true) return planned.answer;
+    const short = old.commit.slice(0, SHORT);
+    const { commit } = await repository.restore(old.commit, {
+      message: request.message ?? `Roll back to ${short}`,
+      author: authorOf(principal, node),
+      discard: request.discard,
+      expect: { head },
+    });
+    return carryOut(ports, planned, howOf(principal, commit, `roll back to ${short}`, request));
+  });
+}
+
+/** True if everything is as this commit says, and told so. */
+async function isSettled({ steps, instance }: Planned, head: string): Promise<boolean> {
+  const { phase, applied } = instance.status;
+  return steps.length === 0 && phase === 'Ready' && applied === head;
+}
+
+function howOf(principal: Principal, commit: string, title: string, { keepGoing = false, timeout }: ConvergeRequest) {
+  return { principal, commit, title, keepGoing, timeout };
+}
+
+function dirty(name: string, files: number): DtkdError {
+  return new DtkdError('CONFLICT', `${files} ${files === 1 ? 'file' : 'files'} of service "${name}" were edited since the last commit`, {
+    next: `Look at them with "dtkd service diff ${name}"; converge them first, or roll back with --discard, and they are lost.`,
+  });
+}

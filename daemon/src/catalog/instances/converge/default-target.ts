@@ -1,0 +1,41 @@
+/** Which target is taken where none is named: one of each kind. */
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import { serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
+import type { ApiObject } from '../../../../../protocol/objects.ts';
+import type { Transaction } from '../../../store/object-store.types.ts';
+import type { ConvergePorts } from './converge.types.ts';
+import { DEFAULT_TARGET_LABEL, instanceOf, instanceRef } from './instance-object.ts';
+
+/** Instances that bear the label. */
+const MAX_LABELLED = 1_000;
+
+/** Makes it the default of its kind, in the place of the one that was; or no more. Errors: NOT_FOUND, INVALID. */
+export function setDefaultTarget({ store, node }: ConvergePorts, name: string, isDefault: boolean): Promise<ApiObject> {
+  return store.transact(async (tx) => {
+    const found = instanceOf(await tx.get(instanceRef(node, name)));
+    if (found === undefined) throw new DtkdError('NOT_FOUND', `there is no service "${name.slice(0, 80)}"`);
+    if (isDefault && found.spec.role !== 'target') {
+      throw new DtkdError('INVALID', `service "${name}" is no target`, { next: 'Targets are staged from assemblies with "role: target".' });
+    }
+    if (isDefault) {
+      for (const other of await labelled(tx, node)) if (other !== name) await unlabel(tx, node, other, found.spec.kind);
+    }
+    return tx.put(withLabel(found.object, isDefault));
+  });
+}
+
+async function labelled(tx: Transaction, node: string): Promise<string[]> {
+  const { group, plural } = serviceInstanceKind;
+  const path = `metadata.labels.${DEFAULT_TARGET_LABEL}`;
+  return (await tx.find({ group, plural, namespace: node, path, value: 'true', limit: MAX_LABELLED })).map((ref) => ref.name);
+}
+
+async function unlabel(tx: Transaction, node: string, name: string, kind: string | undefined): Promise<void> {
+  const found = instanceOf(await tx.get(instanceRef(node, name)));
+  if (found !== undefined && found.spec.kind === kind) await tx.put(withLabel(found.object, false));
+}
+
+function withLabel(object: ApiObject, isDefault: boolean): ApiObject {
+  const { [DEFAULT_TARGET_LABEL]: _label, ...others } = object.metadata.labels ?? {};
+  return { ...object, metadata: { ...object.metadata, labels: isDefault ? { ...others, [DEFAULT_TARGET_LABEL]: 'true' } : others } };
+}

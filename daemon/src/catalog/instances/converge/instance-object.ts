@@ -1,0 +1,110 @@
+/** ServiceInstance objects: how they are made, and how they change. Pure. */
+import { apiVersionOf } from '../../../../../protocol/kinds/kind.ts';
+import { type ServiceInstanceFields, serviceInstanceKind, serviceInstanceSchema } from '../../../../../protocol/kinds/service-instance.ts';
+import { type ApiObject, type ObjectRef, toTimestamp } from '../../../../../protocol/objects.ts';
+import { CREATOR_ANNOTATION, displayOf, type Principal, subjectText } from '../../../../../protocol/principal.ts';
+import type { ServiceFile } from '../../../../../protocol/service-file.ts';
+import type { AppliedResource } from '../instances.types.ts';
+import type { Author } from '../repository/repository.types.ts';
+
+/** On a target that is taken where none is named. */
+export const DEFAULT_TARGET_LABEL = 'dtkd.dev/default-target';
+
+/** Apps and nodes that the object lists. */
+const MAX_APPS = 256;
+const MAX_NODES = 1_024;
+
+export type InstanceStatus = NonNullable<ServiceInstanceFields['status']>;
+
+export interface Instance {
+  object: ApiObject;
+  spec: ServiceInstanceFields['spec'];
+  status: InstanceStatus;
+}
+
+export function instanceRef(node: string, name: string): ObjectRef {
+  return { group: serviceInstanceKind.group, plural: serviceInstanceKind.plural, namespace: node, name };
+}
+
+/** Undefined: it is none. */
+export function instanceOf(object: ApiObject | undefined): Instance | undefined {
+  const fields = object === undefined ? undefined : serviceInstanceSchema.safeParse(object).data;
+  if (object === undefined || fields === undefined) return undefined;
+  return { object, spec: fields.spec, status: fields.status ?? { phase: 'Staged' } };
+}
+
+/** What the object says of the file. */
+function specOf(service: ServiceFile, directory: string): ServiceInstanceFields['spec'] {
+  const { module, version, assembly, role, kind, target } = service;
+  return {
+    module,
+    version,
+    assembly,
+    ...(role === undefined ? {} : { role }),
+    ...(kind === undefined ? {} : { kind }),
+    ...(target === undefined ? {} : { target }),
+    directory,
+  };
+}
+
+export function newInstance(
+  { node, principal, directory, head }: { node: string; principal: Principal; directory: string; head: string | undefined },
+  service: ServiceFile,
+): ApiObject {
+  return {
+    apiVersion: apiVersionOf(serviceInstanceKind),
+    kind: serviceInstanceKind.kind,
+    metadata: {
+      name: service.name,
+      namespace: node,
+      uid: '',
+      resourceVersion: '',
+      generation: 1,
+      creationTimestamp: '',
+      ...(principal.type === 'user' ? { annotations: { [CREATOR_ANNOTATION]: subjectText(principal) } } : {}),
+    },
+    spec: specOf(service, directory),
+    status: { phase: 'Staged', ...(head === undefined ? {} : { head }) },
+  };
+}
+
+/**
+ * The object with another status, and what the file says where it is given. Its generation grows with each change of what belongs to it, so that no two
+ * are alike: that is how the rules of the model know who changes these.
+ */
+export function changedInstance(
+  { object, spec, status }: Instance,
+  change: Partial<Record<keyof InstanceStatus, unknown>>,
+  service?: ServiceFile,
+): ApiObject {
+  const merged = Object.fromEntries(Object.entries({ ...status, ...change }).filter(([, value]) => value !== undefined));
+  return {
+    ...object,
+    metadata: { ...object.metadata, generation: object.metadata.generation + 1 },
+    spec: service === undefined ? spec : specOf(service, spec.directory),
+    status: merged,
+  };
+}
+
+/** What the object says of what is applied. */
+export function appliedStatus(
+  applied: Iterable<AppliedResource>,
+  apps: readonly { name: string; node: string }[],
+): Pick<InstanceStatus, 'resources' | 'nodes' | 'apps'> {
+  const rows = [...applied];
+  return {
+    resources: rows.length,
+    nodes: [...new Set(rows.map(({ node }) => node))].sort().slice(0, MAX_NODES),
+    apps: apps.slice(0, MAX_APPS).map(({ name, node }) => ({ name, node })),
+  };
+}
+
+export function readyStatus(commit: string, now: number): Pick<InstanceStatus, 'phase' | 'head' | 'applied' | 'appliedAt' | 'message'> {
+  return { phase: 'Ready', head: commit, applied: commit, appliedAt: toTimestamp(now), message: undefined };
+}
+
+/** As whom the repository names who asked. */
+export function authorOf(principal: Principal, node: string): Author {
+  const name = displayOf(principal);
+  return { name, email: name.includes('@') ? name : `${name}@${node}` };
+}

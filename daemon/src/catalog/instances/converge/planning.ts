@@ -1,0 +1,92 @@
+/** Plans of converging: from what stands in files to what is to be done, or to what is wrong with them. Changes nothing but what it finds out of commands that have ended. */
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import type { Principal } from '../../../../../protocol/principal.ts';
+import type { ConvergeRequest, ServicePlanAnswer } from '../../../../../protocol/service-api.ts';
+import { expand } from '../desired/expand.ts';
+import { planConverge } from '../desired/plan/plan-converge.ts';
+import type { ReadFiles } from '../files/files.types.ts';
+import type { AppliedResource, Desired, Difference, Plan, PlannedStep, ServiceFiles, Violation } from '../instances.types.ts';
+import { appsOf } from '../service-apps/app-rows.ts';
+import { type AppPlan, planApps } from '../service-apps/app-steps.ts';
+import type { ConvergePorts } from './converge.types.ts';
+import { type Instance, instanceOf, instanceRef } from './instance-object.ts';
+import { mergedDifferences, planAnswerOf, violated } from './plan-answer.ts';
+import { resourceTaken } from './resources.ts';
+import { worldOf } from './world.ts';
+
+/** Files of which a plan is made: of the work tree, or of a commit. */
+export interface Source extends ReadFiles {
+  /** Of these files against the last commit. */
+  edited: readonly Difference[];
+}
+
+export interface Planned {
+  instance: Instance;
+  files: ServiceFiles;
+  desired: Desired;
+  applied: ReadonlyMap<string, AppliedResource>;
+  plan: Plan;
+  apps: AppPlan;
+  /** Of the plan and of the apps. */
+  steps: readonly PlannedStep[];
+  edited: readonly Difference[];
+  answer: ServicePlanAnswer;
+}
+
+/** Errors: NOT_FOUND. */
+export async function findInstance({ store, node }: Pick<ConvergePorts, 'store' | 'node'>, name: string): Promise<Instance> {
+  const found = instanceOf(await store.get(instanceRef(node, name)));
+  if (found !== undefined) return found;
+  throw new DtkdError('NOT_FOUND', `there is no service "${name.slice(0, 80)}" on ${node}`, {
+    next: 'See those that are there with "dtkd service ls".',
+  });
+}
+
+/** The work tree as a source. */
+export async function workingSource(
+  { files }: Pick<ConvergePorts, 'files'>,
+  name: string,
+): Promise<Source & { head: string; changed: boolean }> {
+  const working = await files.working(name);
+  const changed = working.changes.length > 0;
+  const edited = changed && working.files !== undefined ? (await files.diff(name, 'HEAD')).differences : [];
+  return { ...working, edited, changed };
+}
+
+/** Expands files, with all that is wrong with them. `desired` undefined: they cannot be read. */
+export async function expandSource(
+  ports: ConvergePorts,
+  source: ReadFiles,
+  applied: ReadonlyMap<string, AppliedResource>,
+): Promise<{ desired: Desired | undefined; violations: Violation[] }> {
+  if (source.files === undefined) return { desired: undefined, violations: [...source.violations] };
+  const { desired, violations } = await expand(source.files, worldOf(ports, applied));
+  const seen = new Set(source.violations.map(({ kind, where }) => `${kind} ${where}`));
+  return { desired, violations: [...source.violations, ...violations.filter(({ kind, where }) => !seen.has(`${kind} ${where}`))] };
+}
+
+/** Errors: NOT_FOUND, VIOLATIONS with all of them in the details. */
+export async function planOf(
+  ports: ConvergePorts,
+  principal: Principal,
+  name: string,
+  source: Source,
+  request: Pick<ConvergeRequest, 'threads'>,
+): Promise<Planned> {
+  const instance = await findInstance(ports, name);
+  const applied = await ports.tasks.applied(name, resourceTaken(ports, name));
+  const { desired, violations } = await expandSource(ports, source, applied);
+  if (desired === undefined || source.files === undefined || violations.length > 0) throw violated(name, violations);
+  const known = new Set((await ports.nodes.list()).map((node) => node.name));
+  const plan = planConverge(desired, applied, { threads: request.threads, nodes: known });
+  const apps = planApps(
+    ports,
+    { instance: name, principal },
+    { wanted: desired.apps, made: await appsOf(ports.store.kv, name), before: plan.steps },
+    (resource) => (desired.resources.get(resource) ?? applied.get(resource))?.component,
+  );
+  const steps = [...plan.steps, ...apps.steps];
+  const differences = mergedDifferences(source.edited, plan.differences);
+  const answer = planAnswerOf({ steps, unchanged: plan.unchanged, differences, notes: [], tree: source.tree.id });
+  return { instance, files: source.files, desired, applied, plan, apps, steps, edited: source.edited, answer };
+}

@@ -1,0 +1,94 @@
+/** How an instance stands: staged, edited, applied, running. Reads only. */
+import { toTimestamp } from '../../../../../protocol/objects.ts';
+import type { ServiceState } from '../../../../../protocol/service-api.ts';
+import { planConverge } from '../desired/plan/plan-converge.ts';
+import type { AppliedResource, Desired, Difference } from '../instances.types.ts';
+import { appsOf } from '../service-apps/app-rows.ts';
+import { fieldsOfTask, taskRef } from '../tasks/task-object.ts';
+import type { ConvergePorts } from './converge.types.ts';
+import { expandSource, findInstance, workingSource } from './planning.ts';
+import { resourceTaken } from './resources.ts';
+
+export async function stateOf(ports: ConvergePorts, name: string): Promise<ServiceState> {
+  const { tasks, store, node, repositories, apps } = ports;
+  const { spec, status } = await findInstance(ports, name);
+  const source = await workingSource(ports, name);
+  const applied = await tasks.applied(name, resourceTaken(ports, name));
+  const { desired, violations } = await expandSource(ports, source, applied);
+  const branch = await (await repositories.open(name)).applied();
+  const made = await appsOf(store.kv, name);
+  const last = status.task === undefined ? undefined : await store.get(taskRef(node, status.task));
+  const task = last === undefined ? undefined : fieldsOfTask(last);
+  const { module, version, assembly, target, directory } = spec;
+  const commit = status.applied ?? branch;
+  return {
+    name,
+    node,
+    phase: status.phase,
+    module,
+    version,
+    assembly,
+    ...(target === undefined ? {} : { target }),
+    directory,
+    head: source.head,
+    ...(commit === undefined ? {} : { applied: commit }),
+    edited: [...source.edited],
+    pending: desired === undefined ? [] : pendingOf(desired, applied, violations.length > 0),
+    violations: violations.map(({ next, ...rest }) => (next === undefined ? rest : { ...rest, next })),
+    resources: resourcesOf(desired, applied),
+    apps: await Promise.all(
+      made.map(async (app) => {
+        const uri = await apps.uri(app.node, app.name);
+        return { name: app.name, node: app.node, ...(uri === undefined ? {} : { uri }) };
+      }),
+    ),
+    ...(task === undefined || status.task === undefined
+      ? {}
+      : {
+          task: {
+            name: status.task,
+            title: task.spec.title,
+            state: task.status.state,
+            ...(task.status.message === undefined ? {} : { message: task.status.message }),
+          },
+        }),
+  };
+}
+
+/** With violations a plan might not be one. */
+function pendingOf(desired: Desired, applied: ReadonlyMap<string, AppliedResource>, violated: boolean): Difference[] {
+  return violated ? [] : [...planConverge(desired, applied, {}).differences];
+}
+
+function resourcesOf(desired: Desired | undefined, applied: ReadonlyMap<string, AppliedResource>): ServiceState['resources'] {
+  const names = new Set([...(desired?.resources.keys() ?? []), ...applied.keys()]);
+  return [...names].flatMap((name) => {
+    const row = applied.get(name);
+    const wanted = desired?.resources.get(name);
+    const shown = row ?? wanted;
+    if (shown === undefined) return [];
+    const { component, type, node } = shown;
+    const state = row === undefined ? 'new' : row.digest === undefined ? 'broken' : applicable(row, wanted, desired);
+    return [
+      {
+        name,
+        component,
+        type,
+        node,
+        state,
+        ...(row === undefined ? {} : { at: toTimestamp(row.at) }),
+        ...(row?.check === undefined ? {} : { check: { ...row.check, at: toTimestamp(row.check.at) } }),
+      },
+    ];
+  });
+}
+
+function applicable(
+  row: AppliedResource,
+  wanted: { digest: string } | undefined,
+  desired: Desired | undefined,
+): ServiceState['resources'][number]['state'] {
+  if (desired === undefined) return 'applied';
+  if (wanted === undefined) return 'leaving';
+  return wanted.digest === row.digest ? 'applied' : 'changed';
+}

@@ -1,0 +1,304 @@
+/**
+ * Takes instances down, with those that are staged against them if that is asked for, and puts their files away. Files are never lost: a repository is kept aside
+ * with its history.
+ */
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import { serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
+import type { Principal } from '../../../../../protocol/principal.ts';
+import type { ServicePlanAnswer } from '../../../../../protocol/service-api.ts';
+import { prefixEnd } from '../../../store/kv.ts';
+import type { Transaction } from '../../../store/object-store.types.ts';
+import { planDelete } from '../desired/plan/plan-delete.ts';
+import type { AppliedResource, Plan } from '../instances.types.ts';
+import { appsOf } from '../service-apps/app-rows.ts';
+import { planApps } from '../service-apps/app-steps.ts';
+import { appliedRow } from '../tasks/applied-rows.ts';
+import { SELF_OPERATOR } from '../tasks/run-step.ts';
+import { dropStep, unsettledOf } from '../tasks/step-rows.ts';
+import type { StartedTask, TaskEnd } from '../tasks/tasks.types.ts';
+import type { ConvergePorts } from './converge.types.ts';
+import { appliedStatus, changedInstance, type Instance, instanceOf, instanceRef } from './instance-object.ts';
+import { planAnswerOf } from './plan-answer.ts';
+import { expandSource, findInstance } from './planning.ts';
+import { resourceTaken } from './resources.ts';
+
+/** Services that may be staged against one that are looked for. */
+const MAX_DEPENDENTS = 1_000;
+/** Names in a sentence. */
+const LISTED = 8;
+
+export interface TakeDownRequest {
+  recursive?: boolean | undefined;
+  threads?: number | undefined;
+  keepGoing?: boolean | undefined;
+  dryRun?: boolean | undefined;
+  abandon?: boolean | undefined;
+}
+
+interface TakenDown {
+  answer: ServicePlanAnswer;
+  task: StartedTask | undefined;
+}
+
+/** Takes down all that is applied; the files are kept. Errors: NOT_FOUND, CONFLICT (dependents, a task that runs), FORBIDDEN. */
+export async function deleteInstance(
+  ports: ConvergePorts,
+  principal: Principal,
+  name: string,
+  request: TakeDownRequest,
+  signal: AbortSignal,
+): Promise<ServicePlanAnswer> {
+  const before = await dependentsFirst(ports, principal, name, request, 'delete', signal);
+  const { answer } = await takeDown(ports, principal, name, request);
+  return { ...answer, notes: [...before, ...answer.notes] };
+}
+
+/** The same, and the instance goes. Its history is kept: `kept` says where, unless commands are to be run before. */
+export async function uninstall(
+  ports: ConvergePorts,
+  principal: Principal,
+  name: string,
+  request: TakeDownRequest,
+  signal: AbortSignal,
+): Promise<ServicePlanAnswer> {
+  const before = await dependentsFirst(ports, principal, name, request, 'uninstall', signal);
+  const { answer, done } = await uninstallOne(ports, principal, name, request);
+  void done.catch((err: unknown) => ports.logger.warn({ err, service: name }, 'A service could not be put away after it was taken down'));
+  return { ...answer, notes: [...before, ...answer.notes] };
+}
+
+/** `done` resolves once it is away; it rejects if it stays. */
+async function uninstallOne(
+  ports: ConvergePorts,
+  principal: Principal,
+  name: string,
+  request: TakeDownRequest,
+): Promise<{ answer: ServicePlanAnswer; done: Promise<void> }> {
+  const { status } = await findInstance(ports, name);
+  const isDown = status.phase === 'Staged' || status.phase === 'Deleted';
+  if (request.abandon === true || isDown) {
+    ports.tasks.assertIdle(name);
+    const answer = planAnswerOf({ steps: [], unchanged: 0, differences: [], notes: [], tree: '' });
+    if (request.dryRun === true) return { answer, done: Promise.resolve() };
+    const kept = await ports.turns.alone(name, () => putAway(ports, name));
+    return { answer: { ...answer, ...(kept === undefined ? {} : { kept }) }, done: Promise.resolve() };
+  }
+  const { answer, task } = await takeDown(ports, principal, name, request);
+  if (request.dryRun === true) return { answer, done: Promise.resolve() };
+  if (task === undefined) {
+    const kept = await ports.turns.alone(name, () => putAway(ports, name));
+    return { answer: { ...answer, ...(kept === undefined ? {} : { kept }) }, done: Promise.resolve() };
+  }
+  const done = task.ended.then(async (end) => {
+    if (end?.state !== 'succeeded') throw notDown(name, end);
+    await ports.turns.alone(name, () => putAway(ports, name));
+  });
+  return { answer: { ...answer, notes: [...answer.notes, `its files are put away once task ${task.name} has succeeded`] }, done };
+}
+
+/** Moves the repository aside, and removes the object with all that belongs to it. */
+export async function putAway(ports: ConvergePorts, name: string): Promise<string | undefined> {
+  const { store, node, repositories, copies, tasks, model } = ports;
+  tasks.assertIdle(name);
+  const kept = await repositories.archive(name).catch((error: unknown) => {
+    // put away before, by a daemon that did not come to the rest
+    if (error instanceof DtkdError && error.code === 'NOT_FOUND') return undefined;
+    throw error;
+  });
+  const unsettled = await unsettledOf(store.kv, name);
+  await store.transact(async (tx) => {
+    for (const row of unsettled) dropStep(tx, row);
+    const found = instanceOf(await tx.get(instanceRef(node, name)));
+    if (found === undefined) return;
+    await tx.put(changedInstance(found, {}));
+    await model.removeAll({ tx, principal: SELF_OPERATOR, instance: name });
+    for (const rows of [appliedRow(name, ''), `i/p/${name}/`]) tx.clearRows(rows, prefixEnd(rows));
+    await tx.delete(instanceRef(node, name));
+  });
+  await copies.releaseCopies(name, []);
+  return kept;
+}
+
+async function takeDown(ports: ConvergePorts, principal: Principal, name: string, request: TakeDownRequest): Promise<TakenDown> {
+  return ports.turns.alone(name, async () => {
+    const { tasks, store } = ports;
+    if (request.dryRun !== true) tasks.assertIdle(name);
+    const instance = await findInstance(ports, name);
+    const applied = await tasks.applied(name, resourceTaken(ports, name));
+    const plan = await planOf(ports, name, applied, request);
+    const made = await appsOf(store.kv, name);
+    const apps = planApps(ports, { instance: name, principal }, { wanted: [], made, before: plan.steps }, () => undefined);
+    const steps = [...plan.steps, ...apps.steps];
+    const answer = planAnswerOf({ steps, unchanged: 0, differences: plan.differences, notes: [], tree: '' });
+    if (request.dryRun === true) return { answer, task: undefined };
+    if (steps.length === 0) {
+      if (instance.status.phase !== 'Staged' && instance.status.phase !== 'Deleted') await markDeleted(ports, instance, principal);
+      return { answer, task: undefined };
+    }
+    await judge(ports, principal, name);
+    const task = await tasks.start({
+      instance: name,
+      principal,
+      action: 'delete',
+      title: `delete ${name}`,
+      plan: { steps, threads: plan.threads },
+      own: apps.own,
+      keepGoing: request.keepGoing === true,
+      goals: new Map(),
+      applied,
+      begin: (tx, { metadata }) => change(ports, tx, name, { phase: 'Deleting', task: metadata.name, message: undefined }),
+      deleted: resourceTaken(ports, name),
+      finish: (tx, end) => finish(ports, tx, name, end),
+    });
+    void task.ended
+      .then(async (end) => {
+        if (end?.state === 'succeeded') await forgetApplied(ports, name);
+      })
+      .catch((err: unknown) => ports.logger.warn({ err, service: name }, 'The branch "applied" could not be removed'));
+    return { answer: { ...answer, task: task.name }, task };
+  });
+}
+
+/** Its `delete` workflow is that of the files as they were applied last. */
+async function planOf(
+  ports: ConvergePorts,
+  name: string,
+  applied: ReadonlyMap<string, AppliedResource>,
+  { threads }: TakeDownRequest,
+): Promise<Plan> {
+  const { files, nodes } = ports;
+  const { status } = await findInstance(ports, name);
+  const source = await files.at(name, status.applied ?? 'HEAD').catch(() => undefined);
+  const expanded = source === undefined ? undefined : await expandSource(ports, source, applied);
+  const known = new Set((await nodes.list()).map((node) => node.name));
+  const workflows = expanded?.desired?.workflows ?? {};
+  return planDelete(applied, workflows['delete'], { threads, nodes: known, workflows });
+}
+
+/** Tries whether whoever asks may take all of it away, so that nothing is run that could not be recorded. */
+async function judge(ports: ConvergePorts, principal: Principal, name: string): Promise<void> {
+  const { store, model } = ports;
+  await store.transact(
+    async (tx) => {
+      await change(ports, tx, name, {});
+      await model.removeAll({ tx, principal, instance: name });
+    },
+    { dryRun: true },
+  );
+}
+
+async function finish(ports: ConvergePorts, tx: Transaction, name: string, { state, message }: TaskEnd): Promise<void> {
+  const { tasks, store, model } = ports;
+  if (state !== 'succeeded') {
+    const applied = await tasks.applied(name, resourceTaken(ports, name));
+    return change(ports, tx, name, { phase: 'Failed', ...appliedStatus(applied.values(), await appsOf(store.kv, name)), message });
+  }
+  await change(ports, tx, name, deletedStatus());
+  await model.removeAll({ tx, principal: SELF_OPERATOR, instance: name });
+}
+
+async function markDeleted(ports: ConvergePorts, { object }: Instance, principal: Principal): Promise<void> {
+  const { name } = object.metadata;
+  await ports.store.transact(async (tx) => {
+    await change(ports, tx, name, deletedStatus());
+    await ports.model.removeAll({ tx, principal, instance: name });
+  });
+  await forgetApplied(ports, name);
+}
+
+function deletedStatus() {
+  return { phase: 'Deleted', applied: undefined, appliedAt: undefined, message: undefined, ...appliedStatus([], []) };
+}
+
+async function forgetApplied({ repositories, copies }: ConvergePorts, name: string): Promise<void> {
+  await (await repositories.open(name)).setApplied(undefined);
+  await copies.releaseCopies(name, []);
+}
+
+async function change(
+  { node }: ConvergePorts,
+  tx: Transaction,
+  name: string,
+  status: Parameters<typeof changedInstance>[1],
+): Promise<void> {
+  const found = instanceOf(await tx.get(instanceRef(node, name)));
+  if (found !== undefined) await tx.put(changedInstance(found, status));
+}
+
+/** Services that are staged against one. */
+export async function dependentsOf({ store, node }: Pick<ConvergePorts, 'store' | 'node'>, name: string): Promise<string[]> {
+  const { group, plural } = serviceInstanceKind;
+  const refs = await store.find({ group, plural, namespace: node, path: 'spec.target', value: name, limit: MAX_DEPENDENTS });
+  return refs.map((ref) => ref.name);
+}
+
+/** Refuses while others are staged against it, or takes those down, each after its own. What was done is told. */
+async function dependentsFirst(
+  ports: ConvergePorts,
+  principal: Principal,
+  name: string,
+  request: TakeDownRequest,
+  how: 'delete' | 'uninstall',
+  signal: AbortSignal,
+): Promise<string[]> {
+  const all = await inOrder(ports, name);
+  const there = how === 'uninstall' ? all : await withSomething(ports, all);
+  if (there.length === 0) return [];
+  if (request.recursive !== true) throw hasDependents(name, there);
+  for (const one of there) await assertMayDelete(ports, principal, one);
+  if (request.dryRun === true) return there.map((one) => `first: ${how} ${one}, which is staged against it`);
+  const notes: string[] = [];
+  for (const one of there) {
+    signal.throwIfAborted();
+    if (how === 'uninstall') await (await uninstallOne(ports, principal, one, request)).done;
+    else {
+      const { task } = await takeDown(ports, principal, one, request);
+      const end = await task?.ended;
+      if (task !== undefined && end?.state !== 'succeeded') throw notDown(one, end);
+    }
+    notes.push(`${how === 'delete' ? 'deleted' : 'uninstalled'}: ${one}`);
+  }
+  return notes;
+}
+
+/** All that depend on it, also through others: each before what it is staged against. */
+async function inOrder(ports: ConvergePorts, name: string, above: ReadonlySet<string> = new Set()): Promise<string[]> {
+  const found = new Set<string>();
+  const path = new Set(above).add(name);
+  for (const one of await dependentsOf(ports, name)) {
+    if (path.has(one)) continue;
+    for (const inner of await inOrder(ports, one, path)) found.add(inner);
+    found.add(one);
+  }
+  return [...found];
+}
+
+/** One that has nothing applied is in nobody's way. */
+async function withSomething(ports: ConvergePorts, names: readonly string[]): Promise<string[]> {
+  const instances = await Promise.all(names.map((one) => findInstance(ports, one)));
+  return names.filter((_name, at) => !['Staged', 'Deleted'].includes(instances[at]?.status.phase ?? 'Staged'));
+}
+
+async function assertMayDelete({ decide, store, node }: ConvergePorts, principal: Principal, name: string): Promise<void> {
+  if (principal.type === 'operator') return;
+  const object = await store.get(instanceRef(node, name));
+  const { group, plural } = instanceRef(node, name);
+  const decision = decide(principal, { verb: 'DELETE', group, plural, name, ...(object === undefined ? {} : { object }) });
+  if (!decision.allowed) throw new DtkdError('FORBIDDEN', decision.reason, { next: 'Nothing was taken down. Ask for the right.' });
+}
+
+function hasDependents(name: string, dependents: readonly string[]): DtkdError {
+  const listed = dependents.slice(0, LISTED).join(', ');
+  const more = dependents.length > LISTED ? `, and ${dependents.length - LISTED} more` : '';
+  return new DtkdError('CONFLICT', `service "${name}" is the target of others: ${listed}${more}`, {
+    next: 'Take those down first, or all of them in order with --recursive.',
+    details: { dependents: [...dependents] },
+  });
+}
+
+function notDown(name: string, end: TaskEnd | undefined): DtkdError {
+  const why = end === undefined ? 'the daemon ends' : (end.message ?? end.state);
+  return new DtkdError('CONFLICT', `service "${name}" could not be taken down: ${why}`, {
+    next: `See what failed with "dtkd service status ${name}", and do it again: what is done already is not repeated.`,
+  });
+}

@@ -1,0 +1,75 @@
+/** The rest of the node as the files of one instance see it when they are expanded: nodes, Secrets, targets and other services as they are applied. */
+
+import { CopiedTypes } from '../desired/copied-types.ts';
+import type { ServiceView, TargetView, World } from '../desired/desired.types.ts';
+import { BUILTINS, expand } from '../desired/expand.ts';
+import { Findings } from '../desired/findings.ts';
+import type { AppliedResource, ServiceFiles } from '../instances.types.ts';
+import { appliedOf } from '../tasks/applied-rows.ts';
+import type { ConvergePorts } from './converge.types.ts';
+import { type Instance, instanceOf, instanceRef } from './instance-object.ts';
+
+/** Targets that have targets: deeper ones are not looked at. */
+const MAX_DEPTH = 8;
+
+type Ports = Pick<ConvergePorts, 'store' | 'node' | 'nodes' | 'secrets' | 'files'>;
+
+/** `applied`: the instance's own rows. */
+export function worldOf(ports: Ports, applied: ReadonlyMap<string, AppliedResource>, depth = 0): World {
+  const { node, nodes, secrets } = ports;
+  return {
+    node,
+    nodes,
+    applied,
+    secrets,
+    builtins: BUILTINS,
+    target: (name) => targetView(ports, name, depth),
+    service: (name) => serviceView(ports, name),
+  };
+}
+
+async function targetView(ports: Ports, name: string, depth: number): Promise<TargetView | undefined> {
+  const found = await findInstance(ports, name);
+  if (found === undefined || depth >= MAX_DEPTH) return undefined;
+  const { spec, status } = found;
+  const view = { name, isTarget: spec.role === 'target', kind: spec.kind, phase: status.phase, offers: {}, secretOffers: [] };
+  const files = view.isTarget ? await appliedFiles(ports, found) : undefined;
+  if (files === undefined) return view;
+  const { desired } = await expand(files, worldOf(ports, await appliedOf(ports.store.kv, name), depth + 1));
+  return { ...view, offers: desired.offers, secretOffers: desired.secretOffers };
+}
+
+async function serviceView(ports: Ports, name: string): Promise<ServiceView | undefined> {
+  const found = await findInstance(ports, name);
+  if (found === undefined) return undefined;
+  const files = await appliedFiles(ports, found);
+  const types = new CopiedTypes(files?.copies.values() ?? [], BUILTINS, new Findings(() => ''));
+  const rows = await appliedOf(ports.store.kv, name);
+  const resources = await Promise.all(
+    [...rows.values()].map(async ({ name: resource, component, node, type, properties, secrets }) => {
+      const resolved = await types.resolve(type);
+      const defaults = [...(resolved?.properties ?? [])].flatMap(([property, { rule }]) =>
+        rule.default === undefined ? [] : [[property, rule.default]],
+      );
+      return {
+        name: resource,
+        component,
+        node,
+        types: resolved?.lineage ?? [type],
+        properties: { ...Object.fromEntries(defaults), ...properties },
+        secrets,
+      };
+    }),
+  );
+  return { name, phase: found.status.phase, resources };
+}
+
+async function findInstance({ store, node }: Ports, name: string): Promise<Instance | undefined> {
+  return instanceOf(await store.get(instanceRef(node, name)));
+}
+
+/** Its files at the commit that is applied. */
+async function appliedFiles({ files }: Ports, { object, status }: Instance): Promise<ServiceFiles | undefined> {
+  if (status.applied === undefined) return undefined;
+  return (await files.at(object.metadata.name, status.applied)).files;
+}
