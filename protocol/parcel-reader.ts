@@ -6,7 +6,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { decodeCbor } from './cbor.ts';
 import { DtkdError } from './errors.ts';
-import { createFrameDecoder, encodeFrame } from './frames.ts';
+import { encodeFrame, FRAME_HEADER_BYTES } from './frames.ts';
 import {
   type FrameOf,
   MAX_PARCEL_BYTES,
@@ -45,25 +45,34 @@ export async function* readParcel(source: AsyncIterable<Uint8Array>): AsyncGener
 class Reading {
   readonly #grammar = new ParcelGrammar();
   readonly #whole = createHash('sha256');
-  readonly #decoder = createFrameDecoder(MAX_PARCEL_FRAME_BYTES);
   readonly #sections: ParcelSection[] = [];
   #open: (Omit<ParcelSection, 'digest'> & { hash: Hash }) | undefined;
   #line: Uint8Array | undefined = new Uint8Array();
   /** Bytes that were read as frames. */
   #at = 0;
   #came = 0;
-  #digest = '';
+  /** Bytes of a frame that has not come whole. */
+  #rest: Uint8Array = new Uint8Array();
 
-  /** The frames that these bytes complete. */
-  push(chunk: Uint8Array): Uint8Array[] {
+  /** The frames that these bytes complete, one after another: what is wrong after a frame is told after it. */
+  *push(chunk: Uint8Array): Generator<Uint8Array> {
     this.#came += chunk.length;
     if (this.#came > MAX_PARCEL_BYTES) throw new DtkdError('TOO_LARGE', `a bundle has at most ${MAX_PARCEL_BYTES / 1024 ** 3} GiB`);
-    const rest = this.#line === undefined ? chunk : this.#firstLine(Buffer.concat([this.#line, chunk]));
-    try {
-      return this.#decoder.push(rest);
-    } catch (error) {
-      throw this.#damaged(error);
+    let left = this.#line === undefined ? chunk : this.#firstLine(Buffer.concat([this.#line, chunk]));
+    if (this.#rest.length > 0) left = Buffer.concat([this.#rest, left]);
+    while (left.length >= FRAME_HEADER_BYTES) {
+      const size = new DataView(left.buffer, left.byteOffset, FRAME_HEADER_BYTES).getUint32(0);
+      if (size === 0 || size > MAX_PARCEL_FRAME_BYTES) {
+        throw this.#damaged(new DtkdError('FRAME_INVALID', `a frame of ${size} bytes cannot be`));
+      }
+      const end = FRAME_HEADER_BYTES + size;
+      if (left.length < end) break;
+      const payload = Uint8Array.from(left.subarray(FRAME_HEADER_BYTES, end));
+      left = left.subarray(end);
+      yield payload;
     }
+    // A copy: what is left must not pin what was read.
+    this.#rest = Uint8Array.from(left);
   }
 
   read(payload: Uint8Array): ReadFrame {
@@ -87,7 +96,7 @@ class Reading {
 
   /** There is no more. */
   finish(): void {
-    if (this.#grammar.isOver && this.#decoder.atBoundary()) return;
+    if (this.#grammar.isOver && this.#rest.length === 0) return;
     if (this.#line !== undefined) throw notOne();
     if (this.#grammar.isOver) throw new DtkdError('PARCEL_ALTERED', 'something was added after the end of the bundle', { next: AGAIN });
     throw new DtkdError('PARCEL_INVALID', `the bundle breaks off after ${this.#came} bytes, ${this.#where()}`, {
@@ -143,8 +152,7 @@ class Reading {
   }
 
   #assertSealed({ digest, signatures }: FrameOf<'end'>): void {
-    this.#digest = this.#whole.digest('hex');
-    if (digest !== this.#digest) throw altered('its head, or the sum of its sections');
+    if (digest !== this.#whole.digest('hex')) throw altered('its head, or the sum of its sections');
     for (const { domain, maker, name } of this.#grammar.domains) {
       const seal = signatures.find((one) => one.domain === domain && one.key === maker);
       if (seal === undefined || !verifySignature(maker, 'parcel', parcelSealBytes({ domain, digest }), seal.signature)) {

@@ -25,10 +25,10 @@ export const parcelRequest = z.object({
   domains: z.array(z.string().max(63)).min(1).max(MAX_PARCEL_DOMAINS).optional(),
   /** Leaves out what is in those, or what this node had when it last made or took in a parcel of that time or before (milliseconds since the epoch). */
   since: z.union([known, z.object({ time: z.number().int().nonnegative() })]).optional(),
-  /** `released`: those that are offered to the members of these domains. */
+  /** `needed`: those that are offered to the members of these domains, and those that waiting orders of this node run. */
   modules: z
-    .union([z.enum(['released', 'all', 'none']), z.array(codeName.or(z.string().max(200))).max(MAX_PARCEL_MODULES)])
-    .default('released'),
+    .union([z.enum(['needed', 'all', 'none']), z.array(codeName.or(z.string().max(200))).max(MAX_PARCEL_MODULES)])
+    .default('needed'),
   orders: z.enum(['all', 'none']).default('all'),
 });
 export type ParcelRequest = z.output<typeof parcelRequest>;

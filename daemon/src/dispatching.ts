@@ -18,6 +18,7 @@ import { createModels } from './catalog/bundles/models.ts';
 import { createOtherModels } from './catalog/bundles/other-models.ts';
 import type { Federation } from './catalog/federation/federation.types.ts';
 import type { PeerApi } from './catalog/federation/peer-api.types.ts';
+import { carriedModules, isCarriedHere } from './catalog/modules/carried.ts';
 import { createModules, type Modules } from './catalog/modules/modules.ts';
 import type { ModuleEvents } from './catalog/modules/ports.ts';
 import type { Secrets } from './catalog/secrets/secrets.ts';
@@ -198,13 +199,19 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
     modules,
     executions,
     nodes,
-    parcels: { orders: carrying, modules: NO_MODULES },
+    parcels: {
+      orders: carrying,
+      modules: {
+        list: () => carriedModules({ kv: store.kv, content, store }),
+        waiting: () => executions.waitingCode(),
+        has: (signed) => isCarriedHere({ kv: store.kv, content }, signed),
+        keep: (signed, archive) => modules.keep(signed, archive),
+      },
+    },
     counts: () => ({ ...target.counts(), held: holding.counts().orders, executions: executions.counts().running }),
     stop,
   };
 }
-
-const NO_MODULES: ParcelsOptions['modules'] = { list: async () => [], has: async () => true, keep: async () => undefined };
 
 const kindKey = ({ group, plural }: { group: string; plural: string }): string => `${group}/${plural}`;
 

@@ -19,6 +19,8 @@ export interface SiteOptions {
   meshPort?: number;
   announce?: readonly string[];
   now?: () => number;
+  /** Keys with which it has no direct connection from the beginning. */
+  cut?: Iterable<PeerKey>;
 }
 
 export class Site {
@@ -38,8 +40,11 @@ export class Site {
     this.mesh = mesh;
   }
 
-  static async start(name: string, { disk = new Disk(), meshPort = 0, announce = [], now = Date.now }: SiteOptions = {}): Promise<Site> {
-    const cut = new Set<PeerKey>();
+  static async start(
+    name: string,
+    { disk = new Disk(), meshPort = 0, announce = [], now = Date.now, cut: without = [] }: SiteOptions = {},
+  ): Promise<Site> {
+    const cut = new Set<PeerKey>(without);
     const store = await openObjectStore({ kv: disk, node: name, now });
     const logs = createLogs({ store, logger: silentLogger, now });
     store.addParticipant(logs.participant);

@@ -30,7 +30,10 @@ export function configure(command: Command, cli: Cli): void {
     .argument('<file>', 'where to write it')
     .option('--domain <name...>', 'domains that go into it (default: the one that this node is in)')
     .option('--since <file|time>', 'leave out what is in a bundle, or what was known here at a time: 2026-11-20, 2d')
-    .option('--modules <names>', 'modules that go with it, joined by commas; all, none, or released (default: released in these domains)')
+    .option(
+      '--modules <names>',
+      'modules that go with it, joined by commas; all, none, or needed: offered to members, or run by orders that wait (default: needed)',
+    )
     .addOption(new Option('--orders <which>', 'orders that wait, and answers to others').choices(['all', 'none']).default('all'))
     .option('--replace', 'also if the file is there already')
     .addOption(outputOption('json', 'yaml'))
@@ -54,8 +57,8 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-function modulesOf(text: string): 'released' | 'all' | 'none' | string[] {
-  if (text === 'released' || text === 'all' || text === 'none') return text;
+function modulesOf(text: string): 'needed' | 'all' | 'none' | string[] {
+  if (text === 'needed' || text === 'all' || text === 'none') return text;
   return text.split(',').filter((name) => name !== '');
 }
 

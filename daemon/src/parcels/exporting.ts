@@ -82,7 +82,9 @@ export async function chooseModules(
   const all = await modules.list();
   const lacking = (module: CarriedModule) => !have.has(module.digest);
   if (wanted === 'all') return all.filter(lacking);
-  if (wanted === 'released') return all.filter((module) => lacking(module) && module.inDomains.some((name) => domains.includes(name)));
+  const waiting = modules.waiting();
+  const isOffered = (module: (typeof all)[number]) => module.inDomains.some((name) => domains.includes(name));
+  if (wanted === 'needed') return all.filter((module) => lacking(module) && (isOffered(module) || waiting.has(module.digest)));
   const chosen = new Map<string, CarriedModule>();
   for (const name of wanted) {
     const found = all.filter((module) => module.name === name || `${module.name}:${module.version}` === name || module.digest === name);

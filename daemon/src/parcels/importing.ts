@@ -154,7 +154,13 @@ class Taking {
     const { modules } = this.#ports;
     if (frame.type === 'module') {
       this.#module = undefined;
-      if (await modules.has(frame.digest)) this.#modules.known += 1;
+      const { statement, signature } = frame;
+      const isKnown = await modules.has({ statement, signature }).catch((error: unknown) => {
+        this.#leaveOut(`module ${frame.digest.slice(0, 12)}`, [told(error)]);
+        return undefined;
+      });
+      if (isKnown === undefined) return;
+      if (isKnown) this.#modules.known += 1;
       else if (frame.size > MAX_MODULE_BYTES) this.#leaveOut('modules', [{ code: 'TOO_LARGE', message: 'a module is too large' }]);
       else if (this.#dryRun) this.#modules.taken += 1;
       else this.#module = { frame, pieces: [], left: frame.size };

@@ -67,7 +67,10 @@ export interface CarriedModule {
 export interface ParcelModules {
   /** All whose archives are here; `inDomains`: names of the domains to whose members it is offered. */
   list(): Promise<(CarriedModule & { inDomains: readonly string[] })[]>;
-  has(digest: string): Promise<boolean>;
+  /** Digests of the code that orders of this node name which wait for their targets. */
+  waiting(): ReadonlySet<string>;
+  /** True if it is here already. Errors: SIGNATURE_INVALID, FRAME_INVALID. */
+  has(signed: { statement: Uint8Array; signature: Uint8Array }): Promise<boolean>;
   /** Errors: CONTENT_ALTERED, SIGNATURE_INVALID, and what is wrong in a module. */
   keep(signed: { statement: Uint8Array; signature: Uint8Array }, archive: Uint8Array): Promise<unknown>;
 }

@@ -177,6 +177,18 @@ class StartedHere implements Executions {
     throw new DtkdError('GONE', `execution ${id.slice(0, 12)} is over: nothing is waited for any more`);
   }
 
+  waitingCode(): ReadonlySet<string> {
+    const digests = new Set<string>();
+    for (const run of this.#runs.values()) {
+      const targets = fieldsOf(run.object())?.spec.targets ?? [];
+      for (const { index, work } of targets) {
+        if (work.type !== 'command' || run.part(index)?.state !== 'queued') continue;
+        for (const digest of Object.values(work.code)) digests.add(digest);
+      }
+    }
+    return digests;
+  }
+
   async show(principal: Principal, id: string): Promise<ApiObject> {
     const known = await lookUp(this.#lookup, principal, id);
     switch (known.at) {

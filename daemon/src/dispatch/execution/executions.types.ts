@@ -111,6 +111,8 @@ export interface Executions {
     which: { id: ExecutionId; index: number },
     answer: { part: Part; records: Uint8Array },
   ): Promise<'taken' | 'known'>;
+  /** Digests of the code that orders name which wait for their targets. */
+  waitingCode(): ReadonlySet<string>;
   /** By name: `dispatch` and `executions`. */
   actions: ReadonlyMap<string, ExecutionAction>;
   /** For the kind Execution: what runs cannot be deleted, and what was collected goes with it. */

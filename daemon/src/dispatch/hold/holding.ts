@@ -208,6 +208,9 @@ class OrderHolding implements Holding {
     // Of its own orders this node knows more than anybody else.
     if (starter === self) return 'known';
     if (index >= MAX_TARGETS) throw new DtkdError('ORDER_INVALID', 'no plan has so many targets');
+    if (this.#options.members.byKey(domain, starter) === undefined) {
+      throw new DtkdError('NOT_A_MEMBER', 'who started it is no member that is known here');
+    }
     return this.#locked(nameText(name), async () => {
       const before = this.#rows.get(nameText(name));
       if (before?.type === 'cancel') return 'known';

@@ -1,0 +1,344 @@
+/** Orders, cancellations and answers that are carried by hand between nodes without a connection. */
+import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Carrying, type CarryingOptions } from '../../../daemon/src/dispatch/carrying/carrying.ts';
+import type { Holding } from '../../../daemon/src/dispatch/hold/hold.types.ts';
+import { createHolding } from '../../../daemon/src/dispatch/hold/holding.ts';
+import type { PartHandle } from '../../../daemon/src/dispatch/target/target.types.ts';
+import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
+import { encodeCbor } from '../../../protocol/cbor.ts';
+import { DtkdError } from '../../../protocol/errors.ts';
+import { type AnswerFrame, MAX_ANSWER_OUTPUT_BYTES } from '../../../protocol/orders/answer.ts';
+import type { CancelFrame, OrderFrame } from '../../../protocol/orders/carry.ts';
+import type { Part } from '../../../protocol/orders/outcome.ts';
+import { executionIdOf } from '../../../protocol/orders/plan-tree.ts';
+import { waitFor } from '../../wait.ts';
+import { record } from '../execution/fake-target.ts';
+import { domainId, FakeNetwork, keyOf } from '../fake-members.ts';
+
+const site = domainId('site');
+const never = new AbortController().signal;
+const silent = { debug() {}, info() {}, warn() {}, child: () => silent };
+const DAY = 24 * 3_600_000;
+
+let network = new FakeNetwork();
+let time = 1_700_000_000_000;
+const stops: (() => Promise<void>)[] = [];
+
+beforeEach(() => {
+  network = new FakeNetwork();
+  time = 1_700_000_000_000;
+});
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+interface Island {
+  name: string;
+  at: { domain: string; self: string };
+  holding: Holding;
+  carrying: Carrying;
+  /** Ids of orders that came to it as their target: those are started. */
+  started: string[];
+  /** What it did as a target, and what it wrote. */
+  done: Map<string, { starter: string; part: Part; spool: Buffer }>;
+  told: { id: string; target: string; outcome: Part['outcome']; records: number }[];
+}
+
+/** A node that is connected with nobody, unless a test says so. */
+async function island(name: string): Promise<Island> {
+  const members = network.node(name);
+  const rows = memoryKv();
+  const here: Pick<Island, 'started' | 'done' | 'told'> = { started: [], done: new Map(), told: [] };
+  const handleOf = (id: string): PartHandle | undefined => {
+    const found = here.done.get(id);
+    if (found === undefined) return undefined;
+    return {
+      id,
+      index: found.part.index,
+      part: () => found.part,
+      read: async (offset, max) => whole(found.spool.subarray(offset), max),
+      onChange: () => () => undefined,
+      ended: Promise.resolve(found.part),
+    };
+  };
+  const holding = createHolding({
+    node: { name },
+    members,
+    rows,
+    async accept({ member }, { order }) {
+      const id = executionIdOf(headerOf(order));
+      if (here.done.has(id)) return;
+      here.started.push(id);
+      here.done.set(id, {
+        starter: member.key,
+        part: { index: 0, node: name, what: 'test', state: 'ended', outcome: 'succeeded', exitStatus: 0, endedAt: time, offset: 0 },
+        spool: Buffer.alloc(0),
+      });
+    },
+    isTaken: async ({ id }) => here.done.has(id),
+    async cancelled() {},
+    logger: silent,
+    now: () => time,
+  });
+  const executions: CarryingOptions['executions'] = {
+    async answered({ target }, { id }, { part, records }) {
+      if (id === 'f'.repeat(64)) throw new DtkdError('NOT_FOUND', 'no such execution');
+      const known = here.told.some((one) => one.id === id && one.outcome !== 'unknown');
+      if (!known) here.told.push({ id, target, outcome: part.outcome, records: records.length });
+      return known ? 'known' : 'taken';
+    },
+  };
+  const target: CarryingOptions['target'] = {
+    known: async (id) => handleOf(id),
+    async *ended() {
+      for (const [id, { starter, part }] of here.done) yield { starter, id, index: 0, until: time + DAY, endedAt: part.endedAt ?? 0 };
+    },
+  };
+  const carrying = new Carrying({ members, holding, target, executions, rows, logger: silent, now: () => time });
+  await holding.start();
+  await carrying.start();
+  stops.push(
+    () => holding.stop(),
+    () => carrying.stop(),
+  );
+  return { name, at: { domain: site, self: keyOf(name, site) }, holding, carrying, ...here };
+}
+
+function headerOf(order: Uint8Array): Uint8Array {
+  const start = Buffer.from(order).indexOf(Buffer.from('header')) + 'header'.length;
+  return order.subarray(start + 1, start + 1 + 10);
+}
+
+/** Whole records from the beginning of a spool. */
+function whole(spool: Buffer, max: number): Uint8Array {
+  let end = 0;
+  while (end + 4 <= spool.length && (end === 0 || end + 4 + spool.readUInt32BE(end) <= max)) end += 4 + spool.readUInt32BE(end);
+  return Uint8Array.from(spool.subarray(0, end));
+}
+
+async function queue(from: Island, to: string): Promise<string> {
+  const header = randomBytes(10);
+  const id = executionIdOf(header);
+  const order = encodeCbor({ header, entry: randomBytes(3), index: 0, proof: [] });
+  const user = { name: 'ops', uid: '1' };
+  await from.holding.deposit({ domain: site, target: keyOf(to, site), id, index: 0, notAfter: time + DAY, order: { user, order } });
+  return id;
+}
+
+async function all<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const one of source) found.push(one);
+  return found;
+}
+
+const ordersOf = (from: Island) => all(from.carrying.orders(from.at, never));
+const answersOf = (from: Island) => all(from.carrying.answers(from.at, never));
+const which = (target: string, id: string) => ({ domain: site, target: keyOf(target, site), id, index: 0 });
+
+/** Three that cannot see one another. */
+async function three(): Promise<[Island, Island, Island]> {
+  const islands = [await island('s'), await island('m'), await island('t')] as [Island, Island, Island];
+  for (const [a, b] of [
+    ['s', 'm'],
+    ['s', 't'],
+    ['m', 't'],
+  ] as const) {
+    network.cut(a, b);
+  }
+  return islands;
+}
+
+describe('orders that are carried', () => {
+  test('reach their target by way of a member that only carries, and are started once', async () => {
+    const [s, m, t] = await three();
+    const id = await queue(s, 't');
+    const [order] = await ordersOf(s);
+    expect(order).toMatchObject({ type: 'order', id, starter: s.at.self });
+    expect(await m.carrying.takeOrder(m.at, order as OrderFrame)).toBe('taken');
+    expect(await m.carrying.takeOrder(m.at, order as OrderFrame)).toBe('known');
+    const [again] = await ordersOf(m);
+    expect(again).toEqual(order);
+    expect(await t.carrying.takeOrder(t.at, again as OrderFrame)).toBe('taken');
+    expect(await t.carrying.takeOrder(t.at, order as OrderFrame)).toBe('known');
+    expect(await s.carrying.takeOrder(s.at, order as OrderFrame)).toBe('known');
+    expect(t.started).toEqual([id]);
+  });
+
+  test('cannot be made, changed or put on somebody’s account by whoever carries them', async () => {
+    const [s, m, t] = await three();
+    await queue(s, 't');
+    const order = (await ordersOf(s))[0] as OrderFrame;
+    const changes: Partial<OrderFrame>[] = [
+      { notAfter: order.notAfter + 1 },
+      { sealed: Uint8Array.from([...order.sealed.subarray(0, -1), 0, 1]) },
+      { id: 'ab'.repeat(32) },
+      { index: 1 },
+      { target: m.at.self, starter: t.at.self },
+      { signature: new Uint8Array(64) },
+    ];
+    for (const change of changes) {
+      for (const one of [m, t]) {
+        if (change.starter === one.at.self) continue;
+        expect(await one.carrying.takeOrder(one.at, { ...order, ...change })).toMatchObject({ refused: { code: 'SIGNATURE_INVALID' } });
+      }
+    }
+    expect(await m.carrying.takeOrder(m.at, { ...order, starter: 'ee'.repeat(32) })).toMatchObject({ refused: { code: 'NOT_A_MEMBER' } });
+    time += 2 * DAY;
+    expect(await m.carrying.takeOrder(m.at, order)).toMatchObject({ refused: { code: 'ORDER_EXPIRED' } });
+    expect(t.started).toEqual([]);
+  });
+
+  test('are only certainly not started if they were never given out', async () => {
+    const [s] = await three();
+    const kept = await queue(s, 't');
+    expect(s.holding.mayHaveDelivered(which('t', kept))).toBe(false);
+    await ordersOf(s);
+    expect(s.holding.mayHaveDelivered(which('t', kept))).toBe(true);
+    expect((await s.holding.cancel(which('t', kept))).notReached).toEqual(['t']);
+    const never = await queue(s, 't');
+    expect((await s.holding.cancel(which('t', never))).notReached).toEqual([]);
+  });
+
+  test('are started once at most, and never after they were taken back, whatever comes in whatever order, however often', async () => {
+    const [s, m, t] = await three();
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.constantFrom('order', 'cancel', 'carrier'), { minLength: 1, maxLength: 8 }), async (arrivals) => {
+        const id = await queue(s, 't');
+        const order = (await ordersOf(s)).find((one) => one.id === id) as OrderFrame;
+        await s.holding.cancel(which('t', id));
+        const cancel = (await ordersOf(s)).find((one) => one.id === id) as CancelFrame;
+        expect(cancel.type).toBe('cancel');
+        let cancelled = false;
+        let started = false;
+        for (const arrival of arrivals) {
+          if (arrival === 'carrier') {
+            await m.carrying.takeOrder(m.at, order);
+            const held = (await ordersOf(m)).find((one) => one.id === id);
+            if (held !== undefined) await t.carrying.takeOrder(t.at, held);
+          } else await t.carrying.takeOrder(t.at, arrival === 'order' ? order : cancel);
+          cancelled ||= arrival === 'cancel';
+          started ||= arrival !== 'cancel' && !cancelled;
+          expect(t.started.filter((one) => one === id)).toHaveLength(started ? 1 : 0);
+        }
+        const answer = (await answersOf(t)).find((one) => one.id === id);
+        expect(answer !== undefined).toBe(started || cancelled);
+        if (answer === undefined) return;
+        expect(await s.carrying.takeAnswer(s.at, answer)).toBe('taken');
+        expect(s.told.at(-1)).toMatchObject({ id, outcome: started ? 'succeeded' : 'skipped' });
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test('are asked of all members that can be reached, and given out once', async () => {
+    const [s, m, t] = await three();
+    network.heal('s', 'm');
+    const id = await queue(s, 't');
+    await waitFor(() => m.holding.counts().orders === 1, { what: 'm to hold it' });
+    const fourth = await island('x');
+    network.cut('x', 't');
+    expect((await ordersOf(fourth)).map((one) => one.id)).toEqual([id]);
+    expect(s.holding.mayHaveDelivered(which('t', id))).toBe(true);
+    expect(t.started).toEqual([]);
+  });
+});
+
+describe('answers that are carried', () => {
+  async function answered(): Promise<{ islands: [Island, Island, Island]; id: string; answer: AnswerFrame }> {
+    const islands = await three();
+    const [s, , t] = islands;
+    const id = await queue(s, 't');
+    await t.carrying.takeOrder(t.at, (await ordersOf(s))[0] as OrderFrame);
+    const did = t.done.get(id);
+    if (did !== undefined) {
+      did.spool = Buffer.from(record('hello'));
+      did.part = { ...did.part, offset: did.spool.length };
+    }
+    const [answer] = await answersOf(t);
+    if (answer === undefined) throw new Error('no answer');
+    return { islands, id, answer };
+  }
+
+  test('come back by way of a member that only carries, with the output, and let holders forget the order', async () => {
+    const { islands, id, answer } = await answered();
+    const [s, m] = islands;
+    await m.carrying.takeOrder(m.at, (await ordersOf(s))[0] as OrderFrame);
+    expect(m.holding.counts().orders).toBe(1);
+    expect(await m.carrying.takeAnswer(m.at, answer)).toBe('taken');
+    expect(await m.carrying.takeAnswer(m.at, answer)).toBe('known');
+    expect(m.holding.counts().orders).toBe(0);
+    const [carried] = await answersOf(m);
+    expect(carried).toEqual(answer);
+    expect(await s.carrying.takeAnswer(s.at, carried as AnswerFrame)).toBe('taken');
+    expect(await s.carrying.takeAnswer(s.at, answer)).toBe('known');
+    expect(s.told).toEqual([{ id, target: keyOf('t', site), outcome: 'succeeded', records: record('hello').length }]);
+    expect(s.holding.counts().orders).toBe(0);
+  });
+
+  test('cannot be made or changed by others, and can be read by the starter alone', async () => {
+    const { islands, answer } = await answered();
+    const [s, m, t] = islands;
+    const changes: Partial<AnswerFrame>[] = [
+      { id: 'ab'.repeat(32) },
+      { index: 1 },
+      { until: answer.until + 1 },
+      { final: false },
+      { target: m.at.self },
+      { sealed: Uint8Array.from([...answer.sealed.subarray(0, -1), 0, 1]) },
+      { signature: new Uint8Array(64) },
+    ];
+    for (const change of changes) {
+      for (const one of [s, m]) {
+        if (change.target === one.at.self) continue;
+        expect(await one.carrying.takeAnswer(one.at, { ...answer, ...change })).toMatchObject({ refused: { code: 'SIGNATURE_INVALID' } });
+      }
+    }
+    expect(await m.carrying.takeAnswer(m.at, { ...answer, target: 'ee'.repeat(32) })).toMatchObject({ refused: { code: 'NOT_A_MEMBER' } });
+    expect(Buffer.from(answer.sealed).includes('hello')).toBe(false);
+    expect(await t.carrying.takeAnswer(t.at, answer)).toBe('known');
+    expect(s.told).toEqual([]);
+  });
+
+  test('are brought to the starter by whoever took them out of a file', async () => {
+    const { islands, id, answer } = await answered();
+    const [s, m] = islands;
+    await m.carrying.takeAnswer(m.at, answer);
+    network.heal('s', 'm');
+    await waitFor(() => s.told.length === 1, { what: 's to be told' });
+    expect(s.told[0]?.id).toBe(id);
+    await waitFor(async () => (await answersOf(m)).length === 0, { what: 'm to forget it' });
+  });
+
+  test('are not made for starters that can ask, and hold no more output than may be', async () => {
+    const { islands, id } = await answered();
+    const [s, , t] = islands;
+    const did = t.done.get(id);
+    if (did === undefined) throw new Error('it was not done');
+    did.spool = Buffer.concat(Array.from({ length: 20 }, () => record('x'.repeat(30_000))));
+    did.part = { ...did.part, offset: did.spool.length };
+    const [large] = await answersOf(t);
+    await s.carrying.takeAnswer(s.at, large as AnswerFrame);
+    expect(s.told[0]?.records).toBeLessThanOrEqual(MAX_ANSWER_OUTPUT_BYTES);
+    expect(s.told[0]?.records).toBeGreaterThan(MAX_ANSWER_OUTPUT_BYTES - 31_000);
+    network.heal('s', 't');
+    expect(await answersOf(t)).toEqual([]);
+  });
+
+  test('of what is unknown give way to what was found out, and quotas hold', async () => {
+    const { islands, id, answer } = await answered();
+    const [, m, t] = islands;
+    const did = t.done.get(id);
+    if (did !== undefined) did.part = { ...did.part, outcome: 'unknown' };
+    const [unknown] = await answersOf(t);
+    expect(unknown).toMatchObject({ final: false });
+    expect(await m.carrying.takeAnswer(m.at, unknown as AnswerFrame)).toBe('taken');
+    expect(await m.carrying.takeAnswer(m.at, answer)).toBe('taken');
+    expect(await m.carrying.takeAnswer(m.at, unknown as AnswerFrame)).toBe('known');
+    expect(await answersOf(m)).toEqual([answer]);
+    time += 3 * DAY;
+    expect(await m.carrying.takeAnswer(m.at, { ...answer })).toMatchObject({ refused: { code: 'ORDER_EXPIRED' } });
+    expect(await answersOf(m)).toEqual([]);
+  });
+});

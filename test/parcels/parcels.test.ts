@@ -1,0 +1,322 @@
+/** Parcels between whole sites in one process, whose networks are cut: real facts, logs and stores; orders and modules are stood in for. */
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createParcels } from '../../daemon/src/parcels/parcels.ts';
+import type { CarriedModule, ImportReport, Parcels, ParcelsOptions } from '../../daemon/src/parcels/parcels.types.ts';
+import { DtkdError } from '../../protocol/errors.ts';
+import type { FrameOf, ParcelFrame } from '../../protocol/parcel.ts';
+import { readParcel } from '../../protocol/parcel-reader.ts';
+import { ParcelWriter } from '../../protocol/parcel-writer.ts';
+import type { Principal } from '../../protocol/principal.ts';
+import { generateSigningKey } from '../../protocol/signing.ts';
+import { type Site, Sites } from '../mesh/sites.ts';
+import { waitFor } from '../wait.ts';
+
+const sites = new Sites();
+let directory = '';
+const OPERATOR: Principal = { type: 'operator', name: 'operator' };
+const USER: Principal = { type: 'user', home: 'self', name: 'eve', uid: 'u', display: 'eve@a' };
+const never = new AbortController().signal;
+const quiet = { info: () => undefined, warn: () => undefined };
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'dtkd-parcels-'));
+});
+afterEach(async () => {
+  await sites.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function parcelsOf({ mesh, store, name }: Site, more: Partial<ParcelsOptions> = {}): Promise<Parcels> {
+  const parcels = createParcels({
+    domain: (of) => mesh.carrying(of),
+    domains: () => mesh.domains().map((domain) => domain.name),
+    orders: {
+      async *orders() {},
+      async *answers() {},
+      takeOrder: async () => 'known',
+      takeAnswer: async () => 'known',
+    },
+    modules: { list: async () => [], waiting: () => new Set(), has: async () => false, keep: async () => undefined },
+    assertMayManage: async (principal) => {
+      if (principal.type !== 'operator') throw new DtkdError('FORBIDDEN', 'no');
+    },
+    rows: store.kv,
+    directory: join(directory, name),
+    program: 'test',
+    logger: quiet,
+    now: () => Date.now(),
+    ...more,
+  });
+  await parcels.start();
+  return parcels;
+}
+
+async function exported(from: Parcels, request: object = {}): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of (await from.export(OPERATOR, request, never)).bytes) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+async function* stream(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 1000) yield bytes.subarray(at, at + 1000);
+}
+
+function imported(into: Parcels, bytes: Uint8Array, dryRun = false): Promise<ImportReport> {
+  return into.import(OPERATOR, stream(bytes), { dryRun, signal: never });
+}
+
+async function framesOf(bytes: Uint8Array): Promise<ParcelFrame[]> {
+  const frames: ParcelFrame[] = [];
+  for await (const { frame } of readParcel(stream(bytes))) frames.push(frame);
+  return frames;
+}
+
+/** The same parcel with other frames, sealed by a site or by anybody. */
+async function remade(
+  bytes: Uint8Array,
+  change: (frame: ParcelFrame) => ParcelFrame[],
+  seal: (bytes: Uint8Array) => Uint8Array,
+): Promise<Buffer> {
+  const writer = new ParcelWriter();
+  const chunks: Uint8Array[] = [];
+  for (const frame of (await framesOf(bytes)).flatMap(change)) {
+    if (frame.type === 'head') chunks.push(writer.begin(frame));
+    else if (frame.type === 'end') chunks.push(writer.end((_domain, message) => seal(message)));
+    else if (frame.type !== 'sum') chunks.push(writer.frame(frame));
+  }
+  return Buffer.concat(chunks);
+}
+
+const carrying = (site: Site) => {
+  const domain = site.mesh.carrying('d');
+  if (domain === undefined) throw new Error(`${site.name} is not in d`);
+  return domain;
+};
+
+/** Three sites of a domain that have lost each other. */
+async function apart(): Promise<{ a: Site; b: Site; c: Site; from: Parcels[] }> {
+  const together = await sites.domain('a', 'b', 'c');
+  await together[0]?.expose('one');
+  await waitFor(async () => (await Promise.all(together.map((site) => site.apps()))).every((apps) => apps.length === 1), {
+    what: 'the app everywhere',
+  });
+  const keys = together.map((site) => site.view().self);
+  const restarted: Site[] = [];
+  for (const site of together) restarted.push(await sites.restart(site, { cut: keys }));
+  const [a, b, c] = restarted as [Site, Site, Site];
+  return { a, b, c, from: await Promise.all([a, b, c].map((site) => parcelsOf(site))) };
+}
+
+describe('parcels', () => {
+  test('bring sites that never connect to the same objects, by way of one that only carries', async () => {
+    const { a, b, c, from } = await apart();
+    const [ofA, ofB, ofC] = from as [Parcels, Parcels, Parcels];
+    await a.expose('two');
+    await a.withdraw('one');
+    await c.expose('three');
+    const first = await exported(ofA);
+    expect(await imported(ofB, first, true)).toMatchObject({ dryRun: true, domains: [{ entries: { new: 2 }, gaps: [] }] });
+    expect(await b.apps()).toEqual(['a/one']);
+    expect(await imported(ofB, first)).toMatchObject({
+      domains: [{ name: 'd', makerName: 'a', entries: { new: 2 } }],
+      refused: { count: 0 },
+    });
+    const second = await exported(ofB);
+    expect(await imported(ofC, second)).toMatchObject({ domains: [{ makerName: 'b', entries: { new: 2 } }] });
+    expect(await imported(ofC, first)).toMatchObject({ domains: [{ entries: { new: 0 } }] });
+    await imported(ofA, await exported(ofC));
+    await imported(ofB, await exported(ofC));
+    for (const site of [a, b, c]) expect(await site.apps()).toEqual(['a/two', 'c/three']);
+    expect(await readdir(join(directory, 'b'))).toEqual([]);
+  });
+
+  test('leave out what is in another one, and say what is missing where that was never taken in', async () => {
+    const { a, from } = await apart();
+    const [ofA, ofB, ofC] = from as [Parcels, Parcels, Parcels];
+    await a.expose('two');
+    const first = await exported(ofA);
+    const [, , domain] = (await framesOf(first)) as [ParcelFrame, ParcelFrame, FrameOf<'domain'>];
+    await a.expose('three');
+    const since = { heads: { [domain.domain]: domain.heads }, modules: [] };
+    const second = await exported(ofA, { since });
+    const entries = (await framesOf(second)).flatMap((frame) => (frame.type === 'entries' ? frame.entries : []));
+    expect(entries).toHaveLength(1);
+    expect((await framesOf(second))[2]).toMatchObject({ type: 'domain', partial: true });
+    expect(await imported(ofB, second)).toMatchObject({ domains: [{ entries: { new: 0 }, gaps: [a.view().self] }] });
+    await imported(ofB, first);
+    expect(await imported(ofB, second)).toMatchObject({ domains: [{ entries: { new: 1 }, gaps: [] }] });
+
+    // by time: as far as this node had the logs at its last parcel by then
+    const now = Date.now();
+    const third = await exported(ofA, { since: { time: now } });
+    expect((await framesOf(third)).some(({ type }) => type === 'entries')).toBe(false);
+    await expect(exported(ofC, { since: { time: now } })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  test('make a member known where its admission was not heard of', async () => {
+    const { a, b, c, from } = await apart();
+    const fresh = await sites.start('fresh', { cut: [b.view().self, c.view().self] });
+    await fresh.mesh.join('d', a.address(), await a.token());
+    await fresh.expose('mine');
+    await waitFor(async () => (await a.apps()).includes('fresh/mine'), { what: 'the newcomer at a' });
+    const file = await exported(await parcelsOf(fresh));
+    expect(carrying(c).items().length).toBeLessThan(carrying(fresh).items().length);
+    expect(await imported(from[2] as Parcels, file)).toMatchObject({ domains: [{ makerName: 'fresh' }], refused: { count: 0 } });
+    expect(c.peer('fresh')).toMatchObject({ connected: false });
+    expect(await c.apps()).toContain('fresh/mine');
+  });
+
+  test('of somebody who was removed, or never was a member, are refused without a trace', async () => {
+    const { a, b, c, from } = await apart();
+    const [ofA, ofB, ofC] = from as [Parcels, Parcels, Parcels];
+    await b.expose('late');
+    const late = await exported(ofB);
+    await a.mesh.removePeer('d', a.peer('b').id);
+    await expect(imported(ofA, late)).rejects.toMatchObject({ code: 'NOT_A_MEMBER', message: expect.stringContaining('was removed from') });
+    // c learns of the removal by file, and refuses from then on
+    await imported(ofC, await exported(ofA));
+    await expect(imported(ofC, late)).rejects.toMatchObject({ code: 'NOT_A_MEMBER' });
+    const stranger = generateSigningKey();
+    const forged = await remade(
+      await exported(ofA),
+      (frame) => [frame.type === 'domain' ? { ...frame, maker: stranger.publicKey } : frame],
+      (bytes) => stranger.sign('parcel', bytes),
+    );
+    await expect(imported(ofC, forged)).rejects.toMatchObject({
+      code: 'NOT_A_MEMBER',
+      message: expect.stringContaining('is no member of'),
+    });
+    expect(await c.apps()).not.toContain('b/late');
+  });
+
+  test('of other domains are refused, or left out', async () => {
+    const { a, from } = await apart();
+    const alone = await sites.start('alone');
+    await alone.mesh.create('elsewhere');
+    const other = await exported(await parcelsOf(alone));
+    await expect(imported(from[0] as Parcels, other)).rejects.toMatchObject({ code: 'NOT_A_MEMBER' });
+    const namesake = await sites.start('namesake');
+    await namesake.mesh.create('d');
+    await expect(imported(from[0] as Parcels, await exported(await parcelsOf(namesake)))).rejects.toMatchObject({
+      code: 'NOT_A_MEMBER',
+      message: expect.stringContaining('another domain'),
+    });
+    await a.mesh.create('second');
+    const ofA = await parcelsOf(a);
+    await expect(exported(ofA)).rejects.toMatchObject({ code: 'BAD_REQUEST', message: expect.stringContaining('2 domains') });
+    const both = await exported(ofA, { domains: ['d', 'second'] });
+    expect(await imported(from[1] as Parcels, both)).toMatchObject({ domains: [{ name: 'd' }], skipped: ['second'] });
+  });
+
+  test('of a member that lies are taken in but for the lies', async () => {
+    const { a, b, from } = await apart();
+    const [ofA, ofB] = from as [Parcels, Parcels];
+    await a.expose('two');
+    const lying = await remade(
+      await exported(ofA),
+      (frame) => {
+        if (frame.type !== 'entries') return [frame];
+        const spoilt = frame.entries.map((entry) => Uint8Array.from(entry).fill(0, entry.length - 8));
+        return [{ type: 'entries', entries: [...spoilt, new Uint8Array(9)] }, frame];
+      },
+      (bytes) => carrying(a).seal(bytes),
+    );
+    const report = await imported(ofB, lying);
+    expect(report.domains[0]?.entries.new).toBe(1);
+    expect(report.refused.count).toBeGreaterThan(1);
+    expect(report.refused.first[0]?.code).toMatch(/SIGNATURE_INVALID|ENTRY_INVALID/);
+    expect(await b.apps()).toEqual(['a/one', 'a/two']);
+  });
+
+  test('that were damaged on their way change nothing, wherever that was', async () => {
+    const { a, b, from } = await apart();
+    const [ofA, ofB] = from as [Parcels, Parcels];
+    await a.expose('two');
+    const whole = await exported(ofA);
+    const before = [await b.apps(), carrying(b).items().length];
+    await fc.assert(
+      fc.asyncProperty(fc.nat(whole.length - 1), fc.integer({ min: 1, max: 255 }), fc.boolean(), async (at, change, cutOff) => {
+        const damaged = Uint8Array.from(cutOff ? whole.subarray(0, at) : whole);
+        if (!cutOff) damaged[at] = (damaged[at] ?? 0) ^ change;
+        const code = await imported(ofB, damaged).then(
+          () => 'taken',
+          (error: unknown) => (error instanceof DtkdError ? error.code : String(error)),
+        );
+        expect(['PARCEL_INVALID', 'PARCEL_ALTERED', 'VERSION_TOO_OLD']).toContain(code);
+      }),
+      { numRuns: 60 },
+    );
+    expect([await b.apps(), carrying(b).items().length]).toEqual(before);
+    await imported(ofB, whole);
+    expect(await b.apps()).toEqual(['a/one', 'a/two']);
+  });
+
+  test('are for those who may look after the domain, one at a time', async () => {
+    const { from } = await apart();
+    const [ofA, ofB] = from as [Parcels, Parcels];
+    await expect(ofA.export(USER, {}, never)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    const file = await exported(ofA);
+    await expect(ofB.import(USER, stream(file), { dryRun: true, signal: never })).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    const held = Promise.withResolvers<void>();
+    const slow = async function* () {
+      yield file.subarray(0, 100);
+      await held.promise;
+      yield file.subarray(100);
+    };
+    const first = ofB.import(OPERATOR, slow(), { dryRun: false, signal: never });
+    await expect(imported(ofB, file)).rejects.toMatchObject({ code: 'TOO_MANY_REQUESTS' });
+    held.resolve();
+    await first;
+    await expect(exported(ofA, { modules: ['acme/none'] })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(exported(ofA, { domains: ['nope'] })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(exported(ofA, { orders: 'some' })).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+  });
+
+  test('carry modules in pieces, those that are asked for and lacking', async () => {
+    const { a, b } = await apart();
+    const archive = Buffer.alloc(700_000, 'x');
+    const module = (name: string, inDomains: string[]): CarriedModule & { inDomains: string[] } => ({
+      name,
+      version: '1.0.0',
+      digest: Buffer.from(name.padEnd(32, '.')).toString('hex'),
+      size: archive.length,
+      statement: Buffer.from(name),
+      signature: new Uint8Array(64),
+      bytes: async function* () {
+        yield archive.subarray(0, 500_000);
+        yield archive.subarray(500_000);
+      },
+      inDomains,
+    });
+    const list = [module('acme/web', ['d']), module('acme/db', []), module('acme/job', [])];
+    const waiting = () => new Set([list[2]?.digest ?? '']);
+    const ofA = await parcelsOf(a, { modules: { list: async () => list, waiting, has: async () => false, keep: async () => undefined } });
+    const kept: string[] = [];
+    const ofB = await parcelsOf(b, {
+      modules: {
+        list: async () => [],
+        waiting: () => new Set(),
+        has: async ({ statement }) => kept.includes(Buffer.from(statement).toString()),
+        async keep({ statement }, bytes) {
+          if (Buffer.from(statement).toString() === 'acme/db') throw new DtkdError('CONTENT_ALTERED', 'it is not what was signed');
+          expect(Buffer.compare(bytes, archive)).toBe(0);
+          kept.push(Buffer.from(statement).toString());
+        },
+      },
+    });
+    const needed = await exported(ofA);
+    expect(await imported(ofB, needed)).toMatchObject({ modules: { taken: 2, known: 0 } });
+    expect(kept).toEqual(['acme/web', 'acme/job']);
+    const all = await exported(ofA, { modules: 'all' });
+    expect(await imported(ofB, all)).toMatchObject({
+      modules: { taken: 0, known: 2 },
+      refused: { count: 1, first: [{ code: 'CONTENT_ALTERED' }] },
+    });
+    const without = await exported(ofA, { modules: 'all', since: { heads: {}, modules: list.map(({ digest }) => digest) } });
+    expect((await framesOf(without)).some(({ type }) => type === 'module')).toBe(false);
+  });
+});
