@@ -40,9 +40,14 @@ export async function withLock(locking: Locking, manifest: ModuleManifest, files
   const data = new TextEncoder().encode(lockText(lock.data));
   if (there !== undefined && Buffer.from(there.data).equals(data)) return [...files];
   if (!dryRun) {
-    await writeFile(join(directory, LOCK_FILE), data);
+    const path = join(directory, LOCK_FILE);
     const chosen = Object.entries(lock.data.modules).map(([name, one]) => `${name} ${one.version}`);
-    cli.out.note(`${join(directory, LOCK_FILE)}: ${chosen.join(', ')}`);
+    const written = await writeFile(path, data).then(
+      () => true,
+      () => false,
+    );
+    // it is part of the module all the same
+    cli.out.note(`${path}${written ? '' : ' (which cannot be written)'}: ${chosen.join(', ')}`);
   }
   return [...files.filter((file) => file !== there), { path: LOCK_FILE, executable: false, data }];
 }
