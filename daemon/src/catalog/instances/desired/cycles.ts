@@ -1,4 +1,4 @@
-/** Cycles of a graph of names: pure. */
+/** Cycles of graphs: pure. */
 
 /** One cycle of each part of the graph whose members all lead to one another, from its first member back to it. Edges to what is no node are passed over. */
 export function cyclesOf(graph: ReadonlyMap<string, readonly string[]>): string[][] {
@@ -6,16 +6,16 @@ export function cyclesOf(graph: ReadonlyMap<string, readonly string[]>): string[
 }
 
 /** The parts of a graph whose members all lead to one another (also a node that leads to itself), each in the order of the graph. Without recursion: graphs come from files. */
-export function knotsOf(graph: ReadonlyMap<string, readonly string[]>): string[][] {
-  const index = new Map<string, number>();
-  const low = new Map<string, number>();
-  const open: string[] = [];
-  const isOpen = new Set<string>();
-  const knots: string[][] = [];
+export function knotsOf<T>(graph: ReadonlyMap<T, readonly T[]>): T[][] {
+  const index = new Map<T, number>();
+  const low = new Map<T, number>();
+  const open: T[] = [];
+  const isOpen = new Set<T>();
+  const knots: T[][] = [];
   for (const root of graph.keys()) {
     if (index.has(root)) continue;
-    const path: { name: string; next: number }[] = [];
-    const enter = (name: string): void => {
+    const path: { name: T; next: number }[] = [];
+    const enter = (name: T): void => {
       index.set(name, index.size);
       low.set(name, index.get(name) ?? 0);
       open.push(name);

@@ -1,0 +1,123 @@
+/** Commands on what is applied: actions, workflows of one's own and checks. Pure; nothing of what is applied changes. */
+import type { ServiceWorkflow } from '../../../../../../protocol/assembly.ts';
+import { DtkdError } from '../../../../../../protocol/errors.ts';
+import { nearMiss } from '../../../../../../protocol/near-miss.ts';
+import type { AppliedResource, Plan } from '../../instances.types.ts';
+import { commandFor } from '../commands-of.ts';
+import { listed } from '../findings.ts';
+import { groupOf } from './levels.ts';
+import { numbered } from './numbered.ts';
+import { Order } from './order.ts';
+import type { ActionOptions, Applied, Leaf, Manner, PlanOptions, Tree } from './plan.types.ts';
+import { DEFAULT_THREADS } from './taking-down.ts';
+import { workflowTree } from './workflow-tree.ts';
+
+/** Workflows that are not run by themselves, and what is asked instead. */
+const NOT_BY_NAME: Readonly<Record<string, string>> = { create: 'dtkd converge NAME', delete: 'dtkd service delete NAME' };
+
+/**
+ * Runs a workflow of an instance. A step without a command runs again what brings its resources up. Errors: NOT_FOUND for a workflow that is not there, or a command or component in it;
+ * BAD_REQUEST for `create` and `delete`; INVALID for options that do not fit; TOO_LARGE.
+ */
+export function planWorkflow(
+  applied: Applied,
+  workflows: Readonly<Record<string, ServiceWorkflow>>,
+  name: string,
+  given: Readonly<Record<string, string>> = {},
+  options: PlanOptions = {},
+): Plan {
+  if (!Object.hasOwn(workflows, name)) {
+    const near = nearMiss(name, Object.keys(workflows));
+    const next = near === undefined ? `There are: ${listed(Object.keys(workflows))}.` : `Did you mean ${near}?`;
+    throw new DtkdError('NOT_FOUND', `there is no workflow ${name}`, { next });
+  }
+  const instead = Object.hasOwn(NOT_BY_NAME, name) ? NOT_BY_NAME[name] : undefined;
+  if (instead !== undefined) throw new DtkdError('BAD_REQUEST', `the workflow ${name} is not run by itself`, { next: instead });
+  const order = new Order();
+  const { group } = workflowTree(
+    {
+      workflows,
+      order,
+      resourcesOf: resourcesByName(applied),
+      leavesFor: (step, resource, manner, filled) => {
+        const row = applied.get(resource);
+        if (row === undefined) return [];
+        const command = step.command ?? commandFor('converge', row.commands);
+        return command === undefined ? [] : [runLeaf(row, command, filled, manner)];
+      },
+    },
+    name,
+    given,
+  );
+  return planOf([group], order, options.threads ?? workflows[name]?.threads, applied);
+}
+
+/** Runs a command of a component, on all of its resources, or of one resource. Errors: NOT_FOUND for a component, resource or command that is not there; TOO_LARGE. */
+export function planAction(
+  applied: Applied,
+  what: string,
+  command: string,
+  given: Readonly<Record<string, string>> = {},
+  options: ActionOptions = {},
+): Plan {
+  const names = resourcesByName(applied)(what);
+  if (names.length === 0) {
+    const components = [...new Set([...applied.values()].map(({ component }) => component))];
+    const near = nearMiss(what, [...components, ...applied.keys()]);
+    const next = near === undefined ? `There are: ${listed(components)}.` : `Did you mean ${near}?`;
+    throw new DtkdError('NOT_FOUND', `nothing called ${what} is applied`, { next });
+  }
+  const order = new Order();
+  const step = { component: what, command, batch: options.batch };
+  const { group } = workflowTree(
+    {
+      workflows: { [command]: { steps: [step] } },
+      order,
+      resourcesOf: () => names,
+      leavesFor: (_step, resource, manner) => {
+        const row = applied.get(resource);
+        return row === undefined ? [] : [runLeaf(row, command, given, manner)];
+      },
+    },
+    command,
+    {},
+  );
+  return planOf([{ ...group, title: `${command} ${what}` }], order, options.threads, applied);
+}
+
+/** Asks everything that is applied whether it is as it should be. What is known to be broken is not asked, and what has no `check` neither. */
+export function planCheck(applied: Applied, options: PlanOptions = {}): Plan {
+  const leaves = [...applied.values()].flatMap((row) => {
+    const command = commandFor('check', row.commands);
+    if (command === undefined || row.digest === undefined) return [];
+    const leaf: Leaf = { title: `check ${row.name}`, work: { resource: row.name, node: row.node, command, act: 'check', options: {} } };
+    return [{ component: row.component, leaf }];
+  });
+  return planOf([groupOf('Check', leaves)], new Order(), options.threads, applied);
+}
+
+/** A command of something that is applied. Errors: NOT_FOUND, saying which commands there are. */
+export function runLeaf(row: AppliedResource, command: string, options: Readonly<Record<string, string>>, manner: Manner): Leaf {
+  if (!row.commands.includes(command)) {
+    const near = nearMiss(command, row.commands);
+    const next = near === undefined ? `There are: ${listed(row.commands, 20)}.` : `Did you mean ${near}?`;
+    throw new DtkdError('NOT_FOUND', `${row.name}, a ${row.type}, has no command ${command} that can be asked for`, { next });
+  }
+  return { title: `${command} ${row.name}`, work: { resource: row.name, node: row.node, command, act: 'run', options, ...manner } };
+}
+
+/** The resources that a name means: all of a component, in the order of their names and numbers, or the one of that name. */
+export function resourcesByName(applied: Applied): (name: string) => readonly string[] {
+  const byComponent = new Map<string, string[]>();
+  for (const { name, component } of applied.values()) {
+    const names = byComponent.get(component) ?? [];
+    byComponent.set(component, names);
+    names.push(name);
+  }
+  for (const names of byComponent.values()) names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  return (name) => byComponent.get(name) ?? (applied.has(name) ? [name] : []);
+}
+
+function planOf(trees: Tree[], order: Order, threads: number | undefined, applied: Applied): Plan {
+  return { steps: numbered(trees, order), threads: threads ?? DEFAULT_THREADS, acts: new Map(), unchanged: applied.size, differences: [] };
+}
