@@ -38,6 +38,9 @@ const REFUSED: [file: string, specifier: string][] = [
   ['daemon/src/api/x.ts', '../catalog/federation/federation.ts'],
   ['daemon/src/api/x.ts', '../catalog/model/rules.types.ts'],
   ['daemon/src/catalog/x.ts', '../access/access.types.ts'],
+  ['daemon/src/parcels/x.ts', '../mesh/mesh.types.ts'],
+  ['daemon/src/parcels/x.ts', '../dispatch/dispatch.types.ts'],
+  ['daemon/src/dispatch/x.ts', '../parcels/parcels.types.ts'],
   ['daemon/src/api/x.ts', '../../../test/wait.ts'],
 ];
 
@@ -50,6 +53,7 @@ const ALLOWED: [file: string, specifier: string][] = [
   ['daemon/src/mesh/log/x.ts', '../membership/membership.types.ts'],
   ['daemon/src/mesh/log/author-doc.ts', 'yjs'],
   ['daemon/src/apps/x.ts', '../store/object-store.types.ts'],
+  ['daemon/src/parcels/x.ts', '../store/kv.ts'],
   ['daemon/src/api/x.ts', '../access/decision.ts'],
   ['daemon/src/api/x.ts', '../catalog/federation/federation.types.ts'],
   ['daemon/src/api/x.ts', 'hono'],

@@ -70,6 +70,7 @@ describe('the guides', () => {
     'docs/commands.md',
     'docs/modules.md',
     'docs/dispatch.md',
+    'docs/airgap.md',
   ])('every command of %s does what it says', async (path) => {
     expect(await runGuide(stage.current, path)).toBeGreaterThan(2);
   });

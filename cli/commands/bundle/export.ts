@@ -28,7 +28,7 @@ interface Flags {
 export function configure(command: Command, cli: Cli): void {
   command
     .argument('<file>', 'where to write it')
-    .option('--domain <name...>', 'domains that go into it (default: the one that this node is in)')
+    .option('--domain <name>', 'a domain that goes into it; may be repeated (default: the one that this node is in)', another)
     .option('--since <file|time>', 'leave out what is in a bundle, or what was known here at a time: 2026-11-20, 2d')
     .option(
       '--modules <names>',
@@ -55,6 +55,10 @@ export function configure(command: Command, cli: Cli): void {
       if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, { file, ...contents }, flags.output);
       cli.out.lines([`Wrote ${file}, ${formatSize(made.bytes)}`, ...contentLines(made).map((line) => `  ${line}`)]);
     });
+}
+
+function another(name: string, before: string[] = []): string[] {
+  return [...before, name];
 }
 
 function modulesOf(text: string): 'needed' | 'all' | 'none' | string[] {
