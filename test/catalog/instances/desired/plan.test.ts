@@ -34,6 +34,17 @@ describe('the plan of a converge', () => {
     expect(planConverge(desired, appliedOf(desired))).toMatchObject({ steps: [], unchanged: 3, acts: new Map(), differences: [] });
   });
 
+  it('brings back what drifted', async () => {
+    const desired = await shop(tier());
+    const applied = appliedOf(desired);
+    const row = applied.get('web-1');
+    if (row === undefined) throw new Error('web-1 is expected');
+    applied.set('web-1', { ...row, check: { ok: false, at: 1 } });
+    expect(linesOf(planConverge(desired, applied))).toEqual(['1 converge web-1@node2']);
+    applied.set('web-1', { ...row, check: { ok: true, at: 2 } });
+    expect(linesOf(planConverge(desired, applied))).toEqual([]);
+  });
+
   it('converges what changed, creates what has no converge, and waits through what did not change', async () => {
     const applied = appliedOf(await shop(tier()));
     const components = {

@@ -9,7 +9,8 @@ export function actsOf(desired: ReadonlyMap<string, DesiredResource>, applied: A
   for (const [name, resource] of desired) {
     const row = applied.get(name);
     if (row === undefined || isAnother(row, resource)) acts.set(name, 'create');
-    else if (row.digest !== resource.digest) acts.set(name, row.created ? 'converge' : 'create');
+    // what was found to be no more as it should be is made so again
+    else if (row.digest !== resource.digest || row.check?.ok === false) acts.set(name, row.created ? 'converge' : 'create');
   }
   for (const name of applied.keys()) if (!desired.has(name)) acts.set(name, 'delete');
   return acts;
