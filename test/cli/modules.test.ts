@@ -9,11 +9,14 @@ import { HttpsClient } from '../../cli/client/https.ts';
 import { findDaemon } from '../../cli/config.ts';
 import { readModuleDirectory } from '../../cli/module/directory.ts';
 import { DtkdError } from '../../protocol/errors.ts';
+import { dtDomainKind } from '../../protocol/kinds/dtdomain.ts';
 import { modelKind } from '../../protocol/kinds/model.ts';
 import { moduleKind } from '../../protocol/kinds/module.ts';
+import { releaseKind } from '../../protocol/kinds/release.ts';
 import { resourceKind } from '../../protocol/kinds/resource.ts';
 import { typeKind } from '../../protocol/kinds/type.ts';
 import { digestOf, unpackArchive } from '../../protocol/modules/archive.ts';
+import { readLock } from '../../protocol/modules/lock.ts';
 import { FakeDaemon, runCli } from './fake-daemon.ts';
 
 const DIGEST = 'a'.repeat(64);
@@ -163,6 +166,120 @@ describe('installed modules', () => {
     expect(await daemon.cli('module', 'rm', 'acme/web')).toMatchObject({ code: 0, stdout: 'Removed acme/web 1.2.0.\n' });
     expect(daemon.writes()).toEqual(['DELETE /apis/dtkd.dev/v1/namespaces/node0/modules/acme.web-1.2.0']);
     expect((await daemon.cli('module', 'rm', 'acme/web')).code).toBe(5);
+  });
+});
+
+describe('released modules', () => {
+  it('are published to the domains that are named, or to the only one', async () => {
+    daemon.put(dtDomainKind, 'lab', { status: 'Ready' });
+    daemon.script('POST', /daemon\/module-publish$/, ({ body }) => ({ kind: 'Release', spec: { ...Object(body), version: '1.2.0' } }));
+    expect((await daemon.cli('module', 'publish', 'acme/web')).stdout).toBe('Published acme/web 1.2.0 to lab.\n');
+    expect(daemon.asked.at(-1)?.body).toEqual({ module: 'acme/web', domains: ['lab'] });
+    expect((await daemon.cli('module', 'publish', 'acme/web@1.2.0', '--domain', 'lab', '-o', 'name')).stdout).toBe('acme/web 1.2.0\n');
+    expect(daemon.asked.at(-1)?.body).toEqual({ module: 'acme/web', version: '1.2.0', domains: ['lab'] });
+    expect((await daemon.cli('module', 'publish', 'acme/web', '--domain', 'other')).stderr).toContain('in no domain named other');
+  });
+
+  it('are listed, and taken back', async () => {
+    const spec = {
+      module: 'acme/web',
+      version: '1.2.0',
+      digest: DIGEST,
+      size: 1,
+      chunks: 'AA==',
+      publisher: 'b'.repeat(64),
+      statement: 'AA==',
+      signature: 'AA==',
+      domains: ['lab'],
+    };
+    daemon.put(releaseKind, 'acme.web-1.2.0', { spec });
+    expect((await daemon.cli('module', 'ls', '--released')).stdout).toMatch(/acme\.web-1\.2\.0 +acme\/web +1\.2\.0/);
+    expect((await daemon.cli('module', 'unpublish', 'acme/web@9.0.0')).stderr).toContain('has not published');
+    daemon.asked.length = 0;
+    expect((await daemon.cli('module', 'unpublish', 'acme/web')).stdout).toContain('whoever has fetched it keeps it');
+    expect(daemon.writes()).toEqual(['DELETE /apis/dtkd.dev/v1/namespaces/default/releases/acme.web-1.2.0']);
+  });
+
+  it('are fetched, and everything on the way is told', async () => {
+    async function* told() {
+      yield { fetching: { module: 'acme/web', version: '1.2.0', publisher: 'node1', size: 3_000 } };
+      yield { progress: { done: 1_000, size: 3_000, members: ['node1'] } };
+      yield { altered: { member: 'node2' } };
+      yield { fetched: { module: 'acme/web', version: '1.2.0', publisher: 'node1' } };
+      yield {
+        done: {
+          module: 'acme/web',
+          version: '1.2.0',
+          publisher: 'node1',
+          known: false,
+          dependencies: [{ module: 'acme/db', version: '2.0.0' }],
+        },
+      };
+    }
+    daemon.script('POST', /daemon\/module-fetch$/, () => ({ lines: told() }));
+    const { code, stdout, stderr } = await daemon.cli('module', 'fetch', 'acme/web@^1.0', '--from', 'node1');
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: 'acme/web 1.2.0, published by node1, is here to be staged, with acme/db 2.0.0.\n',
+    });
+    expect(stderr).toContain('Fetching acme/web 1.2.0, published by node1');
+    expect(stderr).toContain('warning: node2 serves an altered copy');
+    expect(daemon.asked.at(-1)?.body).toEqual({ module: 'acme/web', range: '^1.0', from: 'node1' });
+    daemon.script('POST', /daemon\/module-fetch$/, () => ({ lines: broken() }));
+    expect(await daemon.cli('module', 'fetch', 'acme/web')).toMatchObject({ code: 5, stderr: expect.stringContaining('nobody has it') });
+    daemon.script('POST', /daemon\/module-fetch$/, () => ({ lines: cut() }));
+    expect((await daemon.cli('module', 'fetch', 'acme/web')).stderr).toContain('the daemon went away before it was done');
+  });
+
+  async function* broken() {
+    yield { kind: 'Status', code: 404, message: 'nobody has it', details: { code: 'CONTENT_MISSING' } };
+  }
+  async function* cut() {
+    yield { progress: { done: 1, size: 2, members: [] } };
+  }
+
+  it('that a module needs are chosen before it is installed, and written down beside it', async () => {
+    const directory = await newModule('needs');
+    const manifest = join(directory, 'dtk.module.yaml');
+    await writeFile(manifest, `${await readFile(manifest, 'utf8')}dependencies:\n  acme/db: ^2.0.0\n`);
+    const lock = { dsl_version: '1.0', modules: { 'acme/db': { version: '2.0.1', digest: DIGEST, publisher: 'b'.repeat(64) } } };
+    async function* done() {
+      yield { done: lock };
+    }
+    daemon.script('POST', /daemon\/module-lock$/, () => ({ lines: done() }));
+    const installed = await daemon.cli('module', 'install', directory, '--no-types');
+    expect(installed, installed.stderr).toMatchObject({ code: 0, stdout: 'acme/web 0.1.0 is here to be staged\n' });
+    expect(installed.stderr).toContain('dtk.lock.yaml: acme/db 2.0.1');
+    expect(await readLock(await readFile(join(directory, 'dtk.lock.yaml')))).toEqual(lock);
+    const [asked, put, post] = daemon.asked.slice(-3);
+    expect(asked?.body).toEqual({ module: 'acme/web', version: '0.1.0', dependencies: { 'acme/db': '^2.0.0' }, types: ['Web'] });
+    expect(unpackArchive(put?.bytes ?? Buffer.alloc(0)).files.map(({ path }) => path)).toContain('dtk.lock.yaml');
+    expect(post?.body).toMatchObject({ types: false });
+    // the lock is kept to, until it is to be made anew
+    await daemon.cli('module', 'install', directory, '--dry-run');
+    expect(daemon.asked.at(-3)?.body).toMatchObject({ lock, fetch: false });
+    await daemon.cli('module', 'install', directory, '--update');
+    expect(daemon.asked.at(-3)?.body).not.toHaveProperty('lock');
+    await writeFile(join(directory, 'dtk.lock.yaml'), 'modules: 7');
+    expect((await daemon.cli('module', 'install', directory)).stderr).toContain('is no lock');
+  });
+});
+
+describe('several versions of a module', () => {
+  it('are listed, shown and removed one by one or all, the active one first', async () => {
+    for (const version of ['2.0.0', '1.9.0']) {
+      const active = version === '1.9.0';
+      daemon.put(moduleKind, `acme.web-${version}`, {
+        spec: { ...SPEC, version, active, assemblies: ['tier'], dependencies: { 'acme/db': '^1' } },
+      });
+    }
+    expect((await daemon.cli('module', 'ls')).stdout).toMatch(/2\.0\.0 +node0 +Web +false[\s\S]*1\.9\.0 +node0 +Web +true/);
+    expect((await daemon.cli('module', 'show', 'acme/web')).stdout).toMatch(/acme\/web 1\.9\.0[\s\S]*those of this node/);
+    const other = await daemon.cli('module', 'show', 'acme/web@2.0.0');
+    expect(other.stdout).toMatch(/it is here to be staged\nNeeds: +acme\/db \^1\nAssembly: +tier/);
+    expect(other.stdout).toContain('\nTypes Web');
+    expect((await daemon.cli('module', 'rm', 'acme/web@2.0.0', '--dry-run')).stdout).toBe('acme/web 2.0.0 can be removed (dry run)\n');
+    expect((await daemon.cli('module', 'rm', 'acme/web')).stdout).toBe('Removed acme/web 1.9.0.\nRemoved acme/web 2.0.0.\n');
   });
 });
 

@@ -262,6 +262,17 @@ describe('what a module needs', () => {
 });
 
 describe('versions for staging only', () => {
+  it('may extend types of modules whose types are not those of the node', async () => {
+    const one = await fresh();
+    await one.install(dependent('acme/db', '1.0.0', {}, { Db: {} }), { types: false });
+    const sub = dependent('acme/sub', '1.0.0', { 'acme/db': '*' }, { Sub: { extends: 'Db' } });
+    const refused = await refusal(one.install(sub));
+    expect(refused.message).toContain('extend Db, which is no type of this node');
+    expect(refused.next).toContain('--no-types');
+    await one.install(sub, { types: false });
+    expect([...(await one.modules.resolve({ name: 'acme/sub' })).modules.keys()]).toEqual(['acme/sub', 'acme/db']);
+  });
+
   it('leave the types of the node as they are', async () => {
     const one = await fresh();
     await one.install(files({ Web: {} }));

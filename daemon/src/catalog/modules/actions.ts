@@ -5,7 +5,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import { lockFile, MAX_LOCK_BYTES } from '../../../../protocol/service-file.ts';
 import type { ModelActionRequest } from '../model/ports.ts';
 import { chooseRelease, type FetchingOptions, takeRelease } from './fetching.ts';
-import { installModule, readInstallRequest } from './installing.ts';
+import { assertMayKeep, installModule, readInstallRequest } from './installing.ts';
 import { type Asker, lines } from './progress.ts';
 import { publishModule, readPublishRequest } from './publishing.ts';
 import type { Releases } from './releases.ts';
@@ -53,6 +53,7 @@ export function moduleActions(options: ActionsOptions): ReadonlyMap<string, Modu
   const lock: ModuleAction = async ({ method, body, principal, signal = new AbortController().signal }) => {
     assertPost(method, 'choose versions');
     const { fetch: mayFetch = true, ...asked } = read(lockBody, body, '{"module", "version", "dependencies", "types", "lock"}');
+    assertMayKeep(options, principal, asked);
     return { stream: lines((tell) => chooseVersions(options, asked, mayFetch ? { principal, signal, tell } : undefined)) };
   };
   lock.maxBodyBytes = 4 * MAX_LOCK_BYTES;
@@ -71,6 +72,7 @@ async function fetchModule(options: ActionsOptions, wanted: z.infer<typeof fetch
   const here = await versionsHere(store, node, wanted.module);
   const chosen = chooseRelease(wanted, await releases.of(wanted.module), here);
   const { module, version, digest } = chosen.fields;
+  assertMayKeep(options, asker.principal, chosen.fields);
   const known = here.some(({ fields }) => fields.digest === digest);
   if (!known) await takeRelease(options, chosen, asker);
   const { modules } = await resolver.resolveAs({ name: module, version }, undefined, asker);

@@ -126,7 +126,16 @@ async function activate(
   { manifest, code, here }: { manifest: ModuleManifest; code: ModuleCode; here: readonly VersionHere[] },
 ): Promise<TypeChanges> {
   const active = here.filter((one) => one.fields.active);
-  const spelled = await spelling(tx, options.node, manifest.types ?? {});
+  const { spelled, unknown } = await spelling(tx, options.node, manifest.types ?? {});
+  if (unknown.length > 0 && manifest.dependencies !== undefined) {
+    throw new DtkdError(
+      'INVALID',
+      `types of module ${manifest.module} extend ${unknown.slice(0, 10).join(', ')}, which is no type of this node`,
+      {
+        next: 'Install the module that has it with its types, or take this one in only to be staged: --no-types.',
+      },
+    );
+  }
   const changes = await writeTypes(options, tx, principal, typeSpecs(manifest, code, spelled), active);
   for (const { object, fields } of active) {
     if (fields.version !== manifest.version) await tx.put(changed(object, { ...fields, active: false }));

@@ -20,17 +20,23 @@ export interface TypeChanges {
   removed: string[];
 }
 
-/** Types of the module as it says itself, all others as they stand. */
-export async function spelling(tx: Transaction, node: string, own: object): Promise<(type: string) => string> {
+/** How supertypes are written: those of the module as it says itself, all others as they stand; and which of them this node has not. */
+export async function spelling(
+  tx: Transaction,
+  node: string,
+  own: object,
+): Promise<{ spelled: (type: string) => string; unknown: readonly string[] }> {
+  const unknown = new Set<string>();
   const names = new Map(Object.keys(own).map((name) => [typeKey(name), name]));
   const book = new TypeBook(node);
   const wanted = Object.values(own).map((type: { extends?: string }) => type.extends);
   for (const type of wanted) {
     if (type === undefined || names.has(typeKey(type))) continue;
     const known = await book.named(tx, type);
-    if (known !== undefined) names.set(typeKey(type), known.name);
+    if (known === undefined) unknown.add(type);
+    else names.set(typeKey(type), known.name);
   }
-  return (type) => names.get(typeKey(type)) ?? type;
+  return { spelled: (type) => names.get(typeKey(type)) ?? type, unknown: [...unknown] };
 }
 
 /** Makes the types of a module be what it says, and removes those that the versions before it had. */

@@ -11,6 +11,7 @@ import { AUTHOR_ANNOTATION } from '../../../../protocol/principal.ts';
 import { compareVersions } from '../../../../protocol/version-order.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import type { KnownNode, KnownNodes, SignedStatement } from './ports.ts';
+import { MAX_VERSIONS } from './versions.ts';
 
 /** Bytes of the hash of one piece. */
 const HASH_BYTES = 32;
@@ -45,10 +46,29 @@ export class Releases {
     const { items } = await this.#options.store.list({ group: DTKD_GROUP, plural: 'releases', fieldSelector: `spec.module=${module}` });
     if (items.length === 0) return [];
     const nodes = await this.#options.nodes.list();
-    return items
+    return newestOfEach(items)
       .flatMap((object) => believed(object, nodes) ?? [])
       .sort((a, b) => compareVersions(b.fields.version, a.fields.version) || (a.node < b.node ? -1 : 1));
   }
+}
+
+/** The newest releases of each node, so that nobody keeps this one busy with verifying. */
+function newestOfEach(objects: readonly ApiObject[]): ApiObject[] {
+  const byNode = new Map<string, { object: ApiObject; version: string }[]>();
+  for (const object of objects) {
+    const { namespace = '' } = object.metadata;
+    const version = releaseSchema.safeParse(object).data?.spec.version;
+    if (version === undefined) continue;
+    const those = byNode.get(namespace) ?? [];
+    those.push({ object, version });
+    byNode.set(namespace, those);
+  }
+  return [...byNode.values()].flatMap((those) =>
+    those
+      .sort((a, b) => compareVersions(b.version, a.version))
+      .slice(0, MAX_VERSIONS)
+      .map(({ object }) => object),
+  );
 }
 
 /** A Release as it counts; undefined if it does not. Pure. */
