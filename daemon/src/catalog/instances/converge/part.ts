@@ -1,0 +1,81 @@
+/** What is offered of service instances: handlers, subresources and actions over the parts that do the work; and what is settled when a daemon starts. */
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import { serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
+import type { Transaction } from '../../../store/object-store.types.ts';
+import type { ModelHandler } from '../../model/ports.ts';
+import type { ServiceInstances } from '../service-instances.types.ts';
+import { instanceActions, instanceSubresources, taskSubresources } from './actions.ts';
+import type { ConvergePorts } from './converge.types.ts';
+import { changedInstance, instanceOf, instanceRef } from './instance-object.ts';
+import { dependentsOf, putAway } from './taking-down.ts';
+
+/** The part over its own parts. */
+export function serviceInstances(ports: ConvergePorts): ServiceInstances {
+  const { group, plural } = serviceInstanceKind;
+  return {
+    handlers: new Map([[`${group}/${plural}`, instanceHandler(ports)]]),
+    subresources: new Map([...instanceSubresources(ports), ...taskSubresources(ports)]),
+    actions: instanceActions(ports),
+    async start() {
+      await ports.repositories.tidy();
+      await ports.tasks.recover((tx, instance, action) => interrupted(ports, tx, instance, action));
+      await settlePhases(ports);
+    },
+    stop: () => ports.tasks.close(),
+  };
+}
+
+/** Deleting the object is uninstalling what is down already. */
+function instanceHandler(ports: ConvergePorts): ModelHandler {
+  return {
+    async delete(object, { dryRun }) {
+      const { name } = object.metadata;
+      const phase = instanceOf(object)?.status.phase ?? 'Staged';
+      if (phase !== 'Staged' && phase !== 'Deleted') {
+        throw new DtkdError('CONFLICT', `service "${name}" is ${phase}: it has resources`, {
+          next: `Take it down with all that it has: dtkd service uninstall ${name}.`,
+        });
+      }
+      const dependents = await dependentsOf(ports, name);
+      if (dependents.length > 0) {
+        throw new DtkdError('CONFLICT', `service "${name}" is the target of others: ${dependents.slice(0, 8).join(', ')}`, {
+          next: `Take all of them down: dtkd service uninstall ${name} --recursive.`,
+          details: { dependents },
+        });
+      }
+      ports.tasks.assertIdle(name);
+      if (!dryRun) await ports.turns.alone(name, () => putAway(ports, name));
+      return { handled: object };
+    },
+  };
+}
+
+/** An instance whose task broke off says so, in the transaction that says it of the task. */
+async function interrupted({ node }: ConvergePorts, tx: Transaction, instance: string, action: string): Promise<void> {
+  if (action !== 'converge' && action !== 'delete') return;
+  const found = instanceOf(await tx.get(instanceRef(node, instance)));
+  if (found === undefined) return;
+  const message = `interrupted: the daemon ended while it ran; dtkd ${action === 'delete' ? 'service delete' : 'converge'} ${instance} goes on`;
+  await tx.put(changedInstance(found, { phase: 'Failed', message }));
+}
+
+/** None is busy when nothing runs; and a repository without an object is what an earlier daemon did not finish. */
+async function settlePhases(ports: ConvergePorts): Promise<void> {
+  const { store, node, repositories, logger } = ports;
+  const { group, plural } = serviceInstanceKind;
+  for (const phase of ['Converging', 'Deleting']) {
+    const { items } = await store.list({ group, plural, namespace: node, fieldSelector: `status.phase=${phase}` });
+    for (const { metadata } of items) {
+      await store.transact((tx) => interrupted(ports, tx, metadata.name, phase === 'Deleting' ? 'delete' : 'converge'));
+    }
+  }
+  for (const name of await repositories.names()) {
+    if ((await store.get(instanceRef(node, name))) !== undefined) continue;
+    try {
+      const kept = await repositories.archive(name);
+      logger.warn({ service: name, kept }, 'A repository that is of no service was put aside');
+    } catch (err) {
+      logger.warn({ err, service: name }, 'A repository that is of no service could not be put aside');
+    }
+  }
+}

@@ -1,0 +1,277 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { ServiceFile } from '../../../../protocol/service-file.ts';
+import { NODE, ref, refusal } from '../../model/fixtures.ts';
+import { type Bench, bench, service, taskEnd } from './bench.ts';
+
+let made: Bench[] = [];
+afterEach(async () => {
+  for (const one of made) await one.close();
+  made = [];
+});
+
+async function fresh(file: ServiceFile, nodes?: string[]): Promise<Bench> {
+  const one = await bench(nodes);
+  made.push(one);
+  await one.put(file);
+  return one;
+}
+
+const TIER = {
+  db: { type: 'Database', properties: { name: 'orders', password: 'db-password' } },
+  web: { type: 'WebServer', on: { nodes: 'name=node1,node2', count: 2 }, links: { db: 'db' } },
+};
+/** What the target offers, as a service file takes it. */
+const TARGET_LABEL = ['$', '{target.label}'].join('');
+const SHOP = service('shop', { components: TIER, apps: { front: { component: 'web', domains: ['a'] } } });
+const statusOf = (object: unknown) => Object(Object(object)['status']);
+
+describe('converging', () => {
+  it('creates everything in the order of needs, and does nothing the second time', async () => {
+    const { store, machines, daemon, instance, objects, disk } = await fresh(SHOP);
+    const { run } = await daemon();
+    const answer = await run('shop', 'converge');
+    expect(answer).toMatchObject({ task: 'shop-1', unchanged: 0 });
+    expect(machines.done[0]).toBe('create db');
+    expect(machines.done.slice(1).sort()).toEqual(['create web-1', 'create web-2']);
+    expect([...machines.site]).toContainEqual(['web-1@node1', { database: 'orders' }]);
+    expect(await instance('shop')).toMatchObject({
+      phase: 'Ready',
+      resources: 3,
+      nodes: [NODE, 'node1', 'node2'],
+      apps: [{ node: 'node1' }, { node: 'node2' }],
+    });
+    expect(disk.repositories.get('shop')?.applied).toBe((await instance('shop')).applied);
+    expect([...objects.keys()].filter((key) => key.startsWith('node1/'))).toEqual([
+      'node1/Endpoints/shop-front',
+      'node1/Service/shop-front',
+      'node1/dtApp/shop-front',
+    ]);
+    const task = await store.get(ref('tasks', 'shop-1'));
+    expect(statusOf(task)).toMatchObject({ state: 'succeeded' });
+    for (const step of statusOf(task).steps) expect(step).toMatchObject({ state: 'succeeded', finishedAt: expect.any(String) });
+    const version = store.version();
+    expect(await run('shop', 'converge')).toMatchObject({ steps: [], unchanged: 3 });
+    expect(store.version()).toBe(version);
+  });
+
+  it('of an edit touches only what is meant, and commits it in words', async () => {
+    const { machines, daemon, edit, disk } = await fresh(SHOP);
+    const { run, ask } = await daemon();
+    await run('shop', 'converge');
+    machines.done.length = 0;
+    edit('shop', { ...SHOP, components: { ...TIER, web: { ...TIER.web, properties: { port: 8080 } } } });
+    const shown = await ask('shop', 'plan');
+    expect(shown).toMatchObject({
+      differences: expect.arrayContaining([{ kind: 'property', what: 'web.port', op: 'added', after: 8080 }]),
+    });
+    expect(machines.done).toEqual([]);
+    await run('shop', 'converge', { plan: shown['digest'] });
+    expect(machines.done.sort()).toEqual(['converge web-1', 'converge web-2']);
+    expect(disk.repositories.get('shop')?.commits.at(-1)?.message).toBe('Converge: file changed');
+    expect((await refusal(ask('shop', 'converge', { plan: 'f'.repeat(64) }))).message).toContain('has changed since');
+  });
+
+  it('commits what means nothing to resources, without a task', async () => {
+    const { daemon, edit, disk, instance, store } = await fresh(SHOP);
+    const { run } = await daemon();
+    await run('shop', 'converge');
+    edit('shop', { ...SHOP, description: 'ours' });
+    const answer = await run('shop', 'converge');
+    expect(answer['task']).toBeUndefined();
+    expect(answer).toMatchObject({ steps: [], commit: disk.repositories.get('shop')?.commits.at(-1)?.id });
+    expect(await instance('shop')).toMatchObject({ phase: 'Ready', applied: answer['commit'] });
+    expect(disk.repositories.get('shop')?.applied).toBe(answer['commit']);
+    expect(Object(await store.get(ref('Model', 'shop')))['spec']).toEqual({ description: 'ours' });
+  });
+
+  it('refuses with everything that is wrong, and changes nothing', async () => {
+    const broken = service('shop', {
+      components: { web: { type: 'WebServer', properties: { port: 'many' } }, other: { type: 'Nothing' } },
+    });
+    const { daemon, store } = await fresh(broken);
+    const { ask } = await daemon();
+    const version = store.version();
+    const error = await refusal(ask('shop', 'converge'));
+    expect(error.code).toBe('VIOLATIONS');
+    expect(Object(error.details)['violations']).toMatchObject([{ kind: 'UNKNOWN_TYPE' }, { kind: 'ILLEGAL_VALUE' }]);
+    expect(store.version()).toBe(version);
+    expect(await ask('shop', 'state')).toMatchObject({ phase: 'Staged', violations: [{}, {}] });
+  });
+
+  it('goes on after a failure with what is left', async () => {
+    const { machines, daemon, instance, store } = await fresh(SHOP);
+    const { run, ask } = await daemon();
+    machines.fails = (what) => (what === 'create web-1' ? { outcome: 'failed', exitStatus: 3 } : undefined);
+    machines.output = () => 'cannot listen\n';
+    await run('shop', 'converge', { threads: 1 });
+    expect(await instance('shop')).toMatchObject({ phase: 'Failed', message: expect.stringContaining('exit status 3: cannot listen') });
+    const task = statusOf(await store.get(ref('tasks', 'shop-1')));
+    expect(task.state).toBe('failed');
+    expect(task.steps.find(({ resource }: { resource: string }) => resource === 'web-1')).toMatchObject({ state: 'failed', exitStatus: 3 });
+    expect(task.steps.find(({ resource }: { resource: string }) => resource === 'web-2')).toMatchObject({ state: 'skipped' });
+    expect(await ask('shop', 'state')).toMatchObject({
+      resources: [{ name: 'db', state: 'applied' }, { state: 'broken' }, { state: 'new' }],
+    });
+    machines.fails = () => undefined;
+    await run('shop', 'converge');
+    expect(await instance('shop')).toMatchObject({ phase: 'Ready' });
+    expect(machines.done).toEqual(['create db', 'create web-1', 'create web-2']);
+  });
+
+  it('takes down before it brings up elsewhere', async () => {
+    const { machines, daemon, edit, store } = await fresh(SHOP);
+    const { run } = await daemon();
+    await run('shop', 'converge');
+    machines.done.length = 0;
+    edit('shop', { ...SHOP, components: { ...TIER, db: { ...TIER.db, on: 'node2' } } });
+    await run('shop', 'converge');
+    expect(machines.done.slice(0, 2)).toEqual(['delete db', 'create db']);
+    expect([...machines.site.keys()].sort()).toEqual(['db@node2', 'web-1@node1', 'web-2@node2']);
+    expect(Object(Object(await store.get(ref('Resource', 'shop.db')))['spec'])['parents']).toEqual(['node/node2']);
+  });
+
+  it('removes apps that are wanted no more, and fails where a node does not let it', async () => {
+    const made = await fresh(SHOP);
+    const { daemon, edit, objects, instance } = made;
+    const { run } = await daemon();
+    const { DtkdError } = await import('../../../../protocol/errors.ts');
+    made.refuses = (node) => (node === 'node2' ? new DtkdError('FORBIDDEN', 'not for you') : undefined);
+    await run('shop', 'converge');
+    expect(await instance('shop')).toMatchObject({ phase: 'Failed', message: expect.stringContaining('not for you') });
+    made.refuses = () => undefined;
+    expect(await run('shop', 'converge')).toMatchObject({ steps: [{ title: 'Apps' }, { title: 'App shop-front on node2' }] });
+    expect(objects.size).toBe(6);
+    edit('shop', service('shop', { components: TIER }));
+    await run('shop', 'converge');
+    expect(objects.size).toBe(0);
+    expect(await instance('shop')).toMatchObject({ phase: 'Ready', apps: [] });
+  });
+
+  it('runs one task at a time, which can be cancelled', async () => {
+    const { machines, daemon, store, instance } = await fresh(SHOP);
+    const { ask, part } = await daemon();
+    machines.turns = () => Number.POSITIVE_INFINITY;
+    const { task } = await ask('shop', 'converge');
+    const error = await refusal(ask('shop', 'converge'));
+    expect(error).toMatchObject({ code: 'CONFLICT', details: { task } });
+    expect(error.message).toContain('shop-1');
+    const cancel = part.subresources.get('dtkd.dev/tasks/cancel');
+    await cancel?.({
+      principal: { type: 'user', home: 'self', name: 'ops', uid: 'u1', display: 'ops@node0' },
+      name: 'shop-1',
+      rest: [],
+      method: 'POST',
+      query: new URLSearchParams(),
+      body: {},
+      signal: new AbortController().signal,
+    });
+    const ended = await taskEnd(store, 'shop-1');
+    expect(statusOf(ended)).toMatchObject({ state: 'cancelled', message: 'cancelled by ops@node0' });
+    expect(machines.aborted).toHaveLength(1);
+    expect(await instance('shop')).toMatchObject({ phase: 'Failed' });
+    machines.turns = () => 1;
+    const { run } = await daemon();
+    await run('shop', 'converge');
+    expect(await instance('shop')).toMatchObject({ phase: 'Ready' });
+  });
+
+  it('rolls back to an earlier commit', async () => {
+    const { machines, daemon, edit, disk } = await fresh(SHOP);
+    const { run, ask } = await daemon();
+    await run('shop', 'converge');
+    const first = disk.repositories.get('shop')?.commits[0]?.id ?? '';
+    edit('shop', { ...SHOP, components: { ...TIER, web: { ...TIER.web, properties: { port: 8080 } } } });
+    await run('shop', 'converge');
+    edit('shop', { ...SHOP, description: 'edited' });
+    expect((await refusal(ask('shop', 'rollback', { to: first.slice(0, 8) }))).message).toContain('were edited since');
+    await run('shop', 'rollback', { to: first.slice(0, 8), discard: true });
+    expect([...machines.site]).toContainEqual(['web-1@node1', { database: 'orders' }]);
+    expect(disk.repositories.get('shop')?.commits.at(-1)?.message).toBe(`Roll back to ${first.slice(0, 8)}`);
+  });
+
+  it('runs actions and looks for drift', async () => {
+    const { machines, daemon, store } = await fresh(SHOP);
+    const { run, ask } = await daemon();
+    expect((await refusal(ask('shop', 'drift'))).code).toBe('CONFLICT');
+    await run('shop', 'converge');
+    machines.done.length = 0;
+    await run('shop', 'exec', { component: 'web', command: 'restart', batch: '1' });
+    expect(machines.done).toEqual(['restart web-1', 'restart web-2']);
+    machines.fails = (what) => (what === 'check web-2' ? { outcome: 'failed', exitStatus: 1 } : undefined);
+    const { task } = await run('shop', 'drift');
+    expect(statusOf(await store.get(ref('tasks', String(task))))).toMatchObject({ state: 'failed' });
+    const state = await ask('shop', 'state');
+    expect(state['resources']).toMatchObject([
+      { name: 'db', check: { ok: true } },
+      { name: 'web-1', check: { ok: true } },
+      { name: 'web-2', check: { ok: false, message: expect.stringContaining('not as it should be') } },
+    ]);
+    expect(state).toMatchObject({ phase: 'Ready', task: { name: task } });
+  });
+
+  it('is taken down and brought up anew, and put away with its history', async () => {
+    const { machines, daemon, instance, store, disk, objects } = await fresh(SHOP);
+    const { run, part } = await daemon();
+    await run('shop', 'converge');
+    machines.done.length = 0;
+    await run('shop', 'delete');
+    expect(machines.done.slice(-1)).toEqual(['delete db']);
+    expect(machines.site.size + objects.size).toBe(0);
+    expect(await instance('shop')).toMatchObject({ phase: 'Deleted', resources: 0 });
+    expect(await store.get(ref('Model', 'shop'))).toBeUndefined();
+    await run('shop', 'converge');
+    expect(machines.site.size).toBe(3);
+    const handler = part.handlers.get('dtkd.dev/serviceinstances');
+    const object = await store.get(ref('serviceinstances', 'shop'));
+    const context = { principal: { type: 'operator', name: 'operator' } as const, dryRun: false, cascade: false, warn: () => undefined };
+    if (object === undefined) throw new Error('it is gone');
+    expect((await refusal(Promise.resolve(handler?.delete?.(object, context)))).message).toContain('is Ready');
+    await run('shop', 'uninstall');
+    expect(disk.archived).toEqual(['shop']);
+    expect(await store.get(ref('serviceinstances', 'shop'))).toBeUndefined();
+    expect(await store.get(ref('tasks', 'shop-1'))).toBeDefined();
+    expect((await store.kv.page({ gte: 'i/a/', lt: 'i/b' })).length).toBe(0);
+  });
+});
+
+describe('targets', () => {
+  const SITE = service('site', {
+    role: 'target',
+    kind: 'hosts',
+    offers: { nodes: 'name=node2', label: 'blue' },
+    components: { mark: { type: 'Plain', properties: { text: 'x' } } },
+  });
+  const APP = service('app', {
+    'target-kind': 'hosts',
+    target: 'site',
+    components: { web: { type: 'WebServer', properties: { note: TARGET_LABEL } } },
+  });
+
+  it('give places and values to those that are staged against them, once they are converged', async () => {
+    const { machines, daemon, put } = await fresh(SITE);
+    await put(APP);
+    const { run, ask } = await daemon();
+    expect(Object((await refusal(ask('app', 'converge'))).details)['violations']).toMatchObject([{ kind: 'TARGET_NOT_READY' }]);
+    await run('site', 'converge');
+    await run('app', 'converge');
+    expect([...machines.site]).toEqual([['web@node2', { note: 'blue' }]]);
+  });
+
+  it('stay while others need them, or go with them', async () => {
+    const { machines, daemon, put, instance, disk, store } = await fresh(SITE);
+    await put(APP);
+    const { run, ask } = await daemon();
+    await run('site', 'converge');
+    await run('app', 'converge');
+    for (const what of ['delete', 'uninstall']) {
+      expect(await refusal(ask('site', what))).toMatchObject({ code: 'CONFLICT', details: { dependents: ['app'] } });
+    }
+    await run('site', 'delete', { recursive: true });
+    expect(machines.done.slice(-1)).toEqual(['delete web']);
+    expect(await instance('site')).toMatchObject({ phase: 'Deleted' });
+    expect(await instance('app')).toMatchObject({ phase: 'Deleted' });
+    expect(await run('site', 'uninstall', { recursive: true })).toMatchObject({ kept: '/data/instances/.uninstalled/site' });
+    expect(disk.archived).toEqual(['app', 'site']);
+    expect(await store.get(ref('serviceinstances', 'app'))).toBeUndefined();
+  });
+});
