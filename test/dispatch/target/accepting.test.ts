@@ -168,6 +168,22 @@ describe('a target', () => {
     expect(part.part()).toMatchObject({ outcome: 'succeeded' });
   });
 
+  it('gives a script the Node that there is, and a secret that need not be there where it is', async () => {
+    const site = await make({ secrets: { token: 'hunter22' } });
+    const secrets = (optional: boolean) => [{ property: 'password', variable: 'PASSWORD', ...(optional ? { optional } : {}) }];
+    const commands = {
+      Show: { script: { inline: '"$DTKD_NODE_EXECUTABLE" -p "6 * 7"; test -n "$PASSWORD" && echo given || echo none', secrets: secrets(true) } },
+      Need: { script: { inline: 'true', secrets: secrets(false) } },
+    };
+    const run = (command: string, properties: Record<string, unknown>, revision: number) => {
+      const { bytes, code } = bundleOf({ commands, resource: { properties }, revision });
+      return site.target.accept(from(site), { order: orderOf({ work: commandWork(command, code) }).bytes, bundle: bytes });
+    };
+    expect((await outputOf(await run('Show', {}, 1))).out).toBe('42\nnone\n');
+    expect((await outputOf(await run('Show', { password: 'token' }, 2))).out).toBe('42\ngiven\n');
+    expect(await (await run('Need', {}, 3)).ended).toMatchObject({ outcome: 'failed', reason: expect.stringContaining('names no secret') });
+  });
+
   it('masks secrets, and says which one is missing', async () => {
     const site = await make({ secrets: { token: 'hunter22\n' } });
     const commands = (name: string) => ({
