@@ -113,7 +113,7 @@ class Converge {
       );
     }
     const needing = needingOf(downs, this.#applied);
-    for (const name of first) for (const one of needing.get(name) ?? []) first.add(one);
+    for (const name of first) for (const one of needing.get(name)?.flat() ?? []) first.add(one);
     return first;
   }
 

@@ -1,7 +1,7 @@
 /** Taking down what is applied: pure. What needs something goes before it. */
 import type { AppliedResource } from '../../instances.types.ts';
 import { commandFor } from '../commands-of.ts';
-import { groupOf, levelsOf, neededOf } from './levels.ts';
+import { groupOf, levelsOf, type Needing, neededOf } from './levels.ts';
 import type { Order } from './order.ts';
 import type { Applied, Leaf, PlanOptions, Tree } from './plan.types.ts';
 
@@ -18,34 +18,54 @@ export function downLeaf({ name, node, commands }: AppliedResource, { nodes }: P
   };
 }
 
-/** For each of those that are taken down, the others of them that need it. */
-export function needingOf(downs: ReadonlyMap<string, Leaf>, applied: Applied): Map<string, string[]> {
-  const needing = new Map<string, string[]>();
-  for (const [name, needs] of neededOf(applied, new Set(downs.keys()))) {
+/** For each of those that are taken down, the others of them that need it: in lists, each of which many may have. */
+export function needingOf(downs: ReadonlyMap<string, Leaf>, applied: Applied): Map<string, (readonly string[])[]> {
+  const byList = new Map<readonly string[], string[]>();
+  for (const [name, needs] of neededOf(sharing(applied), new Set(downs.keys()))) {
+    const names = byList.get(needs) ?? [];
+    byList.set(needs, names);
+    names.push(name);
+  }
+  const needing = new Map<string, (readonly string[])[]>();
+  for (const [needs, names] of byList) {
     for (const one of needs) {
-      const names = needing.get(one) ?? [];
-      needing.set(one, names);
-      if (one !== name) names.push(name);
+      const lists = needing.get(one) ?? [];
+      needing.set(one, lists);
+      lists.push(names);
     }
   }
   return needing;
 }
 
 export function orderDowns(order: Order, downs: ReadonlyMap<string, Leaf>, applied: Applied): void {
-  for (const [name, needing] of needingOf(downs, applied)) {
+  const leaves = new Map<readonly string[], Leaf[]>();
+  for (const [name, lists] of needingOf(downs, applied)) {
     const leaf = downs.get(name);
-    if (leaf === undefined) continue;
-    order.must(
-      leaf,
-      needing.flatMap((one) => downs.get(one) ?? []),
-    );
+    for (const names of leaf === undefined ? [] : lists) {
+      const before = leaves.get(names) ?? names.flatMap((one) => downs.get(one) ?? []);
+      leaves.set(names, before);
+      if (leaf !== undefined) order.must(leaf, before);
+    }
   }
+}
+
+/** Rows as they are read have each a list of their own; resources of one component need the same, and what is found for a list is found once. */
+function sharing(applied: Applied): Map<string, Needing> {
+  const lists = new Map<string, readonly string[]>();
+  return new Map(
+    [...applied].map(([name, { needs }]) => {
+      const text = needs.join('\n');
+      const list = lists.get(text) ?? needs;
+      lists.set(text, list);
+      return [name, { name, needs: list }];
+    }),
+  );
 }
 
 /** Those of them that are chosen, in groups: what nothing needs any more first. */
 export function downTrees(downs: ReadonlyMap<string, Leaf>, applied: Applied, chosen: (name: string) => boolean): Tree[] {
   const names = new Set([...downs.keys()].filter(chosen));
-  return levelsOf(neededOf(applied, names))
+  return levelsOf(neededOf(sharing(applied), names))
     .reverse()
     .map((level) =>
       groupOf(
