@@ -33,7 +33,7 @@ export function configure(command: Command, cli: Cli): void {
       const flags = command.optsWithGlobals<Flags & GlobalFlags>();
       const service = named(name, flags);
       const { message, timeout } = flags;
-      const { attended } = await carryOut(cli, {
+      const { plan, attended } = await carryOut(cli, {
         service,
         verb: 'converge',
         body: { ...(message === undefined ? {} : { message }), ...(timeout === undefined ? {} : { timeout }) },
@@ -42,7 +42,9 @@ export function configure(command: Command, cli: Cli): void {
         question: `Converge ${service.name}?`,
         again: ['converge', service.name, ...nodeWords(service)],
       });
-      if (attended?.task.state !== 'succeeded' || flags.output === 'json') return;
+      if (flags.output === 'json') return;
+      if (plan.task === undefined && plan.commit !== undefined) cli.out.print(`Committed ${plan.commit.slice(0, 8)}.`);
+      if (attended?.task.state !== 'succeeded') return;
       const { apps } = await readState(await cli.client(), service);
       for (const { name: app, node, uri } of apps)
         cli.out.print(escapeControls(`App ${app} of ${node}: ${uri ?? '(no address here yet)'}`));

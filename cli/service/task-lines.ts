@@ -95,10 +95,10 @@ export function whyOf({ exitStatus, code, message, state }: TaskStep): string {
   if (!hasEnded(state) || (state === 'succeeded' && message === undefined)) return '';
   const [first = '', ...more] = message?.trim().split('\n') ?? [];
   const ended = exitStatus === undefined || exitStatus === 0 ? '' : `exit status ${exitStatus}`;
-  const head = first.startsWith(ended) ? first : `${ended}: ${first}`;
+  const head = first.includes(ended) ? first : `${ended}: ${first}`;
   if (head === '') return code ?? '';
   const last = more.at(-1);
-  return last === undefined ? head.replace(/: $/, '') : `${ended || head.split(': ')[0]}: ${last}`;
+  return last === undefined ? head.replace(/: $/, '') : `${head.split(': ')[0]}: ${last}`;
 }
 
 export function tookOf({ startedAt, finishedAt, state }: Pick<TaskStep, 'startedAt' | 'finishedAt' | 'state'>, now: number): string {

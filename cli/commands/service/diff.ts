@@ -8,8 +8,8 @@ import { addNodeFlag, type NodeFlag } from '../../service/flags.ts';
 
 const EXAMPLES = `
 Examples:
-  dtkd service diff shop                    what was edited since the last commit, by kind, with old and new value
-  dtkd service diff shop --from applied     since it was last converged
+  dtkd service diff shop                    what was changed since it was last converged, by kind, with old and new value
+  dtkd service diff shop --from HEAD        what was edited since the last commit
   dtkd service diff shop --from HEAD~2 --to HEAD
   dtkd service diff shop --files            with the lines of each file that differs`;
 
@@ -22,7 +22,7 @@ interface Flags extends NodeFlag {
 
 export function configure(command: Command, cli: Cli): void {
   addNodeFlag(command.argument('<service>'))
-    .option('--from <commit>', 'a commit, HEAD, HEAD~2 or applied (default: HEAD)')
+    .option('--from <commit>', 'a commit, HEAD, HEAD~2 or applied (default: applied, or HEAD before the first converge)')
     .option('--to <commit>', 'a commit (default: the files as they are)')
     .option('--files', 'show lines of files, too')
     .addOption(outputOption('json', 'yaml'))

@@ -32,8 +32,6 @@ export function configure(command: Command, cli: Cli): void {
       cli.out.lines(
         alignColumns([['DRIFTED', 'NODE', 'WHAT IT SAYS'], ...drifted.map((one) => [one.name, one.node, one.check?.message ?? ''])]),
       );
-      cli.out.note(
-        `A converge runs only what was changed. To run a command there: ${line(flags, 'service', 'exec', service.name, 'COMPONENT.COMMAND', ...nodeWords(service))}`,
-      );
+      cli.out.note(`Bring it back: ${line(flags, 'converge', service.name, ...nodeWords(service))}`);
     });
 }

@@ -1,6 +1,11 @@
+import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { DtkdError } from '../../../protocol/errors.ts';
 import type { Cli, GlobalFlags } from '../../cli.ts';
-import { named, nodeWords } from '../../client/services.ts';
+import type { ApiClient } from '../../client/api.ts';
+import { type Named, named, nodeWords, serviceTarget } from '../../client/services.ts';
+import { textAt } from '../../json.ts';
 import { escapeControls } from '../../output/escape.ts';
 import { addCarryFlags, type CarryFlags, carryOut } from '../../service/carry-out.ts';
 import { TASK_EXIT_HELP } from '../../service/task-ending.ts';
@@ -12,6 +17,10 @@ Examples:
   dtkd service uninstall shop --abandon      run nothing: what runs goes on, and is nobody's
 
 ${TASK_EXIT_HELP}`;
+
+/** How long it may take until a service that was taken down is put away, and between two looks, in milliseconds. */
+const PUT_AWAY_MS = 10_000;
+const PUT_AWAY_PAUSE_MS = 50;
 
 interface Flags extends CarryFlags {
   recursive?: boolean;
@@ -29,6 +38,8 @@ export function configure(command: Command, cli: Cli): void {
       const flags = command.optsWithGlobals<Flags & GlobalFlags>();
       const service = named(name, flags);
       const { recursive, abandon } = flags;
+      const client = await cli.client();
+      const directory = textAt(await client.find(serviceTarget(service)), 'spec', 'directory');
       const { plan, attended, onlyShown } = await carryOut(cli, {
         service,
         verb: 'uninstall',
@@ -41,7 +52,23 @@ export function configure(command: Command, cli: Cli): void {
             : `Take down all resources of ${service.name}, and remove it?`,
         again: ['service', 'uninstall', service.name, ...nodeWords(service)],
       });
-      if (onlyShown || flags.output === 'json' || (plan.task !== undefined && attended?.task.state !== 'succeeded')) return;
-      cli.out.print(`Uninstalled ${service.name}.${plan.kept === undefined ? '' : escapeControls(` Its history is kept in ${plan.kept}`)}`);
+      if (onlyShown || (plan.task !== undefined && attended?.task.state !== 'succeeded')) return;
+      if (plan.task !== undefined) await untilGone(client, service);
+      if (flags.output === 'json') return;
+      const kept = plan.kept ?? (directory === undefined ? undefined : join(dirname(directory), '.uninstalled'));
+      cli.out.print(`Uninstalled ${service.name}.${kept === undefined ? '' : escapeControls(` Its history is kept in ${kept}`)}`);
     });
+}
+
+/** Its files are put away once its last task has ended: shortly after that was told. Errors: CONFLICT if it stays. */
+async function untilGone(client: ApiClient, service: Named): Promise<void> {
+  const until = performance.now() + PUT_AWAY_MS;
+  while ((await client.find(serviceTarget(service))) !== undefined) {
+    if (performance.now() > until) {
+      throw new DtkdError('CONFLICT', `${service.name} was taken down, and is still there`, {
+        next: `Look at it with "dtkd service status ${service.name}", and uninstall it again.`,
+      });
+    }
+    await setTimeout(PUT_AWAY_PAUSE_MS);
+  }
 }

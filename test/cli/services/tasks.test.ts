@@ -44,6 +44,9 @@ describe('a task', () => {
     expect(whyOf(step('1', 'failed', { exitStatus: 3 }))).toBe('exit status 3');
     expect(whyOf(step('1', 'failed', { exitStatus: 3, message: 'exit status 3: no room' }))).toBe('exit status 3: no room');
     expect(whyOf(step('1', 'failed', { exitStatus: 3, message: 'exit status 3: a\nb' }))).toBe('exit status 3: b');
+    expect(whyOf(step('1', 'failed', { exitStatus: 1, message: 'not as it should be (exit status 1): a\nb' }))).toBe(
+      'not as it should be (exit status 1): b',
+    );
     expect(whyOf(step('1', 'failed', { code: 'PEER_AWAY', message: 'unreachable: node2 is away' }))).toBe('unreachable: node2 is away');
     expect(whyOf(step('1', 'cancelled', { code: 'ABORTED' }))).toBe('ABORTED');
     expect(whyOf(step('1', 'succeeded', { message: 'not counted: exit status 1' }))).toBe('not counted: exit status 1');
