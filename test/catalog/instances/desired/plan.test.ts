@@ -1,6 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are references of services, which the tested code fills in.
 import { describe, expect, it } from 'vitest';
-import { planAction, planCheck, planConverge, planDelete, planWorkflow } from '../../../../daemon/src/catalog/instances/desired/plan.ts';
+import { planConverge } from '../../../../daemon/src/catalog/instances/desired/plan/plan-converge.ts';
+import { planDelete } from '../../../../daemon/src/catalog/instances/desired/plan/plan-delete.ts';
+import { planAction, planCheck, planWorkflow } from '../../../../daemon/src/catalog/instances/desired/plan/running.ts';
 import type { AppliedResource } from '../../../../daemon/src/catalog/instances/instances.types.ts';
 import { appliedOf, desiredOf, filesOf, linesOf, rowOf, WEB, world } from './fixtures.ts';
 
