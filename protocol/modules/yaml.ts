@@ -37,7 +37,7 @@ export async function readYamlDocument(text: string, source: string): Promise<Re
     return at === undefined ? source : `${source}:${at.line}:${at.col}`;
   };
   try {
-    const document = parseDocument(text, { uniqueKeys: false, lineCounter: lines });
+    const document = parseDocument(text, { uniqueKeys: false, lineCounter: lines, logLevel: 'error' });
     const [error] = document.errors;
     if (error !== undefined) {
       throw unreadable(where(error.pos[0]), (error.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, ''), error);

@@ -127,7 +127,7 @@ async function judge(archive: ModuleArchive, bytes: Uint8Array): Promise<Read> {
     if (!(error instanceof DtkdError)) throw error;
     const faults = faultsIn(error);
     if (faults.length > 0) return { violations: faults.map(faultOf) };
-    const [, where = MANIFEST_FILE, message = error.message] = /^(dtk\.module\.yaml[:0-9]*):? ([\s\S]*)$/.exec(error.message) ?? [];
+    const [, where = MANIFEST_FILE, message = error.message] = /^(dtk\.module\.yaml(?::\d+:\d+)?): ([\s\S]*)$/.exec(error.message) ?? [];
     return { violations: [{ kind: 'PARSING_ERROR', where, message }] };
   }
   if (checked.faults.length > 0) return { violations: checked.faults.map(faultOf) };

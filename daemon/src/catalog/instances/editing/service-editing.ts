@@ -1,0 +1,127 @@
+/** Edits `dtk.service.yaml` in a work tree: what comes out can be read, or nothing is written; nobody's edit is overwritten unseen. */
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import { digestOf } from '../../../../../protocol/modules/archive.ts';
+import { objectName } from '../../../../../protocol/objects.ts';
+import type { ServiceEdit } from '../../../../../protocol/service-api.ts';
+import { MAX_SERVICE_FILE_BYTES, SERVICE_FILE, type ServiceFile, serviceFile } from '../../../../../protocol/service-file.ts';
+import { serviceDifferences } from '../files/differences.ts';
+import type { FileContent } from '../files/files.types.ts';
+import type { FileReader } from '../files/read-files.ts';
+import { componentRules, KnownTypes, secretPaths, settableTypes } from '../files/rules.ts';
+import { readYamlFile } from '../files/yaml-file.ts';
+import type { Difference, ServiceFiles, Violation } from '../instances.types.ts';
+import type { Repository, Tree } from '../repository/repository.types.ts';
+import { changesOf } from './edits.ts';
+import { valueAt } from './values.ts';
+import { editYaml } from './yaml-edit.ts';
+
+export interface Edited {
+  base: string;
+  differences: Difference[];
+}
+
+export class ServiceEditing {
+  readonly #reader: FileReader;
+
+  constructor(reader: FileReader) {
+    this.#reader = reader;
+  }
+
+  async content(repository: Repository): Promise<FileContent> {
+    const { tree } = await repository.status();
+    const data = await serviceData(tree);
+    const { files } = await this.#reader.read(repository.name, tree);
+    return {
+      content: Buffer.from(data).toString('utf8'),
+      base: digestOf(data),
+      types: files === undefined ? undefined : await settableTypes(files),
+    };
+  }
+
+  replace(repository: Repository, content: string, base: string): Promise<Edited> {
+    return repository.alone(async (alone) => {
+      const { tree } = await alone.status();
+      const { files } = await this.#reader.read(alone.name, tree);
+      return this.#write(alone, files, content, base);
+    });
+  }
+
+  edit(repository: Repository, edits: readonly ServiceEdit[], base?: string): Promise<Edited> {
+    return repository.alone(async (alone) => {
+      const { tree } = await alone.status();
+      const data = await serviceData(tree);
+      const now = digestOf(data);
+      if (base !== undefined && base !== now) throw changedMeanwhile(base, now);
+      const { files, violations } = await this.#reader.read(alone.name, tree);
+      if (files === undefined) throw unreadable(violations);
+      let text = Buffer.from(data).toString('utf8');
+      let { service } = files;
+      for (const edit of edits) {
+        const rules = await componentRules({ service, copies: files.copies });
+        const changes = await changesOf(edit, { service, rules, types: new KnownTypes(files.copies.values()) });
+        text = await editYaml(text, changes, SERVICE_FILE);
+        service = await sound(text);
+      }
+      return this.#write(alone, files, text, now);
+    });
+  }
+
+  async #write(repository: Repository, before: ServiceFiles | undefined, text: string, base: string): Promise<Edited> {
+    const service = await sound(text);
+    if (service.name !== repository.name) {
+      throw new DtkdError('INVALID', `this is the service ${repository.name}, and cannot be renamed to ${service.name}`, {
+        next: 'Stage another service.',
+      });
+    }
+    const copies = before?.copies ?? new Map();
+    await assertSecretNames(service, await secretPaths({ service, copies }));
+    const data = new Uint8Array(Buffer.from(text));
+    await repository.write([{ path: SERVICE_FILE, data, base }]);
+    const differences = before === undefined ? [] : await serviceDifferences(before, { service, copies });
+    return { base: digestOf(data), differences };
+  }
+}
+
+async function serviceData(tree: Tree): Promise<Uint8Array> {
+  const data = await tree.read(SERVICE_FILE);
+  if (data.length <= MAX_SERVICE_FILE_BYTES) return data;
+  throw new DtkdError('TOO_LARGE', `${SERVICE_FILE} is larger than ${MAX_SERVICE_FILE_BYTES / 1024} KiB`, { next: 'Shorten it.' });
+}
+
+/** Errors: INVALID with all faults. */
+async function sound(text: string): Promise<ServiceFile> {
+  const { value, violations } = await readYamlFile(new Uint8Array(Buffer.from(text)), {
+    name: SERVICE_FILE,
+    schema: serviceFile,
+    maxBytes: MAX_SERVICE_FILE_BYTES,
+  });
+  if (value === undefined) throw unreadable(violations, 'Nothing was changed. Correct it and try again.');
+  return value;
+}
+
+/** What is no name of a Secret may be one itself: it is not written, and not repeated. */
+async function assertSecretNames(service: ServiceFile, secrets: readonly (readonly string[])[]): Promise<void> {
+  for (const path of secrets) {
+    const value = valueAt(service, path);
+    if (value === undefined || (typeof value === 'string' && value.includes('${')) || objectName.safeParse(value).success) continue;
+    const shown = path[0] === 'components' ? `${path[1]}.${path.slice(3).join('.')}` : path.join('.');
+    throw new DtkdError('INVALID', `${shown}: takes the name of a Secret, not the secret itself`, {
+      next: `Nothing was changed. To keep one: dtkd service set ${service.name} ${shown}=-`,
+    });
+  }
+}
+
+function unreadable(
+  violations: readonly Violation[],
+  next = 'Correct it with an editor; "dtkd service status" tells all of it.',
+): DtkdError {
+  const shown = violations.slice(0, 5).map(({ where, message }) => `${where}: ${message}`);
+  return new DtkdError('INVALID', `${shown.join('; ')}${violations.length > shown.length ? '; …' : ''}`, { next, details: { violations } });
+}
+
+function changedMeanwhile(base: string, now: string): DtkdError {
+  return new DtkdError('CONFLICT', `${SERVICE_FILE} was changed by somebody else meanwhile`, {
+    next: 'Nothing was written. Look at what it says now, and edit that.',
+    details: { path: SERVICE_FILE, base, now },
+  });
+}

@@ -1,0 +1,105 @@
+/** Two states of a service by kind: pure but for looking up which values are secrets, which are left out. */
+import type { Component } from '../../../../../protocol/assembly.ts';
+import { jsonEqual } from '../../../../../protocol/json.ts';
+import type { PropertyRule } from '../../../../../protocol/kinds/type.ts';
+import type { ServiceFile } from '../../../../../protocol/service-file.ts';
+import { typeOfRule } from '../../model/property-rule.ts';
+import type { Difference, ModuleCopy, ServiceFiles } from '../instances.types.ts';
+import { secretPaths } from './rules.ts';
+
+type Side = Pick<ServiceFiles, 'service' | 'copies'>;
+type Kind = Difference['kind'];
+
+const PLAIN = ['name', 'module', 'version', 'assembly', 'description', 'role', 'kind', 'target', 'target-kind'] as const;
+const COMPONENT_FIELDS = ['description', 'after', 'parents'] as const;
+
+/** In the order of the kinds, and of names. Values of secrets, before or after, are left out. */
+export async function serviceDifferences(before: Side, after: Side): Promise<Difference[]> {
+  const secrets = new Set([...(await secretPaths(before)), ...(await secretPaths(after))].map((path) => path.join('\0')));
+  const found = new Found(secrets);
+  const [a, b] = [before.service, after.service];
+  for (const field of PLAIN) found.compare('service', field, a[field], b[field]);
+  found.record('parameter', a.parameters, b.parameters, { path: ['parameters'] });
+  rules(found, a, b);
+  components(found, a, b);
+  found.record('app', a.apps, b.apps);
+  found.record('offer', a.offers, b.offers);
+  found.record('workflow', a.workflows, b.workflows);
+  modules(found, before.copies, after.copies);
+  return found.differences;
+}
+
+class Found {
+  readonly differences: Difference[] = [];
+  readonly #secrets: ReadonlySet<string>;
+
+  constructor(secrets: ReadonlySet<string>) {
+    this.#secrets = secrets;
+  }
+
+  compare(kind: Kind, what: string, before: unknown, after: unknown, path: readonly string[] = []): void {
+    if (before === undefined ? after === undefined : jsonEqual(before, after)) return;
+    const op = before === undefined ? 'added' : after === undefined ? 'removed' : 'changed';
+    if (this.#secrets.has(path.join('\0'))) {
+      this.differences.push({ kind, what, op });
+      return;
+    }
+    this.differences.push({ kind, what, op, ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) });
+  }
+
+  record(
+    kind: Kind,
+    before: Readonly<Record<string, unknown>> | undefined,
+    after: Readonly<Record<string, unknown>> | undefined,
+    { prefix = '', path }: { prefix?: string; path?: readonly string[] } = {},
+  ): void {
+    for (const name of namesOf(before, after)) {
+      this.compare(kind, `${prefix}${name}`, own(before, name), own(after, name), path === undefined ? [] : [...path, name]);
+    }
+  }
+}
+
+function rules(found: Found, a: ServiceFile, b: ServiceFile): void {
+  const shown = (service: ServiceFile) =>
+    Object.fromEntries(Object.entries(service['parameter-rules'] ?? {}).map(([name, rule]) => [name, withoutSecret(rule)]));
+  found.record('parameter', shown(a), shown(b), { prefix: 'parameter-rules.' });
+}
+
+function withoutSecret(rule: PropertyRule): Partial<PropertyRule> {
+  if (typeOfRule(rule) !== 'secret') return rule;
+  const { default: _default, ...rest } = rule;
+  return rest;
+}
+
+function components(found: Found, a: ServiceFile, b: ServiceFile): void {
+  for (const name of namesOf(a.components, b.components)) {
+    const before: Partial<Component> | undefined = own(a.components, name);
+    const after: Partial<Component> | undefined = own(b.components, name);
+    if (before === undefined || after === undefined) found.compare('component', name, before?.type, after?.type);
+    else found.compare('type', name, before.type, after.type);
+    for (const field of COMPONENT_FIELDS) found.compare('component', `${name}.${field}`, before?.[field], after?.[field]);
+    found.compare('placement', name, before?.on, after?.on);
+    const path = ['components', name, 'properties'];
+    found.record('property', before?.properties, after?.properties, { prefix: `${name}.`, path });
+    found.record('link', before?.links, after?.links, { prefix: `${name}.` });
+  }
+}
+
+function modules(found: Found, before: ReadonlyMap<string, ModuleCopy>, after: ReadonlyMap<string, ModuleCopy>): void {
+  for (const name of [...new Set([...before.keys(), ...after.keys()])].sort()) {
+    const [a, b] = [before.get(name), after.get(name)];
+    if (a?.digest === b?.digest) continue;
+    // with their digests where versions do not tell them apart
+    const shown = (copy: ModuleCopy | undefined) =>
+      copy === undefined ? undefined : a?.version === b?.version ? `${copy.version} (${copy.digest.slice(0, 8)})` : copy.version;
+    found.compare('module', name, shown(a), shown(b));
+  }
+}
+
+function namesOf(a: object | undefined, b: object | undefined): string[] {
+  return [...new Set([...Object.keys(a ?? {}), ...Object.keys(b ?? {})])].sort();
+}
+
+function own<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+  return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
+}

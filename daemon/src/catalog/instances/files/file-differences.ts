@@ -1,0 +1,41 @@
+/** Which files differ between two sets of them, and how: bounded, since somebody reads it. */
+import type { PathChange } from '../repository/repository.types.ts';
+import type { FileDifference } from './files.types.ts';
+import { lineDiff } from './line-diff.ts';
+
+/** Bytes of a file that is shown line by line. */
+const MAX_FILE = 256 * 1024;
+/** Characters of all that one answer shows. */
+const MAX_SHOWN = 512 * 1024;
+
+/** Reads the content of a path; undefined: it is not to be shown. */
+export type ReadSide = (path: string) => Promise<Uint8Array | undefined>;
+
+/** Changes with their texts; what is no text, or too much, without. */
+export async function fileDifferences(changes: readonly PathChange[], before: ReadSide, after: ReadSide): Promise<FileDifference[]> {
+  const differences: FileDifference[] = [];
+  let shown = 0;
+  for (const change of changes) {
+    const text = shown > MAX_SHOWN ? undefined : await textOf(change, before, after);
+    shown += text?.length ?? 0;
+    differences.push(text === undefined || shown > MAX_SHOWN ? change : { ...change, text });
+  }
+  return differences;
+}
+
+async function textOf({ path, op }: PathChange, before: ReadSide, after: ReadSide): Promise<string | undefined> {
+  const [a, b] = [op === 'added' ? '' : await readText(before, path), op === 'removed' ? '' : await readText(after, path)];
+  if (a === undefined || b === undefined) return undefined;
+  // the same content: it became executable, or is it no more
+  return lineDiff(a, b) || undefined;
+}
+
+async function readText(side: ReadSide, path: string): Promise<string | undefined> {
+  const data = await side(path);
+  if (data === undefined || data.length > MAX_FILE || data.includes(0)) return undefined;
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(data);
+  } catch {
+    return undefined;
+  }
+}

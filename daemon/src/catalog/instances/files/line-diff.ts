@@ -1,0 +1,109 @@
+/**
+ * How a text became another one, line by line (Myers, "An O(ND) Difference Algorithm and Its Variations"), as `diff -u` shows it: pure. Gives up on texts that are
+ * long, or have little in common: nobody reads that, and it would take long.
+ */
+
+const MAX_LINES = 10_000;
+/** Lines that differ. Work and memory grow with its square. */
+const MAX_DIFFERING = 600;
+const CONTEXT = 3;
+const MAX_SHOWN_LINE = 500;
+
+interface Line {
+  op: ' ' | '-' | '+';
+  text: string;
+}
+
+/** Hunks with three lines around each change; undefined: too much to be shown. The same text: empty. */
+export function lineDiff(before: string, after: string): string | undefined {
+  if (before === after) return '';
+  const [a, b] = [linesOf(before), linesOf(after)];
+  if (a.length > MAX_LINES || b.length > MAX_LINES) return undefined;
+  const lines = compared(a, b);
+  return lines === undefined ? undefined : hunks(lines).join('\n');
+}
+
+/** The end of the last line is a matter of its own. */
+function linesOf(text: string): string[] {
+  if (text === '') return [];
+  const lines = text.split('\n');
+  if (lines.at(-1) === '') lines.pop();
+  else lines.push(`${lines.pop() ?? ''}\\ no line break at the end`);
+  return lines;
+}
+
+function compared(a: readonly string[], b: readonly string[]): Line[] | undefined {
+  let start = 0;
+  while (start < a.length && start < b.length && a[start] === b[start]) start += 1;
+  let end = 0;
+  while (end < a.length - start && end < b.length - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end += 1;
+  const middle = script(a.slice(start, a.length - end), b.slice(start, b.length - end));
+  if (middle === undefined) return undefined;
+  const same = (lines: readonly string[]) => lines.map((text): Line => ({ op: ' ', text }));
+  return [...same(a.slice(0, start)), ...middle, ...same(a.slice(a.length - end))];
+}
+
+/** The shortest way from one to the other. */
+function script(a: readonly string[], b: readonly string[]): Line[] | undefined {
+  const most = Math.min(a.length + b.length, MAX_DIFFERING);
+  const trace: Map<number, number>[] = [];
+  let furthest = new Map([[1, 0]]);
+  for (let d = 0; d <= most; d++) {
+    trace.push(furthest);
+    const next = new Map(furthest);
+    for (let k = -d; k <= d; k += 2) {
+      const down = k === -d || (k !== d && (furthest.get(k - 1) ?? -1) < (furthest.get(k + 1) ?? -1));
+      let x = down ? (furthest.get(k + 1) ?? 0) : (furthest.get(k - 1) ?? 0) + 1;
+      while (x < a.length && x - k < b.length && a[x] === b[x - k]) x += 1;
+      next.set(k, x);
+      if (x >= a.length && x - k >= b.length) return walkBack(a, b, trace);
+    }
+    furthest = next;
+  }
+  return undefined;
+}
+
+function walkBack(a: readonly string[], b: readonly string[], trace: readonly ReadonlyMap<number, number>[]): Line[] {
+  const lines: Line[] = [];
+  let [x, y] = [a.length, b.length];
+  for (let d = trace.length - 1; d >= 0; d--) {
+    const furthest = trace[d] ?? new Map<number, number>();
+    const k = x - y;
+    const down = k === -d || (k !== d && (furthest.get(k - 1) ?? -1) < (furthest.get(k + 1) ?? -1));
+    const before = down ? k + 1 : k - 1;
+    const fromX = furthest.get(before) ?? 0;
+    const fromY = fromX - before;
+    while (x > Math.max(fromX, 0) && y > Math.max(fromY, 0)) {
+      x -= 1;
+      y -= 1;
+      lines.push({ op: ' ', text: a[x] ?? '' });
+    }
+    if (d === 0) break;
+    if (down) {
+      y -= 1;
+      lines.push({ op: '+', text: b[y] ?? '' });
+    } else {
+      x -= 1;
+      lines.push({ op: '-', text: a[x] ?? '' });
+    }
+  }
+  return lines.reverse();
+}
+
+function hunks(lines: readonly Line[]): string[] {
+  const shown = new Set<number>();
+  for (const [at, { op }] of lines.entries()) {
+    if (op !== ' ') for (let near = at - CONTEXT; near <= at + CONTEXT; near++) shown.add(near);
+  }
+  const out: string[] = [];
+  let [before, after] = [1, 1];
+  for (const [at, { op, text }] of lines.entries()) {
+    if (shown.has(at)) {
+      if (!shown.has(at - 1) || at === 0) out.push(`@@ -${before} +${after} @@`);
+      out.push(`${op}${text.length > MAX_SHOWN_LINE ? `${text.slice(0, MAX_SHOWN_LINE)}…` : text}`);
+    }
+    if (op !== '+') before += 1;
+    if (op !== '-') after += 1;
+  }
+  return out;
+}

@@ -1,0 +1,30 @@
+/** `dtk.service.yaml` as it may be shown: what stands where a secret's name belongs could be the secret itself. */
+import { readYamlDocument } from '../../../../../protocol/modules/yaml.ts';
+import { SERVICE_FILE } from '../../../../../protocol/service-file.ts';
+
+const MASK = '(secret)';
+
+/** The text without the values at these paths; undefined if it cannot be read, so that nobody can say what is in it. */
+export async function maskedService(data: Uint8Array, secrets: readonly (readonly string[])[]): Promise<Uint8Array | undefined> {
+  const yaml = await import('yaml');
+  const text = Buffer.from(data).toString('utf8');
+  const read = await readYamlDocument(text, SERVICE_FILE).catch(() => undefined);
+  if (read === undefined) return undefined;
+  const ranges: [number, number][] = [];
+  for (const path of secrets) {
+    let node: unknown = read.document.getIn(path, true);
+    if (yaml.isAlias(node)) node = node.resolve(read.document);
+    if (!yaml.isNode(node) || !node.range || node.range[0] === node.range[1]) continue;
+    const end = text[node.range[1] - 1] === '\n' ? node.range[1] - 1 : node.range[1];
+    ranges.push([node.range[0], end]);
+  }
+  let masked = text;
+  let last = text.length;
+  for (const [start, end] of ranges.sort((a, b) => b[0] - a[0])) {
+    // one may be within another
+    if (end > last) continue;
+    masked = `${masked.slice(0, start)}${MASK}${masked.slice(end)}`;
+    last = start;
+  }
+  return new Uint8Array(Buffer.from(masked));
+}

@@ -1,0 +1,143 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Change } from '../../../../daemon/src/catalog/instances/editing/values.ts';
+import { changed, valueAt } from '../../../../daemon/src/catalog/instances/editing/values.ts';
+import { editYaml } from '../../../../daemon/src/catalog/instances/editing/yaml-edit.ts';
+import { isRecord } from '../../../../protocol/json.ts';
+import { readYaml } from '../../../../protocol/modules/yaml.ts';
+
+const TEXT = `# What this is.
+
+name: shop   # its name
+target:   prod
+
+parameters: {tier: 'front', size: 3}
+
+
+components:
+    # The one that answers.
+    web:
+        type:  WebServer
+        properties:
+            port:   8080      # as everybody expects
+            motd: |
+                Good
+                  evening
+
+            tags:
+            - a
+            - b   # the second
+            on: yes
+        # no more of it
+        on: "tags=web"
+
+    db: {type: Db}
+# The end.
+`;
+
+const edit = (changes: readonly Change[], text = TEXT) => editYaml(text, changes, 'dtk.service.yaml');
+const lines = (text: string) => text.split('\n');
+const isMap = (value: unknown) => (value === undefined ? undefined : isRecord(value));
+const port = ['components', 'web', 'properties', 'port'];
+
+describe('an edit of a text', () => {
+  it('changes one value and nothing else', async () => {
+    expect(await edit([{ path: port, value: 8081 }])).toBe(TEXT.replace('8080 ', '8081 '));
+    expect(await edit([{ path: ['target'], value: 'back: up' }])).toBe(TEXT.replace('prod', '"back: up"'));
+    expect(await edit([{ path: ['parameters', 'tier'], value: 'back' }])).toBe(TEXT.replace("'front'", 'back'));
+    expect(await edit([{ path: ['components', 'db', 'type'], value: 'a, b' }])).toBe(TEXT.replace('type: Db', 'type: "a, b"'));
+    expect(await edit([{ path: ['components', 'web', 'on'], value: { nodes: 'tags=web', count: 2 } }])).toBe(
+      TEXT.replace('"tags=web"', '{nodes: tags=web, count: 2}'),
+    );
+    expect(await edit([{ path: port, value: 8080 }])).toBe(TEXT);
+  });
+
+  it('puts what is new behind what is there', async () => {
+    expect(await edit([{ path: ['components', 'web', 'properties', 'greeting'], value: 'Hi\nyou' }])).toBe(
+      TEXT.replace('on: yes\n', 'on: yes\n            greeting: |-\n              Hi\n              you\n'),
+    );
+    expect(await edit([{ path: ['components', 'web', 'links', 'db'], value: 'db' }])).toBe(
+      TEXT.replace('on: "tags=web"\n', 'on: "tags=web"\n        links:\n          db: db\n'),
+    );
+    expect(await edit([{ path: ['components', 'cache'], value: { type: 'Cache' } }])).toBe(
+      TEXT.replace('{type: Db}\n', '{type: Db}\n    cache:\n      type: Cache\n'),
+    );
+  });
+
+  it('takes out a value with its line and the comment on it', async () => {
+    expect(await edit([{ path: port, remove: true }])).toBe(TEXT.replace(/ *port.*\n/, ''));
+    expect(await edit([{ path: ['components', 'web'], remove: true }])).toBe(
+      `${TEXT.slice(0, TEXT.indexOf('    # The one'))}${TEXT.slice(TEXT.indexOf('\n    db:'))}`,
+    );
+    expect(await edit([{ path: ['name'], remove: true }])).toBe(TEXT.replace(/name: shop.*\n/, ''));
+    expect(await edit([{ path: ['components', 'nothing'], remove: true }])).toBe(TEXT);
+  });
+
+  it('takes away maps that have nothing left', async () => {
+    const text = 'name: shop\ncomponents:\n  web:\n    type: Web\n    properties:\n      port: 1\n';
+    const one = { path: ['components', 'web', 'properties', 'port'], remove: true } as const;
+    expect(await edit([one], text)).toBe('name: shop\ncomponents:\n  web:\n    type: Web\n');
+  });
+
+  it('makes what is missing, also where a key stands without a value', async () => {
+    const text = 'name: shop\ncomponents:\n  web:\n    type: Web\n    properties:\n';
+    const set = await edit([{ path: port, value: 1 }], text);
+    expect(await readYaml(set, 'x')).toEqual({ name: 'shop', components: { web: { type: 'Web', properties: { port: 1 } } } });
+  });
+
+  it('does not change what others refer to', async () => {
+    const text = 'a: &a {port: 1}\nb: *a\n';
+    await expect(edit([{ path: ['a', 'port'], value: 2 }], text)).rejects.toMatchObject({ code: 'INVALID' });
+    await expect(edit([{ path: ['b', 'port'], value: 2 }], text)).rejects.toMatchObject({ code: 'INVALID' });
+  });
+
+  it('keeps all other lines, whatever is set or taken out, and comes to what was meant', async () => {
+    const key = fc.constantFrom(
+      'web',
+      'db',
+      'port',
+      'properties',
+      'components',
+      'tags',
+      'motd',
+      'name',
+      'other',
+      'on',
+      'type',
+      'parameters',
+      'tier',
+    );
+    const value = fc.oneof(
+      fc.string({ maxLength: 12 }),
+      fc.string({
+        unit: fc.constantFrom('a', '\n', ' ', '#', ':', '-', "'", '"', ',', '{', '[', '&', '*', '!', '%', '@', '~'),
+        maxLength: 8,
+      }),
+      fc.integer(),
+      fc.boolean(),
+      fc.array(fc.integer(), { maxLength: 3 }),
+      fc.record({ count: fc.integer(), nodes: fc.string({ maxLength: 5 }) }),
+    );
+    const path = fc.oneof(
+      fc.array(key, { minLength: 1, maxLength: 4 }),
+      fc.constantFrom(port, ['components', 'web', 'on'], ['components', 'web', 'properties', 'motd'], ['parameters', 'tier']),
+    );
+    await fc.assert(
+      fc.asyncProperty(path, fc.option(value), async (at, wanted) => {
+        const change: Change = wanted === null ? { path: at, remove: true } : { path: at, value: wanted };
+        const before = await readYaml(TEXT, 'x');
+        // a path leads through maps only: the rest is refused
+        fc.pre(at.slice(1).every((_part, depth) => [undefined, true].includes(isMap(valueAt(before, at.slice(0, depth + 1))))));
+        const after = await edit([change]);
+        expect(await readYaml(after, 'x')).toEqual(changed(before, change));
+        // comments of what stays stay
+        const gone = valueAt(before, at.slice(0, 1)) !== undefined && JSON.stringify(changed(before, change)) !== JSON.stringify(before);
+        const kept = lines(after).filter((line) => line.includes('#') && lines(TEXT).includes(line));
+        if (!gone) expect(kept).toHaveLength(lines(TEXT).filter((line) => line.includes('#')).length);
+        expect(lines(after)).toContain('# What this is.');
+        expect(lines(after)).toContain('# The end.');
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
