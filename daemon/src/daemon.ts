@@ -33,6 +33,7 @@ import { explainLock, prepareDirectory, settleName, writeEndpoint } from './data
 import { startDispatching } from './dispatching.ts';
 import { extensions } from './extensions.ts';
 import { followGrants, standingIn } from './federation-ports.ts';
+import { createInstancing } from './instancing.ts';
 import type { Logger } from './logger.ts';
 import { memberRequests } from './member-requests.ts';
 import { MemoryKeeper } from './memory-keeper.ts';
@@ -242,6 +243,19 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     now,
   });
   stops.push(() => dispatching.stop());
+  const instances = createInstancing({
+    store,
+    node: { name, signingKey: signingKey.publicKey },
+    directory: config.data,
+    access,
+    mesh,
+    dispatching,
+    api: () => api,
+    logger,
+    now,
+  });
+  await instances.start();
+  stops.push(() => instances.stop());
   const parcels = parcelsOf({
     mesh,
     access,
@@ -258,7 +272,18 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   const api = await startApiServer({
     store,
     node: { name },
-    extensions: extensions({ access, model, controller, mesh, apps, dispatching, status, audit: auditing, rotate: () => tokens.rotate() }),
+    extensions: extensions({
+      access,
+      model,
+      controller,
+      mesh,
+      apps,
+      dispatching,
+      instances,
+      status,
+      audit: auditing,
+      rotate: () => tokens.rotate(),
+    }),
     content: dispatching.content,
     parcels,
     audit,

@@ -4,6 +4,7 @@ import { SIGHTLINE_GROUP } from '../../protocol/kinds/dtdomain.ts';
 import type { AccessPart } from './access/access.ts';
 import type { Action, ApiExtensions, KindHandler } from './api/handlers.types.ts';
 import type { Apps } from './apps/ports.ts';
+import type { ServiceInstances } from './catalog/instances/service-instances.types.ts';
 import type { CatalogModel } from './catalog/model/catalog-model.ts';
 import type { Dispatching } from './dispatching.ts';
 import { domainActions, domainHandlers } from './mesh/controllers/domain-api.ts';
@@ -17,18 +18,31 @@ export interface ExtensionParts {
   mesh: Mesh;
   apps: Apps;
   dispatching: Pick<Dispatching, 'kinds' | 'subresources' | 'actions'>;
+  instances: ServiceInstances;
   status: Action;
   audit: Action;
   rotate: () => Promise<string>;
 }
 
 /** Handlers of kinds, subresources and daemon-wide actions, from the parts that have them. */
-export function extensions({ access, model, controller, mesh, apps, dispatching, status, audit, rotate }: ExtensionParts): ApiExtensions {
+export function extensions({
+  access,
+  model,
+  controller,
+  mesh,
+  apps,
+  dispatching,
+  instances,
+  status,
+  audit,
+  rotate,
+}: ExtensionParts): ApiExtensions {
   const handlers = domainHandlers({ mesh, controller });
   const kinds = new Map<string, KindHandler>([
     ...access.kinds,
     ...model.handlers,
     ...dispatching.kinds,
+    ...instances.handlers,
     [`${SIGHTLINE_GROUP}/dtdomains`, handlers.dtDomain],
     [`${SIGHTLINE_GROUP}/dtpeers`, handlers.dtPeer],
   ]);
@@ -37,6 +51,7 @@ export function extensions({ access, model, controller, mesh, apps, dispatching,
     ...access.subresources,
     ...model.subresources,
     ...dispatching.subresources,
+    ...instances.subresources,
   ]);
   for (const [name, action] of domainActions({ mesh, controller })) subresources.set(`${SIGHTLINE_GROUP}/dtdomains/${name}`, action);
   const token: Action = async (request) => {
@@ -50,6 +65,7 @@ export function extensions({ access, model, controller, mesh, apps, dispatching,
       ...access.actions,
       ...model.actions,
       ...dispatching.actions,
+      ...instances.actions,
       ['status', status],
       ['audit', audit],
       ['token', token],
