@@ -62,6 +62,8 @@ class Life {
   /** Durable steps that were made. */
   steps = 0;
   readonly #lasts: number;
+  /** What is on its way to the disk: it arrives, or does not, before there is a next life. */
+  readonly #flights = new Set<Promise<unknown>>();
 
   constructor(lasts: number) {
     this.#lasts = lasts;
@@ -86,12 +88,19 @@ class Life {
   lasting<A extends unknown[], T>(work: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
     return async (...args) => {
       await this.point();
+      const flight = work(...args);
+      this.#flights.add(flight);
       try {
-        return await work(...args);
+        return await flight;
       } finally {
+        this.#flights.delete(flight);
         await this.point();
       }
     };
+  }
+
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#flights);
   }
 
   reading<A extends unknown[], T>(work: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
@@ -451,13 +460,7 @@ function mortalStore(real: LocalStore, life: Life): ObjectStore {
     find: life.reading((index) => real.find(index)),
     watch: (query) => real.watch(query),
     async transact(run, options) {
-      if (options?.dryRun === true) return real.transact(run, options);
-      await life.point();
-      try {
-        return await real.transact(run, options);
-      } finally {
-        await life.point();
-      }
+      return options?.dryRun === true ? real.transact(run, options) : life.lasting(() => real.transact(run, options))();
     },
     subscribe: (listener) => real.subscribe(listener),
     addParticipant: (participant) => real.addParticipant(participant),

@@ -155,6 +155,8 @@ describe('values', () => {
       components: { web: { type: 'Server', properties: { peers: many, upstream: many.join('') } } },
     });
     expect((await wrong(files)).sort()).toEqual(['ILLEGAL_VALUE web.peers', 'ILLEGAL_VALUE web.upstream']);
+    const texts = Object.fromEntries(Array.from({ length: 6 }, (_, index) => [`p${index}`, 'x'.repeat(60_000)]));
+    expect(await wrong(shop({ components: { web: { type: 'Service', properties: texts } } }))).toEqual(['TOO_MANY web']);
   });
 });
 
