@@ -1,8 +1,10 @@
 /** Judges a module as a whole, before anything of it is stored: pure. Says all that is wrong, by field. What only a node knows (its other types, its resources) is judged there. */
 import { DtkdError } from '../errors.ts';
 import type { ModuleArchive, ModuleManifest } from '../module.ts';
+import { LOCK_FILE } from '../service-file.ts';
 import { assemblyFaults } from './assembly-check.ts';
 import { dependencyFaults } from './dependency-check.ts';
+import { readLock } from './lock.ts';
 import { faultsIn, type ModuleFault, manifestOf, moduleInvalid } from './manifest.ts';
 import { tellApart, typeFaults } from './type-check.ts';
 import { TypeTable } from './type-table.ts';
@@ -17,7 +19,21 @@ export interface CheckedModule {
 /** Reads and judges what is in an archive. Errors: INVALID or TOO_LARGE if there is no manifest that could be judged. */
 export async function checkModule(archive: ModuleArchive): Promise<CheckedModule> {
   const manifest = await manifestOf(archive);
-  return { manifest, faults: moduleFaults(manifest, new Set(archive.files.map(({ path }) => path))) };
+  const faults = moduleFaults(manifest, new Set(archive.files.map(({ path }) => path)));
+  return { manifest, faults: [...faults, ...(await lockFaults(archive))] };
+}
+
+/** A lock that nobody could keep to. */
+async function lockFaults({ files }: ModuleArchive): Promise<ModuleFault[]> {
+  const file = files.find(({ path }) => path === LOCK_FILE);
+  if (file === undefined) return [];
+  try {
+    await readLock(file.data);
+    return [];
+  } catch (error) {
+    if (!(error instanceof DtkdError)) throw error;
+    return [{ field: LOCK_FILE, message: error.message }];
+  }
 }
 
 /** The manifest of a module of which nothing is wrong. Errors: INVALID naming all that is. */

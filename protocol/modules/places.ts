@@ -1,4 +1,5 @@
 /** Where in a manifest stands what a fault is about. */
+import { LOCK_FILE } from '../service-file.ts';
 import type { ModuleFault } from './manifest.ts';
 import { readYamlDocument } from './yaml.ts';
 
@@ -34,7 +35,10 @@ export async function placedFaults(text: string, faults: readonly ModuleFault[],
     if (pair === undefined) return at;
     return offsetOf(pair.value, field.slice(pair.name.length).replace(/^\./, ''), pair.key.range?.[0] ?? at);
   };
-  return faults.map((fault) => ({ ...fault, place: where(offsetOf(document.contents, fault.field, beginOf(document.contents))) }));
+  return faults.map((fault) => ({
+    ...fault,
+    place: fault.field === LOCK_FILE ? LOCK_FILE : where(offsetOf(document.contents, fault.field, beginOf(document.contents))),
+  }));
 }
 
 function beginOf(node: unknown): number | undefined {
