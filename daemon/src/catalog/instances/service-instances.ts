@@ -22,7 +22,7 @@ export function createServiceInstances(options: ServiceInstancesOptions): Servic
     node: node.name,
     decide,
     repositories,
-    files: createInstanceFiles({ repositories, modules, logger }),
+    files: createInstanceFiles({ repositories, bases: modules }),
     staging: createStaging({ repositories, modules }),
     tasks: createTasks({ store, node: node.name, commands, output, logger, now }),
     model: createInstanceObjects({ node: node.name, rights: new Rights({ decide, decideMove, node: node.name }) }),
