@@ -77,11 +77,11 @@ export class Rights {
     }
   }
 
-  /** Deploying a resource on a node needs EXECUTE there. */
+  /** Deploying a resource on this node needs EXECUTE here. Other nodes decide for themselves, when they are to run something of it. */
   async #assertDeployment(principal: Principal, before: ApiObject | undefined, after: ApiObject, reads: Pick<Reads, 'get'>): Promise<void> {
     const had = new Set(before === undefined ? [] : deployments(before));
     for (const name of deployments(after)) {
-      if (had.has(name)) continue;
+      if (had.has(name) || name !== this.#node) continue;
       const { group, plural } = nodeRef(name);
       const node = await reads.get(nodeRef(name));
       const decision = this.#decide(principal, { verb: 'EXECUTE', group, plural, name, ...(node === undefined ? {} : { object: node }) });
