@@ -3,7 +3,7 @@ import { nearMiss } from '../../../../../protocol/near-miss.ts';
 import { valueFault } from '../../model/property-value.ts';
 import type { ExpandedComponent } from './component.ts';
 import { type Findings, listed } from './findings.ts';
-import { isKnown } from './outcome.ts';
+import { fits, isKnown, MAX_VALUES } from './outcome.ts';
 import type { Values } from './values.ts';
 
 export interface OwnValues {
@@ -56,5 +56,9 @@ export function judgeValues(service: string, component: ExpandedComponent, value
       `dtkd service set ${service} ${name}.${property}=${value}`,
     );
   }
-  return { properties: Object.fromEntries(properties), secrets };
+  const own = Object.fromEntries(properties);
+  if (fits(own, MAX_VALUES)) return { properties: own, secrets };
+  const next = 'Put large texts into files of the module.';
+  findings.add('TOO_MANY', ['components', name], `its values have more than ${MAX_VALUES} characters together`, next);
+  return { properties: {}, secrets: [] };
 }

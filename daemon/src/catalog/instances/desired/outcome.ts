@@ -23,9 +23,12 @@ export function isKnown(outcome: Outcome): outcome is Known {
   return typeof outcome === 'object';
 }
 
+/** Characters of all own values of one component: each of its resources is written with them. */
+export const MAX_VALUES = 256 * 1024;
+
 /** True if a value is no larger than one may be. Stops looking as soon as it is. */
-export function fits(value: unknown): boolean {
-  return measured(value, MAX_VALUE, 0) >= 0;
+export function fits(value: unknown, most = MAX_VALUE): boolean {
+  return measured(value, most, 0) >= 0;
 }
 
 /** What is left of `room` after a value; negative if it does not fit. */

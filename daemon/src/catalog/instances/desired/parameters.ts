@@ -41,7 +41,7 @@ export async function parametersOf(service: ServiceFile, scope: Scope, findings:
           'REQUIRED_UNSET',
           ['parameters', name],
           `the parameter ${name} has no value`,
-          `dtkd service set ${service.name} ${name}=VALUE`,
+          `dtkd service set ${service.name} ${name}=${rule.type === 'secret' ? 'NAME-OF-A-SECRET' : 'VALUE'}`,
         );
       }
       parameters.set(name, rule.required === true ? 'broken' : 'unset');
