@@ -179,6 +179,7 @@ function isOver({ state }: TaskStep): boolean {
   return state !== 'created' && state !== 'executing';
 }
 
-function textOf({ text, base64 }: FollowedRecord): string {
-  return text ?? Buffer.from(base64 ?? '', 'base64').toString();
+/** What the system logs of a command is a line, without its end. */
+function textOf({ s, text, base64 }: FollowedRecord): string {
+  return `${text ?? Buffer.from(base64 ?? '', 'base64').toString()}${s === 'log' ? '\n' : ''}`;
 }
