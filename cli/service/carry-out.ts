@@ -91,7 +91,8 @@ export async function carryOut(cli: Cli, errand: Errand): Promise<CarriedOut> {
   // what was shown is what is done, or nothing is
   const pinned = confirmed !== undefined && PINNED.has(verb) ? { plan: confirmed.digest } : {};
   const plan = await ask(verb, { ...body, ...pinned });
-  if (confirmed === undefined) show(plan);
+  // what is run is told as it runs
+  if (confirmed === undefined && (asJson || CHANGES.has(verb) || plan.task === undefined)) show(plan);
   if (plan.task === undefined) return { plan, attended: undefined, onlyShown: false };
   const task = { ...service, name: plan.task };
   if (flags.detach === true) {
@@ -133,6 +134,9 @@ const PROGRESS: Readonly<Record<Errand['verb'], string>> = {
 
 /** Those that refuse to do another plan than the one that was shown. */
 const PINNED: ReadonlySet<Errand['verb']> = new Set(['converge', 'rollback']);
+
+/** Those that change what is applied. */
+const CHANGES: ReadonlySet<Errand['verb']> = new Set(['converge', 'rollback', 'delete', 'uninstall']);
 
 /** To converge where there is nothing to run only commits; all else that is confirmed takes something away. */
 function needsConsent(plan: ServicePlanAnswer, verb: Errand['verb']): boolean {

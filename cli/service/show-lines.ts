@@ -52,7 +52,9 @@ function countOf(on: unknown): string {
 function settingLines({ document, components, types }: ServiceView): string[] {
   const rows = Object.entries(types).map(([path, type]) => {
     const value = valueOfPath(document, components, path);
-    return [path, type, value === undefined ? '' : type === 'secret' ? '(a Secret)' : valueText(value)];
+    const otherwise = valueAt(document, 'parameter-rules', path.replace(/^parameters\./, ''), 'default');
+    if (value !== undefined) return [path, type, type === 'secret' ? '(a Secret)' : valueText(value)];
+    return [path, type, otherwise === undefined || !path.startsWith('parameters.') ? '' : `${valueText(otherwise)} (default)`];
   });
   return rows.length === 0 ? [] : alignColumns([['TO BE SET', 'TYPE', 'VALUE'], ...rows]);
 }

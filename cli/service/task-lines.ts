@@ -106,7 +106,8 @@ export function tookOf({ startedAt, finishedAt, state }: Pick<TaskStep, 'started
   const to = hasEnded(state) ? Date.parse(finishedAt ?? '') : now;
   if (Number.isNaN(from) || Number.isNaN(to)) return '';
   const ms = Math.max(0, to - from);
-  return hasEnded(state) && ms < 10_000 ? `${(ms / 1_000).toFixed(1)}s` : humanDuration(ms);
+  // a time in whole seconds has nothing smaller to tell
+  return hasEnded(state) && ms < 10_000 && (finishedAt ?? '').includes('.') ? `${(ms / 1_000).toFixed(1)}s` : humanDuration(ms);
 }
 
 /** The time of day here. */

@@ -90,7 +90,7 @@ export class TaskTextView implements TaskFollowView {
     if (step === undefined || place === undefined) return;
     this.#places.delete(step.number);
     const isShown = step.state === 'failed';
-    if (isShown) this.#screen.err(`---- ${stepLine(step, Date.now())} ----\n`);
+    if (isShown) this.#screen.out(`---- ${stepLine(step, Date.now())} ----\n`);
     this.#held.release(place, !isShown ? NOWHERE : { out: (text) => this.#lines('out', text), err: (text) => this.#lines('err', text) });
   }
 

@@ -8,7 +8,7 @@ import { textAt } from '../../json.ts';
 import { addNodeFlag, type NodeFlag } from '../../service/flags.ts';
 import { itemsOf } from '../../service/names.ts';
 
-/** On the ServiceInstance that is the default target of its node. */
+/** Label of the ServiceInstance that is the default target of its node. */
 const DEFAULT_TARGET = 'dtkd.dev/default-target';
 
 const EXAMPLES = `
@@ -43,6 +43,6 @@ export function configure(command: Command, cli: Cli): void {
 async function defaultTargets(client: ApiClient, namespace: string): Promise<Named[]> {
   const targets = await itemsOf(client, { kind: serviceInstanceKind, namespace }, 'spec.role=target');
   return targets
-    .filter((object) => ['labels', 'annotations'].some((where) => textAt(object, 'metadata', where, DEFAULT_TARGET) === 'true'))
+    .filter((object) => textAt(object, 'metadata', 'labels', DEFAULT_TARGET) === 'true')
     .map((object) => ({ name: textAt(object, 'metadata', 'name') ?? '', namespace }));
 }
