@@ -57,7 +57,7 @@ export class ParcelGrammar {
     if ((name === 'modules') !== (domain === undefined)) throw wrong('modules are of no domain, and all else is of one');
     const before = this.section;
     const begins = before === undefined || before.domain !== domain;
-    if (before?.name === 'modules') throw wrong('modules come last');
+    if (name === 'modules' && before !== undefined) throw wrong('modules come first');
     if (begins && name !== 'facts' && name !== 'modules') throw wrong('each domain begins with its facts');
     if (begins && this.domains.some((one) => one.domain === domain)) throw wrong('a domain stands in it twice');
     if (!begins && PARCEL_SECTIONS.indexOf(name) <= PARCEL_SECTIONS.indexOf(before.name)) throw wrong('its sections are out of order');

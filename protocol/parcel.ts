@@ -43,8 +43,8 @@ export const parcelId = z.codec(bytesOf(16), z.string().regex(/^[0-9a-f]{32}$/),
   encode: (hex) => Uint8Array.from(Buffer.from(hex, 'hex')),
 });
 
-/** In this order, for one domain after another; modules last, for all. */
-export const PARCEL_SECTIONS = ['facts', 'logs', 'orders', 'answers', 'modules'] as const;
+/** Modules first, for all: orders may need them. The others in this order, for one domain after another. */
+export const PARCEL_SECTIONS = ['modules', 'facts', 'logs', 'orders', 'answers'] as const;
 export type ParcelSectionName = (typeof PARCEL_SECTIONS)[number];
 
 /** First of all. */

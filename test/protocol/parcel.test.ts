@@ -18,6 +18,10 @@ const head = { author: key.publicKey, epoch: { ms: 5, random: '12'.repeat(8) }, 
 const bytes = (length: number, fill = 1) => new Uint8Array(length).fill(fill);
 
 const FRAMES: Exclude<ParcelFrame, { type: 'sum' } | { type: 'end' }>[] = [
+  { type: 'section', name: 'modules' },
+  { type: 'module', digest: 'ee'.repeat(32), size: 5, statement: bytes(3), signature: bytes(64) },
+  { type: 'piece', bytes: bytes(3) },
+  { type: 'piece', bytes: bytes(2) },
   { type: 'section', name: 'facts', domain },
   { type: 'domain', domain, name: 'field', maker: key.publicKey, makerName: 'a', heads: [head], partial: false },
   { type: 'items', items: [bytes(20), bytes(30)] },
@@ -25,10 +29,6 @@ const FRAMES: Exclude<ParcelFrame, { type: 'sum' } | { type: 'end' }>[] = [
   { type: 'entries', entries: [bytes(400), bytes(1)] },
   { type: 'section', name: 'orders', domain },
   { type: 'cancel', starter: 'aa'.repeat(32), target: 'bb'.repeat(32), id: 'cc'.repeat(32), index: 0, notAfter: 9, signature: bytes(64) },
-  { type: 'section', name: 'modules' },
-  { type: 'module', digest: 'ee'.repeat(32), size: 5, statement: bytes(3), signature: bytes(64) },
-  { type: 'piece', bytes: bytes(3) },
-  { type: 'piece', bytes: bytes(2) },
 ];
 
 function written(frames = FRAMES, signer = key): Buffer {
@@ -142,7 +142,8 @@ describe('a parcel', () => {
 
 describe('the order of frames', () => {
   const start: ParcelFrame = { type: 'head', ...HEAD };
-  const facts: ParcelFrame[] = FRAMES.slice(0, 2);
+  const modules: ParcelFrame[] = FRAMES.slice(0, 4);
+  const facts: ParcelFrame[] = FRAMES.slice(4, 6);
   const tries: [string, ParcelFrame[]][] = [
     ['no head', [...facts]],
     ['two heads', [start, start]],
@@ -157,8 +158,9 @@ describe('the order of frames', () => {
     ['sections out of order', [start, ...facts, { type: 'section', name: 'answers', domain }, { type: 'section', name: 'logs', domain }]],
     ['an entry among facts', [start, ...facts, { type: 'entries', entries: [bytes(1)] }]],
     ['modules of a domain', [start, { type: 'section', name: 'modules', domain }]],
-    ['half a module', [start, { type: 'section', name: 'modules' }, ...FRAMES.slice(8, 10), { type: 'sum', sections: [] }]],
-    ['too much of a module', [start, { type: 'section', name: 'modules' }, ...FRAMES.slice(8), { type: 'piece', bytes: bytes(1) }]],
+    ['modules after a domain', [start, ...facts, ...modules]],
+    ['half a module', [start, ...modules.slice(0, 3), { type: 'sum', sections: [] }]],
+    ['too much of a module', [start, ...modules, { type: 'piece', bytes: bytes(1) }]],
     ['an end without a sum', [start, { type: 'end', digest: 'aa'.repeat(32), signatures: [] }]],
   ];
 

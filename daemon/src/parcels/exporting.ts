@@ -26,6 +26,8 @@ export async function* writeParcel(
 ): AsyncGenerator<Uint8Array> {
   const writer = new ParcelWriter();
   yield writer.begin({ id, made: now(), program });
+  if (modules.length > 0) yield writer.frame({ type: 'section', name: 'modules' });
+  for (const module of modules) yield* moduleFrames(writer, module);
   for (const { domain, heads, theirs, partial } of domains) {
     yield writer.frame({ type: 'section', name: 'facts', domain: domain.id });
     const { id: of, name, self: maker, selfName: makerName } = domain;
@@ -44,8 +46,6 @@ export async function* writeParcel(
     yield writer.frame({ type: 'section', name: 'answers', domain: domain.id });
     for await (const answer of carried.answers({ domain: of, self: maker }, signal)) yield writer.frame(answer);
   }
-  if (modules.length > 0) yield writer.frame({ type: 'section', name: 'modules' });
-  for (const module of modules) yield* moduleFrames(writer, module);
   signal.throwIfAborted();
   const byId = new Map(domains.map(({ domain }) => [domain.id, domain]));
   yield writer.end((of, bytes) => {

@@ -168,6 +168,16 @@ describe('what is fetched', () => {
     expect(network.opened.length).toBe(before);
   });
 
+  test('is waited for no longer once it came by another way', async () => {
+    const content = await nodeWith('b');
+    network.node('a');
+    network.stop('a');
+    const bytes = randomBytes(5_000);
+    const fetched = content.fetch(digestOf(bytes), { from: at('a'), signal: soon() });
+    await content.take(chunks(bytes), { limit: 10_000 });
+    expect(Buffer.compare(await readFile(await fetched), bytes)).toBe(0);
+  });
+
   test('is asked for once by many at a time', async () => {
     const [a, b] = [await nodeWith('a'), await nodeWith('b')];
     const { digest } = await a.take(chunks(randomBytes(10_000)), { limit: size1MiB });

@@ -1,5 +1,5 @@
 /** Two halves of a domain and a courier between which there is no network: files alone carry what they have to know of one another. */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { appsSeen, connected, formDomain, peerNamed, publish } from '../../harness/domain.ts';
@@ -185,6 +185,31 @@ describe.skipIf(why !== undefined)(`a domain in pieces${why === undefined ? '' :
     await ok(a, 'bundle', 'import', back);
     await waitFor(async () => (await partOf(id))?.outcome === 'skipped', { what: 'a to learn that it never ran' });
     expect(await marked(field, 'jobs')).toEqual(['d']);
+  });
+
+  it('brings the module along that an order needs', async () => {
+    const directory = join(stage.current.directory, 'module');
+    await mkdir(join(directory, 'bin'), { recursive: true });
+    const types = { Ticker: { extends: 'Service', commands: { Tick: { script: { file: 'bin/tick' } } } } };
+    await writeFile(
+      join(directory, 'dtk.module.yaml'),
+      JSON.stringify({ dsl_version: '1.0', module: 'test/ticker', version: '1.0.0', types }),
+    );
+    await writeFile(join(directory, 'bin/tick'), `#!/bin/sh\n${mark(field, 'ticks')}\n`, { mode: 0o755 });
+    await ok(a, 'module', 'install', directory);
+    await deploy(field, 'Ticker', 'clock', [d]);
+    const id = await start(field.ops, { type: 'Ticker', resource: 'clock', command: 'Tick', filter: { include: ['name=d'] }, queue: '1h' });
+    await isQueued(id);
+    const file = await exported(a);
+    expect(await ok(d, 'bundle', 'import', file)).toContain('1 module');
+    await waitFor(async () => (await marked(field, 'ticks')).length > 0, {
+      what: 'the command of the module to run at d',
+      timeoutMs: SPREAD_MS,
+    });
+    await ok(a, 'bundle', 'import', await exported(d));
+    expect(await partOf(id)).toMatchObject({ state: 'ended', outcome: 'succeeded' });
+    expect(await marked(field, 'ticks')).toEqual(['d']);
+    ids.push(id);
   });
 
   it('agrees with what is told once there is a connection again', async () => {

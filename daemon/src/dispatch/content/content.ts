@@ -25,6 +25,8 @@ interface Flight {
   waiting: number;
   controller: AbortController;
   done: Promise<void>;
+  /** It is here, by whatever way. */
+  landed: PromiseWithResolvers<void>;
 }
 
 export function createContent(options: ContentOptions): ContentStore {
@@ -196,6 +198,7 @@ class DiskContent implements ContentStore {
     await this.#guard(() => this.#files.finish(file, digest));
     const entry = this.#entries.get(digest) ?? this.#fresh(size);
     await this.#options.rows.batch([this.#put(digest, entry)], { sync: true });
+    this.#flights.get(digest)?.landed.resolve();
   }
 
   async fetch(
@@ -212,7 +215,7 @@ class DiskContent implements ContentStore {
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
     try {
-      await Promise.race([promise, flight.done]);
+      await Promise.race([promise, flight.done, flight.landed.promise]);
     } finally {
       signal.removeEventListener('abort', abort);
       flight.waiting -= 1;
@@ -270,7 +273,7 @@ class DiskContent implements ContentStore {
       .finally(() => this.#flights.delete(digest));
     // Everybody who waited may have gone.
     done.catch(() => undefined);
-    const flight = { prefer, waiting: 0, controller, done };
+    const flight = { prefer, waiting: 0, controller, done, landed: Promise.withResolvers<void>() };
     this.#flights.set(digest, flight);
     return flight;
   }
