@@ -349,29 +349,26 @@ describe('types', () => {
       'UNKNOWN_TYPE a.type',
       'COMPONENT_CONSTRAINT b.type',
     ]);
-    const odd = copy(
-      'acme/odd',
-      {
-        server: {},
-        X: { extends: 'Y' },
-        P: { extends: 'Q' },
-        Q: { extends: 'P' },
-        R: { properties: { a: { type: 'port', default: 0 } }, children: [{ type: 'Z' }] },
-        Node: {},
-      },
-      { dependencies: { 'acme/none': '*' } },
-    );
+    const odd = copy('acme/odd', {
+      server: {},
+      X: { extends: 'Y' },
+      P: { extends: 'Q' },
+      Q: { extends: 'P' },
+      R: { properties: { a: { type: 'port', default: 0 } }, children: [{ type: 'Z' }] },
+      Node: {},
+    });
     expect((await wrong(filesOf({}, WEB, odd))).sort()).toEqual([
       'DEPENDS_ON_ITSELF acme/odd types.P',
       'DEPENDS_ON_ITSELF acme/odd types.Q',
       'DUPLICATE_TYPE acme/odd types.server',
-      'MISSING_MODULE acme/odd dependencies',
       'MODULE_INVALID acme/odd types.Node',
       'MODULE_INVALID acme/odd types.R.properties.a.default',
       'UNKNOWN_TYPE acme/odd types.R.children',
       'UNKNOWN_TYPE acme/odd types.X',
     ]);
-    expect(await wrong(filesOf({}))).toEqual(['MISSING_MODULE module']);
+    expect(await wrong(filesOf({ components: { web: { type: 'Server' } } }))).toEqual(['MISSING_MODULE dtk.service.yaml:1:1']);
+    const needing = copy('acme/web', { X: { extends: 'OfNone' } }, { dependencies: { 'acme/none': '*' } });
+    expect(await wrong(filesOf({}, needing))).toEqual(['MISSING_MODULE modules/acme/web']);
   });
 
   it('bring the commands of the types that they extend', async () => {

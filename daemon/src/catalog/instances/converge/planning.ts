@@ -62,7 +62,9 @@ export async function expandSource(
   if (source.files === undefined) return { desired: undefined, violations: [...source.violations] };
   const { desired, violations } = await expand(source.files, worldOf(ports, applied));
   const seen = new Set(source.violations.map(({ kind, where }) => `${kind} ${where}`));
-  return { desired, violations: [...source.violations, ...violations.filter(({ kind, where }) => !seen.has(`${kind} ${where}`))] };
+  // reading tells of every module that is missing or not sound, and more of it
+  const told = ({ kind, where }: Violation): boolean => seen.has(`${kind} ${where}`) || (kind === 'MISSING_MODULE' && seen.size > 0);
+  return { desired, violations: [...source.violations, ...violations.filter((one) => !told(one))] };
 }
 
 /** Errors: NOT_FOUND, VIOLATIONS with all of them in the details. */

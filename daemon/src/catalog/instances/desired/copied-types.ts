@@ -14,7 +14,10 @@ import { type NamedType, type ResolvedType, wrongOverrides } from '../../model/r
 import { judgeCommands } from '../../model/rules/command-rules.ts';
 import { chainOf, ready, resolveChain } from '../../model/type-book.ts';
 import type { ModuleCopy } from '../instances.types.ts';
-import { type Findings, listed } from './findings.ts';
+import { type FilePath, type Findings, listed } from './findings.ts';
+
+/** Of a type's name that stands behind it. */
+export const UNDEFINED = 'no module of this service defines the type';
 
 /** A type with all that it inherits, as components need it. */
 export interface ComponentType extends ResolvedType {
@@ -29,11 +32,14 @@ export class CopiedTypes {
   readonly #byKey = new Map<string, { named: NamedType; copy: ModuleCopy | undefined }>();
   readonly #resolved = new Map<string, Promise<ComponentType | undefined>>();
   readonly #findings: Findings;
+  readonly #complete: boolean;
   /** Of the copies, by bare name. */
   readonly own = new Map<string, { type: ModuleType; copy: ModuleCopy }>();
 
-  constructor(copies: Iterable<ModuleCopy>, builtins: readonly NamedType[], findings: Findings) {
+  /** `complete`: false if a copy is missing, and types that are not known may be of that. */
+  constructor(copies: Iterable<ModuleCopy>, builtins: readonly NamedType[], findings: Findings, { complete = true } = {}) {
     this.#findings = findings;
+    this.#complete = complete;
     for (const named of builtins) this.#byKey.set(typeKey(named.name), { named, copy: undefined });
     for (const copy of copies) for (const [name, type] of Object.entries(copy.manifest.types ?? {})) this.#take(name, type, copy);
   }
@@ -63,14 +69,14 @@ export class CopiedTypes {
     for (const name of this.own.keys()) await this.resolve(name);
   }
 
-  /** Names for people. */
-  names(): string[] {
-    return [...this.#byKey.values()].map(({ named }) => named.name).sort();
-  }
-
-  /** What a mistyped name may have meant. */
-  near(name: string): string | undefined {
-    return nearMiss(name, this.names());
+  /** Tells of a type that is not there. */
+  unknown(where: FilePath | string, name: string, message: string): void {
+    if (!this.#complete) return;
+    const names = [...this.#byKey.values()].map(({ named }) => named.name).sort();
+    const near = nearMiss(name, names);
+    const next = near === undefined ? `There are: ${listed(names, 20)}.` : `Did you mean ${near}?`;
+    if (typeof where === 'string') this.#findings.addAt('UNKNOWN_TYPE', where, `${message} ${name}`, next);
+    else this.#findings.add('UNKNOWN_TYPE', where, `${message} ${name}`, next);
   }
 
   has(name: string): boolean {
@@ -90,15 +96,8 @@ export class CopiedTypes {
     const copy = this.#byKey.get(typeKey(name))?.copy;
     const where = copy === undefined ? name : whereOf(copy, name);
     if ('fault' in chain) {
-      if (chain.fault === 'unknown' && chain.name !== name) {
-        const near = this.near(chain.name);
-        this.#findings.addAt(
-          'UNKNOWN_TYPE',
-          where,
-          `it extends ${chain.name}, which no module of this service defines`,
-          near && `Did you mean ${near}?`,
-        );
-      }
+      if (chain.fault === 'unknown' && chain.name !== name)
+        this.unknown(where, chain.name, 'it extends a type that no module of this service defines:');
       if (chain.fault === 'cycle') this.#findings.addAt('DEPENDS_ON_ITSELF', where, `it extends itself: ${chain.names.join(' → ')}`);
       if (chain.fault === 'deep') this.#findings.addAt('TOO_MANY', where, `has more than ${MAX_SUPERTYPES} supertypes`);
       return undefined;
@@ -133,22 +132,16 @@ export class CopiedTypes {
     if (resolved.properties.size > MAX_PROPERTIES)
       fault('properties', `has more than ${MAX_PROPERTIES} properties with those that it inherits`);
     for (const [relation, rules] of [['children', spec.children] as const, ['parents', spec.parents] as const]) {
-      for (const rule of rules ?? []) if (!this.#isEnd(rule.type)) this.#unknown(`${where}.${relation}`, rule.type);
+      for (const rule of rules ?? []) if (!this.#isEnd(rule.type)) this.unknown(`${where}.${relation}`, rule.type, UNDEFINED);
     }
     for (const [link, rule] of Object.entries(spec.links ?? {})) {
-      if (rule.type !== undefined && !this.has(rule.type)) this.#unknown(`${where}.links.${link}`, rule.type);
+      if (rule.type !== undefined && !this.has(rule.type)) this.unknown(`${where}.links.${link}`, rule.type, UNDEFINED);
     }
     await judgeCommands(chain, { add: (field, message) => fault(field.replace(/^spec\./, ''), message) });
   }
 
   #isEnd(name: string): boolean {
     return typeKey(name) === typeKey(NODE_TYPE) || this.has(name);
-  }
-
-  #unknown(where: string, name: string): void {
-    const near = this.near(name);
-    const next = near === undefined ? `There are: ${listed(this.names(), 20)}.` : `Did you mean ${near}?`;
-    this.#findings.addAt('UNKNOWN_TYPE', where, `names the type ${name}, which no module of this service defines`, next);
   }
 }
 

@@ -8,9 +8,10 @@ import type { DesiredResource, ServiceFiles } from '../instances.types.ts';
 import { appsOf } from './apps.ts';
 import { askedFor } from './commands-of.ts';
 import type { Components, ExpandedComponent } from './component.ts';
-import { CopiedTypes } from './copied-types.ts';
+import { CopiedTypes, UNDEFINED } from './copied-types.ts';
+import { judgeCopies } from './copies.ts';
 import type { Expanded, World } from './desired.types.ts';
-import { Findings, listed } from './findings.ts';
+import { Findings } from './findings.ts';
 import { interpolate } from './interpolation.ts';
 import { judgeValues } from './judged.ts';
 import { resolveLinks, servicesOf } from './links.ts';
@@ -33,7 +34,7 @@ export const BUILTINS: readonly NamedType[] = BUILTIN_TYPES.map(({ name, ...spec
 export async function expand(files: ServiceFiles, world: World): Promise<Expanded> {
   const { service, copies } = files;
   const findings = new Findings((path) => files.place(path));
-  const types = new CopiedTypes(copies.values(), world.builtins, findings);
+  const types = new CopiedTypes(copies.values(), world.builtins, findings, { complete: judgeCopies(files, findings) });
   await types.judge();
   const target = await targetOf(service, world, findings);
   const scope = new Scope(target, findings);
@@ -60,7 +61,7 @@ export async function expand(files: ServiceFiles, world: World): Promise<Expande
 }
 
 async function componentsOf(
-  { service, copies }: ServiceFiles,
+  { service }: ServiceFiles,
   world: World,
   {
     types,
@@ -72,35 +73,15 @@ async function componentsOf(
 ): Promise<Components> {
   const placing = new Placing({ node: world.node, nodes: world.nodes, applied: world.applied, known }, scope, target, findings);
   const components = new Map<string, ExpandedComponent>();
-  judgeCopies(service, copies, findings);
   for (const [name, written] of Object.entries(service.components ?? {})) {
     const type = await types.resolve(written.type);
-    if (!types.has(written.type)) {
-      const near = types.near(written.type);
-      const next = near === undefined ? `There are: ${listed(types.names(), 20)}.` : `Did you mean ${near}?`;
-      findings.add('UNKNOWN_TYPE', ['components', name, 'type'], `no module of this service defines the type ${written.type}`, next);
-    }
+    if (!types.has(written.type)) types.unknown(['components', name, 'type'], written.type, UNDEFINED);
     if (type?.abstract === true) {
       findings.add('COMPONENT_CONSTRAINT', ['components', name, 'type'], `type ${type.name} is abstract`, 'Take one that extends it.');
     }
     components.set(name, { name, written, type, ...(await placing.place(name, written)) });
   }
   return components;
-}
-
-/** Every module that is used has to be there as a copy. */
-function judgeCopies(service: ServiceFiles['service'], copies: ServiceFiles['copies'], findings: Findings): void {
-  if (!copies.has(service.module)) {
-    const next = `dtkd service pull-module ${service.name} ${service.module}`;
-    findings.add('MISSING_MODULE', ['module'], `its module ${service.module} is not among its copies`, next);
-  }
-  for (const { name, manifest } of copies.values()) {
-    for (const needed of Object.keys(manifest.dependencies ?? {})) {
-      if (copies.has(needed)) continue;
-      const next = `dtkd service pull-module ${service.name} ${needed}`;
-      findings.addAt('MISSING_MODULE', `${name} dependencies`, `it needs ${needed}, which is not among the copies`, next);
-    }
-  }
 }
 
 function resourcesOf(

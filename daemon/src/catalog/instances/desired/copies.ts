@@ -1,0 +1,22 @@
+/** Whether all modules that are used are there as copies that can be read. */
+import { COPIES_DIRECTORY, LOCK_FILE } from '../../../../../protocol/service-file.ts';
+import type { ServiceFiles } from '../instances.types.ts';
+import type { Findings } from './findings.ts';
+
+/** False if one is not: types that are not there are then no mistake of whoever names them. Places are named as reading the files names them, which tells the same and more. */
+export function judgeCopies({ service, lock, copies, place }: ServiceFiles, findings: Findings): boolean {
+  const missing = new Map<string, string>();
+  for (const name of Object.keys(lock.modules)) missing.set(`${LOCK_FILE} ${name}`, name);
+  missing.set(place(['module']), service.module);
+  for (const { name, manifest } of copies.values()) {
+    for (const needed of Object.keys(manifest.dependencies ?? {}))
+      if (!copies.has(needed)) missing.set(`${COPIES_DIRECTORY}/${name}`, needed);
+  }
+  let complete = true;
+  for (const [where, name] of missing) {
+    if (copies.has(name)) continue;
+    complete = false;
+    findings.addAt('MISSING_MODULE', where, `there is no sound copy of ${name}`, `dtkd service pull-module ${service.name} ${name}`);
+  }
+  return complete;
+}
