@@ -50,6 +50,10 @@ describe('an edit of a text', () => {
       TEXT.replace('"tags=web"', '{nodes: tags=web, count: 2}'),
     );
     expect(await edit([{ path: port, value: 8080 }])).toBe(TEXT);
+    const motd = ['components', 'web', 'properties', 'motd'];
+    const block = TEXT.slice(TEXT.indexOf('|\n'), TEXT.indexOf('\n            tags:'));
+    expect(await edit([{ path: motd, value: 'Bad\nmorning' }])).toBe(TEXT.replace(block, '|-\n              Bad\n              morning\n'));
+    expect(await edit([{ path: motd, value: 'Bad' }])).toBe(TEXT.replace(block, 'Bad\n'));
   });
 
   it('puts what is new behind what is there', async () => {
@@ -137,7 +141,7 @@ describe('an edit of a text', () => {
         expect(lines(after)).toContain('# What this is.');
         expect(lines(after)).toContain('# The end.');
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 });

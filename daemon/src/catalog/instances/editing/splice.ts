@@ -6,7 +6,13 @@ import type { Document, Pair, YAMLMap } from 'yaml';
 import type { Yaml } from '../files/positions.ts';
 import type { Change, Path } from './values.ts';
 
-const INDENT = 2;
+const STYLE = { lineWidth: 0, indent: 2, doubleQuotedMinMultiLineLength: Number.MAX_SAFE_INTEGER } as const;
+
+/** A text that begins or ends with blanks or line breaks: as a block it would depend on what stands around it. */
+export function hasOpenEnds(value: unknown): boolean {
+  if (typeof value === 'string') return value.trim() !== value;
+  return typeof value === 'object' && value !== null && Object.entries(value).some((entry) => entry.some(hasOpenEnds));
+}
 
 export function splice(yaml: Yaml, text: string, document: Document, change: Change): string | undefined {
   const { path } = change;
@@ -47,11 +53,15 @@ function nearest(yaml: Yaml, document: Document, path: Path): Found | undefined 
   return undefined;
 }
 
-function replaceValue(yaml: Yaml, text: string, { value: node }: Pair, value: unknown): string | undefined {
+function replaceValue(yaml: Yaml, text: string, { key, value: node }: Pair, value: unknown): string | undefined {
   if (!yaml.isScalar(node) && !(yaml.isCollection(node) && node.flow === true)) return undefined;
   const { range } = node;
   if (!range || node.anchor !== undefined) return undefined;
-  if (yaml.isScalar(node) && (node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED')) return undefined;
+  if (yaml.isScalar(node) && (node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED')) {
+    const column = yaml.isNode(key) && key.range ? columnOf(text, key.range[0]) : undefined;
+    if (column === undefined || text[range[1] - 1] !== '\n') return undefined;
+    return `${text.slice(0, range[0])}${lined(yaml, value, column)}\n${text.slice(range[1])}`;
+  }
   // an empty value has no place of its own
   if (range[0] === range[1]) return undefined;
   return `${text.slice(0, range[0])}${inline(yaml, value)}${text.slice(range[1])}`;
@@ -65,7 +75,10 @@ function insertPair(yaml: Yaml, text: string, map: YAMLMap, key: string, value: 
   if (column === undefined) return undefined;
   const end = endOf(yaml, text, last);
   if (end === undefined) return undefined;
-  const lines = new yaml.Document({ [key]: value }).toString({ lineWidth: 0, indent: INDENT }).trimEnd().split('\n');
+  const lines = new yaml.Document({ [key]: value })
+    .toString({ ...STYLE, blockQuote: !hasOpenEnds(value) })
+    .trimEnd()
+    .split('\n');
   const block = lines.map((line) => (line === '' ? '' : `${' '.repeat(column)}${line}`)).join('\n');
   const before = text.slice(0, end);
   return `${before}${before.endsWith('\n') ? '' : '\n'}${block}\n${text.slice(end)}`;
@@ -135,6 +148,13 @@ function columnOf(text: string, offset: number): number | undefined {
   const start = text.lastIndexOf('\n', offset - 1) + 1;
   const indent = text.slice(start, offset);
   return /^ *$/.test(indent) ? indent.length : undefined;
+}
+
+/** In the place of a text of several lines: as such, if it is one. */
+function lined(yaml: Yaml, value: unknown, column: number): string {
+  if (typeof value !== 'string' || !value.includes('\n') || hasOpenEnds(value)) return inline(yaml, value);
+  const [first = '', ...more] = new yaml.Document({ k: value }).toString(STYLE).trimEnd().split('\n');
+  return [first.slice('k: '.length), ...more.map((line) => (line === '' ? '' : `${' '.repeat(column)}${line}`))].join('\n');
 }
 
 /** On one line. */

@@ -1,8 +1,10 @@
 /** Edits of a YAML text that keep what people wrote: comments, order, blank lines, quotes. What comes out is read again, and is what was meant, or nothing. */
+import type { Document } from 'yaml';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { jsonEqual } from '../../../../../protocol/json.ts';
 import { readYamlDocument } from '../../../../../protocol/modules/yaml.ts';
-import { splice } from './splice.ts';
+import type { Yaml } from '../files/positions.ts';
+import { hasOpenEnds, splice } from './splice.ts';
 import { type Change, changed } from './values.ts';
 
 /** Errors: INVALID if it cannot be read, or is written so that only a person can edit it. */
@@ -26,7 +28,7 @@ async function editOnce(text: string, change: Change, source: string): Promise<s
   if (spliced !== undefined && (await isWanted(spliced))) return spliced;
   try {
     if ('remove' in change) removeIn(document, change.path);
-    else setIn(document, change.path, change.value);
+    else setIn(document, change.path, nodeOf(yaml, document, change.value));
     const written = document.toString({ lineWidth: 0, indent: indentOf(text), indentSeq: /^( *)\S.*:\s*\n\1 +- /m.test(text) });
     if (await isWanted(written)) return written;
   } catch {
@@ -41,11 +43,21 @@ async function editOnce(text: string, change: Change, source: string): Promise<s
   );
 }
 
+function nodeOf(yaml: Yaml, document: Document, value: unknown): unknown {
+  const node = document.createNode(value);
+  if (!yaml.isNode(node)) return node;
+  yaml.visit(node, {
+    Scalar: (_key, scalar) => {
+      if (hasOpenEnds(scalar.value)) scalar.type = 'QUOTE_DOUBLE';
+    },
+  });
+  return node;
+}
+
 interface Editable {
   setIn(path: readonly string[], value: unknown): void;
   deleteIn(path: readonly string[]): boolean;
   getIn(path: readonly string[]): unknown;
-  createNode(value: unknown): unknown;
 }
 
 function setIn(document: Editable, path: readonly string[], value: unknown): void {
@@ -53,7 +65,7 @@ function setIn(document: Editable, path: readonly string[], value: unknown): voi
     // "properties:" with nothing behind it
     if (document.getIn(path.slice(0, depth)) === null) document.deleteIn(path.slice(0, depth));
   }
-  document.setIn(path, document.createNode(value));
+  document.setIn(path, value);
 }
 
 function removeIn(document: Editable, path: readonly string[]): void {
