@@ -43,7 +43,7 @@ export function configure(command: Command, cli: Cli): void {
         again: ['converge', service.name, ...nodeWords(service)],
       });
       if (flags.output === 'json') return;
-      if (plan.task === undefined && plan.commit !== undefined) cli.out.print(`Committed ${plan.commit.slice(0, 8)}.`);
+      if (plan.task === undefined && plan.commit !== undefined) cli.out.print(`Commit ${plan.commit.slice(0, 8)} is applied.`);
       if (attended?.task.state !== 'succeeded') return;
       const { apps } = await readState(await cli.client(), service);
       for (const { name: app, node, uri } of apps)

@@ -112,7 +112,7 @@ export async function attendTask(cli: Cli, options: AttendTaskOptions): Promise<
     }
     cli.out.note(escapeControls(`Task ${name.name} ${task.state}${leaves.length === 0 ? '' : `. ${countsLine(task)}`}`));
     if (task.state === 'succeeded') return;
-    if (task.message !== undefined) cli.out.note(escapeControls(task.message));
+    if (task.message !== undefined) cli.out.note(task.message.split('\n').map(escapeControls).join('\n'));
     cli.out.note(`What happened: ${words('service', 'task', 'show', name.name)}`);
     if (options.again !== undefined) cli.out.note(`Go on with it: ${line(global, ...options.again)}`);
   }

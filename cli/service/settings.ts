@@ -7,6 +7,7 @@ import { putSecret } from '../client/secrets.ts';
 import type { Named } from '../client/services.ts';
 import { readFileText } from '../input/documents.ts';
 import { readSecretValue } from '../input/secret-value.ts';
+import { booleanAt } from '../json.ts';
 import { type Setting, typedValue } from './values.ts';
 
 export interface SettingContext {
@@ -70,11 +71,18 @@ async function assertSecret(path: string, name: string, { client, service }: Set
 /** Who may not see Secrets is believed: the converge tells what is not there. */
 async function isThere(client: ApiClient, { namespace }: Named, name: string): Promise<boolean> {
   try {
-    return (await client.find({ kind: secretKind, namespace, name })) !== undefined;
+    if ((await client.find({ kind: secretKind, namespace, name })) !== undefined) return true;
   } catch (error) {
     if (error instanceof DtkdError && error.code === 'FORBIDDEN') return true;
     throw error;
   }
+  // what may not be seen is answered as what is not there
+  const query = new URLSearchParams({ verb: 'READ', what: `${secretKind.singular}/${name}` });
+  const answer = await client.daemon('GET', `can?${query.toString()}`).catch((error: unknown) => {
+    if (error instanceof DtkdError) return { allowed: true };
+    throw error;
+  });
+  return !booleanAt(answer, 'allowed');
 }
 
 /** `shop.db.password`; names of objects are in lower case. */

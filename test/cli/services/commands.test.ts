@@ -132,7 +132,7 @@ NO | STEP | NODE | COMMAND
       daemon.script('POST', about('converge'), () => plan({ steps: [], unchanged: 3, commit: COMMIT }));
       const { code, stdout } = await daemon.cli('converge', 'shop', '-m', 'Say it better');
       expect(code).toBe(0);
-      expect(stdout).toContain('There is nothing to run: 3 resources are as wanted.');
+      expect(stdout.endsWith('There is nothing to run: 3 resources are as wanted.\nCommit 1f3a9c2e is applied.\n')).toBe(true);
       expect(sent(about('converge'))).toEqual({ message: 'Say it better', plan: PLAN });
     });
 
