@@ -1,7 +1,7 @@
 /** What is kept of executions of which something is still to be found out, for the next daemon: rows `e/ID`. */
 import { isRecord } from '../../../../protocol/json.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
-import { CREATOR_ANNOTATION, OPERATOR, type Principal, SELF } from '../../../../protocol/principal.ts';
+import { CREATOR_ANNOTATION, OPERATOR, type Principal } from '../../../../protocol/principal.ts';
 import { type Kv, prefixEnd } from '../../store/kv.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 import { fieldsOf } from './execution-object.ts';
@@ -36,10 +36,10 @@ function toldOf(value: Uint8Array): number {
   return typeof told === 'number' ? told : Number.POSITIVE_INFINITY;
 }
 
-/** Who started it, as the object says: what is asked of targets is asked in that name. */
+/** Who started it, as the object says: what is asked of targets is asked in that name. Users of other nodes start what converging runs. */
 export function principalOf(object: ApiObject): Principal {
-  const match = /^(.+)\/([^/@]+)@self$/.exec(object.metadata.annotations?.[CREATOR_ANNOTATION] ?? '');
-  const [, name, uid] = match ?? [];
-  if (name === undefined || uid === undefined) return { type: 'operator', name: OPERATOR };
-  return { type: 'user', home: SELF, name, uid, display: fieldsOf(object)?.spec.user ?? name };
+  const match = /^(.+)\/([^/@]+)@(self|[0-9a-f]{64})$/.exec(object.metadata.annotations?.[CREATOR_ANNOTATION] ?? '');
+  const [, name, uid, home] = match ?? [];
+  if (name === undefined || uid === undefined || home === undefined) return { type: 'operator', name: OPERATOR };
+  return { type: 'user', home, name, uid, display: fieldsOf(object)?.spec.user ?? name };
 }

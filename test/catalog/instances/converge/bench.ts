@@ -8,6 +8,7 @@ import type { InstanceFiles, ReadFiles } from '../../../../daemon/src/catalog/in
 import type { CommandEnd, Commands, ModuleCopy, Objects, ServiceFiles } from '../../../../daemon/src/catalog/instances/instances.types.ts';
 import type { Repositories, Repository, Tree } from '../../../../daemon/src/catalog/instances/repository/repository.types.ts';
 import type { ServiceInstances } from '../../../../daemon/src/catalog/instances/service-instances.types.ts';
+import type { Staging } from '../../../../daemon/src/catalog/instances/staging/staging.types.ts';
 import { appliedOf } from '../../../../daemon/src/catalog/instances/tasks/applied-rows.ts';
 import { createTasks } from '../../../../daemon/src/catalog/instances/tasks/tasks.ts';
 import type { Decide } from '../../../../daemon/src/catalog/model/ports.ts';
@@ -137,6 +138,8 @@ export class Machines {
   most = 0;
   /** How many turns of the event loop a command takes. */
   turns: (command: string) => number = () => 1;
+  /** Why dispatch does not start one now. */
+  refuses: () => DtkdError | undefined = () => undefined;
   /** How it ends, if not well. */
   fails: (what: string) => CommandEnd | undefined = () => undefined;
   output: (what: string) => string = (what) => `${what}\n`;
@@ -183,6 +186,11 @@ class Disk {
   readonly archived: string[] = [];
 }
 
+export interface DaemonOptions {
+  lasts?: number;
+  decide?: Decide;
+}
+
 export interface Bench {
   store: LocalStore;
   machines: Machines;
@@ -194,8 +202,10 @@ export interface Bench {
   manifest: ModuleManifest;
   secrets: Set<string>;
   published: { digest: string; version: string }[];
+  /** What is staged of any assembly. */
+  assembly: Partial<ServiceFile>;
   /** Starts a daemon that lives for so many durable steps. */
-  daemon(options?: { lasts?: number; decide?: Decide }): Promise<DaemonUnderTest>;
+  daemon(options?: DaemonOptions): Promise<DaemonUnderTest>;
   edit(name: string, file: ServiceFile): void;
   put(file: ServiceFile): Promise<void>;
   instance(name: string): Promise<{ phase?: string; message?: string; applied?: string; task?: string; resources?: number }>;
@@ -228,6 +238,7 @@ export async function bench(nodes: readonly string[] = [NODE, 'node1', 'node2'])
     manifest: MANIFEST,
     secrets: new Set(['db-password']),
     published: [],
+    assembly: {},
     daemon: (options) => startDaemon(made, nodes, options),
     edit: (name, file) => {
       const repository = disk.repositories.get(name);
@@ -281,7 +292,7 @@ function withoutVersion(spec: unknown): unknown {
 async function startDaemon(
   made: Bench,
   nodes: readonly string[],
-  { lasts = Number.POSITIVE_INFINITY, decide = () => ({ allowed: true }) }: { lasts?: number; decide?: Decide } = {},
+  { lasts = Number.POSITIVE_INFINITY, decide = () => ({ allowed: true }) }: DaemonOptions = {},
 ): Promise<DaemonUnderTest> {
   const life = new Life(lasts);
   const { store: real, machines } = made;
@@ -312,7 +323,7 @@ async function startDaemon(
     decide,
     repositories: fakeRepositories(made.disk, life),
     files: fakeFiles(made, life),
-    staging: { stage: () => Promise.reject(new Error('not here')) },
+    staging: fakeStaging(made),
     tasks,
     model: createInstanceObjects({
       node: NODE,
@@ -400,6 +411,8 @@ async function takeUp({ store, machines }: Bench): Promise<void> {
 function fakeCommands({ machines, store: real }: Bench, store: ObjectStore, life: Life): Commands {
   return {
     async start(_principal, { resource = '', command = '', only = [], model = '' }, record) {
+      const refusal = machines.refuses();
+      if (refusal !== undefined) throw refusal;
       const instance = model.split('/')[1];
       const id = machines.nextId();
       const [node = ''] = only;
@@ -549,8 +562,25 @@ function fakeRepositories(disk: Disk, life: Life): Repositories {
       disk.archived.push(name);
       return `/data/instances/.uninstalled/${name}`;
     }),
-    drop: async () => undefined,
+    drop: async (name) => {
+      disk.repositories.delete(name);
+    },
     tidy: async () => undefined,
+  };
+}
+
+function fakeStaging(made: Bench): Staging {
+  return {
+    async stage({ name = 'tier', target, dryRun, taken }) {
+      if (made.disk.repositories.has(name) || (await taken?.(name)) === true) throw new DtkdError('ALREADY_EXISTS', `${name} is taken`);
+      const file = service(name, { ...made.assembly, ...(target === undefined ? {} : { target }) });
+      const id = commitId(0, file);
+      if (dryRun !== true) {
+        made.disk.repositories.set(name, { commits: [{ id, message: 'Stage', file }], work: file, applied: undefined });
+      }
+      const lock = { dsl_version: '1.0' as const, modules: {} };
+      return { name, directory: `/data/instances/${name}`, commit: dryRun === true ? undefined : id, service: file, lock, unset: ['size'] };
+    },
   };
 }
 

@@ -1,9 +1,11 @@
 /** What is offered of service instances: handlers, subresources and actions over the parts that do the work; and what is settled when a daemon starts. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
+import type { TaskAction } from '../../../../../protocol/kinds/task.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
 import type { ModelHandler } from '../../model/ports.ts';
 import type { ServiceInstances } from '../service-instances.types.ts';
+import { interruptedText } from '../tasks/task-object.ts';
 import { instanceActions, instanceSubresources, taskSubresources } from './actions.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { changedInstance, instanceOf, instanceRef } from './instance-object.ts';
@@ -51,12 +53,11 @@ function instanceHandler(ports: ConvergePorts): ModelHandler {
 }
 
 /** An instance whose task broke off says so, in the transaction that says it of the task. */
-async function interrupted({ node }: ConvergePorts, tx: Transaction, instance: string, action: string): Promise<void> {
+async function interrupted({ node }: ConvergePorts, tx: Transaction, instance: string, action: TaskAction): Promise<void> {
   if (action !== 'converge' && action !== 'delete') return;
   const found = instanceOf(await tx.get(instanceRef(node, instance)));
   if (found === undefined) return;
-  const message = `interrupted: the daemon ended while it ran; dtkd ${action === 'delete' ? 'service delete' : 'converge'} ${instance} goes on`;
-  await tx.put(changedInstance(found, { phase: 'Failed', message }));
+  await tx.put(changedInstance(found, { phase: 'Failed', message: interruptedText(instance, action) }));
 }
 
 /** None is busy when nothing runs; and a repository without an object is what an earlier daemon did not finish. */

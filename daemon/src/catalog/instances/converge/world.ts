@@ -1,5 +1,6 @@
 /** The rest of the node as the files of one instance see it when they are expanded: nodes, Secrets, targets and other services as they are applied. */
 
+import { DtkdError } from '../../../../../protocol/errors.ts';
 import { CopiedTypes } from '../desired/copied-types.ts';
 import type { ServiceView, TargetView, World } from '../desired/desired.types.ts';
 import { BUILTINS, expand } from '../desired/expand.ts';
@@ -68,8 +69,13 @@ async function findInstance({ store, node }: Ports, name: string): Promise<Insta
   return instanceOf(await store.get(instanceRef(node, name)));
 }
 
-/** Its files at the commit that is applied. */
+/** Its files at the commit that is applied. Undefined: there are none, or not any more. */
 async function appliedFiles({ files }: Ports, { object, status }: Instance): Promise<ServiceFiles | undefined> {
   if (status.applied === undefined) return undefined;
-  return (await files.at(object.metadata.name, status.applied)).files;
+  try {
+    return (await files.at(object.metadata.name, status.applied)).files;
+  } catch (error) {
+    if (error instanceof DtkdError && error.code === 'NOT_FOUND') return undefined;
+    throw error;
+  }
 }

@@ -2,6 +2,7 @@
 import { apiVersionOf } from '../../../../../protocol/kinds/kind.ts';
 import {
   MAX_TASK_STEPS,
+  type TaskAction,
   type TaskFields,
   type TaskState,
   type TaskStep,
@@ -14,7 +15,14 @@ import type { PlannedStep } from '../instances.types.ts';
 import { MAX_MESSAGE } from './limits.ts';
 import type { StepRow, TaskToRun } from './tasks.types.ts';
 
-export const INTERRUPTED = 'interrupted: the daemon ended while it ran';
+const INTERRUPTED = 'interrupted: the daemon ended while it ran';
+
+/** What is said of a task that an earlier daemon left, and how to go on. */
+export function interruptedText(instance: string, action: TaskAction): string {
+  const again: Partial<Record<TaskAction, string>> = { converge: `dtkd converge ${instance}`, delete: `dtkd service delete ${instance}` };
+  const next = again[action];
+  return next === undefined ? INTERRUPTED : `${INTERRUPTED}; ${next} goes on`;
+}
 
 export type TaskStatus = TaskFields['status'];
 
@@ -75,7 +83,7 @@ export function shortened(message: string, limit = MAX_MESSAGE): string {
 export function interruptedStatus(
   status: TaskStatus,
   rows: readonly StepRow[],
-  { instance, now }: { instance: string; now: number },
+  { instance, action, now }: { instance: string; action: TaskAction; now: number },
 ): TaskStatus {
   const byNumber = new Map(rows.map((row) => [row.number, row]));
   const steps = status.steps.map((step): TaskStep => {
@@ -90,7 +98,7 @@ export function interruptedStatus(
     state: 'failed',
     steps: steps.map((step) => (groups.has(step.number) ? { ...step, state: stateOfGroup(step.number, steps) } : step)),
     finishedAt: toTimestamp(now),
-    message: `${INTERRUPTED}; dtkd converge ${instance} goes on`,
+    message: interruptedText(instance, action),
   };
 }
 

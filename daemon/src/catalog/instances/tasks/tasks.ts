@@ -4,7 +4,7 @@
  * before may still run on the same resource; and that a task which an earlier daemon left is told as failed. Decides nothing about what is to be done.
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import { taskKind } from '../../../../../protocol/kinds/task.ts';
+import { type TaskAction, taskKind } from '../../../../../protocol/kinds/task.ts';
 import type { ApiObject } from '../../../../../protocol/objects.ts';
 import { displayOf, type Principal } from '../../../../../protocol/principal.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
@@ -42,7 +42,7 @@ export interface Tasks {
     options: { of: 'all' | 'none' | { number: string }; signal: AbortSignal },
   ): AsyncIterable<TaskLine>;
   /** Tells tasks that an earlier daemon left as failed. `interrupted` runs in the transaction that does. */
-  recover(interrupted: (tx: Transaction, instance: string, action: string) => Promise<void>): Promise<void>;
+  recover(interrupted: (tx: Transaction, instance: string, action: TaskAction) => Promise<void>): Promise<void>;
   /** Starts no more commands, and lets go of those that run. */
   close(): Promise<void>;
 }
@@ -164,7 +164,7 @@ class InstanceTasks implements Tasks {
         const { instance, action } = fields.spec;
         await interrupted(tx, instance, action);
         for (const row of rows) if (row.ended !== undefined) dropStep(tx, row);
-        await tx.put({ ...object, status: interruptedStatus(fields.status, rows, { instance, now: now() }) });
+        await tx.put({ ...object, status: interruptedStatus(fields.status, rows, { instance, action, now: now() }) });
       });
     }
   }

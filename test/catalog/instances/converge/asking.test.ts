@@ -1,0 +1,165 @@
+/** Staging, rights, and requests that are none. */
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Decide } from '../../../../daemon/src/catalog/model/ports.ts';
+import type { Principal } from '../../../../protocol/principal.ts';
+import { NODE, OPERATOR, ref, refusal } from '../../model/fixtures.ts';
+import { type Bench, bench, type DaemonOptions, type DaemonUnderTest, service } from './bench.ts';
+
+const OPS: Principal = { type: 'user', home: 'self', name: 'ops', uid: 'u1', display: 'ops@node0' };
+const REQUEST = { module: 'acme/web', assembly: 'tier' };
+
+let made: Bench[] = [];
+afterEach(async () => {
+  for (const one of made) await one.close();
+  made = [];
+});
+
+async function fresh(options: DaemonOptions = {}): Promise<Bench & { now: DaemonUnderTest }> {
+  const one = await bench([NODE]);
+  made.push(one);
+  return Object.assign(one, { now: await one.daemon(options) });
+}
+
+async function stage({ now }: { now: DaemonUnderTest }, body: object, principal: Principal = OPERATOR): Promise<Record<string, unknown>> {
+  const action = now.part.actions.get('stage');
+  const signal = new AbortController().signal;
+  return Object(await action?.({ principal, name: 'stage', rest: [], method: 'POST', query: new URLSearchParams(), body, signal }));
+}
+
+/** Allows but what is named: `CREATE serviceinstances shop`. */
+const but =
+  (...denied: string[]): Decide =>
+  (_principal, { verb, plural, name }) =>
+    denied.includes(`${verb} ${plural} ${name}`) ? { allowed: false, reason: 'you may not' } : { allowed: true };
+
+describe('staging', () => {
+  it('makes the object of who asks, and says what is to be set', async () => {
+    const all = await fresh();
+    const { instance, notes } = await stage(all, { ...REQUEST, name: 'shop' }, OPS);
+    expect(instance).toMatchObject({
+      kind: 'ServiceInstance',
+      metadata: { name: 'shop', namespace: NODE, annotations: { 'dtkd.dev/creator': 'ops/u1@self' } },
+      spec: { module: 'acme/web', assembly: 'tier', directory: '/data/instances/shop' },
+      status: { phase: 'Staged', head: all.disk.repositories.get('shop')?.commits[0]?.id },
+    });
+    expect(notes).toEqual(['to be set before it can be converged: dtkd service set shop size=…']);
+    expect((await refusal(stage(all, { ...REQUEST, name: 'shop' }))).code).toBe('ALREADY_EXISTS');
+  });
+
+  it('can be tried', async () => {
+    const all = await fresh();
+    expect(await stage(all, { ...REQUEST, dryRun: true })).toMatchObject({ instance: { metadata: { name: 'tier' } } });
+    expect(all.disk.repositories.size).toBe(0);
+  });
+
+  it('needs the right, for the name that it comes to', async () => {
+    for (const denied of ['shop', 'tier']) {
+      const all = await fresh({ decide: but(`CREATE serviceinstances ${denied}`) });
+      const error = await refusal(stage(all, denied === 'shop' ? { ...REQUEST, name: 'shop' } : REQUEST, OPS));
+      expect(error.code).toBe('FORBIDDEN');
+      expect(all.disk.repositories.size).toBe(0);
+    }
+  });
+
+  it('takes the default target of the kind that is needed, if whoever asks may see it', async () => {
+    const all = await fresh({ decide: but('READ serviceinstances hidden') });
+    for (const [name, kind] of [
+      ['site', 'hosts'],
+      ['cloud', 'cloud'],
+      ['hidden', 'hosts'],
+    ] as const) {
+      await all.put(service(name, { role: 'target', kind, offers: {} }));
+    }
+    all.assembly = { 'target-kind': 'hosts' };
+    expect(await stage(all, { ...REQUEST, name: 'first' })).not.toMatchObject({ instance: { spec: { target: expect.anything() } } });
+    for (const name of ['site', 'cloud']) await all.now.ask(name, 'default-target', { default: true });
+    expect(await stage(all, { ...REQUEST, name: 'second' })).toMatchObject({
+      instance: { spec: { target: 'site' } },
+      notes: [expect.stringContaining('its target is site'), expect.anything()],
+    });
+    // one of each kind
+    await all.now.ask('hidden', 'default-target', { default: true });
+    expect(await stage(all, { ...REQUEST, name: 'third' })).toMatchObject({ instance: { spec: { target: 'hidden' } } });
+    expect(await stage(all, { ...REQUEST, name: 'fourth' }, OPS)).not.toMatchObject({ instance: { spec: { target: expect.anything() } } });
+    expect((await refusal(all.now.ask('first', 'default-target', { default: true }))).message).toContain('is no target');
+    expect((await refusal(stage(all, { ...REQUEST, target: 'hidden' }, OPS))).code).toBe('NOT_FOUND');
+    expect((await refusal(stage(all, { ...REQUEST, target: 'first' }))).code).toBe('INVALID');
+  });
+});
+
+describe('whoever asks', () => {
+  const FILE = service('shop', { components: { db: { type: 'Database' }, web: { type: 'WebServer' } } });
+
+  it('is judged before anything runs', async () => {
+    for (const denied of ['CREATE models shop', 'CREATE types shop.webserver', 'CREATE resources shop.web']) {
+      const all = await fresh({ decide: but(denied) });
+      await all.put(FILE);
+      expect((await refusal(all.now.ask('shop', 'converge', {}, OPS))).code).toBe('FORBIDDEN');
+      expect(all.machines.executions.size).toBe(0);
+      expect(await all.instance('shop')).toMatchObject({ phase: 'Staged' });
+    }
+  });
+
+  it('is judged on what goes, too', async () => {
+    const all = await fresh({ decide: but('DELETE resources shop.web') });
+    await all.put(FILE);
+    await all.now.run('shop', 'converge', {}, OPS);
+    all.edit('shop', service('shop', { components: { db: { type: 'Database' } } }));
+    for (const what of ['converge', 'delete']) {
+      expect((await refusal(all.now.ask('shop', what, {}, OPS))).code).toBe('FORBIDDEN');
+    }
+    expect(all.machines.site.size).toBe(2);
+    expect(await all.instance('shop')).toMatchObject({ phase: 'Ready' });
+  });
+
+  it('has the right of the method, where one path has several', async () => {
+    const all = await fresh({ decide: but('UPDATE serviceinstances shop') });
+    await all.put(FILE);
+    for (const what of ['file', 'modules']) expect((await refusal(all.now.ask('shop', what, {}, OPS))).code).toBe('FORBIDDEN');
+    const verbs = new Map([...all.now.part.subresources].map(([path, { verb }]) => [path, verb]));
+    expect(Object.fromEntries(verbs)).toMatchObject({
+      'dtkd.dev/serviceinstances/plan': 'READ',
+      'dtkd.dev/serviceinstances/edit': 'UPDATE',
+      'dtkd.dev/serviceinstances/converge': 'EXECUTE',
+      'dtkd.dev/serviceinstances/uninstall': 'DELETE',
+      'dtkd.dev/serviceinstances/default-target': 'MANAGE',
+      'dtkd.dev/tasks/follow': 'READ',
+      'dtkd.dev/tasks/cancel': 'EXECUTE',
+    });
+  });
+
+  it('for nonsense is told so', async () => {
+    const all = await fresh();
+    await all.put(FILE);
+    const { ask } = all.now;
+    for (const [what, body] of [
+      ['converge', { threads: 0 }],
+      ['converge', { unknown: true }],
+      ['converge', []],
+      ['rollback', {}],
+      ['rollback', { to: '../../etc' }],
+      ['exec', {}],
+      ['exec', { component: 'web', command: 'x', workflow: 'y' }],
+      ['exec', { component: 'web' }],
+      ['edit', { edits: [] }],
+      ['modules', { op: 'steal', module: 'acme/web' }],
+      ['diff?from=HEAD;rm', {}],
+      ['log?limit=1e9', {}],
+    ] as const) {
+      expect((await refusal(ask('shop', what, body))).code, what).toBe('BAD_REQUEST');
+    }
+    expect((await refusal(ask('none', 'converge'))).code).toBe('NOT_FOUND');
+    expect((await refusal(ask('none', 'state'))).code).toBe('NOT_FOUND');
+    expect((await refusal(ask('shop', 'exec', { component: 'web', command: 'restart' }))).code).toBe('CONFLICT');
+  });
+});
+
+describe('a daemon that starts', () => {
+  it('puts repositories aside that are of no service', async () => {
+    const all = await fresh();
+    await stage(all, { ...REQUEST, name: 'shop' });
+    await all.store.transact((tx) => tx.delete(ref('serviceinstances', 'shop')));
+    await all.daemon();
+    expect(all.disk.archived).toEqual(['shop']);
+  });
+});

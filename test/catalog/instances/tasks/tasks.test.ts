@@ -1,0 +1,218 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { PlannedStep } from '../../../../daemon/src/catalog/instances/instances.types.ts';
+import type { TaskLine } from '../../../../daemon/src/catalog/instances/tasks/follow.ts';
+import type { TaskToRun } from '../../../../daemon/src/catalog/instances/tasks/tasks.types.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { NODE, OPERATOR, ref, refusal } from '../../model/fixtures.ts';
+import { type Bench, bench, type DaemonUnderTest, service, taskEnd } from '../converge/bench.ts';
+
+let made: Bench[] = [];
+afterEach(async () => {
+  for (const one of made) await one.close();
+  made = [];
+});
+
+/** An instance with one resource on this node, converged. */
+async function fresh(): Promise<Bench & { daemonNow: DaemonUnderTest }> {
+  const one = await bench([NODE]);
+  made.push(one);
+  await one.put(service('shop', { components: { db: { type: 'Database' } } }));
+  const daemonNow = await one.daemon();
+  await daemonNow.run('shop', 'converge');
+  one.machines.done.length = 0;
+  return { ...one, daemonNow };
+}
+
+const work = (more: Partial<NonNullable<PlannedStep['work']>> = {}): NonNullable<PlannedStep['work']> => ({
+  resource: 'db',
+  node: NODE,
+  command: 'restart',
+  act: 'run',
+  options: {},
+  ...more,
+});
+
+function task(steps: PlannedStep[], more: Partial<TaskToRun> = {}): TaskToRun {
+  return {
+    instance: 'shop',
+    principal: OPERATOR,
+    action: 'exec',
+    title: 'try',
+    plan: { steps, threads: 4 },
+    keepGoing: false,
+    goals: new Map(),
+    applied: new Map(),
+    ...more,
+  };
+}
+
+const follow = async ({ store, daemonNow }: Bench & { daemonNow: DaemonUnderTest }, name: string, of: 'all' | 'none' = 'all') => {
+  const object = await store.get(ref('tasks', name));
+  if (object === undefined) throw new Error('there is no such task');
+  const lines: TaskLine[] = [];
+  for await (const line of daemonNow.ports.tasks.follow(OPERATOR, object, { of, signal: new AbortController().signal })) lines.push(line);
+  return lines;
+};
+
+describe('a step', () => {
+  it('is tried again as its workflow says', async () => {
+    const { machines, daemonNow } = await fresh();
+    let times = 0;
+    machines.fails = () => (++times < 3 ? { outcome: 'failed', exitStatus: 1 } : undefined);
+    const retry = { attempts: 3, delayMs: 1, backoff: 2 };
+    const { ended } = await daemonNow.ports.tasks.start(task([{ number: '1', title: 'a', after: [], work: work({ retry }) }]));
+    expect(await ended).toEqual({ state: 'succeeded', message: undefined });
+    expect(times).toBe(3);
+  });
+
+  it('that may fail does not keep the next from running', async () => {
+    const { machines, daemonNow } = await fresh();
+    machines.fails = (what) => (what.startsWith('restart') ? { outcome: 'failed', exitStatus: 1 } : undefined);
+    const { ended } = await daemonNow.ports.tasks.start(
+      task([
+        { number: '1', title: 'a', after: [], work: work({ ignoreFailure: true }) },
+        { number: '2', title: 'b', after: ['1'], work: work({ command: 'check' }) },
+      ]),
+    );
+    expect(await ended).toMatchObject({ state: 'succeeded' });
+    expect(machines.done).toEqual(['check db']);
+  });
+
+  it('waits while dispatch has no room', async () => {
+    const { machines, daemonNow } = await fresh();
+    let times = 0;
+    machines.refuses = () => (++times < 3 ? new DtkdError('TOO_MANY_REQUESTS', '64 executions of yours are running') : undefined);
+    const { ended } = await daemonNow.ports.tasks.start(task([{ number: '1', title: 'a', after: [], work: work() }]));
+    expect(await ended).toMatchObject({ state: 'succeeded' });
+    expect(machines.done).toEqual(['restart db']);
+  });
+
+  it('that is refused by planning fails with its code and what to do', async () => {
+    const { daemonNow, store } = await fresh();
+    const { name, ended } = await daemonNow.ports.tasks.start(
+      task([{ number: '1', title: 'a', after: [], work: work({ node: 'node9' }) }]),
+    );
+    expect(await ended).toMatchObject({ state: 'failed', message: expect.stringContaining('1 a: db is not on node9') });
+    const status = Object((await taskEnd(store, name))['status']);
+    expect(status.steps[0]).toMatchObject({ state: 'failed', code: 'NOT_DEPLOYED' });
+  });
+
+  it('whose end is unknown is looked at again before anything else is started', async () => {
+    const { machines, daemonNow, store } = await fresh();
+    machines.fails = () => ({ outcome: 'unknown', reason: 'contact was lost' });
+    const steps = [{ number: '1', title: 'a', after: [], work: work() }];
+    await (await daemonNow.ports.tasks.start(task(steps))).ended;
+    expect((await store.kv.page({ gte: 'i/s/', lt: 'i/s0' })).map(([key]) => key)).toEqual(['i/s/shop-2/1']);
+    machines.fails = () => undefined;
+    // found out since
+    for (const one of machines.executions.values())
+      if (one.ended?.outcome === 'unknown') one.end.promise = Promise.resolve({ outcome: 'succeeded' });
+    expect(await (await daemonNow.ports.tasks.start(task(steps))).ended).toMatchObject({ state: 'succeeded' });
+    expect(machines.done).toEqual([]);
+    expect(await store.kv.page({ gte: 'i/s/', lt: 'i/s0' })).toEqual([]);
+  });
+});
+
+describe('work that is no command', () => {
+  it('is a step like any other', async () => {
+    const { daemonNow, store } = await fresh();
+    const own = new Map([['1', () => Promise.reject(new DtkdError('PEER_AWAY', 'node1 is away', { next: 'Try later' }))]]);
+    const { name, ended } = await daemonNow.ports.tasks.start(task([{ number: '1', title: 'app', after: [] }], { own }));
+    expect(await ended).toMatchObject({ state: 'failed', message: '1 app: node1 is away. Try later' });
+    expect(Object((await taskEnd(store, name))['status']).steps[0]).toMatchObject({ code: 'PEER_AWAY' });
+  });
+
+  it('that breaks tells nothing of the inside', async () => {
+    const { daemonNow } = await fresh();
+    const own = new Map([['1', () => Promise.reject(new TypeError('x is undefined'))]]);
+    const { ended } = await daemonNow.ports.tasks.start(task([{ number: '1', title: 'app', after: [] }], { own }));
+    expect((await ended)?.message).not.toContain('undefined');
+  });
+});
+
+describe('a task', () => {
+  it('is told to who follows it, with the output of each step before its end', async () => {
+    const all = await fresh();
+    const { machines, daemonNow } = all;
+    machines.turns = () => 5;
+    const { name } = await daemonNow.ports.tasks.start(
+      task([
+        { number: '1', title: 'both', after: [] },
+        { number: '1.1', title: 'a', after: [], work: work() },
+        { number: '1.2', title: 'b', after: ['1.1'], work: work({ command: 'check' }) },
+      ]),
+    );
+    const lines = await follow(all, name);
+    expect(lines[0]).toMatchObject({ type: 'task', state: 'executing', steps: [{}, {}, {}] });
+    expect(lines.at(-1)).toEqual({ type: 'end', state: 'succeeded' });
+    const told = lines.flatMap((line) =>
+      line.type === 'output'
+        ? [`${line.number} says ${line.text.trim()}`]
+        : line.type === 'step'
+          ? [`${Object(line.step).number} ${Object(line.step).state}`]
+          : [],
+    );
+    expect(told.indexOf('1.1 says restart db')).toBeGreaterThanOrEqual(0);
+    expect(told.indexOf('1.1 says restart db')).toBeLessThan(told.indexOf('1.1 succeeded'));
+    expect(told.indexOf('1.1 succeeded')).toBeLessThan(told.indexOf('1.2 succeeded'));
+    // and to who comes when it is over
+    const later = await follow(all, name);
+    expect(later.map(({ type }) => type).sort()).toEqual(['end', 'output', 'output', 'task']);
+    expect((await follow(all, name, 'none')).map(({ type }) => type)).toEqual(['task', 'end']);
+  });
+
+  it('ends for who follows it when they go', async () => {
+    const all = await fresh();
+    const { machines, daemonNow, store } = all;
+    machines.turns = () => Number.POSITIVE_INFINITY;
+    const { name, object } = await daemonNow.ports.tasks.start(task([{ number: '1', title: 'a', after: [], work: work() }]));
+    const gone = new AbortController();
+    const lines: TaskLine[] = [];
+    for await (const line of daemonNow.ports.tasks.follow(OPERATOR, object, { of: 'all', signal: gone.signal })) {
+      lines.push(line);
+      if (line.type === 'output') gone.abort();
+    }
+    expect(lines.some(({ type }) => type === 'end')).toBe(false);
+    await daemonNow.ports.tasks.cancel(OPERATOR, name);
+    expect(Object((await taskEnd(store, name))['status'])).toMatchObject({ state: 'cancelled' });
+  });
+
+  it('is kept with a hundred of its kind', async () => {
+    const { daemonNow, store } = await fresh();
+    for (let times = 0; times < 101; times++) await (await daemonNow.ports.tasks.start(task([]))).ended;
+    const { items } = await store.list({ group: 'dtkd.dev', plural: 'tasks' });
+    expect(items).toHaveLength(100);
+    expect(await store.get(ref('tasks', 'shop-102'))).toBeDefined();
+    expect(await store.get(ref('tasks', 'shop-2'))).toBeUndefined();
+  });
+
+  it('that could not be begun leaves nothing', async () => {
+    const { daemonNow, store } = await fresh();
+    const begin = () => Promise.reject(new DtkdError('FORBIDDEN', 'not for you'));
+    const version = store.version();
+    expect((await refusal(daemonNow.ports.tasks.start(task([], { begin })))).code).toBe('FORBIDDEN');
+    expect(store.version()).toBe(version);
+    expect(daemonNow.ports.tasks.running('shop')).toBeUndefined();
+  });
+
+  it('whose end is refused has failed', async () => {
+    const { daemonNow } = await fresh();
+    let times = 0;
+    const finish = async () => {
+      times += 1;
+      if (times === 1) throw new DtkdError('INVALID', 'the model says no');
+    };
+    expect(await (await daemonNow.ports.tasks.start(task([], { finish }))).ended).toEqual({
+      state: 'failed',
+      message: 'the model says no',
+    });
+  });
+
+  it('runs as many commands at a time as it may', async () => {
+    const { machines, daemonNow } = await fresh();
+    machines.turns = () => 20;
+    const steps = Array.from({ length: 9 }, (_one, index) => ({ number: String(index + 1), title: 'a', after: [], work: work() }));
+    await (await daemonNow.ports.tasks.start(task(steps, { plan: { steps, threads: 3 } }))).ended;
+    expect(machines.most).toBe(3);
+  });
+});
