@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { partName } from './assembly.ts';
 import { digest, moduleName, moduleVersion, versionRange } from './code.ts';
-import { commandName, optionName } from './commands.ts';
+import { commandName, durationText, optionName } from './commands.ts';
 import { PROPERTY_TYPES, propertyName } from './kinds/type.ts';
 import { instanceName } from './service-file.ts';
 
@@ -70,7 +70,7 @@ export const convergeRequest = z.strictObject({
   dryRun: z.boolean().optional(),
   threads: z.number().int().min(1).max(256).optional().describe('Commands at a time. Default: 16.'),
   keepGoing: z.boolean().optional().describe('After a failure, what does not depend on it is still started.'),
-  timeout: z.string().max(16).optional(),
+  timeout: durationText.optional().describe('How long each command may take, at most.'),
   message: z.string().max(4_096).optional().describe('Of the commit. Default: what changed.'),
   /** The digest that a plan which was shown had: refused with CONFLICT if it would be another now. */
   plan: digest.optional(),

@@ -193,6 +193,8 @@ export interface DaemonOptions {
 
 export interface Bench {
   store: LocalStore;
+  /** Nodes that are known. */
+  nodes: string[];
   machines: Machines;
   disk: Disk;
   /** Apps and what they are made of: by `NODE/PLURAL/NAME`. */
@@ -231,6 +233,7 @@ export async function bench(nodes: readonly string[] = [NODE, 'node1', 'node2'])
   const disk = new Disk();
   const made: Bench = {
     store,
+    nodes: [...nodes],
     machines,
     disk,
     objects: new Map(),
@@ -239,7 +242,7 @@ export async function bench(nodes: readonly string[] = [NODE, 'node1', 'node2'])
     secrets: new Set(['db-password']),
     published: [],
     assembly: {},
-    daemon: (options) => startDaemon(made, nodes, options),
+    daemon: (options) => startDaemon(made, options),
     edit: (name, file) => {
       const repository = disk.repositories.get(name);
       if (repository !== undefined) repository.work = file;
@@ -291,7 +294,6 @@ function withoutVersion(spec: unknown): unknown {
 
 async function startDaemon(
   made: Bench,
-  nodes: readonly string[],
   { lasts = Number.POSITIVE_INFINITY, decide = () => ({ allowed: true }) }: DaemonOptions = {},
 ): Promise<DaemonUnderTest> {
   const life = new Life(lasts);
@@ -344,9 +346,9 @@ async function startDaemon(
       releaseCopies: life.lasting(async () => undefined),
     },
     nodes: {
-      list: async () => nodes.map((name) => ({ name, self: name === NODE, address: '127.0.0.1', object: object('Node', name) })),
+      list: async () => made.nodes.map((name) => ({ name, self: name === NODE, address: '127.0.0.1', object: object('Node', name) })),
       matching: async ({ include, exclude }) =>
-        nodes.filter((name) => matches(include, name) && !(exclude !== undefined && matches(exclude, name))),
+        made.nodes.filter((name) => matches(include, name) && !(exclude !== undefined && matches(exclude, name))),
     },
     objects,
     secrets: { has: async (name) => made.secrets.has(name) },

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ServiceFile } from '../../../../protocol/service-file.ts';
 import { NODE, ref, refusal } from '../../model/fixtures.ts';
 import { type Bench, bench, service, taskEnd } from './bench.ts';
@@ -134,7 +135,6 @@ describe('converging', () => {
     const made = await fresh(SHOP);
     const { daemon, edit, objects, instance } = made;
     const { run } = await daemon();
-    const { DtkdError } = await import('../../../../protocol/errors.ts');
     made.refuses = (node) => (node === 'node2' ? new DtkdError('FORBIDDEN', 'not for you') : undefined);
     await run('shop', 'converge');
     expect(await instance('shop')).toMatchObject({ phase: 'Failed', message: expect.stringContaining('not for you') });
@@ -145,6 +145,18 @@ describe('converging', () => {
     await run('shop', 'converge');
     expect(objects.size).toBe(0);
     expect(await instance('shop')).toMatchObject({ phase: 'Ready', apps: [] });
+  });
+
+  it('goes on without a node that is known no more', async () => {
+    const made = await fresh(SHOP);
+    const { run } = await made.daemon();
+    await run('shop', 'converge');
+    made.refuses = (node) => (node === 'node2' ? new DtkdError('NOT_FOUND', 'nobody knows it') : undefined);
+    made.nodes.splice(made.nodes.indexOf('node2'), 1);
+    made.edit('shop', { ...SHOP, components: { ...TIER, web: { ...TIER.web, on: 'name=node1,node2' } } });
+    await run('shop', 'converge');
+    expect(await made.instance('shop')).toMatchObject({ phase: 'Ready', resources: 2, nodes: [NODE, 'node1'], apps: [{ node: 'node1' }] });
+    expect(made.machines.done).not.toContain('delete web-2');
   });
 
   it('runs one task at a time, which can be cancelled', async () => {

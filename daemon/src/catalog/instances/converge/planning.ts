@@ -84,7 +84,7 @@ export async function planOf(
   const apps = planApps(
     ports,
     { instance: name, principal },
-    { wanted: desired.apps, made: await appsOf(ports.store.kv, name), before: plan.steps },
+    { wanted: desired.apps, made: await appsOf(ports.store.kv, name), before: plan.steps, nodes: known },
     (resource) => (desired.resources.get(resource) ?? applied.get(resource))?.component,
   );
   const steps = [...plan.steps, ...apps.steps];

@@ -10,17 +10,15 @@ import { expandSource, findInstance, workingSource } from './planning.ts';
 import { resourceTaken } from './resources.ts';
 
 export async function stateOf(ports: ConvergePorts, name: string): Promise<ServiceState> {
-  const { tasks, store, node, repositories, apps } = ports;
+  const { tasks, store, node, apps } = ports;
   const { spec, status } = await findInstance(ports, name);
   const source = await workingSource(ports, name);
   const applied = await tasks.applied(name, resourceTaken(ports, name));
   const { desired, violations } = await expandSource(ports, source, applied);
-  const branch = await (await repositories.open(name)).applied();
   const made = await appsOf(store.kv, name);
   const last = status.task === undefined ? undefined : await store.get(taskRef(node, status.task));
   const task = last === undefined ? undefined : fieldsOfTask(last);
   const { module, version, assembly, target, directory } = spec;
-  const commit = status.applied ?? branch;
   return {
     name,
     node,
@@ -31,7 +29,7 @@ export async function stateOf(ports: ConvergePorts, name: string): Promise<Servi
     ...(target === undefined ? {} : { target }),
     directory,
     head: source.head,
-    ...(commit === undefined ? {} : { applied: commit }),
+    ...(status.applied === undefined ? {} : { applied: status.applied }),
     edited: [...source.edited],
     pending: desired === undefined ? [] : pendingOf(desired, applied, violations.length > 0),
     violations: violations.map(({ next, ...rest }) => (next === undefined ? rest : { ...rest, next })),

@@ -8,6 +8,7 @@ import type { Principal } from '../../../../../protocol/principal.ts';
 import type { ServicePlanAnswer } from '../../../../../protocol/service-api.ts';
 import { prefixEnd } from '../../../store/kv.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
+import type { PlanOptions } from '../desired/plan/plan.types.ts';
 import { planDelete } from '../desired/plan/plan-delete.ts';
 import type { AppliedResource, Plan } from '../instances.types.ts';
 import { appsOf } from '../service-apps/app-rows.ts';
@@ -125,9 +126,10 @@ async function takeDown(ports: ConvergePorts, principal: Principal, name: string
     if (request.dryRun !== true) tasks.assertIdle(name);
     const instance = await findInstance(ports, name);
     const applied = await tasks.applied(name, resourceTaken(ports, name));
-    const plan = await planOf(ports, name, applied, request);
+    const nodes = new Set((await ports.nodes.list()).map((node) => node.name));
+    const plan = await planOf(ports, name, applied, { threads: request.threads, nodes });
     const made = await appsOf(store.kv, name);
-    const apps = planApps(ports, { instance: name, principal }, { wanted: [], made, before: plan.steps }, () => undefined);
+    const apps = planApps(ports, { instance: name, principal }, { wanted: [], made, before: plan.steps, nodes }, () => undefined);
     const steps = [...plan.steps, ...apps.steps];
     const answer = planAnswerOf({ steps, unchanged: 0, differences: plan.differences, notes: [], tree: '' });
     if (request.dryRun === true) return { answer, task: undefined };
@@ -164,15 +166,14 @@ async function planOf(
   ports: ConvergePorts,
   name: string,
   applied: ReadonlyMap<string, AppliedResource>,
-  { threads }: TakeDownRequest,
+  options: PlanOptions,
 ): Promise<Plan> {
-  const { files, nodes } = ports;
+  const { files } = ports;
   const { status } = await findInstance(ports, name);
   const source = await files.at(name, status.applied ?? 'HEAD').catch(() => undefined);
   const expanded = source === undefined ? undefined : await expandSource(ports, source, applied);
-  const known = new Set((await nodes.list()).map((node) => node.name));
   const workflows = expanded?.desired?.workflows ?? {};
-  return planDelete(applied, workflows['delete'], { threads, nodes: known, workflows });
+  return planDelete(applied, workflows['delete'], { ...options, workflows });
 }
 
 /** Tries whether whoever asks may take all of it away, so that nothing is run that could not be recorded. */

@@ -19,11 +19,20 @@ export interface AppPorts {
   objects: Objects;
 }
 
+export interface Apps {
+  wanted: readonly DesiredApp[];
+  made: readonly AppRow[];
+  /** The steps to which these come. */
+  before: readonly PlannedStep[];
+  /** Nodes that are known. What was made on others is forgotten: nobody answers there, and nobody will. */
+  nodes: ReadonlySet<string>;
+}
+
 /** Numbers of the steps begin after those of `before`. What brings up the resources that an app leads to comes first. */
 export function planApps(
   ports: AppPorts,
   { instance, principal }: { instance: string; principal: Principal },
-  { wanted, made, before }: { wanted: readonly DesiredApp[]; made: readonly AppRow[]; before: readonly PlannedStep[] },
+  { wanted, made, before, nodes }: Apps,
   componentOf: (resource: string) => string | undefined,
 ): AppPlan {
   const known = new Map(made.map((row) => [placeOf(row), row]));
@@ -40,7 +49,10 @@ export function planApps(
     steps.push({ number, title, after });
     own.set(number, work);
   };
-  for (const row of leaving) add(`Remove app ${row.name} of ${row.node}`, [], () => removeApp(ports, instance, principal, row));
+  for (const row of leaving) {
+    const work = nodes.has(row.node) ? () => removeApp(ports, instance, principal, row) : () => forgetApp(ports, instance, row);
+    add(`Remove app ${row.name} of ${row.node}`, [], work);
+  }
   for (const app of coming) {
     add(`App ${app.name} on ${app.node}`, upTo(app, before, componentOf), (signal) => makeApp(ports, instance, principal, app, signal));
   }
@@ -72,6 +84,10 @@ async function makeApp(
 
 async function removeApp({ store, objects }: AppPorts, instance: string, principal: Principal, row: AppRow): Promise<void> {
   for (const { group, plural } of [...APP_KINDS].reverse()) await objects.remove(principal, row.node, { group, plural, name: row.name });
+  await forgetApp({ store }, instance, row);
+}
+
+async function forgetApp({ store }: Pick<AppPorts, 'store'>, instance: string, row: AppRow): Promise<void> {
   await store.transact(async (tx) => dropApp(tx, instance, row));
 }
 
