@@ -16,6 +16,8 @@ import { DTKD, NODE } from '../../harness/node-binary.ts';
 const EXAMPLE = new URL('../../../examples/dtk/blog', import.meta.url).pathname;
 const TEXT = await readFile(join(EXAMPLE, 'dtk.module.yaml'), 'utf8');
 const PRESENT = new Set(['files/theme.sh']);
+/** Apart, so that nobody takes what follows for a placeholder of this file. */
+const DOLLAR = '$';
 const HEAD = 'dsl_version: 1.0.0\nmodule: demo/blog\nversion: 1.0.0\n';
 
 function convert(text: string): Promise<Converted> {
@@ -203,7 +205,9 @@ describe('a module of DTK', () => {
     });
     const steps = await said(
       'component_defs: {a: {attributes: {d: {dynamic: true}}, actions: {run: {command: RUN x, parameters: {p: {required: true}}}}}}\n' +
-        'assemblies: {m: {components: [{a: {attributes: {d: 1}}}], actions: {w: {subtasks: [{components: [a.run]}, {components: [a.gone]}, {components: [a.run], params: {p: "${1}"}}]}}}}\n',
+        'assemblies: {m: {components: [{a: {attributes: {d: 1}}}], actions: {w: {subtasks: [{components: [a.run]}, {components: [a.gone]}, {components: [a.run], params: {p: "' +
+        DOLLAR +
+        '{1}"}}]}}}}\n',
     );
     expect(steps.manifest.assemblies?.['m']?.workflows?.['w']?.steps).toEqual([
       { component: 'a', command: 'run', options: { p: '$${1}' } },
