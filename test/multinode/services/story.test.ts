@@ -36,7 +36,7 @@ describe('one assembly, staged twice', () => {
   it('does nothing when there is nothing to do', async () => {
     const before = await ran(shop);
     const said = await ok(shop, 'converge', 'north', '--yes');
-    expect(said).toMatch(/nothing to do/i);
+    expect(said).toMatch(/nothing to run/i);
     expect(await ran(shop)).toEqual(before);
   });
 
@@ -44,7 +44,7 @@ describe('one assembly, staged twice', () => {
     const before = await ran(shop);
     await writeModule(shop.module, '1.1.0', { ' from ': ' out of ' });
     await ok(shop, 'module', 'install', shop.module);
-    for (const name of ['north', 'south']) expect(await ok(shop, 'converge', name, '--yes')).toMatch(/nothing to do/i);
+    for (const name of ['north', 'south']) expect(await ok(shop, 'converge', name, '--yes')).toMatch(/nothing to run/i);
     expect(await ran(shop)).toEqual(before);
     expect(await page(ports.north)).toBe('north from shelves');
   });
@@ -59,8 +59,8 @@ describe('one assembly, staged twice', () => {
     expect(await page(ports.north)).toBe('northern lights from shelves');
     expect(await page(ports.south)).toBe('south from shelves');
     expect((await stateOf(shop, 'north')).resources.map(({ name, state }) => `${name} ${state}`)).toEqual([
-      'page-1 applied',
       'store applied',
+      'page-1 applied',
     ]);
   });
 
@@ -74,7 +74,8 @@ describe('one assembly, staged twice', () => {
   });
 
   it('takes in the newer module where that is asked for', async () => {
-    expect(await ok(shop, 'service', 'diff-module', 'north')).toContain('bin/up');
+    expect(await ok(shop, 'service', 'diff-module', 'north')).toMatch(/acme\/web +1\.0\.0 +none +1\.1\.0/);
+    expect(await ok(shop, 'service', 'diff-module', 'south')).toMatch(/bin\/up/);
     await ok(shop, 'service', 'pull-module', 'north', 'acme/web');
     await ok(shop, 'converge', 'north', '--yes');
     expect(await page(ports.north)).toBe('northern lights out of shelves');
@@ -123,13 +124,15 @@ describe('one assembly, staged twice', () => {
 
   it('refuses what cannot be, all at once, and leaves everything as it was', async () => {
     const before = await ran(shop);
-    await ok(shop, 'service', 'set', 'north', 'page.port=99999', 'page.count=7');
-    await ok(shop, 'service', 'add-component', 'north', 'extra', '--type', 'Nonesuch');
+    await ok(shop, 'service', 'set', 'north', 'page.count=7');
+    const file = join((await stateOf(shop, 'north')).directory, 'dtk.service.yaml');
+    await writeFile(file, (await readFile(file, 'utf8')).replace(`port: ${ports.north}`, 'port: 99999'));
+    await ok(shop, 'service', 'add-component', 'north', 'extra', '--type', 'Store');
     const { code, stdout, stderr } = await shop.ops.cli('converge', 'north', '--yes');
     expect(code).toBe(25);
-    expect(`${stdout}${stderr}`).toMatch(/page\.port/);
-    expect(`${stdout}${stderr}`).toMatch(/extra/);
-    expect(`${stdout}${stderr}`).toMatch(/7/);
+    expect(`${stdout}${stderr}`).toMatch(/ILLEGAL_VALUE +parameters\.port \(dtk\.service\.yaml:\d+:\d+\)/);
+    expect(`${stdout}${stderr}`).toMatch(/REQUIRED_UNSET +extra\.dir/);
+    expect(`${stdout}${stderr}`).toMatch(/NODE_LIMIT +page\.on/);
     expect(await ran(shop)).toEqual(before);
     await ok(shop, 'service', 'rollback', 'north', 'HEAD', '--discard', '--yes');
   });
