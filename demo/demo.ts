@@ -1,6 +1,6 @@
 /**
  * `npm run demo`: three real daemons on this machine walk through the dtDomains example from founding a domain to removing a peer, with a
- * real HTTP service behind the shared app. Leaves the sites running until Ctrl-C; with `--once` it ends by itself, with status 0 only if
+ * real HTTP service behind the shared app; then a web tier is staged and converged over two of them. Leaves the sites running until Ctrl-C; with `--once` it ends by itself, with status 0 only if
  * every step came out as it should.
  */
 import { readFile, writeFile } from 'node:fs/promises';
@@ -15,6 +15,7 @@ import type { Site } from '../test/harness/site.ts';
 import { Stage } from '../test/harness/stage.ts';
 import { waitFor } from '../test/wait.ts';
 import { checked, command, dtkd, elapsed, failed, heading, result, say } from './narrator.ts';
+import { showWebTier } from './web-tier.ts';
 
 const { values } = parseArgs({ options: { once: { type: 'boolean', default: false } } });
 const BODY = 'hello from example-service\n';
@@ -168,6 +169,7 @@ async function walk(stage: Stage): Promise<Site[]> {
   await shareService(stage, sites[0], origin);
   await useService([sites[1], sites[2]]);
   await removePeer(sites);
+  await showWebTier(sites);
   return [...sites];
 }
 

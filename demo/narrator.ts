@@ -1,5 +1,6 @@
 /** Prints the demo: headings, what a user would type, what came of it. Colours only where somebody looks at a terminal. */
 import type { Site } from '../test/harness/site.ts';
+import type { SiteUser } from '../test/harness/user.ts';
 
 const COLOURS = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
 /** A long answer is cut here: the demo shows, the reader can repeat. */
@@ -44,18 +45,35 @@ export function elapsed(): string {
   return `${((performance.now() - began) / 1000).toFixed(1)} s`;
 }
 
+export interface Shown {
+  /** In place of the arguments: without what only this run knows. */
+  shown?: readonly string[];
+  status?: 'ok' | 'refused';
+  stdin?: string;
+}
+
 /** Runs the command line at a site, showing it as a user would type it there. Fails the demo if its status is not as expected. */
-export async function dtkd(
-  site: Site,
+export async function dtkd(site: Site, args: readonly string[], options: Shown = {}): Promise<string> {
+  const { stdin } = options;
+  return narrated(site.name, args, options, () => site.cliWith(stdin === undefined ? {} : { stdin }, ...args));
+}
+
+/** The same as a user of the site. */
+export async function dtkdAs(user: SiteUser, args: readonly string[], options: Shown = {}): Promise<string> {
+  return narrated(user.display, args, options, () => user.cli(...args));
+}
+
+async function narrated(
+  where: string,
   args: readonly string[],
-  options: { shown?: readonly string[]; status?: 'ok' | 'refused' } = {},
+  { shown = args, status = 'ok' }: Shown,
+  work: () => Promise<{ code: number; stdout: string; stderr: string }>,
 ): Promise<string> {
-  command(site.name, ['dtkd', ...(options.shown ?? args)].map(quoted).join(' '));
-  const { code, stdout, stderr } = await site.cli(...args);
+  command(where, ['dtkd', ...shown].map(quoted).join(' '));
+  const { code, stdout, stderr } = await work();
   result(`${stdout}${stderr}`.trim() === '' ? '(no output)' : `${stdout}${stderr}`);
-  const wanted = options.status ?? 'ok';
-  if ((code === 0) !== (wanted === 'ok'))
-    throw new Error(`"dtkd ${args.join(' ')}" at ${site.name} ended with ${code}; it should have been ${wanted}`);
+  if ((code === 0) !== (status === 'ok'))
+    throw new Error(`"dtkd ${args.join(' ')}" at ${where} ended with ${code}; it should have been ${status}`);
   return stdout;
 }
 
