@@ -8,8 +8,9 @@ import type { ServiceInstances } from '../service-instances.types.ts';
 import { interruptedText } from '../tasks/task-object.ts';
 import { instanceActions, instanceSubresources, taskSubresources } from './actions.ts';
 import type { ConvergePorts } from './converge.types.ts';
+import { dependentsOf, hasDependents } from './dependents.ts';
 import { changedInstance, instanceOf, instanceRef } from './instance-object.ts';
-import { dependentsOf, putAway } from './taking-down.ts';
+import { putAway } from './taking-down.ts';
 
 /** The part over its own parts. */
 export function serviceInstances(ports: ConvergePorts): ServiceInstances {
@@ -39,12 +40,7 @@ function instanceHandler(ports: ConvergePorts): ModelHandler {
         });
       }
       const dependents = await dependentsOf(ports, name);
-      if (dependents.length > 0) {
-        throw new DtkdError('CONFLICT', `service "${name}" is the target of others: ${dependents.slice(0, 8).join(', ')}`, {
-          next: `Take all of them down: dtkd service uninstall ${name} --recursive.`,
-          details: { dependents },
-        });
-      }
+      if (dependents.length > 0) throw hasDependents(name, dependents);
       ports.tasks.assertIdle(name);
       if (!dryRun) await ports.turns.alone(name, () => putAway(ports, name));
       return { handled: object };

@@ -3,7 +3,6 @@
  * with its history.
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import { serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
 import type { Principal } from '../../../../../protocol/principal.ts';
 import type { ServicePlanAnswer } from '../../../../../protocol/service-api.ts';
 import { prefixEnd } from '../../../store/kv.ts';
@@ -18,15 +17,11 @@ import { SELF_OPERATOR } from '../tasks/run-step.ts';
 import { dropStep, unsettledOf } from '../tasks/step-rows.ts';
 import type { StartedTask, TaskEnd } from '../tasks/tasks.types.ts';
 import type { ConvergePorts } from './converge.types.ts';
+import { allDependents, assertMayDelete, hasDependents, withSomething } from './dependents.ts';
 import { appliedStatus, changedInstance, type Instance, instanceOf, instanceRef } from './instance-object.ts';
 import { planAnswerOf } from './plan-answer.ts';
 import { expandSource, findInstance } from './planning.ts';
 import { resourceTaken } from './resources.ts';
-
-/** Services that may be staged against one that are looked for. */
-const MAX_DEPENDENTS = 1_000;
-/** Names in a sentence. */
-const LISTED = 8;
 
 export interface TakeDownRequest {
   recursive?: boolean | undefined;
@@ -226,13 +221,6 @@ async function change(
   if (found !== undefined) await tx.put(changedInstance(found, status));
 }
 
-/** Services that are staged against one. */
-export async function dependentsOf({ store, node }: Pick<ConvergePorts, 'store' | 'node'>, name: string): Promise<string[]> {
-  const { group, plural } = serviceInstanceKind;
-  const refs = await store.find({ group, plural, namespace: node, path: 'spec.target', value: name, limit: MAX_DEPENDENTS });
-  return refs.map((ref) => ref.name);
-}
-
 /** Refuses while others are staged against it, or takes those down, each after its own. What was done is told. */
 async function dependentsFirst(
   ports: ConvergePorts,
@@ -242,7 +230,7 @@ async function dependentsFirst(
   how: 'delete' | 'uninstall',
   signal: AbortSignal,
 ): Promise<string[]> {
-  const all = await inOrder(ports, name);
+  const all = await allDependents(ports, name);
   const there = how === 'uninstall' ? all : await withSomething(ports, all);
   if (there.length === 0) return [];
   if (request.recursive !== true) throw hasDependents(name, there);
@@ -260,41 +248,6 @@ async function dependentsFirst(
     notes.push(`${how === 'delete' ? 'deleted' : 'uninstalled'}: ${one}`);
   }
   return notes;
-}
-
-/** All that depend on it, also through others: each before what it is staged against. */
-async function inOrder(ports: ConvergePorts, name: string, above: ReadonlySet<string> = new Set()): Promise<string[]> {
-  const found = new Set<string>();
-  const path = new Set(above).add(name);
-  for (const one of await dependentsOf(ports, name)) {
-    if (path.has(one)) continue;
-    for (const inner of await inOrder(ports, one, path)) found.add(inner);
-    found.add(one);
-  }
-  return [...found];
-}
-
-/** One that has nothing applied is in nobody's way. */
-async function withSomething(ports: ConvergePorts, names: readonly string[]): Promise<string[]> {
-  const instances = await Promise.all(names.map((one) => findInstance(ports, one)));
-  return names.filter((_name, at) => !['Staged', 'Deleted'].includes(instances[at]?.status.phase ?? 'Staged'));
-}
-
-async function assertMayDelete({ decide, store, node }: ConvergePorts, principal: Principal, name: string): Promise<void> {
-  if (principal.type === 'operator') return;
-  const object = await store.get(instanceRef(node, name));
-  const { group, plural } = instanceRef(node, name);
-  const decision = decide(principal, { verb: 'DELETE', group, plural, name, ...(object === undefined ? {} : { object }) });
-  if (!decision.allowed) throw new DtkdError('FORBIDDEN', decision.reason, { next: 'Nothing was taken down. Ask for the right.' });
-}
-
-function hasDependents(name: string, dependents: readonly string[]): DtkdError {
-  const listed = dependents.slice(0, LISTED).join(', ');
-  const more = dependents.length > LISTED ? `, and ${dependents.length - LISTED} more` : '';
-  return new DtkdError('CONFLICT', `service "${name}" is the target of others: ${listed}${more}`, {
-    next: 'Take those down first, or all of them in order with --recursive.',
-    details: { dependents: [...dependents] },
-  });
 }
 
 function notDown(name: string, end: TaskEnd | undefined): DtkdError {
