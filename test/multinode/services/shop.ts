@@ -123,6 +123,7 @@ types:
       restart: {options: {why: {default: asked}}, script: {file: bin/up, args: ["restart-\${options.why}"]}}
       delete: {script: {file: bin/down}}
       check: {script: {file: bin/check}}
+      hold: {script: {inline: 'echo held; waited=0; while [ ! -e "$DTKD_PROPERTY_DIR/gate" ] && [ $waited -lt 1200 ]; do sleep 0.05; waited=$((waited+1)); done'}}
   Store:
     extends: Service
     properties:
