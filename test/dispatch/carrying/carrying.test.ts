@@ -2,15 +2,19 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { Carrying, type CarryingOptions } from '../../../daemon/src/dispatch/carrying/carrying.ts';
 import type { Holding } from '../../../daemon/src/dispatch/hold/hold.types.ts';
 import { createHolding } from '../../../daemon/src/dispatch/hold/holding.ts';
+import { cancellationBytes } from '../../../daemon/src/dispatch/hold/order-box.ts';
 import type { PartHandle } from '../../../daemon/src/dispatch/target/target.types.ts';
 import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
-import { encodeCbor } from '../../../protocol/cbor.ts';
+import { FrameReader } from '../../../daemon/src/streams/frame-reader.ts';
+import { decodeCbor, encodeCbor } from '../../../protocol/cbor.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
+import { encodeFrame } from '../../../protocol/frames.ts';
 import { type AnswerFrame, MAX_ANSWER_OUTPUT_BYTES } from '../../../protocol/orders/answer.ts';
-import type { CancelFrame, OrderFrame } from '../../../protocol/orders/carry.ts';
+import { CARRY_PROTOCOL, type CancelFrame, type OrderFrame } from '../../../protocol/orders/carry.ts';
 import type { Part } from '../../../protocol/orders/outcome.ts';
 import { executionIdOf } from '../../../protocol/orders/plan-tree.ts';
 import { waitFor } from '../../wait.ts';
@@ -243,6 +247,60 @@ describe('orders that are carried', () => {
     expect(s.holding.mayHaveDelivered(which('t', id))).toBe(true);
     expect(t.started).toEqual([]);
   });
+});
+
+describe('members that are asked for what they have', () => {
+  /** A member that says that it has these frames, asked before all others. */
+  function says(name: string, frames: (what: string) => object[]): void {
+    network.node(name).handle(CARRY_PROTOCOL, async (stream) => {
+      stream.on('error', () => undefined);
+      const asked = await new FrameReader(stream, 4096).next(1000);
+      const { what } = decodeCbor(asked ?? new Uint8Array(), z.object({ what: z.string() }), 'a request');
+      for (const frame of [...frames(what), { type: 'end' }]) stream.write(encodeFrame(encodeCbor(frame)));
+      stream.end();
+    });
+  }
+
+  test('cannot put something else in the place of what others have', async () => {
+    says('a', (what) => (what === 'orders' ? forged.orders : forged.answers));
+    const forged: { orders: object[]; answers: object[] } = { orders: [], answers: [] };
+    const [s, , t] = await three();
+    network.cut('a', 's');
+    network.cut('a', 't');
+    const id = await queue(s, 't');
+    const done = await queue(s, 't');
+    const order = (await ordersOf(s)).find((one) => one.id === id) as OrderFrame;
+    await t.carrying.takeOrder(t.at, (await ordersOf(s)).find((one) => one.id === done) as OrderFrame);
+    const [answer] = await answersOf(t);
+    if (answer === undefined) throw new Error('no answer');
+    const x = await island('x');
+    network.cut('x', 't');
+    forged.orders.push({ ...order, sealed: Uint8Array.of(1) }, { ...order, type: 'cancel', sealed: undefined });
+    forged.orders.push({ ...order, starter: 'ee'.repeat(32) });
+    forged.answers.push({ ...answer, sealed: Uint8Array.of(1) });
+    const held = (await ordersOf(x)).filter((one) => one.id === id);
+    expect(held).toEqual([order]);
+    network.heal('x', 't');
+    network.cut('x', 's');
+    const [told, ...rest] = await answersOf(x);
+    expect([told?.id, rest]).toEqual([done, []]);
+    expect(await s.carrying.takeAnswer(s.at, told as AnswerFrame)).toBe('taken');
+  });
+
+  test('cannot make a file too large', async () => {
+    const [s] = await three();
+    const mine = Array.from({ length: 4_200 }, (_, index) => signedCancel('a', 't', index % 2_000, `${index}`));
+    says('a', (what) => (what === 'orders' ? mine : []));
+    const found = await ordersOf(s);
+    expect(found).toHaveLength(4_096);
+  });
+
+  function signedCancel(starter: string, target: string, index: number, seed: string): CancelFrame {
+    const id = executionIdOf(Buffer.from(seed));
+    const name = { starter: keyOf(starter, site), target: keyOf(target, site), id, index };
+    const signature = network.node(starter).sign(site, 'order', cancellationBytes(name));
+    return { type: 'cancel', ...name, notAfter: time + DAY, signature };
+  }
 });
 
 describe('answers that are carried', () => {

@@ -17,6 +17,7 @@ import { AnswerRows } from './answer-rows.ts';
 import { type CarriedFrame, Gathering } from './gathering.ts';
 import { MAX_ANSWER_LIFETIME_MS, SWEEP_MS } from './limits.ts';
 import { ownAnswers } from './own-answers.ts';
+import { Sifting } from './sifting.ts';
 
 export interface CarryingOptions {
   members: Members;
@@ -78,20 +79,20 @@ export class Carrying {
 
   /** Orders and cancellations that are kept here or by members that can be reached, each once. */
   async *orders({ domain }: At, signal: AbortSignal): AsyncGenerator<OrderFrame | CancelFrame> {
-    const given = new Set<string>();
-    const isNew = (frame: CarriedFrame): boolean =>
-      addTo(given, `${frame.type} ${frame.starter} ${frame.target} ${frame.id} ${frame.index}`);
-    for await (const frame of this.#options.holding.carry(domain)) if (isNew(frame)) yield frame;
-    for await (const frame of this.#gathering.from(domain, 'orders', signal)) if (frame.type !== 'answer' && isNew(frame)) yield frame;
+    const sifting = new Sifting(this.#options.members, domain);
+    for await (const frame of this.#options.holding.carry(domain)) if (sifting.own(frame)) yield frame;
+    for await (const frame of this.#gathering.from(domain, 'orders', signal)) {
+      if (frame.type !== 'answer' && sifting.told(frame, this.#options.now())) yield frame;
+    }
   }
 
   /** Answers of this node and of members that can be reached, and those that are kept for others. */
   async *answers(at: At, signal: AbortSignal): AsyncGenerator<AnswerFrame> {
-    const given = new Set<string>();
-    const isNew = ({ starter, target, id, index, final }: AnswerFrame): boolean =>
-      addTo(given, `${starter} ${target} ${id} ${index} ${final}`);
-    for await (const frame of this.#ownAndKept(at)) if (isNew(frame)) yield frame;
-    for await (const frame of this.#gathering.from(at.domain, 'answers', signal)) if (frame.type === 'answer' && isNew(frame)) yield frame;
+    const sifting = new Sifting(this.#options.members, at.domain);
+    for await (const frame of this.#ownAndKept(at)) if (sifting.own(frame)) yield frame;
+    for await (const frame of this.#gathering.from(at.domain, 'answers', signal)) {
+      if (frame.type === 'answer' && sifting.told(frame, this.#options.now())) yield frame;
+    }
   }
 
   async takeOrder(at: At, order: OrderFrame | CancelFrame): Promise<Taken> {
@@ -158,12 +159,6 @@ export class Carrying {
 /** After any other refusal it is brought again. */
 function isFinal(code: string): boolean {
   return ['SIGNATURE_INVALID', 'FRAME_INVALID', 'ORDER_INVALID', 'NOT_FOUND', 'GONE'].includes(code);
-}
-
-function addTo(set: Set<string>, name: string): boolean {
-  if (set.has(name)) return false;
-  set.add(name);
-  return true;
 }
 
 /** What this node itself cannot do (a full disk) is no refusal. */
