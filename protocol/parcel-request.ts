@@ -23,7 +23,7 @@ const known = z.object({
 export const parcelRequest = z.object({
   /** Absent: the one domain in which the node is. */
   domains: z.array(z.string().max(63)).min(1).max(MAX_PARCEL_DOMAINS).optional(),
-  /** Leaves out what is in those, or what this node had when it last made or took in a parcel of that time or before (milliseconds since the epoch). */
+  /** Leaves out what is in those, or what the maker had of the last parcel that was made or taken in here at that time or before (milliseconds since the epoch). */
   since: z.union([known, z.object({ time: z.number().int().nonnegative() })]).optional(),
   /** `needed`: those that are offered to the members of these domains, and those that waiting orders of this node run. */
   modules: z

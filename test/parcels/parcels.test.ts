@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createParcels } from '../../daemon/src/parcels/parcels.ts';
 import type { CarriedModule, ImportReport, Parcels, ParcelsOptions } from '../../daemon/src/parcels/parcels.types.ts';
 import { DtkdError } from '../../protocol/errors.ts';
@@ -155,6 +155,61 @@ describe('parcels', () => {
     const third = await exported(ofA, { since: { time: now } });
     expect((await framesOf(third)).some(({ type }) => type === 'entries')).toBe(false);
     await expect(exported(ofC, { since: { time: now } })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  test('of a time leave out what the other side had by then, and not what this one had', async () => {
+    const { a, b, from } = await apart();
+    const [ofA, ofB] = from as [Parcels, Parcels];
+    await a.expose('two');
+    await b.expose('theirs');
+    await imported(ofA, await exported(ofB));
+    await a.expose('three');
+    const back = await exported(ofA, { since: { time: Date.now() } });
+    expect(await imported(ofB, back)).toMatchObject({ domains: [{ entries: { new: 2, known: 0 }, gaps: [] }] });
+    expect(await b.apps()).toEqual(['a/one', 'a/three', 'a/two', 'b/theirs']);
+  });
+
+  test('are not read of somebody who may look after no domain', async () => {
+    const { from } = await apart();
+    let asked = 0;
+    const endless = async function* () {
+      for (; asked < 1_000; asked += 1) yield new Uint8Array(1_000);
+    };
+    await expect(from[1]?.import(USER, endless(), { dryRun: true, signal: never })).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    expect(asked).toBe(0);
+  });
+
+  test('of many small frames cost no more than their bytes', async () => {
+    const { a, b, from } = await apart();
+    const file = await exported(from[0] as Parcels);
+    const empty: ParcelFrame[] = Array.from({ length: 2_000 }, () => ({ type: 'items', items: [new Uint8Array()] }));
+    const size = 20_000;
+    const module: ParcelFrame = {
+      type: 'module',
+      statement: Buffer.from('x'),
+      signature: new Uint8Array(64),
+      digest: 'ab'.repeat(32),
+      size,
+    };
+    const bit: ParcelFrame[] = Array.from({ length: size }, (_, at) => ({ type: 'piece', bytes: Uint8Array.of(at % 251) }));
+    const many = await remade(
+      file,
+      (frame) => {
+        if (frame.type === 'head') return [frame, { type: 'section', name: 'modules' }, module, ...bit];
+        return frame.type === 'domain' ? [frame, ...empty] : [frame];
+      },
+      (bytes) => carrying(a).seal(bytes),
+    );
+    const copied = vi.spyOn(Buffer, 'concat');
+    const modules = { list: async () => [], waiting: () => new Set<string>(), has: async () => false, keep: vi.fn(async () => undefined) };
+    await imported(await parcelsOf(b, { modules }), many);
+    expect(modules.keep).toHaveBeenCalledWith(
+      expect.anything(),
+      Uint8Array.from({ length: size }, (_, at) => at % 251),
+    );
+    const most = Math.max(...copied.mock.calls.map(([list]) => list.length));
+    copied.mockRestore();
+    expect(most).toBeLessThan(1_000);
   });
 
   test('make a member known where its admission was not heard of', async () => {

@@ -55,7 +55,9 @@ export async function checkParcel(
     if (frame.type === 'items' && section?.domain !== undefined && isHere(domainNamed, section.domain, frames.at(-1)?.name)) {
       bytes += frame.items.reduce((sum, item) => sum + item.length + ITEM_OVERHEAD_BYTES, 0);
       if (bytes > MAX_ITEMS_BYTES) throw new DtkdError('QUOTA_EXCEEDED', 'the bundle has more facts than a domain can have');
-      items.set(section.domain, [...(items.get(section.domain) ?? []), ...frame.items]);
+      const those = items.get(section.domain) ?? [];
+      for (const item of frame.items) those.push(item);
+      items.set(section.domain, those);
     }
   }
   if (head === undefined) throw new DtkdError('PARCEL_INVALID', 'the bundle has no head');

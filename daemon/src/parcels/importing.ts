@@ -47,7 +47,8 @@ class Taking {
   readonly #places = new Map<string, Place>();
   readonly #modules = { taken: 0, known: 0 };
   readonly #refused: ImportReport['refused'] = { count: 0, first: [] };
-  #module: { frame: FrameOf<'module'>; pieces: Uint8Array[]; left: number } | undefined;
+  /** The bytes stand where they belong: pieces may be small, and there may be many. */
+  #module: { frame: FrameOf<'module'>; bytes: Uint8Array; come: number } | undefined;
 
   constructor(checked: CheckedParcel, dryRun: boolean, ports: Ports) {
     this.#checked = checked;
@@ -163,17 +164,17 @@ class Taking {
       if (isKnown) this.#modules.known += 1;
       else if (frame.size > MAX_MODULE_BYTES) this.#leaveOut('modules', [{ code: 'TOO_LARGE', message: 'a module is too large' }]);
       else if (this.#dryRun) this.#modules.taken += 1;
-      else this.#module = { frame, pieces: [], left: frame.size };
+      else this.#module = { frame, bytes: new Uint8Array(frame.size), come: 0 };
       return;
     }
     const open = this.#module;
     if (open === undefined) return;
-    open.pieces.push(frame.bytes);
-    open.left -= frame.bytes.length;
-    if (open.left > 0) return;
+    open.bytes.set(frame.bytes, open.come);
+    open.come += frame.bytes.length;
+    if (open.come < open.bytes.length) return;
     this.#module = undefined;
     try {
-      await modules.keep({ statement: open.frame.statement, signature: open.frame.signature }, Buffer.concat(open.pieces));
+      await modules.keep({ statement: open.frame.statement, signature: open.frame.signature }, open.bytes);
       this.#modules.taken += 1;
     } catch (error) {
       this.#leaveOut(`module ${open.frame.digest.slice(0, 12)}`, [told(error)]);

@@ -1,5 +1,6 @@
 /**
- * How far this node had the logs whenever it made or took in a parcel: rows `q/m/DOMAIN/TIME`, so that the next one can begin there. Keeps the last ones only.
+ * How far the logs went in each parcel that this node made or took in, by what its maker had: rows `q/m/DOMAIN/TIME`, so that the next one can begin there. Keeps
+ * the last ones only.
  */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../../../protocol/cbor.ts';

@@ -65,6 +65,8 @@ class NodeParcels implements Parcels {
     { dryRun, signal }: { dryRun: boolean; signal: AbortSignal },
   ): Promise<ImportReport> {
     const { directory, assertMayManage, logger, now } = this.#options;
+    // Of which domains it is only the file says; who may look after none does not get to fill the disk, or to keep others waiting.
+    await this.#assertMayAny(principal);
     if (this.#importing) throw new DtkdError('TOO_MANY_REQUESTS', 'another bundle is being taken in', { next: 'Wait until that is done.' });
     this.#importing = true;
     const either = AbortSignal.any([signal, this.#closing.signal]);
@@ -73,7 +75,8 @@ class NodeParcels implements Parcels {
         const checked = await checkParcel(path, this.#options, either);
         for (const { domain } of checked.domains) await assertMayManage(principal, domain.name);
         const report = await takeIn(path, checked, { dryRun, signal: either }, this.#options);
-        if (!dryRun) for (const { domain } of checked.domains) await this.#marks.add(domain.id, now(), await domain.heads());
+        // As far as its maker has the logs, and not this node: what of that it lacks is still to be carried there.
+        if (!dryRun) for (const { domain, frame } of checked.domains) await this.#marks.add(domain.id, now(), frame.heads);
         logger.info(
           { parcel: report.id, dryRun, domains: report.domains.map(({ name }) => name), refused: report.refused.count },
           'A bundle was read',
@@ -83,6 +86,19 @@ class NodeParcels implements Parcels {
     } finally {
       this.#importing = false;
     }
+  }
+
+  async #assertMayAny(principal: Principal): Promise<void> {
+    const refusals: unknown[] = [];
+    for (const { name } of this.#named(this.#options.domains())) {
+      const refused = await this.#options.assertMayManage(principal, name).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (refused === undefined) return;
+      refusals.push(refused);
+    }
+    throw refusals[0];
   }
 
   async *#write(plan: ExportPlan, signal: AbortSignal): AsyncGenerator<Uint8Array> {
