@@ -1,16 +1,8 @@
 /** Service instances and their tasks over the API: where they are, and what is answered. */
-import { DtkdError } from '../../protocol/errors.ts';
-import { serviceInstanceKind } from '../../protocol/kinds/service-instance.ts';
-import { taskKind } from '../../protocol/kinds/task.ts';
-import {
-  type FileAnswer,
-  fileAnswer,
-  planAnswer,
-  type ServicePlanAnswer,
-  type ServiceState,
-  serviceState,
-} from '../../protocol/service-api.ts';
+import { SERVICE_INSTANCES, TASKS } from '../../protocol/kinds/paths.ts';
+import type { FileAnswer, ServiceState } from '../../protocol/service-api.ts';
 import type { JsonRecord } from '../json.ts';
+import { notKnown } from '../service/plan.ts';
 import { type ApiClient, type Target, THIS_NODE } from './api.ts';
 
 /** A service instance, and the node that has it. */
@@ -30,27 +22,25 @@ export function nodeWords({ namespace }: Pick<Named, 'namespace'>): string[] {
 }
 
 export function serviceTarget({ name, namespace }: Named, ...sub: string[]): Target {
-  return { kind: serviceInstanceKind, namespace, name, sub };
+  return { kind: SERVICE_INSTANCES, namespace, name, sub };
 }
 
 export function taskTarget({ name, namespace }: Named, ...sub: string[]): Target {
-  return { kind: taskKind, namespace, name, sub };
+  return { kind: TASKS, namespace, name, sub };
 }
 
 export async function readState(client: ApiClient, service: Named): Promise<ServiceState> {
   return stateOf(await client.call('GET', serviceTarget(service, 'state')));
 }
 
-export function stateOf(answer: JsonRecord): ServiceState {
+export async function stateOf(answer: JsonRecord): Promise<ServiceState> {
+  const { serviceState } = await import('../../protocol/service-api.ts');
   return required(serviceState.safeParse(answer), 'the state of a service');
 }
 
 export async function readServiceFile(client: ApiClient, service: Named): Promise<FileAnswer> {
+  const { fileAnswer } = await import('../../protocol/service-api.ts');
   return required(fileAnswer.safeParse(await client.call('GET', serviceTarget(service, 'file'))), 'the file of a service');
-}
-
-export function planOf(answer: JsonRecord): ServicePlanAnswer {
-  return required(planAnswer.safeParse(answer), 'a plan');
 }
 
 function bareName(text: string): string {
@@ -59,7 +49,5 @@ function bareName(text: string): string {
 
 function required<T>(parsed: { success: true; data: T } | { success: false }, what: string): T {
   if (parsed.success) return parsed.data;
-  throw new DtkdError('INTERNAL', `the daemon answered with something that this dtkd does not know as ${what}`, {
-    next: 'Compare "dtkd version" with the version of the daemon.',
-  });
+  throw notKnown(what);
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Cli, GlobalFlags } from '../cli.ts';
-import { named, nodeWords, readState } from '../client/services.ts';
+import { named, nodeWords, serviceTarget } from '../client/services.ts';
+import { listAt, textAt } from '../json.ts';
 import { escapeControls } from '../output/escape.ts';
 import { addCarryFlags, type CarryFlags, carryOut } from '../service/carry-out.ts';
 import { TASK_EXIT_HELP } from '../service/task-ending.ts';
@@ -45,8 +46,10 @@ export function configure(command: Command, cli: Cli): void {
       if (flags.output === 'json') return;
       if (plan.task === undefined && plan.commit !== undefined) cli.out.print(`Commit ${plan.commit.slice(0, 8)} is applied.`);
       if (attended?.task.state !== 'succeeded') return;
-      const { apps } = await readState(await cli.client(), service);
-      for (const { name: app, node, uri } of apps)
-        cli.out.print(escapeControls(`App ${app} of ${node}: ${uri ?? '(no address here yet)'}`));
+      const state = await (await cli.client()).call('GET', serviceTarget(service, 'state'));
+      for (const app of listAt(state, 'apps')) {
+        const address = textAt(app, 'uri') ?? '(no address here yet)';
+        cli.out.print(escapeControls(`App ${textAt(app, 'name') ?? ''} of ${textAt(app, 'node') ?? ''}: ${address}`));
+      }
     });
 }

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
-import { assemblyKind } from '../../protocol/kinds/assembly.ts';
-import { PROPERTY_TYPES, type PropertyType } from '../../protocol/kinds/type.ts';
+import { ASSEMBLIES, PROPERTY_TYPES, type PropertyType } from '../../protocol/kinds/paths.ts';
 import type { StageRequest } from '../../protocol/service-api.ts';
 import type { Cli, GlobalFlags } from '../cli.ts';
 import { type ApiClient, THIS_NODE } from '../client/api.ts';
@@ -9,10 +8,7 @@ import { line } from '../dispatch/conclude.ts';
 import { isRecord, listAt, recordAt, textAt, textsAt } from '../json.ts';
 import { escapeControls } from '../output/escape.ts';
 import { type Format, outputOption, printValue } from '../output/format.ts';
-import { collect } from '../service/flags.ts';
-import { addListFlag, assemblyNames, type ListNames } from '../service/names.ts';
-import { readSettings } from '../service/settings.ts';
-import { parseSettings } from '../service/values.ts';
+import { addListFlag, collect, type ListNames } from '../service/flags.ts';
 
 const EXAMPLES = `
 Examples:
@@ -48,7 +44,7 @@ export function configure(command: Command, cli: Cli): void {
     .addHelpText('after', EXAMPLES)
     .action(async (what: string, flags: Flags) => {
       const client = await cli.client();
-      if (flags.list !== undefined) return cli.out.lines(await assemblyNames(client));
+      if (flags.list !== undefined) return cli.out.lines(await (await import('../service/names.ts')).assemblyNames(client));
       const assembly = parseAssembly(what, flags.version);
       const request: StageRequest = {
         ...assembly,
@@ -105,6 +101,7 @@ async function parametersOf(
   pairs: readonly string[],
 ): Promise<{ parameters?: Record<string, unknown>; name?: string }> {
   if (pairs.length === 0) return {};
+  const [{ parseSettings }, { readSettings }] = await Promise.all([import('../service/values.ts'), import('../service/settings.ts')]);
   const settings = parseSettings(pairs);
   const types = await parameterTypes(client, request);
   const makesSecret = settings.some(({ path, source }) => types.get(path) === 'secret' && !(source !== 'input' && 'text' in source));
@@ -121,7 +118,7 @@ async function parametersOf(
 /** Types of the parameters in all versions that are here; what is not known is taken as it looks. */
 async function parameterTypes(client: ApiClient, { module, assembly }: StageRequest): Promise<Map<string, PropertyType>> {
   const page = await client.get(
-    { kind: assemblyKind, namespace: THIS_NODE },
+    { kind: ASSEMBLIES, namespace: THIS_NODE },
     { fieldSelector: `spec.module=${module},spec.assembly=${assembly}` },
   );
   const types = new Map<string, PropertyType>();

@@ -4,16 +4,16 @@
  */
 import { type Command, Option } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
-import { type ServicePlanAnswer, violation } from '../../protocol/service-api.ts';
+import type { ServicePlanAnswer } from '../../protocol/service-api.ts';
 import type { Cli, GlobalFlags } from '../cli.ts';
-import { type Named, nodeWords, planOf, serviceTarget } from '../client/services.ts';
+import { type Named, nodeWords, serviceTarget } from '../client/services.ts';
 import { line } from '../dispatch/conclude.ts';
 import { confirm } from '../input/confirm.ts';
 import { parseLimit } from '../input/limit.ts';
-import { listAt } from '../json.ts';
 import { toJson } from '../output/format.ts';
 import { type AttendedTask, attendTask, type TaskShowFlags } from './attend-task.ts';
 import { violationLines } from './difference-lines.ts';
+import { planOf, violationsOf } from './plan.ts';
 import { servicePlanLines } from './plan-lines.ts';
 
 export interface CarryFlags extends TaskShowFlags {
@@ -145,7 +145,7 @@ function needsConsent(plan: ServicePlanAnswer, verb: Errand['verb']): boolean {
 
 /** The table that people see in place of a plan. */
 export function showViolations(cli: Cli, error: DtkdError, asJson: boolean): void {
-  const violations = listAt(error.details, 'violations').flatMap((one) => violation.safeParse(one).data ?? []);
+  const violations = violationsOf(error.details);
   if (asJson) cli.out.print(toJson({ type: 'violations', violations }, 0));
   else cli.out.lines(violationLines(violations));
 }

@@ -1,5 +1,4 @@
 /** Names for completion: what commands about services take, one to a line. A flag that nobody sees asks for them. */
-import { type Command, Option } from 'commander';
 import { assemblyKind } from '../../protocol/kinds/assembly.ts';
 import { typeKind } from '../../protocol/kinds/type.ts';
 import { bareType } from '../../protocol/scoped-names.ts';
@@ -9,14 +8,6 @@ import { isRecord, type JsonRecord, listAt, recordAt, textAt, valueAt } from '..
 import { readService } from './service-file.ts';
 
 const PAGE_SIZE = 500;
-
-export interface ListNames {
-  list?: string;
-}
-
-export function addListFlag(command: Command): Command {
-  return command.addOption(new Option('--list <what>', 'names for completion').hideHelp());
-}
 
 /** `acme/web:web-tier`. */
 export async function assemblyNames(client: ApiClient): Promise<string[]> {

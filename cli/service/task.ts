@@ -1,8 +1,10 @@
 /** A task as the command line sees it: read from the daemon's JSON, and kept up to date by the lines of a follow. No I/O. */
 import type { z } from 'zod';
-import { TASK_STATES, type TaskState, type TaskStep, taskStep } from '../../protocol/kinds/task.ts';
-import { taskLine } from '../../protocol/service-api.ts';
-import { listAt, textAt } from '../json.ts';
+import { TASK_STATES, type TaskState } from '../../protocol/kinds/paths.ts';
+import type { TaskStep } from '../../protocol/kinds/task.ts';
+import type { taskLine } from '../../protocol/service-api.ts';
+import { listAt, numberAt, textAt, valueAt } from '../json.ts';
+import { textsOf } from './plan.ts';
 
 export type TaskLine = z.infer<typeof taskLine>;
 export type OutputLine = Extract<TaskLine, { type: 'output' }>;
@@ -17,6 +19,8 @@ export interface TaskView {
   /** By number. */
   steps: Map<string, TaskStep>;
 }
+
+const STEP_TEXTS = ['number', 'title', 'resource', 'node', 'command', 'execution', 'code', 'message', 'startedAt', 'finishedAt'] as const;
 
 export function emptyTask(name: string): TaskView {
   return { name, title: '', state: 'created', message: undefined, startedAt: undefined, finishedAt: undefined, steps: new Map() };
@@ -37,7 +41,26 @@ export function taskOf(object: unknown): TaskView {
 
 /** Reads a line. Undefined for what this dtkd does not know: a newer daemon may say more. */
 export function taskLineOf(value: unknown): TaskLine | undefined {
-  return taskLine.safeParse(value).data;
+  const type = textAt(value, 'type');
+  const { state, title, number, resource, node, text, message } = textsOf(
+    value,
+    ...(['state', 'title', 'number', 'resource', 'node', 'text', 'message'] as const),
+  );
+  switch (type) {
+    case 'task':
+      return state === undefined || title === undefined ? undefined : { type, state, title, steps: listAt(value, 'steps') };
+    case 'step':
+      return { type, step: valueAt(value, 'step') };
+    case 'output': {
+      const stream = textAt(value, 'stream');
+      if (number === undefined || resource === undefined || node === undefined || text === undefined) return undefined;
+      return stream === 'out' || stream === 'err' ? { type, number, resource, node, stream, text } : undefined;
+    }
+    case 'end':
+      return state === undefined ? undefined : { type, state, ...(message === undefined ? {} : { message }) };
+    default:
+      return undefined;
+  }
 }
 
 /** Brings a task up to date. */
@@ -49,7 +72,7 @@ export function applyLine(task: TaskView, line: TaskLine): void {
       task.steps = stepsOf(line.steps);
       break;
     case 'step': {
-      const step = taskStep.safeParse(line.step).data;
+      const step = stepOf(line.step);
       if (step !== undefined) task.steps.set(step.number, step);
       break;
     }
@@ -63,8 +86,16 @@ export function applyLine(task: TaskView, line: TaskLine): void {
 }
 
 function stepsOf(values: readonly unknown[]): Map<string, TaskStep> {
-  const steps = values.flatMap((value) => taskStep.safeParse(value).data ?? []);
+  const steps = values.flatMap((value) => stepOf(value) ?? []);
   return new Map(steps.map((step) => [step.number, step]));
+}
+
+function stepOf(value: unknown): TaskStep | undefined {
+  const { number, title, ...texts } = textsOf(value, ...STEP_TEXTS);
+  const state = stateOf(textAt(value, 'state'));
+  if (number === undefined || title === undefined || state === undefined) return undefined;
+  const exitStatus = numberAt(value, 'exitStatus');
+  return { number, title, state, ...texts, ...(exitStatus === undefined ? {} : { exitStatus }) };
 }
 
 function stateOf(text: string | undefined): TaskState | undefined {

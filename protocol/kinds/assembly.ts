@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { partName } from '../assembly.ts';
 import { moduleName, moduleVersion } from '../code.ts';
 import { type Kind, READ_VERBS } from './kind.ts';
-import { DTKD_GROUP } from './model.ts';
+import { ASSEMBLIES } from './paths.ts';
 
 const schema = z.object({
   spec: z.object({
@@ -31,13 +31,10 @@ export const assemblySchema = schema;
 
 /** What can be staged on this node: an assembly of a module that it has. Comes and goes with the module. */
 export const assemblyKind: Kind = {
-  group: DTKD_GROUP,
-  version: 'v1',
+  ...ASSEMBLIES,
   kind: 'Assembly',
-  plural: 'assemblies',
   singular: 'assembly',
   shortNames: ['asm'],
-  scope: 'Namespaced',
   shared: false,
   verbs: READ_VERBS,
   description: 'What can be staged on this node: an assembly of a module that it has. Comes and goes with the module.',

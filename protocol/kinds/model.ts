@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { ALL_VERBS, type Kind } from './kind.ts';
+import { DTKD_GROUP } from './paths.ts';
 
-export const DTKD_GROUP = 'dtkd.dev';
+export { DTKD_GROUP };
 
 /** A set of resources that belong together. Many models live side by side on a node. */
 export const modelKind: Kind = {

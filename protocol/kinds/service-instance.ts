@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { partName } from '../assembly.ts';
 import { moduleName, moduleVersion } from '../code.ts';
 import { type Kind, READ_VERBS } from './kind.ts';
-import { DTKD_GROUP } from './model.ts';
+import { SERVICE_INSTANCES } from './paths.ts';
 
 /**
  * Staged: made, nothing converged yet. Converging, Deleting: a task runs. Ready: everything is as it was committed. Failed: a task did not come to its end;
@@ -53,13 +53,10 @@ export type ServiceInstanceFields = z.infer<typeof schema>;
 
 /** An assembly as it was staged: its own copies of all modules, its own repository, and what of it is applied. */
 export const serviceInstanceKind: Kind = {
-  group: DTKD_GROUP,
-  version: 'v1',
+  ...SERVICE_INSTANCES,
   kind: 'ServiceInstance',
-  plural: 'serviceinstances',
   singular: 'serviceinstance',
   shortNames: ['si'],
-  scope: 'Namespaced',
   shared: false,
   verbs: [...READ_VERBS, 'delete'],
   description: 'An assembly as it was staged: its own copies of all modules, its own repository, and what of it is applied.',

@@ -1,14 +1,12 @@
 import { z } from 'zod';
 import { type Kind, READ_VERBS } from './kind.ts';
-import { DTKD_GROUP } from './model.ts';
+import { TASK_STATES, TASKS, type TaskState } from './paths.ts';
 import { commitId } from './service-instance.ts';
 
 export const TASK_ACTIONS = ['converge', 'delete', 'exec', 'drift'] as const;
 export type TaskAction = (typeof TASK_ACTIONS)[number];
 
-/** Of a task and of each of its steps. `skipped`: what came before it did not succeed, or there was nothing to do. */
-export const TASK_STATES = ['created', 'executing', 'succeeded', 'failed', 'cancelled', 'skipped'] as const;
-export type TaskState = (typeof TASK_STATES)[number];
+export { TASK_STATES, type TaskState };
 
 /** Numbers of steps stand for their place in the tree: `3.1.2` is below `3.1`. In the order of the tree. */
 export const taskStep = z.object({
@@ -51,13 +49,10 @@ export type TaskFields = z.infer<typeof schema>;
 
 /** What is, or was, done with a service instance: the tree of its steps and what became of each. */
 export const taskKind: Kind = {
-  group: DTKD_GROUP,
-  version: 'v1',
+  ...TASKS,
   kind: 'Task',
-  plural: 'tasks',
   singular: 'task',
   shortNames: [],
-  scope: 'Namespaced',
   shared: false,
   verbs: READ_VERBS,
   description: 'What is, or was, done with a service instance: the tree of its steps and what became of each.',

@@ -3,7 +3,7 @@ import { codeName, digest, moduleVersion, signingKeyText } from '../code.ts';
 import { commands, template } from '../commands.ts';
 import type { ApiObject } from '../objects.ts';
 import { ALL_VERBS, type Kind } from './kind.ts';
-import { DTKD_GROUP } from './model.ts';
+import { DTKD_GROUP, PROPERTY_TYPES, type PropertyType } from './paths.ts';
 
 /** A type's name as people write it, `Service` or `tomcat-server`; types are told apart without regard to case. */
 export const typeName = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,62}$/, 'must be a type name: a letter, then letters, digits, - and _');
@@ -22,8 +22,7 @@ export const MAX_TYPE_NAME = 104;
 /** Name of a property: it stands in queries, files and the environment of commands. */
 export const propertyName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,62}$/, 'must be a property name');
 
-export const PROPERTY_TYPES = ['string', 'integer', 'number', 'boolean', 'array', 'object', 'port', 'secret'] as const;
-export type PropertyType = (typeof PROPERTY_TYPES)[number];
+export { PROPERTY_TYPES, type PropertyType };
 
 const scalar = z.union([z.string().max(16_384), z.number(), z.boolean()]);
 

@@ -22,7 +22,7 @@ export function configure(command: Command, cli: Cli): void {
       const client = await cli.client();
       const answer = await client.call('GET', serviceTarget(service, 'state'));
       if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, answer, flags.output);
-      const state = stateOf(answer);
+      const state = await stateOf(answer);
       cli.out.lines(statusLines((colour, text) => cli.out.paint(colour, text), state, { now: Date.now(), wide: flags.output === 'wide' }));
       const drifted = state.resources.some(({ check }) => check?.ok === false);
       const isAsWanted = !drifted && state.violations.length + state.edited.length + state.pending.length === 0 && state.phase === 'Ready';

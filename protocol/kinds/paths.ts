@@ -1,0 +1,18 @@
+/**
+ * Where objects of some kinds are in the API, and words in them, apart from what parses these objects: the command line uses them at its start, where every
+ * file counts.
+ */
+
+export const DTKD_GROUP = 'dtkd.dev';
+
+const PLACE = { group: DTKD_GROUP, version: 'v1', scope: 'Namespaced' } as const;
+export const SERVICE_INSTANCES = { ...PLACE, plural: 'serviceinstances' } as const;
+export const TASKS = { ...PLACE, plural: 'tasks' } as const;
+export const ASSEMBLIES = { ...PLACE, plural: 'assemblies' } as const;
+
+/** Of a task and of each of its steps. `skipped`: what came before it did not succeed, or there was nothing to do. */
+export const TASK_STATES = ['created', 'executing', 'succeeded', 'failed', 'cancelled', 'skipped'] as const;
+export type TaskState = (typeof TASK_STATES)[number];
+
+export const PROPERTY_TYPES = ['string', 'integer', 'number', 'boolean', 'array', 'object', 'port', 'secret'] as const;
+export type PropertyType = (typeof PROPERTY_TYPES)[number];
