@@ -1,6 +1,10 @@
-import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, mkdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MAX_PACK_BYTES } from '../../../../daemon/src/catalog/instances/repository/limits.ts';
+import { GitObjects } from '../../../../daemon/src/catalog/instances/repository/objects.ts';
+import { createRepositories } from '../../../../daemon/src/catalog/instances/repository/repositories.ts';
+import { refusal } from '../../model/fixtures.ts';
 import { type Bench, bench, by, bytes, git, gitVersion, someFiles, text } from './bench.ts';
 
 const version = await gitVersion();
@@ -122,6 +126,21 @@ describeWithGit(`a repository beside ${version}`, () => {
     expect(await git(directory, 'fsck', '--strict')).toBe('');
     await fresh.setApplied(undefined);
     expect(await fresh.applied()).toBeUndefined();
+  });
+
+  it('reads what git has packed once for a look, and no pack that memory has no room for', async () => {
+    const { directory } = await shop();
+    await git(directory, 'gc', '--quiet');
+    const gitdir = join(directory, '.git');
+    const objects = new GitObjects(gitdir);
+    expect(await objects.reader()).toBe(await objects.reader());
+    const large = join(gitdir, 'objects/pack/pack-large.pack');
+    await writeFile(large, '');
+    await truncate(large, MAX_PACK_BYTES + 1);
+    const again = createRepositories({ directory: dirname(directory) });
+    const error = await refusal((await again.open('shop')).status());
+    expect(error.code).toBe('TOO_LARGE');
+    expect(error.next).toContain(`git -C ${directory} repack`);
   });
 
   it('is told apart from links and submodules that a clone pushes', async () => {

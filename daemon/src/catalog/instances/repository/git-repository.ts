@@ -10,7 +10,6 @@ import { commitId } from '../../../../../protocol/kinds/service-instance.ts';
 import { changesBetween } from './changes.ts';
 import { readCommitTree } from './commit-tree.ts';
 import { commitObject, type GitObject, indexOf, oidOf, treesOf } from './git-format.ts';
-import { isomorphicGit } from './isomorphic.ts';
 import { MAX_LOG, MAX_TREE_FILES } from './limits.ts';
 import { withLockFile } from './lock-file.ts';
 import { GitObjects } from './objects.ts';
@@ -67,7 +66,7 @@ export class GitRepository implements Repository {
   }
 
   async log({ from = 'HEAD', limit = 50 }: { from?: string | undefined; limit?: number | undefined } = {}): Promise<Commit[]> {
-    const git = await isomorphicGit(this.#gitdir);
+    const git = await this.#objects.reader();
     const found = await git.log({ ref: await this.resolve(from), depth: Math.min(Math.max(1, limit), MAX_LOG) });
     return found.map(({ oid, commit: { message, author, parent } }) => ({
       id: oid,

@@ -11,6 +11,10 @@ export const MAX_FILE_BYTES = MAX_MODULE_BYTES;
 export const MAX_DEPTH = 32;
 /** Bytes of a commit or a tree object: `MAX_TREE_FILES` names. */
 export const MAX_META_BYTES = 8 * 1024 * 1024;
+/** Bytes of one pack, which is read as a whole. */
+export const MAX_PACK_BYTES = 2 * MAX_TREE_BYTES;
+/** Milliseconds that packs stay in memory after the last read: a look at a tree reads many objects. */
+export const PACKS_KEPT_MS = 2_000;
 /** Faults that one look at a tree tells. */
 export const MAX_FAULTS = 50;
 /** Files that are written, read or looked at at a time. */

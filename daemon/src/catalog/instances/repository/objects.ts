@@ -3,13 +3,14 @@
  * whole, which isomorphic-git does not do. What is in packs is read by isomorphic-git.
  */
 import { randomBytes } from 'node:crypto';
-import { access, mkdir, readFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { deflate, inflate } from 'node:zlib';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { type GitObject, header, type ObjectType, oidOf } from './git-format.ts';
-import { isomorphicGit } from './isomorphic.ts';
+import { type GitReader, isomorphicGit } from './isomorphic.ts';
+import { MAX_PACK_BYTES, PACKS_KEPT_MS } from './limits.ts';
 import { codeOf, eachOf, replaceFile, syncDirectory } from './storage.ts';
 
 const deflated = promisify(deflate);
@@ -19,9 +20,28 @@ const HEADER_BYTES = 32;
 
 export class GitObjects {
   readonly #gitdir: string;
+  #reader: Promise<GitReader> | undefined;
+  #forgetting: NodeJS.Timeout | undefined;
 
   constructor(gitdir: string) {
     this.#gitdir = gitdir;
+  }
+
+  /** Reads packs. Each is in memory as a whole, until nothing was read for a while. Errors: TOO_LARGE. */
+  async reader(): Promise<GitReader> {
+    clearTimeout(this.#forgetting);
+    this.#forgetting = setTimeout(() => {
+      this.#reader = undefined;
+    }, PACKS_KEPT_MS);
+    this.#forgetting.unref();
+    this.#reader ??= readerOf(this.#gitdir);
+    const reading = this.#reader;
+    try {
+      return await reading;
+    } catch (error) {
+      if (this.#reader === reading) this.#reader = undefined;
+      throw error;
+    }
   }
 
   /** Errors: NOT_FOUND, TOO_LARGE; CONTENT_ALTERED for what is not what its id says. */
@@ -71,7 +91,7 @@ export class GitObjects {
   }
 
   async #packed(oid: string): Promise<{ type: string; body: Uint8Array } | undefined> {
-    const git = await isomorphicGit(this.#gitdir);
+    const git = await this.reader();
     try {
       const { type, object } = await git.readObject({ oid, format: 'content' });
       return object instanceof Uint8Array ? { type, body: object } : undefined;
@@ -80,6 +100,22 @@ export class GitObjects {
       throw altered(oid, error);
     }
   }
+}
+
+async function readerOf(gitdir: string): Promise<GitReader> {
+  const packs = join(gitdir, 'objects', 'pack');
+  const names = await readdir(packs).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  });
+  for (const name of names.filter((one) => one.endsWith('.pack'))) {
+    const { size } = await stat(join(packs, name)).catch(() => ({ size: 0 }));
+    if (size <= MAX_PACK_BYTES) continue;
+    throw new DtkdError('TOO_LARGE', `a pack of this repository has more than ${MAX_PACK_BYTES / 1024 / 1024} MiB`, {
+      next: `Divide it: git -C ${dirname(gitdir)} repack -a -d --max-pack-size=${MAX_PACK_BYTES / 2 / 1024 / 1024}m`,
+    });
+  }
+  return isomorphicGit(gitdir);
 }
 
 async function exists(path: string): Promise<boolean> {
