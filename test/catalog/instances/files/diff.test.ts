@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fileDifferences } from '../../../../daemon/src/catalog/instances/files/file-differences.ts';
 import { lineDiff } from '../../../../daemon/src/catalog/instances/files/line-diff.ts';
 import { type ShopBench, shopBench } from './bench.ts';
 
@@ -40,6 +41,21 @@ describe('differences', () => {
     expect(files.map(({ path, op }) => `${op} ${path}`)).toEqual(['changed dtk.service.yaml', 'changed modules/acme/web/README.md']);
     expect(files[1]?.text).toBe('@@ -1 +1 @@\n Web\n \n-Tier\n+Tears');
     expect(await shop.files.diff('shop', 'HEAD', 'HEAD')).toEqual({ differences: [], files: [] });
+  });
+
+  it('compare so many files, and name the others', async () => {
+    const paths = Array.from({ length: 501 }, (_, number) => `file${String(number).padStart(3, '0')}`);
+    const reading: string[] = [];
+    const side = async (path: string) => {
+      reading.push(path);
+      return Buffer.from(path);
+    };
+    const changes = paths.map((path) => ({ path, op: 'added' as const }));
+    const told = await fileDifferences(changes, side, side);
+    expect(told.map(({ path }) => path)).toEqual(paths);
+    expect(reading).toHaveLength(500);
+    expect(told.at(-2)?.text).toContain('+file499');
+    expect(told.at(-1)?.text).toBeUndefined();
   });
 
   it('never tell what stands where a secret belongs', async () => {

@@ -7,6 +7,8 @@ import { lineDiff } from './line-diff.ts';
 const MAX_FILE = 256 * 1024;
 /** Characters of all that one answer shows. */
 const MAX_SHOWN = 512 * 1024;
+/** Files of one answer that are compared line by line: some milliseconds each. */
+const MAX_COMPARED = 500;
 
 /** Reads the content of a path; undefined: it is not to be shown. */
 export type ReadSide = (path: string) => Promise<Uint8Array | undefined>;
@@ -15,8 +17,8 @@ export type ReadSide = (path: string) => Promise<Uint8Array | undefined>;
 export async function fileDifferences(changes: readonly PathChange[], before: ReadSide, after: ReadSide): Promise<FileDifference[]> {
   const differences: FileDifference[] = [];
   let shown = 0;
-  for (const change of changes) {
-    const text = shown > MAX_SHOWN ? undefined : await textOf(change, before, after);
+  for (const [number, change] of changes.entries()) {
+    const text = shown > MAX_SHOWN || number >= MAX_COMPARED ? undefined : await textOf(change, before, after);
     shown += text?.length ?? 0;
     differences.push(text === undefined || shown > MAX_SHOWN ? change : { ...change, text });
   }

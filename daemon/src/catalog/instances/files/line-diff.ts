@@ -43,35 +43,48 @@ function compared(a: readonly string[], b: readonly string[]): Line[] | undefine
   return [...same(a.slice(0, start)), ...middle, ...same(a.slice(a.length - end))];
 }
 
+/** How far one gets on each diagonal with so many differences: that of the diagonal `k` stands at `k + middle`. */
+type Furthest = { at: Int32Array; middle: number };
+
 /** The shortest way from one to the other. */
 function script(a: readonly string[], b: readonly string[]): Line[] | undefined {
   const most = Math.min(a.length + b.length, MAX_DIFFERING);
-  const trace: Map<number, number>[] = [];
-  let furthest = new Map([[1, 0]]);
+  const middle = most + 1;
+  const at = new Int32Array(2 * middle + 1).fill(-1);
+  at[middle + 1] = 0;
+  const trace: Furthest[] = [];
   for (let d = 0; d <= most; d++) {
-    trace.push(furthest);
-    const next = new Map(furthest);
+    // all that the way back looks at
+    trace.push({ at: at.slice(middle - d - 1, middle + d + 2), middle: d + 1 });
     for (let k = -d; k <= d; k += 2) {
-      const down = k === -d || (k !== d && (furthest.get(k - 1) ?? -1) < (furthest.get(k + 1) ?? -1));
-      let x = down ? (furthest.get(k + 1) ?? 0) : (furthest.get(k - 1) ?? 0) + 1;
+      let x = isDown({ at, middle }, k, d) ? far({ at, middle }, k + 1) : far({ at, middle }, k - 1) + 1;
       while (x < a.length && x - k < b.length && a[x] === b[x - k]) x += 1;
-      next.set(k, x);
+      at[middle + k] = x;
       if (x >= a.length && x - k >= b.length) return walkBack(a, b, trace);
     }
-    furthest = next;
   }
   return undefined;
 }
 
-function walkBack(a: readonly string[], b: readonly string[], trace: readonly ReadonlyMap<number, number>[]): Line[] {
+function far({ at, middle }: Furthest, k: number): number {
+  return at[middle + k] ?? -1;
+}
+
+/** Whether the way to a diagonal comes from the one above it. */
+function isDown(furthest: Furthest, k: number, d: number): boolean {
+  return k === -d || (k !== d && far(furthest, k - 1) < far(furthest, k + 1));
+}
+
+function walkBack(a: readonly string[], b: readonly string[], trace: readonly Furthest[]): Line[] {
   const lines: Line[] = [];
   let [x, y] = [a.length, b.length];
   for (let d = trace.length - 1; d >= 0; d--) {
-    const furthest = trace[d] ?? new Map<number, number>();
+    const furthest = trace[d];
+    if (furthest === undefined) break;
     const k = x - y;
-    const down = k === -d || (k !== d && (furthest.get(k - 1) ?? -1) < (furthest.get(k + 1) ?? -1));
+    const down = isDown(furthest, k, d);
     const before = down ? k + 1 : k - 1;
-    const fromX = furthest.get(before) ?? 0;
+    const fromX = far(furthest, before);
     const fromY = fromX - before;
     while (x > Math.max(fromX, 0) && y > Math.max(fromY, 0)) {
       x -= 1;
