@@ -4,6 +4,7 @@ import { isRecord, parseJson } from '../../protocol/json.ts';
 import { executionSchema } from '../../protocol/kinds/execution.ts';
 import { kindByPlural, kindOf } from '../../protocol/kinds/index.ts';
 import { apiVersionOf, type Kind } from '../../protocol/kinds/kind.ts';
+import { INSTANCE_LABEL } from '../../protocol/kinds/service-instance.ts';
 import type { FollowLine } from '../../protocol/orders/follow.ts';
 import type { Part } from '../../protocol/orders/outcome.ts';
 import type { Principal } from '../../protocol/principal.ts';
@@ -89,7 +90,12 @@ export function objectsOf(api: Pick<ApiServer, 'answer'>): Objects {
       const collection = collectionOf(kind, node);
       const created = await ask(principal, 'POST', collection, object);
       if (created.status !== 409) return expectGood(created);
-      await expectGood(await ask(principal, 'PATCH', `${collection}/${encodeURIComponent(name)}`, object));
+      const path = `${collection}/${encodeURIComponent(name)}`;
+      const there = await ask(principal, 'GET', path);
+      const stored = await bodyOf(there);
+      if (there.status >= 400) throw refusedBy(stored);
+      if (instanceIn(stored) !== instanceIn(object)) throw notOurs(kind, node, name, instanceIn(object));
+      await expectGood(await ask(principal, 'PATCH', path, object));
     },
     async remove(principal, node, { group, plural, name }) {
       const kind = kindByPlural(group, plural);
@@ -107,10 +113,26 @@ function collectionOf(kind: Kind, node: string): string {
 
 /** A refusal in the words of who refused. */
 async function expectGood(response: Response): Promise<void> {
+  const body = await bodyOf(response);
+  if (response.status >= 400) throw refusedBy(body);
+}
+
+async function bodyOf(response: Response): Promise<unknown> {
   const bytes = Buffer.from(await response.arrayBuffer());
-  if (response.status < 400) return;
-  const body = bytes.length > MAX_ANSWER_BYTES ? undefined : parseJson(bytes);
-  throw refusedBy(body);
+  return bytes.length > MAX_ANSWER_BYTES ? undefined : parseJson(bytes);
+}
+
+/** The service instance that an object belongs to. */
+function instanceIn(object: unknown): unknown {
+  const metadata = isRecord(object) ? object['metadata'] : undefined;
+  const labels = isRecord(metadata) ? metadata['labels'] : undefined;
+  return isRecord(labels) ? labels[INSTANCE_LABEL] : undefined;
+}
+
+function notOurs({ kind }: Kind, node: string, name: string, instance: unknown): DtkdError {
+  return new DtkdError('ALREADY_EXISTS', `${kind} "${name}" is on ${node} already, and not of service "${String(instance)}"`, {
+    next: 'Call the app otherwise in dtk.service.yaml, or delete what is there.',
+  });
 }
 
 /** Commands as executions of this node. */

@@ -1,10 +1,9 @@
-import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { Cli, GlobalFlags } from '../../cli.ts';
 import type { ApiClient } from '../../client/api.ts';
-import { type Named, named, nodeWords, serviceTarget } from '../../client/services.ts';
+import { type Named, named, nodeWords, serviceTarget, taskTarget } from '../../client/services.ts';
 import { textAt } from '../../json.ts';
 import { escapeControls } from '../../output/escape.ts';
 import { addCarryFlags, type CarryFlags, carryOut } from '../../service/carry-out.ts';
@@ -39,7 +38,6 @@ export function configure(command: Command, cli: Cli): void {
       const service = named(name, flags);
       const { recursive, abandon } = flags;
       const client = await cli.client();
-      const directory = textAt(await client.find(serviceTarget(service)), 'spec', 'directory');
       const { plan, attended, onlyShown } = await carryOut(cli, {
         service,
         verb: 'uninstall',
@@ -55,8 +53,10 @@ export function configure(command: Command, cli: Cli): void {
       if (onlyShown || (plan.task !== undefined && attended?.task.state !== 'succeeded')) return;
       if (plan.task !== undefined) await untilGone(client, service);
       if (flags.output === 'json') return;
-      const kept = plan.kept ?? (directory === undefined ? undefined : join(dirname(directory), '.uninstalled'));
-      cli.out.print(`Uninstalled ${service.name}.${kept === undefined ? '' : escapeControls(` Its history is kept in ${kept}`)}`);
+      const told =
+        plan.task === undefined ? undefined : textAt(await client.find(taskTarget({ ...service, name: plan.task })), 'status', 'message');
+      const kept = plan.kept === undefined ? told : `its history is kept in ${plan.kept}`;
+      cli.out.print(`Uninstalled ${service.name}${kept === undefined ? '' : escapeControls(`: ${kept}`)}`);
     });
 }
 

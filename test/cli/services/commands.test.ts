@@ -451,7 +451,7 @@ NO | STEP | NODE | COMMAND
       const deleted = await daemon.cli('service', 'delete', 'shop', '-y', '--recursive');
       expect(deleted.stdout.endsWith('Deleted shop; its files are kept.\n')).toBe(true);
       const gone = await daemon.cli('service', 'uninstall', 'shop', '-y', '--abandon');
-      expect(gone.stdout.endsWith('Uninstalled shop. Its history is kept in /data/kept\n')).toBe(true);
+      expect(gone.stdout.endsWith('Uninstalled shop: its history is kept in /data/kept\n')).toBe(true);
       expect(sent(about('uninstall'))).toEqual({ abandon: true });
     });
 

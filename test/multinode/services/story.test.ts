@@ -147,7 +147,7 @@ describe('one assembly, staged twice', () => {
     const said = await ok(shop, 'service', 'uninstall', 'south', '--yes');
     expect(await shop.home.get('serviceinstance', 'south')).toBeUndefined();
     expect((await shop.home.list('resources')).map(({ metadata }) => metadata.name)).toEqual(['north.page-1', 'north.store']);
-    const kept = /\S*\.uninstalled\/\S+/.exec(said)?.[0] ?? '';
+    const kept = /kept in (\S+)/.exec(said)?.[1] ?? '';
     expect(await readFile(join(kept, 'dtk.service.yaml'), 'utf8')).toContain('name: south');
     await ok(shop, 'service', 'uninstall', 'north', '--yes');
     expect(await up(shop)).toEqual({});

@@ -15,6 +15,7 @@ import { planApps } from '../service-apps/app-steps.ts';
 import { appliedRow } from '../tasks/applied-rows.ts';
 import { SELF_OPERATOR } from '../tasks/run-step.ts';
 import { dropStep, unsettledOf } from '../tasks/step-rows.ts';
+import { taskRef } from '../tasks/task-object.ts';
 import type { StartedTask, TaskEnd } from '../tasks/tasks.types.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { allDependents, assertMayDelete, hasDependents, withSomething } from './dependents.ts';
@@ -87,13 +88,13 @@ async function uninstallOne(
   }
   const done = task.ended.then(async (end) => {
     if (end?.state !== 'succeeded') throw notDown(name, end);
-    await ports.turns.alone(name, () => putAway(ports, name));
+    await ports.turns.alone(name, () => putAway(ports, name, task.name));
   });
   return { answer: { ...answer, notes: [...answer.notes, `its files are put away once task ${task.name} has succeeded`] }, done };
 }
 
-/** Moves the repository aside, and removes the object with all that belongs to it. */
-export async function putAway(ports: ConvergePorts, name: string): Promise<string | undefined> {
+/** Moves the repository aside, and removes the object with all that belongs to it. The task that took it down says where it is. */
+export async function putAway(ports: ConvergePorts, name: string, task?: string): Promise<string | undefined> {
   const { store, node, repositories, copies, tasks, model } = ports;
   tasks.assertIdle(name);
   const kept = await repositories.archive(name).catch((error: unknown) => {
@@ -104,6 +105,8 @@ export async function putAway(ports: ConvergePorts, name: string): Promise<strin
   const unsettled = await unsettledOf(store.kv, name);
   await store.transact(async (tx) => {
     for (const row of unsettled) dropStep(tx, row);
+    const ended = task === undefined || kept === undefined ? undefined : await tx.get(taskRef(node, task));
+    if (ended !== undefined) await tx.put({ ...ended, status: { ...Object(ended['status']), message: `its history is kept in ${kept}` } });
     const found = instanceOf(await tx.get(instanceRef(node, name)));
     if (found === undefined) return;
     await tx.put(changedInstance(found, {}));
