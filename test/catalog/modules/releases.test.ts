@@ -123,6 +123,22 @@ describe('publishing', () => {
     await one.modules.handlers.get('dtkd.dev/modules')?.delete?.(stored, context);
   });
 
+  it('keeps the content of a version as it was told, until it is taken back', async () => {
+    const one = await fresh();
+    await one.install(files({}));
+    await domain(one, 'lab');
+    await act(one, 'module-publish', { module: 'acme/web', domains: ['lab'] });
+    const other = files({ Web: {} });
+    const refused = await refusal(one.install(other, { replace: true }));
+    expect(refused).toMatchObject({ code: 'CONFLICT', next: expect.stringContaining('module unpublish acme/web@1.0.0') });
+    await one.install(files({}), { replace: true });
+    const published = await one.store.get({ group: 'dtkd.dev', plural: 'releases', namespace: 'node0', name: 'acme.web-1.0.0' });
+    if (published === undefined) throw new Error('there is no release');
+    const context = { principal: OPERATOR, dryRun: false, cascade: false, warn: () => undefined };
+    await one.modules.handlers.get('dtkd.dev/releases')?.delete?.(published, context);
+    await one.install(other, { replace: true });
+  });
+
   it('needs the right, and not for what is of another publisher', async () => {
     const one = await fresh((principal, { plural }) =>
       principal.type === 'operator' || plural !== 'releases' ? { allowed: true } : { allowed: false, reason: 'no' },

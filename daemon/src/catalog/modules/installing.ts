@@ -25,7 +25,7 @@ import { INSTALLED_MS } from './limits.ts';
 import { spelling, type TypeChanges, writeTypes } from './module-types.ts';
 import type { ModuleContent, SignedStatement } from './ports.ts';
 import { statementRow } from './statements.ts';
-import { type ModuleCode, type ModuleFields, moduleFields, newObject, objectNameOf, typeSpecs } from './types.ts';
+import { type ModuleCode, type ModuleFields, moduleFields, newObject, objectNameOf, releaseRef, typeSpecs } from './types.ts';
 import { assertReplaceable, assertRoom, type VersionHere, versionsHere } from './versions.ts';
 
 const body = z.strictObject({
@@ -82,6 +82,7 @@ export async function installModule(
         assertRoom(here, fields);
         assertReplaceable(here, fields, replace);
         replaced = same?.fields.digest === digest ? undefined : same?.fields.digest;
+        if (replaced !== undefined) await assertNotReleased(tx, node, manifest);
         // what is active stays so if it is taken in for staging once more
         if (same?.fields.active && !active) return { module: same.object, changes: noChanges() };
         const changes = active ? await activate(options, tx, principal, { manifest, code, here }) : noChanges();
@@ -116,6 +117,18 @@ export async function installArchive(
 
 async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
+}
+
+/** A release says one content of its version, to members that may be away when it is taken back. */
+async function assertNotReleased(
+  tx: Transaction,
+  node: string,
+  { module, version }: Pick<ModuleManifest, 'module' | 'version'>,
+): Promise<void> {
+  if ((await tx.get(releaseRef(node, objectNameOf({ module, version })))) === undefined) return;
+  throw new DtkdError('CONFLICT', `module ${module} ${version} is published, and others may have fetched what it is now`, {
+    next: `Give the new content a new version, or unpublish it first: dtkd module unpublish ${module}@${version}.`,
+  });
 }
 
 /** Makes the types of this version be the node's, in the place of those of the version that was active. */
