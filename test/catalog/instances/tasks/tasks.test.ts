@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { PlannedStep } from '../../../../daemon/src/catalog/instances/instances.types.ts';
+import type { CommandEnd, PlannedStep } from '../../../../daemon/src/catalog/instances/instances.types.ts';
+import { appliedOf } from '../../../../daemon/src/catalog/instances/tasks/applied-rows.ts';
 import type { TaskLine } from '../../../../daemon/src/catalog/instances/tasks/follow.ts';
 import type { TaskToRun } from '../../../../daemon/src/catalog/instances/tasks/tasks.types.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -110,6 +111,32 @@ describe('a step', () => {
     expect(await (await daemonNow.ports.tasks.start(task(steps))).ended).toMatchObject({ state: 'succeeded' });
     expect(machines.done).toEqual([]);
     expect(await store.kv.page({ gte: 'i/s/', lt: 'i/s0' })).toEqual([]);
+  });
+
+  it('of an earlier task is recorded once, also if somebody has looked for long', async () => {
+    const { machines, daemonNow, store } = await fresh();
+    const applied = await daemonNow.ports.tasks.applied('shop', async () => undefined);
+    const [db] = applied.values();
+    if (db === undefined) throw new Error('it is not applied');
+    const change = async (digest: string) => {
+      const steps = [{ number: '1', title: 'a', after: [], work: work({ command: 'converge', act: 'converge' }) }];
+      const goals = new Map([['db', { ...db, digest }]]);
+      return (await daemonNow.ports.tasks.start(task(steps, { applied, goals }))).ended;
+    };
+    machines.fails = () => ({ outcome: 'unknown', reason: 'contact was lost' });
+    await change('first');
+    machines.fails = () => undefined;
+    const [lost] = [...machines.executions.values()].filter(({ ended }) => ended?.outcome === 'unknown');
+    if (lost === undefined) throw new Error('nothing is unknown');
+    const found = Promise.withResolvers<CommandEnd>();
+    lost.end.promise = found.promise;
+    const looking = daemonNow.ports.tasks.applied('shop', async () => undefined);
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    lost.end.promise = Promise.resolve({ outcome: 'succeeded' });
+    expect(await change('second')).toMatchObject({ state: 'succeeded' });
+    found.resolve({ outcome: 'succeeded' });
+    expect((await looking).get('db')?.digest).toBe('second');
+    expect((await appliedOf(store.kv, 'shop')).get('db')?.digest).toBe('second');
   });
 });
 

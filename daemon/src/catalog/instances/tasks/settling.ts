@@ -4,8 +4,8 @@
  */
 import type { Transaction } from '../../../store/object-store.types.ts';
 import type { AppliedResource, CommandEnd } from '../instances.types.ts';
-import { appliedRow, putApplied } from './applied-rows.ts';
-import { dropStep, putStep } from './step-rows.ts';
+import { appliedRow, jsonOf, putApplied, readApplied } from './applied-rows.ts';
+import { dropStep, putStep, stepKey } from './step-rows.ts';
 import type { StepEnd, StepRow, TasksOptions } from './tasks.types.ts';
 
 /** A command that ended, of a task that runs or of one that was interrupted. */
@@ -21,7 +21,10 @@ export interface Settled {
 /** What is done besides, in the same transaction, when a resource was taken down. */
 export type Deleted = (tx: Transaction, resource: string) => Promise<void>;
 
-/** Writes the end, and brings `applied` up to date once it is durable. */
+/**
+ * Writes the end, and brings `applied` up to date once it is durable. What an earlier task left may be settled by several at once, and by one that has long
+ * looked: only the first writes, upon what the rows say then.
+ */
 export async function settle(
   { store, now }: Pick<TasksOptions, 'store' | 'now'>,
   applied: Map<string, AppliedResource>,
@@ -30,14 +33,21 @@ export async function settle(
 ): Promise<void> {
   const { row, end, earlier } = settled;
   const at = now();
-  const before = applied.get(row.resource);
-  const after = rowAfter(settled, before, at);
-  await store.transact(async (tx) => {
+  const after = await store.transact(async (tx) => {
+    const before = earlier ? await appliedIn(tx, row) : applied.get(row.resource);
+    if (earlier && (await tx.getRow(stepKey(row.task, row.number))) === undefined) return before;
+    const next = rowAfter(settled, before, at);
     if (earlier) dropStep(tx, row);
     else putStep(tx, { ...row, ended: { ...end, at } });
-    await writeApplied(tx, row, before, after, deleted);
+    await writeApplied(tx, row, before, next, deleted);
+    return next;
   });
   remember(applied, row.resource, after);
+}
+
+async function appliedIn(tx: Transaction, { instance, resource }: StepRow): Promise<AppliedResource | undefined> {
+  const bytes = await tx.getRow(appliedRow(instance, resource));
+  return bytes === undefined ? undefined : readApplied(jsonOf(bytes));
 }
 
 /** The same of a step for which there is nothing to run. */
