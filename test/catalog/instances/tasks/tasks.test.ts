@@ -1,7 +1,8 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { CommandEnd, PlannedStep } from '../../../../daemon/src/catalog/instances/instances.types.ts';
 import { appliedOf } from '../../../../daemon/src/catalog/instances/tasks/applied-rows.ts';
 import type { TaskLine } from '../../../../daemon/src/catalog/instances/tasks/follow.ts';
+import { LATE_OUTPUT_MS } from '../../../../daemon/src/catalog/instances/tasks/limits.ts';
 import type { TaskToRun } from '../../../../daemon/src/catalog/instances/tasks/tasks.types.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { NODE, OPERATOR, ref, refusal } from '../../model/fixtures.ts';
@@ -9,6 +10,7 @@ import { type Bench, bench, type DaemonUnderTest, service, taskEnd } from '../co
 
 let made: Bench[] = [];
 afterEach(async () => {
+  vi.useRealTimers();
   for (const one of made) await one.close();
   made = [];
 });
@@ -202,6 +204,21 @@ describe('a task', () => {
     expect(lines.some(({ type }) => type === 'end')).toBe(false);
     await daemonNow.ports.tasks.cancel(OPERATOR, name);
     expect(Object((await taskEnd(store, name))['status'])).toMatchObject({ state: 'cancelled' });
+  });
+
+  it('is over for who follows it, whatever becomes of a command that was left to itself', async () => {
+    const all = await fresh();
+    const { machines, daemonNow } = all;
+    machines.turns = () => 2;
+    const { name, ended } = await daemonNow.ports.tasks.start(task([{ number: '1', title: 'a', after: [], work: work() }]));
+    await ended;
+    // its output goes on
+    for (const one of machines.executions.values()) one.end.promise = new Promise(() => undefined);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const following = follow(all, name);
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    vi.advanceTimersByTime(LATE_OUTPUT_MS);
+    expect((await following).map(({ type }) => type)).toEqual(['task', 'output', 'end']);
   });
 
   it('is kept with a hundred of its kind', async () => {

@@ -8,7 +8,7 @@ import type { FollowedRecord } from '../../../../../protocol/orders/follow.ts';
 import type { Principal } from '../../../../../protocol/principal.ts';
 import type { taskLine } from '../../../../../protocol/service-api.ts';
 import type { CommandOutput } from '../service-instances.types.ts';
-import { FOLLOW_AT_A_TIME, MAX_FOLLOWED_BYTES, MAX_WAITING_LINES } from './limits.ts';
+import { FOLLOW_AT_A_TIME, LATE_OUTPUT_MS, MAX_FOLLOWED_BYTES, MAX_WAITING_LINES } from './limits.ts';
 import type { TaskStatus } from './task-object.ts';
 
 export type TaskLine = z.infer<typeof taskLine>;
@@ -60,6 +60,8 @@ class Follower {
   #bell = Promise.withResolvers<void>();
   #room = Promise.withResolvers<void>();
   #forget: () => void = () => undefined;
+  /** From when the task is over until output is not waited for any longer. */
+  #patience: NodeJS.Timeout | undefined;
 
   constructor(view: TaskView, options: FollowTaskOptions) {
     this.#view = view;
@@ -81,6 +83,7 @@ class Follower {
     this.#view.ended.then(
       () => {
         this.#over = true;
+        this.#bePatient();
         this.#ring();
       },
       () => undefined,
@@ -118,6 +121,7 @@ class Follower {
 
   close(): void {
     this.#forget();
+    clearTimeout(this.#patience);
     this.#closed.abort();
     this.#room.resolve();
   }
@@ -125,6 +129,20 @@ class Follower {
   #ring(): void {
     this.#bell.resolve();
     this.#bell = Promise.withResolvers<void>();
+  }
+
+  /** A command that was left to itself may say something for days, or nothing: whoever follows the task is not kept waiting for it. */
+  #bePatient(): void {
+    clearTimeout(this.#patience);
+    if (!this.#over || this.#closed.signal.aborted) return;
+    this.#patience = setTimeout(() => {
+      if (this.#lines.length > 0) return this.#bePatient();
+      this.#closed.abort();
+      this.#waiting.length = 0;
+      this.#reading.clear();
+      this.#ring();
+    }, LATE_OUTPUT_MS);
+    this.#patience.unref();
   }
 
   /** Reads the output of its execution, once. */
@@ -165,6 +183,8 @@ class Follower {
           bytes += Buffer.byteLength(text);
           if (bytes > MAX_FOLLOWED_BYTES) return;
           while (this.#lines.length >= MAX_WAITING_LINES && !signal.aborted) await this.#room.promise;
+          if (signal.aborted) return;
+          this.#bePatient();
           this.#lines.push({ type: 'output', number, resource, node, stream: record.s === 'out' ? 'out' : 'err', text });
           this.#ring();
         }

@@ -25,6 +25,8 @@ export const MAX_ROW_BYTES = 512 * 1024;
 /** Steps whose output one follower reads at a time, and bytes that it gets of one step. */
 export const FOLLOW_AT_A_TIME = 8;
 export const MAX_FOLLOWED_BYTES = 1024 * 1024;
+/** Milliseconds without any that output is waited for once the task is over: of a command that was left to itself, or of a node that is away. */
+export const LATE_OUTPUT_MS = 5_000;
 /** Followers of one task. */
 export const MAX_FOLLOWERS = 64;
 /** Lines that wait for a follower who is slower than the output. */
