@@ -29,6 +29,8 @@ export class FakeContent implements ModuleContent, PieceFetcher {
   readonly allowed = new Map<string, number>();
   /** What members have, by digest. */
   readonly elsewhere = new Map<string, Uint8Array>();
+  /** What is refused after a member was named for it, by digest. */
+  readonly refusals = new Map<string, DtkdError>();
   /** What was fetched, in order. */
   readonly fetched: PiecesToFetch[] = [];
   readonly #directory: string;
@@ -60,6 +62,11 @@ export class FakeContent implements ModuleContent, PieceFetcher {
   async fetchPieces(wanted: PiecesToFetch): Promise<string> {
     this.fetched.push(wanted);
     const bytes = this.elsewhere.get(wanted.digest);
+    const refusal = this.refusals.get(wanted.digest);
+    if (refusal !== undefined) {
+      wanted.onAltered?.({ node: 'honest', domain: 'd', key: 'k' });
+      throw refusal;
+    }
     if (bytes === undefined) throw new DtkdError('CONTENT_MISSING', 'nobody has it');
     wanted.onProgress?.({ done: wanted.size, size: wanted.size, members: ['node1'] });
     await writeFile(this.pathOf(wanted.digest), bytes);

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { hashesOf } from '../../../daemon/src/catalog/modules/publishing.ts';
 import { encodeCbor } from '../../../protocol/cbor.ts';
+import { DtkdError } from '../../../protocol/errors.ts';
 import type { ReleaseFields } from '../../../protocol/kinds/release.ts';
 import { digestOf, type ModuleFile, packArchive } from '../../../protocol/modules/archive.ts';
 import { moduleObjectName } from '../../../protocol/modules/names.ts';
@@ -194,6 +195,14 @@ describe('fetching', () => {
     expect((await refusal(act(one, 'module-fetch', { module: 'acme/db' }))).code).toBe('NOT_FOUND');
     await release(one, node1, good);
     expect(await act(one, 'module-fetch', { module: 'acme/db' })).toMatchObject({ done: { version: '1.0.0', publisher: 'node1' } });
+  });
+
+  it('blames the publisher, and nobody else, for wrong hashes of pieces', async () => {
+    const one = await fresh();
+    const digest = await release(one, member(one, 'node1'), dependent('acme/db', '1.0.0'));
+    one.content.refusals.set(digest, new DtkdError('CONTENT_ALTERED', 'not what makes it', { details: { toldWrong: true } }));
+    expect((await refusal(act(one, 'module-fetch', { module: 'acme/db' }))).message).toContain('by node1 tells wrong hashes');
+    expect(one.events).toEqual([expect.stringContaining('by node1 tells wrong hashes')]);
   });
 
   it('of a name that several publish has to say whose, and a name stays with its publisher', async () => {

@@ -152,7 +152,10 @@ describe('what comes in pieces', () => {
     const bytes = randomBytes(4 * PIECE);
     const asker = await nodeWith('asker');
     const half = Buffer.concat([bytes.subarray(0, PIECE), randomBytes(PIECE), bytes.subarray(2 * PIECE, 3 * PIECE)]);
-    await writeFile(join(directory, 'asker', 'partial', `${sha256(bytes).toString('hex')}.pieces`), half);
+    await expect(asker.fetchPieces(wanted(bytes))).rejects.toMatchObject({ code: 'CONTENT_MISSING' });
+    const [partial = ''] = await readdir(join(directory, 'asker', 'partial'));
+    await writeFile(join(directory, 'asker', 'partial', partial), half);
+    await asker.sweep();
     await giver('a', bytes);
     const path = await asker.fetchPieces(wanted(bytes));
     expect((await readFile(path)).equals(bytes)).toBe(true);
@@ -278,6 +281,22 @@ describe('members that do harm', () => {
     ]);
     const asker = await nodeWith('asker');
     expect((await readFile(await asker.fetchPieces(wanted(bytes)))).equals(bytes)).toBe(true);
+  });
+
+  test('that tell wrong hashes of pieces do not put others in the wrong', async () => {
+    const bytes = randomBytes(2 * PIECE);
+    const other = randomBytes(2 * PIECE);
+    liar('liar', ({ offset, length = 0 }) => [head(other.length), encodeFrame(other.subarray(offset, offset + length))]);
+    await giver('good', bytes);
+    const asker = await nodeWith('asker');
+    const { digest } = wanted(bytes);
+    const wrong = asker.fetchPieces(wanted(other, { digest, prefer: [at('good'), at('liar')] }));
+    const right = asker.fetchPieces(wanted(bytes, { prefer: [at('good')] }));
+    await expect(wrong).rejects.toMatchObject({ code: 'CONTENT_ALTERED', details: { toldWrong: true } });
+    expect((await readFile(await right)).equals(bytes)).toBe(true);
+    const again = await nodeWith('again');
+    await expect(again.fetchPieces(wanted(other, { digest, prefer: [at('good')] }))).rejects.toMatchObject({ code: 'CONTENT_ALTERED' });
+    expect((await readFile(await again.fetchPieces(wanted(bytes)))).equals(bytes)).toBe(true);
   });
 
   test('that publish wrong hashes of the whole are found out, and nothing is kept', async () => {

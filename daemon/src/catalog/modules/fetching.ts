@@ -127,27 +127,43 @@ export async function takeRelease(options: FetchingOptions, released: Released, 
 }
 
 async function fetchArchive({ content, events, logger }: FetchingOptions, released: Released, asker: Asker): Promise<void> {
-  const { fields, object, pieces, member } = released;
+  const { fields, object, pieces, member, node: publisher } = released;
   const { module, version, digest, size } = fields;
-  await content.fetchPieces({
-    digest,
-    size,
-    pieceBytes: RELEASE_CHUNK_BYTES,
-    pieces,
-    prefer: member === undefined ? [] : [member],
-    signal: asker.signal,
-    onProgress: (progress) => asker.tell(progressLine(progress)),
-    onAltered: ({ node }) => {
-      asker.tell({ altered: { member: node } });
-      logger.warn({ module, version, digest, from: node }, 'A member serves an altered copy of a released module');
-      events.record({
-        about: object,
-        type: 'Warning',
-        reason: 'AlteredCopy',
-        message: `${node} serves an altered copy of ${module} ${version}; it was not taken, and ${node} is not asked for it again`,
-      });
-    },
-  });
+  const altered = new Set<string>();
+  const record = (reason: string, message: string) => events.record({ about: object, type: 'Warning', reason, message });
+  const recordAltered = () => {
+    for (const node of altered)
+      record(
+        'AlteredCopy',
+        `${node} serves an altered copy of ${module} ${version}; it was not taken, and ${node} is not asked for it again`,
+      );
+  };
+  try {
+    await content.fetchPieces({
+      digest,
+      size,
+      pieceBytes: RELEASE_CHUNK_BYTES,
+      pieces,
+      prefer: member === undefined ? [] : [member],
+      signal: asker.signal,
+      onProgress: (progress) => asker.tell(progressLine(progress)),
+      onAltered: ({ node }) => {
+        altered.add(node);
+        asker.tell({ altered: { member: node } });
+        logger.warn({ module, version, digest, from: node }, 'A member serves an altered copy of a released module');
+      },
+    });
+    recordAltered();
+  } catch (error) {
+    if (!(error instanceof DtkdError) || error.details?.['toldWrong'] !== true) {
+      recordAltered();
+      throw error;
+    }
+    // The pieces were as its publisher told, and not what it signed: whoever gave others may have been right.
+    const message = `the release of ${module} ${version} by ${publisher} tells wrong hashes of its pieces; it was not taken`;
+    record('ReleaseWrong', message);
+    throw new DtkdError('CONTENT_ALTERED', message, { next: `Tell the operator of ${publisher}.`, cause: error });
+  }
 }
 
 function publisherNames(here: readonly VersionHere[]): string {

@@ -14,8 +14,10 @@ import { PieceFile, type PiecePlan } from './piece-file.ts';
 
 const PRIVATE_DIRECTORY = 0o700;
 const PRIVATE_FILE = 0o600;
-/** What stands behind the digest of a file that comes in pieces. */
+/** What stands behind the name of a file that comes in pieces. */
 const PIECES = '.pieces';
+/** A file that is being fetched: its digest, and behind it what was told of its pieces. */
+const PARTIAL = /^[0-9a-f]{64}(-[0-9a-f]{32}\.pieces)?$/;
 const FAN_OUT = /^[0-9a-f]{2}$/;
 
 /** A file that is being written: its bytes are hashed on their way. */
@@ -101,8 +103,7 @@ export class ContentFiles {
     for (const name of await readdir(this.#partial)) {
       const path = join(this.#partial, name);
       const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: now }));
-      if (mtimeMs + KEEP_UNUSED_MS <= now || !digestText.safeParse(name.replace(PIECES, '')).success)
-        await rm(path, { force: true, recursive: true });
+      if (mtimeMs + KEEP_UNUSED_MS <= now || !PARTIAL.test(name)) await rm(path, { force: true, recursive: true });
     }
   }
 
@@ -125,8 +126,8 @@ export class ContentFiles {
   }
 
   /** A file that is fetched in pieces, with those that are there already. */
-  async resumePieces(digest: string, plan: PiecePlan): Promise<PieceFile> {
-    const path = join(this.#partial, digest + PIECES);
+  async resumePieces(name: string, plan: PiecePlan): Promise<PieceFile> {
+    const path = join(this.#partial, name + PIECES);
     const file = new PieceFile(path, await openToChange(path), plan);
     try {
       await file.look();

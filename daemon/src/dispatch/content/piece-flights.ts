@@ -1,4 +1,8 @@
-/** Fetches in pieces that are under way: one for each content, however many wait for it; and which members are not asked for what any more. */
+/**
+ * Fetches in pieces that are under way: one for each content and what was told of its pieces, however many wait for it; and which members are not asked for what any
+ * more. What one member tells wrong of a content's pieces does not stand against those who give the right ones.
+ */
+import { createHash } from 'node:crypto';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DispatchLogger, Member, Members } from '../dispatch.types.ts';
 import type { PiecesWanted } from './content.types.ts';
@@ -22,6 +26,9 @@ export interface PieceFlightsOptions {
   keep(file: PieceFile, digest: string): Promise<void>;
 }
 
+/** Hexadecimal digits that tell apart what was told of one content. */
+const TOLD_DIGITS = 32;
+
 interface Flight {
   waiting: Set<PiecesWanted>;
   controller: AbortController;
@@ -31,7 +38,7 @@ interface Flight {
 export class PieceFlights {
   readonly #options: PieceFlightsOptions;
   readonly #flights = new Map<string, Flight>();
-  /** By digest: members that gave something else for it, and until when they are not asked (milliseconds since the epoch). */
+  /** By what was wanted: members that gave something else for it, and until when they are not asked (milliseconds since the epoch). */
   readonly #distrusted = new Map<string, Map<string, number>>();
 
   constructor(options: PieceFlightsOptions) {
@@ -61,9 +68,10 @@ export class PieceFlights {
   }
 
   async #board(wanted: PiecesWanted): Promise<Flight> {
+    const name = nameOf(wanted);
     for (;;) {
-      const flight = this.#flights.get(wanted.digest);
-      if (flight === undefined) return this.#launch(wanted);
+      const flight = this.#flights.get(name);
+      if (flight === undefined) return this.#launch(name, wanted);
       if (!flight.controller.signal.aborted) {
         flight.waiting.add(wanted);
         return flight;
@@ -72,22 +80,22 @@ export class PieceFlights {
     }
   }
 
-  #launch(wanted: PiecesWanted): Flight {
+  #launch(name: string, wanted: PiecesWanted): Flight {
     const flight: Flight = { waiting: new Set([wanted]), controller: new AbortController(), done: Promise.resolve() };
-    flight.done = this.#run(wanted, flight).finally(() => this.#flights.delete(wanted.digest));
+    flight.done = this.#run(name, wanted, flight).finally(() => this.#flights.delete(name));
     // everybody who waited may have gone
     flight.done.catch(() => undefined);
-    this.#flights.set(wanted.digest, flight);
+    this.#flights.set(name, flight);
     return flight;
   }
 
-  async #run(wanted: PiecesWanted, { waiting, controller }: Flight): Promise<void> {
+  async #run(name: string, wanted: PiecesWanted, { waiting, controller }: Flight): Promise<void> {
     const { files, members, logger, patienceMs, restMs, takeOverMs } = this.#options;
     const { digest, size } = wanted;
     await this.#options.reserve(size);
     let file: PieceFile | undefined;
     try {
-      file = await files.resumePieces(digest, wanted);
+      file = await files.resumePieces(name, wanted);
       await fetchPieces(
         file,
         {
@@ -99,11 +107,11 @@ export class PieceFlights {
             for (const one of waiting) one.onProgress?.(progress);
           },
           onAltered: (member) => {
-            this.#distrust(digest, member);
+            this.#distrust(name, member);
             for (const one of waiting) one.onAltered?.(member);
           },
         },
-        { members, logger, patienceMs, restMs, takeOverMs, isDistrusted: (member) => this.#isDistrusted(digest, member) },
+        { members, logger, patienceMs, restMs, takeOverMs, isDistrusted: (member) => this.#isDistrusted(name, member) },
       );
       await this.#finish(file, digest);
     } finally {
@@ -121,21 +129,29 @@ export class PieceFlights {
       `the pieces of content ${digest.slice(0, 12)}… are not what makes it: who told of them told wrong`,
       {
         next: 'Tell whoever published it.',
+        details: { toldWrong: true },
       },
     );
   }
 
-  #distrust(digest: string, member: Member): void {
+  #distrust(name: string, member: Member): void {
     const until = this.#options.now() + limits.DISTRUST_MS;
-    const those = this.#distrusted.get(digest) ?? new Map<string, number>();
+    const those = this.#distrusted.get(name) ?? new Map<string, number>();
     those.set(keyText(member), until);
-    this.#distrusted.delete(digest);
-    this.#distrusted.set(digest, those);
+    this.#distrusted.delete(name);
+    this.#distrusted.set(name, those);
     const [oldest] = this.#distrusted.keys();
     if (this.#distrusted.size > limits.MAX_DISTRUSTED && oldest !== undefined) this.#distrusted.delete(oldest);
   }
 
-  #isDistrusted(digest: string, member: string): boolean {
-    return (this.#distrusted.get(digest)?.get(member) ?? 0) > this.#options.now();
+  #isDistrusted(name: string, member: string): boolean {
+    return (this.#distrusted.get(name)?.get(member) ?? 0) > this.#options.now();
   }
+}
+
+/** The digest, and a digest of the hashes of its pieces. */
+function nameOf({ digest, size, pieceBytes, pieces }: PiecesWanted): string {
+  const hash = createHash('sha256').update(`${size} ${pieceBytes} `);
+  for (const piece of pieces) hash.update(piece);
+  return `${digest}-${hash.digest('hex').slice(0, TOLD_DIGITS)}`;
 }
