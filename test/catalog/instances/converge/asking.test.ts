@@ -112,6 +112,17 @@ describe('whoever asks', () => {
     expect(await all.instance('shop')).toMatchObject({ phase: 'Ready' });
   });
 
+  it('is judged on what is abandoned as on what is taken down', async () => {
+    const all = await fresh({ decide: but('DELETE resources shop.web') });
+    await all.put(FILE);
+    await all.now.run('shop', 'converge', {}, OPS);
+    expect((await refusal(all.now.ask('shop', 'uninstall', { abandon: true }, OPS))).code).toBe('FORBIDDEN');
+    expect(all.disk.archived).toEqual([]);
+    expect(await all.store.get(ref('resources', 'shop.web'))).toBeDefined();
+    await all.now.ask('shop', 'uninstall', { abandon: true });
+    expect(await all.store.get(ref('resources', 'shop.web'))).toBeUndefined();
+  });
+
   it('has the right of the method, where one path has several', async () => {
     const all = await fresh({ decide: but('UPDATE serviceinstances shop') });
     await all.put(FILE);

@@ -244,6 +244,29 @@ describe('converging', () => {
     expect(await store.get(ref('tasks', 'shop-1'))).toBeDefined();
     expect((await store.kv.page({ gte: 'i/a/', lt: 'i/b' })).length).toBe(0);
   });
+
+  it('stays if it is brought up while it is to be put away', async () => {
+    const { machines, daemon, instance, store, disk } = await fresh(SHOP);
+    const { ask, ports } = await daemon();
+    const wait = async () => {
+      for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    };
+    const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    void ports.turns.alone('shop', () => first.promise);
+    const converging = ask('shop', 'converge');
+    await wait();
+    void ports.turns.alone('shop', () => second.promise);
+    const going = refusal(ask('shop', 'uninstall'));
+    await wait();
+    first.resolve();
+    await taskEnd(store, String((await converging)['task']));
+    await wait();
+    second.resolve();
+    expect(await going).toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('was brought up meanwhile') });
+    expect(machines.site.size).toBe(3);
+    expect(disk.archived).toEqual([]);
+    expect(await instance('shop')).toMatchObject({ phase: 'Ready', resources: 3 });
+  });
 });
 
 describe('targets', () => {

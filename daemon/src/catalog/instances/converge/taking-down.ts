@@ -71,13 +71,16 @@ async function uninstallOne(
   name: string,
   request: TakeDownRequest,
 ): Promise<{ answer: ServicePlanAnswer; done: Promise<void> }> {
-  const { status } = await findInstance(ports, name);
-  const isDown = status.phase === 'Staged' || status.phase === 'Deleted';
-  if (request.abandon === true || isDown) {
+  const instance = await findInstance(ports, name);
+  if (request.abandon === true || isDown(instance)) {
     ports.tasks.assertIdle(name);
     const answer = planAnswerOf({ steps: [], unchanged: 0, differences: [], notes: [], tree: '' });
     if (request.dryRun === true) return { answer, done: Promise.resolve() };
-    const kept = await ports.turns.alone(name, () => putAway(ports, name));
+    const kept = await ports.turns.alone(name, async () => {
+      // what goes without being taken down is still only for whoever may take it away
+      if (request.abandon === true) await judge(ports, principal, name);
+      return putAway(ports, name, { abandon: request.abandon });
+    });
     return { answer: { ...answer, ...(kept === undefined ? {} : { kept }) }, done: Promise.resolve() };
   }
   const { answer, task } = await takeDown(ports, principal, name, request);
@@ -88,15 +91,23 @@ async function uninstallOne(
   }
   const done = task.ended.then(async (end) => {
     if (end?.state !== 'succeeded') throw notDown(name, end);
-    await ports.turns.alone(name, () => putAway(ports, name, task.name));
+    await ports.turns.alone(name, () => putAway(ports, name, { task: task.name }));
   });
   return { answer: { ...answer, notes: [...answer.notes, `its files are put away once task ${task.name} has succeeded`] }, done };
 }
 
-/** Moves the repository aside, and removes the object with all that belongs to it. The task that took it down says where it is. */
-export async function putAway(ports: ConvergePorts, name: string, task?: string): Promise<string | undefined> {
+/**
+ * Moves the repository aside, and removes the object with all that belongs to it. The task that took it down says where it is. Takes a turn of the instance:
+ * whoever came before may have brought it up. Errors: NOT_FOUND, CONFLICT.
+ */
+export async function putAway(
+  ports: ConvergePorts,
+  name: string,
+  { task, abandon = false }: { task?: string; abandon?: boolean | undefined } = {},
+): Promise<string | undefined> {
   const { store, node, repositories, copies, tasks, model } = ports;
   tasks.assertIdle(name);
+  if (!abandon) assertDown(await findInstance(ports, name));
   const kept = await repositories.archive(name).catch((error: unknown) => {
     // put away before, by a daemon that did not come to the rest
     if (error instanceof DtkdError && error.code === 'NOT_FOUND') return undefined;
@@ -116,6 +127,18 @@ export async function putAway(ports: ConvergePorts, name: string, task?: string)
   });
   await copies.releaseCopies(name, []);
   return kept;
+}
+
+function isDown({ status }: Instance): boolean {
+  return status.phase === 'Staged' || status.phase === 'Deleted';
+}
+
+function assertDown(instance: Instance): void {
+  if (isDown(instance)) return;
+  const { name } = instance.object.metadata;
+  throw new DtkdError('CONFLICT', `service "${name}" is ${instance.status.phase}: it was brought up meanwhile`, {
+    next: `Nothing was put away. Take it down with all that it has: dtkd service uninstall ${name}.`,
+  });
 }
 
 async function takeDown(ports: ConvergePorts, principal: Principal, name: string, request: TakeDownRequest): Promise<TakenDown> {
