@@ -6,6 +6,8 @@ import { NODE, OPERATOR, ref, refusal } from '../../model/fixtures.ts';
 import { type Bench, bench, type DaemonOptions, type DaemonUnderTest, service } from './bench.ts';
 
 const OPS: Principal = { type: 'user', home: 'self', name: 'ops', uid: 'u1', display: 'ops@node0' };
+/** What a file says where it takes from its target. */
+const TARGET_LABEL = ['$', '{target.label}'].join('');
 const REQUEST = { module: 'acme/web', assembly: 'tier' };
 
 let made: Bench[] = [];
@@ -121,6 +123,31 @@ describe('whoever asks', () => {
     expect(await all.store.get(ref('resources', 'shop.web'))).toBeDefined();
     await all.now.ask('shop', 'uninstall', { abandon: true });
     expect(await all.store.get(ref('resources', 'shop.web'))).toBeUndefined();
+  });
+
+  it('takes nothing from services that they may not read', async () => {
+    const site = service('site', { role: 'target', kind: 'hosts', offers: { label: 'of the site' } });
+    const store = service('store', { components: { db: { type: 'Database', properties: { name: 'orders' } } } });
+    const all = await fresh({ decide: (who, asked) => but('READ serviceinstances site', 'READ serviceinstances store')(who, asked) });
+    for (const one of [site, store]) {
+      await all.put(one);
+      await all.now.run(one.name, 'converge');
+    }
+    for (const [name, file] of [
+      ['one', { target: 'site', components: { web: { type: 'WebServer', properties: { note: TARGET_LABEL } } } }],
+      ['two', { components: { web: { type: 'WebServer', links: { db: 'store/db' } } } }],
+    ] as const) {
+      await all.put(service(name, file));
+      for (const what of ['plan', 'converge']) {
+        const error = await refusal(all.now.ask(name, what, {}, OPS));
+        expect(error.code).toBe('VIOLATIONS');
+        expect(JSON.stringify(error)).not.toMatch(/of the site|orders/);
+      }
+      const state = await all.now.ask(name, 'state', {}, OPS);
+      expect(state['violations']).toMatchObject([{ message: expect.stringContaining('there is no service') }]);
+      expect(JSON.stringify(state)).not.toMatch(/of the site|orders/);
+      expect(await all.now.ask(name, 'plan')).toMatchObject({ steps: expect.arrayContaining([]) });
+    }
   });
 
   it('has the right of the method, where one path has several', async () => {

@@ -39,7 +39,7 @@ type Method = InstanceRequest['method'];
 /** By `group/plural/subresource`. */
 export function instanceSubresources(ports: ConvergePorts): Map<string, InstanceAction> {
   const actions: [string, CapabilityVerb, Partial<Record<Method, Handle>>][] = [
-    ['state', 'READ', { GET: (of, { name }) => stateOf(of, name) }],
+    ['state', 'READ', { GET: (of, { principal, name }) => stateOf(of, principal, name) }],
     ['diff', 'READ', { GET: diff }],
     ['log', 'READ', { GET: log }],
     ['file', 'READ', { GET: ({ files }, { name }) => files.content(name), POST: replaceFile }],

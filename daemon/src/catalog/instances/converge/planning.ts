@@ -53,14 +53,15 @@ export async function workingSource(
   return { ...working, edited, changed };
 }
 
-/** Expands files, with all that is wrong with them. `desired` undefined: they cannot be read. */
+/** Expands files, with all that is wrong with them. `desired` undefined: they cannot be read. `asker`: as in `worldOf`. */
 export async function expandSource(
   ports: ConvergePorts,
   source: ReadFiles,
   applied: ReadonlyMap<string, AppliedResource>,
+  asker?: Principal,
 ): Promise<{ desired: Desired | undefined; violations: Violation[] }> {
   if (source.files === undefined) return { desired: undefined, violations: [...source.violations] };
-  const { desired, violations } = await expand(source.files, worldOf(ports, applied));
+  const { desired, violations } = await expand(source.files, worldOf(ports, applied, asker));
   const seen = new Set(source.violations.map(({ kind, where }) => `${kind} ${where}`));
   // reading tells of every module that is missing or not sound, and more of it
   const told = ({ kind, where }: Violation): boolean => seen.has(`${kind} ${where}`) || (kind === 'MISSING_MODULE' && seen.size > 0);
@@ -77,7 +78,7 @@ export async function planOf(
 ): Promise<Planned> {
   const instance = await findInstance(ports, name);
   const applied = await ports.tasks.applied(name, resourceTaken(ports, name));
-  const { desired, violations } = await expandSource(ports, source, applied);
+  const { desired, violations } = await expandSource(ports, source, applied, principal);
   if (desired === undefined || source.files === undefined || violations.length > 0) throw violated(name, violations);
   const known = new Set((await ports.nodes.list()).map((node) => node.name));
   const plan = planConverge(desired, applied, { threads: request.threads, nodes: known });

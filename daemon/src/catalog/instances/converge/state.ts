@@ -1,5 +1,6 @@
 /** How an instance stands: staged, edited, applied, running. Reads only. */
 import { toTimestamp } from '../../../../../protocol/objects.ts';
+import type { Principal } from '../../../../../protocol/principal.ts';
 import type { ServiceState } from '../../../../../protocol/service-api.ts';
 import { planConverge } from '../desired/plan/plan-converge.ts';
 import type { AppliedResource, Desired, Difference } from '../instances.types.ts';
@@ -9,12 +10,12 @@ import type { ConvergePorts } from './converge.types.ts';
 import { expandSource, findInstance, workingSource } from './planning.ts';
 import { resourceTaken } from './resources.ts';
 
-export async function stateOf(ports: ConvergePorts, name: string): Promise<ServiceState> {
+export async function stateOf(ports: ConvergePorts, principal: Principal, name: string): Promise<ServiceState> {
   const { tasks, store, node, apps } = ports;
   const { spec, status } = await findInstance(ports, name);
   const source = await workingSource(ports, name);
   const applied = await tasks.applied(name, resourceTaken(ports, name));
-  const { desired, violations } = await expandSource(ports, source, applied);
+  const { desired, violations } = await expandSource(ports, source, applied, principal);
   const made = await appsOf(store.kv, name);
   const last = status.task === undefined ? undefined : await store.get(taskRef(node, status.task));
   const task = last === undefined ? undefined : fieldsOfTask(last);

@@ -1,6 +1,7 @@
 /** The rest of the node as the files of one instance see it when they are expanded: nodes, Secrets, targets and other services as they are applied. */
 
 import { DtkdError } from '../../../../../protocol/errors.ts';
+import type { Principal } from '../../../../../protocol/principal.ts';
 import { CopiedTypes } from '../desired/copied-types.ts';
 import type { ServiceView, TargetView, World } from '../desired/desired.types.ts';
 import { BUILTINS, expand } from '../desired/expand.ts';
@@ -13,10 +14,13 @@ import { type Instance, instanceOf, instanceRef } from './instance-object.ts';
 /** Targets that have targets: deeper ones are not looked at. */
 const MAX_DEPTH = 8;
 
-type Ports = Pick<ConvergePorts, 'store' | 'node' | 'nodes' | 'secrets' | 'files'>;
+type Ports = Pick<ConvergePorts, 'store' | 'node' | 'nodes' | 'secrets' | 'files' | 'decide'>;
 
-/** `applied`: the instance's own rows. */
-export function worldOf(ports: Ports, applied: ReadonlyMap<string, AppliedResource>, depth = 0): World {
+/**
+ * `applied`: the instance's own rows. `asker`: other services are there as far as they may READ them, since values go from these into the instance;
+ * undefined: for files that somebody was judged for before.
+ */
+export function worldOf(ports: Ports, applied: ReadonlyMap<string, AppliedResource>, asker: Principal | undefined, depth = 0): World {
   const { node, nodes, secrets } = ports;
   return {
     node,
@@ -24,24 +28,24 @@ export function worldOf(ports: Ports, applied: ReadonlyMap<string, AppliedResour
     applied,
     secrets,
     builtins: BUILTINS,
-    target: (name) => targetView(ports, name, depth),
-    service: (name) => serviceView(ports, name),
+    target: (name) => targetView(ports, name, asker, depth),
+    service: (name) => serviceView(ports, name, asker),
   };
 }
 
-async function targetView(ports: Ports, name: string, depth: number): Promise<TargetView | undefined> {
-  const found = await findInstance(ports, name);
+async function targetView(ports: Ports, name: string, asker: Principal | undefined, depth: number): Promise<TargetView | undefined> {
+  const found = await findInstance(ports, name, asker);
   if (found === undefined || depth >= MAX_DEPTH) return undefined;
   const { spec, status } = found;
   const view = { name, isTarget: spec.role === 'target', kind: spec.kind, phase: status.phase, offers: {}, secretOffers: [] };
   const files = view.isTarget ? await appliedFiles(ports, found) : undefined;
   if (files === undefined) return view;
-  const { desired } = await expand(files, worldOf(ports, await appliedOf(ports.store.kv, name), depth + 1));
+  const { desired } = await expand(files, worldOf(ports, await appliedOf(ports.store.kv, name), undefined, depth + 1));
   return { ...view, offers: desired.offers, secretOffers: desired.secretOffers };
 }
 
-async function serviceView(ports: Ports, name: string): Promise<ServiceView | undefined> {
-  const found = await findInstance(ports, name);
+async function serviceView(ports: Ports, name: string, asker: Principal | undefined): Promise<ServiceView | undefined> {
+  const found = await findInstance(ports, name, asker);
   if (found === undefined) return undefined;
   const files = await appliedFiles(ports, found);
   const types = new CopiedTypes(files?.copies.values() ?? [], BUILTINS, new Findings(() => ''));
@@ -65,8 +69,13 @@ async function serviceView(ports: Ports, name: string): Promise<ServiceView | un
   return { name, phase: found.status.phase, resources };
 }
 
-async function findInstance({ store, node }: Ports, name: string): Promise<Instance | undefined> {
-  return instanceOf(await store.get(instanceRef(node, name)));
+async function findInstance({ store, node, decide }: Ports, name: string, asker: Principal | undefined): Promise<Instance | undefined> {
+  const ref = instanceRef(node, name);
+  const object = await store.get(ref);
+  if (object === undefined) return undefined;
+  const { group, plural } = ref;
+  if (asker?.type === 'user' && !decide(asker, { verb: 'READ', group, plural, name, object }).allowed) return undefined;
+  return instanceOf(object);
 }
 
 /** Its files at the commit that is applied. Undefined: there are none, or not any more. */
