@@ -89,6 +89,19 @@ describe('staging', () => {
   });
 });
 
+describe('the default target', () => {
+  it('is not taken from who made another one that', async () => {
+    const all = await fresh({ decide: but('MANAGE serviceinstances site') });
+    for (const name of ['site', 'mine']) await all.put(service(name, { role: 'target', kind: 'hosts', offers: {} }));
+    await all.now.ask('mine', 'default-target', { default: true }, OPS);
+    await all.now.ask('site', 'default-target', { default: true });
+    expect((await refusal(all.now.ask('mine', 'default-target', { default: true }, OPS))).code).toBe('FORBIDDEN');
+    const label = async (name: string) =>
+      (await all.store.get(ref('serviceinstances', name)))?.metadata.labels?.['dtkd.dev/default-target'];
+    expect([await label('site'), await label('mine')]).toEqual(['true', undefined]);
+  });
+});
+
 describe('whoever asks', () => {
   const FILE = service('shop', { components: { db: { type: 'Database' }, web: { type: 'WebServer' } } });
 

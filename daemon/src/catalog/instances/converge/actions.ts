@@ -67,7 +67,10 @@ export function instanceSubresources(ports: ConvergePorts): Map<string, Instance
     [
       'default-target',
       'MANAGE',
-      { POST: (of, { name, body }) => setDefaultTarget(of, name, read(z.strictObject({ default: z.boolean() }), body).default) },
+      {
+        POST: (of, { principal, name, body }) =>
+          setDefaultTarget(of, principal, name, read(z.strictObject({ default: z.boolean() }), body).default),
+      },
     ],
   ];
   const { group, plural } = serviceInstanceKind;

@@ -2,6 +2,7 @@
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
 import type { ApiObject } from '../../../../../protocol/objects.ts';
+import type { Principal } from '../../../../../protocol/principal.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { DEFAULT_TARGET_LABEL, instanceOf, instanceRef } from './instance-object.ts';
@@ -9,8 +10,9 @@ import { DEFAULT_TARGET_LABEL, instanceOf, instanceRef } from './instance-object
 /** Instances that bear the label. */
 const MAX_LABELLED = 1_000;
 
-/** Makes it the default of its kind, in the place of the one that was; or no more. Errors: NOT_FOUND, INVALID. */
-export function setDefaultTarget({ store, node }: ConvergePorts, name: string, isDefault: boolean): Promise<ApiObject> {
+/** Makes it the default of its kind, in the place of the one that was; or no more. Errors: NOT_FOUND, INVALID; FORBIDDEN for who may not MANAGE both. */
+export function setDefaultTarget(ports: ConvergePorts, principal: Principal, name: string, isDefault: boolean): Promise<ApiObject> {
+  const { store, node } = ports;
   return store.transact(async (tx) => {
     const found = instanceOf(await tx.get(instanceRef(node, name)));
     if (found === undefined) throw new DtkdError('NOT_FOUND', `there is no service "${name.slice(0, 80)}"`);
@@ -18,7 +20,7 @@ export function setDefaultTarget({ store, node }: ConvergePorts, name: string, i
       throw new DtkdError('INVALID', `service "${name}" is no target`, { next: 'Targets are staged from assemblies with "role: target".' });
     }
     if (isDefault) {
-      for (const other of await labelled(tx, node)) if (other !== name) await unlabel(tx, node, other, found.spec.kind);
+      for (const other of await labelled(tx, node)) if (other !== name) await unlabel(tx, ports, principal, other, found.spec.kind);
     }
     return tx.put(withLabel(found.object, isDefault));
   });
@@ -30,9 +32,23 @@ async function labelled(tx: Transaction, node: string): Promise<string[]> {
   return (await tx.find({ group, plural, namespace: node, path, value: 'true', limit: MAX_LABELLED })).map((ref) => ref.name);
 }
 
-async function unlabel(tx: Transaction, node: string, name: string, kind: string | undefined): Promise<void> {
-  const found = instanceOf(await tx.get(instanceRef(node, name)));
-  if (found !== undefined && found.spec.kind === kind) await tx.put(withLabel(found.object, false));
+async function unlabel(
+  tx: Transaction,
+  { node, decide }: Pick<ConvergePorts, 'node' | 'decide'>,
+  principal: Principal,
+  name: string,
+  kind: string | undefined,
+): Promise<void> {
+  const ref = instanceRef(node, name);
+  const found = instanceOf(await tx.get(ref));
+  if (found === undefined || found.spec.kind !== kind) return;
+  const { group, plural } = ref;
+  if (principal.type === 'user' && !decide(principal, { verb: 'MANAGE', group, plural, name, object: found.object }).allowed) {
+    throw new DtkdError('FORBIDDEN', 'another target of its kind is the default, and you may not change that', {
+      next: 'Name the target when you stage: --target. Or ask for MANAGE on all targets of the kind.',
+    });
+  }
+  await tx.put(withLabel(found.object, false));
 }
 
 function withLabel(object: ApiObject, isDefault: boolean): ApiObject {
