@@ -51,7 +51,7 @@ interface Island {
 }
 
 /** A node that is connected with nobody, unless a test says so. */
-async function island(name: string): Promise<Island> {
+async function island(name: string, tellMs?: number): Promise<Island> {
   const members = network.node(name);
   const rows = memoryKv();
   const here: Pick<Island, 'started' | 'done' | 'told'> = { started: [], done: new Map(), told: [] };
@@ -100,7 +100,7 @@ async function island(name: string): Promise<Island> {
       for (const [id, { starter, part }] of here.done) yield { starter, id, index: 0, until: time + DAY, endedAt: part.endedAt ?? 0 };
     },
   };
-  const carrying = new Carrying({ members, holding, target, executions, rows, logger: silent, now: () => time });
+  const carrying = new Carrying({ members, holding, target, executions, rows, logger: silent, now: () => time, tellMs });
   await holding.start();
   await carrying.start();
   stops.push(
@@ -293,6 +293,38 @@ describe('members that are asked for what they have', () => {
     says('a', (what) => (what === 'orders' ? mine : []));
     const found = await ordersOf(s);
     expect(found).toHaveLength(4_096);
+  });
+
+  test('do not hold up a file for ever, and keep nobody else from telling', async () => {
+    let asked = 0;
+    network.node('a').handle(CARRY_PROTOCOL, (stream) => {
+      asked += 1;
+      stream.on('error', () => undefined);
+      const drip = setInterval(() => stream.write(encodeFrame(encodeCbor(signedCancel('a', 't', 0, `${performance.now()}`)))), 20);
+      stream.once('close', () => clearInterval(drip));
+    });
+    const [s] = await three();
+    const id = await queue(s, 't');
+    const x = await island('x', 300);
+    network.cut('x', 't');
+    expect((await ordersOf(x)).some((one) => one.id === id)).toBe(true);
+    expect(asked).toBe(1);
+  });
+
+  test('and gave up until their turn came are asked again', async () => {
+    network.node('a').handle(CARRY_PROTOCOL, () => undefined);
+    const frame = encodeFrame(encodeCbor(signedCancel('b', 't', 0, 'b')));
+    let asked = 0;
+    network.node('b').handle(CARRY_PROTOCOL, (stream) => {
+      asked += 1;
+      stream.on('error', () => undefined);
+      if (asked === 1) stream.destroy();
+      else stream.end(Buffer.concat([frame, encodeFrame(encodeCbor({ type: 'end' }))]));
+    });
+    const x = await island('x', 100);
+    network.node('t');
+    expect((await ordersOf(x)).map((one) => one.starter)).toEqual([keyOf('b', site)]);
+    expect(asked).toBe(2);
   });
 
   function signedCancel(starter: string, target: string, index: number, seed: string): CancelFrame {

@@ -29,6 +29,8 @@ export interface CarryingOptions {
   logger: DispatchLogger;
   /** Milliseconds since the epoch. */
   now(): number;
+  /** How long one member may take to tell what it has to be carried. Milliseconds; default: TELL_MS. */
+  tellMs?: number | undefined;
 }
 
 /** A domain, with this node's key in it. */

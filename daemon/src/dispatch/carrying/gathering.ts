@@ -23,6 +23,8 @@ export interface GatheringOptions {
   /** An answer that a member brings to this node, as its starter. What it throws is told to that member. */
   take(domain: string, answer: AnswerFrame): Promise<unknown>;
   logger: DispatchLogger;
+  /** How long one member may take to tell what it has. Milliseconds; default: TELL_MS. */
+  tellMs?: number | undefined;
 }
 
 export class Gathering {
@@ -49,9 +51,16 @@ export class Gathering {
     const asked = near.slice(0, limits.MAX_ASKED);
     for (let at = 0; at < asked.length; at += limits.ASKED_AT_ONCE) {
       const some = asked.slice(at, at + limits.ASKED_AT_ONCE);
-      const streams = await Promise.all(some.map((member) => this.#open(member, { type: 'carry', what }, signal)));
+      const open = (member: Member) => this.#open(member, { type: 'carry', what }, signal);
+      const streams = await Promise.all(some.map(open));
       try {
-        for (const stream of streams) if (stream !== undefined) yield* this.#read(stream);
+        for (const [turn, member] of some.entries()) {
+          // A member does not wait for its turn for ever: it is asked again.
+          if (streams[turn]?.destroyed === true) streams[turn] = await open(member);
+          const stream = streams[turn];
+          if (stream !== undefined) yield* this.#read(stream, member);
+          stream?.destroy();
+        }
       } finally {
         for (const stream of streams) stream?.destroy();
       }
@@ -86,16 +95,20 @@ export class Gathering {
     }
   }
 
-  async *#read(stream: Duplex): AsyncGenerator<CarriedFrame> {
+  async *#read(stream: Duplex, { node }: Member): AsyncGenerator<CarriedFrame> {
+    let left = this.#options.tellMs ?? limits.TELL_MS;
     const reader = new FrameReader(stream, limits.MAX_CARRY_FRAME_BYTES);
     for (let count = 0; count < limits.MAX_FRAMES; count += 1) {
       let frame: CarryAnswer;
       try {
-        const bytes = await reader.next(limits.FRAME_MS);
+        const since = performance.now();
+        const bytes = await reader.next(Math.min(limits.FRAME_MS, left));
+        left -= performance.now() - since;
         if (bytes === undefined) return;
+        if (left <= 0) throw new DtkdError('TIMEOUT', 'it takes too long');
         frame = decodeCbor(bytes, carryAnswer, 'what a member has to be carried');
       } catch (error) {
-        this.#options.logger.debug({ err: error }, 'A member did not tell all that it has to be carried');
+        this.#options.logger.warn({ err: error, node }, 'A member did not tell all that it has to be carried');
         return;
       }
       if (frame.type === 'end' || frame.type === 'refused') return;

@@ -21,6 +21,8 @@ export const MAX_ASKED = 256;
 export const OPEN_MS = 3_000;
 export const FRAME_MS = 10_000;
 export const STALL_MS = 30_000;
+/** Milliseconds in which one member has to tell all that it has, not counting the time that is not its own: others wait for it. */
+export const TELL_MS = 120_000;
 /** Milliseconds until a starter says that an answer counts: it waits for its own driver, and writes it down. */
 export const TAKE_MS = 30_000;
 /** Frames that one member may send: what it can hold, and its own answers. */
