@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fileDifferences } from '../../../../daemon/src/catalog/instances/files/file-differences.ts';
 import { lineDiff } from '../../../../daemon/src/catalog/instances/files/line-diff.ts';
+import { maskedService } from '../../../../daemon/src/catalog/instances/files/masking.ts';
 import { type ShopBench, shopBench } from './bench.ts';
 
 let shop: ShopBench;
@@ -56,6 +57,13 @@ describe('differences', () => {
     expect(reading).toHaveLength(500);
     expect(told.at(-2)?.text).toContain('+file499');
     expect(told.at(-1)?.text).toBeUndefined();
+  });
+
+  it('never tell it where the map that it is in stands elsewhere, too', async () => {
+    const text = await shop.text('dtk.service.yaml');
+    const before = `${text}  other: { type: Service, properties: &p { password: Tr0ub4dor } }\n  third: { type: WebServer, properties: *p }\n`;
+    const masked = await maskedService(Buffer.from(before), [['components', 'third', 'properties', 'password']]);
+    expect(Buffer.from(masked ?? []).toString()).toContain('{ password: (secret) }');
   });
 
   it('never tell what stands where a secret belongs', async () => {
@@ -213,5 +221,17 @@ describe('module copies', () => {
     await shop.replace('modules/acme/web/dtk.module.yaml', 'type: port', 'type: harbour');
     await expect(shop.files.pushModule({ ...shop.request, module: 'acme/web' })).rejects.toMatchObject({ code: 'INVALID' });
     expect(await shop.bases.versions('acme/web')).toHaveLength(1);
+  });
+
+  it('are not moved while something that may be a secret would be committed', async () => {
+    const secret = 'Tr0ub4dor&3 Pass';
+    await shop.replace('dtk.service.yaml', 'password: web.password', `password: "${secret}"`);
+    const repository = await shop.repositories.open('shop');
+    const head = await repository.head();
+    for (const move of [shop.files.pullModule, shop.files.pushModule]) {
+      const error = await move({ ...shop.request, module: 'acme/web', version: '9.9.9', force: true }).catch((one: unknown) => one);
+      expect(error).toMatchObject({ code: 'INVALID', message: 'web.password: takes the name of a Secret, not the secret itself' });
+    }
+    expect(await repository.head()).toBe(head);
   });
 });

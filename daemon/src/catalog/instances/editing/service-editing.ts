@@ -1,18 +1,17 @@
 /** Edits `dtk.service.yaml` in a work tree: what comes out can be read, or nothing is written; nobody's edit is overwritten unseen. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { digestOf } from '../../../../../protocol/modules/archive.ts';
-import { objectName } from '../../../../../protocol/objects.ts';
 import type { ServiceEdit } from '../../../../../protocol/service-api.ts';
 import { MAX_SERVICE_FILE_BYTES, SERVICE_FILE, type ServiceFile, serviceFile } from '../../../../../protocol/service-file.ts';
 import { serviceDifferences } from '../files/differences.ts';
 import type { FileContent } from '../files/files.types.ts';
 import type { FileReader } from '../files/read-files.ts';
-import { componentRules, KnownTypes, secretPaths, settableTypes } from '../files/rules.ts';
+import { componentRules, KnownTypes, settableTypes } from '../files/rules.ts';
 import { readYamlFile } from '../files/yaml-file.ts';
 import type { Difference, ServiceFiles, Violation } from '../instances.types.ts';
 import type { Repository, Tree } from '../repository/repository.types.ts';
 import { changesOf } from './edits.ts';
-import { valueAt } from './values.ts';
+import { assertSecretNames } from './secret-names.ts';
 import { editYaml } from './yaml-edit.ts';
 
 export interface Edited {
@@ -74,7 +73,7 @@ export class ServiceEditing {
       });
     }
     const copies = before?.copies ?? new Map();
-    await assertSecretNames(service, await secretPaths({ service, copies }));
+    await assertSecretNames({ service, copies });
     const data = new Uint8Array(Buffer.from(text));
     await repository.write([{ path: SERVICE_FILE, data, base }]);
     const differences = before === undefined ? [] : await serviceDifferences(before, { service, copies });
@@ -97,18 +96,6 @@ async function sound(text: string): Promise<ServiceFile> {
   });
   if (value === undefined) throw unreadable(violations, 'Nothing was changed. Correct it and try again.');
   return value;
-}
-
-/** What is no name of a Secret may be one itself: it is not written, and not repeated. */
-async function assertSecretNames(service: ServiceFile, secrets: readonly (readonly string[])[]): Promise<void> {
-  for (const path of secrets) {
-    const value = valueAt(service, path);
-    if (value === undefined || (typeof value === 'string' && value.includes('${')) || objectName.safeParse(value).success) continue;
-    const shown = path[0] === 'components' ? `${path[1]}.${path.slice(3).join('.')}` : path.join('.');
-    throw new DtkdError('INVALID', `${shown}: takes the name of a Secret, not the secret itself`, {
-      next: `Nothing was changed. To keep one: dtkd service set ${service.name} ${shown}=-`,
-    });
-  }
 }
 
 function unreadable(

@@ -1,6 +1,8 @@
 /** `dtk.service.yaml` as it may be shown: what stands where a secret's name belongs could be the secret itself. */
+import type { Document } from 'yaml';
 import { readYamlDocument } from '../../../../../protocol/modules/yaml.ts';
 import { SERVICE_FILE } from '../../../../../protocol/service-file.ts';
+import type { Yaml } from './positions.ts';
 
 const MASK = '(secret)';
 
@@ -12,8 +14,7 @@ export async function maskedService(data: Uint8Array, secrets: readonly (readonl
   if (read === undefined) return undefined;
   const ranges: [number, number][] = [];
   for (const path of secrets) {
-    let node: unknown = read.document.getIn(path, true);
-    if (yaml.isAlias(node)) node = node.resolve(read.document);
+    const node = nodeAt(yaml, read.document, path);
     if (!yaml.isNode(node) || !node.range || node.range[0] === node.range[1]) continue;
     const end = text[node.range[1] - 1] === '\n' ? node.range[1] - 1 : node.range[1];
     ranges.push([node.range[0], end]);
@@ -27,4 +28,16 @@ export async function maskedService(data: Uint8Array, secrets: readonly (readonl
     last = start;
   }
   return new Uint8Array(Buffer.from(masked));
+}
+
+/** Also where a map on the way stands elsewhere. */
+function nodeAt(yaml: Yaml, document: Document, path: readonly string[]): unknown {
+  const resolved = (node: unknown): unknown => (yaml.isAlias(node) ? node.resolve(document) : node);
+  let node: unknown = document.contents;
+  for (const part of path) {
+    const map = resolved(node);
+    if (!yaml.isMap(map)) return undefined;
+    node = map.get(part, true);
+  }
+  return resolved(node);
 }

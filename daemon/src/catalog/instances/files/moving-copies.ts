@@ -8,6 +8,7 @@ import { nearMiss } from '../../../../../protocol/near-miss.ts';
 import { LOCK_FILE, type LockedModule, type LockFile } from '../../../../../protocol/service-file.ts';
 import { compareVersions } from '../../../../../protocol/version-order.ts';
 import type { LoadedModule, ResolvedModules } from '../../modules/ports.ts';
+import { assertSecretNames } from '../editing/secret-names.ts';
 import { editYaml } from '../editing/yaml-edit.ts';
 import type { FileWrite, Repository } from '../repository/repository.types.ts';
 import { lockText } from '../staging/service-text.ts';
@@ -97,7 +98,11 @@ export async function push({ bases, copies, reader }: MovingOptions, repository:
 async function readLock(reader: FileReader, repository: Repository, { instance }: CopyRequest) {
   const { tree } = await repository.status();
   const { files, violations } = await reader.read(instance, tree);
-  if (files !== undefined && tree.faults.length === 0) return { lock: files.lock, tree };
+  if (files !== undefined && tree.faults.length === 0) {
+    // what was edited is committed before a copy is moved
+    await assertSecretNames(files);
+    return { lock: files.lock, tree };
+  }
   const [first] = violations;
   throw new DtkdError('INVALID', `the files of ${instance} cannot be read: ${first?.where}: ${first?.message}`, {
     next: 'Correct them first; "dtkd service status" tells all of it.',
