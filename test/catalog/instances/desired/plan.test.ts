@@ -277,6 +277,7 @@ describe('commands on what is applied', () => {
     expect(one.steps).toMatchObject([{ number: '1', work: { resource: 'web-3', act: 'run', options: { hard: 'yes' } } }]);
     expect(() => planAction(applied, 'wbe', 'restart')).toThrow('nothing called wbe is applied');
     expect(() => planAction(applied, 'web', 'hidden')).toThrow('has no command hidden');
+    expect(() => planAction(applied, 'web', 'delete')).toThrow('web is not taken down by itself');
     expect(linesOf(planCheck(applied))).toHaveLength(6);
   });
 

@@ -52,7 +52,10 @@ export function planWorkflow(
   return planOf([group], order, options.threads ?? workflows[name]?.threads, applied);
 }
 
-/** Runs a command of a component, on all of its resources, or of one resource. Errors: NOT_FOUND for a component, resource or command that is not there; TOO_LARGE. */
+/**
+ * Runs a command of a component, on all of its resources, or of one resource. Errors: NOT_FOUND for a component, resource or command that is not there; BAD_REQUEST for `delete`, after
+ * which what is known of the resource would not be so; TOO_LARGE.
+ */
 export function planAction(
   applied: Applied,
   what: string,
@@ -66,6 +69,11 @@ export function planAction(
     const near = nearMiss(what, [...components, ...applied.keys()]);
     const next = near === undefined ? `There are: ${listed(components)}.` : `Did you mean ${near}?`;
     throw new DtkdError('NOT_FOUND', `nothing called ${what} is applied`, { next });
+  }
+  if (command === commandFor('delete', [command])) {
+    throw new DtkdError('BAD_REQUEST', `${what} is not taken down by itself: the service would still say that it is there`, {
+      next: 'Take it out of the service with "dtkd service rm-component", or all of it down with "dtkd service delete".',
+    });
   }
   const order = new Order();
   const step = { component: what, command, batch: options.batch };
