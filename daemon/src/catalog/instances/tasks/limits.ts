@@ -4,6 +4,8 @@
 export const KEEP_TASKS = 100;
 /** Commands at a time: those of one user that dispatch lets run, with room for others that the same user starts. */
 export const MAX_THREADS = 48;
+/** Commands of a task that are being started at a time: the first ones run while the next are planned, and those that follow them do not all come at once. */
+export const STARTS_AT_A_TIME = 2;
 /** Milliseconds between two writes of a Task that changes, and for each of its steps: a large one takes longer to write. */
 export const GATHER_MS = 250;
 export const GATHER_STEP_MS = 0.5;

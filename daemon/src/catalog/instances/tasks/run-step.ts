@@ -10,6 +10,7 @@ import type { AppliedResource, CommandEnd, PlannedStep } from '../instances.type
 import { begun, encodeApplied, putApplied } from './applied-rows.ts';
 import { CANCEL_MS, MAX_RETRY_MS, ROOM_MS } from './limits.ts';
 import { type Deleted, settle, settleUnrun } from './settling.ts';
+import type { Starts } from './starts.ts';
 import { isOpen, isWorthRetrying, stepEnd } from './step-end.ts';
 import { putStep } from './step-rows.ts';
 import { shortened } from './task-object.ts';
@@ -35,6 +36,8 @@ export interface StepContext {
   earlier: ReadonlyMap<string, StepRow[]>;
   /** Who looks at those now. */
   turns: Map<string, Promise<void>>;
+  /** Commands that are being started. */
+  starts: Starts;
   deleted: Deleted | undefined;
   /** Somebody has cancelled the task. */
   cancelled: AbortSignal;
@@ -111,13 +114,18 @@ async function startCommand(context: StepContext, row: Omit<StepRow, 'execution'
     assertOpen(context);
     if (cancelled.aborted) return undefined;
     try {
-      const { id } = await options.commands.start(of.principal, requestOf(context, row, work), (tx, execution) => {
-        putStep(tx, { ...row, execution });
-        if (underWay !== undefined) putApplied(tx, of.instance, underWay);
+      const started = await context.starts.turn(async () => {
+        assertOpen(context);
+        if (cancelled.aborted) return undefined;
+        return options.commands.start(of.principal, requestOf(context, row, work), (tx, execution) => {
+          putStep(tx, { ...row, execution });
+          if (underWay !== undefined) putApplied(tx, of.instance, underWay);
+        });
       });
       assertOpen(context);
+      if (started === undefined) return undefined;
       if (underWay !== undefined) applied.set(row.resource, underWay);
-      return id;
+      return started.id;
     } catch (error) {
       if (!(error instanceof DtkdError) || error.code !== 'TOO_MANY_REQUESTS') throw error;
       await rest(context, wait);

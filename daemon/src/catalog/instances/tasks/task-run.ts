@@ -6,9 +6,10 @@ import { MAX_TASK_STEPS, type TaskStep } from '../../../../../protocol/kinds/tas
 import { type ApiObject, toTimestamp } from '../../../../../protocol/objects.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
 import type { AppliedResource, PlannedStep } from '../instances.types.ts';
-import { GATHER_MS, GATHER_STEP_MS, MAX_THREADS } from './limits.ts';
+import { GATHER_MS, GATHER_STEP_MS, MAX_THREADS, STARTS_AT_A_TIME } from './limits.ts';
 import { Closing, failedBy, runStep, type StepContext } from './run-step.ts';
 import { Schedule } from './schedule.ts';
+import { Starts } from './starts.ts';
 import { dropStep, stepsOfTask } from './step-rows.ts';
 import { failureText, fieldsOfTask, shortened, type TaskStatus, taskRef } from './task-object.ts';
 import type { OwnWork, StepEnd, StepRow, TaskEnd, TasksOptions, TaskToRun } from './tasks.types.ts';
@@ -61,6 +62,7 @@ export class TaskRun {
       applied: new Map<string, AppliedResource>(task.applied),
       earlier: Map.groupBy(earlier, ({ resource }) => resource),
       turns: new Map(),
+      starts: new Starts(STARTS_AT_A_TIME),
       deleted: task.deleted?.bind(task),
       cancelled: this.#cancelled.signal,
       closing: this.#closing.signal,
