@@ -14,6 +14,14 @@ const MAX_DEPTH = 80;
 /** Supertypes above one type, as the model has it. */
 const MAX_SUPERTYPES = 32;
 
+/** Statements of modules that were found true are kept: all bundles of a model have the same few. */
+const KEPT_STATEMENTS = 256;
+const statements = new Map<string, ModuleStatement>();
+/** Bytes of a statement that is kept, with its signature. */
+const MAX_KEPT_BYTES = 4_096;
+/** Bundles that were signed in this process, by the very bytes that were handed out: nobody changes these. */
+const own = new WeakMap<Uint8Array, CheckedBundle>();
+
 /** Signs a bundle: CBOR of SignedBundle. Errors: TOO_LARGE; FRAME_INVALID for what nobody would take. */
 export function signBundle(content: Bundle, key: SigningKey): Uint8Array {
   const bytes = encodeCbor(content);
@@ -28,7 +36,11 @@ export function signBundle(content: Bundle, key: SigningKey): Uint8Array {
     );
   }
   const signed = encodeCbor({ bundle: bytes, signature: key.sign('bundle', bytes) });
-  verifyBundle(signed, key.publicKey);
+  // whoever gets it judges it as this does: what nobody would take is found out here
+  own.set(
+    signed,
+    readBundle(signed, key.publicKey, () => true),
+  );
   return signed;
 }
 
@@ -43,13 +55,23 @@ export interface CheckedBundle {
  * and by the owner that it names. Errors: FRAME_INVALID, FRAME_TOO_LARGE, SIGNATURE_INVALID, CONTENT_ALTERED.
  */
 export function verifyBundle(bytes: Uint8Array, trustedKey?: string): CheckedBundle {
+  const known = own.get(bytes);
+  if (known !== undefined && (trustedKey === undefined || known.bundle.owner === trustedKey)) return known;
+  return readBundle(bytes, trustedKey, (owner, content, signature) => verifySignature(parsePeerKey(owner), 'bundle', content, signature));
+}
+
+function readBundle(
+  bytes: Uint8Array,
+  trustedKey: string | undefined,
+  isTrue: (owner: string, content: Uint8Array, signature: Uint8Array) => boolean,
+): CheckedBundle {
   if (bytes.length > MAX_BUNDLE_BYTES) throw new DtkdError('FRAME_TOO_LARGE', `a bundle has at most ${MAX_BUNDLE_BYTES} bytes`);
   const signed = decodeCbor(bytes, signedBundle, 'a bundle');
   const content = decodeCbor(signed.bundle, bundle, 'a bundle', { maxDepth: MAX_DEPTH });
   if (trustedKey !== undefined && content.owner !== trustedKey) {
     throw new DtkdError('SIGNATURE_INVALID', `the bundle is of another node than ${content.ownerName} is known to be`);
   }
-  if (!verifySignature(parsePeerKey(content.owner), 'bundle', signed.bundle, signed.signature)) {
+  if (!isTrue(content.owner, signed.bundle, signed.signature)) {
     throw new DtkdError('SIGNATURE_INVALID', 'the signature of the bundle does not verify');
   }
   assertWhole(content);
@@ -58,9 +80,16 @@ export function verifyBundle(bytes: Uint8Array, trustedKey?: string): CheckedBun
 
 /** The statement of a signed module. Errors: FRAME_INVALID, SIGNATURE_INVALID. */
 export function verifyStatement(signed: { statement: Uint8Array; signature: Uint8Array }): ModuleStatement {
+  const key = `${latin1(signed.signature)} ${latin1(signed.statement)}`;
+  const known = statements.get(key);
+  if (known !== undefined) return known;
   const statement = decodeCbor(signed.statement, moduleStatement, 'the statement of a module');
   const publisher: PeerKey = parsePeerKey(statement.publisher);
-  if (verifySignature(publisher, 'module', signed.statement, signed.signature)) return statement;
+  if (verifySignature(publisher, 'module', signed.statement, signed.signature)) {
+    for (const oldest of statements.keys()) if (statements.size >= KEPT_STATEMENTS) statements.delete(oldest);
+    if (key.length <= MAX_KEPT_BYTES) statements.set(key, statement);
+    return statement;
+  }
   throw new DtkdError('SIGNATURE_INVALID', `the signature of module ${statement.name} ${statement.version} does not verify`);
 }
 
@@ -81,7 +110,7 @@ export function bundledChain(types: Bundle['types'], name: string): Bundle['type
 function assertWhole(content: Bundle): void {
   const names = new Set(content.resources.map(({ object }) => object));
   if (names.size !== content.resources.length) throw altered('a resource is twice in the bundle');
-  const statements = content.modules.map(verifyStatement);
+  const signatures = content.modules.map(verifyStatement);
   for (const { type } of content.resources) bundledChain(content.types, type);
   for (const { name, code, commands } of Object.values(content.types)) {
     if (code === undefined) {
@@ -89,10 +118,14 @@ function assertWhole(content: Bundle): void {
     } else if (commands !== undefined || code.name === `type/${name}`) {
       const own = code.name === `type/${name}` && code.publisher === content.owner && code.digest === commandsDigest(commands ?? {});
       if (!own) throw altered(`the commands of type ${name} are not what the bundle says that they are`);
-    } else if (!statements.some((one) => sameCode(one, code))) {
+    } else if (!signatures.some((one) => sameCode(one, code))) {
       throw altered(`the bundle has no signature for module ${code.name}`);
     }
   }
+}
+
+function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
 }
 
 function sameCode(statement: ModuleStatement, code: NonNullable<Bundle['types'][string]['code']>): boolean {
