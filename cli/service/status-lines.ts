@@ -4,6 +4,7 @@ import type { ServiceState } from '../../protocol/service-api.ts';
 import { alignColumns } from '../output/columns.ts';
 import type { Output } from '../output/output.ts';
 import { differenceLines, violationLines } from './difference-lines.ts';
+import { oneLine } from './task-lines.ts';
 
 type Paint = Output['paint'];
 
@@ -51,7 +52,7 @@ function headLines({
 }
 
 function messageOf(message: string | undefined): string {
-  return message === undefined ? '' : `, ${message.split('\n')[0] ?? ''}`;
+  return message === undefined ? '' : `, ${oneLine(message)}`;
 }
 
 function resourceLines(paint: Paint, { resources }: ServiceState, now: number, wide: boolean): string[] {

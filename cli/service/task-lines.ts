@@ -102,6 +102,14 @@ export function whyOf({ exitStatus, code, message, state }: TaskStep): string {
   return last === undefined ? head.replace(/: $/, '') : `${head.split(': ')[0]}: ${last}`;
 }
 
+/** A message of several lines in one. Where it ends with the last lines of output, the last of these says most. */
+export function oneLine(message: string): string {
+  const [first = '', ...more] = message.trim().split('\n');
+  const last = more.at(-1);
+  const ended = /^.*?\bexit status \d+\)?/.exec(first)?.[0];
+  return last === undefined || ended === undefined ? first : `${ended}: ${last}`;
+}
+
 export function tookOf({ startedAt, finishedAt, state }: Pick<TaskStep, 'startedAt' | 'finishedAt' | 'state'>, now: number): string {
   const from = Date.parse(startedAt ?? '');
   const to = hasEnded(state) ? Date.parse(finishedAt ?? '') : now;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { applyLine, compareNumbers, emptyTask, leavesOf, stepsInOrder, type TaskView, taskLineOf } from '../../../cli/service/task.ts';
 import { taskExitStatus } from '../../../cli/service/task-ending.ts';
 import { TaskFollowing } from '../../../cli/service/task-following.ts';
-import { countsLine, liveTreeLines, stepLine, treeLines, whyOf } from '../../../cli/service/task-lines.ts';
+import { countsLine, liveTreeLines, oneLine, stepLine, treeLines, whyOf } from '../../../cli/service/task-lines.ts';
 import { TaskTextView } from '../../../cli/service/task-views.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { TaskStep } from '../../../protocol/kinds/task.ts';
@@ -51,6 +51,13 @@ describe('a task', () => {
     expect(whyOf(step('1', 'cancelled', { code: 'ABORTED' }))).toBe('ABORTED');
     expect(whyOf(step('1', 'succeeded', { message: 'not counted: exit status 1' }))).toBe('not counted: exit status 1');
     expect(whyOf(step('1', 'succeeded'))).toBe('');
+  });
+
+  it('has a message that fits on a line', () => {
+    expect(oneLine('2 create b: exit status 7: begin\nmore\nno space left')).toBe('2 create b: exit status 7: no space left');
+    expect(oneLine('1 check b: not as it should be (exit status 1): a\nb')).toBe('1 check b: not as it should be (exit status 1): b');
+    expect(oneLine('one failed\nanother, too')).toBe('one failed');
+    expect(oneLine('cancelled by greg')).toBe('cancelled by greg');
   });
 
   it('is a tree with states, nodes and times', () => {
