@@ -55,6 +55,13 @@ types:
       Stop:
         description: Stops it. To stop what does not run is no failure.
         script: {file: bin/stop}
+      # for services: what a converge runs where the resource is new, and where it is taken away, and what drift looks at
+      create:
+        workflow: {steps: [{command: Start}]}
+      delete:
+        workflow: {steps: [{command: Stop}]}
+      check:
+        workflow: {steps: [{command: assertServiceIsUp}]}
 `;
 }
 
