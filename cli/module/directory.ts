@@ -7,13 +7,16 @@ import type { ModuleFile } from '../../protocol/modules/archive.ts';
 /** What stands beside a module and is none of it. */
 const LEFT_OUT = new Set(['.git', '.hg', '.svn', '.DS_Store']);
 
-/** Reads a directory as the files of a module. Errors: BAD_REQUEST, TOO_LARGE; links and devices are refused. */
-export async function readModuleDirectory(directory: string): Promise<ModuleFile[]> {
+/** Reads a directory as the files of a module. `next`: what to do where it is none. Errors: BAD_REQUEST, TOO_LARGE; links and devices are refused. */
+export async function readModuleDirectory(
+  directory: string,
+  next = `Name the directory of a module, or begin one: dtkd module init ${directory} acme/web.`,
+): Promise<ModuleFile[]> {
   const files: ModuleFile[] = [];
   await read(directory, '', files, { bytes: 0 });
   if (!files.some(({ path }) => path === MANIFEST_FILE)) {
     throw new DtkdError('BAD_REQUEST', `there is no ${MANIFEST_FILE} in ${directory}`, {
-      next: `Name the directory of a module, or begin one: dtkd module init ${directory} acme/web.`,
+      next,
     });
   }
   return files;

@@ -60,7 +60,7 @@ async function convert(directory: string, source: string, out: string): Promise<
       next: 'Name another directory with --out.',
     });
   }
-  const old = await readModuleDirectory(directory);
+  const old = await readModuleDirectory(directory, `Name the directory of a module of DTK; its ${MANIFEST_FILE} is what is read.`);
   const manifest = old.find(({ path }) => path === MANIFEST_FILE);
   if (manifest === undefined || manifest.data.length > MAX_MANIFEST_BYTES) {
     throw new DtkdError('TOO_LARGE', `${source} is larger than ${MAX_MANIFEST_BYTES / 1024} KiB`);
