@@ -68,8 +68,8 @@ function assertOneExpression(where: string | undefined, names: readonly string[]
   });
 }
 
-/** Lists what is wanted, in the wanted form. One part that fails does not hide the others. */
-export async function show(cli: Cli, wanted: readonly Wanted[], flags: ListFlags): Promise<void> {
+/** Lists what is wanted, in the wanted form. One part that fails does not hide the others. `none`: what is said where there is nothing at all. */
+export async function show(cli: Cli, wanted: readonly Wanted[], flags: ListFlags, none?: string): Promise<void> {
   const client = await cli.client();
   if (flags.output === 'json' || flags.output === 'yaml') return showValues(cli, client, wanted, flags, flags.output);
   let printed = 0;
@@ -89,7 +89,7 @@ export async function show(cli: Cli, wanted: readonly Wanted[], flags: ListFlags
   if (printed > 0 || failed || named) return;
   const stranger = await unknownNode(client, wanted, flags);
   if (stranger !== undefined) cli.failed(stranger);
-  else if (flags.output !== 'name') cli.out.note(nothingFound(wanted, flags));
+  else if (flags.output !== 'name') cli.out.note(none ?? nothingFound(wanted, flags));
 }
 
 /** Of a node that nobody knows there is nothing to be found, which is no answer to what was asked. */

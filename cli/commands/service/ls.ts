@@ -11,6 +11,8 @@ Examples:
   dtkd service ls -A -o wide            of every node, as far as you have rights there
   dtkd service ls --where 'target=prod and phase!=Ready'`;
 
+const NONE = 'No services. Stage one with "dtkd stage MODULE:ASSEMBLY"; "dtkd get assemblies" lists what can be staged.';
+
 export function configure(command: Command, cli: Cli): void {
   command
     .option('-n, --namespace <node>', 'services of this node')
@@ -19,5 +21,9 @@ export function configure(command: Command, cli: Cli): void {
     .option('--no-headers', 'leave the heading out')
     .addOption(outputOption('json', 'yaml', 'wide', 'name'))
     .addHelpText('after', EXAMPLES)
-    .action(() => show(cli, [{ kind: serviceInstanceKind, names: [] }], command.optsWithGlobals<ListFlags>()));
+    .action(() => {
+      const flags = command.optsWithGlobals<ListFlags>();
+      const all = flags.where === undefined && flags.namespace === undefined && flags.allNamespaces !== true;
+      return show(cli, [{ kind: serviceInstanceKind, names: [] }], flags, all ? NONE : undefined);
+    });
 }
