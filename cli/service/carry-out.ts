@@ -119,9 +119,12 @@ export async function carryOut(cli: Cli, errand: Errand): Promise<CarriedOut> {
 
   function show(plan: ServicePlanAnswer): void {
     if (asJson) cli.out.print(toJson({ type: 'plan', ...plan }, 0));
+    else if (verb === 'drift' && plan.steps.length === 0) cli.out.print(NOTHING_TO_CHECK);
     else cli.out.lines(servicePlanLines((colour, text) => cli.out.paint(colour, text), plan));
   }
 }
+
+const NOTHING_TO_CHECK = 'There is nothing to check: nothing is applied whose type has a command check.';
 
 const PROGRESS: Readonly<Record<Errand['verb'], string>> = {
   converge: 'Converging',

@@ -22,15 +22,20 @@ export function configure(command: Command, cli: Cli): void {
       const { attended } = await carryOut(cli, { service, verb: 'drift', body: {}, flags, global: flags });
       if (attended === undefined || attended.ending === 'running') return;
       const { resources } = await readState(await cli.client(), service);
-      const drifted = resources.filter(({ check }) => check?.ok === false);
-      if (drifted.length > 0) cli.exitWith(EXIT.failed);
+      const drifted = resources.filter(({ check, state }) => check?.ok === false && state !== 'broken');
+      const broken = resources.filter(({ state }) => state === 'broken');
+      if (drifted.length + broken.length > 0) cli.exitWith(EXIT.failed);
       if (flags.output === 'json') return;
-      if (drifted.length === 0) {
+      if (drifted.length + broken.length === 0) {
         if (attended.task.state === 'succeeded') cli.out.print('All that can be checked is as it should be.');
         return;
       }
       cli.out.lines(
-        alignColumns([['DRIFTED', 'NODE', 'WHAT IT SAYS'], ...drifted.map((one) => [one.name, one.node, one.check?.message ?? ''])]),
+        alignColumns([
+          ['DRIFTED', 'NODE', 'WHAT IT SAYS'],
+          ...drifted.map((one) => [one.name, one.node, one.check?.message ?? '']),
+          ...broken.map((one) => [one.name, one.node, 'not checked: what was last done to it did not succeed']),
+        ]),
       );
       cli.out.note(`Bring it back: ${line(flags, 'converge', service.name, ...nodeWords(service))}`);
     });

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Cli, GlobalFlags } from '../../cli.ts';
 import { named, nodeWords, taskTarget } from '../../client/services.ts';
 import { line } from '../../dispatch/conclude.ts';
+import { taskOf } from '../../service/task.ts';
 
 const EXAMPLES = `
 Examples:
@@ -18,8 +19,9 @@ export function configure(command: Command, cli: Cli): void {
       const flags = command.optsWithGlobals<GlobalFlags & { namespace?: string }>();
       const task = named(name, flags);
       const client = await cli.client();
-      await client.call('POST', taskTarget(task, 'cancel'), {});
-      cli.out.print(`Cancelled ${task.name}.`);
+      const { state } = taskOf(await client.call('POST', taskTarget(task, 'cancel'), {}));
+      const late = state === 'succeeded' || state === 'failed';
+      cli.out.print(late ? `There is nothing to cancel: ${task.name} has ended, and ${state}.` : `Cancelled ${task.name}.`);
       cli.out.note(`How it ended: ${line(flags, 'service', 'task', 'show', task.name, ...nodeWords(task))}`);
     });
 }
