@@ -1,13 +1,29 @@
+import type { z } from 'zod';
 import { editAnswer, type ServiceEdit } from '../../protocol/service-api.ts';
-import type { Cli } from '../cli.ts';
-import { type Named, serviceTarget } from '../client/services.ts';
+import type { Cli, GlobalFlags } from '../cli.ts';
+import { type Named, nodeWords, serviceTarget } from '../client/services.ts';
+import { line } from '../dispatch/conclude.ts';
 import { differenceLines } from './difference-lines.ts';
 
-/** Edits `dtk.service.yaml`, all or nothing, and shows what is different in it now. `base`: the digest of the file that the edits were made from. */
-export async function editService(cli: Cli, service: Named, edits: readonly ServiceEdit[], base?: string): Promise<void> {
+type Differences = z.infer<typeof editAnswer>['differences'];
+
+/** Edits `dtk.service.yaml`, all or nothing, and shows what is different in it now, and what comes next. */
+export async function editService(cli: Cli, service: Named, edits: readonly ServiceEdit[], global: GlobalFlags): Promise<void> {
+  showEdited(cli, service, await sendEdits(cli, service, edits), global);
+}
+
+/** The same without a word. `base`: the digest of the file that the edits were made from. */
+export async function sendEdits(cli: Cli, service: Named, edits: readonly ServiceEdit[], base?: string): Promise<Differences> {
   const client = await cli.client();
   const body = { edits, ...(base === undefined ? {} : { base }) };
-  const { differences } = editAnswer.parse(await client.call('POST', serviceTarget(service, 'edit'), body));
-  if (differences.length === 0) return cli.out.print('It was so already.');
+  return editAnswer.parse(await client.call('POST', serviceTarget(service, 'edit'), body)).differences;
+}
+
+export function showEdited(cli: Cli, service: Named, differences: Differences, global: GlobalFlags): void {
+  if (differences.length === 0) {
+    cli.out.print('It was so already.');
+    return;
+  }
   cli.out.lines(differenceLines((colour, text) => cli.out.paint(colour, text), differences));
+  cli.out.note(`Next: ${line(global, 'converge', service.name, ...nodeWords(service))}`);
 }

@@ -1,8 +1,9 @@
 import type { Cli, GlobalFlags } from '../cli.ts';
 import { type Named, readServiceFile } from '../client/services.ts';
 import { line } from '../dispatch/conclude.ts';
-import { editService } from './editing.ts';
+import { sendEdits } from './editing.ts';
 import { readSettings } from './settings.ts';
+import { undeclaredNotes } from './undeclared.ts';
 import type { Setting } from './values.ts';
 
 export interface SetOptions {
@@ -12,8 +13,13 @@ export interface SetOptions {
   secrets?: readonly string[];
 }
 
-/** Sets values in `dtk.service.yaml`, each as the type at its path has it. Secrets go where secrets are kept, and their names into the file. */
-export async function setSettings(cli: Cli, service: Named, settings: readonly Setting[], options: SetOptions): Promise<void> {
+/** Sets values in `dtk.service.yaml`, each as the type at its path has it, and returns what is different. Secrets go where secrets are kept, and their names into the file. */
+export async function setSettings(
+  cli: Cli,
+  service: Named,
+  settings: readonly Setting[],
+  options: SetOptions,
+): ReturnType<typeof sendEdits> {
   const client = await cli.client();
   const { types = {}, base } = await readServiceFile(client, service);
   const secrets = new Set(options.secrets ?? []);
@@ -26,10 +32,17 @@ export async function setSettings(cli: Cli, service: Named, settings: readonly S
       cli.out.note(`Set the Secret ${secret} for ${path}. For other nodes that run it: ${elsewhere}`);
     },
   });
-  await editService(
+  const differences = await sendEdits(
     cli,
     service,
     values.map(({ path, value }) => ({ op: 'set', path, value })),
     base,
   );
+  for (const note of undeclaredNotes(
+    values.map(({ path }) => path),
+    Object.keys(types),
+  )) {
+    cli.out.note(note);
+  }
+  return differences;
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { Cli, GlobalFlags } from '../../cli.ts';
 import { named, serviceTarget } from '../../client/services.ts';
-import { editService } from '../../service/editing.ts';
+import { sendEdits, showEdited } from '../../service/editing.ts';
 import { addNodeFlag, collect, type NodeFlag } from '../../service/flags.ts';
 import { setSettings } from '../../service/set-settings.ts';
 import { parseSettings } from '../../service/values.ts';
@@ -32,18 +32,19 @@ export function configure(command: Command, cli: Cli): void {
       const service = named(name, flags);
       const { set, type, on, count } = flags;
       const settings = parseSettings(set ?? []);
-      await editService(cli, service, [
+      const added = await sendEdits(cli, service, [
         { op: 'add-component', name: component, type, ...(on === undefined ? {} : { on }), ...(count === undefined ? {} : { count }) },
       ]);
-      if (settings.length === 0) return;
+      if (settings.length === 0) return showEdited(cli, service, added, flags);
       try {
         // only now it is known what its type has, and which of it are secrets
-        await setSettings(
+        const set = await setSettings(
           cli,
           service,
           settings.map(({ path, source }) => ({ path: `${component}.${path}`, source })),
           { global: flags },
         );
+        showEdited(cli, service, [...added, ...set], flags);
       } catch (error) {
         const client = await cli.client();
         await client.call('POST', serviceTarget(service, 'edit'), { edits: [{ op: 'rm-component', name: component }] });

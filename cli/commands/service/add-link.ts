@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Cli } from '../../cli.ts';
+import type { Cli, GlobalFlags } from '../../cli.ts';
 import { named } from '../../client/services.ts';
 import { optionsOfPairs } from '../../dispatch/option-words.ts';
 import { editService } from '../../service/editing.ts';
@@ -29,17 +29,22 @@ export function configure(command: Command, cli: Cli): void {
     .option('--give <theirs=mine>', 'property of the other end, and the own one that it gets; may be given again', collect)
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, component: string, link: string, to: string) => {
-      const flags = command.optsWithGlobals<Flags>();
+      const flags = command.optsWithGlobals<GlobalFlags & Flags>();
       const { take, give } = flags;
-      await editService(cli, named(name, flags), [
-        {
-          op: 'add-link',
-          component,
-          link,
-          to,
-          ...(take === undefined ? {} : { take: optionsOfPairs(take) }),
-          ...(give === undefined ? {} : { give: optionsOfPairs(give) }),
-        },
-      ]);
+      await editService(
+        cli,
+        named(name, flags),
+        [
+          {
+            op: 'add-link',
+            component,
+            link,
+            to,
+            ...(take === undefined ? {} : { take: optionsOfPairs(take) }),
+            ...(give === undefined ? {} : { give: optionsOfPairs(give) }),
+          },
+        ],
+        flags,
+      );
     });
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Cli } from '../../cli.ts';
+import type { Cli, GlobalFlags } from '../../cli.ts';
 import { named } from '../../client/services.ts';
 import { editService } from '../../service/editing.ts';
 import { addNodeFlag, type NodeFlag } from '../../service/flags.ts';
@@ -12,11 +12,12 @@ export function configure(command: Command, cli: Cli): void {
   addNodeFlag(command.argument('<service>').argument('<components...>'))
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, components: string[]) => {
-      const service = named(name, command.optsWithGlobals<NodeFlag>());
+      const flags = command.optsWithGlobals<GlobalFlags & NodeFlag>();
       await editService(
         cli,
-        service,
+        named(name, flags),
         components.map((component) => ({ op: 'rm-component', name: component })),
+        flags,
       );
     });
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Cli, GlobalFlags } from '../../cli.ts';
-import { named, nodeWords } from '../../client/services.ts';
-import { line } from '../../dispatch/conclude.ts';
+import { named } from '../../client/services.ts';
+import { showEdited } from '../../service/editing.ts';
 import { addNodeFlag, collect, type NodeFlag } from '../../service/flags.ts';
 import { setSettings } from '../../service/set-settings.ts';
 import { parseSettings } from '../../service/values.ts';
@@ -30,7 +30,7 @@ export function configure(command: Command, cli: Cli): void {
     .action(async (name: string, pairs: string[]) => {
       const flags = command.optsWithGlobals<GlobalFlags & Flags>();
       const service = named(name, flags);
-      await setSettings(cli, service, parseSettings(pairs), { global: flags, secrets: flags.secret ?? [] });
-      cli.out.note(`Next: ${line(flags, 'converge', service.name, ...nodeWords(service))}`);
+      const differences = await setSettings(cli, service, parseSettings(pairs), { global: flags, secrets: flags.secret ?? [] });
+      showEdited(cli, service, differences, flags);
     });
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Cli } from '../../cli.ts';
+import type { Cli, GlobalFlags } from '../../cli.ts';
 import { named } from '../../client/services.ts';
 import { editService } from '../../service/editing.ts';
 import { addNodeFlag, type NodeFlag } from '../../service/flags.ts';
@@ -13,11 +13,12 @@ export function configure(command: Command, cli: Cli): void {
   addNodeFlag(command.argument('<service>').argument('<paths...>'))
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, paths: string[]) => {
-      const service = named(name, command.optsWithGlobals<NodeFlag>());
+      const flags = command.optsWithGlobals<GlobalFlags & NodeFlag>();
       await editService(
         cli,
-        service,
+        named(name, flags),
         paths.map((path) => ({ op: 'unset', path })),
+        flags,
       );
     });
 }

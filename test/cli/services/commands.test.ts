@@ -257,13 +257,25 @@ NO | STEP | NODE | COMMAND
       expect(sent(about('edit'))).toEqual({
         edits: [{ op: 'add-link', component: 'web', link: 'db', to: 'backend/db', take: { db_port: 'port' }, give: { peers: 'port' } }],
       });
-      await daemon.cli('service', 'rm-link', 'shop', 'web', 'db');
+      const { stdout, stderr } = await daemon.cli('service', 'rm-link', 'shop', 'web', 'db');
       expect(sent(about('edit'))).toEqual({ edits: [{ op: 'rm-link', component: 'web', link: 'db' }] });
+      expect(stdout).toMatch(/~ +property +web\.port/);
+      expect(stderr).toMatch(/Next: dtkd .*converge shop/);
+    });
+
+    it('that no type declares are set, with a warning that names what may have been meant', async () => {
+      const { code, stderr } = await daemon.cli('service', 'set', 'shop', 'web.prot=81', 'web.on=tags=web', 'web.properties.port=80');
+      expect(code).toBe(0);
+      expect(stderr.match(/^warning: .*$/gm)).toEqual([
+        'warning: the type of web declares no property prot; it was set all the same. Did you mean web.port?',
+      ]);
     });
 
     it('of a new component are set once its type is known; if they cannot be, it is taken out again', async () => {
       const args = ['service', 'add-component', 'shop', 'web', '--type', 'WebServer', '--on', 'tags=web', '--count', 'all', '--set'];
-      expect(await daemon.cli(...args, 'port=81')).toMatchObject({ code: 0 });
+      const added = await daemon.cli(...args, 'port=81');
+      expect(added.code).toBe(0);
+      expect(added.stdout.match(/KIND/g)).toHaveLength(1);
       const edits = daemon.asked.filter(({ path }) => path.endsWith('/edit')).map(({ body }) => body);
       expect(edits).toEqual([
         { edits: [{ op: 'add-component', name: 'web', type: 'WebServer', on: 'tags=web', count: 'all' }] },
@@ -418,6 +430,10 @@ NO | STEP | NODE | COMMAND
       expect((await daemon.cli('service', 'task', 'follow', 'shop-7')).code).toBe(20);
       daemon.script('POST', aboutTask('cancel'), () => ({}));
       expect((await daemon.cli('service', 'task', 'cancel', 'shop-7')).stdout).toBe('Cancelled shop-7.\n');
+      daemon.script('POST', aboutTask('cancel'), () => ({ status: { state: 'succeeded' } }));
+      expect((await daemon.cli('service', 'task', 'cancel', 'shop-7')).stdout).toBe(
+        'There is nothing to cancel: shop-7 has ended, and succeeded.\n',
+      );
     });
   });
 
@@ -474,6 +490,22 @@ NO | STEP | NODE | COMMAND
       expect(await daemon.cli('service', 'drift', 'shop')).toMatchObject({
         code: 20,
         stdout: expect.stringMatching(/web +node1 +gone\n$/),
+      });
+      daemon.script('GET', about('state'), () =>
+        state({ resources: [{ name: 'web', component: 'web', type: 'W', node: 'node1', state: 'broken' }] }),
+      );
+      expect(await daemon.cli('service', 'drift', 'shop')).toMatchObject({
+        code: 20,
+        stdout: expect.stringMatching(/web +node1 +not checked: /),
+      });
+    });
+
+    it('drift says so where nothing can be checked', async () => {
+      daemon.script('POST', about('drift'), () => plan({ steps: [], unchanged: 1, differences: [] }));
+      const { code, stdout } = await daemon.cli('service', 'drift', 'shop');
+      expect({ code, stdout }).toEqual({
+        code: 0,
+        stdout: 'There is nothing to check: nothing is applied whose type has a command check.\n',
       });
     });
 
