@@ -179,6 +179,23 @@ describe('whoever asks', () => {
     });
   });
 
+  it('gets the file as they may have it', async () => {
+    const all = await fresh({ decide: but('UPDATE serviceinstances shop') });
+    await all.put(FILE);
+    const { files } = all.now.ports;
+    const asked: unknown[] = [];
+    files.content = async (_name, options) => {
+      asked.push(options?.masked);
+      return { content: '', base: '', types: undefined };
+    };
+    const file = all.now.part.subresources.get('dtkd.dev/serviceinstances/file');
+    for (const principal of [OPS, OPERATOR]) {
+      const signal = new AbortController().signal;
+      await file?.({ principal, name: 'shop', rest: [], method: 'GET', query: new URLSearchParams(), body: undefined, signal });
+    }
+    expect(asked).toEqual([true, false]);
+  });
+
   it('for nonsense is told so', async () => {
     const all = await fresh();
     await all.put(FILE);

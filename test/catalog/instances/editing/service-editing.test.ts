@@ -28,6 +28,19 @@ describe('dtk.service.yaml', () => {
     });
   });
 
+  it('is given without what may be a secret to who only reads it', async () => {
+    const secret = 'Tr0ub4dor&3';
+    await shop.replace('dtk.service.yaml', 'password: web.password', `password: "${secret}"`);
+    expect((await shop.files.content('shop')).content).toContain(secret);
+    const { content } = await shop.files.content('shop', { masked: true });
+    expect(content).toBe((await text()).replace(`"${secret}"`, '(secret)'));
+    await shop.replace('dtk.service.yaml', 'components:', 'components: [');
+    await expect(shop.files.content('shop', { masked: true })).rejects.toMatchObject({
+      code: 'INVALID',
+      message: expect.not.stringContaining(secret),
+    });
+  });
+
   it('is replaced as a whole, on top of what was read', async () => {
     const { content, base } = await shop.files.content('shop');
     const { base: next, differences } = await shop.files.replace('shop', content.replace('8080', '8085'), base);

@@ -42,7 +42,7 @@ export function instanceSubresources(ports: ConvergePorts): Map<string, Instance
     ['state', 'READ', { GET: (of, { principal, name }) => stateOf(of, principal, name) }],
     ['diff', 'READ', { GET: diff }],
     ['log', 'READ', { GET: log }],
-    ['file', 'READ', { GET: ({ files }, { name }) => files.content(name), POST: replaceFile }],
+    ['file', 'READ', { GET: content, POST: replaceFile }],
     ['edit', 'UPDATE', { POST: edit }],
     ['modules', 'READ', { GET: copies, POST: copy }],
     [
@@ -126,6 +126,11 @@ async function log(ports: ConvergePorts, { name, query }: InstanceRequest): Prom
   };
 }
 
+/** Whoever may only read does not get a secret that somebody has put where its name belongs. */
+async function content(ports: ConvergePorts, request: InstanceRequest): Promise<unknown> {
+  return ports.files.content(request.name, { masked: !judged(ports, request, 'UPDATE').allowed });
+}
+
 async function replaceFile(ports: ConvergePorts, request: InstanceRequest): Promise<unknown> {
   assertMay(ports, request, 'UPDATE');
   const { content, base } = read(fileRequest, request.body);
@@ -167,11 +172,19 @@ async function cancel({ tasks, store, node }: ConvergePorts, { principal, name }
 }
 
 /** Of an action whose right depends on the method. */
-function assertMay({ decide, node }: ConvergePorts, { principal, name, object }: InstanceRequest, verb: CapabilityVerb): void {
-  if (principal.type === 'operator') return;
-  const { group, plural } = instanceRef(node, name);
-  const decision = decide(principal, { verb, group, plural, name, ...(object === undefined ? {} : { object }) });
+function assertMay(ports: ConvergePorts, request: InstanceRequest, verb: CapabilityVerb): void {
+  const decision = judged(ports, request, verb);
   if (!decision.allowed) throw new DtkdError('FORBIDDEN', decision.reason, { next: `Ask for ${verb} on it.` });
+}
+
+function judged(
+  { decide, node }: ConvergePorts,
+  { principal, name, object }: InstanceRequest,
+  verb: CapabilityVerb,
+): ReturnType<ConvergePorts['decide']> {
+  if (principal.type === 'operator') return { allowed: true };
+  const { group, plural } = instanceRef(node, name);
+  return decide(principal, { verb, group, plural, name, ...(object === undefined ? {} : { object }) });
 }
 
 function given(query: URLSearchParams, name: string): string | undefined {

@@ -5,8 +5,9 @@ import type { ServiceEdit } from '../../../../../protocol/service-api.ts';
 import { MAX_SERVICE_FILE_BYTES, SERVICE_FILE, type ServiceFile, serviceFile } from '../../../../../protocol/service-file.ts';
 import { serviceDifferences } from '../files/differences.ts';
 import type { FileContent } from '../files/files.types.ts';
+import { maskedService } from '../files/masking.ts';
 import type { FileReader } from '../files/read-files.ts';
-import { componentRules, KnownTypes, settableTypes } from '../files/rules.ts';
+import { componentRules, KnownTypes, secretPaths, settableTypes } from '../files/rules.ts';
 import { readYamlFile } from '../files/yaml-file.ts';
 import type { Difference, ServiceFiles, Violation } from '../instances.types.ts';
 import type { Repository, Tree } from '../repository/repository.types.ts';
@@ -26,12 +27,15 @@ export class ServiceEditing {
     this.#reader = reader;
   }
 
-  async content(repository: Repository): Promise<FileContent> {
+  async content(repository: Repository, { masked = false }: { masked?: boolean } = {}): Promise<FileContent> {
     const { tree } = await repository.status();
     const data = await serviceData(tree);
-    const { files } = await this.#reader.read(repository.name, tree);
+    const { files, violations } = await this.#reader.read(repository.name, tree);
+    const shown = masked ? await maskedService(data, files === undefined ? undefined : await secretPaths(files)) : data;
+    // nobody knows what in it is a secret
+    if (shown === undefined) throw unreadable(violations);
     return {
-      content: Buffer.from(data).toString('utf8'),
+      content: Buffer.from(shown).toString('utf8'),
       base: digestOf(data),
       types: files === undefined ? undefined : await settableTypes(files),
     };

@@ -79,8 +79,11 @@ export interface InstanceFiles {
   /** A commit. Errors: NOT_FOUND, BAD_REQUEST, AMBIGUOUS. */
   at(instance: string, revision: string): Promise<CommittedFiles>;
 
-  /** `dtk.service.yaml` as it stands. Errors: NOT_FOUND, TOO_LARGE. */
-  content(instance: string): Promise<FileContent>;
+  /**
+   * `dtk.service.yaml` as it stands. `masked`: without what stands where names of Secrets belong, to be read and not to be written back. Errors: NOT_FOUND, TOO_LARGE;
+   * INVALID for one to be masked that cannot be read.
+   */
+  content(instance: string, options?: { masked?: boolean }): Promise<FileContent>;
   /** Replaces it. Refused with INVALID and all faults if it could not be read then, with CONFLICT if it is not what `base` says. */
   replace(instance: string, content: string, base: string): Promise<{ base: string; differences: Difference[] }>;
   /** All edits or none. Errors: INVALID, NOT_FOUND (no such component), CONFLICT (`base`, or what is named by others), ALREADY_EXISTS. */

@@ -37,7 +37,7 @@ export function createInstanceFiles({ repositories, bases }: InstanceFilesOption
       const commit = await repository.resolve(revision);
       return { ...(await reader.read(instance, await repository.tree(commit))), commit };
     },
-    content: async (instance) => editing.content(await repositories.open(instance)),
+    content: async (instance, options) => editing.content(await repositories.open(instance), options),
     replace: async (instance, content, base) => editing.replace(await repositories.open(instance), content, base),
     edit: async (instance, edits, base) => editing.edit(await repositories.open(instance), edits, base),
     async diff(instance, from, to) {
@@ -95,7 +95,7 @@ async function compare(before: ReadFiles, after: ReadFiles) {
   const hidden = known.includes(undefined) ? undefined : known.flatMap((paths) => paths ?? []);
   const side = (tree: Tree) => async (path: string) => {
     if (path !== SERVICE_FILE) return tree.read(path);
-    return hidden === undefined ? undefined : maskedService(await tree.read(path), hidden);
+    return maskedService(await tree.read(path), hidden);
   };
   return {
     differences: before.files === undefined || after.files === undefined ? [] : await serviceDifferences(before.files, after.files),

@@ -6,8 +6,12 @@ import type { Yaml } from './positions.ts';
 
 const MASK = '(secret)';
 
-/** The text without the values at these paths; undefined if it cannot be read, so that nobody can say what is in it. */
-export async function maskedService(data: Uint8Array, secrets: readonly (readonly string[])[]): Promise<Uint8Array | undefined> {
+/** The text without the values at these paths; undefined if it, or where secrets are, is not known, so that nobody can say what is in it. */
+export async function maskedService(
+  data: Uint8Array,
+  secrets: readonly (readonly string[])[] | undefined,
+): Promise<Uint8Array | undefined> {
+  if (secrets === undefined) return undefined;
   const yaml = await import('yaml');
   const text = Buffer.from(data).toString('utf8');
   const read = await readYamlDocument(text, SERVICE_FILE).catch(() => undefined);
