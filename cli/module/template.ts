@@ -55,9 +55,11 @@ types:
       Stop:
         description: Stops it. To stop what does not run is no failure.
         script: {file: bin/stop}
-      # for services: what a converge runs where the resource is new, and where it is taken away, and what drift looks at
+      # for services: what a converge runs where the resource is new, other than it was, and taken away; and what drift looks at
       create:
         workflow: {steps: [{command: Start}]}
+      converge:
+        workflow: {steps: [{command: Stop}, {command: startService}]}
       delete:
         workflow: {steps: [{command: Stop}]}
       check:
