@@ -1,10 +1,10 @@
 /** Judges an assembly of a module: pure. What depends on the node or on other modules is judged when a service is staged or converged. */
 import { type Assembly, type Component, type Link, MAX_COMPONENTS } from '../assembly.ts';
+import { ruleFaults, valueFault } from '../property-value.ts';
 import type { ModuleFault } from './manifest.ts';
 import { hasReference, wrongReferences } from './references.ts';
 import { unknownType } from './type-check.ts';
 import type { TypeTable } from './type-table.ts';
-import { ruleFaults, valueFault } from './value-check.ts';
 import { workflowFaults } from './workflow-check.ts';
 
 /** What a link can lead to that is no component. */

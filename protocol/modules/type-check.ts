@@ -3,12 +3,12 @@
 import type { Commands } from '../commands.ts';
 import type { LinkRule } from '../kinds/type.ts';
 import type { ModuleManifest, ModuleType } from '../module.ts';
+import { ruleFaults } from '../property-value.ts';
 import type { CommandSurroundings } from './command-check.ts';
 import { commandFaults } from './command-check.ts';
 import type { ModuleFault } from './manifest.ts';
 import { typeObjectName } from './names.ts';
 import { NODE_TYPE_KEY, type OwnType, type TypeTable } from './type-table.ts';
-import { ruleFaults } from './value-check.ts';
 
 /** Types of one module at most. */
 export const MAX_MODULE_TYPES = 1_024;

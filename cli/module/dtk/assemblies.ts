@@ -3,7 +3,7 @@ import type { Assembly } from '../../../protocol/assembly.ts';
 import { MAX_COMPONENTS } from '../../../protocol/assembly.ts';
 import type { PropertyRule } from '../../../protocol/kinds/type.ts';
 import type { ModuleType } from '../../../protocol/module.ts';
-import { valueFault } from '../../../protocol/modules/value-check.ts';
+import { valueFault } from '../../../protocol/property-value.ts';
 import { isRecord } from '../../json.ts';
 import { type Rules, readAttributes, readDescription, valueFor } from './attributes.ts';
 import { type Draft, linkByItself, readComponentLinks } from './component-links.ts';

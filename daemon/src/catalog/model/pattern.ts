@@ -4,18 +4,12 @@
  */
 import type { RE2JS } from 're2js';
 import { DtkdError } from '../../../../protocol/errors.ts';
+import { MAX_MATCHED, type Pattern } from '../../../../protocol/property-value.ts';
 
-/** Instructions of a compiled pattern: time to match is at most this times the length of the text. */
+/** Instructions of a compiled pattern: time to match is at most this times the length of the text; with the longest one some 30 ms. */
 const MAX_PROGRAM = 1_000;
-/** Characters of a text that is matched: with the largest program some 30 ms. */
-export const MAX_MATCHED = 4_096;
 /** Compiled patterns that are kept. */
 const CACHED_PATTERNS = 512;
-
-export interface Pattern {
-  /** True if the whole text matches. False for a text longer than MAX_MATCHED. */
-  matches(text: string): boolean;
-}
 
 type Compiled = { pattern: Pattern } | { error: string };
 

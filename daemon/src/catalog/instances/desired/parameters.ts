@@ -1,10 +1,9 @@
 /** The values of a service's parameters, against their rules. */
 
 import { nearMiss } from '../../../../../protocol/near-miss.ts';
+import { ruleFaults, valueFault } from '../../../../../protocol/property-value.ts';
 import type { ServiceFile } from '../../../../../protocol/service-file.ts';
 import { compilePattern } from '../../model/pattern.ts';
-import { ruleFaults } from '../../model/property-rule.ts';
-import { valueFault } from '../../model/property-value.ts';
 import { ready } from '../../model/type-book.ts';
 import { type Findings, listed } from './findings.ts';
 import { interpolate } from './interpolation.ts';

@@ -2,8 +2,8 @@
 import type { Component } from '../../../../../protocol/assembly.ts';
 import { jsonEqual } from '../../../../../protocol/json.ts';
 import type { PropertyRule } from '../../../../../protocol/kinds/type.ts';
+import { typeOfRule } from '../../../../../protocol/property-value.ts';
 import type { ServiceFile } from '../../../../../protocol/service-file.ts';
-import { typeOfRule } from '../../model/property-rule.ts';
 import type { Difference, ModuleCopy, ServiceFiles } from '../instances.types.ts';
 import { secretPaths } from './rules.ts';
 

@@ -1,8 +1,8 @@
 /** Which properties components have, as far as that is needed to read, show and edit their values: what is wrong with types is judged elsewhere. */
 import type { PropertyRule, PropertyType } from '../../../../../protocol/kinds/type.ts';
+import { typeOfRule } from '../../../../../protocol/property-value.ts';
 import { BUILTIN_TYPES } from '../../model/builtin-types.ts';
 import { typeKey } from '../../model/objects.ts';
-import { typeOfRule } from '../../model/property-rule.ts';
 import { mergedProperties, type NamedType } from '../../model/resolved-type.ts';
 import { chainOf } from '../../model/type-book.ts';
 import type { ModuleCopy, ServiceFiles } from '../instances.types.ts';

@@ -1,7 +1,7 @@
 /** Values of parameters when a service is staged: all that is wrong with them at once. */
 import type { Assembly } from '../../../../../protocol/assembly.ts';
 import { nearMiss } from '../../../../../protocol/near-miss.ts';
-import { valueFault } from '../../model/property-value.ts';
+import { valueFault } from '../../../../../protocol/property-value.ts';
 import { ready } from '../../model/type-book.ts';
 
 export interface ParameterFault {
