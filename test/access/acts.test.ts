@@ -139,4 +139,15 @@ describe('a task', () => {
     expect(may(all, 'EXECUTE')).toBe(true);
     expect(may(all, 'DELETE')).toBe(false);
   });
+
+  it('is of who made the service then, and not of who made one of the same name since', () => {
+    const { metadata } = object;
+    const creator = textOf(ops);
+    const now = bookOf({ users: [], homes: [KEY1], objects: [], trusts: new Map(), grants: [] });
+    now.setCreator('serviceinstances.dtkd.dev', 'shop', creator);
+    expect(decide(ops, { verb: 'READ', ...about('serviceinstances', 'shop') }, now, NOW).allowed).toBe(true);
+    expect(visibilityOf(ops, asked, now, NOW)).toBe('hidden');
+    const own = { ...object, metadata: { ...metadata, annotations: { 'dtkd.dev/instance-creator': creator } } };
+    expect(visibilityOf(ops, { ...asked, object: own }, now, NOW)).toBe('full');
+  });
 });

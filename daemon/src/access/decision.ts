@@ -88,8 +88,16 @@ function groundOf(
   if (verb !== 'CREATE' && creatorOf(asked, facts) === user) return { by: 'creator' };
   const grant = grantFor(user, verb, asked, facts, now) ?? grantThroughResources(user, verb, asked, facts, now);
   if (grant !== undefined) return { by: 'grant', grant };
-  const instance = isTask(asked) && isAboutWhatRuns(verb) ? aboutInstance(asked) : undefined;
-  return instance === undefined ? undefined : groundOf(principal, user, verb, instance, facts, now);
+  return isTask(asked) && isAboutWhatRuns(verb) ? groundThroughInstance(user, verb, asked, facts, now) : undefined;
+}
+
+/** Whoever made an instance of that name since has made nothing of what was done with the one before. */
+function groundThroughInstance(user: string, verb: CapabilityVerb, asked: Asked, facts: Facts, now: number): Ground | undefined {
+  const instance = aboutInstance(asked);
+  if (instance === undefined) return undefined;
+  if (instance.creator === user) return { by: 'creator' };
+  const grant = grantFor(user, verb, instance.asked, facts, now);
+  return grant === undefined ? undefined : { by: 'grant', grant };
 }
 
 /** What is done to resources is read by whoever may read each of them, and ended or gone on with by whoever may run commands on each. */

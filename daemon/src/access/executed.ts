@@ -4,7 +4,7 @@
  */
 import { executionKind, executionSchema } from '../../../protocol/kinds/execution.ts';
 import { resourceKind } from '../../../protocol/kinds/resource.ts';
-import { serviceInstanceKind } from '../../../protocol/kinds/service-instance.ts';
+import { INSTANCE_CREATOR_ANNOTATION, serviceInstanceKind } from '../../../protocol/kinds/service-instance.ts';
 import { taskKind, taskSchema } from '../../../protocol/kinds/task.ts';
 import type { Asked } from './access.types.ts';
 
@@ -40,8 +40,10 @@ export function isTask({ group, plural }: Pick<Asked, 'group' | 'plural'>): bool
   return group === taskKind.group && plural === taskKind.plural;
 }
 
-/** The same question about the service instance of a task; undefined if the object does not say which. */
-export function aboutInstance({ verb, object }: Asked): Asked | undefined {
+/** The same question about the service instance of a task, and who made that, as the task says; undefined if the object does not say which it is. */
+export function aboutInstance({ verb, object }: Asked): { asked: Asked; creator: string | undefined } | undefined {
   const name = taskSchema.shape.spec.shape.instance.safeParse(Reflect.get(Object(object?.['spec']), 'instance')).data;
-  return name === undefined ? undefined : { verb, group: serviceInstanceKind.group, plural: serviceInstanceKind.plural, name };
+  if (name === undefined) return undefined;
+  const { group, plural } = serviceInstanceKind;
+  return { asked: { verb, group, plural, name }, creator: object?.metadata.annotations?.[INSTANCE_CREATOR_ANNOTATION] };
 }

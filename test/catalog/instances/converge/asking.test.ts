@@ -179,6 +179,14 @@ describe('whoever asks', () => {
     });
   });
 
+  it('is not who made the service: its tasks say who that is', async () => {
+    const all = await fresh();
+    await stage(all, { ...REQUEST, name: 'shop' }, OPS);
+    all.edit('shop', FILE);
+    const { task } = await all.now.run('shop', 'converge');
+    expect((await all.store.get(ref('tasks', String(task))))?.metadata.annotations).toEqual({ 'dtkd.dev/instance-creator': 'ops/u1@self' });
+  });
+
   it('gets the file as they may have it', async () => {
     const all = await fresh({ decide: but('UPDATE serviceinstances shop') });
     await all.put(FILE);

@@ -1,5 +1,6 @@
 /** Task objects: how they are made, and what they say. Pure. */
 import { apiVersionOf } from '../../../../../protocol/kinds/kind.ts';
+import { INSTANCE_CREATOR_ANNOTATION } from '../../../../../protocol/kinds/service-instance.ts';
 import {
   MAX_TASK_STEPS,
   type TaskAction,
@@ -38,14 +39,18 @@ export function fieldsOfTask(object: ApiObject): TaskFields | undefined {
   return taskSchema.safeParse(object).data;
 }
 
-/** As it is first stored. */
+/** As it is first stored. `owner`: who made the instance. */
 export function newTask(
-  { node, name, now }: { node: string; name: string; now: number },
+  { node, name, now, owner }: { node: string; name: string; now: number; owner: string | undefined },
   { instance, principal, action, title, commit, plan }: Pick<TaskToRun, 'instance' | 'principal' | 'action' | 'title' | 'commit' | 'plan'>,
 ): ApiObject {
   const fields: TaskFields = {
     spec: { instance, action, title: title.slice(0, 256), user: displayOf(principal), ...(commit === undefined ? {} : { commit }) },
     status: { state: 'executing', steps: plan.steps.slice(0, MAX_TASK_STEPS).map(newStep), startedAt: toTimestamp(now) },
+  };
+  const annotations = {
+    ...(principal.type === 'user' ? { [CREATOR_ANNOTATION]: subjectText(principal) } : {}),
+    ...(owner === undefined ? {} : { [INSTANCE_CREATOR_ANNOTATION]: owner }),
   };
   return {
     apiVersion: apiVersionOf(taskKind),
@@ -57,7 +62,7 @@ export function newTask(
       resourceVersion: '',
       generation: 1,
       creationTimestamp: '',
-      ...(principal.type === 'user' ? { annotations: { [CREATOR_ANNOTATION]: subjectText(principal) } } : {}),
+      annotations,
     },
     ...fields,
   };

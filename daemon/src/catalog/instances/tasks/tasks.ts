@@ -4,9 +4,10 @@
  * before may still run on the same resource; and that a task which an earlier daemon left is told as failed. Decides nothing about what is to be done.
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
+import { serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
 import { type TaskAction, taskKind } from '../../../../../protocol/kinds/task.ts';
 import type { ApiObject } from '../../../../../protocol/objects.ts';
-import { displayOf, type Principal } from '../../../../../protocol/principal.ts';
+import { CREATOR_ANNOTATION, displayOf, type Principal } from '../../../../../protocol/principal.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
 import type { AppliedResource } from '../instances.types.ts';
 import { appliedOf } from './applied-rows.ts';
@@ -103,7 +104,10 @@ class InstanceTasks implements Tasks {
     const { instance } = task;
     const counters = await readCounters(tx, instance);
     const number = counters.task + 1;
-    const object = newTask({ node, name: taskName(instance, number), now: now() }, task);
+    const { group, plural } = serviceInstanceKind;
+    const about = await tx.get({ group, plural, namespace: node, name: instance });
+    const owner = about?.metadata.annotations?.[CREATOR_ANNOTATION];
+    const object = newTask({ node, name: taskName(instance, number), now: now(), owner }, task);
     writeCounters(tx, instance, { ...counters, task: number });
     await task.begin?.(tx, object);
     if (number > KEEP_TASKS) await tx.delete(taskRef(node, taskName(instance, number - KEEP_TASKS)));
