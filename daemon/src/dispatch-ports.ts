@@ -59,18 +59,44 @@ function readMembers(mesh: Pick<Mesh, 'domains'>): Table {
 
 const keyText = (domain: string | DomainId, key: string): string => `${domain} ${key}`;
 
-/** Nodes with the members that they are. Replicas of nodes that are members no more are left out. */
-export function dispatchNodes(store: Pick<ObjectStore, 'list'>, node: string, members: Pick<Members, 'list'>): Nodes {
+interface KnownNode {
+  object: ApiObject;
+  author: string | undefined;
+  signingKey: string | undefined;
+}
+
+/**
+ * Nodes with the members that they are. Replicas of nodes that are members no more are left out. Objects are read once for each change of one: every command that is
+ * planned asks for them.
+ */
+export function dispatchNodes(store: Pick<ObjectStore, 'list' | 'subscribe'>, node: string, members: Pick<Members, 'list'>): Nodes {
+  const { group, plural } = nodeKind;
+  let known: Promise<readonly KnownNode[]> | undefined;
+  store.subscribe((changes) => {
+    if (changes.some(({ ref }) => ref.group === group && ref.plural === plural)) known = undefined;
+  });
+  const read = (): Promise<readonly KnownNode[]> => {
+    const reading = store.list({ group, plural }).then(({ items }) =>
+      items.map((object) => ({
+        object,
+        author: object.metadata.annotations?.[AUTHOR_ANNOTATION],
+        signingKey: signingKeyOf(object),
+      })),
+    );
+    reading.catch(() => {
+      if (known === reading) known = undefined;
+    });
+    return reading;
+  };
   return {
     async list() {
+      known ??= read();
+      const objects = await known;
       const byKey = new Map(members.list().map((member) => [member.key, member]));
-      const { items } = await store.list({ group: nodeKind.group, plural: nodeKind.plural });
-      return items.flatMap((object) => {
-        const author = object.metadata.annotations?.[AUTHOR_ANNOTATION];
+      return objects.flatMap(({ object, author, signingKey }) => {
         const self = author === undefined && object.metadata.name === node;
         const member = author === undefined ? undefined : byKey.get(author);
-        if (!self && member === undefined) return [];
-        return [{ node: member?.node ?? node, self, object, signingKey: signingKeyOf(object), member }];
+        return self || member !== undefined ? [{ node: member?.node ?? node, self, object, signingKey, member }] : [];
       });
     },
   };
