@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { digest } from '../../protocol/code.ts';
 import { DtkdError } from '../../protocol/errors.ts';
+import { cannotRead } from '../input/read-capped.ts';
 import { parseJson } from '../json.ts';
 import type { ApiClient } from './api.ts';
 import { type HttpAnswer, readText } from './https.ts';
@@ -53,7 +54,7 @@ export async function putFile(
   { onProgress }: PutFileOptions = {},
 ): Promise<TakenContent & { mode: number }> {
   const file = await open(path, 'r').catch((cause: unknown) => {
-    throw new DtkdError('BAD_REQUEST', `cannot read ${path}`, { cause });
+    throw cannotRead(path, cause);
   });
   try {
     const stats = await file.stat();

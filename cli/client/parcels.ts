@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { DtkdError } from '../../protocol/errors.ts';
 import type { ParcelRequestInput } from '../../protocol/parcel-request.ts';
+import { cannotRead } from '../input/read-capped.ts';
 import { parseJson, textAt } from '../json.ts';
 import { type InspectedParcel, inspect } from '../parcel/contents.ts';
 import type { ApiClient } from './api.ts';
@@ -113,7 +114,7 @@ export async function importParcel(
   { dryRun, onProgress }: TransferOptions & { dryRun: boolean },
 ): Promise<ImportReport> {
   const stats = await stat(path).catch((cause: unknown) => {
-    throw new DtkdError('BAD_REQUEST', `cannot read ${path}`, { cause });
+    throw cannotRead(path, cause);
   });
   if (!stats.isFile()) throw new DtkdError('BAD_REQUEST', `${path} is not a file`);
   const source = () => {

@@ -6,7 +6,7 @@ import { parseEntry } from '../../protocol/log-entry.ts';
 import { verifyStatement } from '../../protocol/orders/signed-bundle.ts';
 import type { ParcelFrame, ParcelHead } from '../../protocol/parcel.ts';
 import { type ReadFrame, readParcel } from '../../protocol/parcel-reader.ts';
-import { textAt } from '../json.ts';
+import { cannotRead } from '../input/read-capped.ts';
 
 export interface ParcelContents {
   id: string;
@@ -44,8 +44,7 @@ export async function inspectFile(path: string): Promise<InspectedParcel> {
   try {
     return await inspect(source);
   } catch (cause) {
-    if (cause instanceof DtkdError) throw cause;
-    throw new DtkdError('BAD_REQUEST', `cannot read ${path}: ${textAt(cause, 'code') ?? String(cause)}`, { cause });
+    throw cannotRead(path, cause);
   }
 }
 
