@@ -38,7 +38,7 @@ export function configure(command: Command, cli: Cli): void {
       const { manifest } = await checkModule(archive);
       const types = Object.keys(manifest.types ?? {});
       cli.out.print(
-        `${manifest.module} ${manifest.version} is valid: ${archive.files.length} files, ${types.length === 0 ? 'no types' : `types ${types.join(', ')}`}`,
+        `${manifest.module} ${manifest.version} is valid: ${archive.files.length} ${archive.files.length === 1 ? 'file' : 'files'}, ${types.length === 0 ? 'no types' : `types ${types.join(', ')}`}`,
       );
     });
 }
