@@ -11,6 +11,8 @@ import { compareVersions } from '../version-order.ts';
 export const MAX_GRAPH_MODULES = 128;
 /** Versions that are tried before a graph is given up: a fraction of a second. */
 const MAX_TRIES = 5_000;
+/** Versions that are compared with a range before a graph is given up; each pair once: ranges are short, and a comparison takes some microseconds. */
+const MAX_COMPARED = 100_000;
 /** Versions, wishes and clashes that one message names. */
 const SHOWN = 10;
 
@@ -71,6 +73,12 @@ class Search<C extends Candidate> {
   readonly #chosen = new Map<string, C>();
   /** Who wants what of a module, in the order of the choices that brought it. */
   readonly #wishes = new Map<string, Wish[]>();
+  readonly #ranges = new Map<string, semver.Range | undefined>();
+  /** What was compared, by range and version. */
+  readonly #compared = new Map<string, Map<string, boolean>>();
+  /** Which of the available versions of a module are in a range, by name and range: asked for over and over. */
+  readonly #within = new Map<string, Map<string, readonly boolean[]>>();
+  #comparisons = 0;
   #firstDeadEnd: DtkdError | undefined;
   #tries = 0;
 
@@ -150,13 +158,40 @@ class Search<C extends Candidate> {
     const pin = this.#pin(name, wishes);
     const there = this.#available(name);
     if (pin !== undefined) return there.filter(({ version, digest }) => version === pin.version && digest === pin.digest).slice(0, 1);
-    return there.filter(({ version }) => wishes.every(({ range }) => isInRange(version, range)));
+    const within = wishes.map(({ range }) => this.#inRange(name, range));
+    return there.filter((_candidate, at) => within.every((those) => those[at] === true));
+  }
+
+  #inRange(name: string, range: string): readonly boolean[] {
+    const known = this.#within.get(name) ?? new Map<string, readonly boolean[]>();
+    this.#within.set(name, known);
+    const those = known.get(range) ?? this.#available(name).map(({ version }) => this.#fits(version, range));
+    known.set(range, those);
+    return those;
+  }
+
+  /** `isInRange`, each pair once. */
+  #fits(version: string, range: string): boolean {
+    const known = this.#compared.get(range) ?? new Map<string, boolean>();
+    this.#compared.set(range, known);
+    const before = known.get(version);
+    if (before !== undefined) return before;
+    this.#comparisons += 1;
+    if (this.#comparisons > MAX_COMPARED) throw tooHard(this.#firstDeadEnd);
+    const fits = version === range || this.#range(range)?.test(version) === true;
+    known.set(version, fits);
+    return fits;
+  }
+
+  #range(range: string): semver.Range | undefined {
+    if (!this.#ranges.has(range)) this.#ranges.set(range, rangeOf(range));
+    return this.#ranges.get(range);
   }
 
   /** What the lock says, unless the ranges have moved on since. */
   #pin(name: string, wishes: readonly Wish[]): Pin | undefined {
     const pin = this.#question.lock?.get(name);
-    return pin !== undefined && wishes.every(({ range }) => isInRange(pin.version, range)) ? pin : undefined;
+    return pin !== undefined && wishes.every(({ range }) => this.#fits(pin.version, range)) ? pin : undefined;
   }
 
   #available(name: string): readonly C[] {
@@ -175,7 +210,7 @@ class Search<C extends Candidate> {
     for (const [name, range] of Object.entries(candidate.dependencies)) {
       // a cycle, of which more is said when all are chosen
       const version = name === root.name ? root.version : this.#chosen.get(name)?.version;
-      if (version !== undefined && !isInRange(version, range)) return name;
+      if (version !== undefined && !this.#fits(version, range)) return name;
     }
     return undefined;
   }
@@ -195,7 +230,7 @@ class Search<C extends Candidate> {
     const wanted = list(wishes.map(({ by, version, range }) => `${by} ${version} wants ${name} ${shown(range)}`));
     const has =
       there.length === 0 ? `there is no ${name}, neither here nor released` : `there is ${list(there.map(({ version }) => version))}`;
-    const unmet = wishes.filter(({ range }) => !there.some(({ version }) => isInRange(version, range)));
+    const unmet = wishes.filter(({ range }) => !this.#inRange(name, range).includes(true));
     if (unmet.length === 0 && wishes.length > 1) {
       return new DtkdError('CONFLICT', `no version of ${name} is what all want: ${wanted}; ${has}`, {
         next: 'Change one of the ranges, or install a version that is in all of them.',
@@ -219,10 +254,19 @@ class Search<C extends Candidate> {
   }
 }
 
+/** Undefined if it is none: then only the very version is in it. */
+function rangeOf(range: string): semver.Range | undefined {
+  try {
+    return new semver.Range(range);
+  } catch {
+    return undefined;
+  }
+}
+
 function tooHard(first: DtkdError | undefined): DtkdError {
   return new DtkdError(
     'CONFLICT',
-    `no versions that fit one another were found within ${MAX_TRIES} tries${first === undefined ? '' : `; the first that did not fit: ${first.message}`}`,
+    `no versions that fit one another were found with reasonable effort${first === undefined ? '' : `; the first that did not fit: ${first.message}`}`,
     { next: 'Name narrower ranges.' },
   );
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import semver from 'semver';
+import { describe, expect, it, vi } from 'vitest';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { type Candidate, isInRange, type Pin, resolveModules } from '../../../protocol/modules/resolve.ts';
 
@@ -183,4 +184,20 @@ describe('any graph', () => {
       { numRuns: 500 },
     );
   });
+});
+
+it('a graph that is made to keep it busy costs a bounded number of comparisons', () => {
+  const names = Array.from({ length: 10 }, (_, at) => `a/m${at}`);
+  const versions = Array.from({ length: 100 }, (_, at) => `1.${at}.0`);
+  const made = (name: string) =>
+    versions.map((version, at) => {
+      const wanted = name === 'a/m9' ? '>=2.0.0' : `>=1.0.0 || ^3.${at}.0 || ^4.0.0`;
+      return { version, digest: '0'.repeat(64), dependencies: name === 'z/z' ? {} : { 'z/z': wanted }, types: [] };
+    });
+  const compared = vi.spyOn(semver.Range.prototype, 'test');
+  const root = { name: 'r/r', version: '1.0.0', dependencies: Object.fromEntries(names.map((name) => [name, '*'])), types: [] };
+  expect(() => resolveModules({ root, available: made })).toThrow('reasonable effort');
+  const { length } = compared.mock.calls;
+  compared.mockRestore();
+  expect(length).toBeLessThanOrEqual(100_000);
 });
