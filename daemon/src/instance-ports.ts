@@ -81,6 +81,14 @@ export function objectsOf(api: Pick<ApiServer, 'answer'>): Objects {
     });
     return api.answer(request, { own: { principal } });
   }
+  /** Undefined: it is not there, or not known here yet: apps of other nodes are read from what has come of them, and their owner knows better. */
+  async function storedAt(principal: Principal, path: string): Promise<unknown> {
+    const response = await ask(principal, 'GET', path);
+    const body = await bodyOf(response);
+    if (response.status === 404) return undefined;
+    if (response.status >= 400) throw refusedBy(body);
+    return body;
+  }
   return {
     async apply(principal, node, object) {
       const kind = kindOf(object);
@@ -91,16 +99,18 @@ export function objectsOf(api: Pick<ApiServer, 'answer'>): Objects {
       const created = await ask(principal, 'POST', collection, object);
       if (created.status !== 409) return expectGood(created);
       const path = `${collection}/${encodeURIComponent(name)}`;
-      const there = await ask(principal, 'GET', path);
-      const stored = await bodyOf(there);
-      if (there.status >= 400) throw refusedBy(stored);
-      if (instanceIn(stored) !== instanceIn(object)) throw notOurs(kind, node, name, instanceIn(object));
+      const stored = await storedAt(principal, path);
+      if (stored !== undefined && instanceIn(stored) !== instanceIn(object)) throw notOurs(kind, node, name, instanceIn(object));
       await expectGood(await ask(principal, 'PATCH', path, object));
     },
-    async remove(principal, node, { group, plural, name }) {
+    async remove(principal, node, { group, plural, name, instance }) {
       const kind = kindByPlural(group, plural);
       if (kind === undefined) throw new DtkdError('INTERNAL', `there is no kind ${plural}`);
-      const response = await ask(principal, 'DELETE', `${collectionOf(kind, node)}/${encodeURIComponent(name)}`);
+      const path = `${collectionOf(kind, node)}/${encodeURIComponent(name)}`;
+      const stored = await storedAt(principal, path);
+      // one that was there before is why its own could not be made
+      if (stored !== undefined && instanceIn(stored) !== instance) return;
+      const response = await ask(principal, 'DELETE', path);
       if (response.status !== 404) await expectGood(response);
     },
   };

@@ -229,8 +229,8 @@ export interface CommandEnd {
 export interface Objects {
   /** Creates, or changes what it says. Errors: FORBIDDEN, INVALID, PEER_AWAY, … */
   apply(principal: Principal, node: string, object: Record<string, unknown>): Promise<void>;
-  /** Errors as above; what is gone already is no error. */
-  remove(principal: Principal, node: string, what: { group: string; plural: string; name: string }): Promise<void>;
+  /** Of a service instance: what bears the name and is not of it stays. Errors as above; what is gone already is no error. */
+  remove(principal: Principal, node: string, what: { group: string; plural: string; name: string; instance: string }): Promise<void>;
 }
 
 /** Secrets of this node, by name. */

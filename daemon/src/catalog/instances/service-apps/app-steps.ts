@@ -83,7 +83,8 @@ async function makeApp(
 }
 
 async function removeApp({ store, objects }: AppPorts, instance: string, principal: Principal, row: AppRow): Promise<void> {
-  for (const { group, plural } of [...APP_KINDS].reverse()) await objects.remove(principal, row.node, { group, plural, name: row.name });
+  for (const { group, plural } of [...APP_KINDS].reverse())
+    await objects.remove(principal, row.node, { group, plural, name: row.name, instance });
   await forgetApp({ store }, instance, row);
 }
 

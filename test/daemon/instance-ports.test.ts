@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { objectsOf } from '../../daemon/src/instance-ports.ts';
+import { OPERATOR, type Principal } from '../../protocol/principal.ts';
+
+const PRINCIPAL: Principal = { type: 'operator', name: OPERATOR };
+
+/** An API that has one Service; without labels it does not know of it, and its owner does. */
+function api(labels: Record<string, string> | undefined) {
+  const asked: string[] = [];
+  const answer = async (request: Request): Promise<Response> => {
+    asked.push(`${request.method} ${new URL(request.url).pathname}`);
+    if (request.method === 'POST') return Response.json({}, { status: 409 });
+    if (request.method === 'GET' && labels === undefined) return Response.json({}, { status: 404 });
+    return Response.json({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'shop-web', labels } });
+  };
+  return { asked, objects: objectsOf({ answer }) };
+}
+
+describe('objects of a service instance', () => {
+  it('are removed, and those of others that bear the name stay', async () => {
+    const what = { group: '', plural: 'services', name: 'shop-web', instance: 'shop' };
+    const path = '/api/v1/namespaces/node0/services/shop-web';
+    const own = api({ 'dtkd.dev/instance': 'shop' });
+    await own.objects.remove(PRINCIPAL, 'node0', what);
+    expect(own.asked).toEqual([`GET ${path}`, `DELETE ${path}`]);
+    for (const labels of [{ 'dtkd.dev/instance': 'other' }, {}]) {
+      const foreign = api(labels);
+      await foreign.objects.remove(PRINCIPAL, 'node0', what);
+      expect(foreign.asked).toEqual([`GET ${path}`]);
+    }
+  });
+
+  it('are changed and removed by their owner also where it is not known here that they are there', async () => {
+    const metadata = { name: 'shop-web', labels: { 'dtkd.dev/instance': 'shop' } };
+    const { asked, objects } = api(undefined);
+    await objects.apply(PRINCIPAL, 'node1', { apiVersion: 'v1', kind: 'Service', metadata });
+    await objects.remove(PRINCIPAL, 'node1', { group: '', plural: 'services', name: 'shop-web', instance: 'shop' });
+    expect(asked.map((line) => line.split(' ')[0])).toEqual(['POST', 'GET', 'PATCH', 'GET', 'DELETE']);
+  });
+});
