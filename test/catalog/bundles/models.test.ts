@@ -4,6 +4,7 @@ import type { FoundResource, OtherRows } from '../../../daemon/src/catalog/bundl
 import type { Decide } from '../../../daemon/src/catalog/model/ports.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { resourceKind } from '../../../protocol/kinds/resource.ts';
+import { INSTANCE_LABEL } from '../../../protocol/kinds/service-instance.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import type { Bundle } from '../../../protocol/orders/bundle.ts';
 import { signBundle } from '../../../protocol/orders/signed-bundle.ts';
@@ -95,6 +96,38 @@ describe('finding resources', () => {
     expect(names(await models.find(OPERATOR, { name: 'it\'s "b\\"', model: 'web' }, 10))).toEqual(['node0/b']);
     expect(names(await models.find(OPERATOR, { model: 'shop' }, 10))).toEqual([]);
     expect(names(await models.find(OPERATOR, {}, 2))).toEqual(['node0/a', 'node0/b']);
+  });
+
+  it('takes that of a service instance by the name of its object, for whoever may read it', async () => {
+    const row = resource('web.a', { type: 'Svc', name: 'a' });
+    const owned = { ...row, metadata: { ...row.metadata, labels: { [INSTANCE_LABEL]: 'web' } } };
+    let stored: ApiObject = owned;
+    let lists = 0;
+    let allowed = true;
+    const models = createModels({
+      store: {
+        get: async ({ name }) => (name === 'web.a' ? stored : undefined),
+        list: async () => {
+          lists += 1;
+          return { items: [stored], resourceVersion: '1' };
+        },
+      },
+      node: { name: NODE },
+      decide: () => (allowed ? { allowed, because: 'so' } : { allowed, reason: 'no' }),
+      bundles: { bundleOf: async (name) => Buffer.from(name) },
+      others: { list: async () => ({ rows: [], answered: [], unanswered: [] }), get: async () => ({}) },
+      signingKeyOf: async () => undefined,
+    });
+    const find = async () => names(await models.find(OPERATOR, { model: 'web', name: 'a', node: NODE }, 10));
+    expect(await find()).toEqual(['node0/web.a']);
+    allowed = false;
+    expect(await find()).toEqual([]);
+    expect(lists).toBe(0);
+    // one of a model by hand may have others beside it
+    allowed = true;
+    stored = row;
+    expect(await find()).toEqual(['node0/web.a']);
+    expect(lists).toBe(1);
   });
 
   it('asks other nodes as the user, and nobody as the operator', async () => {

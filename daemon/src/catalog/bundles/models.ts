@@ -6,8 +6,9 @@
 import { z } from 'zod';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { resourceKind } from '../../../../protocol/kinds/resource.ts';
+import { INSTANCE_LABEL } from '../../../../protocol/kinds/service-instance.ts';
 import { typeName } from '../../../../protocol/kinds/type.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import { type ApiObject, objectName } from '../../../../protocol/objects.ts';
 import { MAX_BUNDLE_BYTES } from '../../../../protocol/orders/bundle.ts';
 import { verifyBundle } from '../../../../protocol/orders/signed-bundle.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
@@ -98,6 +99,11 @@ async function findOwn(
   limit: number,
 ): Promise<FoundResource[]> {
   const { group, plural } = resourceKind;
+  const exact = await ofInstance({ store, node }, by);
+  if (exact !== undefined) {
+    const seen = decide(principal, { verb: 'READ', group, plural, name: exact.metadata.name, object: exact }).allowed;
+    return seen ? foundOf(exact).slice(0, limit) : [];
+  }
   const found: FoundResource[] = [];
   const where = whereOf(by);
   let next: string | undefined;
@@ -120,6 +126,19 @@ async function findOwn(
     next = page.continue;
   } while (next !== undefined && lookedAt < MAX_LOOKED_AT);
   return found;
+}
+
+/** The one resource of that name in the model of a service instance: its object is called by both, and nobody else writes into that model. Undefined: it is looked for. */
+async function ofInstance(
+  { store, node }: Pick<ModelsOptions, 'store' | 'node'>,
+  { model, type, name }: ResourceQuery,
+): Promise<ApiObject | undefined> {
+  if (model === undefined || name === undefined || type !== undefined) return undefined;
+  const called = objectName.safeParse(`${model}.${name}`).data;
+  const object = called === undefined ? undefined : await store.get(refIn(node.name, 'resources', called));
+  const spec = object === undefined ? undefined : resourceSpecOf(object);
+  const isIt = object?.metadata.labels?.[INSTANCE_LABEL] === model && spec?.model === model && spec.name === name;
+  return isIt ? object : undefined;
 }
 
 function keyOf({ node, object }: FoundResource): string {
