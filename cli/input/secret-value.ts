@@ -5,6 +5,12 @@ import { DtkdError } from '../../protocol/errors.ts';
 import { MAX_SECRET_BYTES } from '../../protocol/kinds/secret.ts';
 import { readCapped } from './read-capped.ts';
 
+export interface SecretSource {
+  stdin?: Readable & { isTTY?: boolean };
+  /** How the command that asks is told to take a file, for the next step. */
+  ofFile?: string;
+}
+
 /**
  * `file`: its bytes as they are; `-`, or none given while standard input is no terminal: standard input, without the line end that commands leave there;
  * otherwise it is asked for.
@@ -12,13 +18,13 @@ import { readCapped } from './read-capped.ts';
 export async function readSecretValue(
   name: string,
   file: string | undefined,
-  stdin: Readable & { isTTY?: boolean } = process.stdin,
+  { stdin = process.stdin, ofFile = 'name a file with --from-file' }: SecretSource = {},
 ): Promise<string> {
   const value = await givenValue(name, file, stdin);
   if (value !== '') return value;
   // most often a pipe whose first command failed
   throw new DtkdError('BAD_REQUEST', `the value of ${name} is empty`, {
-    next: 'Type it, name a file with --from-file, or write it to standard input.',
+    next: `Type it, ${ofFile}, or write it to standard input.`,
   });
 }
 

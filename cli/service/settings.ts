@@ -52,7 +52,7 @@ async function secretName({ path, source }: Setting, context: SettingContext): P
     return source.text;
   }
   const name = secretNameOf(service.name, path);
-  const value = await readSecretValue(path, source === 'input' ? undefined : source.file);
+  const value = await readSecretValue(path, source === 'input' ? undefined : source.file, { ofFile: `give a file as ${path}=@FILE` });
   await putSecret(client, { namespace: service.namespace, name, value, description: `${path} of the service ${service.name}` });
   context.onSecret(name, path);
   return name;

@@ -20,8 +20,8 @@ describe('a value as people give it', () => {
 
   it('is a file as it is, or standard input without its last line end', async () => {
     expect(await readSecretValue('x', join(dir, 'exact'))).toBe(' with spaces \n');
-    expect(await readSecretValue('x', '-', Readable.from(['two\nlines\n']))).toBe('two\nlines');
-    expect(await readSecretValue('x', undefined, Readable.from([' piped \r\n']))).toBe(' piped ');
+    expect(await readSecretValue('x', '-', { stdin: Readable.from(['two\nlines\n']) })).toBe('two\nlines');
+    expect(await readSecretValue('x', undefined, { stdin: Readable.from([' piped \r\n']) })).toBe(' piped ');
   });
 
   it('is refused if it is no text, too large, or not there, without being shown', async () => {
@@ -29,7 +29,7 @@ describe('a value as people give it', () => {
       code: 'BAD_REQUEST',
       next: expect.stringContaining('base64'),
     });
-    await expect(readSecretValue('x', undefined, Readable.from(['\n']))).rejects.toMatchObject({ message: 'the value of x is empty' });
+    await expect(readSecretValue('x', undefined, { stdin: Readable.from(['\n']) })).rejects.toMatchObject({ message: 'the value of x is empty' });
     await expect(readSecretValue('x', join(dir, 'large'))).rejects.toMatchObject({ code: 'TOO_LARGE' });
     await expect(readSecretValue('x', join(dir, 'absent'))).rejects.toMatchObject({
       message: expect.stringContaining('there is no such file'),

@@ -228,6 +228,12 @@ NO | STEP | NODE | COMMAND
       expect(await daemon.cli('service', 'set', 'shop', 'db.password=common')).toMatchObject({ code: 0 });
     });
 
+    it('that are secrets are not empty', async () => {
+      const { code, stderr } = await daemon.cliWith({ stdin: '' }, 'service', 'set', 'shop', 'db.password=-');
+      expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('give a file as db.password=@FILE') });
+      expect(sent(about('edit'))).toBeUndefined();
+    });
+
     it('never repeat what may be a secret', async () => {
       const said = await daemon.cli('service', 'set', 'shop', 'db.password=hunter2');
       expect(said.code).toBe(5);
