@@ -197,5 +197,5 @@ function read<T>(schema: z.ZodType<T>, value: unknown): T {
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const where = issue?.path.join('.') ?? '';
-  throw new DtkdError('BAD_REQUEST', `the request is not as expected: ${where === '' ? 'it' : where}: ${issue?.message ?? 'invalid'}`);
+  throw new DtkdError('BAD_REQUEST', `the request is not as expected: ${where === '' ? '' : `${where}: `}${issue?.message ?? 'invalid'}`);
 }
