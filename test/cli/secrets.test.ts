@@ -29,7 +29,9 @@ describe('a value as people give it', () => {
       code: 'BAD_REQUEST',
       next: expect.stringContaining('base64'),
     });
-    await expect(readSecretValue('x', undefined, { stdin: Readable.from(['\n']) })).rejects.toMatchObject({ message: 'the value of x is empty' });
+    await expect(readSecretValue('x', undefined, { stdin: Readable.from(['\n']) })).rejects.toMatchObject({
+      message: 'the value of x is empty',
+    });
     await expect(readSecretValue('x', join(dir, 'large'))).rejects.toMatchObject({ code: 'TOO_LARGE' });
     await expect(readSecretValue('x', join(dir, 'absent'))).rejects.toMatchObject({
       message: expect.stringContaining('there is no such file'),
