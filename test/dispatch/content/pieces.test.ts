@@ -272,6 +272,26 @@ describe('members that do harm', () => {
     await waitFor(() => network.openStreams === 0);
   });
 
+  test('that give some of it and then nothing are taken over from, down to the last piece', async () => {
+    const bytes = randomBytes(2 * PIECE);
+    liar('slow', ({ offset, length = 0 }) =>
+      offset === 0 ? [head(bytes.length), encodeFrame(bytes.subarray(offset, offset + length))] : undefined,
+    );
+    await giver('good', bytes);
+    network.cut('good', 'asker');
+    const asker = await nodeWith('asker', { takeOverMs: 30 });
+    const path = await asker.fetchPieces(
+      wanted(bytes, {
+        prefer: [at('slow')],
+        onProgress: ({ done }) => {
+          if (done === PIECE) network.heal('good', 'asker');
+        },
+      }),
+    );
+    expect((await readFile(path)).equals(bytes)).toBe(true);
+    expect(asked('good')).toBe(1);
+  });
+
   test('that know of no lengths are understood', async () => {
     const bytes = randomBytes(3 * PIECE);
     liar('old', ({ offset }) => [

@@ -104,14 +104,20 @@ class PieceFetching {
 
   /** Asks members for pieces, as many as may be asked at a time. */
   #assign(): void {
-    for (;;) {
-      const member = this.#candidates().find((one) => this.#hasRoom(one));
-      const piece = member === undefined ? undefined : this.#nextPiece(member);
-      if (member === undefined || piece === undefined) return;
-      const attempt = { piece, member, since: performance.now(), controller: new AbortController() };
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      const attempt = { ...next, since: performance.now(), controller: new AbortController() };
       this.#attempts.add(attempt);
       void this.#try(attempt);
     }
+  }
+
+  /** Who is asked next, and for what. Whoever is slow with the last pieces has room yet, and cannot take over from itself: then it is another's turn. */
+  #next(): Pick<Attempt, 'member' | 'piece'> | undefined {
+    for (const member of this.#candidates()) {
+      const piece = this.#hasRoom(member) ? this.#nextPiece(member) : undefined;
+      if (piece !== undefined) return { member, piece };
+    }
+    return undefined;
   }
 
   /** Those that may have it: the preferred first, then those that gave some of it, then those with a connection. */
