@@ -5,8 +5,6 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { jsonEqual } from '../../../../protocol/json.ts';
 import { RELEASE_CHUNK_BYTES } from '../../../../protocol/kinds/release.ts';
-import { unpackArchive } from '../../../../protocol/modules/archive.ts';
-import { soundModule } from '../../../../protocol/modules/check.ts';
 import { isInRange } from '../../../../protocol/modules/resolve.ts';
 import { assertMayKeep, type InstallingOptions, writeVersion } from './installing.ts';
 import { INSTALLED_MS } from './limits.ts';
@@ -91,9 +89,7 @@ export async function takeRelease(options: FetchingOptions, released: Released, 
   asker.tell({ fetching: { module, version, publisher: released.node, size } });
   await fetchArchive(options, released, asker);
   const bytes = await library.bytes(digest);
-  await library.keep(signed, bytes);
-  const archive = unpackArchive(bytes);
-  const manifest = await soundModule(archive);
+  const { manifest, archive } = await library.take(signed, bytes);
   if (!jsonEqual(manifest.dependencies ?? {}, release.dependencies ?? {})) {
     throw new DtkdError(
       'CONTENT_ALTERED',

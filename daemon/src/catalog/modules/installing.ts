@@ -20,7 +20,7 @@ import type { Decide } from '../model/ports.ts';
 import { withoutUnseen } from '../model/refusal.ts';
 import type { Rights } from '../model/rights.ts';
 import { writeAssemblies } from './assemblies.ts';
-import { encodeSigned, type Library } from './library.ts';
+import { chunksOf, encodeSigned, type Library } from './library.ts';
 import { INSTALLED_MS } from './limits.ts';
 import { spelling, type TypeChanges, writeTypes } from './module-types.ts';
 import type { ModuleContent, SignedStatement } from './ports.ts';
@@ -113,10 +113,6 @@ export async function installArchive(
   const { digest } = await options.content.take(chunksOf(archive), { limit: MAX_MODULE_BYTES });
   await installModule(options, principal, { digest, types });
   return { name: manifest.module, version: manifest.version, digest, publisher: options.signingKey.publicKey };
-}
-
-async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }
 
 /** A release says one content of its version, to members that may be away when it is taken back. */

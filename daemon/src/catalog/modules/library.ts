@@ -55,12 +55,18 @@ export class Library {
   }
 
   async keep(signed: SignedStatement, bytes: Uint8Array): Promise<CodeRef> {
+    return (await this.take(signed, bytes)).ref;
+  }
+
+  /** Keeps it, and gives what is in it. */
+  async take(signed: SignedStatement, bytes: Uint8Array): Promise<LoadedModule> {
     const { content, kv } = this.#options;
     const statement = verifyStatement(signed);
     if ((await sha256(bytes)) !== statement.digest) {
       throw altered(`what came as module ${statement.name} ${statement.version} is not what its publisher signed`);
     }
-    const manifest = await soundModule(unpackArchive(bytes));
+    const archive = unpackArchive(bytes);
+    const manifest = await soundModule(archive);
     if (!isOfStatement(manifest, statement)) {
       throw altered(`the archive of module ${statement.name} ${statement.version} says that it is ${manifest.module} ${manifest.version}`);
     }
@@ -73,7 +79,7 @@ export class Library {
       });
     }
     this.#cache.delete(statement.digest);
-    return statement;
+    return { manifest, archive, ref: statement };
   }
 
   /** Lets members fetch it, and so keeps it. */

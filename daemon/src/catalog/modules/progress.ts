@@ -21,7 +21,7 @@ export function progressLine({ done, size, members }: ContentProgress): FetchLin
   return { progress: { done, size, members: [...members] } };
 }
 
-/** Runs something that tells lines, and hands them on as they come; the last one is what it ends with. Ends it when nobody listens any more. */
+/** Runs something that tells lines, and hands them on as they come; the last one is what it ends with. */
 export async function* lines(run: (tell: (line: FetchLine) => void) => Promise<object>): AsyncGenerator<FetchLine> {
   let waiting: FetchLine[] = [];
   let wake = Promise.withResolvers<void>();

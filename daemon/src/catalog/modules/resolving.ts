@@ -27,8 +27,8 @@ interface Choice extends Candidate {
   release: Released | undefined;
 }
 
-/** Where versions are taken from. `first`: the newest that is here, and what is released only if that does not do; `also`: the newest of all. */
-export type FromReleases = 'never' | 'first-here' | 'newest';
+/** Which versions are preferred. `here`: the newest that is here, and what is released only if that does not do; `newest`: the newest of all. */
+type Preference = 'here' | 'newest';
 
 export class ModuleResolver implements ModuleResolving {
   readonly #options: ResolvingOptions;
@@ -61,7 +61,7 @@ export class ModuleResolver implements ModuleResolving {
       dependencies: manifest.dependencies ?? {},
       types: Object.keys(manifest.types ?? {}),
     };
-    const chosen = await this.choose(wanted, lock ?? (await lockIn(archive)), asker, asker === undefined ? 'never' : 'first-here');
+    const chosen = await this.choose(wanted, lock ?? (await lockIn(archive)), asker, 'here');
     const modules = new Map<string, LoadedModule>([[manifest.module, loaded]]);
     for (const [name, choice] of chosen) modules.set(name, await this.#load(name, choice));
     return { root: loaded, modules, lock: lockOf(modules) };
@@ -72,12 +72,12 @@ export class ModuleResolver implements ModuleResolving {
     root: Root,
     lock: LockFile | undefined,
     asker: Asker | undefined,
-    from: FromReleases,
+    prefer: Preference,
   ): Promise<Map<string, { version: string; digest: string; publisher: string }>> {
     const pins = new Map(Object.entries(lock?.modules ?? {}));
     // what is fetched may say more about itself (its types) than its release did: so until nothing is missing
     for (let round = 0; round <= MAX_GRAPH_MODULES; round++) {
-      const chosen = await this.#pick(root, pins, from);
+      const chosen = await this.#pick(root, pins, prefer);
       const missing = [...chosen].flatMap(([, { release }]) => release ?? []);
       if (missing.length === 0) return chosen;
       if (asker === undefined) throw notHere(missing);
@@ -89,13 +89,10 @@ export class ModuleResolver implements ModuleResolving {
   async #pick(
     root: Root,
     lock: ReadonlyMap<string, { version: string; digest: string }>,
-    from: FromReleases,
+    prefer: Preference,
   ): Promise<Map<string, Choice>> {
-    const here = from === 'newest' ? undefined : attempt(root, lock, await this.#shelf(root, false));
-    if (here !== undefined && !(here instanceof DtkdError)) return here;
-    const all = attempt(root, lock, await this.#shelf(root, true));
-    if (!(all instanceof DtkdError)) return all;
-    throw all;
+    const here = prefer === 'newest' ? undefined : attempt(root, lock, await this.#shelf(root, false));
+    return here ?? resolveModules({ root, lock, available: await this.#shelf(root, true) });
   }
 
   /** Every module that a version of the graph might need, with what there is of it. */
@@ -184,15 +181,16 @@ function choiceOf(release: Released): Choice {
   return { version, digest, dependencies: dependencies ?? {}, types: [], publisher, release };
 }
 
+/** Undefined if these do not do. */
 function attempt(
   root: Root,
   lock: ReadonlyMap<string, { version: string; digest: string }>,
   available: (name: string) => readonly Choice[],
-): Map<string, Choice> | DtkdError {
+): Map<string, Choice> | undefined {
   try {
     return resolveModules({ root, lock, available });
   } catch (error) {
-    if (error instanceof DtkdError) return error;
+    if (error instanceof DtkdError) return undefined;
     throw error;
   }
 }
