@@ -47,12 +47,7 @@ export class AnswerRows {
 
   /** All of a domain. */
   async *of(domain: string, now: number): AsyncGenerator<AnswerFrame> {
-    for (const key of [...this.#known.keys()].filter((one) => one.startsWith(`${domain}/`))) {
-      const known = this.#known.get(key);
-      const row = known === undefined || known.until <= now ? undefined : await this.#kv.get(ROWS + key);
-      const answer = row === undefined ? undefined : readRow(row);
-      if (answer !== undefined) yield answer;
-    }
+    yield* this.#read((key) => key.startsWith(`${domain}/`), now);
   }
 
   /** Keeps one, durably; false if it is known. Errors: QUOTA_EXCEEDED. */
@@ -69,7 +64,10 @@ export class AnswerRows {
 
   /** Those for one starter, one after another. */
   async *forStarter({ domain, key }: { domain: string; key: string }): AsyncGenerator<AnswerFrame> {
-    for await (const answer of this.of(domain, 0)) if (answer.starter === key) yield answer;
+    yield* this.#read((row) => {
+      const [of, , starter] = row.split('/');
+      return of === domain && starter === key;
+    }, 0);
   }
 
   /** Domain and key of every starter for whom there is one. */
@@ -98,6 +96,15 @@ export class AnswerRows {
         { sync: false },
       );
       for (const key of keys) this.#known.delete(key);
+    }
+  }
+
+  async *#read(isWanted: (key: string) => boolean, now: number): AsyncGenerator<AnswerFrame> {
+    for (const key of [...this.#known.keys()].filter(isWanted)) {
+      const known = this.#known.get(key);
+      const row = known === undefined || known.until <= now ? undefined : await this.#kv.get(ROWS + key);
+      const answer = row === undefined ? undefined : readRow(row);
+      if (answer !== undefined) yield answer;
     }
   }
 
