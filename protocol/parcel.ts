@@ -101,7 +101,7 @@ export type ParcelSection = z.output<typeof section>;
 
 /** Last but one: what there was. */
 const sumFrame = z.object({ type: z.literal('sum'), sections: z.array(section).max(MAX_SECTIONS) });
-/** Last: the SHA-256 of all bytes before this frame, and the maker's signature of it for each domain (context `parcel`, over CBOR of `parcelSeal`). */
+/** Last: the SHA-256 of all bytes before this frame, and the maker's signature of it for each domain (context `parcel`, over CBOR of `ParcelSeal`). */
 const endFrame = z.object({
   type: z.literal('end'),
   digest: hash,

@@ -111,20 +111,20 @@ class Taking {
       for (const head of await place.domain.heads()) place.heads.set(head.author, higher(place.heads.get(head.author), head));
     }
     await Promise.all(
-      [...byAuthor.values()].map(async (own) => {
-        for (const entry of own) await this.#takeEntry(place, entry);
+      [...byAuthor].map(async ([author, own]) => {
+        for (const entry of own) await this.#takeEntry(place, author, entry);
       }),
     );
     if (place.report.entries.new > 0 && !this.#dryRun) place.domain.gained();
   }
 
-  async #takeEntry(place: Place, bytes: Uint8Array): Promise<void> {
+  async #takeEntry(place: Place, author: string, bytes: Uint8Array): Promise<void> {
     const { report } = place;
     try {
       const came = this.#dryRun ? preview(place, bytes) : await place.domain.takeEntry(bytes);
       if (came === 'applied') report.entries.new += 1;
       else if (came === 'known') report.entries.known += 1;
-      else if (came === 'gap') this.#gap(report, authorOf(bytes));
+      else if (came === 'gap') this.#gap(report, author);
       else this.#leaveOut(`entries of "${report.name}"`, [REASONS[came]]);
     } catch (error) {
       this.#leaveOut(`entries of "${report.name}"`, [told(error)]);
