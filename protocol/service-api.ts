@@ -167,8 +167,8 @@ export const serviceState = z.object({
       component: z.string(),
       type: z.string(),
       node: z.string(),
-      /** new: not brought up yet; applied; changed: wanted otherwise than applied; leaving: not wanted any more; broken: its last command did not succeed. */
-      state: z.enum(['new', 'applied', 'changed', 'leaving', 'broken']),
+      /** new: not brought up yet; applied; changed: wanted otherwise than applied; leaving: not wanted any more; changing: its command runs; broken: its last command did not succeed. */
+      state: z.enum(['new', 'applied', 'changed', 'leaving', 'changing', 'broken']),
       at: z.string().optional(),
       /** By the last drift check. */
       check: z.object({ ok: z.boolean(), at: z.string(), message: z.string().optional() }).optional(),

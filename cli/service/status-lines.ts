@@ -10,7 +10,7 @@ type Paint = Output['paint'];
 
 /** Digits of a commit that people see. */
 const SHORT_COMMIT = 8;
-const COLOURS = { new: 'yellow', applied: 'green', changed: 'yellow', leaving: 'yellow', broken: 'red' } as const;
+const COLOURS = { new: 'yellow', applied: 'green', changed: 'yellow', leaving: 'yellow', changing: 'yellow', broken: 'red' } as const;
 
 export function statusLines(paint: Paint, state: ServiceState, { now, wide }: { now: number; wide: boolean }): string[] {
   const sections = [

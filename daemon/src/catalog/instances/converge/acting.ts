@@ -5,8 +5,9 @@ import type { Principal } from '../../../../../protocol/principal.ts';
 import type { ServicePlanAnswer } from '../../../../../protocol/service-api.ts';
 import { planAction, planCheck, planWorkflow } from '../desired/plan/running.ts';
 import type { AppliedResource, Plan } from '../instances.types.ts';
+import { changeInstance } from './changing.ts';
 import type { ConvergePorts } from './converge.types.ts';
-import { changedInstance, type Instance, instanceOf, instanceRef } from './instance-object.ts';
+import type { Instance } from './instance-object.ts';
 import { planAnswerOf } from './plan-answer.ts';
 import { expandSource, findInstance } from './planning.ts';
 import { resourceTaken } from './resources.ts';
@@ -75,7 +76,7 @@ function act(
   },
 ): Promise<ServicePlanAnswer> {
   return ports.turns.alone(name, async () => {
-    const { tasks, node } = ports;
+    const { tasks } = ports;
     if (dryRun !== true) tasks.assertIdle(name);
     const instance = await findInstance(ports, name);
     const applied = await tasks.applied(name, resourceTaken(ports, name));
@@ -98,8 +99,7 @@ function act(
       goals: new Map(applied),
       applied,
       begin: async (tx, { metadata }) => {
-        const found = instanceOf(await tx.get(instanceRef(node, name)));
-        if (found !== undefined) await tx.put(changedInstance(found, { task: metadata.name }));
+        await changeInstance(tx, ports, name, { task: metadata.name });
       },
     });
     return { ...answer, task };

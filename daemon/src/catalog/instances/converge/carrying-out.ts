@@ -14,8 +14,9 @@ import { appliedOf } from '../tasks/applied-rows.ts';
 import { readCounters, writeCounters } from '../tasks/counters.ts';
 import { SELF_OPERATOR } from '../tasks/run-step.ts';
 import type { TaskEnd } from '../tasks/tasks.types.ts';
+import { changeInstance } from './changing.ts';
 import type { ConvergePorts } from './converge.types.ts';
-import { appliedStatus, changedInstance, instanceOf, instanceRef, readyStatus } from './instance-object.ts';
+import { appliedStatus, readyStatus } from './instance-object.ts';
 import type { Planned } from './planning.ts';
 import { goalOf, publishCopies, resourceTaken, resourceToWrite, revisionOf, typesToWrite } from './resources.ts';
 
@@ -190,9 +191,8 @@ class Converging {
     return appliedStatus((await appliedOf(kv, this.#name)).values(), await appsOf(kv, this.#name));
   }
 
-  async #change(tx: Transaction, status: Parameters<typeof changedInstance>[1]): Promise<void> {
-    const found = instanceOf(await tx.get(instanceRef(this.#ports.node, this.#name)));
-    if (found !== undefined) await tx.put(changedInstance(found, status, this.#planned.files.service));
+  async #change(tx: Transaction, status: Parameters<typeof changeInstance>[3]): Promise<void> {
+    await changeInstance(tx, this.#ports, this.#name, status, this.#planned.files.service);
   }
 
   async #bumpRevision(tx: Transaction): Promise<void> {

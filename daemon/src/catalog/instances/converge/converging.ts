@@ -9,7 +9,7 @@ import { carryOut } from './carrying-out.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { authorOf } from './instance-object.ts';
 import { assertAsShown, commitMessage } from './plan-answer.ts';
-import { type Planned, planOf, workingSource } from './planning.ts';
+import { differencesBetween, type Planned, planOf, workingSource } from './planning.ts';
 
 /** Digits of a commit in sentences. */
 const SHORT = 8;
@@ -29,7 +29,7 @@ export function converge(ports: ConvergePorts, principal: Principal, name: strin
     assertAsShown(request.plan, planned.answer);
     if (request.dryRun === true) return planned.answer;
     const repository = await repositories.open(name);
-    if (!source.changed && (await isSettled(planned, source.head))) {
+    if (!source.changed && isSettled(planned, source.head)) {
       if ((await repository.applied()) !== source.head) await repository.setApplied(source.head);
       return planned.answer;
     }
@@ -54,8 +54,8 @@ export function rollback(ports: ConvergePorts, principal: Principal, name: strin
     const repository = await repositories.open(name);
     const [{ changes, head }, old] = await Promise.all([files.working(name), files.at(name, request.to)]);
     if (changes.length > 0 && request.discard !== true) throw dirty(name, changes.length);
-    const { differences } = await files.diff(name, 'HEAD', old.commit);
-    const planned = await planOf(ports, principal, name, { ...old, edited: differences }, request);
+    const edited = await differencesBetween(await files.at(name, head), old);
+    const planned = await planOf(ports, principal, name, { ...old, edited }, request);
     assertAsShown(request.plan, planned.answer);
     if (request.dryRun === true) return planned.answer;
     const short = old.commit.slice(0, SHORT);
@@ -70,7 +70,7 @@ export function rollback(ports: ConvergePorts, principal: Principal, name: strin
 }
 
 /** True if everything is as this commit says, and told so. */
-async function isSettled({ steps, instance }: Planned, head: string): Promise<boolean> {
+function isSettled({ steps, instance }: Planned, head: string): boolean {
   const { phase, applied } = instance.status;
   return steps.length === 0 && phase === 'Ready' && applied === head;
 }

@@ -20,13 +20,14 @@ export function setDefaultTarget(ports: ConvergePorts, principal: Principal, nam
       throw new DtkdError('INVALID', `service "${name}" is no target`, { next: 'Targets are staged from assemblies with "role: target".' });
     }
     if (isDefault) {
-      for (const other of await labelled(tx, node)) if (other !== name) await unlabel(tx, ports, principal, other, found.spec.kind);
+      for (const other of await defaultTargets(tx, node)) if (other !== name) await unlabel(tx, ports, principal, other, found.spec.kind);
     }
     return tx.put(withLabel(found.object, isDefault));
   });
 }
 
-async function labelled(tx: Transaction, node: string): Promise<string[]> {
+/** Names of the targets that are the default of their kind. */
+export async function defaultTargets(tx: Pick<Transaction, 'find'>, node: string): Promise<string[]> {
   const { group, plural } = serviceInstanceKind;
   const path = `metadata.labels.${DEFAULT_TARGET_LABEL}`;
   return (await tx.find({ group, plural, namespace: node, path, value: 'true', limit: MAX_LABELLED })).map((ref) => ref.name);

@@ -3,7 +3,7 @@ import { DtkdError } from '../../../../../protocol/errors.ts';
 import { serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
 import type { Principal } from '../../../../../protocol/principal.ts';
 import type { ConvergePorts } from './converge.types.ts';
-import { instanceRef } from './instance-object.ts';
+import { instanceRef, isDown } from './instance-object.ts';
 import { findInstance } from './planning.ts';
 
 /** Services staged against one that are looked for. */
@@ -33,7 +33,7 @@ export async function allDependents(ports: ConvergePorts, name: string, above: R
 /** One that has nothing applied is in nobody's way. */
 export async function withSomething(ports: ConvergePorts, names: readonly string[]): Promise<string[]> {
   const instances = await Promise.all(names.map((one) => findInstance(ports, one)));
-  return names.filter((_name, at) => !['Staged', 'Deleted'].includes(instances[at]?.status.phase ?? 'Staged'));
+  return instances.filter((one) => !isDown(one)).map(({ object }) => object.metadata.name);
 }
 
 export async function assertMayDelete({ decide, store, node }: ConvergePorts, principal: Principal, name: string): Promise<void> {

@@ -33,6 +33,11 @@ export function instanceOf(object: ApiObject | undefined): Instance | undefined 
   return { object, spec: fields.spec, status: fields.status ?? { phase: 'Staged' } };
 }
 
+/** Nothing of it is applied. */
+export function isDown({ status }: Instance): boolean {
+  return status.phase === 'Staged' || status.phase === 'Deleted';
+}
+
 /** What the object says of the file. */
 function specOf(service: ServiceFile, directory: string): ServiceInstanceFields['spec'] {
   const { module, version, assembly, role, kind, target } = service;

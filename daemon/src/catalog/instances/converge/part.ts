@@ -7,9 +7,10 @@ import type { ModelHandler } from '../../model/ports.ts';
 import type { ServiceInstances } from '../service-instances.types.ts';
 import { interruptedText } from '../tasks/task-object.ts';
 import { instanceActions, instanceSubresources, taskSubresources } from './actions.ts';
+import { changeInstance } from './changing.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { dependentsOf, hasDependents } from './dependents.ts';
-import { changedInstance, instanceOf, instanceRef } from './instance-object.ts';
+import { instanceOf, instanceRef, isDown } from './instance-object.ts';
 import { putAway } from './taking-down.ts';
 
 /** The part over its own parts. */
@@ -33,9 +34,9 @@ function instanceHandler(ports: ConvergePorts): ModelHandler {
   return {
     async delete(object, { dryRun }) {
       const { name } = object.metadata;
-      const phase = instanceOf(object)?.status.phase ?? 'Staged';
-      if (phase !== 'Staged' && phase !== 'Deleted') {
-        throw new DtkdError('CONFLICT', `service "${name}" is ${phase}: it has resources`, {
+      const instance = instanceOf(object);
+      if (instance !== undefined && !isDown(instance)) {
+        throw new DtkdError('CONFLICT', `service "${name}" is ${instance.status.phase}: it has resources`, {
           next: `Take it down with all that it has: dtkd service uninstall ${name}.`,
         });
       }
@@ -49,11 +50,9 @@ function instanceHandler(ports: ConvergePorts): ModelHandler {
 }
 
 /** An instance whose task broke off says so, in the transaction that says it of the task. */
-async function interrupted({ node }: ConvergePorts, tx: Transaction, instance: string, action: TaskAction): Promise<void> {
+async function interrupted(ports: ConvergePorts, tx: Transaction, instance: string, action: TaskAction): Promise<void> {
   if (action !== 'converge' && action !== 'delete') return;
-  const found = instanceOf(await tx.get(instanceRef(node, instance)));
-  if (found === undefined) return;
-  await tx.put(changedInstance(found, { phase: 'Failed', message: interruptedText(instance, action) }));
+  await changeInstance(tx, ports, instance, { phase: 'Failed', message: interruptedText(instance, action) });
 }
 
 /** None is busy when nothing runs; and a repository without an object is what an earlier daemon did not finish. */

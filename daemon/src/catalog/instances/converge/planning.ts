@@ -4,6 +4,7 @@ import type { Principal } from '../../../../../protocol/principal.ts';
 import type { ConvergeRequest, ServicePlanAnswer } from '../../../../../protocol/service-api.ts';
 import { expand } from '../desired/expand.ts';
 import { planConverge } from '../desired/plan/plan-converge.ts';
+import { serviceDifferences } from '../files/differences.ts';
 import type { ReadFiles } from '../files/files.types.ts';
 import type { AppliedResource, Desired, Difference, Plan, PlannedStep, ServiceFiles, Violation } from '../instances.types.ts';
 import { appsOf } from '../service-apps/app-rows.ts';
@@ -49,8 +50,13 @@ export async function workingSource(
 ): Promise<Source & { head: string; changed: boolean }> {
   const working = await files.working(name);
   const changed = working.changes.length > 0;
-  const edited = changed && working.files !== undefined ? (await files.diff(name, 'HEAD')).differences : [];
+  const edited = changed ? await differencesBetween(await files.at(name, working.head), working) : [];
   return { ...working, edited, changed };
+}
+
+/** By kind only. What cannot be read differs in nothing that could be told. */
+export async function differencesBetween(before: ReadFiles, after: ReadFiles): Promise<Difference[]> {
+  return before.files === undefined || after.files === undefined ? [] : serviceDifferences(before.files, after.files);
 }
 
 /** Expands files, with all that is wrong with them. `desired` undefined: they cannot be read. `asker`: as in `worldOf`. */
@@ -90,6 +96,19 @@ export async function planOf(
   );
   const steps = [...plan.steps, ...apps.steps];
   const differences = mergedDifferences(source.edited, plan.differences);
-  const answer = planAnswerOf({ steps, unchanged: plan.unchanged, differences, notes: [], tree: source.tree.id });
+  const answer = planAnswerOf({ steps, unchanged: plan.unchanged, differences, notes: silentNotes(plan, desired), tree: source.tree.id });
   return { instance, files: source.files, desired, applied, plan, apps, steps, edited: source.edited, answer };
+}
+
+/** Whoever forgot a command is told: such a step succeeds, and nothing was run. */
+function silentNotes({ steps }: Plan, desired: Desired): string[] {
+  const types = new Map<string, string[]>();
+  for (const { work } of steps) {
+    if (work === undefined || work.command !== undefined || (work.act !== 'create' && work.act !== 'converge')) continue;
+    const type = desired.resources.get(work.resource)?.type ?? 'its type';
+    types.set(type, [...(types.get(type) ?? []), work.resource]);
+  }
+  return [...types].map(
+    ([type, names]) => `${type} has no create command: nothing is run for ${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''}`,
+  );
 }

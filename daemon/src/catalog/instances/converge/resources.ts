@@ -5,8 +5,8 @@ import type { AppliedResource, Desired, DesiredResource, ModuleCopy, ServiceFile
 import { readCounters } from '../tasks/counters.ts';
 import { SELF_OPERATOR } from '../tasks/run-step.ts';
 import type { Deleted } from '../tasks/settling.ts';
+import { changeInstance } from './changing.ts';
 import type { ConvergePorts } from './converge.types.ts';
-import { changedInstance, instanceOf, instanceRef } from './instance-object.ts';
 
 type Code = Awaited<ReturnType<ConvergePorts['copies']['publishCopy']>>;
 
@@ -68,9 +68,7 @@ export function resourceTaken(
   desired?: ReadonlyMap<string, DesiredResource>,
 ): Deleted {
   return async (tx: Transaction, resource: string) => {
-    const found = instanceOf(await tx.get(instanceRef(node, instance)));
-    if (found === undefined) return;
-    await tx.put(changedInstance(found, {}));
+    if (!(await changeInstance(tx, { node }, instance, {}))) return;
     const wanted = desired?.get(resource);
     const as = { tx, principal: SELF_OPERATOR, instance };
     if (wanted === undefined) await model.applyResources(as, [], [resource]);

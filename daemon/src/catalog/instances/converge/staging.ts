@@ -7,10 +7,9 @@ import type { StageRequest } from '../../../../../protocol/service-api.ts';
 import type { ServiceFile } from '../../../../../protocol/service-file.ts';
 import type { Staged } from '../staging/staging.types.ts';
 import type { ConvergePorts } from './converge.types.ts';
-import { authorOf, DEFAULT_TARGET_LABEL, instanceOf, instanceRef, newInstance } from './instance-object.ts';
+import { defaultTargets } from './default-target.ts';
+import { authorOf, instanceOf, instanceRef, newInstance } from './instance-object.ts';
 
-/** Targets that may be the default. */
-const MAX_TARGETS = 1_000;
 export interface StageAnswer {
   instance: ApiObject;
   notes: string[];
@@ -73,16 +72,14 @@ function notesOf({ name, unset }: Staged, target: string | undefined): string[] 
 async function defaultFor(ports: ConvergePorts, principal: Principal, wanted: () => Promise<ServiceFile>): Promise<string | undefined> {
   const { store: objects, node, decide } = ports;
   const { group, plural } = serviceInstanceKind;
-  const path = `metadata.labels.${DEFAULT_TARGET_LABEL}`;
-  const refs = await objects.find({ group, plural, namespace: node, path, value: 'true', limit: MAX_TARGETS });
-  if (refs.length === 0) return undefined;
+  const names = await defaultTargets(objects, node);
+  if (names.length === 0) return undefined;
   const kind = (await wanted())['target-kind'];
   if (kind === undefined) return undefined;
-  for (const ref of refs) {
-    const object = await objects.get(ref);
+  for (const name of names) {
+    const object = await objects.get(instanceRef(node, name));
     const found = instanceOf(object);
     if (object === undefined || found?.spec.role !== 'target' || found.spec.kind !== kind) continue;
-    const { name } = ref;
     if (principal.type === 'operator' || decide(principal, { verb: 'READ', group, plural, name, object }).allowed) return name;
   }
   return undefined;

@@ -1,4 +1,6 @@
 /** How an instance stands: staged, edited, applied, running. Reads only. */
+
+import type { TaskFields } from '../../../../../protocol/kinds/task.ts';
 import { toTimestamp } from '../../../../../protocol/objects.ts';
 import type { Principal } from '../../../../../protocol/principal.ts';
 import type { ServiceState } from '../../../../../protocol/service-api.ts';
@@ -34,7 +36,7 @@ export async function stateOf(ports: ConvergePorts, principal: Principal, name: 
     edited: [...source.edited],
     pending: desired === undefined ? [] : pendingOf(desired, applied, violations.length > 0),
     violations: violations.map(({ next, ...rest }) => (next === undefined ? rest : { ...rest, next })),
-    resources: resourcesOf(desired, applied),
+    resources: resourcesOf(desired, applied, underWay(task)),
     apps: await Promise.all(
       made.map(async (app) => {
         const uri = await apps.uri(app.node, app.name);
@@ -59,7 +61,17 @@ function pendingOf(desired: Desired, applied: ReadonlyMap<string, AppliedResourc
   return violated ? [] : [...planConverge(desired, applied, {}).differences];
 }
 
-function resourcesOf(desired: Desired | undefined, applied: ReadonlyMap<string, AppliedResource>): ServiceState['resources'] {
+/** Resources of which a command runs. */
+function underWay(task: TaskFields | undefined): ReadonlySet<string> {
+  if (task?.status.state !== 'executing') return new Set();
+  return new Set(task.status.steps.flatMap(({ state, resource }) => (state === 'executing' && resource !== undefined ? [resource] : [])));
+}
+
+function resourcesOf(
+  desired: Desired | undefined,
+  applied: ReadonlyMap<string, AppliedResource>,
+  changing: ReadonlySet<string>,
+): ServiceState['resources'] {
   const names = new Set([...(desired?.resources.keys() ?? []), ...applied.keys()]);
   return [...names].flatMap((name) => {
     const row = applied.get(name);
@@ -67,7 +79,14 @@ function resourcesOf(desired: Desired | undefined, applied: ReadonlyMap<string, 
     const shown = row ?? wanted;
     if (shown === undefined) return [];
     const { component, type, node } = shown;
-    const state = row === undefined ? 'new' : row.digest === undefined ? 'broken' : applicable(row, wanted, desired);
+    const state =
+      row === undefined
+        ? 'new'
+        : row.digest === undefined
+          ? changing.has(name)
+            ? 'changing'
+            : 'broken'
+          : applicable(row, wanted, desired);
     return [
       {
         name,

@@ -12,14 +12,15 @@ import { planDelete } from '../desired/plan/plan-delete.ts';
 import type { AppliedResource, Plan } from '../instances.types.ts';
 import { appsOf } from '../service-apps/app-rows.ts';
 import { planApps } from '../service-apps/app-steps.ts';
-import { appliedRow } from '../tasks/applied-rows.ts';
+import { appliedOf, appliedRow } from '../tasks/applied-rows.ts';
 import { SELF_OPERATOR } from '../tasks/run-step.ts';
 import { dropStep, unsettledOf } from '../tasks/step-rows.ts';
 import { taskRef } from '../tasks/task-object.ts';
 import type { StartedTask, TaskEnd } from '../tasks/tasks.types.ts';
+import { changeInstance } from './changing.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { allDependents, assertMayDelete, hasDependents, withSomething } from './dependents.ts';
-import { appliedStatus, changedInstance, type Instance, instanceOf, instanceRef } from './instance-object.ts';
+import { appliedStatus, type Instance, instanceRef, isDown } from './instance-object.ts';
 import { planAnswerOf } from './plan-answer.ts';
 import { expandSource, findInstance } from './planning.ts';
 import { resourceTaken } from './resources.ts';
@@ -118,19 +119,13 @@ export async function putAway(
     for (const row of unsettled) dropStep(tx, row);
     const ended = task === undefined || kept === undefined ? undefined : await tx.get(taskRef(node, task));
     if (ended !== undefined) await tx.put({ ...ended, status: { ...Object(ended['status']), message: `its history is kept in ${kept}` } });
-    const found = instanceOf(await tx.get(instanceRef(node, name)));
-    if (found === undefined) return;
-    await tx.put(changedInstance(found, {}));
+    if (!(await changeInstance(tx, ports, name, {}))) return;
     await model.removeAll({ tx, principal: SELF_OPERATOR, instance: name });
     for (const rows of [appliedRow(name, ''), `i/p/${name}/`]) tx.clearRows(rows, prefixEnd(rows));
     await tx.delete(instanceRef(node, name));
   });
   await copies.releaseCopies(name, []);
   return kept;
-}
-
-function isDown({ status }: Instance): boolean {
-  return status.phase === 'Staged' || status.phase === 'Deleted';
 }
 
 function assertDown(instance: Instance): void {
@@ -148,14 +143,14 @@ async function takeDown(ports: ConvergePorts, principal: Principal, name: string
     const instance = await findInstance(ports, name);
     const applied = await tasks.applied(name, resourceTaken(ports, name));
     const nodes = new Set((await ports.nodes.list()).map((node) => node.name));
-    const plan = await planOf(ports, name, applied, { threads: request.threads, nodes });
+    const plan = await planOf(ports, instance, applied, { threads: request.threads, nodes });
     const made = await appsOf(store.kv, name);
     const apps = planApps(ports, { instance: name, principal }, { wanted: [], made, before: plan.steps, nodes }, () => undefined);
     const steps = [...plan.steps, ...apps.steps];
     const answer = planAnswerOf({ steps, unchanged: 0, differences: plan.differences, notes: [], tree: '' });
     if (request.dryRun === true) return { answer, task: undefined };
     if (steps.length === 0) {
-      if (instance.status.phase !== 'Staged' && instance.status.phase !== 'Deleted') await markDeleted(ports, instance, principal);
+      if (!isDown(instance)) await markDeleted(ports, instance, principal);
       return { answer, task: undefined };
     }
     await judge(ports, principal, name);
@@ -169,7 +164,9 @@ async function takeDown(ports: ConvergePorts, principal: Principal, name: string
       keepGoing: request.keepGoing === true,
       goals: new Map(),
       applied,
-      begin: (tx, { metadata }) => change(ports, tx, name, { phase: 'Deleting', task: metadata.name, message: undefined }),
+      begin: async (tx, { metadata }) => {
+        await changeInstance(tx, ports, name, { phase: 'Deleting', task: metadata.name, message: undefined });
+      },
       deleted: resourceTaken(ports, name),
       finish: (tx, end) => finish(ports, tx, name, end),
     });
@@ -185,13 +182,11 @@ async function takeDown(ports: ConvergePorts, principal: Principal, name: string
 /** Its `delete` workflow is that of the files as they were applied last. */
 async function planOf(
   ports: ConvergePorts,
-  name: string,
+  { object, status }: Instance,
   applied: ReadonlyMap<string, AppliedResource>,
   options: PlanOptions,
 ): Promise<Plan> {
-  const { files } = ports;
-  const { status } = await findInstance(ports, name);
-  const source = await files.at(name, status.applied ?? 'HEAD').catch(() => undefined);
+  const source = await ports.files.at(object.metadata.name, status.applied ?? 'HEAD').catch(() => undefined);
   const expanded = source === undefined ? undefined : await expandSource(ports, source, applied);
   const workflows = expanded?.desired?.workflows ?? {};
   return planDelete(applied, workflows['delete'], { ...options, workflows });
@@ -202,7 +197,7 @@ async function judge(ports: ConvergePorts, principal: Principal, name: string): 
   const { store, model } = ports;
   await store.transact(
     async (tx) => {
-      await change(ports, tx, name, {});
+      await changeInstance(tx, ports, name, {});
       await model.removeAll({ tx, principal, instance: name });
     },
     { dryRun: true },
@@ -210,19 +205,20 @@ async function judge(ports: ConvergePorts, principal: Principal, name: string): 
 }
 
 async function finish(ports: ConvergePorts, tx: Transaction, name: string, { state, message }: TaskEnd): Promise<void> {
-  const { tasks, store, model } = ports;
+  const { store, model } = ports;
   if (state !== 'succeeded') {
-    const applied = await tasks.applied(name, resourceTaken(ports, name));
-    return change(ports, tx, name, { phase: 'Failed', ...appliedStatus(applied.values(), await appsOf(store.kv, name)), message });
+    const applied = await appliedOf(store.kv, name);
+    await changeInstance(tx, ports, name, { phase: 'Failed', ...appliedStatus(applied.values(), await appsOf(store.kv, name)), message });
+    return;
   }
-  await change(ports, tx, name, deletedStatus());
+  await changeInstance(tx, ports, name, deletedStatus());
   await model.removeAll({ tx, principal: SELF_OPERATOR, instance: name });
 }
 
 async function markDeleted(ports: ConvergePorts, { object }: Instance, principal: Principal): Promise<void> {
   const { name } = object.metadata;
   await ports.store.transact(async (tx) => {
-    await change(ports, tx, name, deletedStatus());
+    await changeInstance(tx, ports, name, deletedStatus());
     await ports.model.removeAll({ tx, principal, instance: name });
   });
   await forgetApplied(ports, name);
@@ -235,16 +231,6 @@ function deletedStatus() {
 async function forgetApplied({ repositories, copies }: ConvergePorts, name: string): Promise<void> {
   await (await repositories.open(name)).setApplied(undefined);
   await copies.releaseCopies(name, []);
-}
-
-async function change(
-  { node }: ConvergePorts,
-  tx: Transaction,
-  name: string,
-  status: Parameters<typeof changedInstance>[1],
-): Promise<void> {
-  const found = instanceOf(await tx.get(instanceRef(node, name)));
-  if (found !== undefined) await tx.put(changedInstance(found, status));
 }
 
 /** Refuses while others are staged against it, or takes those down, each after its own. What was done is told. */
