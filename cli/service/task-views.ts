@@ -6,7 +6,7 @@ import { prefixedBytes, prefixedText, printable } from '../dispatch/printable.ts
 import type { Screen } from '../dispatch/view.types.ts';
 import { escapeControls } from '../output/escape.ts';
 import { toJson } from '../output/format.ts';
-import { hasEnded, leavesOf, type OutputLine, type TaskLine, type TaskView } from './task.ts';
+import { hasEnded, isLeaf, leavesOf, type OutputLine, type TaskLine, type TaskView } from './task.ts';
 import { stepLine } from './task-lines.ts';
 
 export interface TaskFollowView {
@@ -47,8 +47,8 @@ export class TaskTextView implements TaskFollowView {
     if (line.type === 'output') this.#output(line);
     else if (line.type === 'task') for (const step of leavesOf(task)) this.#step(step);
     else if (line.type === 'step') {
-      const changed = leavesOf(task).find(({ number }) => number === numberOf(line.step));
-      if (changed !== undefined) this.#step(changed);
+      const changed = task.steps.get(numberOf(line.step) ?? '');
+      if (changed !== undefined && isLeaf(task, changed)) this.#step(changed);
     }
   }
 

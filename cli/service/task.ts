@@ -123,6 +123,12 @@ export function leavesOf(task: Pick<TaskView, 'steps'>): TaskStep[] {
   return stepsInOrder(task).filter(({ number }) => !above.has(number));
 }
 
+/** True if nothing stands below it. Of one step: large trees are not put in order for each line that comes. */
+export function isLeaf({ steps }: Pick<TaskView, 'steps'>, { number }: TaskStep): boolean {
+  for (const other of steps.keys()) if (other.startsWith(`${number}.`)) return false;
+  return true;
+}
+
 export function hasEnded(state: TaskState): boolean {
   return state !== 'created' && state !== 'executing';
 }

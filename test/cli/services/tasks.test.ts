@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { applyLine, compareNumbers, emptyTask, leavesOf, stepsInOrder, type TaskView, taskLineOf } from '../../../cli/service/task.ts';
+import {
+  applyLine,
+  compareNumbers,
+  emptyTask,
+  isLeaf,
+  leavesOf,
+  stepsInOrder,
+  type TaskView,
+  taskLineOf,
+} from '../../../cli/service/task.ts';
 import { taskExitStatus } from '../../../cli/service/task-ending.ts';
 import { TaskFollowing } from '../../../cli/service/task-following.ts';
 import { countsLine, liveTreeLines, oneLine, stepLine, treeLines, whyOf } from '../../../cli/service/task-lines.ts';
@@ -22,6 +31,7 @@ describe('a task', () => {
     const all = taskWith('executing', ...numbers.map((number) => step(number, 'created')));
     expect(stepsInOrder(all).map(({ number }) => number)).toEqual(['1', '1.9', '1.9.1', '1.10', '2', '10']);
     expect(leavesOf(all).map(({ number }) => number)).toEqual(['1.9.1', '1.10', '2', '10']);
+    for (const one of all.steps.values()) expect(isLeaf(all, one)).toBe(leavesOf(all).includes(one));
   });
 
   it('takes up lines, and leaves out what it does not know', () => {
