@@ -28,7 +28,7 @@ export function configure(command: Command, cli: Cli): void {
         flags,
         global: flags,
         question: `Take down all resources of ${service.name}?`,
-        again: ['service', 'delete', service.name, ...nodeWords(service)],
+        again: ['service', 'delete', service.name, ...(flags.recursive === true ? ['--recursive'] : []), ...nodeWords(service)],
       });
       if (onlyShown || flags.output === 'json' || (plan.task !== undefined && attended?.task.state !== 'succeeded')) return;
       cli.out.print(`Deleted ${service.name}; its files are kept.`);

@@ -48,7 +48,14 @@ export function configure(command: Command, cli: Cli): void {
           abandon === true
             ? `Abandon all resources of ${service.name}, and remove it?`
             : `Take down all resources of ${service.name}, and remove it?`,
-        again: ['service', 'uninstall', service.name, ...nodeWords(service)],
+        again: [
+          'service',
+          'uninstall',
+          service.name,
+          ...(recursive === true ? ['--recursive'] : []),
+          ...(abandon === true ? ['--abandon'] : []),
+          ...nodeWords(service),
+        ],
       });
       if (onlyShown || (plan.task !== undefined && attended?.task.state !== 'succeeded')) return;
       if (plan.task !== undefined) await untilGone(client, service);

@@ -477,6 +477,14 @@ NO | STEP | NODE | COMMAND
       expect(sent(about('uninstall'))).toEqual({ abandon: true });
     });
 
+    it('what did not succeed is taken up again with what was said', async () => {
+      follows(task('executing', step('1', 'executing', web)), told('1', 'failed', web), end('failed'));
+      const deleted = await daemon.cli('service', 'delete', 'shop', '-y', '--recursive');
+      expect(deleted.stderr).toMatch(/Go on with it: dtkd .*service delete shop --recursive\n$/);
+      const gone = await daemon.cli('service', 'uninstall', 'shop', '-y', '--recursive', '--abandon', '-n', 'node5');
+      expect(gone.stderr).toMatch(/Go on with it: dtkd .*service uninstall shop --recursive --abandon -n node5\n$/);
+    });
+
     it('drift says what is not as it should be', async () => {
       expect(await daemon.cli('service', 'drift', 'shop')).toMatchObject({ code: 0, stdout: expect.stringContaining('as it should be') });
       daemon.script('GET', about('state'), () =>
