@@ -18,12 +18,14 @@ export class ProgressLine {
     this.#write = write;
   }
 
-  show(done: number, size: number): void {
+  /** `size`: how much there will be; absent where nobody knows. */
+  show(done: number, size?: number): void {
     const now = performance.now();
-    if (this.#write === undefined || size < WORTH_BYTES || now - this.#shownAt < PACE_MS) return;
+    if (this.#write === undefined || (size ?? done) < WORTH_BYTES || now - this.#shownAt < PACE_MS) return;
     this.#shownAt = now;
     this.#shown = true;
-    this.#write(`\r\u001b[K${this.#what}: ${Math.floor((100 * done) / size)}% of ${formatSize(size)}`);
+    const come = size === undefined ? formatSize(done) : `${Math.floor((100 * done) / size)}% of ${formatSize(size)}`;
+    this.#write(`\r\u001b[K${this.#what}: ${come}`);
   }
 
   clear(): void {

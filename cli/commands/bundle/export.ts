@@ -2,9 +2,11 @@ import { type Command, Option } from 'commander';
 import type { Cli } from '../../cli.ts';
 import { exportParcel } from '../../client/parcels.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
+import { ProgressLine } from '../../output/progress-line.ts';
 import { formatSize } from '../../output/size.ts';
 import { contentLines } from '../../parcel/report.ts';
 import { readSince } from '../../parcel/since.ts';
+import { collect } from '../../service/flags.ts';
 
 const EXAMPLES = `
 Examples:
@@ -28,7 +30,7 @@ interface Flags {
 export function configure(command: Command, cli: Cli): void {
   command
     .argument('<file>', 'where to write it')
-    .option('--domain <name>', 'a domain that goes into it; may be repeated (default: the one that this node is in)', another)
+    .option('--domain <name>', 'a domain that goes into it; may be repeated (default: the one that this node is in)', collect)
     .option('--since <file|time>', 'leave out what is in a bundle, or what was known here at a time: 2026-11-20, 2d')
     .option(
       '--modules <names>',
@@ -41,47 +43,24 @@ export function configure(command: Command, cli: Cli): void {
     .action(async (file: string, flags: Flags) => {
       const since = flags.since === undefined ? undefined : await readSince(flags.since, Date.now());
       const client = await cli.client();
-      const progress = watched(cli, `Writing ${file}`);
+      const line = new ProgressLine(`Writing ${file}`, cli.out.interactive ? (text) => void process.stderr.write(text) : undefined);
       const request = {
         ...(flags.domain === undefined ? {} : { domains: flags.domain }),
         ...(since === undefined ? {} : { since }),
         ...(flags.modules === undefined ? {} : { modules: modulesOf(flags.modules) }),
         orders: flags.orders,
       };
-      const made = await exportParcel(client, request, file, { replace: flags.replace === true, onProgress: progress.show }).finally(
-        progress.clear,
-      );
+      const made = await exportParcel(client, request, file, {
+        replace: flags.replace === true,
+        onProgress: (done) => line.show(done),
+      }).finally(() => line.clear());
       const { heads: _heads, ...contents } = made;
       if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, { file, ...contents }, flags.output);
       cli.out.lines([`Wrote ${file}, ${formatSize(made.bytes)}`, ...contentLines(made).map((line) => `  ${line}`)]);
     });
 }
 
-function another(name: string, before: string[] = []): string[] {
-  return [...before, name];
-}
-
 function modulesOf(text: string): 'needed' | 'all' | 'none' | string[] {
   if (text === 'needed' || text === 'all' || text === 'none') return text;
   return text.split(',').filter((name) => name !== '');
-}
-
-/** Milliseconds between two changes of the line. */
-const PACE_MS = 200;
-
-/** How much has come, on one line at the terminal: how much there will be nobody knows. */
-function watched(cli: Cli, what: string): { show(done: number): void; clear(): void } {
-  let shownAt = performance.now();
-  let shown = false;
-  return {
-    show(done) {
-      if (!cli.out.interactive || performance.now() - shownAt < PACE_MS) return;
-      shownAt = performance.now();
-      shown = true;
-      process.stderr.write(`\r\u001b[K${what}: ${formatSize(done)}`);
-    },
-    clear() {
-      if (shown) process.stderr.write('\r\u001b[K');
-    },
-  };
 }
