@@ -8,7 +8,7 @@ export interface NewFile {
 }
 
 /** The type that a module of this name begins with: `acme/web-server` gives `WebServer`. */
-export function firstTypeOf(module: string): string {
+function firstTypeOf(module: string): string {
   const words = (module.split('/')[1] ?? '').split('-').filter(Boolean);
   const name = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
   return /^[A-Za-z]/.test(name) ? name : `Type${name}`;

@@ -60,7 +60,7 @@ export function addCarryFlags(command: Command, asks: boolean): Command {
 }
 
 /** What those flags say in a request. */
-export function carryFields({ threads, keepGoing }: CarryFlags): { threads?: number; keepGoing?: boolean } {
+function carryFields({ threads, keepGoing }: CarryFlags): { threads?: number; keepGoing?: boolean } {
   return { ...(threads === undefined ? {} : { threads }), ...(keepGoing === undefined ? {} : { keepGoing }) };
 }
 
@@ -147,7 +147,7 @@ function needsConsent(plan: ServicePlanAnswer, verb: Errand['verb']): boolean {
 }
 
 /** The table that people see in place of a plan. */
-export function showViolations(cli: Cli, error: DtkdError, asJson: boolean): void {
+function showViolations(cli: Cli, error: DtkdError, asJson: boolean): void {
   const violations = violationsOf(error.details);
   if (asJson) cli.out.print(toJson({ type: 'violations', violations }, 0));
   else cli.out.lines(violationLines(violations));
