@@ -1,7 +1,7 @@
 import { chmod, cp, glob, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { run } from '../harness/child.ts';
 import { DTKD, NODE } from '../harness/node-binary.ts';
 import { freePort } from '../harness/ports.ts';
@@ -108,7 +108,12 @@ async function runSteps(path: string, steps: readonly Step[], around: Surroundin
   }
 }
 
-describe('the guides', () => {
+/** Each guide has sites of its own, and runs one command after the other: a second one takes the core that this leaves. */
+vi.setConfig({ maxConcurrency: 2 });
+/** The longest has about a hundred commands. */
+const GUIDE_TIMEOUT_MS = 240_000;
+
+describe.concurrent('the guides', () => {
   it.each([
     'README.md',
     'docs/domains.md',
@@ -120,7 +125,11 @@ describe('the guides', () => {
     'docs/dispatch.md',
     'docs/services.md',
     'docs/airgap.md',
-  ])('every command of %s does what it says', async (path) => {
-    expect(await runGuide(stage.current, path)).toBeGreaterThan(2);
-  });
+  ])(
+    'every command of %s does what it says',
+    async (path) => {
+      expect(await runGuide(stage.current, path)).toBeGreaterThan(2);
+    },
+    GUIDE_TIMEOUT_MS,
+  );
 });
