@@ -1,6 +1,7 @@
 /** Judges an assembly of a module: pure. What depends on the node or on other modules is judged when a service is staged or converged. */
 import { type Assembly, type Component, type Link, MAX_COMPONENTS } from '../assembly.ts';
 import { ruleFaults, valueFault } from '../property-value.ts';
+import { cycleFrom } from './cycle.ts';
 import type { ModuleFault } from './manifest.ts';
 import { hasReference, wrongReferences } from './references.ts';
 import { unknownType } from './type-check.ts';
@@ -141,7 +142,7 @@ class AssemblyCheck {
     const needs = new Map([...this.#components].map(([name, component]) => [name, this.#needsOf(name, component)]));
     const done = new Set<string>();
     for (const name of this.#components.keys()) {
-      const cycle = cycleFrom(name, needs, done);
+      const cycle = cycleFrom(name, (one) => needs.get(one) ?? [], done);
       if (cycle !== undefined) this.#add(`components.${cycle[0] ?? name}`, `components need one another in a circle: ${cycle.join(' → ')}`);
     }
   }
@@ -159,26 +160,4 @@ class AssemblyCheck {
 
 function endOf(link: Link): string {
   return typeof link === 'string' ? link : link.to;
-}
-
-/** The first circle that is met from here; those that were looked at before are not looked at again. */
-function cycleFrom(start: string, needs: ReadonlyMap<string, readonly string[]>, done: Set<string>): string[] | undefined {
-  const path: string[] = [];
-  const visit = (name: string): string[] | undefined => {
-    const at = path.indexOf(name);
-    if (at >= 0) return [...path.slice(at), name];
-    if (done.has(name)) return undefined;
-    path.push(name);
-    for (const next of needs.get(name) ?? []) {
-      const cycle = visit(next);
-      if (cycle !== undefined) {
-        for (const one of path) done.add(one);
-        return cycle;
-      }
-    }
-    path.pop();
-    done.add(name);
-    return undefined;
-  };
-  return visit(start);
 }

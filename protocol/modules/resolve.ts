@@ -6,6 +6,7 @@
 import semver from 'semver';
 import { DtkdError } from '../errors.ts';
 import { compareVersions } from '../version-order.ts';
+import { cycleFrom } from './cycle.ts';
 
 /** Modules of one graph at most, with its root. */
 export const MAX_GRAPH_MODULES = 128;
@@ -274,24 +275,12 @@ function tooHard(first: DtkdError | undefined): DtkdError {
 /** Refuses modules that need themselves. */
 function assertNoCycle<C extends Candidate>(root: Root, chosen: ReadonlyMap<string, C>): void {
   const all = new Map<string, Omit<Candidate, 'digest'>>([...chosen, [root.name, root]]);
-  const done = new Set<string>();
-  const path: string[] = [];
-  const visit = (name: string): void => {
-    const at = path.indexOf(name);
-    if (at >= 0) {
-      const cycle = [...path.slice(at), name];
-      throw new DtkdError('INVALID', `modules depend on one another in a circle: ${cycle.join(' → ')}`, {
-        next: 'Put what they share into a module of its own.',
-        details: { cycle },
-      });
-    }
-    if (done.has(name)) return;
-    path.push(name);
-    for (const next of Object.keys(all.get(name)?.dependencies ?? {}).sort()) visit(next);
-    path.pop();
-    done.add(name);
-  };
-  visit(root.name);
+  const cycle = cycleFrom(root.name, (name) => Object.keys(all.get(name)?.dependencies ?? {}).sort(), new Set());
+  if (cycle === undefined) return;
+  throw new DtkdError('INVALID', `modules depend on one another in a circle: ${cycle.join(' → ')}`, {
+    next: 'Put what they share into a module of its own.',
+    details: { cycle },
+  });
 }
 
 /** Refuses a type that two modules define: which one is meant nobody could say. */

@@ -2,6 +2,7 @@
 import type { Component, ServiceStep, ServiceWorkflow } from '../assembly.ts';
 import type { OptionRule } from '../commands.ts';
 import { readOptionValue } from '../option-value.ts';
+import { cycleFrom } from './cycle.ts';
 import type { ModuleFault } from './manifest.ts';
 import { hasReference, wrongReferences } from './references.ts';
 import type { TypeTable } from './type-table.ts';
@@ -20,9 +21,10 @@ export function workflowFaults(workflows: Workflows, surroundings: WorkflowSurro
   for (const [name, workflow] of Object.entries(workflows)) {
     new WorkflowCheck(name, workflow, workflows, surroundings, faults).run();
   }
+  const callsOf = (name: string) => (Object.hasOwn(workflows, name) ? calledBy(workflows[name]?.steps ?? []) : []);
   const done = new Set<string>();
   for (const name of Object.keys(workflows)) {
-    const cycle = cycleFrom(name, workflows, done);
+    const cycle = cycleFrom(name, callsOf, done);
     if (cycle !== undefined) faults.push({ field: `${cycle[0] ?? name}.steps`, message: `runs itself without end: ${cycle.join(' → ')}` });
   }
   return faults;
@@ -126,28 +128,6 @@ class WorkflowCheck {
     };
     wrongReferences(value, { scopes }, (below, message) => this.#add(`${field}${below}`, message));
   }
-}
-
-/** Workflows through which one runs itself; those that were looked at before are not looked at again. */
-function cycleFrom(start: string, workflows: Workflows, done: Set<string>): string[] | undefined {
-  const path: string[] = [];
-  const visit = (name: string): string[] | undefined => {
-    const at = path.indexOf(name);
-    if (at >= 0) return [...path.slice(at), name];
-    if (done.has(name) || !Object.hasOwn(workflows, name)) return undefined;
-    path.push(name);
-    for (const next of calledBy(workflows[name]?.steps ?? [])) {
-      const cycle = visit(next);
-      if (cycle !== undefined) {
-        for (const one of path) done.add(one);
-        return cycle;
-      }
-    }
-    path.pop();
-    done.add(name);
-    return undefined;
-  };
-  return visit(start);
 }
 
 function calledBy(steps: readonly ServiceStep[]): string[] {
