@@ -52,9 +52,7 @@ class NodeParcels implements Parcels {
     }
     const domains = this.#named(parsed.data.domains);
     for (const { name } of domains) await this.#options.assertMayManage(principal, name);
-    if (this.#exports >= MAX_EXPORTS) {
-      throw new DtkdError('TOO_MANY_REQUESTS', 'other bundles are being made here already', { next: 'Wait until one is done.' });
-    }
+    this.#assertTurn();
     const plan = await this.#plan(parsed.data, domains);
     return { bytes: this.#write(plan, AbortSignal.any([signal, this.#closing.signal])) };
   }
@@ -101,7 +99,14 @@ class NodeParcels implements Parcels {
     throw refusals[0];
   }
 
+  #assertTurn(): void {
+    if (this.#exports < MAX_EXPORTS) return;
+    throw new DtkdError('TOO_MANY_REQUESTS', 'other bundles are being made here already', { next: 'Wait until one is done.' });
+  }
+
   async *#write(plan: ExportPlan, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    // others may have begun while this one was planned
+    this.#assertTurn();
     this.#exports += 1;
     try {
       yield* writeParcel(plan, this.#options, signal);
