@@ -33,7 +33,6 @@ export const parcelRequest = z.object({
 });
 export type ParcelRequest = z.output<typeof parcelRequest>;
 export type ParcelRequestInput = z.input<typeof parcelRequest>;
-export type ParcelKnown = z.output<typeof known>;
 
 /** Bytes of such a request: heads of a large domain. */
 export const MAX_PARCEL_REQUEST_BYTES = 4 * 1024 * 1024;

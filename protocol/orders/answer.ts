@@ -28,7 +28,7 @@ export const answerName = {
   final: z.boolean(),
 };
 
-/** As it travels. `signature` is the target's (context `answer`) over CBOR of `answerSeal`. */
+/** As it travels. `signature` is the target's (context `answer`) over CBOR of `AnswerSeal`. */
 export const answerFrame = z.object({
   type: z.literal('answer'),
   ...answerName,

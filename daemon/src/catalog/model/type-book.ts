@@ -3,8 +3,7 @@
  * reads each type once; whoever changes types clears it. Reads through whatever it is given: a transaction, or what is durable.
  */
 import type { PropertyRule } from '../../../../protocol/kinds/type.ts';
-import type { ReadyRule } from '../../../../protocol/property-value.ts';
-import { typeOfRule } from '../../../../protocol/property-value.ts';
+import { type ReadyRule, typeOfRule } from '../../../../protocol/property-value.ts';
 import { CACHED_TYPES, MAX_SUPERTYPES } from './limits.ts';
 import { type Reads, refIn, typeKey, typeNameOf, typeSpecOf } from './objects.ts';
 import { compilePattern } from './pattern.ts';
