@@ -68,7 +68,7 @@ describe('converging', () => {
     expect(machines.done).toEqual([]);
     await run('shop', 'converge', { plan: shown['digest'] });
     expect(machines.done.sort()).toEqual(['converge web-1', 'converge web-2']);
-    expect(disk.repositories.get('shop')?.commits.at(-1)?.message).toBe('Converge: file changed');
+    expect(disk.repositories.get('shop')?.commits.at(-1)?.message).toBe('Converge: web.port = 8080');
     expect((await refusal(ask('shop', 'converge', { plan: 'f'.repeat(64) }))).message).toContain('has changed since');
   });
 
