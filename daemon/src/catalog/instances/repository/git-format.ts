@@ -5,9 +5,6 @@ import type { Author, Commit, TreeFile } from './repository.types.ts';
 
 export type ObjectType = 'blob' | 'tree' | 'commit';
 
-/** The id of a directory without files. */
-export const EMPTY_TREE = '4b825dc642cb6eb9a060e54bf8d69288fbee4904';
-
 export interface GitObject {
   oid: string;
   type: ObjectType;

@@ -3,7 +3,7 @@
  * whole, which isomorphic-git does not do. What is in packs is read by isomorphic-git.
  */
 import { randomBytes } from 'node:crypto';
-import { access, mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { deflate, inflate } from 'node:zlib';
@@ -11,7 +11,7 @@ import { DtkdError } from '../../../../../protocol/errors.ts';
 import { type GitObject, header, type ObjectType, oidOf } from './git-format.ts';
 import { type GitReader, isomorphicGit } from './isomorphic.ts';
 import { MAX_PACK_BYTES, PACKS_KEPT_MS } from './limits.ts';
-import { codeOf, eachOf, replaceFile, syncDirectory } from './storage.ts';
+import { codeOf, eachOf, exists, replaceFile, syncDirectory } from './storage.ts';
 
 const deflated = promisify(deflate);
 const inflated = promisify(inflate);
@@ -116,13 +116,6 @@ async function readerOf(gitdir: string): Promise<GitReader> {
     });
   }
   return isomorphicGit(gitdir);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 function tooLarge(limit: number): DtkdError {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { isomorphicGit } from './isomorphic.ts';
 import { withLockFile } from './lock-file.ts';
-import { codeOf, replaceFile, syncDirectory, temporaryIn } from './storage.ts';
+import { codeOf, exists, replaceFile, syncDirectory, temporaryIn } from './storage.ts';
 
 export const MAIN = 'refs/heads/main';
 /** The last commit that was converged wholly. */
@@ -19,8 +19,9 @@ export async function readRef(gitdir: string, ref: string): Promise<string | und
   } catch (error) {
     const code = codeOf(error);
     if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'EISDIR') throw error;
+    // git packs refs that were not changed for long
+    if (!(await exists(join(gitdir, 'packed-refs')))) return undefined;
   }
-  // git packs refs that were not changed for long
   const git = await isomorphicGit(gitdir);
   return git.resolveRef(ref).catch(() => undefined);
 }

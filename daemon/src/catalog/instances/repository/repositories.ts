@@ -2,7 +2,7 @@
  * All repositories of service instances of a node: DATA/instances/NAME. Owns that directory. Guarantees that each is made whole or not at all, and that of one
  * repository one thing is done at a time. Does not know what stands in the files.
  */
-import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { instanceName } from '../../../../../protocol/service-file.ts';
@@ -24,7 +24,7 @@ import type {
   Tree,
   WorkStatus,
 } from './repository.types.ts';
-import { codeOf, eachOf, replaceFile, storageError, syncDirectory, temporaryIn } from './storage.ts';
+import { codeOf, eachOf, exists, replaceFile, storageError, syncDirectory, temporaryIn } from './storage.ts';
 import { WorkTrees } from './work-tree.ts';
 import { WorkTreeWriter } from './writing.ts';
 
@@ -243,13 +243,6 @@ class TakingTurns implements Repository {
     this.#last = mine.catch(() => undefined);
     return mine;
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 function taken(name: string): DtkdError {

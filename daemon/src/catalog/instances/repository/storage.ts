@@ -1,6 +1,6 @@
 /** Files that are there whole or not at all, and errors of the disk in words. */
 import { constants } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { access, type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { AT_ONCE } from './limits.ts';
@@ -19,12 +19,10 @@ export interface Replace {
   mode?: number;
   /** Where it is written first: on the same file system. Default: beside it. */
   temporary?: string;
-  /** Waits until it is on the disk. Default: yes. */
-  sync?: boolean;
 }
 
-/** Writes a file that takes the place of the one that may be there, at once. */
-export async function replaceFile({ path, data, mode = 0o644, temporary, sync = true }: Replace): Promise<void> {
+/** Writes a file that takes the place of the one that may be there, at once; it is on the disk when this resolves. */
+export async function replaceFile({ path, data, mode = 0o644, temporary }: Replace): Promise<void> {
   const aside = temporary ?? temporaryIn(dirname(path), `.${basename(path)}-`);
   try {
     const file = await open(aside, 'wx', mode);
@@ -32,7 +30,7 @@ export async function replaceFile({ path, data, mode = 0o644, temporary, sync = 
       await file.writeFile(data);
       // whatever the umask of the daemon is
       await file.chmod(mode);
-      if (sync) await file.sync();
+      await file.sync();
     } finally {
       await file.close();
     }
@@ -56,6 +54,13 @@ export async function syncDirectory(path: string): Promise<void> {
 /** Opens a plain file to be read; neither follows a link nor waits for a pipe. */
 export function openPlain(path: string): Promise<FileHandle> {
   return open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 export async function eachOf<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
