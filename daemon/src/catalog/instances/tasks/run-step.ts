@@ -67,8 +67,8 @@ export async function runStep(context: StepContext, { number, work }: { number: 
 /** A refusal or fault as the end of a step. */
 export function failedBy(error: unknown): StepEnd {
   if (error instanceof DtkdError) {
-    const next = error.next === undefined ? '' : ` ${error.next}`;
-    return { state: 'failed', code: error.code, message: shortened(`${error.message}${next === '' ? '' : `.${next}`}`) };
+    const said = error.next === undefined ? error.message : `${error.message}. ${error.next}`;
+    return { state: 'failed', code: error.code, message: shortened(said) };
   }
   return { state: 'failed', code: 'INTERNAL', message: 'something unexpected happened; the log of the daemon tells what' };
 }

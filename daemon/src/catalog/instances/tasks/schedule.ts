@@ -60,9 +60,14 @@ export class Schedule {
     return this.#entries.get(number)?.state ?? 'skipped';
   }
 
-  /** Steps that may start, in the order of the tree as they came free. */
-  ready(): string[] {
-    return [...this.#ready];
+  /** Steps that may start, so many at most, in the order of the tree as they came free. */
+  ready(most = Number.POSITIVE_INFINITY): string[] {
+    const first: string[] = [];
+    for (const number of this.#ready) {
+      if (first.length >= most) break;
+      first.push(number);
+    }
+    return first;
   }
 
   started(number: string): void {

@@ -133,7 +133,7 @@ export class TaskRun {
     let broken: unknown;
     let wake = Promise.withResolvers<void>();
     for (;;) {
-      for (const number of this.#schedule.ready().slice(0, threads - active.size)) {
+      for (const number of this.#schedule.ready(threads - active.size)) {
         this.#schedule.started(number);
         this.#gather();
         const work = this.#step(number)
