@@ -80,7 +80,8 @@ function readBundle(
 
 /** The statement of a signed module. Errors: FRAME_INVALID, SIGNATURE_INVALID. */
 export function verifyStatement(signed: { statement: Uint8Array; signature: Uint8Array }): ModuleStatement {
-  const key = `${latin1(signed.signature)} ${latin1(signed.statement)}`;
+  // with the length: the same bytes cut elsewhere are another pair, which nobody has signed
+  const key = `${signed.signature.length} ${latin1(signed.signature)} ${latin1(signed.statement)}`;
   const known = statements.get(key);
   if (known !== undefined) return known;
   const statement = decodeCbor(signed.statement, moduleStatement, 'the statement of a module');

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeCbor } from '../../../protocol/cbor.ts';
 import { commandsDigest, inlineCode } from '../../../protocol/code.ts';
 import type { Bundle } from '../../../protocol/orders/bundle.ts';
-import { bundledChain, signBundle, verifyBundle } from '../../../protocol/orders/signed-bundle.ts';
+import { bundledChain, signBundle, verifyBundle, verifyStatement } from '../../../protocol/orders/signed-bundle.ts';
 import { generateSigningKey, type SigningKey } from '../../../protocol/signing.ts';
 import { codeOf } from '../../code-of.ts';
 
@@ -156,5 +156,18 @@ describe('the digest of commands', () => {
     expect(commandsDigest({ Stop: COMMANDS.Stop, Start: COMMANDS.Start })).toBe(commandsDigest(COMMANDS));
     expect(commandsDigest({ Start: COMMANDS.Start })).not.toBe(commandsDigest(COMMANDS));
     expect(commandsDigest({})).toBe('c0b8b77943375e18c011738da710bfd6c782959668a44efc1c64911cc15e6674');
+  });
+});
+
+describe('a statement', () => {
+  it('is true with its own signature only, wherever the bytes of both are cut', () => {
+    // a version of 32 characters has its length as a blank before it
+    const { code, signed } = module(KEY, { version: `1.0.0-${'a'.repeat(26)}` });
+    expect(verifyStatement(signed)).toEqual(code);
+    const at = signed.statement.indexOf(0x20);
+    expect(at).toBeGreaterThan(0);
+    const signature = Uint8Array.from([...signed.signature, 0x20, ...signed.statement.subarray(0, at)]);
+    expect(() => verifyStatement({ signature, statement: signed.statement.subarray(at + 1) })).toThrow();
+    expect(verifyStatement(signed)).toEqual(code);
   });
 });
