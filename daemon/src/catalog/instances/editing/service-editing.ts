@@ -45,7 +45,7 @@ export class ServiceEditing {
     return repository.alone(async (alone) => {
       const { tree } = await alone.status();
       const { files } = await this.#reader.read(alone.name, tree);
-      return this.#write(alone, files, content, base);
+      return this.#write(alone, files, { text: content, service: await sound(content) }, base);
     });
   }
 
@@ -65,12 +65,16 @@ export class ServiceEditing {
         text = await editYaml(text, changes, SERVICE_FILE);
         service = await sound(text);
       }
-      return this.#write(alone, files, text, now);
+      return this.#write(alone, files, { text, service }, now);
     });
   }
 
-  async #write(repository: Repository, before: ServiceFiles | undefined, text: string, base: string): Promise<Edited> {
-    const service = await sound(text);
+  async #write(
+    repository: Repository,
+    before: ServiceFiles | undefined,
+    { text, service }: { text: string; service: ServiceFile },
+    base: string,
+  ): Promise<Edited> {
     if (service.name !== repository.name) {
       throw new DtkdError('INVALID', `this is the service ${repository.name}, and cannot be renamed to ${service.name}`, {
         next: 'Stage another service.',
