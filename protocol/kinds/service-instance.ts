@@ -14,6 +14,8 @@ export type InstancePhase = (typeof INSTANCE_PHASES)[number];
 /** A commit of the instance's repository, 40 hex digits. */
 export const commitId = z.string().regex(/^[0-9a-f]{40}$/);
 
+/** On a target that is taken where none is named. */
+export const DEFAULT_TARGET_LABEL = 'dtkd.dev/default-target';
 /** On Tasks: who made the service instance that they are about. One of the same name may be made by somebody else later. */
 export const INSTANCE_CREATOR_ANNOTATION = 'dtkd.dev/instance-creator';
 /** On the Model, the Types and the Resources of an instance: its name. Written by the daemon alone. */

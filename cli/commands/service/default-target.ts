@@ -1,15 +1,12 @@
 import type { Command } from 'commander';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { serviceInstanceKind } from '../../../protocol/kinds/service-instance.ts';
+import { DEFAULT_TARGET_LABEL, serviceInstanceKind } from '../../../protocol/kinds/service-instance.ts';
 import type { Cli } from '../../cli.ts';
 import { type ApiClient, THIS_NODE } from '../../client/api.ts';
 import { type Named, named, serviceTarget } from '../../client/services.ts';
 import { textAt } from '../../json.ts';
 import { addNodeFlag, type NodeFlag } from '../../service/flags.ts';
 import { itemsOf } from '../../service/names.ts';
-
-/** Label of the ServiceInstance that is the default target of its node. */
-const DEFAULT_TARGET = 'dtkd.dev/default-target';
 
 const EXAMPLES = `
 Examples:
@@ -43,6 +40,6 @@ export function configure(command: Command, cli: Cli): void {
 async function defaultTargets(client: ApiClient, namespace: string): Promise<Named[]> {
   const targets = await itemsOf(client, { kind: serviceInstanceKind, namespace }, 'spec.role=target');
   return targets
-    .filter((object) => textAt(object, 'metadata', 'labels', DEFAULT_TARGET) === 'true')
+    .filter((object) => textAt(object, 'metadata', 'labels', DEFAULT_TARGET_LABEL) === 'true')
     .map((object) => ({ name: textAt(object, 'metadata', 'name') ?? '', namespace }));
 }

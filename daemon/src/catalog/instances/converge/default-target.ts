@@ -1,11 +1,11 @@
 /** Which target is taken where none is named: one of each kind. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import { serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
+import { DEFAULT_TARGET_LABEL, serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
 import type { ApiObject } from '../../../../../protocol/objects.ts';
 import type { Principal } from '../../../../../protocol/principal.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
 import type { ConvergePorts } from './converge.types.ts';
-import { DEFAULT_TARGET_LABEL, instanceOf, instanceRef } from './instance-object.ts';
+import { instanceOf, instanceRef } from './instance-object.ts';
 
 /** Instances that bear the label. */
 const MAX_LABELLED = 1_000;

@@ -7,9 +7,6 @@ import type { ServiceFile } from '../../../../../protocol/service-file.ts';
 import type { AppliedResource } from '../instances.types.ts';
 import type { Author } from '../repository/repository.types.ts';
 
-/** On a target that is taken where none is named. */
-export const DEFAULT_TARGET_LABEL = 'dtkd.dev/default-target';
-
 /** Apps and nodes that the object lists. */
 const MAX_APPS = 256;
 const MAX_NODES = 1_024;
