@@ -172,7 +172,9 @@ describe('a target', () => {
     const site = await make({ secrets: { token: 'hunter22' } });
     const secrets = (optional: boolean) => [{ property: 'password', variable: 'PASSWORD', ...(optional ? { optional } : {}) }];
     const commands = {
-      Show: { script: { inline: '"$DTKD_NODE_EXECUTABLE" -p "6 * 7"; test -n "$PASSWORD" && echo given || echo none', secrets: secrets(true) } },
+      Show: {
+        script: { inline: '"$DTKD_NODE_EXECUTABLE" -p "6 * 7"; test -n "$PASSWORD" && echo given || echo none', secrets: secrets(true) },
+      },
       Need: { script: { inline: 'true', secrets: secrets(false) } },
     };
     const run = (command: string, properties: Record<string, unknown>, revision: number) => {
