@@ -6,6 +6,7 @@ import { encodeCbor } from '../../../protocol/cbor.ts';
 import { digestOf, packArchive } from '../../../protocol/modules/archive.ts';
 import { verifyStatement } from '../../../protocol/orders/signed-bundle.ts';
 import { generateSigningKey } from '../../../protocol/signing.ts';
+import { waitFor } from '../../wait.ts';
 import { refusal } from '../model/fixtures.ts';
 import { type Bench, bench, files } from './fixtures.ts';
 
@@ -73,6 +74,8 @@ describe('copies of modules', () => {
     expect(await signedCopy(store.kv, other)).toBeDefined();
     await store.kv.batch([{ type: 'del', key: statementRow(digest, key.publicKey) }], { sync: false });
     expect((await restarted().get(digest))?.ref).toEqual(other);
+    // what is used is kept on beside the answer
+    await waitFor(() => content.allowed.get(digest) === clock.now + KEPT_MS);
 
     clock.now += 1_000;
     await restarted().start();
