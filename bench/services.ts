@@ -42,7 +42,7 @@ export const benchmark: Benchmark = {
   needs: ['ansible-playbook'],
 
   async run({ quick, say }: Context): Promise<Figure[]> {
-    const rounds = quick ? 2 : 5;
+    const rounds = quick ? 2 : 4;
     const stage = await Stage.open();
     try {
       const sites = await startSites(stage, DOMAIN, NODES, say);
