@@ -4,7 +4,7 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { DtkdError } from '../protocol/errors.ts';
 import { readSecret } from './input/secret.ts';
 import { numberAt, textAt } from './json.ts';
@@ -57,6 +57,12 @@ export function userPreferences(): { noColor: boolean; editor: string; browser: 
     editor: process.env['VISUAL'] || process.env['EDITOR'] || 'vi',
     browser: process.env['BROWSER'] || (process.platform === 'darwin' ? 'open' : onDesktop ? 'xdg-open' : undefined),
   };
+}
+
+/** The kubeconfig that kubectl would change. */
+export function kubeconfigFile(): string {
+  const [named] = (process.env['KUBECONFIG'] ?? '').split(delimiter).filter((file) => file !== '');
+  return named ?? join(homedir(), '.kube', 'config');
 }
 
 /** True if this is the pid of a process, whoever owns it. */

@@ -216,6 +216,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'watch', summary: 'follow changes of objects', load: () => import('./watch.ts') },
   { name: 'api-resources', summary: 'list the kinds of objects', load: () => import('./api-resources.ts') },
   { name: 'explain', summary: 'describe the fields of a kind', load: () => import('./explain.ts') },
+  { name: 'kubeconfig', summary: 'let kubectl talk to this node', load: () => import('./kubeconfig.ts') },
   {
     group: 'Other:',
     name: 'audit',

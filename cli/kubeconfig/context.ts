@@ -1,0 +1,81 @@
+/** What a kubeconfig says of one daemon, and how it comes into a file that says more. Pure. */
+import { type Document, isMap, isSeq, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
+import { DtkdError } from '../../protocol/errors.ts';
+
+/** One context, with a cluster and a user of its own under the same name: a context that is written anew changes no other. */
+export interface KubeContext {
+  name: string;
+  server: string;
+  /** PEM; absent: the system's own authorities. */
+  ca: string | undefined;
+  token: string;
+  namespace: string;
+}
+
+type Entry = { name: string } & Record<string, unknown>;
+
+/** The three entries of a context, by the list that each belongs to. */
+export function entriesOf(context: KubeContext): Record<'clusters' | 'users' | 'contexts', Entry> {
+  const { name, server, ca, token, namespace } = context;
+  const authority = ca === undefined ? {} : { 'certificate-authority-data': Buffer.from(ca).toString('base64') };
+  return {
+    clusters: { name, cluster: { server, ...authority } },
+    users: { name, user: { token } },
+    contexts: { name, context: { cluster: name, namespace, user: name } },
+  };
+}
+
+/** A kubeconfig that has this context alone. */
+export function kubeconfigOf(context: KubeContext): Record<string, unknown> {
+  const entries = Object.entries(entriesOf(context)).map(([list, entry]) => [list, [entry]]);
+  return { apiVersion: 'v1', kind: 'Config', ...Object.fromEntries(entries), 'current-context': context.name };
+}
+
+/**
+ * The text of a kubeconfig with this context added, or put in the place of one of its name. All else stays as it is, comments too.
+ * `current`: the context becomes the one that is used; it does anyway where there is none.
+ */
+export function mergeContext(text: string, context: KubeContext, options: { current: boolean; file: string }): string {
+  const document = parsed(text, options.file);
+  if (document.contents === null) document.contents = document.createNode(kubeconfigOf(context)) as never;
+  for (const [list, entry] of Object.entries(entriesOf(context))) {
+    const node = document.createNode(entry);
+    const sequence = listOf(document, list, options.file);
+    const at = sequence.items.findIndex((item) => isMap(item) && item.get('name') === context.name);
+    if (at === -1) sequence.items.push(node);
+    else sequence.items[at] = node;
+  }
+  const before = document.get('current-context');
+  if (options.current || typeof before !== 'string' || before === '') document.set('current-context', context.name);
+  return document.toString({ lineWidth: 0 });
+}
+
+/** The file as a tree that keeps its comments. */
+function parsed(text: string, file: string): Document {
+  const document = parseDocument(text);
+  const kind = isMap(document.contents) ? (document.contents as YAMLMap).get('kind') : undefined;
+  const usable = document.contents === null || (isMap(document.contents) && (kind === undefined || kind === 'Config'));
+  if (document.errors.length === 0 && usable) return document;
+  throw notKubeconfig(file);
+}
+
+/** A list of the file; an absent or empty one is made. */
+function listOf(document: Document, name: string, file: string): YAMLSeq {
+  const found = document.get(name);
+  if (isSeq(found)) {
+    // `[]` on one line would hold the new entry on that line, too
+    found.flow = false;
+    return found;
+  }
+  if (found !== undefined && found !== null) throw notKubeconfig(file);
+  const made = document.createNode([]) as YAMLSeq;
+  made.flow = false;
+  document.set(name, made);
+  return made;
+}
+
+function notKubeconfig(file: string): DtkdError {
+  return new DtkdError('CONFIG_INVALID', `${file} is no kubeconfig; it is left as it is`, {
+    next: 'Name another file: --write FILE.',
+  });
+}
