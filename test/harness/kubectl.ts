@@ -31,10 +31,12 @@ export interface RunOptions {
 export class Kubectl {
   readonly home: string;
   readonly #env: NodeJS.ProcessEnv;
+  readonly #netns: string | undefined;
 
-  constructor(home: string, env: NodeJS.ProcessEnv) {
+  constructor(home: string, env: NodeJS.ProcessEnv, netns: string | undefined) {
     this.home = home;
     this.#env = env;
+    this.#netns = netns;
   }
 
   get kubeconfig(): string {
@@ -67,7 +69,13 @@ export class Kubectl {
   }
 
   #command(args: readonly string[], { cwd, env }: Omit<RunOptions, 'stdin'>): ChildOptions {
-    return { command: findProgram('kubectl') ?? 'kubectl', args, env: { ...this.#env, ...env }, cwd: cwd ?? this.home };
+    return {
+      command: findProgram('kubectl') ?? 'kubectl',
+      args,
+      env: { ...this.#env, ...env },
+      cwd: cwd ?? this.home,
+      ...(this.#netns === undefined ? {} : { netns: this.#netns }),
+    };
   }
 
   #succeeded(args: readonly string[], ran: Ran): string {
@@ -86,7 +94,11 @@ export async function kubectlOf(site: Site, { token }: KubectlOptions = {}): Pro
   const given = token === undefined ? [] : ['--token', token];
   const written = await site.cli(...given, 'kubeconfig', '--write', kubeconfigIn(home));
   if (written.code !== 0) throw new Error(`dtkd kubeconfig ended with ${written.code}:\n${written.stderr}`);
-  return new Kubectl(home, { PATH: process.env['PATH'], HOME: home, KUBECONFIG: kubeconfigIn(home), LC_ALL: 'C.UTF-8' });
+  return new Kubectl(
+    home,
+    { PATH: process.env['PATH'], HOME: home, KUBECONFIG: kubeconfigIn(home), LC_ALL: 'C.UTF-8' },
+    site.options.inside?.netns,
+  );
 }
 
 function kubeconfigIn(home: string): string {

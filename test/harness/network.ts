@@ -97,6 +97,11 @@ export class Network {
     host.addresses.set(segment, address);
   }
 
+  /** Gives a site one more address, which it alone reaches. */
+  async alias(site: string, address: string): Promise<void> {
+    await ip('-n', this.#host(site).netns, 'address', 'add', `${address}/32`, 'dev', 'lo');
+  }
+
   async cut(first: string, second: string): Promise<void> {
     await ip('link', 'set', this.#cable(first, second), 'down');
   }

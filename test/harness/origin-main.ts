@@ -1,5 +1,5 @@
 /**
- * A real HTTP service to share, run as a process of its own: `node origin-main.ts HOST NAME`. Bodies, echo, downloads of any size made
+ * A real HTTP service to share, run as a process of its own: `node origin-main.ts HOST NAME [PORT]`. Bodies, echo, downloads of any size made
  * as they are sent, an upload sink, server-sent events, a WebSocket echo, responses that never end, and beside it a TCP echo.
  * Writes one line of JSON with its ports when it listens.
  */
@@ -10,7 +10,7 @@ import { WebSocketServer } from 'ws';
 const CHUNK = Buffer.alloc(64 * 1024, 'dtkd');
 const EVENT_INTERVAL_MS = 20;
 
-const [host = '127.0.0.1', name = 'origin'] = process.argv.slice(2);
+const [host = '127.0.0.1', name = 'origin', port = '0'] = process.argv.slice(2);
 const stats = { requests: 0, aborted: 0, uploaded: 0, open: 0 };
 
 type Route = (request: IncomingMessage, response: ServerResponse, query: URLSearchParams) => void | Promise<void>;
@@ -109,8 +109,8 @@ const tcp = createTcpServer((socket) => {
   socket.pipe(socket);
 });
 
-function listening(of: Server): Promise<number> {
-  return new Promise((resolve) => of.listen(0, host, () => resolve((of.address() as AddressInfo).port)));
+function listening(of: Server, at = 0): Promise<number> {
+  return new Promise((resolve) => of.listen(at, host, () => resolve((of.address() as AddressInfo).port)));
 }
 
-console.log(JSON.stringify({ port: await listening(server), tcpPort: await listening(tcp) }));
+console.log(JSON.stringify({ port: await listening(server, Number(port)), tcpPort: await listening(tcp) }));

@@ -15,11 +15,11 @@ export interface Origin {
 }
 
 /** Starts the HTTP service of origin-main.ts as a process of its own. */
-export async function startOrigin(options: { name?: string; host?: string; netns?: string } = {}): Promise<Origin> {
+export async function startOrigin(options: { name?: string; host?: string; port?: number; netns?: string } = {}): Promise<Origin> {
   const host = options.host ?? '127.0.0.1';
   const child = new Child({
     command: NODE,
-    args: [MAIN, host, options.name ?? 'origin'],
+    args: [MAIN, host, options.name ?? 'origin', String(options.port ?? 0)],
     ...(options.netns === undefined ? {} : { netns: options.netns }),
   });
   const [line] = await child.output(/^\{.*\}$/m);
