@@ -79,6 +79,11 @@ export class ChangeLog {
     return this.#last;
   }
 
+  /** What is kept. */
+  size(): { entries: number; bytes: number } {
+    return { entries: this.#last - this.#first + 1, bytes: this.#written - this.#dropped };
+  }
+
   /** The rows that belong into the batch of these changes, which follow `last` without a gap. */
   encode(pending: readonly PendingChange[]): LogBatch {
     let before = this.#written;

@@ -4,8 +4,10 @@
  * group and leaves the state in memory as before. Does not know of watches or lists: it tells of each group through `onCommitted`.
  */
 import { DtkdError } from '../../../protocol/errors.ts';
+import { Durations, LOCAL_BOUNDS } from '../counting/durations.ts';
 import type { ChangeLog } from './change-log.ts';
 import type { Kv } from './kv.ts';
+import type { StoreFigures } from './local-store.types.ts';
 import type { Change, Participant, Transaction } from './object-store.types.ts';
 import { Overlay } from './overlay.ts';
 import type { RowCache } from './row-cache.ts';
@@ -49,6 +51,9 @@ export interface CommitQueueOptions {
 export class CommitQueue {
   readonly #options: CommitQueueOptions;
   readonly #participants: Participant[] = [];
+  readonly #durations = new Durations(LOCAL_BOUNDS);
+  readonly #commits = { batches: 0, transactions: 0, failed: 0 };
+  #failure: unknown;
   #queue: Waiting[] = [];
   #running: Promise<void> | undefined;
   #writing = false;
@@ -61,6 +66,15 @@ export class CommitQueue {
   /** True while the database may show more than the log's version. */
   get writing(): boolean {
     return this.#writing;
+  }
+
+  /** Why the last batch could not be written; undefined if it was. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  figures(): Pick<StoreFigures, 'commits' | 'waiting' | 'durations'> {
+    return { commits: { ...this.#commits }, waiting: this.#queue.length, durations: this.#durations.counts() };
   }
 
   addParticipant(participant: Participant): void {
@@ -164,10 +178,17 @@ export class CommitQueue {
     try {
       if (ops.length > 0) {
         this.#writing = true;
+        const began = performance.now();
         await kv.batch(ops, { sync: true });
+        this.#durations.add(performance.now() - began);
+        this.#commits.batches += 1;
+        this.#commits.transactions += done.length;
+        this.#failure = undefined;
       }
     } catch (error) {
       this.#writing = false;
+      this.#commits.failed += 1;
+      this.#failure = error;
       for (const entry of done) {
         this.#abort(entry.prepared, entry.changes, error);
         entry.reject(error);

@@ -1,4 +1,5 @@
 import type { ApiObject } from '../../../protocol/objects.ts';
+import type { DurationCounts } from '../counting/durations.ts';
 import type { ListPage, ListQuery, ObjectStore } from './object-store.types.ts';
 
 export interface RawListPage extends Omit<ListPage, 'items'> {
@@ -15,4 +16,20 @@ export interface RawListOptions {
 export interface LocalStore extends ObjectStore {
   /** `list` without parsing and serialising again (objects are only parsed where a selector has to look into them). */
   listRaw(query: ListQuery, options?: RawListOptions): Promise<RawListPage>;
+  /** What the store holds and does, for those who watch over it. The objects are counted when this is asked first, and kept count of from then on. */
+  figures(): Promise<StoreFigures>;
+  /** Why the last batch could not be written; undefined if it was. */
+  failure(): unknown;
+}
+
+export interface StoreFigures {
+  /** By `group/plural`. */
+  objects: ReadonlyMap<string, number>;
+  changeLog: { entries: number; bytes: number };
+  /** Batches that were written with an fsync each, the transactions in them, and batches that failed. */
+  commits: { batches: number; transactions: number; failed: number };
+  /** Transactions that wait. */
+  waiting: number;
+  /** Of a batch, from when it was handed to the disk until it was durable. */
+  durations: DurationCounts;
 }

@@ -12,7 +12,8 @@ import { buildIndexes } from './indexes/index-building.ts';
 import { BASE_KEY, OBJECT_PREFIX, objectKey } from './keys.ts';
 import type { Kv } from './kv.ts';
 import { parseContinue, type ReadPoint, readRows } from './listing.ts';
-import type { LocalStore, RawListOptions, RawListPage } from './local-store.types.ts';
+import type { LocalStore, RawListOptions, RawListPage, StoreFigures } from './local-store.types.ts';
+import { ObjectCounts } from './object-counts.ts';
 import type {
   Change,
   IndexQuery,
@@ -78,6 +79,7 @@ class Store implements LocalStore {
   readonly #bookmarkMs: number;
   readonly #onError: (error: unknown) => void;
   #resting: (() => void)[] = [];
+  #counts: ObjectCounts | undefined;
 
   constructor({ kv, now = Date.now, onError = () => {}, bookmarkMs = BOOKMARK_MS }: ObjectStoreOptions, log: ChangeLog) {
     this.kv = kv;
@@ -157,6 +159,15 @@ class Store implements LocalStore {
     return this.#log.last;
   }
 
+  async figures(): Promise<StoreFigures> {
+    this.#counts ??= new ObjectCounts((count) => this.#at(count));
+    return { objects: await this.#counts.all(), changeLog: this.#log.size(), ...this.#queue.figures() };
+  }
+
+  failure(): unknown {
+    return this.#queue.failure;
+  }
+
   async close(): Promise<void> {
     await this.#queue.close();
     this.#ended.abort();
@@ -203,6 +214,7 @@ class Store implements LocalStore {
   }
 
   #announce(changes: readonly Change[]): void {
+    this.#counts?.committed(changes);
     for (const listener of this.#listeners) {
       try {
         listener(changes);

@@ -70,7 +70,7 @@ export interface Transaction {
   get(ref: ObjectRef): Promise<ApiObject | undefined>;
   /**
    * Stores an object. For `own` (the default) and `projection` the store assigns uid and creationTimestamp where they are empty, and the
-   * resourceVersion (its next version), and keeps the given generation; for `replica` metadata is kept exactly as the owner stamped it.
+   * resourceVersion (its next version), and keeps the given generation, and says the conditions of kinds that have any; for `replica` metadata is kept exactly as the owner stamped it.
    */
   put(object: ApiObject, options?: { origin?: Origin }): Promise<ApiObject>;
   /** Deletes an object; false if there was none. */

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { withConditions } from '../../../protocol/conditions.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
+import { kindByPlural } from '../../../protocol/kinds/index.ts';
 import { type ApiObject, type ObjectMeta, type ObjectRef, toTimestamp } from '../../../protocol/objects.ts';
 import { findIndexed } from './finding.ts';
 import { bucketsOf, indexRulesOf } from './indexes/index-entries.ts';
@@ -73,10 +75,10 @@ export class StoreTransaction implements Transaction {
     const before = previous?.metadata.resourceVersion ?? '';
     if (row !== undefined && previousJson !== undefined && originOfRow(row) === origin) {
       // writing what is there already is no change
-      const same = origin === 'replica' ? object : this.#stamped(object, previous, before);
+      const same = origin === 'replica' ? object : this.#stamped(ref, object, previous, before);
       if (Buffer.from(JSON.stringify(same)).equals(previousJson)) return same;
     }
-    const stored = origin === 'replica' ? object : this.#stamped(object, previous, String(version));
+    const stored = origin === 'replica' ? object : this.#stamped(ref, object, previous, String(version));
     const json = Buffer.from(JSON.stringify(stored));
     this.#overlay.put(key, encodeObjectRow(origin, json));
     this.#reindex(ref, previous, stored);
@@ -136,7 +138,7 @@ export class StoreTransaction implements Transaction {
     for (const bucket of now ?? []) if (old?.has(bucket) !== true) this.#overlay.index(bucket, row, true);
   }
 
-  #stamped(object: ApiObject, previous: ApiObject | undefined, resourceVersion: string): ApiObject {
+  #stamped({ group, plural }: ObjectRef, object: ApiObject, previous: ApiObject | undefined, resourceVersion: string): ApiObject {
     const given: Partial<ObjectMeta> & { name: string } = object.metadata;
     const { name, namespace, uid, creationTimestamp, generation, resourceVersion: _old, ...rest } = given;
     const metadata: ObjectMeta = {
@@ -149,7 +151,10 @@ export class StoreTransaction implements Transaction {
       ...rest,
     };
     const { apiVersion, kind, metadata: _metadata, ...fields } = object;
-    return { apiVersion, kind, metadata, ...fields };
+    const conditions = kindByPlural(group, plural)?.conditions?.(object);
+    if (conditions === undefined) return { apiVersion, kind, metadata, ...fields };
+    const at = { generation: metadata.generation, time: toTimestamp(this.#now()) };
+    return { apiVersion, kind, metadata, ...fields, status: withConditions(fields['status'], previous?.['status'], conditions, at) };
   }
 
   /** At once if it is known: each promise less counts where hundreds of transactions wait for this one. */

@@ -15,10 +15,10 @@ import {
   parseEntry,
   verifyEntry,
 } from '../../../../protocol/log-entry.ts';
+import type { Counters } from '../../counting/counters.ts';
 import type { Logger } from '../../logger.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import { AuthorDoc } from './author-doc.ts';
-import type { Counters } from './counters.ts';
 import { MAX_EPOCH_BYTES, MAX_TAKE_OVERS, TAKE_OVER_QUIET_MS, TAKE_OVER_RETRY_MS, TAKE_OVER_WINDOW_MS, WANTED_MS } from './limits.ts';
 import { contains } from './lineage.ts';
 import type { Head, ReceiveResult } from './log.types.ts';

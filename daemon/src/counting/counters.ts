@@ -1,4 +1,4 @@
-/** Named counts for `dtkd status` and metrics. */
+/** Plain numbers by name. Names are words of the program's own: what comes from outside must not make new ones. */
 export class Counters {
   readonly #counts = new Map<string, number>();
 
