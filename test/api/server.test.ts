@@ -69,12 +69,22 @@ describe('the server', () => {
     await api.close();
   });
 
-  it('is not ready while something is missing', async () => {
-    const missing = ['mesh'];
-    const api = await startTestApi({ notReady: () => missing });
-    expect(await api.ask('GET', '/readyz')).toMatchObject({ status: 503, text: 'not ready: mesh' });
-    missing.pop();
-    expect((await api.ask('GET', '/readyz')).status).toBe(200);
+  it('is not ready while something does not hold, and says what, as Kubernetes does', async () => {
+    let why: string | undefined = 'the disk is full';
+    const checks = [
+      { name: 'store', failing: async () => undefined },
+      { name: 'disk', failing: async () => why },
+    ];
+    const api = await startTestApi({ checks });
+    const failed = '[+]ping ok\n[+]store ok\n[-]disk failed: reason withheld\nreadyz check failed\n';
+    expect(await api.ask('GET', '/readyz')).toMatchObject({ status: 503, text: failed });
+    expect(await api.ask('GET', '/readyz?verbose&exclude=disk')).toMatchObject({
+      status: 200,
+      text: '[+]ping ok\n[+]store ok\nreadyz check passed\n',
+    });
+    why = undefined;
+    expect(await api.ask('GET', '/readyz')).toMatchObject({ status: 200, text: 'ok' });
+    expect((await api.ask('GET', '/livez?verbose')).text).toBe('[+]ping ok\nlivez check passed\n');
     await api.close();
   });
 

@@ -5,6 +5,7 @@ import type { PeerApi } from '../catalog/federation/peer-api.types.ts';
 import type { LocalStore } from '../store/local-store.types.ts';
 import type { ApiExtensions } from './handlers.types.ts';
 import type { OwnCall, RemoteCall } from './remote/remote-call.types.ts';
+import type { ApiFigures } from './request-counts.ts';
 
 /** What the API wants of a logger. */
 export interface ApiLogger {
@@ -29,6 +30,19 @@ export interface ApiParcels {
   import(principal: Principal, source: AsyncIterable<Uint8Array>, how: { dryRun: boolean; signal: AbortSignal }): Promise<unknown>;
 }
 
+/** One thing that has to hold. */
+export interface HealthCheck {
+  /** A word, told to everybody. */
+  name: string;
+  /** Why it does not hold; undefined if it does. Never rejects; soon. */
+  failing(): Promise<string | undefined>;
+}
+
+/** The daemon's numbers, in one of the two forms that Prometheus reads. */
+export interface ApiMetrics {
+  scrape(form: 'text' | 'openmetrics'): Promise<{ contentType: string; body: string }>;
+}
+
 export interface ApiOptions {
   store: LocalStore;
   /** This node: its name is the namespace of its objects. */
@@ -49,8 +63,10 @@ export interface ApiOptions {
   logger: ApiLogger;
   /** Of the program, shown at /version. */
   version: string;
-  /** Empty when ready; else what is still missing. Default: always ready. */
-  notReady?: () => readonly string[];
+  /** What has to hold for the daemon to be ready. Default: nothing. */
+  checks?: readonly HealthCheck[];
+  /** The daemon's numbers. Default: there are none. */
+  metrics?: ApiMetrics;
   /** Host names and addresses, besides the loopback ones and the node's, under which clients may reach the API. */
   hosts?: readonly string[];
   /** Watches and streams open at once at most. */
@@ -67,6 +83,8 @@ export interface ApiServerOptions extends ApiOptions {
 export interface ApiServer {
   /** Answers a request that did not come over HTTP: what a member asks for one of its users, or what this daemon does for somebody. */
   answer(request: Request, from: { remote: RemoteCall } | { own: OwnCall }): Promise<Response>;
+  /** Requests so far, and what is open now. */
+  figures(): ApiFigures;
   /** `https://HOST:PORT` with the real port. */
   readonly url: string;
   readonly port: number;

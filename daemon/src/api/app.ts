@@ -26,16 +26,17 @@ import { federatedWatch } from './federated-watch.ts';
 import type { Principal } from './handlers.types.ts';
 import { isOurHost, isOurOrigin, knownHosts } from './hosts.ts';
 import { answerForm, parseAccept } from './media.ts';
+import { getMetrics, METRICS_PATH } from './metrics.ts';
 import { exportParcel, importParcel } from './parcels.ts';
+import { addProbes } from './probes.ts';
 import { getObject, listObjects } from './reading.ts';
 import { type Api, type ApiContext, type ApiEnv, answerJson, flag } from './request.ts';
+import { RequestCounts, type RequestOrigin } from './request-counts.ts';
 import { statusOf } from './status.ts';
 import { ViewHistory } from './view-history.ts';
 import { watchObjects } from './watching.ts';
 import { patchObject, replaceObject } from './writing.ts';
 
-/** The Kubernetes version whose behaviour clients may expect. */
-const KUBERNETES = { major: '1', minor: '32' };
 /** Watches and streams open at once; each costs a connection. */
 const MAX_STREAMS = 1000;
 /** Longer tokens are nobody's. */
@@ -70,8 +71,12 @@ const OBJECT: readonly Route[] = [
 /** Over all namespaces one can only look. */
 const EVERYWHERE = COLLECTION.filter((route) => route.method === 'GET');
 
-/** Makes the application. `closing` aborts when its server goes down. */
-export function createApi(options: ApiOptions, closing: AbortSignal = new AbortController().signal): Hono<ApiEnv> {
+/** Makes the application. `closing` aborts when its server goes down; `counts` hears of every request. */
+export function createApi(
+  options: ApiOptions,
+  closing: AbortSignal = new AbortController().signal,
+  counts: RequestCounts = new RequestCounts(),
+): Hono<ApiEnv> {
   const views = new ViewHistory(options.access, options.store);
   closing.addEventListener('abort', () => views.close(), { once: true });
   const api: Api = {
@@ -80,12 +85,14 @@ export function createApi(options: ApiOptions, closing: AbortSignal = new AbortC
     views,
     streams: { open: 0, limit: options.maxStreams ?? MAX_STREAMS, ofUser: new Map() },
   };
+  counts.streams = () => api.streams.open;
   const app = new Hono<ApiEnv>();
-  receive(api, app);
+  receive(api, app, counts);
   app.onError((error, c) => answerError(api, c, error));
   app.notFound((c) => answerError(api, c, unknownPath(c)));
   addProbes(api, app);
   authenticate(api, app);
+  app.get(METRICS_PATH, (c) => getMetrics(api, c));
   addDiscovery(app);
   for (const kind of KINDS) addKind(api, app, kind);
   app.put(`/apis/${DAEMON_GROUP}/v1/daemon/content`, (c) => putContent(api, c));
@@ -109,16 +116,23 @@ function answerError(api: Pick<Api, 'logger'>, c: ApiContext, error: unknown): R
 }
 
 /** What comes first and last of every request, in one step: each costs a few promises. */
-function receive(api: Api, app: Hono<ApiEnv>): void {
+function receive(api: Api, app: Hono<ApiEnv>, counts: RequestCounts): void {
   const known = knownHosts([api.node.name, ...(api.hosts ?? [])]);
   app.use(async (c, next) => {
     c.set('about', {});
     c.set('warnings', []);
     c.set('note', { verb: c.req.method, what: c.req.path.slice(0, 253), change: false });
+    const began = performance.now();
     if (c.env?.remote === undefined && c.env?.own === undefined) assertOurs(c, known);
     await next();
     writeDown(api, c);
+    counts.add(c.get('note').verb, originOf(c), c.res.status, performance.now() - began);
   });
+}
+
+function originOf(c: ApiContext): RequestOrigin {
+  if (c.env?.remote !== undefined) return 'member';
+  return c.env?.own === undefined ? 'client' : 'daemon';
 }
 
 function assertOurs(c: ApiContext, known: ReadonlySet<string>): void {
@@ -140,23 +154,6 @@ function writeDown(api: Api, c: ApiContext): void {
   const principal: Principal | undefined = c.get('principal');
   const line = principal === undefined ? undefined : recordOf(principal, c.get('note'), c.res.status, c.error);
   if (line !== undefined) api.audit?.record(line);
-}
-
-/** What answers without a token: enough to know that this is dtkd and whether it is up. */
-function addProbes(api: Api, app: Hono<ApiEnv>): void {
-  for (const path of ['/healthz', '/livez']) app.get(path, (c) => c.text('ok'));
-  app.get('/readyz', (c) => {
-    const missing = api.notReady?.() ?? [];
-    return missing.length === 0 ? c.text('ok') : c.text(`not ready: ${missing.join(', ')}`, 503);
-  });
-  app.get('/version', (c) =>
-    answerJson(c, {
-      ...KUBERNETES,
-      gitVersion: `v${KUBERNETES.major}.${KUBERNETES.minor}.0+dtkd.${api.version}`,
-      dtkdVersion: api.version,
-      platform: `${process.platform}/${process.arch}`,
-    }),
-  );
 }
 
 function authenticate(api: Api, app: Hono<ApiEnv>): void {

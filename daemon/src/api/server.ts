@@ -11,6 +11,7 @@ import type { ApiServer, ApiServerOptions } from './api.types.ts';
 import { createApi } from './app.ts';
 import { limitBodies } from './body-patience.ts';
 import { listenLocally } from './local-socket.ts';
+import { RequestCounts } from './request-counts.ts';
 import { statusOf } from './status.ts';
 
 /** Bytes of all headers of a request; tokens and selectors fit many times. */
@@ -43,7 +44,8 @@ const LIMITS: ServerOptions = {
 
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const closing = new AbortController();
-  const app = createApi(options, closing.signal);
+  const counts = new RequestCounts();
+  const app = createApi(options, closing.signal, counts);
   const { logger } = options;
   const listener = getRequestListener(app.fetch, {
     // what cannot even be read as a request
@@ -74,6 +76,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     port,
     socket: isLocal ? options.socket?.path : undefined,
     answer: async (request, from) => app.fetch(request, from),
+    figures: () => counts.figures(),
     close: async () => {
       closing.abort();
       await Promise.all([close(server), ...(isLocal ? [close(local)] : [])]);
