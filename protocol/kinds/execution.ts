@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { durationText } from '../commands.ts';
+import { type ConditionNow, conditionFields, truth } from '../conditions.ts';
+import type { ApiObject } from '../objects.ts';
 import { planEntry } from '../orders/order.ts';
 import { part } from '../orders/outcome.ts';
 import { EXECUTION_PHASES } from '../orders/words.ts';
@@ -9,43 +11,51 @@ import { MAX_TYPE_NAME } from './type.ts';
 
 /** How nodes are chosen: texts as `-I` and `-X` take them. */
 export const nodeFilter = z.object({
-  include: z.array(z.string().max(4_096)).max(64).optional(),
-  exclude: z.array(z.string().max(4_096)).max(64).optional(),
-  /** A node that both match is left out. Default: true. */
-  excludePrecedence: z.boolean().optional(),
+  include: z.array(z.string().max(4_096)).max(64).optional().describe('Nodes that one of these matches, as -I takes them.'),
+  exclude: z.array(z.string().max(4_096)).max(64).optional().describe('But none that one of these matches, as -X takes them.'),
+  excludePrecedence: z.boolean().optional().describe('A node that both match is left out. Default: true.'),
 });
 export type NodeFilter = z.infer<typeof nodeFilter>;
 
 /** What a user asks for; the daemon makes a plan of it. */
 export const dispatchRequestSpec = z.object({
   model: z.string().max(253).optional().describe('MODEL, or NODE/MODEL where several nodes have one of that name.'),
-  type: z.string().max(MAX_TYPE_NAME).optional(),
-  resource: z.string().max(253).optional(),
-  command: z.string().max(63).optional(),
-  options: z.record(z.string().max(63), z.string().max(16_384)).optional(),
+  type: z.string().max(MAX_TYPE_NAME).optional().describe('Type of the resources.'),
+  resource: z.string().max(253).optional().describe('Name of the resource. Absent: all of the type.'),
+  command: z.string().max(63).optional().describe('A command of the resources. Exactly one of command, exec, put and get.'),
+  options: z.record(z.string().max(63), z.string().max(16_384)).optional().describe('Options of the command.'),
   exec: z
     .object({
-      argv: z.array(z.string().max(131_072)).min(1).max(1_024),
-      env: z.record(z.string().max(128), z.string().max(16_384)).optional(),
-      directory: z.string().max(4_096).optional(),
-      user: z.string().max(64).optional(),
+      argv: z.array(z.string().max(131_072)).min(1).max(1_024).describe('The program and its arguments.'),
+      env: z.record(z.string().max(128), z.string().max(16_384)).optional().describe('Variables that it gets.'),
+      directory: z.string().max(4_096).optional().describe('Where it is started.'),
+      user: z.string().max(64).optional().describe("As whom. Default: the daemon's own user."),
     })
-    .optional(),
-  /** Put a file whose content this daemon was given before (`PUT …/daemon/content`), or get one. */
+    .optional()
+    .describe('A program to run.'),
   put: z
     .object({
-      digest: z.string().regex(/^[0-9a-f]{64}$/),
-      size: z.number().int().nonnegative(),
-      mode: z.number().int().min(0).max(0o777),
-      path: z.string().max(4_096),
+      digest: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/)
+        .describe('SHA-256 of its content.'),
+      size: z.number().int().nonnegative().describe('Its bytes.'),
+      mode: z.number().int().min(0).max(0o777).describe('Its permissions.'),
+      path: z.string().max(4_096).describe('Where it goes.'),
     })
-    .optional(),
-  get: z.object({ path: z.string().max(4_096) }).optional(),
-  /** Absent: this node alone. */
-  filter: nodeFilter.optional(),
-  /** Names of nodes: narrows what the filter gives (a file of failed nodes, a retry). */
-  only: z.array(z.string().max(253)).max(4_096).optional(),
-  allowEmpty: z.boolean().optional(),
+    .optional()
+    .describe('A file to put in place, whose content this daemon was given before.'),
+  get: z
+    .object({ path: z.string().max(4_096).describe('Where it is.') })
+    .optional()
+    .describe('A file to read.'),
+  filter: nodeFilter.optional().describe('On which nodes. Absent: this node alone.'),
+  only: z
+    .array(z.string().max(253))
+    .max(4_096)
+    .optional()
+    .describe('Names of nodes: narrows what the filter gives (a file of failed nodes, a retry).'),
+  allowEmpty: z.boolean().optional().describe('No target is no failure.'),
   threads: z.number().int().min(1).max(1_024).optional().describe('Targets at a time. Default: 1.'),
   keepGoing: z.boolean().optional().describe('A failure does not keep the rest from being started.'),
   batch: z
@@ -63,22 +73,21 @@ export type DispatchRequestSpec = z.infer<typeof dispatchRequestSpec>;
 export { EXECUTION_PHASES } from '../orders/words.ts';
 
 export const plannedTarget = planEntry.extend({
-  index: z.number().int().nonnegative(),
+  index: z.number().int().nonnegative().describe('Its number in the plan.'),
   stage: z.number().int().nonnegative().describe('Stages run one after another.'),
 });
 export type PlannedTarget = z.infer<typeof plannedTarget>;
 
 const schema = z.object({
-  spec: z.object({
-    starter: z.string().max(253).describe('Node that started it.'),
-    user: z.string().max(320).describe('Who did.'),
-    /** On the starting node: what was asked for. */
-    request: dispatchRequestSpec.optional(),
-    /** The plan’s header, base64 of CBOR; its hash is the name of the object. */
-    header: z.string().max(4_096),
-    /** On the starting node all targets, on a target its own. */
-    targets: z.array(plannedTarget).max(2_000),
-  }),
+  spec: z
+    .object({
+      starter: z.string().max(253).describe('Node that started it.'),
+      user: z.string().max(320).describe('Who did.'),
+      request: dispatchRequestSpec.optional().describe('On the starting node: what was asked for.'),
+      header: z.string().max(4_096).describe('The header of the plan, base64 of CBOR; its hash is the name of the object.'),
+      targets: z.array(plannedTarget).max(2_000).describe('On the starting node all targets, on a target its own.'),
+    })
+    .describe('The plan, as it was frozen.'),
   status: z
     .object({
       phase: z.enum(EXECUTION_PHASES),
@@ -86,6 +95,7 @@ const schema = z.object({
       startedAt: z.string().max(40).optional(),
       finishedAt: z.string().max(40).optional(),
       message: z.string().max(1_024).optional(),
+      ...conditionFields,
     })
     .optional(),
 });
@@ -98,6 +108,27 @@ function counts(object: unknown): string {
   for (const { outcome, state } of parts) by.set(outcome ?? state, (by.get(outcome ?? state) ?? 0) + 1);
   return [...by].map(([name, count]) => `${count} ${name}`).join(', ');
 }
+
+/** As a Job of Kubernetes: Complete if every target succeeded, Failed if it has ended otherwise. */
+function executionConditions(object: ApiObject): ConditionNow[] {
+  const status = statusShape.safeParse(object['status']).data;
+  if (status === undefined) return [];
+  const { phase, parts, message } = status;
+  const ended = phase === 'Finished';
+  const succeeded = ended && parts.every(({ outcome }) => outcome === 'succeeded');
+  const said = { reason: ended ? (succeeded ? 'Succeeded' : 'NotSucceeded') : phase, message: message ?? (ended ? counts(object) : '') };
+  return [
+    { type: 'Complete', status: truth(succeeded), ...said },
+    { type: 'Failed', status: truth(ended && !succeeded), ...said },
+  ];
+}
+
+/** What conditions look at: an execution is written often while it runs, and may have thousands of parts. */
+const statusShape = z.object({
+  phase: z.enum(EXECUTION_PHASES),
+  parts: z.array(z.object({ outcome: z.string().optional() })),
+  message: z.string().optional(),
+});
 
 /** A command on its targets: the plan as it was frozen, and what became of each target. On a target: its own part of it. */
 export const executionKind: Kind = {
@@ -127,4 +158,5 @@ export const executionKind: Kind = {
     { name: 'Phase', type: 'string', description: 'Running, Paused or Finished', path: 'status.phase', priority: 0 },
     { name: 'Targets', type: 'string', description: 'targets by outcome', value: counts, priority: 0 },
   ],
+  conditions: executionConditions,
 };

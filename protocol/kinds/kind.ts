@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { ConditionNow } from '../conditions.ts';
 import type { ApiObject } from '../objects.ts';
 
 /** A printed column. `path` is a dotted path into the object; `value` computes instead where a path will not do. */
@@ -52,6 +53,11 @@ export interface Kind {
   defaults?: Readonly<Record<string, string>>;
   /** Replicas bear AUTHOR_ANNOTATION: who wrote such an object decides what it means. Its published form has no annotations. */
   attributed?: true;
+  /**
+   * What is true of an object, said in its `status.conditions` whenever it is stored here. Follows from the object alone, so that the conditions
+   * always speak of its present generation. Absent: the kind says none.
+   */
+  conditions?: (object: ApiObject) => readonly ConditionNow[];
   /** Names of the domains into which an object of a shared kind is published; `*`: all that this node is in. */
   domainsOf?: (object: ApiObject) => readonly string[];
   /** What the members of `domain` get to see of an object of a shared kind: user-written fields only, without a word of other domains. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { signingKeyText } from '../code.ts';
+import { type ConditionNow, conditionFields, truth } from '../conditions.ts';
 import { isRecord } from '../json.ts';
 import type { ApiObject } from '../objects.ts';
 import { adoptedWhole } from './adopting.ts';
@@ -9,31 +10,35 @@ import { DTKD_GROUP } from './model.ts';
 const fact = z.string().max(256).optional();
 
 export const nodeFacts = z.object({
-  hostname: fact,
+  hostname: fact.describe('Host name.'),
   osFamily: fact.describe('unix, or windows.'),
   osName: fact.describe('Linux, Darwin, Windows.'),
-  osVersion: fact,
+  osVersion: fact.describe('Version of the operating system.'),
   osArch: fact.describe('x64, arm64, …'),
   nodeVersion: fact.describe('Version of Node that runs the daemon.'),
-  dtkdVersion: fact,
-  startedAt: z.string().max(40).optional(),
+  dtkdVersion: fact.describe('Version of dtkd.'),
+  startedAt: z.string().max(40).optional().describe('Since when the daemon runs.'),
 });
 export type NodeFacts = z.infer<typeof nodeFacts>;
 
 /** Where the audit log of a node stood, so that its peers witness it. */
 export const auditHead = z.object({
   key: z.string().max(64).describe('ed25519 public key of the audit log, base64.'),
-  seq: z.number().int().nonnegative(),
-  hash: z.string().regex(/^[0-9a-f]{64}$/),
-  time: z.string().max(40),
+  seq: z.number().int().nonnegative().describe('Number of the last line.'),
+  hash: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .describe('Its hash, over all lines before it.'),
+  time: z.string().max(40).describe('When it was written.'),
   signature: z.string().max(128).describe('Over key, seq, hash and time, base64.'),
 });
 export type AuditHead = z.infer<typeof auditHead>;
 
 export const nodeStatus = z.object({
-  facts: nodeFacts.optional(),
-  audit: auditHead.optional(),
+  facts: nodeFacts.optional().describe('What the machine is.'),
+  audit: auditHead.optional().describe('Where its audit log stood, so that its peers witness it.'),
   signingKey: signingKeyText.optional().describe('ed25519 key under which it publishes modules and says what its models deploy.'),
+  ...conditionFields,
 });
 
 const schema = z.object({
@@ -44,10 +49,16 @@ const schema = z.object({
         .max(64)
         .optional()
         .describe('Words to choose nodes by.'),
-      properties: z.record(z.string().max(63), z.union([z.string().max(1024), z.number(), z.boolean()])).optional(),
-      description: z.string().max(1024).optional(),
+      properties: z
+        .record(z.string().max(63), z.union([z.string().max(1024), z.number(), z.boolean()]))
+        .optional()
+        .describe('Values to choose nodes by.'),
+      description: z.string().max(1024).optional().describe('What it is, for people.'),
       maintenance: z
-        .object({ reason: z.string().max(256).optional(), since: z.string().max(40).optional() })
+        .object({
+          reason: z.string().max(256).optional().describe('Why.'),
+          since: z.string().max(40).optional().describe('RFC 3339: since when.'),
+        })
         .optional()
         .describe('Commands of others skip it while this is there.'),
     })
@@ -60,6 +71,25 @@ const schema = z.object({
 function publishedNode({ apiVersion, kind, metadata, spec, status }: ApiObject): ApiObject {
   const { annotations: _annotations, namespace: _namespace, ...meta } = metadata;
   return { apiVersion, kind, metadata: meta, ...(isRecord(spec) ? { spec } : {}), ...(isRecord(status) ? { status } : {}) };
+}
+
+/**
+ * What the node's own daemon says: Ready since it has written its facts, and whether its operator has taken it out of use. That a node can be reached now is
+ * seen by each other node for itself, and is in none of these.
+ */
+function nodeConditions(object: ApiObject): ConditionNow[] {
+  const fields = schema.safeParse(object).data;
+  const running = fields?.status?.facts !== undefined;
+  const maintenance = fields?.spec?.maintenance;
+  return [
+    { type: 'Ready', status: truth(running), reason: running ? 'DaemonStarted' : 'DaemonNotStarted' },
+    {
+      type: 'Maintenance',
+      status: truth(maintenance !== undefined),
+      reason: maintenance === undefined ? 'InUse' : 'TakenOutOfUse',
+      message: maintenance?.reason,
+    },
+  ];
 }
 
 /** A machine with a daemon: its facts and tags, published by itself to all its domains. */
@@ -94,6 +124,7 @@ export const nodeKind: Kind = {
     { name: 'Node.js', type: 'string', description: 'version of Node.js', path: 'status.facts.nodeVersion', priority: 1 },
     { name: 'OS Version', type: 'string', description: 'version of the operating system', path: 'status.facts.osVersion', priority: 1 },
   ],
+  conditions: nodeConditions,
   attributed: true,
   domainsOf: () => ['*'],
   published: publishedNode,

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { partName } from '../assembly.ts';
 import { moduleName, moduleVersion } from '../code.ts';
+import { type ConditionNow, conditionFields, truth } from '../conditions.ts';
+import type { ApiObject } from '../objects.ts';
 import { type Kind, READ_VERBS } from './kind.ts';
 import { SERVICE_INSTANCES } from './paths.ts';
 
@@ -12,7 +14,10 @@ export const INSTANCE_PHASES = ['Staged', 'Converging', 'Ready', 'Failed', 'Dele
 export type InstancePhase = (typeof INSTANCE_PHASES)[number];
 
 /** A commit of the instance's repository, 40 hex digits. */
-export const commitId = z.string().regex(/^[0-9a-f]{40}$/);
+export const commitId = z
+  .string()
+  .regex(/^[0-9a-f]{40}$/)
+  .describe('A commit, 40 hexadecimal digits.');
 
 /** On a target that is taken where none is named. */
 export const DEFAULT_TARGET_LABEL = 'dtkd.dev/default-target';
@@ -26,21 +31,23 @@ export const COMPONENT_LABEL = 'dtkd.dev/component';
 export const LEAVING_LABEL = 'dtkd.dev/leaving';
 
 const schema = z.object({
-  spec: z.object({
-    module: moduleName,
-    version: moduleVersion,
-    assembly: partName,
-    role: z.literal('target').optional(),
-    kind: partName.optional(),
-    target: partName.optional().describe('The service instance that it is staged against.'),
-    directory: z.string().max(4_096).describe('Its repository, with the files to edit.'),
-  }),
+  spec: z
+    .object({
+      module: moduleName,
+      version: moduleVersion,
+      assembly: partName.describe('Assembly that it was staged from.'),
+      role: z.literal('target').optional().describe('target: others are staged against it.'),
+      kind: partName.optional().describe('Of a target: what it is, for those that need one of this kind.'),
+      target: partName.optional().describe('The service instance that it is staged against.'),
+      directory: z.string().max(4_096).describe('Its repository, with the files to edit.'),
+    })
+    .describe('What it was staged from.'),
   status: z
     .object({
-      phase: z.enum(INSTANCE_PHASES),
+      phase: z.enum(INSTANCE_PHASES).describe('How far it is.'),
       head: commitId.optional().describe('The last commit.'),
       applied: commitId.optional().describe('The last commit to which everything was converged.'),
-      appliedAt: z.string().max(40).optional(),
+      appliedAt: z.string().max(40).optional().describe('When that was.'),
       task: z.string().max(64).optional().describe('The last task, or the one that runs.'),
       resources: z.number().int().nonnegative().optional().describe('Resources that are applied.'),
       nodes: z.array(z.string().max(253)).max(1_024).optional().describe('Nodes that have them.'),
@@ -49,11 +56,19 @@ const schema = z.object({
         .max(256)
         .optional(),
       message: z.string().max(1_024).optional(),
+      ...conditionFields,
     })
     .optional(),
 });
 export const serviceInstanceSchema = schema;
 export type ServiceInstanceFields = z.infer<typeof schema>;
+
+/** Ready: everything is as it was committed. The reason is the phase. */
+function instanceConditions(object: ApiObject): ConditionNow[] {
+  const status = schema.safeParse(object).data?.status;
+  const phase = status?.phase ?? 'Staged';
+  return [{ type: 'Ready', status: truth(phase === 'Ready'), reason: phase, message: status?.message }];
+}
 
 /** An assembly as it was staged: its own copies of all modules, its own repository, and what of it is applied. */
 export const serviceInstanceKind: Kind = {
@@ -84,4 +99,5 @@ export const serviceInstanceKind: Kind = {
     },
     { name: 'Directory', type: 'string', description: 'its repository', path: 'spec.directory', priority: 1 },
   ],
+  conditions: instanceConditions,
 };

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { type ConditionNow, conditionFields, truth } from '../conditions.ts';
+import type { ApiObject } from '../objects.ts';
 import { type Kind, READ_VERBS } from './kind.ts';
 import { TASK_STATES, TASKS, type TaskState } from './paths.ts';
 import { commitId } from './service-instance.ts';
@@ -10,19 +12,18 @@ export { TASK_STATES, type TaskState };
 
 /** Numbers of steps stand for their place in the tree: `3.1.2` is below `3.1`. In the order of the tree. */
 export const taskStep = z.object({
-  number: z.string().max(64),
-  title: z.string().max(256),
-  state: z.enum(TASK_STATES),
-  /** Of a step that runs a command: */
-  resource: z.string().max(128).optional(),
-  node: z.string().max(253).optional(),
-  command: z.string().max(63).optional(),
-  execution: z.string().max(64).optional(),
-  exitStatus: z.number().int().optional(),
-  code: z.string().max(64).optional(),
-  message: z.string().max(1_024).optional(),
-  startedAt: z.string().max(40).optional(),
-  finishedAt: z.string().max(40).optional(),
+  number: z.string().max(64).describe('Its place in the tree: 3.1.2 is below 3.1.'),
+  title: z.string().max(256).describe('What it does, for people.'),
+  state: z.enum(TASK_STATES).describe('How far it is.'),
+  resource: z.string().max(128).optional().describe('Of a step that runs a command: its resource.'),
+  node: z.string().max(253).optional().describe('Where the command runs.'),
+  command: z.string().max(63).optional().describe('The command.'),
+  execution: z.string().max(64).optional().describe('Name of its Execution.'),
+  exitStatus: z.number().int().optional().describe('Its exit status.'),
+  code: z.string().max(64).optional().describe('Code of the error, where there is one.'),
+  message: z.string().max(1_024).optional().describe('Why it did not succeed.'),
+  startedAt: z.string().max(40).optional().describe('When it began.'),
+  finishedAt: z.string().max(40).optional().describe('When it ended.'),
 });
 export type TaskStep = z.infer<typeof taskStep>;
 
@@ -42,10 +43,38 @@ const schema = z.object({
     startedAt: z.string().max(40).optional(),
     finishedAt: z.string().max(40).optional(),
     message: z.string().max(1_024).optional(),
+    ...conditionFields,
   }),
 });
 export const taskSchema = schema;
 export type TaskFields = z.infer<typeof schema>;
+
+/** How each state is called as a reason. */
+const REASONS: Record<TaskState, string> = {
+  created: 'Created',
+  executing: 'Executing',
+  succeeded: 'Succeeded',
+  failed: 'Failed',
+  cancelled: 'Cancelled',
+  skipped: 'Skipped',
+};
+
+/** What conditions look at: a task is written often while it runs, and may have thousands of steps. */
+const statusShape = z.object({ state: z.enum(TASK_STATES), message: z.string().optional() });
+
+/** As a Job of Kubernetes: Complete if it came to its end, Failed if it ended otherwise. */
+function taskConditions(object: ApiObject): ConditionNow[] {
+  const status = statusShape.safeParse(object['status']).data;
+  if (status === undefined) return [];
+  const { state, message } = status;
+  const open = state === 'created' || state === 'executing';
+  const complete = state === 'succeeded' || state === 'skipped';
+  const said = { reason: REASONS[state], message };
+  return [
+    { type: 'Complete', status: truth(complete), ...said },
+    { type: 'Failed', status: truth(!open && !complete), ...said },
+  ];
+}
 
 /** What is, or was, done with a service instance: the tree of its steps and what became of each. */
 export const taskKind: Kind = {
@@ -77,4 +106,5 @@ export const taskKind: Kind = {
     },
     { name: 'Started', type: 'date', description: 'when it began', path: 'status.startedAt', priority: 1 },
   ],
+  conditions: taskConditions,
 };

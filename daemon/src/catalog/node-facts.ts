@@ -98,7 +98,10 @@ export function nodeObject(node: string, stored: ApiObject | undefined, { facts,
   };
   const spec = recordOf(before['spec']);
   const begins = tags !== undefined && tags.length > 0 && spec['tags'] === undefined;
-  const audit = head ?? recordOf(before['status'])['audit'];
+  const status = recordOf(before['status']);
+  const audit = head ?? status['audit'];
+  // the store says these; with what it has said, an object that is up to date looks so
+  const { conditions, observedGeneration } = status;
   const { generation } = before.metadata;
   return {
     ...before,
@@ -108,6 +111,7 @@ export function nodeObject(node: string, stored: ApiObject | undefined, { facts,
       facts: withoutUndefined(facts),
       ...(audit === undefined ? {} : { audit }),
       ...(signingKey === undefined ? {} : { signingKey }),
+      ...(conditions === undefined ? {} : { conditions, observedGeneration }),
     },
   };
 }
