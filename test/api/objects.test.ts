@@ -9,6 +9,7 @@ beforeAll(async () => {
 
 afterAll(() => api.close());
 
+const STRATEGIC = 'application/strategic-merge-patch+json';
 const merge = { headers: { 'content-type': MERGE } };
 const jsonPatch = { headers: { 'content-type': JSON_PATCH } };
 const create = (name: string, extra: object = {}) => api.ask('POST', SERVICES, { body: serviceBody(name, extra) });
@@ -285,14 +286,45 @@ describe('patch', () => {
     expect((await api.ask('PATCH', `${SERVICES}/fixed`, { body: { spec: null }, ...merge })).status).toBe(422);
   });
 
+  it('merges strategically where it is known how', async () => {
+    await create('strategic', { finalizers: ['example.org/a'] });
+    const patch = (body: object) => api.ask('PATCH', `${SERVICES}/strategic`, { body, headers: { 'content-type': STRATEGIC } });
+    const answer = await patch({
+      metadata: { finalizers: ['example.org/b'] },
+      spec: {
+        '$setElementOrder/ports': [{ port: 81 }, { port: 80 }],
+        ports: [
+          { name: 'b', port: 81 },
+          { name: 'a', port: 80 },
+        ],
+      },
+    });
+    expect(answer.body).toMatchObject({
+      metadata: { finalizers: ['example.org/a', 'example.org/b'] },
+      spec: {
+        ports: [
+          { name: 'b', port: 81 },
+          { name: 'a', port: 80 },
+        ],
+      },
+    });
+    expect((await patch({ spec: { ports: [{ $patch: 'delete', port: 80 }] } })).body.spec.ports).toEqual([
+      { name: 'b', port: 81, protocol: 'TCP' },
+    ]);
+    expect(await patch({ spec: { ports: [{ name: 'c' }] } })).toMatchObject({ status: 400, body: { details: { code: 'BAD_REQUEST' } } });
+    expect(
+      (await patch({ metadata: { finalizers: [], '$deleteFromPrimitiveList/finalizers': ['example.org/a', 'example.org/b'] } })).status,
+    ).toBe(200);
+    const app = await api.ask('PATCH', `${APPS}/none`, { body: {}, headers: { 'content-type': STRATEGIC } });
+    expect(app).toMatchObject({ status: 415, body: { details: { next: expect.stringContaining('--type merge') } } });
+  });
+
   it('answers 415 for patches that are not understood, and says which are', async () => {
     await create('media');
-    for (const type of ['application/strategic-merge-patch+json', 'application/apply-patch+yaml', 'application/json', 'text/plain']) {
+    const types = ['application/json-patch+json', 'application/merge-patch+json', STRATEGIC].join(', ');
+    for (const type of ['application/apply-patch+yaml', 'application/json', 'text/plain']) {
       const answer = await api.ask('PATCH', `${SERVICES}/media`, { body: {}, headers: { 'content-type': type } });
-      expect(answer).toMatchObject({
-        status: 415,
-        body: { details: { next: 'Send one of application/json-patch+json, application/merge-patch+json.' } },
-      });
+      expect(answer).toMatchObject({ status: 415, body: { details: { next: expect.stringContaining(`end one of ${types}.`) } } });
     }
   });
 });

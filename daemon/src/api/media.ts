@@ -62,20 +62,37 @@ function formOf({ type, parameters }: MediaRange): AnswerForm | undefined {
   }
 }
 
-export type BodyForm = 'json' | 'json-patch' | 'merge-patch';
+export type PatchForm = 'json-patch' | 'merge-patch' | 'strategic-merge-patch';
 
-const PATCH_TYPES = new Map<string, BodyForm>([
+const STRATEGIC = 'application/strategic-merge-patch+json';
+const APPLY = 'application/apply-patch+yaml';
+const PATCH_TYPES = new Map<string, PatchForm>([
   ['application/json-patch+json', 'json-patch'],
   ['application/merge-patch+json', 'merge-patch'],
+  [STRATEGIC, 'strategic-merge-patch'],
 ]);
 
+/** The types of patches that a kind takes; strategic ones only where it is known how its lists are merged. */
+export function patchTypes(strategic: boolean): string[] {
+  return [...PATCH_TYPES.keys()].filter((type) => strategic || type !== STRATEGIC);
+}
+
 /** How the body of a patch is meant. */
-export function patchForm(contentType: string | undefined): BodyForm {
+export function patchForm(contentType: string | undefined, strategic: boolean): PatchForm {
   const type = mediaType(contentType);
   const form = PATCH_TYPES.get(type);
-  if (form !== undefined) return form;
-  throw new DtkdError('UNSUPPORTED_MEDIA', `a patch of type "${type.slice(0, 100)}" is not understood`, {
-    next: `Send one of ${[...PATCH_TYPES.keys()].join(', ')}.`,
+  if (form !== undefined && patchTypes(strategic).includes(type)) return form;
+  if (type === APPLY || type === 'application/apply-patch+cbor') {
+    throw new DtkdError('UNSUPPORTED_MEDIA', 'server-side apply is not served', {
+      next: `Use kubectl apply without --server-side, or send one of ${patchTypes(strategic).join(', ')}.`,
+    });
+  }
+  const what =
+    type === STRATEGIC
+      ? 'objects of this kind take no strategic merge patches'
+      : `a patch of type "${type.slice(0, 100)}" is not understood`;
+  throw new DtkdError('UNSUPPORTED_MEDIA', what, {
+    next: `${type === STRATEGIC ? 'Use kubectl patch --type merge, or send' : 'Send'} one of ${patchTypes(strategic).join(', ')}.`,
   });
 }
 

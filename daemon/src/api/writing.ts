@@ -6,13 +6,15 @@ import { DtkdError } from '../../../protocol/errors.ts';
 import { checkJson, isRecord } from '../../../protocol/json.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
+import { type PatchRule, patchRulesOf } from '../../../protocol/patch/patch-rules.ts';
+import { applyStrategicMergePatch } from '../../../protocol/patch/strategic-merge.ts';
 import { applyJsonPatch, applyMergePatch } from '../../../protocol/patch.ts';
 import { begin, deployedOn, may, mustGet, notFound, permit, permitChange, permitDeployment, shownAfter } from './deciding.ts';
 import { finishDeletion } from './deleting.ts';
 import { changedObject, invalid, type UserDocument } from './document.ts';
 import { forward } from './forwarding.ts';
 import type { WriteContext } from './handlers.types.ts';
-import { answerForm, assertJson, patchForm } from './media.ts';
+import { answerForm, assertJson, type PatchForm, patchForm } from './media.ts';
 import { answerObject } from './object-answer.ts';
 import { assertOwn, assertWritableHere } from './ownership.ts';
 import {
@@ -50,18 +52,24 @@ export async function patchObject(api: Api, c: ApiContext, kind: Kind): Promise<
   const elsewhere = await forward(api, c, target, 'write');
   if (elsewhere !== undefined) return elsewhere;
   const form = answerForm(c.req.header('accept'));
-  const type = patchForm(c.req.header('content-type'));
+  const rules = patchRulesOf(kind);
+  const type = patchForm(c.req.header('content-type'), rules !== undefined);
   const patch = await readJson(c);
   if (type === 'merge-patch' && !isRecord(patch))
     throw new DtkdError('BAD_REQUEST', 'the body is not a merge patch', { next: 'Send a JSON object.' });
   const apply = (stored: ApiObject) => {
     // it says by its success or failure what is there
     if (type === 'json-patch') permit(api, c, 'READ', target, stored);
-    const result = type === 'merge-patch' ? applyMergePatch(stored, patch) : applyJsonPatch(stored, patch);
+    const result = patched(type, stored, patch, rules);
     assertBounded(result);
     return readDocument(api, c, target, result);
   };
   return answerObject(c, kind, await change(api, c, target, apply), form);
+}
+
+function patched(type: PatchForm, stored: ApiObject, patch: unknown, rules: PatchRule | undefined): unknown {
+  if (type === 'json-patch') return applyJsonPatch(stored, patch);
+  return type === 'merge-patch' ? applyMergePatch(stored, patch) : applyStrategicMergePatch(stored, patch, rules ?? {});
 }
 
 /** What a request makes of the object that is stored, if whoever asks may change it; pure but for warnings. */
