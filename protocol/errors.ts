@@ -65,6 +65,9 @@ const CODES = {
   // bundle files
   PARCEL_INVALID: { http: 400, reason: 'BadRequest', exit: 2 },
   PARCEL_ALTERED: { http: 422, reason: 'Invalid', exit: 2 },
+  // backups
+  BACKUP_INVALID: { http: 400, reason: 'BadRequest', exit: 2 },
+  BACKUP_ALTERED: { http: 422, reason: 'Invalid', exit: 2 },
   // service instances
   VIOLATIONS: { http: 422, reason: 'Invalid', exit: 25 },
   // starting
@@ -117,4 +120,9 @@ export class DtkdError extends Error {
 /** True if `text` is one of the stable codes (codes arrive as text from peers and over HTTP). */
 export function isErrorCode(text: unknown): text is ErrorCode {
   return typeof text === 'string' && Object.hasOwn(CODES, text);
+}
+
+/** The code under which an error is counted; INTERNAL for what has none. */
+export function codeOf(error: unknown): ErrorCode {
+  return error instanceof DtkdError ? error.code : 'INTERNAL';
 }

@@ -15,13 +15,14 @@ import { type Kv, prefixEnd } from '../store/kv.ts';
 import { carryingOf } from './carrying.ts';
 import { AddressBook } from './domain/address-book.ts';
 import { DomainNode } from './domain/domain-node.ts';
+import { highestHeads } from './domain/told-heads.ts';
 import { domainView } from './domain-view.ts';
 import type { Host, Link, Verdict } from './host/host.types.ts';
 import { JOIN_PROTOCOL, JoinServer, MAX_JOIN_STREAMS } from './joining/join-server.ts';
 import type { Authors, DomainLog, Epoch, Logs } from './log/log.types.ts';
 import type { DomainMembership } from './membership/domain-membership.ts';
 import type { DomainRecord } from './membership/key-store.ts';
-import type { DomainCarrying, DomainState, DomainView } from './mesh.types.ts';
+import type { DomainCarrying, DomainFigures, DomainState, DomainView } from './mesh.types.ts';
 
 export type ProtocolHandler = (stream: Duplex, from: { domain: DomainId; peer: PeerKey }) => void;
 
@@ -224,6 +225,23 @@ export class LocalDomain {
 
   counters(): Record<string, number> {
     return { ...this.node?.counters(), ...this.#joins?.counters };
+  }
+
+  async figures(): Promise<DomainFigures> {
+    const standing = await this.node?.logStanding();
+    const { members } = this.membership.state();
+    const heads = highestHeads(standing?.heads ?? []);
+    return {
+      name: this.name,
+      counters: this.counters(),
+      hellosRefused: this.node?.hellosRefused() ?? {},
+      joinsRefused: this.#joins?.refusals.all() ?? {},
+      logs: [...members.keys()].map((author) => ({
+        author: this.#ports.namespaceOf(this.id, author),
+        entries: (heads.get(author)?.seq ?? -1) + 1,
+        behind: standing?.behind.get(author) ?? 0,
+      })),
+    };
   }
 
   view(): DomainView {

@@ -20,7 +20,7 @@ import { createDomain } from './membership/create-domain.ts';
 import { adoptMembership, type MembershipOptions, openMembership } from './membership/domain-membership.ts';
 import { forgetMembership } from './membership/item-rows.ts';
 import { type DomainKeys, type DomainRecord, KeyStore } from './membership/key-store.ts';
-import type { DomainCarrying, DomainView, InviteView, Mesh } from './mesh.types.ts';
+import type { DomainCarrying, DomainFigures, DomainView, InviteView, Mesh } from './mesh.types.ts';
 import { assignNamespaces } from './namespaces.ts';
 import { PortChoice } from './port-choice.ts';
 
@@ -309,6 +309,10 @@ class NodeMesh implements Mesh {
       for (const [name, value] of Object.entries(domain.counters())) sum[name] = (sum[name] ?? 0) + value;
     }
     return sum;
+  }
+
+  figures(): Promise<DomainFigures[]> {
+    return Promise.all([...this.#domains.values()].map((domain) => domain.figures()));
   }
 
   async #openKept(domain: LocalDomain, { domain: id, port }: DomainKeys): Promise<void> {

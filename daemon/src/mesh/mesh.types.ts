@@ -96,6 +96,17 @@ export interface DomainCarrying {
   seal(bytes: Uint8Array): Uint8Array;
 }
 
+/** Numbers of one domain, for those who watch over it. */
+export interface DomainFigures {
+  name: string;
+  counters: Record<string, number>;
+  /** By code of protocol/errors.ts. */
+  hellosRefused: Record<string, number>;
+  joinsRefused: Record<string, number>;
+  /** Of each member: entries of its log's present epoch that are held here, and those that another member told of and that are not. */
+  logs: { author: string; entries: number; behind: number }[];
+}
+
 /** Everything that the rest of the daemon may ask of the mesh. Domains are named by their local dtDomain name. */
 export interface Mesh {
   start(): Promise<void>;
@@ -152,4 +163,6 @@ export interface Mesh {
   /** Milliseconds since the epoch at which this node last found that its disk was behind what it had published: what it did since is not on it. */
   restoredAt(): number | undefined;
   counters(): Record<string, number>;
+  /** Of each domain. */
+  figures(): Promise<DomainFigures[]>;
 }

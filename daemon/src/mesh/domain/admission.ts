@@ -3,8 +3,10 @@
  * one before both sides have proved to be members.
  */
 import type { Duplex } from 'node:stream';
+import { codeOf } from '../../../../protocol/errors.ts';
 import { HELLO_PROTOCOL, type HelloAbout } from '../../../../protocol/hello.ts';
 import { peerIdOf } from '../../../../protocol/ids.ts';
+import { Counters } from '../../counting/counters.ts';
 import type { Logger } from '../../logger.ts';
 import type { Link } from '../host/host.types.ts';
 import { patiently } from '../host/patience.ts';
@@ -25,6 +27,8 @@ export interface AdmissionPorts {
 
 export class Admission {
   readonly counters = { hellosRefused: 0 };
+  /** By code. */
+  readonly refusals = new Counters();
   readonly #ports: AdmissionPorts;
   readonly #greeting = new WeakSet<Link>();
 
@@ -48,7 +52,7 @@ export class Admission {
       const stream = await link.open(HELLO_PROTOCOL, AbortSignal.timeout(patiently(HELLO_OPEN_TIMEOUT_MS)));
       await admitted(link, await greet(stream, link, { membership, about }));
     } catch (error) {
-      this.counters.hellosRefused += 1;
+      this.#refused(error);
       link.abort('hello failed');
       throw error;
     }
@@ -64,11 +68,16 @@ export class Admission {
     try {
       await admitted(link, await answerHello(stream, link, { membership, about }));
     } catch (error) {
-      this.counters.hellosRefused += 1;
+      this.#refused(error);
       logger.debug({ err: error, from: link.remote?.host, peer: peerIdOf(link.peer) }, 'A hello was refused');
       // The refusal has to get through before the connection goes.
       if (link.admitted) link.abort('hello failed');
       else stream.once('close', () => void link.close());
     }
+  }
+
+  #refused(error: unknown): void {
+    this.counters.hellosRefused += 1;
+    this.refusals.add(codeOf(error));
   }
 }

@@ -65,7 +65,7 @@ function waitAfter(last: Synced, difference: string): number {
 }
 
 export class Comparisons {
-  readonly counters = { comparisons: 0, differences: 0 };
+  readonly counters = { comparisons: 0, comparisonsFailed: 0, differences: 0, repairsFailed: 0 };
   readonly #ports: ComparisonsPorts;
   readonly #round = new Round<PeerKey>();
   readonly #running = new Set<PeerKey>();
@@ -103,6 +103,7 @@ export class Comparisons {
         if (difference !== undefined) await this.#sync(part, peer, difference);
       }
     } catch (err) {
+      this.counters.comparisonsFailed += 1;
       this.#ports.logger.debug({ err, peer: peerIdOf(peer) }, 'A neighbour could not be compared with');
     } finally {
       this.#running.delete(peer);
@@ -121,6 +122,7 @@ export class Comparisons {
       await this.#ports.sync[part](peer);
     } catch (err) {
       entry.failed = true;
+      this.counters.repairsFailed += 1;
       this.#ports.logger.debug({ err, peer: peerIdOf(peer), part }, 'A neighbour that has other things could not be synchronised with');
     }
   }

@@ -283,6 +283,16 @@ export class DomainNode {
     return this.#whereabouts.addresses();
   }
 
+  /** Hellos that were refused, by code. */
+  hellosRefused(): Record<string, number> {
+    return this.#admission.refusals.all();
+  }
+
+  /** How far the logs are here, and what members told of that is not here. */
+  logStanding(): ReturnType<SyncService['standing']> {
+    return this.#sync.standing();
+  }
+
   counters(): Record<string, number> {
     return {
       ...this.#admission.counters,

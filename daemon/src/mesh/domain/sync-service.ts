@@ -23,9 +23,10 @@ import type { Logger } from '../../logger.ts';
 import { FrameChannel } from '../host/frame-channel.ts';
 import type { Link } from '../host/host.types.ts';
 import { patiently } from '../host/patience.ts';
-import type { DomainLog } from '../log/log.types.ts';
+import type { DomainLog, Head } from '../log/log.types.ts';
 import type { Membership, SignedItem } from '../membership/membership.types.ts';
 import { exchangeFacts } from './facts-exchange.ts';
+import { ToldHeads } from './told-heads.ts';
 
 /** For each frame: reading half a megabyte of entries from disk, and a slow line. */
 const SYNC_TIMEOUT_MS = 15_000;
@@ -56,7 +57,8 @@ export class SyncService {
   readonly #waiting: (() => void)[] = [];
   #running = 0;
   #stopped = false;
-  readonly counters = { pulls: 0, entriesPulled: 0, entriesRefused: 0, framesRefused: 0 };
+  readonly counters = { pulls: 0, pullsFailed: 0, entriesPulled: 0, entriesRefused: 0, framesRefused: 0 };
+  readonly #told = new ToldHeads();
 
   constructor(ports: SyncPorts) {
     this.#ports = ports;
@@ -79,6 +81,14 @@ export class SyncService {
     return entry.done;
   }
 
+  /** How far the logs are here, and what members told of that is not here. */
+  async standing(): Promise<{ heads: readonly Head[]; behind: ReadonlyMap<PeerKey, number> }> {
+    const { membership, log } = this.#ports;
+    const heads = await log.heads();
+    const { members } = membership.state();
+    return { heads, behind: this.#told.behind(heads, (key) => members.has(key)) };
+  }
+
   stop(): void {
     this.#stopped = true;
     for (const wake of this.#waiting.splice(0)) wake();
@@ -95,6 +105,7 @@ export class SyncService {
         succeeded = true;
       } catch (error) {
         succeeded = false;
+        this.counters.pullsFailed += 1;
         this.#blame(error, peer, 'Synchronising failed');
       } finally {
         this.#leave();
@@ -117,6 +128,7 @@ export class SyncService {
       const theirs = await receiveSync(channel);
       if (theirs?.type !== 'heads') throw new DtkdError('FRAME_INVALID', 'heads were expected');
       this.#ports.heard(peer, theirs.removed);
+      await this.#tell(peer, theirs.heads);
       if (theirs.digest !== this.#ports.membership.digest()) await this.pushFacts(peer, []);
       let unfinished = false;
       while (await this.#ports.log.isBehind(theirs.heads)) {
@@ -132,6 +144,7 @@ export class SyncService {
         // Nothing new in a chunk: what is left does not apply here (an author that we do not know, or one that forked).
         if (applied === 0) break;
       }
+      if (!unfinished) this.#told.given(peer);
       channel.finish();
       return unfinished;
     } catch (error) {
@@ -167,7 +180,10 @@ export class SyncService {
       if (theirs?.type !== 'heads') throw new DtkdError('FRAME_INVALID', 'heads were expected');
       this.#ports.heard(link.peer, theirs.removed);
       await channel.sendBytes(encodeSync(await this.#ownHeads()));
-      if (await this.#ports.log.isBehind(theirs.heads)) void this.pull(link.peer);
+      if (await this.#ports.log.isBehind(theirs.heads)) {
+        await this.#tell(link.peer, theirs.heads);
+        void this.pull(link.peer);
+      }
       for (;;) {
         const message = await receiveSync(channel);
         if (message === undefined) break;
@@ -235,6 +251,12 @@ export class SyncService {
       channel.fail(error);
       this.#blame(error, link.peer, 'Exchanging facts failed');
     }
+  }
+
+  async #tell(peer: PeerKey, theirs: readonly Head[]): Promise<void> {
+    const { membership, log } = this.#ports;
+    const { members, suspended } = membership.state();
+    this.#told.tell(peer, theirs, await log.heads(), (author) => members.has(author) && !suspended.has(author));
   }
 
   async #ownHeads(): Promise<SyncHeads> {

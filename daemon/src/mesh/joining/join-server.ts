@@ -5,10 +5,11 @@
  * the right port.
  */
 import type { Duplex } from 'node:stream';
-import { DtkdError } from '../../../../protocol/errors.ts';
+import { codeOf, DtkdError } from '../../../../protocol/errors.ts';
 import { type DomainId, peerIdOf } from '../../../../protocol/ids.ts';
 import { decodeJoinMessage, encodeJoinMessage, type JoinMessage, toRefusal } from '../../../../protocol/join.ts';
 import { MAX_ITEM_BYTES } from '../../../../protocol/limits.ts';
+import { Counters } from '../../counting/counters.ts';
 import type { Logger } from '../../logger.ts';
 import { networkOf } from '../host/crowd.ts';
 import { FrameChannel } from '../host/frame-channel.ts';
@@ -46,6 +47,8 @@ export class JoinServer {
   readonly #ports: JoinServerPorts;
   readonly #rate: TokenBuckets;
   readonly counters = { joinsAdmitted: 0, joinsRefused: 0 };
+  /** By code. */
+  readonly refusals = new Counters();
 
   constructor(ports: JoinServerPorts) {
     this.#ports = ports;
@@ -64,6 +67,7 @@ export class JoinServer {
       this.counters.joinsAdmitted += 1;
     } catch (error) {
       this.counters.joinsRefused += 1;
+      this.refusals.add(codeOf(error));
       const { logger } = this.#ports;
       const fields = { err: error, from: link.remote?.host, peer: peerIdOf(link.peer) };
       if (error instanceof DtkdError && error.code !== 'INTERNAL') logger.info(fields, 'A join was refused');
