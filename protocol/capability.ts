@@ -11,7 +11,7 @@ import { uid } from './principal.ts';
 export const CAPABILITY_VERBS = ['DISCOVER', 'READ', 'CREATE', 'UPDATE', 'DELETE', 'MANAGE', 'REQUEST', 'EXECUTE'] as const;
 export type CapabilityVerb = (typeof CAPABILITY_VERBS)[number];
 
-export const capabilityVerbs = z.array(z.enum(CAPABILITY_VERBS)).min(1).max(CAPABILITY_VERBS.length);
+export const capabilityVerbs = z.array(z.enum(CAPABILITY_VERBS)).min(1).max(CAPABILITY_VERBS.length).describe('What is allowed.');
 
 /**
  * What can be granted besides objects, with EXECUTE: `exec`, to start any program on the node; `cp`, to put files there and to read them. Their
@@ -50,8 +50,8 @@ export type GrantScope = z.infer<typeof grantScope>;
 
 /** The capability on which one that was passed on stands. */
 export const parentCapability = z.object({
-  name: z.string().max(253),
-  uid: z.string().max(64),
+  name: z.string().max(253).describe('Name of the Capability.'),
+  uid: z.string().max(64).describe('Its uid.'),
   membership: uid.optional().describe('If its grantor had it as a member of a trust: of which stay there.'),
 });
 

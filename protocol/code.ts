@@ -5,22 +5,30 @@ import type { Commands } from './commands.ts';
 import { isRecord } from './json.ts';
 
 /** SHA-256 in hex. */
-export const digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 digest of 64 hexadecimal digits');
+export const digest = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 digest of 64 hexadecimal digits')
+  .describe('SHA-256, 64 hexadecimal digits.');
 /** A node's signing key: ed25519, 64 hexadecimal digits, as a PeerKey. */
-export const signingKeyText = z.string().regex(/^[0-9a-f]{64}$/, 'must be a key of 64 hexadecimal digits');
+export const signingKeyText = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, 'must be a key of 64 hexadecimal digits')
+  .describe('Signing key of a node: ed25519, 64 hexadecimal digits.');
 
 /** `acme/web`: who makes it, and what it is. `type/…` names commands that stand in a Type object. */
 export const moduleName = z
   .string()
   .max(127)
-  .regex(/^(?!type\/)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a module name such as acme/web');
+  .regex(/^(?!type\/)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a module name such as acme/web')
+  .describe('Name of a module: acme/web.');
 export const moduleVersion = z
   .string()
   .max(64)
   .regex(
     /^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9a-z]+([.-][0-9a-z]+)*)?$/,
     'must be a version such as 1.2.0 or 1.2.0-rc.1',
-  );
+  )
+  .describe('Its version: 1.2.0.');
 
 /** Characters of the name of code, with the instance whose copy it may be. */
 export const MAX_CODE_NAME = 168;
@@ -32,15 +40,19 @@ export const codeName = z
   .regex(
     /^(?!type\/)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(@[a-z]([a-z0-9-]{0,38}[a-z0-9])?)?$/,
     'must be a module name such as acme/web, or of a copy acme/web@shop',
-  );
+  )
+  .describe('Name of the module: acme/web; of the copy of a service instance: acme/web@shop.');
 
 /** A range of versions as npm writes it: `1.2.0`, `^1.2.0`, `>=1 <3`, `*`. */
 export const versionRange = z.string().min(1).max(128);
 
 /** Code that a command runs, and who answers for it. `name`: `acme/web`, or `acme/web@shop` of an instance's copy, or `type/NAME` for scripts that stand in a Type object itself. */
 export const codeRef = z.object({
-  name: z.string().max(MAX_CODE_NAME),
-  version: z.string().max(64).optional(),
+  name: z
+    .string()
+    .max(MAX_CODE_NAME)
+    .describe('`acme/web`, `acme/web@shop` of the copy of a service instance, or `type/NAME` of commands in a Type.'),
+  version: z.string().max(64).optional().describe('Its version.'),
   digest,
   publisher: signingKeyText,
 });

@@ -29,20 +29,21 @@ export function durationMs(text: string): number {
   return Number(match?.[1]) * (UNITS[match?.[2] ?? ''] ?? Number.NaN);
 }
 
-const description = z.string().max(4_096).optional();
+const description = z.string().max(4_096).optional().describe('What it is for.');
 const text = z.string().max(16_384);
 
 export const optionRule = z.strictObject({
   type: z.enum(['string', 'integer', 'number', 'boolean']).optional().describe('Default: string.'),
   description,
-  required: z.boolean().optional(),
-  default: z.union([text, z.number(), z.boolean()]).optional(),
+  required: z.boolean().optional().describe('The command is refused without a value.'),
+  default: z.union([text, z.number(), z.boolean()]).optional().describe('The value where none is given.'),
   property: z.string().max(63).optional().describe('The default is the value of this property of the resource.'),
   allowed: z
     .array(z.union([text, z.number(), z.boolean()]))
     .min(1)
     .max(256)
-    .optional(),
+    .optional()
+    .describe('The only values that it may have.'),
 });
 export type OptionRule = z.infer<typeof optionRule>;
 
@@ -51,7 +52,10 @@ const secretUse = z.strictObject({
   property: z.string().max(63).optional().describe('Or the property (of type secret) that has its name.'),
   optional: z.boolean().optional().describe('Where the property has no value, the variable is left out; else the command fails.'),
   as: z.enum(['file', 'env']).optional().describe('Default: file, whose path the variable has.'),
-  variable: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/),
+  variable: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/)
+    .describe('The variable by which the command gets it.'),
 });
 
 /** Something to start: a file of the module, or a text. Exactly one of `file` and `inline`. */
@@ -60,19 +64,23 @@ export const script = z.strictObject({
     .string()
     .max(512)
     .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]+$/, 'must be a path within the module')
-    .optional(),
-  inline: z.string().max(MAX_INLINE_BYTES).optional(),
+    .optional()
+    .describe('Path of a file of the module.'),
+  inline: z.string().max(MAX_INLINE_BYTES).optional().describe('Or the text of the script itself.'),
   interpreter: z
     .array(text.min(1))
     .min(1)
     .max(16)
     .optional()
     .describe('What runs it, e.g. [/usr/bin/python3, -u]. Default: the first line of the file; /bin/sh for an inline text.'),
-  args: z.array(text).max(256).optional(),
-  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/), text).optional(),
+  args: z.array(text).max(256).optional().describe('Arguments.'),
+  env: z
+    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/), text)
+    .optional()
+    .describe('Variables that it gets.'),
   directory: text.optional().describe('Default: the directory of the resource.'),
   user: z.string().max(64).optional().describe("Default: the daemon's own."),
-  secrets: z.array(secretUse).max(32).optional(),
+  secrets: z.array(secretUse).max(32).optional().describe('Secrets that it gets.'),
 });
 export type Script = z.infer<typeof script>;
 
@@ -95,13 +103,16 @@ export interface Step {
 }
 
 const plainStep = z.strictObject({
-  command: commandName.optional(),
-  script: script.optional(),
-  name: z.string().max(128).optional(),
-  options: z.record(optionName, z.union([text, z.number(), z.boolean()])).optional(),
-  'on-failure': z.enum(['fail', 'ignore']).optional(),
-  retry: retry.optional(),
-  timeout: durationText.optional(),
+  command: commandName.optional().describe('A command of the resource. Either this or a script.'),
+  script: script.optional().describe('Something to start.'),
+  name: z.string().max(128).optional().describe('What the step is called.'),
+  options: z
+    .record(optionName, z.union([text, z.number(), z.boolean()]))
+    .optional()
+    .describe('Options of that command.'),
+  'on-failure': z.enum(['fail', 'ignore']).optional().describe('fail (default) or ignore.'),
+  retry: retry.optional().describe('To be tried again if it fails.'),
+  timeout: durationText.optional().describe('How long it may take.'),
 });
 
 /** Steps whose handlers may have handlers in their turn, and these none: written out, since a schema that refers to itself would go as deep as a document does. */
@@ -119,7 +130,7 @@ function handled(handler: z.ZodType<Step>): z.ZodType<Step> {
 }
 
 export const workflow = z.strictObject({
-  steps: z.array(step).min(1).max(MAX_STEPS),
+  steps: z.array(step).min(1).max(MAX_STEPS).describe('What is done.'),
   order: z.enum(['sequential', 'concurrent']).optional().describe('Default: sequential.'),
   threads: z.number().int().min(1).max(64).optional().describe('Concurrent steps at a time. Default: all.'),
 });
@@ -139,19 +150,22 @@ export const dispatch = z.strictObject({
     .describe('node (default): on the nodes where they are deployed; local: here, those that are deployed here.'),
   'require-match': z.boolean().optional().describe('To find none is a failure. Default: true.'),
   'keep-going': z.boolean().optional().describe('A failure does not keep the rest from being started.'),
-  options: z.record(optionName, z.union([text, z.number(), z.boolean()])).optional(),
+  options: z
+    .record(optionName, z.union([text, z.number(), z.boolean()]))
+    .optional()
+    .describe('Options of that command.'),
 });
 export type Dispatch = z.infer<typeof dispatch>;
 
 export const command = z
   .strictObject({
     description,
-    options: z.record(optionName, optionRule).optional(),
+    options: z.record(optionName, optionRule).optional().describe('Options that it takes, by their names.'),
     private: z.boolean().optional().describe('Can only be a step of other commands.'),
-    timeout: durationText.optional(),
-    script: script.optional(),
-    workflow: workflow.optional(),
-    dispatch: dispatch.optional(),
+    timeout: durationText.optional().describe('How long it may take.'),
+    script: script.optional().describe('Something to start. Exactly one of script, workflow and dispatch.'),
+    workflow: workflow.optional().describe('Steps, one after another or at once.'),
+    dispatch: dispatch.optional().describe('A command of related resources.'),
   })
   .refine(({ script: a, workflow: b, dispatch: c }) => [a, b, c].filter((one) => one !== undefined).length === 1, {
     message: 'must be exactly one of script, workflow and dispatch',
@@ -167,7 +181,8 @@ export const template = z.strictObject({
   to: z
     .string()
     .max(512)
-    .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]+$/, "must be a path within the resource's directory"),
-  executable: z.boolean().optional(),
+    .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]+$/, "must be a path within the resource's directory")
+    .describe("Where it goes in the resource's directory."),
+  executable: z.boolean().optional().describe('True if it can be run.'),
 });
 export type Template = z.infer<typeof template>;

@@ -13,7 +13,7 @@ const MAX_MESSAGE = 1_024;
 
 export const condition = z.object({
   type: z.string().max(63).describe('What it is about, e.g. Ready.'),
-  status: z.enum(CONDITION_STATUSES),
+  status: z.enum(CONDITION_STATUSES).describe('True, False or Unknown.'),
   reason: z.string().max(63).describe('One word in CamelCase, for programs.'),
   message: z.string().max(MAX_MESSAGE).describe('The same for people; may be empty.'),
   lastTransitionTime: z.string().max(40).describe('When status last changed.'),

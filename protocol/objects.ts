@@ -21,34 +21,51 @@ export const labels = z.record(z.string().regex(QUALIFIED, 'must be a label key'
 export const annotations = z.record(z.string().regex(QUALIFIED, 'must be an annotation key'), z.string().max(16_384));
 
 export const ownerReference = z.object({
-  apiVersion: z.string().max(253),
-  kind: z.string().max(63),
-  name: objectName,
-  uid: z.string().max(64),
-  controller: z.boolean().optional(),
-  blockOwnerDeletion: z.boolean().optional(),
+  apiVersion: z.string().max(253).describe('API version of the owner.'),
+  kind: z.string().max(63).describe('Kind of the owner.'),
+  name: objectName.describe('Name of the owner.'),
+  uid: z.string().max(64).describe('Uid of the owner.'),
+  controller: z.boolean().optional().describe('True if the owner manages this object.'),
+  blockOwnerDeletion: z.boolean().optional().describe('True if the owner, deleted in the foreground, waits for this object to be gone.'),
 });
 
 /** What a client may write in `metadata`; the server fills in the rest. */
 export const objectMeta = z.object({
-  name: objectName.optional(),
-  generateName: z.string().max(240).optional(),
-  namespace: z.string().max(63).optional(),
-  uid: z.string().max(64).optional(),
+  name: objectName.optional().describe('Name of the object: one of a kind in a namespace.'),
+  generateName: z.string().max(240).optional().describe('Beginning of a name that the server completes, where no name is given.'),
+  namespace: z.string().max(63).optional().describe('Name of the node that owns the object; `default` is the node that is asked.'),
+  uid: z
+    .string()
+    .max(64)
+    .optional()
+    .describe(
+      'Of this object alone: one of the same name that is made later has another. Set by the server; in a write: change this very object only.',
+    ),
   resourceVersion: z
     .string()
     .regex(/^\d{0,20}$/)
-    .optional(),
-  generation: z.number().int().nonnegative().optional(),
-  creationTimestamp: z.string().max(40).nullable().optional(),
-  deletionTimestamp: z.string().max(40).nullable().optional(),
-  deletionGracePeriodSeconds: z.number().int().nonnegative().optional(),
-  selfLink: z.string().max(1024).optional(),
-  labels: labels.nullable().optional(),
-  annotations: annotations.nullable().optional(),
-  finalizers: z.array(z.string().regex(QUALIFIED)).max(32).nullable().optional(),
-  ownerReferences: z.array(ownerReference).max(32).nullable().optional(),
-  managedFields: z.array(z.unknown()).max(64).nullable().optional(),
+    .optional()
+    .describe("The owner's version of the object. Set by the server; in a write: change it only if it is still at this version."),
+  generation: z.number().int().nonnegative().optional().describe('Counts changes of what users write. Set by the server.'),
+  creationTimestamp: z.string().max(40).nullable().optional().describe('When the object was made. Set by the server.'),
+  deletionTimestamp: z.string().max(40).nullable().optional().describe('Since when the object is being deleted. Set by the server.'),
+  deletionGracePeriodSeconds: z.number().int().nonnegative().optional().describe('Accepted, and not used.'),
+  selfLink: z.string().max(1024).optional().describe('Path of the object in the API. Set by the server.'),
+  labels: labels.nullable().optional().describe('Words to choose objects by.'),
+  annotations: annotations.nullable().optional().describe('Notes of people and programs.'),
+  finalizers: z
+    .array(z.string().regex(QUALIFIED))
+    .max(32)
+    .nullable()
+    .optional()
+    .describe('Who has to have tidied up before a deleted object goes.'),
+  ownerReferences: z
+    .array(ownerReference)
+    .max(32)
+    .nullable()
+    .optional()
+    .describe('Objects on which this one depends: once all of them are gone, it goes.'),
+  managedFields: z.array(z.unknown()).max(64).nullable().optional().describe('Accepted, and not kept.'),
 });
 
 /** `metadata` of a stored object: what the server guarantees is there. */
@@ -63,6 +80,8 @@ export interface ObjectMeta {
   generation: number;
   creationTimestamp: Timestamp;
   deletionTimestamp?: Timestamp;
+  /** With deletionTimestamp: nothing here has a grace period, so it is 0. */
+  deletionGracePeriodSeconds?: number;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
   finalizers?: string[];

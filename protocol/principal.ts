@@ -16,6 +16,18 @@ export const SELF: Home = 'self';
 export const CREATOR_ANNOTATION = 'dtkd.dev/creator';
 
 /**
+ * Annotation that the daemon sets with `metadata.ownerReferences`: `principalText` of who said them, and so agreed that the object goes when those
+ * owners are gone. Clients can neither set nor change it.
+ */
+export const OWNERS_ANNOTATION = 'dtkd.dev/owners-said-by';
+
+/** Annotation that the daemon sets on what waits for its dependents before it goes: `principalText` of who deleted it. Clients cannot set it. */
+export const DELETION_ANNOTATION = 'dtkd.dev/deletion-said-by';
+
+/** Annotations that the daemon alone writes: what documents say there is dropped. */
+export const SERVER_ANNOTATIONS: readonly string[] = [CREATOR_ANNOTATION, OWNERS_ANNOTATION, DELETION_ANNOTATION];
+
+/**
  * Annotation that a node sets on its replicas of the kinds that say so (`Kind.attributed`): the key of the author, as its log's signature
  * has proved it. A namespace is only a name and may come to mean another node.
  */
@@ -46,14 +58,17 @@ export interface UserPrincipal extends Subject {
 
 export type Principal = OperatorPrincipal | UserPrincipal;
 
-export const uid = z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'must be a uid');
+export const uid = z
+  .string()
+  .regex(/^[A-Za-z0-9-]{1,64}$/, 'must be a uid')
+  .describe('Uid of it: another one of the same name, made later, is not meant.');
 
 export const subject = z.object({
   home: z
     .string()
     .regex(/^(self|[0-9a-f]{64})$/, 'must be "self" or a key of 64 hexadecimal digits')
     .describe('Key of the home node; self: the node that owns this object.'),
-  name: objectName,
+  name: objectName.describe('Its name on its home node.'),
   uid,
 });
 
@@ -74,6 +89,22 @@ export function publishedGrantor<T extends { grantor?: Grantor | undefined }>(fi
 /** One text for each subject, to compare and to index by. */
 export function subjectText({ home, name, uid: id }: Subject): string {
   return `${name}/${id}@${home}`;
+}
+
+/** One text for each principal, for what is done later as theirs. */
+export function principalText(principal: Principal): string {
+  return principal.type === 'operator' ? OPERATOR : subjectText(principal);
+}
+
+const SUBJECT_TEXT = /^([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)\/([A-Za-z0-9-]{1,64})@(self|[0-9a-f]{64})$/;
+
+/** Reads `principalText` on the node that wrote it; undefined if it is none. A user of another node is shown by the beginning of its key. */
+export function parsePrincipal(text: string | undefined, node: string): Principal | undefined {
+  if (text === OPERATOR) return { type: 'operator', name: OPERATOR };
+  const match = SUBJECT_TEXT.exec(text ?? '');
+  if (match === null) return undefined;
+  const [, name = '', uid = '', home = ''] = match;
+  return { type: 'user', home, name, uid, display: `${name}@${home === SELF ? node : home.slice(0, 6)}` };
 }
 
 export function displayOf(principal: Principal): string {

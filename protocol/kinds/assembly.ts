@@ -5,27 +5,30 @@ import { type Kind, READ_VERBS } from './kind.ts';
 import { ASSEMBLIES } from './paths.ts';
 
 const schema = z.object({
-  spec: z.object({
-    module: moduleName,
-    version: moduleVersion,
-    assembly: partName,
-    description: z.string().max(4_096).optional(),
-    role: z.literal('target').optional(),
-    kind: partName.optional(),
-    target: partName.optional().describe('The kind of target that it needs.'),
-    components: z.array(partName).max(256),
-    parameters: z
-      .record(
-        z.string().max(63),
-        z.object({
-          type: z.string().max(16).optional(),
-          description: z.string().max(4_096).optional(),
-          required: z.boolean().optional(),
-          default: z.unknown().optional(),
-        }),
-      )
-      .optional(),
-  }),
+  spec: z
+    .object({
+      module: moduleName,
+      version: moduleVersion,
+      assembly: partName.describe('Its name in the module.'),
+      description: z.string().max(4_096).optional().describe('What it is for.'),
+      role: z.literal('target').optional().describe('target: others are staged against it.'),
+      kind: partName.optional().describe('Of a target: what it is, for those that need one of this kind.'),
+      target: partName.optional().describe('The kind of target that it needs.'),
+      components: z.array(partName).max(256).describe('What it consists of.'),
+      parameters: z
+        .record(
+          z.string().max(63),
+          z.object({
+            type: z.string().max(16).optional().describe('Type of its value. Default: string.'),
+            description: z.string().max(4_096).optional().describe('What it is for.'),
+            required: z.boolean().optional().describe('It cannot be converged without a value.'),
+            default: z.unknown().optional().describe('The value where none is given.'),
+          }),
+        )
+        .optional()
+        .describe('Values that whoever stages it gives.'),
+    })
+    .describe('What can be staged.'),
 });
 export const assemblySchema = schema;
 

@@ -17,7 +17,7 @@ const schema = z.object({
     .describe('Who may do what, until when.'),
   subject: subject
     .extend({
-      kind: z.enum(['User', 'Trust']),
+      kind: z.enum(['User', 'Trust']).describe('User or Trust.'),
       domain: z.string().max(253).optional().describe('dtDomain through which the home node is known.'),
     })
     .optional()

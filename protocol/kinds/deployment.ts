@@ -5,24 +5,29 @@ import { DTKD_GROUP } from './model.ts';
 import { MAX_TYPE_NAME } from './type.ts';
 
 const schema = z.object({
-  spec: z.object({
-    owner: z.object({ node: z.string().max(253), key: signingKeyText }).describe('The node whose model has the resource.'),
-    resource: z.string().max(253).describe('Name of the Resource object there.'),
-    uid: z.string().max(64),
-    model: z.string().max(253),
-    type: z.string().max(MAX_TYPE_NAME),
-    name: z.string().max(253),
-    revision: z.number().int().nonnegative(),
-  }),
+  spec: z
+    .object({
+      owner: z
+        .object({ node: z.string().max(253).describe('Its name, as it is known here.'), key: signingKeyText })
+        .describe('The node whose model has the resource.'),
+      resource: z.string().max(253).describe('Name of the Resource object there.'),
+      uid: z.string().max(64).describe('Its uid.'),
+      model: z.string().max(253).describe('Its model.'),
+      type: z.string().max(MAX_TYPE_NAME).describe('Its type.'),
+      name: z.string().max(253).describe('Its name within model and type.'),
+      revision: z.number().int().nonnegative().describe('What its owner said of it last: grows with each change.'),
+    })
+    .describe('What is installed.'),
   status: z
     .object({
-      phase: z.enum(['Installing', 'Installed', 'Failed']),
-      directory: z.string().max(4_096),
-      code: z.array(codeRef).max(64),
-      installedAt: z.string().max(40).optional(),
-      message: z.string().max(1_024).optional(),
+      phase: z.enum(['Installing', 'Installed', 'Failed']).describe('Whether it is installed.'),
+      directory: z.string().max(4_096).describe('Where it is.'),
+      code: z.array(codeRef).max(64).describe('Whose code it runs.'),
+      installedAt: z.string().max(40).optional().describe('When it was installed.'),
+      message: z.string().max(1_024).optional().describe('Why it failed.'),
     })
-    .optional(),
+    .optional()
+    .describe('How it is installed.'),
 });
 export const deploymentSchema = schema;
 export type DeploymentFields = z.infer<typeof schema>;

@@ -9,14 +9,14 @@ const address = z.object({
     .max(45)
     .refine((text) => isIP(text) !== 0, 'must be an IPv4 or IPv6 address')
     .describe('IPv4 or IPv6 address.'),
-  hostname: z.string().max(253).optional(),
+  hostname: z.string().max(253).optional().describe('Name of the machine, for people.'),
 });
 
 const endpointPort = z.object({
-  name: z.string().max(63).optional(),
+  name: z.string().max(63).optional().describe('Name of the port, as a Service names it.'),
   port: z.number().int().min(1).max(65_535).describe('Port number.'),
-  protocol: z.enum(['TCP']).optional(),
-  appProtocol: z.string().max(253).optional(),
+  protocol: z.enum(['TCP']).optional().describe('TCP.'),
+  appProtocol: z.string().max(253).optional().describe('What is spoken there, for people.'),
 });
 
 const schema = z.object({

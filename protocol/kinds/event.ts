@@ -14,23 +14,29 @@ export const eventKind: Kind = {
   verbs: READ_VERBS,
   description: 'What happened to an object. Events are kept for an hour.',
   schema: z.object({
-    involvedObject: z.object({
-      apiVersion: z.string(),
-      kind: z.string(),
-      namespace: z.string().optional(),
-      name: z.string(),
-      uid: z.string().optional(),
-    }),
+    involvedObject: z
+      .object({
+        apiVersion: z.string().describe('Its API version.'),
+        kind: z.string().describe('Its kind.'),
+        namespace: z.string().optional().describe('Its namespace.'),
+        name: z.string().describe('Its name.'),
+        uid: z.string().optional().describe('Its uid.'),
+      })
+      .describe('The object that it is about.'),
     reason: z.string().max(128).describe('One word for programs.'),
     message: z.string().max(1024).describe('A sentence for people.'),
-    type: z.enum(['Normal', 'Warning']),
+    type: z.enum(['Normal', 'Warning']).describe('Normal or Warning.'),
     count: z.number().int().positive().describe('How often it happened.'),
-    firstTimestamp: z.string(),
-    lastTimestamp: z.string(),
-    source: z.object({ component: z.string() }).optional(),
+    firstTimestamp: z.string().describe('When it first happened.'),
+    lastTimestamp: z.string().describe('When it last happened.'),
+    source: z
+      .object({ component: z.string().describe('The part of the daemon.') })
+      .optional()
+      .describe('Who tells it.'),
   }),
   serverFields: ['involvedObject', 'reason', 'message', 'type', 'count', 'firstTimestamp', 'lastTimestamp', 'source'],
   selectableFields: ['involvedObject.kind', 'involvedObject.name', 'involvedObject.namespace', 'involvedObject.uid', 'reason', 'type'],
+  anonymous: true,
   columns: [
     { name: 'Last Seen', type: 'date', description: 'when it last happened', path: 'lastTimestamp', priority: 0 },
     { name: 'Type', type: 'string', description: 'Normal or Warning', path: 'type', priority: 0 },

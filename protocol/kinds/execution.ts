@@ -90,14 +90,15 @@ const schema = z.object({
     .describe('The plan, as it was frozen.'),
   status: z
     .object({
-      phase: z.enum(EXECUTION_PHASES),
-      parts: z.array(part).max(2_000),
-      startedAt: z.string().max(40).optional(),
-      finishedAt: z.string().max(40).optional(),
-      message: z.string().max(1_024).optional(),
+      phase: z.enum(EXECUTION_PHASES).describe('Running, Paused or Finished.'),
+      parts: z.array(part).max(2_000).describe('What became of each target.'),
+      startedAt: z.string().max(40).optional().describe('When it began.'),
+      finishedAt: z.string().max(40).optional().describe('When it ended.'),
+      message: z.string().max(1_024).optional().describe('What is to be said of it.'),
       ...conditionFields,
     })
-    .optional(),
+    .optional()
+    .describe('What became of it.'),
 });
 export const executionSchema = schema;
 export type ExecutionFields = z.infer<typeof schema>;

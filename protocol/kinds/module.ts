@@ -9,19 +9,21 @@ const schema = z.object({
     .object({
       module: moduleName,
       version: moduleVersion,
-      description: z.string().max(4_096).optional(),
-      license: z.string().max(128).optional(),
+      description: z.string().max(4_096).optional().describe('What it is for.'),
+      license: z.string().max(128).optional().describe('Its license.'),
       digest: digest.describe('SHA-256 of its archive.'),
       size: z.number().int().nonnegative().describe('Bytes of its archive.'),
-      files: z.number().int().nonnegative(),
-      types: z.array(z.string().max(63)).max(1_024),
+      files: z.number().int().nonnegative().describe('Files in its archive.'),
+      types: z.array(z.string().max(63)).max(1_024).describe('Types that it has.'),
       active: z
         .boolean()
         .default(true)
         .describe('Its types are the types of this node. Of one module one version; others are there to be staged.'),
       assemblies: z.array(partName).max(256).optional().describe('What can be staged of it.'),
       dependencies: z.record(moduleName, versionRange).optional().describe('Modules that it needs.'),
-      publisher: z.object({ node: z.string().max(253), key: signingKeyText }),
+      publisher: z
+        .object({ node: z.string().max(253).describe('Its name, as it was known.'), key: signingKeyText })
+        .describe('The node that published it.'),
       statement: z.string().max(2_048).describe('What the publisher signed, base64.'),
       signature: z.string().max(128).describe('Its signature, base64.'),
     })

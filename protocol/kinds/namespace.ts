@@ -14,8 +14,11 @@ export const namespaceKind: Kind = {
   verbs: READ_VERBS,
   description: 'A node. Objects in this namespace belong to that node; -n NAME asks that node.',
   schema: z.object({
-    spec: z.object({}).optional(),
-    status: z.object({ phase: z.enum(['Active', 'Terminating']) }).optional(),
+    spec: z.object({}).optional().describe('Empty.'),
+    status: z
+      .object({ phase: z.enum(['Active', 'Terminating']).describe('Active, or Terminating while the node is being forgotten.') })
+      .optional()
+      .describe('What becomes of it.'),
   }),
   serverFields: ['spec', 'status'],
   selectableFields: [],

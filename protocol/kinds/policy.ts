@@ -53,7 +53,12 @@ export const policySpec = z.object({
   pins: z
     .record(
       z.string().max(MAX_PIN_NAME),
-      z.object({ digest, publisher: signingKeyText, node: z.string().max(253).optional(), version: moduleVersion.optional() }),
+      z.object({
+        digest,
+        publisher: signingKeyText.describe('Signing key of the node that answers for it.'),
+        node: z.string().max(253).optional().describe('The name of that node, for people.'),
+        version: moduleVersion.optional(),
+      }),
     )
     .optional()
     .describe(

@@ -10,21 +10,23 @@ import { DTKD_GROUP } from './model.ts';
 export const RELEASE_CHUNK_BYTES = 128 * 1024;
 
 const schema = z.object({
-  spec: z.object({
-    module: moduleName,
-    version: moduleVersion,
-    description: z.string().max(4_096).optional(),
-    license: z.string().max(128).optional(),
-    dependencies: z.record(moduleName, versionRange).optional(),
-    assemblies: z.array(partName).max(256).optional(),
-    digest: digest.describe('SHA-256 of its archive.'),
-    size: z.number().int().nonnegative().describe('Bytes of its archive.'),
-    chunks: z.string().max(20_000).describe('SHA-256 of each piece, base64 one after another.'),
-    publisher: signingKeyText,
-    statement: z.string().max(2_048).describe('What the publisher signed, base64.'),
-    signature: z.string().max(128).describe('Its signature, base64.'),
-    domains: z.array(objectName).min(1).max(64).describe('Domains whose members can fetch it.'),
-  }),
+  spec: z
+    .object({
+      module: moduleName,
+      version: moduleVersion,
+      description: z.string().max(4_096).optional().describe('What it is for.'),
+      license: z.string().max(128).optional().describe('Its license.'),
+      dependencies: z.record(moduleName, versionRange).optional().describe('Modules that it needs.'),
+      assemblies: z.array(partName).max(256).optional().describe('What can be staged of it.'),
+      digest: digest.describe('SHA-256 of its archive.'),
+      size: z.number().int().nonnegative().describe('Bytes of its archive.'),
+      chunks: z.string().max(20_000).describe('SHA-256 of each piece, base64 one after another.'),
+      publisher: signingKeyText.describe('Signing key of the node that published it.'),
+      statement: z.string().max(2_048).describe('What the publisher signed, base64.'),
+      signature: z.string().max(128).describe('Its signature, base64.'),
+      domains: z.array(objectName).min(1).max(64).describe('Domains whose members can fetch it.'),
+    })
+    .describe('What is offered.'),
 });
 export const releaseSchema = schema;
 export type ReleaseFields = z.infer<typeof schema>['spec'];

@@ -14,7 +14,7 @@ export const resourceSpec = z.object({
   model: objectName.describe('The Model that it belongs to.'),
   type: z.string().min(1).max(MAX_TYPE_NAME).describe('Its Type.'),
   name: z.string().min(1).max(253).optional().describe('Its name within model and type. Default: the name of the object.'),
-  description: z.string().max(4096).optional(),
+  description: z.string().max(4096).optional().describe('What it is for, for people.'),
   properties: z.record(propertyName, z.unknown()).optional().describe('Values of the properties of its type.'),
   parents: z
     .array(parentRef)

@@ -8,13 +8,14 @@ const schema = z.object({
   spec: z
     .object({
       value: z.string().max(MAX_SECRET_BYTES).optional().describe('Written only: it is sealed at once and never shown.'),
-      description: z.string().max(1_024).optional(),
+      description: z.string().max(1_024).optional().describe('What it is for, for people.'),
     })
-    .optional(),
+    .optional()
+    .describe('What the secret is.'),
   status: z
     .object({
-      bytes: z.number().int().nonnegative(),
-      changedAt: z.string().max(40),
+      bytes: z.number().int().nonnegative().describe('Length of the value.'),
+      changedAt: z.string().max(40).describe('When it was set.'),
       version: z.string().max(64).describe('Another one for each new value.'),
     })
     .optional()

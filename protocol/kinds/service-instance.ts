@@ -52,13 +52,17 @@ const schema = z.object({
       resources: z.number().int().nonnegative().optional().describe('Resources that are applied.'),
       nodes: z.array(z.string().max(253)).max(1_024).optional().describe('Nodes that have them.'),
       apps: z
-        .array(z.object({ name: z.string().max(253), node: z.string().max(253) }))
+        .array(
+          z.object({ name: z.string().max(253).describe('Name of the dtApp.'), node: z.string().max(253).describe('Node that has it.') }),
+        )
         .max(256)
-        .optional(),
-      message: z.string().max(1_024).optional(),
+        .optional()
+        .describe('Apps of it.'),
+      message: z.string().max(1_024).optional().describe('What is wrong, and what to do.'),
       ...conditionFields,
     })
-    .optional(),
+    .optional()
+    .describe('How far it is.'),
 });
 export const serviceInstanceSchema = schema;
 export type ServiceInstanceFields = z.infer<typeof schema>;

@@ -30,21 +30,25 @@ export type TaskStep = z.infer<typeof taskStep>;
 export const MAX_TASK_STEPS = 4_096;
 
 const schema = z.object({
-  spec: z.object({
-    instance: z.string().max(40),
-    action: z.enum(TASK_ACTIONS),
-    title: z.string().max(256),
-    user: z.string().max(320),
-    commit: commitId.optional(),
-  }),
-  status: z.object({
-    state: z.enum(TASK_STATES),
-    steps: z.array(taskStep).max(MAX_TASK_STEPS),
-    startedAt: z.string().max(40).optional(),
-    finishedAt: z.string().max(40).optional(),
-    message: z.string().max(1_024).optional(),
-    ...conditionFields,
-  }),
+  spec: z
+    .object({
+      instance: z.string().max(40).describe('Service instance that it is about.'),
+      action: z.enum(TASK_ACTIONS).describe('What is done with it.'),
+      title: z.string().max(256).describe('The same, for people.'),
+      user: z.string().max(320).describe('Who started it.'),
+      commit: commitId.optional().describe('The commit that is converged to.'),
+    })
+    .describe('What is done.'),
+  status: z
+    .object({
+      state: z.enum(TASK_STATES).describe('How far it is.'),
+      steps: z.array(taskStep).max(MAX_TASK_STEPS).describe('Its steps, in the order of their tree.'),
+      startedAt: z.string().max(40).optional().describe('When it began.'),
+      finishedAt: z.string().max(40).optional().describe('When it ended.'),
+      message: z.string().max(1_024).optional().describe('Why it did not succeed.'),
+      ...conditionFields,
+    })
+    .describe('What became of it.'),
 });
 export const taskSchema = schema;
 export type TaskFields = z.infer<typeof schema>;

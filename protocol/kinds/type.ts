@@ -31,7 +31,7 @@ export const propertyRule = z.object({
     .enum(PROPERTY_TYPES)
     .optional()
     .describe('Default: string. port is an integer of 1 to 65535; secret is the name of a Secret of the node.'),
-  description: z.string().max(4096).optional(),
+  description: z.string().max(4096).optional().describe('What it is for.'),
   default: z.unknown().optional().describe('The value where a resource has none.'),
   required: z.boolean().optional().describe('A resource without a value (and no default) is refused.'),
   allowed: z.array(scalar).min(1).max(256).optional().describe('The only values that it may have.'),
@@ -43,8 +43,8 @@ export type PropertyRule = z.infer<typeof propertyRule>;
 
 export const relationRule = z.object({
   type: z.string().max(MAX_TYPE_NAME).describe('The type that may stand there, with those that extend it; Node for a node.'),
-  min: z.number().int().nonnegative().max(1_000_000).optional(),
-  max: z.number().int().nonnegative().max(1_000_000).optional(),
+  min: z.number().int().nonnegative().max(1_000_000).optional().describe('At least so many: else the resource has a condition.'),
+  max: z.number().int().nonnegative().max(1_000_000).optional().describe('At most so many.'),
   singleton: z.boolean().optional().describe('At most one of each concrete type.'),
 });
 export type RelationRule = z.infer<typeof relationRule>;
@@ -58,7 +58,7 @@ export const linkMapping = z.record(propertyName, z.string().min(1).max(128));
 
 /** What a component of a type can be linked to, in an assembly. */
 export const linkRule = z.object({
-  description: z.string().max(4096).optional(),
+  description: z.string().max(4096).optional().describe('What it is for.'),
   type: z.string().max(MAX_TYPE_NAME).optional().describe('The type that the other end has to be of, or to extend.'),
   required: z.boolean().optional().describe('A component without such a link is a violation.'),
   take: linkMapping
@@ -74,8 +74,8 @@ export const typeSpec = z.object({
   name: scopedTypeName.optional().describe('The name as people write it. Default: the name of the object.'),
   extends: z.string().max(MAX_TYPE_NAME).optional().describe('The type whose properties, rules and commands it inherits.'),
   abstract: z.boolean().optional().describe('No resource can be of this type itself.'),
-  description: z.string().max(4096).optional(),
-  properties: z.record(propertyName, propertyRule).optional(),
+  description: z.string().max(4096).optional().describe('What resources of it are, for people.'),
+  properties: z.record(propertyName, propertyRule).optional().describe('Properties that its resources have.'),
   open: z
     .boolean()
     .optional()

@@ -27,37 +27,35 @@ export type OptionValue = z.infer<typeof optionValue>;
 
 /** A command of a resource. */
 export const commandWork = z.object({
-  type: z.literal('command'),
-  /** Signing key of the node that owns the resource. */
-  owner: signingKeyText,
-  /** Object name and uid of the Resource; model, type and name as people know it. */
-  resource: z.object({
-    object: objectName,
-    uid: z.string().max(64),
-    model: z.string().max(253),
-    type: z.string().max(MAX_TYPE_NAME),
-    name: z.string().max(253),
-  }),
-  command: z.string().max(63),
-  /** As given; defaults are put in where it runs. */
-  options: z.record(z.string().max(63), optionValue),
-  /** Digests of all code that it may run: by CodeRef.name. */
-  code: z.record(z.string().max(MAX_CODE_NAME), digest),
+  type: z.literal('command').describe('command, exec, put or get.'),
+  owner: signingKeyText.describe('Signing key of the node that owns the resource.'),
+  resource: z
+    .object({
+      object: objectName.describe('Name of the Resource object.'),
+      uid: z.string().max(64).describe('Its uid.'),
+      model: z.string().max(253).describe('Its model.'),
+      type: z.string().max(MAX_TYPE_NAME).describe('Its type.'),
+      name: z.string().max(253).describe('Its name within model and type.'),
+    })
+    .describe('The resource whose command it is.'),
+  command: z.string().max(63).describe('The command.'),
+  options: z.record(z.string().max(63), optionValue).describe('Options as they were given; defaults are put in where it runs.'),
+  code: z.record(z.string().max(MAX_CODE_NAME), digest).describe('Digests of all code that it may run, by name.'),
 });
 /** Any program, where a capability names exec. */
 export const execWork = z.object({
   type: z.literal('exec'),
-  argv: z.array(z.string().max(131_072)).min(1).max(1_024),
-  env: z.record(z.string().max(128), z.string().max(16_384)),
-  directory: z.string().max(4_096).optional(),
-  user: z.string().max(64).optional(),
+  argv: z.array(z.string().max(131_072)).min(1).max(1_024).describe('The program and its arguments.'),
+  env: z.record(z.string().max(128), z.string().max(16_384)).describe('Variables that it gets.'),
+  directory: z.string().max(4_096).optional().describe('Where it is started.'),
+  user: z.string().max(64).optional().describe('As whom.'),
 });
 /** A file to be put in place, where a capability names cp: its content is fetched by its digest. */
 export const putWork = z.object({
   type: z.literal('put'),
-  path: z.string().max(4_096).startsWith('/'),
-  mode: z.number().int().min(0).max(0o777),
-  size: z.number().int().nonnegative(),
+  path: z.string().max(4_096).startsWith('/').describe('Path of the file.'),
+  mode: z.number().int().min(0).max(0o777).describe('Its permissions.'),
+  size: z.number().int().nonnegative().describe('Its bytes.'),
   digest,
 });
 /** A file to be read, where a capability names cp: the target keeps a copy for the starter until `notAfter`, and tells its digest, size and mode. */
@@ -70,14 +68,22 @@ export type ExecWork = z.infer<typeof execWork>;
 
 /** One target of a plan. */
 export const planEntry = z.object({
-  /** The target's name as the starter knows it, and its key in the domain. */
-  node: z.string().max(253),
-  key: z.string().regex(/^[0-9a-f]{64}$/),
-  /** DomainId through which it is reached; empty for the starting node itself (`key` and `starter` are then its signing key). */
-  domain: z.string().max(128),
-  /** The starter's key in that domain. */
-  starter: z.string().regex(/^[0-9a-f]{64}$/),
-  work,
+  node: z.string().max(253).describe("The target's name as the starter knows it."),
+  key: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .describe('Its key in the domain.'),
+  domain: z
+    .string()
+    .max(128)
+    .describe(
+      'Id of the domain through which it is reached; empty for the starting node itself, with its signing key in `key` and `starter`.',
+    ),
+  starter: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .describe("The starter's key in that domain."),
+  work: work.describe('What is done there.'),
 });
 export type PlanEntry = z.infer<typeof planEntry>;
 

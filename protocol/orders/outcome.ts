@@ -7,27 +7,28 @@ export { OUTCOMES, type Outcome, PART_STATES, type PartState } from './words.ts'
 
 /** One target's part of an execution, as its Execution object and the wire show it. Times are milliseconds since the epoch. */
 export const part = z.object({
-  index: z.number().int().nonnegative(),
-  node: z.string().max(253),
-  /** `model.Type.name command`, `exec`, `cp`: to show. */
-  what: z.string().max(1_024),
-  stage: z.number().int().nonnegative().optional(),
-  state: z.enum(PART_STATES),
-  outcome: z.enum(OUTCOMES).optional(),
-  startedAt: z.number().int().optional(),
-  endedAt: z.number().int().optional(),
-  exitStatus: z.number().int().optional(),
-  signal: z.string().max(16).optional(),
-  /** Why it is not succeeded, for people; a code of protocol/errors.ts, where there is one. */
-  reason: z.string().max(1_024).optional(),
-  code: z.string().max(64).optional(),
-  /** Bytes of its spool: where output ends so far. */
-  offset: z.number().int().nonnegative().optional(),
-  /** Bytes of output that were not kept, beyond the cap. */
-  dropped: z.number().int().nonnegative().optional(),
-  /** Of a file that was read (`get`). Its mode is given to the copy: permissions, and never that it runs as its owner. */
-  file: z.object({ digest, size: z.number().int().nonnegative(), mode: z.number().int().min(0).max(0o777) }).optional(),
-  /** Members that hold the order for it. */
-  holders: z.array(z.string().max(253)).max(16).optional(),
+  index: z.number().int().nonnegative().describe('Number of the target in the plan.'),
+  node: z.string().max(253).describe('The target.'),
+  what: z.string().max(1_024).describe('What runs, for people: `model.Type.name command`, `exec`, `cp`.'),
+  stage: z.number().int().nonnegative().optional().describe('Stages run one after another.'),
+  state: z.enum(PART_STATES).describe('How far it is.'),
+  outcome: z.enum(OUTCOMES).optional().describe('What became of it, once that is known.'),
+  startedAt: z.number().int().optional().describe('Milliseconds since the epoch.'),
+  endedAt: z.number().int().optional().describe('Milliseconds since the epoch.'),
+  exitStatus: z.number().int().optional().describe('Exit status of what ran.'),
+  signal: z.string().max(16).optional().describe('Name of the signal that ended it.'),
+  reason: z.string().max(1_024).optional().describe('Why it is not succeeded, for people.'),
+  code: z.string().max(64).optional().describe('The same for programs: a code of an error, where there is one.'),
+  offset: z.number().int().nonnegative().optional().describe('Bytes of output so far.'),
+  dropped: z.number().int().nonnegative().optional().describe('Bytes of output that were not kept, beyond the cap.'),
+  file: z
+    .object({
+      digest,
+      size: z.number().int().nonnegative().describe('Its bytes.'),
+      mode: z.number().int().min(0).max(0o777).describe('Its permissions, which the copy gets: never that it runs as its owner.'),
+    })
+    .optional()
+    .describe('Of a file that was read.'),
+  holders: z.array(z.string().max(253)).max(16).optional().describe('Members that hold the order for it.'),
 });
 export type Part = z.infer<typeof part>;
