@@ -31,11 +31,12 @@ export interface Table {
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
 
 /** Name stands first and Age last, whatever the kind says between. */
-export function columnDefinitions(kind: Pick<Kind, 'columns'>): ColumnDefinition[] {
+export function columnDefinitions(kind: Pick<Kind, 'columns' | 'anonymous'>): ColumnDefinition[] {
+  const priority = kind.anonymous === true ? 1 : 0;
   return [
-    { name: 'Name', type: 'string', format: 'name', description: 'name of the object, unique in its namespace', priority: 0 },
+    { name: 'Name', type: 'string', format: 'name', description: 'name of the object, unique in its namespace', priority },
     ...kind.columns.map(({ name, type, description, priority }) => ({ name, type, format: '', description, priority })),
-    { name: 'Age', type: 'string', format: '', description: 'time since the object was made', priority: 0 },
+    { name: 'Age', type: 'string', format: '', description: 'time since the object was made', priority },
   ];
 }
 
@@ -61,7 +62,7 @@ export interface TableOptions {
 }
 
 export function renderTable(
-  kind: Pick<Kind, 'columns'>,
+  kind: Pick<Kind, 'columns' | 'anonymous'>,
   objects: readonly ApiObject[],
   { now, includeObject = 'Metadata', metadata = {} }: TableOptions,
 ): Table {

@@ -40,6 +40,8 @@ export interface Kind {
   /** Fields usable in a field selector besides metadata.name and metadata.namespace. */
   selectableFields: readonly string[];
   columns: readonly Column[];
+  /** True where name and age say nothing to people: only the wide table has them. */
+  anonymous?: boolean;
   /**
    * Paths whose values are indexed beside the labels, so that a query by them costs as much as its answer: a path to a scalar, to an array
    * (each element), or `PATH.*` (each scalar entry of a record). Absent: the kind has no indexes.

@@ -61,7 +61,7 @@ describe('create', () => {
     });
     expect(answer).toMatchObject({
       status: 422,
-      body: { reason: 'Invalid', code: 422, details: { code: 'INVALID', group: '', kind: 'services' } },
+      body: { reason: 'Invalid', code: 422, details: { code: 'INVALID', group: '', kind: 'Service' } },
     });
     expect(fields(answer)).toEqual([
       'metadata.name',

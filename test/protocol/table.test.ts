@@ -4,7 +4,7 @@ import { checkJson, jsonEqual, parseJson } from '../../protocol/json.ts';
 import { dtPeerKind } from '../../protocol/kinds/dtpeer.ts';
 import { KINDS } from '../../protocol/kinds/index.ts';
 import type { ApiObject } from '../../protocol/objects.ts';
-import { renderTable } from '../../protocol/table.ts';
+import { columnDefinitions, renderTable } from '../../protocol/table.ts';
 
 const S = 1000;
 const M = 60 * S;
@@ -36,6 +36,14 @@ describe('ages', () => {
 });
 
 describe('tables', () => {
+  it('have the name first and the age last, which only the wide one has where they say nothing', () => {
+    for (const kind of KINDS) {
+      const columns = columnDefinitions(kind);
+      expect([columns[0]?.name, columns.at(-1)?.name], kind.kind).toEqual(['Name', 'Age']);
+      expect(columns[0]?.priority, kind.kind).toBe(kind.kind === 'Event' ? 1 : 0);
+    }
+  });
+
   const now = Date.parse('2026-01-02T00:00:00Z');
   const peer: ApiObject = {
     apiVersion: 'sid.sightlineinnovation.com/v1',

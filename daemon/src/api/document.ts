@@ -4,7 +4,8 @@ import { DtkdError } from '../../../protocol/errors.ts';
 import { isRecord, jsonEqual } from '../../../protocol/json.ts';
 import { apiVersionOf, type Kind } from '../../../protocol/kinds/kind.ts';
 import { type ApiObject, type ObjectMeta, objectMeta } from '../../../protocol/objects.ts';
-import { CREATOR_ANNOTATION } from '../../../protocol/principal.ts';
+import { haveSameOwners } from '../../../protocol/owners.ts';
+import { CREATOR_ANNOTATION, OWNERS_ANNOTATION, SERVER_ANNOTATIONS } from '../../../protocol/principal.ts';
 import type { Cause } from './status.ts';
 
 /** What a user says with a document. */
@@ -67,7 +68,7 @@ export function invalid(kind: Kind, name: string, causes: readonly Cause[]): Dtk
   const list = causes.slice(0, 5).map((cause) => `${cause.field}: ${cause.message}`);
   const more = causes.length > 5 ? ` and ${causes.length - 5} more` : '';
   return new DtkdError('INVALID', `${kind.kind} "${name}" is invalid: ${list.join('; ')}${more}`, {
-    details: { causes: causes.slice(0, 100) },
+    details: { kind: kind.kind, name, causes: causes.slice(0, 100) },
   });
 }
 
@@ -115,13 +116,13 @@ function unknownPaths(input: unknown, parsed: unknown, path: string): string[] {
   });
 }
 
-/** `creator`: who made the object, which no document can say. */
+/** `kept`: annotations that the daemon has written, which no document can say. */
 function userMeta(
   { labels, annotations: said, finalizers, ownerReferences }: UserDocument['metadata'],
-  creator: string | undefined,
+  kept: Readonly<Record<string, string>>,
 ): UserMeta {
-  const { [CREATOR_ANNOTATION]: _claimed, ...others } = said ?? {};
-  const annotations = creator === undefined ? others : { ...others, [CREATOR_ANNOTATION]: creator };
+  const others = Object.fromEntries(Object.entries(said ?? {}).filter(([key]) => !SERVER_ANNOTATIONS.includes(key)));
+  const annotations = { ...others, ...kept };
   const given = <T extends object>(value: T | null | undefined): value is T =>
     value !== undefined && value !== null && Object.keys(value).length > 0;
   return {
@@ -154,7 +155,7 @@ export function newObject(kind: Kind, document: UserDocument, name: string, name
       resourceVersion: '',
       generation: 1,
       creationTimestamp: '',
-      ...userMeta(document.metadata, creator),
+      ...userMeta(document.metadata, creator === undefined ? {} : { [CREATOR_ANNOTATION]: creator }),
     },
     ...document.fields,
   };
@@ -167,11 +168,17 @@ export function changedObject(kind: Kind, stored: ApiObject, document: UserDocum
   const changed: ApiObject = {
     apiVersion: stored.apiVersion,
     kind: stored.kind,
-    metadata: { ...kept, ...userMeta(document.metadata, stored.metadata.annotations?.[CREATOR_ANNOTATION]) },
+    metadata: { ...kept, ...userMeta(document.metadata, serverAnnotations(stored)) },
     ...document.fields,
     ...Object.fromEntries(server),
   };
+  // whoever agreed to the owners before has agreed to those only
+  if (!haveSameOwners(stored, changed)) delete changed.metadata.annotations?.[OWNERS_ANNOTATION];
   return jsonEqual(userFields(kind, stored), userFields(kind, changed)) ? changed : withGeneration(changed, stored.metadata.generation + 1);
+}
+
+function serverAnnotations({ metadata: { annotations = {} } }: ApiObject): Record<string, string> {
+  return Object.fromEntries(SERVER_ANNOTATIONS.flatMap((key) => (annotations[key] === undefined ? [] : [[key, annotations[key]]])));
 }
 
 export function withGeneration(object: ApiObject, generation: number): ApiObject {

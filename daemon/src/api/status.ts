@@ -50,9 +50,20 @@ function failure(error: DtkdError, about: About): Status {
     status: 'Failure',
     message: next === undefined ? error.message : `${error.message}${/[.!?]$/.test(error.message) ? '' : '.'} ${next}`,
     reason: error.reason,
-    details: { ...details, ...about, code: error.code, ...(next === undefined ? {} : { next }) },
+    details: {
+      ...details,
+      ...about,
+      ...(Array.isArray(details['causes']) ? subjectOf(details) : {}),
+      code: error.code,
+      ...(next === undefined ? {} : { next }),
+    },
     code: error.httpStatus,
   };
+}
+
+/** The document that is wrong: clients call it by its kind, and a path that creates names none. */
+function subjectOf({ kind, name }: Readonly<Record<string, unknown>>): Pick<About, 'kind' | 'name'> {
+  return { ...(typeof kind === 'string' ? { kind } : {}), ...(typeof name === 'string' && name !== '' ? { name } : {}) };
 }
 
 export function success(about: About): Status {
