@@ -64,7 +64,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 }
 
 /** The whole tree; commands are empty until `load` is called for them. */
-function buildProgram(cli: Cli, version: string | undefined, onCommand: (path: string) => void): Command {
+export function buildProgram(cli: Cli, version: string | undefined, onCommand: (path: string) => void): Command {
   const program = new Command('dtkd').description('Share services between sites, with no server in the middle.');
   // it would be taken from commands that have a --version of their own
   if (version !== undefined) program.version(version, '-V, --version', 'print the version of this command');

@@ -1,17 +1,23 @@
-/** Makes dist/: the program as plain JavaScript, for the published package. A checkout runs the sources and needs no build. */
+/**
+ * Makes dist/: the program as plain JavaScript, its manual page and its completions, for the published package. A checkout runs the sources and needs
+ * no build.
+ */
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { writeSharedFiles } from './shared-files.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
+const dist = join(root, 'dist');
 
 // What was removed from the sources must not linger in the package.
-rmSync(join(root, 'dist'), { recursive: true, force: true });
+rmSync(dist, { recursive: true, force: true });
 const { status } = spawnSync(process.execPath, [join(typescript, 'bin', 'tsc'), '--project', 'tsconfig.build.json'], {
   cwd: root,
   stdio: 'inherit',
 });
+if (status === 0) await writeSharedFiles(root, dist);
 process.exitCode = status ?? 1;

@@ -1,0 +1,59 @@
+/** What goes into an archive: paths with their modes and bytes. Sorted, and without anything that the machine that makes it adds. */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+export type Entry =
+  | { kind: 'directory' }
+  | { kind: 'link'; target: string }
+  /** `from`: the file that it is a copy of. */
+  | { kind: 'file'; executable: boolean; content: Buffer | { from: string; size: number } };
+
+/** By path, without `./` and without a slash at the end. */
+export type Tree = Map<string, Entry>;
+
+/** All files below `directory` for which `isNeeded` holds, each below `at`. Links are followed nowhere: there are none that a package needs. */
+export async function treeOf(directory: string, at: string, isNeeded: (path: string) => boolean | Promise<boolean>): Promise<Tree> {
+  const tree: Tree = new Map();
+  for (const found of await readdir(directory, { recursive: true, withFileTypes: true })) {
+    if (!found.isFile()) continue;
+    const from = join(found.parentPath, found.name);
+    const path = from.slice(directory.length + 1);
+    if (!(await isNeeded(path))) continue;
+    const { mode, size } = await stat(from);
+    tree.set(join(at, path), { kind: 'file', executable: (mode & 0o111) !== 0 && !path.endsWith('.node'), content: { from, size } });
+  }
+  return tree;
+}
+
+export function textFile(text: string | Buffer, executable = false): Entry {
+  return { kind: 'file', executable, content: Buffer.from(text) };
+}
+
+/** Puts `more` into `tree`. Errors: two entries of one path. */
+export function add(tree: Tree, more: Tree | readonly (readonly [string, Entry])[]): void {
+  for (const [path, entry] of more) {
+    if (tree.has(path)) throw new Error(`${path} would be in the package twice`);
+    tree.set(path, entry);
+  }
+}
+
+/** The entries in the order of their paths, with the directories that they stand in. */
+export function sorted(tree: Tree): [string, Entry][] {
+  const whole: Tree = new Map(tree);
+  for (const path of tree.keys()) {
+    for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
+      if (!whole.has(path.slice(0, end))) whole.set(path.slice(0, end), { kind: 'directory' });
+    }
+  }
+  return [...whole].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+export async function contentOf(entry: Entry): Promise<Buffer> {
+  if (entry.kind !== 'file') return Buffer.alloc(0);
+  return Buffer.isBuffer(entry.content) ? entry.content : readFile(entry.content.from);
+}
+
+export function sizeOf(entry: Entry): number {
+  if (entry.kind !== 'file') return 0;
+  return Buffer.isBuffer(entry.content) ? entry.content.length : entry.content.size;
+}
