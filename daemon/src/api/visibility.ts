@@ -1,6 +1,5 @@
 /** How much of an object somebody sees, and what is left of one that shows by name alone: pure. */
 import { dtAppKind, OWNER_LABEL } from '../../../protocol/kinds/dtapp.ts';
-import { dtPeerKind } from '../../../protocol/kinds/dtpeer.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import { type Principal, SELF } from '../../../protocol/principal.ts';
 import { parseFieldSelector } from '../../../protocol/selectors.ts';
@@ -42,9 +41,11 @@ function looksInside({ labelSelector = '', fieldSelector = '', where = '' }: Lis
   }
 }
 
-/** True for what a node makes for itself out of what others told it: members make their own. */
-function isProjection(query: Pick<ListQuery, 'group' | 'plural'>, object: ApiObject): boolean {
-  if (query.group === dtPeerKind.group && query.plural === dtPeerKind.plural) return true;
+/**
+ * True for a copy that a node makes for itself: members make their own, and an app would count twice. A dtPeer is no copy: it says how its
+ * node sees a member, and who was granted dtpeers was granted just that.
+ */
+function isCopy(query: Pick<ListQuery, 'group' | 'plural'>, object: ApiObject): boolean {
   return query.group === dtAppKind.group && query.plural === dtAppKind.plural && object.metadata.labels?.[OWNER_LABEL] !== undefined;
 }
 
@@ -54,7 +55,7 @@ export function visibilityIn(query: ListQuery, view: View, principal: Principal,
   const inside = looksInside(query);
   const remote = isRemote(principal);
   return (object) => {
-    if (remote && (object.metadata.namespace !== node || isProjection(query, object))) return 'hidden';
+    if (remote && (object.metadata.namespace !== node || isCopy(query, object))) return 'hidden';
     const visibility = view === 'all' ? 'full' : view(object);
     return visibility === 'name' && inside ? 'hidden' : visibility;
   };
