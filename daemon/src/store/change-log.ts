@@ -114,9 +114,14 @@ export class ChangeLog {
     if (this.#isOver(SLACK)) this.#trimming ??= this.#trim();
   }
 
-  /** Throws GONE unless the changes after `version` are all kept. */
+  /** True if the changes after `version` are all kept. */
+  keeps(version: number): boolean {
+    return version >= this.#first - 1 && version <= this.#last;
+  }
+
+  /** Throws GONE unless they are. */
   assertKept(version: number): void {
-    if (version < this.#first - 1 || version > this.#last) throw this.#gone(version);
+    if (!this.keeps(version)) throw this.#gone(version);
   }
 
   #gone(version: number): DtkdError {

@@ -3,7 +3,9 @@
  * KEEP_MS. Events are made by this node for itself; nothing waits for them, and a failure to write one is only logged.
  */
 import { createHash } from 'node:crypto';
-import { type ApiObject, type ObjectRef, toTimestamp } from '../../../protocol/objects.ts';
+import { EVENT_CREATOR_ANNOTATION } from '../../../protocol/kinds/event.ts';
+import { type ApiObject, type ObjectMeta, type ObjectRef, toTimestamp } from '../../../protocol/objects.ts';
+import { CREATOR_ANNOTATION } from '../../../protocol/principal.ts';
 import type { ObjectStore } from './object-store.types.ts';
 
 /** As Kubernetes keeps them. */
@@ -44,6 +46,7 @@ export class EventRecorder {
     const { store, node, now } = this.#options;
     const message = event.message.slice(0, 1024);
     const { metadata } = event.about;
+    const creator = metadata.annotations?.[CREATOR_ANNOTATION];
     const name = `${metadata.name.slice(0, 200)}.${createHash('sha256').update(`${metadata.uid}\n${event.reason}\n${message}`).digest('hex').slice(0, 16)}`;
     const ref: ObjectRef = { ...EVENTS, namespace: node, name };
     const time = toTimestamp(now());
@@ -54,7 +57,14 @@ export class EventRecorder {
         {
           apiVersion: 'v1',
           kind: 'Event',
-          metadata: known?.metadata ?? { name, namespace: node, uid: '', resourceVersion: '', generation: 1, creationTimestamp: '' },
+          metadata: {
+            ...withoutMarks(
+              known?.metadata ?? { name, namespace: node, uid: '', resourceVersion: '', generation: 1, creationTimestamp: '' },
+            ),
+            // by these it is decided who sees it, also when the object is no more
+            ...(metadata.labels === undefined ? {} : { labels: metadata.labels }),
+            ...(creator === undefined ? {} : { annotations: { [EVENT_CREATOR_ANNOTATION]: creator } }),
+          },
           involvedObject: {
             apiVersion: event.about.apiVersion,
             kind: event.about.kind,
@@ -91,4 +101,8 @@ export class EventRecorder {
       for (const event of stale) await tx.delete({ ...EVENTS, namespace: node, name: event.metadata.name });
     });
   }
+}
+
+function withoutMarks({ labels: _labels, annotations: _annotations, ...metadata }: ObjectMeta): ObjectMeta {
+  return metadata;
 }

@@ -3,6 +3,7 @@ import { DtkdError } from '../../../protocol/errors.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import { type Plan, planOf } from './indexes/planning.ts';
 import { DEFAULT_PAGE, type KvSnapshot } from './kv.ts';
+import { type Earlier, rewound } from './rewinding.ts';
 import { jsonOfRow, objectOfRow } from './rows.ts';
 import type { Selection } from './selection.ts';
 
@@ -52,7 +53,11 @@ export interface ReadOptions {
   limit?: number;
   after?: string;
   filter?: RowFilter;
+  /** What has changed since the version that is shown. */
+  earlier?: Earlier;
 }
+
+const NOTHING_SINCE: Earlier = new Map();
 
 type Row = [key: string, row: Uint8Array];
 
@@ -61,7 +66,7 @@ export async function readRows(
   snapshot: KvSnapshot,
   selection: Selection,
   version: number,
-  { limit = 0, after, filter }: ReadOptions,
+  { limit = 0, after, filter, earlier = NOTHING_SINCE }: ReadOptions,
 ): Promise<RowPage> {
   const prefix = selection.prefix;
   const items: Uint8Array[] = [];
@@ -77,7 +82,7 @@ export async function readRows(
   });
   // one more than asked for tells whether there is another page
   const pageSize = limit > 0 && selection.wholeRange && filter === undefined ? Math.min(limit, DEFAULT_PAGE) + 1 : DEFAULT_PAGE;
-  for await (const rows of pagesOf(snapshot, plan, { prefix, from, lt: selection.lt, pageSize })) {
+  for await (const rows of rewound(pagesOf(snapshot, plan, { prefix, from, lt: selection.lt, pageSize }), earlier, from)) {
     for (const [key, row] of rows) {
       const json = shownOf(row, selection, filter);
       if (json === undefined) continue;

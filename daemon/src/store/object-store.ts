@@ -25,6 +25,7 @@ import type {
   WatchEvent,
   WatchQuery,
 } from './object-store.types.ts';
+import { earlierRows } from './rewinding.ts';
 import { RowCache } from './row-cache.ts';
 import { objectOfRow, originOfRow } from './rows.ts';
 import { selectionOf } from './selection.ts';
@@ -120,10 +121,12 @@ class Store implements LocalStore {
     const selection = selectionOf(query);
     const resumed = query.continue === undefined || query.continue === '' ? undefined : parseContinue(query.continue);
     return this.#at(async ({ snapshot, version }) => {
-      const shown = resumed?.version ?? version;
+      const shown = resumed?.version ?? query.version ?? version;
+      const earlier = await earlierRows(this.#log, selection, shown, version);
       const page = await readRows(snapshot, selection, shown, {
         limit: query.limit ?? 0,
         ...(filter === undefined ? {} : { filter }),
+        ...(earlier === undefined ? {} : { earlier }),
         ...(resumed === undefined ? {} : { after: resumed.after }),
       });
       return { ...page, resourceVersion: String(shown) };

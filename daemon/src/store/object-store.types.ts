@@ -33,6 +33,8 @@ export interface ListQuery {
   limit?: number;
   /** From the previous page. */
   continue?: string;
+  /** What is shown: the state at this version, if the change log still reaches back to it, else the present one. Default: the present; pages go on with that of the first. */
+  version?: number;
 }
 
 export interface ListPage {
@@ -47,7 +49,7 @@ export type WatchEvent =
   | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: ApiObject; previous?: ApiObject; version: number }
   | { type: 'BOOKMARK'; version: number };
 
-export interface WatchQuery extends Omit<ListQuery, 'limit' | 'continue'> {
+export interface WatchQuery extends Omit<ListQuery, 'limit' | 'continue' | 'version'> {
   /** Absent or "0": the present state first, as ADDED. Else: what came after this version; GONE if it is no longer kept. */
   resourceVersion?: string;
   bookmarks?: boolean;
