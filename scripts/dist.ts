@@ -30,6 +30,9 @@ const out = resolve(values.out);
 const work = await mkdtemp(join(tmpdir(), 'dtkd-dist-'));
 try {
   await makeAll();
+} catch (error) {
+  console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
 } finally {
   await rm(work, { recursive: true, force: true });
 }
