@@ -6,14 +6,16 @@ import type { ApiObject } from '../../../protocol/objects.ts';
 import { subjectText } from '../../../protocol/principal.ts';
 import { begin, deployedOn, permit, permitDeployment, type Reader, shownAfter } from './deciding.ts';
 import { invalid, newObject, type UserDocument } from './document.ts';
+import { assertFinalizers } from './finalizers.ts';
 import { forward } from './forwarding.ts';
 import type { WriteContext } from './handlers.types.ts';
 import { answerForm, assertJson } from './media.ts';
 import { answerObject } from './object-answer.ts';
+import { permitOwners, withWordOf } from './owners.ts';
 import { assertWritableHere } from './ownership.ts';
-import { type Api, type ApiContext, flag, isDryRun, readJson, refOfTarget, type Target, targetOf, warn } from './request.ts';
+import { type Api, type ApiContext, flag, isDryRun, refOfTarget, type Target, targetOf, warn } from './request.ts';
 import { storeCreated } from './store-writes.ts';
-import { handlerOf, isObject, readDocument } from './written.ts';
+import { handlerOf, isObject, readDocument, readWritten } from './written.ts';
 
 /** Generated names that are taken already are tried anew so many times. */
 const MAX_ATTEMPTS = 8;
@@ -29,7 +31,7 @@ export async function createObject(api: Api, c: ApiContext, kind: Kind): Promise
   assertWritableHere(api, collection);
   assertJson(c.req.header('content-type'));
   const form = answerForm(c.req.header('accept'));
-  const document = readDocument(api, c, collection, await readJson(c));
+  const document = readDocument(api, c, collection, await readWritten(c));
   const { resourceVersion } = document.metadata;
   if (resourceVersion !== undefined && resourceVersion !== '') {
     throw new DtkdError('BAD_REQUEST', 'a new object has no metadata.resourceVersion', {
@@ -58,7 +60,9 @@ async function create(api: Api, c: ApiContext, collection: Target, document: Use
   const dryRun = isDryRun(c);
   if (dryRun) c.get('note').change = false;
   const creator = principal.type === 'user' ? subjectText(principal) : undefined;
-  const object = newObject(kind, document, name, target.namespace, creator);
+  const object = withWordOf(principal, undefined, newObject(kind, document, name, target.namespace, creator));
+  assertFinalizers(kind, undefined, object);
+  await permitOwners(api, c, api.store, target, undefined, object);
   const judge = async (reader: Reader, wanted: ApiObject): Promise<void> => {
     permit(api, c, 'CREATE', target, wanted);
     await permitDeployment(api, c, reader, deployedOn(kind, undefined, wanted));

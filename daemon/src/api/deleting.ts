@@ -1,17 +1,16 @@
-/** delete and deletecollection: preconditions, finalizers, and the kind's handler, which may do it its own way. */
-import { z } from 'zod';
+/** delete and deletecollection: preconditions, finalizers, what becomes of dependents, and the kind's handler, which may do it its own way. */
 import { DtkdError } from '../../../protocol/errors.ts';
+import { finalizersAtDeletion, isForDependents, ORPHAN_FINALIZER } from '../../../protocol/finalizers.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
-import { type ApiObject, toTimestamp } from '../../../protocol/objects.ts';
+import type { ApiObject } from '../../../protocol/objects.ts';
 import type { ListQuery } from '../store/object-store.types.ts';
 import { begin, may, mustGet, notFound, permit, shownAfter } from './deciding.ts';
-import { withGeneration } from './document.ts';
+import { type DeleteOptions, markedObject, readDeleteOptions } from './deletion.ts';
 import { forward } from './forwarding.ts';
 import type { WriteContext } from './handlers.types.ts';
-import { assertJson } from './media.ts';
 import { assertOwn, assertWritableHere } from './ownership.ts';
 import { selectionQuery } from './reading.ts';
-import { type Api, type ApiContext, answerJson, flag, isDryRun, readJson, refOfTarget, type Target, targetOf, warn } from './request.ts';
+import { type Api, type ApiContext, answerJson, flag, refOfTarget, type Target, targetOf, warn } from './request.ts';
 import { success } from './status.ts';
 import { CHANGED, type Judge, storeChanged, storeDeleted } from './store-writes.ts';
 import { visibleObjects } from './visible-rows.ts';
@@ -21,35 +20,13 @@ const MAX_ATTEMPTS = 8;
 /** Objects of a collection that are deleted between two looks at the store. */
 const COLLECTION_PART = 100;
 
-const deleteOptions = z
-  .object({
-    preconditions: z.object({ uid: z.string().max(64).optional(), resourceVersion: z.string().max(20).optional() }).nullish(),
-    dryRun: z.array(z.literal('All')).max(1).nullish(),
-    /** Objects here have no dependents that would be deleted after them: every policy comes to the same. */
-    propagationPolicy: z.enum(['Orphan', 'Background', 'Foreground']).nullish(),
-    orphanDependents: z.boolean().nullish(),
-    gracePeriodSeconds: z.number().int().nonnegative().nullish(),
-  })
-  .nullish();
-type Preconditions = { uid?: string | undefined; resourceVersion?: string | undefined };
-
-async function readOptions(c: ApiContext): Promise<{ preconditions: Preconditions; dryRun: boolean }> {
-  assertJson(c.req.header('content-type'));
-  const parsed = deleteOptions.safeParse(await readJson(c));
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new DtkdError('BAD_REQUEST', `the body is not DeleteOptions: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`);
-  }
-  return { preconditions: parsed.data?.preconditions ?? {}, dryRun: isDryRun(c) || (parsed.data?.dryRun?.length ?? 0) > 0 };
-}
-
 export async function deleteObject(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
   const target = targetOf(api, c, kind);
   begin(c, 'delete', target);
   const elsewhere = await forward(api, c, target, 'write');
   if (elsewhere !== undefined) return elsewhere;
-  const { preconditions, dryRun } = await readOptions(c);
-  const left = await remove(api, c, target, preconditions, contextOf(c, dryRun));
+  const asked = await readDeleteOptions(c);
+  const left = await remove(api, c, target, asked, contextOf(c, asked.dryRun));
   if (left.metadata.deletionTimestamp !== undefined) return answerJson(c, shownAfter(api, c, target, left));
   return answerJson(c, success({ name: target.name, group: kind.group, kind: kind.plural, uid: left.metadata.uid }));
 }
@@ -60,7 +37,13 @@ function contextOf(c: ApiContext, dryRun: boolean): WriteContext {
 }
 
 /** Deletes the object, or marks it as being deleted while it has finalizers; answers how it was left. */
-async function remove(api: Api, c: ApiContext, target: Target, preconditions: Preconditions, context: WriteContext): Promise<ApiObject> {
+async function remove(
+  api: Api,
+  c: ApiContext,
+  target: Target,
+  { preconditions, policy }: DeleteOptions,
+  context: WriteContext,
+): Promise<ApiObject> {
   const judge: Judge = (_, stored) => permit(api, c, 'DELETE', target, stored);
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const stored = await mustGet(api, c, target);
@@ -68,10 +51,12 @@ async function remove(api: Api, c: ApiContext, target: Target, preconditions: Pr
     assertWritableHere(api, target, stored);
     assertPreconditions(target, stored, preconditions);
     if (handlerOf(api, target.kind)?.delete === undefined) await assertOwn(api.store, target, stored, 'deleted');
+    const { finalizers: held, ...metadata } = stored.metadata;
+    const finalizers = finalizersAtDeletion(held, policy);
     const left =
-      (stored.metadata.finalizers ?? []).length > 0
-        ? await mark(api, target, stored, context, judge)
-        : await finishDeletion(api, target, stored, stored, context, judge);
+      finalizers.length > 0
+        ? await mark(api, c, target, stored, finalizers, context, judge)
+        : await finishDeletion(api, target, stored, held === undefined ? stored : { ...stored, metadata }, context, judge);
     if (left !== CHANGED) return left;
   }
   throw new DtkdError('CONFLICT', `${target.kind.plural} "${target.name}" changes faster than it can be deleted`, { next: 'Try again.' });
@@ -79,17 +64,44 @@ async function remove(api: Api, c: ApiContext, target: Target, preconditions: Pr
 
 async function mark(
   api: Api,
+  c: ApiContext,
   target: Target,
   stored: ApiObject,
-  { dryRun }: WriteContext,
+  finalizers: string[],
+  context: WriteContext,
   judge: Judge,
 ): Promise<ApiObject | typeof CHANGED> {
-  if (stored.metadata.deletionTimestamp !== undefined) return stored;
-  const marked = withGeneration(stored, stored.metadata.generation + 1);
-  marked.metadata.deletionTimestamp = toTimestamp(Date.now());
-  const result = await storeChanged(api.store, stored, { target, object: marked, dryRun, judge });
+  const marked = markedObject(stored, finalizers, context.principal, Date.now());
+  if (marked === stored) return stored;
+  if (stored.metadata.deletionTimestamp === undefined && finalizers.some(isForDependents)) {
+    await assertDeletable(api, c, target, stored, finalizers, context, judge);
+  }
+  const result = await storeChanged(api.store, stored, { target, object: marked, dryRun: context.dryRun, judge });
   if (result === undefined) throw notFound(target);
   return result;
+}
+
+/**
+ * What would be refused at the end is refused now, and not when the dependents are gone. Before a foreground deletion that is only what no end of
+ * dependents would change: they may be the reason for the rest.
+ */
+async function assertDeletable(
+  api: Api,
+  c: ApiContext,
+  target: Target,
+  stored: ApiObject,
+  finalizers: readonly string[],
+  context: WriteContext,
+  judge: Judge,
+): Promise<void> {
+  const warned = c.get('warnings').length;
+  try {
+    await finishDeletion(api, target, stored, stored, { ...context, dryRun: true }, judge);
+  } catch (error) {
+    const isFinal = error instanceof DtkdError && error.httpStatus === 403;
+    if (finalizers.includes(ORPHAN_FINALIZER) || isFinal) throw error;
+  }
+  c.get('warnings').length = warned;
 }
 
 /** Deletes an object that nothing holds any more: through its kind's handler, or here. */
@@ -109,7 +121,7 @@ export async function finishDeletion(
   return result === CHANGED ? CHANGED : last;
 }
 
-function assertPreconditions({ kind, name }: Target, stored: ApiObject, { uid, resourceVersion }: Preconditions): void {
+function assertPreconditions({ kind, name }: Target, stored: ApiObject, { uid, resourceVersion }: DeleteOptions['preconditions']): void {
   const { metadata } = stored;
   if ((uid ?? metadata.uid) === metadata.uid && (resourceVersion ?? metadata.resourceVersion) === metadata.resourceVersion) return;
   throw new DtkdError('CONFLICT', `${kind.plural} "${name}" is not the object, or not the version, that was to be deleted`, {
@@ -124,8 +136,8 @@ export async function deleteCollection(api: Api, c: ApiContext, kind: Kind): Pro
   const elsewhere = await forward(api, c, target, 'write');
   if (elsewhere !== undefined) return elsewhere;
   assertWritableHere(api, target);
-  const { dryRun } = await readOptions(c);
-  const context = contextOf(c, dryRun);
+  const asked = await readDeleteOptions(c);
+  const context = contextOf(c, asked.dryRun);
   const query = selectionQuery(api, c, target);
   let next: string | undefined;
   let count = 0;
@@ -133,7 +145,8 @@ export async function deleteCollection(api: Api, c: ApiContext, kind: Kind): Pro
     const part: ListQuery = { ...query, limit: COLLECTION_PART, ...(next === undefined ? {} : { continue: next }) };
     const page = await visibleObjects(api, context.principal, part);
     for (const { metadata } of page.items) {
-      if (await removeOne(api, c, { ...target, name: metadata.name }, metadata.uid, context)) count += 1;
+      if (await removeOne(api, c, { ...target, name: metadata.name }, { ...asked, preconditions: { uid: metadata.uid } }, context))
+        count += 1;
     }
     next = page.continue;
   } while (next !== undefined);
@@ -142,13 +155,13 @@ export async function deleteCollection(api: Api, c: ApiContext, kind: Kind): Pro
 }
 
 /** False if this node does not own the object, or whoever asks may not delete it. */
-async function removeOne(api: Api, c: ApiContext, target: Target, uid: string, context: WriteContext): Promise<boolean> {
+async function removeOne(api: Api, c: ApiContext, target: Target, asked: DeleteOptions, context: WriteContext): Promise<boolean> {
   const ref = refOfTarget(target);
   if ((await api.store.originOf(ref)) !== 'own') return false;
   const stored = await api.store.get(ref);
   if (stored === undefined || !may(api, c, 'DELETE', target, stored)) return false;
   try {
-    await remove(api, c, target, { uid }, context);
+    await remove(api, c, target, asked, context);
   } catch (error) {
     if (!(error instanceof DtkdError && error.code === 'NOT_FOUND')) throw error;
   }

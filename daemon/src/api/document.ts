@@ -173,8 +173,16 @@ export function changedObject(kind: Kind, stored: ApiObject, document: UserDocum
     ...Object.fromEntries(server),
   };
   // whoever agreed to the owners before has agreed to those only
-  if (!haveSameOwners(stored, changed)) delete changed.metadata.annotations?.[OWNERS_ANNOTATION];
-  return jsonEqual(userFields(kind, stored), userFields(kind, changed)) ? changed : withGeneration(changed, stored.metadata.generation + 1);
+  const said = haveSameOwners(stored, changed) ? changed : annotated(changed, OWNERS_ANNOTATION, undefined);
+  return jsonEqual(userFields(kind, stored), userFields(kind, said)) ? said : withGeneration(said, stored.metadata.generation + 1);
+}
+
+/** The object with another value of one annotation, or without it. */
+export function annotated(object: ApiObject, key: string, value: string | undefined): ApiObject {
+  const { annotations = {}, ...metadata } = object.metadata;
+  const { [key]: _before, ...others } = annotations;
+  const after = value === undefined ? others : { ...others, [key]: value };
+  return { ...object, metadata: { ...metadata, ...(Object.keys(after).length === 0 ? {} : { annotations: after }) } };
 }
 
 function serverAnnotations({ metadata: { annotations = {} } }: ApiObject): Record<string, string> {

@@ -11,30 +11,22 @@ import { applyStrategicMergePatch } from '../../../protocol/patch/strategic-merg
 import { applyJsonPatch, applyMergePatch } from '../../../protocol/patch.ts';
 import { begin, deployedOn, may, mustGet, notFound, permit, permitChange, permitDeployment, shownAfter } from './deciding.ts';
 import { finishDeletion } from './deleting.ts';
-import { changedObject, invalid, type UserDocument } from './document.ts';
+import { changedObject, type UserDocument } from './document.ts';
+import { assertFinalizers } from './finalizers.ts';
 import { forward } from './forwarding.ts';
 import type { WriteContext } from './handlers.types.ts';
 import { answerForm, assertJson, type PatchForm, patchForm } from './media.ts';
 import { answerObject } from './object-answer.ts';
+import { permitOwners, withWordOf } from './owners.ts';
 import { assertOwn, assertWritableHere } from './ownership.ts';
-import {
-  type Api,
-  type ApiContext,
-  flag,
-  isDryRun,
-  MAX_BODY_BYTES,
-  readJson,
-  refOfTarget,
-  type Target,
-  targetOf,
-  warn,
-} from './request.ts';
+import { type Api, type ApiContext, flag, isDryRun, MAX_BODY_BYTES, refOfTarget, type Target, targetOf, warn } from './request.ts';
 import { CHANGED, type Judge, storeChanged } from './store-writes.ts';
 import { redacted } from './visibility.ts';
-import { handlerOf, isObject, readDocument } from './written.ts';
+import { handlerOf, isObject, readDocument, readWritten } from './written.ts';
 
 /** A write that meets somebody else's is done again so many times, if the client named no version. */
 const MAX_ATTEMPTS = 8;
+
 export async function replaceObject(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
   const target = targetOf(api, c, kind);
   begin(c, 'update', target);
@@ -42,7 +34,7 @@ export async function replaceObject(api: Api, c: ApiContext, kind: Kind): Promis
   if (elsewhere !== undefined) return elsewhere;
   const form = answerForm(c.req.header('accept'));
   assertJson(c.req.header('content-type'));
-  const document = readDocument(api, c, target, await readJson(c));
+  const document = readDocument(api, c, target, await readWritten(c));
   return answerObject(c, kind, await change(api, c, target, () => document), form);
 }
 
@@ -54,7 +46,7 @@ export async function patchObject(api: Api, c: ApiContext, kind: Kind): Promise<
   const form = answerForm(c.req.header('accept'));
   const rules = patchRulesOf(kind);
   const type = patchForm(c.req.header('content-type'), rules !== undefined);
-  const patch = await readJson(c);
+  const patch = await readWritten(c);
   if (type === 'merge-patch' && !isRecord(patch))
     throw new DtkdError('BAD_REQUEST', 'the body is not a merge patch', { next: 'Send a JSON object.' });
   const apply = (stored: ApiObject) => {
@@ -91,7 +83,7 @@ async function change(api: Api, c: ApiContext, target: Target, documentFrom: (st
     permit(api, c, 'UPDATE', target, stored);
     const document = documentFrom(stored);
     assertPreconditions(target, stored, document);
-    const changed = changedObject(kind, stored, document);
+    const changed = withWordOf(context.principal, stored, changedObject(kind, stored, document));
     assertFinalizers(kind, stored, changed);
     permitChange(api, c, target, stored, changed);
     return { changed, finished: stored.metadata.deletionTimestamp !== undefined && changed.metadata.finalizers === undefined };
@@ -115,6 +107,7 @@ function storeEvaluated(api: Api, c: ApiContext, target: Target, evaluate: Evalu
       await assertOwn(tx, target, stored, 'changed');
       const { changed, finished } = evaluate(stored);
       await permitDeployment(api, c, tx, deployedOn(target.kind, stored, changed));
+      await permitOwners(api, c, tx, target, stored, changed);
       if (!finished) return tx.put(changed);
       await tx.delete(ref);
       return changed;
@@ -132,6 +125,7 @@ async function changeWithHandler(api: Api, c: ApiContext, target: Target, evalua
     await assertOwn(api.store, target, stored, 'changed');
     const { changed, finished } = evaluate(stored);
     await permitDeployment(api, c, api.store, deployedOn(kind, stored, changed));
+    await permitOwners(api, c, api.store, target, stored, changed);
     if (finished) {
       const judge: Judge = (_, still) => permitChange(api, c, target, still, changed);
       const gone = await finishDeletion(api, target, stored, changed, context, judge);
@@ -173,14 +167,4 @@ function assertPreconditions({ kind, name }: Target, stored: ApiObject, { metada
       },
     );
   }
-}
-
-/** An object that is being deleted may only lose finalizers. */
-function assertFinalizers(kind: Kind, stored: ApiObject, changed: ApiObject): void {
-  if (stored.metadata.deletionTimestamp === undefined) return;
-  const added = (changed.metadata.finalizers ?? []).filter((finalizer) => !stored.metadata.finalizers?.includes(finalizer));
-  if (added.length === 0) return;
-  throw invalid(kind, stored.metadata.name, [
-    { reason: 'FieldValueForbidden', message: 'no finalizer can be added while the object is being deleted', field: 'metadata.finalizers' },
-  ]);
 }

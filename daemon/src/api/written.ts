@@ -1,11 +1,36 @@
 /** What all writes share: reading the user's document for a target, and the kind's handler. */
+import { duplicateFields } from '../../../protocol/duplicate-fields.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { isRecord } from '../../../protocol/json.ts';
+import { isRecord, parseJson } from '../../../protocol/json.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import { parseDocument, type UserDocument } from './document.ts';
 import type { KindHandler } from './handlers.types.ts';
-import { type Api, type ApiContext, fieldValidation, namespaceOf, type Target, warn } from './request.ts';
+import { type Api, type ApiContext, fieldValidation, namespaceOf, readBody, type Target, warn } from './request.ts';
+
+/** Reads the body of a write, and reports fields that stand in it twice as the client asked for it. */
+export async function readWritten(c: ApiContext): Promise<unknown> {
+  const validation = fieldValidation(c);
+  const bytes = await readBody(c);
+  if (bytes.length === 0) return undefined;
+  const body = parseJson(bytes);
+  const twice = validation === 'Ignore' ? [] : duplicateFields(Buffer.from(bytes).toString('utf8'));
+  if (validation === 'Strict' && twice.length > 0) {
+    throw new DtkdError('BAD_REQUEST', `duplicate field ${quoted(twice)}`, {
+      details: { causes: twice.map((field) => ({ reason: 'FieldValueDuplicate', message: 'duplicate field', field })) },
+      next: 'Say it once.',
+    });
+  }
+  for (const field of twice) warn(c, `duplicate field "${field}": the last one counts`);
+  return body;
+}
+
+function quoted(fields: readonly string[]): string {
+  return fields
+    .slice(0, 5)
+    .map((field) => `"${field}"`)
+    .join(', ');
+}
 
 /** Validates a document for a target, and reports the fields that its kind does not have as the client asked for it. */
 export function readDocument(api: Api, c: ApiContext, target: Target, body: unknown): UserDocument {
@@ -25,17 +50,10 @@ export function readDocument(api: Api, c: ApiContext, target: Target, body: unkn
   const validation = fieldValidation(c);
   if (validation === 'Strict' && document.unknown.length > 0) {
     const causes = document.unknown.slice(0, 100).map((field) => ({ reason: 'FieldValueInvalid', message: 'unknown field', field }));
-    throw new DtkdError(
-      'BAD_REQUEST',
-      `${target.kind.kind} has no field ${document.unknown
-        .slice(0, 5)
-        .map((field) => `"${field}"`)
-        .join(', ')}`,
-      {
-        details: { causes },
-        next: 'Correct or remove it, or use fieldValidation=Warn.',
-      },
-    );
+    throw new DtkdError('BAD_REQUEST', `${target.kind.kind} has no field ${quoted(document.unknown)}`, {
+      details: { causes },
+      next: 'Correct or remove it, or use fieldValidation=Warn.',
+    });
   }
   if (validation === 'Warn') for (const field of document.unknown) warn(c, `unknown field "${field}" is dropped`);
   return document;

@@ -74,8 +74,9 @@ export function domainHandlers({ mesh, controller }: DomainApiOptions) {
       return withFields(object, { status: 'Joining', message: `joining through ${after.address}` });
     },
     async delete(object: ApiObject, context: WriteContext): Promise<undefined | { handled: ApiObject }> {
+      if (context.dryRun) return undefined;
       controller.joiner.cancel(object.metadata.name);
-      if (mesh.domain(object.metadata.name) === undefined || context.dryRun) return undefined;
+      if (mesh.domain(object.metadata.name) === undefined) return undefined;
       await mesh.leave(object.metadata.name);
       await controller.refresh();
       return { handled: object };

@@ -1,0 +1,76 @@
+/**
+ * Fields that stand twice in one object of a JSON text. Parsing keeps the last of them in silence, so whoever wrote the first believes that it counts. Pure;
+ * for texts that have been parsed already, and so are well-formed and not too deep.
+ */
+
+/** Fields told of one text at most. */
+const MAX_TOLD = 20;
+
+interface Level {
+  /** Names so far, of an object; of an array none. */
+  names: Set<string> | undefined;
+  /** The field that is being read; of an array the element. */
+  at: string | number;
+}
+
+/** Paths such as `spec.ports[0].port`, each once. */
+export function duplicateFields(text: string): string[] {
+  const found = new Set<string>();
+  const levels: Level[] = [];
+  let expectsName = false;
+  for (let position = 0; position < text.length; position++) {
+    const top = levels.at(-1);
+    switch (text[position]) {
+      case '{':
+        levels.push({ names: new Set(), at: '' });
+        expectsName = true;
+        break;
+      case '[':
+        levels.push({ names: undefined, at: 0 });
+        expectsName = false;
+        break;
+      case '}':
+      case ']':
+        levels.pop();
+        expectsName = false;
+        break;
+      case ',':
+        expectsName = top?.names !== undefined;
+        if (top !== undefined && typeof top.at === 'number') top.at += 1;
+        break;
+      case '"': {
+        const end = endOfText(text, position);
+        if (expectsName && top?.names !== undefined) {
+          const name = nameIn(text.slice(position, end + 1));
+          top.at = name;
+          if (top.names.has(name) && found.size < MAX_TOLD) found.add(pathOf(levels));
+          top.names.add(name);
+          expectsName = false;
+        }
+        position = end;
+        break;
+      }
+      default:
+    }
+  }
+  return [...found];
+}
+
+/** Where the quote is that ends a string. */
+function endOfText(text: string, start: number): number {
+  for (let position = start + 1; position < text.length; position++) {
+    if (text[position] === '\\') position += 1;
+    else if (text[position] === '"') return position;
+  }
+  return text.length;
+}
+
+function nameIn(literal: string): string {
+  return literal.includes('\\') ? String(JSON.parse(literal)) : literal.slice(1, -1);
+}
+
+function pathOf(levels: readonly Level[]): string {
+  let path = '';
+  for (const { at } of levels) path += typeof at === 'number' ? `[${at}]` : path === '' ? at : `.${at}`;
+  return path.slice(0, 300);
+}
