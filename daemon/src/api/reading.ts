@@ -1,6 +1,7 @@
 /** get and list: JSON, Table or metadata only. */
 import { DtkdError } from '../../../protocol/errors.ts';
 import { apiVersionOf, type Kind } from '../../../protocol/kinds/kind.ts';
+import { namespaceKind } from '../../../protocol/kinds/namespace.ts';
 import { ROWS_MEDIA_TYPE } from '../../../protocol/remote-api.ts';
 import { partialMetadata, renderTable } from '../../../protocol/table.ts';
 import type { RawListPage } from '../store/local-store.types.ts';
@@ -10,7 +11,7 @@ import { forward } from './forwarding.ts';
 import { answerForm } from './media.ts';
 import { answerObject, includeObject } from './object-answer.ts';
 import { pagesAfter } from './pages-ahead.ts';
-import { type Api, type ApiContext, answerJson, answerText, namespaceOf, type Target, targetOf, wholeNumber } from './request.ts';
+import { type Api, type ApiContext, answerJson, answerText, namespaceOf, type Target, targetOf, warn, wholeNumber } from './request.ts';
 import { LIST_PART, rowLines } from './row-lines.ts';
 import { isRemote } from './visibility.ts';
 import { visibleObjects, visibleRows } from './visible-rows.ts';
@@ -54,6 +55,7 @@ export async function listObjects(api: Api, c: ApiContext, kind: Kind): Promise<
   assertVersion(api, c);
   const query: ListQuery = { ...selectionQuery(api, c, target), limit, ...(token === '' ? {} : { continue: token }) };
   c.get('note').because = 'what its grants show';
+  await warnOfStranger(api, c, target);
   if (form === 'rows') return answerText(c, await rowLines(api, c, query), 200, ROWS_MEDIA_TYPE);
   const principal = c.get('principal');
   if (form === 'json') {
@@ -68,6 +70,14 @@ export async function listObjects(api: Api, c: ApiContext, kind: Kind): Promise<
     metadata,
     items: page.items.map((object) => partialMetadata(object)),
   });
+}
+
+/** Of a node that nobody knows there is nothing to be found: said, since most often it is a mistyped name. */
+async function warnOfStranger(api: Api, c: ApiContext, { namespace }: Target): Promise<void> {
+  if (namespace === '' || namespace === api.node.name) return;
+  const { group, plural } = namespaceKind;
+  if ((await api.store.get({ group, plural, namespace: '', name: namespace })) !== undefined) return;
+  warn(c, `no node "${namespace.slice(0, 80)}" is known here; the namespaces are the nodes that are`);
 }
 
 /** What is asked for, within what one page may have. */
