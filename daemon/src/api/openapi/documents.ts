@@ -1,0 +1,110 @@
+/**
+ * The API's description of itself, in every form in which it is asked for. Owns the documents: each is made when it is first asked for, of the kinds alone, and
+ * kept, with its ETag and, from then on, its shorter form. Guarantees that they hold nothing of this node. Does not serve them.
+ */
+import { createHash } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { gzip as gzipCallback } from 'node:zlib';
+import { apiVersionOf, type Kind } from '../../../../protocol/kinds/kind.ts';
+import { actionPaths } from './action-paths.ts';
+import { documentV2 } from './document-v2.ts';
+import { documentV3 } from './document-v3.ts';
+import { openApiProtobuf } from './protobuf.ts';
+import { referenceDocument } from './reference-document.ts';
+
+const gzip = promisify(gzipCallback);
+
+/** Bytes that are the same for everybody. */
+export class Document {
+  readonly bytes: Buffer<ArrayBuffer>;
+  /** SHA-256, as Kubernetes writes it in addresses. */
+  readonly hash: string;
+  readonly type: string;
+  #short: Promise<Buffer> | undefined;
+
+  constructor(bytes: Buffer, type = 'application/json') {
+    this.bytes = Buffer.from(bytes);
+    this.hash = createHash('sha256').update(bytes).digest('hex').toUpperCase();
+    this.type = type;
+  }
+
+  /** The same, compressed. */
+  short(): Promise<Buffer> {
+    this.#short ??= gzip(this.bytes);
+    return this.#short;
+  }
+}
+
+const PROTOBUF_V2 = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+
+export class Documents {
+  readonly #kinds: readonly Kind[];
+  readonly #version: string;
+  readonly #made = new Map<string, Promise<Document>>();
+
+  constructor(kinds: readonly Kind[], version: string) {
+    this.#kinds = kinds;
+    this.#version = version;
+  }
+
+  /** What there is of version 3: each group and version by its path, with the hash of its document in its address. */
+  index(): Promise<Document> {
+    return this.#once('index', async () => {
+      const paths: Record<string, { serverRelativeURL: string }> = {};
+      for (const place of this.#places()) {
+        // one a turn: making all of them at once would keep others waiting
+        await turn();
+        const document = await this.group(place);
+        paths[place] = { serverRelativeURL: `/openapi/v3/${place}?hash=${document?.hash ?? ''}` };
+      }
+      return json({ paths });
+    });
+  }
+
+  /** Of one group and version, `api/v1` or `apis/GROUP/VERSION`; undefined if there is none. */
+  group(place: string): Promise<Document> | undefined {
+    const kinds = this.#kinds.filter((kind) => placeOf(kind) === place);
+    if (kinds.length === 0) return undefined;
+    return this.#once(place, async () => json(documentV3(kinds, this.#version, actionPaths(kinds))));
+  }
+
+  v2(): Promise<Document> {
+    return this.#once('v2', async () => json(this.#v2()));
+  }
+
+  /** As kubectl wants version 2. */
+  v2Protobuf(): Promise<Document> {
+    return this.#once('v2-protobuf', async () => new Document(openApiProtobuf(this.#v2()), PROTOBUF_V2));
+  }
+
+  /** Everything in one, with examples, for people. */
+  reference(): Promise<Document> {
+    return this.#once('reference', async () => json(referenceDocument(this.#kinds, this.#version)));
+  }
+
+  #v2() {
+    return documentV2(documentV3(this.#kinds, this.#version, actionPaths(this.#kinds)));
+  }
+
+  #places(): string[] {
+    return [...new Set(this.#kinds.map(placeOf))];
+  }
+
+  #once(name: string, make: () => Promise<Document>): Promise<Document> {
+    let document = this.#made.get(name);
+    if (document === undefined) {
+      document = make();
+      this.#made.set(name, document);
+    }
+    return document;
+  }
+}
+
+function placeOf(kind: Kind): string {
+  return kind.group === '' ? `api/${kind.version}` : `apis/${apiVersionOf(kind)}`;
+}
+
+function json(value: unknown): Document {
+  return new Document(Buffer.from(JSON.stringify(value)));
+}

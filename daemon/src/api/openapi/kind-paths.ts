@@ -1,0 +1,162 @@
+/** Paths of a kind with what can be done there: the same that app.ts serves, from the same description of the kind. Pure. */
+import { apiVersionOf, type Kind, type Verb } from '../../../../protocol/kinds/kind.ts';
+import { patchRulesOf } from '../../../../protocol/patch/patch-rules.ts';
+import { allowsDeleteCollection } from '../discovery.ts';
+import { patchTypes } from '../media.ts';
+import { kindId } from './kind-schemas.ts';
+import { DELETE_OPTIONS, listName, PATCH, refTo, STATUS, schemaName, WATCH_EVENT } from './names.ts';
+import { DELETING, DRY_RUN, FIELD_MANAGER, FIELD_VALIDATION, LISTING, NAME, NAMESPACE } from './parameters.ts';
+import type { Content, Operation, Parameter, PathItem, Paths, Reference, Schema } from './schema.types.ts';
+
+const JSON_TYPE = 'application/json';
+const WATCH_TYPE = 'application/json;stream=watch';
+
+export const parameterRef = (name: string): Reference => ({ $ref: `#/components/parameters/${name}` });
+export const FAILURE: Reference = { $ref: '#/components/responses/Failure' };
+
+const json = (schema: Schema): Content => ({ [JSON_TYPE]: { schema } });
+const answer = (description: string, schema: Schema) => ({ description, content: json(schema) });
+const refs = (parameters: Record<string, Parameter>): Reference[] => Object.keys(parameters).map(parameterRef);
+
+/** Where the collection of a kind is: of one node, or of all. */
+export function collectionPath(kind: Kind, scope: 'namespace' | 'everywhere' = 'namespace'): string {
+  const base = kind.group === '' ? `/api/${kind.version}` : `/apis/${apiVersionOf(kind)}`;
+  return kind.scope === 'Cluster' || scope === 'everywhere' ? `${base}/${kind.plural}` : `${base}/namespaces/{namespace}/${kind.plural}`;
+}
+
+export function objectPath(kind: Kind): string {
+  return `${collectionPath(kind)}/{name}`;
+}
+
+/** Name of a group in the names of operations: `Core`, `Dtkd`, `Sid`. */
+function groupWord(group: string): string {
+  const [first = ''] = group.split('.');
+  return group === '' ? 'Core' : `${first.charAt(0).toUpperCase()}${first.slice(1)}`;
+}
+
+export function operationName(verb: string, kind: Kind, rest = ''): string {
+  const version = kind.version.charAt(0).toUpperCase() + kind.version.slice(1);
+  const upper = kind.kind.charAt(0).toUpperCase() + kind.kind.slice(1);
+  return `${verb}${groupWord(kind.group)}${version}${kind.scope === 'Namespaced' && rest === '' ? 'Namespaced' : ''}${upper}${rest}`;
+}
+
+/** What an operation of a kind is called, and whose it is. */
+function base(kind: Kind, verb: string, action: string, summary: string, description: string, rest = ''): Omit<Operation, 'responses'> {
+  return {
+    operationId: operationName(verb, kind, rest),
+    summary,
+    description,
+    tags: [kind.kind],
+    'x-kubernetes-action': action,
+    'x-kubernetes-group-version-kind': kindId(kind),
+  };
+}
+
+export function kindPaths(kind: Kind): Paths {
+  const can = (verb: Verb) => kind.verbs.includes(verb);
+  const isNamespaced = kind.scope === 'Namespaced';
+  const collection: PathItem = {
+    ...(isNamespaced ? { parameters: [parameterRef(NAMESPACE.name)] } : {}),
+    ...(can('list') ? { get: list(kind, 'namespace') } : {}),
+    ...(can('create') ? { post: create(kind) } : {}),
+    ...(allowsDeleteCollection(kind) ? { delete: deleteCollection(kind) } : {}),
+  };
+  const object: PathItem = {
+    parameters: [parameterRef(NAME.name), ...(isNamespaced ? [parameterRef(NAMESPACE.name)] : [])],
+    ...(can('get') ? { get: read(kind) } : {}),
+    ...(can('update') ? { put: replace(kind) } : {}),
+    ...(can('patch') ? { patch: patch(kind) } : {}),
+    ...(can('delete') ? { delete: remove(kind) } : {}),
+  };
+  const paths: Paths = {};
+  if (isNamespaced && can('list')) paths[collectionPath(kind, 'everywhere')] = { get: list(kind, 'everywhere') };
+  paths[collectionPath(kind)] = collection;
+  if (kind.verbs.some((verb) => verb !== 'create')) paths[objectPath(kind)] = object;
+  return paths;
+}
+
+function list(kind: Kind, scope: 'namespace' | 'everywhere'): Operation {
+  const everywhere = scope === 'everywhere';
+  const where = kind.scope === 'Cluster' ? '' : everywhere ? ' of all nodes' : ' of one node';
+  const selectable = ['metadata.name', 'metadata.namespace', ...kind.selectableFields].map((field) => `\`${field}\``).join(', ');
+  const absent = everywhere
+    ? ' A node that does not answer is named in `metadata.completeness` and in a Warning header; it is no error.'
+    : '';
+  return {
+    ...base(
+      kind,
+      'list',
+      'list',
+      `List ${kind.plural}${where}`,
+      `${kind.description}${absent} Field selectors: ${selectable}.`,
+      everywhere ? 'ForAllNamespaces' : '',
+    ),
+    parameters: refs(LISTING),
+    responses: {
+      '200': {
+        description: `The list; with \`watch\`, one change a line.`,
+        content: { ...json(refTo(listName(kind))), [WATCH_TYPE]: { schema: refTo(WATCH_EVENT) } },
+      },
+      default: FAILURE,
+    },
+  };
+}
+
+function create(kind: Kind): Operation {
+  return {
+    ...base(kind, 'create', 'post', `Create a ${kind.kind}`, kind.description),
+    parameters: [DRY_RUN, FIELD_VALIDATION, parameterRef(FIELD_MANAGER.name)],
+    requestBody: { required: true, content: json(refTo(schemaName(kind))) },
+    responses: { '201': answer('The object as it was stored.', refTo(schemaName(kind))), default: FAILURE },
+  };
+}
+
+function deleteCollection(kind: Kind): Operation {
+  return {
+    ...base(kind, 'delete', 'deletecollection', `Delete ${kind.plural}`, 'All that match.', 'Collection'),
+    parameters: [parameterRef('labelSelector'), parameterRef('fieldSelector'), parameterRef('where'), DRY_RUN, ...refs(DELETING)],
+    requestBody: { content: json(refTo(DELETE_OPTIONS)) },
+    responses: { '200': answer('How it ended.', refTo(STATUS)), default: FAILURE },
+  };
+}
+
+function read(kind: Kind): Operation {
+  return {
+    ...base(kind, 'read', 'get', `Read a ${kind.kind}`, kind.description),
+    responses: { '200': answer('The object.', refTo(schemaName(kind))), default: FAILURE },
+  };
+}
+
+function replace(kind: Kind): Operation {
+  return {
+    ...base(
+      kind,
+      'replace',
+      'put',
+      `Replace a ${kind.kind}`,
+      'With `metadata.resourceVersion` in the body only if it is still at that version.',
+    ),
+    parameters: [DRY_RUN, FIELD_VALIDATION, parameterRef(FIELD_MANAGER.name)],
+    requestBody: { required: true, content: json(refTo(schemaName(kind))) },
+    responses: { '200': answer('The object as it was stored.', refTo(schemaName(kind))), default: FAILURE },
+  };
+}
+
+function patch(kind: Kind): Operation {
+  const types = patchTypes(patchRulesOf(kind) !== undefined);
+  return {
+    ...base(kind, 'patch', 'patch', `Change a ${kind.kind}`, 'Changes the fields that the patch names.'),
+    parameters: [DRY_RUN, FIELD_VALIDATION, parameterRef(FIELD_MANAGER.name)],
+    requestBody: { required: true, content: Object.fromEntries(types.map((type) => [type, { schema: refTo(PATCH) }])) },
+    responses: { '200': answer('The object as it was stored.', refTo(schemaName(kind))), default: FAILURE },
+  };
+}
+
+function remove(kind: Kind): Operation {
+  return {
+    ...base(kind, 'delete', 'delete', `Delete a ${kind.kind}`, 'An object with finalizers is marked, and goes once they are taken out.'),
+    parameters: [DRY_RUN, ...refs(DELETING)],
+    requestBody: { content: json(refTo(DELETE_OPTIONS)) },
+    responses: { '200': answer('How it ended, or the object while it is being deleted.', refTo(STATUS)), default: FAILURE },
+  };
+}

@@ -1,0 +1,66 @@
+/** The schema of a kind and of a list of its objects. Pure. */
+import type { Kind } from '../../../../protocol/kinds/kind.ts';
+import { patchRulesOf } from '../../../../protocol/patch/patch-rules.ts';
+import { schemaOf } from './json-schema.ts';
+import { withListRules } from './list-rules.ts';
+import { fieldOf, LIST_META, listName, OBJECT_META, refTo, schemaName } from './names.ts';
+import type { Schema } from './schema.types.ts';
+
+export function kindSchemas(kind: Kind): Record<string, Schema> {
+  return { [schemaName(kind)]: objectSchema(kind), [listName(kind)]: listSchema(kind) };
+}
+
+export interface GroupVersionKind {
+  group: string;
+  version: string;
+  kind: string;
+}
+
+export function kindId({ group, version, kind }: Kind): GroupVersionKind {
+  return { group, version, kind };
+}
+
+function typeFields(kind: string): Record<string, Schema> {
+  return {
+    apiVersion: { type: 'string', description: 'Group and version of the kind.' },
+    kind: { type: 'string', description: `${kind}.` },
+  };
+}
+
+function objectSchema(kind: Kind): Schema {
+  const { required = [], properties = {}, ...fields } = schemaOf(kind.schema);
+  const said = Object.entries(properties).map(([name, field]) => {
+    return [name, kind.serverFields.includes(name) ? { ...field, readOnly: true } : field] as const;
+  });
+  // what only the daemon writes is required of nobody
+  const wanted = required.filter((name) => !kind.serverFields.includes(name));
+  const schema: Schema = {
+    ...fields,
+    type: 'object',
+    description: kind.description,
+    ...(wanted.length > 0 ? { required: wanted } : {}),
+    properties: {
+      ...typeFields(kind.kind),
+      metadata: fieldOf(OBJECT_META, 'Its names, its version, and words about it.'),
+      ...Object.fromEntries(said),
+    },
+    'x-kubernetes-group-version-kind': [kindId(kind)],
+  };
+  const rules = patchRulesOf(kind);
+  return rules === undefined ? schema : withListRules(schema, rules.fields);
+}
+
+function listSchema(kind: Kind): Schema {
+  const id = { ...kindId(kind), kind: `${kind.kind}List` };
+  return {
+    type: 'object',
+    description: `A list of ${kind.plural}.`,
+    required: ['items'],
+    properties: {
+      ...typeFields(id.kind),
+      metadata: fieldOf(LIST_META, 'Its version, and where the next page begins.'),
+      items: { type: 'array', description: 'The objects.', items: refTo(schemaName(kind)) },
+    },
+    'x-kubernetes-group-version-kind': [id],
+  };
+}

@@ -1,0 +1,69 @@
+/** Serves the description of the API and the reference page, to everybody: they hold nothing of this node. */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { parseAccept } from '../media.ts';
+import type { ApiContext } from '../request.ts';
+import type { Document, Documents } from './documents.ts';
+
+/** Under an address with its hash a document never changes. Milliseconds: a year. */
+const IMMUTABLE = 'public, max-age=31536000, immutable';
+/** Under the others clients ask whether it is still the same. */
+const REVALIDATED = 'no-cache';
+
+export async function getOpenApi(documents: Documents, c: ApiContext): Promise<Response> {
+  const path = c.req.path.replace(/^\/openapi\//, '');
+  if (path === 'v2') return answerDocument(c, await (wantsProtobuf(c) ? documents.v2Protobuf() : documents.v2()), { vary: true });
+  if (path === 'v3') return answerDocument(c, await documents.index());
+  const place = path.replace(/^v3\//, '');
+  const document = path.startsWith('v3/') ? await documents.group(place) : undefined;
+  if (document === undefined) {
+    throw new DtkdError('NOT_FOUND', `there is no document at ${c.req.path.slice(0, 253)}`, {
+      next: 'See /openapi/v3 for those of version 3; version 2 is one document, /openapi/v2.',
+    });
+  }
+  const hash = c.req.query('hash');
+  if (hash === undefined || hash === '') return answerDocument(c, document);
+  if (hash === document.hash) return answerDocument(c, document, { immutable: true });
+  // whoever kept an old address is led to the present one
+  return c.redirect(`/openapi/v3/${place}?hash=${document.hash}`, 301);
+}
+
+/** The type that kubectl asks for says the version with an @, the one that is answered with a point. */
+function wantsProtobuf(c: ApiContext): boolean {
+  const [first] = parseAccept(c.req.header('accept'));
+  return first?.type.startsWith('application/com.github.proto-openapi.spec.v2') === true && first.type.endsWith('+protobuf');
+}
+
+/** A document with its ETag, compressed for those who take it so. */
+export async function answerDocument(
+  c: ApiContext,
+  document: Document,
+  { immutable = false, vary = false, headers = {} }: { immutable?: boolean; vary?: boolean; headers?: Record<string, string> } = {},
+): Promise<Response> {
+  const etag = `"${document.hash}"`;
+  const about = {
+    ...headers,
+    'cache-control': immutable ? IMMUTABLE : REVALIDATED,
+    etag,
+    vary: vary ? 'Accept, Accept-Encoding' : 'Accept-Encoding',
+  };
+  if (isKnown(c.req.header('if-none-match'), etag)) return new Response(null, { status: 304, headers: about });
+  const short = takesGzip(c.req.header('accept-encoding'));
+  const bytes = short ? Uint8Array.from(await document.short()) : document.bytes;
+  return new Response(bytes, {
+    status: 200,
+    headers: {
+      ...about,
+      'content-type': document.type,
+      ...(short ? { 'content-encoding': 'gzip' } : {}),
+      'content-length': String(bytes.length),
+    },
+  });
+}
+
+function isKnown(header: string | undefined, etag: string): boolean {
+  return (header ?? '').split(',').some((known) => known.trim().replace(/^W\//, '') === etag || known.trim() === '*');
+}
+
+function takesGzip(header: string | undefined): boolean {
+  return parseAccept(header === undefined || header === '' ? 'identity' : header).some(({ type }) => type === 'gzip' || type === '*');
+}
