@@ -1,5 +1,6 @@
 /** A shell that could not write down how its process ended (the disk was full), and one that could not start it. */
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { openSync, writeSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -13,16 +14,15 @@ beforeEach(async () => {
 afterEach(() => rm(run, { recursive: true, force: true }));
 
 async function endOf(record: string, status: number | null, signal: NodeJS.Signals | null = null): Promise<ProcessEnd & { said: string }> {
-  const path = join(run, 'exit');
-  const file = await open(path, 'a+');
-  await file.write(record);
+  const file = openSync(join(run, 'exit'), 'a+');
+  writeSync(file, record);
   let said = '';
   const supervised = supervise({
     // Nobody's, so that nobody is signalled.
     identity: { boot: 'b', pid: 0, start: '-' },
     boot: 'b',
     run,
-    record: file.fd,
+    record: file,
     readers: [],
     told: true,
     own: true,
