@@ -34,6 +34,7 @@ import { createPolicy } from './dispatch/policy/policy.ts';
 import { createRunner } from './dispatch/runner/runner.ts';
 import { createSpools } from './dispatch/runner/spools.ts';
 import { createTarget } from './dispatch/target/target.ts';
+import type { Target } from './dispatch/target/target.types.ts';
 import { dispatchMembers, dispatchNodes } from './dispatch-ports.ts';
 import type { Logger } from './logger.ts';
 import type { Mesh } from './mesh/mesh.types.ts';
@@ -61,6 +62,15 @@ export interface DispatchingOptions {
   now(): number;
 }
 
+export interface DispatchFigures extends ReturnType<Executions['figures']> {
+  /** Of this node as a target. */
+  here: ReturnType<Target['figures']> & ReturnType<Target['counts']>;
+  /** Orders that are held here, for all starters. `firstExpiry`: milliseconds since the epoch. */
+  held: { orders: number; bytes: number; firstExpiry: number | undefined };
+  /** Files by their digest. */
+  content: { files: number; bytes: number };
+}
+
 /** What the API offers of it. */
 export interface Dispatching {
   kinds: ReadonlyMap<string, KindHandler>;
@@ -75,6 +85,8 @@ export interface Dispatching {
   nodes: Nodes;
   /** For `dtkd status`. */
   counts(): Record<string, number>;
+  /** For those who watch over the daemon. */
+  figures(): DispatchFigures;
   stop(): Promise<void>;
 }
 
@@ -209,6 +221,12 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
       },
     },
     counts: () => ({ ...target.counts(), held: holding.counts().orders, executions: executions.counts().running }),
+    figures: () => ({
+      ...executions.figures(),
+      here: { ...target.figures(), ...target.counts() },
+      held: { ...holding.counts(), firstExpiry: holding.firstExpiry() },
+      content: content.counts(),
+    }),
     stop,
   };
 }

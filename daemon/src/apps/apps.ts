@@ -85,6 +85,11 @@ export function createApps(options: AppsOptions): Apps {
     createForward: (request) => forwards.create(request),
     actions: appActions(forwards),
     summary: () => copies.summary(),
+    figures: () => ({
+      answers: [...proxy.answered],
+      served: { ...server.traffic, open: server.size, accepted: server.accepted, refused: server.refused },
+      opened: { ...tunnels.traffic, streams: tunnels.streams, lanes: book.size, lanesOpened: lanes.opened, lanesFailed: lanes.failed },
+    }),
     counters: () => ({
       httpConnections: proxy.size,
       httpRefused: proxy.refusedConnections,

@@ -131,4 +131,15 @@ export interface Apps {
   /** Apps of this node and copies of others', by status. */
   summary(): { own: number; copies: number; byStatus: Record<string, number> };
   counters(): Record<string, number>;
+  figures(): AppFigures;
+}
+
+/** Numbers for those who watch over the daemon. */
+export interface AppFigures {
+  /** Answers of the HTTP proxy by the first digit of their status. */
+  answers: readonly number[];
+  /** Tunnels of members to apps of this node, and bytes that they carried from and to them. */
+  served: { received: number; sent: number; open: number; accepted: number; refused: number };
+  /** Tunnels of this node to apps of members. */
+  opened: { received: number; sent: number; streams: number; lanes: number; lanesOpened: number; lanesFailed: number };
 }

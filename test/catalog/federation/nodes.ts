@@ -351,6 +351,7 @@ export type ListOptions = Partial<Parameters<Federation['list']>[0]>;
 
 const NOT_OPEN: Federation = {
   isPeer: () => false,
+  statements: () => [],
   unasked: () => [],
   check: () => {},
   list: () => Promise.reject(new Error('not open')),

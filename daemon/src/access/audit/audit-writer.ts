@@ -48,6 +48,7 @@ export class AuditWriter {
   #head: AuditHead | undefined;
   #queue: Waiting[] = [];
   #lost = 0;
+  #lostEver = 0;
   #lines = 0;
   /** Since when there are lines that are not signed; undefined if all are. */
   #unsignedSince: number | undefined;
@@ -71,6 +72,7 @@ export class AuditWriter {
   record(record: AuditRecord): void {
     if (this.#queue.length >= MAX_WAITING) {
       this.#lost += 1;
+      this.#lostEver += 1;
       return;
     }
     this.#queue.push({ time: this.#options.now(), record: boundedRecord(record) });
@@ -97,8 +99,9 @@ export class AuditWriter {
     return this.#head;
   }
 
-  counters(): { lines: number; lost: number; waiting: number } {
-    return { lines: this.#lines, lost: this.#lost, waiting: this.#queue.length };
+  /** `lost`: lines that no line tells of yet; `lostEver`: since the log was opened. */
+  counters(): { lines: number; lost: number; lostEver: number; waiting: number } {
+    return { lines: this.#lines, lost: this.#lost, lostEver: this.#lostEver, waiting: this.#queue.length };
   }
 
   /** Writes what waits, once more if the disk refuses, and closes the file. */

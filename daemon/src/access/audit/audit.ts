@@ -183,7 +183,8 @@ class FileAuditLog implements AuditLog {
   }
 
   counters(): Record<string, number> {
-    return { auditLines: this.#writer.counters().lines };
+    const { lines, waiting, lostEver } = this.#writer.counters();
+    return { auditLines: lines, auditLinesWaiting: waiting, auditLinesLost: lostEver };
   }
 
   async close(): Promise<void> {

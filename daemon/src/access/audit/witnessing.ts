@@ -31,6 +31,8 @@ export interface AuditWitnessing {
   gather: Witnesses['gather'];
   /** Sentences about members whose audit logs contradict what they showed before. */
   conditions(): string[];
+  /** When the head was last published (milliseconds since the epoch; undefined: not since the daemon runs), lines since then, and members whose logs contradict. */
+  figures(): { publishedAt: number | undefined; unpublished: number; contradictions: number };
   /** Publishes the last head. The domains must still be open. */
   stop(): Promise<void>;
 }
@@ -52,6 +54,7 @@ export function createAuditWitnessing(ports: WitnessingPorts): AuditWitnessing {
   requests.serve((from, request) => witnesses.answer(from, request));
   let timer: NodeJS.Timeout | undefined;
   let published = -1;
+  let publishedAt: number | undefined;
 
   async function publishHead(): Promise<void> {
     const { auditLines } = audit.counters();
@@ -60,17 +63,25 @@ export function createAuditWitnessing(ports: WitnessingPorts): AuditWitnessing {
     if (head === undefined) return;
     await publish(head);
     published = auditLines ?? -1;
+    publishedAt = now();
   }
 
   return {
     async start() {
       await witnesses.start();
       published = audit.counters()['auditLines'] ?? -1;
+      // with the Node's facts
+      publishedAt = now();
       timer = setInterval(() => void publishHead(), publishMs);
       timer.unref();
     },
     gather: () => witnesses.gather(),
     conditions: () => witnesses.conditions(),
+    figures: () => ({
+      publishedAt,
+      unpublished: Math.max(0, (audit.counters()['auditLines'] ?? 0) - published),
+      contradictions: witnesses.conditions().length,
+    }),
     async stop() {
       clearInterval(timer);
       audit.record({ who: 'daemon', verb: 'stop', what: 'daemon', outcome: 'allowed', because: 'asked to stop' });

@@ -20,6 +20,7 @@ import {
 } from '../../../../protocol/remote-api.ts';
 import type { PeerApi, PeerNode, PeerRequest, PeerResponse } from '../../catalog/federation/peer-api.types.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';
+import { AskedCounts, type AskedFigures, outcomeOfCode, outcomeOfStatus } from './asked-counts.ts';
 import { bodyFrames } from './body-frames.ts';
 import { MAX_ASKED_PER_PEER, MAX_WAITING_PER_PEER, MAX_WATCHES_PER_PEER, TRICKLE_BYTES, UNREAD_MS } from './limits.ts';
 import type { PeerTable } from './peer-table.ts';
@@ -33,7 +34,11 @@ export interface PeerApiOptions {
   };
 }
 
-export function createPeerApi({ peers, mesh }: PeerApiOptions): PeerApi {
+/** With what was asked so far, of present members. */
+export type CountedPeerApi = PeerApi & { figures(): AskedFigures[] };
+
+export function createPeerApi({ peers, mesh }: PeerApiOptions): CountedPeerApi {
+  const asked = new AskedCounts();
   const turns = new Map<string, Turns>();
 
   /** Requests and watches wait for their own turns: watches keep theirs. */
@@ -56,16 +61,21 @@ export function createPeerApi({ peers, mesh }: PeerApiOptions): PeerApi {
     peers: () => peers.list(),
     peerNamed: (namespace) => peers.named(namespace),
     onChange: (listener) => peers.onChange(listener),
+    figures: () => asked.of(peers.list().map(({ namespace }) => namespace)),
     async request(peer, request) {
       const message = requestBytes(request);
       const asking = new Asking(peer, request);
+      const began = performance.now();
       try {
         asking.onEnd(await turn(peer, request.endless === true, asking.signal));
         const opening = mesh.openStream(peer.domain, peer.key, REMOTE_API_PROTOCOL, asking.signal);
-        return await asking.answer(opening, message);
+        const answer = await asking.answer(opening, message);
+        asked.add(peer.namespace, outcomeOfStatus(answer.status), performance.now() - began);
+        return answer;
       } catch (error) {
         const told = asking.told(error);
         asking.end();
+        asked.add(peer.namespace, outcomeOfCode(told.code));
         if (told.code === 'PEER_AWAY') mesh.want(peer.domain, peer.key);
         throw told;
       }

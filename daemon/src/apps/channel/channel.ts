@@ -14,6 +14,15 @@ export interface ChannelSink {
   onClose(): void;
 }
 
+/** Bytes that came and went, of all channels that count into it. */
+export interface Traffic {
+  received: number;
+  sent: number;
+}
+
+/** Of channels that nobody counts. */
+export const UNCOUNTED: Traffic = { received: 0, sent: 0 };
+
 export interface Channel {
   /** Hands the channel to a receiver; data flow from the next `resume` on. */
   attach(sink: ChannelSink): void;
@@ -32,6 +41,8 @@ export interface Channel {
   resume(): void;
   /** Gives bytes back that the next receiver shall get first. Only while paused. */
   unshift(chunk: Buffer): void;
+  /** Counts what comes and goes from now on. */
+  countInto(traffic: Traffic): void;
   /** Bytes written and not yet handed to the system. */
   readonly pending: number;
   readonly closed: boolean;

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { type Channel, type ChannelSink, IDLE_SINK } from './channel.ts';
+import { type Channel, type ChannelSink, IDLE_SINK, type Traffic, UNCOUNTED } from './channel.ts';
 import { isWhole, RELEASE_BYTES, release } from './release.ts';
 
 /**
@@ -27,6 +27,7 @@ export class LaneChannel implements Channel {
   private readonly tls: Duplex;
   private readonly raw: Resettable;
   private sink: ChannelSink = IDLE_SINK;
+  private traffic: Traffic = UNCOUNTED;
   /** Wire bytes that came in while paused. */
   private held: Buffer[] = [];
   /** Payload that the last receiver gave back. */
@@ -62,6 +63,10 @@ export class LaneChannel implements Channel {
     return this.tls.writableLength;
   }
 
+  countInto(traffic: Traffic): void {
+    this.traffic = traffic;
+  }
+
   attach(sink: ChannelSink): void {
     this.sink = sink;
     if (this.closed) queueMicrotask(() => sink.onClose());
@@ -72,15 +77,16 @@ export class LaneChannel implements Channel {
     if (this.closed || this.endSent) return true;
     const length = chunk.length;
     if (length === 0) return true;
+    if (length > MAX_FRAME_BYTES) {
+      this.write(chunk.subarray(0, MAX_FRAME_BYTES));
+      return this.write(chunk.subarray(MAX_FRAME_BYTES));
+    }
+    this.traffic.sent += length;
     if (length <= COPY_BYTES) {
       const frame = Buffer.allocUnsafe(HEADER_BYTES + length);
       frame.writeUInt32BE(length, 0);
       frame.set(chunk, HEADER_BYTES);
       return this.tls.write(frame);
-    }
-    if (length > MAX_FRAME_BYTES) {
-      this.write(chunk.subarray(0, MAX_FRAME_BYTES));
-      return this.write(chunk.subarray(MAX_FRAME_BYTES));
     }
     const header = Buffer.allocUnsafe(HEADER_BYTES);
     header.writeUInt32BE(length, 0);
@@ -166,6 +172,7 @@ export class LaneChannel implements Channel {
       this.abort();
       return;
     }
+    this.traffic.received += size;
     if (size > 0) this.sink.onData(front(chunk, size));
     if (this.endReceived && !this.paused && !this.closed) this.tellEnd();
   }

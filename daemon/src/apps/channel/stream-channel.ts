@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type Channel, type ChannelSink, IDLE_SINK } from './channel.ts';
+import { type Channel, type ChannelSink, IDLE_SINK, type Traffic, UNCOUNTED } from './channel.ts';
 import { isWhole, release } from './release.ts';
 
 /**
@@ -13,6 +13,7 @@ const BULK_BYTES = 12 * 1024;
 export class StreamChannel implements Channel {
   readonly stream: Duplex;
   private sink: ChannelSink = IDLE_SINK;
+  private traffic: Traffic = UNCOUNTED;
   private ended = false;
   private corked = false;
   closed = false;
@@ -22,7 +23,10 @@ export class StreamChannel implements Channel {
     this.stream = stream;
     this.native = stream instanceof Socket;
     stream.pause();
-    stream.on('data', (chunk: Buffer) => this.sink.onData(chunk));
+    stream.on('data', (chunk: Buffer) => {
+      this.traffic.received += chunk.length;
+      this.sink.onData(chunk);
+    });
     stream.on('end', () => {
       this.ended = true;
       this.sink.onEnd();
@@ -40,6 +44,10 @@ export class StreamChannel implements Channel {
     return this.stream.writableLength;
   }
 
+  countInto(traffic: Traffic): void {
+    this.traffic = traffic;
+  }
+
   attach(sink: ChannelSink): void {
     this.sink = sink;
     if (this.closed) queueMicrotask(() => sink.onClose());
@@ -48,6 +56,7 @@ export class StreamChannel implements Channel {
 
   write(chunk: Uint8Array, give = false): boolean {
     if (this.closed || !this.stream.writable) return true;
+    this.traffic.sent += chunk.length;
     if (!this.corked && chunk.length >= BULK_BYTES) this.gather();
     if (give && this.native && isWhole(chunk)) return this.stream.write(chunk, () => release(chunk));
     return this.stream.write(chunk);
@@ -87,6 +96,9 @@ export class StreamChannel implements Channel {
   }
 
   unshift(chunk: Buffer): void {
-    if (chunk.length > 0 && !this.closed) this.stream.unshift(chunk);
+    if (chunk.length === 0 || this.closed) return;
+    // it will come once more
+    this.traffic.received -= chunk.length;
+    this.stream.unshift(chunk);
   }
 }

@@ -26,6 +26,8 @@ export interface ProxyContext {
   /** True once connections shall close after the response under way. */
   stopping(): boolean;
   onClosed(connection: ProxyConnection): void;
+  /** A request got its answer, or the head of it. */
+  onAnswer(status: number): void;
 }
 
 type Phase = 'head' | 'routing' | 'exchange' | 'linger' | 'upgraded' | 'closed';
@@ -332,6 +334,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
 
   onResponseHead(head: ResponseHead, framing: Framing): void {
     this.sentHead = true;
+    this.context.onAnswer(head.status);
     this.chunkOut = framing.kind === 'close' && this.framedOut;
     this.endsInChunk = this.framedOut && (framing.kind === 'close' || framing.kind === 'chunked');
     // An answer before the end of its request: whatever of the request still comes must not be taken for the next one.
@@ -365,6 +368,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
 
   onUpgraded(head: ResponseHead, connection: OriginConnection, early: Buffer): void {
     this.phase = 'upgraded';
+    this.context.onAnswer(head.status);
     this.deadline = 0;
     this.origin = undefined;
     const text = `HTTP/1.1 101 ${head.reason}\r\n${responseFields(head, true)}\r\n`;
@@ -419,6 +423,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
 
   private refuse(refusal: Refusal, broken = false): void {
     const { head } = this;
+    this.context.onAnswer(refusal.status);
     if (broken || (this.body !== undefined && !this.body.done)) this.keepAlive = false;
     const accept = head === undefined ? undefined : fieldOf(head, 'accept');
     this.channel.write(refusalBytes(refusal, { head: head?.method === 'HEAD', accept }, !this.keepAlive));

@@ -14,6 +14,8 @@ export class HttpProxy {
   private readonly sweeper: NodeJS.Timeout;
   private stopped = false;
   private refused = 0;
+  /** Answers by the first digit of their status. */
+  private readonly answers = [0, 0, 0, 0, 0, 0];
 
   /** `onSweep` is called about once a second, for the pools behind the routes. */
   constructor(now: () => number, onSweep: () => void) {
@@ -34,6 +36,11 @@ export class HttpProxy {
     return this.refused;
   }
 
+  /** Answers so far, by the first digit of their status: of the origins, and of the proxy itself where it refused. */
+  get answered(): readonly number[] {
+    return this.answers;
+  }
+
   /** Serves one client connection until it closes; `onClosed` is called then. */
   serve(channel: Channel, client: ClientFacts, router: (head: RequestHead) => Route | Refusal, onClosed?: () => void): void {
     if (this.stopped || this.connections.size >= HTTP_LIMITS.connections) {
@@ -49,6 +56,10 @@ export class HttpProxy {
       router,
       now: this.now,
       stopping: () => this.stopped,
+      onAnswer: (status) => {
+        const first = Math.floor(status / 100);
+        this.answers[first] = (this.answers[first] ?? 0) + 1;
+      },
       onClosed: (closed) => {
         this.connections.delete(closed);
         onClosed?.();

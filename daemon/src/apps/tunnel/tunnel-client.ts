@@ -3,7 +3,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import type { UserPrincipal } from '../../../../protocol/principal.ts';
 import { checkTunnelAnswer, encodeTunnelRequest, TUNNEL_PROTOCOL } from '../../../../protocol/tunnel.ts';
 import type { RemoteApp } from '../app-table.ts';
-import type { Channel } from '../channel/channel.ts';
+import type { Channel, Traffic } from '../channel/channel.ts';
 import { StreamChannel } from '../channel/stream-channel.ts';
 import type { LaneClient } from '../lane/lane-client.ts';
 import type { PeerDirectory } from '../peer-directory.ts';
@@ -19,6 +19,7 @@ export class TunnelClient {
   private readonly peers: PeerDirectory;
   private readonly lanes: LaneClient;
   private stream = 0;
+  readonly traffic: Traffic = { received: 0, sent: 0 };
 
   constructor(options: { mesh: TunnelMesh; peers: PeerDirectory; lanes: LaneClient }) {
     this.mesh = options.mesh;
@@ -60,6 +61,7 @@ export class TunnelClient {
   }
 
   private async request(channel: Channel, app: RemoteApp, user: UserPrincipal | undefined): Promise<Channel> {
+    channel.countInto(this.traffic);
     channel.write(encodeTunnelRequest({ app: app.uid, name: app.name, ...(user === undefined ? {} : { user }) }));
     try {
       checkTunnelAnswer(await readFrame(channel, ANSWER_MS));

@@ -9,7 +9,7 @@ import {
   type TunnelRequest,
 } from '../../../../protocol/tunnel.ts';
 import type { AppTable, OwnApp } from '../app-table.ts';
-import type { Channel } from '../channel/channel.ts';
+import type { Channel, Traffic } from '../channel/channel.ts';
 import { pump } from '../channel/pump.ts';
 import { StreamChannel } from '../channel/stream-channel.ts';
 import type { HttpProxy } from '../http/proxy.ts';
@@ -51,6 +51,7 @@ export class TunnelServer {
   private stopped = false;
   private unsubscribe: () => void = () => undefined;
   accepted = 0;
+  readonly traffic: Traffic = { received: 0, sent: 0 };
   refused = 0;
 
   constructor(options: { table: AppTable; peers: PeerDirectory; own: OwnApps; proxy: HttpProxy; users: AppUsers; logger: AppsLogger }) {
@@ -80,6 +81,7 @@ export class TunnelServer {
 
   /** Serves one tunnel of a member; never throws. */
   accept(channel: Channel, from: Author): void {
+    channel.countInto(this.traffic);
     void this.serve(channel, from).catch((error: unknown) => {
       this.refused += 1;
       const refusal = error instanceof DtkdError ? error : new DtkdError('UNAVAILABLE', 'the app could not be reached');

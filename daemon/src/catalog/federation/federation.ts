@@ -24,7 +24,9 @@ import type {
 import { Concatenation } from './list/concatenation.ts';
 import { decodeContinue, Over } from './list/continue-token.ts';
 import { recordedPage, Walks } from './list/recorder.ts';
+import { StatementCounts } from './list/statement-counts.ts';
 import { BEGINNING, LocalTurn, PeerTurn, type Place, type Turn } from './list/turn.ts';
+import { wholeList } from './list/whole-list.ts';
 import type { PeerNode } from './peer-api.types.ts';
 import { federatedSelection } from './selection.ts';
 import { Feed } from './watch/feed.ts';
@@ -64,6 +66,7 @@ class NodesFederation implements Federation {
   readonly #feeds = new Map<string, Promise<OpenFeed>>();
   readonly #walks = new Map<string, Walks>();
   readonly #watching = new Map<string, number>();
+  readonly #stated = new StatementCounts();
   #closed = false;
 
   constructor(options: FederationOptions & { now: () => number }, journal: Journal, kept: Kept) {
@@ -96,8 +99,31 @@ class NodesFederation implements Federation {
       const { kept } = held;
       const { node, local, peers, logger, now, standing } = this.#options;
       await dropUnheld(kept, goneFrom(peers.peers(), standing));
-      const version = local.version();
+      const version = this.#ownVersion(resumed?.resourceVersion);
       const own = { entries: 0 };
+      const query = { ...selection.forPeers, group: kind.group, plural: kind.plural };
+      const ports = { peers, kept, walks: this.#walksOf(kept.view), own, logger, now };
+      const ownTurn = (place: Place, at: number) => new LocalTurn(node, place, local, user, { ...query, version: at });
+      if (limit === 0 && request.stale && resumed === undefined) {
+        const list = await wholeList({
+          peers: this.#peers().filter((peer) => selection.covers(peer.namespace)),
+          selection,
+          kept,
+          own: selection.covers(node) ? { namespace: node, turn: (at) => ownTurn(BEGINNING, at) } : undefined,
+          localVersion: () => local.version(),
+          fetch: (peer, { everything, limit: rows, maxBytes, before, continue: next }) =>
+            recordedPage(
+              ports,
+              peer,
+              { ...(everything ? {} : selection.forPeers), user, kind, limit: rows, continue: next, after: before },
+              { timeoutMs: request.timeoutMs, maxBytes, signal },
+              { everything, before, keptInstead: (object) => everything || selection.matches(object) },
+            ),
+          now,
+          signal,
+        });
+        return { ...list, batches: released(list.batches, held.release) };
+      }
       const { logged } = kept;
       const resourceVersion = resumed?.resourceVersion ?? String(await kept.stamp(version));
       // who comes only now is told of after that version
@@ -117,7 +143,6 @@ class NodesFederation implements Federation {
         if (resumed?.within === undefined || namespace !== resumed.namespace) return BEGINNING;
         return { ...resumed.within, after: resumed.name };
       };
-      const ports = { peers, kept, walks: this.#walksOf(kept.view), own, logger, now };
       const peerTurn = (peer: PeerNode): Turn =>
         new PeerTurn(peer, placeOf(peer.namespace), ({ continue: next, before }, rows, maxBytes) =>
           recordedPage(
@@ -128,9 +153,8 @@ class NodesFederation implements Federation {
             { everything: selection.everything, before },
           ),
         );
-      const query = { ...selection.forPeers, group: kind.group, plural: kind.plural };
       const turns: Turn[] = meant.filter((peer) => !isOver(peer.namespace)).map(peerTurn);
-      if (selection.covers(node) && !isOver(node)) turns.push(new LocalTurn(node, placeOf(node), local, user, query));
+      if (selection.covers(node) && !isOver(node)) turns.push(ownTurn(placeOf(node), version));
       turns.sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
       const list = new Concatenation({
         kind,
@@ -143,6 +167,7 @@ class NodesFederation implements Federation {
         kept,
         resourceVersion,
         finalVersion,
+        onStatement: (statement) => this.#stated.add(statement),
         now,
       });
       return { resourceVersion, batches: released(list.batches(), held.release), end: () => list.end() };
@@ -188,6 +213,10 @@ class NodesFederation implements Federation {
     }
   }
 
+  statements(): ReturnType<StatementCounts['of']> {
+    return this.#stated.of(this.#options.peers.peers().map((peer) => peer.namespace));
+  }
+
   rightsChanged(namespace: string | undefined): void {
     for (const opening of this.#feeds.values()) void opening.then(({ feed }) => feed.rightsChanged(namespace)).catch(() => undefined);
   }
@@ -208,6 +237,12 @@ class NodesFederation implements Federation {
       if (open !== undefined) await this.#end(key, open);
     }
     await this.#kept.close();
+  }
+
+  /** The version of the own store that belongs to a list's: as long as that is known, all pages show it. */
+  #ownVersion(listed: string | undefined): number {
+    const version = Number(listed ?? Number.NaN);
+    return (Number.isSafeInteger(version) ? this.#journal.ownAt(version) : undefined) ?? this.#options.local.version();
   }
 
   /** In namespace order. */
@@ -272,7 +307,7 @@ class NodesFederation implements Federation {
 const MAX_WALKING = 256;
 
 /** Calls back once when reading ends, however it does; a generator that was never begun would tell nobody. */
-async function* release<T>(source: AsyncGenerator<T>, done: () => void): AsyncGenerator<T> {
+async function* release<T>(source: AsyncIterable<T>, done: () => void): AsyncGenerator<T> {
   try {
     yield* source;
   } finally {
@@ -280,7 +315,7 @@ async function* release<T>(source: AsyncGenerator<T>, done: () => void): AsyncGe
   }
 }
 
-function released<T>(source: AsyncGenerator<T>, done: () => void): AsyncIterable<T> {
+function released<T>(source: AsyncIterable<T>, done: () => void): AsyncIterable<T> {
   let begun = false;
   let over = false;
   const once = () => {

@@ -129,6 +129,8 @@ export interface FederatedReads {
 export interface Federation extends FederatedReads {
   /** What a node (undefined: any) grants may have changed: peers that refused are asked again. */
   rightsChanged(namespace: string | undefined): void;
+  /** How often lists said of each present peer what became of it. */
+  statements(): readonly { node: string; state: NodeStatement['state']; count: number }[];
   /** Forgets what others answered to a user that is no more. */
   forgetUser(user: Pick<UserPrincipal, 'home' | 'name' | 'uid'>): Promise<void>;
   close(): Promise<void>;

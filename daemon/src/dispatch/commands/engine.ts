@@ -3,28 +3,14 @@
  * abort or when the time is over, and knows nothing of processes, journals or files.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Clock, CommandContext, CommandResult, ResolvedCommand, RunLimits, ScriptRunner } from './commands.types.ts';
-import { type Prepared, prepareCommand } from './prepare.ts';
-import type { Options } from './resolve-options.ts';
+import type { Clock, CommandResult, RunLimits, ScriptRunner } from './commands.types.ts';
+import type { Prepared } from './prepare.ts';
 import { Run } from './run.ts';
 
 const SYSTEM_CLOCK: Clock = {
   now: () => Date.now(),
   wait: (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined),
 };
-
-/**
- * Runs a command of the context's resource with the options as they were given. Errors: what prepareCommand finds; nothing was run then. All that happens later is told by the result.
- */
-export async function runCommand(
-  context: CommandContext,
-  command: string | ResolvedCommand,
-  given: Options,
-  runner: ScriptRunner,
-  limits: RunLimits,
-): Promise<CommandResult> {
-  return runPrepared(await prepareCommand(context, command, given), runner, limits);
-}
 
 /** Runs what was prepared (and decided about) before: exactly that. Never rejects. */
 export function runPrepared({ work }: Prepared, runner: ScriptRunner, limits: RunLimits): Promise<CommandResult> {

@@ -23,6 +23,7 @@ import type {
   ExecutionsOptions,
   StartedExecutions,
 } from './executions.types.ts';
+import { FinishedCounts, type FinishedFigures } from './finished-counts.ts';
 import { follow } from './follow.ts';
 import { handleOf, handlesOf } from './handles.ts';
 import { MAX_RUNNING_PARTS, MAX_RUNNING_PER_USER, SWEEP_MS, TIMING } from './limits.ts';
@@ -50,6 +51,7 @@ class StartedHere implements Executions {
   readonly #runs = new Map<string, Run>();
   /** Who started each of them. */
   readonly #starters = new Map<string, string>();
+  readonly #finished = new FinishedCounts();
   readonly #ports: StartingPorts;
   readonly #lookup: LookupPorts;
   /** What an earlier daemon left is taken up. */
@@ -76,6 +78,7 @@ class StartedHere implements Executions {
       timing,
       save: (object, open) => this.#save(object, open),
       mark: (id, upTo) => store.transact(async (tx) => keepOpen(tx, id, upTo)),
+      finished: (parts) => this.#finished.add(parts),
     };
     this.#lookup = { store, node, members, target, access, names, runs: this.#runs };
     this.actions = executionActions({
@@ -125,6 +128,12 @@ class StartedHere implements Executions {
       if (open > 0) running += 1;
     }
     return { running, parts };
+  }
+
+  figures(): FinishedFigures & { running: number; queued: number } {
+    let queued = 0;
+    for (const run of this.#runs.values()) queued += run.queuedParts();
+    return { ...this.#finished.figures(), running: this.counts().running, queued };
   }
 
   async plan(principal: Principal, request: DispatchRequestSpec): Promise<PlanAnswer> {

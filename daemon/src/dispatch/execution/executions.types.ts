@@ -10,6 +10,7 @@ import type { ObjectStore, Transaction } from '../../store/object-store.types.ts
 import type { AuditPort, Content, DispatchAccess, DispatchLogger, Members, Models, Modules, Nodes } from '../dispatch.types.ts';
 import type { Holding } from '../hold/hold.types.ts';
 import type { PartHandle, Target } from '../target/target.types.ts';
+import type { FinishedFigures } from './finished-counts.ts';
 import type { Timing } from './limits.ts';
 
 export interface ExecutionsOptions {
@@ -120,6 +121,8 @@ export interface Executions {
   started: StartedExecutions;
   /** What it does now, for `dtkd status`. */
   counts(): { running: number; parts: number };
+  /** What became of those that have ended, and what goes on: `running` executions, and `queued` targets whose orders are held. */
+  figures(): FinishedFigures & { running: number; queued: number };
   /** Takes up what an earlier daemon left. */
   start(): Promise<void>;
   /** Stops telling targets and lets go of all streams: what was told goes on there. */

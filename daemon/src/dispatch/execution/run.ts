@@ -42,6 +42,8 @@ export interface RunOptions {
   mark(upTo: number): Promise<void>;
   /** Stores the object, and whether there is still something to be done for it. */
   save(object: ApiObject, open: boolean): Promise<void>;
+  /** Told once when all parts have ended. */
+  finished(parts: readonly Part[]): void;
   /** Milliseconds since the epoch: what is unknown then stays so. */
   settleUntil: number;
   timing: Timing;
@@ -188,6 +190,11 @@ export class Run implements View {
     return this.#drivers.length - this.#tally.count('ended');
   }
 
+  /** Parts whose orders are held for their targets. */
+  queuedParts(): number {
+    return this.#tally.count('queued');
+  }
+
   /** A target has said something about an order that was held for it. */
   look(index: number): void {
     this.#drivers[index]?.look();
@@ -295,6 +302,7 @@ export class Run implements View {
     if (this.#phase !== 'Finished') {
       this.#finishedAt = this.#options.now();
       this.#phase = 'Finished';
+      this.#options.finished(this.#drivers.map(({ part }) => part));
     }
     const unsettled = this.#isUnsettled();
     await this.#saveSurely();

@@ -25,7 +25,12 @@ import { type Evidence, verdictOf } from './verdict.ts';
 export type StartingPorts = Pick<
   ExecutionsOptions,
   'node' | 'members' | 'target' | 'holding' | 'content' | 'directory' | 'logger' | 'now'
-> & { timing: Timing; save(object: ApiObject, open: boolean): Promise<void>; mark(id: string, upTo: number): Promise<void> };
+> & {
+  timing: Timing;
+  save(object: ApiObject, open: boolean): Promise<void>;
+  mark(id: string, upTo: number): Promise<void>;
+  finished(parts: readonly Part[]): void;
+};
 
 /** Who is told of it over the wire: a user of this node; nobody for its operator. */
 export function wireUser(principal: Principal): { name: string; uid: string } | undefined {
@@ -95,6 +100,7 @@ export function startRun(
     }),
     mark: (upTo) => ports.mark(id, upTo),
     save: (changed, open) => ports.save(changed, open),
+    finished: (ended) => ports.finished(ended),
     settleUntil: notAfter + SETTLE_MS,
     timing,
     now,
@@ -151,6 +157,7 @@ export async function takeUpRun(
     })),
     mark: (upTo) => ports.mark(id, upTo),
     save: (changed, open) => ports.save(changed, open),
+    finished: (ended) => ports.finished(ended),
     settleUntil: notAfter + SETTLE_MS,
     timing,
     now,

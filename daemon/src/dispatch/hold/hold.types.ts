@@ -77,6 +77,8 @@ export interface Holding {
   answered(which: { domain: string; target: string; starter: string; id: ExecutionId; index: number }): Promise<void>;
   /** What is held here, for all. */
   counts(): { orders: number; bytes: number };
+  /** Milliseconds since the epoch: when the first of these orders expires; undefined if none is held. */
+  firstExpiry(): number | undefined;
   /** Serves `/dtkd/hold` and begins to deliver. */
   start(): Promise<void>;
   stop(): Promise<void>;

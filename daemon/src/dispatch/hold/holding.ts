@@ -69,6 +69,13 @@ class OrderHolding implements Holding {
     return this.#rows.counts();
   }
 
+  firstExpiry(): number | undefined {
+    let first: number | undefined;
+    for (const [, held] of this.#rows.all())
+      if (held.type === 'order' && (first === undefined || held.notAfter < first)) first = held.notAfter;
+    return first;
+  }
+
   onDelivery(listener: (delivery: Delivery) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

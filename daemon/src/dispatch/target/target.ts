@@ -5,7 +5,7 @@
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ExecutionId, Work } from '../../../../protocol/orders/order.ts';
-import type { Part } from '../../../../protocol/orders/outcome.ts';
+import type { Outcome, Part } from '../../../../protocol/orders/outcome.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import type { Member } from '../dispatch.types.ts';
 import { writePins } from '../policy/policy.ts';
@@ -24,7 +24,7 @@ import { Performer } from './performer.ts';
 import { sweep } from './retention.ts';
 import { createDispatchServer } from './serving.ts';
 import { ended } from './state.ts';
-import type { BroughtOrder, NodePolicy, OrderSource, PartHandle, Target, TargetOptions } from './target.types.ts';
+import type { BroughtOrder, EndedFigures, NodePolicy, OrderSource, PartHandle, Target, TargetOptions } from './target.types.ts';
 import { mayEnd, mayRead } from './visibility.ts';
 import { readyCommand } from './work/command-work.ts';
 import { readyExec, readyGet, readyPut } from './work/node-work.ts';
@@ -42,6 +42,10 @@ class NodeTarget implements Target {
   readonly #performer: Performer;
   readonly #server: ReturnType<typeof createDispatchServer>;
   readonly #parts: Parts;
+  readonly #ended: { outcomes: Record<Outcome, number>; outputBytes: number } = {
+    outcomes: { succeeded: 0, failed: 0, refused: 0, unreachable: 0, skipped: 0, unknown: 0 },
+    outputBytes: 0,
+  };
   readonly #accepting = new Map<string, Promise<LivePart>>();
   #sweeping: NodeJS.Timeout | undefined;
   /** As it was last read. */
@@ -90,7 +94,10 @@ class NodeTarget implements Target {
             return readyGet(work, place, nodeOptions);
         }
       },
-      onEnd: (part) => void this.#parts.ended(part),
+      onEnd: (part) => {
+        this.#parts.ended(part);
+        this.#count(part.row.part.outcome ?? 'unknown', part.row.part.offset ?? 0);
+      },
       logger,
       now,
     });
@@ -195,6 +202,15 @@ class NodeTarget implements Target {
 
   counts(): { running: number; waiting: number; known: number } {
     return { ...this.#performer.counts(), known: this.#parts.unended };
+  }
+
+  figures(): EndedFigures {
+    return { outcomes: { ...this.#ended.outcomes }, outputBytes: this.#ended.outputBytes };
+  }
+
+  #count(outcome: Outcome, outputBytes: number): void {
+    this.#ended.outcomes[outcome] += 1;
+    this.#ended.outputBytes += outputBytes;
   }
 
   async start(): Promise<void> {
@@ -325,6 +341,7 @@ class NodeTarget implements Target {
     { outcome, code, reason }: { outcome: Part['outcome']; code: string; reason: string },
   ): Promise<LivePart> {
     const now = this.#options.now();
+    this.#count(outcome ?? 'refused', 0);
     const over = ended(row, { outcome: outcome ?? 'refused', endedAt: now, code, reason });
     const part = this.#parts.make(over, false, order);
     if (code === 'TOO_MANY_REQUESTS' || !this.#parts.countUnstarted(over, over.order.length)) return part;

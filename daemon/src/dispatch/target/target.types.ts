@@ -2,7 +2,7 @@
 import type { PolicySpec } from '../../../../protocol/kinds/policy.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
-import type { Part } from '../../../../protocol/orders/outcome.ts';
+import type { Outcome, Part } from '../../../../protocol/orders/outcome.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import type {
@@ -106,10 +106,17 @@ export interface Target {
   cancelled(from: Member, which: { id: ExecutionId; index: number }): Promise<void>;
   /** What it does now, for `dtkd status`. */
   counts(): { running: number; waiting: number; known: number };
+  /** Parts that ended here since the daemon runs, by outcome, and bytes of output that were kept of them. */
+  figures(): EndedFigures;
   /** Settles what an earlier daemon left, goes on with what it had accepted, and serves `/dtkd/dispatch`. */
   start(): Promise<void>;
   /** Takes no more orders, closes the runner and lets go of what runs: it goes on by itself, and the next daemon finds it again. */
   stop(): Promise<void>;
+}
+
+export interface EndedFigures {
+  outcomes: Readonly<Record<Outcome, number>>;
+  outputBytes: number;
 }
 
 /** What is installed on this node: what it may run when the owner of the model is away. */

@@ -83,7 +83,14 @@ export class Journal {
 
   /** The version of the own store from which to go on with this one. GONE if none is known. */
   localAt(version: number): number {
-    if (version > this.#last) throw unknownVersion(version);
+    const local = this.ownAt(version);
+    if (local === undefined) throw unknownVersion(version);
+    return local;
+  }
+
+  /** As `localAt`; undefined if none is known. */
+  ownAt(version: number): number | undefined {
+    if (version > this.#last) return undefined;
     let low = 0;
     let high = this.#marks.length;
     while (low < high) {
@@ -91,9 +98,7 @@ export class Journal {
       if ((this.#marks[middle]?.version ?? 0) <= version) low = middle + 1;
       else high = middle;
     }
-    const mark = this.#marks[low - 1];
-    if (mark === undefined) throw unknownVersion(version);
-    return mark.local;
+    return this.#marks[low - 1]?.local;
   }
 }
 

@@ -10,6 +10,7 @@ import type { PeerRow } from '../peer/rows-decoder.ts';
 import type { PeerNode } from '../peer-api.types.ts';
 import { Bell } from './bell.ts';
 import { lastPart, logKey, partKey, partKeys, rowKey, type View, versionOfKey, viewKey } from './cache-keys.ts';
+import { Frozen, rowsIn } from './frozen.ts';
 import { type Journal, unknownVersion } from './journal.ts';
 import { Leases } from './leases.ts';
 import { decodeLogEntry, encodeLogEntry, type LogEntry } from './log-entry.ts';
@@ -157,10 +158,17 @@ export class KeptView {
   }
 
   /** Rows of a peer after a name, in order. */
-  async rows(peer: string, after: string, limit = ROWS_AT_ONCE): Promise<PeerRow[]> {
-    const from = rowKey(this.view, peer, after);
-    const rows = await this.#kv.page({ gte: after === '' ? from : `${from}\0`, lt: rowKey(this.view, peer, '~'), limit });
-    return rows.map(([key, json]) => ({ name: lastPart(key), json: text(json) }));
+  rows(peer: string, after: string, limit = ROWS_AT_ONCE): Promise<PeerRow[]> {
+    return rowsIn(this.#kv, this.view, peer, after, limit);
+  }
+
+  /** All as it stands now, to be closed; with a version of the own store: a version from which to go on with both. */
+  freeze(local?: number): Promise<Frozen> {
+    return this.#serially(async () => {
+      this.#assertOpen();
+      const version = local === undefined ? this.#journal.last : await this.#journal.mark(local);
+      return new Frozen(this.view, version, new Map(this.#parts), this.#kv.snapshot());
+    });
   }
 
   async row(peer: string, name: string): Promise<string | undefined> {
@@ -168,11 +176,11 @@ export class KeptView {
     return found === undefined ? undefined : text(found);
   }
 
-  /** What happened after a version, oldest first. GONE if it is not known any more. */
-  async after(version: number, limit: number): Promise<{ version: number; entry: LogEntry }[]> {
+  /** What happened after a version, oldest first, up to another one. GONE if it is not known any more. */
+  async after(version: number, limit: number, upTo = this.#journal.last): Promise<{ version: number; entry: LogEntry }[]> {
     this.assertKept(version);
-    if (version >= this.#journal.last) return [];
-    const range = { gte: logKey(this.view, version + 1), lt: logKey(this.view, this.#journal.last + 1), limit };
+    if (version >= upTo) return [];
+    const range = { gte: logKey(this.view, version + 1), lt: logKey(this.view, upTo + 1), limit };
     const rows = await this.#kv.page(range);
     // what was trimmed while it was read would be missing
     this.assertKept(version);

@@ -44,6 +44,8 @@ export interface ConcatenationOptions {
   resourceVersion: string;
   /** The version that shows all of a list that ended on its first page, if that can be told. */
   finalVersion: () => Promise<string>;
+  /** Told of each statement that this page makes. */
+  onStatement: (statement: NodeStatement) => void;
   now: () => number;
 }
 
@@ -189,8 +191,9 @@ export class Concatenation {
   }
 
   #state(statement: NodeStatement): void {
-    const { turns, over, kept } = this.#options;
+    const { turns, over, kept, onStatement } = this.#options;
     this.#statements.push(statement);
+    onStatement(statement);
     over.add(statement);
     if (statement.state === 'answered') return;
     const peer = turns.find(({ namespace }) => namespace === statement.node)?.peer;
@@ -199,7 +202,7 @@ export class Concatenation {
 }
 
 /** A list without a limit has to end, whatever a node sends; and it begins a watch, which follows no more of one node than this. */
-const TOO_MUCH = 'it has more rows than a list without a limit takes; give a limit and go on page by page';
+export const TOO_MUCH = 'it has more rows than a list without a limit takes; give a limit and go on page by page';
 
 /** Adds to the sum. */
 function isTooMuch(sum: { rows: number; bytes: number }, items: readonly Json[]): boolean {

@@ -2,13 +2,17 @@
  * Pages of peers on their way into what is kept of them. Guarantees that a row which was shown is kept before the page is given on (or that
  * somebody follows the peer, who will keep it): so a watch from the list's version knows what its client was shown.
  */
-import { toTimestamp } from '../../../../../protocol/objects.ts';
+import { type ApiObject, toTimestamp } from '../../../../../protocol/objects.ts';
 import type { KeptView } from '../cache/kept-view.ts';
 import type { FederationLogger } from '../federation.types.ts';
 import { deadline } from '../peer/deadline.ts';
 import { type PageBounds, type PageQuery, type PeerPage, peerPage, reasonOf } from '../peer/peer-page.ts';
+import { objectOf } from '../peer/row.ts';
 import type { PeerApi, PeerNode } from '../peer-api.types.ts';
+import { caughtUp } from './caught-up.ts';
 
+/** Milliseconds after which it is looked again whether changes of a peer come in. */
+const LOOK_AGAIN_MS = 250;
 /** Peers of which a list is half recorded; the rest of such a list is then recorded without its version. */
 const MAX_WALKS = 1024;
 
@@ -46,6 +50,8 @@ export class Walks {
 export interface Recording {
   everything: boolean;
   before: string;
+  /** Given where what is kept is shown instead of the page: what the page would show. The page fails if it cannot be as new. */
+  keptInstead?: (object: ApiObject) => boolean;
 }
 
 export async function recordedPage(
@@ -57,9 +63,9 @@ export async function recordedPage(
 ): Promise<PeerPage> {
   const { kept } = ports;
   const time = deadline(bounds.timeoutMs, bounds.signal);
-  const release = await kept.leases.take(peer.key, time.signal);
-  time.end();
+  const release = await turn(kept, peer.key, time.signal, recording.keptInstead !== undefined);
   if (release === undefined && !kept.leases.isFollowed(peer.key)) {
+    time.end();
     return { outcome: 'failed', reason: `it was still busy with another request after ${bounds.timeoutMs} ms` };
   }
   try {
@@ -71,12 +77,42 @@ export async function recordedPage(
     // rows of one that was removed meanwhile are nobody's business any more
     if (ports.peers.peerNamed(peer.namespace)?.key !== peer.key) return { outcome: 'failed', reason: 'it is a member no more' };
     if (release !== undefined) await record(ports, peer, page, recording);
+    else if (recording.keptInstead !== undefined) return await asKept(kept, peer, page, recording, { stream, signal: time.signal });
     // its changes did not come in from before it was asked until now: what the page shows may never be known here
     else if (page.outcome === 'page' && (stream === undefined || kept.leases.streamOf(peer.key) !== stream)) await kept.invalidate();
     return page;
   } finally {
+    time.end();
     release?.();
   }
+}
+
+/** The right to write of the peer, or undefined if somebody follows it: once its changes come in, if that is waited for. */
+async function turn(kept: KeptView, peer: string, signal: AbortSignal, live: boolean): Promise<(() => void) | undefined> {
+  for (;;) {
+    const release = await kept.leases.take(peer, signal);
+    if (release !== undefined || !live || signal.aborted || kept.leases.streamOf(peer) !== undefined) return release;
+    if (kept.leases.isFollowed(peer)) await kept.leases.progress.wait(signal, LOOK_AGAIN_MS);
+  }
+}
+
+async function asKept(
+  kept: KeptView,
+  peer: PeerNode,
+  page: PeerPage,
+  { before, keptInstead = () => true }: Recording,
+  { stream, signal }: { stream: symbol | undefined; signal: AbortSignal },
+): Promise<PeerPage> {
+  if (page.outcome !== 'page') return page;
+  const given = {
+    rows: page.rows,
+    version: Number(page.resourceVersion),
+    after: before,
+    upTo: page.cut || page.continue !== '' ? (page.rows.at(-1)?.name ?? before) : undefined,
+    matches: (json: string) => keptInstead(objectOf(json)),
+  };
+  const isLive = stream !== undefined && kept.leases.streamOf(peer.key) === stream;
+  return isLive && (await caughtUp(kept, peer.key, given, signal)) ? page : { outcome: 'failed', reason: 'its changes come in too late' };
 }
 
 async function record(ports: RecorderPorts, peer: PeerNode, page: PeerPage, recording: Recording): Promise<void> {

@@ -120,6 +120,9 @@ function bytesOf(rows: readonly PeerRow[]): number {
   return rows.reduce((bytes, { json }) => bytes + json.length, 0);
 }
 
+/** What of the own rows, and as of which version. */
+export type LocalQuery = Selectors & Pick<Kind, 'group' | 'plural'> & { version: number };
+
 export class LocalTurn implements Turn {
   readonly namespace: string;
   readonly peer = undefined;
@@ -127,9 +130,9 @@ export class LocalTurn implements Turn {
   place: Place;
   readonly #local: LocalRows;
   readonly #user: UserPrincipal;
-  readonly #query: Selectors & Pick<Kind, 'group' | 'plural'>;
+  readonly #query: LocalQuery;
 
-  constructor(namespace: string, place: Place, local: LocalRows, user: UserPrincipal, query: Selectors & Pick<Kind, 'group' | 'plural'>) {
+  constructor(namespace: string, place: Place, local: LocalRows, user: UserPrincipal, query: LocalQuery) {
     this.namespace = namespace;
     this.place = place;
     this.#local = local;

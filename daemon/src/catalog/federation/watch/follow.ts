@@ -6,6 +6,7 @@
 import type { ApiObject } from '../../../../../protocol/objects.ts';
 import type { UserPrincipal } from '../../../../../protocol/principal.ts';
 import type { WatchEvent } from '../../../store/object-store.types.ts';
+import type { Frozen } from '../cache/frozen.ts';
 import type { KeptView, Part } from '../cache/kept-view.ts';
 import type { LogEntry } from '../cache/log-entry.ts';
 import type { FederatedEvent, LocalRows, Selectors } from '../federation.types.ts';
@@ -37,7 +38,7 @@ export interface FollowOptions {
 }
 
 export async function* follow(options: FollowOptions): AsyncGenerator<FederatedEvent> {
-  const { feed, selection, from, node } = options;
+  const { feed, selection, from, node, signal } = options;
   const { kept } = feed;
   const own = new OwnRows(options);
   const log = new LogReader(kept, selection, from?.version ?? 0);
@@ -46,15 +47,20 @@ export async function* follow(options: FollowOptions): AsyncGenerator<FederatedE
     if (from === undefined) {
       // all is there before any of it is shown, but nobody waits for long
       await feed.settled(selection.covers, options.timeoutMs);
-      log.cursor = await kept.stamp(own.version);
-      const before = (namespace: string) => namespace < node;
-      yield* state(kept, selection, 'ADDED', before);
-      yield* own.present();
-      yield* state(kept, selection, 'ADDED', (namespace) => !before(namespace));
+      const frozen = await kept.freeze(own.version);
+      try {
+        log.cursor = frozen.version;
+        const before = (namespace: string) => namespace < node;
+        yield* state(frozen, selection, 'ADDED', before);
+        yield* own.present();
+        yield* state(frozen, selection, 'ADDED', (namespace) => !before(namespace));
+      } finally {
+        await frozen.close();
+      }
     } else {
       // a list without the rows of a node that did not answer it is no reason to forget them
       const { version } = from;
-      yield* state(kept, selection, 'MODIFIED', (_, { peer, since }) => since !== undefined || kept.isUnshown(peer, version));
+      yield* log.read(signal, ({ peer, since }) => since !== undefined || kept.isUnshown(peer, version));
     }
     yield* changes(options, own, log, from === undefined);
   } finally {
@@ -109,26 +115,25 @@ async function quietFor(timeoutMs: number | undefined, own: OwnRows, kept: KeptV
 
 /** What is kept of the wanted peers, as rows. */
 async function* state(
-  kept: KeptView,
+  frozen: Frozen,
   selection: FederatedSelection,
   type: 'ADDED' | 'MODIFIED',
   wanted: (namespace: string, part: Part) => boolean,
 ): AsyncGenerator<FederatedEvent> {
-  const parts = [...kept.parts().values()].sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
+  const parts = [...frozen.parts.values()].sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
   for (const part of parts) {
-    const { peer, namespace, since } = part;
-    if (selection.covers(namespace) && wanted(namespace, part)) yield* rowsOf(kept, selection, { peer, since }, type);
+    if (selection.covers(part.namespace) && wanted(part.namespace, part)) yield* rowsOf(frozen, selection, part, type);
   }
 }
 
 async function* rowsOf(
-  kept: KeptView,
+  frozen: Frozen,
   selection: FederatedSelection,
-  { peer, since }: { peer: string; since: string | undefined },
+  { peer, since }: Part,
   type: 'ADDED' | 'MODIFIED',
 ): AsyncGenerator<FederatedEvent> {
   for (let after = '', more = true; more; ) {
-    const rows = await kept.rows(peer, after, AT_ONCE);
+    const rows = await frozen.rows(peer, after, AT_ONCE);
     for (const { name, json } of rows) {
       after = name;
       const object = objectOf(json);
@@ -138,10 +143,14 @@ async function* rowsOf(
   }
 }
 
+type Wanted = (part: Part) => boolean;
+
 class LogReader {
   cursor: number;
   readonly #kept: KeptView;
   readonly #selection: FederatedSelection;
+  /** Peers whose rows are old now, or are not any more: all of them are shown again. */
+  readonly #restated = new Set<string>();
 
   constructor(kept: KeptView, selection: FederatedSelection, cursor: number) {
     this.#kept = kept;
@@ -153,10 +162,32 @@ class LogReader {
     return this.#kept.latest > this.cursor || this.#kept.closed;
   }
 
-  /** Everything up to now. GONE if the log does not reach back. */
-  async *read(signal: AbortSignal): AsyncGenerator<FederatedEvent> {
+  /** Everything up to now, and then the rows of the peers that are wanted. GONE if the log does not reach back. */
+  async *read(signal: AbortSignal, wanted?: Wanted): AsyncGenerator<FederatedEvent> {
+    yield* this.#entries(signal);
+    for (let also = wanted; (also !== undefined || this.#restated.size > 0) && !signal.aborted; also = undefined) {
+      yield* this.#show(signal, also);
+    }
+  }
+
+  /** Rows as they stand at one version, once all changes before it have been told: none is told again in an older form. */
+  async *#show(signal: AbortSignal, wanted: Wanted | undefined): AsyncGenerator<FederatedEvent> {
+    const frozen = await this.#kept.freeze();
+    try {
+      yield* this.#entries(signal, frozen.version);
+      if (signal.aborted) return;
+      this.cursor = Math.max(this.cursor, frozen.version);
+      const restated = new Set(this.#restated);
+      this.#restated.clear();
+      yield* state(frozen, this.#selection, 'MODIFIED', (_, part) => restated.has(part.peer) || wanted?.(part) === true);
+    } finally {
+      await frozen.close();
+    }
+  }
+
+  async *#entries(signal: AbortSignal, upTo?: number): AsyncGenerator<FederatedEvent> {
     for (let more = true; more && !signal.aborted; ) {
-      const entries = await this.#kept.after(this.cursor, AT_ONCE);
+      const entries = await this.#kept.after(this.cursor, AT_ONCE, upTo);
       for (const { version, entry } of entries) {
         this.cursor = version;
         if (signal.aborted) return;
@@ -166,22 +197,33 @@ class LogReader {
     }
   }
 
-  async *#events(entry: LogEntry): AsyncGenerator<FederatedEvent> {
-    const { peer } = entry;
+  *#events(entry: LogEntry): Generator<FederatedEvent> {
     if (entry.type === 'STALE' || entry.type === 'PRESENT') {
-      yield* rowsOf(this.#kept, this.#selection, { peer, since: entry.type === 'STALE' ? entry.since : undefined }, 'MODIFIED');
+      this.#restated.add(entry.peer);
       return;
     }
     const object = 'json' in entry ? this.#wanted(entry.json) : undefined;
     const previous = 'previous' in entry ? this.#wanted(entry.previous) : undefined;
-    if (object !== undefined) yield { type: previous === undefined ? 'ADDED' : 'MODIFIED', object };
-    else if (previous !== undefined) yield { type: 'DELETED', object: previous };
+    if (object === undefined && previous === undefined) return;
+    if (object === undefined || (previous !== undefined && isAnother(object, previous))) {
+      if (previous !== undefined) yield { type: 'DELETED', object: previous };
+      if (object !== undefined) yield { type: 'ADDED', object };
+      return;
+    }
+    yield { type: previous === undefined ? 'ADDED' : 'MODIFIED', object };
   }
 
   #wanted(json: string): ApiObject | undefined {
     const object = objectOf(json);
     return this.#selection.matches(object) ? object : undefined;
   }
+}
+
+/** True if one stands in the place of the other, or shows another side of it: clients tell by the version whether an object has changed. */
+function isAnother({ metadata: is }: ApiObject, { metadata: was }: ApiObject): boolean {
+  return (
+    is.uid !== was.uid || (is.resourceVersion === was.resourceVersion && (is.generation === undefined) !== (was.generation === undefined))
+  );
 }
 
 /** This node's own rows: read one ahead, so that their coming can be waited for together with that of others. */

@@ -210,7 +210,7 @@ export class RemoteWatch {
     }
     const cutter = new LineCutter(MAX_ROW_BYTES + EVENT_BYTES);
     const rules: RowRules = { kind, peer: this.#peer };
-    const streamed = kept.leases.streaming(this.key);
+    const streamed = kept.leases.streaming(this.key, Number(position));
     try {
       await kept.setPresent(this.#peer);
       this.#denied = false;
@@ -239,6 +239,7 @@ export class RemoteWatch {
     }
     if (event.type === 'BOOKMARK') {
       await kept.setPosition(this.#peer, event.version);
+      kept.leases.saw(this.key, Number(event.version));
     } else if (event.type === 'ERROR') {
       if (event.status === 410) return 'gone';
       const denied = event.status === 401 || event.status === 403;
@@ -250,9 +251,10 @@ export class RemoteWatch {
       if (event.type === 'DELETED') {
         // told once more of one that has been made again since
         if (metadata !== undefined && metadata.uid === uid) await kept.change(this.#peer, name, undefined);
-      } else if (metadata?.uid !== uid || Number(resourceVersion) >= Number(metadata.resourceVersion)) {
+      } else if (metadata === undefined || Number(resourceVersion) >= Number(metadata.resourceVersion)) {
         await kept.change(this.#peer, name, JSON.stringify(event.object));
       }
+      kept.leases.saw(this.key, Number(resourceVersion));
     }
     return undefined;
   }

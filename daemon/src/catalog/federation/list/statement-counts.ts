@@ -1,0 +1,19 @@
+/** How often lists said of each node what became of it. Keeps nothing of nodes that are members no more. */
+import { NODE_STATES, type NodeStatement } from '../../../../../protocol/completeness.ts';
+
+export class StatementCounts {
+  readonly #counts = new Map<string, Record<NodeStatement['state'], number>>();
+
+  add({ node, state }: NodeStatement): void {
+    const known = this.#counts.get(node);
+    if (known !== undefined) known[state] += 1;
+    else this.#counts.set(node, { answered: 0, denied: 0, stale: 0, unreachable: 0, [state]: 1 });
+  }
+
+  /** Of these nodes; the others are forgotten. */
+  of(nodes: readonly string[]): { node: string; state: NodeStatement['state']; count: number }[] {
+    const present = new Set(nodes);
+    for (const node of this.#counts.keys()) if (!present.has(node)) this.#counts.delete(node);
+    return [...this.#counts].flatMap(([node, counts]) => NODE_STATES.map((state) => ({ node, state, count: counts[state] })));
+  }
+}
