@@ -12,6 +12,7 @@ import { recordOf } from './audit-note.ts';
 import { getContent, putContent } from './content.ts';
 import { createObject } from './creating.ts';
 import { deleteCollection, deleteObject } from './deleting.ts';
+import { addDescription } from './description.ts';
 import {
   aggregatedDiscovery,
   allowsDeleteCollection,
@@ -91,6 +92,7 @@ export function createApi(
   app.onError((error, c) => answerError(api, c, error));
   app.notFound((c) => answerError(api, c, unknownPath(c)));
   addProbes(api, app);
+  addDescription(api, app);
   authenticate(api, app);
   app.get(METRICS_PATH, (c) => getMetrics(api, c));
   addDiscovery(app);
