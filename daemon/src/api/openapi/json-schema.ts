@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { isRecord, jsonEqual } from '../../../../protocol/json.ts';
+import { INT_OR_STRING, refTo } from './names.ts';
 import type { Schema, SchemaType } from './schema.types.ts';
 
 /** What says that anything may stand there. */
@@ -97,7 +98,7 @@ function union(variants: readonly Schema[]): Schema {
   if (types.size === 1 && only === 'object' && variants.every(({ properties }) => properties !== undefined)) return mergedObjects(variants);
   if (types.size === 1 && only === 'string') return mergedTexts(variants);
   if (types.size === 2 && types.has('integer') && types.has('string')) {
-    return { anyOf: [...variants], format: 'int-or-string', 'x-kubernetes-int-or-string': true };
+    return { allOf: [refTo(INT_OR_STRING)] };
   }
   return { anyOf: [...variants], [OPEN]: true };
 }

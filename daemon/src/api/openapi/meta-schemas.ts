@@ -5,6 +5,7 @@ import { withListRules } from './list-rules.ts';
 import {
   DELETE_OPTIONS,
   fieldOf,
+  INT_OR_STRING,
   LIST_META,
   OBJECT_META,
   OWNER_REFERENCE,
@@ -36,6 +37,12 @@ export function metaSchemas(): Record<string, Schema> {
     },
     [PATCH]: { type: 'object', description: 'A patch: see its content type. A JSON patch is a list of operations.', [OPEN]: true },
     [WATCH_EVENT]: WATCHED,
+    [INT_OR_STRING]: {
+      description: 'A number or a name.',
+      format: 'int-or-string',
+      anyOf: [{ type: 'integer' }, { type: 'string' }],
+      'x-kubernetes-int-or-string': true,
+    },
   };
 }
 

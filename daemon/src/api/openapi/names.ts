@@ -10,6 +10,7 @@ export const DELETE_OPTIONS = `${META}.DeleteOptions`;
 export const PRECONDITIONS = `${META}.Preconditions`;
 export const PATCH = `${META}.Patch`;
 export const WATCH_EVENT = `${META}.WatchEvent`;
+export const INT_OR_STRING = 'io.k8s.apimachinery.pkg.util.intstr.IntOrString';
 
 /** `io.k8s.api.core.v1.Service`, `dev.dtkd.v1.Node`: the group reversed, as for custom resources. */
 export function schemaName({ group, version, kind }: Pick<Kind, 'group' | 'version' | 'kind'>): string {
