@@ -5,7 +5,7 @@ import { textAt } from './json.ts';
 import { nearest } from './suggest.ts';
 
 /** Kinds in `get all`: what a person made, and not what happened to it. */
-const LEFT_OUT_OF_ALL = new Set(['Event', 'Namespace']);
+const LEFT_OUT_OF_ALL = new Set(['Event', 'Namespace', 'EndpointSlice']);
 
 /** The kind that a person means by any of its names. */
 export function requireKind(text: string): Kind {

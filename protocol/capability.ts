@@ -35,7 +35,7 @@ export const grantScope = z.object({
     .max(317)
     .regex(/^(\*|[a-z][a-z0-9]*(\.[a-z0-9.-]+)?)$/, 'must be *, or PLURAL or PLURAL.GROUP')
     .describe(
-      'Plural and group of a kind, as `resources.dtkd.dev`; of core kinds the plural alone; `exec.dtkd.dev`, `cp.dtkd.dev`; `*` for all kinds but those that have to be named: dtdomains, dtpeers, policies, secrets, exec, cp.',
+      'Plural and group of a kind, as `resources.dtkd.dev`; of core kinds the plural alone; `exec.dtkd.dev`, `cp.dtkd.dev`; `*` for all kinds but those that have to be named: dtdomains, dtpeers, policies, secrets, events, exec, cp.',
     ),
   name: objectName.optional().describe('One object by its name.'),
   model: objectName.optional().describe('Resources of this model (and the Model itself).'),

@@ -1,6 +1,17 @@
 import { z } from 'zod';
 import { type Kind, READ_VERBS } from './kind.ts';
 
+/** Who had made the object that an Event is about: they see the Event. */
+export const EVENT_CREATOR_ANNOTATION = 'dtkd.dev/object-creator';
+
+export const involvedObject = z.object({
+  apiVersion: z.string().describe('Its API version.'),
+  kind: z.string().describe('Its kind.'),
+  namespace: z.string().optional().describe('Its namespace.'),
+  name: z.string().describe('Its name.'),
+  uid: z.string().optional().describe('Its uid.'),
+});
+
 /** What happened to an object, for people: kept for an hour, bounded, never replicated. */
 export const eventKind: Kind = {
   group: '',
@@ -14,15 +25,7 @@ export const eventKind: Kind = {
   verbs: READ_VERBS,
   description: 'What happened to an object. Events are kept for an hour.',
   schema: z.object({
-    involvedObject: z
-      .object({
-        apiVersion: z.string().describe('Its API version.'),
-        kind: z.string().describe('Its kind.'),
-        namespace: z.string().optional().describe('Its namespace.'),
-        name: z.string().describe('Its name.'),
-        uid: z.string().optional().describe('Its uid.'),
-      })
-      .describe('The object that it is about.'),
+    involvedObject: involvedObject.describe('The object that it is about.'),
     reason: z.string().max(128).describe('One word for programs.'),
     message: z.string().max(1024).describe('A sentence for people.'),
     type: z.enum(['Normal', 'Warning']).describe('Normal or Warning.'),
@@ -35,7 +38,15 @@ export const eventKind: Kind = {
       .describe('Who tells it.'),
   }),
   serverFields: ['involvedObject', 'reason', 'message', 'type', 'count', 'firstTimestamp', 'lastTimestamp', 'source'],
-  selectableFields: ['involvedObject.kind', 'involvedObject.name', 'involvedObject.namespace', 'involvedObject.uid', 'reason', 'type'],
+  selectableFields: [
+    'involvedObject.apiVersion',
+    'involvedObject.kind',
+    'involvedObject.name',
+    'involvedObject.namespace',
+    'involvedObject.uid',
+    'reason',
+    'type',
+  ],
   anonymous: true,
   columns: [
     { name: 'Last Seen', type: 'date', description: 'when it last happened', path: 'lastTimestamp', priority: 0 },

@@ -4,6 +4,7 @@ import { deploymentKind } from './deployment.ts';
 import { dtAppKind } from './dtapp.ts';
 import { dtDomainKind } from './dtdomain.ts';
 import { dtPeerKind } from './dtpeer.ts';
+import { endpointSliceKind } from './endpoint-slice.ts';
 import { endpointsKind } from './endpoints.ts';
 import { eventKind } from './event.ts';
 import { executionKind } from './execution.ts';
@@ -50,6 +51,7 @@ export const KINDS: readonly Kind[] = [
   executionKind,
   policyKind,
   secretKind,
+  endpointSliceKind,
 ];
 
 /** Each decision about an object looks its kind up. */

@@ -17,6 +17,17 @@ export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'd
 export const READ_VERBS: readonly Verb[] = ['get', 'list', 'watch'];
 export const ALL_VERBS: readonly Verb[] = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
 
+/** How objects of a kind follow from those of another one. */
+export interface Derivation {
+  from: Pick<Kind, 'group' | 'plural'>;
+  /** What follows from one source, in an order that does not change; each bears its resourceVersion. */
+  objects: (source: ApiObject) => ApiObject[];
+  /** Name of the source of an object, as its name tells; undefined if it can be no object of the kind. */
+  sourceOf: (name: string) => string | undefined;
+  /** The label that names an object's source. */
+  label: string;
+}
+
 /**
  * All that dtkd knows about one kind of object. Routes, validation, discovery, tables, completion and the reference come from it.
  */
@@ -32,6 +43,10 @@ export interface Kind {
   /** True: published in the author's log to the domains that `domainsOf` names. False: never leaves its owner's store. */
   shared: boolean;
   verbs: readonly Verb[];
+  /** Words that stand for several kinds: `kubectl get all`. */
+  categories?: readonly string[];
+  /** Objects of the kind are never stored: they follow from others when they are read, and who may READ those sees them. */
+  derived?: Derivation;
   description: string;
   /** The object without `metadata`, as users write it. Unknown fields are reported under fieldValidation and dropped. */
   schema: z.ZodObject;

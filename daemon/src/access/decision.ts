@@ -5,11 +5,13 @@
  */
 import { CAPABILITY_VERBS, type CapabilityVerb } from '../../../protocol/capability.ts';
 import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
-import { kindByPlural } from '../../../protocol/kinds/index.ts';
+import { eventKind } from '../../../protocol/kinds/event.ts';
+import { KINDS, kindByPlural } from '../../../protocol/kinds/index.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import { displayOf, type Principal, SELF, subjectText, type UserPrincipal } from '../../../protocol/principal.ts';
 import type { Asked, Decision, View, Visibility } from './access.types.ts';
 import { decideGranting, decideRevoking, isGrantKind } from './delegation.ts';
+import { decidingKind, isEvent, reallyAsked } from './derived.ts';
 import { aboutInstance, aboutResources, isExecution, isTask } from './executed.ts';
 import type { Facts, Grant } from './facts.types.ts';
 import { INSTANCES, kindText, modelOf, RESOURCES } from './scope.ts';
@@ -63,12 +65,24 @@ export function view(principal: Principal, group: string, plural: string, facts:
   if (principal.type === 'operator') return 'all';
   const user = subjectText(principal);
   if (!isPresent(user, facts)) return 'none';
-  const kind = kindText(group, plural);
+  // what they are about may be of any kind
+  if (isEvent({ group, plural })) return eventView(principal, user, facts, now);
+  const deciding = decidingKind(group, plural);
+  const kind = kindText(deciding.group, deciding.plural);
   const open = isPublicKind(principal, kindByPlural(group, plural));
   const through = isExecution({ group, plural }) ? [RESOURCES] : isTask({ group, plural }) ? [INSTANCES] : [];
   const kinds = [kind, ...through, '*'];
   const granted = [user, ...facts.trustsOf(user)].some((recipient) => kinds.some((one) => facts.grants(recipient, one) !== undefined));
   if (!open && !granted && !kinds.some((one) => facts.hasCreated(one, user))) return 'none';
+  return (object) => userVisibility(principal, user, { group, plural, name: object.metadata.name, object }, facts, now());
+}
+
+/** Nothing to those of other nodes who may nothing here. */
+function eventView(principal: UserPrincipal, user: string, facts: Facts, now: () => number): View {
+  const { group, plural } = eventKind;
+  const granted = [user, ...facts.trustsOf(user)].some((recipient) => [...facts.grantsTo(recipient)].length > 0);
+  if (principal.home !== SELF && !granted && !KINDS.some((kind) => facts.hasCreated(kindText(kind.group, kind.plural), user)))
+    return 'none';
   return (object) => userVisibility(principal, user, { group, plural, name: object.metadata.name, object }, facts, now());
 }
 
@@ -80,6 +94,12 @@ function groundOf(
   facts: Facts,
   now: number,
 ): Ground | undefined {
+  const really = reallyAsked({ ...asked, verb });
+  if (really !== undefined) {
+    const ground = groundOf(principal, user, really.verb, really, facts, now);
+    // a grant that names Events is about all of them
+    return ground ?? (isEvent(asked) && isOwn(asked, facts) ? grantOfEvents(user, asked, facts, now) : undefined);
+  }
   if (verb === 'READ' || verb === 'DISCOVER') {
     if (isPublicKind(principal, kindByPlural(asked.group, asked.plural)) && !isPrivateApp(asked, facts)) return { by: 'public' };
   }
@@ -89,6 +109,11 @@ function groundOf(
   const grant = grantFor(user, verb, asked, facts, now) ?? grantThroughResources(user, verb, asked, facts, now);
   if (grant !== undefined) return { by: 'grant', grant };
   return isTask(asked) && isAboutWhatRuns(verb) ? groundThroughInstance(user, verb, asked, facts, now) : undefined;
+}
+
+function grantOfEvents(user: string, asked: Asked, facts: Facts, now: number): Ground | undefined {
+  const grant = grantFor(user, 'READ', { ...asked, verb: 'READ' }, facts, now);
+  return grant === undefined ? undefined : { by: 'grant', grant };
 }
 
 /** Whoever made an instance of that name since has made nothing of what was done with the one before. */

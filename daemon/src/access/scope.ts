@@ -4,6 +4,7 @@ import { DtkdError } from '../../../protocol/errors.ts';
 import { isRecord } from '../../../protocol/json.ts';
 import { dtDomainKind } from '../../../protocol/kinds/dtdomain.ts';
 import { dtPeerKind } from '../../../protocol/kinds/dtpeer.ts';
+import { eventKind } from '../../../protocol/kinds/event.ts';
 import { kindByAnyName, kindByPlural } from '../../../protocol/kinds/index.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import { DTKD_GROUP, modelKind } from '../../../protocol/kinds/model.ts';
@@ -39,7 +40,8 @@ export const INSTANCES = kindText(DTKD_GROUP, serviceInstanceKind.plural);
 
 /** Who belongs to a domain, its keys, whose code runs here, secrets, and any program at all are no part of `*`: that has to be granted by name. */
 const BY_NAME_ONLY: ReadonlySet<string> = new Set([
-  ...[dtDomainKind, dtPeerKind, policyKind, secretKind].map(({ group, plural }) => kindText(group, plural)),
+  // and an Event shows to whoever may read what it is about
+  ...[dtDomainKind, dtPeerKind, policyKind, secretKind, eventKind].map(({ group, plural }) => kindText(group, plural)),
   ...GRANTABLE_ACTS.map((act) => kindText(DTKD_GROUP, act)),
 ]);
 
@@ -63,6 +65,12 @@ export function kindOfScope(text: string): Pick<Kind, 'group' | 'plural'> | unde
   const dot = text.indexOf('.');
   const exact = dot < 0 ? undefined : kindByPlural(text.slice(dot + 1), text.slice(0, dot));
   const kind = exact ?? kindByAnyName(text);
+  if (kind?.derived !== undefined) {
+    throw new DtkdError('INVALID', `${kind.plural} show to whoever may READ ${kind.derived.from.plural}`, {
+      next: `Grant rights on ${kind.derived.from.plural}.`,
+      details: { causes: [{ reason: 'FieldValueInvalid', message: 'follows from another kind', field: 'spec.on.kind' }] },
+    });
+  }
   if (kind !== undefined) return kind;
   throw new DtkdError('INVALID', `there is no kind "${text.slice(0, 80)}"`, {
     next: 'See "dtkd api-resources" for the kinds; * means all of them.',

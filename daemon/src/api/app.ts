@@ -12,6 +12,7 @@ import { recordOf } from './audit-note.ts';
 import { getContent, putContent } from './content.ts';
 import { createObject } from './creating.ts';
 import { deleteCollection, deleteObject } from './deleting.ts';
+import { DerivingStore } from './derived/deriving-store.ts';
 import { addDescription } from './description.ts';
 import {
   aggregatedDiscovery,
@@ -78,10 +79,12 @@ export function createApi(
   closing: AbortSignal = new AbortController().signal,
   counts: RequestCounts = new RequestCounts(),
 ): Hono<ApiEnv> {
-  const views = new ViewHistory(options.access, options.store);
+  const store = new DerivingStore(options.store);
+  const views = new ViewHistory(options.access, store);
   closing.addEventListener('abort', () => views.close(), { once: true });
   const api: Api = {
     ...options,
+    store,
     closing,
     views,
     streams: { open: 0, limit: options.maxStreams ?? MAX_STREAMS, ofUser: new Map() },
@@ -99,6 +102,7 @@ export function createApi(
   for (const kind of KINDS) addKind(api, app, kind);
   app.put(`/apis/${DAEMON_GROUP}/v1/daemon/content`, (c) => putContent(api, c));
   app.get(`/apis/${DAEMON_GROUP}/v1/daemon/content/:digest`, (c) => getContent(api, c));
+  app.post(`/apis/${DAEMON_GROUP}/v1/daemon/backup`, (c) => makeBackup(api, c));
   app.post(`/apis/${DAEMON_GROUP}/v1/daemon/parcel`, (c) => importParcel(api, c));
   app.post(`/apis/${DAEMON_GROUP}/v1/daemon/parcel/export`, (c) => exportParcel(api, c));
   app.all(`/apis/${DAEMON_GROUP}/v1/daemon/:rest{.+}`, (c) => daemonAction(api, c));

@@ -3,6 +3,7 @@ import type { UserPrincipal } from '../../../protocol/principal.ts';
 import type { Access } from '../access/access.types.ts';
 import type { LocalStore, RawListPage } from '../store/local-store.types.ts';
 import type { ListQuery, WatchEvent, WatchQuery } from '../store/object-store.types.ts';
+import { DerivingStore } from './derived/deriving-store.ts';
 import { ViewHistory } from './view-history.ts';
 import type { Views } from './views.ts';
 import { visibleRows, visibleWatch } from './visible-rows.ts';
@@ -18,7 +19,8 @@ export function createLocalRows(options: {
   access: Pick<Access, 'view' | 'onChange'>;
   node: { name: string };
 }): VisibleLocalRows {
-  const { store, access, node } = options;
+  const { access, node } = options;
+  const store = new DerivingStore(options.store);
   const views: Views = { store, access, node, views: new ViewHistory(access, store) };
   return {
     page: (user, query) => visibleRows(views, user, query),

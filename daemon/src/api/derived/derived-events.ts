@@ -1,0 +1,39 @@
+/** From changes of sources to changes of what follows from them. Each source's changes come in one order, so that a cache that follows is right. */
+import type { Derivation } from '../../../../protocol/kinds/kind.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { WatchEvent } from '../../store/object-store.types.ts';
+
+type ObjectEvent = Exclude<WatchEvent, { type: 'BOOKMARK' }>;
+
+export async function* derivedEvents(
+  events: AsyncIterable<WatchEvent>,
+  derivation: Derivation,
+  matches: (object: ApiObject) => boolean,
+): AsyncGenerator<WatchEvent> {
+  for await (const event of events) {
+    if (event.type === 'BOOKMARK') yield event;
+    else yield* changesOf(event, derivation, matches);
+  }
+}
+
+/** What one change of a source is to what follows from it: pure. */
+export function* changesOf(
+  { type, object, previous, version }: ObjectEvent,
+  derivation: Derivation,
+  matches: (object: ApiObject) => boolean,
+): Generator<ObjectEvent> {
+  const objects = (source: ApiObject | undefined) => (source === undefined ? [] : derivation.objects(source).filter(matches));
+  const before = type === 'MODIFIED' ? objects(previous) : type === 'DELETED' ? objects(object) : [];
+  const now = type === 'DELETED' ? [] : objects(object);
+  const { resourceVersion } = object.metadata;
+  const names = new Set(now.map(({ metadata }) => metadata.name));
+  for (const gone of before) {
+    if (!names.has(gone.metadata.name))
+      yield { type: 'DELETED', object: { ...gone, metadata: { ...gone.metadata, resourceVersion } }, version };
+  }
+  const had = new Map(before.map((each) => [each.metadata.name, each]));
+  for (const each of now) {
+    const was = had.get(each.metadata.name);
+    yield was === undefined ? { type: 'ADDED', object: each, version } : { type: 'MODIFIED', object: each, previous: was, version };
+  }
+}

@@ -1,0 +1,53 @@
+/** From a query about derived objects to one about their sources, and what is left to be looked at afterwards: pure. */
+
+import { kindByPlural } from '../../../../protocol/kinds/index.ts';
+import type { Derivation } from '../../../../protocol/kinds/kind.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import {
+  type LabelRequirement,
+  matchesFields,
+  matchesLabels,
+  parseFieldSelector,
+  parseLabelSelector,
+} from '../../../../protocol/selectors.ts';
+import { matchesWhere, parseWhere } from '../../../../protocol/where.ts';
+import type { ListQuery } from '../../store/object-store.types.ts';
+
+const COMMON_FIELDS = ['metadata.name', 'metadata.namespace'];
+/** What can stand in a field selector as it is. */
+const PLAIN_NAME = /^[a-z0-9.-]{1,253}$/;
+
+export interface DerivedSelection {
+  /** To be put over the query. */
+  sources: Required<Pick<ListQuery, 'group' | 'plural' | 'labelSelector' | 'fieldSelector' | 'where'>>;
+  matches(object: ApiObject): boolean;
+}
+
+/** Throws BAD_REQUEST for selectors that cannot be read. */
+export function derivedSelection(query: Omit<ListQuery, 'limit' | 'continue'>, { from, label }: Derivation): DerivedSelection {
+  const kind = kindByPlural(query.group, query.plural);
+  const labels = parseLabelSelector(query.labelSelector ?? '');
+  const fields = parseFieldSelector(query.fieldSelector ?? '', [...COMMON_FIELDS, ...(kind?.selectableFields ?? [])]);
+  const where = query.where === undefined || query.where.trim() === '' ? undefined : parseWhere(query.where, kind ?? {});
+  const name = sourceNamed(labels, label);
+  return {
+    sources: {
+      group: from.group,
+      plural: from.plural,
+      labelSelector: '',
+      fieldSelector: name === undefined ? '' : `metadata.name=${name}`,
+      where: '',
+    },
+    matches: (object) =>
+      matchesLabels(labels, object.metadata.labels) &&
+      matchesFields(fields, object) &&
+      (where === undefined || matchesWhere(where, object)),
+  };
+}
+
+/** The one source that a query is about, if it says so. */
+function sourceNamed(labels: readonly LabelRequirement[], key: string): string | undefined {
+  const requirement = labels.find((label) => label.key === key && label.operator === 'in');
+  const [only, ...more] = requirement !== undefined && 'values' in requirement ? requirement.values : [];
+  return only !== undefined && more.length === 0 && PLAIN_NAME.test(only) ? only : undefined;
+}

@@ -1,0 +1,113 @@
+/**
+ * The store as the API reads it: kinds whose objects follow from those of another kind read as if they were stored. Derives on each reading and
+ * keeps nothing; all else goes to the store as it is. Limits of lists count sources, so that a page may have more rows, or fewer.
+ */
+import { kindByPlural } from '../../../../protocol/kinds/index.ts';
+import type { Derivation } from '../../../../protocol/kinds/kind.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import type { LocalStore, RawListOptions, RawListPage, StoreFigures } from '../../store/local-store.types.ts';
+import type {
+  Change,
+  IndexQuery,
+  ListPage,
+  ListQuery,
+  Origin,
+  Participant,
+  Transaction,
+  WatchEvent,
+  WatchQuery,
+} from '../../store/object-store.types.ts';
+import { derivedEvents } from './derived-events.ts';
+import { derivedSelection } from './derived-selection.ts';
+
+export class DerivingStore implements LocalStore {
+  readonly #store: LocalStore;
+
+  constructor(store: LocalStore) {
+    this.#store = store;
+  }
+
+  get kv(): LocalStore['kv'] {
+    return this.#store.kv;
+  }
+
+  get(ref: ObjectRef): Promise<ApiObject | undefined> {
+    const derivation = derivationOf(ref);
+    return derivation === undefined ? this.#store.get(ref) : this.#derived(derivation, ref);
+  }
+
+  originOf(ref: ObjectRef): Promise<Origin | undefined> {
+    const derivation = derivationOf(ref);
+    return this.#store.originOf(
+      derivation === undefined ? ref : { ...ref, ...placeOf(derivation), name: derivation.sourceOf(ref.name) ?? '' },
+    );
+  }
+
+  async #derived(derivation: Derivation, ref: ObjectRef): Promise<ApiObject | undefined> {
+    const name = derivation.sourceOf(ref.name);
+    const source = name === undefined ? undefined : await this.#store.get({ ...ref, ...placeOf(derivation), name });
+    return source === undefined ? undefined : derivation.objects(source).find(({ metadata }) => metadata.name === ref.name);
+  }
+
+  async list(query: ListQuery): Promise<ListPage> {
+    const derivation = derivationOf(query);
+    if (derivation === undefined) return this.#store.list(query);
+    const { sources, matches } = derivedSelection(query, derivation);
+    const { items, ...page } = await this.#store.list({ ...query, ...sources });
+    return { ...page, items: items.flatMap((source) => derivation.objects(source)).filter(matches) };
+  }
+
+  async listRaw(query: ListQuery, options: RawListOptions = {}): Promise<RawListPage> {
+    if (derivationOf(query) === undefined) return this.#store.listRaw(query, options);
+    const { items, ...page } = await this.list(query);
+    const shown = items.flatMap((object) => (options.filter === undefined ? object : (options.filter(object) ?? [])));
+    return { ...page, items: shown.map((object) => Buffer.from(JSON.stringify(object))) };
+  }
+
+  watch(query: WatchQuery): AsyncIterable<WatchEvent> {
+    const derivation = derivationOf(query);
+    if (derivation === undefined) return this.#store.watch(query);
+    const { sources, matches } = derivedSelection(query, derivation);
+    return derivedEvents(this.#store.watch({ ...query, ...sources }), derivation, matches);
+  }
+
+  find(index: IndexQuery): Promise<ObjectRef[]> {
+    return this.#store.find(index);
+  }
+
+  transact<T>(run: (tx: Transaction) => Promise<T>, options?: { dryRun?: boolean }): Promise<T> {
+    return this.#store.transact(run, options);
+  }
+
+  subscribe(listener: (changes: readonly Change[]) => void): () => void {
+    return this.#store.subscribe(listener);
+  }
+
+  addParticipant(participant: Participant): void {
+    this.#store.addParticipant(participant);
+  }
+
+  version(): number {
+    return this.#store.version();
+  }
+
+  figures(): Promise<StoreFigures> {
+    return this.#store.figures();
+  }
+
+  failure(): unknown {
+    return this.#store.failure();
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+}
+
+function derivationOf({ group, plural }: Pick<ListQuery, 'group' | 'plural'>): Derivation | undefined {
+  return kindByPlural(group, plural)?.derived;
+}
+
+function placeOf({ from }: Derivation): Pick<ObjectRef, 'group' | 'plural'> {
+  return { group: from.group, plural: from.plural };
+}
