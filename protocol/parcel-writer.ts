@@ -36,11 +36,6 @@ export class ParcelWriter {
   #open: Open | undefined;
   #bytes = 0;
 
-  /** Bytes that were written. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   /** The first bytes. */
   begin(head: Omit<FrameOf<'head'>, 'type'>): Uint8Array {
     this.#count(PARCEL_BEGINNING);

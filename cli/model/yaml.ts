@@ -5,13 +5,6 @@ import { DtkdError } from '../../protocol/errors.ts';
 /** Uses of anchors beyond this are an attack on memory, not an inventory. */
 const MAX_ALIASES = 100;
 
-/** A mapping's entry, or an item of a list, with the line on which it begins. */
-export interface YamlEntry {
-  key: string;
-  value: unknown;
-  line: number | undefined;
-}
-
 export interface YamlDocument {
   value: unknown;
   /** Line of what stands at a path of keys and indexes, from 1. */

@@ -30,7 +30,6 @@ const schema = z.object({
     })
     .describe('What can be staged.'),
 });
-export const assemblySchema = schema;
 
 /** What can be staged on this node: an assembly of a module that it has. Comes and goes with the module. */
 export const assemblyKind: Kind = {

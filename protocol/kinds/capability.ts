@@ -26,7 +26,6 @@ const schema = z.object({
   parent: parentCapability.optional().describe('The Capability that was passed on; this one stands only while that one does.'),
 });
 export const capabilitySchema = schema;
-export type CapabilityFields = z.infer<typeof schema>;
 
 function publishedCapability({ apiVersion, kind, metadata, ...fields }: ApiObject, domain: string): ApiObject {
   const { annotations: _annotations, namespace: _namespace, ...meta } = metadata;

@@ -29,7 +29,6 @@ const schema = z.object({
     .optional()
     .describe('How it is installed.'),
 });
-export const deploymentSchema = schema;
 export type DeploymentFields = z.infer<typeof schema>;
 
 /** A resource as it is installed on this node: which model it is of, where its directory is, whose code it runs. Made when it is first needed. */

@@ -38,9 +38,7 @@ function written(frames = FRAMES, signer = key): Buffer {
     ...frames.map((frame) => writer.frame(frame)),
     writer.end((_domain, seal) => signer.sign('parcel', seal)),
   ];
-  const all = Buffer.concat(chunks);
-  expect(writer.bytes).toBe(all.length);
-  return all;
+  return Buffer.concat(chunks);
 }
 
 async function* inChunks(all: Uint8Array, sizes: readonly number[] = [all.length]): AsyncGenerator<Uint8Array> {

@@ -2,9 +2,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CommandResult, RunLimits, ScriptResult } from '../../../daemon/src/dispatch/commands/commands.types.ts';
-import { runCommand } from '../../../daemon/src/dispatch/commands/engine.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { waitFor } from '../../wait.ts';
+import { runCommand } from './run-command.ts';
 import { context, fakeClock, fakeRunner, type Recorded, resource, type, type World } from './world.ts';
 
 const GOOD: ScriptResult = { exitStatus: 0 };

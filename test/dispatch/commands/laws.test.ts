@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { runCommand } from '../../../daemon/src/dispatch/commands/engine.ts';
+import { runCommand } from './run-command.ts';
 import { context, fakeClock, fakeRunner, type } from './world.ts';
 
 /** A step of a random workflow: a script that ends well or not, or a command with steps of its own. */

@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import { codeOf } from '../../../daemon/src/dispatch/commands/code-of.ts';
-import { runCommand } from '../../../daemon/src/dispatch/commands/engine.ts';
 import { step } from '../../../protocol/commands.ts';
+import { runCommand } from './run-command.ts';
 import { codeNamed, context, fakeRunner, resource, type, type World } from './world.ts';
 
 const inline = (text = 'true') => ({ script: { inline: text } });

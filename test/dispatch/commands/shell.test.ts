@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runCommand } from '../../../daemon/src/dispatch/commands/engine.ts';
 import { waitFor } from '../../wait.ts';
+import { runCommand } from './run-command.ts';
 import { context, resource, shellRunner, type, type World } from './world.ts';
 
 let directory: string;
