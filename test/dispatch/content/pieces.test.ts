@@ -1,65 +1,28 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createContent } from '../../../daemon/src/dispatch/content/content.ts';
-import type { ContentStore, PiecesWanted } from '../../../daemon/src/dispatch/content/content.types.ts';
+import { describe, expect, test } from 'vitest';
+import type { PiecesWanted } from '../../../daemon/src/dispatch/content/content.types.ts';
 import { DISTRUST_MS } from '../../../daemon/src/dispatch/content/limits.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { decodeCbor, encodeCbor } from '../../../protocol/cbor.ts';
 import { createFrameDecoder, encodeFrame } from '../../../protocol/frames.ts';
 import { CONTENT_PROTOCOL, contentRequest } from '../../../protocol/orders/messages.ts';
 import { waitFor } from '../../wait.ts';
-import { domainId, FakeNetwork, keyOf } from '../fake-members.ts';
+import { FakeNetwork } from '../fake-members.ts';
+import { at, chunks, useContentWorld } from './content-world.ts';
 
-const site = domainId('site');
-const silent = { debug() {}, info() {}, warn() {}, child: () => silent };
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest();
-const at = (node: string) => ({ domain: site, key: keyOf(node, site) });
 const PIECE = 20_000;
 
-let directory = '';
-let network = new FakeNetwork();
-let time = 1_000_000;
-const running: ContentStore[] = [];
-
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'dtkd-pieces-'));
-  network = new FakeNetwork();
-  time = 1_000_000;
-});
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((content) => content.stop()));
-  await rm(directory, { recursive: true, force: true });
-});
-
-async function nodeWith(name: string, options: { takeOverMs?: number; patienceMs?: number; capacity?: number } = {}) {
-  const content = createContent({
-    directory: join(directory, name),
-    members: network.node(name),
-    rows: memoryKv(),
-    logger: silent,
-    now: () => time,
-    restMs: 5,
-    ...options,
-  });
-  await content.start();
-  running.push(content);
-  return content;
-}
+const world = useContentWorld();
 
 /** A node that has the bytes and gives them to every member. */
 async function giver(name: string, bytes: Uint8Array) {
-  const content = await nodeWith(name);
+  const content = await world.node(name);
   const { digest } = await content.take(chunks(bytes), { limit: 10_000_000 });
   await content.allow(digest, 'members', Number.POSITIVE_INFINITY);
   return content;
-}
-
-async function* chunks(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }
 
 function wanted(bytes: Uint8Array, more: Partial<PiecesWanted> = {}): PiecesWanted {
@@ -78,7 +41,7 @@ function wanted(bytes: Uint8Array, more: Partial<PiecesWanted> = {}): PiecesWant
 
 /** A member that answers as it likes. */
 function liar(name: string, answer: (request: { offset: number; length?: number | undefined }) => Uint8Array[] | undefined): void {
-  network.node(name).handle(CONTENT_PROTOCOL, (stream) => {
+  world.network.node(name).handle(CONTENT_PROTOCOL, (stream) => {
     const decoder = createFrameDecoder(1_024);
     stream.on('data', (chunk: Buffer) => {
       for (const frame of decoder.push(chunk)) {
@@ -91,15 +54,15 @@ function liar(name: string, answer: (request: { offset: number; length?: number 
   });
 }
 const head = (size: number) => encodeFrame(encodeCbor({ size }));
-const asked = (node: string) => network.opened.filter(({ to }) => to === node).length;
+const asked = (node: string) => world.network.opened.filter(({ to }) => to === node).length;
 
 describe('what comes in pieces', () => {
   test('comes from several members at once', async () => {
     const bytes = randomBytes(30 * PIECE + 17);
     await giver('a', bytes);
     await giver('b', bytes);
-    await nodeWith('without');
-    const asker = await nodeWith('asker');
+    await world.node('without');
+    const asker = await world.node('asker');
     const told: { done: number; size: number; members: readonly string[] }[] = [];
     const path = await asker.fetchPieces(wanted(bytes, { prefer: [at('a')], onProgress: (one) => told.push(one) }));
     expect((await readFile(path)).equals(bytes)).toBe(true);
@@ -108,16 +71,16 @@ describe('what comes in pieces', () => {
     expect(told.map(({ done }) => done)).toEqual(told.map(({ done }) => done).sort((x, y) => x - y));
     expect(Math.min(asked('a'), asked('b'))).toBeGreaterThan(5);
     expect(asked('without')).toBe(1);
-    const before = network.opened.length;
+    const before = world.network.opened.length;
     await asker.fetchPieces(wanted(bytes));
-    expect(network.opened).toHaveLength(before);
-    expect(await readdir(join(directory, 'asker', 'partial'))).toEqual([]);
+    expect(world.network.opened).toHaveLength(before);
+    expect(await readdir(join(world.directory, 'asker', 'partial'))).toEqual([]);
   });
 
   test('is fetched once, however many wait', async () => {
     const bytes = randomBytes(5 * PIECE);
     await giver('a', bytes);
-    const asker = await nodeWith('asker');
+    const asker = await world.node('asker');
     await Promise.all(Array.from({ length: 10 }, () => asker.fetchPieces(wanted(bytes))));
     expect(asked('a')).toBe(5);
   });
@@ -125,7 +88,7 @@ describe('what comes in pieces', () => {
   test('is gone on with after a break and a restart: nothing comes twice', async () => {
     const bytes = randomBytes(20 * PIECE);
     await giver('a', bytes);
-    const first = await nodeWith('asker');
+    const first = await world.node('asker');
     const give = new AbortController();
     let done = 0;
     const broken = first.fetchPieces(
@@ -139,22 +102,22 @@ describe('what comes in pieces', () => {
     );
     await expect(broken).rejects.toMatchObject({ code: 'TIMEOUT' });
     await first.stop();
-    const again = await nodeWith('asker');
+    const again = await world.node('asker');
     const begun: number[] = [];
-    const before = network.opened.length;
+    const before = world.network.opened.length;
     const path = await again.fetchPieces(wanted(bytes, { onProgress: (one) => begun.push(one.done) }));
     expect((await readFile(path)).equals(bytes)).toBe(true);
     expect(begun[0]).toBeGreaterThanOrEqual(8 * PIECE);
-    expect(network.opened.length - before).toBeLessThanOrEqual(12);
+    expect(world.network.opened.length - before).toBeLessThanOrEqual(12);
   });
 
   test('of which a part on the disk was altered meanwhile is fetched anew in that part only', async () => {
     const bytes = randomBytes(4 * PIECE);
-    const asker = await nodeWith('asker');
+    const asker = await world.node('asker');
     const half = Buffer.concat([bytes.subarray(0, PIECE), randomBytes(PIECE), bytes.subarray(2 * PIECE, 3 * PIECE)]);
     await expect(asker.fetchPieces(wanted(bytes))).rejects.toMatchObject({ code: 'CONTENT_MISSING' });
-    const [partial = ''] = await readdir(join(directory, 'asker', 'partial'));
-    await writeFile(join(directory, 'asker', 'partial', partial), half);
+    const [partial = ''] = await readdir(join(world.directory, 'asker', 'partial'));
+    await writeFile(join(world.directory, 'asker', 'partial', partial), half);
     await asker.sweep();
     await giver('a', bytes);
     const path = await asker.fetchPieces(wanted(bytes));
@@ -164,13 +127,13 @@ describe('what comes in pieces', () => {
 
   test('is missing at once if nobody who can be reached has it, and what has come is kept', async () => {
     const bytes = randomBytes(3 * PIECE);
-    await nodeWith('without');
-    const asker = await nodeWith('asker');
+    await world.node('without');
+    const asker = await world.node('asker');
     await giver('a', bytes);
-    network.cut('a', 'asker');
+    world.network.cut('a', 'asker');
     const missing = asker.fetchPieces(wanted(bytes, { prefer: [at('a')] }));
     await expect(missing).rejects.toMatchObject({ code: 'CONTENT_MISSING', next: expect.stringContaining('when a is connected') });
-    network.heal('a', 'asker');
+    world.network.heal('a', 'asker');
     await asker.fetchPieces(wanted(bytes, { prefer: [at('a')] }));
   });
 
@@ -178,14 +141,14 @@ describe('what comes in pieces', () => {
     const bytes = randomBytes(20 * PIECE);
     await giver('a', bytes);
     await giver('b', bytes);
-    network.cut('b', 'asker');
-    const asker = await nodeWith('asker');
+    world.network.cut('b', 'asker');
+    const asker = await world.node('asker');
     const path = await asker.fetchPieces(
       wanted(bytes, {
         onProgress: ({ done }) => {
           if (done !== 6 * PIECE) return;
-          network.heal('b', 'asker');
-          network.stop('a');
+          world.network.heal('b', 'asker');
+          world.network.stop('a');
         },
       }),
     );
@@ -196,14 +159,14 @@ describe('what comes in pieces', () => {
   test('survives any cuts', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.nat(25_000), { maxLength: 12 }), fc.integer({ min: 1, max: 6 * PIECE }), async (cuts, size) => {
-        network = new FakeNetwork();
-        time += 1;
+        world.network = new FakeNetwork();
+        world.time += 1;
         const bytes = randomBytes(size);
-        await giver(`a${time}`, bytes);
-        await giver(`b${time}`, bytes);
-        const asker = await nodeWith(`c${time}`);
+        await giver(`a${world.time}`, bytes);
+        await giver(`b${world.time}`, bytes);
+        const asker = await world.node(`c${world.time}`);
         const left = [...cuts];
-        network.breaks = () => {
+        world.network.breaks = () => {
           const back = left.shift();
           return back === undefined ? undefined : { back };
         };
@@ -221,22 +184,22 @@ describe('members that do harm', () => {
     for (let start = 100; start < altered.length; start += PIECE) altered[start] = (altered[start] ?? 0) ^ 1;
     liar('liar', ({ offset, length = 0 }) => [head(bytes.length), encodeFrame(altered.subarray(offset, offset + length))]);
     const good = await giver('good', bytes);
-    const asker = await nodeWith('asker');
+    const asker = await world.node('asker');
     const named: string[] = [];
     const path = await asker.fetchPieces(wanted(bytes, { prefer: [at('liar')], onAltered: ({ node }) => named.push(node) }));
     expect((await readFile(path)).equals(bytes)).toBe(true);
     expect(named).toEqual(['liar']);
     expect(asked('liar')).toBe(1);
     // it is remembered for a while
-    const last = await nodeWith('last');
-    network.stop('good');
+    const last = await world.node('last');
+    world.network.stop('good');
     await good.stop();
     const refused = { code: 'CONTENT_ALTERED', message: expect.stringContaining('altered at liar') };
     await expect(last.fetchPieces(wanted(bytes))).rejects.toMatchObject(refused);
     const before = asked('liar');
     await expect(last.fetchPieces(wanted(bytes))).rejects.toMatchObject(refused);
     expect(asked('liar')).toBe(before);
-    time += DISTRUST_MS + 1;
+    world.time += DISTRUST_MS + 1;
     await expect(last.fetchPieces(wanted(bytes))).rejects.toMatchObject(refused);
     expect(asked('liar')).toBe(before + 1);
   });
@@ -252,7 +215,7 @@ describe('members that do harm', () => {
     const bytes = randomBytes(4 * PIECE);
     liar('liar', () => frames(bytes));
     await giver('good', bytes);
-    const asker = await nodeWith('asker');
+    const asker = await world.node('asker');
     const named: string[] = [];
     const path = await asker.fetchPieces(wanted(bytes, { prefer: [at('liar')], onAltered: ({ node }) => named.push(node) }));
     expect((await readFile(path)).equals(bytes)).toBe(true);
@@ -266,10 +229,10 @@ describe('members that do harm', () => {
     const bytes = randomBytes(10 * PIECE);
     liar('liar', () => frames);
     await giver('good', bytes);
-    const asker = await nodeWith('asker', { takeOverMs: 30 });
+    const asker = await world.node('asker', { takeOverMs: 30 });
     const path = await asker.fetchPieces(wanted(bytes, { prefer: [at('liar')] }));
     expect((await readFile(path)).equals(bytes)).toBe(true);
-    await waitFor(() => network.openStreams === 0);
+    await waitFor(() => world.network.openStreams === 0);
   });
 
   test('that give some of it and then nothing are taken over from, down to the last piece', async () => {
@@ -278,13 +241,13 @@ describe('members that do harm', () => {
       offset === 0 ? [head(bytes.length), encodeFrame(bytes.subarray(offset, offset + length))] : undefined,
     );
     await giver('good', bytes);
-    network.cut('good', 'asker');
-    const asker = await nodeWith('asker', { takeOverMs: 30 });
+    world.network.cut('good', 'asker');
+    const asker = await world.node('asker', { takeOverMs: 30 });
     const path = await asker.fetchPieces(
       wanted(bytes, {
         prefer: [at('slow')],
         onProgress: ({ done }) => {
-          if (done === PIECE) network.heal('good', 'asker');
+          if (done === PIECE) world.network.heal('good', 'asker');
         },
       }),
     );
@@ -299,7 +262,7 @@ describe('members that do harm', () => {
       encodeFrame(bytes.subarray(offset, offset + PIECE)),
       encodeFrame(bytes.subarray(offset)),
     ]);
-    const asker = await nodeWith('asker');
+    const asker = await world.node('asker');
     expect((await readFile(await asker.fetchPieces(wanted(bytes)))).equals(bytes)).toBe(true);
   });
 
@@ -308,13 +271,13 @@ describe('members that do harm', () => {
     const other = randomBytes(2 * PIECE);
     liar('liar', ({ offset, length = 0 }) => [head(other.length), encodeFrame(other.subarray(offset, offset + length))]);
     await giver('good', bytes);
-    const asker = await nodeWith('asker');
+    const asker = await world.node('asker');
     const { digest } = wanted(bytes);
     const wrong = asker.fetchPieces(wanted(other, { digest, prefer: [at('good'), at('liar')] }));
     const right = asker.fetchPieces(wanted(bytes, { prefer: [at('good')] }));
     await expect(wrong).rejects.toMatchObject({ code: 'CONTENT_ALTERED', details: { toldWrong: true } });
     expect((await readFile(await right)).equals(bytes)).toBe(true);
-    const again = await nodeWith('again');
+    const again = await world.node('again');
     await expect(again.fetchPieces(wanted(other, { digest, prefer: [at('good')] }))).rejects.toMatchObject({ code: 'CONTENT_ALTERED' });
     expect((await readFile(await again.fetchPieces(wanted(bytes)))).equals(bytes)).toBe(true);
   });
@@ -324,11 +287,11 @@ describe('members that do harm', () => {
     const other = randomBytes(2 * PIECE);
     const digest = sha256(other).toString('hex');
     liar('liar', ({ offset, length = 0 }) => [head(bytes.length), encodeFrame(bytes.subarray(offset, offset + length))]);
-    const asker = await nodeWith('asker');
+    const asker = await world.node('asker');
     await expect(asker.fetchPieces(wanted(bytes, { digest }))).rejects.toMatchObject({ code: 'CONTENT_ALTERED' });
-    expect(await readdir(join(directory, 'asker', 'partial'))).toEqual([]);
+    expect(await readdir(join(world.directory, 'asker', 'partial'))).toEqual([]);
     await expect(asker.fetchPieces(wanted(bytes, { signal: AbortSignal.abort() }))).rejects.toMatchObject({ code: 'TIMEOUT' });
-    const small = await nodeWith('small', { capacity: 1_000 });
+    const small = await world.node('small', { capacity: 1_000 });
     await expect(small.fetchPieces(wanted(bytes))).rejects.toMatchObject({ code: 'DISK_FULL' });
   });
 });
