@@ -62,7 +62,7 @@ test.each(['while it was asked', 'before'])(
     const version = Number(await kept.stamp(1));
     const { logged } = kept;
     const release = await kept.leases.take(PEER.key, new AbortController().signal, true);
-    const ended = kept.leases.streaming(PEER.key);
+    const ended = kept.leases.streaming(PEER.key, 0);
     if (when === 'before') ended();
     const body = [
       { metadata: { resourceVersion: '7' } },
@@ -76,7 +76,7 @@ test.each(['while it was asked', 'before'])(
       request: async () => {
         ended();
         // followed all the time, but by a new stream
-        if (when !== 'before') kept.leases.streaming(PEER.key);
+        if (when !== 'before') kept.leases.streaming(PEER.key, 0);
         return { status: 200, contentType: ROWS_MEDIA_TYPE, warnings: [], body: bytes(body) };
       },
     };

@@ -26,7 +26,7 @@ import { decodeContinue, Over } from './list/continue-token.ts';
 import { recordedPage, Walks } from './list/recorder.ts';
 import { StatementCounts } from './list/statement-counts.ts';
 import { BEGINNING, LocalTurn, PeerTurn, type Place, type Turn } from './list/turn.ts';
-import { wholeList } from './list/whole-list.ts';
+import { canShowWhole, wholeList } from './list/whole-list.ts';
 import type { PeerNode } from './peer-api.types.ts';
 import { federatedSelection } from './selection.ts';
 import { Feed } from './watch/feed.ts';
@@ -104,9 +104,11 @@ class NodesFederation implements Federation {
       const query = { ...selection.forPeers, group: kind.group, plural: kind.plural };
       const ports = { peers, kept, walks: this.#walksOf(kept.view), own, logger, now };
       const ownTurn = (place: Place, at: number) => new LocalTurn(node, place, local, user, { ...query, version: at });
-      if (limit === 0 && request.stale && resumed === undefined) {
+      const asked = this.#peers().filter((peer) => selection.covers(peer.namespace));
+      const isWhole = limit === 0 && request.stale && resumed === undefined;
+      if (isWhole && canShowWhole({ leases: kept.leases, parts: kept.parts() }, asked)) {
         const list = await wholeList({
-          peers: this.#peers().filter((peer) => selection.covers(peer.namespace)),
+          peers: asked,
           selection,
           kept,
           own: selection.covers(node) ? { namespace: node, turn: (at) => ownTurn(BEGINNING, at) } : undefined,

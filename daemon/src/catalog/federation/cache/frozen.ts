@@ -3,7 +3,7 @@ import type { KvSnapshot } from '../../../store/kv.ts';
 import type { PeerRow } from '../peer/rows-decoder.ts';
 import { lastPart, rowKey, type View } from './cache-keys.ts';
 import { unknownVersion } from './journal.ts';
-import type { Part } from './kept-view.ts';
+import type { Part } from './part.ts';
 
 /** Milliseconds after which it is let go: the database keeps what is overwritten meanwhile, and a reader may never come back. */
 const MAX_AGE_MS = 300_000;

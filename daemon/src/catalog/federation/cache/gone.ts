@@ -2,7 +2,8 @@
 import type { DomainId, PeerKey } from '../../../../../protocol/ids.ts';
 import type { Standing } from '../federation.types.ts';
 import type { PeerNode } from '../peer-api.types.ts';
-import type { KeptView, Part } from './kept-view.ts';
+import type { KeptView } from './kept-view.ts';
+import type { Part } from './part.ts';
 
 /** A peer as it was when somebody began to look at it. */
 interface Once {

@@ -4,7 +4,6 @@
  * rows at some version and the log after it together give the rows now; not that they are the truth, which their owners have.
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import type { DomainId, PeerKey } from '../../../../../protocol/ids.ts';
 import type { Kv, KvOp } from '../../../store/kv.ts';
 import type { PeerRow } from '../peer/rows-decoder.ts';
 import type { PeerNode } from '../peer-api.types.ts';
@@ -14,6 +13,7 @@ import { Frozen, rowsIn } from './frozen.ts';
 import { type Journal, unknownVersion } from './journal.ts';
 import { Leases } from './leases.ts';
 import { decodeLogEntry, encodeLogEntry, type LogEntry } from './log-entry.ts';
+import type { Part } from './part.ts';
 
 /** Rows kept of one peer for one user and kind, and their bytes. */
 export const MAX_PART_ROWS = 50_000;
@@ -25,19 +25,6 @@ const STRETCH_BYTES = 8 * 1024 * 1024;
 const ROWS_AT_ONCE = 500;
 /** Peers of all domains of a node at most; more are not looked at. */
 const MAX_PARTS = 8192;
-
-/** What is kept of one peer. */
-export interface Part {
-  peer: PeerKey;
-  domain: DomainId;
-  namespace: string;
-  /** The peer's version from which its changes still have to be taken in; absent: all its rows have to be compared. */
-  position?: string;
-  /** RFC 3339: it has not answered since. */
-  since?: string;
-  rows: number;
-  bytes: number;
-}
 
 /** A change of one row; without JSON it is gone. */
 interface RowChange {

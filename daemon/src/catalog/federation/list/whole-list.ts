@@ -7,6 +7,7 @@ import type { NodeStatement } from '../../../../../protocol/completeness.ts';
 import { toTimestamp } from '../../../../../protocol/objects.ts';
 import type { Frozen } from '../cache/frozen.ts';
 import { type KeptView, MAX_PART_BYTES, MAX_PART_ROWS } from '../cache/kept-view.ts';
+import type { Part } from '../cache/part.ts';
 import type { FederatedList, Json } from '../federation.types.ts';
 import type { PeerPage } from '../peer/peer-page.ts';
 import { objectOf } from '../peer/row.ts';
@@ -49,8 +50,16 @@ export interface PagePlace {
 /** How a node answered. */
 type Answer = { state: 'answered' } | { state: 'denied' | 'failed'; reason: string };
 
+/** False while somebody follows one of the peers under a name that it had before: what is kept of it is then not what it shows now. */
+export function canShowWhole(
+  { leases, ...kept }: Pick<KeptView, 'leases'> & { parts: ReadonlyMap<string, Part> },
+  peers: readonly PeerNode[],
+): boolean {
+  return peers.every(({ key, namespace }) => !leases.isFollowed(key) || (kept.parts.get(key)?.namespace ?? namespace) === namespace);
+}
+
 export async function wholeList(options: WholeListOptions): Promise<FederatedList> {
-  const { kept, peers, now } = options;
+  const { kept, peers, selection, now } = options;
   const answers = await askAll(options);
   const version = options.localVersion();
   const frozen = await kept.freeze(version);
@@ -58,10 +67,12 @@ export async function wholeList(options: WholeListOptions): Promise<FederatedLis
   for (const peer of peers) {
     const answer = answers.get(peer.key) ?? { state: 'failed', reason: 'it was not asked' };
     const part = frozen.parts.get(peer.key);
-    completeness.push(statementOf(peer, answer, part?.namespace === peer.namespace ? (part.since ?? toTimestamp(now())) : undefined));
-    // whoever goes on from here is shown its rows as they are kept
-    if (answer.state !== 'answered') kept.notShown(peer.key);
+    const since = part?.namespace === peer.namespace ? (part.since ?? toTimestamp(now())) : undefined;
+    completeness.push(statementOf(peer, answer, since));
   }
+  // whoever goes on from here is shown rows that this list leaves out, or shows as old ones, as they are kept
+  const shown = new Set(completeness.filter(({ state }) => state === 'answered').map(({ node }) => node));
+  for (const { peer, namespace } of frozen.parts.values()) if (selection.covers(namespace) && !shown.has(namespace)) kept.notShown(peer);
   const resourceVersion = String(frozen.version);
   return {
     resourceVersion,
@@ -71,8 +82,9 @@ export async function wholeList(options: WholeListOptions): Promise<FederatedLis
 }
 
 function statementOf({ namespace: node }: PeerNode, answer: Answer, since: string | undefined): NodeStatement {
-  if (answer.state === 'answered') return { node, state: 'answered' };
-  const { reason } = answer;
+  // what is shown is what is kept: not if that was given up meanwhile
+  if (answer.state === 'answered' && since !== undefined) return { node, state: 'answered' };
+  const reason = answer.state === 'answered' ? 'it came under another name, or was removed' : answer.reason;
   if (answer.state === 'denied') return { node, state: 'denied', reason };
   return since === undefined ? { node, state: 'unreachable', reason } : { node, state: 'stale', since, reason };
 }
