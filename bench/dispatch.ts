@@ -5,12 +5,13 @@ import { run } from '../test/harness/child.ts';
 import { missing } from '../test/harness/programs.ts';
 import type { Site } from '../test/harness/site.ts';
 import { Stage } from '../test/harness/stage.ts';
-import { addUser, grant, modelDocument, resourceDocument, type SiteUser } from '../test/harness/user.ts';
+import { modelDocument, resourceDocument, type SiteUser } from '../test/harness/user.ts';
 import { waitFor } from '../test/wait.ts';
 import type { Benchmark, Context, Figure } from './benchmark.types.ts';
-import { startSites } from './many-sites.ts';
+import { settle, startSites, userEverywhere } from './many-sites.ts';
 import { RemoteShells } from './peers/remote-shells.ts';
 import { spread } from './stats.ts';
+import { timed } from './timed.ts';
 
 const DOMAIN = 'bench';
 const MODEL = 'bench';
@@ -19,8 +20,6 @@ const THREADS = 32;
 const TIMES_FASTER = 10;
 /** How much longer than starting the same processes here. */
 const TIMES_LOCAL = 4;
-/** The machine rests before the first round, in milliseconds: what joining stirred up has settled then. */
-const SETTLE_MS = 10_000;
 
 interface Samples {
   cli: number[];
@@ -53,8 +52,7 @@ export const benchmark: Benchmark = {
       if (first === undefined) throw new Error('no sites');
       const ca = await readFile(join(first.dir, 'ca.crt'), 'utf8');
       if (withPeers) shells = await RemoteShells.start(stage.directory, count);
-      say('settling');
-      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+      await settle(say);
       const samples: Samples = { cli: [], api: [], local: [], pdsh: [], clush: [], ansible: [], one: [], ssh: [] };
       // what is installed when it is first needed, and connections that ansible keeps, are there from here on
       await everywhere(ops);
@@ -82,16 +80,7 @@ export const benchmark: Benchmark = {
 };
 
 async function prepare(sites: readonly Site[], say: (text: string) => void): Promise<SiteUser> {
-  const [home] = sites;
-  if (home === undefined) throw new Error('no sites');
-  const ops = await addUser(home, 'ops');
-  say('granting');
-  for (const site of sites) {
-    await grant(site, ops, ['READ', 'EXECUTE'], { kind: 'resources.dtkd.dev' });
-    if (site === home) continue;
-    const { code, stderr } = await site.cli('policy', 'trust', home.name);
-    if (code !== 0) throw new Error(`${site.name}: ${stderr}`);
-  }
+  const { home, ops } = await userEverywhere(sites, say);
   const script = { inline: '', interpreter: ['/bin/true'] };
   await home.create({
     apiVersion: 'dtkd.dev/v1',
@@ -114,14 +103,6 @@ async function everywhere(ops: SiteUser): Promise<number> {
 
 async function here(ops: SiteUser): Promise<number> {
   return timed(() => ops.cli('ctl', ...CONTEXT));
-}
-
-async function timed(start: () => Promise<{ code: number; stdout: string; stderr: string }>): Promise<number> {
-  const began = performance.now();
-  const { code, stdout, stderr } = await start();
-  const took = performance.now() - began;
-  if (code !== 0) throw new Error(`status ${code}\n${stdout}${stderr}`.slice(0, 2_000));
-  return took;
 }
 
 /** The same without the start of the command line: from the request until the last line, which says that all have succeeded. */

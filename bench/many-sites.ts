@@ -1,12 +1,15 @@
 import { found, invite, join } from '../test/harness/domain.ts';
 import type { Site } from '../test/harness/site.ts';
 import type { Stage } from '../test/harness/stage.ts';
+import { addUser, grant, type SiteUser } from '../test/harness/user.ts';
 import { waitFor } from '../test/wait.ts';
 
 /** Daemons that start at once: more would only wait for the cores. */
 const STARTING = 4;
 /** Daemons that join at once. */
 const JOINING = 2;
+/** What joining has stirred up has settled after so many milliseconds. */
+const SETTLE_MS = 10_000;
 
 /** `site-00`, `site-01`, …: so many daemons on this machine, in one domain. */
 export async function startSites(stage: Stage, domain: string, count: number, say: (text: string) => void): Promise<Site[]> {
@@ -33,6 +36,27 @@ export async function startSites(stage: Stage, domain: string, count: number, sa
     });
   }
   return sites;
+}
+
+/** The machine rests before anything is measured. */
+export async function settle(say: (text: string) => void): Promise<void> {
+  say('settling');
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+}
+
+/** A user of the first site who may run commands on resources everywhere, with code that is of that site. */
+export async function userEverywhere(sites: readonly Site[], say: (text: string) => void): Promise<{ home: Site; ops: SiteUser }> {
+  const [home] = sites;
+  if (home === undefined) throw new Error('no sites');
+  const ops = await addUser(home, 'ops');
+  say('granting');
+  for (const site of sites) {
+    await grant(site, ops, ['READ', 'EXECUTE'], { kind: 'resources.dtkd.dev' });
+    if (site === home) continue;
+    const { code, stderr } = await site.cli('policy', 'trust', home.name, '--follow');
+    if (code !== 0) throw new Error(`${site.name}: ${stderr}`);
+  }
+  return { home, ops };
 }
 
 /** On a busy machine an answer may be given up before it comes: what counts is that the domain is ready. */

@@ -4,10 +4,11 @@ import { run } from '../test/harness/child.ts';
 import { findProgram } from '../test/harness/programs.ts';
 import type { Site } from '../test/harness/site.ts';
 import { Stage } from '../test/harness/stage.ts';
-import { addUser, grant, type SiteUser } from '../test/harness/user.ts';
+import { grant, type SiteUser } from '../test/harness/user.ts';
 import type { Benchmark, Context, Figure } from './benchmark.types.ts';
-import { startSites } from './many-sites.ts';
+import { settle, startSites, userEverywhere } from './many-sites.ts';
 import { spread } from './stats.ts';
+import { timed } from './timed.ts';
 
 const DOMAIN = 'bench';
 const SERVICE = 'fifty';
@@ -23,8 +24,6 @@ const LIMIT_STAGE_MS = 1_000;
 const LIMIT_NOTHING_MS = 300;
 const TIMES_IDEAL = 1.1;
 const TIMES_ANSIBLE = 10;
-/** The machine rests before the first round, in milliseconds: what joining stirred up has settled then. */
-const SETTLE_MS = 10_000;
 
 interface Samples {
   stage: number[];
@@ -47,25 +46,25 @@ export const benchmark: Benchmark = {
     try {
       const sites = await startSites(stage, DOMAIN, NODES, say);
       const ops = await prepare(sites, say);
-      await ok(ops, 'module', 'install', await writeModule(join(stage.directory, 'module')));
+      const module = await writeModule(join(stage.directory, 'module'));
+      await timed(() => ops.cli('module', 'install', module));
       const ansible = findProgram('ansible-playbook') === undefined ? undefined : await Playbook.make(join(stage.directory, 'ansible'));
-      say('settling');
-      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+      await settle(say);
       const samples: Samples = { stage: [], change: [], few: [], nothing: [], ansibleChange: [], ansibleNothing: [] };
       for (let round = 1; round <= rounds; round += 1) {
         say(`round ${round} of ${rounds}`);
-        samples.stage.push(await timed(ops, 'stage', 'bench/work:fifty', '--name', `staged-${round}`));
-        await ok(ops, 'service', 'uninstall', `staged-${round}`, '--yes');
+        samples.stage.push(await timed(() => ops.cli('stage', 'bench/work:fifty', '--name', `staged-${round}`)));
+        await timed(() => ops.cli('service', 'uninstall', `staged-${round}`, '--yes'));
         if (round === 1) {
-          await ok(ops, 'stage', 'bench/work:fifty', '--name', SERVICE);
+          await timed(() => ops.cli('stage', 'bench/work:fifty', '--name', SERVICE));
           // what is installed when it is first needed is there from here on
-          await ok(ops, 'converge', SERVICE, '--yes', '--threads', String(THREADS));
+          await timed(() => ops.cli('converge', SERVICE, '--yes', '--threads', String(THREADS)));
         }
-        await ok(ops, 'service', 'set', SERVICE, `parameters.round=${round}`);
-        samples.change.push(await timed(ops, 'converge', SERVICE, '--yes', '--threads', String(THREADS)));
-        await ok(ops, 'service', 'set', SERVICE, `parameters.round=${round} again`);
-        samples.few.push(await timed(ops, 'converge', SERVICE, '--yes', '--threads', String(FEW_THREADS)));
-        samples.nothing.push(await timed(ops, 'converge', SERVICE, '--yes', '--threads', String(THREADS)));
+        await timed(() => ops.cli('service', 'set', SERVICE, `parameters.round=${round}`));
+        samples.change.push(await timed(() => ops.cli('converge', SERVICE, '--yes', '--threads', String(THREADS))));
+        await timed(() => ops.cli('service', 'set', SERVICE, `parameters.round=${round} again`));
+        samples.few.push(await timed(() => ops.cli('converge', SERVICE, '--yes', '--threads', String(FEW_THREADS))));
+        samples.nothing.push(await timed(() => ops.cli('converge', SERVICE, '--yes', '--threads', String(THREADS))));
         if (ansible === undefined) continue;
         samples.ansibleChange.push(await ansible.change());
         samples.ansibleNothing.push(await ansible.nothing());
@@ -78,16 +77,8 @@ export const benchmark: Benchmark = {
 };
 
 async function prepare(sites: readonly Site[], say: (text: string) => void): Promise<SiteUser> {
-  const [home] = sites;
-  if (home === undefined) throw new Error('no sites');
-  const ops = await addUser(home, 'ops');
-  say('granting');
+  const { home, ops } = await userEverywhere(sites, say);
   await grant(home, ops, ['DISCOVER', 'CREATE', 'READ', 'UPDATE', 'DELETE', 'MANAGE', 'EXECUTE'], { kind: '*' });
-  for (const site of sites.slice(1)) {
-    await grant(site, ops, ['READ', 'EXECUTE'], { kind: 'resources.dtkd.dev' });
-    const { code, stderr } = await site.cli('policy', 'trust', home.name, '--follow');
-    if (code !== 0) throw new Error(`${site.name}: ${stderr}`);
-  }
   return ops;
 }
 
@@ -154,35 +145,22 @@ class Playbook {
   }
 
   async nothing(): Promise<number> {
-    const began = performance.now();
-    const { code, stdout, stderr } = await run({
-      command: 'ansible-playbook',
-      args: [
-        '-i',
-        join(this.#directory, 'inventory'),
-        '-f',
-        String(THREADS),
-        '-e',
-        `round=${this.#round}`,
-        join(this.#directory, 'play.yaml'),
-      ],
-      env: { ...process.env, ANSIBLE_CONFIG: join(this.#directory, 'ansible.cfg'), HOME: this.#directory },
-    });
-    const took = performance.now() - began;
-    if (code !== 0) throw new Error(`ansible-playbook ended with ${code}: ${`${stdout}${stderr}`.slice(-800)}`);
-    return took;
+    return timed(() =>
+      run({
+        command: 'ansible-playbook',
+        args: [
+          '-i',
+          join(this.#directory, 'inventory'),
+          '-f',
+          String(THREADS),
+          '-e',
+          `round=${this.#round}`,
+          join(this.#directory, 'play.yaml'),
+        ],
+        env: { ...process.env, ANSIBLE_CONFIG: join(this.#directory, 'ansible.cfg'), HOME: this.#directory },
+      }),
+    );
   }
-}
-
-async function ok(ops: SiteUser, ...args: string[]): Promise<void> {
-  const { code, stdout, stderr } = await ops.cli(...args);
-  if (code !== 0) throw new Error(`dtkd ${args.join(' ')}: status ${code}\n${stdout}${stderr}`.slice(0, 2_000));
-}
-
-async function timed(ops: SiteUser, ...args: string[]): Promise<number> {
-  const began = performance.now();
-  await ok(ops, ...args);
-  return performance.now() - began;
 }
 
 function figures(samples: Samples): Figure[] {
