@@ -40,6 +40,9 @@ import { MemoryKeeper } from './memory-keeper.ts';
 import { DomainController } from './mesh/controllers/domain-controller.ts';
 import { createLogs } from './mesh/log/logs.ts';
 import { createMesh } from './mesh/mesh.ts';
+import { metricAreas } from './metric-areas.ts';
+import { createMetrics } from './metrics/metrics.ts';
+import { readinessChecks } from './metrics/readiness.ts';
 import { parcelsOf } from './parcel-ports.ts';
 import { openSigningKey } from './signing-key.ts';
 import { daemonStatus, summaryText } from './status.ts';
@@ -269,6 +272,28 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   });
   await parcels.start();
   stops.push(() => parcels.stop());
+  const checks = readinessChecks({
+    store,
+    directory: config.data,
+    domains: () => mesh.domains(),
+    logger: logger.child({ part: 'readiness' }),
+  });
+  const areas = metricAreas({
+    version: VERSION,
+    node: name,
+    directory: config.data,
+    checks,
+    store,
+    mesh,
+    apps,
+    dispatching,
+    peers,
+    federation,
+    audit,
+    witnessing,
+    api: () => api,
+    now,
+  });
   const api = await startApiServer({
     store,
     node: { name },
@@ -290,6 +315,8 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     access,
     peers,
     federation,
+    checks,
+    metrics: createMetrics({ areas, logger: logger.child({ part: 'metrics' }) }),
     logger: logger.child({ part: 'api' }),
     version: VERSION,
     hosts: [hostname(), config.api.host],

@@ -1,5 +1,6 @@
 import { mkdirSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 /**
  * Makes a directory and what is missing above it. Unlike the recursive mode of `mkdir` it ends also where a file system says ENOENT for a
@@ -19,4 +20,17 @@ export function makeDirectory(path: string, mode: number): void {
 
 function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+/** Bytes of the files in a directory; of directories in it nothing is counted. */
+export async function directoryBytes(directory: string): Promise<number> {
+  const names = await readdir(directory).catch(() => []);
+  const sizes = await Promise.all(
+    names.map((name) =>
+      stat(join(directory, name))
+        .then((info) => info.size)
+        .catch(() => 0),
+    ),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
 }

@@ -1,6 +1,6 @@
-import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from './config.ts';
+import { directoryBytes } from './directory.ts';
 import type { DomainView, Mesh } from './mesh/mesh.types.ts';
 
 interface HostPort {
@@ -79,18 +79,6 @@ function conditions(domains: readonly DomainView[]): string[] {
           `${domain.name}: ${peer.displayName} is away${peer.since === undefined ? '' : ` since ${new Date(peer.since).toISOString()}`}`,
       ),
   ]);
-}
-
-async function directoryBytes(directory: string): Promise<number> {
-  const names = await readdir(directory).catch(() => []);
-  const sizes = await Promise.all(
-    names.map((name) =>
-      stat(join(directory, name))
-        .then((info) => info.size)
-        .catch(() => 0),
-    ),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 /** What `dtkd up` prints once it runs. */

@@ -53,7 +53,6 @@ export class CommitQueue {
   readonly #participants: Participant[] = [];
   readonly #durations = new Durations(LOCAL_BOUNDS);
   readonly #commits = { batches: 0, transactions: 0, failed: 0 };
-  #failure: unknown;
   #queue: Waiting[] = [];
   #running: Promise<void> | undefined;
   #writing = false;
@@ -66,11 +65,6 @@ export class CommitQueue {
   /** True while the database may show more than the log's version. */
   get writing(): boolean {
     return this.#writing;
-  }
-
-  /** Why the last batch could not be written; undefined if it was. */
-  get failure(): unknown {
-    return this.#failure;
   }
 
   figures(): Pick<StoreFigures, 'commits' | 'waiting' | 'durations'> {
@@ -183,12 +177,10 @@ export class CommitQueue {
         this.#durations.add(performance.now() - began);
         this.#commits.batches += 1;
         this.#commits.transactions += done.length;
-        this.#failure = undefined;
       }
     } catch (error) {
       this.#writing = false;
       this.#commits.failed += 1;
-      this.#failure = error;
       for (const entry of done) {
         this.#abort(entry.prepared, entry.changes, error);
         entry.reject(error);

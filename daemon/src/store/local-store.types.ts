@@ -18,8 +18,6 @@ export interface LocalStore extends ObjectStore {
   listRaw(query: ListQuery, options?: RawListOptions): Promise<RawListPage>;
   /** What the store holds and does, for those who watch over it. The objects are counted when this is asked first, and kept count of from then on. */
   figures(): Promise<StoreFigures>;
-  /** Why the last batch could not be written; undefined if it was. */
-  failure(): unknown;
 }
 
 export interface StoreFigures {

@@ -167,10 +167,6 @@ class Store implements LocalStore {
     return { objects: await this.#counts.all(), changeLog: this.#log.size(), ...this.#queue.figures() };
   }
 
-  failure(): unknown {
-    return this.#queue.failure;
-  }
-
   async close(): Promise<void> {
     await this.#queue.close();
     this.#ended.abort();

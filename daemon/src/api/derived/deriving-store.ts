@@ -95,10 +95,6 @@ export class DerivingStore implements LocalStore {
     return this.#store.figures();
   }
 
-  failure(): unknown {
-    return this.#store.failure();
-  }
-
   close(): Promise<void> {
     return this.#store.close();
   }

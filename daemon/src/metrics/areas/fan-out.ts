@@ -1,0 +1,37 @@
+/** What this node asked of others for its users, and what lists over nodes said of each. */
+import type { DurationCounts } from '../../counting/durations.ts';
+import { type Area, area } from '../family.ts';
+
+export interface FanOutNumbers {
+  asked: readonly { node: string; outcomes: Readonly<Record<string, number>>; durations: DurationCounts }[];
+  statements: readonly { node: string; state: string; count: number }[];
+}
+
+export function fanOutArea(read: () => FanOutNumbers): Area {
+  return area('fan-out', read, [
+    {
+      name: 'dtkd_fanout_duration_seconds',
+      help: 'How long another node took until its answer began',
+      type: 'histogram',
+      labels: ['peer'],
+      samples: ({ asked }) => asked.map(({ node, durations }) => ({ labels: { peer: node }, durations })),
+    },
+    {
+      name: 'dtkd_fanout_requests_total',
+      help: 'Requests to other nodes on behalf of users of this one, by what became of them',
+      type: 'counter',
+      labels: ['peer', 'outcome'],
+      samples: ({ asked }) =>
+        asked.flatMap(({ node, outcomes }) =>
+          Object.entries(outcomes).map(([outcome, value]) => ({ labels: { peer: node, outcome }, value })),
+        ),
+    },
+    {
+      name: 'dtkd_fanout_statements_total',
+      help: 'What lists over nodes said of each: answered, denied, stale or unreachable',
+      type: 'counter',
+      labels: ['peer', 'state'],
+      samples: ({ statements }) => statements.map(({ node, state, count }) => ({ labels: { peer: node, state }, value: count })),
+    },
+  ]);
+}

@@ -1,0 +1,92 @@
+/** The object store, and the files that are kept beside it. */
+import type { DurationCounts } from '../../counting/durations.ts';
+import { type Area, area, one } from '../family.ts';
+
+export interface StoreNumbers {
+  /** By `group/plural`. */
+  objects: ReadonlyMap<string, number>;
+  changeLog: { entries: number; bytes: number };
+  commits: { batches: number; transactions: number; failed: number };
+  waiting: number;
+  durations: DurationCounts;
+  content: { files: number; bytes: number };
+  /** Service instances by phase. */
+  instances: Readonly<Record<string, number>>;
+}
+
+export function storeArea(read: () => Promise<StoreNumbers>): Area {
+  return area('store', read, [
+    {
+      name: 'dtkd_store_objects',
+      help: 'Objects in the store, also copies of those of other nodes',
+      type: 'gauge',
+      labels: ['group', 'kind'],
+      samples: ({ objects }) =>
+        [...objects].map(([key, value]) => {
+          const cut = key.indexOf('/');
+          return { labels: { group: key.slice(0, cut), kind: key.slice(cut + 1) }, value };
+        }),
+    },
+    {
+      name: 'dtkd_store_changelog_entries',
+      help: 'Changes that are kept for watches which come back',
+      type: 'gauge',
+      samples: ({ changeLog }) => one(changeLog.entries),
+    },
+    {
+      name: 'dtkd_store_changelog_bytes',
+      help: 'Bytes of these changes',
+      type: 'gauge',
+      samples: ({ changeLog }) => one(changeLog.bytes),
+    },
+    {
+      name: 'dtkd_store_commits_total',
+      help: 'Batches that were written, each with one fsync',
+      type: 'counter',
+      samples: ({ commits }) => one(commits.batches),
+    },
+    {
+      name: 'dtkd_store_transactions_total',
+      help: 'Transactions in these batches',
+      type: 'counter',
+      samples: ({ commits }) => one(commits.transactions),
+    },
+    {
+      name: 'dtkd_store_commit_failures_total',
+      help: 'Batches that the disk did not take',
+      type: 'counter',
+      samples: ({ commits }) => one(commits.failed),
+    },
+    {
+      name: 'dtkd_store_transactions_waiting',
+      help: 'Transactions that wait for their turn',
+      type: 'gauge',
+      samples: ({ waiting }) => one(waiting),
+    },
+    {
+      name: 'dtkd_store_commit_duration_seconds',
+      help: 'How long a batch took until it was durable',
+      type: 'histogram',
+      samples: ({ durations }) => [{ durations }],
+    },
+    {
+      name: 'dtkd_content_files',
+      help: 'Files that are kept by their digest: pieces of modules, what was copied, and results',
+      type: 'gauge',
+      samples: ({ content }) => one(content.files),
+    },
+    {
+      name: 'dtkd_content_bytes',
+      help: 'Bytes of these files',
+      type: 'gauge',
+      samples: ({ content }) => one(content.bytes),
+    },
+    {
+      name: 'dtkd_service_instances',
+      help: 'Service instances of this node, by phase',
+      type: 'gauge',
+      labels: ['phase'],
+      samples: ({ instances }) => Object.entries(instances).map(([phase, value]) => ({ labels: { phase }, value })),
+    },
+  ]);
+}
