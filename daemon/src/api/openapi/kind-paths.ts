@@ -29,7 +29,7 @@ export function objectPath(kind: Kind): string {
 }
 
 /** Name of a group in the names of operations: `Core`, `Dtkd`, `Sid`. */
-function groupWord(group: string): string {
+export function groupWord(group: string): string {
   const [first = ''] = group.split('.');
   return group === '' ? 'Core' : `${first.charAt(0).toUpperCase()}${first.slice(1)}`;
 }

@@ -1,8 +1,8 @@
 /** Daemon-wide actions of modules: install, publish, fetch, and choose the versions for a lock. */
-import { z } from 'zod';
-import { moduleName, moduleVersion, versionRange } from '../../../../protocol/code.ts';
+import type { z } from 'zod';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { lockFile, MAX_LOCK_BYTES } from '../../../../protocol/service-file.ts';
+import { fetchRequest, lockRequest } from '../../../../protocol/module-api.ts';
+import { MAX_LOCK_BYTES } from '../../../../protocol/service-file.ts';
 import type { ModelActionRequest } from '../model/ports.ts';
 import { chooseRelease, type FetchingOptions, takeRelease } from './fetching.ts';
 import { assertMayKeep, installModule, readInstallRequest } from './installing.ts';
@@ -24,17 +24,6 @@ export interface ActionsOptions extends FetchingOptions {
   resolver: ModuleResolver;
 }
 
-const fetchBody = z.strictObject({ module: moduleName, range: versionRange.optional(), from: z.string().max(253).optional() });
-
-const lockBody = z.strictObject({
-  module: moduleName,
-  version: moduleVersion,
-  dependencies: z.record(moduleName, versionRange),
-  types: z.array(z.string().max(63)).max(1_024),
-  lock: lockFile.optional(),
-  fetch: z.boolean().optional(),
-});
-
 export function moduleActions(options: ActionsOptions): ReadonlyMap<string, ModuleAction> {
   const install: ModuleAction = async ({ method, body, principal }) => {
     assertPost(method, 'install a module');
@@ -47,12 +36,12 @@ export function moduleActions(options: ActionsOptions): ReadonlyMap<string, Modu
   };
   const fetch: ModuleAction = async ({ method, body, principal, signal = new AbortController().signal }) => {
     assertPost(method, 'fetch a module');
-    const wanted = read(fetchBody, body, '{"module": NAME, "range": RANGE, "from": NODE}');
+    const wanted = read(fetchRequest, body, '{"module": NAME, "range": RANGE, "from": NODE}');
     return { stream: lines((tell) => fetchModule(options, wanted, { principal, signal, tell })) };
   };
   const lock: ModuleAction = async ({ method, body, principal, signal = new AbortController().signal }) => {
     assertPost(method, 'choose versions');
-    const { fetch: mayFetch = true, ...asked } = read(lockBody, body, '{"module", "version", "dependencies", "types", "lock"}');
+    const { fetch: mayFetch = true, ...asked } = read(lockRequest, body, '{"module", "version", "dependencies", "types", "lock"}');
     assertMayKeep(options, principal, asked);
     return { stream: lines((tell) => chooseVersions(options, asked, mayFetch ? { principal, signal, tell } : undefined)) };
   };
@@ -67,7 +56,7 @@ export function moduleActions(options: ActionsOptions): ReadonlyMap<string, Modu
 }
 
 /** The release that is meant, and all that it needs. */
-async function fetchModule(options: ActionsOptions, wanted: z.infer<typeof fetchBody>, asker: Asker): Promise<object> {
+async function fetchModule(options: ActionsOptions, wanted: z.infer<typeof fetchRequest>, asker: Asker): Promise<object> {
   const { store, node, releases, resolver } = options;
   const here = await versionsHere(store, node, wanted.module);
   const chosen = chooseRelease(wanted, await releases.of(wanted.module), here);
@@ -88,7 +77,7 @@ async function fetchModule(options: ActionsOptions, wanted: z.infer<typeof fetch
 }
 
 /** What the lock of a module is to say. Without an asker nothing is fetched. */
-async function chooseVersions(options: ActionsOptions, asked: z.infer<typeof lockBody>, asker: Asker | undefined): Promise<object> {
+async function chooseVersions(options: ActionsOptions, asked: z.infer<typeof lockRequest>, asker: Asker | undefined): Promise<object> {
   const { module: name, version: own, dependencies, types, lock } = asked;
   const chosen = await options.resolver.choose({ name, version: own, dependencies, types }, lock, asker, 'newest');
   const modules = [...chosen].map(([module, { version, digest, publisher }]) => [module, { version, digest, publisher }]);

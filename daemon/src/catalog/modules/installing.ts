@@ -2,13 +2,13 @@
  * Installs modules: a Module object, the Types that come from it and the Assemblies that can be staged change in one transaction, and only together. A node
  * keeps several versions of a module; the types of one of them are the node's. Everything is written with the rights of whoever asks. Runs nothing.
  */
-import { z } from 'zod';
+import type { z } from 'zod';
 import { encodeCbor } from '../../../../protocol/cbor.ts';
-import { digest as digestText } from '../../../../protocol/code.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { jsonEqual } from '../../../../protocol/json.ts';
 import { moduleKind } from '../../../../protocol/kinds/module.ts';
 import { MAX_MODULE_BYTES, type ModuleManifest } from '../../../../protocol/module.ts';
+import { installRequest } from '../../../../protocol/module-api.ts';
 import { unpackArchive } from '../../../../protocol/modules/archive.ts';
 import { soundModule } from '../../../../protocol/modules/check.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
@@ -28,13 +28,7 @@ import { statementRow } from './statements.ts';
 import { type ModuleCode, type ModuleFields, moduleFields, newObject, objectNameOf, releaseRef, typeSpecs } from './types.ts';
 import { assertReplaceable, assertRoom, type VersionHere, versionsHere } from './versions.ts';
 
-const body = z.strictObject({
-  digest: digestText,
-  replace: z.boolean().optional(),
-  dryRun: z.boolean().optional(),
-  types: z.boolean().optional(),
-});
-export type InstallRequest = z.infer<typeof body>;
+export type InstallRequest = z.infer<typeof installRequest>;
 
 export interface InstallingOptions {
   store: ObjectStore;
@@ -47,7 +41,7 @@ export interface InstallingOptions {
 
 /** Reads the body of an installation. Errors: BAD_REQUEST. */
 export function readInstallRequest(input: unknown): InstallRequest {
-  const parsed = body.safeParse(input);
+  const parsed = installRequest.safeParse(input);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw new DtkdError('BAD_REQUEST', `the body is no installation: ${issue?.path.join('.') || 'it'} ${issue?.message ?? ''}`, {

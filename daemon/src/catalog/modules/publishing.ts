@@ -3,13 +3,13 @@
  * itself; whoever fetched it keeps it when it is taken back.
  */
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
-import { moduleName, moduleVersion } from '../../../../protocol/code.ts';
+import type { z } from 'zod';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { jsonEqual } from '../../../../protocol/json.ts';
 import { dtDomainKind } from '../../../../protocol/kinds/dtdomain.ts';
 import { RELEASE_CHUNK_BYTES, type ReleaseFields, releaseKind } from '../../../../protocol/kinds/release.ts';
-import { type ApiObject, objectName } from '../../../../protocol/objects.ts';
+import { publishRequest } from '../../../../protocol/module-api.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 import type { HandlerContext } from '../model/ports.ts';
@@ -17,19 +17,11 @@ import type { InstallingOptions } from './installing.ts';
 import { type ModuleFields, newObject, objectNameOf, releaseRef } from './types.ts';
 import { type VersionHere, versionsHere } from './versions.ts';
 
-/** Domains of one release. */
-const MAX_DOMAINS = 64;
-
-const body = z.strictObject({
-  module: moduleName,
-  version: moduleVersion.optional(),
-  domains: z.array(objectName).min(1).max(MAX_DOMAINS),
-});
-export type PublishRequest = z.infer<typeof body>;
+export type PublishRequest = z.infer<typeof publishRequest>;
 
 /** Errors: BAD_REQUEST. */
 export function readPublishRequest(input: unknown): PublishRequest {
-  const parsed = body.safeParse(input);
+  const parsed = publishRequest.safeParse(input);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw new DtkdError('BAD_REQUEST', `the body publishes nothing: ${issue?.path.join('.') || 'it'} ${issue?.message ?? ''}`, {

@@ -1,7 +1,8 @@
 /** The daemon actions `dispatch` and `executions`: reads requests, answers with JSON or with lines. */
-import { z } from 'zod';
+import type { z } from 'zod';
+import { abortRequest, dispatchRequest, followOffsets, followRequest, retryRequest } from '../../../../protocol/dispatch-api.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { type DispatchRequestSpec, dispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';
+import type { DispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { ContextAnswer, FollowLine, PlanAnswer } from '../../../../protocol/orders/follow.ts';
 import { MAX_TARGETS } from '../../../../protocol/orders/order.ts';
@@ -25,14 +26,6 @@ export interface ActionPorts {
   retry(principal: Principal, id: string, dryRun: boolean): Promise<ApiObject | PlanAnswer>;
 }
 
-const how = { dryRun: z.boolean().optional(), follow: z.boolean().optional() };
-const dispatchBody = z.strictObject({ request: z.strictObject(dispatchRequestSpec.shape), ...how });
-const retryBody = z.strictObject(how);
-const abortBody = z.strictObject({ index: z.number().int().nonnegative().optional() });
-const offsets = z.record(z.string().regex(/^[0-9]{1,4}$/), z.number().int().nonnegative());
-
-const followBody = z.strictObject({ from: offsets.optional() });
-
 export function executionActions(ports: ActionPorts): ReadonlyMap<string, ExecutionAction> {
   return new Map([
     ['dispatch', opened((request) => dispatchAction(ports, request))],
@@ -53,7 +46,7 @@ async function dispatchAction(
     return ports.context(principal, { ...given(query, 'model'), ...given(query, 'type'), ...given(query, 'resource') });
   }
   assertMethod(method, 'POST');
-  const { request, dryRun, follow } = read(dispatchBody, body);
+  const { request, dryRun, follow } = read(dispatchRequest, body);
   if (dryRun === true) return ports.plan(principal, request);
   return answered(ports, principal, await ports.dispatch(principal, request), follow, signal);
 }
@@ -68,19 +61,19 @@ async function executionsAction(ports: ActionPorts, request: ExecutionActionRequ
       return ports.show(principal, id);
     case 'follow': {
       // many offsets are longer than an address may be
-      const from = method === 'POST' ? offsetsOf(read(followBody, body ?? {}).from ?? {}) : fromOf(query);
+      const from = method === 'POST' ? offsetsOf(read(followRequest, body ?? {}).from ?? {}) : fromOf(query);
       assertMethod(method, method === 'POST' ? 'POST' : 'GET');
       return { stream: await ports.follow(principal, id, { from, signal }) };
     }
     case 'abort':
       assertMethod(method, 'POST');
-      return ports.abort(principal, id, read(abortBody, body ?? {}).index);
+      return ports.abort(principal, id, read(abortRequest, body ?? {}).index);
     case 'resume':
       assertMethod(method, 'POST');
       return ports.resume(principal, id);
     case 'retry': {
       assertMethod(method, 'POST');
-      const { dryRun = false, follow } = read(retryBody, body ?? {});
+      const { dryRun = false, follow } = read(retryRequest, body ?? {});
       const answer = await ports.retry(principal, id, dryRun);
       return 'metadata' in answer ? answered(ports, principal, answer, follow, signal) : answer;
     }
@@ -121,7 +114,7 @@ function fromOf(query: URLSearchParams): ReadonlyMap<number, number> {
   } catch (cause) {
     throw new DtkdError('BAD_REQUEST', '"from" is not JSON', { cause });
   }
-  return offsetsOf(read(offsets, value));
+  return offsetsOf(read(followOffsets, value));
 }
 
 function offsetsOf(given: Record<string, number>): ReadonlyMap<number, number> {

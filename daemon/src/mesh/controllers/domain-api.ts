@@ -1,5 +1,6 @@
 /** What the API offers for dtDomains and dtPeers beyond storing them: kind handlers and subresources. Owns no state. */
-import { z } from 'zod';
+import type { z } from 'zod';
+import { inviteRequest, joinRequest, leaveRequest, recoveryKey, rootKey } from '../../../../protocol/domain-api.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { parsePeerId } from '../../../../protocol/ids.ts';
 import { dtDomainSchema } from '../../../../protocol/kinds/dtdomain.ts';
@@ -22,24 +23,6 @@ interface ActionRequest {
   body: unknown;
   signal: AbortSignal;
 }
-
-const joinBody = z.strictObject({
-  address: z.string().min(1).max(512),
-  token: z.string().min(1).max(4096),
-  replace: z.string().max(63).optional(),
-});
-const leaveBody = z.strictObject({ force: z.boolean().optional() }).nullish();
-/** Longest life of an invite: a year. */
-const MAX_EXPIRES_MS = 366 * 24 * 3600 * 1000;
-const inviteBody = z
-  .strictObject({
-    uses: z.number().int().min(1).max(1000).optional(),
-    expires: z.number().int().min(1000).max(MAX_EXPIRES_MS).optional(),
-    replace: z.string().max(63).optional(),
-  })
-  .nullish();
-const rootKeyBody = z.strictObject({ rootKey: z.string().min(1).max(512) });
-const recoveryBody = z.strictObject({ recoveryKey: z.string().min(1).max(512) });
 
 export interface DomainApiOptions {
   mesh: Mesh;
@@ -115,13 +98,13 @@ export function domainActions({ mesh, controller }: DomainApiOptions): Map<strin
   const actions: Record<string, (request: ActionRequest) => Promise<unknown>> = {
     create: async (request) => controller.found(allow(request, 'POST').name),
     join: async (request) => {
-      const { address, token, replace } = parse(joinBody, allow(request, 'POST').body);
+      const { address, token, replace } = parse(joinRequest, allow(request, 'POST').body);
       checkToken(request.name, token);
       const options = { signal: request.signal, ...(replace === undefined ? {} : { replace }) };
       return { domain: await controller.join(request.name, address, token, options) };
     },
     leave: async (request) => {
-      const force = parse(leaveBody, allow(request, 'POST').body)?.force ?? false;
+      const force = parse(leaveRequest, allow(request, 'POST').body)?.force ?? false;
       controller.joiner.cancel(request.name);
       await mesh.leave(known(request.name).name, { force });
       await controller.refresh();
@@ -135,7 +118,7 @@ export function domainActions({ mesh, controller }: DomainApiOptions): Map<strin
         await controller.refresh();
         return {};
       }
-      const body = parse(inviteBody, request.body);
+      const body = parse(inviteRequest, request.body);
       const invite = await mesh.invite(name, {
         ...(body?.uses === undefined ? {} : { uses: body.uses }),
         ...(body?.expires === undefined ? {} : { expiresMs: body.expires }),
@@ -150,10 +133,10 @@ export function domainActions({ mesh, controller }: DomainApiOptions): Map<strin
         case 'export':
           return { rootKey: await mesh.exportRoot(name) };
         case 'import':
-          await mesh.importRoot(name, parse(rootKeyBody, request.body).rootKey);
+          await mesh.importRoot(name, parse(rootKey, request.body).rootKey);
           break;
         case 'rotate': {
-          const rotated = await mesh.rotateRoot(name, parse(recoveryBody, request.body).recoveryKey);
+          const rotated = await mesh.rotateRoot(name, parse(recoveryKey, request.body).recoveryKey);
           await controller.refresh();
           return rotated;
         }

@@ -1,0 +1,38 @@
+/** What is asked of a dtDomain below its path, `…/dtdomains/NAME/…`. */
+import { z } from 'zod';
+
+/** Longest life of an invite: a year. */
+const MAX_EXPIRES_MS = 366 * 24 * 3600 * 1000;
+
+const replaced = z.string().max(63).optional();
+
+/** `POST join`. */
+export const joinRequest = z.strictObject({
+  address: z.string().min(1).max(512).describe('Address of any member: IP, HOST, HOST:PORT, [IPV6]:PORT or a multiaddr.'),
+  token: z.string().min(1).max(4096).describe('The invite token.'),
+  replace: replaced.describe('Name of a lost machine that this one takes over; the invite must allow it.'),
+});
+
+/** `POST leave`. */
+export const leaveRequest = z
+  .strictObject({ force: z.boolean().optional().describe('Also if others cannot be told, or the root key is lost with it.') })
+  .nullish();
+
+/** `POST invites`. */
+export const inviteRequest = z
+  .strictObject({
+    uses: z.number().int().min(1).max(1000).optional().describe('How many machines may join by it. Default: 1.'),
+    expires: z.number().int().min(1000).max(MAX_EXPIRES_MS).optional().describe('Milliseconds from now on.'),
+    replace: replaced.describe('Name of a lost machine whose name the new one takes over.'),
+  })
+  .nullish();
+
+/** `POST root/import`, and the answer of `root/export`. */
+export const rootKey = z.strictObject({
+  rootKey: z.string().min(1).max(512).describe('The key that founds: who has it can do everything.'),
+});
+
+/** `POST root/rotate`, and its answer. */
+export const recoveryKey = z.strictObject({
+  recoveryKey: z.string().min(1).max(512).describe('The key that replaces a lost root, kept offline.'),
+});
