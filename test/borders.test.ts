@@ -41,6 +41,10 @@ const REFUSED: [file: string, specifier: string][] = [
   ['daemon/src/parcels/x.ts', '../mesh/mesh.types.ts'],
   ['daemon/src/parcels/x.ts', '../dispatch/dispatch.types.ts'],
   ['daemon/src/dispatch/x.ts', '../parcels/parcels.types.ts'],
+  ['daemon/src/garbage/x.ts', '../api/app.ts'],
+  ['daemon/src/garbage/x.ts', '../store/object-store.ts'],
+  ['daemon/src/api/x.ts', '../garbage/collector.ts'],
+  ['daemon/src/store/x.ts', '../garbage/collector.ts'],
   ['daemon/src/api/x.ts', '../../../test/wait.ts'],
 ];
 
@@ -54,6 +58,7 @@ const ALLOWED: [file: string, specifier: string][] = [
   ['daemon/src/mesh/log/author-doc.ts', 'yjs'],
   ['daemon/src/apps/x.ts', '../store/object-store.types.ts'],
   ['daemon/src/parcels/x.ts', '../store/kv.ts'],
+  ['daemon/src/garbage/x.ts', '../store/kv.ts'],
   ['daemon/src/api/x.ts', '../access/decision.ts'],
   ['daemon/src/api/x.ts', '../catalog/federation/federation.types.ts'],
   ['daemon/src/api/x.ts', 'hono'],

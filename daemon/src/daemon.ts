@@ -24,6 +24,8 @@ import { createRemoteApiServer } from './api/remote/serving.ts';
 import { startApiServer } from './api/server.ts';
 import { appUsers } from './app-users.ts';
 import { createApps } from './apps/apps.ts';
+import { createBackups } from './backup/backup.ts';
+import { openRestored, refuseHalfRestored } from './backup/restored.ts';
 import { createFederation } from './catalog/federation/federation.ts';
 import { createCatalogModel } from './catalog/model/catalog-model.ts';
 import { createNodeFacts } from './catalog/node-facts.ts';
@@ -33,6 +35,8 @@ import { explainLock, prepareDirectory, settleName, writeEndpoint } from './data
 import { startDispatching } from './dispatching.ts';
 import { extensions } from './extensions.ts';
 import { followGrants, standingIn } from './federation-ports.ts';
+import { createGarbage } from './garbage/collector.ts';
+import { deletions } from './garbage-ports.ts';
 import { createInstancing } from './instancing.ts';
 import type { Logger } from './logger.ts';
 import { memberRequests } from './member-requests.ts';
@@ -84,9 +88,11 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   const endpointFile = join(config.data, 'endpoint.json');
   const gid = config.operatorGroup === undefined ? undefined : await groupId(config.operatorGroup);
   await prepareDirectory(config.data, gid);
+  await refuseHalfRestored(config.data);
   const kv = await openLevel(join(config.data, 'db')).catch((error: unknown) => explainLock(error, endpointFile));
   stops.push(() => kv.close());
   const name = await settleName(kv, config.name);
+  const restored = await openRestored(kv, now);
   const store = await openObjectStore({
     kv,
     node: name,
@@ -94,8 +100,15 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   });
   stops.push(() => store.close());
 
-  const audit = await createAudit({ directory: join(config.data, 'audit'), kv, logger: logger.child({ part: 'audit' }), now });
+  const audit = await createAudit({
+    directory: join(config.data, 'audit'),
+    kv,
+    logger: logger.child({ part: 'audit' }),
+    now,
+    restored: restored?.unaudited === true ? restored : undefined,
+  });
   stops.push(() => audit.close());
+  if (restored?.unaudited === true && (await audit.head()) !== undefined) await restored.audited();
   const signingKey = await openSigningKey(kv);
   const nodeFacts = createNodeFacts({
     signingKey: signingKey.publicKey,
@@ -107,7 +120,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     logger: logger.child({ part: 'node' }),
   });
 
-  const logs = createLogs({ store, logger: logger.child({ part: 'log' }), now });
+  const logs = createLogs({ store, logger: logger.child({ part: 'log' }), now, restored });
   store.addParticipant(logs.participant);
   const mesh = createMesh({
     kv,
@@ -144,6 +157,14 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     now,
     onError: (error) => logger.warn({ err: error }, 'An Event could not be written'),
   });
+  const garbage = createGarbage({
+    store,
+    node: name,
+    deleteAs: deletions(() => api),
+    events,
+    logger: logger.child({ part: 'garbage' }),
+  });
+  store.addParticipant(garbage.participant);
   const controller = new DomainController({
     store,
     mesh,
@@ -259,6 +280,17 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   });
   await instances.start();
   stops.push(() => instances.stop());
+  const backups = createBackups({
+    directory: config.data,
+    kv,
+    node: { name },
+    program: VERSION,
+    audit: () => audit.settled(),
+    repositories: instances.repositories,
+    logger: logger.child({ part: 'backup' }),
+    now,
+  });
+  await backups.tidy();
   const parcels = parcelsOf({
     mesh,
     access,
@@ -311,6 +343,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     }),
     content: dispatching.content,
     parcels,
+    backups,
     audit,
     access,
     peers,
@@ -332,6 +365,8 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     namespaceOf: (domain, key) => peerTable.byKey(domain, key)?.namespace,
     logger: logger.child({ part: 'remote-api' }),
   });
+  garbage.start();
+  stops.push(() => garbage.stop());
   mesh.handle(REMOTE_API_PROTOCOL, (stream, from) => remoteApi.serve(stream, from));
   stops.push(async () => remoteApi.close());
 

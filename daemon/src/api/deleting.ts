@@ -27,8 +27,13 @@ export async function deleteObject(api: Api, c: ApiContext, kind: Kind): Promise
   if (elsewhere !== undefined) return elsewhere;
   const asked = await readDeleteOptions(c);
   const left = await remove(api, c, target, asked, contextOf(c, asked.dryRun));
-  if (left.metadata.deletionTimestamp !== undefined) return answerJson(c, shownAfter(api, c, target, left));
+  if (isWaiting(left)) return answerJson(c, shownAfter(api, c, target, left));
   return answerJson(c, success({ name: target.name, group: kind.group, kind: kind.plural, uid: left.metadata.uid }));
+}
+
+/** True for what still is, until its finalizers are gone. */
+function isWaiting({ metadata }: ApiObject): boolean {
+  return metadata.deletionTimestamp !== undefined && (metadata.finalizers ?? []).length > 0;
 }
 
 function contextOf(c: ApiContext, dryRun: boolean): WriteContext {

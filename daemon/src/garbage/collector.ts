@@ -1,0 +1,296 @@
+/**
+ * The garbage collector: objects of this node end with their owners, as `metadata.ownerReferences` say. Follows the change log, keeps who depends on whom in
+ * rows beside the objects, and after a restart looks at all of those again. Guarantees that nothing goes but by the word of whoever said its owners, decided and
+ * done as if they deleted it now; that an owner counts as gone only when no object of its uid is at its place; and that what is refused is tried at growing
+ * intervals and told in an Event. Never touches what another node owns, nor what this one makes for itself. Asks nobody outside the store.
+ */
+import { DtkdError } from '../../../protocol/errors.ts';
+import { ORPHAN_FINALIZER } from '../../../protocol/finalizers.ts';
+import { kindByPlural } from '../../../protocol/kinds/index.ts';
+import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
+import { type OwnerReference, ownerPlace, ownersBeyond, ownersOf } from '../../../protocol/owners.ts';
+import { DELETION_ANNOTATION, displayOf, OWNERS_ANNOTATION, parsePrincipal } from '../../../protocol/principal.ts';
+import type { Change, Participant } from '../store/object-store.types.ts';
+import type { Garbage, GarbageOptions } from './garbage.types.ts';
+import { isLeavingLast, type OwnerState, released, stateOfOwner, unblocking, verdictOn } from './judging.ts';
+import { FIRST_BACK_OFF_MS, LAST_BACK_OFF_MS, MAX_WAITING, PARALLEL, QUIET_REFUSALS, RESCAN_MS, SETTLE_MS } from './limits.ts';
+import { allRows, awaitsDependents, dependentsOf, placeText, refIn, writeRows } from './rows.ts';
+import { WorkQueue } from './work-queue.ts';
+
+/** Work of two sorts: an object to be looked at, and an owner that is gone, whose dependents are. */
+const OBJECT = 'o:';
+const OWNER = 'u:';
+
+export function createGarbage(options: GarbageOptions): Garbage {
+  return new Collector(options);
+}
+
+class Collector implements Garbage {
+  readonly participant: Participant = {
+    prepare: async (changes, tx) => {
+      for (const change of changes) writeRows(change, tx);
+    },
+    committed: () => undefined,
+    aborted: () => undefined,
+  };
+  readonly #options: GarbageOptions;
+  readonly #settleMs: number;
+  readonly #queue: WorkQueue;
+  #unsubscribe: (() => void) | undefined;
+  /** Something found no room in the queue. */
+  #overflowed = false;
+  #scan: Promise<void> | undefined;
+  #starting: NodeJS.Timeout | undefined;
+  #rescan: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(options: GarbageOptions) {
+    this.#options = options;
+    this.#settleMs = options.settleMs ?? SETTLE_MS;
+    this.#queue = new WorkQueue({
+      parallel: PARALLEL,
+      limit: MAX_WAITING,
+      firstBackOffMs: options.firstBackOffMs ?? FIRST_BACK_OFF_MS,
+      lastBackOffMs: LAST_BACK_OFF_MS,
+      work: (key, failures) => this.#work(key, failures),
+      onIdle: () => {
+        if (this.#overflowed) this.#scanAll();
+      },
+    });
+  }
+
+  start(): void {
+    this.#unsubscribe = this.#options.store.subscribe((changes) => {
+      for (const change of changes) this.#take(change);
+    });
+    this.#starting = setTimeout(() => this.#scanAll(), this.#settleMs);
+    this.#starting.unref();
+    this.#rescan = setInterval(() => this.#scanAll(), RESCAN_MS);
+    this.#rescan.unref();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#starting);
+    clearInterval(this.#rescan);
+    this.#unsubscribe?.();
+    await this.#queue.stop();
+    await this.#scan;
+  }
+
+  counts(): { waiting: number } {
+    return { waiting: this.#queue.size };
+  }
+
+  /** Called for every change of the store: most are of no interest, and say so at once. */
+  #take({ type, ref, object, previous, origin }: Change): void {
+    if (origin !== 'own') return;
+    if (type === 'DELETED') {
+      this.#add(OWNER + object.metadata.uid, 0);
+      for (const reference of ownersOf(object)) this.#addOwner(reference);
+      return;
+    }
+    const before = previous === undefined ? [] : ownersOf(previous);
+    const owners = ownersOf(object);
+    if (owners.length > 0 || before.length > 0) {
+      const changed = owners.length !== before.length || owners.some((reference, index) => !isAlike(reference, before[index]));
+      if (changed && owners.length > 0) this.#add(OBJECT + placeText(ref), this.#settleMs, true);
+      if (changed) for (const reference of before) this.#addOwner(reference);
+      if (changed) for (const reference of ownersBeyond(owners, before)) this.#addOwner(reference);
+    }
+    if (awaitsDependents(object)) this.#add(OBJECT + placeText(ref), 0, true);
+  }
+
+  #addOwner(reference: OwnerReference): void {
+    const place = ownerPlace(reference, this.#options.node);
+    if (place !== undefined) this.#add(OBJECT + placeText(place.ref), 0);
+  }
+
+  /** False if there is no room for it: all is looked at again when there is. */
+  #add(key: string, delayMs: number, anew = false): boolean {
+    const added = this.#queue.add(key, delayMs, { anew });
+    if (!added) this.#overflowed = true;
+    return added;
+  }
+
+  #scanAll(): void {
+    if (this.#scan !== undefined || this.#stopped) return;
+    this.#overflowed = false;
+    this.#scan = this.#scanRows()
+      .catch((err: unknown) => {
+        this.#overflowed = true;
+        this.#options.logger.warn({ err }, 'What depends on other objects could not be looked at');
+      })
+      .finally(() => {
+        this.#scan = undefined;
+      });
+  }
+
+  /** What finds no room makes another scan follow. */
+  async #scanRows(): Promise<void> {
+    for await (const refs of allRows(this.#options.store.kv)) {
+      for (const ref of refs) if (this.#stopped || !this.#add(OBJECT + placeText(ref), 0)) return;
+    }
+  }
+
+  async #work(key: string, failures: number): Promise<void> {
+    if (key.startsWith(OWNER)) return this.#addDependents(key.slice(OWNER.length));
+    const ref = refIn(key.slice(OBJECT.length));
+    const object = await this.#own(ref);
+    if (object === undefined) return;
+    try {
+      if (object.metadata.deletionTimestamp !== undefined) await this.#leaving(ref, object);
+      else if (ownersOf(object).length > 0) await this.#judge(ref, object);
+    } catch (error) {
+      if (await this.#hasMoved(ref, object)) this.#tell(object, error, 0);
+      else this.#tell(object, error, failures + 1);
+      throw error;
+    }
+  }
+
+  async #addDependents(uid: string): Promise<void> {
+    for await (const refs of dependentsOf(this.#options.store.kv, uid)) for (const ref of refs) this.#add(OBJECT + placeText(ref), 0);
+  }
+
+  /** The object, if it is this node's own and can be deleted at all. */
+  async #own(ref: ObjectRef): Promise<ApiObject | undefined> {
+    const { store, node } = this.#options;
+    if (ref.namespace !== '' && ref.namespace !== node) return undefined;
+    if (kindByPlural(ref.group, ref.plural)?.verbs.includes('delete') !== true) return undefined;
+    return (await store.originOf(ref)) === 'own' ? store.get(ref) : undefined;
+  }
+
+  /** Nobody was wrong if somebody else was quicker. */
+  async #hasMoved(ref: ObjectRef, object: ApiObject): Promise<boolean> {
+    const now = await this.#options.store.get(ref);
+    return now?.metadata.resourceVersion !== object.metadata.resourceVersion;
+  }
+
+  async #judge(ref: ObjectRef, object: ApiObject): Promise<void> {
+    const owners: { reference: OwnerReference; state: OwnerState; owner: ApiObject | undefined }[] = [];
+    for (const reference of ownersOf(object)) {
+      const place = ownerPlace(reference, this.#options.node);
+      const owner = place === undefined ? undefined : await this.#options.store.get(place.ref);
+      owners.push({ reference, owner, state: place === undefined ? 'there' : stateOfOwner(reference, owner) });
+    }
+    const verdict = verdictOn(owners);
+    // whoever took in an object of before has agreed to nothing
+    const principal = parsePrincipal(object.metadata.annotations?.[OWNERS_ANNOTATION], this.#options.node);
+    if (verdict.act === 'keep' || principal === undefined) return;
+    if (verdict.act === 'release') {
+      await this.#rewrite(
+        ref,
+        object,
+        released(object, (reference) => verdict.from.includes(reference)),
+      );
+      return;
+    }
+    const { uid, resourceVersion } = object.metadata;
+    if (!verdict.leaving || !(await this.#hasDependents(uid))) {
+      return this.#deleteAs(principal, ref, { uid, resourceVersion }, undefined);
+    }
+    // its own dependents go before it; in a circle somebody has to stop waiting
+    const waited = (await this.#isWaitedForByLeaving(object)) ? await this.#rewrite(ref, object, unblocking(object)) : object;
+    if (waited !== undefined) {
+      await this.#deleteAs(principal, ref, { uid, resourceVersion: waited.metadata.resourceVersion }, 'Foreground');
+    }
+  }
+
+  /** An object that is being deleted, and waits for its dependents: lets it go when there is nothing to wait for. */
+  async #leaving(ref: ObjectRef, object: ApiObject): Promise<void> {
+    const { uid } = object.metadata;
+    if (!awaitsDependents(object)) return;
+    if (object.metadata.finalizers?.includes(ORPHAN_FINALIZER) === true) {
+      for await (const refs of dependentsOf(this.#options.store.kv, uid)) for (const dependent of refs) await this.#release(dependent, uid);
+    } else if (isLeavingLast(object) && (await this.#awaited(uid))) {
+      return;
+    }
+    const principal = parsePrincipal(object.metadata.annotations?.[DELETION_ANNOTATION], this.#options.node);
+    if (principal === undefined) return;
+    // with this policy nothing of it waits for dependents any more, and it goes unless somebody else holds it
+    await this.#deleteAs(principal, ref, { uid }, 'Background');
+  }
+
+  /** True while a dependent is there that holds the owner back; has all of them looked at. */
+  async #awaited(uid: string): Promise<boolean> {
+    let awaited = false;
+    for await (const refs of dependentsOf(this.#options.store.kv, uid)) {
+      for (const ref of refs) {
+        const dependent = await this.#own(ref);
+        const reference = dependent === undefined ? undefined : ownersOf(dependent).find((one) => one.uid === uid);
+        if (reference === undefined) continue;
+        awaited ||= reference.blockOwnerDeletion === true;
+        this.#add(OBJECT + placeText(ref), 0);
+      }
+    }
+    return awaited;
+  }
+
+  async #hasDependents(uid: string): Promise<boolean> {
+    for await (const refs of dependentsOf(this.#options.store.kv, uid)) if (refs.length > 0) return true;
+    return false;
+  }
+
+  /** True if one that waits for its dependents depends on this one: they would wait for each other. */
+  async #isWaitedForByLeaving({ metadata: { uid } }: ApiObject): Promise<boolean> {
+    for await (const refs of dependentsOf(this.#options.store.kv, uid)) {
+      for (const ref of refs) {
+        const dependent = await this.#own(ref);
+        if (dependent !== undefined && isLeavingLast(dependent)) return true;
+      }
+    }
+    return false;
+  }
+
+  async #release(ref: ObjectRef, uid: string): Promise<void> {
+    const dependent = await this.#own(ref);
+    if (dependent === undefined || !ownersOf(dependent).some((reference) => reference.uid === uid)) return;
+    await this.#rewrite(
+      ref,
+      dependent,
+      released(dependent, (reference) => reference.uid === uid),
+    );
+  }
+
+  /** Stores other owner references, if the object is still as it was read; undefined if it is not. Throws CONFLICT to be called again. */
+  async #rewrite(ref: ObjectRef, read: ApiObject, object: ApiObject): Promise<ApiObject | undefined> {
+    return this.#options.store.transact(async (tx) => {
+      const stored = await tx.get(ref);
+      if (stored === undefined || stored.metadata.uid !== read.metadata.uid) return undefined;
+      if (stored.metadata.resourceVersion !== read.metadata.resourceVersion) {
+        throw new DtkdError('CONFLICT', `${ref.plural} "${ref.name}" has changed meanwhile`);
+      }
+      return tx.put(object);
+    });
+  }
+
+  async #deleteAs(...asked: Parameters<GarbageOptions['deleteAs']>): Promise<void> {
+    try {
+      await this.#options.deleteAs(...asked);
+    } catch (error) {
+      if (!(error instanceof DtkdError && error.code === 'NOT_FOUND')) throw error;
+      // there is none, or whoever said so may not know of it any more
+      const [principal, ref, { uid }] = asked;
+      if ((await this.#options.store.get(ref))?.metadata.uid !== uid) return;
+      throw new DtkdError('FORBIDDEN', `${displayOf(principal)} may not know of it any more`);
+    }
+  }
+
+  #tell(about: ApiObject, error: unknown, refusals: number): void {
+    if (!(error instanceof DtkdError))
+      this.#options.logger.warn({ err: error, name: about.metadata.name }, 'An object could not go with its owner');
+    if (refusals <= QUIET_REFUSALS) return;
+    const why = error instanceof DtkdError ? error.message : 'something went wrong inside dtkd';
+    const isLeaving = about.metadata.deletionTimestamp !== undefined;
+    this.#options.events.record({
+      about,
+      type: 'Warning',
+      reason: isLeaving ? 'DeletionRefused' : 'GarbageRefused',
+      message: isLeaving ? `Cannot be deleted yet: ${why}` : `Its owners are gone, and it cannot go: ${why}`,
+    });
+  }
+}
+
+function isAlike(a: OwnerReference, b: OwnerReference | undefined): boolean {
+  return b !== undefined && a.uid === b.uid && a.name === b.name && a.kind === b.kind && a.blockOwnerDeletion === b.blockOwnerDeletion;
+}

@@ -1,0 +1,42 @@
+/** The ports of the garbage collector. */
+import type { PropagationPolicy } from '../../../protocol/finalizers.ts';
+import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
+import type { Principal } from '../../../protocol/principal.ts';
+import type { ObjectStore, Participant } from '../store/object-store.types.ts';
+
+/** What a deletion is bound to: the object of that uid, and in that version where one is given. */
+export interface Precondition {
+  uid: string;
+  resourceVersion?: string;
+}
+
+/** Deletes as the API does when somebody asks for it: the same decision, the same handlers. Errors: those of the API. */
+export type DeleteAs = (
+  principal: Principal,
+  ref: ObjectRef,
+  precondition: Precondition,
+  policy: PropagationPolicy | undefined,
+) => Promise<void>;
+
+export interface GarbageOptions {
+  store: Pick<ObjectStore, 'get' | 'originOf' | 'transact' | 'subscribe' | 'kv'>;
+  /** This node's name. */
+  node: string;
+  deleteAs: DeleteAs;
+  events: { record(event: { about: ApiObject; type: 'Normal' | 'Warning'; reason: string; message: string }): void };
+  logger: { warn(fields: object, message: string): void };
+  /** How long an owner may be missing that nobody was seen to delete. Milliseconds; default: SETTLE_MS. */
+  settleMs?: number;
+  /** How long the first refused deletion waits. Milliseconds; default: FIRST_BACK_OFF_MS. */
+  firstBackOffMs?: number;
+}
+
+export interface Garbage {
+  /** Keeps who depends on whom, in the batch of each change. To be added to the store before its first transaction. */
+  readonly participant: Participant;
+  /** Follows the changes, and looks at all that depends on something. */
+  start(): void;
+  stop(): Promise<void>;
+  /** Objects that wait to be looked at. */
+  counts(): { waiting: number };
+}

@@ -1,0 +1,50 @@
+/** What is to become of an object, from how its owners are: pure. As in Kubernetes. */
+import { FOREGROUND_FINALIZER } from '../../../protocol/finalizers.ts';
+import type { ApiObject } from '../../../protocol/objects.ts';
+import type { OwnerReference } from '../../../protocol/owners.ts';
+
+/**
+ * there: it is, or it cannot be known (its kind is none of this node). leaving: it waits for its dependents. gone: no object of that uid is where the
+ * reference says.
+ */
+export type OwnerState = 'there' | 'leaving' | 'gone';
+
+export type Verdict =
+  | { act: 'keep' }
+  /** It has other owners: these references are to be taken out. */
+  | { act: 'release'; from: readonly OwnerReference[] }
+  /** All its owners are gone or leaving. */
+  | { act: 'delete'; leaving: boolean };
+
+/** How an owner is, from what stands at its place. */
+export function stateOfOwner(reference: OwnerReference, found: ApiObject | undefined): OwnerState {
+  if (found === undefined || found.metadata.uid !== reference.uid) return 'gone';
+  return isLeavingLast(found) ? 'leaving' : 'there';
+}
+
+/** True for what is being deleted and goes after its dependents. */
+export function isLeavingLast({ metadata }: ApiObject): boolean {
+  return metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(FOREGROUND_FINALIZER) === true;
+}
+
+export function verdictOn(owners: readonly { reference: OwnerReference; state: OwnerState }[]): Verdict {
+  const lost = owners.filter(({ state }) => state !== 'there');
+  if (lost.length === 0) return { act: 'keep' };
+  if (lost.length < owners.length) return { act: 'release', from: lost.map(({ reference }) => reference) };
+  return { act: 'delete', leaving: lost.some(({ state }) => state === 'leaving') };
+}
+
+/** The object without some of its owner references. */
+export function released(object: ApiObject, isFrom: (reference: OwnerReference) => boolean): ApiObject {
+  const { ownerReferences = [], ...metadata } = object.metadata;
+  const left = ownerReferences.filter((reference) => !isFrom(reference));
+  return { ...object, metadata: { ...metadata, ...(left.length === 0 ? {} : { ownerReferences: left }) } };
+}
+
+/** The object, holding back none of its owners. */
+export function unblocking(object: ApiObject): ApiObject {
+  const ownerReferences = (object.metadata.ownerReferences ?? []).map((reference) =>
+    reference.blockOwnerDeletion === true ? { ...reference, blockOwnerDeletion: false } : reference,
+  );
+  return { ...object, metadata: { ...object.metadata, ownerReferences } };
+}
