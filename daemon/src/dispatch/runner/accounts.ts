@@ -1,5 +1,6 @@
 /** Users of this machine as whom processes may run. */
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { access, constants, readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { promisify } from 'node:util';
@@ -17,7 +18,7 @@ export interface Account {
 const KEPT_MS = 60_000;
 const LOOKUP_TIMEOUT_MS = 5_000;
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}\$?$/;
-/** Becomes another user with that user's own groups. Node alone would drop them. */
+/** Becomes another user with that user's own groups, and gives up what the daemon may. Node alone could not. */
 const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'];
 
 const run = promisify(execFile);
@@ -36,10 +37,10 @@ export interface Accounts {
   /** Errors: INVALID if there is none. */
   find(name: string): Promise<Account>;
   /**
-   * What goes before a program so that it runs as that user: nothing if it is the daemon's own. Errors: INVALID if there is no such user,
-   * FORBIDDEN if this daemon may not become it.
+   * What goes before a program so that it runs as that user, with no right of the daemon's: nothing if it is the daemon's own (or undefined) and the daemon
+   * has none. Errors: INVALID if there is no such user, FORBIDDEN if this daemon may not become it.
    */
-  become(name: string): Promise<{ prefix: string[]; account: Account | undefined }>;
+  become(name: string | undefined): Promise<{ prefix: string[]; account: Account | undefined }>;
 }
 
 export function createAccounts(now: () => number = Date.now): Accounts {
@@ -55,24 +56,70 @@ export function createAccounts(now: () => number = Date.now): Accounts {
     return account;
   };
 
+  /** Errors: FORBIDDEN. */
+  const change = async (): Promise<string> => {
+    setpriv ??= firstExecutable(SETPRIV);
+    const program = await setpriv;
+    if (program !== undefined) return program;
+    throw new DtkdError('FORBIDDEN', 'commands cannot run here: there is no setpriv to take the rights of the daemon from them', {
+      next: 'Install util-linux.',
+    });
+  };
+
   return {
     find,
     async become(name) {
-      const account = await find(name);
-      if (account.uid === process.geteuid?.()) return { prefix: [], account: undefined };
-      if (process.geteuid?.() !== 0) {
-        throw new DtkdError('FORBIDDEN', `this daemon runs as ${userInfo().username} and cannot run commands as ${name}`, {
-          next: 'Run the daemon as root, or leave the user out.',
+      const account = name === undefined ? undefined : await find(name);
+      const rights = ownRights();
+      if (account === undefined || account.uid === process.geteuid?.()) {
+        return { prefix: rights.handedOn ? [await change(), ...NO_RIGHTS] : [], account: undefined };
+      }
+      if (!rights.mayBecome) {
+        throw new DtkdError('FORBIDDEN', `this daemon runs as ${userInfo().username} and cannot run commands as ${account.name}`, {
+          next: 'Run the daemon as dtkd-dispatch.service does, or leave the user out.',
         });
       }
-      setpriv ??= firstExecutable(SETPRIV);
-      const program = await setpriv;
-      if (program === undefined) {
-        throw new DtkdError('FORBIDDEN', `commands cannot run as ${name} here: there is no setpriv`, { next: 'Install util-linux.' });
-      }
-      return { prefix: [program, `--reuid=${account.uid}`, `--regid=${account.gid}`, '--init-groups', '--inh-caps=-all', '--'], account };
+      return { prefix: [await change(), `--reuid=${account.uid}`, `--regid=${account.gid}`, '--init-groups', ...NO_RIGHTS], account };
     },
   };
+}
+
+/** What is inheritable no more is no more handed on, either. */
+const NO_RIGHTS = ['--inh-caps=-all', '--'];
+
+export interface Rights {
+  /** To become any user. */
+  mayBecome: boolean;
+  /** A program that is started has rights that its user has not. */
+  handedOn: boolean;
+}
+
+/** Bits of Linux's capabilities. */
+const CAP_SETGID = 1n << 6n;
+const CAP_SETUID = 1n << 7n;
+
+/** What a process may, by its /proc/PID/status. Pure. */
+export function rightsOf(status: string): Rights | undefined {
+  const [effective, ambient] = ['CapEff', 'CapAmb'].map((name) => new RegExp(`^${name}:\\s*([0-9a-f]{1,16})$`, 'm').exec(status)?.[1]);
+  if (effective === undefined) return undefined;
+  const both = CAP_SETUID | CAP_SETGID;
+  return { mayBecome: (BigInt(`0x${effective}`) & both) === both, handedOn: ambient !== undefined && BigInt(`0x${ambient}`) !== 0n };
+}
+
+let own: Rights | undefined;
+
+/** Of this process; they do not change. */
+function ownRights(): Rights {
+  own ??= readRights() ?? { mayBecome: process.geteuid?.() === 0, handedOn: false };
+  return own;
+}
+
+function readRights(): Rights | undefined {
+  try {
+    return rightsOf(readFileSync('/proc/self/status', 'utf8'));
+  } catch {
+    return undefined;
+  }
 }
 
 async function lookUp(name: string): Promise<Account> {

@@ -118,7 +118,7 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
         directories.take(run),
         Promise.all([
           findProgram(name, spec.cwd, spec.env['PATH']),
-          spec.user === undefined ? undefined : accounts.become(spec.user),
+          accounts.become(spec.user),
           bootId(),
           memory,
           checkDirectory(spec.cwd),
@@ -134,10 +134,10 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
         throw checked.reason;
       }
       const [program, who, boot, memoryPlace] = checked.value;
-      const [first = program, ...rest] = [...(who?.prefix ?? []), program, ...spec.argv.slice(1)];
+      const [first = program, ...rest] = [...who.prefix, program, ...spec.argv.slice(1)];
       const startWrapper = async () => {
         if (closed) throw new DtkdError('UNAVAILABLE', 'this daemon is stopping');
-        const variables = await writeSecretFiles(run, spec.secretFiles, who?.account, memoryPlace);
+        const variables = await writeSecretFiles(run, spec.secretFiles, who.account, memoryPlace);
         const { cwd } = spec;
         const args = wrapperArguments(join(run, TAKEN), process.pid, first, rest);
         const env = { ...spec.env, ...variables };

@@ -3,7 +3,7 @@
  * runs as, mode 0600, in a directory that nobody else enters. A link in the run directory says where they are, so that a later daemon can
  * remove them.
  */
-import { chown, lstat, mkdir, mkdtemp, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, lchown, lstat, mkdir, mkdtemp, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Account } from './accounts.ts';
@@ -45,6 +45,15 @@ export async function writeSecretFiles(
   return variables;
 }
 
+/** A directory of another user's, where the daemon is not root: it may take it, and only then look into it. Nothing behind a link is touched. */
+async function takeBack(directory: string): Promise<void> {
+  const own = process.geteuid?.();
+  const { uid } = await lstat(directory);
+  if (own === undefined || own === 0 || uid === own) return;
+  await lchown(directory, own, process.getegid?.() ?? -1);
+  if ((await lstat(directory)).isDirectory()) await chmod(directory, 0o700);
+}
+
 /** Removes what there is. Never rejects. */
 export async function removeSecretFiles(run: string): Promise<void> {
   const path = join(run, NAME);
@@ -52,7 +61,10 @@ export async function removeSecretFiles(run: string): Promise<void> {
     const found = await lstat(path);
     if (found.isSymbolicLink()) {
       const directory = await readlink(path);
-      if (basename(directory).startsWith(PREFIX)) await rm(directory, { recursive: true, force: true });
+      if (basename(directory).startsWith(PREFIX)) {
+        await takeBack(directory);
+        await rm(directory, { recursive: true, force: true });
+      }
     }
     await rm(path, { recursive: true, force: true });
   } catch {

@@ -3,7 +3,7 @@
  * over or it is aborted, which it notes before. Lets go of all when the daemon stops: then nothing that it had promised comes to pass, and the next daemon
  * finds them. Does not know what they are for.
  */
-import { chown, mkdir, readdir, rm, rmdir, stat, unlink } from 'node:fs/promises';
+import { access, chown, constants, mkdir, readdir, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ScriptResult } from '../../commands/commands.types.ts';
@@ -263,8 +263,15 @@ async function removeRoom(room: string): Promise<void> {
 }
 
 async function homeOf(home: string | undefined): Promise<string> {
-  const info = home === undefined ? undefined : await stat(home).catch(() => undefined);
-  return home !== undefined && info?.isDirectory() === true ? home : '/';
+  if (home === undefined) return '/';
+  const [info, mayEnter] = await Promise.all([
+    stat(home).catch(() => undefined),
+    access(home, constants.X_OK).then(
+      () => true,
+      () => false,
+    ),
+  ]);
+  return info?.isDirectory() === true && mayEnter ? home : '/';
 }
 
 /** A secret as it is, and without the end of line that editors and shells add or take away. */
