@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 // The `dtkd` command. Plain JavaScript, so that any Node from 20 on can start it: it picks the Node that runs the program (the one in the
 // `node` package where the running one is too old), the program (TypeScript sources in a checkout, dist/ in the published package) and the
-// entry (`dtkd up` is the daemon, all else the command line), and does nothing else.
+// entry (`dtkd up` is the daemon, `dtkd restore` puts one back, all else is the command line), and does nothing else.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
+/** Commands that are programs of the daemon's tree; all others are the command line's. */
+const PROGRAMS = { __proto__: null, up: 'daemon/src/main', restore: 'daemon/src/restore' };
 /** The first Node that runs erasable TypeScript by itself and has all that the libraries need. */
 const OLDEST_NODE = [22, 18];
 
@@ -20,7 +22,7 @@ async function run() {
   const [{ homedir }, { join }] = await Promise.all([import('node:os'), import('node:path')]);
   // Compiled code is kept between runs. An unwritable directory only means that nothing is kept.
   enableCompileCache?.(join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'dtkd', 'compiled'));
-  const entry = process.argv[2] === 'up' ? 'daemon/src/main' : 'cli/main';
+  const entry = PROGRAMS[process.argv[2]] ?? 'cli/main';
   const source = new URL(`../${entry}.ts`, import.meta.url);
   // Node refuses TypeScript below node_modules, and the published package has none.
   const isCheckout = existsSync(source) && !script.includes('node_modules');

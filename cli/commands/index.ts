@@ -235,6 +235,8 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'the operator token of the daemon',
     children: [{ name: 'rotate', summary: 'replace the operator token', load: () => import('./token-rotate.ts') }],
   },
+  { name: 'backup', summary: 'write all of this node into a file, while it runs', load: () => import('./backup.ts') },
+  { name: 'restore', summary: 'put a node back from such a file', load: () => import('./restore.ts') },
   { name: 'completion', summary: 'completion script for bash, zsh or fish', load: () => import('./completion.ts') },
   { name: 'version', summary: 'versions of this command and of the daemon', load: () => import('./version.ts') },
 ];

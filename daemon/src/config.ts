@@ -86,7 +86,7 @@ export function loadConfig(flags: Settings & { config?: string | undefined }, en
   const fromFlags = check(defined(rest), 'the command line', (key) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
   const variables = Object.fromEntries(Object.keys(settings.shape).map((key) => [key, environment[variableOf(key)] || undefined]));
   const fromEnvironment = check(defined(variables), 'the environment', variableOf);
-  const data = resolve(fromFlags.data ?? fromEnvironment.data ?? join(homedir(), '.local', 'share', 'dtkd'));
+  const data = dataDirectory(fromFlags.data, environment);
   const path = configFlag ?? (environment['DTKD_CONFIG'] || join(data, 'config.yaml'));
   const explicit = configFlag !== undefined || Boolean(environment['DTKD_CONFIG']);
   const fromFile = existsSync(path) || explicit ? check(readFile(path), path, (key) => key) : {};
@@ -111,6 +111,11 @@ export function loadConfig(flags: Settings & { config?: string | undefined }, en
       keep: merged.logKeep ?? LOG_KEEP,
     },
   };
+}
+
+/** The data directory: of the flag, of the variable, or the user's. */
+export function dataDirectory(flag: string | undefined, environment: NodeJS.ProcessEnv = process.env): string {
+  return resolve(flag ?? (environment['DTKD_DATA'] || join(homedir(), '.local', 'share', 'dtkd')));
 }
 
 /** The name a new data directory gets when none is asked for. */

@@ -39,10 +39,17 @@ function linesOf(report: unknown, sound: boolean): string[] {
   return [
     sound ? `The audit log is sound: ${extent}.` : `The audit log is BROKEN: ${extent}.`,
     ...problems.map((problem) => `  ${problem}`),
+    ...listAt(report, 'restores').map(restoreText),
     `Heads seen elsewhere and found here: ${count('confirmed')}; older than what is kept: ${count('beforeKept')}.`,
     ...(testimonies.length === 0 ? ['No other member could witness it: this node is alone.'] : []),
     ...silent.map((each) => `Not asked: ${escapeControls(`${textAt(each, 'node')}: ${textAt(each, 'reason')}`)}`),
   ];
+}
+
+function restoreText(restore: unknown): string {
+  const lost = numberAt(restore, 'lost') ?? 0;
+  const seen = lost === 0 ? '' : `; of the lines that were lost with it, ${lost === 1 ? '1 head was' : `${lost} heads were`} seen`;
+  return escapeControls(`Line ${numberAt(restore, 'seq') ?? 0}: this node was restored ${textAt(restore, 'because') ?? ''}${seen}.`);
 }
 
 function problemText(problem: unknown): string {

@@ -43,6 +43,12 @@ export interface ApiMetrics {
   scrape(form: 'text' | 'openmetrics'): Promise<{ contentType: string; body: string }>;
 }
 
+/** Backups of this node. */
+export interface ApiBackups {
+  /** What cannot be is thrown before the first byte. */
+  make(signal: AbortSignal): Promise<{ bytes: AsyncIterable<Uint8Array> }>;
+}
+
 export interface ApiOptions {
   store: LocalStore;
   /** This node: its name is the namespace of its objects. */
@@ -60,6 +66,8 @@ export interface ApiOptions {
   content?: ApiContent;
   /** Bundle files. Default: there are none. */
   parcels?: ApiParcels;
+  /** Default: there are none. */
+  backups?: ApiBackups;
   logger: ApiLogger;
   /** Of the program, shown at /version. */
   version: string;

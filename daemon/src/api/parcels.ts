@@ -4,6 +4,7 @@
  */
 import { DtkdError } from '../../../protocol/errors.ts';
 import { MAX_PARCEL_REQUEST_BYTES } from '../../../protocol/parcel-request.ts';
+import { answerBytes } from './answer-bytes.ts';
 import type { ApiParcels } from './api.types.ts';
 import { allowLong } from './body-patience.ts';
 import { begin } from './deciding.ts';
@@ -28,26 +29,7 @@ export async function exportParcel(api: Api, c: ApiContext): Promise<Response> {
   };
   try {
     const { bytes } = await parcels.export(c.get('principal'), request, signal);
-    const chunks = bytes[Symbol.asyncIterator]();
-    // What goes wrong with the beginning is an answer with a code; later the connection breaks, and the file has no end.
-    let next: IteratorResult<Uint8Array> | undefined = await chunks.next();
-    const body = new ReadableStream<Uint8Array>(
-      {
-        async pull(controller) {
-          const { done, value } = next ?? (await chunks.next());
-          next = undefined;
-          if (done !== true) return controller.enqueue(value);
-          release();
-          controller.close();
-        },
-        async cancel() {
-          end();
-          await chunks.return?.();
-        },
-      },
-      { highWaterMark: 1 },
-    );
-    return new Response(body, { status: 200, headers: { 'content-type': 'application/octet-stream', 'cache-control': 'no-store' } });
+    return await answerBytes(bytes, { type: 'application/octet-stream', end, release });
   } catch (error) {
     end();
     throw error;

@@ -282,6 +282,13 @@ export class LocalDomain {
         message: 'another process writes with the key of this node; stop the copy. Writes into the domain are refused meanwhile.',
       };
     }
+    if (this.#log?.isAwaiting() === true) {
+      return {
+        state: 'Ready',
+        message:
+          'this node was restored from a backup and waits to hear from members what it did since; until then it shares nothing new and answers no member',
+      };
+    }
     return { state: 'Ready', message: undefined };
   }
 
@@ -300,7 +307,14 @@ export class LocalDomain {
 
   async #serveJoins(host: Host): Promise<void> {
     const { now, portOf, isOwnNonce } = this.#ports;
-    const joins = new JoinServer({ membership: this.membership, logger: this.#logger, now, portOf, isOwnNonce });
+    const joins = new JoinServer({
+      membership: this.membership,
+      logger: this.#logger,
+      now,
+      portOf,
+      isOwnNonce,
+      isAwaiting: () => this.#log?.isAwaiting() === true,
+    });
     this.#joins = joins;
     await host.serve(JOIN_PROTOCOL, (stream, link) => void joins.serve(stream, link), { strangers: true, maxStreams: MAX_JOIN_STREAMS });
   }

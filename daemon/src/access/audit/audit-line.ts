@@ -35,6 +35,10 @@ export type SealLine = z.infer<typeof sealLine>;
 export type AnchorLine = z.infer<typeof anchorLine>;
 export type AuditLine = RecordLine | SealLine | AnchorLine;
 
+/** Users are called NAME@NODE, and the operator is the operator. */
+const DAEMON = 'daemon';
+const RESTORE = 'restore';
+
 /** The place after which the next line stands. */
 export interface Tip {
   seq: number;
@@ -80,6 +84,17 @@ export function sealText({ key, seq, hash, time, signature }: AuditHead): string
 export function anchorText(key: SigningKey, { seq, hash }: Tip, time: string, first: number): string {
   const head = signAuditHead(key, { seq, hash, time }, first);
   return JSON.stringify({ seq: seq + 1, time, prev: hash, anchor: { first, key: head.key, signature: head.signature } });
+}
+
+/** The record that a node makes of itself when it was put back from a backup. */
+export function restoreRecord({ id, takenAt }: { id: string; takenAt: number }): AuditRecord {
+  const because = `from the backup ${id} of ${new Date(takenAt).toISOString()}`;
+  return { who: DAEMON, verb: RESTORE, what: 'audit', outcome: 'allowed', because };
+}
+
+/** True for such a line: nobody but the daemon itself is called so. */
+export function isRestore(line: AuditLine): line is RecordLine {
+  return 'who' in line && line.who === DAEMON && line.verb === RESTORE;
 }
 
 export function hashOf(line: string | Uint8Array): string {

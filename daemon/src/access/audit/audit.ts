@@ -9,7 +9,7 @@ import { generateSigningKey, type SigningKey, signingKeyFromSeed } from '../../.
 import type { Kv } from '../../store/kv.ts';
 import type { Audit, AuditRecord } from '../access.types.ts';
 import { type AuditDisk, type AuditFile, auditDirectory } from './audit-disk.ts';
-import { parseLine, type RecordLine, seqOfFile } from './audit-line.ts';
+import { parseLine, type RecordLine, restoreRecord, seqOfFile } from './audit-line.ts';
 import { AuditWriter, type Written } from './audit-writer.ts';
 import { ChainVerifier, type Verdict, type Witness } from './chain.ts';
 import { FILE_BYTES, KEEP_FILES } from './limits.ts';
@@ -23,6 +23,14 @@ export interface AuditLogger {
   warn(fields: object, message: string): void;
 }
 
+/** That this node was put back from a backup, and its log says nothing of that yet. */
+export interface AuditRestore {
+  /** Of the backup. */
+  id: string;
+  /** Milliseconds since the epoch: when it was made. */
+  takenAt: number;
+}
+
 export interface AuditOptions {
   /** Where the files are; made if it is not there. */
   directory: string;
@@ -30,6 +38,7 @@ export interface AuditOptions {
   logger: AuditLogger;
   /** Milliseconds since the epoch. */
   now: () => number;
+  restored?: AuditRestore | undefined;
   fileBytes?: number;
   keepFiles?: number;
   /** In place of the directory's files, for tests of faults. */
@@ -50,6 +59,8 @@ export interface AuditLog extends Audit {
   verify(witnesses: readonly Witness[]): Promise<Verdict>;
   /** Lines that are kept, the newest first. */
   newest(filter: LineFilter): AsyncGenerator<RecordLine>;
+  /** Brings all that was recorded to the disk, signed; says how far the files, the oldest first, are written. Errors: UNAVAILABLE if the disk refuses. */
+  settled(): Promise<{ name: string; bytes: number }[]>;
   /** Called with lines as they come. Returns a function that ends this. */
   onLine(listener: (line: RecordLine) => void): () => void;
   /** Tries again at once, where the disk refused. */
@@ -73,6 +84,7 @@ export async function createAudit(options: AuditOptions): Promise<AuditLog> {
     });
   });
   const log = new FileAuditLog({ ...options, disk, key, fileBytes, keepFiles }, opened);
+  if (options.restored !== undefined) log.record(restoreRecord(options.restored));
   for (const repair of opened.repairs) {
     log.record({ who: 'daemon', verb: 'repair', what: 'audit', outcome: 'failed', because: repair });
     options.logger.warn({ part: 'audit' }, `The audit log was repaired: ${repair}`);
@@ -132,6 +144,11 @@ class FileAuditLog implements AuditLog {
 
   async head(): Promise<AuditHead | undefined> {
     return (await this.#writer.settle()) ? this.#writer.head() : undefined;
+  }
+
+  async settled(): Promise<{ name: string; bytes: number }[]> {
+    if (await this.#writer.settle()) return this.#writer.written().files;
+    throw new DtkdError('UNAVAILABLE', 'the audit log cannot be written', { next: 'See "dtkd status".' });
   }
 
   async verify(witnesses: readonly Witness[]): Promise<Verdict> {

@@ -6,7 +6,7 @@
 import { auditKeyText, verifyAuditHead } from '../../../../protocol/audit.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import type { AuditHead } from '../../../../protocol/kinds/node.ts';
-import { type AuditLine, hashOf, headOfLine, parseLine, seqOfFile, type Tip } from './audit-line.ts';
+import { type AuditLine, hashOf, headOfLine, isRestore, parseLine, seqOfFile, type Tip } from './audit-line.ts';
 import { MAX_PROBLEMS } from './limits.ts';
 
 export interface Problem {
@@ -38,6 +38,17 @@ export interface Verdict {
   confirmed: number;
   /** Heads of witnesses older than what is kept. */
   beforeKept: number;
+  /** Where the node was put back from a backup: the lines that it had written since are not there. `MAX_PROBLEMS` at most, the latest ones. */
+  restores: Restore[];
+}
+
+export interface Restore {
+  /** The line that says so; what stands from there on was written after it. */
+  seq: number;
+  time: string;
+  because: string;
+  /** Heads of witnesses that are of the lines which were lost with it. */
+  lost: number;
 }
 
 interface Place {
@@ -66,6 +77,9 @@ export class ChainVerifier {
   #kept = 1;
   #unsigned = 0;
   #confirmed = 0;
+  #restores: Restore[] = [];
+  /** Those who have seen another line than the one that is there. */
+  readonly #against: Witness[] = [];
 
   /** `key` signs this log; heads that are signed by nobody are left out by the caller. */
   constructor(key: PeerKey, witnesses: readonly Witness[] = []) {
@@ -94,6 +108,10 @@ export class ChainVerifier {
       this.#unsigned += 1;
       this.#last = { ...place, seq, hash, told: true };
       return;
+    }
+    if (isRestore(line)) {
+      const { seq, time, because } = line;
+      this.#restores = [...this.#restores, { seq, time, because, lost: 0 }].slice(-MAX_PROBLEMS);
     }
     const told = this.#judge(line, place);
     this.#match(line.seq, hash);
@@ -131,6 +149,7 @@ export class ChainVerifier {
       problems: this.#problems,
       confirmed: this.#confirmed,
       beforeKept,
+      restores: this.#restores,
     };
   }
 
@@ -170,33 +189,53 @@ export class ChainVerifier {
     }
   }
 
-  /** Takes out the witnesses of that place; those that have seen something else are told. */
+  /** Takes out the witnesses of that place; those that have seen something else wait for what comes after. */
   #match(seq: number, hash: string): void {
     const witnesses = this.#witnesses.get(seq);
     if (witnesses === undefined) return;
     this.#witnesses.delete(seq);
-    for (const { by, head } of witnesses) {
-      if (head.hash === hash) this.#confirmed += 1;
-      else if (head.key !== this.#key) this.#tell({ seq, what: foreign(by, head) });
-      else this.#tell({ seq, what: `${by} has seen another line ${seq} than the one that is there: the past was written anew` });
+    for (const witness of witnesses) {
+      if (witness.head.hash === hash) this.#confirmed += 1;
+      else this.#against.push(witness);
     }
   }
 
-  /** Those whose place is not there. Returns how many are older than the log. */
+  /** Those whose place is not there, or has another line. Returns how many are older than the log. */
   #judgeWitnesses(): number {
     const first = this.#begin?.seq ?? 1;
     const last = this.#last?.seq ?? 0;
     let beforeKept = 0;
+    for (const { by, head } of this.#against) {
+      if (head.key !== this.#key) this.#tell({ seq: head.seq, what: foreign(by, head) });
+      else if (!this.#isLost(head)) {
+        this.#tell({
+          seq: head.seq,
+          what: `${by} has seen another line ${head.seq} than the one that is there: the past was written anew`,
+        });
+      }
+    }
     for (const [seq, witnesses] of this.#witnesses) {
       for (const { by, head } of witnesses) {
         if (seq < first && this.#lines > 0) beforeKept += 1;
         else if (head.key !== this.#key) this.#tell({ seq, what: foreign(by, head) });
+        else if (this.#isLost(head)) continue;
         else if (seq > last)
           this.#tell({ seq, what: `${by} has seen line ${seq} of this log, which now ends with ${last}: its end was cut off` });
         else this.#tell({ seq, what: `${by} has seen line ${seq} of this log, which is not there` });
       }
     }
     return beforeKept;
+  }
+
+  /**
+   * True for a head of lines that were lost with a restore: it stands where the log goes on after one, and was signed before. What stood before a restore, and
+   * what was signed after it, has to be there: a line about a restore explains nothing else.
+   */
+  #isLost({ seq, time }: AuditHead): boolean {
+    const restore = this.#restores.find((one) => seq >= one.seq && time <= one.time);
+    if (restore === undefined) return false;
+    restore.lost += 1;
+    return true;
   }
 
   #tell(problem: Problem): void {

@@ -17,7 +17,7 @@ export function createServiceInstances(options: ServiceInstancesOptions): Servic
   const { store, node, directory, decide, decideMove, modules, commands, output, nodes, objects, secrets, apps, logger } = options;
   const now = options.now ?? (() => Date.now());
   const repositories = createRepositories({ directory, now });
-  return serviceInstances({
+  const part = serviceInstances({
     store,
     node: node.name,
     decide,
@@ -35,4 +35,14 @@ export function createServiceInstances(options: ServiceInstancesOptions): Servic
     logger,
     now,
   });
+  return {
+    ...part,
+    repositories: {
+      names: () => repositories.names(),
+      alone: async (name, work) => {
+        const repository = await repositories.open(name);
+        return repository.alone(({ directory }) => work(directory));
+      },
+    },
+  };
 }

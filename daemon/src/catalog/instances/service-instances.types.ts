@@ -68,6 +68,8 @@ export interface ServiceInstances {
   subresources: ReadonlyMap<string, InstanceAction>;
   /** Daemon-wide, by name: `stage`. */
   actions: ReadonlyMap<string, InstanceAction>;
+  /** Their repositories, for who reads them as they are: nothing else is done with one meanwhile. */
+  repositories: { names(): Promise<string[]>; alone<T>(name: string, work: (directory: string) => Promise<T>): Promise<T> };
   /** Settles what an earlier daemon left: to be called once dispatch has taken up its executions. */
   start(): Promise<void>;
   /** Starts no more commands, and lets go of those that run: they go on, and so does the next daemon. */

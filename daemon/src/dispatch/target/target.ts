@@ -23,7 +23,7 @@ import { Parts } from './parts.ts';
 import { Performer } from './performer.ts';
 import { sweep } from './retention.ts';
 import { createDispatchServer } from './serving.ts';
-import { ended } from './state.ts';
+import { type Ending, ended } from './state.ts';
 import type { BroughtOrder, EndedFigures, NodePolicy, OrderSource, PartHandle, Target, TargetOptions } from './target.types.ts';
 import { mayEnd, mayRead } from './visibility.ts';
 import { readyCommand } from './work/command-work.ts';
@@ -220,18 +220,23 @@ class NodeTarget implements Target {
     this.#policy = await policy.read();
     const accepted: LivePart[] = [];
     const running: LivePart[] = [];
+    const lost: LivePart[] = [];
+    const restoredAt = members.restoredAt() ?? Number.NEGATIVE_INFINITY;
     for await (const { row } of this.#journal.entries()) {
       const { state } = row.part;
       this.#parts.countUnstarted(row, row.order.length);
       if (state === 'ended') continue;
       const part = this.#parts.make(row, true);
       this.#parts.add(part);
-      (state === 'running' ? running : accepted).push(part);
+      if (state === 'running') running.push(part);
+      else (row.acceptedAt <= restoredAt ? lost : accepted).push(part);
     }
     if (running.length + accepted.length > 0) {
       logger.info({ running: running.length, accepted: accepted.length }, 'Settling commands of an earlier run of the daemon');
     }
     for (const part of running) this.#performer.settle(part);
+    // Since the backup they may have been started.
+    for (const part of lost) void this.#performer.finish(part, restoredEnding(this.#options.node.name, this.#options.now()));
     for (const part of accepted.sort((a, b) => a.row.acceptedAt - b.row.acceptedAt)) this.#performer.enqueue(part);
     this.#server.listen(members);
     const tick = () => void this.#sweep();
@@ -384,6 +389,11 @@ class NodeTarget implements Target {
       logger.warn({ err: error }, 'Old output could not be removed');
     }
   }
+}
+
+function restoredEnding(node: string, endedAt: number): Ending {
+  const reason = `${node} was restored from an older state after it had taken this: it may have been started since. Look there, then start it anew`;
+  return { outcome: 'unknown', endedAt, code: 'CONFLICT', reason };
 }
 
 function notFound(id: string, index: number | undefined, node: string): DtkdError {

@@ -76,7 +76,7 @@ export class CatchingUp {
 
   async #compare(peer: PeerKey, theirs: string | undefined): Promise<void> {
     const ours = await this.digest();
-    if (theirs !== ours) await this.#ports.pull(peer);
+    if (theirs !== ours || this.#ports.log.isAwaiting()) await this.#ports.pull(peer);
     else this.#ports.timers.later(() => void this.#pullIfChanged(peer, ours).catch(() => {}), LOGS_RECHECK_MS);
   }
 

@@ -115,6 +115,7 @@ export class DomainNode {
       heard: (peer, removals) => {
         if (this.peers.heard(peer, removals)) options.onChange();
       },
+      pulled: (from) => this.log.heard(from, () => this.#others()),
       gained: (from) => this.#catchingUp.gained(from),
     });
     const members = (): MembershipState['members'] => this.#state.members;
@@ -196,6 +197,7 @@ export class DomainNode {
       if (author !== membership.self && !this.#state.members.has(author)) await log.dropAuthor(author);
     }
     await host.listen(this.#options.hosts, this.port);
+    this.#hearIfAlone();
     this.#heartbeat.start();
     this.#comparisons.start();
     this.#connector.wake();
@@ -210,16 +212,32 @@ export class DomainNode {
     );
   }
 
-  /** Serves a protocol of another part of the daemon. A suspended member's streams are refused: its grants fail closed. */
+  /**
+   * Serves a protocol of another part of the daemon. A suspended member's streams are refused: its grants fail closed. So are everybody's while this node, put
+   * back from a backup, does not know what it has revoked since.
+   */
   async serve(protocol: string, handler: StreamHandler): Promise<void> {
     await this.host.serve(
       protocol,
       (stream, link) => {
         if (this.#state.suspended.has(link.peer)) stream.destroy(new DtkdError('SUSPENDED', 'the member is suspended'));
+        else if (this.log.isAwaiting())
+          stream.destroy(new DtkdError('UNAVAILABLE', 'this node was restored and waits to hear from members'));
         else handler(stream, link);
       },
       { maxStreams: MAX_APPLICATION_STREAMS },
     );
+  }
+
+  /** All other members that count. */
+  #others(): PeerKey[] {
+    const { members, suspended } = this.#state;
+    return [...members.keys()].filter((key) => key !== this.membership.self && !suspended.has(key));
+  }
+
+  /** Where there is nobody else, there is nothing to hear. */
+  #hearIfAlone(): void {
+    if (this.log.isAwaiting() && this.#others().length === 0) this.log.heard(this.membership.self, () => this.#others());
   }
 
   /** Connects with the member if need be. Errors: PEER_AWAY. */
@@ -401,6 +419,7 @@ export class DomainNode {
       if (before.suspended.has(key) !== state.suspended.has(key)) this.#try(this.log.refreshAuthor(key));
     }
     this.#telling.tell({ urgent: state.removed.size > before.removed.size });
+    this.#hearIfAlone();
     this.#connector.wake();
     this.#options.onChange();
   }

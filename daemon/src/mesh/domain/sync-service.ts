@@ -47,6 +47,8 @@ export interface SyncPorts {
   link(peer: PeerKey): Link | undefined;
   /** The peer told which removals it has heard. */
   heard(peer: PeerKey, removals: readonly PeerId[]): void;
+  /** All that a member has came in. */
+  pulled(from: PeerKey): void;
   /** Entries came in by a pull: neighbours other than `from` may lack them too. */
   gained(from: PeerKey): void;
 }
@@ -146,6 +148,7 @@ export class SyncService {
       }
       if (!unfinished) this.#told.given(peer);
       channel.finish();
+      if (!unfinished) this.#ports.pulled(peer);
       return unfinished;
     } catch (error) {
       channel.fail(error);

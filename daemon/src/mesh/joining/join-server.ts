@@ -41,6 +41,8 @@ export interface JoinServerPorts {
   /** Port of the host of another domain on this node. */
   portOf(domain: DomainId): number | undefined;
   isOwnNonce(nonce: Uint8Array): boolean;
+  /** Whom this node has admitted may not be known to it. */
+  isAwaiting(): boolean;
 }
 
 export class JoinServer {
@@ -79,7 +81,7 @@ export class JoinServer {
   }
 
   async #converse(channel: FrameChannel, link: Link): Promise<void> {
-    const { membership, portOf, isOwnNonce, logger } = this.#ports;
+    const { membership, portOf, isOwnNonce, isAwaiting, logger } = this.#ports;
     const offer = await receive(channel, 'offer');
     if (offer.domain !== membership.domain) {
       const port = portOf(offer.domain);
@@ -88,6 +90,11 @@ export class JoinServer {
             next: 'Give the address of a member of that domain.',
           })
         : new DtkdError('TOKEN_WRONG_DOMAIN', 'that domain is served at another port of this node', { details: { [REDIRECT_PORT]: port } });
+    }
+    if (isAwaiting()) {
+      throw new DtkdError('UNAVAILABLE', 'this node was restored from a backup and waits to hear from members whom it has admitted since', {
+        next: 'Join through another member, or try again in a moment.',
+      });
     }
     for (const message of membership.answerOffer(offer, link.peer, isOwnNonce)) await channel.sendBytes(encodeJoinMessage(message));
     const enrol = await receive(channel, 'enrol');

@@ -6,7 +6,7 @@ import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import { type DomainId, type PeerKey, parsePeerKey } from '../../../../protocol/ids.ts';
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
 import { compareEpochs, parseEntry } from '../../../../protocol/log-entry.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
 import type { SigningKey } from '../../../../protocol/signing.ts';
 import { Counters } from '../../counting/counters.ts';
 import type { Logger } from '../../logger.ts';
@@ -16,7 +16,7 @@ import { adopt } from './adoption.ts';
 import { headsOf, highestOfOthers, isAhead, ownHeads, readMissing } from './catch-up.ts';
 import type { DocCache } from './doc-cache.ts';
 import { Elsewhere } from './elsewhere.ts';
-import { COLLISION_RETRY_MAX_MS, COLLISION_RETRY_MS, MAX_PENDING_ENTRIES } from './limits.ts';
+import { COLLISION_RETRY_MAX_MS, COLLISION_RETRY_MS, MAX_PENDING_ENTRIES, REUNION_CHECK_MS } from './limits.ts';
 import type { Authors, DomainLog, Head, ReceiveResult } from './log.types.ts';
 import { mergeStates, type Side } from './merge.ts';
 import { keyOfOwn, refOfKey } from './object-place.ts';
@@ -26,6 +26,7 @@ import type { Difference } from './own-state.ts';
 import { parseKey } from './published-object.ts';
 import { Replicas } from './replicas.ts';
 import { Retries } from './retries.ts';
+import { Reunion } from './reunion.ts';
 import { type AuthorState, authorPrefix, domainPrefix, forkRow, NOTHING, readAuthors, type Track } from './rows.ts';
 import { Serial } from './serial.ts';
 
@@ -40,6 +41,10 @@ export interface DomainLogOptions {
   now: () => number;
   /** Called when the log takes nothing more. */
   onClosed: () => void;
+  /** This node was put back from a backup, and nothing is published until it has heard from members. */
+  awaiting: boolean;
+  /** Called once it has. */
+  onReunited: () => Promise<void>;
   /** Called in a transaction that takes in what this node had published and its disk did not have. */
   onRestored: (tx: Transaction) => void;
 }
@@ -59,6 +64,9 @@ export class StoredDomainLog implements DomainLog {
   readonly #conditionListeners = new Set<() => void>();
   /** Found by an earlier process and perhaps not told to anybody. */
   readonly #proofs = new Map<PeerKey, Uint8Array>();
+  #reunion: Reunion | undefined;
+  #others: () => Iterable<PeerKey> = () => [];
+  #reuniting: NodeJS.Timeout | undefined;
   #unreadable = false;
   #wasSuspended = false;
   #closed = false;
@@ -69,6 +77,7 @@ export class StoredDomainLog implements DomainLog {
     this.#options = options;
     this.domain = domain;
     this.#self = self.publicKey;
+    this.#reunion = options.awaiting ? new Reunion() : undefined;
     this.own = new OwnLog({ domain, key: self, now, onEntry: (entry) => this.#tellEntry(entry.bytes) });
     this.#collided = new Retries({
       run: (author) => this.refreshAuthor(parsePeerKey(author)),
@@ -134,23 +143,10 @@ export class StoredDomainLog implements DomainLog {
 
   /** Publishes what the store holds for this domain and the log does not say, and takes back what the store no longer holds. */
   async publishPresent(): Promise<void> {
-    const { store, name, authors, logger } = this.#options;
-    const self = authors.namespaceOf(this.#self);
-    const refs = await ownShared(store, self);
+    if (this.isAwaiting()) return;
+    const refs = await this.#ownRefs();
     await this.#append(async (tx) => {
-      const wanted = new Map<string, ApiObject | undefined>();
-      for (const key of [...refs.keys(), ...this.own.state.keys()]) {
-        const parsed = parseKey(key);
-        // What only a later version knows stays as it was published.
-        if (parsed === undefined || kindByPlural(parsed.group, parsed.plural)?.shared !== true) continue;
-        const ref = refs.get(key) ?? refOfKey(parsed, self);
-        try {
-          wanted.set(key, (await tx.originOf(ref)) === 'own' ? publishedOf(parsed, await tx.get(ref), name) : undefined);
-        } catch (error) {
-          logger.warn({ err: error, object: key }, 'An object cannot be shared into the domain');
-        }
-      }
-      const changes = this.own.state.difference(wanted);
+      const changes = await this.#unpublished(tx, refs);
       const spoilt = this.#unreadable || this.#isSpoilt();
       if (changes.size === 0 && !spoilt) return undefined;
       this.own.state.assertFits(changes);
@@ -158,6 +154,30 @@ export class StoredDomainLog implements DomainLog {
       return this.own.append(tx, changes);
     });
     this.#unreadable = false;
+  }
+
+  #ownRefs(): Promise<Map<string, ObjectRef>> {
+    const { store, authors } = this.#options;
+    return ownShared(store, authors.namespaceOf(this.#self));
+  }
+
+  /** What the store says of our objects and the log does not. */
+  async #unpublished(tx: Transaction, refs: ReadonlyMap<string, ObjectRef>): Promise<Difference> {
+    const { name, authors, logger } = this.#options;
+    const self = authors.namespaceOf(this.#self);
+    const wanted = new Map<string, ApiObject | undefined>();
+    for (const key of [...refs.keys(), ...this.own.state.keys()]) {
+      const parsed = parseKey(key);
+      // What only a later version knows stays as it was published.
+      if (parsed === undefined || kindByPlural(parsed.group, parsed.plural)?.shared !== true) continue;
+      const ref = refs.get(key) ?? refOfKey(parsed, self);
+      try {
+        wanted.set(key, (await tx.originOf(ref)) === 'own' ? publishedOf(parsed, await tx.get(ref), name) : undefined);
+      } catch (error) {
+        logger.warn({ err: error, object: key }, 'An object cannot be shared into the domain');
+      }
+    }
+    return this.own.state.difference(wanted);
   }
 
   /** True if our present epoch does not count for anybody: we were suspended for a fork in it. */
@@ -171,6 +191,8 @@ export class StoredDomainLog implements DomainLog {
   /** What a transaction changes of what is published here. Throws to refuse it. */
   plan(changes: readonly Change[]): Difference {
     const { name, authors } = this.#options;
+    // It is published with all else, once this node knows what it had published before.
+    if (this.isAwaiting()) return new Map();
     const self = authors.namespaceOf(this.#self);
     const wanted = new Map<string, ApiObject | undefined>();
     for (const { ref, type, object, origin } of changes) {
@@ -207,10 +229,13 @@ export class StoredDomainLog implements DomainLog {
     );
   }
 
-  #takeOver(theirs: Side): Promise<void> {
+  async #takeOver(theirs: Side): Promise<void> {
     const { name, authors } = this.#options;
-    return this.#append(async (tx) => {
-      const ours = { objects: this.own.state.published(), history: this.own.history };
+    const refs = this.isAwaiting() ? await this.#ownRefs() : undefined;
+    await this.#append(async (tx) => {
+      // What was written here since the restore is not published yet.
+      const held: Difference = refs === undefined ? new Map() : await this.#unpublished(tx, refs);
+      const ours = { objects: this.own.state.copy().apply(held).published(), history: this.own.history };
       const merged = mergeStates(ours, theirs);
       const state = await adopt(tx, { ours: ours.objects, merged, domain: name, namespace: authors.namespaceOf(this.#self) });
       const changes = this.own.state.differenceTo(state);
@@ -218,6 +243,28 @@ export class StoredDomainLog implements DomainLog {
       this.#options.onRestored(tx);
       return this.own.append(tx, changes, theirs.history);
     });
+  }
+
+  isAwaiting(): boolean {
+    return this.#reunion !== undefined;
+  }
+
+  heard(from: PeerKey, others: () => Iterable<PeerKey>): void {
+    if (this.#reunion === undefined || this.#closed) return;
+    this.#others = others;
+    this.#reunion.heard(from, performance.now());
+    this.#reuniting ??= setInterval(() => this.#reunite(), REUNION_CHECK_MS).unref();
+    this.#reunite();
+  }
+
+  #reunite(): void {
+    if (this.#reunion === undefined || !this.#elsewhere.isQuiet || !this.#reunion.isOver(this.#others(), performance.now())) return;
+    clearInterval(this.#reuniting);
+    const { logger, onReunited } = this.#options;
+    logger.info({ members: this.#reunion.size }, 'After the restore this node knows what it did since the backup, as far as members told');
+    this.#reunion = undefined;
+    for (const listener of this.#conditionListeners) this.#guard(listener);
+    onReunited().catch((err: unknown) => logger.error({ err }, 'That this node has heard from members could not be kept'));
   }
 
   async receive(bytes: Uint8Array): Promise<ReceiveResult> {
@@ -326,7 +373,7 @@ export class StoredDomainLog implements DomainLog {
   /** After a clearance everything is said again, in an epoch above the one that was forked. */
   async #refreshOwn(): Promise<void> {
     const suspended = this.#options.authors.isSuspended(this.#self);
-    if (!suspended && (this.#wasSuspended || this.#isSpoilt())) {
+    if (!suspended && !this.isAwaiting() && (this.#wasSuspended || this.#isSpoilt())) {
       this.own.closeEpoch();
       await this.#append(async (tx) => this.own.append(tx, new Map()));
     }
@@ -344,6 +391,7 @@ export class StoredDomainLog implements DomainLog {
   async close(): Promise<void> {
     if (!this.#closed) this.#options.onClosed();
     this.#closed = true;
+    clearInterval(this.#reuniting);
     this.#elsewhere.stop();
     this.#collided.stop();
     await this.#serial.idle();

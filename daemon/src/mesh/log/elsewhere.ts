@@ -69,6 +69,14 @@ export class Elsewhere {
     return this.#condition;
   }
 
+  /** True if nothing is known of an own state that is not taken in. */
+  get isQuiet(): boolean {
+    const { own, now } = this.#options;
+    if (this.#collected !== undefined) return false;
+    const wanted = this.#wanted;
+    return wanted === undefined || now() > wanted.until || contains(own.durableHistory, wanted.point);
+  }
+
   /** How far the epoch is that is being collected. */
   get collected(): Track | undefined {
     return this.#collected?.track;

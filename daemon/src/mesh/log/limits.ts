@@ -44,6 +44,11 @@ export const TAKE_OVER_WINDOW_MS = 10 * 60_000;
 /** For so long this node leaves its own head out of its heads, so that a peer sends the own state that we lack. */
 export const WANTED_MS = 60_000;
 
+/** After a restore: with members away, it goes on when so long no other one has told what it has of our log. */
+export const REUNION_QUIET_MS = 10_000;
+/** How often it is looked at meanwhile. */
+export const REUNION_CHECK_MS = 100;
+
 /** True if the next write should open a new epoch: most of the log is history. */
 export function outgrown(logBytes: number, liveBytes: number): boolean {
   return logBytes > Math.max(EPOCH_FLOOR_BYTES, EPOCH_GROWTH * liveBytes);

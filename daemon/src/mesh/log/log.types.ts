@@ -74,11 +74,27 @@ export interface DomainLog {
   refreshAuthor(key: PeerKey): Promise<void>;
   /** Forgets the whole domain. */
   drop(): Promise<void>;
+  /**
+   * True while this node, put back from a backup, has not heard yet what it did after that: it publishes nothing, and members are to be answered nothing that
+   * rests on its objects.
+   */
+  isAwaiting(): boolean;
+  /** The heads of a member have been compared with ours, and what it has has been taken in. `others`: all other members that count. */
+  heard(from: PeerKey, others: () => Iterable<PeerKey>): void;
   /** KEY_IN_USE_ELSEWHERE when another process writes with this node's key: writes into this domain are then refused. */
   condition(): ErrorCode | undefined;
   /** Called when `condition` changed. */
   onCondition(listener: () => void): () => void;
   counters(): Record<string, number>;
+}
+
+/** That this node was put back from a backup. */
+export interface Restored {
+  /** Milliseconds since the epoch: what is not on this disk may have happened until then. */
+  readonly at: number;
+  /** True until what this node did after the backup was made has been heard in the domain. */
+  awaits(domain: DomainId): boolean;
+  heard(domain: DomainId): Promise<void>;
 }
 
 /** The logs of all domains of this node, and its part in the store's transactions. */

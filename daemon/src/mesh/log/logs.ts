@@ -10,7 +10,7 @@ import type { Change, ObjectStore, Participant, Transaction } from '../../store/
 import { DocCache } from './doc-cache.ts';
 import type { StoredDomainLog } from './domain-log.ts';
 import { DOC_CACHE_BYTES, PUBLISH_RETRY_MS } from './limits.ts';
-import type { Authors, DomainLog, Logs } from './log.types.ts';
+import type { Authors, DomainLog, Logs, Restored } from './log.types.ts';
 import type { OwnLog, Pending } from './own-log.ts';
 
 export interface LogsOptions {
@@ -18,6 +18,8 @@ export interface LogsOptions {
   logger: Logger;
   /** Milliseconds since the epoch. */
   now: () => number;
+  /** Absent: this node was never put back from a backup. */
+  restored?: Restored | undefined;
 }
 
 /** When this node's disk was last found to be behind what it had published: decimal milliseconds since the epoch. */
@@ -50,6 +52,7 @@ class StoredLogs implements Logs {
 
   constructor(options: LogsOptions) {
     this.#options = options;
+    this.#restoredAt = options.restored?.at;
   }
 
   async open(domain: DomainId, name: string, self: SigningKey, authors: Authors): Promise<DomainLog> {
@@ -59,7 +62,7 @@ class StoredLogs implements Logs {
     this.#names.set(name, domain);
     const { logger, store, now } = this.#options;
     const restored = await store.kv.get(RESTORED_ROW);
-    if (restored !== undefined) this.#restoredAt ??= Number(Buffer.from(restored).toString('utf8'));
+    if (restored !== undefined) this.#restoredAt = Math.max(this.#restoredAt ?? 0, Number(Buffer.from(restored).toString('utf8')));
     // Yjs is loaded with the first domain: a node in none starts sooner.
     const { StoredDomainLog } = await import('./domain-log.ts');
     const log = new StoredDomainLog({
@@ -70,6 +73,11 @@ class StoredLogs implements Logs {
       name,
       self,
       authors,
+      awaiting: this.#options.restored?.awaits(domain) === true,
+      onReunited: async () => {
+        await this.#publish(log, name);
+        await this.#options.restored?.heard(domain);
+      },
       onClosed: () => {
         this.#logs.delete(name);
         this.#names.delete(name);

@@ -217,7 +217,7 @@ export interface Bench {
 }
 
 export interface DaemonUnderTest {
-  part: ServiceInstances;
+  part: Omit<ServiceInstances, 'repositories'>;
   life: Life;
   ports: ConvergePorts;
   /** Asks a subresource. Never answers if the daemon dies. */

@@ -14,7 +14,7 @@ import { instanceOf, instanceRef, isDown } from './instance-object.ts';
 import { putAway } from './taking-down.ts';
 
 /** The part over its own parts. */
-export function serviceInstances(ports: ConvergePorts): ServiceInstances {
+export function serviceInstances(ports: ConvergePorts): Omit<ServiceInstances, 'repositories'> {
   const { group, plural } = serviceInstanceKind;
   return {
     handlers: new Map([[`${group}/${plural}`, instanceHandler(ports)]]),

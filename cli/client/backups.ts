@@ -1,0 +1,80 @@
+/** Backups from the daemon: into a file that has its name only when it is whole, or to standard output. */
+import { open, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { DtkdError } from '../../protocol/errors.ts';
+import { parseJson, textAt } from '../json.ts';
+import type { ApiClient } from './api.ts';
+import { readText } from './https.ts';
+import { errorOfStatus } from './status-error.ts';
+
+const PATH = '/apis/dtkd.dev/v1/daemon/backup';
+/** There are keys in it. */
+const PRIVATE_FILE = 0o600;
+
+export interface BackupOptions {
+  /** Told how many bytes have come. */
+  onProgress?(done: number): void;
+}
+
+/** Writes a backup to a file; gives its bytes. Errors: ALREADY_EXISTS unless `replace`, BAD_REQUEST if it cannot be written, and those of the daemon. */
+export async function backupToFile(
+  client: ApiClient,
+  path: string,
+  { replace = false, ...options }: BackupOptions & { replace?: boolean },
+): Promise<number> {
+  if (!replace && (await stat(path).catch(() => undefined)) !== undefined) {
+    throw new DtkdError('ALREADY_EXISTS', `${path} is there already`, { next: 'Choose another name, or say --replace.' });
+  }
+  const part = join(dirname(path), `.${basename(path).slice(0, 200)}.part`);
+  try {
+    // what an earlier attempt left may be readable by others
+    await rm(part, { force: true });
+    const file = await open(part, 'wx', PRIVATE_FILE);
+    let bytes = 0;
+    try {
+      for await (const chunk of bytesOf(client, options)) {
+        await file.writeFile(chunk);
+        bytes += chunk.length;
+      }
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(part, path);
+    return bytes;
+  } catch (error) {
+    await rm(part, { force: true });
+    if (error instanceof DtkdError) throw error;
+    throw new DtkdError('BAD_REQUEST', `cannot write ${path}: ${textAt(error, 'code') ?? String(error)}`, { cause: error });
+  }
+}
+
+/** Writes a backup to a stream, at its pace. Errors: as above. */
+export async function backupToStream(client: ApiClient, to: Writable, options: BackupOptions = {}): Promise<void> {
+  try {
+    await pipeline(bytesOf(client, options), to, { end: false });
+  } catch (error) {
+    if (error instanceof DtkdError) throw error;
+    throw new DtkdError('BAD_REQUEST', `cannot write the backup: ${textAt(error, 'code') ?? String(error)}`, { cause: error });
+  }
+}
+
+async function* bytesOf(client: ApiClient, { onProgress }: BackupOptions): AsyncGenerator<Uint8Array> {
+  const answer = await client.https.send({ method: 'POST', path: PATH, accept: 'application/x-tar', endless: true });
+  if (answer.status >= 400) throw errorOfStatus(answer.status, parseJson(await readText(answer.message)));
+  let done = 0;
+  try {
+    for await (const chunk of answer.message) {
+      if (!(chunk instanceof Uint8Array)) continue;
+      done += chunk.length;
+      onProgress?.(done);
+      yield chunk;
+    }
+  } catch (cause) {
+    throw new DtkdError('DAEMON_UNREACHABLE', 'the daemon ended within the backup', { next: 'See its log, then make it again.', cause });
+  } finally {
+    answer.message.destroy();
+  }
+}

@@ -1,0 +1,248 @@
+/**
+ * Backups of a running node. Owns the directory `.backup` in the data directory, where files are held while they are sent. Guarantees that a backup is one state:
+ * the database as of one moment, and at least everything that it refers to; what was acknowledged before it was asked for is in it. Does not keep backups, nor
+ * encrypt them.
+ */
+import { randomBytes } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { DtkdError } from '../../../protocol/errors.ts';
+import { parseNodeName } from '../../../protocol/ids.ts';
+import type { KvSnapshot } from '../store/kv.ts';
+import { type Entry, writeArchive } from './archive-writer.ts';
+import type { BackupOptions, Backups } from './backup.types.ts';
+import { rankInRepository, STAGE, treatmentInRepository, treatmentOf } from './contents.ts';
+import { BACKUP_FORMAT, type BackupHeader, FILES_PREFIX, nameFault, partName, ROWS_PART_BYTES } from './format.ts';
+import { encodeRow } from './rows.ts';
+import { Stage, type Staged } from './staging.ts';
+
+/** Rows read at a time: some may have a quarter of a megabyte. */
+const PAGE_ROWS = 64;
+/** Bytes of a file read at a time: hashing them takes a fraction of a millisecond. */
+const CHUNK_BYTES = 256 * 1024;
+/** Whoever takes nothing for so long is given up: what was deleted meanwhile stays on the disk. Milliseconds. */
+const STALL_MS = 120_000;
+/** Attempts to hold files of which one was removed or replaced at that moment. */
+const ATTEMPTS = 5;
+/** Above every key: UTF-8 has no such byte, and keys are ASCII. */
+const END_OF_KEYS = '\u{10FFFF}';
+const PRIVATE_FILE = 0o600;
+
+export function createBackups(options: BackupOptions): Backups {
+  return new DataBackups(options);
+}
+
+class DataBackups implements Backups {
+  readonly #options: BackupOptions;
+  readonly #stage: Stage;
+  #running = false;
+
+  constructor(options: BackupOptions) {
+    this.#options = options;
+    this.#stage = new Stage(join(options.directory, STAGE));
+  }
+
+  async tidy(): Promise<void> {
+    await this.#stage.close();
+  }
+
+  async make(signal: AbortSignal): Promise<{ id: string; bytes: AsyncIterable<Uint8Array> }> {
+    if (this.#running) throw new DtkdError('CONFLICT', 'a backup of this node is being made already', { next: 'Wait until it is done.' });
+    this.#running = true;
+    const { node, program, now } = this.#options;
+    const about: BackupHeader = {
+      format: BACKUP_FORMAT,
+      id: randomBytes(16).toString('hex'),
+      program,
+      node: parseNodeName(node.name),
+      createdAt: now(),
+    };
+    try {
+      const snapshot = await this.#hold(signal);
+      return { id: about.id, bytes: this.#bytes(about, snapshot, signal) };
+    } catch (error) {
+      await this.#end();
+      throw fileError(error);
+    }
+  }
+
+  async #end(): Promise<void> {
+    await this.#stage
+      .close()
+      .catch((err: unknown) => this.#options.logger.warn({ err }, 'What was held for a backup could not be removed'));
+    this.#running = false;
+  }
+
+  /** Holds the files, and the database as of a moment in between. */
+  async #hold(signal: AbortSignal): Promise<KvSnapshot> {
+    for (let attempt = 1; ; attempt++) {
+      signal.throwIfAborted();
+      await this.#stage.open();
+      let snapshot: KvSnapshot | undefined;
+      try {
+        const { directory, kv, repositories, audit } = this.#options;
+        const reading = { treatment: treatmentOf };
+        // before the rows that name them, and after: what is named then was there before, or came in between
+        await this.#stage.tree(directory, '', reading);
+        const names = await repositories.names();
+        snapshot = kv.snapshot();
+        await this.#stage.tree(directory, '', reading);
+        await this.#repositories(names);
+        const files = await audit();
+        await this.#stage.tree(join(directory, 'audit'), 'audit', { treatment: () => 'skip' });
+        for (const { name, bytes } of files) {
+          await this.#stage.file(join(directory, 'audit', name), `audit/${name}`, { treatment: 'link', size: bytes });
+        }
+        return snapshot;
+      } catch (error) {
+        await snapshot?.close().catch(() => undefined);
+        // something was removed while it was being held
+        if (attempt >= ATTEMPTS || !isGone(error)) throw error;
+      }
+    }
+  }
+
+  /** Those that there were before the rows, and those that came since. */
+  async #repositories(before: readonly string[]): Promise<void> {
+    const { directory, repositories } = this.#options;
+    const root = join(directory, 'instances');
+    await this.#stage.tree(root, 'instances', {
+      treatment: (path) => (path === '.uninstalled' || path.startsWith('.uninstalled/') ? 'link' : 'skip'),
+    });
+    const names = new Set([...before, ...(await repositories.names())]);
+    for (const name of names) {
+      const path = `instances/${name}`;
+      await repositories.alone(name, async (from) => {
+        for (let attempt = 1; ; attempt++) {
+          try {
+            return await this.#stage.tree(from, path, { treatment: treatmentInRepository, rank: rankInRepository, whole: true });
+          } catch (error) {
+            // a git of somebody else packs its objects
+            if (attempt >= ATTEMPTS || !isGone(error)) throw error;
+            await this.#stage.drop(path);
+          }
+        }
+      });
+    }
+  }
+
+  async *#bytes(about: BackupHeader, snapshot: KvSnapshot, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const { logger, now } = this.#options;
+    const stalled = new AbortController();
+    const watch = setTimeout(() => stalled.abort(), STALL_MS);
+    watch.unref();
+    const given = AbortSignal.any([signal, stalled.signal]);
+    let bytes = 0;
+    // also where nobody asks for a byte any more
+    const end = async (): Promise<void> => {
+      clearTimeout(watch);
+      await snapshot.close().catch(() => undefined);
+      await this.#end();
+    };
+    const ending = once(end);
+    given.addEventListener('abort', () => void ending(), { once: true });
+    if (given.aborted) void ending();
+    try {
+      for await (const chunk of writeArchive(about, this.#entries(snapshot))) {
+        if (given.aborted) throw new DtkdError('UNAVAILABLE', 'the backup was given up: nobody took its bytes');
+        bytes += chunk.length;
+        watch.refresh();
+        yield chunk;
+        await turn();
+      }
+      logger.info({ id: about.id, bytes, ms: now() - about.createdAt }, 'A backup was made');
+    } catch (error) {
+      logger.warn({ err: error, id: about.id }, 'A backup could not be made');
+      throw fileError(error);
+    } finally {
+      await ending();
+    }
+  }
+
+  async *#entries(snapshot: KvSnapshot): AsyncGenerator<Entry, number> {
+    let rows = 0;
+    let part: Uint8Array[] = [];
+    let size = 0;
+    let number = 0;
+    const whole = (): Entry => {
+      const entry = { name: partName(number), type: 'file' as const, mode: PRIVATE_FILE, size, bytes: part };
+      number += 1;
+      part = [];
+      size = 0;
+      return entry;
+    };
+    for (let gte = '\0'; ; ) {
+      const page = await snapshot.page({ gte, lt: END_OF_KEYS, limit: PAGE_ROWS });
+      for (const row of page) {
+        for (const piece of encodeRow(row)) {
+          part.push(piece);
+          size += piece.length;
+        }
+        rows += 1;
+        if (size >= ROWS_PART_BYTES) yield whole();
+      }
+      const last = page.at(-1);
+      if (last === undefined) break;
+      gte = `${last[0]}\0`;
+    }
+    if (size > 0) yield whole();
+    await snapshot.close();
+    for (const staged of this.#stage.all()) {
+      if (nameFault(staged.path) !== undefined) {
+        this.#options.logger.warn({ path: staged.path }, 'A file has a name that no backup can have, and is left out');
+        continue;
+      }
+      const { type, mode, size: length } = staged;
+      yield { name: FILES_PREFIX + staged.path, type, mode, size: length, bytes: type === 'file' ? this.#read(staged) : [] };
+    }
+    return rows;
+  }
+
+  async *#read(staged: Staged): AsyncGenerator<Uint8Array> {
+    const file = await open(this.#stage.pathOf(staged), 'r');
+    try {
+      for (let at = 0; at < staged.size; ) {
+        const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, staged.size - at));
+        const { bytesRead } = await file.read(chunk, 0, chunk.length, at);
+        if (bytesRead === 0) {
+          throw new DtkdError('UNAVAILABLE', `${staged.path} was cut while it was read`, { next: 'Make the backup again.' });
+        }
+        at += bytesRead;
+        yield chunk.subarray(0, bytesRead);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+function once(run: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  return () => {
+    running ??= run();
+    return running;
+  };
+}
+
+function isGone(error: unknown): boolean {
+  if (error instanceof DtkdError) return error.code === 'NOT_FOUND';
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+function fileError(error: unknown): unknown {
+  if (error instanceof DtkdError || !(error instanceof Error) || !('code' in error)) return error;
+  if (error.code === 'ENOSPC' || error.code === 'EDQUOT') {
+    return new DtkdError('DISK_FULL', 'there is no room in the data directory to hold files for a backup', {
+      next: 'Free some space.',
+      cause: error,
+    });
+  }
+  if (isGone(error)) {
+    return new DtkdError('UNAVAILABLE', 'files were removed again and again while the backup was being made', {
+      next: 'Make it again.',
+      cause: error,
+    });
+  }
+  return error;
+}

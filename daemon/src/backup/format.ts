@@ -1,0 +1,126 @@
+/**
+ * What a backup file is: a tar archive of a header, the rows of the database in parts, the other files of the data directory, and a manifest as the last
+ * entry, which has the SHA-256 of every byte before it. Names, schemas and limits; pure.
+ */
+import { z } from 'zod';
+import { DtkdError } from '../../../protocol/errors.ts';
+import { nodeName } from '../../../protocol/fields.ts';
+
+/** A newer format is refused. */
+export const BACKUP_FORMAT = 1;
+export const HEADER_NAME = 'dtkd-backup.json';
+export const MANIFEST_NAME = 'manifest.json';
+export const ROWS_PREFIX = 'db/';
+export const FILES_PREFIX = 'files/';
+
+/** Bytes of the header and of the manifest at most. */
+export const MAX_TOLD_BYTES = 16 * 1024;
+/** Bytes at which a part of rows ends; one row more may stand in it. */
+export const ROWS_PART_BYTES = 1024 * 1024;
+/** Bytes of a part of rows at most: no row is nearly so long. */
+export const MAX_ROWS_PART_BYTES = 64 * 1024 * 1024;
+/** Bytes of one file at most: as long as ustar can tell. */
+export const MAX_FILE_BYTES = 8 * 1024 ** 3 - 1;
+/** Files and directories at most. */
+export const MAX_ENTRIES = 4_000_000;
+/** Bytes of a name, and directories in it, at most. */
+export const MAX_NAME_BYTES = 2_048;
+export const MAX_NAME_PARTS = 48;
+
+const milliseconds = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const id = z.string().regex(/^[0-9a-f]{32}$/);
+
+/** The first entry: what it is, before anything is read. */
+export const header = z.strictObject({
+  format: z.number().int().min(1),
+  /** Of this backup. */
+  id,
+  /** Version of dtkd that made it. */
+  program: z.string().max(64),
+  node: nodeName,
+  /** Milliseconds since the epoch: what was acknowledged before is in it. */
+  createdAt: milliseconds,
+});
+export type BackupHeader = z.infer<typeof header>;
+
+/** The last entry. */
+export const manifest = z.strictObject({
+  id,
+  /** Entries before this one. */
+  entries: z.number().int().min(0),
+  rows: z.number().int().min(0),
+  /** Bytes of the archive before this entry, and their SHA-256. */
+  bytes: z.number().int().min(0),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+export type BackupManifest = z.infer<typeof manifest>;
+
+/** As they stand in the archive: one way to write them, so that every byte counts. */
+export function encodeHeader({ format, id, program, node, createdAt }: BackupHeader): Buffer {
+  return Buffer.from(`${JSON.stringify({ format, id, program, node, createdAt })}\n`);
+}
+
+export function encodeManifest({ id, entries, rows, bytes, sha256 }: BackupManifest): Buffer {
+  return Buffer.from(`${JSON.stringify({ id, entries, rows, bytes, sha256 })}\n`);
+}
+
+/** Reads a header. Errors: BACKUP_INVALID, FORMAT_TOO_NEW. */
+export function decodeHeader(bytes: Uint8Array): BackupHeader {
+  const value = json(bytes);
+  const { data: told } = z.object({ format: z.number().int().min(1) }).safeParse(value);
+  if (told !== undefined && told.format > BACKUP_FORMAT) {
+    throw new DtkdError('FORMAT_TOO_NEW', `the backup has format ${told.format}; this dtkd knows formats up to ${BACKUP_FORMAT}`, {
+      next: 'Restore it with the newer dtkd that made it.',
+    });
+  }
+  const { data } = header.safeParse(value);
+  if (data === undefined) throw invalid('its header does not say what it is');
+  return data;
+}
+
+/** Errors: BACKUP_INVALID. */
+export function decodeManifest(bytes: Uint8Array): BackupManifest {
+  const { data } = manifest.safeParse(json(bytes));
+  if (data === undefined) throw invalid('its manifest cannot be read');
+  return data;
+}
+
+export function partName(number: number): string {
+  return `${ROWS_PREFIX}${String(number).padStart(8, '0')}`;
+}
+
+/** What is wrong with the name of a file below the data directory; undefined: nothing. */
+export function nameFault(name: string): string | undefined {
+  const parts = name.split('/');
+  if (name === '' || Buffer.byteLength(name) > MAX_NAME_BYTES || parts.length > MAX_NAME_PARTS) return 'is too long, or empty';
+  if (name.includes('\0') || name.includes('\\') || name.includes('\uFFFD')) return 'has characters that no name here has';
+  if (parts.some((part) => part === '' || part === '.' || part === '..')) return 'leads elsewhere';
+  return undefined;
+}
+
+/** The order of files: each directory before what is in it, and that before what follows the directory. Negative: a comes first. */
+export function comparePaths(a: string, b: string): number {
+  const [x, y] = [a.replaceAll('/', '\0'), b.replaceAll('/', '\0')];
+  return x < y ? -1 : x > y ? 1 : 0;
+}
+
+export function invalid(why: string, cause?: unknown): DtkdError {
+  return new DtkdError('BACKUP_INVALID', `this is no backup that can be restored: ${why}`, {
+    next: 'Choose another backup. Nothing was put in place.',
+    cause,
+  });
+}
+
+export function altered(why: string): DtkdError {
+  return new DtkdError('BACKUP_ALTERED', `the backup is damaged: ${why}`, {
+    next: 'Copy it again from where it was made, or choose another one. Nothing was put in place.',
+  });
+}
+
+function json(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
