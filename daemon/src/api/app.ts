@@ -9,6 +9,7 @@ import { apiVersionOf, type Kind, type Verb } from '../../../protocol/kinds/kind
 import { daemonAction, objectAction } from './actions.ts';
 import type { ApiOptions } from './api.types.ts';
 import { recordOf } from './audit-note.ts';
+import { makeBackup } from './backup.ts';
 import { getContent, putContent } from './content.ts';
 import { createObject } from './creating.ts';
 import { deleteCollection, deleteObject } from './deleting.ts';
