@@ -16,6 +16,7 @@ export class Sequence {
   readonly faults: string[] = [];
   readonly counts = { lists: 0, ADDED: 0, MODIFIED: 0, DELETED: 0, BOOKMARK: 0, ERROR: 0 };
   #known = new Map<string, Known>();
+  #marked = new Map<string, Known>();
   readonly #recent: string[] = [];
 
   /** A list is a beginning; what it shows is not older than what was shown before. */
@@ -32,6 +33,16 @@ export class Sequence {
       now.set(key, is);
     }
     this.#known = now;
+  }
+
+  /** Here a client has a version from which it can go on. */
+  mark(): void {
+    this.#marked = new Map(this.#known);
+  }
+
+  /** It goes on from there: what it was told since is told again. */
+  back(): void {
+    this.#known = new Map(this.#marked);
   }
 
   told(type: string, object: Told): void {

@@ -3,11 +3,14 @@ import { STALE_ANNOTATION } from '../../../protocol/completeness.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { modelKind } from '../../../protocol/kinds/model.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
+import { Sequence } from '../../harness/sequence.ts';
 import { type ListOptions, type Nodes, nameOf, USER } from './nodes.ts';
 
 export class Informer {
   readonly cache = new Map<string, ApiObject>();
   readonly log: string[] = [];
+  /** Of one that lists all at once: what it is told follows on exactly. */
+  readonly sequence = new Sequence();
   lists = 0;
   #nodes: Nodes;
   #options: ListOptions;
@@ -71,6 +74,8 @@ export class Informer {
       next = page.next;
       version = page.resourceVersion;
     }
+    this.sequence.listed(rows);
+    this.sequence.mark();
     const before = new Set(this.cache.keys());
     this.cache.clear();
     for (const row of rows) this.cache.set(nameOf(row), row);
@@ -79,6 +84,7 @@ export class Informer {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
+    this.sequence.back();
     const events = await this.#nodes.federation.watch({
       user: USER,
       kind: modelKind,
@@ -92,8 +98,10 @@ export class Informer {
       if (signal.aborted) return;
       if (event.type === 'BOOKMARK') {
         this.#version = event.resourceVersion;
+        this.sequence.mark();
         continue;
       }
+      this.sequence.told(event.type, event.object);
       this.log.push(`${event.type} ${textOf(event.object)}`);
       if (event.type === 'DELETED') this.cache.delete(nameOf(event.object));
       else this.cache.set(nameOf(event.object), event.object);

@@ -79,6 +79,7 @@ describe('an informer', () => {
           await world.settle();
           await world.returnAll();
           await world.settle();
+          if (limit === 0) expect(informer.sequence.faults).toEqual([]);
         } finally {
           await informer.stop();
           await nodes.close();

@@ -5,9 +5,9 @@
 import { type KubernetesListObject, type KubernetesObject, ListWatch, Watch } from '@kubernetes/client-node';
 import { STALE_ANNOTATION } from '../../../protocol/completeness.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
+import { Sequence } from '../../harness/sequence.ts';
 import { waitFor } from '../../wait.ts';
 import { type KubernetesClient, pathOf } from './client.ts';
-import { Sequence } from '../../harness/sequence.ts';
 
 /** Milliseconds until an informer that reported an error is started again. */
 const RESTART_MS = 20;

@@ -171,6 +171,11 @@ export class InformerStory {
     expect(this.followers.flatMap(({ what, sequence }) => sequence.faults.map((fault) => `${what}: ${fault}`))).toEqual([]);
   }
 
+  /** Whether every client had to begin anew at some time. */
+  listedAgain(): boolean {
+    return this.followers.every(({ sequence }) => sequence.counts.lists > 1);
+  }
+
   async end(): Promise<void> {
     await Promise.all(this.followers.map((follower) => follower.stop()));
     await this.#line.close();

@@ -130,7 +130,7 @@ class NodesFederation implements Federation {
       const resourceVersion = resumed?.resourceVersion ?? String(await kept.stamp(version));
       // who comes only now is told of after that version
       const all = this.#peers();
-      for (const { peer } of goneParts(kept, goneFrom(all, standing))) kept.notShown(peer);
+      for (const { peer } of goneParts(kept, goneFrom(all, standing))) kept.notShown(peer, 'absent');
       // what was kept meanwhile and not by this list is news for its reader
       const finalVersion = async () => {
         if (resumed !== undefined) return resourceVersion;

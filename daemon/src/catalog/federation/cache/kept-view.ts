@@ -26,6 +26,9 @@ const ROWS_AT_ONCE = 500;
 /** Peers of all domains of a node at most; more are not looked at. */
 const MAX_PARTS = 8192;
 
+/** Rows that a list left out, or showed as old ones. */
+export type Unshown = 'absent' | 'old';
+
 /** A change of one row; without JSON it is gone. */
 interface RowChange {
   name: string;
@@ -48,7 +51,7 @@ export class KeptView {
   #oldest: number;
   #stretch: { begins: number; entries: number; bytes: number; before: number };
   readonly #drops = new Map<string, number>();
-  readonly #unshown = new Map<string, number>();
+  readonly #unshown = new Map<string, { last: number; as: Unshown }>();
   #latest = 0;
   #logged = 0;
   #last: Promise<unknown> = Promise.resolve();
@@ -87,18 +90,18 @@ export class KeptView {
    * Notes that a list did not show the rows of a peer as they are kept: it did not answer that list, or was found gone. Nothing need have
    * happened to them, so who goes on from a version up to now has to be shown them.
    */
-  notShown(peer: string): void {
+  notShown(peer: string, as: Unshown): void {
     const part = this.#parts.get(peer);
     // old rows are shown to who goes on, and it is logged when they are so no more
     if (part === undefined || part.since !== undefined) return;
-    this.#unshown.set(peer, this.#journal.last);
+    this.#unshown.set(peer, { last: this.#journal.last, as });
     this.#logged += 1;
   }
 
-  /** Whether a list of that version, or of a later one, did not show them. */
-  isUnshown(peer: string, version: number): boolean {
-    const last = this.#unshown.get(peer);
-    return last !== undefined && version <= last;
+  /** How a list of that version, or of a later one, failed to show them; undefined if none did. */
+  unshown(peer: string, version: number): Unshown | undefined {
+    const known = this.#unshown.get(peer);
+    return known !== undefined && version <= known.last ? known.as : undefined;
   }
 
   /** Version of the last entry that this process wrote. */

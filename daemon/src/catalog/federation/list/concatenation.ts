@@ -197,7 +197,7 @@ export class Concatenation {
     over.add(statement);
     if (statement.state === 'answered') return;
     const peer = turns.find(({ namespace }) => namespace === statement.node)?.peer;
-    if (peer !== undefined) kept.notShown(peer.key);
+    if (peer !== undefined) kept.notShown(peer.key, statement.state === 'stale' ? 'old' : 'absent');
   }
 }
 

@@ -71,8 +71,11 @@ export async function wholeList(options: WholeListOptions): Promise<FederatedLis
     completeness.push(statementOf(peer, answer, since));
   }
   // whoever goes on from here is shown rows that this list leaves out, or shows as old ones, as they are kept
-  const shown = new Set(completeness.filter(({ state }) => state === 'answered').map(({ node }) => node));
-  for (const { peer, namespace } of frozen.parts.values()) if (selection.covers(namespace) && !shown.has(namespace)) kept.notShown(peer);
+  const states = new Map(completeness.map(({ node, state }) => [node, state]));
+  for (const { peer, namespace } of frozen.parts.values()) {
+    const state = states.get(namespace);
+    if (selection.covers(namespace) && state !== 'answered') kept.notShown(peer, state === 'stale' ? 'old' : 'absent');
+  }
   const resourceVersion = String(frozen.version);
   return {
     resourceVersion,

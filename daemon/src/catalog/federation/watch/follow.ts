@@ -52,16 +52,19 @@ export async function* follow(options: FollowOptions): AsyncGenerator<FederatedE
       try {
         log.cursor = frozen.version;
         const before = (namespace: string) => namespace < node;
-        yield* state(frozen, selection, 'ADDED', before);
+        yield* state(frozen, selection, ({ namespace }) => (before(namespace) ? 'ADDED' : undefined));
         yield* own.present();
-        yield* state(frozen, selection, 'ADDED', (namespace) => !before(namespace));
+        yield* state(frozen, selection, ({ namespace }) => (before(namespace) ? undefined : 'ADDED'));
       } finally {
         await frozen.close();
       }
     } else {
       // a list without the rows of a node that did not answer it is no reason to forget them
       const { version } = from;
-      yield* log.read(signal, ({ peer, since }) => since !== undefined || kept.isUnshown(peer, version));
+      yield* log.read(signal, ({ peer, since }) => {
+        if (kept.unshown(peer, version) === 'absent') return 'ADDED';
+        return since !== undefined || kept.unshown(peer, version) === 'old' ? 'MODIFIED' : undefined;
+      });
     }
     yield* changes(options, own, log, from === undefined);
   } finally {
@@ -115,15 +118,11 @@ async function quietFor(timeoutMs: number | undefined, own: OwnRows, kept: KeptV
 }
 
 /** What is kept of the wanted peers, as rows. */
-async function* state(
-  frozen: Frozen,
-  selection: FederatedSelection,
-  type: 'ADDED' | 'MODIFIED',
-  wanted: (namespace: string, part: Part) => boolean,
-): AsyncGenerator<FederatedEvent> {
+async function* state(frozen: Frozen, selection: FederatedSelection, wanted: Wanted): AsyncGenerator<FederatedEvent> {
   const parts = [...frozen.parts.values()].sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
   for (const part of parts) {
-    if (selection.covers(part.namespace) && wanted(part.namespace, part)) yield* rowsOf(frozen, selection, part, type);
+    const type = selection.covers(part.namespace) ? wanted(part) : undefined;
+    if (type !== undefined) yield* rowsOf(frozen, selection, part, type);
   }
 }
 
@@ -144,7 +143,8 @@ async function* rowsOf(
   }
 }
 
-type Wanted = (part: Part) => boolean;
+/** As what the rows of a peer are told; undefined: not at all. */
+type Wanted = (part: Part) => 'ADDED' | 'MODIFIED' | undefined;
 
 class LogReader {
   cursor: number;
@@ -180,7 +180,7 @@ class LogReader {
       this.cursor = Math.max(this.cursor, frozen.version);
       const restated = new Set(this.#restated);
       this.#restated.clear();
-      yield* state(frozen, this.#selection, 'MODIFIED', (_, part) => restated.has(part.peer) || wanted?.(part) === true);
+      yield* state(frozen, this.#selection, (part) => wanted?.(part) ?? (restated.has(part.peer) ? 'MODIFIED' : undefined));
     } finally {
       await frozen.close();
     }
