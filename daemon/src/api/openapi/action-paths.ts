@@ -50,7 +50,9 @@ const OWN: Readonly<Record<string, string>> = {
 function operationOf(entry: ActionEntry): Operation {
   const { kind, shownWith, method, path, summary, description = '', query = {} } = entry;
   const said = [description, needsText(entry)].filter((text) => text !== '').join(' ');
-  const parameters = Object.entries(query).map(([name, about]): Parameter => ({ name, in: 'query', description: about, schema: { type: 'string' } }));
+  const parameters = Object.entries(query).map(
+    ([name, about]): Parameter => ({ name, in: 'query', description: about, schema: { type: 'string' } }),
+  );
   return {
     operationId: operationId(entry),
     summary,
@@ -72,7 +74,10 @@ function isRequired({ body }: ActionEntry): boolean {
 function operationId({ kind, method, path }: ActionEntry): string {
   const words = path.split(/[^A-Za-z]+/).filter((word) => word !== '');
   const name = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
-  const of = kind === undefined ? `${groupWord(DAEMON_GROUP)}V1Daemon` : `${groupWord(kind.group)}V1Namespaced${kind.kind.charAt(0).toUpperCase()}${kind.kind.slice(1)}`;
+  const of =
+    kind === undefined
+      ? `${groupWord(DAEMON_GROUP)}V1Daemon`
+      : `${groupWord(kind.group)}V1Namespaced${kind.kind.charAt(0).toUpperCase()}${kind.kind.slice(1)}`;
   return `${method}${of}${name}`;
 }
 
@@ -108,7 +113,11 @@ function answerOf({ answer, lines }: ActionEntry): { description: string; conten
 export function describedNames(): { subresources: string[]; actions: string[] } {
   const first = ({ path }: ActionEntry) => path.split('/')[0] ?? '';
   return {
-    subresources: [...new Set(ACTIONS.flatMap((entry) => (entry.kind === undefined ? [] : [`${apiVersionOf(entry.kind)}/${entry.kind.plural}/${first(entry)}`])))],
+    subresources: [
+      ...new Set(
+        ACTIONS.flatMap((entry) => (entry.kind === undefined ? [] : [`${apiVersionOf(entry.kind)}/${entry.kind.plural}/${first(entry)}`])),
+      ),
+    ],
     actions: [...new Set(ACTIONS.flatMap((entry) => (entry.kind === undefined ? [first(entry)] : [])))],
   };
 }

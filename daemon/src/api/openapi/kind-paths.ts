@@ -52,6 +52,12 @@ function base(kind: Kind, verb: string, action: string, summary: string, descrip
   };
 }
 
+/** `a Service`, `an Event`; of what is always several, `Endpoints`. */
+function one({ kind, plural }: Kind): string {
+  if (kind.toLowerCase() === plural) return kind;
+  return `${/^[AEIO]/.test(kind) ? 'an' : 'a'} ${kind}`;
+}
+
 export function kindPaths(kind: Kind): Paths {
   const can = (verb: Verb) => kind.verbs.includes(verb);
   const isNamespaced = kind.scope === 'Namespaced';
@@ -104,7 +110,7 @@ function list(kind: Kind, scope: 'namespace' | 'everywhere'): Operation {
 
 function create(kind: Kind): Operation {
   return {
-    ...base(kind, 'create', 'post', `Create a ${kind.kind}`, kind.description),
+    ...base(kind, 'create', 'post', `Create ${one(kind)}`, kind.description),
     parameters: [DRY_RUN, FIELD_VALIDATION, parameterRef(FIELD_MANAGER.name)],
     requestBody: { required: true, content: json(refTo(schemaName(kind))) },
     responses: { '201': answer('The object as it was stored.', refTo(schemaName(kind))), default: FAILURE },
@@ -122,7 +128,7 @@ function deleteCollection(kind: Kind): Operation {
 
 function read(kind: Kind): Operation {
   return {
-    ...base(kind, 'read', 'get', `Read a ${kind.kind}`, kind.description),
+    ...base(kind, 'read', 'get', `Read ${one(kind)}`, kind.description),
     responses: { '200': answer('The object.', refTo(schemaName(kind))), default: FAILURE },
   };
 }
@@ -133,7 +139,7 @@ function replace(kind: Kind): Operation {
       kind,
       'replace',
       'put',
-      `Replace a ${kind.kind}`,
+      `Replace ${one(kind)}`,
       'With `metadata.resourceVersion` in the body only if it is still at that version.',
     ),
     parameters: [DRY_RUN, FIELD_VALIDATION, parameterRef(FIELD_MANAGER.name)],
@@ -145,7 +151,7 @@ function replace(kind: Kind): Operation {
 function patch(kind: Kind): Operation {
   const types = patchTypes(patchRulesOf(kind) !== undefined);
   return {
-    ...base(kind, 'patch', 'patch', `Change a ${kind.kind}`, 'Changes the fields that the patch names.'),
+    ...base(kind, 'patch', 'patch', `Change ${one(kind)}`, 'Changes the fields that the patch names.'),
     parameters: [DRY_RUN, FIELD_VALIDATION, parameterRef(FIELD_MANAGER.name)],
     requestBody: { required: true, content: Object.fromEntries(types.map((type) => [type, { schema: refTo(PATCH) }])) },
     responses: { '200': answer('The object as it was stored.', refTo(schemaName(kind))), default: FAILURE },
@@ -154,7 +160,7 @@ function patch(kind: Kind): Operation {
 
 function remove(kind: Kind): Operation {
   return {
-    ...base(kind, 'delete', 'delete', `Delete a ${kind.kind}`, 'An object with finalizers is marked, and goes once they are taken out.'),
+    ...base(kind, 'delete', 'delete', `Delete ${one(kind)}`, 'An object with finalizers is marked, and goes once they are taken out.'),
     parameters: [DRY_RUN, ...refs(DELETING)],
     requestBody: { content: json(refTo(DELETE_OPTIONS)) },
     responses: { '200': answer('How it ended, or the object while it is being deleted.', refTo(STATUS)), default: FAILURE },

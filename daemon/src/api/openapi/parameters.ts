@@ -54,6 +54,7 @@ export const LISTING = {
     truth,
   ),
   timeoutSeconds: query('timeoutSeconds', 'Of a watch: ends after so long.', wholeNumber),
+  peerTimeoutMs: query('peerTimeoutMs', 'How long each other node may take, in milliseconds. Default: 2000.', wholeNumber),
   stale: query('stale', 'Over several nodes: what absent ones answered last is in the list, too, annotated with its age.', truth),
 } satisfies Record<string, Parameter>;
 

@@ -42,6 +42,7 @@ export const STYLE = `:root { color-scheme: light dark; }
 body { margin: 0; font-family: system-ui, sans-serif; }
 noscript { display: block; max-width: 40rem; margin: 3rem auto; padding: 0 1rem; }
 rapi-doc { height: 100vh; }
+rapi-doc::part(section-navbar-tag), rapi-doc::part(section-tag-title) { text-transform: none; }
 `;
 
 export const PAGE = `<!doctype html>
