@@ -43,8 +43,6 @@ export interface Kind {
   /** True: published in the author's log to the domains that `domainsOf` names. False: never leaves its owner's store. */
   shared: boolean;
   verbs: readonly Verb[];
-  /** Words that stand for several kinds: `kubectl get all`. */
-  categories?: readonly string[];
   /** Objects of the kind are never stored: they follow from others when they are read, and who may READ those sees them. */
   derived?: Derivation;
   description: string;

@@ -1,6 +1,7 @@
 /** Simple stand-ins for the part that decides. */
 import type { Access, Asked, Decision, Visibility } from '../../daemon/src/access/access.types.ts';
 import type { CapabilityVerb } from '../../protocol/capability.ts';
+import type { AccessRules } from '../../protocol/kinds/review.ts';
 import type { ApiObject } from '../../protocol/objects.ts';
 import { CREATOR_ANNOTATION, type Principal, SELF, subjectText, type UserPrincipal } from '../../protocol/principal.ts';
 
@@ -13,6 +14,7 @@ export function operatorAccess(token: string): Access {
         ? { allowed: true, because: 'the operator of this node' }
         : { allowed: false, reason: `${principal.display} may nothing here` },
     view: (principal) => (principal.type === 'operator' ? 'all' : 'none'),
+    rules: () => ({ resourceRules: [] }),
     onChange: () => () => {},
     remoteUser: (from, { name, uid }) => ({ type: 'user', home: from.peerKey, name, uid, display: `${name}@${from.namespace}` }),
   };
@@ -87,6 +89,18 @@ export class FakeAccess implements Access {
       const verbs = this.#verbs(principal, plural, object.metadata.name, object);
       return verbs.has('READ') ? 'full' : verbs.has('DISCOVER') ? 'name' : 'hidden';
     };
+  }
+
+  rules(principal: Principal): AccessRules {
+    if (principal.type === 'operator') return { resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }] };
+    const own = this.grants.filter((grant) => grant.user === principal.display);
+    const resourceRules = own.map(({ plural, name }) => ({
+      verbs: ['get'],
+      apiGroups: ['*'],
+      resources: [plural],
+      ...(name === undefined ? {} : { resourceNames: [name] }),
+    }));
+    return { resourceRules, ...(own.some(({ label }) => label !== undefined) ? { incomplete: 'labels' } : {}) };
   }
 
   onChange(listener: () => void): () => void {

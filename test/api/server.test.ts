@@ -8,6 +8,7 @@ import { connect } from 'node:tls';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { certificateNames, openCertificates } from '../../daemon/src/api/certificates.ts';
+import { SERVED } from '../../daemon/src/api/discovery.ts';
 import { waitFor } from '../wait.ts';
 import { GROUP, SERVICES, serviceBody, startTestApi, TOKEN } from './fixtures.ts';
 
@@ -149,12 +150,46 @@ describe('discovery', () => {
       kind: 'Service',
       verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
       shortNames: ['svc'],
+      categories: ['all'],
     });
     const peers = (await api.ask('GET', `/apis/${GROUP}/v1`)).body.resources.find(
       (resource: { name: string }) => resource.name === 'dtpeers',
     );
     expect(peers.verbs).toEqual(['delete', 'get', 'list', 'watch']);
     await api.close();
+  });
+
+  it('tells categories and subresources, and that nothing has changed', async () => {
+    const api = await startTestApi({ subresources: { [`${GROUP}/dtdomains/invites`]: async () => ({}) } });
+    const { resources } = (await api.ask('GET', `/apis/${GROUP}/v1`)).body;
+    const named = (name: string) => resources.find((resource: { name: string }) => resource.name === name);
+    expect(named('dtdomains').categories).toEqual(['all', 'dtkd']);
+    expect(named('dtdomains/invites')).toMatchObject({ kind: 'dtDomain', namespaced: true, singularName: '' });
+    const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
+    const first = await api.ask('GET', '/apis', { headers: { accept } });
+    const domains = first.body.items
+      .flatMap((group: { versions: { resources: object[] }[] }) => group.versions.flatMap((version) => version.resources))
+      .find((resource: { resource: string }) => resource.resource === 'dtdomains');
+    expect(domains).toMatchObject({
+      categories: ['all', 'dtkd'],
+      subresources: [{ subresource: 'invites', responseKind: { kind: 'dtDomain' } }],
+    });
+    const etag = first.headers['etag'] ?? '';
+    expect(await api.ask('GET', '/apis', { headers: { accept, 'if-none-match': `"other", ${etag}` } })).toMatchObject({
+      status: 304,
+      text: '',
+    });
+    expect((await api.ask('GET', '/apis', { headers: { 'if-none-match': etag } })).status, 'the plain one is another document').toBe(200);
+    await api.close();
+  });
+
+  it('gives no short name to two kinds, nor one that kubectl knows for something else', async () => {
+    // of kubectl's own kinds that are not served here
+    const taken = 'cm cs csr deploy ds hpa ing limits netpol pc pdb po pv pvc quota rc rs sa sc sts crd crds pods';
+    const names = SERVED.flatMap((kind) => [kind.plural, kind.singular, ...kind.shortNames]);
+    // the plural of Endpoints is its singular
+    expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual(['endpoints']);
+    expect(names.filter((name) => taken.split(' ').includes(name))).toEqual([]);
   });
 
   it('is aggregated where a client accepts that', async () => {

@@ -5,6 +5,7 @@
  */
 import { capabilityKind } from '../../../protocol/kinds/capability.ts';
 import { DTKD_GROUP } from '../../../protocol/kinds/model.ts';
+import type { AccessRules } from '../../../protocol/kinds/review.ts';
 import { shareKind } from '../../../protocol/kinds/share.ts';
 import { trustKind } from '../../../protocol/kinds/trust.ts';
 import { userKind } from '../../../protocol/kinds/user.ts';
@@ -21,6 +22,7 @@ import { capabilityHandler, shareHandler } from './handlers/grant.ts';
 import { trustHandler } from './handlers/trust.ts';
 import { userHandler } from './handlers/user.ts';
 import type { AccessAction, AccessLogger, AccessMesh, Handler } from './ports.ts';
+import { rulesOf } from './rules.ts';
 import { UserTokens } from './user-tokens.ts';
 
 export interface AccessOptions {
@@ -97,6 +99,10 @@ class AccessService implements AccessPart {
 
   view(principal: Principal, group: string, plural: string): View {
     return view(principal, group, plural, this.#book, this.#options.now);
+  }
+
+  rules(principal: Principal): AccessRules {
+    return rulesOf(principal, this.#book, this.#options.now());
   }
 
   onChange(listener: () => void): () => void {

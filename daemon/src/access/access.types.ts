@@ -1,4 +1,5 @@
 import type { CapabilityVerb } from '../../../protocol/capability.ts';
+import type { AccessRules } from '../../../protocol/kinds/review.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import type { Principal, UserPrincipal } from '../../../protocol/principal.ts';
 
@@ -26,6 +27,8 @@ export type View = 'all' | 'none' | ((object: ApiObject) => Visibility);
 export interface Access {
   decide(principal: Principal, asked: Asked): Decision;
   view(principal: Principal, group: string, plural: string): View;
+  /** What somebody may do on this node, as far as rules can say it. */
+  rules(principal: Principal): AccessRules;
   /** Called after anything changed that decisions rest on (grants, trusts, users, time that ran out). Returns a function that unsubscribes. */
   onChange(listener: () => void): () => void;
   /** The user of a bearer token of this node. */

@@ -1,4 +1,4 @@
-/** What people ask about rights: `whoami`, `can`, and a new token for a user. */
+/** What people ask about rights: `whoami`, `can`, `rules`, and a new token for a user. */
 import { actNamed, CAPABILITY_VERBS, type CapabilityVerb } from '../../../protocol/capability.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { isRecord } from '../../../protocol/json.ts';
@@ -23,16 +23,18 @@ export interface ActionParts {
   store: ObjectStore;
   node: { name: string };
   directory: Directory;
-  access: Pick<Access, 'decide'>;
+  access: Pick<Access, 'decide' | 'rules'>;
 }
 
 export function accessActions(parts: ActionParts): ReadonlyMap<string, AccessAction> {
   const tellWho: AccessAction = async ({ principal }) => whoami(parts, principal);
   const tellRight: AccessAction = (request) => can(parts, request);
-  for (const action of [tellWho, tellRight]) action.open = 'anybody';
+  const tellRules: AccessAction = async ({ principal }) => parts.access.rules(principal);
+  for (const action of [tellWho, tellRight, tellRules]) action.open = 'anybody';
   return new Map([
     ['whoami', tellWho],
     ['can', tellRight],
+    ['rules', tellRules],
   ]);
 }
 

@@ -15,26 +15,19 @@ import { createObject } from './creating.ts';
 import { deleteCollection, deleteObject } from './deleting.ts';
 import { DerivingStore } from './derived/deriving-store.ts';
 import { addDescription } from './description.ts';
-import {
-  aggregatedDiscovery,
-  allowsDeleteCollection,
-  apiGroupDocument,
-  apiGroupList,
-  apiResourceList,
-  apiVersions,
-  DAEMON_GROUP,
-} from './discovery.ts';
+import { allowsDeleteCollection, DAEMON_GROUP, SERVED } from './discovery.ts';
+import { addDiscovery, basePath } from './discovery-routes.ts';
 import { federatedList } from './federated-list.ts';
 import { federatedWatch } from './federated-watch.ts';
 import type { Principal } from './handlers.types.ts';
 import { isOurHost, isOurOrigin, knownHosts } from './hosts.ts';
-import { answerForm, parseAccept } from './media.ts';
 import { getMetrics, METRICS_PATH } from './metrics.ts';
 import { exportParcel, importParcel } from './parcels.ts';
 import { addProbes } from './probes.ts';
 import { getObject, listObjects } from './reading.ts';
 import { type Api, type ApiContext, type ApiEnv, answerJson, flag } from './request.ts';
 import { RequestCounts, type RequestOrigin } from './request-counts.ts';
+import { addReviews } from './reviews/reviews.ts';
 import { statusOf } from './status.ts';
 import { ViewHistory } from './view-history.ts';
 import { watchObjects } from './watching.ts';
@@ -99,7 +92,8 @@ export function createApi(
   addDescription(api, app);
   authenticate(api, app);
   app.get(METRICS_PATH, (c) => getMetrics(api, c));
-  addDiscovery(app);
+  addDiscovery(app, api.extensions.subresources.keys());
+  addReviews(api, app);
   for (const kind of KINDS) addKind(api, app, kind);
   app.put(`/apis/${DAEMON_GROUP}/v1/daemon/content`, (c) => putContent(api, c));
   app.get(`/apis/${DAEMON_GROUP}/v1/daemon/content/:digest`, (c) => getContent(api, c));
@@ -189,41 +183,30 @@ function authenticate(api: Api, app: Hono<ApiEnv>): void {
       });
     }
     c.set('principal', principal);
+    assertNobodyElse(c);
     await next();
   });
 }
 
-/** What members may ask for on behalf of their users: objects in this node's namespace, and two questions. */
-const FOR_MEMBERS = /^\/(api\/v1|apis\/[a-z0-9.-]+\/v1)\/namespaces\/default\/|^\/apis\/dtkd\.dev\/v1\/daemon\/(whoami|can)$/;
+/** Without one of these no client means somebody else. */
+const IMPERSONATION = ['impersonate-user', 'impersonate-group', 'impersonate-uid'];
+
+/** A client that says it acts as somebody else would take the answers for theirs. */
+function assertNobodyElse(c: ApiContext): void {
+  if (IMPERSONATION.every((name) => c.req.header(name) === undefined)) return;
+  throw new DtkdError('FORBIDDEN', 'nobody may act as somebody else here', {
+    next: 'Use a token of that user; what somebody else may do tells "dtkd can USER@NODE VERB KIND".',
+  });
+}
+
+/** What members may ask for on behalf of their users: objects in this node's namespace, and three questions. */
+const FOR_MEMBERS = /^\/(api\/v1|apis\/[a-z0-9.-]+\/v1)\/namespaces\/default\/|^\/apis\/dtkd\.dev\/v1\/daemon\/(whoami|can|rules)$/;
 
 function assertForMembers(c: ApiContext): void {
   if (FOR_MEMBERS.test(c.req.path)) return;
   const reason = `a member may not ask for ${c.req.path.slice(0, 253)}`;
   c.get('note').because = reason;
   throw new DtkdError('FORBIDDEN', reason, { next: 'Ask in the namespace "default", which is the asked node.' });
-}
-
-function addDiscovery(app: Hono<ApiEnv>): void {
-  const entry = (path: string, core: boolean, plain: () => unknown) =>
-    app.get(path, (c) => {
-      const accept = c.req.header('accept');
-      if (answerForm(accept, ['json', 'discovery']) !== 'discovery') return answerJson(c, plain());
-      const asked = parseAccept(accept).find((range) => range.parameters.get('g') === 'apidiscovery.k8s.io');
-      const version = asked?.parameters.get('v') === 'v2beta1' ? 'v2beta1' : 'v2';
-      const response = answerJson(c, aggregatedDiscovery(KINDS, core, version));
-      response.headers.set('content-type', `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`);
-      return response;
-    });
-  entry('/api', true, apiVersions);
-  entry('/apis', false, () => apiGroupList(KINDS));
-  for (const kind of KINDS) {
-    app.get(basePath(kind), (c) => answerJson(c, apiResourceList(KINDS, kind.group, kind.version)));
-    if (kind.group !== '') app.get(`/apis/${kind.group}`, (c) => answerJson(c, apiGroupDocument(KINDS, kind.group)));
-  }
-}
-
-function basePath(kind: Kind): string {
-  return kind.group === '' ? `/api/${kind.version}` : `/apis/${apiVersionOf(kind)}`;
 }
 
 function addKind(api: Api, app: Hono<ApiEnv>, kind: Kind): void {
@@ -257,6 +240,6 @@ function unknownPath(c: ApiContext): DtkdError {
   const path = c.req.path.slice(0, 253);
   const isKind = path.startsWith('/api/') || path.startsWith('/apis/');
   return new DtkdError('NOT_FOUND', isKind ? `no kind is served at ${path}` : `there is nothing at ${path}`, {
-    next: `The kinds are ${KINDS.map((kind) => `${kind.plural} (${apiVersionOf(kind)})`).join(', ')}.`,
+    next: `The kinds are ${SERVED.map((kind) => `${kind.plural} (${apiVersionOf(kind)})`).join(', ')}.`,
   });
 }

@@ -1,0 +1,120 @@
+/**
+ * Questions that clients ask about themselves, as `kubectl auth can-i` and `kubectl auth whoami` do: who am I, may I do this, what may I do. Nothing is
+ * stored, and nothing is decided here: access/ does that, for these as for every request.
+ */
+import type { Hono } from 'hono';
+import type { z } from 'zod';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { isRecord } from '../../../../protocol/json.ts';
+import { apiVersionOf } from '../../../../protocol/kinds/kind.ts';
+import {
+  accessReviewSpec,
+  type DiscoveredKind,
+  REVIEWS,
+  rulesReviewSpec,
+  selfSubjectAccessReview,
+  selfSubjectReview,
+  selfSubjectRulesReview,
+} from '../../../../protocol/kinds/review.ts';
+import { displayOf } from '../../../../protocol/principal.ts';
+import { begin } from '../deciding.ts';
+import { causesOf } from '../document.ts';
+import { answerForm, assertJson } from '../media.ts';
+import { type Api, type ApiContext, type ApiEnv, answerJson, namespaceOf, readJson } from '../request.ts';
+import { rulesElsewhere } from './asking-owner.ts';
+import { reviewPath } from './path-review.ts';
+import { reviewResource } from './resource-review.ts';
+
+/** Bytes of a question at most. */
+const MAX_QUESTION = 64 * 1024;
+/** Paths that everybody may read. */
+const OPEN_PATHS = ['/api', '/api/*', '/apis', '/apis/*', '/healthz', '/livez', '/openapi', '/openapi/*', '/readyz', '/version'];
+
+type Answer = { spec: unknown; status: unknown };
+
+export function addReviews(api: Api, app: Hono<ApiEnv>): void {
+  const answers = new Map<DiscoveredKind, (c: ApiContext, spec: unknown) => Answer | Promise<Answer>>([
+    [selfSubjectReview, (c) => ({ spec: undefined, status: { userInfo: userInfo(api, c) } })],
+    [selfSubjectAccessReview, (c, spec) => accessReview(api, c, spec)],
+    [selfSubjectRulesReview, (c, spec) => rulesReview(api, c, spec)],
+  ]);
+  for (const review of REVIEWS) {
+    const answer = answers.get(review);
+    const path = `/apis/${apiVersionOf(review)}/${review.plural}`;
+    if (answer !== undefined) app.post(path, async (c) => answerReview(c, review, (spec) => answer(c, spec)));
+    app.all(path, (c) => {
+      throw new DtkdError('METHOD_NOT_ALLOWED', `${c.req.method} is not allowed at ${path}`, {
+        next: 'It can only be created: send it with POST.',
+      });
+    });
+  }
+}
+
+async function answerReview(c: ApiContext, kind: DiscoveredKind, answer: (spec: unknown) => Answer | Promise<Answer>): Promise<Response> {
+  c.set('about', { group: kind.group, kind: kind.plural });
+  begin(c, 'create', { kind, namespace: '', name: '' });
+  // a question changes nothing
+  c.get('note').change = false;
+  answerForm(c.req.header('accept'), ['json']);
+  assertJson(c.req.header('content-type'));
+  const body = await readJson(c, MAX_QUESTION);
+  if (!isRecord(body)) throw new DtkdError('BAD_REQUEST', 'the body is not an object', { next: `Send one ${kind.kind} as JSON.` });
+  if (body['kind'] !== kind.kind || body['apiVersion'] !== apiVersionOf(kind)) {
+    throw new DtkdError('BAD_REQUEST', 'the body is of another kind', {
+      next: `This path takes kind "${kind.kind}" of apiVersion "${apiVersionOf(kind)}".`,
+    });
+  }
+  const { spec, status } = await answer(body['spec'] ?? {});
+  const metadata = { creationTimestamp: null };
+  return answerJson(c, { kind: kind.kind, apiVersion: apiVersionOf(kind), metadata, ...(spec === undefined ? {} : { spec }), status }, 201);
+}
+
+function parsed<T>(kind: DiscoveredKind, schema: z.ZodType<T>, spec: unknown): T {
+  const result = schema.safeParse(spec);
+  if (result.success) return result.data;
+  throw new DtkdError('INVALID', `${kind.kind} is invalid`, { details: { causes: causesOf(result.error, ['spec']) } });
+}
+
+function userInfo({ node }: Api, c: ApiContext): unknown {
+  const principal = c.get('principal');
+  const extra = { 'dtkd.dev/node': [node.name] };
+  if (principal.type === 'operator') return { username: principal.name, groups: ['dtkd.dev:operators'], extra };
+  return { username: displayOf(principal), uid: principal.uid, groups: ['dtkd.dev:users'], extra };
+}
+
+async function accessReview(api: Api, c: ApiContext, given: unknown): Promise<Answer> {
+  const spec = parsed(selfSubjectAccessReview, accessReviewSpec, given);
+  const { resourceAttributes, nonResourceAttributes } = spec;
+  if (
+    (resourceAttributes ?? undefined) === undefined
+      ? (nonResourceAttributes ?? undefined) === undefined
+      : (nonResourceAttributes ?? undefined) !== undefined
+  ) {
+    throw new DtkdError('INVALID', 'either resourceAttributes or nonResourceAttributes have to be there, and not both', {
+      details: { causes: [{ reason: 'FieldValueInvalid', message: 'exactly one of the two', field: 'spec' }] },
+    });
+  }
+  const verdict = resourceAttributes
+    ? await reviewResource(api, c, resourceAttributes)
+    : await reviewPath(api, c, nonResourceAttributes?.path ?? '');
+  return { spec: given, status: verdict };
+}
+
+async function rulesReview(api: Api, c: ApiContext, given: unknown): Promise<Answer> {
+  const spec = parsed(selfSubjectRulesReview, rulesReviewSpec, given);
+  const principal = c.get('principal');
+  const namespace = spec.namespace === '' ? api.node.name : namespaceOf(api, spec.namespace);
+  const own = namespace === api.node.name;
+  const { resourceRules, incomplete } = own ? api.access.rules(principal) : await rulesElsewhere(api, c, namespace);
+  const everything = own && principal.type === 'operator';
+  const status = {
+    resourceRules: own && !everything ? [...resourceRules, ...ASKING] : resourceRules,
+    nonResourceRules: own ? [{ verbs: everything ? ['*'] : ['get'], nonResourceURLs: everything ? ['*'] : OPEN_PATHS }] : [],
+    incomplete: incomplete !== undefined,
+    ...(incomplete === undefined ? {} : { evaluationError: incomplete }),
+  };
+  return { spec: { namespace: spec.namespace }, status };
+}
+
+/** Anybody may ask about themselves. */
+const ASKING = REVIEWS.map(({ group, plural }) => ({ verbs: ['create'], apiGroups: [group], resources: [plural] }));

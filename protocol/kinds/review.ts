@@ -1,0 +1,64 @@
+/** What clients may ask about their own rights: create-only, answered at once and never stored. */
+import { z } from 'zod';
+import type { Kind } from './kind.ts';
+
+export const AUTHORIZATION_GROUP = 'authorization.k8s.io';
+export const AUTHENTICATION_GROUP = 'authentication.k8s.io';
+
+/** What discovery says of a kind. */
+export type DiscoveredKind = Pick<Kind, 'group' | 'version' | 'kind' | 'plural' | 'singular' | 'shortNames' | 'scope'> & {
+  verbs: readonly string[];
+};
+
+const review = (group: string, kind: string): DiscoveredKind => ({
+  group,
+  version: 'v1',
+  kind,
+  plural: `${kind.toLowerCase()}s`,
+  singular: kind.toLowerCase(),
+  shortNames: [],
+  scope: 'Cluster',
+  verbs: ['create'],
+});
+
+export const selfSubjectReview = review(AUTHENTICATION_GROUP, 'SelfSubjectReview');
+export const selfSubjectAccessReview = review(AUTHORIZATION_GROUP, 'SelfSubjectAccessReview');
+export const selfSubjectRulesReview = review(AUTHORIZATION_GROUP, 'SelfSubjectRulesReview');
+
+export const REVIEWS: readonly DiscoveredKind[] = [selfSubjectReview, selfSubjectAccessReview, selfSubjectRulesReview];
+
+const text = z.string().max(253).default('');
+
+const resourceAttributes = z.object({
+  namespace: text,
+  verb: text,
+  group: text,
+  resource: text,
+  subresource: text,
+  name: text,
+});
+export type ResourceAttributes = z.infer<typeof resourceAttributes>;
+
+export const accessReviewSpec = z.object({
+  resourceAttributes: resourceAttributes.nullish(),
+  nonResourceAttributes: z.object({ path: z.string().max(1024).default(''), verb: text }).nullish(),
+});
+
+export const rulesReviewSpec = z.object({ namespace: text });
+
+/** What somebody may do, as far as rules can say it. */
+export const accessRules = z.object({
+  resourceRules: z
+    .array(
+      z.object({
+        verbs: z.array(z.string().max(63)).max(32),
+        apiGroups: z.array(z.string().max(253)).max(64),
+        resources: z.array(z.string().max(253)).max(64),
+        resourceNames: z.array(z.string().max(253)).max(1024).optional(),
+      }),
+    )
+    .max(1024),
+  /** Why there may be more than is listed. */
+  incomplete: z.string().max(1024).optional(),
+});
+export type AccessRules = z.infer<typeof accessRules>;
