@@ -1,5 +1,5 @@
 /** What a kubeconfig says of one daemon, and how it comes into a file that says more. Pure. */
-import { type Document, isMap, isSeq, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
+import { type Document, isMap, isSeq, parseDocument, YAMLSeq } from 'yaml';
 import { DtkdError } from '../../protocol/errors.ts';
 
 /** One context, with a cluster and a user of its own under the same name: a context that is written anew changes no other. */
@@ -37,7 +37,7 @@ export function kubeconfigOf(context: KubeContext): Record<string, unknown> {
  */
 export function mergeContext(text: string, context: KubeContext, options: { current: boolean; file: string }): string {
   const document = parsed(text, options.file);
-  if (document.contents === null) document.contents = document.createNode(kubeconfigOf(context)) as never;
+  if (document.contents === null) document.contents = document.createNode(kubeconfigOf(context));
   for (const [list, entry] of Object.entries(entriesOf(context))) {
     const node = document.createNode(entry);
     const sequence = listOf(document, list, options.file);
@@ -53,7 +53,7 @@ export function mergeContext(text: string, context: KubeContext, options: { curr
 /** The file as a tree that keeps its comments. */
 function parsed(text: string, file: string): Document {
   const document = parseDocument(text);
-  const kind = isMap(document.contents) ? (document.contents as YAMLMap).get('kind') : undefined;
+  const kind: unknown = isMap(document.contents) ? document.get('kind') : undefined;
   const usable = document.contents === null || (isMap(document.contents) && (kind === undefined || kind === 'Config'));
   if (document.errors.length === 0 && usable) return document;
   throw notKubeconfig(file);
@@ -68,7 +68,7 @@ function listOf(document: Document, name: string, file: string): YAMLSeq {
     return found;
   }
   if (found !== undefined && found !== null) throw notKubeconfig(file);
-  const made = document.createNode([]) as YAMLSeq;
+  const made = new YAMLSeq(document.schema);
   made.flow = false;
   document.set(name, made);
   return made;
