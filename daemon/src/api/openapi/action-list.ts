@@ -289,6 +289,7 @@ const OF_DAEMON: readonly ActionEntry[] = [
   },
   { method: 'get', path: 'whoami', summary: 'Show who the token is', needs: 'anybody' },
   { method: 'get', path: 'can', summary: 'Show whether something is allowed, and why', needs: 'anybody', query: RIGHT },
+  { method: 'get', path: 'rules', summary: 'Show what the token may do here, as rules', needs: 'anybody' },
   {
     method: 'post',
     path: 'import',
