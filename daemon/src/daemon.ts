@@ -47,6 +47,7 @@ import { createMesh } from './mesh/mesh.ts';
 import { metricAreas } from './metric-areas.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { readinessChecks } from './metrics/readiness.ts';
+import { followNews } from './news-following.ts';
 import { parcelsOf } from './parcel-ports.ts';
 import { openSigningKey } from './signing-key.ts';
 import { daemonStatus, summaryText } from './status.ts';
@@ -165,6 +166,8 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     logger: logger.child({ part: 'garbage' }),
   });
   store.addParticipant(garbage.participant);
+  const unfollowNews = followNews(store, events, (error) => logger.warn({ err: error }, 'An Event could not be written'));
+  stops.push(async () => unfollowNews());
   const controller = new DomainController({
     store,
     mesh,
