@@ -1,50 +1,54 @@
-import { execFile } from 'node:child_process';
-import { readdir } from 'node:fs/promises';
-import { delimiter, join as joinPath } from 'node:path';
-import { promisify } from 'node:util';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { connected, expose, uriOf } from '../harness/domain.ts';
 import { REPOSITORY } from '../harness/node-binary.ts';
 import type { Site } from '../harness/site.ts';
 import { useStage } from '../harness/use-stage.ts';
+import { bothConnected, formDomain } from './domain.ts';
+import { exec, machine } from './machine.ts';
 
-const exec = promisify(execFile);
 const stage = useStage();
-
-/** The surroundings of a user of this machine: without what `npm run` has put in front of the PATH. */
-function machine(): NodeJS.ProcessEnv {
-  const path = (process.env['PATH'] ?? '')
-    .split(delimiter)
-    .filter((directory) => !directory.includes('node_modules') && !directory.includes('node-gyp-bin'));
-  const kept = Object.entries(process.env).filter(
-    ([key]) => !/^(npm_(package|lifecycle|command|execpath|node_execpath)|NODE_|VITEST|DTKD_|INIT_CWD)/.test(key),
-  );
-  return { ...Object.fromEntries(kept), PATH: path.join(delimiter) };
-}
 
 /** Parts of libp2p that ask for a newer Node than the machine may have. npm tells so; they run on the Node that dtkd brings. */
 const RUNS_ON_OUR_NODE: ReadonlySet<string> = new Set(['p-retry']);
+/** Bytes of the packed package: the program, its guides and its examples. Of these, 1 MiB may be pages that the daemon serves. */
+const MAX_PACKED = 2.5 * 1024 * 1024;
+const MAX_OUTPUT = 16 * 1024 * 1024;
 
-/** The package as users get it: packed, installed somewhere else, run by the Node that the machine has. */
+/** The package as users get it: packed, installed globally somewhere else, run by the Node that the machine has. */
 describe('the packed package', () => {
   let dtkd: string;
+  let prefix: string;
+  let tarball: string;
   let installOutput: string;
+  let sites: [Site, Site];
   const env = machine();
+
+  const install = async (file: string): Promise<string> => {
+    const flags = ['--global', '--prefix', prefix, '--no-audit', '--no-fund', '--prefer-offline'];
+    const { stdout, stderr } = await exec('npm', ['install', ...flags, file], { cwd: prefix, env, maxBuffer: MAX_OUTPUT });
+    return `${stdout}${stderr}`;
+  };
 
   beforeAll(async () => {
     const { directory } = stage.current;
-    await exec('npm', ['run', 'build'], { cwd: REPOSITORY, env });
-    const packed = await exec('npm', ['pack', '--json', '--pack-destination', directory], { cwd: REPOSITORY, env });
-    const [{ filename }] = JSON.parse(packed.stdout.slice(packed.stdout.indexOf('['))) as [{ filename: string }];
-    const prefix = joinPath(directory, 'prefix');
-    const installed = await exec(
-      'npm',
-      ['install', '--prefix', prefix, '--no-audit', '--no-fund', '--prefer-offline', joinPath(directory, filename)],
-      { cwd: directory, env, maxBuffer: 16 * 1024 * 1024 },
-    );
-    installOutput = `${installed.stdout}${installed.stderr}`;
-    dtkd = joinPath(prefix, 'node_modules', '.bin', 'dtkd');
+    const packed = await exec('npm', ['pack', '--json', '--pack-destination', directory], { cwd: REPOSITORY, env, maxBuffer: MAX_OUTPUT });
+    const [{ filename }] = JSON.parse(packed.stdout.slice(packed.stdout.indexOf('[\n'))) as [{ filename: string }];
+    tarball = join(directory, filename);
+    prefix = join(directory, 'prefix');
+    await exec('mkdir', [prefix]);
+    installOutput = await install(tarball);
+    dtkd = join(prefix, 'bin', 'dtkd');
   }, 600_000);
+
+  it('is small: no tests, no sources, no maps', async () => {
+    expect((await stat(tarball)).size).toBeLessThan(MAX_PACKED);
+    const { stdout } = await exec('tar', ['tzf', tarball], { maxBuffer: MAX_OUTPUT });
+    const names = stdout.split('\n').map((name) => name.replace(/^package\//, ''));
+    expect(names.filter((name) => /\.(ts|map|tsbuildinfo|tgz|deb)$|(^|\/)(test|bench|node_modules)\//.test(name))).toEqual([]);
+    const tops = [...new Set(names.map((name) => name.split('/')[0]))].filter((name) => name !== '').sort();
+    expect(tops).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'docs', 'examples', 'package.json', 'packaging']);
+  });
 
   it('installs without deprecated or vulnerable parts to warn of', () => {
     expect(installOutput).not.toMatch(/npm (warn|error) deprecated/i);
@@ -52,32 +56,40 @@ describe('the packed package', () => {
     expect(tooNew.filter((name) => !RUNS_ON_OUR_NODE.has(name ?? ''))).toEqual([]);
   });
 
-  it('has what runs and what an operator needs, and no tests', async () => {
-    const root = joinPath(dtkd, '..', '..', 'dtkd');
-    const names = await readdir(root);
-    expect(names).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'bin', 'dist', 'docs', 'package.json', 'packaging']));
-    expect(names).not.toContain('test');
-    expect(names).not.toContain('daemon');
-  });
-
-  it('tells its version', async () => {
+  it('tells its version, and has a manual page', async () => {
     const { stdout } = await exec(dtkd, ['version'], { env });
     expect(stdout).toMatch(/\d+\.\d+\.\d+/);
+    expect(await readFile(join(prefix, 'share/man/man1/dtkd.1'), 'utf8')).toMatch(/^\.TH DTKD 1/);
   });
 
   it('runs two daemons that form a domain and share a service', async () => {
     const options = { program: [dtkd], env };
-    const [first, second] = (await Promise.all(['first', 'second'].map((name) => stage.current.start({ name, ...options })))) as [
-      Site,
-      Site,
-    ];
-    expect(await first.cli('domain', 'create', 'packed')).toMatchObject({ code: 0 });
-    const invited = await first.cli('domain', 'invite', 'packed', '-o', 'json');
-    const { token } = JSON.parse(invited.stdout) as { token: string };
-    expect(await second.cliWith({ stdin: token }, 'domain', 'join', first.meshAddress, '-')).toMatchObject({ code: 0 });
-    await Promise.all([connected(first, 'packed', [second]), connected(second, 'packed', [first])]);
-    await expose(first, 'web', await stage.current.origin({ name: 'packed' }), 'packed');
-    expect(await second.fetchUri(await uriOf(second, 'web', first))).toMatchObject({ status: 200, body: 'hello from packed\n' });
-    await Promise.all([first.stop(), second.stop()]);
+    sites = (await Promise.all(['first', 'second'].map((name) => stage.current.start({ name, ...options })))) as [Site, Site];
+    await formDomain(stage.current, 'packed', sites);
+  });
+
+  it('is upgraded while its daemons run, and they are the same nodes when they are started again', async () => {
+    const unpacked = join(stage.current.directory, 'next');
+    await exec('mkdir', [unpacked]);
+    await exec('tar', ['xzf', tarball, '-C', unpacked]);
+    const description = join(unpacked, 'package', 'package.json');
+    await writeFile(description, (await readFile(description, 'utf8')).replace(/"version": "[^"]+"/, '"version": "99.0.0"'));
+    const next = join(stage.current.directory, 'dtkd-99.0.0.tgz');
+    await exec('tar', ['czf', next, '-C', unpacked, 'package']);
+    await install(next);
+    expect((await exec(dtkd, ['version', '--client'], { env })).stdout).toContain('99.0.0');
+    // Those that run do so still, with whatever of the program they had not loaded yet.
+    for (const site of sites) expect(await site.cli('status')).toMatchObject({ code: 0 });
+    for (const site of sites) await site.restart();
+    await bothConnected('packed', sites);
+    expect(await sites[0].call('/version')).toMatchObject({ gitVersion: expect.stringContaining('99.0.0') });
+  });
+
+  it('leaves nothing of itself when it is uninstalled, and the data of its nodes', async () => {
+    await Promise.all(sites.map((site) => site.stop()));
+    await exec('npm', ['uninstall', '--global', '--prefix', prefix, 'dtkd'], { cwd: prefix, env });
+    const left = await readdir(prefix, { recursive: true, withFileTypes: true });
+    expect(left.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name))).toEqual([]);
+    expect(await readdir(sites[0].dir)).toContain('db');
   });
 });
