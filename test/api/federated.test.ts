@@ -28,6 +28,10 @@ function model(namespace: string, name: string): ApiObject {
 
 /** Says what it is told to, and notes what it is asked. */
 class FakeFederation implements FederatedReads {
+  version(): number {
+    return Number.MAX_SAFE_INTEGER;
+  }
+
   lists: FederatedListRequest[] = [];
   watches: FederatedWatchRequest[] = [];
   rows: ApiObject[] = [model('node0', 'a'), model('node1', 'b'), model('node2', 'c')];
@@ -193,7 +197,9 @@ describe('a watch over nodes', () => {
       { type: 'ADDED', object: model('node1', 'b') },
       { type: 'BOOKMARK', resourceVersion: '4503' },
     ];
-    const watch = await api.watch(`${OF_NODE2}/b?watch=true&sendInitialEvents=true`, { authorization: 'Bearer token-of-ops' });
+    const watch = await api.watch(`${OF_NODE2}/b?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan`, {
+      authorization: 'Bearer token-of-ops',
+    });
     await waitFor(() => watch.events.length === 2);
     expect(watch.events[0]).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'b' } } });
     expect(watch.events[1]).toMatchObject({

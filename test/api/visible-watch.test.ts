@@ -254,3 +254,15 @@ it.each([
     );
   },
 );
+
+it('pages go on with the present state for somebody whose rights have changed: what was there before is not shown', async () => {
+  access.grant({ user: 'ops@node0', verbs: ['READ'], plural: 'services', label: 'tier=front' });
+  for (const name of ['a', 'b', 'c']) await put(name, { tier: name === 'a' ? 'front' : 'back' });
+  const version = store.version();
+  await remove('b');
+  const query = { group: '', plural: 'services', version };
+  expect((await visibleObjects(views, user, query)).items.map(({ metadata }) => metadata.name)).toEqual(['a']);
+  access.grant({ user: 'ops@node0', verbs: ['READ'], plural: 'services' });
+  expect((await visibleObjects(views, user, query)).items.map(({ metadata }) => metadata.name)).toEqual(['a', 'c']);
+  await expect(visibleObjects(views, user, { ...query, exact: true })).rejects.toMatchObject({ code: 'GONE' });
+});

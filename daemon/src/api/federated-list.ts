@@ -14,8 +14,9 @@ import { linkSignals } from './linked-signal.ts';
 import { answerForm } from './media.ts';
 import { includeObject } from './object-answer.ts';
 import { selectionQuery } from './reading.ts';
-import { type Api, type ApiContext, answerText, flag, type Target, warn, wholeNumber } from './request.ts';
+import { type Api, type ApiContext, answerText, flag, type Target, versionParameters, warn, wholeNumber } from './request.ts';
 import { LIST_PART } from './row-lines.ts';
+import { assertReached, listVersion } from './versions.ts';
 import { visibleRows } from './visible-rows.ts';
 
 /** Bytes of an answer that are put together before it goes out. */
@@ -32,7 +33,9 @@ export function federatedList(api: Api, c: ApiContext, kind: Kind): Promise<Resp
   if (user === undefined && unasked.length === 0) return undefined;
   begin(c, 'list', target);
   c.get('note').because = 'what its grants show';
-  if (c.req.query('resourceVersionMatch') === 'Exact') {
+  const { exact, atLeast } = listVersion(versionParameters(c));
+  assertReached(atLeast, user === undefined ? api.store.version() : federation.version());
+  if (exact !== undefined) {
     throw new DtkdError('GONE', 'lists of the past are not kept', { next: 'List without resourceVersionMatch=Exact.' });
   }
   const limit = wholeNumber(c, 'limit') ?? 0;

@@ -4,9 +4,10 @@ import type { FederatedReads, FederatedWatchRequest } from '../catalog/federatio
 import { begin } from './deciding.ts';
 import { askingUser, federatedSelection, federatedTarget } from './federated-request.ts';
 import { answerForm } from './media.ts';
-import { type Api, type ApiContext, flag, wholeNumber } from './request.ts';
+import { type Api, type ApiContext, flag, versionParameters, wholeNumber } from './request.ts';
 import { statusOf } from './status.ts';
 import { answerLines } from './streaming.ts';
+import { assertReached, watchTime, watchVersion } from './versions.ts';
 import { bookmark, type Shape, shaper } from './watching.ts';
 
 /** The answer to a watch that is about other nodes, too; undefined if it is not, and for the operator, on whose behalf no other is asked. */
@@ -18,9 +19,9 @@ export function federatedWatch(api: Api, c: ApiContext, kind: Kind): Response | 
   begin(c, 'watch', target);
   c.get('note').because = 'what its grants show';
   const shape = shaper(c, kind, answerForm(c.req.header('accept')));
-  const seconds = wholeNumber(c, 'timeoutSeconds') ?? 0;
-  const sendInitialEvents = flag(c, 'sendInitialEvents');
-  const resourceVersion = sendInitialEvents ? undefined : c.req.query('resourceVersion');
+  const timeoutMs = watchTime(wholeNumber(c, 'timeoutSeconds'));
+  const { initialEvents, atLeast, resourceVersion } = watchVersion(versionParameters(c));
+  assertReached(atLeast, federation.version());
   const { signal: _unused, ...selection } = federatedSelection(api, c, target, user, c.req.raw.signal);
   const byName = target.name === '' ? [] : [`metadata.name=${target.name.replace(/[\\,=]/g, '\\$&')}`];
   const fields = [...(selection.fieldSelector === undefined ? [] : [selection.fieldSelector]), ...byName].join(',');
@@ -28,11 +29,11 @@ export function federatedWatch(api: Api, c: ApiContext, kind: Kind): Response | 
     ...selection,
     ...(fields === '' ? {} : { fieldSelector: fields }),
     ...(resourceVersion === undefined ? {} : { resourceVersion }),
-    bookmarks: flag(c, 'allowWatchBookmarks') || sendInitialEvents,
+    bookmarks: flag(c, 'allowWatchBookmarks') || initialEvents,
   };
   federation.check(kind, request);
-  const make = (signal: AbortSignal) => lines(api, federation, { ...request, signal }, shape, sendInitialEvents);
-  return answerLines(api, c, make, { timeoutMs: seconds === 0 ? undefined : seconds * 1000 });
+  const make = (signal: AbortSignal) => lines(api, federation, { ...request, signal }, shape, initialEvents);
+  return answerLines(api, c, make, { timeoutMs });
 }
 
 async function* lines(

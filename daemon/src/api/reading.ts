@@ -1,5 +1,4 @@
 /** get and list: JSON, Table or metadata only. */
-import { DtkdError } from '../../../protocol/errors.ts';
 import { apiVersionOf, type Kind } from '../../../protocol/kinds/kind.ts';
 import { namespaceKind } from '../../../protocol/kinds/namespace.ts';
 import { ROWS_MEDIA_TYPE } from '../../../protocol/remote-api.ts';
@@ -11,8 +10,20 @@ import { forward } from './forwarding.ts';
 import { answerForm } from './media.ts';
 import { answerObject, includeObject } from './object-answer.ts';
 import { pagesAfter } from './pages-ahead.ts';
-import { type Api, type ApiContext, answerJson, answerText, namespaceOf, type Target, targetOf, warn, wholeNumber } from './request.ts';
+import {
+  type Api,
+  type ApiContext,
+  answerJson,
+  answerText,
+  namespaceOf,
+  type Target,
+  targetOf,
+  versionParameters,
+  warn,
+  wholeNumber,
+} from './request.ts';
 import { LIST_PART, rowLines } from './row-lines.ts';
+import { assertReached, listVersion } from './versions.ts';
 import { isRemote } from './visibility.ts';
 import { visibleObjects, visibleRows } from './visible-rows.ts';
 
@@ -52,8 +63,14 @@ export async function listObjects(api: Api, c: ApiContext, kind: Kind): Promise<
   const form = answerForm(c.req.header('accept'), ['json', 'table', 'metadata', 'rows']);
   const limit = pageLimit(c, wholeNumber(c, 'limit') ?? 0, form === 'json' || form === 'rows');
   const token = c.req.query('continue') ?? '';
-  assertVersion(api, c);
-  const query: ListQuery = { ...selectionQuery(api, c, target), limit, ...(token === '' ? {} : { continue: token }) };
+  const { exact, atLeast } = listVersion(versionParameters(c));
+  assertReached(exact ?? atLeast, api.store.version());
+  const query: ListQuery = {
+    ...selectionQuery(api, c, target),
+    limit,
+    ...(token === '' ? {} : { continue: token }),
+    ...(exact === undefined ? {} : { version: exact, exact: true }),
+  };
   c.get('note').because = 'what its grants show';
   await warnOfStranger(api, c, target);
   if (form === 'rows') return answerText(c, await rowLines(api, c, query), 200, ROWS_MEDIA_TYPE);
@@ -84,12 +101,6 @@ async function warnOfStranger(api: Api, c: ApiContext, { namespace }: Target): P
 function pageLimit(c: ApiContext, asked: number, streams: boolean): number {
   const isBounded = !isRemote(c.get('principal')) || (asked === 0 ? streams : asked <= MAX_REMOTE_PAGE);
   return isBounded ? asked : MAX_REMOTE_PAGE;
-}
-
-/** A list is always the present state: one of exactly another version cannot be had. */
-function assertVersion(api: Api, c: ApiContext): void {
-  if (c.req.query('resourceVersionMatch') !== 'Exact' || c.req.query('resourceVersion') === String(api.store.version())) return;
-  throw new DtkdError('GONE', 'lists of the past are not kept', { next: 'List without resourceVersionMatch=Exact.' });
 }
 
 function listHead(kind: Kind, page: Pick<RawListPage, 'resourceVersion' | 'continue'>): string {

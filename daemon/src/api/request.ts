@@ -10,6 +10,7 @@ import type { Note } from './audit-note.ts';
 import type { Principal } from './handlers.types.ts';
 import type { OwnCall, RemoteCall } from './remote/remote-call.types.ts';
 import type { About } from './status.ts';
+import type { VersionParameters } from './versions.ts';
 import type { ViewHistory } from './view-history.ts';
 
 /** Bytes of a request's body at most. */
@@ -143,6 +144,16 @@ export function wholeNumber(c: ApiContext, name: string): number | undefined {
 export function flag(c: ApiContext, name: string): boolean {
   const text = c.req.query(name);
   return text === 'true' || text === '1' || text === '';
+}
+
+/** What a request says of versions. */
+export function versionParameters(c: ApiContext): VersionParameters {
+  return {
+    resourceVersion: c.req.query('resourceVersion'),
+    resourceVersionMatch: c.req.query('resourceVersionMatch'),
+    continue: c.req.query('continue'),
+    sendInitialEvents: c.req.query('sendInitialEvents') === undefined ? undefined : flag(c, 'sendInitialEvents'),
+  };
 }
 
 /** Adds a short sentence for the person who asked; it goes out as a `Warning` header. */

@@ -56,6 +56,11 @@ export class ViewHistory {
     return version > this.#changedAt || (version === this.#changedAt && this.#fresh.has(user));
   }
 
+  /** True if a state of that version, and all after it, are of a time in which rights were as they are now: what was there before is nobody's business. */
+  covers(principal: Principal, version: number): boolean {
+    return principal.type !== 'user' || version >= this.#changedAt;
+  }
+
   /** Called after each change. Returns a function that unsubscribes. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);

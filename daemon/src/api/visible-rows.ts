@@ -27,9 +27,10 @@ export async function visibleRows(api: Views, principal: Principal, query: ListQ
 
 async function readRows(api: Views, principal: Principal, query: ListQuery): Promise<RawListPage> {
   const view = viewOf(api, principal, query);
-  if (view === 'all' && !isRemote(principal)) return api.store.listRaw(query);
+  const mayShow = (version: number) => api.views.covers(principal, version);
+  if (view === 'all' && !isRemote(principal)) return api.store.listRaw(query, { mayShow });
   const visibility = visibilityIn(query, view, principal, api.node.name);
-  return api.store.listRaw(query, { filter: (object) => shownAs(visibility(object), object) });
+  return api.store.listRaw(query, { mayShow, filter: (object) => shownAs(visibility(object), object) });
 }
 
 /** As `visibleRows`, parsed. */

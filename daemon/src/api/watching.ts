@@ -10,9 +10,10 @@ import type { Principal } from './handlers.types.ts';
 import { answerForm } from './media.ts';
 import { includeObject } from './object-answer.ts';
 import { selectionQuery } from './reading.ts';
-import { type Api, type ApiContext, flag, type Target, targetOf, wholeNumber } from './request.ts';
+import { type Api, type ApiContext, flag, type Target, targetOf, versionParameters, wholeNumber } from './request.ts';
 import { statusOf } from './status.ts';
 import { answerLines } from './streaming.ts';
+import { assertReached, watchTime, watchVersion } from './versions.ts';
 import { visibleWatch } from './visible-rows.ts';
 
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
@@ -22,19 +23,19 @@ export function watchObjects(api: Api, c: ApiContext, kind: Kind): Response {
   begin(c, 'watch', target);
   c.get('note').because = 'what its grants show';
   const form = answerForm(c.req.header('accept'));
-  const seconds = wholeNumber(c, 'timeoutSeconds');
-  const sendInitialEvents = flag(c, 'sendInitialEvents');
-  const resourceVersion = sendInitialEvents ? undefined : c.req.query('resourceVersion');
+  const timeoutMs = watchTime(wholeNumber(c, 'timeoutSeconds'));
+  const { initialEvents, atLeast, resourceVersion } = watchVersion(versionParameters(c));
+  assertReached(atLeast, api.store.version());
   const query = {
     ...watchSelection(api, c, target),
     ...(resourceVersion === undefined ? {} : { resourceVersion }),
-    bookmarks: flag(c, 'allowWatchBookmarks') || sendInitialEvents,
+    bookmarks: flag(c, 'allowWatchBookmarks') || initialEvents,
   };
   const principal = c.get('principal');
   assertQuery(api, principal, query);
   const shape = shaper(c, kind, form);
-  const make = (signal: AbortSignal) => lines(api, principal, kind, { ...query, signal }, shape, sendInitialEvents);
-  return answerLines(api, c, make, { timeoutMs: seconds === undefined || seconds === 0 ? undefined : seconds * 1000 });
+  const make = (signal: AbortSignal) => lines(api, principal, kind, { ...query, signal }, shape, initialEvents);
+  return answerLines(api, c, make, { timeoutMs });
 }
 
 /** A watch of one object is a watch of its collection by name. */

@@ -121,10 +121,11 @@ export class ChangeLog {
 
   /** Throws GONE unless they are. */
   assertKept(version: number): void {
-    if (!this.keeps(version)) throw this.#gone(version);
+    if (!this.keeps(version)) throw this.gone(version);
   }
 
-  #gone(version: number): DtkdError {
+  /** That its changes are not kept. */
+  gone(version: number): DtkdError {
     return new DtkdError(
       'GONE',
       `changes since version ${version} are no longer (or were never) kept here; the oldest is ${this.#first - 1}`,
@@ -141,7 +142,7 @@ export class ChangeLog {
     const index = version + 1 - (this.#recent[0]?.change.version ?? Number.POSITIVE_INFINITY);
     if (index >= 0) return this.#recent.slice(index, index + limit).map((entry) => entry.change);
     const rows = await this.#kv.page({ gte: logKey(version + 1), lt: logKey(this.#last + 1), limit });
-    if (rows[0] === undefined || versionOfLogKey(rows[0][0]) !== version + 1) throw this.#gone(version);
+    if (rows[0] === undefined || versionOfLogKey(rows[0][0]) !== version + 1) throw this.gone(version);
     return rows.map(([key, row]) => changeOfLogRow(versionOfLogKey(key), row));
   }
 

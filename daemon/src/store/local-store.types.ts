@@ -10,6 +10,8 @@ export interface RawListPage extends Omit<ListPage, 'items'> {
 export interface RawListOptions {
   /** Asked of each object that the selectors want: what to show of it, or undefined to leave it out, before `limit` counts it. */
   filter?: (object: ApiObject) => ApiObject | undefined;
+  /** Whether the state at an earlier version may be shown. Default: it may. */
+  mayShow?: (version: number) => boolean;
 }
 
 /** The object store as this process has it: what the API needs beyond the port that all parts share. */

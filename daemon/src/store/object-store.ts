@@ -5,6 +5,7 @@
  */
 import { randomInt } from 'node:crypto';
 import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
+import { parseVersion } from '../../../protocol/resource-version.ts';
 import { ChangeLog, LOG_LIMITS, type LogLimits } from './change-log.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { findIndexed } from './finding.ts';
@@ -29,7 +30,7 @@ import { earlierRows } from './rewinding.ts';
 import { RowCache } from './row-cache.ts';
 import { objectOfRow, originOfRow } from './rows.ts';
 import { selectionOf } from './selection.ts';
-import { Bell, follow, parseVersion } from './watching.ts';
+import { Bell, follow } from './watching.ts';
 
 /**
  * Each store begins at a random version, so that one taken from another node's object, or from a database that has been lost, is
@@ -117,12 +118,13 @@ class Store implements LocalStore {
     return { ...page, items: page.items.map((json) => parseObject(json)) };
   }
 
-  async listRaw(query: ListQuery, { filter }: RawListOptions = {}): Promise<RawListPage> {
+  async listRaw(query: ListQuery, { filter, mayShow = () => true }: RawListOptions = {}): Promise<RawListPage> {
     const selection = selectionOf(query);
     const resumed = query.continue === undefined || query.continue === '' ? undefined : parseContinue(query.continue);
     return this.#at(async ({ snapshot, version }) => {
       const shown = resumed?.version ?? query.version ?? version;
-      const earlier = await earlierRows(this.#log, selection, shown, version);
+      const earlier = mayShow(shown) ? await earlierRows(this.#log, selection, shown, version) : undefined;
+      if (earlier === undefined && query.exact === true) throw this.#log.gone(shown);
       const page = await readRows(snapshot, selection, shown, {
         limit: query.limit ?? 0,
         ...(filter === undefined ? {} : { filter }),

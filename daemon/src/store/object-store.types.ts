@@ -35,6 +35,8 @@ export interface ListQuery {
   continue?: string;
   /** What is shown: the state at this version, if the change log still reaches back to it, else the present one. Default: the present; pages go on with that of the first. */
   version?: number;
+  /** With `version`: that state or none. GONE if the change log does not reach back to it. */
+  exact?: boolean;
 }
 
 export interface ListPage {
@@ -49,7 +51,7 @@ export type WatchEvent =
   | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: ApiObject; previous?: ApiObject; version: number }
   | { type: 'BOOKMARK'; version: number };
 
-export interface WatchQuery extends Omit<ListQuery, 'limit' | 'continue' | 'version'> {
+export interface WatchQuery extends Omit<ListQuery, 'limit' | 'continue' | 'version' | 'exact'> {
   /** Absent or "0": the present state first, as ADDED. Else: what came after this version; GONE if it is no longer kept. */
   resourceVersion?: string;
   bookmarks?: boolean;

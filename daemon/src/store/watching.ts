@@ -2,7 +2,6 @@
  * Watches: each is only a cursor into the change log. It reads what came after it (from memory while it keeps up, else from the
  * database), so a slow reader costs no memory, misses nothing, and ends with GONE only when the log no longer reaches back to it.
  */
-import { DtkdError } from '../../../protocol/errors.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import type { ChangeLog } from './change-log.ts';
 import type { Change, WatchEvent, WatchQuery } from './object-store.types.ts';
@@ -48,18 +47,6 @@ function eventOf(change: Change, selection: Selection): WatchEvent | undefined {
 /** A deletion carries its own version, so that a watch that resumes from it does not see it again. */
 function stamped(object: ApiObject, version: number): ApiObject {
   return { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } };
-}
-
-/** Reads a watch's resourceVersion; undefined where the present state is asked for. */
-export function parseVersion(text: string | undefined): number | undefined {
-  if (text === undefined || text === '' || text === '0') return undefined;
-  if (!/^\d{1,15}$/.test(text)) {
-    if (/^\d+$/.test(text)) throw new DtkdError('GONE', `version ${text.slice(0, 30)} was never given out here`, { next: 'List again.' });
-    throw new DtkdError('BAD_REQUEST', `resourceVersion "${text.slice(0, 80)}" is not a decimal number`, {
-      next: 'Use the resourceVersion of a list or of an object as it stands.',
-    });
-  }
-  return Number(text);
 }
 
 export interface Follow {

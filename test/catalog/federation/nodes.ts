@@ -351,6 +351,7 @@ export type ListOptions = Partial<Parameters<Federation['list']>[0]>;
 
 const NOT_OPEN: Federation = {
   isPeer: () => false,
+  version: () => 0,
   statements: () => [],
   unasked: () => [],
   check: () => {},

@@ -80,6 +80,10 @@ class NodesFederation implements Federation {
     return namespace !== this.#options.node && this.#options.peers.peerNamed(namespace) !== undefined;
   }
 
+  version(): number {
+    return this.#journal.last;
+  }
+
   unasked(namespace: string | undefined, reason: string): NodeStatement[] {
     return this.#peers()
       .filter((peer) => namespace === undefined || peer.namespace === namespace)

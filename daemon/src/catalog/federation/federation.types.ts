@@ -115,6 +115,8 @@ export type FederatedEvent = { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: A
 export interface FederatedReads {
   /** True if `namespace` is another node's. */
   isPeer(namespace: string): boolean;
+  /** The last version that was given for lists and watches. */
+  version(): number;
   /** Statements about all peers (or the one) for somebody on whose behalf none may be asked. */
   unasked(namespace: string | undefined, reason: string): NodeStatement[];
   /** Throws BAD_REQUEST for selectors that cannot be read. */
