@@ -1,12 +1,13 @@
 /**
- * Makes dist/: the program as plain JavaScript, its manual page and its completions, for the published package. A checkout runs the sources and needs
- * no build.
+ * Makes dist/: the program as plain JavaScript, the script of its reference page, its manual page and its completions, for the published package. A checkout
+ * runs the sources and needs no build.
  */
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { writeReferenceBundle } from './reference-bundle.ts';
 import { writeSharedFiles } from './shared-files.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -19,5 +20,5 @@ const { status } = spawnSync(process.execPath, [join(typescript, 'bin', 'tsc'), 
   cwd: root,
   stdio: 'inherit',
 });
-if (status === 0) await writeSharedFiles(root, dist);
+if (status === 0) await Promise.all([writeSharedFiles(root, dist), writeReferenceBundle(dist)]);
 process.exitCode = status ?? 1;

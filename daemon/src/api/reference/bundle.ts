@@ -3,23 +3,25 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { gunzip as gunzipCallback } from 'node:zlib';
+
+const gunzip = promisify(gunzipCallback);
 
 export const BUNDLE = 'rapidoc-min.js';
+/** As the build puts it beside this file, with the licences of what is in it. */
+export const PACKED = `${BUNDLE}.gz`;
+export const LICENCES = 'rapidoc.LICENSE.txt';
 /** Where its makers put it. */
 const IN_PACKAGE = `rapidoc/dist/${BUNDLE}`;
 
-/** Beside this file in the published package, where the build has put it; a checkout has it among its tools. Undefined: it is not there. */
-function pathOfBundle(): string | undefined {
-  const beside = fileURLToPath(new URL(BUNDLE, import.meta.url));
-  if (existsSync(beside)) return beside;
+/** From beside this file in the published package; a checkout has it among its tools. Undefined: it is not there. */
+export async function readBundle(): Promise<Buffer | undefined> {
+  const packed = fileURLToPath(new URL(PACKED, import.meta.url));
+  if (existsSync(packed)) return gunzip(await readFile(packed));
   try {
-    return createRequire(import.meta.url).resolve(IN_PACKAGE);
+    return await readFile(createRequire(import.meta.url).resolve(IN_PACKAGE));
   } catch {
     return undefined;
   }
-}
-
-export async function readBundle(): Promise<Buffer | undefined> {
-  const path = pathOfBundle();
-  return path === undefined ? undefined : readFile(path);
 }

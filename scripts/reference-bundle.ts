@@ -1,0 +1,15 @@
+/** Puts the script of the reference page into dist/, compressed, with the licences of what it is made of: installed, nothing else of that library is there. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { constants, gzipSync } from 'node:zlib';
+import { BUNDLE, LICENCES, PACKED } from '../daemon/src/api/reference/bundle.ts';
+
+export async function writeReferenceBundle(dist: string): Promise<void> {
+  const source = dirname(createRequire(import.meta.url).resolve(`rapidoc/dist/${BUNDLE}`));
+  const target = join(dist, 'daemon', 'src', 'api', 'reference');
+  await mkdir(target, { recursive: true });
+  const texts = [join(source, '..', 'LICENSE.txt'), join(source, `${BUNDLE}.LICENSE.txt`)].map((path) => readFile(path, 'utf8'));
+  await writeFile(join(target, LICENCES), (await Promise.all(texts)).join('\n'));
+  await writeFile(join(target, PACKED), gzipSync(await readFile(join(source, BUNDLE)), { level: constants.Z_BEST_COMPRESSION }));
+}
