@@ -3,6 +3,7 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, vi } from 'vitest';
 import { run } from '../harness/child.ts';
+import { NO_KUBECTL } from '../harness/kubectl.ts';
 import { DTKD, NODE } from '../harness/node-binary.ts';
 import { freePort } from '../harness/ports.ts';
 import type { Site } from '../harness/site.ts';
@@ -102,7 +103,13 @@ async function runSteps(path: string, steps: readonly Step[], around: Surroundin
       command: 'bash',
       args: ['-euc', localise(script, around)],
       cwd: shared,
-      env: { ...process.env, DTKD_DATA: sites.get(node)?.dir, PATH: `${bin}${delimiter}${process.env['PATH']}` },
+      env: {
+        ...process.env,
+        DTKD_DATA: sites.get(node)?.dir,
+        PATH: `${bin}${delimiter}${process.env['PATH']}`,
+        KUBECONFIG: join(shared, `kubeconfig-${node}`),
+        KUBECACHEDIR: join(shared, 'kube-cache'),
+      },
     });
     expect(result, `${path} on ${node}:\n${script}\n${result.stdout}\n${result.stderr}`).toMatchObject({ code: 0 });
   }
@@ -114,7 +121,7 @@ vi.setConfig({ maxConcurrency: 2 });
 const GUIDE_TIMEOUT_MS = 240_000;
 
 describe.concurrent('the guides', () => {
-  it.each([
+  it.for([
     'README.md',
     'docs/domains.md',
     'docs/apps.md',
@@ -125,11 +132,14 @@ describe.concurrent('the guides', () => {
     'docs/dispatch.md',
     'docs/services.md',
     'docs/airgap.md',
+    'docs/monitoring.md',
+    'docs/kubectl.md',
   ])(
     'every command of %s does what it says',
-    async (path) => {
+    { timeout: GUIDE_TIMEOUT_MS },
+    async (path, { skip }) => {
+      if (path === 'docs/kubectl.md' && NO_KUBECTL !== undefined) skip(NO_KUBECTL);
       expect(await runGuide(stage.current, path)).toBeGreaterThan(2);
     },
-    GUIDE_TIMEOUT_MS,
   );
 });

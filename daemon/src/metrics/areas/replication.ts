@@ -43,13 +43,15 @@ export function replicationArea(read: () => Promise<Domains>): Area {
       gossipIgnored: { verdict: 'ignored' },
       gossipRejected: { verdict: 'rejected' },
     }),
-    refused(
-      'dtkd_hello_refusals_total',
-      'Connections on which hello failed, by the code of the error',
-      ({ hellosRefused }) => hellosRefused,
-    ),
+    refused('dtkd_hello_refusals_total', 'Connections on which hello failed, by the code of the error', ({ hellosRefused }) => ({
+      ...HELLO_CODES,
+      ...hellosRefused,
+    })),
     counted('dtkd_joins_admitted_total', 'Nodes that joined through this one', { joinsAdmitted: {} }),
-    refused('dtkd_join_refusals_total', 'Joins that this node refused, by the code of the error', ({ joinsRefused }) => joinsRefused),
+    refused('dtkd_join_refusals_total', 'Joins that this node refused, by the code of the error', ({ joinsRefused }) => ({
+      ...JOIN_CODES,
+      ...joinsRefused,
+    })),
     counted('dtkd_mesh_connections_dropped_total', 'Connections to the mesh port that were dropped before hello', {
       silentDropped: { reason: 'silent' },
       strangersDropped: { reason: 'stranger' },
@@ -80,6 +82,10 @@ function counted(name: string, help: string, from: Readonly<Record<string, Label
     );
   return { name, help, type: 'counter', labels: ['domain', ...Object.keys(first)], samples };
 }
+
+/** Codes that are told before they have happened, so that the first one is seen as an increase. */
+const HELLO_CODES = { NOT_A_MEMBER: 0 };
+const JOIN_CODES = { TOKEN_EXPIRED: 0, TOKEN_REVOKED: 0, TOKEN_USED_UP: 0, TOO_MANY_REQUESTS: 0 };
 
 function refused(name: string, help: string, codes: (domain: ReplicationNumbers) => Readonly<Record<string, number>>): Family<Domains> {
   const samples = (domains: Domains): Sample[] =>
