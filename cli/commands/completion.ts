@@ -53,6 +53,10 @@ const NAMED_BY_FLAG: Readonly<Record<string, { objects: string; before: string }
   'stage --target': { objects: 'serviceinstances', before: '' },
 };
 
+/** How flags and arguments say that they are about files. */
+const TAKES_FILE = /[<[](file|dir|directory)\b/;
+const FILE_ARGUMENT = /^(file|directory|path|paths)$/;
+
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
 export function configure(command: Command, cli: Cli): void {
@@ -87,10 +91,12 @@ function describe(command: Command, path: readonly string[]): CompletionNode {
       summary: option.description,
       takesValue: option.required || option.optional,
       choices: option.argChoices ?? [],
+      ...(TAKES_FILE.test(option.flags) ? { files: true } : {}),
       ...(path[0] === 'ctl' && CTL_LISTS.has(option.long ?? '') ? { list: `${(option.long ?? '').slice(2)}s` } : {}),
       ...namesOf(path, option.long ?? ''),
     })),
     argument: argumentOf(command, path),
+    ...(path[0] === 'cp' || command.registeredArguments.some((argument) => FILE_ARGUMENT.test(argument.name())) ? { files: true } : {}),
   };
 }
 

@@ -9,13 +9,14 @@ export function fishScript(nodes: readonly CompletionNode[], kinds: readonly str
     for (const child of node.children) lines.push(`complete -c dtkd${here} -a ${quote(child.name)} -d ${quote(child.summary)}`);
     for (const flag of node.flags) {
       const words = valuesOf(flag);
-      const value = flag.takesValue ? (words === '' ? ' -r' : ` -x -a ${quote(words)}`) : '';
+      const value = flag.takesValue ? (words === '' ? (flag.files === true ? ' -r -F' : ' -x') : ` -x -a ${quote(words)}`) : '';
       lines.push(
         `complete -c dtkd${condition} -l ${bare(flag.name)}${flag.short === undefined ? '' : ` -s ${bare(flag.short)}`}${value} -d ${quote(flag.summary)}`,
       );
     }
     const words = fishArgument(node);
     if (words !== undefined) lines.push(`complete -c dtkd${here} -a ${quote(words)}`);
+    if (node.files === true) lines.push(`complete -c dtkd${here} -F`);
   }
   return `${lines.join('\n')}\n`;
 }

@@ -8,6 +8,8 @@ export interface CompletionFlag {
   list?: string;
   /** Its values are names of objects of this kind, each with these words before it. */
   names?: { objects: string; before: string };
+  /** Its value may be the name of a file. */
+  files?: boolean;
 }
 
 /** What completion scripts are made of, whatever the shell. */
@@ -29,6 +31,8 @@ export interface CompletionNode {
     | { second: string }
     | { list: string }
     | undefined;
+  /** Arguments may be names of files. */
+  files?: boolean;
 }
 
 export const HEADER = '# Completion for dtkd; made by "dtkd completion".\n';
