@@ -134,12 +134,8 @@ describe.concurrent('the guides', () => {
     'docs/airgap.md',
     'docs/monitoring.md',
     'docs/kubectl.md',
-  ])(
-    'every command of %s does what it says',
-    { timeout: GUIDE_TIMEOUT_MS },
-    async (path, { skip }) => {
-      if (path === 'docs/kubectl.md' && NO_KUBECTL !== undefined) skip(NO_KUBECTL);
-      expect(await runGuide(stage.current, path)).toBeGreaterThan(2);
-    },
-  );
+  ])('every command of %s does what it says', { timeout: GUIDE_TIMEOUT_MS }, async (path, { skip }) => {
+    if (path === 'docs/kubectl.md' && NO_KUBECTL !== undefined) skip(NO_KUBECTL);
+    expect(await runGuide(stage.current, path)).toBeGreaterThan(2);
+  });
 });
