@@ -86,7 +86,10 @@ describe('a node that is backed up, lost and put back', () => {
     await addUser(home, 'late');
     await home.create({ apiVersion: 'dtkd.dev/v1', kind: 'Trust', metadata: { name: 'friends' }, spec: {} });
     await waitFor(
-      async () => (await Promise.all(others.map((site) => appsSeen(site)))).every((seen) => seen.includes('node0/after-the-backup') && !seen.includes('node0/deleted-later')),
+      async () =>
+        (await Promise.all(others.map((site) => appsSeen(site)))).every(
+          (seen) => seen.includes('node0/after-the-backup') && !seen.includes('node0/deleted-later'),
+        ),
       { what: 'the others to have heard' },
     );
   });
@@ -121,7 +124,9 @@ describe('a node that is backed up, lost and put back', () => {
     expect(await back.get('trust', 'friends')).toBeDefined();
     const names = new Set((await back.list('models')).map((model) => model.metadata.name));
     for (const { name, at } of models) if (at < began) expect(names).toContain(name);
-    await waitFor(async () => JSON.stringify(await appsSeen(others[0] as Site)) === JSON.stringify(heads), { what: 'the others to show what they showed' });
+    await waitFor(async () => JSON.stringify(await appsSeen(others[0] as Site)) === JSON.stringify(heads), {
+      what: 'the others to show what they showed',
+    });
     await noFork(back);
     await publish(back, 'new-life', domain);
     await waitFor(async () => (await appsSeen(others[1] as Site)).includes('node0/new-life'), { what: 'the others to hear of it again' });
@@ -170,12 +175,17 @@ describe('a node that is backed up, lost and put back', () => {
   /** Into a directory of its own, at other ports. */
   async function restored(name: string): Promise<Site> {
     const directory = join(stage.current.directory, name);
-    expect(await dtkd('restore', file, '--data', directory)).toMatchObject({ code: 0, stdout: expect.stringMatching(/does not run anywhere else/) });
+    expect(await dtkd('restore', file, '--data', directory)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/does not run anywhere else/),
+    });
     expect(await dtkd('restore', file, '--data', directory)).toMatchObject({ code: 6 });
     const site = await stage.current.site({ name: 'node0', dir: directory }).start();
     now = site;
     for (const one of [site, ...others]) await connected(one, domain, [site, ...others]);
-    await waitFor(async () => !/waits to hear/.test(String((await site.get('dtdomain', domain))?.['message'])), { what: 'it to have heard from the others' });
+    await waitFor(async () => !/waits to hear/.test(String((await site.get('dtdomain', domain))?.['message'])), {
+      what: 'it to have heard from the others',
+    });
     return site;
   }
 

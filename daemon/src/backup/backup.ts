@@ -127,27 +127,35 @@ class DataBackups implements Backups {
     }
   }
 
-  async *#bytes(about: BackupHeader, snapshot: KvSnapshot, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const { logger, now } = this.#options;
+  /** The bytes; all is let go of when they have been taken, when nobody takes them any more, and also if nobody ever asks for the first. */
+  #bytes(about: BackupHeader, snapshot: KvSnapshot, signal: AbortSignal): AsyncIterable<Uint8Array> {
     const stalled = new AbortController();
     const watch = setTimeout(() => stalled.abort(), STALL_MS);
     watch.unref();
     const given = AbortSignal.any([signal, stalled.signal]);
-    let bytes = 0;
-    // also where nobody asks for a byte any more
-    const end = async (): Promise<void> => {
+    const end = once(async () => {
       clearTimeout(watch);
       await snapshot.close().catch(() => undefined);
       await this.#end();
-    };
-    const ending = once(end);
-    given.addEventListener('abort', () => void ending(), { once: true });
-    if (given.aborted) void ending();
+    });
+    given.addEventListener('abort', () => void end(), { once: true });
+    if (given.aborted) void end();
+    return this.#taken(about, snapshot, { given, taken: () => void watch.refresh(), end });
+  }
+
+  async *#taken(
+    about: BackupHeader,
+    snapshot: KvSnapshot,
+    { given, taken, end }: { given: AbortSignal; taken(): void; end(): Promise<void> },
+  ): AsyncGenerator<Uint8Array> {
+    const { logger, now } = this.#options;
+    let bytes = 0;
     try {
+      if (given.aborted) throw givenUp();
       for await (const chunk of writeArchive(about, this.#entries(snapshot))) {
-        if (given.aborted) throw new DtkdError('UNAVAILABLE', 'the backup was given up: nobody took its bytes');
+        if (given.aborted) throw givenUp();
         bytes += chunk.length;
-        watch.refresh();
+        taken();
         yield chunk;
         await turn();
       }
@@ -156,7 +164,7 @@ class DataBackups implements Backups {
       logger.warn({ err: error, id: about.id }, 'A backup could not be made');
       throw fileError(error);
     } finally {
-      await ending();
+      await end();
     }
   }
 
@@ -215,6 +223,10 @@ class DataBackups implements Backups {
       await file.close();
     }
   }
+}
+
+function givenUp(): DtkdError {
+  return new DtkdError('UNAVAILABLE', 'the backup was given up: nobody took its bytes');
 }
 
 function once(run: () => Promise<void>): () => Promise<void> {

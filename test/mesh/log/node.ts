@@ -1,7 +1,7 @@
 /** A node for tests of the logs: a real object store over memory, logs of one domain, and a membership that the test decides. */
 
 import { silentLogger } from '../../../daemon/src/logger.ts';
-import type { Authors, DomainLog, Logs } from '../../../daemon/src/mesh/log/log.types.ts';
+import type { Authors, DomainLog, Logs, Restored } from '../../../daemon/src/mesh/log/log.types.ts';
 import { createLogs } from '../../../daemon/src/mesh/log/logs.ts';
 import type { Kv, KvOp } from '../../../daemon/src/store/kv.ts';
 import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
@@ -94,6 +94,7 @@ export interface NodeOptions {
   roster: Roster;
   disk?: Disk;
   now?: () => number;
+  restored?: Restored;
 }
 
 export class Node {
@@ -128,10 +129,17 @@ export class Node {
     this.log.onFork((author, proof) => this.proofs.push({ author, proof }));
   }
 
-  static async start({ name, key = generateSigningKey(), roster, disk = new Disk(), now = Date.now }: NodeOptions): Promise<Node> {
+  static async start({
+    name,
+    key = generateSigningKey(),
+    roster,
+    disk = new Disk(),
+    now = Date.now,
+    restored,
+  }: NodeOptions): Promise<Node> {
     roster.add(key, name);
     const store = await openObjectStore({ kv: disk, node: name, now });
-    const logs = createLogs({ store, logger: silentLogger, now });
+    const logs = createLogs({ store, logger: silentLogger, now, restored });
     store.addParticipant(logs.participant);
     const log = await logs.open(DOMAIN, DOMAIN_NAME, key, roster);
     return new Node({ name, key, disk, store, logs, log, roster });

@@ -1,0 +1,136 @@
+import { describe, expect, it, vi } from 'vitest';
+import { REUNION_QUIET_MS } from '../../../daemon/src/mesh/log/limits.ts';
+import type { Restored } from '../../../daemon/src/mesh/log/log.types.ts';
+import { Reunion } from '../../../daemon/src/mesh/log/reunion.ts';
+import { generateSigningKey } from '../../../protocol/signing.ts';
+import { waitFor } from '../../wait.ts';
+import { appRef, type Disk, Node, Roster } from './node.ts';
+
+/** As the row that a restore leaves. */
+function restoring(): Restored & { heard: ReturnType<typeof vi.fn<() => Promise<void>>> } {
+  return { at: 1_700_000_000_000, awaits: () => true, heard: vi.fn(async () => undefined) };
+}
+
+interface Scene {
+  roster: Roster;
+  peer: Node;
+  other: Node;
+  restored: Node;
+  mark: ReturnType<typeof restoring>;
+}
+
+/** A node that shared, was backed up, went on, and was put back. */
+async function scene(goOn: (a: Node) => Promise<void>): Promise<Scene> {
+  const roster = new Roster();
+  const a = await Node.start({ name: 'a', roster });
+  const peer = await Node.start({ name: 'peer', roster });
+  const other = await Node.start({ name: 'other', roster });
+  for (const name of ['changed', 'deleted', 'same']) await a.expose(name);
+  const backup: Disk = await a.disk.copy();
+  await goOn(a);
+  await peer.pull(a);
+  await other.pull(a);
+  await a.logs.close();
+  const mark = restoring();
+  const restored = await Node.start({ name: 'a', key: a.key, roster, disk: backup, restored: mark });
+  return { roster, peer, other, restored, mark };
+}
+
+async function changed(a: Node): Promise<void> {
+  await a.expose('changed', { service: 'newer' });
+  await a.withdraw('deleted');
+  await a.expose('new');
+}
+
+describe('a node that was put back from a backup', () => {
+  it('publishes nothing until it has heard from all others, and then what they had and what is new', async () => {
+    const { peer, other, restored, mark } = await scene(changed);
+    expect(restored.log.isAwaiting()).toBe(true);
+    expect(restored.logs.restoredAt()).toBe(mark.at);
+    await restored.expose('since');
+    await restored.expose('same', { service: 'edited' });
+    expect(restored.pushed).toEqual([]);
+    const others = (): Node['author'][] => [peer.author, other.author];
+    await restored.pull(peer);
+    restored.log.heard(peer.author, others);
+    await waitFor(async () => (await restored.names()).includes('a/new'), { what: 'the state to be taken in' });
+    expect(restored.log.isAwaiting()).toBe(true);
+    await restored.pull(other);
+    restored.log.heard(other.author, others);
+    await waitFor(() => mark.heard.mock.calls.length > 0, { what: 'it to have heard' });
+    expect(restored.log.isAwaiting()).toBe(false);
+    expect(await restored.names()).toEqual(['a/changed', 'a/new', 'a/same', 'a/since']);
+    expect(JSON.stringify(await restored.store.get(appRef('a', 'same')))).toContain('edited');
+    for (const node of [peer, other]) {
+      await node.pull(restored);
+      expect(await node.names()).toEqual(['a/changed', 'a/new', 'a/same', 'a/since']);
+      expect(JSON.stringify(await node.store.get(appRef('a', 'changed')))).toContain('newer');
+      expect(JSON.stringify(await node.store.get(appRef('a', 'same')))).toContain('edited');
+      expect(node.proofs).toEqual([]);
+    }
+    expect(restored.log.condition()).toBeUndefined();
+  });
+
+  it('does not bring back what it had taken back, to anybody, at any time', async () => {
+    const { peer, other, restored } = await scene(changed);
+    await peer.pull(restored);
+    expect(await peer.names()).not.toContain('a/deleted');
+    const others = (): Node['author'][] => [peer.author];
+    await restored.pull(peer);
+    restored.log.heard(peer.author, others);
+    await waitFor(() => !restored.log.isAwaiting(), { what: 'it to have heard' });
+    await other.pull(restored);
+    expect(await other.names()).not.toContain('a/deleted');
+    expect(await restored.names()).not.toContain('a/deleted');
+  });
+
+  it('keeps what was deleted after the restore and before it had heard', async () => {
+    const { peer, restored } = await scene(changed);
+    await restored.withdraw('same');
+    await restored.pull(peer);
+    restored.log.heard(peer.author, () => [peer.author]);
+    await waitFor(() => !restored.log.isAwaiting(), { what: 'it to have heard' });
+    await peer.pull(restored);
+    expect(await restored.names()).toEqual(['a/changed', 'a/new']);
+    expect(await peer.names()).toEqual(['a/changed', 'a/new']);
+  });
+
+  it('goes on at once where nothing has happened since, and where there is nobody', async () => {
+    const same = await scene(async () => undefined);
+    await same.restored.pull(same.peer);
+    same.restored.log.heard(same.peer.author, () => [same.peer.author]);
+    await waitFor(() => !same.restored.log.isAwaiting(), { what: 'it to have heard' });
+    const alone = await scene(changed);
+    alone.restored.log.heard(alone.restored.author, () => []);
+    expect(alone.restored.log.isAwaiting()).toBe(false);
+  });
+
+  it('remembers across a restart that it has not heard yet', async () => {
+    const { restored, peer } = await scene(changed);
+    await restored.expose('since');
+    await restored.logs.close();
+    const again = await Node.start({ name: 'a', key: restored.key, roster: new Roster(), disk: restored.disk, restored: restoring() });
+    expect(again.pushed).toEqual([]);
+    await again.pull(peer);
+    again.log.heard(peer.author, () => [peer.author]);
+    await waitFor(() => !again.log.isAwaiting(), { what: 'it to have heard' });
+    expect(await again.names()).toContain('a/since');
+  });
+});
+
+describe('a reunion', () => {
+  const [one, two] = [generateSigningKey().publicKey, generateSigningKey().publicKey];
+
+  it('is over when all were heard, or one was and no other comes for a while', () => {
+    const reunion = new Reunion();
+    expect(reunion.isOver([one, two], 0)).toBe(false);
+    expect(reunion.isOver([one, two], 10 * REUNION_QUIET_MS)).toBe(false);
+    reunion.heard(one, 100);
+    reunion.heard(one, 5_000);
+    expect(reunion.isOver([one, two], 99 + REUNION_QUIET_MS)).toBe(false);
+    expect(reunion.isOver([one, two], 100 + REUNION_QUIET_MS)).toBe(true);
+    reunion.heard(two, 200);
+    expect(reunion.isOver([one, two], 200)).toBe(true);
+    expect(new Reunion().isOver([], 0)).toBe(true);
+  });
+});
