@@ -189,11 +189,13 @@ function authenticate(api: Api, app: Hono<ApiEnv>): void {
 }
 
 /** Without one of these no client means somebody else. */
+const DISCOVERY = /^\/(api(\/v1)?|apis(\/[^/]+){0,2})$/;
 const IMPERSONATION = ['impersonate-user', 'impersonate-group', 'impersonate-uid'];
 
 /** A client that says it acts as somebody else would take the answers for theirs. */
 function assertNobodyElse(c: ApiContext): void {
-  if (IMPERSONATION.every((name) => c.req.header(name) === undefined)) return;
+  // discovery is the same for everybody, and clients show no words of its refusals
+  if (IMPERSONATION.every((name) => c.req.header(name) === undefined) || DISCOVERY.test(c.req.path)) return;
   throw new DtkdError('FORBIDDEN', 'nobody may act as somebody else here', {
     next: 'Use a token of that user; what somebody else may do tells "dtkd can USER@NODE VERB KIND".',
   });

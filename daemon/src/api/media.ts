@@ -103,6 +103,7 @@ export function assertJson(contentType: string | undefined): void {
   throw new DtkdError('UNSUPPORTED_MEDIA', `a body of type "${type.slice(0, 100)}" is not understood`, { next: 'Send application/json.' });
 }
 
-function mediaType(contentType: string | undefined): string {
+/** The type alone, without its parameters. */
+export function mediaType(contentType: string | undefined): string {
   return (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
 }

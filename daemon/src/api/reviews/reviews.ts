@@ -19,10 +19,11 @@ import {
 import { displayOf } from '../../../../protocol/principal.ts';
 import { begin } from '../deciding.ts';
 import { causesOf } from '../document.ts';
-import { answerForm, assertJson } from '../media.ts';
-import { type Api, type ApiContext, type ApiEnv, answerJson, namespaceOf, readJson } from '../request.ts';
+import { answerForm, assertJson, mediaType } from '../media.ts';
+import { type Api, type ApiContext, type ApiEnv, answerJson, namespaceOf, readBody, readJson } from '../request.ts';
 import { rulesElsewhere } from './asking-owner.ts';
 import { reviewPath } from './path-review.ts';
+import { PROTOBUF, parseReview } from './protobuf.ts';
 import { reviewResource } from './resource-review.ts';
 
 /** Bytes of a question at most. */
@@ -56,8 +57,7 @@ async function answerReview(c: ApiContext, kind: DiscoveredKind, answer: (spec: 
   // a question changes nothing
   c.get('note').change = false;
   answerForm(c.req.header('accept'), ['json']);
-  assertJson(c.req.header('content-type'));
-  const body = await readJson(c, MAX_QUESTION);
+  const body = await readQuestion(c);
   if (!isRecord(body)) throw new DtkdError('BAD_REQUEST', 'the body is not an object', { next: `Send one ${kind.kind} as JSON.` });
   if (body['kind'] !== kind.kind || body['apiVersion'] !== apiVersionOf(kind)) {
     throw new DtkdError('BAD_REQUEST', 'the body is of another kind', {
@@ -67,6 +67,14 @@ async function answerReview(c: ApiContext, kind: DiscoveredKind, answer: (spec: 
   const { spec, status } = await answer(body['spec'] ?? {});
   const metadata = { creationTimestamp: null };
   return answerJson(c, { kind: kind.kind, apiVersion: apiVersionOf(kind), metadata, ...(spec === undefined ? {} : { spec }), status }, 201);
+}
+
+/** kubectl sends protobuf. */
+async function readQuestion(c: ApiContext): Promise<unknown> {
+  const type = c.req.header('content-type');
+  if (mediaType(type) === PROTOBUF) return parseReview(await readBody(c, MAX_QUESTION));
+  assertJson(type);
+  return readJson(c, MAX_QUESTION);
 }
 
 function parsed<T>(kind: DiscoveredKind, schema: z.ZodType<T>, spec: unknown): T {
