@@ -30,21 +30,24 @@ export const REVIEWS: readonly DiscoveredKind[] = [selfSubjectReview, selfSubjec
 const text = z.string().max(253).default('');
 
 const resourceAttributes = z.object({
-  namespace: text,
-  verb: text,
-  group: text,
-  resource: text,
-  subresource: text,
-  name: text,
+  namespace: text.describe('The node whose objects are meant; empty: this one, or all.'),
+  verb: text.describe('get, list, watch, create, update, patch, delete, deletecollection, or *.'),
+  group: text.describe('Group of the kind.'),
+  resource: text.describe('Plural of the kind.'),
+  subresource: text.describe('What stands below the object.'),
+  name: text.describe('The object; empty: any.'),
 });
 export type ResourceAttributes = z.infer<typeof resourceAttributes>;
 
 export const accessReviewSpec = z.object({
-  resourceAttributes: resourceAttributes.nullish(),
-  nonResourceAttributes: z.object({ path: z.string().max(1024).default(''), verb: text }).nullish(),
+  resourceAttributes: resourceAttributes.nullish().describe('What is to be done with objects.'),
+  nonResourceAttributes: z
+    .object({ path: z.string().max(1024).default('').describe('The path.'), verb: text.describe('get, or another method in lower case.') })
+    .nullish()
+    .describe('Or with another path.'),
 });
 
-export const rulesReviewSpec = z.object({ namespace: text });
+export const rulesReviewSpec = z.object({ namespace: text.describe('The node that is asked; empty: this one.') });
 
 /** What somebody may do, as far as rules can say it. */
 export const accessRules = z.object({

@@ -4,7 +4,6 @@ import { gunzipSync } from 'node:zlib';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseDocument } from '../../daemon/src/api/document.ts';
-import { actionPaths } from '../../daemon/src/api/openapi/action-paths.ts';
 import { documentV2 } from '../../daemon/src/api/openapi/document-v2.ts';
 import { documentV3 } from '../../daemon/src/api/openapi/document-v3.ts';
 import { exampleOf } from '../../daemon/src/api/openapi/examples.ts';
@@ -12,17 +11,22 @@ import { kindSchemas } from '../../daemon/src/api/openapi/kind-schemas.ts';
 import { metaSchemas } from '../../daemon/src/api/openapi/meta-schemas.ts';
 import { schemaName } from '../../daemon/src/api/openapi/names.ts';
 import { referenceDocument } from '../../daemon/src/api/openapi/reference-document.ts';
+import { reviewSchemas } from '../../daemon/src/api/openapi/review-document.ts';
 import type { DocumentV3, Schema } from '../../daemon/src/api/openapi/schema.types.ts';
 import { METHODS } from '../../daemon/src/api/openapi/schema.types.ts';
 import { KINDS } from '../../protocol/kinds/index.ts';
 import { apiVersionOf } from '../../protocol/kinds/kind.ts';
+import { REVIEWS } from '../../protocol/kinds/review.ts';
 import { startTestApi, type TestApi } from './fixtures.ts';
 
 const GOLDEN = join(import.meta.dirname, 'openapi.golden.txt');
-const GROUPS = [...new Set(KINDS.map(apiVersionOf))];
-const kindsOf = (groupVersion: string) => KINDS.filter((kind) => apiVersionOf(kind) === groupVersion);
-const documentOf = (groupVersion: string): DocumentV3 => documentV3(kindsOf(groupVersion), '0', actionPaths(kindsOf(groupVersion)));
-const whole = (): DocumentV3 => documentV3(KINDS, '0', actionPaths(KINDS));
+const ALL = { kinds: KINDS, reviews: REVIEWS };
+const GROUPS = [...new Set([...KINDS, ...REVIEWS].map(apiVersionOf))];
+const documentOf = (groupVersion: string): DocumentV3 => {
+  const here = (kind: { group: string; version: string }) => apiVersionOf(kind) === groupVersion;
+  return documentV3({ kinds: KINDS.filter(here), reviews: REVIEWS.filter(here) }, '0');
+};
+const whole = (): DocumentV3 => documentV3(ALL, '0');
 
 /** Fields of a schema at every depth, by their paths. */
 function* fieldsOf(schema: Schema, path: string): Generator<[path: string, field: Schema]> {
@@ -43,7 +47,7 @@ describe('the documents', () => {
   });
 
   it('the one of version 2 is valid, and so is the one for people', async () => {
-    for (const document of [documentV2(whole()), referenceDocument(KINDS, '0')]) {
+    for (const document of [documentV2(whole()), referenceDocument(ALL, '0')]) {
       const { valid, errors } = await new Validator().validate(JSON.parse(JSON.stringify(document)));
       expect(errors).toBeUndefined();
       expect(valid).toBe(true);
@@ -64,7 +68,7 @@ describe('the documents', () => {
   });
 
   it('name each operation once', () => {
-    const names = Object.values(referenceDocument(KINDS, '0').paths).flatMap((item) =>
+    const names = Object.values(referenceDocument(ALL, '0').paths).flatMap((item) =>
       METHODS.flatMap((method) => item[method]?.operationId ?? []),
     );
     expect(names.length).toBeGreaterThan(150);
@@ -79,8 +83,9 @@ describe('the documents', () => {
     expect(undescribed).toEqual([]);
   });
 
-  it('say the same of what all kinds share', () => {
-    const undescribed = Object.entries(metaSchemas())
+  it('say the same of questions, and of what all kinds share', () => {
+    const undescribed = [metaSchemas(), ...REVIEWS.map(reviewSchemas)]
+      .flatMap((schemas) => Object.entries(schemas))
       .flatMap(([name, schema]) => [...fieldsOf(schema, name)])
       .filter(([, field]) => field.description === undefined)
       .map(([path]) => path);

@@ -1,6 +1,7 @@
 /** Where the API describes itself: its OpenAPI documents and the reference page. Without a token. Nothing of it is loaded before it is first asked for. */
 import type { Hono } from 'hono';
 import { KINDS } from '../../../protocol/kinds/index.ts';
+import { REVIEWS } from '../../../protocol/kinds/review.ts';
 import type { Api, ApiContext, ApiEnv } from './request.ts';
 
 const OPENAPI = ['/openapi/v2', '/openapi/v3', '/openapi/v3/*'];
@@ -13,7 +14,7 @@ export function addDescription(api: Pick<Api, 'version'>, app: Hono<ApiEnv>): vo
       import('./openapi/routes.ts'),
       import('./reference/routes.ts'),
     ]);
-    return { documents: new Documents(KINDS, api.version), openapi, reference };
+    return { documents: new Documents({ kinds: KINDS, reviews: REVIEWS }, api.version), openapi, reference };
   };
   let parts: ReturnType<typeof load> | undefined;
   const loaded = () => {

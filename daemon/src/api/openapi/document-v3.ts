@@ -1,24 +1,34 @@
 /** Documents of OpenAPI 3.0: one for each group and version, as Kubernetes clients ask for them. Pure. */
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
+import type { DiscoveredKind } from '../../../../protocol/kinds/review.ts';
+import { actionPaths } from './action-paths.ts';
 import { kindPaths } from './kind-paths.ts';
 import { kindSchemas } from './kind-schemas.ts';
 import { metaSchemas } from './meta-schemas.ts';
 import { refTo, STATUS } from './names.ts';
 import { DELETING, FIELD_MANAGER, LISTING, NAME, NAMESPACE } from './parameters.ts';
+import { reviewPaths, reviewSchemas } from './review-document.ts';
 import type { DocumentV3, Paths } from './schema.types.ts';
 
 const TITLE = 'dtkd';
 
-/** The document of some kinds and of what else is served beside them. */
-export function documentV3(kinds: readonly Kind[], version: string, others: Paths = {}): DocumentV3 {
+/** What a document is about. */
+export interface Described {
+  kinds: readonly Kind[];
+  reviews: readonly DiscoveredKind[];
+}
+
+/** The document of some kinds, with what is done beyond objects, and of some questions. */
+export function documentV3({ kinds, reviews }: Described, version: string): DocumentV3 {
   const paths: Paths = {};
   for (const kind of kinds) Object.assign(paths, kindPaths(kind));
+  for (const review of reviews) Object.assign(paths, reviewPaths(review));
   return {
     openapi: '3.0.0',
     info: { title: TITLE, version },
-    paths: { ...paths, ...others },
+    paths: { ...paths, ...actionPaths(kinds) },
     components: {
-      schemas: { ...Object.assign({}, ...kinds.map(kindSchemas)), ...metaSchemas() },
+      schemas: { ...Object.assign({}, ...kinds.map(kindSchemas), ...reviews.map(reviewSchemas)), ...metaSchemas() },
       parameters: {
         [NAMESPACE.name]: NAMESPACE,
         [NAME.name]: NAME,

@@ -7,9 +7,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gzip as gzipCallback } from 'node:zlib';
 import { apiVersionOf, type Kind } from '../../../../protocol/kinds/kind.ts';
-import { actionPaths } from './action-paths.ts';
 import { documentV2 } from './document-v2.ts';
-import { documentV3 } from './document-v3.ts';
+import { type Described, documentV3 } from './document-v3.ts';
 import { openApiProtobuf } from './protobuf.ts';
 import { referenceDocument } from './reference-document.ts';
 
@@ -39,12 +38,12 @@ export class Document {
 const PROTOBUF_V2 = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
 export class Documents {
-  readonly #kinds: readonly Kind[];
+  readonly #all: Described;
   readonly #version: string;
   readonly #made = new Map<string, Promise<Document>>();
 
-  constructor(kinds: readonly Kind[], version: string) {
-    this.#kinds = kinds;
+  constructor(all: Described, version: string) {
+    this.#all = all;
     this.#version = version;
   }
 
@@ -64,9 +63,10 @@ export class Documents {
 
   /** Of one group and version, `api/v1` or `apis/GROUP/VERSION`; undefined if there is none. */
   group(place: string): Promise<Document> | undefined {
-    const kinds = this.#kinds.filter((kind) => placeOf(kind) === place);
-    if (kinds.length === 0) return undefined;
-    return this.#once(place, async () => json(documentV3(kinds, this.#version, actionPaths(kinds))));
+    const here = (kind: Pick<Kind, 'group' | 'version'>) => placeOf(kind) === place;
+    const described = { kinds: this.#all.kinds.filter(here), reviews: this.#all.reviews.filter(here) };
+    if (described.kinds.length + described.reviews.length === 0) return undefined;
+    return this.#once(place, async () => json(documentV3(described, this.#version)));
   }
 
   v2(): Promise<Document> {
@@ -80,15 +80,15 @@ export class Documents {
 
   /** Everything in one, with examples, for people. */
   reference(): Promise<Document> {
-    return this.#once('reference', async () => json(referenceDocument(this.#kinds, this.#version)));
+    return this.#once('reference', async () => json(referenceDocument(this.#all, this.#version)));
   }
 
   #v2() {
-    return documentV2(documentV3(this.#kinds, this.#version, actionPaths(this.#kinds)));
+    return documentV2(documentV3(this.#all, this.#version));
   }
 
   #places(): string[] {
-    return [...new Set(this.#kinds.map(placeOf))];
+    return [...new Set([...this.#all.kinds, ...this.#all.reviews].map(placeOf))];
   }
 
   #once(name: string, make: () => Promise<Document>): Promise<Document> {
@@ -101,7 +101,7 @@ export class Documents {
   }
 }
 
-function placeOf(kind: Kind): string {
+function placeOf(kind: Pick<Kind, 'group' | 'version'>): string {
   return kind.group === '' ? `api/${kind.version}` : `apis/${apiVersionOf(kind)}`;
 }
 

@@ -34,7 +34,7 @@ export function groupWord(group: string): string {
   return group === '' ? 'Core' : `${first.charAt(0).toUpperCase()}${first.slice(1)}`;
 }
 
-export function operationName(verb: string, kind: Kind, rest = ''): string {
+export function operationName(verb: string, kind: Pick<Kind, 'group' | 'version' | 'kind' | 'scope'>, rest = ''): string {
   const version = kind.version.charAt(0).toUpperCase() + kind.version.slice(1);
   const upper = kind.kind.charAt(0).toUpperCase() + kind.kind.slice(1);
   return `${verb}${groupWord(kind.group)}${version}${kind.scope === 'Namespaced' && rest === '' ? 'Namespaced' : ''}${upper}${rest}`;

@@ -45,7 +45,11 @@ export const LISTING = {
     'Of a watch: the version from which on changes are told. Absent or 0: what there is now comes first.',
     text,
   ),
-  resourceVersionMatch: query('resourceVersionMatch', 'Of a list: `Exact` is the state at that version, if what happened since is still known; `NotOlderThan` is the present. Of a watch: needed with sendInitialEvents.', text),
+  resourceVersionMatch: query(
+    'resourceVersionMatch',
+    'Of a list: `Exact` is the state at that version, if what happened since is still known; `NotOlderThan` is the present. Of a watch: needed with sendInitialEvents.',
+    text,
+  ),
   watch: query('watch', 'Changes as they happen, one JSON object a line.', truth),
   allowWatchBookmarks: query('allowWatchBookmarks', 'Of a watch: versions are told now and then, too.', truth),
   sendInitialEvents: query(

@@ -1,15 +1,18 @@
 /** The one document for people: all groups together, in the order in which one reads, with what to type for each operation. Pure. */
 import { apiVersionOf, type Kind } from '../../../../protocol/kinds/kind.ts';
-import { actionPaths, DAEMON_TAG } from './action-paths.ts';
-import { documentV3 } from './document-v3.ts';
+import { DAEMON_TAG } from './action-paths.ts';
+import { type Described, documentV3 } from './document-v3.ts';
 import { refTo, STATUS } from './names.ts';
+import { reviewText } from './review-document.ts';
 import { curlOf, VARIABLES } from './samples.ts';
 import { type DocumentV3, METHODS, type Operation, type PathItem, type Paths } from './schema.types.ts';
 
 const HEALTH_TAG = 'Health';
 
-export function referenceDocument(kinds: readonly Kind[], version: string): DocumentV3 {
-  const document = documentV3(kinds, version, { ...actionPaths(kinds), ...OPEN_PATHS, ...METRICS });
+export function referenceDocument(all: Described, version: string): DocumentV3 {
+  const { kinds, reviews } = all;
+  const document = documentV3(all, version);
+  const paths = Object.entries({ ...document.paths, ...OPEN_PATHS, ...METRICS });
   const byTag = new Map(kinds.map((kind) => [kind.kind, kind]));
   return {
     ...document,
@@ -17,10 +20,11 @@ export function referenceDocument(kinds: readonly Kind[], version: string): Docu
     servers: [{ url: '/', description: 'This daemon.' }],
     tags: [
       ...kinds.map((kind) => ({ name: kind.kind, description: tagText(kind) })),
+      ...reviews.map((review) => ({ name: review.kind, description: `${reviewText(review)} \`${apiVersionOf(review)}\`` })),
       { name: DAEMON_TAG, description: 'What is done with the daemon as a whole.' },
       { name: HEALTH_TAG, description: 'How it is, for those who watch over it.' },
     ],
-    paths: Object.fromEntries(Object.entries(document.paths).map(([path, item]) => [path, withSamples(path, item, byTag)])),
+    paths: Object.fromEntries(paths.map(([path, item]) => [path, withSamples(path, item, byTag)])),
   };
 }
 

@@ -1,5 +1,4 @@
 /** The one script of the reference page: RapiDoc, as its makers bundle it. */
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -17,8 +16,8 @@ const IN_PACKAGE = `rapidoc/dist/${BUNDLE}`;
 
 /** From beside this file in the published package; a checkout has it among its tools. Undefined: it is not there. */
 export async function readBundle(): Promise<Buffer | undefined> {
-  const packed = fileURLToPath(new URL(PACKED, import.meta.url));
-  if (existsSync(packed)) return gunzip(await readFile(packed));
+  const packed = await readFile(fileURLToPath(new URL(PACKED, import.meta.url))).catch(() => undefined);
+  if (packed !== undefined) return gunzip(packed);
   try {
     return await readFile(createRequire(import.meta.url).resolve(IN_PACKAGE));
   } catch {
