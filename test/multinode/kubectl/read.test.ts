@@ -29,6 +29,7 @@ describe.skipIf(NO_KUBECTL)(`reading with kubectl${NO_KUBECTL === undefined ? ''
     }
     for (const document of serviceDocuments('wiki', { host: '10.1.2.3', port: 12_345 })) await site.create(document);
     await site.create(appDocument('wiki', ['mydomain']));
+    await site.waitForObject('dtapp', 'wiki', (app) => app['status'] === 'NoDomain' && typeof app['URI'] === 'string');
     kubectl = await kubectlOf(site);
   });
 
