@@ -1,10 +1,11 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { REPOSITORY } from '../harness/node-binary.ts';
 import type { Site } from '../harness/site.ts';
 import { useStage } from '../harness/use-stage.ts';
 import { bothConnected, formDomain } from './domain.ts';
+import { scriptOf } from './guide.ts';
 import { exec, machine } from './machine.ts';
 
 const stage = useStage();
@@ -30,6 +31,22 @@ describe('the packed package', () => {
     return `${stdout}${stderr}`;
   };
 
+  /** As the guide has it, where the package is, with npm's prefix in the directory of the test. */
+  const follow = async (name: string): Promise<string> => {
+    const { version } = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string };
+    const { stdout, stderr } = await exec('sh', ['-euc', await scriptOf(name, version)], {
+      cwd: stage.current.directory,
+      env: {
+        ...env,
+        npm_config_prefix: prefix,
+        npm_config_prefer_offline: 'true',
+        PATH: `${join(prefix, 'bin')}${delimiter}${env['PATH']}`,
+      },
+      maxBuffer: MAX_OUTPUT,
+    });
+    return `${stdout}${stderr}`;
+  };
+
   beforeAll(async () => {
     const { directory } = stage.current;
     const packed = await exec('npm', ['pack', '--json', '--pack-destination', directory], { cwd: REPOSITORY, env, maxBuffer: MAX_OUTPUT });
@@ -37,7 +54,7 @@ describe('the packed package', () => {
     tarball = join(directory, filename);
     prefix = join(directory, 'prefix');
     await exec('mkdir', [prefix]);
-    installOutput = await install(tarball);
+    installOutput = await follow('npminstall');
     dtkd = join(prefix, 'bin', 'dtkd');
   }, 600_000);
 
@@ -87,7 +104,7 @@ describe('the packed package', () => {
 
   it('leaves nothing of itself when it is uninstalled, and the data of its nodes', async () => {
     await Promise.all(sites.map((site) => site.stop()));
-    await exec('npm', ['uninstall', '--global', '--prefix', prefix, 'dtkd'], { cwd: prefix, env });
+    await follow('npmremove');
     const left = await readdir(prefix, { recursive: true, withFileTypes: true });
     expect(left.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name))).toEqual([]);
     expect(await readdir(sites[0].dir)).toContain('db');

@@ -10,6 +10,7 @@ import { missing } from '../harness/programs.ts';
 import type { Site } from '../harness/site.ts';
 import { useStage } from '../harness/use-stage.ts';
 import { bothConnected, formDomain } from './domain.ts';
+import { scriptOf } from './guide.ts';
 import { CopiedMachine, exec, machine } from './machine.ts';
 
 const stage = useStage();
@@ -101,7 +102,7 @@ describe.skipIf(process.arch !== 'x64' && process.arch !== 'arm64')('the tarball
   });
 });
 
-describe.skipIf(impossible !== undefined)(`the .deb${impossible === undefined ? '' : ` (SKIPPED: ${impossible})`}`, () => {
+describe.skipIf(impossible !== undefined)(`a machine without Node${impossible === undefined ? '' : ` (SKIPPED: ${impossible})`}`, () => {
   let copy: CopiedMachine;
   let sites: [Site, Site];
   const deb = (): string => join(out, `dtkd_${version}_${process.arch === 'x64' ? 'amd64' : process.arch}.deb`);
@@ -116,8 +117,16 @@ describe.skipIf(impossible !== undefined)(`the .deb${impossible === undefined ? 
     return `${result.stdout}${result.stderr}`;
   };
 
-  it('installs with its user, and starts nothing where systemd does not run', async () => {
-    await succeeds('dpkg', '--install', deb());
+  /** As the guide has it, in the directory of the packages. */
+  const follow = async (name: string): Promise<string> =>
+    succeeds('env', '-C', out, 'PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'sh', '-euc', await scriptOf(name, version));
+
+  it('takes the tarball', async () => {
+    expect(await follow('tarball')).toContain(`dtkd ${version}`);
+  });
+
+  it('takes the .deb with its user, and starts nothing where systemd does not run', async () => {
+    await follow('debinstall');
     expect(await succeeds('getent', 'passwd', 'dtkd')).toMatch(/^dtkd:x:[0-9]+:[0-9]+:dtkd daemon:\/var\/lib\/dtkd:.*nologin$/m);
     await succeeds('getent', 'group', 'dtkd-operators');
     expect(await copy.run('sh', '-c', 'command -v node')).toMatchObject({ code: 127 });
@@ -130,7 +139,7 @@ describe.skipIf(impossible !== undefined)(`the .deb${impossible === undefined ? 
     expect(await succeeds('dpkg', '--verify', 'dtkd')).toBe('');
   });
 
-  it('runs two daemons as its user, which form a domain', async () => {
+  it('runs two daemons as that user, which form a domain', async () => {
     const asUser = [...copy.wrapper, '/usr/bin/setpriv', '--reuid=dtkd', '--regid=dtkd', '--init-groups', '--'];
     sites = (await Promise.all(
       ['deb0', 'deb1'].map(async (name) => {
@@ -142,27 +151,27 @@ describe.skipIf(impossible !== undefined)(`the .deb${impossible === undefined ? 
     await formDomain(stage.current, 'debian', sites);
   });
 
-  it('is upgraded while they run, and they are the same nodes when they are started again', async () => {
-    await succeeds('dpkg', '--install', deb());
+  it('upgrades while they run, and they are the same nodes when they are started again', async () => {
+    await follow('debupgrade');
     for (const site of sites) expect(await site.cli('status')).toMatchObject({ code: 0 });
     for (const site of sites) await site.restart();
     await bothConnected('debian', sites);
     await Promise.all(sites.map((site) => site.stop()));
   });
 
-  it('keeps data and settings when it is removed, and deletes them when it is purged', async () => {
-    await succeeds('dpkg', '--remove', 'dtkd');
+  it('keeps data and settings when the .deb is removed, and deletes them when it is purged', async () => {
+    await follow('debremove');
     await succeeds('test', '-d', '/var/lib/dtkd/deb0/db');
     await succeeds('test', '-f', '/etc/default/dtkd');
     expect(await copy.run('test', '-e', '/usr/lib/dtkd')).toMatchObject({ code: 1 });
-    await succeeds('dpkg', '--purge', 'dtkd');
+    await follow('debpurge');
     for (const path of ['/var/lib/dtkd', '/etc/default/dtkd', '/usr/share/doc/dtkd'])
       expect(await copy.run('test', '-e', path), path).toMatchObject({ code: 1 });
     expect((await copy.run('dpkg', '--status', 'dtkd')).code).not.toBe(0);
   });
 
   it.skipIf(withoutLintian !== undefined)(
-    `is in order, as lintian sees it${withoutLintian === undefined ? '' : ` (SKIPPED: ${withoutLintian})`}`,
+    `has a .deb that is in order, as lintian sees it${withoutLintian === undefined ? '' : ` (SKIPPED: ${withoutLintian})`}`,
     async () => {
       const found = await run({ command: 'lintian', args: ['--fail-on', 'error', '--no-tag-display-limit', deb()] });
       expect(found, `${found.stdout}${found.stderr}`).toMatchObject({ code: 0 });
