@@ -75,7 +75,7 @@ function ofDomain(change: Change): Omit<News, 'about'> | undefined {
 }
 
 function ofPeer({ type, ref, object }: Change): News | undefined {
-  if (type === 'MODIFIED') return undefined;
+  if (type === 'MODIFIED' || textAt(object, 'path') === 'self') return undefined;
   const about = { group: dtDomainKind.group, plural: dtDomainKind.plural, namespace: ref.namespace, name: textAt(object, 'dtDomain') };
   const who = textAt(object, 'name') || ref.name;
   return type === 'ADDED'

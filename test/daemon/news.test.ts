@@ -38,6 +38,7 @@ describe('news', () => {
     ['dtdomain', undefined, { status: 'Joining' }, undefined],
     ['dtdomain', { status: 'Ready' }, { status: 'Suspended', message: 'a fork' }, 'Warning Suspended: a fork'],
     ['dtpeer', undefined, { dtDomain: 'd', name: 'node1.x' }, 'Normal MemberAdded: node1.x is a member'],
+    ['dtpeer', undefined, { dtDomain: 'd', name: 'node0.x', path: 'self' }, undefined],
     ['dtpeer', { name: 'node1.x' }, { name: 'node2.x' }, undefined],
     ['serviceinstance', phase('Staged'), phase('Converging'), 'Normal Converging: a converge has begun'],
     ['serviceinstance', phase('Converging'), phase('Failed', { message: 'web: no' }), 'Warning ConvergeFailed: web: no'],
