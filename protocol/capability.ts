@@ -14,10 +14,10 @@ export type CapabilityVerb = (typeof CAPABILITY_VERBS)[number];
 export const capabilityVerbs = z.array(z.enum(CAPABILITY_VERBS)).min(1).max(CAPABILITY_VERBS.length).describe('What is allowed.');
 
 /**
- * What can be granted besides objects, with EXECUTE: `exec`, to start any program on the node; `cp`, to put files there and to read them. Their
- * group is dtkd.dev, their name is the node's. `*` does not include them.
+ * What can be granted besides objects. With EXECUTE: `exec`, to start any program on the node; `cp`, to put files there and to read them. With READ:
+ * `metrics`, the node's numbers. Their group is dtkd.dev, their name is the node's. `*` does not include them.
  */
-export const GRANTABLE_ACTS = ['exec', 'cp'] as const;
+export const GRANTABLE_ACTS = ['exec', 'cp', 'metrics'] as const;
 export type GrantableAct = (typeof GRANTABLE_ACTS)[number];
 
 /** The act that `exec` or `exec.dtkd.dev` names. */
@@ -35,7 +35,7 @@ export const grantScope = z.object({
     .max(317)
     .regex(/^(\*|[a-z][a-z0-9]*(\.[a-z0-9.-]+)?)$/, 'must be *, or PLURAL or PLURAL.GROUP')
     .describe(
-      'Plural and group of a kind, as `resources.dtkd.dev`; of core kinds the plural alone; `exec.dtkd.dev`, `cp.dtkd.dev`; `*` for all kinds but those that have to be named: dtdomains, dtpeers, policies, secrets, events, exec, cp.',
+      'Plural and group of a kind, as `resources.dtkd.dev`; of core kinds the plural alone; `exec.dtkd.dev`, `cp.dtkd.dev`, `metrics.dtkd.dev`; `*` for all kinds but those that have to be named: dtdomains, dtpeers, policies, secrets, events, exec, cp, metrics.',
     ),
   name: objectName.optional().describe('One object by its name.'),
   model: objectName.optional().describe('Resources of this model (and the Model itself).'),

@@ -128,7 +128,11 @@ class NodesFederation implements Federation {
           now,
           signal,
         });
-        return { ...list, batches: released(list.batches, held.release) };
+        const done = () => {
+          for (const statement of list.end().completeness) this.#stated.add(statement);
+          held.release();
+        };
+        return { ...list, batches: released(list.batches, done) };
       }
       const { logged } = kept;
       const resourceVersion = resumed?.resourceVersion ?? String(await kept.stamp(version));
