@@ -1,4 +1,5 @@
 import { DtkdError } from '../../../protocol/errors.ts';
+import { kindByPlural } from '../../../protocol/kinds/index.ts';
 
 /** One thing that is wrong with a document: which field, and what was expected. */
 export interface Cause {
@@ -53,7 +54,7 @@ function failure(error: DtkdError, about: About): Status {
     details: {
       ...details,
       ...about,
-      ...(Array.isArray(details['causes']) ? subjectOf(details) : {}),
+      ...(Array.isArray(details['causes']) ? subjectOf(details, about) : {}),
       code: error.code,
       ...(next === undefined ? {} : { next }),
     },
@@ -62,8 +63,9 @@ function failure(error: DtkdError, about: About): Status {
 }
 
 /** The document that is wrong: clients call it by its kind, and a path that creates names none. */
-function subjectOf({ kind, name }: Readonly<Record<string, unknown>>): Pick<About, 'kind' | 'name'> {
-  return { ...(typeof kind === 'string' ? { kind } : {}), ...(typeof name === 'string' && name !== '' ? { name } : {}) };
+function subjectOf({ kind, name }: Readonly<Record<string, unknown>>, about: About): Pick<About, 'kind' | 'name'> {
+  const called = typeof kind === 'string' ? kind : kindByPlural(about.group ?? '', about.kind ?? '')?.kind;
+  return { ...(called === undefined ? {} : { kind: called }), ...(typeof name === 'string' && name !== '' ? { name } : {}) };
 }
 
 export function success(about: About): Status {
