@@ -49,6 +49,13 @@ const REFUSED: [file: string, specifier: string][] = [
   ['daemon/src/api/x.ts', '../garbage/collector.ts'],
   ['daemon/src/store/x.ts', '../garbage/collector.ts'],
   ['daemon/src/api/x.ts', '../../../test/wait.ts'],
+  ['daemon/src/api/x.ts', 'prom-client'],
+  ['daemon/src/api/x.ts', '../metrics/metrics.ts'],
+  ['daemon/src/x.ts', 'prom-client'],
+  ['daemon/src/store/x.ts', 'prom-client'],
+  ['daemon/src/metrics/x.ts', '../mesh/mesh.types.ts'],
+  ['daemon/src/metrics/areas/x.ts', '../../api/api.types.ts'],
+  ['daemon/src/counting/x.ts', '../store/kv.ts'],
 ];
 
 const ALLOWED: [file: string, specifier: string][] = [
@@ -66,6 +73,9 @@ const ALLOWED: [file: string, specifier: string][] = [
   ['daemon/src/api/x.ts', '../access/decision.ts'],
   ['daemon/src/api/x.ts', '../catalog/federation/federation.types.ts'],
   ['daemon/src/api/x.ts', 'hono'],
+  ['daemon/src/api/x.ts', '../counting/durations.ts'],
+  ['daemon/src/metrics/areas/x.ts', '../../counting/durations.ts'],
+  ['daemon/src/metrics/x.ts', 'prom-client'],
 ];
 
 /** The files of both lists, with their imports line by line. */
