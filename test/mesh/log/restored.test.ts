@@ -95,6 +95,21 @@ describe('a node that was put back from a backup', () => {
     expect(await peer.names()).toEqual(['a/changed', 'a/new']);
   });
 
+  it('takes what its users had changed for newer than what its controllers write', async () => {
+    const { peer, restored } = await scene(async (a) => {
+      await a.expose('same', { generation: 1, service: 'relabelled' });
+    });
+    const stored = await restored.store.get(appRef('a', 'same'));
+    if (stored === undefined) throw new Error('it is in the backup');
+    await restored.put({ ...stored, status: 'Ready' });
+    await restored.put({ ...stored, status: 'NotReady' });
+    await restored.pull(peer);
+    restored.log.heard(peer.author, () => [peer.author]);
+    await waitFor(() => !restored.log.isAwaiting(), { what: 'it to have heard' });
+    await peer.pull(restored);
+    for (const node of [restored, peer]) expect(JSON.stringify(await node.store.get(appRef('a', 'same')))).toContain('relabelled');
+  });
+
   it('goes on at once where nothing has happened since, and where there is nobody', async () => {
     const same = await scene(async () => undefined);
     await same.restored.pull(same.peer);

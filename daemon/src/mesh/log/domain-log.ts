@@ -234,7 +234,7 @@ export class StoredDomainLog implements DomainLog {
     const refs = this.isAwaiting() ? await this.#ownRefs() : undefined;
     await this.#append(async (tx) => {
       // What was written here since the restore is not published yet.
-      const held: Difference = refs === undefined ? new Map() : await this.#unpublished(tx, refs);
+      const held = refs === undefined ? new Map() : this.own.state.contentOf(await this.#unpublished(tx, refs));
       const ours = { objects: this.own.state.copy().apply(held).published(), history: this.own.history };
       const merged = mergeStates(ours, theirs);
       const state = await adopt(tx, { ours: ours.objects, merged, domain: name, namespace: authors.namespaceOf(this.#self) });

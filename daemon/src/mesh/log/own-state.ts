@@ -74,6 +74,16 @@ export class OwnState {
     return changes;
   }
 
+  /** Of a difference what changes more than the stamp of an object: what only this node's controllers wrote is no newer than what its users did. */
+  contentOf(changes: Difference): Difference {
+    return new Map(
+      [...changes].filter(([key, now]) => {
+        const known = this.#objects.get(key);
+        return known === undefined || now === undefined || unstamped(known.value) !== unstamped(now.value);
+      }),
+    );
+  }
+
   /** What of a whole state, with its births, differs from this one. */
   differenceTo(state: ReadonlyMap<string, Published>): Difference {
     const changes = new Map<string, Live | undefined>();
@@ -99,6 +109,10 @@ export class OwnState {
     if (objects > MAX_LIVE_OBJECTS) throw tooMuch(`this node would share more than ${MAX_LIVE_OBJECTS} objects`);
     if (bytes > MAX_LIVE_BYTES) throw tooMuch(`this node would share more than ${MAX_LIVE_BYTES} bytes of objects`);
   }
+}
+
+function unstamped({ o: { metadata, ...rest } }: Published): string {
+  return JSON.stringify({ ...rest, metadata: { ...metadata, resourceVersion: '' } });
 }
 
 /** The keys in as many parts as entries are needed; one part at least. */
