@@ -2,14 +2,27 @@
  * The real kubectl against one site, as its operator or as a user: with a kubeconfig that `dtkd kubeconfig` wrote, and a home of its own
  * in the site's stage, so that no test touches the one of whoever runs it. Nothing else of the surroundings reaches it.
  */
+import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { Child, type ChildOptions, run } from './child.ts';
 import { findProgram, missing } from './programs.ts';
 import type { Site } from './site.ts';
 
+const clientVersion = z.looseObject({ clientVersion: z.looseObject({ major: z.string(), minor: z.string() }) });
+
+/** The oldest minor version of Kubernetes 1 whose kubectl dtkd promises to satisfy. */
+const OLDEST = 29;
+
 /** Why there can be no kubectl here, or undefined: for `describe.skipIf`. */
-export const NO_KUBECTL = missing(['kubectl']);
+export const NO_KUBECTL = missing(['kubectl']) ?? tooOld();
+
+function tooOld(): string | undefined {
+  const said = execFileSync(findProgram('kubectl') ?? 'kubectl', ['version', '--client', '-o', 'json'], { encoding: 'utf8' });
+  const { major, minor } = clientVersion.parse(JSON.parse(said)).clientVersion;
+  return Number(major) > 1 || Number.parseInt(minor, 10) >= OLDEST ? undefined : `needs kubectl 1.${OLDEST}, and this is ${major}.${minor}`;
+}
 
 export interface Ran {
   code: number;
