@@ -223,12 +223,13 @@ describe('what is never touched', () => {
       resourceVersion: '',
       generation: 1,
       creationTimestamp: '',
-      ownerReferences: owner && [ownerOf(owner)],
+      ownerReferences: [ownerOf({ of: owner, block: true })],
     };
     const put = (object: object, origin: 'own' | 'projection') => g.store.transact((tx) => tx.put(object as ApiObject, { origin }));
     await put({ apiVersion: 'sid.sightlineinnovation.com/v1', kind: 'dtPeer', metadata: { ...metadata, name: 'peer' } }, 'projection');
     await put({ ...serviceBody('silent'), metadata: { ...metadata, name: 'silent' } }, 'own');
-    await remove('owner');
+    await remove('owner', 'Foreground');
+    await gone('owner');
     await g.settled();
     expect(await g.names()).toEqual(['silent']);
     expect((await g.ask('GET', `${PEERS}/peer`)).status).toBe(200);

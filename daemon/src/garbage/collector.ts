@@ -9,7 +9,7 @@ import { ORPHAN_FINALIZER } from '../../../protocol/finalizers.ts';
 import { kindByPlural } from '../../../protocol/kinds/index.ts';
 import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
 import { type OwnerReference, ownerPlace, ownersBeyond, ownersOf } from '../../../protocol/owners.ts';
-import { DELETION_ANNOTATION, displayOf, OWNERS_ANNOTATION, parsePrincipal } from '../../../protocol/principal.ts';
+import { DELETION_ANNOTATION, displayOf, OWNERS_ANNOTATION, type Principal, parsePrincipal } from '../../../protocol/principal.ts';
 import type { Change, Participant } from '../store/object-store.types.ts';
 import type { Garbage, GarbageOptions } from './garbage.types.ts';
 import { isLeavingLast, type OwnerState, released, stateOfOwner, unblocking, verdictOn } from './judging.ts';
@@ -166,6 +166,11 @@ class Collector implements Garbage {
     return now?.metadata.resourceVersion !== object.metadata.resourceVersion;
   }
 
+  /** Who agreed that the object goes with its owners; undefined: nobody, as with one that was stored otherwise than by the API. */
+  #sayer({ metadata: { annotations } }: ApiObject): Principal | undefined {
+    return parsePrincipal(annotations?.[OWNERS_ANNOTATION], this.#options.node);
+  }
+
   async #judge(ref: ObjectRef, object: ApiObject): Promise<void> {
     const owners: { reference: OwnerReference; state: OwnerState; owner: ApiObject | undefined }[] = [];
     for (const reference of ownersOf(object)) {
@@ -174,8 +179,7 @@ class Collector implements Garbage {
       owners.push({ reference, owner, state: place === undefined ? 'there' : stateOfOwner(reference, owner) });
     }
     const verdict = verdictOn(owners);
-    // whoever took in an object of before has agreed to nothing
-    const principal = parsePrincipal(object.metadata.annotations?.[OWNERS_ANNOTATION], this.#options.node);
+    const principal = this.#sayer(object);
     if (verdict.act === 'keep' || principal === undefined) return;
     if (verdict.act === 'release') {
       await this.#rewrite(
@@ -218,7 +222,8 @@ class Collector implements Garbage {
       for (const ref of refs) {
         const dependent = await this.#own(ref);
         const reference = dependent === undefined ? undefined : ownersOf(dependent).find((one) => one.uid === uid);
-        if (reference === undefined) continue;
+        // nothing takes along what nobody agreed to
+        if (dependent === undefined || reference === undefined || this.#sayer(dependent) === undefined) continue;
         awaited ||= reference.blockOwnerDeletion === true;
         this.#add(OBJECT + placeText(ref), 0);
       }
