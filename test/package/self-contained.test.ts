@@ -20,7 +20,7 @@ const MAX_PACKED = 64 * 1024 * 1024;
 /** `e_machine` of ELF. */
 const MACHINES = { x64: 0x3e, arm64: 0xb7 };
 /** Of the names of files: what is not run. */
-const NOT_RUN = /\.(d\.ts|d\.mts|map|cc|h|bare)$|node_modules\/@types\/|\.musl\.node$|prebuilds\/(?!linux-(x64|arm64)\/)/;
+const NOT_RUN = /\.(d\.ts|d\.mts|map|cc|h|bare)$|node_modules\/@types\/|\.musl\.node$|prebuilds\/(?!linux-(x64|arm64)\/)./;
 const impossible = await CopiedMachine.impossible();
 const withoutLintian = missing(['lintian']);
 
