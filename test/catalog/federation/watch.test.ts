@@ -54,7 +54,7 @@ describe('a watch over nodes', () => {
       if (names.size === 5) break;
     }
     stop.abort();
-    expect(nodes.node('node1').asked).toBeLessThan(10);
+    expect(nodes.node('node1').asked).toBeLessThan(15);
   });
 
   test('keeps the rows of a node that goes away, marked once, and emits the difference when it is back', async () => {

@@ -11,6 +11,7 @@ import { askerOf, viewText } from './cache/cache-keys.ts';
 import { dropUnheld, goneFrom, goneParts } from './cache/gone.ts';
 import { Journal, unknownVersion } from './cache/journal.ts';
 import { type HeldView, Kept } from './cache/kept.ts';
+import type { KeptView } from './cache/kept-view.ts';
 import type {
   FederatedEvent,
   FederatedList,
@@ -26,7 +27,7 @@ import { decodeContinue, Over } from './list/continue-token.ts';
 import { recordedPage, Walks } from './list/recorder.ts';
 import { StatementCounts } from './list/statement-counts.ts';
 import { BEGINNING, LocalTurn, PeerTurn, type Place, type Turn } from './list/turn.ts';
-import { canShowWhole, wholeList } from './list/whole-list.ts';
+import { type Asking, askAll, canShowWhole, wholeList } from './list/whole-list.ts';
 import type { PeerNode } from './peer-api.types.ts';
 import { federatedSelection } from './selection.ts';
 import { Feed } from './watch/feed.ts';
@@ -108,25 +109,13 @@ class NodesFederation implements Federation {
       const query = { ...selection.forPeers, group: kind.group, plural: kind.plural };
       const ports = { peers, kept, walks: this.#walksOf(kept.view), own, logger, now };
       const ownTurn = (place: Place, at: number) => new LocalTurn(node, place, local, user, { ...query, version: at });
-      const asked = this.#peers().filter((peer) => selection.covers(peer.namespace));
+      const asking = this.#asking(request, selection, kept, own);
       const isWhole = limit === 0 && request.stale && resumed === undefined;
-      if (isWhole && canShowWhole({ leases: kept.leases, parts: kept.parts() }, asked)) {
+      if (isWhole && canShowWhole({ leases: kept.leases, parts: kept.parts() }, asking.peers)) {
         const list = await wholeList({
-          peers: asked,
-          selection,
-          kept,
+          ...asking,
           own: selection.covers(node) ? { namespace: node, turn: (at) => ownTurn(BEGINNING, at) } : undefined,
           localVersion: () => local.version(),
-          fetch: (peer, { everything, limit: rows, maxBytes, before, continue: next }) =>
-            recordedPage(
-              ports,
-              peer,
-              { ...(everything ? {} : selection.forPeers), user, kind, limit: rows, continue: next, after: before },
-              { timeoutMs: request.timeoutMs, maxBytes, signal },
-              { everything, before, keptInstead: (object) => everything || selection.matches(object) },
-            ),
-          now,
-          signal,
         });
         const done = () => {
           for (const statement of list.end().completeness) this.#stated.add(statement);
@@ -212,7 +201,22 @@ class NodesFederation implements Federation {
       const { bookmarks, timeoutMs } = request;
       const query = { ...selection.forPeers, group: kind.group, plural: kind.plural };
       const { bookmarkMs } = this.#tunables;
-      const events = follow({ feed: open.feed, local, user, node, query, selection, from, bookmarks, bookmarkMs, timeoutMs, now, signal });
+      const refresh = async () => void (await askAll(this.#asking(request, selection, open.feed.kept, { entries: 0 })));
+      const events = follow({
+        feed: open.feed,
+        refresh,
+        local,
+        user,
+        node,
+        query,
+        selection,
+        from,
+        bookmarks,
+        bookmarkMs,
+        timeoutMs,
+        now,
+        signal,
+      });
       return released(events, () => {
         leave();
         this.#linger(open);
@@ -247,6 +251,32 @@ class NodesFederation implements Federation {
       if (open !== undefined) await this.#end(key, open);
     }
     await this.#kept.close();
+  }
+
+  /** How all peers that are meant are asked for all that is selected. */
+  #asking(
+    { kind, user, timeoutMs, signal }: FederatedWatchRequest | FederatedListRequest,
+    selection: ReturnType<typeof federatedSelection>,
+    kept: KeptView,
+    own: { entries: number },
+  ): Asking {
+    const { peers, logger, now } = this.#options;
+    const ports = { peers, kept, walks: this.#walksOf(kept.view), own, logger, now };
+    return {
+      peers: this.#peers().filter((peer) => selection.covers(peer.namespace)),
+      selection,
+      kept,
+      fetch: (peer, { everything, limit, maxBytes, before, continue: next }) =>
+        recordedPage(
+          ports,
+          peer,
+          { ...(everything ? {} : selection.forPeers), user, kind, limit, continue: next, after: before },
+          { timeoutMs, maxBytes, signal },
+          { everything, before, keptInstead: (object) => everything || selection.matches(object) },
+        ),
+      now,
+      signal,
+    };
   }
 
   /** The version of the own store that belongs to a list's: as long as that is known, all pages show it. */

@@ -18,24 +18,28 @@ import type { Turn } from './turn.ts';
 
 /** Rows and bytes of a page; nodes asked at once, so that their answers have a bounded size together. */
 const PAGE_ROWS = 1_000;
-const PAGE_BYTES = 2 * 1024 * 1024;
-const AT_ONCE = 32;
+const PAGE_BYTES = 4 * 1024 * 1024;
+const AT_ONCE = 16;
 /** Rows that are read of what is kept at once. */
 const BATCH_ROWS = 500;
 
-export interface WholeListOptions {
+/** Whom to ask, and how. */
+export interface Asking {
   /** Those that are meant. */
   peers: readonly PeerNode[];
   selection: FederatedSelection;
   kept: KeptView;
-  /** This node's rows at a version, if they are meant. */
-  own: { namespace: string; turn: (version: number) => Turn } | undefined;
-  /** The present version of the own store. */
-  localVersion: () => number;
   /** Asks for a page of all rows of a peer, or of those that are selected. */
   fetch: (peer: PeerNode, place: PagePlace) => Promise<PeerPage>;
   now: () => number;
   signal: AbortSignal;
+}
+
+export interface WholeListOptions extends Asking {
+  /** This node's rows at a version, if they are meant. */
+  own: { namespace: string; turn: (version: number) => Turn } | undefined;
+  /** The present version of the own store. */
+  localVersion: () => number;
 }
 
 export interface PagePlace {
@@ -92,7 +96,8 @@ function statementOf({ namespace: node }: PeerNode, answer: Answer, since: strin
   return since === undefined ? { node, state: 'unreachable', reason } : { node, state: 'stale', since, reason };
 }
 
-async function askAll(options: WholeListOptions): Promise<ReadonlyMap<string, Answer>> {
+/** Asks all of them, and keeps what they answer; of those that are followed it waits until as much has come in. */
+export async function askAll(options: Asking): Promise<ReadonlyMap<string, Answer>> {
   const answers = new Map<string, Answer>();
   const waiting = options.peers.values();
   const ask = async () => {
@@ -102,7 +107,7 @@ async function askAll(options: WholeListOptions): Promise<ReadonlyMap<string, An
   return answers;
 }
 
-async function askOne(options: WholeListOptions, peer: PeerNode): Promise<Answer> {
+async function askOne(options: Asking, peer: PeerNode): Promise<Answer> {
   const { kept, selection, now } = options;
   if (!peer.reachable) {
     if (!kept.leases.isFollowed(peer.key) && kept.parts().has(peer.key)) await kept.setAway(peer, toTimestamp(now()));
@@ -120,7 +125,7 @@ async function askOne(options: WholeListOptions, peer: PeerNode): Promise<Answer
 
 /** Asks page by page until all is kept. Returns the version of what was shown, or what came instead. */
 async function walk(
-  { fetch, signal }: WholeListOptions,
+  { fetch, signal }: Asking,
   peer: PeerNode,
   everything: boolean,
   names: Set<string>,
@@ -149,12 +154,7 @@ async function walk(
 }
 
 /** True if rows are kept that would show and did not: they have changed since, and nobody was told how. */
-async function hasLeftovers(
-  { kept, selection }: WholeListOptions,
-  peer: PeerNode,
-  names: ReadonlySet<string>,
-  version: number,
-): Promise<boolean> {
+async function hasLeftovers({ kept, selection }: Asking, peer: PeerNode, names: ReadonlySet<string>, version: number): Promise<boolean> {
   if (kept.leases.isFollowed(peer.key)) return false;
   for (let after = '', more = true; more; ) {
     const rows = await kept.rows(peer.key, after, BATCH_ROWS);

@@ -23,6 +23,8 @@ const QUIET_MS = 50;
 
 export interface FollowOptions {
   feed: Feed;
+  /** Asks all nodes for what they have now, and resolves when that is kept. */
+  refresh: () => Promise<void>;
   local: LocalRows;
   user: UserPrincipal;
   /** This node. */
@@ -48,6 +50,8 @@ export async function* follow(options: FollowOptions): AsyncGenerator<FederatedE
     if (from === undefined) {
       // all is there before any of it is shown, but nobody waits for long
       await feed.settled(selection.covers, options.timeoutMs);
+      // what happened since they were followed last may still be on its way
+      await options.refresh();
       const frozen = await kept.freeze(own.version);
       try {
         log.cursor = frozen.version;
