@@ -53,15 +53,14 @@ function changedText({ object, previous }: Change, ...path: string[]): string | 
   return now === textAt(previous, ...path) ? undefined : now;
 }
 
+/** Of copies there are thousands, which come and go with their owner: that is told of the owner. */
 function ofApp(change: Change): Omit<News, 'about'> | undefined {
-  const { object, type } = change;
+  const { object, type, origin } = change;
+  if (origin !== 'own') return undefined;
   const status = type === 'DELETED' ? undefined : changedText(change, 'status');
   if (status === undefined || status === '') return undefined;
   if (status === 'Ready') return { type: 'Normal', reason: 'Ready', message: `it can be reached at ${textAt(object, 'URI')}` };
-  // the sentence of the object says since when, which would be another Event each time
-  const message =
-    status === 'OwnerAway' ? `${textAt(object, 'owner') || 'its owner'} is away` : textAt(object, 'message') || 'it is not ready';
-  return { type: 'Warning', reason: status, message };
+  return { type: 'Warning', reason: status, message: textAt(object, 'message') || 'it is not ready' };
 }
 
 function ofDomain(change: Change): Omit<News, 'about'> | undefined {

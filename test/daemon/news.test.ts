@@ -32,7 +32,6 @@ describe('news', () => {
   it.each([
     ['dtapp', {}, { status: 'Ready', URI: 'http://x' }, 'Normal Ready: it can be reached at http://x'],
     ['dtapp', undefined, { status: 'NoService', message: 'no Service "x"' }, 'Warning NoService: no Service "x"'],
-    ['dtapp', { status: 'Ready' }, { status: 'OwnerAway', owner: 'node1', message: 'away since …' }, 'Warning OwnerAway: node1 is away'],
     ['dtapp', { status: 'Ready' }, { status: 'Ready', URI: 'other' }, undefined],
     ['dtdomain', undefined, { status: 'Ready' }, 'Normal Ready: this node is a member'],
     ['dtdomain', undefined, { status: 'Joining' }, undefined],
@@ -78,7 +77,8 @@ describe('news', () => {
   });
 
   it('of other nodes are theirs to tell, and nothing is news that is no text', () => {
-    expect(told('dtapp', undefined, { status: 'Ready' }, { origin: 'replica' })).toBeUndefined();
+    for (const origin of ['replica', 'projection'] as const)
+      expect(told('dtapp', undefined, { status: 'Ready' }, { origin })).toBeUndefined();
     for (const status of [1, null, [], { phase: 1 }])
       for (const kind of ['dtapp', 'dtdomain', 'serviceinstance', 'execution']) expect(told(kind, undefined, { status })).toBeUndefined();
   });

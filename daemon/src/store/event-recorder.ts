@@ -11,6 +11,8 @@ import type { ObjectStore } from './object-store.types.ts';
 /** As Kubernetes keeps them. */
 const KEEP_MS = 60 * 60 * 1000;
 const MAX_EVENTS = 1000;
+/** Events that wait to be written at most: in a storm of changes some are left out, rather than that the changes wait for them. */
+const MAX_WAITING = 100;
 const EVENTS = { group: '', plural: 'events' } as const;
 
 export interface EventInput {
@@ -32,14 +34,21 @@ export interface EventRecorderOptions {
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
   #sincePrune = 0;
+  #waiting = 0;
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
   }
 
-  /** Returns at once; the Event is written behind. */
+  /** Returns at once; the Event is written behind, or left out where too many wait. */
   record(event: EventInput): void {
-    this.#write(event).catch(this.#options.onError);
+    if (this.#waiting >= MAX_WAITING) return;
+    this.#waiting += 1;
+    this.#write(event)
+      .catch(this.#options.onError)
+      .finally(() => {
+        this.#waiting -= 1;
+      });
   }
 
   async #write(event: EventInput): Promise<void> {

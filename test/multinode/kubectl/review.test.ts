@@ -63,6 +63,20 @@ describe.skipIf(NO_KUBECTL)(`kubectl auth${NO_KUBECTL === undefined ? '' : ` (SK
     expect(await asOps.out('auth', 'can-i', '--list', '-n', 'node1')).toMatch(/^resources\.dtkd\.dev +\[\] +\[\] +\[get list watch\]$/m);
   });
 
+  it('what another node lets somebody read, kubectl describes: a Service there, with its Endpoints', async () => {
+    const web = { apiVersion: 'v1', metadata: { name: 'there' } };
+    await node1.create({ ...web, kind: 'Service', spec: { ports: [{ port: 80, targetPort: 9 }] } });
+    await node1.create({ ...web, kind: 'Endpoints', subsets: [{ addresses: [{ ip: '10.9.9.9' }], ports: [{ port: 9 }] }] });
+    await grant(node1, ops, ['READ'], { kind: 'services' });
+    expect(await asOps.out('describe', 'service', 'there', '-n', 'node1')).toMatch(/^Endpoints: +<none>$/m);
+    await grant(node1, ops, ['READ'], { kind: 'endpoints' });
+    expect(await asOps.out('describe', 'service', 'there', '-n', 'node1')).toMatch(/^Endpoints: +10\.9\.9\.9:9$/m);
+    expect(await asOps.out('get', 'endpointslices', '-A')).toMatch(/^node1 +there-ipv4 +IPv4 +9 +10\.9\.9\.9 /m);
+    expect(await asOps.out('get', 'endpointslice', 'there-ipv4', '-n', 'node1', '-o', 'name')).toBe(
+      'endpointslice.discovery.k8s.io/there-ipv4\n',
+    );
+  });
+
   it('nobody acts as somebody else', async () => {
     const { code, stderr } = await asOperator.run('get', 'services', '--as=ops');
     expect([code, stderr]).toEqual([1, expect.stringContaining('nobody may act as somebody else')]);
