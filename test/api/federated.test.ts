@@ -143,6 +143,15 @@ describe('a list over nodes', () => {
     expect(federation.lists.map(({ stale }) => stale)).toEqual([true, false, true, false]);
   });
 
+  test('of Events about a Node asks that node alone', async () => {
+    const about = (node: string) =>
+      `/api/v1/events?fieldSelector=${encodeURIComponent(`involvedObject.kind=Node,involvedObject.name=${node}`)}`;
+    await api.ask('GET', about('node2'), ops);
+    await api.ask('GET', about('node0'), ops);
+    await api.ask('GET', '/api/v1/events?fieldSelector=metadata.name%3Dx', ops);
+    expect(federation.lists.map(({ namespace }) => namespace)).toEqual(['node2', undefined]);
+  });
+
   test('of one other node asks for that one; of this node, and of shared kinds, for none', async () => {
     await api.ask('GET', OF_NODE2, ops);
     expect(federation.lists[0]).toMatchObject({ namespace: 'node2' });

@@ -1,7 +1,10 @@
 /** Which requests are about more nodes than this one, and what they ask for. */
 import { DtkdError } from '../../../protocol/errors.ts';
+import { eventKind } from '../../../protocol/kinds/event.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
+import { nodeKind } from '../../../protocol/kinds/node.ts';
 import { OPERATOR, type UserPrincipal } from '../../../protocol/principal.ts';
+import { parseFieldSelector } from '../../../protocol/selectors.ts';
 import type { FederatedReads, FederatedSelection } from '../catalog/federation/federation.types.ts';
 import { selectionQuery } from './reading.ts';
 import { type Api, type ApiContext, type Target, targetOf, wholeNumber } from './request.ts';
@@ -10,6 +13,9 @@ import { isRemote } from './visibility.ts';
 /** Milliseconds that each other node has to answer, unless the client says otherwise. */
 const PEER_MS = 2_000;
 const MAX_PEER_MS = 60_000;
+
+/** Fields of every kind that a selector takes. */
+const ALWAYS_SELECTABLE = ['metadata.name', 'metadata.namespace'];
 
 export const OPERATOR_ELSEWHERE = "the operator's token counts on this node only; use a user's token: dtkd user add NAME";
 
@@ -22,8 +28,16 @@ export function isFederated(kind: Pick<Kind, 'shared' | 'scope'>): boolean {
 export function federatedTarget(api: Api, c: ApiContext, kind: Kind): { federation: FederatedReads; target: Target } | undefined {
   const { federation } = api;
   if (federation === undefined || !isFederated(kind) || isRemote(c.get('principal'))) return undefined;
-  const target = targetOf(api, c, kind);
+  const target = whereItHappened(c, targetOf(api, c, kind));
   return target.namespace === '' || federation.isPeer(target.namespace) ? { federation, target } : undefined;
+}
+
+/** Events about a Node are on that node and nowhere else: whoever describes one need not hear of the others. */
+function whereItHappened(c: ApiContext, target: Target): Target {
+  if (target.kind !== eventKind || target.namespace !== '') return target;
+  const asked = parseFieldSelector(c.req.query('fieldSelector') ?? '', [...ALWAYS_SELECTABLE, ...eventKind.selectableFields]);
+  const about = (path: string) => asked.find((requirement) => requirement.equal && requirement.path === path)?.value;
+  return about('involvedObject.kind') === nodeKind.kind ? { ...target, namespace: about('involvedObject.name') ?? '' } : target;
 }
 
 /** What a user asks of the nodes; undefined for the operator, on whose behalf none is asked. */
