@@ -33,6 +33,7 @@ beforeEach(async () => {
     'instances/shop/.git/objects/aa',
     'audit',
     'logs',
+    'resources/web/var',
   ]) {
     await mkdir(join(data, path), { recursive: true });
   }
@@ -50,6 +51,7 @@ beforeEach(async () => {
     'instances/shop/.git/objects/aa/bb': 'object',
     'audit/0000000000000001.log': 'one\ntwo\nthr',
     'logs/dtkd.log': 'log',
+    'resources/web/var/pid': '1',
   };
   for (const [path, text] of Object.entries(files)) await writeFile(join(data, path), text);
   await chmod(join(data, 'admin.token'), 0o600);

@@ -250,6 +250,13 @@ function fileError(error: unknown): unknown {
       cause: error,
     });
   }
+  if (error.code === 'EACCES' || error.code === 'EPERM') {
+    const path = 'path' in error && typeof error.path === 'string' ? error.path : 'a file in the data directory';
+    return new DtkdError('UNAVAILABLE', `${path} cannot be read: a backup without it would not be whole`, {
+      next: 'Let the user that runs dtkd read it, or move it out of the data directory.',
+      cause: error,
+    });
+  }
   if (isGone(error)) {
     return new DtkdError('UNAVAILABLE', 'files were removed again and again while the backup was being made', {
       next: 'Make it again.',

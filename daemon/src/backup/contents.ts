@@ -26,6 +26,8 @@ const LEFT_OUT: readonly RegExp[] = [
   /^dispatch\/(runner|runs)$/,
   // unpacked anew from content when it is needed
   /^modules$/,
+  // what commands keep where they run: theirs, of other users too, and as large as they like
+  /^resources$/,
   /^\.backup$/,
   /^\.restoring$/,
 ];
