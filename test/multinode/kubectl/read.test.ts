@@ -54,6 +54,12 @@ describe.skipIf(NO_KUBECTL)(`reading with kubectl${NO_KUBECTL === undefined ? ''
     expect(rowsOf(bare).map(([name]) => name)).toEqual(['m1', 'm2', 'm3', 'm4', 'm5']);
   });
 
+  it('shows events as kubectl does, without names that say nothing', async () => {
+    const table = rowsOf(await kubectl.out('get', 'events'));
+    expect(table[0]).toEqual(['LAST SEEN', 'TYPE', 'REASON', 'OBJECT', 'MESSAGE']);
+    expect(table.map((row) => row.slice(1, 4))).toContainEqual(['Normal', 'Started', 'node/node0']);
+  });
+
   it('has a table of every kind', async () => {
     const kinds = KINDS.filter(({ verbs }) => verbs.includes('list')).map(({ plural, group }) =>
       group === '' ? plural : `${plural}.${group}`,
