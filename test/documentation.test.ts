@@ -34,10 +34,10 @@ describe('docs/service.md', () => {
   it('tells of every setting that the daemon has, and of no other', async () => {
     const [guide, config] = await Promise.all([
       readFile(join(REPOSITORY, 'docs/service.md'), 'utf8'),
-      readFile(join(REPOSITORY, 'daemon/src/config.ts'), 'utf8'),
+      readFile(join(REPOSITORY, 'protocol/settings.ts'), 'utf8'),
     ]);
     const told = new Set([...guide.matchAll(/^\|[^|]*\| `(DTKD_[A-Z_]+)/gm)].map(([, name]) => name));
-    const schema = /const settings = z\.strictObject\(\{([\s\S]*?)\n\}\);/.exec(config)?.[1] ?? '';
+    const schema = /export const settings = z\.strictObject\(\{([\s\S]*?)\n\}\);/.exec(config)?.[1] ?? '';
     const keys = [...schema.matchAll(/^ {2}(\w+):/gm)].map(([, key = '']) => key);
     const had = keys.map((key) => `DTKD_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`);
     expect(keys.length).toBeGreaterThan(5);

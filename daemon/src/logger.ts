@@ -6,6 +6,7 @@ import { renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Level, multistream, pino, type StreamEntry } from 'pino';
 import sonicBoom from 'sonic-boom';
+import { LOG_LEVELS, type LogLevel } from '../../protocol/settings.ts';
 import { makeDirectory } from './directory.ts';
 
 export interface Logger {
@@ -16,8 +17,7 @@ export interface Logger {
   child(fields: object): Logger;
 }
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+export { LOG_LEVELS, type LogLevel };
 
 export interface LogOptions {
   level: LogLevel;

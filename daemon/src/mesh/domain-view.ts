@@ -72,6 +72,7 @@ function peerView(input: ViewInput, member: FoldedMember, founder: boolean): Pee
     path: self ? 'self' : presence?.path,
     address: address === undefined ? undefined : formatAddress(address, -1),
     since: presence?.since,
+    failure: presence?.failure,
     suspended: input.state.suspended.has(member.key),
     conditions: conditionsOf(input, member),
     heardRemovals: [...(presence?.heard ?? [])],

@@ -20,7 +20,7 @@ import { createDomain } from './membership/create-domain.ts';
 import { adoptMembership, type MembershipOptions, openMembership } from './membership/domain-membership.ts';
 import { forgetMembership } from './membership/item-rows.ts';
 import { type DomainKeys, type DomainRecord, KeyStore } from './membership/key-store.ts';
-import type { DomainCarrying, DomainFigures, DomainView, InviteView, Mesh } from './mesh.types.ts';
+import type { DomainCarrying, DomainFigures, DomainView, InviteView, Mesh, Probe } from './mesh.types.ts';
 import { assignNamespaces } from './namespaces.ts';
 import { PortChoice } from './port-choice.ts';
 
@@ -259,6 +259,12 @@ class NodeMesh implements Mesh {
     const found = this.#byId(domain)?.node;
     if (found === undefined) return Promise.reject(new DtkdError('PEER_AWAY', 'this node is not in that domain (any more)'));
     return found.openStream(peer, protocol, signal);
+  }
+
+  probe(domain: DomainId, peer: PeerKey, options: { reach: boolean; signal: AbortSignal }): Promise<Probe> {
+    const found = this.#byId(domain)?.node;
+    if (found === undefined) return Promise.reject(new DtkdError('PEER_AWAY', 'this node is not in that domain (any more)'));
+    return found.probe(peer, options);
   }
 
   want(domain: DomainId, peer: PeerKey): void {

@@ -28,6 +28,8 @@ export interface PeerView {
   address: string | undefined;
   /** Milliseconds since the epoch: connected, away, or without a connection since then. */
   since: number | undefined;
+  /** Why the last try to reach it failed, if it is not connected. */
+  failure?: string | undefined;
   suspended: boolean;
   /** Sentences for the operator. */
   conditions: string[];
@@ -107,6 +109,15 @@ export interface DomainFigures {
   logs: { author: string; entries: number; behind: number }[];
 }
 
+/** What a member said when it was asked for its clock, and whether it reaches this node. */
+export interface Probe {
+  /** How far its clock is ahead of this node's, and by how much that may be wrong. Milliseconds. */
+  offsetMs: number;
+  boundMs: number;
+  /** Addresses of this node that it tried; undefined if it was not asked to. */
+  tried: { address: string; reached: boolean }[] | undefined;
+}
+
 /** Everything that the rest of the daemon may ask of the mesh. Domains are named by their local dtDomain name. */
 export interface Mesh {
   start(): Promise<void>;
@@ -139,6 +150,11 @@ export interface Mesh {
    * ago. Back-pressure is the Duplex's own.
    */
   openStream(domain: DomainId, peer: PeerKey, protocol: string, signal?: AbortSignal): Promise<Duplex>;
+  /**
+   * Asks a connected member for its clock, and with `reach` whether it can dial the addresses that this node announces. Errors: PEER_AWAY, TIMEOUT,
+   * VERSION_TOO_OLD (it cannot be asked that).
+   */
+  probe(domain: DomainId, peer: PeerKey, options: { reach: boolean; signal: AbortSignal }): Promise<Probe>;
   /** Something is wanted of a member that is away: it is looked for soon, and more often for a while. Cheap. */
   want(domain: DomainId, peer: PeerKey): void;
   /** Keeps the connection with a member, if there is one, though no stream runs on it. Returns a function that lets it go. */

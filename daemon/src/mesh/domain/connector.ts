@@ -59,6 +59,8 @@ interface Attempt {
   running: Promise<void> | undefined;
   /** Since when it is known to be out of reach. Stays until it is connected again, whatever else is learnt. */
   awaySince: number | undefined;
+  /** Why the last try failed, for people. */
+  failure?: string | undefined;
 }
 
 export class Connector {
@@ -114,6 +116,11 @@ export class Connector {
     const awaySince = this.#attempts.get(peer)?.awaySince;
     const reach = reachOf({ connected, unreachable: awaySince !== undefined, members: this.#ports.members().size });
     return { reach, awaySince: reach === 'away' ? awaySince : undefined };
+  }
+
+  /** Why the last try to reach a member failed. */
+  failure(peer: PeerKey): string | undefined {
+    return this.#attempts.get(peer)?.failure;
   }
 
   /** True if a member that should be connected has been out of reach for so long, and it was not for want of trying. */
@@ -225,8 +232,10 @@ export class Connector {
     try {
       await this.#ways.connect(peer);
       attempt.failures = 0;
+      attempt.failure = undefined;
     } catch (error) {
       attempt.failures += 1;
+      attempt.failure = error instanceof DtkdError ? error.message : 'the connection could not be made';
       // Somebody is there and could not finish: trying again soon makes a busy machine busier.
       reachable = !(error instanceof DtkdError && error.code === 'ADDRESS_UNREACHABLE');
       this.#ports.logger.debug({ err: error, peer: peerIdOf(peer), failures: attempt.failures }, 'Could not connect');

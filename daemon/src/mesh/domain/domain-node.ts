@@ -10,6 +10,7 @@ import { COMPARE_PROTOCOL, type Digests } from '../../../../protocol/compare.ts'
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { HELLO_PROTOCOL, type HelloAbout } from '../../../../protocol/hello.ts';
 import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
+import { REACH_PROTOCOL } from '../../../../protocol/reach.ts';
 import { FACTS_PROTOCOL, SYNC_PROTOCOL } from '../../../../protocol/sync.ts';
 import { WHERE_PROTOCOL } from '../../../../protocol/whereabouts.ts';
 import type { Logger } from '../../logger.ts';
@@ -17,7 +18,7 @@ import type { Host, Link, StreamHandler, Verdict } from '../host/host.types.ts';
 import { MAX_LINKS_PER_MEMBER } from '../host/limits.ts';
 import type { DomainLog } from '../log/log.types.ts';
 import type { Membership, MembershipState } from '../membership/membership.types.ts';
-import type { Reach } from '../mesh.types.ts';
+import type { Probe, Reach } from '../mesh.types.ts';
 import { type AddressBook, parseAddresses } from './address-book.ts';
 import { Admission } from './admission.ts';
 import { CatchingUp } from './catching-up.ts';
@@ -28,6 +29,7 @@ import { Heartbeat } from './heartbeat.ts';
 import { IdleLinks } from './idle-links.ts';
 import { introduce } from './introduction.ts';
 import { PeerTable, type Presence } from './peer-table.ts';
+import { askReach, ReachAnswers } from './reach.ts';
 import { SEARCH_CHECK_MS, Search } from './search.ts';
 import { SyncService } from './sync-service.ts';
 import { Telling } from './telling.ts';
@@ -44,6 +46,8 @@ const MAX_HELLO_STREAMS = 2;
 const MAX_MEMBER_STREAMS = 16;
 /** A member asks one comparison at a time. */
 const MAX_COMPARE_STREAMS = 4;
+/** A member asks once, and perhaps once more after it gave up. */
+const MAX_REACH_STREAMS = 2;
 /** Of each protocol that other parts of the daemon serve: every tunnelled connection is one stream. */
 const MAX_APPLICATION_STREAMS = 2_048;
 
@@ -65,7 +69,7 @@ export interface DomainNodeOptions {
 }
 
 /** A member as it is seen from here. */
-export type MemberPresence = Presence & { reach: Reach };
+export type MemberPresence = Presence & { reach: Reach; failure?: string | undefined };
 
 export class DomainNode {
   readonly host: Host;
@@ -187,6 +191,8 @@ export class DomainNode {
     await host.serve(FACTS_PROTOCOL, (stream, link) => void this.#sync.serveFacts(stream, link), { maxStreams: MAX_MEMBER_STREAMS });
     const whereabouts = { book: this.#options.book, isMember: (key: PeerKey) => this.#state.members.has(key) };
     await host.serve(WHERE_PROTOCOL, (stream) => void answerWhere(stream, whereabouts), { maxStreams: MAX_MEMBER_STREAMS });
+    const reach = new ReachAnswers({ host, announced: (link) => this.peers.announced(link), now: this.#options.now });
+    await host.serve(REACH_PROTOCOL, (stream, link) => void reach.serve(stream, link), { maxStreams: MAX_REACH_STREAMS });
     await host.serve(COMPARE_PROTOCOL, (stream) => void answerDigests(stream, () => this.#digests()), { maxStreams: MAX_COMPARE_STREAMS });
     this.#unsubscribe.push(
       membership.onChange((state) => this.#onMembership(state)),
@@ -253,6 +259,14 @@ export class DomainNode {
     }
   }
 
+  /** Asks a connected member for its clock, and whether it reaches this node. Errors: PEER_AWAY, TIMEOUT, VERSION_TOO_OLD. */
+  async probe(peer: PeerKey, { reach, signal }: { reach: boolean; signal: AbortSignal }): Promise<Probe> {
+    const link = this.peers.best(peer);
+    if (link === undefined) throw new DtkdError('PEER_AWAY', 'the member is not connected');
+    if (!this.peers.protocols(link).includes(REACH_PROTOCOL)) throw new DtkdError('VERSION_TOO_OLD', 'the member cannot be asked that');
+    return askReach(await link.open(REACH_PROTOCOL, signal), { reach, now: this.#options.now });
+  }
+
   /** Something is wanted of a member that is away. */
   want(peer: PeerKey): void {
     this.#connector.want(peer);
@@ -266,8 +280,14 @@ export class DomainNode {
   presence(peer: PeerKey): MemberPresence {
     const presence = this.peers.presence(peer);
     const { reach, awaySince } = this.#connector.reach(peer, presence.connected);
+    const failure = presence.connected ? undefined : this.#connector.failure(peer);
     // A connection that was closed in peace is no sign that the member was away from then on.
-    return { ...presence, reach, since: this.#state.members.size < FULL_MESH_BELOW ? presence.since : (awaySince ?? presence.since) };
+    return {
+      ...presence,
+      reach,
+      failure,
+      since: this.#state.members.size < FULL_MESH_BELOW ? presence.since : (awaySince ?? presence.since),
+    };
   }
 
   /** Runs hello on a link that we dialled. Rejects, and cuts the link, if it was not admitted. */
@@ -350,10 +370,11 @@ export class DomainNode {
     const { book, onChange, logger } = this.#options;
     if (link.closed || this.#stopped) throw new DtkdError('PEER_AWAY', 'the connection closed during hello');
     const address = dialableAddress(link, about.port);
-    book.announced(link.peer, [...parseAddresses(about.addresses), ...(address === undefined ? [] : [address])]);
+    const announced = parseAddresses(about.addresses);
+    book.announced(link.peer, [...announced, ...(address === undefined ? [] : [address])]);
     for (const hint of about.peers) this.#hinted(hint.key, parseAddresses(hint.addresses));
     this.#whereabouts.observedBy(link.peer, about.observed);
-    const returned = this.peers.add(link, address, about.protocols);
+    const returned = this.peers.add(link, address, about.protocols, announced);
     // The room for connections is everybody's: no member may fill it.
     for (const surplus of this.peers.links(link.peer).slice(MAX_LINKS_PER_MEMBER)) surplus.abort('too many connections of one member');
     if (link.closed) return;

@@ -12,6 +12,8 @@ interface Connected {
   /** Where the member may be dialled: for an inbound link, the IP address that we see with the port that it told. */
   address: Address | undefined;
   protocols: readonly string[];
+  /** Where the member said that it may be dialled. */
+  announced: readonly Address[];
 }
 
 interface Row {
@@ -41,12 +43,12 @@ export class PeerTable {
   }
 
   /** Returns true if the member was away. */
-  add(link: Link, address: Address | undefined, protocols: readonly string[]): boolean {
+  add(link: Link, address: Address | undefined, protocols: readonly string[], announced: readonly Address[] = []): boolean {
     const row = this.#rows.get(link.peer) ?? { links: [], since: this.#now(), heard: NOTHING };
     this.#rows.set(link.peer, row);
     const returned = row.links.length === 0;
     if (returned) row.since = this.#now();
-    row.links.push({ link, address, protocols });
+    row.links.push({ link, address, protocols, announced });
     row.links.sort((a, b) => this.#rank(a.link) - this.#rank(b.link) || a.link.openedAt - b.link.openedAt);
     return returned;
   }
@@ -75,6 +77,11 @@ export class PeerTable {
 
   protocols(link: Link): readonly string[] {
     return this.#rows.get(link.peer)?.links.find((entry) => entry.link === link)?.protocols ?? [];
+  }
+
+  /** What the member told of itself in the hello of this link. */
+  announced(link: Link): readonly Address[] {
+    return this.#rows.get(link.peer)?.links.find((entry) => entry.link === link)?.announced ?? [];
   }
 
   connected(): PeerKey[] {

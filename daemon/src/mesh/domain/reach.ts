@@ -1,0 +1,156 @@
+/**
+ * Asks a member for its clock, and whether it can reach this node; and answers the same. Owns what an answer may cost, and what it may tell: only addresses that
+ * the asker told in its hello are tried, few, and each member's are tried once in a while; who asks sooner is told what was found. Failures are told alike and at
+ * one time, whatever they were: a daemon is nobody's port scanner. Does not decide what the answers mean.
+ */
+import type { Duplex } from 'node:stream';
+import { type Address, formatAddress } from '../../../../protocol/address.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { PeerKey } from '../../../../protocol/ids.ts';
+import {
+  decodeReachClock,
+  decodeReachQuestion,
+  decodeReachTried,
+  encodeReachClock,
+  encodeReachQuestion,
+  encodeReachTried,
+  MAX_REACH_ADDRESSES,
+  MAX_REACH_FRAME_BYTES,
+  type ReachTried,
+} from '../../../../protocol/reach.ts';
+import { FrameChannel } from '../host/frame-channel.ts';
+import type { Host, Link } from '../host/host.types.ts';
+import type { Probe } from '../mesh.types.ts';
+import { resolveAddress } from './resolve.ts';
+
+/** All addresses of one try; what has not answered by then was not reached. Milliseconds. */
+const TRY_MS = 3_000;
+/** One conversation: the try, and a busy machine. Milliseconds. */
+export const REACH_TIMEOUT_MS = TRY_MS + 2_000;
+/** What was found of a member is told again for so long before it is tried anew. Milliseconds. */
+const KEPT_MS = 15_000;
+/** Members that are tried at once. */
+const MAX_TRIES = 4;
+/** Of one name. */
+const MAX_RESOLVED = 2;
+
+type Tried = ReachTried['tried'];
+
+export interface ReachPorts {
+  host: Pick<Host, 'dial'>;
+  /** What the other side of a link told of itself in hello. */
+  announced(link: Link): readonly Address[];
+  now(): number;
+  /** In place of TRY_MS and KEPT_MS, for tests. */
+  tryMs?: number;
+  keptMs?: number;
+}
+
+export class ReachAnswers {
+  readonly #ports: ReachPorts;
+  readonly #found = new Map<PeerKey, { at: number; tried: Promise<Tried> }>();
+  #running = 0;
+
+  constructor(ports: ReachPorts) {
+    this.#ports = ports;
+  }
+
+  /** Serves REACH_PROTOCOL. What goes wrong harms nobody but the asker. */
+  async serve(stream: Duplex, link: Link): Promise<void> {
+    const channel = open(stream);
+    try {
+      const { reach } = decodeReachQuestion(await receive(channel));
+      await channel.sendBytes(encodeReachClock({ now: this.#ports.now() }));
+      if (reach) await channel.sendBytes(encodeReachTried({ tried: await this.#triedOf(link) }));
+      channel.finish();
+    } catch (error) {
+      channel.fail(error);
+    }
+  }
+
+  #triedOf(link: Link): Promise<Tried> {
+    const { keptMs = KEPT_MS } = this.#ports;
+    const at = performance.now();
+    for (const [peer, found] of this.#found) if (at - found.at >= keptMs) this.#found.delete(peer);
+    const known = this.#found.get(link.peer);
+    if (known !== undefined) return known.tried;
+    if (this.#running >= MAX_TRIES) throw new DtkdError('TOO_MANY_REQUESTS', 'other members are being tried');
+    this.#running += 1;
+    const tried = tryAddresses(this.#ports, link.peer, this.#ports.announced(link)).finally(() => {
+      this.#running -= 1;
+    });
+    this.#found.set(link.peer, { at, tried });
+    return tried;
+  }
+}
+
+async function tryAddresses(
+  { host, tryMs = TRY_MS }: Pick<ReachPorts, 'host' | 'tryMs'>,
+  peer: PeerKey,
+  announced: readonly Address[],
+): Promise<Tried> {
+  const limit = AbortSignal.timeout(tryMs);
+  const late = new Promise<void>((resolve) => limit.addEventListener('abort', () => resolve(), { once: true }));
+  const addresses = announced.slice(0, MAX_REACH_ADDRESSES);
+  const tried = await Promise.all(
+    addresses.map(async (address) => ({
+      address: formatAddress(address, -1),
+      reached: await Promise.race([reaches(host, peer, address, limit), late.then(() => false)]),
+    })),
+  );
+  // what failed at once and what was never answered look the same
+  if (tried.some(({ reached }) => !reached)) await late;
+  return tried;
+}
+
+/** True if the member itself answers there. The connection is closed again; the members have another one. */
+async function reaches(host: Pick<Host, 'dial'>, peer: PeerKey, address: Address, signal: AbortSignal): Promise<boolean> {
+  const resolved = await resolveAddress(address).catch(() => []);
+  for (const one of resolved.slice(0, MAX_RESOLVED)) {
+    if (signal.aborted) return false;
+    try {
+      const link = await host.dial(one, peer, signal);
+      link.abort('only to see whether it can be reached');
+      return true;
+    } catch {
+      // the other address of the name, then
+    }
+  }
+  return false;
+}
+
+/** Asks the member at the other end. Errors: PEER_AWAY (also if it does not know the protocol), TIMEOUT, FRAME_INVALID. */
+export async function askReach(stream: Duplex, { reach, now }: { reach: boolean; now(): number }): Promise<Probe> {
+  const channel = open(stream);
+  try {
+    const asked = now();
+    const began = performance.now();
+    await channel.sendBytes(encodeReachQuestion({ reach }));
+    const clock = decodeReachClock(await receive(channel));
+    const roundTrip = performance.now() - began;
+    const tried = reach ? decodeReachTried(await receive(channel)).tried : undefined;
+    channel.finish();
+    return { ...offsetOf({ asked, roundTrip, theirs: clock.now }), tried };
+  } catch (error) {
+    channel.fail(error);
+    throw error;
+  }
+}
+
+/** The other clock was read at some moment of the round trip, so half of it bounds the error. Pure. */
+export function offsetOf({ asked, roundTrip, theirs }: { asked: number; roundTrip: number; theirs: number }): {
+  offsetMs: number;
+  boundMs: number;
+} {
+  return { offsetMs: Math.round(theirs - (asked + roundTrip / 2)), boundMs: Math.ceil(roundTrip / 2) };
+}
+
+function open(stream: Duplex): FrameChannel {
+  return new FrameChannel(stream, { maxFrameBytes: MAX_REACH_FRAME_BYTES, timeoutMs: REACH_TIMEOUT_MS, totalMs: REACH_TIMEOUT_MS });
+}
+
+async function receive(channel: FrameChannel): Promise<Uint8Array> {
+  const frame = await channel.read();
+  if (frame === undefined) throw new DtkdError('PEER_AWAY', 'the peer ended the conversation');
+  return frame;
+}

@@ -1,0 +1,48 @@
+/** What `dtkd doctor` and the daemon's checkup say: one finding for each thing that was looked at. */
+import { z } from 'zod';
+
+/** `warning`: it works, and somebody should look into it. `problem`: something does not work, or soon will not. */
+export const CHECK_STATES = ['ok', 'warning', 'problem'] as const;
+export type CheckState = (typeof CHECK_STATES)[number];
+
+const MAX_FINDINGS = 2_000;
+const MAX_TEXT = 2_000;
+
+const finding = z.object({
+  /** What was looked at, e.g. `clock`; with what it is about, e.g. `peer mydomain/node1`. */
+  check: z.string().max(MAX_TEXT),
+  state: z.enum(CHECK_STATES),
+  /** A sentence: what was found. */
+  finding: z.string().max(MAX_TEXT),
+  /** What to do about it. */
+  next: z.string().max(MAX_TEXT).optional(),
+});
+
+/** Never holds secrets. */
+export type Finding = z.output<typeof finding>;
+
+export const checkup = z.object({
+  node: z.string().max(MAX_TEXT),
+  version: z.string().max(MAX_TEXT),
+  findings: z.array(finding).max(MAX_FINDINGS),
+});
+
+/** The answer of `GET /apis/dtkd.dev/v1/daemon/checkup`. */
+export type Checkup = z.output<typeof checkup>;
+
+export function ok(check: string, text: string): Finding {
+  return { check, state: 'ok', finding: text };
+}
+
+export function warning(check: string, text: string, next: string): Finding {
+  return { check, state: 'warning', finding: text, next };
+}
+
+export function problem(check: string, text: string, next: string): Finding {
+  return { check, state: 'problem', finding: text, next };
+}
+
+/** Problems first, then warnings; in each the order in which they were found. */
+export function worstFirst(findings: readonly Finding[]): Finding[] {
+  return [...CHECK_STATES].reverse().flatMap((state) => findings.filter((one) => one.state === state));
+}
