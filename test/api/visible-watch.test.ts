@@ -133,7 +133,7 @@ describe('a watch', () => {
     await remove('b');
     await put('c', { tier: 'last' });
     await waitFor(() => informer.objects.get('c')?.metadata.labels?.['tier'] === 'last');
-    expect(informer.told).toEqual(['ADDED c', 'MODIFIED c', 'DELETED a', 'DELETED b', 'MODIFIED c']);
+    expect(informer.told).toEqual(['ADDED c', 'DELETED c', 'ADDED c', 'DELETED a', 'DELETED b', 'MODIFIED c']);
     expect(informer.lists).toBe(1);
     await informer.stop();
   });

@@ -8,7 +8,7 @@ import { type Api, type ApiContext, flag, versionParameters, wholeNumber } from 
 import { statusOf } from './status.ts';
 import { answerLines } from './streaming.ts';
 import { assertReached, watchTime, watchVersion } from './versions.ts';
-import { bookmark, type Shape, shaper } from './watching.ts';
+import { bookmark, eventLine, type Shape, shaper } from './watching.ts';
 
 /** The answer to a watch that is about other nodes, too; undefined if it is not, and for the operator, on whose behalf no other is asked. */
 export function federatedWatch(api: Api, c: ApiContext, kind: Kind): Response | undefined {
@@ -48,7 +48,7 @@ async function* lines(
   try {
     for await (const event of await federation.watch(request)) {
       if (event.type !== 'BOOKMARK') {
-        yield JSON.stringify({ type: event.type, object: shape(event.object) });
+        yield eventLine(event.type, event.object, shape);
         continue;
       }
       yield JSON.stringify(bookmark(kind, { version: event.resourceVersion }, markEnd));

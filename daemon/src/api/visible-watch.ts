@@ -165,7 +165,9 @@ class VisibleWatch {
     const version = await this.#goThrough((object, visibility) => {
       const key = keyOf(object);
       const was = this.#shown.get(key);
-      if (was?.uid === object.metadata.uid) gone.delete(key);
+      // what shows otherwise than before at the same version goes and comes: clients tell by the version whether an object has changed
+      if (was?.uid === object.metadata.uid && (was.visibility === visibility || was.resourceVersion !== object.metadata.resourceVersion))
+        gone.delete(key);
       if (was?.uid !== object.metadata.uid || was.resourceVersion !== object.metadata.resourceVersion || was.visibility !== visibility) {
         come.push({ namespace: object.metadata.namespace ?? '', name: object.metadata.name });
       }

@@ -83,7 +83,7 @@ async function* lines(
   let markEnd = initialEvents;
   try {
     for await (const event of visibleWatch(api, principal, query)) {
-      yield JSON.stringify(event.type === 'BOOKMARK' ? bookmark(kind, event, markEnd) : { type: event.type, object: shape(event.object) });
+      yield event.type === 'BOOKMARK' ? JSON.stringify(bookmark(kind, event, markEnd)) : eventLine(event.type, event.object, shape);
       if (event.type === 'BOOKMARK') markEnd = false;
     }
   } catch (error) {
@@ -91,6 +91,18 @@ async function* lines(
     const object = statusOf(error, about, (unexpected) => api.logger.error({ err: unexpected }, 'A watch failed'));
     yield JSON.stringify({ type: 'ERROR', object });
   }
+}
+
+/** Text of objects as they were last told: all watches of a change are given the same object, and it is made into text once. */
+const texts = new WeakMap<ApiObject, string>();
+
+/** One event as its line. */
+export function eventLine(type: string, object: ApiObject, shape: Shape): string {
+  const shown = shape(object);
+  if (shown !== object) return JSON.stringify({ type, object: shown });
+  const text = texts.get(object) ?? JSON.stringify(object);
+  texts.set(object, text);
+  return `{"type":"${type}","object":${text}}`;
 }
 
 export function bookmark(kind: Kind, event: { version: number | string }, endOfInitialEvents: boolean): unknown {
