@@ -216,3 +216,22 @@ describe('the change log', () => {
     expect(new Set(versions).size).toBe(5);
   });
 });
+
+describe('a watch that is far behind', () => {
+  it('is read few large changes at a time, and misses none', async () => {
+    const limits = { entries: 1_000, bytes: 50_000_000, recentBytes: 1_000 };
+    const below = memoryKv();
+    const own = await openObjectStore({ kv: below, node: NODE, limits });
+    const version = String(own.version());
+    const large = 'x'.repeat(200_000);
+    for (let round = 0; round < 12; round += 1) await own.transact((tx) => tx.put(service(`s${round}`, { labels: { large } })));
+    const signal = new AbortController();
+    const names: string[] = [];
+    for await (const event of own.watch({ ...SERVICES, resourceVersion: version, signal: signal.signal })) {
+      if (event.type !== 'BOOKMARK') names.push(event.object.metadata.name);
+      if (names.length === 12) signal.abort();
+    }
+    expect(names).toEqual(Array.from({ length: 12 }, (_, round) => `s${round}`));
+    await own.close();
+  });
+});

@@ -23,6 +23,8 @@ export interface LogLimits {
 export const LOG_LIMITS: LogLimits = { entries: 100_000, bytes: 8 * 1024 * 1024, recentBytes: 1024 * 1024 };
 /** Trimming begins when a limit is passed by this much, so that it is rare. */
 const SLACK = 1.125;
+/** Bytes of changes that are read from the database at once, but for the last of them. */
+const READ_BYTES = 256 * 1024;
 /** Log rows deleted at once while trimming. */
 const TRIM_ROWS = 500;
 
@@ -135,7 +137,7 @@ export class ChangeLog {
     );
   }
 
-  /** At most `limit` changes after `version`, in order; empty if there are none yet. GONE if some have been trimmed. */
+  /** At most `limit` changes after `version`, fewer where they are large, in order; empty if there are none yet. GONE if some have been trimmed. */
   async after(version: number, limit: number): Promise<Change[]> {
     this.assertKept(version);
     if (version === this.#last) return [];
@@ -143,7 +145,13 @@ export class ChangeLog {
     if (index >= 0) return this.#recent.slice(index, index + limit).map((entry) => entry.change);
     const rows = await this.#kv.page({ gte: logKey(version + 1), lt: logKey(this.#last + 1), limit });
     if (rows[0] === undefined || versionOfLogKey(rows[0][0]) !== version + 1) throw this.gone(version);
-    return rows.map(([key, row]) => changeOfLogRow(versionOfLogKey(key), row));
+    // who is behind holds what was read until its client takes it: large changes come few at a time
+    let bytes = 0;
+    const end = rows.findIndex(([, row]) => {
+      bytes += row.length;
+      return bytes >= READ_BYTES;
+    });
+    return rows.slice(0, end === -1 ? rows.length : end + 1).map(([key, row]) => changeOfLogRow(versionOfLogKey(key), row));
   }
 
   /** Resolves when no trimming is going on. */
