@@ -1,7 +1,7 @@
 /**
- * `npm run dist [-- --arch x64,arm64] [--out DIR]`: packages for machines that reach no registry, with Node inside. For each architecture a
+ * `npm run dist [-- --arch x64,arm64] [--format tarball,deb] [--out DIR]`: packages for machines that reach no registry, with Node inside. For each architecture a
  * `dtkd-VERSION-linux-ARCH.tar.gz` and a `dtkd_VERSION_ARCH.deb`, and `SHA256SUMS`. What `npm pack` makes goes in, with the locked dependencies: only what runs
- * on that architecture. Two runs on one commit make the same bytes.
+ * on that architecture. Two runs on one commit make the same bytes. `--format directory` makes the tarball's content unpacked, for images of containers.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
@@ -16,16 +16,23 @@ import { debianVersion } from './packaging/changelog.ts';
 import { DEBIAN_ARCHITECTURE, debFile, debTree } from './packaging/deb.ts';
 import { programTree, unpackedProgram } from './packaging/program.ts';
 import { ARCHITECTURES, type Architecture } from './packaging/prune.ts';
-import type { Tree } from './packaging/tree.ts';
+import { type Tree, writeTree } from './packaging/tree.ts';
 import { commitTime } from './running.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const SUMS = 'SHA256SUMS';
+const FORMATS = ['tarball', 'deb', 'directory'] as const;
+type Format = (typeof FORMATS)[number];
 
 const { values } = parseArgs({
-  options: { arch: { type: 'string', default: ARCHITECTURES.join(',') }, out: { type: 'string', default: 'dist-packages' } },
+  options: {
+    arch: { type: 'string', default: ARCHITECTURES.join(',') },
+    format: { type: 'string', default: 'tarball,deb' },
+    out: { type: 'string', default: 'dist-packages' },
+  },
 });
 const architectures = values.arch.split(',').map(architectureOf);
+const formats = values.format.split(',').map(formatOf);
 const out = resolve(values.out);
 const work = await mkdtemp(join(tmpdir(), 'dtkd-dist-'));
 try {
@@ -43,14 +50,21 @@ function architectureOf(text: string): Architecture {
   return found;
 }
 
+function formatOf(text: string): Format {
+  const found = FORMATS.find((one) => one === text);
+  if (found === undefined) throw new Error(`there is no format ${JSON.stringify(text)}; there are: ${FORMATS.join(', ')}`);
+  return found;
+}
+
 async function makeAll(): Promise<void> {
+  const writers = { tarball: writeTarball, deb: writeDeb, directory: writeDirectory };
   const time = await commitTime(root);
   const { directory, version } = await unpackedProgram(root, work);
   await mkdir(out, { recursive: true });
   // One after the other: each is a hundred megabytes, and both cores are busy with one.
   for (const architecture of architectures) {
     const tree = await programTree(root, { directory, work: join(work, architecture), architecture });
-    const made = await Promise.all([writeTarball(tree, { version, architecture, time }), writeDeb(tree, { version, architecture, time })]);
+    const made = await Promise.all(formats.map((format) => writers[format](tree, { version, architecture, time })));
     for (const name of made) console.log(join(out, name));
   }
   await writeSums();
@@ -66,6 +80,13 @@ async function writeTarball(tree: Tree, { version, architecture, time }: Made): 
   const top = `dtkd-${version}-linux-${architecture}`;
   const within: Tree = new Map([...tree].map(([path, entry]) => [`${top}/${path}`, entry]));
   return put(`${top}.tar.gz`, (path) => pipeline(tarGz(within, { time }), createWriteStream(path)));
+}
+
+async function writeDirectory(tree: Tree, { version, architecture, time }: Made): Promise<string> {
+  const name = `dtkd-${version}-linux-${architecture}`;
+  await rm(join(out, name), { recursive: true, force: true });
+  await writeTree(tree, join(out, name), time);
+  return name;
 }
 
 async function writeDeb(tree: Tree, made: Made): Promise<string> {
@@ -87,6 +108,7 @@ async function put(name: string, write: (path: string) => Promise<void>): Promis
 
 async function writeSums(): Promise<void> {
   const names = (await readdir(out)).filter((name) => /\.(tar\.gz|deb)$/.test(name)).sort();
+  if (names.length === 0) return;
   const lines: string[] = [];
   for (const name of names) {
     const hash = createHash('sha256');

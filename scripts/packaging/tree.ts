@@ -1,6 +1,6 @@
 /** What goes into an archive: paths with their modes and bytes. Sorted, and without anything that the machine that makes it adds. */
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, copyFile, lutimes, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 export type Entry =
   | { kind: 'directory' }
@@ -66,4 +66,21 @@ export async function contentOf(entry: Entry): Promise<Buffer> {
 export function sizeOf(entry: Entry): number {
   if (entry.kind !== 'file') return 0;
   return Buffer.isBuffer(entry.content) ? entry.content.length : entry.content.size;
+}
+
+/** Writes the entries below `directory`, which is made, every file of the same time (seconds since 1970). */
+export async function writeTree(tree: Tree, directory: string, time: number): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const entries = sorted(tree);
+  for (const [path, entry] of entries) {
+    const to = join(directory, path);
+    await mkdir(entry.kind === 'directory' ? to : dirname(to), { recursive: true });
+    if (entry.kind === 'link') await symlink(entry.target, to);
+    if (entry.kind !== 'file') continue;
+    await (Buffer.isBuffer(entry.content) ? writeFile(to, entry.content) : copyFile(entry.content.from, to));
+    await chmod(to, entry.executable ? 0o755 : 0o644);
+  }
+  // What a directory holds comes after it: the times of directories last.
+  for (const [path] of entries.reverse()) await lutimes(join(directory, path), time, time);
+  await lutimes(directory, time, time);
 }
