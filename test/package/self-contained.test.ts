@@ -179,7 +179,7 @@ describe.skipIf(impossible !== undefined)(`a machine without Node${impossible ==
     `has a .deb that is in order, as lintian sees it${withoutLintian === undefined ? '' : ` (SKIPPED: ${withoutLintian})`}`,
     async () => {
       const found = await lintian;
-      expect(found, `${found.stdout}${found.stderr}`).toMatchObject({ code: 0 });
+      expect(found, `${found?.stdout}${found?.stderr}`).toMatchObject({ code: 0 });
     },
   );
 });
