@@ -90,7 +90,7 @@ export class Network {
     const host = this.#host(site);
     const old = this.address(site, segment);
     const address = old.replace(/\d+$/, String(octet));
-    const inner = `eth${[...host.addresses.keys()].indexOf(segment)}`;
+    const inner = this.interfaceOf(site, segment);
     await ip('-n', host.netns, 'address', 'delete', `${old}/24`, 'dev', inner);
     await ip('-n', host.netns, 'address', 'add', `${address}/24`, 'dev', inner);
     await ip('-n', host.netns, 'route', 'replace', '224.0.0.0/4', 'dev', inner);
@@ -100,6 +100,17 @@ export class Network {
   /** Gives a site one more address, which it alone reaches. */
   async alias(site: string, address: string): Promise<void> {
     await ip('-n', this.#host(site).netns, 'address', 'add', `${address}/32`, 'dev', 'lo');
+  }
+
+  /** The name of a site's interface on a segment, as the site itself sees it. */
+  interfaceOf(site: string, segment: string): string {
+    this.address(site, segment);
+    return `eth${[...this.#host(site).addresses.keys()].indexOf(segment)}`;
+  }
+
+  /** Runs an administrator's program on a host; fails unless it ends with 0. */
+  async run(site: string, program: string, ...args: string[]): Promise<void> {
+    await ip('netns', 'exec', this.#host(site).netns, findProgram(program) ?? program, ...args);
   }
 
   async cut(first: string, second: string): Promise<void> {
