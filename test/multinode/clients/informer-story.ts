@@ -34,6 +34,8 @@ export class InformerStory {
   readonly #granted = new Map<string, string>();
   readonly #random: (below: number) => number;
   #seed: number;
+  /** The one that is being killed: what is written to it fails. */
+  #killing: Site | undefined;
   changes = 0;
 
   private constructor(sites: Site[], line: TroubledLine, ops: SiteUser, seed: number) {
@@ -100,7 +102,7 @@ export class InformerStory {
         // what a site did that was killed meanwhile is not counted
         const written = await writeChanges(site, KINDS, each, { seed: this.#seed }).catch(() => undefined);
         if (written !== undefined) this.changes += each;
-        else if (site.running) throw new Error(`${site.name} could not be written to`);
+        else if (site.running && this.#killing !== site) throw new Error(`${site.name} could not be written to`);
       }),
     );
   }
@@ -148,8 +150,11 @@ export class InformerStory {
   }
 
   async crash(index: number, count: number): Promise<void> {
-    await Promise.all([this.write(Math.ceil(count / 2)), this.site(index).kill9()]);
-    await this.site(index).start();
+    const site = this.site(index);
+    this.#killing = site;
+    await Promise.all([this.write(Math.ceil(count / 2)), site.kill9()]);
+    this.#killing = undefined;
+    await site.start();
     await this.write(Math.ceil(count / 2));
   }
 
