@@ -124,6 +124,8 @@ describe.concurrent('the guides', () => {
   it.for([
     'README.md',
     'docs/domains.md',
+    'docs/networks.md',
+    'docs/operating.md',
     'docs/apps.md',
     'docs/model.md',
     'docs/access.md',
