@@ -57,7 +57,8 @@ describe.skipIf(reason !== undefined)(
         input: true,
       });
       const script =
-        'test "$(id -un)" = "$WHO" || exit 3; grep -q "^CapEff:.0*$" /proc/self/status || exit 4; test "$(cat "$TOKEN")" = t || exit 5; exit 9';
+        'test "$(id -un)" = "$WHO" || exit 3; grep -q "^CapEff:.0*$" /proc/self/status || exit 4; test "$(cat "$TOKEN")" = t || exit 5; ' +
+        'umask 077; cd "$(dirname "$TOKEN")" && mkdir -p a/b && touch a/b/c && chmod 0 a; exit 9';
       const run = async (name: string, user: string): Promise<void> => {
         const line = {
           run: join(directory, name),
@@ -75,7 +76,8 @@ describe.skipIf(reason !== undefined)(
       await run('three', 'daemon');
       await waitFor(() => host.stdout.match(/"exitStatus":9/g)?.length === 3, { what: `all to end: ${host.stdout}` });
       await waitFor(
-        async () => (await readdir('/dev/shm').catch((): string[] => [])).every((name) => before.includes(name) || !name.startsWith('dtkd-secrets-')),
+        async () =>
+          (await readdir('/dev/shm').catch((): string[] => [])).every((name) => before.includes(name) || !name.startsWith('dtkd-secrets-')),
         {
           what: 'secrets to be gone',
         },

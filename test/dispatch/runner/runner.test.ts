@@ -357,6 +357,36 @@ describe('secret files and users', () => {
     await expect(runner.account('../x')).rejects.toMatchObject({ code: 'INVALID' });
   });
 
+  it('gives no variables of the loader and of shells to what has rights that the process has not', async ({ skip }) => {
+    if (process.geteuid?.() !== 0) skip('needs root');
+    const env = { PATH: '/usr/bin:/bin', LD_SHOW_AUXV: '1', PS4: "it's mine; $(id)", MALLOC_X: '' };
+    const { end, out } = await run('echo "$PS4"; echo "${MALLOC_X-unset} ${_DTKD_HELD_0-none}"', { user: 'nobody', cwd: '/', env });
+    expect(end.exitStatus).toBe(0);
+    // each program that the loader starts with it tells whose it is
+    const users = [...out.matchAll(/^AT_E?UID: +(\d+)$/gm)].map(([, uid]) => uid);
+    expect(new Set(users)).toEqual(new Set(['65534']));
+    expect(out).toContain("it's mine; $(id)\n none\n");
+  });
+
+  it('removes what the process has put beside its secrets, and nothing behind its links', async ({ skip }) => {
+    if (process.geteuid?.() !== 0) skip('needs root');
+    const kept = join(directory, 'kept');
+    await mkdir(kept);
+    await writeFile(join(kept, 'file'), 'stays');
+    const script = `cd "$(dirname "$TOKEN")" && mkdir -p a/b && touch a/b/c && ln -s ${kept} a/link && ln -s ${kept} link && chmod 0 a/b && pwd`;
+    const { end, out } = await run(script, { user: 'nobody', cwd: '/', secretFiles: [{ variable: 'TOKEN', value: Buffer.from('t') }] });
+    expect(end.exitStatus).toBe(0);
+    await waitFor(
+      () =>
+        stat(out.trim()).then(
+          () => false,
+          () => true,
+        ),
+      { what: 'the secrets to be gone' },
+    );
+    expect(await readdir(kept)).toEqual(['file']);
+  });
+
   it('leaves its record and nothing else', async () => {
     const one = spec('exit 2', { secretFiles: [{ variable: 'A', value: Buffer.from('secret') }] });
     await (await runner.start(one, () => undefined)).ended;

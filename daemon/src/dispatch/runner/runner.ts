@@ -13,6 +13,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DispatchLogger } from '../dispatch.types.ts';
 import { createAccounts } from './accounts.ts';
 import { argumentsOf, numbersOfAll } from './family.ts';
+import { holdVariables } from './held-variables.ts';
 import { bootId, GONE, lookAt } from './identity.ts';
 import { createLauncher, type EndListener } from './launcher.ts';
 import { createLeftBehind } from './left-behind.ts';
@@ -134,13 +135,15 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
         throw checked.reason;
       }
       const [program, who, boot, memoryPlace] = checked.value;
-      const [first = program, ...rest] = [...who.prefix, program, ...spec.argv.slice(1)];
       const startWrapper = async () => {
         if (closed) throw new DtkdError('UNAVAILABLE', 'this daemon is stopping');
         const variables = await writeSecretFiles(run, spec.secretFiles, who.account, memoryPlace);
         const { cwd } = spec;
+        const whole = { ...spec.env, ...variables };
+        // what stands between has rights that the process has not
+        const { env, prefix } = who.prefix.length === 0 ? { env: whole, prefix: [] } : holdVariables(whole);
+        const [first = program, ...rest] = [...who.prefix, ...prefix, program, ...spec.argv.slice(1)];
         const args = wrapperArguments(join(run, TAKEN), process.pid, first, rest);
-        const env = { ...spec.env, ...variables };
         const files = { out: join(run, OUT), record: join(run, RECORD), err: join(run, ERR) };
         const launch = await launcher.launch({ cwd, ...files, argv: [SHELL, ...args], env }, boot);
         switch (launch?.is) {

@@ -3,7 +3,7 @@
  * runs as, mode 0600, in a directory that nobody else enters. A link in the run directory says where they are, so that a later daemon can
  * remove them.
  */
-import { chmod, chown, lchown, lstat, mkdir, mkdtemp, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, lchown, lstat, mkdir, mkdtemp, readdir, readlink, rm, rmdir, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Account } from './accounts.ts';
@@ -11,6 +11,7 @@ import type { Account } from './accounts.ts';
 /** Of the run directory: a link to a directory, or the directory. */
 const NAME = 'secrets';
 const PREFIX = 'dtkd-secrets-';
+const PRIVATE_DIRECTORY = 0o700;
 
 export interface SecretFile {
   variable: string;
@@ -30,7 +31,7 @@ export async function writeSecretFiles(
   let directory = link;
   // Another user cannot enter the data directory.
   const place = memory ?? (owner === undefined ? undefined : tmpdir());
-  if (place === undefined) await mkdir(directory, { mode: 0o700 });
+  if (place === undefined) await mkdir(directory, { mode: PRIVATE_DIRECTORY });
   else {
     directory = await mkdtemp(join(place, PREFIX));
     await symlink(directory, link);
@@ -45,13 +46,18 @@ export async function writeSecretFiles(
   return variables;
 }
 
-/** A directory of another user's, where the daemon is not root: it may take it, and only then look into it. Nothing behind a link is touched. */
-async function takeBack(directory: string): Promise<void> {
+/**
+ * Removes what may be another user's, who may be changing it at this very moment: each directory is taken, and closed to everybody else, before anything in it is
+ * looked at, so that no path leads elsewhere meanwhile. Nothing behind a link is touched.
+ */
+async function removeTaken(path: string): Promise<void> {
   const own = process.geteuid?.();
-  const { uid } = await lstat(directory);
-  if (own === undefined || own === 0 || uid === own) return;
-  await lchown(directory, own, process.getegid?.() ?? -1);
-  if ((await lstat(directory)).isDirectory()) await chmod(directory, 0o700);
+  const { uid } = await lstat(path);
+  if (own !== undefined && uid !== own) await lchown(path, own, process.getegid?.() ?? -1);
+  if (!(await lstat(path)).isDirectory()) return unlink(path);
+  await chmod(path, PRIVATE_DIRECTORY);
+  for (const name of await readdir(path)) await removeTaken(join(path, name));
+  await rmdir(path);
 }
 
 /** Removes what there is. Never rejects. */
@@ -61,13 +67,14 @@ export async function removeSecretFiles(run: string): Promise<void> {
     const found = await lstat(path);
     if (found.isSymbolicLink()) {
       const directory = await readlink(path);
-      if (basename(directory).startsWith(PREFIX)) {
-        await takeBack(directory);
-        await rm(directory, { recursive: true, force: true });
-      }
+      if (basename(directory).startsWith(PREFIX)) await removeTaken(directory).catch(unlessGone);
     }
     await rm(path, { recursive: true, force: true });
   } catch {
     // There are none.
   }
+}
+
+function unlessGone(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
 }
