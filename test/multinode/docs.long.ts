@@ -126,6 +126,7 @@ describe.concurrent('the guides', () => {
     'docs/domains.md',
     'docs/networks.md',
     'docs/operating.md',
+    'docs/coming-from.md',
     'docs/apps.md',
     'docs/model.md',
     'docs/access.md',
