@@ -65,8 +65,28 @@ export function kubeconfigFile(): string {
   return named ?? join(homedir(), '.kube', 'config');
 }
 
+/** The variables that a daemon takes settings from. */
+export function daemonEnvironment(): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('DTKD_')));
+}
+
+/** The data directory to look at, whether a daemon runs on it or not; undefined if a daemon elsewhere was named. */
+export async function dataDirectory(flags: ConnectionFlags): Promise<string | undefined> {
+  const named = flags.data ?? process.env['DTKD_DATA'];
+  if (named !== undefined && named !== '') return named;
+  if ((flags.url ?? process.env['DTKD_URL'] ?? '') !== '') return undefined;
+  const candidates = [join(homedir(), '.local', 'share', 'dtkd'), SERVICE_DATA];
+  for (const file of ['endpoint.json', 'db', '.']) {
+    for (const candidate of candidates) {
+      const found = await stat(join(candidate, file)).catch(() => undefined);
+      if (found !== undefined) return candidate;
+    }
+  }
+  return candidates[0];
+}
+
 /** True if this is the pid of a process, whoever owns it. */
-function isAlive(pid: number): boolean {
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -3,7 +3,7 @@
  *
  *     A → B  question   whether B should try to reach A, too
  *     B → A  clock      at once: B's clock
- *     B → A  tried      only if asked: which addresses B tried, and at which of them A itself answered
+ *     B → A  tried      only if asked, and not busy with others: which addresses B tried, and at which of them A itself answered
  *
  * A cannot name an address. B tries those that A told in the hello of this very connection, and dials as it would to connect with A: nothing comes of it
  * that hello alone does not bring about. An address counts as reached only if A's own key answers there, all others are told alike and at the same time, so that

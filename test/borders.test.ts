@@ -41,6 +41,8 @@ const REFUSED: [file: string, specifier: string][] = [
   ['daemon/src/parcels/x.ts', '../mesh/mesh.types.ts'],
   ['daemon/src/backup/x.ts', '../store/level-kv.ts'],
   ['daemon/src/backup/x.ts', '../mesh/mesh.types.ts'],
+  ['daemon/src/checkup/x.ts', '../mesh/mesh.types.ts'],
+  ['daemon/src/api/x.ts', '../checkup/judging.ts'],
   ['daemon/src/catalog/x.ts', '../backup/backup.types.ts'],
   ['daemon/src/parcels/x.ts', '../dispatch/dispatch.types.ts'],
   ['daemon/src/dispatch/x.ts', '../parcels/parcels.types.ts'],

@@ -174,6 +174,7 @@ const SERVICE: readonly CommandEntry[] = [
 export const COMMANDS: readonly CommandEntry[] = [
   { group: 'Start here:', name: 'up', summary: 'start the daemon of this node', load: () => import('./up.ts') },
   { name: 'status', summary: 'what runs here, who is connected, what is wrong', load: () => import('./status.ts') },
+  { name: 'doctor', summary: 'find what is wrong, and say what to do', load: () => import('./doctor.ts') },
   { name: 'domain', summary: 'found, join and look after domains', children: DOMAIN },
   { name: 'app', summary: 'share services and use those that others share', children: APP },
   { name: 'bundle', summary: 'files that carry a domain between nodes that never connect', children: BUNDLE },

@@ -30,6 +30,7 @@ import { createFederation } from './catalog/federation/federation.ts';
 import { createCatalogModel } from './catalog/model/catalog-model.ts';
 import { createNodeFacts } from './catalog/node-facts.ts';
 import { createSecrets } from './catalog/secrets/secrets.ts';
+import { checkupAction } from './checkup-ports.ts';
 import type { Config } from './config.ts';
 import { explainLock, prepareDirectory, settleName, writeEndpoint } from './data-directory.ts';
 import { startDispatching } from './dispatching.ts';
@@ -342,6 +343,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
       instances,
       status,
       audit: auditing,
+      checkup: checkupAction({ config, node: name, version: VERSION, mesh, store, apps, dispatching, audit, witnessing, checks, now }),
       rotate: () => tokens.rotate(),
     }),
     content: dispatching.content,

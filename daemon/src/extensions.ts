@@ -21,6 +21,7 @@ export interface ExtensionParts {
   instances: ServiceInstances;
   status: Action;
   audit: Action;
+  checkup: Action;
   rotate: () => Promise<string>;
 }
 
@@ -35,6 +36,7 @@ export function extensions({
   instances,
   status,
   audit,
+  checkup,
   rotate,
 }: ExtensionParts): ApiExtensions {
   const handlers = domainHandlers({ mesh, controller });
@@ -68,6 +70,7 @@ export function extensions({
       ...instances.actions,
       ['status', status],
       ['audit', audit],
+      ['checkup', checkup],
       ['token', token],
     ]),
   };

@@ -11,6 +11,7 @@ import { LaneServer } from './lane/lane-server.ts';
 import { OwnApps } from './own-apps.ts';
 import { PeerDirectory } from './peer-directory.ts';
 import type { Apps, AppsOptions } from './ports.ts';
+import { tryOwnApps } from './try-own.ts';
 import { TunnelClient } from './tunnel/tunnel-client.ts';
 import { TunnelServer } from './tunnel/tunnel-server.ts';
 
@@ -85,6 +86,7 @@ export function createApps(options: AppsOptions): Apps {
     createForward: (request) => forwards.create(request),
     actions: appActions(forwards),
     summary: () => copies.summary(),
+    tryOwn: (signal) => tryOwnApps(table, own, signal),
     figures: () => ({
       answers: [...proxy.answered],
       served: { ...server.traffic, open: server.size, accepted: server.accepted, refused: server.refused },

@@ -130,6 +130,8 @@ export interface Apps {
   readonly actions: ReadonlyMap<string, AppAction>;
   /** Apps of this node and copies of others', by status. */
   summary(): { own: number; copies: number; byStatus: Record<string, number> };
+  /** How apps of this node stand, and whether something answers behind them: endpoints are connected to, and left again. */
+  tryOwn(signal: AbortSignal): Promise<{ name: string; status: string; message: string | undefined; answers: boolean | undefined }[]>;
   counters(): Record<string, number>;
   figures(): AppFigures;
 }

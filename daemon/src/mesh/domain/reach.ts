@@ -61,20 +61,22 @@ export class ReachAnswers {
     try {
       const { reach } = decodeReachQuestion(await receive(channel));
       await channel.sendBytes(encodeReachClock({ now: this.#ports.now() }));
-      if (reach) await channel.sendBytes(encodeReachTried({ tried: await this.#triedOf(link) }));
+      const tried = reach ? await this.#triedOf(link) : undefined;
+      if (tried !== undefined) await channel.sendBytes(encodeReachTried({ tried }));
       channel.finish();
     } catch (error) {
       channel.fail(error);
     }
   }
 
-  #triedOf(link: Link): Promise<Tried> {
+  /** Undefined while too many others are being tried. */
+  async #triedOf(link: Link): Promise<Tried | undefined> {
     const { keptMs = KEPT_MS } = this.#ports;
     const at = performance.now();
     for (const [peer, found] of this.#found) if (at - found.at >= keptMs) this.#found.delete(peer);
     const known = this.#found.get(link.peer);
     if (known !== undefined) return known.tried;
-    if (this.#running >= MAX_TRIES) throw new DtkdError('TOO_MANY_REQUESTS', 'other members are being tried');
+    if (this.#running >= MAX_TRIES) return undefined;
     this.#running += 1;
     const tried = tryAddresses(this.#ports, link.peer, this.#ports.announced(link)).finally(() => {
       this.#running -= 1;
@@ -128,7 +130,9 @@ export async function askReach(stream: Duplex, { reach, now }: { reach: boolean;
     await channel.sendBytes(encodeReachQuestion({ reach }));
     const clock = decodeReachClock(await receive(channel));
     const roundTrip = performance.now() - began;
-    const tried = reach ? decodeReachTried(await receive(channel)).tried : undefined;
+    // one that is busy trying others ends it here
+    const answer = reach ? await channel.read() : undefined;
+    const tried = answer === undefined ? undefined : decodeReachTried(answer).tried;
     channel.finish();
     return { ...offsetOf({ asked, roundTrip, theirs: clock.now }), tried };
   } catch (error) {

@@ -1,0 +1,202 @@
+/** Gathers what the checks of this machine look at. Only looks; what the system does not tell this user is undefined. */
+import { execFile } from 'node:child_process';
+import { access, constants, readdir, readFile, readlink, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DtkdError } from '../../protocol/errors.ts';
+import { checkSettings, listenersOf, settingsOfEnvironment } from '../../protocol/settings.ts';
+import { daemonEnvironment, isAlive } from '../config.ts';
+import { numberAt, parseJson, textAt } from '../json.ts';
+import type { DaemonFacts, DirectoryFacts, FileFacts, Listening, LocalFacts, UnitFacts } from './local.types.ts';
+import { lockHolder, openFilesLimit, parseListening, parseProperties } from './proc.ts';
+
+/** What nobody else may read. */
+const SECRETS = ['admin.token', 'ca.key', 'tls.key', 'secrets.key'] as const;
+/** Types of `statfs` that a database should not lie on. */
+const FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
+  [0x01021994, 'tmpfs'],
+  [0x858458f6, 'tmpfs'],
+  [0x6969, 'nfs'],
+  [0xff534d42, 'cifs'],
+  [0xfe534d42, 'smb'],
+  [0x517b, 'smb'],
+  [0x01021997, '9p'],
+]);
+/** Programs of the system answer at once, or hang. Milliseconds. */
+const PROGRAM_MS = 2_000;
+/** Processes that are looked through for who has a port. */
+const MAX_PROCESSES = 4_000;
+/** The largest config.yaml that makes sense. Bytes. */
+const MAX_SETTINGS_BYTES = 1024 * 1024;
+
+export async function gatherLocal(dataDir: string | undefined, version: string): Promise<Omit<LocalFacts, 'answer'>> {
+  const [directory, daemon, settings, clockSynchronised, unit] = await Promise.all([
+    dataDir === undefined ? undefined : directoryFacts(dataDir),
+    dataDir === undefined ? undefined : daemonFacts(dataDir),
+    settingsOf(dataDir),
+    clock(),
+    unitFacts(),
+  ]);
+  const { listeners, operatorGroup, ...found } = settings;
+  const ports = listeners === undefined ? [] : [listeners.api.port, listeners.mesh.port, listeners.ingress.port];
+  return {
+    nodeVersion: process.version,
+    version,
+    // a group that may enter the directory was let in by the daemon itself (--operator-group)
+    directory:
+      directory === undefined ? undefined : { ...directory, operatorGroup: operatorGroup || ((directory.mode ?? 0) & 0o050) !== 0 },
+    daemon,
+    listeners,
+    listening: await listeningOn(new Set(ports)),
+    settings: found,
+    clockSynchronised,
+    unit,
+  };
+}
+
+async function directoryFacts(path: string): Promise<Omit<DirectoryFacts, 'operatorGroup'>> {
+  const found = await stat(path).catch(() => undefined);
+  const files = await Promise.all(
+    SECRETS.map(async (name): Promise<FileFacts[]> => {
+      const file = await stat(join(path, name)).catch(() => undefined);
+      return file === undefined ? [] : [{ name, uid: file.uid, mode: file.mode & 0o777 }];
+    }),
+  );
+  const system = await statfs(path).catch(() => undefined);
+  const self = process.getuid?.();
+  const mine = self === 0 || self === found?.uid;
+  return {
+    path,
+    exists: found?.isDirectory() === true,
+    uid: found?.uid,
+    mode: found === undefined ? undefined : found.mode & 0o777,
+    writable: found === undefined || !mine ? undefined : await isWritable(path),
+    secrets: files.flat(),
+    fileSystem: system === undefined ? undefined : FILE_SYSTEMS.get(Number(system.type) >>> 0),
+    freeBytes: system === undefined ? undefined : Number(system.bavail) * Number(system.bsize),
+    freeInodes: system === undefined ? undefined : Number(system.ffree),
+    inodes: system === undefined ? undefined : Number(system.files),
+  };
+}
+
+function isWritable(path: string): Promise<boolean> {
+  return access(path, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function daemonFacts(path: string): Promise<DaemonFacts> {
+  const text = await readText(join(path, 'endpoint.json'));
+  const endpoint = text === undefined ? undefined : parseJson(text);
+  const pid = numberAt(endpoint, 'pid');
+  const alive = pid !== undefined && isAlive(pid);
+  const [lock, locks, limits] = await Promise.all([
+    stat(join(path, 'db', 'LOCK')).catch(() => undefined),
+    readText('/proc/locks'),
+    readText(`/proc/${alive ? pid : 'self'}/limits`),
+  ]);
+  return {
+    pid,
+    alive,
+    damaged: text !== undefined && (pid === undefined || textAt(endpoint, 'api') === undefined),
+    lockedBy: lock === undefined || locks === undefined ? undefined : lockHolder(locks, lock.ino),
+    openFiles: limits === undefined ? undefined : openFilesLimit(limits),
+  };
+}
+
+/** The settings that a daemon would start with, without its flags. */
+async function settingsOf(
+  dataDir: string | undefined,
+): Promise<LocalFacts['settings'] & Pick<LocalFacts, 'listeners'> & { operatorGroup: boolean }> {
+  const environment = daemonEnvironment();
+  const named = environment['DTKD_CONFIG'];
+  const file = named || (dataDir === undefined ? undefined : join(dataDir, 'config.yaml'));
+  const text = file === undefined ? undefined : await readText(file, MAX_SETTINGS_BYTES);
+  const there = text === undefined && !named ? undefined : file;
+  try {
+    if (named && text === undefined) throw new DtkdError('CONFIG_INVALID', `${named} cannot be read`, { next: 'DTKD_CONFIG names it.' });
+    const fromFile = text === undefined || file === undefined ? {} : checkSettings(await parseSettings(text, file), file);
+    const merged = { ...fromFile, ...settingsOfEnvironment(environment) };
+    return {
+      file: there,
+      error: undefined,
+      next: undefined,
+      listeners: listenersOf(merged),
+      operatorGroup: merged.operatorGroup !== undefined,
+    };
+  } catch (error) {
+    if (!(error instanceof DtkdError)) throw error;
+    return { file: there, error: error.message, next: error.next, listeners: undefined, operatorGroup: false };
+  }
+}
+
+async function parseSettings(text: string, file: string): Promise<unknown> {
+  const { parse } = await import('yaml');
+  try {
+    return parse(text, { maxAliasCount: 0 });
+  } catch (cause) {
+    throw new DtkdError('CONFIG_INVALID', `${file} is no YAML: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+/** Who listens on these ports; undefined where the system has no such list. */
+async function listeningOn(ports: ReadonlySet<number>): Promise<Listening[] | undefined> {
+  const texts = await Promise.all([readText('/proc/net/tcp'), readText('/proc/net/tcp6')]);
+  if (texts[0] === undefined) return undefined;
+  const sockets = texts.flatMap((text) => parseListening(text ?? '')).filter(({ port }) => ports.has(port));
+  if (sockets.length === 0) return [];
+  const owners = await ownersOf(new Set(sockets.map(({ inode }) => inode)));
+  return sockets.map(({ host, port, inode }) => ({ host, port, pid: owners.get(inode)?.pid, program: owners.get(inode)?.program }));
+}
+
+/** The processes that have these sockets open, as far as this user may see. */
+async function ownersOf(inodes: ReadonlySet<string>): Promise<Map<string, { pid: number; program: string | undefined }>> {
+  const owners = new Map<string, { pid: number; program: string | undefined }>();
+  const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name)).slice(0, MAX_PROCESSES);
+  for (const pid of pids) {
+    if (owners.size === inodes.size) break;
+    for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
+      const inode = /^socket:\[(\d+)\]$/.exec(await readlink(`/proc/${pid}/fd/${fd}`).catch(() => ''))?.[1];
+      if (inode === undefined || !inodes.has(inode)) continue;
+      owners.set(inode, { pid: Number(pid), program: (await readText(`/proc/${pid}/comm`))?.trim() });
+    }
+  }
+  return owners;
+}
+
+async function clock(): Promise<boolean | undefined> {
+  const said = parseProperties((await output('timedatectl', ['show', '--property=NTPSynchronized'])) ?? '').get('NTPSynchronized');
+  return said === undefined ? undefined : said === 'yes';
+}
+
+async function unitFacts(): Promise<UnitFacts | undefined> {
+  const names = ['LoadState', 'ActiveState', 'SubState', 'Result', 'MainPID', 'NeedDaemonReload'];
+  const text = await output('systemctl', ['show', 'dtkd.service', ...names.map((name) => `--property=${name}`)]);
+  const said = parseProperties(text ?? '');
+  if (said.get('LoadState') !== 'loaded') return undefined;
+  return {
+    active: said.get('ActiveState') ?? '',
+    sub: said.get('SubState') ?? '',
+    result: said.get('Result') ?? '',
+    mainPid: Number(said.get('MainPID') ?? 0),
+    needsReload: said.get('NeedDaemonReload') === 'yes',
+  };
+}
+
+/** What a program of the system prints; undefined if it is not there or fails. */
+function output(command: string, args: readonly string[]): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    execFile(command, [...args], { timeout: PROGRAM_MS, killSignal: 'SIGKILL' }, (error, stdout) =>
+      resolve(error === null ? stdout : undefined),
+    );
+  });
+}
+
+async function readText(file: string, maxBytes = Number.POSITIVE_INFINITY): Promise<string | undefined> {
+  try {
+    if (maxBytes !== Number.POSITIVE_INFINITY && (await stat(file)).size > maxBytes) return undefined;
+    return await readFile(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

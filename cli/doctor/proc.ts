@@ -1,0 +1,63 @@
+/** Texts of Linux' /proc. Pure; what cannot be understood is left out. */
+
+/** State of a TCP socket that listens. */
+const LISTEN = '0A';
+/** 32 bits at a time, each in the byte order of the machine: little-endian on all that dtkd runs on. */
+const WORD = 8;
+
+export interface ListeningSocket {
+  host: string;
+  port: number;
+  inode: string;
+}
+
+/** Listening sockets of `/proc/net/tcp` or `tcp6`. */
+export function parseListening(text: string): ListeningSocket[] {
+  return text.split('\n').flatMap((line) => {
+    const fields = line.trim().split(/\s+/);
+    const [address = '', port = ''] = (fields[1] ?? '').split(':');
+    const inode = fields[9];
+    if (fields[3] !== LISTEN || inode === undefined || !/^[0-9A-F]{4}$/.test(port)) return [];
+    const host = parseHost(address);
+    return host === undefined ? [] : [{ host, port: Number.parseInt(port, 16), inode }];
+  });
+}
+
+function parseHost(hex: string): string | undefined {
+  if (!/^(?:[0-9A-F]{8}|[0-9A-F]{32})$/.test(hex)) return undefined;
+  const words = hex.match(new RegExp(`.{${WORD}}`, 'g')) ?? [];
+  const bytes = words.flatMap((word) => [...Buffer.from(word, 'hex')].reverse());
+  if (bytes.length === 4) return bytes.join('.');
+  const [mapped, last] = [bytes.slice(0, 12), bytes.slice(12)];
+  if (mapped.slice(0, 10).every((byte) => byte === 0) && mapped[10] === 0xff && mapped[11] === 0xff) return last.join('.');
+  if (bytes.every((byte) => byte === 0)) return '::';
+  if (bytes.slice(0, 15).every((byte) => byte === 0) && bytes[15] === 1) return '::1';
+  const groups = Array.from({ length: 8 }, (_, at) => (((bytes[at * 2] ?? 0) << 8) | (bytes[at * 2 + 1] ?? 0)).toString(16));
+  return groups.join(':');
+}
+
+/** The process that holds a lock on a file, from `/proc/locks`. */
+export function lockHolder(text: string, inode: number): number | undefined {
+  for (const line of text.split('\n')) {
+    // a line with an arrow is of somebody who waits
+    const match = /^\d+: (?:POSIX|FLOCK|OFDLCK)\s+\S+\s+WRITE\s+(-?\d+)\s+[0-9a-f]+:[0-9a-f]+:(\d+)\s/.exec(line);
+    if (match !== null && Number(match[2]) === inode && Number(match[1]) > 0) return Number(match[1]);
+  }
+  return undefined;
+}
+
+/** The soft limit of open files, from `/proc/PID/limits`. */
+export function openFilesLimit(text: string): number | undefined {
+  const limit = /^Max open files\s+(\d+|unlimited)/m.exec(text)?.[1];
+  return limit === undefined ? undefined : limit === 'unlimited' ? Number.POSITIVE_INFINITY : Number(limit);
+}
+
+/** `KEY=VALUE` lines, as systemctl and timedatectl print them. */
+export function parseProperties(text: string): ReadonlyMap<string, string> {
+  return new Map(
+    text.split('\n').flatMap((line) => {
+      const at = line.indexOf('=');
+      return at <= 0 ? [] : [[line.slice(0, at), line.slice(at + 1)] as const];
+    }),
+  );
+}

@@ -1,0 +1,45 @@
+/** Whether something answers behind the apps of this node, for an operator who asks. */
+import type { AppTable, OwnApp } from './app-table.ts';
+import type { OwnApps } from './own-apps.ts';
+import type { Apps } from './ports.ts';
+
+/** Apps that are tried for one question; the others are told of as they stand. */
+const MAX_TRIED = 200;
+/** At once. */
+const CONCURRENT = 20;
+/** One that has not answered by then does not answer. Milliseconds. */
+const TRY_MS = 3_000;
+
+type Tried = Awaited<ReturnType<Apps['tryOwn']>>[number];
+
+export async function tryOwnApps(
+  table: Pick<AppTable, 'all'>,
+  own: Pick<OwnApps, 'targetsOf' | 'dial'>,
+  signal: AbortSignal,
+): Promise<Tried[]> {
+  const apps = [...table.all()].filter((app) => app.kind === 'own').slice(0, MAX_TRIED);
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(TRY_MS)]);
+  const found: Tried[] = [];
+  const waiting = apps.values();
+  const worker = async (): Promise<void> => {
+    for (const app of waiting) found.push(await tryOne(own, app, limit));
+  };
+  await Promise.all(Array.from({ length: CONCURRENT }, worker));
+  return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+async function tryOne(own: Pick<OwnApps, 'targetsOf' | 'dial'>, app: OwnApp, signal: AbortSignal): Promise<Tried> {
+  const { object, name } = app;
+  const status = typeof object['status'] === 'string' ? object['status'] : 'Ready';
+  const message = typeof object['message'] === 'string' ? object['message'] : undefined;
+  const targets = await own.targetsOf(app);
+  if (targets.state !== 'Ready') return { name, status: targets.state, message: targets.message, answers: undefined };
+  const answers = await own.dial(app, signal).then(
+    (channel) => {
+      channel.abort();
+      return true;
+    },
+    () => false,
+  );
+  return { name, status, message, answers };
+}

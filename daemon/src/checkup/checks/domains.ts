@@ -1,0 +1,112 @@
+/** Domains themselves: their state, where members reach this node, invites, and what is missing of logs. Pure. */
+import { isLoopback } from '../../../../protocol/address.ts';
+import { humanDuration } from '../../../../protocol/age.ts';
+import { type Finding, ok, problem, warning } from '../../../../protocol/checkup.ts';
+import type { CheckupFacts, DomainFacts } from '../checkup.types.ts';
+
+/** Invites that are named at most. */
+const MAX_NAMED = 5;
+/** Less than this is on its way. */
+const BEHIND_ENTRIES = 1;
+
+export function checkState({ name, state, message, port, host }: DomainFacts): Finding[] {
+  const check = `domain ${name}`;
+  if (state === 'Ready' && message === undefined && port !== undefined) {
+    if (host === undefined || !isLoopback(host)) return [ok(check, `Ready, on port ${port} of ${host ?? 'all addresses'}`)];
+    return [
+      warning(
+        check,
+        `its port ${port} is open on ${host} only, where no other machine reaches it`,
+        'Let it listen on an address of a network: dtkd up --mesh PORT means all.',
+      ),
+    ];
+  }
+  if (state === 'Ready' && port === undefined)
+    return [
+      problem(
+        check,
+        `its port could not be opened${because(message)}`,
+        'Stop what uses the port, or choose another one (dtkd up --mesh), and restart the daemon.',
+      ),
+    ];
+  const next = `See "dtkd domain show ${name}".`;
+  if (state === 'Joining' || state === 'Leaving') return [warning(check, `${state}${because(message)}`, next)];
+  return [problem(check, `${state}${because(message)}`, next)];
+}
+
+function because(message: string | undefined): string {
+  return message === undefined ? '' : `: ${message}`;
+}
+
+/**
+ * What this node announces, as connected members could reach it. One that reached it is enough; where none did, that it is connected now says only that this
+ * node dialled.
+ */
+export function checkReach({ name, port, peers, probes }: DomainFacts): Finding[] {
+  const check = `reach ${name}`;
+  const answers = probes.filter(({ tried }) => tried !== undefined);
+  const tried = new Map<string, boolean>();
+  for (const { tried: addresses = [] } of answers)
+    for (const { address, reached } of addresses) tried.set(address, reached || tried.get(address) === true);
+  if (tried.size === 0) {
+    if (peers.length === 0 || port === undefined) return [];
+    return [ok(check, 'not known: no connected member could be asked to try')];
+  }
+  const good = [...tried].filter(([, reached]) => reached).map(([address]) => address);
+  const bad = [...tried].filter(([, reached]) => !reached).map(([address]) => address);
+  const by = answers.map(({ peer }) => peer).join(', ');
+  if (good.length === 0)
+    return [
+      problem(
+        check,
+        `${by} could reach this node at none of its addresses: ${bad.join(', ')}`,
+        `Open TCP port ${port ?? 'of the mesh'} of this machine to the other sites; behind NAT, forward it and tell the address that is seen from outside (dtkd up --announce ADDRESS).`,
+      ),
+    ];
+  const rest = bad.length === 0 ? '' : `; not at ${bad.join(', ')}, which may lie in a network of this site only`;
+  return [ok(check, `${by} reached this node at ${good.join(', ')}${rest}`)];
+}
+
+export function checkInvites({ name, invites }: DomainFacts, now: number): Finding[] {
+  const expired = invites.filter(({ expires, revoked, used, uses }) => !revoked && used < uses && expires <= now);
+  if (expired.length === 0) return [];
+  const ids = expired.slice(0, MAX_NAMED).map(({ id }) => id);
+  const more = expired.length > ids.length ? ' …' : '';
+  return [
+    warning(
+      `invites ${name}`,
+      `${expired.length === 1 ? 'an invite has' : `${expired.length} invites have`} expired before all who were invited had joined: ${ids.join(', ')}${more}`,
+      `Make a new one for whoever still has to join (dtkd domain invite ${name}); an expired one admits nobody.`,
+    ),
+  ];
+}
+
+export function checkLogs({ name, behind, peers }: DomainFacts): Finding[] {
+  const late = behind.filter(({ entries }) => entries >= BEHIND_ENTRIES);
+  if (late.length === 0) return peers.length === 0 ? [] : [ok(`logs ${name}`, 'all that members told of is here')];
+  const text = late.map(({ author, entries }) => `${entries} of ${author}`).join(', ');
+  return [
+    warning(
+      `logs ${name}`,
+      `entries that members told of are not here yet: ${text}`,
+      'They come by themselves within a minute; if they do not, whoever has them is away, or "dtkd status" says what is wrong with the author.',
+    ),
+  ];
+}
+
+export function checkOrders({ orders: { held, firstExpiry, waiting } }: Pick<CheckupFacts, 'orders'>, now: number): Finding[] {
+  if (held === 0) return [ok('orders', waiting === 0 ? 'none is held for anybody' : `${waiting} wait for their turn here`)];
+  const expiry =
+    firstExpiry === undefined
+      ? ''
+      : firstExpiry <= now
+        ? '; the first has expired'
+        : `; the first expires in ${humanDuration(firstExpiry - now)}`;
+  return [
+    warning(
+      'orders',
+      `${held} ${held === 1 ? 'order waits' : 'orders wait'} here for members that are away${expiry}`,
+      'Bring these members back, carry the orders to them in a file (dtkd bundle export), or end them (dtkd executions abort).',
+    ),
+  ];
+}

@@ -1,0 +1,148 @@
+/** Members: who is away and why, who is only reached through others, whose clock, version or name is trouble. Pure. */
+import { humanDuration } from '../../../../protocol/age.ts';
+import { type Finding, ok, problem, warning } from '../../../../protocol/checkup.ts';
+import type { DomainFacts, PeerFacts } from '../checkup.types.ts';
+
+/** Certificates and expiries are judged by minutes, and audit lines of several nodes are laid beside each other. Milliseconds. */
+const CLOCK_WARNING_MS = 5_000;
+/** Invites and orders are refused as expired, or accepted when they are. Milliseconds. */
+const CLOCK_PROBLEM_MS = 60_000;
+/** A daemon that restarts is away for less. Milliseconds. */
+const AWAY_PROBLEM_MS = 24 * 60 * 60 * 1000;
+
+export function checkPeersAway({ name, peers }: DomainFacts, now: number): Finding[] {
+  const check = `peers ${name}`;
+  const away = peers.filter(({ reach, suspended }) => reach === 'away' && !suspended);
+  if (away.length === 0) {
+    const connected = peers.filter(({ reach }) => reach === 'connected').length;
+    return peers.length === 0 ? [] : [ok(check, `${connected} of ${peers.length} are connected, and none is away`)];
+  }
+  return away.map((peer) => {
+    const age = peer.since === undefined ? undefined : now - peer.since;
+    const since = age === undefined ? '' : ` for ${humanDuration(Math.max(0, age))}`;
+    const why = peer.failure === undefined ? '' : `: ${peer.failure}`;
+    const text = `${peer.name} is away${since}${why}`;
+    const at = peer.address === undefined ? 'No address of it is known' : `It was last known at ${peer.address}`;
+    const next = `${at}. See there that the daemon runs ("dtkd doctor") and that its mesh port is open to this machine; remove it for good with "dtkd delete dtpeer" if it will not come back.`;
+    return (age ?? 0) >= AWAY_PROBLEM_MS
+      ? problem(`peer ${name}/${peer.name}`, text, next)
+      : warning(`peer ${name}/${peer.name}`, text, next);
+  });
+}
+
+export function checkRelayed({ name, peers }: DomainFacts): Finding[] {
+  const relayed = peers.filter(({ path, reach }) => reach === 'connected' && path === 'relayed').map((peer) => peer.name);
+  if (relayed.length === 0) return [];
+  return [
+    warning(
+      `relayed ${name}`,
+      `${relayed.join(', ')} ${relayed.length === 1 ? 'is' : 'are'} reached through other members only, which is slower`,
+      'Open the mesh port of one side to the other, and announce the address that is seen from outside (dtkd up --announce).',
+    ),
+  ];
+}
+
+export function checkLonely({ name, peers, state, holdsRoot }: DomainFacts): Finding[] {
+  if (peers.length > 0 || state !== 'Ready') return [];
+  const next = holdsRoot ? `Let others join: dtkd domain invite ${name}.` : `If it is not needed any more: dtkd domain leave ${name}.`;
+  return [warning(`peers ${name}`, 'this node is the only member, so nothing of the domain is kept anywhere else', next)];
+}
+
+export function checkSuspended({ name, peers }: DomainFacts): Finding[] {
+  return peers
+    .filter(({ suspended }) => suspended)
+    .map((peer) =>
+      problem(
+        `peer ${name}/${peer.name}`,
+        `${peer.name} is suspended: its log forked, as if two daemons ran with one key`,
+        `Find out why with its operator; then the founder ends it with "dtkd domain clear ${name} ID", or removes it.`,
+      ),
+    );
+}
+
+/** A suspension has a finding of its own, and so do names. */
+export function checkConditions({ name, peers }: DomainFacts): Finding[] {
+  return peers.flatMap((peer) =>
+    peer.conditions
+      .filter((condition) => !condition.startsWith('Suspended:'))
+      .map((condition) => warning(`peer ${name}/${peer.name}`, condition, `See "dtkd domain show ${name}".`)),
+  );
+}
+
+export function checkNames({ name, peers }: DomainFacts): Finding[] {
+  return peers
+    .filter((peer) => peer.name !== peer.claimedName)
+    .map((peer) =>
+      warning(
+        `name ${name}/${peer.name}`,
+        `a member that calls itself ${peer.claimedName} shows as ${peer.name}, since another node has that name`,
+        `Use ${peer.name} for it here. To settle it, let one of the two leave and join again under another name.`,
+      ),
+    );
+}
+
+/** By how much a clock is wrong at least: the round trip is taken off. */
+export function checkClocks({ name, probes }: DomainFacts): Finding[] {
+  if (probes.length === 0) return [];
+  const wrong = probes
+    .map((probe) => ({ ...probe, least: Math.max(0, Math.abs(probe.offsetMs) - probe.boundMs) }))
+    .filter(({ least }) => least >= CLOCK_WARNING_MS);
+  if (wrong.length === 0) {
+    const most = Math.max(...probes.map(({ offsetMs, boundMs }) => Math.abs(offsetMs) + boundMs));
+    return [
+      ok(
+        `clock ${name}`,
+        `within ${spanOf(most)} of ${probes.length === 1 ? 'the one' : `the ${probes.length}`} connected that were asked`,
+      ),
+    ];
+  }
+  // Where most others agree with each other and not with us, it is ours that is wrong.
+  const ours =
+    wrong.length > 1 && wrong.length > probes.length / 2 && wrong.every(({ offsetMs }) => offsetMs > 0 === (wrong[0]?.offsetMs ?? 0) > 0);
+  return wrong.map(({ peer, offsetMs, least }) =>
+    (least >= CLOCK_PROBLEM_MS ? problem : warning)(
+      `clock ${name}/${peer}`,
+      `the clock of ${peer} is ${spanOf(least)} ${offsetMs > 0 ? 'ahead of' : 'behind'} this one`,
+      ours
+        ? 'Set the clock of this machine: most members differ from it. Let it be synchronised (timedatectl set-ntp true).'
+        : 'Compare both with a clock that is right, and let both machines be synchronised (timedatectl set-ntp true).',
+    ),
+  );
+}
+
+function spanOf(ms: number): string {
+  return ms < 1_000 ? `${Math.ceil(ms)} ms` : humanDuration(ms);
+}
+
+/** Versions agree if the part is the same that changes when something is not compatible: the first number, or the second before 1.0. */
+export function checkVersions({ name, peers }: DomainFacts, own: string): Finding[] {
+  const known = peers.flatMap((peer): (PeerFacts & { version: string })[] =>
+    peer.version === undefined ? [] : [{ ...peer, version: peer.version }],
+  );
+  const other = known.flatMap((peer) => {
+    const order = compareSeries(peer.version, own);
+    return order === undefined || order === 0 ? [] : [{ ...peer, newer: order > 0 }];
+  });
+  if (other.length > 0)
+    return other.map((peer) =>
+      warning(
+        `version ${name}/${peer.name}`,
+        `${peer.name} runs dtkd ${peer.version}, this node ${own}`,
+        peer.newer ? `Upgrade this node to ${peer.version}.` : `Upgrade ${peer.name} to ${own}.`,
+      ),
+    );
+  return known.length === 0 ? [] : [ok(`version ${name}`, `all ${known.length + 1} nodes run versions that fit each other`)];
+}
+
+/** Below 0 if `a` is of an older series than `b`; undefined if one of them is no version. */
+function compareSeries(a: string, b: string): number | undefined {
+  const [left, right] = [seriesOf(a), seriesOf(b)];
+  if (left === undefined || right === undefined) return undefined;
+  return left[0] - right[0] || left[1] - right[1];
+}
+
+function seriesOf(version: string): [number, number] | undefined {
+  const [, major, minor] = /^(\d{1,6})\.(\d{1,6})\./.exec(version) ?? [];
+  if (major === undefined || minor === undefined) return undefined;
+  return [Number(major), major === '0' ? Number(minor) : 0];
+}

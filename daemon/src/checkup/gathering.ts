@@ -1,0 +1,252 @@
+/**
+ * Gathers what the checks look at, each thing by itself, all at once, and each within its time: a member that hangs, or a name server that does not answer, costs
+ * its own finding and nothing else. One checkup at a time; whoever asks meanwhile gets the same. Only looks: nothing is changed by it.
+ */
+import { createSocket } from 'node:dgram';
+import { lookup } from 'node:dns/promises';
+import { statfs } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as rest } from 'node:timers/promises';
+import { getHeapStatistics } from 'node:v8';
+import { isLoopback } from '../../../protocol/address.ts';
+import { type Checkup, type Finding, warning } from '../../../protocol/checkup.ts';
+import type { DomainId, PeerKey } from '../../../protocol/ids.ts';
+import type { AppFacts, CheckupFacts, DomainFacts, InviteFacts, MachineFacts, PeerFacts, ProbeFacts } from './checkup.types.ts';
+import { judge } from './judging.ts';
+
+/** What takes longer is not waited for. Milliseconds. */
+const LOOK_MS = 6_000;
+/** The event loop is watched for so long at least. Milliseconds. */
+const LEAST_WATCH_MS = 200;
+/** Connected members of a domain that are asked for their clock. */
+const MAX_CLOCKS = 32;
+/** Of them those that are asked whether they reach this node. */
+const MAX_TRYING = 3;
+/** mDNS. */
+const MULTICAST_GROUP = '224.0.0.251';
+const NS_PER_MS = 1_000_000;
+/** A limit above this is none. Bytes. */
+const NO_LIMIT = 2 ** 52;
+
+interface PeerSeen extends Omit<PeerFacts, 'version' | 'failure'> {
+  key: PeerKey;
+  displayName: string;
+  self: boolean;
+  failure?: string | undefined;
+}
+
+export interface CheckupPorts {
+  node: string;
+  version: string;
+  /** The data directory. */
+  directory: string;
+  suffix: string;
+  mdns: boolean;
+  /** Address of the mesh port; undefined means all of this machine. */
+  meshHost: string | undefined;
+  ingress(): { host: string };
+  mesh: {
+    domains(): readonly (Pick<DomainFacts, 'name' | 'state' | 'message' | 'holdsRoot' | 'port'> & {
+      id: DomainId;
+      peers: readonly Omit<PeerSeen, 'name'>[];
+    })[];
+    invites(domain: string): Promise<readonly InviteFacts[]>;
+    figures(): Promise<readonly { name: string; logs: readonly { author: string; behind: number }[] }[]>;
+    probe(domain: DomainId, peer: PeerKey, options: { reach: boolean; signal: AbortSignal }): Promise<Omit<ProbeFacts, 'peer'>>;
+  };
+  /** Versions of dtkd by the name of the node. */
+  versions(): Promise<ReadonlyMap<string, string>>;
+  apps(signal: AbortSignal): Promise<readonly AppFacts[]>;
+  audit(): CheckupFacts['audit'];
+  orders(): CheckupFacts['orders'];
+  checks: readonly { name: string; failing(): Promise<string | undefined> }[];
+  certificates(): Promise<readonly { name: string; expires: number }[]>;
+  now(): number;
+  /** In place of LOOK_MS, for tests. */
+  lookMs?: number;
+}
+
+/** Answers with all findings, however much of the world hangs. */
+export function createCheckup(ports: CheckupPorts): () => Promise<Checkup> {
+  let running: Promise<Checkup> | undefined;
+  return () => {
+    running ??= checkUp(ports).finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+}
+
+async function checkUp(ports: CheckupPorts): Promise<Checkup> {
+  const { node, version, now, lookMs = LOOK_MS } = ports;
+  const missed: Finding[] = [];
+  const look = async <T>(what: string, read: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> => {
+    const limit = AbortSignal.timeout(lookMs);
+    try {
+      return await inTime(read(limit), lookMs);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      missed.push(warning(what, `it could not be found out: ${why}`, 'Ask again; see the log of the daemon if it stays so.'));
+      return undefined;
+    }
+  };
+  const loop = watchLoop();
+  const [domains, disk, notReady, certificates, apps, suffix, multicast] = await Promise.all([
+    domainsOf(ports, look),
+    look('disk', () => diskOf(ports.directory)),
+    look('ready', () => failing(ports.checks)),
+    look('certificates', ports.certificates),
+    look('apps', ports.apps),
+    look('dns', () => suffixOf(ports)),
+    ports.mdns ? look('mdns', multicastWorks) : undefined,
+    rest(LEAST_WATCH_MS),
+  ]);
+  const findings = judge({
+    now: now(),
+    version,
+    node,
+    domains,
+    machine: { lagMs: loop(), ...machine() },
+    disk,
+    notReady,
+    certificates,
+    apps,
+    audit: ports.audit(),
+    orders: ports.orders(),
+    suffix,
+    multicast,
+  });
+  return { node, version, findings: [...findings, ...missed] };
+}
+
+type Look = <T>(what: string, read: (signal: AbortSignal) => Promise<T>) => Promise<T | undefined>;
+
+async function domainsOf(ports: CheckupPorts, look: Look): Promise<DomainFacts[]> {
+  const { mesh } = ports;
+  const [versions, figures] = await Promise.all([look('versions', ports.versions), look('logs', () => mesh.figures())]);
+  return Promise.all(
+    mesh.domains().map(async ({ id, name, state, message, holdsRoot, port, peers }) => {
+      const others = peers.filter(({ self }) => !self);
+      const asked = shuffled(others.filter(({ reach, suspended }) => reach === 'connected' && !suspended)).slice(0, MAX_CLOCKS);
+      const [invites, probes] = await Promise.all([
+        holdsRoot ? look(`invites ${name}`, () => mesh.invites(name)) : [],
+        Promise.all(
+          asked.map(({ key, displayName }, index) =>
+            look(`clock ${name}/${displayName}`, async (signal): Promise<ProbeFacts[]> => {
+              const answer = mesh.probe(id, key, { reach: index < MAX_TRYING, signal });
+              // one that cannot be asked, or has just gone, is none of this
+              return answer.then((probe) => [{ ...probe, peer: displayName }]).catch(() => []);
+            }),
+          ),
+        ),
+      ]);
+      return {
+        name,
+        state,
+        message,
+        holdsRoot,
+        port,
+        host: ports.meshHost,
+        peers: others.map((peer) => peerFacts(peer, versions?.get(peer.displayName))),
+        invites: invites ?? [],
+        probes: probes.flatMap((probe) => probe ?? []),
+        behind: (figures?.find((one) => one.name === name)?.logs ?? []).map(({ author, behind }) => ({ author, entries: behind })),
+      };
+    }),
+  );
+}
+
+function peerFacts(peer: Omit<PeerSeen, 'name'>, version: string | undefined): PeerFacts {
+  const { displayName, claimedName, reach, path, address, since, failure, suspended, conditions } = peer;
+  return { name: displayName, claimedName, reach, path, address, since, failure, suspended, conditions, version };
+}
+
+/** The result, or an error once the time is over; the work is left to end by itself. */
+async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
+  const timeUp = new AbortController();
+  try {
+    return await Promise.race([
+      work,
+      rest(ms, undefined, { signal: timeUp.signal }).then(() => {
+        throw new Error(`it took longer than ${ms} ms`);
+      }),
+    ]);
+  } finally {
+    timeUp.abort();
+  }
+}
+
+async function failing(checks: CheckupPorts['checks']): Promise<{ name: string; reason: string }[]> {
+  const found = await Promise.all(checks.map(async ({ name, failing }) => ({ name, reason: await failing() })));
+  return found.flatMap(({ name, reason }) => (reason === undefined ? [] : [{ name, reason }]));
+}
+
+async function diskOf(directory: string): Promise<NonNullable<CheckupFacts['disk']>> {
+  const { bavail, blocks, bsize, files, ffree } = await statfs(directory);
+  return { freeBytes: bavail * bsize, sizeBytes: blocks * bsize, freeInodes: ffree, inodes: files };
+}
+
+async function suffixOf({ node, suffix, ingress }: CheckupPorts): Promise<NonNullable<CheckupFacts['suffix']>> {
+  const name = `app.${node}.${suffix}`;
+  const { host } = ingress();
+  try {
+    const found = await lookup(name, { all: true });
+    return { name, ingress: host, addresses: found.map(({ address }) => address), error: undefined };
+  } catch (error) {
+    return { name, ingress: host, addresses: [], error: codeOf(error) };
+  }
+}
+
+/** Joins the group of mDNS on a port of its own; sends nothing. */
+function multicastWorks(): Promise<{ works: boolean; error: string | undefined }> {
+  const { promise, resolve } = Promise.withResolvers<{ works: boolean; error: string | undefined }>();
+  const socket = createSocket('udp4');
+  const end = (error: string | undefined): void => {
+    socket.close();
+    resolve({ works: error === undefined, error });
+  };
+  socket.once('error', (error) => end(codeOf(error)));
+  socket.bind(0, () => {
+    try {
+      socket.addMembership(MULTICAST_GROUP);
+      end(undefined);
+    } catch (error) {
+      end(codeOf(error));
+    }
+  });
+  return promise;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
+}
+
+function machine(): Omit<MachineFacts, 'lagMs'> {
+  const { heap_size_limit: heapLimit, used_heap_size: heapUsed } = getHeapStatistics();
+  const limit = process.constrainedMemory();
+  const outer = Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .filter(({ address, internal }) => !internal && !isLoopback(address) && !/^fe[89ab]/i.test(address));
+  return {
+    memory: { rss: process.memoryUsage.rss(), limit: limit > 0 && limit < NO_LIMIT ? limit : undefined, heapUsed, heapLimit },
+    families: { ipv4: outer.some(({ family }) => family === 'IPv4'), ipv6: outer.some(({ family }) => family === 'IPv6') },
+  };
+}
+
+/** Watches the event loop; the function returned ends it and says the longest delay in milliseconds. */
+function watchLoop(): () => number {
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  return () => {
+    delay.disable();
+    return Number.isFinite(delay.max) ? delay.max / NS_PER_MS : 0;
+  };
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, lot: Math.random() }))
+    .sort((a, b) => a.lot - b.lot)
+    .map(({ item }) => item);
+}

@@ -1,0 +1,47 @@
+/** All checks over what was gathered, in the order of the report. Pure. */
+import type { Finding } from '../../../protocol/checkup.ts';
+import { checkInvites, checkLogs, checkOrders, checkReach, checkState } from './checks/domains.ts';
+import { checkDisk, checkFamilies, checkLag, checkMemory, checkMulticast, checkReady, checkSuffix } from './checks/machine.ts';
+import {
+  checkClocks,
+  checkConditions,
+  checkLonely,
+  checkNames,
+  checkPeersAway,
+  checkRelayed,
+  checkSuspended,
+  checkVersions,
+} from './checks/peers.ts';
+import { checkApps, checkAudit, checkCertificates } from './checks/program.ts';
+import type { CheckupFacts } from './checkup.types.ts';
+
+export function judge(facts: CheckupFacts): Finding[] {
+  const { now, version, machine } = facts;
+  return [
+    ...checkReady(facts),
+    ...checkDisk(facts),
+    ...checkMemory(machine),
+    ...checkLag(machine),
+    ...checkCertificates(facts),
+    ...checkFamilies(facts),
+    ...checkMulticast(facts),
+    ...checkSuffix(facts),
+    ...facts.domains.flatMap((domain) => [
+      ...checkState(domain),
+      ...checkLonely(domain),
+      ...checkPeersAway(domain, now),
+      ...checkSuspended(domain),
+      ...checkReach(domain),
+      ...checkRelayed(domain),
+      ...checkClocks(domain),
+      ...checkVersions(domain, version),
+      ...checkNames(domain),
+      ...checkConditions(domain),
+      ...checkLogs(domain),
+      ...checkInvites(domain, now),
+    ]),
+    ...checkApps(facts),
+    ...checkOrders(facts, now),
+    ...checkAudit(facts),
+  ];
+}

@@ -1,0 +1,219 @@
+import { describe, expect, it } from 'vitest';
+import type { CheckupFacts, DomainFacts } from '../../daemon/src/checkup/checkup.types.ts';
+import { judge } from '../../daemon/src/checkup/judging.ts';
+import { type CheckState, checkup } from '../../protocol/checkup.ts';
+import { DAY_MS, domain, facts, NOW, peer } from './facts.ts';
+
+const MIB = 1024 * 1024;
+const HOUR_MS = 60 * 60 * 1000;
+
+/** What of the report is not fine, or everything about one thing. */
+function found(more: Partial<CheckupFacts>, about?: string): [string, CheckState, string][] {
+  return judge(facts(more))
+    .filter(({ check, state }) => (about === undefined ? state !== 'ok' : check.startsWith(about)))
+    .map(({ check, state, finding }) => [check, state, finding]);
+}
+
+const inDomain = (more: Partial<DomainFacts>): Partial<CheckupFacts> => ({ domains: [domain(more)] });
+
+describe('a node of which all is well', () => {
+  it('has nothing to do, and each check says what it found', () => {
+    const findings = judge(facts());
+    expect(findings.filter(({ state }) => state !== 'ok')).toEqual([]);
+    expect(findings.length).toBeGreaterThan(12);
+    expect(checkup.safeParse({ node: 'node0', version: '1.2.3', findings }).success).toBe(true);
+  });
+
+  it('has no finding about what could not be looked at', () => {
+    const less = { disk: undefined, notReady: undefined, certificates: undefined, apps: undefined, suffix: undefined };
+    expect(found(less)).toEqual([]);
+  });
+});
+
+describe('findings about members', () => {
+  it.each<[string, Partial<CheckupFacts>, [string, CheckState, string][]]>([
+    [
+      'away for a while, with why',
+      inDomain({ peers: [peer('node1', { reach: 'away', since: NOW - 300_000, failure: 'nothing answers at 192.0.2.1' })] }),
+      [['peer plant/node1', 'warning', 'node1 is away for 5m: nothing answers at 192.0.2.1']],
+    ],
+    [
+      'away for days',
+      inDomain({ peers: [peer('node1', { reach: 'away', since: NOW - 3 * DAY_MS })] }),
+      [['peer plant/node1', 'problem', 'node1 is away for 3d']],
+    ],
+    [
+      'only relayed',
+      inDomain({ peers: [peer('node1', { path: 'relayed' }), peer('node2')] }),
+      [['relayed plant', 'warning', 'node1 is reached through other members only, which is slower']],
+    ],
+    [
+      'suspended, once',
+      inDomain({ peers: [peer('node1', { suspended: true, reach: 'away', conditions: ['Suspended: its log forked.'] })] }),
+      [['peer plant/node1', 'problem', 'node1 is suspended: its log forked, as if two daemons ran with one key']],
+    ],
+    [
+      'of a name that several claim',
+      inDomain({ peers: [peer('node1', { conditions: ['Several members claim the name "node1"'] })] }),
+      [['peer plant/node1', 'warning', 'Several members claim the name "node1"']],
+    ],
+    [
+      'shown under another name',
+      inDomain({ peers: [peer('node1-a1b2c3', { claimedName: 'node1' })] }),
+      [['name plant/node1-a1b2c3', 'warning', 'a member that calls itself node1 shows as node1-a1b2c3, since another node has that name']],
+    ],
+    [
+      'none',
+      inDomain({ peers: [] }),
+      [['peers plant', 'warning', 'this node is the only member, so nothing of the domain is kept anywhere else']],
+    ],
+  ])('%s', (_, more, expected) => expect(found(more)).toEqual(expected));
+
+  it.each([
+    ['1.2.3', '2.0.0', 'Upgrade this node to 2.0.0.'],
+    ['2.0.0', '1.9.9', 'Upgrade node1 to 2.0.0.'],
+    ['0.1.0', '0.2.0', 'Upgrade this node to 0.2.0.'],
+    ['1.2.3', '1.9.0', undefined],
+    ['0.2.1', '0.2.9', undefined],
+    ['1.2.3', 'from-a-fork', undefined],
+  ])('of version %s with a member of %s', (version, theirs, next) => {
+    const findings = judge(facts({ version, domains: [domain({ peers: [peer('node1', { version: theirs })] })] }));
+    expect(findings.find(({ check }) => check === 'version plant/node1')?.next).toBe(next);
+  });
+});
+
+describe('clocks', () => {
+  const probe = (name: string, offsetMs: number, boundMs = 20) => ({ peer: name, offsetMs, boundMs, tried: undefined });
+
+  it('are judged by what they are wrong at least', () => {
+    expect(found(inDomain({ probes: [probe('node1', 400_000, 60), probe('node2', 10)] }))).toEqual([
+      ['clock plant/node1', 'problem', 'the clock of node1 is 6m39s ahead of this one'],
+    ]);
+    expect(found(inDomain({ probes: [probe('node1', -8_000, 60)] }))).toEqual([
+      ['clock plant/node1', 'warning', 'the clock of node1 is 7s behind this one'],
+    ]);
+    // a slow line says nothing
+    expect(found(inDomain({ probes: [probe('node1', 30_000, 29_000)] }))).toEqual([]);
+  });
+
+  it('of most others against this one are taken for right', () => {
+    const probes = [probe('node1', 70_000), probe('node2', 71_000), probe('node3', 0)];
+    const [first] = judge(facts(inDomain({ probes }))).filter(({ state }) => state === 'problem');
+    expect(first?.next).toMatch(/^Set the clock of this machine/);
+  });
+});
+
+describe('where this node is reached', () => {
+  const said = (name: string, ...tried: [string, boolean][]) => ({
+    peer: name,
+    offsetMs: 0,
+    boundMs: 5,
+    tried: tried.map(([address, reached]) => ({ address, reached })),
+  });
+
+  it('is a problem if nobody reached it anywhere, and fine if one did somewhere', () => {
+    const nowhere = inDomain({ probes: [said('node1', ['10.0.0.1:7701', false])] });
+    expect(found(nowhere)).toEqual([['reach plant', 'problem', 'node1 could reach this node at none of its addresses: 10.0.0.1:7701']]);
+    const somewhere = inDomain({
+      probes: [said('node1', ['10.0.0.1:7701', false], ['203.0.113.1:7701', false]), said('node2', ['203.0.113.1:7701', true])],
+    });
+    expect(found(somewhere, 'reach')).toEqual([
+      [
+        'reach plant',
+        'ok',
+        'node1, node2 reached this node at 203.0.113.1:7701; not at 10.0.0.1:7701, which may lie in a network of this site only',
+      ],
+    ]);
+  });
+
+  it('is not known if nobody could be asked', () => {
+    expect(found({}, 'reach')).toEqual([['reach plant', 'ok', 'not known: no connected member could be asked to try']]);
+  });
+
+  it('is nowhere else if the port is open on a loopback address', () => {
+    expect(found(inDomain({ host: '127.0.0.1' }))).toEqual([
+      ['domain plant', 'warning', 'its port 7701 is open on 127.0.0.1 only, where no other machine reaches it'],
+    ]);
+  });
+});
+
+describe('findings about domains', () => {
+  const invite = { id: 'abcd', uses: 2, used: 1, expires: NOW - 1, revoked: false };
+
+  it.each<[string, Partial<CheckupFacts>, [string, CheckState, string][]]>([
+    ['failed', inDomain({ state: 'Failed', message: 'no' }), [['domain plant', 'problem', 'Failed: no']]],
+    ['joining', inDomain({ state: 'Joining' }), [['domain plant', 'warning', 'Joining']]],
+    ['without a port', inDomain({ port: undefined }), [['domain plant', 'problem', 'its port could not be opened']]],
+    ['ready, with a message', inDomain({ message: 'waits' }), [['domain plant', 'problem', 'Ready: waits']]],
+    [
+      'with an invite that has expired',
+      inDomain({ invites: [invite, { ...invite, id: 'used', used: 2 }, { ...invite, id: 'revoked', revoked: true }] }),
+      [['invites plant', 'warning', 'an invite has expired before all who were invited had joined: abcd']],
+    ],
+    [
+      'with logs behind',
+      inDomain({
+        behind: [
+          { author: 'node1', entries: 3 },
+          { author: 'node2', entries: 0 },
+        ],
+      }),
+      [['logs plant', 'warning', 'entries that members told of are not here yet: 3 of node1']],
+    ],
+  ])('%s', (_, more, expected) => expect(found(more)).toEqual(expected));
+});
+
+describe('findings about machine and program', () => {
+  const memory = facts().machine.memory;
+  const machine = facts().machine;
+  const disk = facts().disk as NonNullable<CheckupFacts['disk']>;
+  const suffix = facts().suffix as NonNullable<CheckupFacts['suffix']>;
+
+  it.each<[string, Partial<CheckupFacts>, [string, CheckState]]>([
+    ['a full disk', { disk: { ...disk, freeBytes: MIB } }, ['disk', 'problem']],
+    ['a disk that fills', { disk: { ...disk, freeBytes: 100 * MIB } }, ['disk', 'warning']],
+    ['no inodes', { disk: { ...disk, freeInodes: 10 } }, ['disk', 'problem']],
+    ['a store that takes no writes', { notReady: [{ name: 'store', reason: 'no space' }] }, ['ready store', 'problem']],
+    ['a busy machine', { machine: { ...machine, lagMs: 400 } }, ['load', 'warning']],
+    ['a stuck machine', { machine: { ...machine, lagMs: 4_000 } }, ['load', 'problem']],
+    ['a limit of memory', { machine: { ...machine, memory: { ...memory, limit: 210 * MIB } } }, ['memory', 'problem']],
+    ['a full heap', { machine: { ...machine, memory: { ...memory, heapUsed: 1_950 * MIB } } }, ['memory', 'problem']],
+    ['no network', { machine: { ...machine, families: { ipv4: false, ipv6: false } } }, ['network', 'warning']],
+    ['no multicast', { multicast: { works: false, error: 'ENODEV' } }, ['mdns', 'warning']],
+    ['an unknown suffix', { suffix: { ...suffix, name: 'app.node0.apps.example', addresses: [], error: 'ENOTFOUND' } }, ['dns', 'problem']],
+    ['a suffix that leads elsewhere', { suffix: { ...suffix, addresses: ['203.0.113.9'] } }, ['dns', 'warning']],
+    ['an expired certificate', { certificates: [{ name: 'API', expires: NOW - 1 }] }, ['certificate API', 'problem']],
+    ['a certificate that expires soon', { certificates: [{ name: 'API', expires: NOW + DAY_MS }] }, ['certificate API', 'warning']],
+    ['a contradicted audit log', { audit: { ...facts().audit, conditions: ['node1 shows another past'] } }, ['audit', 'problem']],
+    ['audit lines that were lost', { audit: { ...facts().audit, lost: 2 } }, ['audit', 'problem']],
+    ['no witness for hours', { audit: { ...facts().audit, unpublished: 9, publishedAt: NOW - 5 * HOUR_MS } }, ['audit', 'warning']],
+    [
+      'an app without endpoints',
+      { apps: [{ name: 'wiki', status: 'NoEndpoints', message: 'x', answers: undefined }] },
+      ['app wiki', 'problem'],
+    ],
+    [
+      'an app that does not answer',
+      { apps: [{ name: 'wiki', status: 'Ready', message: undefined, answers: false }] },
+      ['app wiki', 'problem'],
+    ],
+    ['orders that are held', { orders: { held: 2, firstExpiry: NOW + HOUR_MS, waiting: 0 } }, ['orders', 'warning']],
+  ])('%s', (_, more, [check, state]) => {
+    const findings = judge(facts(more)).filter((one) => one.state !== 'ok');
+    expect(findings.map((one) => [one.check, one.state])).toEqual([[check, state]]);
+    expect(findings[0]?.next).toMatch(/\S/);
+  });
+
+  it.each([
+    ['[2001:db8::1]:7701', { ipv4: true, ipv6: false }, 'this machine has no IPv6, and node1 is known by such an address only'],
+    ['203.0.113.1:7701', { ipv4: false, ipv6: true }, 'this machine has no IPv4, and node1 is known by such an address only'],
+  ])('an absent member at %s, and no such family', (address, families, expected) => {
+    const peers = [peer('node1', { reach: 'away', address })];
+    expect(found({ ...inDomain({ peers }), machine: { ...machine, families } }, 'network')).toEqual([['network', 'warning', expected]]);
+  });
+
+  it('leave a suffix below localhost to browsers, and turned off mDNS alone', () => {
+    const calm = { suffix: { ...suffix, addresses: [], error: 'ENOTFOUND' }, multicast: undefined };
+    expect(found(calm)).toEqual([]);
+  });
+});
