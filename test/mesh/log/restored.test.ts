@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { REUNION_QUIET_MS } from '../../../daemon/src/mesh/log/limits.ts';
+import { REUNION_DOUBT_MS, REUNION_QUIET_MS } from '../../../daemon/src/mesh/log/limits.ts';
 import type { Restored } from '../../../daemon/src/mesh/log/log.types.ts';
 import { Reunion } from '../../../daemon/src/mesh/log/reunion.ts';
 import { generateSigningKey } from '../../../protocol/signing.ts';
@@ -133,19 +133,58 @@ describe('a node that was put back from a backup', () => {
   });
 });
 
+describe('a member that lies to a node that was put back', () => {
+  it('cannot keep it silent for ever by an own state that it never gives', async () => {
+    const { peer, other, restored } = await scene(changed);
+    await restored.pull(peer);
+    await waitFor(async () => (await restored.names()).includes('a/new'), { what: 'the state to be taken in' });
+    vi.useFakeTimers({ toFake: ['Date', 'performance', 'setInterval', 'clearInterval'] });
+    try {
+      const others = (): Node['author'][] => [peer.author, other.author];
+      const lie = { author: restored.author, epoch: { ms: Date.now() + 10 ** 9, random: 'ab'.repeat(8) }, seq: 7 };
+      const told = async () => restored.log.isBehind([lie]);
+      await told();
+      restored.log.heard(peer.author, others);
+      restored.log.heard(other.author, others);
+      for (let ms = 0; ms < 2 * REUNION_DOUBT_MS; ms += 5_000) {
+        await told();
+        await vi.advanceTimersByTimeAsync(5_000);
+      }
+      expect(restored.log.isAwaiting()).toBe(false);
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(await restored.names()).not.toContain('a/deleted');
+  });
+});
+
 describe('a reunion', () => {
+  const quiet = { isQuiet: true, isWhole: false, gainedAt: 0 };
   const [one, two] = [generateSigningKey().publicKey, generateSigningKey().publicKey];
 
   it('is over when all were heard, or one was and no other comes for a while', () => {
     const reunion = new Reunion();
-    expect(reunion.isOver([one, two], 0)).toBe(false);
-    expect(reunion.isOver([one, two], 10 * REUNION_QUIET_MS)).toBe(false);
+    expect(reunion.isOver([one, two], 0, quiet)).toBe(false);
+    expect(reunion.isOver([one, two], 10 * REUNION_QUIET_MS, quiet)).toBe(false);
     reunion.heard(one, 100);
     reunion.heard(one, 5_000);
-    expect(reunion.isOver([one, two], 99 + REUNION_QUIET_MS)).toBe(false);
-    expect(reunion.isOver([one, two], 100 + REUNION_QUIET_MS)).toBe(true);
+    expect(reunion.isOver([one, two], 99 + REUNION_QUIET_MS, quiet)).toBe(false);
+    expect(reunion.isOver([one, two], 100 + REUNION_QUIET_MS, quiet)).toBe(true);
     reunion.heard(two, 200);
-    expect(reunion.isOver([one, two], 200)).toBe(true);
-    expect(new Reunion().isOver([], 0)).toBe(true);
+    expect(reunion.isOver([one, two], 200, quiet)).toBe(true);
+    expect(new Reunion().isOver([], 0, quiet)).toBe(true);
+    const suspended = new Reunion();
+    suspended.heard(one, 100);
+    expect(suspended.isOver([two], 9 * REUNION_QUIET_MS, quiet)).toBe(false);
+  });
+
+  it('waits for what is said to be there while it comes, or has only to be stored', () => {
+    const reunion = new Reunion();
+    reunion.heard(one, 100);
+    const said = { isQuiet: false, isWhole: false, gainedAt: 5_000 };
+    expect(reunion.isOver([one], 4_999 + REUNION_DOUBT_MS, said)).toBe(false);
+    expect(reunion.isOver([one], 5_000 + REUNION_DOUBT_MS, said)).toBe(true);
+    expect(reunion.isOver([one, two], 99 + REUNION_DOUBT_MS, { ...said, gainedAt: 0 })).toBe(false);
+    expect(reunion.isOver([one], 9 * REUNION_DOUBT_MS, { ...said, isWhole: true })).toBe(false);
   });
 });

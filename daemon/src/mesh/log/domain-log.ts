@@ -258,7 +258,7 @@ export class StoredDomainLog implements DomainLog {
   }
 
   #reunite(): void {
-    if (this.#reunion === undefined || !this.#elsewhere.isQuiet || !this.#reunion.isOver(this.#others(), performance.now())) return;
+    if (this.#reunion === undefined || !this.#reunion.isOver(this.#others(), performance.now(), this.#elsewhere)) return;
     clearInterval(this.#reuniting);
     const { logger, onReunited } = this.#options;
     logger.info({ members: this.#reunion.size }, 'After the restore this node knows what it did since the backup, as far as members told');

@@ -10,6 +10,7 @@ import {
   type Epoch,
   forkProof,
   type LogEntry,
+  MAX_LINEAGE,
   NO_ENTRY,
   type Point,
   parseEntry,
@@ -60,6 +61,9 @@ export class Elsewhere {
   #stopped = false;
   #takeOvers: number[] = [];
   #condition: ErrorCode | undefined;
+  /** How far each epoch came that was collected, also one that was given up: what comes again is nothing new. */
+  readonly #furthest = new Map<string, number>();
+  #gainedAt = 0;
 
   constructor(options: ElsewhereOptions) {
     this.#options = options;
@@ -75,6 +79,16 @@ export class Elsewhere {
     if (this.#collected !== undefined) return false;
     const wanted = this.#wanted;
     return wanted === undefined || now() > wanted.until || contains(own.durableHistory, wanted.point);
+  }
+
+  /** True if all of such a state is here and only has to be stored. */
+  get isWhole(): boolean {
+    return this.#collected?.track.opened === true;
+  }
+
+  /** When an own entry came last that had not come before, by the clock that only goes on. Milliseconds. */
+  get gainedAt(): number {
+    return this.#gainedAt;
   }
 
   /** How far the epoch is that is being collected. */
@@ -174,8 +188,17 @@ export class Elsewhere {
     for (const [key, value] of judged.values) if (value !== undefined) parsePublished(key, value, this.#options.name);
     doc.integrate(judged);
     collected.track = { epoch: track.epoch, seq: entry.seq, hash: entry.hash, opened: track.opened || entry.openEnd, bytes };
+    this.#noteGain(entry);
     this.#finishSoon(collected.track);
     return 'applied';
+  }
+
+  #noteGain({ epoch, seq }: Point): void {
+    const key = `${epoch.ms}/${epoch.random}`;
+    const before = this.#furthest.get(key);
+    if (before === undefined ? this.#furthest.size >= MAX_LINEAGE : before >= seq) return;
+    this.#furthest.set(key, seq);
+    this.#gainedAt = performance.now();
   }
 
   /** Takes the state in at once if it is all that was seen elsewhere, else when nothing more has come for a while. */

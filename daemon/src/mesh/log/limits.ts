@@ -46,6 +46,8 @@ export const WANTED_MS = 60_000;
 
 /** After a restore: with members away, it goes on when so long no other one has told what it has of our log. */
 export const REUNION_QUIET_MS = 10_000;
+/** … and when nothing new of our own log has come for so long, whatever some say to have of it. A sync gives what there is within seconds. */
+export const REUNION_DOUBT_MS = 60_000;
 /** How often it is looked at meanwhile. */
 export const REUNION_CHECK_MS = 100;
 
