@@ -117,6 +117,11 @@ export class DtkdError extends Error {
   }
 }
 
+/** Every code with the status at the API and the exit status of the CLI, in the order in which they stand here. */
+export function errorCodes(): { code: ErrorCode; http: number; exit: number }[] {
+  return Object.entries(CODES).flatMap(([code, { http, exit }]) => (isErrorCode(code) ? [{ code, http, exit }] : []));
+}
+
 /** True if `text` is one of the stable codes (codes arrive as text from peers and over HTTP). */
 export function isErrorCode(text: unknown): text is ErrorCode {
   return typeof text === 'string' && Object.hasOwn(CODES, text);
