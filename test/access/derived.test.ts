@@ -114,6 +114,8 @@ describe('EndpointSlices', () => {
     expect(shows(ops, 'endpointslices', slice, group)).toBe('none');
     await site.grant('ops@node0', 'DISCOVER', { kind: 'endpoints', name: 'web' });
     expect(shows(ops, 'endpointslices', slice, group)).toBe('hidden');
+    await site.grant('ops@node0', 'READ', { kind: 'endpoints', labelSelector: 'kubernetes.io/service-name=web' }, { name: 'c-label' });
+    expect(shows(ops, 'endpointslices', slice, group), 'their Endpoints have no such label').toBe('hidden');
     await site.grant('ops@node0', 'READ', { kind: 'endpoints', name: 'web', labelSelector: 'a=b' });
     expect(shows(ops, 'endpointslices', slice, group)).toBe('full');
     await expect(site.grant('ops@node0', 'READ', { kind: 'endpointslices.discovery.k8s.io' })).rejects.toMatchObject({ code: 'INVALID' });

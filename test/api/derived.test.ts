@@ -81,4 +81,15 @@ describe('EndpointSlices', () => {
     expect(versions).toEqual([...versions].sort((a, b) => a - b));
     watch.stop();
   });
+
+  it('show nothing of a time before a user was granted them', async () => {
+    const token = access.addUser('late') && 'token-of-late';
+    await put('aged', subset('10.9.9.9'));
+    const { resourceVersion } = (await api.ask('GET', SLICES)).body.metadata;
+    await patch('aged', subset('10.9.9.8'));
+    access.grant({ user: 'late@node0', verbs: ['DISCOVER', 'READ'], plural: 'endpointslices' });
+    const exact = `?resourceVersion=${resourceVersion}&resourceVersionMatch=Exact`;
+    expect((await api.ask('GET', `${SLICES}${exact}`)).status).toBe(200);
+    expect((await api.ask('GET', `${SLICES}${exact}`, { token })).status).toBe(410);
+  });
 });

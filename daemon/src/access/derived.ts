@@ -59,6 +59,8 @@ function aboutSource({ group, plural, name, object }: Asked): Asked | undefined 
   const about = { verb: 'READ', group: derivation.from.group, plural: derivation.from.plural } as const;
   if (object === undefined) return { ...about, name: derivation.sourceOf(name) ?? '' };
   const [owner] = object.metadata.ownerReferences ?? [];
-  const source = object.metadata.labels?.[derivation.label] ?? '';
-  return { ...about, name: source, object: { ...object, metadata: { ...object.metadata, name: source, uid: owner?.uid ?? '' } } };
+  // what deriving has put over the source's labels is none of them, and nobody is granted anything by it
+  const { [derivation.label]: source = '', ...labels } = object.metadata.labels ?? {};
+  const metadata = { ...object.metadata, name: source, uid: owner?.uid ?? '', labels };
+  return { ...about, name: source, object: { ...object, metadata } };
 }

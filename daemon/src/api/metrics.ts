@@ -5,6 +5,8 @@
 import type { GrantableAct } from '../../../protocol/capability.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { DTKD_GROUP } from '../../../protocol/kinds/model.ts';
+import type { Principal } from '../../../protocol/principal.ts';
+import type { Decision } from '../access/access.types.ts';
 import { begin, refusal } from './deciding.ts';
 import { parseAccept } from './media.ts';
 import { type Api, type ApiContext, answerText } from './request.ts';
@@ -19,11 +21,16 @@ export async function getMetrics(api: Api, c: ApiContext): Promise<Response> {
   const kind = { group: DTKD_GROUP, plural: METRICS };
   const { name } = api.node;
   begin(c, 'get', { kind, namespace: '', name });
-  const decision = api.access.decide(c.get('principal'), { verb: 'READ', ...kind, name });
+  const decision = decideMetrics(api, c.get('principal'));
   c.get('note').because = decision.allowed ? decision.because : decision.reason;
   if (!decision.allowed) throw refusal(api, c, 'READ', { kind, name }, decision.reason);
   const { contentType, body } = await metrics.scrape(formOf(c.req.header('accept')));
   return answerText(c, body, 200, contentType);
+}
+
+/** The one decision about them, for reviews of access, too. */
+export function decideMetrics({ access, node }: Pick<Api, 'access' | 'node'>, principal: Principal): Decision {
+  return access.decide(principal, { verb: 'READ', group: DTKD_GROUP, plural: METRICS, name: node.name });
 }
 
 /** The first of both forms that the client accepts; the older one for all who say nothing of either. */

@@ -107,6 +107,10 @@ describe('a review of access', () => {
       expect([path, await canPath(path)]).toMatchObject([path, { allowed: false }]);
       expect(await canPath(path, TOKEN)).toMatchObject({ allowed: true });
     }
+    access.grant({ user: 'ops@node0', verbs: ['READ'], plural: 'nodes' });
+    expect(await canPath('/metrics'), 'they are no part of the Node').toMatchObject({ allowed: false });
+    access.grant({ user: 'ops@node0', verbs: ['READ'], plural: 'metrics' });
+    expect(await canPath('/metrics')).toMatchObject({ allowed: true });
   });
 
   it('about another node is answered by that one', async () => {

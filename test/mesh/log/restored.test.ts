@@ -141,7 +141,7 @@ describe('a member that lies to a node that was put back', () => {
     vi.useFakeTimers({ toFake: ['Date', 'performance', 'setInterval', 'clearInterval'] });
     try {
       const others = (): Node['author'][] => [peer.author, other.author];
-      const lie = { author: restored.author, epoch: { ms: Date.now() + 10 ** 9, random: 'ab'.repeat(8) }, seq: 7 };
+      const lie = { author: restored.author, epoch: { ms: Date.now() + 10 ** 9, random: 'ab'.repeat(8) }, seq: 7, hash: 'c'.repeat(64) };
       const told = async () => restored.log.isBehind([lie]);
       await told();
       restored.log.heard(peer.author, others);

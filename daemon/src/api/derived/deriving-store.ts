@@ -49,19 +49,23 @@ export class DerivingStore implements LocalStore {
     return source === undefined ? undefined : derivation.objects(source).find(({ metadata }) => metadata.name === ref.name);
   }
 
-  async list(query: ListQuery): Promise<ListPage> {
+  list(query: ListQuery): Promise<ListPage> {
     const derivation = derivationOf(query);
-    if (derivation === undefined) return this.#store.list(query);
-    const { sources, matches } = derivedSelection(query, derivation);
-    const { items, ...page } = await this.#store.list({ ...query, ...sources });
-    return { ...page, items: items.flatMap((source) => derivation.objects(source)).filter(matches) };
+    return derivation === undefined ? this.#store.list(query) : this.#listDerived(derivation, query, {});
   }
 
-  async listRaw(query: ListQuery, options: RawListOptions = {}): Promise<RawListPage> {
-    if (derivationOf(query) === undefined) return this.#store.listRaw(query, options);
-    const { items, ...page } = await this.list(query);
-    const shown = items.flatMap((object) => (options.filter === undefined ? object : (options.filter(object) ?? [])));
+  async listRaw(query: ListQuery, { filter, ...options }: RawListOptions = {}): Promise<RawListPage> {
+    const derivation = derivationOf(query);
+    if (derivation === undefined) return this.#store.listRaw(query, filter === undefined ? options : { ...options, filter });
+    const { items, ...page } = await this.#listDerived(derivation, query, options);
+    const shown = items.flatMap((object) => (filter === undefined ? object : (filter(object) ?? [])));
     return { ...page, items: shown.map((object) => Buffer.from(JSON.stringify(object))) };
+  }
+
+  async #listDerived(derivation: Derivation, query: ListQuery, options: Omit<RawListOptions, 'filter'>): Promise<ListPage> {
+    const { sources, matches } = derivedSelection(query, derivation);
+    const { items, ...page } = await this.#store.listRaw({ ...query, ...sources }, options);
+    return { ...page, items: items.flatMap((row) => derivation.objects(objectIn(row))).filter(matches) };
   }
 
   watch(query: WatchQuery): AsyncIterable<WatchEvent> {
@@ -98,6 +102,12 @@ export class DerivingStore implements LocalStore {
   close(): Promise<void> {
     return this.#store.close();
   }
+}
+
+function objectIn(row: Uint8Array): ApiObject {
+  // written by the store, in this form
+  const object: ApiObject = JSON.parse(Buffer.from(row.buffer, row.byteOffset, row.byteLength).toString('utf8'));
+  return object;
 }
 
 function derivationOf({ group, plural }: Pick<ListQuery, 'group' | 'plural'>): Derivation | undefined {

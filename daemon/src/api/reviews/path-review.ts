@@ -1,6 +1,6 @@
 /** May whoever asks use a path that is no object's? */
-import { nodeKind } from '../../../../protocol/kinds/node.ts';
 import { DAEMON_GROUP } from '../discovery.ts';
+import { decideMetrics, METRICS_PATH } from '../metrics.ts';
 import type { Api, ApiContext } from '../request.ts';
 import { isRemote } from '../visibility.ts';
 import { verdictOf } from './resource-review.ts';
@@ -8,17 +8,14 @@ import type { Verdict } from './review.types.ts';
 
 /** Without a token, or with any. */
 const FOR_ANYBODY = /^\/(healthz|livez|readyz|version|openapi(\/.*)?|reference(\/.*)?|api(\/v1)?|apis(\/[a-z0-9.-]+(\/v1)?)?)\/?$/;
-const METRICS = '/metrics';
 const DAEMON = `/apis/${DAEMON_GROUP}/v1/daemon/`;
 
-export async function reviewPath(api: Api, c: ApiContext, path: string): Promise<Verdict> {
+export function reviewPath(api: Api, c: ApiContext, path: string): Verdict {
   const principal = c.get('principal');
   if (FOR_ANYBODY.test(path)) return { allowed: true, reason: 'it is open to anybody' };
   if (principal.type === 'operator') return { allowed: true, reason: 'the operator of this node' };
-  if (path === METRICS) {
-    const ref = { group: nodeKind.group, plural: nodeKind.plural, name: api.node.name };
-    const object = await api.store.get({ ...ref, namespace: '' });
-    return verdictOf(api.access.decide(principal, { verb: 'READ', ...ref, ...(object === undefined ? {} : { object }) }));
+  if (path === METRICS_PATH) {
+    return verdictOf(decideMetrics(api, principal));
   }
   if (path.startsWith(DAEMON)) {
     const name = path.slice(DAEMON.length).split('/')[0] ?? '';

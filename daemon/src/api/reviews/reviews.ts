@@ -104,7 +104,7 @@ async function accessReview(api: Api, c: ApiContext, given: unknown): Promise<An
   }
   const verdict = resourceAttributes
     ? await reviewResource(api, c, resourceAttributes)
-    : await reviewPath(api, c, nonResourceAttributes?.path ?? '');
+    : reviewPath(api, c, nonResourceAttributes?.path ?? '');
   return { spec: given, status: verdict };
 }
 
