@@ -9,7 +9,8 @@ import { DtkdError } from '../protocol/errors.ts';
 import { readSecret } from './input/secret.ts';
 import { numberAt, textAt } from './json.ts';
 
-const SERVICE_DATA = '/var/lib/dtkd';
+/** Data directory of the service. */
+export const SERVICE_DATA = '/var/lib/dtkd';
 
 /** Flags that every command takes. */
 export interface ConnectionFlags {

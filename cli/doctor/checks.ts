@@ -94,7 +94,7 @@ export function checkFileSystem({ path, fileSystem }: DirectoryFacts): Finding[]
   if (fileSystem === undefined) return [];
   if (fileSystem === 'tmpfs')
     return [
-      problem(
+      warning(
         'file system',
         `${path} lies in memory (tmpfs): the node is gone with the next restart of the machine`,
         'Move the data to a disk, or keep backups (dtkd backup).',
@@ -231,31 +231,31 @@ export function checkClock(synchronised: boolean | undefined): Finding[] {
 }
 
 /** Units of systemd: one that is installed and not running, or another daemon than that of the data directory. */
-export function checkUnit({ active, sub, result, mainPid, needsReload }: UnitFacts, daemon: DaemonFacts | undefined): Finding[] {
+export function checkUnit({ name, active, sub, result, mainPid, needsReload }: UnitFacts, daemon: DaemonFacts | undefined): Finding[] {
   if (active === 'failed')
-    return [problem('unit', `dtkd.service failed (${result})`, 'See why: journalctl -u dtkd -e; then systemctl restart dtkd.')];
-  if (sub === 'auto-restart') return [problem('unit', 'dtkd.service ends again and again', 'See why: journalctl -u dtkd -e.')];
+    return [problem('unit', `${name} failed (${result})`, `See why: journalctl -eu ${name}; then systemctl restart ${name}.`)];
+  if (sub === 'auto-restart') return [problem('unit', `${name} ends again and again`, `See why: journalctl -eu ${name}.`)];
   if (needsReload)
-    return [warning('unit', 'dtkd.service was changed after systemd had read it', 'systemctl daemon-reload; then systemctl restart dtkd.')];
+    return [warning('unit', `${name} was changed after systemd had read it`, `systemctl daemon-reload; then systemctl restart ${name}.`)];
   if (active !== 'active')
     return daemon?.alive === true
       ? [
           warning(
             'unit',
-            `dtkd.service is installed and ${active}, and a daemon runs without it (process ${daemon.pid ?? '?'})`,
-            'Stop that one, then: systemctl enable --now dtkd.',
+            `${name} is installed and ${active}, and a daemon runs without it (process ${daemon.pid ?? '?'})`,
+            `Stop that one, then: systemctl enable --now ${name}.`,
           ),
         ]
-      : [warning('unit', `dtkd.service is installed and ${active}`, 'Start it: systemctl enable --now dtkd.')];
+      : [warning('unit', `${name} is installed and ${active}`, `Start it: systemctl enable --now ${name}.`)];
   if (daemon?.alive === true && daemon.pid !== mainPid)
     return [
       warning(
         'unit',
-        `dtkd.service runs as process ${mainPid}, and this data directory's daemon is process ${daemon.pid ?? '?'}`,
+        `${name} runs as process ${mainPid}, and this data directory's daemon is process ${daemon.pid ?? '?'}`,
         'If one of them is left over, stop it; --data names the directory that is meant.',
       ),
     ];
-  return [ok('unit', `dtkd.service runs as process ${mainPid}`)];
+  return [ok('unit', `${name} runs as process ${mainPid}`)];
 }
 
 function octal(mode: number): string {

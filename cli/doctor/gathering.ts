@@ -4,7 +4,7 @@ import { access, constants, readdir, readFile, readlink, stat, statfs } from 'no
 import { join } from 'node:path';
 import { DtkdError } from '../../protocol/errors.ts';
 import { checkSettings, listenersOf, settingsOfEnvironment } from '../../protocol/settings.ts';
-import { daemonEnvironment, isAlive } from '../config.ts';
+import { daemonEnvironment, isAlive, SERVICE_DATA } from '../config.ts';
 import { numberAt, parseJson, textAt } from '../json.ts';
 import type { DaemonFacts, DirectoryFacts, FileFacts, Listening, LocalFacts, UnitFacts } from './local.types.ts';
 import { lockHolder, openFilesLimit, parseListening, parseProperties } from './proc.ts';
@@ -21,6 +21,10 @@ const FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x517b, 'smb'],
   [0x01021997, '9p'],
 ]);
+/** Either is installed, never both started. */
+const UNITS = ['dtkd.service', 'dtkd-dispatch.service'] as const;
+/** Variables that the units read. */
+const UNIT_VARIABLES = '/etc/default/dtkd';
 /** Programs of the system answer at once, or hang. Milliseconds. */
 const PROGRAM_MS = 2_000;
 /** Processes that are looked through for who has a port. */
@@ -108,7 +112,8 @@ async function daemonFacts(path: string): Promise<DaemonFacts> {
 async function settingsOf(
   dataDir: string | undefined,
 ): Promise<LocalFacts['settings'] & Pick<LocalFacts, 'listeners'> & { operatorGroup: boolean }> {
-  const environment = daemonEnvironment();
+  const ofUnit = dataDir === SERVICE_DATA ? parseProperties((await readText(UNIT_VARIABLES, MAX_SETTINGS_BYTES)) ?? '') : [];
+  const environment = { ...unquoted(ofUnit), ...daemonEnvironment() };
   const named = environment['DTKD_CONFIG'];
   const file = named || (dataDir === undefined ? undefined : join(dataDir, 'config.yaml'));
   const text = file === undefined ? undefined : await readText(file, MAX_SETTINGS_BYTES);
@@ -128,6 +133,11 @@ async function settingsOf(
     if (!(error instanceof DtkdError)) throw error;
     return { file: there, error: error.message, next: error.next, listeners: undefined, operatorGroup: false };
   }
+}
+
+/** As systemd reads an EnvironmentFile. */
+function unquoted(variables: Iterable<readonly [string, string]>): Record<string, string> {
+  return Object.fromEntries([...variables].map(([name, value]) => [name.trim(), value.trim().replace(/^(["'])(.*)\1$/, '$2')]));
 }
 
 async function parseSettings(text: string, file: string): Promise<unknown> {
@@ -169,12 +179,19 @@ async function clock(): Promise<boolean | undefined> {
   return said === undefined ? undefined : said === 'yes';
 }
 
+/** The unit that runs, else one that is installed. */
 async function unitFacts(): Promise<UnitFacts | undefined> {
-  const names = ['LoadState', 'ActiveState', 'SubState', 'Result', 'MainPID', 'NeedDaemonReload'];
-  const text = await output('systemctl', ['show', 'dtkd.service', ...names.map((name) => `--property=${name}`)]);
+  const units = (await Promise.all(UNITS.map(unitNamed))).filter((unit) => unit !== undefined);
+  return units.find(({ active }) => active === 'active') ?? units[0];
+}
+
+async function unitNamed(name: string): Promise<UnitFacts | undefined> {
+  const properties = ['LoadState', 'ActiveState', 'SubState', 'Result', 'MainPID', 'NeedDaemonReload'];
+  const text = await output('systemctl', ['show', name, ...properties.map((property) => `--property=${property}`)]);
   const said = parseProperties(text ?? '');
   if (said.get('LoadState') !== 'loaded') return undefined;
   return {
+    name,
     active: said.get('ActiveState') ?? '',
     sub: said.get('SubState') ?? '',
     result: said.get('Result') ?? '',

@@ -48,6 +48,7 @@ export interface DaemonFacts {
 }
 
 export interface UnitFacts {
+  name: string;
   active: string;
   sub: string;
   result: string;

@@ -34,7 +34,7 @@ function summary(findings: readonly Finding[], all: number): string {
   const count = (state: CheckState): number => findings.filter((one) => one.state === state).length;
   const [problems, warnings] = [count('problem'), count('warning')];
   const parts = [...(problems === 0 ? [] : [counted(problems, 'problem')]), ...(warnings === 0 ? [] : [counted(warnings, 'warning')])];
-  return `${all} checks: ${parts.length === 0 ? 'nothing to do' : parts.join(', ')}.`;
+  return `${counted(all, 'check')}: ${parts.length === 0 ? 'nothing to do' : parts.join(', ')}.`;
 }
 
 function counted(count: number, what: string): string {

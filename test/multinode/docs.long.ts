@@ -137,6 +137,7 @@ describe.concurrent('the guides', () => {
     'docs/airgap.md',
     'docs/monitoring.md',
     'docs/backup.md',
+    'docs/doctor.md',
     'docs/kubectl.md',
   ])('every command of %s does what it says', { timeout: GUIDE_TIMEOUT_MS }, async (path, { skip }) => {
     if (path === 'docs/kubectl.md' && NO_KUBECTL !== undefined) skip(NO_KUBECTL);

@@ -11,7 +11,6 @@ const SCARCE_DISK = 512 * MIB;
 const SCARCE_INODES = 0.02;
 /** Conversations with peers take longer than this on a slow line, so nobody notices less. Milliseconds. */
 const SLOW_LOOP_MS = 250;
-const STUCK_LOOP_MS = 2_000;
 /** Part of a limit from which on little is left. */
 const NEAR_LIMIT = 0.9;
 
@@ -41,7 +40,7 @@ export function checkReady({ notReady }: Pick<CheckupFacts, 'notReady'>): Findin
 export function checkLag({ lagMs }: Pick<MachineFacts, 'lagMs'>): Finding[] {
   const text = `the daemon was held up for ${Math.round(lagMs)} ms at most while this was checked`;
   const next = 'See what else runs on this machine (top); the daemon answers late while the processor or the disk is busy.';
-  return [lagMs >= STUCK_LOOP_MS ? problem('load', text, next) : lagMs >= SLOW_LOOP_MS ? warning('load', text, next) : ok('load', text)];
+  return [lagMs >= SLOW_LOOP_MS ? warning('load', text, next) : ok('load', text)];
 }
 
 export function checkMemory({ memory: { rss, limit, heapUsed, heapLimit } }: Pick<MachineFacts, 'memory'>): Finding[] {
