@@ -7,6 +7,7 @@ import { Stage } from '../test/harness/stage.ts';
 import { waitFor } from '../test/wait.ts';
 import type { Benchmark, Context, Figure } from './benchmark.types.ts';
 import { startSites } from './many-sites.ts';
+import { loadResources } from './resources.ts';
 import { spread } from './stats.ts';
 
 const DOMAIN = 'bench';
@@ -101,21 +102,6 @@ async function ownMemory(site: Site): Promise<number> {
   return Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) / 1e3;
 }
 
-function resources(count: number): object[] {
-  const model = { apiVersion: 'dtkd.dev/v1', kind: 'Model', metadata: { name: 'bench' } };
-  const made = Array.from({ length: count }, (_, index) => ({
-    apiVersion: 'dtkd.dev/v1',
-    kind: 'Resource',
-    metadata: { name: `resource-${String(index).padStart(5, '0')}`, labels: { tier: index % 2 === 0 ? 'front' : 'back' } },
-    spec: { model: 'bench', type: 'Setting', description: 'one of very many', properties: { settingValue: `value ${index}` } },
-  }));
-  return [model, ...made];
-}
-
-async function load(site: Site, count: number): Promise<void> {
-  await site.call('/apis/dtkd.dev/v1/daemon/import', { method: 'POST', body: { objects: resources(count) } });
-}
-
 async function grant(site: Site, to: string): Promise<void> {
   const [name = '', home = ''] = to.split('@');
   await waitFor(async () => (await site.get('user', name, home)) !== undefined, { what: `${site.name} to know ${to}`, timeoutMs: 60_000 });
@@ -144,7 +130,7 @@ export const benchmark: Benchmark = {
       asker = await Asker.make(last, 'ops');
       say(`loading ${each} resources into each`);
       for (const site of sites) {
-        await load(site, each);
+        await loadResources(site, each);
         await grant(site, `ops@${last.name}`);
       }
       await new Promise((resolve) => setTimeout(resolve, quick ? 1_000 : SETTLE_MS));

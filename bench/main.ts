@@ -17,6 +17,7 @@ const ALL: Record<string, () => Promise<{ benchmark: Benchmark }>> = {
   etcd: () => import('./etcd.ts'),
   dispatch: () => import('./dispatch.ts'),
   'dispatch-growth': () => import('./dispatch-growth.ts'),
+  clients: () => import('./clients.ts'),
   services: () => import('./services.ts'),
 };
 
