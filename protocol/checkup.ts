@@ -9,22 +9,19 @@ const MAX_FINDINGS = 2_000;
 const MAX_TEXT = 2_000;
 
 const finding = z.object({
-  /** What was looked at, e.g. `clock`; with what it is about, e.g. `peer mydomain/node1`. */
-  check: z.string().max(MAX_TEXT),
-  state: z.enum(CHECK_STATES),
-  /** A sentence: what was found. */
-  finding: z.string().max(MAX_TEXT),
-  /** What to do about it. */
-  next: z.string().max(MAX_TEXT).optional(),
+  check: z.string().max(MAX_TEXT).describe('What was looked at, e.g. `disk`, or `peer mydomain/node1`.'),
+  state: z.enum(CHECK_STATES).describe('`warning`: somebody should look into it. `problem`: something does not work, or soon will not.'),
+  finding: z.string().max(MAX_TEXT).describe('A sentence: what was found.'),
+  next: z.string().max(MAX_TEXT).optional().describe('What to do about it.'),
 });
 
 /** Never holds secrets. */
 export type Finding = z.output<typeof finding>;
 
 export const checkup = z.object({
-  node: z.string().max(MAX_TEXT),
-  version: z.string().max(MAX_TEXT),
-  findings: z.array(finding).max(MAX_FINDINGS),
+  node: z.string().max(MAX_TEXT).describe('Name of the node.'),
+  version: z.string().max(MAX_TEXT).describe('Version of its dtkd.'),
+  findings: z.array(finding).max(MAX_FINDINGS).describe('What was found, fine or not.'),
 });
 
 /** The answer of `GET /apis/dtkd.dev/v1/daemon/checkup`. */

@@ -9,7 +9,7 @@ import { gatherLocal } from './gathering.ts';
 import type { LocalFacts } from './local.types.ts';
 
 /** The daemon's own checks end within six seconds; a machine that is slow gets some more. Milliseconds. */
-const ASK_MS = 20_000;
+const ASK_MS = 12_000;
 /** Nothing came back. */
 const SILENT: ReadonlySet<string> = new Set(['DAEMON_UNREACHABLE', 'TIMEOUT', 'NOT_DTKD']);
 

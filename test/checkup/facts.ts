@@ -31,6 +31,7 @@ export function domain(more: Partial<DomainFacts> = {}): DomainFacts {
     peers: [peer('node1'), peer('node2')],
     invites: [],
     probes: [],
+    silent: [],
     behind: [],
     ...more,
   };

@@ -43,6 +43,11 @@ describe('findings about members', () => {
       [['peer plant/node1', 'problem', 'node1 is away for 3d']],
     ],
     [
+      'connected and silent',
+      inDomain({ silent: [{ peer: 'node1', why: 'it took too long' }] }),
+      [['peer plant/node1', 'warning', 'node1 is connected and did not answer when it was asked: it took too long']],
+    ],
+    [
       'only relayed',
       inDomain({ peers: [peer('node1', { path: 'relayed' }), peer('node2')] }),
       [['relayed plant', 'warning', 'node1 is reached through other members only, which is slower']],

@@ -47,6 +47,8 @@ export interface DomainFacts {
   /** Of this node, if it holds the root; else none. */
   invites: readonly InviteFacts[];
   probes: readonly ProbeFacts[];
+  /** Connected members that did not answer, with why. */
+  silent: readonly { peer: string; why: string }[];
   /** Members whose logs are not all here. */
   behind: readonly { author: string; entries: number }[];
 }

@@ -11,6 +11,7 @@ import { setTimeout as rest } from 'node:timers/promises';
 import { getHeapStatistics } from 'node:v8';
 import { isLoopback } from '../../../protocol/address.ts';
 import { type Checkup, type Finding, warning } from '../../../protocol/checkup.ts';
+import { DtkdError } from '../../../protocol/errors.ts';
 import type { DomainId, PeerKey } from '../../../protocol/ids.ts';
 import type { AppFacts, CheckupFacts, DomainFacts, InviteFacts, MachineFacts, PeerFacts, ProbeFacts } from './checkup.types.ts';
 import { judge } from './judging.ts';
@@ -86,8 +87,7 @@ async function checkUp(ports: CheckupPorts): Promise<Checkup> {
     try {
       return await inTime(read(limit), lookMs);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      missed.push(warning(what, `it could not be found out: ${why}`, 'Ask again; see the log of the daemon if it stays so.'));
+      missed.push(warning(what, `it could not be found out: ${messageOf(error)}`, 'Ask again; see the log of the daemon if it stays so.'));
       return undefined;
     }
   };
@@ -120,25 +120,35 @@ async function checkUp(ports: CheckupPorts): Promise<Checkup> {
   return { node, version, findings: [...findings, ...missed] };
 }
 
+/** What became of a question to a member. */
+interface Said {
+  probe?: ProbeFacts;
+  silent?: DomainFacts['silent'][number];
+}
+
 type Look = <T>(what: string, read: (signal: AbortSignal) => Promise<T>) => Promise<T | undefined>;
 
 async function domainsOf(ports: CheckupPorts, look: Look): Promise<DomainFacts[]> {
-  const { mesh } = ports;
+  const { mesh, lookMs = LOOK_MS } = ports;
   const [versions, figures] = await Promise.all([look('versions', ports.versions), look('logs', () => mesh.figures())]);
   return Promise.all(
     mesh.domains().map(async ({ id, name, state, message, holdsRoot, port, peers }) => {
       const others = peers.filter(({ self }) => !self);
       const asked = shuffled(others.filter(({ reach, suspended }) => reach === 'connected' && !suspended)).slice(0, MAX_CLOCKS);
-      const [invites, probes] = await Promise.all([
+      const [invites, said] = await Promise.all([
         holdsRoot ? look(`invites ${name}`, () => mesh.invites(name)) : [],
         Promise.all(
-          asked.map(({ key, displayName }, index) =>
-            look(`clock ${name}/${displayName}`, async (signal): Promise<ProbeFacts[]> => {
-              const answer = mesh.probe(id, key, { reach: index < MAX_TRYING, signal });
-              // one that cannot be asked, or has just gone, is none of this
-              return answer.then((probe) => [{ ...probe, peer: displayName }]).catch(() => []);
-            }),
-          ),
+          asked.map(async ({ key, displayName }, index): Promise<Said> => {
+            try {
+              const signal = AbortSignal.timeout(lookMs);
+              const probe = await inTime(mesh.probe(id, key, { reach: index < MAX_TRYING, signal }), lookMs);
+              return { probe: { ...probe, peer: displayName } };
+            } catch (error) {
+              // an older dtkd knows no such question
+              if (error instanceof DtkdError && error.code === 'VERSION_TOO_OLD') return {};
+              return { silent: { peer: displayName, why: messageOf(error) } };
+            }
+          }),
         ),
       ]);
       return {
@@ -150,7 +160,8 @@ async function domainsOf(ports: CheckupPorts, look: Look): Promise<DomainFacts[]
         host: ports.meshHost,
         peers: others.map((peer) => peerFacts(peer, versions?.get(peer.displayName))),
         invites: invites ?? [],
-        probes: probes.flatMap((probe) => probe ?? []),
+        probes: said.flatMap(({ probe }) => probe ?? []),
+        silent: said.flatMap(({ silent }) => silent ?? []),
         behind: (figures?.find((one) => one.name === name)?.logs ?? []).map(({ author, behind }) => ({ author, entries: behind })),
       };
     }),
@@ -216,6 +227,10 @@ function multicastWorks(): Promise<{ works: boolean; error: string | undefined }
     }
   });
   return promise;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function codeOf(error: unknown): string {

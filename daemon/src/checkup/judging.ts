@@ -9,6 +9,7 @@ import {
   checkNames,
   checkPeersAway,
   checkRelayed,
+  checkSilent,
   checkSuspended,
   checkVersions,
 } from './checks/peers.ts';
@@ -30,6 +31,7 @@ export function judge(facts: CheckupFacts): Finding[] {
       ...checkState(domain),
       ...checkLonely(domain),
       ...checkPeersAway(domain, now),
+      ...checkSilent(domain),
       ...checkSuspended(domain),
       ...checkReach(domain),
       ...checkRelayed(domain),

@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod';
 import type { CapabilityVerb } from '../../../../protocol/capability.ts';
+import { checkup } from '../../../../protocol/checkup.ts';
 import { abortRequest, dispatchRequest, followRequest, retryRequest } from '../../../../protocol/dispatch-api.ts';
 import { inviteRequest, joinRequest, leaveRequest, recoveryKey, rootKey } from '../../../../protocol/domain-api.ts';
 import { dtAppKind } from '../../../../protocol/kinds/dtapp.ts';
@@ -279,6 +280,14 @@ const OF_DAEMON: readonly ActionEntry[] = [
     },
   },
   { method: 'get', path: 'audit/verify', summary: 'Verify the audit log with the peers', needs: 'operator' },
+  {
+    method: 'get',
+    path: 'checkup',
+    summary: 'Have the daemon look for what is wrong',
+    description: 'One finding for each thing that was looked at, with what to do. Nothing is changed; it takes some seconds at most.',
+    needs: 'operator',
+    answer: checkup,
+  },
   {
     method: 'post',
     path: 'backup',

@@ -42,6 +42,16 @@ export function checkRelayed({ name, peers }: DomainFacts): Finding[] {
   ];
 }
 
+export function checkSilent({ name, silent }: DomainFacts): Finding[] {
+  return silent.map(({ peer, why }) =>
+    warning(
+      `peer ${name}/${peer}`,
+      `${peer} is connected and did not answer when it was asked: ${why}`,
+      'If it stays so, the daemon there hangs or its machine is overloaded: see its log, and restart it.',
+    ),
+  );
+}
+
 export function checkLonely({ name, peers, state, holdsRoot }: DomainFacts): Finding[] {
   if (peers.length > 0 || state !== 'Ready') return [];
   const next = holdsRoot ? `Let others join: dtkd domain invite ${name}.` : `If it is not needed any more: dtkd domain leave ${name}.`;
