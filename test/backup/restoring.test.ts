@@ -205,6 +205,26 @@ describe('a backup that is put back', () => {
     expect((await readdir(directory)).sort()).toEqual(['data', 'empty']);
   });
 
+  it('leaves nothing of itself where somebody else has put something meanwhile', async () => {
+    const bytes = await bytesOf();
+    const meanwhile = (to: string) => {
+      async function* slowly(): AsyncGenerator<Uint8Array> {
+        yield* inChunks(bytes);
+        await mkdir(to, { recursive: true });
+        await writeFile(join(to, 'admin.token'), 'another');
+      }
+      return codeOf(restoreBackup(slowly(), to, { alone: false, signal: alive() }, PORTS));
+    };
+    const [absent, empty] = [join(directory, 'absent'), join(directory, 'empty')];
+    await mkdir(empty);
+    for (const to of [absent, empty]) {
+      expect(await meanwhile(to)).toBe('ALREADY_EXISTS');
+      expect(await readdir(to)).toEqual(['admin.token']);
+      expect(await readFile(join(to, 'admin.token'), 'utf8')).toBe('another');
+    }
+    expect((await readdir(directory)).sort()).toEqual(['absent', 'data', 'empty']);
+  });
+
   it('is refused if its database is of a newer format, or of another node', async () => {
     await kv.batch([{ type: 'put', key: 'm/format', value: Buffer.from('99') }], { sync: true });
     expect(await codeOf(restore(await bytesOf(), join(directory, 'restored')))).toBe('FORMAT_TOO_NEW');

@@ -52,7 +52,10 @@ export async function restoreBackup(
       await rm(place.at, { recursive: true, force: true });
       throw error;
     });
-    await place.settle();
+    await place.settle().catch(async (error: unknown) => {
+      await place.undo();
+      throw error;
+    });
     return result;
   } catch (error) {
     throw fileError(error, directory);
@@ -162,6 +165,8 @@ class Putting extends Looking {
 interface Place {
   at: string;
   settle(): Promise<void>;
+  /** Removes all of it, also what is in its place already. */
+  undo(): Promise<void>;
 }
 
 async function makePlace(directory: string, empty: boolean): Promise<Place> {
@@ -176,6 +181,7 @@ async function makePlace(directory: string, empty: boolean): Promise<Place> {
       await rename(at, directory);
       await syncDirectory(parent);
     },
+    undo: () => rm(at, { recursive: true, force: true }),
   };
 }
 
@@ -186,14 +192,24 @@ async function makePlace(directory: string, empty: boolean): Promise<Place> {
 async function placeInside(directory: string): Promise<Place> {
   const at = join(directory, RESTORING);
   await mkdir(at, { mode: PRIVATE_DIRECTORY });
+  const moved: string[] = [];
   return {
     at,
     settle: async () => {
+      // somebody may have put something there meanwhile
+      const [other] = (await readdir(directory)).filter((name) => name !== RESTORING);
+      if (other !== undefined) throw occupied(directory);
       const names = (await readdir(at)).filter((name) => name !== DATABASE);
-      for (const name of [...names, DATABASE]) await rename(join(at, name), join(directory, name));
+      for (const name of [...names, DATABASE]) {
+        await rename(join(at, name), join(directory, name));
+        moved.push(name);
+      }
       await syncDirectory(directory);
       await rmdir(at);
       await syncDirectory(directory);
+    },
+    undo: async () => {
+      for (const name of [...moved.reverse(), RESTORING]) await rm(join(directory, name), { recursive: true, force: true });
     },
   };
 }
@@ -213,7 +229,11 @@ async function assertFree(directory: string): Promise<boolean> {
       next: 'Stop that daemon and move its directory away; or restore into another one with --data.',
     });
   }
-  throw new DtkdError('ALREADY_EXISTS', `there is something in ${directory} already`, {
+  throw occupied(directory);
+}
+
+function occupied(directory: string): DtkdError {
+  return new DtkdError('ALREADY_EXISTS', `there is something in ${directory} already`, {
     next: 'Move it away, or restore into another directory with --data. A restore replaces nothing.',
   });
 }
@@ -246,6 +266,8 @@ function codeOf(error: unknown): string | undefined {
 function fileError(error: unknown, directory: string): unknown {
   if (error instanceof DtkdError) return error;
   const code = codeOf(error);
+  // it was made meanwhile
+  if (code === 'ENOTEMPTY' || code === 'EEXIST') return occupied(directory);
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new DtkdError('DISK_FULL', `there is no room for the backup under ${dirname(directory)}`, {
       next: 'Free some space.',
