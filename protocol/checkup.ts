@@ -43,3 +43,18 @@ export function problem(check: string, text: string, next: string): Finding {
 export function worstFirst(findings: readonly Finding[]): Finding[] {
   return [...CHECK_STATES].reverse().flatMap((state) => findings.filter((one) => one.state === state));
 }
+
+/** As many findings, and texts as long, as an answer may have; the worst are kept. */
+export function bounded(findings: readonly Finding[]): Finding[] {
+  const kept = findings.length <= MAX_FINDINGS ? findings : worstFirst(findings).slice(0, MAX_FINDINGS);
+  return kept.map(({ check, state, finding, next }) => ({
+    check: clipped(check),
+    state,
+    finding: clipped(finding),
+    ...(next === undefined ? {} : { next: clipped(next) }),
+  }));
+}
+
+function clipped(text: string): string {
+  return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT - 1)}…`;
+}

@@ -16,7 +16,7 @@ import type { Check } from './metrics/readiness.ts';
 import type { LocalStore } from './store/local-store.types.ts';
 
 export interface CheckupParts {
-  config: Pick<Config, 'data' | 'suffix' | 'mdns' | 'mesh'>;
+  config: Pick<Config, 'data' | 'suffix' | 'mdns' | 'mesh' | 'announce'>;
   node: string;
   version: string;
   mesh: Pick<Mesh, 'domains' | 'invites' | 'figures' | 'probe'>;
@@ -39,6 +39,7 @@ export function checkupAction(parts: CheckupParts): Action {
     suffix: config.suffix,
     mdns: config.mdns,
     meshHost: config.mesh.host,
+    announce: config.announce,
     ingress: () => apps.ingressAddress(),
     mesh,
     async versions() {

@@ -28,6 +28,7 @@ export function domain(more: Partial<DomainFacts> = {}): DomainFacts {
     holdsRoot: true,
     port: 7701,
     host: undefined,
+    announce: [],
     peers: [peer('node1'), peer('node2')],
     invites: [],
     probes: [],

@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { type CheckupPorts, createCheckup } from '../../daemon/src/checkup/gathering.ts';
+import { checkup } from '../../protocol/checkup.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { type DomainId, parseDomainId, parsePeerKey } from '../../protocol/ids.ts';
 import { domain, NOW, peer } from './facts.ts';
@@ -21,6 +22,7 @@ function ports(more: Partial<CheckupPorts> = {}, names: readonly string[] = ['no
     suffix: 'dtkd.localhost',
     mdns: false,
     meshHost: undefined,
+    announce: [],
     ingress: () => ({ host: '127.0.0.1' }),
     mesh: {
       domains: () => [{ ...domain(), id, peers }],
@@ -83,6 +85,11 @@ describe('a checkup', () => {
     const { findings } = await createCheckup({ ...base, mesh: { ...base.mesh, probe: refuse } })();
     expect(findings.filter(({ check }) => check.startsWith('clock') || check.startsWith('peer '))).toEqual([]);
     expect(findings.find(({ check }) => check === 'reach plant')?.state).toBe('ok');
+  });
+
+  it('answers with texts that fit, whatever members call themselves', async () => {
+    const answer = await createCheckup(ports({ checks: [{ name: 'store', failing: async () => 'x'.repeat(10_000) }] }))();
+    expect(checkup.safeParse(answer).success).toBe(true);
   });
 
   it('is made once for all who ask meanwhile', async () => {

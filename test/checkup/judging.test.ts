@@ -131,6 +131,17 @@ describe('where this node is reached', () => {
     ]);
   });
 
+  it.each([
+    ['203.0.113.1', '203.0.113.1:7701'],
+    ['203.0.113.1:8000', '203.0.113.1:8000'],
+    ['2001:db8::1', '[2001:db8::1]:7701'],
+  ])('is wrong if %s is announced and nobody reached it', (announce, address) => {
+    const probes = [said('node1', [address, false], ['10.0.0.1:7701', true])];
+    expect(found(inDomain({ probes, announce: [announce] }))).toEqual([
+      ['reach plant', 'warning', `node1 reached this node at 10.0.0.1:7701, and not at ${address}, which it announces`],
+    ]);
+  });
+
   it('is not known if nobody could be asked', () => {
     expect(found({}, 'reach')).toEqual([['reach plant', 'ok', 'not known: no connected member could be asked to try']]);
   });

@@ -40,16 +40,17 @@ describe('dtkd doctor', () => {
   it('finds a member that can be reached both ways, whose clock and version fit', async () => {
     const origin = await stage.current.origin();
     await expose(node0, 'wiki', origin, DOMAIN);
-    const { code, findings } = await waitFor(
+    const { findings } = await waitFor(
       async () => {
         const examined = await examine(node0);
-        return examined.findings.has(`version ${DOMAIN}`) && examined.findings.has('apps') ? examined : undefined;
+        const { findings } = examined;
+        // on a busy machine a member may not reach this one in time at first
+        const good = findings.has(`version ${DOMAIN}`) && findings.has('apps') && findings.get(`clock ${DOMAIN}`)?.state === 'ok';
+        return good && examined.code === 0 ? examined : undefined;
       },
-      { what: 'the Node of node1 and the app to be known' },
+      { what: 'a report in which nothing is wrong', timeoutMs: 60_000 },
     );
-    expect(code).toBe(0);
     expect(findings.get(`reach ${DOMAIN}`)).toMatchObject({ state: 'ok', finding: `node1 reached this node at ${node0.meshAddress}` });
-    expect(findings.get(`clock ${DOMAIN}`)?.state).toBe('ok');
     expect(findings.get(`peers ${DOMAIN}`)?.finding).toBe('1 of 1 are connected, and none is away');
     expect(findings.get('daemon')?.finding).toBe(`runs as process ${node0.child.pid}`);
     for (const check of ['secrets', 'ready', 'certificates', 'version', 'apps']) expect(findings.get(check)?.state, check).toBe('ok');

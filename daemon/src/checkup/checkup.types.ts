@@ -42,6 +42,8 @@ export interface DomainFacts {
   port: number | undefined;
   /** Address that the port is open on; undefined means all of this machine. */
   host: string | undefined;
+  /** Addresses that the operator has it tell members, `HOST` or `HOST:PORT`. */
+  announce: readonly string[];
   /** The other members. */
   peers: readonly PeerFacts[];
   /** Of this node, if it holds the root; else none. */

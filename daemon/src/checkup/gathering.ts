@@ -10,7 +10,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as rest } from 'node:timers/promises';
 import { getHeapStatistics } from 'node:v8';
 import { isLoopback } from '../../../protocol/address.ts';
-import { type Checkup, type Finding, warning } from '../../../protocol/checkup.ts';
+import { bounded, type Checkup, type Finding, warning } from '../../../protocol/checkup.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { DomainId, PeerKey } from '../../../protocol/ids.ts';
 import type { AppFacts, CheckupFacts, DomainFacts, InviteFacts, MachineFacts, PeerFacts, ProbeFacts } from './checkup.types.ts';
@@ -46,6 +46,8 @@ export interface CheckupPorts {
   mdns: boolean;
   /** Address of the mesh port; undefined means all of this machine. */
   meshHost: string | undefined;
+  /** Addresses that the operator has it tell, `HOST` or `HOST:PORT`. */
+  announce: readonly string[];
   ingress(): { host: string };
   mesh: {
     domains(): readonly (Pick<DomainFacts, 'name' | 'state' | 'message' | 'holdsRoot' | 'port'> & {
@@ -117,7 +119,7 @@ async function checkUp(ports: CheckupPorts): Promise<Checkup> {
     suffix,
     multicast,
   });
-  return { node, version, findings: [...findings, ...missed] };
+  return { node, version, findings: bounded([...findings, ...missed]) };
 }
 
 /** What became of a question to a member. */
@@ -158,6 +160,7 @@ async function domainsOf(ports: CheckupPorts, look: Look): Promise<DomainFacts[]
         holdsRoot,
         port,
         host: ports.meshHost,
+        announce: ports.announce,
         peers: others.map((peer) => peerFacts(peer, versions?.get(peer.displayName))),
         invites: invites ?? [],
         probes: said.flatMap(({ probe }) => probe ?? []),

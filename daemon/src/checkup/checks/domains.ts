@@ -42,7 +42,7 @@ function because(message: string | undefined): string {
  * What this node announces, as connected members could reach it. One that reached it is enough; where none did, that it is connected now says only that this
  * node dialled.
  */
-export function checkReach({ name, port, peers, probes }: DomainFacts): Finding[] {
+export function checkReach({ name, port, peers, probes, announce }: DomainFacts): Finding[] {
   const check = `reach ${name}`;
   const answers = probes.filter(({ tried }) => tried !== undefined);
   const tried = new Map<string, boolean>();
@@ -63,8 +63,22 @@ export function checkReach({ name, port, peers, probes }: DomainFacts): Finding[
         `Open TCP port ${port ?? 'of the mesh'} of this machine to the other sites; behind NAT, forward it and tell the address that is seen from outside (dtkd up --announce ADDRESS).`,
       ),
     ];
+  const said = bad.filter((address) => announce.some((text) => isSame(address, text)));
+  if (said.length > 0)
+    return [
+      warning(
+        check,
+        `${by} reached this node at ${good.join(', ')}, and not at ${said.join(', ')}, which it announces`,
+        'Correct --announce, or forward that port to this machine. Where all who were asked are at this site, the way from outside may be open all the same.',
+      ),
+    ];
   const rest = bad.length === 0 ? '' : `; not at ${bad.join(', ')}, which may lie in a network of this site only`;
   return [ok(check, `${by} reached this node at ${good.join(', ')}${rest}`)];
+}
+
+/** `text` may leave the port out, and the brackets of IPv6 with it. */
+function isSame(address: string, text: string): boolean {
+  return address === text || address.startsWith(`${text}:`) || address.startsWith(`[${text}]:`);
 }
 
 export function checkInvites({ name, invites }: DomainFacts, now: number): Finding[] {
