@@ -1,10 +1,13 @@
+import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { appendFile, chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { putFile, takeFile } from '../../../daemon/src/dispatch/content/files.ts';
 import type { Content } from '../../../daemon/src/dispatch/dispatch.types.ts';
+import { NODE } from '../../harness/node-binary.ts';
+import { missing } from '../../harness/programs.ts';
 
 let directory = '';
 beforeEach(async () => {
@@ -66,6 +69,38 @@ describe('putting a file', () => {
     await writeFile(file.source, 'abcd');
     await expect(putFile({ ...file, path, mode: 0o600 })).rejects.toMatchObject({ code: 'CONTENT_ALTERED' });
     expect(await readdir(directory)).toEqual(['source']);
+  });
+});
+
+/** As packaging/systemd/dtkd-dispatch.service has them. */
+const RIGHTS = '+setuid,+setgid,+chown,+kill';
+const NOBODY = 65_534;
+const reason = missing(['setpriv'], { root: true });
+
+describe.skipIf(reason !== undefined)(`a daemon that may give files away${reason === undefined ? '' : ` (SKIPPED: ${reason})`}`, () => {
+  test('replaces those of others by its own', async () => {
+    const place = join(directory, 'place');
+    await mkdir(place);
+    const path = join(place, 'file');
+    await writeFile(path, 'of root');
+    const file = { ...(await sourceOf(Buffer.from('new'))), path, mode: 0o750 };
+    for (const each of [directory, place]) await chmod(each, 0o755);
+    await chown(place, NOBODY, NOBODY);
+    const module = JSON.stringify(join(import.meta.dirname, '../../../daemon/src/dispatch/content/files.ts'));
+    const script = `const { putFile } = await import(${module}); await putFile(${JSON.stringify(file)});`;
+    const words = [
+      `--reuid=${NOBODY}`,
+      `--regid=${NOBODY}`,
+      '--clear-groups',
+      `--inh-caps=-all,${RIGHTS}`,
+      `--ambient-caps=-all,${RIGHTS}`,
+    ];
+    const { stderr, status } = spawnSync('setpriv', [...words, '--', NODE, '--input-type=module', '-e', script], { encoding: 'utf8' });
+    expect([status, stderr]).toEqual([0, '']);
+    expect(await readFile(path, 'utf8')).toBe('new');
+    const { uid, mode } = await stat(path);
+    expect([uid, mode & 0o7777]).toEqual([NOBODY, 0o750]);
+    expect(await readdir(place)).toEqual(['file']);
   });
 });
 

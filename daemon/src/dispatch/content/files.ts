@@ -105,10 +105,14 @@ async function copyInto(file: FileHandle, source: string, { digest, size }: { di
   }
 }
 
-/** A daemon of root keeps the file its owner's; another one cannot, and need not. */
+/**
+ * A daemon of root keeps the file its owner's. Another one need not, and shall not where it could, as one that may give files to the users of its commands: what
+ * somebody had copied here would pass for that user's own, and its mode could not be set any more.
+ */
 async function keepOwner(file: FileHandle, before: Stats): Promise<void> {
   const now = await file.stat();
   if (now.uid === before.uid && now.gid === before.gid) return;
+  if (process.geteuid?.() !== 0 && now.uid !== before.uid) return;
   await file.chown(before.uid, before.gid).catch(() => undefined);
 }
 
