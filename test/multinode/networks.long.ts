@@ -7,6 +7,7 @@ import { forwardMeshPort, type Nat, natMissing, refuseMeshPort, routeWithNat } f
 import type { Network } from '../harness/network.ts';
 import type { Site, SiteOptions } from '../harness/site.ts';
 import { useStage } from '../harness/use-stage.ts';
+import { addUser, grant, modelDocument } from '../harness/user.ts';
 import { waitFor } from '../wait.ts';
 
 const stage = useStage({ story: true });
@@ -80,6 +81,18 @@ describe.skipIf(why !== undefined)(`a domain over public and private networks${w
     }
   });
 
+  it('answers questions and runs commands of users behind another NAT', async () => {
+    const ops = await addUser(three, 'ops');
+    await one.create(modelDocument('desk'));
+    await grant(one, ops, ['READ'], { kind: 'models' });
+    await grant(one, ops, ['EXECUTE'], { kind: 'exec' });
+    await waitFor(async () => (await ops.statusOf('model', 'desk', 'one')) === 200, { what: 'three to read what one has' });
+    expect(await ops.cli('exec', '-I', 'name=one', '--raw', '--', 'echo', 'from behind')).toMatchObject({
+      code: 0,
+      stdout: 'from behind\n',
+    });
+  });
+
   it('takes the direct way once a port is forwarded and the address is announced', async () => {
     await forwardMeshPort(network, EAST, 'three');
     await three.stop();
@@ -99,6 +112,7 @@ describe.skipIf(why !== undefined)(`a domain over public and private networks${w
     await nameEast();
     await network.linkUp('eastrouter', 'internet');
     await direct(one, 'three');
+    await connected(hub, 'wan', [three]);
   });
 
   it('uses IPv6 where there is some', async () => {
