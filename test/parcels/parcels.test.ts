@@ -267,6 +267,44 @@ describe('parcels', () => {
     expect(await imported(from[1] as Parcels, both)).toMatchObject({ domains: [{ name: 'd' }], skipped: ['second'] });
   });
 
+  test('bring no order to a node that was put back and has not heard yet what it revoked since', async () => {
+    const { a, b, c } = await apart();
+    const order = (target: Site, id: string): FrameOf<'order'> => ({
+      type: 'order',
+      starter: a.view().self,
+      target: target.view().self,
+      id: id.repeat(64),
+      index: 0,
+      notAfter: Date.now() + 60_000,
+      sealed: new Uint8Array(8),
+      signature: new Uint8Array(64),
+    });
+    const taken: string[] = [];
+    const orders: ParcelsOptions['orders'] = {
+      async *orders() {
+        yield order(b, 'b');
+        yield order(c, 'c');
+      },
+      async *answers() {},
+      takeOrder: async (_at, { id }) => {
+        taken.push(id.slice(0, 1));
+        return 'taken';
+      },
+      takeAnswer: async () => 'known',
+    };
+    const file = await exported(await parcelsOf(a, { orders }));
+    let awaiting = true;
+    const ofB = await parcelsOf(b, { orders, domain: () => ({ ...carrying(b), isAwaiting: () => awaiting }) });
+    for (const dryRun of [true, false]) {
+      const { domains, refused } = await imported(ofB, file, dryRun);
+      expect([domains[0]?.orders.taken, refused.first[0]?.code]).toEqual([1, 'UNAVAILABLE']);
+    }
+    expect(taken, 'it holds for others what is theirs').toEqual(['c']);
+    awaiting = false;
+    expect(await imported(ofB, file)).toMatchObject({ refused: { count: 0 } });
+    expect(taken).toEqual(['c', 'b', 'c']);
+  });
+
   test('of a member that lies are taken in but for the lies', async () => {
     const { a, b, from } = await apart();
     const [ofA, ofB] = from as [Parcels, Parcels];

@@ -40,6 +40,7 @@ export function carryingOf({ domain, node, selfName }: Carried): DomainCarrying 
     },
     takeEntry: (entry) => node.log.receive(entry),
     gained: () => node.gained(),
+    isAwaiting: () => node.log.isAwaiting(),
     seal: (bytes) => domain.sign('parcel', bytes),
   };
 }

@@ -94,6 +94,8 @@ export interface DomainCarrying {
   takeEntry(entry: Uint8Array): Promise<ReceiveResult>;
   /** Entries came in: neighbours may lack them. */
   gained(): void;
+  /** True while this node, put back from a backup, does not know what it has revoked since. */
+  isAwaiting(): boolean;
   /** Signs a parcel with this node's key in the domain. */
   seal(bytes: Uint8Array): Uint8Array;
 }

@@ -30,6 +30,8 @@ export interface ParcelDomain {
   takeItems(items: readonly Uint8Array[]): Promise<{ added: number; rejected: readonly Refused[] }>;
   takeEntry(entry: Uint8Array): Promise<'applied' | 'known' | 'gap' | 'unknown-author' | 'forked'>;
   gained(): void;
+  /** True while this node, put back from a backup, does not know what it has revoked since. */
+  isAwaiting(): boolean;
   seal(bytes: Uint8Array): Uint8Array;
 }
 
