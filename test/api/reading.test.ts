@@ -148,21 +148,21 @@ describe('namespaces', () => {
 });
 
 describe('what is not there', () => {
-  it('is 404, and says what there is', async () => {
+  it('is 404, and says what to do instead', async () => {
     expect(await api.ask('GET', `${SERVICES}/nothing`)).toMatchObject({
       status: 404,
       body: { reason: 'NotFound', details: { name: 'nothing', kind: 'services' } },
     });
-    for (const path of [
-      '/api/v1/pods',
-      '/api/v1/namespaces/default/pods/x',
-      `/apis/${GROUP}/v2/dtapps`,
-      '/apis/other.io/v1/things',
-      '/nowhere',
-    ]) {
+    for (const [path, next] of [
+      ['/api/v1/pods', 'dtkd exec'],
+      ['/api/v1/namespaces/default/pods/x', 'dtkd exec'],
+      [`/apis/${GROUP}/v2/dtapps`, 'dtkd api-resources'],
+      ['/apis/other.io/v1/things', 'dtkd api-resources'],
+      ['/nowhere', '/apis'],
+    ] as const) {
       const answer = await api.ask('GET', path);
       expect([path, answer.status]).toEqual([path, 404]);
-      expect(answer.body.details.next).toContain('services (v1)');
+      expect(answer.body.details.next).toContain(next);
     }
   });
 

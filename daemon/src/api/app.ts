@@ -5,22 +5,23 @@
 import { Hono } from 'hono';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { KINDS } from '../../../protocol/kinds/index.ts';
-import { apiVersionOf, type Kind, type Verb } from '../../../protocol/kinds/kind.ts';
+import type { Kind, Verb } from '../../../protocol/kinds/kind.ts';
 import { daemonAction, objectAction } from './actions.ts';
 import type { ApiOptions } from './api.types.ts';
 import { recordOf } from './audit-note.ts';
 import { makeBackup } from './backup.ts';
 import { getContent, putContent } from './content.ts';
+import { insteadOf, insteadOfMethod } from './counterparts.ts';
 import { createObject } from './creating.ts';
 import { deleteCollection, deleteObject } from './deleting.ts';
 import { DerivingStore } from './derived/deriving-store.ts';
 import { addDescription } from './description.ts';
-import { allowsDeleteCollection, DAEMON_GROUP, SERVED } from './discovery.ts';
+import { allowsDeleteCollection, DAEMON_GROUP } from './discovery.ts';
 import { addDiscovery, basePath } from './discovery-routes.ts';
 import { federatedList } from './federated-list.ts';
 import { federatedWatch } from './federated-watch.ts';
 import type { Principal } from './handlers.types.ts';
-import { isOurHost, isOurOrigin, knownHosts } from './hosts.ts';
+import { hostCheck, isOurOrigin, knownHosts } from './hosts.ts';
 import { getMetrics, METRICS_PATH } from './metrics.ts';
 import { exportParcel, importParcel } from './parcels.ts';
 import { addProbes } from './probes.ts';
@@ -47,7 +48,7 @@ interface Route {
 
 const listOrWatch: Handler = (api, c, kind) => {
   if (!flag(c, 'watch')) return federatedList(api, c, kind) ?? listObjects(api, c, kind);
-  if (!kind.verbs.includes('watch')) throw notAllowed(c, kind.verbs);
+  if (!kind.verbs.includes('watch')) throw notAllowed(c, kind);
   return federatedWatch(api, c, kind) ?? watchObjects(api, c, kind);
 };
 const getOrWatch: Handler = (api, c, kind) =>
@@ -119,12 +120,13 @@ function answerError(api: Pick<Api, 'logger'>, c: ApiContext, error: unknown): R
 /** What comes first and last of every request, in one step: each costs a few promises. */
 function receive(api: Api, app: Hono<ApiEnv>, counts: RequestCounts): void {
   const known = knownHosts([api.node.name, ...(api.hosts ?? [])]);
+  const isOurs = hostCheck(known);
   app.use(async (c, next) => {
     c.set('about', {});
     c.set('warnings', []);
     c.set('note', { verb: c.req.method, what: c.req.path.slice(0, 253), change: false });
     const began = performance.now();
-    if (c.env?.remote === undefined && c.env?.own === undefined) assertOurs(c, known);
+    if (c.env?.remote === undefined && c.env?.own === undefined) assertOurs(c, known, isOurs);
     await next();
     writeDown(api, c);
     counts.add(c.get('note').verb, originOf(c), c.res.status, performance.now() - began);
@@ -136,9 +138,9 @@ function originOf(c: ApiContext): RequestOrigin {
   return c.env?.own === undefined ? 'client' : 'daemon';
 }
 
-function assertOurs(c: ApiContext, known: ReadonlySet<string>): void {
+function assertOurs(c: ApiContext, known: ReadonlySet<string>, isOurs: ReturnType<typeof hostCheck>): void {
   const host = c.req.header('host');
-  if (!isOurHost(host, known, c.env?.incoming?.socket.localAddress)) {
+  if (!isOurs(host, c.env?.incoming?.socket.localAddress)) {
     throw new DtkdError('WRONG_HOST', `this API is not served as "${(host ?? '').slice(0, 253)}"`, {
       next: `Use one of ${[...known].join(', ')}.`,
     });
@@ -158,7 +160,7 @@ function writeDown(api: Api, c: ApiContext): void {
 }
 
 function authenticate(api: Api, app: Hono<ApiEnv>): void {
-  app.use(async (c, next) => {
+  app.use((c, next) => {
     const own = c.env?.own;
     if (own !== undefined) {
       c.set('principal', own.principal);
@@ -184,7 +186,7 @@ function authenticate(api: Api, app: Hono<ApiEnv>): void {
     }
     c.set('principal', principal);
     assertNobodyElse(c);
-    await next();
+    return next();
   });
 }
 
@@ -226,15 +228,16 @@ function addRoutes(api: Api, app: Hono<ApiEnv>, kind: Kind, path: string, routes
   );
   for (const route of offered) app.on(route.method, path, (c) => route.handle(api, c, kind));
   app.all(path, (c) => {
-    const response = answerError(api, c, notAllowed(c, kind.verbs));
+    const response = answerError(api, c, notAllowed(c, kind));
     response.headers.set('allow', offered.map((route) => route.method).join(', '));
     return response;
   });
 }
 
-function notAllowed(c: ApiContext, verbs: readonly Verb[]): DtkdError {
-  return new DtkdError('METHOD_NOT_ALLOWED', `${c.req.method} is not allowed at ${c.req.path.slice(0, 253)}`, {
-    next: `The kind can do: ${verbs.join(', ')}.`,
+function notAllowed(c: ApiContext, kind: Kind): DtkdError {
+  const path = c.req.path.slice(0, 253);
+  return new DtkdError('METHOD_NOT_ALLOWED', `${c.req.method} is not allowed at ${path}`, {
+    next: insteadOfMethod(kind, c.req.method, path),
   });
 }
 
@@ -242,6 +245,6 @@ function unknownPath(c: ApiContext): DtkdError {
   const path = c.req.path.slice(0, 253);
   const isKind = path.startsWith('/api/') || path.startsWith('/apis/');
   return new DtkdError('NOT_FOUND', isKind ? `no kind is served at ${path}` : `there is nothing at ${path}`, {
-    next: `The kinds are ${SERVED.map((kind) => `${kind.plural} (${apiVersionOf(kind)})`).join(', ')}.`,
+    next: insteadOf(c.req.path),
   });
 }

@@ -30,7 +30,7 @@ export async function forward(api: Api, c: ApiContext, target: Target, sort: For
   if (api.peers === undefined || kind.scope === 'Cluster' || namespace === '' || namespace === api.node.name) return undefined;
   if (sort === 'read' && kind.shared) return undefined;
   const peer = api.peers.peerNamed(namespace);
-  if (peer === undefined) throw unknownNode(api.peers, namespace);
+  if (peer === undefined) throw unknownNode(api.node.name, api.peers, namespace);
   const principal = c.get('principal');
   if (principal.type === 'operator') throw operatorElsewhere(api, target);
   c.get('note').because = `${namespace} decides`;
@@ -47,11 +47,13 @@ interface Asked {
   user: UserPrincipal;
 }
 
-function unknownNode(peers: PeerApi, namespace: string): DtkdError {
-  const known = peers.peers().map((peer) => peer.namespace);
+function unknownNode(self: string, peers: PeerApi, namespace: string): DtkdError {
+  const known = [self, ...peers.peers().map((peer) => peer.namespace)];
   return new DtkdError('NOT_FOUND', `no node "${namespace.slice(0, 80)}" is known here`, {
     next:
-      known.length === 0 ? 'This node knows no other one.' : `Known are ${known.slice(0, 16).join(', ')}${known.length > 16 ? ', …' : ''}.`,
+      known.length === 1
+        ? `This node, ${self}, knows no other one.`
+        : `Known are ${known.slice(0, 16).join(', ')}${known.length > 16 ? ', …' : ''}.`,
   });
 }
 

@@ -43,13 +43,14 @@ export function statusOf(error: unknown, about: About, unexpected: (error: unkno
 }
 
 function failure(error: DtkdError, about: About): Status {
-  const { next, details = {} } = error;
+  const { next } = error;
+  const details = withCauses(error);
   return {
     kind: 'Status',
     apiVersion: 'v1',
     metadata: {},
     status: 'Failure',
-    message: next === undefined ? error.message : `${error.message}${/[.!?]$/.test(error.message) ? '' : '.'} ${next}`,
+    message: next === undefined ? error.message : `${error.message}${joint(error.message)}${next}`,
     reason: error.reason,
     details: {
       ...details,
@@ -60,6 +61,19 @@ function failure(error: DtkdError, about: About): Status {
     },
     code: error.httpStatus,
   };
+}
+
+/** Of what is invalid `kubectl` shows the causes alone, and nothing at all where there are none. */
+function withCauses({ reason, message, details = {} }: DtkdError): Readonly<Record<string, unknown>> {
+  if (reason !== 'Invalid' || details['causes'] !== undefined) return details;
+  const cause: Cause = { reason: 'FieldValueInvalid', message, field: 'request' };
+  return { ...details, causes: [cause] };
+}
+
+/** What stands between a message and the next step: one that points into a text has lines of its own. */
+function joint(message: string): string {
+  if (message.includes('\n')) return '\n';
+  return /[.!?]$/.test(message) ? ' ' : '. ';
 }
 
 /** The document that is wrong: clients call it by its kind, and a path that creates names none. */

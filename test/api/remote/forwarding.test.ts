@@ -166,7 +166,7 @@ describe('objects of another node', () => {
   it('are nowhere if the node is unknown, and replicas are read here', async () => {
     expect(await node0.api.ask('GET', `${models('node9')}/web`, { token })).toMatchObject({
       status: 404,
-      body: { message: 'no node "node9" is known here. Known are node1.' },
+      body: { message: 'no node "node9" is known here. Known are node0, node1.' },
     });
     expect((await node0.api.ask('GET', `/apis/${GROUP}/v1/namespaces/node1/users/x`, { token })).status).toBe(404);
     expect(node1.audited).toEqual([]);

@@ -208,7 +208,7 @@ export async function assertNoOrphans(work: Case, touched: readonly Touched[]): 
     await work.breathe();
     if (after !== undefined || (await work.children(ref.name)).size === 0) continue;
     const refs = await childrenOf(work.tx, work.node, ref.name, COUNTED + 1);
-    const next = 'Delete or move those first, or delete all with --cascade.';
+    const next = 'Delete or move those first, or delete all at once: dtkd delete --cascade.';
     throw inUse(refIn(work.node, 'resources', ref.name), 'cannot go: it has children', dependents(refs), next);
   }
 }

@@ -153,7 +153,9 @@ async function assertUnused(work: Case, old: { name: string; object: string }, n
 }
 
 function advice(now: ResolvedType | undefined, what: string): string {
-  return now === undefined ? `Delete or change ${what} first, or delete all with --cascade.` : `Change ${what} in the same import.`;
+  return now === undefined
+    ? `Delete or change ${what} first, or delete all at once: dtkd delete --cascade.`
+    : `Change ${what} in the same import.`;
 }
 
 /** Types that changed, and those that inherit the change. */
