@@ -101,10 +101,16 @@ export async function unreachable(connection: Connection, cause: unknown): Promi
   const endpoint = connection.dataDir === undefined ? undefined : await readEndpoint(connection.dataDir);
   const gone = endpoint?.pid !== undefined && !isAlive(endpoint.pid);
   const where = connection.dataDir === undefined ? '' : ` --data ${connection.dataDir}`;
+  const elsewhere = endpoint !== undefined && !gone && new URL(endpoint.api).origin !== connection.url.origin;
   return new DtkdError(
     'DAEMON_UNREACHABLE',
     gone ? `the daemon of ${connection.dataDir} is not running any more` : `no daemon answers at ${connection.url.origin}`,
-    { next: `Start it with: dtkd up${where}`, cause },
+    {
+      next: elsewhere
+        ? `The daemon of ${connection.dataDir} is at ${endpoint.api}: name that with --url, or leave --url out.`
+        : `Start it with: dtkd up${where}`,
+      cause,
+    },
   );
 }
 

@@ -4,7 +4,8 @@ import { basename, dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DtkdError } from '../../protocol/errors.ts';
-import { parseJson, textAt } from '../json.ts';
+import { parseJson } from '../json.ts';
+import { cannotWrite } from '../output/cannot-write.ts';
 import type { ApiClient } from './api.ts';
 import { readText } from './https.ts';
 import { errorOfStatus } from './status-error.ts';
@@ -18,7 +19,7 @@ export interface BackupOptions {
   onProgress?(done: number): void;
 }
 
-/** Writes a backup to a file; gives its bytes. Errors: ALREADY_EXISTS unless `replace`, BAD_REQUEST if it cannot be written, and those of the daemon. */
+/** Writes a backup to a file; gives its bytes. Errors: ALREADY_EXISTS unless `replace`, BAD_REQUEST if it cannot be written, DISK_FULL, and those of the daemon. */
 export async function backupToFile(
   client: ApiClient,
   path: string,
@@ -46,8 +47,7 @@ export async function backupToFile(
     return bytes;
   } catch (error) {
     await rm(part, { force: true });
-    if (error instanceof DtkdError) throw error;
-    throw new DtkdError('BAD_REQUEST', `cannot write ${path}: ${textAt(error, 'code') ?? String(error)}`, { cause: error });
+    throw cannotWrite(path, error);
   }
 }
 
@@ -56,8 +56,7 @@ export async function backupToStream(client: ApiClient, to: Writable, options: B
   try {
     await pipeline(bytesOf(client, options), to, { end: false });
   } catch (error) {
-    if (error instanceof DtkdError) throw error;
-    throw new DtkdError('BAD_REQUEST', `cannot write the backup: ${textAt(error, 'code') ?? String(error)}`, { cause: error });
+    throw cannotWrite('the backup', error);
   }
 }
 

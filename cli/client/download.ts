@@ -5,6 +5,7 @@ import { chmod, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DtkdError } from '../../protocol/errors.ts';
 import { textAt } from '../json.ts';
+import { cannotWrite } from '../output/cannot-write.ts';
 import type { ApiClient } from './api.ts';
 import { getContent } from './content.ts';
 
@@ -41,7 +42,7 @@ export async function download(client: ApiClient, wanted: Wanted, path: string, 
   } catch (error) {
     if (error instanceof DtkdError) throw error;
     if (textAt(error, 'code') === 'ECONNRESET') throw brokenOff(error);
-    throw new DtkdError('BAD_REQUEST', `cannot write ${path}: ${textAt(error, 'code') ?? String(error)}`, { cause: error });
+    throw cannotWrite(path, error);
   }
 }
 

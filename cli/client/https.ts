@@ -121,7 +121,7 @@ export class HttpsClient {
     const code = textAt(error, 'code') ?? '';
     if (TRUST_FAILURES.has(code)) {
       return new DtkdError('NOT_DTKD', `what answers at ${this.#connection.url.origin} is not the expected daemon (${code})`, {
-        next: "Name the right data directory with --data, or the daemon's certificate authority (_ca._crt) with --ca.",
+        next: "Name the right data directory with --data, or the daemon's certificate authority (ca.crt) with --ca.",
         cause: error,
       });
     }

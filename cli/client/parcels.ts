@@ -7,6 +7,7 @@ import { DtkdError } from '../../protocol/errors.ts';
 import type { ParcelRequestInput } from '../../protocol/parcel-request.ts';
 import { cannotRead } from '../input/read-capped.ts';
 import { parseJson, textAt } from '../json.ts';
+import { cannotWrite } from '../output/cannot-write.ts';
 import { type InspectedParcel, inspect } from '../parcel/contents.ts';
 import type { ApiClient } from './api.ts';
 import { readText } from './https.ts';
@@ -80,7 +81,7 @@ export async function exportParcel(
         cause: error,
       });
     }
-    throw new DtkdError('BAD_REQUEST', `cannot write ${path}: ${code ?? String(error)}`, { cause: error });
+    throw cannotWrite(path, error);
   }
 }
 

@@ -79,7 +79,8 @@ export async function printObjects(cli: Cli, done: readonly { object: JsonRecord
 export function named(error: unknown, document: JsonRecord): unknown {
   if (!(error instanceof DtkdError) || error.code === 'DAEMON_UNREACHABLE') return error;
   const name = `${textAt(document, 'kind') ?? 'document'} ${textAt(document, 'metadata', 'name') ?? ''}`.trim();
-  if (error.message.includes(name)) return error;
+  const quoted = `${textAt(document, 'kind')} "${textAt(document, 'metadata', 'name')}"`;
+  if (error.message.includes(name) || error.message.includes(quoted)) return error;
   return new DtkdError(error.code, `${name}: ${error.message}`, {
     ...(error.next === undefined ? {} : { next: error.next }),
     cause: error,

@@ -50,6 +50,14 @@ async function ask(cli: Cli): Promise<Asked> {
       }),
     };
   } catch (error) {
+    if (error instanceof DtkdError && error.code === 'NOT_FOUND') {
+      return {
+        error: new DtkdError('NOT_FOUND', 'it is older than this command', {
+          next: 'Restart it: after an upgrade the old program runs on.',
+          cause: error,
+        }),
+      };
+    }
     return { error: limit.aborted ? new DtkdError('TIMEOUT', `it did not end its checks within ${ASK_MS / 1000} seconds`) : error };
   }
 }

@@ -93,10 +93,15 @@ export function defaultNodeName(): NodeName {
   return nodeNameFromHost(hostname());
 }
 
+function whyUnread(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  return 'code' in cause && cause.code === 'ENOENT' ? 'there is no such file' : cause.message;
+}
+
 function readFile(path: string): unknown {
   try {
     return parseYaml(readFileSync(path, 'utf8'), { maxAliasCount: 0 });
   } catch (cause) {
-    throw new DtkdError('CONFIG_INVALID', `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new DtkdError('CONFIG_INVALID', `${path} cannot be read: ${whyUnread(cause)}`, { cause });
   }
 }

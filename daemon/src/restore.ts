@@ -88,7 +88,7 @@ async function bytesOf(file: string): Promise<AsyncIterable<Uint8Array>> {
     await (await open(file, 'r')).close();
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-    throw new DtkdError('BAD_REQUEST', `cannot read ${file}: ${code}`, { cause });
+    throw new DtkdError('BAD_REQUEST', `cannot read ${file}: ${code === 'ENOENT' ? 'there is no such file' : code}`, { cause });
   }
   return createReadStream(join(file), { highWaterMark: CHUNK_BYTES });
 }

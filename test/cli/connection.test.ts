@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { notAllowed } from '../../cli/config.ts';
+import { DtkdError } from '../../protocol/errors.ts';
 import { freePort } from '../harness/ports.ts';
 import { FakeDaemon, runCli } from './fake-daemon.ts';
 
@@ -45,6 +46,21 @@ describe('finding the daemon', () => {
       code: 9,
       stderr: `error: the daemon of ${dead} is not running any more\nnext: Start it with: dtkd up --data ${dead}\n`,
     });
+  });
+
+  it('tells where the daemon of the data directory is if --url names another place', async () => {
+    const url = `https://127.0.0.1:${await freePort()}`;
+    const { code, stderr } = await runCli({ env: env() }, '--data', daemon.dir, '--url', url, 'get', 'services');
+    expect(code).toBe(9);
+    expect(stderr).toMatch(/next: The daemon of .* is at https:\S+: name that with --url, or leave --url out\./);
+  });
+
+  it('tells doctor that a daemon without checks is older', async () => {
+    daemon.script('GET', /checkup/, () => {
+      throw new DtkdError('NOT_FOUND', 'the daemon has no action "checkup"');
+    });
+    const { stdout } = await runCli({ env: env() }, '--data', daemon.dir, 'doctor');
+    expect(stdout).toContain('its own checks: it is older than this command');
   });
 
   it('takes --url, --ca and the token by value, file, standard input or variable', async () => {

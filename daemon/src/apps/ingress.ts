@@ -227,7 +227,7 @@ function asksCapability(app: App): boolean {
 export function listenError(error: NodeJS.ErrnoException, at: HostPort, what: string): DtkdError {
   if (error.code === 'EADDRINUSE') {
     return new DtkdError('PORT_IN_USE', `${what} cannot listen on ${at.host}:${at.port}: something else does`, {
-      next: 'Choose another port, or 0 for any free one.',
+      next: `Stop it, or choose another port${what === 'the ingress' ? ' with --ingress' : ''}; 0 is any free one.`,
       details: { host: at.host, port: at.port },
     });
   }
