@@ -174,8 +174,12 @@ export class DomainController {
   /** Founds a domain and returns its object, with the recovery key that is shown once. */
   async found(name: string): Promise<{ domain: ApiObject; recoveryKey: string }> {
     const { recoveryKey } = await this.#options.mesh.create(name);
-    await this.#options.mesh.invite(name);
-    return { domain: await this.#shown(name), recoveryKey };
+    try {
+      await this.#options.mesh.invite(name);
+      return { domain: await this.#shown(name), recoveryKey };
+    } catch (cause) {
+      throw halfFounded(name, cause);
+    }
   }
 
   /** Joins a domain now; errors are those of `Mesh.join`, and nothing is kept if it fails. */
@@ -190,6 +194,19 @@ export class DomainController {
     if (object === undefined) throw new DtkdError('INTERNAL', `the domain ${name} was made but its object could not be stored`);
     return object;
   }
+}
+
+/** The domain is there while its recovery key was shown to nobody: it is better founded anew, which costs nothing as long as it is empty. */
+function halfFounded(name: string, cause: unknown): DtkdError {
+  const { code, message } = cause instanceof DtkdError ? cause : { code: 'INTERNAL' as const, message: 'the log of the daemon says why' };
+  return new DtkdError(
+    code,
+    `the domain "${name}" is founded, but its object and invite could not be made, and its recovery key is lost: ${message}`,
+    {
+      next: `Mend that, then found it anew: dtkd domain leave ${name} && dtkd domain create ${name}.`,
+      cause,
+    },
+  );
 }
 
 /** A dtDomain that says it is a member while the mesh has no such domain: left, or never finished. Joining and Failed ones stay. */
