@@ -266,6 +266,7 @@ class NodesFederation implements Federation {
       peers: this.#peers().filter((peer) => selection.covers(peer.namespace)),
       selection,
       kept,
+      timeoutMs,
       fetch: (peer, { everything, limit, maxBytes, before, continue: next }) =>
         recordedPage(
           ports,

@@ -31,6 +31,8 @@ export interface Asking {
   kept: KeptView;
   /** Asks for a page of all rows of a peer, or of those that are selected. */
   fetch: (peer: PeerNode, place: PagePlace) => Promise<PeerPage>;
+  /** Milliseconds for each page, and for all of a peer that brings no full ones: everybody else waits for it. */
+  timeoutMs: number;
   now: () => number;
   signal: AbortSignal;
 }
@@ -125,14 +127,18 @@ async function askOne(options: Asking, peer: PeerNode): Promise<Answer> {
 
 /** Asks page by page until all is kept. Returns the version of what was shown, or what came instead. */
 async function walk(
-  { fetch, signal }: Asking,
+  { fetch, timeoutMs, signal }: Asking,
   peer: PeerNode,
   everything: boolean,
   names: Set<string>,
 ): Promise<{ version: number } | Exclude<Answer, { state: 'answered' }>> {
   let place: PagePlace = { everything, continue: '', before: '', limit: PAGE_ROWS, maxBytes: PAGE_BYTES };
   let bytes = 0;
+  const began = performance.now();
   while (!signal.aborted) {
+    // one may wait for its turn and for the answer; each full page earns the time of another: who gives row by row would else hold the list up for hours
+    const pages = 2 + names.size / PAGE_ROWS + bytes / PAGE_BYTES;
+    if (performance.now() - began > timeoutMs * pages) return { state: 'failed', reason: 'it gives its rows too slowly' };
     const page = await fetch(peer, place);
     if (page.outcome !== 'page') return { state: page.outcome, reason: page.reason };
     if (page.cut) {
