@@ -101,7 +101,10 @@ function describe(command: Command, path: readonly string[]): CompletionNode {
 }
 
 function namesOf(path: readonly string[], flag: string): Pick<CompletionNode['flags'][number], 'names'> {
-  const names = NODE_FILTERS.has(flag) ? { objects: 'nodes', before: 'name=' } : NAMED_BY_FLAG[`${path[0]} ${flag}`];
+  // what a grant is on are objects, not nodes
+  const filters = NODE_FILTERS.has(flag) && path[0] !== 'grant';
+  const nodes = flag === '--namespace' ? '' : filters ? 'name=' : undefined;
+  const names = nodes === undefined ? NAMED_BY_FLAG[`${path[0]} ${flag}`] : { objects: 'nodes', before: nodes };
   return names === undefined ? {} : { names };
 }
 

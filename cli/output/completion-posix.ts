@@ -83,16 +83,28 @@ ${argumentCases(nodes)}
   esac
 }
 
+# The daemon that the line names is asked for names. Runs where nothing stays exported.
+__dtkd_take() {
+  [ "$2" = = ] && return
+  case "$1" in
+    --url) export DTKD_URL="$2" ;;
+    --token) export DTKD_TOKEN="$2" ;;
+    --data) export DTKD_DATA="\${2/#\\~\\//$HOME/}" ;;
+    --ca) export DTKD_CA="\${2/#\\~\\//$HOME/}" ;;
+  esac
+}
+
 # Everything that may stand next: $1 is the word begun, $2 the word before it, the rest all complete words.
 __dtkd_next() {
   local cur="$1" prev="$2"; shift 2
-  local at="" word skip=0
+  local at="" word flag="" skip=0
   local -a args
   args=()
   for word in "$@"; do
-    if [ "$skip" = 1 ]; then skip=0; continue; fi
+    if [ "$skip" = 1 ]; then skip=0; [ "$at" = 'app curl' ] || __dtkd_take "$flag" "$word"; continue; fi
     case "$word" in
-      -*) if __dtkd_takes_value "$word"; then skip=1; fi; continue ;;
+      --*=*) [ "$at" = 'app curl' ] || __dtkd_take "\${word%%=*}" "\${word#*=}"; continue ;;
+      -*) if __dtkd_takes_value "$word"; then skip=1; flag="$word"; fi; continue ;;
     esac
     if __dtkd_children "$at" | grep -qxF -- "$word"; then
       at="\${at:+$at }$word"

@@ -13,7 +13,7 @@ describe('dtkd completion', () => {
     // A dtkd that answers only what the scripts may ask.
     await writeFile(
       join(dir, 'dtkd'),
-      '#!/bin/sh\n[ "$1 $3 $4" = "get -o name" ] && printf "%s.group/one\\n%s.group/two\\n" "$2" "$2"\ncase "$*" in *--list*) printf "<%s>\\n" "$*" | tr " " _ ;; esac\n',
+      '#!/bin/sh\ncase "$DTKD_DATA" in */elsewhere) echo x/there; exit ;; esac\n[ "$1 $3 $4" = "get -o name" ] && printf "%s.group/one\\n%s.group/two\\n" "$2" "$2"\ncase "$*" in *--list*) printf "<%s>\\n" "$*" | tr " " _ ;; esac\n',
       {
         mode: 0o755,
       },
@@ -53,6 +53,15 @@ describe('dtkd completion', () => {
     expect(await offered('domain', 'show', 't')).toEqual(['two']);
     expect(await offered('app', 'curl', '')).toEqual(['one', 'two']);
     expect(await offered('explain', 'dtpee')).toEqual(['dtpeer', 'dtpeers']);
+  });
+
+  it('offers names of the daemon that the line names, and nodes as namespaces', async () => {
+    expect(await offered('--data', '/elsewhere', 'get', 'dtapp', '')).toEqual(['there']);
+    expect(await offered('get', 'dtapp', '--data=/elsewhere', '')).toEqual(['there']);
+    expect(await offered('--data', '~/elsewhere', 'get', 'dtapp', '')).toEqual(['there']);
+    expect(await offered('app', 'curl', '--data', '/elsewhere', '')).toEqual(['one', 'two']);
+    expect(await offered('get', 'models', '-n', '')).toEqual(['one', 'two']);
+    expect(await offered('grant', 'ann@node0', 'READ', '--on', '')).toEqual([]);
   });
 
   it('offers what could be run within what stands there', async () => {
