@@ -4,7 +4,7 @@
  * done as if they deleted it now; that an owner counts as gone only when no object of its uid is at its place; and that what is refused is tried at growing
  * intervals and told in an Event. Never touches what another node owns, nor what this one makes for itself. Asks nobody outside the store.
  */
-import { DtkdError } from '../../../protocol/errors.ts';
+import { DtkdError, type ErrorCode } from '../../../protocol/errors.ts';
 import { ORPHAN_FINALIZER } from '../../../protocol/finalizers.ts';
 import { kindByPlural } from '../../../protocol/kinds/index.ts';
 import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
@@ -285,7 +285,7 @@ class Collector implements Garbage {
     if (!(error instanceof DtkdError))
       this.#options.logger.warn({ err: error, name: about.metadata.name }, 'An object could not go with its owner');
     if (refusals <= QUIET_REFUSALS) return;
-    const why = error instanceof DtkdError ? error.message : 'something went wrong inside dtkd';
+    const why = error instanceof DtkdError ? (WHY.get(error.code) ?? `it was refused (${error.code})`) : 'something went wrong inside dtkd';
     const isLeaving = about.metadata.deletionTimestamp !== undefined;
     this.#options.events.record({
       about,
@@ -295,6 +295,15 @@ class Collector implements Garbage {
     });
   }
 }
+
+/**
+ * By its code alone: the refusal itself was said to whoever deletes, and may name what depends on the object, or who has which rights. An Event shows to all who
+ * may read the object.
+ */
+const WHY: ReadonlyMap<ErrorCode, string> = new Map([
+  ['CONFLICT', 'something still needs it. Whoever deletes it by hand is told what.'],
+  ['FORBIDDEN', 'whoever is to delete it may not, or not any more'],
+]);
 
 function isAlike(a: OwnerReference, b: OwnerReference | undefined): boolean {
   return b !== undefined && a.uid === b.uid && a.name === b.name && a.kind === b.kind && a.blockOwnerDeletion === b.blockOwnerDeletion;
