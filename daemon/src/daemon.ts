@@ -47,7 +47,7 @@ import { createLogs } from './mesh/log/logs.ts';
 import { createMesh } from './mesh/mesh.ts';
 import { metricAreas } from './metric-areas.ts';
 import { createMetrics } from './metrics/metrics.ts';
-import { readinessChecks } from './metrics/readiness.ts';
+import { failuresOf, readinessChecks } from './metrics/readiness.ts';
 import { followNews } from './news-following.ts';
 import { parcelsOf } from './parcel-ports.ts';
 import { openSigningKey } from './signing-key.ts';
@@ -235,6 +235,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
       mesh,
       apps,
       dispatch: { counts: () => dispatching.counts() },
+      failures: () => failuresOf(checks),
       audit: { conditions: () => [...audit.conditions(), ...witnessing.conditions()], counters: () => audit.counters() },
     });
   const auditing = auditAction({ audit, gather: () => witnessing.gather(), ownNode: () => nodeFacts.get() });

@@ -19,6 +19,8 @@ interface Facts {
 
 interface StatusFacts extends Facts {
   startedAt: number;
+  /** What the daemon needs and has not. */
+  failures(): Promise<string[]>;
   audit: { conditions(): string[]; counters(): Record<string, number> };
   dispatch: { counts(): Record<string, number> };
   apps: { summary(): { own: number; copies: number; byStatus: Record<string, number> }; counters(): Record<string, number> };
@@ -60,7 +62,7 @@ export async function daemonStatus(facts: StatusFacts): Promise<object> {
     })),
     apps: apps.summary(),
     commands: facts.dispatch.counts(),
-    conditions: [...audit.conditions(), ...conditions(domains)],
+    conditions: [...(await facts.failures()), ...audit.conditions(), ...conditions(domains)],
     counters: { ...mesh.counters(), ...apps.counters(), ...audit.counters() },
     storage: { bytes: await directoryBytes(join(config.data, 'db')) },
     memory: { rss: process.memoryUsage.rss() },

@@ -47,6 +47,17 @@ export function readinessChecks({ store, directory, domains, logger }: Readiness
   ];
 }
 
+/** What fails, for people. Of domains their own state tells. */
+export async function failuresOf(checks: readonly Check[]): Promise<string[]> {
+  const found = checks
+    .filter(({ name }) => name !== 'domains')
+    .map(async ({ name, failing }) => {
+      const reason = await failing();
+      return reason === undefined ? [] : [`${name}: ${reason}; "dtkd doctor" says what to do`];
+    });
+  return (await Promise.all(found)).flat();
+}
+
 /** Bytes of the file system with the directory, and those of them that dtkd may still write. */
 export async function diskOf(directory: string): Promise<{ freeBytes: number; sizeBytes: number }> {
   const { bavail, blocks, bsize } = await statfs(directory);
