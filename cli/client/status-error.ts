@@ -70,6 +70,8 @@ function whereToLook(body: unknown): string | undefined {
   const kind = kindByAnyName(textAt(body, 'details', 'kind') ?? '');
   const name = textAt(body, 'details', 'name') ?? '';
   if (kind === undefined || name === '') return undefined;
+  if (kind.kind === 'dtApp' && CALLED.test(name))
+    return `See "dtkd app ls"; what other nodes share has its own name here: dtkd app show ${name}`;
   if (kind.kind !== 'Resource' || !CALLED.test(name)) return `See "dtkd get ${kind.plural}".`;
   return `See "dtkd get resources"; an imported one is found by what it is called: dtkd get resources --where 'name="${name}"'`;
 }

@@ -79,6 +79,13 @@ describe('mistakes at the command line', () => {
     expect((await daemon.cli('get', 'resource', 'www1')).stderr).toContain(`dtkd get resources --where 'name="www1"'`);
   });
 
+  it('an app that is not there is looked for by what it is called', async () => {
+    daemon.script('GET', /\/dtapps\/wiki$/, () => {
+      throw new DtkdError('NOT_FOUND', 'dtapps "wiki" not found', { details: { kind: 'dtapps', name: 'wiki' } });
+    });
+    expect((await daemon.cli('describe', 'dtapp', 'wiki')).stderr).toContain('has its own name here: dtkd app show wiki');
+  });
+
   it('a refusal says each thing once', async () => {
     const message = '"ops" is not written as USER@NODE';
     daemon.script('POST', /\/trusts$/, () => {
