@@ -6,7 +6,7 @@ import { SHELL } from './wrapper.ts';
 
 /** Of the loader and the C library (what they ignore themselves where a program has more rights than its caller), and of shells. */
 const LOADED =
-  /^(LD_.*|GLIBC_.*|MALLOC_.*|GCONV_PATH|GETCONF_DIR|HOSTALIASES|LOCALDOMAIN|LOCPATH|NIS_PATH|NLSPATH|RESOLV_HOST_CONF|RES_OPTIONS|TZDIR|BASH.*|SHELLOPTS|PS4|ENV)$/;
+  /^(LD_.*|GLIBC_.*|MALLOC_.*|GCONV_PATH|GETCONF_DIR|HOSTALIASES|LOCALDOMAIN|LOCPATH|MUSL_LOCPATH|NIS_PATH|NLSPATH|RESOLV_HOST_CONF|RES_OPTIONS|TZDIR|BASH.*|SHELLOPTS|PS4|ENV)$/;
 /** They wait under names that mean nothing to anybody. */
 const HELD = '_DTKD_HELD_';
 
