@@ -29,6 +29,7 @@ import { getObject, listObjects } from './reading.ts';
 import { type Api, type ApiContext, type ApiEnv, answerJson, flag } from './request.ts';
 import { RequestCounts, type RequestOrigin } from './request-counts.ts';
 import { addReviews } from './reviews/reviews.ts';
+import { RememberingRouter } from './router.ts';
 import { statusOf } from './status.ts';
 import { ViewHistory } from './view-history.ts';
 import { watchObjects } from './watching.ts';
@@ -85,7 +86,7 @@ export function createApi(
     streams: { open: 0, limit: options.maxStreams ?? MAX_STREAMS, ofUser: new Map() },
   };
   counts.streams = () => api.streams.open;
-  const app = new Hono<ApiEnv>();
+  const app = new Hono<ApiEnv>({ router: new RememberingRouter() });
   receive(api, app, counts);
   app.onError((error, c) => answerError(api, c, error));
   app.notFound((c) => answerError(api, c, unknownPath(c)));

@@ -45,6 +45,13 @@ export async function mustGet(api: Api, c: ApiContext, target: Target): Promise<
   return object;
 }
 
+/** As `mustGet`, the stored JSON, for somebody of this node. */
+export async function mustGetRaw(api: Api, target: Target): Promise<Uint8Array<ArrayBuffer>> {
+  const json = OBJECT_NAME.test(target.name) ? await api.store.getRaw(refOfTarget(target)) : undefined;
+  if (json === undefined) throw notFound(target);
+  return json;
+}
+
 function decide(api: Api, c: ApiContext, verb: CapabilityVerb, { kind, name }: Pick<Target, 'kind' | 'name'>, object: ApiObject): Decision {
   return api.access.decide(c.get('principal'), { verb, group: kind.group, plural: kind.plural, name, object });
 }

@@ -34,6 +34,19 @@ export function isOurHost(header: string | undefined, known: ReadonlySet<string>
   return known.has(host) || (localAddress !== undefined && host === canonicalAddress(localAddress));
 }
 
+/** As `isOurHost` for one server: most requests name the host that the one before named, at the same address. */
+export function hostCheck(known: ReadonlySet<string>): (header: string | undefined, localAddress: string | undefined) => boolean {
+  let lastHeader: string | undefined;
+  let lastAddress: string | undefined;
+  return (header, localAddress) => {
+    if (header !== undefined && header === lastHeader && localAddress === lastAddress) return true;
+    if (!isOurHost(header, known, localAddress)) return false;
+    lastHeader = header;
+    lastAddress = localAddress;
+    return true;
+  };
+}
+
 /** True if there is no Origin, or it is the API's own. */
 export function isOurOrigin(origin: string | undefined, host: string | undefined): boolean {
   return origin === undefined || origin.toLowerCase() === `https://${(host ?? '').toLowerCase()}`;

@@ -35,6 +35,8 @@ export function parseAccept(header: string | undefined): MediaRange[] {
 
 /** The first form that the client accepts and that there is. Protobuf is passed over: every client that asks for it names JSON second. */
 export function answerForm(header: string | undefined, offered: readonly AnswerForm[] = ['json', 'table', 'metadata']): AnswerForm {
+  // what most clients say needs no reading
+  if ((header === undefined || header === 'application/json' || header === '*/*') && offered.includes('json')) return 'json';
   for (const range of parseAccept(header)) {
     const form = formOf(range);
     if (form !== undefined && offered.includes(form)) return form;

@@ -10,6 +10,7 @@ import type { Kv } from './kv.ts';
 import type { StoreFigures } from './local-store.types.ts';
 import type { Change, Participant, Transaction } from './object-store.types.ts';
 import { Overlay } from './overlay.ts';
+import type { PageCache } from './page-cache.ts';
 import type { RowCache } from './row-cache.ts';
 import { type PendingChange, StoreTransaction } from './transaction.ts';
 
@@ -39,6 +40,7 @@ interface Done extends Waiting {
 export interface CommitQueueOptions {
   kv: Kv;
   rows: RowCache;
+  pages: PageCache;
   log: ChangeLog;
   now: () => number;
   onError: (error: unknown) => void;
@@ -165,7 +167,7 @@ export class CommitQueue {
   }
 
   async #write(overlay: Overlay, pending: readonly PendingChange[], done: readonly Done[]): Promise<void> {
-    const { kv, rows, log, onCommitted, onRest } = this.#options;
+    const { kv, rows, pages, log, onCommitted, onRest } = this.#options;
     const batch = log.encode(pending);
     for (const [key, row] of batch.rows) overlay.put(key, row);
     const ops = overlay.ops();
@@ -189,6 +191,7 @@ export class CommitQueue {
       return;
     }
     rows.committed(ops);
+    for (const { change } of pending) pages.changed(change);
     log.append(batch);
     this.#writing = false;
     onRest();

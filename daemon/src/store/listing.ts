@@ -37,14 +37,16 @@ export function parseContinue(text: string): Continuation {
   }
 }
 
-function continueText({ after, version }: Continuation): string {
+/** The text for the next page. */
+export function continueText({ after, version }: Continuation): string {
   return Buffer.from(JSON.stringify([after, version])).toString('base64url');
 }
 
 export interface RowPage {
   /** JSON of each object. */
   items: Uint8Array[];
-  continue?: string;
+  /** After which key, below the kind's prefix, there is more. */
+  after?: string;
 }
 
 export type RowFilter = (object: ApiObject) => ApiObject | undefined;
@@ -65,7 +67,6 @@ type Row = [key: string, row: Uint8Array];
 export async function readRows(
   snapshot: KvSnapshot,
   selection: Selection,
-  version: number,
   { limit = 0, after, filter, earlier = NOTHING_SINCE }: ReadOptions,
 ): Promise<RowPage> {
   const prefix = selection.prefix;
@@ -86,7 +87,7 @@ export async function readRows(
     for (const [key, row] of rows) {
       const json = shownOf(row, selection, filter);
       if (json === undefined) continue;
-      if (limit > 0 && items.length === limit) return { items, continue: continueText({ after: last.slice(prefix.length), version }) };
+      if (limit > 0 && items.length === limit) return { items, after: last.slice(prefix.length) };
       items.push(json);
       last = key;
     }

@@ -1,4 +1,4 @@
-import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
 import type { DurationCounts } from '../counting/durations.ts';
 import type { ListPage, ListQuery, ObjectStore } from './object-store.types.ts';
 
@@ -16,6 +16,8 @@ export interface RawListOptions {
 
 /** The object store as this process has it: what the API needs beyond the port that all parts share. */
 export interface LocalStore extends ObjectStore {
+  /** `get` without parsing: the stored JSON (UTF-8), ready to be copied into an answer. Not to be changed. */
+  getRaw(ref: ObjectRef): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** `list` without parsing and serialising again (objects are only parsed where a selector has to look into them). */
   listRaw(query: ListQuery, options?: RawListOptions): Promise<RawListPage>;
   /** What the store holds and does, for those who watch over it. The objects are counted when this is asked first, and kept count of from then on. */

@@ -12,7 +12,7 @@ import { findIndexed } from './finding.ts';
 import { buildIndexes } from './indexes/index-building.ts';
 import { BASE_KEY, OBJECT_PREFIX, objectKey } from './keys.ts';
 import type { Kv } from './kv.ts';
-import { parseContinue, type ReadPoint, readRows } from './listing.ts';
+import { continueText, parseContinue, type ReadPoint, type RowPage, readRows } from './listing.ts';
 import type { LocalStore, RawListOptions, RawListPage, StoreFigures } from './local-store.types.ts';
 import { ObjectCounts } from './object-counts.ts';
 import type {
@@ -26,9 +26,10 @@ import type {
   WatchEvent,
   WatchQuery,
 } from './object-store.types.ts';
+import { PageCache, type PageKey } from './page-cache.ts';
 import { earlierRows } from './rewinding.ts';
 import { RowCache } from './row-cache.ts';
-import { objectOfRow, originOfRow } from './rows.ts';
+import { jsonOfRow, objectOfRow, originOfRow } from './rows.ts';
 import { selectionOf } from './selection.ts';
 import { Bell, follow } from './watching.ts';
 
@@ -73,6 +74,7 @@ class Store implements LocalStore {
   readonly kv: Kv;
   readonly #rows: RowCache;
   readonly #log: ChangeLog;
+  readonly #pages: PageCache;
   readonly #queue: CommitQueue;
   readonly #bell = new Bell();
   readonly #listeners = new Set<(changes: readonly Change[]) => void>();
@@ -87,12 +89,14 @@ class Store implements LocalStore {
     this.kv = kv;
     this.#rows = new RowCache(kv, OBJECT_PREFIX);
     this.#log = log;
+    this.#pages = new PageCache(log.last);
     this.#now = now;
     this.#onError = onError;
     this.#bookmarkMs = bookmarkMs;
     this.#queue = new CommitQueue({
       kv,
       rows: this.#rows,
+      pages: this.#pages,
       log,
       now,
       onError,
@@ -108,6 +112,12 @@ class Store implements LocalStore {
     return row === undefined ? undefined : objectOfRow(row);
   }
 
+  async getRaw(ref: ObjectRef): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const key = objectKey(ref);
+    const row = (this.#rows.known(key) ?? { row: await this.#rows.get(key) }).row;
+    return row === undefined ? undefined : bytesOf(jsonOfRow(row));
+  }
+
   async originOf(ref: ObjectRef): Promise<Origin | undefined> {
     const row = await this.#rows.get(objectKey(ref));
     return row === undefined ? undefined : originOfRow(row);
@@ -121,17 +131,23 @@ class Store implements LocalStore {
   async listRaw(query: ListQuery, { filter, mayShow = () => true }: RawListOptions = {}): Promise<RawListPage> {
     const selection = selectionOf(query);
     const resumed = query.continue === undefined || query.continue === '' ? undefined : parseContinue(query.continue);
+    const limit = query.limit ?? 0;
+    const key: PageKey | undefined = selection.wholeRange && filter === undefined ? { selection, limit, after: resumed?.after } : undefined;
+    const wanted = resumed?.version ?? query.version ?? this.#log.last;
+    const known = key === undefined || query.exact === true || wanted > this.#log.last ? undefined : this.#pages.at(wanted, key);
+    if (known !== undefined) return pageOf(known, wanted);
     return this.#at(async ({ snapshot, version }) => {
       const shown = resumed?.version ?? query.version ?? version;
       const earlier = mayShow(shown) ? await earlierRows(this.#log, selection, shown, version) : undefined;
       if (earlier === undefined && query.exact === true) throw this.#log.gone(shown);
-      const page = await readRows(snapshot, selection, shown, {
-        limit: query.limit ?? 0,
+      const page = await readRows(snapshot, selection, {
+        limit,
         ...(filter === undefined ? {} : { filter }),
         ...(earlier === undefined ? {} : { earlier }),
         ...(resumed === undefined ? {} : { after: resumed.after }),
       });
-      return { ...page, resourceVersion: String(shown) };
+      if (key !== undefined && shown === version) this.#pages.keep(version, key, page);
+      return pageOf(page, shown);
     });
   }
 
@@ -179,7 +195,7 @@ class Store implements LocalStore {
   async *#watch(query: WatchQuery, selection: ReturnType<typeof selectionOf>, from: number | undefined): AsyncGenerator<WatchEvent> {
     let cursor = from;
     if (cursor === undefined) {
-      const state = await this.#at(async ({ snapshot, version }) => ({ version, ...(await readRows(snapshot, selection, version, {})) }));
+      const state = await this.#at(async ({ snapshot, version }) => ({ version, ...(await readRows(snapshot, selection, {})) }));
       cursor = state.version;
       for (const json of state.items) {
         if (query.signal.aborted) return;
@@ -225,6 +241,17 @@ class Store implements LocalStore {
     }
     this.#bell.ring();
   }
+}
+
+function pageOf({ items, after }: RowPage, version: number): RawListPage {
+  return { items, resourceVersion: String(version), ...(after === undefined ? {} : { continue: continueText({ after, version }) }) };
+}
+
+/** The same bytes, as an answer takes them. */
+function bytesOf({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array<ArrayBuffer> {
+  return buffer instanceof ArrayBuffer
+    ? new Uint8Array(buffer, byteOffset, byteLength)
+    : Uint8Array.from(new Uint8Array(buffer, byteOffset, byteLength));
 }
 
 function parseObject(json: Uint8Array): ApiObject {

@@ -5,6 +5,10 @@ import type { KnownRow, Rows } from './overlay.ts';
 /** Bytes of rows kept: the few thousand objects that are written again and again. Each read of the database costs a trip to a thread. */
 const CACHE_BYTES = 2 * 1024 * 1024;
 
+interface KeptRow extends KnownRow {
+  used: boolean;
+}
+
 /**
  * Reads rows through a bounded cache of those last used, and of what was found not to be there: whoever makes an object asks for it
  * several times before. Holds only rows under one prefix, which nobody else writes. Shows a batch when it is told that the batch is
@@ -14,7 +18,7 @@ export class RowCache implements Rows {
   readonly #kv: Kv;
   readonly #prefix: string;
   readonly #limit: number;
-  readonly #rows = new Map<string, KnownRow>();
+  readonly #rows = new Map<string, KeptRow>();
   #bytes = 0;
   /** Reads on their way, until a batch writes their row: what they bring is then not kept. */
   readonly #reading = new Map<string, Promise<Uint8Array | undefined>>();
@@ -42,9 +46,7 @@ export class RowCache implements Rows {
 
   known(key: string): KnownRow | undefined {
     const known = this.#rows.get(key);
-    if (known === undefined) return undefined;
-    this.#rows.delete(key);
-    this.#rows.set(key, known);
+    if (known !== undefined) known.used = true;
     return known;
   }
 
@@ -66,12 +68,20 @@ export class RowCache implements Rows {
 
   #keep(key: string, row: Uint8Array | undefined): void {
     this.#drop(key);
-    this.#rows.set(key, { row });
+    this.#rows.set(key, { row, used: false });
     this.#bytes += sizeOf(key, row);
-    for (const oldest of this.#rows.keys()) {
+    for (const [oldest, kept] of this.#rows) {
       if (this.#bytes <= this.#limit) break;
-      this.#drop(oldest);
+      if (kept.used) this.#spare(oldest, kept);
+      else this.#drop(oldest);
     }
+  }
+
+  /** What was used since it came gets another round, at the end of the line. Noting a use is cheaper than moving it there at each. */
+  #spare(key: string, kept: KeptRow): void {
+    kept.used = false;
+    this.#rows.delete(key);
+    this.#rows.set(key, kept);
   }
 
   #drop(key: string): void {

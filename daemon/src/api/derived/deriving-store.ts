@@ -36,11 +36,21 @@ export class DerivingStore implements LocalStore {
     return derivation === undefined ? this.#store.get(ref) : this.#derived(derivation, ref);
   }
 
+  getRaw(ref: ObjectRef): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const derivation = derivationOf(ref);
+    return derivation === undefined ? this.#store.getRaw(ref) : this.#derivedRaw(derivation, ref);
+  }
+
   originOf(ref: ObjectRef): Promise<Origin | undefined> {
     const derivation = derivationOf(ref);
     return this.#store.originOf(
       derivation === undefined ? ref : { ...ref, ...placeOf(derivation), name: derivation.sourceOf(ref.name) ?? '' },
     );
+  }
+
+  async #derivedRaw(derivation: Derivation, ref: ObjectRef): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const object = await this.#derived(derivation, ref);
+    return object === undefined ? undefined : Buffer.from(JSON.stringify(object));
   }
 
   async #derived(derivation: Derivation, ref: ObjectRef): Promise<ApiObject | undefined> {
