@@ -24,10 +24,10 @@ export function haveSameOwners(a: Pick<ApiObject, 'metadata'>, b: Pick<ApiObject
   return ownersBeyond(ownersOf(a), ownersOf(b)).length === 0 && ownersBeyond(ownersOf(b), ownersOf(a)).length === 0;
 }
 
-/** Where the owner is that a reference of an object of `node` names; undefined: its kind is not known here. */
+/** Where the owner is that a reference of an object of `node` names; undefined: its kind is not known here, or its objects only follow from others. */
 export function ownerPlace(reference: OwnerReference, node: string): { kind: Kind; ref: ObjectRef } | undefined {
   const kind = kindOf(reference);
-  if (kind === undefined) return undefined;
+  if (kind === undefined || kind.derived !== undefined) return undefined;
   const { group, plural, scope } = kind;
   return { kind, ref: { group, plural, namespace: scope === 'Cluster' ? '' : node, name: reference.name } };
 }

@@ -134,6 +134,21 @@ describe('in the background', () => {
   });
 });
 
+describe('an owner that only follows from something else', () => {
+  it('is never taken for gone, since nobody can see it go', async () => {
+    const endpoints = { apiVersion: 'v1', kind: 'Endpoints', metadata: { name: 'web' }, subsets: [{ addresses: [{ ip: '10.0.0.1' }] }] };
+    await g.ask('POST', '/api/v1/namespaces/default/endpoints', { body: endpoints });
+    const slice = (await g.ask('GET', '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/web-ipv4')).body;
+    const answer = await g.ask('POST', SERVICES, { body: serviceBody('sliced', { ownerReferences: [ownerOf(slice)] }) });
+    expect(answer).toMatchObject({ status: 201, headers: { warning: expect.stringContaining('can own something') } });
+    await g.make('after', [await g.make('owner')]);
+    await remove('owner');
+    await gone('after');
+    await g.settled();
+    expect(await g.names()).toEqual(['sliced']);
+  });
+});
+
 describe('in the foreground', () => {
   it('dependents go first, those that block, and those of dependents', async () => {
     const owner = await g.make('owner');

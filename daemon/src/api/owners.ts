@@ -81,7 +81,10 @@ async function assertOwner(
 ): Promise<void> {
   const place = ownerPlace(reference, api.node.name);
   if (place === undefined) {
-    warn(c, `owner reference ${index} names a ${reference.kind} of ${reference.apiVersion}, which is no kind here: it has no effect`);
+    warn(
+      c,
+      `owner reference ${index} names a ${reference.kind} of ${reference.apiVersion}, which is no kind here that can own something: it has no effect`,
+    );
     return;
   }
   const field = `metadata.ownerReferences[${index}]`;
