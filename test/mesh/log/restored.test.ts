@@ -158,6 +158,29 @@ describe('a member that lies to a node that was put back', () => {
   });
 });
 
+describe('a member that tells the past piece by piece', () => {
+  it('cannot make a restored node believe that its key is in use elsewhere', async () => {
+    const roster = new Roster();
+    let a = await Node.start({ name: 'a', roster });
+    await a.expose('first');
+    const backup = await a.disk.copy();
+    const epochs: Uint8Array[][] = [];
+    for (let at = 0; at < 6; at++) {
+      await a.logs.close();
+      a = await Node.start({ name: 'a', key: a.key, roster, disk: a.disk });
+      await a.expose(`app${at}`);
+      epochs.push([...a.pushed]);
+    }
+    await a.logs.close();
+    const restored = await Node.start({ name: 'a', key: a.key, roster, disk: backup, now: () => Date.now() + 10, restored: restoring() });
+    for (const [at, entries] of epochs.entries()) {
+      for (const entry of entries) await restored.log.receive(entry);
+      await waitFor(async () => (await restored.names()).includes(`a/app${at}`), { what: `epoch ${at} to be taken in` });
+    }
+    expect(restored.log.condition()).toBeUndefined();
+  });
+});
+
 describe('a reunion', () => {
   const quiet = { isQuiet: true, isWhole: false, gainedAt: 0 };
   const [one, two] = [generateSigningKey().publicKey, generateSigningKey().publicKey];

@@ -60,6 +60,7 @@ export class Elsewhere {
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
   #takeOvers: number[] = [];
+  readonly #openedAt: number;
   #condition: ErrorCode | undefined;
   /** How far each epoch came that was collected, also one that was given up: what comes again is nothing new. */
   readonly #furthest = new Map<string, number>();
@@ -67,6 +68,7 @@ export class Elsewhere {
 
   constructor(options: ElsewhereOptions) {
     this.#options = options;
+    this.#openedAt = options.now();
   }
 
   condition(): ErrorCode | undefined {
@@ -228,7 +230,9 @@ export class Elsewhere {
     if (collected === undefined || !collected.track.opened || this.#condition !== undefined) return;
     const { counters, logger, now, takeOver } = this.#options;
     this.#takeOvers = this.#takeOvers.filter((time) => time > now() - TAKE_OVER_WINDOW_MS);
-    if (this.#takeOvers.length >= MAX_TAKE_OVERS) {
+    // who writes with our key now opens epochs above ours; older ones are history, whoever brings it, in however many pieces
+    const isPresent = collected.track.epoch.ms >= this.#openedAt;
+    if (isPresent && this.#takeOvers.length >= MAX_TAKE_OVERS) {
       this.#condition = 'KEY_IN_USE_ELSEWHERE';
       this.#forget();
       logger.error({}, "Another process writes with this node's key; nothing more is published into this domain");
@@ -239,7 +243,7 @@ export class Elsewhere {
       objects: objectsOf(collected.doc),
       history: { head: pointOf(collected.track), lineage: collected.lineage },
     });
-    this.#takeOvers.push(now());
+    if (isPresent) this.#takeOvers.push(now());
     counters.add('takeOvers');
     logger.warn(
       { epoch: collected.track.epoch },
