@@ -2,13 +2,14 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Checkup } from '../../protocol/checkup.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { nodeKind, nodeStatus } from '../../protocol/kinds/node.ts';
 import type { AuditLog } from './access/audit/audit.ts';
 import type { AuditWitnessing } from './access/audit/witnessing.ts';
 import type { Action } from './api/handlers.types.ts';
 import type { Apps } from './apps/ports.ts';
-import { createCheckup } from './checkup/gathering.ts';
+import type { CheckupPorts } from './checkup/gathering.ts';
 import type { Config } from './config.ts';
 import type { Dispatching } from './dispatching.ts';
 import type { Mesh } from './mesh/mesh.types.ts';
@@ -32,7 +33,7 @@ export interface CheckupParts {
 /** `GET …/daemon/checkup`, for the operator. */
 export function checkupAction(parts: CheckupParts): Action {
   const { config, node, version, mesh, store, apps, dispatching, audit, witnessing, checks, now } = parts;
-  const check = createCheckup({
+  const ports: CheckupPorts = {
     node,
     version,
     directory: config.data,
@@ -74,9 +75,12 @@ export function checkupAction(parts: CheckupParts): Action {
         })),
       ),
     now,
-  });
+  };
+  let check: Promise<() => Promise<Checkup>> | undefined;
   return async ({ method }) => {
     if (method !== 'GET') throw new DtkdError('METHOD_NOT_ALLOWED', 'use GET to have the daemon look at itself');
-    return check();
+    // loaded when somebody asks first: few do, and seldom
+    check ??= import('./checkup/gathering.ts').then(({ createCheckup }) => createCheckup(ports));
+    return (await check)();
   };
 }

@@ -10,7 +10,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { parseNodeName } from '../../../protocol/ids.ts';
 import type { KvSnapshot } from '../store/kv.ts';
-import { type Entry, writeArchive } from './archive-writer.ts';
+import type { Entry } from './archive-writer.ts';
 import type { BackupOptions, Backups } from './backup.types.ts';
 import { rankInRepository, STAGE, treatmentInRepository, treatmentOf } from './contents.ts';
 import { BACKUP_FORMAT, type BackupHeader, FILES_PREFIX, nameFault, partName, ROWS_PART_BYTES } from './format.ts';
@@ -151,6 +151,8 @@ class DataBackups implements Backups {
     const { logger, now } = this.#options;
     let bytes = 0;
     try {
+      // with its library only where backups are made
+      const { writeArchive } = await import('./archive-writer.ts');
       if (given.aborted) throw givenUp();
       for await (const chunk of writeArchive(about, this.#entries(snapshot))) {
         if (given.aborted) throw givenUp();
