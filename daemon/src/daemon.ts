@@ -218,6 +218,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   stops.push(() => apps.stop());
   listeners.push(apps.ingressAddress());
   await mesh.start();
+  apps.domainsKnown();
   stops.push(() => mesh.stop());
   await witnessing.start();
   stops.push(() => witnessing.stop());

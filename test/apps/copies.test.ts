@@ -152,6 +152,28 @@ describe('copies of apps', () => {
     expect(changes).not.toContain('DELETED');
   });
 
+  it('say of no app at a start that its domain is not there, before the mesh has said which there are', async () => {
+    await stage.expose(owner, { ports: [1] });
+    await waitFor(async () => (await status(owner)) === 'Ready', { what: 'Ready' });
+    const statuses: unknown[] = [];
+    const again = await stage.restart(
+      owner,
+      async () => {
+        stage.network.remove('node0', 'd');
+        stage.network.join('node0', 'first');
+        owner.store.subscribe((batch) => statuses.push(...batch.map(({ object }) => object?.['status'])));
+      },
+      async () => {
+        // what would be written is written before these
+        for (const name of ['one', 'two']) await put(owner.store, service('node0', name));
+        stage.network.join('node0', 'd');
+      },
+    );
+    await put(owner.store, endpoints('node0', 'app', [again.port]));
+    await waitFor(async () => (await status(owner)) === 'NoEndpoints', { what: 'the app to be looked at' });
+    expect(statuses).not.toContain('NoDomain');
+  });
+
   it('wait for the mesh to know their author', async () => {
     stage.network.remove('node0', 'd');
     const replica = { ...dtApp('node0', 'app', {}), metadata: { ...dtApp('node0', 'app', {}).metadata, uid: 'u1', resourceVersion: '7' } };

@@ -98,7 +98,7 @@ export class Stage {
     return site;
   }
 
-  private async startApps(name: string, mesh: NodeMesh, store: ObjectStore, suffix: string): Promise<Site> {
+  private async startApps(name: string, mesh: NodeMesh, store: ObjectStore, suffix: string, meshStarts = async () => {}): Promise<Site> {
     const users = this.sites.get(name)?.users ?? new FakeUsers(name);
     const apps = createApps({
       store,
@@ -112,14 +112,16 @@ export class Stage {
       now: Date.now,
     });
     await apps.start();
+    await meshStarts();
+    apps.domainsKnown();
     return { name, users, store, mesh, apps, port: apps.ingressAddress().port };
   }
 
-  /** Stops a site's apps, does something to its store, and starts them anew. */
-  async restart(site: Site, meanwhile: () => Promise<unknown>): Promise<Site> {
+  /** Stops a site's apps, does something to its store, and starts them anew; `meshStarts` says meanwhile which domains there are. */
+  async restart(site: Site, meanwhile: () => Promise<unknown>, meshStarts?: () => Promise<void>): Promise<Site> {
     await site.apps.stop();
     await meanwhile();
-    const again = await this.startApps(site.name, site.mesh, site.store, 'dtkd.localhost');
+    const again = await this.startApps(site.name, site.mesh, site.store, 'dtkd.localhost', meshStarts);
     this.sites.set(site.name, again);
     return again;
   }

@@ -65,6 +65,10 @@ export function createApps(options: AppsOptions): Apps {
       unsubscribe.push(mesh.onChange(onMeshChange));
       onMeshChange();
     },
+    domainsKnown() {
+      onMeshChange();
+      copies.domainsKnown();
+    },
     async stop() {
       for (const stop of unsubscribe) stop();
       ingress.stopListening();

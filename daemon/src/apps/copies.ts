@@ -14,8 +14,6 @@ import type { Targets } from './targets.ts';
 const BATCH = 128;
 /** After a failed write (a full disk, say). */
 const RETRY_MS = 2_000;
-/** At the start: time for the mesh to say which domains there are, so that their absence is not written down first. */
-const SETTLE_MS = 1_000;
 
 /**
  * Keeps the store's view of dtApps true: a copy in this node's namespace for each app of another member, and URI, status and message of
@@ -32,6 +30,7 @@ export class CopiesController {
   private readonly logger: AppsLogger;
   private dirty = new Set<string>();
   private running: Promise<void> | undefined;
+  private waits = true;
   private retry: NodeJS.Timeout | undefined;
   private stopped = false;
   private unsubscribe: () => void = () => undefined;
@@ -76,8 +75,12 @@ export class CopiesController {
     this.unsubscribe = this.store.subscribe((changes) => this.onServices(changes));
     for (const [id, owner] of stored) this.stored.set(id, owner);
     this.mark([...this.table.all()].map((app) => app.id));
-    if (this.peers.isEmpty()) this.retry = setTimeout(() => this.resume(), SETTLE_MS);
-    else this.resume();
+  }
+
+  /** The mesh has said which domains there are. Until then nothing is written: their absence would be. */
+  domainsKnown(): void {
+    this.waits = false;
+    this.resume();
   }
 
   /** Clears away stored copies that have no app, but for those whose author may only not be known yet. */
@@ -107,8 +110,9 @@ export class CopiesController {
 
   /** To be called when the mesh changed. */
   recheck(): void {
+    if (this.waits) return;
     if (this.retry === undefined) this.sortStored();
-    else if (!this.peers.isEmpty()) this.resume();
+    else this.resume();
     const changed: string[] = [];
     for (const app of this.table.all()) if (this.seen.get(app.id) !== this.basisOf(app)) changed.push(app.id);
     this.mark(changed);
@@ -147,7 +151,7 @@ export class CopiesController {
 
   private mark(ids: Iterable<string>): void {
     for (const id of ids) this.dirty.add(id);
-    if (this.dirty.size > 0 && !this.stopped && this.running === undefined && this.retry === undefined) {
+    if (this.dirty.size > 0 && !this.stopped && this.running === undefined && this.retry === undefined && !this.waits) {
       this.running = this.run().finally(() => {
         this.running = undefined;
         if (this.retry === undefined) this.mark([]);

@@ -46,11 +46,6 @@ export class PeerDirectory {
     return this.domains.find((domain) => domain.id === id);
   }
 
-  /** True if this node is in no domain, as far as is known. */
-  isEmpty(): boolean {
-    return this.domains.length === 0;
-  }
-
   hasDomain(name: string): boolean {
     return this.domains.some((domain) => domain.name === name);
   }

@@ -114,6 +114,8 @@ export type ForwardEvent = { listening: string } | { connections: number } | { e
 export interface Apps {
   /** Registers the mesh protocols, loads the apps, and opens the ingress. Errors: PORT_IN_USE. */
   start(): Promise<void>;
+  /** To be called once the mesh has said which domains there are: until then no app is said to have none. */
+  domainsKnown(): void;
   /** Closes the ingress, all tunnels and forwards. */
   stop(): Promise<void>;
   /** Where the ingress listens, after `start`. */
