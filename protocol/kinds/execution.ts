@@ -103,11 +103,14 @@ const schema = z.object({
 export const executionSchema = schema;
 export type ExecutionFields = z.infer<typeof schema>;
 
-function counts(object: unknown): string {
-  const parts = schema.safeParse(object).data?.status?.parts ?? [];
+function counts(parts: readonly { state?: string | undefined; outcome?: string | undefined }[]): string {
   const by = new Map<string, number>();
-  for (const { outcome, state } of parts) by.set(outcome ?? state, (by.get(outcome ?? state) ?? 0) + 1);
+  for (const { outcome, state = '' } of parts) by.set(outcome ?? state, (by.get(outcome ?? state) ?? 0) + 1);
   return [...by].map(([name, count]) => `${count} ${name}`).join(', ');
+}
+
+function countsOf(object: ApiObject): string {
+  return counts(statusShape.safeParse(object['status']).data?.parts ?? []);
 }
 
 /** As a Job of Kubernetes: Complete if every target succeeded, Failed if it has ended otherwise. */
@@ -117,7 +120,7 @@ function executionConditions(object: ApiObject): ConditionNow[] {
   const { phase, parts, message } = status;
   const ended = phase === 'Finished';
   const succeeded = ended && parts.every(({ outcome }) => outcome === 'succeeded');
-  const said = { reason: ended ? (succeeded ? 'Succeeded' : 'NotSucceeded') : phase, message: message ?? (ended ? counts(object) : '') };
+  const said = { reason: ended ? (succeeded ? 'Succeeded' : 'NotSucceeded') : phase, message: message ?? (ended ? counts(parts) : '') };
   return [
     { type: 'Complete', status: truth(succeeded), ...said },
     { type: 'Failed', status: truth(ended && !succeeded), ...said },
@@ -127,7 +130,7 @@ function executionConditions(object: ApiObject): ConditionNow[] {
 /** What conditions look at: an execution is written often while it runs, and may have thousands of parts. */
 const statusShape = z.object({
   phase: z.enum(EXECUTION_PHASES),
-  parts: z.array(z.object({ outcome: z.string().optional() })),
+  parts: z.array(z.object({ state: z.string().optional(), outcome: z.string().optional() })),
   message: z.string().optional(),
 });
 
@@ -157,7 +160,7 @@ export const executionKind: Kind = {
     { name: 'User', type: 'string', description: 'who started it', path: 'spec.user', priority: 0 },
     { name: 'Starter', type: 'string', description: 'node that started it', path: 'spec.starter', priority: 0 },
     { name: 'Phase', type: 'string', description: 'Running, Paused or Finished', path: 'status.phase', priority: 0 },
-    { name: 'Targets', type: 'string', description: 'targets by outcome', value: counts, priority: 0 },
+    { name: 'Targets', type: 'string', description: 'targets by outcome', value: countsOf, priority: 0 },
   ],
   conditions: executionConditions,
 };

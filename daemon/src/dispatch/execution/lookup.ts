@@ -58,6 +58,8 @@ export async function lookUp(ports: LookupPorts, principal: Principal, text: str
 
 /** Those of this node that begin so, as far as the principal may know of them. */
 async function namesOf(ports: LookupPorts, principal: Principal, id: string): Promise<string[]> {
+  // no other begins as a whole one does
+  if (ports.runs.has(id)) return [id];
   const names = await ports.names(id, MAX_SHOWN + 1);
   if (names.length < 2 || principal.type === 'operator') return names;
   const objects = await Promise.all(names.map((name) => ports.store.get(executionRef(ports.node.name, name))));
