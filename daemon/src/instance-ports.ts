@@ -152,8 +152,10 @@ export function commandsOf(executions: Pick<Executions, 'dispatch' | 'ended' | '
       const { metadata } = await executions.dispatch(principal, request, { record });
       return { id: metadata.name };
     },
-    async ended(principal, id, signal) {
-      return endOf(executionSchema.parse(await executions.ended(principal, id, signal)).status?.parts ?? []);
+    async ended(principal, id, signal, succeeded) {
+      const { status } = await executions.ended(principal, id, signal, succeeded);
+      // what was planned was read when it was made
+      return endOf(executionSchema.shape.status.parse(status)?.parts ?? []);
     },
     async abort(principal, id) {
       await executions.abort(principal, id);

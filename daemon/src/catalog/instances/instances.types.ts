@@ -211,8 +211,11 @@ export interface PlacementNodes {
 export interface Commands {
   /** `record` runs in the transaction that stores the Execution. Errors: those of planning. */
   start(principal: Principal, request: DispatchRequestSpec, record: (tx: Transaction, id: string) => void): Promise<{ id: string }>;
-  /** Resolves when all its parts have ended, also for one that an earlier daemon started. Errors: NOT_FOUND. */
-  ended(principal: Principal, id: string, signal: AbortSignal): Promise<CommandEnd>;
+  /**
+   * Resolves when all its parts have ended and that is stored, also for one that an earlier daemon started. `succeeded` may be called before: all have told that they
+   * ended well. Errors: NOT_FOUND.
+   */
+  ended(principal: Principal, id: string, signal: AbortSignal, succeeded?: () => void): Promise<CommandEnd>;
   abort(principal: Principal, id: string): Promise<void>;
   /** The last lines of its output, for messages. */
   tail(principal: Principal, id: string): Promise<string>;

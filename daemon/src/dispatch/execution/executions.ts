@@ -148,12 +148,12 @@ class StartedHere implements Executions {
     return this.#begin(principal, request, await this.#planner.plan(principal, request), options);
   }
 
-  async ended(principal: Principal, id: string, signal: AbortSignal): Promise<ApiObject> {
+  async ended(principal: Principal, id: string, signal: AbortSignal, succeeded?: () => void): Promise<ApiObject> {
     const signals = [signal, this.#stopping.signal];
     await unless(signals, this.#ready.promise);
     const known = await startedHere(this.#lookup, principal, id);
     if (known === undefined) throw new DtkdError('NOT_FOUND', `this node has not started an execution ${id.slice(0, 12)}`);
-    return known.at === 'running' ? endOf(known.run, signals) : known.object;
+    return known.at === 'running' ? endOf(known.run, signals, succeeded) : known.object;
   }
 
   async follow(

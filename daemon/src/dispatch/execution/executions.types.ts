@@ -91,9 +91,9 @@ export interface Executions {
   dispatch(principal: Principal, request: DispatchRequestSpec, options?: DispatchOptions): Promise<ApiObject>;
   /**
    * The object of an execution that this node started, when all its parts have ended and that is stored; also of one that an earlier daemon started. What could not be
-   * taken up again comes as it was left. Errors: NOT_FOUND; UNAVAILABLE when this daemon ends first; what the signal gives as its reason, or ABORTED.
+   * taken up again comes as it was left. `succeeded` is called before, as soon as all targets of one that goes on have told that they ended well. Errors: NOT_FOUND; UNAVAILABLE when this daemon ends first; what the signal gives as its reason, or ABORTED.
    */
-  ended(principal: Principal, id: ExecutionId, signal: AbortSignal): Promise<ApiObject>;
+  ended(principal: Principal, id: ExecutionId, signal: AbortSignal, succeeded?: () => void): Promise<ApiObject>;
   plan(principal: Principal, request: DispatchRequestSpec): Promise<PlanAnswer>;
   /** Ends one part, or all. Errors: NOT_FOUND, FORBIDDEN. */
   abort(principal: Principal, id: string, index?: number): Promise<AbortAnswer>;

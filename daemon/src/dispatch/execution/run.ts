@@ -190,6 +190,11 @@ export class Run implements View {
     return this.#drivers.length - this.#tally.count('ended');
   }
 
+  /** Every part has ended well, by its target's word. */
+  hasSucceeded(): boolean {
+    return this.openParts() === 0 && this.#drivers.every(({ part }) => part.outcome === 'succeeded');
+  }
+
   /** Parts whose orders are held for their targets. */
   queuedParts(): number {
     return this.#tally.count('queued');

@@ -3,10 +3,22 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Run } from './run.ts';
 
-/** The object of an execution that goes on, when all has ended and that is stored. Errors: as `unless`. */
-export function endOf(run: Pick<Run, 'object' | 'onChange' | 'phase' | 'resting'>, signals: readonly AbortSignal[]): Promise<ApiObject> {
+/**
+ * The object of an execution that goes on, when all has ended and that is stored. `succeeded` is called as soon as all targets have told that they ended well, before
+ * that is stored. Errors: as `unless`.
+ */
+export function endOf(
+  run: Pick<Run, 'object' | 'onChange' | 'phase' | 'resting' | 'hasSucceeded'>,
+  signals: readonly AbortSignal[],
+  succeeded?: () => void,
+): Promise<ApiObject> {
   const { promise, resolve } = Promise.withResolvers<ApiObject>();
+  let tell = succeeded;
   const look = () => {
+    if (tell !== undefined && run.hasSucceeded()) {
+      tell();
+      tell = undefined;
+    }
     if (run.phase() === 'Finished' && run.resting()) resolve(run.object());
   };
   const forget = run.onChange(look);

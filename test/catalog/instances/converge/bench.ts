@@ -143,6 +143,8 @@ export class Machines {
   /** How it ends, if not well. */
   fails: (what: string) => CommandEnd | undefined = () => undefined;
   output: (what: string) => string = (what) => `${what}\n`;
+  /** Resolves when it is stored how one ended. */
+  stored: (what: string) => Promise<void> = () => Promise.resolve();
   #number = 0;
 
   nextId(): string {
@@ -430,7 +432,7 @@ function fakeCommands({ machines, store: real }: Bench, store: ObjectStore, life
       await life.point();
       return { id };
     },
-    async ended(_principal, id, signal) {
+    async ended(_principal, id, signal, succeeded) {
       await life.alive();
       const running = machines.executions.get(id);
       if (running === undefined) throw new DtkdError('NOT_FOUND', 'there is no such execution');
@@ -438,6 +440,8 @@ function fakeCommands({ machines, store: real }: Bench, store: ObjectStore, life
       signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
       if (signal.aborted && running.ended === undefined) throw new Error('aborted');
       const end = await Promise.race([running.end.promise, promise]);
+      if (end.outcome === 'succeeded') succeeded?.();
+      await machines.stored(`${running.command} ${running.resource}`);
       await life.point();
       return end;
     },

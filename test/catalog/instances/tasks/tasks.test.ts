@@ -5,6 +5,7 @@ import type { TaskLine } from '../../../../daemon/src/catalog/instances/tasks/fo
 import { LATE_OUTPUT_MS } from '../../../../daemon/src/catalog/instances/tasks/limits.ts';
 import type { TaskToRun } from '../../../../daemon/src/catalog/instances/tasks/tasks.types.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
+import { waitFor } from '../../../wait.ts';
 import { NODE, OPERATOR, ref, refusal } from '../../model/fixtures.ts';
 import { type Bench, bench, type DaemonUnderTest, service, taskEnd } from '../converge/bench.ts';
 
@@ -66,6 +67,34 @@ describe('a step', () => {
     const { ended } = await daemonNow.ports.tasks.start(task([{ number: '1', title: 'a', after: [], work: work({ retry }) }]));
     expect(await ended).toEqual({ state: 'succeeded', message: undefined });
     expect(times).toBe(3);
+  });
+
+  it('gives its place away when it has ended well, and what depends on it waits until that is recorded', async () => {
+    const { machines, daemonNow } = await fresh();
+    const recorded = Promise.withResolvers<void>();
+    machines.stored = (what) => (what.startsWith('restart') ? recorded.promise : Promise.resolve());
+    const steps = [
+      { number: '1', title: 'a', after: [], work: work() },
+      { number: '2', title: 'b', after: ['1'], work: work({ command: 'start' }) },
+      { number: '3', title: 'c', after: [], work: work({ command: 'check' }) },
+    ];
+    const { ended } = await daemonNow.ports.tasks.start(task(steps, { plan: { steps, threads: 1 } }));
+    await waitFor(() => machines.done.includes('check db'), { what: 'the other one to have run' });
+    expect(machines.done).toEqual(['restart db', 'check db']);
+    recorded.resolve();
+    expect(await ended).toMatchObject({ state: 'succeeded' });
+    expect(machines.done).toEqual(['restart db', 'check db', 'start db']);
+    expect(machines.clashes).toEqual([]);
+  });
+
+  it('that failed lets no other one be started in its place', async () => {
+    const { machines, daemonNow } = await fresh();
+    machines.fails = (what) => (what.startsWith('restart') ? { outcome: 'failed', exitStatus: 1 } : undefined);
+    const steps = ['restart', 'check'].map((command, at) => ({ number: `${at + 1}`, title: command, after: [], work: work({ command }) }));
+    const { ended } = await daemonNow.ports.tasks.start(task(steps, { plan: { steps, threads: 1 } }));
+    expect(await ended).toMatchObject({ state: 'failed' });
+    expect(machines.done).toEqual([]);
+    expect(machines.executions.size).toBe(2);
   });
 
   it('that may fail does not keep the next from running', async () => {

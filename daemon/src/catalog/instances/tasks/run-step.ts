@@ -45,6 +45,8 @@ export interface StepContext {
   closing: AbortSignal;
   /** The step's command has an execution. */
   onExecution(number: string, id: string): void;
+  /** Nothing of the step runs any more: what is left is to write down that it has succeeded. */
+  onOver(number: string): void;
 }
 
 /** Rejects with Closing only. */
@@ -82,7 +84,7 @@ async function runCommand(context: StepContext, number: string, work: Work, comm
     const id = await startCommand(context, row, work);
     if (id === undefined) return { state: 'cancelled' };
     context.onExecution(number, id);
-    const end = await endOf(context, id);
+    const end = await endOf(context, id, () => context.onOver(number));
     assertOpen(context);
     if (end === undefined) return { state: 'cancelled', message: 'it was told to end, and may still run' };
     if (attempt < attempts && isWorthRetrying(end) && !cancelled.aborted) {
@@ -154,7 +156,7 @@ function shorter(own: string | undefined, all: string | undefined): string | und
 }
 
 /** How an execution ended. After a cancel it is told to end, and waited for a while: then undefined. */
-async function endOf({ options, cancelled, closing }: StepContext, id: string): Promise<CommandEnd | undefined> {
+async function endOf({ options, cancelled, closing }: StepContext, id: string, succeeded?: () => void): Promise<CommandEnd | undefined> {
   const { commands, logger } = options;
   const given = new AbortController();
   let timer: NodeJS.Timeout | undefined;
@@ -168,7 +170,7 @@ async function endOf({ options, cancelled, closing }: StepContext, id: string): 
   if (closing.aborted) stop();
   else if (cancelled.aborted) cancel();
   try {
-    return await Promise.race([commands.ended(SELF_OPERATOR, id, given.signal), broken(given.signal)]);
+    return await Promise.race([commands.ended(SELF_OPERATOR, id, given.signal, succeeded), broken(given.signal)]);
   } catch (error) {
     if (given.signal.aborted) return undefined;
     logger.warn({ err: error, id }, 'It could not be found out how a command ended');

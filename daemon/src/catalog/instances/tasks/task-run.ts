@@ -32,6 +32,9 @@ export class TaskRun {
   readonly #closing = new AbortController();
   readonly #listeners = new Set<(number?: string) => void>();
   readonly #startedAt: string;
+  /** Steps that take a place: so many at a time. */
+  readonly #placed = new Set<string>();
+  #wake = Promise.withResolvers<void>();
   #end: TaskEnd | undefined;
   #finishedAt: string | undefined;
   #cancelledBy: string | undefined;
@@ -67,6 +70,7 @@ export class TaskRun {
       cancelled: this.#cancelled.signal,
       closing: this.#closing.signal,
       onExecution: (number, id) => this.#show(number, { execution: id }),
+      onOver: (number) => this.#leave(number),
     };
     this.ended = this.#run();
   }
@@ -131,10 +135,10 @@ export class TaskRun {
     const threads = Math.max(1, Math.min(this.#task.plan.threads, MAX_THREADS));
     const active = new Map<string, Promise<void>>();
     let broken: unknown;
-    let wake = Promise.withResolvers<void>();
     for (;;) {
-      for (const number of this.#schedule.ready(threads - active.size)) {
+      for (const number of this.#schedule.ready(threads - this.#placed.size)) {
         this.#schedule.started(number);
+        this.#placed.add(number);
         this.#gather();
         const work = this.#step(number)
           .catch((error: unknown) => {
@@ -142,20 +146,26 @@ export class TaskRun {
           })
           .finally(() => {
             active.delete(number);
-            wake.resolve();
+            this.#leave(number);
           });
         active.set(number, work);
       }
       this.#gather();
       if (active.size === 0) break;
-      await wake.promise;
-      wake = Promise.withResolvers<void>();
+      await this.#wake.promise;
+      this.#wake = Promise.withResolvers<void>();
       if (broken !== undefined) break;
     }
     if (broken !== undefined) {
       await Promise.all(active.values());
       throw broken;
     }
+  }
+
+  /** Another one may have its place. */
+  #leave(number: string): void {
+    this.#placed.delete(number);
+    this.#wake.resolve();
   }
 
   async #step(number: string): Promise<void> {
