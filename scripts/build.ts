@@ -3,7 +3,7 @@
  * runs the sources and needs no build.
  */
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,12 +14,17 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
 const dist = join(root, 'dist');
 
-// What was removed from the sources must not linger in the package.
-rmSync(dist, { recursive: true, force: true });
-const { status } = spawnSync(process.execPath, [join(typescript, 'bin', 'tsc'), '--project', 'tsconfig.build.json'], {
+// Made beside it, so that a build that fails leaves the one before; what was removed from the sources must not linger in the package.
+const made = join(root, 'dist.new');
+rmSync(made, { recursive: true, force: true });
+const { status } = spawnSync(process.execPath, [join(typescript, 'bin', 'tsc'), '--project', 'tsconfig.build.json', '--outDir', made], {
   cwd: root,
   // What it finds wrong, too, is for whoever packs: there, standard output is the answer.
   stdio: ['ignore', 2, 2],
 });
-if (status === 0) await Promise.all([writeSharedFiles(root, dist), writeReferenceBundle(dist)]);
+if (status === 0) {
+  await Promise.all([writeSharedFiles(root, made), writeReferenceBundle(made)]);
+  rmSync(dist, { recursive: true, force: true });
+  renameSync(made, dist);
+}
 process.exitCode = status ?? 1;

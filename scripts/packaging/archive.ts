@@ -24,7 +24,8 @@ export function tarGz(tree: Tree, { time, prefix = '' }: ArchiveOptions): NodeJS
     const name = `${prefix}${path}`;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const done = (error?: Error | null): void => (error == null ? resolve() : reject(error));
-    if (entry.kind === 'directory') tar.entry({ ...common, name: name.endsWith('/') ? name : `${name}/`, type: 'directory', mode: 0o755 }, done);
+    if (entry.kind === 'directory')
+      tar.entry({ ...common, name: name.endsWith('/') ? name : `${name}/`, type: 'directory', mode: 0o755 }, done);
     else if (entry.kind === 'link') tar.entry({ ...common, name, type: 'symlink', linkname: entry.target, mode: 0o777 }, done);
     else {
       const mode = entry.executable ? 0o755 : 0o644;

@@ -164,13 +164,14 @@ describe('copies of apps', () => {
         owner.store.subscribe((batch) => statuses.push(...batch.map(({ object }) => object?.['status'])));
       },
       async () => {
-        // what would be written is written before these
-        for (const name of ['one', 'two']) await put(owner.store, service('node0', name));
+        // turns in which it would be written
+        for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
         stage.network.join('node0', 'd');
       },
     );
     await put(owner.store, endpoints('node0', 'app', [again.port]));
     await waitFor(async () => (await status(owner)) === 'NoEndpoints', { what: 'the app to be looked at' });
+    expect(statuses).toContain('NoEndpoints');
     expect(statuses).not.toContain('NoDomain');
   });
 

@@ -360,6 +360,7 @@ describe('secret files and users', () => {
   it('gives no variables of the loader and of shells to what has rights that the process has not', async ({ skip }) => {
     if (process.geteuid?.() !== 0) skip('needs root');
     const env = { PATH: '/usr/bin:/bin', LD_SHOW_AUXV: '1', PS4: "it's mine; $(id)", MALLOC_X: '' };
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is for the shell
     const { end, out } = await run('echo "$PS4"; echo "${MALLOC_X-unset} ${_DTKD_HELD_0-none}"', { user: 'nobody', cwd: '/', env });
     expect(end.exitStatus).toBe(0);
     // each program that the loader starts with it tells whose it is
