@@ -8,7 +8,7 @@ const REPOSITORY = resolve(import.meta.dirname, '..');
 const pages = globSync(['*.md', 'docs/*.md', 'protocol/*.md'], { cwd: REPOSITORY }).sort();
 
 /** Words in capitals that are no codes of errors. */
-const NO_CODE = /^DTKD_/;
+const NO_CODE = /^(DTKD|LD)_/;
 
 describe.each(pages)('%s', (page) => {
   const text = readFileSync(join(REPOSITORY, page), 'utf8');
