@@ -351,6 +351,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     content: dispatching.content,
     parcels,
     backups,
+    hasDependents: (uid) => garbage.hasDependents(uid),
     audit,
     access,
     peers,

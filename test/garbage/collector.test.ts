@@ -258,6 +258,32 @@ describe('what is never touched', () => {
   });
 });
 
+describe('what may not go', () => {
+  it('is refused at once in the foreground, unless its dependents may be why', async () => {
+    const names = async () => (await api.names()).filter((name) => name !== 'owner');
+    const api = await startGarbageApi({
+      kinds: {
+        '/services': {
+          delete: async ({ metadata }) => {
+            if (metadata.name === 'owner' && (await names()).length > 0) throw new DtkdError('CONFLICT', 'others need it');
+            return undefined;
+          },
+        },
+      },
+    });
+    const owner = await api.make('owner');
+    await api.make('stranger');
+    const foreground = () => api.ask('DELETE', `${SERVICES}/owner`, { body: { propagationPolicy: 'Foreground' } });
+    expect(await foreground()).toMatchObject({ status: 409, body: { message: expect.stringContaining('others need it') } });
+    expect((await api.service('owner'))?.metadata.deletionTimestamp).toBeUndefined();
+    await api.ask('DELETE', `${SERVICES}/stranger`);
+    await api.make('child', [{ of: owner, block: true }]);
+    expect(await foreground()).toMatchObject({ status: 200 });
+    await waitFor(async () => (await api.names()).length === 0, { what: 'both to go' });
+    await api.close();
+  });
+});
+
 describe('after a restart', () => {
   it('goes on with what was left', async () => {
     const kv = memoryKv();

@@ -68,6 +68,8 @@ export interface ApiOptions {
   parcels?: ApiParcels;
   /** Default: there are none. */
   backups?: ApiBackups;
+  /** True if objects here name that uid among their owners. Default: nobody does. */
+  hasDependents?: (uid: string) => Promise<boolean>;
   logger: ApiLogger;
   /** Of the program, shown at /version. */
   version: string;

@@ -88,7 +88,7 @@ async function mark(
 
 /**
  * What would be refused at the end is refused now, and not when the dependents are gone. Before a foreground deletion that is only what no end of
- * dependents would change: they may be the reason for the rest.
+ * dependents would change, as long as there are some: they may be the reason for the rest.
  */
 async function assertDeletable(
   api: Api,
@@ -104,7 +104,7 @@ async function assertDeletable(
     await finishDeletion(api, target, stored, stored, { ...context, dryRun: true }, judge);
   } catch (error) {
     const isFinal = error instanceof DtkdError && error.httpStatus === 403;
-    if (finalizers.includes(ORPHAN_FINALIZER) || isFinal) throw error;
+    if (finalizers.includes(ORPHAN_FINALIZER) || isFinal || (await api.hasDependents?.(stored.metadata.uid)) !== true) throw error;
   }
   c.get('warnings').length = warned;
 }

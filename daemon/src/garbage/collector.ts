@@ -78,6 +78,11 @@ class Collector implements Garbage {
     await this.#scan;
   }
 
+  async hasDependents(uid: string): Promise<boolean> {
+    for await (const refs of dependentsOf(this.#options.store.kv, uid)) if (refs.length > 0) return true;
+    return false;
+  }
+
   counts(): { waiting: number } {
     return { waiting: this.#queue.size };
   }
@@ -190,7 +195,7 @@ class Collector implements Garbage {
       return;
     }
     const { uid, resourceVersion } = object.metadata;
-    if (!verdict.leaving || !(await this.#hasDependents(uid))) {
+    if (!verdict.leaving || !(await this.hasDependents(uid))) {
       return this.#deleteAs(principal, ref, { uid, resourceVersion }, undefined);
     }
     // its own dependents go before it; in a circle somebody has to stop waiting
@@ -229,11 +234,6 @@ class Collector implements Garbage {
       }
     }
     return awaited;
-  }
-
-  async #hasDependents(uid: string): Promise<boolean> {
-    for await (const refs of dependentsOf(this.#options.store.kv, uid)) if (refs.length > 0) return true;
-    return false;
   }
 
   /** True if one that waits for its dependents depends on this one: they would wait for each other. */

@@ -37,6 +37,8 @@ export interface Garbage {
   /** Follows the changes, and looks at all that depends on something. */
   start(): void;
   stop(): Promise<void>;
+  /** True if an object of this node names that one among its owners. */
+  hasDependents(uid: string): Promise<boolean>;
   /** Objects that wait to be looked at. */
   counts(): { waiting: number };
 }
