@@ -200,6 +200,8 @@ describe('what is served', () => {
 
   it('is a page that loads nothing from elsewhere, and runs no script that stands in it', async () => {
     expect((await api.ask('GET', '/reference', without)).headers.location).toBe('/reference/');
+    expect((await api.ask('GET', '/', { ...without, headers: { accept: 'text/html,*/*;q=0.8' } })).headers.location).toBe('/reference/');
+    expect((await api.ask('GET', '/', without)).status).toBe(401);
     const { status, headers, text } = await api.ask('GET', '/reference/', without);
     expect(status).toBe(200);
     expect(headers['content-type']).toBe('text/html; charset=utf-8');

@@ -27,6 +27,8 @@ export function addDescription(api: Pick<Api, 'version'>, app: Hono<ApiEnv>): vo
       return openapi.getOpenApi(documents, c);
     });
   }
+  // a person at the door, and no program
+  app.get('/', (c: ApiContext, next) => (/\btext\/html\b/.test(c.req.header('accept') ?? '') ? c.redirect('/reference/') : next()));
   for (const path of REFERENCE) {
     app.get(path, async (c: ApiContext) => {
       const { documents, reference } = await loaded();
