@@ -146,11 +146,15 @@ function notOurs({ kind }: Kind, node: string, name: string, instance: unknown):
 }
 
 /** Commands as executions of this node. */
-export function commandsOf(executions: Pick<Executions, 'dispatch' | 'ended' | 'abort' | 'follow'>): Commands {
+export function commandsOf(executions: Pick<Executions, 'dispatch' | 'prepare' | 'ended' | 'abort' | 'follow'>): Commands {
   return {
     async start(principal, request, record) {
       const { metadata } = await executions.dispatch(principal, request, { record });
       return { id: metadata.name };
+    },
+    async prepare(principal, request) {
+      const prepared = await executions.prepare(principal, request);
+      return { start: async (record) => ({ id: (await prepared.dispatch({ record })).metadata.name }) };
     },
     async ended(principal, id, signal, succeeded) {
       const { status } = await executions.ended(principal, id, signal, succeeded);

@@ -209,6 +209,8 @@ export interface PlacementNodes {
 
 /** Dispatch, as converging uses it. */
 export interface Commands {
+  /** Plans a command that is to be started soon. Errors: those of planning. */
+  prepare(principal: Principal, request: DispatchRequestSpec): Promise<PreparedCommand>;
   /** `record` runs in the transaction that stores the Execution. Errors: those of planning. */
   start(principal: Principal, request: DispatchRequestSpec, record: (tx: Transaction, id: string) => void): Promise<{ id: string }>;
   /**
@@ -219,6 +221,11 @@ export interface Commands {
   abort(principal: Principal, id: string): Promise<void>;
   /** The last lines of its output, for messages. */
   tail(principal: Principal, id: string): Promise<string>;
+}
+
+export interface PreparedCommand {
+  /** As `Commands.start` for what was prepared: it is planned anew if something may have changed since. */
+  start(record: (tx: Transaction, id: string) => void): Promise<{ id: string }>;
 }
 
 export interface CommandEnd {

@@ -21,6 +21,7 @@ import type {
   ExecutionAction,
   Executions,
   ExecutionsOptions,
+  PreparedDispatch,
   StartedExecutions,
 } from './executions.types.ts';
 import { FinishedCounts, type FinishedFigures } from './finished-counts.ts';
@@ -31,6 +32,7 @@ import { type Known, type LookupPorts, lookUp, may, startedHere } from './lookup
 import { forgetOpen, keepOpen, openRows, principalOf } from './open-rows.ts';
 import { assertWhole, planAgain } from './plan-again.ts';
 import { emptyExecution, planAnswer } from './plan-answer.ts';
+import { PlansAhead } from './plans-ahead.ts';
 import { removeCollected, removeOld } from './retention.ts';
 import type { Run } from './run.ts';
 import { collectedDirectory, collectedIn, type StartingPorts, startRun, takeUpRun } from './starting.ts';
@@ -48,6 +50,7 @@ class StartedHere implements Executions {
   readonly handler: Executions['handler'];
   readonly #options: ExecutionsOptions;
   readonly #planner: Planner;
+  readonly #plansAhead: PlansAhead;
   readonly #runs = new Map<string, Run>();
   /** Who started each of them. */
   readonly #starters = new Map<string, string>();
@@ -65,6 +68,7 @@ class StartedHere implements Executions {
     this.#options = options;
     const { store, node, members, target, holding, content, directory, logger, now, access, names } = options;
     this.#planner = createPlanner(options);
+    this.#plansAhead = new PlansAhead({ store, members, self: node.signingKey });
     const timing = { ...TIMING, ...options.timing };
     this.#ports = {
       node,
@@ -115,6 +119,7 @@ class StartedHere implements Executions {
     this.#closed = true;
     this.#stopping.abort(new DtkdError('UNAVAILABLE', 'the daemon stops; what was told goes on at its targets'));
     clearInterval(this.#sweep);
+    this.#plansAhead.stop();
     this.#forget?.();
     await Promise.all([...this.#runs.values()].map((run) => run.close()));
   }
@@ -146,6 +151,12 @@ class StartedHere implements Executions {
 
   async dispatch(principal: Principal, request: DispatchRequestSpec, options: DispatchOptions = {}): Promise<ApiObject> {
     return this.#begin(principal, request, await this.#planner.plan(principal, request), options);
+  }
+
+  async prepare(principal: Principal, request: DispatchRequestSpec): Promise<PreparedDispatch> {
+    const plan = () => this.#planner.plan(principal, request);
+    const ahead = await this.#plansAhead.make(plan);
+    return { dispatch: async (options = {}) => this.#begin(principal, request, ahead() ?? (await plan()), options) };
   }
 
   async ended(principal: Principal, id: string, signal: AbortSignal, succeeded?: () => void): Promise<ApiObject> {

@@ -86,9 +86,17 @@ export interface DispatchOptions {
   record?(tx: Transaction, id: ExecutionId): void;
 }
 
+/** Planned before it is to begin. */
+export interface PreparedDispatch {
+  /** Runs it as it was planned; plans anew if something may have changed since. Errors: as `dispatch`. */
+  dispatch(options?: DispatchOptions): Promise<ApiObject>;
+}
+
 export interface Executions {
   /** Plans, and runs unless it is only tried. Errors: those of planning, TOO_MANY_REQUESTS. */
   dispatch(principal: Principal, request: DispatchRequestSpec, options?: DispatchOptions): Promise<ApiObject>;
+  /** Plans what is to begin soon, and begins nothing. Errors: those of planning. */
+  prepare(principal: Principal, request: DispatchRequestSpec): Promise<PreparedDispatch>;
   /**
    * The object of an execution that this node started, when all its parts have ended and that is stored; also of one that an earlier daemon started. What could not be
    * taken up again comes as it was left. `succeeded` is called before, as soon as all targets of one that goes on have told that they ended well. Errors: NOT_FOUND; UNAVAILABLE when this daemon ends first; what the signal gives as its reason, or ABORTED.

@@ -135,6 +135,8 @@ export class Machines {
   readonly clashes: string[] = [];
   readonly executions = new Map<string, Running>();
   readonly aborted: string[] = [];
+  /** All that were prepared before their turn: `create web-1`. */
+  readonly prepared: string[] = [];
   most = 0;
   /** How many turns of the event loop a command takes. */
   turns: (command: string) => number = () => 1;
@@ -414,6 +416,11 @@ async function takeUp({ store, machines }: Bench): Promise<void> {
 
 function fakeCommands({ machines, store: real }: Bench, store: ObjectStore, life: Life): Commands {
   return {
+    async prepare(principal, request) {
+      await life.alive();
+      machines.prepared.push(`${request.command} ${request.resource}`);
+      return { start: (record) => this.start(principal, request, record) };
+    },
     async start(_principal, { resource = '', command = '', only = [], model = '' }, record) {
       const refusal = machines.refuses();
       if (refusal !== undefined) throw refusal;

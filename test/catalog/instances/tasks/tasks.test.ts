@@ -87,6 +87,19 @@ describe('a step', () => {
     expect(machines.clashes).toEqual([]);
   });
 
+  it('is prepared while others take all places, and not started when the task is cancelled meanwhile', async () => {
+    const { machines, daemonNow } = await fresh();
+    machines.prepared.length = 0;
+    machines.turns = (what) => (what.startsWith('restart') ? Number.POSITIVE_INFINITY : 1);
+    const steps = ['restart', 'check'].map((command, at) => ({ number: `${at + 1}`, title: command, after: [], work: work({ command }) }));
+    const { name, ended } = await daemonNow.ports.tasks.start(task(steps, { plan: { steps, threads: 1 } }));
+    await waitFor(() => machines.prepared.length > 0, { what: 'the next one to be prepared' });
+    await daemonNow.ports.tasks.cancel(OPERATOR, name);
+    expect(await ended).toMatchObject({ state: 'cancelled' });
+    expect(machines.prepared).toEqual(['check db']);
+    expect([...machines.executions.values()].filter(({ command }) => command === 'check')).toEqual([]);
+  });
+
   it('that failed lets no other one be started in its place', async () => {
     const { machines, daemonNow } = await fresh();
     machines.fails = (what) => (what.startsWith('restart') ? { outcome: 'failed', exitStatus: 1 } : undefined);

@@ -6,7 +6,9 @@ import { durationMs } from '../../../../../protocol/commands.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { DispatchRequestSpec } from '../../../../../protocol/kinds/execution.ts';
 import { OPERATOR, type OperatorPrincipal } from '../../../../../protocol/principal.ts';
-import type { AppliedResource, CommandEnd, PlannedStep } from '../instances.types.ts';
+import type { Transaction } from '../../../store/object-store.types.ts';
+import type { AppliedResource, CommandEnd, PlannedStep, PreparedCommand } from '../instances.types.ts';
+import type { Ahead } from './ahead.ts';
 import { begun, encodeApplied, putApplied } from './applied-rows.ts';
 import { CANCEL_MS, MAX_RETRY_MS, ROOM_MS } from './limits.ts';
 import { type Deleted, settle, settleUnrun } from './settling.ts';
@@ -38,6 +40,8 @@ export interface StepContext {
   turns: Map<string, Promise<void>>;
   /** Commands that are being started. */
   starts: Starts;
+  /** Commands that were prepared before their turn. */
+  ahead: Pick<Ahead, 'take'>;
   deleted: Deleted | undefined;
   /** Somebody has cancelled the task. */
   cancelled: AbortSignal;
@@ -119,10 +123,14 @@ async function startCommand(context: StepContext, row: Omit<StepRow, 'execution'
       const started = await context.starts.turn(async () => {
         assertOpen(context);
         if (cancelled.aborted) return undefined;
-        return options.commands.start(of.principal, requestOf(context, row, work), (tx, execution) => {
+        const record = (tx: Transaction, execution: string): void => {
           putStep(tx, { ...row, execution });
           if (underWay !== undefined) putApplied(tx, of.instance, underWay);
-        });
+        };
+        const prepared = await context.ahead.take(row.number);
+        assertOpen(context);
+        if (cancelled.aborted) return undefined;
+        return prepared?.start(record) ?? options.commands.start(of.principal, requestOf(context, work, row.command), record);
       });
       assertOpen(context);
       if (started === undefined) return undefined;
@@ -135,15 +143,27 @@ async function startCommand(context: StepContext, row: Omit<StepRow, 'execution'
   }
 }
 
-function requestOf(context: StepContext, row: Omit<StepRow, 'execution'>, { timeout }: Work): DispatchRequestSpec {
-  const { options, of } = context;
+/** Plans the command of a step whose turn has not come yet. Undefined: there is none, or it depends on how something earlier ends. */
+export function prepareStep(
+  context: Pick<StepContext, 'options' | 'of' | 'earlier'>,
+  work: Work | undefined,
+): Promise<PreparedCommand> | undefined {
+  if (work?.command === undefined || context.earlier.has(work.resource)) return undefined;
+  return context.options.commands.prepare(context.of.principal, requestOf(context, work, work.command));
+}
+
+function requestOf(
+  { options, of }: Pick<StepContext, 'options' | 'of'>,
+  { resource, node, options: given, timeout }: Work,
+  command: string,
+): DispatchRequestSpec {
   const atMost = shorter(timeout, of.timeout);
   return {
     model: `${options.node}/${of.instance}`,
-    resource: row.resource,
-    command: row.command,
-    options: { ...row.options },
-    only: [row.node],
+    resource,
+    command,
+    options: { ...given },
+    only: [node],
     threads: 1,
     ...(atMost === undefined ? {} : { timeout: atMost }),
   };

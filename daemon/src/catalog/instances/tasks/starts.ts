@@ -3,11 +3,18 @@
  * come all at once either.
  */
 export class Starts {
+  readonly #all: number;
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
   constructor(atATime: number) {
+    this.#all = atATime;
     this.#free = atATime;
+  }
+
+  /** Nothing is being started. */
+  get idle(): boolean {
+    return this.#free === this.#all;
   }
 
   /** Runs it when it is its turn. */

@@ -6,8 +6,9 @@ import { MAX_TASK_STEPS, type TaskStep } from '../../../../../protocol/kinds/tas
 import { type ApiObject, toTimestamp } from '../../../../../protocol/objects.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
 import type { AppliedResource, PlannedStep } from '../instances.types.ts';
+import { Ahead } from './ahead.ts';
 import { GATHER_MS, GATHER_STEP_MS, MAX_THREADS, STARTS_AT_A_TIME } from './limits.ts';
-import { Closing, failedBy, runStep, type StepContext } from './run-step.ts';
+import { Closing, failedBy, prepareStep, runStep, type StepContext } from './run-step.ts';
 import { Schedule } from './schedule.ts';
 import { Starts } from './starts.ts';
 import { dropStep, stepsOfTask } from './step-rows.ts';
@@ -28,6 +29,8 @@ export class TaskRun {
   readonly #schedule: Schedule;
   readonly #shown = new Map<string, TaskStep>();
   readonly #context: StepContext;
+  readonly #ahead: Ahead;
+  readonly #threads: number;
   readonly #cancelled = new AbortController();
   readonly #closing = new AbortController();
   readonly #listeners = new Set<(number?: string) => void>();
@@ -58,6 +61,11 @@ export class TaskRun {
       steps.map((step) => ({ number: step.number, after: step.after, works: works(step) })),
       { keepGoing: task.keepGoing },
     );
+    this.#threads = Math.max(1, Math.min(task.plan.threads, MAX_THREADS));
+    this.#ahead = new Ahead({
+      next: () => this.#comesNext(),
+      prepare: (number) => prepareStep(this.#context, this.#planned.get(number)?.work),
+    });
     this.#context = {
       options,
       task: this.name,
@@ -66,10 +74,14 @@ export class TaskRun {
       earlier: Map.groupBy(earlier, ({ resource }) => resource),
       turns: new Map(),
       starts: new Starts(STARTS_AT_A_TIME),
+      ahead: this.#ahead,
       deleted: task.deleted?.bind(task),
       cancelled: this.#cancelled.signal,
       closing: this.#closing.signal,
-      onExecution: (number, id) => this.#show(number, { execution: id }),
+      onExecution: (number, id) => {
+        this.#show(number, { execution: id });
+        this.#ahead.look();
+      },
       onOver: (number) => this.#leave(number),
     };
     this.ended = this.#run();
@@ -132,11 +144,10 @@ export class TaskRun {
   }
 
   async #runSteps(): Promise<void> {
-    const threads = Math.max(1, Math.min(this.#task.plan.threads, MAX_THREADS));
     const active = new Map<string, Promise<void>>();
     let broken: unknown;
     for (;;) {
-      for (const number of this.#schedule.ready(threads - this.#placed.size)) {
+      for (const number of this.#schedule.ready(this.#threads - this.#placed.size)) {
         this.#schedule.started(number);
         this.#placed.add(number);
         this.#gather();
@@ -160,6 +171,12 @@ export class TaskRun {
       await Promise.all(active.values());
       throw broken;
     }
+  }
+
+  /** What could be started if there were places, and may be prepared meanwhile. */
+  #comesNext(): string[] {
+    const isOver = this.#cancelled.signal.aborted || this.#closing.signal.aborted;
+    return isOver || !this.#context.starts.idle ? [] : this.#schedule.ready(this.#threads);
   }
 
   /** Another one may have its place. */

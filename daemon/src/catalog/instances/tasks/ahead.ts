@@ -1,0 +1,43 @@
+/**
+ * Has the commands of a task prepared that come next, one after the other, while those before them run: what is left when a place is free is to start them. Starts
+ * nothing itself, and keeps no more than may run at a time. What cannot be prepared is refused when it is started, by whoever starts it.
+ */
+import type { PreparedCommand } from '../instances.types.ts';
+
+export interface AheadOptions {
+  /** Numbers of the steps that come next; none while there is something better to do. */
+  next(): readonly string[];
+  /** Undefined: the step has nothing to prepare. */
+  prepare(number: string): Promise<PreparedCommand> | undefined;
+}
+
+export class Ahead {
+  readonly #options: AheadOptions;
+  readonly #prepared = new Map<string, Promise<PreparedCommand | undefined>>();
+  #busy = false;
+
+  constructor(options: AheadOptions) {
+    this.#options = options;
+  }
+
+  /** Something has changed: there may be time now. */
+  look(): void {
+    if (this.#busy) return;
+    const number = this.#options.next().find((one) => !this.#prepared.has(one));
+    if (number === undefined) return;
+    this.#busy = true;
+    const prepared = Promise.resolve(this.#options.prepare(number)).catch(() => undefined);
+    this.#prepared.set(number, prepared);
+    void prepared.then(() => {
+      this.#busy = false;
+      this.look();
+    });
+  }
+
+  /** What was prepared for a step that is started now, once. */
+  take(number: string): Promise<PreparedCommand | undefined> | undefined {
+    const prepared = this.#prepared.get(number);
+    this.#prepared.delete(number);
+    return prepared;
+  }
+}
