@@ -72,8 +72,11 @@ export class Installer {
     };
   }
 
-  /** Installs what is not installed yet. A result that is not well says what went wrong. */
-  async install(install: Install, runner: ScriptRunner, limits: RunLimits): Promise<CommandResult> {
+  /**
+   * Installs what is not installed yet. A result that is not well says what went wrong. Files alone are recorded while the command runs already: whoever finds no record
+   * writes them again.
+   */
+  async install(install: Install, runner: ScriptRunner, limits: RunLimits): Promise<CommandResult & { recorded?: Promise<void> }> {
     const { bundle, resource } = install;
     return this.#alone(`${bundle.owner}/${resource.object}`, async () => {
       const state = await this.#installations.state(bundle.owner, resource.object);
@@ -88,11 +91,9 @@ export class Installer {
         return this.#failed(install, refusalOf(error));
       }
       if (needed === undefined) {
-        await this.#record(install, digest, {
-          installed: known?.installed === true || !hasCommand(install),
-          phase: 'Installed',
-        });
-        return { ok: true, exitStatus: 0 };
+        const installed = known?.installed === true || !hasCommand(install);
+        const recorded = this.#record(install, digest, { installed, phase: 'Installed' }).catch(() => undefined);
+        return { ok: true, exitStatus: 0, recorded };
       }
       await this.#record(install, digest, { installed: false, phase: 'Installing' });
       const result = await runPrepared(needed, runner, limits);

@@ -59,16 +59,19 @@ export async function readyCommand(work: CommandWork, place: WorkPlace, options:
       const runnerFor = (one: CommandContext, firstStep: number) =>
         scriptRunner({ processes, output, modules: options.modules, context: one }, firstStep);
       let step = 0;
+      const recording: Promise<void>[] = [];
       for (const install of installs) {
         const runner = runnerFor(install.context, step);
-        const result = await installer.install(install, runner, { signal, timeoutMs: deadline - now() });
+        const { recorded, ...result } = await installer.install(install, runner, { signal, timeoutMs: deadline - now() });
         step = runner.lastStep;
         if (!result.ok) return result;
+        if (recorded !== undefined) recording.push(recorded);
       }
       const result = await runPrepared(prepared, runnerFor(context, step), {
         signal,
         timeoutMs: deadline - now(),
       });
+      await Promise.all(recording);
       const [own] = installs;
       if (result.ok && work.command === INSTALL && own !== undefined) await installer.installed(own);
       return result;
