@@ -1,6 +1,7 @@
 /** Parts of another node's execution as this target shows them, in an Execution object of its own: pure. */
 import { Buffer } from 'node:buffer';
-import { type ExecutionFields, executionKind, executionSchema, type PlannedTarget } from '../../../../protocol/kinds/execution.ts';
+import { z } from 'zod';
+import { type ExecutionFields, executionKind, type PlannedTarget } from '../../../../protocol/kinds/execution.ts';
 import { apiVersionOf } from '../../../../protocol/kinds/kind.ts';
 import { type ApiObject, type ObjectRef, toTimestamp } from '../../../../protocol/objects.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
@@ -12,6 +13,16 @@ export function executionRef(node: string, id: string): ObjectRef {
   return { group: executionKind.group, plural: executionKind.plural, namespace: node, name: id };
 }
 
+const indexed = z.looseObject({ index: z.number() });
+/**
+ * What this node has written itself: whole when it was made, and read again with each part that begins or ends. The store takes no other Execution, so that there is an
+ * index is enough to know what it is.
+ */
+const written = z.object({
+  spec: z.object({ header: z.string(), targets: z.array(z.custom<PlannedTarget>((value) => indexed.safeParse(value).success)) }),
+  status: z.object({ parts: z.array(z.custom<Part>((value) => indexed.safeParse(value).success)) }).optional(),
+});
+
 /** True if this part is shown by an object of this node: not those that its own starter shows. */
 export function isShown({ from }: JournalRow): boolean {
   return from !== undefined;
@@ -20,7 +31,7 @@ export function isShown({ from }: JournalRow): boolean {
 /** The object with one part more, or with a part as it stands now. `order`: that of the row. */
 export function withPart(object: ApiObject | undefined, order: CheckedOrder, row: JournalRow, node: string): ApiObject {
   const { id, index, header, headerBytes, entry } = order;
-  const known = object === undefined ? undefined : executionSchema.safeParse(object).data;
+  const known = object === undefined ? undefined : written.safeParse(object).data;
   const target: PlannedTarget = { ...entry, index, stage: 0 };
   const parts = merged(known?.status?.parts ?? [], row.part);
   const fields: ExecutionFields = {
