@@ -1,5 +1,5 @@
 import type { Connection } from '@libp2p/interface';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Gate } from '../../../daemon/src/mesh/host/gate.ts';
 import type { Components, Registrar } from '../../../daemon/src/mesh/host/libp2p-components.ts';
 import type { LibLink } from '../../../daemon/src/mesh/host/libp2p-link.ts';
@@ -25,6 +25,28 @@ describe('a connection behind the gate', () => {
     await connection.components.peerStore.merge(peer, {});
     expect(merged).toEqual([peer]);
     expect(connection.components.registrar.getProtocols()).toEqual(['/hello', '/sync']);
+  });
+
+  it('notes what a member speaks once in a while, and not with each stream', async () => {
+    const merged: unknown[] = [];
+    const components = {
+      registrar: { getProtocols: () => [] },
+      peerStore: { merge: async (_peer: unknown, data: unknown) => void merged.push(data) },
+    } as unknown as Components;
+    const connection = { components, streams: [] } as unknown as Connection & { components: Components };
+    new Gate(() => ({ admitted: true }) as unknown as LibLink).narrow(connection, components);
+    const peer = {} as Parameters<Components['peerStore']['merge']>[0];
+    const merge = (data: Parameters<Components['peerStore']['merge']>[1]) => connection.components.peerStore.merge(peer, data);
+    const now = vi.spyOn(performance, 'now').mockReturnValue(1_000);
+    const sync = { protocols: ['/sync'] };
+    const more = { protocols: ['/sync', '/dispatch'] };
+    const tagged = { protocols: ['/sync'], tags: {} };
+    for (const data of [sync, sync, more, more, tagged]) await merge(data);
+    expect(merged).toEqual([sync, more, tagged]);
+    now.mockReturnValue(100_000);
+    await merge(sync);
+    expect(merged).toEqual([sync, more, tagged, sync]);
+    now.mockRestore();
   });
 });
 

@@ -8,6 +8,9 @@ import type { Components, Registrar } from './libp2p-components.ts';
 import type { LibLink } from './libp2p-link.ts';
 import { MAX_STRANGER_STREAMS } from './limits.ts';
 
+/** Milliseconds for which it stays noted that a peer speaks a protocol. */
+const NOTED_MS = 60_000;
+
 export class Gate {
   readonly #open = new Set<string>();
   readonly #linkOf: (connection: Connection) => LibLink | undefined;
@@ -42,16 +45,25 @@ export class Gate {
 
   /**
    * Narrows what a connection may negotiate while it is a stranger's (without it the guard still holds; only the names would show), and
-   * keeps what it negotiates out of libp2p's store of peers, which forgets nobody.
+   * keeps what it negotiates out of libp2p's store of peers, which forgets nobody. Of a member each stream would have it written there anew, under a lock: once in a
+   * while is enough.
    */
   narrow(connection: Connection, components: Components): void {
     if (!('components' in connection)) return;
     const { registrar, peerStore } = components;
     const isAdmitted = (): boolean => this.#linkOf(connection)?.admitted === true;
+    /** When it was noted last that the peer speaks a protocol. */
+    const noted = new Map<string, number>();
     const narrowed = {
       registrar: instead(registrar, 'getProtocols', () => this.#protocolsFor(connection, registrar)),
       peerStore: instead(peerStore, 'merge', async (...merged: Parameters<typeof peerStore.merge>): Promise<void> => {
-        if (isAdmitted()) await peerStore.merge(...merged);
+        if (!isAdmitted()) return;
+        const [, { protocols = [], ...more }] = merged;
+        const now = performance.now();
+        const isKnown = (protocol: string): boolean => now - (noted.get(protocol) ?? Number.NEGATIVE_INFINITY) < NOTED_MS;
+        if (protocols.length > 0 && protocols.every(isKnown) && Object.keys(more).length === 0) return;
+        await peerStore.merge(...merged);
+        for (const protocol of protocols) noted.set(protocol, now);
       }),
     };
     const all: object = new Proxy(components, {
