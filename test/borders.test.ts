@@ -58,6 +58,7 @@ const REFUSED: [file: string, specifier: string][] = [
   ['daemon/src/metrics/x.ts', '../mesh/mesh.types.ts'],
   ['daemon/src/metrics/areas/x.ts', '../../api/api.types.ts'],
   ['daemon/src/counting/x.ts', '../store/kv.ts'],
+  ['daemon/src/disk/x.ts', '../store/kv.ts'],
 ];
 
 const ALLOWED: [file: string, specifier: string][] = [

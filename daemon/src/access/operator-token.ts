@@ -7,6 +7,7 @@ import { chmod, chown, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { OPERATOR } from '../../../protocol/principal.ts';
+import { syncDirectory } from '../disk/sync-directory.ts';
 import type { OperatorToken, OperatorTokenOptions } from './operator-token.types.ts';
 
 /** 256 bits: not to be guessed, so wrong attempts need no lock-out. */
@@ -79,15 +80,6 @@ async function writeToken({ file, gid }: OperatorTokenOptions): Promise<string> 
 async function protect(file: string, gid: number | undefined): Promise<void> {
   if (gid !== undefined) await chown(file, process.getuid?.() ?? -1, gid);
   await chmod(file, gid === undefined ? 0o600 : 0o640);
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 function unusable(file: string, what: string, cause?: unknown): DtkdError {

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DtkdError } from '../../../protocol/errors.ts';
+import { syncDirectory } from '../disk/sync-directory.ts';
 import type { Kv } from '../store/kv.ts';
 import { type BackupTaker, readArchive } from './archive-reader.ts';
 import { RESTORING } from './contents.ts';
@@ -247,15 +248,6 @@ async function runningIn(directory: string): Promise<number | undefined> {
     return pid;
   } catch (error) {
     return codeOf(error) === 'EPERM' ? pid : undefined;
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
 

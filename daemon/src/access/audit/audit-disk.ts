@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { syncDirectory } from '../../disk/sync-directory.ts';
 import { seqOfFile } from './audit-line.ts';
 
 export interface AuditFile {
@@ -49,18 +50,6 @@ export function auditDirectory(directory: string): AuditDisk {
     openToRead: async (name) => new HandleFile(await open(join(directory, name), 'r')),
     remove: (name) => unlink(join(directory, name)),
   };
-}
-
-/** A file that was made is there after a power cut only if its directory was written too. */
-async function syncDirectory(directory: string): Promise<void> {
-  // Windows opens no directories, and writes their entries with the file.
-  if (process.platform === 'win32') return;
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 class HandleFile implements AuditFile {

@@ -7,6 +7,7 @@ import { lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promi
 import { dirname, join } from 'node:path';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ModuleArchive } from '../../../../protocol/module.ts';
+import { syncDirectory } from '../../disk/sync-directory.ts';
 import { AT_ONCE } from './limits.ts';
 import type { LoadedModule } from './ports.ts';
 
@@ -114,15 +115,6 @@ async function writeNew(path: string, data: Uint8Array, mode: number): Promise<v
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
 

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { link, open, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DtkdError } from '../../../../protocol/errors.ts';
+import { syncDirectory } from '../../disk/sync-directory.ts';
 import { SECRET_KEY_BYTES } from './secret-box.ts';
 
 export const SECRET_KEY_FILE = 'secrets.key';
@@ -62,8 +63,7 @@ export class SecretKey {
       }
       // A link fails if there is a key already: none is ever replaced.
       await link(fresh, this.#path);
-      const directory = await open(dirname(this.#path), 'r');
-      await directory.sync().finally(() => directory.close());
+      await syncDirectory(dirname(this.#path));
       return key;
     } catch (error) {
       const full = codeOf(error) === 'ENOSPC';

@@ -7,6 +7,7 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { digest as digestText } from '../../../../protocol/code.ts';
+import { syncDirectory } from '../../disk/sync-directory.ts';
 import { fileError, systemCode } from './file-error.ts';
 import type { Growing } from './growing-bytes.ts';
 import { KEEP_UNUSED_MS } from './limits.ts';
@@ -194,14 +195,4 @@ async function openToChange(path: string): Promise<FileHandle> {
   const made = await open(path, 'a', PRIVATE_FILE);
   await made.close();
   return open(path, 'r+');
-}
-
-/** Makes a rename in a directory durable. */
-export async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -4,8 +4,8 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { DtkdError } from '../../../../protocol/errors.ts';
+import { syncDirectory } from '../../disk/sync-directory.ts';
 import type { Content } from '../dispatch.types.ts';
-import { syncDirectory } from './content-files.ts';
 import { fileError } from './file-error.ts';
 
 /** Bytes that are copied at a time. */

@@ -8,10 +8,11 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { deflate, inflate } from 'node:zlib';
 import { DtkdError } from '../../../../../protocol/errors.ts';
+import { syncDirectory } from '../../../disk/sync-directory.ts';
 import { type GitObject, header, type ObjectType, oidOf } from './git-format.ts';
 import { type GitReader, isomorphicGit } from './isomorphic.ts';
 import { MAX_PACK_BYTES, PACKS_KEPT_MS } from './limits.ts';
-import { codeOf, eachOf, exists, replaceFile, syncDirectory } from './storage.ts';
+import { codeOf, eachOf, exists, replaceFile } from './storage.ts';
 
 const deflated = promisify(deflate);
 const inflated = promisify(inflate);

@@ -2,9 +2,10 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
+import { syncDirectory } from '../../../disk/sync-directory.ts';
 import { isomorphicGit } from './isomorphic.ts';
 import { withLockFile } from './lock-file.ts';
-import { codeOf, exists, replaceFile, syncDirectory, temporaryIn } from './storage.ts';
+import { codeOf, exists, replaceFile, temporaryIn } from './storage.ts';
 
 export const MAIN = 'refs/heads/main';
 /** The last commit that was converged wholly. */

@@ -6,6 +6,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { instanceName } from '../../../../../protocol/service-file.ts';
+import { syncDirectory } from '../../../disk/sync-directory.ts';
 import { commitObject, indexOf, oidOf, treesOf } from './git-format.ts';
 import { GitRepository } from './git-repository.ts';
 import { makeLayout } from './layout.ts';
@@ -24,7 +25,7 @@ import type {
   Tree,
   WorkStatus,
 } from './repository.types.ts';
-import { codeOf, eachOf, exists, replaceFile, storageError, syncDirectory, temporaryIn } from './storage.ts';
+import { codeOf, eachOf, exists, replaceFile, storageError, temporaryIn } from './storage.ts';
 import { WorkTrees } from './work-tree.ts';
 import { WorkTreeWriter } from './writing.ts';
 

@@ -41,16 +41,6 @@ export async function replaceFile({ path, data, mode = 0o644, temporary }: Repla
   }
 }
 
-/** Makes renames in a directory outlast a loss of power. */
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
-
 /** Opens a plain file to be read; neither follows a link nor waits for a pipe. */
 export function openPlain(path: string): Promise<FileHandle> {
   return open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
