@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { PlansAhead } from '../../../daemon/src/dispatch/execution/plans-ahead.ts';
 import type { Plan, PlannedPart } from '../../../daemon/src/dispatch/plan/plan.types.ts';
 import type { Change } from '../../../daemon/src/store/object-store.types.ts';
+import { eventKind } from '../../../protocol/kinds/event.ts';
 
 const SELF = 'a'.repeat(64);
 const OTHER = 'b'.repeat(64);
@@ -26,8 +27,8 @@ function world() {
       },
     },
   });
-  const change = (plural: string): void => {
-    const ref = { group: 'dtkd.dev', plural, namespace: 'here', name: 'one' };
+  const change = (plural: string, group = 'dtkd.dev'): void => {
+    const ref = { group, plural, namespace: 'here', name: 'one' };
     const object = {
       apiVersion: 'dtkd.dev/v1',
       kind: 'One',
@@ -58,6 +59,7 @@ describe('a plan that was made ahead', () => {
     const current = await ahead.make(async () => plan);
     change('executions');
     change('tasks');
+    change('events', eventKind.group);
     expect(current()).toBe(plan);
   });
 

@@ -2,7 +2,9 @@
  * Plans that are made before they are needed. One counts for a short while, as long as no object of this node's store has changed that it may rest on, and no member; a plan
  * with work on resources of other nodes never does, for what they change is not told here. It is no promise either way: each target decides when it gets its order.
  */
-import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
+import { eventKind } from '../../../../protocol/kinds/event.ts';
+import { executionKind } from '../../../../protocol/kinds/execution.ts';
+import { taskKind } from '../../../../protocol/kinds/task.ts';
 import type { Change, ObjectStore } from '../../store/object-store.types.ts';
 import type { Members } from '../dispatch.types.ts';
 import type { Plan } from '../plan/plan.types.ts';
@@ -10,7 +12,7 @@ import type { Plan } from '../plan/plan.types.ts';
 /** Milliseconds. Nodes change in what no store tells, as how they are reached; and rights end with time. */
 const MOST_AGE_MS = 2_000;
 /** What running commands write of themselves: no plan looks at it. */
-const OF_RUNNING: ReadonlySet<string> = new Set(['executions', 'tasks', 'events']);
+const OF_RUNNING: ReadonlySet<string> = new Set([executionKind, taskKind, eventKind].map(named));
 
 export interface PlansAheadOptions {
   store: Pick<ObjectStore, 'subscribe'>;
@@ -63,5 +65,9 @@ export class PlansAhead {
 }
 
 function isOfPlans({ ref }: Change): boolean {
-  return ref.group !== DTKD_GROUP || !OF_RUNNING.has(ref.plural);
+  return !OF_RUNNING.has(named(ref));
+}
+
+function named({ group, plural }: { group: string; plural: string }): string {
+  return `${plural}.${group}`;
 }
