@@ -60,6 +60,7 @@ describe('a plan that was made ahead', () => {
     change('executions');
     change('tasks');
     change('events', eventKind.group);
+    change('deployments');
     expect(current()).toBe(plan);
   });
 

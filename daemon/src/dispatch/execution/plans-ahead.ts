@@ -2,6 +2,7 @@
  * Plans that are made before they are needed. One counts for a short while, as long as no object of this node's store has changed that it may rest on, and no member; a plan
  * with work on resources of other nodes never does, for what they change is not told here. It is no promise either way: each target decides when it gets its order.
  */
+import { deploymentKind } from '../../../../protocol/kinds/deployment.ts';
 import { eventKind } from '../../../../protocol/kinds/event.ts';
 import { executionKind } from '../../../../protocol/kinds/execution.ts';
 import { taskKind } from '../../../../protocol/kinds/task.ts';
@@ -11,8 +12,8 @@ import type { Plan } from '../plan/plan.types.ts';
 
 /** Milliseconds. Nodes change in what no store tells, as how they are reached; and rights end with time. */
 const MOST_AGE_MS = 2_000;
-/** What running commands write of themselves: no plan looks at it. */
-const OF_RUNNING: ReadonlySet<string> = new Set([executionKind, taskKind, eventKind].map(named));
+/** What running commands write of themselves and of what they install: no plan looks at it. */
+const OF_RUNNING: ReadonlySet<string> = new Set([executionKind, taskKind, eventKind, deploymentKind].map(named));
 
 export interface PlansAheadOptions {
   store: Pick<ObjectStore, 'subscribe'>;
