@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { AuditRecord } from '../../../daemon/src/access/access.types.ts';
-import { type AuditLog, type AuditOptions, createAudit } from '../../../daemon/src/access/audit/audit.ts';
+import { type AuditOptions, createAudit } from '../../../daemon/src/access/audit/audit.ts';
 import { parseLine } from '../../../daemon/src/access/audit/audit-line.ts';
 import { silentLogger } from '../../../daemon/src/logger.ts';
 import type { Kv } from '../../../daemon/src/store/kv.ts';
@@ -13,17 +13,9 @@ import { signAuditHead, verifyAuditHead } from '../../../protocol/audit.ts';
 import { generateSigningKey } from '../../../protocol/signing.ts';
 import { waitFor } from '../../wait.ts';
 import { MemoryDisk } from './memory-disk.ts';
+import { useAuditLogs } from './memory-log.ts';
 
-const logs: AuditLog[] = [];
-afterEach(async () => {
-  for (const log of logs.splice(0)) await log.close();
-});
-
-async function open(disk: MemoryDisk, kv: Kv, options: Partial<AuditOptions> = {}): Promise<AuditLog> {
-  const log = await createAudit({ directory: '/nowhere', kv, logger: silentLogger, now: Date.now, disk, ...options });
-  logs.push(log);
-  return log;
-}
+const open = useAuditLogs();
 
 function event(number: number, fields: Partial<AuditRecord> = {}): AuditRecord {
   return {
@@ -113,9 +105,8 @@ describe('the audit log', () => {
 
   it('is fast: fifty thousand events with rotation', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'dtkd-audit-'));
+    const log = await createAudit({ directory, kv: memoryKv(), logger: silentLogger, now: Date.now, fileBytes: 2 * 1024 * 1024 });
     try {
-      const log = await createAudit({ directory, kv: memoryKv(), logger: silentLogger, now: Date.now, fileBytes: 2 * 1024 * 1024 });
-      logs.push(log);
       for (let number = 0; number < 50_000; number += 1) {
         log.record(event(number));
         if (number % 10_000 === 9_999) await log.head();
@@ -126,6 +117,7 @@ describe('the audit log', () => {
       expect(verdict.files).toBeGreaterThan(4);
       await log.close();
     } finally {
+      await log.close();
       await rm(directory, { recursive: true, force: true });
     }
   });

@@ -1,23 +1,13 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import { type AuditLog, type AuditOptions, createAudit } from '../../../daemon/src/access/audit/audit.ts';
+import { describe, expect, it } from 'vitest';
+import type { AuditLog } from '../../../daemon/src/access/audit/audit.ts';
 import type { Verdict, Witness } from '../../../daemon/src/access/audit/chain.ts';
-import { silentLogger } from '../../../daemon/src/logger.ts';
-import type { Kv } from '../../../daemon/src/store/kv.ts';
 import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import type { AuditHead } from '../../../protocol/kinds/node.ts';
 import { MemoryDisk } from './memory-disk.ts';
+import { useAuditLogs } from './memory-log.ts';
 
 const RESTORED = { id: 'ab'.repeat(16), takenAt: Date.UTC(2026, 0, 1) };
-const logs: AuditLog[] = [];
-afterEach(async () => {
-  for (const log of logs.splice(0)) await log.close();
-});
-
-async function open(disk: MemoryDisk, kv: Kv, options: Partial<AuditOptions> = {}): Promise<AuditLog> {
-  const log = await createAudit({ directory: '/nowhere', kv, logger: silentLogger, now: Date.now, disk, ...options });
-  logs.push(log);
-  return log;
-}
+const open = useAuditLogs();
 
 async function grow(log: AuditLog, count: number, what: string): Promise<AuditHead> {
   for (let number = 0; number < count; number++)
