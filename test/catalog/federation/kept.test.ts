@@ -48,19 +48,63 @@ test('nothing is written after it was closed, also not by those who were about t
   await kept.close();
   const before = await all();
   const closed = { code: 'UNAVAILABLE' };
-  await expect(kept.invalidate()).rejects.toMatchObject(closed);
+  await expect(kept.noteList(1, 'untraceable')).rejects.toMatchObject(closed);
   await expect(kept.drop(PEER.key)).rejects.toMatchObject(closed);
   await expect(kept.upsert(PEER, [{ name: 'b', json: '{}' }])).rejects.toMatchObject(closed);
   await expect(kept.change(PEER, 'a', undefined)).rejects.toMatchObject(closed);
   expect(await all()).toEqual(before);
 });
 
+test('a page of a list that began earlier takes nothing back', async () => {
+  const kept = await open(memoryKv());
+  const page = async (version: string, names: readonly string[], { before = '', more = false } = {}) => {
+    const rows = names.map((name) => ({
+      ...model(name, 'node1'),
+      metadata: { ...model(name, 'node1').metadata, uid: name, resourceVersion: version },
+    }));
+    const end = { end: more ? { continue: 'more' } : {} };
+    const ports = portsOf(kept, async () => answer([{ metadata: { resourceVersion: version } }, ...rows, end]));
+    const query = { user: USER, kind: modelKind, limit: more ? names.length : 10, continue: before, after: before };
+    expect(await recordedPage(ports, PEER, query, bounds(), { everything: true, before })).toMatchObject({ outcome: 'page' });
+  };
+  await page('7', ['a'], { more: true });
+  await page('9', ['a', 'b']);
+  await page('7', [], { before: 'a' });
+  expect((await kept.rows(PEER.key, '')).map(({ name }) => name)).toEqual(['a', 'b']);
+  expect(kept.parts().get(PEER.key)?.position).toBe('9');
+  // one that begins now shows what is there
+  await page('8', ['a']);
+  expect((await kept.rows(PEER.key, '')).map(({ name }) => name)).toEqual(['a']);
+});
+
+test('lists are remembered for those who go on from them, also over a start, and not for ever', async () => {
+  const kv = memoryKv();
+  const kept = await open(kv);
+  await kept.upsert(PEER, ROWS);
+  const bookmark = await kept.stamp(1);
+  const versions: number[] = [];
+  for (let list = 0; list < 300; list++) {
+    const version = await kept.stampList(1);
+    await kept.noteList(version, new Map([[PEER.key, 'absent']]));
+    versions.push(version);
+  }
+  const later = await kept.stamp(1);
+  const untraceable = await kept.stampList(1);
+  await kept.noteList(untraceable, 'untraceable');
+  expect(new Set([...versions, bookmark, later, untraceable]).size).toBe(303);
+  for (const view of [kept, await KeptView.open(kv, await Journal.open(kv), VIEW, () => [])]) {
+    expect(view.listNote(versions.at(-1) ?? 0)).toEqual(new Map([[PEER.key, 'absent']]));
+    expect(view.listNote(later)).toEqual(new Map());
+    for (const gone of [untraceable, versions[0] ?? 0, bookmark]) expect(() => view.listNote(gone)).toThrow('no longer');
+  }
+  await kept.noteList(later, new Map([[PEER.key, 'otherwise']]));
+  expect((await kv.page({ gte: 'f/n/', lt: 'f/n0' })).length).toBe(256);
+});
+
 test.each(['while it was asked', 'before'])(
-  'no version leads on from rows that nobody may come to know: the stream of changes ended %s',
+  'no list leads on from rows that nobody may come to know: the stream of changes ended %s',
   async (when) => {
     const kept = await open(memoryKv());
-    const version = Number(await kept.stamp(1));
-    const { logged } = kept;
     const release = await kept.leases.take(PEER.key, new AbortController().signal, true);
     const ended = kept.leases.streaming(PEER.key, 0);
     if (when === 'before') ended();
@@ -69,28 +113,33 @@ test.each(['while it was asked', 'before'])(
       { ...model('a', 'node1'), metadata: { ...model('a', 'node1').metadata, uid: 'u', resourceVersion: '7' } },
       { end: {} },
     ];
-    const peers: PeerApi = {
-      peers: () => [PEER],
-      peerNamed: () => PEER,
-      onChange: () => () => {},
-      request: async () => {
-        ended();
-        // followed all the time, but by a new stream
-        if (when !== 'before') kept.leases.streaming(PEER.key, 0);
-        return { status: 200, contentType: ROWS_MEDIA_TYPE, warnings: [], body: bytes(body) };
-      },
-    };
-    const ports = { peers, kept, walks: new Walks(), own: { entries: 0 }, logger: { debug: () => {}, warn: () => {} }, now: Date.now };
+    const ports = portsOf(kept, async () => {
+      ended();
+      // followed all the time, but by a new stream
+      if (when !== 'before') kept.leases.streaming(PEER.key, 0);
+      return answer(body);
+    });
     const query = { user: USER, kind: modelKind, limit: 10, continue: '', after: '' };
-    const bounds = { timeoutMs: 5_000, maxBytes: 100_000, signal: new AbortController().signal };
-    const page = await recordedPage(ports, PEER, query, bounds, { everything: true, before: '' });
+    const page = await recordedPage(ports, PEER, query, bounds(), { everything: true, before: '' });
     release?.();
     expect(page).toMatchObject({ outcome: 'page', rows: [{ name: 'a' }] });
-    expect(() => kept.assertKept(version)).toThrow('no longer');
-    // a list counts this as news, and does not give a version after it
-    expect(kept.logged).toBeGreaterThan(logged);
+    expect(ports.own).toEqual({ entries: 0, untraceable: true });
   },
 );
+
+function portsOf(kept: KeptView, request: PeerApi['request']) {
+  const peers: PeerApi = { peers: () => [PEER], peerNamed: () => PEER, onChange: () => () => {}, request };
+  const logger = { debug: () => {}, warn: () => {} };
+  return { peers, kept, walks: new Walks(), own: { entries: 0, untraceable: false }, logger, now: Date.now };
+}
+
+function bounds() {
+  return { timeoutMs: 5_000, maxBytes: 100_000, signal: new AbortController().signal };
+}
+
+function answer(lines: readonly unknown[]) {
+  return { status: 200, contentType: ROWS_MEDIA_TYPE, warnings: [], body: bytes(lines) };
+}
 
 async function* bytes(lines: readonly unknown[]): AsyncGenerator<Uint8Array> {
   for (const line of lines) yield Buffer.from(`${JSON.stringify(line)}\n`);

@@ -239,7 +239,7 @@ describe('a watch over nodes', () => {
       if (new Set(seen).size === 2) break;
     }
     stop.abort();
-    expect([...new Set(seen)]).toEqual(['MODIFIED node2/a {"description":"one"} old', 'MODIFIED node2/b {"description":"one"} old']);
+    expect([...new Set(seen)]).toEqual(['ADDED node2/a {"description":"one"} old', 'ADDED node2/b {"description":"one"} old']);
   });
 
   test('refuses versions that were not given here', async () => {

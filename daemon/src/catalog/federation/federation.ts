@@ -12,6 +12,7 @@ import { dropUnheld, goneFrom, goneParts } from './cache/gone.ts';
 import { Journal, unknownVersion } from './cache/journal.ts';
 import { type HeldView, Kept } from './cache/kept.ts';
 import type { KeptView } from './cache/kept-view.ts';
+import type { Difference } from './cache/list-notes.ts';
 import type {
   FederatedEvent,
   FederatedList,
@@ -24,7 +25,7 @@ import type {
 } from './federation.types.ts';
 import { Concatenation } from './list/concatenation.ts';
 import { decodeContinue, Over } from './list/continue-token.ts';
-import { recordedPage, Walks } from './list/recorder.ts';
+import { type ListRecord, recordedPage, Walks } from './list/recorder.ts';
 import { StatementCounts } from './list/statement-counts.ts';
 import { BEGINNING, LocalTurn, PeerTurn, type Place, type Turn } from './list/turn.ts';
 import { type Asking, askAll, canShowWhole, wholeList } from './list/whole-list.ts';
@@ -105,7 +106,7 @@ class NodesFederation implements Federation {
       const { node, local, peers, logger, now, standing } = this.#options;
       await dropUnheld(kept, goneFrom(peers.peers(), standing));
       const version = this.#ownVersion(resumed?.resourceVersion);
-      const own = { entries: 0 };
+      const own: ListRecord = { entries: 0, untraceable: false };
       const query = { ...selection.forPeers, group: kind.group, plural: kind.plural };
       const ports = { peers, kept, walks: this.#walksOf(kept.view), own, logger, now };
       const ownTurn = (place: Place, at: number) => new LocalTurn(node, place, local, user, { ...query, version: at });
@@ -117,6 +118,7 @@ class NodesFederation implements Federation {
           own: selection.covers(node) ? { namespace: node, turn: (at) => ownTurn(BEGINNING, at) } : undefined,
           localVersion: () => local.version(),
         });
+        if (own.untraceable) await kept.noteList(Number(list.resourceVersion), 'untraceable');
         const done = () => {
           for (const statement of list.end().completeness) this.#stated.add(statement);
           held.release();
@@ -124,16 +126,19 @@ class NodesFederation implements Federation {
         return { ...list, batches: released(list.batches, done) };
       }
       const { logged } = kept;
-      const resourceVersion = resumed?.resourceVersion ?? String(await kept.stamp(version));
-      // who comes only now is told of after that version
+      const resourceVersion = resumed?.resourceVersion ?? String(await kept.stampList(version));
       const all = this.#peers();
-      for (const { peer } of goneParts(kept, goneFrom(all, standing))) kept.notShown(peer, 'absent');
-      // what was kept meanwhile and not by this list is news for its reader
-      const finalVersion = async () => {
-        if (resumed !== undefined) return resourceVersion;
+      // who comes only now is told of after that version
+      const note = new Map<string, Difference>(goneParts(kept, goneFrom(all, standing)).map(({ peer }) => [peer, 'partly']));
+      const close = async (isLast: boolean) => {
+        await kept.noteList(Number(resourceVersion), own.untraceable ? 'untraceable' : note);
+        if (resumed !== undefined || !isLast) return resourceVersion;
         // before it is counted: what was being written then is in the version, and counted only now
-        const later = String(await kept.stamp(version));
-        return kept.logged - logged === own.entries ? later : resourceVersion;
+        const later = await kept.stampList(version);
+        // what was kept meanwhile and not by this list is news for its reader
+        if (own.untraceable || kept.logged - logged !== own.entries) return resourceVersion;
+        await kept.noteList(later, note);
+        return String(later);
       };
       const meant = all.filter((peer) => selection.covers(peer.namespace));
       const isOver = (namespace: string) =>
@@ -165,7 +170,8 @@ class NodesFederation implements Federation {
         selection,
         kept,
         resourceVersion,
-        finalVersion,
+        note,
+        close,
         onStatement: (statement) => this.#stated.add(statement),
         now,
       });
@@ -195,13 +201,13 @@ class NodesFederation implements Federation {
     };
     try {
       const open = await this.#feed(user, kind);
-      if (version !== undefined) open.feed.kept.assertKept(version);
-      const from = version === undefined ? undefined : { version, local: this.#journal.localAt(version) };
+      const from =
+        version === undefined ? undefined : { version, note: open.feed.kept.listNote(version), local: this.#journal.localAt(version) };
       const { local, node, now } = this.#options;
       const { bookmarks, timeoutMs } = request;
       const query = { ...selection.forPeers, group: kind.group, plural: kind.plural };
       const { bookmarkMs } = this.#tunables;
-      const refresh = async () => void (await askAll(this.#asking(request, selection, open.feed.kept, { entries: 0 })));
+      const refresh = async () => void (await askAll(this.#asking(request, selection, open.feed.kept, { entries: 0, untraceable: false })));
       const events = follow({
         feed: open.feed,
         refresh,
@@ -258,7 +264,7 @@ class NodesFederation implements Federation {
     { kind, user, timeoutMs, signal }: FederatedWatchRequest | FederatedListRequest,
     selection: ReturnType<typeof federatedSelection>,
     kept: KeptView,
-    own: { entries: number },
+    own: ListRecord,
   ): Asking {
     const { peers, logger, now } = this.#options;
     const ports = { peers, kept, walks: this.#walksOf(kept.view), own, logger, now };

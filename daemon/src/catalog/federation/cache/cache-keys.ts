@@ -32,7 +32,7 @@ export function askerKey(asker: string): string {
 
 /** What belongs to a user, of every sort of row. */
 export function askerRanges(asker: string): { gte: string; lt: string }[] {
-  return [...['k', 'p', 'o', 'l'].map((sort) => rangeOf(`f/${sort}/${asker}/`))];
+  return [...['k', 'p', 'o', 'l', 'n'].map((sort) => rangeOf(`f/${sort}/${asker}/`))];
 }
 
 export function viewKey(view: View): string {
@@ -53,6 +53,14 @@ export function rowKey(view: View, peer: string, name: string): string {
 
 export function logKey(view: View, version: number): string {
   return `f/l/${viewText(view)}/${versionText(version)}`;
+}
+
+export function noteKeys(view: View): { gte: string; lt: string } {
+  return rangeOf(`f/n/${viewText(view)}/`);
+}
+
+export function noteKey(view: View, version: number): string {
+  return `f/n/${viewText(view)}/${versionText(version)}`;
 }
 
 export function markKey(version: number): string {

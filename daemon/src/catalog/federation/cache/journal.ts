@@ -67,8 +67,24 @@ export class Journal {
 
   /** A version for the present state of what is kept of others and the given one of the own store. */
   async mark(local: number): Promise<number> {
-    const latest = this.#marks.at(-1);
-    if (latest !== undefined && latest.local === local) return this.#last;
+    const written = this.#mark(local);
+    const version = this.#last;
+    await written;
+    return version;
+  }
+
+  /** As `mark`, but nothing else ever has this version. */
+  async own(local: number): Promise<number> {
+    const written = this.#mark(local);
+    const version = this.next();
+    // the last one given may be given again
+    this.next();
+    await written;
+    return version;
+  }
+
+  async #mark(local: number): Promise<void> {
+    if (this.#marks.at(-1)?.local === local) return;
     const mark = { version: this.next(), local };
     this.#marks.push(mark);
     const ops: KvOp[] = [{ type: 'put', key: markKey(mark.version), value: Buffer.from(String(local)) }];
@@ -78,7 +94,6 @@ export class Journal {
       this.#marks = this.#marks.filter((kept, index) => !isDropped(kept, index));
     }
     await this.#kv.batch(ops, { sync: false });
-    return mark.version;
   }
 
   /** The version of the own store from which to go on with this one. GONE if none is known. */

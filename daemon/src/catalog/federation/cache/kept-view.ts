@@ -12,6 +12,7 @@ import { lastPart, logKey, partKey, partKeys, rowKey, type View, versionOfKey, v
 import { Frozen, rowsIn } from './frozen.ts';
 import { type Journal, unknownVersion } from './journal.ts';
 import { Leases } from './leases.ts';
+import { type ListNote, ListNotes, type Untraceable } from './list-notes.ts';
 import { decodeLogEntry, encodeLogEntry, type LogEntry } from './log-entry.ts';
 import type { Part } from './part.ts';
 
@@ -25,9 +26,6 @@ const STRETCH_BYTES = 8 * 1024 * 1024;
 const ROWS_AT_ONCE = 500;
 /** Peers of all domains of a node at most; more are not looked at. */
 const MAX_PARTS = 8192;
-
-/** Rows that a list left out, or showed as old ones. */
-export type Unshown = 'absent' | 'old';
 
 /** A change of one row; without JSON it is gone. */
 interface RowChange {
@@ -51,18 +49,22 @@ export class KeptView {
   #oldest: number;
   #stretch: { begins: number; entries: number; bytes: number; before: number };
   readonly #drops = new Map<string, number>();
-  readonly #unshown = new Map<string, { last: number; as: Unshown }>();
+  readonly #notes: ListNotes;
   #latest = 0;
   #logged = 0;
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  private constructor(kv: Kv, journal: Journal, view: View, account: Account, parts: Map<string, Part>, oldest: number) {
+  private constructor(
+    { kv, journal, view, account }: { kv: Kv; journal: Journal; view: View; account: Account },
+    { parts, notes, oldest }: { parts: Map<string, Part>; notes: ListNotes; oldest: number },
+  ) {
     this.#kv = kv;
     this.#journal = journal;
     this.view = view;
     this.#account = account;
     this.#parts = parts;
+    this.#notes = notes;
     this.#oldest = oldest;
     this.#stretch = { begins: journal.last + 1, entries: 0, bytes: 0, before: 0 };
   }
@@ -74,7 +76,10 @@ export class KeptView {
     if (stored === undefined) {
       await kv.batch([{ type: 'put', key: viewKey(view), value: Buffer.from(String(oldest)) }, ...account(0)], { sync: false });
     }
-    return new KeptView(kv, journal, view, account, new Map(parts.map(([key, row]) => [lastPart(key), readPart(row)])), oldest);
+    return new KeptView(
+      { kv, journal, view, account },
+      { parts: new Map(parts.map(([key, row]) => [lastPart(key), readPart(row)])), notes: await ListNotes.open(kv, view), oldest },
+    );
   }
 
   parts(): ReadonlyMap<string, Part> {
@@ -87,21 +92,20 @@ export class KeptView {
   }
 
   /**
-   * Notes that a list did not show the rows of a peer as they are kept: it did not answer that list, or was found gone. Nothing need have
-   * happened to them, so who goes on from a version up to now has to be shown them.
+   * Notes how the list of a version differs from what is kept: nothing need have happened to those rows, so who goes on from there has to be shown
+   * them as they are; or cannot go on from there.
    */
-  notShown(peer: string, as: Unshown): void {
-    const part = this.#parts.get(peer);
-    // old rows are shown to who goes on, and it is logged when they are so no more
-    if (part === undefined || part.since !== undefined) return;
-    this.#unshown.set(peer, { last: this.#journal.last, as });
-    this.#logged += 1;
+  noteList(version: number, note: ListNote | Untraceable): Promise<void> {
+    return this.#serially(async () => {
+      const ops = this.#notes.add(version, note);
+      if (ops.length > 0) await this.#store(ops);
+    });
   }
 
-  /** How a list of that version, or of a later one, failed to show them; undefined if none did. */
-  unshown(peer: string, version: number): Unshown | undefined {
-    const known = this.#unshown.get(peer);
-    return known !== undefined && version <= known.last ? known.as : undefined;
+  /** What was noted of the list of that version. Throws GONE if nobody can go on from there. */
+  listNote(version: number): ListNote {
+    this.assertKept(version);
+    return this.#notes.of(version);
   }
 
   /** Version of the last entry that this process wrote. */
@@ -109,7 +113,7 @@ export class KeptView {
     return this.#latest;
   }
 
-  /** Entries that this process wrote, ever, and what else is news to lists: those who write are told how many entries are their own. */
+  /** Entries that this process wrote, ever: those who write are told how many of them are their own. */
   get logged(): number {
     return this.#logged;
   }
@@ -136,15 +140,9 @@ export class KeptView {
     return this.#serially(() => this.#journal.mark(local));
   }
 
-  /** Whoever was given a version up to now has to list again. */
-  invalidate(): Promise<void> {
-    return this.#serially(async () => {
-      const oldest = this.#journal.next();
-      await this.#store(this.#cutLog(oldest));
-      this.#oldest = oldest;
-      this.#logged += 1;
-      this.bell.ring();
-    });
+  /** As `stamp`, for a list, whose version is nobody else's. */
+  stampList(local: number): Promise<number> {
+    return this.#serially(() => this.#journal.own(local));
   }
 
   /** Rows of a peer after a name, in order. */
@@ -152,11 +150,11 @@ export class KeptView {
     return rowsIn(this.#kv, this.view, peer, after, limit);
   }
 
-  /** All as it stands now, to be closed; with a version of the own store: a version from which to go on with both. */
+  /** All as it stands now, to be closed; with a version of the own store for a list, from whose version to go on with both. */
   freeze(local?: number): Promise<Frozen> {
     return this.#serially(async () => {
       this.#assertOpen();
-      const version = local === undefined ? this.#journal.last : await this.#journal.mark(local);
+      const version = local === undefined ? this.#journal.last : await this.#journal.own(local);
       return new Frozen(this.view, version, new Map(this.#parts), this.#kv.snapshot());
     });
   }
@@ -270,7 +268,6 @@ export class KeptView {
         if (changes.length > 0) await this.#commit(part, changes, rest);
         if (rows.length === ROWS_AT_ONCE) continue;
         await this.#store([{ type: 'del', key: partKey(this.view, key) }]);
-        this.#unshown.delete(key);
         this.#parts.delete(key);
       }
       return logged;
@@ -377,6 +374,7 @@ export class KeptView {
   #cutLog(oldest: number): KvOp[] {
     return [
       { type: 'clear', gte: logKey(this.view, 0), lt: logKey(this.view, oldest + 1) },
+      ...this.#notes.cut(oldest - 1),
       { type: 'put', key: viewKey(this.view), value: Buffer.from(String(oldest)) },
     ];
   }

@@ -5,6 +5,7 @@
 import { type NodeStatement, STALE_ANNOTATION } from '../../../../../protocol/completeness.ts';
 import { toTimestamp } from '../../../../../protocol/objects.ts';
 import { type KeptView, MAX_PART_BYTES, MAX_PART_ROWS } from '../cache/kept-view.ts';
+import type { Difference } from '../cache/list-notes.ts';
 import type { Json, ListEnd } from '../federation.types.ts';
 import { objectOf } from '../peer/row.ts';
 import type { PeerNode } from '../peer-api.types.ts';
@@ -42,8 +43,10 @@ export interface ConcatenationOptions {
   selection: FederatedSelection;
   kept: KeptView;
   resourceVersion: string;
-  /** The version that shows all of a list that ended on its first page, if that can be told. */
-  finalVersion: () => Promise<string>;
+  /** How this page differs from what is kept: added to. */
+  note: Map<string, Difference>;
+  /** Called at the end of the page, before it is told. Returns the list's version: of one that ends here, that which shows all of it, if that can be told. */
+  close: (isLast: boolean) => Promise<string>;
   /** Told of each statement that this page makes. */
   onStatement: (statement: NodeStatement) => void;
   now: () => number;
@@ -87,7 +90,7 @@ export class Concatenation {
   }
 
   async #finish(): Promise<void> {
-    this.#end = { resourceVersion: await this.#options.finalVersion(), completeness: this.#statements };
+    this.#end = { resourceVersion: await this.#options.close(true), completeness: this.#statements };
   }
 
   /** Rows that may still be given. */
@@ -164,7 +167,7 @@ export class Concatenation {
 
   /** The page is full. */
   async #stop(index: number, within: boolean): Promise<void> {
-    const { turns, over, kind, resourceVersion, stale } = this.#options;
+    const { turns, over, kind, stale } = this.#options;
     const turn = turns[index];
     const rest = turns.slice(index + 1);
     if (turn === undefined) return;
@@ -173,6 +176,7 @@ export class Concatenation {
       return this.#finish();
     }
     const { continue: next, before, given, after } = turn.place;
+    const resourceVersion = await this.#options.close(false);
     this.#end = {
       resourceVersion,
       continue: encodeContinue(kind, {
@@ -191,13 +195,13 @@ export class Concatenation {
   }
 
   #state(statement: NodeStatement): void {
-    const { turns, over, kept, onStatement } = this.#options;
+    const { turns, over, kept, note, onStatement } = this.#options;
     this.#statements.push(statement);
     onStatement(statement);
     over.add(statement);
     if (statement.state === 'answered') return;
     const peer = turns.find(({ namespace }) => namespace === statement.node)?.peer;
-    if (peer !== undefined) kept.notShown(peer.key, statement.state === 'stale' ? 'old' : 'absent');
+    if (peer !== undefined && kept.parts().has(peer.key)) note.set(peer.key, statement.state === 'stale' ? 'otherwise' : 'partly');
   }
 }
 

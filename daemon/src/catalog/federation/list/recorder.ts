@@ -20,10 +20,17 @@ export interface RecorderPorts {
   peers: PeerApi;
   kept: KeptView;
   walks: Walks;
-  /** Of the log, those that were written for this list. */
-  own: { entries: number };
+  own: ListRecord;
   logger: FederationLogger;
   now: () => number;
+}
+
+/** What a list's pages did to what is kept. */
+export interface ListRecord {
+  /** Of the log, those that were written for it. */
+  entries: number;
+  /** It showed rows that may never be known here. */
+  untraceable: boolean;
 }
 
 /** How far lists that are complete have been recorded page by page, without a gap from the beginning. */
@@ -79,7 +86,7 @@ export async function recordedPage(
     if (release !== undefined) await record(ports, peer, page, recording);
     else if (recording.keptInstead !== undefined) return await asKept(kept, peer, page, recording, { stream, signal: time.signal });
     // its changes did not come in from before it was asked until now: what the page shows may never be known here
-    else if (page.outcome === 'page' && (stream === undefined || kept.leases.streamOf(peer.key) !== stream)) await kept.invalidate();
+    else if (page.outcome === 'page' && (stream === undefined || kept.leases.streamOf(peer.key) !== stream)) ports.own.untraceable = true;
     return page;
   } finally {
     time.end();
@@ -123,6 +130,11 @@ async function record(ports: RecorderPorts, peer: PeerNode, page: PeerPage, reco
       own.entries += logged;
       return;
     }
+    if (isOlder(page.resourceVersion, kept.parts().get(peer.key)?.position) && recording.before !== '') {
+      // of a list that began before: what is kept now would not be brought back by later changes
+      own.entries += await kept.setPresent(peer);
+      return;
+    }
     const last = page.rows.at(-1)?.name ?? recording.before;
     const more = page.cut || page.continue !== '';
     const whole = recording.everything
@@ -137,7 +149,11 @@ async function record(ports: RecorderPorts, peer: PeerNode, page: PeerPage, reco
     // the list fails: nobody would know what it has shown
     if (kept.closed) throw error;
     logger.debug({ peer: peer.namespace, why: reasonOf(error) }, 'What a peer answered could not be kept');
+    own.untraceable = true;
     await kept.setPosition(peer, undefined).catch(() => undefined);
-    await kept.invalidate().catch(() => undefined);
   }
+}
+
+function isOlder(version: string, position: string | undefined): boolean {
+  return position !== undefined && Number(version) < Number(position);
 }

@@ -7,6 +7,7 @@ import type { NodeStatement } from '../../../../../protocol/completeness.ts';
 import { toTimestamp } from '../../../../../protocol/objects.ts';
 import type { Frozen } from '../cache/frozen.ts';
 import { type KeptView, MAX_PART_BYTES, MAX_PART_ROWS } from '../cache/kept-view.ts';
+import type { Difference } from '../cache/list-notes.ts';
 import type { Part } from '../cache/part.ts';
 import type { FederatedList, Json } from '../federation.types.ts';
 import type { PeerPage } from '../peer/peer-page.ts';
@@ -70,18 +71,21 @@ export async function wholeList(options: WholeListOptions): Promise<FederatedLis
   const version = options.localVersion();
   const frozen = await kept.freeze(version);
   const completeness: NodeStatement[] = [];
+  const note = new Map<string, Difference>();
+  for (const { peer, namespace } of frozen.parts.values()) if (selection.covers(namespace)) note.set(peer, 'absent');
   for (const peer of peers) {
     const answer = answers.get(peer.key) ?? { state: 'failed', reason: 'it was not asked' };
     const part = frozen.parts.get(peer.key);
     const since = part?.namespace === peer.namespace ? (part.since ?? toTimestamp(now())) : undefined;
-    completeness.push(statementOf(peer, answer, since));
+    const statement = statementOf(peer, answer, since);
+    completeness.push(statement);
+    if (since === undefined || answer.state === 'denied') continue;
+    // shown as it is kept, or as what it is not
+    const isAsKept = (statement.state === 'stale') === (part?.since !== undefined);
+    if (isAsKept) note.delete(peer.key);
+    else note.set(peer.key, 'otherwise');
   }
-  // whoever goes on from here is shown rows that this list leaves out, or shows as old ones, as they are kept
-  const states = new Map(completeness.map(({ node, state }) => [node, state]));
-  for (const { peer, namespace } of frozen.parts.values()) {
-    const state = states.get(namespace);
-    if (selection.covers(namespace) && state !== 'answered') kept.notShown(peer, state === 'stale' ? 'old' : 'absent');
-  }
+  await kept.noteList(frozen.version, note);
   const resourceVersion = String(frozen.version);
   return {
     resourceVersion,

@@ -8,6 +8,7 @@ import type { UserPrincipal } from '../../../../../protocol/principal.ts';
 import type { WatchEvent } from '../../../store/object-store.types.ts';
 import type { Frozen } from '../cache/frozen.ts';
 import type { KeptView } from '../cache/kept-view.ts';
+import type { ListNote } from '../cache/list-notes.ts';
 import type { LogEntry } from '../cache/log-entry.ts';
 import type { Part } from '../cache/part.ts';
 import type { FederatedEvent, LocalRows, Selectors } from '../federation.types.ts';
@@ -16,6 +17,7 @@ import { objectOf } from '../peer/row.ts';
 import type { FederatedSelection } from '../selection.ts';
 import type { Feed } from './feed.ts';
 
+const NO_NOTE: ListNote = new Map();
 /** Entries of the log, and rows of a peer, that are read at once. */
 const AT_ONCE = 200;
 /** A bookmark is due only after both sides were quiet for so long: what belongs together has then been given. Milliseconds. */
@@ -32,7 +34,7 @@ export interface FollowOptions {
   query: Selectors & { group: string; plural: string };
   selection: FederatedSelection;
   /** What the follower knows already; undefined: nothing. */
-  from: { version: number; local: number } | undefined;
+  from: { version: number; note: ListNote; local: number } | undefined;
   bookmarks: boolean;
   bookmarkMs: number;
   timeoutMs: number;
@@ -52,7 +54,7 @@ export async function* follow(options: FollowOptions): AsyncGenerator<FederatedE
       await feed.settled(selection.covers, options.timeoutMs);
       // what happened since they were followed last may still be on its way
       await options.refresh();
-      const frozen = await kept.freeze(own.version);
+      const frozen = await kept.freeze();
       try {
         log.cursor = frozen.version;
         const before = (namespace: string) => namespace < node;
@@ -64,11 +66,7 @@ export async function* follow(options: FollowOptions): AsyncGenerator<FederatedE
       }
     } else {
       // a list without the rows of a node that did not answer it is no reason to forget them
-      const { version } = from;
-      yield* log.read(signal, ({ peer, since }) => {
-        if (kept.unshown(peer, version) === 'absent') return 'ADDED';
-        return since !== undefined || kept.unshown(peer, version) === 'old' ? 'MODIFIED' : undefined;
-      });
+      yield* log.read(signal, from.note);
     }
     yield* changes(options, own, log, from === undefined);
   } finally {
@@ -121,11 +119,11 @@ async function quietFor(timeoutMs: number | undefined, own: OwnRows, kept: KeptV
   return quiet;
 }
 
-/** What is kept of the wanted peers, as rows. */
-async function* state(frozen: Frozen, selection: FederatedSelection, wanted: Wanted): AsyncGenerator<FederatedEvent> {
+/** What is kept of peers, as rows. */
+async function* state(frozen: Frozen, selection: FederatedSelection, telling: Telling): AsyncGenerator<FederatedEvent> {
   const parts = [...frozen.parts.values()].sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
   for (const part of parts) {
-    const type = selection.covers(part.namespace) ? wanted(part) : undefined;
+    const type = selection.covers(part.namespace) ? telling(part) : undefined;
     if (type !== undefined) yield* rowsOf(frozen, selection, part, type);
   }
 }
@@ -148,7 +146,7 @@ async function* rowsOf(
 }
 
 /** As what the rows of a peer are told; undefined: not at all. */
-type Wanted = (part: Part) => 'ADDED' | 'MODIFIED' | undefined;
+type Telling = (part: Part) => 'ADDED' | 'MODIFIED' | undefined;
 
 class LogReader {
   cursor: number;
@@ -156,6 +154,8 @@ class LogReader {
   readonly #selection: FederatedSelection;
   /** Peers whose rows are old now, or are not any more: all of them are shown again. */
   readonly #restated = new Set<string>();
+  /** Peers of which the list left out all rows, or some: all of them are shown. */
+  readonly #unseen = new Map<string, 'absent' | 'partly'>();
 
   constructor(kept: KeptView, selection: FederatedSelection, cursor: number) {
     this.#kept = kept;
@@ -167,24 +167,31 @@ class LogReader {
     return this.#kept.latest > this.cursor || this.#kept.closed;
   }
 
-  /** Everything up to now, and then the rows of the peers that are wanted. GONE if the log does not reach back. */
-  async *read(signal: AbortSignal, wanted?: Wanted): AsyncGenerator<FederatedEvent> {
-    yield* this.#entries(signal);
-    for (let also = wanted; (also !== undefined || this.#restated.size > 0) && !signal.aborted; also = undefined) {
-      yield* this.#show(signal, also);
+  /** Everything up to now, with what the list of the note did not show as it is. GONE if the log does not reach back. */
+  async *read(signal: AbortSignal, note: ListNote = NO_NOTE): AsyncGenerator<FederatedEvent> {
+    for (const [peer, difference] of note) {
+      if (difference === 'otherwise') this.#restated.add(peer);
+      else this.#unseen.set(peer, difference);
     }
+    yield* this.#entries(signal);
+    while (this.#restated.size + this.#unseen.size > 0 && !signal.aborted) yield* this.#show(signal);
   }
 
   /** Rows as they stand at one version, once all changes before it have been told: none is told again in an older form. */
-  async *#show(signal: AbortSignal, wanted: Wanted | undefined): AsyncGenerator<FederatedEvent> {
+  async *#show(signal: AbortSignal): AsyncGenerator<FederatedEvent> {
     const frozen = await this.#kept.freeze();
     try {
       yield* this.#entries(signal, frozen.version);
       if (signal.aborted) return;
       this.cursor = Math.max(this.cursor, frozen.version);
       const restated = new Set(this.#restated);
+      const unseen = new Map(this.#unseen);
       this.#restated.clear();
-      yield* state(frozen, this.#selection, (part) => wanted?.(part) ?? (restated.has(part.peer) ? 'MODIFIED' : undefined));
+      this.#unseen.clear();
+      yield* state(frozen, this.#selection, ({ peer }) => {
+        if (unseen.has(peer)) return 'ADDED';
+        return restated.has(peer) ? 'MODIFIED' : undefined;
+      });
     } finally {
       await frozen.close();
     }
@@ -196,7 +203,8 @@ class LogReader {
       for (const { version, entry } of entries) {
         this.cursor = version;
         if (signal.aborted) return;
-        if (this.#selection.covers(entry.namespace)) yield* this.#events(entry);
+        // whoever saw nothing of a node is told nothing of what became of it since, but how it is
+        if (this.#unseen.get(entry.peer) !== 'absent' && this.#selection.covers(entry.namespace)) yield* this.#events(entry);
       }
       more = entries.length === AT_ONCE;
     }
