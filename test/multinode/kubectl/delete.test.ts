@@ -103,6 +103,8 @@ describe.skipIf(NO_KUBECTL)(`deleting with kubectl${NO_KUBECTL === undefined ? '
 
     const waiting = kubectl.start('wait', '--for=delete', 'service/held', '--timeout=60s');
     const deleting = kubectl.start('delete', 'service', 'held');
+    // it says so once it was deleted, and then waits for it to be gone
+    await deleting.output(/^service "held" deleted/m);
     await unhold('held');
     expect(await waiting.exited).toMatchObject({ code: 0 });
     expect(await deleting.exited).toMatchObject({ code: 0 });
