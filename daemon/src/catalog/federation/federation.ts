@@ -12,7 +12,6 @@ import { dropUnheld, goneFrom, goneParts } from './cache/gone.ts';
 import { Journal, unknownVersion } from './cache/journal.ts';
 import { type HeldView, Kept } from './cache/kept.ts';
 import type { KeptView } from './cache/kept-view.ts';
-import type { Difference } from './cache/list-notes.ts';
 import type {
   FederatedEvent,
   FederatedList,
@@ -23,11 +22,11 @@ import type {
   Selectors,
   Tunables,
 } from './federation.types.ts';
-import { Concatenation } from './list/concatenation.ts';
-import { decodeContinue, Over } from './list/continue-token.ts';
+import { decodeContinue } from './list/continue-token.ts';
+import { pagedList } from './list/paged-list.ts';
 import { type ListRecord, recordedPage, Walks } from './list/recorder.ts';
 import { StatementCounts } from './list/statement-counts.ts';
-import { BEGINNING, LocalTurn, PeerTurn, type Place, type Turn } from './list/turn.ts';
+import { BEGINNING, LocalTurn, type Place } from './list/turn.ts';
 import { type Asking, askAll, canShowWhole, wholeList } from './list/whole-list.ts';
 import type { PeerNode } from './peer-api.types.ts';
 import { federatedSelection } from './selection.ts';
@@ -106,11 +105,10 @@ class NodesFederation implements Federation {
       const { node, local, peers, logger, now, standing } = this.#options;
       await dropUnheld(kept, goneFrom(peers.peers(), standing));
       const version = this.#ownVersion(resumed?.resourceVersion);
-      const own: ListRecord = { entries: 0, untraceable: false };
+      const record: ListRecord = { entries: 0, untraceable: false };
       const query = { ...selection.forPeers, group: kind.group, plural: kind.plural };
-      const ports = { peers, kept, walks: this.#walksOf(kept.view), own, logger, now };
       const ownTurn = (place: Place, at: number) => new LocalTurn(node, place, local, user, { ...query, version: at });
-      const asking = this.#asking(request, selection, kept, own);
+      const asking = this.#asking(request, selection, kept, record);
       const isWhole = limit === 0 && request.stale && resumed === undefined;
       if (isWhole && canShowWhole({ leases: kept.leases, parts: kept.parts() }, asking.peers)) {
         const list = await wholeList({
@@ -118,37 +116,24 @@ class NodesFederation implements Federation {
           own: selection.covers(node) ? { namespace: node, turn: (at) => ownTurn(BEGINNING, at) } : undefined,
           localVersion: () => local.version(),
         });
-        if (own.untraceable) await kept.noteList(Number(list.resourceVersion), 'untraceable');
+        if (record.untraceable) await kept.noteList(Number(list.resourceVersion), 'untraceable');
         const done = () => {
           for (const statement of list.end().completeness) this.#stated.add(statement);
           held.release();
         };
         return { ...list, batches: released(list.batches, done) };
       }
-      const { logged } = kept;
-      const resourceVersion = resumed?.resourceVersion ?? String(await kept.stampList(version));
       const all = this.#peers();
-      // who comes only now is told of after that version
-      const note = new Map<string, Difference>(goneParts(kept, goneFrom(all, standing)).map(({ peer }) => [peer, 'partly']));
-      const close = async (isLast: boolean) => {
-        await kept.noteList(Number(resourceVersion), own.untraceable ? 'untraceable' : note);
-        if (resumed !== undefined || !isLast) return resourceVersion;
-        // before it is counted: what was being written then is in the version, and counted only now
-        const later = await kept.stampList(version);
-        // what was kept meanwhile and not by this list is news for its reader
-        if (own.untraceable || kept.logged - logged !== own.entries) return resourceVersion;
-        await kept.noteList(later, note);
-        return String(later);
-      };
-      const meant = all.filter((peer) => selection.covers(peer.namespace));
-      const isOver = (namespace: string) =>
-        resumed !== undefined && (resumed.within === undefined ? namespace <= resumed.namespace : namespace < resumed.namespace);
-      const placeOf = (namespace: string): Place => {
-        if (resumed?.within === undefined || namespace !== resumed.namespace) return BEGINNING;
-        return { ...resumed.within, after: resumed.name };
-      };
-      const peerTurn = (peer: PeerNode): Turn =>
-        new PeerTurn(peer, placeOf(peer.namespace), ({ continue: next, before }, rows, maxBytes) =>
+      const ports = { peers, kept, walks: this.#walksOf(kept.view), own: record, logger, now };
+      const list = await pagedList({
+        kind,
+        selection,
+        kept,
+        resumed,
+        peers: all,
+        gone: goneParts(kept, goneFrom(all, standing)).map(({ peer }) => peer),
+        record,
+        fetch: (peer, { continue: next, before }, rows, maxBytes) =>
           recordedPage(
             ports,
             peer,
@@ -156,26 +141,14 @@ class NodesFederation implements Federation {
             { timeoutMs: request.timeoutMs, maxBytes, signal },
             { everything: selection.everything, before },
           ),
-        );
-      const turns: Turn[] = meant.filter((peer) => !isOver(peer.namespace)).map(peerTurn);
-      if (selection.covers(node) && !isOver(node)) turns.push(ownTurn(placeOf(node), version));
-      turns.sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
-      const list = new Concatenation({
-        kind,
-        turns,
-        before: meant.filter((peer) => isOver(peer.namespace)),
-        over: resumed?.over ?? new Over(),
+        own: selection.covers(node) ? { namespace: node, turn: (place) => ownTurn(place, version) } : undefined,
+        version,
         limit,
         stale: request.stale,
-        selection,
-        kept,
-        resourceVersion,
-        note,
-        close,
         onStatement: (statement) => this.#stated.add(statement),
         now,
       });
-      return { resourceVersion, batches: released(list.batches(), held.release), end: () => list.end() };
+      return { ...list, batches: released(list.batches, held.release) };
     } catch (error) {
       held.release();
       throw error;
