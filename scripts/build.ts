@@ -1,12 +1,13 @@
 /**
- * Makes dist/: the program as plain JavaScript, the script of its reference page, its manual page and its completions, for the published package. A checkout
- * runs the sources and needs no build.
+ * Makes dist/: the program and its libraries as few files of plain JavaScript, the script of its reference page, its manual page and its completions, for the
+ * published package. A checkout runs the sources and needs no build.
  */
 import { spawnSync } from 'node:child_process';
 import { renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { writeProgram } from './program-bundle.ts';
 import { writeReferenceBundle } from './reference-bundle.ts';
 import { writeSharedFiles } from './shared-files.ts';
 
@@ -17,13 +18,13 @@ const dist = join(root, 'dist');
 // Made beside it, so that a build that fails leaves the one before; what was removed from the sources must not linger in the package.
 const made = join(root, 'dist.new');
 rmSync(made, { recursive: true, force: true });
-const { status } = spawnSync(process.execPath, [join(typescript, 'bin', 'tsc'), '--project', 'tsconfig.build.json', '--outDir', made], {
+const { status } = spawnSync(process.execPath, [join(typescript, 'bin', 'tsc'), '--project', 'tsconfig.build.json'], {
   cwd: root,
   // What it finds wrong, too, is for whoever packs: there, standard output is the answer.
   stdio: ['ignore', 2, 2],
 });
 if (status === 0) {
-  await Promise.all([writeSharedFiles(root, made), writeReferenceBundle(made)]);
+  await Promise.all([writeProgram(root, made), writeSharedFiles(root, made), writeReferenceBundle(made)]);
   rmSync(dist, { recursive: true, force: true });
   renameSync(made, dist);
 }
