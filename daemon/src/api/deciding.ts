@@ -14,6 +14,7 @@ import { decideMove } from '../access/moves.ts';
 import { noteDecision } from './audit-note.ts';
 import { askFor } from './refusals.ts';
 import { type Api, type ApiContext, refOfTarget, type Target } from './request.ts';
+import { onward, type Soon } from './soon.ts';
 import { isRemote, redacted } from './visibility.ts';
 
 const OBJECT_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
@@ -45,11 +46,13 @@ export async function mustGet(api: Api, c: ApiContext, target: Target): Promise<
   return object;
 }
 
-/** As `mustGet`, the stored JSON, for somebody of this node. */
-export async function mustGetRaw(api: Api, target: Target): Promise<Uint8Array<ArrayBuffer>> {
-  const json = OBJECT_NAME.test(target.name) ? await api.store.getRaw(refOfTarget(target)) : undefined;
-  if (json === undefined) throw notFound(target);
-  return json;
+/** As `mustGet`, the stored JSON, for somebody of this node; at once if it is in memory. */
+export function mustGetRaw(api: Api, target: Target): Soon<Uint8Array<ArrayBuffer>> {
+  const json = OBJECT_NAME.test(target.name) ? api.store.getRaw(refOfTarget(target)) : undefined;
+  return onward(json, (found) => {
+    if (found === undefined) throw notFound(target);
+    return found;
+  });
 }
 
 function decide(api: Api, c: ApiContext, verb: CapabilityVerb, { kind, name }: Pick<Target, 'kind' | 'name'>, object: ApiObject): Decision {

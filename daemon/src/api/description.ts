@@ -1,13 +1,13 @@
 /** Where the API describes itself: its OpenAPI documents and the reference page. Without a token. Nothing of it is loaded before it is first asked for. */
-import type { Hono } from 'hono';
 import { KINDS } from '../../../protocol/kinds/index.ts';
 import { REVIEWS } from '../../../protocol/kinds/review.ts';
-import type { Api, ApiContext, ApiEnv } from './request.ts';
+import type { AddRoute } from './reception.ts';
+import type { Api } from './request.ts';
 
 const OPENAPI = ['/openapi/v2', '/openapi/v3', '/openapi/v3/*'];
 const REFERENCE = ['/reference', '/reference/*'];
 
-export function addDescription(api: Pick<Api, 'version'>, app: Hono<ApiEnv>): void {
+export function addDescription(api: Pick<Api, 'version'>, add: AddRoute): void {
   const load = async () => {
     const [{ Documents }, openapi, reference] = await Promise.all([
       import('./openapi/documents.ts'),
@@ -22,15 +22,13 @@ export function addDescription(api: Pick<Api, 'version'>, app: Hono<ApiEnv>): vo
     return parts;
   };
   for (const path of OPENAPI) {
-    app.get(path, async (c: ApiContext) => {
+    add('GET', path, async (c) => {
       const { documents, openapi } = await loaded();
       return openapi.getOpenApi(documents, c);
     });
   }
-  // a person at the door, and no program
-  app.get('/', (c: ApiContext, next) => (/\btext\/html\b/.test(c.req.header('accept') ?? '') ? c.redirect('/reference/') : next()));
   for (const path of REFERENCE) {
-    app.get(path, async (c: ApiContext) => {
+    add('GET', path, async (c) => {
       const { documents, reference } = await loaded();
       return reference.getReference(documents, c);
     });

@@ -1,6 +1,5 @@
 /** Serves discovery. Each document is made once and has an ETag, so that clients that kept it are told that it is still the same. */
 import { createHash } from 'node:crypto';
-import type { Hono } from 'hono';
 import { apiVersionOf } from '../../../protocol/kinds/kind.ts';
 import type { DiscoveredKind } from '../../../protocol/kinds/review.ts';
 import {
@@ -14,7 +13,8 @@ import {
   subresourcesOf,
 } from './discovery.ts';
 import { answerForm, parseAccept } from './media.ts';
-import type { ApiContext, ApiEnv } from './request.ts';
+import type { AddRoute } from './reception.ts';
+import type { ApiContext } from './request.ts';
 
 interface Document {
   text: string;
@@ -22,16 +22,16 @@ interface Document {
 }
 
 /** `subresources`: keys `group/plural/subresource`. */
-export function addDiscovery(app: Hono<ApiEnv>, subresources: Iterable<string>): void {
+export function addDiscovery(add: AddRoute, subresources: Iterable<string>): void {
   const below = subresourcesOf(subresources);
-  addEntry(app, '/api', document(apiVersions()), true, below);
-  addEntry(app, '/apis', document(apiGroupList(SERVED)), false, below);
+  addEntry(add, '/api', document(apiVersions()), true, below);
+  addEntry(add, '/apis', document(apiGroupList(SERVED)), false, below);
   for (const [path, kind] of new Map(SERVED.map((each) => [basePath(each), each]))) {
     const resources = document(apiResourceList(SERVED, below, kind.group, kind.version));
-    app.get(path, (c) => answer(c, resources));
+    add('GET', path, (c) => answer(c, resources));
     if (kind.group === '') continue;
     const group = document(apiGroupDocument(SERVED, kind.group));
-    app.get(`/apis/${kind.group}`, (c) => answer(c, group));
+    add('GET', `/apis/${kind.group}`, (c) => answer(c, group));
   }
 }
 
@@ -39,12 +39,12 @@ export function basePath(kind: Pick<DiscoveredKind, 'group' | 'version'>): strin
   return kind.group === '' ? `/api/${kind.version}` : `/apis/${apiVersionOf(kind)}`;
 }
 
-function addEntry(app: Hono<ApiEnv>, path: string, plain: Document, core: boolean, below: Subresources): void {
+function addEntry(add: AddRoute, path: string, plain: Document, core: boolean, below: Subresources): void {
   const aggregated = {
     v2: document(aggregatedDiscovery(SERVED, below, core, 'v2')),
     v2beta1: document(aggregatedDiscovery(SERVED, below, core, 'v2beta1')),
   };
-  app.get(path, (c) => {
+  add('GET', path, (c) => {
     const accept = c.req.header('accept');
     if (answerForm(accept, ['json', 'discovery']) !== 'discovery') return answer(c, plain);
     const asked = parseAccept(accept).find((range) => range.parameters.get('g') === 'apidiscovery.k8s.io');

@@ -23,7 +23,7 @@ export function createLocalRows(options: {
   const store = new DerivingStore(options.store);
   const views: Views = { store, access, node, views: new ViewHistory(access, store) };
   return {
-    page: (user, query) => visibleRows(views, user, query),
+    page: async (user, query) => visibleRows(views, user, query),
     watch: (user, query) => visibleWatch(views, user, query),
     version: () => store.version(),
   };

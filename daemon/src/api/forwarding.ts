@@ -25,7 +25,7 @@ const MAX_STATUS_BYTES = 64 * 1024;
 export type Forwarded = 'read' | 'write' | 'any';
 
 /** The answer of the node that a target belongs to; undefined if that is this node, or the request can be answered here. */
-export async function forward(api: Api, c: ApiContext, target: Target, sort: Forwarded): Promise<Response | undefined> {
+export function forward(api: Api, c: ApiContext, target: Target, sort: Forwarded): Promise<Response> | undefined {
   const { kind, namespace } = target;
   if (api.peers === undefined || kind.scope === 'Cluster' || namespace === '' || namespace === api.node.name) return undefined;
   if (sort === 'read' && kind.shared) return undefined;

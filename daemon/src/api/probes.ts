@@ -2,9 +2,9 @@
  * What answers without a token: enough for those who watch over the daemon to know whether it is up, and whether it is ready. In the form that
  * Kubernetes has, with `?verbose` and `?exclude=CHECK`. Names of checks are told to everybody; why one fails is for the log and `dtkd doctor`.
  */
-import type { Hono } from 'hono';
 import type { HealthCheck } from './api.types.ts';
-import { type Api, type ApiContext, type ApiEnv, answerJson, flag } from './request.ts';
+import type { AddRoute } from './reception.ts';
+import { type Api, type ApiContext, answerJson, flag } from './request.ts';
 
 /** The Kubernetes version whose behaviour clients may expect. */
 const KUBERNETES = { major: '1', minor: '32' };
@@ -12,10 +12,10 @@ const KUBERNETES = { major: '1', minor: '32' };
 /** Answers at all. */
 const PING: HealthCheck = { name: 'ping', failing: async () => undefined };
 
-export function addProbes(api: Api, app: Hono<ApiEnv>): void {
-  for (const name of ['healthz', 'livez']) app.get(`/${name}`, (c) => probe(c, name, [PING]));
-  app.get('/readyz', (c) => probe(c, 'readyz', [PING, ...(api.checks ?? [])]));
-  app.get('/version', (c) =>
+export function addProbes(api: Api, add: AddRoute): void {
+  for (const name of ['healthz', 'livez']) add('GET', `/${name}`, (c) => probe(c, name, [PING]));
+  add('GET', '/readyz', (c) => probe(c, 'readyz', [PING, ...(api.checks ?? [])]));
+  add('GET', '/version', (c) =>
     answerJson(c, {
       ...KUBERNETES,
       gitVersion: `v${KUBERNETES.major}.${KUBERNETES.minor}.0+dtkd.${api.version}`,

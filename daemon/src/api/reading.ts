@@ -1,5 +1,5 @@
 /** get and list: JSON, Table or metadata only. */
-import { apiVersionOf, type Kind } from '../../../protocol/kinds/kind.ts';
+import type { Kind } from '../../../protocol/kinds/kind.ts';
 import { namespaceKind } from '../../../protocol/kinds/namespace.ts';
 import { ROWS_MEDIA_TYPE } from '../../../protocol/remote-api.ts';
 import { partialMetadata, renderTable } from '../../../protocol/table.ts';
@@ -7,7 +7,8 @@ import type { RawListPage } from '../store/local-store.types.ts';
 import type { ListQuery } from '../store/object-store.types.ts';
 import { begin, mustGet, mustGetRaw, seen } from './deciding.ts';
 import { forward } from './forwarding.ts';
-import { answerForm } from './media.ts';
+import { COMMA, joined, LIST_END, listHead, separated } from './list-bytes.ts';
+import { type AnswerForm, answerForm } from './media.ts';
 import { answerObject, includeObject } from './object-answer.ts';
 import { pagesAfter } from './pages-ahead.ts';
 import {
@@ -23,6 +24,7 @@ import {
   wholeNumber,
 } from './request.ts';
 import { LIST_PART, rowLines } from './row-lines.ts';
+import { onward, type Soon } from './soon.ts';
 import { assertReached, listVersion } from './versions.ts';
 import { isRemote } from './visibility.ts';
 import { visibleObjects, visibleRows } from './visible-rows.ts';
@@ -30,15 +32,15 @@ import { visibleObjects, visibleRows } from './visible-rows.ts';
 /** Rows that a user of another node gets in one page: a page is put together in memory, and one node may ask for many at once. */
 const MAX_REMOTE_PAGE = 2 * LIST_PART;
 
-export async function getObject(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
+export function getObject(api: Api, c: ApiContext, kind: Kind): Soon<Response> {
   const target = targetOf(api, c, kind);
   begin(c, 'get', target);
-  const elsewhere = await forward(api, c, target, 'read');
+  const elsewhere = forward(api, c, target, 'read');
   if (elsewhere !== undefined) return elsewhere;
   const form = answerForm(c.req.header('accept'));
   // who sees everything gets what is stored as it is
-  if (form === 'json' && c.get('principal').type === 'operator') return answerText(c, await mustGetRaw(api, target));
-  return answerObject(c, kind, seen(api, c, target, await mustGet(api, c, target)), form);
+  if (form === 'json' && c.get('principal').type === 'operator') return onward(mustGetRaw(api, target), (json) => answerText(c, json));
+  return mustGet(api, c, target).then((object) => answerObject(c, kind, seen(api, c, target, object), form));
 }
 
 /** What a list or watch selects, out of its path and parameters. */
@@ -59,7 +61,7 @@ export function selectionQuery(api: Api, c: ApiContext, target: Target): Omit<Li
   };
 }
 
-export async function listObjects(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
+export function listObjects(api: Api, c: ApiContext, kind: Kind): Soon<Response> {
   const target = targetOf(api, c, kind);
   begin(c, 'list', target);
   const form = answerForm(c.req.header('accept'), ['json', 'table', 'metadata', 'rows']);
@@ -74,13 +76,23 @@ export async function listObjects(api: Api, c: ApiContext, kind: Kind): Promise<
     ...(exact === undefined ? {} : { version: exact, exact: true }),
   };
   c.get('note').because = 'what its grants show';
-  await warnOfStranger(api, c, target);
-  if (form === 'rows') return answerText(c, await rowLines(api, c, query), 200, ROWS_MEDIA_TYPE);
-  const principal = c.get('principal');
-  if (form === 'json') {
-    return limit > 0 ? answerText(c, joined(kind, await visibleRows(api, principal, query))) : answerWhole(api, c, kind, query);
+  return onward(warnOfStranger(api, c, target), () => answerList(api, c, kind, query, form));
+}
+
+function answerList(api: Api, c: ApiContext, kind: Kind, query: ListQuery, form: AnswerForm): Soon<Response> {
+  switch (form) {
+    case 'rows':
+      return rowLines(api, c, query).then((lines) => answerText(c, lines, 200, ROWS_MEDIA_TYPE));
+    case 'json':
+      if (query.limit === 0) return answerWhole(api, c, kind, query);
+      return onward(visibleRows(api, c.get('principal'), query), (page) => answerText(c, joined(kind, page)));
+    default:
+      return answerParsed(api, c, kind, query, form);
   }
-  const page = await visibleObjects(api, principal, query);
+}
+
+async function answerParsed(api: Api, c: ApiContext, kind: Kind, query: ListQuery, form: AnswerForm): Promise<Response> {
+  const page = await visibleObjects(api, c.get('principal'), query);
   const metadata = { resourceVersion: page.resourceVersion, ...(page.continue === undefined ? {} : { continue: page.continue }) };
   if (form === 'table') return answerJson(c, renderTable(kind, page.items, { now: Date.now(), includeObject: includeObject(c), metadata }));
   return answerJson(c, {
@@ -92,49 +104,18 @@ export async function listObjects(api: Api, c: ApiContext, kind: Kind): Promise<
 }
 
 /** Of a node that nobody knows there is nothing to be found: said, since most often it is a mistyped name. */
-async function warnOfStranger(api: Api, c: ApiContext, { namespace }: Target): Promise<void> {
+function warnOfStranger(api: Api, c: ApiContext, { namespace }: Target): Soon<void> {
   if (namespace === '' || namespace === api.node.name) return;
   const { group, plural } = namespaceKind;
-  if ((await api.store.get({ group, plural, namespace: '', name: namespace })) !== undefined) return;
-  warn(c, `no node "${namespace.slice(0, 80)}" is known here; the namespaces are the nodes that are`);
+  return api.store.get({ group, plural, namespace: '', name: namespace }).then((node) => {
+    if (node === undefined) warn(c, `no node "${namespace.slice(0, 80)}" is known here; the namespaces are the nodes that are`);
+  });
 }
 
 /** What is asked for, within what one page may have. */
 function pageLimit(c: ApiContext, asked: number, streams: boolean): number {
   const isBounded = !isRemote(c.get('principal')) || (asked === 0 ? streams : asked <= MAX_REMOTE_PAGE);
   return isBounded ? asked : MAX_REMOTE_PAGE;
-}
-
-function listHead(kind: Kind, page: Pick<RawListPage, 'resourceVersion' | 'continue'>): string {
-  const metadata = { resourceVersion: page.resourceVersion, ...(page.continue === undefined ? {} : { continue: page.continue }) };
-  return `{"kind":"${kind.kind}List","apiVersion":"${apiVersionOf(kind)}","metadata":${JSON.stringify(metadata)},"items":[`;
-}
-
-const COMMA = Buffer.from(',');
-const COMMA_CODE = 0x2c;
-const LIST_END = Buffer.from(']}');
-
-function separated(items: readonly Uint8Array[]): Uint8Array[] {
-  return items.flatMap((item, index) => (index === 0 ? [item] : [COMMA, item]));
-}
-
-/** The stored JSON of the objects, put together without being parsed, in one piece. */
-function joined(kind: Kind, page: RawListPage): Uint8Array<ArrayBuffer> {
-  const head = Buffer.from(listHead(kind, page));
-  const size = page.items.reduce((sum, item) => sum + item.length + COMMA.length, head.length + LIST_END.length);
-  const bytes = Buffer.allocUnsafe(size);
-  bytes.set(head);
-  let end = head.length;
-  for (const item of page.items) {
-    bytes.set(item, end);
-    end += item.length;
-    bytes[end] = COMMA_CODE;
-    end += 1;
-  }
-  // in the place of the last comma
-  if (page.items.length > 0) end -= 1;
-  bytes.set(LIST_END, end);
-  return bytes.subarray(0, end + LIST_END.length);
 }
 
 /** A list without a limit: at once if it is short, else part by part, so that its size costs no memory. */

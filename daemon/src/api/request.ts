@@ -181,12 +181,13 @@ export function answerText(
   status = 200,
   contentType = 'application/json',
 ): Response {
-  const headers: [string, string][] = [
-    ['content-type', contentType],
-    ['cache-control', 'no-store'],
-  ];
-  for (const warning of c.get('warnings')) headers.push(['warning', warning]);
+  const plain = { 'content-type': contentType, 'cache-control': 'no-store' };
+  const warnings = c.get('warnings');
+  const isWholeForMember = c.env?.remote !== undefined && !(body instanceof ReadableStream);
+  if (warnings.length === 0 && !isWholeForMember) return new Response(body, { status, headers: plain });
+  const headers = new Headers(plain);
+  for (const warning of warnings) headers.append('warning', warning);
   // to a member the answer goes in frames: what is there whole needs no stream
-  if (c.env?.remote !== undefined && !(body instanceof ReadableStream)) headers.push(['content-length', String(Buffer.byteLength(body))]);
-  return new Response(body, { status, headers: headers.length === 2 ? Object.fromEntries(headers) : new Headers(headers) });
+  if (isWholeForMember) headers.set('content-length', String(Buffer.byteLength(body)));
+  return new Response(body, { status, headers });
 }

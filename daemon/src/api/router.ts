@@ -6,7 +6,10 @@ const MAX_PATHS = 256;
 /** Characters of a method and path at most that is remembered. */
 const MAX_LENGTH = 256;
 
-/** Where paths lead. Remembers it of the last ones: clients ask for the same few again and again, and to find a route is a good part of a short answer. */
+/**
+ * Where paths lead: to the first route that fits, which hands nothing on to others. Remembers it of the last paths: clients ask for the same few again and
+ * again, and to find a route is a good part of a short answer.
+ */
 export class RememberingRouter<T> implements Router<T> {
   readonly name = 'RememberingRouter';
   readonly #router = new TrieRouter<T>();
@@ -22,6 +25,7 @@ export class RememberingRouter<T> implements Router<T> {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const found = this.#router.match(method, path);
+    found[0].splice(1);
     if (key.length <= MAX_LENGTH) {
       if (this.#known.size >= MAX_PATHS) this.#known.clear();
       this.#known.set(key, found);

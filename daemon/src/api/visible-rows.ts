@@ -6,6 +6,7 @@ import type { ApiObject } from '../../../protocol/objects.ts';
 import type { Principal } from '../../../protocol/principal.ts';
 import type { RawListPage } from '../store/local-store.types.ts';
 import type { ListPage, ListQuery, WatchEvent, WatchQuery } from '../store/object-store.types.ts';
+import { onward, type Soon } from './soon.ts';
 import { type Views, viewOf } from './views.ts';
 import { isRemote, shownAs, visibilityIn } from './visibility.ts';
 import { watchVisible } from './visible-watch.ts';
@@ -13,19 +14,18 @@ import { watchVisible } from './visible-watch.ts';
 /** A list that meets changes of rights is made again so many times. */
 const MAX_ATTEMPTS = 3;
 
-/** One page of rows, as their JSON. FORBIDDEN for a user of another node who may see nothing of the kind. */
-export async function visibleRows(api: Views, principal: Principal, query: ListQuery): Promise<RawListPage> {
-  for (let attempt = 1; ; attempt++) {
-    const { generation } = api.views;
-    const page = await readRows(api, principal, query);
+/** One page of rows, as their JSON; at once if it is in memory. FORBIDDEN for a user of another node who may see nothing of the kind. */
+export function visibleRows(api: Views, principal: Principal, query: ListQuery, attempt = 1): Soon<RawListPage> {
+  const { generation } = api.views;
+  return onward(readRows(api, principal, query), (page) => {
     // rights that changed while it was read would make it a mixture that no watch could go on from
-    if (generation !== api.views.generation && attempt < MAX_ATTEMPTS) continue;
+    if (generation !== api.views.generation && attempt < MAX_ATTEMPTS) return visibleRows(api, principal, query, attempt + 1);
     if (query.continue === undefined || query.continue === '') api.views.looked(principal, Number(page.resourceVersion));
     return page;
-  }
+  });
 }
 
-async function readRows(api: Views, principal: Principal, query: ListQuery): Promise<RawListPage> {
+function readRows(api: Views, principal: Principal, query: ListQuery): Soon<RawListPage> {
   const view = viewOf(api, principal, query);
   const mayShow = (version: number) => api.views.covers(principal, version);
   if (view === 'all' && !isRemote(principal)) return api.store.listRaw(query, { mayShow });

@@ -3,6 +3,7 @@ import { DtkdError } from '../../../protocol/errors.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import { type Plan, planOf } from './indexes/planning.ts';
 import { DEFAULT_PAGE, type KvSnapshot } from './kv.ts';
+import type { RawListPage } from './local-store.types.ts';
 import { type Earlier, rewound } from './rewinding.ts';
 import { jsonOfRow, objectOfRow } from './rows.ts';
 import type { Selection } from './selection.ts';
@@ -38,7 +39,7 @@ export function parseContinue(text: string): Continuation {
 }
 
 /** The text for the next page. */
-export function continueText({ after, version }: Continuation): string {
+function continueText({ after, version }: Continuation): string {
   return Buffer.from(JSON.stringify([after, version])).toString('base64url');
 }
 
@@ -47,6 +48,11 @@ export interface RowPage {
   items: Uint8Array[];
   /** After which key, below the kind's prefix, there is more. */
   after?: string;
+}
+
+/** The page as it shows at a version. */
+export function pageOf({ items, after }: RowPage, version: number): RawListPage {
+  return { items, resourceVersion: String(version), ...(after === undefined ? {} : { continue: continueText({ after, version }) }) };
 }
 
 export type RowFilter = (object: ApiObject) => ApiObject | undefined;

@@ -2,6 +2,9 @@ import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
 import type { DurationCounts } from '../counting/durations.ts';
 import type { ListPage, ListQuery, ObjectStore } from './object-store.types.ts';
 
+/** What may be there already, so that nobody has to wait for it. */
+export type Soon<T> = T | Promise<T>;
+
 export interface RawListPage extends Omit<ListPage, 'items'> {
   /** Each object as its stored JSON (UTF-8), ready to be copied into an answer. */
   items: Uint8Array[];
@@ -16,10 +19,13 @@ export interface RawListOptions {
 
 /** The object store as this process has it: what the API needs beyond the port that all parts share. */
 export interface LocalStore extends ObjectStore {
-  /** `get` without parsing: the stored JSON (UTF-8), ready to be copied into an answer. Not to be changed. */
-  getRaw(ref: ObjectRef): Promise<Uint8Array<ArrayBuffer> | undefined>;
-  /** `list` without parsing and serialising again (objects are only parsed where a selector has to look into them). */
-  listRaw(query: ListQuery, options?: RawListOptions): Promise<RawListPage>;
+  /** `get` without parsing: the stored JSON (UTF-8), ready to be copied into an answer. Not to be changed. At once if it is in memory. */
+  getRaw(ref: ObjectRef): Soon<Uint8Array<ArrayBuffer> | undefined>;
+  /**
+   * `list` without parsing and serialising again (objects are only parsed where a selector has to look into them). At once if it is in memory; the very
+   * same page, not to be changed, as long as it is of the same version.
+   */
+  listRaw(query: ListQuery, options?: RawListOptions): Soon<RawListPage>;
   /** What the store holds and does, for those who watch over it. The objects are counted when this is asked first, and kept count of from then on. */
   figures(): Promise<StoreFigures>;
 }

@@ -12,8 +12,8 @@ import { findIndexed } from './finding.ts';
 import { buildIndexes } from './indexes/index-building.ts';
 import { BASE_KEY, OBJECT_PREFIX, objectKey } from './keys.ts';
 import type { Kv } from './kv.ts';
-import { continueText, parseContinue, type ReadPoint, type RowPage, readRows } from './listing.ts';
-import type { LocalStore, RawListOptions, RawListPage, StoreFigures } from './local-store.types.ts';
+import { pageOf, parseContinue, type ReadPoint, readRows } from './listing.ts';
+import type { LocalStore, RawListOptions, RawListPage, Soon, StoreFigures } from './local-store.types.ts';
 import { ObjectCounts } from './object-counts.ts';
 import type {
   Change,
@@ -112,10 +112,10 @@ class Store implements LocalStore {
     return row === undefined ? undefined : objectOfRow(row);
   }
 
-  async getRaw(ref: ObjectRef): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  getRaw(ref: ObjectRef): Soon<Uint8Array<ArrayBuffer> | undefined> {
     const key = objectKey(ref);
-    const row = (this.#rows.known(key) ?? { row: await this.#rows.get(key) }).row;
-    return row === undefined ? undefined : bytesOf(jsonOfRow(row));
+    const known = this.#rows.known(key);
+    return known === undefined ? this.#rows.get(key).then(rawOfRow) : rawOfRow(known.row);
   }
 
   async originOf(ref: ObjectRef): Promise<Origin | undefined> {
@@ -128,14 +128,14 @@ class Store implements LocalStore {
     return { ...page, items: page.items.map((json) => parseObject(json)) };
   }
 
-  async listRaw(query: ListQuery, { filter, mayShow = () => true }: RawListOptions = {}): Promise<RawListPage> {
+  listRaw(query: ListQuery, { filter, mayShow = () => true }: RawListOptions = {}): Soon<RawListPage> {
     const selection = selectionOf(query);
     const resumed = query.continue === undefined || query.continue === '' ? undefined : parseContinue(query.continue);
     const limit = query.limit ?? 0;
     const key: PageKey | undefined = selection.wholeRange && filter === undefined ? { selection, limit, after: resumed?.after } : undefined;
     const wanted = resumed?.version ?? query.version ?? this.#log.last;
     const known = key === undefined || query.exact === true || wanted > this.#log.last ? undefined : this.#pages.at(wanted, key);
-    if (known !== undefined) return pageOf(known, wanted);
+    if (known !== undefined) return known;
     return this.#at(async ({ snapshot, version }) => {
       const shown = resumed?.version ?? query.version ?? version;
       const earlier = mayShow(shown) ? await earlierRows(this.#log, selection, shown, version) : undefined;
@@ -243,8 +243,8 @@ class Store implements LocalStore {
   }
 }
 
-function pageOf({ items, after }: RowPage, version: number): RawListPage {
-  return { items, resourceVersion: String(version), ...(after === undefined ? {} : { continue: continueText({ after, version }) }) };
+function rawOfRow(row: Uint8Array | undefined): Uint8Array<ArrayBuffer> | undefined {
+  return row === undefined ? undefined : bytesOf(jsonOfRow(row));
 }
 
 /** The same bytes, as an answer takes them. */

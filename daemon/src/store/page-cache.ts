@@ -3,7 +3,8 @@
  * kinds change seldom. Bounded in bytes, those last used are kept. Knows of every change, so that it never shows a page that is not of the version asked for.
  */
 import { kindPrefix } from './keys.ts';
-import type { RowPage } from './listing.ts';
+import { pageOf, type RowPage } from './listing.ts';
+import type { RawListPage } from './local-store.types.ts';
 import type { Change } from './object-store.types.ts';
 import type { Selection } from './selection.ts';
 
@@ -18,6 +19,8 @@ interface Kept {
   /** At which it was read. */
   version: number;
   page: RowPage;
+  /** As it was shown last: who made something of it knows it again. */
+  shown: { version: number; page: RawListPage } | undefined;
   bytes: number;
 }
 
@@ -42,8 +45,8 @@ export class PageCache {
     this.#limit = limit;
   }
 
-  /** The page as it stands at a version, if it is known. */
-  at(version: number, key: PageKey): RowPage | undefined {
+  /** The page as it stands at a version, if it is known: the same one as long as the version is. */
+  at(version: number, key: PageKey): RawListPage | undefined {
     const text = textOf(key);
     const kept = this.#pages.get(text);
     const changedAt = this.#changedAt(key.selection.prefix);
@@ -54,7 +57,8 @@ export class PageCache {
       return undefined;
     }
     this.#pages.set(text, kept);
-    return kept.page;
+    if (kept.shown?.version !== version) kept.shown = { version, page: pageOf(kept.page, version) };
+    return kept.shown.page;
   }
 
   /** Keeps a page that was read at a version. */
@@ -64,7 +68,7 @@ export class PageCache {
     if (version < this.#changedAt(prefix) || bytes > Math.min(PAGE_BYTES, this.#limit)) return;
     const text = textOf(key);
     this.#drop(text);
-    this.#pages.set(text, { version, page, bytes });
+    this.#pages.set(text, { version, page, shown: undefined, bytes });
     this.#bytes += bytes;
     for (const oldest of this.#pages.keys()) {
       if (this.#bytes <= this.#limit) break;

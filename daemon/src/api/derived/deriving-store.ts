@@ -5,7 +5,7 @@
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
 import type { Derivation } from '../../../../protocol/kinds/kind.ts';
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
-import type { LocalStore, RawListOptions, RawListPage, StoreFigures } from '../../store/local-store.types.ts';
+import type { LocalStore, RawListOptions, RawListPage, Soon, StoreFigures } from '../../store/local-store.types.ts';
 import type {
   Change,
   IndexQuery,
@@ -36,7 +36,7 @@ export class DerivingStore implements LocalStore {
     return derivation === undefined ? this.#store.get(ref) : this.#derived(derivation, ref);
   }
 
-  getRaw(ref: ObjectRef): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  getRaw(ref: ObjectRef): Soon<Uint8Array<ArrayBuffer> | undefined> {
     const derivation = derivationOf(ref);
     return derivation === undefined ? this.#store.getRaw(ref) : this.#derivedRaw(derivation, ref);
   }
@@ -64,9 +64,12 @@ export class DerivingStore implements LocalStore {
     return derivation === undefined ? this.#store.list(query) : this.#listDerived(derivation, query, {});
   }
 
-  async listRaw(query: ListQuery, { filter, ...options }: RawListOptions = {}): Promise<RawListPage> {
+  listRaw(query: ListQuery, options?: RawListOptions): Soon<RawListPage> {
     const derivation = derivationOf(query);
-    if (derivation === undefined) return this.#store.listRaw(query, filter === undefined ? options : { ...options, filter });
+    return derivation === undefined ? this.#store.listRaw(query, options) : this.#listRawDerived(derivation, query, options);
+  }
+
+  async #listRawDerived(derivation: Derivation, query: ListQuery, { filter, ...options }: RawListOptions = {}): Promise<RawListPage> {
     const { items, ...page } = await this.#listDerived(derivation, query, options);
     const shown = items.flatMap((object) => (filter === undefined ? object : (filter(object) ?? [])));
     return { ...page, items: shown.map((object) => Buffer.from(JSON.stringify(object))) };

@@ -2,7 +2,6 @@
  * Questions that clients ask about themselves, as `kubectl auth can-i` and `kubectl auth whoami` do: who am I, may I do this, what may I do. Nothing is
  * stored, and nothing is decided here: access/ does that, for these as for every request.
  */
-import type { Hono } from 'hono';
 import type { z } from 'zod';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { isRecord } from '../../../../protocol/json.ts';
@@ -20,7 +19,8 @@ import { displayOf } from '../../../../protocol/principal.ts';
 import { begin } from '../deciding.ts';
 import { causesOf } from '../document.ts';
 import { answerForm, assertJson, mediaType } from '../media.ts';
-import { type Api, type ApiContext, type ApiEnv, answerJson, namespaceOf, readBody, readJson } from '../request.ts';
+import type { AddRoute } from '../reception.ts';
+import { type Api, type ApiContext, answerJson, namespaceOf, readBody, readJson } from '../request.ts';
 import { rulesElsewhere } from './asking-owner.ts';
 import { reviewPath } from './path-review.ts';
 import { PROTOBUF, parseReview } from './protobuf.ts';
@@ -33,7 +33,7 @@ const OPEN_PATHS = ['/api', '/api/*', '/apis', '/apis/*', '/healthz', '/livez', 
 
 type Answer = { spec: unknown; status: unknown };
 
-export function addReviews(api: Api, app: Hono<ApiEnv>): void {
+export function addReviews(api: Api, add: AddRoute): void {
   const answers = new Map<DiscoveredKind, (c: ApiContext, spec: unknown) => Answer | Promise<Answer>>([
     [selfSubjectReview, (c) => ({ spec: undefined, status: { userInfo: userInfo(api, c) } })],
     [selfSubjectAccessReview, (c, spec) => accessReview(api, c, spec)],
@@ -42,8 +42,8 @@ export function addReviews(api: Api, app: Hono<ApiEnv>): void {
   for (const review of REVIEWS) {
     const answer = answers.get(review);
     const path = `/apis/${apiVersionOf(review)}/${review.plural}`;
-    if (answer !== undefined) app.post(path, async (c) => answerReview(c, review, (spec) => answer(c, spec)));
-    app.all(path, (c) => {
+    if (answer !== undefined) add('POST', path, async (c) => answerReview(c, review, (spec) => answer(c, spec)));
+    add('ALL', path, (c) => {
       throw new DtkdError('METHOD_NOT_ALLOWED', `${c.req.method} is not allowed at ${path}`, {
         next: 'It can only be created: send it with POST.',
       });
