@@ -21,7 +21,6 @@ export type Untraceable = 'untraceable';
 
 export class ListNotes {
   readonly #view: View;
-  /** In the order of versions. */
   readonly #notes: Map<number, ListNote | Untraceable>;
   /** Nothing is remembered of lists up to this version. */
   #forgotten: number;
@@ -41,12 +40,12 @@ export class ListNotes {
   /** Adds to what is noted of the list of a version. Returns what is to be written. */
   add(version: number, note: ListNote | Untraceable): KvOp[] {
     const known = this.#notes.get(version);
-    if (known === 'untraceable' || (note !== 'untraceable' && note.size === 0)) return [];
+    if (version <= this.#forgotten || known === 'untraceable' || (note !== 'untraceable' && note.size === 0)) return [];
     const both = note === 'untraceable' ? note : new Map([...(known ?? []), ...note]);
     this.#notes.set(version, both);
-    const ops: KvOp[] = [{ type: 'put', key: noteKey(this.#view, version), value: write(both) }];
-    const [first] = this.#notes.keys();
-    if (this.#notes.size > MAX_NOTES && first !== undefined) ops.push(...this.cut(first));
+    // lists in pages end after others that began later: the last one noted may be the oldest
+    const ops = this.#notes.size > MAX_NOTES ? this.cut(Math.min(...this.#notes.keys())) : [];
+    if (this.#notes.has(version)) ops.push({ type: 'put', key: noteKey(this.#view, version), value: write(both) });
     return ops;
   }
 

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { ListNotes } from '../../../daemon/src/catalog/federation/cache/list-notes.ts';
+import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
+
+const VIEW = { asker: 'a', group: 'dtkd.dev', plural: 'models' };
+const NOTE = new Map([['peer', 'absent' as const]]);
+
+describe('notes of lists', () => {
+  it('are forgotten from the oldest list on, in whatever order lists end, and stay so over a start', async () => {
+    const kv = memoryKv();
+    const notes = await ListNotes.open(kv, VIEW);
+    const add = async (version: number) => kv.batch(notes.add(version, NOTE), { sync: false });
+    // a list in pages ends after one that began later
+    for (const version of [1_000, 10]) await add(version);
+    for (let version = 1_001; version < 1_256; version++) await add(version);
+    for (const known of [notes, await ListNotes.open(kv, VIEW)]) {
+      expect(() => known.of(10)).toThrow('no longer');
+      expect(known.of(1_000)).toEqual(NOTE);
+      expect(known.of(1_255)).toEqual(NOTE);
+    }
+    // what is forgotten is not noted again
+    await add(5);
+    for (const known of [notes, await ListNotes.open(kv, VIEW)]) {
+      expect(() => known.of(5)).toThrow('no longer');
+      expect(known.of(1_000)).toEqual(NOTE);
+    }
+  });
+});
