@@ -1,10 +1,12 @@
 import { request } from 'node:https';
+import { join } from 'node:path';
 import { formDomain } from '../test/harness/domain.ts';
 import { freePort } from '../test/harness/ports.ts';
 import type { Site } from '../test/harness/site.ts';
 import { Stage } from '../test/harness/stage.ts';
 import { waitFor } from '../test/wait.ts';
 import type { Benchmark, Context, Figure } from './benchmark.types.ts';
+import { publishedProgram } from './published.ts';
 import { spread } from './stats.ts';
 
 const START_LIMIT_MS = 1_200;
@@ -33,7 +35,7 @@ async function startTime(site: Site, port: number): Promise<number> {
   return performance.now() - began;
 }
 
-/** Spawn to /readyz, and memory at rest. */
+/** Spawn to /readyz, and memory at rest, of the program as it is published. */
 export const benchmark: Benchmark = {
   name: 'start',
   title: 'Start-up and memory at rest',
@@ -45,6 +47,7 @@ export const benchmark: Benchmark = {
     const idleMs = quick ? 30_000 : 60_000;
     const stage = await Stage.open();
     try {
+      const program = await publishedProgram(join(stage.directory, 'published'));
       const measure = async (site: Site, port: number): Promise<number[]> => {
         const times: number[] = [];
         for (let round = 0; round < rounds; round += 1) {
@@ -54,14 +57,17 @@ export const benchmark: Benchmark = {
         return times;
       };
       const port = await freePort();
-      const alone = stage.site({ name: 'alone', api: `127.0.0.1:${port}` });
+      const alone = stage.site({ name: 'alone', program, api: `127.0.0.1:${port}` });
       say('first start');
       const first = await startTime(alone, port);
       await alone.stop();
       say(`${rounds} starts in no domain`);
       const inNone = await measure(alone, port);
       const memberPort = await freePort();
-      const sites = [await stage.start({ name: 'member', api: `127.0.0.1:${memberPort}` }), ...(await stage.startAll('second', 'third'))];
+      const sites = await Promise.all([
+        stage.start({ name: 'member', program, api: `127.0.0.1:${memberPort}` }),
+        ...['second', 'third'].map((name) => stage.start({ name, program })),
+      ]);
       await formDomain('bench', sites);
       const [member] = sites;
       if (member === undefined) throw new Error('no site');

@@ -3,7 +3,7 @@
  * is most of what it used to take, and whoever installs dtkd gets few packages. What is imported on its first use stays a file of its own, under the path of its source.
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { type OutputChunk, type RolldownLog, rolldown } from 'rolldown';
 
 /** What the launcher starts. */
@@ -47,7 +47,7 @@ export async function writeProgram(root: string, dist: string): Promise<void> {
 /** Where a file goes that is loaded on its first use, without its ending. */
 function placeOf(root: string, source: string): string {
   const library = packageOf(source);
-  return library === undefined ? source.slice(root.length).replace(/\.ts$/, '') : `libraries/${basename(library)}`;
+  return library === undefined ? relative(root, source).replace(/\.ts$/, '') : `libraries/${basename(library)}`;
 }
 
 /** The directory of the package that a file is of. */
