@@ -1,8 +1,13 @@
+import { duplexPair } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { removedIds } from '../../../daemon/src/mesh/domain/sync-service.ts';
+import { silentLogger } from '../../../daemon/src/logger.ts';
+import { removedIds, type SyncPorts, SyncService } from '../../../daemon/src/mesh/domain/sync-service.ts';
+import { FrameChannel } from '../../../daemon/src/mesh/host/frame-channel.ts';
+import type { Link } from '../../../daemon/src/mesh/host/host.types.ts';
 import type { MembershipState } from '../../../daemon/src/mesh/membership/membership.types.ts';
 import { parsePeerKey } from '../../../protocol/ids.ts';
-import { decodeFacts, encodeFacts } from '../../../protocol/sync.ts';
+import { decodeFacts, encodeFacts, encodeSync, MAX_SYNC_FRAME_BYTES } from '../../../protocol/sync.ts';
+import { waitFor } from '../../wait.ts';
 
 describe('removals that are told', () => {
   it('fit into a message, however many there were in the life of a domain', () => {
@@ -17,5 +22,43 @@ describe('removals that are told', () => {
     const message = { type: 'heard', digest: '0'.repeat(64), removed: ids } as const;
     expect(decodeFacts(encodeFacts(message))).toEqual(message);
     expect([...ids].sort()).toEqual(ids);
+  });
+});
+
+describe('a member that is connected twice', () => {
+  const peer = parsePeerKey('1'.repeat(64));
+
+  /** Notes when it is asked for a stream, and gives none. */
+  function link(name: string, asked: string[], closed = false): Link {
+    const open = (): Promise<never> => {
+      asked.push(name);
+      return Promise.reject(new Error('no stream'));
+    };
+    return { peer, closed, open } as unknown as Link;
+  }
+
+  it.each([
+    ['open', false, 'other'],
+    ['closed', true, 'best'],
+  ])('is asked on the connection on which it told what it has, if that is still open: %s', async (_, closed, expected) => {
+    const asked: string[] = [];
+    const best = link('best', asked);
+    const state = { removed: new Map(), members: new Map(), suspended: new Map() };
+    const sync = new SyncService({
+      membership: { state: () => state, digest: () => '0'.repeat(64) },
+      log: { heads: async () => [], isBehind: async () => true },
+      logger: silentLogger,
+      link: () => best,
+      heard: () => {},
+    } as unknown as SyncPorts);
+    const [ours, theirs] = duplexPair();
+    const served = sync.serveSync(ours, link('other', asked, closed));
+    const channel = new FrameChannel(theirs, { maxFrameBytes: MAX_SYNC_FRAME_BYTES, timeoutMs: 5_000 });
+    await channel.sendBytes(encodeSync({ type: 'heads', digest: '0'.repeat(64), removed: [], heads: [] }));
+    await channel.read();
+    await waitFor(() => asked.length > 0, { what: 'it to be asked' });
+    channel.finish();
+    await served;
+    expect(asked).toEqual([expected]);
   });
 });

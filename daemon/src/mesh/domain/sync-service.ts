@@ -53,9 +53,16 @@ export interface SyncPorts {
   gained(from: PeerKey): void;
 }
 
+interface Pull {
+  again: boolean;
+  /** The connection on which the next turn is to be; undefined: the member's best. */
+  link: Link | undefined;
+  done: Promise<boolean>;
+}
+
 export class SyncService {
   readonly #ports: SyncPorts;
-  readonly #pulls = new Map<PeerKey, { again: boolean; done: Promise<boolean> }>();
+  readonly #pulls = new Map<PeerKey, Pull>();
   readonly #waiting: (() => void)[] = [];
   #running = 0;
   #stopped = false;
@@ -67,17 +74,19 @@ export class SyncService {
   }
 
   /**
-   * Asks a member for what we lack; a request while one is under way makes one more follow. Resolves with false if the last one failed;
-   * never rejects.
+   * Asks a member for what we lack; a request while one is under way makes one more follow. `link`: the connection on which it told that
+   * it has something, if it did: behind another one of the same key there may be a copy of it that has not. Resolves with false if the
+   * last one failed; never rejects.
    */
-  pull(peer: PeerKey): Promise<boolean> {
+  pull(peer: PeerKey, link?: Link): Promise<boolean> {
     if (this.#stopped) return Promise.resolve(false);
     const current = this.#pulls.get(peer);
     if (current !== undefined) {
       current.again = true;
+      current.link = link ?? current.link;
       return current.done;
     }
-    const entry = { again: true, done: Promise.resolve(false) };
+    const entry: Pull = { again: true, link, done: Promise.resolve(false) };
     entry.done = this.#pullUntilQuiet(peer, entry).finally(() => this.#pulls.delete(peer));
     this.#pulls.set(peer, entry);
     return entry.done;
@@ -96,14 +105,19 @@ export class SyncService {
     for (const wake of this.#waiting.splice(0)) wake();
   }
 
-  async #pullUntilQuiet(peer: PeerKey, entry: { again: boolean }): Promise<boolean> {
+  async #pullUntilQuiet(peer: PeerKey, entry: Pull): Promise<boolean> {
     let succeeded = false;
     while (entry.again && !this.#stopped) {
       // In line anew for each: a peer that always has more must not keep the others out.
       await this.#enter();
       try {
+        const { link } = entry;
         entry.again = false;
-        if (await this.#pullOnce(peer)) entry.again = true;
+        entry.link = undefined;
+        if (await this.#pullOnce(peer, link)) {
+          entry.again = true;
+          entry.link ??= link;
+        }
         succeeded = true;
       } catch (error) {
         succeeded = false;
@@ -117,8 +131,8 @@ export class SyncService {
   }
 
   /** True if the turn was over before all had come. */
-  async #pullOnce(peer: PeerKey): Promise<boolean> {
-    const link = this.#ports.link(peer);
+  async #pullOnce(peer: PeerKey, asked: Link | undefined): Promise<boolean> {
+    const link = asked?.closed === false ? asked : this.#ports.link(peer);
     if (link === undefined) return false;
     const turnEnds = performance.now() + PULL_TURN_MS;
     this.counters.pulls += 1;
@@ -185,7 +199,7 @@ export class SyncService {
       await channel.sendBytes(encodeSync(await this.#ownHeads()));
       if (await this.#ports.log.isBehind(theirs.heads)) {
         await this.#tell(link.peer, theirs.heads);
-        void this.pull(link.peer);
+        void this.pull(link.peer, link);
       }
       for (;;) {
         const message = await receiveSync(channel);
