@@ -279,7 +279,8 @@ export class LocalDomain {
     if (this.#log?.condition() === 'KEY_IN_USE_ELSEWHERE') {
       return {
         state: 'Ready',
-        message: 'another process writes with the key of this node; stop the copy. Writes into the domain are refused meanwhile.',
+        message:
+          'another process writes with the key of this node; stop the copy, then restart this daemon. Until then writes into the domain are refused.',
       };
     }
     if (this.#log?.isAwaiting() === true) {

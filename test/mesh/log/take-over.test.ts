@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { TAKE_OVER_WINDOW_MS } from '../../../daemon/src/mesh/log/limits.ts';
 import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
+import { parseEntry } from '../../../protocol/log-entry.ts';
 import { waitFor } from '../../wait.ts';
 import { appRef, DOMAIN_NAME, Node, Roster } from './node.ts';
 
@@ -141,54 +141,81 @@ describe('a copy that runs beside the original', () => {
     );
   });
 
-  it('makes both say that the key is in use elsewhere, and refuse to publish', async () => {
+  it.each([
+    ['as fast', 0],
+    ['behind', -3_600_000],
+    ['ahead', 3_600_000],
+  ])('makes both say so once each has heard of the other, though it began earlier, with a clock %s', async (_, offset) => {
+    const { roster, a, peer } = await pair();
+    await a.expose('common');
+    await peer.pull(a);
+    const copy = await Node.start({ name: 'a', key: a.key, roster, disk: await a.disk.copy(), now: () => Date.now() + offset });
+    await copy.expose('by-copy');
+    await peer.pull(copy);
+    const original = await a.restart();
+    await original.expose('by-original');
+    await settle([original, peer], async () => original.log.counters()['takeOvers'] === 1, 'the original to hear of the copy');
+    for (const node of [copy, original]) {
+      await settle([node, peer], async () => node.log.condition() === 'KEY_IN_USE_ELSEWHERE', 'one after the other to notice');
+    }
+    for (const node of [original, copy, peer]) expect(await node.names()).toEqual(['a/by-copy', 'a/by-original', 'a/common']);
+    expect(peer.log.counters()['forked']).toBeUndefined();
+  });
+
+  it('is noticed by a state that is too large to be taken in, too', async () => {
     const { roster, a, peer } = await pair();
     await a.expose('common');
     const copy = await Node.start({ name: 'a', key: a.key, roster, disk: await a.disk.copy() });
-    let round = 0;
-    await waitFor(
-      async () => {
-        round += 1;
-        for (const [node, name] of [
-          [a, 'a'],
-          [copy, 'b'],
-        ] as const) {
-          if (node.log.condition() === undefined) await node.expose(`${name}-${round % 5}`, { generation: round }).catch(() => undefined);
-          await peer.pull(node);
-          await node.pull(peer);
-        }
-        return a.log.condition() !== undefined || copy.log.condition() !== undefined;
-      },
-      { what: 'somebody to notice' },
-    );
-    const noticed = a.log.condition() === undefined ? copy : a;
-    expect(noticed.log.condition()).toBe('KEY_IN_USE_ELSEWHERE');
-    const before = await noticed.shown();
-    await expect(noticed.expose('more')).rejects.toMatchObject({ code: 'KEY_IN_USE_ELSEWHERE' });
-    await expect(noticed.withdraw(Object.keys(before)[0]?.slice(2) ?? '')).rejects.toMatchObject({ code: 'KEY_IN_USE_ELSEWHERE' });
-    await noticed.expose('private', { domains: ['another'] });
-    expect(await noticed.log.isBehind(await peer.log.heads())).toBe(false);
-    const again = await noticed.restart();
+    await copy.expose('by-copy');
+    await peer.pull(copy);
+    a.disk.failing = true;
+    await settle([a, peer], async () => a.log.condition() !== undefined, 'the original to notice');
+    a.disk.failing = false;
+    expect(await a.names()).toEqual(['a/common']);
+    const again = await a.restart();
+    await settle([again, peer], same(again, peer), 'the state to be taken in');
+    expect(await again.names()).toEqual(['a/by-copy', 'a/common']);
     expect(again.log.condition()).toBeUndefined();
   });
 
-  it('is forgiven if it happens seldom', async () => {
-    const roster = new Roster();
-    let clock = 1_800_000_000_000;
-    const a = await Node.start({ name: 'a', roster, now: () => clock });
-    const peer = await Node.start({ name: 'peer', roster });
+  it('refuses to publish, and takes in nothing more, until it is started anew', async () => {
+    const { roster, a, peer } = await pair();
     await a.expose('common');
-    const disk = await a.disk.copy();
-    for (let round = 1; round <= 5; round += 1) {
-      const copy = await Node.start({ name: 'a', key: a.key, roster, disk: await disk.copy(), now: () => clock + 1 });
-      await copy.expose(`made-${round}`);
-      await peer.pull(copy);
-      await copy.logs.close();
-      await settle([a, peer], async () => a.log.counters()['takeOvers'] === round, `take-over ${round}`);
-      clock += TAKE_OVER_WINDOW_MS / 2;
+    const copy = await Node.start({ name: 'a', key: a.key, roster, disk: await a.disk.copy() });
+    await copy.expose('by-copy');
+    await peer.pull(copy);
+    await settle([a, peer], async () => a.log.condition() !== undefined, 'the original to notice');
+    await expect(a.expose('more')).rejects.toMatchObject({ code: 'KEY_IN_USE_ELSEWHERE' });
+    await expect(a.withdraw('common')).rejects.toMatchObject({ code: 'KEY_IN_USE_ELSEWHERE' });
+    await a.expose('private', { domains: ['another'] });
+    await copy.expose('later');
+    await peer.pull(copy);
+    expect(await a.log.isBehind(await peer.log.heads())).toBe(false);
+    const again = await a.restart();
+    expect(again.log.condition()).toBeUndefined();
+    await again.expose('more');
+  });
+});
+
+describe('a member that tells again what this process wrote', () => {
+  it('makes it believe of no other process', async () => {
+    const { a, peer } = await pair();
+    for (const name of ['one', 'two', 'three']) {
+      await a.expose(name);
+      // The next write opens an epoch.
+      a.disk.failing = true;
+      await expect(a.expose('lost')).rejects.toThrow('full');
+      a.disk.failing = false;
     }
+    const [, second] = a.pushed;
+    if (second === undefined) throw new Error('there are three epochs');
+    const { epoch, hash } = parseEntry(second);
+    expect(await a.log.isBehind([{ author: a.author, epoch, seq: 99, hash }])).toBe(true);
+    await a.log.receive(second);
+    await waitFor(() => a.log.counters()['takeOvers'] === 1, { what: 'it to be taken in' });
     expect(a.log.condition()).toBeUndefined();
-    expect(await a.names()).toEqual(['a/common', ...[1, 2, 3, 4, 5].map((round) => `a/made-${round}`)]);
+    await peer.pull(a);
+    expect(await peer.names()).toEqual(['a/one', 'a/three', 'a/two']);
   });
 });
 

@@ -1,8 +1,9 @@
 /**
  * This node's own log as others have it: entries signed with our key that our present state does not contain, because our disk was
  * restored from a backup or copied. Collects them from the peers, joins that state with ours, writes the result into the object store
- * as own objects and opens a new epoch above both. If it happens again and again, another process is writing with our key: it then says
- * so and nothing more is published. What is collected is kept in memory: the peers have it until our new epoch contains it.
+ * as own objects and opens a new epoch above both. An epoch that this process did not open and that stands on one that it did proves that
+ * another process writes with our key: it is joined likewise, so that the other process has the same proof of this one; then it says so
+ * and nothing more is published. What is collected is kept in memory: the peers have it until our new epoch contains it.
  */
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import {
@@ -20,7 +21,7 @@ import type { Counters } from '../../counting/counters.ts';
 import type { Logger } from '../../logger.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import { AuthorDoc } from './author-doc.ts';
-import { MAX_EPOCH_BYTES, MAX_TAKE_OVERS, TAKE_OVER_QUIET_MS, TAKE_OVER_RETRY_MS, TAKE_OVER_WINDOW_MS, WANTED_MS } from './limits.ts';
+import { MAX_EPOCH_BYTES, TAKE_OVER_QUIET_MS, TAKE_OVER_RETRY_MS, WANTED_MS } from './limits.ts';
 import { contains } from './lineage.ts';
 import type { Head, ReceiveResult } from './log.types.ts';
 import type { Side } from './merge.ts';
@@ -59,8 +60,6 @@ export class Elsewhere {
   #wanted: { point: Point; until: number } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
-  #takeOvers: number[] = [];
-  readonly #openedAt: number;
   #condition: ErrorCode | undefined;
   /** How far each epoch came that was collected, also one that was given up: what comes again is nothing new. */
   readonly #furthest = new Map<string, number>();
@@ -68,7 +67,6 @@ export class Elsewhere {
 
   constructor(options: ElsewhereOptions) {
     this.#options = options;
-    this.#openedAt = options.now();
   }
 
   condition(): ErrorCode | undefined {
@@ -228,28 +226,25 @@ export class Elsewhere {
     clearTimeout(this.#timer);
     const collected = this.#collected;
     if (collected === undefined || !collected.track.opened || this.#condition !== undefined) return;
-    const { counters, logger, now, takeOver } = this.#options;
-    this.#takeOvers = this.#takeOvers.filter((time) => time > now() - TAKE_OVER_WINDOW_MS);
-    // who writes with our key now opens epochs above ours; older ones are history, whoever brings it, in however many pieces
-    const isPresent = collected.track.epoch.ms >= this.#openedAt;
-    if (isPresent && this.#takeOvers.length >= MAX_TAKE_OVERS) {
-      this.#condition = 'KEY_IN_USE_ELSEWHERE';
-      this.#forget();
-      logger.error({}, "Another process writes with this node's key; nothing more is published into this domain");
-      this.#options.onCondition();
-      return;
+    const { track, lineage, doc } = collected;
+    const { counters, logger, own, takeOver } = this.#options;
+    // What is only old stands on nothing that this process wrote, whoever brings it, in however many pieces and however late.
+    const isFollowed = !own.opened(track.epoch) && lineage.some(({ epoch }) => own.opened(epoch));
+    try {
+      await takeOver({ objects: objectsOf(doc), history: { head: pointOf(track), lineage } });
+    } finally {
+      if (isFollowed) this.#stopPublishing();
     }
-    await takeOver({
-      objects: objectsOf(collected.doc),
-      history: { head: pointOf(collected.track), lineage: collected.lineage },
-    });
-    if (isPresent) this.#takeOvers.push(now());
     counters.add('takeOvers');
-    logger.warn(
-      { epoch: collected.track.epoch },
-      "Took in a state of this node's own that a peer still had: was the disk restored or copied?",
-    );
+    logger.warn({ epoch: track.epoch }, "Took in a state of this node's own that a peer still had: was the disk restored or copied?");
     this.#forget();
+  }
+
+  #stopPublishing(): void {
+    this.#condition = 'KEY_IN_USE_ELSEWHERE';
+    this.#forget();
+    this.#options.logger.error({}, "Another process writes with this node's key; nothing more is published into this domain");
+    this.#options.onCondition();
   }
 
   #forget(): void {

@@ -38,9 +38,6 @@ export const COLLISION_RETRY_MAX_MS = 10 * 60_000;
 export const TAKE_OVER_QUIET_MS = 250;
 /** After a take-over that could not be stored (a full disk). */
 export const TAKE_OVER_RETRY_MS = 30_000;
-/** More take-overs than this within the window mean that somebody else is writing with our key now. */
-export const MAX_TAKE_OVERS = 3;
-export const TAKE_OVER_WINDOW_MS = 10 * 60_000;
 /** For so long this node leaves its own head out of its heads, so that a peer sends the own state that we lack. */
 export const WANTED_MS = 60_000;
 

@@ -9,6 +9,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DomainId } from '../../../../protocol/ids.ts';
 import {
   type Epoch,
+  epochText,
   type LogEntry,
   MAX_EPOCH_MS,
   NO_ENTRY,
@@ -60,6 +61,8 @@ export class OwnLog {
   /** The document of the epoch that is being written; undefined: the next write opens one. */
   #doc: AuthorDoc | undefined;
   #highestMs = 0;
+  /** One for each time that the log outgrew what lives in it, so they stay few. */
+  readonly #opened = new Set<string>();
 
   constructor(options: OwnLogOptions) {
     this.#options = options;
@@ -111,6 +114,11 @@ export class OwnLog {
     this.#highestMs = Math.max(this.#highestMs, epoch.ms);
   }
 
+  /** True for an epoch that this process began. */
+  opened(epoch: Epoch): boolean {
+    return this.#opened.has(epochText(epoch));
+  }
+
   /** The next write opens a new epoch. */
   closeEpoch(): void {
     this.#doc = undefined;
@@ -138,6 +146,7 @@ export class OwnLog {
     const ms = Math.max(this.#options.now(), this.#highestMs + 1);
     if (ms > MAX_EPOCH_MS) throw new DtkdError('INTERNAL', 'this key has no epochs left', { next: 'Leave the domain and join it anew.' });
     const epoch = { ms, random: randomBytes(8).toString('hex') };
+    this.#opened.add(epochText(epoch));
     const lineage = joinLineages(this.history, ...(joined === undefined ? [] : [joined]));
     const state = this.#working.copy().apply(changes).all();
     const before = { track: { epoch, seq: -1, hash: NO_ENTRY, opened: false, bytes: 0 }, lineage };
