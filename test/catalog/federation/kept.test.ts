@@ -57,24 +57,31 @@ test('nothing is written after it was closed, also not by those who were about t
 
 test('a page of a list that began earlier takes nothing back', async () => {
   const kept = await open(memoryKv());
-  const page = async (version: string, names: readonly string[], { before = '', more = false } = {}) => {
-    const rows = names.map((name) => ({
-      ...model(name, 'node1'),
-      metadata: { ...model(name, 'node1').metadata, uid: name, resourceVersion: version },
-    }));
-    const end = { end: more ? { continue: 'more' } : {} };
-    const ports = portsOf(kept, async () => answer([{ metadata: { resourceVersion: version } }, ...rows, end]));
-    const query = { user: USER, kind: modelKind, limit: more ? names.length : 10, continue: before, after: before };
-    expect(await recordedPage(ports, PEER, query, bounds(), { everything: true, before })).toMatchObject({ outcome: 'page' });
-  };
+  const page = (version: string, names: readonly string[], how = {}) => recordPage(kept, new Walks(), version, names, how);
   await page('7', ['a'], { more: true });
   await page('9', ['a', 'b']);
   await page('7', [], { before: 'a' });
   expect((await kept.rows(PEER.key, '')).map(({ name }) => name)).toEqual(['a', 'b']);
   expect(kept.parts().get(PEER.key)?.position).toBe('9');
-  // one that begins now shows what is there
+  // one that begins now shows what is there, by versions of another store
   await page('8', ['a']);
   expect((await kept.rows(PEER.key, '')).map(({ name }) => name)).toEqual(['a']);
+  expect(kept.parts().get(PEER.key)?.position).toBe('8');
+});
+
+test('a page of a list that began earlier fills in what a later one has not come to', async () => {
+  const kept = await open(memoryKv());
+  const walks = new Walks();
+  const page = (version: string, names: readonly string[], how = {}) => recordPage(kept, walks, version, names, how);
+  const names = async () => (await kept.rows(PEER.key, '')).map(({ name }) => name);
+  await page('7', ['a'], { more: true });
+  await page('9', ['a', 'c'], { more: true });
+  await page('7', ['b', 'd', 'e'], { before: 'a' });
+  expect(await names()).toEqual(['a', 'c', 'd', 'e']);
+  expect(kept.parts().get(PEER.key)?.position).toBeUndefined();
+  await page('9', ['e', 'f'], { before: 'c' });
+  expect(await names()).toEqual(['a', 'c', 'e', 'f']);
+  expect(kept.parts().get(PEER.key)?.position).toBe('9');
 });
 
 test('lists are remembered for those who go on from them, also over a start, and not for ever', async () => {
@@ -126,6 +133,18 @@ test.each(['while it was asked', 'before'])(
     expect(ports.own).toEqual({ entries: 0, untraceable: true });
   },
 );
+
+/** Records a page that shows rows of these names at a version. */
+async function recordPage(kept: KeptView, walks: Walks, version: string, names: readonly string[], { before = '', more = false } = {}) {
+  const rows = names.map((name) => ({
+    ...model(name, 'node1'),
+    metadata: { ...model(name, 'node1').metadata, uid: name, resourceVersion: version },
+  }));
+  const end = { end: more ? { continue: 'more' } : {} };
+  const ports = { ...portsOf(kept, async () => answer([{ metadata: { resourceVersion: version } }, ...rows, end])), walks };
+  const query = { user: USER, kind: modelKind, limit: more ? names.length : 10, continue: before, after: before };
+  expect(await recordedPage(ports, PEER, query, bounds(), { everything: true, before })).toMatchObject({ outcome: 'page' });
+}
 
 function portsOf(kept: KeptView, request: PeerApi['request']) {
   const peers: PeerApi = { peers: () => [PEER], peerNamed: () => PEER, onChange: () => () => {}, request };

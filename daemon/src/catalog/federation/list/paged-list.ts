@@ -36,6 +36,7 @@ export async function pagedList(options: PagedListOptions): Promise<FederatedLis
   const { kind, selection, kept, resumed, peers, gone, record, fetch, own, version, limit, stale, onStatement, now } = options;
   const { logged } = kept;
   const resourceVersion = resumed?.resourceVersion ?? String(await kept.stampList(version));
+  record.since = Number(resourceVersion);
   // who comes only now is told of after that version
   const note = new Map<string, Difference>(gone.map((peer) => [peer, 'partly']));
   const close = async (isLast: boolean) => {

@@ -10,6 +10,7 @@ import { type PageBounds, type PageQuery, type PeerPage, peerPage, reasonOf } fr
 import { objectOf } from '../peer/row.ts';
 import type { PeerApi, PeerNode } from '../peer-api.types.ts';
 import { caughtUp } from './caught-up.ts';
+import { isTraced } from './tracing.ts';
 
 /** Milliseconds after which it is looked again whether changes of a peer come in. */
 const LOOK_AGAIN_MS = 250;
@@ -31,6 +32,8 @@ export interface ListRecord {
   entries: number;
   /** It showed rows that may never be known here. */
   untraceable: boolean;
+  /** Its version, where it shows the pages as they come; absent where it shows what is kept of them. */
+  since?: number;
 }
 
 /** How far lists that are complete have been recorded page by page, without a gap from the beginning. */
@@ -50,6 +53,12 @@ export class Walks {
     if (this.#upTo.size >= MAX_WALKS) this.#upTo.clear();
     this.#upTo.set(peer, { ...walk, name: last });
     return undefined;
+  }
+
+  /** How far the list came that is half recorded, if it shows the peer as it was after a version. */
+  after(peer: string, version: number): { version: number; name: string } | undefined {
+    const walk = this.#upTo.get(peer);
+    return walk === undefined || Number(walk.version) <= version ? undefined : { version: Number(walk.version), name: walk.name };
   }
 }
 
@@ -85,8 +94,12 @@ export async function recordedPage(
     if (ports.peers.peerNamed(peer.namespace)?.key !== peer.key) return { outcome: 'failed', reason: 'it is a member no more' };
     if (release !== undefined) await record(ports, peer, page, recording);
     else if (recording.keptInstead !== undefined) return await asKept(kept, peer, page, recording, { stream, signal: time.signal });
-    // its changes did not come in from before it was asked until now: what the page shows may never be known here
-    else if (page.outcome === 'page' && (stream === undefined || kept.leases.streamOf(peer.key) !== stream)) ports.own.untraceable = true;
+    else if (page.outcome === 'page') {
+      // if its changes did not come in from before it was asked until now, what the page shows may never be known here
+      const isLive = stream !== undefined && kept.leases.streamOf(peer.key) === stream;
+      if (!isLive) ports.own.untraceable = true;
+      else await trace(ports, peer, page, recording, kept.leases.seen(peer.key));
+    }
     return page;
   } finally {
     time.end();
@@ -130,21 +143,31 @@ async function record(ports: RecorderPorts, peer: PeerNode, page: PeerPage, reco
       own.entries += logged;
       return;
     }
-    if (isOlder(page.resourceVersion, kept.parts().get(peer.key)?.position) && recording.before !== '') {
-      // of a list that began before: what is kept now would not be brought back by later changes
+    const { before } = recording;
+    const version = Number(page.resourceVersion);
+    const position = Number(kept.parts().get(peer.key)?.position ?? 0);
+    // of a list that began before: what is newer here would not be brought back by later changes
+    if (version < position && before !== '') {
       own.entries += await kept.setPresent(peer);
+      await trace(ports, peer, page, recording, position);
       return;
     }
-    const last = page.rows.at(-1)?.name ?? recording.before;
+    const newer = before === '' ? undefined : walks.after(peer.key, version);
+    const after = newer !== undefined && newer.name > before ? newer.name : before;
+    const rows = newer === undefined ? page.rows : page.rows.filter(({ name }) => name > after);
+    // one that begins now and shows an older version has another store: changes of before mean nothing in it
+    if (version < position) await kept.setPosition(peer, undefined);
+    const last = page.rows.at(-1)?.name ?? before;
     const more = page.cut || page.continue !== '';
     const whole = recording.everything
       ? walks.advance(peer.key, { version: page.resourceVersion, drops: kept.drops(peer.key) }, { ...recording, last, more })
       : undefined;
     const logged = recording.everything
-      ? await kept.replace(peer, { after: recording.before, upTo: more ? last : undefined }, page.rows, whole)
-      : await kept.upsert(peer, page.rows);
+      ? await kept.replace(peer, { after, upTo: more ? last : undefined }, rows, whole)
+      : await kept.upsert(peer, rows);
     // other pages of the list are recorded meanwhile
     own.entries += logged;
+    if (newer !== undefined) await trace(ports, peer, page, recording, newer.version);
   } catch (error) {
     // the list fails: nobody would know what it has shown
     if (kept.closed) throw error;
@@ -154,6 +177,17 @@ async function record(ports: RecorderPorts, peer: PeerNode, page: PeerPage, reco
   }
 }
 
-function isOlder(version: string, position: string | undefined): boolean {
-  return position !== undefined && Number(version) < Number(position);
+/** Notes if the page shows rows of which nobody may ever be told what became of them. */
+async function trace(
+  { kept, own }: RecorderPorts,
+  { key: peer }: PeerNode,
+  { rows }: Extract<PeerPage, { outcome: 'page' }>,
+  { before }: Recording,
+  upTo: number,
+): Promise<void> {
+  // the first page of a peer shows what it has now: what becomes of that comes in after it
+  if (own.since === undefined || own.untraceable || before === '') return;
+  // nor does anybody go on from where the log does not reach
+  const traced = await isTraced(kept, { peer, rows, before, since: own.since, upTo }).catch(() => false);
+  if (!traced) own.untraceable = true;
 }
