@@ -57,6 +57,29 @@ describe('list', () => {
     expect(answer.headers['cache-control']).toBe('no-store');
   });
 
+  it('shows the same page each time, and what changes between', async () => {
+    const page = async () => (await api.ask('GET', `${SERVICES}?limit=3`)).body;
+    const once = await page();
+    expect(await page()).toEqual(once);
+    expect(await page()).toEqual(once);
+    const { kind: _kind, ...body } = serviceBody('elsewhere');
+    await api.ask('POST', `/api/v1/namespaces/default/endpoints`, { body: { ...body, kind: 'Endpoints', spec: undefined, subsets: [] } });
+    // of another kind: the same objects, at a later version
+    const later = await page();
+    expect(later.items).toEqual(once.items);
+    expect(later.metadata.resourceVersion).toBe(String(api.store.version()));
+    expect(later.metadata.resourceVersion).not.toBe(once.metadata.resourceVersion);
+    expect(await page()).toEqual(later);
+    const changed = await api.ask('PATCH', `${SERVICES}/s01`, {
+      body: { metadata: { annotations: { a: 'b' } } },
+      headers: { 'content-type': MERGE },
+    });
+    const last = await page();
+    expect(last.items[1]).toEqual(changed.body);
+    expect(last.items[0]).toEqual(once.items[0]);
+    expect((await api.ask('GET', `${SERVICES}/s01`)).body).toEqual(changed.body);
+  });
+
   it('shows all namespaces, in their order, or one', async () => {
     expect(names(await api.ask('GET', ALL))).toHaveLength(13);
     expect(names(await api.ask('GET', '/api/v1/namespaces/node1/services'))).toEqual(['theirs']);

@@ -16,7 +16,7 @@ export function separated(items: readonly Uint8Array[]): Uint8Array[] {
   return items.flatMap((item, index) => (index === 0 ? [item] : [COMMA, item]));
 }
 
-/** A page as a list in one piece: made once for each, as long as the store has it. */
+/** A page as a list in one piece: made once for as long as the store gives the same page, at the cost of as much memory as its rows take there. */
 export function joined(kind: Kind, page: RawListPage): Uint8Array<ArrayBuffer> {
   const known = lists.get(page);
   if (known !== undefined) return known;

@@ -40,10 +40,30 @@ export interface Selection {
   covers(ref: ObjectRef): boolean;
 }
 
+type Selectors = Pick<ListQuery, 'group' | 'plural' | 'namespace' | 'labelSelector' | 'fieldSelector' | 'where'>;
+
+/** Whole ranges that are remembered, since those who poll ask for them again and again; when there are more, all are forgotten. */
+const MAX_RANGES = 256;
+/** Characters of a range at most that is remembered. */
+const MAX_RANGE = 512;
+const ranges = new Map<string, Selection>();
+
 /** Parses the selectors of a query. Throws BAD_REQUEST saying what is wrong with them. */
-export function selectionOf(
-  query: Pick<ListQuery, 'group' | 'plural' | 'namespace' | 'labelSelector' | 'fieldSelector' | 'where'>,
-): Selection {
+export function selectionOf(query: Selectors): Selection {
+  const { group, plural, namespace, labelSelector, fieldSelector, where } = query;
+  if (labelSelector !== undefined || fieldSelector !== undefined || where !== undefined) return parsed(query);
+  const key = namespace === undefined ? `${group}/${plural}` : `${group}/${plural}/${namespace}`;
+  const known = ranges.get(key);
+  if (known !== undefined) return known;
+  const selection = parsed(query);
+  if (key.length <= MAX_RANGE) {
+    if (ranges.size >= MAX_RANGES) ranges.clear();
+    ranges.set(key, selection);
+  }
+  return selection;
+}
+
+function parsed(query: Selectors): Selection {
   const { group, plural } = query;
   const labels: LabelRequirement[] = parseLabelSelector(query.labelSelector ?? '');
   const kind = kindByPlural(group, plural);
