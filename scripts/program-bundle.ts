@@ -4,21 +4,28 @@
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
-import { type OutputChunk, type RolldownLog, rolldown } from 'rolldown';
+import { type RolldownLog, rolldown } from 'rolldown';
 
-/** What the launcher starts. */
-const ENTRIES = ['daemon/src/main', 'daemon/src/restore', 'cli/main'];
+/** What the launcher starts. Programs share no files: of what two of them use only in part, there would be dozens. */
+const PROGRAMS = { daemon: ['daemon/src/main', 'daemon/src/restore'], cli: ['cli/main'] };
 /** Have a compiled part, which each looks for beside itself. */
 const INSTALLED = ['cbor-extract', 'classic-level'];
 const LICENCES = 'third-party-licences.txt';
 const LEGAL = /^(licen[cs]e|notice|copying|copyright)/i;
 
-/** Writes the program below `dist`. Errors: anything that rolldown warns of. */
-export async function writeProgram(root: string, dist: string): Promise<void> {
+/** Writes the programs below `dist`. Errors: anything that rolldown warns of. */
+export async function writePrograms(root: string, dist: string): Promise<void> {
+  const sources: string[] = [];
+  for (const [program, entries] of Object.entries(PROGRAMS)) sources.push(...(await writeProgram(root, dist, program, entries)));
+  await writeFile(join(dist, LICENCES), await licencesOf(sources));
+}
+
+/** Returns the files that went in. */
+async function writeProgram(root: string, dist: string, program: string, entries: readonly string[]): Promise<string[]> {
   const warnings: RolldownLog[] = [];
   const bundle = await rolldown({
     cwd: root,
-    input: Object.fromEntries(ENTRIES.map((entry) => [entry, join(root, `${entry}.ts`)])),
+    input: Object.fromEntries(entries.map((entry) => [entry, join(root, `${entry}.ts`)])),
     platform: 'node',
     external: INSTALLED,
     onLog: (level, log) => {
@@ -29,7 +36,8 @@ export async function writeProgram(root: string, dist: string): Promise<void> {
     const { output } = await bundle.write({
       dir: dist,
       entryFileNames: '[name].js',
-      chunkFileNames: ({ facadeModuleId }) => `${facadeModuleId === null ? 'shared/[name]' : placeOf(root, facadeModuleId)}.js`,
+      chunkFileNames: ({ facadeModuleId }) =>
+        `${facadeModuleId === null ? `shared/${program}-[name]` : placeOf(relative(root, facadeModuleId), program)}.js`,
       // Logs name functions and classes, and some libraries read names.
       keepNames: true,
       // Of a version that is installed over one that runs, parts not loaded yet still fit where they did not change.
@@ -37,17 +45,17 @@ export async function writeProgram(root: string, dist: string): Promise<void> {
       comments: { legal: true, annotation: false, jsdoc: false },
     });
     if (warnings.length > 0) throw new Error(warnings.map(({ message }) => message).join('\n'));
-    const chunks = output.filter((one): one is OutputChunk => one.type === 'chunk');
-    await writeFile(join(dist, LICENCES), await licencesOf(chunks));
+    return output.flatMap((one) => (one.type === 'chunk' ? one.moduleIds : []));
   } finally {
     await bundle.close();
   }
 }
 
 /** Where a file goes that is loaded on its first use, without its ending. */
-function placeOf(root: string, source: string): string {
+function placeOf(source: string, program: string): string {
   const library = packageOf(source);
-  return library === undefined ? relative(root, source).replace(/\.ts$/, '') : `libraries/${basename(library)}`;
+  if (library !== undefined) return `shared/${program}-${basename(library)}`;
+  return source.startsWith(`${program}/`) ? source.replace(/\.ts$/, '') : `shared/${program}-[name]`;
 }
 
 /** The directory of the package that a file is of. */
@@ -56,8 +64,8 @@ function packageOf(file: string): string | undefined {
 }
 
 /** Of each package that a part of went in: its name, its version and what its licence wants to be told. */
-async function licencesOf(chunks: readonly OutputChunk[]): Promise<string> {
-  const packages = new Set(chunks.flatMap(({ moduleIds }) => moduleIds.flatMap((file) => packageOf(file) ?? [])));
+async function licencesOf(sources: readonly string[]): Promise<string> {
+  const packages = new Set(sources.flatMap((file) => packageOf(file) ?? []));
   const texts = [...packages]
     .sort((a, b) => (a < b ? -1 : 1))
     .map(async (directory) => {
