@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ListNotes } from '../../../daemon/src/catalog/federation/cache/list-notes.ts';
 import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
+import { Nodes } from './nodes.ts';
 
 const VIEW = { asker: 'a', group: 'dtkd.dev', plural: 'models' };
 const NOTE = new Map([['peer', 'absent' as const]]);
@@ -23,6 +24,24 @@ describe('notes of lists', () => {
     for (const known of [notes, await ListNotes.open(kv, VIEW)]) {
       expect(() => known.of(5)).toThrow('no longer');
       expect(known.of(1_000)).toEqual(NOTE);
+    }
+  });
+});
+
+describe('a list in pages', () => {
+  it('is not noted for a node that is known to be away, and shown as it was last', async () => {
+    const nodes = await Nodes.open(1);
+    try {
+      const [node] = nodes.others;
+      await node?.put('a');
+      await nodes.page({ stale: true });
+      if (node !== undefined) node.mood = 'away';
+      await nodes.page({ stale: true });
+      const pages = [await nodes.page({ limit: 5, stale: true }), await nodes.page({ limit: 5, stale: true })];
+      expect(pages.map(({ completeness }) => completeness)).toMatchObject([[{ state: 'stale' }], [{ state: 'stale' }]]);
+      expect(await nodes.kv.page({ gte: 'f/n/', lt: 'f/n0' })).toEqual([]);
+    } finally {
+      await nodes.close();
     }
   });
 });

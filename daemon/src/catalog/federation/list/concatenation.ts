@@ -201,7 +201,11 @@ export class Concatenation {
     over.add(statement);
     if (statement.state === 'answered') return;
     const peer = turns.find(({ namespace }) => namespace === statement.node)?.peer;
-    if (peer !== undefined && kept.parts().has(peer.key)) note.set(peer.key, statement.state === 'stale' ? 'otherwise' : 'partly');
+    const part = peer === undefined ? undefined : kept.parts().get(peer.key);
+    if (part === undefined) return;
+    if (statement.state !== 'stale') note.set(part.peer, 'partly');
+    // what is kept as old already is shown as it is: lists of every few seconds would else push out what is noted of others
+    else if (part.since === undefined) note.set(part.peer, 'otherwise');
   }
 }
 
