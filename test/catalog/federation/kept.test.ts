@@ -108,6 +108,18 @@ test('lists are remembered for those who go on from them, also over a start, and
   expect((await kv.page({ gte: 'f/n/', lt: 'f/n0' })).length).toBe(256);
 });
 
+test('nothing is noted of lists that were never given', async () => {
+  const kv = memoryKv();
+  const kept = await open(kv);
+  const version = await kept.stampList(1);
+  const note = new Map([[PEER.key, 'absent' as const]]);
+  await kept.noteList(version, note);
+  for (let made = 1; made <= 300; made++)
+    for (const invented of [version - 1_000 + made, version + 1_000 + made]) await kept.noteList(invented, note);
+  expect(kept.listNote(version)).toEqual(note);
+  expect((await kv.page({ gte: 'f/n/', lt: 'f/n0' })).length).toBe(1);
+});
+
 test.each(['while it was asked', 'before'])(
   'no list leads on from rows that nobody may come to know: the stream of changes ended %s',
   async (when) => {

@@ -50,6 +50,7 @@ export class KeptView {
   #stretch: { begins: number; entries: number; bytes: number; before: number };
   readonly #drops = new Map<string, number>();
   readonly #notes: ListNotes;
+  readonly #isKnown = (version: number): boolean => version >= this.#oldest && version <= this.#journal.last;
   #latest = 0;
   #logged = 0;
   #last: Promise<unknown> = Promise.resolve();
@@ -97,6 +98,9 @@ export class KeptView {
    */
   noteList(version: number, note: ListNote | Untraceable): Promise<void> {
     return this.#serially(async () => {
+      this.#assertOpen();
+      // clients say where a list goes on: what was never given is not noted for ever
+      if (!this.#isKnown(version)) return;
       const ops = this.#notes.add(version, note);
       if (ops.length > 0) await this.#store(ops);
     });
@@ -131,7 +135,7 @@ export class KeptView {
 
   /** Throws GONE unless the log has everything after that version. */
   assertKept(version: number): void {
-    if (version < this.#oldest || version > this.#journal.last || this.#closed) throw unknownVersion(version);
+    if (!this.#isKnown(version) || this.#closed) throw unknownVersion(version);
   }
 
   /** A version from which to go on: with all that is kept now, and with the given version of the own store. */
@@ -249,9 +253,7 @@ export class KeptView {
 
   /** Notes that the peer answers. */
   setPresent(peer: PeerNode): Promise<number> {
-    return this.#serially(async () => {
-      return this.#present(peer, []);
-    });
+    return this.#serially(() => this.#present(peer, []));
   }
 
   /** Deletes all that is kept of a peer: it denied, or it is a member no more. */
