@@ -36,6 +36,19 @@ async function raw(text: string, enough: RegExp = /\r\n\r\n/): Promise<string> {
 }
 
 describe('the token', () => {
+  it('is looked at with each request of a connection', async () => {
+    const wrong = `${TOKEN.slice(0, -1)}X`;
+    const asked = [TOKEN, TOKEN, wrong, TOKEN, wrong, undefined, TOKEN.slice(1), TOKEN];
+    const lines = asked.map((token, index) => {
+      const end = index === asked.length - 1 ? 'connection: close\r\n' : '';
+      return `GET /api HTTP/1.1\r\nhost: localhost\r\n${token === undefined ? '' : `authorization: Bearer ${token}\r\n`}${end}\r\n`;
+    });
+    const answers = await raw(lines.join(''), /(?!)/);
+    expect([...answers.matchAll(/HTTP\/1\.1 (\d+)/g)].map((match) => match[1])).toEqual(
+      asked.map((token) => (token === TOKEN ? '200' : '401')),
+    );
+  });
+
   it('is wanted by everything but the probes', async () => {
     for (const path of ['/api', '/apis', SERVICES, '/nowhere', '/apis/dtkd.dev/v1/daemon/status']) {
       expect(await api.ask('GET', path, { token: '' })).toMatchObject({
