@@ -33,6 +33,19 @@ describe('whoever starts an execution', () => {
   });
 });
 
+describe('what is prepared', () => {
+  test('begins when it is told to, and is then as any other', async () => {
+    const w = await inWorld({ targets: { web1: succeed, web2: fail } });
+    const stored = async () => (await w.store.list({ group: 'dtkd.dev', plural: 'executions', namespace: 'desk' })).items.length;
+    const prepared = await w.executions.prepare(OPS, EXEC);
+    expect({ stored: await stored(), ...w.executions.counts() }).toEqual({ stored: 0, running: 0, parts: 0 });
+    const { metadata } = await prepared.dispatch();
+    const object = await w.executions.ended(OPS, metadata.name, forever);
+    expect(outcomes(partsOf(object))).toEqual({ web1: 'succeeded', web2: 'failed' });
+    expect(await stored()).toBe(1);
+  });
+});
+
 describe('the end of an execution', () => {
   test('is waited for, and stored when it is told', async () => {
     const w = await inWorld({ targets: { web1: hang, web2: fail } });
@@ -46,6 +59,23 @@ describe('the end of an execution', () => {
     const ref = { group: 'dtkd.dev', plural: 'executions', namespace: 'desk', name: metadata.name };
     expect(partsOf(await w.store.get(ref))).toEqual(partsOf(object));
     expect(outcomes(partsOf(await w.executions.ended(OPS, metadata.name, forever)))).toEqual({ web1: 'succeeded', web2: 'failed' });
+  });
+
+  test.each([
+    { other: succeed, says: ['succeeded', 'stored'] },
+    { other: fail, says: ['stored'] },
+  ])('is told before it is stored if all have ended well, and not before that: $says', async ({ other, says }) => {
+    const w = await inWorld({ targets: { web1: hang, web2: other } });
+    const { metadata } = await w.executions.dispatch(OPS, EXEC);
+    const heard: string[] = [];
+    const ended = w.executions.ended(OPS, metadata.name, forever, () => heard.push('succeeded')).then(() => heard.push('stored'));
+    await told(w);
+    const ref = { group: 'dtkd.dev', plural: 'executions', namespace: 'desk', name: metadata.name };
+    await waitFor(async () => partsOf(await w.store.get(ref)).some(({ state }) => state === 'ended'));
+    expect(heard).toEqual([]);
+    w.targets.get('web1')?.only.end();
+    await ended;
+    expect(heard).toEqual(says);
   });
 
   test('comes also of one that an earlier daemon started', async () => {
