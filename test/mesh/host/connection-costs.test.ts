@@ -61,3 +61,17 @@ test('a reader that pauses stops its sender, and gets all once it reads', async 
   await waitFor(() => received === total, { what: 'all bytes' });
   stream.destroy();
 });
+
+test('what is written last before a host stops arrives, although writes of a turn are put together', async () => {
+  const [a, b] = [await hosts.create(), await hosts.create()];
+  const received: Buffer[] = [];
+  await b.host.serve(ECHO, (stream) => void stream.on('data', (chunk: Buffer) => received.push(chunk)), { maxStreams: 4 });
+  const link = await hosts.connect(a, b);
+  const stream = await link.open(ECHO, AbortSignal.timeout(LIMIT_MS));
+  for (let piece = 0; piece < 100; piece += 1) stream.write(Buffer.from([piece]));
+  stream.end();
+  await once(stream, 'finish');
+  await a.host.stop();
+  await waitFor(() => Buffer.concat(received).length === 100, { what: 'all bytes' });
+  expect([...Buffer.concat(received)]).toEqual(Array.from({ length: 100 }, (_, piece) => piece));
+});

@@ -49,6 +49,8 @@ describe('the gate', () => {
     const [a, b] = [await hosts.create(), await hosts.create()];
     await a.host.serve(OPEN, () => {}, { strangers: true, maxStreams: 100 });
     const link = await b.host.dial({ host: LOCAL, port: a.port }, undefined, limit());
+    // those that come before the connection stands on the other side libp2p itself cuts
+    await waitFor(() => a.host.links().length === 1, { what: 'the connection to stand on both sides' });
     for (let index = 0; index < 20; index += 1) link.open(OPEN, limit()).catch(() => {});
     await waitFor(() => link.closed, { what: 'the connection to be cut' });
     expect(a.host.counters()['streamsRefused']).toBeGreaterThan(0);

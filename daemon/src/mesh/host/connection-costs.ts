@@ -1,8 +1,10 @@
 /**
- * Two costs of every small message that the libraries below us leave, and that fifty daemons on one machine feel: yamux answers each
- * frame with a window update, which is one more encrypted packet and one more write, and Noise tells the end of its buffer by an
- * error with a stack trace. Both are lowered from the outside; where the libraries are not as expected, nothing is changed.
+ * Three costs of every small message that the libraries below us leave, and that fifty daemons on one machine feel: yamux answers each
+ * frame with a window update, which is one more encrypted packet and one more write, Noise tells the end of its buffer by an
+ * error with a stack trace, and TCP takes the length of a packet and the packet as two writes. All are lowered from the outside; where the
+ * libraries are not as expected, nothing is changed.
  */
+import { Socket } from 'node:net';
 import { StreamState, YamuxStream } from '@chainsafe/libp2p-yamux/stream';
 import type { Connection } from '@libp2p/interface';
 
@@ -38,6 +40,27 @@ export function waitCheaply(connection: Connection): void {
   Reflect.set(decoder, 'lengthDecoder', (buffer: { length: number }): unknown => {
     if (buffer.length < LENGTH_BYTES) throw MORE_IS_NEEDED;
     return Reflect.apply(decode, undefined, [buffer]);
+  });
+}
+
+/** Writes what is sent in one turn of the event loop all at once: each write is a call of the system, and wakes the other side. */
+export function writeTogether(connection: Connection): void {
+  const tcp = child(child(child(connection, 'muxer'), 'maConn'), 'stream');
+  const socket = child(tcp, 'socket');
+  const send = child(tcp, 'sendData');
+  if (tcp === undefined || typeof send !== 'function' || !(socket instanceof Socket)) return;
+  let waits = false;
+  const flush = (): void => {
+    waits = false;
+    socket.uncork();
+  };
+  Reflect.set(tcp, 'sendData', (data: unknown): unknown => {
+    if (!waits) {
+      waits = true;
+      socket.cork();
+      process.nextTick(flush);
+    }
+    return Reflect.apply(send, tcp, [data]);
   });
 }
 

@@ -13,7 +13,7 @@ import type { Address } from '../../../../protocol/address.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import { CIRCUIT_PROTOCOL, Circuits, RELAY_PROTOCOL } from './circuit.ts';
-import { updateWindowsRarely, waitCheaply } from './connection-costs.ts';
+import { updateWindowsRarely, waitCheaply, writeTogether } from './connection-costs.ts';
 import { Crowd } from './crowd.ts';
 import { dialError } from './dial-error.ts';
 import { Discovery } from './discovery.ts';
@@ -283,6 +283,7 @@ class LibHost implements Host {
     if (link.inbound && link.remote !== undefined) this.#handshakes.established(link.remote);
     this.#links.set(connection, link);
     waitCheaply(connection);
+    writeTogether(connection);
     this.#gate.narrow(connection, this.#inside());
     this.#watchStranger(link);
     for (const listener of this.#onLink) listener(link);
