@@ -159,6 +159,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     now,
     onError: (error) => logger.warn({ err: error }, 'An Event could not be written'),
   });
+  stops.push(() => events.close());
   const garbage = createGarbage({
     store,
     node: name,

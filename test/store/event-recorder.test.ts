@@ -39,6 +39,18 @@ describe('Events', () => {
     expect([again?.metadata.labels, again?.metadata.annotations]).toEqual([undefined, undefined]);
   });
 
+  it('are gathered into one transaction, and written at once when the recorder is closed', async () => {
+    const recorder = recorderAt(Date.now);
+    const before = (await store.figures()).commits;
+    for (const name of ['a', 'b', 'a']) recorder.record({ about: about(name), type: 'Normal', reason: 'Ready', message: 'it is' });
+    await recorder.close();
+    expect((await events()).map(({ count, metadata }) => [metadata.name.slice(0, 1), count])).toEqual([
+      ['a', 2],
+      ['b', 1],
+    ]);
+    expect((await store.figures()).commits).toEqual({ ...before, batches: before.batches + 1, transactions: before.transactions + 1 });
+  });
+
   it('of a storm are left out, and then written again', async () => {
     const recorder = recorderAt(Date.now);
     const tell = (name: string) => recorder.record({ about: about(name), type: 'Normal', reason: 'Ready', message: 'it is' });

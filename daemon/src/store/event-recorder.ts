@@ -1,6 +1,7 @@
 /**
  * Writes Events: what happened to an object, for people. Repeats are counted into one Event; at most MAX_EVENTS are kept, for
- * KEEP_MS. Events are made by this node for itself; nothing waits for them, and a failure to write one is only logged.
+ * KEEP_MS. Events are made by this node for itself; nothing waits for them, they are gathered so that they stand in nobody's way, and a failure to write some is
+ * only logged.
  */
 import { createHash } from 'node:crypto';
 import { EVENT_CREATOR_ANNOTATION } from '../../../protocol/kinds/event.ts';
@@ -13,6 +14,10 @@ const KEEP_MS = 60 * 60 * 1000;
 const MAX_EVENTS = 1000;
 /** Events that wait to be written at most: in a storm of changes some are left out, rather than that the changes wait for them. */
 const MAX_WAITING = 100;
+/** Milliseconds in which Events are gathered before they are written, all in one transaction. */
+const GATHER_MS = 200;
+/** Events written between two looks at those that are too old. */
+const PRUNE_EVERY = 50;
 const EVENTS = { group: '', plural: 'events' } as const;
 
 export interface EventInput {
@@ -31,10 +36,21 @@ export interface EventRecorderOptions {
   onError: (error: unknown) => void;
 }
 
+/** What is written of an Event, once those of the same moment are gathered. */
+interface Waiting {
+  event: EventInput;
+  ref: ObjectRef & { namespace: string };
+  /** When it was recorded. */
+  time: string;
+}
+
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
   #sincePrune = 0;
-  #waiting = 0;
+  #waiting: Waiting[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #count = 0;
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
@@ -42,58 +58,48 @@ export class EventRecorder {
 
   /** Returns at once; the Event is written behind, or left out where too many wait. */
   record(event: EventInput): void {
-    if (this.#waiting >= MAX_WAITING) return;
-    this.#waiting += 1;
-    this.#write(event)
+    if (this.#count >= MAX_WAITING) return;
+    this.#count += 1;
+    this.#waiting.push(this.#named(event));
+    this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS).unref();
+  }
+
+  /** Writes those that wait. */
+  async close(): Promise<void> {
+    this.#flush();
+    await this.#writing;
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const gathered = this.#waiting.splice(0);
+    if (gathered.length === 0) return;
+    this.#writing = this.#writing
+      .then(() => this.#write(gathered))
       .catch(this.#options.onError)
       .finally(() => {
-        this.#waiting -= 1;
+        this.#count -= gathered.length;
       });
   }
 
-  async #write(event: EventInput): Promise<void> {
-    const { store, node, now } = this.#options;
+  #named(event: EventInput): Waiting {
+    const { node, now } = this.#options;
     const message = event.message.slice(0, 1024);
     const { metadata } = event.about;
-    const creator = metadata.annotations?.[CREATOR_ANNOTATION];
     const name = `${metadata.name.slice(0, 200)}.${createHash('sha256').update(`${metadata.uid}\n${event.reason}\n${message}`).digest('hex').slice(0, 16)}`;
-    const ref: ObjectRef = { ...EVENTS, namespace: node, name };
-    const time = toTimestamp(now());
+    return { event: { ...event, message }, ref: { ...EVENTS, namespace: node, name }, time: toTimestamp(now()) };
+  }
+
+  async #write(gathered: readonly Waiting[]): Promise<void> {
+    const { store } = this.#options;
+    // Looked up before: what else is written does not wait for it.
+    await Promise.all(gathered.map(({ ref }) => store.get(ref)));
     await store.transact(async (tx) => {
-      const known = await tx.get(ref);
-      const count = typeof known?.['count'] === 'number' ? known['count'] : 0;
-      await tx.put(
-        {
-          apiVersion: 'v1',
-          kind: 'Event',
-          metadata: {
-            ...withoutMarks(
-              known?.metadata ?? { name, namespace: node, uid: '', resourceVersion: '', generation: 1, creationTimestamp: '' },
-            ),
-            // by these it is decided who sees it, also when the object is no more
-            ...(metadata.labels === undefined ? {} : { labels: metadata.labels }),
-            ...(creator === undefined ? {} : { annotations: { [EVENT_CREATOR_ANNOTATION]: creator } }),
-          },
-          involvedObject: {
-            apiVersion: event.about.apiVersion,
-            kind: event.about.kind,
-            name: metadata.name,
-            ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
-            uid: metadata.uid,
-          },
-          reason: event.reason,
-          message,
-          type: event.type,
-          count: count + 1,
-          firstTimestamp: typeof known?.['firstTimestamp'] === 'string' ? known['firstTimestamp'] : time,
-          lastTimestamp: time,
-          source: { component: 'dtkd' },
-        },
-        { origin: 'projection' },
-      );
+      for (const one of gathered) await tx.put(eventObject(one, await tx.get(one.ref)), { origin: 'projection' });
     });
-    this.#sincePrune += 1;
-    if (this.#sincePrune >= 50) {
+    this.#sincePrune += gathered.length;
+    if (this.#sincePrune >= PRUNE_EVERY) {
       this.#sincePrune = 0;
       await this.#prune();
     }
@@ -110,6 +116,37 @@ export class EventRecorder {
       for (const event of stale) await tx.delete({ ...EVENTS, namespace: node, name: event.metadata.name });
     });
   }
+}
+
+function eventObject({ event, ref, time }: Waiting, known: ApiObject | undefined): ApiObject {
+  const { metadata } = event.about;
+  const { name, namespace } = ref;
+  const creator = metadata.annotations?.[CREATOR_ANNOTATION];
+  const count = typeof known?.['count'] === 'number' ? known['count'] : 0;
+  return {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: {
+      ...withoutMarks(known?.metadata ?? { name, namespace, uid: '', resourceVersion: '', generation: 1, creationTimestamp: '' }),
+      // by these it is decided who sees it, also when the object is no more
+      ...(metadata.labels === undefined ? {} : { labels: metadata.labels }),
+      ...(creator === undefined ? {} : { annotations: { [EVENT_CREATOR_ANNOTATION]: creator } }),
+    },
+    involvedObject: {
+      apiVersion: event.about.apiVersion,
+      kind: event.about.kind,
+      name: metadata.name,
+      ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
+      uid: metadata.uid,
+    },
+    reason: event.reason,
+    message: event.message,
+    type: event.type,
+    count: count + 1,
+    firstTimestamp: typeof known?.['firstTimestamp'] === 'string' ? known['firstTimestamp'] : time,
+    lastTimestamp: time,
+    source: { component: 'dtkd' },
+  };
 }
 
 function withoutMarks({ labels: _labels, annotations: _annotations, ...metadata }: ObjectMeta): ObjectMeta {
