@@ -248,6 +248,24 @@ describe('actions', () => {
     await waitFor(() => state.aborted, { what: 'the action to be told' });
   });
 
+  it('stream lines that come at once together, in order, however many', async () => {
+    const filler = 'x'.repeat(1_000);
+    await start({
+      actions: {
+        many: async () => ({
+          stream: (async function* () {
+            for (let index = 0; index < 500; index += 1) yield { index, filler };
+          })(),
+        }),
+      },
+    });
+    const answer = await api.open('GET', '/apis/dtkd.dev/v1/daemon/many');
+    const chunks: string[] = await answer.toArray();
+    const lines = chunks.join('').trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line).index)).toEqual(Array.from({ length: 500 }, (_, index) => index));
+    expect(chunks.length).toBeLessThan(250);
+  });
+
   it('that fail while streaming say so in a last line', async () => {
     await start({
       actions: {

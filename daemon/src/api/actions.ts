@@ -141,7 +141,10 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
 
-/** The lines of an action's stream; ends when the client has gone, even if the stream does not heed its signal. */
+/** Characters of lines that are put together at most. */
+const MAX_TOGETHER = 64 * 1024;
+
+/** The lines of an action's stream, those that come in one turn of the event loop together: each is a write, and wakes the client. Ends when the client has gone, even if the stream does not heed its signal. */
 async function* lines(
   api: Api,
   c: ApiContext,
@@ -158,10 +161,18 @@ async function* lines(
   if (signal.aborted) end();
   const source = stream[Symbol.asyncIterator]();
   try {
-    for (;;) {
-      const next = await Promise.race([source.next(), ended.promise]);
+    for (let coming = source.next(); ; ) {
+      const next = await Promise.race([coming, ended.promise]);
       if (next.done === true) return;
-      yield JSON.stringify(next.value);
+      let text = JSON.stringify(next.value);
+      for (const turn = nextTurn(); ; ) {
+        coming = source.next();
+        if (text.length >= MAX_TOGETHER) break;
+        const more = await Promise.race([coming.catch(() => undefined), turn]);
+        if (more === undefined || more.done === true) break;
+        text += `\n${JSON.stringify(more.value)}`;
+      }
+      yield text;
     }
   } catch (error) {
     yield JSON.stringify(statusOf(error, c.get('about'), (unexpected) => api.logger.error({ err: unexpected }, 'A stream failed')));
@@ -170,6 +181,10 @@ async function* lines(
     release();
     Promise.resolve(source.return?.()).catch((error: unknown) => api.logger.debug({ err: error }, 'A stream did not end cleanly'));
   }
+}
+
+function nextTurn(): Promise<undefined> {
+  return new Promise((resolve) => setImmediate(resolve, undefined));
 }
 
 function segmentsOf(rest: string): string[] {
