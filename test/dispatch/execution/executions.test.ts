@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeCbor } from '../../../protocol/cbor.ts';
+import { DtkdError } from '../../../protocol/errors.ts';
 import { isRecord } from '../../../protocol/json.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import { type FollowLine, planAnswer } from '../../../protocol/orders/follow.ts';
@@ -36,6 +37,42 @@ describe('an execution', () => {
     await linesOf(w.executions, object.metadata.name);
     expect(partsOf(await w.store.get(ref))[0]).toMatchObject({ outcome: 'failed', exitStatus: 7 });
     expect(w.executions.counts()).toEqual({ running: 0, parts: 0 });
+  });
+
+  test('reaches its targets while it is stored, and tells nobody where it cannot be', async () => {
+    const w = await inWorld({ targets: { web1: succeed } });
+    const web1 = w.targets.get('web1');
+    Object.assign(w.store, {
+      transact: async () => {
+        await waitFor(() => web1?.streams.size === 1, { what: 'a stream to be open' });
+        throw new DtkdError('DISK_FULL', 'the disk is full');
+      },
+    });
+    await expect(w.executions.dispatch(OPS, EXEC)).rejects.toMatchObject({ code: 'DISK_FULL' });
+    await waitFor(() => w.network.openStreams === 0, { what: 'the stream to be closed' });
+    expect(web1?.requests).toEqual([]);
+  });
+
+  test('reaches a target anew whose stream was lost before anything was said on it', async () => {
+    const w = await inWorld({ targets: { web1: succeed } });
+    const web1 = w.targets.get('web1');
+    const transact = w.store.transact.bind(w.store);
+    let lost = false;
+    Object.assign(w.store, {
+      transact: async (...asked: Parameters<typeof transact>) => {
+        if (!lost) {
+          await waitFor(() => web1?.streams.size === 1, { what: 'a stream to be open' });
+          for (const stream of web1?.streams ?? []) stream.destroy();
+          await waitFor(() => w.network.openStreams === 0, { what: 'both to see it' });
+        }
+        lost = true;
+        return transact(...asked);
+      },
+    });
+    const { parts } = await runToEnd(w);
+    expect(outcomes(parts)).toEqual({ web1: 'succeeded' });
+    expect(w.network.opened).toHaveLength(2);
+    expect(web1?.requests.map(({ type }) => type)).toEqual(['order']);
   });
 
   test('runs on this node alone without a filter, without a network', async () => {

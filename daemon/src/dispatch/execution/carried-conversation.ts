@@ -16,6 +16,7 @@ export function carriedConversation(id: string, { part, records }: CarriedAnswer
   const word: Part = { ...part, offset: records.length, ...(dropped === 0 ? {} : { dropped }) };
   const events: DispatchEvent[] = [];
   return {
+    isOpen: () => true,
     async ask(request) {
       const from = 'offset' in request ? request.offset : 0;
       events.push({ type: 'part', id, part: word });

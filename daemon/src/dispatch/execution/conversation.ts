@@ -19,6 +19,8 @@ import type { Members } from '../dispatch.types.ts';
 const MAX_EVENT_BYTES = MAX_RECORDS_BYTES + MAX_ORDER_BYTES + 16 * 1024;
 
 export interface Conversation {
+  /** False once it is certain that nothing can be asked on it any more. */
+  isOpen(): boolean;
   /** From here on the other side may have heard it, also if this fails. `stallMs`: in which it takes nothing. */
   ask(request: DispatchRequest, stallMs: number): Promise<void>;
   /** The next event; undefined if the other side has no more to say. Errors: TIMEOUT, PEER_AWAY, FRAME_INVALID, FRAME_TOO_LARGE. */
@@ -41,6 +43,7 @@ export async function openConversation(
 function conversationOn(stream: Duplex): Conversation {
   const reader = new FrameReader(stream, MAX_EVENT_BYTES);
   return {
+    isOpen: () => !stream.destroyed,
     async ask(request, stallMs) {
       if (stream.destroyed) throw new DtkdError('PEER_AWAY', 'the connection to the peer was lost');
       stream.write(encodeFrame(encodeCbor(request)));

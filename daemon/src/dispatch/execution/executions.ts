@@ -265,8 +265,11 @@ class StartedHere implements Executions {
     this.#runs.set(id, run);
     if (starter !== undefined) this.#starters.set(id, starter);
     const marked = run.firstWave();
+    run.approach();
     try {
       if (request.put !== undefined) await this.#allowFile(request.put.digest, plan, frozen.notAfter + plan.timeoutMs, content);
+      // that there is none is then known when it is the transaction's turn: others wait for it, too
+      void store.get(executionRef(this.#options.node.name, id)).catch(() => undefined);
       const stored = await store.transact(async (tx) => {
         keepOpen(tx, id, marked);
         record?.(tx, id);

@@ -13,6 +13,7 @@ export function localConversation(target: LocalTarget, principal: Principal): Co
   let events: AsyncGenerator<DispatchEvent> | undefined;
   const closed = new AbortController();
   return {
+    isOpen: () => true,
     async ask(request) {
       events = answer(target, principal, request, closed.signal);
     },

@@ -43,6 +43,8 @@ export class PartDriver {
   /** Output is not collected any more: the target does not have what is missing, or this node no room. */
   #deaf = false;
   #following = false;
+  /** A stream to the target, opened before its turn. */
+  #ahead: Promise<Conversation | undefined> | undefined;
   /** Nothing is looked for any more. */
   #finished = false;
   /** The target's word, carried here by others, that was not heard yet. */
@@ -106,6 +108,13 @@ export class PartDriver {
     this.#finish();
   }
 
+  /** Its turn comes at once: a stream is opened meanwhile, on which nothing is said before. */
+  approach(): void {
+    if (this.#part.state !== 'waiting' || this.#following || !this.#options.line.maybeThere()) return;
+    const signal = this.#patience.within(this.#options.timing.connectMs);
+    this.#ahead ??= this.#options.line.open(signal).catch(() => undefined);
+  }
+
   /** It is its turn. Resolves with `turnOver`. Never rejects. */
   async tell(): Promise<void> {
     if (this.#part.state === 'waiting' && !this.#following) {
@@ -167,6 +176,7 @@ export class PartDriver {
   /** Lets go of it: what goes on at the target is not ended. */
   close(): void {
     this.#patience.end();
+    this.#leaveAhead();
     this.#turnOver.resolve();
     this.#over.resolve();
   }
@@ -184,6 +194,7 @@ export class PartDriver {
   #finish(): void {
     if (this.#part.state !== 'ended' && !this.#patience.isOver) return;
     this.#finished = true;
+    this.#leaveAhead();
     this.#patience.clear();
     this.#turnOver.resolve();
     this.#over.resolve();
@@ -212,6 +223,8 @@ export class PartDriver {
   async #reach(): Promise<{ conversation: Conversation } | { error: unknown }> {
     const { line, timing } = this.#options;
     const signal = this.#patience.within(timing.connectMs);
+    const ahead = await this.#takeAhead();
+    if (ahead?.isOpen() === true) return { conversation: ahead };
     for (;;) {
       try {
         return { conversation: await line.open(signal) };
@@ -221,6 +234,17 @@ export class PartDriver {
         if (signal.aborted || !line.maybeThere()) return { error };
       }
     }
+  }
+
+  #takeAhead(): Promise<Conversation | undefined> | undefined {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    return ahead;
+  }
+
+  /** Nothing is said on it any more. */
+  #leaveAhead(): void {
+    void this.#takeAhead()?.then((conversation) => conversation?.close());
   }
 
   async #hold(holder: Holder, error: unknown): Promise<void> {

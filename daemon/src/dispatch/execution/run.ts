@@ -123,6 +123,13 @@ export class Run implements View {
     return Math.max(-1, ...(first ?? [])) + 1;
   }
 
+  /** What has its turn as soon as `run` is called, but for those that wait for another. Until then nobody is told anything. */
+  approach(): void {
+    const [stage] = this.#options.stages;
+    const [first] = inBatches(this.#indexesOf(0), this.#options.batch);
+    for (const index of first?.slice(0, stage?.threads) ?? []) this.#drivers[index]?.approach();
+  }
+
   /** False if nothing can be found out any more. */
   worthTakingUp(now: number): boolean {
     return this.#phase !== 'Finished' || (this.#isUnsettled() && now < this.#options.settleUntil);
