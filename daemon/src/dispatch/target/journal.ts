@@ -69,6 +69,12 @@ export class Journal {
     return bytes === undefined ? undefined : decodeRow(bytes);
   }
 
+  /** As `get`; on the same trip to the disk the object is looked up that a first `write` asks for. */
+  async expect(id: string, index: number): Promise<JournalRow | undefined> {
+    const [row] = await Promise.all([this.get(id, index), this.#store.get(executionRef(this.#node, id))]);
+    return row;
+  }
+
   /**
    * Writes a row, its object, and what else belongs into the same transaction. `fresh`: the part is new. An object that was deleted while the part ran is not
    * made again. `order`: that of the row. Errors: TOO_LARGE for one part more than an object can show.

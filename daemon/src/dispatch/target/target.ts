@@ -261,7 +261,7 @@ class NodeTarget implements Target {
 
   /** An order that is not in memory: known from before, or new. */
   async #take(from: OrderSource, order: CheckedOrder, brought: BroughtOrder): Promise<LivePart> {
-    const row = await this.#journal.get(order.id, order.index);
+    const row = await this.#journal.expect(order.id, order.index);
     if (row !== undefined) return this.#parts.ofRow(row);
     if (this.#stopped) throw new DtkdError('UNAVAILABLE', 'this daemon is stopping', { next: 'Send it again when it is back.' });
     try {

@@ -79,6 +79,7 @@ export class Installations implements Installed {
     const [about] = bundle.resources;
     if (about === undefined) return;
     const key = bundleKey(bundle.owner, about.object);
+    if ((this.#known.get(key)?.revision ?? Number.NEGATIVE_INFINITY) >= bundle.revision) return;
     const row = await tx.getRow(key);
     if (row !== undefined && decodeBundleRow(row).revision >= bundle.revision) return;
     tx.putRow(key, encodeBundleRow(bundle.revision, bytes));

@@ -56,6 +56,8 @@ export async function readyCommand(work: CommandWork, place: WorkPlace, options:
     secrets: secretsOf([...scripts, ...installs.flatMap((install) => install.scripts)]),
     pins,
     async run({ signal, deadline }): Promise<WorkResult> {
+      // Meanwhile. If it cannot be made, whoever needs it hears of it.
+      processes.makePlace().catch(() => undefined);
       const runnerFor = (one: CommandContext, firstStep: number) =>
         scriptRunner({ processes, output, modules: options.modules, context: one }, firstStep);
       let step = 0;

@@ -64,10 +64,15 @@ export class Processes {
     this.#options = options;
   }
 
-  /** Where the next process or file of the part may be kept. */
-  async room(source: Source): Promise<string> {
+  /** Makes the part's directory: soon something is run. */
+  async makePlace(): Promise<void> {
     this.#made ??= mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
     await this.#made;
+  }
+
+  /** Where the next process or file of the part may be kept. */
+  async room(source: Source): Promise<string> {
+    await this.makePlace();
     this.#seq += 1;
     const room = join(this.#options.directory, runName(this.#seq, source));
     if (this.#rooms.length < MAX_ROOMS) this.#rooms.push(room);
