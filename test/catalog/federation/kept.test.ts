@@ -86,7 +86,8 @@ test('a page of a list that began earlier fills in what a later one has not come
 
 test('lists are remembered for those who go on from them, also over a start, and not for ever', async () => {
   const kv = memoryKv();
-  const kept = await open(kv);
+  const journal = await Journal.open(kv);
+  const kept = await KeptView.open(kv, journal, VIEW, () => []);
   await kept.upsert(PEER, ROWS);
   const bookmark = await kept.stamp(1);
   const versions: number[] = [];
@@ -99,6 +100,7 @@ test('lists are remembered for those who go on from them, also over a start, and
   const untraceable = await kept.stampList(1);
   await kept.noteList(untraceable, 'untraceable');
   expect(new Set([...versions, bookmark, later, untraceable]).size).toBe(303);
+  await journal.close();
   for (const view of [kept, await KeptView.open(kv, await Journal.open(kv), VIEW, () => [])]) {
     expect(view.listNote(versions.at(-1) ?? 0)).toEqual(new Map([[PEER.key, 'absent']]));
     expect(view.listNote(later)).toEqual(new Map());

@@ -230,6 +230,8 @@ class NodesFederation implements Federation {
       if (open !== undefined) await this.#end(key, open);
     }
     await this.#kept.close();
+    // without it the next start takes what was given for lost
+    await this.#journal.close().catch(() => undefined);
   }
 
   /** How all peers that are meant are asked for all that is selected. */

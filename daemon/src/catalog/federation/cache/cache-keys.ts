@@ -9,6 +9,8 @@ const VERSION_DIGITS = 14;
 export const ASKERS = 'f/a/';
 export const MARKS = 'f/j/';
 export const VERSION_KEY = 'f/v';
+/** There from the end of one process to the beginning of the next. */
+export const ENDED_KEY = 'f/e';
 
 /** One kind as one user sees it elsewhere. */
 export interface View {

@@ -1,14 +1,15 @@
 /**
  * The versions that this daemon gives for lists and watches over nodes: one number that grows with each change of what is kept of others, and
  * marks that say which version of the own store belongs to it. They lie beyond every version of a store, so that neither is taken for the
- * other. After a start they go on far beyond the last one written down: none means two things, also after a power cut.
+ * other. After a start they go on far beyond the last one written down: none means two things, also after a power cut. That may have taken what was
+ * kept at versions which were given, so nobody goes on from them, unless the process before ended in order.
  *
  * A mark may be older than it could be, never newer: who goes on from it sees some changes twice and misses none. So marks can be thinned out.
  */
 import { randomInt } from 'node:crypto';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { Kv, KvOp } from '../../../store/kv.ts';
-import { MARKS, markKey, rangeOf, VERSION_KEY, versionOfKey } from './cache-keys.ts';
+import { ENDED_KEY, MARKS, markKey, rangeOf, VERSION_KEY, versionOfKey } from './cache-keys.ts';
 
 /** Versions of stores stay below 2^49, and 2^53 is the end of exact numbers. */
 const BASE = 2 ** 52;
@@ -25,12 +26,15 @@ interface Mark {
 }
 
 export class Journal {
+  /** Versions before this one are no places to go on from. */
+  readonly oldest: number;
   readonly #kv: Kv;
   #last: number;
   #reserved: number;
   #marks: Mark[];
 
-  private constructor(kv: Kv, last: number, marks: Mark[]) {
+  private constructor(kv: Kv, last: number, oldest: number, marks: Mark[]) {
+    this.oldest = oldest;
     this.#kv = kv;
     this.#last = last;
     this.#reserved = last + STEP;
@@ -40,13 +44,20 @@ export class Journal {
   static async open(kv: Kv): Promise<Journal> {
     const stored = await kv.get(VERSION_KEY);
     const last = stored === undefined ? BASE + randomInt(1, STEPS) * STEP : Number(Buffer.from(stored).toString('utf8'));
-    await reserve(kv, last + STEP);
+    const isWhole = (await kv.get(ENDED_KEY)) !== undefined;
+    await kv.batch([{ type: 'del', key: ENDED_KEY }, reservation(last + STEP)], { sync: true });
     const marks = await kv.page({ ...rangeOf(MARKS), limit: 2 * MAX_MARKS });
     return new Journal(
       kv,
       last,
+      isWhole ? 0 : last,
       marks.map(([key, value]) => ({ version: versionOfKey(key), local: Number(Buffer.from(value).toString('utf8')) })),
     );
+  }
+
+  /** To be called when nothing is written any more. */
+  async close(): Promise<void> {
+    await this.#kv.batch([{ type: 'put', key: ENDED_KEY, value: new Uint8Array() }], { sync: true });
   }
 
   /** The last version given. */
@@ -60,7 +71,7 @@ export class Journal {
     if (this.#reserved - this.#last < STEP / 2) {
       this.#reserved += STEP;
       // half a step is left until it matters whether this was written; a database that cannot write tells others
-      reserve(this.#kv, this.#reserved).catch(() => undefined);
+      this.#kv.batch([reservation(this.#reserved)], { sync: true }).catch(() => undefined);
     }
     return this.#last;
   }
@@ -117,8 +128,8 @@ export class Journal {
   }
 }
 
-function reserve(kv: Kv, upTo: number): Promise<void> {
-  return kv.batch([{ type: 'put', key: VERSION_KEY, value: Buffer.from(String(upTo)) }], { sync: true });
+function reservation(upTo: number): KvOp {
+  return { type: 'put', key: VERSION_KEY, value: Buffer.from(String(upTo)) };
 }
 
 export function unknownVersion(version: number | string): DtkdError {

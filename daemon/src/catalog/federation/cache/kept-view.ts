@@ -73,7 +73,7 @@ export class KeptView {
   static async open(kv: Kv, journal: Journal, view: View, account: Account): Promise<KeptView> {
     const stored = await kv.get(viewKey(view));
     const parts = await kv.page({ ...partKeys(view), limit: MAX_PARTS });
-    const oldest = stored === undefined ? journal.last : Number(Buffer.from(stored).toString('utf8'));
+    const oldest = stored === undefined ? journal.last : Math.max(journal.oldest, Number(Buffer.from(stored).toString('utf8')));
     if (stored === undefined) {
       await kv.batch([{ type: 'put', key: viewKey(view), value: Buffer.from(String(oldest)) }, ...account(0)], { sync: false });
     }
