@@ -94,13 +94,18 @@ describe('metrics of two sites', () => {
   });
 
   it('tell what was asked of other nodes, who is away, and what is behind', async () => {
-    const before = await scrape(node0);
     const labels = { domain: DOMAIN, peer: 'node1' };
-    expect(before.value('dtkd_peer_connected', labels)).toBe(1);
-    expect(before.value('dtkd_log_entries', { author: 'node1' })).toBe(
-      (await scrape(node1)).value('dtkd_log_entries', { author: 'node1' }),
+    expect((await scrape(node0)).value('dtkd_peer_connected', labels)).toBe(1);
+    // node1 also writes by itself, so two looks may meet the log before and after.
+    await waitFor(
+      async () => {
+        const [ours, theirs] = await Promise.all([scrape(node0), scrape(node1)]);
+        const entries = ours.value('dtkd_log_entries', { author: 'node1' });
+        const isBehind = ours.value('dtkd_log_entries_behind', { author: 'node1' }) !== 0;
+        return entries > 0 && !isBehind && entries === theirs.value('dtkd_log_entries', { author: 'node1' });
+      },
+      { what: 'both to hold the same of the log of node1' },
     );
-    expect(before.value('dtkd_log_entries_behind', { author: 'node1' })).toBe(0);
     expect((await scraper.list('model', { all: true })).stateOf('node1')).toBe('denied');
     await node1.kill9();
     const after = await waitFor(
