@@ -120,6 +120,16 @@ describe('a bundle', () => {
     expect((await refusal(bundles.bundleOf('a'))).code).toBe('NOT_FOUND');
   });
 
+  it('tells of a type as it is now, and of its supertypes', async () => {
+    const { store, read } = await fresh();
+    const stop = { Stop: { script: { inline: 'false' } } };
+    await write(store, model('web'), type('Base'), type('Svc', { extends: 'Base', commands: START }), resource('a', { type: 'Svc' }));
+    expect((await read('a')).types['base']).not.toHaveProperty('commands');
+    await write(store, type('Base', { commands: stop }));
+    const { types } = await read('a');
+    expect([types['svc']?.commands, types['base']?.commands]).toMatchObject([START, stop]);
+  });
+
   it('is not made anew for what nodes say of themselves, but for their signing keys', async () => {
     const { store, bundles } = await fresh();
     await write(store, model('web'), type('Svc'), resource('a', { type: 'Svc' }));

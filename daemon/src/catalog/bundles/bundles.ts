@@ -17,7 +17,7 @@ import type { Decide, DecideMove, ModelAction } from '../model/ports.ts';
 import { Rights } from '../model/rights.ts';
 import { TypeBook } from '../model/type-book.ts';
 import { signedModules } from '../modules/modules.ts';
-import { signedCopy } from '../modules/statements.ts';
+import { type CopyCode, copyRow, signedCopy } from '../modules/statements.ts';
 import { type GatheringOptions, gatherBundle } from './gathering.ts';
 
 /** Bytes of bundles that are kept. */
@@ -47,6 +47,8 @@ export function createBundles({ store, node: { name: node }, signingKey, ...deci
   const reads: Reads = { get: (ref) => store.get(ref), find: (index) => store.find(index), getRow: (key) => store.kv.get(key) };
   const book = new TypeBook(node);
   let signatures: Promise<ReadonlyMap<string, SignedModule>> | undefined;
+  /** Of copies that instances have, by their rows. */
+  const copies = new Map<string, SignedModule>();
   const gathering: GatheringOptions = {
     reads,
     book,
@@ -54,7 +56,7 @@ export function createBundles({ store, node: { name: node }, signingKey, ...deci
     node,
     publisher: signingKey.publicKey,
     signature: async (code) => {
-      if (instanceOfCode(code.name) !== undefined) return signedCopy(store.kv, code);
+      if (instanceOfCode(code.name) !== undefined) return ofCopy(code);
       signatures ??= signedModules(store, node);
       return (await signatures).get(`${code.name} ${code.digest}`);
     },
@@ -69,8 +71,19 @@ export function createBundles({ store, node: { name: node }, signingKey, ...deci
     kept.clear();
     size = 0;
     signatures = undefined;
+    copies.clear();
     if (changes.some(({ ref }) => ref.plural === 'types')) book.clear();
   });
+
+  async function ofCopy(code: CopyCode): Promise<SignedModule | undefined> {
+    const row = copyRow(code);
+    const known = copies.get(row);
+    if (known !== undefined) return known;
+    const before = revision;
+    const signed = await signedCopy(store.kv, code);
+    if (signed !== undefined && revision === before) copies.set(row, signed);
+    return signed;
+  }
 
   async function make(name: string): Promise<Uint8Array> {
     for (let attempt = 1; ; attempt += 1) {

@@ -14,7 +14,7 @@ import { nodeParents, nodeRef, type Reads, refIn, resourceNameOf, resourceParent
 import type { NamedType } from '../model/resolved-type.ts';
 import type { Rights } from '../model/rights.ts';
 import { childrenOf } from '../model/rules/dependents.ts';
-import { chainOf, type TypeBook } from '../model/type-book.ts';
+import type { TypeBook } from '../model/type-book.ts';
 
 export interface GatheringOptions {
   reads: Reads;
@@ -132,7 +132,7 @@ async function addTypes(
   name: string,
 ): Promise<void> {
   if (types.has(typeKey(name))) return;
-  const chain = await chainOf(name, (wanted) => book.named(reads, wanted));
+  const chain = await book.chain(reads, name);
   if ('fault' in chain)
     throw new DtkdError('CONFLICT', `the type "${name}" does not hold together`, { next: `See "dtkd describe type ${name}".` });
   for (const type of chain) types.set(typeKey(type.name), bundledType(type, publisher));

@@ -16,6 +16,7 @@ export type ChainFault = { fault: 'unknown'; name: string } | { fault: 'cycle'; 
 export class TypeBook {
   readonly #node: string;
   readonly #resolved = new Map<string, ResolvedType>();
+  readonly #chains = new Map<string, readonly NamedType[]>();
   /** Counts clearings, so that what was read before one and is resolved after it is not kept. */
   #generation = 0;
 
@@ -27,6 +28,20 @@ export class TypeBook {
   clear(): void {
     this.#generation += 1;
     this.#resolved.clear();
+    this.#chains.clear();
+  }
+
+  /** A type and its supertypes, nearest first. */
+  async chain(reads: Reads, name: string): Promise<readonly NamedType[] | ChainFault> {
+    const key = typeKey(name);
+    const known = this.#chains.get(key);
+    if (known !== undefined) return known;
+    const generation = this.#generation;
+    const chain = await chainOf(name, (wanted) => this.named(reads, wanted));
+    if ('fault' in chain || generation !== this.#generation) return chain;
+    if (this.#chains.size >= CACHED_TYPES) this.#chains.clear();
+    this.#chains.set(key, chain);
+    return chain;
   }
 
   /** A type as it stands, by name without regard to case. */
@@ -44,7 +59,7 @@ export class TypeBook {
     const known = this.#resolved.get(key);
     if (known !== undefined) return known;
     const generation = this.#generation;
-    const chain = await chainOf(name, (wanted) => this.named(reads, wanted));
+    const chain = await this.chain(reads, name);
     if ('fault' in chain) return undefined;
     const resolved = await resolveChain(chain);
     if (generation !== this.#generation) return resolved;
