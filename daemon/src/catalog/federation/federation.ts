@@ -115,8 +115,8 @@ class NodesFederation implements Federation {
           ...asking,
           own: selection.covers(node) ? { namespace: node, turn: (at) => ownTurn(BEGINNING, at) } : undefined,
           localVersion: () => local.version(),
+          record,
         });
-        if (record.untraceable) await kept.noteList(Number(list.resourceVersion), 'untraceable');
         const done = () => {
           for (const statement of list.end().completeness) this.#stated.add(statement);
           held.release();

@@ -15,6 +15,7 @@ import { objectOf } from '../peer/row.ts';
 import type { PeerNode } from '../peer-api.types.ts';
 import type { FederatedSelection } from '../selection.ts';
 import { markedStale, TOO_MUCH } from './concatenation.ts';
+import type { ListRecord } from './recorder.ts';
 import type { Turn } from './turn.ts';
 
 /** Rows and bytes of a page; nodes asked at once, so that their answers have a bounded size together. */
@@ -43,6 +44,8 @@ export interface WholeListOptions extends Asking {
   own: { namespace: string; turn: (version: number) => Turn } | undefined;
   /** The present version of the own store. */
   localVersion: () => number;
+  /** Filled by `fetch`. */
+  record: ListRecord;
 }
 
 export interface PagePlace {
@@ -66,7 +69,7 @@ export function canShowWhole(
 }
 
 export async function wholeList(options: WholeListOptions): Promise<FederatedList> {
-  const { kept, peers, selection, now } = options;
+  const { kept, peers, selection, record, now } = options;
   const answers = await askAll(options);
   const version = options.localVersion();
   const frozen = await kept.freeze(version);
@@ -85,7 +88,12 @@ export async function wholeList(options: WholeListOptions): Promise<FederatedLis
     if (isAsKept) note.delete(peer.key);
     else note.set(peer.key, 'otherwise');
   }
-  await kept.noteList(frozen.version, note);
+  try {
+    await kept.noteList(frozen.version, record.untraceable ? 'untraceable' : note);
+  } catch (error) {
+    await frozen.close();
+    throw error;
+  }
   const resourceVersion = String(frozen.version);
   return {
     resourceVersion,
