@@ -1,7 +1,7 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { REPOSITORY } from '../harness/node-binary.ts';
+import { NODE, REPOSITORY } from '../harness/node-binary.ts';
 import type { Site } from '../harness/site.ts';
 import { useStage } from '../harness/use-stage.ts';
 import { bothConnected, formDomain } from './domain.ts';
@@ -10,6 +10,8 @@ import { exec, machine } from './machine.ts';
 
 const stage = useStage();
 
+/** Files that do something when they are loaded. */
+const PROGRAMS: ReadonlySet<string> = new Set(['cli/main.js', 'daemon/src/main.js', 'daemon/src/restore.js']);
 /** Bytes of the packed package: the program with its libraries, its guides and its examples. */
 const MAX_PACKED = 2.5 * 1024 * 1024;
 const MAX_OUTPUT = 16 * 1024 * 1024;
@@ -74,6 +76,14 @@ describe('the packed package', () => {
     expect(installed).toEqual(expect.arrayContaining(['classic-level', 'node']));
     expect(installed).not.toContain('libp2p');
     expect(await readFile(join(prefix, 'lib/node_modules/dtkd/dist/third-party-licences.txt'), 'utf8')).toMatch(/^libp2p [0-9.]+, /m);
+  });
+
+  it('has whatever its parts that are loaded on their first use import', async () => {
+    const dist = join(prefix, 'lib/node_modules/dtkd/dist');
+    const parts = (await readdir(dist, { recursive: true })).filter((name) => name.endsWith('.js') && !PROGRAMS.has(name));
+    expect(parts).toContain('daemon/src/mesh/host/libp2p-host.js');
+    const script = parts.map((name) => `await import(${JSON.stringify(join(dist, name))});`).join('\n');
+    await exec(NODE, ['--input-type=module', '--eval', `${script}\nprocess.exit(0);`], { env });
   });
 
   it('tells its version, and has a manual page', async () => {
