@@ -95,10 +95,11 @@ describe('a released module', () => {
     expect(fetched.code, fetched.stderr).toBe(0);
     expect(fetched.stderr).toContain('one serves an altered copy');
     expect(specOf(await site(3).get('module', 'acme.web-1.0.0'))).toMatchObject({ digest, active: false });
-    const events = await site(3).list('events');
-    expect(events.map((event) => String(event['message'])).find((message) => message.includes('altered copy'))).toContain(
-      'one serves an altered copy of acme/web 1.0.0',
+    const message = await waitFor(
+      async () => (await site(3).list('events')).map((event) => String(event['message'])).find((one) => one.includes('altered copy')),
+      { what: 'an Event of the altered copy' },
     );
+    expect(message).toContain('one serves an altered copy of acme/web 1.0.0');
     const again = await site(3).cli('module', 'publish', 'acme/web');
     expect(again).toMatchObject({ code: 6, stderr: expect.stringContaining("acme/web 1.0.0 is maker's") });
     const bytes = await readFile(join(site(3).dir, 'content', digest.slice(0, 2), digest.slice(2)));
