@@ -58,6 +58,16 @@ exit "$DTKD_OPTION_STATUS"`,
     await deploy(field, 'Job', 'job', targets);
   }, 120_000);
 
+  /** How often a target's daemon was killed. */
+  let kills = 0;
+
+  async function killAndStart(victim: Site | undefined, between: () => Promise<unknown> = async () => undefined): Promise<void> {
+    kills += 1;
+    await victim?.kill9();
+    await between();
+    await victim?.start();
+  }
+
   /** What goes wrong in a round; resolves once it is mended. */
   const troubles: readonly (() => Promise<void>)[] = [
     async () => undefined,
@@ -65,11 +75,7 @@ exit "$DTKD_OPTION_STATUS"`,
       await network.cut('here', 'there');
       await network.heal('here', 'there');
     },
-    async () => {
-      const victim = targets[random(targets.length)];
-      await victim?.kill9();
-      await victim?.start();
-    },
+    () => killAndStart(targets[random(targets.length)]),
     async () => {
       await field.home.kill9();
       await field.home.start();
@@ -77,9 +83,7 @@ exit "$DTKD_OPTION_STATUS"`,
     async () => {
       const victim = targets[random(targets.length)];
       await network.cut('here', 'there');
-      await victim?.kill9();
-      await network.heal('here', 'there');
-      await victim?.start();
+      await killAndStart(victim, () => network.heal('here', 'there'));
     },
   ];
 
@@ -121,14 +125,16 @@ exit "$DTKD_OPTION_STATUS"`,
         const ended = lines.includes(`end ${round} ${node} ${status}`);
         if (part.outcome === 'succeeded') expect(ended && status === 0, what).toBe(true);
         else if (part.outcome === 'failed') expect(ended && status !== 0 && part.exitStatus === status, what).toBe(true);
-        else if (part.outcome !== 'unknown') expect(started, what).toBe(false);
+        // all daemons run and all wires are whole in the end: what stays unknown was about to start as its daemon was killed
+        else if (part.outcome === 'unknown') expect(part.reason, what).toMatch(/ended as this was about to start/);
+        else expect(started, what).toBe(false);
         counts.set(part.outcome ?? part.state, (counts.get(part.outcome ?? part.state) ?? 0) + 1);
       }
     }
-    // all daemons run and all wires are whole: unknown stays only what was about to start as its daemon was killed, and most must have run
+    // one killing leaves at most what its node was about to start, which is seldom more than one part and mostly none; and most must have run
     const count = (outcome: string): number => counts.get(outcome) ?? 0;
     const told = JSON.stringify(Object.fromEntries(counts));
-    expect(count('unknown'), told).toBeLessThanOrEqual(Math.ceil(rounds.length / 10));
+    expect(count('unknown'), told).toBeLessThanOrEqual(kills);
     expect(count('succeeded') + count('failed'), told).toBeGreaterThan(rounds.length);
   }, 1_500_000);
 });
