@@ -58,9 +58,12 @@ export function duplicateFields(text: string): string[] {
 
 /** Where the quote is that ends a string. */
 function endOfText(text: string, start: number): number {
-  for (let position = start + 1; position < text.length; position++) {
-    if (text[position] === '\\') position += 1;
-    else if (text[position] === '"') return position;
+  // from quote to quote, since most characters of a document stand within strings
+  for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
+    let before = end - 1;
+    while (text[before] === '\\') before -= 1;
+    // after an even number of backslashes a quote is a quote
+    if ((end - before) % 2 === 1) return end;
   }
   return text.length;
 }

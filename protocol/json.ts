@@ -10,15 +10,32 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** Parses UTF-8 JSON. Errors: BAD_REQUEST. */
 export function parseJson(bytes: Uint8Array): unknown {
+  return parseJsonText(textOf(bytes));
+}
+
+/** The characters of a body. Errors: BAD_REQUEST if it is not UTF-8. */
+export function textOf(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch (cause) {
+    throw notJson('it is not UTF-8 text', cause);
+  }
+}
+
+/** Parses JSON. Errors: BAD_REQUEST. */
+export function parseJsonText(text: string): unknown {
   let value: unknown;
   try {
-    value = JSON.parse(decoder.decode(bytes));
+    value = JSON.parse(text);
   } catch (cause) {
-    const why = cause instanceof SyntaxError ? cause.message.slice(0, 200) : 'it is not UTF-8 text';
-    throw new DtkdError('BAD_REQUEST', `the body is not JSON: ${why}`, { next: 'Send one JSON document.', cause });
+    throw notJson(cause instanceof Error ? cause.message.slice(0, 200) : '', cause);
   }
   checkJson(value);
   return value;
+}
+
+function notJson(why: string, cause: unknown): DtkdError {
+  return new DtkdError('BAD_REQUEST', `the body is not JSON: ${why}`, { next: 'Send one JSON document.', cause });
 }
 
 /** Throws BAD_REQUEST if a value is nested too deeply, or naming the field, if it has a key `__proto__`. */

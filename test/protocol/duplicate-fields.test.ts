@@ -17,6 +17,17 @@ describe('fields that stand twice', () => {
     expect(duplicateFields(text)).toHaveLength(20);
   });
 
+  it('are found after whatever stands between them', () => {
+    const awkward = fc.string({ unit: fc.constantFrom('"', '\\', 'a', '{', '}', ',', ':', 'ü') });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(awkward, awkward)), (fields) => {
+        const between = Object.fromEntries(fields.filter(([name]) => name !== 'x'));
+        expect(duplicateFields(`{"x":1,"between":${JSON.stringify(between)},"x":2}`)).toEqual(['x']);
+        expect(duplicateFields(`{"x":1,"between":${JSON.stringify(between)}}`)).toEqual([]);
+      }),
+    );
+  });
+
   it('are none in what JSON.stringify writes', () => {
     fc.assert(
       fc.property(fc.json({ maxDepth: 5 }), (text) => {

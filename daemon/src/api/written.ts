@@ -1,7 +1,7 @@
 /** What all writes share: reading the user's document for a target, and the kind's handler. */
 import { duplicateFields } from '../../../protocol/duplicate-fields.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { isRecord, parseJson } from '../../../protocol/json.ts';
+import { isRecord, parseJsonText, textOf } from '../../../protocol/json.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import { parseDocument, type UserDocument } from './document.ts';
@@ -13,8 +13,9 @@ export async function readWritten(c: ApiContext): Promise<unknown> {
   const validation = fieldValidation(c);
   const bytes = await readBody(c);
   if (bytes.length === 0) return undefined;
-  const body = parseJson(bytes);
-  const twice = validation === 'Ignore' ? [] : duplicateFields(Buffer.from(bytes).toString('utf8'));
+  const text = textOf(bytes);
+  const body = parseJsonText(text);
+  const twice = validation === 'Ignore' ? [] : duplicateFields(text);
   if (validation === 'Strict' && twice.length > 0) {
     throw new DtkdError('BAD_REQUEST', `duplicate field ${quoted(twice)}`, {
       details: { causes: twice.map((field) => ({ reason: 'FieldValueDuplicate', message: 'duplicate field', field })) },
