@@ -1,7 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
+/**
+ * These limits only end what would never end: a machine may be many times slower than the one on which a test was written. Whatever waits
+ * says itself what it has waited for, before.
+ */
+const patience = (ms: number) => ({ testTimeout: ms, hookTimeout: ms });
+
 /** Projects with real processes run after the unit tests and one file at a time: a machine of two cores would only make them wait. */
-const realProcesses = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 };
+const realProcesses = { fileParallelism: false, ...patience(600_000) };
 
 /** Unit tests that put something of their own in the place of a module: no other test may have loaded it before. */
 const REPLACING = ['test/catalog/instances/repository/crash.test.ts'];
@@ -14,7 +20,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/multinode/**', 'test/package/**', ...REPLACING],
-          testTimeout: 20_000,
+          ...patience(180_000),
           // Each file loads most of the daemon: in processes that keep their modules that is done twice, and not hundreds of times. Not in
           // threads: Node closes what a thread seems to have left open by number, though a socket has closed it and it belongs to others by then.
           pool: 'forks',
@@ -26,7 +32,7 @@ export default defineConfig({
         test: {
           name: 'replacing',
           include: [...REPLACING],
-          testTimeout: 20_000,
+          ...patience(180_000),
           sequence: { groupOrder: 0 },
         },
       },
@@ -43,7 +49,7 @@ export default defineConfig({
           name: 'long',
           include: ['test/**/*.long.ts'],
           ...realProcesses,
-          testTimeout: 900_000,
+          ...patience(1_800_000),
           sequence: { groupOrder: 2 },
         },
       },
@@ -52,7 +58,7 @@ export default defineConfig({
           name: 'package',
           include: ['test/package/**/*.test.ts'],
           ...realProcesses,
-          testTimeout: 600_000,
+          ...patience(1_800_000),
           sequence: { groupOrder: 3 },
         },
       },

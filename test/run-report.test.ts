@@ -32,7 +32,7 @@ beforeAll(async () => {
   const { VITEST: _inside, ...env } = process.env;
   await run([join(PROJECT, 'node_modules', 'vitest', 'vitest.mjs'), ...args], { ...env, DTKD_TEST_REPORT: join(reports, 'test.json') });
   told = await run([join(PROJECT, 'test', 'harness', 'sum-reports.js'), reports, 'Tests']);
-}, 60_000);
+});
 
 afterAll(() => rm(directory, { recursive: true, force: true }));
 

@@ -2,8 +2,11 @@
 const FIRST_POLL_MS = 5;
 const POLL_GROWTH = 1.3;
 const MAX_POLL_MS = 60;
+/** Waiting costs nothing where it succeeds, and a machine may be many times slower than the one on which a test was written. */
+const PATIENCE_MS = 60_000;
 
 export interface WaitOptions {
+  /** Only where it has to be longer than usual, or where the time is what is tested. */
   timeoutMs?: number;
   what?: string;
   /** The longest rest between two looks. */
@@ -13,7 +16,7 @@ export interface WaitOptions {
 /** Waits until `condition` gives something true (a rejection counts as "not yet") and returns it; throws saying what it waited for. */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
-  { timeoutMs = 10_000, what = 'the condition', pollMs = MAX_POLL_MS }: WaitOptions = {},
+  { timeoutMs = PATIENCE_MS, what = 'the condition', pollMs = MAX_POLL_MS }: WaitOptions = {},
 ): Promise<NonNullable<T>> {
   const end = performance.now() + timeoutMs;
   let rest = Math.min(FIRST_POLL_MS, pollMs);

@@ -112,7 +112,7 @@ describe.each([{ lanes: false }, { lanes: true }])('an app with authenticationTy
     const tunnel = async (user?: { name: string; uid: string }) => {
       const channel = new StreamChannel(await caller.mesh.openStream(domain.id, domain.self, TUNNEL_PROTOCOL));
       channel.write(encodeTunnelRequest({ app: app.metadata.uid, name: 'app', ...(user === undefined ? {} : { user }) }));
-      checkTunnelAnswer(await readFrame(channel, 5_000));
+      checkTunnelAnswer(await readFrame(channel, 60_000));
       channel.abort();
     };
     await expect(tunnel()).rejects.toMatchObject({ code: 'UNAUTHORIZED' });

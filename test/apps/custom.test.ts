@@ -110,7 +110,7 @@ describe('an app with authenticationType Custom', () => {
     const tunnel = async () => {
       const channel = new StreamChannel(await caller.mesh.openStream(domain.id, peer, TUNNEL_PROTOCOL));
       channel.write(encodeTunnelRequest({ app: stored.metadata.uid, name: 'app' }));
-      checkTunnelAnswer(await readFrame(channel, 5_000));
+      checkTunnelAnswer(await readFrame(channel, 60_000));
       return channel;
     };
     const collect = async (bytes: string) => {

@@ -83,7 +83,7 @@ describe('the fast lane', () => {
     if (domain === undefined) throw new Error('no domain');
     const channel = new StreamChannel(await caller.mesh.openStream(domain.id, domain.self, LANE_PROTOCOL));
     channel.write(encodeLaneRequest({ certificate: identity.hash }));
-    return decodeLaneAnswer(await readFrame(channel, 5_000));
+    return decodeLaneAnswer(await readFrame(channel, 60_000));
   }
 
   async function dial(identity: LaneIdentity): Promise<{ tls: TLSSocket; channel: LaneChannel }> {
@@ -100,7 +100,7 @@ describe('the fast lane', () => {
     const uid = (await appsAt(owner))[0]?.metadata.uid ?? '';
     channel.write(ticket);
     channel.write(encodeTunnelRequest({ app: uid, name: 'app' }));
-    checkTunnelAnswer(await readFrame(channel, 5_000));
+    checkTunnelAnswer(await readFrame(channel, 60_000));
   }
 
   it('is taken with a good ticket, once', async () => {

@@ -161,6 +161,6 @@ describe.each([{ lanes: false }, { lanes: true }])('large bodies, %o', ({ lanes 
       got += chunk.length;
     });
     socket.resume();
-    await waitFor(() => got > SMALL, { what: 'the rest', timeoutMs: 15_000 });
+    await waitFor(() => got > SMALL, { what: 'the rest' });
   });
 });

@@ -99,9 +99,7 @@ export class Container {
   /** The image's signal to its first process; resolves with the status that the container ends with. */
   async stop(): Promise<number | null> {
     process.kill(this.#first, this.options.config.StopSignal as NodeJS.Signals);
-    return (
-      await waitFor(() => (this.child.running ? undefined : this.child.exited), { what: `${this.options.name} to stop`, timeoutMs: 20_000 })
-    ).code;
+    return (await waitFor(() => (this.child.running ? undefined : this.child.exited), { what: `${this.options.name} to stop` })).code;
   }
 
   async close(): Promise<void> {

@@ -14,8 +14,6 @@ const why = await buildImpossible();
 const IMAGE = 'localhost/dtkd:test';
 /** What dtkd adds to its base, in bytes. Node is three quarters of it. */
 const MAX_ADDED = 180 * 1024 * 1024;
-/** A build installs all dependencies twice. */
-const BUILD_TIMEOUT_MS = 600_000;
 const EPOCH = '1700000000';
 
 describe.skipIf(why !== undefined)(`the image${why === undefined ? '' : ` (SKIPPED: ${why})`}`, () => {
@@ -43,7 +41,7 @@ describe.skipIf(why !== undefined)(`the image${why === undefined ? '' : ` (SKIPP
       });
     };
     sites = [await make('one'), await make('two')];
-  }, BUILD_TIMEOUT_MS);
+  });
   afterAll(() => Promise.all((sites ?? []).map((site) => site.close())));
 
   it('says how it is to be run', () => {
@@ -159,7 +157,6 @@ describe.skipIf(why !== undefined)(`the image${why === undefined ? '' : ` (SKIPP
 async function healthy(site: Container): Promise<void> {
   await site.child.until(async () => (await site.exec('dtkd-healthcheck')).code === 0, {
     what: `${site.options.name} to be healthy`,
-    timeoutMs: 60_000,
   });
 }
 

@@ -9,8 +9,6 @@ import { Composed } from './composed.ts';
 
 const stage = useStage();
 const why = networkMissing();
-/** The whole story, on a machine that is busy. */
-const TIMEOUT_MS = 240_000;
 
 /** A block of the guide, ` ```sh walk `, or a hidden step, `<!-- walk: … -->`. */
 const STEP = /^```sh walk\n(?<block>[\s\S]*?)^```$|^<!-- walk: (?<hidden>.*) -->$/gm;
@@ -32,7 +30,7 @@ describe.skipIf(why !== undefined)(`docker/README.md${why === undefined ? '' : `
   let composed: Composed | undefined;
   afterAll(() => composed?.close());
 
-  it('is a walk through four sites that goes as it says', { timeout: TIMEOUT_MS }, async () => {
+  it('is a walk through four sites that goes as it says', async () => {
     const steps = stepsOf(await readFile(join(REPOSITORY, 'docker', 'README.md'), 'utf8'));
     expect(steps.length).toBeGreaterThan(12);
     composed = await Composed.create(stage.current, await composeFile());

@@ -321,6 +321,6 @@ describe('many dependents', () => {
     });
     await g.settled();
     await remove('owner');
-    await waitFor(async () => (await g.names()).length === 0, { what: 'all to go', timeoutMs: 30_000 });
+    await waitFor(async () => (await g.names()).length === 0, { what: 'all to go' });
   });
 });

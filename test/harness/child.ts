@@ -10,7 +10,6 @@ import { waitFor } from '../wait.ts';
 import { findProgram } from './programs.ts';
 
 const SETPRIV = findProgram('setpriv');
-const EXIT_TIMEOUT_MS = 20_000;
 /** Only the end of what a child wrote is kept in memory. */
 const MAX_OUTPUT = 4 * 1024 * 1024;
 
@@ -109,19 +108,18 @@ export class Child {
   }
 
   /** The first match of `pattern` in what it has written so far, waiting for it. */
-  async output(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray> {
+  async output(pattern: RegExp): Promise<RegExpExecArray> {
     return this.until(() => pattern.exec(this.#stdout) ?? pattern.exec(this.#stderr), {
       what: `${this.#what} to write ${pattern}`,
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
     });
   }
 
   /** Sends a signal and waits for the end. */
-  async end(signal: NodeJS.Signals = 'SIGTERM', timeoutMs = EXIT_TIMEOUT_MS): Promise<Exit> {
+  async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
     if (this.#exit !== undefined) return this.#exit;
     this.process.kill(signal);
     try {
-      return await waitFor(() => this.#exit, { what: `${this.#what} to end after ${signal}`, timeoutMs });
+      return await waitFor(() => this.#exit, { what: `${this.#what} to end after ${signal}` });
     } catch (error) {
       this.process.kill('SIGKILL');
       await this.exited;

@@ -59,14 +59,14 @@ export async function peerNamed(site: Site, domain: string, name: string): Promi
 }
 
 /** Waits until `site` sees all `others` connected, and no peer besides. */
-export async function connected(site: Site, domain: string, others: readonly Site[], timeoutMs = 30_000): Promise<void> {
+export async function connected(site: Site, domain: string, others: readonly Site[]): Promise<void> {
   await waitFor(
     async () => {
       const seen = (await peers(site, domain)).filter((peer) => peer['connected'] === true || peer['path'] === 'self');
       const names = new Set(seen.map((peer) => String(peer['name']).split('.')[0]));
       return others.every((other) => other === site || names.has(other.name));
     },
-    { what: `${site.name} to see ${others.map((other) => other.name).join(', ')} connected in ${domain}`, timeoutMs },
+    { what: `${site.name} to see ${others.map((other) => other.name).join(', ')} connected in ${domain}` },
   );
 }
 
@@ -116,13 +116,13 @@ export async function copyOf(site: Site, app: string, owner: string): Promise<Ap
 }
 
 /** Waits for a site's copy of an app and returns its URI. */
-export async function uriOf(site: Site, app: string, owner: Site, timeoutMs?: number): Promise<string> {
+export async function uriOf(site: Site, app: string, owner: Site): Promise<string> {
   return waitFor(
     async () => {
       const copy = await copyOf(site, app, owner.name);
       return typeof copy?.['URI'] === 'string' && copy['status'] === 'Ready' ? copy['URI'] : undefined;
     },
-    { what: `${site.name} to show ${app} of ${owner.name}`, ...(timeoutMs === undefined ? {} : { timeoutMs }) },
+    { what: `${site.name} to show ${app} of ${owner.name}` },
   );
 }
 

@@ -26,7 +26,7 @@ export interface Answer {
   body: string;
 }
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 60_000;
 
 /** Sends a request and resolves with the response as soon as its head is there; the body streams. */
 export function open(options: RequestOptions): Promise<IncomingMessage> {

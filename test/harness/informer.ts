@@ -45,8 +45,8 @@ export class Informer {
     return this.#ended;
   }
 
-  async until(what: string, condition: () => boolean, timeoutMs = 20_000): Promise<void> {
-    await waitFor(condition, { what: `the watch to show ${what}; it said ${this.events.join(', ')}`, timeoutMs });
+  async until(what: string, condition: () => boolean): Promise<void> {
+    await waitFor(condition, { what: `the watch to show ${what}; it said ${this.events.join(', ')}` });
   }
 
   close(): void {

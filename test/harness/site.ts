@@ -18,7 +18,6 @@ import { DTKD, NODE } from './node-binary.ts';
 import { freePort } from './ports.ts';
 
 /** A daemon on a machine that is busy with many others. */
-const READY_TIMEOUT_MS = 30_000;
 
 /** Tests poll; a TLS handshake for each look would be most of what the daemons do. */
 const MAX_API_CONNECTIONS = 32;
@@ -161,29 +160,20 @@ export class Site {
     // Connections to the daemon that ran before are of no use.
     this.#agent.destroy();
     this.#agent = new Agent({ keepAlive: true, maxSockets: MAX_API_CONNECTIONS });
-    const endpoint = await child.until(() => this.#endpointOf(child), {
-      what: `${this.name} to write its endpoint`,
-      timeoutMs: READY_TIMEOUT_MS,
-    });
+    const endpoint = await child.until(() => this.#endpointOf(child), { what: `${this.name} to write its endpoint` });
     this.#pid = endpoint.pid;
     this.#api = endpoint.api;
     this.#ingress = endpoint.ingress;
     this.#ca = await readFile(join(this.seenAt, 'ca.crt'), 'utf8');
     this.#token = (await readFile(join(this.seenAt, 'admin.token'), 'utf8')).trim();
-    await child.until(async () => (await this.#request('/readyz')).status === 200, {
-      what: `${this.name} to be ready`,
-      timeoutMs: READY_TIMEOUT_MS,
-    });
+    await child.until(async () => (await this.#request('/readyz')).status === 200, { what: `${this.name} to be ready` });
     return this;
   }
 
   /** Starts a daemon that is expected to refuse; resolves with how it ended. */
   async startRefused(extra: readonly string[] = []): Promise<Exit & { output: string }> {
     const child = await this.spawn(extra);
-    const exit = await waitFor(() => (child.running ? undefined : child.exited), {
-      what: `${this.name} to refuse to start`,
-      timeoutMs: READY_TIMEOUT_MS,
-    });
+    const exit = await waitFor(() => (child.running ? undefined : child.exited), { what: `${this.name} to refuse to start` });
     return { ...exit, output: `${child.stdout}${child.stderr}` };
   }
 
@@ -299,11 +289,8 @@ export class Site {
   }
 
   /** The object, once it is gone. */
-  async waitForAbsence(kind: string, name: string, timeoutMs?: number): Promise<void> {
-    await waitFor(async () => (await this.get(kind, name)) === undefined, {
-      what: `${kind} ${name} to be gone at ${this.name}`,
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    });
+  async waitForAbsence(kind: string, name: string): Promise<void> {
+    await waitFor(async () => (await this.get(kind, name)) === undefined, { what: `${kind} ${name} to be gone at ${this.name}` });
   }
 
   /** Runs `dtkd ARGS` against this daemon, as its operator would. */

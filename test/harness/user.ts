@@ -114,7 +114,7 @@ export async function newToken(site: Site, name: string): Promise<string> {
 /** Waits until `site` knows an object of a shared kind of another node. */
 export async function known(site: Site, kind: string, display: string): Promise<ApiObject> {
   const [name = '', namespace = ''] = display.split('@');
-  return waitFor(async () => site.get(kind, name, namespace), { what: `${site.name} to know ${kind} ${display}`, timeoutMs: 30_000 });
+  return waitFor(async () => site.get(kind, name, namespace), { what: `${site.name} to know ${kind} ${display}` });
 }
 
 /** What is granted or shared: as `spec.on` of a Capability. */

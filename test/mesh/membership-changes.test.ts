@@ -32,10 +32,9 @@ describe('a removal', () => {
     for (const site of [a, b]) {
       await waitFor(async () => site.view().peers.length === 2 && (await site.apps()).length === 0, {
         what: `${site.name} to have dropped the member`,
-        timeoutMs: 2_000,
       });
     }
-    await waitFor(() => cut, { what: 'its stream to be cut', timeoutMs: 2_000 });
+    await waitFor(() => cut, { what: 'its stream to be cut' });
     await waitFor(() => c.view().state === 'Removed', { what: 'the removed node to learn of it' });
     expect(c.view().port).toBeUndefined();
     await expect(a.mesh.openStream(a.view().id, gone, ECHO)).rejects.toMatchObject({ code: 'PEER_AWAY' });

@@ -109,8 +109,8 @@ describe('a stranger', () => {
     for (const link of [silent, half]) link.admit();
     const stalled = await speak(half, HELLO_PROTOCOL, Uint8Array.of(0, 0, 1));
     stalled.on('error', () => {}).resume();
-    await waitFor(() => stalled.destroyed, { what: 'the stalled hello to be cut', timeoutMs: 15_000 });
-    await waitFor(() => silent.closed, { what: 'the silent connection to be cut', timeoutMs: 15_000 });
+    await waitFor(() => stalled.destroyed, { what: 'the stalled hello to be cut' });
+    await waitFor(() => silent.closed, { what: 'the silent connection to be cut' });
     expect(site.mesh.counters()['strangersDropped']).toBe(1);
     await works();
   });
@@ -129,7 +129,7 @@ describe('a stranger', () => {
     const stream = await speak(link, JOIN_PROTOCOL, Uint8Array.of(0, 1, 0, 0));
     stream.on('error', () => {}).resume();
     // At once, and not when the rest does not come.
-    await waitFor(() => site.mesh.counters()['joinsRefused'] === 1, { what: 'the frame to be refused', timeoutMs: 3_000 });
+    await waitFor(() => site.mesh.counters()['joinsRefused'] === 1, { what: 'the frame to be refused' });
   });
 
   it('cannot push its way in by joining in a flood', async () => {

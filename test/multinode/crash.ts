@@ -49,7 +49,7 @@ export async function killDuringWrites(site: Site, rounds: number): Promise<void
     };
     const writers = Array.from({ length: WRITERS }, (_, writer) => write(writer));
     // A few more each round, so that the kill meets the log at ever other lengths.
-    await waitFor(() => count >= LEAST + (round % 7), { what: `acknowledgements in round ${round}`, timeoutMs: 30_000, pollMs: 5 });
+    await waitFor(() => count >= LEAST + (round % 7), { what: `acknowledgements in round ${round}`, pollMs: 5 });
     const killed = site.kill9();
     stopping = true;
     await killed;

@@ -117,8 +117,6 @@ async function runSteps(path: string, steps: readonly Step[], around: Surroundin
 
 /** Each guide has sites of its own, and runs one command after the other: a second one takes the core that this leaves. */
 vi.setConfig({ maxConcurrency: 2 });
-/** The longest has about a hundred commands. */
-const GUIDE_TIMEOUT_MS = 240_000;
 
 describe.concurrent('the guides', () => {
   it.for([
@@ -139,7 +137,7 @@ describe.concurrent('the guides', () => {
     'docs/backup.md',
     'docs/doctor.md',
     'docs/kubectl.md',
-  ])('every command of %s does what it says', { timeout: GUIDE_TIMEOUT_MS }, async (path, { skip }) => {
+  ])('every command of %s does what it says', async (path, { skip }) => {
     if (path === 'docs/kubectl.md' && NO_KUBECTL !== undefined) skip(NO_KUBECTL);
     expect(await runGuide(stage.current, path)).toBeGreaterThan(2);
   });

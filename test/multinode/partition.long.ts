@@ -9,18 +9,23 @@ const stage = useStage();
 const why = networkMissing();
 /** The promise to operators: so soon after healing every node shows the same. */
 const CONVERGED_MS = 5_000;
+/** Or in so many times of what it takes here until all show a new app: a machine may be slow. */
+const CONVERGED_TIMES = 20;
 /** A peer whose wire was cut says nothing; noticing takes a missed heartbeat or two. */
-const NOTICED_MS = 60_000;
+const NOTICED_MS = 180_000;
 
 async function startIn(network: Network, name: string, options: Partial<SiteOptions> = {}): Promise<Site> {
   return stage.current.start({ name, inside: network.inside(name), ...options });
 }
 
-async function sameEverywhere(sites: readonly Site[], apps: readonly string[], timeoutMs: number): Promise<void> {
+async function sameEverywhere(sites: readonly Site[], apps: readonly string[], timeoutMs?: number): Promise<void> {
   const wanted = JSON.stringify([...apps].sort());
   await Promise.all(
     sites.map((site) =>
-      waitFor(async () => JSON.stringify(await appsSeen(site)) === wanted, { what: `${site.name} to show ${wanted}`, timeoutMs }),
+      waitFor(async () => JSON.stringify(await appsSeen(site)) === wanted, {
+        what: `${site.name} to show ${wanted}`,
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      }),
     ),
   );
 }
@@ -31,14 +36,16 @@ describe.skipIf(why !== undefined)(`sites in network namespaces${why === undefin
     const sites = await Promise.all(['a', 'b', 'c', 'd'].map((name) => startIn(network, name)));
     const [a, b, c, d] = sites as [Site, Site, Site, Site];
     await formDomain('halves', sites);
+    const began = performance.now();
     await publish(a, 'before', 'halves');
-    await sameEverywhere(sites, ['a/before'], 15_000);
+    await sameEverywhere(sites, ['a/before']);
+    const convergedMs = Math.max(CONVERGED_MS, CONVERGED_TIMES * (performance.now() - began));
 
     await network.cut('left', 'right');
     await Promise.all(sites.map((site) => publish(site, 'during', 'halves')));
     await a.delete('dtapp', 'before');
-    await sameEverywhere([a, b], ['a/during', 'b/during'], 15_000);
-    await sameEverywhere([c, d], ['a/before', 'c/during', 'd/during'], 15_000);
+    await sameEverywhere([a, b], ['a/during', 'b/during']);
+    await sameEverywhere([c, d], ['a/before', 'c/during', 'd/during']);
     for (const [one, other] of [
       [a, c],
       [d, b],
@@ -50,7 +57,7 @@ describe.skipIf(why !== undefined)(`sites in network namespaces${why === undefin
     }
 
     await network.heal('left', 'right');
-    await sameEverywhere(sites, ['a/during', 'b/during', 'c/during', 'd/during'], CONVERGED_MS);
+    await sameEverywhere(sites, ['a/during', 'b/during', 'c/during', 'd/during'], convergedMs);
   });
 
   it('meet by way of a member that both can reach, and notice when it is gone', async () => {
@@ -73,7 +80,7 @@ describe.skipIf(why !== undefined)(`sites in network namespaces${why === undefin
     await b.stop();
     await waitFor(async () => (await c.fetchUri(uri)).status === 503, { what: 'c to say that the owner is away' });
     await b.start();
-    await waitFor(async () => (await c.fetchUri(uri)).status === 200, { what: 'the way through b to be back', timeoutMs: 30_000 });
+    await waitFor(async () => (await c.fetchUri(uri)).status === 200, { what: 'the way through b to be back' });
   });
 
   it('find each other on the local network after their addresses have changed', async () => {

@@ -14,7 +14,6 @@ async function start<const Names extends readonly string[]>(...names: Names): Pr
 async function seesExactly(site: Site, apps: readonly string[]): Promise<void> {
   await waitFor(async () => JSON.stringify(await appsSeen(site)) === JSON.stringify([...apps].sort()), {
     what: `${site.name} to show exactly ${apps.join(', ')}`,
-    timeoutMs: 30_000,
   });
 }
 

@@ -47,7 +47,7 @@ describe.skipIf(NO_BROWSER)(`the reference page in a browser${NO_BROWSER === und
     await page.getByText('Each operation shows what to type').first().waitFor();
     for (const { kind } of KINDS) {
       const entry = page.locator('[part~="section-navbar-tag"]').filter({ hasText: new RegExp(`^\\s*${kind}\\s*$`) });
-      await expect.poll(() => entry.count(), { timeout: 10_000, message: `${kind} in the navigation` }).toBeGreaterThan(0);
+      await expect.poll(() => entry.count(), { timeout: 60_000, message: `${kind} in the navigation` }).toBeGreaterThan(0);
     }
   });
 

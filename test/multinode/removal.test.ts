@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { appsSeen, connected, expose, formDomain, peerNamed, uriOf } from '../harness/domain.ts';
+import { appsSeen, connected, copyOf, expose, formDomain, peerNamed, publish, uriOf } from '../harness/domain.ts';
 import type { Site } from '../harness/site.ts';
 import { useStage } from '../harness/use-stage.ts';
 import { waitFor } from '../wait.ts';
@@ -8,6 +8,8 @@ const stage = useStage({ story: true });
 const DOMAIN = 'club';
 /** The promise to operators: so soon has every connected member cut the removed node off. */
 const CUT_OFF_MS = 2_000;
+/** Or in so many times of what it takes here until one shows a new app of another: a machine may be slow. */
+const CUT_OFF_TIMES = 20;
 
 describe('a removed member', () => {
   let founder: Site;
@@ -17,6 +19,7 @@ describe('a removed member', () => {
   let uriAtRemoved: string;
   let uriAtMember: string;
   let removedId: string;
+  let cutOffMs: number;
 
   beforeAll(async () => {
     const sites = (await stage.current.startAll('founder', 'member', 'absent', 'removed')) as [Site, Site, Site, Site];
@@ -28,14 +31,18 @@ describe('a removed member', () => {
     uriAtRemoved = await uriOf(removed, 'ours', founder);
     uriAtMember = await uriOf(member, 'theirs', removed);
     await uriOf(absent, 'theirs', removed);
+    const began = performance.now();
+    await publish(founder, 'pace', DOMAIN);
+    await waitFor(() => copyOf(member, 'pace', 'founder'), { what: 'an app to show' });
+    cutOffMs = Math.max(CUT_OFF_MS, CUT_OFF_TIMES * (performance.now() - began));
     await absent.stop();
     removedId = String((await waitFor(() => peerNamed(founder, DOMAIN, 'removed'), { what: 'its dtPeer' })).metadata.name);
   });
 
-  async function isOut(at: Site, timeoutMs: number): Promise<void> {
+  async function isOut(at: Site): Promise<void> {
     await waitFor(async () => (await at.get('dtpeer', removedId)) === undefined && !(await appsSeen(at)).includes('removed/theirs'), {
       what: `${at.name} to have cut the removed member off`,
-      timeoutMs,
+      timeoutMs: cutOffMs,
     });
   }
 
@@ -48,10 +55,10 @@ describe('a removed member', () => {
 
   it('is cut off by every connected member at once', async () => {
     expect(await founder.cli('delete', 'dtpeer', removedId)).toMatchObject({ code: 0 });
-    await Promise.all([isOut(founder, CUT_OFF_MS), isOut(member, CUT_OFF_MS)]);
+    await Promise.all([isOut(founder), isOut(member)]);
     await waitFor(async () => (await removed.fetchUri(uriAtRemoved)).status !== 200, {
       what: 'the removed node to lose the app',
-      timeoutMs: CUT_OFF_MS,
+      timeoutMs: cutOffMs,
     });
     expect(await member.fetchUri(uriAtMember)).toMatchObject({ status: 404 });
   });
@@ -59,14 +66,14 @@ describe('a removed member', () => {
   it('does not come back by restarting, also while the founder is away', async () => {
     await founder.stop();
     await Promise.all([removed.restart(), member.restart()]);
-    await isOut(member, CUT_OFF_MS);
+    await isOut(member);
     expect((await removed.fetchUri(uriAtRemoved)).status).not.toBe(200);
   });
 
   it('is dropped by a member that was away when it was removed', async () => {
     await absent.start();
     await connected(absent, DOMAIN, [member]);
-    await isOut(absent, CUT_OFF_MS);
+    await isOut(absent);
   });
 
   it('stays out after everybody has restarted', async () => {
@@ -75,7 +82,7 @@ describe('a removed member', () => {
     await Promise.all(all.map((site) => site.start()));
     const members = [founder, member, absent];
     await Promise.all(members.map((site) => connected(site, DOMAIN, members)));
-    for (const site of members) await isOut(site, CUT_OFF_MS);
+    for (const site of members) await isOut(site);
     expect((await removed.fetchUri(uriAtRemoved)).status).not.toBe(200);
     const domain = await removed.get('dtdomain', DOMAIN);
     expect(domain?.['status']).not.toBe('Ready');

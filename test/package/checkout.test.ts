@@ -40,7 +40,7 @@ describe.skipIf(why !== undefined)(`a fresh clone${why === undefined ? '' : ` (S
       },
       maxBuffer: MAX_OUTPUT,
     });
-  }, 600_000);
+  });
 
   it('runs two daemons that form a domain, as the README says', async () => {
     expect((await exec(dtkd, ['version', '--client'], { env })).stdout).toMatch(/^dtkd \d/);

@@ -56,7 +56,7 @@ describe('the packed package', () => {
     await exec('mkdir', [prefix]);
     installOutput = await follow('npminstall');
     dtkd = join(prefix, 'bin', 'dtkd');
-  }, 600_000);
+  });
 
   it('is small: no tests, no sources, no maps', async () => {
     expect((await stat(tarball)).size).toBeLessThan(MAX_PACKED);

@@ -36,7 +36,7 @@ beforeAll(async () => {
   out = join(stage.current.directory, 'packages');
   await makePackages(out);
   ({ version } = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string });
-}, 600_000);
+});
 
 /** Names of the files of a tarball, and the machine that each ELF file is for. */
 async function contentsOf(file: string): Promise<{ names: string[]; machines: Map<string, number> }> {

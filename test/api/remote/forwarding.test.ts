@@ -190,7 +190,7 @@ describe('what a member may ask for its users', () => {
     const [peer] = node0.peers.peers();
     if (peer === undefined) throw new Error('no peer');
     const signal = new AbortController().signal;
-    const response = await node0.peers.request(peer, { user, method, path, accept, timeoutMs: 5_000, signal });
+    const response = await node0.peers.request(peer, { user, method, path, accept, timeoutMs: 60_000, signal });
     const parts: Uint8Array[] = [];
     for await (const part of response.body) parts.push(part);
     return { ...response, text: Buffer.concat(parts).toString() };
@@ -259,7 +259,13 @@ describe('what a member may ask for its users', () => {
   it('is asked for users of the asking node only', async () => {
     const [peer] = node0.peers.peers();
     if (peer === undefined) throw new Error('no peer');
-    const request = { method: 'GET', path: models('default'), accept: '', timeoutMs: 1_000, signal: new AbortController().signal } as const;
+    const request = {
+      method: 'GET',
+      path: models('default'),
+      accept: '',
+      timeoutMs: 60_000,
+      signal: new AbortController().signal,
+    } as const;
     await expect(node0.peers.request(peer, { ...request, user: { ...user, home: keyOf('node7') } })).rejects.toMatchObject({
       code: 'FORBIDDEN',
     });

@@ -36,11 +36,11 @@ const responseHead = (changes: Partial<RemoteResponseHead> = {}): RemoteResponse
 /** What comes back on a stream: status and text; rejects if it is cut. */
 async function answerOn(stream: Duplex): Promise<{ status: number; text: string }> {
   const reader = new FrameReader(stream, 65_536);
-  const first = await reader.next(5_000);
+  const first = await reader.next(60_000);
   if (first === undefined) throw new Error('no answer');
   const { status } = decodeCbor(first, remoteResponseHead, 'the head');
   const parts: Uint8Array[] = [];
-  for (let part = await reader.next(5_000); part !== undefined; part = await reader.next(5_000)) parts.push(part);
+  for (let part = await reader.next(60_000); part !== undefined; part = await reader.next(60_000)) parts.push(part);
   return { status, text: Buffer.concat(parts).toString() };
 }
 
@@ -166,7 +166,7 @@ describe('what members send', () => {
     served.serve(there, { domain: DOMAIN, peer: keyOf('node1') });
     here.end(encodeFrame(encodeCbor(head())));
     const reader = new FrameReader(here, 65_536);
-    for (let frames = 0; frames < 10; frames++) await reader.next(5_000);
+    for (let frames = 0; frames < 10; frames++) await reader.next(60_000);
     const after = made;
     for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(made).toBeLessThan(after + 20);
@@ -179,7 +179,7 @@ describe('what peers answer', () => {
   const wires = new Wires(['node0', 'node1']);
   const user = { type: 'user', home: 'self', name: 'ops', uid: 'u1', display: 'ops@node0' } as const;
 
-  async function asked(handler: Handler, { timeoutMs = 5_000, endless = false } = {}): Promise<{ status: number; bytes: number }> {
+  async function asked(handler: Handler, { timeoutMs = 60_000, endless = false } = {}): Promise<{ status: number; bytes: number }> {
     wires.handlers.set('node1', handler);
     const peers = wires.peerApi('node0');
     const [peer] = peers.peers();
@@ -258,7 +258,7 @@ describe('what peers answer', () => {
     const [peer] = peers.peers();
     if (peer === undefined) throw new Error('no peer');
     const { signal } = new AbortController();
-    const response = await peers.request(peer, { user, method: 'GET', path: SERVICES, accept: '', timeoutMs: 5_000, signal });
+    const response = await peers.request(peer, { user, method: 'GET', path: SERVICES, accept: '', timeoutMs: 60_000, signal });
     for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(written).toBeLessThan(1024 * 1024);
     const parts = response.body[Symbol.asyncIterator]();
@@ -297,7 +297,7 @@ describe('what peers answer', () => {
     if (peer === undefined) throw new Error('no peer');
     const { signal } = new AbortController();
     const all = Array.from({ length: 100 }, async () => {
-      const response = await peers.request(peer, { user, method: 'GET', path: SERVICES, accept: '', timeoutMs: 10_000, signal });
+      const response = await peers.request(peer, { user, method: 'GET', path: SERVICES, accept: '', timeoutMs: 60_000, signal });
       let bytes = 0;
       for await (const part of response.body) bytes += part.length;
       return bytes;

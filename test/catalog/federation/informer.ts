@@ -67,7 +67,7 @@ export class Informer {
       const page: Awaited<ReturnType<Nodes['page']>> = await this.#nodes.page({
         ...this.#options,
         stale: true,
-        timeoutMs: 200,
+        timeoutMs: 10_000,
         continue: next,
       });
       rows.push(...page.rows);
@@ -89,7 +89,7 @@ export class Informer {
       user: USER,
       kind: modelKind,
       bookmarks: true,
-      timeoutMs: 200,
+      timeoutMs: 10_000,
       ...this.#options,
       signal,
       ...(this.#version === undefined ? {} : { resourceVersion: this.#version }),

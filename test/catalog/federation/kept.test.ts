@@ -167,7 +167,7 @@ function portsOf(kept: KeptView, request: PeerApi['request']) {
 }
 
 function bounds() {
-  return { timeoutMs: 5_000, maxBytes: 100_000, signal: new AbortController().signal };
+  return { timeoutMs: 60_000, maxBytes: 100_000, signal: new AbortController().signal };
 }
 
 function answer(lines: readonly unknown[]) {

@@ -312,7 +312,7 @@ export class Nodes {
       user: USER,
       kind: modelKind,
       limit: 0,
-      timeoutMs: 2_000,
+      timeoutMs: 60_000,
       stale: false,
       signal: new AbortController().signal,
       ...options,

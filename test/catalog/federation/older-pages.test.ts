@@ -16,7 +16,7 @@ async function open(): Promise<void> {
 async function told(resourceVersion: string): Promise<string[]> {
   const stop = new AbortController();
   const events: string[] = [];
-  const request = { user: USER, kind: modelKind, bookmarks: false, timeoutMs: 2_000, signal: stop.signal, resourceVersion };
+  const request = { user: USER, kind: modelKind, bookmarks: false, timeoutMs: 60_000, signal: stop.signal, resourceVersion };
   // once this comes everything before it has
   await nodes.node('node1').put('end');
   try {
@@ -37,7 +37,7 @@ async function told(resourceVersion: string): Promise<string[]> {
 /** The same kind is followed, from now until it is called back. */
 async function follow(): Promise<() => void> {
   const stop = new AbortController();
-  const request = { user: USER, kind: modelKind, bookmarks: true, timeoutMs: 2_000, signal: stop.signal };
+  const request = { user: USER, kind: modelKind, bookmarks: true, timeoutMs: 60_000, signal: stop.signal };
   const events = (await nodes.federation.watch(request))[Symbol.asyncIterator]();
   for (let next = await events.next(); next.value?.type !== 'BOOKMARK'; next = await events.next());
   return () => stop.abort();

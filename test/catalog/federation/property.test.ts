@@ -100,7 +100,7 @@ describe('an informer', () => {
       }),
       { numRuns: 40, examples: FOUND },
     );
-  }, 60_000);
+  });
 });
 
 /** The nodes, and what has to be remembered of those that went. */
@@ -126,7 +126,7 @@ class World {
     }
     if (one.do === 'others list') {
       // at the same time as all that follows
-      this.#listing.push(this.#nodes.page({ limit: one.limit, timeoutMs: 200 }).catch(() => undefined));
+      this.#listing.push(this.#nodes.page({ limit: one.limit, timeoutMs: 10_000 }).catch(() => undefined));
       return;
     }
     if (one.do === 'reconnect' || one.do === 'restart here' || one.do === 'begin anew') {
@@ -185,7 +185,7 @@ class World {
   async settle(): Promise<void> {
     this.#nodes.changed();
     const agree = async () => JSON.stringify(this.#informer.view()) === JSON.stringify(await expected(this.#nodes, this.#remembered));
-    await waitFor(agree, { timeoutMs: 4_000, what: 'the informer to agree' }).catch(async () => {
+    await waitFor(agree, { what: 'the informer to agree' }).catch(async () => {
       expect({ held: this.#informer.view(), log: this.#informer.log.slice(-30) }).toEqual({
         held: await expected(this.#nodes, this.#remembered),
         log: [],
@@ -250,5 +250,5 @@ describe('pages', () => {
       ),
       { numRuns: 150 },
     );
-  }, 60_000);
+  });
 });

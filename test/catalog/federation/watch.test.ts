@@ -22,7 +22,6 @@ async function open(options = {}): Promise<void> {
 async function agrees(remembered = new Map()): Promise<void> {
   await waitFor(async () => JSON.stringify(informer.view()) === JSON.stringify(await expected(nodes, remembered)), {
     what: 'the informer to hold the truth',
-    timeoutMs: 5_000,
   }).catch(async (error: unknown) => {
     expect({ held: informer.view(), log: informer.log.slice(-20) }).toEqual({ held: await expected(nodes, remembered), log: [] });
     throw error;
@@ -48,7 +47,7 @@ describe('a watch over nodes', () => {
     for (const name of ['a', 'b', 'c', 'd', 'e']) await nodes.node('node1').put(name, name.repeat(900_000));
     const stop = new AbortController();
     const names = new Set<string>();
-    const request = { user: USER, kind: modelKind, bookmarks: false, timeoutMs: 2_000, signal: stop.signal };
+    const request = { user: USER, kind: modelKind, bookmarks: false, timeoutMs: 60_000, signal: stop.signal };
     for await (const event of await nodes.federation.watch(request)) {
       if (event.type !== 'BOOKMARK') names.add(event.object.metadata.name);
       if (names.size === 5) break;
@@ -213,7 +212,7 @@ describe('a watch over nodes', () => {
     await agrees();
     nodes.node('node1').mood = 'known';
     const stop = new AbortController();
-    const events = await nodes.federation.watch({ user: USER, kind: modelKind, bookmarks: true, timeoutMs: 500, signal: stop.signal });
+    const events = await nodes.federation.watch({ user: USER, kind: modelKind, bookmarks: true, timeoutMs: 60_000, signal: stop.signal });
     const seen: string[] = [];
     for await (const event of events) {
       if (event.type === 'BOOKMARK') break;
@@ -232,7 +231,7 @@ describe('a watch over nodes', () => {
     const { names, resourceVersion } = await nodes.page({ stale: false });
     expect(names.some((name) => name.startsWith('node2/'))).toBe(false);
     const stop = new AbortController();
-    const request = { user: USER, kind: modelKind, bookmarks: true, timeoutMs: 500, signal: stop.signal, resourceVersion };
+    const request = { user: USER, kind: modelKind, bookmarks: true, timeoutMs: 60_000, signal: stop.signal, resourceVersion };
     const seen: string[] = [];
     for await (const event of await nodes.federation.watch(request)) {
       if (event.type !== 'BOOKMARK') seen.push(`${event.type} ${textOf(event.object)}`);
@@ -250,7 +249,7 @@ describe('a watch over nodes', () => {
         user: USER,
         kind: modelKind,
         bookmarks: false,
-        timeoutMs: 500,
+        timeoutMs: 60_000,
         signal: AbortSignal.abort(),
         resourceVersion,
       });

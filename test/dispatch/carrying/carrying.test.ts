@@ -254,7 +254,7 @@ describe('members that are asked for what they have', () => {
   function says(name: string, frames: (what: string) => object[]): void {
     network.node(name).handle(CARRY_PROTOCOL, async (stream) => {
       stream.on('error', () => undefined);
-      const asked = await new FrameReader(stream, 4096).next(1000);
+      const asked = await new FrameReader(stream, 4096).next(60_000);
       const { what } = decodeCbor(asked ?? new Uint8Array(), z.object({ what: z.string() }), 'a request');
       for (const frame of [...frames(what), { type: 'end' }]) stream.write(encodeFrame(encodeCbor(frame)));
       stream.end();

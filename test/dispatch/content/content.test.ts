@@ -13,7 +13,7 @@ import { FakeNetwork } from '../fake-members.ts';
 import { at, chunks, useContentWorld } from './content-world.ts';
 
 const digestOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
-const soon = () => AbortSignal.timeout(8_000);
+const soon = () => AbortSignal.timeout(60_000);
 const FOREVER = Number.POSITIVE_INFINITY;
 
 const world = useContentWorld();

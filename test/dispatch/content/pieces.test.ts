@@ -34,7 +34,7 @@ function wanted(bytes: Uint8Array, more: Partial<PiecesWanted> = {}): PiecesWant
     pieceBytes: PIECE,
     pieces,
     prefer: [],
-    signal: AbortSignal.timeout(8_000),
+    signal: AbortSignal.timeout(60_000),
     ...more,
   };
 }

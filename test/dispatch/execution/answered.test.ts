@@ -14,6 +14,8 @@ const FROM = { domain: site, target: keyOf('web1', site) };
 async function queued(holding: object = {}): Promise<{ w: World; id: string }> {
   const w = await open({
     targets: { web1: () => undefined },
+    // its target never comes
+    timing: { connectMs: 1_000, answerMs: 1_000 },
     holding: {
       deposit: async () => ({ holders: ['desk'] }),
       mayHaveDelivered: () => true,

@@ -159,7 +159,7 @@ describe('an execution of another node', () => {
 });
 
 async function act({ executions }: World, id: string, what: string, body: unknown = {}): Promise<unknown> {
-  const signal = AbortSignal.timeout(10_000);
+  const signal = AbortSignal.timeout(60_000);
   return executions.actions.get('executions')?.({
     principal: OPS,
     rest: [id, what],

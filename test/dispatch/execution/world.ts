@@ -26,8 +26,8 @@ export const SIGNING_KEY = '5e'.repeat(32);
 
 /** Short enough that nobody waits, long enough for a machine that is busy. */
 const QUICK: Timing = {
-  connectMs: 2_000,
-  answerMs: 2_000,
+  connectMs: 20_000,
+  answerMs: 20_000,
   lostMs: 300,
   graceMs: 300,
   backoffMs: { first: 5, last: 40 },
@@ -254,7 +254,7 @@ export async function linesOf(
   from?: ReadonlyMap<number, number>,
 ): Promise<FollowLine[]> {
   const lines: FollowLine[] = [];
-  const signal = AbortSignal.timeout(15_000);
+  const signal = AbortSignal.timeout(60_000);
   for await (const line of await executions.follow(principal, id, { signal, ...(from === undefined ? {} : { from }) })) lines.push(line);
   if (lines.at(-1)?.end === undefined) throw new Error('the follow did not end');
   return lines;
@@ -268,7 +268,7 @@ export async function showOf(executions: Executions, id: string, principal = OPS
     method: 'GET',
     query: new URLSearchParams(),
     body: undefined,
-    signal: AbortSignal.timeout(15_000),
+    signal: AbortSignal.timeout(60_000),
   });
   return answer as ApiObject;
 }

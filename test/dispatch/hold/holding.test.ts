@@ -324,7 +324,7 @@ describe('taking back', () => {
 
 describe('hostile members', () => {
   const ask = (from: string, to: string, request: HoldRequest): Promise<HoldAnswer> =>
-    askHold(network.node(from), { domain: site, key: keyOf(to, site) }, request, AbortSignal.timeout(8_000));
+    askHold(network.node(from), { domain: site, key: keyOf(to, site) }, request, AbortSignal.timeout(60_000));
   const named = (starter: string, target: string, id = 'ab'.repeat(32)) => ({
     starter: keyOf(starter, site),
     target: keyOf(target, site),
@@ -413,7 +413,7 @@ describe('hostile members', () => {
     ['nothing', Buffer.alloc(0)],
   ])('a request that is %s is refused', async (_what, bytes) => {
     await nodeWith('h');
-    const stream = await network.node('m').open({ domain: site, key: keyOf('h', site) }, HOLD_PROTOCOL, AbortSignal.timeout(8_000));
+    const stream = await network.node('m').open({ domain: site, key: keyOf('h', site) }, HOLD_PROTOCOL, AbortSignal.timeout(60_000));
     stream.end(bytes);
     const answer: Uint8Array[] = [];
     for await (const chunk of stream) answer.push(chunk);

@@ -25,7 +25,7 @@ beforeEach(async () => {
 afterEach(() => site.close());
 
 async function open(node = STARTER): Promise<Duplex> {
-  return site.network.node(node).open({ domain: SITE, key: keyOf(TARGET, SITE) }, DISPATCH_PROTOCOL, AbortSignal.timeout(5_000));
+  return site.network.node(node).open({ domain: SITE, key: keyOf(TARGET, SITE) }, DISPATCH_PROTOCOL, AbortSignal.timeout(60_000));
 }
 
 async function* events(stream: Duplex): AsyncGenerator<DispatchEvent> {

@@ -53,7 +53,7 @@ describe('a member that is connected twice', () => {
     } as unknown as SyncPorts);
     const [ours, theirs] = duplexPair();
     const served = sync.serveSync(ours, link('other', asked, closed));
-    const channel = new FrameChannel(theirs, { maxFrameBytes: MAX_SYNC_FRAME_BYTES, timeoutMs: 5_000 });
+    const channel = new FrameChannel(theirs, { maxFrameBytes: MAX_SYNC_FRAME_BYTES, timeoutMs: 60_000 });
     await channel.sendBytes(encodeSync({ type: 'heads', digest: '0'.repeat(64), removed: [], heads: [] }));
     await channel.read();
     await waitFor(() => asked.length > 0, { what: 'it to be asked' });

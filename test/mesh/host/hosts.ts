@@ -11,7 +11,7 @@ import { waitFor } from '../../wait.ts';
 
 export const LOCAL = '127.0.0.1';
 /** Far more than loopback needs, far less than a test's own limit. */
-export const LIMIT_MS = 10_000;
+export const LIMIT_MS = 60_000;
 
 export const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
 

@@ -186,7 +186,7 @@ describe.each([
       ),
       { numRuns: 12 },
     );
-  }, 60_000);
+  });
 
   it('ends up the same at nodes that begin with different parts of it', async () => {
     await fc.assert(
@@ -203,5 +203,5 @@ describe.each([
       }),
       { numRuns: 10 },
     );
-  }, 60_000);
+  });
 });

@@ -93,14 +93,14 @@ export class Follower {
   }
 
   /** Waits until it holds exactly this. */
-  async agrees(truth: () => Promise<ReadonlyMap<string, string>>, timeoutMs = 20_000): Promise<void> {
+  async agrees(truth: () => Promise<ReadonlyMap<string, string>>, timeoutMs?: number): Promise<void> {
     let last = 'nothing was compared';
     await waitFor(
       async () => {
         last = difference(this.held(), await truth());
         return last === '';
       },
-      { what: `the informer of ${this.what} to agree`, timeoutMs },
+      { what: `the informer of ${this.what} to agree`, ...(timeoutMs === undefined ? {} : { timeoutMs }) },
     ).catch((error: unknown) => {
       throw new Error(`the informer of ${this.what} holds something else than there is: ${last}; ${this.told()}`, { cause: error });
     });

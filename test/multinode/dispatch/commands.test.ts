@@ -10,7 +10,7 @@ describe('commands', () => {
 
   beforeAll(async () => {
     field = await openField(stage.current, { names: ['left', 'right'] });
-  }, 60_000);
+  });
 
   const run = async (...args: string[]) => field.ops.cli('run', ...args);
 

@@ -35,7 +35,7 @@ describe('files, secrets and absent nodes', () => {
     for (const name of ['', 'web1', 'web2']) await mkdir(join(work, name), { recursive: true });
     await writeFile(join(work, 'one.bin'), mib);
     await chmod(join(work, 'one.bin'), 0o640);
-  }, 60_000);
+  });
 
   it('go to nodes by tag, with their modes, and are there whole', async () => {
     const { code, stdout, stderr } = await field.ops.cli('cp', join(work, 'one.bin'), `tags=web:${join(work, 'copied.bin')}`);
@@ -96,20 +96,18 @@ describe('files, secrets and absent nodes', () => {
         const { code, stdout } = await field.ops.cli(...args);
         return code === 0 ? stdout.trim() : undefined;
       },
-      { timeoutMs: 30_000, what: 'the order to be queued' },
+      { what: 'the order to be queued' },
     );
     await waitFor(async () => (await partsOf(field.ops, queued)).get('web2')?.holders?.includes('web1'), {
-      timeoutMs: 30_000,
       what: 'another member to hold the order',
     });
     await home.stop();
     await web2.restart();
-    await waitFor(async () => (await marked(field, 'touched')).length > 0, { timeoutMs: 60_000, what: 'the order to be carried out' });
+    await waitFor(async () => (await marked(field, 'touched')).length > 0, { what: 'the order to be carried out' });
     await home.restart();
     await waitFor(async () => (await partsOf(field.ops, queued)).get('web2')?.outcome === 'succeeded', {
-      timeoutMs: 60_000,
       what: 'the starter to learn of it',
     });
     expect(await marked(field, 'touched')).toEqual(['web2']);
-  }, 180_000);
+  });
 });

@@ -29,7 +29,7 @@ describe('a module', () => {
     await writeModule('1.0.0', 'first');
     await ok(owner, 'module', 'install', directory);
     await deploy(field, 'Ticker', 'clock', [owner, target]);
-  }, 60_000);
+  });
 
   async function writeModule(version: string, word: string): Promise<void> {
     const commands = {

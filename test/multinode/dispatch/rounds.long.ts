@@ -56,7 +56,7 @@ exit "$DTKD_OPTION_STATUS"`,
       },
     });
     await deploy(field, 'Job', 'job', targets);
-  }, 120_000);
+  });
 
   /** How often a target's daemon was killed. */
   let kills = 0;
@@ -94,7 +94,7 @@ exit "$DTKD_OPTION_STATUS"`,
       const trouble = troubles[random(troubles.length)];
       const early = random(2) === 0;
       // most rounds begin with all that there is, some with what the last one has left
-      if (random(4) > 0) await connected(field.home, DOMAIN, field.sites, 60_000);
+      if (random(4) > 0) await connected(field.home, DOMAIN, field.sites);
       const request = {
         type: 'Job',
         resource: 'job',

@@ -53,9 +53,9 @@ describe('a starter that is killed', () => {
     for (const node of ['two', 'three']) expect(parts.get(node)).toMatchObject({ outcome: 'failed', exitStatus: 7 });
 
     await one.start();
-    await waitFor(async () => (await phaseOf(field.ops, id)) === 'Finished', { what: 'the starter to learn the end', timeoutMs: 30_000 });
+    await waitFor(async () => (await phaseOf(field.ops, id)) === 'Finished', { what: 'the starter to learn the end' });
     const learnt = await partsOf(field.ops, id);
     for (const node of ['two', 'three']) expect(learnt.get(node)).toMatchObject({ outcome: 'failed', exitStatus: 7 });
     expect((await marked(field, 'talks')).sort()).toEqual(['three', 'two']);
-  }, 120_000);
+  });
 });

@@ -17,7 +17,7 @@ describe('a service on two nodes', () => {
     const [gozer, zuul] = field.sites;
     if (gozer === undefined || zuul === undefined) throw new Error('two sites');
     await deploy(field, 'MyType', 'myService', [gozer, zuul]);
-  }, 60_000);
+  });
 
   async function ctl(...args: string[]) {
     const { code, stdout, stderr } = await field.ops.cli('ctl', '-p', MODEL, ...args);

@@ -14,7 +14,7 @@ import {
 } from '../../../protocol/remote-api.ts';
 import type { HostilePeer } from './hostile-peer.ts';
 
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 60_000;
 /** The pace of an answer that never comes to its end. */
 const TRICKLE_MS = 50;
 

@@ -33,7 +33,7 @@ import { decodeSync, encodeSync, MAX_SYNC_FRAME_BYTES, SYNC_PROTOCOL } from '../
 import { parseToken } from '../../../protocol/token.ts';
 
 const JOIN_PROTOCOL = '/dtkd/join/1.0.0';
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 60_000;
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 

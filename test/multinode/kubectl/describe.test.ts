@@ -45,7 +45,7 @@ describe.skipIf(NO_KUBECTL)(`kubectl describe${NO_KUBECTL === undefined ? '' : `
   });
 
   const eventually = (what: string, read: () => Promise<string>, pattern: RegExp) =>
-    waitFor(async () => pattern.test(await read()), { what, timeoutMs: 20_000 });
+    waitFor(async () => pattern.test(await read()), { what });
 
   it('shows the Endpoints of a Service', async () => {
     const text = await kubectl.out('describe', 'service', 'web');
@@ -89,7 +89,7 @@ describe.skipIf(NO_KUBECTL)(`kubectl describe${NO_KUBECTL === undefined ? '' : `
     expect(about).toBe('NoService');
     const watch = kubectl.start('get', 'events', '-w', '--field-selector', 'involvedObject.name=node0');
     await kubectl.out('patch', 'nodes.dtkd.dev', 'node0', '--type=merge', '-p', '{"spec":{"maintenance":null}}');
-    await waitFor(() => watch.stdout.includes('MaintenanceEnded'), { what: 'the watch to tell', timeoutMs: 20_000 });
+    await waitFor(() => watch.stdout.includes('MaintenanceEnded'), { what: 'the watch to tell' });
     await watch.end('SIGTERM');
   });
 

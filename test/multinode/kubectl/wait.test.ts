@@ -74,7 +74,7 @@ describe.skipIf(NO_KUBECTL)(`waiting with kubectl${NO_KUBECTL === undefined ? ''
     expect(await conditions('task/shop-2')).toBe('Complete=True/Succeeded Failed=False/Succeeded ');
     const generations = await kubectl.out('get', 'si', 'shop', '-o', 'jsonpath={.metadata.generation} {.status.observedGeneration}');
     expect(generations.split(' ')[0]).toBe(generations.split(' ')[1]);
-  }, 60_000);
+  });
 
   it('for a command to have ended', async () => {
     await ok('exec', '--', 'true');

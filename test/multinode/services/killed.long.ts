@@ -30,7 +30,7 @@ describe('a converge that is killed', () => {
       // each takes its text from the one before
       if (before !== undefined) await ok(shop, 'service', 'add-link', SERVICE, name, 'chain', before, '--take', 'text=text');
     }
-  }, 120_000);
+  });
 
   function expected(text: string | undefined): Record<string, string> {
     if (text === undefined) return {};
@@ -57,7 +57,7 @@ describe('a converge that is killed', () => {
   ): Promise<void> {
     tasks = (await shop.home.list('tasks')).length;
     const begun = work().catch(() => undefined);
-    await waitFor(when, { what, timeoutMs: 30_000, pollMs: 5 });
+    await waitFor(when, { what, pollMs: 5 });
     await shop.home.kill9();
     await begun;
     await shop.home.start();
@@ -90,7 +90,7 @@ describe('a converge that is killed', () => {
       expect(lines.length, lines.join(' ')).toBeLessThanOrEqual(STORES.length + 1);
       expect([...new Set(lines)]).toEqual(STORES);
     }
-  }, 300_000);
+  });
 
   it('at any moment', async () => {
     for (const moment of MOMENTS) {
@@ -107,7 +107,7 @@ describe('a converge that is killed', () => {
         `killed ${moment} ms after it began`,
       );
     }
-  }, 300_000);
+  });
 
   it('while it takes everything away, and brings it up anew', async () => {
     for (let step = 1; step < STORES.length; step += 1) {
@@ -127,5 +127,5 @@ describe('a converge that is killed', () => {
         `killed after ${step} creations`,
       );
     }
-  }, 300_000);
+  });
 });

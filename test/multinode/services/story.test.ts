@@ -17,7 +17,7 @@ describe('one assembly, staged twice', () => {
   beforeAll(async () => {
     shop = await openShop(stage.current, { names: ['node0', 'node1', 'node2'], tags: { node0: 'store', node1: 'web', node2: 'web' } });
     ports = { north: await freePort(), south: await freePort() };
-  }, 90_000);
+  });
 
   it('makes two services', async () => {
     await ok(shop, 'module', 'install', shop.module);

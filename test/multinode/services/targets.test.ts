@@ -29,7 +29,7 @@ describe('two targets', () => {
         `text=${name}`,
       );
     }
-  }, 90_000);
+  });
 
   it('cannot be used before they are converged', async () => {
     await stageShop(shop, 'placed', 'shop-staging', '--target', 'staging');
