@@ -79,7 +79,7 @@ describe('commands', () => {
     await makeType(field, 'Pair', {
       First: shell(`: > '${field.marks}/gate-first'; ${waitForGate(field, 'second')}`),
       Second: shell(`: > '${field.marks}/gate-second'; ${waitForGate(field, 'first')}`),
-      Both: { workflow: { order: 'concurrent', steps: [{ command: 'First' }, { command: 'Second' }] }, timeout: '20s' },
+      Both: { workflow: { order: 'concurrent', steps: [{ command: 'First' }, { command: 'Second' }] }, timeout: '110s' },
     });
     await deploy(field, 'Pair', 'pair', [field.home]);
     expect(await run('Both', 'Pair/pair')).toMatchObject({ code: 0 });

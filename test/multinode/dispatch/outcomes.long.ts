@@ -32,10 +32,10 @@ const commandFor = (field: Pick<Field, 'marks'>): string => `
 ${mark(field, 'started')}
 case "$DTKD_NODE" in
   wrong) exit 3 ;;
-  killed) n=0; while [ $n -lt 120 ]; do sleep 1; n=$((n+1)); done ;;
+  killed) n=0; while [ $n -lt 240 ]; do sleep 1; n=$((n+1)); done ;;
   cut) echo before; ${waitForGate(field, 'cut')}; echo after ;;
   flooding) i=0; while [ $i -lt 60000 ]; do echo "line $i of a flood that nobody can read to its end"; i=$((i+1)); done ;;
-  hanging) trap '' TERM; n=0; while [ $n -lt 120 ]; do sleep 1; n=$((n+1)); done ;;
+  hanging) trap '' TERM; n=0; while [ $n -lt 240 ]; do sleep 1; n=$((n+1)); done ;;
 esac`;
 
 describe.skipIf(why !== undefined)(`nine targets${why === undefined ? '' : ` (SKIPPED: ${why})`}`, () => {
@@ -76,15 +76,16 @@ describe.skipIf(why !== undefined)(`nine targets${why === undefined ? '' : ` (SK
       filter: { include: ['.*'] },
       threads: 16,
       keepGoing: true,
-      timeout: '20s',
+      // all that comes to an end by itself has to, also on a slow machine
+      timeout: '90s',
     });
     await waitFor(async () => (await marked(field, 'started')).length === 6, { what: 'six targets to have started' });
     await at('killed').kill9();
     await network.cut('here', 'there');
     await openGate(field, 'cut');
-    await waitFor(async () => (await partsOf(ops, id)).get('hanging')?.state === 'ended', { what: 'the deadline' });
+    await waitFor(async () => (await partsOf(ops, id)).get('hanging')?.state === 'ended', { what: 'the deadline', timeoutMs: 300_000 });
     await network.heal('here', 'there');
-    await waitFor(async () => (await phaseOf(ops, id)) === 'Finished', { what: 'the end', timeoutMs: 120_000 });
+    await waitFor(async () => (await phaseOf(ops, id)) === 'Finished', { what: 'the end', timeoutMs: 300_000 });
 
     const parts = await partsOf(ops, id);
     const outcomes = Object.fromEntries([...parts].map(([node, { outcome }]) => [node, outcome]));

@@ -206,8 +206,15 @@ describe.skipIf(why !== undefined)(`a domain in pieces${why === undefined ? '' :
       what: 'the command of the module to run at d',
       timeoutMs: SPREAD_MS,
     });
-    await ok(a, 'bundle', 'import', await exported(d));
-    expect(await partOf(id)).toMatchObject({ state: 'ended', outcome: 'succeeded' });
+    // the command leaves its mark before its end is there to be told
+    await waitFor(
+      async () => {
+        await ok(a, 'bundle', 'import', await exported(d));
+        return (await partOf(id))?.state === 'ended';
+      },
+      { what: 'a to learn what became of it' },
+    );
+    expect(await partOf(id)).toMatchObject({ outcome: 'succeeded' });
     expect(await marked(field, 'ticks')).toEqual(['d']);
     ids.push(id);
   });

@@ -123,7 +123,7 @@ types:
       restart: {options: {why: {default: asked}}, script: {file: bin/up, args: ["restart-\${options.why}"]}}
       delete: {script: {file: bin/down}}
       check: {script: {file: bin/check}}
-      hold: {script: {inline: 'echo held; waited=0; while [ ! -e "$DTKD_PROPERTY_DIR/gate" ] && [ $waited -lt 1200 ]; do sleep 0.05; waited=$((waited+1)); done'}}
+      hold: {script: {inline: 'echo held; waited=0; while [ ! -e "$DTKD_PROPERTY_DIR/gate" ] && [ $waited -lt 2400 ]; do sleep 0.05; waited=$((waited+1)); done'}}
   Store:
     extends: Service
     properties:
@@ -202,7 +202,7 @@ if ! kill -0 "$(cat pid 2>/dev/null || echo none)" 2>/dev/null || [ "$(cat port 
   echo "$DTKD_PROPERTY_PORT" > port
 fi
 waited=0
-while [ "$(cat listening 2>/dev/null)" != "$DTKD_PROPERTY_PORT" ] && [ $waited -lt 400 ]; do sleep 0.05; waited=$((waited+1)); done
+while [ "$(cat listening 2>/dev/null)" != "$DTKD_PROPERTY_PORT" ] && [ $waited -lt 2400 ]; do sleep 0.05; waited=$((waited+1)); done
 echo "$DTKD_NODE $DTKD_RESOURCE_NAME $1" >> "$d/log"
 `;
 
