@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { appId, appUri, copyUid, idOfHost } from '../../daemon/src/apps/app-id.ts';
 import type { Change } from '../../daemon/src/store/object-store.types.ts';
+import { DtkdError } from '../../protocol/errors.ts';
 import { waitFor } from '../wait.ts';
 import { appsAt, dtApp, endpoints, put, type Site, Stage, service } from './site.ts';
 
@@ -173,6 +174,32 @@ describe('copies of apps', () => {
     await waitFor(async () => (await status(owner)) === 'NoEndpoints', { what: 'the app to be looked at' });
     expect(statuses).toContain('NoEndpoints');
     expect(statuses).not.toContain('NoDomain');
+  });
+
+  it('and other own apps come while a domain refuses what this node says of one of its own, which is told once', async () => {
+    other.store.addParticipant({
+      prepare: async (changes) => {
+        if (changes.some(({ ref, object }) => ref.name === 'mine' && object?.['status'] !== undefined))
+          throw new DtkdError('KEY_IN_USE_ELSEWHERE', 'Another process writes with this key');
+      },
+      committed: () => undefined,
+      aborted: () => undefined,
+    });
+    stage.network.remove('node0', 'd');
+    const replica = { ...dtApp('node0', 'app', {}), metadata: { ...dtApp('node0', 'app', {}).metadata, uid: 'u1', resourceVersion: '7' } };
+    await other.store.transact(async (tx) => {
+      await tx.put(replica, { origin: 'replica' });
+      for (const name of ['mine', 'next']) await tx.put(dtApp('node1', name, {}));
+    });
+    stage.network.join('node0', 'd');
+    const seen = async () => (await appsAt(other)).map((app) => `${app['owner'] ?? app.metadata.name} ${app['status']}`).sort();
+    await waitFor(async () => (await seen()).join() === 'mine undefined,next NoService,node0 Ready', { what: 'all that may be written' });
+    await put(other.store, service('node1', 'next'));
+    await waitFor(async () => (await seen()).includes('next NoEndpoints'), { what: 'what comes after a refusal' });
+    for (const name of ['x', 'y', 'z']) await stage.network.node(name, ['d']);
+    await put(other.store, endpoints('node1', 'next', [80]));
+    await waitFor(async () => (await seen()).includes('next Ready'), { what: 'what comes after many refusals' });
+    expect(stage.warnings).toEqual(['the copies of apps could not be written']);
   });
 
   it('wait for the mesh to know their author', async () => {

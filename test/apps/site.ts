@@ -88,6 +88,8 @@ export interface AppSpec {
 export class Stage {
   readonly network = new MemoryNetwork();
   readonly sites = new Map<string, Site>();
+  /** What its daemons warned of. */
+  readonly warnings: string[] = [];
   private readonly closers: (() => unknown)[] = [];
 
   async site(name: string, domains: readonly string[] = ['d'], options: { lanes?: boolean; suffix?: string } = {}): Promise<Site> {
@@ -108,7 +110,7 @@ export class Stage {
       ingress: { host: '127.0.0.1', port: 0 },
       authorOf: (namespace) => (namespace === name ? undefined : this.network.authorOf(namespace)),
       ownListeners: () => [apps.ingressAddress()],
-      logger: SILENT,
+      logger: { ...SILENT, warn: (_fields, message) => void this.warnings.push(message) },
       now: Date.now,
     });
     await apps.start();

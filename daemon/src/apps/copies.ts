@@ -12,13 +12,14 @@ import type { Targets } from './targets.ts';
 
 /** Apps written in one transaction: one fsync for many, without keeping other writers waiting for long. */
 const BATCH = 128;
-/** After a failed write (a full disk, say). */
+/** After a failed write (a full disk, say), doubled as long as it fails. */
 const RETRY_MS = 2_000;
+const MAX_RETRY_MS = 60_000;
 
 /**
  * Keeps the store's view of dtApps true: a copy in this node's namespace for each app of another member, and URI, status and message of
  * the node's own apps. Writes only what differs, never raises a generation for its own sake, and makes nothing of objects that it wrote
- * itself; so one change makes one write.
+ * itself; so one change makes one write. What cannot be written keeps nothing else back.
  */
 export class CopiesController {
   private readonly store: ObjectStore;
@@ -29,9 +30,14 @@ export class CopiesController {
   private readonly targetsOf: (app: OwnApp) => Promise<Targets>;
   private readonly logger: AppsLogger;
   private dirty = new Set<string>();
+  /** Those that could not be written, until they are tried again; own ones are then tried one by one. */
+  private readonly failed = new Set<string>();
   private running: Promise<void> | undefined;
   private waits = true;
   private retry: NodeJS.Timeout | undefined;
+  private retryMs = RETRY_MS;
+  /** The last failure that was told of. */
+  private told: string | undefined;
   private stopped = false;
   private unsubscribe: () => void = () => undefined;
   /** What the copies' statuses were made of, to find those that a change of the mesh touches. */
@@ -98,7 +104,7 @@ export class CopiesController {
     clearTimeout(this.retry);
     this.retry = undefined;
     this.sortStored();
-    this.mark([]);
+    this.mark(this.failed);
   }
 
   async stop(): Promise<void> {
@@ -151,10 +157,10 @@ export class CopiesController {
 
   private mark(ids: Iterable<string>): void {
     for (const id of ids) this.dirty.add(id);
-    if (this.dirty.size > 0 && !this.stopped && this.running === undefined && this.retry === undefined && !this.waits) {
+    if (this.dirty.size > 0 && !this.stopped && this.running === undefined && !this.waits) {
       this.running = this.run().finally(() => {
         this.running = undefined;
-        if (this.retry === undefined) this.mark([]);
+        this.mark([]);
       });
     }
   }
@@ -163,17 +169,43 @@ export class CopiesController {
     // Changes come in rows: what is marked in this turn goes into one transaction.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.dirty.size > 0 && !this.stopped) {
-      const batch = [...this.dirty].slice(0, BATCH);
+      const batch = this.nextBatch();
       for (const id of batch) this.dirty.delete(id);
       try {
         await this.write(batch);
+        for (const id of batch) this.failed.delete(id);
+        if (this.failed.size === 0) {
+          this.retryMs = RETRY_MS;
+          this.told = undefined;
+        }
       } catch (error) {
-        this.logger.warn({ error: error instanceof Error ? error.message : 'unknown' }, 'the copies of apps could not be written');
-        for (const id of batch) this.dirty.add(id);
-        this.retry = setTimeout(() => this.resume(), RETRY_MS);
-        return;
+        this.putOff(batch, error);
       }
     }
+  }
+
+  /** Copies, or own apps: a domain may refuse what this node says of its own, and that concerns no copy, and no app of another domain. */
+  private nextBatch(): string[] {
+    const copies: string[] = [];
+    const own: string[] = [];
+    for (const id of this.dirty) (this.table.byId(id)?.kind === 'own' ? own : copies).push(id);
+    if (copies.length > 0) return copies.slice(0, BATCH);
+    const fresh = own.filter((id) => !this.failed.has(id));
+    return fresh.length > 0 ? fresh.slice(0, BATCH) : own.slice(0, 1);
+  }
+
+  private putOff(batch: readonly string[], error: unknown): void {
+    for (const id of batch) this.failed.add(id);
+    if (batch.length > 1 && batch.every((id) => this.table.byId(id)?.kind === 'own')) {
+      for (const id of batch) this.dirty.add(id);
+      return;
+    }
+    const message = error instanceof Error ? error.message : 'unknown';
+    if (message !== this.told) this.logger.warn({ error: message }, 'the copies of apps could not be written');
+    this.told = message;
+    if (this.retry !== undefined || this.stopped) return;
+    this.retry = setTimeout(() => this.resume(), this.retryMs);
+    this.retryMs = Math.min(2 * this.retryMs, MAX_RETRY_MS);
   }
 
   /** Many at once (a member's whole state) are left to the batches of `run`. */
