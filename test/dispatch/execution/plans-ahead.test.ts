@@ -102,5 +102,8 @@ describe('a plan that was made ahead', () => {
     ahead.stop();
     expect(current()).toBeUndefined();
     expect(listeners()).toBe(0);
+    const late = await ahead.make(async () => planOf(SELF));
+    expect(late()).toBeUndefined();
+    expect(listeners()).toBe(0);
   });
 });

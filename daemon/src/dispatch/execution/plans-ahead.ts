@@ -26,13 +26,15 @@ export class PlansAhead {
   readonly #options: PlansAheadOptions;
   #revision = 0;
   #stops: (() => void)[] | undefined;
+  #stopped = false;
 
   constructor(options: PlansAheadOptions) {
     this.#options = options;
   }
 
-  /** Makes a plan. The answer gives it, as long as it counts. Errors: those of planning. */
+  /** Makes a plan. The answer gives it, as long as it counts: never, once this has stopped and hears of no change. Errors: those of planning. */
   async make(plan: () => Promise<Plan>): Promise<() => Plan | undefined> {
+    if (this.#stopped) return () => undefined;
     this.#listen();
     const revision = this.#revision;
     const at = performance.now();
@@ -42,9 +44,10 @@ export class PlansAhead {
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#revision += 1;
     for (const stop of this.#stops ?? []) stop();
-    this.#stops = [];
+    this.#stops = undefined;
   }
 
   #isOwn({ work }: Plan['parts'][number]): boolean {
