@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { STALE_ANNOTATION } from '../../../protocol/completeness.ts';
 import { ROWS_MEDIA_TYPE } from '../../../protocol/remote-api.ts';
-import { model, Nodes, putModel } from './nodes.ts';
+import { model, Nodes, putModel, USER } from './nodes.ts';
 
 let nodes: Nodes;
 afterEach(() => nodes.close());
@@ -115,6 +115,27 @@ describe('a list over nodes', () => {
       expect(names).toHaveLength(2 * 19);
       expect(completeness.filter(({ state }) => state === 'unreachable').map(({ node }) => node)).toEqual(['node1', 'node9']);
     }
+  });
+
+  test('has one that writes what is kept, though a page that was fetched ahead comes when the list is over', async () => {
+    await open(2, 2);
+    const late = nodes.node('node2');
+    late.mood = 'frozen';
+    const given = new AbortController();
+    // two of this node, two of node1; node2 is asked meanwhile
+    expect((await nodes.page({ limit: 4, signal: given.signal })).names).toHaveLength(4);
+    expect(late.asked).toBe(1);
+    // more than are remembered without being used
+    for (let other = 0; other < 70; other += 1) {
+      const user = { ...USER, name: `u${other}`, uid: `u-${other}`, display: `u${other}@node0` };
+      expect((await nodes.page({ limit: 1, user })).names).toEqual(['node0/m0']);
+    }
+    const { completeness } = await nodes.page({ namespace: 'node2', timeoutMs: 100 });
+    expect(completeness).toMatchObject([{ node: 'node2', state: 'unreachable', reason: expect.stringContaining('busy') }]);
+    expect(late.asked).toBe(1);
+    given.abort();
+    late.mood = 'well';
+    expect((await nodes.page({ namespace: 'node2' })).names).toEqual(['node2/m0', 'node2/m1']);
   });
 
   test('adds what an absent node answered last, marked, where that is wanted', async () => {

@@ -11,7 +11,6 @@ import { askerOf, viewText } from './cache/cache-keys.ts';
 import { dropUnheld, goneFrom, goneParts } from './cache/gone.ts';
 import { Journal, unknownVersion } from './cache/journal.ts';
 import { type HeldView, Kept } from './cache/kept.ts';
-import type { KeptView } from './cache/kept-view.ts';
 import type {
   FederatedEvent,
   FederatedList,
@@ -108,7 +107,7 @@ class NodesFederation implements Federation {
       const record: ListRecord = { entries: 0, untraceable: false };
       const query = { ...selection.forPeers, group: kind.group, plural: kind.plural };
       const ownTurn = (place: Place, at: number) => new LocalTurn(node, place, local, user, { ...query, version: at });
-      const asking = this.#asking(request, selection, kept, record);
+      const asking = this.#asking(request, selection, held, record);
       const isWhole = limit === 0 && request.stale && resumed === undefined;
       if (isWhole && canShowWhole({ leases: kept.leases, parts: kept.parts() }, asking.peers)) {
         const list = await wholeList({
@@ -134,12 +133,15 @@ class NodesFederation implements Federation {
         gone: goneParts(kept, goneFrom(all, standing)).map(({ peer }) => peer),
         record,
         fetch: (peer, { continue: next, before }, rows, maxBytes) =>
-          recordedPage(
-            ports,
-            peer,
-            { ...selection.forPeers, user, kind, limit: rows, continue: next, after: before },
-            { timeoutMs: request.timeoutMs, maxBytes, signal },
-            { everything: selection.everything, before },
+          // one that is fetched ahead may come when the page is over
+          held.during(
+            recordedPage(
+              ports,
+              peer,
+              { ...selection.forPeers, user, kind, limit: rows, continue: next, after: before },
+              { timeoutMs: request.timeoutMs, maxBytes, signal },
+              { everything: selection.everything, before },
+            ),
           ),
         own: selection.covers(node) ? { namespace: node, turn: (place) => ownTurn(place, version) } : undefined,
         version,
@@ -180,7 +182,7 @@ class NodesFederation implements Federation {
       const { bookmarks, timeoutMs } = request;
       const query = { ...selection.forPeers, group: kind.group, plural: kind.plural };
       const { bookmarkMs } = this.#tunables;
-      const refresh = async () => void (await askAll(this.#asking(request, selection, open.feed.kept, { entries: 0, untraceable: false })));
+      const refresh = async () => void (await askAll(this.#asking(request, selection, open.held, { entries: 0, untraceable: false })));
       const events = follow({
         feed: open.feed,
         refresh,
@@ -238,7 +240,7 @@ class NodesFederation implements Federation {
   #asking(
     { kind, user, timeoutMs, signal }: FederatedWatchRequest | FederatedListRequest,
     selection: ReturnType<typeof federatedSelection>,
-    kept: KeptView,
+    { kept, during }: HeldView,
     own: ListRecord,
   ): Asking {
     const { peers, logger, now } = this.#options;
@@ -249,12 +251,14 @@ class NodesFederation implements Federation {
       kept,
       timeoutMs,
       fetch: (peer, { everything, limit, maxBytes, before, continue: next }) =>
-        recordedPage(
-          ports,
-          peer,
-          { ...(everything ? {} : selection.forPeers), user, kind, limit, continue: next, after: before },
-          { timeoutMs, maxBytes, signal },
-          { everything, before, keptInstead: (object) => everything || selection.matches(object) },
+        during(
+          recordedPage(
+            ports,
+            peer,
+            { ...(everything ? {} : selection.forPeers), user, kind, limit, continue: next, after: before },
+            { timeoutMs, maxBytes, signal },
+            { everything, before, keptInstead: (object) => everything || selection.matches(object) },
+          ),
         ),
       now,
       signal,

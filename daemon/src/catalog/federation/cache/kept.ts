@@ -28,6 +28,8 @@ export interface HeldView {
   kept: KeptView;
   /** To be called once it is not used any more. */
   release(): void;
+  /** Work that writes into it, and may go on when it is not used otherwise any more: until then nobody gets another view of the same. */
+  during<T>(work: Promise<T>): Promise<T>;
 }
 
 export class Kept {
@@ -75,7 +77,11 @@ export class Kept {
     try {
       const kept = await held.opening;
       if (known === undefined || this.#bytes() > MAX_BYTES) await this.#evict(asker);
-      return { kept, release };
+      const during = <T>(work: Promise<T>): Promise<T> => {
+        held.users += 1;
+        return work.finally(release);
+      };
+      return { kept, release, during };
     } catch (error) {
       release();
       throw error;
