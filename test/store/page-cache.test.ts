@@ -61,6 +61,14 @@ describe('PageCache', () => {
     expect(cache.at(1, keyOf('x', 1, 'd'))).toBeUndefined();
   });
 
+  test('has room for the list that is made of a page, too', () => {
+    const cache = new PageCache(1, 1_000);
+    cache.keep(1, keyOf('x', 1, 'a'), pageOf('.'.repeat(250)));
+    expect(cache.at(1, keyOf('x', 1, 'a'))).toBeDefined();
+    cache.keep(1, keyOf('x', 1, 'b'), pageOf('.'.repeat(400)));
+    expect(cache.at(1, keyOf('x', 1, 'b'))).toBeUndefined();
+  });
+
   test('never shows a page of another state, whatever happens', () => {
     const step = fc.record({ kind: fc.constantFrom('x', 'y'), what: fc.constantFrom('change', 'keep', 'look'), back: fc.nat(3) });
     fc.assert(

@@ -8,12 +8,14 @@ import type { RawListPage } from './local-store.types.ts';
 import type { Change } from './object-store.types.ts';
 import type { Selection } from './selection.ts';
 
-/** Bytes of all pages kept: a handful of pages as kubectl asks for them. */
-const CACHE_BYTES = 2 * 1024 * 1024;
+/** Bytes of all pages kept, and of the lists that are made of them: a handful of pages as kubectl asks for them. */
+const CACHE_BYTES = 4 * 1024 * 1024;
 /** Bytes of one page at most: a list of very much leaves those of others in peace. */
 const PAGE_BYTES = CACHE_BYTES / 4;
 /** What a row takes beside its bytes. */
 const ROW_BYTES = 200;
+/** Its bytes are here, and in the list in one piece, which whoever answers with the page keeps as long as the page is here. */
+const COPIES = 2;
 
 interface Kept {
   /** At which it was read. */
@@ -64,7 +66,7 @@ export class PageCache {
   /** Keeps a page that was read at a version. */
   keep(version: number, key: PageKey, page: RowPage): void {
     const { prefix } = key.selection;
-    const bytes = page.items.reduce((sum, item) => sum + item.length + ROW_BYTES, ROW_BYTES);
+    const bytes = page.items.reduce((sum, item) => sum + COPIES * item.length + ROW_BYTES, ROW_BYTES);
     if (version < this.#changedAt(prefix) || bytes > Math.min(PAGE_BYTES, this.#limit)) return;
     const text = textOf(key);
     this.#drop(text);
