@@ -352,7 +352,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     content: dispatching.content,
     parcels,
     backups,
-    hasDependents: (uid) => garbage.hasDependents(uid),
+    hasDependents: (uid, counts) => garbage.hasDependents(uid, counts),
     audit,
     access,
     peers,

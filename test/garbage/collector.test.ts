@@ -282,6 +282,21 @@ describe('what may not go', () => {
     await waitFor(async () => (await api.names()).length === 0, { what: 'both to go' });
     await api.close();
   });
+
+  it('is refused alike whether there are dependents or not, where whoever asks may see none', async () => {
+    const kinds = { '/services': { delete: async () => Promise.reject(new DtkdError('CONFLICT', 'others need it')) } };
+    const api = await startGarbageApi({ access, kinds, started: false });
+    access.grant({ user: `ops@${NODE}`, verbs: ['READ', 'DELETE'], plural: 'services', name: 'owner' });
+    const owner = await api.make('owner');
+    const foreground = () => api.ask('DELETE', `${SERVICES}/owner?dryRun=All`, { body: { propagationPolicy: 'Foreground' }, token });
+    const without = await foreground();
+    expect(without.status).toBe(409);
+    await api.make('child', [{ of: owner, block: true }]);
+    expect(await foreground()).toMatchObject({ status: 409, text: without.text });
+    access.grant({ user: `ops@${NODE}`, verbs: ['DISCOVER'], plural: 'services', name: 'child' });
+    expect(await foreground()).toMatchObject({ status: 200 });
+    await api.close();
+  });
 });
 
 describe('after a restart', () => {

@@ -49,7 +49,7 @@ export async function startGarbageApi(
     ...garbageOptions,
   });
   store.addParticipant(garbage.participant);
-  const api = await startTestApi({ hasDependents: (uid) => garbage.hasDependents(uid), ...rest, store });
+  const api = await startTestApi({ hasDependents: (uid, counts) => garbage.hasDependents(uid, counts), ...rest, store });
   if (started) garbage.start();
   const made: GarbageApi = {
     ...api,

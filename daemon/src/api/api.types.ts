@@ -1,3 +1,4 @@
+import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
 import type { Principal } from '../../../protocol/principal.ts';
 import type { Access, Audit } from '../access/access.types.ts';
 import type { FederatedReads } from '../catalog/federation/federation.types.ts';
@@ -68,8 +69,8 @@ export interface ApiOptions {
   parcels?: ApiParcels;
   /** Default: there are none. */
   backups?: ApiBackups;
-  /** True if objects here name that uid among their owners. Default: nobody does. */
-  hasDependents?: (uid: string) => Promise<boolean>;
+  /** True if objects here that count name that uid among their owners. Default: nobody does. */
+  hasDependents?: (uid: string, counts: (ref: ObjectRef, object: ApiObject) => boolean) => Promise<boolean>;
   logger: ApiLogger;
   /** Of the program, shown at /version. */
   version: string;

@@ -84,6 +84,12 @@ export function permit(api: Api, c: ApiContext, verb: CapabilityVerb, target: Ta
   throw refusal(api, c, verb, target, decision.reason);
 }
 
+/** True if whoever asks may know that there is an object. */
+export function mayKnowOf(api: Api, c: ApiContext, { group, plural, name }: ObjectRef, object: ApiObject): boolean {
+  const principal = c.get('principal');
+  return (['READ', 'DISCOVER'] as const).some((verb) => api.access.decide(principal, { verb, group, plural, name, object }).allowed);
+}
+
 /** True if whoever asks may do this with an object. */
 export function may(api: Api, c: ApiContext, verb: CapabilityVerb, target: Target, object: ApiObject): boolean {
   return decide(api, c, verb, target, object).allowed;

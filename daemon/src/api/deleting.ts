@@ -2,9 +2,9 @@
 import { DtkdError } from '../../../protocol/errors.ts';
 import { finalizersAtDeletion, isForDependents, ORPHAN_FINALIZER } from '../../../protocol/finalizers.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
 import type { ListQuery } from '../store/object-store.types.ts';
-import { begin, may, mustGet, notFound, permit, shownAfter } from './deciding.ts';
+import { begin, may, mayKnowOf, mustGet, notFound, permit, shownAfter } from './deciding.ts';
 import { type DeleteOptions, markedObject, readDeleteOptions } from './deletion.ts';
 import { forward } from './forwarding.ts';
 import type { WriteContext } from './handlers.types.ts';
@@ -88,7 +88,8 @@ async function mark(
 
 /**
  * What would be refused at the end is refused now, and not when the dependents are gone. Before a foreground deletion that is only what no end of
- * dependents would change, as long as there are some: they may be the reason for the rest.
+ * dependents would change, as long as there are some: they may be the reason for the rest. Dependents that whoever asks may not see make no difference,
+ * which would tell of them; but for the daemon, which goes on with what was agreed to.
  */
 async function assertDeletable(
   api: Api,
@@ -104,7 +105,9 @@ async function assertDeletable(
     await finishDeletion(api, target, stored, stored, { ...context, dryRun: true }, judge);
   } catch (error) {
     const isFinal = error instanceof DtkdError && error.httpStatus === 403;
-    if (finalizers.includes(ORPHAN_FINALIZER) || isFinal || (await api.hasDependents?.(stored.metadata.uid)) !== true) throw error;
+    if (finalizers.includes(ORPHAN_FINALIZER) || isFinal) throw error;
+    const counts = (ref: ObjectRef, object: ApiObject) => c.env?.own !== undefined || mayKnowOf(api, c, ref, object);
+    if ((await api.hasDependents?.(stored.metadata.uid, counts)) !== true) throw error;
   }
   c.get('warnings').length = warned;
 }

@@ -78,8 +78,15 @@ class Collector implements Garbage {
     await this.#scan;
   }
 
-  async hasDependents(uid: string): Promise<boolean> {
-    for await (const refs of dependentsOf(this.#options.store.kv, uid)) if (refs.length > 0) return true;
+  async hasDependents(uid: string, counts?: (ref: ObjectRef, object: ApiObject) => boolean): Promise<boolean> {
+    const { store } = this.#options;
+    for await (const refs of dependentsOf(store.kv, uid)) {
+      if (counts === undefined && refs.length > 0) return true;
+      for (const ref of refs) {
+        const object = await store.get(ref);
+        if (object !== undefined && counts?.(ref, object) === true) return true;
+      }
+    }
     return false;
   }
 

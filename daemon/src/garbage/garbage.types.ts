@@ -37,8 +37,8 @@ export interface Garbage {
   /** Follows the changes, and looks at all that depends on something. */
   start(): void;
   stop(): Promise<void>;
-  /** True if an object of this node names that one among its owners. */
-  hasDependents(uid: string): Promise<boolean>;
+  /** True if an object of this node names that one among its owners; one that counts, if that is asked. */
+  hasDependents(uid: string, counts?: (ref: ObjectRef, object: ApiObject) => boolean): Promise<boolean>;
   /** Objects that wait to be looked at. */
   counts(): { waiting: number };
 }
