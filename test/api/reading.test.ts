@@ -170,6 +170,25 @@ describe('namespaces', () => {
   });
 });
 
+describe('shared kinds of another node', () => {
+  const warned = async (path: string) => (await api.ask('GET', path)).headers['warning'];
+
+  it('are what it has published, and the answer says so', async () => {
+    const metadata = { uid: '', resourceVersion: '', generation: 1, creationTimestamp: '' };
+    await api.store.transact((tx) =>
+      tx.put({ apiVersion: 'v1', kind: 'Namespace', metadata: { ...metadata, name: 'node7' }, status: { phase: 'Active' } }),
+    );
+    const where = 'in namespace "node7" are those that node7 has published to this node';
+    const copies = `; the apps of others that can be opened here, with their URIs, are in namespace "${NODE}"`;
+    const escaped = (text: string) => `299 - "${text.replaceAll('"', '\\"')}"`;
+    expect(await warned(`/apis/${GROUP}/v1/namespaces/node7/dtapps`)).toBe(escaped(`dtapps ${where}${copies}`));
+    expect(await warned('/apis/dtkd.dev/v1/namespaces/node7/users')).toBe(escaped(`users ${where}`));
+    for (const quiet of [`/apis/${GROUP}/v1/namespaces/${NODE}/dtapps`, `/apis/${GROUP}/v1/dtapps`, '/api/v1/namespaces/node7/services'])
+      expect(await warned(quiet), quiet).toBeUndefined();
+    await api.store.transact((tx) => tx.delete({ group: '', plural: 'namespaces', namespace: '', name: 'node7' }));
+  });
+});
+
 describe('what is not there', () => {
   it('is 404, and says what to do instead', async () => {
     expect(await api.ask('GET', `${SERVICES}/nothing`)).toMatchObject({

@@ -1,4 +1,5 @@
 /** get and list: JSON, Table or metadata only. */
+import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import { namespaceKind } from '../../../protocol/kinds/namespace.ts';
 import { ROWS_MEDIA_TYPE } from '../../../protocol/remote-api.ts';
@@ -76,7 +77,7 @@ export function listObjects(api: Api, c: ApiContext, kind: Kind): Soon<Response>
     ...(exact === undefined ? {} : { version: exact, exact: true }),
   };
   c.get('note').because = 'what its grants show';
-  return onward(warnOfStranger(api, c, target), () => answerList(api, c, kind, query, form));
+  return onward(warnOfElsewhere(api, c, target), () => answerList(api, c, kind, query, form));
 }
 
 function answerList(api: Api, c: ApiContext, kind: Kind, query: ListQuery, form: AnswerForm): Soon<Response> {
@@ -103,12 +104,20 @@ async function answerParsed(api: Api, c: ApiContext, kind: Kind, query: ListQuer
   });
 }
 
-/** Of a node that nobody knows there is nothing to be found: said, since most often it is a mistyped name. */
-function warnOfStranger(api: Api, c: ApiContext, { namespace }: Target): Soon<void> {
+/**
+ * Of a node that nobody knows there is nothing to be found: said, since most often it is a mistyped name. And another node is not asked for what it
+ * publishes: who finds less here than there should know why.
+ */
+function warnOfElsewhere(api: Api, c: ApiContext, { kind, namespace }: Target): Soon<void> {
   if (namespace === '' || namespace === api.node.name) return;
   const { group, plural } = namespaceKind;
   return api.store.get({ group, plural, namespace: '', name: namespace }).then((node) => {
     if (node === undefined) warn(c, `no node "${namespace.slice(0, 80)}" is known here; the namespaces are the nodes that are`);
+    else if (kind.shared) {
+      const copies =
+        kind === dtAppKind ? `; the apps of others that can be opened here, with their URIs, are in namespace "${api.node.name}"` : '';
+      warn(c, `${kind.plural} in namespace "${namespace}" are those that ${namespace} has published to this node${copies}`);
+    }
   });
 }
 
