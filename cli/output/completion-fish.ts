@@ -36,7 +36,7 @@ function fishArgument({ argument }: CompletionNode): string | undefined {
   if (argument === 'kind') return '(__dtkd_kinds)';
   if (argument === 'object') return '(__dtkd_objects)';
   if ('second' in argument) return `(__dtkd_second ${argument.second})`;
-  if ('list' in argument) return `(dtkd ${argument.list} 2>/dev/null)`;
+  if ('list' in argument) return `(__dtkd_ask ${argument.list})`;
   if ('words' in argument) return argument.words.join(' ');
   return argument.within === undefined ? `(__dtkd_names ${argument.objects})` : `(__dtkd_within ${argument.objects} ${argument.within})`;
 }
@@ -82,8 +82,44 @@ function __dtkd_kinds
     printf '%s\\n' ${kinds.join(' ')}
 end
 
+# Asks the daemon that the line names. What stands behind "app curl" is for curl.
+function __dtkd_ask
+    set -l named
+    set -l words
+    set -l flag
+    for word in (commandline -opc)[2..-1]
+        set -l value $word
+        if test -z "$flag"
+            if string match -q -- '--*=*' $word
+                set flag (string split -m 1 = -- $word)[1]
+                set value (string split -m 1 = -- $word)[2]
+            else if contains -- $word $__dtkd_value_flags
+                set flag $word
+                continue
+            else
+                string match -q -- '-*' $word; or set -a words $word
+                test "$words" = 'app curl'; and break
+                continue
+            end
+        end
+        set -l path (string replace -r '^~/' "$HOME/" -- $value)
+        switch $flag
+            case --url
+                set -a named DTKD_URL=$value
+            case --token
+                set -a named DTKD_TOKEN=$value
+            case --data
+                set -a named DTKD_DATA=$path
+            case --ca
+                set -a named DTKD_CA=$path
+        end
+        set flag
+    end
+    env $named dtkd $argv 2>/dev/null
+end
+
 function __dtkd_names
-    dtkd get $argv[1] -o name 2>/dev/null | string replace -r '.*/' ''
+    __dtkd_ask get $argv[1] -o name | string replace -r '.*/' ''
 end
 
 # Values of the flag that was written last, as the rest of the command line has them.
@@ -96,7 +132,7 @@ end
 function __dtkd_second
     set -l at (string split ' ' -- (__dtkd_path))
     set -l words (__dtkd_words)
-    test (count $words) -eq (math (count $at) + 1); and dtkd ctl --list $argv[1] 2>/dev/null
+    test (count $words) -eq (math (count $at) + 1); and __dtkd_ask ctl --list $argv[1]
 end
 
 # Names of objects for the first argument, what is in the service of that name after it.
@@ -107,7 +143,7 @@ function __dtkd_within
     if test (count $words) -lt $first
         __dtkd_names $argv[1]
     else
-        dtkd service show $words[$first] --list $argv[2] 2>/dev/null
+        __dtkd_ask service show $words[$first] --list $argv[2]
     end
 end
 

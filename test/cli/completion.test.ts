@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../harness/child.ts';
-import { findProgram } from '../harness/programs.ts';
+import { findProgram, missing } from '../harness/programs.ts';
 import { runCli } from './fake-daemon.ts';
 
 describe('dtkd completion', () => {
@@ -100,6 +100,27 @@ describe('dtkd completion', () => {
     expect(await offered('run', 'Start', 'web', '--on', 'name', '=')).toEqual(['one', 'two']);
     expect(await offered('--url', 'https', ':', '//127.0.0.1', ':', '7700', 'converge', 't')).toEqual(['two']);
   });
+
+  const noFish = missing(['fish']);
+  it.skipIf(noFish !== undefined)(
+    `asks the daemon that the line names, in fish${noFish === undefined ? '' : ` (SKIPPED: ${noFish})`}`,
+    async () => {
+      const offeredByFish = async (line: string): Promise<string[]> => {
+        const { stdout, stderr } = await run({
+          command: 'fish',
+          args: ['--no-config', '-c', `source ${dir}/fish; complete -C "$argv[1]"`, line],
+          env: { ...process.env, HOME: dir, PATH: `${dir}:${process.env['PATH']}` },
+        });
+        expect(stderr).toBe('');
+        return stdout.split('\n').filter((word) => ['one', 'two', 'there'].includes(word));
+      };
+      expect(await offeredByFish('dtkd get dtapp ')).toEqual(['one', 'two']);
+      for (const line of ['--data /elsewhere get dtapp ', 'get dtapp --data=/elsewhere ', '--data ~/elsewhere app curl '])
+        expect(await offeredByFish(`dtkd ${line}`), line).toEqual(['there']);
+      expect(await offeredByFish('dtkd app curl --data /elsewhere ')).toEqual(['one', 'two']);
+      expect(await offeredByFish('dtkd --url https://127.0.0.1:7700 converge ')).toEqual(['one', 'two']);
+    },
+  );
 
   it('is well-formed for each shell that is here', async () => {
     for (const shell of ['bash', 'zsh', 'fish']) {
