@@ -38,6 +38,7 @@ const content: Content = { fetch: unused, take: unused, path: async () => undefi
 const runner: Runner = {
   start: async () => ended(),
   adopt: async () => ended(),
+  remove: async (paths) => rm(paths.at(-1) ?? '', { recursive: true, force: true }),
   account: async (name) => ({ name, uid: 0, gid: 0, home: '/', shell: '/bin/sh' }),
   close: async () => undefined,
 };

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bootId, lookAt } from '../../../daemon/src/dispatch/runner/identity.ts';
-import { createLauncher, type Launch, type Launcher } from '../../../daemon/src/dispatch/runner/launcher.ts';
+import { createLauncher, type EndListener, type Launch, type Launcher } from '../../../daemon/src/dispatch/runner/launcher.ts';
 import { encodeLaunch, type LaunchRequest, parseWord } from '../../../daemon/src/dispatch/runner/launcher-program.ts';
 import { missing } from '../../harness/programs.ts';
 import { waitFor } from '../../wait.ts';
@@ -18,8 +18,8 @@ describe('what the launcher says', () => {
     expect(parseWord('ready')).toEqual({ is: 'ready' });
     expect(parseWord('began 3 411 99')).toEqual({ is: 'began', number: 3, pid: 411, start: '99' });
     expect(parseWord('not 3 2')).toEqual({ is: 'not', number: 3, errno: 2 });
-    expect(parseWord('ended 411 768')).toEqual({ is: 'ended', pid: 411, status: 3, signal: null });
-    expect(parseWord('ended 411 9')).toEqual({ is: 'ended', pid: 411, status: null, signal: 9 });
+    expect(parseWord('ended 411 768 3d20330a')).toEqual({ is: 'ended', pid: 411, status: 3, signal: null, record: '= 3\n' });
+    expect(parseWord('ended 411 9 ')).toEqual({ is: 'ended', pid: 411, status: null, signal: 9, record: '' });
   });
 
   it('is nothing else', () => {
@@ -29,6 +29,7 @@ describe('what the launcher says', () => {
   it('is not asked what no process can be given', () => {
     const request = { cwd: '/', out: '/o', record: '/r', err: '/e', argv: ['/bin/true', 'a\0b'], env: {} };
     expect(encodeLaunch(1, request)).toBeUndefined();
+    expect(encodeLaunch(1, { ...request, argv: ['/bin/true'], script: { path: '/s', text: 'a\0b' } })).toBeUndefined();
   });
 });
 
@@ -71,8 +72,15 @@ describe.skipIf(process.platform !== 'linux' || missing(['perl']) !== undefined)
   async function run(asked: LaunchRequest) {
     const launched = await launch(asked);
     if (launched.is !== 'began') throw new Error(launched.is);
-    const [status, signal] = await new Promise<[number | null, string | null]>((resolve) => launched.onExit((...how) => resolve(how)));
-    return { status, signal, out: await readFile(asked.out, 'utf8'), record: await readFile(asked.record, 'utf8'), pid: launched.pid };
+    const [status, signal, told] = await new Promise<Parameters<EndListener>>((resolve) => launched.onExit((...how) => resolve(how)));
+    return {
+      status,
+      signal,
+      told,
+      out: await readFile(asked.out, 'utf8'),
+      record: await readFile(asked.record, 'utf8'),
+      pid: launched.pid,
+    };
   }
 
   it('is not waited for by the first who asks', async () => {
@@ -114,6 +122,51 @@ describe.skipIf(process.platform !== 'linux' || missing(['perl']) !== undefined)
       }),
       { numRuns: 30 },
     );
+  });
+
+  it('tells what is in the record', async () => {
+    const written = `# 1\n${'ß'.repeat(1_000)}\n= 0\n`;
+    const { record, told } = await run(await request(['/bin/sh', '-c', `printf %s '${written}' >&2`]));
+    expect(record).toBe(written);
+    expect(Buffer.from(told ?? '', 'latin1').toString()).toBe(written);
+    expect(
+      (await run(await request(['/bin/sh', '-c', 'head -c 10000 /dev/zero >&2'], { env: { PATH: '/usr/bin:/bin' } }))).told,
+    ).toHaveLength(4_096);
+  });
+
+  it('writes a script before, whatever an earlier daemon left there', async () => {
+    const path = join(directory, 'script');
+    await writeFile(path, 'longer than what is to be there'.repeat(9));
+    const text = 'echo "größer $1"\n';
+    expect(await run(await request(['/bin/sh', path, 'als'], { script: { path, text } }))).toMatchObject({
+      status: 0,
+      out: 'größer als\n',
+    });
+    expect(await readFile(path, 'utf8')).toBe(text);
+    const fresh = join(directory, 'fresh');
+    await run(await request(['/bin/true'], { script: { path: fresh, text: '' } }));
+    expect((await stat(fresh)).mode & 0o777).toBe(0o700);
+    const nowhere = await request(['/bin/true'], { script: { path: join(directory, 'none', 'script'), text } });
+    expect(await launch(nowhere)).toEqual({ is: 'refused', code: 'ENOENT' });
+  });
+
+  it('removes files, and the directory that they were in with all else there, and nothing besides', async () => {
+    expect(launcher.remove([join(directory, 'nothing')])).toBe(false);
+    await run(await request(['/bin/true']));
+    const [known, more] = [join(directory, 'known'), join(directory, 'more')];
+    const kept = join(directory, 'kept');
+    await mkdir(kept);
+    for (const place of [known, more]) {
+      await mkdir(join(place, 'room'), { recursive: true });
+      await writeFile(join(place, 'room', 'exit'), '');
+    }
+    await mkdir(join(more, 'room', 'deep'));
+    await writeFile(join(more, 'room', 'deep', 'file'), '');
+    await symlink(kept, join(more, 'link'));
+    await writeFile(join(kept, 'file'), '');
+    for (const place of [known, more]) expect(launcher.remove([join(place, 'room', 'exit'), join(place, 'room'), place])).toBe(true);
+    await waitFor(async () => (await readdir(directory)).every((name) => name !== 'known' && name !== 'more'), { what: 'them to be gone' });
+    expect(await readdir(kept)).toEqual(['file']);
   });
 
   it('says why it cannot', async () => {

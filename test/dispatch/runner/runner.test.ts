@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { lookAt } from '../../../daemon/src/dispatch/runner/identity.ts';
 import { createRunner } from '../../../daemon/src/dispatch/runner/runner.ts';
 import type { ProcessSpec, Runner } from '../../../daemon/src/dispatch/runner/runner.types.ts';
+import { missing } from '../../harness/programs.ts';
 import { waitFor } from '../../wait.ts';
 
 const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, child: () => logger };
@@ -56,6 +57,28 @@ async function run(script: string, more: Partial<ProcessSpec> = {}) {
   const end = await started.ended;
   return { end, out: text('out'), err: text('err'), sink, identity: started.identity };
 }
+
+describe('a script and what is left', () => {
+  const launched = process.platform === 'linux' && missing(['perl']) === undefined;
+
+  it('is written before, and removed, with a launcher and without', async () => {
+    for (let round = 0; round < 3; round += 1) {
+      const place = join(directory, `place-${round}`);
+      const [room, path] = [join(place, 'room'), join(place, 'script')];
+      await mkdir(place);
+      await writeFile(path, 'left by an earlier daemon, and longer than what is to be there');
+      const argv = ['/bin/sh', path];
+      const { end, out } = await run('', { directory: room, argv, script: { path, text: 'echo here' } });
+      expect([end.exitStatus, out]).toEqual([0, 'here\n']);
+      await writeFile(join(place, 'more'), '');
+      await runner.remove([path, join(room, 'exit'), room, place]);
+      await waitFor(async () => !(await readdir(directory)).includes(`place-${round}`), { what: 'it to be gone' });
+      // The next ones have a launcher, where there can be one.
+      if (launched)
+        await waitFor(async () => Number((await run("cut -d' ' -f4 /proc/$PPID/stat")).out) !== process.pid, { what: 'a launcher' });
+    }
+  });
+});
 
 describe('starting and ending', () => {
   it('tells status and output', async () => {

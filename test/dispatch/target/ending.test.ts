@@ -32,6 +32,7 @@ function oneProcess(): { runner: Runner; end(how: ProcessEnd): void; started(): 
       return process;
     },
     adopt: async () => process,
+    remove: async () => undefined,
     account: async (name) => ({ name, uid: 1, gid: 1, home: '/', shell: '/bin/sh' }),
     close: async () => undefined,
   };

@@ -2,13 +2,16 @@
  * The program of the launcher and what is said to it and by it. Pure. It is Perl, which every Debian and most other systems have: small, so that the
  * system copies little when it forks, and able to do all that a start takes without a further program.
  */
+import { MAX_RECORD_FILE_BYTES } from './wrapper.ts';
 
 /**
  * Descriptors: 0 requests, 1 answers, 3 kept taken (a new process gets its error output there). All others close as a program is executed.
  *
  * - `ready` is said once. A request is its length (32 bits) and fields, each ended by a NUL, which no argument of a process can contain: nothing is quoted or parsed.
+ * - `launch`: a process. Before it the text of its script is put into a file, if it has one. `remove`: files, and last the directory that they are in; if there is more in
+ *   it, another program sees to it. That is not answered.
  * - `began NUMBER PID START`: the program runs, since the pipe `$told`, which closes as it is executed, has closed without an error number.
- *   `not NUMBER ERRNO`: it does not. `ended PID STATUS`: as `wait` tells it.
+ *   `not NUMBER ERRNO`: it does not. `ended PID STATUS RECORD`: as `wait` tells it, and what its record says, as hexadecimal digits.
  * - A signal between a look at the children and the wait for requests would be slept over: while there are children it looks again soon.
  */
 export const LAUNCHER_PROGRAM = String.raw`use strict; use POSIX ();
@@ -26,10 +29,29 @@ sub put {
   sysopen(my $file, $_[1], $_[2]) or return 0;
   return defined POSIX::dup2(fileno($file), $_[0]);
 }
+sub text {
+  my ($path, $text) = @_;
+  sysopen(my $file, $path, POSIX::O_WRONLY() | POSIX::O_CREAT() | POSIX::O_TRUNC(), 0700) or return 0;
+  for (my $at = 0; $at < length $text;) { $at += syswrite($file, $text, length $text, $at) || return 0 }
+  return close $file;
+}
+sub recorded {
+  open(my $file, '<', $_[0]) or return '';
+  sysread $file, my $text, ${MAX_RECORD_FILE_BYTES};
+  return unpack 'H*', $text // '';
+}
+sub remove {
+  for (@_) { unlink or rmdir }
+  if (-e $_[-1] && defined(my $pid = fork)) {
+    return if $pid;
+    { no warnings; exec { '/bin/rm' } 'rm', '-rf', '--', $_[-1] }
+    POSIX::_exit(127);
+  }
+}
 sub launch {
-  my ($number, $cwd, $out, $record, $err, $count, @rest) = split /\0/, $_[0], -1;
-  pop @rest;
+  my ($number, $cwd, $out, $record, $err, $script, $text, $count, @rest) = @_;
   my @argv = splice @rest, 0, $count;
+  return say_so('not', $number, $! + 0) if $script ne '' && !text($script, $text);
   pipe(my $heard, my $told) or return say_so('not', $number, $! + 0);
   my $pid = fork;
   return say_so('not', $number, $! + 0) unless defined $pid;
@@ -50,14 +72,15 @@ sub launch {
     1 while waitpid($pid, 0) < 0 && $! == POSIX::EINTR();
     return say_so('not', $number, $why);
   }
-  $children{$pid} = 1;
+  $children{$pid} = $record;
   say_so('began', $number, $pid, started($pid));
 }
 say_so('ready');
 for (;;) {
   while ((my $pid = waitpid -1, POSIX::WNOHANG()) > 0) {
     my $status = $?;
-    say_so('ended', $pid, $status) if delete $children{$pid};
+    my $record = delete $children{$pid};
+    say_so('ended', $pid, $status, recorded($record)) if defined $record;
   }
   my $ready = '';
   vec($ready, 0, 1) = 1;
@@ -69,7 +92,9 @@ for (;;) {
     my $length = unpack 'N', $in;
     my $request = substr $in, 4, $length;
     $in = substr $in, 4 + $length;
-    launch($request);
+    my ($what, @fields) = split /\0/, $request, -1;
+    pop @fields;
+    if ($what eq 'launch') { launch(@fields) } else { remove(@fields) }
   }
 }
 POSIX::_exit(0);
@@ -81,14 +106,25 @@ export interface LaunchRequest {
   out: string;
   record: string;
   err: string;
+  /** A file that is made before, for its owner alone, and what is in it. */
+  script?: { path: string; text: string } | undefined;
   /** The program with its path, and its arguments. */
   argv: readonly string[];
   env: Readonly<Record<string, string>>;
 }
 
 /** Undefined: something has a NUL, which no process can be given. */
-export function encodeLaunch(number: number, { cwd, out, record, err, argv, env }: LaunchRequest): Buffer | undefined {
-  const fields = [String(number), cwd, out, record, err, String(argv.length), ...argv, ...Object.entries(env).flat()];
+export function encodeLaunch(number: number, { cwd, out, record, err, script, argv, env }: LaunchRequest): Buffer | undefined {
+  const given = [cwd, out, record, err, script?.path ?? '', script?.text ?? ''];
+  return encode(['launch', String(number), ...given, String(argv.length), ...argv, ...Object.entries(env).flat()]);
+}
+
+/** Undefined: no file can be named so. */
+export function encodeRemoval(paths: readonly string[]): Buffer | undefined {
+  return encode(['remove', ...paths]);
+}
+
+function encode(fields: readonly string[]): Buffer | undefined {
   if (fields.some((field) => field.includes('\0'))) return undefined;
   const body = Buffer.from(fields.map((field) => `${field}\0`).join(''), 'utf8');
   const length = Buffer.alloc(4);
@@ -100,7 +136,7 @@ export type LauncherWord =
   | { is: 'ready' }
   | { is: 'began'; number: number; pid: number; start: string }
   | { is: 'not'; number: number; errno: number }
-  | { is: 'ended'; pid: number; status: number | null; signal: number | null };
+  | { is: 'ended'; pid: number; status: number | null; signal: number | null; record: string };
 
 /** A line of the launcher; undefined: it says something else. */
 export function parseWord(line: string): LauncherWord | undefined {
@@ -112,7 +148,8 @@ export function parseWord(line: string): LauncherWord | undefined {
   if (word === 'not') return { is: 'not', number: a, errno: b };
   if (word !== 'ended') return undefined;
   const signal = b & LOW_BITS;
-  return { is: 'ended', pid: a, status: signal === 0 ? b >> STATUS_SHIFT : null, signal: signal === 0 ? null : signal };
+  const record = Buffer.from(third ?? '', 'hex').toString('latin1');
+  return { is: 'ended', pid: a, status: signal === 0 ? b >> STATUS_SHIFT : null, signal: signal === 0 ? null : signal, record };
 }
 
 /** Where `wait` has the signal, and the exit status. */

@@ -11,9 +11,9 @@ import type { Writable } from 'node:stream';
 import { getSystemErrorName } from 'node:util';
 import type { DispatchLogger } from '../dispatch.types.ts';
 import { isAlive } from './identity.ts';
-import { encodeLaunch, LAUNCHER_PROGRAM, type LaunchRequest, parseWord } from './launcher-program.ts';
+import { encodeLaunch, encodeRemoval, LAUNCHER_PROGRAM, type LaunchRequest, parseWord } from './launcher-program.ts';
 import type { ProcessIdentity } from './runner.types.ts';
-import { signalName } from './wrapper.ts';
+import { MAX_RECORD_FILE_BYTES, signalName } from './wrapper.ts';
 
 const PERL = '/usr/bin/perl';
 /** The launcher is made so long after a start that had to do without: that one comes first. */
@@ -26,10 +26,11 @@ const MAX_FAILURES = 3;
 const ANSWER_MS = 30_000;
 /** How often those are looked at whose launcher has ended. */
 const LOOK_MS = 500;
-/** An answer is a line; more without an end of line is none of ours. */
-const MAX_LINE = 1_024;
+/** An answer is a line, with a record in it at most; more without an end of line is none of ours. */
+const MAX_LINE = 1_024 + 2 * MAX_RECORD_FILE_BYTES;
 
-export type EndListener = (status: number | null, signal: NodeJS.Signals | null) => void;
+/** `record`: what is in its record, if that was read. */
+export type EndListener = (status: number | null, signal: NodeJS.Signals | null, record?: string) => void;
 
 export type Launch =
   | { is: 'began'; pid: number; start: string; onExit(listener: EndListener): void }
@@ -40,6 +41,8 @@ export type Launch =
 export interface Launcher {
   /** Starts a process, if the launcher is there now. `boot`: the identity of this boot. */
   launch(request: LaunchRequest, boot: string): Promise<Launch | undefined>;
+  /** Removes files, and last the directory that they are in, with all else there: soon, without an answer. False: there is no launcher. */
+  remove(paths: readonly string[]): boolean;
   close(): void;
 }
 
@@ -135,7 +138,7 @@ export function createLauncher(logger: DispatchLogger): Launcher {
       const child = children.get(word.pid);
       children.delete(word.pid);
       const signal = word.signal === null ? null : toSignal(word.signal);
-      child?.end(word.status, signal);
+      child?.end(word.status, signal, word.record);
       return;
     }
     const question = asked.get(word.number);
@@ -189,6 +192,13 @@ export function createLauncher(logger: DispatchLogger): Launcher {
       const limit = setTimeout(() => child.kill('SIGKILL'), ANSWER_MS);
       input.write(bytes);
       return promise.finally(() => clearTimeout(limit));
+    },
+
+    remove(paths) {
+      const bytes = encodeRemoval(paths);
+      if (bytes === undefined || helper === undefined || !helper.input.writable) return false;
+      helper.input.write(bytes);
+      return true;
     },
 
     close() {

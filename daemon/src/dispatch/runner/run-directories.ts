@@ -4,7 +4,7 @@
  * what an earlier daemon had made and not used, is. A daemon that starts nothing makes none, and one that ends leaves none.
  */
 import { execFile } from 'node:child_process';
-import { close as closeWithCallback, constants, open as openWithCallback, read as readWithCallback } from 'node:fs';
+import { closeSync, constants, open as openWithCallback, read as readWithCallback } from 'node:fs';
 import { mkdir, readdir, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -14,7 +14,7 @@ import { MAX_RECORD_FILE_BYTES } from './wrapper.ts';
 /** So many are made ahead, once there are fewer than `LOW`. More starts than this at once wait for a call. */
 const AHEAD = 32;
 const LOW = 8;
-/** So many of them have their ends open, five files each. */
+/** So many of them have their ends open, three files each. */
 const OPEN_AHEAD = 4;
 /** They are made when nothing was started for so long: making some takes as long as starting a process. */
 const CALM_MS = 100;
@@ -27,11 +27,10 @@ export const ERR = 'err';
 export const TAKEN = 'taken';
 export const RECORD = 'exit';
 const ALONE = 'alone';
-const PIPES = [OUT, ERR, TAKEN];
+export const PIPES = [OUT, ERR, TAKEN];
 
 const run = promisify(execFile);
 const open = promisify(openWithCallback);
-const close = promisify(closeWithCallback);
 const read = promisify(readWithCallback);
 
 /** The open ends of a run directory, as descriptors. Whoever takes it closes them. */
@@ -39,9 +38,6 @@ export interface RunPipes {
   /** To read from. They see the end once all others are closed. */
   out: number;
   err: number;
-  /** For the process: open for reading and writing. */
-  outEnd: number;
-  errEnd: number;
   /** Appended to, by the shell and by us. */
   record: number;
 }
@@ -141,7 +137,7 @@ export function createRunDirectories(directory: string): RunDirectories {
           await place(path, target);
           return pipes;
         } catch (error) {
-          await closePipes(pipes);
+          closePipes(pipes);
           await rm(path, { recursive: true, force: true });
           throw error;
         }
@@ -157,7 +153,7 @@ export function createRunDirectories(directory: string): RunDirectories {
       await filling;
       await preparing;
       for (const { reject } of waiting.splice(0)) reject(stopping());
-      for (const { pipes } of opened.splice(0)) await closePipes(pipes);
+      for (const { pipes } of opened.splice(0)) closePipes(pipes);
       // Not every program that copies a data directory knows what to do with pipes.
       stock.length = 0;
       await rm(directory, { recursive: true, force: true });
@@ -199,7 +195,7 @@ export async function reopen(run: string): Promise<{ [End in 'out' | 'err' | 're
 /** Lets a shell go that waits until its pipes are open again. False: none waits, or not yet. */
 export async function letGo(run: string): Promise<boolean> {
   try {
-    await close(await open(join(run, TAKEN), constants.O_WRONLY | constants.O_NONBLOCK));
+    closeQuietly(await open(join(run, TAKEN), constants.O_WRONLY | constants.O_NONBLOCK));
     return true;
   } catch {
     return false;
@@ -216,9 +212,16 @@ export async function removePipes(run: string): Promise<void> {
   await Promise.all(PIPES.map((name) => unlink(join(run, name)).catch(() => undefined)));
 }
 
-export async function closePipes(pipes: RunPipes): Promise<void> {
-  const { out, err, outEnd, errEnd, record } = pipes;
-  await Promise.all([out, err, outEnd, errEnd, record].map(closeQuietly));
+export function closePipes({ out, err, record }: RunPipes): void {
+  for (const one of [out, err, record]) closeQuietly(one);
+}
+
+/** The ends for the process, open for reading and writing. Whoever takes them closes them. */
+export async function openEnds(run: string): Promise<{ out: number; err: number }> {
+  const [out, err] = await Promise.allSettled([open(join(run, OUT), constants.O_RDWR), open(join(run, ERR), constants.O_RDWR)]);
+  if (out.status === 'fulfilled' && err.status === 'fulfilled') return { out: out.value, err: err.value };
+  for (const one of [out, err]) if (one.status === 'fulfilled') closeQuietly(one.value);
+  throw toRefusal([out, err].find((one) => one.status === 'rejected')?.reason);
 }
 
 /** What a record says so far. Never rejects. */
@@ -228,9 +231,13 @@ export async function readRecord(record: number): Promise<string> {
   return buffer.toString('latin1', 0, bytesRead);
 }
 
-/** Closes a descriptor. Never rejects. */
-export async function closeQuietly(descriptor: number): Promise<void> {
-  await close(descriptor).catch(() => undefined);
+/** Closes a descriptor of a pipe or a record: that waits for nothing, and costs less than to let another thread do it. Never throws. */
+export function closeQuietly(descriptor: number): void {
+  try {
+    closeSync(descriptor);
+  } catch {
+    // It is closed.
+  }
 }
 
 const READ_END = constants.O_RDONLY | constants.O_NONBLOCK;
@@ -245,16 +252,12 @@ async function openAll(path: string): Promise<RunPipes> {
   const opened = await Promise.allSettled([
     open(join(path, OUT), READ_END),
     open(join(path, ERR), READ_END),
-    open(join(path, OUT), constants.O_RDWR),
-    open(join(path, ERR), constants.O_RDWR),
     open(join(path, RECORD), 'a+', 0o600),
   ]);
-  const [out, err, outEnd, errEnd, record] = opened.map((one) => (one.status === 'fulfilled' ? one.value : undefined));
-  if (out !== undefined && err !== undefined && outEnd !== undefined && errEnd !== undefined && record !== undefined) {
-    return { out, err, outEnd, errEnd, record };
-  }
+  const [out, err, record] = opened.map((one) => (one.status === 'fulfilled' ? one.value : undefined));
+  if (out !== undefined && err !== undefined && record !== undefined) return { out, err, record };
   // Of too many open files, for one.
-  for (const one of [out, err, outEnd, errEnd, record]) if (one !== undefined) void closeQuietly(one);
+  for (const one of [out, err, record]) if (one !== undefined) closeQuietly(one);
   throw opened.find((one) => one.status === 'rejected')?.reason;
 }
 

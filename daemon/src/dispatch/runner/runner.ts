@@ -7,7 +7,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, constants, rm, rmdir } from 'node:fs/promises';
+import { access, constants, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DispatchLogger } from '../dispatch.types.ts';
@@ -27,6 +27,8 @@ import {
   createRunDirectories,
   ERR,
   OUT,
+  openEnds,
+  PIPES,
   RECORD,
   readRecord,
   removePipes,
@@ -99,7 +101,7 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
         if (left.length > 0) logger.info({ run, pid: identity.pid }, 'a command has ended and left processes behind');
         for (const reader of left) await leftBehind.keep(reader, join(run, readers.get(reader) ?? OUT));
         if (secret) await removeSecretFiles(run);
-        void removePipes(run);
+        if (!launcher.remove(PIPES.map((pipe) => join(run, pipe)))) void removePipes(run);
       },
     });
     watched.add(supervised);
@@ -128,7 +130,8 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
       if (taken.status === 'rejected') throw checked.status === 'rejected' ? checked.reason : taken.reason;
       const pipes = taken.value;
       const undo = async (): Promise<void> => {
-        await Promise.all([closePipes(pipes), removeRun(run)]);
+        closePipes(pipes);
+        await removeRun(run);
       };
       if (checked.status === 'rejected') {
         await undo();
@@ -145,10 +148,12 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
         const [first = program, ...rest] = [...who.prefix, ...prefix, program, ...spec.argv.slice(1)];
         const args = wrapperArguments(join(run, TAKEN), process.pid, first, rest);
         const files = { out: join(run, OUT), record: join(run, RECORD), err: join(run, ERR) };
-        const launch = await launcher.launch({ cwd, ...files, argv: [SHELL, ...args], env }, boot);
+        const { script } = spec;
+        const launch = await launcher.launch({ cwd, ...files, script, argv: [SHELL, ...args], env }, boot);
         switch (launch?.is) {
           case undefined:
-            return spawnWrapper(args, cwd, env, [pipes.outEnd, pipes.record, pipes.errEnd]);
+            if (script !== undefined) await writeFile(script.path, script.text, { mode: 0o700 });
+            return spawnWrapper(args, cwd, env, run, pipes.record);
           case 'began':
             return { which: { pid: launch.pid, start: launch.start }, onExit: launch.onExit, own: false };
           case 'refused':
@@ -161,7 +166,6 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
         await undo();
         throw error;
       });
-      for (const end of [pipes.outEnd, pipes.errEnd]) void closeQuietly(end);
       const { out, err, record } = pipes;
       const readers = readersOf(out, err, masks, output);
       const supervised = watch(run, { boot, ...child.which }, boot, {
@@ -185,6 +189,13 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
       const readers = readersOf(out, err, compiled, output);
       const { process } = watch(run, found, boot, { record, readers, told: false, own: false, secret: true, output });
       return alone || readers.size === 0 ? process : { ...process, gap: true };
+    },
+
+    async remove(paths) {
+      if (launcher.remove(paths)) return;
+      for (const path of paths) await unlink(path).catch(() => rmdir(path).catch(() => undefined));
+      const directory = paths.at(-1);
+      if (directory !== undefined) await rm(directory, { recursive: true, force: true }).catch(() => undefined);
     },
 
     async close() {
@@ -219,7 +230,8 @@ async function removeRun(run: string): Promise<void> {
 }
 
 /** Starts the shell. Its number is looked up at once: later it may have ended, and been reaped. Errors: INVALID, UNAVAILABLE. */
-async function spawnWrapper(args: string[], cwd: string, env: Record<string, string>, [out, record, err]: [number, number, number]) {
+async function spawnWrapper(args: string[], cwd: string, env: Record<string, string>, run: string, record: number) {
+  const { out, err } = await openEnds(run);
   let child: ChildProcess;
   try {
     child = spawn(SHELL, args, { detached: true, cwd, env, stdio: ['ignore', out, record, err] });
@@ -228,6 +240,8 @@ async function spawnWrapper(args: string[], cwd: string, env: Record<string, str
     throw new DtkdError('INVALID', 'the process cannot be started: its arguments or environment contain what no process can be given', {
       cause,
     });
+  } finally {
+    for (const end of [out, err]) closeQuietly(end);
   }
   if (child.pid === undefined) {
     const [cause] = await once(child, 'error');

@@ -23,6 +23,8 @@ export interface ProcessSpec {
   masks: readonly Buffer[];
   /** Written into files of mode 0600 for the process alone, and removed when it has ended; `variable` gets the path. */
   secretFiles: readonly { variable: string; value: Buffer }[];
+  /** The text of a script, written into a file of mode 0700 before the process starts. */
+  script?: { path: string; text: string } | undefined;
 }
 
 /** How it ended; `undefined` fields: cannot be known (it ended while nobody looked, without its record). */
@@ -62,6 +64,8 @@ export interface Runner {
     masks: readonly Buffer[],
     output: (stream: 'out' | 'err', chunk: Buffer) => void | Promise<void>,
   ): Promise<RunningProcess>;
+  /** Removes files that are no longer of use, and last the directory that they are in, with all else that is there; perhaps after a while. Never rejects. */
+  remove(paths: readonly string[]): Promise<void>;
   /** A user of this machine: for HOME, LOGNAME and the like. Errors: INVALID if there is none. */
   account(user: string): Promise<{ name: string; uid: number; gid: number; home: string; shell: string }>;
   /** Leaves all processes to run on, for the next daemon to adopt. Their `ended` never settles here. */

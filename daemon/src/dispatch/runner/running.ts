@@ -55,8 +55,8 @@ export interface RunningOptions {
 /** What the runner does with it. */
 export interface Supervised {
   process: RunningProcess;
-  /** The shell, a child of ours, has ended so. */
-  gone(status: number | null, signal: NodeJS.Signals | null): void;
+  /** The shell, a child of ours, has ended so; `record`: what its record says, if that is known. */
+  gone(status: number | null, signal: NodeJS.Signals | null, record?: string): void;
   /** See whether something has happened. */
   look(): void;
   /** Lets it run on, unwatched: for a later daemon to find. One that has just ended is seen to its end. */
@@ -72,6 +72,7 @@ export function supervise(options: RunningOptions): Supervised {
   let killing: Promise<void> | undefined;
   let killAt = Number.POSITIVE_INFINITY;
   let shellEnd: { status: number | null; signal: NodeJS.Signals | null } | undefined;
+  let toldRecord: string | undefined;
   let timer: NodeJS.Timeout | undefined;
   let soon = SOON_MS;
 
@@ -109,12 +110,12 @@ export function supervise(options: RunningOptions): Supervised {
     // What a kill has yet to end may still write.
     await killing;
     for (const reader of readers) reader.finish();
-    const [text, ...ways] = await Promise.all([recordText(), ...readers.map(({ done }) => done)]);
+    const [text, ...ways] = await Promise.all([toldRecord ?? recordText(), ...readers.map(({ done }) => done)]);
     if (abandoned) return;
     const left = readers.filter((_, index) => ways[index] === 'left');
     const end = await toEnd(text, noticedAt);
     await options.clear(left);
-    if (record !== undefined) void closeQuietly(record);
+    if (record !== undefined) closeQuietly(record);
     resolve(left.length > 0 ? { ...end, leftBehind: true } : end);
   };
 
@@ -212,8 +213,9 @@ export function supervise(options: RunningOptions): Supervised {
         return ended;
       },
     },
-    gone(status, signal) {
+    gone(status, signal, recorded) {
       shellEnd = { status, signal };
+      toldRecord = recorded;
       gone();
     },
     look,
@@ -229,7 +231,7 @@ export function supervise(options: RunningOptions): Supervised {
       clearTimeout(timer);
       resolveGone();
       for (const reader of readers) reader.stop();
-      if (record !== undefined) void closeQuietly(record);
+      if (record !== undefined) closeQuietly(record);
       await Promise.race([Promise.all(readers.map(({ closed }) => closed)), pauseFor(LEAVE_MS)]);
     },
   };

@@ -3,7 +3,7 @@
  * over or it is aborted, which it notes before. Lets go of all when the daemon stops: then nothing that it had promised comes to pass, and the next daemon
  * finds them. Does not know what they are for.
  */
-import { access, chown, constants, mkdir, readdir, rm, rmdir, stat, unlink } from 'node:fs/promises';
+import { access, chown, constants, mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ScriptResult } from '../../commands/commands.types.ts';
@@ -45,6 +45,8 @@ export interface ProcessOrder {
   cwd?: string | undefined;
   user?: string | undefined;
   secrets: readonly { name: string; as: 'file' | 'env'; variable: string }[];
+  /** A script to be written before. */
+  script?: { path: string; text: string } | undefined;
 }
 
 export class Processes {
@@ -111,7 +113,7 @@ export class Processes {
     { timeoutMs, signal }: { timeoutMs: number | undefined; signal: AbortSignal },
   ): Promise<ScriptResult> {
     const { runner, output } = this.#options;
-    const { source, argv, user } = order;
+    const { source, argv, user, script } = order;
     if (user !== undefined) this.#assertAllowed(user);
     const base = await this.#environmentOf(user);
     const { env, secretFiles, masks } = await this.#withSecrets({ ...order, env: { ...base, ...order.env } });
@@ -119,7 +121,7 @@ export class Processes {
     signal.throwIfAborted();
     if (this.#letGo) return never();
     const starting = runner.start(
-      { directory: room, argv, env, cwd, ...(user === undefined ? {} : { user }), masks, secretFiles },
+      { directory: room, argv, env, cwd, ...(user === undefined ? {} : { user }), masks, secretFiles, script },
       (stream, chunk) => output.write(stream, chunk, source),
     );
     this.#begun += 1;
@@ -162,10 +164,9 @@ export class Processes {
   /** Removes what was kept while they ran. Never rejects. */
   async clear(): Promise<void> {
     if (this.#made === undefined && this.#seq === 0) return;
-    const { directory } = this.#options;
+    const { directory, runner } = this.#options;
     // A thorough look at all that is there takes three times as many calls; most often there is only what is known.
-    await Promise.all(this.#rooms.map(removeRoom));
-    await rmdir(directory).catch(() => rm(directory, { recursive: true, force: true }).catch(() => undefined));
+    await runner.remove([...this.#rooms.flatMap((room) => [scriptBeside(room), join(room, RECORD), room]), directory]);
   }
 
   async #toEnd(
@@ -258,13 +259,6 @@ export class Processes {
     }
     return { env: full, secretFiles, masks };
   }
-}
-
-/** A process's directory, in which the runner leaves its record, and the script beside it. What is more is left. Never rejects. */
-async function removeRoom(room: string): Promise<void> {
-  const none = () => undefined;
-  await Promise.all([unlink(scriptBeside(room)).catch(none), unlink(join(room, RECORD)).catch(none)]);
-  await rmdir(room).catch(none);
 }
 
 async function homeOf(home: string | undefined): Promise<string> {

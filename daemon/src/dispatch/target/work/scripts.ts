@@ -40,6 +40,7 @@ export function scriptRunner(options: ScriptsOptions, firstStep = 0): ScriptRunn
       const source = { step, command };
       const room = await processes.room(source);
       const found = await textOf(ready, room, modules);
+      if (script.inline !== undefined && script.user !== undefined) await writeFile(found.path, script.inline, { mode: 0o700 });
       const cwd = script.directory ?? context.directoryOf(resource);
       if (script.user !== undefined) await processes.give(script.user, found.path, script.inline !== undefined);
       return processes.run(
@@ -49,6 +50,8 @@ export function scriptRunner(options: ScriptsOptions, firstStep = 0): ScriptRunn
           env: { DTKD_NODE_EXECUTABLE: process.execPath, ...environmentOf(context, resource, given), ...script.env },
           cwd,
           user: script.user,
+          // Nobody else reads it: other users get no further than the data directory.
+          script: script.inline === undefined || script.user !== undefined ? undefined : { path: found.path, text: script.inline },
           secrets: (script.secrets ?? []).flatMap((use) => secretOf(ready, use) ?? []),
         },
         room,
@@ -74,14 +77,10 @@ function secretOf({ resource }: ReadyScript, use: SecretUse): { name: string; as
   });
 }
 
-/** The file of a script: that of its module, or one that is written for this run alone. */
+/** The file of a script: that of its module, or one that is to be written for this run alone. */
 async function textOf({ script, code, command }: ReadyScript, room: string, modules: Pick<Modules, 'directory'>) {
   if (script.inline !== undefined) {
-    const path = scriptBeside(room);
-    const content = Buffer.from(script.inline, 'utf8');
-    // Nobody else reads it: other users get no further than the data directory.
-    await writeFile(path, content, { mode: 0o700, flag: 'wx' });
-    return { path, content, executable: false };
+    return { path: scriptBeside(room), content: Buffer.from(script.inline, 'utf8'), executable: false };
   }
   if (script.file === undefined || code === undefined || code.name.startsWith('type/')) {
     throw new DtkdError('INVALID', `the script of "${command}" is a file, but its type comes from no module`);
