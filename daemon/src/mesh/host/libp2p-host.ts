@@ -27,6 +27,7 @@ import * as limits from './limits.ts';
 import { toMultiaddr } from './multiaddrs.ts';
 import { patiently } from './patience.ts';
 import { usableHosts } from './port.ts';
+import { quietLogger } from './quiet-logger.ts';
 import { Handshakes, sharePort } from './shared-port.ts';
 import { StreamDuplex } from './stream-duplex.ts';
 
@@ -76,6 +77,7 @@ class LibHost implements Host {
   async start(): Promise<void> {
     this.#libp2p = await createLibp2p({
       start: false,
+      logger: quietLogger,
       privateKey: toPrivateKey(this.#options.key),
       addresses: { listen: [] },
       transports: [
