@@ -11,6 +11,8 @@ import { useStage } from '../harness/use-stage.ts';
 const stage = useStage();
 const NO_BROWSER = missing(['chromium']);
 const NO_CURL = missing(['curl', 'bash']);
+/** For a browser to start, and for each thing that it is to show. */
+const BROWSER_MS = 180_000;
 
 const document = z.object({
   paths: z.record(z.string(), z.record(z.string(), z.unknown())),
@@ -31,9 +33,12 @@ describe.skipIf(NO_BROWSER)(`the reference page in a browser${NO_BROWSER === und
   beforeAll(async () => {
     // as root a browser can only run without its sandbox; it is shown nothing but this daemon
     const executablePath = findProgram('chromium') ?? 'chromium';
-    browser = await chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
+    const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+    // a container may have next to no shared memory
+    browser = await chromium.launch({ executablePath, args: [...args, '--disable-dev-shm-usage'], timeout: BROWSER_MS });
     const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1300, height: 900 } });
     page = await context.newPage();
+    page.setDefaultTimeout(BROWSER_MS);
     page.on('request', (request) => asked.push(request.url()));
     page.on('console', (message) => {
       if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
@@ -47,7 +52,7 @@ describe.skipIf(NO_BROWSER)(`the reference page in a browser${NO_BROWSER === und
     await page.getByText('Each operation shows what to type').first().waitFor();
     for (const { kind } of KINDS) {
       const entry = page.locator('[part~="section-navbar-tag"]').filter({ hasText: new RegExp(`^\\s*${kind}\\s*$`) });
-      await expect.poll(() => entry.count(), { timeout: 60_000, message: `${kind} in the navigation` }).toBeGreaterThan(0);
+      await expect.poll(() => entry.count(), { timeout: BROWSER_MS, message: `${kind} in the navigation` }).toBeGreaterThan(0);
     }
   });
 

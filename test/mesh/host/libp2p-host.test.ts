@@ -88,7 +88,7 @@ describe('dialling', () => {
     await expect(a.host.dial({ host: LOCAL, port }, undefined, limit())).rejects.toMatchObject({ code: 'ADDRESS_UNREACHABLE' });
     const silent = createServer((socket) => socket.on('error', () => {}).resume()).listen(port, LOCAL);
     await once(silent, 'listening');
-    await expect(a.host.dial({ host: LOCAL, port }, undefined, AbortSignal.timeout(300))).rejects.toMatchObject({ code: 'NOT_DTKD' });
+    await expect(a.host.dial({ host: LOCAL, port }, undefined, AbortSignal.timeout(2_000))).rejects.toMatchObject({ code: 'NOT_DTKD' });
     await new Promise((resolve) => silent.close(resolve));
     const other = hosts.all[1]?.host.key;
     await expect(b.host.dial({ host: LOCAL, port: a.port }, other, limit())).rejects.toMatchObject({ code: 'NOT_DTKD' });

@@ -101,7 +101,7 @@ describe.skipIf(NO_KUBECTL)(`deleting with kubectl${NO_KUBECTL === undefined ? '
     const bare = await kubectl.with({ stdin: JSON.stringify(service('bare', { finalizers: ['hold'] })) }, 'create', '-f', '-');
     expect(bare).toMatchObject({ code: 1, stderr: expect.stringContaining('metadata.finalizers') });
 
-    const waiting = kubectl.start('wait', '--for=delete', 'service/held', '--timeout=60s');
+    const waiting = kubectl.start('wait', '--for=delete', 'service/held', '--timeout=300s');
     const deleting = kubectl.start('delete', 'service', 'held');
     // it says so once it was deleted, and then waits for it to be gone
     await deleting.output(/^service "held" deleted/m);
@@ -137,10 +137,10 @@ describe.skipIf(NO_KUBECTL)(`deleting with kubectl${NO_KUBECTL === undefined ? '
     await gone('of-back');
 
     await kubectl.out('delete', 'service', 'fore', '--cascade=foreground', '--wait=false');
-    await kubectl.out('wait', '--for=jsonpath={.metadata.deletionTimestamp}', 'service/of-fore', '--timeout=30s');
+    await kubectl.out('wait', '--for=jsonpath={.metadata.deletionTimestamp}', 'service/of-fore', '--timeout=300s');
     expect(await kubectl.out('get', 'service', 'fore', '-o', 'jsonpath={.metadata.finalizers}')).toBe('["foregroundDeletion"]');
     await unhold('of-fore');
-    await kubectl.out('wait', '--for=delete', 'service/fore', '--timeout=30s');
+    await kubectl.out('wait', '--for=delete', 'service/fore', '--timeout=300s');
     expect(await names()).not.toContain('service/of-fore');
 
     await kubectl.out('delete', 'service', 'free', '--cascade=orphan');
@@ -158,7 +158,7 @@ describe.skipIf(NO_KUBECTL)(`deleting with kubectl${NO_KUBECTL === undefined ? '
     await site.restart();
     kubectl = await kubectlOf(site);
     await unhold('child');
-    await kubectl.out('wait', '--for=delete', 'service/owner', '--timeout=60s');
+    await kubectl.out('wait', '--for=delete', 'service/owner', '--timeout=300s');
     expect(await names()).toEqual([]);
   });
 
@@ -180,6 +180,6 @@ describe.skipIf(NO_KUBECTL)(`deleting with kubectl${NO_KUBECTL === undefined ? '
     await kubectl.out('delete', 'service', 'owner');
     await waitFor(async () => (await kubectl.out('describe', 'resource', 'up')).includes('GarbageRefused'), { what: 'the Event' });
     await kubectl.out('delete', 'resource', 'down');
-    await kubectl.out('wait', '--for=delete', 'resource/up', '--timeout=60s');
+    await kubectl.out('wait', '--for=delete', 'resource/up', '--timeout=300s');
   });
 });

@@ -5,6 +5,7 @@ import { type Kubectl, kubectlOf, NO_KUBECTL } from '../../harness/kubectl.ts';
 import type { Site } from '../../harness/site.ts';
 import { useStage } from '../../harness/use-stage.ts';
 import { addUser, grant, type SiteUser } from '../../harness/user.ts';
+import { waitFor } from '../../wait.ts';
 
 const stage = useStage();
 
@@ -70,8 +71,11 @@ describe.skipIf(NO_KUBECTL)(`kubectl auth${NO_KUBECTL === undefined ? '' : ` (SK
     await grant(node1, ops, ['READ'], { kind: 'services' });
     expect(await asOps.out('describe', 'service', 'there', '-n', 'node1')).toMatch(/^Endpoints: +<none>$/m);
     await grant(node1, ops, ['READ'], { kind: 'endpoints' });
-    expect(await asOps.out('describe', 'service', 'there', '-n', 'node1')).toMatch(/^Endpoints: +10\.9\.9\.9:9$/m);
-    expect(await asOps.out('get', 'endpointslices', '-A')).toMatch(/^node1 +there-ipv4 +IPv4 +9 +10\.9\.9\.9 /m);
+    // a node that is busy may not answer in the time that kubectl gives it
+    const shows = (pattern: RegExp, ...args: string[]) =>
+      waitFor(async () => pattern.test(await asOps.out(...args)), { what: `kubectl ${args.join(' ')} to show ${pattern}` });
+    await shows(/^Endpoints: +10\.9\.9\.9:9$/m, 'describe', 'service', 'there', '-n', 'node1');
+    await shows(/^node1 +there-ipv4 +IPv4 +9 +10\.9\.9\.9 /m, 'get', 'endpointslices', '-A');
     expect(await asOps.out('get', 'endpointslice', 'there-ipv4', '-n', 'node1', '-o', 'name')).toBe(
       'endpointslice.discovery.k8s.io/there-ipv4\n',
     );

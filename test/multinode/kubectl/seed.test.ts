@@ -67,7 +67,7 @@ describe.skipIf(why !== undefined)(`the page "dtDomains" with kubectl${why === u
     expect(await on1.send(joinThrough(address0, token), 'apply', '-f', '-')).toBe(
       'dtdomain.sid.sightlineinnovation.com/mydomain created\n',
     );
-    await on1.out('wait', 'dtdomain/mydomain', '--for=jsonpath={.status}=Ready', '--timeout=30s');
+    await on1.out('wait', 'dtdomain/mydomain', '--for=jsonpath={.status}=Ready', '--timeout=300s');
     expect(valuesOf(await on0.out('describe', 'dtdomains'), 'Peers[]')).toHaveLength(2);
   });
 
@@ -76,10 +76,10 @@ describe.skipIf(why !== undefined)(`the page "dtDomains" with kubectl${why === u
     const { token } = JSON.parse(invite) as { token: string };
     expect(valuesOf(await on0.out('describe', 'dtdomains'), 'Invite Token')).toEqual([token]);
     await on2.send(joinThrough(address0, token), 'apply', '-f', '-');
-    await on2.out('wait', 'dtdomain/mydomain', '--for=jsonpath={.status}=Ready', '--timeout=30s');
+    await on2.out('wait', 'dtdomain/mydomain', '--for=jsonpath={.status}=Ready', '--timeout=300s');
     for (const kubectl of [on0, on1, on2]) {
-      await kubectl.out('wait', 'dtdomain/mydomain', '--for=jsonpath={.peers[2]}', '--timeout=30s');
-      await kubectl.out('wait', 'dtpeers', '--all', '--for=jsonpath={.connected}=true', '--timeout=30s');
+      await kubectl.out('wait', 'dtdomain/mydomain', '--for=jsonpath={.peers[2]}', '--timeout=300s');
+      await kubectl.out('wait', 'dtpeers', '--all', '--for=jsonpath={.connected}=true', '--timeout=300s');
     }
   });
 
@@ -121,8 +121,8 @@ describe.skipIf(why !== undefined)(`the page "dtDomains" with kubectl${why === u
     const third = await peerOf(on0, 'node2');
     expect(await on0.out('delete', 'dtpeer', third)).toContain('deleted');
     expect(valuesOf(await on0.out('describe', 'dtdomains'), 'Peers[]')).not.toContain(third);
-    await on1.out('wait', 'dtpeer', third, '--for=delete', '--timeout=30s');
-    await on2.out('wait', 'dtdomain/mydomain', '--for=jsonpath={.status}=Removed', '--timeout=30s');
+    await on1.out('wait', 'dtpeer', third, '--for=delete', '--timeout=300s');
+    await on2.out('wait', 'dtdomain/mydomain', '--for=jsonpath={.status}=Removed', '--timeout=300s');
   });
 });
 

@@ -59,15 +59,15 @@ describe.skipIf(NO_KUBECTL)(`waiting with kubectl${NO_KUBECTL === undefined ? ''
 
     expect((await site.cli('converge', 'shop', '--yes')).code).not.toBe(0);
     expect(await conditions('serviceinstance/shop')).toBe('Ready=False/Failed ');
-    await kubectl.out('wait', '--for=condition=Failed', 'task/shop-1', '--timeout=30s');
+    await kubectl.out('wait', '--for=condition=Failed', 'task/shop-1', '--timeout=300s');
     const impatient = await kubectl.run('wait', '--for=condition=Ready', 'serviceinstance/shop', '--timeout=1s');
     expect(impatient).toMatchObject({ code: 1, stderr: expect.stringContaining('timed out') });
 
     await writeFile(gate, '');
-    const ready = kubectl.start('wait', '--for=condition=Ready', 'serviceinstance/shop', '--timeout=60s');
-    const phase = kubectl.start('wait', '--for=jsonpath={.status.phase}=Ready', 'serviceinstance/shop', '--timeout=60s');
+    const ready = kubectl.start('wait', '--for=condition=Ready', 'serviceinstance/shop', '--timeout=300s');
+    const phase = kubectl.start('wait', '--for=jsonpath={.status.phase}=Ready', 'serviceinstance/shop', '--timeout=300s');
     // It holds only until the service is converged, so it is asked before.
-    await kubectl.out('wait', '--for=condition=Ready=false', 'si/shop', '--timeout=30s');
+    await kubectl.out('wait', '--for=condition=Ready=false', 'si/shop', '--timeout=300s');
     await ok('converge', 'shop', '--yes');
     expect(await Promise.all([ready.exited, phase.exited])).toMatchObject([{ code: 0 }, { code: 0 }]);
     expect(ready.stdout).toBe('serviceinstance.dtkd.dev/shop condition met\n');
@@ -80,7 +80,7 @@ describe.skipIf(NO_KUBECTL)(`waiting with kubectl${NO_KUBECTL === undefined ? ''
     await ok('exec', '--', 'true');
     const name =
       (await kubectl.out('get', 'executions', '--sort-by=.metadata.creationTimestamp', '-o', 'name')).trim().split('\n').at(-1) ?? '';
-    expect(await kubectl.out('wait', '--for=condition=Complete', name, '--timeout=30s')).toBe(`${name} condition met\n`);
+    expect(await kubectl.out('wait', '--for=condition=Complete', name, '--timeout=300s')).toBe(`${name} condition met\n`);
   });
 
   it('for a node to be in maintenance, and out of it', async () => {
@@ -88,18 +88,18 @@ describe.skipIf(NO_KUBECTL)(`waiting with kubectl${NO_KUBECTL === undefined ? ''
     const transition = () =>
       kubectl.out('get', 'node', 'node0', '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].lastTransitionTime}');
     const before = await transition();
-    const resting = kubectl.start('wait', '--for=condition=Maintenance', 'node/node0', '--timeout=30s');
+    const resting = kubectl.start('wait', '--for=condition=Maintenance', 'node/node0', '--timeout=300s');
     await kubectl.out('patch', 'node', 'node0', '--type=merge', '-p', '{"spec":{"maintenance":{"reason":"disks"}}}');
     expect(await resting.exited).toMatchObject({ code: 0 });
     expect(await kubectl.out('get', 'node', 'node0', '-o', 'jsonpath={.status.conditions[1].message}')).toBe('disks');
     await kubectl.out('patch', 'node', 'node0', '--type=merge', '-p', '{"spec":{"maintenance":null}}');
-    await kubectl.out('wait', '--for=condition=Maintenance=false', 'node/node0', '--timeout=30s');
+    await kubectl.out('wait', '--for=condition=Maintenance=false', 'node/node0', '--timeout=300s');
     expect(await transition()).toBe(before);
   });
 
   it("for the seed's own status, which is a string", async () => {
     await ok('domain', 'create', 'mydomain');
-    await kubectl.out('wait', '--for=jsonpath={.status}=Ready', 'dtdomain/mydomain', '--timeout=30s');
+    await kubectl.out('wait', '--for=jsonpath={.status}=Ready', 'dtdomain/mydomain', '--timeout=300s');
     expect(await kubectl.out('get', 'dtdomain', 'mydomain', '-o', 'jsonpath={.status.conditions}{.status}')).toBe('Ready');
   });
 });
