@@ -10,6 +10,7 @@ import { waitFor } from '../test/wait.ts';
 import type { Benchmark, Context, Figure } from './benchmark.types.ts';
 import { settle, startSites, userEverywhere } from './many-sites.ts';
 import { RemoteShells } from './peers/remote-shells.ts';
+import { publishedProgram } from './published.ts';
 import { spread } from './stats.ts';
 import { timed } from './timed.ts';
 
@@ -46,7 +47,8 @@ export const benchmark: Benchmark = {
     let shells: RemoteShells | undefined;
     const agent = new Agent({ keepAlive: true });
     try {
-      const sites = await startSites(stage, DOMAIN, count, say);
+      const program = await publishedProgram(join(stage.directory, 'published'));
+      const sites = await startSites(stage, DOMAIN, count, say, { program });
       const ops = await prepare(sites, say);
       const [first] = sites;
       if (first === undefined) throw new Error('no sites');

@@ -11,13 +11,21 @@ const JOINING = 2;
 /** What joining has stirred up has settled after so many milliseconds. */
 const SETTLE_MS = 10_000;
 
-/** `site-00`, `site-01`, …: so many daemons on this machine, in one domain. */
-export async function startSites(stage: Stage, domain: string, count: number, say: (text: string) => void): Promise<Site[]> {
+/** `site-00`, `site-01`, …: so many daemons on this machine, in one domain. `options`: what they and their command lines run, if not this checkout. */
+export async function startSites(
+  stage: Stage,
+  domain: string,
+  count: number,
+  say: (text: string) => void,
+  options: { program?: readonly string[] } = {},
+): Promise<Site[]> {
   const names = Array.from({ length: count }, (_, index) => `site-${String(index).padStart(2, '0')}`);
   const sites: Site[] = [];
   for (let index = 0; index < count; index += STARTING) {
     sites.push(
-      ...(await Promise.all(names.slice(index, index + STARTING).map((name) => stage.start({ name, args: ['--log-level', 'warn'] })))),
+      ...(await Promise.all(
+        names.slice(index, index + STARTING).map((name) => stage.start({ ...options, name, args: ['--log-level', 'warn'] })),
+      )),
     );
   }
   say(`${count} daemons run; joining`);
