@@ -21,7 +21,7 @@ const VERBS = ['READ', 'CREATE', 'UPDATE', 'DELETE'];
 const MODELS = { kind: 'models.dtkd.dev' };
 const SERVICES = { kind: 'services' };
 /** Within which all informers agree once nothing changes any more; sites that were away are tried every half minute at worst. */
-const AGREE_MS = 60_000;
+const AGREE_MS = 180_000;
 
 const owned = z.looseObject({ items: z.array(z.custom<KubernetesObject>((value) => z.looseObject({}).safeParse(value).success)) });
 

@@ -247,7 +247,6 @@ describe('whatever stands there', () => {
   );
 
   it('it is judged, the same each time, and nothing breaks', () => {
-    let judged = 0;
     fc.assert(
       fc.property(assembly, (one) => {
         const parsed = moduleManifest.safeParse({
@@ -257,15 +256,14 @@ describe('whatever stands there', () => {
           types: TYPES,
           assemblies: { tier: one },
         });
+        fc.pre(parsed.success);
         if (!parsed.success) return;
-        judged += 1;
         const found = moduleFaults(parsed.data, new Set());
         expect(moduleFaults(parsed.data, new Set())).toEqual(found);
         for (const { field, message } of found) expect(`${field}${message}`).not.toContain('undefined');
       }),
-      { numRuns: 300 },
+      { numRuns: 40 },
     );
-    expect(judged).toBeGreaterThan(20);
   });
 
   it('a document of any shape is refused with words, or read', async () => {
