@@ -7,6 +7,7 @@ import { Stage } from '../test/harness/stage.ts';
 import { grant, type SiteUser } from '../test/harness/user.ts';
 import type { Benchmark, Context, Figure } from './benchmark.types.ts';
 import { settle, startSites, userEverywhere } from './many-sites.ts';
+import { publishedProgram } from './published.ts';
 import { spread } from './stats.ts';
 import { timed } from './timed.ts';
 
@@ -44,7 +45,8 @@ export const benchmark: Benchmark = {
     const rounds = quick ? 2 : 4;
     const stage = await Stage.open();
     try {
-      const sites = await startSites(stage, DOMAIN, NODES, say);
+      const program = await publishedProgram(join(stage.directory, 'published'));
+      const sites = await startSites(stage, DOMAIN, NODES, say, { program });
       const ops = await prepare(sites, say);
       const module = await writeModule(join(stage.directory, 'module'));
       await timed(() => ops.cli('module', 'install', module));
