@@ -6,6 +6,8 @@ export const KEEP_TASKS = 100;
 export const MAX_THREADS = 48;
 /** Commands of a task that are being started at a time: the first ones run while the next are planned, and those that follow them do not all come at once. */
 export const STARTS_AT_A_TIME = 2;
+/** Milliseconds without a start before what comes next is prepared: commands that ran side by side end and give way to others at about the same time. */
+export const CALM_MS = 50;
 /** Milliseconds between two writes of a Task that changes, and for each of its steps: a large one takes longer to write. */
 export const GATHER_MS = 250;
 export const GATHER_STEP_MS = 0.5;
