@@ -110,7 +110,7 @@ async function startStarter(network: FakeNetwork, directory: string, stops: (() 
     nodes: { list: async () => members.list().map((member): NodeView => viewOf(member.node, member)) },
     modules,
     content,
-    target: { accept: unused, attach: unused, abort: unused, find: async () => [] },
+    target: { accept: unused, prepare: unused, attach: unused, abort: unused, find: async () => [] },
     holding: { deposit: unused, cancel: unused, mayHaveDelivered: () => false, onDelivery: () => () => undefined },
     access,
     audit: { record: () => undefined },

@@ -24,6 +24,11 @@ export const executionIdStart = z.string().regex(/^[0-9a-f]{6,64}$/, 'must be th
 export const dispatchRequest = z.discriminatedUnion('type', [
   /** Accept, run, and tell. `order` is CBOR of `order`; `bundle` CBOR of `signedBundle`. An order that is known already is followed from `offset`. */
   z.object({ type: z.literal('order'), user, order: z.instanceof(Uint8Array), bundle: z.instanceof(Uint8Array).optional(), offset }),
+  /**
+   * Make an order ready that is to start soon, and start nothing. Answered by `prepared`; then `dispatchGo` on the same stream starts it, from where on it is answered as `order`, and
+   * the end of the stream lets go of it. Any other answer: it is to be brought when it is its turn.
+   */
+  z.object({ type: z.literal('prepare'), user, order: z.instanceof(Uint8Array), bundle: z.instanceof(Uint8Array).optional() }),
   /** Follow a part (READ on its resource), from an offset; without `follow` only what there is now. */
   z.object({ type: z.literal('attach'), user, id: executionId, index, offset, follow: z.boolean() }),
   /** End parts of an execution (EXECUTE on their resources): that one, or all of this target. Answered by `part` for each. */
@@ -32,6 +37,10 @@ export const dispatchRequest = z.discriminatedUnion('type', [
   z.object({ type: z.literal('find'), user, id: executionIdStart }),
 ]);
 export type DispatchRequest = z.infer<typeof dispatchRequest>;
+
+/** The word on which a prepared order starts: the second frame of its stream. */
+export const dispatchGo = z.object({ type: z.literal('go') });
+export type DispatchGo = z.infer<typeof dispatchGo>;
 
 export const dispatchEvent = z.discriminatedUnion('type', [
   /**
@@ -49,6 +58,8 @@ export const dispatchEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('records'), offset, records: z.instanceof(Uint8Array) }),
   /** Nothing of this is known here (attach, abort, find), or it was not taken: for an order, the part that follows says which outcome that is. */
   z.object({ type: z.literal('error'), code: z.string().max(64), message: z.string().max(1_024), next: z.string().max(512).optional() }),
+  /** The order is ready, and starts on the word. */
+  z.object({ type: z.literal('prepared') }),
   z.object({ type: z.literal('end') }),
 ]);
 export type DispatchEvent = z.infer<typeof dispatchEvent>;

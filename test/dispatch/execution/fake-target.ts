@@ -8,6 +8,7 @@ import {
   DISPATCH_PROTOCOL,
   type DispatchEvent,
   type DispatchRequest,
+  dispatchGo,
   dispatchRequest,
   MAX_DISPATCH_FRAME_BYTES,
 } from '../../../protocol/orders/messages.ts';
@@ -84,6 +85,10 @@ export class FakeTarget {
   /** What becomes of an order. */
   script: Script;
   lie: Lie | undefined;
+  /** How often the word came on which a prepared order starts. */
+  words = 0;
+  /** Takes the place of starting it; true if it did. */
+  onGo: ((order: Uint8Array, stream: Duplex) => boolean | Promise<boolean>) | undefined;
   /** Streams that are open. */
   readonly streams = new Set<Duplex>();
 
@@ -108,16 +113,31 @@ export class FakeTarget {
   }
 
   private async serve(stream: Duplex, _from: Member): Promise<void> {
-    const frame = await new FrameReader(stream, MAX_DISPATCH_FRAME_BYTES).next();
+    const reader = new FrameReader(stream, MAX_DISPATCH_FRAME_BYTES);
+    const frame = await reader.next();
     if (frame === undefined) return;
     const request = decodeCbor(frame, dispatchRequest, 'a request');
     this.requests.push(request);
-    const send = (event: DispatchEvent) => void stream.write(encodeFrame(encodeCbor(event)));
+    const send = (event: DispatchEvent) => this.say(stream, event);
     if (await this.lie?.(request, send, stream)) return;
-    await this.answer(request, stream, send);
+    if (request.type !== 'prepare') return this.answer(request, stream, send);
+    send({ type: 'prepared' });
+    const word = await reader.next().catch(() => undefined);
+    if (word === undefined) return;
+    decodeCbor(word, dispatchGo, 'the word');
+    this.words += 1;
+    if ((await this.onGo?.(request.order, stream)) !== true) await this.answer({ ...request, type: 'order', offset: 0 }, stream, send);
   }
 
-  private async answer(request: DispatchRequest, stream: Duplex, send: (event: DispatchEvent) => void): Promise<void> {
+  say(stream: Duplex, event: DispatchEvent): void {
+    stream.write(encodeFrame(encodeCbor(event)));
+  }
+
+  private async answer(
+    request: Exclude<DispatchRequest, { type: 'prepare' }>,
+    stream: Duplex,
+    send: (event: DispatchEvent) => void,
+  ): Promise<void> {
     switch (request.type) {
       case 'order': {
         const part = this.take(request.order, request.user?.name);

@@ -12,7 +12,7 @@ const nothing = async () => {
 
 export function serveStarted(members: FakeMembers, executions: () => Executions): void {
   createDispatchServer({
-    target: { accept: nothing, attach: nothing, find: async () => [], abort: nothing },
+    target: { accept: nothing, prepare: nothing, attach: nothing, find: async () => [], abort: nothing },
     started: () => executions().started,
     remoteUser: ({ peerKey, namespace }, user) => ({ type: 'user', home: peerKey, display: `${user.name}@${namespace}`, ...user }),
     restoredAt: () => undefined,

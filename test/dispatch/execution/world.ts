@@ -50,6 +50,8 @@ export interface WorldOptions {
   now?: () => number;
   network?: FakeNetwork;
   name?: string;
+  /** Signing keys of nodes. */
+  keyOf?: (node: string) => string;
 }
 
 export interface World {
@@ -86,6 +88,7 @@ export class FakeLocal {
     });
     return {
       accept: async (_from, { order }) => handle(this.target.take(order)),
+      prepare: async (_from, { order }) => ({ go: async () => handle(this.target.take(order)), leave: async () => undefined }),
       attach: async (_principal, id, index) => {
         const part = this.target.parts.get(`${id} ${index}`);
         if (part === undefined) throw new DtkdError('NOT_FOUND', 'nothing is known of it');
@@ -109,10 +112,11 @@ export async function world(options: WorldOptions = {}): Promise<World> {
   const targets = new Map<string, FakeTarget>();
   for (const [node, script] of Object.entries(options.targets ?? {})) targets.set(node, new FakeTarget(network.node(node), script));
   const specs = new Map<string, object>();
+  const ownKey = options.keyOf?.(name) ?? SIGNING_KEY;
   const nodes: Nodes = {
     list: async () => [
-      viewOf(name, undefined, specs, SIGNING_KEY),
-      ...members.list().map((member) => viewOf(member.node, member, specs, signingKeyOf(member.node))),
+      viewOf(name, undefined, specs, ownKey),
+      ...members.list().map((member) => viewOf(member.node, member, specs, (options.keyOf ?? signingKeyOf)(member.node))),
     ],
   };
   const local = new FakeLocal();
@@ -121,7 +125,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
     const store = await openObjectStore({ kv, node: name });
     const executions = createExecutions({
       store,
-      node: { name, signingKey: SIGNING_KEY },
+      node: { name, signingKey: ownKey },
       members,
       models: options.models ?? { find: async () => ({ items: [], unanswered: [] }), bundle: async () => new Uint8Array() },
       nodes,

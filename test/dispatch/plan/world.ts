@@ -38,14 +38,9 @@ export interface Given {
   unanswered?: string[];
 }
 
-export function plannerFor(given: Given): Planner {
-  const views = [
-    viewOf(DESK, given.nodes?.[DESK] ?? {}, true),
-    ...Object.entries(given.nodes ?? {})
-      .filter(([node]) => node !== DESK)
-      .map(([node, spec]) => viewOf(node, spec, false)),
-  ];
-  const models: Models = {
+/** Resources and types as their owners give them. */
+export function modelsOf(given: Given): Models {
+  return {
     async find(_principal, by) {
       const items = Object.entries(given.resources).map(([name, one]) => matchOf(name, one));
       return { items: items.filter((one) => fits(one, by)), unanswered: given.unanswered ?? [] };
@@ -56,9 +51,18 @@ export function plannerFor(given: Given): Planner {
       return bundleOf(given, object);
     },
   };
+}
+
+export function plannerFor(given: Given): Planner {
+  const views = [
+    viewOf(DESK, given.nodes?.[DESK] ?? {}, true),
+    ...Object.entries(given.nodes ?? {})
+      .filter(([node]) => node !== DESK)
+      .map(([node, spec]) => viewOf(node, spec, false)),
+  ];
   return createPlanner({
     node: { name: DESK, signingKey: keyFor(DESK).publicKey },
-    models,
+    models: modelsOf(given),
     nodes: { list: async () => views },
     modules: { get: async () => undefined, keep: async () => Promise.reject(new Error('no modules')) },
     content: { fetch: async () => join('/', 'nowhere') },

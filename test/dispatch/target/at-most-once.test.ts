@@ -2,19 +2,28 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { PreparedOrder } from '../../../daemon/src/dispatch/target/target.types.ts';
 import { from, orderOf, shell, starter, world } from './world.ts';
 
 const ORDERS = 6;
 
-/** What happens to a target: an order comes (again), is taken back, or the daemon ends and another begins. */
+/** What happens to a target: an order comes (again), at its turn or before it, is taken back, or the daemon ends and another begins. */
 const event = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({ type: fc.constant('order' as const), which: fc.nat(ORDERS - 1), times: fc.integer({ min: 1, max: 3 }) }),
   },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('prepare' as const), which: fc.nat(ORDERS - 1) }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('go' as const), which: fc.nat(ORDERS - 1) }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('leave' as const), which: fc.nat(ORDERS - 1) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('abort' as const), which: fc.nat(ORDERS - 1) }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('crash' as const) }) },
 );
+
+/** It was let go of before: it did not start. */
+function letGo(error: unknown): void {
+  expect(error).toMatchObject({ code: 'UNAVAILABLE' });
+}
 
 describe('whatever happens', () => {
   it('no order is started twice, and none that was not started succeeds', async () => {
@@ -24,8 +33,18 @@ describe('whatever happens', () => {
         try {
           const marker = join(site.directory, 'marker');
           const orders = Array.from({ length: ORDERS }, (_, at) => orderOf({ work: shell(`echo ${at} >>${marker}`) }));
+          const ready = new Map<number, PreparedOrder>();
           for (const one of events) {
             if (one.type === 'crash') await site.crash();
+            else if (one.type === 'prepare') {
+              const order = orders[one.which]?.bytes ?? new Uint8Array();
+              // what is known already cannot be made ready
+              await site.target.prepare(from(site), { order }).then(
+                (prepared) => ready.set(one.which, prepared),
+                () => undefined,
+              );
+            } else if (one.type === 'go') await ready.get(one.which)?.go().catch(letGo);
+            else if (one.type === 'leave') await ready.get(one.which)?.leave();
             else if (one.type === 'abort') {
               await site.target.cancelled(starter(site), orders[one.which] ?? { id: '', index: 0 });
             } else {

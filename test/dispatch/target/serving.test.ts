@@ -1,8 +1,9 @@
-import { writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readyRows } from '../../../daemon/src/dispatch/target/ready-rows.ts';
 import { FrameReader } from '../../../daemon/src/streams/frame-reader.ts';
 import { decodeCbor, encodeCbor } from '../../../protocol/cbor.ts';
 import { encodeFrame } from '../../../protocol/frames.ts';
@@ -34,12 +35,16 @@ async function* events(stream: Duplex): AsyncGenerator<DispatchEvent> {
     yield decodeCbor(frame, dispatchEvent, 'an event');
 }
 
+async function allOf<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
 async function ask(request: object, node = STARTER): Promise<DispatchEvent[]> {
   const stream = await open(node);
   stream.end(encodeFrame(encodeCbor(request)));
-  const told: DispatchEvent[] = [];
-  for await (const event of events(stream)) told.push(event);
-  return told;
+  return allOf(events(stream));
 }
 
 function outcomes(told: readonly DispatchEvent[]): (string | undefined)[] {
@@ -116,6 +121,56 @@ describe('a stream of /dtkd/dispatch', () => {
     expect(found).toMatchObject({ type: 'part', id: order.id, part: { state: 'running' }, order: order.bytes });
     expect(outcomes(await ask({ type: 'abort', user: stranger, id: order.id }, 'third'))).toEqual(['failed', 'end']);
     expect(outcomes(await running).at(-1)).toBe('end');
+  });
+
+  describe('on which an order is made ready', () => {
+    const frameOf = (value: object) => encodeFrame(encodeCbor(value));
+    const marker = () => join(site.directory, 'marker');
+    const started = () =>
+      stat(marker()).then(
+        () => true,
+        () => false,
+      );
+    async function prepared() {
+      const order = orderOf({ work: shell(`touch ${marker()}; echo hello`) });
+      const stream = await open();
+      stream.write(frameOf({ type: 'prepare', user: USER, order: order.bytes }));
+      const told = events(stream);
+      expect((await told.next()).value).toEqual({ type: 'prepared' });
+      return { order, stream, told };
+    }
+    const forgotten = async (id: string) =>
+      (await allOf(readyRows(site.store.kv, () => undefined))).length === 0 &&
+      (await site.target.find({ type: 'operator', name: 'operator' }, id)).length === 0;
+
+    it('carries the part, its output and its end after the word', async () => {
+      const { order, stream, told } = await prepared();
+      expect(await started()).toBe(false);
+      stream.end(frameOf({ type: 'go' }));
+      const all = await allOf(told);
+      expect(all.at(0)).toMatchObject({ type: 'part', id: order.id });
+      expect(outcomes(all)).toContain('succeeded');
+      expect(all.at(-1)).toEqual({ type: 'end' });
+      expect(await started()).toBe(true);
+    });
+
+    it('lets go of it where the stream ends or breaks without the word, or with another', async () => {
+      const [ended, broken, odd] = [await prepared(), await prepared(), await prepared()];
+      ended.stream.end();
+      expect(outcomes(await allOf(ended.told))).toEqual(['UNAVAILABLE', 'end']);
+      broken.stream.destroy();
+      odd.stream.end(frameOf({ type: 'dance' }));
+      expect(outcomes(await allOf(odd.told))).toEqual(['FRAME_INVALID', 'end']);
+      for (const { order } of [ended, broken, odd]) await waitFor(() => forgotten(order.id), { what: 'it to be let go of' });
+      expect(await started()).toBe(false);
+    });
+
+    it('says why it does not, and takes no word without an order', async () => {
+      const order = orderOf({ work: exec('/bin/true') });
+      expect(outcomes(await ask({ type: 'prepare', order: order.bytes }))).toEqual(['FORBIDDEN', 'end']);
+      expect(outcomes(await ask({ type: 'prepare', user: USER, order: order.bytes }, 'laptop'))).toEqual(['ORDER_INVALID', 'end']);
+      expect(outcomes(await ask({ type: 'go' }))).toEqual(['FRAME_INVALID', 'end']);
+    });
   });
 
   it('goes on from any offset without a gap or a repetition, however often it breaks', async () => {

@@ -27,15 +27,17 @@ import type {
 import { FinishedCounts, type FinishedFigures } from './finished-counts.ts';
 import { follow } from './follow.ts';
 import { handleOf, handlesOf } from './handles.ts';
-import { MAX_RUNNING_PARTS, MAX_RUNNING_PER_USER, SWEEP_MS, TIMING } from './limits.ts';
+import { SWEEP_MS, TIMING } from './limits.ts';
 import { type Known, type LookupPorts, lookUp, may, startedHere } from './lookup.ts';
 import { forgetOpen, keepOpen, openRows, principalOf } from './open-rows.ts';
 import { assertWhole, planAgain } from './plan-again.ts';
 import { emptyExecution, planAnswer } from './plan-answer.ts';
-import { PlansAhead } from './plans-ahead.ts';
+import { MOST_AGE_MS, PlansAhead } from './plans-ahead.ts';
 import { removeCollected, removeOld } from './retention.ts';
 import type { Run } from './run.ts';
-import { collectedDirectory, collectedIn, type StartingPorts, startRun, takeUpRun } from './starting.ts';
+import { Runs } from './runs.ts';
+import { RunsAhead } from './runs-ahead.ts';
+import { collectedDirectory, collectedIn, type Started, type StartingPorts, startRun, takeUpRun } from './starting.ts';
 import { storedView } from './stored-view.ts';
 import type { View } from './view.types.ts';
 import { endOf, unless } from './waiting.ts';
@@ -51,9 +53,8 @@ class StartedHere implements Executions {
   readonly #options: ExecutionsOptions;
   readonly #planner: Planner;
   readonly #plansAhead: PlansAhead;
-  readonly #runs = new Map<string, Run>();
-  /** Who started each of them. */
-  readonly #starters = new Map<string, string>();
+  readonly #runsAhead = new RunsAhead();
+  readonly #runs = new Runs();
   readonly #finished = new FinishedCounts();
   readonly #ports: StartingPorts;
   readonly #lookup: LookupPorts;
@@ -120,25 +121,17 @@ class StartedHere implements Executions {
     this.#stopping.abort(new DtkdError('UNAVAILABLE', 'the daemon stops; what was told goes on at its targets'));
     clearInterval(this.#sweep);
     this.#plansAhead.stop();
+    this.#runsAhead.stop();
     this.#forget?.();
     await Promise.all([...this.#runs.values()].map((run) => run.close()));
   }
 
   counts(): { running: number; parts: number } {
-    let running = 0;
-    let parts = 0;
-    for (const run of this.#runs.values()) {
-      const open = run.openParts();
-      parts += open;
-      if (open > 0) running += 1;
-    }
-    return { running, parts };
+    return this.#runs.counts();
   }
 
   figures(): FinishedFigures & { running: number; queued: number } {
-    let queued = 0;
-    for (const run of this.#runs.values()) queued += run.queuedParts();
-    return { ...this.#finished.figures(), running: this.counts().running, queued };
+    return { ...this.#finished.figures(), running: this.counts().running, queued: this.#runs.queued() };
   }
 
   async plan(principal: Principal, request: DispatchRequestSpec): Promise<PlanAnswer> {
@@ -156,7 +149,15 @@ class StartedHere implements Executions {
   async prepare(principal: Principal, request: DispatchRequestSpec): Promise<PreparedDispatch> {
     const plan = () => this.#planner.plan(principal, request);
     const ahead = await this.#plansAhead.make(plan);
-    return { dispatch: async (options = {}) => this.#begin(principal, request, ahead() ?? (await plan()), options) };
+    const made = ahead();
+    const canBeReady = made?.parts.length === 1 && request.put === undefined && request.queue === undefined;
+    const ready = canBeReady ? this.#runsAhead.keep(startRun(this.#ports, principal, request, made), MOST_AGE_MS) : undefined;
+    return {
+      dispatch: async (options = {}) => {
+        const counts = ahead();
+        return this.#begin(principal, request, counts ?? (await plan()), options, ready?.(counts !== undefined));
+      },
+    };
   }
 
   async ended(principal: Principal, id: string, signal: AbortSignal, succeeded?: () => void): Promise<ApiObject> {
@@ -198,15 +199,7 @@ class StartedHere implements Executions {
   }
 
   waitingCode(): ReadonlySet<string> {
-    const digests = new Set<string>();
-    for (const run of this.#runs.values()) {
-      const targets = fieldsOf(run.object())?.spec.targets ?? [];
-      for (const { index, work } of targets) {
-        if (work.type !== 'command' || run.part(index)?.state !== 'queued') continue;
-        for (const digest of Object.values(work.code)) digests.add(digest);
-      }
-    }
-    return digests;
+    return this.#runs.waitingCode();
   }
 
   async show(principal: Principal, id: string): Promise<ApiObject> {
@@ -253,17 +246,28 @@ class StartedHere implements Executions {
     return dryRun ? planAnswer(plan, request) : this.#begin(principal, request, plan);
   }
 
-  async #begin(principal: Principal, request: DispatchRequestSpec, plan: Plan, { record }: DispatchOptions = {}): Promise<ApiObject> {
+  /** `made`: the run of that plan, if there is one already. */
+  async #begin(
+    principal: Principal,
+    request: DispatchRequestSpec,
+    plan: Plan,
+    { record }: DispatchOptions = {},
+    made?: Started,
+  ): Promise<ApiObject> {
     const { store, content } = this.#options;
     if (plan.parts.length === 0) return emptyExecution(this.#options.node.name, principal, request, this.#options.now());
     // whoever keeps record of them says how many there are at a time
     const starter = record === undefined ? starterText(principal) : undefined;
-    this.#assertRoom(starter, plan.parts.length);
-    const { run, frozen, object } = startRun(this.#ports, principal, request, plan);
+    try {
+      this.#runs.assertRoom(starter, plan.parts.length);
+    } catch (error) {
+      await made?.run.close();
+      throw error;
+    }
+    const { run, frozen } = made ?? startRun(this.#ports, principal, request, plan);
     const { id } = frozen;
     // taken before it is stored, so that others cannot slip through meanwhile
-    this.#runs.set(id, run);
-    if (starter !== undefined) this.#starters.set(id, starter);
+    this.#runs.add(id, run, starter);
     const marked = run.firstWave();
     run.approach();
     try {
@@ -273,7 +277,7 @@ class StartedHere implements Executions {
       const stored = await store.transact(async (tx) => {
         keepOpen(tx, id, marked);
         record?.(tx, id);
-        return tx.put(object);
+        return tx.put(run.begins(this.#options.now()));
       });
       run.isStored(stored);
     } catch (error) {
@@ -290,25 +294,6 @@ class StartedHere implements Executions {
   async #allowFile(digest: string, plan: Plan, until: number, content: ExecutionsOptions['content']): Promise<void> {
     const readers = plan.parts.flatMap(({ target }) => (target.self ? [] : [{ domain: target.domain, key: target.key }]));
     await content.allow(digest, readers, until);
-  }
-
-  #assertRoom(starter: string | undefined, parts: number): void {
-    const own = [...this.#starters].filter(([id, who]) => who === starter && (this.#runs.get(id)?.openParts() ?? 0) > 0).length;
-    if (own >= MAX_RUNNING_PER_USER) {
-      throw new DtkdError('TOO_MANY_REQUESTS', `${own} executions of yours are running; at most ${MAX_RUNNING_PER_USER} may at a time`, {
-        next: 'Wait for one of them to end, or abort one.',
-      });
-    }
-    const sum = this.counts().parts;
-    if (sum + parts > MAX_RUNNING_PARTS) {
-      throw new DtkdError(
-        'TOO_MANY_REQUESTS',
-        `${sum} targets have work of this node; with ${parts} more it would be over ${MAX_RUNNING_PARTS}`,
-        {
-          next: 'Wait for running executions to end.',
-        },
-      );
-    }
   }
 
   async #save(object: ApiObject, open: boolean): Promise<void> {
@@ -342,15 +327,13 @@ class StartedHere implements Executions {
       await store.transact(async (tx) => forgetOpen(tx, id));
       return;
     }
-    this.#runs.set(id, run);
-    this.#starters.set(id, object.metadata.annotations?.[CREATOR_ANNOTATION] ?? OPERATOR);
+    this.#runs.add(id, run, object.metadata.annotations?.[CREATOR_ANNOTATION] ?? OPERATOR);
     void run.takeUp(told).finally(() => this.#drop(id));
   }
 
   #drop(id: string): void {
     if (this.#closed) return;
     this.#runs.delete(id);
-    this.#starters.delete(id);
   }
 
   #viewOf(known: Known, principal: Principal, from: ReadonlyMap<number, number>): View {

@@ -23,7 +23,7 @@ export interface ExecutionsOptions {
   modules: Pick<Modules, 'get' | 'keep'>;
   content: Pick<Content, 'allow' | 'fetch'>;
   /** This node as a target of itself. */
-  target: Pick<Target, 'accept' | 'attach' | 'find' | 'abort'>;
+  target: Pick<Target, 'accept' | 'prepare' | 'attach' | 'find' | 'abort'>;
   holding: Pick<Holding, 'deposit' | 'cancel' | 'mayHaveDelivered' | 'onDelivery'>;
   access: Pick<DispatchAccess, 'decide'>;
   audit: AuditPort;

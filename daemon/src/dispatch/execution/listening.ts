@@ -74,6 +74,9 @@ async function hearOut(
       case 'records':
         await ear.take(event.offset, event.records);
         break;
+      case 'prepared':
+        ignored += 1;
+        break;
       case 'error':
         ignored += 1;
         refusal = event;

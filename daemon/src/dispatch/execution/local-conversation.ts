@@ -3,26 +3,34 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import { type DispatchEvent, type DispatchRequest, MAX_RECORDS_BYTES } from '../../../../protocol/orders/messages.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
-import type { PartHandle, Target } from '../target/target.types.ts';
+import type { PartHandle, PreparedOrder, Target } from '../target/target.types.ts';
 import { Bell } from './bell.ts';
-import type { Conversation } from './conversation.ts';
+import type { NewConversation } from './conversation.ts';
 
-export type LocalTarget = Pick<Target, 'accept' | 'attach' | 'find' | 'abort'>;
+export type LocalTarget = Pick<Target, 'accept' | 'prepare' | 'attach' | 'find' | 'abort'>;
 
-export function localConversation(target: LocalTarget, principal: Principal): Conversation {
+export function localConversation(target: LocalTarget, principal: Principal): NewConversation {
   let events: AsyncGenerator<DispatchEvent> | undefined;
+  let prepared: PreparedOrder | undefined;
   const closed = new AbortController();
   return {
     isOpen: () => true,
+    async prepare({ order, bundle }) {
+      prepared = await target.prepare({ type: 'self', principal }, { order, bundle });
+      if (closed.signal.aborted) await prepared.leave();
+    },
     async ask(request) {
-      events = answer(target, principal, request, closed.signal);
+      events = answer(target, principal, request, closed.signal, prepared);
     },
     async next() {
       const next = await events?.next();
       if (closed.signal.aborted) throw new DtkdError('PEER_AWAY', 'it was let go');
       return next === undefined || next.done === true ? undefined : next.value;
     },
-    close: () => closed.abort(),
+    close: () => {
+      closed.abort();
+      void prepared?.leave();
+    },
   };
 }
 
@@ -31,12 +39,15 @@ async function* answer(
   principal: Principal,
   request: DispatchRequest,
   signal: AbortSignal,
+  prepared: PreparedOrder | undefined,
 ): AsyncGenerator<DispatchEvent> {
   try {
     switch (request.type) {
+      case 'prepare':
+        break;
       case 'order': {
         const { order, bundle, offset } = request;
-        const handle = await target.accept({ type: 'self', principal }, { order, bundle });
+        const handle = await (prepared?.go() ?? target.accept({ type: 'self', principal }, { order, bundle }));
         yield* eventsOf(handle, offset, true, signal);
         break;
       }

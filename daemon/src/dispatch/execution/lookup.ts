@@ -26,7 +26,7 @@ export type Known =
   | { at: 'elsewhere'; merged: Merged };
 
 export type LookupPorts = Pick<ExecutionsOptions, 'store' | 'node' | 'members' | 'target' | 'access' | 'names'> & {
-  runs: ReadonlyMap<string, Run>;
+  runs: { has(id: string): boolean; get(id: string): Run | undefined };
 };
 
 /** Reads an id as people give it. Errors: BAD_REQUEST. */

@@ -6,6 +6,7 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DispatchRequest } from '../../../../protocol/orders/messages.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
+import { Approach } from './approach.ts';
 import { type CarriedAnswer, carriedConversation } from './carried-conversation.ts';
 import type { Conversation } from './conversation.ts';
 import { MAX_OFFSET, MAX_STRIKES } from './limits.ts';
@@ -43,8 +44,7 @@ export class PartDriver {
   /** Output is not collected any more: the target does not have what is missing, or this node no room. */
   #deaf = false;
   #following = false;
-  /** A stream to the target, opened before its turn. */
-  #ahead: Promise<Conversation | undefined> | undefined;
+  readonly #approach: Approach;
   /** Nothing is looked for any more. */
   #finished = false;
   /** The target's word, carried here by others, that was not heard yet. */
@@ -53,6 +53,7 @@ export class PartDriver {
   constructor(options: DriverOptions) {
     this.#options = options;
     this.#part = options.part;
+    this.#approach = new Approach({ line: options.line, timing: options.timing, patience: this.#patience });
     this.#ear = {
       id: options.id,
       index: options.part.index,
@@ -108,11 +109,11 @@ export class PartDriver {
     this.#finish();
   }
 
-  /** Its turn comes at once: a stream is opened meanwhile, on which nothing is said before. */
-  approach(): void {
-    if (this.#part.state !== 'waiting' || this.#following || !this.#options.line.maybeThere()) return;
-    const signal = this.#patience.within(this.#options.timing.connectMs);
-    this.#ahead ??= this.#options.line.open(signal).catch(() => undefined);
+  /** Its turn comes soon: a stream is opened meanwhile. `ready`: the target is to make the order ready on it; else nothing is said before its turn. */
+  approach(ready = false): void {
+    if (this.#part.state !== 'waiting' || this.#following) return;
+    const { order } = this.#options;
+    this.#approach.begin(ready && order !== undefined ? { type: 'prepare', ...this.#who(), ...broughtOf(order()) } : undefined);
   }
 
   /** It is its turn. Resolves with `turnOver`. Never rejects. */
@@ -176,7 +177,7 @@ export class PartDriver {
   /** Lets go of it: what goes on at the target is not ended. */
   close(): void {
     this.#patience.end();
-    this.#leaveAhead();
+    this.#approach.leave();
     this.#turnOver.resolve();
     this.#over.resolve();
   }
@@ -194,7 +195,7 @@ export class PartDriver {
   #finish(): void {
     if (this.#part.state !== 'ended' && !this.#patience.isOver) return;
     this.#finished = true;
-    this.#leaveAhead();
+    this.#approach.leave();
     this.#patience.clear();
     this.#turnOver.resolve();
     this.#over.resolve();
@@ -203,7 +204,7 @@ export class PartDriver {
   async #bring(): Promise<void> {
     const { line, note, part, holder } = this.#options;
     note('telling', `Connecting to ${part.node} ...`);
-    const reached = await this.#reach();
+    const reached = await this.#approach.reach();
     if (this.#patience.isOver) return;
     if (this.#dismissed !== undefined) {
       if ('conversation' in reached) reached.conversation.close();
@@ -217,34 +218,6 @@ export class PartDriver {
     } else {
       this.#end(away(reached.error));
     }
-  }
-
-  /** Opens a stream, as often as it fails within the time that a connection may take while the target seems to be there. */
-  async #reach(): Promise<{ conversation: Conversation } | { error: unknown }> {
-    const { line, timing } = this.#options;
-    const signal = this.#patience.within(timing.connectMs);
-    const ahead = await this.#takeAhead();
-    if (ahead?.isOpen() === true) return { conversation: ahead };
-    for (;;) {
-      try {
-        return { conversation: await line.open(signal) };
-      } catch (error) {
-        if (signal.aborted || !line.maybeThere()) return { error };
-        await this.#patience.pause(timing.backoffMs.first, signal);
-        if (signal.aborted || !line.maybeThere()) return { error };
-      }
-    }
-  }
-
-  #takeAhead(): Promise<Conversation | undefined> | undefined {
-    const ahead = this.#ahead;
-    this.#ahead = undefined;
-    return ahead;
-  }
-
-  /** Nothing is said on it any more. */
-  #leaveAhead(): void {
-    void this.#takeAhead()?.then((conversation) => conversation?.close());
   }
 
   async #hold(holder: Holder, error: unknown): Promise<void> {
@@ -367,14 +340,16 @@ export class PartDriver {
 
   /** The order, as long as it may still be taken; else only how it goes. */
   #request(): DispatchRequest {
-    const { id, user, order } = this.#options;
-    const who = user === undefined ? {} : { user };
+    const { id, order } = this.#options;
     if (!this.#mayBring() || order === undefined) {
-      return { type: 'attach', ...who, id, index: this.#part.index, offset: this.#deaf ? 0 : this.offset, follow: true };
+      return { type: 'attach', ...this.#who(), id, index: this.#part.index, offset: this.#deaf ? 0 : this.offset, follow: true };
     }
-    const { order: bytes, bundle } = order();
-    const withBundle = bundle === undefined ? {} : { bundle: Uint8Array.from(bundle) };
-    return { type: 'order', ...who, order: Uint8Array.from(bytes), offset: this.offset, ...withBundle };
+    return { type: 'order', ...this.#who(), offset: this.offset, ...broughtOf(order()) };
+  }
+
+  #who(): { user?: { name: string; uid: string } } {
+    const { user } = this.#options;
+    return user === undefined ? {} : { user };
   }
 
   /** Bringing it again is safe, since it is started at most once; but not once somebody was told that it is over. */
@@ -512,6 +487,10 @@ export class PartDriver {
       pause: this.#patience.pause,
     });
   }
+}
+
+function broughtOf({ order, bundle }: { order: Uint8Array; bundle?: Uint8Array }) {
+  return { order: Uint8Array.from(order), ...(bundle === undefined ? {} : { bundle: Uint8Array.from(bundle) }) };
 }
 
 /** Refusals that go by the bytes of an order alone: it was not taken before, either. */

@@ -2,14 +2,14 @@
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import type { DispatchLogger } from '../dispatch.types.ts';
 import type { OutputSink } from './collected.ts';
-import type { Conversation } from './conversation.ts';
+import type { NewConversation } from './conversation.ts';
 import type { Timing } from './limits.ts';
 import type { Evidence } from './verdict.ts';
 
 /** How a target is reached. */
 export interface Line {
   /** Errors: PEER_AWAY, TIMEOUT: it has heard nothing. */
-  open(signal: AbortSignal): Promise<Conversation>;
+  open(signal: AbortSignal): Promise<NewConversation>;
   /** False if it is known to be away now. */
   maybeThere(): boolean;
   /** Calls back when that may have changed. */

@@ -11,7 +11,7 @@ import type { Members } from '../dispatch.types.ts';
 import type { Plan } from '../plan/plan.types.ts';
 
 /** Milliseconds. Nodes change in what no store tells, as how they are reached; and rights end with time. */
-const MOST_AGE_MS = 2_000;
+export const MOST_AGE_MS = 2_000;
 /** What running commands write of themselves and of what they install: no plan looks at it. */
 const OF_RUNNING: ReadonlySet<string> = new Set([executionKind, taskKind, eventKind, deploymentKind].map(named));
 

@@ -18,6 +18,7 @@ import type { AbortAnswer } from './executions.types.ts';
 import { MAX_NOTES, type Timing } from './limits.ts';
 import { Notes } from './notes.ts';
 import type { PartDriver } from './part-driver.ts';
+import { Saving } from './saving.ts';
 import { runSequence } from './sequence.ts';
 import { Tally } from './tally.ts';
 import { isFailure } from './verdict.ts';
@@ -55,6 +56,7 @@ export class Run implements View {
   readonly id: string;
   readonly #options: RunOptions;
   readonly #drivers: PartDriver[];
+  #startedAt: number;
   #object: ApiObject;
   readonly #notes = new Notes(MAX_NOTES);
   readonly #listeners = new Set<(index?: number) => void>();
@@ -72,20 +74,32 @@ export class Run implements View {
   readonly #tally = new Tally();
   #resume: ((go: boolean) => void) | undefined;
   #lostTimer: NodeJS.Timeout | undefined;
-  #saveTimer: NodeJS.Timeout | undefined;
-  #saving: Promise<void> = Promise.resolve();
+  readonly #saving: Saving;
 
   constructor(options: RunOptions) {
     this.id = options.id;
     this.#options = options;
     this.#object = options.object;
+    this.#startedAt = options.startedAt;
     this.#finishedAt = options.finishedAt;
     this.#message = options.message;
     if (options.finishedAt !== undefined) this.#phase = 'Finished';
+    this.#saving = new Saving({
+      id: options.id,
+      save: () => options.save(this.object(), this.#phase !== 'Finished' || this.#isUnsettled()),
+      timing: options.timing,
+      logger: options.logger,
+    });
     this.#drivers = options.parts.map(({ driver }, index) =>
       driver({ change: (what) => this.#partChanged(index, what), note: (note) => this.#note(note) }),
     );
     for (const [index, { part }] of this.#drivers.entries()) this.#tally.set(index, part.state);
+  }
+
+  /** It starts now, if it was made before. The object as it is to be stored first. */
+  begins(at: number): ApiObject {
+    this.#startedAt = at;
+    return this.object();
   }
 
   /** With what the store has added. */
@@ -123,11 +137,11 @@ export class Run implements View {
     return Math.max(-1, ...(first ?? [])) + 1;
   }
 
-  /** What has its turn as soon as `run` is called, but for those that wait for another. Until then nobody is told anything. */
-  approach(): void {
+  /** Reaches what has its turn as soon as `run` is called, but for those that wait for another. Until then nothing starts. `ready`: they are to be ready for it. */
+  approach(ready = false): void {
     const [stage] = this.#options.stages;
     const [first] = inBatches(this.#indexesOf(0), this.#options.batch);
-    for (const index of first?.slice(0, stage?.threads) ?? []) this.#drivers[index]?.approach();
+    for (const index of first?.slice(0, stage?.threads) ?? []) this.#drivers[index]?.approach(ready);
   }
 
   /** False if nothing can be found out any more. */
@@ -148,7 +162,7 @@ export class Run implements View {
     const status = statusOf({
       phase: this.#phase,
       parts: this.#drivers.map((driver) => withOffset(driver)),
-      startedAt: this.#options.startedAt,
+      startedAt: this.#startedAt,
       finishedAt: this.#finishedAt,
       message: this.#message,
     });
@@ -223,7 +237,7 @@ export class Run implements View {
     const { promise, resolve } = Promise.withResolvers<void>();
     timeUp.addEventListener('abort', () => resolve(), { once: true });
     while (!isSettled(driver.part) && !timeUp.aborted && !this.#closed) await Promise.race([this.#states.next(), promise]);
-    await this.#saveNow();
+    await this.#saving.now();
     return true;
   }
 
@@ -265,8 +279,7 @@ export class Run implements View {
     clearTimeout(this.#lostTimer);
     for (const driver of this.#drivers) driver.close();
     this.#states.ring();
-    if (this.#saveTimer !== undefined) await this.#saveNow().catch(() => undefined);
-    await this.#saving.catch(() => undefined);
+    await this.#saving.close();
   }
 
   #indexesOf(stage: number): number[] {
@@ -317,11 +330,11 @@ export class Run implements View {
       this.#options.finished(this.#drivers.map(({ part }) => part));
     }
     const unsettled = this.#isUnsettled();
-    await this.#saveSurely();
+    await this.#saving.surely();
     this.#stored = true;
     this.#tell();
     await Promise.all(this.#drivers.map((driver) => driver.over));
-    if (!this.#closed && unsettled) await this.#saveSurely();
+    if (!this.#closed && unsettled) await this.#saving.surely();
   }
 
   async #allEnded(): Promise<void> {
@@ -371,13 +384,7 @@ export class Run implements View {
   #changed(): void {
     this.#states.ring();
     this.#tell();
-    if (this.#saveTimer !== undefined || this.#closed) return;
-    this.#saveTimer = setTimeout(() => {
-      this.#saveNow().catch((error: unknown) => {
-        this.#options.logger.warn({ err: error, id: this.id }, 'An execution could not be stored');
-      });
-    }, this.#options.timing.saveMs);
-    this.#saveTimer.unref();
+    if (!this.#closed) this.#saving.soon();
   }
 
   #tell(index?: number): void {
@@ -387,26 +394,6 @@ export class Run implements View {
   #note(note: Note): void {
     this.#notes.add(note);
     this.#tell();
-  }
-
-  #saveNow(): Promise<void> {
-    clearTimeout(this.#saveTimer);
-    this.#saveTimer = undefined;
-    const save = async () => this.#options.save(this.object(), this.#phase !== 'Finished' || this.#isUnsettled());
-    this.#saving = this.#saving.catch(() => undefined).then(save);
-    return this.#saving;
-  }
-
-  /** How it ended has to be stored, however long a full disk takes. Those who follow it hear of it at the first failure all the same. */
-  async #saveSurely(): Promise<void> {
-    const { timing, logger } = this.#options;
-    try {
-      await this.#saveNow();
-    } catch (error) {
-      logger.warn({ err: error, id: this.id }, 'How an execution ended could not be stored; it is tried again');
-      this.#saveTimer = setTimeout(() => void this.#saveSurely(), timing.backoffMs.last);
-      this.#saveTimer.unref();
-    }
   }
 
   /** Something may still be found out. */

@@ -46,13 +46,13 @@ export function collectedDirectory(directory: string, id: string): string {
   return join(collectedIn(directory), id);
 }
 
-/** A new execution, with its object as it is to be stored first. */
-export function startRun(
-  ports: StartingPorts,
-  principal: Principal,
-  request: DispatchRequestSpec,
-  plan: Plan,
-): { run: Run; frozen: FrozenPlan; object: ApiObject } {
+export interface Started {
+  run: Run;
+  frozen: FrozenPlan;
+}
+
+/** A new execution, of which nothing is stored yet. */
+export function startRun(ports: StartingPorts, principal: Principal, request: DispatchRequestSpec, plan: Plan): Started {
   const { node, now, timing, logger } = ports;
   const createdAt = now();
   const queueMs = request.queue === undefined ? undefined : durationMs(request.queue);
@@ -106,7 +106,7 @@ export function startRun(
     now,
     logger,
   });
-  return { run, frozen, object };
+  return { run, frozen };
 }
 
 /** One that an earlier daemon started. Errors: FRAME_INVALID if its header is none. */

@@ -47,6 +47,8 @@ export interface Case {
   fetchBundle?: FetchBundle | undefined;
   /** It was taken before, and waited since. */
   known: boolean;
+  /** It is not to start yet, and is decided again before it does: only a refusal is news. */
+  ahead?: boolean;
 }
 
 export type Verdict = { about: About; policy: NodePolicy } & (
@@ -150,10 +152,11 @@ export class Judge {
     });
   }
 
-  #right({ order, from }: Case, principal: Principal, about: About): void {
+  #right({ order, from, ahead }: Case, principal: Principal, about: About): void {
     const { decide, audit, node } = this.#options;
     const decision = decide(principal, asked(about, node.name, 'EXECUTE'));
     const who = principal.type === 'operator' ? principal.name : principal.display;
+    if (decision.allowed && ahead === true) return;
     audit.record({
       who,
       ...(from === undefined ? {} : { home: from.key }),

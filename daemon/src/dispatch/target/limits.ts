@@ -30,6 +30,11 @@ export const RECORDS_BYTES_OF_MANY = 64 * 1024;
 /** Parts that are told in one answer, and the bytes of their orders. */
 export const MAX_FOUND = 2_000;
 export const MAX_FOUND_BYTES = 16 * 1024 * 1024;
+/** Orders of one starter that are ready to start on a word, and their bytes with what came along: they are in memory. */
+export const MAX_READY_PER_STARTER = 64;
+export const MAX_READY_BYTES_PER_STARTER = 8 * 1024 * 1024;
+/** Milliseconds for that word to come. */
+export const READY_MS = 60_000;
 /** Milliseconds for a request to come once its stream is open: it may have a bundle of 1 MiB in it. */
 export const REQUEST_MS = 20_000;
 /** Milliseconds in which a reader that has stopped must take something again. It comes back by offset. */

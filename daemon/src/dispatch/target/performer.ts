@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Work } from '../../../../protocol/orders/order.ts';
 import type { CheckedBundle } from '../../../../protocol/orders/signed-bundle.ts';
+import type { Transaction } from '../../store/object-store.types.ts';
 import { ofScript, resultOf } from '../commands/ended.ts';
 import type { DispatchLogger, Members } from '../dispatch.types.ts';
 import { writePins } from '../policy/policy.ts';
@@ -103,12 +104,25 @@ export class Performer {
   perform(part: LivePart, work?: ReadyWork): void {
     void this.#inTurn(part, async () => {
       const ready = work ?? (await this.#prepare(part));
-      if (ready === undefined) return;
-      await part.output.open();
-      const deadline = part.row.deadline ?? this.#options.now();
-      const result = await ready.run({ signal: part.ending.signal, deadline });
-      await this.finish(part, endingOf(result, this.#options.now()));
+      if (ready !== undefined) await this.#run(part, ready, part.row.deadline);
     });
+  }
+
+  /**
+   * Carries out a part that has its turn and was noted on the disk as one that may start at any time: that it has is written down meanwhile, with what `also` adds. Resolves
+   * once it is. Never rejects.
+   */
+  async begin(part: LivePart, work: ReadyWork, policy: NodePolicy, also: (tx: Transaction) => void): Promise<void> {
+    const row = this.startedRow(part, work, policy);
+    const written = this.#writeSurely(part, row, true, async (tx) => also(tx));
+    void this.#inTurn(part, async () => {
+      try {
+        await this.#run(part, work, row.deadline, written);
+      } finally {
+        await written;
+      }
+    });
+    await written;
   }
 
   /** Goes on with a part that was running when an earlier daemon ended. */
@@ -149,22 +163,11 @@ export class Performer {
 
   /** Writes down how a part ended, however long the disk does not take it; then tells it. */
   async finish(part: LivePart, ending: Ending): Promise<void> {
-    const { journal, logger, onEnd } = this.#options;
+    const { onEnd } = this.#options;
     if (this.#stopped && canBePutBack(part)) return;
     this.#finishing.add(part);
     const { offset, dropped } = await part.output.finish();
-    const row = ended(part.row, { ...ending, offset, dropped });
-    for (;;) {
-      try {
-        await journal.write(part.checked, row, false);
-        break;
-      } catch (error) {
-        if (this.#stopped) return;
-        logger.warn({ err: error, id: part.id, index: part.index }, 'How a command ended could not be written down; trying again');
-        await delay(WRITE_AGAIN_MS, undefined, { ref: false });
-      }
-    }
-    part.set(row);
+    if (!(await this.#writeSurely(part, ended(part.row, { ...ending, offset, dropped }), false))) return;
     this.#finishing.delete(part);
     void part.processes.clear();
     onEnd(part);
@@ -208,6 +211,29 @@ export class Performer {
       if (part.row.part.state !== 'accepted') throw error;
       await this.finish(part, this.#refusal(error, ending.signal));
       return undefined;
+    }
+  }
+
+  async #run(part: LivePart, work: ReadyWork, deadline = this.#options.now(), written?: Promise<unknown>): Promise<void> {
+    await part.output.open();
+    const result = await work.run({ signal: part.ending.signal, deadline });
+    await written;
+    await this.finish(part, endingOf(result, this.#options.now()));
+  }
+
+  /** Writes a row down, however long the disk does not take it; then shows it. False if the daemon stops before. */
+  async #writeSurely(part: LivePart, row: JournalRow, fresh: boolean, also?: (tx: Transaction) => Promise<void>): Promise<boolean> {
+    const { journal, logger } = this.#options;
+    for (;;) {
+      try {
+        await journal.write(part.checked, row, fresh, also);
+        part.set(row);
+        return true;
+      } catch (error) {
+        if (this.#stopped) return false;
+        logger.warn({ err: error, id: part.id, index: part.index }, 'How a command goes on could not be written down; trying again');
+        await delay(WRITE_AGAIN_MS, undefined, { ref: false });
+      }
     }
   }
 

@@ -11,6 +11,7 @@ import {
   DISPATCH_PROTOCOL,
   type DispatchEvent,
   type DispatchRequest,
+  dispatchGo,
   dispatchRequest,
   MAX_DISPATCH_FRAME_BYTES,
   MAX_RECORDS_BYTES,
@@ -30,15 +31,16 @@ import {
   MAX_READING_PER_PEER,
   MAX_STREAMS,
   MAX_STREAMS_PER_PEER,
+  READY_MS,
   RECORDS_BYTES_OF_MANY,
   REQUEST_MS,
   STALL_MS,
 } from './limits.ts';
 import { ReadingTurns } from './reading-turns.ts';
-import type { PartHandle, StartedParts, Target } from './target.types.ts';
+import type { OrderSource, PartHandle, PreparedOrder, StartedParts, Target } from './target.types.ts';
 
 export interface DispatchServerOptions {
-  target: Pick<Target, 'accept' | 'attach' | 'find' | 'abort'>;
+  target: Pick<Target, 'accept' | 'prepare' | 'attach' | 'find' | 'abort'>;
   started(): StartedParts | undefined;
   remoteUser: DispatchAccess['remoteUser'];
   restoredAt: Members['restoredAt'];
@@ -50,6 +52,8 @@ export interface DispatchServer {
   listen(members: Pick<Members, 'handle'>): void;
   close(): void;
 }
+
+type Question = Exclude<DispatchRequest, { type: 'order' | 'prepare' }>;
 
 /** What a server shares among its streams. */
 interface Shared extends DispatchServerOptions {
@@ -117,28 +121,45 @@ async function answerOn(stream: Duplex, from: Member, options: Shared): Promise<
 
 /** Reads a request, takes what is an order, and gives what answers it. That can take as long as a command, and keeps no bytes of the request. */
 async function received(stream: Duplex, from: Member, options: Shared): Promise<() => Promise<void>> {
-  const frame = await new FrameReader(stream, MAX_DISPATCH_FRAME_BYTES).next(REQUEST_MS);
+  const reader = new FrameReader(stream, MAX_DISPATCH_FRAME_BYTES);
+  const frame = await reader.next(REQUEST_MS);
   if (frame === undefined) throw new DtkdError('FRAME_INVALID', 'the stream ended before a request');
   const request = decodeCbor(frame, dispatchRequest, 'a request');
-  if (request.type !== 'order') return answerTo(stream, request, from, options);
-  const { user, order, bundle, offset } = request;
-  return tellerOf(stream, await options.target.accept({ type: 'member', member: from, user }, { order, bundle }), offset, options);
+  if (request.type !== 'order' && request.type !== 'prepare') return answerTo(stream, request, from, options);
+  const { user, order, bundle } = request;
+  const source: OrderSource = { type: 'member', member: from, user };
+  if (request.type === 'prepare') return starterOf(stream, reader, await options.target.prepare(source, { order, bundle }), options);
+  return tellerOf(stream, await options.target.accept(source, { order, bundle }), request.offset, options);
+}
+
+/** Waits for the word on which it starts. */
+function starterOf(stream: Duplex, reader: FrameReader, prepared: PreparedOrder, shared: Shared): () => Promise<void> {
+  return async () => {
+    try {
+      await send(stream, [{ type: 'prepared' }]);
+      const frame = await reader.next(READY_MS);
+      if (frame === undefined) throw new DtkdError('UNAVAILABLE', 'the stream ended before the order was to start');
+      decodeCbor(frame, dispatchGo, 'the word to start');
+    } catch (error) {
+      await prepared.leave();
+      // whoever says the word later is to bring the order
+      throw error instanceof DtkdError && error.code === 'TIMEOUT'
+        ? new DtkdError('UNAVAILABLE', 'the order was not started in time, and has to be brought')
+        : error;
+    }
+    await tell(stream, await prepared.go(), { from: 0, follow: true }, shared);
+  };
 }
 
 function tellerOf(stream: Duplex, handle: PartHandle, from: number, shared: Shared): () => Promise<void> {
   return () => tell(stream, handle, { from, follow: true }, shared);
 }
 
-function answerTo(
-  stream: Duplex,
-  request: Exclude<DispatchRequest, { type: 'order' }>,
-  from: Member,
-  options: Shared,
-): () => Promise<void> {
+function answerTo(stream: Duplex, request: Question, from: Member, options: Shared): () => Promise<void> {
   return () => answer(stream, request, from, options);
 }
 
-async function answer(stream: Duplex, request: Exclude<DispatchRequest, { type: 'order' }>, from: Member, options: Shared): Promise<void> {
+async function answer(stream: Duplex, request: Question, from: Member, options: Shared): Promise<void> {
   const { target, started, remoteUser } = options;
   const { user } = request;
   if (user === undefined) {

@@ -8,23 +8,32 @@ import type { ExecutionId, Work } from '../../../../protocol/orders/order.ts';
 import type { Outcome, Part } from '../../../../protocol/orders/outcome.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import type { Member } from '../dispatch.types.ts';
-import { writePins } from '../policy/policy.ts';
 import { policyOf } from '../policy/policy-spec.ts';
-import { whatOf } from './about.ts';
 import { Installations } from './install/installed.ts';
 import { Installer } from './install/installer.ts';
 import { Journal } from './journal.ts';
-import { type JournalRow, type RowFacts, rowKey } from './journal-row.ts';
-import { type Asker, Judge, sentence, type Verdict } from './judge.ts';
-import { KEEP_IDS_MS, MAX_FOUND, MAX_FOUND_BYTES, MAX_TAKEN_BYTES_PER_STARTER, MAX_WAITING_PER_STARTER, SWEEP_MS } from './limits.ts';
+import type { JournalRow, RowFacts } from './journal-row.ts';
+import { Judge } from './judge.ts';
+import { MAX_FOUND, MAX_FOUND_BYTES, SWEEP_MS } from './limits.ts';
 import type { LivePart } from './live-part.ts';
 import { assertForUs, type CheckedOrder, readOrder } from './order-check.ts';
 import { Parts } from './parts.ts';
 import { Performer } from './performer.ts';
+import { ReadyOrders } from './ready-orders.ts';
 import { sweep } from './retention.ts';
 import { createDispatchServer } from './serving.ts';
-import { type Ending, ended } from './state.ts';
-import type { BroughtOrder, EndedFigures, NodePolicy, OrderSource, PartHandle, Target, TargetOptions } from './target.types.ts';
+import type { Ending } from './state.ts';
+import { Taking } from './taking.ts';
+import type {
+  BroughtOrder,
+  EndedFigures,
+  NodePolicy,
+  OrderSource,
+  PartHandle,
+  PreparedOrder,
+  Target,
+  TargetOptions,
+} from './target.types.ts';
 import { mayEnd, mayRead } from './visibility.ts';
 import { readyCommand } from './work/command-work.ts';
 import { readyExec, readyGet, readyPut } from './work/node-work.ts';
@@ -46,17 +55,18 @@ class NodeTarget implements Target {
     outcomes: { succeeded: 0, failed: 0, refused: 0, unreachable: 0, skipped: 0, unknown: 0 },
     outputBytes: 0,
   };
-  readonly #accepting = new Map<string, Promise<LivePart>>();
+  readonly #taking: Taking;
+  readonly #ready: ReadyOrders;
   #sweeping: NodeJS.Timeout | undefined;
   /** As it was last read. */
   #policy: NodePolicy = policyOf(undefined);
-  #stopped = false;
 
   constructor(options: TargetOptions) {
     this.#options = options;
     const { store, node, access, audit, policy, members, modules, content, logger, now } = options;
     const decide = access.decide.bind(access);
-    this.#journal = new Journal(store, node.name, (key, error) => logger.warn({ err: error, key }, 'A row of the journal cannot be read'));
+    const onBad = (key: string, error: unknown) => logger.warn({ err: error, key }, 'A row of the journal cannot be read');
+    this.#journal = new Journal(store, node.name, onBad);
     this.#parts = new Parts({ ...options, journal: this.#journal, limits: () => this.#policy.limits });
     const nodeOf = async (key: string) =>
       key === node.signingKey ? node.name : (await policy.read()).trust.find((one) => one.key === key)?.node;
@@ -101,6 +111,28 @@ class NodeTarget implements Target {
       logger,
       now,
     });
+    this.#taking = new Taking({
+      node: node.name,
+      journal: this.#journal,
+      judge: this.#judge,
+      performer: this.#performer,
+      parts: this.#parts,
+      installed: this.installed,
+      access,
+      onPolicy: (read) => {
+        this.#policy = read;
+      },
+      onRefusal: (outcome) => this.#count(outcome, 0),
+      now,
+    });
+    this.#ready = new ReadyOrders({
+      store,
+      journal: this.#journal,
+      parts: this.#parts,
+      performer: this.#performer,
+      taking: this.#taking,
+      onBad,
+    });
     this.#server = createDispatchServer({
       target: this,
       started: () => options.started?.(),
@@ -112,23 +144,13 @@ class NodeTarget implements Target {
   }
 
   async accept(from: OrderSource, brought: BroughtOrder): Promise<PartHandle> {
-    // A copy: what is read of it are views of its bytes, which may be a small part of a frame with a bundle.
-    const checked = readOrder(Uint8Array.from(brought.order));
-    const { node, now } = this.#options;
-    const parties =
-      from.type === 'self'
-        ? { domain: '', self: node.signingKey, starter: node.signingKey }
-        : { domain: from.member.domain, self: from.member.selfKey, starter: from.member.key };
-    assertForUs(checked, parties, now());
-    const key = rowKey(checked.id, checked.index);
-    const known = this.#parts.known(checked.id, checked.index);
-    if (known !== undefined) return known;
-    let accepting = this.#accepting.get(key);
-    if (accepting === undefined) {
-      accepting = this.#take(from, checked, brought).finally(() => this.#accepting.delete(key));
-      this.#accepting.set(key, accepting);
-    }
-    return accepting;
+    const checked = this.#check(from, brought);
+    await this.#ready.settle(checked.id, checked.index);
+    return this.#parts.known(checked.id, checked.index) ?? this.#taking.accept(from, checked, brought);
+  }
+
+  async prepare(from: OrderSource, brought: BroughtOrder): Promise<PreparedOrder> {
+    return this.#ready.prepare(from, this.#check(from, brought), brought);
   }
 
   async find(principal: Principal, idStart: string): Promise<PartHandle[]> {
@@ -146,6 +168,7 @@ class NodeTarget implements Target {
   async abort(principal: Principal, id: ExecutionId, index?: number): Promise<Part[]> {
     const { access, audit, node } = this.#options;
     const decide = access.decide.bind(access);
+    await this.#ready.started();
     const visible: { index: number; row: RowFacts }[] = [];
     for await (const entry of index === undefined ? this.#journal.facts(id) : await this.#entry(id, index)) {
       const { row } = entry;
@@ -193,7 +216,8 @@ class NodeTarget implements Target {
 
   async cancelled(from: Member, { id, index }: { id: ExecutionId; index: number }): Promise<void> {
     // It may be on its way in at this moment.
-    await this.#accepting.get(rowKey(id, index))?.catch(() => undefined);
+    await this.#ready.settle(id, index);
+    await this.#taking.coming(id, index)?.catch(() => undefined);
     const part = this.#parts.live(id, index);
     if (part === undefined || part.row.from?.key !== from.key || part.row.from.domain !== from.domain) return;
     this.#performer.end(part, new DtkdError('ABORTED', `it was taken back by ${from.node}`));
@@ -222,6 +246,7 @@ class NodeTarget implements Target {
     const running: LivePart[] = [];
     const lost: LivePart[] = [];
     const restoredAt = members.restoredAt() ?? Number.NEGATIVE_INFINITY;
+    await this.#ready.recover(restoredAt);
     for await (const { row } of this.#journal.entries()) {
       const { state } = row.part;
       this.#parts.countUnstarted(row, row.order.length);
@@ -246,11 +271,10 @@ class NodeTarget implements Target {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
     clearInterval(this.#sweeping);
     this.#performer.stop();
     this.#server.close();
-    await Promise.allSettled(this.#accepting.values());
+    await Promise.all([this.#taking.stop(), this.#ready.close()]);
     const parts = this.#parts.inMemory();
     await Promise.all(parts.map(({ processes }) => processes.letGo()));
     // What it has read is written out; what it has not waits for the next daemon.
@@ -259,113 +283,17 @@ class NodeTarget implements Target {
     await Promise.all(parts.map((part) => this.#performer.putBack(part)));
   }
 
-  /** An order that is not in memory: known from before, or new. */
-  async #take(from: OrderSource, order: CheckedOrder, brought: BroughtOrder): Promise<LivePart> {
-    const row = await this.#journal.expect(order.id, order.index);
-    if (row !== undefined) return this.#parts.ofRow(row);
-    if (this.#stopped) throw new DtkdError('UNAVAILABLE', 'this daemon is stopping', { next: 'Send it again when it is back.' });
-    try {
-      return await this.#takeNew(from, order, brought);
-    } catch (error) {
-      // Another order pinned the same code in between: what that means is decided anew.
-      if (error instanceof DtkdError && error.code === 'CONFLICT') return this.#takeNew(from, order, brought);
-      throw error;
-    }
-  }
-
-  async #takeNew(from: OrderSource, order: CheckedOrder, { bundle, fetchBundle }: BroughtOrder): Promise<LivePart> {
-    const { access } = this.#options;
-    const member = from.type === 'member' ? from.member : undefined;
-    const asker: Asker =
+  /** Errors: ORDER_INVALID, FRAME_INVALID. */
+  #check(from: OrderSource, { order }: BroughtOrder): CheckedOrder {
+    // A copy: what is read of it are views of its bytes, which may be a small part of a frame with a bundle.
+    const checked = readOrder(Uint8Array.from(order));
+    const { node, now } = this.#options;
+    const parties =
       from.type === 'self'
-        ? from.principal
-        : from.user === undefined
-          ? { type: 'nobody' }
-          : access.remoteUser({ peerKey: from.member.key, namespace: from.member.node }, from.user);
-    const verdict = await this.#judge.decide({ order, asker, from: member, bundle, fetchBundle, known: false });
-    this.#policy = verdict.policy;
-    const row = this.#newRow(order, asker, member, verdict);
-    if (!verdict.go) return this.#refuse(order, row, verdict);
-    const taken = this.#parts.takenOf(row);
-    if (taken.orders >= MAX_WAITING_PER_STARTER || taken.bytes + order.bytes.length > MAX_TAKEN_BYTES_PER_STARTER) {
-      return this.#refuse(order, row, {
-        outcome: 'refused',
-        code: 'TOO_MANY_REQUESTS',
-        reason: `too many parts of the same node wait on ${this.#options.node.name} already`,
-      });
-    }
-    const part = this.#parts.make(row, true, order);
-    if (!this.#performer.takeNow(part, verdict.policy)) {
-      await this.#write(part, row, verdict, {});
-      this.#performer.enqueue(part);
-      return part;
-    }
-    let handed = false;
-    try {
-      const ready = await this.#performer.readyNow(part, verdict).catch((error: unknown) => {
-        if (error instanceof DtkdError) return error;
-        throw error;
-      });
-      if (ready instanceof DtkdError) {
-        return await this.#refuse(order, row, { outcome: 'refused', code: ready.code, reason: sentence(ready) });
-      }
-      await this.#write(
-        part,
-        ready === undefined ? row : this.#performer.startedRow(part, ready, verdict.policy),
-        verdict,
-        ready?.pins ?? {},
-      );
-      handed = true;
-      this.#performer.perform(part, ready);
-      return part;
-    } finally {
-      if (!handed) this.#performer.giveBack();
-    }
-  }
-
-  async #write(part: LivePart, row: JournalRow, verdict: Extract<Verdict, { go: true }>, pins: NodePolicy['pins']): Promise<void> {
-    const { bundle, policy } = verdict;
-    const withdraw = this.#parts.announce(part);
-    try {
-      await this.#journal.write(part.checked, row, true, async (tx) => {
-        if (bundle !== undefined) await this.installed.keep(tx, bundle);
-        await writePins(tx, this.#options.node.name, pins, policy.pins);
-      });
-      if (bundle !== undefined) this.installed.kept(bundle);
-      this.#parts.add(part);
-      part.set(row);
-    } finally {
-      withdraw();
-    }
-  }
-
-  /** A part that ends as it comes. Too many of one starter are not written down; and no object tells of it, for anybody can have it come to that. */
-  async #refuse(
-    order: CheckedOrder,
-    row: JournalRow,
-    { outcome, code, reason }: { outcome: Part['outcome']; code: string; reason: string },
-  ): Promise<LivePart> {
-    const now = this.#options.now();
-    this.#count(outcome ?? 'refused', 0);
-    const over = ended(row, { outcome: outcome ?? 'refused', endedAt: now, code, reason });
-    const part = this.#parts.make(over, false, order);
-    if (code === 'TOO_MANY_REQUESTS' || !this.#parts.countUnstarted(over, over.order.length)) return part;
-    await this.#journal.note(part.id, part.index, over);
-    return this.#parts.ended(part);
-  }
-
-  #newRow(order: CheckedOrder, principal: Asker, member: Member | undefined, { about }: Verdict): JournalRow {
-    const { header, entry, index, bytes } = order;
-    return {
-      version: 1,
-      order: bytes,
-      ...(member === undefined ? {} : { from: { domain: member.domain, key: member.key, node: member.node } }),
-      principal,
-      about,
-      part: { index, node: entry.node, what: whatOf(entry.work), state: 'accepted' },
-      acceptedAt: this.#options.now(),
-      keepUntil: header.notAfter + KEEP_IDS_MS,
-    };
+        ? { domain: '', self: node.signingKey, starter: node.signingKey }
+        : { domain: from.member.domain, self: from.member.selfKey, starter: from.member.key };
+    assertForUs(checked, parties, now());
+    return checked;
   }
 
   async #entry(id: ExecutionId, index: number): Promise<{ index: number; row: JournalRow }[]> {

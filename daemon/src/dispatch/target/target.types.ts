@@ -61,6 +61,14 @@ export type OrderSource =
   | { type: 'self'; principal: Principal }
   | { type: 'member'; member: Member; user: { name: string; uid: string } | undefined };
 
+/** An order that is ready, and starts on a word. */
+export interface PreparedOrder {
+  /** Starts it: decides again, as for one that comes now. Errors: as `accept`; UNAVAILABLE if it was let go of, for it to be brought anew. */
+  go(): Promise<PartHandle>;
+  /** Lets go of it: it is as if it had never come. One that starts is started. Never rejects. */
+  leave(): Promise<void>;
+}
+
 /** One part at this target: as it stands, and what it wrote. */
 export interface PartHandle {
   readonly id: ExecutionId;
@@ -91,6 +99,10 @@ export interface Target {
    * not be journalled (nothing was started); what `fetchBundle` throws if no bundle is installed here either (nothing was decided).
    */
   accept(from: OrderSource, order: BroughtOrder): Promise<PartHandle>;
+  /**
+   * Makes an order ready that is to start soon, and starts nothing. Errors: as `accept`, and whatever speaks against it: who brings it at its turn is told that in its part.
+   */
+  prepare(from: OrderSource, order: BroughtOrder): Promise<PreparedOrder>;
   /** Parts at this node of the executions whose ids begin so, as far as a principal may READ them; by id and index, a few thousand at most. */
   find(principal: Principal, idStart: string): Promise<PartHandle[]>;
   /** One of them. Errors: NOT_FOUND, also for what the principal may not see. */

@@ -1,0 +1,56 @@
+/**
+ * Stores the object of an execution as it changes: soon after a change, one write after the other, and how it ended for sure, however long a full disk takes. Does not know
+ * what stands in it.
+ */
+import type { DispatchLogger } from '../dispatch.types.ts';
+import type { Timing } from './limits.ts';
+
+export interface SavingOptions {
+  id: string;
+  /** Stores it as it stands when called. */
+  save(): Promise<void>;
+  timing: Pick<Timing, 'saveMs' | 'backoffMs'>;
+  logger: DispatchLogger;
+}
+
+export class Saving {
+  readonly #options: SavingOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(options: SavingOptions) {
+    this.#options = options;
+  }
+
+  /** Something has changed. */
+  soon(): void {
+    const { id, timing, logger } = this.#options;
+    this.#timer ??= setTimeout(() => {
+      this.now().catch((error: unknown) => logger.warn({ err: error, id }, 'An execution could not be stored'));
+    }, timing.saveMs).unref();
+  }
+
+  now(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#last = this.#last.catch(() => undefined).then(() => this.#options.save());
+    return this.#last;
+  }
+
+  /** Those who follow it hear of the end at the first failure all the same. */
+  async surely(): Promise<void> {
+    const { id, timing, logger } = this.#options;
+    try {
+      await this.now();
+    } catch (error) {
+      logger.warn({ err: error, id }, 'How an execution ended could not be stored; it is tried again');
+      this.#timer = setTimeout(() => void this.surely(), timing.backoffMs.last).unref();
+    }
+  }
+
+  /** Writes what has not been written yet. */
+  async close(): Promise<void> {
+    if (this.#timer !== undefined) await this.now().catch(() => undefined);
+    await this.#last.catch(() => undefined);
+  }
+}

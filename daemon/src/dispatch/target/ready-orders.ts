@@ -1,0 +1,233 @@
+/**
+ * Orders that were brought before their turn: decided, made ready and noted on the disk, they start on a word, with no trip to the disk in between. Guarantees that none
+ * starts without the word; that it is decided again when the word comes, from what this node knows then; that one which was let go of is as if it had never come; and
+ * that after a crash what may have been started is in the journal. They take no places: each gets its turn when it starts.
+ */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { ExecutionId } from '../../../../protocol/orders/order.ts';
+import type { ObjectStore } from '../../store/object-store.types.ts';
+import { bootId } from '../runner/identity.ts';
+import type { Journal } from './journal.ts';
+import { rowKey } from './journal-row.ts';
+import type { Verdict } from './judge.ts';
+import { MAX_READY_BYTES_PER_STARTER, MAX_READY_PER_STARTER, READY_MS } from './limits.ts';
+import type { LivePart } from './live-part.ts';
+import { type CheckedOrder, readOrder } from './order-check.ts';
+import type { Parts } from './parts.ts';
+import type { Performer } from './performer.ts';
+import { encodeReadyRow, readyKey, readyRows } from './ready-rows.ts';
+import type { Taking } from './taking.ts';
+import type { BroughtOrder, OrderSource, PartHandle, PreparedOrder } from './target.types.ts';
+import type { ReadyWork } from './work/work.types.ts';
+
+export interface ReadyOrdersOptions {
+  store: ObjectStore;
+  journal: Journal;
+  parts: Parts;
+  performer: Performer;
+  taking: Taking;
+  /** Told of rows that cannot be read. */
+  onBad(key: string, error: unknown): void;
+}
+
+/** What is ready: all that its start takes. */
+interface Ready {
+  part: LivePart;
+  work: ReadyWork;
+  verdict: Extract<Verdict, { go: true }>;
+}
+
+export class ReadyOrders {
+  readonly #options: ReadyOrdersOptions;
+  readonly #orders = new Map<string, ReadyOrder>();
+
+  constructor(options: ReadyOrdersOptions) {
+    this.#options = options;
+  }
+
+  /** Makes an order ready. Errors: whatever speaks against it; then nothing of it is kept. */
+  async prepare(from: OrderSource, order: CheckedOrder, brought: BroughtOrder): Promise<PreparedOrder> {
+    const key = rowKey(order.id, order.index);
+    await this.#orders.get(key)?.leave();
+    const { parts, taking } = this.#options;
+    if (this.#orders.has(key) || parts.known(order.id, order.index) !== undefined || taking.coming(order.id, order.index) !== undefined) {
+      throw new DtkdError('CONFLICT', 'this order is known already');
+    }
+    taking.assertOpen();
+    const starter = order.entry.starter;
+    const besides = this.#sumOf(starter);
+    const bytes = order.bytes.length + (brought.bundle?.length ?? 0);
+    if (besides.orders >= MAX_READY_PER_STARTER || besides.bytes + bytes > MAX_READY_BYTES_PER_STARTER) {
+      throw new DtkdError('TOO_MANY_REQUESTS', 'too many orders of the same node are ready already');
+    }
+    const ready = new ReadyOrder(this.#options, { from, order, brought, bytes, besides }, () => this.#orders.delete(key));
+    this.#orders.set(key, ready);
+    await ready.make();
+    return ready;
+  }
+
+  /** Whoever brings or ends this order from here on finds it started, or not there. */
+  async settle(id: ExecutionId, index: number): Promise<void> {
+    await this.#orders.get(rowKey(id, index))?.leave();
+  }
+
+  /** Resolves when those that start at this moment are known. */
+  async started(): Promise<void> {
+    await Promise.all([...this.#orders.values()].map(({ starting }) => starting));
+  }
+
+  /** Lets go of all. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#orders.values()].map((order) => order.leave()));
+  }
+
+  /** Of what an earlier daemon left: what may have been started gets into the journal, and the rest is forgotten. `restoredAt`: rows up to there may be of the past. */
+  async recover(restoredAt: number): Promise<void> {
+    const { store, journal, onBad } = this.#options;
+    const boot = await bootId();
+    for await (const { boot: of, row } of readyRows(store.kv, onBad)) {
+      const order = readOrder(row.order);
+      const key = readyKey(order.id, order.index);
+      const known = (await journal.get(order.id, order.index)) !== undefined;
+      const certain = of === boot && row.acceptedAt > restoredAt;
+      if (known || (certain && (await this.#isUntouched(order, row)))) await store.transact(async (tx) => tx.delRow(key));
+      else await journal.write(order, row, true, async (tx) => tx.delRow(key));
+    }
+  }
+
+  /** No process of it was ever started: each has a directory before it begins. */
+  async #isUntouched(order: CheckedOrder, row: LivePart['row']): Promise<boolean> {
+    const { processes } = this.#options.parts.make(row, false, order);
+    if ((await processes.left()).length > 0) return false;
+    await processes.makePlace();
+    await processes.clear();
+    return true;
+  }
+
+  #sumOf(starter: string): { orders: number; bytes: number } {
+    const own = [...this.#orders.values()].filter((one) => one.starter === starter);
+    return { orders: own.length, bytes: own.reduce((sum, { bytes }) => sum + bytes, 0) };
+  }
+}
+
+interface Given {
+  from: OrderSource;
+  order: CheckedOrder;
+  brought: BroughtOrder;
+  bytes: number;
+  /** What else of its starter is ready. */
+  besides: { orders: number; bytes: number };
+}
+
+class ReadyOrder implements PreparedOrder {
+  readonly #options: ReadyOrdersOptions;
+  readonly #given: Given;
+  readonly #forget: () => void;
+  #making: Promise<Ready> | undefined;
+  #starting: Promise<unknown> | undefined;
+  /** It starts, or was let go of: once. */
+  #over: Promise<unknown> | undefined;
+
+  constructor(options: ReadyOrdersOptions, given: Given, forget: () => void) {
+    this.#options = options;
+    this.#given = given;
+    this.#forget = forget;
+  }
+
+  get starter(): string {
+    return this.#given.order.entry.starter;
+  }
+
+  get bytes(): number {
+    return this.#given.bytes;
+  }
+
+  async make(): Promise<void> {
+    this.#making = this.#make();
+    try {
+      await this.#making;
+    } catch (error) {
+      await this.leave();
+      throw error;
+    }
+  }
+
+  async go(): Promise<PartHandle> {
+    const making = this.#making;
+    if (this.#over !== undefined || making === undefined) throw new DtkdError('UNAVAILABLE', 'this order was let go of');
+    const starting = making.then((ready) => this.#start(ready)).finally(this.#forget);
+    this.#starting = starting.catch(() => undefined);
+    this.#over = this.#starting;
+    return starting;
+  }
+
+  /** The word was said: resolves when it has started, or not. */
+  get starting(): Promise<unknown> | undefined {
+    return this.#starting;
+  }
+
+  async leave(): Promise<void> {
+    this.#over ??= this.#drop().finally(this.#forget);
+    await this.#over;
+  }
+
+  async #make(): Promise<Ready> {
+    const { store, parts, performer, taking, journal } = this.#options;
+    const { from, order, brought, besides } = this.#given;
+    if ((await journal.expect(order.id, order.index)) !== undefined) throw new DtkdError('CONFLICT', 'this order is known already');
+    const { verdict, row } = await taking.judge(from, order, brought, true);
+    if (!verdict.go) throw new DtkdError('FORBIDDEN', verdict.reason);
+    if (taking.isTooMuch(order, row, besides)) throw new DtkdError('TOO_MANY_REQUESTS', 'too many orders of the same node are here');
+    const { type } = order.entry.work;
+    // that it has started is written down when it cannot be taken back: one part is never more than an object shows
+    if ((type !== 'command' && type !== 'exec') || order.header.count > 1) {
+      throw new DtkdError('UNAVAILABLE', 'only what runs processes on one node can be made ready');
+    }
+    const part = parts.make(row, true, order);
+    const work = await performer.readyNow(part, verdict);
+    // code that was never seen is written down as it starts
+    if (work === undefined || Object.keys(work.pins).length > 0) throw new DtkdError('UNAVAILABLE', 'more has to be done for it first');
+    const begun = performer.startedRow(part, work, verdict.policy);
+    const encoded = encodeReadyRow({ boot: await bootId(), row: { ...begun, deadline: (begun.deadline ?? row.acceptedAt) + READY_MS } });
+    await store.transact(async (tx) => {
+      await taking.keep(tx, verdict, {});
+      tx.putRow(readyKey(order.id, order.index), encoded);
+    });
+    taking.kept(verdict);
+    return { part, work, verdict };
+  }
+
+  async #start({ part, work, verdict: before }: Ready): Promise<LivePart> {
+    const { parts, performer, taking } = this.#options;
+    const { from, order, brought } = this.#given;
+    const key = readyKey(order.id, order.index);
+    const { verdict, row } = await taking.judge(from, order, brought);
+    if (!verdict.go) {
+      const refused = await taking.refuse(order, row, verdict);
+      await this.#remove();
+      return refused;
+    }
+    const isSame = verdict.bundle === before.bundle && verdict.policy === before.policy;
+    if (!isSame || !performer.takeNow(part, verdict.policy)) {
+      const taken = await taking.accept(from, order, brought);
+      await this.#remove();
+      return taken;
+    }
+    parts.add(part);
+    await performer.begin(part, work, verdict.policy, (tx) => tx.delRow(key));
+    return part;
+  }
+
+  /** As if it had never come. */
+  async #drop(): Promise<void> {
+    const made = await this.#making?.catch(() => undefined);
+    // a row that stays is found to be of nothing that was started
+    if (made !== undefined) await this.#remove().catch(() => undefined);
+  }
+
+  async #remove(): Promise<void> {
+    const { store } = this.#options;
+    const { id, index } = this.#given.order;
+    await store.transact(async (tx) => tx.delRow(readyKey(id, index)));
+  }
+}

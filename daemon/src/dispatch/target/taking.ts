@@ -1,0 +1,210 @@
+/**
+ * Takes orders: decides about each, journals it before anything is done, and hands it to whoever carries it out. Guarantees that an id and index is taken once, however
+ * often and by whatever way it comes, and that what is refused stays refused. Carries nothing out itself.
+ */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { ExecutionId } from '../../../../protocol/orders/order.ts';
+import type { Outcome, Part } from '../../../../protocol/orders/outcome.ts';
+import type { Transaction } from '../../store/object-store.types.ts';
+import type { DispatchAccess, Member } from '../dispatch.types.ts';
+import { writePins } from '../policy/policy.ts';
+import { whatOf } from './about.ts';
+import type { Installations } from './install/installed.ts';
+import type { Journal } from './journal.ts';
+import { type JournalRow, rowKey } from './journal-row.ts';
+import { type Asker, type Judge, sentence, type Verdict } from './judge.ts';
+import { KEEP_IDS_MS, MAX_TAKEN_BYTES_PER_STARTER, MAX_WAITING_PER_STARTER } from './limits.ts';
+import type { LivePart } from './live-part.ts';
+import type { CheckedOrder } from './order-check.ts';
+import type { Parts } from './parts.ts';
+import type { Performer } from './performer.ts';
+import { ended } from './state.ts';
+import type { BroughtOrder, NodePolicy, OrderSource } from './target.types.ts';
+
+export interface TakingOptions {
+  node: string;
+  journal: Journal;
+  judge: Pick<Judge, 'decide'>;
+  performer: Performer;
+  parts: Parts;
+  installed: Pick<Installations, 'keep' | 'kept'>;
+  access: Pick<DispatchAccess, 'remoteUser'>;
+  /** Told of the policy as it was last read. */
+  onPolicy(policy: NodePolicy): void;
+  /** Told of a part that ends as it comes. */
+  onRefusal(outcome: Outcome): void;
+  now(): number;
+}
+
+/** What was decided about an order, and the row of the journal that it gets. */
+export interface Judged {
+  verdict: Verdict;
+  row: JournalRow;
+}
+
+export class Taking {
+  readonly #options: TakingOptions;
+  readonly #coming = new Map<string, Promise<LivePart>>();
+  #stopped = false;
+
+  constructor(options: TakingOptions) {
+    this.#options = options;
+  }
+
+  /** Takes one that is not in memory. Errors: as `Target.accept`. */
+  accept(from: OrderSource, order: CheckedOrder, brought: BroughtOrder): Promise<LivePart> {
+    const key = rowKey(order.id, order.index);
+    const coming = this.#coming.get(key) ?? this.#take(from, order, brought).finally(() => this.#coming.delete(key));
+    this.#coming.set(key, coming);
+    return coming;
+  }
+
+  /** One that is on its way in at this moment. */
+  coming(id: ExecutionId, index: number): Promise<LivePart> | undefined {
+    return this.#coming.get(rowKey(id, index));
+  }
+
+  /** Decides about a new order, from what this node knows now. `ahead`: it is not to start yet. Errors: what `fetchBundle` throws. */
+  async judge(
+    from: OrderSource,
+    order: CheckedOrder,
+    { bundle, fetchBundle }: Omit<BroughtOrder, 'order'>,
+    ahead = false,
+  ): Promise<Judged> {
+    const { access, judge, onPolicy } = this.#options;
+    const member = from.type === 'member' ? from.member : undefined;
+    const asker: Asker =
+      from.type === 'self'
+        ? from.principal
+        : from.user === undefined
+          ? { type: 'nobody' }
+          : access.remoteUser({ peerKey: from.member.key, namespace: from.member.node }, from.user);
+    const verdict = await judge.decide({ order, asker, from: member, bundle, fetchBundle, known: false, ahead });
+    onPolicy(verdict.policy);
+    return { verdict, row: this.#newRow(order, asker, member, verdict) };
+  }
+
+  /** A part that ends as it comes. Too many of one starter are not written down; and no object tells of it, for anybody can have it come to that. */
+  async refuse(
+    order: CheckedOrder,
+    row: JournalRow,
+    { outcome, code, reason }: { outcome: Part['outcome']; code: string; reason: string },
+  ): Promise<LivePart> {
+    const { parts, journal, now, onRefusal } = this.#options;
+    onRefusal(outcome ?? 'refused');
+    const over = ended(row, { outcome: outcome ?? 'refused', endedAt: now(), code, reason });
+    const part = parts.make(over, false, order);
+    if (code === 'TOO_MANY_REQUESTS' || !parts.countUnstarted(over, over.order.length)) return part;
+    await journal.note(part.id, part.index, over);
+    return parts.ended(part);
+  }
+
+  /** True if its starter has too much here already. */
+  isTooMuch(order: CheckedOrder, row: JournalRow, besides = { orders: 0, bytes: 0 }): boolean {
+    const taken = this.#options.parts.takenOf(row);
+    return (
+      taken.orders + besides.orders >= MAX_WAITING_PER_STARTER ||
+      taken.bytes + besides.bytes + order.bytes.length > MAX_TAKEN_BYTES_PER_STARTER
+    );
+  }
+
+  /** Keeps what belongs to an order, in the transaction that writes it down; to be followed by `kept` once that is durable. */
+  async keep(tx: Transaction, { bundle, policy }: Extract<Verdict, { go: true }>, pins: NodePolicy['pins']): Promise<void> {
+    const { installed, node } = this.#options;
+    if (bundle !== undefined) await installed.keep(tx, bundle);
+    await writePins(tx, node, pins, policy.pins);
+  }
+
+  kept({ bundle }: Extract<Verdict, { go: true }>): void {
+    if (bundle !== undefined) this.#options.installed.kept(bundle);
+  }
+
+  /** Takes no more. Resolves when what was on its way in has come, or not. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.allSettled(this.#coming.values());
+  }
+
+  /** Errors: UNAVAILABLE. */
+  assertOpen(): void {
+    if (this.#stopped) throw new DtkdError('UNAVAILABLE', 'this daemon is stopping', { next: 'Send it again when it is back.' });
+  }
+
+  /** Known from before, or new. */
+  async #take(from: OrderSource, order: CheckedOrder, brought: BroughtOrder): Promise<LivePart> {
+    const { journal, parts } = this.#options;
+    const row = await journal.expect(order.id, order.index);
+    if (row !== undefined) return parts.ofRow(row);
+    this.assertOpen();
+    try {
+      return await this.#takeNew(from, order, brought);
+    } catch (error) {
+      // Another order pinned the same code in between: what that means is decided anew.
+      if (error instanceof DtkdError && error.code === 'CONFLICT') return this.#takeNew(from, order, brought);
+      throw error;
+    }
+  }
+
+  async #takeNew(from: OrderSource, order: CheckedOrder, brought: BroughtOrder): Promise<LivePart> {
+    const { node, parts, performer } = this.#options;
+    const { verdict, row } = await this.judge(from, order, brought);
+    if (!verdict.go) return this.refuse(order, row, verdict);
+    if (this.isTooMuch(order, row)) {
+      return this.refuse(order, row, {
+        outcome: 'refused',
+        code: 'TOO_MANY_REQUESTS',
+        reason: `too many parts of the same node wait on ${node} already`,
+      });
+    }
+    const part = parts.make(row, true, order);
+    if (!performer.takeNow(part, verdict.policy)) {
+      await this.#write(part, row, verdict, {});
+      performer.enqueue(part);
+      return part;
+    }
+    let handed = false;
+    try {
+      const ready = await performer.readyNow(part, verdict).catch((error: unknown) => {
+        if (error instanceof DtkdError) return error;
+        throw error;
+      });
+      if (ready instanceof DtkdError) {
+        return await this.refuse(order, row, { outcome: 'refused', code: ready.code, reason: sentence(ready) });
+      }
+      const next = ready === undefined ? row : performer.startedRow(part, ready, verdict.policy);
+      await this.#write(part, next, verdict, ready?.pins ?? {});
+      handed = true;
+      performer.perform(part, ready);
+      return part;
+    } finally {
+      if (!handed) performer.giveBack();
+    }
+  }
+
+  async #write(part: LivePart, row: JournalRow, verdict: Extract<Verdict, { go: true }>, pins: NodePolicy['pins']): Promise<void> {
+    const { journal, parts } = this.#options;
+    const withdraw = parts.announce(part);
+    try {
+      await journal.write(part.checked, row, true, (tx) => this.keep(tx, verdict, pins));
+      this.kept(verdict);
+      parts.add(part);
+      part.set(row);
+    } finally {
+      withdraw();
+    }
+  }
+
+  #newRow(order: CheckedOrder, principal: Asker, member: Member | undefined, { about }: Verdict): JournalRow {
+    const { header, entry, index, bytes } = order;
+    return {
+      version: 1,
+      order: bytes,
+      ...(member === undefined ? {} : { from: { domain: member.domain, key: member.key, node: member.node } }),
+      principal,
+      about,
+      part: { index, node: entry.node, what: whatOf(entry.work), state: 'accepted' },
+      acceptedAt: this.#options.now(),
+      keepUntil: header.notAfter + KEEP_IDS_MS,
+    };
+  }
+}
