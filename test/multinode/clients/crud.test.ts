@@ -250,7 +250,7 @@ describe('a watch', () => {
 
   it('ends after timeoutSeconds, with what there is and the bookmark that says so', async () => {
     await node0.create({ apiVersion: 'dtkd.dev/v1', kind: 'Model', metadata: { name: 'one' } });
-    const query = { timeoutSeconds: 1, allowWatchBookmarks: true, sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' };
+    const query = { timeoutSeconds: 3, allowWatchBookmarks: true, sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' };
     const { events, error } = await whole(path, query);
     expect(error).toBeFalsy();
     expect(events.map(({ type }) => type)).toEqual(['ADDED', 'BOOKMARK']);
