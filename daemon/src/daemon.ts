@@ -57,6 +57,7 @@ import { openLevel } from './store/level-kv.ts';
 import { openObjectStore } from './store/object-store.ts';
 import { groupId } from './system-group.ts';
 import { VERSION } from './version.ts';
+import { YoungGeneration } from './young-generation.ts';
 
 /** Name of the API's socket in the data directory. */
 const API_SOCKET = 'api.sock';
@@ -379,6 +380,9 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   mesh.handle(REMOTE_API_PROTOCOL, (stream, from) => remoteApi.serve(stream, from));
   stops.push(async () => remoteApi.close());
 
+  const young = new YoungGeneration();
+  young.start();
+  stops.push(async () => young.stop());
   const memory = new MemoryKeeper();
   memory.start();
   stops.push(async () => memory.stop());

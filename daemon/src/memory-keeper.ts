@@ -1,8 +1,8 @@
 /**
  * Gives memory back. Starting, loading libp2p and joining a domain leave tens of megabytes that V8 would keep for as long as little
  * happens, because it collects only when something is allocated. So once the daemon is calm and has grown, everything is collected, at
- * the cost of a pause of about a tenth of a second. Never collects while there is work, and never twice for the same growth. The young generation
- * stays as large as starting has made it.
+ * the cost of a pause of about a tenth of a second. Never collects while there is work, and never twice for the same growth. What is collected
+ * while there is work is `young-generation.ts`'s.
  */
 import { performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
@@ -34,8 +34,6 @@ export class MemoryKeeper {
   }
 
   start(): void {
-    // Else V8 doubles the young generation under load, up to three times 16 MiB, and a long download seems to cost what it does not.
-    setFlagsFromString('--semi-space-growth-factor=1');
     this.#ports.busy();
     this.#timer = setInterval(() => void this.#look(), LOOK_MS);
     this.#timer.unref();
