@@ -91,3 +91,30 @@ it('tells a full disk and a forbidden one apart', () => {
   expect(storageError(failure('Corruption: bad block'), '/d')).toMatchObject({ code: 'INTERNAL', next: expect.stringContaining('backup') });
   expect(storageError(new Error('odd'), '/d').code).toBe('INTERNAL');
 });
+
+it('brings a page over in trips of a bounded size, since the last one stays in memory for as long as its iterator does', async () => {
+  const kv = await openLevel(directory);
+  const keys = Array.from({ length: 1_000 }, (_, at) => `t/${String(at).padStart(4, '0')}`);
+  await kv.batch(
+    keys.map((key) => put(key, `${key} ${'.'.repeat(4_000)}`)),
+    { sync: false },
+  );
+  const trips: number[] = [];
+  const { iterator } = Level.prototype;
+  vi.spyOn(Level.prototype, 'iterator').mockImplementation(function (this: Level<string, string>, ...args) {
+    const made = iterator.apply(this, args);
+    const { nextv } = made;
+    vi.spyOn(made, 'nextv').mockImplementation(async (size) => {
+      const rows = await nextv.call(made, size);
+      trips.push(rows.reduce((sum, [, value]) => sum + (value as Uint8Array).length, 0));
+      return rows;
+    });
+    return made;
+  });
+  const rows = await kv.page({ gte: 't/', lt: 't/~', limit: 700 });
+  expect(rows.map(([key]) => key)).toEqual(keys.slice(0, 700));
+  expect(rows.every(([key, value]) => Buffer.from(value).toString().startsWith(`${key} `))).toBe(true);
+  expect(trips.length).toBeGreaterThan(1);
+  expect(Math.max(...trips)).toBeLessThan(256 * 1024);
+  await kv.close();
+});

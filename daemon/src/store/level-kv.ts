@@ -25,8 +25,13 @@ const BLOCK_CACHE_BYTES = 4 * 1024 * 1024;
 const WRITE_BUFFER_BYTES = 2 * 1024 * 1024;
 /** Room that opening the database again may take: its log becomes a table, beside a new manifest and log. */
 const REOPEN_BYTES = 2 * WRITE_BUFFER_BYTES;
-/** Bytes that a page brings over from native code at once; the default of 16 KiB would take a trip to a thread for every few objects. */
-const PAGE_BYTES = 512 * 1024;
+/**
+ * Rows and bytes that an iterator brings over from native code at once. The default of 16 KiB would take a trip to a thread for every few objects; and what the
+ * last trip brought is kept by classic-level, where V8 does not see it, until the closed iterator is collected: a walk through many pages must not leave all of
+ * them in memory.
+ */
+const TRIP_ROWS = 128;
+const TRIP_BYTES = 128 * 1024;
 /** Keys deleted by one `clear` are gathered in pages of so many. */
 const CLEAR_PAGE = 1000;
 /** Keys read on one trip at most: bounds what is in memory at once. */
@@ -127,26 +132,9 @@ class LevelKv implements Kv {
 
   async #page({ gte, lt, limit = DEFAULT_PAGE, reverse = false, keysOnly = false }: KvRange, snapshot?: ReturnType<Db['snapshot']>) {
     if (limit <= 0) return [];
-    const range = { gte, lt, limit, reverse, highWaterMarkBytes: PAGE_BYTES, ...(snapshot === undefined ? {} : { snapshot }) };
-    if (keysOnly) return this.#keys(range);
-    const iterator = this.#db.iterator(range);
-    try {
-      const entries: [string, Uint8Array][] = [];
-      // nextv crosses into native code once per page, where for-await does so for every few entries
-      for (;;) {
-        const part = await iterator.nextv(limit - entries.length);
-        if (part.length === 0) return entries;
-        entries.push(...part);
-        if (entries.length >= limit) return entries;
-      }
-    } finally {
-      await iterator.close();
-    }
-  }
-
-  async #keys(range: { gte: string; lt: string; limit: number; reverse: boolean }): Promise<[string, Uint8Array][]> {
-    const keys = await this.#db.keys(range).all();
-    return keys.map((key) => [key, NOTHING]);
+    const range = { gte, lt, limit, reverse, highWaterMarkBytes: TRIP_BYTES, ...(snapshot === undefined ? {} : { snapshot }) };
+    if (!keysOnly) return readAll(this.#db.iterator(range), limit);
+    return (await readAll(this.#db.keys(range), limit)).map((key): [string, Uint8Array] => [key, NOTHING]);
   }
 
   async #batch(ops: readonly KvOp[], { sync }: { sync: boolean }): Promise<void> {
@@ -168,7 +156,7 @@ class LevelKv implements Kv {
   async #expand({ gte, lt }: { gte: string; lt: string }, into: RowOp[]): Promise<void> {
     let from = gte;
     for (;;) {
-      const keys = await this.#db.keys({ gte: from, lt, limit: CLEAR_PAGE }).all();
+      const keys = await readAll(this.#db.keys({ gte: from, lt, limit: CLEAR_PAGE }), CLEAR_PAGE);
       for (const key of keys) into.push({ type: 'del', key });
       const last = keys.at(-1);
       if (keys.length < CLEAR_PAGE || last === undefined) return;
@@ -241,6 +229,21 @@ export async function openLevel(directory: string): Promise<Kv> {
     throw storageError(error, directory);
   }
   return new LevelKv(db, directory);
+}
+
+/** What is left of an iterator, at most so many; closes it. */
+async function readAll<T>(iterator: { nextv(size: number): Promise<T[]>; close(): Promise<void> }, limit: number): Promise<T[]> {
+  try {
+    const all: T[] = [];
+    while (all.length < limit) {
+      const part = await iterator.nextv(Math.min(limit - all.length, TRIP_ROWS));
+      if (part.length === 0) break;
+      all.push(...part);
+    }
+    return all;
+  } finally {
+    await iterator.close();
+  }
 }
 
 function checkFormat(format: string, directory: string): void {
