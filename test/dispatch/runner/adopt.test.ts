@@ -1,13 +1,14 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, readlink, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bootId, GONE, isAlive, lookAt, parseStat } from '../../../daemon/src/dispatch/runner/identity.ts';
+import { closePipes, createRunDirectories } from '../../../daemon/src/dispatch/runner/run-directories.ts';
 import { createRunner } from '../../../daemon/src/dispatch/runner/runner.ts';
 import type { ProcessIdentity, Runner, Spool } from '../../../daemon/src/dispatch/runner/runner.types.ts';
 import { walk } from '../../../daemon/src/dispatch/runner/spool-borders.ts';
@@ -178,6 +179,23 @@ describe('what is not there', () => {
   it('is unknown', async () => {
     expect(await (await adopt({ boot: await bootId(), pid: 999_999_999, start: '1' })).ended).toEqual({ unknown: true });
     expect(await (await adopt(undefined)).ended).toEqual({ unknown: true });
+  });
+
+  it('has left nothing behind, where its daemon was killed before it began', async () => {
+    const directories = createRunDirectories(join(directory, 'ahead'));
+    closePipes(await directories.take(run()));
+    await directories.close();
+    expect(await (await adopt(undefined)).ended).toEqual({ unknown: true });
+    expect(await readdir(join(directory, 'runner', 'left')).catch(() => [])).toEqual([]);
+  });
+
+  it('does not hold what it had left behind, either', async () => {
+    const left = join(directory, 'runner', 'left');
+    await runner.close();
+    await mkdir(left, { recursive: true });
+    execFileSync('mkfifo', [join(left, '1')]);
+    runner = createRunner({ directory: join(directory, 'runner'), logger });
+    await waitFor(async () => (await readdir(left)).length === 0, { what: 'the pipe that nobody holds to be removed' });
   });
 
   it('is told by its record, if there is one', async () => {

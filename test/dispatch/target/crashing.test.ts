@@ -1,8 +1,9 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { constants } from 'node:fs';
+import { open, readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { RECORD } from '../../../daemon/src/dispatch/runner/run-directories.ts';
-import { isRecorded } from '../../../daemon/src/dispatch/runner/wrapper.ts';
+import { ERR, OUT, RECORD } from '../../../daemon/src/dispatch/runner/run-directories.ts';
+import { isRecorded, recordedPid } from '../../../daemon/src/dispatch/runner/wrapper.ts';
 import { decodeRow, encodeRow, rowKey } from '../../../daemon/src/dispatch/target/journal-row.ts';
 import { waitFor } from '../../wait.ts';
 import { bundleOf, commandWork, from, orderOf, outputOf, ownerKey, shell, type World, world } from './world.ts';
@@ -30,6 +31,28 @@ async function again(id: string) {
 
 async function written(part: { part(): { offset?: number | undefined } }): Promise<void> {
   await waitFor(() => (part.part().offset ?? 0) > 0, { what: 'the first output' });
+}
+
+/** The record of the one command that runs, and the number of its shell that is in it. */
+async function theRecord(): Promise<{ path: string; number: number }> {
+  const runs = join(site.directory, 'dispatch', 'runs');
+  return waitFor(
+    async () => {
+      const found = (await readdir(runs, { recursive: true })).find((entry) => basename(entry) === RECORD);
+      const path = join(runs, found ?? '');
+      const number = recordedPid(await readFile(path, 'utf8'));
+      return number === undefined ? undefined : { path, number };
+    },
+    { what: 'the shell of a command to have begun' },
+  );
+}
+
+/** Processes have their pipes open for both ways. */
+async function isHeldByNobody(pipe: string): Promise<boolean> {
+  return open(pipe, constants.O_WRONLY | constants.O_NONBLOCK).then(
+    (handle) => handle.close().then(() => false),
+    () => true,
+  );
 }
 
 describe('after its daemon has ended, a target', () => {
@@ -194,5 +217,34 @@ describe('after its daemon has ended, a target', () => {
     await site.crash();
     expect(await (await again(order.id)).ended).toMatchObject({ outcome: 'unknown' });
     expect((await site.target.accept(from(site), { order: order.bytes })).part()).toMatchObject({ outcome: 'unknown' });
+  });
+
+  it('says of what may never have begun that it is unknown, and nothing of processes that nobody has seen', async () => {
+    const order = orderOf({ work: shell('exec sleep 60') });
+    await site.target.accept(from(site), { order: order.bytes });
+    const { path, number } = await theRecord();
+    await site.target.stop();
+    process.kill(-number, 'SIGKILL');
+    for (const pipe of [OUT, ERR]) await waitFor(() => isHeldByNobody(join(dirname(path), pipe)), { what: 'the end of the command' });
+    // as where the daemon was killed when it had made the directory: nothing is in the record, and nobody has the pipes
+    await writeFile(path, '');
+    await site.crash();
+    const part = await again(order.id);
+    expect(await part.ended).toMatchObject({ outcome: 'unknown' });
+    expect((await outputOf(part)).log).toEqual([]);
+  });
+
+  it('says of what it has lost sight of that processes are there, and not that it has ended', async () => {
+    const gate = join(site.directory, 'gate');
+    const order = orderOf({ work: shell(`echo on; until test -e ${gate}; do sleep 0.01; done`) });
+    await written(await site.target.accept(from(site), { order: order.bytes }));
+    const { number } = await theRecord();
+    await site.target.stop();
+    process.kill(number, 'SIGKILL');
+    await site.crash();
+    const part = await again(order.id);
+    expect(await part.ended).toMatchObject({ outcome: 'unknown' });
+    expect((await outputOf(part)).log).toEqual(['it is not known whether it has ended: processes still hold its output']);
+    await writeFile(gate, '');
   });
 });

@@ -3,17 +3,14 @@
  * wait for ever nor die of it. After a restart of the daemon their pipes are found again. A pipe that nobody else holds any more is
  * removed.
  */
-import { constants, open as openWithCallback } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { compileMasks } from './masks.ts';
 import { type OutputReader, readOutput } from './output-reader.ts';
+import { reopenPipe } from './run-directories.ts';
 
 /** Pipes drained at most, an open file each. Of more, the oldest are closed: who writes to them waits. */
 const MAX_PIPES = 256;
-
-const open = promisify(openWithCallback);
 
 export interface LeftBehind {
   /** Takes over a reader that let go, and its pipe from the run directory. Never rejects. */
@@ -46,7 +43,7 @@ export function createLeftBehind(directory: string): LeftBehind {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     for (const name of (await readdir(directory)).slice(0, MAX_PIPES)) {
       const path = join(directory, name);
-      const descriptor = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
+      const descriptor = await reopenPipe(path);
       if (descriptor === undefined) continue;
       const reader = readOutput(descriptor, compileMasks([]).masker(), () => undefined);
       reader.leave();

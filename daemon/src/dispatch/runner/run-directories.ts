@@ -181,8 +181,8 @@ async function findStock(directory: string): Promise<string[]> {
 /** What there is of the run directory of a process that was started before, and whether it was left alone (then it is so no more). */
 export async function reopen(run: string): Promise<{ [End in 'out' | 'err' | 'record']: number | undefined } & { alone: boolean }> {
   const [out, err, record] = await Promise.all([
-    open(join(run, OUT), READ_END).catch(() => undefined),
-    open(join(run, ERR), READ_END).catch(() => undefined),
+    reopenPipe(join(run, OUT)),
+    reopenPipe(join(run, ERR)),
     open(join(run, RECORD), constants.O_RDWR | constants.O_APPEND).catch(() => undefined),
   ]);
   const alone = await rm(join(run, ALONE)).then(
@@ -190,6 +190,18 @@ export async function reopen(run: string): Promise<{ [End in 'out' | 'err' | 're
     () => false,
   );
   return { out, err, record, alone };
+}
+
+/**
+ * The end to read from of a pipe that others may hold, or nobody any more. Linux tells the end of a pipe only to who had it open while somebody could write: for a
+ * moment that is us. Undefined: it cannot be opened.
+ */
+export async function reopenPipe(path: string): Promise<number | undefined> {
+  const pipe = await open(path, READ_END).catch(() => undefined);
+  if (pipe === undefined) return undefined;
+  const other = await open(path, constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined);
+  if (other !== undefined) closeQuietly(other);
+  return pipe;
 }
 
 /** Lets a shell go that waits until its pipes are open again. False: none waits, or not yet. */

@@ -98,7 +98,8 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
       complain: (text) => void output('err', Buffer.from(text)),
       async clear(left) {
         watched.delete(supervised);
-        if (left.length > 0) logger.info({ run, pid: identity.pid }, 'a command has ended and left processes behind');
+        if (left.length > 0)
+          logger.info({ run, pid: identity.pid }, 'processes still hold the output of a command that is not watched any longer');
         for (const reader of left) await leftBehind.keep(reader, join(run, readers.get(reader) ?? OUT));
         if (secret) await removeSecretFiles(run);
         if (!launcher.remove(PIPES.map((pipe) => join(run, pipe)))) void removePipes(run);

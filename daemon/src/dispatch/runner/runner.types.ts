@@ -34,7 +34,7 @@ export interface ProcessEnd {
   endedAt?: number;
   /** Ended without a record: neither status nor signal is known. */
   unknown?: boolean;
-  /** Processes of its group that still held its output open. They were let go, not ended. */
+  /** Processes that still held its output open, were let go, not ended. Of one that is unknown it may be the process itself. */
   leftBehind?: boolean;
 }
 

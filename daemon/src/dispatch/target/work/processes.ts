@@ -207,7 +207,8 @@ export class Processes {
     await killing;
     if (this.#letGo) return never();
     if (end.leftBehind === true) {
-      await this.#options.output.log('warning', source, 'it has ended and left processes behind that still hold its output');
+      const what = end.unknown === true ? 'it is not known whether it has ended: processes' : 'it has ended and left processes behind that';
+      await this.#options.output.log('warning', source, `${what} still hold its output`);
     }
     return {
       ...(end.exitStatus === undefined ? {} : { exitStatus: end.exitStatus }),
