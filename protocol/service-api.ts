@@ -200,7 +200,14 @@ export const copiesDiff = z.object({
 });
 
 /** Of `POST …/edit` and `POST …/file`: the digest of the file now, and what was changed in it. */
-export const editAnswer = z.object({ base: digest, differences: z.array(difference) });
+export const editAnswer = z.object({
+  base: digest,
+  differences: z.array(difference),
+  notes: z
+    .array(z.string())
+    .optional()
+    .describe('What is still missing for what was changed: a target that is not there, or not converged.'),
+});
 /** Of `POST …/modules`: the version that was taken or made, and what was changed by that; no files: nothing was. */
 export const copyAnswer = z.object({
   module: z.string(),

@@ -3,6 +3,7 @@ import { editAnswer, type ServiceEdit } from '../../protocol/service-api.ts';
 import type { Cli, GlobalFlags } from '../cli.ts';
 import { type Named, nodeWords, serviceTarget } from '../client/services.ts';
 import { line } from '../dispatch/conclude.ts';
+import { escapeControls } from '../output/escape.ts';
 import { differenceLines } from './difference-lines.ts';
 
 type Differences = z.infer<typeof editAnswer>['differences'];
@@ -12,11 +13,18 @@ export async function editService(cli: Cli, service: Named, edits: readonly Serv
   showEdited(cli, service, await sendEdits(cli, service, edits), global);
 }
 
-/** The same without a word. `base`: the digest of the file that the edits were made from. */
+/** The same with no word but warnings. `base`: the digest of the file that the edits were made from. */
 export async function sendEdits(cli: Cli, service: Named, edits: readonly ServiceEdit[], base?: string): Promise<Differences> {
   const client = await cli.client();
   const body = { edits, ...(base === undefined ? {} : { base }) };
-  return editAnswer.parse(await client.call('POST', serviceTarget(service, 'edit'), body)).differences;
+  return toldOf(cli, await client.call('POST', serviceTarget(service, 'edit'), body));
+}
+
+/** What an answer to an edit says was changed; what it warns of is told. */
+export function toldOf(cli: Cli, answer: unknown): Differences {
+  const { differences, notes = [] } = editAnswer.parse(answer);
+  for (const note of notes) cli.out.note(`warning: ${escapeControls(note)}`);
+  return differences;
 }
 
 export function showEdited(cli: Cli, service: Named, differences: Differences, global: GlobalFlags): void {

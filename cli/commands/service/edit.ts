@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { editAnswer } from '../../../protocol/service-api.ts';
 import { SERVICE_FILE } from '../../../protocol/service-file.ts';
 import type { Cli, GlobalFlags } from '../../cli.ts';
 import type { ApiClient } from '../../client/api.ts';
@@ -11,6 +10,7 @@ import { type Named, named, nodeWords, readServiceFile, serviceTarget } from '..
 import { line } from '../../dispatch/conclude.ts';
 import { runEditor } from '../../input/editor.ts';
 import { differenceLines } from '../../service/difference-lines.ts';
+import { toldOf } from '../../service/editing.ts';
 import { addNodeFlag, type NodeFlag } from '../../service/flags.ts';
 
 const EXAMPLES = `
@@ -39,8 +39,9 @@ export function configure(command: Command, cli: Cli): void {
       const file = join(directory, SERVICE_FILE);
       const session: Session = { text: '', isSaved: true };
       try {
-        const differences = await edit(client, service, file, session);
-        if (differences === undefined) return cli.out.note('Nothing was changed.');
+        const answer = await edit(client, service, file, session);
+        if (answer === undefined) return cli.out.note('Nothing was changed.');
+        const differences = toldOf(cli, answer);
         cli.out.lines(differenceLines((colour, text) => cli.out.paint(colour, text), differences));
         cli.out.note(`Next: ${line(flags, 'converge', service.name, ...nodeWords(service))}`);
       } catch (error) {
@@ -58,8 +59,8 @@ interface Session {
   isSaved: boolean;
 }
 
-/** Undefined: nothing was changed. */
-async function edit(client: ApiClient, service: Named, file: string, session: Session) {
+/** The answer of the daemon. Undefined: nothing was changed. */
+async function edit(client: ApiClient, service: Named, file: string, session: Session): Promise<unknown> {
   const { content, base } = await readServiceFile(client, service);
   session.text = content;
   let reason: DtkdError | undefined;
@@ -79,7 +80,7 @@ async function edit(client: ApiClient, service: Named, file: string, session: Se
     try {
       const answer = await client.call('POST', serviceTarget(service, 'file'), { content: text, base });
       session.isSaved = true;
-      return editAnswer.parse(answer).differences;
+      return answer;
     } catch (error) {
       if (!(error instanceof DtkdError) || !MENDABLE.has(error.code)) throw error;
       reason = error;

@@ -217,6 +217,18 @@ NO | STEP | NODE | COMMAND
       });
     });
 
+    it('that are ahead of the node are warned of', async () => {
+      daemon.script('POST', about('edit'), () => ({
+        base: BASE,
+        differences: [{ kind: 'service', what: 'target', op: 'added', after: 'prdo' }],
+        notes: ['there is no service prdo on this node; before shop can be converged: stage it'],
+      }));
+      const { code, stdout, stderr } = await daemon.cli('service', 'set', 'shop', 'target=prdo');
+      expect(code).toBe(0);
+      expect(stdout).toMatch(/service +target +prdo/);
+      expect(stderr).toContain('warning: there is no service prdo on this node; before shop can be converged: stage it');
+    });
+
     it('that are secrets go where secrets are kept, and their names into the file', async () => {
       const set = await daemon.cliWith({ stdin: 'hush\n' }, 'service', 'set', 'shop', 'db.password=-');
       expect(set.code).toBe(0);
@@ -303,9 +315,9 @@ NO | STEP | NODE | COMMAND
     }
 
     it('sends the file with the digest of what was edited', async () => {
-      daemon.script('POST', about('file'), () => ({ base: BASE, differences: [] }));
-      const { code } = await daemon.cliWith({ env: await editor('hello') }, 'service', 'edit', 'shop');
-      expect(code).toBe(0);
+      daemon.script('POST', about('file'), () => ({ base: BASE, differences: [], notes: ['there is no target'] }));
+      const { code, stderr } = await daemon.cliWith({ env: await editor('hello') }, 'service', 'edit', 'shop');
+      expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('warning: there is no target') });
       expect(sent(about('file'))).toMatchObject({ base: BASE, content: expect.stringMatching(/^dsl_version[\s\S]*greeting: hello/) });
       const unchanged = await daemon.cliWith({ env: await editor('hi') }, 'service', 'edit', 'shop');
       expect(unchanged).toMatchObject({ code: 0, stderr: expect.stringContaining('Nothing was changed.') });

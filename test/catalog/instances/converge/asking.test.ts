@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Decide } from '../../../../daemon/src/catalog/model/ports.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
+import type { ServiceEdit } from '../../../../protocol/service-api.ts';
 import { NODE, OPERATOR, ref, refusal } from '../../model/fixtures.ts';
 import { type Bench, bench, type DaemonOptions, type DaemonUnderTest, service } from './bench.ts';
 
@@ -86,6 +87,32 @@ describe('staging', () => {
     expect((await refusal(all.now.ask('first', 'default-target', { default: true }))).message).toContain('is no target');
     expect((await refusal(stage(all, { ...REQUEST, target: 'hidden' }, OPS))).code).toBe('NOT_FOUND');
     expect((await refusal(stage(all, { ...REQUEST, target: 'first' }))).code).toBe('INVALID');
+  });
+});
+
+describe('an edit', () => {
+  it('may name a target that is not there yet, which is told at once', async () => {
+    const { now, put, disk } = await fresh({ decide: but('READ serviceinstances hidden') });
+    await put(service('app', { 'target-kind': 'hosts', components: { web: { type: 'WebServer' } } }));
+    await put(service('plain', {}));
+    for (const [name, kind] of Object.entries({ site: 'hosts', hidden: 'hosts', cloud: 'cloud' })) {
+      await put(service(name, { role: 'target', kind, offers: {} }));
+    }
+    const edit = (...edits: ServiceEdit[]) => now.ask('app', 'edit', { edits }, OPS);
+    const set = async (target: string) => (await edit({ op: 'set', path: 'target', value: target }))['notes'];
+    const next = 'before app can be converged: ';
+    expect(await set('siet')).toEqual([`there is no service siet on this node; ${next}stage it, or: dtkd service set app target=NAME`]);
+    expect(disk.repositories.get('app')?.work).toMatchObject({ target: 'siet' });
+    expect(await set('hidden')).toEqual([expect.stringMatching(/^there is no service hidden on this node; /)]);
+    expect(await set('plain')).toEqual([expect.stringMatching(/^the service plain is no target: .*dtkd service set app target=NAME$/)]);
+    expect(await set('cloud')).toEqual([expect.stringMatching(/^it needs a target of kind hosts, and cloud is of kind cloud; /)]);
+    expect(await set('site')).toEqual([`the target site is Staged; ${next}dtkd converge site`]);
+    expect((await edit({ op: 'unset', path: 'target' }))['notes']).toEqual([expect.stringMatching(/^it needs a target of kind hosts, /)]);
+    await now.run('site', 'converge');
+    expect(await set('site')).toBeUndefined();
+    // of what was not touched nothing is said
+    await set('siet');
+    expect(await edit({ op: 'set', path: 'web.port', value: 81 })).not.toHaveProperty('notes');
   });
 });
 

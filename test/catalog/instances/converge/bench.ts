@@ -4,7 +4,11 @@ import { createInstanceObjects } from '../../../../daemon/src/catalog/instances/
 import type { ConvergePorts } from '../../../../daemon/src/catalog/instances/converge/converge.types.ts';
 import { serviceInstances } from '../../../../daemon/src/catalog/instances/converge/part.ts';
 import { Turns } from '../../../../daemon/src/catalog/instances/converge/turns.ts';
+import { changesOf } from '../../../../daemon/src/catalog/instances/editing/edits.ts';
+import { changed } from '../../../../daemon/src/catalog/instances/editing/values.ts';
+import { serviceDifferences } from '../../../../daemon/src/catalog/instances/files/differences.ts';
 import type { InstanceFiles, ReadFiles } from '../../../../daemon/src/catalog/instances/files/files.types.ts';
+import { componentRules, KnownTypes } from '../../../../daemon/src/catalog/instances/files/rules.ts';
 import type { CommandEnd, Commands, ModuleCopy, Objects, ServiceFiles } from '../../../../daemon/src/catalog/instances/instances.types.ts';
 import type { Repositories, Repository, Tree } from '../../../../daemon/src/catalog/instances/repository/repository.types.ts';
 import type { ServiceInstances } from '../../../../daemon/src/catalog/instances/service-instances.types.ts';
@@ -640,7 +644,19 @@ function fakeFiles(made: Bench, life: Life): InstanceFiles {
     }),
     content: missing,
     replace: missing,
-    edit: missing,
+    edit: life.lasting(async (name, edits) => {
+      const repository = repositoryOf(name);
+      const copies = new Map([[made.manifest.module, copyOf(made.manifest)]]);
+      let service = repository.work;
+      for (const edit of edits) {
+        const rules = await componentRules({ service, copies });
+        const changes = await changesOf(edit, { service, rules, types: new KnownTypes(copies.values()) });
+        service = serviceFile.parse(changes.reduce<unknown>(changed, service));
+      }
+      const differences = await serviceDifferences({ service: repository.work, copies }, { service, copies });
+      repository.work = service;
+      return { base: hash(JSON.stringify(service)), differences };
+    }),
     diffModules: missing,
     pullModule: missing,
     pushModule: missing,

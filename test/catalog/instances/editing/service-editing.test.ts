@@ -127,6 +127,7 @@ describe('dtk.service.yaml', () => {
       [{ op: 'set', path: 'web.port', value: 'many' }, 'INVALID', /expected a port/],
       [{ op: 'set', path: 'tier', value: 'middle' }, 'INVALID', /expected one of/],
       [{ op: 'set', path: 'target', value: 'No Name' }, 'INVALID', /target: must be a name/],
+      [{ op: 'set', path: 'target', value: 'shop' }, 'INVALID', /cannot be its own target/],
       [{ op: 'set', path: 'web.count', value: -1 }, 'INVALID', /components.web.on/],
       [{ op: 'unset', path: 'web.type' }, 'INVALID', /every component has a type/],
       [{ op: 'add-component', name: 'web', type: 'WebServer' }, 'ALREADY_EXISTS', /a component web already/],

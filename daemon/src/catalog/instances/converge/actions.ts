@@ -22,6 +22,7 @@ import { drift, exec } from './acting.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { converge, rollback } from './converging.ts';
 import { setDefaultTarget } from './default-target.ts';
+import { withNotes } from './edit-notes.ts';
 import { authorOf, instanceRef } from './instance-object.ts';
 import { findInstance } from './planning.ts';
 import { stage } from './staging.ts';
@@ -134,12 +135,12 @@ async function content(ports: ConvergePorts, request: InstanceRequest): Promise<
 async function replaceFile(ports: ConvergePorts, request: InstanceRequest): Promise<unknown> {
   assertMay(ports, request, 'UPDATE');
   const { content, base } = read(fileRequest, request.body);
-  return ports.files.replace(request.name, content, base);
+  return withNotes(ports, request.principal, request.name, await ports.files.replace(request.name, content, base));
 }
 
-async function edit(ports: ConvergePorts, { name, body }: InstanceRequest): Promise<unknown> {
+async function edit(ports: ConvergePorts, { principal, name, body }: InstanceRequest): Promise<unknown> {
   const { edits, base } = read(editRequest, body);
-  return ports.files.edit(name, edits, base);
+  return withNotes(ports, principal, name, await ports.files.edit(name, edits, base));
 }
 
 async function copies({ files }: ConvergePorts, { name, query }: InstanceRequest): Promise<unknown> {

@@ -56,7 +56,7 @@ async function viewOf(service: ServiceFile, world: World, findings: Findings): P
   }
   const view = await world.target(name);
   if (view === undefined) {
-    findings.add('TARGET_MISSING', ['target'], `there is no service ${name} on this node`, set);
+    findings.add('TARGET_MISSING', ['target'], `there is no service ${name} on this node`, `stage it, or: ${set}`);
     return 'gone';
   }
   if (!view.isTarget) {

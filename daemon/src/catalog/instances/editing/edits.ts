@@ -108,6 +108,7 @@ async function set(path: string, value: unknown, editing: Editing): Promise<Chan
   const { service, rules } = editing;
   switch (setting.at) {
     case 'target':
+      if (value === service.name) throw wrong('target: a service cannot be its own target', 'Name another service.');
       return [{ path: ['target'], value }];
     case 'parameter': {
       const rule = service['parameter-rules']?.[setting.name];
