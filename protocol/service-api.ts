@@ -228,5 +228,13 @@ export const taskLine = z.discriminatedUnion('type', [
     stream: z.enum(['out', 'err']),
     text: z.string(),
   }),
+  z.object({
+    type: z.literal('cut'),
+    number: z.string(),
+    resource: z.string(),
+    node: z.string(),
+    execution: z.string().describe('Of which no more output comes here; there is more.'),
+    next: z.string().describe('The command that shows all of it.'),
+  }),
   z.object({ type: z.literal('end'), state: z.string(), message: z.string().optional() }),
 ]);

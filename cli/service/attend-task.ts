@@ -49,7 +49,12 @@ export async function attendTask(cli: Cli, options: AttendTaskOptions): Promise<
   const screen = new BatchedScreen(live ?? plain);
   const view = asJson
     ? new TaskJsonView(screen)
-    : new TaskTextView(screen, { verbose: show.verbose === true, lines: !isLive, escape: process.stdout.isTTY === true });
+    : new TaskTextView(screen, {
+        verbose: show.verbose === true,
+        lines: !isLive,
+        escape: process.stdout.isTTY === true,
+        allOf: (execution) => line(global, 'executions', 'follow', execution),
+      });
   const following: TaskFollowing = new TaskFollowing(client, name, {
     view: {
       show(event, task) {

@@ -1,6 +1,6 @@
 /**
  * Follows a task to its end, over as many connections as that takes. The daemon tells everything again to who comes back: what was shown of the
- * output of a step is not shown twice.
+ * output of a step is not shown twice, nor that there is more of it.
  */
 import type { ApiClient } from '../client/api.ts';
 import { isCut, type Pause, Search } from '../client/search.ts';
@@ -22,6 +22,8 @@ export class TaskFollowing {
   readonly #task: TaskView;
   /** Characters of output that were shown, by step and stream. */
   readonly #shown = new Map<string, number>();
+  /** Executions of which it was shown that there is more output. */
+  readonly #cut = new Set<string>();
 
   constructor(client: Pick<ApiClient, 'lines'>, task: Named, options: TaskFollowOptions) {
     this.#client = client;
@@ -60,7 +62,9 @@ export class TaskFollowing {
       if (line === undefined) continue;
       applyLine(this.#task, line);
       const fresh = line.type === 'output' ? this.#unseen(line, told) : line;
-      if (fresh !== undefined) this.#options.view.show(fresh, this.#task);
+      if (fresh === undefined || (line.type === 'cut' && this.#cut.has(line.execution))) continue;
+      if (line.type === 'cut') this.#cut.add(line.execution);
+      this.#options.view.show(fresh, this.#task);
       if (line.type === 'end') return true;
     }
     return hasEnded(this.#task.state);

@@ -6,7 +6,7 @@ import { prefixedBytes, prefixedText, printable } from '../dispatch/printable.ts
 import type { Screen } from '../dispatch/view.types.ts';
 import { escapeControls } from '../output/escape.ts';
 import { toJson } from '../output/format.ts';
-import { hasEnded, isLeaf, leavesOf, type OutputLine, type TaskLine, type TaskView } from './task.ts';
+import { type CutLine, hasEnded, isLeaf, leavesOf, type OutputLine, type TaskLine, type TaskView } from './task.ts';
 import { stepLine } from './task-lines.ts';
 
 export interface TaskFollowView {
@@ -23,6 +23,8 @@ export interface TextOptions {
   lines: boolean;
   /** Shows what could command a terminal as escapes. */
   escape: boolean;
+  /** The command that shows all output of an execution. */
+  allOf(execution: string): string;
 }
 
 const NOWHERE: Screen = { out: () => undefined, err: () => undefined };
@@ -34,6 +36,8 @@ export class TaskTextView implements TaskFollowView {
   /** By number of the step: its place in `#held`. */
   readonly #places = new Map<string, number>();
   readonly #open = new Map<string, LineAssembler>();
+  /** Steps whose held output ends within a line. */
+  readonly #midLine = new Set<string>();
   /** The state of each step that was told last. */
   readonly #told = new Map<string, string>();
   #next = 0;
@@ -45,6 +49,7 @@ export class TaskTextView implements TaskFollowView {
 
   show(line: TaskLine, task: TaskView): void {
     if (line.type === 'output') this.#output(line);
+    else if (line.type === 'cut') this.#cut(line);
     else if (line.type === 'task') for (const step of leavesOf(task)) this.#step(step);
     else if (line.type === 'step') {
       const changed = task.steps.get(numberOf(line.step) ?? '');
@@ -63,6 +68,8 @@ export class TaskTextView implements TaskFollowView {
       const screen = this.#held.screen(this.#placeOf(number));
       if (stream === 'out') screen.out(bytes);
       else screen.err(bytes);
+      if (text.endsWith('\n')) this.#midLine.delete(number);
+      else this.#midLine.add(number);
       return;
     }
     const key = `${number} ${stream}`;
@@ -71,15 +78,21 @@ export class TaskTextView implements TaskFollowView {
     this.#write(stream, assembler.add(bytes), resource);
   }
 
+  /** Told where the output breaks off, since there it would be taken for whole. */
+  #cut({ number, resource, execution }: CutLine): void {
+    const text = `there is more output than is shown here. All of it: ${this.#options.allOf(execution)}\n`;
+    if (this.#options.verbose) {
+      this.#flush(number, resource);
+      this.#write('err', Buffer.from(text), resource);
+      return;
+    }
+    this.#held.screen(this.#placeOf(number)).err(this.#midLine.delete(number) ? `\n${text}` : text);
+  }
+
   #step(step: TaskStep): void {
     if (step.state === 'created' || this.#told.get(step.number) === step.state) return;
     this.#told.set(step.number, step.state);
-    if (hasEnded(step.state)) {
-      for (const stream of ['out', 'err'] as const) {
-        const rest = this.#open.get(`${step.number} ${stream}`)?.flush();
-        if (rest !== undefined) this.#write(stream, rest, step.resource ?? '');
-      }
-    }
+    if (hasEnded(step.state)) this.#flush(step.number, step.resource ?? '');
     if (this.#options.lines) this.#screen.out(`${stepLine(step, Date.now())}\n`);
     if (hasEnded(step.state)) this.#settle(step);
   }
@@ -92,6 +105,14 @@ export class TaskTextView implements TaskFollowView {
     const isShown = step.state === 'failed';
     if (isShown) this.#screen.out(`---- ${stepLine(step, Date.now())} ----\n`);
     this.#held.release(place, !isShown ? NOWHERE : { out: (text) => this.#lines('out', text), err: (text) => this.#lines('err', text) });
+  }
+
+  /** Lines of a step that nothing more comes to. */
+  #flush(number: string, resource: string): void {
+    for (const stream of ['out', 'err'] as const) {
+      const rest = this.#open.get(`${number} ${stream}`)?.flush();
+      if (rest !== undefined) this.#write(stream, rest, resource);
+    }
   }
 
   #write(stream: 'out' | 'err', bytes: Buffer, resource: string): void {

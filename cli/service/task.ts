@@ -8,6 +8,7 @@ import { textsOf } from './plan.ts';
 
 export type TaskLine = z.infer<typeof taskLine>;
 export type OutputLine = Extract<TaskLine, { type: 'output' }>;
+export type CutLine = Extract<TaskLine, { type: 'cut' }>;
 
 export interface TaskView {
   name: string;
@@ -42,9 +43,9 @@ export function taskOf(object: unknown): TaskView {
 /** Reads a line. Undefined for what this dtkd does not know: a newer daemon may say more. */
 export function taskLineOf(value: unknown): TaskLine | undefined {
   const type = textAt(value, 'type');
-  const { state, title, number, resource, node, text, message } = textsOf(
+  const { state, title, number, resource, node, text, message, execution, next } = textsOf(
     value,
-    ...(['state', 'title', 'number', 'resource', 'node', 'text', 'message'] as const),
+    ...(['state', 'title', 'number', 'resource', 'node', 'text', 'message', 'execution', 'next'] as const),
   );
   switch (type) {
     case 'task':
@@ -55,6 +56,10 @@ export function taskLineOf(value: unknown): TaskLine | undefined {
       const stream = textAt(value, 'stream');
       if (number === undefined || resource === undefined || node === undefined || text === undefined) return undefined;
       return stream === 'out' || stream === 'err' ? { type, number, resource, node, stream, text } : undefined;
+    }
+    case 'cut': {
+      if (number === undefined || resource === undefined || node === undefined) return undefined;
+      return execution === undefined || next === undefined ? undefined : { type, number, resource, node, execution, next };
     }
     case 'end':
       return state === undefined ? undefined : { type, state, ...(message === undefined ? {} : { message }) };
@@ -77,6 +82,7 @@ export function applyLine(task: TaskView, line: TaskLine): void {
       break;
     }
     case 'output':
+    case 'cut':
       break;
     case 'end':
       task.state = stateOf(line.state) ?? task.state;

@@ -66,6 +66,14 @@ export const output = (number: string, text: string, stream: 'out' | 'err' = 'ou
   stream,
   text,
 });
+export const cut = (number: string, execution: string) => ({
+  type: 'cut',
+  number,
+  resource: 'web',
+  node: 'node1',
+  execution,
+  next: `dtkd executions follow ${execution}`,
+});
 export const end = (state: string, message?: string) => ({ type: 'end', state, ...(message === undefined ? {} : { message }) });
 
 const FILE = `dsl_version: "1.0"

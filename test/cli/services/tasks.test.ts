@@ -15,7 +15,7 @@ import { countsLine, liveTreeLines, oneLine, stepLine, treeLines, whyOf } from '
 import { TaskTextView } from '../../../cli/service/task-views.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { TaskStep } from '../../../protocol/kinds/task.ts';
-import { end, linesOf, output, step, task, told } from './fake-service.ts';
+import { cut, end, linesOf, output, step, task, told } from './fake-service.ts';
 
 const plain = (_colour: unknown, text: string): string => text;
 const NOW = Date.parse('2026-01-01T00:00:10Z');
@@ -119,7 +119,12 @@ describe('following a task', () => {
   /** Follows over these answers, each of which breaks off after its last line. */
   async function followed(verbose: boolean, ...answers: unknown[][]): Promise<{ text: string; ending: string; contacts: string[] }> {
     const shown = screen();
-    const view = new TaskTextView(shown, { verbose, lines: true, escape: true });
+    const view = new TaskTextView(shown, {
+      verbose,
+      lines: true,
+      escape: true,
+      allOf: (execution) => `dtkd executions follow ${execution}`,
+    });
     const contacts: string[] = [];
     const following = new TaskFollowing(
       {
@@ -177,6 +182,38 @@ web: three
 1 create web on node1: succeeded (1.5s)
 `);
     expect(contacts).toEqual(['lost', 'found']);
+  });
+
+  const MORE = 'there is more output than is shown here. All of it: dtkd executions follow e1';
+
+  it('tells once where there is more output, and how to see it', async () => {
+    const first = [task('executing', step('1', 'executing', web)), output('1', 'one\ntw'), cut('1', 'e1')];
+    const { text } = await followed(true, first, [], [...first, told('1', 'succeeded', web), end('succeeded')]);
+    expect(text).toBe(`1 create web on node1: executing
+web: one
+web: tw
+web: ${MORE}
+1 create web on node1: succeeded (1.5s)
+`);
+  });
+
+  it('tells in the block of a failed step that there is more output', async () => {
+    const { text } = await followed(false, [
+      task('executing', step('1', 'executing', web), step('2', 'executing')),
+      ...['1', '2'].flatMap((number) => [output(number, 'one\ntw'), cut(number, 'e1')]),
+      told('1', 'failed', web),
+      told('2', 'succeeded'),
+      end('failed'),
+    ]);
+    expect(text).toBe(`1 create web on node1: executing
+2 step 2: executing
+1 create web on node1: failed (1.5s)
+---- 1 create web on node1: failed (1.5s) ----
+one
+tw
+${MORE}
+2 step 2: succeeded (1.5s)
+`);
   });
 
   it('ends where the answer is an error', async () => {

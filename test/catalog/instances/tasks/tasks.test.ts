@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { CommandEnd, PlannedStep } from '../../../../daemon/src/catalog/instances/instances.types.ts';
 import { appliedOf } from '../../../../daemon/src/catalog/instances/tasks/applied-rows.ts';
 import type { TaskLine } from '../../../../daemon/src/catalog/instances/tasks/follow.ts';
-import { LATE_OUTPUT_MS } from '../../../../daemon/src/catalog/instances/tasks/limits.ts';
+import { LATE_OUTPUT_MS, MAX_FOLLOWED_BYTES } from '../../../../daemon/src/catalog/instances/tasks/limits.ts';
 import type { TaskToRun } from '../../../../daemon/src/catalog/instances/tasks/tasks.types.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { waitFor } from '../../../wait.ts';
@@ -230,6 +230,30 @@ describe('a task', () => {
     const later = await follow(all, name);
     expect(later.map(({ type }) => type).sort()).toEqual(['end', 'output', 'output', 'task']);
     expect((await follow(all, name, 'none')).map(({ type }) => type)).toEqual(['task', 'end']);
+  });
+
+  it('says to who follows it of which step there is more output than they get, and how to see it', async () => {
+    const all = await fresh();
+    const { machines, daemonNow } = all;
+    const steps = ['restart', 'check'].map((command, at) => ({ number: `${at + 1}`, title: command, after: [], work: work({ command }) }));
+    machines.output = (what) => 'x'.repeat(MAX_FOLLOWED_BYTES + (what.startsWith('restart') ? 1 : 0));
+    const { name } = await daemonNow.ports.tasks.start(task(steps));
+    const execution = () => [...machines.executions].find(([, { command }]) => command === 'restart')?.[0];
+    const cut = () => ({
+      type: 'cut',
+      number: '1',
+      resource: 'db',
+      node: NODE,
+      execution: execution(),
+      next: `dtkd executions follow ${execution()}`,
+    });
+    const lines = await follow(all, name);
+    expect(lines.filter(({ type }) => type === 'cut')).toEqual([cut()]);
+    expect(lines.flatMap((line) => (line.type === 'output' ? [line.number] : []))).toEqual(['2']);
+    const told = lines.findIndex(
+      (line) => line.type === 'step' && Object(line.step).number === '1' && Object(line.step).state === 'succeeded',
+    );
+    expect(lines.findIndex(({ type }) => type === 'cut')).toBeLessThan(told);
   });
 
   it('ends for who follows it when they go', async () => {

@@ -1,6 +1,7 @@
 /**
  * The lines that somebody gets who follows a task: the tree as it stands, each step that changes, the output of commands, the end. Output is read as whoever
- * follows, from dispatch; of a step it comes before the word that it has ended. What is not taken is not read on.
+ * follows, from dispatch; of a step it comes before the word that it has ended, and so does
+ * the word that there is more of it than they get. What is not taken is not read on.
  */
 import type { z } from 'zod';
 import type { TaskStep } from '../../../../../protocol/kinds/task.ts';
@@ -181,12 +182,17 @@ class Follower {
         for (const record of line.output?.records ?? []) {
           const text = textOf(record);
           bytes += Buffer.byteLength(text);
-          if (bytes > MAX_FOLLOWED_BYTES) return;
           while (this.#lines.length >= MAX_WAITING_LINES && !signal.aborted) await this.#room.promise;
           if (signal.aborted) return;
           this.#bePatient();
-          this.#lines.push({ type: 'output', number, resource, node, stream: record.s === 'out' ? 'out' : 'err', text });
+          const isCut = bytes > MAX_FOLLOWED_BYTES;
+          this.#lines.push(
+            isCut
+              ? { type: 'cut', number, resource, node, execution, next: `dtkd executions follow ${execution}` }
+              : { type: 'output', number, resource, node, stream: record.s === 'out' ? 'out' : 'err', text },
+          );
           this.#ring();
+          if (isCut) return;
         }
       }
     } catch {
