@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { request as httpRequest, type OutgoingHttpHeaders } from 'node:http';
+import { connect as connectPlainly, type NetConnectOpts, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -109,6 +111,36 @@ describe('the server', () => {
     await told.promise;
     for (const watch of watches) watch.stop();
     await waitFor(async () => (await api.ask('GET', '/apis/dtkd.dev/v1/daemon/stream')).status === 200, { what: 'room for a stream' });
+    await api.close();
+  });
+
+  it('says to who speaks plain HTTP that it speaks HTTPS, and where', async () => {
+    for (const host of ['127.0.0.1', '0.0.0.0']) {
+      const api = await startTestApi({ listen: { host, port: 0 } });
+      const { port } = api.server;
+      const at = { host: '127.0.0.1', port };
+      const answer = await plain(at, 'GET /healthz?<b> HTTP/1.1\r\nHost: evil.example\r\nConnection: keep-alive\r\n\r\n');
+      expect(answer).toMatch(
+        /^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*\r\nConnection: close\r\n\r\nThis port speaks HTTPS, and you sent plain HTTP\.\n/,
+      );
+      expect(answer).toContain(`next: Take https://127.0.0.1:${port} instead`);
+      expect(answer).not.toMatch(/evil|healthz/);
+      // a client that knows HTTP takes it as an answer
+      expect(await askPlain({ ...at, path: '/healthz' })).toMatchObject({ status: 400, type: 'text/plain; charset=utf-8' });
+      await api.close();
+    }
+  });
+
+  it('stays as it was whatever comes in place of a handshake, and from whom that has gone', async () => {
+    const api = await startTestApi();
+    const { port } = api.server;
+    const get = 'GET / HTTP/1.1\r\n\r\n';
+    for (const sent of ['', '\0', 'x', 'GET', '\x16\x03\x01', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'CONNECT a:1 HTTP/1.1\r\n\r\n']) {
+      expect(await plain({ host: '127.0.0.1', port }, sent)).not.toContain('HTTP/1.1 2');
+    }
+    await Promise.all(Array.from({ length: 50 }, () => goneAfter({ host: '127.0.0.1', port }, get)));
+    expect(await plain({ host: '127.0.0.1', port }, get)).toMatch(/^HTTP\/1\.1 400 /);
+    expect((await api.ask('GET', '/healthz')).text).toBe('ok');
     await api.close();
   });
 
@@ -296,6 +328,42 @@ it('answers with what it stored over a restart', async () => {
   expect((await second.ask('GET', `${SERVICES}/kept`)).body).toEqual(made.body);
   await second.close();
 });
+
+/** What comes back for these bytes, and nothing after them, until the connection ends. */
+async function plain(at: NetConnectOpts, bytes: string): Promise<string> {
+  const socket = connectPlainly({ ...at, allowHalfOpen: true });
+  socket.on('error', () => {});
+  socket.end(bytes, 'latin1');
+  const parts: Buffer[] = [];
+  socket.on('data', (part) => parts.push(part));
+  await closed(socket);
+  return Buffer.concat(parts).toString();
+}
+
+async function goneAfter(at: NetConnectOpts, bytes: string): Promise<void> {
+  const socket = connectPlainly(at);
+  await once(socket, 'connect');
+  socket.on('error', () => {});
+  socket.write(bytes, () => socket.resetAndDestroy());
+  await closed(socket);
+}
+
+/** With an error or without. */
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()));
+}
+
+async function askPlain(options: {
+  host: string;
+  port: number;
+  path: string;
+}): Promise<{ status: number | undefined; type: string | undefined }> {
+  const request = httpRequest({ ...options, agent: false }).end();
+  const [answer] = await once(request, 'response');
+  answer.resume();
+  await once(answer, 'end');
+  return { status: answer.statusCode, type: answer.headers['content-type'] };
+}
 
 function askSocket(socketPath: string, path: string, headers: OutgoingHttpHeaders): Promise<number | undefined> {
   return new Promise((resolve, reject) => {

@@ -16,7 +16,7 @@ export function hostOf(header: string): string | undefined {
 }
 
 /** `::ffff:127.0.0.1` is the same place as `127.0.0.1`, `0:0:…:1` as `::1`. */
-function canonicalAddress(address: string): string {
+export function canonicalAddress(address: string): string {
   const bare = address.toLowerCase().replace(/%.*$/, '');
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(bare);
   if (mapped !== null) return mapped[1] ?? bare;

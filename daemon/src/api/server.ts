@@ -10,7 +10,9 @@ import { DtkdError } from '../../../protocol/errors.ts';
 import type { ApiServer, ApiServerOptions } from './api.types.ts';
 import { createApi } from './app.ts';
 import { limitBodies } from './body-patience.ts';
+import { canonicalAddress } from './hosts.ts';
 import { listenLocally } from './local-socket.ts';
+import { answerPlainHttp } from './plain-http.ts';
 import { RequestCounts } from './request-counts.ts';
 import { statusOf } from './status.ts';
 
@@ -64,6 +66,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     listener,
   );
   server.on('tlsClientError', (error) => logger.debug({ err: error }, 'A TLS handshake with the API failed'));
+  answerPlainHttp(server, (host, port) => urlOf(canonicalAddress(host), port));
   limit(server);
   await listen(server, options.listen);
   const local = options.socket === undefined ? undefined : createPlainServer(LIMITS, listener);
