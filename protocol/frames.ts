@@ -18,6 +18,8 @@ export function encodeFrame(payload: Uint8Array): Uint8Array {
 export interface FrameDecoder {
   /** Takes the next bytes and returns the frames that they complete. Throws FRAME_TOO_LARGE or FRAME_INVALID. */
   push(chunk: Uint8Array): Uint8Array[];
+  /** From here on frames are no larger than this, nor is one that is half read. Throws FRAME_TOO_LARGE. */
+  limit(maxBytes: number): void;
   /** True if no frame is half read. */
   atBoundary(): boolean;
   /** Takes out the bytes after the last whole frame, for a stream that goes on without frames. */
@@ -25,6 +27,7 @@ export interface FrameDecoder {
 }
 
 export function createFrameDecoder(maxBytes: number): FrameDecoder {
+  let most = maxBytes;
   let chunks: Uint8Array[] = [];
   let held = 0;
   let wanted: number | undefined;
@@ -37,6 +40,10 @@ export function createFrameDecoder(maxBytes: number): FrameDecoder {
     return all.subarray(0, count);
   }
 
+  function assertSize(size: number): void {
+    if (size > most) throw new DtkdError('FRAME_TOO_LARGE', `a frame of ${size} bytes is over the limit of ${most}`);
+  }
+
   return {
     push(chunk) {
       const frames: Uint8Array[] = [];
@@ -47,9 +54,7 @@ export function createFrameDecoder(maxBytes: number): FrameDecoder {
           if (held < FRAME_HEADER_BYTES) return frames;
           const head = take(FRAME_HEADER_BYTES);
           wanted = new DataView(head.buffer, head.byteOffset, FRAME_HEADER_BYTES).getUint32(0);
-          if (wanted > maxBytes) {
-            throw new DtkdError('FRAME_TOO_LARGE', `a frame of ${wanted} bytes is over the limit of ${maxBytes}`);
-          }
+          assertSize(wanted);
           if (wanted === 0) throw new DtkdError('FRAME_INVALID', 'an empty frame');
         }
         if (held < wanted) return frames;
@@ -57,6 +62,10 @@ export function createFrameDecoder(maxBytes: number): FrameDecoder {
         frames.push(Uint8Array.from(take(wanted)));
         wanted = undefined;
       }
+    },
+    limit(bytes) {
+      most = bytes;
+      assertSize(wanted ?? 0);
     },
     atBoundary: () => wanted === undefined && held === 0,
     rest: () => take(held),

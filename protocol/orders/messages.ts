@@ -41,6 +41,8 @@ export type DispatchRequest = z.infer<typeof dispatchRequest>;
 /** The word on which a prepared order starts: the second frame of its stream. */
 export const dispatchGo = z.object({ type: z.literal('go') });
 export type DispatchGo = z.infer<typeof dispatchGo>;
+/** Whoever waits for that word waits for many: no more of it is taken in than this. */
+export const MAX_GO_BYTES = 1_024;
 
 export const dispatchEvent = z.discriminatedUnion('type', [
   /**

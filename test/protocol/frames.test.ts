@@ -30,6 +30,17 @@ describe('frames', () => {
     expect(() => createFrameDecoder(100).push(Uint8Array.of(0, 0, 0, 0))).toThrow(expect.objectContaining({ code: 'FRAME_INVALID' }));
   });
 
+  it('may be limited further, also one that is half read', () => {
+    const tooLarge = expect.objectContaining({ code: 'FRAME_TOO_LARGE' });
+    const decoder = createFrameDecoder(100);
+    decoder.limit(10);
+    expect(() => decoder.push(Uint8Array.of(0, 0, 0, 11))).toThrow(tooLarge);
+    const reading = createFrameDecoder(100);
+    reading.push(Uint8Array.of(0, 0, 0, 11, 1));
+    reading.limit(11);
+    expect(() => reading.limit(10)).toThrow(tooLarge);
+  });
+
   it('give back what follows the last of them', () => {
     const decoder = createFrameDecoder(100);
     const frames = decoder.push(Buffer.concat([encodeFrame(Buffer.from('a')), Buffer.from('xy')]));

@@ -16,6 +16,11 @@ export class FrameReader {
     this.#decoder = createFrameDecoder(maxFrameBytes);
   }
 
+  /** What follows is no larger than this. Errors: FRAME_TOO_LARGE. */
+  limit(maxFrameBytes: number): void {
+    this.#decoder.limit(maxFrameBytes);
+  }
+
   /**
    * The next frame; undefined if the other side has ended. Throws FRAME_INVALID, FRAME_TOO_LARGE, PEER_AWAY, and TIMEOUT if it has not come whole
    * in time.

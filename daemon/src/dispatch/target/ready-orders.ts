@@ -60,20 +60,24 @@ export class ReadyOrders {
     if (besides.orders >= MAX_READY_PER_STARTER || besides.bytes + bytes > MAX_READY_BYTES_PER_STARTER) {
       throw new DtkdError('TOO_MANY_REQUESTS', 'too many orders of the same node are ready already');
     }
-    const ready = new ReadyOrder(this.#options, { from, order, brought, bytes, besides }, () => this.#orders.delete(key));
+    // copies: what was brought may be a small part of a frame
+    const bundle = brought.bundle === undefined ? undefined : Uint8Array.from(brought.bundle);
+    const own = { ...brought, order: order.bytes, bundle };
+    const ready = new ReadyOrder(this.#options, { from, order, brought: own, bytes, besides }, () => this.#orders.delete(key));
     this.#orders.set(key, ready);
     await ready.make();
     return ready;
   }
 
-  /** Whoever brings or ends this order from here on finds it started, or not there. */
-  async settle(id: ExecutionId, index: number): Promise<void> {
-    await this.#orders.get(rowKey(id, index))?.leave();
+  /** Whoever brings or ends this order at the moment at which this resolves finds it started, or not there. Undefined: it does so now. */
+  settle(id: ExecutionId, index: number): Promise<void> | undefined {
+    return this.#orders.get(rowKey(id, index))?.leave();
   }
 
-  /** Resolves when those that start at this moment are known. */
-  async started(): Promise<void> {
-    await Promise.all([...this.#orders.values()].map(({ starting }) => starting));
+  /** Those of an execution that have got the word, once they go on; also where that cannot be written down yet. */
+  async started(id: ExecutionId): Promise<LivePart[]> {
+    const own = [...this.#orders.values()].filter((one) => one.id === id);
+    return (await Promise.all(own.map(({ starting }) => starting))).filter((part) => part !== undefined);
   }
 
   /** Lets go of all. */
@@ -124,7 +128,7 @@ class ReadyOrder implements PreparedOrder {
   readonly #given: Given;
   readonly #forget: () => void;
   #making: Promise<Ready> | undefined;
-  #starting: Promise<unknown> | undefined;
+  #starting: Promise<LivePart | undefined> | undefined;
   /** It starts, or was let go of: once. */
   #over: Promise<unknown> | undefined;
 
@@ -132,6 +136,10 @@ class ReadyOrder implements PreparedOrder {
     this.#options = options;
     this.#given = given;
     this.#forget = forget;
+  }
+
+  get id(): ExecutionId {
+    return this.#given.order.id;
   }
 
   get starter(): string {
@@ -155,14 +163,18 @@ class ReadyOrder implements PreparedOrder {
   async go(): Promise<PartHandle> {
     const making = this.#making;
     if (this.#over !== undefined || making === undefined) throw new DtkdError('UNAVAILABLE', 'this order was let go of');
-    const starting = making.then((ready) => this.#start(ready)).finally(this.#forget);
-    this.#starting = starting.catch(() => undefined);
-    this.#over = this.#starting;
-    return starting;
+    const starting = making.then((ready) => this.#start(ready));
+    const written = starting.then(async ({ part, noted }) => noted.then(() => part)).finally(this.#forget);
+    this.#starting = starting.then(
+      ({ part }) => part,
+      () => undefined,
+    );
+    this.#over = written.catch(() => undefined);
+    return written;
   }
 
-  /** The word was said: resolves when it has started, or not. */
-  get starting(): Promise<unknown> | undefined {
+  /** The word was said: resolves when it goes on, or not. */
+  get starting(): Promise<LivePart | undefined> | undefined {
     return this.#starting;
   }
 
@@ -197,37 +209,33 @@ class ReadyOrder implements PreparedOrder {
     return { part, work, verdict };
   }
 
-  async #start({ part, work, verdict: before }: Ready): Promise<LivePart> {
+  /** `noted`: resolves once that it goes on is on the disk. */
+  async #start({ part, work, verdict: before }: Ready): Promise<{ part: LivePart; noted: Promise<void> }> {
     const { parts, performer, taking } = this.#options;
     const { from, order, brought } = this.#given;
     const key = readyKey(order.id, order.index);
     const { verdict, row } = await taking.judge(from, order, brought);
     if (!verdict.go) {
-      const refused = await taking.refuse(order, row, verdict);
-      await this.#remove();
-      return refused;
+      return { part: await taking.refuse(order, row, verdict), noted: this.#remove() };
     }
     const isSame = verdict.bundle === before.bundle && verdict.policy === before.policy;
     if (!isSame || !performer.takeNow(part, verdict.policy)) {
-      const taken = await taking.accept(from, order, brought);
-      await this.#remove();
-      return taken;
+      return { part: await taking.accept(from, order, brought), noted: this.#remove() };
     }
     parts.add(part);
-    await performer.begin(part, work, verdict.policy, (tx) => tx.delRow(key));
-    return part;
+    return { part, noted: performer.begin(part, work, verdict.policy, (tx) => tx.delRow(key)) };
   }
 
   /** As if it had never come. */
   async #drop(): Promise<void> {
     const made = await this.#making?.catch(() => undefined);
-    // a row that stays is found to be of nothing that was started
-    if (made !== undefined) await this.#remove().catch(() => undefined);
+    if (made !== undefined) await this.#remove();
   }
 
+  /** Never rejects: a row that stays is found to be of nothing that was started, or of what is in the journal. */
   async #remove(): Promise<void> {
     const { store } = this.#options;
     const { id, index } = this.#given.order;
-    await store.transact(async (tx) => tx.delRow(readyKey(id, index)));
+    await store.transact(async (tx) => tx.delRow(readyKey(id, index))).catch(() => undefined);
   }
 }

@@ -14,6 +14,7 @@ import {
   dispatchGo,
   dispatchRequest,
   MAX_DISPATCH_FRAME_BYTES,
+  MAX_GO_BYTES,
   MAX_RECORDS_BYTES,
 } from '../../../../protocol/orders/messages.ts';
 import { MAX_ORDER_LIFETIME_MS } from '../../../../protocol/orders/order.ts';
@@ -52,6 +53,9 @@ export interface DispatchServer {
   listen(members: Pick<Members, 'handle'>): void;
   close(): void;
 }
+
+/** Answers a request. What it gives answers the rest of it, and needs nothing more of what came before. */
+type Answer = () => Promise<Answer | undefined>;
 
 type Question = Exclude<DispatchRequest, { type: 'order' | 'prepare' }>;
 
@@ -108,8 +112,8 @@ export function createDispatchServer(options: DispatchServerOptions): DispatchSe
 
 async function answerOn(stream: Duplex, from: Member, options: Shared): Promise<void> {
   try {
-    const answer = await options.reading.inTurn(peerText(from), () => received(stream, from, options));
-    await answer();
+    let answer: Answer | undefined = await options.reading.inTurn(peerText(from), () => received(stream, from, options));
+    while (answer !== undefined) answer = await answer();
     await endStream(stream, STALL_MS);
     farewell(stream);
   } catch (error) {
@@ -120,7 +124,7 @@ async function answerOn(stream: Duplex, from: Member, options: Shared): Promise<
 }
 
 /** Reads a request, takes what is an order, and gives what answers it. That can take as long as a command, and keeps no bytes of the request. */
-async function received(stream: Duplex, from: Member, options: Shared): Promise<() => Promise<void>> {
+async function received(stream: Duplex, from: Member, options: Shared): Promise<Answer> {
   const reader = new FrameReader(stream, MAX_DISPATCH_FRAME_BYTES);
   const frame = await reader.next(REQUEST_MS);
   if (frame === undefined) throw new DtkdError('FRAME_INVALID', 'the stream ended before a request');
@@ -133,9 +137,10 @@ async function received(stream: Duplex, from: Member, options: Shared): Promise<
 }
 
 /** Waits for the word on which it starts. */
-function starterOf(stream: Duplex, reader: FrameReader, prepared: PreparedOrder, shared: Shared): () => Promise<void> {
+function starterOf(stream: Duplex, reader: FrameReader, prepared: PreparedOrder, shared: Shared): Answer {
   return async () => {
     try {
+      reader.limit(MAX_GO_BYTES);
       await send(stream, [{ type: 'prepared' }]);
       const frame = await reader.next(READY_MS);
       if (frame === undefined) throw new DtkdError('UNAVAILABLE', 'the stream ended before the order was to start');
@@ -147,19 +152,19 @@ function starterOf(stream: Duplex, reader: FrameReader, prepared: PreparedOrder,
         ? new DtkdError('UNAVAILABLE', 'the order was not started in time, and has to be brought')
         : error;
     }
-    await tell(stream, await prepared.go(), { from: 0, follow: true }, shared);
+    return tellerOf(stream, await prepared.go(), 0, shared);
   };
 }
 
-function tellerOf(stream: Duplex, handle: PartHandle, from: number, shared: Shared): () => Promise<void> {
+function tellerOf(stream: Duplex, handle: PartHandle, from: number, shared: Shared): Answer {
   return () => tell(stream, handle, { from, follow: true }, shared);
 }
 
-function answerTo(stream: Duplex, request: Question, from: Member, options: Shared): () => Promise<void> {
+function answerTo(stream: Duplex, request: Question, from: Member, options: Shared): Answer {
   return () => answer(stream, request, from, options);
 }
 
-async function answer(stream: Duplex, request: Question, from: Member, options: Shared): Promise<void> {
+async function answer(stream: Duplex, request: Question, from: Member, options: Shared): Promise<undefined> {
   const { target, started, remoteUser } = options;
   const { user } = request;
   if (user === undefined) {
@@ -236,7 +241,7 @@ async function tell(
   handle: PartHandle,
   { from, follow }: { from: number; follow: boolean },
   { records: recordsBytes }: Pick<Shared, 'records'>,
-): Promise<void> {
+): Promise<undefined> {
   let offset = from;
   let told: string | undefined;
   let changed = Promise.withResolvers<void>();
@@ -280,7 +285,7 @@ async function find(
   idStart: string,
   target: DispatchServerOptions['target'],
   started: StartedParts | undefined,
-): Promise<void> {
+): Promise<undefined> {
   const own = await target.find(principal, idStart);
   const known = await started?.find(principal, idStart).catch(() => undefined);
   const events: DispatchEvent[] = [
@@ -305,7 +310,7 @@ async function find(
   await send(stream, [END]);
 }
 
-async function send(stream: Duplex, events: readonly DispatchEvent[]): Promise<void> {
+async function send(stream: Duplex, events: readonly DispatchEvent[]): Promise<undefined> {
   await writeFrames(
     stream,
     events.map((event) => encodeFrame(encodeCbor(event))),

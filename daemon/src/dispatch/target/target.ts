@@ -145,8 +145,10 @@ class NodeTarget implements Target {
 
   async accept(from: OrderSource, brought: BroughtOrder): Promise<PartHandle> {
     const checked = this.#check(from, brought);
-    await this.#ready.settle(checked.id, checked.index);
-    return this.#parts.known(checked.id, checked.index) ?? this.#taking.accept(from, checked, brought);
+    const { id, index } = checked;
+    // nothing comes between the last look and the taking: whoever makes it ready then finds it taken
+    for (let left = this.#ready.settle(id, index); left !== undefined; left = this.#ready.settle(id, index)) await left;
+    return this.#parts.known(id, index) ?? this.#taking.accept(from, checked, brought);
   }
 
   async prepare(from: OrderSource, brought: BroughtOrder): Promise<PreparedOrder> {
@@ -168,11 +170,14 @@ class NodeTarget implements Target {
   async abort(principal: Principal, id: ExecutionId, index?: number): Promise<Part[]> {
     const { access, audit, node } = this.#options;
     const decide = access.decide.bind(access);
-    await this.#ready.started();
+    const beginning = await this.#ready.started(id);
     const visible: { index: number; row: RowFacts }[] = [];
     for await (const entry of index === undefined ? this.#journal.facts(id) : await this.#entry(id, index)) {
-      const { row } = entry;
-      if (mayEnd(row, principal, decide, node.name).allowed || this.#mayRead(row, principal)) visible.push(entry);
+      if (this.#mayEndOrRead(entry.row, principal)) visible.push(entry);
+    }
+    for (const part of beginning) {
+      const isNew = (index === undefined || index === part.index) && !visible.some((one) => one.index === part.index);
+      if (isNew && this.#mayEndOrRead(part.row, principal)) visible.push(part);
     }
     if (visible.length === 0) throw notFound(id, index, node.name);
     const ends: Promise<Part>[] = [];
@@ -299,6 +304,11 @@ class NodeTarget implements Target {
   async #entry(id: ExecutionId, index: number): Promise<{ index: number; row: JournalRow }[]> {
     const part = await this.#parts.lookUp(id, index);
     return part === undefined ? [] : [{ index, row: part.row }];
+  }
+
+  #mayEndOrRead(row: RowFacts, principal: Principal): boolean {
+    const { access, node } = this.#options;
+    return mayEnd(row, principal, access.decide.bind(access), node.name).allowed || this.#mayRead(row, principal);
   }
 
   #mayRead(row: RowFacts, principal: Principal): boolean {
