@@ -1,5 +1,6 @@
 /** Orders that targets make ready before their turn: nothing starts without the word, and nothing twice. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { Timing } from '../../../daemon/src/dispatch/execution/limits.ts';
 import { RunsAhead } from '../../../daemon/src/dispatch/execution/runs-ahead.ts';
 import type { DispatchRequestSpec } from '../../../protocol/kinds/execution.ts';
 import { waitFor } from '../../wait.ts';
@@ -15,9 +16,10 @@ afterEach(() => vi.useRealTimers());
 const START: DispatchRequestSpec = { model: 'demo', resource: 'web', command: 'start', only: ['web1'], threads: 1 };
 
 /** A resource of the starter that is deployed on one other node. */
-async function withWeb(script: Script = succeed, now = Date.now): Promise<{ w: World; target: FakeTarget }> {
+async function withWeb(script: Script = succeed, now = Date.now, timing: Partial<Timing> = {}): Promise<{ w: World; target: FakeTarget }> {
   const w = await inWorld({
     now,
+    timing,
     targets: { web1: script },
     keyOf: (node) => keyFor(node).publicKey,
     models: modelsOf({
@@ -103,6 +105,23 @@ describe('an order that is made ready before its turn', () => {
       expect(target.only.starts).toBe(1);
     },
   );
+
+  test('is brought at its turn to a target that does not say in time whether it takes it ahead', async () => {
+    const { w, target } = await withWeb(succeed, Date.now, { connectMs: 300, answerMs: 1_500 });
+    target.lie = ({ type }) => type === 'prepare';
+    const { metadata } = await (await w.executions.prepare(OPS, START)).dispatch();
+    expect(await outcomeOf(w, metadata.name)).toEqual({ web1: 'succeeded' });
+    expect([asked(target), target.only.starts]).toEqual([['prepare', 'order'], 1]);
+  });
+
+  test('is let go of at once also where the target has not said yet whether it takes it ahead', async () => {
+    const { w, target } = await withWeb(succeed, Date.now, { answerMs: 600_000 });
+    target.lie = ({ type }) => type === 'prepare';
+    await w.executions.prepare(OPS, START);
+    await brought(target);
+    await w.restart();
+    await waitFor(() => target.streams.size === 0, { what: 'the stream to be let go of' });
+  });
 
   test('is brought again when its stream was lost, whether or not the word had come', async () => {
     const lost = await withWeb();

@@ -15,7 +15,8 @@ export interface ApproachOptions {
 
 export class Approach {
   readonly #options: ApproachOptions;
-  #conversation: Promise<Conversation | undefined> | undefined;
+  /** What was opened before its turn; `left`: nobody wants it any more. */
+  #ahead: { conversation: Promise<Conversation | undefined>; left: AbortController } | undefined;
 
   constructor(options: ApproachOptions) {
     this.#options = options;
@@ -25,18 +26,21 @@ export class Approach {
   begin(ready: PrepareRequest | undefined): void {
     const { line, patience, timing } = this.#options;
     if (!line.maybeThere()) return;
-    this.#conversation ??= line
+    if (this.#ahead !== undefined) return;
+    const left = new AbortController();
+    const conversation = line
       .open(patience.within(timing.connectMs))
-      .then((conversation) => (ready === undefined ? conversation : prepared(conversation, ready, timing.answerMs)))
+      .then((opened) => (ready === undefined ? opened : prepared(opened, ready, timing.answerMs, left.signal)))
       .catch(() => undefined);
+    this.#ahead = { conversation, left };
   }
 
   /** Opens a stream, as often as it fails within the time that a connection may take while the target seems to be there. */
   async reach(): Promise<{ conversation: Conversation } | { error: unknown }> {
     const { line, timing, patience } = this.#options;
-    const signal = patience.within(timing.connectMs);
-    const ahead = await this.#take();
+    const ahead = await this.#take(patience.within(timing.connectMs));
     if (ahead?.isOpen() === true) return { conversation: ahead };
+    const signal = patience.within(timing.connectMs);
     for (;;) {
       try {
         return { conversation: await line.open(signal) };
@@ -50,17 +54,36 @@ export class Approach {
 
   /** Nothing is said on what was opened any more. */
   leave(): void {
-    void this.#take()?.then((conversation) => conversation?.close());
+    void this.#take(AbortSignal.abort());
   }
 
-  #take(): Promise<Conversation | undefined> | undefined {
-    const conversation = this.#conversation;
-    this.#conversation = undefined;
-    return conversation;
+  /** What was opened before, if it is there in time; else it is let go of. */
+  async #take(signal: AbortSignal): Promise<Conversation | undefined> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    if (ahead === undefined) return undefined;
+    const { promise: late, resolve } = Promise.withResolvers<undefined>();
+    const leave = () => {
+      resolve(undefined);
+      ahead.left.abort();
+      void ahead.conversation.then((conversation) => conversation?.close());
+    };
+    signal.addEventListener('abort', leave, { once: true });
+    if (signal.aborted) leave();
+    const taken = await Promise.race([late, ahead.conversation]);
+    signal.removeEventListener('abort', leave);
+    return taken;
   }
 }
 
-async function prepared(conversation: NewConversation, request: PrepareRequest, answerMs: number): Promise<Conversation> {
+/** Errors: as `prepare`; the conversation is closed then, and as soon as it is left. */
+async function prepared(
+  conversation: NewConversation,
+  request: PrepareRequest,
+  answerMs: number,
+  left: AbortSignal,
+): Promise<Conversation> {
+  left.addEventListener('abort', () => conversation.close(), { once: true });
   try {
     await conversation.prepare(request, answerMs);
     return conversation;
