@@ -188,9 +188,17 @@ async function* pagesOf(cli: Cli, client: ApiClient, wanted: Wanted, flags: List
   const target = targetOf(wanted.kind, flags);
   if (wanted.names.length === 0) {
     const completeness = new Completeness();
+    let rows = 0;
     for await (const page of client.pages(target, selectionOf(flags), PAGE_SIZE, accept)) {
       completeness.add(page);
+      rows += listAt(page, accept === undefined ? 'items' : 'rows').length;
       yield page;
+    }
+    // of the one node that was asked nothing is known, which is not the same as that it has none
+    if (rows === 0 && flags.namespace !== undefined && flags.allNamespaces !== true && completeness.isSilent(flags.namespace)) {
+      throw new DtkdError('PEER_AWAY', `${flags.namespace} did not answer: what ${wanted.kind.plural} it has is not known here`, {
+        next: 'Try again when it is back, or add --stale to see what it answered last.',
+      });
     }
     for (const line of completeness.lines()) cli.out.note(line);
     if (flags.requireComplete === true && !completeness.complete) cli.exitWith(EXIT_INCOMPLETE);

@@ -19,6 +19,11 @@ export class Completeness {
     return isComplete([...this.#byNode.values()]);
   }
 
+  /** A node that did not answer. */
+  isSilent(node: string): boolean {
+    return this.#byNode.get(node)?.state === 'unreachable';
+  }
+
   /** Sentences for people about nodes that did not answer in full; none if all did. */
   lines(): string[] {
     return completenessSentences([...this.#byNode.values()]).map((sentence) => escapeControls(sentence));

@@ -83,6 +83,19 @@ describe('commands about objects', () => {
     expect(named).toMatchObject({ code: 5, stderr: expect.not.stringContaining('found.') });
   });
 
+  it('get takes the one node that was asked and did not answer for away, not for empty', async () => {
+    daemon.put(nodeKind, 'node8', {});
+    const completeness = [{ node: 'node8', state: 'unreachable', reason: 'no answer within 2 s' }];
+    const answer = (more: object) => () => ({ metadata: { resourceVersion: '1', completeness }, ...more });
+    const table = { apiVersion: 'meta.k8s.io/v1', kind: 'Table', columnDefinitions: [{ name: 'Name', type: 'string' }] };
+    daemon.script('GET', /\/namespaces\/node8\/endpoints$/, answer({ ...table, rows: [] }));
+    const shown = await daemon.cli('get', 'endpoints', '-n', 'node8');
+    expect(shown).toMatchObject({ code: 7, stdout: '', stderr: expect.stringContaining('error: node8 did not answer') });
+    expect(shown.stderr).not.toContain('found.');
+    daemon.script('GET', /\/namespaces\/node8\/endpoints$/, answer({ items: [] }));
+    expect(await daemon.cli('get', 'endpoints', '-n', 'node8', '-o', 'json')).toMatchObject({ code: 7, stdout: '' });
+  });
+
   it('watch prints what is there and each change', async () => {
     daemon.script('GET', /\/dtdomains$/, ({ query }) => {
       if (query.get('watch') === 'true') return { lines: events() };
