@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { ageOf } from '../../../protocol/age.ts';
 import { taskKind } from '../../../protocol/kinds/task.ts';
 import type { Cli } from '../../cli.ts';
+import { named, serviceTarget } from '../../client/services.ts';
 import { parseLimit } from '../../input/limit.ts';
 import { isRecord, type JsonRecord, listAt, textAt } from '../../json.ts';
 import { fullName } from '../../kinds.ts';
@@ -50,6 +51,8 @@ export function configure(command: Command, cli: Cli): void {
         completeness.add(page);
         found.push(...listAt(page, 'items').filter(isRecord));
       }
+      // a service that was uninstalled has tasks, and one that never was has none
+      if (service !== undefined && found.length === 0) await client.get(serviceTarget(named(service, flags)));
       const shown = found.sort(latestFirst).slice(0, flags.limit);
       if (flags.output === 'json' || flags.output === 'yaml') {
         return printValue(cli.out, { apiVersion: 'v1', kind: 'List', items: shown }, flags.output);

@@ -256,7 +256,7 @@ describe('what a module needs', () => {
     expect((await one.modules.resolve({ name: 'acme/web' }, lock)).lock).toEqual(lock);
     expect(one.content.fetched).toHaveLength(fetched);
     expect((await refusal(one.modules.resolve({ name: 'acme/web', version: '^9' }))).code).toBe('NO_MATCH');
-    expect((await refusal(one.modules.resolve({ name: 'acme/none' }))).code).toBe('NO_MATCH');
+    expect((await refusal(one.modules.resolve({ name: 'acme/none' }))).code).toBe('NOT_FOUND');
   });
 
   it('is the newest of all when a lock is made, and as the lock says from then on', async () => {

@@ -425,6 +425,10 @@ NO | STEP | NODE | COMMAND
       expect((await daemon.cli('service', 'log', 'shop')).stdout).toMatch(/1f3a9c2e +\S+ +greg +applied +Converge: web\.port\n/);
     });
 
+    it('no tasks of a service that there is not', async () => {
+      expect(await daemon.cli('service', 'tasks', 'nope')).toMatchObject({ code: 5, stderr: expect.stringContaining('"nope" not found') });
+    });
+
     it('tasks, the latest first, and the tree of one', async () => {
       const put = (name: string, startedAt: string): unknown =>
         daemon.put(taskKind, name, {

@@ -143,16 +143,11 @@ export class ModuleResolver implements ModuleResolving {
     if (meant !== undefined) return this.#load(name, { ...meant.fields, publisher: meant.fields.publisher.key });
     const released = await releases.of(name);
     if (released.length === 0) {
-      const there = here.map(({ fields }) => fields.version);
-      throw new DtkdError(
-        'NO_MATCH',
-        there.length === 0
-          ? `there is no module ${name} on this node, and none is released to it`
-          : `no version of ${name} is in ${version ?? ''}; here is ${there.join(', ')}`,
-        {
-          next: 'See "dtkd module ls" and "dtkd module ls --released".',
-        },
-      );
+      const next = 'See "dtkd module ls" and "dtkd module ls --released".';
+      if (here.length === 0)
+        throw new DtkdError('NOT_FOUND', `there is no module ${name} on this node, and none is released to it`, { next });
+      const there = here.map(({ fields }) => fields.version).join(', ');
+      throw new DtkdError('NO_MATCH', `no version of ${name} is in ${version ?? ''}; here is ${there}`, { next });
     }
     const chosen = chooseRelease({ module: name, range: version }, released, here);
     if (asker === undefined) throw notHere([chosen]);
