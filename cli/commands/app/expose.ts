@@ -153,7 +153,7 @@ async function warnIfSilent(cli: Cli, client: ApiClient, addresses: readonly str
   const answers = await Promise.all(addresses.map((address) => listens(address, port)));
   if (answers.some(Boolean)) return;
   const where = addresses.map((host) => formatHostPort({ host, port })).join(', ');
-  cli.out.note(`warning: nothing answers at ${where} now; until something does, the URIs answer 502`);
+  cli.out.note(`warning: nothing answers at ${where} now; until something does, the URIs answer 503`);
 }
 
 async function tell(cli: Cli, client: ApiClient, object: JsonRecord, to: HostPort): Promise<void> {
