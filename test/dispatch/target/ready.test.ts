@@ -13,6 +13,7 @@ import {
   outputOf,
   ownerKey,
   policyObject,
+  STARTER,
   shell,
   starter,
   type World,
@@ -136,6 +137,14 @@ describe('at the word it is decided again', () => {
     expect(await part.ended).toMatchObject({ code, state: 'ended' });
     expect([await rows(), await marks()]).toEqual([[], 0]);
     expect(await (await site.target.accept(from(site), { order: order.bytes })).ended).toMatchObject({ code });
+  });
+
+  it('and a starter that is no member any more, or does not count as one, starts nothing', async () => {
+    const order = marking();
+    const ready = await prepare(order);
+    site.network.remove(STARTER);
+    await expect(ready.go()).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    expect([await known(order.id), await rows(), await marks()]).toEqual([[], [], 0]);
   });
 
   it('with all that follows where the policy has changed', async () => {

@@ -6,6 +6,7 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
+import type { Members } from '../dispatch.types.ts';
 import { bootId } from '../runner/identity.ts';
 import type { Journal } from './journal.ts';
 import { rowKey } from './journal-row.ts';
@@ -26,6 +27,7 @@ export interface ReadyOrdersOptions {
   parts: Parts;
   performer: Performer;
   taking: Taking;
+  members: Pick<Members, 'byKey'>;
   /** Told of rows that cannot be read. */
   onBad(key: string, error: unknown): void;
 }
@@ -211,9 +213,14 @@ class ReadyOrder implements PreparedOrder {
 
   /** `noted`: resolves once that it goes on is on the disk. */
   async #start({ part, work, verdict: before }: Ready): Promise<{ part: LivePart; noted: Promise<void> }> {
-    const { parts, performer, taking } = this.#options;
+    const { parts, performer, taking, members } = this.#options;
     const { from, order, brought } = this.#given;
     const key = readyKey(order.id, order.index);
+    // a suspended member keeps its streams, and may open no others
+    if (from.type === 'member' && members.byKey(from.member.domain, from.member.key) === undefined) {
+      await this.#remove();
+      throw new DtkdError('FORBIDDEN', `${from.member.node} does not count as a member any more`);
+    }
     const { verdict, row } = await taking.judge(from, order, brought);
     if (!verdict.go) {
       return { part: await taking.refuse(order, row, verdict), noted: this.#remove() };

@@ -131,6 +131,7 @@ class NodeTarget implements Target {
       parts: this.#parts,
       performer: this.#performer,
       taking: this.#taking,
+      members,
       onBad,
     });
     this.#server = createDispatchServer({
