@@ -1,5 +1,5 @@
 /** Orders that are ready before their turn: none starts without the word, or by what has changed since. */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeReadyRow, type ReadyRow, readyKey, readyRows } from '../../../daemon/src/dispatch/target/ready-rows.ts';
@@ -232,6 +232,19 @@ describe('after a crash', () => {
       expect(await (await site.target.accept(from(site), { order: bytes })).ended).toMatchObject({ outcome: 'unknown' });
     }
     expect(await marks()).toBe(0);
+  });
+
+  it('where it cannot be looked whether it was started, it may have been', async () => {
+    const order = marking();
+    await left(order);
+    // no directory can be read here
+    const runs = join(site.directory, 'dispatch', 'runs');
+    await mkdir(runs, { recursive: true });
+    await writeFile(join(runs, `${order.id}-0`), '');
+    await site.crash();
+    await waitFor(async () => (await known(order.id))[0] === 'unknown', { what: 'it to be settled' });
+    expect(await (await site.target.accept(from(site), { order: order.bytes })).ended).toMatchObject({ outcome: 'unknown' });
+    expect([await rows(), await marks()]).toEqual([[], 0]);
   });
 
   it('what is in the journal already stays as it is there', async () => {

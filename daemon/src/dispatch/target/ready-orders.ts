@@ -104,7 +104,8 @@ export class ReadyOrders {
   /** No process of it was ever started: each has a directory before it begins. */
   async #isUntouched(order: CheckedOrder, row: LivePart['row']): Promise<boolean> {
     const { processes } = this.#options.parts.make(row, false, order);
-    if ((await processes.left()).length > 0) return false;
+    const left = await processes.left().catch(() => undefined);
+    if (left?.length !== 0) return false;
     await processes.makePlace();
     await processes.clear();
     return true;

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ScriptResult } from '../../commands/commands.types.ts';
 import type { SecretValues } from '../../dispatch.types.ts';
-import { RECORD } from '../../runner/run-directories.ts';
+import { codeOf, RECORD } from '../../runner/run-directories.ts';
 import type { ProcessEnd, Runner, RunningProcess } from '../../runner/runner.types.ts';
 import { KILL_GRACE_MS } from '../limits.ts';
 import type { PartOutput, Source } from '../output.ts';
@@ -135,9 +135,12 @@ export class Processes {
     return this.#toEnd(running, { room, source }, { timeoutMs, signal });
   }
 
-  /** Run directories that an earlier daemon left, in the order in which they were made. */
+  /** Run directories that an earlier daemon left, in the order in which they were made. Errors: those of the system, if it cannot be looked. */
   async left(): Promise<{ room: string; source: Source }[]> {
-    const names = await readdir(this.#options.directory).catch(() => []);
+    const names = await readdir(this.#options.directory).catch((error: unknown) => {
+      if (codeOf(error) === 'ENOENT') return [];
+      throw error;
+    });
     const runs = names.flatMap((name) => parseRunName(name) ?? []).sort((a, b) => a.seq - b.seq);
     this.#seq = runs.at(-1)?.seq ?? 0;
     return runs.map(({ seq, ...source }) => ({ room: join(this.#options.directory, runName(seq, source)), source }));
