@@ -17,7 +17,7 @@ export interface Target {
   name?: string | undefined;
   /** Path segments below the object. */
   sub?: readonly string[];
-  /** What a subresource is asked besides. */
+  /** What is asked besides. */
   query?: Readonly<Record<string, string>>;
 }
 

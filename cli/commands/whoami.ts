@@ -3,7 +3,8 @@ import { capabilityKind } from '../../protocol/kinds/capability.ts';
 import { trustKind } from '../../protocol/kinds/trust.ts';
 import type { Cli } from '../cli.ts';
 import { type ApiClient, TABLE } from '../client/api.ts';
-import { listAt, textAt, textsAt } from '../json.ts';
+import { displayOfTrust } from '../client/trusts.ts';
+import { isRecord, listAt, textAt } from '../json.ts';
 import { type Format, outputOption, printValue } from '../output/format.ts';
 import { parseTable, type Table, TablePrinter } from '../output/table.ts';
 
@@ -29,33 +30,51 @@ export function configure(command: Command, cli: Cli): void {
       if (textAt(me, 'type') !== 'user')
         return cli.out.print(`The operator of ${textAt(me, 'node') ?? ''}: every right here, none on other nodes.`);
       cli.out.print(display);
-      const trusts = await trustsOf(client, display);
-      if (trusts.length > 0) cli.out.print(`Member of ${trusts.join(', ')}: "dtkd trust show" tells what is shared there.`);
-      await printGrants(cli, client, [display, ...trusts.map((trust) => `trust:${trust}`)]);
+      const uid = textAt(me, 'uid') ?? '';
+      const trusts = await trustsOf(client, uid);
+      if (trusts.length > 0) {
+        cli.out.print(`Member of ${trusts.map(({ name }) => name).join(', ')}: "dtkd trust show" tells what is shared there.`);
+      }
+      await printGrants(cli, client, [{ name: display, uid }, ...trusts.map((trust) => ({ ...trust, name: `trust:${trust.name}` }))]);
     });
 }
 
+/** Whom a capability may name. A name may have meant somebody else before: the uid is what counts. */
+interface Recipient {
+  name: string;
+  uid: string;
+}
+
 /** What was granted by name and through trusts, as one table. */
-async function printGrants(cli: Cli, client: ApiClient, names: readonly string[]): Promise<void> {
+async function printGrants(cli: Cli, client: ApiClient, recipients: readonly Recipient[]): Promise<void> {
+  const target = { kind: capabilityKind, query: { includeObject: 'Object' } };
   let whole: Table | undefined;
-  for (const name of names) {
-    for await (const page of client.pages({ kind: capabilityKind }, { fieldSelector: `spec.to=${name}` }, PAGE_SIZE, TABLE)) {
-      const table = parseTable(page);
+  let earlier = 0;
+  for (const { name, uid } of recipients) {
+    for await (const page of client.pages(target, { fieldSelector: `spec.to=${name}` }, PAGE_SIZE, TABLE)) {
+      const named = listAt(page, 'rows');
+      const rows = named.filter((row) => textAt(row, 'object', 'subject', 'uid') === uid);
+      earlier += named.length - rows.length;
+      const table = parseTable({ ...page, rows });
       if (whole === undefined) whole = table;
       else whole.rows.push(...(table?.rows ?? []));
     }
   }
-  if (whole === undefined || whole.rows.length === 0) return cli.out.print('Nothing is granted to it by name.');
-  cli.out.print('');
-  new TablePrinter({ wide: false, namespaces: false, prefix: '', headers: true }, (lines) => cli.out.lines(lines)).print(whole);
+  if (whole === undefined || whole.rows.length === 0) cli.out.print('Nothing is granted to it by name.');
+  else {
+    cli.out.print('');
+    new TablePrinter({ wide: false, namespaces: false, prefix: '', headers: true }, (lines) => cli.out.lines(lines)).print(whole);
+  }
+  if (earlier > 0) cli.out.note(`note: not shown, as they give it nothing: ${earlier} granted to earlier ones of the same name`);
 }
 
-async function trustsOf(client: ApiClient, display: string): Promise<string[]> {
-  const found: string[] = [];
+/** Trusts to which the user of a uid belongs. */
+async function trustsOf(client: ApiClient, uid: string): Promise<Recipient[]> {
+  const found: Recipient[] = [];
   for await (const page of client.pages({ kind: trustKind }, {}, PAGE_SIZE)) {
-    for (const trust of listAt(page, 'items')) {
-      if (!textsAt(trust, 'spec', 'members').includes(display)) continue;
-      found.push(`${textAt(trust, 'metadata', 'name') ?? ''}@${textAt(trust, 'metadata', 'namespace') ?? ''}`);
+    for (const trust of listAt(page, 'items').filter(isRecord)) {
+      if (!listAt(trust, 'members').some((member) => textAt(member, 'uid') === uid)) continue;
+      found.push({ name: displayOfTrust(trust), uid: textAt(trust, 'metadata', 'uid') ?? '' });
     }
   }
   return found;

@@ -376,6 +376,26 @@ describe('what people ask', () => {
     await expect(ask(OPERATOR, query)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
   });
 
+  it('says so of what was granted to an earlier user of the name', async () => {
+    const grant = () => site.grant('ann@node0', 'READ', { kind: 'models.dtkd.dev' }, { name: 'c-early' });
+    const asked = (who: Parameters<Site['create']>[0], verb: string) => ask(who, { who: 'ann@node0', verb, what: 'models' });
+    await site.user('ann');
+    await grant();
+    await site.remove(OPERATOR, 'users', 'ann');
+    const ann = await site.user('ann');
+    const refused = {
+      allowed: false,
+      reason: expect.stringMatching(/; capability c-early was granted to an earlier user ann@node0: grant it again$/),
+    };
+    for (const who of [OPERATOR, ann]) {
+      expect(await asked(who, 'READ')).toMatchObject(refused);
+      expect(await asked(who, 'UPDATE')).toMatchObject({ allowed: false, reason: expect.not.stringContaining('earlier') });
+    }
+    await site.remove(OPERATOR, 'capabilities', 'c-early');
+    await grant();
+    expect(await asked(ann, 'READ')).toMatchObject({ allowed: true, because: 'capability c-early' });
+  });
+
   it('includes who one is', async () => {
     const whoami = site.access.actions.get('whoami');
     const request = { name: 'whoami', rest: [], method: 'GET' as const, query: new URLSearchParams(), body: undefined };

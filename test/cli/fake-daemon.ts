@@ -199,7 +199,8 @@ export class FakeDaemon {
     const items = all.slice(from, from + Number(query.get('limit') ?? all.length));
     const more = from + items.length < all.length ? { continue: String(from + items.length) } : {};
     const metadata = { resourceVersion: String(this.#version), ...more };
-    if (accept.includes('as=Table')) return renderTable(kind, items, { now: Date.now(), metadata });
+    const includeObject = query.get('includeObject') === 'Object' ? 'Object' : 'Metadata';
+    if (accept.includes('as=Table')) return renderTable(kind, items, { now: Date.now(), includeObject, metadata });
     return { apiVersion: apiVersionOf(kind), kind: `${kind.kind}List`, metadata, items };
   }
 

@@ -6,6 +6,7 @@ import { capabilityKind } from '../../protocol/kinds/capability.ts';
 import { modelKind } from '../../protocol/kinds/model.ts';
 import { nodeKind } from '../../protocol/kinds/node.ts';
 import { resourceKind } from '../../protocol/kinds/resource.ts';
+import { shareKind } from '../../protocol/kinds/share.ts';
 import { trustKind } from '../../protocol/kinds/trust.ts';
 import { typeKind } from '../../protocol/kinds/type.ts';
 import { FakeDaemon } from './fake-daemon.ts';
@@ -124,13 +125,52 @@ describe('mistakes at the command line', () => {
 
   it('whoami tells what was granted by name and through trusts', async () => {
     daemon.script('GET', /\/daemon\/whoami$/, () => ({ name: 'ann', type: 'user', node: 'node0', display: 'ann@node0', uid: 'u' }));
-    daemon.put(trustKind, 'research', { spec: { members: ['ann@node0'] } });
-    for (const [name, to] of [['c-2', 'ann@node0'] as const, ['c-3', 'trust:research@node0'] as const, ['c-4', 'bob@node0'] as const]) {
-      daemon.put(capabilityKind, name, { spec: { to, verbs: ['READ'], on: { kind: '*' } } });
-    }
-    const { stdout } = await daemon.cli('whoami');
+    const research = putTrust('research', 'u', 't');
+    putCapability('c-2', 'ann@node0', 'u');
+    putCapability('c-3', research, 't');
+    putCapability('c-4', 'bob@node0', 'v');
+    const { stdout, stderr } = await daemon.cli('whoami');
     expect(stdout).toMatch(/^ann@node0\nMember of research@node0: .*\n\nNAME .*\nc-2 .*\nc-3 .*\n$/);
+    expect(stderr).toBe('');
   });
+
+  it('whoami leaves out what earlier users and trusts of the same name had', async () => {
+    daemon.script('GET', /\/daemon\/whoami$/, () => ({ name: 'cat', type: 'user', node: 'node0', display: 'cat@node0', uid: 'u2' }));
+    putTrust('old', 'u1', 't1');
+    const lab = putTrust('lab', 'u2', 't3');
+    putCapability('c-5', 'cat@node0', 'u1');
+    putCapability('c-6', lab, 't2');
+    expect(await daemon.cli('whoami')).toEqual({
+      code: 0,
+      stdout: 'cat@node0\nMember of lab@node0: "dtkd trust show" tells what is shared there.\nNothing is granted to it by name.\n',
+      stderr: 'note: not shown, as they give it nothing: 2 granted to earlier ones of the same name\n',
+    });
+    putCapability('c-7', 'cat@node0', 'u2');
+    expect((await daemon.cli('whoami')).stdout).toMatch(/\n\nNAME .*\nc-7 .*\n$/);
+  });
+
+  it('trust show leaves out what was shared into an earlier trust of the same name', async () => {
+    putTrust('team', 'u', 't5');
+    for (const [name, uid] of [['s-1', 't4'] as const, ['s-2', 't5'] as const]) {
+      const subject = { home: 'self', name: 'team', uid };
+      daemon.put(shareKind, name, { spec: { trust: 'team@node0', verbs: ['READ'], on: { kind: '*' } }, subject });
+    }
+    const { stdout } = await daemon.cli('trust', 'show', 'team');
+    expect(stdout).toMatch(/\nShared:\n {2}s-2 .*\n$/);
+  });
+
+  /** A trust with one member; answers how capabilities name it. */
+  function putTrust(name: string, member: string, uid: string): string {
+    const [user, display] = member === 'u' ? ['ann', 'ann@node0'] : ['cat', 'cat@node0'];
+    const members = [{ home: 'self', name: user, uid: member, membership: 'm', display }];
+    daemon.put(trustKind, name, { spec: { members: [display] }, members }, { uid });
+    return `trust:${name}@node0`;
+  }
+
+  function putCapability(name: string, to: string, uid: string): void {
+    const subject = { kind: to.startsWith('trust:') ? 'Trust' : 'User', home: 'self', name: 'ann', uid };
+    daemon.put(capabilityKind, name, { spec: { to, verbs: ['READ'], on: { kind: '*' } }, subject });
+  }
 });
 
 describe('what a resource and a type come to', () => {

@@ -23,17 +23,21 @@ export function configure(command: Command, cli: Cli): void {
     .action(async (name: string, flags: { output?: Format }) => {
       const client = await cli.client();
       const trust = await client.get(trustTarget(name));
-      const shares = await sharesInto(client, displayOfTrust(trust));
+      const shares = await sharesInto(client, trust);
       if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, { trust, shares }, flags.output);
       cli.out.lines(linesOf(trust, shares));
     });
 }
 
-/** Shares of all nodes that this one knows of; each owner names the trust as it knows it, which is almost always the same. */
-async function sharesInto(client: ApiClient, display: string): Promise<JsonRecord[]> {
+/**
+ * Shares of all nodes that this one knows of; each owner names the trust as it knows it, which is almost always the same. What was shared
+ * into an earlier trust of that name gives this one nothing.
+ */
+async function sharesInto(client: ApiClient, trust: JsonRecord): Promise<JsonRecord[]> {
+  const uid = textAt(trust, 'metadata', 'uid');
   const found: JsonRecord[] = [];
-  for await (const page of client.pages({ kind: shareKind }, { fieldSelector: `spec.trust=${display}` }, PAGE_SIZE)) {
-    for (const item of listAt(page, 'items')) if (isRecord(item)) found.push(item);
+  for await (const page of client.pages({ kind: shareKind }, { fieldSelector: `spec.trust=${displayOfTrust(trust)}` }, PAGE_SIZE)) {
+    for (const item of listAt(page, 'items')) if (isRecord(item) && textAt(item, 'subject', 'uid') === uid) found.push(item);
   }
   return found;
 }

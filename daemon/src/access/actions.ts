@@ -10,10 +10,12 @@ import { userKind } from '../../../protocol/kinds/user.ts';
 import { type ApiObject, objectName } from '../../../protocol/objects.ts';
 import { displayOf, type Principal, SELF } from '../../../protocol/principal.ts';
 import type { ObjectStore } from '../store/object-store.types.ts';
-import type { Access, Asked } from './access.types.ts';
+import type { Access, Asked, Decision } from './access.types.ts';
 import type { Directory } from './directory.ts';
+import type { FactBook } from './fact-book.ts';
 import type { AccessAction, AccessActionRequest } from './ports.ts';
 import { modelOf, RESOURCES } from './scope.ts';
+import { allows } from './standing.ts';
 import type { UserTokens } from './user-tokens.ts';
 
 /** Resources of one model with one name: of different types. More are not looked at. */
@@ -23,6 +25,8 @@ export interface ActionParts {
   store: ObjectStore;
   node: { name: string };
   directory: Directory;
+  book: FactBook;
+  now(): number;
   access: Pick<Access, 'decide' | 'rules'>;
 }
 
@@ -75,8 +79,23 @@ async function can(parts: ActionParts, request: AccessActionRequest): Promise<un
   }
   const about = ofSelf ? asker : await parts.directory.principal(who);
   const decision = parts.access.decide(about, asked);
-  return { who: displayOf(about), verb, what, ...decision };
+  return { who: displayOf(about), verb, what, ...(decision.allowed ? decision : explained(parts, about, asked, decision)) };
 }
+
+/** Says so if it was granted to one who had the name before: by name alone, that capability looks as if it were about this one. */
+function explained({ book, now }: ActionParts, about: Principal, asked: Asked, refused: Refused): Refused {
+  if (about.type !== 'user') return refused;
+  for (const grant of book.grantsToNamesakes(about)) {
+    if (!allows(grant, asked.verb, asked, book, now())) continue;
+    return {
+      ...refused,
+      reason: `${refused.reason}; capability ${grant.name} was granted to an earlier user ${about.display}: grant it again`,
+    };
+  }
+  return refused;
+}
+
+type Refused = Extract<Decision, { allowed: false }>;
 
 interface Question {
   who: string | undefined;

@@ -2,7 +2,7 @@
  * The facts in memory, compiled for deciding: grants by recipient, kind and name; members of those trusts that a grant names (of other
  * trusts nothing is kept, whatever members publish). Changed one fact at a time; knows no store. `version` grows with every change.
  */
-import { SELF } from '../../../protocol/principal.ts';
+import { SELF, type Subject, subjectText } from '../../../protocol/principal.ts';
 import type { Facts, Grant, GrantBuckets } from './facts.types.ts';
 import type { TrustFact, TypeFact } from './grants.ts';
 
@@ -52,6 +52,15 @@ export class FactBook implements Facts {
 
   grantsTo(recipient: string): Iterable<Grant> {
     return this.#recipients.get(recipient)?.grants.values() ?? [];
+  }
+
+  /** Grants to other users of the same name and home: those who were called so before. */
+  *grantsToNamesakes({ home, name, uid }: Subject): Iterable<Grant> {
+    const own = subjectText({ home, name, uid });
+    for (const [recipient, { grants }] of this.#recipients) {
+      if (recipient === own || !recipient.startsWith(`${name}/`) || !recipient.endsWith(`@${home}`)) continue;
+      for (const grant of grants.values()) if (!grant.toTrust) yield grant;
+    }
   }
 
   capability(uid: string): Grant | undefined {
