@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ServiceFile } from '../../../../protocol/service-file.ts';
-import { NODE, ref, refusal } from '../../model/fixtures.ts';
+import { NODE, object, ref, refusal, remove, write } from '../../model/fixtures.ts';
 import { type Bench, bench, service, taskEnd } from './bench.ts';
 
 let made: Bench[] = [];
@@ -97,6 +97,37 @@ describe('converging', () => {
     expect(Object(error.details)['violations']).toMatchObject([{ kind: 'UNKNOWN_TYPE' }, { kind: 'ILLEGAL_VALUE' }]);
     expect(store.version()).toBe(version);
     expect(await ask('shop', 'state')).toMatchObject({ phase: 'Staged', violations: [{}, {}] });
+  });
+
+  it('is refused by what is there already and not of the service, before anything is committed or rewritten', async () => {
+    const { daemon, edit, store, disk } = await fresh(SHOP);
+    const { run, ask } = await daemon();
+    const repository = () => structuredClone(disk.repositories.get('shop'));
+    const expectTaken = async (what: string, body: object, where: RegExp) => {
+      const [version, before] = [store.version(), repository()];
+      const error = await refusal(ask('shop', what, body));
+      expect(error.code).toBe('VIOLATIONS');
+      const found = [{ kind: 'ILLEGAL_VALUE', where: expect.stringMatching(where), message: expect.stringContaining('is there already') }];
+      expect(Object(error.details)['violations']).toMatchObject(found);
+      expect(await ask('shop', 'state')).toMatchObject({ violations: found });
+      expect([store.version(), repository()]).toEqual([version, before]);
+    };
+    await write(store, object('Model', 'shop'));
+    edit('shop', { ...SHOP, description: 'ours' });
+    await expectTaken('plan', {}, /^name/);
+    await expectTaken('converge', {}, /^name/);
+    await remove(store, ref('models', 'shop'));
+    await write(store, object('Model', 'own'), object('Resource', 'shop.db', { model: 'own', type: 'Service' }));
+    await expectTaken('converge', {}, /^db/);
+    await remove(store, ref('resources', 'shop.db'));
+    await write(store, object('Type', 'shop.plain', { name: 'Own' }));
+    await expectTaken('converge', {}, /types\.Plain$/);
+    await remove(store, ref('types', 'shop.plain'));
+    await run('shop', 'converge');
+    const first = disk.repositories.get('shop')?.commits[0]?.id ?? '';
+    await run('shop', 'delete');
+    await write(store, object('Model', 'shop'));
+    await expectTaken('rollback', { to: first, discard: true }, /^name/);
   });
 
   it('goes on after a failure with what is left', async () => {

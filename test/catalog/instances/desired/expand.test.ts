@@ -455,6 +455,18 @@ describe('workflows', () => {
   });
 });
 
+describe('a name that an object of the service is to have', () => {
+  it('may not be that of anything else', async () => {
+    const files = shop({ components: { web: { type: 'Server', on: { count: 2, together: true } } } });
+    const taken = ['models/shop', 'types/shop.server', 'resources/shop.web-2', 'resources/shop.other'];
+    expect(await wrong(files, world({ taken }))).toEqual([
+      'ILLEGAL_VALUE name',
+      'ILLEGAL_VALUE acme/web types.Server',
+      'ILLEGAL_VALUE web',
+    ]);
+  });
+});
+
 describe('the digest of a resource', () => {
   it('changes with its values, code, node and parents, and with nothing else', async () => {
     const digestOf = async (component: object, types = WEB): Promise<string | undefined> =>

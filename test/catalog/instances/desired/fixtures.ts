@@ -53,6 +53,8 @@ export interface WorldOptions {
   targets?: readonly Partial<TargetView>[];
   services?: readonly ServiceView[];
   secrets?: readonly string[];
+  /** Objects that others have: `models/shop`. */
+  taken?: readonly string[];
 }
 
 export function world(options: WorldOptions = {}): World {
@@ -83,6 +85,7 @@ export function world(options: WorldOptions = {}): World {
     service: (name) => Promise.resolve(options.services?.find((one) => one.name === name)),
     secrets: { has: (name) => Promise.resolve(options.secrets?.includes(name) ?? false) },
     builtins: BUILTINS,
+    isTaken: (_instance, plural, name) => Promise.resolve(options.taken?.includes(`${plural}/${name}`) ?? false),
   };
 }
 

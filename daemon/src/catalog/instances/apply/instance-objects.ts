@@ -11,11 +11,11 @@ import type { ApiObject, ObjectRef } from '../../../../../protocol/objects.ts';
 import { CREATOR_ANNOTATION, type Principal, subjectText } from '../../../../../protocol/principal.ts';
 import { bareType } from '../../../../../protocol/scoped-names.ts';
 import { type Plural, refIn, typeNameOf, typeSpecOf } from '../../model/objects.ts';
-import { titleOf } from '../../model/refusal.ts';
 import type { Rights } from '../../model/rights.ts';
 import { resourcesOfType, subtypesOf } from '../../model/rules/dependents.ts';
 import type { Applying, InstanceObjects, ResourceToWrite, TypeToWrite, Written, WrittenTypes } from './apply.types.ts';
 import { type Meaning, meaningOf, resourceObjectName, resourceSpecFor, scopedTypes } from './scoping.ts';
+import { isForeign, takenText } from './taken.ts';
 
 /** Objects of one kind that an instance may have: more than its resources and the types of its modules can be. */
 const MAX_OBJECTS = 100_000;
@@ -164,7 +164,10 @@ class ObjectsOfInstances implements InstanceObjects {
       await tx.put(after);
       return 'created';
     }
-    if (before.metadata.labels?.[INSTANCE_LABEL] !== instance) throw taken(plural, name, instance);
+    if (isForeign(before, instance)) {
+      const { message, next } = takenText(plural, name, instance);
+      throw new DtkdError('ALREADY_EXISTS', message, { next });
+    }
     const { metadata } = before;
     const { [LEAVING_LABEL]: _leaving, ...kept } = metadata.labels ?? {};
     const all = { ...kept, ...wanted };
@@ -209,10 +212,4 @@ function newObject(
     metadata: { name, namespace: node, uid: '', resourceVersion: '', generation: 1, creationTimestamp: '', labels, ...annotations },
     spec,
   };
-}
-
-function taken(plural: Plural, name: string, instance: string): DtkdError {
-  return new DtkdError('ALREADY_EXISTS', `${titleOf(`${plural}/${name}`)} is there already, and not of the service "${instance}"`, {
-    next: plural === 'models' ? 'Stage the service under another name, or delete that model first.' : 'Delete it first, or rename it.',
-  });
 }

@@ -2,6 +2,8 @@
 
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { Principal } from '../../../../../protocol/principal.ts';
+import { refIn } from '../../model/objects.ts';
+import { isForeign } from '../apply/taken.ts';
 import { CopiedTypes } from '../desired/copied-types.ts';
 import type { ServiceView, TargetView, World } from '../desired/desired.types.ts';
 import { BUILTINS, expand } from '../desired/expand.ts';
@@ -28,6 +30,10 @@ export function worldOf(ports: Ports, applied: ReadonlyMap<string, AppliedResour
     applied,
     secrets,
     builtins: BUILTINS,
+    async isTaken(instance, plural, name) {
+      const object = await ports.store.get(refIn(node, plural, name));
+      return object !== undefined && isForeign(object, instance);
+    },
     target: (name) => targetView(ports, name, asker, depth),
     service: (name) => serviceView(ports, name, asker),
   };

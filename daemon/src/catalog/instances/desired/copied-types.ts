@@ -145,6 +145,6 @@ export class CopiedTypes {
   }
 }
 
-function whereOf(copy: ModuleCopy, type: string): string {
+export function whereOf(copy: ModuleCopy, type: string): string {
   return `${copy.name} types.${type}`;
 }

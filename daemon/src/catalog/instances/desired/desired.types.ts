@@ -1,5 +1,6 @@
 /** What expanding an instance's files needs of the world, and what comes of it. All of it is read; nothing here changes anything. */
 import type { InstancePhase } from '../../../../../protocol/kinds/service-instance.ts';
+import type { Plural } from '../../model/objects.ts';
 import type { NamedType } from '../../model/resolved-type.ts';
 import type { AppliedResource, Desired, PlacementNodes, SecretNames, Violation } from '../instances.types.ts';
 
@@ -47,6 +48,8 @@ export interface World {
   target(name: string): Promise<TargetView | undefined>;
   service(name: string): Promise<ServiceView | undefined>;
   secrets: SecretNames;
+  /** True if there is an object of this name that is none of the instance's. */
+  isTaken(instance: string, plural: Plural, name: string): Promise<boolean>;
   /** Types that every node has, for names that the copies do not define. */
   builtins: readonly NamedType[];
 }

@@ -15,6 +15,7 @@ import { Findings } from './findings.ts';
 import { interpolate } from './interpolation.ts';
 import { judgeValues } from './judged.ts';
 import { resolveLinks, servicesOf } from './links.ts';
+import { judgeNames } from './names.ts';
 import { needsOf } from './needs.ts';
 import { isKnown } from './outcome.ts';
 import { parametersOf } from './parameters.ts';
@@ -54,6 +55,7 @@ export async function expand(files: ServiceFiles, world: World): Promise<Expande
       resources.set(resource.name, resource);
   }
   await judgeSecrets({ service: service.name, node: world.node, secrets: world.secrets }, components, values, findings);
+  await judgeNames(service.name, { types: types.own, resources }, world, findings);
   const apps = appsOf(service, components, values, scope, findings);
   const offers = await offersOf(files, world, scope, findings);
   const workflows = workflowsOf(service, components, scope, findings);

@@ -1,0 +1,17 @@
+/** How it is said that a name is taken which an object of an instance is to have: pure. */
+import { INSTANCE_LABEL } from '../../../../../protocol/kinds/service-instance.ts';
+import type { ApiObject } from '../../../../../protocol/objects.ts';
+import type { Plural } from '../../model/objects.ts';
+import { titleOf } from '../../model/refusal.ts';
+
+/** True of what is none of the instance's. */
+export function isForeign(object: ApiObject, instance: string): boolean {
+  return object.metadata.labels?.[INSTANCE_LABEL] !== instance;
+}
+
+export function takenText(plural: Plural, name: string, instance: string): { message: string; next: string } {
+  return {
+    message: `${titleOf(`${plural}/${name}`)} is there already, and not of the service "${instance}"`,
+    next: plural === 'models' ? 'Stage the service under another name, or delete that model first.' : 'Delete it first, or rename it.',
+  };
+}

@@ -1,0 +1,30 @@
+/** Names of the objects that an instance comes to, its Model, Types and Resources: what is there already and not its own stays, so that it cannot be made. */
+import { scopedType, typeObjectNameOf } from '../../../../../protocol/scoped-names.ts';
+import type { Plural } from '../../model/objects.ts';
+import { resourceObjectName } from '../apply/scoping.ts';
+import { takenText } from '../apply/taken.ts';
+import type { Desired } from '../instances.types.ts';
+import { whereOf } from './copied-types.ts';
+import type { World } from './desired.types.ts';
+import type { Findings } from './findings.ts';
+
+export async function judgeNames(
+  instance: string,
+  { types, resources }: Pick<Desired, 'types' | 'resources'>,
+  { applied, isTaken }: Pick<World, 'applied' | 'isTaken'>,
+  findings: Findings,
+): Promise<void> {
+  const taken = async (plural: Plural, name: string) =>
+    (await isTaken(instance, plural, name)) ? takenText(plural, name, instance) : undefined;
+  const model = await taken('models', instance);
+  if (model !== undefined) findings.add('ILLEGAL_VALUE', ['name'], model.message, model.next);
+  for (const [name, { copy }] of types) {
+    const type = await taken('types', typeObjectNameOf(scopedType(name, instance)));
+    if (type !== undefined) findings.addAt('ILLEGAL_VALUE', whereOf(copy, name), type.message, type.next);
+  }
+  for (const { name, component } of resources.values()) {
+    // what is applied is written
+    const resource = applied.has(name) ? undefined : await taken('resources', resourceObjectName(instance, name));
+    if (resource !== undefined) findings.add('ILLEGAL_VALUE', ['components', component], resource.message, resource.next);
+  }
+}
