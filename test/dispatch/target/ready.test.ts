@@ -1,8 +1,9 @@
 /** Orders that are ready before their turn: none starts without the word, or by what has changed since. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { encodeReadyRow, type ReadyRow, readyKey, readyRows } from '../../../daemon/src/dispatch/target/ready-rows.ts';
+import { DtkdError } from '../../../protocol/errors.ts';
 import { waitFor } from '../../wait.ts';
 import {
   bundleOf,
@@ -232,6 +233,16 @@ describe('after a crash', () => {
       expect(await (await site.target.accept(from(site), { order: bytes })).ended).toMatchObject({ outcome: 'unknown' });
     }
     expect(await marks()).toBe(0);
+  });
+
+  it('what was never started keeps no daemon from starting on a full disk', async () => {
+    const order = marking();
+    await left(order);
+    const full = vi.spyOn(Object.getPrototypeOf(site.store), 'transact').mockRejectedValue(new DtkdError('DISK_FULL', 'the disk is full'));
+    await site.crash().finally(() => full.mockRestore());
+    expect(await (await site.target.accept(from(site), { order: order.bytes })).ended).toMatchObject({ outcome: 'succeeded' });
+    await site.crash();
+    expect([await known(order.id), await rows(), await marks()]).toEqual([['succeeded'], [], 1]);
   });
 
   it('where it cannot be looked whether it was started, it may have been', async () => {

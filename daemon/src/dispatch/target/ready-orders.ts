@@ -28,7 +28,7 @@ export interface ReadyOrdersOptions {
   performer: Performer;
   taking: Taking;
   members: Pick<Members, 'byKey'>;
-  /** Told of rows that cannot be read. */
+  /** Told of rows that cannot be read or removed. */
   onBad(key: string, error: unknown): void;
 }
 
@@ -96,8 +96,10 @@ export class ReadyOrders {
       const key = readyKey(order.id, order.index);
       const known = (await journal.get(order.id, order.index)) !== undefined;
       const certain = of === boot && row.acceptedAt > restoredAt;
-      if (known || (certain && (await this.#isUntouched(order, row)))) await store.transact(async (tx) => tx.delRow(key));
-      else await journal.write(order, row, true, async (tx) => tx.delRow(key));
+      // a row that stays is found to be the same by the next one
+      if (known || (certain && (await this.#isUntouched(order, row)))) {
+        await store.transact(async (tx) => tx.delRow(key)).catch((error: unknown) => onBad(key, error));
+      } else await journal.write(order, row, true, async (tx) => tx.delRow(key));
     }
   }
 
@@ -106,8 +108,10 @@ export class ReadyOrders {
     const { processes } = this.#options.parts.make(row, false, order);
     const left = await processes.left().catch(() => undefined);
     if (left?.length !== 0) return false;
-    await processes.makePlace();
-    await processes.clear();
+    await processes.makePlace().then(
+      () => processes.clear(),
+      () => undefined,
+    );
     return true;
   }
 

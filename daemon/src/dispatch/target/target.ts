@@ -65,7 +65,7 @@ class NodeTarget implements Target {
     this.#options = options;
     const { store, node, access, audit, policy, members, modules, content, logger, now } = options;
     const decide = access.decide.bind(access);
-    const onBad = (key: string, error: unknown) => logger.warn({ err: error, key }, 'A row of the journal cannot be read');
+    const onBad = (key: string, error: unknown) => logger.warn({ err: error, key }, 'A row of the journal cannot be read or removed');
     this.#journal = new Journal(store, node.name, onBad);
     this.#parts = new Parts({ ...options, journal: this.#journal, limits: () => this.#policy.limits });
     const nodeOf = async (key: string) =>
