@@ -1,14 +1,15 @@
 /**
  * What an answer over several nodes says about each of them: whose rows are there, whose are not, and why. Stands under
- * `metadata.completeness` of lists. A node that does not answer is never an error and never silent.
+ * `metadata.completeness` of lists. A node that does not answer is never an error and never silent, and nothing is said of one that is not so.
  */
 import { z } from 'zod';
 
 /**
- * `answered`: its rows are all there. `denied`: it may not be asked, or it refused. `stale`: it did not answer, and the rows are those that it
- * last answered to this asker, up to `since`. `unreachable`: it did not answer, or not properly, and `reason` says how; its rows are missing.
+ * `answered`: its rows are all there. `denied`: it was asked, and shows nothing of this to this asker. `stale`: as `unreachable`, and the rows are
+ * those that it last answered to this asker, up to `since`. `unreachable`: it did not answer, or not properly or not in full, and `reason` says how.
+ * `unasked`: it was not asked, whether or not it is there, and `reason` says why. What the last two have is not known.
  */
-export const NODE_STATES = ['answered', 'denied', 'stale', 'unreachable'] as const;
+export const NODE_STATES = ['answered', 'denied', 'stale', 'unreachable', 'unasked'] as const;
 
 export const nodeStatement = z.object({
   /** The namespace under which the node's objects show. */
@@ -28,7 +29,7 @@ const MAX_SENTENCES = 5;
 /** Nodes that one sentence names; of more it tells how many. */
 const MAX_NAMED = 8;
 
-/** True if every node answered, be it that there is nothing here for this asker. */
+/** True if every node answered, be it that it shows nothing to this asker. */
 export function isComplete(statements: readonly NodeStatement[]): boolean {
   return statements.every(({ state }) => state === 'answered' || state === 'denied');
 }
@@ -55,9 +56,11 @@ function sentence({ state, reason, since }: NodeStatement, nodes: readonly strin
     case 'denied':
       return `${named(nodes)} denied the request${why}`;
     case 'stale':
-      return `${named(nodes)} did not answer; rows are as of ${since ?? 'an earlier time'}${why}`;
+      return `${named(nodes)} did not answer in full; rows are as of ${since ?? 'an earlier time'}${why}`;
+    case 'unasked':
+      return `${named(nodes)} ${nodes.length === 1 ? 'was' : 'were'} not asked${why}`;
     default:
-      return `${named(nodes)} did not answer, rows are missing${why}`;
+      return `${named(nodes)} did not answer in full, rows may be missing${why}`;
   }
 }
 

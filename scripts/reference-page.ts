@@ -16,7 +16,7 @@ const STATUSES: readonly (readonly [number, string])[] = [
   [0, 'all was done'],
   [1, 'something unforeseen; or what was looked for is not so, as with `can` and `audit verify`'],
   [2, 'not understood: the command line, a document, a file'],
-  [3, 'with `--require-complete`: a node did not answer'],
+  [3, 'with `--require-complete`: not all nodes answered, or not in full'],
   [4, 'not allowed'],
   [5, 'not found'],
   [6, 'in conflict with what is there'],

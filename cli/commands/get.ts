@@ -7,6 +7,7 @@ import { type ApiClient, TABLE, THIS_NODE } from '../client/api.ts';
 import { parseLimit } from '../input/limit.ts';
 import { isRecord, type JsonRecord, listAt, textAt } from '../json.ts';
 import { fullName, parseWanted, type Wanted } from '../kinds.ts';
+import { type Listing, listPages } from '../listing.ts';
 import { Completeness } from '../output/completeness.ts';
 import { outputOption, printValue } from '../output/format.ts';
 import { parseTable, type Table, TablePrinter } from '../output/table.ts';
@@ -45,7 +46,7 @@ export function configure(command: Command, cli: Cli): void {
     .option('--where <expression>', "only objects of which this is true, e.g. 'type=Service and not has parent'")
     .option('--stale', 'with what absent nodes answered last')
     .option('--timeout <duration>', 'how long each other node may take (default: 2s)')
-    .option('--require-complete', `exit with status ${EXIT_INCOMPLETE} if a node did not answer`)
+    .option('--require-complete', `exit with status ${EXIT_INCOMPLETE} unless all nodes answered, in full`)
     .option('--limit <number>', 'at most so many objects', parseLimit)
     .option('-w, --watch', 'then follow changes')
     .option('--no-headers', 'leave the heading out')
@@ -132,7 +133,7 @@ async function showTable(cli: Cli, client: ApiClient, wanted: Wanted, flags: Lis
 /** Tables as they come; objects that are named are few, and line up in one. */
 async function* tablesOf(cli: Cli, client: ApiClient, wanted: Wanted, flags: ListFlags): AsyncGenerator<Table> {
   let whole: Table | undefined;
-  for await (const page of pagesOf(cli, client, wanted, flags, TABLE)) {
+  for await (const page of pagesOf(cli, client, wanted, flags, { accept: TABLE })) {
     const table = requireTable(page);
     if (wanted.names.length === 0) yield table;
     else if (whole === undefined) whole = table;
@@ -143,7 +144,7 @@ async function* tablesOf(cli: Cli, client: ApiClient, wanted: Wanted, flags: Lis
 
 async function showNames(cli: Cli, client: ApiClient, wanted: Wanted, flags: ListFlags): Promise<number> {
   let count = 0;
-  for await (const page of pagesOf(cli, client, wanted, flags, TABLE)) {
+  for await (const page of pagesOf(cli, client, wanted, flags, { accept: TABLE })) {
     const { rows } = requireTable(page);
     cli.out.lines(rows.map((row) => fullName(wanted.kind, row.name)));
     count += rows.length;
@@ -159,9 +160,10 @@ async function showValues(
   format: 'json' | 'yaml',
 ): Promise<void> {
   const items: JsonRecord[] = [];
+  const completeness = new Completeness();
   let resourceVersion = '';
   for (const one of wanted) {
-    for await (const page of pagesOf(cli, client, one, flags)) {
+    for await (const page of pagesOf(cli, client, one, flags, wanted.length === 1 ? { completeness } : {})) {
       if (one.names.length > 0) items.push(page);
       else
         items.push(
@@ -174,7 +176,8 @@ async function showValues(
   }
   const single = wanted.length === 1 && wanted[0]?.names.length === 1;
   if (single && items.length === 0) return;
-  const list = { apiVersion: 'v1', kind: 'List', metadata: wanted.length === 1 ? { resourceVersion } : {}, items };
+  const metadata = { resourceVersion, ...completeness.metadata };
+  const list = { apiVersion: 'v1', kind: 'List', metadata: wanted.length === 1 ? metadata : {}, items };
   await printValue(cli.out, single ? items[0] : list, format);
 }
 
@@ -184,23 +187,16 @@ function typed(item: JsonRecord, kind: Kind): JsonRecord {
 }
 
 /** Pages of a list; with names, one page for each object that is there. */
-async function* pagesOf(cli: Cli, client: ApiClient, wanted: Wanted, flags: ListFlags, accept?: string): AsyncGenerator<JsonRecord> {
+async function* pagesOf(
+  cli: Cli,
+  client: ApiClient,
+  wanted: Wanted,
+  flags: ListFlags,
+  { accept, completeness = new Completeness() }: Pick<Listing, 'accept' | 'completeness'> = {},
+): AsyncGenerator<JsonRecord> {
   const target = targetOf(wanted.kind, flags);
   if (wanted.names.length === 0) {
-    const completeness = new Completeness();
-    let rows = 0;
-    for await (const page of client.pages(target, selectionOf(flags), PAGE_SIZE, accept)) {
-      completeness.add(page);
-      rows += listAt(page, accept === undefined ? 'items' : 'rows').length;
-      yield page;
-    }
-    // of the one node that was asked nothing is known, which is not the same as that it has none
-    if (rows === 0 && flags.namespace !== undefined && flags.allNamespaces !== true && completeness.isSilent(flags.namespace)) {
-      throw new DtkdError('PEER_AWAY', `${flags.namespace} did not answer: what ${wanted.kind.plural} it has is not known here`, {
-        next: 'Try again when it is back, or add --stale to see what it answered last.',
-      });
-    }
-    for (const line of completeness.lines()) cli.out.note(line);
+    yield* listPages(cli, client, target, { selection: selectionOf(flags), pageSize: PAGE_SIZE, accept, completeness });
     if (flags.requireComplete === true && !completeness.complete) cli.exitWith(EXIT_INCOMPLETE);
     return;
   }

@@ -47,7 +47,7 @@ class FakeFederation implements FederatedReads {
   unasked(namespace: string | undefined, reason: string) {
     return ['node1', 'node2']
       .filter((node) => namespace === undefined || node === namespace)
-      .map((node) => ({ node, state: 'denied' as const, reason }));
+      .map((node) => ({ node, state: 'unasked' as const, reason }));
   }
   check(): void {
     if (this.failure?.code === 'BAD_REQUEST') throw this.failure;
@@ -101,7 +101,7 @@ describe('a list over nodes', () => {
     const { body, headers } = await api.ask('GET', `${MODELS}?limit=3&labelSelector=a%3Db&where=name%3Dx&peerTimeoutMs=50`, ops);
     expect(body).toMatchObject({ kind: 'ModelList', apiVersion: 'dtkd.dev/v1', metadata: federation.end });
     expect(body.items.map((item: ApiObject) => item.metadata.name)).toEqual(['a', 'b', 'c']);
-    expect(headers['warning']).toBe('299 - "node2 did not answer, rows are missing: it is away"');
+    expect(headers['warning']).toBe('299 - "node2 did not answer in full, rows may be missing: it is away"');
     expect(federation.lists[0]).toMatchObject({
       limit: 3,
       labelSelector: 'a=b',
@@ -167,12 +167,12 @@ describe('a list over nodes', () => {
       items: [],
       metadata: {
         completeness: [
-          { node: 'node1', state: 'denied' },
-          { node: 'node2', state: 'denied' },
+          { node: 'node1', state: 'unasked' },
+          { node: 'node2', state: 'unasked' },
         ],
       },
     });
-    expect(headers['warning']).toContain('dtkd user add NAME');
+    expect(headers['warning']).toMatch(/node1, node2 were not asked: .*dtkd user add NAME/);
     expect(federation.lists).toHaveLength(0);
   });
 

@@ -7,7 +7,7 @@ import { dtDomainKind } from '../../protocol/kinds/dtdomain.ts';
 import { endpointsKind } from '../../protocol/kinds/endpoints.ts';
 import { nodeKind } from '../../protocol/kinds/node.ts';
 import { serviceKind } from '../../protocol/kinds/service.ts';
-import { FakeDaemon } from './fake-daemon.ts';
+import { FakeDaemon, type Scripted } from './fake-daemon.ts';
 
 const SERVICE = `apiVersion: v1
 kind: Service
@@ -90,10 +90,41 @@ describe('commands about objects', () => {
     const table = { apiVersion: 'meta.k8s.io/v1', kind: 'Table', columnDefinitions: [{ name: 'Name', type: 'string' }] };
     daemon.script('GET', /\/namespaces\/node8\/endpoints$/, answer({ ...table, rows: [] }));
     const shown = await daemon.cli('get', 'endpoints', '-n', 'node8');
-    expect(shown).toMatchObject({ code: 7, stdout: '', stderr: expect.stringContaining('error: node8 did not answer') });
+    expect(shown).toMatchObject({
+      code: 7,
+      stdout: '',
+      stderr: expect.stringMatching(/^error: .*node8 did not answer.*no answer within 2 s/),
+    });
     expect(shown.stderr).not.toContain('found.');
     daemon.script('GET', /\/namespaces\/node8\/endpoints$/, answer({ items: [] }));
     expect(await daemon.cli('get', 'endpoints', '-n', 'node8', '-o', 'json')).toMatchObject({ code: 7, stdout: '' });
+  });
+
+  it('get takes nodes that were not asked for none that answered, in every form', async () => {
+    const completeness = ['node1', 'node2'].map((node) => ({ node, state: 'unasked', reason: 'for a reason' }));
+    const metadata = { resourceVersion: '1', completeness };
+    const table = { apiVersion: 'meta.k8s.io/v1', kind: 'Table', columnDefinitions: [{ name: 'Name', type: 'string' }], rows: [] };
+    const answer: Scripted = ({ headers }) =>
+      (headers.accept ?? '').includes('as=Table') ? { ...table, metadata } : { items: [], metadata };
+    daemon.script('GET', /\/v1\/resources$/, answer);
+    daemon.script('GET', /\/namespaces\/node1\/resources$/, answer);
+    const stderr = expect.stringContaining('node1, node2 were not asked: for a reason\n');
+    const all = ['get', 'resources', '-A', '--require-complete'];
+    expect(await daemon.cli(...all)).toMatchObject({ code: 3, stderr });
+    const json = await daemon.cli(...all, '-o', 'json');
+    expect(json).toMatchObject({ code: 3, stderr });
+    expect(JSON.parse(json.stdout)).toMatchObject({ items: [], metadata });
+    const one = await daemon.cli('get', 'resources', '-n', 'node1');
+    expect(one).toMatchObject({ code: 4, stderr: 'error: what resources node1 has is not known: node1 was not asked: for a reason\n' });
+  });
+
+  it('get takes what its limit has cut off for missing', async () => {
+    daemon.script('GET', /\/v1\/types$/, () => ({
+      items: [{ metadata: { name: 'a' } }],
+      metadata: { continue: 'more', completeness: [] },
+    }));
+    const cut = await daemon.cli('get', 'types', '-A', '--limit', '1', '--require-complete', '-o', 'json');
+    expect(cut).toMatchObject({ code: 3, stderr: expect.stringContaining('The list ends at its limit') });
   });
 
   it('watch prints what is there and each change', async () => {

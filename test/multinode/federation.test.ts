@@ -64,7 +64,7 @@ describe('models of three nodes, asked for at one', () => {
     expect(answer.status).toBe(200);
     expect(answer.body).toMatchObject({
       items: [{ metadata: { name: 'of-the-operator' } }, { metadata: { name: 'own' } }],
-      metadata: { completeness: expect.arrayContaining([expect.objectContaining({ node: 'node2', state: 'denied' })]) },
+      metadata: { completeness: expect.arrayContaining([expect.objectContaining({ node: 'node2', state: 'unasked' })]) },
     });
   });
 
@@ -139,7 +139,7 @@ describe('models of three nodes, asked for at one', () => {
     expect(stateOf('node1')).toBe('stale');
     const { stdout, stderr } = await ops.cli('get', 'models', '-A', '--stale');
     expect(stdout).toMatch(/shop/);
-    expect(stderr).toMatch(/node1 did not answer; rows are as of/);
+    expect(stderr).toMatch(/node1 did not answer in full; rows are as of/);
   });
 
   it('are whole again when it is back', async () => {

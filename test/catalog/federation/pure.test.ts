@@ -9,7 +9,7 @@ import { RowsDecoder } from '../../../daemon/src/catalog/federation/peer/rows-de
 import { federatedSelection } from '../../../daemon/src/catalog/federation/selection.ts';
 import { peerEvent } from '../../../daemon/src/catalog/federation/watch/watch-line.ts';
 import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
-import { completenessSentences, type NodeStatement } from '../../../protocol/completeness.ts';
+import { completenessSentences, NODE_STATES, type NodeStatement } from '../../../protocol/completeness.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { parseDomainId, parsePeerKey } from '../../../protocol/ids.ts';
 import { modelKind } from '../../../protocol/kinds/model.ts';
@@ -31,7 +31,7 @@ function refusesOnly(run: () => unknown, code: string): void {
 
 describe('a continue token', () => {
   test('says all that it was made of', () => {
-    const over = fc.array(fc.record({ node, state: fc.constantFrom('answered', 'denied', 'stale', 'unreachable') }), { maxLength: 40 });
+    const over = fc.array(fc.record({ node, state: fc.constantFrom(...NODE_STATES) }), { maxLength: 40 });
     fc.assert(
       fc.property(
         node,
@@ -43,7 +43,7 @@ describe('a continue token', () => {
           const first = new Map<string, NodeStatement['state']>();
           for (const one of states) {
             marks.add(one);
-            if (one.state !== 'unreachable' && !first.has(one.node)) first.set(one.node, one.state);
+            if (!['unreachable', 'unasked'].includes(one.state) && !first.has(one.node)) first.set(one.node, one.state);
           }
           const at = { resourceVersion: '123', namespace, name, over: marks, ...(within === null ? {} : { within }) };
           const read = decodeContinue(KIND, encodeContinue(KIND, at));
@@ -235,7 +235,7 @@ describe('what is kept', () => {
 
 describe('sentences about completeness', () => {
   test('are five at most, and name every node or say how many', () => {
-    const state = fc.constantFrom<NodeStatement['state']>('answered', 'denied', 'stale', 'unreachable');
+    const state = fc.constantFrom(...NODE_STATES);
     fc.assert(
       fc.property(fc.array(fc.record({ node, state, reason: fc.constantFrom('a', 'b', 'c', 'd') }), { maxLength: 60 }), (statements) => {
         const sentences = completenessSentences(statements);

@@ -86,7 +86,7 @@ function list(kind: Kind, scope: 'namespace' | 'everywhere'): Operation {
   const where = kind.scope === 'Cluster' ? '' : everywhere ? ' of all nodes' : ' of one node';
   const selectable = ['metadata.name', 'metadata.namespace', ...kind.selectableFields].map((field) => `\`${field}\``).join(', ');
   const absent = everywhere
-    ? ' A node that does not answer is named in `metadata.completeness` and in a Warning header; it is no error.'
+    ? ' A node that does not answer, or is not asked, is named in `metadata.completeness` and in a Warning header; it is no error.'
     : '';
   return {
     ...base(

@@ -1,4 +1,5 @@
 /** Resources of other nodes through federation and their own APIs, for one question of a user of this node. */
+import { isComplete } from '../../../../protocol/completeness.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { isRecord, parseJson } from '../../../../protocol/json.ts';
 import { resourceKind } from '../../../../protocol/kinds/resource.ts';
@@ -38,8 +39,8 @@ export function createOtherModels({ federation, peers }: OtherModelsOptions): Ot
       const rows: ApiObject[] = [];
       for await (const batch of list.batches) for (const row of batch) rows.push(...rowOf(row));
       const { completeness } = list.end();
-      const named = (silent: boolean) => completeness.filter(({ state }) => (state === 'unreachable') === silent).map((one) => one.node);
-      return { rows, answered: named(false), unanswered: named(true) };
+      const named = (heard: boolean) => completeness.filter((one) => isComplete([one]) === heard).map((one) => one.node);
+      return { rows, answered: named(true), unanswered: named(false) };
     },
     get: (user, node, path) => getJson(peers, user, node, path),
   };

@@ -87,7 +87,7 @@ class NodesFederation implements Federation {
   unasked(namespace: string | undefined, reason: string): NodeStatement[] {
     return this.#peers()
       .filter((peer) => namespace === undefined || peer.namespace === namespace)
-      .map((peer) => ({ node: peer.namespace, state: 'denied', reason }));
+      .map((peer) => ({ node: peer.namespace, state: 'unasked', reason }));
   }
 
   check(kind: Kind, selectors: Selectors): void {

@@ -28,7 +28,7 @@ export function fanOutArea(read: () => FanOutNumbers): Area {
     },
     {
       name: 'dtkd_fanout_statements_total',
-      help: 'What lists over nodes said of each: answered, denied, stale or unreachable',
+      help: 'What lists over nodes said of each to users: answered, denied, stale, unreachable or unasked',
       type: 'counter',
       labels: ['peer', 'state'],
       samples: ({ statements }) => statements.map(({ node, state, count }) => ({ labels: { peer: node, state }, value: count })),

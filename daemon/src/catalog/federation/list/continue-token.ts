@@ -51,7 +51,8 @@ export class Over {
   }
 
   add({ node, state }: Pick<NodeStatement, 'node' | 'state'>): void {
-    if (state !== 'unreachable' && this.stateOf(node) === undefined) this.#marks[state] += markOf(node);
+    if (state === 'unreachable' || state === 'unasked') return;
+    if (this.stateOf(node) === undefined) this.#marks[state] += markOf(node);
   }
 
   /** Undefined if it did not answer. */

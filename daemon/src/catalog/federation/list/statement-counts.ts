@@ -7,7 +7,7 @@ export class StatementCounts {
   add({ node, state }: NodeStatement): void {
     const known = this.#counts.get(node);
     if (known !== undefined) known[state] += 1;
-    else this.#counts.set(node, { answered: 0, denied: 0, stale: 0, unreachable: 0, [state]: 1 });
+    else this.#counts.set(node, { answered: 0, denied: 0, stale: 0, unreachable: 0, unasked: 0, [state]: 1 });
   }
 
   /** Of these nodes; the others are forgotten. */
