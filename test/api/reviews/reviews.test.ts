@@ -11,7 +11,13 @@ const token = 'token-of-ops';
 /** What the other node answers next, and what it was asked. */
 let answer: { status: number; body: unknown } | DtkdError = { status: 200, body: {} };
 const asked: PeerRequest[] = [];
-const peer: PeerNode = { domain: parseDomainId('d'.repeat(64)), key: parsePeerKey('1'.repeat(64)), namespace: 'node1', reachable: true };
+const peer: PeerNode = {
+  domain: parseDomainId('d'.repeat(64)),
+  key: parsePeerKey('1'.repeat(64)),
+  namespace: 'node1',
+  reachable: true,
+  suspended: false,
+};
 const peers: PeerApi = {
   peers: () => [peer],
   peerNamed: (namespace) => (namespace === 'node1' ? peer : undefined),

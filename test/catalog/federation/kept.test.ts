@@ -10,7 +10,13 @@ import { modelKind } from '../../../protocol/kinds/model.ts';
 import { ROWS_MEDIA_TYPE } from '../../../protocol/remote-api.ts';
 import { model, USER } from './nodes.ts';
 
-const PEER: PeerNode = { domain: parseDomainId('d'.repeat(64)), key: parsePeerKey('1'.repeat(64)), namespace: 'node1', reachable: true };
+const PEER: PeerNode = {
+  domain: parseDomainId('d'.repeat(64)),
+  key: parsePeerKey('1'.repeat(64)),
+  namespace: 'node1',
+  reachable: true,
+  suspended: false,
+};
 const VIEW = { asker: 'a', group: modelKind.group, plural: modelKind.plural };
 const WHOLE = { after: '', upTo: undefined };
 const ROWS = [{ name: 'a', json: '{}' }];

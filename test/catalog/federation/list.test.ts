@@ -107,6 +107,25 @@ describe('a list over nodes', () => {
     expect(nodes.node('node1').asked).toBe(0);
   });
 
+  test('says of a suspended node that it is not asked, and not that it is away', async () => {
+    await open();
+    await nodes.page({ stale: true });
+    const { asked } = nodes.node('node1');
+    nodes.node('node1').mood = 'suspended';
+    nodes.node('node2').mood = 'suspended';
+    const reason = expect.stringContaining('suspended');
+    for (const limit of [0, 9]) {
+      expect((await nodes.page({ limit })).completeness.slice(0, 2)).toEqual([
+        { node: 'node1', state: 'unasked', reason },
+        { node: 'node2', state: 'unasked', reason },
+      ]);
+    }
+    expect((await nodes.page({ stale: true })).completeness[0]).toMatchObject({ node: 'node1', state: 'stale', reason });
+    const { completeness } = await walk(4);
+    expect(completeness[0]).toMatchObject({ node: 'node1', state: 'unasked', reason });
+    expect(nodes.node('node1').asked).toBe(asked);
+  });
+
   test('gives up a frozen node after the time that was given, and gives all others', async () => {
     await open(20, 2);
     nodes.node('node1').mood = 'frozen';

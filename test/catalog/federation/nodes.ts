@@ -34,8 +34,8 @@ export function model(name: string, namespace: string, text = '', labels?: Recor
   };
 }
 
-/** How a peer answers: `frozen` takes requests and says nothing; `away` cannot be reached, `known` says whether that is known beforehand. */
-export type Mood = 'well' | 'frozen' | 'away' | 'known' | 'denied';
+/** How a peer answers: `frozen` takes requests and says nothing; `away` cannot be reached, `known` says whether that is known beforehand; `suspended` is there, and not to be asked. */
+export type Mood = 'well' | 'frozen' | 'away' | 'known' | 'denied' | 'suspended';
 
 export class FakeNode {
   readonly name: string;
@@ -59,7 +59,13 @@ export class FakeNode {
     this.shownAs = name;
     this.store = store;
     this.#kv = kv;
-    this.peer = { domain: DOMAIN, key: parsePeerKey(index.toString(16).padStart(64, '0')), namespace: name, reachable: true };
+    this.peer = {
+      domain: DOMAIN,
+      key: parsePeerKey(index.toString(16).padStart(64, '0')),
+      namespace: name,
+      reachable: true,
+      suspended: false,
+    };
   }
 
   static async open(name: string, index: number): Promise<FakeNode> {
@@ -259,7 +265,10 @@ export class Nodes {
       watch: (_user, query) => this.store.watch(query),
       version: () => this.store.version(),
     };
-    const find = (node: FakeNode): PeerNode => ({ ...node.peer, namespace: node.shownAs, reachable: node.mood !== 'known' });
+    const find = (node: FakeNode): PeerNode => {
+      const suspended = node.mood === 'suspended';
+      return { ...node.peer, namespace: node.shownAs, reachable: node.mood !== 'known' && !suspended, suspended };
+    };
     const peers: PeerApi = {
       peers: () => this.others.filter((node) => node.member).map(find),
       peerNamed: (namespace) =>

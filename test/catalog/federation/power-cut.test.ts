@@ -7,7 +7,13 @@ import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { parseDomainId, parsePeerKey } from '../../../protocol/ids.ts';
 
 const VIEW = { asker: 'a', group: 'dtkd.dev', plural: 'models' };
-const PEER = { domain: parseDomainId('d'.repeat(64)), key: parsePeerKey('1'.repeat(64)), namespace: 'node1', reachable: true };
+const PEER = {
+  domain: parseDomainId('d'.repeat(64)),
+  key: parsePeerKey('1'.repeat(64)),
+  namespace: 'node1',
+  reachable: true,
+  suspended: false,
+};
 
 test('versions of what it took are no places to go on from', async () => {
   const before = memoryKv();

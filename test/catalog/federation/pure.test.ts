@@ -17,7 +17,13 @@ import { resourceKind } from '../../../protocol/kinds/resource.ts';
 import { model } from './nodes.ts';
 
 const KIND = { group: 'dtkd.dev', plural: 'models' };
-const PEER = { domain: parseDomainId('d'.repeat(64)), key: parsePeerKey('1'.repeat(64)), namespace: 'node1', reachable: true };
+const PEER = {
+  domain: parseDomainId('d'.repeat(64)),
+  key: parsePeerKey('1'.repeat(64)),
+  namespace: 'node1',
+  reachable: true,
+  suspended: false,
+};
 const node = fc.stringMatching(/^[a-z][a-z0-9]{0,20}$/);
 
 function refusesOnly(run: () => unknown, code: string): void {

@@ -7,7 +7,13 @@ import { federatedSelection } from '../../../daemon/src/catalog/federation/selec
 import { parseDomainId, parsePeerKey } from '../../../protocol/ids.ts';
 import { serviceKind } from '../../../protocol/kinds/service.ts';
 
-const peer: PeerNode = { domain: parseDomainId('d'.repeat(64)), key: parsePeerKey('1'.repeat(64)), namespace: 'node1', reachable: true };
+const peer: PeerNode = {
+  domain: parseDomainId('d'.repeat(64)),
+  key: parsePeerKey('1'.repeat(64)),
+  namespace: 'node1',
+  reachable: true,
+  suspended: false,
+};
 const TIMEOUT_MS = 2_000;
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));

@@ -61,6 +61,7 @@ export class PeerTable {
             key,
             namespace: displayName,
             reachable: reach !== 'away' && !suspended,
+            suspended,
           })),
       )
       .sort((a, b) => (a.namespace < b.namespace ? -1 : a.namespace > b.namespace ? 1 : 0));

@@ -7,6 +7,7 @@ import { toTimestamp } from '../../../../../protocol/objects.ts';
 import { type KeptView, MAX_PART_BYTES, MAX_PART_ROWS } from '../cache/kept-view.ts';
 import type { Difference } from '../cache/list-notes.ts';
 import type { Json, ListEnd } from '../federation.types.ts';
+import { missing, whyAbsent } from '../peer/absence.ts';
 import { objectOf } from '../peer/row.ts';
 import type { PeerNode } from '../peer-api.types.ts';
 import type { FederatedSelection } from '../selection.ts';
@@ -61,7 +62,7 @@ export class Concatenation {
 
   constructor(options: ConcatenationOptions) {
     this.#options = options;
-    this.#statements = options.before.map(({ namespace }) => earlier(namespace, options.over));
+    this.#statements = options.before.map((peer) => earlier(peer, options.over));
     this.#ahead = options.limit === 0 ? AHEAD : 0;
   }
 
@@ -105,7 +106,7 @@ export class Concatenation {
     const isStale = over.stateOf(namespace) === 'stale';
     if (peer !== undefined && (isStale || !peer.reachable)) {
       if (!isStale && !kept.leases.isFollowed(peer.key) && kept.parts().has(peer.key)) await kept.setAway(peer, toTimestamp(now()));
-      yield* this.#fallen(peer, turn, 'it could not be reached');
+      yield* this.#fallen(peer, turn, whyAbsent(peer));
       return;
     }
     const sum = { rows: 0, bytes: 0 };
@@ -136,7 +137,7 @@ export class Concatenation {
     const part = kept.parts().get(peer.key);
     // what it showed under another name is not what is asked for
     if (!stale || part?.namespace !== peer.namespace) {
-      this.#state({ node: peer.namespace, state: 'unreachable', reason });
+      this.#state(missing(peer, reason));
       return;
     }
     const since = part.since ?? toTimestamp(now());
@@ -172,7 +173,7 @@ export class Concatenation {
     const rest = turns.slice(index + 1);
     if (turn === undefined) return;
     if (!within && rest.every(({ peer }) => peer !== undefined && !peer.reachable && !stale)) {
-      for (const { namespace } of rest) this.#state({ node: namespace, state: 'unreachable', reason: 'it could not be reached' });
+      for (const { peer } of rest) if (peer !== undefined) this.#state(missing(peer, whyAbsent(peer)));
       return this.#finish();
     }
     const { continue: next, before, given, after } = turn.place;
@@ -247,10 +248,12 @@ export function markedStale<T extends { metadata: { annotations?: Record<string,
   return { ...object, metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, [STALE_ANNOTATION]: since } } };
 }
 
-function earlier(node: string, over: Over): NodeStatement {
+function earlier(peer: PeerNode, over: Over): NodeStatement {
+  const { namespace: node, suspended } = peer;
   const state = over.stateOf(node);
   if (state === 'answered') return { node, state };
   if (state === 'stale') return { node, state, reason: 'it did not answer on an earlier page' };
   if (state === 'denied') return { node, state, reason: 'it denied an earlier page' };
+  if (suspended) return missing(peer, whyAbsent(peer));
   return { node, state: 'unreachable', reason: 'it did not answer when its turn came on an earlier page, or came only later' };
 }

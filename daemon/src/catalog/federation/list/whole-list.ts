@@ -10,6 +10,7 @@ import { type KeptView, MAX_PART_BYTES, MAX_PART_ROWS } from '../cache/kept-view
 import type { Difference } from '../cache/list-notes.ts';
 import type { Part } from '../cache/part.ts';
 import type { FederatedList, Json } from '../federation.types.ts';
+import { missing, whyAbsent } from '../peer/absence.ts';
 import type { PeerPage } from '../peer/peer-page.ts';
 import { objectOf } from '../peer/row.ts';
 import type { PeerNode } from '../peer-api.types.ts';
@@ -97,17 +98,18 @@ export async function wholeList(options: WholeListOptions): Promise<FederatedLis
   const resourceVersion = String(frozen.version);
   return {
     resourceVersion,
-    batches: batches(options, frozen, answers, completeness, version),
+    batches: batches(options, frozen, completeness, version),
     end: () => ({ resourceVersion, completeness }),
   };
 }
 
-function statementOf({ namespace: node }: PeerNode, answer: Answer, since: string | undefined): NodeStatement {
+function statementOf(peer: PeerNode, answer: Answer, since: string | undefined): NodeStatement {
+  const { namespace: node } = peer;
   // what is shown is what is kept: not if that was given up meanwhile
   if (answer.state === 'answered' && since !== undefined) return { node, state: 'answered' };
   const reason = answer.state === 'answered' ? 'it came under another name, or was removed' : answer.reason;
   if (answer.state === 'denied') return { node, state: 'denied', reason };
-  return since === undefined ? { node, state: 'unreachable', reason } : { node, state: 'stale', since, reason };
+  return since === undefined ? missing(peer, reason) : { node, state: 'stale', since, reason };
 }
 
 /** Asks all of them, and keeps what they answer; of those that are followed it waits until as much has come in. */
@@ -125,7 +127,7 @@ async function askOne(options: Asking, peer: PeerNode): Promise<Answer> {
   const { kept, selection, now } = options;
   if (!peer.reachable) {
     if (!kept.leases.isFollowed(peer.key) && kept.parts().has(peer.key)) await kept.setAway(peer, toTimestamp(now()));
-    return { state: 'failed', reason: 'it could not be reached' };
+    return { state: 'failed', reason: whyAbsent(peer) };
   }
   const names = new Set<string>();
   const walked = await walk(options, peer, selection.everything, names);
@@ -190,14 +192,13 @@ async function hasLeftovers({ kept, selection }: Asking, peer: PeerNode, names: 
 async function* batches(
   { peers, own, selection }: WholeListOptions,
   frozen: Frozen,
-  answers: ReadonlyMap<string, Answer>,
   completeness: readonly NodeStatement[],
   version: number,
 ): AsyncGenerator<readonly Json[]> {
   try {
     const parts = peers.map((peer, index) => ({
       namespace: peer.namespace,
-      rows: () => peerRows(peer, selection, frozen, answers.get(peer.key), completeness[index]),
+      rows: () => peerRows(peer, selection, frozen, completeness[index]),
     }));
     if (own !== undefined) parts.push({ namespace: own.namespace, rows: () => ownRows(own.turn(version)) });
     parts.sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
@@ -219,13 +220,12 @@ async function* peerRows(
   peer: PeerNode,
   selection: FederatedSelection,
   frozen: Frozen,
-  answer: Answer | undefined,
   statement: NodeStatement | undefined,
 ): AsyncGenerator<readonly Json[]> {
-  if (answer === undefined || answer.state === 'denied' || statement?.state === 'unreachable') return;
+  if (statement?.state !== 'answered' && statement?.state !== 'stale') return;
   // what it showed under another name is not what is asked for
   if (frozen.parts.get(peer.key)?.namespace !== peer.namespace) return;
-  const since = statement?.state === 'stale' ? statement.since : undefined;
+  const since = statement.state === 'stale' ? statement.since : undefined;
   for (let after = '', more = true; more; ) {
     const rows = await frozen.rows(peer.key, after, BATCH_ROWS);
     after = rows.at(-1)?.name ?? after;

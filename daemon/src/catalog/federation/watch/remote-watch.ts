@@ -10,6 +10,7 @@ import { MAX_ROW_BYTES } from '../../../../../protocol/remote-api.ts';
 import { Bell } from '../cache/bell.ts';
 import type { KeptView } from '../cache/kept-view.ts';
 import type { FederationLogger, Tunables } from '../federation.types.ts';
+import { whyAbsent } from '../peer/absence.ts';
 import { deadline } from '../peer/deadline.ts';
 import { LineCutter } from '../peer/line-cutter.ts';
 import { peerPage, reasonOf, refusal } from '../peer/peer-page.ts';
@@ -135,7 +136,7 @@ export class RemoteWatch {
     const release = await kept.leases.take(this.key, signal, true);
     if (release === undefined) return { why: 'failed', reason: 'it is not followed any more' };
     try {
-      const ended: Ended = this.#peer.reachable ? await this.#follow() : { why: 'failed', reason: 'it could not be reached' };
+      const ended: Ended = this.#peer.reachable ? await this.#follow() : { why: 'failed', reason: whyAbsent(this.#peer) };
       if (!signal.aborted) await (ended.why === 'denied' ? kept.drop(this.key) : kept.setAway(this.#peer, toTimestamp(now())));
       return ended;
     } finally {
