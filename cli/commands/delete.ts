@@ -5,8 +5,9 @@ import type { Cli } from '../cli.ts';
 import { type ApiClient, THIS_NODE } from '../client/api.ts';
 import { requireName } from '../client/apply.ts';
 import { readDocuments } from '../input/documents.ts';
-import { isRecord, listAt, textAt } from '../json.ts';
+import { textAt } from '../json.ts';
 import { fullName, parseWanted, requireKindOf } from '../kinds.ts';
+import { listAll } from '../listing.ts';
 import { outputOption } from '../output/format.ts';
 
 const EXAMPLES = `
@@ -95,10 +96,8 @@ async function findDoomed(client: ApiClient, kindText: string | undefined, names
   const found: Doomed[] = [];
   for (const { kind } of wanted) {
     const target = { kind, namespace: flags.namespace ?? THIS_NODE };
-    for await (const page of client.pages(target, { labelSelector: flags.selector, where: flags.where }, PAGE_SIZE)) {
-      for (const item of listAt(page, 'items').filter(isRecord)) {
-        found.push({ kind, namespace: textAt(item, 'metadata', 'namespace'), name: requireName(item) });
-      }
+    for (const item of await listAll(client, target, { labelSelector: flags.selector, where: flags.where }, PAGE_SIZE)) {
+      found.push({ kind, namespace: textAt(item, 'metadata', 'namespace'), name: requireName(item) });
     }
   }
   return found;

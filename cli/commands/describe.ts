@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
 import { eventKind } from '../../protocol/kinds/event.ts';
 import type { Kind } from '../../protocol/kinds/kind.ts';
+import { nodeKind } from '../../protocol/kinds/node.ts';
 import { resourceKind } from '../../protocol/kinds/resource.ts';
 import { typeKind } from '../../protocol/kinds/type.ts';
 import type { Cli } from '../cli.ts';
 import { type ApiClient, THIS_NODE } from '../client/api.ts';
 import { isRecord, type JsonRecord, listAt, recordAt, textAt } from '../json.ts';
 import { parseWanted, type Wanted } from '../kinds.ts';
+import { listAll, listPages } from '../listing.ts';
 import { describeLines } from '../output/describe.ts';
 import { shownResource, shownType } from '../output/effective.ts';
 import { selectionOf, targetOf } from '../selection.ts';
@@ -66,7 +68,8 @@ async function* objectsOf(cli: Cli, client: ApiClient, { kind, names }: Wanted, 
     }
   }
   if (names.length > 0) return;
-  for await (const page of client.pages(target, selectionOf(flags), PAGE_SIZE)) yield* listAt(page, 'items').filter(isRecord);
+  const listing = { selection: selectionOf(flags), pageSize: PAGE_SIZE };
+  for await (const page of listPages(cli, client, target, listing)) yield* listAt(page, 'items').filter(isRecord);
 }
 
 /** What a resource or a type comes to: with defaults, what is inherited, and relations from both ends. Left out where it cannot be had. */
@@ -79,8 +82,8 @@ async function effectiveOf(client: ApiClient, kind: Kind, object: JsonRecord): P
   return view === undefined ? undefined : kind === resourceKind ? shownResource(view) : shownType(view);
 }
 
-/** Events about an object; an object is described without them where they cannot be had. */
-async function eventsOf(client: ApiClient, kind: Kind, object: JsonRecord): Promise<JsonRecord[]> {
+/** Events about an object, or why they are not known: an object is described without them where they cannot be had. */
+async function eventsOf(client: ApiClient, kind: Kind, object: JsonRecord): Promise<JsonRecord[] | string> {
   const uid = textAt(object, 'metadata', 'uid');
   const fields = [
     `involvedObject.name=${textAt(object, 'metadata', 'name')}`,
@@ -88,9 +91,10 @@ async function eventsOf(client: ApiClient, kind: Kind, object: JsonRecord): Prom
     ...(uid ? [`involvedObject.uid=${uid}`] : []),
   ];
   try {
-    const namespace = textAt(object, 'metadata', 'namespace') ?? 'default';
-    return listAt(await client.get({ kind: eventKind, namespace }, { fieldSelector: fields.join(',') }), 'items').filter(isRecord);
-  } catch {
-    return [];
+    // what happens to a node is written down there and nowhere else
+    const namespace = textAt(object, 'metadata', kind === nodeKind ? 'name' : 'namespace') ?? THIS_NODE;
+    return await listAll(client, { kind: eventKind, namespace }, { fieldSelector: fields.join(',') }, PAGE_SIZE);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }

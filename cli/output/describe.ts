@@ -21,8 +21,8 @@ export function headingOf(field: string): string {
     .join(' ');
 }
 
-/** An object as `describe` prints it: name, labels and annotations first, then every field in the order of the alphabet, then its events. */
-export function describeLines(object: JsonRecord, events: readonly JsonRecord[], now: number): string[] {
+/** An object as `describe` prints it: name, labels and annotations first, then every field in the order of the alphabet, then its events, or why they are not known. */
+export function describeLines(object: JsonRecord, events: readonly JsonRecord[] | string, now: number): string[] {
   const metadata = recordAt(object, 'metadata');
   const { name, namespace, labels, annotations, managedFields: _managed, ...otherMeta } = metadata;
   const { metadata: _metadata, ...fields } = object;
@@ -76,7 +76,8 @@ function scalar(value: unknown): string {
   return escapeControls(String(value));
 }
 
-function eventLines(events: readonly JsonRecord[], now: number, width: number): string[] {
+function eventLines(events: readonly JsonRecord[] | string, now: number, width: number): string[] {
+  if (typeof events === 'string') return [labelled('Events', `<${escapeControls(events)}>`, width)];
   if (events.length === 0) return [labelled('Events', '<none>', width)];
   const rows = events.map((event) => {
     const count = Number(event['count'] ?? 1);

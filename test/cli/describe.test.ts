@@ -68,7 +68,9 @@ describe('describeLines', () => {
     ]);
   });
 
-  it('says that there are no events, and escapes what other nodes wrote', () => {
+  it('says that there are no events, or why they are not known, and escapes what other nodes wrote', () => {
+    expect(describeLines({ metadata: { name: 'x' } }, 'nobody \u001btold', now).join()).toMatch(/Events: +<nobody .*told>$/);
+    expect(describeLines({ metadata: { name: 'x' } }, 'nobody \u001btold', now).join()).not.toContain('\u001b');
     expect(describeLines({ metadata: { name: 'x' }, message: 'a\u001b[31m' }, [], now)).toEqual([
       'Name:         x',
       'Labels:       <none>',

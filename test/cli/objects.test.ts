@@ -263,6 +263,48 @@ describe('commands about objects', () => {
     expect(stdout).toContain(`Peers:\n  ${'a'.repeat(32)}\n`);
     expect(stdout).toContain('Events:       <none>');
   });
+
+  describe('where another node did not answer', () => {
+    beforeAll(() => {
+      const completeness = [{ node: 'node9', state: 'unreachable', reason: 'it could not be reached' }];
+      const script = (path: RegExp, answer: object) => daemon.script('GET', path, () => answer);
+      script(/\/namespaces\/node9\/(models|resources|executions|tasks|events)$/, { items: [], metadata: { completeness } });
+      script(/\/v1\/(executions|tasks)$/, { items: [], metadata: { completeness } });
+      script(/\/namespaces\/node9\/models\/shop$/, { metadata: { name: 'shop', namespace: 'node9' } });
+      script(/\/nodes\/node9$/, { metadata: { name: 'node9' } });
+    });
+
+    it.each([
+      ['describe', 'models', '-n', 'node9'],
+      ['delete', 'models', '--all', '-n', 'node9'],
+      ['model', 'export', 'shop', '-n', 'node9'],
+      ['executions', 'ls', '-n', 'node9'],
+      ['service', 'tasks', '-n', 'node9', '-o', 'json'],
+    ])('%s %s %s says so and fails, and takes nothing for nothing', async (...args) => {
+      const { code, stdout, stderr } = await daemon.cli(...args);
+      expect([code, stdout]).toEqual([7, '']);
+      expect(stderr).toMatch(/^error: what \w+ node9 has is not known: node9 did not answer/);
+    });
+
+    it('lists over all nodes say so, in JSON as well', async () => {
+      for (const args of [
+        ['executions', 'ls', '-A', '-o', 'json'],
+        ['service', 'tasks', '-A', '-o', 'json'],
+      ]) {
+        const { code, stdout, stderr } = await daemon.cli(...args);
+        expect([code, stderr]).toEqual([0, expect.stringContaining('node9 did not answer')]);
+        expect(JSON.parse(stdout)).toMatchObject({ metadata: { completeness: [{ node: 'node9' }] } });
+      }
+    });
+
+    it.each([
+      ['model', 'shop', '-n', 'node9'],
+      ['node', 'node9'],
+    ])('describe %s %s does not say that there are no events', async (...args) => {
+      const { stdout } = await daemon.cli('describe', ...args);
+      expect(stdout).toMatch(/Events: +<what events node9 has is not known: node9 did not answer/);
+    });
+  });
 });
 
 async function* events(): AsyncGenerator<unknown> {

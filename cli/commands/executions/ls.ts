@@ -6,6 +6,7 @@ import { executionRows, mergedById } from '../../dispatch/execution-lines.ts';
 import { parseLimit } from '../../input/limit.ts';
 import { isRecord, type JsonRecord, listAt, textAt } from '../../json.ts';
 import { fullName } from '../../kinds.ts';
+import { listPages } from '../../listing.ts';
 import { alignColumns } from '../../output/columns.ts';
 import { Completeness } from '../../output/completeness.ts';
 import { outputOption, printValue } from '../../output/format.ts';
@@ -41,17 +42,19 @@ export function configure(command: Command, cli: Cli): void {
       const completeness = new Completeness();
       const found: { node: string; object: JsonRecord }[] = [];
       const selection = { ...selectionOf({}), fieldSelector: flags.running === true ? 'status.phase!=Finished' : undefined };
-      for await (const page of client.pages(targetOf(executionKind, flags), selection, PAGE_SIZE)) {
-        completeness.add(page);
+      for await (const page of listPages(cli, client, targetOf(executionKind, flags), { selection, pageSize: PAGE_SIZE, completeness })) {
         for (const object of listAt(page, 'items').filter(isRecord))
           found.push({ node: textAt(object, 'metadata', 'namespace') ?? '', object });
       }
       if (flags.output === 'json' || flags.output === 'yaml') {
-        return printValue(cli.out, { apiVersion: 'v1', kind: 'List', items: found.map(({ object }) => object) }, flags.output);
+        return printValue(
+          cli.out,
+          { apiVersion: 'v1', kind: 'List', metadata: completeness.metadata, items: found.map(({ object }) => object) },
+          flags.output,
+        );
       }
       const merged = mergedById(found.map(({ node, object }) => ({ node, execution: executionOf(object) })));
       const rows = executionRows(merged, Date.now(), flags.output === 'wide' || flags.output === 'name').slice(0, flags.limit);
-      for (const line of completeness.lines()) cli.out.note(line);
       if (flags.output === 'name') return cli.out.lines(rows.map(([id = '']) => fullName(executionKind, id)));
       if (rows.length === 0) return cli.out.note('No executions found.');
       cli.out.lines(alignColumns([['ID', 'AGE', 'WHAT', 'USER', 'STARTER', 'PHASE', 'TARGETS'], ...rows]));

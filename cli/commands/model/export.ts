@@ -4,8 +4,9 @@ import { resourceKind } from '../../../protocol/kinds/resource.ts';
 import { INSTANCE_LABEL } from '../../../protocol/kinds/service-instance.ts';
 import { typeKind } from '../../../protocol/kinds/type.ts';
 import type { Cli } from '../../cli.ts';
-import { type ApiClient, type Selection, type Target, THIS_NODE } from '../../client/api.ts';
+import { type ApiClient, THIS_NODE } from '../../client/api.ts';
 import { isRecord, type JsonRecord, listAt, textAt } from '../../json.ts';
+import { listAll, listPages } from '../../listing.ts';
 import { dtkdYaml, rundeckNodes, typesUsed } from '../../model/export.ts';
 import { toYaml } from '../../output/format.ts';
 
@@ -32,12 +33,12 @@ export function configure(command: Command, cli: Cli): void {
       const namespace = flags.namespace ?? THIS_NODE;
       const client = await cli.client();
       const model = await client.get({ kind: modelKind, namespace, name });
-      const resources = await all(client, { kind: resourceKind, namespace }, { fieldSelector: `spec.model=${name}` });
+      const resources = await listAll(client, { kind: resourceKind, namespace }, { fieldSelector: `spec.model=${name}` }, PAGE);
       if (flags.format === 'rundeck') {
         cli.out.print(await toYaml(rundeckNodes(resources)));
         return;
       }
-      const types = (await all(client, { kind: typeKind, namespace }, {})).filter((type) => !isBuiltIn(type));
+      const types = await typesOf(cli, client, namespace);
       const used = typesUsed(types, resources);
       const modules = new Set(used.map(moduleOf).filter((module) => module !== ''));
       cli.out.print(await dtkdYaml([model, ...used.filter((type) => moduleOf(type) === ''), ...resources]));
@@ -48,11 +49,12 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-async function all(client: ApiClient, target: Target, selection: Selection): Promise<JsonRecord[]> {
+/** Those that show: who may not see them exports a model of built-in types without them, and is told. */
+async function typesOf(cli: Cli, client: ApiClient, namespace: string): Promise<JsonRecord[]> {
   const found: JsonRecord[] = [];
-  for await (const page of client.pages(target, selection, PAGE))
-    for (const item of listAt(page, 'items')) if (isRecord(item)) found.push(item);
-  return found;
+  for await (const page of listPages(cli, client, { kind: typeKind, namespace }, { selection: {}, pageSize: PAGE }))
+    found.push(...listAt(page, 'items').filter(isRecord));
+  return found.filter((type) => !isBuiltIn(type));
 }
 
 /** The module that a type comes from, which alone makes it; empty if it was made by hand. */

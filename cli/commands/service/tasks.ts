@@ -6,6 +6,7 @@ import { named, serviceTarget } from '../../client/services.ts';
 import { parseLimit } from '../../input/limit.ts';
 import { isRecord, type JsonRecord, listAt, textAt } from '../../json.ts';
 import { fullName } from '../../kinds.ts';
+import { listPages } from '../../listing.ts';
 import { alignColumns } from '../../output/columns.ts';
 import { Completeness } from '../../output/completeness.ts';
 import { outputOption, printValue } from '../../output/format.ts';
@@ -47,17 +48,16 @@ export function configure(command: Command, cli: Cli): void {
         ...(service === undefined ? [] : [`spec.instance=${service}`]),
         ...(flags.running === true ? ['status.state=executing'] : []),
       ].join(',');
-      for await (const page of client.pages(targetOf(taskKind, flags), fieldSelector === '' ? {} : { fieldSelector }, PAGE_SIZE)) {
-        completeness.add(page);
+      const selection = fieldSelector === '' ? {} : { fieldSelector };
+      for await (const page of listPages(cli, client, targetOf(taskKind, flags), { selection, pageSize: PAGE_SIZE, completeness })) {
         found.push(...listAt(page, 'items').filter(isRecord));
       }
       // a service that was uninstalled has tasks, and one that never was has none
       if (service !== undefined && found.length === 0) await client.get(serviceTarget(named(service, flags)));
       const shown = found.sort(latestFirst).slice(0, flags.limit);
       if (flags.output === 'json' || flags.output === 'yaml') {
-        return printValue(cli.out, { apiVersion: 'v1', kind: 'List', items: shown }, flags.output);
+        return printValue(cli.out, { apiVersion: 'v1', kind: 'List', metadata: completeness.metadata, items: shown }, flags.output);
       }
-      for (const line of completeness.lines()) cli.out.note(line);
       if (flags.output === 'name') return cli.out.lines(shown.map((task) => fullName(taskKind, textAt(task, 'metadata', 'name') ?? '')));
       if (shown.length === 0) return cli.out.note('No tasks found.');
       const wide = flags.output === 'wide';
