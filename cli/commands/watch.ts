@@ -2,9 +2,11 @@ import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
 import type { Cli } from '../cli.ts';
-import { type Selection, TABLE } from '../client/api.ts';
+import { type Selection, TABLE, THIS_NODE } from '../client/api.ts';
 import { isRecord, type JsonRecord, listAt, textAt } from '../json.ts';
 import { fullName, parseWanted, type Wanted } from '../kinds.ts';
+import { Completeness } from '../output/completeness.ts';
+import { escapeControls } from '../output/escape.ts';
 import { outputOption, toJson, toYaml } from '../output/format.ts';
 import { parseTable, TablePrinter } from '../output/table.ts';
 import { type ListFlags, targetOf } from '../selection.ts';
@@ -14,6 +16,7 @@ Examples:
   dtkd watch dtpeers               what is there, then who connects and who goes away
   dtkd watch dtapps -A --changes   changes only
   dtkd watch resources -A          of every node; one that goes away deletes nothing
+  dtkd watch models -n node1       of another node; while it is away, as soon as it answers
   dtkd watch events -o json        one line of JSON for each`;
 
 /** Objects asked for at a time. */
@@ -65,6 +68,7 @@ export async function follow(cli: Cli, wanted: Wanted, flags: FollowFlags): Prom
   };
   const accept = flags.output === 'json' || flags.output === 'yaml' ? undefined : TABLE;
   const print = printerOf(cli, wanted, flags);
+  const told = new Set<string>();
   let resourceVersion = await present(flags.state);
   for (;;) {
     try {
@@ -81,17 +85,31 @@ export async function follow(cli: Cli, wanted: Wanted, flags: FollowFlags): Prom
     }
   }
 
-  /** The version from which to follow; prints what is there at that version. */
+  /** The version from which to follow; prints what is there at that version, and whom that does not tell of. */
   async function present(shown: boolean): Promise<string> {
     let version = '0';
-    for await (const page of client.pages(target, shown ? selection : { ...selection, limit: 1 }, PAGE_SIZE, accept)) {
+    const completeness = new Completeness();
+    // a word about each node stands in a list that is read to its end; what is known of those that are away is then no change
+    const unshown = target.namespace === THIS_NODE ? { limit: 1 } : { stale: true };
+    for await (const page of client.pages(target, shown ? selection : { ...selection, ...unshown }, PAGE_SIZE, accept)) {
+      completeness.add(page);
       version = textAt(page, 'metadata', 'resourceVersion') ?? version;
       if (!shown) continue;
       if (accept === TABLE) await print({ type: 'ADDED', object: page });
       else for (const object of listAt(page, 'items')) await print({ type: 'ADDED', object });
     }
+    // nothing would ever come
+    if (target.namespace !== undefined) completeness.assertAsked(target.namespace, wanted.kind.plural);
+    for (const line of [...completeness.lines(), ...waitingLines(completeness.awaited)].filter((one) => !told.has(one))) {
+      told.add(line);
+      cli.out.note(line);
+    }
     return version;
   }
+}
+
+function waitingLines(nodes: readonly string[]): string[] {
+  return nodes.length === 0 ? [] : [`Waiting for ${nodes.map(escapeControls).join(', ')}: what is there is shown on their answer.`];
 }
 
 function printerOf(cli: Cli, wanted: Wanted, flags: FollowFlags): (event: JsonRecord) => Promise<void> {
@@ -100,6 +118,8 @@ function printerOf(cli: Cli, wanted: Wanted, flags: FollowFlags): (event: JsonRe
     {
       wide: flags.output === 'wide',
       namespaces: flags.allNamespaces === true && kind.scope === 'Namespaced',
+      // a row that comes again since its node went away would else look like one that was changed
+      stale: !kind.shared && kind.scope === 'Namespaced' && targetOf(kind, flags).namespace !== THIS_NODE,
       prefix: '',
       headers: flags.headers,
     },

@@ -33,17 +33,29 @@ export class Completeness {
     return !this.#cut && isComplete([...this.#byNode.values()]);
   }
 
-  /** Throws if it is not known what the one node has that was to be asked: that is not the same as that it has nothing. */
+  /** Nodes that are to answer yet. */
+  get awaited(): string[] {
+    return [...this.#byNode.values()].filter(({ state }) => state === 'unreachable' || state === 'stale').map(({ node }) => node);
+  }
+
+  /** Throws if the one node that is meant is not asked. */
+  assertAsked(node: string, plural: string): void {
+    this.#refuse(node, plural, ['unasked']);
+  }
+
+  /** Throws if it is not known what the one node has that is meant: that is not the same as that it has nothing. */
   assertHeard(node: string, plural: string): void {
-    const statement = this.#byNode.get(node);
-    if (statement === undefined || statement.state === 'stale' || isComplete([statement])) return;
-    throw missing(statement, plural);
+    this.#refuse(node, plural, ['unasked', 'unreachable']);
   }
 
   /** Throws unless all that this node has of it is there. */
   assertAll(node: string, plural: string): void {
+    this.#refuse(node, plural, ['unasked', 'unreachable', 'stale', 'denied']);
+  }
+
+  #refuse(node: string, plural: string, states: readonly NodeStatement['state'][]): void {
     const statement = this.#byNode.get(node);
-    if (statement !== undefined && statement.state !== 'answered') throw missing(statement, plural);
+    if (statement !== undefined && states.includes(statement.state)) throw missing(statement, plural);
   }
 
   /** Sentences for people about what is not, or not wholly, in the list; none if all is. */

@@ -286,6 +286,30 @@ describe('commands about objects', () => {
       expect(stderr).toMatch(/^error: what \w+ node9 has is not known: node9 did not answer/);
     });
 
+    it.each([
+      [[], undefined],
+      [['--changes'], 'true'],
+    ])('watch %s says whom it waits for, and goes on', async (flags, stale) => {
+      const completeness = [{ node: 'node9', state: 'unreachable', reason: 'it could not be reached' }];
+      daemon.script('GET', /\/namespaces\/node9\/types$/, ({ query }) =>
+        query.get('watch') === 'true' ? { lines: events() } : { items: [], metadata: { resourceVersion: '40', completeness } },
+      );
+      const { code, stdout, stderr } = await daemon.cli('watch', 'types', '-n', 'node9', '-o', 'json', ...flags);
+      expect([code, stdout]).toEqual([4, expect.stringContaining('ADDED')]);
+      expect(stderr).toMatch(/^node9 did not answer.*it could not be reached\nWaiting for node9: .*\nerror: no longer allowed\n$/);
+      expect(daemon.asked.findLast(({ query }) => query.get('watch') === null)?.query.get('stale') ?? undefined).toBe(stale);
+    });
+
+    it('watch waits for nobody who is not asked', async () => {
+      const completeness = [{ node: 'node9', state: 'unasked', reason: 'for a reason' }];
+      daemon.script('GET', /\/namespaces\/node9\/tasks$/, () => ({ items: [], metadata: { completeness } }));
+      expect(await daemon.cli('watch', 'tasks', '-n', 'node9', '-o', 'json')).toEqual({
+        code: 4,
+        stdout: '',
+        stderr: 'error: what tasks node9 has is not known: node9 was not asked: for a reason\n',
+      });
+    });
+
     it('lists over all nodes say so, in JSON as well', async () => {
       for (const args of [
         ['executions', 'ls', '-A', '-o', 'json'],

@@ -68,6 +68,15 @@ describe('models of three nodes, asked for at one', () => {
     });
   });
 
+  it('are not complete for the operator, and nothing is known of those of another node', async () => {
+    const all = await node0.cli('get', 'models', '-A', '--require-complete');
+    expect(all).toMatchObject({ code: 3, stderr: expect.stringContaining('node1, node2 were not asked') });
+    for (const command of ['get', 'watch']) {
+      const one = await node0.cli(command, 'models', '-n', 'node2');
+      expect(one).toMatchObject({ code: 4, stdout: '', stderr: expect.stringContaining('node2 was not asked') });
+    }
+  });
+
   it('include that of another node as soon as it is granted', async () => {
     onNode2 = await grant(node2, ops, ['READ'], { ...MODELS, name: 'web' });
     await shows(['node0/own', 'node2/web']);
@@ -122,6 +131,10 @@ describe('models of three nodes, asked for at one', () => {
     const listed = await ops.cli('get', 'models', '-A', '--require-complete');
     expect(listed.code).toBe(3);
     expect(listed.stderr).toMatch(/node1 did not answer/);
+    const watch = new Child({ command: NODE, args: [DTKD, '--data', node0.dir, '--token', ops.token, 'watch', 'models', '-n', 'node1'] });
+    await watch.output(/^ADDED +shop .* \d+\w$/m);
+    expect(watch.stderr).toMatch(/^node1 did not answer.*\nWaiting for node1: /);
+    await watch.end('SIGINT');
     // A client that asks for everything at once keeps what it gets: an absent node must not look like an empty one.
     const everything = await ops.list('model', { all: true });
     expect(everything.stateOf('node1')).toBe('stale');
