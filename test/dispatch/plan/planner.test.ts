@@ -154,6 +154,7 @@ describe('a plan is refused', () => {
     const planner = plannerFor({ ...service, unanswered: ['web9'] });
     await expect(planner.plan(OPS, { resource: 'nothing', command: 'Stop' })).rejects.toMatchObject({
       code: 'NOT_FOUND',
+      message: 'no resource "nothing" was found',
       next: expect.stringContaining('web9'),
     });
   });
