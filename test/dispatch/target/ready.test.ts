@@ -1,5 +1,5 @@
 /** Orders that are ready before their turn: none starts without the word, or by what has changed since. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { encodeReadyRow, type ReadyRow, readyKey, readyRows } from '../../../daemon/src/dispatch/target/ready-rows.ts';
@@ -120,6 +120,72 @@ describe('an order that is ready', () => {
     const going = (await prepare(order)).go();
     expect(await site.target.abort(OPERATOR, order.id)).toMatchObject([{ outcome: 'failed', code: 'ABORTED' }]);
     expect(await (await going).ended).toMatchObject({ code: 'ABORTED' });
+  });
+});
+
+describe('the files of a resource', () => {
+  const SHOW = {
+    Show: { script: { inline: 'cat "$DTKD_RESOURCE_DIRECTORY/var/resource.properties"; echo "at $DTKD_RESOURCE_DIRECTORY"' } },
+  };
+  const partDirectory = ({ id }: { id: string }) => join(site.directory, 'dispatch', 'runs', `${id}-0`);
+  const listed = (directory: string) => readdir(directory).catch(() => undefined);
+
+  /** A bundle of the resource as it is at a revision, and an order to show that. */
+  function revised(revision: number) {
+    const { bytes, code } = bundleOf({ commands: SHOW, revision, resource: { properties: { revision } } });
+    return { bundle: bytes, order: orderOf({ work: commandWork('Show', code) }) };
+  }
+
+  /** Installs it as it is at first. Returns its directory. */
+  async function installed(): Promise<string> {
+    const { order, bundle } = revised(1);
+    const { out } = await outputOf(await site.target.accept(from(site), { order: order.bytes, bundle }));
+    expect(out).toContain('property.revision=1');
+    return /^at (.*)$/m.exec(out)?.[1] ?? expect.fail('no directory');
+  }
+  const shown = (directory: string) => readFile(join(directory, 'var', 'resource.properties'), 'utf8');
+
+  it('are written beside before the word, and are in place when it starts', async () => {
+    const directory = await installed();
+    const { order, bundle } = revised(2);
+    const ready = await prepare(order, bundle);
+    expect(await shown(directory)).toContain('property.revision=1');
+    expect((await listed(partDirectory(order)))?.length).toBeGreaterThan(0);
+    expect((await outputOf(await ready.go())).out).toContain('property.revision=2');
+    expect(await listed(join(directory, 'var'))).toEqual(['resource.json', 'resource.properties']);
+    await waitFor(async () => (await listed(partDirectory(order))) === undefined, { what: 'its directory to go' });
+  });
+
+  it('are gone with an order that was let go of, and after a crash', async () => {
+    const directory = await installed();
+    const [{ order, bundle }, next] = [revised(2), revised(3)];
+    await (await prepare(order, bundle)).leave();
+    expect(await listed(partDirectory(order))).toBeUndefined();
+    // as one that ended in the middle would leave it
+    await prepare(next.order, next.bundle);
+    const [left] = await rows();
+    if (left === undefined) throw new Error('no row');
+    await site.crash();
+    await mkdir(partDirectory(next.order), { recursive: true });
+    await writeFile(join(partDirectory(next.order), 'ahead-0'), 'half of it');
+    await site.store.transact(async (tx) => tx.putRow(readyKey(next.order.id, 0), encodeReadyRow({ boot: left.boot, row: left.row })));
+    await site.crash();
+    expect([await listed(partDirectory(next.order)), await rows(), await known(next.order.id)]).toEqual([undefined, [], []]);
+    expect(await shown(directory)).toContain('property.revision=1');
+  });
+
+  it('are written anew where they were changed since, or what was written is gone', async () => {
+    const directory = await installed();
+    const [second, third] = [revised(2), revised(3)];
+    const ready = await prepare(third.order, third.bundle);
+    const { order, bundle } = second;
+    expect((await outputOf(await site.target.accept(from(site), { order: order.bytes, bundle }))).out).toMatch(/property.revision=[23]/);
+    expect((await outputOf(await ready.go())).out).toContain('property.revision=3');
+    const { order: last, bundle: newest } = revised(4);
+    const other = await prepare(last, newest);
+    await rm(partDirectory(last), { recursive: true });
+    expect((await outputOf(await other.go())).out).toContain('property.revision=4');
+    expect(await listed(join(directory, 'var'))).toEqual(['resource.json', 'resource.properties']);
   });
 });
 

@@ -213,6 +213,8 @@ class ReadyOrder implements PreparedOrder {
       tx.putRow(readyKey(order.id, order.index), encoded);
     });
     taking.kept(verdict);
+    // after the row: what a crash leaves of it is found by that
+    await work.ahead?.();
     return { part, work, verdict };
   }
 
@@ -223,15 +225,19 @@ class ReadyOrder implements PreparedOrder {
     const key = readyKey(order.id, order.index);
     // a suspended member keeps its streams, and may open no others
     if (from.type === 'member' && members.byKey(from.member.domain, from.member.key) === undefined) {
+      await part.processes.leave();
       await this.#remove();
       throw new DtkdError('FORBIDDEN', `${from.member.node} does not count as a member any more`);
     }
     const { verdict, row } = await taking.judge(from, order, brought);
     if (!verdict.go) {
+      await part.processes.leave();
       return { part: await taking.refuse(order, row, verdict), noted: this.#remove() };
     }
     const isSame = verdict.bundle === before.bundle && verdict.policy === before.policy;
     if (!isSame || !performer.takeNow(part, verdict.policy)) {
+      // its directory is that of the part which is made now
+      await part.processes.leave();
       return { part: await taking.accept(from, order, brought), noted: this.#remove() };
     }
     parts.add(part);
@@ -241,6 +247,7 @@ class ReadyOrder implements PreparedOrder {
   /** As if it had never come. */
   async #drop(): Promise<void> {
     const made = await this.#making?.catch(() => undefined);
+    await made?.part.processes.leave();
     if (made !== undefined) await this.#remove();
   }
 

@@ -14,11 +14,15 @@ import { scriptsOf } from '../work/command-context.ts';
 import type { HeldModule } from '../work/module-fetch.ts';
 import type { DeploymentFacts } from './deployment-object.ts';
 import type { Installations } from './installed.ts';
-import { filesDigest, type WantedFile, writeFiles } from './resource-files.ts';
+import type { InstallRow } from './installed-rows.ts';
+import { filesDigest, placeFiles, type StagedFile, stageFiles, type WantedFile, writeFiles } from './resource-files.ts';
 import { templateCode, wantedFiles } from './wanted-files.ts';
 
 /** The command of a type that is run on first deployment. */
 const INSTALL = 'install';
+/** More than what is known of a resource, and a few templates, is written when its turn has come. */
+const MAX_STAGED_BYTES = 256 * 1024;
+const MAX_STAGED_FILES = 16;
 
 export interface Install {
   bundle: Bundle;
@@ -31,6 +35,13 @@ export interface Install {
   scripts: readonly Pick<ReadyScript, 'resource' | 'script'>[];
   /** Code that it runs or makes files of. */
   code: readonly CodeRef[];
+}
+
+/** Files of an install that were written ahead. */
+export interface Staged {
+  /** Digest of the files that were in place then. */
+  upon: string | undefined;
+  files: readonly StagedFile[];
 }
 
 export interface InstallRequest {
@@ -73,20 +84,38 @@ export class Installer {
   }
 
   /**
+   * Writes files ahead of `install`, which puts them in place, at paths that `place` gives. Changes nothing of the resource. Undefined: there is nothing to be written, or it
+   * can only be written when it is installed.
+   */
+  async stage({ bundle, resource, directory, files }: Install, place: () => Promise<string>): Promise<Staged | undefined> {
+    if (files.length > MAX_STAGED_FILES || files.reduce((sum, { content }) => sum + content.length, 0) > MAX_STAGED_BYTES) return undefined;
+    const upon = (await this.#known(bundle, resource))?.files;
+    if (upon === filesDigest(files)) return undefined;
+    return stageFiles(directory, files, place).then(
+      (staged) => ({ upon, files: staged }),
+      () => undefined,
+    );
+  }
+
+  /**
    * Installs what is not installed yet. A result that is not well says what went wrong. Files alone are recorded while the command runs already: whoever finds no record
    * writes them again.
    */
-  async install(install: Install, runner: ScriptRunner, limits: RunLimits): Promise<CommandResult & { recorded?: Promise<void> }> {
+  async install(
+    install: Install,
+    runner: ScriptRunner,
+    limits: RunLimits,
+    staged?: Staged,
+  ): Promise<CommandResult & { recorded?: Promise<void> }> {
     const { bundle, resource } = install;
     return this.#alone(`${bundle.owner}/${resource.object}`, async () => {
-      const state = await this.#installations.state(bundle.owner, resource.object);
-      const known = state?.uid === resource.uid ? state : undefined;
+      const known = await this.#known(bundle, resource);
       const digest = filesDigest(install.files);
       const there = known?.files === digest && (await isThere(install.directory));
       const needed = known?.installed === true ? undefined : install.command;
       if (there && needed === undefined) return { ok: true, exitStatus: 0 };
       try {
-        if (!there) await writeFiles(install.directory, install.files);
+        if (!there) await write(install, known?.files === staged?.upon ? staged : undefined);
       } catch (error) {
         return this.#failed(install, refusalOf(error));
       }
@@ -108,9 +137,14 @@ export class Installer {
     await this.#record(install, filesDigest(install.files), { installed: true, phase: 'Installed' });
   }
 
-  async #isInstalled({ owner }: Bundle, { object, uid }: BundledResource): Promise<boolean> {
+  async #isInstalled(bundle: Bundle, resource: BundledResource): Promise<boolean> {
+    return (await this.#known(bundle, resource))?.installed === true;
+  }
+
+  /** How far this very resource is installed, and not an earlier one of its name. */
+  async #known({ owner }: Bundle, { object, uid }: BundledResource): Promise<InstallRow | undefined> {
     const state = await this.#installations.state(owner, object);
-    return state?.installed === true && state.uid === uid;
+    return state?.uid === uid ? state : undefined;
   }
 
   async #failed(install: Install, result: CommandResult, digest = ''): Promise<CommandResult> {
@@ -145,6 +179,12 @@ export class Installer {
       if (this.#locks.get(key) === settled) this.#locks.delete(key);
     }
   }
+}
+
+/** What was staged cannot always be put in place: then all is written. */
+async function write({ directory, files }: Install, staged: Staged | undefined): Promise<void> {
+  if (staged === undefined) return writeFiles(directory, files);
+  await placeFiles(directory, staged.files).catch(() => writeFiles(directory, files));
 }
 
 function hasCommand({ context, resource }: Pick<Install, 'context' | 'resource'>): boolean {

@@ -23,6 +23,12 @@ export function filesDigest(files: readonly WantedFile[]): string {
   return hash.digest('hex');
 }
 
+/** A file with its new content, which has only to be put in its place. */
+export interface StagedFile {
+  path: string;
+  staged: string;
+}
+
 /** Errors: INVALID if something stands in the way, DISK_FULL. */
 export async function writeFiles(directory: string, files: readonly WantedFile[]): Promise<void> {
   await mkdir(join(directory, 'var'), { recursive: true, mode: 0o755 });
@@ -31,20 +37,43 @@ export async function writeFiles(directory: string, files: readonly WantedFile[]
   }
 }
 
-async function writeOne(directory: string, { path, content, executable }: WantedFile): Promise<void> {
-  const target = join(directory, path);
-  if (!target.startsWith(directory + sep))
-    throw new DtkdError('INVALID', `the template file ${path} would be outside of the resource's directory`);
-  const mode = executable ? 0o755 : 0o644;
+/**
+ * Writes those that are not as they should be elsewhere, on the same disk, and changes nothing in the directory. `place` gives the paths, each of a file that is not there.
+ * Errors: those of the system, and INVALID, where they cannot be put in place either.
+ */
+export async function stageFiles(directory: string, files: readonly WantedFile[], place: () => Promise<string>): Promise<StagedFile[]> {
+  const staged: StagedFile[] = [];
+  for (const file of files) {
+    const target = targetOf(directory, file.path);
+    await assertNoLinks(directory, dirname(target));
+    if (await isAsWanted(target, file)) continue;
+    const path = await place();
+    await writeNew(path, file);
+    staged.push({ path: file.path, staged: path });
+  }
+  return staged;
+}
+
+/** Puts in place what was staged. Errors: as of `stageFiles`; then the rest is where it was. */
+export async function placeFiles(directory: string, staged: readonly StagedFile[]): Promise<void> {
+  await Promise.all(
+    staged.map(async (file) => {
+      const target = targetOf(directory, file.path);
+      await assertNoLinks(directory, dirname(target));
+      await rename(file.staged, target);
+    }),
+  );
+}
+
+async function writeOne(directory: string, file: WantedFile): Promise<void> {
+  const target = targetOf(directory, file.path);
   try {
     await mkdir(dirname(target), { recursive: true, mode: 0o755 });
     await assertNoLinks(directory, dirname(target));
-    const none = () => undefined;
-    const [before, info] = await Promise.all([readFile(target).catch(none), lstat(target).catch(none)]);
-    if (before !== undefined && info?.isFile() === true && (info.mode & 0o777) === mode && Buffer.compare(before, content) === 0) return;
+    if (await isAsWanted(target, file)) return;
     const beside = `${target}.${randomBytes(6).toString('hex')}.dtkd`;
     try {
-      await writeFile(beside, content, { mode, flag: 'wx' });
+      await writeNew(beside, file);
       await rename(beside, target);
     } catch (error) {
       await unlink(beside).catch(() => undefined);
@@ -53,8 +82,32 @@ async function writeOne(directory: string, { path, content, executable }: Wanted
   } catch (error) {
     if (error instanceof DtkdError) throw error;
     const full = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
-    throw new DtkdError(full ? 'DISK_FULL' : 'INVALID', `the file ${path} of the resource's directory cannot be written`, { cause: error });
+    throw new DtkdError(full ? 'DISK_FULL' : 'INVALID', `the file ${file.path} of the resource's directory cannot be written`, {
+      cause: error,
+    });
   }
+}
+
+/** Errors: INVALID. */
+function targetOf(directory: string, path: string): string {
+  const target = join(directory, path);
+  if (target.startsWith(directory + sep)) return target;
+  throw new DtkdError('INVALID', `the template file ${path} would be outside of the resource's directory`);
+}
+
+async function isAsWanted(target: string, { content, executable }: WantedFile): Promise<boolean> {
+  const none = () => undefined;
+  const [before, info] = await Promise.all([readFile(target).catch(none), lstat(target).catch(none)]);
+  if (before === undefined || info?.isFile() !== true || (info.mode & 0o777) !== modeOf(executable)) return false;
+  return Buffer.compare(before, content) === 0;
+}
+
+function writeNew(path: string, { content, executable }: WantedFile): Promise<void> {
+  return writeFile(path, content, { mode: modeOf(executable), flag: 'wx' });
+}
+
+function modeOf(executable: boolean): number {
+  return executable ? 0o755 : 0o644;
 }
 
 /** A command of the resource may have put a link where a template has a directory: nothing is written through it. */

@@ -12,7 +12,7 @@ import { runPrepared } from '../../commands/engine.ts';
 import { type Prepared, prepareCommand } from '../../commands/prepare.ts';
 import type { Content, Modules } from '../../dispatch.types.ts';
 import { judgeCode } from '../../policy/policy-spec.ts';
-import type { Install, Installer } from '../install/installer.ts';
+import type { Install, Installer, Staged } from '../install/installer.ts';
 import type { NodePolicy } from '../target.types.ts';
 import type { Here } from './command-context.ts';
 import { contextOf, scriptsOf, secretsOf } from './command-context.ts';
@@ -51,10 +51,20 @@ export async function readyCommand(work: CommandWork, place: WorkPlace, options:
   }
   const code = new Map([...prepared.code, ...installs.flatMap((install) => install.code)].map((ref) => [`${ref.name} ${ref.digest}`, ref]));
   const pins = judgedPins([...code.values()], policy, here);
+  const staged = new Map<Install, Staged>();
   return {
     plain: prepared.work.kind === 'script' && installs.every((install) => install.command === undefined),
     secrets: secretsOf([...scripts, ...installs.flatMap((install) => install.scripts)]),
     pins,
+    async ahead() {
+      // whoever does it hears of what is wrong
+      const opened = output.open().catch(() => undefined);
+      for (const install of installs) {
+        const files = await installer.stage(install, () => processes.fileAhead()).catch(() => undefined);
+        if (files !== undefined) staged.set(install, files);
+      }
+      await opened;
+    },
     async run({ signal, deadline }): Promise<WorkResult> {
       // Meanwhile. If it cannot be made, whoever needs it hears of it.
       processes.makePlace().catch(() => undefined);
@@ -64,7 +74,12 @@ export async function readyCommand(work: CommandWork, place: WorkPlace, options:
       const recording: Promise<void>[] = [];
       for (const install of installs) {
         const runner = runnerFor(install.context, step);
-        const { recorded, ...result } = await installer.install(install, runner, { signal, timeoutMs: deadline - now() });
+        const { recorded, ...result } = await installer.install(
+          install,
+          runner,
+          { signal, timeoutMs: deadline - now() },
+          staged.get(install),
+        );
         step = runner.lastStep;
         if (!result.ok) return result;
         if (recorded !== undefined) recording.push(recorded);

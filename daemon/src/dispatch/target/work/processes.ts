@@ -3,7 +3,7 @@
  * over or it is aborted, which it notes before. Lets go of all when the daemon stops: then nothing that it had promised comes to pass, and the next daemon
  * finds them. Does not know what they are for.
  */
-import { access, chown, constants, mkdir, readdir, stat } from 'node:fs/promises';
+import { access, chown, constants, mkdir, readdir, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ScriptResult } from '../../commands/commands.types.ts';
@@ -20,6 +20,8 @@ import { parseRunName, runName, scriptBeside } from './run-names.ts';
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Rooms that are remembered: of a part with more it is looked what there is. */
 const MAX_ROOMS = 8;
+/** How files begin that were written ahead: as no run directory does. */
+const AHEAD = 'ahead-';
 
 export interface ProcessesOptions {
   runner: Runner;
@@ -60,6 +62,8 @@ export class Processes {
   #made: Promise<unknown> | undefined;
   /** The first ones that were given away. */
   readonly #rooms: string[] = [];
+  /** Files that were written ahead; most of them are elsewhere by now. */
+  readonly #ahead: string[] = [];
   #letGo = false;
 
   constructor(options: ProcessesOptions) {
@@ -79,6 +83,21 @@ export class Processes {
     const room = join(this.#options.directory, runName(this.#seq, source));
     if (this.#rooms.length < MAX_ROOMS) this.#rooms.push(room);
     return room;
+  }
+
+  /** A path in the part's directory at which there is no file. */
+  async fileAhead(): Promise<string> {
+    await this.makePlace();
+    const path = join(this.#options.directory, `${AHEAD}${this.#ahead.length}`);
+    this.#ahead.push(path);
+    return path;
+  }
+
+  /** Nothing was started of it, nor will be: removes what was made ahead. Never rejects. */
+  async leave(): Promise<void> {
+    await this.#made?.catch(() => undefined);
+    await Promise.all(this.#ahead.map((path) => unlink(path).catch(() => undefined)));
+    if (this.#made !== undefined) await rmdir(this.#options.directory).catch(() => undefined);
   }
 
   /** Lets another user get to the directory of a file that it is to run, and read the file if it is the part's own. Errors: INVALID, FORBIDDEN. */
@@ -141,6 +160,7 @@ export class Processes {
       if (codeOf(error) === 'ENOENT') return [];
       throw error;
     });
+    this.#ahead.push(...names.filter((name) => name.startsWith(AHEAD)).map((name) => join(this.#options.directory, name)));
     const runs = names.flatMap((name) => parseRunName(name) ?? []).sort((a, b) => a.seq - b.seq);
     this.#seq = runs.at(-1)?.seq ?? 0;
     return runs.map(({ seq, ...source }) => ({ room: join(this.#options.directory, runName(seq, source)), source }));
@@ -169,7 +189,8 @@ export class Processes {
     if (this.#made === undefined && this.#seq === 0) return;
     const { directory, runner } = this.#options;
     // A thorough look at all that is there takes three times as many calls; most often there is only what is known.
-    await runner.remove([...this.#rooms.flatMap((room) => [scriptBeside(room), join(room, RECORD), room]), directory]);
+    const known = this.#rooms.flatMap((room) => [scriptBeside(room), join(room, RECORD), room]);
+    await runner.remove([...known, ...this.#ahead, directory]);
   }
 
   async #toEnd(

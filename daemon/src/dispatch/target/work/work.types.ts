@@ -21,6 +21,8 @@ export interface ReadyWork {
   secrets: readonly string[];
   /** Code that was seen first: written down as it starts. */
   pins: NodePolicy['pins'];
+  /** Makes what can be made before it is done, in the part's own directory; nothing that others see. Never rejects. */
+  ahead?(): Promise<void>;
   /** Does it, until it has ended or the signal is given. Never rejects, but for errors of dtkd's own. `deadline`: milliseconds since the epoch. */
   run(limits: { signal: AbortSignal; deadline: number }): Promise<WorkResult>;
 }
