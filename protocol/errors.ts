@@ -70,6 +70,7 @@ const CODES = {
   BACKUP_ALTERED: { http: 422, reason: 'Invalid', exit: 2 },
   // service instances
   VIOLATIONS: { http: 422, reason: 'Invalid', exit: 25 },
+  TASK_FAILED: { http: 409, reason: 'Conflict', exit: 20 },
   // starting
   DATA_LOCKED: { http: 500, reason: 'InternalError', exit: 10 },
   PORT_IN_USE: { http: 500, reason: 'InternalError', exit: 11 },

@@ -6,15 +6,19 @@ import { type Command, Option } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
 import type { ServicePlanAnswer } from '../../protocol/service-api.ts';
 import type { Cli, GlobalFlags } from '../cli.ts';
-import { type Named, nodeWords, serviceTarget } from '../client/services.ts';
+import type { ApiClient } from '../client/api.ts';
+import { type Named, nodeWords, serviceTarget, taskTarget } from '../client/services.ts';
 import { line } from '../dispatch/conclude.ts';
 import { confirm } from '../input/confirm.ts';
 import { parseLimit } from '../input/limit.ts';
+import { textAt } from '../json.ts';
 import { toJson } from '../output/format.ts';
 import { type AttendedTask, attendTask, type TaskShowFlags } from './attend-task.ts';
 import { violationLines } from './difference-lines.ts';
 import { planOf, violationsOf } from './plan.ts';
 import { servicePlanLines } from './plan-lines.ts';
+import { taskOf } from './task.ts';
+import { taskExitStatus } from './task-ending.ts';
 
 export interface CarryFlags extends TaskShowFlags {
   namespace?: string;
@@ -113,8 +117,16 @@ export async function carryOut(cli: Cli, errand: Errand): Promise<CarriedOut> {
       return planOf(await client.call('POST', serviceTarget(service, sub), request, { endless: request['recursive'] === true }));
     } catch (error) {
       if (error instanceof DtkdError && error.code === 'VIOLATIONS') showViolations(cli, error, asJson);
+      if (error instanceof DtkdError && error.code === 'TASK_FAILED') await exitAsTask(client, error);
       throw error;
     }
+  }
+
+  /** A task that another one waited for says more exactly how it failed. */
+  async function exitAsTask(client: ApiClient, { details }: DtkdError): Promise<void> {
+    const name = textAt(details, 'task');
+    const task = name === undefined ? undefined : await client.find(taskTarget({ ...service, name })).catch(() => undefined);
+    if (task !== undefined) cli.exitWith(taskExitStatus(taskOf(task), 'ended'));
   }
 
   function show(plan: ServicePlanAnswer): void {

@@ -501,6 +501,20 @@ NO | STEP | NODE | COMMAND
       expect(gone.stderr).toMatch(/Go on with it: dtkd .*service uninstall shop --recursive --abandon -n node5\n$/);
     });
 
+    it('what failed of services that go first is told by the exit status, too', async () => {
+      for (const verb of ['delete', 'uninstall']) {
+        daemon.script('POST', about(verb), () => {
+          throw new DtkdError('TASK_FAILED', 'service "web" could not be taken down', { details: { task: 'web-3' } });
+        });
+      }
+      expect((await daemon.cli('service', 'uninstall', 'shop', '-y', '--recursive')).code).toBe(20);
+      daemon.put(taskKind, 'web-3', {
+        status: { state: 'failed', steps: [step('1', 'failed', { ...web, message: 'unreachable: away' })] },
+      });
+      const away = await daemon.cli('service', 'delete', 'shop', '-y', '--recursive');
+      expect(away).toMatchObject({ code: 21, stderr: expect.stringContaining('service "web" could not be taken down') });
+    });
+
     it('drift says what is not as it should be', async () => {
       expect(await daemon.cli('service', 'drift', 'shop')).toMatchObject({ code: 0, stdout: expect.stringContaining('as it should be') });
       daemon.script('GET', about('state'), () =>

@@ -340,4 +340,18 @@ describe('targets', () => {
     expect(disk.archived).toEqual(['app', 'site']);
     expect(await store.get(ref('serviceinstances', 'app'))).toBeUndefined();
   });
+
+  it('say which task failed where one that goes before them could not be taken down', async () => {
+    const { machines, daemon, put, instance } = await fresh(SITE);
+    await put(APP);
+    const { run, ask } = await daemon();
+    await run('site', 'converge');
+    await run('app', 'converge');
+    machines.fails = (what) => (what === 'delete web' ? { outcome: 'failed', exitStatus: 3 } : undefined);
+    for (const what of ['delete', 'uninstall']) {
+      const error = await refusal(ask('site', what, { recursive: true }));
+      expect(error).toMatchObject({ code: 'TASK_FAILED', exitStatus: 20, details: { task: (await instance('app')).task } });
+    }
+    expect(await instance('site')).toMatchObject({ phase: 'Ready' });
+  });
 });

@@ -38,7 +38,7 @@ interface TakenDown {
   task: StartedTask | undefined;
 }
 
-/** Takes down all that is applied; the files are kept. Errors: NOT_FOUND, CONFLICT (dependents, a task that runs), FORBIDDEN. */
+/** Takes down all that is applied; the files are kept. Errors: NOT_FOUND, CONFLICT (dependents, a task that runs), FORBIDDEN, TASK_FAILED (of a dependent). */
 export async function deleteInstance(
   ports: ConvergePorts,
   principal: Principal,
@@ -91,7 +91,7 @@ async function uninstallOne(
     return { answer: { ...answer, ...(kept === undefined ? {} : { kept }) }, done: Promise.resolve() };
   }
   const done = task.ended.then(async (end) => {
-    if (end?.state !== 'succeeded') throw notDown(name, end);
+    if (end?.state !== 'succeeded') throw notDown(name, task.name, end);
     await ports.turns.alone(name, () => putAway(ports, name, { task: task.name }));
   });
   return { answer: { ...answer, notes: [...answer.notes, `its files are put away once task ${task.name} has succeeded`] }, done };
@@ -255,16 +255,21 @@ async function dependentsFirst(
     else {
       const { task } = await takeDown(ports, principal, one, request);
       const end = await task?.ended;
-      if (task !== undefined && end?.state !== 'succeeded') throw notDown(one, end);
+      if (task !== undefined && end?.state !== 'succeeded') throw notDown(one, task.name, end);
     }
     notes.push(`${how === 'delete' ? 'deleted' : 'uninstalled'}: ${one}`);
   }
   return notes;
 }
 
-function notDown(name: string, end: TaskEnd | undefined): DtkdError {
-  const why = end === undefined ? 'the daemon ends' : (end.message ?? end.state);
-  return new DtkdError('CONFLICT', `service "${name}" could not be taken down: ${why}`, {
+function notDown(name: string, task: string, end: TaskEnd | undefined): DtkdError {
+  if (end === undefined) {
+    return new DtkdError('UNAVAILABLE', `this node is shutting down, and service "${name}" is not taken down yet`, {
+      next: 'When it is back, do it again: what is done already is not repeated.',
+    });
+  }
+  return new DtkdError('TASK_FAILED', `service "${name}" could not be taken down: ${end.message ?? end.state}`, {
     next: `See what failed with "dtkd service status ${name}", and do it again: what is done already is not repeated.`,
+    details: { task },
   });
 }
