@@ -195,6 +195,7 @@ function pathOf(target: Target, selection: Selection): string {
     ...(name === undefined ? [] : [name]),
     ...(target.sub ?? []),
   ];
+  if (parts.some(namesNothing)) throw nameless(namespace !== undefined && namesNothing(namespace) ? 'nodes' : kind.plural);
   const query = new URLSearchParams(target.query);
   for (const [key, value] of Object.entries(selection)) {
     if (value === undefined || value === false || value === Number.POSITIVE_INFINITY) continue;
@@ -202,6 +203,17 @@ function pathOf(target: Target, selection: Selection): string {
   }
   const text = query.toString();
   return `${base}/${parts.map(encodeURIComponent).join('/')}${text === '' ? '' : `?${text}`}`;
+}
+
+/** Empty, as from a variable of the shell that is not set, or taken for a way up in a URL: the path would be that of something else. */
+function namesNothing(part: string): boolean {
+  return part === '' || part === '.' || part === '..';
+}
+
+function nameless(plural: string): DtkdError {
+  return new DtkdError('BAD_REQUEST', 'a name is empty, or only dots', {
+    next: `Say which one is meant; "dtkd get ${plural}" lists what there is.`,
+  });
 }
 
 /** The error that an answer means. Loaded when there is one: it knows every kind. */

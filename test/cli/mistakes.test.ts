@@ -46,6 +46,29 @@ describe('mistakes at the command line', () => {
     }
   });
 
+  it('an empty name is no path to something else', async () => {
+    const before = daemon.asked.length;
+    const commands = [
+      ['service', 'task', 'show', ''],
+      ['service', 'task', 'follow', ''],
+      ['service', 'status', ''],
+      ['service', 'status', 'shop', '-n', ''],
+      ['converge', '..', '--yes'],
+      ['get', 'models', ''],
+      ['delete', 'model', ''],
+      ['domain', 'revoke', 'acme', ''],
+    ];
+    for (const args of commands) {
+      const { code, stderr } = await daemon.cli(...args);
+      expect({ args, code, stderr }).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/^(.*\n)?error: a name is empty, or only dots\nnext: /),
+      });
+    }
+    expect(daemon.asked.slice(before)).toEqual([]);
+    expect((await daemon.cli('service', 'task', 'cancel', '')).stderr).toContain('"dtkd get tasks" lists');
+  });
+
   it('a kind that stands for a command leads to its objects', async () => {
     const { code, stderr } = await daemon.cli('resource', 'tag', 'web', 'web');
     expect({ code, stderr }).toMatchObject({
