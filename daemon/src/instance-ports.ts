@@ -10,6 +10,7 @@ import type { Part } from '../../protocol/orders/outcome.ts';
 import type { Principal } from '../../protocol/principal.ts';
 import { refusedBy } from '../../protocol/refused-by.ts';
 import type { ApiServer } from './api/api.types.ts';
+import { takenAppText } from './catalog/instances/apply/taken.ts';
 import type { CommandEnd, Commands, Objects, PlacementNode, PlacementNodes } from './catalog/instances/instances.types.ts';
 import type { Nodes, NodeView } from './dispatch/dispatch.types.ts';
 import type { Executions } from './dispatch/execution/executions.types.ts';
@@ -90,18 +91,19 @@ export function objectsOf(api: Pick<ApiServer, 'answer'>): Objects {
     return body;
   }
   return {
-    async apply(principal, node, object) {
+    async apply(principal, node, object, { dryRun = false } = {}) {
       const kind = kindOf(object);
       const name = isRecord(object['metadata']) ? object['metadata']['name'] : undefined;
       if (kind === undefined || typeof name !== 'string')
         throw new DtkdError('INTERNAL', 'an object without kind or name is to be applied');
       const collection = collectionOf(kind, node);
-      const created = await ask(principal, 'POST', collection, object);
+      const query = dryRun ? '?dryRun=All' : '';
+      const created = await ask(principal, 'POST', `${collection}${query}`, object);
       if (created.status !== 409) return expectGood(created);
       const path = `${collection}/${encodeURIComponent(name)}`;
       const stored = await storedAt(principal, path);
       if (stored !== undefined && instanceIn(stored) !== instanceIn(object)) throw notOurs(kind, node, name, instanceIn(object));
-      await expectGood(await ask(principal, 'PATCH', path, object));
+      await expectGood(await ask(principal, 'PATCH', `${path}${query}`, object));
     },
     async remove(principal, node, { group, plural, name, instance }) {
       const kind = kindByPlural(group, plural);
@@ -139,10 +141,9 @@ function instanceIn(object: unknown): unknown {
   return isRecord(labels) ? labels[INSTANCE_LABEL] : undefined;
 }
 
-function notOurs({ kind }: Kind, node: string, name: string, instance: unknown): DtkdError {
-  return new DtkdError('ALREADY_EXISTS', `${kind} "${name}" is on ${node} already, and not of service "${String(instance)}"`, {
-    next: 'Call the app otherwise in dtk.service.yaml, or delete what is there.',
-  });
+function notOurs(kind: Kind, node: string, name: string, instance: unknown): DtkdError {
+  const { message, next } = takenAppText(kind, node, name, String(instance));
+  return new DtkdError('ALREADY_EXISTS', message, { next });
 }
 
 /** Commands as executions of this node. */

@@ -8,7 +8,8 @@ const PRINCIPAL: Principal = { type: 'operator', name: OPERATOR };
 function api(labels: Record<string, string> | undefined) {
   const asked: string[] = [];
   const answer = async (request: Request): Promise<Response> => {
-    asked.push(`${request.method} ${new URL(request.url).pathname}`);
+    const { pathname, search } = new URL(request.url);
+    asked.push(`${request.method} ${pathname}${search}`);
     if (request.method === 'POST') return Response.json({}, { status: 409 });
     if (request.method === 'GET' && labels === undefined) return Response.json({}, { status: 404 });
     return Response.json({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'shop-web', labels } });
@@ -28,6 +29,14 @@ describe('objects of a service instance', () => {
       await foreign.objects.remove(PRINCIPAL, 'node0', what);
       expect(foreign.asked).toEqual([`GET ${path}`]);
     }
+  });
+
+  it('are only tried where that is asked for', async () => {
+    const { objects, asked } = api({ 'dtkd.dev/instance': 'shop' });
+    const metadata = { name: 'shop-web', labels: { 'dtkd.dev/instance': 'shop' } };
+    await objects.apply(PRINCIPAL, 'node0', { apiVersion: 'v1', kind: 'Service', metadata }, { dryRun: true });
+    const path = '/api/v1/namespaces/node0/services';
+    expect(asked).toEqual([`POST ${path}?dryRun=All`, `GET ${path}/shop-web`, `PATCH ${path}/shop-web?dryRun=All`]);
   });
 
   it('are changed and removed by their owner also where it is not known here that they are there', async () => {

@@ -34,7 +34,10 @@ describe('copies of modules', () => {
   it('are code of this node under names of their own, in versions that grow', async () => {
     const { modules, store, key, content, clock } = await fresh();
     const first = archiveOf('first');
+    const tried = await modules.publishCopy({ ...copy(first), dryRun: true });
+    expect(await modules.get(tried.digest)).toBeUndefined();
     const code = await modules.publishCopy(copy(first));
+    expect(code).toEqual(tried);
     expect(code).toEqual({ name: 'acme/web@shop', version: '0.0.1', digest: digestOf(first), publisher: key.publicKey });
     expect(verifyStatement((await signedCopy(store.kv, code)) ?? { statement: new Uint8Array(), signature: new Uint8Array() })).toEqual(
       code,

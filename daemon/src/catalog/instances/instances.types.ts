@@ -56,6 +56,7 @@ export const VIOLATIONS = {
   UNKNOWN_NODE: 'no such node',
   SECRET_MISSING: 'there is no such Secret',
   TOO_MANY: 'more than can be',
+  NOT_ALLOWED: 'whoever asks may not',
 } as const;
 export type ViolationKind = keyof typeof VIOLATIONS;
 
@@ -237,8 +238,8 @@ export interface CommandEnd {
 
 /** Objects of this node and of others, written and deleted as somebody: each owner decides. */
 export interface Objects {
-  /** Creates, or changes what it says. Errors: FORBIDDEN, INVALID, PEER_AWAY, … */
-  apply(principal: Principal, node: string, object: Record<string, unknown>): Promise<void>;
+  /** Creates, or changes what it says; `dryRun`: only tries. Errors: FORBIDDEN, INVALID, PEER_AWAY, … */
+  apply(principal: Principal, node: string, object: Record<string, unknown>, options?: { dryRun?: boolean }): Promise<void>;
   /** Of a service instance: what bears the name and is not of it stays. Errors as above; what is gone already is no error. */
   remove(principal: Principal, node: string, what: { group: string; plural: string; name: string; instance: string }): Promise<void>;
 }

@@ -50,13 +50,13 @@ export class Copies {
     return new Set((await this.#own()).map(({ digest }) => digest));
   }
 
-  async #publish({ instance, revision, archive, module }: CopyToPublish): Promise<CopyCode> {
+  async #publish({ instance, revision, archive, module, dryRun = false }: CopyToPublish): Promise<CopyCode> {
     const { kv, content, signingKey, library } = this.#options;
     const name = scopedCode(module, instance);
     const digest = await sha256(archive);
     const newest = (await this.#own()).filter((one) => one.name === name).sort((a, b) => compareVersions(b.version, a.version))[0];
     if (newest?.digest === digest && (await content.path(digest)) !== undefined) {
-      await library.allow(digest, INSTALLED_MS);
+      if (!dryRun) await library.allow(digest, INSTALLED_MS);
       return newest;
     }
     const manifest = await soundModule(unpackArchive(archive));
@@ -67,6 +67,7 @@ export class Copies {
     }
     const version = `0.0.${Math.max(revision, newest === undefined ? 0 : revisionOf(newest) + 1)}`;
     const code: CopyCode = { name, version, digest, publisher: signingKey.publicKey };
+    if (dryRun) return code;
     if ((await content.path(digest)) === undefined) await content.take(chunksOf(archive), { limit: MAX_MODULE_BYTES });
     await library.allow(digest, INSTALLED_MS);
     const statement = encodeCbor(code);

@@ -88,6 +88,8 @@ export interface CopyToPublish {
   archive: Uint8Array;
   /** The bare name of its module. */
   module: string;
+  /** Nothing is published: the answer is what it would be. */
+  dryRun?: boolean | undefined;
 }
 
 /** Module copies of service instances as code of this node. */

@@ -35,6 +35,12 @@ const but =
   (_principal, { verb, plural, name }) =>
     denied.includes(`${verb} ${plural} ${name}`) ? { allowed: false, reason: 'you may not' } : { allowed: true };
 
+/** The same, each in words of its own. */
+const named =
+  (denied: readonly string[]): Decide =>
+  (_principal, { verb, plural, name }) =>
+    denied.includes(`${verb} ${plural} ${name}`) ? { allowed: false, reason: `no ${verb} ${plural} ${name}` } : { allowed: true };
+
 describe('staging', () => {
   it('makes the object of who asks, and says what is to be set', async () => {
     const all = await fresh();
@@ -132,24 +138,57 @@ describe('the default target', () => {
 describe('whoever asks', () => {
   const FILE = service('shop', { components: { db: { type: 'Database' }, web: { type: 'WebServer' } } });
 
-  it('is judged before anything runs', async () => {
-    for (const denied of ['CREATE models shop', 'CREATE types shop.webserver', 'CREATE resources shop.web']) {
-      const all = await fresh({ decide: but(denied) });
-      await all.put(FILE);
-      expect((await refusal(all.now.ask('shop', 'converge', {}, OPS))).code).toBe('FORBIDDEN');
-      expect(all.machines.executions.size).toBe(0);
-      expect(await all.instance('shop')).toMatchObject({ phase: 'Staged' });
+  /** Refused with these violations, and nothing is committed, published or written. */
+  const expectRefused = async (all: Bench & { now: DaemonUnderTest }, what: string, violations: [where: string, message: string][]) => {
+    const standing = () => structuredClone([all.store.version(), all.disk.repositories.get('shop'), all.published]);
+    const before = standing();
+    const error = await refusal(all.now.ask('shop', what, {}, OPS));
+    expect(error.code).toBe('VIOLATIONS');
+    const found = violations.map(([where, message]) => ({ kind: 'NOT_ALLOWED', where: expect.stringContaining(where), message }));
+    expect(Object(error.details)['violations']).toMatchObject(found);
+    expect(standing()).toEqual(before);
+  };
+
+  it('is judged on all that is made before anything is committed', async () => {
+    const denied = ['CREATE models shop', 'CREATE types shop.webserver', 'CREATE resources shop.web', 'CREATE services shop-front'];
+    const apps = { front: { component: 'web', domains: ['a'] } };
+    const all = await fresh({ decide: named(denied) });
+    await all.put(FILE);
+    all.edit('shop', { ...FILE, apps });
+    for (const what of ['plan', 'converge']) {
+      await expectRefused(all, what, [
+        ['name', 'no CREATE models shop'],
+        ['web', 'no CREATE resources shop.web'],
+        ['acme/web types.WebServer', 'no CREATE types shop.webserver'],
+        ['apps.front', 'no CREATE services shop-front'],
+      ]);
     }
+    expect(await all.now.ask('shop', 'state', {}, OPS)).toMatchObject({ violations: [], phase: 'Staged' });
+    expect(await all.now.ask('shop', 'plan')).toMatchObject({ steps: expect.arrayContaining([expect.anything()]) });
   });
 
-  it('is judged on what goes, too', async () => {
-    const all = await fresh({ decide: but('DELETE resources shop.web') });
+  it('who may only look gets the plan of who may more', async () => {
+    const all = await fresh({ decide: but('CREATE models shop', 'EXECUTE serviceinstances shop') });
+    await all.put(FILE);
+    expect(await all.now.ask('shop', 'plan', {}, OPS)).toMatchObject({ steps: expect.arrayContaining([expect.anything()]) });
+  });
+
+  it('is judged on what is changed and what goes, too', async () => {
+    const denied: string[] = [];
+    const all = await fresh({ decide: named(denied) });
     await all.put(FILE);
     await all.now.run('shop', 'converge', {}, OPS);
-    all.edit('shop', service('shop', { components: { db: { type: 'Database' } } }));
-    for (const what of ['converge', 'delete']) {
-      expect((await refusal(all.now.ask('shop', what, {}, OPS))).code).toBe('FORBIDDEN');
+    denied.push('DELETE resources shop.web', 'UPDATE resources shop.db', 'UPDATE types shop.webserver');
+    // what is as it should be needs no right
+    await all.now.run('shop', 'converge', {}, OPS);
+    all.edit('shop', service('shop', { components: { db: { type: 'Database', properties: { name: 'orders' } } } }));
+    for (const what of ['plan', 'converge']) {
+      await expectRefused(all, what, [
+        ['db', 'no UPDATE resources shop.db'],
+        ['web', 'no DELETE resources shop.web'],
+      ]);
     }
+    expect((await refusal(all.now.ask('shop', 'delete', {}, OPS))).code).toBe('FORBIDDEN');
     expect(all.machines.site.size).toBe(2);
     expect(await all.instance('shop')).toMatchObject({ phase: 'Ready' });
   });

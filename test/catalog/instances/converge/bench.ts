@@ -312,11 +312,13 @@ async function startDaemon(
   const commands = fakeCommands(made, store, life);
   const tasks = createTasks({ store, node: NODE, commands, output: fakeOutput(machines), logger, now });
   const objects: Objects = {
-    apply: life.lasting(async (_principal, node, one) => {
+    apply: life.lasting(async (principal, node, one, { dryRun = false } = {}) => {
       const refusal = made.refuses(node);
       if (refusal !== undefined) throw refusal;
       const { kind, metadata, ...rest } = Object(one);
-      made.objects.set(`${node}/${kind}/${metadata.name}`, rest);
+      const decision = decide(principal, { verb: 'CREATE', group: '', plural: `${kind.toLowerCase()}s`, name: metadata.name });
+      if (!decision.allowed) throw new DtkdError('FORBIDDEN', decision.reason);
+      if (!dryRun) made.objects.set(`${node}/${kind}/${metadata.name}`, rest);
     }),
     remove: life.lasting(async (_principal, node, { plural, name }) => {
       const refusal = made.refuses(node);
@@ -344,11 +346,11 @@ async function startDaemon(
       }),
     }),
     copies: {
-      publishCopy: life.lasting(async ({ instance, revision, archive, module }) => {
+      publishCopy: life.lasting(async ({ instance, revision, archive, module, dryRun = false }) => {
         const digest = hash(archive);
         const known = made.published.at(-1);
         const version = known?.digest === digest ? known.version : `0.0.${revision}`;
-        if (known?.digest !== digest) made.published.push({ digest, version });
+        if (known?.digest !== digest && !dryRun) made.published.push({ digest, version });
         return { name: `${module}@${instance}`, version, digest, publisher: 'a'.repeat(64) };
       }),
       releaseCopies: life.lasting(async () => undefined),

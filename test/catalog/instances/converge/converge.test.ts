@@ -107,7 +107,13 @@ describe('converging', () => {
       const [version, before] = [store.version(), repository()];
       const error = await refusal(ask('shop', what, body));
       expect(error.code).toBe('VIOLATIONS');
-      const found = [{ kind: 'ILLEGAL_VALUE', where: expect.stringMatching(where), message: expect.stringContaining('is there already') }];
+      const found = [
+        {
+          kind: 'ILLEGAL_VALUE',
+          where: expect.stringMatching(where),
+          message: expect.stringContaining(' already, and not of the service'),
+        },
+      ];
       expect(Object(error.details)['violations']).toMatchObject(found);
       expect(await ask('shop', 'state')).toMatchObject({ violations: found });
       expect([store.version(), repository()]).toEqual([version, before]);
@@ -123,6 +129,11 @@ describe('converging', () => {
     await write(store, object('Type', 'shop.plain', { name: 'Own' }));
     await expectTaken('converge', {}, /types\.Plain$/);
     await remove(store, ref('types', 'shop.plain'));
+    const shared = { name: 'shop-front', namespace: 'node2', uid: 'u', resourceVersion: '1', generation: 1, creationTimestamp: '' };
+    const theirs = { apiVersion: 'v1', kind: 'Service', metadata: shared, spec: { ports: [{ port: 80 }] } };
+    await store.transact((tx) => tx.put(theirs, { origin: 'replica' }));
+    await expectTaken('converge', {}, /^apps\.front/);
+    await store.transact((tx) => tx.delete({ group: '', plural: 'services', namespace: 'node2', name: 'shop-front' }));
     await run('shop', 'converge');
     const first = disk.repositories.get('shop')?.commits[0]?.id ?? '';
     await run('shop', 'delete');

@@ -457,12 +457,17 @@ describe('workflows', () => {
 
 describe('a name that an object of the service is to have', () => {
   it('may not be that of anything else', async () => {
-    const files = shop({ components: { web: { type: 'Server', on: { count: 2, together: true } } } });
-    const taken = ['models/shop', 'types/shop.server', 'resources/shop.web-2', 'resources/shop.other'];
+    const files = shop({
+      components: { web: { type: 'Server', on: { count: 2, together: true }, properties: { port: 80 } } },
+      apps: { front: { component: 'web', domains: ['a'] } },
+    });
+    const objects = ['models/shop', 'types/shop.server', 'resources/shop.web-2', 'resources/shop.other'];
+    const taken = [...objects, 'node1/dtapps/shop-front', 'node2/services/shop-front'];
     expect(await wrong(files, world({ taken }))).toEqual([
       'ILLEGAL_VALUE name',
       'ILLEGAL_VALUE acme/web types.Server',
       'ILLEGAL_VALUE web',
+      'ILLEGAL_VALUE apps.front',
     ]);
   });
 });

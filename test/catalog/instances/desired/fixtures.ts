@@ -85,6 +85,7 @@ export function world(options: WorldOptions = {}): World {
     service: (name) => Promise.resolve(options.services?.find((one) => one.name === name)),
     secrets: { has: (name) => Promise.resolve(options.secrets?.includes(name) ?? false) },
     builtins: BUILTINS,
+    isAppTaken: (_instance, { plural }, { node, name }) => Promise.resolve(options.taken?.includes(`${node}/${plural}/${name}`) ?? false),
     isTaken: (_instance, plural, name) => Promise.resolve(options.taken?.includes(`${plural}/${name}`) ?? false),
   };
 }

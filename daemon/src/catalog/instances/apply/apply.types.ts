@@ -1,14 +1,25 @@
 /** What an instance's objects should be, as they are written in one transaction. Types are bare names throughout: the instance is put to them here. */
 import type { CodeRef } from '../../../../../protocol/code.ts';
+import type { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ModuleType } from '../../../../../protocol/module.ts';
 import type { Principal } from '../../../../../protocol/principal.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
+import type { Plural } from '../../model/objects.ts';
 
 /** In which transaction, as whom, and of which instance. The same transaction has to write the ServiceInstance object, or is refused. */
 export interface Applying {
   tx: Transaction;
   principal: Principal;
   instance: string;
+  /** Of a trial: is told each thing that the principal may not do, which is then done all the same. Absent: the first of them is thrown. */
+  refused?(one: Refused): void;
+}
+
+/** An object that somebody may not write, or take away. */
+export interface Refused {
+  plural: Plural;
+  name: string;
+  error: DtkdError;
 }
 
 /** A type of one of the instance's module copies. */

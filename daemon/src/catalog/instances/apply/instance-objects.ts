@@ -11,7 +11,7 @@ import type { ApiObject, ObjectRef } from '../../../../../protocol/objects.ts';
 import { CREATOR_ANNOTATION, type Principal, subjectText } from '../../../../../protocol/principal.ts';
 import { bareType } from '../../../../../protocol/scoped-names.ts';
 import { type Plural, refIn, typeNameOf, typeSpecOf } from '../../model/objects.ts';
-import type { Rights } from '../../model/rights.ts';
+import type { Rights, WrittenObject } from '../../model/rights.ts';
 import { resourcesOfType, subtypesOf } from '../../model/rules/dependents.ts';
 import type { Applying, InstanceObjects, ResourceToWrite, TypeToWrite, Written, WrittenTypes } from './apply.types.ts';
 import { type Meaning, meaningOf, resourceObjectName, resourceSpecFor, scopedTypes } from './scoping.ts';
@@ -150,17 +150,18 @@ class ObjectsOfInstances implements InstanceObjects {
 
   /** Undefined if it is so already. */
   async #put(
-    { tx, principal, instance }: Applying,
+    as: Applying,
     plural: Plural,
     name: string,
     spec: object,
     labels: Record<string, string>,
   ): Promise<'created' | 'changed' | undefined> {
+    const { tx, principal, instance } = as;
     const before = await tx.get(refIn(this.#node, plural, name));
     const wanted = { ...labels, [INSTANCE_LABEL]: instance };
     if (before === undefined) {
       const after = newObject(KINDS[plural], name, this.#node, principal, spec, wanted);
-      await this.#rights.assertMay(principal, { plural, name, after }, tx);
+      await this.#assertMay(as, { plural, name, after });
       await tx.put(after);
       return 'created';
     }
@@ -174,26 +175,37 @@ class ObjectsOfInstances implements InstanceObjects {
     const isSame = jsonEqual(before['spec'], spec);
     if (isSame && jsonEqual(all, metadata.labels)) return undefined;
     const after = { ...before, metadata: { ...metadata, generation: metadata.generation + (isSame ? 0 : 1), labels: all }, spec };
-    await this.#rights.assertMay(principal, { plural, name, before, after }, tx);
+    await this.#assertMay(as, { plural, name, before, after });
     await tx.put(after);
     return 'changed';
   }
 
-  async #leave({ tx, principal }: Applying, ref: ObjectRef): Promise<void> {
+  async #leave(as: Applying, ref: ObjectRef): Promise<void> {
+    const { tx } = as;
     const before = await tx.get(ref);
     if (before === undefined || before.metadata.labels?.[LEAVING_LABEL] !== undefined) return;
     const labels = { ...before.metadata.labels, [LEAVING_LABEL]: 'true' };
     const after = { ...before, metadata: { ...before.metadata, labels } };
-    await this.#rights.assertMay(principal, { plural: 'resources', name: ref.name, before, after }, tx);
+    await this.#assertMay(as, { plural: 'resources', name: ref.name, before, after });
     await tx.put(after);
   }
 
   /** False if it is not there. */
-  async #remove({ tx, principal }: Applying, plural: Plural, ref: ObjectRef): Promise<boolean> {
+  async #remove(as: Applying, plural: Plural, ref: ObjectRef): Promise<boolean> {
+    const { tx } = as;
     const before = await tx.get(ref);
     if (before === undefined) return false;
-    await this.#rights.assertMay(principal, { plural, name: ref.name, before }, tx);
+    await this.#assertMay(as, { plural, name: ref.name, before });
     return tx.delete(ref);
+  }
+
+  async #assertMay({ tx, principal, refused }: Applying, written: WrittenObject): Promise<void> {
+    try {
+      await this.#rights.assertMay(principal, written, tx);
+    } catch (error) {
+      if (refused === undefined || !(error instanceof DtkdError) || error.code !== 'FORBIDDEN') throw error;
+      refused({ plural: written.plural, name: written.name, error });
+    }
   }
 }
 

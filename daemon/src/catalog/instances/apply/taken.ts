@@ -1,4 +1,5 @@
 /** How it is said that a name is taken which an object of an instance is to have: pure. */
+import type { Kind } from '../../../../../protocol/kinds/kind.ts';
 import { INSTANCE_LABEL } from '../../../../../protocol/kinds/service-instance.ts';
 import type { ApiObject } from '../../../../../protocol/objects.ts';
 import type { Plural } from '../../model/objects.ts';
@@ -13,5 +14,13 @@ export function takenText(plural: Plural, name: string, instance: string): { mes
   return {
     message: `${titleOf(`${plural}/${name}`)} is there already, and not of the service "${instance}"`,
     next: plural === 'models' ? 'Stage the service under another name, or delete that model first.' : 'Delete it first, or rename it.',
+  };
+}
+
+/** Of what an app is made of, on the node that is to have it. */
+export function takenAppText({ kind }: Kind, node: string, name: string, instance: string): { message: string; next: string } {
+  return {
+    message: `${kind} "${name}" is on ${node} already, and not of the service "${instance}"`,
+    next: 'Call the app otherwise in dtk.service.yaml, or delete what is there.',
   };
 }

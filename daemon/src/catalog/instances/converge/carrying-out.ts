@@ -8,6 +8,7 @@ import type { Principal } from '../../../../../protocol/principal.ts';
 import type { ServicePlanAnswer } from '../../../../../protocol/service-api.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
 import { refIn } from '../../model/objects.ts';
+import type { Applying, Refused } from '../apply/apply.types.ts';
 import { resourceObjectName } from '../apply/scoping.ts';
 import { appsOf } from '../service-apps/app-rows.ts';
 import { appliedOf } from '../tasks/applied-rows.ts';
@@ -38,6 +39,12 @@ export async function carryOut(ports: ConvergePorts, planned: Planned, how: Carr
   return planned.steps.length === 0 ? work.settle() : work.run();
 }
 
+/** What whoever asks may not do of all that this would write and take away. Nothing is written. */
+export async function refusedOf(ports: ConvergePorts, planned: Planned, principal: Principal): Promise<Refused[]> {
+  const how = { principal, commit: '', title: '', keepGoing: false };
+  return new Converging(ports, planned, how, await publishCopies(ports, planned.files, { dryRun: true })).refused();
+}
+
 class Converging {
   readonly #ports: ConvergePorts;
   readonly #planned: Planned;
@@ -62,7 +69,7 @@ class Converging {
     await store.transact(async (tx) => {
       await this.#bumpRevision(tx);
       await this.#change(tx, { ...readyStatus(this.#how.commit, this.#ports.now()), ...(await this.#applied()) });
-      await this.#write(tx, this.#how.principal);
+      await this.#write(this.#as(tx, this.#how.principal));
     });
     await this.#applyBranch();
     return { ...this.#planned.answer, commit: this.#how.commit };
@@ -72,7 +79,7 @@ class Converging {
     const { tasks, logger, now } = this.#ports;
     const { plan, apps, steps, desired, applied, answer } = this.#planned;
     const { principal, commit, title, keepGoing, timeout } = this.#how;
-    if (this.#leaving().length + this.#moved().size > 0) await this.#judge();
+    if (this.#takesDown()) await this.#judge();
     const at = now();
     const task = await tasks.start({
       instance: this.#name,
@@ -89,7 +96,7 @@ class Converging {
       begin: async (tx, { metadata }) => {
         await this.#bumpRevision(tx);
         await this.#change(tx, { phase: 'Converging', head: commit, task: metadata.name, message: undefined });
-        await this.#write(tx, principal);
+        await this.#write(this.#as(tx, principal));
       },
       deleted: resourceTaken(this.#ports, this.#name, desired.resources),
       finish: (tx, end) => this.#finish(tx, end),
@@ -102,29 +109,46 @@ class Converging {
     return { ...answer, task: task.name, commit };
   }
 
+  async refused(): Promise<Refused[]> {
+    const found: Refused[] = [];
+    await this.#ports.store.transact(
+      async (tx) => {
+        const as = { ...this.#as(tx, this.#how.principal), refused: (one: Refused) => void found.push(one) };
+        await this.#change(tx, {});
+        await this.#write(as);
+        if (this.#takesDown()) await this.#writeEnd(as);
+      },
+      { dryRun: true },
+    );
+    return found;
+  }
+
   /** Tries what will stand in the end, so that nothing is run that could not be recorded. */
   async #judge(): Promise<void> {
-    const { store, model } = this.#ports;
-    const { desired } = this.#planned;
-    await store.transact(
+    await this.#ports.store.transact(
       async (tx) => {
         await this.#change(tx, {});
-        const deleted = [...this.#leaving(), ...(await this.#stale(tx))];
-        const resources = [...desired.resources.values()].map(resourceToWrite);
-        await model.apply(this.#as(tx, this.#how.principal), { ...this.#described(), types: this.#types(), resources, deleted });
+        await this.#writeEnd(this.#as(tx, this.#how.principal));
       },
       { dryRun: true },
     );
   }
 
+  /** Writes it as it will stand once all has been taken down that is to be. */
+  async #writeEnd(as: Applying): Promise<void> {
+    const deleted = [...this.#leaving(), ...(await this.#stale(as.tx))];
+    const resources = [...this.#planned.desired.resources.values()].map(resourceToWrite);
+    await this.#ports.model.apply(as, { ...this.#described(), types: this.#types(), resources, deleted });
+  }
+
   /** Writes all but what has to be taken down first. */
-  async #write(tx: Transaction, principal: Principal): Promise<void> {
+  async #write(as: Applying): Promise<void> {
     const moved = this.#moved();
     const { desired } = this.#planned;
     const resources = [...desired.resources.values()].filter(({ name }) => !moved.has(name)).map(resourceToWrite);
     const leaving = [...this.#leaving(), ...moved];
-    const deleted = await this.#stale(tx);
-    const { types } = await this.#ports.model.apply(this.#as(tx, principal), {
+    const deleted = await this.#stale(as.tx);
+    const { types } = await this.#ports.model.apply(as, {
       ...this.#described(),
       types: this.#types(),
       resources,
@@ -148,6 +172,10 @@ class Converging {
     const { repositories, copies } = this.#ports;
     await (await repositories.open(this.#name)).setApplied(this.#how.commit);
     await copies.releaseCopies(this.#name, this.#needed);
+  }
+
+  #takesDown(): boolean {
+    return this.#leaving().length + this.#moved().size > 0;
   }
 
   /** Resources that are applied and wanted no more. */
@@ -181,7 +209,7 @@ class Converging {
     return description === undefined ? {} : { description };
   }
 
-  #as(tx: Transaction, principal: Principal) {
+  #as(tx: Transaction, principal: Principal): Applying {
     return { tx, principal, instance: this.#name };
   }
 

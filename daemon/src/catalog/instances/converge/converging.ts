@@ -10,6 +10,7 @@ import type { ConvergePorts } from './converge.types.ts';
 import { authorOf } from './instance-object.ts';
 import { assertAsShown, commitMessage } from './plan-answer.ts';
 import { differencesBetween, type Planned, planOf, workingSource } from './planning.ts';
+import { assertRights } from './rights.ts';
 
 /** Digits of a commit in sentences. */
 const SHORT = 8;
@@ -26,6 +27,7 @@ export function converge(ports: ConvergePorts, principal: Principal, name: strin
     if (request.dryRun !== true) tasks.assertIdle(name);
     const source = await workingSource(ports, name);
     const planned = await planOf(ports, principal, name, source, request);
+    await assertRights(ports, principal, planned);
     assertAsShown(request.plan, planned.answer);
     if (request.dryRun === true) return planned.answer;
     const repository = await repositories.open(name);
@@ -56,6 +58,7 @@ export function rollback(ports: ConvergePorts, principal: Principal, name: strin
     if (changes.length > 0 && request.discard !== true) throw dirty(name, changes.length);
     const edited = await differencesBetween(await files.at(name, head), old);
     const planned = await planOf(ports, principal, name, { ...old, edited }, request);
+    await assertRights(ports, principal, planned);
     assertAsShown(request.plan, planned.answer);
     if (request.dryRun === true) return planned.answer;
     const short = old.commit.slice(0, SHORT);

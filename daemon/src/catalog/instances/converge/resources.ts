@@ -35,16 +35,17 @@ export function goalOf(resource: DesiredResource, commit: string, at: number): A
   };
 }
 
-/** Makes all copies that define types code of this node, each in a version of its own; those that are already stay as they are. */
+/** Makes all copies that define types code of this node, each in a version of its own; those that are already stay as they are. `dryRun`: tells what it would be. */
 export async function publishCopies(
   { copies, store }: Pick<ConvergePorts, 'copies' | 'store'>,
   { service, copies: all }: ServiceFiles,
+  { dryRun }: { dryRun?: boolean } = {},
 ): Promise<Map<string, Code>> {
   const { revision } = await readCounters({ getRow: (key) => store.kv.get(key) }, service.name);
   const published = new Map<string, Code>();
   for (const { name, bytes, manifest } of all.values()) {
     if (Object.keys(manifest.types ?? {}).length === 0) continue;
-    published.set(name, await copies.publishCopy({ instance: service.name, revision: revision + 1, archive: bytes, module: name }));
+    published.set(name, await copies.publishCopy({ instance: service.name, revision: revision + 1, archive: bytes, module: name, dryRun }));
   }
   return published;
 }

@@ -34,6 +34,10 @@ export function worldOf(ports: Ports, applied: ReadonlyMap<string, AppliedResour
       const object = await ports.store.get(refIn(node, plural, name));
       return object !== undefined && isForeign(object, instance);
     },
+    async isAppTaken(instance, { group, plural }, { node: namespace, name }) {
+      const object = await ports.store.get({ group, plural, namespace, name });
+      return object !== undefined && isForeign(object, instance);
+    },
     target: (name) => targetView(ports, name, asker, depth),
     service: (name) => serviceView(ports, name, asker),
   };

@@ -1,4 +1,5 @@
 /** What expanding an instance's files needs of the world, and what comes of it. All of it is read; nothing here changes anything. */
+import type { Kind } from '../../../../../protocol/kinds/kind.ts';
 import type { InstancePhase } from '../../../../../protocol/kinds/service-instance.ts';
 import type { Plural } from '../../model/objects.ts';
 import type { NamedType } from '../../model/resolved-type.ts';
@@ -50,6 +51,8 @@ export interface World {
   secrets: SecretNames;
   /** True if there is an object of this name that is none of the instance's. */
   isTaken(instance: string, plural: Plural, name: string): Promise<boolean>;
+  /** The same of what an app is made of, on the node that is to have it: of other nodes, as far as they have published it. */
+  isAppTaken(instance: string, kind: Kind, app: { node: string; name: string }): Promise<boolean>;
   /** Types that every node has, for names that the copies do not define. */
   builtins: readonly NamedType[];
 }

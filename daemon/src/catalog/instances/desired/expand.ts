@@ -55,8 +55,8 @@ export async function expand(files: ServiceFiles, world: World): Promise<Expande
       resources.set(resource.name, resource);
   }
   await judgeSecrets({ service: service.name, node: world.node, secrets: world.secrets }, components, values, findings);
-  await judgeNames(service.name, { types: types.own, resources }, world, findings);
   const apps = appsOf(service, components, values, scope, findings);
+  await judgeNames(service.name, { types: types.own, resources, apps }, world, findings);
   const offers = await offersOf(files, world, scope, findings);
   const workflows = workflowsOf(service, components, scope, findings);
   return { desired: { resources, apps, types: types.own, ...offers, workflows }, violations: findings.list };

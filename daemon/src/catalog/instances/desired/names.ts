@@ -1,17 +1,18 @@
-/** Names of the objects that an instance comes to, its Model, Types and Resources: what is there already and not its own stays, so that it cannot be made. */
+/** Names of the objects that an instance comes to, its Model, Types, Resources and apps: what is there already and not its own stays, so that it cannot be made. */
 import { scopedType, typeObjectNameOf } from '../../../../../protocol/scoped-names.ts';
 import type { Plural } from '../../model/objects.ts';
 import { resourceObjectName } from '../apply/scoping.ts';
-import { takenText } from '../apply/taken.ts';
+import { takenAppText, takenText } from '../apply/taken.ts';
 import type { Desired } from '../instances.types.ts';
+import { APP_KINDS } from '../service-apps/app-objects.ts';
 import { whereOf } from './copied-types.ts';
 import type { World } from './desired.types.ts';
 import type { Findings } from './findings.ts';
 
 export async function judgeNames(
   instance: string,
-  { types, resources }: Pick<Desired, 'types' | 'resources'>,
-  { applied, isTaken }: Pick<World, 'applied' | 'isTaken'>,
+  { types, resources, apps }: Pick<Desired, 'types' | 'resources' | 'apps'>,
+  { applied, isTaken, isAppTaken }: Pick<World, 'applied' | 'isTaken' | 'isAppTaken'>,
   findings: Findings,
 ): Promise<void> {
   const taken = async (plural: Plural, name: string) =>
@@ -26,5 +27,12 @@ export async function judgeNames(
     // what is applied is written
     const resource = applied.has(name) ? undefined : await taken('resources', resourceObjectName(instance, name));
     if (resource !== undefined) findings.add('ILLEGAL_VALUE', ['components', component], resource.message, resource.next);
+  }
+  for (const { name, node } of apps) {
+    for (const kind of APP_KINDS) {
+      if (!(await isAppTaken(instance, kind, { name, node }))) continue;
+      const { message, next } = takenAppText(kind, node, name, instance);
+      findings.add('ILLEGAL_VALUE', ['apps', name.slice(instance.length + 1)], message, next);
+    }
   }
 }

@@ -12,6 +12,8 @@ import { type AppRow, dropApp, putApp } from './app-rows.ts';
 export interface AppPlan {
   steps: PlannedStep[];
   own: Map<string, OwnWork>;
+  /** Those that are to be written. */
+  coming: readonly DesiredApp[];
 }
 
 export interface AppPorts {
@@ -41,7 +43,7 @@ export function planApps(
   const coming = wanted.filter((app) => known.get(placeOf(app))?.digest !== appDigest(instance, app));
   const steps: PlannedStep[] = [];
   const own = new Map<string, OwnWork>();
-  if (leaving.length + coming.length === 0) return { steps, own };
+  if (leaving.length + coming.length === 0) return { steps, own, coming };
   const group = String(1 + Math.max(0, ...before.map(({ number }) => Number(number.split('.')[0]))));
   steps.push({ number: group, title: 'Apps', after: [] });
   const add = (title: string, after: readonly string[], work: OwnWork) => {
@@ -56,7 +58,7 @@ export function planApps(
   for (const app of coming) {
     add(`App ${app.name} on ${app.node}`, upTo(app, before, componentOf), (signal) => makeApp(ports, instance, principal, app, signal));
   }
-  return { steps, own };
+  return { steps, own, coming };
 }
 
 /** The resources of its component on its node. */
