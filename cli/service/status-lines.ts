@@ -14,7 +14,7 @@ const COLOURS = { new: 'yellow', applied: 'green', changed: 'yellow', leaving: '
 
 export function statusLines(paint: Paint, state: ServiceState, { now, wide }: { now: number; wide: boolean }): string[] {
   const sections = [
-    headLines(state),
+    headLines(state, now),
     titled('Edited since the last commit:', differenceLines(paint, state.edited)),
     titled('Not applied yet:', differenceLines(paint, state.pending)),
     titled('Resources:', resourceLines(paint, state, now, wide)),
@@ -24,24 +24,15 @@ export function statusLines(paint: Paint, state: ServiceState, { now, wide }: { 
   return sections.flatMap((lines, at) => (at === 0 ? lines : ['', ...lines]));
 }
 
-function headLines({
-  name,
-  phase,
-  module,
-  version,
-  assembly,
-  target,
-  directory,
-  head,
-  applied,
-  task,
-  node,
-  edited,
-}: ServiceState): string[] {
+function headLines(
+  { name, phase, module, version, assembly, target, directory, head, applied, task, node, edited, resources }: ServiceState,
+  now: number,
+): string[] {
   const commit = (id: string | undefined): string => (id === undefined ? 'none' : id.slice(0, SHORT_COMMIT));
   return alignColumns([
     ['Service:', `${name} of ${node}`],
     ['Phase:', phase],
+    ...driftLines(resources, now),
     ['Staged from:', `${module} ${version}, assembly ${assembly}`],
     ...(target === undefined ? [] : [['Target:', target]]),
     ['Directory:', directory],
@@ -49,6 +40,24 @@ function headLines({
     ['Applied:', applied === undefined ? 'never' : applied === head ? 'the last commit' : commit(applied)],
     ...(task === undefined ? [] : [['Last task:', `${task.name} (${task.title}): ${task.state}${messageOf(task.message)}`]]),
   ]);
+}
+
+/** Names in a line. */
+const LISTED = 8;
+
+function driftLines(resources: ServiceState['resources'], now: number): string[][] {
+  const drifted = resources.flatMap(({ name, check }) => (check?.ok === false ? [{ name, at: check.at }] : []));
+  const latest = drifted
+    .map(({ at }) => at)
+    .sort()
+    .at(-1);
+  if (latest === undefined) return [];
+  const more = drifted.length > LISTED ? ` and ${drifted.length - LISTED} more` : '';
+  const names = drifted
+    .slice(0, LISTED)
+    .map(({ name }) => name)
+    .join(', ');
+  return [['Drift:', `found ${ageOf(latest, now)} ago: ${names}${more}`]];
 }
 
 function messageOf(message: string | undefined): string {

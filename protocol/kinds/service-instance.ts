@@ -7,11 +7,14 @@ import { type Kind, READ_VERBS } from './kind.ts';
 import { SERVICE_INSTANCES } from './paths.ts';
 
 /**
- * Staged: made, nothing converged yet. Converging, Deleting: a task runs. Ready: everything is as it was committed. Failed: a task did not come to its end;
+ * Staged: made, nothing converged yet. Converging, Deleting: a task runs. Ready: everything was brought to what is committed. Failed: a task did not come to its end;
  * converging again goes on. Deleted: its resources are gone, its files are kept.
  */
 export const INSTANCE_PHASES = ['Staged', 'Converging', 'Ready', 'Failed', 'Deleting', 'Deleted'] as const;
 export type InstancePhase = (typeof INSTANCE_PHASES)[number];
+
+/** Resources that an instance's object lists as drifted. */
+export const MAX_DRIFTED = 64;
 
 /** A commit of the instance's repository, 40 hex digits. */
 export const commitId = z
@@ -58,6 +61,13 @@ const schema = z.object({
         .max(256)
         .optional()
         .describe('Apps of it.'),
+      drift: z
+        .object({
+          at: z.string().max(40).describe('When it was found last.'),
+          resources: z.array(z.string().max(128)).max(MAX_DRIFTED).describe('Resources that are not as they should be; the first of many.'),
+        })
+        .optional()
+        .describe('What checks have found, until a converge brings it back or a check finds it as it should be.'),
       message: z.string().max(1_024).optional().describe('What is wrong, and what to do.'),
       ...conditionFields,
     })
@@ -67,11 +77,20 @@ const schema = z.object({
 export const serviceInstanceSchema = schema;
 export type ServiceInstanceFields = z.infer<typeof schema>;
 
-/** Ready: everything is as it was committed. The reason is the phase. */
+/** Ready: everything was brought to what is committed; the reason is the phase. DriftFound: a check found since that something is otherwise. */
 function instanceConditions(object: ApiObject): ConditionNow[] {
   const status = schema.safeParse(object).data?.status;
   const phase = status?.phase ?? 'Staged';
-  return [{ type: 'Ready', status: truth(phase === 'Ready'), reason: phase, message: status?.message }];
+  const drift = status?.drift;
+  return [
+    { type: 'Ready', status: truth(phase === 'Ready'), reason: phase, message: status?.message },
+    {
+      type: 'DriftFound',
+      status: truth(drift !== undefined),
+      reason: drift === undefined ? 'NoneFound' : 'CheckFailed',
+      message: drift === undefined ? undefined : `not as it should be at ${drift.at}: ${drift.resources.join(', ')}`,
+    },
+  ];
 }
 
 /** An assembly as it was staged: its own copies of all modules, its own repository, and what of it is applied. */
@@ -94,6 +113,13 @@ export const serviceInstanceKind: Kind = {
     { name: 'Target', type: 'string', description: 'service that it is staged against', path: 'spec.target', priority: 0 },
     { name: 'Phase', type: 'string', description: 'how far it is', path: 'status.phase', priority: 0 },
     { name: 'Resources', type: 'integer', description: 'resources that are applied', path: 'status.resources', priority: 0 },
+    {
+      name: 'Drift',
+      type: 'date',
+      description: 'when a check last found that something is not as it should be',
+      path: 'status.drift.at',
+      priority: 0,
+    },
     {
       name: 'Nodes',
       type: 'string',

@@ -67,11 +67,17 @@ function said(kind: string, fields: Record<string, unknown>): string[] {
 describe('what each kind says', () => {
   it('of a ServiceInstance', () => {
     const spec = { module: 'acme/web', version: '1.0.0', assembly: 'web', directory: '/x' };
+    const NO_DRIFT = 'DriftFound=False/NoneFound';
     for (const phase of ['Staged', 'Converging', 'Failed', 'Deleting', 'Deleted']) {
-      expect(said('ServiceInstance', { spec, status: { phase } })).toEqual([`Ready=False/${phase}`]);
+      expect(said('ServiceInstance', { spec, status: { phase } })).toEqual([`Ready=False/${phase}`, NO_DRIFT]);
     }
-    expect(said('ServiceInstance', { spec, status: { phase: 'Ready' } })).toEqual(['Ready=True/Ready']);
-    expect(said('ServiceInstance', { spec })).toEqual(['Ready=False/Staged']);
+    expect(said('ServiceInstance', { spec, status: { phase: 'Ready' } })).toEqual(['Ready=True/Ready', NO_DRIFT]);
+    const drift = { at: '2026-01-01T00:00:00Z', resources: ['web-2'] };
+    expect(said('ServiceInstance', { spec, status: { phase: 'Ready', drift } })).toEqual([
+      'Ready=True/Ready',
+      'DriftFound=True/CheckFailed',
+    ]);
+    expect(said('ServiceInstance', { spec })).toEqual(['Ready=False/Staged', NO_DRIFT]);
   });
 
   it('of a Task', () => {

@@ -369,6 +369,7 @@ NO | STEP | NODE | COMMAND
       const { code, stdout } = await daemon.cli('service', 'status', 'shop');
       expect(code).toBe(0);
       for (const text of [
+        /Drift: +found \d+\w+ ago: web-1\n/,
         /Last commit: +1f3a9c2e, and edited since/,
         /Applied: +ffffffff/,
         /Last task: +shop-7 \(converge\): failed, one failed\n/,

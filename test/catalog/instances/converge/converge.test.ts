@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { conditionsOf } from '../../../../protocol/conditions.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ServiceFile } from '../../../../protocol/service-file.ts';
 import { NODE, object, ref, refusal, remove, write } from '../../model/fixtures.ts';
@@ -261,6 +262,34 @@ describe('converging', () => {
       { name: 'web-2', check: { ok: false, message: expect.stringContaining('not as it should be') } },
     ]);
     expect(state).toMatchObject({ phase: 'Ready', task: { name: task } });
+  });
+
+  it('shows drift that was found, until it is brought back or not found any more', async () => {
+    const { machines, daemon, store, instance } = await fresh(SHOP);
+    const { run } = await daemon();
+    const found = async () => {
+      const object = await store.get(ref('serviceinstances', 'shop'));
+      const [condition] = conditionsOf(object?.['status']).filter(({ type }) => type === 'DriftFound');
+      return [condition?.status, statusOf(object).drift?.resources];
+    };
+    await run('shop', 'converge');
+    expect(await found()).toEqual(['False', undefined]);
+    machines.fails = (what) => (what === 'check web-2' || what === 'check db' ? { outcome: 'failed', exitStatus: 1 } : undefined);
+    await run('shop', 'drift');
+    expect(await found()).toEqual(['True', ['db', 'web-2']]);
+    // what runs meanwhile says nothing of it
+    await run('shop', 'exec', { component: 'web', command: 'restart' });
+    expect(await found()).toEqual(['True', ['db', 'web-2']]);
+    machines.fails = (what) => (what === 'check web-2' ? { outcome: 'failed', exitStatus: 1 } : undefined);
+    await run('shop', 'drift');
+    expect(await found()).toEqual(['True', ['web-2']]);
+    await run('shop', 'converge');
+    expect(await found()).toEqual(['False', undefined]);
+    await run('shop', 'drift');
+    machines.fails = () => undefined;
+    await run('shop', 'drift');
+    expect(await found()).toEqual(['False', undefined]);
+    expect(await instance('shop')).toMatchObject({ phase: 'Ready', resources: 3 });
   });
 
   it('is taken down and brought up anew, and put away with its history', async () => {

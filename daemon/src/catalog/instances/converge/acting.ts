@@ -5,7 +5,7 @@ import type { Principal } from '../../../../../protocol/principal.ts';
 import type { ServicePlanAnswer } from '../../../../../protocol/service-api.ts';
 import { planAction, planCheck, planWorkflow } from '../desired/plan/running.ts';
 import type { AppliedResource, Plan } from '../instances.types.ts';
-import { changeInstance } from './changing.ts';
+import { appliedNow, changeInstance } from './changing.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import type { Instance } from './instance-object.ts';
 import { planAnswerOf } from './plan-answer.ts';
@@ -100,6 +100,9 @@ function act(
       applied,
       begin: async (tx, { metadata }) => {
         await changeInstance(tx, ports, name, { task: metadata.name });
+      },
+      finish: async (tx) => {
+        await changeInstance(tx, ports, name, await appliedNow(ports, name));
       },
     });
     return { ...answer, task };

@@ -10,14 +10,12 @@ import type { Transaction } from '../../../store/object-store.types.ts';
 import { refIn } from '../../model/objects.ts';
 import type { Applying, Refused } from '../apply/apply.types.ts';
 import { resourceObjectName } from '../apply/scoping.ts';
-import { appsOf } from '../service-apps/app-rows.ts';
-import { appliedOf } from '../tasks/applied-rows.ts';
 import { readCounters, writeCounters } from '../tasks/counters.ts';
 import { SELF_OPERATOR } from '../tasks/run-step.ts';
 import type { TaskEnd } from '../tasks/tasks.types.ts';
-import { changeInstance } from './changing.ts';
+import { appliedNow, changeInstance } from './changing.ts';
 import type { ConvergePorts } from './converge.types.ts';
-import { appliedStatus, readyStatus } from './instance-object.ts';
+import { readyStatus } from './instance-object.ts';
 import type { Planned } from './planning.ts';
 import { goalOf, publishCopies, resourceTaken, resourceToWrite, revisionOf, typesToWrite } from './resources.ts';
 
@@ -68,7 +66,7 @@ class Converging {
     this.#ports.tasks.assertIdle(this.#name);
     await store.transact(async (tx) => {
       await this.#bumpRevision(tx);
-      await this.#change(tx, { ...readyStatus(this.#how.commit, this.#ports.now()), ...(await this.#applied()) });
+      await this.#change(tx, { ...readyStatus(this.#how.commit, this.#ports.now()), ...(await appliedNow(this.#ports, this.#name)) });
       await this.#write(this.#as(tx, this.#how.principal));
     });
     await this.#applyBranch();
@@ -160,7 +158,7 @@ class Converging {
 
   async #finish(tx: Transaction, { state, message }: TaskEnd): Promise<void> {
     const { now, model } = this.#ports;
-    const applied = await this.#applied();
+    const applied = await appliedNow(this.#ports, this.#name);
     if (state !== 'succeeded') return this.#change(tx, { phase: 'Failed', ...applied, message });
     await this.#change(tx, { ...readyStatus(this.#how.commit, now()), ...applied });
     // what the last resources have left can go
@@ -211,12 +209,6 @@ class Converging {
 
   #as(tx: Transaction, principal: Principal): Applying {
     return { tx, principal, instance: this.#name };
-  }
-
-  /** As it is in the store by now. */
-  async #applied() {
-    const { kv } = this.#ports.store;
-    return appliedStatus((await appliedOf(kv, this.#name)).values(), await appsOf(kv, this.#name));
   }
 
   async #change(tx: Transaction, status: Parameters<typeof changeInstance>[3]): Promise<void> {

@@ -1,8 +1,10 @@
 /** Changes of an instance's object within transactions. */
 
 import type { ServiceFile } from '../../../../../protocol/service-file.ts';
-import type { Transaction } from '../../../store/object-store.types.ts';
-import { changedInstance, instanceOf, instanceRef } from './instance-object.ts';
+import type { ObjectStore, Transaction } from '../../../store/object-store.types.ts';
+import { appsOf } from '../service-apps/app-rows.ts';
+import { appliedOf } from '../tasks/applied-rows.ts';
+import { appliedStatus, changedInstance, instanceOf, instanceRef } from './instance-object.ts';
 
 /** As `changedInstance`, upon what is stored; false, and nothing is written, if there is no such instance. */
 export async function changeInstance(
@@ -16,4 +18,12 @@ export async function changeInstance(
   if (found === undefined) return false;
   await tx.put(changedInstance(found, change, service));
   return true;
+}
+
+/** What the object says of what is applied, as it is in the store by now. */
+export async function appliedNow(
+  { store: { kv } }: { store: Pick<ObjectStore, 'kv'> },
+  name: string,
+): Promise<ReturnType<typeof appliedStatus>> {
+  return appliedStatus((await appliedOf(kv, name)).values(), await appsOf(kv, name));
 }

@@ -1,6 +1,11 @@
 /** ServiceInstance objects: how they are made, and how they change. Pure. */
 import { apiVersionOf } from '../../../../../protocol/kinds/kind.ts';
-import { type ServiceInstanceFields, serviceInstanceKind, serviceInstanceSchema } from '../../../../../protocol/kinds/service-instance.ts';
+import {
+  MAX_DRIFTED,
+  type ServiceInstanceFields,
+  serviceInstanceKind,
+  serviceInstanceSchema,
+} from '../../../../../protocol/kinds/service-instance.ts';
 import { type ApiObject, type ObjectRef, toTimestamp } from '../../../../../protocol/objects.ts';
 import { CREATOR_ANNOTATION, displayOf, type Principal, subjectText } from '../../../../../protocol/principal.ts';
 import type { ServiceFile } from '../../../../../protocol/service-file.ts';
@@ -92,13 +97,21 @@ export function changedInstance(
 export function appliedStatus(
   applied: Iterable<AppliedResource>,
   apps: readonly { name: string; node: string }[],
-): Pick<InstanceStatus, 'resources' | 'nodes' | 'apps'> {
+): Pick<InstanceStatus, 'resources' | 'nodes' | 'apps' | 'drift'> {
   const rows = [...applied];
   return {
+    drift: driftOf(rows),
     resources: rows.length,
     nodes: [...new Set(rows.map(({ node }) => node))].sort().slice(0, MAX_NODES),
     apps: apps.slice(0, MAX_APPS).map(({ name, node }) => ({ name, node })),
   };
+}
+
+function driftOf(rows: readonly AppliedResource[]): InstanceStatus['drift'] {
+  const drifted = rows.filter(({ check }) => check?.ok === false);
+  if (drifted.length === 0) return undefined;
+  const at = Math.max(...drifted.map(({ check }) => check?.at ?? 0));
+  return { at: toTimestamp(at), resources: drifted.map(({ name }) => name).slice(0, MAX_DRIFTED) };
 }
 
 export function readyStatus(commit: string, now: number): Pick<InstanceStatus, 'phase' | 'head' | 'applied' | 'appliedAt' | 'message'> {

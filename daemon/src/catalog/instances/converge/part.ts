@@ -7,7 +7,7 @@ import type { ModelHandler } from '../../model/ports.ts';
 import type { ServiceInstances } from '../service-instances.types.ts';
 import { interruptedText } from '../tasks/task-object.ts';
 import { instanceActions, instanceSubresources, taskSubresources } from './actions.ts';
-import { changeInstance } from './changing.ts';
+import { appliedNow, changeInstance } from './changing.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { dependentsOf, hasDependents } from './dependents.ts';
 import { instanceOf, instanceRef, isDown } from './instance-object.ts';
@@ -51,8 +51,8 @@ function instanceHandler(ports: ConvergePorts): ModelHandler {
 
 /** An instance whose task broke off says so, in the transaction that says it of the task. */
 async function interrupted(ports: ConvergePorts, tx: Transaction, instance: string, action: TaskAction): Promise<void> {
-  if (action !== 'converge' && action !== 'delete') return;
-  await changeInstance(tx, ports, instance, { phase: 'Failed', message: interruptedText(instance, action) });
+  const failed = action === 'converge' || action === 'delete' ? { phase: 'Failed', message: interruptedText(instance, action) } : {};
+  await changeInstance(tx, ports, instance, { ...failed, ...(await appliedNow(ports, instance)) });
 }
 
 /** None is busy when nothing runs; and a repository without an object is what an earlier daemon did not finish. */

@@ -12,12 +12,12 @@ import { planDelete } from '../desired/plan/plan-delete.ts';
 import type { AppliedResource, Plan } from '../instances.types.ts';
 import { appsOf } from '../service-apps/app-rows.ts';
 import { planApps } from '../service-apps/app-steps.ts';
-import { appliedOf, appliedRow } from '../tasks/applied-rows.ts';
+import { appliedRow } from '../tasks/applied-rows.ts';
 import { SELF_OPERATOR } from '../tasks/run-step.ts';
 import { dropStep, unsettledOf } from '../tasks/step-rows.ts';
 import { taskRef } from '../tasks/task-object.ts';
 import type { StartedTask, TaskEnd } from '../tasks/tasks.types.ts';
-import { changeInstance } from './changing.ts';
+import { appliedNow, changeInstance } from './changing.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { allDependents, assertMayDelete, hasDependents, withSomething } from './dependents.ts';
 import { appliedStatus, type Instance, instanceRef, isDown } from './instance-object.ts';
@@ -205,14 +205,12 @@ async function judge(ports: ConvergePorts, principal: Principal, name: string): 
 }
 
 async function finish(ports: ConvergePorts, tx: Transaction, name: string, { state, message }: TaskEnd): Promise<void> {
-  const { store, model } = ports;
   if (state !== 'succeeded') {
-    const applied = await appliedOf(store.kv, name);
-    await changeInstance(tx, ports, name, { phase: 'Failed', ...appliedStatus(applied.values(), await appsOf(store.kv, name)), message });
+    await changeInstance(tx, ports, name, { phase: 'Failed', ...(await appliedNow(ports, name)), message });
     return;
   }
   await changeInstance(tx, ports, name, deletedStatus());
-  await model.removeAll({ tx, principal: SELF_OPERATOR, instance: name });
+  await ports.model.removeAll({ tx, principal: SELF_OPERATOR, instance: name });
 }
 
 async function markDeleted(ports: ConvergePorts, { object }: Instance, principal: Principal): Promise<void> {
