@@ -6,6 +6,7 @@
 import { Rights } from '../model/rights.ts';
 import { createInstanceObjects } from './apply/instance-objects.ts';
 import { serviceInstances } from './converge/part.ts';
+import { resourceTaken } from './converge/resources.ts';
 import { Turns } from './converge/turns.ts';
 import { createInstanceFiles } from './files/instance-files.ts';
 import { createRepositories } from './repository/repositories.ts';
@@ -17,6 +18,8 @@ export function createServiceInstances(options: ServiceInstancesOptions): Servic
   const { store, node, directory, decide, decideMove, modules, commands, output, nodes, objects, secrets, apps, logger } = options;
   const now = options.now ?? (() => Date.now());
   const repositories = createRepositories({ directory, now });
+  const model = createInstanceObjects({ node: node.name, rights: new Rights({ decide, decideMove, node: node.name }) });
+  const deleted = (instance: string) => resourceTaken({ model, node: node.name }, instance);
   const part = serviceInstances({
     store,
     node: node.name,
@@ -24,8 +27,8 @@ export function createServiceInstances(options: ServiceInstancesOptions): Servic
     repositories,
     files: createInstanceFiles({ repositories, bases: modules }),
     staging: createStaging({ repositories, modules }),
-    tasks: createTasks({ store, node: node.name, commands, output, logger, now }),
-    model: createInstanceObjects({ node: node.name, rights: new Rights({ decide, decideMove, node: node.name }) }),
+    tasks: createTasks({ store, node: node.name, commands, output, logger, deleted, now }),
+    model,
     copies: modules,
     nodes,
     objects,

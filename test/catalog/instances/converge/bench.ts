@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { createInstanceObjects } from '../../../../daemon/src/catalog/instances/apply/instance-objects.ts';
 import type { ConvergePorts } from '../../../../daemon/src/catalog/instances/converge/converge.types.ts';
 import { serviceInstances } from '../../../../daemon/src/catalog/instances/converge/part.ts';
+import { resourceTaken } from '../../../../daemon/src/catalog/instances/converge/resources.ts';
 import { Turns } from '../../../../daemon/src/catalog/instances/converge/turns.ts';
 import { changesOf } from '../../../../daemon/src/catalog/instances/editing/edits.ts';
 import { changed } from '../../../../daemon/src/catalog/instances/editing/values.ts';
@@ -310,7 +311,16 @@ async function startDaemon(
   const logger = { info: () => undefined, warn: () => undefined };
   const now = () => Date.now();
   const commands = fakeCommands(made, store, life);
-  const tasks = createTasks({ store, node: NODE, commands, output: fakeOutput(machines), logger, now });
+  const model = createInstanceObjects({
+    node: NODE,
+    rights: new Rights({
+      decide,
+      decideMove: (principal, about, before) => decide(principal, { verb: 'UPDATE', ...about, object: before }),
+      node: NODE,
+    }),
+  });
+  const deleted = (instance: string) => resourceTaken({ model, node: NODE }, instance);
+  const tasks = createTasks({ store, node: NODE, commands, output: fakeOutput(machines), logger, deleted, now });
   const objects: Objects = {
     apply: life.lasting(async (principal, node, one, { dryRun = false } = {}) => {
       const refusal = made.refuses(node);
@@ -337,14 +347,7 @@ async function startDaemon(
     files: fakeFiles(made, life),
     staging: fakeStaging(made),
     tasks,
-    model: createInstanceObjects({
-      node: NODE,
-      rights: new Rights({
-        decide,
-        decideMove: (principal, about, before) => decide(principal, { verb: 'UPDATE', ...about, object: before }),
-        node: NODE,
-      }),
-    }),
+    model,
     copies: {
       publishCopy: life.lasting(async ({ instance, revision, archive, module, dryRun = false }) => {
         const digest = hash(archive);

@@ -3,7 +3,8 @@ import type { AppliedResource } from '../../../../daemon/src/catalog/instances/i
 import { begun } from '../../../../daemon/src/catalog/instances/tasks/applied-rows.ts';
 import { rowAfter } from '../../../../daemon/src/catalog/instances/tasks/settling.ts';
 import { lastLines, stepEnd } from '../../../../daemon/src/catalog/instances/tasks/step-end.ts';
-import { interruptedStatus } from '../../../../daemon/src/catalog/instances/tasks/task-object.ts';
+import { correctedStatus, failureText, interruptedStatus } from '../../../../daemon/src/catalog/instances/tasks/task-object.ts';
+import type { TaskState, TaskStep } from '../../../../protocol/kinds/task.ts';
 
 const ROW: AppliedResource = {
   name: 'web',
@@ -64,6 +65,35 @@ describe('what is kept of a resource', () => {
     const due = { ...ROW, due: ['warm', 'warm#2'] };
     expect(rowAfter({ row: { act: 'run', settles: 'warm' }, ...good }, due, 9)?.due).toEqual(['warm#2']);
     expect(rowAfter({ row: { act: 'run' }, ...good }, due, 9)).toBe(due);
+  });
+});
+
+describe('a task that is over', () => {
+  const step = (number: string, state: TaskState, more: Partial<TaskStep> = {}): TaskStep => ({ number, title: number, state, ...more });
+  const lost = { execution: 'e1', message: 'unknown: contact was lost' };
+  const corrected = (steps: TaskStep[], end: Parameters<typeof correctedStatus>[2]) =>
+    correctedStatus({ state: 'failed', steps, message: failureText(steps) }, { number: '1.1', execution: 'e1' }, end, 5);
+
+  it('says how a command ended that was not known to have, and stays as it ended', () => {
+    const tree = [step('1', 'failed'), step('1.1', 'failed', lost), step('2', 'skipped')];
+    const good = corrected(tree, { state: 'succeeded', exitStatus: 0 });
+    expect(good).toMatchObject({ state: 'failed', message: 'not all steps were run' });
+    expect(good?.steps.map(({ state, message }) => [state, message])).toEqual([
+      ['succeeded', undefined],
+      ['succeeded', undefined],
+      ['skipped', undefined],
+    ]);
+    expect(corrected(tree.slice(0, 2), { state: 'succeeded' })?.message).toMatch(/every step has succeeded$/);
+    const bad = corrected(tree, { state: 'failed', exitStatus: 2, message: 'exit status 2' });
+    expect(bad).toMatchObject({ message: '1.1 1.1: exit status 2', steps: [{ state: 'failed' }, { exitStatus: 2 }, {}] });
+  });
+
+  it('keeps what was cancelled, or not counted, as that', () => {
+    const failed = { state: 'failed' as const, message: 'exit status 2' };
+    expect(corrected([step('1.1', 'cancelled', lost)], failed)?.steps[0]).toMatchObject({ state: 'cancelled', message: 'exit status 2' });
+    const ignored = corrected([step('1.1', 'succeeded', lost)], failed)?.steps[0];
+    expect(ignored).toMatchObject({ state: 'succeeded', message: 'not counted: exit status 2' });
+    expect(corrected([step('1.1', 'failed', { ...lost, execution: 'e2' })], failed)).toBeUndefined();
   });
 });
 

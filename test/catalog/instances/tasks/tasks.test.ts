@@ -6,7 +6,7 @@ import { LATE_OUTPUT_MS, MAX_FOLLOWED_BYTES } from '../../../../daemon/src/catal
 import type { TaskToRun } from '../../../../daemon/src/catalog/instances/tasks/tasks.types.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { waitFor } from '../../../wait.ts';
-import { NODE, OPERATOR, ref, refusal } from '../../model/fixtures.ts';
+import { NODE, OPERATOR, object, ref, refusal, write } from '../../model/fixtures.ts';
 import { type Bench, bench, type DaemonUnderTest, service, taskEnd } from '../converge/bench.ts';
 
 let made: Bench[] = [];
@@ -157,9 +157,36 @@ describe('a step', () => {
     expect(await store.kv.page({ gte: 'i/s/', lt: 'i/s0' })).toEqual([]);
   });
 
+  it('whose end is unknown is not explained by what it wrote, and corrected once it is known', async () => {
+    const { machines, daemonNow, store } = await fresh();
+    const before = await daemonNow.ports.tasks.applied('shop');
+    const [db] = before.values();
+    if (db === undefined) throw new Error('it is not applied');
+    machines.fails = () => ({ outcome: 'unknown', reason: 'contact was lost' });
+    const steps = [{ number: '1', title: 'a', after: [], work: work({ command: 'converge', act: 'converge' }) }];
+    const goals = new Map([['db', { ...db, digest: 'new' }]]);
+    const { name, ended } = await daemonNow.ports.tasks.start(task(steps, { applied: before, goals }));
+    expect(await ended).toMatchObject({ state: 'failed', message: '1 a: unknown: contact was lost' });
+    const [lost] = [...machines.executions.values()].filter((one) => one.ended?.outcome === 'unknown');
+    if (lost === undefined) throw new Error('nothing is unknown');
+    lost.end.promise = Promise.resolve({ outcome: 'succeeded', exitStatus: 0 });
+    const execution = { ...object('Execution', lost.id), status: { phase: 'Finished', parts: [] } };
+    await waitFor(async () => {
+      await write(store, execution);
+      return Object((await store.get(ref('tasks', name)))?.['status']).steps[0].state === 'succeeded';
+    });
+    expect((await store.get(ref('tasks', name)))?.['status']).toMatchObject({
+      state: 'failed',
+      message: expect.stringContaining('was found out since'),
+      steps: [{ state: 'succeeded', exitStatus: 0, execution: lost.id, finishedAt: expect.any(String) }],
+    });
+    expect((await appliedOf(store.kv, 'shop')).get('db')?.digest).toBe('new');
+    expect(await store.kv.page({ gte: 'i/s/', lt: 'i/s0' })).toEqual([]);
+  });
+
   it('of an earlier task is recorded once, also if somebody has looked for long', async () => {
     const { machines, daemonNow, store } = await fresh();
-    const applied = await daemonNow.ports.tasks.applied('shop', async () => undefined);
+    const applied = await daemonNow.ports.tasks.applied('shop');
     const [db] = applied.values();
     if (db === undefined) throw new Error('it is not applied');
     const change = async (digest: string) => {
@@ -174,7 +201,7 @@ describe('a step', () => {
     if (lost === undefined) throw new Error('nothing is unknown');
     const found = Promise.withResolvers<CommandEnd>();
     lost.end.promise = found.promise;
-    const looking = daemonNow.ports.tasks.applied('shop', async () => undefined);
+    const looking = daemonNow.ports.tasks.applied('shop');
     for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
     lost.end.promise = Promise.resolve({ outcome: 'succeeded' });
     expect(await change('second')).toMatchObject({ state: 'succeeded' });

@@ -10,7 +10,6 @@ import type { ConvergePorts } from './converge.types.ts';
 import type { Instance } from './instance-object.ts';
 import { planAnswerOf } from './plan-answer.ts';
 import { expandSource, findInstance } from './planning.ts';
-import { resourceTaken } from './resources.ts';
 
 export interface ExecRequest {
   component?: string | undefined;
@@ -79,7 +78,7 @@ function act(
     const { tasks } = ports;
     if (dryRun !== true) tasks.assertIdle(name);
     const instance = await findInstance(ports, name);
-    const applied = await tasks.applied(name, resourceTaken(ports, name));
+    const applied = await tasks.applied(name);
     if (applied.size === 0) {
       throw new DtkdError('CONFLICT', `service "${name}" has nothing that is applied: it is ${instance.status.phase}`, {
         next: `Bring it up first: dtkd converge ${name}.`,

@@ -12,7 +12,6 @@ import { type AppPlan, planApps } from '../service-apps/app-steps.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { type Instance, instanceOf, instanceRef } from './instance-object.ts';
 import { mergedDifferences, planAnswerOf, violated } from './plan-answer.ts';
-import { resourceTaken } from './resources.ts';
 import { worldOf } from './world.ts';
 
 /** Files of which a plan is made: of the work tree, or of a commit. */
@@ -83,7 +82,7 @@ export async function planOf(
   request: Pick<ConvergeRequest, 'threads'>,
 ): Promise<Planned> {
   const instance = await findInstance(ports, name);
-  const applied = await ports.tasks.applied(name, resourceTaken(ports, name));
+  const applied = await ports.tasks.applied(name);
   const { desired, violations } = await expandSource(ports, source, applied, principal);
   if (desired === undefined || source.files === undefined || violations.length > 0) throw violated(name, violations);
   const known = new Set((await ports.nodes.list()).map((node) => node.name));

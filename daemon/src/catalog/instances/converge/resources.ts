@@ -4,7 +4,7 @@ import type { ResourceToWrite, TypeToWrite } from '../apply/apply.types.ts';
 import type { AppliedResource, Desired, DesiredResource, ModuleCopy, ServiceFiles } from '../instances.types.ts';
 import { readCounters } from '../tasks/counters.ts';
 import { SELF_OPERATOR } from '../tasks/run-step.ts';
-import type { Deleted } from '../tasks/settling.ts';
+import type { Deleted } from '../tasks/tasks.types.ts';
 import { changeInstance } from './changing.ts';
 import type { ConvergePorts } from './converge.types.ts';
 

@@ -10,13 +10,12 @@ import { appsOf } from '../service-apps/app-rows.ts';
 import { fieldsOfTask, taskRef } from '../tasks/task-object.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { expandSource, findInstance, workingSource } from './planning.ts';
-import { resourceTaken } from './resources.ts';
 
 export async function stateOf(ports: ConvergePorts, principal: Principal, name: string): Promise<ServiceState> {
   const { tasks, store, node, apps } = ports;
   const { spec, status } = await findInstance(ports, name);
   const source = await workingSource(ports, name);
-  const applied = await tasks.applied(name, resourceTaken(ports, name));
+  const applied = await tasks.applied(name);
   const { desired, violations } = await expandSource(ports, source, applied, principal);
   const made = await appsOf(store.kv, name);
   const last = status.task === undefined ? undefined : await store.get(taskRef(node, status.task));

@@ -141,7 +141,7 @@ async function takeDown(ports: ConvergePorts, principal: Principal, name: string
     const { tasks, store } = ports;
     if (request.dryRun !== true) tasks.assertIdle(name);
     const instance = await findInstance(ports, name);
-    const applied = await tasks.applied(name, resourceTaken(ports, name));
+    const applied = await tasks.applied(name);
     const nodes = new Set((await ports.nodes.list()).map((node) => node.name));
     const plan = await planOf(ports, instance, applied, { threads: request.threads, nodes });
     const made = await appsOf(store.kv, name);

@@ -11,12 +11,12 @@ import type { AppliedResource, CommandEnd, PlannedStep, PreparedCommand } from '
 import type { Ahead } from './ahead.ts';
 import { begun, encodeApplied, putApplied } from './applied-rows.ts';
 import { CANCEL_MS, MAX_RETRY_MS, ROOM_MS } from './limits.ts';
-import { type Deleted, settle, settleUnrun } from './settling.ts';
+import { settle, settleUnrun } from './settling.ts';
 import type { Starts } from './starts.ts';
 import { isOpen, isWorthRetrying, stepEnd } from './step-end.ts';
 import { putStep } from './step-rows.ts';
 import { shortened } from './task-object.ts';
-import type { StepEnd, StepRow, TasksOptions, TaskToRun } from './tasks.types.ts';
+import type { Deleted, StepEnd, StepRow, TasksOptions, TaskToRun } from './tasks.types.ts';
 
 /** As whom this node looks after executions that it has started itself. */
 export const SELF_OPERATOR: OperatorPrincipal = { type: 'operator', name: OPERATOR };
@@ -96,7 +96,8 @@ async function runCommand(context: StepContext, number: string, work: Work, comm
       delay *= work.retry?.backoff ?? 1;
       if (!cancelled.aborted) continue;
     }
-    const tail = end.outcome === 'succeeded' ? '' : await options.commands.tail(SELF_OPERATOR, id).catch(() => '');
+    // what a command wrote may say why it failed, and nothing of an end that is not known
+    const tail = end.outcome !== 'failed' ? '' : await options.commands.tail(SELF_OPERATOR, id).catch(() => '');
     assertOpen(context);
     const shown = stepEnd(end, tail, {
       ignoreFailure: work.ignoreFailure === true,

@@ -1,12 +1,14 @@
 /**
- * Records how a command ended: the row of its step and that of its resource in one transaction. Whoever records is not asked for rights again: what a task does
+ * Records how a command ended: the row of its step, that of its resource and what a task that is over says of it in one transaction. Whoever records is not asked for rights again: what a task does
  * was judged when it began.
  */
 import type { Transaction } from '../../../store/object-store.types.ts';
 import type { AppliedResource, CommandEnd } from '../instances.types.ts';
 import { appliedRow, jsonOf, putApplied, readApplied } from './applied-rows.ts';
+import { isOpen } from './step-end.ts';
 import { dropStep, putStep, stepKey } from './step-rows.ts';
-import type { StepEnd, StepRow, TasksOptions } from './tasks.types.ts';
+import { correctedStatus, fieldsOfTask, taskRef } from './task-object.ts';
+import type { Deleted, StepEnd, StepRow, TasksOptions } from './tasks.types.ts';
 
 /** A command that ended, of a task that runs or of one that was interrupted. */
 export interface Settled {
@@ -18,15 +20,12 @@ export interface Settled {
   earlier: boolean;
 }
 
-/** What is done besides, in the same transaction, when a resource was taken down. */
-export type Deleted = (tx: Transaction, resource: string) => Promise<void>;
-
 /**
  * Writes the end, and brings `applied` up to date once it is durable. What an earlier task left may be settled by several at once, and by one that has long
  * looked: only the first writes, upon what the rows say then.
  */
 export async function settle(
-  { store, now }: Pick<TasksOptions, 'store' | 'now'>,
+  { store, node, now }: Pick<TasksOptions, 'store' | 'node' | 'now'>,
   applied: Map<string, AppliedResource>,
   settled: Settled,
   deleted?: Deleted,
@@ -37,12 +36,22 @@ export async function settle(
     const before = earlier ? await appliedIn(tx, row) : applied.get(row.resource);
     if (earlier && (await tx.getRow(stepKey(row.task, row.number))) === undefined) return before;
     const next = rowAfter(settled, before, at);
-    if (earlier) dropStep(tx, row);
-    else putStep(tx, { ...row, ended: { ...end, at } });
+    if (earlier) {
+      dropStep(tx, row);
+      if (!isOpen(settled.command)) await correct(tx, node, settled, at);
+    } else putStep(tx, { ...row, ended: { ...end, at } });
     await writeApplied(tx, row, before, next, deleted);
     return next;
   });
   remember(applied, row.resource, after);
+}
+
+/** The task says how the command ended, too. */
+async function correct(tx: Transaction, node: string, { row, end }: Settled, at: number): Promise<void> {
+  const object = await tx.get(taskRef(node, row.task));
+  const fields = object === undefined ? undefined : fieldsOfTask(object);
+  const status = fields === undefined ? undefined : correctedStatus(fields.status, row, end, at);
+  if (object !== undefined && status !== undefined) await tx.put({ ...object, status });
 }
 
 async function appliedIn(tx: Transaction, { instance, resource }: StepRow): Promise<AppliedResource | undefined> {

@@ -1,7 +1,7 @@
 /** What the end of a command means for its step. Pure. */
 import type { CommandEnd } from '../instances.types.ts';
 import { MAX_TAIL } from './limits.ts';
-import { shortened } from './task-object.ts';
+import { notCounted, shortened } from './task-object.ts';
 import type { StepEnd } from './tasks.types.ts';
 
 /** Lines of output that a message repeats. */
@@ -24,7 +24,7 @@ export function stepEnd(end: CommandEnd, tail: string, { ignoreFailure = false, 
   if (outcome === 'succeeded') return { state: 'succeeded', ...facts };
   const message = failure(end, tail, check);
   if (cancelled) return { state: 'cancelled', ...facts, message };
-  if (ignoreFailure) return { state: 'succeeded', ...facts, message: shortened(`not counted: ${message}`) };
+  if (ignoreFailure) return { state: 'succeeded', ...facts, message: notCounted(message) };
   return { state: 'failed', ...facts, message };
 }
 

@@ -54,6 +54,11 @@ export async function unsettledOf(kv: Kv, instance: string): Promise<StepRow[]> 
   return (await collect(kv, `${ROWS}${instance}-`)).filter((row) => row.instance === instance && row.ended === undefined);
 }
 
+/** The same of all instances. */
+export async function unsettledRows(kv: Kv): Promise<StepRow[]> {
+  return (await collect(kv, ROWS)).filter((row) => row.ended === undefined);
+}
+
 async function collect(kv: Kv, prefix: string): Promise<StepRow[]> {
   const found: StepRow[] = [];
   for await (const [, value] of rowsOf(kv, prefix)) {

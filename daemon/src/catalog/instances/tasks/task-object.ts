@@ -14,7 +14,7 @@ import { type ApiObject, type ObjectRef, toTimestamp } from '../../../../../prot
 import { CREATOR_ANNOTATION, displayOf, subjectText } from '../../../../../protocol/principal.ts';
 import type { PlannedStep } from '../instances.types.ts';
 import { MAX_MESSAGE } from './limits.ts';
-import type { StepRow, TaskToRun } from './tasks.types.ts';
+import type { StepEnd, StepRow, TaskToRun } from './tasks.types.ts';
 
 const INTERRUPTED = 'interrupted: the daemon ended while it ran';
 
@@ -79,6 +79,11 @@ function newStep({ number, title, work }: PlannedStep): TaskStep {
   };
 }
 
+/** Of a failure that counts as success. */
+export function notCounted(message = 'failed'): string {
+  return shortened(`not counted: ${message}`);
+}
+
 /** A message as a Task keeps it. */
 export function shortened(message: string, limit = MAX_MESSAGE): string {
   return message.length <= limit ? message : `${message.slice(0, limit - 1)}…`;
@@ -97,14 +102,40 @@ export function interruptedStatus(
     if (known.state === 'created') return { ...known, state: 'skipped' };
     return known.state === 'executing' ? { ...known, state: 'failed', message: INTERRUPTED } : known;
   });
-  const groups = groupsOf(steps);
   return {
     ...status,
     state: 'failed',
-    steps: steps.map((step) => (groups.has(step.number) ? { ...step, state: stateOfGroup(step.number, steps) } : step)),
+    steps: regrouped(steps),
     finishedAt: toTimestamp(now),
     message: interruptedText(instance, action),
   };
+}
+
+/** What is said of a task that did not succeed, all of whose steps turned out to have. */
+const FOUND_OUT = 'how a command ended was not known in time; it was found out since, and every step has succeeded';
+
+/**
+ * The status of a task that is over, once it is known how the command of one of its steps ended. The task stays as it ended: what would have come after was not
+ * run. Undefined: it has no such step.
+ */
+export function correctedStatus(
+  status: TaskStatus,
+  { number, execution }: Pick<StepRow, 'number' | 'execution'>,
+  end: StepEnd,
+  at: number,
+): TaskStatus | undefined {
+  const known = status.steps.find((step) => step.number === number && step.execution === execution);
+  if (known === undefined) return undefined;
+  const { exitStatus: _exitStatus, code: _code, message: _message, ...step } = known;
+  const { state, message, ...facts } = end;
+  const corrected: TaskStep =
+    state === 'succeeded'
+      ? { finishedAt: toTimestamp(at), ...step, ...facts, state }
+      : { finishedAt: toTimestamp(at), ...step, ...facts, message: known.state === 'succeeded' ? notCounted(message) : message };
+  const steps = regrouped(status.steps.map((one) => (one === known ? corrected : one)));
+  const said = status.message === failureText(status.steps);
+  const all = steps.every((one) => one.state === 'succeeded');
+  return { ...status, steps, ...(said ? { message: all ? FOUND_OUT : failureText(steps) } : {}) };
 }
 
 function withRow(step: TaskStep, { execution, startedAt, ended }: StepRow): TaskStep {
@@ -123,9 +154,16 @@ function groupsOf(steps: readonly TaskStep[]): Set<string> {
   return groups;
 }
 
+/** Groups as what is in them says. */
+function regrouped(steps: readonly TaskStep[]): TaskStep[] {
+  const groups = groupsOf(steps);
+  return steps.map((step) => (groups.has(step.number) ? { ...step, state: stateOfGroup(step.number, steps) } : step));
+}
+
 function stateOfGroup(number: string, steps: readonly TaskStep[]): TaskState {
   const states = new Set(steps.filter((step) => step.number.startsWith(`${number}.`)).map(({ state }) => state));
   if (states.has('failed')) return 'failed';
+  if (states.has('cancelled')) return 'cancelled';
   return states.has('succeeded') && !states.has('skipped') ? 'succeeded' : 'skipped';
 }
 

@@ -4,6 +4,7 @@
  * before may still run on the same resource; and that a task which an earlier daemon left is told as failed. Decides nothing about what is to be done.
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
+import { executionKind, executionSchema } from '../../../../../protocol/kinds/execution.ts';
 import { serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
 import { type TaskAction, taskKind } from '../../../../../protocol/kinds/task.ts';
 import type { ApiObject } from '../../../../../protocol/objects.ts';
@@ -15,9 +16,9 @@ import { readCounters, writeCounters } from './counters.ts';
 import { followTask, type TaskLine, type TaskView } from './follow.ts';
 import { KEEP_TASKS, MAX_FOLLOWERS, SETTLE_MS } from './limits.ts';
 import { SELF_OPERATOR } from './run-step.ts';
-import { type Deleted, settle } from './settling.ts';
+import { settle } from './settling.ts';
 import { isOpen, stepEnd } from './step-end.ts';
-import { dropStep, stepsOfTask, unsettledOf } from './step-rows.ts';
+import { dropStep, stepsOfTask, unsettledOf, unsettledRows } from './step-rows.ts';
 import { fieldsOfTask, interruptedStatus, newTask, taskName, taskRef } from './task-object.ts';
 import { TaskRun } from './task-run.ts';
 import type { StartedTask, StepRow, TasksOptions, TaskToRun } from './tasks.types.ts';
@@ -33,7 +34,7 @@ export interface Tasks {
   /** Errors: CONFLICT naming the task that runs. */
   assertIdle(instance: string): void;
   /** What is applied of an instance, by resource; with the ends of commands of interrupted tasks that are known by now. */
-  applied(instance: string, deleted: Deleted): Promise<Map<string, AppliedResource>>;
+  applied(instance: string): Promise<Map<string, AppliedResource>>;
   /** Ends it: what runs is told to end. One that has ended already stays so. Errors: NOT_FOUND. */
   cancel(principal: Principal, name: string): Promise<void>;
   /** Errors: NOT_FOUND, TOO_MANY_REQUESTS. */
@@ -42,7 +43,7 @@ export interface Tasks {
     object: ApiObject,
     options: { of: 'all' | 'none' | { number: string }; signal: AbortSignal },
   ): AsyncIterable<TaskLine>;
-  /** Tells tasks that an earlier daemon left as failed. `interrupted` runs in the transaction that does. */
+  /** Tells tasks that an earlier daemon left as failed, and looks out for what their commands come to. `interrupted` runs in the transaction that does. */
   recover(interrupted: (tx: Transaction, instance: string, action: TaskAction) => Promise<void>): Promise<void>;
   /** Starts no more commands, and lets go of those that run. */
   close(): Promise<void>;
@@ -56,10 +57,21 @@ class InstanceTasks implements Tasks {
   readonly #options: TasksOptions;
   /** By instance; undefined while it is being made. */
   readonly #running = new Map<string, TaskRun | undefined>();
+  /** Commands of tasks that are over, whose ends are not known: by execution. */
+  readonly #unsettled = new Map<string, StepRow>();
+  readonly #unsubscribe: () => void;
   #closed = false;
 
   constructor(options: TasksOptions) {
     this.#options = options;
+    this.#unsubscribe = options.store.subscribe((changes) => {
+      for (const { ref, object, type } of changes) {
+        const row = ref.plural === executionKind.plural ? this.#unsettled.get(ref.name) : undefined;
+        if (row === undefined) continue;
+        if (type === 'DELETED') this.#unsettled.delete(ref.name);
+        else if (isFinished(object)) void this.#settleEarlier(row, new Map());
+      }
+    });
   }
 
   running(instance: string): { name: string; title: string } | undefined {
@@ -91,7 +103,10 @@ class InstanceTasks implements Tasks {
       if (this.#closed) throw new DtkdError('UNAVAILABLE', 'this node is shutting down');
       const run = new TaskRun(this.#options, task, object, earlier);
       this.#running.set(instance, run);
-      const ended = run.ended.finally(() => this.#running.delete(instance));
+      const ended = run.ended.finally(() => {
+        this.#running.delete(instance);
+        void this.#lookOut(instance);
+      });
       return { name: run.name, object, ended };
     } catch (error) {
       this.#running.delete(instance);
@@ -114,18 +129,31 @@ class InstanceTasks implements Tasks {
     return tx.put(object);
   }
 
-  async applied(instance: string, deleted: Deleted): Promise<Map<string, AppliedResource>> {
+  async applied(instance: string): Promise<Map<string, AppliedResource>> {
     const { store } = this.#options;
     const applied = await appliedOf(store.kv, instance);
     if (this.#running.has(instance)) return applied;
     const rows = await unsettledOf(store.kv, instance);
-    await Promise.all(rows.map((row) => this.#settleEarlier(row, applied, deleted)));
+    await Promise.all(rows.map((row) => this.#settleEarlier(row, applied)));
     return applied;
   }
 
+  /** For word of commands that the last task has left without knowing how they ended. */
+  async #lookOut(instance: string): Promise<void> {
+    const { store, logger } = this.#options;
+    if (this.#closed) return;
+    try {
+      const rows = await unsettledOf(store.kv, instance);
+      for (const [execution, row] of this.#unsettled) if (row.instance === instance) this.#unsettled.delete(execution);
+      for (const row of rows) this.#unsettled.set(row.execution, row);
+    } catch (err) {
+      logger.warn({ err, instance }, 'What a task has left could not be looked up');
+    }
+  }
+
   /** What still runs, or may, is left to the next task. */
-  async #settleEarlier(row: StepRow, applied: Map<string, AppliedResource>, deleted: Deleted): Promise<void> {
-    const { commands } = this.#options;
+  async #settleEarlier(row: StepRow, applied: Map<string, AppliedResource>): Promise<void> {
+    const { commands, deleted } = this.#options;
     try {
       const end = await commands.ended(SELF_OPERATOR, row.execution, AbortSignal.timeout(SETTLE_MS));
       if (isOpen(end)) return;
@@ -133,8 +161,9 @@ class InstanceTasks implements Tasks {
         this.#options,
         applied,
         { row, end: stepEnd(end, '', { check: row.act === 'check' }), command: end, earlier: true },
-        deleted,
+        deleted(row.instance),
       );
+      this.#unsettled.delete(row.execution);
     } catch (error) {
       if (error instanceof DtkdError && error.code === 'NOT_FOUND') await this.#options.store.transact(async (tx) => dropStep(tx, row));
     }
@@ -171,10 +200,12 @@ class InstanceTasks implements Tasks {
         await tx.put({ ...object, status: interruptedStatus(fields.status, rows, { instance, action, now: now() }) });
       });
     }
+    for (const row of await unsettledRows(store.kv)) this.#unsettled.set(row.execution, row);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#unsubscribe();
     await Promise.all([...this.#running.values()].map((run) => run?.close()));
   }
 
@@ -182,6 +213,10 @@ class InstanceTasks implements Tasks {
     for (const run of this.#running.values()) if (run?.name === name) return run;
     return undefined;
   }
+}
+
+function isFinished(execution: ApiObject): boolean {
+  return executionSchema.shape.status.safeParse(execution['status']).data?.phase === 'Finished';
 }
 
 /** A task that is over. */

@@ -7,6 +7,9 @@ import type { ObjectStore, Transaction } from '../../../store/object-store.types
 import type { Act, AppliedResource, Commands, InstancesLogger, Plan } from '../instances.types.ts';
 import type { CommandOutput } from '../service-instances.types.ts';
 
+/** What is done besides, in the same transaction, when a resource was taken down. */
+export type Deleted = (tx: Transaction, resource: string) => Promise<void>;
+
 export interface TasksOptions {
   store: ObjectStore;
   /** This node's name. */
@@ -14,6 +17,8 @@ export interface TasksOptions {
   commands: Commands;
   output: CommandOutput;
   logger: InstancesLogger;
+  /** What is done when a resource of an instance was taken down by a task that is over. */
+  deleted(instance: string): Deleted;
   /** Milliseconds since the epoch. */
   now(): number;
 }
