@@ -27,11 +27,12 @@ export function converge(ports: ConvergePorts, principal: Principal, name: strin
     if (request.dryRun !== true) tasks.assertIdle(name);
     const source = await workingSource(ports, name);
     const planned = await planOf(ports, principal, name, source, request);
-    await assertRights(ports, principal, planned);
+    const settled = !source.changed && isSettled(planned, source.head);
+    if (!settled) await assertRights(ports, principal, planned);
     assertAsShown(request.plan, planned.answer);
     if (request.dryRun === true) return planned.answer;
     const repository = await repositories.open(name);
-    if (!source.changed && isSettled(planned, source.head)) {
+    if (settled) {
       if ((await repository.applied()) !== source.head) await repository.setApplied(source.head);
       return planned.answer;
     }
