@@ -48,9 +48,7 @@ export function errorOfStatus(httpStatus: number, body: unknown): DtkdError {
   const given = textAt(body, 'details', 'code');
   const code = isErrorCode(given) ? given : (BY_REASON[textAt(body, 'reason') ?? ''] ?? BY_STATUS[httpStatus] ?? 'INTERNAL');
   const next = textAt(body, 'details', 'next') ?? NEXT[code];
-  // a Status ends its message with the next step, for clients that show nothing else
-  const whole = textAt(body, 'message') ?? `the daemon answered with status ${httpStatus}`;
-  const message = next !== undefined && whole.endsWith(` ${next}`) ? whole.slice(0, -next.length - 1).replace(/(?<=[^.])\.$/, '') : whole;
+  const message = withoutNext(textAt(body, 'message') ?? `the daemon answered with status ${httpStatus}`, next);
   const causes = listAt(body, 'details', 'causes')
     .filter((cause) => textAt(cause, 'message') === undefined || !message.includes(textAt(cause, 'message') ?? ''))
     .map((cause) => [textAt(cause, 'field'), textAt(cause, 'message')].filter(Boolean).join(': '))
@@ -59,6 +57,13 @@ export function errorOfStatus(httpStatus: number, body: unknown): DtkdError {
     ...withNext(next ?? (code === 'NOT_FOUND' ? whereToLook(body) : undefined)),
     details: recordAt(body, 'details'),
   });
+}
+
+/** A Status ends its message with the next step, in the same line or in one of its own, for clients that show nothing else. */
+function withoutNext(message: string, next: string | undefined): string {
+  if (next === undefined) return message;
+  if (message.endsWith(`\n${next}`)) return message.slice(0, -next.length - 1);
+  return message.endsWith(` ${next}`) ? message.slice(0, -next.length - 1).replace(/(?<=[^.])\.$/, '') : message;
 }
 
 function withNext(next: string | undefined): { next?: string } {

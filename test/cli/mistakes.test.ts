@@ -1,6 +1,8 @@
 /** What people get wrong at the command line, and what it says then. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { errorOfStatus } from '../../cli/client/status-error.ts';
 import { shownResource, shownType } from '../../cli/output/effective.ts';
+import { statusOf } from '../../daemon/src/api/status.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { capabilityKind } from '../../protocol/kinds/capability.ts';
 import { modelKind } from '../../protocol/kinds/model.ts';
@@ -116,6 +118,13 @@ describe('mistakes at the command line', () => {
       throw new DtkdError('INVALID', message, { details: { causes: [{ field: 'spec.members', message }] } });
     });
     expect((await daemon.cli('trust', 'create', 'research', '--member', 'ops')).stderr).toBe(`error: ${message}\n`);
+  });
+
+  it('what a daemon says to do is told apart from what is wrong, also where it has a line of its own', () => {
+    for (const message of ['it is in use', 'it is in use. Really', 'cannot be read:\n  type=\n       ^']) {
+      const status = statusOf(new DtkdError('BAD_REQUEST', message, { next: 'Write a=b.' }), {}, () => undefined);
+      expect(errorOfStatus(status.code, status)).toMatchObject({ message, next: 'Write a=b.' });
+    }
   });
 
   it('a grant on what is not there is made, and says so', async () => {
