@@ -144,6 +144,8 @@ describe('unknown fields', () => {
     const answer = await api.ask('POST', `${SERVICES}?fieldValidation=Strict`, { body: odd('strict') });
     expect(answer.status).toBe(400);
     expect(fields(answer)).toEqual(names);
+    expect(answer.body.message).toContain('Service has no field "metadata.colour", no field "spec.ports[0].nodePort", no field "spec.x"');
+    expect(answer.body.details.next).toBe('Correct or remove it; "dtkd explain service.metadata" lists the fields there are.');
     expect((await api.ask('GET', `${SERVICES}/strict`)).status).toBe(404);
   });
 

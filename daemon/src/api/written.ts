@@ -8,6 +8,9 @@ import { parseDocument, type UserDocument } from './document.ts';
 import type { KindHandler } from './handlers.types.ts';
 import { type Api, type ApiContext, fieldValidation, namespaceOf, readBody, type Target, warn } from './request.ts';
 
+/** Fields that a message names; all of them are in its causes. */
+const MAX_SAID = 5;
+
 /** Reads the body of a write, and reports fields that stand in it twice as the client asked for it. */
 export async function readWritten(c: ApiContext): Promise<unknown> {
   const validation = fieldValidation(c);
@@ -28,9 +31,15 @@ export async function readWritten(c: ApiContext): Promise<unknown> {
 
 function quoted(fields: readonly string[]): string {
   return fields
-    .slice(0, 5)
+    .slice(0, MAX_SAID)
     .map((field) => `"${field}"`)
     .join(', ');
+}
+
+/** What explains the fields beside one that is not known: `model.spec` for `spec.descriptin`. */
+function explainedPath({ singular }: Kind, field: string): string {
+  const around = field.replaceAll(/\[\d+\]/g, '').split('.').slice(0, -1);
+  return [singular, ...around].join('.');
 }
 
 /** Validates a document for a target, and reports the fields that its kind does not have as the client asked for it. */
@@ -50,10 +59,11 @@ export function readDocument(api: Api, c: ApiContext, target: Target, body: unkn
   }
   const validation = fieldValidation(c);
   if (validation === 'Strict' && document.unknown.length > 0) {
-    const causes = document.unknown.slice(0, 100).map((field) => ({ reason: 'FieldValueInvalid', message: 'unknown field', field }));
-    throw new DtkdError('BAD_REQUEST', `${target.kind.kind} has no field ${quoted(document.unknown)}`, {
+    const causes = document.unknown.slice(0, 100).map((field) => ({ reason: 'FieldValueInvalid', message: `no field "${field}"`, field }));
+    const said = causes.slice(0, MAX_SAID).map(({ message }) => message);
+    throw new DtkdError('BAD_REQUEST', `${target.kind.kind} has ${said.join(', ')}`, {
       details: { causes },
-      next: 'Correct or remove it, or use fieldValidation=Warn.',
+      next: `Correct or remove it; "dtkd explain ${explainedPath(target.kind, document.unknown[0] ?? '')}" lists the fields there are.`,
     });
   }
   if (validation === 'Warn') for (const field of document.unknown) warn(c, `unknown field "${field}" is dropped`);
