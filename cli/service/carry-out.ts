@@ -116,7 +116,7 @@ export async function carryOut(cli: Cli, errand: Errand): Promise<CarriedOut> {
       // others that depend on it may have to be taken down first
       return planOf(await client.call('POST', serviceTarget(service, sub), request, { endless: request['recursive'] === true }));
     } catch (error) {
-      if (error instanceof DtkdError && error.code === 'VIOLATIONS') showViolations(cli, error, asJson);
+      if (error instanceof DtkdError && error.code === 'VIOLATIONS') throw shownViolations(cli, service.name, error, asJson);
       if (error instanceof DtkdError && error.code === 'TASK_FAILED') await exitAsTask(client, error);
       throw error;
     }
@@ -158,9 +158,15 @@ function needsConsent(plan: ServicePlanAnswer, verb: Errand['verb']): boolean {
   return verb !== 'converge' || plan.steps.length > 0;
 }
 
-/** The table that people see in place of a plan. */
-function showViolations(cli: Cli, error: DtkdError, asJson: boolean): void {
+/** Shows the table that people see in place of a plan; answers with the error that is left to tell. */
+function shownViolations(cli: Cli, service: string, error: DtkdError, asJson: boolean): DtkdError {
   const violations = violationsOf(error.details);
   if (asJson) cli.out.print(toJson({ type: 'violations', violations }, 0));
   else cli.out.lines(violationLines(violations));
+  // the daemon's sentence is the first row of the table
+  if (asJson || violations.length === 0) return error;
+  const count = `${violations.length} ${violations.length === 1 ? 'violation' : 'violations'}`;
+  return new DtkdError('VIOLATIONS', `service "${service}" has ${count}: nothing was done`, {
+    next: 'Correct what the table lists, and run this again.',
+  });
 }

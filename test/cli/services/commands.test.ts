@@ -85,8 +85,8 @@ describe('dtkd stage, converge and service', () => {
   describe('converge', () => {
     it('shows violations as a table, and stops', async () => {
       daemon.script('POST', about('converge'), () => {
-        throw new DtkdError('VIOLATIONS', 'shop has 1 violation', {
-          next: 'Mend it.',
+        throw new DtkdError('VIOLATIONS', 'service "shop" cannot be converged: web.port: has no value', {
+          next: 'dtkd service set shop web.port=…',
           details: {
             violations: [{ kind: 'REQUIRED_UNSET', where: 'web.port', message: 'has no value', next: 'dtkd service set shop web.port=…' }],
           },
@@ -97,7 +97,7 @@ describe('dtkd stage, converge and service', () => {
       expect(stdout.replace(/ {2,}/g, ' | ')).toBe(
         'VIOLATION | WHERE | WHAT IS WRONG | WHAT TO DO\nREQUIRED_UNSET | web.port | has no value | dtkd service set shop web.port=…\n',
       );
-      expect(stderr).toBe('error: shop has 1 violation\nnext: Mend it.\n');
+      expect(stderr).toBe('error: service "shop" has 1 violation: nothing was done\nnext: Correct what the table lists, and run this again.\n');
       const asJson = await daemon.cli('converge', 'shop', '--yes', '-o', 'json');
       expect(asJson.code).toBe(25);
       expect(JSON.parse(asJson.stdout)).toMatchObject({ type: 'violations', violations: [{ where: 'web.port' }] });
