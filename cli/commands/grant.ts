@@ -1,15 +1,10 @@
 import type { Command } from 'commander';
-import type { GrantScope } from '../../protocol/capability.ts';
 import { capabilityKind } from '../../protocol/kinds/capability.ts';
-import { kindByAnyName } from '../../protocol/kinds/index.ts';
-import { apiVersionOf, type Kind } from '../../protocol/kinds/kind.ts';
-import { modelKind } from '../../protocol/kinds/model.ts';
-import { typeKind } from '../../protocol/kinds/type.ts';
 import type { Cli } from '../cli.ts';
-import { type ApiClient, THIS_NODE } from '../client/api.ts';
+import { absentFrom, grantOnce } from '../client/grants.ts';
 import { parseDuration } from '../input/duration.ts';
 import { expiryAfter, parseVerbs, type ScopeFlags, scopeOf } from '../input/scope.ts';
-import { listAt, textAt } from '../json.ts';
+import { textAt } from '../json.ts';
 import { type Format, outputOption, printValue } from '../output/format.ts';
 
 const EXAMPLES = `
@@ -19,6 +14,8 @@ Examples:
   dtkd grant ops@node1 REQUEST --on dtapp/wiki                         traffic to an app
   dtkd grant trust:research@node0 READ --on resource/front1            to the present members of a trust
   dtkd grant ops@node1 ALL --on '*'
+
+What is granted already is not granted twice, unless it is to end at another time.
 
 Verbs: DISCOVER (kind and name only), READ, CREATE, UPDATE, DELETE, MANAGE (grant and revoke), REQUEST (traffic to
 an app), EXECUTE (commands). "dtkd can" tells what follows from all grants; "dtkd get capabilities" lists them.`;
@@ -52,47 +49,12 @@ export function configure(command: Command, cli: Cli): void {
         ...(flags.expires === undefined ? {} : { expires: expiryAfter(parseDuration(flags.expires)) }),
       };
       const client = await cli.client();
-      const made = await client.create(
-        { kind: capabilityKind, namespace: flags.namespace ?? THIS_NODE },
-        {
-          apiVersion: apiVersionOf(capabilityKind),
-          kind: capabilityKind.kind,
-          metadata: flags.name === undefined ? { generateName: 'c-' } : { name: flags.name },
-          spec,
-        },
-      );
-      const name = textAt(made, 'metadata', 'name') ?? '';
-      if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, made, flags.output);
+      const { object, already } = await grantOnce(client, capabilityKind, { spec, namespace: flags.namespace, name: flags.name });
+      const name = textAt(object, 'metadata', 'name') ?? '';
+      if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, object, flags.output);
       if (flags.output === 'name') return cli.out.print(name);
-      cli.out.print(`Granted ${spec.verbs.join(',')} to ${who}. To take it back: dtkd revoke ${name}`);
-      for (const absent of await absentFrom(client, spec.on, flags.namespace ?? THIS_NODE)) cli.out.note(`note: ${absent}`);
+      const granted = already ? 'That is granted already:' : 'Granted';
+      cli.out.print(`${granted} ${spec.verbs.join(',')} to ${who}. To take it back: dtkd revoke ${name}`);
+      for (const absent of await absentFrom(client, spec.on, flags.namespace)) cli.out.note(`note: ${absent}`);
     });
-}
-
-/** What a grant names and is not there: no error, since it may come, but most often a slip of the hand. */
-async function absentFrom(client: ApiClient, { kind, name, model, type }: GrantScope, namespace: string): Promise<string[]> {
-  const named: [Kind | undefined, string | undefined][] = [
-    [kindByAnyName(kind.split('.')[0] ?? ''), name],
-    [modelKind, model],
-    [typeKind, type?.toLowerCase()],
-  ];
-  const absent: string[] = [];
-  for (const [known, wanted] of named) {
-    if (known === undefined || wanted === undefined) continue;
-    const target = { kind: known, namespace };
-    // types are named by what they are called in documents, which need not be the name of the object
-    const found =
-      known === typeKind
-        ? listAt(await client.get(target), 'items').some((item) => textAt(item, 'spec', 'name')?.toLowerCase() === wanted)
-        : (await client.find({ ...target, name: wanted })) !== undefined;
-    if (found) continue;
-    const called = `${known.singular} "${known === typeKind ? type : wanted}"`;
-    // resources of other nodes are deployed here with models that stay there
-    absent.push(
-      known === modelKind
-        ? `this node has no ${called} of its own; this counts for resources of such a model that other nodes deploy here`
-        : `there is no ${called} yet; this counts once there is`,
-    );
-  }
-  return absent;
 }

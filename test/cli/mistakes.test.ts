@@ -144,6 +144,27 @@ describe('mistakes at the command line', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('note: this node has no model "shpo" of its own') });
   });
 
+  it('a grant of one object that is not there says so of that object', async () => {
+    const { stderr } = await daemon.cli('grant', 'ops@node0', 'READ', '--on', 'model/shpo', '--name', 'c-8');
+    expect(stderr).toBe('note: there is no model "shpo" yet; this counts once there is\n');
+  });
+
+  it('the same grant is made once, and anew for another user of that name', async () => {
+    let uid = 'u1';
+    let made = 0;
+    daemon.script('POST', /\/capabilities$/, ({ body, query }) => {
+      const fields = { spec: Object(body).spec, subject: { kind: 'User', home: 'self', name: 'dan', uid } };
+      return query.get('dryRun') === 'All' ? fields : daemon.put(capabilityKind, `c-dan-${++made}`, fields);
+    });
+    const grant = ['grant', 'dan@node0', 'READ', '--on', 'model/shop'];
+    const back = 'READ to dan@node0. To take it back: dtkd revoke';
+    expect((await daemon.cli(...grant)).stdout).toBe(`Granted ${back} c-dan-1\n`);
+    expect(await daemon.cli(...grant)).toEqual({ code: 0, stdout: `That is granted already: ${back} c-dan-1\n`, stderr: '' });
+    expect((await daemon.cli(...grant, '--expires', '30d', '-o', 'name')).stdout).toBe('c-dan-2\n');
+    uid = 'u2';
+    expect((await daemon.cli(...grant)).stdout).toBe(`Granted ${back} c-dan-3\n`);
+  });
+
   it('revoke of a bare user name tells how users are written', async () => {
     expect((await daemon.cli('revoke', 'ops')).stderr).toContain('dtkd revoke ops@NODE\n');
   });

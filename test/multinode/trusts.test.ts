@@ -66,7 +66,9 @@ describe('a trust', () => {
 
   it('gives what owners share into it to all members and nobody else', async () => {
     await share(node0, TRUST, ['READ'], { ...RESOURCES, labelSelector: 'tier=open' });
-    expect(await node2.cli('trust', 'share', TRUST, 'resource', 'READ,UPDATE', '-l', 'tier=open')).toMatchObject({ code: 0 });
+    const line = ['trust', 'share', TRUST, 'resource', 'READ,UPDATE', '-l', 'tier=open'];
+    expect(await node2.cli(...line)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Shared into /) });
+    expect(await node2.cli(...line)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^That is shared already into /) });
     for (const node of [node0, node2]) {
       for (const user of [ann, bob, dan]) await becomes(user, node, [`open-${node.name}`]);
       expect(await readable(eve, node)).toEqual([]);

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
-import { apiVersionOf } from '../../../protocol/kinds/kind.ts';
 import { shareKind } from '../../../protocol/kinds/share.ts';
 import type { Cli } from '../../cli.ts';
-import { THIS_NODE } from '../../client/api.ts';
+import { absentFrom, grantOnce } from '../../client/grants.ts';
 import { displayOfTrust, trustTarget } from '../../client/trusts.ts';
 import { parseDuration } from '../../input/duration.ts';
 import { expiryAfter, parseVerbs, type ScopeFlags, scopeOf } from '../../input/scope.ts';
@@ -33,24 +32,20 @@ export function configure(command: Command, cli: Cli): void {
     .option('--expires <duration>', 'for how long, e.g. 30d')
     .option('-n, --namespace <node>', 'node whose objects are shared')
     .addHelpText('after', EXAMPLES)
-    .action(async (trust: string, on: string, verbs: string) => {
+    .action(async (trust: string, what: string, verbs: string) => {
       const flags = command.optsWithGlobals<ShareFlags>();
       const client = await cli.client();
       const display = displayOfTrust(await client.get(trustTarget(trust)));
-      const made = await client.create(
-        { kind: shareKind, namespace: flags.namespace ?? THIS_NODE },
-        {
-          apiVersion: apiVersionOf(shareKind),
-          kind: shareKind.kind,
-          metadata: { generateName: 's-' },
-          spec: {
-            trust: display,
-            verbs: parseVerbs(verbs),
-            on: scopeOf({ ...flags, on }),
-            ...(flags.expires === undefined ? {} : { expires: expiryAfter(parseDuration(flags.expires)) }),
-          },
-        },
-      );
-      cli.out.print(`Shared into ${display}. To take it back: dtkd trust unshare ${textAt(made, 'metadata', 'name') ?? ''}`);
+      const on = scopeOf({ ...flags, on: what });
+      const spec = {
+        trust: display,
+        verbs: parseVerbs(verbs),
+        on,
+        ...(flags.expires === undefined ? {} : { expires: expiryAfter(parseDuration(flags.expires)) }),
+      };
+      const { object, already } = await grantOnce(client, shareKind, { spec, namespace: flags.namespace, name: undefined });
+      const name = textAt(object, 'metadata', 'name') ?? '';
+      cli.out.print(`${already ? 'That is shared already' : 'Shared'} into ${display}. To take it back: dtkd trust unshare ${name}`);
+      for (const absent of await absentFrom(client, on, flags.namespace)) cli.out.note(`note: ${absent}`);
     });
 }
