@@ -1,6 +1,7 @@
 /** What people write after `--on`, and the verbs beside it, as a capability says them. Pure. */
 import { actNamed, CAPABILITY_VERBS, type CapabilityVerb, type GrantScope } from '../../protocol/capability.ts';
 import { DtkdError } from '../../protocol/errors.ts';
+import { kindByAnyName } from '../../protocol/kinds/index.ts';
 import { DTKD_GROUP } from '../../protocol/kinds/model.ts';
 import { requireKind } from '../kinds.ts';
 import { nearest } from '../suggest.ts';
@@ -27,6 +28,11 @@ export function scopeOf({ on, model, type, selector }: ScopeFlags): GrantScope {
     ...(type === undefined ? {} : { type }),
     ...(selector === undefined ? {} : { labelSelector: selector }),
   };
+}
+
+/** True for what can stand after `--on`, whether or not it is well written. */
+export function namesObjects(text: string): boolean {
+  return text === '*' || text.includes('/') || actNamed(text) !== undefined || kindByAnyName(text) !== undefined;
 }
 
 function kindText(text: string): string {

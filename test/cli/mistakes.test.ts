@@ -165,6 +165,26 @@ describe('mistakes at the command line', () => {
     expect((await daemon.cli(...grant)).stdout).toBe(`Granted ${back} c-dan-3\n`);
   });
 
+  it('what was shared is taken back as it was shared', async () => {
+    putTrust('crew', 'v', 't6');
+    const on = (model?: string) => ({ kind: 'resources.dtkd.dev', ...(model === undefined ? { name: 'front1' } : { model }) });
+    const share = (name: string, verbs: string[], model?: string) =>
+      daemon.put(shareKind, name, { spec: { trust: 'crew@node0', verbs, on: on(model) } });
+    share('s-3', ['READ']);
+    share('s-4', ['READ', 'EXECUTE'], 'web');
+    share('s-5', ['READ'], 'web');
+    const gone = (...args: string[]) => daemon.cli('trust', 'unshare', ...args);
+    expect(await gone('crew', 'resource', 'EXECUTE', '--model', 'web')).toEqual({
+      code: 5,
+      stdout: '',
+      stderr: 'error: that is not shared into crew@node0 here\nnext: See what is: dtkd trust show crew@node0.\n',
+    });
+    expect((await gone('crew', 'resource', 'EXECUTE,READ', '--model', 'web')).stdout).toBe('No longer shared: s-4.\n');
+    expect((await gone('crew@node0', 'resource/front1')).stdout).toBe('No longer shared: s-3.\n');
+    expect((await gone('s-5')).stdout).toBe('No longer shared: s-5.\n');
+    expect((await gone('crew', '--model', 'web')).code).toBe(2);
+  });
+
   it('revoke of a bare user name tells how users are written', async () => {
     expect((await daemon.cli('revoke', 'ops')).stderr).toContain('dtkd revoke ops@NODE\n');
   });
