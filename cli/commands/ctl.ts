@@ -91,6 +91,7 @@ export function configure(command: Command, cli: Cli): void {
       {
         prefix: 'seed',
         localIsPlain: true,
+        tellsCount: nodes !== undefined,
         global,
         againOn: (failed) => line(global, ...againWords(flags, nodes, options, failed)),
       },

@@ -55,7 +55,8 @@ export function configure(command: Command, cli: Cli): void {
       ...runFields(flags),
     };
     const global = command.optsWithGlobals<GlobalFlags>();
-    await start(cli, flags, { path: 'dispatch', body: { request } }, { prefix: 'node', localIsPlain: nodes === undefined, global });
+    const isHere = nodes === undefined;
+    await start(cli, flags, { path: 'dispatch', body: { request } }, { prefix: 'node', localIsPlain: isHere, tellsCount: !isHere, global });
   });
 }
 

@@ -12,6 +12,8 @@ export interface AttendOptions {
   prefix: TextForm['prefix'];
   /** True if the starting node's own lines need no prefix. */
   localIsPlain: boolean;
+  /** True if nobody knows beforehand how many targets it has: that is then told in the end, also where it was one and all is well. */
+  tellsCount?: boolean;
   waitForQueued: boolean;
   /** Flags of the connection, for command lines that are shown. */
   global: GlobalFlags;

@@ -20,6 +20,14 @@ export function configure(command: Command, cli: Cli): void {
     .addHelpText('after', EXAMPLES)
     .action(async (id: string, flags: ShowFlags) => {
       const global = command.optsWithGlobals<GlobalFlags>();
-      await attend(cli, { id: requireId(id), show: flags, prefix: 'node', localIsPlain: false, waitForQueued: true, global });
+      await attend(cli, {
+        id: requireId(id),
+        show: flags,
+        prefix: 'node',
+        localIsPlain: false,
+        tellsCount: true,
+        waitForQueued: true,
+        global,
+      });
     });
 }

@@ -24,6 +24,6 @@ export function configure(command: Command, cli: Cli): void {
       await client.daemon('POST', executionPath(id, 'resume'), {});
       const global = command.optsWithGlobals<GlobalFlags>();
       if (flags.detach === true) return cli.out.print(`It goes on. Follow it: ${line(global, 'executions', 'follow', shortId(id))}`);
-      await attend(cli, { id, show: flags, prefix: 'node', localIsPlain: false, waitForQueued: false, global });
+      await attend(cli, { id, show: flags, prefix: 'node', localIsPlain: false, tellsCount: true, waitForQueued: false, global });
     });
 }

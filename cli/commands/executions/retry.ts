@@ -20,6 +20,11 @@ export function configure(command: Command, cli: Cli): void {
     .addHelpText('after', EXAMPLES)
     .action(async (id: string, flags: StartFlags) => {
       const global = command.optsWithGlobals<GlobalFlags>();
-      await start(cli, flags, { path: executionPath(id, 'retry'), body: {} }, { prefix: 'node', localIsPlain: false, global });
+      await start(
+        cli,
+        flags,
+        { path: executionPath(id, 'retry'), body: {} },
+        { prefix: 'node', localIsPlain: false, tellsCount: true, global },
+      );
     });
 }

@@ -196,6 +196,13 @@ b2
     expect(stderr).toBe('2 targets: 1 succeeded, 1 queued\nOrders wait for the rest. See: dtkd executions show 1a2b3c4d5e6f\n');
   });
 
+  it('tells that all is well on the one node that was chosen, though nothing was written there', async () => {
+    const one = executionObject([part(0, { node: 'node1' })]);
+    daemon.script('POST', DISPATCH, () => ({ lines: linesOf({ execution: one }, ended(0, 'node1', 'succeeded'), FINISHED) }));
+    expect(await daemon.cli('run', 'Stop', 'web', '--on', 'all')).toEqual({ code: 0, stdout: '', stderr: '1 target: 1 succeeded\n' });
+    expect(await daemon.cli('run', 'Stop', 'web')).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+
   it('show tells what became of each target', async () => {
     const parts = [
       part(0, { node: 'node1', state: 'ended', outcome: 'succeeded', startedAt: STARTED_AT, endedAt: STARTED_AT + 1_200, offset: 20 }),
