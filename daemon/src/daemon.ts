@@ -395,7 +395,16 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   });
   stops.push(() => rm(endpointFile, { force: true }));
   return {
-    summary: () => summaryText({ config, name, version: VERSION, apiUrl: api.url, ingress: apps.ingressAddress(), mesh }),
+    summary: () =>
+      summaryText({
+        config,
+        name,
+        version: VERSION,
+        apiUrl: api.url,
+        ingress: apps.ingressAddress(),
+        mesh,
+        joining: controller.joiner.joining(),
+      }),
     stop: () => stopAll(stops, logger),
   };
 }

@@ -83,9 +83,10 @@ function conditions(domains: readonly DomainView[]): string[] {
   ]);
 }
 
-/** What `dtkd up` prints once it runs. */
-export function summaryText({ config, name, version, apiUrl, ingress, mesh }: Facts): string {
+/** What `dtkd up` prints once it runs. `joining`: names of domains that it was told to join and is not a member of yet. */
+export function summaryText({ config, name, version, apiUrl, ingress, mesh, joining }: Facts & { joining: readonly string[] }): string {
   const domains = mesh.domains();
+  const shown = [...domains.map((domain) => `${domain.name} (${domain.state})`), ...joining.map((domain) => `${domain} (Joining)`)];
   const ports = domains.flatMap((domain) => (domain.port === undefined ? [] : [`${domain.port} (${domain.name})`]));
   const lines = [
     `dtkd ${version} runs as ${name}`,
@@ -95,8 +96,8 @@ export function summaryText({ config, name, version, apiUrl, ingress, mesh }: Fa
     ports.length > 0
       ? `  mesh      port ${ports.join(', ')}: open ${ports.length === 1 ? 'this one port' : 'these ports'} to the other sites (TCP)`
       : `  mesh      no port open: this node is in no domain yet`,
-    ...(domains.length > 0
-      ? [`  domains   ${domains.map((domain) => `${domain.name} (${domain.state})`).join(', ')}`]
+    ...(shown.length > 0
+      ? [`  domains   ${shown.join(', ')}`]
       : ['', `  next      dtkd domain create NAME, or dtkd domain join ADDR TOKEN; then ${openPort(config.mesh.port)}`]),
   ];
   return lines.join('\n');

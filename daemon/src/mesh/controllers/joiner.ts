@@ -58,6 +58,11 @@ export class Joiner {
     this.#running.add(run);
   }
 
+  /** Names of the domains that are being joined, until this node is a member. */
+  joining(): string[] {
+    return [...this.#attempts.keys()].filter((name) => this.#options.mesh.domain(name) === undefined);
+  }
+
   cancel(name: string): void {
     this.#attempts.get(name)?.abort();
     this.#attempts.delete(name);

@@ -1,0 +1,21 @@
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../daemon/src/config.ts';
+import { summaryText } from '../../daemon/src/status.ts';
+
+describe('what dtkd up prints', () => {
+  const summary = (joining: string[]): string =>
+    summaryText({
+      config: loadConfig({ data: '/nowhere', mesh: '7711' }, {}),
+      name: 'node1',
+      version: '0.0.0',
+      apiUrl: 'https://127.0.0.1:7710',
+      ingress: { host: '127.0.0.1', port: 7712 },
+      mesh: { domains: () => [], counters: () => ({}) },
+      joining,
+    });
+
+  it('leads a node that is in no domain to one, unless it was told to join one', () => {
+    expect(summary([])).toContain('next      dtkd domain create NAME, or dtkd domain join ADDR TOKEN; then open TCP port 7711');
+    expect(summary(['orchard'])).toMatch(/\n {2}domains {3}orchard \(Joining\)$/);
+  });
+});
