@@ -3,7 +3,7 @@ import { KINDS } from '../../protocol/kinds/index.ts';
 import type { Cli } from '../cli.ts';
 import { load } from '../lazy-commands.ts';
 import { completionScript, type Shell } from '../output/completion.ts';
-import type { CompletionNode } from '../output/completion-tree.ts';
+import type { CompletionNode, Offer } from '../output/completion-tree.ts';
 
 const EXAMPLES = `
 Install for good:
@@ -20,18 +20,45 @@ const CTL_LISTS = new Set(['--project', '--type', '--resource', '--command']);
 /** Flags that choose nodes. */
 const NODE_FILTERS = new Set(['--nodes', '--xnodes', '--on', '--not-on']);
 
-/** Kinds of which the arguments of these commands name objects, by the first word of the command and the name of the argument. */
-const NAMED_BY_ARGUMENT: Readonly<Record<string, string>> = {
-  'converge service': 'serviceinstances',
-  'executions id': 'executions',
-  'module name': 'modules',
-  'module names': 'modules',
-  'module release': 'releases',
-  'policy node': 'nodes',
-  'secret name': 'secrets',
-  'secret names': 'secrets',
-  'service service': 'serviceinstances',
-  'service task': 'tasks',
+/** Apps, users and trusts as commands take them: the names of their objects here may say nothing to people. */
+const APPS: Offer = { list: 'app ls --list names' };
+const USERS: Offer = { list: 'user ls --list names' };
+const TRUSTS: Offer = { list: 'trust ls --list names' };
+
+/** What the arguments of these commands are, by the first word of the command and the name of the argument. */
+const OFFERED: Readonly<Record<string, Offer>> = {
+  'app app': APPS,
+  'can what': 'object',
+  'can who': USERS,
+  'converge service': { objects: 'serviceinstances' },
+  'executions id': { objects: 'executions' },
+  'grant who': USERS,
+  'model model': { objects: 'models' },
+  'module name': { objects: 'modules' },
+  'module names': { objects: 'modules' },
+  'module release': { objects: 'releases' },
+  'policy node': { objects: 'nodes' },
+  'revoke what': { objects: 'capabilities' },
+  // which resources have the command is not asked
+  'run command': { list: 'ctl --list commands' },
+  'run resource': { list: 'ctl --list targets' },
+  'secret name': { objects: 'secrets' },
+  'secret names': { objects: 'secrets' },
+  'service service': { objects: 'serviceinstances' },
+  'service task': { objects: 'tasks' },
+  'stage module:assembly': { list: 'stage - --list assemblies' },
+  'trust on': 'object',
+  'trust trust': TRUSTS,
+  'trust trusts': TRUSTS,
+  'trust users': USERS,
+  'trust what': { objects: 'shares' },
+};
+
+/** Those of single commands. */
+const OFFERED_BY: Readonly<Record<string, Offer>> = {
+  'app rm name': { objects: 'dtapps' },
+  'user rm names': { objects: 'users' },
+  'user rotate name': { objects: 'users' },
 };
 
 /** What `dtkd service show SERVICE --list` answers as the second argument of these commands. */
@@ -48,9 +75,18 @@ const WITHIN_SERVICE: Readonly<Record<string, string>> = {
   unset: 'settings',
 };
 
+/** Commands that take a kind, and names of such objects. */
+const OF_KIND: ReadonlySet<string> = new Set(['get', 'describe', 'edit', 'patch', 'delete', 'watch']);
+
 /** Flags whose values are names of objects, with what stands before each name, by the command. */
 const NAMED_BY_FLAG: Readonly<Record<string, { objects: string; before: string }>> = {
+  'app --domain': { objects: 'dtdomains', before: '' },
+  'bundle --domain': { objects: 'dtdomains', before: '' },
+  'grant --model': { objects: 'models', before: '' },
+  'module --domain': { objects: 'dtdomains', before: '' },
+  'run --model': { objects: 'models', before: '' },
   'stage --target': { objects: 'serviceinstances', before: '' },
+  'trust --model': { objects: 'models', before: '' },
 };
 
 /** How flags and arguments say that they are about files. */
@@ -93,37 +129,29 @@ function describe(command: Command, path: readonly string[]): CompletionNode {
       choices: option.argChoices ?? [],
       ...(TAKES_FILE.test(option.flags) ? { files: true } : {}),
       ...(path[0] === 'ctl' && CTL_LISTS.has(option.long ?? '') ? { list: `${(option.long ?? '').slice(2)}s` } : {}),
-      ...namesOf(path, option.long ?? ''),
+      ...(path[0] === 'grant' && option.long === '--on' ? { object: true as const } : namesOf(path, option.long ?? '')),
     })),
-    argument: argumentOf(command, path),
+    arguments: command.registeredArguments.map((argument, at) => offeredAt(argument, at, path)),
+    many: command.registeredArguments.at(-1)?.variadic === true,
     ...(path[0] === 'cp' || command.registeredArguments.some((argument) => FILE_ARGUMENT.test(argument.name())) ? { files: true } : {}),
   };
 }
 
 function namesOf(path: readonly string[], flag: string): Pick<CompletionNode['flags'][number], 'names'> {
-  // what a grant is on are objects, not nodes
-  const filters = NODE_FILTERS.has(flag) && path[0] !== 'grant';
-  const nodes = flag === '--namespace' ? '' : filters ? 'name=' : undefined;
+  const nodes = flag === '--namespace' ? '' : NODE_FILTERS.has(flag) ? 'name=' : undefined;
   const names = nodes === undefined ? NAMED_BY_FLAG[`${path[0]} ${flag}`] : { objects: 'nodes', before: nodes };
   return names === undefined ? {} : { names };
 }
 
-/** What the first argument of a command names. */
-function argumentOf(command: Command, path: readonly string[]): CompletionNode['argument'] {
-  const first = command.registeredArguments[0];
-  if (first === undefined) return undefined;
-  if (first.argChoices !== undefined) return { words: first.argChoices };
-  const name = first.name();
+/** What an argument of a command may be. */
+function offeredAt(argument: Argument, at: number, path: readonly string[]): Offer | undefined {
+  if (argument.argChoices !== undefined) return { words: argument.argChoices };
+  const name = argument.name();
   if (name.startsWith('kind')) return path[0] === 'explain' ? 'kind' : 'object';
-  if (name === 'app' || (path[0] === 'app' && path[1] === 'rm')) return { objects: 'dtapps' };
-  // which commands there are depends on the resource, which comes after
-  if (path[0] === 'run') return { second: 'resources' };
-  if (path[0] === 'stage') return { list: 'stage - --list assemblies' };
-  const objects = NAMED_BY_ARGUMENT[`${path[0]} ${name}`];
-  const within = objects === 'serviceinstances' ? WITHIN_SERVICE[path[1] ?? ''] : undefined;
-  if (objects !== undefined && within !== undefined) {
-    return { objects, within, many: command.registeredArguments[1]?.variadic === true };
-  }
-  if (objects !== undefined) return { objects };
+  const within = path[0] === 'service' && at > 0 ? WITHIN_SERVICE[path[1] ?? ''] : undefined;
+  if (within !== undefined) return at === 1 ? { within } : undefined;
+  const known = OFFERED_BY[`${path.join(' ')} ${name}`] ?? OFFERED[`${path[0]} ${name}`];
+  if (known !== undefined) return known;
+  if (OF_KIND.has(path[0] ?? '') && (name === 'name' || name === 'names')) return 'named';
   return path[0] === 'domain' && name === 'name' && path[1] !== 'create' ? { objects: 'dtdomains' } : undefined;
 }

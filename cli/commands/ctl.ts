@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
 import type { DispatchRequestSpec, NodeFilter } from '../../protocol/kinds/execution.ts';
 import type { Cli, GlobalFlags } from '../cli.ts';
+import { type ApiClient, THIS_NODE } from '../client/api.ts';
 import { line } from '../dispatch/conclude.ts';
 import { keepFailedNodes, readFailedNodes } from '../dispatch/failed-nodes.ts';
 import { ALL_NODES, addNodeFilter } from '../dispatch/node-filter.ts';
@@ -41,8 +42,10 @@ interface CtlFlags extends StartFlags, RunFlags {
   list?: string;
 }
 
-/** What `--list` knows: as the flags are called. */
-const LISTS = ['projects', 'types', 'resources', 'commands'];
+const PAGE_SIZE = 500;
+
+/** What `--list` knows: as the flags are called; `targets`: resources as `dtkd run` takes them. */
+const LISTS = ['projects', 'types', 'resources', 'targets', 'commands'];
 
 export function configure(command: Command, cli: Cli): void {
   command
@@ -63,7 +66,7 @@ export function configure(command: Command, cli: Cli): void {
   addShowFlags(addStartFlags(addRunFlags(command)));
   command.addOption(new Option('--list <what>', 'only names of what could be run, for scripts').choices(LISTS));
   command.addHelpText('after', EXAMPLES).action(async (words: string[], flags: CtlFlags) => {
-    if (flags.list !== undefined) return cli.out.lines(namesOf(flags.list, await contextOf(cli, flags)));
+    if (flags.list !== undefined) return cli.out.lines((await namesOf(cli, flags.list, flags)).map(escapeControls));
     const options = optionsOfWords(words);
     if (flags.resource === undefined || flags.command === undefined) {
       if (flags.command !== undefined || words.length > 0) throw incomplete();
@@ -143,9 +146,26 @@ async function showContext(cli: Cli, flags: CtlFlags): Promise<void> {
   else cli.out.lines((await import('../dispatch/context-lines.ts')).contextLines(answer, flags));
 }
 
-function namesOf(list: string, answer: JsonRecord): string[] {
-  const names = listAt(answer, list === 'projects' ? 'models' : list).map((one) => escapeControls(textAt(one, 'name') ?? ''));
-  return [...new Set(names)];
+async function namesOf(cli: Cli, list: string, flags: CtlFlags): Promise<string[]> {
+  // what a resource has of its types is told of one resource only
+  if (list === 'commands' && flags.resource === undefined) return commandNames(await cli.client());
+  const answer = await contextOf(cli, flags);
+  const called = (one: unknown): string => textAt(one, 'name') ?? '';
+  if (list === 'targets') {
+    const resources = listAt(answer, 'resources');
+    return [...new Set([...resources.map(called), ...resources.map((one) => `${textAt(one, 'type') ?? ''}/${called(one)}`)])];
+  }
+  return [...new Set(listAt(answer, list === 'projects' ? 'models' : list).map(called))];
+}
+
+/** Of all types of this node. */
+async function commandNames(client: ApiClient): Promise<string[]> {
+  const { typeKind } = await import('../../protocol/kinds/type.ts');
+  const names = new Set<string>();
+  for await (const page of client.pages({ kind: typeKind, namespace: THIS_NODE }, {}, PAGE_SIZE)) {
+    for (const type of listAt(page, 'items')) for (const name of Object.keys(recordAt(type, 'spec', 'commands'))) names.add(name);
+  }
+  return [...names].sort();
 }
 
 /** The same command on these nodes alone. */

@@ -5,10 +5,11 @@ import type { StageRequest } from '../../protocol/service-api.ts';
 import type { Cli, GlobalFlags } from '../cli.ts';
 import { type ApiClient, THIS_NODE } from '../client/api.ts';
 import { line } from '../dispatch/conclude.ts';
+import { addListFlag, type ListNames } from '../input/list-flag.ts';
 import { isRecord, listAt, recordAt, textAt, textsAt } from '../json.ts';
 import { escapeControls } from '../output/escape.ts';
 import { type Format, outputOption, printValue } from '../output/format.ts';
-import { addListFlag, collect, type ListNames } from '../service/flags.ts';
+import { collect } from '../service/flags.ts';
 
 const EXAMPLES = `
 Examples:

@@ -1,4 +1,4 @@
-import { type CompletionFlag, type CompletionNode, HEADER, key, quote, valueFlagsOf } from './completion-tree.ts';
+import { type CompletionFlag, type CompletionNode, HEADER, key, type Offer, quote, valueFlagsOf } from './completion-tree.ts';
 
 /** fish has its own way: one `complete` line for each thing offered, with its description. */
 export function fishScript(nodes: readonly CompletionNode[], kinds: readonly string[]): string {
@@ -14,14 +14,19 @@ export function fishScript(nodes: readonly CompletionNode[], kinds: readonly str
         `complete -c dtkd${condition} -l ${bare(flag.name)}${flag.short === undefined ? '' : ` -s ${bare(flag.short)}`}${value} -d ${quote(flag.summary)}`,
       );
     }
-    const words = fishArgument(node);
-    if (words !== undefined) lines.push(`complete -c dtkd${here} -a ${quote(words)}`);
+    const last = node.arguments.length - 1;
+    node.arguments.forEach((offer, at) => {
+      if (offer === undefined) return;
+      const place = `__dtkd_at ${quote(key(node))}; and __dtkd_place ${at === last && node.many ? '-ge' : '-eq'} ${at}`;
+      lines.push(`complete -c dtkd -n ${quote(place)} -a ${quote(fishOffer(offer))}`);
+    });
     if (node.files === true) lines.push(`complete -c dtkd${here} -F`);
   }
   return `${lines.join('\n')}\n`;
 }
 
-function valuesOf({ list, names, choices }: CompletionFlag): string {
+function valuesOf({ list, names, object, choices }: CompletionFlag): string {
+  if (object === true) return '(__dtkd_objects)';
   if (list !== undefined) return `(__dtkd_list ${list})`;
   return names === undefined ? choices.join(' ') : `(__dtkd_names ${names.objects} | string replace -r '^' '${names.before}')`;
 }
@@ -31,14 +36,13 @@ function bare(flag: string): string {
   return flag.replace(/^-+/, '');
 }
 
-function fishArgument({ argument }: CompletionNode): string | undefined {
-  if (argument === undefined) return undefined;
-  if (argument === 'kind') return '(__dtkd_kinds)';
-  if (argument === 'object') return '(__dtkd_objects)';
-  if ('second' in argument) return `(__dtkd_second ${argument.second})`;
-  if ('list' in argument) return `(__dtkd_ask ${argument.list})`;
-  if ('words' in argument) return argument.words.join(' ');
-  return argument.within === undefined ? `(__dtkd_names ${argument.objects})` : `(__dtkd_within ${argument.objects} ${argument.within})`;
+function fishOffer(offer: Offer): string {
+  if (offer === 'kind') return '(__dtkd_kinds)';
+  if (offer === 'object') return '(__dtkd_objects)';
+  if (offer === 'named') return '(__dtkd_names (__dtkd_arguments)[1])';
+  if ('list' in offer) return `(__dtkd_ask ${offer.list})`;
+  if ('within' in offer) return `(__dtkd_ask service show (__dtkd_arguments)[1] --list ${offer.within})`;
+  return 'objects' in offer ? `(__dtkd_names ${offer.objects})` : offer.words.join(' ');
 }
 
 function fishCore(nodes: readonly CompletionNode[], kinds: readonly string[]): string {
@@ -128,32 +132,27 @@ function __dtkd_list
     $words[1..-2] --list $argv[1] 2>/dev/null
 end
 
-# What could be run, as the argument after the first one.
-function __dtkd_second
-    set -l at (string split ' ' -- (__dtkd_path))
+# The complete arguments of the command.
+function __dtkd_arguments
+    set -l at (string split -n ' ' -- (__dtkd_path))
     set -l words (__dtkd_words)
-    test (count $words) -eq (math (count $at) + 1); and __dtkd_ask ctl --list $argv[1]
+    set -e words[1..(count $at)]
+    test (count $words) -gt 0; and printf '%s\\n' $words
 end
 
-# Names of objects for the first argument, what is in the service of that name after it.
-function __dtkd_within
-    set -l at (string split ' ' -- (__dtkd_path))
-    set -l words (__dtkd_words)
-    set -l first (math (count $at) + 1)
-    if test (count $words) -lt $first
-        __dtkd_names $argv[1]
-    else
-        __dtkd_ask service show $words[$first] --list $argv[2]
-    end
+# True if so many arguments stand there: -eq or -ge, and a number.
+function __dtkd_place
+    test (count (__dtkd_arguments)) $argv
 end
 
-# Kinds for the first argument, names of that kind after it.
+# Kinds; of one that stands there with a slash, KIND/NAME.
 function __dtkd_objects
-    set -l words (__dtkd_words)
-    if test (count $words) -le 1
-        __dtkd_kinds
+    set -l begun (commandline -ct)
+    if string match -q -- '*/*' $begun
+        set -l kind (string split -m 1 / -- $begun)[1]
+        __dtkd_names $kind | string replace -r '^' "$kind/"
     else
-        __dtkd_names $words[2]
+        __dtkd_kinds
     end
 end
 `;

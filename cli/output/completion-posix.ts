@@ -1,4 +1,4 @@
-import { type CompletionNode, HEADER, key, quote, valueFlagsOf } from './completion-tree.ts';
+import { type CompletionNode, HEADER, key, type Offer, quote, valueFlagsOf } from './completion-tree.ts';
 
 /** Functions that bash and zsh share: each answers for a command path with words on lines. */
 export function posixCore(nodes: readonly CompletionNode[], kinds: readonly string[]): string {
@@ -22,9 +22,15 @@ export function posixCore(nodes: readonly CompletionNode[], kinds: readonly stri
     ),
   );
   const named = nodes.flatMap((node) =>
-    node.flags.flatMap(({ name, short, names }) =>
-      names === undefined ? [] : [name, ...(short === undefined ? [] : [short])].map((flag) => [`${key(node)} ${flag}`, names] as const),
-    ),
+    node.flags.flatMap((flag) => {
+      const { name, short, names } = flag;
+      const command =
+        flag.object === true
+          ? '__dtkd_objects'
+          : names && `__dtkd_names ${quote(names.objects)}${names.before === '' ? '' : ` | sed ${quote(`s/^/${names.before}/`)}`}`;
+      const where = [name, ...(short === undefined ? [] : [short])].map((word) => `${key(node)} ${word}`);
+      return command === undefined ? [] : where.map((at) => [at, command] as const);
+    }),
   );
   return `${HEADER}
 __dtkd_children() {
@@ -53,10 +59,19 @@ ${lists.map(([where, list]) => `    ${quote(where)}) printf '%s' ${quote(list)} 
   esac
 }
 
+# Kinds; of one that stands there with a slash, KIND/NAME.
+__dtkd_objects() {
+  local kind="\${cur%%/*}" name
+  case "$cur" in
+    */*) __dtkd_names "$kind" | while IFS= read -r name; do printf '%s/%s\\n' "$kind" "$name"; done ;;
+    *) __dtkd_kinds ;;
+  esac
+}
+
 # Names that are values of a flag.
 __dtkd_names_of() {
   case "$1 $2" in
-${named.map(([where, { objects, before }]) => `    ${quote(where)}) __dtkd_names ${quote(objects)} | sed ${quote(`s/^/${before}/`)} ;;`).join('\n')}
+${named.map(([where, command]) => `    ${quote(where)}) ${command} ;;`).join('\n')}
   esac
 }
 
@@ -127,47 +142,50 @@ __dtkd_next() {
 `;
 }
 
+/** For each command a case by how many arguments stand there already. */
 function argumentCases(nodes: readonly CompletionNode[]): string {
   return nodes
     .flatMap((node) => {
-      const { argument } = node;
-      if (argument === undefined) return [];
-      const first = (command: string): string => `    ${quote(key(node))}) [ $# -eq 0 ] && ${command} ;;`;
-      if (argument === 'kind') return [first('__dtkd_kinds')];
-      if (argument === 'object') return [`    ${quote(key(node))}) if [ $# -eq 0 ]; then __dtkd_kinds; else __dtkd_names "$1"; fi ;;`];
-      if ('second' in argument) return [`    ${quote(key(node))}) [ $# -eq 1 ] && dtkd ctl --list ${argument.second} 2>/dev/null ;;`];
-      if ('list' in argument) return [first(`dtkd ${argument.list} 2>/dev/null`)];
-      if ('objects' in argument && argument.within !== undefined) {
-        const inside = `[ $# -${argument.many === true ? 'ge' : 'eq'} 1 ] && dtkd service show "$1" --list ${argument.within} 2>/dev/null`;
-        return [`    ${quote(key(node))}) if [ $# -eq 0 ]; then __dtkd_names ${argument.objects}; else ${inside}; fi ;;`];
-      }
-      if ('objects' in argument) return [first(`__dtkd_names ${argument.objects}`)];
-      return [first(`printf '%s\\n' ${argument.words.map(quote).join(' ')}`)];
+      const last = node.arguments.length - 1;
+      const places = node.arguments.flatMap((offer, at) =>
+        offer === undefined ? [] : [`${at === last && node.many ? '*' : at}) ${commandFor(offer)} ;;`],
+      );
+      return places.length === 0 ? [] : [`    ${quote(key(node))}) case $# in ${places.join(' ')} esac ;;`];
     })
     .join('\n');
 }
 
-// bash takes words apart at : and =; they are put together again, and what stands there already is left out of the answer
+function commandFor(offer: Offer): string {
+  if (offer === 'kind') return '__dtkd_kinds';
+  if (offer === 'object') return '__dtkd_objects';
+  if (offer === 'named') return '__dtkd_names "$1"';
+  if ('list' in offer) return `dtkd ${offer.list} 2>/dev/null`;
+  if ('within' in offer) return `dtkd service show "$1" --list ${offer.within} 2>/dev/null`;
+  if ('objects' in offer) return `__dtkd_names ${offer.objects}`;
+  return `printf '%s\\n' ${offer.words.map(quote).join(' ')}`;
+}
+
+// bash takes words apart at : = and @; what stands together in the line is put together again, and what stands there already is left out of the answer
 export const BASH_GLUE = `
 _dtkd() {
-  local IFS=$'\\n' word glued=0 i last=-1
-  local line="\${COMP_LINE:0:\${COMP_POINT:-0}}"
+  local IFS=$'\\n' word i last=-1
+  local rest="\${COMP_LINE#*"\${COMP_WORDS[0]}"}"
   local -a words
   words=()
   for ((i = 1; i <= COMP_CWORD; i++)); do
     word="\${COMP_WORDS[i]}"
-    case "$word" in [:=]*) [ "$last" -ge 0 ] && glued=1 ;; '') case "$line" in *' ') glued=0 ;; esac ;; esac
-    if [ "$glued" = 1 ]; then
-      words[last]="\${words[last]}$word"
-    else
+    if [ "$last" -lt 0 ] || [[ "$rest" == [[:space:]]* ]]; then
+      rest="\${rest#"\${rest%%[![:space:]]*}"}"
       words+=("$word")
       last=$((last + 1))
+    else
+      words[last]="\${words[last]}$word"
     fi
-    case "$word" in [:=]|[:=][:=]) glued=1 ;; *) glued=0 ;; esac
+    rest="\${rest#"$word"}"
   done
   local cur="\${words[last]}" begun="\${COMP_WORDS[COMP_CWORD]}" prev=dtkd
   if [ "$last" -gt 0 ]; then prev="\${words[last-1]}"; fi
-  case "$begun" in [:=]) begun="" ;; esac
+  case "$begun" in [:=@]) begun="" ;; esac
   local there="\${cur%"$begun"}"
   COMPREPLY=($(compgen -W "$(__dtkd_next "$cur" "$prev" "\${words[@]:0:last}")" -- "$cur"))
   COMPREPLY=("\${COMPREPLY[@]#"$there"}")

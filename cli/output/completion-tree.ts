@@ -8,9 +8,25 @@ export interface CompletionFlag {
   list?: string;
   /** Its values are names of objects of this kind, each with these words before it. */
   names?: { objects: string; before: string };
+  /** Its values are kinds, or KIND/NAME. */
+  object?: true;
   /** Its value may be the name of a file. */
   files?: boolean;
 }
+
+/**
+ * What may stand at one place. `kind`: a kind. `object`: a kind, or KIND/NAME. `named`: names of the kind that the first argument is. `objects`: names
+ * of objects of that kind. `words`: just these. `list`: what these words of dtkd answer. `within`: what `dtkd service show FIRST --list` answers to
+ * this word.
+ */
+export type Offer =
+  | 'kind'
+  | 'object'
+  | 'named'
+  | { objects: string }
+  | { words: readonly string[] }
+  | { list: string }
+  | { within: string };
 
 /** What completion scripts are made of, whatever the shell. */
 export interface CompletionNode {
@@ -18,19 +34,10 @@ export interface CompletionNode {
   path: readonly string[];
   children: readonly { name: string; summary: string }[];
   flags: readonly CompletionFlag[];
-  /**
-   * What the first argument is: a kind and then names; a kind alone; names of objects of one kind; or fixed words. `second`: the second one is what
-   * `dtkd ctl --list` answers to this word. `within`: the second one, or all after the first, is what `dtkd service show FIRST --list` answers to this
-   * word. `list`: the first one is what these words of dtkd answer.
-   */
-  argument:
-    | 'object'
-    | 'kind'
-    | { objects: string; within?: string; many?: boolean }
-    | { words: readonly string[] }
-    | { second: string }
-    | { list: string }
-    | undefined;
+  /** What may stand at each place; nothing is offered where that is not known. */
+  arguments: readonly (Offer | undefined)[];
+  /** The last of them may be repeated. */
+  many: boolean;
   /** Arguments may be names of files. */
   files?: boolean;
 }

@@ -1,5 +1,5 @@
 /** Flags that commands about services share. */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 
 export const collect = (text: string, all: string[] = []): string[] => [...all, text];
 
@@ -10,13 +10,4 @@ export function addNodeFlag(command: Command): Command {
 
 export interface NodeFlag {
   namespace?: string;
-}
-
-/** What completion asks for. */
-export interface ListNames {
-  list?: string;
-}
-
-export function addListFlag(command: Command): Command {
-  return command.addOption(new Option('--list <what>', 'names for completion').hideHelp());
 }

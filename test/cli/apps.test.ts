@@ -193,6 +193,7 @@ describe('dtkd app', () => {
     const { stdout } = await daemon.cli('app', 'ls');
     expect(stdout).toMatch(/^APP +OWNER +STATUS +URI$/m);
     expect(stdout).toMatch(/^wiki +node1 +Ready +http:\/\/0dc2\.node0\.dtkd\.localhost:7702$/m);
+    expect((await daemon.cli('app', 'ls', '--list', 'names')).stdout).toMatch(/^wiki$/m);
   });
 
   it('show tells where an app leads', async () => {

@@ -26,12 +26,13 @@ describe('dtkd completion', () => {
   });
   afterAll(() => rm(dir, { recursive: true }));
 
-  /** What bash offers after these words; the last one is the word begun. */
-  async function offered(...words: string[]): Promise<string[]> {
-    const script = `source "${dir}/bash"; COMP_WORDS=(dtkd "$@"); COMP_CWORD=$#; _dtkd; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  /** What bash offers after these words; the last one is the word begun. It takes words apart at some characters, and has the whole line besides. */
+  async function offered(...typed: string[]): Promise<string[]> {
+    const script = `source "${dir}/bash"; COMP_LINE="$1"; shift; COMP_WORDS=(dtkd "$@"); COMP_CWORD=$#; _dtkd; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const words = typed.flatMap((word) => (word === '' ? [''] : word.split(/([:=@]+)/).filter((part) => part !== '')));
     const { stdout, stderr } = await run({
       command: 'bash',
-      args: ['-c', script, 'bash', ...words],
+      args: ['-c', script, 'bash', ['dtkd', ...typed].join(' '), ...words],
       env: { ...process.env, PATH: `${dir}:${process.env['PATH']}` },
     });
     expect(stderr).toBe('');
@@ -51,7 +52,9 @@ describe('dtkd completion', () => {
     expect(await offered('get', 'dtd')).toEqual(['dtd', 'dtdomain', 'dtdomains']);
     expect(await offered('describe', 'dtapp', '')).toEqual(['one', 'two']);
     expect(await offered('domain', 'show', 't')).toEqual(['two']);
-    expect(await offered('app', 'curl', '')).toEqual(['one', 'two']);
+    expect(await offered('describe', 'dtapp/')).toEqual(['dtapp/one', 'dtapp/two']);
+    expect(await offered('delete', 'dtapp', 'one', 't')).toEqual(['two']);
+    expect(await offered('edit', 'dtapp', 'one', '')).toEqual([]);
     expect(await offered('explain', 'dtpee')).toEqual(['dtpeer', 'dtpeers']);
   });
 
@@ -59,9 +62,8 @@ describe('dtkd completion', () => {
     expect(await offered('--data', '/elsewhere', 'get', 'dtapp', '')).toEqual(['there']);
     expect(await offered('get', 'dtapp', '--data=/elsewhere', '')).toEqual(['there']);
     expect(await offered('--data', '~/elsewhere', 'get', 'dtapp', '')).toEqual(['there']);
-    expect(await offered('app', 'curl', '--data', '/elsewhere', '')).toEqual(['one', 'two']);
+    expect(await offered('app', 'curl', '--data', '/elsewhere', 'one', '')).toEqual([]);
     expect(await offered('get', 'models', '-n', '')).toEqual(['one', 'two']);
-    expect(await offered('grant', 'ann@node0', 'READ', '--on', '')).toEqual([]);
   });
 
   it('offers what could be run within what stands there', async () => {
@@ -73,14 +75,32 @@ describe('dtkd completion', () => {
   });
 
   it('offers names of what commands are about', async () => {
-    expect(await offered('run', 'Start', '')).toEqual(['<ctl_--list_resources>']);
-    expect(await offered('run', '')).toEqual([]);
+    expect(await offered('run', '')).toEqual(['<ctl_--list_commands>']);
+    expect(await offered('run', 'Start', '')).toEqual(['<ctl_--list_targets>']);
+    expect(await offered('run', 'Start', 'web', '')).toEqual([]);
+    expect(await offered('app', 'curl', '')).toEqual(['<app_ls_--list_names>']);
+    expect(await offered('app', 'rm', '')).toEqual(['one', 'two']);
+    expect(await offered('model', 'export', '')).toEqual(['one', 'two']);
+    expect(await offered('app', 'expose', 'wiki', '--domain', '')).toEqual(['one', 'two']);
     expect(await offered('run', 'Start', 'web', '--on', '')).toEqual(['name=one', 'name=two']);
     expect(await offered('ctl', '-I', '')).toEqual(['name=one', 'name=two']);
     expect(await offered('exec', '-X', '')).toEqual(['name=one', 'name=two']);
     expect(await offered('policy', 'trust', '')).toEqual(['one', 'two']);
     expect(await offered('module', 'rm', '')).toEqual(['one', 'two']);
     expect(await offered('secret', 'set', 't')).toEqual(['two']);
+  });
+
+  it('offers who may have rights, and on what', async () => {
+    expect(await offered('grant', '')).toEqual(['<user_ls_--list_names>']);
+    expect(await offered('grant', 'ann@node0', 'READ', '--on', 'dtapp')).toEqual(['dtapp', 'dtapps']);
+    expect(await offered('grant', 'ann@node0', 'READ', '--on', 'dtapp/t')).toEqual(['dtapp/two']);
+    expect(await offered('can', 'ann@node0', 'READ', 'dtapp/o')).toEqual(['dtapp/one']);
+    expect(await offered('trust', 'share', '')).toEqual(['<trust_ls_--list_names>']);
+    expect(await offered('trust', 'share', 'lab@node0', 'dtapp/')).toEqual(['dtapp/one', 'dtapp/two']);
+    expect(await offered('trust', 'add-member', 'lab', 'ann@node0', '')).toEqual(['<user_ls_--list_names>']);
+    expect(await offered('trust', 'unshare', 'one', '')).toEqual(['one', 'two']);
+    expect(await offered('revoke', 't')).toEqual(['two']);
+    expect(await offered('user', 'rotate', '')).toEqual(['one', 'two']);
   });
 
   it('offers services, and what is in them', async () => {
@@ -93,12 +113,12 @@ describe('dtkd completion', () => {
     expect(await offered('service', 'set', 'one', 'web.port=1', '')).toEqual(['<service_show_one_--list_paths>']);
   });
 
-  it('puts together what bash takes apart at : and =', async () => {
-    // as bash gives the words of: stage acme/web:w, and of: run Start web --on name=t
-    expect(await offered('app', 'curl', 'o', ':')).toEqual([]);
-    expect(await offered('run', 'Start', 'web', '--on', 'name', '=', 't')).toEqual(['two']);
-    expect(await offered('run', 'Start', 'web', '--on', 'name', '=')).toEqual(['one', 'two']);
-    expect(await offered('--url', 'https', ':', '//127.0.0.1', ':', '7700', 'converge', 't')).toEqual(['two']);
+  it('puts together what bash takes apart at : and = and @, and nothing else', async () => {
+    expect(await offered('app', 'curl', 'o:')).toEqual([]);
+    expect(await offered('run', 'Start', 'web', '--on', 'name=t')).toEqual(['two']);
+    expect(await offered('run', 'Start', 'web', '--on', 'name=')).toEqual(['one', 'two']);
+    expect(await offered('--url', 'https://127.0.0.1:7700', 'converge', 't')).toEqual(['two']);
+    expect(await offered('--token', '@ops.token', 'converge', 't')).toEqual(['two']);
   });
 
   const noFish = missing(['fish']);
@@ -112,12 +132,21 @@ describe('dtkd completion', () => {
           env: { ...process.env, HOME: dir, PATH: `${dir}:${process.env['PATH']}` },
         });
         expect(stderr).toBe('');
-        return stdout.split('\n').filter((word) => ['one', 'two', 'there'].includes(word));
+        return stdout
+          .split('\n')
+          .map((word) => word.split('\t')[0] ?? '')
+          .filter((word) => /^(dtapp\/)?(one|two|there)$|^</.test(word));
       };
       expect(await offeredByFish('dtkd get dtapp ')).toEqual(['one', 'two']);
-      for (const line of ['--data /elsewhere get dtapp ', 'get dtapp --data=/elsewhere ', '--data ~/elsewhere app curl '])
+      for (const line of ['--data /elsewhere get dtapp ', 'get dtapp --data=/elsewhere ', '--data ~/elsewhere app rm '])
         expect(await offeredByFish(`dtkd ${line}`), line).toEqual(['there']);
-      expect(await offeredByFish('dtkd app curl --data /elsewhere ')).toEqual(['one', 'two']);
+      expect(await offeredByFish('dtkd describe dtapp/')).toEqual(['dtapp/one', 'dtapp/two']);
+      expect(await offeredByFish('dtkd grant ann@node0 READ --on dtapp/o')).toEqual(['dtapp/one']);
+      expect(await offeredByFish('dtkd run ')).toEqual(['<ctl_--list_commands>']);
+      expect(await offeredByFish('dtkd run Start ')).toEqual(['<ctl_--list_targets>']);
+      expect(await offeredByFish('dtkd service set one ')).toEqual(['<service_show_one_--list_paths>']);
+      expect(await offeredByFish('dtkd edit dtapp one ')).toEqual([]);
+      expect(await offeredByFish('dtkd delete dtapp one ')).toEqual(['one', 'two']);
       expect(await offeredByFish('dtkd --url https://127.0.0.1:7700 converge ')).toEqual(['one', 'two']);
     },
   );

@@ -67,6 +67,7 @@ describe.each(Object.keys(SHELLS))('completion in %s', (shell) => {
     if ((await site.get('dtdomain', 'orchard')) === undefined) {
       expect(await site.cli('domain', 'create', 'orchard')).toMatchObject({ code: 0 });
       expect(await site.cli('domain', 'create', 'meadow')).toMatchObject({ code: 0 });
+      expect(await site.cli('user', 'add', 'ann')).toMatchObject({ code: 0 });
     }
   });
 
@@ -104,6 +105,8 @@ describe.each(Object.keys(SHELLS))('completion in %s', (shell) => {
   it.skipIf(reason !== undefined)('offers the objects of the daemon that runs', async () => {
     expect(await offered('describe', 'dtdomain', '')).toEqual(['meadow', 'orchard']);
     expect(await offered('domain', 'show', 'o')).toEqual(['orchard']);
+    expect(await offered('describe', 'dtdomain/o')).toEqual(['dtdomain/orchard']);
+    expect(await offered('grant', 'a')).toEqual(['ann@node0']);
     expect(await offered('run', 'Start', 'web', '--on', 'name=n')).toEqual(['name=node0']);
   });
 

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
 import type { Cli } from '../../cli.ts';
 import { type AppInfo, listApps } from '../../client/apps.ts';
+import { addListFlag, type ListNames } from '../../input/list-flag.ts';
 import { alignColumns } from '../../output/columns.ts';
 import { type Format, outputOption } from '../../output/format.ts';
 import { show } from '../get.ts';
@@ -12,17 +13,22 @@ Examples:
   dtkd app ls -o wide       with domains and messages`;
 
 export function configure(command: Command, cli: Cli): void {
-  command
-    .addOption(outputOption('json', 'yaml', 'wide', 'name'))
-    .addHelpText('after', EXAMPLES)
-    .action(async (flags: { output?: Format }) => {
-      if (flags.output !== undefined && flags.output !== 'wide') {
-        return show(cli, [{ kind: dtAppKind, names: [] }], { ...flags, headers: true });
-      }
-      const apps = await listApps(await cli.client());
-      if (apps.length === 0) return cli.out.note('No apps here. Share one with: dtkd app expose NAME --to HOST:PORT');
-      cli.out.lines(alignColumns([heading(flags.output === 'wide'), ...apps.sort(byName).map((app) => row(app, flags.output === 'wide'))]));
-    });
+  command.addOption(outputOption('json', 'yaml', 'wide', 'name')).addHelpText('after', EXAMPLES);
+  addListFlag(command).action(async (flags: { output?: Format } & ListNames) => {
+    if (flags.list !== undefined) return cli.out.lines(appNames(await listApps(await cli.client())));
+    if (flags.output !== undefined && flags.output !== 'wide') {
+      return show(cli, [{ kind: dtAppKind, names: [] }], { ...flags, headers: true });
+    }
+    const apps = await listApps(await cli.client());
+    if (apps.length === 0) return cli.out.note('No apps here. Share one with: dtkd app expose NAME --to HOST:PORT');
+    cli.out.lines(alignColumns([heading(flags.output === 'wide'), ...apps.sort(byName).map((app) => row(app, flags.output === 'wide'))]));
+  });
+}
+
+/** What to call each in a command line: its name alone where that is enough. */
+function appNames(apps: readonly AppInfo[]): string[] {
+  const named = Map.groupBy(apps, ({ app }) => app);
+  return [...apps].sort(byName).map(({ app, owner, isCopy }) => (isCopy && (named.get(app)?.length ?? 0) > 1 ? `${owner}/${app}` : app));
 }
 
 /** Apps of this node first, then by name. */

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import type { Cli } from '../../cli.ts';
 import { named, readServiceFile, serviceTarget } from '../../client/services.ts';
+import { addListFlag, type ListNames } from '../../input/list-flag.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
-import { addListFlag, addNodeFlag, type ListNames, type NodeFlag } from '../../service/flags.ts';
+import { addNodeFlag, type NodeFlag } from '../../service/flags.ts';
 import { namesWithin } from '../../service/names.ts';
 import { readService } from '../../service/service-file.ts';
 import { showLines } from '../../service/show-lines.ts';

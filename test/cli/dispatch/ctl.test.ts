@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { executionKind } from '../../../protocol/kinds/execution.ts';
+import { typeKind } from '../../../protocol/kinds/type.ts';
 import { Child } from '../../harness/child.ts';
 import { DTKD, NODE } from '../../harness/node-binary.ts';
 import { waitFor } from '../../wait.ts';
@@ -203,6 +204,9 @@ No answer from node9: what they have may be missing here.
 `);
     expect((await daemon.cli('ctl', '--list', 'types')).stdout).toBe('Service\n');
     expect((await daemon.cli('ctl', '-r', 'myService', '-c', 'Start', '--list', 'commands')).stdout).toBe('Start\n');
+    expect((await daemon.cli('ctl', '--list', 'targets')).stdout).toBe('myService\nService/myService\n');
+    daemon.put(typeKind, 'service', { spec: { name: 'Service', commands: { Stop: {}, Start: {} } } });
+    expect((await daemon.cli('ctl', '--list', 'commands')).stdout).toBe('Start\nStop\n');
     expect(await daemon.cli('ctl', '-c', 'Start')).toMatchObject({ code: 2, stderr: expect.stringContaining('of which resource') });
   });
 

@@ -97,7 +97,9 @@ describe('dtkd stage, converge and service', () => {
       expect(stdout.replace(/ {2,}/g, ' | ')).toBe(
         'VIOLATION | WHERE | WHAT IS WRONG | WHAT TO DO\nREQUIRED_UNSET | web.port | has no value | dtkd service set shop web.port=…\n',
       );
-      expect(stderr).toBe('error: service "shop" has 1 violation: nothing was done\nnext: Correct what the table lists, and run this again.\n');
+      expect(stderr).toBe(
+        'error: service "shop" has 1 violation: nothing was done\nnext: Correct what the table lists, and run this again.\n',
+      );
       const asJson = await daemon.cli('converge', 'shop', '--yes', '-o', 'json');
       expect(asJson.code).toBe(25);
       expect(JSON.parse(asJson.stdout)).toMatchObject({ type: 'violations', violations: [{ where: 'web.port' }] });
