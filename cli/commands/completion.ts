@@ -56,7 +56,7 @@ const OFFERED: Readonly<Record<string, Offer>> = {
 
 /** Those of single commands. */
 const OFFERED_BY: Readonly<Record<string, Offer>> = {
-  'app rm name': { objects: 'dtapps' },
+  'app rm name': { list: 'app ls --list own' },
   'user rm names': { objects: 'users' },
   'user rotate name': { objects: 'users' },
 };

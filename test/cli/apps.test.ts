@@ -194,6 +194,7 @@ describe('dtkd app', () => {
     expect(stdout).toMatch(/^APP +OWNER +STATUS +URI$/m);
     expect(stdout).toMatch(/^wiki +node1 +Ready +http:\/\/0dc2\.node0\.dtkd\.localhost:7702$/m);
     expect((await daemon.cli('app', 'ls', '--list', 'names')).stdout).toMatch(/^wiki$/m);
+    expect((await daemon.cli('app', 'ls', '--list', 'own')).stdout).not.toMatch(/^wiki$/m);
   });
 
   it('show tells where an app leads', async () => {

@@ -79,7 +79,7 @@ describe('dtkd completion', () => {
     expect(await offered('run', 'Start', '')).toEqual(['<ctl_--list_targets>']);
     expect(await offered('run', 'Start', 'web', '')).toEqual([]);
     expect(await offered('app', 'curl', '')).toEqual(['<app_ls_--list_names>']);
-    expect(await offered('app', 'rm', '')).toEqual(['one', 'two']);
+    expect(await offered('app', 'rm', '')).toEqual(['<app_ls_--list_own>']);
     expect(await offered('model', 'export', '')).toEqual(['one', 'two']);
     expect(await offered('app', 'expose', 'wiki', '--domain', '')).toEqual(['one', 'two']);
     expect(await offered('run', 'Start', 'web', '--on', '')).toEqual(['name=one', 'name=two']);
@@ -138,7 +138,7 @@ describe('dtkd completion', () => {
           .filter((word) => /^(dtapp\/)?(one|two|there)$|^</.test(word));
       };
       expect(await offeredByFish('dtkd get dtapp ')).toEqual(['one', 'two']);
-      for (const line of ['--data /elsewhere get dtapp ', 'get dtapp --data=/elsewhere ', '--data ~/elsewhere app rm '])
+      for (const line of ['--data /elsewhere get dtapp ', 'get dtapp --data=/elsewhere ', '--data ~/elsewhere user rm '])
         expect(await offeredByFish(`dtkd ${line}`), line).toEqual(['there']);
       expect(await offeredByFish('dtkd describe dtapp/')).toEqual(['dtapp/one', 'dtapp/two']);
       expect(await offeredByFish('dtkd grant ann@node0 READ --on dtapp/o')).toEqual(['dtapp/one']);

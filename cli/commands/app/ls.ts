@@ -15,7 +15,7 @@ Examples:
 export function configure(command: Command, cli: Cli): void {
   command.addOption(outputOption('json', 'yaml', 'wide', 'name')).addHelpText('after', EXAMPLES);
   addListFlag(command).action(async (flags: { output?: Format } & ListNames) => {
-    if (flags.list !== undefined) return cli.out.lines(appNames(await listApps(await cli.client())));
+    if (flags.list !== undefined) return cli.out.lines(appNames(await listApps(await cli.client()), flags.list === 'own'));
     if (flags.output !== undefined && flags.output !== 'wide') {
       return show(cli, [{ kind: dtAppKind, names: [] }], { ...flags, headers: true });
     }
@@ -25,10 +25,14 @@ export function configure(command: Command, cli: Cli): void {
   });
 }
 
-/** What to call each in a command line: its name alone where that is enough. */
-function appNames(apps: readonly AppInfo[]): string[] {
+/** What to call each in a command line: its name alone where that is enough. `own`: only those of this node. */
+function appNames(apps: readonly AppInfo[], own: boolean): string[] {
   const named = Map.groupBy(apps, ({ app }) => app);
-  return [...apps].sort(byName).map(({ app, owner, isCopy }) => (isCopy && (named.get(app)?.length ?? 0) > 1 ? `${owner}/${app}` : app));
+  const called = ({ app, owner, isCopy }: AppInfo): string => (isCopy && (named.get(app)?.length ?? 0) > 1 ? `${owner}/${app}` : app);
+  return apps
+    .filter(({ isCopy }) => !own || !isCopy)
+    .sort(byName)
+    .map(called);
 }
 
 /** Apps of this node first, then by name. */
