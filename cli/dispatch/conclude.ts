@@ -17,7 +17,7 @@ export function conclude(cli: Cli, { execution, ending, missing }: Attended, opt
   const failed = unsuccessful(execution);
   const { global } = options;
   const id = shortId(execution.id);
-  if (status === 0 && execution.parts.size === 1 && options.tellsCount !== true) return;
+  if (status === 0 && execution.parts.size === 1 && (options.tellsCount !== true || options.show.raw === true)) return;
   cli.out.note(countsLine(execution));
   if (failed.length > 0) cli.out.note([escapeControls(failedNodesLine(failed)), ...failureLines(failed)].join('\n'));
   if (execution.message !== undefined) cli.out.note(escapeControls(execution.message));
