@@ -31,7 +31,7 @@ const STATUSES: readonly (readonly [number, string])[] = [
   [15, 'the disk is full'],
   [20, 'a target failed or refused; something has drifted'],
   [21, 'some targets were unreachable or skipped, all others succeeded'],
-  [22, 'what became of a target is not known'],
+  [22, 'what became of a target is not known; with `app curl --fail`: the answer was 400 or above'],
   [23, 'paused after a batch'],
   [24, 'orders wait for targets that are away'],
   [25, 'a service cannot be as it should: violations'],

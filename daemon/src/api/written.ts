@@ -38,7 +38,10 @@ function quoted(fields: readonly string[]): string {
 
 /** What explains the fields beside one that is not known: `model.spec` for `spec.descriptin`. */
 function explainedPath({ singular }: Kind, field: string): string {
-  const around = field.replaceAll(/\[\d+\]/g, '').split('.').slice(0, -1);
+  const around = field
+    .replaceAll(/\[\d+\]/g, '')
+    .split('.')
+    .slice(0, -1);
   return [singular, ...around].join('.');
 }
 
