@@ -9,7 +9,7 @@ import type { FollowedRecord } from '../../../../../protocol/orders/follow.ts';
 import type { Principal } from '../../../../../protocol/principal.ts';
 import type { taskLine } from '../../../../../protocol/service-api.ts';
 import type { CommandOutput } from '../service-instances.types.ts';
-import { FOLLOW_AT_A_TIME, FOLLOW_TOGETHER_MS, LATE_OUTPUT_MS, MAX_FOLLOWED_BYTES, MAX_WAITING_LINES } from './limits.ts';
+import { FOLLOW_AT_A_TIME, LATE_OUTPUT_MS, MAX_FOLLOWED_BYTES, MAX_WAITING_LINES } from './limits.ts';
 import type { TaskStatus } from './task-object.ts';
 
 export type TaskLine = z.infer<typeof taskLine>;
@@ -60,8 +60,6 @@ class Follower {
   #over = false;
   #bell = Promise.withResolvers<void>();
   #room = Promise.withResolvers<void>();
-  /** Ends a wait for more that can be told together. */
-  #hurry: () => void = () => undefined;
   #forget: () => void = () => undefined;
   /** From when the task is over until output is not waited for any longer. */
   #patience: NodeJS.Timeout | undefined;
@@ -73,10 +71,7 @@ class Follower {
 
   begin(steps: readonly TaskStep[]): void {
     const { signal } = this.#options;
-    const ring = () => {
-      this.#ring();
-      this.#hurry();
-    };
+    const ring = () => this.#ring();
     signal.addEventListener('abort', ring, { once: true });
     const unsubscribe = this.#view.onChange((number) => {
       if (number !== undefined) this.#dirty.add(number);
@@ -90,7 +85,7 @@ class Follower {
       () => {
         this.#over = true;
         this.#bePatient();
-        ring();
+        this.#ring();
       },
       () => undefined,
     );
@@ -122,17 +117,7 @@ class Follower {
         return;
       }
       await rung;
-      if (!this.#over && !signal.aborted) await this.#gather();
     }
-  }
-
-  /** Waits a little, since things that go on side by side change at about the same time, and each line that is told by itself wakes whoever follows. */
-  async #gather(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, FOLLOW_TOGETHER_MS);
-    this.#hurry = resolve;
-    await promise;
-    clearTimeout(timer);
   }
 
   close(): void {

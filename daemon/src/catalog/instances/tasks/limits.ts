@@ -26,8 +26,6 @@ export const MAX_MESSAGE = 1_024;
 export const MAX_TAIL = 640;
 /** Bytes of a row. */
 export const MAX_ROW_BYTES = 512 * 1024;
-/** Milliseconds in which what changes is told together to whoever follows: shorter than anybody sees. */
-export const FOLLOW_TOGETHER_MS = 30;
 /** Steps whose output one follower reads at a time, and bytes that it gets of one step. */
 export const FOLLOW_AT_A_TIME = 8;
 export const MAX_FOLLOWED_BYTES = 1024 * 1024;
