@@ -10,7 +10,7 @@ import type { CommandWork, Work } from '../../../../protocol/orders/order.ts';
 import type { Outcome } from '../../../../protocol/orders/outcome.ts';
 import type { CheckedBundle } from '../../../../protocol/orders/signed-bundle.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
-import type { AuditPort, Decide, Member } from '../dispatch.types.ts';
+import type { AuditPort, Decide, Member, Members } from '../dispatch.types.ts';
 import { isTrusted, judgeCode, type Objection } from '../policy/policy-spec.ts';
 import { aboutCommand, aboutNode, aboutResource, asked, whatOf } from './about.ts';
 import type { Installations } from './install/installed.ts';
@@ -25,6 +25,7 @@ export interface JudgeOptions {
   node: { name: string; signingKey: string };
   decide: Decide;
   audit: AuditPort;
+  members: Pick<Members, 'byKey'>;
   policy: PolicyReader;
   installations: Installations;
   restoredAt(): number | undefined;
@@ -40,7 +41,7 @@ export type Asker = Principal | { type: 'nobody' };
 export interface Case {
   order: CheckedOrder;
   asker: Asker;
-  /** Undefined: this node's own starter. */
+  /** Undefined: this node's own starter. Else whoever it was when the order came: it may be no member any more. */
   from: Member | undefined;
   bundle: Uint8Array | undefined;
   /** Where it did not come along. */
@@ -71,6 +72,7 @@ export class Judge {
     let about = work.type === 'command' ? aboutCommand(work) : aboutNode(work, this.#options.node.name);
     let away: unknown;
     try {
+      this.#present(one);
       if (one.asker.type === 'nobody') throw this.#foreignOperator(one);
       const early = this.#timely(one) ?? (await this.#maintained(one));
       if (early !== undefined) return { go: false, about, policy, ...early };
@@ -135,20 +137,33 @@ export class Judge {
     return { outcome: 'skipped', code: 'MAINTENANCE', reason: `${this.#options.node.name} is in maintenance${why}` };
   }
 
+  /** Whoever was removed, or is suspended, starts nothing, also of what it had ordered before. */
+  #present({ from, asker, order }: Case): void {
+    const { members, node } = this.#options;
+    if (from === undefined || members.byKey(from.domain, from.key) !== undefined) return;
+    const why = `${from.node}, which ordered it, is no member of a domain of ${node.name} any more, or is suspended`;
+    this.#denied(asker.type === 'user' ? asker.display : `operator@${from.node}`, from, order, why);
+    throw new DtkdError('NOT_A_MEMBER', why);
+  }
+
   #foreignOperator({ from, order }: Case): DtkdError {
-    const { audit, node } = this.#options;
+    const { node } = this.#options;
     const home = from?.node ?? '';
     const why = `the operator of ${home} has no rights on ${node.name}`;
-    audit.record({
-      who: `operator@${home}`,
-      ...(from === undefined ? {} : { home: from.key }),
-      verb: 'EXECUTE',
-      what: this.#whatText(order.entry.work),
-      outcome: 'denied',
-      because: why,
-    });
+    this.#denied(`operator@${home}`, from, order, why);
     return new DtkdError('FORBIDDEN', why, {
       next: `Make a user on ${home}, start it as that user, and grant it EXECUTE on ${node.name}`,
+    });
+  }
+
+  #denied(who: string, from: Member | undefined, { entry }: CheckedOrder, because: string): void {
+    this.#options.audit.record({
+      who,
+      ...(from === undefined ? {} : { home: from.key }),
+      verb: 'EXECUTE',
+      what: this.#whatText(entry.work),
+      outcome: 'denied',
+      because,
     });
   }
 

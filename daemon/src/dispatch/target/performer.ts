@@ -1,7 +1,7 @@
 /**
  * Carries out parts that were taken: gives them their turns, makes their work ready, starts it once, and writes down how it ended. Guarantees that a start is on
  * the disk before anything is started, that an end is on the disk before it is told, and that what an earlier daemon had started is settled and
- * never started again. Does not decide: the judge does, again for what waited.
+ * never started again. Does not decide: the judge does, again for what waited, and once more after something was fetched for it.
  */
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -18,8 +18,7 @@ import { endingOf, settledEnding } from './ending.ts';
 import type { Installations } from './install/installed.ts';
 import type { Journal } from './journal.ts';
 import type { JournalRow } from './journal-row.ts';
-import type { Judge } from './judge.ts';
-import { sentence } from './judge.ts';
+import { type Judge, sentence, type Verdict } from './judge.ts';
 import type { LivePart } from './live-part.ts';
 import { startableFrom } from './order-check.ts';
 import { PartQueue } from './queue.ts';
@@ -100,10 +99,10 @@ export class Performer {
     this.#pump();
   }
 
-  /** Carries out a part that has its turn. `work`: it is ready and written down as started. */
-  perform(part: LivePart, work?: ReadyWork): void {
+  /** Carries out a part that has its turn. `work`: it is ready and written down as started. `verdict`: it was decided just now. */
+  perform(part: LivePart, { work, verdict }: { work?: ReadyWork | undefined; verdict?: Verdict } = {}): void {
     void this.#inTurn(part, async () => {
-      const ready = work ?? (await this.#prepare(part));
+      const ready = work ?? (await this.#prepare(part, verdict));
       if (ready !== undefined) await this.#run(part, ready, part.row.deadline);
     });
   }
@@ -190,28 +189,38 @@ export class Performer {
     this.#timers.clear();
   }
 
-  /** What waited is decided again, and gets what it needs. Undefined: it has ended instead. */
-  async #prepare(part: LivePart): Promise<ReadyWork | undefined> {
-    const { judge, now } = this.#options;
-    const { checked, ending, row } = part;
+  /** What waited is decided again, and gets what it needs; fetching that is waiting, too. `just`: as it was decided just now. Undefined: it has ended instead. */
+  async #prepare(part: LivePart, just: Verdict | undefined): Promise<ReadyWork | undefined> {
+    const { checked, ending } = part;
     try {
       ending.signal.throwIfAborted();
-      const verdict = await judge.decide({ order: checked, asker: row.principal, from: this.#from(row), bundle: undefined, known: true });
-      if (!verdict.go) {
-        await this.finish(part, { outcome: verdict.outcome, endedAt: now(), code: verdict.code, reason: verdict.reason });
-        return undefined;
+      for (let verdict = just ?? (await this.#decide(part)); ; ) {
+        if (!verdict.go) {
+          await this.finish(part, { outcome: verdict.outcome, endedAt: this.#options.now(), code: verdict.code, reason: verdict.reason });
+          return undefined;
+        }
+        const { policy } = verdict;
+        const here = await this.#ready(part, verdict, false, ending.signal);
+        const time = Math.min(checked.header.timeoutMs, policy.limits.timeoutMs, MAX_TIMER_MS);
+        const work = here ?? (await this.#ready(part, verdict, true, AbortSignal.any([ending.signal, AbortSignal.timeout(time)])));
+        if (work === undefined) throw new DtkdError('CONTENT_MISSING', 'what it needs is not here');
+        const last = here === undefined ? await this.#decide(part) : verdict;
+        ending.signal.throwIfAborted();
+        if (isSame(verdict, last)) {
+          await this.#start(part, this.startedRow(part, work, policy), work, policy);
+          return work;
+        }
+        verdict = last;
       }
-      const time = Math.min(checked.header.timeoutMs, verdict.policy.limits.timeoutMs, MAX_TIMER_MS);
-      const work = await this.#ready(part, verdict, true, AbortSignal.any([ending.signal, AbortSignal.timeout(time)]));
-      if (work === undefined) throw new DtkdError('CONTENT_MISSING', 'what it needs is not here');
-      ending.signal.throwIfAborted();
-      await this.#start(part, this.startedRow(part, work, verdict.policy), work, verdict.policy);
-      return work;
     } catch (error) {
       if (part.row.part.state !== 'accepted') throw error;
       await this.finish(part, this.#refusal(error, ending.signal));
       return undefined;
     }
+  }
+
+  #decide({ checked, row }: LivePart): Promise<Verdict> {
+    return this.#options.judge.decide({ order: checked, asker: row.principal, from: this.#from(row), bundle: undefined, known: true });
   }
 
   async #run(part: LivePart, work: ReadyWork, deadline = this.#options.now(), written?: Promise<unknown>): Promise<void> {
@@ -326,6 +335,13 @@ export class Performer {
   #next(limit: number): LivePart | undefined {
     return this.#stopped ? undefined : this.#queue.next(limit);
   }
+}
+
+/** True if what was made ready by one verdict is right by another. */
+function isSame(one: Verdict, other: Verdict): boolean {
+  if (!one.go || !other.go || one.policy !== other.policy) return false;
+  const [bundle, now] = [one.bundle?.bytes, other.bundle?.bytes];
+  return bundle === now || (bundle !== undefined && now !== undefined && Buffer.compare(bundle, now) === 0);
 }
 
 /** True if it counts as started and nothing was: the next daemon may start it. */

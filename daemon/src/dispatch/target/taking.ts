@@ -174,7 +174,7 @@ export class Taking {
       const next = ready === undefined ? row : performer.startedRow(part, ready, verdict.policy);
       await this.#write(part, next, verdict, ready?.pins ?? {});
       handed = true;
-      performer.perform(part, ready);
+      performer.perform(part, { work: ready, verdict });
       return part;
     } finally {
       if (!handed) performer.giveBack();

@@ -75,6 +75,7 @@ class NodeTarget implements Target {
       node,
       decide,
       audit,
+      members,
       policy,
       installations: this.installed,
       restoredAt: () => members.restoredAt(),

@@ -1,0 +1,101 @@
+/** Orders that were taken and wait: what has changed meanwhile counts when they are about to start. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { PartHandle } from '../../../daemon/src/dispatch/target/target.types.ts';
+import { hashHex } from '../../../protocol/signing.ts';
+import { from, noContent, orderOf, ownerKey, policyObject, STARTER, shell, type World, world } from './world.ts';
+
+const CONTENT = Buffer.from('hello\n');
+
+let site: World;
+let allowed: boolean;
+/** What is being fetched comes. */
+let come: () => void;
+let asked: Promise<void>;
+
+beforeEach(async () => {
+  allowed = true;
+  const wanted = Promise.withResolvers<void>();
+  const arrived = Promise.withResolvers<void>();
+  asked = wanted.promise;
+  come = arrived.resolve;
+  site = await world({
+    decide: () => (allowed ? { allowed: true, because: 'capability c1' } : { allowed: false, reason: 'it has nothing' }),
+    policy: { trust: [{ node: 'builder', key: ownerKey.publicKey }], limits: { concurrency: 1 } },
+    content: {
+      ...noContent,
+      fetch: async () => {
+        wanted.resolve();
+        await arrived.promise;
+        const path = join(site.directory, 'fetched');
+        await writeFile(path, CONTENT);
+        return path;
+      },
+    },
+  });
+});
+afterEach(() => site.close());
+
+const marker = () => join(site.directory, 'marker');
+const marks = async () => readFile(marker(), 'utf8').catch(() => '');
+const accept = async (bytes: Uint8Array): Promise<PartHandle> => site.target.accept(from(site), { order: bytes });
+const put = () => orderOf({ work: { type: 'put', path: marker(), mode: 0o640, size: CONTENT.length, digest: hashHex(CONTENT) } });
+const decisions = () => site.audited.length;
+
+/** What takes rights away, and how what waits is told then. */
+const LOSSES: [string, string, () => void][] = [
+  [
+    'who may not any more',
+    'FORBIDDEN',
+    () => {
+      allowed = false;
+    },
+  ],
+  ['a starter that is no member any more', 'NOT_A_MEMBER', () => site.network.remove(STARTER)],
+];
+
+describe('an order is decided again as it is about to start', () => {
+  it.each(LOSSES)('after it waited for a place: %s', async (_what, code, lose) => {
+    const gate = join(site.directory, 'gate');
+    await accept(orderOf({ work: shell(`until test -e ${gate}; do sleep 0.01; done`) }).bytes);
+    const part = await accept(orderOf({ work: shell(`echo x >>${marker()}`) }).bytes);
+    expect(part.part()).toMatchObject({ state: 'accepted' });
+    lose();
+    await writeFile(gate, '');
+    expect(await part.ended).toMatchObject({ outcome: 'refused', code });
+    expect(await marks()).toBe('');
+    expect(site.audited.at(-1)).toMatchObject({ outcome: 'denied' });
+  });
+
+  it.each(LOSSES)('after what it needs was fetched: %s', async (_what, code, lose) => {
+    const part = await accept(put().bytes);
+    await asked;
+    lose();
+    come();
+    expect(await part.ended).toMatchObject({ outcome: 'refused', code });
+    expect(await marks()).toBe('');
+  });
+
+  it('and by the policy as it is then', async () => {
+    const part = await accept(put().bytes);
+    await asked;
+    await site.store.transact((tx) => tx.put(policyObject({ trust: [], limits: { concurrency: 2 } })));
+    come();
+    expect(await part.ended).toMatchObject({ outcome: 'succeeded' });
+    expect(await marks()).toBe('hello\n');
+  });
+});
+
+describe('an order that did not wait', () => {
+  it('is decided once', async () => {
+    expect(await (await accept(orderOf({ work: shell('true') }).bytes)).ended).toMatchObject({ outcome: 'succeeded' });
+    expect(decisions()).toBe(1);
+  });
+
+  it('is decided once more, if something had to be fetched', async () => {
+    come();
+    expect(await (await accept(put().bytes)).ended).toMatchObject({ outcome: 'succeeded' });
+    expect(decisions()).toBe(2);
+  });
+});
