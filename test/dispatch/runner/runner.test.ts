@@ -80,6 +80,51 @@ describe('a script and what is left', () => {
   });
 });
 
+describe.skipIf(process.platform !== 'linux' || missing(['perl']) !== undefined)('a launcher that is killed', () => {
+  /** The number of the launcher, once there is one: it is made three times. */
+  const launcher = () =>
+    waitFor(
+      async () => {
+        const parent = Number((await run("cut -d' ' -f4 /proc/$PPID/stat")).out);
+        return parent === process.pid ? undefined : parent;
+      },
+      { what: 'a launcher' },
+    );
+
+  const places = async () => (await readdir(join(directory, 'runs'))).length;
+
+  it('before it has begun with what it was asked for, leaves that to the daemon, which starts it once', async () => {
+    for (let round = 0; round < 3; round += 1) {
+      const pid = await launcher();
+      const before = await places();
+      process.kill(pid, 'SIGSTOP');
+      const script = { path: join(directory, `script-${round}`), text: `echo x >>marks-${round}; exit 3` };
+      const running = Array.from({ length: 3 }, () => run('', { argv: ['/bin/sh', script.path], script }));
+      await waitFor(async () => (await places()) === before + 3, { what: 'their places' });
+      process.kill(pid, 'SIGKILL');
+      for (const { end } of await Promise.all(running)) expect(end).toMatchObject({ exitStatus: 3 });
+      expect(await readFile(join(directory, `marks-${round}`), 'utf8')).toBe('x\n'.repeat(3));
+    }
+  });
+
+  it('at any time, lets none start twice, and only what may have begun be unknown', async () => {
+    for (const round of [0, 2, 5]) {
+      const pid = await launcher();
+      const before = await places();
+      const marks = join(directory, `all-${round}`);
+      const running = Array.from({ length: 6 }, (_, at) => run(`echo ${at} >>${marks}; exit 3`));
+      await waitFor(async () => (await places()) > before + round, { what: 'some of their places' });
+      process.kill(pid, 'SIGKILL');
+      const ends = (await Promise.all(running)).map(({ end }) => end);
+      const started = (await readFile(marks, 'utf8')).trim().split('\n').sort();
+      expect(started).toEqual([...new Set(started)]);
+      for (const [at, end] of ends.entries()) {
+        if (end.unknown !== true) expect([end.exitStatus, started.includes(String(at))]).toEqual([3, true]);
+      }
+    }
+  });
+});
+
 describe('starting and ending', () => {
   it('tells status and output', async () => {
     const { end, out, err, identity } = await run('echo to out; echo to err >&2; exit 3');

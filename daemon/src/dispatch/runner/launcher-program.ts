@@ -2,7 +2,7 @@
  * The program of the launcher and what is said to it and by it. Pure. It is Perl, which every Debian and most other systems have: small, so that the
  * system copies little when it forks, and able to do all that a start takes without a further program.
  */
-import { MAX_RECORD_FILE_BYTES } from './wrapper.ts';
+import { BEGUN_MODE, MAX_RECORD_FILE_BYTES } from './wrapper.ts';
 
 /**
  * Descriptors: 0 requests, 1 answers, 3 kept taken (a new process gets its error output there). All others close as a program is executed.
@@ -12,6 +12,8 @@ import { MAX_RECORD_FILE_BYTES } from './wrapper.ts';
  *   it, another program sees to it. That is not answered.
  * - `began NUMBER PID START`: the program runs, since the pipe `$told`, which closes as it is executed, has closed without an error number.
  *   `not NUMBER ERRNO`: it does not. `ended PID STATUS RECORD`: as `wait` tells it, and what its record says, as hexadecimal digits.
+ * - What was forked marks the record, and only then lets go of the launcher's answers: once these have ended, and the record is not marked, nothing was started, and nothing
+ *   will be.
  * - A signal between a look at the children and the wait for requests would be slept over: while there are children it looks again soon.
  */
 export const LAUNCHER_PROGRAM = String.raw`use strict; use POSIX ();
@@ -56,8 +58,8 @@ sub launch {
   my $pid = fork;
   return say_so('not', $number, $! + 0) unless defined $pid;
   if ($pid == 0) {
-    if (POSIX::setsid() > 0 && chdir($cwd) && put(0, '/dev/null', POSIX::O_RDONLY()) && put(1, $out, POSIX::O_RDWR())
-      && put(3, $err, POSIX::O_RDWR()) && put(2, $record, POSIX::O_WRONLY() | POSIX::O_APPEND())) {
+    if (POSIX::setsid() > 0 && chdir($cwd) && put(0, '/dev/null', POSIX::O_RDONLY()) && chmod(${BEGUN_MODE}, $record) && -x $record
+      && put(1, $out, POSIX::O_RDWR()) && put(3, $err, POSIX::O_RDWR()) && put(2, $record, POSIX::O_WRONLY() | POSIX::O_APPEND())) {
       %ENV = @rest;
       no warnings;
       exec { $argv[0] } @argv;

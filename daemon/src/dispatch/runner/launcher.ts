@@ -35,7 +35,7 @@ export type EndListener = (status: number | null, signal: NodeJS.Signals | null,
 export type Launch =
   | { is: 'began'; pid: number; start: string; onExit(listener: EndListener): void }
   | { is: 'refused'; code: string }
-  /** The launcher ended meanwhile: whether it began shows where it would have left its number. */
+  /** The launcher ended meanwhile. It did not begin, nor will it, if its record is not marked; else it may have. */
   | { is: 'unsure' };
 
 export interface Launcher {

@@ -4,7 +4,7 @@
  * what an earlier daemon had made and not used, is. A daemon that starts nothing makes none, and one that ends leaves none.
  */
 import { execFile } from 'node:child_process';
-import { closeSync, constants, open as openWithCallback, read as readWithCallback } from 'node:fs';
+import { closeSync, constants, fstat as fstatWithCallback, open as openWithCallback, read as readWithCallback } from 'node:fs';
 import { mkdir, readdir, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -32,6 +32,7 @@ export const PIPES = [OUT, ERR, TAKEN];
 const run = promisify(execFile);
 const open = promisify(openWithCallback);
 const read = promisify(readWithCallback);
+const fstat = promisify(fstatWithCallback);
 
 /** The open ends of a run directory, as descriptors. Whoever takes it closes them. */
 export interface RunPipes {
@@ -241,6 +242,14 @@ export async function readRecord(record: number): Promise<string> {
   const buffer = Buffer.alloc(MAX_RECORD_FILE_BYTES);
   const { bytesRead } = await read(record, buffer, 0, buffer.length, 0).catch(() => ({ bytesRead: 0 }));
   return buffer.toString('latin1', 0, bytesRead);
+}
+
+/** Of what a launcher was asked for that has ended: false if it is certain that it did not begin. Never rejects. */
+export async function mayHaveBegun(record: number): Promise<boolean> {
+  return fstat(record).then(
+    ({ mode }) => (mode & constants.S_IXUSR) !== 0,
+    () => true,
+  );
 }
 
 /** Closes a descriptor of a pipe or a record: that waits for nothing, and costs less than to let another thread do it. Never throws. */

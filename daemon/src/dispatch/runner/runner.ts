@@ -26,6 +26,7 @@ import {
   codeOf,
   createRunDirectories,
   ERR,
+  mayHaveBegun,
   OUT,
   openEnds,
   PIPES,
@@ -150,16 +151,20 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
         const args = wrapperArguments(join(run, TAKEN), process.pid, first, rest);
         const files = { out: join(run, OUT), record: join(run, RECORD), err: join(run, ERR) };
         const { script } = spec;
+        const spawnHere = async () => {
+          if (script !== undefined) await writeFile(script.path, script.text, { mode: 0o700 });
+          return spawnWrapper(args, cwd, env, run, pipes.record);
+        };
         const launch = await launcher.launch({ cwd, ...files, script, argv: [SHELL, ...args], env }, boot);
         switch (launch?.is) {
           case undefined:
-            if (script !== undefined) await writeFile(script.path, script.text, { mode: 0o700 });
-            return spawnWrapper(args, cwd, env, run, pipes.record);
+            return spawnHere();
           case 'began':
             return { which: { pid: launch.pid, start: launch.start }, onExit: launch.onExit, own: false };
           case 'refused':
             throw notStarted(launch.code, cwd);
           case 'unsure':
+            if (!(await mayHaveBegun(pipes.record))) return spawnHere();
             return { which: await findNumber(pipes.record, run), onExit: undefined, own: false };
         }
       };

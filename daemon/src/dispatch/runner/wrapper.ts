@@ -39,6 +39,8 @@ export function wrapperArguments(taken: string, daemon: number, program: string,
 
 /** Written into the record by the daemon before it kills the whole group, the shell included. */
 export const KILL_MARK = 'kill\n';
+/** The mode of a record once the launcher is about to start its process: that can be told on a full disk, too. Before, none may execute it, which nobody does. */
+export const BEGUN_MODE = 0o700;
 /** Bytes of a record that are looked at. */
 export const MAX_RECORD_FILE_BYTES = 4_096;
 
