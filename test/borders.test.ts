@@ -59,6 +59,7 @@ const REFUSED: [file: string, specifier: string][] = [
   ['daemon/src/metrics/areas/x.ts', '../../api/api.types.ts'],
   ['daemon/src/counting/x.ts', '../store/kv.ts'],
   ['daemon/src/disk/x.ts', '../store/kv.ts'],
+  ['daemon/src/signals/x.ts', '../store/kv.ts'],
 ];
 
 const ALLOWED: [file: string, specifier: string][] = [
@@ -67,6 +68,7 @@ const ALLOWED: [file: string, specifier: string][] = [
   ['daemon/src/store/x.ts', 'level'],
   ['daemon/src/mesh/x.ts', '../store/kv.ts'],
   ['daemon/src/mesh/x.ts', 'libp2p'],
+  ['daemon/src/mesh/x.ts', '../signals/within.ts'],
   ['daemon/src/mesh/log/x.ts', '../membership/membership.types.ts'],
   ['daemon/src/mesh/log/author-doc.ts', 'yjs'],
   ['daemon/src/apps/x.ts', '../store/object-store.types.ts'],

@@ -1,4 +1,6 @@
 /** Whether something answers behind the apps of this node, for an operator who asks. */
+
+import { within } from '../signals/within.ts';
 import type { AppTable, OwnApp } from './app-table.ts';
 import type { OwnApps } from './own-apps.ts';
 import type { Apps } from './ports.ts';
@@ -18,7 +20,7 @@ export async function tryOwnApps(
   signal: AbortSignal,
 ): Promise<Tried[]> {
   const apps = [...table.all()].filter((app) => app.kind === 'own').slice(0, MAX_TRIED);
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(TRY_MS)]);
+  const limit = within(TRY_MS, signal);
   const found: Tried[] = [];
   const waiting = apps.values();
   const worker = async (): Promise<void> => {

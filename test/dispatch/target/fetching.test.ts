@@ -1,5 +1,7 @@
-import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Content, Modules } from '../../../daemon/src/dispatch/dispatch.types.ts';
 import { encodeCbor } from '../../../protocol/cbor.ts';
@@ -188,5 +190,26 @@ describe('files', () => {
       outcome: 'failed',
       code: 'NOT_FOUND',
     });
+  });
+
+  it('are read no longer than they may be, whatever is collected meanwhile', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect: () => void = runInNewContext('gc');
+    const { site } = await make({
+      take: async (source) => {
+        let size = 0;
+        for await (const chunk of source) {
+          collect();
+          size += chunk.length;
+          if (size > 2 ** 30) throw new Error('it is read on and on');
+        }
+        return { digest: '', size };
+      },
+    });
+    const path = join(site.directory, 'endless');
+    await writeFile(path, '');
+    await truncate(path, 2 ** 40);
+    const get = orderOf({ work: { type: 'get', path }, header: { timeoutMs: 50 } });
+    expect(await (await site.target.accept(from(site), { order: get.bytes })).ended).toMatchObject({ outcome: 'failed', code: 'TIMEOUT' });
   });
 });

@@ -8,6 +8,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import { encodeFrame } from '../../../../protocol/frames.ts';
 import type { AnswerFrame } from '../../../../protocol/orders/answer.ts';
 import { CARRY_PROTOCOL, type CarryAnswer, type CarryRequest, carryAnswer, carryRequest } from '../../../../protocol/orders/carry.ts';
+import { within } from '../../signals/within.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';
 import { endStream, writeFrames } from '../../streams/frame-writer.ts';
 import type { DispatchLogger, Member, Members } from '../dispatch.types.ts';
@@ -84,7 +85,7 @@ export class Gathering {
 
   async #open(to: { domain: string; key: string }, request: CarryRequest, signal: AbortSignal): Promise<Duplex | undefined> {
     try {
-      const stream = await this.#options.members.open(to, CARRY_PROTOCOL, AbortSignal.any([signal, AbortSignal.timeout(limits.OPEN_MS)]));
+      const stream = await this.#options.members.open(to, CARRY_PROTOCOL, within(limits.OPEN_MS, signal));
       // What happens to it is seen when it is read.
       stream.on('error', () => undefined);
       stream.end(encodeFrame(encodeCbor(request)));

@@ -7,6 +7,7 @@ import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { encodeFrame } from '../../../../protocol/frames.ts';
 import { CONTENT_PROTOCOL, contentHead } from '../../../../protocol/orders/messages.ts';
+import { within } from '../../signals/within.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';
 import type { DispatchLogger, Member, Members } from '../dispatch.types.ts';
 import type { Growing } from './growing-bytes.ts';
@@ -118,7 +119,7 @@ class Fetching {
     if (this.#alone && this.#file.size > 0 && !this.#givers.has(keyText(member))) await this.#forget();
     let stream: Duplex;
     try {
-      stream = await this.#options.members.open(member, CONTENT_PROTOCOL, AbortSignal.any([signal, AbortSignal.timeout(limits.OPEN_MS)]));
+      stream = await this.#options.members.open(member, CONTENT_PROTOCOL, within(limits.OPEN_MS, signal));
     } catch {
       if (signal.aborted) throw timedOut();
       return 'cut';

@@ -7,6 +7,7 @@ import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { encodeFrame } from '../../../../protocol/frames.ts';
 import { CONTENT_PROTOCOL, contentHead } from '../../../../protocol/orders/messages.ts';
+import { within } from '../../signals/within.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';
 import type { DispatchLogger, Member, Members } from '../dispatch.types.ts';
 import * as limits from './limits.ts';
@@ -213,10 +214,10 @@ class PieceFetching {
 
   async #ask(attempt: Attempt): Promise<Answer> {
     const { member, controller } = attempt;
-    const signal = AbortSignal.any([this.#job.signal, controller.signal, AbortSignal.timeout(limits.PIECE_MS)]);
+    const signal = within(limits.PIECE_MS, this.#job.signal, controller.signal);
     let stream: Duplex;
     try {
-      stream = await this.#options.members.open(member, CONTENT_PROTOCOL, AbortSignal.any([signal, AbortSignal.timeout(limits.OPEN_MS)]));
+      stream = await this.#options.members.open(member, CONTENT_PROTOCOL, within(limits.OPEN_MS, signal));
     } catch {
       return 'cut';
     }

@@ -1,4 +1,6 @@
 /** Waits between attempts, and limits to waiting: the timers of one part. */
+
+import { within } from '../../signals/within.ts';
 import { Bell } from './bell.ts';
 import type { Line } from './part-driver.types.ts';
 
@@ -32,7 +34,7 @@ export class Patience {
 
   /** Aborts after so long, or when waiting is over for good. */
   within(ms: number): AbortSignal {
-    return AbortSignal.any([this.#gone.signal, AbortSignal.timeout(ms)]);
+    return within(ms, this.#gone.signal);
   }
 
   /** Sets a limit in place of the one of that name. */

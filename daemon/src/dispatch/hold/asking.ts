@@ -3,6 +3,7 @@ import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { encodeFrame } from '../../../../protocol/frames.ts';
 import { HOLD_PROTOCOL, type HoldAnswer, type HoldRequest, holdAnswer, MAX_HOLD_FRAME_BYTES } from '../../../../protocol/orders/hold.ts';
+import { within } from '../../signals/within.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';
 import type { Members } from '../dispatch.types.ts';
 import { ANSWER_MS, OPEN_MS } from './limits.ts';
@@ -15,7 +16,7 @@ export async function askHold(
   signal: AbortSignal,
   { timeoutMs, before }: { timeoutMs?: number | undefined; before?: (() => void | Promise<void>) | undefined } = {},
 ): Promise<HoldAnswer> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs ?? OPEN_MS)]);
+  const limit = within(timeoutMs ?? OPEN_MS, signal);
   const stream = await members.open(to, HOLD_PROTOCOL, limit);
   const abort = () => stream.destroy(new DtkdError('UNAVAILABLE', 'the daemon is stopping'));
   signal.addEventListener('abort', abort, { once: true });

@@ -3,6 +3,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import { MAX_BUNDLE_BYTES } from '../../../../protocol/orders/bundle.ts';
 import type { BundleAt } from '../../../../protocol/orders/hold.ts';
 import { hashHex } from '../../../../protocol/signing.ts';
+import { within } from '../../signals/within.ts';
 import type { ContentStore } from '../content/content.types.ts';
 import type { Member } from '../dispatch.types.ts';
 import { FETCH_BUNDLE_MS } from './limits.ts';
@@ -28,7 +29,7 @@ export async function fetchOffered(
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   if (starter.reach === 'away') throw new DtkdError('PEER_AWAY', `${starter.node} has what has to be known of the order, and is away`);
-  return content.bytes(digest, { size, from: starter, signal: AbortSignal.any([signal, AbortSignal.timeout(FETCH_BUNDLE_MS)]) });
+  return content.bytes(digest, { size, from: starter, signal: within(FETCH_BUNDLE_MS, signal) });
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

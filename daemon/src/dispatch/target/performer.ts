@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Work } from '../../../../protocol/orders/order.ts';
 import type { CheckedBundle } from '../../../../protocol/orders/signed-bundle.ts';
+import { within } from '../../signals/within.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 import { ofScript, resultOf } from '../commands/ended.ts';
 import type { DispatchLogger, Members } from '../dispatch.types.ts';
@@ -202,7 +203,7 @@ export class Performer {
         const { policy } = verdict;
         const here = await this.#ready(part, verdict, false, ending.signal);
         const time = Math.min(checked.header.timeoutMs, policy.limits.timeoutMs, MAX_TIMER_MS);
-        const work = here ?? (await this.#ready(part, verdict, true, AbortSignal.any([ending.signal, AbortSignal.timeout(time)])));
+        const work = here ?? (await this.#ready(part, verdict, true, within(time, ending.signal)));
         if (work === undefined) throw new DtkdError('CONTENT_MISSING', 'what it needs is not here');
         const last = here === undefined ? await this.#decide(part) : verdict;
         ending.signal.throwIfAborted();

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
 import type { Logger } from '../../logger.ts';
+import { within } from '../../signals/within.ts';
 import type { Host, Link } from '../host/host.types.ts';
 import type { Reach } from '../mesh.types.ts';
 import type { AddressBook } from './address-book.ts';
@@ -142,7 +143,7 @@ export class Connector {
     this.requests.note(peer, this.#ports.now());
     const existing = this.#ports.peers.best(peer);
     if (existing !== undefined) return existing;
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_WAIT_MS)]);
+    const limit = within(REQUEST_WAIT_MS, signal);
     while (this.#running >= MAX_REQUESTED_DIALS && this.#attempts.get(peer)?.running === undefined) {
       await unlessAborted(new Promise<void>((resolve) => this.#line.push(resolve)), limit);
     }

@@ -5,6 +5,7 @@
 import type { Address } from '../../../../protocol/address.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import { WHERE_PROTOCOL } from '../../../../protocol/whereabouts.ts';
+import { within } from '../../signals/within.ts';
 import type { Host, Link } from '../host/host.types.ts';
 import type { AddressBook } from './address-book.ts';
 import type { PeerTable } from './peer-table.ts';
@@ -85,7 +86,7 @@ export class Ways {
     for (const relay of this.#relaysFor(peer)) {
       if (signal.aborted) break;
       try {
-        const limit = AbortSignal.any([signal, AbortSignal.timeout(RELAY_TIMEOUT_MS)]);
+        const limit = within(RELAY_TIMEOUT_MS, signal);
         await this.#ports.greet(await this.#ports.host.dialThrough(relay, peer, limit));
         return;
       } catch {
@@ -148,7 +149,7 @@ export class Ways {
     const { book, host, now, onFound } = this.#ports;
     if (now() - (this.#findTries.get(peer) ?? Number.NEGATIVE_INFINITY) < FIND_RETRY_MS) return;
     this.#findTries.set(peer, now());
-    const limit = AbortSignal.any([this.#stop, AbortSignal.timeout(FIND_RETRY_MS)]);
+    const limit = within(FIND_RETRY_MS, this.#stop);
     host
       .findPeer(peer, limit)
       .then((found) => {

@@ -10,6 +10,7 @@ import { decodeJoinMessage, encodeJoinMessage, fromRefusal, ItemCollector, type 
 import { MAX_JOIN_FRAME_BYTES } from '../../../../protocol/limits.ts';
 import type { SigningKey } from '../../../../protocol/signing.ts';
 import type { Token } from '../../../../protocol/token.ts';
+import { within } from '../../signals/within.ts';
 import { resolveAddress } from '../domain/resolve.ts';
 import { FrameChannel } from '../host/frame-channel.ts';
 import type { Host, Link } from '../host/host.types.ts';
@@ -142,7 +143,7 @@ async function converse(request: JoinRequest, address: Address): Promise<Joined>
 
 async function open(link: Link, address: Address, signal: AbortSignal) {
   try {
-    return await link.open(JOIN_PROTOCOL, AbortSignal.any([signal, AbortSignal.timeout(OPEN_TIMEOUT_MS)]));
+    return await link.open(JOIN_PROTOCOL, within(OPEN_TIMEOUT_MS, signal));
   } catch (cause) {
     throw new DtkdError('NOT_DTKD', `what listens at ${address.host}, port ${address.port}, does not admit to a domain`, {
       cause,

@@ -1,6 +1,7 @@
 /** Work on the node itself: any program, a file to be put in place, a file to be read. Makes it ready and does it. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ExecWork, Work } from '../../../../../protocol/orders/order.ts';
+import { within } from '../../../signals/within.ts';
 import { failed, ofScript, resultOf } from '../../commands/ended.ts';
 import { putFile, takeFile } from '../../content/files.ts';
 import type { Content } from '../../dispatch.types.ts';
@@ -74,7 +75,7 @@ export function readyGet(
     pins: {},
     run: ({ signal, deadline }) =>
       outcomeOf(async () => {
-        const time = AbortSignal.any([signal, AbortSignal.timeout(Math.max(0, Math.min(deadline - now(), 2 ** 31 - 1)))]);
+        const time = within(Math.max(0, Math.min(deadline - now(), 2 ** 31 - 1)), signal);
         const file = await takeFile(work.path, content, { limit: MAX_FILE_BYTES, signal: time });
         if (from !== undefined)
           await content.allow(file.digest, [{ domain: from.domain, key: from.key }], Math.max(notAfter, now() + KEEP_FILE_MS));

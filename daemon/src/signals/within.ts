@@ -1,0 +1,15 @@
+/**
+ * Limits of time that hold. `AbortSignal.any` keeps a signal of `AbortSignal.timeout` only while somebody listens: one that is only looked at now and then,
+ * or between two who listen, is collected with its timer, and never aborts.
+ */
+
+/** What a signal was made of is there as long as it is. */
+const made = new WeakMap<AbortSignal, readonly AbortSignal[]>();
+
+/** Aborts after so many milliseconds, or when one of others does. */
+export function within(ms: number, ...others: readonly AbortSignal[]): AbortSignal {
+  const all = [...others, AbortSignal.timeout(ms)];
+  const first = AbortSignal.any(all);
+  made.set(first, all);
+  return first;
+}

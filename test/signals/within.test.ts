@@ -1,0 +1,45 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it } from 'vitest';
+import { within } from '../../daemon/src/signals/within.ts';
+import { waitFor } from '../wait.ts';
+
+setFlagsFromString('--expose-gc');
+const collect: () => void = runInNewContext('gc');
+
+/** Looks at it now and then, while all is collected that nobody holds. */
+async function aborts(signal: AbortSignal): Promise<void> {
+  await waitFor(
+    () => {
+      collect();
+      return signal.aborted;
+    },
+    { what: 'it to abort' },
+  );
+}
+
+describe('a limit of time', () => {
+  it('holds when nobody listens', async () => {
+    await aborts(within(100, new AbortController().signal));
+  });
+
+  it('holds within another, and when somebody listens late', async () => {
+    const other = new AbortController().signal;
+    await aborts(within(60_000, within(100, other)));
+    const limit = within(100, other);
+    await delay(1);
+    collect();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    limit.addEventListener('abort', () => resolve(), { once: true });
+    await promise;
+  });
+
+  it('is over when another signal is given', () => {
+    const controller = new AbortController();
+    const limit = within(60_000, controller.signal);
+    controller.abort(new Error('given up'));
+    expect(limit.reason).toMatchObject({ message: 'given up' });
+    expect(within(60_000, controller.signal).aborted).toBe(true);
+  });
+});
