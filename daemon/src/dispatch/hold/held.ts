@@ -113,3 +113,8 @@ const FINAL: ReadonlySet<string> = new Set<ErrorCode>([
 export function isFinal(code: string | undefined): boolean {
   return code !== undefined && FINAL.has(code);
 }
+
+/** How requests name it. */
+export function said({ starter, target, id, index, notAfter }: Held): Omit<HeldName, 'domain'> & { notAfter: number } {
+  return { starter, target, id, index, notAfter };
+}

@@ -8,14 +8,15 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import { HOLD_PROTOCOL, type HoldAnswer, type HoldRequest } from '../../../../protocol/orders/hold.ts';
 import { MAX_ORDER_LIFETIME_MS, MAX_TARGETS } from '../../../../protocol/orders/order.ts';
 import type { Member } from '../dispatch.types.ts';
-import { askHold } from './asking.ts';
 import { Errands } from './errands.ts';
-import { type Held, type HeldName, type HeldOrderRow, isFinal, mayBeThere, nameText, toTell } from './held.ts';
+import { type Held, type HeldName, type HeldOrderRow, mayBeThere, nameText, said, toTell } from './held.ts';
 import { HeldRows } from './held-rows.ts';
 import type { CarriedOrder, Delivery, Holding, HoldingOptions } from './hold.types.ts';
 import * as limits from './limits.ts';
+import { Locks } from './locks.ts';
 import { boxOrder, cancellationBytes, depositBytes, isCancelledBy, isDepositedBy, unboxOrder } from './order-box.ts';
 import { HoldServing } from './serving.ts';
+import { Telling } from './telling.ts';
 
 type Deposit = Parameters<Holding['deposit']>[0];
 type Entry = Parameters<Holding['cancel']>[0];
@@ -33,10 +34,8 @@ class OrderHolding implements Holding {
   readonly #serving: HoldServing;
   readonly #errands: Errands;
   readonly #listeners = new Set<(delivery: Delivery) => void>();
-  /** Orders that are being handed over by this node just now. */
-  readonly #handing = new Set<string>();
-  /** Names for which something is being decided: one after the other. */
-  readonly #locks = new Map<string, Promise<unknown>>();
+  readonly #locks = new Locks();
+  readonly #telling: Telling;
   readonly #closing = new AbortController();
   #timer: NodeJS.Timeout | undefined;
 
@@ -44,7 +43,15 @@ class OrderHolding implements Holding {
     this.#options = options;
     this.#rows = new HeldRows(options.rows);
     this.#serving = new HoldServing({ answer: (request, from) => this.#answer(request, from), logger: options.logger });
-    this.#errands = new Errands({ members: options.members, run: (to) => this.#tell(to) });
+    this.#telling = new Telling({
+      ...options,
+      rows: this.#rows,
+      locks: this.#locks,
+      closing: this.#closing.signal,
+      selfKey: (held) => this.#selfKey(held),
+      onHandedOver: (held, answer) => this.#announce(held, answer),
+    });
+    this.#errands = new Errands({ members: options.members, run: (to) => this.#telling.tell(to) });
   }
 
   async start(): Promise<void> {
@@ -97,7 +104,7 @@ class OrderHolding implements Holding {
     // First of all here, with all that are going to be asked: whatever happens now, it can be taken back.
     await this.#rows.put(row, sealed);
     const holders = await this.#give(asked, { type: 'deposit', ...said(row), sealed, signature });
-    await this.#locked(nameText(name), async () => {
+    await this.#locks.locked(nameText(name), async () => {
       // It may have been delivered or taken back meanwhile.
       const now = this.#rows.get(nameText(name));
       if (now?.type === 'order') await this.#rows.put({ ...now, holders: holders.map(({ key }) => key) });
@@ -131,7 +138,7 @@ class OrderHolding implements Holding {
           const before = () => {
             sent = true;
           };
-          const answer = await this.#ask(member, request, { timeoutMs: limits.PROMPT_MS, before });
+          const answer = await this.#telling.ask(member, request, { timeoutMs: limits.PROMPT_MS, before });
           if (answer?.type === 'done') certain += 1;
           if (answer?.type === 'done' || (answer === undefined && sent)) holders.push(member);
         }),
@@ -143,7 +150,7 @@ class OrderHolding implements Holding {
   async cancel({ domain, target, id, index }: Entry): Promise<{ notReached: string[] }> {
     const { members } = this.#options;
     const name = { domain, target, starter: this.#selfKey({ domain, target, starter: '' }) ?? '', id, index };
-    const row = await this.#locked(nameText(name), async () => {
+    const row = await this.#locks.locked(nameText(name), async () => {
       const held = this.#rows.get(nameText(name));
       if (held === undefined) {
         throw new DtkdError('NOT_FOUND', 'no such order is held here: it was delivered, or its time is over', {
@@ -169,8 +176,10 @@ class OrderHolding implements Holding {
       toTell(row, undefined).map(async (key) => {
         const member = members.byKey(row.domain, key);
         const answer =
-          member === undefined || member.reach === 'away' ? undefined : await this.#ask(member, request, { timeoutMs: limits.PROMPT_MS });
-        if (answer?.type === 'done') await this.#told(nameText(row), key);
+          member === undefined || member.reach === 'away'
+            ? undefined
+            : await this.#telling.ask(member, request, { timeoutMs: limits.PROMPT_MS });
+        if (answer?.type === 'done') await this.#telling.told(nameText(row), key);
         return { key, node: member?.node ?? key.slice(0, 12), answer };
       }),
     );
@@ -179,7 +188,7 @@ class OrderHolding implements Holding {
     const holders = told.filter(({ key }) => key !== row.target);
     const unsure = holders.filter(({ answer }) => answer?.type !== 'done').map(({ node }) => node);
     // A holder that has it no more may have handed it over; so may this node, if it has tried.
-    const handedOver = row.sent === true || holders.some(({ answer }) => answer?.code === NOT_HELD) || this.#handing.has(nameText(row));
+    const handedOver = row.sent === true || holders.some(({ answer }) => answer?.code === NOT_HELD) || this.#telling.isHanding(row);
     return [...unsure, ...(handedOver || unsure.length > 0 ? [target?.node ?? row.target.slice(0, 12)] : [])];
   }
 
@@ -187,14 +196,14 @@ class OrderHolding implements Holding {
     const starter = this.#selfKey({ domain, target, starter: '' }) ?? '';
     const held = this.#rows.get(nameText({ domain, target, starter, id, index }));
     // What is not there any more was delivered, or its time is over.
-    return held === undefined || mayBeThere(held) || this.#handing.has(nameText(held));
+    return held === undefined || mayBeThere(held) || this.#telling.isHanding(held);
   }
 
   // What is carried in files.
 
   async *carry(domain: string): AsyncGenerator<CarriedOrder> {
     for (const name of [...this.#rows.all()].flatMap(([text, held]) => (held.domain === domain ? [text] : []))) {
-      const carried = await this.#locked(name, () => this.#giveOut(name));
+      const carried = await this.#locks.locked(name, () => this.#giveOut(name));
       if (carried !== undefined) yield carried;
     }
   }
@@ -218,7 +227,7 @@ class OrderHolding implements Holding {
     if (this.#options.members.byKey(domain, starter) === undefined) {
       throw new DtkdError('NOT_A_MEMBER', 'who started it is no member that is known here');
     }
-    return this.#locked(nameText(name), async () => {
+    return this.#locks.locked(nameText(name), async () => {
       const before = this.#rows.get(nameText(name));
       if (before?.type === 'cancel') return 'known';
       const from = { key: starter, selfKey: self };
@@ -244,95 +253,23 @@ class OrderHolding implements Holding {
 
   async answered(which: HeldName): Promise<void> {
     const name = nameText(which);
-    await this.#locked(name, async () => {
+    await this.#locks.locked(name, async () => {
       if (this.#rows.get(name)?.type === 'order') await this.#rows.drop([name]);
     });
   }
 
-  // Telling others: orders to their targets, cancellations to targets and holders.
+  // What is told, and what came of it.
 
   #wantTold(held: Held): void {
     for (const key of toTell(held, this.#selfKey(held))) this.#errands.want({ domain: held.domain, key });
   }
 
-  async #tell(to: { domain: string; key: string }): Promise<boolean> {
-    let done = true;
-    for (const held of this.#rows.about(to)) {
-      if (!toTell(held, this.#selfKey(held)).includes(to.key)) continue;
-      if (this.#closing.signal.aborted) return false;
-      if (held.notAfter <= this.#options.now()) continue;
-      const answer = held.type === 'order' ? await this.#handOver(nameText(held), held) : await this.#bringBack(held, to);
-      // It cannot be reached: the others wait as well.
-      if (answer === undefined) return false;
-      done &&= answer.type === 'done' || isFinal(answer.code);
-    }
-    return done;
-  }
-
-  async #handOver(name: string, held: HeldOrderRow): Promise<HoldAnswer | undefined> {
-    const sealed = await this.#rows.sealed(name);
-    if (sealed === undefined || this.#rows.get(name)?.type !== 'order') return { type: 'done' };
-    this.#handing.add(name);
-    try {
-      const before = () => this.#markSent(name, true);
-      const answer = await this.#ask({ domain: held.domain, key: held.target }, { type: 'deliver', ...said(held), sealed }, { before });
-      if (answer === undefined) return undefined;
-      // The target says that it did not take it.
-      if (answer.type === 'refused' && !isFinal(answer.code)) await this.#markSent(name, false);
-      const taken = answer.type === 'done';
-      if (taken || isFinal(answer.code)) {
-        await this.#locked(name, async () => {
-          if (this.#rows.get(name)?.type === 'order') await this.#rows.drop([name]);
-        });
-        if (this.#isOwn(held)) this.#announce(held, taken, answer);
-      }
-      return answer;
-    } finally {
-      this.#handing.delete(name);
-    }
-  }
-
-  /** Durably, before a byte of it goes out: whatever happens then, the target may have it. */
-  async #markSent(name: string, sent: boolean): Promise<void> {
-    await this.#locked(name, async () => {
-      const held = this.#rows.get(name);
-      if (held?.type !== 'order') throw new DtkdError('ABORTED', 'the order was taken back');
-      if ((held.sent ?? false) !== sent) await this.#rows.put({ ...held, sent });
-    });
-  }
-
-  #announce({ domain, target, id, index }: Held, taken: boolean, { code, message }: HoldAnswer): void {
+  #announce(held: HeldOrderRow, { type, code, message }: HoldAnswer): void {
+    if (this.#selfKey(held) !== held.starter) return;
+    const { domain, target, id, index } = held;
+    const taken = type === 'done';
     const why = taken ? {} : { ...(code === undefined ? {} : { code }), ...(message === undefined ? {} : { message }) };
     for (const listener of this.#listeners) listener({ domain, target, id, index, taken, ...why });
-  }
-
-  async #bringBack(held: Held & { type: 'cancel' }, to: { domain: string; key: string }): Promise<HoldAnswer | undefined> {
-    const answer = await this.#ask(to, { type: 'cancel', ...said(held), signature: held.signature });
-    if (answer?.type === 'done' || isFinal(answer?.code)) await this.#told(nameText(held), to.key);
-    return answer;
-  }
-
-  /** Writes down that somebody knows of a cancellation. */
-  async #told(name: string, key: string): Promise<void> {
-    await this.#locked(name, async () => {
-      const held = this.#rows.get(name);
-      if (held?.type !== 'cancel') return;
-      const holders = held.holders.filter((holder) => holder !== key);
-      await this.#rows.put({ ...held, holders, brought: held.brought || key === held.target });
-    });
-  }
-
-  async #ask(
-    to: { domain: string; key: string },
-    request: HoldRequest,
-    how: { timeoutMs?: number; before?: () => void | Promise<void> } = {},
-  ): Promise<HoldAnswer | undefined> {
-    try {
-      return await askHold(this.#options.members, to, request, this.#closing.signal, how);
-    } catch (error) {
-      this.#options.logger.debug({ err: error, key: to.key, about: request.id }, `A member did not answer a ${request.type}`);
-      return undefined;
-    }
   }
 
   // What others ask.
@@ -340,7 +277,7 @@ class OrderHolding implements Holding {
   async #answer(request: HoldRequest, from: Member): Promise<HoldAnswer> {
     const name: HeldName = { domain: from.domain, target: request.target, starter: request.starter, id: request.id, index: request.index };
     if (request.index >= MAX_TARGETS) throw new DtkdError('ORDER_INVALID', 'no plan has so many targets');
-    return this.#locked(nameText(name), () => {
+    return this.#locks.locked(nameText(name), () => {
       switch (request.type) {
         case 'deposit':
           return this.#keep(name, request, from);
@@ -414,7 +351,7 @@ class OrderHolding implements Holding {
     if (until > now()) await this.#rows.put(row);
     if (isTarget) await cancelled?.(starter, { id: name.id, index: name.index });
     else this.#wantTold(row);
-    const sure = isTarget || (before?.type === 'order' && !mayBeThere(before) && !this.#handing.has(nameText(name)));
+    const sure = isTarget || (before?.type === 'order' && !mayBeThere(before) && !this.#telling.isHanding(row));
     return { type: 'done', ...(sure ? {} : { code: NOT_HELD }) };
   }
 
@@ -435,28 +372,8 @@ class OrderHolding implements Holding {
       ?.selfKey;
   }
 
-  #isOwn(held: HeldName): boolean {
-    return this.#selfKey(held) === held.starter;
-  }
-
   async #sweep(): Promise<void> {
     const now = this.#options.now();
     await this.#rows.drop([...this.#rows.all()].filter(([, held]) => held.notAfter <= now).map(([name]) => name));
   }
-
-  async #locked<T>(name: string, run: () => Promise<T>): Promise<T> {
-    const before = this.#locks.get(name) ?? Promise.resolve();
-    const mine = before.then(run, run);
-    const settled = mine.catch(() => undefined);
-    this.#locks.set(name, settled);
-    try {
-      return await mine;
-    } finally {
-      if (this.#locks.get(name) === settled) this.#locks.delete(name);
-    }
-  }
-}
-
-function said({ starter, target, id, index, notAfter }: Held): Pick<HoldRequest, 'starter' | 'target' | 'id' | 'index' | 'notAfter'> {
-  return { starter, target, id, index, notAfter };
 }
