@@ -36,7 +36,9 @@ interface Site {
   /** For whom bundles are kept, and until when. */
   offered: { key: string; until: number }[];
   deliveries: Delivery[];
-  /** What `accept` throws. */
+  /** What `accept` waits for. */
+  gate: Promise<void> | undefined;
+  /** What it throws. */
   refusal: DtkdError | undefined;
 }
 
@@ -53,12 +55,13 @@ afterEach(async () => {
 });
 
 async function nodeWith(name: string, rows: Kv = memoryKv()): Promise<Site> {
-  const here: Omit<Site, 'holding'> = { rows, taken: [], cancelled: [], offered: [], deliveries: [], refusal: undefined };
+  const here: Omit<Site, 'holding'> = { rows, taken: [], cancelled: [], offered: [], deliveries: [], gate: undefined, refusal: undefined };
   const holding = createHolding({
     node: { name },
     members: network.node(name),
     rows,
     async accept({ member, user }, { order, bundle, bundleAt }) {
+      await node.gate;
       if (node.refusal !== undefined) throw node.refusal;
       const plain = bundle === undefined ? undefined : Uint8Array.from(bundle);
       node.taken.push({ starter: member.node, user: user?.name, order: Uint8Array.from(order), bundle: plain, bundleAt });
@@ -312,6 +315,69 @@ describe('taking back', () => {
     await waitFor(() => !s.holding.mayHaveDelivered(which('t', order)));
     network.stop('t');
     expect(await s.holding.cancel(which('t', order))).toEqual({ notReached: [] });
+  });
+
+  describe('while its target is asked, which cannot take it now', () => {
+    /** `s` hands an order over to `t`, which answers only then. */
+    async function handing() {
+      const s = await nodeWith('s');
+      const t = await nodeWith('t');
+      network.stop('t');
+      const order = orderOf();
+      await deposit(s.holding, 't', order);
+      const { promise, resolve: answer } = Promise.withResolvers<void>();
+      const asked = new Promise<void>((resolve) => {
+        Object.defineProperty(t, 'gate', {
+          get() {
+            resolve();
+            return promise;
+          },
+        });
+      });
+      t.refusal = new DtkdError('CONTENT_MISSING', 'it is not here');
+      network.start('t');
+      await t.holding.start();
+      await asked;
+      return { s, t, order, answer };
+    }
+
+    /** The errands of `s` to `t` go on. */
+    async function goOn(s: Site, t: Site) {
+      t.refusal = undefined;
+      network.stop('t');
+      const next = orderOf();
+      await deposit(s.holding, 't', next);
+      network.start('t');
+      await t.holding.start();
+      await waitFor(() => t.taken.some(({ order }) => Buffer.compare(order, next.order) === 0), { what: 'the next order' });
+      await s.holding.stop();
+    }
+
+    test('is told, and so is what comes next', async () => {
+      const { s, t, order, answer } = await handing();
+      const before = s.holding.counts().bytes;
+      const cancelling = s.holding.cancel(which('t', order));
+      await waitFor(() => s.holding.counts().bytes < before);
+      answer();
+      expect(await cancelling).toEqual({ notReached: [] });
+      expect(t.cancelled).toEqual([`s ${order.id} 0`]);
+      await goOn(s, t);
+    });
+
+    test('is told, and so is what comes next, after a full disk', async () => {
+      const { s, t, answer } = await handing();
+      const { batch } = s.rows;
+      const failed = new Promise<void>((resolve) => {
+        s.rows.batch = async () => {
+          resolve();
+          throw new DtkdError('DISK_FULL', 'the disk is full');
+        };
+      });
+      answer();
+      await failed;
+      s.rows.batch = batch;
+      await goOn(s, t);
+    });
   });
 
   test('what is not held is told', async () => {

@@ -57,7 +57,7 @@ export class Carrying {
       own: (domain, what) => this.#own(domain, what),
       take: (domain, answer) => this.#takeDelivered(domain, answer),
     });
-    this.#errands = new Errands({ members: options.members, run: (to) => this.#bring(to) });
+    this.#errands = new Errands({ ...options, run: (to) => this.#bring(to) });
   }
 
   async start(): Promise<void> {

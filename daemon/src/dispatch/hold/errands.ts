@@ -2,12 +2,13 @@
  * Whom this node has to tell something, and when: one run at a time for each member, as soon as it can be reached, with longer and longer rests where
  * it came to nothing. Does not know what is told.
  */
-import type { Members } from '../dispatch.types.ts';
+import type { DispatchLogger, Members } from '../dispatch.types.ts';
 import { FIRST_REST_MS, MAX_ERRANDS, MAX_REST_MS } from './limits.ts';
 
 export interface ErrandOptions {
   members: Pick<Members, 'byKey' | 'onChange'>;
-  /** Tells a member all that there is to tell; true if nothing is left. Never rejects. */
+  logger: Pick<DispatchLogger, 'warn'>;
+  /** Tells a member all that there is to tell; true if nothing is left. After an error it is told again. */
   run(to: { domain: string; key: string }): Promise<boolean>;
 }
 
@@ -87,7 +88,10 @@ export class Errands {
     errand.running = true;
     errand.again = false;
     this.#running += 1;
-    const done = await this.#options.run(errand.to);
+    const done = await this.#options.run(errand.to).catch((error: unknown) => {
+      this.#options.logger.warn({ err: error, key: errand.to.key }, 'A member could not be told all; trying again');
+      return false;
+    });
     errand.running = false;
     this.#running -= 1;
     if (this.#closed) {

@@ -51,7 +51,7 @@ class OrderHolding implements Holding {
       selfKey: (held) => this.#selfKey(held),
       onHandedOver: (held, answer) => this.#announce(held, answer),
     });
-    this.#errands = new Errands({ members: options.members, run: (to) => this.#telling.tell(to) });
+    this.#errands = new Errands({ ...options, run: (to) => this.#telling.tell(to) });
   }
 
   async start(): Promise<void> {

@@ -35,7 +35,7 @@ export class Telling {
     return this.#handing.has(nameText(held));
   }
 
-  /** Tells a member all that there is to tell; true if nothing is left. */
+  /** Tells a member all that there is to tell; true if nothing is left. Errors: those of the disk. */
   async tell(to: { domain: string; key: string }): Promise<boolean> {
     const { rows, selfKey, closing, now } = this.#options;
     let done = true;
@@ -100,12 +100,15 @@ export class Telling {
     }
   }
 
-  /** Durably, before a byte of it goes out: whatever happens then, the target may have it. */
+  /** Durably, before a byte of it goes out: whatever happens then, the target may have it. Errors: ABORTED if it must not go out any more. */
   async #markSent(name: string, sent: boolean): Promise<void> {
     const { rows, locks } = this.#options;
     await locks.locked(name, async () => {
       const held = rows.get(name);
-      if (held?.type !== 'order') throw new DtkdError('ABORTED', 'the order was taken back');
+      if (held?.type !== 'order') {
+        if (sent) throw new DtkdError('ABORTED', 'the order was taken back');
+        return;
+      }
       if ((held.sent ?? false) !== sent) await rows.put({ ...held, sent });
     });
   }
