@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../../protocol/errors.ts';
 import { waitFor } from '../../wait.ts';
-import type { FakePart } from './fake-target.ts';
+import type { FakePart, FakeTarget, Lie } from './fake-target.ts';
 import { closedWorlds, EXEC, OPS, partsOf, runToEnd, showOf } from './world.ts';
 
 const inWorld = closedWorlds();
@@ -60,6 +60,49 @@ describe('an order that was taken', () => {
       expect(target.only.starts).toBe(1);
     },
   );
+});
+
+describe('an order that is on its way as nothing is waited for any longer', () => {
+  /** A target that has too much to do, and then does not answer before the part was given up. */
+  async function slow(answer: (target: FakeTarget, send: Parameters<Lie>[1], order: Uint8Array) => void) {
+    const w = await inWorld({ targets: { web1: run } });
+    const target = w.targets.get('web1');
+    if (target === undefined) throw new Error('no target');
+    const busy = { type: 'error', code: 'TOO_MANY_REQUESTS', message: 'later' } as const;
+    let given = false;
+    target.lie = async (request, send, stream) => {
+      if (request.type !== 'order') return false;
+      if (given) {
+        target.lie = undefined;
+        await waitFor(async () => partsOf(await showOf(w.executions, await id))[0]?.state === 'ended');
+        answer(target, send, request.order);
+      } else send(busy);
+      given = true;
+      send({ type: 'end' });
+      stream.end();
+      return true;
+    };
+    const id = w.executions.dispatch(OPS, EXEC).then(({ metadata }) => metadata.name);
+    return { w, target, id: await id };
+  }
+
+  test('may have been taken: it is unknown, and then what the target says', async () => {
+    const { w, target, id } = await slow((of, send, order) => {
+      const part = of.take(order);
+      send({ type: 'part', id: part.id, part: part.part });
+      setTimeout(() => part.end(), 50);
+    });
+    await waitFor(async () => partsOf(await showOf(w.executions, id))[0]?.outcome === 'unknown', { what: 'it to be given up' });
+    await waitFor(async () => partsOf(await showOf(w.executions, id))[0]?.outcome === 'succeeded', { what: 'the outcome' });
+    expect(target.only.starts).toBe(1);
+  });
+
+  test('is refused once the target says so', async () => {
+    const { w, target, id } = await slow((_of, send) => send({ type: 'error', code: 'TOO_MANY_REQUESTS', message: 'still too much' }));
+    await waitFor(async () => partsOf(await showOf(w.executions, id))[0]?.outcome === 'refused', { what: 'the outcome' });
+    expect(partsOf(await showOf(w.executions, id))[0]).toMatchObject({ code: 'TOO_MANY_REQUESTS', reason: 'still too much' });
+    expect(target.parts.size).toBe(0);
+  });
 });
 
 describe('a file that was read', () => {

@@ -29,7 +29,7 @@ export class PartDriver {
   #word: Part | undefined;
   /** Bytes of the order may have been sent, by this daemon or an earlier one. */
   #told = false;
-  /** An order was sent to which there was no answer: it may have been taken. */
+  /** An order was sent to which there was no answer, or none yet: it may have been taken. */
   #maybeTaken = false;
   /** The target did not take the order so far, since it has too much to do. */
   #busy: { code: string; message: string } | undefined;
@@ -280,8 +280,10 @@ export class PartDriver {
     try {
       if (this.#aborted && this.#part.state !== 'ended') await this.#tellAbort();
       const request = this.#request();
+      const before = this.#maybeTaken;
+      this.#maybeTaken ||= request.type === 'order';
       const heard = await listen(conversation, request, this.#ear, this.#options.timing);
-      if (request.type === 'order' && (heard.was === 'lost' || heard.was === 'untrue')) this.#maybeTaken = true;
+      if (heard.was !== 'lost' && heard.was !== 'untrue') this.#maybeTaken = before;
       return heard;
     } finally {
       this.#patience.signal.removeEventListener('abort', stop);
@@ -312,6 +314,11 @@ export class PartDriver {
         return false;
       case 'busy':
         this.#busy = { code: heard.code, message: heard.message };
+        // it was given up meanwhile, and is not brought again
+        if (this.#settling && !this.#maybeTaken) {
+          this.#end({ is: 'not-taken', ...this.#busy });
+          return true;
+        }
         this.#lose();
         return false;
       case 'lost':
