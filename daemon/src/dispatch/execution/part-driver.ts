@@ -1,20 +1,20 @@
 /**
  * Brings one order to its target and follows what becomes of it, through lost connections, restarts and lies. Guarantees that a part ends with exactly one
- * outcome, which only ever changes from `unknown` to what was found out; that output is collected without gap or repetition; and that nothing is told to a
- * target after its part has been given up. Does not decide when its turn is (run.ts).
+ * outcome, which only ever changes from `unknown` to what was found out; and that nothing is told to a target after its part has been given up. Does not decide
+ * when its turn is (run.ts), nor what becomes of its output (collecting.ts).
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DispatchRequest } from '../../../../protocol/orders/messages.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import { Approach } from './approach.ts';
 import { type CarriedAnswer, carriedConversation } from './carried-conversation.ts';
+import { Collecting } from './collecting.ts';
 import type { Conversation } from './conversation.ts';
-import { MAX_OFFSET, MAX_STRIKES } from './limits.ts';
+import { MAX_STRIKES } from './limits.ts';
 import { type Ear, type Heard, listen } from './listening.ts';
 import type { DriverOptions, Holder } from './part-driver.types.ts';
 import { away, endedPart } from './part-end.ts';
 import { Patience } from './patience.ts';
-import { readRecords } from './records.ts';
 import { type AbortTold, tellAbort } from './tell-abort.ts';
 import type { Evidence } from './verdict.ts';
 
@@ -24,6 +24,7 @@ export class PartDriver {
   readonly #turnOver = Promise.withResolvers<void>();
   readonly #over = Promise.withResolvers<void>();
   readonly #ear: Ear;
+  readonly #collecting: Collecting;
   #part: Part;
   /** The target's last word. */
   #word: Part | undefined;
@@ -41,8 +42,6 @@ export class PartDriver {
   #dismissed: 'aborted' | 'stopped' | 'restarted' | 'late' | undefined;
   /** What it came to is published; only the truth about an unknown one is still looked for. */
   #settling = false;
-  /** Output is not collected any more: the target does not have what is missing, or this node no room. */
-  #deaf = false;
   #following = false;
   readonly #approach: Approach;
   /** Nothing is looked for any more. */
@@ -54,13 +53,14 @@ export class PartDriver {
     this.#options = options;
     this.#part = options.part;
     this.#approach = new Approach({ line: options.line, timing: options.timing, patience: this.#patience });
+    this.#collecting = new Collecting({ ...options, index: options.part.index });
     this.#ear = {
       id: options.id,
       index: options.part.index,
       hasEnded: () => this.#word?.state === 'ended',
-      hasAll: () => this.#deaf || (this.#word?.offset !== undefined && this.offset >= this.#word.offset),
+      hasAll: () => this.#collecting.hasAll(this.#word?.offset),
       hear: (part) => this.#hear(part),
-      take: (offset, records) => this.#take(offset, records),
+      take: (offset, records) => this.#collecting.take(offset, records),
     };
     if (this.#part.state === 'ended') this.#turnOver.resolve();
   }
@@ -77,7 +77,7 @@ export class PartDriver {
 
   /** Bytes of output that were collected. */
   get offset(): number {
-    return this.#options.sink.offset;
+    return this.#collecting.offset;
   }
 
   /** Resolves when the next target may have its turn: this one has ended, is held for later, or has been lost for long. */
@@ -310,7 +310,7 @@ export class PartDriver {
         return this.#notKnown();
       case 'no-such-offset':
         logger.warn({ id, node: this.#part.node, offset: this.offset }, 'The target has less output than was collected');
-        this.#deaf = true;
+        this.#collecting.stop();
         return false;
       case 'busy':
         this.#busy = { code: heard.code, message: heard.message };
@@ -349,7 +349,7 @@ export class PartDriver {
   #request(): DispatchRequest {
     const { id, order } = this.#options;
     if (!this.#mayBring() || order === undefined) {
-      return { type: 'attach', ...this.#who(), id, index: this.#part.index, offset: this.#deaf ? 0 : this.offset, follow: true };
+      return { type: 'attach', ...this.#who(), id, index: this.#part.index, offset: this.#collecting.from, follow: true };
     }
     return { type: 'order', ...this.#who(), offset: this.offset, ...broughtOf(order()) };
   }
@@ -376,22 +376,6 @@ export class PartDriver {
     const { holders: _holders, ...part } = this.#part;
     this.#become({ ...part, state, ...(word.startedAt === undefined ? {} : { startedAt: word.startedAt }) });
     if (state !== before?.state) this.#limitTime(state === 'running');
-  }
-
-  async #take(offset: number, records: Uint8Array): Promise<void> {
-    if (this.#deaf) return;
-    const { sink, logger, id } = this.#options;
-    if (offset !== sink.offset) throw new DtkdError('FRAME_INVALID', `it sends output from ${offset} on, after ${sink.offset}`);
-    if (sink.offset + records.length > MAX_OFFSET) throw new DtkdError('FRAME_TOO_LARGE', 'it sends more output than there can be');
-    if (readRecords(records).length === 0) throw new DtkdError('FRAME_INVALID', 'it sends output without any');
-    try {
-      await sink.append(records);
-    } catch (error) {
-      // what cannot be kept here is kept there; how it goes on is worth more
-      logger.warn({ err: error, id, index: this.#part.index }, 'Output cannot be collected');
-      this.#deaf = true;
-    }
-    this.#options.onChange('output');
   }
 
   #endedWord(): Evidence | undefined {
