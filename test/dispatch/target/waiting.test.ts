@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PartHandle } from '../../../daemon/src/dispatch/target/target.types.ts';
 import { hashHex } from '../../../protocol/signing.ts';
-import { from, noContent, orderOf, ownerKey, policyObject, STARTER, shell, type World, world } from './world.ts';
+import { from, noContent, orderOf, outputOf, ownerKey, policyObject, STARTER, shell, type World, world } from './world.ts';
 
 const CONTENT = Buffer.from('hello\n');
 
@@ -84,6 +84,22 @@ describe('an order is decided again as it is about to start', () => {
     come();
     expect(await part.ended).toMatchObject({ outcome: 'succeeded' });
     expect(await marks()).toBe('hello\n');
+  });
+});
+
+describe('what an order may that waited for a place', () => {
+  const policy = (limits: object) => ({ trust: [], limits: { concurrency: 1, ...limits } });
+
+  it('is what the policy says as it starts', async () => {
+    await site.store.transact((tx) => tx.put(policyObject(policy({ users: ['daemon'], environment: ['PATH', 'HIDDEN'] }))));
+    const gate = join(site.directory, 'gate');
+    await accept(orderOf({ work: shell(`until test -e ${gate}; do sleep 0.01; done`) }).bytes);
+    const asOther = await accept(orderOf({ work: { type: 'exec', argv: ['/bin/true'], env: {}, user: 'daemon' } }).bytes);
+    const seeing = await accept(orderOf({ work: shell('env') }).bytes);
+    await site.store.transact((tx) => tx.put(policyObject(policy({ users: [], environment: ['PATH'] }))));
+    await writeFile(gate, '');
+    expect(await asOther.ended).toMatchObject({ outcome: 'failed', code: 'FORBIDDEN' });
+    expect((await outputOf(seeing)).out).not.toContain('HIDDEN');
   });
 });
 

@@ -13,7 +13,6 @@ import { LivePart } from './live-part.ts';
 import { readOrder } from './order-check.ts';
 import { PartOutput } from './output.ts';
 import type { NodeLimits } from './target.types.ts';
-import { allowedEnvironment } from './work/argv.ts';
 import { Passage } from './work/passage.ts';
 import { Processes } from './work/processes.ts';
 
@@ -95,12 +94,11 @@ export class Parts {
   make(row: JournalRow, writing: boolean, checked = readOrder(row.order)): LivePart {
     const { spools, runner, secrets, directory, node, environment, logger, now } = this.#options;
     const { id, index } = checked;
-    const limits = this.#options.limits();
     const output = new PartOutput(
       {
         spools,
         path: this.spoolPath(id, index),
-        capBytes: limits.outputBytes,
+        capBytes: this.#options.limits().outputBytes,
         now,
         onError: (error) => logger.warn({ err: error, id, index }, 'Output of a command could not be kept'),
       },
@@ -113,8 +111,7 @@ export class Parts {
       output,
       directory: join(directory, 'dispatch', 'runs', `${id}-${index}`),
       node: node.name,
-      users: limits.users,
-      environment: allowedEnvironment(environment, limits.environment),
+      environment,
       passage: this.#passage,
     });
     return new LivePart(row, checked, { output, processes });

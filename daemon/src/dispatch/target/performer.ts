@@ -277,6 +277,7 @@ export class Performer {
   ): Promise<ReadyWork | undefined> {
     const { output, processes, checked, row } = part;
     const from = this.#from(row);
+    processes.underPolicy(policy.limits);
     return this.#options.ready(checked.entry.work, {
       output,
       processes,

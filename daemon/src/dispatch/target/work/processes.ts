@@ -12,6 +12,8 @@ import { codeOf, RECORD } from '../../runner/run-directories.ts';
 import type { ProcessEnd, Runner, RunningProcess } from '../../runner/runner.types.ts';
 import { KILL_GRACE_MS } from '../limits.ts';
 import type { PartOutput, Source } from '../output.ts';
+import type { NodeLimits } from '../target.types.ts';
+import { allowedEnvironment } from './argv.ts';
 import { type KillNote, noteKill, readKillNote } from './kill-note.ts';
 import type { Passage } from './passage.ts';
 import { parseRunName, runName, scriptBeside } from './run-names.ts';
@@ -31,10 +33,8 @@ export interface ProcessesOptions {
   directory: string;
   /** This node's name, to say where a secret is missing. */
   node: string;
-  /** Users besides the daemon's own as whom processes may run. */
-  users: readonly string[];
-  /** Variables of the daemon's own environment that processes see. */
-  environment: Readonly<Record<string, string>>;
+  /** The daemon's own, of which policy lets processes see some variables. */
+  environment: Readonly<Record<string, string | undefined>>;
   passage: Passage;
 }
 
@@ -64,10 +64,20 @@ export class Processes {
   readonly #rooms: string[] = [];
   /** Files that were written ahead; most of them are elsewhere by now. */
   readonly #ahead: string[] = [];
+  /** Users besides the daemon's own as whom processes may run. */
+  #users: readonly string[] = [];
+  /** Variables of the daemon's own environment that processes see. */
+  #environment: Readonly<Record<string, string>> = {};
   #letGo = false;
 
   constructor(options: ProcessesOptions) {
     this.#options = options;
+  }
+
+  /** What they may is what the policy says by which the part was decided last. Until then nothing runs. */
+  underPolicy({ users, environment }: Pick<NodeLimits, 'users' | 'environment'>): void {
+    this.#users = users;
+    this.#environment = allowedEnvironment(this.#options.environment, environment);
   }
 
   /** Makes the part's directory: soon something is run. */
@@ -246,18 +256,17 @@ export class Processes {
   }
 
   #assertAllowed(user: string): void {
-    const { users, node } = this.#options;
-    if (users.includes(user)) return;
+    const { node } = this.#options;
+    if (this.#users.includes(user)) return;
     throw new DtkdError('FORBIDDEN', `nothing may run as the user "${user}" on ${node}`, {
       next: `On ${node}: dtkd policy set users=${user}`,
     });
   }
 
   async #environmentOf(user: string | undefined): Promise<Readonly<Record<string, string>>> {
-    const { runner, environment } = this.#options;
-    if (user === undefined) return environment;
-    const { name, home } = await runner.account(user);
-    return { ...environment, HOME: home, USER: name, LOGNAME: name };
+    if (user === undefined) return this.#environment;
+    const { name, home } = await this.#options.runner.account(user);
+    return { ...this.#environment, HOME: home, USER: name, LOGNAME: name };
   }
 
   async #withSecrets({ env, secrets }: ProcessOrder): Promise<{
