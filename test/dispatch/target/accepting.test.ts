@@ -142,6 +142,17 @@ describe('a target', () => {
     expect((await outputOf(part)).out).toBe('waiting\n');
   });
 
+  it('ends what is aborted while it is on its way in', async () => {
+    const site = await make();
+    const operator = { type: 'operator', name: 'operator' } as const;
+    for (const index of [undefined, 0]) {
+      const order = orderOf({ work: shell('sleep 60') });
+      const accepting = site.target.accept(from(site), { order: order.bytes });
+      expect(await site.target.abort(operator, order.id, index)).toMatchObject([{ code: 'ABORTED' }]);
+      expect(await (await accepting).ended).toMatchObject({ code: 'ABORTED' });
+    }
+  });
+
   it('ends what is aborted, and skips what has not begun', async () => {
     const site = await make({ policy: { limits: { concurrency: 1 } } });
     const running = orderOf({ work: shell('echo on; sleep 60') });

@@ -51,8 +51,13 @@ export const FORGOTTEN = 'j/f';
 export const forgotten = z.object({ at: z.number().int(), createdAt: z.number().int() });
 export type Forgotten = z.infer<typeof forgotten>;
 
+/** How the keys of all rows of an execution begin. */
+export function rowKeysOf(id: ExecutionId): string {
+  return `${JOURNAL}${id}/`;
+}
+
 export function rowKey(id: ExecutionId, index: number): string {
-  return `${JOURNAL}${id}/${index.toString(16).padStart(4, '0')}`;
+  return `${rowKeysOf(id)}${index.toString(16).padStart(4, '0')}`;
 }
 
 export function encodeRow(row: JournalRow): Uint8Array {

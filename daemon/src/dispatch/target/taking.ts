@@ -11,7 +11,7 @@ import { writePins } from '../policy/policy.ts';
 import { whatOf } from './about.ts';
 import type { Installations } from './install/installed.ts';
 import type { Journal } from './journal.ts';
-import { type JournalRow, rowKey } from './journal-row.ts';
+import { type JournalRow, rowKey, rowKeysOf } from './journal-row.ts';
 import { type Asker, type Judge, sentence, type Verdict } from './judge.ts';
 import { KEEP_IDS_MS, MAX_TAKEN_BYTES_PER_STARTER, MAX_WAITING_PER_STARTER } from './limits.ts';
 import type { LivePart } from './live-part.ts';
@@ -62,6 +62,12 @@ export class Taking {
   /** One that is on its way in at this moment. */
   coming(id: ExecutionId, index: number): Promise<LivePart> | undefined {
     return this.#coming.get(rowKey(id, index));
+  }
+
+  /** Resolves when those of an execution that are on their way in at this moment have come, or not. */
+  async settled(id: ExecutionId): Promise<void> {
+    const own = [...this.#coming].filter(([key]) => key.startsWith(rowKeysOf(id)));
+    await Promise.allSettled(own.map(([, coming]) => coming));
   }
 
   /** Decides about a new order, from what this node knows now. `ahead`: it is not to start yet. Errors: what `fetchBundle` throws. */

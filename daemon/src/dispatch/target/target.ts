@@ -173,6 +173,7 @@ class NodeTarget implements Target {
     const { access, audit, node } = this.#options;
     const decide = access.decide.bind(access);
     const beginning = await this.#ready.started(id);
+    await this.#taking.settled(id);
     const visible: { index: number; row: RowFacts }[] = [];
     for await (const entry of index === undefined ? this.#journal.facts(id) : await this.#entry(id, index)) {
       if (this.#mayEndOrRead(entry.row, principal)) visible.push(entry);
