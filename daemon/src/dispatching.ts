@@ -29,7 +29,8 @@ import type { Nodes } from './dispatch/dispatch.types.ts';
 import { createExecutions } from './dispatch/execution/executions.ts';
 import type { Executions } from './dispatch/execution/executions.types.ts';
 import { createHolding } from './dispatch/hold/holding.ts';
-import { fetchOffered, offerBundle } from './dispatch/hold/large-bundles.ts';
+import { offerBundle } from './dispatch/hold/large-bundles.ts';
+import { acceptHeld } from './dispatch/hold/to-target.ts';
 import { createPolicy } from './dispatch/policy/policy.ts';
 import { createRunner } from './dispatch/runner/runner.ts';
 import { createSpools } from './dispatch/runner/spools.ts';
@@ -139,10 +140,7 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
     node,
     members,
     rows: store.kv,
-    accept: async ({ member, user }, { order, bundle, bundleAt }, signal) => {
-      const fetchBundle = bundleAt && (() => fetchOffered(content, bundleAt, member, signal));
-      await target.accept({ type: 'member', member, user }, { order, bundle, fetchBundle });
-    },
+    accept: acceptHeld(target, content),
     offer: offerBundle.bind(undefined, content),
     isTaken: async ({ id, index }) => (await target.known(id, index)) !== undefined,
     cancelled: (from, which) => target.cancelled(from, which),
