@@ -2,21 +2,32 @@
 import { DtkdError } from '../../protocol/errors.ts';
 import { apiVersionOf } from '../../protocol/kinds/kind.ts';
 import { POLICY_NAME, type PolicySpec, policyKind, policySpec } from '../../protocol/kinds/policy.ts';
-import { textAt } from '../json.ts';
+import { booleanAt, textAt } from '../json.ts';
 import { type ApiClient, THIS_NODE } from './api.ts';
 import { whileRaced } from './raced.ts';
 
 const TARGET = { kind: policyKind, namespace: THIS_NODE, name: POLICY_NAME };
 
-/** What is written there; an empty one if there is none. */
+/** What is written there; an empty one if there is none. Errors: FORBIDDEN. */
 export async function readPolicy(client: ApiClient): Promise<PolicySpec> {
-  return specOf(await client.find(TARGET));
+  return specOf(await find(client));
+}
+
+/** Undefined: there is none. To whoever may not READ it the daemon does not tell whether there is one. Errors: FORBIDDEN. */
+async function find(client: ApiClient): Promise<unknown> {
+  const object = await client.find(TARGET);
+  if (object !== undefined) return object;
+  const query = new URLSearchParams({ verb: 'READ', what: `${policyKind.singular}/${POLICY_NAME}` });
+  if (booleanAt(await client.daemon('GET', `can?${query.toString()}`), 'allowed')) return undefined;
+  throw new DtkdError('FORBIDDEN', 'you may not READ the policy of this node', {
+    next: `Ask its operator for READ, and to change it for READ,CREATE,UPDATE, --on ${policyKind.singular}/${POLICY_NAME}.`,
+  });
 }
 
 /** Changes it. `change` answers with the whole new policy, or nothing to leave it. Answers with what stands then. */
 export function changePolicy(client: ApiClient, change: (spec: PolicySpec) => PolicySpec | undefined): Promise<PolicySpec> {
   const write = async (): Promise<PolicySpec> => {
-    const object = await client.find(TARGET);
+    const object = await find(client);
     const before = specOf(object);
     const spec = change(before);
     if (spec === undefined) return before;

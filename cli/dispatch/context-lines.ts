@@ -16,7 +16,7 @@ function nothingLine({ project, type }: { project?: string | undefined; type?: s
     ' ',
   );
   return said === ''
-    ? 'There is nothing here that could be run. Import a model ("dtkd model import"), or apply Types and Resources.'
+    ? 'There is nothing here that you may READ and could run. Import a model ("dtkd model import"), apply Types and Resources, or ask for rights.'
     : `There is no resource ${said} that you may READ. "dtkd ctl" alone lists what there is.`;
 }
 

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { Cli } from '../../cli.ts';
 import { executionPath } from '../../client/executions.ts';
-import { shortId } from '../../dispatch/execution.ts';
-import { EXIT } from '../../dispatch/summary.ts';
+import { executionOf, shortId } from '../../dispatch/execution.ts';
+import { countsLine, EXIT } from '../../dispatch/summary.ts';
 import { listAt, textAt } from '../../json.ts';
 import { alignColumns } from '../../output/columns.ts';
 import { outputOption, toJson } from '../../output/format.ts';
@@ -21,17 +21,17 @@ export function configure(command: Command, cli: Cli): void {
     .addHelpText('after', EXAMPLES)
     .action(async (id: string, flags: { output?: string }) => {
       const client = await cli.client();
+      const before = executionOf(await client.daemon('GET', executionPath(id)));
       const answer = await client.daemon('POST', executionPath(id, 'abort'), {});
       const told = listAt(answer, 'told');
       const notTold = listAt(answer, 'notTold');
       if (flags.output === 'json') cli.out.print(toJson(answer));
       else {
+        const which = shortId(textAt(answer, 'id') ?? id);
         const nodes = told.map((one) => textAt(one, 'node') ?? '');
-        cli.out.lines(
-          alignColumns([
-            [`Aborted ${shortId(textAt(answer, 'id') ?? id)}: ${nodes.length === 0 ? 'no target was running' : nodes.join(', ')}`],
-          ]),
-        );
+        if (nodes.length > 0) cli.out.print(`Aborted ${which}: ${nodes.join(', ')}`);
+        else if (before.phase === 'Finished') cli.out.print(`${which} has ended already: ${countsLine(before)}. Nothing was aborted.`);
+        else cli.out.print(`Aborted ${which}: no target was running, and none starts any more`);
         if (notTold.length > 0) {
           const rows = notTold.map((one) => [`  ${textAt(one, 'node') ?? ''}`, textAt(one, 'reason') ?? '']);
           cli.out.note(['Not told, where it may go on:', ...alignColumns(rows)].join('\n'));

@@ -111,7 +111,7 @@ cmd : ctl -p demo -t Service -r myService -c Start
   it('says what was looked for where there is nothing', async () => {
     daemon.script('GET', DISPATCH, () => ({ models: [], types: [], resources: [] }));
     expect((await daemon.cli('ctl', '-p', 'shp')).stdout).toContain('There is no resource in model "shp" that you may READ.');
-    expect((await daemon.cli('ctl')).stdout).toContain('There is nothing here that could be run.');
+    expect((await daemon.cli('ctl')).stdout).toContain('There is nothing here that you may READ and could run.');
   });
 
   it('leaves out what both -I and -X match, unless -Z says otherwise', async () => {

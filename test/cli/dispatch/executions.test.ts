@@ -217,7 +217,21 @@ b2
     expect(stdout).toMatch(/^node2 +demo\.Service\.myService Start +queued +0 B +held by node3$/m);
   });
 
+  it('abort does not claim to have ended what had ended before', async () => {
+    daemon.script('POST', about('/abort'), () => ({ id: ID, told: [], notTold: [] }));
+    const over = part(0, { node: 'node1', state: 'ended', outcome: 'succeeded' });
+    daemon.script('GET', about(''), () => executionObject([over], { phase: 'Finished' }));
+    expect((await daemon.cli('executions', 'abort', '1a2b3c')).stdout).toBe(
+      '1a2b3c4d5e6f has ended already: 1 target: 1 succeeded. Nothing was aborted.\n',
+    );
+    daemon.script('GET', about(''), () => executionObject([part(0, { node: 'node1', state: 'waiting' })]));
+    expect((await daemon.cli('executions', 'abort', '1a2b3c')).stdout).toBe(
+      'Aborted 1a2b3c4d5e6f: no target was running, and none starts any more\n',
+    );
+  });
+
   it('abort says who was told, and who was not', async () => {
+    daemon.script('GET', about(''), () => executionObject([part(0, { node: 'node1' }), part(1, { node: 'node2' })]));
     daemon.script('POST', about('/abort'), () => ({
       id: ID,
       told: [{ index: 0, node: 'node1' }],
@@ -264,7 +278,7 @@ b2
       ID,
       executionObject([part(0, { node: 'node1', state: 'ended', outcome: 'succeeded' })], { phase: 'Finished' }),
     );
-    const other = executionObject([part(0, { node: 'node2', state: 'running' })]);
+    const other = executionObject([part(0, { node: 'node2', state: 'running', startedAt: STARTED_AT })]);
     daemon.put(executionKind, 'f'.repeat(64), {
       ...other,
       metadata: { name: 'f'.repeat(64) },
@@ -273,5 +287,12 @@ b2
     const { stdout } = await daemon.cli('executions', 'ls');
     expect(stdout.split('\n').map((line) => line.split(/ {3,}/)[0])).toEqual(['ID', 'ffffffffffff', '1a2b3c4d5e6f', '']);
     expect((await daemon.cli('executions', 'ls', '-o', 'name', '--limit', '1')).stdout).toBe(`execution.dtkd.dev/${'f'.repeat(64)}\n`);
+    // within the same second what has not started yet came last
+    daemon.put(executionKind, 'a'.repeat(64), {
+      ...executionObject([part(0, { node: 'node2', state: 'waiting' })]),
+      metadata: { name: 'a'.repeat(64) },
+      status: { ...(other['status'] as object), startedAt: '2026-02-01T00:00:00Z', parts: [part(0, { node: 'node2', state: 'waiting' })] },
+    });
+    expect((await daemon.cli('executions', 'ls', '-o', 'name', '--limit', '1')).stdout).toBe(`execution.dtkd.dev/${'a'.repeat(64)}\n`);
   });
 });

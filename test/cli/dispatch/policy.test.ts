@@ -4,11 +4,13 @@ import { FakeDaemon } from '../fake-daemon.ts';
 
 const KEY = 'b'.repeat(64);
 const DIGEST = '1'.repeat(64);
+const CAN = /\/daemon\/can(\?|$)/;
 
 describe('dtkd policy', () => {
   let daemon: FakeDaemon;
   beforeEach(async () => {
     daemon = await FakeDaemon.start();
+    daemon.script('GET', CAN, () => ({ allowed: true, because: 'the operator may do everything' }));
   });
   afterEach(() => daemon.stop());
 
@@ -28,6 +30,16 @@ describe('dtkd policy', () => {
     expect(stdout).toMatch(/^builder +whatever it publishes +b{64}$/m);
     expect(stdout).toMatch(/^acme\/web +1\.2\.0 +1{16} +builder$/m);
     expect(stdout).toMatch(/^users +postgres *$/m);
+  });
+
+  it('does not tell of a policy that may not be read as if there were none, nor makes another one', async () => {
+    daemon.script('GET', CAN, () => ({ allowed: false, reason: 'it has no rights on it' }));
+    for (const words of [['show'], ['trust', 'builder']]) {
+      const { code, stdout, stderr } = await daemon.cli('policy', ...words);
+      expect({ code, stdout }).toEqual({ code: 4, stdout: '' });
+      expect(stderr).toMatch(/you may not READ the policy[\s\S]*READ,CREATE,UPDATE/);
+    }
+    expect(daemon.writes()).toEqual([]);
   });
 
   it('trusts a node, follows it or not, and ends that with its pins', async () => {

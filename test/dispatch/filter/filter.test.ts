@@ -166,6 +166,10 @@ describe('a filter that is none', () => {
     expect(await refusal({ include: [text] })).toMatchObject({ code: 'BAD_REQUEST', message, next: expect.any(String) });
   });
 
+  it('is the star that other tools have for all', async () => {
+    expect((await refusal({ include: ['*'] })).next).toContain('every node is the word "all"');
+  });
+
   it('has more in it than a filter may', async () => {
     expect((await refusal({ include: [Array.from({ length: 5_000 }, (_, index) => index).join(',')] })).message).toContain(
       'more than 4096 values',

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { open, readdir, readFile, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ERR, OUT, RECORD } from '../../../daemon/src/dispatch/runner/run-directories.ts';
@@ -76,9 +76,14 @@ describe('after its daemon has ended, a target', () => {
     await site.target.stop();
     await writeFile(gate, '');
     await waitFor(() => readFile(done).then(() => true), { what: 'the end of the command' });
+    const [run = ''] = await readdir(join(site.directory, 'dispatch', 'runs', `${order.id}-0`));
+    const record = join(site.directory, 'dispatch', 'runs', `${order.id}-0`, run, RECORD);
+    await waitFor(async () => isRecorded(await readFile(record, 'latin1')), { what: 'its record' });
+    // long ago
+    await utimes(record, 1, 1_900_000_000);
     await site.crash();
     const part = await again(order.id);
-    expect(await part.ended).toMatchObject({ outcome: 'succeeded', exitStatus: 0 });
+    expect(await part.ended).toMatchObject({ outcome: 'succeeded', exitStatus: 0, endedAt: 1_900_000_000_000 });
     expect((await outputOf(part)).out).toBe('on\noff\n');
   });
 

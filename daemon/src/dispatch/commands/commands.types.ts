@@ -73,6 +73,8 @@ export interface ScriptResult {
   error?: { code: string; message: string };
   /** It ran, and what became of it is not known. */
   unknown?: boolean;
+  /** When it ended, where that is known. */
+  endedAt?: number;
 }
 
 /** What the engine needs to run scripts and to tell of it. */

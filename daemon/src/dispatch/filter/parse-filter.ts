@@ -83,7 +83,9 @@ async function alternativeOf(parts: readonly Piece[], ignoreCase: boolean, text:
         `"${shown(part.text)}" ${pattern.error}`,
         text,
         part.at + pattern.at,
-        'Put a \\ before a character that is meant as it stands.',
+        part.text.startsWith('*')
+          ? 'These are regular expressions: any text is ".*", and every node is the word "all".'
+          : 'Put a \\ before a character that is meant as it stands.',
       );
     }
     budget.programs += pattern.size;

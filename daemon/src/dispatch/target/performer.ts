@@ -145,7 +145,9 @@ export class Performer {
       const limits = { timeoutMs, signal: part.ending.signal };
       const results = await Promise.all(left.map((run) => part.processes.adopt(run, part.row.secrets ?? [], limits)));
       const ends = results.map((result) => resultOf(ofScript(result)));
-      await this.finish(part, settledEnding(ends, part.row.plain === true, node, now()));
+      // while nobody looked, it may have ended long ago
+      const endedAt = Math.max(...results.map((result) => result.endedAt ?? now()), part.row.part.startedAt ?? 0);
+      await this.finish(part, settledEnding(ends, part.row.plain === true, node, results.length === 0 ? now() : endedAt));
     });
   }
 

@@ -247,6 +247,7 @@ export class Processes {
     return {
       ...(end.exitStatus === undefined ? {} : { exitStatus: end.exitStatus }),
       ...(end.signal === undefined ? {} : { signal: end.signal }),
+      ...(end.endedAt === undefined ? {} : { endedAt: end.endedAt }),
       // What had ended while the rest of its output was still read was not ended by this.
       ...(why === undefined || (end.endedAt !== undefined && end.endedAt < why.at)
         ? {}
