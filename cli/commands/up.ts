@@ -1,12 +1,4 @@
-import type { Command } from 'commander';
-import { DtkdError } from '../../protocol/errors.ts';
+import { mustComeFirst } from '../own-programs.ts';
 
-/** `dtkd up` is the daemon's own program; this one is reached only where other flags stand before `up`. */
-export function configure(command: Command): void {
-  command
-    .allowUnknownOption()
-    .allowExcessArguments()
-    .action(() => {
-      throw new DtkdError('BAD_REQUEST', '"up" must come first', { next: 'Write: dtkd up [flags]. See "dtkd up --help".' });
-    });
-}
+/** `dtkd up` is the daemon itself. */
+export const configure = mustComeFirst;

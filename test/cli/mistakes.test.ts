@@ -48,6 +48,17 @@ describe('mistakes at the command line', () => {
     }
   });
 
+  it('a program that must come first is told with the data directory that was given', async () => {
+    for (const [args, line] of [
+      [['--data', '/srv/my node', 'restore', 'a.dtkd-backup'], "dtkd restore a.dtkd-backup --data '/srv/my node'"],
+      [['--data=./a', 'up', '--name', 'site-a'], 'dtkd up --name site-a --data ./a'],
+      [['--ca', 'ca.pem', 'up', '--data', './a'], 'dtkd up --data ./a'],
+    ] as const) {
+      const { code, stderr } = await daemon.cli(...args);
+      expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining(`next: Write: ${line}. See `) });
+    }
+  });
+
   it('an empty name is no path to something else', async () => {
     const before = daemon.asked.length;
     const commands = [
