@@ -28,6 +28,8 @@ export interface MemberInfo {
   /** Milliseconds since the epoch. */
   since: number | undefined;
   conditions: string[];
+  /** False if it has not told of which removals it knows since the daemon started. */
+  heard: boolean;
 }
 
 /** A domain as its daemon sees it now. */
@@ -69,6 +71,7 @@ export function parseDomainInfo(view: unknown): DomainInfo {
       address: textAt(peer, 'address'),
       since: numberAt(peer, 'since'),
       conditions: textsAt(peer, 'conditions'),
+      heard: isRecord(peer) && peer['heardRemovals'] !== undefined,
     })),
     removed: listAt(view, 'removed').map((gone) => ({
       id: textAt(gone, 'id') ?? '',

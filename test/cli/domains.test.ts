@@ -125,6 +125,7 @@ describe('dtkd domain', () => {
           since: Date.now() - 3 * HOUR,
           address: '192.0.2.1',
           conditions: ['its clock is 5 minutes behind'],
+          heardRemovals: [],
         },
         { id: '0', displayName: 'node0', self: true, founder: true, connected: true, path: 'self', conditions: [] },
       ],
@@ -135,6 +136,23 @@ describe('dtkd domain', () => {
     expect(stdout).toMatch(/^node1 +away +3h +192\.0\.2\.1 +1$/m);
     expect(stdout).toContain('! node1: its clock is 5 minutes behind');
     expect(stdout).toMatch(/^node9 +9 +everybody but node1$/m);
+  });
+
+  it.each([
+    ['this node; not heard since this daemon started: node1, node2', {}],
+    ['all others; not heard since this daemon started: node1', { node2: ['9'] }],
+    ['all others but node2; not heard since this daemon started: node1', { node2: [] }],
+    ['everybody', { node1: ['9'], node2: ['9'] }],
+  ])('show tells who does not know of a removal apart from who was not heard: %s', async (expected, told: Record<string, string[]>) => {
+    const peers = ['node0', 'node1', 'node2'].map((name) => ({
+      id: name,
+      displayName: name,
+      self: name === 'node0',
+      heardRemovals: told[name],
+    }));
+    const heardBy = ['node0', ...Object.keys(told).filter((name) => told[name]?.includes('9'))];
+    daemon.script('GET', /\/dtdomains\/d\/members$/, () => ({ name: 'd', peers, removed: [{ id: '9', name: 'node9', heardBy }] }));
+    expect((await daemon.cli('domain', 'show', 'd')).stdout).toContain(` ${expected}\n`);
   });
 
   it.each([

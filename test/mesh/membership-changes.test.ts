@@ -39,6 +39,7 @@ describe('a removal', () => {
     expect(c.view().port).toBeUndefined();
     await expect(a.mesh.openStream(a.view().id, gone, ECHO)).rejects.toMatchObject({ code: 'PEER_AWAY' });
     await waitFor(() => a.view().removed[0]?.heardBy.length === 2, { what: 'a to know that b has heard' });
+    await waitFor(() => b.view().removed[0]?.heardBy.length === 2, { what: 'b to know that a, which removed it, knows' });
   });
 
   it('holds against a member that was away, and when the founder is away', async () => {

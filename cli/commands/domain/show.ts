@@ -72,9 +72,22 @@ function memberState(member: MemberInfo): string {
 
 function removedLines({ removed, members }: DomainInfo): string[] {
   if (removed.length === 0) return [];
-  const rows = removed.map(({ id, name, heardBy }) => {
-    const unheard = members.filter((member) => !member.self && !heardBy.includes(member.id)).map((member) => member.name);
-    return [name, id, unheard.length === 0 ? 'everybody' : `everybody but ${unheard.sort().join(', ')}`];
-  });
+  const rows = removed.map(({ id, name, heardBy }) => [name, id, knownTo(heardBy, members)]);
   return ['', ...alignColumns([['REMOVED', 'ID', 'KNOWN TO'], ...rows])];
+}
+
+/** Who is known not to know is told apart from who could not be asked. */
+function knownTo(heardBy: readonly string[], members: readonly MemberInfo[]): string {
+  const others = members.filter((member) => !member.self);
+  const named = (list: readonly MemberInfo[]): string =>
+    list
+      .map(({ name }) => name)
+      .sort()
+      .join(', ');
+  const silent = others.filter((member) => !member.heard);
+  const ignorant = others.filter((member) => member.heard && !heardBy.includes(member.id));
+  const but = ignorant.length === 0 ? '' : ` but ${named(ignorant)}`;
+  if (silent.length === 0) return `everybody${but}`;
+  const who = silent.length === others.length ? 'this node' : `all others${but}`;
+  return `${who}; not heard since this daemon started: ${named(silent)}`;
 }

@@ -32,7 +32,7 @@ export function domainView(input: ViewInput): DomainView {
     .filter(([key]) => key !== self)
     .map(([key, { name }]) => {
       const id = peerIdOf(key);
-      const heardBy = peers.filter((peer) => peer.self || peer.heardRemovals.includes(id)).map((peer) => peer.id);
+      const heardBy = peers.filter((peer) => peer.self || peer.heardRemovals?.includes(id)).map((peer) => peer.id);
       return { id, name, heardBy };
     });
   return {
@@ -75,7 +75,7 @@ function peerView(input: ViewInput, member: FoldedMember, founder: boolean): Pee
     failure: presence?.failure,
     suspended: input.state.suspended.has(member.key),
     conditions: conditionsOf(input, member),
-    heardRemovals: [...(presence?.heard ?? [])],
+    heardRemovals: presence?.heard === undefined ? undefined : [...presence.heard],
   };
 }
 

@@ -33,8 +33,8 @@ export interface PeerView {
   suspended: boolean;
   /** Sentences for the operator. */
   conditions: string[];
-  /** Removal facts (by removed peer id) that this peer is known to have. */
-  heardRemovals: PeerId[];
+  /** Removal facts (by removed peer id) that this peer is known to have; undefined if it has told nothing since this daemon started. */
+  heardRemovals: PeerId[] | undefined;
 }
 
 export type DomainState = 'Ready' | 'Joining' | 'Failed' | 'Removed' | 'Suspended' | 'Leaving';

@@ -43,3 +43,11 @@ it('names an address once, however many connections lead to it', () => {
   for (const where of [address, { ...address }, other]) table.add(link(high, true, 0), where, []);
   expect(table.directAddresses(high)).toEqual([address, other]);
 });
+
+it('tells a member that has told of no removal apart from one that has told nothing yet', () => {
+  const table = new PeerTable(low, Date.now);
+  table.add(link(high, true, 0), address, []);
+  expect(table.presence(high).heard).toBeUndefined();
+  expect([table.heard(high, []), table.heard(high, [])]).toEqual([true, false]);
+  expect(table.presence(high).heard).toEqual(new Set());
+});

@@ -9,7 +9,7 @@ import type { Address } from '../../../../protocol/address.ts';
 import { COMPARE_PROTOCOL, type Digests } from '../../../../protocol/compare.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { HELLO_PROTOCOL, type HelloAbout } from '../../../../protocol/hello.ts';
-import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
+import { type PeerId, type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
 import { REACH_PROTOCOL } from '../../../../protocol/reach.ts';
 import { FACTS_PROTOCOL, SYNC_PROTOCOL } from '../../../../protocol/sync.ts';
 import { WHERE_PROTOCOL } from '../../../../protocol/whereabouts.ts';
@@ -31,7 +31,7 @@ import { introduce } from './introduction.ts';
 import { PeerTable, type Presence } from './peer-table.ts';
 import { askReach, ReachAnswers } from './reach.ts';
 import { SEARCH_CHECK_MS, Search } from './search.ts';
-import { SyncService } from './sync-service.ts';
+import { removedIds, SyncService } from './sync-service.ts';
 import { Telling } from './telling.ts';
 import { Timers } from './timers.ts';
 import { answerWhere } from './where.ts';
@@ -116,9 +116,7 @@ export class DomainNode {
       log: options.log,
       logger: options.logger,
       link: (peer) => this.peers.best(peer),
-      heard: (peer, removals) => {
-        if (this.peers.heard(peer, removals)) options.onChange();
-      },
+      heard: (peer, removals) => this.#heard(peer, removals),
       pulled: (from) => this.log.heard(from, () => this.#others()),
       gained: (from) => this.#catchingUp.gained(from),
     });
@@ -388,6 +386,10 @@ export class DomainNode {
     onChange();
   }
 
+  #heard(peer: PeerKey, removals: readonly PeerId[]): void {
+    if (this.peers.heard(peer, removals)) this.#options.onChange();
+  }
+
   async #digests(): Promise<Digests> {
     return { logs: await this.#catchingUp.digest(), facts: this.membership.digest() };
   }
@@ -395,7 +397,10 @@ export class DomainNode {
   async #exchangeDigests(peer: PeerKey): ReturnType<typeof askDigests> {
     const link = this.peers.best(peer);
     if (link === undefined) throw new DtkdError('PEER_AWAY', 'the member is not connected');
-    return askDigests(link, () => this.#digests());
+    const compared = await askDigests(link, () => this.#digests());
+    // Who has all facts that are known here knows of all removals.
+    if (compared.theirs.facts === this.membership.digest()) this.#heard(peer, removedIds(this.membership));
+    return compared;
   }
 
   /** True if the member has said that it serves the protocol. */

@@ -19,7 +19,7 @@ interface Connected {
 interface Row {
   links: Connected[];
   since: number;
-  heard: ReadonlySet<PeerId>;
+  heard: ReadonlySet<PeerId> | undefined;
 }
 
 export interface Presence {
@@ -27,10 +27,9 @@ export interface Presence {
   path: 'direct' | 'relayed' | undefined;
   address: Address | undefined;
   since: number | undefined;
-  heard: ReadonlySet<PeerId>;
+  /** Removals of which it was last known to have heard; undefined if it has not told since this daemon started. */
+  heard: ReadonlySet<PeerId> | undefined;
 }
-
-const NOTHING: ReadonlySet<PeerId> = new Set();
 
 export class PeerTable {
   readonly #rows = new Map<PeerKey, Row>();
@@ -44,7 +43,7 @@ export class PeerTable {
 
   /** Returns true if the member was away. */
   add(link: Link, address: Address | undefined, protocols: readonly string[], announced: readonly Address[] = []): boolean {
-    const row = this.#rows.get(link.peer) ?? { links: [], since: this.#now(), heard: NOTHING };
+    const row = this.#rows.get(link.peer) ?? { links: [], since: this.#now(), heard: undefined };
     this.#rows.set(link.peer, row);
     const returned = row.links.length === 0;
     if (returned) row.since = this.#now();
@@ -97,7 +96,7 @@ export class PeerTable {
 
   heard(peer: PeerKey, removals: readonly PeerId[]): boolean {
     const row = this.#rows.get(peer);
-    if (row === undefined || (row.heard.size === removals.length && removals.every((id) => row.heard.has(id)))) return false;
+    if (row === undefined || isSame(row.heard, removals)) return false;
     row.heard = new Set(removals);
     return true;
   }
@@ -110,7 +109,7 @@ export class PeerTable {
       path: first === undefined ? undefined : first.link.via === undefined ? 'direct' : 'relayed',
       address: first?.address,
       since: row?.since,
-      heard: row?.heard ?? NOTHING,
+      heard: row?.heard,
     };
   }
 
@@ -122,4 +121,8 @@ export class PeerTable {
     const dialledByLower = link.inbound ? link.peer < this.#self : this.#self < link.peer;
     return (link.via === undefined ? 0 : 2) + (dialledByLower ? 0 : 1);
   }
+}
+
+function isSame(heard: ReadonlySet<PeerId> | undefined, removals: readonly PeerId[]): boolean {
+  return heard?.size === removals.length && removals.every((id) => heard.has(id));
 }

@@ -262,7 +262,8 @@ export class SyncService {
       }
       const digest = membership.digest();
       await channel.sendBytes(encodeFacts({ type: 'heard', digest, removed: removedIds(membership) }));
-      if (theirs !== digest) await exchangeFacts(channel, membership, false);
+      if (theirs === digest) this.#ports.heard(link.peer, removedIds(membership));
+      else await exchangeFacts(channel, membership, false);
       channel.finish();
     } catch (error) {
       channel.fail(error);
