@@ -111,9 +111,17 @@ export function inviteState(invite: InviteInfo, now: number): 'usable' | 'revoke
   return invite.used >= invite.uses ? 'used up' : 'usable';
 }
 
-/** Domains that are meant: those that are given, if this node is in them; else the only one. Errors: BAD_REQUEST, NOT_FOUND. */
+/** Domains that are meant: those that are given, if this node is in them; else the only one. Errors: BAD_REQUEST, NOT_FOUND, REMOVED. */
 export async function chooseDomains(client: ApiClient, given: readonly string[] | undefined): Promise<string[]> {
-  const known = (await listDomains(client)).map((domain) => textAt(domain, 'metadata', 'name') ?? '');
+  const all = await listDomains(client);
+  const left = all.filter((domain) => textAt(domain, 'status') === 'Removed');
+  const known = all.filter((domain) => !left.includes(domain)).map(nameOf);
+  const meant = given === undefined && known.length === 0 ? left[0] : left.find((domain) => given?.includes(nameOf(domain)) === true);
+  if (meant !== undefined) {
+    throw new DtkdError('REMOVED', `this node is a member of ${nameOf(meant)} no more: nobody there would see it`, {
+      next: textAt(meant, 'message') ?? 'Join it again with a new invite.',
+    });
+  }
   if (known.length === 0) {
     throw new DtkdError('BAD_REQUEST', 'this node is in no domain', {
       next: 'Found one with "dtkd domain create NAME" or join one with "dtkd domain join".',
@@ -127,4 +135,8 @@ export async function chooseDomains(client: ApiClient, given: readonly string[] 
   const unknown = given.find((name) => !known.includes(name));
   if (unknown === undefined) return [...new Set(given)];
   throw new DtkdError('NOT_FOUND', `this node is in no domain named ${unknown.slice(0, 80)}`, { next });
+}
+
+function nameOf(domain: JsonRecord): string {
+  return textAt(domain, 'metadata', 'name') ?? '';
 }

@@ -21,6 +21,7 @@ export function parcelsOf({ mesh, access, store, node, ...options }: ParcelParts
     rows: store.kv,
     domain: (name) => mesh.carrying(name),
     domains: () => mesh.domains().flatMap(({ name }) => (mesh.carrying(name) === undefined ? [] : [name])),
+    removedFrom: () => mesh.domains().flatMap(({ name, state }) => (state === 'Removed' ? [name] : [])),
     assertMayManage: (principal, domain) => assertMayManage({ access, store, node }, principal, domain),
   });
 }

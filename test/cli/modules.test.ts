@@ -178,6 +178,12 @@ describe('released modules', () => {
     expect((await daemon.cli('module', 'publish', 'acme/web@1.2.0', '--domain', 'lab', '-o', 'name')).stdout).toBe('acme/web 1.2.0\n');
     expect(daemon.asked.at(-1)?.body).toEqual({ module: 'acme/web', version: '1.2.0', domains: ['lab'] });
     expect((await daemon.cli('module', 'publish', 'acme/web', '--domain', 'other')).stderr).toContain('in no domain named other');
+    daemon.put(dtDomainKind, 'corp', { status: 'Removed', message: 'this node was removed from the domain' });
+    expect((await daemon.cli('module', 'publish', 'acme/web', '-o', 'name')).code).toBe(0);
+    expect(await daemon.cli('module', 'publish', 'acme/web', '--domain', 'corp')).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining('a member of corp no more: nobody there would see it\nnext: this node was removed from the domain'),
+    });
   });
 
   it('are listed, and taken back', async () => {

@@ -34,6 +34,7 @@ async function parcelsOf({ mesh, store, name }: Site, more: Partial<ParcelsOptio
   const parcels = createParcels({
     domain: (of) => mesh.carrying(of),
     domains: () => mesh.domains().map((domain) => domain.name),
+    removedFrom: () => [],
     orders: {
       async *orders() {},
       async *answers() {},
@@ -412,4 +413,11 @@ describe('parcels', () => {
     const without = await exported(ofA, { modules: 'all', since: { heads: {}, modules: list.map(({ digest }) => digest) } });
     expect((await framesOf(without)).some(({ type }) => type === 'module')).toBe(false);
   });
+});
+
+test('says that the node was removed, not that it never was in a domain', async () => {
+  const parcels = await parcelsOf(await sites.start('a'), { removedFrom: () => ['corp'] });
+  for (const request of [{}, { domains: ['corp'] }])
+    await expect(exported(parcels, request)).rejects.toMatchObject({ code: 'REMOVED', message: expect.stringContaining('"corp" no more') });
+  await expect(exported(parcels, { domains: ['other'] })).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });

@@ -150,8 +150,15 @@ class NodeParcels implements Parcels {
         next: 'Say which with --domain. A bundle of several tells everybody that they have this node in common.',
       });
     }
-    const found = [...new Set(names ?? all)].map((name) => {
+    const removedFrom = this.#options.removedFrom();
+    const wanted = names ?? (all.length > 0 ? all : removedFrom.slice(0, 1));
+    const found = [...new Set(wanted)].map((name) => {
       const domain = this.#options.domain(name);
+      if (domain === undefined && removedFrom.includes(name)) {
+        throw new DtkdError('REMOVED', `this node is a member of "${name}" no more, and holds nothing of it that a bundle could carry`, {
+          next: 'To return, join again with a new invite.',
+        });
+      }
       if (domain === undefined)
         throw new DtkdError('NOT_FOUND', `this node is in no domain "${name.slice(0, 80)}"`, { next: 'See "dtkd domain ls".' });
       return domain;

@@ -81,6 +81,8 @@ export interface ParcelsOptions {
   domain(name: string): ParcelDomain | undefined;
   /** Names of all domains of this node. */
   domains(): string[];
+  /** Names of those of which it is a member no more. */
+  removedFrom(): string[];
   orders: ParcelOrders;
   modules: ParcelModules;
   /** Throws FORBIDDEN unless the principal may look after that domain. */
