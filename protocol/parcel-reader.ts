@@ -185,7 +185,7 @@ function nameOf({ name, domain }: Pick<FrameOf<'section'>, 'name' | 'domain'>, {
 }
 
 function altered(what: string): DtkdError {
-  return new DtkdError('PARCEL_ALTERED', `the bundle was altered since it was made: ${what} is not what its maker wrote`, { next: AGAIN });
+  return new DtkdError('PARCEL_ALTERED', `the bundle was altered since it was made, in ${what}`, { next: AGAIN });
 }
 
 function notOne(): DtkdError {

@@ -28,7 +28,9 @@ export function importLines({ dryRun, domains, modules, skipped, refused }: Impo
     return [
       `domain ${domain.name}, from ${domain.makerName}${dryRun ? ' (dry run)' : ''}`,
       `  ${some(facts.new, 'new fact')}, ${some(entries.new, 'new log entry', 'new log entries')} (${entries.known} known)`,
-      ...(orders.taken + orders.known === 0 ? [] : [`  ${some(orders.taken, 'order')} or cancellations (${orders.known} known)`]),
+      ...(orders.taken + orders.known === 0
+        ? []
+        : [`  ${some(orders.taken, 'order or cancellation', 'orders and cancellations')} (${orders.known} known)`]),
       ...(answers.taken + answers.known === 0 ? [] : [`  ${some(answers.taken, 'answer')} (${answers.known} known)`]),
       ...(gaps.length === 0
         ? []

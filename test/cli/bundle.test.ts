@@ -122,6 +122,7 @@ describe('dtkd bundle', () => {
     for (const text of [
       'domain field, from node1',
       '1 new fact, 2 new log entries (3 known)',
+      ' 1 order or cancellation (0 known)',
       'earlier entries are missing',
       'domain other was left out',
       'refused: order 12: it is not signed (SIGNATURE_INVALID)',
