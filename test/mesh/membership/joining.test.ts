@@ -110,6 +110,7 @@ describe('joining', () => {
     await founder.membership.remove(node1.key.publicKey);
     const reserved = await expectRefusal('NAME_TAKEN', 'node1', founder, text);
     expect(String(reserved)).toContain('reserved');
+    expect(reserved).toMatchObject({ next: expect.stringContaining('dtkd domain free-name ') });
     await founder.membership.free('node1');
     expect(nameOf(founder, (await join('node1', founder, text)).key.publicKey)).toBe('node1');
   });

@@ -175,8 +175,8 @@ function judgeName(state: FoldedState, grant: ParsedItem<Grant>, { name, replace
     grant.fact.replace === name
       ? `This invite lets a rebuilt machine take the name over: join with "--replace ${name}".`
       : reserved
-        ? `Choose another name, or let the founder free it.`
-        : 'Choose another name ("dtkd up --name").';
+        ? `On the founder, free it ("dtkd domain free-name ${state.name} ${name}") or make an invite for its new holder ("dtkd domain invite ${state.name} --replace ${name}").`
+        : 'A node gets its name at its first start: start it in a new data directory ("dtkd up --name NAME --data DIR").';
   throw new DtkdError('NAME_TAKEN', `the name "${name}" is ${reserved ? 'reserved for a removed member' : 'taken'} in this domain`, {
     next,
     details: { name, reserved },
