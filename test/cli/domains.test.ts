@@ -90,6 +90,15 @@ describe('dtkd domain', () => {
     expect(bodies).toContainEqual({ address: '192.0.2.1', token });
   });
 
+  it('join says that there is nothing to do for a member', async () => {
+    daemon.script('POST', /\/dtdomains\/mydomain\/join$/, () => ({ domain: { metadata: { name: 'mydomain' } }, already: true }));
+    expect(await daemon.cli('domain', 'join', '192.0.2.1', someToken('mydomain'))).toEqual({
+      code: 0,
+      stdout: 'This node is a member of mydomain already; nothing to do.\n',
+      stderr: '',
+    });
+  });
+
   it('join tells why it failed and what to do, without asking the daemon where the token is no token', async () => {
     const token = someToken('mydomain');
     daemon.script('POST', /\/dtdomains\/mydomain\/join$/, () => {

@@ -5,7 +5,7 @@ import type { ApiClient } from '../../client/api.ts';
 import { domainInfo, domainTarget } from '../../client/domains.ts';
 import { waitForObject } from '../../client/ready.ts';
 import { readSecret } from '../../input/secret.ts';
-import { recordAt, textAt, textsAt } from '../../json.ts';
+import { booleanAt, recordAt, textAt, textsAt } from '../../json.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
 
 /** How long --wait waits for a connection to another member, in milliseconds. */
@@ -32,9 +32,14 @@ export function configure(command: Command, cli: Cli): void {
       const client = await cli.client();
       cli.out.progress(`Joining ${name} through ${address} ...`);
       const body = { address, token, ...(flags.replace === undefined ? {} : { replace: flags.replace }) };
-      const domain = recordAt(await client.call('POST', domainTarget(name, 'join'), body), 'domain');
+      const answer = await client.call('POST', domainTarget(name, 'join'), body);
+      const domain = recordAt(answer, 'domain');
       if (flags.wait === true) await waitForMember(client, name);
       if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, domain, flags.output);
+      if (booleanAt(answer, 'already')) {
+        cli.out.print(`This node is a member of ${cli.out.paint('bold', name)} already; nothing to do.`);
+        return;
+      }
       const count = textsAt(domain, 'peers').length;
       const founder = textAt(domain, 'founder');
       cli.out.print(

@@ -11,6 +11,7 @@ import { generateSigningKey, type SigningContext } from '../../../protocol/signi
 import { parseToken } from '../../../protocol/token.ts';
 import type { Logger } from '../logger.ts';
 import type { Kv } from '../store/kv.ts';
+import { alreadyIn } from './already-in.ts';
 import { inviteViews } from './domain-view.ts';
 import { joinDomain, makeNonce } from './joining/join-client.ts';
 import { PendingJoin } from './joining/pending-join.ts';
@@ -405,9 +406,7 @@ class NodeMesh implements Mesh {
   #refuseExisting(name: string): void {
     const existing = this.#domains.get(name);
     if (existing === undefined || !existing.isMember()) return;
-    throw new DtkdError('ALREADY_EXISTS', `this node is already in a domain named "${name}"`, {
-      next: `Leave it first: dtkd domain leave ${name}.`,
-    });
+    throw alreadyIn(existing.view());
   }
 
   async #exclusively<T>(name: string, act: () => Promise<T>): Promise<T> {

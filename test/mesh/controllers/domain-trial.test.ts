@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { domainHandlers } from '../../../daemon/src/mesh/controllers/domain-api.ts';
+import { alreadyIn } from '../../../daemon/src/mesh/already-in.ts';
+import { domainActions, domainHandlers } from '../../../daemon/src/mesh/controllers/domain-api.ts';
 import type { DomainController } from '../../../daemon/src/mesh/controllers/domain-controller.ts';
 import type { Mesh } from '../../../daemon/src/mesh/mesh.types.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
+import { parseToken } from '../../../protocol/token.ts';
+import { someToken } from '../../cli/token.ts';
 
 /** Handlers over a mesh that notes what is done to it. */
 function handlers(isMember: boolean) {
@@ -53,5 +56,34 @@ describe('a trial', () => {
     const member = handlers(true);
     await member.dtDomain.delete(domain, context(false));
     expect(member.done).toEqual(['cancel mydomain', 'leave mydomain', 'refresh']);
+  });
+});
+
+describe('a domain that this node is in already', () => {
+  const token = someToken('mydomain');
+  const { domain: id } = parseToken(token);
+
+  async function join(view: object) {
+    const joined: string[] = [];
+    const controller = { shown: async () => domain, join: async () => void joined.push('joined') };
+    const mesh = { domain: () => view };
+    const join = domainActions({ mesh: mesh as unknown as Mesh, controller: controller as unknown as DomainController }).get('join');
+    const body = { address: '192.0.2.1', token };
+    const answer = await join?.({ name: 'mydomain', rest: [], method: 'POST', body, signal: new AbortController().signal });
+    return { joined, answer };
+  }
+
+  it('is joined again without doing anything, and anew after a removal', async () => {
+    expect(await join({ id, state: 'Ready' })).toEqual({ joined: [], answer: { domain, already: true } });
+    for (const other of [
+      { id, state: 'Removed' },
+      { id: 'ab'.repeat(32), state: 'Ready' },
+    ])
+      expect((await join(other)).joined).toEqual(['joined']);
+  });
+
+  it('is not to be left on that account', () => {
+    for (const holdsRoot of [true, false]) expect(alreadyIn({ name: 'mydomain', holdsRoot, state: 'Ready' }).next).not.toContain('leave');
+    expect(alreadyIn({ name: 'mydomain', holdsRoot: true, state: 'Ready' }).next).toContain('dtkd domain invite mydomain');
   });
 });

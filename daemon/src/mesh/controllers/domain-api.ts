@@ -6,7 +6,8 @@ import { parsePeerId } from '../../../../protocol/ids.ts';
 import { dtDomainSchema } from '../../../../protocol/kinds/dtdomain.ts';
 import { dtPeerSchema } from '../../../../protocol/kinds/dtpeer.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
-import { parseToken } from '../../../../protocol/token.ts';
+import { parseToken, type Token } from '../../../../protocol/token.ts';
+import { alreadyIn } from '../already-in.ts';
 import type { Mesh } from '../mesh.types.ts';
 import type { DomainController } from './domain-controller.ts';
 import { withFields } from './domain-view.ts';
@@ -34,11 +35,8 @@ export function domainHandlers({ mesh, controller }: DomainApiOptions) {
     async create(object: ApiObject, context: WriteContext): Promise<ApiObject | { handled: ApiObject }> {
       const name = object.metadata.name;
       const peer = dtDomainSchema.parse(object).spec?.peer;
-      if (mesh.domain(name) !== undefined) {
-        throw new DtkdError('ALREADY_EXISTS', `this node is already in a domain named ${name}`, {
-          next: `Leave it first: dtkd domain leave ${name}.`,
-        });
-      }
+      const existing = mesh.domain(name);
+      if (existing !== undefined) throw alreadyIn(existing);
       if (peer !== undefined) {
         checkToken(name, peer.inviteToken);
         return withFields(object, { status: 'Joining', message: `joining through ${peer.address}` });
@@ -84,13 +82,14 @@ export function domainHandlers({ mesh, controller }: DomainApiOptions) {
   return { dtDomain, dtPeer };
 }
 
-function checkToken(name: string, text: string): void {
+function checkToken(name: string, text: string): Token {
   const token = parseToken(text);
   if (token.domainName !== name) {
     throw new DtkdError('TOKEN_WRONG_DOMAIN', `the invite token is for the domain ${token.domainName}, not ${name}`, {
       next: `Name the dtDomain ${token.domainName}, or use a token of ${name}.`,
     });
   }
+  return token;
 }
 
 /** Subresources of a dtDomain by their first path segment. */
@@ -99,7 +98,11 @@ export function domainActions({ mesh, controller }: DomainApiOptions): Map<strin
     create: async (request) => controller.found(allow(request, 'POST').name),
     join: async (request) => {
       const { address, token, replace } = parse(joinRequest, allow(request, 'POST').body);
-      checkToken(request.name, token);
+      const { domain } = checkToken(request.name, token);
+      const there = mesh.domain(request.name);
+      // Asked twice, it is done all the same.
+      if (there?.id === domain && there.state !== 'Removed' && there.state !== 'Leaving')
+        return { domain: await controller.shown(request.name), already: true };
       const options = { signal: request.signal, ...(replace === undefined ? {} : { replace }) };
       return { domain: await controller.join(request.name, address, token, options) };
     },

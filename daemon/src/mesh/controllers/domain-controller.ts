@@ -176,7 +176,7 @@ export class DomainController {
     const { recoveryKey } = await this.#options.mesh.create(name);
     try {
       await this.#options.mesh.invite(name);
-      return { domain: await this.#shown(name), recoveryKey };
+      return { domain: await this.shown(name), recoveryKey };
     } catch (cause) {
       throw halfFounded(name, cause);
     }
@@ -185,10 +185,11 @@ export class DomainController {
   /** Joins a domain now; errors are those of `Mesh.join`, and nothing is kept if it fails. */
   async join(name: string, address: string, token: string, options: { replace?: string; signal?: AbortSignal }): Promise<ApiObject> {
     await this.#options.mesh.join(name, address, token, options);
-    return this.#shown(name);
+    return this.shown(name);
   }
 
-  async #shown(name: string): Promise<ApiObject> {
+  /** The object of a domain that this node is in, brought up to date. */
+  async shown(name: string): Promise<ApiObject> {
     await this.refresh();
     const object = await this.#options.store.get(this.refOf(name));
     if (object === undefined) throw new DtkdError('INTERNAL', `the domain ${name} was made but its object could not be stored`);
