@@ -1,6 +1,8 @@
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { DtkdError } from '../../protocol/errors.ts';
+import { shellWord } from '../dispatch/shell-line.ts';
 import { textAt } from '../json.ts';
 
 /** Tokens are a few hundred characters; whatever is larger is a wrong file. */
@@ -23,7 +25,14 @@ async function source(argument: string, what: string, stdin: Readable & { isTTY?
     if (stdin.isTTY === true) process.stderr.write(`Paste the ${what} and press Enter: `);
     return readCapped(stdin, what, stdin.isTTY === true);
   }
-  if (!argument.startsWith('@')) return argument;
+  if (!argument.startsWith('@')) {
+    if (await isFile(argument)) {
+      throw new DtkdError('BAD_REQUEST', `${argument} is a file: an @ before its name says that the ${what} is to be read from it`, {
+        next: `Write: ${shellWord(`@${argument}`)}`,
+      });
+    }
+    return argument;
+  }
   const file = argument.slice(1);
   try {
     return await readCapped(createReadStream(file), what, false);
@@ -33,6 +42,13 @@ async function source(argument: string, what: string, stdin: Readable & { isTTY?
     const why = code === 'ENOENT' ? 'there is no such file' : (code ?? 'error');
     throw new DtkdError('BAD_REQUEST', `cannot read the ${what} from ${file}: ${why}`, { cause: error });
   }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 }
 
 async function readCapped(stream: Readable, what: string, oneLine: boolean): Promise<string> {

@@ -20,6 +20,12 @@ describe('readSecret', () => {
     expect(await readSecret('-', 'token', Readable.from(['from-', 'stdin\n']))).toBe('from-stdin');
   });
 
+  it('refuses the name of a file without its @', async () => {
+    const file = join(dir, 'token');
+    await expect(readSecret(file, 'token')).rejects.toMatchObject({ code: 'BAD_REQUEST', next: `Write: @${file}` });
+    expect(await readSecret(join(dir, 'absent'), 'token')).toBe(join(dir, 'absent'));
+  });
+
   it('refuses what is empty, missing or too large, without showing it', async () => {
     await expect(readSecret('-', 'token', Readable.from(['\n']))).rejects.toMatchObject({
       code: 'BAD_REQUEST',
