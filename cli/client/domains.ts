@@ -42,7 +42,7 @@ export interface DomainInfo {
   founder: string | undefined;
   port: number | undefined;
   members: MemberInfo[];
-  removed: { id: string; name: string; heardBy: string[] }[];
+  removed: { id: string; name: string; left: boolean; heardBy: string[] }[];
 }
 
 /** Asks for a domain's members and parses the answer. */
@@ -76,6 +76,7 @@ export function parseDomainInfo(view: unknown): DomainInfo {
     removed: listAt(view, 'removed').map((gone) => ({
       id: textAt(gone, 'id') ?? '',
       name: textAt(gone, 'name') ?? '',
+      left: booleanAt(gone, 'left'),
       heardBy: textsAt(gone, 'heardBy'),
     })),
   };

@@ -138,13 +138,16 @@ describe('dtkd domain', () => {
         },
         { id: '0', displayName: 'node0', self: true, founder: true, connected: true, path: 'self', conditions: [] },
       ],
-      removed: [{ id: '9', name: 'node9', heardBy: ['0'] }],
+      removed: [
+        { id: '8', name: 'node8', left: true, heardBy: ['0', '1'] },
+        { id: '9', name: 'node9', left: false, heardBy: ['0'] },
+      ],
     }));
     const { stdout } = await daemon.cli('domain', 'show', 'd');
     expect(stdout).toMatch(/^node0 \(founder\) +this node +0$/m);
     expect(stdout).toMatch(/^node1 +away +3h +192\.0\.2\.1 +1$/m);
     expect(stdout).toContain('! node1: its clock is 5 minutes behind');
-    expect(stdout).toMatch(/^node9 +9 +everybody but node1$/m);
+    expect(stdout).toMatch(/^REMOVED .*\nnode9 +9 +everybody but node1\n\nLEFT .*\nnode8 +8 +everybody\n$/m);
   });
 
   it.each([

@@ -39,6 +39,7 @@ describe('a removal', () => {
     expect(c.view().port).toBeUndefined();
     await expect(a.mesh.openStream(a.view().id, gone, ECHO)).rejects.toMatchObject({ code: 'PEER_AWAY' });
     await waitFor(() => a.view().removed[0]?.heardBy.length === 2, { what: 'a to know that b has heard' });
+    expect(a.view().removed).toMatchObject([{ name: 'c', left: false }]);
     await waitFor(() => b.view().removed[0]?.heardBy.length === 2, { what: 'b to know that a, which removed it, knows' });
   });
 
@@ -82,6 +83,7 @@ describe('leaving', () => {
     for (const site of [a, b]) {
       await waitFor(async () => site.view().peers.length === 2 && (await site.apps()).length === 0, { what: 'the member to be gone' });
     }
+    expect(b.view().removed).toMatchObject([{ name: 'c', left: true }]);
     await expect(a.mesh.leave('d')).rejects.toMatchObject({ code: 'CONFLICT' });
     await a.mesh.leave('d', { force: true });
     await waitFor(() => b.view().peers.length === 1, { what: 'b to be alone' });

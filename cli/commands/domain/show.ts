@@ -71,9 +71,20 @@ function memberState(member: MemberInfo): string {
 }
 
 function removedLines({ removed, members }: DomainInfo): string[] {
-  if (removed.length === 0) return [];
-  const rows = removed.map(({ id, name, heardBy }) => [name, id, knownTo(heardBy, members)]);
-  return ['', ...alignColumns([['REMOVED', 'ID', 'KNOWN TO'], ...rows])];
+  const table = (heading: string, gone: DomainInfo['removed']): string[] => {
+    const rows = gone.map(({ id, name, heardBy }) => [name, id, knownTo(heardBy, members)]);
+    return rows.length === 0 ? [] : ['', ...alignColumns([[heading, 'ID', 'KNOWN TO'], ...rows])];
+  };
+  return [
+    ...table(
+      'REMOVED',
+      removed.filter(({ left }) => !left),
+    ),
+    ...table(
+      'LEFT',
+      removed.filter(({ left }) => left),
+    ),
+  ];
 }
 
 /** Who is known not to know is told apart from who could not be asked. */

@@ -30,10 +30,10 @@ export function domainView(input: ViewInput): DomainView {
   const peers = [...state.members.values()].map((member) => peerView(input, member, member.key === founder));
   const removed = [...state.removed]
     .filter(([key]) => key !== self)
-    .map(([key, { name }]) => {
+    .map(([key, { name, left }]) => {
       const id = peerIdOf(key);
       const heardBy = peers.filter((peer) => peer.self || peer.heardRemovals?.includes(id)).map((peer) => peer.id);
-      return { id, name, heardBy };
+      return { id, name, left, heardBy };
     });
   return {
     id: state.domain,

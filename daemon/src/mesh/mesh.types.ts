@@ -52,7 +52,8 @@ export interface DomainView {
   founderName: string | undefined;
   port: number | undefined;
   peers: PeerView[];
-  removed: { id: PeerId; name: string; heardBy: PeerId[] }[];
+  /** Keys that are members no more; `left`: by themselves. */
+  removed: { id: PeerId; name: string; left: boolean; heardBy: PeerId[] }[];
 }
 
 export interface InviteView {
