@@ -9,6 +9,7 @@ import { textAt } from '../json.ts';
 import { fullName, parseWanted, requireKindOf } from '../kinds.ts';
 import { listAll } from '../listing.ts';
 import { outputOption } from '../output/format.ts';
+import { objectName } from '../peer-names.ts';
 
 const EXAMPLES = `
 Examples:
@@ -18,7 +19,7 @@ Examples:
   dtkd delete dtapps -l team=old
   dtkd delete resources --where 'type=Host and model=lab' --dry-run
   dtkd delete model shop --cascade                        with all its resources
-  dtkd delete dtpeer ca777327efb4498ab8c8876a6488701e     on the founder: removes that member for good`;
+  dtkd delete dtpeer node2                                on the founder: removes that member for good`;
 
 const PAGE_SIZE = 500;
 
@@ -59,8 +60,9 @@ export function configure(command: Command, cli: Cli): void {
       const client = await cli.client();
       for (const doomed of await findDoomed(client, kind, names, flags)) {
         try {
-          await client.delete(doomed, { dryRun: flags.dryRun, cascade: flags.cascade });
-          const name = fullName(doomed.kind, doomed.name);
+          const object = await objectName(client, doomed, doomed.name);
+          await client.delete({ ...doomed, name: object }, { dryRun: flags.dryRun, cascade: flags.cascade });
+          const name = fullName(doomed.kind, object);
           cli.out.print(flags.output === 'name' ? name : `${name} deleted${flags.dryRun === true ? ' (dry run)' : ''}`);
         } catch (error) {
           const absent = error instanceof DtkdError && error.code === 'NOT_FOUND';

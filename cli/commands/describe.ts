@@ -11,6 +11,7 @@ import { parseWanted, type Wanted } from '../kinds.ts';
 import { listAll, listPages } from '../listing.ts';
 import { describeLines } from '../output/describe.ts';
 import { shownResource, shownType } from '../output/effective.ts';
+import { objectName } from '../peer-names.ts';
 import { selectionOf, targetOf } from '../selection.ts';
 
 const EXAMPLES = `
@@ -62,7 +63,7 @@ async function* objectsOf(cli: Cli, client: ApiClient, { kind, names }: Wanted, 
   const target = targetOf(kind, flags);
   for (const name of names) {
     try {
-      yield await client.get({ ...target, name });
+      yield await client.get({ ...target, name: await objectName(client, target, name) });
     } catch (error) {
       cli.failed(error);
     }

@@ -11,6 +11,7 @@ import { type Listing, listPages } from '../listing.ts';
 import { Completeness } from '../output/completeness.ts';
 import { outputOption, printValue } from '../output/format.ts';
 import { parseTable, type Table, TablePrinter } from '../output/table.ts';
+import { objectName } from '../peer-names.ts';
 import { type ListFlags, selectionOf, targetOf } from '../selection.ts';
 import { follow } from './watch.ts';
 
@@ -205,7 +206,7 @@ async function* pagesOf(
   }
   for (const name of wanted.names) {
     try {
-      yield await client.get({ ...target, name }, {}, accept);
+      yield await client.get({ ...target, name: await objectName(client, target, name) }, {}, accept);
     } catch (error) {
       cli.failed(error);
     }

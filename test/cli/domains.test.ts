@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DtkdError } from '../../protocol/errors.ts';
 import { dtDomainKind } from '../../protocol/kinds/dtdomain.ts';
+import { dtPeerKind } from '../../protocol/kinds/dtpeer.ts';
 import { FakeDaemon } from './fake-daemon.ts';
 import { someToken } from './token.ts';
 
@@ -186,6 +187,23 @@ describe('dtkd domain', () => {
     expect(lastBody()).toEqual(body);
     if (args[1] === 'rotate') expect(stdout).toContain('the-next');
     if (args[1] === 'export') expect(stdout).toBe('the-root\n');
+  });
+
+  it('members are named as they are shown, where that says which', async () => {
+    const [one, two, three] = ['1', '2', '3'].map((digit) => digit.repeat(32)) as [string, string, string];
+    daemon.put(dtPeerKind, one, { name: 'site-c.dtkd.local', dtDomain: 'd' });
+    daemon.put(dtPeerKind, two, { name: 'site-d.dtkd.local', dtDomain: 'd' });
+    daemon.put(dtPeerKind, three, { name: 'site-d.dtkd.local', dtDomain: 'e' });
+    expect((await daemon.cli('get', 'dtpeer', 'site-c', '-o', 'json')).stdout).toContain(one);
+    expect((await daemon.cli('describe', 'dtpeer/site-c.dtkd.local')).stdout).toContain(one);
+    expect(await daemon.cli('delete', 'dtpeer', 'site-d')).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining(`Say which: ${two} (in d), ${three} (in e).`),
+    });
+    expect((await daemon.cli('delete', 'dtpeer', 'site')).code).toBe(5);
+    daemon.asked.length = 0;
+    expect((await daemon.cli('delete', 'dtpeer', 'site-c')).stdout).toContain(`/${one} deleted`);
+    expect(daemon.writes()).toEqual([`DELETE /apis/sid.sightlineinnovation.com/v1/namespaces/default/dtpeers/${one}`]);
   });
 
   it('ls lists the domains', async () => {
