@@ -100,6 +100,16 @@ describe('dtkd domain', () => {
     });
   });
 
+  it('join tells that the address was not of use, and which was', async () => {
+    const elsewhere = { address: '192.0.2.9', failure: 'nothing listens there' };
+    daemon.script('POST', /\/dtdomains\/mydomain\/join$/, () => ({ domain: { metadata: { name: 'mydomain' } }, elsewhere }));
+    expect(await daemon.cli('domain', 'join', '192.0.2.1', someToken('mydomain'))).toEqual({
+      code: 0,
+      stdout: 'Joined mydomain.\n',
+      stderr: 'warning: not through 192.0.2.1 (nothing listens there), but through 192.0.2.9, which stands in the token\n',
+    });
+  });
+
   it('join tells why it failed and what to do, without asking the daemon where the token is no token', async () => {
     const token = someToken('mydomain');
     daemon.script('POST', /\/dtdomains\/mydomain\/join$/, () => {

@@ -94,8 +94,14 @@ describe('joining', () => {
     await a.mesh.create('d');
     const joiner = await sites.start('j');
     const free = await findFreePort([LOCAL], 0, new Set());
-    const view = await joiner.mesh.join('d', `${LOCAL}:${free}`, await a.token());
+    const told: object[] = [];
+    const onElsewhere = (elsewhere: object) => void told.push(elsewhere);
+    const view = await joiner.mesh.join('d', `${LOCAL}:${free}`, await a.token({ uses: 2 }), { onElsewhere });
     expect(view.state).toBe('Ready');
+    expect(told).toEqual([{ address: a.address(), failure: expect.any(String) }]);
+    const other = await sites.start('k');
+    await other.mesh.join('d', a.address(), await a.token(), { onElsewhere });
+    expect(told).toHaveLength(1);
   });
 
   it('refuses a name that is taken, and a name for two domains', async () => {

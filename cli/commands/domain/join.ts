@@ -6,6 +6,7 @@ import { domainInfo, domainTarget } from '../../client/domains.ts';
 import { waitForObject } from '../../client/ready.ts';
 import { readSecret } from '../../input/secret.ts';
 import { booleanAt, recordAt, textAt, textsAt } from '../../json.ts';
+import { escapeControls } from '../../output/escape.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
 
 /** How long --wait waits for a connection to another member, in milliseconds. */
@@ -34,6 +35,11 @@ export function configure(command: Command, cli: Cli): void {
       const body = { address, token, ...(flags.replace === undefined ? {} : { replace: flags.replace }) };
       const answer = await client.call('POST', domainTarget(name, 'join'), body);
       const domain = recordAt(answer, 'domain');
+      const used = textAt(answer, 'elsewhere', 'address');
+      if (used !== undefined) {
+        const failure = textAt(answer, 'elsewhere', 'failure') ?? '';
+        cli.out.note(escapeControls(`warning: not through ${address} (${failure}), but through ${used}, which stands in the token`));
+      }
       if (flags.wait === true) await waitForMember(client, name);
       if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, domain, flags.output);
       if (booleanAt(answer, 'already')) {

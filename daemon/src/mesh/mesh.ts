@@ -21,7 +21,7 @@ import { createDomain } from './membership/create-domain.ts';
 import { adoptMembership, type MembershipOptions, openMembership } from './membership/domain-membership.ts';
 import { forgetMembership } from './membership/item-rows.ts';
 import { type DomainKeys, type DomainRecord, KeyStore } from './membership/key-store.ts';
-import type { DomainCarrying, DomainFigures, DomainView, InviteView, Mesh, Probe } from './mesh.types.ts';
+import type { DomainCarrying, DomainFigures, DomainView, InviteView, JoinOptions, Mesh, Probe } from './mesh.types.ts';
 import { assignNamespaces } from './namespaces.ts';
 import { PortChoice } from './port-choice.ts';
 
@@ -138,7 +138,7 @@ class NodeMesh implements Mesh {
     });
   }
 
-  join(name: string, address: string, text: string, options: { replace?: string; signal?: AbortSignal } = {}): Promise<DomainView> {
+  join(name: string, address: string, text: string, options: JoinOptions = {}): Promise<DomainView> {
     return this.#exclusively(name, async () => {
       const token = parseToken(text);
       if (token.domainName !== name) {
@@ -158,7 +158,7 @@ class NodeMesh implements Mesh {
       const nonce = makeNonce();
       this.#nonces.add(Buffer.from(nonce).toString('hex'));
       try {
-        const { items, link } = await joinDomain({
+        const { items, link, elsewhere } = await joinDomain({
           host: host.host,
           self,
           token,
@@ -178,6 +178,7 @@ class NodeMesh implements Mesh {
         });
         const domain = await this.#begin(record, new LocalDomain(record, membership, ports, host), port);
         await domain.welcome(link);
+        if (elsewhere !== undefined) options.onElsewhere?.(elsewhere);
         return domain.view();
       } catch (error) {
         await host.host.stop();

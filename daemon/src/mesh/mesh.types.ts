@@ -56,6 +56,12 @@ export interface DomainView {
   removed: { id: PeerId; name: string; left: boolean; heardBy: PeerId[] }[];
 }
 
+export interface JoinOptions {
+  replace?: string;
+  signal?: AbortSignal;
+  onElsewhere?(elsewhere: { address: string; failure: string }): void;
+}
+
 export interface InviteView {
   /** 16 hex digits that name the invite in `domain revoke`. */
   id: string;
@@ -131,8 +137,11 @@ export interface Mesh {
   memberNamed(namespace: string): { domain: DomainId; peer: PeerKey } | undefined;
   /** Founds a domain. The recovery key is returned once and kept nowhere. */
   create(name: string): Promise<{ domain: DomainView; recoveryKey: string }>;
-  /** Joins through any member. Errors: the TOKEN_, ADDRESS_ and name codes. Nothing is kept if it fails. */
-  join(name: string, address: string, token: string, options?: { replace?: string; signal?: AbortSignal }): Promise<DomainView>;
+  /**
+   * Joins through any member. Errors: the TOKEN_, ADDRESS_ and name codes. Nothing is kept if it fails. `onElsewhere` is told if an address
+   * in the token had to be used.
+   */
+  join(name: string, address: string, token: string, options?: JoinOptions): Promise<DomainView>;
   /** Tells the members, forgets the domain's key and data. The root's holder needs `force`. */
   leave(name: string, options?: { force?: boolean }): Promise<void>;
   invite(name: string, options?: { uses?: number; expiresMs?: number; replace?: string }): Promise<InviteView>;

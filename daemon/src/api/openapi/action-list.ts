@@ -73,7 +73,8 @@ const OF_DOMAINS: readonly ActionEntry[] = [
     method: 'post',
     path: 'join',
     summary: 'Join the domain',
-    description: 'Answers once this node is a member; with `already` where it was one before.',
+    description:
+      'Answers once this node is a member; with `already` where it was one before, and `elsewhere` where an address in the token was used.',
     body: joinRequest,
   },
   { method: 'post', path: 'leave', summary: 'Leave the domain', body: leaveRequest },

@@ -103,8 +103,15 @@ export function domainActions({ mesh, controller }: DomainApiOptions): Map<strin
       // Asked twice, it is done all the same.
       if (there?.id === domain && there.state !== 'Removed' && there.state !== 'Leaving')
         return { domain: await controller.shown(request.name), already: true };
-      const options = { signal: request.signal, ...(replace === undefined ? {} : { replace }) };
-      return { domain: await controller.join(request.name, address, token, options) };
+      let elsewhere: { address: string; failure: string } | undefined;
+      const joined = await controller.join(request.name, address, token, {
+        signal: request.signal,
+        ...(replace === undefined ? {} : { replace }),
+        onElsewhere: (told) => {
+          elsewhere = told;
+        },
+      });
+      return { domain: joined, ...(elsewhere === undefined ? {} : { elsewhere }) };
     },
     leave: async (request) => {
       const force = parse(leaveRequest, allow(request, 'POST').body)?.force ?? false;

@@ -7,7 +7,7 @@ import { SIGHTLINE_GROUP } from '../../../../protocol/kinds/dtdomain.ts';
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
 import type { EventRecorder } from '../../store/event-recorder.ts';
 import type { Change, ObjectStore, Transaction } from '../../store/object-store.types.ts';
-import type { DomainView, Mesh, PeerView, Reach } from '../mesh.types.ts';
+import type { DomainView, JoinOptions, Mesh, PeerView, Reach } from '../mesh.types.ts';
 import { connectionNews, dtDomainFields, dtPeerFields, hasFields, withFields } from './domain-view.ts';
 import { Joiner } from './joiner.ts';
 import { keepNamespaces } from './namespaces.ts';
@@ -183,7 +183,7 @@ export class DomainController {
   }
 
   /** Joins a domain now; errors are those of `Mesh.join`, and nothing is kept if it fails. */
-  async join(name: string, address: string, token: string, options: { replace?: string; signal?: AbortSignal }): Promise<ApiObject> {
+  async join(name: string, address: string, token: string, options: JoinOptions): Promise<ApiObject> {
     await this.#options.mesh.join(name, address, token, options);
     return this.shown(name);
   }

@@ -3,7 +3,7 @@
  * Keeps nothing; what it returns makes this node a member.
  */
 import { randomBytes } from 'node:crypto';
-import { type Address, parseAddress } from '../../../../protocol/address.ts';
+import { type Address, formatAddress, parseAddress } from '../../../../protocol/address.ts';
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import { decodeJoinMessage, encodeJoinMessage, fromRefusal, ItemCollector, type JoinMessage } from '../../../../protocol/join.ts';
@@ -48,6 +48,8 @@ export interface JoinRequest {
 export interface Joined {
   items: Uint8Array[];
   link: Link;
+  /** Where it was admitted if not at the given address, and what was wrong with that. */
+  elsewhere?: { address: string; failure: string };
 }
 
 export function makeNonce(): Uint8Array {
@@ -59,7 +61,10 @@ export async function joinDomain(request: JoinRequest): Promise<Joined> {
   let failure: unknown;
   for (const candidate of candidates(request)) {
     try {
-      return await tryAddress(request, candidate);
+      const joined = await tryAddress(request, candidate);
+      return failure instanceof DtkdError
+        ? { ...joined, elsewhere: { address: formatAddress(candidate), failure: failure.message } }
+        : joined;
     } catch (error) {
       request.signal.throwIfAborted();
       failure ??= error;
