@@ -290,8 +290,9 @@ describe('whoever asks', () => {
     ] as const) {
       expect((await refusal(ask('shop', what, body))).code, what).toBe('BAD_REQUEST');
     }
-    expect((await refusal(ask('none', 'converge'))).code).toBe('NOT_FOUND');
-    expect((await refusal(ask('none', 'state'))).code).toBe('NOT_FOUND');
+    for (const what of ['converge', 'state', 'rollback', 'file', 'edit', 'modules']) {
+      expect(await refusal(ask('none', what)), what).toMatchObject({ code: 'NOT_FOUND', message: `there is no service "none" on ${NODE}` });
+    }
     expect((await refusal(ask('shop', 'exec', { component: 'web', command: 'restart' }))).code).toBe('CONFLICT');
   });
 });

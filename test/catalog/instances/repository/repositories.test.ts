@@ -34,6 +34,16 @@ describe('repositories', () => {
     expect((await readdir(join(directory, '..'))).sort()).toEqual(['other', 'shop']);
   });
 
+  it('say that the files are gone, and what to do', async () => {
+    const { directory } = await shop();
+    await rm(directory, { recursive: true });
+    await expect(made.repositories.open('shop')).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      message: `the files of service "shop" are gone from ${directory}`,
+      next: 'Bring them back from a backup, or take the service away: dtkd service uninstall shop.',
+    });
+  });
+
   it('are kept when an instance is uninstalled', async () => {
     const { directory, repository } = await shop();
     const path = await made.repositories.archive('shop');

@@ -75,7 +75,16 @@ export function instanceSubresources(ports: ConvergePorts): Map<string, Instance
     ],
   ];
   const { group, plural } = serviceInstanceKind;
-  return new Map(actions.map(([name, verb, handles]) => [`${group}/${plural}/${name}`, action(ports, verb, handles)]));
+  return new Map(actions.map(([name, verb, handles]) => [`${group}/${plural}/${name}`, onInstance(action(ports, verb, handles), ports)]));
+}
+
+/** What then is not found is not the service, but what belongs to it. */
+function onInstance(run: InstanceAction, ports: ConvergePorts): InstanceAction {
+  const found: InstanceAction = async (request) => {
+    await findInstance(ports, request.name);
+    return run(request);
+  };
+  return Object.assign(found, run);
 }
 
 export function taskSubresources(ports: ConvergePorts): Map<string, InstanceAction> {

@@ -109,11 +109,8 @@ export async function putAway(
   const { store, node, repositories, copies, tasks, model } = ports;
   tasks.assertIdle(name);
   if (!abandon) assertDown(await findInstance(ports, name));
-  const kept = await repositories.archive(name).catch((error: unknown) => {
-    // put away before, by a daemon that did not come to the rest
-    if (error instanceof DtkdError && error.code === 'NOT_FOUND') return undefined;
-    throw error;
-  });
+  // gone: put away before, by a daemon that did not come to the rest, or removed by hand
+  const kept = await repositories.archive(name).catch(unlessGone);
   const unsettled = await unsettledOf(store.kv, name);
   await store.transact(async (tx) => {
     for (const row of unsettled) dropStep(tx, row);
@@ -227,8 +224,14 @@ function deletedStatus() {
 }
 
 async function forgetApplied({ repositories, copies }: ConvergePorts, name: string): Promise<void> {
-  await (await repositories.open(name)).setApplied(undefined);
+  const repository = await repositories.open(name).catch(unlessGone);
+  await repository?.setApplied(undefined);
   await copies.releaseCopies(name, []);
+}
+
+function unlessGone(error: unknown): undefined {
+  if (error instanceof DtkdError && error.code === 'NOT_FOUND') return undefined;
+  throw error;
 }
 
 /** Refuses while others are staged against it, or takes those down, each after its own. What was done is told. */

@@ -100,7 +100,7 @@ class RepositoriesOnDisk implements Repositories {
     const directory = this.directory(name);
     if (!(await exists(join(directory, '.git')))) {
       this.#open.delete(name);
-      throw notFound(name);
+      throw gone(name, directory);
     }
     const opened = this.#open.get(name) ?? new TakingTurns(new GitRepository({ name, directory, now: this.#now }));
     this.#open.set(name, opened);
@@ -253,5 +253,12 @@ function taken(name: string): DtkdError {
 function notFound(name: string): DtkdError {
   return new DtkdError('NOT_FOUND', `there is no service ${JSON.stringify(name.slice(0, 80))} on this node`, {
     next: 'List services with "dtkd service ls".',
+  });
+}
+
+/** Who asks has found the service: only its files are not there. */
+function gone(name: string, directory: string): DtkdError {
+  return new DtkdError('NOT_FOUND', `the files of service ${JSON.stringify(name)} are gone from ${directory}`, {
+    next: `Bring them back from a backup, or take the service away: dtkd service uninstall ${name}.`,
   });
 }
