@@ -37,7 +37,16 @@ function headLines(
     ...(target === undefined ? [] : [['Target:', target]]),
     ['Directory:', directory],
     ['Last commit:', `${commit(head)}${edited.length === 0 ? '' : ', and edited since'}`],
-    ['Applied:', applied === undefined ? 'never' : applied === head ? 'the last commit' : commit(applied)],
+    [
+      'Applied:',
+      applied === undefined
+        ? phase === 'Deleted'
+          ? 'no more: it was taken down'
+          : 'never'
+        : applied === head
+          ? 'the last commit'
+          : commit(applied),
+    ],
     ...(task === undefined ? [] : [['Last task:', `${task.name} (${task.title}): ${task.state}${messageOf(task.message)}`]]),
   ]);
 }

@@ -383,6 +383,15 @@ NO | STEP | NODE | COMMAND
         expect(stdout).toMatch(text);
     });
 
+    it('status tells what was applied once from what never was', async () => {
+      const appliedOf = async (phase: string) => {
+        daemon.script('GET', about('state'), () => state({ phase, applied: undefined }));
+        return /Applied: +(.*)/.exec((await daemon.cli('service', 'status', 'shop')).stdout)?.[1];
+      };
+      expect(await appliedOf('Staged')).toBe('never');
+      expect(await appliedOf('Deleted')).toBe('no more: it was taken down');
+    });
+
     it('show tells what can be set', async () => {
       daemon.put(serviceInstanceKind, 'shop', { spec: SPEC });
       const { stdout } = await daemon.cli('service', 'show', 'shop');
