@@ -3,7 +3,7 @@ import type { AppliedResource } from '../../../../daemon/src/catalog/instances/i
 import { begun } from '../../../../daemon/src/catalog/instances/tasks/applied-rows.ts';
 import { rowAfter } from '../../../../daemon/src/catalog/instances/tasks/settling.ts';
 import { lastLines, stepEnd } from '../../../../daemon/src/catalog/instances/tasks/step-end.ts';
-import { correctedStatus, failureText, interruptedStatus } from '../../../../daemon/src/catalog/instances/tasks/task-object.ts';
+import { correctedStatus, failureText, interruptedStatus, messageOf } from '../../../../daemon/src/catalog/instances/tasks/task-object.ts';
 import type { TaskState, TaskStep } from '../../../../protocol/kinds/task.ts';
 
 const ROW: AppliedResource = {
@@ -42,6 +42,15 @@ describe('the end of a command', () => {
     });
     expect(stepEnd({ outcome: 'failed', code: 'ABORTED', reason: 'ended' }, '', { cancelled: true })).toMatchObject({ state: 'cancelled' });
     expect(stepEnd({ outcome: 'refused', code: 'FORBIDDEN', reason: 'not for you' }, '').message).toBe('refused: not for you');
+  });
+});
+
+describe('a task that was interrupted', () => {
+  it('says how to go on for as long as something is left to do', () => {
+    const spec = { instance: 'two', action: 'converge' as const, title: 'converge', user: 'self' };
+    const status = interruptedStatus({ state: 'executing', steps: [] }, [], { instance: 'two', action: 'converge', now: 1 });
+    expect(messageOf({ spec, status }, false)).toBe('interrupted: the daemon ended while it ran; dtkd converge two goes on');
+    expect(messageOf({ spec, status }, true)).toBe('interrupted: the daemon ended while it ran');
   });
 });
 

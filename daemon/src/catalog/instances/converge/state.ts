@@ -7,7 +7,7 @@ import type { ServiceState } from '../../../../../protocol/service-api.ts';
 import { planConverge } from '../desired/plan/plan-converge.ts';
 import type { AppliedResource, Desired, Difference } from '../instances.types.ts';
 import { appsOf } from '../service-apps/app-rows.ts';
-import { fieldsOfTask, taskRef } from '../tasks/task-object.ts';
+import { fieldsOfTask, messageOf, taskRef } from '../tasks/task-object.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { expandSource, findInstance, workingSource } from './planning.ts';
 
@@ -20,6 +20,7 @@ export async function stateOf(ports: ConvergePorts, principal: Principal, name: 
   const made = await appsOf(store.kv, name);
   const last = status.task === undefined ? undefined : await store.get(taskRef(node, status.task));
   const task = last === undefined ? undefined : fieldsOfTask(last);
+  const message = task === undefined ? undefined : messageOf(task, status.phase === 'Ready' && status.applied === source.head);
   const { module, version, assembly, target, directory } = spec;
   return {
     name,
@@ -49,7 +50,7 @@ export async function stateOf(ports: ConvergePorts, principal: Principal, name: 
             name: status.task,
             title: task.spec.title,
             state: task.status.state,
-            ...(task.status.message === undefined ? {} : { message: task.status.message }),
+            ...(message === undefined ? {} : { message }),
           },
         }),
   };

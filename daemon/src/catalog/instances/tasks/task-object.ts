@@ -25,6 +25,12 @@ export function interruptedText(instance: string, action: TaskAction): string {
   return next === undefined ? INTERRUPTED : `${INTERRUPTED}; ${next} goes on`;
 }
 
+/** What a task says of its end, to whoever looks at its instance. `settled`: nothing is left to go on with. */
+export function messageOf({ spec, status }: TaskFields, settled: boolean): string | undefined {
+  const { message } = status;
+  return settled && message === interruptedText(spec.instance, spec.action) ? INTERRUPTED : message;
+}
+
 export type TaskStatus = TaskFields['status'];
 
 export function taskRef(node: string, name: string): ObjectRef {
