@@ -45,7 +45,7 @@ function cellsOf(kind: Pick<Kind, 'columns'>, object: ApiObject, now: number): C
 }
 
 function cell(column: Column, object: ApiObject, now: number): Cell {
-  const found = column.value === undefined ? valueAt(object, column.path ?? '') : column.value(object);
+  const found = column.value === undefined ? valueAt(object, column.path ?? '') : column.value(object, now);
   if (found === undefined || found === null) return '';
   if (column.type === 'date') return ageOf(found, now);
   return typeof found === 'string' || typeof found === 'number' || typeof found === 'boolean' ? found : JSON.stringify(found);

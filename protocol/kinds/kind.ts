@@ -8,7 +8,7 @@ export interface Column {
   type: 'string' | 'integer' | 'boolean' | 'date';
   description: string;
   path?: string;
-  value?: (object: ApiObject) => string | number | boolean | undefined;
+  value?: (object: ApiObject, now: number) => string | number | boolean | undefined;
   /** 0 is always shown, 1 only with `-o wide`. */
   priority: 0 | 1;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ageOf } from '../age.ts';
 import { partName } from '../assembly.ts';
 import { moduleName, moduleVersion } from '../code.ts';
 import { type ConditionNow, conditionFields, truth } from '../conditions.ts';
@@ -94,6 +95,12 @@ function instanceConditions(object: ApiObject): ConditionNow[] {
 }
 
 /** An assembly as it was staged: its own copies of all modules, its own repository, and what of it is applied. */
+/** An age alone would look like one of no drift. */
+function driftText(object: ApiObject, now: number): string | undefined {
+  const at = schema.safeParse(object).data?.status?.drift?.at;
+  return at === undefined ? undefined : `found ${ageOf(at, now)} ago`;
+}
+
 export const serviceInstanceKind: Kind = {
   ...SERVICE_INSTANCES,
   kind: 'ServiceInstance',
@@ -115,9 +122,9 @@ export const serviceInstanceKind: Kind = {
     { name: 'Resources', type: 'integer', description: 'resources that are applied', path: 'status.resources', priority: 0 },
     {
       name: 'Drift',
-      type: 'date',
+      type: 'string',
       description: 'when a check last found that something is not as it should be',
-      path: 'status.drift.at',
+      value: driftText,
       priority: 0,
     },
     {

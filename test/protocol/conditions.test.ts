@@ -80,6 +80,18 @@ describe('what each kind says', () => {
     expect(said('ServiceInstance', { spec })).toEqual(['Ready=False/Staged', NO_DRIFT]);
   });
 
+  it('of a ServiceInstance, in its row: that something has drifted is no age', () => {
+    const kind = KINDS.find((one) => one.kind === 'ServiceInstance');
+    const spec = { module: 'acme/web', version: '1.0.0', assembly: 'web', directory: '/x' };
+    const cell = (status: object): unknown => {
+      const metadata = { name: 'x', uid: 'u', resourceVersion: '1', generation: 1, creationTimestamp: '' };
+      const object = { apiVersion: 'dtkd.dev/v1', kind: 'ServiceInstance', metadata, spec, status };
+      return kind?.columns.find(({ name }) => name === 'Drift')?.value?.(object, Date.parse('2026-01-01T00:00:05Z'));
+    };
+    expect(cell({ phase: 'Ready', drift: { at: '2026-01-01T00:00:00Z', resources: ['web-2'] } })).toBe('found 5s ago');
+    expect(cell({ phase: 'Ready' })).toBeUndefined();
+  });
+
   it('of a Task', () => {
     const of = (state: string) => said('Task', { status: { state, steps: [] } });
     expect(of('executing')).toEqual(['Complete=False/Executing', 'Failed=False/Executing']);
