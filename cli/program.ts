@@ -52,7 +52,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     else if (error.exitCode !== 0) {
       status = USAGE;
       if (error.code !== 'commander.help')
-        out.note(`next: ${afterDashes(error, asked)}See ${await listOf(error, asked)}"${asked} --help".`);
+        out.note(`next: ${aboutOption(error, asked)}See ${await listOf(error, asked)}"${asked} --help".`);
     }
   } finally {
     await client?.then(
@@ -119,9 +119,20 @@ const AFTER_DASHES: Readonly<Record<string, string>> = {
   'dtkd exec': 'The program and its options',
 };
 
-function afterDashes(error: CommanderError, asked: string): string {
-  const what = error.code === 'commander.unknownOption' ? AFTER_DASHES[asked] : undefined;
+/** Flags by which commands choose nodes, under the name that another command has for the same. */
+const NODE_FLAGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'dtkd ctl': { '--on': '-I', '--not-on': '-X' },
+  'dtkd exec': { '--on': '-I', '--not-on': '-X' },
+  'dtkd run': { '-I': '--on', '-X': '--not-on' },
+};
+
+/** What to do about an option that the command does not know, as far as that can be told. */
+function aboutOption(error: CommanderError, asked: string): string {
+  if (error.code !== 'commander.unknownOption') return '';
   const option = /'([^']*)'/.exec(error.message)?.[1] ?? '';
+  const meant = NODE_FLAGS[asked]?.[option];
+  if (meant !== undefined) return `"${asked}" chooses nodes with ${meant}. `;
+  const what = AFTER_DASHES[asked];
   return what === undefined ? '' : `${what} stand after --, as in: ${asked} … -- … ${option}. `;
 }
 

@@ -108,6 +108,22 @@ cmd : ctl -p demo -t Service -r myService -c Start
     expect((await daemon.cli('exec', 'uname', '-s')).stderr).toContain('dtkd exec … -- … -s');
   });
 
+  it('leads who chooses nodes with the flag of another command to that of this one', async () => {
+    for (const [command, flag, own] of [
+      ['exec', '--on', '-I'],
+      ['ctl', '--on', '-I'],
+      ['ctl', '--not-on', '-X'],
+      ['run', '-I', '--on'],
+      ['run', '-X', '--not-on'],
+    ] as const) {
+      const { code, stderr } = await daemon.cli(command, flag, 'name=node1', '--', 'id');
+      expect({ code, stderr }, command).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(`next: "dtkd ${command}" chooses nodes with ${own}. See "dtkd ${command} --help".`),
+      });
+    }
+  });
+
   it('says what was looked for where there is nothing', async () => {
     daemon.script('GET', DISPATCH, () => ({ models: [], types: [], resources: [] }));
     expect((await daemon.cli('ctl', '-p', 'shp')).stdout).toContain('There is no resource in model "shp" that you may READ.');
