@@ -28,7 +28,8 @@ export function conclude(cli: Cli, { execution, ending, missing }: Attended, opt
   }
   if (ending === 'running') sayHowToGoOn(cli, execution, global);
   if (ending === 'queued') cli.out.note(`Orders wait for the rest. See: ${line(global, 'executions', 'show', id)}`);
-  if (failed.length === 0) return;
+  // whoever may not do it may not do it again: the reasons say what would change that
+  if (failed.every(({ outcome, code }) => outcome === 'refused' && code === 'FORBIDDEN')) return;
   cli.out.note(`Retry them: ${line(global, 'executions', 'retry', id)}`);
   if (options.againOn !== undefined) cli.out.note(`Or:         ${options.againOn(nodesOf(failed))}`);
 }

@@ -14,6 +14,8 @@ export interface PartView {
   exitStatus: number | undefined;
   signal: string | undefined;
   reason: string | undefined;
+  /** The same for programs. */
+  code: string | undefined;
   /** Bytes of its spool so far. */
   offset: number;
   /** Bytes of output beyond the cap. */
@@ -99,6 +101,7 @@ export function partOf(value: unknown): PartView | undefined {
     exitStatus: numberAt(value, 'exitStatus'),
     signal: textAt(value, 'signal'),
     reason: textAt(value, 'reason'),
+    code: textAt(value, 'code'),
     offset: numberAt(value, 'offset') ?? 0,
     dropped: numberAt(value, 'dropped') ?? 0,
     holders: textsAt(value, 'holders'),

@@ -143,6 +143,15 @@ cmd : ctl -p demo -t Service -r myService -c Start
     expect(await daemon.cli('ctl', '-Z', 'maybe', ...CONTEXT)).toMatchObject({ code: 2, stderr: expect.stringContaining('true or false') });
   });
 
+  it('advises no retry where all was refused for want of rights', async () => {
+    const refused = { reason: 'the operator of node0 has no rights on node1. Make a user for it', code: 'FORBIDDEN' };
+    answer({ execution: executionObject([part(0, { node: 'node1' })]) }, ended(0, 'node1', 'refused', refused), FINISHED);
+    const { code, stderr } = await daemon.cli('ctl', '-I', '.*', ...CONTEXT);
+    expect(code).toBe(20);
+    expect(stderr).toContain('has no rights on node1. Make a user');
+    expect(stderr).not.toContain('Retry');
+  });
+
   it('sums failures up, with the commands that retry them', async () => {
     answer(
       { execution: executionObject(['node1', 'node2', 'node3', 'node4'].map((node, index) => part(index, { node }))) },
