@@ -290,6 +290,17 @@ describe('whoever asks', () => {
     ] as const) {
       expect((await refusal(ask('shop', what, body))).code, what).toBe('BAD_REQUEST');
     }
+    for (const [what, body] of [
+      ['rollback', { to: 'nosuch' }],
+      ['diff?from=nosuch', {}],
+      ['log?from=nosuch', {}],
+    ] as const) {
+      expect(await refusal(ask('shop', what, body)), what).toMatchObject({
+        code: 'BAD_REQUEST',
+        message: '"nosuch" is no commit',
+        next: 'Name one such as 1f3a9c2, HEAD~2 or applied: dtkd service log shop lists them.',
+      });
+    }
     for (const what of ['converge', 'state', 'rollback', 'file', 'edit', 'modules']) {
       expect(await refusal(ask('none', what)), what).toMatchObject({ code: 'NOT_FOUND', message: `there is no service "none" on ${NODE}` });
     }

@@ -52,7 +52,7 @@ export function instanceSubresources(ports: ConvergePorts): Map<string, Instance
       { POST: (of, { principal, name, body }) => converge(of, principal, name, { ...read(convergeRequest, body), dryRun: true }) },
     ],
     ['converge', 'EXECUTE', { POST: (of, { principal, name, body }) => converge(of, principal, name, read(convergeRequest, body)) }],
-    ['rollback', 'EXECUTE', { POST: (of, { principal, name, body }) => rollback(of, principal, name, read(rollbackRequest, body)) }],
+    ['rollback', 'EXECUTE', { POST: (of, { principal, name, body }) => rollback(of, principal, name, readRollback(name, body)) }],
     ['exec', 'EXECUTE', { POST: (of, { principal, name, body }) => exec(of, principal, name, read(serviceExecRequest, body)) }],
     ['drift', 'EXECUTE', { POST: (of, { principal, name, body }) => drift(of, principal, name, read(takeDownRequest, body)) }],
     [
@@ -117,14 +117,14 @@ function action(ports: ConvergePorts, verb: CapabilityVerb | undefined, handles:
 async function diff(ports: ConvergePorts, { name, query }: InstanceRequest): Promise<unknown> {
   const { status } = await findInstance(ports, name);
   const from = given(query, 'from') ?? (status.applied === undefined ? 'HEAD' : 'applied');
-  return ports.files.diff(name, read(revision, from), read(revision.optional(), given(query, 'to')));
+  return ports.files.diff(name, readRevision(name, from), readRevision(name, given(query, 'to')));
 }
 
 async function log(ports: ConvergePorts, { name, query }: InstanceRequest): Promise<unknown> {
   const { status } = await findInstance(ports, name);
   const repository = await ports.repositories.open(name);
   const limit = read(z.coerce.number().int().min(1).max(MAX_COMMITS).optional(), given(query, 'limit')) ?? MAX_COMMITS;
-  const commits = await repository.log({ from: read(revision.optional(), given(query, 'from')), limit });
+  const commits = await repository.log({ from: readRevision(name, given(query, 'from')), limit });
   return {
     commits: commits.map(({ id, message, author, at }) => ({
       id,
@@ -200,6 +200,20 @@ function judged(
 function given(query: URLSearchParams, name: string): string | undefined {
   const value = query.get(name);
   return value === null || value === '' ? undefined : value;
+}
+
+function readRollback(name: string, body: unknown): z.output<typeof rollbackRequest> {
+  const { to } = z.looseObject({ to: z.string().optional() }).safeParse(body).data ?? {};
+  readRevision(name, to);
+  return read(rollbackRequest, body);
+}
+
+/** People type these: that one is none is told in their words. */
+function readRevision<T extends string | undefined>(name: string, text: T): T {
+  if (text === undefined || revision.safeParse(text).success) return text;
+  throw new DtkdError('BAD_REQUEST', `${JSON.stringify(text.slice(0, 80))} is no commit`, {
+    next: `Name one such as 1f3a9c2, HEAD~2 or applied: dtkd service log ${name} lists them.`,
+  });
 }
 
 function read<T>(schema: z.ZodType<T>, value: unknown): T {
