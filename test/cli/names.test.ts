@@ -19,6 +19,7 @@ describe('kinds by name', () => {
   it('suggests the nearest', () => {
     expect(() => requireKind('servce')).toThrow('did you mean service?');
     expect(() => requireKind('dtap')).toThrow('did you mean dtapp?');
+    expect(() => requireKind('bogus')).toThrow(/^there is no kind "bogus"$/);
     expect(() => requireKindOf({ apiVersion: 'v1', kind: 'dtApp' })).toThrow(
       expect.objectContaining({ next: expect.stringContaining('sid.sightlineinnovation.com/v1') }),
     );
