@@ -3,6 +3,9 @@ import { STALE_ANNOTATION } from '../../protocol/completeness.ts';
 import { isRecord, listAt, numberAt, textAt } from '../json.ts';
 import { alignColumns } from './columns.ts';
 
+/** Rows of events come one by one: the first would be moved by the next. */
+const LONGEST_EVENT = 'MODIFIED'.length;
+
 export interface TableColumn {
   name: string;
   priority: number;
@@ -79,13 +82,13 @@ export class TablePrinter {
     const { wide, namespaces, stale, prefix, headers } = this.#style;
     const shown = this.#columns.map((column, index) => ({ column, index })).filter(({ column }) => wide || column.priority === 0);
     const rows = table.rows.map((row) => [
-      ...(leading === undefined ? [] : [leading]),
+      ...(leading === undefined ? [] : [leading.padEnd(LONGEST_EVENT)]),
       ...(namespaces ? [row.namespace || '<none>'] : []),
       ...shown.map(({ index }) => (index === 0 ? prefix : '') + (row.cells[index] || '<none>')),
       ...(stale === true ? [row.staleSince === '' ? '<none>' : ageOf(row.staleSince, Date.now())] : []),
     ]);
     const heading = [
-      ...(leading === undefined ? [] : ['EVENT']),
+      ...(leading === undefined ? [] : ['EVENT'.padEnd(LONGEST_EVENT)]),
       ...(namespaces ? ['NAMESPACE'] : []),
       ...shown.map(({ column }) => column.name.toUpperCase()),
       ...(stale === true ? ['STALE'] : []),

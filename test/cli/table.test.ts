@@ -48,6 +48,16 @@ describe('TablePrinter', () => {
     expect(print({}, TABLE, next)).toEqual(['NAME          STATUS', 'a-long-name   Ready', 'b             <none>', 'c             Failed']);
   });
 
+  it('keeps what follows an event where it is, whatever the event', () => {
+    const lines: string[] = [];
+    const printer = new TablePrinter({ wide: false, namespaces: false, prefix: '', headers: true }, (more) => lines.push(...more));
+    for (const event of ['ADDED', 'MODIFIED']) {
+      const table = parseTable({ ...TABLE, rows: TABLE.rows.slice(0, 1) });
+      if (table !== undefined) printer.print(table, event);
+    }
+    expect(lines).toEqual(['EVENT      NAME          STATUS', 'ADDED      a-long-name   Ready', 'MODIFIED   a-long-name   Ready']);
+  });
+
   it('prints no heading above nothing', () => {
     expect(print({}, { ...TABLE, rows: [] })).toEqual([]);
   });
