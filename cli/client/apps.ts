@@ -1,6 +1,7 @@
 import { DtkdError } from '../../protocol/errors.ts';
 import { APP_LABEL, appSelectors, dtAppKind, OWNER_LABEL } from '../../protocol/kinds/dtapp.ts';
-import { isRecord, type JsonRecord, listAt, textAt } from '../json.ts';
+import { formatHostPort } from '../input/host-port.ts';
+import { isRecord, type JsonRecord, listAt, numberAt, textAt } from '../json.ts';
 import { nearest } from '../suggest.ts';
 import { type ApiClient, type Target, THIS_NODE } from './api.ts';
 
@@ -84,4 +85,13 @@ export function chooseApp(apps: readonly AppInfo[], text: string): AppInfo {
   throw new DtkdError('AMBIGUOUS', `several nodes share an app named ${text}`, {
     next: `Name one of: ${matches.map((app) => `${app.owner}/${app.app}`).join(', ')}.`,
   });
+}
+
+/** Where an Endpoints object leads: `10.1.2.3:8080`. */
+export function addressesOf(endpoints: unknown): string[] {
+  return listAt(endpoints, 'subsets').flatMap((subset) =>
+    listAt(subset, 'addresses').flatMap((address) =>
+      listAt(subset, 'ports').map((port) => formatHostPort({ host: textAt(address, 'ip') ?? '', port: numberAt(port, 'port') ?? 0 })),
+    ),
+  );
 }

@@ -91,6 +91,10 @@ describe('dtkd app', () => {
         authenticationURL: 'http://10.1.2.3/check',
       },
     });
+    expect(first.stdout).not.toContain('Before');
+    const moved = await daemon.cli('app', 'expose', 'shop', '--to', '10.1.2.5:8080');
+    expect(moved.stdout).toMatch(/^shop leads to 10\.1\.2\.5:8080 and .*\nBefore, it led to 10\.1\.2\.3:8080\.\n/);
+    expect((await daemon.cli('app', 'expose', 'shop', '--to', '10.1.2.5:8080')).stdout).not.toContain('Before');
     expect(await daemon.cli('app', 'expose', 'shop', '--to', '10.1.2.4:8080', '-o', 'name')).toMatchObject({ code: 0 });
     expect(daemon.object(endpointsKind, 'shop')).toMatchObject({ subsets: [{ addresses: [{ ip: '10.1.2.4' }] }] });
   });

@@ -9,7 +9,7 @@ import { serviceKind } from '../../../protocol/kinds/service.ts';
 import type { Cli } from '../../cli.ts';
 import { type ApiClient, THIS_NODE } from '../../client/api.ts';
 import { applyDocument } from '../../client/apply.ts';
-import { parseApp } from '../../client/apps.ts';
+import { addressesOf, parseApp } from '../../client/apps.ts';
 import { chooseDomains, domainInfo } from '../../client/domains.ts';
 import { isThisMachine, listens } from '../../client/listening.ts';
 import { waitForObject } from '../../client/ready.ts';
@@ -63,11 +63,12 @@ export function configure(command: Command, cli: Cli): void {
           ? { authenticationType: flags.users === true ? 'Capability' : 'None' }
           : { authenticationType: 'Custom', authenticationURL: flags.authUrl };
       const documents = exposeDocuments({ name, to, addresses, domains, port: flags.port ?? to.port, authentication });
-      const app = await write(client, name, documents);
+      const { app, before } = await write(client, name, documents);
+      const addressesNow = addresses.map((host) => formatHostPort({ host, port: to.port }));
       const shown = await withUri(client, name, app);
       if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, shown, flags.output);
       if (flags.output === 'name') return cli.out.print(`${dtAppKind.singular}.${dtAppKind.group}/${name}`);
-      await tell(cli, client, shown, to);
+      await tell(cli, client, shown, { to, before: before.filter((address) => !addressesNow.includes(address)) });
       await warnIfSilent(cli, client, addresses, to.port);
     });
 }
@@ -111,8 +112,13 @@ async function resolve(cli: Cli, host: string): Promise<string[]> {
   }
 }
 
-/** Writes all three, or takes back what it made. Objects of other making are left alone. */
-async function write(client: ApiClient, name: string, documents: readonly { kind: Kind; document: JsonRecord }[]): Promise<JsonRecord> {
+/** Writes all three, or takes back what it made. Objects of other making are left alone. `before`: where the app led. */
+async function write(
+  client: ApiClient,
+  name: string,
+  documents: readonly { kind: Kind; document: JsonRecord }[],
+): Promise<{ app: JsonRecord; before: string[] }> {
+  const before: string[] = [];
   for (const { kind } of documents) {
     const there = await client.find({ kind, name });
     if (there !== undefined && textAt(there, 'metadata', 'labels', MADE_BY_LABEL) !== MADE_BY) {
@@ -120,6 +126,7 @@ async function write(client: ApiClient, name: string, documents: readonly { kind
         next: 'Choose another name, or write a dtApp that selects the Service and apply it.',
       });
     }
+    if (kind === endpointsKind && there !== undefined) before.push(...addressesOf(there));
   }
   const made: Kind[] = [];
   let app: JsonRecord = {};
@@ -129,7 +136,7 @@ async function write(client: ApiClient, name: string, documents: readonly { kind
       if (result === 'created') made.push(kind);
       app = object;
     }
-    return app;
+    return { app, before };
   } catch (error) {
     for (const kind of made) await client.delete({ kind, name }).catch(() => undefined);
     throw error;
@@ -156,10 +163,17 @@ async function warnIfSilent(cli: Cli, client: ApiClient, addresses: readonly str
   cli.out.note(`warning: nothing answers at ${where} now; until something does, the URIs answer 503`);
 }
 
-async function tell(cli: Cli, client: ApiClient, object: JsonRecord, to: HostPort): Promise<void> {
+/** `before`: where it led, and leads no more. */
+async function tell(
+  cli: Cli,
+  client: ApiClient,
+  object: JsonRecord,
+  { to, before }: { to: HostPort; before: readonly string[] },
+): Promise<void> {
   const { out } = cli;
   const app = parseApp(object);
   out.print(`${out.paint('bold', app.app)} leads to ${formatHostPort(to)} and is shared into ${app.domains.join(', ')}.`);
+  if (before.length > 0) out.print(`Before, it led to ${before.join(', ')}.`);
   if (app.status !== undefined && app.status !== 'Ready')
     out.note(`warning: it is ${app.status}${app.message === undefined ? '' : `: ${app.message}`}`);
   out.print(`\nHere:       ${app.uri ?? '(the daemon gives it a URI in a moment; see "dtkd app show")'}`);

@@ -2,9 +2,7 @@ import type { Command } from 'commander';
 import { endpointsKind } from '../../../protocol/kinds/endpoints.ts';
 import type { Cli } from '../../cli.ts';
 import type { ApiClient } from '../../client/api.ts';
-import { type AppInfo, findApp } from '../../client/apps.ts';
-import { formatHostPort } from '../../input/host-port.ts';
-import { listAt, numberAt, textAt } from '../../json.ts';
+import { type AppInfo, addressesOf, findApp } from '../../client/apps.ts';
 import { alignColumns } from '../../output/columns.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
 
@@ -44,10 +42,5 @@ async function endpointsOf(client: ApiClient, app: AppInfo): Promise<string> {
   if (app.service === undefined) return '<no service selected>';
   const endpoints = await client.find({ kind: endpointsKind, name: app.service });
   if (endpoints === undefined) return `service ${app.service}, which has no Endpoints`;
-  const addresses = listAt(endpoints, 'subsets').flatMap((subset) =>
-    listAt(subset, 'addresses').flatMap((address) =>
-      listAt(subset, 'ports').map((port) => formatHostPort({ host: textAt(address, 'ip') ?? '', port: numberAt(port, 'port') ?? 0 })),
-    ),
-  );
-  return `service ${app.service} at ${addresses.join(', ') || '<no address>'}`;
+  return `service ${app.service} at ${addressesOf(endpoints).join(', ') || '<no address>'}`;
 }
