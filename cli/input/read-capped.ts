@@ -31,5 +31,5 @@ export function cannotRead(path: string, error: unknown): DtkdError {
         : code === 'EISDIR'
           ? 'it is a directory'
           : (code ?? String(error));
-  return new DtkdError('BAD_REQUEST', `cannot read ${path}: ${why}`, { cause: error });
+  return new DtkdError('BAD_REQUEST', `cannot read ${path}: ${why}`, { next: 'Name a file that can be read here.', cause: error });
 }

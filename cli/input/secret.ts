@@ -40,7 +40,10 @@ async function source(argument: string, what: string, stdin: Readable & { isTTY?
     if (error instanceof DtkdError) throw error;
     const code = textAt(error, 'code');
     const why = code === 'ENOENT' ? 'there is no such file' : (code ?? 'error');
-    throw new DtkdError('BAD_REQUEST', `cannot read the ${what} from ${file}: ${why}`, { cause: error });
+    throw new DtkdError('BAD_REQUEST', `cannot read the ${what} from ${file}: ${why}`, {
+      next: 'Name a file that can be read here.',
+      cause: error,
+    });
   }
 }
 

@@ -33,6 +33,7 @@ describe('readSecret', () => {
     });
     await expect(readSecret(`@${join(dir, 'absent')}`, 'token')).rejects.toMatchObject({
       message: expect.stringContaining('there is no such file'),
+      next: 'Name a file that can be read here.',
     });
     await expect(readSecret(`@${join(dir, 'large')}`, 'token')).rejects.toMatchObject({ code: 'TOO_LARGE' });
   });

@@ -35,6 +35,7 @@ describe('a value as people give it', () => {
     await expect(readSecretValue('x', join(dir, 'large'))).rejects.toMatchObject({ code: 'TOO_LARGE' });
     await expect(readSecretValue('x', join(dir, 'absent'))).rejects.toMatchObject({
       message: expect.stringContaining('there is no such file'),
+      next: 'Name a file that can be read here.',
     });
   });
 
