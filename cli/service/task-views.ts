@@ -103,7 +103,9 @@ export class TaskTextView implements TaskFollowView {
     if (step === undefined || place === undefined) return;
     this.#places.delete(step.number);
     const isShown = step.state === 'failed';
-    if (isShown) this.#screen.out(`---- ${stepLine(step, Date.now())} ----\n`);
+    // its own line, just above, has said why
+    const { message: _message, ...named } = step;
+    if (isShown) this.#screen.out(`---- ${stepLine(this.#options.lines ? named : step, Date.now())} ----\n`);
     this.#held.release(place, !isShown ? NOWHERE : { out: (text) => this.#lines('out', text), err: (text) => this.#lines('err', text) });
   }
 

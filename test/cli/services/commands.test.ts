@@ -159,7 +159,11 @@ NO | STEP | NODE | COMMAND
       );
       const { code, stdout, stderr } = await daemon.cli('converge', 'shop', '-y', '-n', 'node5');
       expect(code).toBe(20);
-      expect(stdout.endsWith('---- 1 create web on node1: failed, exit status 3: no room (1.5s) ----\nno room\n')).toBe(true);
+      expect(
+        stdout.endsWith(
+          '1 create web on node1: failed, exit status 3: no room (1.5s)\n---- 1 create web on node1: failed, exit status 3 (1.5s) ----\nno room\n',
+        ),
+      ).toBe(true);
       expect(stderr).toMatch(/What happened: dtkd .*service task show shop-7 -n node5\nGo on with it: dtkd .*converge shop -n node5\n$/);
       expect(daemon.asked.every(({ path }) => path.includes('/namespaces/node5/'))).toBe(true);
     });
