@@ -1,6 +1,6 @@
 import { DtkdError } from '../../protocol/errors.ts';
 import { APP_LABEL, appSelectors, dtAppKind, OWNER_LABEL } from '../../protocol/kinds/dtapp.ts';
-import { formatHostPort } from '../input/host-port.ts';
+import type { HostPort } from '../input/host-port.ts';
 import { isRecord, type JsonRecord, listAt, numberAt, textAt } from '../json.ts';
 import { nearest } from '../suggest.ts';
 import { type ApiClient, type Target, THIS_NODE } from './api.ts';
@@ -87,11 +87,11 @@ export function chooseApp(apps: readonly AppInfo[], text: string): AppInfo {
   });
 }
 
-/** Where an Endpoints object leads: `10.1.2.3:8080`. */
-export function addressesOf(endpoints: unknown): string[] {
+/** Where an Endpoints object leads. */
+export function addressesOf(endpoints: unknown): HostPort[] {
   return listAt(endpoints, 'subsets').flatMap((subset) =>
     listAt(subset, 'addresses').flatMap((address) =>
-      listAt(subset, 'ports').map((port) => formatHostPort({ host: textAt(address, 'ip') ?? '', port: numberAt(port, 'port') ?? 0 })),
+      listAt(subset, 'ports').map((port) => ({ host: textAt(address, 'ip') ?? '', port: numberAt(port, 'port') ?? 0 })),
     ),
   );
 }

@@ -1,7 +1,14 @@
 import { connect } from 'node:net';
+import type { HostPort } from '../input/host-port.ts';
 
 /** Long enough for a machine of the same site, short enough not to be waited for, in milliseconds. */
 const PROBE_MS = 1_000;
+
+/** True if nothing takes connections at any of them. Asked only where this machine sees what the daemon of the URL sees. */
+export async function isSilent(url: URL, endpoints: readonly HostPort[]): Promise<boolean> {
+  if (endpoints.length === 0 || !isThisMachine(url)) return false;
+  return (await Promise.all(endpoints.map(({ host, port }) => listens(host, port)))).every((answers) => !answers);
+}
 
 /** Whether something takes TCP connections at the address, as far as this machine can tell within a second. */
 export function listens(host: string, port: number): Promise<boolean> {

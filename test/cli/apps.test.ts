@@ -128,7 +128,10 @@ describe('dtkd app', () => {
     const silent = await daemon.cli('app', 'expose', 'shop', '--to', `${free}`);
     const answering = await daemon.cli('app', 'expose', 'shop', '--to', `${taken}`);
     await new Promise((resolve) => open.close(resolve));
+    daemon.put(dtAppKind, 'shop', { spec: { serviceSelector: { name: 'shop' }, domainSelector: { name: ['mydomain'] } }, status: 'Ready' });
+    const shown = await daemon.cli('app', 'show', 'shop');
     expect(silent).toMatchObject({ code: 0, stderr: expect.stringContaining(`nothing answers at 127.0.0.1:${free}`) });
+    expect(shown.stdout).toMatch(new RegExp(`^Leads to: +service shop at 127\\.0\\.0\\.1:${taken}, where nothing answers now$`, 'm'));
     expect(answering).toMatchObject({ code: 0, stderr: expect.not.stringContaining('nothing answers') });
   });
 

@@ -11,7 +11,7 @@ import { type ApiClient, THIS_NODE } from '../../client/api.ts';
 import { applyDocument } from '../../client/apply.ts';
 import { addressesOf, parseApp } from '../../client/apps.ts';
 import { chooseDomains, domainInfo } from '../../client/domains.ts';
-import { isThisMachine, listens } from '../../client/listening.ts';
+import { isSilent } from '../../client/listening.ts';
 import { waitForObject } from '../../client/ready.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../../input/host-port.ts';
 import { type JsonRecord, textAt } from '../../json.ts';
@@ -126,7 +126,7 @@ async function write(
         next: 'Choose another name, or write a dtApp that selects the Service and apply it.',
       });
     }
-    if (kind === endpointsKind && there !== undefined) before.push(...addressesOf(there));
+    if (kind === endpointsKind && there !== undefined) before.push(...addressesOf(there).map(formatHostPort));
   }
   const made: Kind[] = [];
   let app: JsonRecord = {};
@@ -154,11 +154,15 @@ async function withUri(client: ApiClient, name: string, app: JsonRecord): Promis
   });
 }
 
-/** Sharing what is not there yet is allowed, but more often a typing error. Asked only where this machine sees what the daemon sees. */
+/** Sharing what is not there yet is allowed, but more often a typing error. */
 async function warnIfSilent(cli: Cli, client: ApiClient, addresses: readonly string[], port: number): Promise<void> {
-  if (!isThisMachine(client.https.connection.url)) return;
-  const answers = await Promise.all(addresses.map((address) => listens(address, port)));
-  if (answers.some(Boolean)) return;
+  if (
+    !(await isSilent(
+      client.https.connection.url,
+      addresses.map((host) => ({ host, port })),
+    ))
+  )
+    return;
   const where = addresses.map((host) => formatHostPort({ host, port })).join(', ');
   cli.out.note(`warning: nothing answers at ${where} now; until something does, the URIs answer 503`);
 }

@@ -3,6 +3,8 @@ import { endpointsKind } from '../../../protocol/kinds/endpoints.ts';
 import type { Cli } from '../../cli.ts';
 import type { ApiClient } from '../../client/api.ts';
 import { type AppInfo, addressesOf, findApp } from '../../client/apps.ts';
+import { isSilent } from '../../client/listening.ts';
+import { formatHostPort } from '../../input/host-port.ts';
 import { alignColumns } from '../../output/columns.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
 
@@ -42,5 +44,7 @@ async function endpointsOf(client: ApiClient, app: AppInfo): Promise<string> {
   if (app.service === undefined) return '<no service selected>';
   const endpoints = await client.find({ kind: endpointsKind, name: app.service });
   if (endpoints === undefined) return `service ${app.service}, which has no Endpoints`;
-  return `service ${app.service} at ${addressesOf(endpoints).join(', ') || '<no address>'}`;
+  const addresses = addressesOf(endpoints);
+  const silent = await isSilent(client.https.connection.url, addresses);
+  return `service ${app.service} at ${addresses.map(formatHostPort).join(', ') || '<no address>'}${silent ? ', where nothing answers now' : ''}`;
 }
