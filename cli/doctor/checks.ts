@@ -22,7 +22,7 @@ export function judgeLocal(facts: LocalFacts): Finding[] {
     ...(directory === undefined
       ? []
       : [...checkDirectory(directory), ...checkSecrets(directory), ...checkFileSystem(directory), ...checkSpace(directory)]),
-    ...checkSettings(facts),
+    ...(directory?.entry === 'closed' ? [] : checkSettings(facts)),
     ...(directory === undefined || daemon === undefined
       ? []
       : [...checkDaemon(facts, directory.path, daemon), ...checkLock(daemon), ...checkOpenFiles(daemon)]),
@@ -46,8 +46,18 @@ export function checkNode(version: string): Finding[] {
   ];
 }
 
-export function checkDirectory({ path, exists, writable, mode }: DirectoryFacts): Finding[] {
-  if (!exists)
+export function checkDirectory({ path, entry, uid, writable, mode }: DirectoryFacts): Finding[] {
+  if (entry === 'closed')
+    return [
+      problem(
+        'data',
+        `${path}: this user may not read or write it, so nothing is known of its daemon`,
+        `Run doctor as its owner${uid === undefined ? '' : ` (sudo -u '#${uid}' dtkd doctor --data ${path})`}, or as root.`,
+      ),
+    ];
+  if (entry === 'file')
+    return [problem('data', `${path} is a file, not a directory`, 'Name the data directory with --data, or move the file away.')];
+  if (entry === 'absent')
     return [
       warning(
         'data',
@@ -119,7 +129,11 @@ export function checkSpace({ freeBytes, freeInodes, inodes }: DirectoryFacts): F
   return [ok('disk', free)];
 }
 
-export function checkSettings({ settings: { file, error, next } }: Pick<LocalFacts, 'settings'>): Finding[] {
+export function checkSettings({ settings: { file, closed, error, next } }: Pick<LocalFacts, 'settings'>): Finding[] {
+  if (closed)
+    return [
+      warning('settings', `${file} cannot be read by this user, so the settings are not known`, 'Run doctor as the user who owns it.'),
+    ];
   if (error !== undefined) return [problem('settings', error, next ?? 'See "dtkd up --help".')];
   return [ok('settings', file === undefined ? 'defaults and variables; there is no config.yaml' : `${file} can be used`)];
 }

@@ -48,7 +48,7 @@ export async function gatherLocal(dataDir: string | undefined, version: string):
     // a group that may enter the directory was let in by the daemon itself (--operator-group)
     directory:
       directory === undefined ? undefined : { ...directory, operatorGroup: operatorGroup || ((directory.mode ?? 0) & 0o050) !== 0 },
-    daemon,
+    daemon: directory?.entry === 'closed' || directory?.entry === 'file' ? undefined : daemon,
     listeners,
     listening: await listeningOn(new Set(ports)),
     settings: found,
@@ -58,7 +58,10 @@ export async function gatherLocal(dataDir: string | undefined, version: string):
 }
 
 async function directoryFacts(path: string): Promise<Omit<DirectoryFacts, 'operatorGroup'>> {
-  const found = await stat(path).catch(() => undefined);
+  const [found, refused] = await stat(path).then(
+    (info) => [info, false] as const,
+    (error: unknown) => [undefined, isRefusal(error)] as const,
+  );
   const files = await Promise.all(
     SECRETS.map(async (name): Promise<FileFacts[]> => {
       const file = await stat(join(path, name)).catch(() => undefined);
@@ -68,12 +71,13 @@ async function directoryFacts(path: string): Promise<Omit<DirectoryFacts, 'opera
   const system = await statfs(path).catch(() => undefined);
   const self = process.getuid?.();
   const mine = self === 0 || self === found?.uid;
+  const closed = refused || (!mine && found !== undefined && !(await isAllowed(path, constants.R_OK | constants.X_OK)));
   return {
     path,
-    exists: found?.isDirectory() === true,
+    entry: closed ? 'closed' : found === undefined ? 'absent' : found.isDirectory() ? 'directory' : 'file',
     uid: found?.uid,
     mode: found === undefined ? undefined : found.mode & 0o777,
-    writable: found === undefined || !mine ? undefined : await isWritable(path),
+    writable: found === undefined || !mine ? undefined : await isAllowed(path, constants.W_OK),
     secrets: files.flat(),
     fileSystem: system === undefined ? undefined : FILE_SYSTEMS.get(Number(system.type) >>> 0),
     freeBytes: system === undefined ? undefined : Number(system.bavail) * Number(system.bsize),
@@ -82,8 +86,12 @@ async function directoryFacts(path: string): Promise<Omit<DirectoryFacts, 'opera
   };
 }
 
-function isWritable(path: string): Promise<boolean> {
-  return access(path, constants.W_OK).then(
+function isRefusal(error: unknown): boolean {
+  return ['EACCES', 'EPERM'].includes(textAt(error, 'code') ?? '');
+}
+
+function isAllowed(path: string, mode: number): Promise<boolean> {
+  return access(path, mode).then(
     () => true,
     () => false,
   );
@@ -117,13 +125,16 @@ async function settingsOf(
   const named = environment['DTKD_CONFIG'];
   const file = named || (dataDir === undefined ? undefined : join(dataDir, 'config.yaml'));
   const text = file === undefined ? undefined : await readText(file, MAX_SETTINGS_BYTES);
-  const there = text === undefined && !named ? undefined : file;
+  const closed = file !== undefined && text === undefined && (await access(file, constants.R_OK).then(() => false, isRefusal));
+  const there = text === undefined && !named && !closed ? undefined : file;
+  if (closed) return { file: there, closed, error: undefined, next: undefined, listeners: undefined, operatorGroup: false };
   try {
     if (named && text === undefined) throw new DtkdError('CONFIG_INVALID', `${named} cannot be read`, { next: 'DTKD_CONFIG names it.' });
     const fromFile = text === undefined || file === undefined ? {} : checkSettings(await parseSettings(text, file), file);
     const merged = { ...fromFile, ...settingsOfEnvironment(environment) };
     return {
       file: there,
+      closed,
       error: undefined,
       next: undefined,
       listeners: listenersOf(merged),
@@ -131,7 +142,7 @@ async function settingsOf(
     };
   } catch (error) {
     if (!(error instanceof DtkdError)) throw error;
-    return { file: there, error: error.message, next: error.next, listeners: undefined, operatorGroup: false };
+    return { file: there, closed, error: error.message, next: error.next, listeners: undefined, operatorGroup: false };
   }
 }
 

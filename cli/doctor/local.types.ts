@@ -19,7 +19,8 @@ export interface Listening {
 
 export interface DirectoryFacts {
   path: string;
-  exists: boolean;
+  /** `closed`: another user's, which this one may not read; what is in it is not known. */
+  entry: 'directory' | 'absent' | 'file' | 'closed';
   uid: number | undefined;
   mode: number | undefined;
   /** True if this user may write it; undefined if that does not matter, since another user's daemon does. */
@@ -63,11 +64,17 @@ export interface LocalFacts {
   version: string;
   directory: DirectoryFacts | undefined;
   daemon: DaemonFacts | undefined;
-  /** Where a daemon with the settings would listen; undefined if the settings are wrong. */
+  /** Where a daemon with the settings would listen; undefined if the settings are wrong or not known. */
   listeners: Listeners | undefined;
   /** Undefined if it cannot be found out. */
   listening: readonly Listening[] | undefined;
-  settings: { file: string | undefined; error: string | undefined; next: string | undefined };
+  settings: {
+    file: string | undefined;
+    /** True if this user may not read the file. */
+    closed: boolean;
+    error: string | undefined;
+    next: string | undefined;
+  };
   /** True if the system says that its clock is synchronised; undefined if it does not tell. */
   clockSynchronised: boolean | undefined;
   unit: UnitFacts | undefined;

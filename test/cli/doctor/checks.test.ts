@@ -6,6 +6,7 @@ import { daemon, directory, local } from './facts.ts';
 
 const MIB = 1024 * 1024;
 const gone = { daemon: daemon({ alive: false, pid: undefined, lockedBy: undefined }), answer: undefined };
+const closedSettings = { file: '/data/config.yaml', closed: true, error: undefined, next: undefined };
 const unit = { name: 'dtkd.service', active: 'active', sub: 'running', result: 'success', mainPid: 42, needsReload: false };
 
 function bad(more: Partial<LocalFacts>): [string, CheckState][] {
@@ -36,12 +37,19 @@ describe('findings of the machine', () => {
     ['the oldest Node', { nodeVersion: 'v22.18.0' }, []],
     [
       'no data',
-      { ...gone, directory: directory({ exists: false }) },
+      { ...gone, directory: directory({ entry: 'absent' }) },
       [
         ['data', 'warning'],
         ['daemon', 'warning'],
       ],
     ],
+    [
+      "another user's data, of which nothing is known",
+      { ...gone, daemon: undefined, listeners: undefined, directory: directory({ entry: 'closed' }), settings: closedSettings },
+      [['data', 'problem']],
+    ],
+    ['settings that cannot be read', { listeners: undefined, settings: closedSettings }, [['settings', 'warning']]],
+    ['data that are a file', { ...gone, daemon: undefined, directory: directory({ entry: 'file' }) }, [['data', 'problem']]],
     ['data that cannot be written', { directory: directory({ writable: false }) }, [['data', 'problem']]],
     ['data that all may read', { directory: directory({ mode: 0o755 }) }, [['data', 'problem']]],
     ['data of an operator group', { directory: directory({ mode: 0o750 }) }, []],
@@ -77,7 +85,7 @@ describe('findings of the machine', () => {
     ['no inodes', { directory: directory({ freeInodes: 3 }) }, [['disk', 'problem']]],
     [
       'wrong settings',
-      { settings: { file: '/data/config.yaml', error: 'apy: unknown', next: undefined }, listeners: undefined },
+      { settings: { file: '/data/config.yaml', closed: false, error: 'apy: unknown', next: undefined }, listeners: undefined },
       [['settings', 'problem']],
     ],
     ['no daemon', gone, [['daemon', 'warning']]],

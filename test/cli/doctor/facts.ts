@@ -5,7 +5,7 @@ const MIB = 1024 * 1024;
 export function directory(more: Partial<DirectoryFacts> = {}): DirectoryFacts {
   return {
     path: '/data',
-    exists: true,
+    entry: 'directory',
     uid: 1000,
     mode: 0o700,
     writable: true,
@@ -36,7 +36,7 @@ export function local(more: Partial<LocalFacts> = {}): LocalFacts {
       ingress: { host: '127.0.0.1', port: 7702 },
     },
     listening: [],
-    settings: { file: undefined, error: undefined, next: undefined },
+    settings: { file: undefined, closed: false, error: undefined, next: undefined },
     clockSynchronised: true,
     unit: undefined,
     answer: { version: '1.2.3' },
