@@ -70,9 +70,9 @@ export async function daemonStatus(facts: StatusFacts): Promise<object> {
 }
 
 /** What is wrong, first things first; empty when all is well. */
-function conditions(domains: readonly DomainView[]): string[] {
+export function conditions(domains: readonly DomainView[]): string[] {
   return domains.flatMap((domain) => [
-    ...(domain.state === 'Ready' ? [] : [`${domain.name} is ${domain.state}${domain.message === undefined ? '' : `: ${domain.message}`}`]),
+    ...conditionOf(domain),
     ...domain.peers.flatMap((peer) => peer.conditions.map((condition) => `${domain.name}: ${peer.displayName}: ${condition}`)),
     ...domain.peers
       .filter((peer) => peer.reach === 'away')
@@ -81,6 +81,12 @@ function conditions(domains: readonly DomainView[]): string[] {
           `${domain.name}: ${peer.displayName} is away${peer.since === undefined ? '' : ` since ${new Date(peer.since).toISOString()}`}`,
       ),
   ]);
+}
+
+/** A domain that is Ready may have a message all the same: it works, but for what that says. */
+function conditionOf({ name, state, message }: DomainView): string[] {
+  if (state === 'Ready') return message === undefined ? [] : [`${name}: ${message}`];
+  return [`${name} is ${state}${message === undefined ? '' : `: ${message}`}`];
 }
 
 /** What `dtkd up` prints once it runs. `joining`: names of domains that it was told to join and is not a member of yet. */

@@ -160,7 +160,7 @@ describe('findings about domains', () => {
     ['failed', inDomain({ state: 'Failed', message: 'no' }), [['domain plant', 'problem', 'Failed: no']]],
     ['joining', inDomain({ state: 'Joining' }), [['domain plant', 'warning', 'Joining']]],
     ['without a port', inDomain({ port: undefined }), [['domain plant', 'problem', 'its port could not be opened']]],
-    ['ready, with a message', inDomain({ message: 'waits' }), [['domain plant', 'problem', 'Ready: waits']]],
+    ['ready, with a message', inDomain({ message: 'waits' }), [['domain plant', 'problem', 'waits']]],
     [
       'with an invite that has expired',
       inDomain({ invites: [invite, { ...invite, id: 'used', used: 2 }, { ...invite, id: 'revoked', revoked: true }] }),

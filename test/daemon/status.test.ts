@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../daemon/src/config.ts';
-import { summaryText } from '../../daemon/src/status.ts';
+import type { DomainState, DomainView } from '../../daemon/src/mesh/mesh.types.ts';
+import { conditions, summaryText } from '../../daemon/src/status.ts';
+import { parseDomainId, parsePeerKey } from '../../protocol/ids.ts';
 
 describe('what dtkd up prints', () => {
   const summary = (joining: string[]): string =>
@@ -17,5 +19,27 @@ describe('what dtkd up prints', () => {
   it('leads a node that is in no domain to one, unless it was told to join one', () => {
     expect(summary([])).toContain('next      dtkd domain create NAME, or dtkd domain join ADDR TOKEN; then open TCP port 7711');
     expect(summary(['orchard'])).toMatch(/\n {2}domains {3}orchard \(Joining\)$/);
+  });
+});
+
+describe('what wants attention', () => {
+  const domain = (name: string, state: DomainState, message?: string): DomainView => ({
+    id: parseDomainId('a'.repeat(64)),
+    name,
+    state,
+    message,
+    self: parsePeerKey('b'.repeat(64)),
+    holdsRoot: false,
+    founderName: undefined,
+    port: 7701,
+    peers: [],
+    removed: [],
+  });
+
+  it('is also said of a domain that is Ready', () => {
+    expect(conditions([domain('fine', 'Ready'), domain('plant', 'Ready', 'waits'), domain('old', 'Removed', 'it was removed')])).toEqual([
+      'plant: waits',
+      'old is Removed: it was removed',
+    ]);
   });
 });

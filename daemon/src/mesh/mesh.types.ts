@@ -43,7 +43,7 @@ export interface DomainView {
   id: DomainId;
   name: string;
   state: DomainState;
-  /** Explains any state but Ready, with the next step. */
+  /** Explains any state but Ready, with the next step; beside Ready, what does not work all the same. */
   message: string | undefined;
   /** This node's key in the domain. */
   self: PeerKey;

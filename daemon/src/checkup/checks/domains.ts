@@ -30,6 +30,7 @@ export function checkState({ name, state, message, port, host }: DomainFacts): F
       ),
     ];
   const next = `See "dtkd domain show ${name}".`;
+  if (state === 'Ready' && message !== undefined) return [problem(check, message, next)];
   if (state === 'Joining' || state === 'Leaving') return [warning(check, `${state}${because(message)}`, next)];
   return [problem(check, `${state}${because(message)}`, next)];
 }
