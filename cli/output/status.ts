@@ -64,8 +64,8 @@ function because(message: string | undefined): string {
 
 function listenLines(status: unknown): string[] {
   const ports = listAt(status, 'mesh')
-    .filter(isRecord)
-    .map((entry) => `${entry['port']} (${entry['domain']})`);
+    .filter((entry) => numberAt(entry, 'port') !== undefined)
+    .map((entry) => `${numberAt(entry, 'port')} (${textAt(entry, 'domain')})`);
   const announce = textsAt(status, 'announce');
   const ingress = textAt(status, 'ingress');
   const suffix = textAt(status, 'suffix');

@@ -84,6 +84,13 @@ describe('statusLines', () => {
     expect(lines).toContain('No apps. Share one with "dtkd app expose NAME --to HOST:PORT".');
   });
 
+  it('names no port of a domain that has none', () => {
+    const removed = { ...status, mesh: [{ domain: 'old' }] };
+    expect(statusLines(plain, { status: removed, domains: [], apps: [] }, now)).toContain(
+      'Mesh        closed: opens when this node is in a domain',
+    );
+  });
+
   it('names a domain that is not ready, once', () => {
     const joining = parseDomainInfo({ name: 'far', state: 'Joining', message: 'joining through 192.0.2.9' });
     const lines = statusLines(plain, { status: { conditions: [] }, domains: [joining], apps: [] }, now);
