@@ -71,8 +71,11 @@ export async function daemonStatus(facts: StatusFacts): Promise<object> {
 
 /** What is wrong, first things first; empty when all is well. */
 export function conditions(domains: readonly DomainView[]): string[] {
-  return domains.flatMap((domain) => [
-    ...conditionOf(domain),
+  return domains.flatMap((domain) => [...conditionOf(domain), ...(domain.state === 'Removed' ? [] : peerConditions(domain))]);
+}
+
+function peerConditions(domain: DomainView): string[] {
+  return [
     ...domain.peers.flatMap((peer) => peer.conditions.map((condition) => `${domain.name}: ${peer.displayName}: ${condition}`)),
     ...domain.peers
       .filter((peer) => peer.reach === 'away')
@@ -80,7 +83,7 @@ export function conditions(domains: readonly DomainView[]): string[] {
         (peer) =>
           `${domain.name}: ${peer.displayName} is away${peer.since === undefined ? '' : ` since ${new Date(peer.since).toISOString()}`}`,
       ),
-  ]);
+  ];
 }
 
 /** A domain that is Ready may have a message all the same: it works, but for what that says. */

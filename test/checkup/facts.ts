@@ -6,6 +6,7 @@ const MIB = 1024 * 1024;
 
 export function peer(name: string, more: Partial<PeerFacts> = {}): PeerFacts {
   return {
+    id: `${name}-id`,
     name,
     claimedName: name,
     reach: 'connected',
@@ -26,6 +27,7 @@ export function domain(more: Partial<DomainFacts> = {}): DomainFacts {
     state: 'Ready',
     message: undefined,
     holdsRoot: true,
+    founder: 'node0',
     port: 7701,
     host: undefined,
     announce: [],

@@ -25,7 +25,7 @@ function ports(more: Partial<CheckupPorts> = {}, names: readonly string[] = ['no
     announce: [],
     ingress: () => ({ host: '127.0.0.1' }),
     mesh: {
-      domains: () => [{ ...domain(), id, peers }],
+      domains: () => [{ ...domain(), id, founderName: 'node0', peers }],
       invites: async () => [],
       figures: async () => [],
       probe: async (_domain, _peer, { reach }) => ({

@@ -74,6 +74,15 @@ describe('findings about members', () => {
     ],
   ])('%s', (_, more, expected) => expect(found(more)).toEqual(expected));
 
+  it.each<[string, Partial<DomainFacts>, RegExp]>([
+    ['with the root key', {}, /machine\. If it will not come back, remove it for good: dtkd delete dtpeer node1-id\.$/],
+    ['without it', { holdsRoot: false }, /machine\. If it will not come back, remove it for good on node0: dtkd delete dtpeer node1-id\.$/],
+    ['while the founder is away', { holdsRoot: false, founder: 'node1' }, /is open to this machine\.$/],
+  ])('that are away say who can remove them, %s', (_, more, next) => {
+    const [away] = judge(facts(inDomain({ ...more, peers: [peer('node1', { reach: 'away' })] }))).filter(({ state }) => state !== 'ok');
+    expect(away?.next).toMatch(next);
+  });
+
   it.each([
     ['1.2.3', '2.0.0', 'Upgrade this node to 2.0.0.'],
     ['2.0.0', '1.9.9', 'Upgrade node1 to 2.0.0.'],
@@ -158,6 +167,16 @@ describe('findings about domains', () => {
 
   it.each<[string, Partial<CheckupFacts>, [string, CheckState, string][]]>([
     ['failed', inDomain({ state: 'Failed', message: 'no' }), [['domain plant', 'problem', 'Failed: no']]],
+    [
+      'of which this node is no member any more, and nothing of its members',
+      inDomain({
+        state: 'Removed',
+        message: 'left',
+        port: undefined,
+        peers: [peer('node1-a1b2c3', { claimedName: 'node1', reach: 'away' })],
+      }),
+      [['domain plant', 'problem', 'Removed: left']],
+    ],
     ['joining', inDomain({ state: 'Joining' }), [['domain plant', 'warning', 'Joining']]],
     ['without a port', inDomain({ port: undefined }), [['domain plant', 'problem', 'its port could not be opened']]],
     ['ready, with a message', inDomain({ message: 'waits' }), [['domain plant', 'problem', 'waits']]],

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../daemon/src/config.ts';
 import type { DomainState, DomainView } from '../../daemon/src/mesh/mesh.types.ts';
 import { conditions, summaryText } from '../../daemon/src/status.ts';
-import { parseDomainId, parsePeerKey } from '../../protocol/ids.ts';
+import { parseDomainId, parsePeerId, parsePeerKey } from '../../protocol/ids.ts';
 
 describe('what dtkd up prints', () => {
   const summary = (joining: string[]): string =>
@@ -23,20 +23,39 @@ describe('what dtkd up prints', () => {
 });
 
 describe('what wants attention', () => {
+  const key = parsePeerKey('b'.repeat(64));
+  const id = parsePeerId('c'.repeat(32));
   const domain = (name: string, state: DomainState, message?: string): DomainView => ({
     id: parseDomainId('a'.repeat(64)),
     name,
     state,
     message,
-    self: parsePeerKey('b'.repeat(64)),
+    self: key,
     holdsRoot: false,
     founderName: undefined,
     port: 7701,
-    peers: [],
+    peers: [
+      {
+        key,
+        id,
+        displayName: 'node2',
+        claimedName: 'node2',
+        self: false,
+        founder: false,
+        connected: false,
+        reach: state === 'Ready' ? 'connected' : 'away',
+        path: undefined,
+        address: undefined,
+        since: undefined,
+        suspended: false,
+        conditions: [],
+        heardRemovals: [],
+      },
+    ],
     removed: [],
   });
 
-  it('is also said of a domain that is Ready', () => {
+  it('is also said of a domain that is Ready, and not of the members of one that this node left', () => {
     expect(conditions([domain('fine', 'Ready'), domain('plant', 'Ready', 'waits'), domain('old', 'Removed', 'it was removed')])).toEqual([
       'plant: waits',
       'old is Removed: it was removed',

@@ -1,5 +1,7 @@
 /** What the checks look at: plain values, gathered by `gathering.ts`. A fact that could not be found out in time is undefined. */
 export interface PeerFacts {
+  /** Name of its dtPeer. */
+  id: string;
   name: string;
   /** The name in its certificate; another one than `name` where that would not be unique. */
   claimedName: string;
@@ -39,6 +41,8 @@ export interface DomainFacts {
   state: string;
   message: string | undefined;
   holdsRoot: boolean;
+  /** Name of the member that founded the domain, if it is known. */
+  founder: string | undefined;
   port: number | undefined;
   /** Address that the port is open on; undefined means all of this machine. */
   host: string | undefined;

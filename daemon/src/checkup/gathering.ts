@@ -52,6 +52,7 @@ export interface CheckupPorts {
   mesh: {
     domains(): readonly (Pick<DomainFacts, 'name' | 'state' | 'message' | 'holdsRoot' | 'port'> & {
       id: DomainId;
+      founderName: string | undefined;
       peers: readonly Omit<PeerSeen, 'name'>[];
     })[];
     invites(domain: string): Promise<readonly InviteFacts[]>;
@@ -134,7 +135,7 @@ async function domainsOf(ports: CheckupPorts, look: Look): Promise<DomainFacts[]
   const { mesh, lookMs = LOOK_MS } = ports;
   const [versions, figures] = await Promise.all([look('versions', ports.versions), look('logs', () => mesh.figures())]);
   return Promise.all(
-    mesh.domains().map(async ({ id, name, state, message, holdsRoot, port, peers }) => {
+    mesh.domains().map(async ({ id, name, state, message, holdsRoot, founderName, port, peers }) => {
       const others = peers.filter(({ self }) => !self);
       const asked = shuffled(others.filter(({ reach, suspended }) => reach === 'connected' && !suspended)).slice(0, MAX_CLOCKS);
       const [invites, said] = await Promise.all([
@@ -158,6 +159,7 @@ async function domainsOf(ports: CheckupPorts, look: Look): Promise<DomainFacts[]
         state,
         message,
         holdsRoot,
+        founder: founderName,
         port,
         host: ports.meshHost,
         announce: ports.announce,
@@ -172,8 +174,8 @@ async function domainsOf(ports: CheckupPorts, look: Look): Promise<DomainFacts[]
 }
 
 function peerFacts(peer: Omit<PeerSeen, 'name'>, version: string | undefined): PeerFacts {
-  const { displayName, claimedName, reach, path, address, since, failure, suspended, conditions } = peer;
-  return { name: displayName, claimedName, reach, path, address, since, failure, suspended, conditions, version };
+  const { id, displayName, claimedName, reach, path, address, since, failure, suspended, conditions } = peer;
+  return { id, name: displayName, claimedName, reach, path, address, since, failure, suspended, conditions, version };
 }
 
 /** The result, or an error once the time is over; the work is left to end by itself. */

@@ -14,10 +14,10 @@ import {
   checkVersions,
 } from './checks/peers.ts';
 import { checkApps, checkAudit, checkCertificates } from './checks/program.ts';
-import type { CheckupFacts } from './checkup.types.ts';
+import type { CheckupFacts, DomainFacts } from './checkup.types.ts';
 
 export function judge(facts: CheckupFacts): Finding[] {
-  const { now, version, machine } = facts;
+  const { now, machine } = facts;
   return [
     ...checkReady(facts),
     ...checkDisk(facts),
@@ -27,23 +27,29 @@ export function judge(facts: CheckupFacts): Finding[] {
     ...checkFamilies(facts),
     ...checkMulticast(facts),
     ...checkSuffix(facts),
-    ...facts.domains.flatMap((domain) => [
-      ...checkState(domain),
-      ...checkLonely(domain),
-      ...checkPeersAway(domain, now),
-      ...checkSilent(domain),
-      ...checkSuspended(domain),
-      ...checkReach(domain),
-      ...checkRelayed(domain),
-      ...checkClocks(domain),
-      ...checkVersions(domain, version),
-      ...checkNames(domain),
-      ...checkConditions(domain),
-      ...checkLogs(domain),
-      ...checkInvites(domain, now),
-    ]),
+    ...facts.domains.flatMap((domain) => judgeDomain(domain, facts)),
     ...checkApps(facts),
     ...checkOrders(facts, now),
     ...checkAudit(facts),
+  ];
+}
+
+/** Whoever is no member any more is connected with nobody, and has nothing to mend at the others. */
+function judgeDomain(domain: DomainFacts, { now, version }: CheckupFacts): Finding[] {
+  if (domain.state === 'Removed') return checkState(domain);
+  return [
+    ...checkState(domain),
+    ...checkLonely(domain),
+    ...checkPeersAway(domain, now),
+    ...checkSilent(domain),
+    ...checkSuspended(domain),
+    ...checkReach(domain),
+    ...checkRelayed(domain),
+    ...checkClocks(domain),
+    ...checkVersions(domain, version),
+    ...checkNames(domain),
+    ...checkConditions(domain),
+    ...checkLogs(domain),
+    ...checkInvites(domain, now),
   ];
 }

@@ -10,20 +10,26 @@ const CLOCK_PROBLEM_MS = 60_000;
 /** A daemon that restarts is away for less. Milliseconds. */
 const AWAY_PROBLEM_MS = 24 * 60 * 60 * 1000;
 
-export function checkPeersAway({ name, peers }: DomainFacts, now: number): Finding[] {
+export function checkPeersAway({ name, peers, holdsRoot, founder }: DomainFacts, now: number): Finding[] {
   const check = `peers ${name}`;
   const away = peers.filter(({ reach, suspended }) => reach === 'away' && !suspended);
   if (away.length === 0) {
     const connected = peers.filter(({ reach }) => reach === 'connected').length;
     return peers.length === 0 ? [] : [ok(check, `${connected} of ${peers.length} are connected, and none is away`)];
   }
+  // only the holder of the root key can remove a member
+  const removal = (peer: PeerFacts): string => {
+    if (!holdsRoot && (founder === undefined || founder === peer.name)) return '';
+    const where = holdsRoot ? '' : ` on ${founder}`;
+    return ` If it will not come back, remove it for good${where}: dtkd delete dtpeer ${peer.id}.`;
+  };
   return away.map((peer) => {
     const age = peer.since === undefined ? undefined : now - peer.since;
     const since = age === undefined ? '' : ` for ${humanDuration(Math.max(0, age))}`;
     const why = peer.failure === undefined ? '' : `: ${peer.failure}`;
     const text = `${peer.name} is away${since}${why}`;
     const at = peer.address === undefined ? 'No address of it is known' : `It was last known at ${peer.address}`;
-    const next = `${at}. See there that the daemon runs ("dtkd doctor") and that its mesh port is open to this machine; remove it for good with "dtkd delete dtpeer" if it will not come back.`;
+    const next = `${at}. See there that the daemon runs ("dtkd doctor") and that its mesh port is open to this machine.${removal(peer)}`;
     return (age ?? 0) >= AWAY_PROBLEM_MS
       ? problem(`peer ${name}/${peer.name}`, text, next)
       : warning(`peer ${name}/${peer.name}`, text, next);
