@@ -78,6 +78,7 @@ const CODES = {
   FORMAT_TOO_NEW: { http: 500, reason: 'InternalError', exit: 13 },
   CONFIG_INVALID: { http: 500, reason: 'InternalError', exit: 14 },
   DISK_FULL: { http: 507, reason: 'InsufficientStorage', exit: 15 },
+  DATA_CORRUPT: { http: 500, reason: 'InternalError', exit: 16 },
   DAEMON_UNREACHABLE: { http: 503, reason: 'ServiceUnavailable', exit: 9 },
 } as const;
 

@@ -29,6 +29,7 @@ const STATUSES: readonly (readonly [number, string])[] = [
   [13, 'the data are of a newer version'],
   [14, 'a setting is wrong'],
   [15, 'the disk is full'],
+  [16, 'the database is damaged'],
   [20, 'a target failed or refused; something has drifted'],
   [21, 'some targets were unreachable or skipped, all others succeeded'],
   [22, 'what became of a target is not known; with `app curl --fail`: the answer was 400 or above'],

@@ -21,7 +21,7 @@ The mesh port is the one port to open to other sites; it is used once the node i
 
 Exit status: 10 another daemon uses the data directory, 11 a port is in use, 12 the data
 directory cannot be written, 13 it was written by a newer dtkd, 14 a setting is wrong,
-15 the disk is full.`;
+15 the disk is full, 16 the database is damaged.`;
 
 function command(): Command {
   return new Command('dtkd up')

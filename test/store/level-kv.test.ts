@@ -88,7 +88,11 @@ it('tells a full disk and a forbidden one apart', () => {
   const failure = (message: string) => Object.assign(new Error(message), { code: 'LEVEL_IO_ERROR' });
   expect(storageError(failure('IO error: x: No space left on device'), '/d').code).toBe('DISK_FULL');
   expect(storageError(failure('IO error: x: Permission denied'), '/d').code).toBe('DATA_UNWRITABLE');
-  expect(storageError(failure('Corruption: bad block'), '/d')).toMatchObject({ code: 'INTERNAL', next: expect.stringContaining('backup') });
+  expect(storageError(failure('Corruption: bad block'), '/d')).toMatchObject({
+    code: 'DATA_CORRUPT',
+    exitStatus: 16,
+    next: expect.stringContaining('dtkd domain join ADDR TOKEN --replace NAME'),
+  });
   expect(storageError(new Error('odd'), '/d').code).toBe('INTERNAL');
 });
 

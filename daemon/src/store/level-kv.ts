@@ -208,7 +208,7 @@ async function probe(directory: string): Promise<void> {
   }
 }
 
-/** Opens the database in `directory`, making it if need be. Errors: DATA_LOCKED, DATA_UNWRITABLE, DISK_FULL, FORMAT_TOO_NEW. */
+/** Opens the database in `directory`, making it if need be. Errors: DATA_LOCKED, DATA_UNWRITABLE, DATA_CORRUPT, DISK_FULL, FORMAT_TOO_NEW. */
 export async function openLevel(directory: string): Promise<Kv> {
   const db: Db = new Level(directory, {
     keyEncoding: 'utf8',

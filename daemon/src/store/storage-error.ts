@@ -39,8 +39,11 @@ export function storageError(error: unknown, directory: string): DtkdError {
   if (codes.includes('LEVEL_DATABASE_NOT_OPEN') && !/corrupt|io error/i.test(text)) {
     return new DtkdError('UNAVAILABLE', 'the store is closed', { cause: error });
   }
-  return new DtkdError('INTERNAL', `the database in ${directory} failed: ${text}`, {
-    ...(/corrupt/i.test(text) ? { next: 'Restore the data directory from a backup, or rejoin with join --replace NAME.' } : {}),
-    cause: error,
-  });
+  if (/corrupt/i.test(text)) {
+    return new DtkdError('DATA_CORRUPT', `the database in ${directory} is damaged: ${text}`, {
+      next: 'Restore a backup (dtkd restore) into an empty directory, or start with an empty one and join anew: dtkd domain join ADDR TOKEN --replace NAME, with an invite made by dtkd domain invite DOMAIN --replace NAME.',
+      cause: error,
+    });
+  }
+  return new DtkdError('INTERNAL', `the database in ${directory} failed: ${text}`, { cause: error });
 }
