@@ -64,6 +64,15 @@ export function defined(values: Record<string, unknown>): Record<string, unknown
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }
 
+/** The refusal of a settings file that is no YAML. Of what the parser says the first line names the place; those below only show it. */
+export function notYaml(file: string, cause: unknown): DtkdError {
+  const [said = ''] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
+  return new DtkdError('CONFIG_INVALID', `${file} cannot be read as YAML: ${said.replace(/:$/, '')}`, {
+    next: 'Correct the file: one "key: value" on each line, as in "logLevel: debug".',
+    cause,
+  });
+}
+
 /** Throws CONFIG_INVALID, naming the source and the key as `spell` writes it. */
 export function checkSettings(values: unknown, source: string, spell: (key: string) => string = (key) => key): CheckedSettings {
   const result = settings.safeParse(values ?? {});

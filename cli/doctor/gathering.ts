@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { access, constants, readdir, readFile, readlink, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DtkdError } from '../../protocol/errors.ts';
-import { checkSettings, listenersOf, settingsOfEnvironment } from '../../protocol/settings.ts';
+import { checkSettings, listenersOf, notYaml, settingsOfEnvironment } from '../../protocol/settings.ts';
 import { daemonEnvironment, isAlive, SERVICE_DATA } from '../config.ts';
 import { numberAt, parseJson, textAt } from '../json.ts';
 import type { DaemonFacts, DirectoryFacts, FileFacts, Listening, LocalFacts, UnitFacts } from './local.types.ts';
@@ -156,7 +156,7 @@ async function parseSettings(text: string, file: string): Promise<unknown> {
   try {
     return parse(text, { maxAliasCount: 0 });
   } catch (cause) {
-    throw new DtkdError('CONFIG_INVALID', `${file} is no YAML: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw notYaml(file, cause);
   }
 }
 

@@ -16,6 +16,7 @@ import {
   type Listen,
   type LogLevel,
   listenersOf,
+  notYaml,
   parseNameSetting,
   type Settings,
   settingsOfEnvironment,
@@ -99,9 +100,18 @@ function whyUnread(cause: unknown): string {
 }
 
 function readFile(path: string): unknown {
+  let text: string;
   try {
-    return parseYaml(readFileSync(path, 'utf8'), { maxAliasCount: 0 });
+    text = readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new DtkdError('CONFIG_INVALID', `${path} cannot be read: ${whyUnread(cause)}`, { cause });
+    throw new DtkdError('CONFIG_INVALID', `${path} cannot be read: ${whyUnread(cause)}`, {
+      next: 'Let the user that runs dtkd read it, or name another file with --config.',
+      cause,
+    });
+  }
+  try {
+    return parseYaml(text, { maxAliasCount: 0 });
+  } catch (cause) {
+    throw notYaml(path, cause);
   }
 }

@@ -62,7 +62,7 @@ describe('settings', () => {
   it.each([
     ['a key that there is not', 'suffixx: a\n', /suffixx/],
     ['a value of the wrong type', 'logLevel: loud\n', /logLevel/],
-    ['broken YAML', 'a: [\n', /cannot be read/],
+    ['broken YAML', 'a: [\n', /cannot be read as YAML: [^\n]+$/],
     ['aliases, which can explode', 'a: &a [1]\nname: *a\n', /cannot be read/],
     ['a suffix that is no DNS name', 'suffix: "a b"\n', /suffix/],
     ['a name that is no DNS label', 'name: Not_A_Label\n', /node name/],

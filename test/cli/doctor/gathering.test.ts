@@ -19,6 +19,15 @@ async function found(path: string): Promise<Map<string, Finding>> {
   return new Map(judgeLocal({ ...facts, answer: undefined }).map((finding) => [finding.check, finding]));
 }
 
+describe('settings', () => {
+  it('that are no YAML are said in one line, with what to do', async () => {
+    await writeFile(join(directory, 'config.yaml'), 'name: a: b\napi: 7700\n');
+    const finding = (await found(directory)).get('settings');
+    expect(finding).toMatchObject({ state: 'problem', next: expect.stringContaining('Correct the file') });
+    expect(finding?.finding).toMatch(/config\.yaml cannot be read as YAML: [^\n]* at line 1, column \d+$/);
+  });
+});
+
 describe('a data directory', () => {
   it('that is a file is told from one that is not there', async () => {
     const file = join(directory, 'file');
