@@ -1,4 +1,5 @@
 /** The data directory of a node: made and protected, its node's name settled, and where the CLI finds the daemon. */
+import { statSync } from 'node:fs';
 import { chmod, chown, readFile, rename, writeFile } from 'node:fs/promises';
 import { DtkdError } from '../../protocol/errors.ts';
 import { type NodeName, parseNodeName } from '../../protocol/ids.ts';
@@ -15,6 +16,12 @@ export async function prepareDirectory(directory: string, gid: number | undefine
     if (gid !== undefined) await chown(directory, process.getuid?.() ?? 0, gid);
     await chmod(directory, gid === undefined ? 0o700 : 0o750);
   } catch (cause) {
+    if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() === false) {
+      throw new DtkdError('DATA_UNWRITABLE', `the data directory ${directory} is a file`, {
+        next: 'Name a directory with --data, or move the file away.',
+        cause,
+      });
+    }
     throw new DtkdError('DATA_UNWRITABLE', `the data directory ${directory} cannot be made or written`, {
       next: 'Give a directory that this user may write with --data.',
       cause,

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { prepareDirectory } from '../../daemon/src/data-directory.ts';
 import { makeDirectory } from '../../daemon/src/directory.ts';
 
 let directory = '';
@@ -25,5 +26,16 @@ describe('making a directory', () => {
     expect(() => makeDirectory(join(directory, 'file', 'below'), 0o700)).toThrow(/ENOTDIR/);
     // Here the recursive mode of mkdir never returns.
     expect(() => makeDirectory('/proc/there/is/none', 0o700)).toThrow(/ENOENT/);
+  });
+});
+
+describe('a data directory', () => {
+  it('that is a file is said to be one', async () => {
+    const file = join(directory, 'file');
+    writeFileSync(file, '');
+    await expect(prepareDirectory(file, undefined)).rejects.toMatchObject({
+      code: 'DATA_UNWRITABLE',
+      message: `the data directory ${file} is a file`,
+    });
   });
 });
