@@ -7,7 +7,7 @@ import { checkSettings, listenersOf, notYaml, settingsOfEnvironment } from '../.
 import { daemonEnvironment, isAlive, SERVICE_DATA } from '../config.ts';
 import { numberAt, parseJson, textAt } from '../json.ts';
 import type { DaemonFacts, DirectoryFacts, FileFacts, Listening, LocalFacts, UnitFacts } from './local.types.ts';
-import { lockHolder, openFilesLimit, parseListening, parseProperties } from './proc.ts';
+import { lockHolder, openFilesLimit, parseListening, parseProperties, programOf } from './proc.ts';
 
 /** What nobody else may read. */
 const SECRETS = ['admin.token', 'ca.key', 'tls.key', 'secrets.key'] as const;
@@ -179,7 +179,7 @@ async function ownersOf(inodes: ReadonlySet<string>): Promise<Map<string, { pid:
     for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
       const inode = /^socket:\[(\d+)\]$/.exec(await readlink(`/proc/${pid}/fd/${fd}`).catch(() => ''))?.[1];
       if (inode === undefined || !inodes.has(inode)) continue;
-      owners.set(inode, { pid: Number(pid), program: (await readText(`/proc/${pid}/comm`))?.trim() });
+      owners.set(inode, { pid: Number(pid), program: programOf((await readText(`/proc/${pid}/cmdline`)) ?? '') });
     }
   }
   return owners;

@@ -52,6 +52,18 @@ export function openFilesLimit(text: string): number | undefined {
   return limit === undefined ? undefined : limit === 'unlimited' ? Number.POSITIVE_INFINITY : Number(limit);
 }
 
+/**
+ * A program by its `/proc/PID/cmdline`: its name, and the script that an interpreter runs, if that is named whole. No other argument is told: some are secret.
+ * (Its `comm` is the name of a thread, `MainThread` for Node.)
+ */
+export function programOf(commandLine: string): string | undefined {
+  const [command = '', ...args] = commandLine.split('\0');
+  const name = command.slice(command.lastIndexOf('/') + 1);
+  if (name === '') return undefined;
+  const script = args.find((arg) => !arg.startsWith('-'));
+  return script?.startsWith('/') ? `${name} ${script}` : name;
+}
+
 /** `KEY=VALUE` lines, as systemctl and timedatectl print them. */
 export function parseProperties(text: string): ReadonlyMap<string, string> {
   return new Map(

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { lockHolder, openFilesLimit, parseListening, parseProperties } from '../../../cli/doctor/proc.ts';
+import { lockHolder, openFilesLimit, parseListening, parseProperties, programOf } from '../../../cli/doctor/proc.ts';
 
 const HEADING = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode';
 const row = (local: string, state: string, inode: string): string =>
@@ -38,6 +38,14 @@ describe('texts of /proc', () => {
     expect([5678, 5679, 5680, 5681, 1].map((inode) => lockHolder(text, inode))).toEqual([4711, undefined, undefined, 4714, undefined]);
   });
 
+  it('tell what a process runs, and none of its other arguments', () => {
+    const run = (...args: string[]) => programOf(args.map((arg) => `${arg}\0`).join(''));
+    expect(run('/usr/bin/node', '--no-warnings', '/opt/dtkd/bin/dtkd.js', 'up', '--data', '/data')).toBe('node /opt/dtkd/bin/dtkd.js');
+    expect(run('/usr/sbin/proxy', '--key', 'secret', '/etc/proxy')).toBe('proxy');
+    expect(run('nginx: master process')).toBe('nginx: master process');
+    expect(programOf('')).toBeUndefined();
+  });
+
   it('tell limits and properties', () => {
     expect(openFilesLimit('Limit  Soft  Hard  Units\nMax open files            1024                 524288               files\n')).toBe(
       1024,
@@ -57,6 +65,7 @@ describe('texts of /proc', () => {
         lockHolder(text, 1);
         openFilesLimit(text);
         parseProperties(text);
+        programOf(text);
       }),
     );
   });
