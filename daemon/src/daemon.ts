@@ -21,7 +21,7 @@ import type { Action } from './api/handlers.types.ts';
 import { createPeerApi } from './api/remote/asking.ts';
 import { PeerTable } from './api/remote/peer-table.ts';
 import { createRemoteApiServer } from './api/remote/serving.ts';
-import { startApiServer } from './api/server.ts';
+import { startApiServer, tryListening } from './api/server.ts';
 import { appUsers } from './app-users.ts';
 import { createApps } from './apps/apps.ts';
 import { createBackups } from './backup/backup.ts';
@@ -211,6 +211,8 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     logger: logger.child({ part: 'audit' }),
   });
 
+  // The API is opened last; members should not see a node that comes and goes since it cannot.
+  await tryListening(config.api);
   await access.start();
   await model.start();
   // Before the domains are open, so that what they publish first is up to date.

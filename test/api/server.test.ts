@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { certificateNames, openCertificates } from '../../daemon/src/api/certificates.ts';
 import { SERVED } from '../../daemon/src/api/discovery.ts';
+import { tryListening } from '../../daemon/src/api/server.ts';
 import { waitFor } from '../wait.ts';
 import { GROUP, SERVICES, serviceBody, startTestApi, TOKEN } from './fixtures.ts';
 
@@ -21,7 +22,18 @@ describe('the server', () => {
       code: 'PORT_IN_USE',
       exitStatus: 11,
     });
+    await expect(tryListening({ host: '127.0.0.1', port: api.server.port })).rejects.toMatchObject({ code: 'PORT_IN_USE' });
     await expect(startTestApi({ listen: { host: '192.0.2.1', port: 0 } })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    await api.close();
+  });
+
+  it('takes a port that was tried before', async () => {
+    const first = await startTestApi();
+    const at = { host: '127.0.0.1', port: first.server.port };
+    await first.close();
+    await tryListening(at);
+    const api = await startTestApi({ listen: at });
+    expect(api.server.port).toBe(at.port);
     await api.close();
   });
 

@@ -5,6 +5,7 @@
  */
 import { createServer as createPlainServer, type Server as PlainServer, type ServerOptions } from 'node:http';
 import { createServer, type Server } from 'node:https';
+import { createServer as createNetServer, type Server as NetServer } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { ApiServer, ApiServerOptions } from './api.types.ts';
@@ -93,7 +94,14 @@ function limit(server: Server | PlainServer): void {
   limitBodies(server, { bodyMs: REQUEST_TIMEOUT_MS, stallMs: REQUEST_TIMEOUT_MS, sweepMs: TIMEOUT_CHECK_MS });
 }
 
-function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
+/** Finds out whether the API will be able to listen there, before anything is done that others see. Errors: PORT_IN_USE, CONFIG_INVALID. */
+export async function tryListening(at: { host: string; port: number }): Promise<void> {
+  const server = createNetServer();
+  await listen(server, at);
+  await new Promise((resolve) => server.close(resolve));
+}
+
+function listen(server: NetServer, { host, port }: { host: string; port: number }): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const refused = (error: Error & { code?: string }) => reject(listenError(error, host, port));
   server.once('error', refused);
