@@ -94,13 +94,13 @@ function instanceConditions(object: ApiObject): ConditionNow[] {
   ];
 }
 
-/** An assembly as it was staged: its own copies of all modules, its own repository, and what of it is applied. */
 /** An age alone would look like one of no drift. */
 function driftText(object: ApiObject, now: number): string | undefined {
   const at = schema.safeParse(object).data?.status?.drift?.at;
   return at === undefined ? undefined : `found ${ageOf(at, now)} ago`;
 }
 
+/** An assembly as it was staged: its own copies of all modules, its own repository, and what of it is applied. */
 export const serviceInstanceKind: Kind = {
   ...SERVICE_INSTANCES,
   kind: 'ServiceInstance',

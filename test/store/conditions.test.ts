@@ -27,18 +27,23 @@ const put = (object: ApiObject) => store.transact((tx) => tx.put(object));
 describe('conditions of stored objects', () => {
   it('are said with each write, whoever writes, and stay as long as nothing changes', async () => {
     const staged = await put(instance('Staged'));
+    const first = { message: '', lastTransitionTime: '2026-11-22T10:00:00Z', observedGeneration: 1 };
     expect(conditionsOf(staged['status'])).toEqual([
-      { type: 'Ready', status: 'False', reason: 'Staged', message: '', lastTransitionTime: '2026-11-22T10:00:00Z', observedGeneration: 1 },
+      { type: 'Ready', status: 'False', reason: 'Staged', ...first },
+      { type: 'DriftFound', status: 'False', reason: 'NoneFound', ...first },
     ]);
     now += 5_000;
     expect((await put(instance('Staged', staged.metadata))).metadata.resourceVersion, 'no change').toBe(staged.metadata.resourceVersion);
     const converging = await put(instance('Converging', { ...staged.metadata, generation: 2 }));
-    expect(conditionsOf(converging['status'])).toMatchObject([{ reason: 'Converging', lastTransitionTime: '2026-11-22T10:00:00Z' }]);
+    expect(conditionsOf(converging['status'])).toMatchObject([
+      { reason: 'Converging', lastTransitionTime: '2026-11-22T10:00:00Z' },
+      { reason: 'NoneFound' },
+    ]);
     const ready = await put(instance('Ready', { ...staged.metadata, generation: 3 }));
     expect(ready['status']).toMatchObject({
       phase: 'Ready',
       observedGeneration: 3,
-      conditions: [{ lastTransitionTime: '2026-11-22T10:00:05Z' }],
+      conditions: [{ lastTransitionTime: '2026-11-22T10:00:05Z' }, { lastTransitionTime: '2026-11-22T10:00:00Z' }],
     });
     expect(await store.get({ group: 'dtkd.dev', plural: 'serviceinstances', namespace: 'node0', name: 'shop' })).toEqual(ready);
   });
