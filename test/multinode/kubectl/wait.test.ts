@@ -55,10 +55,10 @@ describe.skipIf(NO_KUBECTL)(`waiting with kubectl${NO_KUBECTL === undefined ? ''
     await writeFile(join(module, 'dtk.module.yaml'), MANIFEST);
     await ok('module', 'install', module);
     await ok('stage', 'acme/tiny:one', '--name', 'shop', '--set', `gate=${gate}`);
-    expect(await conditions('serviceinstance/shop')).toBe('Ready=False/Staged ');
+    expect(await conditions('serviceinstance/shop')).toBe('Ready=False/Staged DriftFound=False/NoneFound ');
 
     expect((await site.cli('converge', 'shop', '--yes')).code).not.toBe(0);
-    expect(await conditions('serviceinstance/shop')).toBe('Ready=False/Failed ');
+    expect(await conditions('serviceinstance/shop')).toBe('Ready=False/Failed DriftFound=False/NoneFound ');
     await kubectl.out('wait', '--for=condition=Failed', 'task/shop-1', '--timeout=300s');
     const impatient = await kubectl.run('wait', '--for=condition=Ready', 'serviceinstance/shop', '--timeout=1s');
     expect(impatient).toMatchObject({ code: 1, stderr: expect.stringContaining('timed out') });
