@@ -260,7 +260,8 @@ export class Processes {
     const { node } = this.#options;
     if (this.#users.includes(user)) return;
     throw new DtkdError('FORBIDDEN', `nothing may run as the user "${user}" on ${node}`, {
-      next: `On ${node}: dtkd policy set users=${user}`,
+      // setting takes the place of what is set: those who may, still may
+      next: `On ${node}: dtkd policy set users=${[...this.#users, user].join(',')}`,
     });
   }
 
