@@ -63,7 +63,7 @@ describe.skipIf(reason !== undefined)(`commands as other users${reason === undef
     expect(await said('Own')).toContain(`nobody\n${none}`);
     expect(await said('bin')).toContain('nothing may run as the user "bin"');
     const { stderr } = await site.cli('exec', '--user', 'bin', '--', 'id');
-    expect(stderr, 'who may, still may').toMatch(/nothing may run as the user "bin"[^]*policy set users=daemon,bin/);
+    expect(stderr, 'who may, still may').toMatch(/nothing may run as the user "bin"[\s\S]*policy set users=daemon,bin/);
 
     // They pass through the data directory, and see nothing in it.
     expect((await stat(dir)).mode & 0o7).toBe(0o1);
