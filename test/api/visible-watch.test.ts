@@ -184,6 +184,50 @@ describe('a watch', () => {
     expect(watch).toThrow(expect.objectContaining({ code: 'GONE' }));
   });
 
+  it('does not go on from a list in which rights changed at every attempt', async () => {
+    await put('a', {});
+    await put('b', {});
+    const list: LocalStore['listRaw'] = async (query, options) => {
+      const page = await store.listRaw(query, options);
+      access.grant({ user: 'ops@node0', verbs: ['READ'], plural: 'services', name: access.grants.length % 2 === 0 ? 'a' : 'b' });
+      return page;
+    };
+    const busy: Views = {
+      ...views,
+      store: new Proxy(store, { get: (target, key) => (key === 'listRaw' ? list : Reflect.get(target, key)) }),
+    };
+    const services = { group: '', plural: 'services' };
+    const version = (await visibleObjects(busy, user, services)).resourceVersion;
+    const watch = () => visibleWatch(views, user, { ...services, resourceVersion: version, signal: AbortSignal.abort() });
+    expect(watch).toThrow(expect.objectContaining({ code: 'GONE' }));
+    expect((await visibleObjects(views, user, services)).resourceVersion).toBe(version);
+    expect(watch).not.toThrow();
+  });
+
+  it('does not go on from the version at which rights changed for one that was cut off before it heard so', async () => {
+    access.grant({ user: 'ops@node0', verbs: ['READ'], plural: 'services', label: 'tier=front' });
+    await put('a', { tier: 'front' });
+    const stop = new AbortController();
+    const told: string[] = [];
+    let stoodAt = '';
+    for await (const event of visibleWatch(views, user, { group: '', plural: 'services', bookmarks: true, signal: stop.signal })) {
+      if (event.type === 'BOOKMARK') continue;
+      told.push(`${event.type} ${event.object.metadata.name}`);
+      if (told.length === 1) {
+        stoodAt = event.object.metadata.resourceVersion;
+        // by time: no version moves
+        access.revoke(() => true);
+        access.grant({ user: 'ops@node0', verbs: ['READ'], plural: 'services', label: 'tier=back' });
+      }
+      if (told.at(-1) === 'DELETED a') await put('b', { tier: 'back' });
+      if (told.at(-1) === 'ADDED b') stop.abort();
+    }
+    expect(told).toEqual(['ADDED a', 'DELETED a', 'ADDED b']);
+    expect(() => visibleWatch(views, user, { group: '', plural: 'services', resourceVersion: stoodAt, signal: stop.signal })).toThrow(
+      expect.objectContaining({ code: 'GONE' }),
+    );
+  });
+
   it('refuses the user of another node who may see nothing, and shows nothing to one of this node', async () => {
     const query = { group: '', plural: 'services', signal: AbortSignal.abort() };
     const remote: UserPrincipal = { ...user, home: 'a'.repeat(64), display: 'eve@node1' };

@@ -16,6 +16,8 @@ export class ViewHistory {
   readonly #fresh = new Set<string>();
   /** Whose watches went through the rows since the last change, and the version that they ended with: before it their clients have a part. */
   readonly #reviewed = new Map<string, number>();
+  /** Who was shown a version partly by earlier rights, and has not been shown it since as it is. */
+  readonly #mixed = new Map<string, number>();
   #changedAt: number;
   #generation = 0;
   /** Follows rights no more. */
@@ -35,9 +37,12 @@ export class ViewHistory {
 
   /** Notes that a principal was shown what it may see at a version. */
   looked(principal: Principal, version: number): void {
-    if (principal.type !== 'user' || version !== this.#changedAt) return;
+    if (principal.type !== 'user') return;
+    const user = subjectText(principal);
+    if (this.#mixed.get(user) === version) this.#mixed.delete(user);
+    if (version !== this.#changedAt) return;
     if (this.#fresh.size >= MAX_PRINCIPALS) this.#fresh.clear();
-    this.#fresh.add(subjectText(principal));
+    this.#fresh.add(user);
   }
 
   /** Notes that a watch of a principal tells what changes of rights make of its rows, up to a version. */
@@ -48,11 +53,18 @@ export class ViewHistory {
     this.#reviewed.set(user, Math.max(version, this.#reviewed.get(user) ?? 0));
   }
 
+  /** Notes that a principal was shown a version partly by earlier rights: no watch goes on from it. */
+  mixed(principal: Principal, version: number): void {
+    if (principal.type !== 'user') return;
+    if (this.#mixed.size >= MAX_PRINCIPALS) this.#forget();
+    this.#mixed.set(subjectText(principal), version);
+  }
+
   /** True if a principal that was shown a version then saw by the same rights as now. */
   unchangedSince(principal: Principal, version: number): boolean {
     if (principal.type !== 'user') return true;
     const user = subjectText(principal);
-    if (version < (this.#reviewed.get(user) ?? 0)) return false;
+    if (version < (this.#reviewed.get(user) ?? 0) || version === this.#mixed.get(user)) return false;
     return version > this.#changedAt || (version === this.#changedAt && this.#fresh.has(user));
   }
 
@@ -78,5 +90,6 @@ export class ViewHistory {
     this.#changedAt = this.#store.version();
     this.#fresh.clear();
     this.#reviewed.clear();
+    this.#mixed.clear();
   }
 }

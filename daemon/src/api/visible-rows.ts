@@ -18,9 +18,12 @@ const MAX_ATTEMPTS = 3;
 export function visibleRows(api: Views, principal: Principal, query: ListQuery, attempt = 1): Soon<RawListPage> {
   const { generation } = api.views;
   return onward(readRows(api, principal, query), (page) => {
-    // rights that changed while it was read would make it a mixture that no watch could go on from
-    if (generation !== api.views.generation && attempt < MAX_ATTEMPTS) return visibleRows(api, principal, query, attempt + 1);
-    if (query.continue === undefined || query.continue === '') api.views.looked(principal, Number(page.resourceVersion));
+    const version = Number(page.resourceVersion);
+    if (generation !== api.views.generation) {
+      // rights that changed while it was read make it a mixture
+      if (attempt < MAX_ATTEMPTS) return visibleRows(api, principal, query, attempt + 1);
+      api.views.mixed(principal, version);
+    } else if (query.continue === undefined || query.continue === '') api.views.looked(principal, version);
     return page;
   });
 }

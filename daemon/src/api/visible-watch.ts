@@ -119,7 +119,8 @@ class VisibleWatch {
         if (next.value.type !== 'BOOKMARK') yield* this.#taken(next.value);
         else if (version > this.#reviewed) yield next.value;
         this.#told = Math.max(this.#told, version);
-        if (generation === views.generation) views.looked(this.#principal, version);
+        // of what a review took in, the client may have lost what the review told
+        if (generation === views.generation && version > this.#reviewed) views.looked(this.#principal, version);
       }
     } finally {
       forget();
