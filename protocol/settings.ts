@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { DtkdError } from './errors.ts';
 import { type NodeName, parseNodeName } from './ids.ts';
+import { nearMiss } from './near-miss.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -57,6 +58,21 @@ export function variableOf(key: string): string {
 export function settingsOfEnvironment(environment: Readonly<Record<string, string | undefined>>): CheckedSettings {
   const variables = Object.fromEntries(Object.keys(settings.shape).map((key) => [key, environment[variableOf(key)] || undefined]));
   return checkSettings(defined(variables), 'the environment', variableOf);
+}
+
+/** Variables that are read by their own names: by the daemon, the command line, and commands that dtkd runs. */
+const OTHER_VARIABLES = ['DTKD_CONFIG', 'DTKD_URL', 'DTKD_TOKEN', 'DTKD_CA', 'DTKD_NODE', 'DTKD_NODE_EXECUTABLE'];
+const VARIABLES_OF_COMMANDS = /^DTKD_(RESOURCE|PROPERTY|OPTION)_/;
+
+/** `DTKD_*` variables that nothing reads, and which of those that are read they seem to be. What somebody else's program reads is left alone. */
+export function mistypedVariables(environment: Readonly<Record<string, string | undefined>>): { name: string; meant: string }[] {
+  const known = [...Object.keys(settings.shape).map(variableOf), ...OTHER_VARIABLES];
+  const bare = new Map(known.map((name) => [name.slice('DTKD_'.length), name]));
+  return Object.keys(environment).flatMap((name) => {
+    if (!name.startsWith('DTKD_') || known.includes(name) || VARIABLES_OF_COMMANDS.test(name)) return [];
+    const meant = nearMiss(name.slice('DTKD_'.length), bare.keys());
+    return meant === undefined ? [] : [{ name, meant: bare.get(meant) ?? meant }];
+  });
 }
 
 /** Without the keys that have no value. */

@@ -19,7 +19,8 @@ export function conclude(cli: Cli, { execution, ending, missing }: Attended, opt
   const id = shortId(execution.id);
   if (status === 0 && execution.parts.size === 1 && (options.tellsCount !== true || options.show.raw === true)) return;
   cli.out.note(countsLine(execution));
-  if (failed.length > 0) cli.out.note([escapeControls(failedNodesLine(failed)), ...failureLines(failed)].join('\n'));
+  const failedOn = failedNodesLine(failed);
+  if (failed.length > 0) cli.out.note([...(failedOn === undefined ? [] : [escapeControls(failedOn)]), ...failureLines(failed)].join('\n'));
   if (execution.message !== undefined) cli.out.note(escapeControls(execution.message));
   if (missing > 0) cli.out.note(`Of ${missing} more no node could tell: their nodes cannot be reached now, or you may not read them.`);
   if (ending === 'paused') {

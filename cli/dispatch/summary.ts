@@ -78,9 +78,10 @@ export function nodesOf(parts: readonly PartView[]): string[] {
   return [...new Set(parts.map(({ node }) => node))];
 }
 
-/** As the seed has it. */
-export function failedNodesLine(parts: readonly PartView[]): string {
-  return `Execution failed on the following nodes: [${nodesOf(parts).join(',')}]`;
+/** As the seed has it. Where nothing was to be told nothing has failed; undefined if that is all. */
+export function failedNodesLine(parts: readonly PartView[]): string | undefined {
+  const failed = parts.filter(({ outcome }) => outcome !== 'skipped');
+  return failed.length === 0 ? undefined : `Execution failed on the following nodes: [${nodesOf(failed).join(',')}]`;
 }
 
 /** How long a part has run, or did. */

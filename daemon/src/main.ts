@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
+import { mistypedVariables } from '../../protocol/settings.ts';
 import { DEFAULTS, loadConfig, type Settings } from './config.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { createLogger, LOG_LEVELS, type LogSink } from './logger.ts';
@@ -75,6 +76,9 @@ async function run(argv: readonly string[]): Promise<void> {
     const config = loadConfig(flagsOf(parsed));
     const { level, format, maxBytes, keep } = config.log;
     sink = createLogger({ level, format, maxBytes, keep, file: config.log.file ? join(config.data, 'logs', 'dtkd.log') : undefined });
+    for (const { name, meant } of mistypedVariables(config.environment)) {
+      sink.logger.warn({ variable: name, meant }, 'An environment variable that nothing reads looks like a mistyped one');
+    }
     const starting = startDaemon(config, sink.logger);
     stopOnSignal(starting, sink);
     const daemon = await starting;

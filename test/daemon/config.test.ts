@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig, parseListen } from '../../daemon/src/config.ts';
 import { DtkdError } from '../../protocol/errors.ts';
+import { mistypedVariables } from '../../protocol/settings.ts';
 
 let directory = '';
 beforeEach(() => {
@@ -33,6 +34,16 @@ describe('settings', () => {
       mdns: true,
       log: { level: 'info', file: true },
     });
+  });
+
+  it('notice a variable that nothing reads and that looks like one of theirs', () => {
+    const read = { DTKD_LOG_LEVEL: 'debug', DTKD_NODE: 'node0', DTKD_OPTION_NAME: 'x', DTKD_RESOURCE_TYPE: 'T', DTKD_CA: 'ca.crt' };
+    const others = { DTKD_WEB_ROOT: '/srv', ANOUNCE: 'x', PATH: '/bin' };
+    expect(mistypedVariables({ ...read, ...others })).toEqual([]);
+    expect(mistypedVariables({ ...read, ...others, DTKD_ANOUNCE: 'a.example', DTKD_LOGLEVEL: 'debug' })).toEqual([
+      { name: 'DTKD_ANOUNCE', meant: 'DTKD_ANNOUNCE' },
+      { name: 'DTKD_LOGLEVEL', meant: 'DTKD_LOG_LEVEL' },
+    ]);
   });
 
   it('say what is wrong with one, and what it may be', () => {

@@ -175,6 +175,17 @@ Or:         dtkd ctl -I name=node2,node3,node4 -K -t Service -r myService -c Sta
 `);
   });
 
+  it('says of no node that was skipped that it has failed', async () => {
+    const skipped = ended(1, 'node2', 'skipped', { reason: 'in maintenance: new disks' });
+    const both = executionObject([part(0, { node: 'node1' }), part(1, { node: 'node2' })]);
+    answer({ execution: both }, ended(0, 'node1', 'succeeded'), skipped, FINISHED);
+    const { stderr } = await daemon.cli('ctl', '-I', '.*', ...CONTEXT);
+    expect(stderr).toContain('  node2   skipped   in maintenance: new disks');
+    expect(stderr).not.toContain('failed');
+    answer({ execution: both }, ended(0, 'node1', 'failed', { exitStatus: 1 }), skipped, FINISHED);
+    expect((await daemon.cli('ctl', '-I', '.*', ...CONTEXT)).stderr).toContain('Execution failed on the following nodes: [node1]\n');
+  });
+
   it.each([
     [21, [ended(0, 'node1', 'succeeded'), ended(1, 'node2', 'skipped', { reason: 'in maintenance: new disks' })]],
     [22, [ended(0, 'node1', 'unreachable'), ended(1, 'node2', 'unknown')]],

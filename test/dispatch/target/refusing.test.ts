@@ -256,11 +256,21 @@ describe('orders that are not carried out', () => {
     expect(await part(orderOf({ work: exec('/bin/true') }))).toMatchObject({ outcome: 'succeeded' });
   });
 
-  it('fail where a user is named as whom nothing may run', async () => {
-    expect(await part(orderOf({ work: { type: 'exec', argv: ['/bin/true'], env: {}, user: 'daemon' } }))).toMatchObject({
-      outcome: 'failed',
-      code: 'FORBIDDEN',
+  it('are refused where a user is named as whom nothing may run, also by a step that may never come', async () => {
+    const refused = { outcome: 'refused', code: 'FORBIDDEN', reason: expect.stringContaining('policy set users=daemon') };
+    expect(await part(orderOf({ work: { type: 'exec', argv: ['/bin/true'], env: {}, user: 'daemon' } }))).toMatchObject(refused);
+    const steps = [{ command: 'Look', 'on-failure': [{ command: 'Mend' }] }];
+    const { bytes, code } = bundleOf({
+      commands: {
+        Go: { workflow: { steps } },
+        Look: { script: { inline: 'echo on' } },
+        Mend: { script: { inline: 'id', user: 'daemon' } },
+      },
     });
+    expect(await part(orderOf({ work: commandWork('Go', code) }), bytes)).toMatchObject(refused);
+  });
+
+  it('fail where what they name is not there', async () => {
     expect(await part(orderOf({ work: exec('/nowhere/program') }))).toMatchObject({ outcome: 'failed', code: 'INVALID' });
   });
 });

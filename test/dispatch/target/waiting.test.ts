@@ -98,7 +98,7 @@ describe('what an order may that waited for a place', () => {
     const seeing = await accept(orderOf({ work: shell('env') }).bytes);
     await site.store.transact((tx) => tx.put(policyObject(policy({ users: [], environment: ['PATH'] }))));
     await writeFile(gate, '');
-    expect(await asOther.ended).toMatchObject({ outcome: 'failed', code: 'FORBIDDEN' });
+    expect(await asOther.ended).toMatchObject({ outcome: 'refused', code: 'FORBIDDEN' });
     expect((await outputOf(seeing)).out).not.toContain('HIDDEN');
   });
 });

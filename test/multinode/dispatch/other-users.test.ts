@@ -62,7 +62,9 @@ describe.skipIf(reason !== undefined)(`commands as other users${reason === undef
     expect(await said('daemon')).toContain(`daemon\n${none}`);
     expect(await said('Own')).toContain(`nobody\n${none}`);
     expect(await said('bin')).toContain('nothing may run as the user "bin"');
-    const { stderr } = await site.cli('exec', '--user', 'bin', '--', 'id');
+    const { code, stderr } = await site.cli('exec', '--user', 'bin', '--', 'id');
+    expect(code).toBe(20);
+    expect(stderr).toContain('1 refused');
     expect(stderr, 'who may, still may').toMatch(/nothing may run as the user "bin"[\s\S]*policy set users=daemon,bin/);
 
     // They pass through the data directory, and see nothing in it.

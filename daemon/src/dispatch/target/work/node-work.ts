@@ -17,12 +17,13 @@ export interface NodeWorkOptions {
 const MAX_FILE_BYTES = 64 * 1024 * 1024 * 1024;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** Errors: INVALID. */
+/** Errors: INVALID, FORBIDDEN. */
 export function readyExec(work: ExecWork, { processes }: WorkPlace, { node, now }: NodeWorkOptions): ReadyWork {
   const texts = [...work.argv, ...Object.values(work.env), work.directory ?? ''];
   if (texts.some((text) => text.includes('\0')) || Object.keys(work.env).some((name) => !VARIABLE.test(name))) {
     throw new DtkdError('INVALID', 'the command or its environment contains what no process can be given');
   }
+  processes.assertAllowed([work.user]);
   const source = { step: 1, command: 'exec' };
   return {
     plain: true,

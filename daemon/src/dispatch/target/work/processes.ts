@@ -256,6 +256,11 @@ export class Processes {
     };
   }
 
+  /** Errors: FORBIDDEN if the policy names one of these not. */
+  assertAllowed(users: Iterable<string | undefined>): void {
+    for (const user of users) if (user !== undefined) this.#assertAllowed(user);
+  }
+
   #assertAllowed(user: string): void {
     const { node } = this.#options;
     if (this.#users.includes(user)) return;
