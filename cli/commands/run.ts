@@ -4,6 +4,7 @@ import type { DispatchRequestSpec } from '../../protocol/kinds/execution.ts';
 import type { Cli, GlobalFlags } from '../cli.ts';
 import { addNodeFilter } from '../dispatch/node-filter.ts';
 import { optionsOfPairs } from '../dispatch/option-words.ts';
+import { shellLine } from '../dispatch/shell-line.ts';
 import { addShowFlags } from '../dispatch/show-flags.ts';
 import { addRunFlags, addStartFlags, DEFAULT_THREADS, type RunFlags, runFields, type StartFlags, start } from '../dispatch/start.ts';
 import { EXIT_HELP } from '../dispatch/summary.ts';
@@ -40,6 +41,7 @@ export function configure(command: Command, cli: Cli): void {
     .option('--stop-on-failure', 'after a failure, start it on no more targets');
   addShowFlags(addStartFlags(addRunFlags(command)));
   command.addHelpText('after', EXAMPLES).action(async (name: string, resource: string, flags: OneLineFlags) => {
+    if (name.includes('/')) throw turnedRound(name, resource);
     const options = optionsOfPairs(flags.set ?? []);
     const nodes = filter();
     const request: DispatchRequestSpec = {
@@ -55,6 +57,12 @@ export function configure(command: Command, cli: Cli): void {
     const global = command.optsWithGlobals<GlobalFlags>();
     const isHere = nodes === undefined;
     await start(cli, flags, { path: 'dispatch', body: { request } }, { prefix: 'node', localIsPlain: isHere, tellsCount: !isHere, global });
+  });
+}
+
+function turnedRound(resource: string, command: string): DtkdError {
+  return new DtkdError('BAD_REQUEST', `"${resource.slice(0, 120)}" is no command: a command has no "/"`, {
+    next: `The command comes first: ${shellLine(['dtkd', 'run', command.slice(0, 120), resource.slice(0, 120)])}`,
   });
 }
 

@@ -65,6 +65,7 @@ describe('dtkd run, exec and executions', () => {
 
   it.each([
     [['run', 'Start', 'service/'], 'is not TYPE/NAME'],
+    [['run', 'service/web', 'Start'], 'dtkd run Start service/web'],
     [['run', 'Start', 'web', '--set', 'port'], 'is not NAME=VALUE'],
     [['run', 'Start', 'web', '--pause-on-failure'], 'is about batches'],
     [['run', 'Start', 'web', '--batch', 'half'], 'is no batch'],
