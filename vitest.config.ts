@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /**
@@ -8,6 +9,9 @@ const patience = (ms: number) => ({ testTimeout: ms, hookTimeout: ms });
 
 /** Projects with real processes run after the unit tests and one file at a time: a machine of two cores would only make them wait. */
 const realProcesses = { fileParallelism: false, ...patience(600_000) };
+
+/** Also where there are two cores alone: half of what unit tests do is waiting. */
+const unitWorkers = { maxWorkers: Math.max(2, availableParallelism() - 1) };
 
 /** Unit tests that put something of their own in the place of a module: no other test may have loaded it before. */
 const REPLACING = ['test/catalog/instances/repository/crash.test.ts'];
@@ -21,6 +25,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/multinode/**', 'test/package/**', ...REPLACING],
           ...patience(180_000),
+          ...unitWorkers,
           // Each file loads most of the daemon: in processes that keep their modules that is done twice, and not hundreds of times. Not in
           // threads: Node closes what a thread seems to have left open by number, though a socket has closed it and it belongs to others by then.
           pool: 'forks',
@@ -33,6 +38,7 @@ export default defineConfig({
           name: 'replacing',
           include: [...REPLACING],
           ...patience(180_000),
+          ...unitWorkers,
           sequence: { groupOrder: 0 },
         },
       },
