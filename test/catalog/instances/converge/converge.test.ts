@@ -3,7 +3,7 @@ import { conditionsOf } from '../../../../protocol/conditions.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ServiceFile } from '../../../../protocol/service-file.ts';
 import { NODE, object, ref, refusal, remove, write } from '../../model/fixtures.ts';
-import { type Bench, bench, service, taskEnd } from './bench.ts';
+import { type Bench, bench, MANIFEST, service, taskEnd } from './bench.ts';
 
 let made: Bench[] = [];
 afterEach(async () => {
@@ -25,6 +25,9 @@ const TIER = {
 /** What the target offers, as a service file takes it. */
 const TARGET_LABEL = ['$', '{target.label}'].join('');
 const SHOP = service('shop', { components: TIER, apps: { front: { component: 'web', domains: ['a'] } } });
+const wait = async () => {
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+};
 const statusOf = (object: unknown) => Object(Object(object)['status']);
 
 describe('converging', () => {
@@ -230,6 +233,29 @@ describe('converging', () => {
     expect(await instance('shop')).toMatchObject({ phase: 'Ready' });
   });
 
+  it('begins once what the last one has left to do is done, which would undo it', async () => {
+    const made = await fresh(SHOP);
+    const { ask, ports } = await made.daemon();
+    const slow = Promise.withResolvers<void>();
+    const open = ports.repositories.open.bind(ports.repositories);
+    ports.repositories.open = async (name) => {
+      const repository = await open(name);
+      return { ...repository, setApplied: (commit) => slow.promise.then(() => repository.setApplied(commit)) };
+    };
+    const kept: unknown[] = [];
+    ports.copies.releaseCopies = async (_name, digests) => void kept.push([...digests]);
+    await taskEnd(made.store, String((await ask('shop', 'converge'))['task']));
+    made.manifest = { ...MANIFEST, version: '1.1.0' };
+    const next = ask('shop', 'converge');
+    await wait();
+    expect(made.published).toHaveLength(1);
+    slow.resolve();
+    await taskEnd(made.store, String((await next)['task']));
+    await wait();
+    expect(kept).toEqual(made.published.map(({ digest }) => [digest]));
+    expect(await made.instance('shop')).toMatchObject({ phase: 'Ready' });
+  });
+
   it('rolls back to an earlier commit', async () => {
     const { machines, daemon, edit, disk } = await fresh(SHOP);
     const { run, ask } = await daemon();
@@ -319,9 +345,6 @@ describe('converging', () => {
   it('stays if it is brought up while it is to be put away', async () => {
     const { machines, daemon, instance, store, disk } = await fresh(SHOP);
     const { ask, ports } = await daemon();
-    const wait = async () => {
-      for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
-    };
     const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     void ports.turns.alone('shop', () => first.promise);
     const converging = ask('shop', 'converge');

@@ -13,6 +13,7 @@ import { resourceObjectName } from '../apply/scoping.ts';
 import { readCounters, writeCounters } from '../tasks/counters.ts';
 import { SELF_OPERATOR } from '../tasks/run-step.ts';
 import type { TaskEnd } from '../tasks/tasks.types.ts';
+import { afterSuccess } from './afterwards.ts';
 import { appliedNow, changeInstance } from './changing.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { readyStatus } from './instance-object.ts';
@@ -74,7 +75,7 @@ class Converging {
   }
 
   async run(): Promise<ServicePlanAnswer> {
-    const { tasks, logger, now } = this.#ports;
+    const { tasks, now } = this.#ports;
     const { plan, apps, steps, desired, applied, answer } = this.#planned;
     const { principal, commit, title, keepGoing, timeout } = this.#how;
     if (this.#takesDown()) await this.#judge();
@@ -98,12 +99,8 @@ class Converging {
       },
       deleted: resourceTaken(this.#ports, this.#name, desired.resources),
       finish: (tx, end) => this.#finish(tx, end),
+      over: afterSuccess(this.#ports, this.#name, () => this.#applyBranch(), 'The branch "applied" could not be moved'),
     });
-    void task.ended
-      .then(async (end) => {
-        if (end?.state === 'succeeded') await this.#applyBranch();
-      })
-      .catch((err: unknown) => logger.warn({ err, service: this.#name }, 'The branch "applied" could not be moved'));
     return { ...answer, task: task.name, commit };
   }
 

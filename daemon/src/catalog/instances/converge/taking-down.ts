@@ -17,6 +17,7 @@ import { SELF_OPERATOR } from '../tasks/run-step.ts';
 import { dropStep, unsettledOf } from '../tasks/step-rows.ts';
 import { taskRef } from '../tasks/task-object.ts';
 import type { StartedTask, TaskEnd } from '../tasks/tasks.types.ts';
+import { afterSuccess } from './afterwards.ts';
 import { appliedNow, changeInstance } from './changing.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { allDependents, assertMayDelete, hasDependents, withSomething } from './dependents.ts';
@@ -166,12 +167,8 @@ async function takeDown(ports: ConvergePorts, principal: Principal, name: string
       },
       deleted: resourceTaken(ports, name),
       finish: (tx, end) => finish(ports, tx, name, end),
+      over: afterSuccess(ports, name, () => forgetApplied(ports, name), 'The branch "applied" could not be removed'),
     });
-    void task.ended
-      .then(async (end) => {
-        if (end?.state === 'succeeded') await forgetApplied(ports, name);
-      })
-      .catch((err: unknown) => ports.logger.warn({ err, service: name }, 'The branch "applied" could not be removed'));
     return { answer: { ...answer, task: task.name }, task };
   });
 }

@@ -103,7 +103,11 @@ class InstanceTasks implements Tasks {
       if (this.#closed) throw new DtkdError('UNAVAILABLE', 'this node is shutting down');
       const run = new TaskRun(this.#options, task, object, earlier);
       this.#running.set(instance, run);
-      const ended = run.ended.finally(() => {
+      const told = run.ended.then((end) => {
+        if (end !== undefined) task.over?.(end);
+        return end;
+      });
+      const ended = told.finally(() => {
         this.#running.delete(instance);
         void this.#lookOut(instance);
       });

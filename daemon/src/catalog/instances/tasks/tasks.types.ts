@@ -51,6 +51,8 @@ export interface TaskToRun {
   deleted?(tx: Transaction, resource: string): Promise<void>;
   /** In the transaction that records the end. Its refusal makes the task fail. */
   finish?(tx: Transaction, end: TaskEnd): Promise<void>;
+  /** Told once the end is stored, and before anybody can begin another one. */
+  over?(end: TaskEnd): void;
 }
 
 export interface TaskEnd {
