@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { CommandEnd } from '../../../../daemon/src/catalog/instances/instances.types.ts';
 import { conditionsOf } from '../../../../protocol/conditions.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ServiceFile } from '../../../../protocol/service-file.ts';
+import { waitFor } from '../../../wait.ts';
 import { NODE, object, ref, refusal, remove, write } from '../../model/fixtures.ts';
 import { type Bench, bench, MANIFEST, service, taskEnd } from './bench.ts';
 
@@ -254,6 +256,37 @@ describe('converging', () => {
     await wait();
     expect(kept).toEqual(made.published.map(({ digest }) => [digest]));
     expect(await made.instance('shop')).toMatchObject({ phase: 'Ready' });
+  });
+
+  it('brings back what an earlier one was taking down when contact was lost', async () => {
+    const { machines, daemon, edit, instance, store } = await fresh(service('shop', { components: TIER }));
+    const { run, ask } = await daemon();
+    await run('shop', 'converge');
+    machines.fails = (what) => (what === 'delete web-1' ? { outcome: 'unknown', reason: 'contact was lost' } : undefined);
+    edit('shop', service('shop', { components: { db: TIER.db } }));
+    await run('shop', 'converge');
+    expect(await instance('shop')).toMatchObject({ phase: 'Failed' });
+    machines.fails = () => undefined;
+    const [lost] = [...machines.executions.values()].filter(({ ended }) => ended?.outcome === 'unknown');
+    if (lost === undefined) throw new Error('nothing is unknown');
+    const found = Promise.withResolvers<CommandEnd>();
+    lost.end.promise = found.promise;
+    edit('shop', service('shop', { components: TIER }));
+    const { task } = await ask('shop', 'converge');
+    await waitFor(() => machines.done.includes('create web-2'), { what: 'what does not wait for it' });
+    // the task that waits hears of it later than whoever only records it
+    const later = Promise.withResolvers<void>();
+    let heard = 0;
+    machines.stored = (what) => (what === 'delete web-1' && ++heard === 1 ? later.promise : Promise.resolve());
+    found.resolve({ outcome: 'succeeded' });
+    await write(store, { ...object('Execution', lost.id), status: { phase: 'Finished', parts: [] } });
+    await waitFor(async () => (await store.kv.page({ gte: 'i/s/shop-2/', lt: 'i/s/shop-20' })).length === 0, {
+      what: 'its end to be recorded',
+    });
+    later.resolve();
+    await taskEnd(store, String(task));
+    expect(await instance('shop')).toMatchObject({ phase: 'Ready', resources: 3 });
+    expect(machines.done).toContain('create web-1');
   });
 
   it('rolls back to an earlier commit', async () => {

@@ -21,7 +21,7 @@ import { isOpen, stepEnd } from './step-end.ts';
 import { dropStep, stepsOfTask, unsettledOf, unsettledRows } from './step-rows.ts';
 import { fieldsOfTask, interruptedStatus, newTask, taskName, taskRef } from './task-object.ts';
 import { TaskRun } from './task-run.ts';
-import type { StartedTask, StepRow, TasksOptions, TaskToRun } from './tasks.types.ts';
+import type { Deleted, StartedTask, StepRow, TasksOptions, TaskToRun } from './tasks.types.ts';
 
 /** Tasks looked at in one turn after a restart. */
 const PAGE = 1_000;
@@ -55,8 +55,8 @@ export function createTasks(options: TasksOptions): Tasks {
 
 class InstanceTasks implements Tasks {
   readonly #options: TasksOptions;
-  /** By instance; undefined while it is being made. */
-  readonly #running = new Map<string, TaskRun | undefined>();
+  /** By instance. `run` undefined: it is being made. */
+  readonly #running = new Map<string, { run: TaskRun | undefined; deleted: Deleted }>();
   /** Commands of tasks that are over, whose ends are not known: by execution. */
   readonly #unsettled = new Map<string, StepRow>();
   readonly #unsubscribe: () => void;
@@ -75,12 +75,13 @@ class InstanceTasks implements Tasks {
   }
 
   running(instance: string): { name: string; title: string } | undefined {
-    return this.#running.get(instance);
+    return this.#running.get(instance)?.run;
   }
 
   assertIdle(instance: string): void {
-    if (!this.#running.has(instance)) return;
-    const run = this.#running.get(instance);
+    const running = this.#running.get(instance);
+    if (running === undefined) return;
+    const { run } = running;
     const what = run === undefined ? 'a task is just being started' : `task ${run.name} (${run.title}) is running`;
     throw new DtkdError('CONFLICT', `of service "${instance}" ${what}; there can be one at a time`, {
       next:
@@ -95,14 +96,15 @@ class InstanceTasks implements Tasks {
     const { instance } = task;
     if (this.#closed) throw new DtkdError('UNAVAILABLE', 'this node is shutting down');
     this.assertIdle(instance);
-    this.#running.set(instance, undefined);
+    const { store } = this.#options;
+    const deleted = task.deleted?.bind(task) ?? this.#options.deleted(instance);
+    this.#running.set(instance, { run: undefined, deleted });
     try {
-      const { store } = this.#options;
       const earlier = await unsettledOf(store.kv, instance);
       const object = await store.transact((tx) => this.#make(tx, task));
       if (this.#closed) throw new DtkdError('UNAVAILABLE', 'this node is shutting down');
-      const run = new TaskRun(this.#options, task, object, earlier);
-      this.#running.set(instance, run);
+      const run = new TaskRun(this.#options, { ...task, deleted }, object, earlier);
+      this.#running.set(instance, { run, deleted });
       const told = run.ended.then((end) => {
         if (end !== undefined) task.over?.(end);
         return end;
@@ -157,7 +159,10 @@ class InstanceTasks implements Tasks {
 
   /** What still runs, or may, is left to the next task. */
   async #settleEarlier(row: StepRow, applied: Map<string, AppliedResource>): Promise<void> {
-    const { commands, deleted } = this.#options;
+    const { commands } = this.#options;
+    // a task that runs may want back what an earlier one was taking down
+    const deleted: Deleted = (tx, resource) =>
+      (this.#running.get(row.instance)?.deleted ?? this.#options.deleted(row.instance))(tx, resource);
     try {
       const end = await commands.ended(SELF_OPERATOR, row.execution, AbortSignal.timeout(SETTLE_MS));
       if (isOpen(end)) return;
@@ -165,7 +170,7 @@ class InstanceTasks implements Tasks {
         this.#options,
         applied,
         { row, end: stepEnd(end, '', { check: row.act === 'check' }), command: end, earlier: true },
-        deleted(row.instance),
+        deleted,
       );
       this.#unsettled.delete(row.execution);
     } catch (error) {
@@ -210,11 +215,11 @@ class InstanceTasks implements Tasks {
   async close(): Promise<void> {
     this.#closed = true;
     this.#unsubscribe();
-    await Promise.all([...this.#running.values()].map((run) => run?.close()));
+    await Promise.all([...this.#running.values()].map(({ run }) => run?.close()));
   }
 
   #run(name: string): TaskRun | undefined {
-    for (const run of this.#running.values()) if (run?.name === name) return run;
+    for (const { run } of this.#running.values()) if (run?.name === name) return run;
     return undefined;
   }
 }
