@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { CommandEnd, PlannedStep } from '../../../../daemon/src/catalog/instances/instances.types.ts';
-import { appliedOf } from '../../../../daemon/src/catalog/instances/tasks/applied-rows.ts';
+import { appliedOf, putApplied } from '../../../../daemon/src/catalog/instances/tasks/applied-rows.ts';
 import type { TaskLine } from '../../../../daemon/src/catalog/instances/tasks/follow.ts';
 import { LATE_OUTPUT_MS, MAX_FOLLOWED_BYTES } from '../../../../daemon/src/catalog/instances/tasks/limits.ts';
 import type { TaskToRun } from '../../../../daemon/src/catalog/instances/tasks/tasks.types.ts';
@@ -208,6 +208,29 @@ describe('a step', () => {
     found.resolve({ outcome: 'succeeded' });
     expect((await looking).get('db')?.digest).toBe('second');
     expect((await appliedOf(store.kv, 'shop')).get('db')?.digest).toBe('second');
+  });
+});
+
+describe('commands that end together', () => {
+  it('are both known to have run', async () => {
+    const { machines, daemonNow, store } = await fresh();
+    const [db] = (await daemonNow.ports.tasks.applied('shop')).values();
+    if (db === undefined) throw new Error('it is not applied');
+    await store.transact(async (tx) => putApplied(tx, 'shop', { ...db, due: ['restart', 'check'] }));
+    const stored = Promise.withResolvers<void>();
+    machines.stored = () => stored.promise;
+    const steps = ['restart', 'check'].map((command, at) => ({
+      number: `${at + 1}`,
+      title: command,
+      after: [],
+      work: work({ command, settles: command }),
+    }));
+    const applied = await daemonNow.ports.tasks.applied('shop');
+    const { ended } = await daemonNow.ports.tasks.start(task(steps, { applied }));
+    await waitFor(() => machines.done.length === 2, { what: 'both to have run' });
+    stored.resolve();
+    expect(await ended).toMatchObject({ state: 'succeeded' });
+    expect((await appliedOf(store.kv, 'shop')).get('db')?.due).toBeUndefined();
   });
 });
 

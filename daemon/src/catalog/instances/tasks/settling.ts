@@ -33,7 +33,8 @@ export async function settle(
   const { row, end, earlier } = settled;
   const at = now();
   const after = await store.transact(async (tx) => {
-    const before = earlier ? await appliedIn(tx, row) : applied.get(row.resource);
+    // not what is remembered, which may be of before another end that is written with this one
+    const before = await appliedIn(tx, row);
     if (earlier && (await tx.getRow(stepKey(row.task, row.number))) === undefined) return before;
     const next = rowAfter(settled, before, at);
     if (earlier) {
