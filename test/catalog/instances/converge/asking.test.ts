@@ -316,4 +316,21 @@ describe('a daemon that starts', () => {
     await all.daemon();
     expect(all.disk.archived).toEqual(['shop']);
   });
+
+  it('moves the branch that says what is applied to where an earlier one did not come to it', async () => {
+    const all = await fresh();
+    await all.put(service('shop', { components: { mark: { type: 'Plain', properties: { text: 'x' } } } }));
+    await all.now.run('shop', 'converge');
+    const repository = all.disk.repositories.get('shop');
+    if (repository === undefined) throw new Error('it is gone');
+    const { applied } = repository;
+    repository.applied = undefined;
+    await all.daemon();
+    expect([repository.applied, applied]).toEqual([applied, (await all.instance('shop')).applied]);
+    const { now } = all;
+    await now.run('shop', 'delete');
+    repository.applied = applied;
+    await all.daemon();
+    expect(repository.applied).toBeUndefined();
+  });
 });

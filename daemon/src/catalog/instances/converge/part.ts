@@ -24,6 +24,7 @@ export function serviceInstances(ports: ConvergePorts): Omit<ServiceInstances, '
       await ports.repositories.tidy();
       await ports.tasks.recover((tx, instance, action) => interrupted(ports, tx, instance, action));
       await settlePhases(ports);
+      await settleRepositories(ports);
     },
     stop: () => ports.tasks.close(),
   };
@@ -55,9 +56,9 @@ async function interrupted(ports: ConvergePorts, tx: Transaction, instance: stri
   await changeInstance(tx, ports, instance, { ...failed, ...(await appliedNow(ports, instance)) });
 }
 
-/** None is busy when nothing runs; and a repository without an object is what an earlier daemon did not finish. */
+/** None is busy when nothing runs. */
 async function settlePhases(ports: ConvergePorts): Promise<void> {
-  const { store, node, repositories, logger } = ports;
+  const { store, node } = ports;
   const { group, plural } = serviceInstanceKind;
   for (const phase of ['Converging', 'Deleting']) {
     const { items } = await store.list({ group, plural, namespace: node, fieldSelector: `status.phase=${phase}` });
@@ -65,13 +66,23 @@ async function settlePhases(ports: ConvergePorts): Promise<void> {
       await store.transact((tx) => interrupted(ports, tx, metadata.name, phase === 'Deleting' ? 'delete' : 'converge'));
     }
   }
+}
+
+/** A repository without an object, and a branch that is not where the object says, are what an earlier daemon did not finish. */
+async function settleRepositories({ store, node, repositories, logger }: ConvergePorts): Promise<void> {
   for (const name of await repositories.names()) {
-    if ((await store.get(instanceRef(node, name))) !== undefined) continue;
+    const object = await store.get(instanceRef(node, name));
     try {
-      const kept = await repositories.archive(name);
-      logger.warn({ service: name, kept }, 'A repository that is of no service was put aside');
+      if (object === undefined) {
+        const kept = await repositories.archive(name);
+        logger.warn({ service: name, kept }, 'A repository that is of no service was put aside');
+        continue;
+      }
+      const repository = await repositories.open(name);
+      const applied = instanceOf(object)?.status.applied;
+      if ((await repository.applied()) !== applied) await repository.setApplied(applied);
     } catch (err) {
-      logger.warn({ err, service: name }, 'A repository that is of no service could not be put aside');
+      logger.warn({ err, service: name }, 'A repository could not be put in order');
     }
   }
 }
