@@ -57,6 +57,16 @@ describe('repositories', () => {
     expect(await readdir(join(directory, '..'))).toEqual(['.uninstalled']);
   });
 
+  it('do nothing with another one of their name once they are put aside', async () => {
+    const { repository } = await shop();
+    await made.repositories.archive('shop');
+    const late = () => repository.write([{ path: 'late', data: bytes('x') }]);
+    await expect(late()).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    const { directory } = await shop();
+    await expect(late()).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(await readdir(directory)).not.toContain('late');
+  });
+
   it('are tidied of what was begun', async () => {
     await mkdir(join(made.root, 'instances/.new-1-1/.git'), { recursive: true });
     await made.repositories.tidy();

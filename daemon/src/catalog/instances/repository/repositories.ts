@@ -96,7 +96,11 @@ class RepositoriesOnDisk implements Repositories {
     }
   }
 
-  async open(name: string): Promise<Repository> {
+  open(name: string): Promise<Repository> {
+    return this.#opened(name);
+  }
+
+  async #opened(name: string): Promise<TakingTurns> {
     const directory = this.directory(name);
     if (!(await exists(join(directory, '.git')))) {
       this.#open.delete(name);
@@ -108,7 +112,7 @@ class RepositoriesOnDisk implements Repositories {
   }
 
   async archive(name: string): Promise<string> {
-    const repository = await this.open(name);
+    const repository = await this.#opened(name);
     return repository.alone(async () => {
       const kept = join(this.#directory, UNINSTALLED);
       await mkdir(kept, { recursive: true, mode: 0o700 });
@@ -116,9 +120,10 @@ class RepositoriesOnDisk implements Repositories {
       let path = join(kept, `${name}-${time}`);
       for (let number = 2; await exists(path); number++) path = join(kept, `${name}-${time}-${number}`);
       await rename(repository.directory, path);
+      repository.close();
+      this.#open.delete(name);
       await syncDirectory(kept);
       await syncDirectory(this.#directory);
-      this.#open.delete(name);
       return path;
     });
   }
@@ -176,6 +181,7 @@ class TakingTurns implements Repository {
   #last: Promise<unknown> = Promise.resolve();
   /** What was begun by a process that died, or that failed, may have to be ended first. */
   #inOrder = false;
+  #closed = false;
 
   constructor(repository: GitRepository) {
     this.#repository = repository;
@@ -233,8 +239,14 @@ class TakingTurns implements Repository {
     return this.alone((repository) => repository.write(files));
   }
 
+  /** It is somewhere else now: whoever waits for a turn is refused, and does nothing with another one of its name. */
+  close(): void {
+    this.#closed = true;
+  }
+
   alone<T>(work: (repository: Repository) => Promise<T>): Promise<T> {
     const mine = this.#last.then(async () => {
+      if (this.#closed) throw notFound(this.name);
       if (!this.#inOrder) await this.#repository.recover();
       this.#inOrder = false;
       const result = await work(this.#repository);
