@@ -1,6 +1,6 @@
-import { mkdir, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { withLockFile } from '../../../../daemon/src/catalog/instances/repository/lock-file.ts';
 import { createRepositories } from '../../../../daemon/src/catalog/instances/repository/repositories.ts';
 import { digestOf } from '../../../../protocol/modules/archive.ts';
@@ -220,6 +220,18 @@ describe('a repository', () => {
     await expect(withLockFile(lock, async () => undefined, 1)).rejects.toMatchObject({ code: 'CONFLICT' });
     await utimes(lock, new Date(0), new Date(0));
     await withLockFile(lock, async () => undefined, 1);
+  });
+
+  it('leaves no lock behind where the disk is full', async () => {
+    const { directory, repository } = await shop();
+    const file = await open(join(directory, 'n'), 'w');
+    const write = vi
+      .spyOn(Object.getPrototypeOf(file), 'writeFile')
+      .mockRejectedValueOnce(Object.assign(new Error('full'), { code: 'ENOSPC' }));
+    await file.close();
+    await expect(repository.commit(by('x'))).rejects.toMatchObject({ code: 'DISK_FULL' });
+    write.mockRestore();
+    expect(await repository.commit(by('x'))).toMatchObject({ changed: true });
   });
 
   it('does not follow a HEAD that is another branch', async () => {

@@ -33,6 +33,10 @@ async function taken(path: string): Promise<boolean> {
     const file = await open(path, 'wx', 0o644);
     try {
       await file.writeFile(MARK);
+    } catch (error) {
+      // nobody would know it for ours
+      await rm(path, { force: true });
+      throw error;
     } finally {
       await file.close();
     }
