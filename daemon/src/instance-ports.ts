@@ -15,7 +15,7 @@ import type { CommandEnd, Commands, Objects, PlacementNode, PlacementNodes } fro
 import type { Nodes, NodeView } from './dispatch/dispatch.types.ts';
 import type { Executions } from './dispatch/execution/executions.types.ts';
 import { chooseNodes } from './dispatch/plan/chosen-nodes.ts';
-import type { Mesh } from './mesh/mesh.types.ts';
+import type { PeerView } from './mesh/mesh.types.ts';
 
 /** In filters of placements: the node that has the service. */
 const SELF_FILTER = 'self';
@@ -28,8 +28,13 @@ const TAIL_CHARS = 2_000;
 /** Milliseconds for a target to give what it has of an output. */
 const TAIL_MS = 5_000;
 
+/** The mesh, as far as it is needed here. */
+interface Peers {
+  domains(): readonly { peers: readonly Pick<PeerView, 'displayName' | 'address'>[] }[];
+}
+
 /** Nodes of this node's domains, and itself. */
-export function placementNodes(nodes: Nodes, mesh: Pick<Mesh, 'domains'>): PlacementNodes {
+export function placementNodes(nodes: Nodes, mesh: Peers): PlacementNodes {
   return {
     async list() {
       const addresses = addressesIn(mesh);
@@ -37,6 +42,10 @@ export function placementNodes(nodes: Nodes, mesh: Pick<Mesh, 'domains'>): Place
         .filter((view) => view.self || view.member !== undefined)
         .map((view): PlacementNode => ({ name: view.node, self: view.self, address: addresses.get(view.node), object: view.object }))
         .sort(byName);
+    },
+    async members() {
+      const own = (await nodes.list()).filter(({ self }) => self).map(({ node }) => node);
+      return new Set([...own, ...mesh.domains().flatMap(({ peers }) => peers.map(({ displayName }) => displayName))]);
     },
     async matching({ include, exclude }) {
       const all = (await nodes.list()).filter((view) => view.self || view.member !== undefined);
@@ -52,7 +61,7 @@ async function chosen(all: readonly NodeView[], text: string): Promise<string[]>
   return [...views].map(({ node }) => node);
 }
 
-function addressesIn(mesh: Pick<Mesh, 'domains'>): Map<string, string> {
+function addressesIn(mesh: Peers): Map<string, string> {
   const addresses = new Map<string, string>();
   for (const { peers } of mesh.domains()) {
     for (const { displayName, address } of peers) {

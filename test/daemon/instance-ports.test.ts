@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { objectsOf } from '../../daemon/src/instance-ports.ts';
+import { objectsOf, placementNodes } from '../../daemon/src/instance-ports.ts';
 import { OPERATOR, type Principal } from '../../protocol/principal.ts';
+import { object } from '../catalog/model/fixtures.ts';
 
 const PRINCIPAL: Principal = { type: 'operator', name: OPERATOR };
 
@@ -16,6 +17,16 @@ function api(labels: Record<string, string> | undefined) {
   };
   return { asked, objects: objectsOf({ answer }) };
 }
+
+describe('nodes of a service instance', () => {
+  it('are members also if nothing can be placed on them', async () => {
+    const self = { node: 'node0', self: true, object: object('Node', 'node0'), signingKey: undefined, member: undefined };
+    const peers = ['node0', 'node1'].map((displayName) => ({ displayName, address: undefined }));
+    const nodes = placementNodes({ list: async () => [self] }, { domains: () => [{ peers }] });
+    expect((await nodes.list()).map(({ name }) => name)).toEqual(['node0']);
+    expect(await nodes.members()).toEqual(new Set(['node0', 'node1']));
+  });
+});
 
 describe('objects of a service instance', () => {
   it('are removed, and those of others that bear the name stay', async () => {

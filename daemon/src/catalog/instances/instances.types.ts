@@ -202,8 +202,10 @@ export interface PlacementNode {
 }
 
 export interface PlacementNodes {
-  /** Nodes of this node's domains, and itself. */
+  /** Nodes of this node's domains, and itself: those on which something can be placed. */
   list(): Promise<PlacementNode[]>;
+  /** Names of all members, and of this node: also of those that are suspended, or whose Node is not known here (yet). What they have is theirs to take down. */
+  members(): Promise<ReadonlySet<string>>;
   /** Names of those that match a filter as `-I` takes it (`self`: this node), in the order of names. Errors: BAD_REQUEST that shows the place. */
   matching(filter: { include: string; exclude?: string | undefined }): Promise<string[]>;
 }

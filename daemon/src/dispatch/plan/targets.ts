@@ -89,7 +89,7 @@ export function noTarget(what: string, { views, unknown }: Deployed, { all, chos
   }
   if (names.length === 0) {
     return new DtkdError('NOT_DEPLOYED', `${what} is deployed on ${some(unknown)}, which is not known here`, {
-      next: 'Look at the names with "dtkd get nodes": a deployment names a node as it is called at the owner of the model.',
+      next: 'Look at the names with "dtkd get nodes": a deployment names a node as it is called at the owner of the model. Suspended members are told by "dtkd domain show".',
       details,
     });
   }

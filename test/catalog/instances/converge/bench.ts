@@ -204,6 +204,8 @@ export interface Bench {
   store: LocalStore;
   /** Nodes that are known. */
   nodes: string[];
+  /** Members besides. */
+  suspended: string[];
   machines: Machines;
   disk: Disk;
   /** Apps and what they are made of: by `NODE/PLURAL/NAME`. */
@@ -243,6 +245,7 @@ export async function bench(nodes: readonly string[] = [NODE, 'node1', 'node2'])
   const made: Bench = {
     store,
     nodes: [...nodes],
+    suspended: [],
     machines,
     disk,
     objects: new Map(),
@@ -360,6 +363,7 @@ async function startDaemon(
     },
     nodes: {
       list: async () => made.nodes.map((name) => ({ name, self: name === NODE, address: '127.0.0.1', object: object('Node', name) })),
+      members: async () => new Set([...made.nodes, ...made.suspended]),
       matching: async ({ include, exclude }) =>
         made.nodes.filter((name) => matches(include, name) && !(exclude !== undefined && matches(exclude, name))),
     },

@@ -207,6 +207,21 @@ describe('converging', () => {
     expect(made.machines.done).not.toContain('delete web-2');
   });
 
+  it('forgets nothing that is on a member which is suspended', async () => {
+    const made = await fresh(SHOP);
+    const { run } = await made.daemon();
+    await run('shop', 'converge');
+    made.suspended = made.nodes.splice(made.nodes.indexOf('node2'), 1);
+    made.machines.fails = (what) => (what === 'delete web-2' ? { outcome: 'unreachable', reason: 'it is suspended' } : undefined);
+    await run('shop', 'delete', { keepGoing: true });
+    expect(await made.instance('shop')).toMatchObject({ phase: 'Failed', resources: 2, nodes: [NODE, 'node2'] });
+    made.machines.fails = () => undefined;
+    await run('shop', 'delete');
+    expect(made.machines.done).toContain('delete web-2');
+    expect(made.objects.size).toBe(0);
+    expect(await made.instance('shop')).toMatchObject({ phase: 'Deleted', resources: 0 });
+  });
+
   it('runs one task at a time, which can be cancelled', async () => {
     const { machines, daemon, store, instance } = await fresh(SHOP);
     const { ask, part } = await daemon();

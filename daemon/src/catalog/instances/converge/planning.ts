@@ -85,7 +85,7 @@ export async function planOf(
   const applied = await ports.tasks.applied(name);
   const { desired, violations } = await expandSource(ports, source, applied, principal);
   if (desired === undefined || source.files === undefined || violations.length > 0) throw violated(name, violations);
-  const known = new Set((await ports.nodes.list()).map((node) => node.name));
+  const known = await ports.nodes.members();
   const plan = planConverge(desired, applied, { threads: request.threads, nodes: known });
   const apps = planApps(
     ports,

@@ -140,7 +140,7 @@ async function takeDown(ports: ConvergePorts, principal: Principal, name: string
     if (request.dryRun !== true) tasks.assertIdle(name);
     const instance = await findInstance(ports, name);
     const applied = await tasks.applied(name);
-    const nodes = new Set((await ports.nodes.list()).map((node) => node.name));
+    const nodes = await ports.nodes.members();
     const plan = await planOf(ports, instance, applied, { threads: request.threads, nodes });
     const made = await appsOf(store.kv, name);
     const apps = planApps(ports, { instance: name, principal }, { wanted: [], made, before: plan.steps, nodes }, () => undefined);

@@ -42,7 +42,7 @@ export interface ServiceResource {
 export interface World {
   /** This node's name. */
   node: string;
-  nodes: PlacementNodes;
+  nodes: Pick<PlacementNodes, 'list' | 'matching'>;
   /** The instance's own rows, by the names of resources. */
   applied: ReadonlyMap<string, AppliedResource>;
   /** Undefined: there is no such instance. */

@@ -20,7 +20,7 @@ const NAMES = /^(?:name=)?([a-z0-9-]+(?:,[a-z0-9-]+)*)$/i;
 
 export interface PlacementWorld {
   node: string;
-  nodes: PlacementNodes;
+  nodes: Pick<PlacementNodes, 'matching'>;
   applied: ReadonlyMap<string, AppliedResource>;
   /** Names of the nodes that are known. */
   known: ReadonlySet<string>;

@@ -26,7 +26,7 @@ export interface Apps {
   made: readonly AppRow[];
   /** The steps to which these come. */
   before: readonly PlannedStep[];
-  /** Nodes that are known. What was made on others is forgotten: nobody answers there, and nobody will. */
+  /** Nodes that are members. What was made on others is forgotten: nobody answers there, and nobody will. */
   nodes: ReadonlySet<string>;
 }
 

@@ -28,7 +28,7 @@ export interface PlanOptions {
   /** Commands at a time. Default: what the workflow says, else 16. */
   threads?: number | undefined;
   /**
-   * Nodes that are known. On another nothing is run to take down what is applied there: nobody answers, and nobody will. Absent: all are taken for known.
+   * Nodes that are members. On another nothing is run to take down what is applied there: nobody answers, and nobody will. Absent: all are taken for known.
    */
   nodes?: ReadonlySet<string> | undefined;
 }
