@@ -1,6 +1,7 @@
 import { mkdir, open, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { oidOf } from '../../../../daemon/src/catalog/instances/repository/git-format.ts';
 import { withLockFile } from '../../../../daemon/src/catalog/instances/repository/lock-file.ts';
 import { createRepositories } from '../../../../daemon/src/catalog/instances/repository/repositories.ts';
 import { digestOf } from '../../../../protocol/modules/archive.ts';
@@ -220,6 +221,33 @@ describe('a repository', () => {
     await expect(withLockFile(lock, async () => undefined, 1)).rejects.toMatchObject({ code: 'CONFLICT' });
     await utimes(lock, new Date(0), new Date(0));
     await withLockFile(lock, async () => undefined, 1);
+  });
+
+  it('keeps what was edited while a move that was broken off waited to be ended', async () => {
+    const { directory, repository } = await shop();
+    const first = await repository.head();
+    const files = [
+      { path: 'dtk.service.yaml', data: bytes('name: edited\n') },
+      { path: 'n', data: bytes('1') },
+    ];
+    const { commit: second } = await repository.commitFiles(files, by('Edit'));
+    const mine = bytes('name: mine\n');
+    const ended = async (from: string, to: string, discarded: object) => {
+      await writeFile(join(directory, 'dtk.service.yaml'), mine);
+      await writeFile(join(directory, 'new'), 'x');
+      await writeFile(join(directory, '.git/dtkd-moving'), JSON.stringify({ from, to, ...discarded }));
+      return (await createRepositories({ directory: join(made.root, 'instances') }).open('shop')).status();
+    };
+    expect(await ended(second, first, {})).toMatchObject({
+      head: first,
+      changes: [
+        { path: 'dtk.service.yaml', op: 'changed' },
+        { path: 'new', op: 'added' },
+      ],
+    });
+    expect(await filesIn(directory)).toMatchObject({ 'dtk.service.yaml': 'name: mine\n', new: 'x' });
+    const discarded = { 'dtk.service.yaml': oidOf('blob', mine), new: oidOf('blob', bytes('x')) };
+    expect(await ended(first, second, { discarded })).toMatchObject({ head: second, changes: [] });
   });
 
   it('leaves no lock behind where the disk is full', async () => {

@@ -1,6 +1,7 @@
 /**
  * One instance's git repository, without taking turns: `repositories.ts` sees to that. Owns everything below its directory. HEAD moves only after all that it
- * names is on the disk; a move of the work tree that was broken off is noted in `.git/dtkd-moving` and ended before anything else is done.
+ * names is on the disk; a move of the work tree that was broken off is noted in `.git/dtkd-moving` and ended before anything else is done. What was edited since it
+ * began stays as an edit.
  */
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,7 +25,9 @@ import { WorkTreeWriter } from './writing.ts';
 /** Commits whose lists of files are remembered. */
 const KNOWN_TREES = 8;
 const MOVING = 'dtkd-moving';
-const moving = z.object({ from: commitId, to: commitId });
+/** `discarded`: ids of files that were edited before, and are to be lost, by path. */
+const moving = z.object({ from: commitId, to: commitId, discarded: z.record(z.string(), z.string()).default({}) });
+type Move = z.infer<typeof moving>;
 
 type Outcome = { commit: string; changed: boolean };
 
@@ -125,7 +128,11 @@ export class GitRepository implements Repository {
       const changed = target.id !== committed.id;
       if (!changed && tree.id === committed.id && tree.faults.length === 0) return { commit: head, changed };
       const commit = changed ? await this.#writeCommit(target.files.values(), [head], request) : head;
-      await this.#moveTo(head, commit);
+      const discarded = changesBetween(committed, tree).flatMap(({ path }) => {
+        const oid = tree.files.get(path)?.oid;
+        return oid === undefined ? [] : [[path, oid]];
+      });
+      await this.#moveTo({ from: head, to: commit, discarded: Object.fromEntries(discarded) }, head);
       return { commit, changed };
     });
   }
@@ -151,7 +158,7 @@ export class GitRepository implements Repository {
       if (treesOf(wanted.values()).root === committed.id) return { commit: head, changed: false };
       await this.#objects.write(blobs);
       const commit = await this.#writeCommit(wanted.values(), [head], request);
-      await this.#moveTo(head, commit);
+      await this.#moveTo({ from: head, to: commit, discarded: {} }, head);
       return { commit, changed: true };
     });
   }
@@ -179,11 +186,11 @@ export class GitRepository implements Repository {
     const move = await this.#unfinished();
     if (move === undefined) return;
     const head = await readHead(this.#gitdir);
-    if (head === move.from || head === move.to) await this.#alongsideGit(() => this.#moveTo(head, move.to));
+    if (head === move.from || head === move.to) await this.#alongsideGit(() => this.#moveTo(move, head));
     else await rm(join(this.#gitdir, MOVING), { force: true });
   }
 
-  async #unfinished(): Promise<{ from: string; to: string } | undefined> {
+  async #unfinished(): Promise<Move | undefined> {
     try {
       return moving.parse(JSON.parse(await readFile(join(this.#gitdir, MOVING), 'utf8')));
     } catch (error) {
@@ -228,24 +235,26 @@ export class GitRepository implements Repository {
     return commit.oid;
   }
 
-  /** Makes the work tree have exactly the files of a commit, and `main` be that commit. */
-  async #moveTo(from: string, to: string): Promise<void> {
-    const target = await this.tree(to);
+  /** Makes the work tree have the files of a commit, but for what was edited since the move began, and `main`, which is `head`, be that commit. */
+  async #moveTo(move: Move, head: string): Promise<void> {
+    const [before, target] = [await this.tree(move.from), await this.tree(move.to)];
     await replaceFile({
       path: join(this.#gitdir, MOVING),
-      data: JSON.stringify({ from, to }),
+      data: JSON.stringify(move),
       temporary: temporaryIn(this.#gitdir, 'dtkd-file-'),
     });
     const now = await this.#workTrees.look(target.files);
+    const isEdited = ({ path, oid }: TreeFile) => oid !== before.files.get(path)?.oid && oid !== own(move.discarded, path);
     for (const path of now.odd) await this.#writer.remove(path);
-    for (const path of now.files.keys()) if (!target.files.has(path)) await this.#writer.remove(path);
+    for (const file of now.files.values()) if (!target.files.has(file.path) && !isEdited(file)) await this.#writer.remove(file.path);
     for (const { path, executable, oid } of target.files.values()) {
       const there = now.files.get(path);
-      if (there?.oid !== oid) await this.#writer.put(path, await target.read(path), executable);
-      else if (there.executable !== executable) await this.#writer.setExecutable(path, executable);
+      if (there === undefined || (there.oid !== oid && !isEdited(there))) {
+        await this.#writer.put(path, await target.read(path), executable);
+      } else if (there.oid === oid && there.executable !== executable) await this.#writer.setExecutable(path, executable);
     }
     await this.#writeIndex(await this.#workTrees.look(target.files));
-    await moveRef(this.#gitdir, MAIN, to, { is: from });
+    await moveRef(this.#gitdir, MAIN, move.to, { is: head });
     await rm(join(this.#gitdir, MOVING), { force: true });
   }
 
@@ -257,6 +266,10 @@ export class GitRepository implements Repository {
     const temporary = temporaryIn(this.#gitdir, 'dtkd-index-');
     await replaceFile({ path: join(this.#gitdir, 'index'), data: indexOf(entries), temporary });
   }
+}
+
+function own(record: Readonly<Record<string, string>>, name: string): string | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
 function assertExpected({ expect }: CommitRequest, now: { head: string; tree: Tree }): void {
