@@ -34,6 +34,11 @@ describe('dtk.service.yaml', () => {
     expect((await shop.files.content('shop')).content).toContain(secret);
     const { content } = await shop.files.content('shop', { masked: true });
     expect(content).toBe((await text()).replace(`"${secret}"`, '(secret)'));
+    // nor where the copy is broken that says what is one
+    await shop.put('modules/acme/web/dtk.module.yaml', 'module: [');
+    await shop.replace('dtk.service.yaml', 'components:', `components:\n  new: { type: WebServer, properties: { password: "${secret}" } }`);
+    expect((await shop.files.content('shop', { masked: true })).content).not.toContain(secret);
+    expect(JSON.stringify(await shop.files.diff('shop', 'HEAD'))).not.toContain(secret);
     await shop.replace('dtk.service.yaml', 'components:', 'components: [');
     await expect(shop.files.content('shop', { masked: true })).rejects.toMatchObject({
       code: 'INVALID',

@@ -7,7 +7,7 @@ import { serviceDifferences } from '../files/differences.ts';
 import type { FileContent } from '../files/files.types.ts';
 import { maskedService } from '../files/masking.ts';
 import type { FileReader } from '../files/read-files.ts';
-import { componentRules, KnownTypes, secretPaths, settableTypes } from '../files/rules.ts';
+import { componentRules, hiddenPaths, KnownTypes, settableTypes } from '../files/rules.ts';
 import { readYamlFile } from '../files/yaml-file.ts';
 import type { Difference, ServiceFiles, Violation } from '../instances.types.ts';
 import type { Repository, Tree } from '../repository/repository.types.ts';
@@ -31,7 +31,7 @@ export class ServiceEditing {
     const { tree } = await repository.status();
     const data = await serviceData(tree);
     const { files, violations } = await this.#reader.read(repository.name, tree);
-    const shown = masked ? await maskedService(data, files === undefined ? undefined : await secretPaths(files)) : data;
+    const shown = masked ? await maskedService(data, files === undefined ? undefined : await hiddenPaths(files)) : data;
     // nobody knows what in it is a secret
     if (shown === undefined) throw unreadable(violations);
     return {

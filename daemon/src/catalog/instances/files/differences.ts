@@ -5,7 +5,7 @@ import type { PropertyRule } from '../../../../../protocol/kinds/type.ts';
 import { typeOfRule } from '../../../../../protocol/property-value.ts';
 import type { ServiceFile } from '../../../../../protocol/service-file.ts';
 import type { Difference, ModuleCopy, ServiceFiles } from '../instances.types.ts';
-import { secretPaths } from './rules.ts';
+import { hiddenPaths } from './rules.ts';
 
 type Side = Pick<ServiceFiles, 'service' | 'copies'>;
 type Kind = Difference['kind'];
@@ -15,7 +15,7 @@ const COMPONENT_FIELDS = ['description', 'after', 'parents'] as const;
 
 /** In the order of the kinds, and of names. Values of secrets, before or after, are left out. */
 export async function serviceDifferences(before: Side, after: Side): Promise<Difference[]> {
-  const secrets = new Set([...(await secretPaths(before)), ...(await secretPaths(after))].map((path) => path.join('\0')));
+  const secrets = new Set([...(await hiddenPaths(before)), ...(await hiddenPaths(after))].map((path) => path.join('\0')));
   const found = new Found(secrets);
   const [a, b] = [before.service, after.service];
   for (const field of PLAIN) found.compare('service', field, a[field], b[field]);

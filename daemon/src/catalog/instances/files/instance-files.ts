@@ -14,7 +14,7 @@ import type { CopyDifference, InstanceFiles, ModuleBases, ReadFiles } from './fi
 import { maskedService } from './masking.ts';
 import { noSuchModule, pull, push } from './moving-copies.ts';
 import { FileReader } from './read-files.ts';
-import { secretPaths } from './rules.ts';
+import { hiddenPaths } from './rules.ts';
 import { changedPaths } from './three-way.ts';
 
 export interface InstanceFilesOptions {
@@ -89,7 +89,7 @@ export function createInstanceFiles({ repositories, bases }: InstanceFilesOption
 }
 
 async function compare(before: ReadFiles, after: ReadFiles) {
-  const secrets = [before.files, after.files].map((side) => (side === undefined ? undefined : secretPaths(side)));
+  const secrets = [before.files, after.files].map((side) => (side === undefined ? undefined : hiddenPaths(side)));
   const known = await Promise.all(secrets);
   // where one side cannot be read, nobody knows which values in it are secrets
   const hidden = known.includes(undefined) ? undefined : known.flatMap((paths) => paths ?? []);

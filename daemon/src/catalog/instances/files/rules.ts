@@ -24,6 +24,11 @@ export class KnownTypes {
     return this.#types.has(typeKey(name));
   }
 
+  /** True if all that it inherits is known, too. */
+  async isWhole(name: string): Promise<boolean> {
+    return !('fault' in (await chainOf(name, async (wanted) => this.#types.get(typeKey(wanted)))));
+  }
+
   names(): string[] {
     return [...this.#types.values()].map(({ name }) => name);
   }
@@ -63,7 +68,7 @@ export async function settableTypes(files: Pick<ServiceFiles, 'service' | 'copie
   return types;
 }
 
-/** Paths in `dtk.service.yaml` of values that are not to be shown. */
+/** Paths in `dtk.service.yaml` of values that are known for secrets. */
 export async function secretPaths(files: Pick<ServiceFiles, 'service' | 'copies'>): Promise<string[][]> {
   const { service } = files;
   const paths: string[][] = [];
@@ -75,6 +80,17 @@ export async function secretPaths(files: Pick<ServiceFiles, 'service' | 'copies'
     for (const [property, rule] of rules) {
       if (typeOfRule(rule) === 'secret') paths.push(['components', component, 'properties', property]);
     }
+  }
+  return paths;
+}
+
+/** The same, with all values of components whose types are not wholly known, as where a copy is broken: nobody can say which of them are secrets. */
+export async function hiddenPaths(files: Pick<ServiceFiles, 'service' | 'copies'>): Promise<string[][]> {
+  const paths = await secretPaths(files);
+  const types = new KnownTypes(files.copies.values());
+  for (const [component, { type, properties = {} }] of Object.entries(files.service.components ?? {})) {
+    if (await types.isWhole(type)) continue;
+    for (const property of Object.keys(properties)) paths.push(['components', component, 'properties', property]);
   }
   return paths;
 }
