@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { decodeCbor } from '../../../protocol/cbor.ts';
 import { signCertificate, signEnrolment } from '../../../protocol/certificate.ts';
 import { signLeave, signRootFact } from '../../../protocol/facts.ts';
 import { parseNodeName } from '../../../protocol/ids.ts';
-import { generateSigningKey } from '../../../protocol/signing.ts';
+import { MAX_ROTATIONS } from '../../../protocol/limits.ts';
+import { generateSigningKey, signingKeyFromSeed } from '../../../protocol/signing.ts';
 import { parseToken } from '../../../protocol/token.ts';
 import { epochAt, forkOf } from './forks.ts';
 import { exchange, foundSite, join, nameOf, reopen, type Site, shownNames, token } from './site.ts';
@@ -286,6 +289,19 @@ describe('rotation', () => {
       code: 'TOKEN_VOID',
       message: expect.stringContaining('knows'),
     });
+  });
+
+  it('leaves the root key where it is, on the disk too, if no rotation is possible any more', async () => {
+    const founder = await foundSite();
+    let { recoveryKey } = founder;
+    for (let times = 0; times < MAX_ROTATIONS; times += 1) ({ recoveryKey } = await founder.membership.rotate(recoveryKey));
+    const { domain } = founder.membership;
+    await expect(founder.membership.rotate(recoveryKey)).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' });
+    expect(founder.membership.holdsRoot()).toBe(true);
+    const stored = await founder.kv.get(`k/${domain}/root`);
+    expect(signingKeyFromSeed(decodeCbor(stored ?? new Uint8Array(), z.instanceof(Uint8Array), 'a root key')).publicKey).toBe(
+      founder.membership.state().root,
+    );
   });
 
   it('carries what was forgiven', async () => {

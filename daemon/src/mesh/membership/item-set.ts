@@ -107,7 +107,10 @@ export class ItemSet {
     return { state: next.state, added: accepted.filter((item) => next.items.has(item.id)), rejected };
   }
 
-  /** To be called in a task only. `alongside` is written in the same batch. Throws if the disk refuses; nothing has changed then. */
+  /**
+   * To be called in a task only. `alongside` is written in the same batch, and only if nothing was rejected: a secret without its fact would take the
+   * place of one that counts. Throws if the disk refuses; nothing has changed then.
+   */
   async add(batch: readonly Uint8Array[], alongside: readonly KvOp[] = []): Promise<AddResult> {
     const { kv, domain, verifyFork } = this.#options;
     const before = this.#content;
@@ -119,7 +122,8 @@ export class ItemSet {
         rejected.push({ code: 'GONE', message: `${item.fact.type} ${item.id.slice(0, 16)}: it does not count` });
     }
     const dropped = next === before ? [] : [...before.items.keys()].filter((id) => !next.items.has(id));
-    const ops = [...added.map((item) => putItem(domain, item)), ...dropped.map((id) => deleteItem(domain, id)), ...alongside];
+    const ops = [...added.map((item) => putItem(domain, item)), ...dropped.map((id) => deleteItem(domain, id))];
+    if (rejected.length === 0) ops.push(...alongside);
     if (ops.length > 0) await kv.batch(ops, { sync: true });
     if (added.length > 0 || dropped.length > 0) {
       this.#content = next;
