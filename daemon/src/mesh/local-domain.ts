@@ -111,7 +111,6 @@ export class LocalDomain {
       domain,
       key: self,
       logger: ports.logger,
-      now: ports.now,
       isMember: (key) => attached?.isMember(key) ?? false,
       onTls: (socket) => ports.onTls(socket, domain),
       cutOff: ports.cutOff,

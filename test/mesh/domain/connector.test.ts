@@ -16,8 +16,10 @@ const NEVER = new AbortController().signal;
 
 /** A connector whose host dials into a table: who is `up` answers. */
 class Bench {
-  /** Stands still once it is set. */
+  /** What waits goes by it. Stands still once it is set. */
   at: number | undefined;
+  /** How far the clock of people has been set. */
+  setBy = 0;
   readonly self = key('self');
   readonly members = new Map<PeerKey, unknown>();
   readonly up = new Set<PeerKey>();
@@ -45,7 +47,8 @@ class Bench {
       book,
       peers: this.peers,
       logger: silentLogger,
-      now: () => this.now,
+      now: () => this.now + this.setBy,
+      ticks: () => this.now,
       members: () => this.members,
       greet: async (link) => {
         this.peers.add(link, undefined, []);
@@ -117,6 +120,17 @@ describe('the connector', () => {
       for (let times = 0; times < 100; times += 1) bench.connector.want(stranger);
       await waitFor(() => bench.reach(stranger) === 'connected', { what: 'it to be back' });
       expect(bench.dialled(stranger)).toBe(2);
+    });
+
+    it('waits no longer because the clock is set back', async () => {
+      bench.up.delete(stranger);
+      await expect(bench.connector.ensure(stranger, NEVER)).rejects.toMatchObject({ code: 'PEER_AWAY' });
+      bench.up.add(stranger);
+      bench.setBy = -24 * 3_600_000;
+      bench.at = bench.now + 2_000;
+      const link = await bench.connector.ensure(stranger, NEVER);
+      expect(link.peer).toBe(stranger);
+      expect(bench.reach(stranger)).toBe('connected');
     });
 
     it('goes on trying one that is away when nobody asks any more', async () => {

@@ -33,7 +33,7 @@ describe('connections that nothing needs', () => {
       links: () => links as unknown as Link[],
       isNeighbour: (peer) => peer === neighbour,
       requests,
-      now: () => now,
+      ticks: () => now,
     });
   });
 

@@ -35,7 +35,6 @@ export class Hosts {
       domain: this.domain,
       key,
       logger: quiet,
-      now: Date.now,
       isMember: (peer) => this.members.has(peer),
       onTls: (socket) => {
         made.tls += 1;

@@ -78,7 +78,6 @@ export class HostilePeer {
       domain: invite.domain,
       key,
       logger: silent,
-      now: () => Date.now(),
       isMember: () => true,
       onTls: (socket) => socket.destroy(),
       validate: async () => 'ignore',

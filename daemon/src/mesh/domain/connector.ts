@@ -41,7 +41,10 @@ export interface ConnectorPorts {
   book: AddressBook;
   peers: PeerTable;
   logger: Logger;
+  /** Milliseconds since the epoch, for people. */
   now(): number;
+  /** Milliseconds by a clock that nobody sets, for all waiting: one that is set back would hold up every dial for as long. */
+  ticks(): number;
   members(): ReadonlyMap<PeerKey, unknown>;
   /** Runs hello on a new outbound link; rejects if it was not admitted. */
   greet(link: Link): Promise<void>;
@@ -58,7 +61,7 @@ interface Attempt {
   tried: number;
   /** The try that runs; never rejects. */
   running: Promise<void> | undefined;
-  /** Since when it is known to be out of reach. Stays until it is connected again, whatever else is learnt. */
+  /** Since when it is known to be out of reach, by the clock of people. Stays until it is connected again, whatever else is learnt. */
   awaySince: number | undefined;
   /** Why the last try failed, for people. */
   failure?: string | undefined;
@@ -95,7 +98,7 @@ export class Connector {
     const attempt = this.#attempts.get(peer);
     if (attempt !== undefined) {
       attempt.failures = 0;
-      attempt.due = this.#ports.now();
+      attempt.due = this.#ports.ticks();
     }
     this.wake();
   }
@@ -126,7 +129,7 @@ export class Connector {
 
   /** True if a member that should be connected has been out of reach for so long, and it was not for want of trying. */
   misses(forMs: number): boolean {
-    const before = this.#ports.now() - forMs;
+    const before = this.#ports.ticks() - forMs;
     return [...this.#attempts].some(
       ([peer, { since, failures }]) =>
         since <= before && failures >= UNREACHABLE_AFTER && this.#isWanted(peer) && this.#ports.peers.best(peer) === undefined,
@@ -140,14 +143,14 @@ export class Connector {
 
   /** A connected link to the member, made if need be. Errors: PEER_AWAY, at once if it could not be reached a moment ago. */
   async ensure(peer: PeerKey, signal: AbortSignal): Promise<Link> {
-    this.requests.note(peer, this.#ports.now());
+    this.requests.note(peer, this.#ports.ticks());
     const existing = this.#ports.peers.best(peer);
     if (existing !== undefined) return existing;
     const limit = within(REQUEST_WAIT_MS, signal);
     while (this.#running >= MAX_REQUESTED_DIALS && this.#attempts.get(peer)?.running === undefined) {
       await unlessAborted(new Promise<void>((resolve) => this.#line.push(resolve)), limit);
     }
-    const attempt = this.#attemptAt(peer, this.#ports.now());
+    const attempt = this.#attemptAt(peer, this.#ports.ticks());
     if (attempt.running === undefined && this.#failedLately(attempt)) throw away();
     try {
       await unlessAborted(attempt.running ?? this.#run(peer, attempt), limit);
@@ -162,9 +165,9 @@ export class Connector {
 
   /** Somebody asks for a member that is away: it is looked for soon, and more often for a while. Cheap. */
   want(peer: PeerKey): void {
-    const { members, now } = this.#ports;
+    const { members, ticks } = this.#ports;
     if (members().size < FULL_MESH_BELOW || !members().has(peer)) return;
-    this.requests.note(peer, now());
+    this.requests.note(peer, ticks());
     const attempt = this.#attempts.get(peer);
     if (attempt === undefined || attempt.running !== undefined || attempt.due <= attempt.tried + AWAY_REMEMBERED_MS) return;
     attempt.due = attempt.tried + AWAY_REMEMBERED_MS;
@@ -186,11 +189,11 @@ export class Connector {
     const unreachable = new Set([...this.#attempts].filter(([, { failures }]) => failures >= UNREACHABLE_AFTER).map(([key]) => key));
     const neighbours = chooseNeighbours({ self: this.#ports.host.key, members: members.keys(), unreachable, seed: this.#seed });
     this.#neighbours = neighbours;
-    return new Set([...neighbours, ...this.requests.current(this.#ports.now(), (peer) => members.has(peer))]);
+    return new Set([...neighbours, ...this.requests.current(this.#ports.ticks(), (peer) => members.has(peer))]);
   }
 
   #attemptAt(peer: PeerKey, due: number): Attempt {
-    const now = this.#ports.now();
+    const now = this.#ports.ticks();
     const known = this.#attempts.get(peer);
     const attempt = known ?? { failures: 0, since: now, due, tried: 0, running: undefined, awaySince: undefined };
     this.#attempts.set(peer, attempt);
@@ -199,7 +202,7 @@ export class Connector {
 
   #tick(): void {
     if (this.#stop.signal.aborted) return;
-    const now = this.#ports.now();
+    const now = this.#ports.ticks();
     const wanted = this.#wanted();
     for (const peer of wanted) this.#attemptAt(peer, now + Math.random() * FIRST_DIAL_SPREAD_MS);
     let next = Number.POSITIVE_INFINITY;
@@ -243,7 +246,7 @@ export class Connector {
       if (this.#isAway(peer, attempt.failures, reachable)) this.#missed(peer, attempt);
     } finally {
       attempt.running = undefined;
-      attempt.tried = this.#ports.now();
+      attempt.tried = this.#ports.ticks();
       this.#running -= 1;
       for (const go of this.#line.splice(0)) go();
       // Unless it was hurried meanwhile.
@@ -274,11 +277,11 @@ export class Connector {
   }
 
   #failedLately(attempt: Attempt): boolean {
-    return attempt.awaySince !== undefined && this.#ports.now() - attempt.tried < AWAY_REMEMBERED_MS;
+    return attempt.awaySince !== undefined && this.#ports.ticks() - attempt.tried < AWAY_REMEMBERED_MS;
   }
 
   #tryOthers(): void {
-    const now = this.#ports.now();
+    const now = this.#ports.ticks();
     for (const [peer, attempt] of this.#attempts) {
       if (attempt.awaySince === undefined || this.#isWanted(peer)) continue;
       attempt.due = Math.min(attempt.due, Math.max(now, attempt.tried + OTHERS_TRIED_WITHIN_MS) + Math.random() * OTHERS_TRIED_WITHIN_MS);

@@ -123,6 +123,7 @@ export class DomainNode {
     const members = (): MembershipState['members'] => this.#state.members;
     const { host, book, logger, now, mdns } = options;
     const { peers } = this;
+    const ticks = (): number => performance.now();
     this.#admission = new Admission({
       membership: this.#telling.received,
       logger,
@@ -136,13 +137,14 @@ export class DomainNode {
       peers,
       logger,
       now,
+      ticks,
       members,
       greet: (link) => this.greet(link),
       onAway: () => options.onChange(),
     });
     const { requests } = this.#connector;
     const isNeighbour = (peer: PeerKey): boolean => this.#connector.isNeighbour(peer);
-    this.#idleLinks = new IdleLinks({ links: () => host.links(), isNeighbour, requests, now });
+    this.#idleLinks = new IdleLinks({ links: () => host.links(), isNeighbour, requests, ticks });
     this.#catchingUp = new CatchingUp({
       log: options.log,
       logger,

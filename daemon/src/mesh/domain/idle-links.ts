@@ -12,7 +12,8 @@ export interface IdleLinksPorts {
   /** Members that this node chose; their connections stay. */
   isNeighbour(peer: PeerKey): boolean;
   requests: Requests;
-  now(): number;
+  /** Milliseconds by the clock of `Link.openedAt`. */
+  ticks(): number;
 }
 
 export class IdleLinks {
@@ -26,7 +27,7 @@ export class IdleLinks {
   /** To be called now and then. */
   sweep(): void {
     const { links, isNeighbour, requests } = this.#ports;
-    const now = this.#ports.now();
+    const now = this.#ports.ticks();
     const onDemand = links()
       .filter((link) => !link.inbound && link.admitted && !link.closed && !isNeighbour(link.peer))
       .map((link) => {

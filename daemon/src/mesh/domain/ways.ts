@@ -32,7 +32,8 @@ export interface WaysPorts {
   host: Host;
   book: AddressBook;
   peers: PeerTable;
-  now(): number;
+  /** Milliseconds by a clock that nobody sets. */
+  ticks(): number;
   /** Runs hello on a new outbound link; rejects if it was not admitted. */
   greet(link: Link): Promise<void>;
   /** True if it was tried several times in vain: it may have moved. */
@@ -101,10 +102,10 @@ export class Ways {
    * requests at every try. A newcomer whose address nobody told yet is given a moment to tell it, or to come by itself.
    */
   #mayTryRelays(peer: PeerKey): boolean {
-    const { book, now, isMissed, isRequested } = this.#ports;
+    const { book, ticks, isMissed, isRequested } = this.#ports;
     if (book.of(peer).length === 0 && !isRequested(peer) && !isMissed(peer)) return false;
-    if (now() - (this.#relayTries.get(peer) ?? Number.NEGATIVE_INFINITY) < RELAY_RETRY_MS) return false;
-    this.#relayTries.set(peer, now());
+    if (ticks() - (this.#relayTries.get(peer) ?? Number.NEGATIVE_INFINITY) < RELAY_RETRY_MS) return false;
+    this.#relayTries.set(peer, ticks());
     return true;
   }
 
@@ -134,9 +135,9 @@ export class Ways {
 
   /** Nobody has told where the member is, as may be in a large domain. */
   async #askNeighbours(peer: PeerKey): Promise<void> {
-    const { book, peers, now } = this.#ports;
-    if (now() - (this.#whereTries.get(peer) ?? Number.NEGATIVE_INFINITY) < WHERE_RETRY_MS) return;
-    this.#whereTries.set(peer, now());
+    const { book, peers, ticks } = this.#ports;
+    if (ticks() - (this.#whereTries.get(peer) ?? Number.NEGATIVE_INFINITY) < WHERE_RETRY_MS) return;
+    this.#whereTries.set(peer, ticks());
     const links = peers.connected().flatMap((key) => {
       const link = peers.best(key);
       return link !== undefined && peers.protocols(link).includes(WHERE_PROTOCOL) ? [link] : [];
@@ -146,9 +147,9 @@ export class Ways {
 
   /** Asks the routing table, beside whatever else is tried. */
   #find(peer: PeerKey): void {
-    const { book, host, now, onFound } = this.#ports;
-    if (now() - (this.#findTries.get(peer) ?? Number.NEGATIVE_INFINITY) < FIND_RETRY_MS) return;
-    this.#findTries.set(peer, now());
+    const { book, host, ticks, onFound } = this.#ports;
+    if (ticks() - (this.#findTries.get(peer) ?? Number.NEGATIVE_INFINITY) < FIND_RETRY_MS) return;
+    this.#findTries.set(peer, ticks());
     const limit = within(FIND_RETRY_MS, this.#stop);
     host
       .findPeer(peer, limit)

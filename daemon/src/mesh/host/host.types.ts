@@ -15,7 +15,7 @@ export interface Link {
   readonly via: PeerKey | undefined;
   /** Where the other side's packets come from or go to; absent if relayed. */
   readonly remote: Address | undefined;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds, by the clock that nobody sets (`performance.now`). */
   readonly openedAt: number;
   readonly admitted: boolean;
   readonly closed: boolean;
@@ -57,7 +57,6 @@ export interface HostOptions {
   domain: DomainId;
   key: SigningKey;
   logger: Logger;
-  now(): number;
   /** True for keys with which this host may open connections of its own accord and between which it may relay. */
   isMember(key: PeerKey): boolean;
   onTls(socket: Socket): void;

@@ -275,7 +275,7 @@ class LibHost implements Host {
   #opened(connection: Connection): void {
     let link: LibLink;
     try {
-      link = new LibLink(connection, this.#inside(), this.#options.now(), (peer) => this.#isCutOff(peer));
+      link = new LibLink(connection, this.#inside(), performance.now(), (peer) => this.#isCutOff(peer));
       if (link.via === undefined && this.#isCutOff(link.peer)) throw new Error('the network is cut');
     } catch (error) {
       this.#counters.linksRefused += 1;
