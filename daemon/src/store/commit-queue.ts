@@ -160,7 +160,7 @@ export class CommitQueue {
     if (changes.length === 0) return value;
     for (const participant of this.#participants) {
       if (expired()) break;
-      await participant.prepare(changes, tx);
+      await participant.prepare(changes, tx, { dryRun: waiting.dryRun });
       if (!expired()) prepared.push(participant);
     }
     return value;

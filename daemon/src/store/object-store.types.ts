@@ -92,10 +92,10 @@ export interface Transaction {
 /**
  * A part that must persist something in the same batch as a change: the mesh adds the signed log entry of a shared kind.
  * `prepare` may throw to refuse the transaction (nothing is stored). Exactly one of `committed` and `aborted` follows each `prepare`
- * that did not throw.
+ * that did not throw. With `dryRun` it is always `aborted`: what cannot be taken back need not be done, as long as all is judged.
  */
 export interface Participant {
-  prepare(changes: readonly Change[], tx: Transaction): Promise<void>;
+  prepare(changes: readonly Change[], tx: Transaction, options: { dryRun: boolean }): Promise<void>;
   committed(changes: readonly Change[]): void;
   aborted(changes: readonly Change[], error: unknown): void;
 }

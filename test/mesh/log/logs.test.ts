@@ -66,6 +66,23 @@ describe('logs of several domains', () => {
     expect(said).toHaveLength(2);
   });
 
+  it('are judged by a dry run, and none the worse for it: no new epoch says everything again', async () => {
+    const { node, inFirst } = await between();
+    await node.expose('one');
+    const before = await node.log.heads();
+    await node.store.transact((tx) => tx.put(app('node', 'tried')), { dryRun: true });
+    const large = {
+      ...app('node', 'large'),
+      metadata: { ...app('node', 'large').metadata, annotations: { 'e.org/a': 'x'.repeat(40_000) } },
+    };
+    await expect(node.store.transact((tx) => tx.put(large), { dryRun: true })).rejects.toMatchObject({ code: 'INVALID' });
+    expect(await node.log.heads()).toEqual(before);
+    await node.expose('two');
+    expect((await node.log.heads())[0]).toMatchObject({ epoch: before[0]?.epoch, seq: 1 });
+    await inFirst.pull(node);
+    expect(await inFirst.names()).toEqual(['node/one', 'node/two']);
+  });
+
   it('are opened once by id and by name', async () => {
     const { node, second } = await between();
     const again = node.logs.open(SECOND, 'other', generateSigningKey(), new Roster());

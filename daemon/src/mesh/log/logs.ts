@@ -37,7 +37,7 @@ export function createLogs(options: LogsOptions): Logs {
 
 class StoredLogs implements Logs {
   readonly participant: Participant = {
-    prepare: async (changes, tx) => this.#prepare(changes, tx),
+    prepare: async (changes, tx, { dryRun }) => this.#prepare(changes, tx, dryRun),
     committed: (changes) => this.#settle(changes, true),
     aborted: (changes) => this.#settle(changes, false),
   };
@@ -112,11 +112,13 @@ class StoredLogs implements Logs {
     }
   }
 
-  #prepare(changes: readonly Change[], tx: Transaction): void {
+  #prepare(changes: readonly Change[], tx: Transaction, dryRun: boolean): void {
     const [first] = changes;
     if (first === undefined) return;
     // Everything is judged before anything is written, so that a refusal leaves no log ahead of its rows.
     const plans = [...this.#logs.values()].map((log) => ({ own: log.own, difference: log.plan(changes) }));
+    // An entry that was signed and taken back would cost a new epoch, in which all that this node shares is said again.
+    if (dryRun) return;
     const appended: Appended[] = [];
     try {
       for (const { own, difference } of plans) if (difference.size > 0) appended.push({ own, pending: own.append(tx, difference) });
