@@ -67,6 +67,8 @@ export class LocalDomain {
   #log: DomainLog | undefined;
   #joins: JoinServer | undefined;
   #leaving = false;
+  /** Members whose names changed before the log was there to be told. */
+  readonly #renamed = new Set<PeerKey>();
   #settling: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
@@ -134,6 +136,8 @@ export class LocalDomain {
       const log = await logs.open(this.id, this.name, this.#record.self, this.#authors());
       this.#log = log;
       this.#unsubscribe.push(log.onCondition(() => this.#ports.onChange()));
+      for (const key of this.#renamed) this.refresh(key);
+      this.#renamed.clear();
       this.#unsubscribe.push(log.onFork((_, proof) => this.#inBackground(this.membership.reportFork(proof), 'A fork could not be kept')));
       const node = new DomainNode({
         host: pending.host,
@@ -210,7 +214,8 @@ export class LocalDomain {
 
   /** A member shows under another name, or shows or hides. */
   refresh(key: PeerKey): void {
-    if (this.#log !== undefined) this.#inBackground(this.#log.refreshAuthor(key), 'Objects could not be moved to their new namespace');
+    if (this.#log === undefined) this.#renamed.add(key);
+    else this.#inBackground(this.#log.refreshAuthor(key), 'Objects could not be moved to their new namespace');
   }
 
   /** False once this node's own key was removed. */

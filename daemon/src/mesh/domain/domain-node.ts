@@ -198,6 +198,8 @@ export class DomainNode {
       membership.onChange((state) => this.#onMembership(state)),
       log.onOwnEntry((entry) => this.#telling.gossip('entry', entry)),
     );
+    // It may have changed while the protocols were being served, as by a fork that an earlier process had found.
+    if (membership.state() !== this.#state) this.#onMembership(membership.state());
     // Had the process died between a removal and its consequences, they would be drawn now.
     for (const { author } of await log.heads()) {
       if (author !== membership.self && !this.#state.members.has(author)) await log.dropAuthor(author);
