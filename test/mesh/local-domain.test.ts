@@ -160,4 +160,35 @@ describe('a domain that this node is in', () => {
     expect(refused).toMatchObject({ code: 'SUSPENDED' });
     expect(bench.refreshed).toEqual([key.publicKey]);
   });
+
+  it('stays as it was if it cannot be left because the disk is full, and is left when it is told again', async () => {
+    await bench.domain.open(7701);
+    bench.diskIsFull = true;
+    await expect(bench.domain.leave(0)).rejects.toMatchObject({ code: 'DISK_FULL' });
+    expect([bench.domain.isMember(), bench.stops, bench.drops]).toEqual([true, 0, 0]);
+    expect(bench.domain.node).toBeDefined();
+    expect(bench.domain.view().state).toBe('Ready');
+    bench.diskIsFull = false;
+    await bench.domain.leave(0);
+    expect([bench.domain.isMember(), bench.stops, bench.drops]).toEqual([false, 1, 1]);
+  });
+
+  it('makes room for another only when all is dropped, and tries again to drop what a full disk kept', async () => {
+    await bench.domain.open(7701);
+    const dropped = Promise.withResolvers<void>();
+    const steps: string[] = [];
+    bench.onDrop = () => dropped.promise;
+    const left = bench.domain.leave(0).catch(() => steps.push('not dropped'));
+    const vacant = bench.domain.vacate().catch(() => steps.push('not vacant'));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([bench.drops, steps]).toEqual([1, []]);
+    dropped.reject(new DtkdError('DISK_FULL', 'the disk is full'));
+    await Promise.all([left, vacant]);
+    expect(steps.sort()).toEqual(['not dropped', 'not vacant']);
+    bench.onDrop = () => {};
+    await bench.domain.vacate();
+    expect(bench.drops).toBe(2);
+    await bench.domain.vacate();
+    expect(bench.drops).toBe(2);
+  });
 });

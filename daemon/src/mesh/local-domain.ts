@@ -65,10 +65,11 @@ export class LocalDomain {
   readonly #unsubscribe: (() => void)[] = [];
   #pending: PendingHost | undefined;
   #log: DomainLog | undefined;
+  #dropping: Promise<void> | undefined;
   #joins: JoinServer | undefined;
-  #leaving = false;
   /** Members whose names changed before the log was there to be told. */
   readonly #renamed = new Set<PeerKey>();
+  #leaving = false;
   #settling: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
@@ -135,9 +136,9 @@ export class LocalDomain {
     try {
       const log = await logs.open(this.id, this.name, this.#record.self, this.#authors());
       this.#log = log;
-      this.#unsubscribe.push(log.onCondition(() => this.#ports.onChange()));
       for (const key of this.#renamed) this.refresh(key);
       this.#renamed.clear();
+      this.#unsubscribe.push(log.onCondition(() => this.#ports.onChange()));
       this.#unsubscribe.push(log.onFork((_, proof) => this.#inBackground(this.membership.reportFork(proof), 'A fork could not be kept')));
       const node = new DomainNode({
         host: pending.host,
@@ -188,14 +189,24 @@ export class LocalDomain {
     this.#leaving = true;
     this.#ports.onChange();
     try {
-      if (this.isMember()) {
-        await this.membership.leave();
-        await this.node?.tellAll(timeoutMs);
-      }
-    } finally {
-      await this.close();
-      await this.#dropLog();
+      if (this.isMember()) await this.membership.leave();
+    } catch (error) {
+      // It is a member as before, and can be told again to leave.
+      this.#leaving = false;
+      this.#ports.onChange();
+      throw error;
     }
+    try {
+      await this.node?.tellAll(timeoutMs);
+    } finally {
+      await this.vacate();
+    }
+  }
+
+  /** Closes a domain that this node is not in any more. Nothing of its log is left then, so that the node may join it anew. */
+  async vacate(): Promise<void> {
+    await this.close();
+    await this.#dropLog();
   }
 
   /** Stops host and connections; what is stored stays. */
@@ -338,17 +349,20 @@ export class LocalDomain {
   #removed(): void {
     if (this.#leaving) return;
     this.#logger.warn({}, 'This node is not a member of the domain any more');
-    this.#inBackground(
-      this.close().then(() => this.#dropLog()),
-      'What was left of the domain could not be dropped',
-    );
+    this.#inBackground(this.vacate(), 'What was left of the domain could not be dropped');
     this.#ports.onChange();
   }
 
   async #dropLog(): Promise<void> {
-    const log = this.#log;
-    this.#log = undefined;
-    await log?.drop();
+    this.#dropping ??= this.#log?.drop();
+    try {
+      await this.#dropping;
+      this.#log = undefined;
+    } catch (error) {
+      // The disk was full, perhaps: it can be tried again.
+      this.#dropping = undefined;
+      throw error;
+    }
   }
 
   #inBackground(work: Promise<unknown>, failure: string): void {

@@ -114,7 +114,7 @@ class NodeMesh implements Mesh {
 
   create(name: string): Promise<{ domain: DomainView; recoveryKey: string }> {
     return this.#exclusively(name, async () => {
-      this.#refuseExisting(name);
+      await this.#refuseExisting(name);
       const self = generateSigningKey();
       const now = this.#options.now();
       const founding = createDomain({ name, nodeName: this.#nodeName, self: self.publicKey, now });
@@ -146,7 +146,7 @@ class NodeMesh implements Mesh {
           next: `Join "${token.domainName}", or ask for a token of "${name}".`,
         });
       }
-      this.#refuseExisting(name);
+      await this.#refuseExisting(name);
       const where = parseAddress(address);
       const pending = await PendingJoin.open(this.#options.kv, this.#keys, token);
       const { self } = pending;
@@ -335,7 +335,6 @@ class NodeMesh implements Mesh {
   async #begin(record: DomainRecord, domain: LocalDomain, port: number): Promise<LocalDomain> {
     this.#stopping.signal.throwIfAborted();
     const old = this.#domains.get(record.name);
-    await old?.close();
     this.#domains.set(record.name, domain);
     this.#rename();
     try {
@@ -403,11 +402,11 @@ class NodeMesh implements Mesh {
     return Math.max(-1, ...(await this.#keys.list()).map(({ order }) => order)) + 1;
   }
 
-  /** A domain from which this node was removed is in nobody's way. */
-  #refuseExisting(name: string): void {
+  /** A domain from which this node was removed is in nobody's way once all of it is dropped. */
+  async #refuseExisting(name: string): Promise<void> {
     const existing = this.#domains.get(name);
-    if (existing === undefined || !existing.isMember()) return;
-    throw alreadyIn(existing.view());
+    if (existing?.isMember() === true) throw alreadyIn(existing.view());
+    await existing?.vacate();
   }
 
   async #exclusively<T>(name: string, act: () => Promise<T>): Promise<T> {
