@@ -7,6 +7,7 @@ import { dtDomainSchema, SIGHTLINE_GROUP } from '../../../../protocol/kinds/dtdo
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { EventRecorder } from '../../store/event-recorder.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
+import { Serial } from '../log/serial.ts';
 import type { Mesh } from '../mesh.types.ts';
 import { withFields } from './domain-view.ts';
 
@@ -14,7 +15,7 @@ import { withFields } from './domain-view.ts';
 const FIRST_WAIT_MS = 500;
 const LAST_WAIT_MS = 30_000;
 
-/** Worth another try: the other side may come up, or the clock or address be mended. */
+/** Worth another try: the other side may come up, the clock or address be mended, the disk get room, or a command that joins the same domain fail. */
 const TRANSIENT: readonly ErrorCode[] = [
   'ADDRESS_UNREACHABLE',
   'NOT_DTKD',
@@ -23,6 +24,8 @@ const TRANSIENT: readonly ErrorCode[] = [
   'PEER_AWAY',
   'TOO_MANY_REQUESTS',
   'INTERNAL',
+  'DISK_FULL',
+  'CONFLICT',
 ];
 
 export interface JoinerOptions {
@@ -37,7 +40,8 @@ export interface JoinerOptions {
 export class Joiner {
   readonly #options: JoinerOptions;
   readonly #attempts = new Map<string, AbortController>();
-  readonly #running = new Set<Promise<void>>();
+  /** An attempt that was given up holds the domain until it has ended: the next one waits for that. */
+  readonly #running = new Serial();
 
   constructor(options: JoinerOptions) {
     this.#options = options;
@@ -51,11 +55,10 @@ export class Joiner {
     this.cancel(name);
     const stopped = new AbortController();
     this.#attempts.set(name, stopped);
-    const run = this.#run(name, peer, stopped.signal).finally(() => {
+    void this.#running.run(name, async () => {
+      await this.#run(name, peer, stopped.signal);
       if (this.#attempts.get(name) === stopped) this.#attempts.delete(name);
-      this.#running.delete(run);
     });
-    this.#running.add(run);
   }
 
   /** Names of the domains that are being joined, until this node is a member. */
@@ -70,7 +73,7 @@ export class Joiner {
 
   async stop(): Promise<void> {
     for (const name of [...this.#attempts.keys()]) this.cancel(name);
-    await Promise.all(this.#running);
+    await this.#running.idle();
   }
 
   async #run(
@@ -84,20 +87,37 @@ export class Joiner {
           signal,
           ...(peer.replace === undefined ? {} : { replace: peer.replace }),
         });
-        await this.#options.onSettled();
-        await this.#report(name, 'Normal', 'Joined', `joined the domain through ${peer.address}`);
-        return;
+        break;
       } catch (error) {
         if (signal.aborted) return;
         const refusal =
           error instanceof DtkdError ? error : new DtkdError('INTERNAL', 'joining failed unexpectedly; see the log', { cause: error });
         if (refusal.code === 'INTERNAL') this.#options.logger.warn({ err: error, domain: name }, 'Joining failed');
         const again = TRANSIENT.includes(refusal.code);
-        await this.#show(name, again ? 'Joining' : 'Failed', sentence(refusal));
-        await this.#report(name, 'Warning', again ? 'JoinDelayed' : 'JoinRefused', sentence(refusal));
-        if (!again) return;
+        const shown = await this.#tell(name, async () => {
+          await this.#show(name, again ? 'Joining' : 'Failed', sentence(refusal));
+          await this.#report(name, 'Warning', again ? 'JoinDelayed' : 'JoinRefused', sentence(refusal));
+        });
+        // What cannot be shown as refused, on a full disk, would say that it is being joined, and nobody would try.
+        if (!again && shown) return;
         await pause(wait, signal);
       }
+    }
+    if (signal.aborted) return;
+    await this.#tell(name, async () => {
+      await this.#options.onSettled();
+      await this.#report(name, 'Normal', 'Joined', `joined the domain through ${peer.address}`);
+    });
+  }
+
+  /** False if it could not be told. */
+  async #tell(name: string, tell: () => Promise<void>): Promise<boolean> {
+    try {
+      await tell();
+      return true;
+    } catch (err) {
+      this.#options.logger.warn({ err, domain: name }, 'What became of joining could not be shown');
+      return false;
     }
   }
 
