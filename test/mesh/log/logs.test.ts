@@ -151,6 +151,23 @@ describe('opening a log', () => {
     expect(await last.names()).toEqual(['renamed-abcdef/app', 'same/app', 'suspended/app']);
   });
 
+  it('shows what had found its place taken when the daemon died', async () => {
+    const roster = new Roster();
+    const node = await Node.start({ name: 'node', roster });
+    const [one, other] = [new Author(), new Author()];
+    roster.add(one.key, 'one');
+    roster.add(other.key, 'other');
+    await node.log.receive(one.open(['app', 'more']).bytes);
+    await node.log.receive(other.open(['app']).bytes);
+    roster.names.set(one.key.publicKey, 'other').set(other.key.publicKey, 'one');
+    await node.log.refreshAuthor(one.key.publicKey);
+    await node.log.refreshAuthor(other.key.publicKey);
+    expect(await node.names()).toEqual(['one/app', 'other/more']);
+    const again = await node.restart();
+    expect(await again.names()).toEqual(['one/app', 'other/app', 'other/more']);
+    expect(await again.disk.rows(`l/${DOMAIN}/${one.key.publicKey}/c`)).toEqual([]);
+  });
+
   it('publishes what was written while the domain was closed, and takes back what was deleted', async () => {
     const roster = new Roster();
     const a = await Node.start({ name: 'a', roster });

@@ -21,6 +21,7 @@ import { parsePublished } from './published-object.ts';
 import {
   type AuthorState,
   authorPrefix,
+  collisionRow,
   encodeState,
   entryRow,
   epochRows,
@@ -155,6 +156,8 @@ export class Replicas {
     const place = { prefix: authorPrefix(domain, author), author, namespace: authors.namespaceOf(author) };
     for (const [key, object] of changes) {
       if (await show(tx, place, key, object)) continue;
+      // Whoever starts after a crash has to know that it is not all shown.
+      tx.putRow(collisionRow(place.prefix), new Uint8Array());
       counters.add('collisions');
       onCollision(author);
     }
@@ -162,6 +165,7 @@ export class Replicas {
 
   async #showAll(tx: Transaction, author: PeerKey, doc: AuthorDoc, shown: ReadonlyMap<string, string>): Promise<void> {
     const prefix = authorPrefix(this.#options.domain, author);
+    tx.delRow(collisionRow(prefix));
     for (const [key, namespace] of shown) if (doc.get(key) === undefined) await hide(tx, prefix, key, namespace);
     for (const [key, value] of doc.entries()) await this.#showSome(tx, author, [[key, parsePublished(key, value, this.#options.name)]]);
   }
@@ -179,6 +183,7 @@ export class Replicas {
     const { authors, domain, store } = this.#options;
     const state = this.stateOf(author);
     if (state !== this.states.get(author)) return true;
+    if ((await store.kv.get(collisionRow(authorPrefix(domain, author)))) !== undefined) return true;
     const rows = objectRows(authorPrefix(domain, author));
     const [row] = await store.kv.page({ gte: rows, lt: prefixEnd(rows), limit: 1 });
     const namespace = authors.isSuspended(author) || state.shown === undefined ? undefined : authors.namespaceOf(author);

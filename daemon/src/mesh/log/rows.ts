@@ -1,7 +1,7 @@
 /**
  * Where the logs of one domain lie in the key-value store. Below `l/<domain>/<author>/`: `h` how far the log is, `e/<epoch>/<seq>` the
  * entries as received, `f` the proof that the author forked, `o/<group/plural/name>` the namespace under which this author's object is
- * in the store. Nothing in the store belongs to an author that has no such row.
+ * in the store, `c` that one of its objects found its place taken. Nothing in the store belongs to an author that has no such row.
  */
 import { z } from 'zod';
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
@@ -50,6 +50,7 @@ export function authorPrefix(domain: DomainId, author: PeerKey): string {
 
 export const headRow = (prefix: string): string => `${prefix}h`;
 export const forkRow = (prefix: string): string => `${prefix}f`;
+export const collisionRow = (prefix: string): string => `${prefix}c`;
 export const entryRow = (prefix: string, { epoch, seq }: Point): string => `${prefix}e/${epochText(epoch)}/${seqText(seq)}`;
 export const objectRow = (prefix: string, key: string): string => `${prefix}o/${key}`;
 export const objectRows = (prefix: string): string => `${prefix}o/`;
