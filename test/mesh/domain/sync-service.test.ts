@@ -25,9 +25,27 @@ describe('removals that are told', () => {
   });
 });
 
-describe('a member that is connected twice', () => {
-  const peer = parsePeerKey('1'.repeat(64));
+const peer = parsePeerKey('1'.repeat(64));
 
+describe('a request for what a member has', () => {
+  it('is never lost, at whatever moment it comes while an earlier one ends', async () => {
+    for (let turns = 0; turns < 40; turns += 1) {
+      let asked = 0;
+      const open = (): Promise<never> => {
+        asked += 1;
+        return Promise.reject(new Error('no stream'));
+      };
+      const sync = new SyncService({ logger: silentLogger, link: () => ({ closed: false, open }) } as unknown as SyncPorts);
+      void sync.pull(peer);
+      for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+      const before = asked;
+      await sync.pull(peer);
+      expect({ turns, asked }).toEqual({ turns, asked: before + 1 });
+    }
+  });
+});
+
+describe('a member that is connected twice', () => {
   /** Notes when it is asked for a stream, and gives none. */
   function link(name: string, asked: string[], closed = false): Link {
     const open = (): Promise<never> => {

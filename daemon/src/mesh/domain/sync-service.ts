@@ -87,8 +87,8 @@ export class SyncService {
       return current.done;
     }
     const entry: Pull = { again: true, link, done: Promise.resolve(false) };
-    entry.done = this.#pullUntilQuiet(peer, entry).finally(() => this.#pulls.delete(peer));
     this.#pulls.set(peer, entry);
+    entry.done = this.#pullUntilQuiet(peer, entry);
     return entry.done;
   }
 
@@ -127,6 +127,8 @@ export class SyncService {
         this.#leave();
       }
     }
+    // In one step with the last look at what was asked: a request that finds this one still there would be forgotten with it.
+    this.#pulls.delete(peer);
     return succeeded;
   }
 
