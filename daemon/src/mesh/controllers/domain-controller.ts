@@ -18,6 +18,8 @@ const API_VERSION = `${SIGHTLINE_GROUP}/v1`;
 
 /** Changes of the mesh within this time are shown by one write. */
 const SETTLE_MS = 25;
+/** After objects could not be written, as on a full disk: nothing may change in the mesh for long. */
+const RETRY_MS = 5_000;
 /** Objects of one kind that one node may have of its own; far above the limit on members. */
 const LIST_LIMIT = 100_000;
 
@@ -42,6 +44,7 @@ export class DomainController {
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
   #unsubscribe: (() => void) | undefined;
+  #stopped = false;
   #reported = new Map<string, Reach>();
 
   constructor(options: DomainControllerOptions) {
@@ -51,7 +54,7 @@ export class DomainController {
 
   async start(): Promise<void> {
     const { mesh, store } = this.#options;
-    const ends = [mesh.onChange(() => this.#schedule()), store.subscribe((changes) => this.#considerChanges(changes))];
+    const ends = [mesh.onChange(() => this.#schedule(SETTLE_MS)), store.subscribe((changes) => this.#considerChanges(changes))];
     this.#unsubscribe = () => {
       for (const end of ends) end();
     };
@@ -61,6 +64,7 @@ export class DomainController {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     this.#unsubscribe?.();
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -89,15 +93,19 @@ export class DomainController {
   refresh(): Promise<void> {
     this.#running = this.#running
       .then(() => this.#reconcile())
-      .catch((error: unknown) => this.#options.logger.warn({ err: error }, 'Domain objects could not be updated'));
+      .catch((error: unknown) => {
+        this.#options.logger.warn({ err: error }, 'Domain objects could not be updated');
+        this.#schedule(RETRY_MS);
+      });
     return this.#running;
   }
 
-  #schedule(): void {
+  #schedule(ms: number): void {
+    if (this.#stopped) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       void this.refresh();
-    }, SETTLE_MS);
+    }, ms);
   }
 
   async #reconcile(): Promise<void> {
