@@ -31,6 +31,9 @@ export interface SearchPorts {
 export class Search {
   readonly #ports: SearchPorts;
   #searching = false;
+  #failed = false;
+  /** Beginning takes a while, and what has not begun yet cannot be ended. */
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(ports: SearchPorts) {
     this.#ports = ports;
@@ -38,21 +41,31 @@ export class Search {
 
   /** Begins or ends searching, as need be. */
   check(): void {
-    const { host, logger, members, misses } = this.#ports;
+    const { host, members, misses } = this.#ports;
     const missing = misses(members().size < FULL_MESH_BELOW ? SEARCH_AFTER_MS : LARGE_SEARCH_AFTER_MS);
     if (missing === this.#searching) return;
     this.#searching = missing;
-    const change = missing ? this.#start() : host.stopDiscovery();
-    change.catch((err: unknown) => logger.warn({ err }, 'Discovery failed; members are found by what others tell'));
+    this.#turn = this.#turn.then(() => (missing ? this.#start() : host.stopDiscovery())).catch((err: unknown) => this.#fail(err));
+  }
+
+  /** The next check tries again. */
+  async #fail(err: unknown): Promise<void> {
+    const { host, logger } = this.#ports;
+    if (!this.#failed) logger.warn({ err }, 'Discovery failed; members are found by what others tell');
+    this.#failed = true;
+    await host.stopDiscovery().catch(() => {});
+    this.#searching = false;
   }
 
   async #start(): Promise<void> {
     const { host, peers, book, mdns, onFound } = this.#ports;
     await host.startDiscovery({ mdns }, onFound);
+    this.#failed = false;
     // The routing table has to be told of those who are there already.
     for (const peer of peers.connected()) {
       const link = peers.best(peer);
-      await link?.announce(peers.protocols(link), book.of(peer));
+      // A connection that ends just then is no reason to end the search.
+      await link?.announce(peers.protocols(link), book.of(peer)).catch(() => {});
     }
   }
 }
