@@ -36,6 +36,8 @@ export class Telling {
   readonly #ports: TellingPorts;
   readonly #known: Set<string>;
   readonly #timers = new Set<NodeJS.Timeout>();
+  /** Those with whom facts are being made equal because of what they told. */
+  readonly #equalising = new Set<PeerKey>();
   #receiving = 0;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -117,8 +119,18 @@ export class Telling {
       throw new DtkdError('SIGNATURE_INVALID', rejected[0]?.message ?? 'the item does not verify');
     }
     // It builds on something that is not known here yet.
-    if (rejected.length > 0) this.#ports.pushFacts(from, []).catch(() => {});
+    if (rejected.length > 0) this.#equalise(from);
     return 'ignore';
+  }
+
+  /** One at a time with each: what it tells may be made up. What comes meanwhile is found by comparing. */
+  #equalise(peer: PeerKey): void {
+    if (this.#equalising.has(peer)) return;
+    this.#equalising.add(peer);
+    this.#ports
+      .pushFacts(peer, [])
+      .catch(() => {})
+      .finally(() => this.#equalising.delete(peer));
   }
 
   #takeFresh(): SignedItem[] {
