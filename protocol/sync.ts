@@ -24,7 +24,7 @@ export const SYNC_CHUNK_BYTES = 512 * 1024;
 export const MAX_SYNC_FRAME_BYTES = SYNC_CHUNK_BYTES + 2 * MAX_ENTRY_BYTES;
 /** An entry takes at least some hundred bytes. */
 const MAX_ENTRIES_PER_FRAME = 8_192;
-/** Authors: members, each perhaps twice, and some that were removed while the frame was on its way. */
+/** Authors: members, a few perhaps twice or three times, and some that were removed while the frame was on its way. */
 const MAX_HEADS = 4 * MAX_MEMBERS;
 
 const wireHead = z.tuple([peerKey, milliseconds, hex8, z.number().int().min(0), hash]);

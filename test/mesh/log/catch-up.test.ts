@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AuthorDoc } from '../../../daemon/src/mesh/log/author-doc.ts';
-import { headOf, headsOf, highestOfOthers, isAhead, ownHeads, partsToSend } from '../../../daemon/src/mesh/log/catch-up.ts';
+import { asksOf, headOf, headsOf, isAhead, ownHeads, partsToSend } from '../../../daemon/src/mesh/log/catch-up.ts';
 import { DocCache } from '../../../daemon/src/mesh/log/doc-cache.ts';
 import { placementOf } from '../../../daemon/src/mesh/log/placement.ts';
 import { type AuthorState, decodeState, encodeState, NOTHING, type Track } from '../../../daemon/src/mesh/log/rows.ts';
@@ -92,8 +92,9 @@ describe('catching up', () => {
   it('is asked for nothing that cannot be taken in, so that what is sent first never stands before all else', () => {
     const self = generateSigningKey().publicKey;
     const own = ownHeads(self, track(8, 1), track(7, 2), undefined);
-    const told = [...own, ...headsOf(author, state({ stray: track(3, 1), shown: track(5, 3) }))];
-    const asked = highestOfOthers(told, self);
+    const known = state({ stray: track(3, 1), shown: track(5, 3) });
+    const told = [...own, ...headsOf(author, known)];
+    const asked = [...own, ...asksOf(author, known)];
     expect(asked).toEqual([...own, head(5, 3)]);
     const theirs = state({ stray: track(3, 9), shown: track(5, 3) });
     const about = (heads: typeof told) =>
@@ -108,6 +109,7 @@ describe('catching up', () => {
   it('names the present head of an author last', () => {
     const heads = headsOf(author, state({ stray: track(3, 7), shown: track(5, 3) }));
     expect(heads.map(({ epoch: { ms } }) => ms)).toEqual([3, 5]);
+    expect(asksOf(author, state({ stray: track(3, 7), shown: track(5, 3), next: track(9, 1, false) }))).toEqual([head(5, 3), head(9, 1)]);
     expect(ownHeads(author, track(8, 1), track(9, 0), undefined).map(({ epoch: { ms } }) => ms)).toEqual([8, 9]);
     expect(ownHeads(author, undefined, undefined, undefined)).toEqual([]);
   });

@@ -109,4 +109,23 @@ describe('an opening in several entries', () => {
     await late.pull(again);
     expect(await late.shown()).toEqual(await again.shown());
   });
+
+  it('keeps nobody from what the older state became meanwhile, as long as its author does not give the rest', async () => {
+    const roster = new Roster();
+    const [behind, ahead] = [await Node.start({ name: 'behind', roster }), await Node.start({ name: 'ahead', roster })];
+    const author = new Author();
+    roster.add(author.key, 'author');
+    author.open(['first']);
+    author.app('second');
+    reopen(author, ['first', 'second'], 2, 5);
+    const [first, second, begin] = author.entries.map((entry) => entry.bytes);
+    if (first === undefined || second === undefined || begin === undefined) throw new Error('three entries');
+    for (const entry of [first, second]) await ahead.log.receive(entry);
+    for (const entry of [first, begin]) await behind.log.receive(entry);
+    expect(await behind.names()).toEqual(['author/first']);
+    await behind.pull(ahead);
+    await ahead.pull(behind);
+    expect(await behind.names()).toEqual(['author/first', 'author/second']);
+    expect(await behind.log.heads()).toEqual(await ahead.log.heads());
+  });
 });

@@ -1,6 +1,6 @@
 /**
  * What two nodes tell each other of how far they have the logs, and what one of them lacks. Reads rows; writes nothing. A node may name
- * an author twice. A head whose hash is zeros means: nothing of that epoch, but send it.
+ * an author several times. A head whose hash is zeros means: nothing of that epoch, but send it.
  */
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import { compareEpochs, type Epoch, NO_ENTRY } from '../../../../protocol/log-entry.ts';
@@ -15,8 +15,15 @@ export function headOf(author: PeerKey, { epoch, seq, hash }: Pick<Track, 'epoch
 
 /** The heads of one author that others should know of: the present one last. */
 export function headsOf(author: PeerKey, state: AuthorState): Head[] {
-  const top = topOf(state);
-  return [state.stray, top].flatMap((track) => (track === undefined ? [] : [headOf(author, track)]));
+  return [state.stray, state.shown, state.next].flatMap((track) => (track === undefined ? [] : [headOf(author, track)]));
+}
+
+/**
+ * Those of them with which to ask: of a lower epoch that is kept for its author nothing more can be taken in, and an answer full of it would
+ * leave no room for anything else. What is shown is asked for also while a higher epoch has begun to come: the rest of it may be long away.
+ */
+export function asksOf(author: PeerKey, state: AuthorState): Head[] {
+  return headsOf(author, { ...state, stray: undefined });
 }
 
 /** This node's own heads: of what it collects, or would like to be sent, and of what it has written. */
@@ -26,23 +33,14 @@ export function ownHeads(author: PeerKey, own: Track | undefined, collected: Tra
   return present.sort((a, b) => compareEpochs(a.epoch, b.epoch));
 }
 
-/** Without the lower ones of authors that are named twice, but for this node itself, which collects a lower epoch of its own. */
-export function highestOfOthers(heads: readonly Head[], self: PeerKey): Head[] {
-  const highest = new Map<PeerKey, Head>();
-  for (const head of heads) {
-    const known = highest.get(head.author);
-    if (known === undefined || compareEpochs(head.epoch, known.epoch) > 0) highest.set(head.author, head);
-  }
-  return heads.filter((head) => head.author === self || highest.get(head.author) === head);
-}
-
 /** True if somebody with this head has an entry that we lack. A different entry at the same place counts: it proves a fork. */
 export function isAhead(head: Head, state: AuthorState, barrier: Epoch | undefined): boolean {
   if (barrier !== undefined && compareEpochs(head.epoch, barrier) <= 0) return false;
   const top = topOf(state);
   if (top === undefined) return true;
-  const order = compareEpochs(head.epoch, top.epoch);
-  return order > 0 || (order === 0 && (head.seq > top.seq || (head.seq === top.seq && head.hash !== top.hash)));
+  if (compareEpochs(head.epoch, top.epoch) > 0) return true;
+  const same = [state.shown, state.next].find((track) => track !== undefined && compareEpochs(head.epoch, track.epoch) === 0);
+  return same !== undefined && (head.seq > same.seq || (head.seq === same.seq && head.hash !== same.hash));
 }
 
 /** The places from which to send each kept epoch to somebody with these heads of that author, the lowest epoch first. */

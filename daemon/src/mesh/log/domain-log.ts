@@ -13,7 +13,7 @@ import type { Logger } from '../../logger.ts';
 import { prefixEnd } from '../../store/kv.ts';
 import type { Change, ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import { adopt } from './adoption.ts';
-import { headsOf, highestOfOthers, isAhead, ownHeads, readMissing } from './catch-up.ts';
+import { asksOf, headsOf, isAhead, ownHeads, readMissing } from './catch-up.ts';
 import type { DocCache } from './doc-cache.ts';
 import { Elsewhere } from './elsewhere.ts';
 import { COLLISION_RETRY_MAX_MS, COLLISION_RETRY_MS, MAX_PENDING_ENTRIES, REUNION_CHECK_MS } from './limits.ts';
@@ -286,14 +286,18 @@ export class StoredDomainLog implements DomainLog {
   }
 
   async heads(): Promise<Head[]> {
-    const { collected, wanted } = this.#elsewhere;
-    const heads = ownHeads(this.#self, this.own.durableHead?.track, collected, wanted);
-    for (const author of this.#replicas.states.keys()) heads.push(...headsOf(author, this.#replicas.stateOf(author)));
-    return heads;
+    return this.#headsBy(headsOf);
   }
 
   async asks(): Promise<Head[]> {
-    return highestOfOthers(await this.heads(), this.#self);
+    return this.#headsBy(asksOf);
+  }
+
+  #headsBy(of: (author: PeerKey, state: AuthorState) => Head[]): Head[] {
+    const { collected, wanted } = this.#elsewhere;
+    const heads = ownHeads(this.#self, this.own.durableHead?.track, collected, wanted);
+    for (const author of this.#replicas.states.keys()) heads.push(...of(author, this.#replicas.stateOf(author)));
+    return heads;
   }
 
   async missing(theirs: readonly Head[], maxBytes: number): Promise<Uint8Array[]> {

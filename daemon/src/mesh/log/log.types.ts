@@ -45,12 +45,9 @@ export type ReceiveResult =
  */
 export interface DomainLog {
   readonly domain: DomainId;
-  /** How far this node has each log. An author may be named twice, the lower epoch first; both heads are to be passed on. */
+  /** How far this node has each log. An author may be named several times, the lower epochs first; all heads are to be passed on. */
   heads(): Promise<Head[]>;
-  /**
-   * The heads to ask with (see `missing`): as `heads`, but of each other author the highest alone. Of a lower epoch that is kept for its
-   * author nothing more can be taken in, and an answer full of it would leave no room for anything else.
-   */
+  /** The heads to ask with (see `missing`): as `heads`, without epochs of other authors of which nothing more can be taken in. */
   asks(): Promise<Head[]>;
   /**
    * Takes one entry as received. Resolves after it is durable. Throws DtkdError ENTRY_INVALID, SIGNATURE_INVALID or QUOTA_EXCEEDED:
