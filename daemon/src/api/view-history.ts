@@ -1,22 +1,29 @@
 /**
  * When it last changed who may see what. A watch that goes on from a version before that cannot know what its client was shown: it is told to
- * list again. Also tells open watches to look again. Keeps one number, and the names of those who have looked since.
+ * list again. Also tells open watches to look again. Keeps one number, and who has looked at what since.
  */
-import { type Principal, subjectText } from '../../../protocol/principal.ts';
+import { createHash } from 'node:crypto';
+import { type Principal, subjectText, type UserPrincipal } from '../../../protocol/principal.ts';
 import type { Access } from '../access/access.types.ts';
-import type { ObjectStore } from '../store/object-store.types.ts';
+import type { ListQuery, ObjectStore } from '../store/object-store.types.ts';
 
-/** Principals remembered at most; beyond them all are forgotten, which costs each of them another list. */
-const MAX_PRINCIPALS = 4096;
+/** Lists and principals remembered at most; one that is forgotten costs another list. */
+const MAX_REMEMBERED = 4096;
+
+/** What a list or watch is of. */
+type Selected = Pick<ListQuery, 'group' | 'plural' | 'namespace' | 'labelSelector' | 'fieldSelector' | 'where'>;
 
 export class ViewHistory {
   readonly #store: Pick<ObjectStore, 'version'>;
   readonly #listeners = new Set<() => void>();
-  /** Who has listed since the last change, at the version of that change: a right that runs out does not move the version. */
+  /**
+   * What was listed by whom since the last change, at the version of that change: a right that runs out does not move the version. Each list by itself:
+   * who has one list anew may have others of before, from the same version.
+   */
   readonly #fresh = new Set<string>();
   /** Whose watches went through the rows since the last change, and the version that they ended with: before it their clients have a part. */
   readonly #reviewed = new Map<string, number>();
-  /** Who was shown a version partly by earlier rights, and has not been shown it since as it is. */
+  /** Lists that showed a version partly by earlier rights, and have not shown it since as it is. */
   readonly #mixed = new Map<string, number>();
   #changedAt: number;
   #generation = 0;
@@ -35,37 +42,38 @@ export class ViewHistory {
     return this.#generation;
   }
 
-  /** Notes that a principal was shown what it may see at a version. */
-  looked(principal: Principal, version: number): void {
-    if (principal.type !== 'user') return;
-    const user = subjectText(principal);
-    if (this.#mixed.get(user) === version) this.#mixed.delete(user);
+  /** Notes that a principal was shown what it may see of a selection at a version. */
+  looked(principal: Principal, selected: Selected, version: number): void {
+    if (principal.type !== 'user' || (version !== this.#changedAt && this.#mixed.size === 0)) return;
+    const look = lookOf(principal, selected);
+    if (this.#mixed.get(look) === version) this.#mixed.delete(look);
     if (version !== this.#changedAt) return;
-    if (this.#fresh.size >= MAX_PRINCIPALS) this.#fresh.clear();
-    this.#fresh.add(user);
+    this.#fresh.add(look);
+    const [oldest] = this.#fresh;
+    if (this.#fresh.size > MAX_REMEMBERED && oldest !== undefined) this.#fresh.delete(oldest);
   }
 
   /** Notes that a watch of a principal tells what changes of rights make of its rows, up to a version. */
   reviewing(principal: Principal, version: number): void {
     if (principal.type !== 'user') return;
-    if (this.#reviewed.size >= MAX_PRINCIPALS) this.#forget();
+    if (this.#reviewed.size >= MAX_REMEMBERED) this.#forget();
     const user = subjectText(principal);
     this.#reviewed.set(user, Math.max(version, this.#reviewed.get(user) ?? 0));
   }
 
-  /** Notes that a principal was shown a version partly by earlier rights: no watch goes on from it. */
-  mixed(principal: Principal, version: number): void {
+  /** Notes that a principal was shown a selection at a version partly by earlier rights: no watch goes on from it. */
+  mixed(principal: Principal, selected: Selected, version: number): void {
     if (principal.type !== 'user') return;
-    if (this.#mixed.size >= MAX_PRINCIPALS) this.#forget();
-    this.#mixed.set(subjectText(principal), version);
+    if (this.#mixed.size >= MAX_REMEMBERED) this.#forget();
+    this.#mixed.set(lookOf(principal, selected), version);
   }
 
-  /** True if a principal that was shown a version then saw by the same rights as now. */
-  unchangedSince(principal: Principal, version: number): boolean {
+  /** True if a principal that was shown a selection at a version then saw by the same rights as now. */
+  unchangedSince(principal: Principal, selected: Selected, version: number): boolean {
     if (principal.type !== 'user') return true;
-    const user = subjectText(principal);
-    if (version < (this.#reviewed.get(user) ?? 0) || version === this.#mixed.get(user)) return false;
-    return version > this.#changedAt || (version === this.#changedAt && this.#fresh.has(user));
+    if (version < this.#changedAt || version < (this.#reviewed.get(subjectText(principal)) ?? 0)) return false;
+    const look = lookOf(principal, selected);
+    return version !== this.#mixed.get(look) && (version > this.#changedAt || this.#fresh.has(look));
   }
 
   /** True if a state of that version, and all after it, are of a time in which rights were as they are now: what was there before is nobody's business. */
@@ -92,4 +100,11 @@ export class ViewHistory {
     this.#reviewed.clear();
     this.#mixed.clear();
   }
+}
+
+/** Who looks at what: of a fixed length, since selectors are as long as clients make them. */
+function lookOf(principal: UserPrincipal, { group, plural, namespace, labelSelector, fieldSelector, where }: Selected): string {
+  const selectors = [labelSelector, fieldSelector, where].map((selector = '') => selector.trim());
+  const text = JSON.stringify([subjectText(principal), group, plural, namespace ?? '', ...selectors]);
+  return createHash('sha256').update(text).digest('base64');
 }

@@ -22,8 +22,8 @@ export function visibleRows(api: Views, principal: Principal, query: ListQuery, 
     if (generation !== api.views.generation) {
       // rights that changed while it was read make it a mixture
       if (attempt < MAX_ATTEMPTS) return visibleRows(api, principal, query, attempt + 1);
-      api.views.mixed(principal, version);
-    } else if (query.continue === undefined || query.continue === '') api.views.looked(principal, version);
+      api.views.mixed(principal, query, version);
+    } else if (query.continue === undefined || query.continue === '') api.views.looked(principal, query, version);
     return page;
   });
 }

@@ -44,7 +44,7 @@ export function watchVisible(api: Views, principal: Principal, query: WatchQuery
   };
   try {
     const events = api.store.watch({ ...query, signal });
-    if (resumes && !api.views.unchangedSince(principal, Number(from))) throw rightsChanged();
+    if (resumes && !api.views.unchangedSince(principal, query, Number(from))) throw rightsChanged();
     return new VisibleWatch(api, principal, { ...query, signal }).follow(events, since, resumes, end);
   } catch (error) {
     end();
@@ -120,7 +120,7 @@ class VisibleWatch {
         else if (version > this.#reviewed) yield next.value;
         this.#told = Math.max(this.#told, version);
         // of what a review took in, the client may have lost what the review told
-        if (generation === views.generation && version > this.#reviewed) views.looked(this.#principal, version);
+        if (generation === views.generation && version > this.#reviewed) views.looked(this.#principal, this.#query, version);
       }
     } finally {
       forget();
@@ -190,7 +190,7 @@ class VisibleWatch {
     if (last !== undefined) yield last;
     if (this.#query.bookmarks === true) yield { type: 'BOOKMARK', version };
     // a client that stood at this version already may have heard nothing of it
-    if (this.#told < version && isStill()) views.looked(this.#principal, version);
+    if (this.#told < version && isStill()) views.looked(this.#principal, this.#query, version);
     this.#told = Math.max(this.#told, version);
   }
 
