@@ -245,6 +245,45 @@ describe('a watch', () => {
     );
   });
 
+  it('tells of what new rights show nothing that came later, nor bears its version before the last word, also of kinds without namespaces', async () => {
+    const node = (name: string, tags: string[]) =>
+      store.transact(async (tx) => {
+        const stored = await tx.get({ group: 'dtkd.dev', plural: 'nodes', namespace: '', name });
+        const metadata = stored?.metadata ?? { name, uid: '', resourceVersion: '', generation: 1, creationTimestamp: '' };
+        await tx.put({ apiVersion: 'dtkd.dev/v1', kind: 'Node', metadata, spec: { tags } });
+      });
+    for (const name of ['a', 'b', 'c']) await node(name, []);
+    const reviewed = store.version();
+    const get: LocalStore['get'] = async (ref) => {
+      if (store.version() === reviewed) await node('a', ['new']);
+      return store.get(ref);
+    };
+    const bound = (key: PropertyKey) => {
+      const value: unknown = Reflect.get(store, key);
+      return typeof value === 'function' ? value.bind(store) : value;
+    };
+    const busy: Views = { ...views, store: new Proxy(store, { get: (_, key) => (key === 'get' ? get : bound(key)) }) };
+    const stop = new AbortController();
+    const told: [string, number, number][] = [];
+    for await (const event of visibleWatch(busy, user, { group: 'dtkd.dev', plural: 'nodes', bookmarks: true, signal: stop.signal })) {
+      if (event.type === 'BOOKMARK') {
+        told.push(['BOOKMARK', event.version, event.version]);
+        if (told.length === 1) access.grant({ user: 'ops@node0', verbs: ['READ'], plural: 'nodes' });
+        continue;
+      }
+      const { name, resourceVersion } = event.object.metadata;
+      told.push([`${event.type} ${name}`, Number(resourceVersion), event.version]);
+      if (name === 'a') stop.abort();
+    }
+    expect(told).toEqual([
+      ['BOOKMARK', reviewed, reviewed],
+      ['ADDED b', reviewed - 1, reviewed - 1],
+      ['ADDED c', reviewed, reviewed],
+      ['BOOKMARK', reviewed, reviewed],
+      ['ADDED a', reviewed + 1, reviewed + 1],
+    ]);
+  });
+
   it('refuses the user of another node who may see nothing, and shows nothing to one of this node', async () => {
     const query = { group: '', plural: 'services', signal: AbortSignal.abort() };
     const remote: UserPrincipal = { ...user, home: 'a'.repeat(64), display: 'eve@node1' };

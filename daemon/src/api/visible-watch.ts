@@ -178,14 +178,14 @@ class VisibleWatch {
     for (const key of gone) {
       const was = this.#shown.get(key);
       this.#shown.delete(key);
-      if (was !== undefined) yield { type: 'DELETED', object: this.#lastOf(key, was, version - 1), version };
+      if (was !== undefined) yield { type: 'DELETED', object: this.#lastOf(key, was, version - 1), version: version - 1 };
     }
     let last: WatchEvent | undefined;
     for (const each of come) {
       const event = await this.#come(each, version);
       if (event === undefined) continue;
       if (event.object.metadata.resourceVersion === String(version)) last = event;
-      else yield event;
+      else yield { ...event, version: version - 1 };
     }
     if (last !== undefined) yield last;
     if (this.#query.bookmarks === true) yield { type: 'BOOKMARK', version };
@@ -198,7 +198,10 @@ class VisibleWatch {
   async #come({ namespace, name }: { namespace: string; name: string }, version: number): Promise<ObjectEvent | undefined> {
     const { group, plural } = this.#query;
     const object = await this.#api.store.get({ group, plural, namespace, name });
-    if (object === undefined || (namespace === this.#api.node.name && Number(object.metadata.resourceVersion) > version)) return undefined;
+    if (object === undefined) return undefined;
+    // a replica's version is its owner's and says nothing here
+    const isNewer = Number(object.metadata.resourceVersion) > version;
+    if (isNewer && (await this.#api.store.originOf({ group, plural, namespace, name })) !== 'replica') return undefined;
     const is = this.#visibility()(object);
     const shown = shownAs(is, object);
     if (shown === undefined || is === 'hidden') return undefined;
