@@ -43,6 +43,22 @@ describe('capabilities', () => {
     await waitFor(() => told > 0, { what: 'the end of a capability' });
   });
 
+  it('end by the clock, and it is told before anything shows less', async () => {
+    const dev = await site.user('dev');
+    const object = await site.create(OPERATOR, 'resources', 'front1', front);
+    await site.grant('dev@node0', 'READ', RESOURCES, { expires: new Date(site.time.now + 3_600_000).toISOString() });
+    const view = site.access.view(dev, 'dtkd.dev', 'resources');
+    if (typeof view !== 'function') throw new Error('no view');
+    let told = 0;
+    site.access.onChange(() => {
+      told += 1;
+    });
+    expect([view(object), told]).toEqual(['full', 0]);
+    // while the machine slept: its timers know nothing of it
+    site.time.now += 3_600_000;
+    expect([view(object), told]).toEqual(['hidden', 1]);
+  });
+
   it('of other nodes authorise nothing here, nor do shares', async () => {
     await site.replica(KEY1, 'node1', 'users', 'eve');
     await site.create(OPERATOR, 'resources', 'front1', front);

@@ -98,7 +98,8 @@ class AccessService implements AccessPart {
   }
 
   view(principal: Principal, group: string, plural: string): View {
-    return view(principal, group, plural, this.#book, this.#options.now);
+    // who is shown less because a grant ran out has been told before that rights have changed
+    return view(principal, group, plural, this.#book, () => this.#timer.time());
   }
 
   rules(principal: Principal): AccessRules {

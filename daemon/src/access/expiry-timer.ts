@@ -1,20 +1,30 @@
-/** One timer for the next grant that ends. Decisions look at the time themselves; this only tells that something has changed. */
+/**
+ * One timer for the next grant that ends. Decisions look at the time themselves; this tells that something has changed, and whoever asks it for the
+ * time is not ahead of what it has told.
+ */
 import type { FactBook } from './fact-book.ts';
 
-/** Longer waits overflow the timer; it then looks again. Milliseconds. */
-const MAX_WAIT_MS = 2 ** 31 - 1;
+/** It then looks again: clocks are set, and timers stand still while a machine sleeps. Milliseconds. */
+const MAX_WAIT_MS = 60_000;
 
 export class ExpiryTimer {
   readonly #now: () => number;
-  readonly #book: FactBook;
+  readonly #book: Pick<FactBook, 'nextExpiry'>;
   readonly #onExpiry: () => void;
   #timer: NodeJS.Timeout | undefined;
   #due: number | undefined;
 
-  constructor(now: () => number, book: FactBook, onExpiry: () => void) {
+  constructor(now: () => number, book: Pick<FactBook, 'nextExpiry'>, onExpiry: () => void) {
     this.#now = now;
     this.#book = book;
     this.#onExpiry = onExpiry;
+  }
+
+  /** The present time; what has run out by then is told of first, however late the timer is. */
+  time(): number {
+    const now = this.#now();
+    if (this.#due !== undefined && this.#due <= now) this.#fire();
+    return now;
   }
 
   /** To be called when grants may have changed. */
@@ -38,6 +48,7 @@ export class ExpiryTimer {
   }
 
   #fire(): void {
+    clearTimeout(this.#timer);
     this.#timer = undefined;
     const ended = this.#due !== undefined && this.#due <= this.#now();
     if (ended) this.#due = undefined;
