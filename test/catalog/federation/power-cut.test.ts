@@ -35,9 +35,21 @@ test('versions of what it took are no places to go on from', async () => {
   const version = await kept.stampList(1);
   const after = memoryKv();
   for (const ops of batches.slice(0, synced)) await after.batch(ops, { sync: true });
-  const again = await KeptView.open(after, await Journal.open(after), VIEW, () => []);
+  const journalAfter = await Journal.open(after);
+  const again = await KeptView.open(after, journalAfter, VIEW, () => []);
   expect((await again.rows(PEER.key, '')).map(({ name }) => name)).toEqual(['a']);
   expect(() => again.assertKept(version)).toThrow('no longer');
+  const later = await again.stampList(1);
+  // nor does it bring them back that this process ends in order, and the next one too
+  await again.close();
+  await journalAfter.close();
+  for (const end of [true, true, false]) {
+    const third = await Journal.open(after);
+    const view = await KeptView.open(after, third, VIEW, () => []);
+    view.assertKept(later);
+    expect(() => view.assertKept(version)).toThrow('no longer');
+    if (end) await third.close();
+  }
   // who ends in order loses nothing
   await kept.close();
   await journal.close();

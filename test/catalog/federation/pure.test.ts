@@ -202,6 +202,20 @@ describe('the journal', () => {
     expect(Number.isSafeInteger(journal.last)).toBe(true);
   });
 
+  test('gives none a newer version of the own store for having forgotten marks, whoever else was ahead', async () => {
+    const kv = memoryKv();
+    const journal = await Journal.open(kv);
+    const given: { version: number; local: number }[] = [];
+    for (let step = 0; step < 5_000; step++) {
+      // lists come with the present version, and watches with the one up to which they have told
+      const local = 1_000 + step - (step % 2 === 0 ? 0 : 500);
+      given.push({ version: await journal.mark(local), local });
+    }
+    for (const kept of [journal, await Journal.open(kv)]) {
+      expect(given.filter(({ version, local }) => kept.localAt(version) > local)).toEqual([]);
+    }
+  });
+
   test('entries of the log are read as they were written', () => {
     const entries: LogEntry[] = [
       { type: 'ADDED', peer: 'p', namespace: 'n', json: '{"a":"\\n"}' },

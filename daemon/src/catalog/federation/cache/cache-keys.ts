@@ -11,6 +11,8 @@ export const MARKS = 'f/j/';
 export const VERSION_KEY = 'f/v';
 /** There from the end of one process to the beginning of the next. */
 export const ENDED_KEY = 'f/e';
+/** Before which version nobody goes on. */
+export const OLDEST_KEY = 'f/b';
 
 /** One kind as one user sees it elsewhere. */
 export interface View {

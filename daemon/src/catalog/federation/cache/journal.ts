@@ -2,14 +2,15 @@
  * The versions that this daemon gives for lists and watches over nodes: one number that grows with each change of what is kept of others, and
  * marks that say which version of the own store belongs to it. They lie beyond every version of a store, so that neither is taken for the
  * other. After a start they go on far beyond the last one written down: none means two things, also after a power cut. That may have taken what was
- * kept at versions which were given, so nobody goes on from them, unless the process before ended in order.
+ * kept at versions which were given, so nobody goes on from them, unless the process before ended in order; nor later, whatever process ended how.
  *
- * A mark may be older than it could be, never newer: who goes on from it sees some changes twice and misses none. So marks can be thinned out.
+ * A mark may be older than it could be, never newer: who goes on from it sees some changes twice and misses none. So marks can be thinned out: one that
+ * stays takes over the versions of the one behind it that goes, and of the two the older version of the own store.
  */
 import { randomInt } from 'node:crypto';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { Kv, KvOp } from '../../../store/kv.ts';
-import { ENDED_KEY, MARKS, markKey, rangeOf, VERSION_KEY, versionOfKey } from './cache-keys.ts';
+import { ENDED_KEY, MARKS, markKey, OLDEST_KEY, rangeOf, VERSION_KEY, versionOfKey } from './cache-keys.ts';
 
 /** Versions of stores stay below 2^49, and 2^53 is the end of exact numbers. */
 const BASE = 2 ** 52;
@@ -45,12 +46,20 @@ export class Journal {
     const stored = await kv.get(VERSION_KEY);
     const last = stored === undefined ? BASE + randomInt(1, STEPS) * STEP : Number(Buffer.from(stored).toString('utf8'));
     const isWhole = (await kv.get(ENDED_KEY)) !== undefined;
-    await kv.batch([{ type: 'del', key: ENDED_KEY }, reservation(last + STEP)], { sync: true });
+    const before = await kv.get(OLDEST_KEY);
+    const known = before === undefined ? 0 : Number(Buffer.from(before).toString('utf8'));
+    const oldest = isWhole ? known : last;
+    const begun: KvOp[] = [
+      { type: 'del', key: ENDED_KEY },
+      { type: 'put', key: OLDEST_KEY, value: Buffer.from(String(oldest)) },
+      reservation(last + STEP),
+    ];
+    await kv.batch(begun, { sync: true });
     const marks = await kv.page({ ...rangeOf(MARKS), limit: 2 * MAX_MARKS });
     return new Journal(
       kv,
       last,
-      isWhole ? 0 : last,
+      oldest,
       marks.map(([key, value]) => ({ version: versionOfKey(key), local: Number(Buffer.from(value).toString('utf8')) })),
     );
   }
@@ -98,13 +107,29 @@ export class Journal {
     if (this.#marks.at(-1)?.local === local) return;
     const mark = { version: this.next(), local };
     this.#marks.push(mark);
-    const ops: KvOp[] = [{ type: 'put', key: markKey(mark.version), value: Buffer.from(String(local)) }];
-    if (this.#marks.length > MAX_MARKS) {
-      const isDropped = (_mark: Mark, index: number) => index > 0 && index < MAX_MARKS / 2 && index % 2 === 1;
-      for (const { version } of this.#marks.filter(isDropped)) ops.push({ type: 'del', key: markKey(version) });
-      this.#marks = this.#marks.filter((kept, index) => !isDropped(kept, index));
-    }
+    const ops = [written(mark)];
+    if (this.#marks.length > MAX_MARKS) ops.push(...this.#thinOut());
     await this.#kv.batch(ops, { sync: false });
+  }
+
+  /** Every other mark of the older half goes, but for the oldest. Returns what is to be written. */
+  #thinOut(): KvOp[] {
+    const ops: KvOp[] = [];
+    const marks: Mark[] = [];
+    for (const [index, mark] of this.#marks.entries()) {
+      const before = marks.at(-1);
+      if (before === undefined || index >= MAX_MARKS / 2 || index % 2 === 0) {
+        marks.push(mark);
+        continue;
+      }
+      ops.push({ type: 'del', key: markKey(mark.version) });
+      if (mark.local >= before.local) continue;
+      const older = { ...before, local: mark.local };
+      marks[marks.length - 1] = older;
+      ops.push(written(older));
+    }
+    this.#marks = marks;
+    return ops;
   }
 
   /** The version of the own store from which to go on with this one. GONE if none is known. */
@@ -126,6 +151,10 @@ export class Journal {
     }
     return this.#marks[low - 1]?.local;
   }
+}
+
+function written({ version, local }: Mark): KvOp {
+  return { type: 'put', key: markKey(version), value: Buffer.from(String(local)) };
 }
 
 function reservation(upTo: number): KvOp {
