@@ -10,7 +10,7 @@ import { DtkdError } from '../../protocol/errors.ts';
 import type { ApiObject } from '../../protocol/objects.ts';
 import { ROWS_MEDIA_TYPE } from '../../protocol/remote-api.ts';
 import { waitFor } from '../wait.ts';
-import { FakeAccess } from './fake-access.ts';
+import { FakeAccess, localUser } from './fake-access.ts';
 import { startTestApi, type TestApi, TOKEN } from './fixtures.ts';
 
 const MODELS = '/apis/dtkd.dev/v1/models';
@@ -37,6 +37,7 @@ class FakeFederation implements FederatedReads {
   rows: ApiObject[] = [model('node0', 'a'), model('node1', 'b'), model('node2', 'c')];
   endless = false;
   given = 0;
+  left = 0;
   end: ListEnd = { resourceVersion: '99', completeness: [] };
   events: FederatedEvent[] = [];
   failure: DtkdError | undefined;
@@ -59,11 +60,18 @@ class FakeFederation implements FederatedReads {
     const count = () => {
       this.given += 1;
     };
+    const leave = () => {
+      this.left += 1;
+    };
     async function* batches() {
-      for (const row of rows) yield [JSON.stringify(row)];
-      while (endless && !request.signal.aborted) {
-        count();
-        yield [JSON.stringify(model('node9', 'x'.repeat(200)))];
+      try {
+        for (const row of rows) yield [JSON.stringify(row)];
+        while (endless && !request.signal.aborted) {
+          count();
+          yield [JSON.stringify(model('node9', 'x'.repeat(200)))];
+        }
+      } finally {
+        leave();
       }
     }
     return { resourceVersion: '98', batches: batches(), end: () => this.end };
@@ -197,6 +205,15 @@ describe('a list over nodes', () => {
     });
     answer.destroy();
     await waitFor(() => federation.lists[0]?.signal.aborted);
+  });
+
+  test('is let go for a reader who went before it began to come', async () => {
+    federation.endless = true;
+    const principal = localUser('ops');
+    const { body } = await api.server.answer(new Request(`https://localhost${MODELS}`), { own: { principal } });
+    await body?.cancel();
+    expect(federation.lists[0]?.signal.aborted).toBe(true);
+    await waitFor(() => federation.left === 1);
   });
 });
 

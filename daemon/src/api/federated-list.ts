@@ -16,6 +16,7 @@ import { includeObject } from './object-answer.ts';
 import { selectionQuery } from './reading.ts';
 import { type Api, type ApiContext, answerText, flag, type Target, versionParameters, warn, wholeNumber } from './request.ts';
 import { LIST_PART } from './row-lines.ts';
+import { bytesBody } from './streaming.ts';
 import { assertReached, listVersion } from './versions.ts';
 import { visibleRows } from './visible-rows.ts';
 
@@ -77,7 +78,11 @@ async function answer(api: Api, c: ApiContext, kind: Kind, open: (signal: AbortS
       end();
       return answerText(c, begun.join(''), 200, contentType);
     }
-    return answerText(c, ReadableStream.from(encoded(begun, parts, end)), 200, contentType);
+    const left = () => {
+      end();
+      parts.return(undefined).catch(() => {});
+    };
+    return answerText(c, bytesBody(encoded(begun, parts), left), 200, contentType);
   } catch (error) {
     end();
     throw error;
@@ -95,14 +100,9 @@ async function* textParts(list: FederatedList, form: ReturnType<typeof listForm>
   yield form.tail(list.end());
 }
 
-async function* encoded(begun: readonly string[], rest: AsyncIterator<string>, end: () => void): AsyncGenerator<Uint8Array> {
-  try {
-    yield Buffer.from(begun.join(''));
-    for (let part = await rest.next(); part.done !== true; part = await rest.next()) yield Buffer.from(part.value);
-  } finally {
-    end();
-    await rest.return?.();
-  }
+async function* encoded(begun: readonly string[], rest: AsyncIterator<string>): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(begun.join(''));
+  for (let part = await rest.next(); part.done !== true; part = await rest.next()) yield Buffer.from(part.value);
 }
 
 /** The operator's: this node's rows, and a word about each other one. */

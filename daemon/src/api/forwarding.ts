@@ -13,7 +13,7 @@ import { GIVEN_UP, linkSignals } from './linked-signal.ts';
 import { answerForm } from './media.ts';
 import { answerObject } from './object-answer.ts';
 import { type Api, type ApiContext, answerJson, answerText, readBody, type Target, warn, wholeNumber } from './request.ts';
-import { LINES_TYPE } from './streaming.ts';
+import { bytesBody, LINES_TYPE } from './streaming.ts';
 
 /** Milliseconds for the owner to answer: a write of a busy node waits for its disk. */
 const FORWARD_MS = 10_000;
@@ -88,15 +88,7 @@ async function forwardAction(asked: Asked): Promise<Response> {
     if (!/;\s*stream=/.test(response.contentType)) {
       return answerJson(c, incomingAny(await readAll(response.body, MAX_ROW_BYTES, target.namespace), target.namespace), response.status);
     }
-    const release = keep();
-    async function* parts(): AsyncGenerator<Uint8Array> {
-      try {
-        yield* response.body;
-      } finally {
-        release();
-      }
-    }
-    return answerText(c, ReadableStream.from(parts()), response.status, LINES_TYPE);
+    return answerText(c, bytesBody(response.body[Symbol.asyncIterator](), keep()), response.status, LINES_TYPE);
   });
 }
 

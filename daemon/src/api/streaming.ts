@@ -58,6 +58,31 @@ export function answerLines(
   return answerText(c, body, 200, contentType);
 }
 
+/**
+ * A body of bytes as they are made, at the pace of the client. `end` is called when it is over, also for a client that has gone before it was begun: a
+ * generator that was never begun is not told.
+ */
+export function bytesBody(bytes: AsyncIterator<Uint8Array>, end: () => void): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const next = await bytes.next().catch((error: unknown) => {
+          end();
+          throw error;
+        });
+        if (next.done !== true) return controller.enqueue(next.value);
+        end();
+        controller.close();
+      },
+      async cancel() {
+        end();
+        await bytes.return?.();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
 /** Counts one more; returns what ends it. Throws if there are too many. */
 function admit({ streams }: Api, c: ApiContext): () => void {
   const principal = c.get('principal');
