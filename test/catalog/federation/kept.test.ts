@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { askerOf } from '../../../daemon/src/catalog/federation/cache/cache-keys.ts';
 import { Journal } from '../../../daemon/src/catalog/federation/cache/journal.ts';
+import { Kept } from '../../../daemon/src/catalog/federation/cache/kept.ts';
 import { KeptView } from '../../../daemon/src/catalog/federation/cache/kept-view.ts';
 import { recordedPage, Walks } from '../../../daemon/src/catalog/federation/list/recorder.ts';
 import type { PeerApi, PeerNode } from '../../../daemon/src/catalog/federation/peer-api.types.ts';
@@ -59,6 +61,33 @@ test('nothing is written after it was closed, also not by those who were about t
   await expect(kept.upsert(PEER, [{ name: 'b', json: '{}' }])).rejects.toMatchObject(closed);
   await expect(kept.change(PEER, 'a', undefined)).rejects.toMatchObject(closed);
   expect(await all()).toEqual(before);
+});
+
+test('who comes back while they are forgotten is not given what is about to go', async () => {
+  const kv = memoryKv();
+  const cleared = Promise.withResolvers<void>();
+  const slow: Kv = {
+    ...kv,
+    batch: async (ops, options) => {
+      if (ops.some(({ type }) => type === 'clear')) await cleared.promise;
+      await kv.batch(ops, options);
+    },
+  };
+  const all = await Kept.open(slow, await Journal.open(slow), () => 0);
+  const before = await all.hold(USER, modelKind);
+  await before.kept.replace(PEER, WHOLE, ROWS, { version: '5', drops: 0 });
+  before.release();
+  const forgotten = all.forget(askerOf(USER));
+  const back = all.hold(USER, modelKind);
+  // long enough to read what is there
+  await new Promise((resolve) => setImmediate(resolve));
+  cleared.resolve();
+  await forgotten;
+  const { kept } = await back;
+  expect(await kept.rows(PEER.key, '')).toEqual([]);
+  expect(kept.parts().get(PEER.key)?.position).toBeUndefined();
+  await kept.replace(PEER, WHOLE, ROWS, { version: '6', drops: 0 });
+  expect((await kept.rows(PEER.key, '')).length).toBe(1);
 });
 
 test('a page of a list that began earlier takes nothing back', async () => {

@@ -38,6 +38,8 @@ export class Kept {
   readonly #now: () => number;
   readonly #askers: Map<string, Asker>;
   readonly #views = new Map<string, { opening: Promise<KeptView>; asker: string; users: number }>();
+  /** Of users whose rows are being deleted. */
+  readonly #forgetting = new Map<string, Promise<void>>();
 
   private constructor(kv: Kv, journal: Journal, now: () => number, askers: Map<string, Asker>) {
     this.#kv = kv;
@@ -54,6 +56,9 @@ export class Kept {
 
   async hold(user: Subject, kind: Pick<Kind, 'group' | 'plural'>): Promise<HeldView> {
     const asker = askerOf(user);
+    // a view that was opened over rows on their way out would take them to be there
+    for (let going = this.#forgetting.get(asker); going !== undefined; going = this.#forgetting.get(asker))
+      await going.catch(() => undefined);
     const view = { asker, group: kind.group, plural: kind.plural };
     const key = viewText(view);
     const known = this.#askers.get(asker);
@@ -89,7 +94,16 @@ export class Kept {
   }
 
   /** Deletes all that is kept of a user. */
-  async forget(asker: string): Promise<void> {
+  forget(asker: string): Promise<void> {
+    const before = this.#forgetting.get(asker)?.catch(() => undefined);
+    const going = Promise.resolve(before).then(() => this.#delete(asker));
+    this.#forgetting.set(asker, going);
+    return going.finally(() => {
+      if (this.#forgetting.get(asker) === going) this.#forgetting.delete(asker);
+    });
+  }
+
+  async #delete(asker: string): Promise<void> {
     this.#askers.delete(asker);
     for (const [key, entry] of this.#views) {
       if (entry.asker !== asker) continue;
@@ -120,11 +134,12 @@ export class Kept {
   }
 
   async #evict(present: string): Promise<void> {
-    const busy = new Set([...this.#views.values()].filter(({ users }) => users > 0).map(({ asker }) => asker));
-    const idle = [...this.#askers].filter(([asker]) => asker !== present && !busy.has(asker)).sort(([, a], [, b]) => a.used - b.used);
-    for (const [asker] of idle) {
+    const others = [...this.#askers].filter(([asker]) => asker !== present).sort(([, a], [, b]) => a.used - b.used);
+    for (const [asker] of others) {
       if (this.#askers.size <= MAX_ASKERS && this.#bytes() <= MAX_BYTES) return;
-      await this.forget(asker);
+      // looked at one by one: they come back while others are forgotten
+      const isBusy = [...this.#views.values()].some((view) => view.asker === asker && view.users > 0);
+      if (!isBusy) await this.forget(asker);
     }
   }
 
