@@ -1,7 +1,9 @@
+import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Journal } from '../../../daemon/src/catalog/federation/cache/journal.ts';
 import { KeptView } from '../../../daemon/src/catalog/federation/cache/kept-view.ts';
+import { Leases } from '../../../daemon/src/catalog/federation/cache/leases.ts';
 import { decodeLogEntry, encodeLogEntry, type LogEntry } from '../../../daemon/src/catalog/federation/cache/log-entry.ts';
 import { decodeContinue, encodeContinue, Over } from '../../../daemon/src/catalog/federation/list/continue-token.ts';
 import { LineCutter } from '../../../daemon/src/catalog/federation/peer/line-cutter.ts';
@@ -226,6 +228,18 @@ describe('the journal', () => {
     ];
     for (const entry of entries) expect(decodeLogEntry(encodeLogEntry(entry))).toEqual(entry);
   });
+});
+
+test('waiting for the lease of a peer leaves nothing at a signal that lives on', async () => {
+  const leases = new Leases();
+  const { signal } = new AbortController();
+  for (let round = 0; round < 3; round++) {
+    const release = await leases.take('p', signal);
+    const next = leases.take('p', signal, true);
+    release?.();
+    (await next)?.();
+  }
+  expect(getEventListeners(signal, 'abort')).toEqual([]);
 });
 
 describe('what is kept', () => {

@@ -57,7 +57,7 @@ export class Leases {
   async take(peer: string, signal: AbortSignal, following = false): Promise<(() => void) | undefined> {
     for (let held = this.#held.get(peer); held !== undefined; held = this.#held.get(peer)) {
       if (signal.aborted || (held.following && !following)) return undefined;
-      await Promise.race([held.freed, aborted(signal)]);
+      await freedOr(held.freed, signal);
     }
     return signal.aborted ? undefined : this.#take(peer, following);
   }
@@ -78,9 +78,12 @@ export class Leases {
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+/** Leaves nothing at the signal, which may live for as long as a peer is followed. */
+async function freedOr(freed: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const wake = () => resolve();
+  signal.addEventListener('abort', wake, { once: true });
+  freed.then(wake, wake);
+  await promise;
+  signal.removeEventListener('abort', wake);
 }

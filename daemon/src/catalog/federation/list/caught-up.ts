@@ -31,7 +31,8 @@ export async function caughtUp(kept: KeptView, peer: string, page: GivenPage, si
     const forget = leases.progress.once(resolve);
     const left = end - performance.now();
     const timer = setTimeout(resolve, Math.max(0, left));
-    signal.addEventListener('abort', () => resolve(), { once: true });
+    const wake = () => resolve();
+    signal.addEventListener('abort', wake, { once: true });
     try {
       if (await isAsNew(kept, peer, page)) return leases.streamOf(peer) === stream;
       if (left <= 0 || signal.aborted) return false;
@@ -39,6 +40,7 @@ export async function caughtUp(kept: KeptView, peer: string, page: GivenPage, si
     } finally {
       forget();
       clearTimeout(timer);
+      signal.removeEventListener('abort', wake);
     }
   }
   return false;
