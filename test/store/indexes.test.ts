@@ -245,6 +245,21 @@ describe.each(KV_IMPLEMENTATIONS)('indexes over $name', ({ name: kind, open }) =
     );
   });
 
+  it('find what stands at a path as it is read, where a key has the text of a path', async () => {
+    const { kv, clean } = await open();
+    const store = await openObjectStore({ kv, node: NODE });
+    const both = { type: 'Service', properties: { 'x.y': {}, x: { y: 'a' } } };
+    const one = { type: 'Service', properties: { x: { y: 'a' } } };
+    await store.transact(async (tx) => {
+      await tx.put(resource({ name: 'both', spec: both }));
+      await tx.put(resource({ name: 'one', spec: one }));
+    });
+    const found = await store.find({ ...RESOURCES, namespace: NODE, path: 'spec.properties.x.y', value: 'a', limit: 4 });
+    expect(found.map((ref) => ref.name)).toEqual(['one']);
+    await store.close();
+    await clean();
+  });
+
   it('are seen by a transaction as it has changed them, with what is queued before it', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -37,7 +37,7 @@ export async function findIndexed(rows: Rows, query: IndexQuery): Promise<Object
     }
   };
   const bucket = bucketOf(index.prefix, value);
-  const names = value.exact ? await rows.named(bucket, namespace, limit) : await certain(bucket);
+  const names = value.exact && !index.shadowed ? await rows.named(bucket, namespace, limit) : await certain(bucket);
   const hidden = index.record === undefined ? [] : await certain(index.record);
   const all = hidden.length === 0 ? names : [...new Set([...names, ...hidden])].sort().slice(0, limit);
   return all.map((name) => refOfKey(prefix + name));

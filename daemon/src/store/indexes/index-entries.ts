@@ -55,12 +55,17 @@ function makeRules(group: string, plural: string): IndexRules | undefined {
   };
 }
 
-/** How a path is indexed: undefined if it is not. `record`: the one it belongs to, whose overflow may hide entries. */
-export function indexOf(rules: IndexRules, path: string): { prefix: string; record?: string } | undefined {
+/**
+ * How a path is indexed: undefined if it is not. `record`: the one it belongs to, whose overflow may hide entries. `shadowed`: what is indexed there may be of a record within
+ * it, while the path is read as one key of its own that has the same text.
+ */
+export function indexOf(rules: IndexRules, path: string): { prefix: string; record?: string; shadowed: boolean } | undefined {
   const prefix = pathPrefix(rules.prefix, path);
-  if (rules.values.has(path)) return { prefix };
+  if (rules.values.has(path)) return { prefix, shadowed: false };
   const record = [...rules.records.keys()].find((each) => path.startsWith(`${each}.`));
-  return record === undefined ? undefined : { prefix, record: overflowBucket(pathPrefix(rules.prefix, record)) };
+  if (record === undefined) return undefined;
+  const shadowed = record !== LABELS && path.includes('.', record.length + 1);
+  return { prefix, record: overflowBucket(pathPrefix(rules.prefix, record)), shadowed };
 }
 
 /** The buckets in which an object stands. */
