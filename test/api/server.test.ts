@@ -126,6 +126,14 @@ describe('the server', () => {
     await api.close();
   });
 
+  it('answers HEAD without what would be read, and keeps nothing open for it', async () => {
+    const api = await startTestApi({ maxStreams: 3 });
+    for (let asked = 0; asked < 5; asked += 1)
+      expect(await api.ask('HEAD', `${SERVICES}?watch=true`)).toMatchObject({ status: 200, text: '' });
+    expect(await api.ask('HEAD', '/readyz')).toMatchObject({ status: 200, text: '' });
+    await api.close();
+  });
+
   it('says to who speaks plain HTTP that it speaks HTTPS, and where', async () => {
     for (const host of ['127.0.0.1', '0.0.0.0']) {
       const api = await startTestApi({ listen: { host, port: 0 } });

@@ -38,6 +38,8 @@ export function reception(api: Api, counts: RequestCounts): Reception {
       const end = (response: Response, error?: unknown): Response => {
         writeDown(api, c, response.status, error);
         counts.add(c.get('note').verb, originOf(c), response.status, performance.now() - began);
+        // nobody reads it: files that are open for it, and watches, end here
+        if (c.req.method === 'HEAD') void response.body?.cancel().catch(() => {});
         return response;
       };
       const fail = (error: unknown) => end(answerError(api, c, error), error);
