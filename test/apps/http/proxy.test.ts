@@ -1,4 +1,4 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StreamChannel } from '../../../daemon/src/apps/channel/stream-channel.ts';
@@ -17,19 +17,24 @@ describe('the proxy', () => {
   let server: Server;
   let port: number;
   let received: string[];
+  /** How often the proxy has looked at its time limits. */
+  let sweeps: number;
   let respond: (text: string, socket: StreamChannel) => void;
   const sockets = new Set<Socket>();
 
   beforeEach(async () => {
     now = 0;
     received = [];
+    sweeps = 0;
     respond = (text, socket) => {
       if (text.endsWith('\r\n\r\n')) socket.write(Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'));
     };
     pool = originPool();
     proxy = new HttpProxy(
       () => now,
-      () => undefined,
+      () => {
+        sweeps += 1;
+      },
     );
     server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
       sockets.add(socket);
@@ -198,6 +203,86 @@ describe('the proxy', () => {
     };
     const { text } = await exchange(port, `${message('POST / HTTP/1.1', 'Host: a', 'Content-Length: 1000')}first part`);
     expect(text).toMatch(/^HTTP\/1\.1 413 [^\r]*\r\nContent-Length: 0\r\nConnection: close\r\n/);
+  });
+
+  /** A client that sends and reads nothing; `take` reads all until the other side closes. */
+  function sender(wire: string): { take(): Promise<{ bytes: number; aborted: boolean }> } {
+    const socket = connect({ host: '127.0.0.1', port });
+    let aborted = false;
+    socket.pause();
+    socket.on('error', () => {
+      aborted = true;
+    });
+    socket.write(wire);
+    return {
+      take: () =>
+        new Promise((resolve) => {
+          let bytes = 0;
+          socket.on('data', (chunk) => {
+            bytes += chunk.length;
+          });
+          socket.on('close', () => resolve({ bytes, aborted }));
+          socket.resume();
+        }),
+    };
+  }
+
+  it('asks the origin no further for a client that sends requests and reads no answers', async () => {
+    const requests = 600;
+    const body = Buffer.alloc(60 * 1024);
+    const answer = Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`), body]);
+    let answered = 0;
+    respond = (text, socket) => {
+      if (!text.endsWith('\r\n\r\n')) return;
+      answered += 1;
+      socket.write(Buffer.from(answer));
+    };
+    const client = sender(
+      `${message('GET / HTTP/1.1', 'Host: a').repeat(requests - 1)}${message('GET / HTTP/1.1', 'Host: a', 'Connection: close')}`,
+    );
+    let seen = { answered: 0, sweeps: 0 };
+    await waitFor(
+      () => {
+        if (answered > seen.answered) seen = { answered, sweeps };
+        return answered > 0 && sweeps >= seen.sweeps + 2;
+      },
+      { what: 'the answers to come to rest' },
+    );
+    expect(answered).toBeLessThan(requests / 2);
+    const { bytes, aborted } = await client.take();
+    expect(answered).toBe(requests);
+    expect(bytes).toBeGreaterThan(requests * body.length);
+    expect(aborted).toBe(false);
+  });
+
+  it('gives up a client that sends requests and reads no answers for minutes', async () => {
+    const answer = Buffer.concat([Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n'), Buffer.alloc(60_000)]);
+    respond = (text, socket) => void (text.endsWith('\r\n\r\n') && socket.write(Buffer.from(answer)));
+    const client = sender(message('GET / HTTP/1.1', 'Host: a').repeat(600));
+    await waitFor(() => received.length > 0 && pass(HTTP_LIMITS.stallMs) && proxy.size === 0, { what: 'the end', pollMs: 300 });
+    expect((await client.take()).aborted).toBe(true);
+  });
+
+  it('leaves a reader that rests at the end of its answer the whole of it', async () => {
+    const body = Buffer.alloc(24 * 1024 * 1024);
+    const head = Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`);
+    respond = (text, socket) => void (text.endsWith('\r\n\r\n') && socket.write(Buffer.concat([head, body])));
+    const client = sender(message('GET / HTTP/1.1', 'Host: a', 'Connection: close'));
+    await waitFor(() => received.length === 1, { what: 'the request' });
+    const before = sweeps;
+    let last = before;
+    await waitFor(
+      () => {
+        if (sweeps > last) pass(HTTP_LIMITS.lingerMs);
+        last = sweeps;
+        return sweeps >= before + 4;
+      },
+      { what: 'the proxy to look at its limits' },
+    );
+    expect(proxy.size).toBe(1);
+    const { bytes, aborted } = await client.take();
+    expect(bytes).toBeGreaterThan(body.length);
+    expect(aborted).toBe(false);
   });
 
   it('drains: requests under way end, idle connections close', async () => {

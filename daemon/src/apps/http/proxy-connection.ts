@@ -66,8 +66,11 @@ export class ProxyConnection implements ChannelSink, OriginUser {
   /** Chunks that are passed on whole have no other owner. */
   private give = false;
   private originBlocked = false;
+  /** The client has not taken its last answers yet: no further request is read before it has. */
+  private full = false;
   private lingered = 0;
   private lingerPending = -1;
+  private lingerUntil = 0;
   private deadlineIsIdle = true;
   /** When the present phase times out; 0: never. */
   deadline: number;
@@ -99,10 +102,13 @@ export class ProxyConnection implements ChannelSink, OriginUser {
   sweep(now: number): void {
     if (this.deadline === 0 || now < this.deadline) return;
     const { pending } = this.channel;
-    if (this.phase === 'linger' && pending > 0 && pending !== this.lingerPending) {
-      // A slow reader is still taking its answer.
+    if (this.phase === 'linger' && pending > 0 && (pending !== this.lingerPending || now < this.lingerUntil)) {
+      // A slow reader may rest at the end of its answer as long as in the middle of it.
+      if (pending !== this.lingerPending) this.lingerUntil = now + HTTP_LIMITS.stallMs;
       this.lingerPending = pending;
       this.deadline = now + HTTP_LIMITS.lingerMs;
+    } else if (this.phase === 'head' && this.full) {
+      this.channel.abort();
     } else if (this.phase === 'head' && this.input !== undefined) {
       this.refuse({ status: 408, code: 'TIMEOUT', message: 'the request did not arrive in time' }, true);
     } else if (this.phase === 'head') {
@@ -149,6 +155,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
   }
 
   onDrain(): void {
+    if (this.phase === 'head' && this.full) this.awaitNext();
     if (this.phase !== 'exchange') return;
     this.deadline = this.bodyDeadline();
     this.origin?.channel.resume();
@@ -166,7 +173,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
   }
 
   private readHead(): void {
-    while (this.phase === 'head' && this.input !== undefined) {
+    while (this.phase === 'head' && !this.full && this.input !== undefined) {
       try {
         const start = this.input[0] === 13 && this.input[1] === 10 ? 2 : 0;
         const end = headEnd(this.input, start);
@@ -361,9 +368,9 @@ export class ProxyConnection implements ChannelSink, OriginUser {
       return;
     }
     if (this.endsInChunk) this.out.push(Buffer.from(`${LAST_CHUNK}${trailers}\r\n`, 'latin1'));
-    this.out.flushTo(this.channel, this.give);
+    const room = this.out.flushTo(this.channel, this.give);
     this.origin = undefined;
-    this.finish();
+    this.finish(room);
   }
 
   onUpgraded(head: ResponseHead, connection: OriginConnection, early: Buffer): void {
@@ -403,7 +410,8 @@ export class ProxyConnection implements ChannelSink, OriginUser {
 
   // --- both
 
-  private finish(): void {
+  /** `room`: the client takes its answers. One that asks and asks, and reads nothing, would fill the memory with them. */
+  private finish(room: boolean): void {
     const complete = this.body?.done ?? true;
     this.head = undefined;
     this.body = undefined;
@@ -413,9 +421,20 @@ export class ProxyConnection implements ChannelSink, OriginUser {
       return;
     }
     this.phase = 'head';
+    this.originBlocked = false;
+    if (room) {
+      this.awaitNext();
+      return;
+    }
+    this.full = true;
+    this.deadline = this.context.now() + HTTP_LIMITS.stallMs;
+    this.channel.pause();
+  }
+
+  private awaitNext(): void {
+    this.full = false;
     this.deadlineIsIdle = true;
     this.deadline = this.context.now() + HTTP_LIMITS.idleMs;
-    this.originBlocked = false;
     this.resumeClient();
     // A pipelined request begins in its own turn, so that a long row of them does not keep others waiting.
     if (this.input !== undefined) setImmediate(() => this.readHead());
@@ -426,8 +445,8 @@ export class ProxyConnection implements ChannelSink, OriginUser {
     this.context.onAnswer(refusal.status);
     if (broken || (this.body !== undefined && !this.body.done)) this.keepAlive = false;
     const accept = head === undefined ? undefined : fieldOf(head, 'accept');
-    this.channel.write(refusalBytes(refusal, { head: head?.method === 'HEAD', accept }, !this.keepAlive));
-    this.finish();
+    const room = this.channel.write(refusalBytes(refusal, { head: head?.method === 'HEAD', accept }, !this.keepAlive));
+    this.finish(room);
   }
 
   /** Closes after what was written has been read: a reset would take the answer away from the client. */
