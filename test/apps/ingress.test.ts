@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import WebSocket, { WebSocketServer } from 'ws';
 import { waitFor } from '../wait.ts';
-import { appsAt, exchange, message, portOf, type Site, Stage } from './site.ts';
+import { appsAt, endpoints, exchange, message, portOf, put, type Site, Stage } from './site.ts';
 
 interface Answer {
   status: number;
@@ -345,6 +345,17 @@ describe.each([{ lanes: false }, { lanes: true }])('an app at another node, %o',
       await stage.deleteApp(owner, 'app');
       await waitFor(async () => (await appsAt(caller)).length === 0, { what: 'the copy to go' });
     }
+  });
+
+  it('cuts what began before its endpoints changed when it is removed, at the ingress of its own node, too', async () => {
+    const origin = await stage.origin((_request, response) => void response.write('x'));
+    const host = (await stage.expose(owner, { ports: [origin] }))['node0'] ?? '';
+    const socket = connect(owner.port, '127.0.0.1', () => socket.write(message('GET / HTTP/1.1', `Host: ${host}`)));
+    socket.on('error', () => undefined);
+    await new Promise((resolve) => socket.once('data', resolve));
+    await put(owner.store, endpoints(owner.name, 'app', [origin, 9]));
+    await stage.deleteApp(owner, 'app', [owner]);
+    await new Promise((resolve) => socket.once('close', resolve));
   });
 
   it('refuses what pages of other sites send', async () => {

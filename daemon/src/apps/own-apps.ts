@@ -115,15 +115,11 @@ export class OwnApps {
     this.pools.delete(id);
   }
 
-  /** New connections must go where the Endpoints point now; requests under way may end where they are. */
+  /** New connections must go where the Endpoints point now; requests under way may end where they are, for as long as the app lets them. */
   private onServices(changes: readonly Change[]): void {
     for (const { ref } of changes) {
       if (ref.group !== '' || ref.namespace !== this.node || (ref.plural !== 'services' && ref.plural !== 'endpoints')) continue;
-      for (const [id, { pool, service }] of this.pools) {
-        if (service !== ref.name) continue;
-        pool.retire();
-        this.pools.delete(id);
-      }
+      for (const { pool, service } of this.pools.values()) if (service === ref.name) pool.renew();
     }
   }
 
