@@ -3,7 +3,7 @@
 export interface BytesAnswer {
   /** Media type. */
   type: string;
-  /** The client has gone. */
+  /** The client has gone, or the bytes have failed. */
   end(): void;
   /** All bytes have been taken. */
   release(): void;
@@ -16,7 +16,12 @@ export async function answerBytes(bytes: AsyncIterable<Uint8Array>, { type, end,
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { done, value } = next ?? (await chunks.next());
+        const { done, value } =
+          next ??
+          (await chunks.next().catch((error: unknown) => {
+            end();
+            throw error;
+          }));
         next = undefined;
         if (done !== true) return controller.enqueue(value);
         release();

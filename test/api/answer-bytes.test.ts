@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest';
+import { answerBytes } from '../../daemon/src/api/answer-bytes.ts';
+
+it('lets go of what an answer needs, however its bytes end', async () => {
+  const said: string[] = [];
+  const about = { type: 'application/x-tar', end: () => void said.push('end'), release: () => void said.push('release') };
+  async function* bytes(fails: boolean): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('one');
+    if (fails) throw new Error('the disk is full');
+    yield Buffer.from('two');
+  }
+  expect(await (await answerBytes(bytes(false), about)).text()).toBe('onetwo');
+  await expect((await answerBytes(bytes(true), about)).text()).rejects.toThrow('the disk is full');
+  await (await answerBytes(bytes(false), about)).body?.cancel();
+  expect(said).toEqual(['release', 'end', 'end']);
+});
