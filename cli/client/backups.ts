@@ -7,7 +7,7 @@ import { DtkdError } from '../../protocol/errors.ts';
 import { parseJson } from '../json.ts';
 import { cannotWrite } from '../output/cannot-write.ts';
 import type { ApiClient } from './api.ts';
-import { readText } from './https.ts';
+import { type HttpAnswer, readText } from './https.ts';
 import { errorOfStatus } from './status-error.ts';
 
 const PATH = '/apis/dtkd.dev/v1/daemon/backup';
@@ -29,13 +29,15 @@ export async function backupToFile(
     throw new DtkdError('ALREADY_EXISTS', `${path} is there already`, { next: 'Choose another name, or say --replace.' });
   }
   const part = join(dirname(path), `.${basename(path).slice(0, 200)}.part`);
+  // before anything is made: while another command has the daemon make one, the part is its
+  const answer = await ask(client);
   try {
     // what an earlier attempt left may be readable by others
     await rm(part, { force: true });
     const file = await open(part, 'wx', PRIVATE_FILE);
     let bytes = 0;
     try {
-      for await (const chunk of bytesOf(client, options)) {
+      for await (const chunk of bytesOf(answer, options)) {
         await file.writeFile(chunk);
         bytes += chunk.length;
       }
@@ -46,6 +48,7 @@ export async function backupToFile(
     await rename(part, path);
     return bytes;
   } catch (error) {
+    answer.message.destroy();
     await rm(part, { force: true });
     throw cannotWrite(path, error);
   }
@@ -54,15 +57,19 @@ export async function backupToFile(
 /** Writes a backup to a stream, at its pace. Errors: as above. */
 export async function backupToStream(client: ApiClient, to: Writable, options: BackupOptions = {}): Promise<void> {
   try {
-    await pipeline(bytesOf(client, options), to, { end: false });
+    await pipeline(bytesOf(await ask(client), options), to, { end: false });
   } catch (error) {
     throw cannotWrite('the backup', error);
   }
 }
 
-async function* bytesOf(client: ApiClient, { onProgress }: BackupOptions): AsyncGenerator<Uint8Array> {
+async function ask(client: Pick<ApiClient, 'https'>): Promise<HttpAnswer> {
   const answer = await client.https.send({ method: 'POST', path: PATH, accept: 'application/x-tar', endless: true });
   if (answer.status >= 400) throw errorOfStatus(answer.status, parseJson(await readText(answer.message)));
+  return answer;
+}
+
+async function* bytesOf(answer: HttpAnswer, { onProgress }: BackupOptions): AsyncGenerator<Uint8Array> {
   let done = 0;
   try {
     for await (const chunk of answer.message) {
