@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { chmod, link, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, truncate, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -321,6 +321,10 @@ describe('a backup that is made', () => {
       ),
     ).toBe('UNAVAILABLE');
     expect(await codeOf(backups({ audit: async () => [{ name: 'none.log', bytes: 1 }] }).make(alive()))).toBe('UNAVAILABLE');
+    // has no blocks: only its size counts
+    await writeFile(join(data, 'content/ab/huge'), '');
+    await truncate(join(data, 'content/ab/huge'), 8 * 1024 ** 3);
+    expect(await codeOf(backups().make(alive()))).toBe('TOO_LARGE');
     expect(await readdir(data)).not.toContain('.backup');
   });
 });

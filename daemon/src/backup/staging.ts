@@ -6,8 +6,9 @@ import { constants, type Dirent } from 'node:fs';
 import { copyFile, link, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
+import { DtkdError } from '../../../protocol/errors.ts';
 import type { Treatment } from './contents.ts';
-import { comparePaths } from './format.ts';
+import { comparePaths, MAX_FILE_BYTES } from './format.ts';
 
 const PRIVATE = 0o700;
 
@@ -105,9 +106,14 @@ export class Stage {
     if (held !== undefined) this.#staged.set(path, { ...held, size: (await stat(join(this.#root, path))).size });
   }
 
-  /** Holds a file; of one that grows the first `size` bytes. */
+  /** Holds a file; of one that grows the first `size` bytes. Errors: TOO_LARGE for one with which no restore would take the backup. */
   async file(from: string, path: string, { treatment, size }: { treatment: Exclude<Treatment, 'skip'>; size?: number }): Promise<void> {
     const to = join(this.#root, path);
+    if (Math.min(size ?? Number.POSITIVE_INFINITY, (await stat(from)).size) > MAX_FILE_BYTES) {
+      throw new DtkdError('TOO_LARGE', `${from} is larger than a file in a backup can be (8 GiB)`, {
+        next: 'Move it out of the data directory, if it is none of dtkd.',
+      });
+    }
     if (treatment === 'copy' || !(await linked(from, to))) await copyFile(from, to, constants.COPYFILE_FICLONE);
     const found = await stat(to);
     this.#staged.set(path, { path, type: 'file', mode: found.mode & 0o777, size: Math.min(size ?? found.size, found.size) });
