@@ -64,7 +64,7 @@ export interface CheckupPorts {
   apps(signal: AbortSignal): Promise<readonly AppFacts[]>;
   audit(): CheckupFacts['audit'];
   orders(): CheckupFacts['orders'];
-  checks: readonly { name: string; failing(): Promise<string | undefined> }[];
+  checks: readonly { name: string; failing(how: { anew: boolean }): Promise<string | undefined> }[];
   certificates(): Promise<readonly { name: string; expires: number }[]>;
   now(): number;
   /** In place of LOOK_MS, for tests. */
@@ -194,7 +194,7 @@ async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
 }
 
 async function failing(checks: CheckupPorts['checks']): Promise<{ name: string; reason: string }[]> {
-  const found = await Promise.all(checks.map(async ({ name, failing }) => ({ name, reason: await failing() })));
+  const found = await Promise.all(checks.map(async ({ name, failing }) => ({ name, reason: await failing({ anew: true }) })));
   return found.flatMap(({ name, reason }) => (reason === undefined ? [] : [{ name, reason }]));
 }
 

@@ -1,6 +1,6 @@
 /**
  * Whether the daemon can do its work: the store takes writes, the disk has room, and the domains are up. Asked by anybody without a token, so each look
- * is made once in a while at most, however often it is asked for.
+ * is made once in a while at most, however often it is asked for; the operator's own checks look anew.
  */
 import { statfs } from 'node:fs/promises';
 import { setTimeout as rest } from 'node:timers/promises';
@@ -16,7 +16,8 @@ const PROBE_ROW = 'm/probe';
 
 export interface Check {
   name: string;
-  failing(): Promise<string | undefined>;
+  /** Why it fails; undefined: it does not. `anew`: what was found a moment ago does not count. */
+  failing(how?: { anew: boolean }): Promise<string | undefined>;
 }
 
 export interface ReadinessPorts {
@@ -65,11 +66,7 @@ export async function diskOf(directory: string): Promise<{ freeBytes: number; si
 }
 
 /** Looks again only after a while; tells the log when what it finds changes. */
-function believed(
-  name: string,
-  look: () => Promise<string | undefined>,
-  logger: ReadinessPorts['logger'],
-): () => Promise<string | undefined> {
+function believed(name: string, look: () => Promise<string | undefined>, logger: ReadinessPorts['logger']): Check['failing'] {
   let found: Promise<string | undefined> | undefined;
   let at = 0;
   let told = false;
@@ -83,9 +80,9 @@ function believed(
     told = reason !== undefined;
     return reason;
   };
-  return () => {
+  return ({ anew } = { anew: false }) => {
     const now = performance.now();
-    if (found === undefined || now - at >= BELIEVED_MS) {
+    if (anew || found === undefined || now - at >= BELIEVED_MS) {
       at = now;
       found = lookNow();
     }
