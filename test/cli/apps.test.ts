@@ -13,6 +13,8 @@ import { FakeDaemon } from './fake-daemon.ts';
 describe('dtkd app', () => {
   let daemon: FakeDaemon;
   let ingress: Server;
+  /** The node says that it was put back from a backup. */
+  let restored = false;
   beforeAll(async () => {
     daemon = await FakeDaemon.start();
     ingress = createServer((request, response) => {
@@ -38,6 +40,8 @@ describe('dtkd app', () => {
     daemon.script('GET', /\/daemon\/status$/, () => ({ ingress: `127.0.0.1:${port}` }));
     daemon.script('GET', /\/members$/, () => ({
       name: 'mydomain',
+      state: 'Ready',
+      ...(restored ? { message: 'this node was restored and shares nothing new' } : {}),
       peers: [
         { id: '0', displayName: 'node0', self: true },
         { id: '1', displayName: 'node1', connected: true },
@@ -97,6 +101,11 @@ describe('dtkd app', () => {
     expect((await daemon.cli('app', 'expose', 'shop', '--to', '10.1.2.5:8080')).stdout).not.toContain('Before');
     expect(await daemon.cli('app', 'expose', 'shop', '--to', '10.1.2.4:8080', '-o', 'name')).toMatchObject({ code: 0 });
     expect(daemon.object(endpointsKind, 'shop')).toMatchObject({ subsets: [{ addresses: [{ ip: '10.1.2.4' }] }] });
+    restored = true;
+    const { stdout } = await daemon.cli('app', 'expose', 'shop', '--to', '10.1.2.4:8080');
+    restored = false;
+    expect(stdout).toContain('shop leads to 10.1.2.4:8080 and will be shared into mydomain.');
+    expect(stdout).toContain('mydomain:   this node was restored and shares nothing new\n');
   });
 
   it('expose leaves objects alone that others made, and takes back what it could not finish', async () => {

@@ -176,18 +176,21 @@ async function tell(
 ): Promise<void> {
   const { out } = cli;
   const app = parseApp(object);
-  out.print(`${out.paint('bold', app.app)} leads to ${formatHostPort(to)} and is shared into ${app.domains.join(', ')}.`);
+  const domains = await Promise.all(app.domains.map(async (name) => ({ ...(await domainInfo(client, name)), name })));
+  // a domain that has something to say of itself tells nobody of it yet
+  const isShared = domains.every(({ message }) => message === undefined);
+  out.print(
+    `${out.paint('bold', app.app)} leads to ${formatHostPort(to)} and ${isShared ? 'is' : 'will be'} shared into ${app.domains.join(', ')}.`,
+  );
   if (before.length > 0) out.print(`Before, it led to ${before.join(', ')}.`);
   if (app.status !== undefined && app.status !== 'Ready')
     out.note(`warning: it is ${app.status}${app.message === undefined ? '' : `: ${app.message}`}`);
   out.print(`\nHere:       ${app.uri ?? '(the daemon gives it a URI in a moment; see "dtkd app show")'}`);
-  for (const domain of app.domains) {
-    const names = (await domainInfo(client, domain)).members
-      .filter((member) => !member.self && member.reach !== 'away')
-      .map((member) => member.name);
+  for (const { name, message, members } of domains) {
+    const names = members.filter((member) => !member.self && member.reach !== 'away').map((member) => member.name);
     const who =
       names.length === 0 ? 'nobody is connected now; members see it when they are' : `${names.sort().join(', ')}, each under its own URI`;
-    out.print(`${`${domain}:`.padEnd(11)} ${who}`);
+    out.print(`${`${name}:`.padEnd(11)} ${message ?? who}`);
   }
   out.print(`\nOthers find it with "dtkd app ls", and use it with its URI, "dtkd app curl ${app.app}" or "dtkd app forward ${app.app}".`);
 }
