@@ -364,6 +364,11 @@ describe('what people ask', () => {
     await expect(ask(dev, { who: 'ops@node1', verb: 'READ', what: 'resource/front1' })).rejects.toMatchObject({ code: 'FORBIDDEN' });
     await site.grant('dev@node1', 'MANAGE', { ...RESOURCES, name: 'front1' });
     expect(await ask(dev, { who: 'ops@node1', verb: 'READ', what: 'resource/front1' })).toMatchObject({ allowed: false });
+    // nor, whatever it may, which nodes and users there are
+    for (const who of ['ops@nowhere', 'nobody@node0']) {
+      const refused = { code: 'INVALID', next: 'Ask the operator of the node that owns it.' };
+      await expect(ask(dev, { who, verb: 'READ', what: 'resource/front1' })).rejects.toMatchObject(refused);
+    }
   });
 
   it.each([

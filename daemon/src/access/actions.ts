@@ -77,7 +77,7 @@ async function can(parts: ActionParts, request: AccessActionRequest): Promise<un
       });
     }
   }
-  const about = ofSelf ? asker : await parts.directory.principal(who);
+  const about = ofSelf ? asker : await parts.directory.principal(who, asker);
   const decision = parts.access.decide(about, asked);
   return { who: displayOf(about), verb, what, ...(decision.allowed ? decision : explained(parts, about, asked, decision)) };
 }

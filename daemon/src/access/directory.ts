@@ -49,10 +49,10 @@ export class Directory {
     return this.#resolve(text, trustKind, field, asker);
   }
 
-  /** Whom `operator`, or `USER@NODE`, means. */
-  async principal(text: string): Promise<Principal> {
+  /** Whom `operator`, or `USER@NODE`, means; `asker` as of `user`. */
+  async principal(text: string, asker: Principal): Promise<Principal> {
     if (text === OPERATOR) return { type: 'operator', name: OPERATOR };
-    const { home, name, uid, display } = await this.user(text, 'who');
+    const { home, name, uid, display } = await this.user(text, 'who', asker);
     return { type: 'user', home, name, uid, display };
   }
 
