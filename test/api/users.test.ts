@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AuditRecord } from '../../daemon/src/access/access.types.ts';
+import { DtkdError } from '../../protocol/errors.ts';
 import { KINDS } from '../../protocol/kinds/index.ts';
 import { CREATOR_ANNOTATION } from '../../protocol/principal.ts';
 import { waitFor } from '../wait.ts';
@@ -33,6 +34,14 @@ beforeAll(async () => {
         verb: 'READ' as const,
       }),
       '/services/reset': async () => ({ done: true }),
+    },
+    kinds: {
+      '/endpoints': {
+        delete: async ({ metadata }) => {
+          if (metadata.name === 'kept') throw new DtkdError('CONFLICT', 'it is in use');
+          return undefined;
+        },
+      },
     },
   });
   access.addUser('ops');
@@ -358,6 +367,20 @@ describe('the audit', () => {
     expect(audited).toEqual([
       { who: 'operator', verb: 'create', what: '/services/node0/noted', outcome: 'allowed', because: 'the operator of this node' },
       { who: 'operator', verb: 'delete', what: '/services/node0/noted', outcome: 'allowed', because: 'the operator of this node' },
+    ]);
+  });
+
+  it('has a line of a collection of which only the first could be deleted', async () => {
+    const ENDPOINTS = '/api/v1/namespaces/default/endpoints';
+    for (const name of ['early', 'kept']) {
+      await api.ask('POST', ENDPOINTS, { body: { apiVersion: 'v1', kind: 'Endpoints', metadata: { name }, subsets: [] } });
+    }
+    audited.length = 0;
+    expect((await api.ask('DELETE', `${ENDPOINTS}?dryRun=All`)).status).toBe(409);
+    expect((await api.ask('DELETE', ENDPOINTS)).status).toBe(409);
+    expect(names((await api.ask('GET', ENDPOINTS)).body.items)).toEqual(['kept']);
+    expect(audited).toEqual([
+      { who: 'operator', verb: 'deletecollection', what: '/endpoints/node0/', outcome: 'failed', because: '1 deleted, then CONFLICT' },
     ]);
   });
 });

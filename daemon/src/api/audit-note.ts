@@ -13,6 +13,8 @@ export interface Note {
   change: boolean;
   /** What the answer rests on. */
   because?: string;
+  /** What was changed so far, of a request that changes one thing after the other. */
+  done?: string;
   /** True if somebody was told that there is nothing, because they may not know. */
   hidden?: boolean;
 }
@@ -25,16 +27,22 @@ export function noteDecision(note: Note, decision: Decision): void {
 export function recordOf(principal: Principal, note: Note, status: number, error: unknown): AuditRecord | undefined {
   const remote = isRemote(principal);
   if (!remote && !note.change) return undefined;
-  const outcome = note.hidden === true || status === 401 || status === 403 ? 'denied' : status >= 400 ? 'failed' : 'allowed';
-  // what came to nothing changed nothing
-  if (!remote && outcome === 'failed') return undefined;
   const reason = error instanceof DtkdError ? error.code : String(status);
+  const { outcome, because } = judged(note, status, reason);
+  // what came to nothing changed nothing
+  if (!remote && outcome === 'failed' && note.done === undefined) return undefined;
   return {
     who: displayOf(principal),
     ...(principal.type === 'user' && principal.home !== SELF ? { home: principal.home } : {}),
     verb: note.verb,
     what: note.what,
     outcome,
-    because: outcome === 'failed' ? reason : (note.because ?? reason),
+    because,
   };
+}
+
+function judged(note: Note, status: number, reason: string): Pick<AuditRecord, 'outcome' | 'because'> {
+  if (status >= 400 && note.done !== undefined) return { outcome: 'failed', because: `${note.done}, then ${reason}` };
+  if (note.hidden === true || status === 401 || status === 403) return { outcome: 'denied', because: note.because ?? reason };
+  return status >= 400 ? { outcome: 'failed', because: reason } : { outcome: 'allowed', because: note.because ?? reason };
 }

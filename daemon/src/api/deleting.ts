@@ -155,6 +155,8 @@ export async function deleteCollection(api: Api, c: ApiContext, kind: Kind): Pro
     for (const { metadata } of page.items) {
       if (await removeOne(api, c, { ...target, name: metadata.name }, { ...asked, preconditions: { uid: metadata.uid } }, context))
         count += 1;
+      // at once: the next one may be refused, and these are gone all the same
+      if (count > 0 && !context.dryRun) c.get('note').done = `${count} deleted`;
     }
     next = page.continue;
   } while (next !== undefined);
