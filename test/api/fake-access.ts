@@ -15,6 +15,7 @@ export function operatorAccess(token: string): Access {
         : { allowed: false, reason: `${principal.display} may nothing here` },
     view: (principal) => (principal.type === 'operator' ? 'all' : 'none'),
     rules: () => ({ resourceRules: [] }),
+    isPresent: () => true,
     onChange: () => () => {},
     remoteUser: (from, { name, uid }) => ({ type: 'user', home: from.peerKey, name, uid, display: `${name}@${from.namespace}` }),
   };
@@ -101,6 +102,10 @@ export class FakeAccess implements Access {
       ...(name === undefined ? {} : { resourceNames: [name] }),
     }));
     return { resourceRules, ...(own.some(({ label }) => label !== undefined) ? { incomplete: 'labels' } : {}) };
+  }
+
+  isPresent(user: UserPrincipal): boolean {
+    return user.home !== SELF || [...this.users.values()].some(({ uid }) => uid === user.uid);
   }
 
   onChange(listener: () => void): () => void {

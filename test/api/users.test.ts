@@ -33,6 +33,15 @@ beforeAll(async () => {
       '/services/logs': Object.assign(async ({ object }: { object?: unknown }) => ({ had: object !== undefined }), {
         verb: 'READ' as const,
       }),
+      '/services/tail': Object.assign(
+        async ({ signal }: { signal: AbortSignal }) => ({
+          stream: (async function* () {
+            yield { line: 1 };
+            await new Promise((resolve) => signal.addEventListener('abort', resolve));
+          })(),
+        }),
+        { verb: 'READ' as const },
+      ),
       '/services/reset': async () => ({ done: true }),
     },
     kinds: {
@@ -383,6 +392,27 @@ describe('the audit', () => {
       { who: 'operator', verb: 'deletecollection', what: '/endpoints/node0/', outcome: 'failed', because: '1 deleted, then CONFLICT' },
     ]);
   });
+});
+
+it('ends what streams to a user who loses the right, or is deleted', async () => {
+  const headers = { authorization: `Bearer ${token}` };
+  grant(['READ'], { name: 'front1' });
+  const opened = await Promise.all([
+    api.watch(`${SERVICES}/front1/tail`, headers),
+    api.watch(`${SERVICES}?watch=true`, headers),
+    api.watch(`${SERVICES}/front1/tail`),
+  ]);
+  const [tail, watch, operators] = opened;
+  await waitFor(() => opened.every(({ events }) => events.length > 0), { what: 'the streams' });
+  access.revoke(() => true);
+  await waitFor(() => tail?.ended() === true, { what: 'the end of the stream' });
+  expect(watch?.ended()).toBe(false);
+  access.users.delete(token);
+  access.changed();
+  await waitFor(() => watch?.ended() === true, { what: 'the end of the watch' });
+  expect(operators?.ended()).toBe(false);
+  operators?.stop();
+  access.addUser('ops');
 });
 
 it('gives one user no more watches than leave room for others', async () => {

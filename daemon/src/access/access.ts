@@ -23,6 +23,7 @@ import { trustHandler } from './handlers/trust.ts';
 import { userHandler } from './handlers/user.ts';
 import type { AccessAction, AccessLogger, AccessMesh, Handler } from './ports.ts';
 import { rulesOf } from './rules.ts';
+import { isPresent } from './standing.ts';
 import { UserTokens } from './user-tokens.ts';
 
 export interface AccessOptions {
@@ -104,6 +105,10 @@ class AccessService implements AccessPart {
 
   rules(principal: Principal): AccessRules {
     return rulesOf(principal, this.#book, this.#options.now());
+  }
+
+  isPresent(user: UserPrincipal): boolean {
+    return isPresent(subjectText(user), this.#book);
   }
 
   onChange(listener: () => void): () => void {

@@ -29,6 +29,8 @@ export interface Access {
   view(principal: Principal, group: string, plural: string): View;
   /** What somebody may do on this node, as far as rules can say it. */
   rules(principal: Principal): AccessRules;
+  /** False for a user that was deleted, and for one of a node whose word does not count. */
+  isPresent(user: UserPrincipal): boolean;
   /** Called after anything changed that decisions rest on (grants, trusts, users, time that ran out). Returns a function that unsubscribes. */
   onChange(listener: () => void): () => void;
   /** The user of a bearer token of this node. */

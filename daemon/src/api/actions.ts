@@ -4,7 +4,7 @@ import { DtkdError } from '../../../protocol/errors.ts';
 import { isRecord } from '../../../protocol/json.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
-import { begin, mustGet, permit } from './deciding.ts';
+import { begin, may, mustGet, permit } from './deciding.ts';
 import { DAEMON_GROUP } from './discovery.ts';
 import { forward } from './forwarding.ts';
 import type { Action, ActionRequest } from './handlers.types.ts';
@@ -37,7 +37,9 @@ export async function objectAction(api: Api, c: ApiContext, kind: Kind): Promise
   assertWritableHere(api, target);
   if (isRemote(c.get('principal')) && action.verb === undefined) throw localOnly(c, `${kind.plural}/${subresource}`);
   const object = await decided(api, c, target, action.verb ?? 'MANAGE');
-  return run(api, c, action, { ...target, ...(object === undefined ? {} : { object }) }, rest);
+  const still = () =>
+    object === undefined || c.get('principal').type === 'operator' || may(api, c, action.verb ?? 'MANAGE', target, object);
+  return run(api, c, action, { ...target, ...(object === undefined ? {} : { object }) }, rest, still);
 }
 
 /** The object of a subresource. Some are there before their object is, for the operator alone. */
@@ -92,6 +94,7 @@ async function run(
   action: Action,
   target: { namespace: string; name: string; object?: ApiObject },
   rest: readonly string[],
+  still?: () => boolean,
 ): Promise<Response> {
   const method = METHODS.find((known) => known === c.req.method);
   if (method === undefined)
@@ -125,7 +128,10 @@ async function run(
   }
   const source = stream;
   try {
-    return answerLines(api, c, (signal) => lines(api, c, source, signal, end), { contentType: LINES_TYPE });
+    return answerLines(api, c, (signal) => lines(api, c, source, signal, end), {
+      contentType: LINES_TYPE,
+      ...(still === undefined ? {} : { may: still }),
+    });
   } catch (error) {
     end();
     await source[Symbol.asyncIterator]().return?.();

@@ -1,5 +1,5 @@
 import { DtkdError } from '../../../protocol/errors.ts';
-import { subjectText } from '../../../protocol/principal.ts';
+import { SELF, subjectText } from '../../../protocol/principal.ts';
 import { GIVEN_UP, linkSignals } from './linked-signal.ts';
 import { type Api, type ApiContext, answerText } from './request.ts';
 
@@ -11,23 +11,28 @@ export const LINES_TYPE = 'application/json;stream=lines';
 
 /**
  * Answers with lines made of what `make` yields. Headers go out at once; the client's reading speed is the pace; the signal given to
- * `make` aborts when the client goes away, the server closes, or the time is over. `make` must not throw.
+ * `make` aborts when the client goes away, the server closes, the time is over, or who asks was deleted or `may` not any more (asked after each change
+ * of rights). `make` must not throw.
  */
 export function answerLines(
   api: Api,
   c: ApiContext,
   make: (signal: AbortSignal) => AsyncIterable<string>,
-  { timeoutMs, contentType }: { timeoutMs?: number | undefined; contentType?: string } = {},
+  { timeoutMs, contentType, may = () => true }: { timeoutMs?: number | undefined; contentType?: string; may?: () => boolean } = {},
 ): Response {
   const release = admit(api, c);
   const gone = new AbortController();
   const { signal, release: unlink } = linkSignals([gone.signal, api.closing]);
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => gone.abort(GIVEN_UP), timeoutMs);
+  const forget = api.views.onChange(() => {
+    if (!isThere(api, c) || !may()) gone.abort(GIVEN_UP);
+  });
   let ended = false;
   const end = () => {
     if (ended) return;
     ended = true;
     clearTimeout(timer);
+    forget();
     gone.abort(GIVEN_UP);
     unlink();
     release();
@@ -81,6 +86,12 @@ export function bytesBody(bytes: AsyncIterator<Uint8Array>, end: () => void): Re
     },
     { highWaterMark: 0 },
   );
+}
+
+/** False for a user of this node that was deleted: other nodes show it what it asks for on this one's word. Those of other nodes are theirs to end. */
+function isThere({ access }: Api, c: ApiContext): boolean {
+  const principal = c.get('principal');
+  return principal.type === 'operator' || principal.home !== SELF || access.isPresent(principal);
 }
 
 /** Counts one more; returns what ends it. Throws if there are too many. */
