@@ -4,7 +4,7 @@ import { DtkdError } from '../../protocol/errors.ts';
 import { KINDS } from '../../protocol/kinds/index.ts';
 import { CREATOR_ANNOTATION } from '../../protocol/principal.ts';
 import { waitFor } from '../wait.ts';
-import { FakeAccess } from './fake-access.ts';
+import { FakeAccess, localUser } from './fake-access.ts';
 import { JSON_PATCH, MERGE, NODE, SERVICES, serviceBody, startTestApi, type TestApi, TOKEN } from './fixtures.ts';
 
 const token = 'token-of-ops';
@@ -363,6 +363,21 @@ describe('actions', () => {
       'operator POST reset allowed',
     ]);
   });
+});
+
+it('decides about a subresource as rights are when its body has come', async () => {
+  grant(['MANAGE'], { name: 'front1' });
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const headers = { 'content-type': 'application/json' };
+  const request = new Request(`https://localhost${SERVICES}/front1/reset`, { method: 'POST', body: readable, duplex: 'half', headers });
+  const answer = api.server.answer(request, { own: { principal: localUser('ops') } });
+  const body = writable.getWriter();
+  await body.write(Buffer.from('{'));
+  access.revoke(() => true);
+  await body.write(Buffer.from('}'));
+  await body.close();
+  expect((await answer).status).toBe(404);
+  expect(audited).toMatchObject([{ who: 'ops@node0', verb: 'POST reset', outcome: 'denied' }]);
 });
 
 describe('the audit', () => {

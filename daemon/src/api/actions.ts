@@ -36,10 +36,11 @@ export async function objectAction(api: Api, c: ApiContext, kind: Kind): Promise
   }
   assertWritableHere(api, target);
   if (isRemote(c.get('principal')) && action.verb === undefined) throw localOnly(c, `${kind.plural}/${subresource}`);
-  const object = await decided(api, c, target, action.verb ?? 'MANAGE');
-  const still = () =>
-    object === undefined || c.get('principal').type === 'operator' || may(api, c, action.verb ?? 'MANAGE', target, object);
-  return run(api, c, action, { ...target, ...(object === undefined ? {} : { object }) }, rest, still);
+  const verb = action.verb ?? 'MANAGE';
+  const find = () => decided(api, c, target, verb);
+  // who may not is told before a body is read
+  await find();
+  return run(api, c, action, target, rest, { find, may: (object) => may(api, c, verb, target, object) });
 }
 
 /** The object of a subresource. Some are there before their object is, for the operator alone. */
@@ -88,19 +89,27 @@ function localOnly(c: ApiContext, what: string): DtkdError {
   return new DtkdError('FORBIDDEN', reason, { next: 'Log in at that node, with a token of it.' });
 }
 
+/** The object of a subresource, if whoever asks may use it; and whether they still may. */
+interface Guard {
+  find(): Promise<ApiObject | undefined>;
+  may(object: ApiObject): boolean;
+}
+
 async function run(
   api: Api,
   c: ApiContext,
   action: Action,
-  target: { namespace: string; name: string; object?: ApiObject },
+  target: { namespace: string; name: string },
   rest: readonly string[],
-  still?: () => boolean,
+  guard?: Guard,
 ): Promise<Response> {
   const method = METHODS.find((known) => known === c.req.method);
   if (method === undefined)
     throw new DtkdError('METHOD_NOT_ALLOWED', `${c.req.method} is not allowed here`, { next: 'Use GET, POST or DELETE.' });
   assertJson(c.req.header('content-type'));
   const body = await readJson(c, action.maxBodyBytes);
+  // a body may take its time: rights and object count as they are now
+  const object = await guard?.find();
   const gone = new AbortController();
   const linked = linkSignals([gone.signal, c.req.raw.signal, api.closing]);
   const end = () => {
@@ -115,7 +124,7 @@ async function run(
     method,
     query: new URL(c.req.url).searchParams,
     body,
-    ...(target.object === undefined ? {} : { object: target.object }),
+    ...(object === undefined ? {} : { object }),
     signal: linked.signal,
   };
   let stream: AsyncIterable<unknown> | undefined;
@@ -130,7 +139,7 @@ async function run(
   try {
     return answerLines(api, c, (signal) => lines(api, c, source, signal, end), {
       contentType: LINES_TYPE,
-      ...(still === undefined ? {} : { may: still }),
+      may: () => object === undefined || guard?.may(object) !== false,
     });
   } catch (error) {
     end();

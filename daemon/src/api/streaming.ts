@@ -24,9 +24,12 @@ export function answerLines(
   const gone = new AbortController();
   const { signal, release: unlink } = linkSignals([gone.signal, api.closing]);
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => gone.abort(GIVEN_UP), timeoutMs);
-  const forget = api.views.onChange(() => {
+  const judge = () => {
     if (!isThere(api, c) || !may()) gone.abort(GIVEN_UP);
-  });
+  };
+  const forget = api.views.onChange(judge);
+  // they may have changed while the stream was made
+  judge();
   let ended = false;
   const end = () => {
     if (ended) return;
