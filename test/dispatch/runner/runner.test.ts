@@ -284,6 +284,15 @@ describe('output', () => {
     await waitFor(async () => (await readdir(join(directory, 'runner', 'left'))).length === 0, { what: 'its pipe to be removed' });
   });
 
+  it('of a flood of processes left behind is not waited for, however it is taken', async () => {
+    const started = await runner.start(spec('yes & echo parent'), () => new Promise(setImmediate));
+    try {
+      expect(await started.ended).toEqual({ exitStatus: 0, endedAt: expect.any(Number), leftBehind: true });
+    } finally {
+      process.kill(-started.identity.pid, 'SIGKILL');
+    }
+  });
+
   it('may be closed by the process', async () => {
     const { end, out } = await run('echo first; exec >&- 2>&-; sleep 0.05; exit 4');
     expect([end.exitStatus, out]).toEqual([4, 'first\n']);

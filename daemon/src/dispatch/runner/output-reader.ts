@@ -65,8 +65,11 @@ export function readOutput(descriptor: number, masker: Masker, output: (chunk: B
     stopped = true;
     resolve(how);
   };
+  /** All from before the end is here: what comes now is of others. */
+  const hasEnough = (): boolean => !stopped && sinceFinish !== undefined && sinceFinish >= PIPE_BYTES;
   const release = (): void => {
     if (holding > 0 || resting) return;
+    if (!closed && hasEnough()) letGo();
     if (closed) end();
     else if (!socket.destroyed) socket.resume();
   };
@@ -108,7 +111,9 @@ export function readOutput(descriptor: number, masker: Masker, output: (chunk: B
     if (stopping !== undefined && masker.held === 0) halt();
     if (sinceFinish !== undefined) {
       sinceFinish += count;
-      if (sinceFinish >= PIPE_BYTES && holding === 0) {
+      if (hasEnough()) {
+        // let go of once it is taken
+        if (holding > 0) return false;
         letGo();
         return drain(count);
       }
