@@ -48,13 +48,15 @@ interface Island {
   /** What it did as a target, and what it wrote. */
   done: Map<string, { starter: string; part: Part; spool: Buffer }>;
   told: { id: string; target: string; outcome: Part['outcome']; records: number }[];
+  /** Ids of executions of which it takes no answers now. */
+  refused: Set<string>;
 }
 
 /** A node that is connected with nobody, unless a test says so. */
 async function island(name: string, tellMs?: number): Promise<Island> {
   const members = network.node(name);
   const rows = memoryKv();
-  const here: Pick<Island, 'started' | 'done' | 'told'> = { started: [], done: new Map(), told: [] };
+  const here: Pick<Island, 'started' | 'done' | 'told' | 'refused'> = { started: [], done: new Map(), told: [], refused: new Set() };
   const handleOf = (id: string): PartHandle | undefined => {
     const found = here.done.get(id);
     if (found === undefined) return undefined;
@@ -89,6 +91,7 @@ async function island(name: string, tellMs?: number): Promise<Island> {
   const executions: CarryingOptions['executions'] = {
     async answered({ target }, { id }, { part, records }) {
       if (id === 'f'.repeat(64)) throw new DtkdError('NOT_FOUND', 'no such execution');
+      if (here.refused.has(id)) throw new DtkdError('NOT_A_MEMBER', 'who answers is no member that is known here');
       const known = here.told.some((one) => one.id === id && one.outcome !== 'unknown');
       if (!known) here.told.push({ id, target, outcome: part.outcome, records: records.length });
       return known ? 'known' : 'taken';
@@ -399,6 +402,21 @@ describe('answers that are carried', () => {
     await waitFor(() => s.told.length === 1, { what: 's to be told' });
     expect(s.told[0]?.id).toBe(id);
     await waitFor(async () => (await answersOf(m)).length === 0, { what: 'm to forget it' });
+  });
+
+  test('are brought also where the starter does not take another now', async () => {
+    const { islands, id, answer } = await answered();
+    const [s, m, t] = islands;
+    const other = await queue(s, 't');
+    for (const order of await ordersOf(s)) if (order.id === other) await t.carrying.takeOrder(t.at, order);
+    const second = (await answersOf(t)).find((one) => one.id === other);
+    s.refused.add(id);
+    await m.carrying.takeAnswer(m.at, answer);
+    await m.carrying.takeAnswer(m.at, second as AnswerFrame);
+    network.heal('s', 'm');
+    await waitFor(() => s.told.length === 1, { what: 's to be told of the other' });
+    expect(s.told[0]?.id).toBe(other);
+    await waitFor(async () => (await answersOf(m)).length === 1, { what: 'm to forget that one only' });
   });
 
   test('are not made for starters that can ask, and hold no more output than may be', async () => {

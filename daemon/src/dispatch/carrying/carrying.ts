@@ -136,14 +136,17 @@ export class Carrying {
     await this.#takeAnswer({ domain, self }, answer);
   }
 
-  /** Brings a starter what is kept for it; true if nothing is left. */
+  /** Brings a starter what is kept for it; true if nothing is left. What it does not take now holds up nothing else. */
   async #bring(to: { domain: string; key: string }): Promise<boolean> {
+    let done = true;
     for await (const answer of this.#answers.forStarter(to)) {
       const said = await this.#gathering.deliver(to, answer);
-      if (said === undefined || (said.type === 'refused' && !isFinal(said.code))) return false;
-      await this.#answers.drop(to.domain, answer);
+      // it cannot be reached: the others wait as well
+      if (said === undefined) return false;
+      if (said.type === 'refused' && !isFinal(said.code)) done = false;
+      else await this.#answers.drop(to.domain, answer);
     }
-    return true;
+    return done;
   }
 
   async *#own(domain: string, what: 'orders' | 'answers'): AsyncGenerator<CarriedFrame> {
