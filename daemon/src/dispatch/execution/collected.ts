@@ -62,7 +62,13 @@ export class Collected implements OutputSink {
     if (fits) {
       if (!this.#made) await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
       this.#made = true;
-      await appendFile(this.#path, records, { mode: 0o600 });
+      try {
+        await appendFile(this.#path, records, { mode: 0o600 });
+      } catch (error) {
+        // of a full disk: what was written of them would be taken for records
+        await truncate(this.#path, this.#kept).catch(() => undefined);
+        throw error;
+      }
       this.#kept += records.length;
     }
     this.#offset += records.length;
