@@ -3,6 +3,7 @@
  * that what was appended can be read soon, in order, without gaps, and that a spool takes no memory when nobody writes or reads. Does not know what the output means.
  */
 import { stat } from 'node:fs/promises';
+import { DtkdError } from '../../../../protocol/errors.ts';
 import { type LogLevel, OUTPUT_CHUNK_BYTES, type OutputRecord } from '../../../../protocol/orders/records.ts';
 import type { Spool, Spools } from '../runner/runner.types.ts';
 import { SPOOL_IDLE_MS } from './limits.ts';
@@ -86,6 +87,9 @@ export class PartOutput {
     try {
       if (!this.#writing && this.#opening === undefined && !(await exists(this.#options.path))) return new Uint8Array();
       return await (await this.#open()).read(offset, maxBytes);
+    } catch (error) {
+      if (!this.#writing && error instanceof DtkdError && error.code === 'NOT_FOUND') return new Uint8Array();
+      throw error;
     } finally {
       this.#reading -= 1;
       this.#letGo();
