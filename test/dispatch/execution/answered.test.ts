@@ -1,5 +1,6 @@
 /** What a target said in a file settles a part as if it had been asked; what it says later over a connection agrees. */
 import { describe, expect, test } from 'vitest';
+import { PartDriver } from '../../../daemon/src/dispatch/execution/part-driver.ts';
 import type { Part } from '../../../protocol/orders/outcome.ts';
 import { waitFor } from '../../wait.ts';
 import { domainId, keyOf } from '../fake-members.ts';
@@ -7,6 +8,7 @@ import { record } from './fake-target.ts';
 import { closedWorlds, EXEC, fieldsOf, linesOf, OPS, partsOf, showOf, textOf, type World } from './world.ts';
 
 const open = closedWorlds();
+const silent = { debug() {}, info() {}, warn() {}, child: () => silent };
 const site = domainId('site');
 const FROM = { domain: site, target: keyOf('web1', site) };
 
@@ -84,6 +86,56 @@ describe('an answer in a file', () => {
       outcome: 'skipped',
       reason: 'taken back before it had come',
     });
+  });
+
+  test('that comes twice at once, of what nobody looked for any more, puts its output once', async () => {
+    const records = record('from afar\n');
+    const answer = { part: ended({ offset: records.length }), records };
+    let appended = 0;
+    const sink = {
+      offset: 0,
+      async append(more: Uint8Array) {
+        appended += 1;
+        if (appended === 1) driver.answered(answer);
+        for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+        this.offset += more.length;
+      },
+    };
+    const second = { first: 1, last: 1 };
+    const driver = new PartDriver({
+      id: 'ab'.repeat(32),
+      part: ended({ outcome: 'unknown' }),
+      self: 'desk',
+      line: { open: () => Promise.reject(new Error('away')), maybeThere: () => false, onChange: () => () => undefined },
+      sink,
+      user: undefined,
+      notAfter: 0,
+      settleUntil: 0,
+      timeoutMs: 1,
+      timing: {
+        connectMs: 1_000,
+        answerMs: 1_000,
+        lostMs: 1_000,
+        graceMs: 1_000,
+        abortMs: 1_000,
+        tailMs: 1_000,
+        saveMs: 1,
+        backoffMs: second,
+        settlingMs: second,
+      },
+      now: () => 10,
+      logger: silent,
+      onChange: () => undefined,
+      note: () => undefined,
+    });
+    driver.resume();
+    await driver.over;
+    await new Promise(setImmediate);
+    expect(driver.answered(answer)).toBe(true);
+    await waitFor(() => driver.part.outcome === 'succeeded', { what: 'the answer to be heard' });
+    expect(appended).toBe(1);
+    expect(driver.offset).toBe(records.length);
+    driver.close();
   });
 
   test('counts of the target of that part alone', async () => {

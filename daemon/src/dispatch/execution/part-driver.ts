@@ -164,8 +164,11 @@ export class PartDriver {
   answered(answer: CarriedAnswer): boolean {
     if (this.#part.state === 'ended' && this.#part.outcome !== 'unknown') return false;
     this.#answer = answer;
-    if (this.#finished) this.#run(this.#follow(undefined));
-    else this.#patience.look();
+    if (this.#finished) {
+      // once: two that take the same output would put it twice
+      this.#finished = false;
+      this.#run(this.#follow(undefined));
+    } else this.#patience.look();
     return true;
   }
 
