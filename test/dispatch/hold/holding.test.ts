@@ -183,6 +183,23 @@ describe('orders for a member that is away', () => {
     await expect(deposit(s.holding, 't', orderOf(0, MAX_SEALED_BYTES))).rejects.toMatchObject({ code: 'TOO_LARGE' });
   });
 
+  test('are held all the same where the disk is full once others have them', async () => {
+    const s = await nodeWith('s');
+    const h = await nodeWith('h');
+    network.node('t');
+    network.stop('t');
+    const { batch } = s.rows;
+    let writes = 0;
+    s.rows.batch = async (...given) => {
+      writes += 1;
+      if (writes > 1) throw new DtkdError('DISK_FULL', 'the disk is full');
+      return batch.apply(s.rows, given);
+    };
+    const { holders } = await deposit(s.holding, 't', orderOf());
+    expect(holders).toEqual(['h', 's']);
+    expect(h.holding.counts().orders).toBe(1);
+  });
+
   test('have at most three holders besides the starter', async () => {
     const s = await nodeWith('s');
     for (const name of ['h1', 'h2', 'h3', 'h4', 'h5']) await nodeWith(name);

@@ -104,11 +104,16 @@ class OrderHolding implements Holding {
     // First of all here, with all that are going to be asked: whatever happens now, it can be taken back.
     await this.#rows.put(row, sealed);
     const holders = await this.#give(asked, { type: 'deposit', ...said(row), sealed, signature });
-    await this.#locks.locked(nameText(name), async () => {
-      // It may have been delivered or taken back meanwhile.
-      const now = this.#rows.get(nameText(name));
-      if (now?.type === 'order') await this.#rows.put({ ...now, holders: holders.map(({ key }) => key) });
-    });
+    await this.#locks
+      .locked(nameText(name), async () => {
+        // It may have been delivered or taken back meanwhile.
+        const now = this.#rows.get(nameText(name));
+        if (now?.type === 'order') await this.#rows.put({ ...now, holders: holders.map(({ key }) => key) });
+      })
+      .catch((error: unknown) => {
+        // it is held, and so it was; of all that were asked it is noted that they may have it
+        this.#options.logger.warn({ err: error, id, index }, 'Who holds an order could not be written down');
+      });
     this.#wantTold(row);
     return { holders: [...holders.map((holder) => holder.node), node.name] };
   }
