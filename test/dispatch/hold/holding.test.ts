@@ -334,6 +334,35 @@ describe('taking back', () => {
     expect(await s.holding.cancel(which('t', order))).toEqual({ notReached: [] });
   });
 
+  test('what the target cannot take again may have been taken before', async () => {
+    const s = await nodeWith('s');
+    await nodeWith('h');
+    const t = await nodeWith('t');
+    network.stop('t');
+    const order = orderOf();
+    await deposit(s.holding, 't', order);
+    network.cut('s', 't');
+    network.breaks = ({ to }) => (to === 't' ? { back: 0 } : undefined);
+    network.start('t');
+    await t.holding.start();
+    await waitFor(() => t.taken.length === 1);
+    network.stop('t');
+    network.breaks = () => undefined;
+    let asked = 0;
+    Object.defineProperty(t, 'refusal', {
+      get() {
+        asked += 1;
+        return new DtkdError('NOT_A_MEMBER', 'who started it is no member that is known here');
+      },
+    });
+    network.start('t');
+    await t.holding.start();
+    await waitFor(() => asked > 0);
+    for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+    network.stop('t');
+    expect(await s.holding.cancel(which('t', order))).toEqual({ notReached: ['t'] });
+  });
+
   describe('while its target is asked, which cannot take it now', () => {
     /** `s` hands an order over to `t`, which answers only then. */
     async function handing() {

@@ -82,12 +82,14 @@ export class Telling {
     const sealed = await rows.sealed(name);
     if (sealed === undefined || rows.get(name)?.type !== 'order') return { type: 'done' };
     this.#handing.add(name);
+    // it may have been taken then, whatever is said now
+    const sentBefore = rows.get(name)?.sent === true;
     try {
       const before = () => this.#markSent(name, true);
       const answer = await this.ask({ domain: held.domain, key: held.target }, { type: 'deliver', ...said(held), sealed }, { before });
       if (answer === undefined) return undefined;
       // The target says that it did not take it.
-      if (answer.type === 'refused' && !isFinal(answer.code)) await this.#markSent(name, false);
+      if (answer.type === 'refused' && !isFinal(answer.code) && !sentBefore) await this.#markSent(name, false);
       if (answer.type === 'done' || isFinal(answer.code)) {
         await locks.locked(name, async () => {
           if (rows.get(name)?.type === 'order') await rows.drop([name]);
