@@ -38,6 +38,23 @@ describe('an execution of another node', () => {
     expect(outcomes(partsOf(await showOf(looker.executions, metadata.name)))).toEqual({ web1: 'succeeded', web2: 'failed' });
   });
 
+  test('is not asked for at its targets while nobody takes a line', async () => {
+    const { starter, looker } = await threeSides({ web1: hang });
+    const { metadata } = await starter.executions.dispatch(OPS, EXEC);
+    const web1 = await waitFor(() => starter.targets.get('web1'));
+    await waitFor(() => web1.parts.size === 1);
+    const gone = new AbortController();
+    const lines = (await looker.executions.follow(OPS, metadata.name, { signal: gone.signal }))[Symbol.asyncIterator]();
+    await lines.return?.();
+    // who follows it later asks later
+    const taken = (await looker.executions.follow(OPS, metadata.name, { signal: gone.signal }))[Symbol.asyncIterator]();
+    web1.only.out('one\n');
+    for (let line = await taken.next(); line.done !== true && line.value.output === undefined; ) line = await taken.next();
+    expect(web1.requests.filter(({ type }) => type === 'attach').length).toBe(1);
+    gone.abort();
+    await taken.return?.();
+  });
+
   test('ends as it was last heard of, when all who know of a part are lost for long', async () => {
     const { starter, looker, network } = await threeSides({ web1: hang, web2: succeed });
     const { metadata } = await starter.executions.dispatch(OPS, EXEC);

@@ -25,7 +25,7 @@ import type {
   StartedExecutions,
 } from './executions.types.ts';
 import { FinishedCounts, type FinishedFigures } from './finished-counts.ts';
-import { follow } from './follow.ts';
+import { type FollowOptions, follow } from './follow.ts';
 import { handleOf, handlesOf } from './handles.ts';
 import { SWEEP_MS, TIMING } from './limits.ts';
 import { type Known, type LookupPorts, lookUp, may, startedHere } from './lookup.ts';
@@ -174,8 +174,7 @@ class StartedHere implements Executions {
     { from, signal, allNotes }: { from?: ReadonlyMap<number, number>; signal: AbortSignal; allNotes?: boolean },
   ): Promise<AsyncIterable<FollowLine>> {
     const known = await lookUp(this.#lookup, principal, id);
-    const view = this.#viewOf(known, principal, from ?? new Map());
-    return closing(follow(view, { from, signal, allNotes }), view);
+    return followed(() => this.#viewOf(known, principal, from ?? new Map()), { from, signal, allNotes });
   }
 
   async answered(
@@ -424,10 +423,11 @@ function starterText(principal: Principal): string {
   return principal.type === 'operator' ? OPERATOR : subjectText(principal);
 }
 
-/** Lets go of a view that was made for one reader. */
-async function* closing(lines: AsyncIterable<FollowLine>, view: View): AsyncGenerator<FollowLine> {
+/** Makes a view for one reader when the first line is taken, as nobody may ever do; and lets go of it. */
+async function* followed(make: () => View, how: FollowOptions): AsyncGenerator<FollowLine> {
+  const view = make();
   try {
-    yield* lines;
+    yield* follow(view, how);
   } finally {
     if (view instanceof ElsewhereView) view.close();
   }
