@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { encodeCbor } from '../../../protocol/cbor.ts';
+import { encodeFrame } from '../../../protocol/frames.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import { planAnswer } from '../../../protocol/orders/follow.ts';
-import { DISPATCH_PROTOCOL } from '../../../protocol/orders/messages.ts';
+import { DISPATCH_PROTOCOL, type DispatchEvent } from '../../../protocol/orders/messages.ts';
+import type { Part } from '../../../protocol/orders/outcome.ts';
 import { waitFor } from '../../wait.ts';
 import { FakeNetwork } from '../fake-members.ts';
 import { fail, hang, type Script, succeed } from './fake-target.ts';
@@ -113,6 +116,29 @@ describe('an execution of another node', () => {
     };
     expect(outcomes(partsOf(await showOf(looker.executions, metadata.name)))).toEqual({ web1: 'failed' });
     network.stop('desk');
+    expect(outcomes(partsOf(await showOf(looker.executions, metadata.name)))).toEqual({ web1: 'failed' });
+  });
+
+  test('is told by its target, however often somebody else tells of it before', async () => {
+    const { starter, looker, network } = await threeSides({ web1: fail, liar: succeed });
+    const { metadata } = await starter.executions.dispatch(OPS, { ...EXEC, filter: { include: ['name=web1'] } });
+    await linesOf(starter.executions, metadata.name);
+    network.stop('desk');
+    const truth = starter.targets.get('web1')?.only;
+    if (truth === undefined) throw new Error('it ran');
+    const { id } = truth;
+    const frameOf = (event: DispatchEvent) => encodeFrame(encodeCbor(event));
+    const word = (part: Part) => frameOf({ type: 'part', id, part, order: Uint8Array.from(truth.order) });
+    const lied = Promise.withResolvers<void>();
+    network.node('liar').handle(DISPATCH_PROTOCOL, (stream) => {
+      const lie = word({ ...truth.part, outcome: 'succeeded' });
+      stream.once('close', lied.resolve);
+      stream.end(Buffer.concat([...Array.from({ length: 8_192 }, () => lie), frameOf({ type: 'end' })]));
+    });
+    network.node('web1').handle(DISPATCH_PROTOCOL, async (stream) => {
+      await lied.promise;
+      stream.end(Buffer.concat([word(truth.part), frameOf({ type: 'end' })]));
+    });
     expect(outcomes(partsOf(await showOf(looker.executions, metadata.name)))).toEqual({ web1: 'failed' });
   });
 

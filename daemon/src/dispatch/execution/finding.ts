@@ -71,11 +71,16 @@ async function* answersOf({ members, user, id, timeoutMs }: Search, member: Memb
   signal.addEventListener('abort', stop, { once: true });
   try {
     await conversation.ask({ type: 'find', user, id }, timeoutMs);
+    // once each: who repeats itself takes no room from the others
+    const told = new Set<string>();
     for (let events = 0; events < MAX_FOUND; events += 1) {
       const event = await conversation.next(timeoutMs);
       if (event === undefined || event.type === 'end') return;
       const one = event.type === 'part' && event.id.startsWith(id) ? readFound(member, event) : undefined;
-      if (one !== undefined) yield one;
+      const name = `${one?.id} ${one?.part.index}`;
+      if (one === undefined || told.has(name)) continue;
+      told.add(name);
+      yield one;
     }
   } finally {
     signal.removeEventListener('abort', stop);
