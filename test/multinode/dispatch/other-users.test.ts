@@ -42,8 +42,18 @@ const documents = [
   { apiVersion: 'dtkd.dev/v1', kind: 'Resource', metadata: { name: 'w' }, spec: { model: 'm', type: 'Who', parents: ['node/node0'] } },
 ];
 
+/** Where secrets are put for commands. */
+const MEMORY = '/dev/shm';
+
+async function inMemory(): Promise<string[]> {
+  const names = await readdir(MEMORY).catch((): string[] => []);
+  return names.filter((name) => name.startsWith('dtkd-secrets-'));
+}
+
 describe.skipIf(reason !== undefined)(`commands as other users${reason === undefined ? '' : ` (SKIPPED: ${reason})`}`, () => {
   it('run as those whom the policy names, with no right of the daemon', async () => {
+    // of others on this machine
+    const before = new Set(await inMemory());
     const dir = join(stage.current.directory, 'data');
     await mkdir(dir, { mode: 0o700 });
     await chown(dir, NOBODY, NOBODY);
@@ -70,8 +80,7 @@ describe.skipIf(reason !== undefined)(`commands as other users${reason === undef
     // They pass through the data directory, and see nothing in it.
     expect((await stat(dir)).mode & 0o7).toBe(0o1);
     expect((await stat(join(dir, 'admin.token'))).mode & 0o7).toBe(0);
-    const memory = await readdir('/dev/shm').catch((): string[] => []);
-    const left = await Promise.all(memory.filter((name) => name.startsWith('dtkd-secrets-')).map((name) => stat(join('/dev/shm', name))));
+    const left = await Promise.all((await inMemory()).filter((name) => !before.has(name)).map((name) => stat(join(MEMORY, name))));
     expect(left.filter(({ uid }) => uid === NOBODY || uid === 1)).toEqual([]);
     await site.stop();
   });
