@@ -232,6 +232,23 @@ describe('commands that end together', () => {
     expect(await ended).toMatchObject({ state: 'succeeded' });
     expect((await appliedOf(store.kv, 'shop')).get('db')?.due).toBeUndefined();
   });
+
+  it('are so where there is nothing to run for them', async () => {
+    const { daemonNow, store } = await fresh();
+    const [db] = (await daemonNow.ports.tasks.applied('shop')).values();
+    if (db === undefined) throw new Error('it is not applied');
+    await store.transact(async (tx) => putApplied(tx, 'shop', { ...db, due: ['restart', 'check'] }));
+    const steps = ['restart', 'check'].map((settles, at) => ({
+      number: `${at + 1}`,
+      title: settles,
+      after: [],
+      work: work({ command: undefined, settles }),
+    }));
+    const applied = await daemonNow.ports.tasks.applied('shop');
+    const { ended } = await daemonNow.ports.tasks.start(task(steps, { applied }));
+    expect(await ended).toMatchObject({ state: 'succeeded' });
+    expect((await appliedOf(store.kv, 'shop')).get('db')?.due).toBeUndefined();
+  });
 });
 
 describe('work that is no command', () => {

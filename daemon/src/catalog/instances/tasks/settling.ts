@@ -55,7 +55,10 @@ async function correct(tx: Transaction, node: string, { row, end }: Settled, at:
   if (object !== undefined && status !== undefined) await tx.put({ ...object, status });
 }
 
-async function appliedIn(tx: Transaction, { instance, resource }: StepRow): Promise<AppliedResource | undefined> {
+async function appliedIn(
+  tx: Transaction,
+  { instance, resource }: Pick<StepRow, 'instance' | 'resource'>,
+): Promise<AppliedResource | undefined> {
   const bytes = await tx.getRow(appliedRow(instance, resource));
   return bytes === undefined ? undefined : readApplied(jsonOf(bytes));
 }
@@ -67,11 +70,15 @@ export async function settleUnrun(
   row: Pick<StepRow, 'instance' | 'resource' | 'act' | 'goal' | 'settles'>,
   deleted?: Deleted,
 ): Promise<void> {
-  const before = applied.get(row.resource);
-  const after =
-    row.act === 'check' ? before : rowAfter({ row, end: { state: 'succeeded' }, command: { outcome: 'succeeded' } }, before, now());
-  if (after === before && row.act !== 'delete') return;
-  await store.transact((tx) => writeApplied(tx, row, before, after, deleted));
+  // nothing was looked at
+  if (row.act === 'check') return;
+  const at = now();
+  const after = await store.transact(async (tx) => {
+    const before = await appliedIn(tx, row);
+    const next = rowAfter({ row, end: { state: 'succeeded' }, command: { outcome: 'succeeded' } }, before, at);
+    await writeApplied(tx, row, before, next, deleted);
+    return next;
+  });
   remember(applied, row.resource, after);
 }
 
