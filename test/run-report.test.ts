@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 const PROJECT = join(import.meta.dirname, '..');
+/** Texts of tests that are written and run in a directory of their own: the one that is skipped there is what the report has to tell. */
 const FILES = {
   'good.test.js': `import { it } from 'vitest'; it('is good', () => undefined); it.skip('is left out', () => undefined);`,
   'bad.test.js': `import { expect, it } from 'vitest'; it('is bad', () => expect(1, 'the sum').toBe(2));`,

@@ -64,12 +64,13 @@ export function configure(command: Command, cli: Cli): void {
           : { authenticationType: 'Custom', authenticationURL: flags.authUrl };
       const documents = exposeDocuments({ name, to, addresses, domains, port: flags.port ?? to.port, authentication });
       const { app, before } = await write(client, name, documents);
-      const addressesNow = addresses.map((host) => formatHostPort({ host, port: to.port }));
+      const endpoints = addresses.map((host) => ({ host, port: to.port }));
+      const now = endpoints.map(formatHostPort);
       const shown = await withUri(client, name, app);
       if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, shown, flags.output);
       if (flags.output === 'name') return cli.out.print(`${dtAppKind.singular}.${dtAppKind.group}/${name}`);
-      await tell(cli, client, shown, { to, before: before.filter((address) => !addressesNow.includes(address)) });
-      await warnIfSilent(cli, client, addresses, to.port);
+      await tell(cli, client, shown, { to, before: before.filter((address) => !now.includes(address)) });
+      await warnIfSilent(cli, client, endpoints);
     });
 }
 
@@ -155,15 +156,9 @@ async function withUri(client: ApiClient, name: string, app: JsonRecord): Promis
 }
 
 /** Sharing what is not there yet is allowed, but more often a typing error. */
-async function warnIfSilent(cli: Cli, client: ApiClient, addresses: readonly string[], port: number): Promise<void> {
-  if (
-    !(await isSilent(
-      client.https.connection.url,
-      addresses.map((host) => ({ host, port })),
-    ))
-  )
-    return;
-  const where = addresses.map((host) => formatHostPort({ host, port })).join(', ');
+async function warnIfSilent(cli: Cli, client: ApiClient, endpoints: readonly HostPort[]): Promise<void> {
+  if (!(await isSilent(client.https.connection.url, endpoints))) return;
+  const where = endpoints.map(formatHostPort).join(', ');
   cli.out.note(`warning: nothing answers at ${where} now; until something does, the URIs answer 503`);
 }
 

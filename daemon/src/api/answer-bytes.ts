@@ -1,4 +1,5 @@
 /** Answers with bytes as they are made, at the pace of the client. */
+import { iteratedBody } from './iterated-body.ts';
 
 export interface BytesAnswer {
   /** Media type. */
@@ -12,27 +13,15 @@ export interface BytesAnswer {
 /** What goes wrong with the beginning is thrown, for an answer with a code; later the connection breaks, and the client has no end. */
 export async function answerBytes(bytes: AsyncIterable<Uint8Array>, { type, end, release }: BytesAnswer): Promise<Response> {
   const chunks = bytes[Symbol.asyncIterator]();
-  let next: IteratorResult<Uint8Array> | undefined = await chunks.next();
-  const body = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } =
-          next ??
-          (await chunks.next().catch((error: unknown) => {
-            end();
-            throw error;
-          }));
-        next = undefined;
-        if (done !== true) return controller.enqueue(value);
-        release();
-        controller.close();
-      },
-      async cancel() {
-        end();
-        await chunks.return?.();
-      },
+  let first: IteratorResult<Uint8Array> | undefined = await chunks.next();
+  const all: AsyncIterator<Uint8Array> = {
+    next() {
+      const next = first === undefined ? chunks.next() : Promise.resolve(first);
+      first = undefined;
+      return next;
     },
-    { highWaterMark: 1 },
-  );
+    return: async () => chunks.return?.() ?? { done: true, value: undefined },
+  };
+  const body = iteratedBody(all, (chunk) => chunk, { end, release, ahead: 1 });
   return new Response(body, { status: 200, headers: { 'content-type': type, 'cache-control': 'no-store' } });
 }

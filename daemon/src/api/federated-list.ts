@@ -10,13 +10,13 @@ import type { FederatedList } from '../catalog/federation/federation.types.ts';
 import { begin } from './deciding.ts';
 import { listForm } from './federated-form.ts';
 import { askingUser, federatedSelection, federatedTarget, OPERATOR_ELSEWHERE } from './federated-request.ts';
+import { iteratedBody } from './iterated-body.ts';
 import { linkSignals } from './linked-signal.ts';
 import { answerForm } from './media.ts';
 import { includeObject } from './object-answer.ts';
 import { selectionQuery } from './reading.ts';
 import { type Api, type ApiContext, answerText, flag, type Target, versionParameters, warn, wholeNumber } from './request.ts';
 import { LIST_PART } from './row-lines.ts';
-import { bytesBody } from './streaming.ts';
 import { assertReached, listVersion } from './versions.ts';
 import { visibleRows } from './visible-rows.ts';
 
@@ -82,7 +82,12 @@ async function answer(api: Api, c: ApiContext, kind: Kind, open: (signal: AbortS
       end();
       parts.return(undefined).catch(() => {});
     };
-    return answerText(c, bytesBody(encoded(begun, parts), left), 200, contentType);
+    return answerText(
+      c,
+      iteratedBody(encoded(begun, parts), (bytes) => bytes, { end: left }),
+      200,
+      contentType,
+    );
   } catch (error) {
     end();
     throw error;

@@ -9,11 +9,12 @@ import type { UserPrincipal } from '../../../protocol/principal.ts';
 import { MAX_ROW_BYTES } from '../../../protocol/remote-api.ts';
 import type { PeerApi, PeerNode, PeerRequest, PeerResponse } from '../catalog/federation/peer-api.types.ts';
 import { incoming, incomingAny, incomingStatus, incomingSuccess, misbehaved, outgoing } from './forwarded-body.ts';
+import { iteratedBody } from './iterated-body.ts';
 import { GIVEN_UP, linkSignals } from './linked-signal.ts';
 import { answerForm } from './media.ts';
 import { answerObject } from './object-answer.ts';
 import { type Api, type ApiContext, answerJson, answerText, readBody, type Target, warn, wholeNumber } from './request.ts';
-import { bytesBody, LINES_TYPE } from './streaming.ts';
+import { LINES_TYPE } from './streaming.ts';
 
 /** Milliseconds for the owner to answer: a write of a busy node waits for its disk. */
 const FORWARD_MS = 10_000;
@@ -88,7 +89,12 @@ async function forwardAction(asked: Asked): Promise<Response> {
     if (!/;\s*stream=/.test(response.contentType)) {
       return answerJson(c, incomingAny(await readAll(response.body, MAX_ROW_BYTES, target.namespace), target.namespace), response.status);
     }
-    return answerText(c, bytesBody(response.body[Symbol.asyncIterator](), keep()), response.status, LINES_TYPE);
+    return answerText(
+      c,
+      iteratedBody(response.body[Symbol.asyncIterator](), (bytes) => bytes, { end: keep() }),
+      response.status,
+      LINES_TYPE,
+    );
   });
 }
 

@@ -1,5 +1,6 @@
 import { DtkdError } from '../../../protocol/errors.ts';
 import { SELF, subjectText } from '../../../protocol/principal.ts';
+import { iteratedBody } from './iterated-body.ts';
 import { GIVEN_UP, linkSignals } from './linked-signal.ts';
 import { type Api, type ApiContext, answerText } from './request.ts';
 
@@ -42,53 +43,8 @@ export function answerLines(
   };
   const lines = make(signal)[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
-  const body = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const next = await lines.next().catch((error: unknown) => {
-          end();
-          throw error;
-        });
-        if (next.done === true) {
-          end();
-          controller.close();
-        } else {
-          controller.enqueue(encoder.encode(`${next.value}\n`));
-        }
-      },
-      async cancel() {
-        end();
-        await lines.return?.();
-      },
-    },
-    { highWaterMark: 1 },
-  );
+  const body = iteratedBody(lines, (line) => encoder.encode(`${line}\n`), { end, ahead: 1 });
   return answerText(c, body, 200, contentType);
-}
-
-/**
- * A body of bytes as they are made, at the pace of the client. `end` is called when it is over, also for a client that has gone before it was begun: a
- * generator that was never begun is not told.
- */
-export function bytesBody(bytes: AsyncIterator<Uint8Array>, end: () => void): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const next = await bytes.next().catch((error: unknown) => {
-          end();
-          throw error;
-        });
-        if (next.done !== true) return controller.enqueue(next.value);
-        end();
-        controller.close();
-      },
-      async cancel() {
-        end();
-        await bytes.return?.();
-      },
-    },
-    { highWaterMark: 0 },
-  );
 }
 
 /** False for a user of this node that was deleted: other nodes show it what it asks for on this one's word. Those of other nodes are theirs to end. */

@@ -297,7 +297,8 @@ describe('taking back', () => {
     expect(await again.holding.cancel(which('t', order))).toEqual({ notReached: ['t'] });
   });
 
-  test('what a holder handed over without an answer may be at the target', async () => {
+  /** `h` has handed an order of `s` over to `t`, which took it and is away again: nobody has heard so. */
+  async function handedOver() {
     const s = await nodeWith('s');
     await nodeWith('h');
     const t = await nodeWith('t');
@@ -310,6 +311,23 @@ describe('taking back', () => {
     await t.holding.start();
     await waitFor(() => t.taken.length === 1);
     network.stop('t');
+    return { s, t, order };
+  }
+
+  /** Has a node refuse from now on; returns how often it was asked. */
+  function refusing(at: Awaited<ReturnType<typeof nodeWith>>, refusal: DtkdError): () => number {
+    let asked = 0;
+    Object.defineProperty(at, 'refusal', {
+      get() {
+        asked += 1;
+        return refusal;
+      },
+    });
+    return () => asked;
+  }
+
+  test('what a holder handed over without an answer may be at the target', async () => {
+    const { s, order } = await handedOver();
     expect(await s.holding.cancel(which('t', order))).toEqual({ notReached: ['t'] });
   });
 
@@ -319,45 +337,22 @@ describe('taking back', () => {
     network.stop('t');
     const order = orderOf();
     await deposit(s.holding, 't', order);
-    let asked = 0;
-    Object.defineProperty(t, 'refusal', {
-      get() {
-        asked += 1;
-        return new DtkdError('DISK_FULL', 'the disk is full');
-      },
-    });
+    const asked = refusing(t, new DtkdError('DISK_FULL', 'the disk is full'));
     network.start('t');
     await t.holding.start();
-    await waitFor(() => asked > 0);
+    await waitFor(() => asked() > 0);
     await waitFor(() => !s.holding.mayHaveDelivered(which('t', order)));
     network.stop('t');
     expect(await s.holding.cancel(which('t', order))).toEqual({ notReached: [] });
   });
 
   test('what the target cannot take again may have been taken before', async () => {
-    const s = await nodeWith('s');
-    await nodeWith('h');
-    const t = await nodeWith('t');
-    network.stop('t');
-    const order = orderOf();
-    await deposit(s.holding, 't', order);
-    network.cut('s', 't');
-    network.breaks = ({ to }) => (to === 't' ? { back: 0 } : undefined);
-    network.start('t');
-    await t.holding.start();
-    await waitFor(() => t.taken.length === 1);
-    network.stop('t');
+    const { s, t, order } = await handedOver();
     network.breaks = () => undefined;
-    let asked = 0;
-    Object.defineProperty(t, 'refusal', {
-      get() {
-        asked += 1;
-        return new DtkdError('NOT_A_MEMBER', 'who started it is no member that is known here');
-      },
-    });
+    const asked = refusing(t, new DtkdError('NOT_A_MEMBER', 'who started it is no member that is known here'));
     network.start('t');
     await t.holding.start();
-    await waitFor(() => asked > 0);
+    await waitFor(() => asked() > 0);
     for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
     network.stop('t');
     expect(await s.holding.cancel(which('t', order))).toEqual({ notReached: ['t'] });

@@ -81,7 +81,8 @@ export function instanceSubresources(ports: ConvergePorts): Map<string, Instance
 /** What then is not found is not the service, but what belongs to it. */
 function onInstance(run: InstanceAction, ports: ConvergePorts): InstanceAction {
   const found: InstanceAction = async (request) => {
-    await findInstance(ports, request.name);
+    // the operator's request comes without one where there is none
+    if (request.object === undefined) await findInstance(ports, request.name);
     return run(request);
   };
   return Object.assign(found, run);

@@ -88,8 +88,11 @@ export async function secretPaths(files: Pick<ServiceFiles, 'service' | 'copies'
 export async function hiddenPaths(files: Pick<ServiceFiles, 'service' | 'copies'>): Promise<string[][]> {
   const paths = await secretPaths(files);
   const types = new KnownTypes(files.copies.values());
+  const byType = new Map<string, Promise<boolean>>();
   for (const [component, { type, properties = {} }] of Object.entries(files.service.components ?? {})) {
-    if (await types.isWhole(type)) continue;
+    const isWhole = byType.get(typeKey(type)) ?? types.isWhole(type);
+    byType.set(typeKey(type), isWhole);
+    if (await isWhole) continue;
     for (const property of Object.keys(properties)) paths.push(['components', component, 'properties', property]);
   }
   return paths;

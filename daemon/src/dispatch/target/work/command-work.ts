@@ -52,7 +52,7 @@ export async function readyCommand(work: CommandWork, place: WorkPlace, options:
   const code = new Map([...prepared.code, ...installs.flatMap((install) => install.code)].map((ref) => [`${ref.name} ${ref.digest}`, ref]));
   const pins = judgedPins([...code.values()], policy, here);
   const all = [...scripts, ...installs.flatMap((install) => install.scripts)];
-  processes.assertAllowed(all.map(({ script }) => script.user));
+  for (const { script } of all) processes.assertAllowed(script.user);
   const staged = new Map<Install, Staged>();
   return {
     plain: prepared.work.kind === 'script' && installs.every((install) => install.command === undefined),

@@ -23,7 +23,7 @@ export function readyExec(work: ExecWork, { processes }: WorkPlace, { node, now 
   if (texts.some((text) => text.includes('\0')) || Object.keys(work.env).some((name) => !VARIABLE.test(name))) {
     throw new DtkdError('INVALID', 'the command or its environment contains what no process can be given');
   }
-  processes.assertAllowed([work.user]);
+  processes.assertAllowed(work.user);
   const source = { step: 1, command: 'exec' };
   return {
     plain: true,

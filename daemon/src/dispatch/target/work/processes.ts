@@ -112,7 +112,7 @@ export class Processes {
 
   /** Lets another user get to the directory of a file that it is to run, and read the file if it is the part's own. Errors: INVALID, FORBIDDEN. */
   async give(user: string, file: string, own: boolean): Promise<void> {
-    this.#assertAllowed(user);
+    this.assertAllowed(user);
     const { uid, gid } = await this.#options.runner.account(user);
     if (uid === process.geteuid?.()) return;
     if (own) await chown(file, uid, gid).catch(() => undefined);
@@ -143,7 +143,7 @@ export class Processes {
   ): Promise<ScriptResult> {
     const { runner, output } = this.#options;
     const { source, argv, user, script } = order;
-    if (user !== undefined) this.#assertAllowed(user);
+    this.assertAllowed(user);
     const base = await this.#environmentOf(user);
     const { env, secretFiles, masks } = await this.#withSecrets({ ...order, env: { ...base, ...order.env } });
     const cwd = order.cwd ?? (await homeOf(base['HOME']));
@@ -256,14 +256,10 @@ export class Processes {
     };
   }
 
-  /** Errors: FORBIDDEN if the policy names one of these not. */
-  assertAllowed(users: Iterable<string | undefined>): void {
-    for (const user of users) if (user !== undefined) this.#assertAllowed(user);
-  }
-
-  #assertAllowed(user: string): void {
+  /** Undefined: the daemon's own. Errors: FORBIDDEN if the policy does not name the user. */
+  assertAllowed(user: string | undefined): void {
     const { node } = this.#options;
-    if (this.#users.includes(user)) return;
+    if (user === undefined || this.#users.includes(user)) return;
     throw new DtkdError('FORBIDDEN', `nothing may run as the user "${user}" on ${node}`, {
       // setting takes the place of what is set: those who may, still may
       next: `On ${node}: dtkd policy set users=${[...this.#users, user].join(',')}`,
