@@ -37,7 +37,7 @@ export async function attend(cli: Cli, options: AttendOptions): Promise<Attended
       view: {
         show(event, execution) {
           const escaped = process.stdout.isTTY === true;
-          view ??= viewIn(options.prefix, options.localIsPlain ? execution.starter : undefined, screen, escaped);
+          view ??= viewIn(options.prefix, options.localIsPlain ? execution.starter : undefined, screen, escaped, options.shown);
           view.show(event, execution);
           screen.flush();
         },
@@ -48,6 +48,7 @@ export async function attend(cli: Cli, options: AttendOptions): Promise<Attended
       onContact: (event) => say(event === 'lost' ? 'contact with the daemon was lost; looking for it again' : 'the daemon is there again'),
     },
     options.id,
+    options.shown,
   );
   const release = onInterrupts(cli.out.interactive, {
     announce: (graceMs) => {

@@ -1,5 +1,5 @@
 import type { GlobalFlags } from '../cli.ts';
-import type { ExecutionView } from './execution.ts';
+import type { ExecutionView, ShownParts } from './execution.ts';
 import type { ShowFlags } from './show-flags.ts';
 import type { Ending } from './summary.ts';
 import type { TextForm } from './text-view.ts';
@@ -8,6 +8,8 @@ export interface AttendOptions {
   /** Body of the dispatch, or of a retry with its path; or the execution that is there. */
   start?: { path: string; body: unknown };
   id?: string;
+  /** Parts of it that are not shown again. */
+  shown?: ShownParts;
   show: ShowFlags;
   prefix: TextForm['prefix'];
   /** True if the starting node's own lines need no prefix. */

@@ -25,6 +25,15 @@ export interface PartView {
   file: FileView | undefined;
 }
 
+/** Parts whose end and output have been shown, by index, with the bytes of output that they had. */
+export type ShownParts = ReadonlyMap<number, number>;
+
+/** What whoever followed `execution` until now has seen whole. */
+export function shownOf(execution: ExecutionView): ShownParts {
+  const known = [...execution.parts.values()].filter(({ state, outcome }) => state === 'ended' && outcome !== 'unknown');
+  return new Map(known.map(({ index, offset }) => [index, offset]));
+}
+
 export interface FileView {
   digest: string;
   size: number;

@@ -6,7 +6,7 @@ import { DtkdError } from '../../protocol/errors.ts';
 import type { ExecutionPhase } from '../../protocol/orders/words.ts';
 import type { ApiClient } from '../client/api.ts';
 import { isCut, type Pause, rest, Search } from '../client/search.ts';
-import { type ExecutionView, executionOf, onlyQueuedLeft } from './execution.ts';
+import { type ExecutionView, executionOf, onlyQueuedLeft, type ShownParts } from './execution.ts';
 import { type FollowEvent, followEventOf, type OutputEvent } from './follow-event.ts';
 import type { Ending } from './summary.ts';
 import type { FollowView } from './view.types.ts';
@@ -30,15 +30,18 @@ export interface FollowOptions {
 export class Following {
   readonly #client: Pick<ApiClient, 'daemonLines'>;
   readonly #options: FollowOptions;
-  readonly #offsets = new Map<number, number>();
+  readonly #offsets: Map<number, number>;
+  readonly #shown: ReadonlySet<number>;
   #execution: ExecutionView;
   #missing = 0;
 
-  /** `id`: of an execution that is there, or its beginning; absent for one that is about to be started. */
-  constructor(client: Pick<ApiClient, 'daemonLines'>, options: FollowOptions, id = '') {
+  /** `id`: of an execution that is there, or its beginning; absent for one that is about to be started. `shown`: what is not to be shown again. */
+  constructor(client: Pick<ApiClient, 'daemonLines'>, options: FollowOptions, id = '', shown: ShownParts = new Map()) {
     this.#client = client;
     this.#options = options;
     this.#execution = { ...executionOf({}), id };
+    this.#offsets = new Map(shown);
+    this.#shown = new Set(shown.keys());
   }
 
   /** What is known of it; the id is empty until the daemon told it. */
@@ -99,9 +102,11 @@ export class Following {
   /** Brings what is known up to date. False if there was nothing new in it. */
   #apply(event: FollowEvent): boolean {
     if (event.type === 'execution') this.#execution = event.execution;
-    else if (event.type === 'part') this.#execution.parts.set(event.part.index, event.part);
     else if (event.type === 'output') return this.#isNew(event);
-    else if (event.type === 'end') {
+    else if (event.type === 'part') {
+      this.#execution.parts.set(event.part.index, event.part);
+      return !this.#shown.has(event.part.index);
+    } else if (event.type === 'end') {
       this.#execution.phase = event.phase;
       this.#missing = event.missing;
     }

@@ -1,7 +1,7 @@
 /** The output of each target as a whole, once it has ended and all of it is here. */
 import { escapeControls } from '../output/escape.ts';
 import { BatchedScreen } from './batched-screen.ts';
-import type { ExecutionView, PartView } from './execution.ts';
+import type { ExecutionView, PartView, ShownParts } from './execution.ts';
 import type { FollowEvent } from './follow-event.ts';
 import { HeldOutput } from './held-output.ts';
 import { durationOf, whyOf } from './summary.ts';
@@ -11,16 +11,16 @@ import type { FollowView, Screen } from './view.types.ts';
 export class GroupView implements FollowView {
   readonly #screen: Screen;
   readonly #form: TextForm;
-  readonly #held: HeldOutput;
+  readonly #held = new HeldOutput();
   readonly #parts = new Map<number, { view: TextView; screen: BatchedScreen }>();
   readonly #received = new Map<number, number>();
-  readonly #shown = new Set<number>();
+  readonly #shown: Set<number>;
   readonly #notes: TextView;
 
-  constructor(screen: Screen, form: TextForm, held = new HeldOutput()) {
+  constructor(screen: Screen, form: TextForm, shown?: ShownParts) {
     this.#screen = screen;
+    this.#shown = new Set(shown?.keys());
     this.#form = { ...form, prefix: 'none' };
-    this.#held = held;
     this.#notes = new TextView(screen, this.#form);
   }
 

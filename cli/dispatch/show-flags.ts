@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../../protocol/orders/words.ts';
 import type { Output } from '../output/output.ts';
+import type { ShownParts } from './execution.ts';
 import { type TextForm, TextView } from './text-view.ts';
 import type { FollowView, Screen } from './view.types.ts';
 
@@ -27,10 +28,17 @@ export function addShowFlags(command: Command): Command {
     .addOption(new Option('-o, --output <format>', 'one line of JSON for each line of output, with where it comes from').choices(['json']));
 }
 
-/** What is wanted, and where; `escaped`: on a terminal. All but the common view are loaded when they are asked for. */
-export async function loadView(
-  flags: ShowFlags,
-): Promise<(prefix: TextForm['prefix'], local: string | undefined, screen: Screen, escaped: boolean) => FollowView> {
+/** Makes the view; `escaped`: on a terminal. `shown`: parts that have no place in it. */
+type ViewIn = (
+  prefix: TextForm['prefix'],
+  local: string | undefined,
+  screen: Screen,
+  escaped: boolean,
+  shown: ShownParts | undefined,
+) => FollowView;
+
+/** What is wanted, and where. All but the common view are loaded when they are asked for. */
+export async function loadView(flags: ShowFlags): Promise<ViewIn> {
   if (flags.output === 'json') {
     const { JsonView } = await import('./json-view.ts');
     return (_prefix, _local, screen) => new JsonView(screen);
@@ -39,9 +47,14 @@ export async function loadView(
     const { RawView } = await import('./raw-view.ts');
     return (_prefix, _local, screen) => new RawView(screen);
   }
-  const View = flags.group === true ? (await import('./group-view.ts')).GroupView : TextView;
-  return (prefix, local, screen, escaped) =>
-    new View(screen, { prefix: flags.terse === true ? 'none' : prefix, local, level: flags.loglevel, escape: escaped });
+  const form = (prefix: TextForm['prefix'], local: string | undefined, escaped: boolean): TextForm => {
+    return { prefix: flags.terse === true ? 'none' : prefix, local, level: flags.loglevel, escape: escaped };
+  };
+  if (flags.group === true) {
+    const { GroupView } = await import('./group-view.ts');
+    return (prefix, local, screen, escaped, shown) => new GroupView(screen, form(prefix, local, escaped), shown);
+  }
+  return (prefix, local, screen, escaped) => new TextView(screen, form(prefix, local, escaped));
 }
 
 export function assertOneForm({ group, raw, output }: ShowFlags): void {

@@ -3,13 +3,13 @@ import type { Cli, GlobalFlags } from '../../cli.ts';
 import { executionPath, requireId } from '../../client/executions.ts';
 import { attend } from '../../dispatch/attend.ts';
 import { line } from '../../dispatch/conclude.ts';
-import { shortId } from '../../dispatch/execution.ts';
+import { executionOf, shortId, shownOf } from '../../dispatch/execution.ts';
 import { addShowFlags, type ShowFlags } from '../../dispatch/show-flags.ts';
 import { EXIT_HELP } from '../../dispatch/summary.ts';
 
 const EXAMPLES = `
 Examples:
-  dtkd executions resume 1a2b3c              the next batch, and so on; follows it
+  dtkd executions resume 1a2b3c              the next batch, and so on; shows what comes from then on
   dtkd executions resume 1a2b3c --detach
 
 ${EXIT_HELP}`;
@@ -21,9 +21,9 @@ export function configure(command: Command, cli: Cli): void {
     .action(async (text: string, flags: ShowFlags & { detach?: boolean }) => {
       const id = requireId(text);
       const client = await cli.client();
-      await client.daemon('POST', executionPath(id, 'resume'), {});
+      const shown = shownOf(executionOf(await client.daemon('POST', executionPath(id, 'resume'), {})));
       const global = command.optsWithGlobals<GlobalFlags>();
       if (flags.detach === true) return cli.out.print(`It goes on. Follow it: ${line(global, 'executions', 'follow', shortId(id))}`);
-      await attend(cli, { id, show: flags, prefix: 'node', localIsPlain: false, tellsCount: true, waitForQueued: false, global });
+      await attend(cli, { id, shown, show: flags, prefix: 'node', localIsPlain: false, tellsCount: true, waitForQueued: false, global });
     });
 }

@@ -263,6 +263,35 @@ b2
     expect(await daemon.cli('executions', 'resume', '1a2b3c')).toMatchObject({ code: 0, stderr: '2 targets: 2 succeeded\n' });
   });
 
+  it.each(['--loglevel=info', '--group', '--output=json'])('resume %s shows nothing again of what came before the pause', async (flag) => {
+    const before = part(0, { node: 'node1', state: 'ended', outcome: 'failed', exitStatus: 1, offset: 4 });
+    const unknown = part(1, { node: 'node2', state: 'ended', outcome: 'unknown', offset: 6 });
+    const waiting = part(2, { node: 'node3', state: 'waiting' });
+    daemon.script('POST', about('/resume'), () => executionObject([before, unknown, waiting]));
+    const asked: (string | null)[] = [];
+    daemon.script('GET', about('/follow'), ({ query }) => {
+      asked.push(query.get('from'));
+      return {
+        lines: linesOf(
+          { execution: executionObject([before, unknown, waiting]) },
+          output(0, 'node1', 0, ['out', 'old\n']),
+          ended(0, 'node1', 'failed', { exitStatus: 1, offset: 4 }),
+          output(1, 'node2', 0, ['out', 'found\n']),
+          ended(1, 'node2', 'succeeded', { offset: 6 }),
+          output(2, 'node3', 0, ['out', 'new\n']),
+          ended(2, 'node3', 'succeeded', { offset: 4 }),
+          FINISHED,
+        ),
+      };
+    });
+    const { code, stdout, stderr } = await daemon.cli('executions', 'resume', '1a2b3c', flag);
+    expect(asked).toEqual(['{"0":4}']);
+    expect(stdout).toMatch(/found.*new/s);
+    expect(stdout).not.toMatch(/old|node1/);
+    expect(code).toBe(20);
+    expect(stderr).toContain(flag === '--output=json' ? '' : '3 targets: 2 succeeded, 1 failed');
+  });
+
   it('shows errors of the daemon as they are', async () => {
     daemon.script('GET', about('/follow'), () => {
       throw new DtkdError('NOT_FOUND', 'no execution begins with 1a2b3c', { next: 'See "dtkd executions ls -A".' });
