@@ -9,7 +9,7 @@ import { order } from '../../../protocol/orders/order.ts';
 import { executionIdOf } from '../../../protocol/orders/plan-tree.ts';
 import type { Principal } from '../../../protocol/principal.ts';
 import { waitFor } from '../../wait.ts';
-import { fail, hang, type Lie, record, type Script, succeed } from './fake-target.ts';
+import { type FakePart, fail, hang, type Lie, record, type Script, succeed } from './fake-target.ts';
 import { closedWorlds, EXEC, fieldsOf, linesOf, OPS, outcomes, partsOf, runToEnd, showOf, textOf, type World, world } from './world.ts';
 
 const DEV: Principal = { type: 'user', home: 'self', name: 'dev', uid: 'uid-dev', display: 'dev@desk' };
@@ -209,6 +209,34 @@ describe('following', () => {
       expect(end).toBeGreaterThan(output);
     }
   });
+});
+
+test('a follow tells nothing from when the right to see the execution has ended', async () => {
+  let mayRead = true;
+  let going: FakePart | undefined;
+  const w = await inWorld({
+    decide: (_principal, { verb }) =>
+      verb !== 'READ' || mayRead ? { allowed: true, because: 'a test' } : { allowed: false, reason: 'a test' },
+    targets: {
+      web1: (part) => {
+        part.run();
+        part.out('before\n');
+        going = part;
+      },
+    },
+  });
+  const object = await w.executions.dispatch(OPS, EXEC);
+  const lines = await w.executions.follow(OPS, object.metadata.name, { signal: AbortSignal.timeout(60_000) });
+  let text = '';
+  const reading = (async () => {
+    for await (const line of lines) text += textOf([line], 0);
+  })();
+  await waitFor(() => text === 'before\n');
+  mayRead = false;
+  going?.out('after\n');
+  await expect(reading).rejects.toMatchObject({ code: 'FORBIDDEN' });
+  expect(text).toBe('before\n');
+  going?.end();
 });
 
 describe('offsets', () => {

@@ -28,7 +28,7 @@ import { FinishedCounts, type FinishedFigures } from './finished-counts.ts';
 import { type FollowOptions, follow } from './follow.ts';
 import { handleOf, handlesOf } from './handles.ts';
 import { SWEEP_MS, TIMING } from './limits.ts';
-import { type Known, type LookupPorts, lookUp, may, startedHere } from './lookup.ts';
+import { type Known, type LookupPorts, lookUp, may, seenBy, startedHere } from './lookup.ts';
 import { forgetOpen, keepOpen, openRows, principalOf } from './open-rows.ts';
 import { assertWhole, planAgain } from './plan-again.ts';
 import { emptyExecution, planAnswer } from './plan-answer.ts';
@@ -174,7 +174,8 @@ class StartedHere implements Executions {
     { from, signal, allNotes }: { from?: ReadonlyMap<number, number>; signal: AbortSignal; allNotes?: boolean },
   ): Promise<AsyncIterable<FollowLine>> {
     const known = await lookUp(this.#lookup, principal, id);
-    return followed(() => this.#viewOf(known, principal, from ?? new Map()), { from, signal, allNotes });
+    const mayRead = seenBy(this.#lookup, principal, known);
+    return followed(() => this.#viewOf(known, principal, from ?? new Map()), { from, signal, allNotes }, mayRead);
   }
 
   async answered(
@@ -423,11 +424,14 @@ function starterText(principal: Principal): string {
   return principal.type === 'operator' ? OPERATOR : subjectText(principal);
 }
 
-/** Makes a view for one reader when the first line is taken, as nobody may ever do; and lets go of it. */
-async function* followed(make: () => View, how: FollowOptions): AsyncGenerator<FollowLine> {
+/** Makes a view for one reader when the first line is taken, as nobody may ever do; and lets go of it. Errors: FORBIDDEN as soon as `mayRead` says no. */
+async function* followed(make: () => View, how: FollowOptions, mayRead: () => boolean): AsyncGenerator<FollowLine> {
   const view = make();
   try {
-    yield* follow(view, how);
+    for await (const line of follow(view, how)) {
+      if (!mayRead()) throw new DtkdError('FORBIDDEN', 'your right to see this execution has ended');
+      yield line;
+    }
   } finally {
     if (view instanceof ElsewhereView) view.close();
   }

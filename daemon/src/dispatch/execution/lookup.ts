@@ -92,6 +92,14 @@ export function may({ access }: Pick<LookupPorts, 'access'>, principal: Principa
   return access.decide(principal, { verb, ...executionRef('', metadata.name), object }).allowed;
 }
 
+/** Says whether the principal may READ it at the time. What others started they have answered for themselves. */
+export function seenBy(ports: Pick<LookupPorts, 'access'>, principal: Principal, known: Known): () => boolean {
+  if (known.at === 'elsewhere') return () => true;
+  // what rights go by does not change with its state
+  const object = known.at === 'running' ? known.run.object() : known.object;
+  return () => may(ports, principal, 'READ', object);
+}
+
 async function findAnywhere(ports: LookupPorts, principal: Principal, id: string): Promise<{ merged: Merged[]; unanswered: string[] }> {
   const user = wireUser(principal);
   const [here, there] = await Promise.all([
