@@ -14,3 +14,20 @@ it('lets go of what an answer needs, however its bytes end', async () => {
   await (await answerBytes(bytes(false), about)).body?.cancel();
   expect(said).toEqual(['release', 'end', 'end']);
 });
+
+it('lets go of what an answer needs where the client takes nothing for long', async () => {
+  const ended = Promise.withResolvers<void>();
+  const left = Promise.withResolvers<void>();
+  async function* bytes(): AsyncGenerator<Uint8Array> {
+    try {
+      for (;;) yield Buffer.from('more');
+    } finally {
+      left.resolve();
+    }
+  }
+  const answer = await answerBytes(bytes(), { type: 'application/x-tar', end: ended.resolve, release: () => undefined, stallMs: 20 });
+  const reader = answer.body?.getReader();
+  expect((await reader?.read())?.done).toBe(false);
+  await Promise.all([ended.promise, left.promise]);
+  await expect(reader?.read()).rejects.toThrow('takes nothing');
+});

@@ -1,6 +1,9 @@
 /** Answers with bytes as they are made, at the pace of the client. */
 import { iteratedBody } from './iterated-body.ts';
 
+/** Who takes nothing for so long has gone, in milliseconds: only a few such answers may be open at once. */
+const STALL_MS = 10 * 60_000;
+
 export interface BytesAnswer {
   /** Media type. */
   type: string;
@@ -8,10 +11,15 @@ export interface BytesAnswer {
   end(): void;
   /** All bytes have been taken. */
   release(): void;
+  /** Milliseconds in which the client may take nothing. */
+  stallMs?: number;
 }
 
 /** What goes wrong with the beginning is thrown, for an answer with a code; later the connection breaks, and the client has no end. */
-export async function answerBytes(bytes: AsyncIterable<Uint8Array>, { type, end, release }: BytesAnswer): Promise<Response> {
+export async function answerBytes(
+  bytes: AsyncIterable<Uint8Array>,
+  { type, end, release, stallMs = STALL_MS }: BytesAnswer,
+): Promise<Response> {
   const chunks = bytes[Symbol.asyncIterator]();
   let first: IteratorResult<Uint8Array> | undefined = await chunks.next();
   const all: AsyncIterator<Uint8Array> = {
@@ -22,6 +30,6 @@ export async function answerBytes(bytes: AsyncIterable<Uint8Array>, { type, end,
     },
     return: async () => chunks.return?.() ?? { done: true, value: undefined },
   };
-  const body = iteratedBody(all, (chunk) => chunk, { end, release, ahead: 1 });
+  const body = iteratedBody(all, (chunk) => chunk, { end, release, ahead: 1, stallMs });
   return new Response(body, { status: 200, headers: { 'content-type': type, 'cache-control': 'no-store' } });
 }

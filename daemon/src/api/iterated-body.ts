@@ -7,28 +7,46 @@ export interface IteratedBodyOptions {
   release?(): void;
   /** Chunks that are made before the client asks for them. */
   ahead?: number;
+  /** A client that takes nothing for so many milliseconds has gone, for what the answer keeps for it. Absent: it may rest as long as it likes. */
+  stallMs?: number;
 }
 
 /** Chunks as they are made, at the pace of the client. What cannot be made breaks the connection, so that the client sees no end. */
 export function iteratedBody<T>(
   chunks: AsyncIterator<T>,
   bytesOf: (chunk: T) => Uint8Array,
-  { end, release = end, ahead = 0 }: IteratedBodyOptions,
+  { end, release = end, ahead = 0, stallMs }: IteratedBodyOptions,
 ): ReadableStream<Uint8Array> {
+  let stall: NodeJS.Timeout | undefined;
+  const leave = async () => {
+    end();
+    await chunks.return?.();
+  };
+  const rest = (controller: ReadableStreamDefaultController) => {
+    const cut = () => {
+      controller.error(new Error('the client takes nothing'));
+      void leave().catch(() => undefined);
+    };
+    if (stallMs !== undefined) stall = setTimeout(cut, stallMs).unref();
+  };
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
+        clearTimeout(stall);
         const next = await chunks.next().catch((error: unknown) => {
           end();
           throw error;
         });
-        if (next.done !== true) return controller.enqueue(bytesOf(next.value));
+        if (next.done !== true) {
+          rest(controller);
+          return controller.enqueue(bytesOf(next.value));
+        }
         release();
         controller.close();
       },
-      async cancel() {
-        end();
-        await chunks.return?.();
+      cancel() {
+        clearTimeout(stall);
+        return leave();
       },
     },
     { highWaterMark: ahead },
