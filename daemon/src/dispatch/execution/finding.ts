@@ -18,6 +18,7 @@ import type { Part } from '../../../../protocol/orders/outcome.ts';
 import { executionIdOf, verifyProof } from '../../../../protocol/orders/plan-tree.ts';
 import type { Member, Members } from '../dispatch.types.ts';
 import { openConversation } from './conversation.ts';
+import { FairShare } from './fair-share.ts';
 import { MAX_FOUND } from './limits.ts';
 
 /** A part as one member tells of it. */
@@ -45,7 +46,7 @@ export interface Search {
 
 /** Resolves when all have answered, or the time is over. `unanswered` names connected members that did not. */
 export async function findElsewhere({ members, user, id, timeoutMs }: Search): Promise<{ found: FoundPart[]; unanswered: string[] }> {
-  const found: FoundPart[] = [];
+  const found = new FairShare<string, FoundPart>(MAX_FOUND);
   const unanswered: string[] = [];
   const signal = AbortSignal.timeout(timeoutMs);
   const byNode = new Map(members.list().map((member) => [member.node, member]));
@@ -53,16 +54,14 @@ export async function findElsewhere({ members, user, id, timeoutMs }: Search): P
     [...byNode.values()].map(async (member) => {
       if (member.reach === 'away') return;
       try {
-        for await (const one of answersOf({ members, user, id, timeoutMs }, member, signal)) {
-          if (found.length < MAX_FOUND) found.push(one);
-        }
+        for await (const one of answersOf({ members, user, id, timeoutMs }, member, signal)) found.add(member.node, one);
       } catch (error) {
         if (!(error instanceof DtkdError)) throw error;
         unanswered.push(member.node);
       }
     }),
   );
-  return { found, unanswered };
+  return { found: found.values(), unanswered };
 }
 
 async function* answersOf({ members, user, id, timeoutMs }: Search, member: Member, signal: AbortSignal): AsyncGenerator<FoundPart> {
