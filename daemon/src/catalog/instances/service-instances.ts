@@ -5,6 +5,7 @@
  */
 import { Rights } from '../model/rights.ts';
 import { createInstanceObjects } from './apply/instance-objects.ts';
+import { tellApplied } from './converge/changing.ts';
 import { serviceInstances } from './converge/part.ts';
 import { resourceTaken } from './converge/resources.ts';
 import { Turns } from './converge/turns.ts';
@@ -20,6 +21,7 @@ export function createServiceInstances(options: ServiceInstancesOptions): Servic
   const repositories = createRepositories({ directory, now });
   const model = createInstanceObjects({ node: node.name, rights: new Rights({ decide, decideMove, node: node.name }) });
   const deleted = (instance: string) => resourceTaken({ model, node: node.name }, instance);
+  const settled = (instance: string) => tellApplied({ store, node: node.name }, instance);
   const part = serviceInstances({
     store,
     node: node.name,
@@ -27,7 +29,7 @@ export function createServiceInstances(options: ServiceInstancesOptions): Servic
     repositories,
     files: createInstanceFiles({ repositories, bases: modules }),
     staging: createStaging({ repositories, modules }),
-    tasks: createTasks({ store, node: node.name, commands, output, logger, deleted, now }),
+    tasks: createTasks({ store, node: node.name, commands, output, logger, deleted, settled, now }),
     model,
     copies: modules,
     nodes,

@@ -1,6 +1,7 @@
 /** Service instances over a real store and real rules, with nodes and repositories in memory; and daemons that die at any point. */
 import { createHash } from 'node:crypto';
 import { createInstanceObjects } from '../../../../daemon/src/catalog/instances/apply/instance-objects.ts';
+import { tellApplied } from '../../../../daemon/src/catalog/instances/converge/changing.ts';
 import type { ConvergePorts } from '../../../../daemon/src/catalog/instances/converge/converge.types.ts';
 import { serviceInstances } from '../../../../daemon/src/catalog/instances/converge/part.ts';
 import { resourceTaken } from '../../../../daemon/src/catalog/instances/converge/resources.ts';
@@ -323,7 +324,8 @@ async function startDaemon(
     }),
   });
   const deleted = (instance: string) => resourceTaken({ model, node: NODE }, instance);
-  const tasks = createTasks({ store, node: NODE, commands, output: fakeOutput(machines), logger, deleted, now });
+  const settled = (instance: string) => tellApplied({ store, node: NODE }, instance);
+  const tasks = createTasks({ store, node: NODE, commands, output: fakeOutput(machines), logger, deleted, settled, now });
   const objects: Objects = {
     apply: life.lasting(async (principal, node, one, { dryRun = false } = {}) => {
       const refusal = made.refuses(node);

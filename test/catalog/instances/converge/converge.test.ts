@@ -273,6 +273,27 @@ describe('converging', () => {
     expect(await made.instance('shop')).toMatchObject({ phase: 'Ready' });
   });
 
+  it('tells what is applied also where it hears how a command has ended when its task is over', async () => {
+    const { machines, daemon, instance, store } = await fresh(service('shop', { components: { db: TIER.db } }));
+    const { run } = await daemon();
+    machines.fails = () => ({ outcome: 'unknown', reason: 'contact was lost' });
+    await run('shop', 'converge');
+    expect(await instance('shop')).toMatchObject({ phase: 'Failed', resources: 1 });
+    machines.fails = () => undefined;
+    await run('shop', 'converge');
+    const ready = await instance('shop');
+    expect(ready).toMatchObject({ phase: 'Ready', resources: 1, nodes: [NODE] });
+    machines.fails = () => ({ outcome: 'unknown', reason: 'contact was lost' });
+    await run('shop', 'delete');
+    expect(await instance('shop')).toMatchObject({ phase: 'Failed', resources: 1, nodes: [NODE] });
+    const lost = [...machines.executions.values()].findLast(({ ended }) => ended?.outcome === 'unknown');
+    if (lost === undefined) throw new Error('nothing is unknown');
+    lost.end.promise = Promise.resolve({ outcome: 'succeeded' });
+    await write(store, { ...object('Execution', lost.id), status: { phase: 'Finished', parts: [] } });
+    await waitFor(async () => (await instance('shop'))['resources'] === 0, { what: 'the resource to be told as gone' });
+    expect(await instance('shop')).toMatchObject({ phase: 'Failed', nodes: [] });
+  });
+
   it('brings back what an earlier one was taking down when contact was lost', async () => {
     const { machines, daemon, edit, instance, store } = await fresh(service('shop', { components: TIER }));
     const { run, ask } = await daemon();

@@ -1,5 +1,6 @@
 /** Changes of an instance's object within transactions. */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { ServiceFile } from '../../../../../protocol/service-file.ts';
 import type { ObjectStore, Transaction } from '../../../store/object-store.types.ts';
 import { appsOf } from '../service-apps/app-rows.ts';
@@ -18,6 +19,17 @@ export async function changeInstance(
   if (found === undefined) return false;
   await tx.put(changedInstance(found, change, service));
   return true;
+}
+
+/** Has the object say what is applied by now, where a task that is over has left it saying something else. */
+export async function tellApplied(ports: { store: ObjectStore; node: string }, name: string): Promise<void> {
+  await ports.store.transact(async (tx) => {
+    const found = instanceOf(await tx.get(instanceRef(ports.node, name)));
+    if (found === undefined) return;
+    const { resources, nodes, apps, drift } = found.status;
+    const now = await appliedNow(ports, name);
+    if (!isDeepStrictEqual({ resources, nodes, apps, drift }, now)) await tx.put(changedInstance(found, now));
+  });
 }
 
 /** What the object says of what is applied, as it is in the store by now. */

@@ -173,6 +173,7 @@ class InstanceTasks implements Tasks {
         deleted,
       );
       this.#unsettled.delete(row.execution);
+      await this.#options.settled(row.instance);
     } catch (error) {
       if (error instanceof DtkdError && error.code === 'NOT_FOUND') await this.#options.store.transact(async (tx) => dropStep(tx, row));
     }

@@ -19,6 +19,8 @@ export interface TasksOptions {
   logger: InstancesLogger;
   /** What is done when a resource of an instance was taken down by a task that is over. */
   deleted(instance: string): Deleted;
+  /** Told when it is recorded how a command of a task that is over has ended. */
+  settled(instance: string): Promise<void>;
   /** Milliseconds since the epoch. */
   now(): number;
 }
