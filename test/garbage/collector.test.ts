@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import { DtkdError } from '../../protocol/errors.ts';
@@ -337,5 +337,20 @@ describe('many dependents', () => {
     await g.settled();
     await remove('owner');
     await waitFor(async () => (await g.names()).length === 0, { what: 'all to go' });
+  });
+
+  it('than can wait at once are all looked at after a restart, each once', async () => {
+    const many = await startGarbageApi({ started: false, garbage: { maxWaiting: 10 } });
+    const owner = await many.make('owner');
+    for (let index = 0; index < 40; index++) await many.make(`d-${index}`, [owner]);
+    const gone = { ...owner, metadata: { ...owner.metadata, name: 'gone', uid: 'zzz, after all others' } };
+    await many.make('left', [gone]);
+    const looked = vi.spyOn(many.store, 'originOf');
+    many.garbage.start();
+    await waitFor(async () => !(await many.names()).includes('left'), { what: 'what is last to go as well' });
+    await many.settled();
+    const ofOne = looked.mock.calls.filter(([{ name }]) => name === 'd-7');
+    expect(ofOne).toHaveLength(1);
+    await many.close();
   });
 });

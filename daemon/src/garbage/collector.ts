@@ -37,8 +37,10 @@ class Collector implements Garbage {
   readonly #settleMs: number;
   readonly #queue: WorkQueue;
   #unsubscribe: (() => void) | undefined;
-  /** Something found no room in the queue. */
+  /** A change found no room in the queue. */
   #overflowed = false;
+  /** A scan waits until there is room. */
+  #room: PromiseWithResolvers<void> | undefined;
   #scan: Promise<void> | undefined;
   #starting: NodeJS.Timeout | undefined;
   #rescan: NodeJS.Timeout | undefined;
@@ -49,11 +51,12 @@ class Collector implements Garbage {
     this.#settleMs = options.settleMs ?? SETTLE_MS;
     this.#queue = new WorkQueue({
       parallel: PARALLEL,
-      limit: MAX_WAITING,
+      limit: options.maxWaiting ?? MAX_WAITING,
       firstBackOffMs: options.firstBackOffMs ?? FIRST_BACK_OFF_MS,
       lastBackOffMs: LAST_BACK_OFF_MS,
       work: (key, failures) => this.#work(key, failures),
       onIdle: () => {
+        this.#goOn();
         if (this.#overflowed) this.#scanAll();
       },
     });
@@ -75,6 +78,7 @@ class Collector implements Garbage {
     clearInterval(this.#rescan);
     this.#unsubscribe?.();
     await this.#queue.stop();
+    this.#goOn();
     await this.#scan;
   }
 
@@ -118,11 +122,9 @@ class Collector implements Garbage {
     if (place !== undefined) this.#add(OBJECT + placeText(place.ref), 0);
   }
 
-  /** False if there is no room for it: all is looked at again when there is. */
-  #add(key: string, delayMs: number, anew = false): boolean {
-    const added = this.#queue.add(key, delayMs, { anew });
-    if (!added) this.#overflowed = true;
-    return added;
+  /** If there is no room for it all is looked at again when there is. */
+  #add(key: string, delayMs: number, anew = false): void {
+    if (!this.#queue.add(key, delayMs, { anew })) this.#overflowed = true;
   }
 
   #scanAll(): void {
@@ -138,11 +140,22 @@ class Collector implements Garbage {
       });
   }
 
-  /** What finds no room makes another scan follow. */
+  /** Where there is no room it waits and goes on from there: one that began anew would never get further than what has room. */
   async #scanRows(): Promise<void> {
     for await (const refs of allRows(this.#options.store.kv)) {
-      for (const ref of refs) if (this.#stopped || !this.#add(OBJECT + placeText(ref), 0)) return;
+      for (const ref of refs) {
+        while (!this.#stopped && !this.#queue.add(OBJECT + placeText(ref), 0)) {
+          this.#room = Promise.withResolvers();
+          await this.#room.promise;
+        }
+        if (this.#stopped) return;
+      }
     }
+  }
+
+  #goOn(): void {
+    this.#room?.resolve();
+    this.#room = undefined;
   }
 
   async #work(key: string, failures: number): Promise<void> {

@@ -29,6 +29,8 @@ export interface GarbageOptions {
   settleMs?: number;
   /** How long the first refused deletion waits. Milliseconds; default: FIRST_BACK_OFF_MS. */
   firstBackOffMs?: number;
+  /** Objects that wait to be looked at, at most. Default: MAX_WAITING. */
+  maxWaiting?: number;
 }
 
 export interface Garbage {
