@@ -410,6 +410,13 @@ describe('parcels', () => {
       modules: { taken: 0, known: 2 },
       refused: { count: 1, first: [{ code: 'CONTENT_ALTERED' }] },
     });
+    const noRoom = { has: async () => false, keep: () => Promise.reject(new DtkdError('DISK_FULL', 'no room for more modules')) };
+    const full = await parcelsOf(b, { modules: { list: async () => [], waiting: () => new Set(), ...noRoom } });
+    await a.expose('two');
+    expect(await imported(full, await exported(ofA, { modules: 'all' }))).toMatchObject({
+      domains: [{ entries: { new: 1 } }],
+      refused: { count: 3, first: [{ code: 'DISK_FULL' }, {}, {}] },
+    });
     const without = await exported(ofA, { modules: 'all', since: { heads: {}, modules: list.map(({ digest }) => digest) } });
     expect((await framesOf(without)).some(({ type }) => type === 'module')).toBe(false);
   });

@@ -180,7 +180,9 @@ class Taking {
       await modules.keep({ statement: open.frame.statement, signature: open.frame.signature }, open.bytes);
       this.#modules.taken += 1;
     } catch (error) {
-      this.#leaveOut(`module ${open.frame.digest.slice(0, 12)}`, [told(error)]);
+      // modules have a share of the disk: that it is used up holds nothing else back
+      const refused = error instanceof DtkdError && error.code === 'DISK_FULL' ? error : told(error);
+      this.#leaveOut(`module ${open.frame.digest.slice(0, 12)}`, [refused]);
     }
   }
 
