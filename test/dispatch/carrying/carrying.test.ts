@@ -50,13 +50,21 @@ interface Island {
   told: { id: string; target: string; outcome: Part['outcome']; records: number }[];
   /** Ids of executions of which it takes no answers now. */
   refused: Set<string>;
+  /** Answers that it is given wait for this; and how many there were. */
+  reading: { until: Promise<void>; count: number };
 }
 
 /** A node that is connected with nobody, unless a test says so. */
 async function island(name: string, tellMs?: number): Promise<Island> {
   const members = network.node(name);
   const rows = memoryKv();
-  const here: Pick<Island, 'started' | 'done' | 'told' | 'refused'> = { started: [], done: new Map(), told: [], refused: new Set() };
+  const here: Pick<Island, 'started' | 'done' | 'told' | 'refused' | 'reading'> = {
+    started: [],
+    done: new Map(),
+    told: [],
+    refused: new Set(),
+    reading: { until: Promise.resolve(), count: 0 },
+  };
   const handleOf = (id: string): PartHandle | undefined => {
     const found = here.done.get(id);
     if (found === undefined) return undefined;
@@ -90,6 +98,8 @@ async function island(name: string, tellMs?: number): Promise<Island> {
   });
   const executions: CarryingOptions['executions'] = {
     async answered({ target }, { id }, { part, records }) {
+      here.reading.count += 1;
+      await here.reading.until;
       if (id === 'f'.repeat(64)) throw new DtkdError('NOT_FOUND', 'no such execution');
       if (here.refused.has(id)) throw new DtkdError('NOT_A_MEMBER', 'who answers is no member that is known here');
       const known = here.told.some((one) => one.id === id && one.outcome !== 'unknown');
@@ -417,6 +427,39 @@ describe('answers that are carried', () => {
     await waitFor(() => s.told.length === 1, { what: 's to be told of the other' });
     expect(s.told[0]?.id).toBe(other);
     await waitFor(async () => (await answersOf(m)).length === 1, { what: 'm to forget that one only' });
+  });
+
+  test('of what was found out are not forgotten with the one before, which is just being brought', async () => {
+    const { islands, id, answer } = await answered();
+    const [s, m, t] = islands;
+    const did = t.done.get(id);
+    if (did !== undefined) did.part = { ...did.part, outcome: 'unknown' };
+    const [unknown] = await answersOf(t);
+    await m.carrying.takeAnswer(m.at, unknown as AnswerFrame);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    s.reading.until = promise;
+    network.heal('s', 'm');
+    await waitFor(() => s.reading.count === 1, { what: 's to read the first' });
+    expect(await m.carrying.takeAnswer(m.at, answer)).toBe('taken');
+    resolve();
+    await waitFor(() => s.told.length === 2, { what: 's to be told of both' });
+    expect(s.told.map(({ outcome }) => outcome)).toEqual(['unknown', 'succeeded']);
+  });
+
+  test('tell how all ended, also where there is more output than a member takes of one target', async () => {
+    const [s, , t] = await three();
+    const ids: string[] = [];
+    for (let index = 0; index < 40; index++) ids.push(await queue(s, 't'));
+    for (const order of await ordersOf(s)) await t.carrying.takeOrder(t.at, order);
+    const spool = Buffer.concat(Array.from({ length: 10 }, () => record('x'.repeat(30_000))));
+    for (const did of t.done.values()) Object.assign(did, { spool, part: { ...did.part, offset: spool.length } });
+    const x = await island('x');
+    network.cut('x', 's');
+    const answers = await answersOf(x);
+    expect(answers.map(({ id }) => id).sort()).toEqual(ids.sort());
+    for (const answer of answers) expect(await s.carrying.takeAnswer(s.at, answer)).toBe('taken');
+    const withOutput = s.told.filter(({ records }) => records > 0);
+    expect(withOutput.length).toBeGreaterThan(10);
   });
 
   test('are not made for starters that can ask, and hold no more output than may be', async () => {

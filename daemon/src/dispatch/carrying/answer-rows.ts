@@ -57,8 +57,15 @@ export class AnswerRows {
     if (before !== undefined && (before.final || !answer.final)) return false;
     const known = knownOf(answer);
     this.#assertRoom(domain, answer.target, known.bytes - (before?.bytes ?? 0), before === undefined ? 1 : 0);
-    await this.#kv.batch([{ type: 'put', key: ROWS + key, value: encodeCbor(answer) }], { sync: true });
+    // known at once: one that is just being brought to its starter then does not take this one along when it goes
     this.#known.set(key, known);
+    try {
+      await this.#kv.batch([{ type: 'put', key: ROWS + key, value: encodeCbor(answer) }], { sync: true });
+    } catch (error) {
+      if (before === undefined) this.#known.delete(key);
+      else this.#known.set(key, before);
+      throw error;
+    }
     return true;
   }
 
@@ -80,9 +87,11 @@ export class AnswerRows {
     return [...found.values()];
   }
 
+  /** Forgets it, unless one that is final has taken its place meanwhile. */
   async drop(domain: string, answer: AnswerFrame): Promise<void> {
     const key = keyOf(domain, answer);
-    if (!this.#known.delete(key)) return;
+    if (this.#known.get(key)?.final !== answer.final) return;
+    this.#known.delete(key);
     await this.#kv.batch([{ type: 'del', key: ROWS + key }], { sync: false });
   }
 

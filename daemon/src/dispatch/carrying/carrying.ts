@@ -15,7 +15,7 @@ import type { Target } from '../target/target.types.ts';
 import { isAnswered, unboxAnswer } from './answer-box.ts';
 import { AnswerRows } from './answer-rows.ts';
 import { type CarriedFrame, Gathering } from './gathering.ts';
-import { MAX_ANSWER_LIFETIME_MS, SWEEP_MS } from './limits.ts';
+import { MAX_ANSWER_LIFETIME_MS, OWN_OUTPUT_BYTES, SWEEP_MS, TOLD_OUTPUT_BYTES } from './limits.ts';
 import { ownAnswers } from './own-answers.ts';
 import { Sifting } from './sifting.ts';
 
@@ -91,7 +91,7 @@ export class Carrying {
   /** Answers of this node and of members that can be reached, and those that are kept for others. */
   async *answers(at: At, signal: AbortSignal): AsyncGenerator<AnswerFrame> {
     const sifting = new Sifting(this.#options.members, at.domain);
-    for await (const frame of this.#ownAndKept(at)) if (sifting.own(frame)) yield frame;
+    for await (const frame of this.#ownAndKept(at, OWN_OUTPUT_BYTES)) if (sifting.own(frame)) yield frame;
     for await (const frame of this.#gathering.from(at.domain, 'answers', signal)) {
       if (frame.type === 'answer' && sifting.told(frame, this.#options.now())) yield frame;
     }
@@ -152,11 +152,11 @@ export class Carrying {
   async *#own(domain: string, what: 'orders' | 'answers'): AsyncGenerator<CarriedFrame> {
     if (what === 'orders') yield* this.#options.holding.carry(domain);
     const self = this.#options.members.list().find((member) => member.domain === domain)?.selfKey;
-    if (what === 'answers' && self !== undefined) yield* this.#ownAndKept({ domain, self });
+    if (what === 'answers' && self !== undefined) yield* this.#ownAndKept({ domain, self }, TOLD_OUTPUT_BYTES);
   }
 
-  async *#ownAndKept(at: At): AsyncGenerator<AnswerFrame> {
-    yield* ownAnswers(this.#options, at);
+  async *#ownAndKept(at: At, outputBytes: number): AsyncGenerator<AnswerFrame> {
+    yield* ownAnswers(this.#options, at, outputBytes);
     yield* this.#answers.of(at.domain, this.#options.now());
   }
 }

@@ -1,14 +1,16 @@
 /** What carrying may take of memory, disk, time and connections. */
-import { MAX_ANSWER_BYTES } from '../../../../protocol/orders/answer.ts';
+import { ANSWERS_PER_TARGET_BYTES, MAX_ANSWER_BYTES } from '../../../../protocol/orders/answer.ts';
 
 /** Answers kept for others: of one target, and of all. */
 export const ANSWERS_PER_TARGET = 4_096;
 export const ANSWERS = 16_384;
 /** What a row counts besides what is sealed. */
 export const ROW_BYTES = 512;
-/** Answers of this node itself that go into one file, and their bytes: the latest first. */
+/** Answers of this node itself that go into one file: the latest first. */
 export const OWN_ANSWERS = 16_384;
-export const OWN_ANSWERS_BYTES = 64 * 1024 * 1024;
+/** Bytes of output in them, in a file that this node makes itself; and in that of a member, which takes no more of one target than is kept for it: half of that, so that the rest has room. */
+export const OWN_OUTPUT_BYTES = 64 * 1024 * 1024;
+export const TOLD_OUTPUT_BYTES = ANSWERS_PER_TARGET_BYTES / 2;
 /** How long an answer may be kept: an order waits for seven days, and its id is known for one more. Milliseconds. */
 export const MAX_ANSWER_LIFETIME_MS = 9 * 24 * 3_600_000;
 /** How often answers that are over are removed. */

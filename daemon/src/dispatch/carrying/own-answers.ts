@@ -4,7 +4,7 @@ import type { Members } from '../dispatch.types.ts';
 import type { Holding } from '../hold/hold.types.ts';
 import type { PartHandle, Target } from '../target/target.types.ts';
 import { boxAnswer } from './answer-box.ts';
-import { MAX_ANSWER_LIFETIME_MS, OWN_ANSWERS, OWN_ANSWERS_BYTES } from './limits.ts';
+import { MAX_ANSWER_LIFETIME_MS, OWN_ANSWERS } from './limits.ts';
 
 export interface OwnAnswersPorts {
   members: Pick<Members, 'sign' | 'byKey'>;
@@ -23,8 +23,15 @@ interface Ended {
   never?: true;
 }
 
-/** `self`: this node's key in the domain. */
-export async function* ownAnswers(ports: OwnAnswersPorts, { domain, self }: { domain: string; self: string }): AsyncGenerator<AnswerFrame> {
+/**
+ * `self`: this node's key in the domain. `outputBytes`: of output in all of them. Where that is used up answers go without: how it ended is told of all, since the
+ * same ones are the latest each time.
+ */
+export async function* ownAnswers(
+  ports: OwnAnswersPorts,
+  { domain, self }: { domain: string; self: string },
+  outputBytes: number,
+): AsyncGenerator<AnswerFrame> {
   const { members, now } = ports;
   // A starter that is connected asks by itself.
   const isAbsent = (starter: string): boolean => {
@@ -37,23 +44,26 @@ export async function* ownAnswers(ports: OwnAnswersPorts, { domain, self }: { do
     if (isAbsent(one.starter)) found.push({ ...one, until: notAfter, endedAt: now(), never: true });
   }
   found.sort((a, b) => b.endedAt - a.endedAt);
-  let bytes = 0;
+  let left = outputBytes;
   for (const one of found.slice(0, OWN_ANSWERS)) {
-    const body = await bodyOf(ports, one);
+    const body = await bodyOf(ports, one, Math.min(left, MAX_ANSWER_OUTPUT_BYTES));
     if (body === undefined) continue;
-    bytes += body.records.length;
-    if (bytes > OWN_ANSWERS_BYTES) return;
+    left -= body.records.length;
     const { starter, id, index } = one;
     const until = Math.min(one.until, now() + MAX_ANSWER_LIFETIME_MS);
     yield boxAnswer(members, domain, { starter, target: self, id, index, until, final: body.part.outcome !== 'unknown' }, body);
   }
 }
 
-async function bodyOf({ target }: OwnAnswersPorts, { id, index, endedAt, never }: Ended): Promise<AnswerBody | undefined> {
+async function bodyOf(
+  { target }: OwnAnswersPorts,
+  { id, index, endedAt, never }: Ended,
+  outputBytes: number,
+): Promise<AnswerBody | undefined> {
   const handle = await target.known(id, index);
   if (handle !== undefined) {
     const part = handle.part();
-    return part.state === 'ended' ? { part, records: await outputOf(handle) } : undefined;
+    return part.state === 'ended' ? { part, records: await outputOf(handle, outputBytes) } : undefined;
   }
   if (never !== true) return undefined;
   const reason = 'taken back before it had come';
@@ -63,15 +73,15 @@ async function bodyOf({ target }: OwnAnswersPorts, { id, index, endedAt, never }
   };
 }
 
-/** Its output from the beginning, in whole records, as much as goes into an answer. */
-async function outputOf(handle: PartHandle): Promise<Uint8Array> {
+/** Its output from the beginning, in whole records, up to so many bytes. */
+async function outputOf(handle: PartHandle, most: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let length = 0;
-  for (;;) {
-    const records = await handle.read(length, MAX_ANSWER_OUTPUT_BYTES - length);
-    if (records.length === 0 || length + records.length > MAX_ANSWER_OUTPUT_BYTES) return Buffer.concat(pieces);
+  while (length < most) {
+    const records = await handle.read(length, most - length);
+    if (records.length === 0 || length + records.length > most) break;
     pieces.push(records);
     length += records.length;
-    if (length === MAX_ANSWER_OUTPUT_BYTES) return Buffer.concat(pieces);
   }
+  return Buffer.concat(pieces);
 }
