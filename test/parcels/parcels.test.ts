@@ -202,8 +202,26 @@ describe('parcels', () => {
       (bytes) => carrying(a).seal(bytes),
     );
     const copied = vi.spyOn(Buffer, 'concat');
-    const modules = { list: async () => [], waiting: () => new Set<string>(), has: async () => false, keep: vi.fn(async () => undefined) };
+    let [turns, atModule] = [0, 0];
+    let others: NodeJS.Immediate;
+    const spin = () => {
+      turns += 1;
+      others = setImmediate(spin);
+    };
+    const modules = {
+      list: async () => [],
+      waiting: () => new Set<string>(),
+      has: async () => {
+        atModule = turns;
+        spin();
+        return false;
+      },
+      keep: vi.fn(async () => {
+        clearImmediate(others);
+      }),
+    };
     await imported(await parcelsOf(b, { modules }), many);
+    expect(turns - atModule, 'others have their turns meanwhile').toBeGreaterThan(size / 2);
     expect(modules.keep).toHaveBeenCalledWith(
       expect.anything(),
       Uint8Array.from({ length: size }, (_, at) => at % 251),

@@ -3,6 +3,7 @@
  * so that what is refused leaves no trace.
  */
 import { createReadStream } from 'node:fs';
+import { setImmediate as turn } from 'node:timers/promises';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { peerIdOf } from '../../../protocol/ids.ts';
 import { MAX_ITEMS_BYTES } from '../../../protocol/limits.ts';
@@ -11,7 +12,7 @@ import { type ReadFrame, readParcel } from '../../../protocol/parcel-reader.ts';
 import type { ParcelDomain, ParcelsOptions, Refused } from './parcels.types.ts';
 
 /** An item costs its bytes and something to hold it, so that empty ones are not free. */
-const ITEM_OVERHEAD_BYTES = 16;
+const ITEM_OVERHEAD_BYTES = 100;
 
 export interface CheckedDomain {
   domain: ParcelDomain;
@@ -30,9 +31,12 @@ export interface CheckedParcel {
   skipped: string[];
 }
 
-/** The frames of a file. */
-export function framesOf(path: string): AsyncGenerator<ReadFrame> {
-  return readParcel(createReadStream(path, { highWaterMark: 1024 * 1024 }));
+/** The frames of a file. Everybody else gets a turn after each: the disk brings thousands of small ones at a time. */
+export async function* framesOf(path: string): AsyncGenerator<ReadFrame> {
+  for await (const read of readParcel(createReadStream(path, { highWaterMark: 1024 * 1024 }))) {
+    yield read;
+    await turn();
+  }
 }
 
 /** Errors: PARCEL_INVALID, PARCEL_ALTERED, VERSION_TOO_OLD, NOT_A_MEMBER, NOT_FOUND, QUOTA_EXCEEDED. */

@@ -57,6 +57,21 @@ describe('hostile items', () => {
     await expectRejected(founder, [signRootFact(node1.key, grant)], ['SIGNATURE_INVALID']);
   });
 
+  it('do not keep others waiting while they are read, however many there are', async () => {
+    const { membership } = await foundSite();
+    let turns = 0;
+    let others: NodeJS.Immediate | undefined;
+    const spin = () => {
+      turns += 1;
+      others = setImmediate(spin);
+    };
+    spin();
+    const { rejected } = await membership.preview(Array.from({ length: 4_000 }, () => new Uint8Array(1)));
+    clearImmediate(others);
+    expect(rejected).toHaveLength(4_000);
+    expect(turns).toBeGreaterThan(10);
+  });
+
   it('are refused when they are of another domain', async () => {
     const founder = await foundSite();
     const other = await foundSite('node0', 'other');
