@@ -1,4 +1,5 @@
 /** Bundle files from the daemon, and to it. */
+import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -65,7 +66,8 @@ export async function exportParcel(
     endless: true,
   });
   if (answer.status >= 400) throw errorOfStatus(answer.status, parseJson(await readText(answer.message)));
-  const part = join(dirname(path), `.${basename(path).slice(0, 200)}.part`);
+  // of its own: two that make one file at a time do not write into each other, and nobody else has made it to read along
+  const part = join(dirname(path), `.${basename(path).slice(0, 200)}.${randomBytes(6).toString('hex')}.part`);
   try {
     const inspected = await writeChecked(answer.message, part, onProgress);
     await rename(part, path);
@@ -87,7 +89,7 @@ export async function exportParcel(
 
 /** Reads it while it is written: what breaks off is no bundle. */
 async function writeChecked(source: AsyncIterable<unknown>, path: string, onProgress?: (done: number) => void): Promise<InspectedParcel> {
-  const file = await open(path, 'w', 0o600);
+  const file = await open(path, 'wx', 0o600);
   try {
     const inspected = await inspect(written());
     await file.sync();

@@ -92,6 +92,13 @@ describe('dtkd bundle', () => {
     expect(await daemon.cli('bundle', 'export', at('a.dtkd'), '--replace', '-o', 'json')).toMatchObject({ code: 0 });
   });
 
+  it('export writes into no file that somebody else has left there for it', async () => {
+    await writeFile(at('.shared.dtkd.part'), 'left', { mode: 0o644 });
+    expect(await daemon.cli('bundle', 'export', at('shared.dtkd'))).toMatchObject({ code: 0 });
+    expect((await stat(at('shared.dtkd'))).mode & 0o777).toBe(0o600);
+    expect(await readFile(at('.shared.dtkd.part'), 'utf8')).toBe('left');
+  });
+
   it('export leaves nothing behind of what breaks off, or is refused', async () => {
     answer = () => ({ octets: parcel().subarray(0, 200) });
     expect(await daemon.cli('bundle', 'export', at('cut.dtkd'))).toMatchObject({ code: 9 });
