@@ -213,7 +213,7 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
       orders: carrying,
       modules: {
         list: () => carriedModules({ kv: store.kv, content, store }),
-        waiting: () => executions.waitingCode(),
+        waiting: (domains) => executions.waitingCode(domains),
         has: (signed) => isCarriedHere({ kv: store.kv, content }, signed),
         keep: (signed, archive) => modules.keep(signed, archive),
       },

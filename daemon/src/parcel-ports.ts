@@ -1,11 +1,14 @@
 /** The mesh, the rights and the parts of dispatch, as parcels see them. */
 import { DtkdError } from '../../protocol/errors.ts';
+import { isRecord } from '../../protocol/json.ts';
 import { dtDomainKind } from '../../protocol/kinds/dtdomain.ts';
+import { moduleKind } from '../../protocol/kinds/module.ts';
+import { moduleObjectName } from '../../protocol/modules/names.ts';
 import type { Principal } from '../../protocol/principal.ts';
 import type { Access } from './access/access.types.ts';
 import type { Mesh } from './mesh/mesh.types.ts';
 import { createParcels } from './parcels/parcels.ts';
-import type { Parcels, ParcelsOptions } from './parcels/parcels.types.ts';
+import type { CarriedModule, Parcels, ParcelsOptions } from './parcels/parcels.types.ts';
 import type { ObjectStore } from './store/object-store.types.ts';
 
 export interface ParcelParts extends Pick<ParcelsOptions, 'orders' | 'modules' | 'directory' | 'program' | 'logger' | 'now'> {
@@ -23,14 +26,23 @@ export function parcelsOf({ mesh, access, store, node, ...options }: ParcelParts
     domains: () => mesh.domains().flatMap(({ name }) => (mesh.carrying(name) === undefined ? [] : [name])),
     removedFrom: () => mesh.domains().flatMap(({ name, state }) => (state === 'Removed' ? [name] : [])),
     assertMayManage: (principal, domain) => assertMayManage({ access, store, node }, principal, domain),
+    mayRead: (principal, module) => mayRead({ access, store, node }, principal, module),
   });
 }
 
-async function assertMayManage(
-  { access, store, node }: Pick<ParcelParts, 'access' | 'store' | 'node'>,
-  principal: Principal,
-  name: string,
-): Promise<void> {
+type Deciding = Pick<ParcelParts, 'access' | 'node'> & { store: Pick<ObjectStore, 'get'> };
+
+/** Users read the modules that are installed here, as far as they may. */
+async function mayRead({ access, store, node }: Deciding, principal: Principal, module: CarriedModule): Promise<boolean> {
+  if (principal.type === 'operator') return true;
+  const { group, plural } = moduleKind;
+  const name = moduleObjectName(module.name, module.version);
+  const object = await store.get({ group, plural, namespace: node.name, name });
+  if (object === undefined || !isRecord(object['spec']) || object['spec']['digest'] !== module.digest) return false;
+  return access.decide(principal, { verb: 'READ', group, plural, name, object }).allowed;
+}
+
+async function assertMayManage({ access, store, node }: Deciding, principal: Principal, name: string): Promise<void> {
   if (principal.type === 'operator') return;
   const { group, plural } = dtDomainKind;
   const object = await store.get({ group, plural, namespace: node.name, name });

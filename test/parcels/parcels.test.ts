@@ -45,6 +45,7 @@ async function parcelsOf({ mesh, store, name }: Site, more: Partial<ParcelsOptio
     assertMayManage: async (principal) => {
       if (principal.type !== 'operator') throw new DtkdError('FORBIDDEN', 'no');
     },
+    mayRead: async (principal) => principal.type === 'operator',
     rows: store.kv,
     directory: join(directory, name),
     program: 'test',

@@ -72,19 +72,29 @@ async function* moduleFrames(
     throw new DtkdError('CONTENT_ALTERED', `the archive of a module (${digest.slice(0, 12)}…) was altered on this node's disk`);
 }
 
-/** Modules that are asked for, without those that the other side has. Errors: NOT_FOUND. */
+/**
+ * Modules that are asked for, without those that the other side has. `mayRead`: whether whoever asks may have one that these domains neither are offered nor need. Errors:
+ * NOT_FOUND.
+ */
 export async function chooseModules(
   modules: ParcelModules,
   wanted: ParcelRequest['modules'],
-  { domains, have }: { domains: readonly string[]; have: ReadonlySet<string> },
+  {
+    domains,
+    have,
+    mayRead,
+  }: { domains: readonly Pick<ParcelDomain, 'id' | 'name'>[]; have: ReadonlySet<string>; mayRead(module: CarriedModule): Promise<boolean> },
 ): Promise<CarriedModule[]> {
   if (wanted === 'none') return [];
-  const all = await modules.list();
+  const names = new Set(domains.map(({ name }) => name));
+  const waiting = modules.waiting(new Set(domains.map(({ id }) => id)));
   const lacking = (module: CarriedModule) => !have.has(module.digest);
-  if (wanted === 'all') return all.filter(lacking);
-  const waiting = modules.waiting();
-  const isOffered = (module: (typeof all)[number]) => module.inDomains.some((name) => domains.includes(name));
-  if (wanted === 'needed') return all.filter((module) => lacking(module) && (isOffered(module) || waiting.has(module.digest)));
+  const all: CarriedModule[] = [];
+  for (const module of await modules.list()) {
+    const isNeeded = module.inDomains.some((name) => names.has(name)) || waiting.has(module.digest);
+    if (isNeeded || (wanted !== 'needed' && (await mayRead(module)))) all.push(module);
+  }
+  if (wanted === 'needed' || wanted === 'all') return all.filter(lacking);
   const chosen = new Map<string, CarriedModule>();
   for (const name of wanted) {
     const found = all.filter((module) => module.name === name || `${module.name}:${module.version}` === name || module.digest === name);

@@ -11,7 +11,7 @@ import { checkParcel } from './checking.ts';
 import { chooseModules, type ExportPlan, newParcelId, writeParcel } from './exporting.ts';
 import { takeIn } from './importing.ts';
 import { Marks } from './marks.ts';
-import type { ExportAnswer, ImportReport, ParcelDomain, Parcels, ParcelsOptions } from './parcels.types.ts';
+import type { CarriedModule, ExportAnswer, ImportReport, ParcelDomain, Parcels, ParcelsOptions } from './parcels.types.ts';
 import { emptySpool, spooled } from './spooling.ts';
 
 /** Parcels that are made at a time: each reads as fast as its client takes it. */
@@ -53,7 +53,7 @@ class NodeParcels implements Parcels {
     const domains = this.#named(parsed.data.domains);
     for (const { name } of domains) await this.#options.assertMayManage(principal, name);
     this.#assertTurn();
-    const plan = await this.#plan(parsed.data, domains);
+    const plan = await this.#plan(principal, parsed.data, domains);
     return { bytes: this.#write(plan, AbortSignal.any([signal, this.#closing.signal])) };
   }
 
@@ -116,10 +116,10 @@ class NodeParcels implements Parcels {
     }
   }
 
-  async #plan({ since, modules, orders }: ParcelRequest, domains: readonly ParcelDomain[]): Promise<ExportPlan> {
+  async #plan(principal: Principal, { since, modules, orders }: ParcelRequest, domains: readonly ParcelDomain[]): Promise<ExportPlan> {
     const have = new Set(since !== undefined && 'modules' in since ? since.modules : []);
-    const names = domains.map(({ name }) => name);
-    const chosen = await chooseModules(this.#options.modules, modules, { domains: names, have });
+    const mayRead = (module: CarriedModule) => this.#options.mayRead(principal, module);
+    const chosen = await chooseModules(this.#options.modules, modules, { domains, have, mayRead });
     const planned = await Promise.all(
       domains.map(async (domain) => {
         const theirs = await this.#theirs(since, domain);

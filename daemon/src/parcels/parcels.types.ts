@@ -69,8 +69,8 @@ export interface CarriedModule {
 export interface ParcelModules {
   /** All whose archives are here; `inDomains`: names of the domains to whose members it is offered. */
   list(): Promise<(CarriedModule & { inDomains: readonly string[] })[]>;
-  /** Digests of the code that orders of this node name which wait for their targets. */
-  waiting(): ReadonlySet<string>;
+  /** Digests of the code that orders of this node name which wait for their targets in these domains. */
+  waiting(domains: ReadonlySet<string>): ReadonlySet<string>;
   /** True if it is here already. Errors: SIGNATURE_INVALID, FRAME_INVALID. */
   has(signed: { statement: Uint8Array; signature: Uint8Array }): Promise<boolean>;
   /** Errors: CONTENT_ALTERED, SIGNATURE_INVALID, and what is wrong in a module. */
@@ -87,6 +87,8 @@ export interface ParcelsOptions {
   modules: ParcelModules;
   /** Throws FORBIDDEN unless the principal may look after that domain. */
   assertMayManage(principal: Principal, domain: string): Promise<void>;
+  /** Whether the principal may read that module, also where it is offered to nobody. */
+  mayRead(principal: Principal, module: CarriedModule): Promise<boolean>;
   /** Rows `q/…`. */
   rows: Kv;
   /** Where parcels lie while they are read: made, and emptied at the start. */

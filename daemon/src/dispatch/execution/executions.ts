@@ -198,8 +198,8 @@ class StartedHere implements Executions {
     throw new DtkdError('GONE', `execution ${id.slice(0, 12)} is over: nothing is waited for any more`);
   }
 
-  waitingCode(): ReadonlySet<string> {
-    return this.#runs.waitingCode();
+  waitingCode(domains: ReadonlySet<string>): ReadonlySet<string> {
+    return this.#runs.waitingCode(domains);
   }
 
   async show(principal: Principal, id: string): Promise<ApiObject> {

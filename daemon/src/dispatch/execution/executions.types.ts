@@ -120,8 +120,8 @@ export interface Executions {
     which: { id: ExecutionId; index: number },
     answer: { part: Part; records: Uint8Array },
   ): Promise<'taken' | 'known'>;
-  /** Digests of the code that orders name which wait for their targets. */
-  waitingCode(): ReadonlySet<string>;
+  /** Digests of the code that orders name which wait for their targets in these domains. */
+  waitingCode(domains: ReadonlySet<string>): ReadonlySet<string>;
   /** By name: `dispatch` and `executions`. */
   actions: ReadonlyMap<string, ExecutionAction>;
   /** For the kind Execution: what runs cannot be deleted, and what was collected goes with it. */

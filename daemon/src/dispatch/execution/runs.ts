@@ -47,12 +47,12 @@ export class Runs {
     return queued;
   }
 
-  /** Digests of the code that such orders name. */
-  waitingCode(): ReadonlySet<string> {
+  /** Digests of the code that such orders name, for targets in these domains. */
+  waitingCode(domains: ReadonlySet<string>): ReadonlySet<string> {
     const digests = new Set<string>();
     for (const run of this.values()) {
-      for (const { index, work } of fieldsOf(run.object())?.spec.targets ?? []) {
-        if (work.type !== 'command' || run.part(index)?.state !== 'queued') continue;
+      for (const { index, domain, work } of fieldsOf(run.object())?.spec.targets ?? []) {
+        if (work.type !== 'command' || !domains.has(domain) || run.part(index)?.state !== 'queued') continue;
         for (const digest of Object.values(work.code)) digests.add(digest);
       }
     }
