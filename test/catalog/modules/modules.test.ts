@@ -209,6 +209,16 @@ describe('removing a module', () => {
     expect(days(second)).toBe(30);
   });
 
+  it('succeeds also where its archive was lost', async () => {
+    const { install, store, modules, content } = await fresh();
+    const digest = Reflect.get(Object((await install(files(WEB, { more: START })))['spec']), 'digest');
+    const object = await store.get(moduleRef('acme.web-1.0.0'));
+    if (object === undefined) throw new Error('there is no module');
+    await rm(content.pathOf(digest));
+    expect(await modules.handlers.get('dtkd.dev/modules')?.delete?.(object, context)).toMatchObject({ handled: expect.anything() });
+    expect(await store.get(moduleRef('acme.web-1.0.0'))).toBeUndefined();
+  });
+
   it('names to a user only what it may know of', async () => {
     const { install, store, modules } = await fresh((principal, { name, verb }) =>
       principal.type === 'operator' || name !== 'hidden' || verb === 'DELETE' ? { allowed: true } : { allowed: false, reason: 'no' },

@@ -90,9 +90,7 @@ export class Copies {
     for (const digest of new Set(gone.map((one) => one.digest))) {
       library.forget(digest);
       if (needed.has(digest) || (await isInstalled(digest))) continue;
-      await library.release(digest).catch((error: unknown) => {
-        if (!(error instanceof DtkdError) || error.code !== 'CONTENT_MISSING') throw error;
-      });
+      await library.release(digest);
     }
   }
 

@@ -107,7 +107,10 @@ export class Library {
     const copies = `${statementRow(digest, publisher)}/`;
     if ((await kv.page({ gte: copies, lt: prefixEnd(copies), limit: 1, keysOnly: true })).length > 0) return;
     this.#allowed.delete(digest);
-    await this.allow(digest, KEPT_MS);
+    await this.allow(digest, KEPT_MS).catch((error: unknown) => {
+      // it was lost before: there is nothing to let go of
+      if (!(error instanceof DtkdError) || error.code !== 'CONTENT_MISSING') throw error;
+    });
   }
 
   /** The bytes of an archive as they are here, compared with their digest. Errors: CONTENT_MISSING, CONTENT_ALTERED. */
