@@ -249,6 +249,21 @@ describe('orders that are carried', () => {
     );
   });
 
+  test('stay taken back as long as their starter said, whoever brought that first', async () => {
+    const [s, m, t] = await three();
+    const id = await queue(s, 't');
+    await ordersOf(s);
+    await s.holding.cancel(which('t', id));
+    const cancel = (await ordersOf(s))[0] as CancelFrame;
+    for (const one of [m, t]) {
+      await one.carrying.takeOrder(one.at, { ...cancel, notAfter: time + 1 });
+      expect(await one.carrying.takeOrder(one.at, cancel)).toBe('taken');
+      expect(await one.carrying.takeOrder(one.at, cancel)).toBe('known');
+    }
+    expect(t.holding.neverTaken(site, t.at.self)).toMatchObject([{ id, notAfter: cancel.notAfter }]);
+    expect(await ordersOf(m)).toEqual([cancel]);
+  });
+
   test('are asked of all members that can be reached, and given out once', async () => {
     const [s, m, t] = await three();
     network.heal('s', 'm');

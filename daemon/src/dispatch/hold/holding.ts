@@ -234,9 +234,10 @@ class OrderHolding implements Holding {
     }
     return this.#locks.locked(nameText(name), async () => {
       const before = this.#rows.get(nameText(name));
-      if (before?.type === 'cancel') return 'known';
       const from = { key: starter, selfKey: self };
       if (carried.type === 'cancel') {
+        // until when is not signed: whoever brought it first may have said that it is soon over
+        if (before?.type === 'cancel' && before.notAfter >= notAfter) return 'known';
         await this.#takeBack(name, carried, from);
         return 'taken';
       }
