@@ -1,5 +1,6 @@
 /** What a target said in a file settles a part as if it had been asked; what it says later over a connection agrees. */
 import { describe, expect, test } from 'vitest';
+import { carriedConversation } from '../../../daemon/src/dispatch/execution/carried-conversation.ts';
 import { PartDriver } from '../../../daemon/src/dispatch/execution/part-driver.ts';
 import type { Part } from '../../../protocol/orders/outcome.ts';
 import { waitFor } from '../../wait.ts';
@@ -45,6 +46,23 @@ const ended = (more: Partial<Part> = {}): Part => ({
 });
 
 describe('an answer in a file', () => {
+  test('counts as dropped only what is neither in it nor was collected before', async () => {
+    const [one, two] = [record('one\n'), record('two\n')];
+    const part = ended({ offset: 3 * one.length });
+    const heard = async (offset: number, records: Uint8Array) => {
+      const conversation = carriedConversation('x', { part, records });
+      await conversation.ask({ type: 'attach', id: 'x', index: 0, offset, follow: true }, 1);
+      return [await conversation.next(1), await conversation.next(1)];
+    };
+    const rest = new Uint8Array();
+    expect(await heard(0, rest)).toMatchObject([{ part: { offset: 0, dropped: 3 * one.length } }, { type: 'end' }]);
+    expect(await heard(2 * one.length, rest)).toMatchObject([{ part: { offset: 2 * one.length, dropped: one.length } }, { type: 'end' }]);
+    expect(await heard(one.length, Buffer.concat([one, two]))).toMatchObject([
+      { part: { offset: 2 * one.length, dropped: one.length } },
+      { offset: one.length, records: Uint8Array.from(two) },
+    ]);
+  });
+
   test('ends the part that waited, with its output; again it is known', async () => {
     const { w, id } = await queued();
     const records = record('from afar\n');

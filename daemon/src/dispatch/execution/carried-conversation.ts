@@ -9,16 +9,16 @@ export interface CarriedAnswer {
   records: Uint8Array;
 }
 
-/** Of output that is not in it the part says that it was dropped: here it is. */
+/** Of output that is neither in it nor here already the part says that it was dropped: here it is. */
 export function carriedConversation(id: string, { part, records }: CarriedAnswer): Conversation {
-  const left = (part.offset ?? 0) - records.length;
-  const dropped = (part.dropped ?? 0) + Math.max(0, left);
-  const word: Part = { ...part, offset: records.length, ...(dropped === 0 ? {} : { dropped }) };
   const events: DispatchEvent[] = [];
   return {
     isOpen: () => true,
     async ask(request) {
       const from = 'offset' in request ? request.offset : 0;
+      const offset = Math.max(from, records.length);
+      const dropped = (part.dropped ?? 0) + Math.max(0, (part.offset ?? 0) - offset);
+      const word: Part = { ...part, offset, ...(dropped === 0 ? {} : { dropped }) };
       events.push({ type: 'part', id, part: word });
       if (from < records.length) events.push({ type: 'records', offset: from, records: Uint8Array.from(records.subarray(from)) });
       events.push({ type: 'end' });
