@@ -318,6 +318,7 @@ describe('parcels', () => {
     for (const dryRun of [true, false]) {
       const { domains, refused } = await imported(ofB, file, dryRun);
       expect([domains[0]?.orders.taken, refused.first[0]?.code]).toEqual([1, 'UNAVAILABLE']);
+      expect(refused.first[0]?.message).toContain('--alone');
     }
     expect(taken, 'it holds for others what is theirs').toEqual(['c']);
     awaiting = false;

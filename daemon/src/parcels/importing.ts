@@ -207,7 +207,8 @@ class Taking {
 
 const AWAITING: Refused = {
   code: 'UNAVAILABLE',
-  message: 'this node was restored from a backup and waits to hear from members what it did since: take the file in again then',
+  message:
+    'this node was restored from a backup and waits to hear from members what it did since: take the file in again then; where it never connects with any, restore it with --alone',
 };
 
 const REASONS: Readonly<Record<'unknown-author' | 'forked', Refused>> = {
