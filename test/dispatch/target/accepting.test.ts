@@ -227,4 +227,17 @@ describe('a target', () => {
       reason: expect.stringContaining('no secret "absent"'),
     });
   });
+
+  it('masks what one step of a command got in the output of the others, too', async () => {
+    const site = await make({ secrets: { token: 'hunter22' } });
+    const copy = join(site.directory, 'copy');
+    const steps = [
+      { script: { inline: `cat "$TOKEN" >${copy}`, secrets: [{ name: 'token', variable: 'TOKEN' }] } },
+      { script: { inline: `cat ${copy}` } },
+    ];
+    const { bytes, code } = bundleOf({ commands: { Configure: { workflow: { steps } } } });
+    const part = await site.target.accept(from(site), { order: orderOf({ work: commandWork('Configure', code) }).bytes, bundle: bytes });
+    expect(await part.ended).toMatchObject({ outcome: 'succeeded' });
+    expect((await outputOf(part)).out).toBe('***');
+  });
 });

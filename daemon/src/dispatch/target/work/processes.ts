@@ -68,6 +68,8 @@ export class Processes {
   #users: readonly string[] = [];
   /** Variables of the daemon's own environment that processes see. */
   #environment: Readonly<Record<string, string>> = {};
+  /** Values that were given to processes of the part: what one got another may write. */
+  readonly #given = new Map<string, Buffer>();
   #letGo = false;
 
   constructor(options: ProcessesOptions) {
@@ -279,14 +281,13 @@ export class Processes {
   }> {
     const full: Record<string, string> = { ...env };
     const secretFiles: { variable: string; value: Buffer }[] = [];
-    const masks: Buffer[] = [];
     for (const { name, as, variable } of secrets) {
       const value = await this.#options.secrets.get(name);
       if (value === undefined) {
         const { node } = this.#options;
         throw new DtkdError('NOT_FOUND', `there is no secret "${name}" on ${node}`, { next: `On ${node}: dtkd secret set ${name}` });
       }
-      masks.push(...masksOf(value));
+      for (const mask of masksOf(value)) this.#given.set(mask.toString('latin1'), mask);
       if (as === 'file') secretFiles.push({ variable, value });
       else if (value.includes(0))
         throw new DtkdError('INVALID', `the secret "${name}" has a NUL byte and cannot be a variable`, {
@@ -294,7 +295,7 @@ export class Processes {
         });
       else full[variable] = value.toString('utf8');
     }
-    return { env: full, secretFiles, masks };
+    return { env: full, secretFiles, masks: [...this.#given.values()] };
   }
 }
 
