@@ -104,6 +104,30 @@ describe('a target', () => {
     expect((await start()).output.out).toBe('started\n');
   });
 
+  it('ends what waits until another command has installed the resource, when it is aborted or its time is over', async () => {
+    const site = await make();
+    const gate = join(site.directory, 'gate');
+    const { bytes, code } = bundleOf({
+      commands: {
+        install: { script: { inline: `echo installing; until test -e ${gate}; do sleep 0.01; done` } },
+        Start: { script: { inline: 'echo started' } },
+      },
+    });
+    const start = (header = {}) => {
+      const order = orderOf({ work: commandWork('Start', code), header });
+      return site.target.accept(from(site), { order: order.bytes, bundle: bytes });
+    };
+    const first = await start();
+    await waitFor(async () => (first.part().offset ?? 0) > 0, { what: 'the installation to begin' });
+    const [aborted, late] = [await start(), await start({ timeoutMs: 50 })];
+    const operator = { type: 'operator', name: 'operator' } as const;
+    expect(await site.target.abort(operator, aborted.id)).toMatchObject([{ outcome: 'failed', code: 'ABORTED' }]);
+    expect(await late.ended).toMatchObject({ outcome: 'failed', code: 'DEADLINE' });
+    await writeFile(gate, '');
+    expect((await outputOf(first)).out).toBe('installing\nstarted\n');
+    expect((await outputOf(await start())).out).toBe('started\n');
+  });
+
   it('starts an order once however often it comes', async () => {
     const site = await make();
     const log = join(site.directory, 'started');

@@ -16,6 +16,7 @@ import type { DeploymentFacts } from './deployment-object.ts';
 import type { Installations } from './installed.ts';
 import type { InstallRow } from './installed-rows.ts';
 import { filesDigest, placeFiles, type StagedFile, stageFiles, type WantedFile, writeFiles } from './resource-files.ts';
+import { ResourceTurns } from './resource-turns.ts';
 import { templateCode, wantedFiles } from './wanted-files.ts';
 
 /** The command of a type that is run on first deployment. */
@@ -57,7 +58,7 @@ export class Installer {
   readonly #installations: Installations;
   readonly #node: string;
   readonly #now: () => number;
-  readonly #locks = new Map<string, Promise<unknown>>();
+  readonly #turns = new ResourceTurns();
 
   constructor(installations: Installations, node: string, now: () => number) {
     this.#installations = installations;
@@ -108,7 +109,7 @@ export class Installer {
     staged?: Staged,
   ): Promise<CommandResult & { recorded?: Promise<void> }> {
     const { bundle, resource } = install;
-    return this.#alone(`${bundle.owner}/${resource.object}`, async () => {
+    return this.#turns.inTurn(`${bundle.owner}/${resource.object}`, limits, async (left) => {
       const known = await this.#known(bundle, resource);
       const digest = filesDigest(install.files);
       const there = known?.files === digest && (await isThere(install.directory));
@@ -125,7 +126,7 @@ export class Installer {
         return { ok: true, exitStatus: 0, recorded };
       }
       await this.#record(install, digest, { installed: false, phase: 'Installing' });
-      const result = await runPrepared(needed, runner, limits);
+      const result = await runPrepared(needed, runner, left);
       if (!result.ok) return this.#failed(install, result, digest);
       await this.#record(install, digest, { installed: true, phase: 'Installed' });
       return result;
@@ -162,22 +163,6 @@ export class Installer {
     const owner = { node: bundle.ownerName, key: bundle.owner };
     const facts = { owner, resource, revision: bundle.revision, directory, code, phase, at: this.#now(), message };
     return this.#installations.record(facts, { uid: resource.uid, files, installed });
-  }
-
-  /** One after another for each resource. */
-  async #alone<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#locks.get(key) ?? Promise.resolve();
-    const mine = before.then(work, work);
-    const settled = mine.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#locks.set(key, settled);
-    try {
-      return await mine;
-    } finally {
-      if (this.#locks.get(key) === settled) this.#locks.delete(key);
-    }
   }
 }
 
