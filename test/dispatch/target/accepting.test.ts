@@ -104,6 +104,16 @@ describe('a target', () => {
     expect((await start()).output.out).toBe('started\n');
   });
 
+  it('installs by a command that nobody else can ask for', async () => {
+    const site = await make();
+    const { bytes, code } = bundleOf({
+      commands: { install: { private: true, script: { inline: 'echo installing' } }, Start: { script: { inline: 'echo started' } } },
+    });
+    const part = await site.target.accept(from(site), { order: orderOf({ work: commandWork('Start', code) }).bytes, bundle: bytes });
+    expect(await part.ended).toMatchObject({ outcome: 'succeeded' });
+    expect((await outputOf(part)).out).toBe('installing\nstarted\n');
+  });
+
   it('ends what waits until another command has installed the resource, when it is aborted or its time is over', async () => {
     const site = await make();
     const gate = join(site.directory, 'gate');

@@ -7,9 +7,17 @@ import { join } from 'node:path';
 import type { CodeRef } from '../../../../../protocol/code.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { Bundle, BundledResource } from '../../../../../protocol/orders/bundle.ts';
-import type { CommandContext, CommandResult, ReadyScript, RunLimits, ScriptRunner } from '../../commands/commands.types.ts';
+import type {
+  CommandContext,
+  CommandResult,
+  ReadyScript,
+  ResolvedCommand,
+  RunLimits,
+  ScriptRunner,
+} from '../../commands/commands.types.ts';
 import { runPrepared } from '../../commands/engine.ts';
 import { type Prepared, prepareCommand } from '../../commands/prepare.ts';
+import { resolveCommand } from '../../commands/resolve-command.ts';
 import { scriptsOf } from '../work/command-context.ts';
 import type { HeldModule } from '../work/module-fetch.ts';
 import type { DeploymentFacts } from './deployment-object.ts';
@@ -71,7 +79,7 @@ export class Installer {
     const directory = context.directoryOf(resource);
     const files = wantedFiles(bundle, resource, modules, { node: this.#node, directory });
     const wanted = withCommand && hasCommand({ context, resource }) && !(await this.#isInstalled(bundle, resource));
-    const command = wanted ? await prepareCommand(context, INSTALL, {}) : undefined;
+    const command = wanted ? await prepareCommand(context, installOf(context, resource), {}) : undefined;
     return {
       bundle,
       resource,
@@ -170,6 +178,11 @@ export class Installer {
 async function write({ directory, files }: Install, staged: Staged | undefined): Promise<void> {
   if (staged === undefined) return writeFiles(directory, files);
   await placeFiles(directory, staged.files).catch(() => writeFiles(directory, files));
+}
+
+/** Also a private one: it is not asked for by anybody. */
+function installOf(context: CommandContext, { type }: BundledResource): ResolvedCommand {
+  return resolveCommand(context.chainOf(type), INSTALL, { inside: true });
 }
 
 function hasCommand({ context, resource }: Pick<Install, 'context' | 'resource'>): boolean {
