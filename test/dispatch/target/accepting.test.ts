@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../../wait.ts';
@@ -136,6 +136,20 @@ describe('a target', () => {
     await writeFile(gate, '');
     expect((await outputOf(first)).out).toBe('installing\nstarted\n');
     expect((await outputOf(await start())).out).toBe('started\n');
+  });
+
+  it('does not say of what could not be started that nobody knows how it ended', async () => {
+    const site = await make();
+    await mkdir(join(site.directory, 'dispatch'), { recursive: true });
+    await writeFile(join(site.directory, 'dispatch', 'runs'), 'in the way');
+    const { bytes, code } = bundleOf({ commands: { Start: { script: { inline: 'echo started' } } } });
+    for (const brought of [
+      { order: orderOf({ work: shell('true') }).bytes },
+      { order: orderOf({ work: commandWork('Start', code) }).bytes, bundle: bytes },
+    ]) {
+      const part = await site.target.accept(from(site), brought);
+      expect(await part.ended).toMatchObject({ outcome: 'failed', reason: expect.stringContaining('runs') });
+    }
   });
 
   it('starts an order once however often it comes', async () => {

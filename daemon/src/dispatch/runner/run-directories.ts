@@ -311,6 +311,11 @@ function toRefusal(error: unknown): DtkdError {
   return new DtkdError('UNAVAILABLE', `no process can be started now${code === undefined ? '' : ` (${code})`}`, { cause: error });
 }
 
+/** Of an error before anything was started. Errors: DISK_FULL, UNAVAILABLE. */
+export function throwRefusal(error: unknown): never {
+  throw toRefusal(error);
+}
+
 /** The code of an error of the system. */
 export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;

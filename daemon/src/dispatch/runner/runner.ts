@@ -35,6 +35,7 @@ import {
   removePipes,
   reopen,
   TAKEN,
+  throwRefusal,
 } from './run-directories.ts';
 import type { ProcessIdentity, ProcessSpec, Runner } from './runner.types.ts';
 import { type Supervised, supervise } from './running.ts';
@@ -142,7 +143,7 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
       const [program, who, boot, memoryPlace] = checked.value;
       const startWrapper = async () => {
         if (closed) throw new DtkdError('UNAVAILABLE', 'this daemon is stopping');
-        const variables = await writeSecretFiles(run, spec.secretFiles, who.account, memoryPlace);
+        const variables = await writeSecretFiles(run, spec.secretFiles, who.account, memoryPlace).catch(throwRefusal);
         const { cwd } = spec;
         const whole = { ...spec.env, ...variables };
         // what stands between has rights that the process has not
@@ -152,7 +153,7 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
         const files = { out: join(run, OUT), record: join(run, RECORD), err: join(run, ERR) };
         const { script } = spec;
         const spawnHere = async () => {
-          if (script !== undefined) await writeFile(script.path, script.text, { mode: 0o700 });
+          if (script !== undefined) await writeFile(script.path, script.text, { mode: 0o700 }).catch(throwRefusal);
           return spawnWrapper(args, cwd, env, run, pipes.record);
         };
         const launch = await launcher.launch({ cwd, ...files, script, argv: [SHELL, ...args], env }, boot);

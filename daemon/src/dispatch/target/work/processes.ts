@@ -4,9 +4,10 @@
  * finds them. Does not know what they are for.
  */
 import { access, chown, constants, mkdir, readdir, rmdir, stat, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ScriptResult } from '../../commands/commands.types.ts';
+import { fileError } from '../../content/file-error.ts';
 import type { SecretValues } from '../../dispatch.types.ts';
 import { codeOf, RECORD } from '../../runner/run-directories.ts';
 import type { ProcessEnd, Runner, RunningProcess } from '../../runner/runner.types.ts';
@@ -82,9 +83,13 @@ export class Processes {
     this.#environment = allowedEnvironment(this.#options.environment, environment);
   }
 
-  /** Makes the part's directory: soon something is run. */
+  /** Makes the part's directory: soon something is run. Errors: DISK_FULL and the like. */
   async makePlace(): Promise<void> {
-    this.#made ??= mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
+    const { directory } = this.#options;
+    this.#made ??= mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+      this.#made = undefined;
+      throw fileError(error, directory);
+    });
     await this.#made;
   }
 

@@ -7,6 +7,7 @@ import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { LogLevel } from '../../../../../protocol/orders/records.ts';
 import type { CommandContext, ReadyScript, ScriptResult, ScriptRunner } from '../../commands/commands.types.ts';
 import { environmentOf } from '../../commands/environment.ts';
+import { fileError } from '../../content/file-error.ts';
 import type { Modules } from '../../dispatch.types.ts';
 import type { PartOutput } from '../output.ts';
 import { argvOf } from './argv.ts';
@@ -40,7 +41,7 @@ export function scriptRunner(options: ScriptsOptions, firstStep = 0): ScriptRunn
       const source = { step, command };
       const room = await processes.room(source);
       const found = await textOf(ready, room, modules);
-      if (script.inline !== undefined && script.user !== undefined) await writeFile(found.path, script.inline, { mode: 0o700 });
+      if (script.inline !== undefined && script.user !== undefined) await writeScript(found.path, script.inline);
       const cwd = script.directory ?? context.directoryOf(resource);
       if (script.user !== undefined) await processes.give(script.user, found.path, script.inline !== undefined);
       return processes.run(
@@ -89,6 +90,13 @@ async function textOf({ script, code, command }: ReadyScript, room: string, modu
   const path = join(directory, script.file);
   if (!path.startsWith(directory + sep)) throw new DtkdError('INVALID', `the script of "${command}" is outside of its module`);
   return { path, ...(await headOf(path, script.file)) };
+}
+
+/** Errors: DISK_FULL and the like. */
+async function writeScript(path: string, text: string): Promise<void> {
+  await writeFile(path, text, { mode: 0o700 }).catch((error: unknown) => {
+    throw fileError(error, path);
+  });
 }
 
 async function headOf(path: string, shown: string): Promise<{ content: Uint8Array; executable: boolean }> {
