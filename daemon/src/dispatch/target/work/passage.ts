@@ -5,6 +5,8 @@
  */
 import { chmod, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import { fileError } from '../../content/file-error.ts';
 
 /** What they may get to, by directory. */
 const REACHABLE: Readonly<Record<string, ReadonlySet<string>>> = {
@@ -22,11 +24,18 @@ export class Passage {
     this.#data = data;
   }
 
-  /** Lets them pass to a directory within the data directory. */
+  /** Lets them pass to a directory within the data directory. Errors: FORBIDDEN and the like, where it cannot be done. */
   async to(directory: string): Promise<void> {
-    this.#opened ??= this.#open();
-    await this.#opened;
-    for (let at = directory; at.length > this.#data.length; at = dirname(at)) await letPass(at);
+    try {
+      this.#opened ??= this.#open();
+      await this.#opened.catch((error: unknown) => {
+        this.#opened = undefined;
+        throw error;
+      });
+      for (let at = directory; at.length > this.#data.length; at = dirname(at)) await letPass(at);
+    } catch (error) {
+      throw fileError(error, directory);
+    }
   }
 
   async #open(): Promise<void> {
@@ -34,13 +43,27 @@ export class Passage {
       const directory = join(this.#data, within);
       for (const name of await readdir(directory)) {
         if (reachable.has(name)) continue;
-        const path = join(directory, name);
-        const { mode } = await stat(path);
-        if ((mode & OTHERS) !== 0) await chmod(path, mode & 0o777 & ~OTHERS);
+        await close(join(directory, name));
       }
     }
     // Last: what is open to all by its own mode was not before.
     await letPass(this.#data);
+  }
+}
+
+/** Errors: FORBIDDEN. */
+async function close(path: string): Promise<void> {
+  try {
+    const { mode } = await stat(path);
+    if ((mode & OTHERS) !== 0) await chmod(path, mode & 0o777 & ~OTHERS);
+  } catch (error) {
+    const { code } = fileError(error, path);
+    // it has gone meanwhile, or is a link to what has
+    if (code === 'NOT_FOUND') return;
+    throw new DtkdError('FORBIDDEN', `no command runs as another user while ${path} is open to all, and the daemon cannot close it`, {
+      next: `Take it away, or close it: chmod o= ${path}`,
+      cause: error,
+    });
   }
 }
 
