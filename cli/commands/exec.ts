@@ -35,7 +35,7 @@ export function configure(command: Command, cli: Cli): void {
   command
     .option('--user <name>', "user of the target as whom it runs (default: the daemon's)")
     .option('--env <name=value>', 'a variable of its environment; may be given again', (pair: string, all: string[] = []) => [...all, pair])
-    .option('--dir <directory>', 'where it runs')
+    .option('--dir <directory>', 'where it runs; begins in the home of the user unless it begins with / (default: that home)')
     .option('-C, --threadcount <number>', 'targets at a time', parseLimit, DEFAULT_THREADS)
     .option('--stop-on-failure', 'after a failure, start it on no more targets');
   addShowFlags(addStartFlags(addRunFlags(command)));

@@ -138,6 +138,16 @@ describe('a target', () => {
     expect((await outputOf(await start())).out).toBe('started\n');
   });
 
+  it('starts programs in a directory that is looked for in the home, if it is not given from the root', async () => {
+    const site = await make();
+    for (const round of ['by the daemon', 'by its launcher']) {
+      const part = await site.target.accept(from(site), {
+        order: orderOf({ work: { type: 'exec', argv: ['/bin/sh', '-c', 'pwd'], env: {}, directory: 'usr' } }).bytes,
+      });
+      expect((await outputOf(part)).out, round).toBe('/usr\n');
+    }
+  });
+
   it('does not say of what could not be started that nobody knows how it ended', async () => {
     const site = await make();
     await mkdir(join(site.directory, 'dispatch'), { recursive: true });

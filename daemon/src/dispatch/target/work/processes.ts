@@ -44,7 +44,7 @@ export interface ProcessOrder {
   argv: readonly string[];
   /** Besides the daemon's own that are let through. */
   env: Readonly<Record<string, string>>;
-  /** Absent: the home of the user. */
+  /** Absent: the home of the user, where one begins that does not begin at the root. */
   cwd?: string | undefined;
   user?: string | undefined;
   secrets: readonly { name: string; as: 'file' | 'env'; variable: string }[];
@@ -153,7 +153,8 @@ export class Processes {
     this.assertAllowed(user);
     const base = await this.#environmentOf(user);
     const { env, secretFiles, masks } = await this.#withSecrets({ ...order, env: { ...base, ...order.env } });
-    const cwd = order.cwd ?? (await homeOf(base['HOME']));
+    const { cwd: given = '.' } = order;
+    const cwd = isAbsolute(given) ? given : join(await homeOf(base['HOME']), given);
     signal.throwIfAborted();
     if (this.#letGo) return never();
     const starting = runner.start(
