@@ -1,7 +1,7 @@
 /** Orders that were taken and wait: what has changed meanwhile counts when they are about to start. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PartHandle } from '../../../daemon/src/dispatch/target/target.types.ts';
 import { hashHex } from '../../../protocol/signing.ts';
 import { from, noContent, orderOf, outputOf, ownerKey, policyObject, STARTER, shell, type World, world } from './world.ts';
@@ -10,17 +10,21 @@ const CONTENT = Buffer.from('hello\n');
 
 let site: World;
 let allowed: boolean;
+/** How far the clock of the target was set ahead. */
+let ahead: number;
 /** What is being fetched comes. */
 let come: () => void;
 let asked: Promise<void>;
 
 beforeEach(async () => {
   allowed = true;
+  ahead = 0;
   const wanted = Promise.withResolvers<void>();
   const arrived = Promise.withResolvers<void>();
   asked = wanted.promise;
   come = arrived.resolve;
   site = await world({
+    now: () => Date.now() + ahead,
     decide: () => (allowed ? { allowed: true, because: 'capability c1' } : { allowed: false, reason: 'it has nothing' }),
     policy: { trust: [{ node: 'builder', key: ownerKey.publicKey }], limits: { concurrency: 1 } },
     content: {
@@ -100,6 +104,19 @@ describe('what an order may that waited for a place', () => {
     await writeFile(gate, '');
     expect(await asOther.ended).toMatchObject({ outcome: 'refused', code: 'FORBIDDEN' });
     expect((await outputOf(seeing)).out).not.toContain('HIDDEN');
+  });
+});
+
+describe('what waits', () => {
+  it('starts as soon as more may run at a time', async () => {
+    const gate = join(site.directory, 'gate');
+    const running = await accept(orderOf({ work: shell(`until test -e ${gate}; do sleep 0.01; done`) }).bytes);
+    const part = await accept(orderOf({ work: shell('true') }).bytes);
+    expect(part.part()).toMatchObject({ state: 'accepted' });
+    await site.store.transact((tx) => tx.put(policyObject({ trust: [], limits: { concurrency: 2 } })));
+    expect(await part.ended).toMatchObject({ outcome: 'succeeded' });
+    await writeFile(gate, '');
+    expect(await running.ended).toMatchObject({ outcome: 'succeeded' });
   });
 });
 

@@ -32,8 +32,11 @@ export interface Policy extends PolicyReader {
 
 export function createPolicy({ store, node, signingKeyOf }: PolicyOptions): Policy {
   let known: Promise<NodePolicy> | undefined;
+  const listeners = new Set<() => void>();
   const stop = store.subscribe((changes) => {
-    if (changes.some(({ ref }) => ref.plural === policyKind.plural && ref.group === policyKind.group)) known = undefined;
+    if (!changes.some(({ ref }) => ref.plural === policyKind.plural && ref.group === policyKind.group)) return;
+    known = undefined;
+    for (const listener of listeners) listener();
   });
 
   function read(): Promise<NodePolicy> {
@@ -75,6 +78,10 @@ export function createPolicy({ store, node, signingKeyOf }: PolicyOptions): Poli
 
   return {
     read,
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     stop,
     handler: { create: (object) => written(object, undefined), update: (object, previous) => written(object, previous) },
   };

@@ -53,10 +53,13 @@ export class Performer {
   readonly #timers = new Map<LivePart, NodeJS.Timeout>();
   /** Parts whose end is being written down. */
   readonly #finishing = new Set<LivePart>();
+  readonly #forgetPolicy: () => void;
   #stopped = false;
 
   constructor(options: PerformerOptions) {
     this.#options = options;
+    // more may run at a time than before
+    this.#forgetPolicy = options.policy.onChange(() => this.#pump());
   }
 
   counts(): { running: number; waiting: number } {
@@ -188,6 +191,7 @@ export class Performer {
 
   stop(): void {
     this.#stopped = true;
+    this.#forgetPolicy();
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
   }

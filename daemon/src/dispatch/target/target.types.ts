@@ -160,4 +160,6 @@ export interface NodeLimits {
 export interface PolicyReader {
   /** As it stands in the store; costs nothing while it does not change. */
   read(): Promise<NodePolicy>;
+  /** Calls back when it has changed, and can be read. Returns a function that unsubscribes. */
+  onChange(listener: () => void): () => void;
 }
