@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are references of commands, which the tested code fills in.
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { CommandResult, RunLimits, ScriptResult } from '../../../daemon/src/dispatch/commands/commands.types.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { waitFor } from '../../wait.ts';
@@ -309,6 +309,30 @@ describe('time', () => {
       order: ['a'],
       reason: 'step 2/2 "B": it took longer than it may',
     });
+  });
+});
+
+describe('the clock of a machine', () => {
+  afterEach(() => vi.useRealTimers());
+
+  it('may be set, or the machine sleep: that ends no command, and lets none run on', async () => {
+    const day = 24 * 3_600_000;
+    vi.useFakeTimers({ toFake: ['Date'] });
+    for (const by of [day, -day]) {
+      const left: (number | undefined)[] = [];
+      const runner: Recorded = {
+        ...fakeRunner(ending),
+        async run(_script, { timeoutMs }) {
+          left.push(timeoutMs);
+          vi.setSystemTime(Date.now() + by);
+          return GOOD;
+        },
+      };
+      const world = workflow({ script: { inline: 'a' } }, { script: { inline: 'b' } });
+      const limits = { signal: new AbortController().signal, timeoutMs: 60_000 };
+      expect(await runCommand(context(world), 'Run', {}, runner, limits)).toMatchObject({ ok: true });
+      expect(Math.max(...left.map((ms) => ms ?? 0))).toBeLessThanOrEqual(60_000);
+    }
   });
 });
 

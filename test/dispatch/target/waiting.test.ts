@@ -118,6 +118,23 @@ describe('what waits', () => {
     await writeFile(gate, '');
     expect(await running.ended).toMatchObject({ outcome: 'succeeded' });
   });
+
+  it('starts when the clock says so, also if that was set ahead meanwhile', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const createdAt = Date.now();
+      const notBefore = createdAt + 3 * 3_600_000;
+      const order = orderOf({ work: shell('true'), header: { createdAt, notBefore, notAfter: notBefore + 60_000 } });
+      const part = await accept(order.bytes);
+      expect(part.part()).toMatchObject({ state: 'accepted' });
+      ahead = notBefore - createdAt;
+      await vi.advanceTimersByTimeAsync(60_000);
+      vi.useRealTimers();
+      expect(await part.ended).toMatchObject({ outcome: 'succeeded' });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
 });
 
 describe('an order that did not wait', () => {

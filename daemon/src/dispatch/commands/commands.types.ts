@@ -47,7 +47,7 @@ export interface RunLimits {
 }
 
 export interface Clock {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since some time. */
   now(): number;
   /** Resolves after so many milliseconds, or as soon as the signal is given. Never rejects. */
   wait(ms: number, signal: AbortSignal): Promise<void>;

@@ -27,8 +27,10 @@ import { type Ending, ended, started, unstarted } from './state.ts';
 import type { NodePolicy, PolicyReader } from './target.types.ts';
 import type { ReadyWork, WorkPlace } from './work/work.types.ts';
 
-/** Timers take no more; longer waits are made of several. */
+/** Timers take no more. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+/** Whoever waits for its time looks at the clock so often: that can be set, and timers stand still while a machine sleeps. */
+const LOOK_MS = 30_000;
 /** Between two attempts to write down how something ended, while the disk does not take it. */
 const WRITE_AGAIN_MS = 5_000;
 
@@ -93,7 +95,7 @@ export class Performer {
     if (this.#stopped) return;
     const wait = startableFrom(part.checked.header) - this.#options.now();
     if (wait > 0) {
-      const timer = setTimeout(() => this.enqueue(part), Math.min(wait, MAX_TIMER_MS));
+      const timer = setTimeout(() => this.enqueue(part), Math.min(wait, LOOK_MS));
       timer.unref();
       this.#timers.set(part, timer);
       return;

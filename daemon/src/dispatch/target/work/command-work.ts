@@ -68,6 +68,8 @@ export async function readyCommand(work: CommandWork, place: WorkPlace, options:
       await opened;
     },
     async run({ signal, deadline }): Promise<WorkResult> {
+      // by a clock that nobody sets
+      const end = performance.now() + deadline - now();
       // Meanwhile. If it cannot be made, whoever needs it hears of it.
       processes.makePlace().catch(() => undefined);
       const runnerFor = (one: CommandContext, firstStep: number) =>
@@ -79,7 +81,7 @@ export async function readyCommand(work: CommandWork, place: WorkPlace, options:
         const { recorded, ...result } = await installer.install(
           install,
           runner,
-          { signal, timeoutMs: deadline - now() },
+          { signal, timeoutMs: end - performance.now() },
           staged.get(install),
         );
         step = runner.lastStep;
@@ -88,7 +90,7 @@ export async function readyCommand(work: CommandWork, place: WorkPlace, options:
       }
       const result = await runPrepared(prepared, runnerFor(context, step), {
         signal,
-        timeoutMs: deadline - now(),
+        timeoutMs: end - performance.now(),
       });
       await Promise.all(recording);
       const [own] = installs;
