@@ -123,6 +123,31 @@ describe('a stream of /dtkd/dispatch', () => {
     expect(outcomes(await running).at(-1)).toBe('end');
   });
 
+  it('tells nothing more from when the right to see the part has ended', async () => {
+    site.network.node('third');
+    const gate = join(site.directory, 'gate');
+    const order = orderOf({ work: shell(`echo before; until test -e ${gate}; do sleep 0.01; done; echo after`) });
+    const running = ask({ type: 'order', user: USER, order: order.bytes, offset: 0 });
+    await waitFor(async () => (await site.target.find({ type: 'operator', name: 'operator' }, order.id)).length > 0, { what: 'the order' });
+    const stream = await open('third');
+    stream.end(
+      encodeFrame(encodeCbor({ type: 'attach', user: { name: 'guest', uid: 'g' }, id: order.id, index: 0, offset: 0, follow: true })),
+    );
+    const told: DispatchEvent[] = [];
+    const following = (async () => {
+      for await (const event of events(stream)) told.push(event);
+    })();
+    const textOf = (all: readonly DispatchEvent[]) =>
+      all.map((event) => (event.type === 'records' ? Buffer.from(event.records).toString('latin1') : '')).join('');
+    await waitFor(() => textOf(told).includes('before'), { what: 'the first output' });
+    visible = false;
+    await writeFile(gate, '');
+    await following;
+    expect(textOf(told)).not.toContain('after');
+    expect(outcomes(told).slice(-2)).toEqual(['FORBIDDEN', 'end']);
+    expect(textOf(await running)).toContain('after');
+  });
+
   describe('on which an order is made ready', () => {
     const frameOf = (value: object) => encodeFrame(encodeCbor(value));
     const marker = () => join(site.directory, 'marker');

@@ -34,7 +34,7 @@ import type {
   Target,
   TargetOptions,
 } from './target.types.ts';
-import { mayEnd, mayRead } from './visibility.ts';
+import { asLongAs, mayEnd, mayRead } from './visibility.ts';
 import { readyCommand } from './work/command-work.ts';
 import { readyExec, readyGet, readyPut } from './work/node-work.ts';
 import type { ReadyWork, WorkPlace } from './work/work.types.ts';
@@ -165,8 +165,9 @@ class NodeTarget implements Target {
 
   async attach(principal: Principal, id: ExecutionId, index: number): Promise<PartHandle> {
     const part = await this.#parts.lookUp(id, index);
-    if (part === undefined || !this.#mayRead(part.row, principal)) throw notFound(id, index, this.#options.node.name);
-    return part;
+    const mayRead = () => part !== undefined && this.#mayRead(part.row, principal);
+    if (part === undefined || !mayRead()) throw notFound(id, index, this.#options.node.name);
+    return asLongAs(mayRead, part);
   }
 
   async abort(principal: Principal, id: ExecutionId, index?: number): Promise<Part[]> {

@@ -105,7 +105,7 @@ export interface Target {
   prepare(from: OrderSource, order: BroughtOrder): Promise<PreparedOrder>;
   /** Parts at this node of the executions whose ids begin so, as far as a principal may READ them; by id and index, a few thousand at most. */
   find(principal: Principal, idStart: string): Promise<PartHandle[]>;
-  /** One of them. Errors: NOT_FOUND, also for what the principal may not see. */
+  /** One of them, which tells of itself as long as the principal may see it. Errors: NOT_FOUND, also for what the principal may not see. */
   attach(principal: Principal, id: ExecutionId, index: number): Promise<PartHandle>;
   /** Ends one part, or all of this node's; resolves with them once they have ended. Errors: NOT_FOUND, FORBIDDEN. */
   abort(principal: Principal, id: ExecutionId, index?: number): Promise<Part[]>;

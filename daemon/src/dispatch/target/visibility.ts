@@ -1,8 +1,10 @@
-/** Who may see a part, and who may end it: pure. */
+/** Who may see a part, for how long, and who may end it: pure. */
+import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import type { Decide } from '../dispatch.types.ts';
 import { asked } from './about.ts';
 import type { RowFacts } from './journal-row.ts';
+import type { PartHandle } from './target.types.ts';
 
 /** Whoever may READ what it is about, whoever started it, and this node's operator. */
 export function mayRead({ principal: starter, about }: RowFacts, principal: Principal, decide: Decide, node: string): boolean {
@@ -15,4 +17,22 @@ export function mayRead({ principal: starter, about }: RowFacts, principal: Prin
 /** Whoever may EXECUTE what it is about. */
 export function mayEnd({ about }: RowFacts, principal: Principal, decide: Decide, node: string): ReturnType<Decide> {
   return decide(principal, asked(about, node, 'EXECUTE'));
+}
+
+/** A part for somebody who may see it. Errors of what it tells: FORBIDDEN once that is so no more. */
+export function asLongAs(maySee: () => boolean, handle: PartHandle): PartHandle {
+  const seen = (): PartHandle => {
+    if (maySee()) return handle;
+    throw new DtkdError('FORBIDDEN', 'your right to see this execution has ended');
+  };
+  const { id, index, order } = handle;
+  return {
+    id,
+    index,
+    ...(order === undefined ? {} : { order }),
+    part: () => seen().part(),
+    read: async (offset, maxBytes) => seen().read(offset, maxBytes),
+    onChange: (listener) => handle.onChange(listener),
+    ended: handle.ended,
+  };
 }
