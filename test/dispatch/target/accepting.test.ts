@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { DtkdError } from '../../../protocol/errors.ts';
 import { waitFor } from '../../wait.ts';
 import {
   bundleOf,
@@ -136,6 +137,34 @@ describe('a target', () => {
     await writeFile(gate, '');
     expect((await outputOf(first)).out).toBe('installing\nstarted\n');
     expect((await outputOf(await start())).out).toBe('started\n');
+  });
+
+  it('says what an installation came to that could not be written down', async () => {
+    const site = await make();
+    const { bytes, code } = bundleOf({
+      commands: { install: { script: { inline: 'echo installing' } }, Start: { script: { inline: 'echo started' } } },
+    });
+    let room = 0;
+    const transact = site.store.transact.bind(site.store);
+    vi.spyOn(site.store, 'transact').mockImplementation((work) =>
+      transact((tx) => {
+        const putRow = tx.putRow.bind(tx);
+        vi.spyOn(tx, 'putRow').mockImplementation((key, value) => {
+          if (key.startsWith('j/i/') && room-- <= 0) throw new DtkdError('DISK_FULL', 'the disk is full');
+          putRow(key, value);
+        });
+        return work(tx);
+      }),
+    );
+    const run = async (command: string) => {
+      const part = await site.target.accept(from(site), { order: orderOf({ work: commandWork(command, code) }).bytes, bundle: bytes });
+      return { part: await part.ended, ...(await outputOf(part)) };
+    };
+    expect(await run('Start')).toMatchObject({ part: { outcome: 'failed', code: 'DISK_FULL' }, out: '' });
+    room = 1;
+    expect(await run('Start')).toMatchObject({ part: { outcome: 'failed', code: 'DISK_FULL' }, out: 'installing\n' });
+    room = 0;
+    expect(await run('install')).toMatchObject({ part: { outcome: 'failed' } });
   });
 
   it('starts programs in a directory that is looked for in the home, if it is not given from the root', async () => {

@@ -133,17 +133,26 @@ export class Installer {
         const recorded = this.#record(install, digest, { installed, phase: 'Installed' }).catch(() => undefined);
         return { ok: true, exitStatus: 0, recorded };
       }
-      await this.#record(install, digest, { installed: false, phase: 'Installing' });
+      try {
+        await this.#record(install, digest, { installed: false, phase: 'Installing' });
+      } catch (error) {
+        return this.#failed(install, refusalOf(error));
+      }
       const result = await runPrepared(needed, runner, left);
-      if (!result.ok) return this.#failed(install, result, digest);
-      await this.#record(install, digest, { installed: true, phase: 'Installed' });
-      return result;
+      return result.ok ? this.installed(install, result) : this.#failed(install, result, digest);
     });
   }
 
-  /** Its install command was run by itself, and went well. */
-  async installed(install: Install): Promise<void> {
-    await this.#record(install, filesDigest(install.files), { installed: true, phase: 'Installed' });
+  /** Its install command went well, with that result; which is none where it cannot be written down: it will be run again. */
+  async installed(install: Install, result: CommandResult): Promise<CommandResult> {
+    try {
+      await this.#record(install, filesDigest(install.files), { installed: true, phase: 'Installed' });
+      return result;
+    } catch (error) {
+      const { type, name } = install.resource;
+      const refusal = refusalOf(error);
+      return { ...refusal, reason: `install of ${type}/${name} went well and could not be written down: ${refusal.reason}` };
+    }
   }
 
   async #isInstalled(bundle: Bundle, resource: BundledResource): Promise<boolean> {
@@ -159,7 +168,8 @@ export class Installer {
   async #failed(install: Install, result: CommandResult, digest = ''): Promise<CommandResult> {
     const { type, name } = install.resource;
     const reason = `install failed of ${type}/${name}: ${result.reason ?? 'it did not end well'}`;
-    await this.#record(install, digest, { installed: false, phase: 'Failed', message: reason });
+    // what it came to is told also where it cannot be written down
+    await this.#record(install, digest, { installed: false, phase: 'Failed', message: reason }).catch(() => undefined);
     return { ...result, ok: false, reason };
   }
 
@@ -196,7 +206,7 @@ async function isThere(directory: string): Promise<boolean> {
   );
 }
 
-function refusalOf(error: unknown): CommandResult {
+function refusalOf(error: unknown): CommandResult & { reason: string } {
   const { code, message } = error instanceof DtkdError ? error : new DtkdError('INTERNAL', 'something went wrong in dtkd');
   return { ok: false, error: { code, message }, reason: message };
 }

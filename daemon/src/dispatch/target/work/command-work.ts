@@ -94,8 +94,7 @@ export async function readyCommand(work: CommandWork, place: WorkPlace, options:
       });
       await Promise.all(recording);
       const [own] = installs;
-      if (result.ok && work.command === INSTALL && own !== undefined) await installer.installed(own);
-      return result;
+      return result.ok && work.command === INSTALL && own !== undefined ? installer.installed(own, result) : result;
     },
   };
 }
