@@ -266,6 +266,19 @@ describe('a target', () => {
     expect(part.part()).toMatchObject({ outcome: 'succeeded' });
   });
 
+  it.runIf(process.getuid?.() === 0)('lets them read the directory of their resource, whatever the umask of the daemon is', async () => {
+    const before = process.umask(0o027);
+    try {
+      const site = await make({ policy: { trust: [{ node: 'builder', key: ownerKey.publicKey }], limits: { users: ['nobody'] } } });
+      const inline = 'ls; grep property.port var/resource.properties; cat var/resource.json >/dev/null && echo read';
+      const { bytes, code } = bundleOf({ commands: { Who: { script: { inline, user: 'nobody' } } } });
+      const part = await site.target.accept(from(site), { order: orderOf({ work: commandWork('Who', code) }).bytes, bundle: bytes });
+      expect(await outputOf(part)).toMatchObject({ out: 'var\nproperty.port=8080\nread\n', err: '' });
+    } finally {
+      process.umask(before);
+    }
+  });
+
   it('gives a script the Node that there is, and a secret that need not be there where it is', async () => {
     const site = await make({ secrets: { token: 'hunter22' } });
     const secrets = (optional: boolean) => [{ property: 'password', variable: 'PASSWORD', ...(optional ? { optional } : {}) }];

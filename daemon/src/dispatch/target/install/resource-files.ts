@@ -1,11 +1,12 @@
 /** Makes the directory of a resource on this node, with what is known of it and the templates of its types. Writes whole files only, and only what has changed. */
 import { createHash, randomBytes } from 'node:crypto';
-import { lstat, mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 
 /** Files of one resource that are written at a time: most have two. */
 const WRITTEN_AT_A_TIME = 4;
+const DIRECTORY = 0o755;
 
 export interface WantedFile {
   /** Within the directory. */
@@ -31,7 +32,7 @@ export interface StagedFile {
 
 /** Errors: INVALID if something stands in the way, DISK_FULL. */
 export async function writeFiles(directory: string, files: readonly WantedFile[]): Promise<void> {
-  await mkdir(join(directory, 'var'), { recursive: true, mode: 0o755 });
+  await makeDirectory(directory, join(directory, 'var'));
   for (let at = 0; at < files.length; at += WRITTEN_AT_A_TIME) {
     await Promise.all(files.slice(at, at + WRITTEN_AT_A_TIME).map((file) => writeOne(directory, file)));
   }
@@ -68,8 +69,7 @@ export async function placeFiles(directory: string, staged: readonly StagedFile[
 async function writeOne(directory: string, file: WantedFile): Promise<void> {
   const target = targetOf(directory, file.path);
   try {
-    await mkdir(dirname(target), { recursive: true, mode: 0o755 });
-    await assertNoLinks(directory, dirname(target));
+    await makeDirectory(directory, dirname(target));
     if (await isAsWanted(target, file)) return;
     const beside = `${target}.${randomBytes(6).toString('hex')}.dtkd`;
     try {
@@ -97,13 +97,40 @@ function targetOf(directory: string, path: string): string {
 
 async function isAsWanted(target: string, { content, executable }: WantedFile): Promise<boolean> {
   const none = () => undefined;
-  const [before, info] = await Promise.all([readFile(target).catch(none), lstat(target).catch(none)]);
-  if (before === undefined || info?.isFile() !== true || (info.mode & 0o777) !== modeOf(executable)) return false;
-  return Buffer.compare(before, content) === 0;
+  const info = await lstat(target).catch(none);
+  // what may have taken its place is not read: a pipe, or a file without end
+  if (info?.isFile() !== true || info.size !== content.length || (info.mode & 0o777) !== modeOf(executable)) return false;
+  const before = await readFile(target).catch(none);
+  return before !== undefined && Buffer.compare(before, content) === 0;
 }
 
-function writeNew(path: string, { content, executable }: WantedFile): Promise<void> {
-  return writeFile(path, content, { mode: modeOf(executable), flag: 'wx' });
+async function writeNew(path: string, { content, executable }: WantedFile): Promise<void> {
+  const mode = modeOf(executable);
+  const file = await open(path, 'wx', mode);
+  try {
+    await file.writeFile(content);
+    // whatever the umask of the daemon is: other users' commands read it
+    await file.chmod(mode);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Makes a directory of a resource, which other users' commands may enter and list. Errors: INVALID if a link is in the way. */
+async function makeDirectory(directory: string, path: string): Promise<void> {
+  await assertNoLinks(directory, path, unlessMissing);
+  const first = await mkdir(path, { recursive: true, mode: DIRECTORY });
+  if (first === undefined) return;
+  const top = Math.max(first.length, directory.length);
+  for (let at = path; at.length >= top; at = dirname(at)) await chmod(at, DIRECTORY);
+}
+
+function unlessMissing(error: unknown): undefined {
+  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }
 
 function modeOf(executable: boolean): number {
@@ -111,8 +138,9 @@ function modeOf(executable: boolean): number {
 }
 
 /** A command of the resource may have put a link where a template has a directory: nothing is written through it. */
-async function assertNoLinks(directory: string, parent: string): Promise<void> {
+async function assertNoLinks(directory: string, parent: string, unread: (error: unknown) => undefined = rethrow): Promise<void> {
   for (let at = parent; at.length > directory.length; at = dirname(at)) {
-    if ((await lstat(at)).isSymbolicLink()) throw new DtkdError('INVALID', `${at} is a link, and nothing is written through it`);
+    const info = await lstat(at).catch(unread);
+    if (info?.isSymbolicLink() === true) throw new DtkdError('INVALID', `${at} is a link, and nothing is written through it`);
   }
 }

@@ -117,13 +117,13 @@ export class Processes {
     if (this.#made !== undefined) await rmdir(this.#options.directory).catch(() => undefined);
   }
 
-  /** Lets another user get to the directory of a file that it is to run, and read the file if it is the part's own. Errors: INVALID, FORBIDDEN. */
-  async give(user: string, file: string, own: boolean): Promise<void> {
+  /** Lets another user get to a file that it is to run, which it may read if it is the part's own, and to the directory of the resource. Errors: INVALID, FORBIDDEN. */
+  async give(user: string, { file, own, directory }: { file: string; own: boolean; directory: string }): Promise<void> {
     this.assertAllowed(user);
     const { uid, gid } = await this.#options.runner.account(user);
     if (uid === process.geteuid?.()) return;
     if (own) await chown(file, uid, gid).catch(() => undefined);
-    await this.#options.passage.to(dirname(file));
+    for (const one of [dirname(file), directory]) await this.#options.passage.to(one);
   }
 
   /** From here on nothing is started, and nothing told any more of what runs. Resolves once it is certain what was started and noted. Never rejects. */

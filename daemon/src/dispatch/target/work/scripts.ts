@@ -42,8 +42,9 @@ export function scriptRunner(options: ScriptsOptions, firstStep = 0): ScriptRunn
       const room = await processes.room(source);
       const found = await textOf(ready, room, modules);
       if (script.inline !== undefined && script.user !== undefined) await writeScript(found.path, script.inline);
-      const cwd = script.directory ?? context.directoryOf(resource);
-      if (script.user !== undefined) await processes.give(script.user, found.path, script.inline !== undefined);
+      const directory = context.directoryOf(resource);
+      const cwd = script.directory ?? directory;
+      if (script.user !== undefined) await processes.give(script.user, { file: found.path, own: script.inline !== undefined, directory });
       return processes.run(
         {
           source,
