@@ -232,8 +232,12 @@ test('a follow tells nothing from when the right to see the execution has ended'
     for await (const line of lines) text += textOf([line], 0);
   })();
   await waitFor(() => text === 'before\n');
+  const asked = await w.executions.started.attach(DEV, object.metadata.name, 0);
+  expect(asked.part()).toMatchObject({ state: 'running' });
   mayRead = false;
   going?.out('after\n');
+  expect(() => asked.part(), 'who asks over the wire').toThrow('right to see');
+  await expect(asked.read(0, 1_024)).rejects.toMatchObject({ code: 'FORBIDDEN' });
   await expect(reading).rejects.toMatchObject({ code: 'FORBIDDEN' });
   expect(text).toBe('before\n');
   going?.end();

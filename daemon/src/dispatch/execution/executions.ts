@@ -11,6 +11,7 @@ import type { Part } from '../../../../protocol/orders/outcome.ts';
 import { CREATOR_ANNOTATION, displayOf, OPERATOR, type Principal, SELF, subjectText } from '../../../../protocol/principal.ts';
 import type { Plan } from '../plan/plan.types.ts';
 import { createPlanner, type Planner } from '../plan/planner.ts';
+import { asLongAs } from '../target/visibility.ts';
 import { abortElsewhere } from './aborting.ts';
 import { executionActions } from './actions.ts';
 import { ElsewhereView } from './elsewhere-view.ts';
@@ -372,7 +373,9 @@ class StartedHere implements Executions {
     const known = await startedHere(this.#lookup, principal, id);
     const view = known === undefined ? undefined : this.#viewOf(known, principal, new Map());
     const part = view?.part(index);
-    if (view !== undefined && part !== undefined) return handleOf(view, index, part);
+    if (known !== undefined && view !== undefined && part !== undefined) {
+      return asLongAs(seenBy(this.#lookup, principal, known), handleOf(view, index, part));
+    }
     throw new DtkdError('NOT_FOUND', `this node knows no part ${index} of execution ${id.slice(0, 12)}`);
   }
 

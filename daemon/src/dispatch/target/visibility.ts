@@ -33,6 +33,8 @@ export function asLongAs(maySee: () => boolean, handle: PartHandle): PartHandle 
     part: () => seen().part(),
     read: async (offset, maxBytes) => seen().read(offset, maxBytes),
     onChange: (listener) => handle.onChange(listener),
-    ended: handle.ended,
+    get ended() {
+      return handle.ended;
+    },
   };
 }
