@@ -139,6 +139,15 @@ describe('a target', () => {
     expect((await outputOf(await start())).out).toBe('started\n');
   });
 
+  it('nor of what was not started since its output could not be kept', async () => {
+    const site = await make();
+    await mkdir(join(site.directory, 'dispatch'), { recursive: true });
+    await writeFile(join(site.directory, 'dispatch', 'spools'), 'in the way');
+    const part = await site.target.accept(from(site), { order: orderOf({ work: shell(`touch ${site.directory}/started`) }).bytes });
+    expect(await part.ended).toMatchObject({ outcome: 'failed', reason: expect.stringContaining('it was not started') });
+    await expect(readFile(`${site.directory}/started`)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
   it('says what an installation came to that could not be written down', async () => {
     const site = await make();
     const { bytes, code } = bundleOf({

@@ -25,7 +25,7 @@ import { startableFrom } from './order-check.ts';
 import { PartQueue } from './queue.ts';
 import { type Ending, ended, started, unstarted } from './state.ts';
 import type { NodePolicy, PolicyReader } from './target.types.ts';
-import type { ReadyWork, WorkPlace } from './work/work.types.ts';
+import type { ReadyWork, WorkPlace, WorkResult } from './work/work.types.ts';
 
 /** Timers take no more. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -233,8 +233,10 @@ export class Performer {
   }
 
   async #run(part: LivePart, work: ReadyWork, deadline = this.#options.now(), written?: Promise<unknown>): Promise<void> {
-    await part.output.open();
-    const result = await work.run({ signal: part.ending.signal, deadline });
+    const result = await part.output.open().then(
+      () => work.run({ signal: part.ending.signal, deadline }),
+      (error: unknown) => notStarted(error),
+    );
     await written;
     await this.finish(part, endingOf(result, this.#options.now()));
   }
@@ -345,6 +347,13 @@ export class Performer {
   #next(limit: number): LivePart | undefined {
     return this.#stopped ? undefined : this.#queue.next(limit);
   }
+}
+
+/** What nobody could follow is not started. */
+function notStarted(error: unknown): WorkResult {
+  if (!(error instanceof DtkdError)) throw error;
+  const { code, message } = error;
+  return { ok: false, error: { code, message }, reason: `it was not started: ${message}` };
 }
 
 /** True if what was made ready by one verdict is right by another. */
