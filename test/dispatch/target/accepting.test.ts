@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { DtkdError } from '../../../protocol/errors.ts';
@@ -273,6 +273,10 @@ describe('a target', () => {
     const part = await site.target.accept(from(site), { order: orderOf({ work: commandWork('Who', code) }).bytes, bundle: bytes });
     expect((await outputOf(part)).out).toMatch(/^nobody\n\/.*\nclosed\nhidden\n$/);
     expect(part.part()).toMatchObject({ outcome: 'succeeded' });
+    // as a daemon does that starts; what they have left running goes on
+    await chmod(site.directory, 0o700);
+    await site.crash();
+    expect((await stat(site.directory)).mode & 0o777).toBe(0o701);
   });
 
   it.runIf(process.getuid?.() === 0)('lets them read the directory of their resource, whatever the umask of the daemon is', async () => {

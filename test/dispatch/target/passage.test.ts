@@ -1,5 +1,5 @@
 /** The way of other users through the data directory. */
-import { mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -22,6 +22,19 @@ test('is opened past what is just going, and closes what is open to all', async 
   expect(await modeOf('open-to-all')).toBe(0o640);
   expect(await modeOf('dispatch', 'runs', 'one')).toBe(0o701);
   expect(await modeOf()).toBe(0o701);
+});
+
+test('is open again to those for whom an earlier daemon opened it, and to nobody else', async () => {
+  const runs = join(data, 'dispatch', 'runs');
+  await mkdir(runs, { recursive: true, mode: 0o700 });
+  await new Passage(data).again();
+  expect(await modeOf()).toBe(0o700);
+  await new Passage(data).to(runs);
+  await writeFile(join(data, 'open-to-all'), '', { mode: 0o644 });
+  await chmod(data, 0o700);
+  await new Passage(data).again();
+  expect(await modeOf()).toBe(0o701);
+  expect(await modeOf('open-to-all')).toBe(0o640);
 });
 
 test('is tried again, where it could not be opened', async () => {

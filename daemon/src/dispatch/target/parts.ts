@@ -56,6 +56,13 @@ export class Parts {
     this.#passage = new Passage(options.directory);
   }
 
+  /** Lets other users of this machine go on with what an earlier daemon has let them. */
+  async letPassAgain(): Promise<void> {
+    await this.#passage
+      .again()
+      .catch((error: unknown) => this.#options.logger.warn({ err: error }, 'Commands of other users cannot get to their directories'));
+  }
+
   /** Those that have not ended. */
   get unended(): number {
     return this.#live.size;

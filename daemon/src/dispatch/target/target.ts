@@ -247,6 +247,7 @@ class NodeTarget implements Target {
   }
 
   async start(): Promise<void> {
+    await this.#parts.letPassAgain();
     await this.installed.load();
     await this.#journal.open();
     const { policy, members, logger } = this.#options;

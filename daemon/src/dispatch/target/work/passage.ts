@@ -38,6 +38,13 @@ export class Passage {
     }
   }
 
+  /** Opens it if it was open: a daemon that starts closes its directory, and what other users run, or have left running, goes on. Errors: as `to`. */
+  async again(): Promise<void> {
+    const runs = join(this.#data, 'dispatch', 'runs');
+    const found = await stat(runs).catch(() => undefined);
+    if (found !== undefined && (found.mode & OTHERS_PASS) !== 0) await this.to(runs);
+  }
+
   async #open(): Promise<void> {
     for (const [within, reachable] of Object.entries(REACHABLE)) {
       const directory = join(this.#data, within);
