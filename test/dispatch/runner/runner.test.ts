@@ -434,6 +434,14 @@ describe('secret files and users', () => {
     await expect(runner.account('../x')).rejects.toMatchObject({ code: 'INVALID' });
   });
 
+  it('opens its output by name as well, as whom ever it runs', async ({ skip }) => {
+    if (process.geteuid?.() !== 0) skip('needs root');
+    for (const user of [undefined, 'nobody']) {
+      const { err, out } = await run('echo one >/dev/stdout; echo two >/dev/stderr', { cwd: '/', ...(user === undefined ? {} : { user }) });
+      expect([out, err]).toEqual(['one\n', 'two\n']);
+    }
+  });
+
   it('gives no variables of the loader and of shells to what has rights that the process has not', async ({ skip }) => {
     if (process.geteuid?.() !== 0) skip('needs root');
     const env = { PATH: '/usr/bin:/bin', LD_SHOW_AUXV: '1', PS4: "it's mine; $(id)", MALLOC_X: '' };

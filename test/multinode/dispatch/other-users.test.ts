@@ -19,7 +19,7 @@ const DISPATCHING = [
   `--ambient-caps=-all,${RIGHTS}`,
   '--',
 ];
-const WHO = 'id -un; grep CapEff /proc/self/status; cat "$PASSWORD"; echo';
+const WHO = 'id -un >/dev/stdout; grep CapEff /proc/self/status; cat "$PASSWORD"; echo; cat var/resource.json >/dev/null && echo read';
 const reason = missing(['setpriv'], { root: true });
 
 const documents = [
@@ -66,7 +66,7 @@ describe.skipIf(reason !== undefined)(`commands as other users${reason === undef
       const { stdout, stderr } = await site.cli('run', command, 'w');
       return `${stdout}${stderr}`;
     };
-    const none = 'CapEff:\t0000000000000000\n***\n';
+    const none = 'CapEff:\t0000000000000000\n***\nread\n';
     expect(await said('daemon')).toContain('nothing may run as the user "daemon"');
     expect(await site.cli('policy', 'set', 'users=daemon')).toMatchObject({ code: 0 });
     expect(await said('daemon')).toContain(`daemon\n${none}`);

@@ -5,7 +5,7 @@
  */
 import { execFile } from 'node:child_process';
 import { closeSync, constants, fstat as fstatWithCallback, open as openWithCallback, read as readWithCallback } from 'node:fs';
-import { mkdir, readdir, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -212,6 +212,17 @@ export async function letGo(run: string): Promise<boolean> {
     return true;
   } catch {
     return false;
+  }
+}
+
+/**
+ * Lets a user of that group open the pipes that it writes to by their names, such as /dev/stderr: what it has open it could write to anyhow, and nobody else
+ * gets to them. They stay our own, for a later daemon to read.
+ */
+export async function letOpen(run: string, gid: number): Promise<void> {
+  for (const name of [OUT, ERR]) {
+    await chown(join(run, name), process.geteuid?.() ?? -1, gid);
+    await chmod(join(run, name), 0o660);
   }
 }
 

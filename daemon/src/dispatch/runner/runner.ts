@@ -26,6 +26,7 @@ import {
   codeOf,
   createRunDirectories,
   ERR,
+  letOpen,
   mayHaveBegun,
   OUT,
   openEnds,
@@ -143,6 +144,8 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
       const [program, who, boot, memoryPlace] = checked.value;
       const startWrapper = async () => {
         if (closed) throw new DtkdError('UNAVAILABLE', 'this daemon is stopping');
+        // a daemon that may not give files away runs it all the same
+        if (who.account !== undefined) await letOpen(run, who.account.gid).catch(() => undefined);
         const variables = await writeSecretFiles(run, spec.secretFiles, who.account, memoryPlace).catch(throwRefusal);
         const { cwd } = spec;
         const whole = { ...spec.env, ...variables };
