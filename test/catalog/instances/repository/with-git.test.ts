@@ -1,4 +1,4 @@
-import { chmod, mkdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MAX_PACK_BYTES } from '../../../../daemon/src/catalog/instances/repository/limits.ts';
@@ -141,6 +141,51 @@ describeWithGit(`a repository beside ${version}`, () => {
     const error = await refusal((await again.open('shop')).status());
     expect(error.code).toBe('TOO_LARGE');
     expect(error.next).toContain(`git -C ${directory} repack`);
+  });
+
+  it('commits nothing of a merge that nobody has ended, nor files in conflict', async () => {
+    const { directory, repository } = await shop();
+    const script = join(directory, 'modules/acme/web/bin/start');
+    const say = async (what: string) => {
+      await writeFile(script, `#!/bin/sh\necho ${what}\n`);
+      await git(directory, 'commit', '-q', '-am', what);
+    };
+    const first = await repository.head();
+    await git(directory, 'switch', '-q', '-c', 'other');
+    await say('other');
+    await git(directory, 'switch', '-q', 'main');
+    await say('main');
+    await expect(git(directory, 'merge', '-q', 'other')).rejects.toThrow();
+    const { tree } = await repository.status();
+    expect(tree.faults.map(({ where }) => where)).toEqual(['.', 'modules/acme/web/bin/start']);
+    const refused = { code: 'INVALID', next: expect.stringContaining('git merge --abort') };
+    await expect(repository.commit(by('x'))).rejects.toMatchObject(refused);
+    await expect(repository.restore(first, { ...by('x'), discard: true })).rejects.toMatchObject(refused);
+    await expect(repository.commitFiles([{ path: 'n', data: bytes('1') }], by('x'))).rejects.toMatchObject(refused);
+    await writeFile(script, '#!/bin/sh\necho both\n');
+    await git(directory, 'add', '-A');
+    await expect(repository.commit(by('x'))).rejects.toMatchObject(refused);
+    await git(directory, 'commit', '-q', '-m', 'Merge other');
+    expect(await repository.status()).toMatchObject({ changes: [], tree: { faults: [] } });
+
+    // what was put aside comes back without a note of it: only the index tells, in whatever form git keeps it
+    for (const form of ['2', '3', '4']) {
+      await writeFile(script, `#!/bin/sh\necho aside ${form}\n`);
+      await git(directory, 'stash', '-q');
+      await say(`meanwhile ${form}`);
+      await expect(git(directory, 'stash', 'pop')).rejects.toThrow();
+      await writeFile(join(directory, `later-${form}`), form);
+      // version 3 is that of an index with something that is to be added later
+      if (form === '3') await git(directory, 'add', '--intent-to-add', 'later-3');
+      else await git(directory, 'update-index', '--index-version', form);
+      expect((await readFile(join(directory, '.git/index'))).readUInt32BE(4)).toBe(Number(form));
+      expect((await repository.status()).tree.faults).toMatchObject([{ where: 'modules/acme/web/bin/start' }]);
+      await expect(repository.commit(by('x'))).rejects.toMatchObject({ code: 'INVALID', next: expect.stringContaining('git add') });
+      await git(directory, 'checkout', '-q', '--theirs', '.');
+      await git(directory, 'add', '-A');
+      expect(await repository.commit(by('x'))).toMatchObject({ changed: true });
+      await git(directory, 'stash', 'drop', '-q');
+    }
   });
 
   it('is told apart from links and submodules that a clone pushes', async () => {

@@ -145,3 +145,43 @@ function indexEntry({ path, executable, oid, stat }: TreeFile & { stat: FileStat
   name.copy(entry, 62);
   return entry;
 }
+
+/** Bytes of an entry of the index before its flags, with these, and of what version 3 and later may have behind them. */
+const ENTRY = { flags: 60, name: 62, more: 2 };
+const EXTENDED = 0x4000;
+
+/** Paths that an index (version 2 to 4) has in stages: both sides of a conflict. None of what is no index. */
+export function unmergedPaths(index: Buffer): string[] {
+  const found = new Set<string>();
+  if (index.length < 12 || index.toString('latin1', 0, 4) !== 'DIRC') return [];
+  const [version, count] = [index.readUInt32BE(4), index.readUInt32BE(8)];
+  let path = Buffer.alloc(0);
+  for (let at = 12, left = count; left > 0 && at + ENTRY.name < index.length; left--) {
+    const flags = index.readUInt16BE(at + ENTRY.flags);
+    let name = at + ENTRY.name + ((flags & EXTENDED) === 0 ? 0 : ENTRY.more);
+    let kept = 0;
+    if (version === 4) {
+      const cut = readOffset(index, name);
+      name = cut.end;
+      kept = Math.max(0, path.length - cut.value);
+    }
+    const end = index.indexOf(0, name);
+    if (end < 0) break;
+    path = Buffer.concat([path.subarray(0, kept), index.subarray(name, end)]);
+    if ((flags & 0x3000) !== 0) found.add(path.toString('utf8'));
+    // version 4 has no zeros that fill up
+    at = version === 4 ? end + 1 : at + Math.ceil((end - at + 1) / 8) * 8;
+  }
+  return [...found];
+}
+
+/** A number of variable length, as packs have it too: each byte but the last has the highest bit. */
+function readOffset(bytes: Buffer, start: number): { value: number; end: number } {
+  let [at, value] = [start, 0];
+  for (let more = true; more && at < bytes.length; at++) {
+    const byte = bytes.readUInt8(at);
+    value = (at === start ? 0 : (value + 1) * 128) + (byte & 0x7f);
+    more = (byte & 0x80) !== 0;
+  }
+  return { value, end: at };
+}

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { commitId } from '../../../../../protocol/kinds/service-instance.ts';
+import type { Violation } from '../instances.types.ts';
 import { changesBetween } from './changes.ts';
 import { readCommitTree } from './commit-tree.ts';
 import { commitObject, type GitObject, indexOf, oidOf, treesOf } from './git-format.ts';
@@ -19,6 +20,7 @@ import { APPLIED, MAIN, movedMeanwhile, moveRef, readHead, readRef } from './ref
 import type { Commit, CommitRequest, FileWrite, Repository, RestoreRequest, Tree, TreeFile, WorkStatus } from './repository.types.ts';
 import { resolveRevision } from './revisions.ts';
 import { codeOf, eachOf, replaceFile, storageError, temporaryIn } from './storage.ts';
+import { unfinishedIn } from './unfinished.ts';
 import { type WorkTree, WorkTrees } from './work-tree.ts';
 import { WorkTreeWriter } from './writing.ts';
 
@@ -122,8 +124,9 @@ export class GitRepository implements Repository {
     const target = await this.tree(revision);
     if (target.faults.length > 0) throw faulty(target);
     return this.#alongsideGit(async () => {
-      const { head, committed, tree } = await this.#look();
+      const { head, committed, tree, unfinished } = await this.#look();
       assertExpected(request, { head, tree });
+      if (unfinished.length > 0) throw faulty({ faults: unfinished });
       if (request.discard !== true && (tree.id !== committed.id || tree.faults.length > 0)) throw edited(tree, committed);
       const changed = target.id !== committed.id;
       if (!changed && tree.id === committed.id && tree.faults.length === 0) return { commit: head, changed };
@@ -140,8 +143,9 @@ export class GitRepository implements Repository {
   async commitFiles(files: readonly FileWrite[], request: CommitRequest): Promise<Outcome> {
     for (const file of files) await this.#writer.assertWritable(file);
     return this.#alongsideGit(async () => {
-      const { head, committed, tree } = await this.#look();
+      const { head, committed, tree, unfinished } = await this.#look();
       assertExpected(request, { head, tree });
+      if (unfinished.length > 0) throw faulty({ faults: unfinished });
       if (tree.id !== committed.id || tree.faults.length > 0) throw edited(tree, committed);
       await this.#assertBases(files);
       const wanted = new Map(committed.files);
@@ -202,10 +206,13 @@ export class GitRepository implements Repository {
     }
   }
 
-  async #look(): Promise<{ head: string; committed: Tree; tree: WorkTree }> {
+  /** What a git has left unfinished is among the faults of the tree. */
+  async #look(): Promise<{ head: string; committed: Tree; tree: WorkTree; unfinished: readonly Violation[] }> {
     const head = await readHead(this.#gitdir);
     const committed = await this.tree(head);
-    return { head, committed, tree: await this.#workTrees.look(committed.files) };
+    const tree = await this.#workTrees.look(committed.files);
+    const unfinished = tree.id === committed.id ? [] : await unfinishedIn(this.#gitdir);
+    return { head, committed, tree: { ...tree, faults: [...unfinished, ...tree.faults] }, unfinished };
   }
 
   /** No git works in the same work tree meanwhile, nor takes in what is pushed. */
@@ -281,10 +288,10 @@ function assertExpected({ expect }: CommitRequest, now: { head: string; tree: Tr
   }
 }
 
-function faulty({ faults }: Tree): DtkdError {
+function faulty({ faults }: Pick<Tree, 'faults'>): DtkdError {
   const shown = faults.slice(0, 3).map(({ where, message }) => `${where} ${message}`);
   return new DtkdError('INVALID', `the files cannot be committed: ${shown.join('; ')}${faults.length > 3 ? '; …' : ''}`, {
-    next: 'Take it out of the directory and try again.',
+    next: faults[0]?.next ?? 'Take it out of the directory and try again.',
     details: { violations: faults },
   });
 }

@@ -1,0 +1,40 @@
+/**
+ * What a git has begun in a work tree and nobody has ended: merges and the like. Files in conflict hold both sides with git's marks between, which nobody wants to
+ * be run; and a commit in the middle of a merge would lose what was merged.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Violation } from '../instances.types.ts';
+import { unmergedPaths } from './git-format.ts';
+import { MAX_FAULTS } from './limits.ts';
+import { shownPath } from './paths.ts';
+import { codeOf, exists } from './storage.ts';
+
+/** A file below `.git` for as long as it lasts, and the command that it is of. */
+const BEGUN = [
+  ['MERGE_HEAD', 'merge'],
+  ['CHERRY_PICK_HEAD', 'cherry-pick'],
+  ['REVERT_HEAD', 'revert'],
+] as const;
+
+/** Faults of the work tree; empty: nothing is unfinished. */
+export async function unfinishedIn(gitdir: string): Promise<Violation[]> {
+  const found: Violation[] = [];
+  for (const [file, command] of BEGUN) {
+    if (!(await exists(join(gitdir, file)))) continue;
+    const next = `End it in the directory of the service with "git commit", or take it back: git ${command} --abort.`;
+    found.push({ kind: 'PARSING_ERROR', where: '.', message: `a git ${command} was begun here and is not ended`, next });
+  }
+  for (const path of unmergedPaths(await indexAt(gitdir)).slice(0, MAX_FAULTS)) {
+    const next = 'Make of both sides what it should be, and say so: git add.';
+    found.push({ kind: 'PARSING_ERROR', where: shownPath(path), message: 'is in conflict: git has put both sides into it', next });
+  }
+  return found;
+}
+
+async function indexAt(gitdir: string): Promise<Buffer> {
+  return readFile(join(gitdir, 'index')).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return Buffer.alloc(0);
+    throw error;
+  });
+}
