@@ -143,6 +143,43 @@ describeWithGit(`a repository beside ${version}`, () => {
     expect(error.next).toContain(`git -C ${directory} repack`);
   });
 
+  it('finds commits by tags, with messages or without', async () => {
+    const { directory, repository } = await shop();
+    const head = await repository.head();
+    await git(directory, 'tag', 'plain');
+    await git(directory, 'tag', '-a', '-m', 'The first', 'v1');
+    await git(directory, 'tag', '-a', '-m', 'Of a tag', 'v1-again', 'v1');
+    for (const packed of [false, true]) {
+      if (packed) await git(directory, 'gc', '-q');
+      for (const tag of ['plain', 'v1', 'v1-again']) expect(await repository.resolve(tag)).toBe(head);
+    }
+    await git(directory, 'tag', 'file', `${head}:dtk.service.yaml`);
+    await expect(repository.resolve('file')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('tells the history over merges, and over what no git would have written', async () => {
+    const { directory, repository } = await shop();
+    const first = await repository.head();
+    const commit = async (...args: string[]) => {
+      await git(directory, 'commit', '-q', '--allow-empty', ...args);
+      return git(directory, 'rev-parse', 'HEAD');
+    };
+    const late = await commit('-m', 'In a time to come', '--date=@99999999999999 +0000');
+    const tree = await git(directory, 'rev-parse', 'HEAD^{tree}');
+    await writeFile(join(made.root, 'odd'), `tree ${tree}\nparent ${late}\nauthor nobody\ncommitter nobody\n\nOdd\n`);
+    const odd = await git(directory, 'hash-object', '-t', 'commit', '-w', '--literally', join(made.root, 'odd'));
+    await git(directory, 'update-ref', 'refs/heads/main', odd);
+    await git(directory, 'switch', '-q', '-c', 'side', first);
+    const side = await commit('-m', 'Beside', '--date=@1000000000 +0000');
+    await git(directory, 'switch', '-q', 'main');
+    await git(directory, 'merge', '-q', '--no-edit', 'side');
+    const log = await repository.log();
+    expect(log.map(({ id }) => id)).toEqual([await repository.head(), side, first, odd, late]);
+    expect(log.map(({ at }) => new Date(at).toISOString().slice(0, 4)).slice(1)).toEqual(['2001', '2026', '1970', '+275']);
+    expect(log[3]).toMatchObject({ author: { name: '', email: '' }, message: 'Odd', parents: [late] });
+    expect(await repository.log({ limit: 2 })).toEqual(log.slice(0, 2));
+  });
+
   it('commits nothing of a merge that nobody has ended, nor files in conflict', async () => {
     const { directory, repository } = await shop();
     const script = join(directory, 'modules/acme/web/bin/start');

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { byPath } from './paths.ts';
 import type { Author, Commit, TreeFile } from './repository.types.ts';
 
-export type ObjectType = 'blob' | 'tree' | 'commit';
+export type ObjectType = 'blob' | 'tree' | 'commit' | 'tag';
 
 export interface GitObject {
   oid: string;
@@ -89,22 +89,30 @@ function identity({ name, email }: Author): string {
   return `${plain(name) || 'unknown'} <${plain(email)}>`;
 }
 
-/** What a commit says; undefined if this is none. */
+/** The last time that can be told: a commit may name any. Seconds. */
+const MAX_SECONDS = 8.64e12;
+
+/** What a commit says; undefined if this is none. Who made it and when stay empty where that cannot be read. */
 export function readCommitObject(id: string, body: Uint8Array): (Commit & { tree: string }) | undefined {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
   const end = text.indexOf('\n\n');
   const lines = (end < 0 ? text : text.slice(0, end)).split('\n');
   const tree = /^tree ([0-9a-f]{40})$/.exec(lines[0] ?? '')?.[1];
   if (tree === undefined) return undefined;
-  const author = /^author (.*?) ?<([^>]*)> (\d+) [+-]\d{4}$/.exec(lines.find((line) => line.startsWith('author ')) ?? '');
+  const author = /^author (.*?) ?<([^>]*)> (\d+) [+-]\d+$/.exec(lines.find((line) => line.startsWith('author ')) ?? '');
   return {
     id,
     tree,
     parents: lines.flatMap((line) => /^parent ([0-9a-f]{40})$/.exec(line)?.[1] ?? []),
     author: { name: author?.[1] ?? '', email: author?.[2] ?? '' },
-    at: Number(author?.[3] ?? 0) * 1000,
+    at: Math.min(Number(author?.[3] ?? 0), MAX_SECONDS) * 1000,
     message: end < 0 ? '' : text.slice(end + 2).trimEnd(),
   };
+}
+
+/** The object that an annotated tag is of; undefined if this is none. */
+export function readTagObject(body: Uint8Array): string | undefined {
+  return /^object ([0-9a-f]{40})\n/.exec(Buffer.from(body.buffer, body.byteOffset, Math.min(body.byteLength, 64)).toString('latin1'))?.[1];
 }
 
 /** What the file system says of a file, as git remembers it. */

@@ -12,6 +12,7 @@ import type { Violation } from '../instances.types.ts';
 import { changesBetween } from './changes.ts';
 import { readCommitTree } from './commit-tree.ts';
 import { commitObject, type GitObject, indexOf, oidOf, treesOf } from './git-format.ts';
+import { historyOf } from './history.ts';
 import { MAX_LOG, MAX_TREE_FILES } from './limits.ts';
 import { withLockFile } from './lock-file.ts';
 import { GitObjects } from './objects.ts';
@@ -71,15 +72,7 @@ export class GitRepository implements Repository {
   }
 
   async log({ from = 'HEAD', limit = 50 }: { from?: string | undefined; limit?: number | undefined } = {}): Promise<Commit[]> {
-    const git = await this.#objects.reader();
-    const found = await git.log({ ref: await this.resolve(from), depth: Math.min(Math.max(1, limit), MAX_LOG) });
-    return found.map(({ oid, commit: { message, author, parent } }) => ({
-      id: oid,
-      message: message.trimEnd(),
-      author: { name: author.name, email: author.email },
-      at: author.timestamp * 1000,
-      parents: parent,
-    }));
+    return historyOf(this.#objects, await this.resolve(from), Math.min(Math.max(1, limit), MAX_LOG));
   }
 
   async tree(revision: string): Promise<Tree> {

@@ -1,6 +1,5 @@
-/** isomorphic-git, loaded when it is first needed, for one repository: it reads packs and refs, and walks the history. */
+/** isomorphic-git, loaded when it is first needed, for one repository: it reads packs and refs. */
 import fs from 'node:fs';
-import type { CommitObject } from 'isomorphic-git';
 
 export interface GitReader {
   readObject(what: { oid: string; format: 'content' }): Promise<{ type: string; object: unknown }>;
@@ -9,7 +8,6 @@ export interface GitReader {
   resolveRef(ref: string): Promise<string>;
   listRefs(prefix: string): Promise<string[]>;
   deleteRef(ref: string): Promise<void>;
-  log(what: { ref: string; depth: number }): Promise<{ oid: string; commit: CommitObject }[]>;
 }
 
 /** Packs that it has read are kept as long as what this gives is. */
@@ -22,6 +20,5 @@ export async function isomorphicGit(gitdir: string): Promise<GitReader> {
     resolveRef: (ref) => git.resolveRef({ ...here, ref }),
     listRefs: (filepath) => git.listRefs({ ...here, filepath }),
     deleteRef: (ref) => git.deleteRef({ ...here, ref }),
-    log: (what) => git.log({ ...here, ...what }),
   };
 }

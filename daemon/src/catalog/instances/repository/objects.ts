@@ -18,6 +18,7 @@ const deflated = promisify(deflate);
 const inflated = promisify(inflate);
 /** Bytes that stand before what a loose object has in it. */
 const HEADER_BYTES = 32;
+const TYPES: readonly ObjectType[] = ['blob', 'tree', 'commit', 'tag'];
 
 export class GitObjects {
   readonly #gitdir: string;
@@ -84,10 +85,10 @@ export class GitObjects {
       throw altered(oid, error);
     }
     const end = bytes.indexOf(0);
-    const type = /^(blob|tree|commit|tag) \d+$/.exec(bytes.toString('latin1', 0, Math.max(0, end)))?.[1];
+    const said = /^(\w+) \d+$/.exec(bytes.toString('latin1', 0, Math.max(0, end)))?.[1];
+    const type = TYPES.find((one) => one === said);
     const body = bytes.subarray(end + 1);
-    if (type === undefined) throw altered(oid);
-    if (type !== 'tag' && oidOf(type === 'blob' ? 'blob' : type === 'tree' ? 'tree' : 'commit', body) !== oid) throw altered(oid);
+    if (type === undefined || oidOf(type, body) !== oid) throw altered(oid);
     return { type, body };
   }
 

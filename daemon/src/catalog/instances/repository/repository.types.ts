@@ -83,7 +83,7 @@ export interface Repository {
   /** The last commit that was converged wholly. */
   applied(): Promise<string | undefined>;
   setApplied(commit: string | undefined): Promise<void>;
-  /** A commit as git takes it: hash or its beginning, HEAD, HEAD~2, `applied`, a branch. Errors: BAD_REQUEST, NOT_FOUND, AMBIGUOUS. */
+  /** A commit as git takes it: hash or its beginning, HEAD, HEAD~2, `applied`, a branch, a tag. Errors: BAD_REQUEST, NOT_FOUND, AMBIGUOUS. */
   resolve(revision: string): Promise<string>;
   /** Newest first. Errors: as `resolve`. */
   log(options?: { from?: string | undefined; limit?: number | undefined }): Promise<Commit[]>;

@@ -1,7 +1,7 @@
 /** Commits as people name them. */
 import { z } from 'zod';
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import { readCommitObject } from './git-format.ts';
+import { readCommitObject, readTagObject } from './git-format.ts';
 import { isomorphicGit } from './isomorphic.ts';
 import { MAX_META_BYTES, MAX_STEPS_BACK } from './limits.ts';
 import type { GitObjects } from './objects.ts';
@@ -9,6 +9,8 @@ import { readHead, readRef } from './refs.ts';
 import { codeOf } from './storage.ts';
 
 const SHAPE = /^([A-Za-z0-9][A-Za-z0-9._/-]{0,127}?)((?:~[0-9]{0,4}|\^){0,8})$/;
+/** Tags of tags. */
+const MAX_TAGS = 8;
 const ambiguous = z.object({ data: z.object({ matches: z.array(z.string()) }) });
 
 /** The commit that is meant. Errors: BAD_REQUEST, NOT_FOUND, AMBIGUOUS. */
@@ -45,7 +47,8 @@ async function commitNamed(gitdir: string, objects: GitObjects, name: string): P
   }
   for (const ref of [`refs/heads/${name}`, `refs/tags/${name}`]) {
     const oid = await readRef(gitdir, ref);
-    if (oid !== undefined && (await isCommit(objects, oid))) return oid;
+    const commit = oid === undefined ? undefined : await peeled(objects, oid);
+    if (commit !== undefined) return commit;
   }
   if (name === 'applied') throw notFound('nothing of it was converged yet: there is no commit applied');
   if (/^[0-9a-f]{4,39}$/.test(name)) return byPrefix(gitdir, objects, name);
@@ -75,14 +78,22 @@ async function byPrefix(gitdir: string, objects: GitObjects, prefix: string): Pr
   return commit;
 }
 
+/** The commit itself, or the one that a tag with a message is of; undefined: it is of none. */
+async function peeled(objects: GitObjects, oid: string): Promise<string | undefined> {
+  let at: string | undefined = oid;
+  for (let tags = 0; at !== undefined && tags <= MAX_TAGS; tags++) {
+    if (await isCommit(objects, at)) return at;
+    at = await objects.read(at, 'tag', MAX_META_BYTES).then(readTagObject, missing);
+  }
+  return undefined;
+}
+
+function missing(error: unknown): undefined {
+  if (!(error instanceof DtkdError) || error.code !== 'NOT_FOUND') throw error;
+}
+
 async function isCommit(objects: GitObjects, oid: string): Promise<boolean> {
-  return objects.read(oid, 'commit', MAX_META_BYTES).then(
-    () => true,
-    (error: unknown) => {
-      if (error instanceof DtkdError && error.code === 'NOT_FOUND') return false;
-      throw error;
-    },
-  );
+  return (await objects.read(oid, 'commit', MAX_META_BYTES).catch(missing)) !== undefined;
 }
 
 async function parentsOf(objects: GitObjects, commit: string): Promise<readonly string[]> {

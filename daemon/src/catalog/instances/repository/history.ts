@@ -1,0 +1,37 @@
+/** The history of a repository, newest first. What a clone has pushed may be what no git would write: it is told as far as it can be read. */
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import { readCommitObject } from './git-format.ts';
+import { MAX_META_BYTES } from './limits.ts';
+import type { GitObjects } from './objects.ts';
+import type { Commit } from './repository.types.ts';
+
+/** A commit and what came before it, so many at most. Errors: NOT_FOUND, CONTENT_ALTERED, TOO_LARGE. */
+export async function historyOf(objects: GitObjects, from: string, limit: number): Promise<Commit[]> {
+  const found: Commit[] = [];
+  const met = new Set([from]);
+  const waiting = [await readCommit(objects, from)];
+  while (found.length < limit) {
+    waiting.sort((a, b) => b.at - a.at);
+    const newest = waiting.shift();
+    if (newest === undefined) break;
+    found.push(newest);
+    for (const parent of newest.parents) {
+      if (met.has(parent)) continue;
+      met.add(parent);
+      const read = await readCommit(objects, parent).catch((error: unknown) => {
+        // a clone that is not deep ends somewhere
+        if (error instanceof DtkdError && error.code === 'NOT_FOUND') return undefined;
+        throw error;
+      });
+      if (read !== undefined) waiting.push(read);
+    }
+  }
+  return found;
+}
+
+async function readCommit(objects: GitObjects, id: string): Promise<Commit> {
+  const read = readCommitObject(id, await objects.read(id, 'commit', MAX_META_BYTES));
+  if (read === undefined) throw new DtkdError('CONTENT_ALTERED', `the commit ${id.slice(0, 12)}… cannot be read`);
+  const { message, author, at, parents } = read;
+  return { id, message, author, at, parents };
+}
