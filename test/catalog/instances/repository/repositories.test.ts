@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { access, mkdir, open, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { oidOf } from '../../../../daemon/src/catalog/instances/repository/git-format.ts';
@@ -221,6 +221,38 @@ describe('a repository', () => {
     await expect(withLockFile(lock, async () => undefined, 1)).rejects.toMatchObject({ code: 'CONFLICT' });
     await utimes(lock, new Date(0), new Date(0));
     await withLockFile(lock, async () => undefined, 1);
+  });
+
+  it('takes away the locks of a daemon that died when the next one starts, and those of nobody else', async () => {
+    const { directory } = await shop();
+    const locks = ['index', 'refs/heads/main', 'refs/heads/applied'].map((one) => join(directory, `.git/${one}.lock`));
+    for (const lock of locks) await writeFile(lock, 'dtkd\n');
+    await createRepositories({ directory: join(made.root, 'instances') }).tidy();
+    for (const lock of locks) await expect(access(lock)).rejects.toMatchObject({ code: 'ENOENT' });
+    for (const lock of locks) await writeFile(lock, '');
+    await createRepositories({ directory: join(made.root, 'instances') }).tidy();
+    for (const lock of locks) await access(lock);
+  });
+
+  it('looks at files while others take directories away', async () => {
+    const { directory, repository } = await shop();
+    const big = join(directory, 'big');
+    for (let number = 0; number < 60; number++) await mkdir(join(big, `${number}/in`), { recursive: true });
+    let looks = 0;
+    let over = false;
+    const looking = (async () => {
+      for (; !over || looks < 3; looks++) {
+        // a file that is written just then is another matter
+        await repository.status().catch((error: unknown) => expect(error).toMatchObject({ code: 'CONFLICT' }));
+      }
+    })();
+    for (let number = 0; number < 60; number++) {
+      await rm(join(big, String(number)), { recursive: true });
+      await writeFile(join(big, String(number)), '');
+    }
+    over = true;
+    await looking;
+    expect((await repository.status()).changes).toHaveLength(60);
   });
 
   it('keeps what was edited while a move that was broken off waited to be ended', async () => {

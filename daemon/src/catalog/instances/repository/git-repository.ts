@@ -14,7 +14,7 @@ import { readCommitTree } from './commit-tree.ts';
 import { commitObject, type GitObject, indexOf, oidOf, treesOf } from './git-format.ts';
 import { historyOf } from './history.ts';
 import { MAX_LOG, MAX_TREE_FILES } from './limits.ts';
-import { withLockFile } from './lock-file.ts';
+import { removeLeftLock, withLockFile } from './lock-file.ts';
 import { GitObjects } from './objects.ts';
 import { byPath } from './paths.ts';
 import { APPLIED, MAIN, movedMeanwhile, moveRef, readHead, readRef } from './refs.ts';
@@ -180,6 +180,7 @@ export class GitRepository implements Repository {
     for (const name of await readdir(this.#gitdir)) {
       if (/^dtkd-(file|ref|index)-/.test(name)) await rm(join(this.#gitdir, name), { force: true });
     }
+    for (const locked of ['index', MAIN, APPLIED]) await removeLeftLock(join(this.#gitdir, `${locked}.lock`));
     const move = await this.#unfinished();
     if (move === undefined) return;
     const head = await readHead(this.#gitdir);

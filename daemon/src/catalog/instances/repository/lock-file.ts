@@ -28,6 +28,11 @@ export async function withLockFile<T>(path: string, work: () => Promise<T>, pati
   }
 }
 
+/** Removes a lock file that a daemon has left that died: a git would wait for it for ever. Only where nobody of this process can hold it. */
+export async function removeLeftLock(path: string): Promise<void> {
+  if (await isOurs(path)) await rm(path, { force: true });
+}
+
 async function taken(path: string): Promise<boolean> {
   try {
     const file = await open(path, 'wx', 0o644);
@@ -48,13 +53,16 @@ async function taken(path: string): Promise<boolean> {
 }
 
 async function isAbandoned(path: string): Promise<boolean> {
-  try {
-    const { mtimeMs, size } = await stat(path);
-    if (Date.now() - mtimeMs > GIT_ABANDONED_MS) return true;
-    return size === MARK.length && (await readFile(path, 'latin1')) === MARK;
-  } catch (error) {
-    // it was let go of meanwhile
-    if (codeOf(error) === 'ENOENT') return false;
-    throw error;
-  }
+  const left = await stat(path).catch(letGo);
+  return left !== undefined && (Date.now() - left.mtimeMs > GIT_ABANDONED_MS || isOurs(path));
+}
+
+async function isOurs(path: string): Promise<boolean> {
+  const { size } = (await stat(path).catch(letGo)) ?? {};
+  return size === MARK.length && (await readFile(path, 'latin1').catch(letGo)) === MARK;
+}
+
+/** It went meanwhile. */
+function letGo(error: unknown): undefined {
+  if (codeOf(error) !== 'ENOENT') throw error;
 }

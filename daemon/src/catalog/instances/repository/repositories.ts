@@ -143,6 +143,11 @@ class RepositoriesOnDisk implements Repositories {
     for (const name of await readdir(this.#directory)) {
       if (name.startsWith(BEGUN)) await rm(join(this.#directory, name), { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
     }
+    // people's git waits for no daemon; what cannot be put in order is told to whoever uses it
+    for (const name of await this.names())
+      await this.#opened(name)
+        .then((one) => one.alone(async () => undefined))
+        .catch(() => undefined);
   }
 }
 

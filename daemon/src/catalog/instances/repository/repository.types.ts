@@ -133,6 +133,6 @@ export interface Repositories {
   archive(name: string): Promise<string>;
   /** Removes one that nobody has used yet: a staging that came to nothing. */
   drop(name: string): Promise<void>;
-  /** Removes what was begun and not finished. */
+  /** Removes what was begun and not finished, and ends what was broken off, with the locks that a git would wait for. */
   tidy(): Promise<void>;
 }

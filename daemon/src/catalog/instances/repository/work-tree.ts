@@ -128,8 +128,7 @@ class Walk {
     try {
       names = await readdir(join(this.#directory, below));
     } catch (error) {
-      if (below === '' || codeOf(error) !== 'EACCES') throw error;
-      this.#fault(below, 'cannot be read: permission denied');
+      if (below === '' || !this.#isGoneOrClosed(error, below)) throw error;
       return directories;
     }
     for (const name of names) {
@@ -148,9 +147,8 @@ class Walk {
   /** True if it is a directory to be looked into. */
   async #entry(path: string): Promise<boolean> {
     const stat = await lstat(join(this.#directory, path), { bigint: true }).catch((error: unknown) => {
-      if (codeOf(error) === 'ENOENT' && !path.includes('\uFFFD')) return undefined;
-      if (codeOf(error) === 'ENOENT') this.#fault(path, 'is not a name that a file may have here');
-      else throw error;
+      if (codeOf(error) === 'ENOENT' && path.includes('\uFFFD')) this.#fault(path, 'is not a name that a file may have here');
+      else if (!this.#isGoneOrClosed(error, path)) throw error;
       return undefined;
     });
     if (stat === undefined) return false;
@@ -169,6 +167,13 @@ class Walk {
       }
     }
     return false;
+  }
+
+  /** True if it went meanwhile, as when a git works there, or is closed to this daemon, which is told. */
+  #isGoneOrClosed(error: unknown, path: string): boolean {
+    const code = codeOf(error);
+    if (code === 'EACCES') this.#fault(path, 'cannot be read: permission denied');
+    return code === 'EACCES' || code === 'ENOENT' || code === 'ENOTDIR';
   }
 
   #fault(path: string, message: string, kind: ViolationKind = 'PARSING_ERROR'): void {
