@@ -191,7 +191,22 @@ describe('module copies', () => {
     await shop.bases.add({ 'dtk.module.yaml': "dsl_version: '1.0'\nmodule: acme/base\nversion: 2.0.0\n" });
     await shop.bases.add({ 'dtk.module.yaml': manifest });
     const refused = shop.files.pullModule({ ...shop.request, module: 'acme/web' });
-    await expect(refused).rejects.toMatchObject({ code: 'CONFLICT', next: 'Pull that first: dtkd service pull-module shop acme/base' });
+    const next = 'Pull that first: dtkd service pull-module shop acme/base';
+    await expect(refused).rejects.toMatchObject({ code: 'CONFLICT', next });
+    // also if only what would come along needs it
+    const head = await (await shop.repositories.open('shop')).head();
+    const more = manifest.replace('1.3.0', '1.4.0').replace('^2.0.0', '^1.0.0\n  acme/more: ^1.0.0');
+    await shop.bases.add({ 'dtk.module.yaml': more });
+    await shop.bases.add({
+      'dtk.module.yaml': "dsl_version: '1.0'\nmodule: acme/more\nversion: 1.0.0\ndependencies: {acme/base: ^2.0.0}\n",
+    });
+    const along = shop.files.pullModule({ ...shop.request, module: 'acme/web', force: true });
+    await expect(along).rejects.toMatchObject({
+      code: 'CONFLICT',
+      message: expect.stringContaining('acme/more 1.0.0 needs acme/base ^2.0.0'),
+      next,
+    });
+    expect(await (await shop.repositories.open('shop')).head()).toBe(head);
   });
 
   it('become a new version of the base', async () => {

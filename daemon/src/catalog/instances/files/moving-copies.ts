@@ -4,6 +4,7 @@ import { DtkdError } from '../../../../../protocol/errors.ts';
 import { MANIFEST_FILE } from '../../../../../protocol/module.ts';
 import { packArchive } from '../../../../../protocol/modules/archive.ts';
 import { soundModule } from '../../../../../protocol/modules/check.ts';
+import { isInRange } from '../../../../../protocol/modules/resolve.ts';
 import { nearMiss } from '../../../../../protocol/near-miss.ts';
 import { LOCK_FILE, type LockedModule, type LockFile } from '../../../../../protocol/service-file.ts';
 import { compareVersions } from '../../../../../protocol/version-order.ts';
@@ -119,18 +120,19 @@ async function lockHere(bases: ModuleBases, lock: LockFile, but: string): Promis
   return { ...lock, modules };
 }
 
-/** Modules that the new version needs and that the instance has not. Refuses one that it has in a version that does not do. */
+/** Modules that the new version needs and that the instance has not. Refuses what would come if the instance has another in a version that does not do for it. */
 function modulesToAdd({ instance, module }: CopyRequest, lock: LockFile, { modules, root }: ResolvedModules): Map<string, LoadedModule> {
-  const added = new Map<string, LoadedModule>();
-  for (const [name, loaded] of modules) {
-    if (name === module) continue;
-    const there = own(lock.modules, name);
-    if (there === undefined) added.set(name, loaded);
-    else if (!semver.satisfies(there.version, root.manifest.dependencies?.[name] ?? '*', { includePrerelease: true })) {
+  const added = new Map([...modules].filter(([name]) => name !== module && own(lock.modules, name) === undefined));
+  for (const { manifest } of [root, ...added.values()]) {
+    for (const [name, range] of Object.entries(manifest.dependencies ?? {})) {
+      const there = own(lock.modules, name);
+      if (there === undefined || name === module || isInRange(there.version, range)) continue;
       throw new DtkdError(
         'CONFLICT',
-        `${module} ${root.manifest.version} needs ${name} ${root.manifest.dependencies?.[name]}, and ${instance} has ${there.version}`,
-        { next: `Pull that first: dtkd service pull-module ${instance} ${name}` },
+        `${manifest.module} ${manifest.version} needs ${name} ${range}, and ${instance} has ${there.version}`,
+        {
+          next: `Pull that first: dtkd service pull-module ${instance} ${name}`,
+        },
       );
     }
   }
