@@ -89,6 +89,43 @@ describe('an edit of a text', () => {
     expect(await readYaml(set, 'x')).toEqual({ name: 'shop', components: { web: { type: 'Web', properties: { port: 1 } } } });
   });
 
+  it('leaves all else as it is written, however the value or what is around it is', async () => {
+    const text = `target:   # which one
+components: {web: {type: Web, properties: {}}, "a,b": {type: Db}}   # in short
+size:   &size 3
+tier: *size   # the same
+after: # first those
+    # the store
+    - db
+
+    - cache  # and that
+# of numbers
+mask:   010
+big: [ 12345678901234567890,1e3 ]
+
+
+end: 'x'
+`;
+    const web = ['components', 'web'];
+    const to = async (path: readonly string[], value: unknown, piece: string, by: string) => {
+      expect(text).toContain(piece);
+      expect(await edit([value === undefined ? { path, remove: true } : { path, value }], text)).toBe(text.replace(piece, by));
+    };
+    await to(['target'], 'prod', 'target:', 'target: prod');
+    await to(['target', 'name'], 'prod', 'one\n', 'one\n  name: prod\n');
+    await to([...web, 'properties', 'motd'], 'a, b', '{}', '{motd: "a, b"}');
+    await to([...web, 'on'], { count: 2 }, '{}}', '{}, on: {count: 2}}');
+    await to(web, undefined, 'web: {type: Web, properties: {}}, ', '');
+    await to(['components', 'a,b'], undefined, ', "a,b": {type: Db}', '');
+    await to(['tier'], 4, '*size', '4');
+    const list = text.slice(text.indexOf('    # the store'), text.indexOf('# of'));
+    await to(['after'], ['web'], list, '  - web\n');
+    await to(['after'], 'web', `after: # first those\n${list}`, 'after: web # first those\n');
+    await to(['new'], 1, "end: 'x'\n", "end: 'x'\nnew: 1\n");
+    const other = text.replaceAll('\n', '\r\n');
+    expect(await edit([{ path: ['new', 'text'], value: 'a\nb' }], other)).toBe(`${other}new:\r\n  text: |-\r\n    a\r\n    b\r\n`);
+  });
+
   it('does not change what others refer to', async () => {
     const text = 'a: &a {port: 1}\nb: *a\n';
     await expect(edit([{ path: ['a', 'port'], value: 2 }], text)).rejects.toMatchObject({ code: 'INVALID' });

@@ -5,14 +5,7 @@
 import type { Document, Pair, YAMLMap } from 'yaml';
 import type { Yaml } from '../files/positions.ts';
 import type { Change, Path } from './values.ts';
-
-const STYLE = { lineWidth: 0, indent: 2, doubleQuotedMinMultiLineLength: Number.MAX_SAFE_INTEGER } as const;
-
-/** A text that begins or ends with blanks or line breaks: as a block it would depend on what stands around it. */
-export function hasOpenEnds(value: unknown): boolean {
-  if (typeof value === 'string') return value.trim() !== value;
-  return typeof value === 'object' && value !== null && Object.entries(value).some((entry) => entry.some(hasOpenEnds));
-}
+import { blockOf, inline, lineBreak, lined, STYLE } from './yaml-text.ts';
 
 export function splice(yaml: Yaml, text: string, document: Document, change: Change): string | undefined {
   const { path } = change;
@@ -23,19 +16,18 @@ export function splice(yaml: Yaml, text: string, document: Document, change: Cha
     if (pair === undefined || depth !== path.length) return text;
     return removePair(yaml, text, document, path);
   }
-  if (pair !== undefined && depth === path.length) return replaceValue(yaml, text, pair, change.value);
   // what is missing between is made with it
-  const missing = path.slice(depth);
-  const [key, ...below] = missing;
+  const made = (below: Path) => below.reduceRight<unknown>((inner, part) => ({ [part]: inner }), change.value);
+  if (pair !== undefined) return replaceValue(yaml, text, pair, made(path.slice(depth)));
+  const [key, ...below] = path.slice(depth);
   if (key === undefined) return undefined;
-  const value = below.reduceRight<unknown>((inner, part) => ({ [part]: inner }), change.value);
-  return insertPair(yaml, text, map, key, value);
+  return map.flow === true ? insertInFlow(yaml, text, map, key, made(below)) : insertPair(yaml, text, map, key, made(below));
 }
 
 interface Found {
   /** The innermost map on the path. */
   map: YAMLMap;
-  /** Of the path's end, if that is there. */
+  /** Of the path's end, or of a key on it that has no value yet. */
   pair: Pair | undefined;
   /** Parts of the path that are there. */
   depth: number;
@@ -47,41 +39,92 @@ function nearest(yaml: Yaml, document: Document, path: Path): Found | undefined 
     if (!yaml.isMap(map)) return undefined;
     const pair: Pair | undefined = map.items.find(({ key }) => String(yaml.isScalar(key) ? key.value : key) === part);
     if (pair === undefined) return { map, pair: undefined, depth };
-    if (depth === path.length - 1) return { map, pair, depth: path.length };
+    if (depth === path.length - 1 || isEmpty(yaml, pair.value)) return { map, pair, depth: depth + 1 };
     map = pair.value;
   }
   return undefined;
 }
 
-function replaceValue(yaml: Yaml, text: string, { key, value: node }: Pair, value: unknown): string | undefined {
-  if (!yaml.isScalar(node) && !(yaml.isCollection(node) && node.flow === true)) return undefined;
+/** A key with nothing behind it: there is no place of a value. */
+function isEmpty(yaml: Yaml, node: unknown): boolean {
+  return yaml.isScalar(node) && node.range?.[0] === node.range?.[1] && node.anchor === undefined && node.tag === undefined;
+}
+
+function replaceValue(yaml: Yaml, text: string, pair: Pair, value: unknown): string | undefined {
+  const { key, value: node } = pair;
+  if (yaml.isAlias(node) && node.range) return `${text.slice(0, node.range[0])}${inline(yaml, value)}${text.slice(node.range[1])}`;
+  if (isEmpty(yaml, node) || (yaml.isCollection(node) && node.flow !== true)) return writeBehind(yaml, text, pair, value);
+  if (!yaml.isScalar(node) && !yaml.isCollection(node)) return undefined;
   const { range } = node;
-  if (!range || node.anchor !== undefined) return undefined;
+  if (!range || isReferred(yaml, node)) return undefined;
   if (yaml.isScalar(node) && (node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED')) {
     const column = yaml.isNode(key) && key.range ? columnOf(text, key.range[0]) : undefined;
     if (column === undefined || text[range[1] - 1] !== '\n') return undefined;
-    return `${text.slice(0, range[0])}${lined(yaml, value, column)}\n${text.slice(range[1])}`;
+    return `${text.slice(0, range[0])}${lined(yaml, text, value, column)}${lineBreak(text)}${text.slice(range[1])}`;
   }
-  // an empty value has no place of its own
-  if (range[0] === range[1]) return undefined;
   return `${text.slice(0, range[0])}${inline(yaml, value)}${text.slice(range[1])}`;
+}
+
+/** In the place of lines below a key, or of nothing: behind the colon, or as lines of its own; the comment behind the key stays. */
+function writeBehind(yaml: Yaml, text: string, pair: Pair, value: unknown): string | undefined {
+  const { key, value: node } = pair;
+  if (!yaml.isNode(key) || !key.range || isReferred(yaml, node)) return undefined;
+  const colon = /^[ \t]*:/.exec(text.slice(key.range[1]))?.[0].length;
+  if (colon === undefined) return undefined;
+  const behind = key.range[1] + colon;
+  const lineEnd = (at: number) => /[\r\n]|$/.exec(text.slice(at))?.index ?? 0;
+  const rest = text.slice(behind, behind + lineEnd(behind));
+  const column = columnOf(text, key.range[0]);
+  const isLines = typeof value === 'object' && value !== null && Object.keys(value).length > 0 && column !== undefined;
+  // a map in brackets goes on behind it
+  if (column === undefined && isEmpty(yaml, node)) return `${text.slice(0, behind)} ${inline(yaml, value)}${text.slice(behind)}`;
+  if (!/^[ \t]*(#.*)?$/.test(rest) || column === undefined) return undefined;
+  const end = isEmpty(yaml, node) ? behind + rest.length : endOf(yaml, text, pair);
+  if (end === undefined) return undefined;
+  const eol = lineBreak(text);
+  const after = end === behind + rest.length || end === text.length ? text.slice(end) : `${eol}${text.slice(end)}`;
+  if (!isLines) return `${text.slice(0, behind)} ${inline(yaml, value)}${rest}${after}`;
+  return `${text.slice(0, behind)}${rest}${eol}${blockOf(yaml, text, value, column + STYLE.indent)}${after}`;
 }
 
 function insertPair(yaml: Yaml, text: string, map: YAMLMap, key: string, value: unknown): string | undefined {
   const last = map.items.at(-1);
   const first = map.items[0];
-  if (map.flow === true || last === undefined || first === undefined || !yaml.isScalar(first.key) || !first.key.range) return undefined;
+  if (last === undefined || first === undefined || !yaml.isScalar(first.key) || !first.key.range) return undefined;
   const column = columnOf(text, first.key.range[0]);
   if (column === undefined) return undefined;
   const end = endOf(yaml, text, last);
   if (end === undefined) return undefined;
-  const lines = new yaml.Document({ [key]: value })
-    .toString({ ...STYLE, blockQuote: !hasOpenEnds(value) })
-    .trimEnd()
-    .split('\n');
-  const block = lines.map((line) => (line === '' ? '' : `${' '.repeat(column)}${line}`)).join('\n');
   const before = text.slice(0, end);
-  return `${before}${before.endsWith('\n') ? '' : '\n'}${block}\n${text.slice(end)}`;
+  const eol = lineBreak(text);
+  return `${before}${before.endsWith('\n') ? '' : eol}${blockOf(yaml, text, { [key]: value }, column)}${eol}${text.slice(end)}`;
+}
+
+/** Within brackets. */
+function insertInFlow(yaml: Yaml, text: string, map: YAMLMap, key: string, value: unknown): string | undefined {
+  const { range } = map;
+  if (!range) return undefined;
+  const pair = `${inline(yaml, key)}: ${inline(yaml, value)}`;
+  const last = map.items.at(-1);
+  if (last === undefined) {
+    const between = text.slice(range[0] + 1, range[1] - 1);
+    return between.trim() === '' ? `${text.slice(0, range[0] + 1)}${pair}${text.slice(range[1] - 1)}` : undefined;
+  }
+  const end = flowEnd(yaml, last);
+  return end === undefined ? undefined : `${text.slice(0, end)}, ${pair}${text.slice(end)}`;
+}
+
+/** True if something in it may be named elsewhere. */
+function isReferred(yaml: Yaml, node: unknown): boolean {
+  let anchored = false;
+  if (yaml.isNode(node)) {
+    yaml.visit(node, {
+      Node: (_key, one) => {
+        if ('anchor' in one && one.anchor !== undefined) anchored = true;
+      },
+    });
+  }
+  return anchored;
 }
 
 /** With its line; with maps around it that have nothing else. */
@@ -94,20 +137,28 @@ function removePair(yaml: Yaml, text: string, document: Document, path: Path): s
   }
   const found = nearest(yaml, document, path.slice(0, until));
   const { map, pair } = found ?? {};
-  if (map === undefined || pair === undefined || map.flow === true || map.items.length < 2) return undefined;
-  if (!yaml.isScalar(pair.key) || !pair.key.range || pair.key.anchor !== undefined) return undefined;
-  let anchored = false;
-  if (yaml.isNode(pair.value)) {
-    yaml.visit(pair.value, {
-      Node: (_key, node) => {
-        if ('anchor' in node && node.anchor !== undefined) anchored = true;
-      },
-    });
-  }
-  if (anchored || columnOf(text, pair.key.range[0]) === undefined) return undefined;
+  if (map === undefined || pair === undefined || map.items.length < 2) return undefined;
+  if (!yaml.isScalar(pair.key) || !pair.key.range || pair.key.anchor !== undefined || isReferred(yaml, pair.value)) return undefined;
+  if (map.flow === true) return removeInFlow(yaml, text, map, pair);
+  if (columnOf(text, pair.key.range[0]) === undefined) return undefined;
   const start = text.lastIndexOf('\n', pair.key.range[0]) + 1;
   const end = endOf(yaml, text, pair);
   return end === undefined ? undefined : `${text.slice(0, commentStart(text, start))}${text.slice(end)}`;
+}
+
+/** Within brackets, with the comma before or behind it. Whose a comment there is, only a person knows. */
+function removeInFlow(yaml: Yaml, text: string, map: YAMLMap, pair: Pair): string | undefined {
+  const at = map.items.indexOf(pair);
+  const [before, next] = [map.items[at - 1], map.items[at + 1]];
+  const begin = (one: Pair | undefined) => (yaml.isNode(one?.key) ? one.key.range?.[0] : undefined);
+  const [start, end] = before === undefined ? [begin(pair), begin(next)] : [flowEnd(yaml, before), flowEnd(yaml, pair)];
+  if (start === undefined || end === undefined || text.slice(start, end).includes('#')) return undefined;
+  return `${text.slice(0, start)}${text.slice(end)}`;
+}
+
+/** Where a pair within brackets ends. */
+function flowEnd(yaml: Yaml, { value }: Pair): number | undefined {
+  return yaml.isNode(value) && !isEmpty(yaml, value) ? value.range?.[1] : undefined;
 }
 
 /** Where the lines of a pair end: behind the line break of its last one. */
@@ -148,22 +199,4 @@ function columnOf(text: string, offset: number): number | undefined {
   const start = text.lastIndexOf('\n', offset - 1) + 1;
   const indent = text.slice(start, offset);
   return /^ *$/.test(indent) ? indent.length : undefined;
-}
-
-/** In the place of a text of several lines: as such, if it is one. */
-function lined(yaml: Yaml, value: unknown, column: number): string {
-  if (typeof value !== 'string' || !value.includes('\n') || hasOpenEnds(value)) return inline(yaml, value);
-  const [first = '', ...more] = new yaml.Document({ k: value }).toString(STYLE).trimEnd().split('\n');
-  return [first.slice('k: '.length), ...more.map((line) => (line === '' ? '' : `${' '.repeat(column)}${line}`))].join('\n');
-}
-
-/** On one line. */
-function inline(yaml: Yaml, value: unknown): string {
-  if (typeof value === 'string' && /[\n\r]/.test(value)) return JSON.stringify(value);
-  // within brackets, so that it can stand there, too
-  const text = new yaml.Document([value]).createNode([value], { flow: true });
-  const document = new yaml.Document();
-  document.contents = text;
-  const written = document.toString({ lineWidth: 0, flowCollectionPadding: false, collectionStyle: 'flow' }).trim();
-  return written.includes('\n') ? JSON.stringify(value) : written.slice(1, -1);
 }

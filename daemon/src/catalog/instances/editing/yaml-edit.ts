@@ -4,8 +4,9 @@ import { DtkdError } from '../../../../../protocol/errors.ts';
 import { jsonEqual } from '../../../../../protocol/json.ts';
 import { readYamlDocument } from '../../../../../protocol/modules/yaml.ts';
 import type { Yaml } from '../files/positions.ts';
-import { hasOpenEnds, splice } from './splice.ts';
+import { splice } from './splice.ts';
 import { type Change, changed } from './values.ts';
+import { hasOpenEnds } from './yaml-text.ts';
 
 /** Errors: INVALID if it cannot be read, or is written so that only a person can edit it. */
 export async function editYaml(text: string, changes: readonly Change[], source: string): Promise<string> {
