@@ -94,6 +94,10 @@ function readAction(part: Part, name: string, owner: ActionsOf, files: Files): C
     return undefined;
   }
   for (const unknown of made.unknown) part.note(`${what} speaks of {{${unknown}}}, which is no attribute; it stays as it is`);
+  for (const unread of made.unread)
+    part.note(
+      `${what} has {{${unread}}} between lines that the shell takes as they are (<<'END'): it stays as it is; write what it should be`,
+    );
   for (const property of used)
     part.note(`${what} gets the secret {{${property}}} as a file, whose path stands in its place: let it read that file`);
   const path = fileFor(owner.component, name, files, owner.present);

@@ -14,6 +14,8 @@ export interface ScriptText {
   text: string;
   /** Names in braces that stand for nothing. */
   unknown: string[];
+  /** Names in braces where the shell looks at no variable. */
+  unread: string[];
   /** It has parts that are repeated or left out by what an attribute says. */
   sections: boolean;
 }
@@ -25,11 +27,11 @@ export function variableOf(prefix: string, name: string): string {
 
 /** The whole script. */
 export function scriptText(shell: 'sh' | 'bash', comment: string, lines: readonly Line[], variables: Variables): ScriptText {
-  const unknown = new Set<string>();
+  const left = { unknown: new Set<string>(), unread: new Set<string>() };
   let sections = false;
   const filled = (text: string): string => {
     sections ||= /\{\{\s*[#^/]/.test(text);
-    return filledIn(text, variables, unknown);
+    return filledIn(text, variables, left);
   };
   const body = lines.map(({ text, when, unless }) => {
     const conditions = [...(when === undefined ? [] : [filled(when)]), ...(unless === undefined ? [] : [`! { ${filled(unless)}; }`])];
@@ -37,24 +39,50 @@ export function scriptText(shell: 'sh' | 'bash', comment: string, lines: readonl
   });
   // a comment ends with its line
   const about = comment.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ');
-  return { text: `#!/bin/${shell}\n# ${about}\nset -e\n${body.join('\n')}\n`, unknown: [...unknown], sections };
+  const [unknown, unread] = [[...left.unknown], [...left.unread]];
+  return { text: `#!/bin/${shell}\n# ${about}\nset -e\n${body.join('\n')}\n`, unknown, unread, sections };
 }
 
 const BRACES = /\{\{\{\s*([A-Za-z0-9_.-]+)\s*\}\}\}|\{\{&?\s*([A-Za-z0-9_.-]+)\s*\}\}/y;
+/** Up to the end of the line. Quotes in it are none. */
+const COMMENT = /(?<![^\s;&|()])#.*/y;
+/** What begins a here-document, whose lines follow those of the command; with quotes around its end the shell reads nothing in it. */
+const HERE = /(?<!<)<<(-?)[ \t]*(?:'([^'\n]+)'|"([^"\n]+)"|(\\?)([\w.-]+))/y;
+
+interface Left {
+  unknown: Set<string>;
+  unread: Set<string>;
+}
+
+interface Here {
+  /** Its lines with the one that ends it. */
+  lines: string;
+  isRead: boolean;
+}
 
 /** Within single quotes the shell would not look at a variable: there the quotes are ended before it and begun after it. */
-function filledIn(text: string, variables: Variables, unknown: Set<string>): string {
+function filledIn(text: string, variables: Variables, left: Left): string {
   let made = '';
   let quote: '"' | "'" | undefined;
+  let waiting: HereBegin[] = [];
   for (let at = 0; at < text.length; ) {
-    BRACES.lastIndex = at;
-    const match = BRACES.exec(text);
-    const name = match?.[1] ?? match?.[2];
-    if (match !== null && name !== undefined) {
-      const variable = variables.get(name);
-      if (variable === undefined) unknown.add(name);
-      made += variable === undefined ? match[0] : quote === "'" ? `'"\${${variable}}"'` : `\${${variable}}`;
-      at += match[0].length;
+    const braces = matchAt(BRACES, text, at);
+    if (braces !== undefined) {
+      made += named(braces, variables, left, (variable) => (quote === "'" ? `'"\${${variable}}"'` : `\${${variable}}`));
+      at += braces[0].length;
+      continue;
+    }
+    const plain = quote === undefined ? (matchAt(COMMENT, text, at)?.[0] ?? '') : '';
+    if (plain !== '') {
+      made += plain;
+      at += plain.length;
+      continue;
+    }
+    const here = quote === undefined ? hereAt(text, at) : undefined;
+    if (here !== undefined) {
+      waiting.push(here);
+      made += text.slice(at, at + here.length);
+      at += here.length;
       continue;
     }
     const char = text.charAt(at);
@@ -66,6 +94,64 @@ function filledIn(text: string, variables: Variables, unknown: Set<string>): str
     if (char === '"' || char === "'") quote = quote === undefined ? char : quote === char ? undefined : quote;
     made += char;
     at += 1;
+    if (char !== '\n') continue;
+    for (const begun of waiting) {
+      const body = bodyOf(text, at, begun);
+      if (body === undefined) break;
+      made += filledLines(body, variables, left);
+      at += body.lines.length;
+    }
+    waiting = [];
   }
   return made;
+}
+
+interface HereBegin {
+  end: string;
+  /** Its end may stand behind tabs. */
+  tabs: boolean;
+  isRead: boolean;
+  /** Characters of what begins it. */
+  length: number;
+}
+
+function hereAt(text: string, at: number): HereBegin | undefined {
+  const match = matchAt(HERE, text, at);
+  if (match === undefined) return undefined;
+  const [all, dash, single, double, backslash, word] = match;
+  return { end: single ?? double ?? word ?? '', tabs: dash === '-', isRead: word !== undefined && backslash === '', length: all.length };
+}
+
+/** Undefined: nothing ends it, so it is none, as in a sum. */
+function bodyOf(text: string, start: number, { end, tabs, isRead }: HereBegin): Here | undefined {
+  for (let at = start; at < text.length; ) {
+    const next = text.indexOf('\n', at);
+    const line = text.slice(at, next < 0 ? text.length : next);
+    at = next < 0 ? text.length : next + 1;
+    if ((tabs ? line.replace(/^\t+/, '') : line) === end) return { lines: text.slice(start, at), isRead };
+  }
+  return undefined;
+}
+
+/** Quotes are texts there as others. */
+function filledLines({ lines, isRead }: Here, variables: Variables, left: Left): string {
+  return lines.replace(new RegExp(BRACES.source, 'g'), (...match: string[]) => {
+    if (isRead) return named(match, variables, left, (variable) => `\${${variable}}`);
+    left.unread.add(match[1] ?? match[2] ?? '');
+    return match[0] ?? '';
+  });
+}
+
+/** What stands for a name in braces. */
+function named(match: readonly (string | undefined)[], variables: Variables, { unknown }: Left, as: (variable: string) => string): string {
+  const name = match[1] ?? match[2] ?? '';
+  const variable = variables.get(name);
+  if (variable !== undefined) return as(variable);
+  unknown.add(name);
+  return match[0] ?? '';
+}
+
+function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | undefined {
+  pattern.lastIndex = at;
+  return pattern.exec(text) ?? undefined;
 }

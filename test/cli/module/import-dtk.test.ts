@@ -392,6 +392,22 @@ describe('the text of a script', () => {
     );
   });
 
+  it('knows comments and here-documents from quotes', () => {
+    const said = (text: string) => {
+      const { text: script, unread } = scriptText('sh', 'x', [{ text }], variables);
+      const { stdout } = spawnSync('/bin/sh', ['-c', script], { env: { PATH: '/usr/bin:/bin', DTKD_PROPERTY_WHO: '$(id) me' } });
+      return [stdout.toString('utf8'), ...unread];
+    };
+    expect(said('# don\'t\nprintf %s "{{who}}"')).toEqual(['$(id) me']);
+    expect(said("printf %s a#b 'c' # don't\nprintf %s '{{who}}'")).toEqual(['a#bc$(id) me']);
+    expect(said("cat <<EOF\nit's {{who}}\nEOF\nprintf %s '{{who}}'")).toEqual(["it's $(id) me\n$(id) me"]);
+    expect(said("cat <<-'X' ; cat <<Y\na {{who}}\n\tX\nb {{who}}\nY\nprintf %s '{{who}}'")).toEqual([
+      'a {{who}}\nb $(id) me\n$(id) me',
+      'who',
+    ]);
+    expect(said("printf %s $((1<<2))\nprintf %s '{{who}}'")).toEqual(['4$(id) me']);
+  });
+
   it('ends at the first command that fails, and runs what its conditions say', () => {
     const said = (lines: Parameters<typeof scriptText>[2]) => {
       const { status, stdout } = spawnSync('/bin/sh', ['-c', scriptText('sh', 'x', lines, variables).text], {
