@@ -305,6 +305,17 @@ describe('a directory', () => {
     expect(await readdir(directory)).toEqual([digest]);
   });
 
+  it('is one that other users of the machine may read, whatever the umask of the daemon is', async () => {
+    const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
+    const before = process.umask(0o027);
+    const { path, restarted, digest } = await unpacked().finally(() => process.umask(before));
+    for (const below of ['', 'bin', 'etc', 'etc/a']) expect(await modeOf(join(path, below))).toBe(0o755);
+    // also one that was made before this was seen to
+    await chmod(join(path, 'etc'), 0o750);
+    await restarted().directory(digest);
+    expect(await modeOf(join(path, 'etc'))).toBe(0o755);
+  });
+
   const START_FILE = 'bin/start';
   const alterations: Record<string, (path: string) => Promise<void>> = {
     differs: async (path) => {

@@ -3,7 +3,7 @@
  * its archive when it is first used after a start, and looked at again before each later use: whoever alters a file, adds or takes one away
  * is noticed before it runs.
  */
-import { lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ModuleArchive } from '../../../../protocol/module.ts';
@@ -82,6 +82,7 @@ export class ModuleDirectories {
     try {
       if (await exists(path)) await assertSame(path, loaded);
       else await this.#unpack(path, loaded.archive);
+      await openDirectories(path);
       return { path, fingerprint: await fingerprintOf(path) };
     } catch (cause) {
       throw storageError(cause);
@@ -140,6 +141,13 @@ async function assertSame(path: string, { archive, ref }: LoadedModule): Promise
     const bytes = await readFile(join(path, file.path));
     if (!bytes.equals(file.data)) throw altered(`${JSON.stringify(file.path)} differs`);
   });
+}
+
+/** A command that runs as another user finds all files of its module, whatever the umask of the daemon is: who gets to the module at all is decided above it. */
+async function openDirectories(path: string): Promise<void> {
+  for (const { name, stats } of await walk(path)) {
+    if (stats.isDirectory() && (stats.mode & 0o777) !== DIRECTORY) await chmod(join(path, name), DIRECTORY);
+  }
 }
 
 interface Entry {
