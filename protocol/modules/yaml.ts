@@ -2,7 +2,7 @@
  * Reads YAML of others in bounded time and memory. The library compares each key with all others of its mapping, and takes long for much that is no
  * document: so what it is given is counted first, and keys that stand twice are found here.
  */
-import type { Document } from 'yaml';
+import type { Document, YAMLParseError } from 'yaml';
 import { DtkdError } from '../errors.ts';
 import { checkJson } from '../json.ts';
 
@@ -40,10 +40,15 @@ export async function readYamlDocument(text: string, source: string): Promise<Re
     const document = parseDocument(text, { uniqueKeys: false, lineCounter: lines, logLevel: 'error' });
     const [error] = document.errors;
     if (error !== undefined) {
-      throw unreadable(where(error.pos[0]), (error.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, ''), error);
+      throw unreadable(where(error.pos[0]), reasonOf(error));
     }
+    const anchors = new Set<string>();
+    const meet = (_key: unknown, { anchor }: { anchor?: string }): void => {
+      if (anchor !== undefined) anchors.add(anchor);
+    };
     visit(document, {
-      Map(_key, map) {
+      Map(key, map) {
+        meet(key, map);
         const keys = new Set<string>();
         for (const { key } of isMap(map) ? map.items : []) {
           const name = String(isScalar(key) ? key.value : key);
@@ -51,6 +56,11 @@ export async function readYamlDocument(text: string, source: string): Promise<Re
             throw unreadable(where(isScalar(key) ? key.range?.[0] : undefined), `"${name.slice(0, 80)}" stands there twice`);
           keys.add(name);
         }
+      },
+      Scalar: meet,
+      Seq: meet,
+      Alias(_key, { source: name, range }) {
+        if (!anchors.has(name)) throw unreadable(where(range?.[0]), 'it refers to an anchor (*) that does not stand before it');
       },
     });
     const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
@@ -64,6 +74,15 @@ export async function readYamlDocument(text: string, source: string): Promise<Re
       error,
     );
   }
+}
+
+/** What the library says, without what it repeats of the text: that may be a secret which somebody has written there, and is told by its place. */
+function reasonOf({ code, message }: YAMLParseError): string {
+  if (code === 'TAG_RESOLVE_FAILED') return 'a tag (!) that nobody knows';
+  const [line = ''] = message.split('\n');
+  return line
+    .replace(/ at line \d+, column \d+:?$/, '')
+    .replace(/^(Block scalar header includes extra characters|Invalid escape sequence).*$/, '$1');
 }
 
 function assertModest(lexemes: Iterable<string>, source: string): void {

@@ -37,6 +37,11 @@ describe('a manifest', () => {
       'types.A.commands.Start.workflow.steps[0].on-failure[0].timeout: must be a length of time',
     ],
     ['a: [', 'dtk.module.yaml:1:'],
+    [
+      'a: &b {c: 1}\nd: *b\ne: [*f]',
+      'dtk.module.yaml:3:5: it cannot be read as YAML: it refers to an anchor (*) that does not stand before it',
+    ],
+    ['a: *b\nd: &b 1', 'dtk.module.yaml:1:4: it cannot be read as YAML: it refers to an anchor'],
     ['a: 1\na: 2', 'dtk.module.yaml:2:1: it cannot be read as YAML: "a" stands there twice'],
   ])('of %j names what is wrong', async (text, said) => {
     const error = await refusalOf(text);

@@ -87,6 +87,25 @@ describe('differences', () => {
     expect(JSON.stringify((await shop.files.working('shop')).violations)).not.toContain(secret);
   });
 
+  it('never tell it however it begins, and whatever YAML takes that for', async () => {
+    const secret = 'Tr0ub4dor';
+    const before = await shop.text('dtk.service.yaml');
+    for (const begin of ['*', '&', '!', '!a!', '!<', '|', '>', '&x !y ', '@', '%', '"\\U', "'", '{', '- ']) {
+      await shop.put(
+        'dtk.service.yaml',
+        before.replace('password: web.password', `password: ${begin}${secret}${begin === '!<' ? '>' : ''}`),
+      );
+      const { violations } = await shop.files.working('shop');
+      const diff = await shop.files.diff('shop', 'HEAD');
+      const shown = await shop.files.content('shop', { masked: true }).catch((error: unknown) => String(error));
+      const edited = await shop.files.edit('shop', [{ op: 'set', path: 'web.port', value: 1 }]).catch((error: unknown) => String(error));
+      expect(JSON.stringify([begin, violations, diff, shown, edited])).not.toContain(secret);
+    }
+    await shop.put('dtk.service.yaml', `${before}also: {"a":!${secret} b}\n`);
+    const masked = await maskedService(Buffer.from(await shop.text('dtk.service.yaml')), [['also', 'a']]);
+    expect(Buffer.from(masked ?? []).toString()).toContain('{"a":(secret)}');
+  });
+
   it('of texts say how to come from one to the other', () => {
     const line = fc.constantFrom('a', 'b', 'c', '', 'd');
     fc.assert(
