@@ -234,7 +234,7 @@ class Search<C extends Candidate> {
     const unmet = wishes.filter(({ range }) => !this.#inRange(name, range).includes(true));
     if (unmet.length === 0 && wishes.length > 1) {
       return new DtkdError('CONFLICT', `no version of ${name} is what all want: ${wanted}; ${has}`, {
-        next: 'Change one of the ranges, or install a version that is in all of them.',
+        next: this.#wayOut(),
         details,
       });
     }
@@ -249,9 +249,15 @@ class Search<C extends Candidate> {
     const wants = `${name} ${version} wants ${against} ${shown(dependencies[against] ?? '')}`;
     const others = (this.#wishes.get(against) ?? []).map((wish) => `${wish.by} ${wish.version} wants ${against} ${shown(wish.range)}`);
     return new DtkdError('CONFLICT', `no version of ${against} is what all want: ${list([...others, wants])}; chosen was ${other}`, {
-      next: 'Change one of the ranges, or install a version that is in all of them.',
+      next: this.#wayOut(),
       details: { module: against, chosen: other },
     });
+  }
+
+  /** Versions that a lock keeps may be all that stands in the way. */
+  #wayOut(): string {
+    const change = 'Change one of the ranges, or install a version that is in all of them.';
+    return (this.#question.lock?.size ?? 0) === 0 ? change : `${change} Or choose all anew: dtkd module install DIR --update.`;
   }
 }
 

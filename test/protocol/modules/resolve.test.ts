@@ -72,6 +72,15 @@ describe('modules that a module needs', () => {
     expect(missing.message).toContain('acme/db 1.5.0');
     const other = new Map([['acme/db', { version: '1.9.0', digest: 'x'.repeat(64) }]]);
     expect(refusal({ 'acme/db': '^1.0.0' }, shelf, { lock: other }).message).toContain('with another content');
+    // what it keeps may be all that stands in the way of a range that was changed
+    const newer: Shelf = {
+      'acme/a': { '1.0.0': { 'acme/c': '^1' }, '1.1.0': { 'acme/c': '^2' } },
+      'acme/c': { '1.0.0': {}, '2.0.0': {} },
+    };
+    const kept = new Map(['acme/a', 'acme/c'].map((name) => [name, { version: '1.0.0', digest: digestOf(name, '1.0.0') }]));
+    const wanted = { 'acme/a': '^1', 'acme/c': '^2' };
+    expect(refusal(wanted, newer, { lock: kept })).toMatchObject({ code: 'CONFLICT', next: expect.stringContaining('--update') });
+    expect(resolve(wanted, newer)).toEqual({ 'acme/a': '1.1.0', 'acme/c': '2.0.0' });
   });
 });
 
