@@ -180,6 +180,25 @@ describeWithGit(`a repository beside ${version}`, () => {
     expect(await repository.log({ limit: 2 })).toEqual(log.slice(0, 2));
   });
 
+  it('goes back to no tree that no work tree can be', async () => {
+    const { directory, repository } = await shop();
+    const blob = await git(directory, 'rev-parse', 'HEAD:dtk.service.yaml');
+    const below = await git(directory, 'rev-parse', 'HEAD:modules');
+    const entry = (mode: string, name: string, oid: string) => Buffer.concat([Buffer.from(`${mode} ${name}\0`), Buffer.from(oid, 'hex')]);
+    const file = entry('100644', 'a', blob);
+    for (const entries of [
+      [file, file],
+      [file, entry('40000', 'a', below)],
+    ]) {
+      await writeFile(join(made.root, 'tree'), Buffer.concat(entries));
+      const tree = await git(directory, 'hash-object', '-t', 'tree', '-w', '--literally', join(made.root, 'tree'));
+      const commit = await git(directory, 'commit-tree', tree, '-m', 'Twice');
+      expect((await repository.tree(commit)).faults).toMatchObject([{ where: 'a' }]);
+      await expect(repository.restore(commit, by('x'))).rejects.toMatchObject({ code: 'INVALID' });
+      expect((await repository.status()).changes).toEqual([]);
+    }
+  });
+
   it('commits nothing of a merge that nobody has ended, nor files in conflict', async () => {
     const { directory, repository } = await shop();
     const script = join(directory, 'modules/acme/web/bin/start');

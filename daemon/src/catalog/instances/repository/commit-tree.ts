@@ -14,6 +14,9 @@ export async function readCommitTree(objects: GitObjects, commit: string): Promi
   const found: TreeFile[] = [];
   const faults: Violation[] = [];
   await collect(objects, read.tree, '', 0, { found, faults, entries: 0 });
+  for (const where of metTwice(found)) {
+    faults.push({ kind: 'PARSING_ERROR', where: shownPath(where), message: 'stands there twice, or as a file and a directory' });
+  }
   const files = new Map(found.sort(byPath).map((file) => [file.path, file]));
   return {
     // where something is left out, the id of what is there
@@ -26,6 +29,20 @@ export async function readCommitTree(objects: GitObjects, commit: string): Promi
       return objects.read(file.oid, 'blob', MAX_FILE_BYTES);
     },
   };
+}
+
+/** Paths that no work tree can have as they are; git makes no such tree, and a clone may push one. */
+function metTwice(files: readonly TreeFile[]): string[] {
+  const directories = new Set<string>();
+  for (const { path } of files) {
+    for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) directories.add(path.slice(0, at));
+  }
+  const met = new Set<string>();
+  return files.flatMap(({ path }) => {
+    const twice = met.has(path) || directories.has(path);
+    met.add(path);
+    return twice ? [path] : [];
+  });
 }
 
 interface Collected {
