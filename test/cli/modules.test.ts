@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -79,6 +79,17 @@ describe('a module in a directory', () => {
     const again = await runCli({}, 'module', 'init', directory, 'acme/web');
     expect(again.code).toBe(6);
     expect(again.stderr).toContain('is there already');
+    // what has one of its files gets none of the others
+    const own = join(root, 'own');
+    await mkdir(join(own, 'bin'), { recursive: true });
+    await writeFile(join(own, 'bin/stop'), 'mine');
+    expect(await runCli({}, 'module', 'init', own, 'acme/web')).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining('own/bin/stop is there'),
+    });
+    expect(await readdir(own, { recursive: true })).toEqual(['bin', 'bin/stop']);
+    const below = await runCli({}, 'module', 'init', join(own, 'bin/stop/web'), 'acme/web');
+    expect(below).toMatchObject({ code: 6, stderr: expect.stringContaining('own/bin/stop') });
     expect((await runCli({}, 'module', 'init', join(root, 'x'), 'Web')).stderr).toContain('is not the name of a module');
   });
 

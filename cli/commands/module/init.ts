@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { moduleName } from '../../../protocol/code.ts';
@@ -24,12 +24,16 @@ export function configure(command: Command, cli: Cli): void {
         });
       }
       const files = newModuleFiles(parsed.data);
+      // all of them or none
+      for (const { path } of files) await assertFree(join(directory, path));
       for (const { path, text, executable } of files) {
         const full = join(directory, path);
-        await mkdir(dirname(full), { recursive: true });
+        await mkdir(dirname(full), { recursive: true }).catch((error: unknown) => {
+          throw notWritten(dirname(full), codeOf(error));
+        });
         // what is there stays
         await writeFile(full, text, { flag: 'wx', mode: executable ? 0o755 : 0o644 }).catch((error: unknown) => {
-          throw notWritten(full, error);
+          throw notWritten(full, codeOf(error));
         });
       }
       cli.out.lines(files.map(({ path }) => join(directory, path)));
@@ -37,8 +41,21 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-function notWritten(path: string, error: unknown): unknown {
-  const code: unknown = Reflect.get(Object(error), 'code');
-  if (code !== 'EEXIST') return error;
-  return new DtkdError('ALREADY_EXISTS', `${path} is there already`, { next: 'Choose another directory.', cause: error });
+async function assertFree(path: string): Promise<void> {
+  const there = await lstat(path).then(
+    () => 'EEXIST',
+    (error: unknown) => codeOf(error),
+  );
+  if (there !== 'ENOENT') throw notWritten(there === 'ENOTDIR' ? dirname(path) : path, there);
+}
+
+function notWritten(path: string, code: unknown): DtkdError {
+  const isThere = code === 'EEXIST' || code === 'ENOTDIR';
+  return isThere
+    ? new DtkdError('ALREADY_EXISTS', `${path} is there already`, { next: 'Choose another directory.' })
+    : new DtkdError('BAD_REQUEST', `cannot write ${path}: ${String(code)}`, { next: 'Choose a directory that you may write to.' });
+}
+
+function codeOf(error: unknown): unknown {
+  return Reflect.get(Object(error), 'code');
 }
