@@ -180,6 +180,21 @@ describe('an author document', () => {
     expect(state(doc)).toBe(before);
   });
 
+  it('refuses to delete again what it replaces, as often as bytes allow', () => {
+    const doc = new AuthorDoc(epoch);
+    doc.write(
+      new Map([
+        ['a', 1],
+        ['b', 1],
+      ]),
+    );
+    const replaced = '01 02 ff03 02 a8 ff03 00 01 7d02 a8 ff03 01 01 7d02';
+    expect(refusal(() => doc.judge(bytes(`${replaced} 01 ff03 01 00 02`)))).toBe('none');
+    expect(refusal(() => doc.judge(bytes(`${replaced} 01 ff03 02 00 01 01 01`)))).toBe('none');
+    expect(refusal(() => doc.judge(bytes(`${replaced} 01 ff03 02 00 02 00 02`)))).toBe('ENTRY_INVALID');
+    expect(refusal(() => doc.judge(bytes(`${replaced} 01 ff03 02 01 01 00 01`)))).toBe('ENTRY_INVALID');
+  });
+
   it('keeps Yjs from holding anything back', () => {
     const own = new AuthorDoc(epoch);
     const replica = new AuthorDoc(epoch);

@@ -22,7 +22,7 @@ export interface UpdateItem {
 
 export interface Update {
   items: UpdateItem[];
-  /** Deleted clocks as ranges. */
+  /** Deleted clocks as ranges, in order and apart. */
   deleted: { clock: number; length: number }[];
 }
 
@@ -89,7 +89,14 @@ function readDeleted(reader: Reader, client: number): Update['deleted'] {
   const count = readUint(reader);
   if (count === 0 || count > left(reader)) throw refuse('its number of deletions is impossible');
   const deleted: Update['deleted'] = [];
-  for (let index = 0; index < count; index += 1) deleted.push({ clock: readUint(reader), length: readUint(reader) });
+  let end = 0;
+  for (let index = 0; index < count; index += 1) {
+    const range = { clock: readUint(reader), length: readUint(reader) };
+    // Else a few bytes could have the same long range walked through again and again.
+    if (range.clock < end) throw refuse('its deletions are not in order');
+    end = range.clock + range.length;
+    deleted.push(range);
+  }
   return deleted;
 }
 
