@@ -2,9 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as Y from 'yjs';
 import { AuthorDoc, clientOf } from '../../../daemon/src/mesh/log/author-doc.ts';
-import { MAX_VALUE_DEPTH } from '../../../daemon/src/mesh/log/limits.ts';
-import { sizeOfValue } from '../../../daemon/src/mesh/log/update-reader.ts';
+import { MAX_LIVE_BYTES, MAX_LIVE_VALUES, MAX_VALUE_DEPTH } from '../../../daemon/src/mesh/log/limits.ts';
+import { live, OwnState } from '../../../daemon/src/mesh/log/own-state.ts';
+import { sizeOfValue, valuesIn } from '../../../daemon/src/mesh/log/update-reader.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
+import { publishedApp } from './node.ts';
 
 const epoch = { ms: 1, random: '00000000000001ff' };
 const client = clientOf(epoch);
@@ -195,6 +197,44 @@ describe('an author document', () => {
     expect(refusal(() => doc.judge(bytes(`${replaced} 01 ff03 02 01 01 00 01`)))).toBe('ENTRY_INVALID');
   });
 
+  it('is refused more values than members have memory for, in however few bytes', () => {
+    const doc = new AuthorDoc(epoch);
+    const empty = Array.from({ length: 20_000 }, () => ({}));
+    const fill = (): void => {
+      for (let count = 0; ; count += 1) doc.write(new Map([[`k${count}`, empty]]));
+    };
+    expect(refusal(fill)).toBe('QUOTA_EXCEEDED');
+    expect(doc.liveBytes).toBeLessThan(MAX_LIVE_BYTES / 10);
+    expect(doc.liveValues).toBeLessThanOrEqual(MAX_LIVE_VALUES);
+    expect(doc.footprint).toBeGreaterThan(MAX_LIVE_VALUES * 60);
+    const own = new OwnState();
+    const many = live('k', { b: '', o: { ...publishedApp('k'), x: Array.from({ length: 10_000 }, () => null) } });
+    const objects = (count: number) => new Map(Array.from({ length: count }, (_, at) => [`k${at}`, many]));
+    expect(refusal(() => own.assertFits(objects(50)))).toBe('none');
+    expect(
+      refusal(() =>
+        own.apply(objects(50)).assertFits(
+          new Map([
+            ['more', many],
+            ['and more', many],
+            ['k0', undefined],
+          ]),
+        ),
+      ),
+    ).toBe('none');
+    expect(
+      refusal(() =>
+        own.assertFits(
+          new Map([
+            ['more', many],
+            ['and more', many],
+            ['yet more', many],
+          ]),
+        ),
+      ),
+    ).toBe('QUOTA_EXCEEDED');
+  });
+
   it('keeps Yjs from holding anything back', () => {
     const own = new AuthorDoc(epoch);
     const replica = new AuthorDoc(epoch);
@@ -219,6 +259,9 @@ describe('the size of a value', () => {
         const { length } = doc.write(new Map([['k', value]]));
         expect(sizeOfValue(value) + 32).toBeGreaterThanOrEqual(length);
         expect(doc.liveBytes).toBeLessThanOrEqual(sizeOfValue(value) + 1);
+        expect(doc.liveValues).toBe(valuesIn(value));
+        doc.write(new Map([['k', undefined]]));
+        expect(doc.liveValues).toBe(0);
       }),
     );
   });

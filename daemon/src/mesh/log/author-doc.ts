@@ -7,21 +7,23 @@
 import * as Y from 'yjs';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Epoch } from '../../../../protocol/log-entry.ts';
-import { MAX_LIVE_BYTES, MAX_LIVE_OBJECTS } from './limits.ts';
+import { MAX_LIVE_BYTES, MAX_LIVE_OBJECTS, MAX_LIVE_VALUES } from './limits.ts';
 import { type Json, ROOT, readUpdate } from './update-reader.ts';
 
 /** Longest key: a group, a plural and a name at their longest. */
 const MAX_KEY_LENGTH = 253 + 63 + 253 + 2;
 /** Rough memory of one item with its index entry, for the cache's account. */
 const ITEM_FOOTPRINT = 600;
-/** Decoded JSON takes about this many times its bytes. */
-const VALUE_FOOTPRINT = 3;
+/** Rough memory of one decoded JSON value besides its text. */
+const VALUE_FOOTPRINT = 64;
 
 /** The latest item of a key. */
 interface Slot {
   clock: number;
   /** Bytes of key and value; 0 if deleted. */
   size: number;
+  /** JSON values; 0 if deleted. */
+  values: number;
 }
 
 /** An update that has been judged and can be integrated: what it does to each key (undefined: deletes it). */
@@ -31,6 +33,7 @@ export interface Judged {
   slots: Map<string, Slot>;
   structs: number;
   liveBytes: number;
+  liveValues: number;
   liveObjects: number;
 }
 
@@ -49,6 +52,7 @@ export class AuthorDoc {
   readonly #keys = new Map<number, string>();
   #clock = 0;
   #liveBytes = 0;
+  #liveValues = 0;
   #liveObjects = 0;
 
   constructor(epoch: Epoch) {
@@ -63,9 +67,14 @@ export class AuthorDoc {
     return this.#liveBytes;
   }
 
+  /** JSON values that are present, with those within others. */
+  get liveValues(): number {
+    return this.#liveValues;
+  }
+
   /** Roughly the memory that this document takes. */
   get footprint(): number {
-    return this.#liveBytes * VALUE_FOOTPRINT + this.#slots.size * ITEM_FOOTPRINT;
+    return this.#liveBytes + this.#liveValues * VALUE_FOOTPRINT + this.#slots.size * ITEM_FOOTPRINT;
   }
 
   get(key: string): unknown {
@@ -86,15 +95,17 @@ export class AuthorDoc {
       slots: new Map(),
       structs: items.length,
       liveBytes: this.#liveBytes,
+      liveValues: this.#liveValues,
       liveObjects: this.#liveObjects,
     };
     for (const item of items) {
       const key = this.#keyOf(item.target);
-      this.#change(judged, key, item.value, { clock: item.clock, size: key.length + item.size });
+      this.#change(judged, key, item.value, { clock: item.clock, size: key.length + item.size, values: item.values });
     }
     for (const range of deleted) this.#judgeDeletion(judged, range.clock, range.length);
     if (judged.liveObjects > MAX_LIVE_OBJECTS) throw tooMuch(`more than ${MAX_LIVE_OBJECTS} objects`);
     if (judged.liveBytes > MAX_LIVE_BYTES) throw tooMuch(`more than ${MAX_LIVE_BYTES} bytes of objects`);
+    if (judged.liveValues > MAX_LIVE_VALUES) throw tooMuch(`more than ${MAX_LIVE_VALUES} values in its objects`);
     return judged;
   }
 
@@ -111,10 +122,11 @@ export class AuthorDoc {
 
   #change(judged: Judged, key: string, value: Json | undefined, slot: Slot): void {
     if (judged.slots.has(key)) throw refuse('it changes a key twice');
-    const before = this.#slots.get(key)?.size ?? 0;
+    const { size: before, values } = this.#slots.get(key) ?? { size: 0, values: 0 };
     judged.values.set(key, value);
     judged.slots.set(key, slot);
     judged.liveBytes += slot.size - before;
+    judged.liveValues += slot.values - values;
     judged.liveObjects += Number(slot.size > 0) - Number(before > 0);
   }
 
@@ -126,7 +138,7 @@ export class AuthorDoc {
       const slot = key === undefined ? undefined : this.#slots.get(key);
       if (key === undefined || slot === undefined || slot.size === 0) throw refuse('it deletes what is not there');
       const changed = judged.slots.get(key);
-      if (changed === undefined) this.#change(judged, key, undefined, { clock, size: 0 });
+      if (changed === undefined) this.#change(judged, key, undefined, { clock, size: 0, values: 0 });
       else if (changed.clock === clock) throw refuse('it changes a key twice');
     }
   }
@@ -150,6 +162,7 @@ export class AuthorDoc {
     }
     this.#clock += judged.structs;
     this.#liveBytes = judged.liveBytes;
+    this.#liveValues = judged.liveValues;
     this.#liveObjects = judged.liveObjects;
   }
 

@@ -6,6 +6,8 @@ export const MAX_OBJECT_BYTES = 32 * 1024;
 export const MAX_LIVE_OBJECTS = 10_000;
 /** Bytes of one author's present objects, as its updates carry them. */
 export const MAX_LIVE_BYTES = 16 * 1024 * 1024;
+/** JSON values in them. Each takes some 64 bytes of memory at every member, however few in an update: two for an empty object. */
+export const MAX_LIVE_VALUES = 512 * 1024;
 /** Bytes of entries in one epoch. An author opens the next one at `outgrown`: after 32 MiB and one transaction. Beyond is abuse. */
 export const MAX_EPOCH_BYTES = 56 * 1024 * 1024;
 /** Bytes of one Yjs update: an entry less its signature, chain and the longest lineage. */

@@ -1,36 +1,39 @@
 /** What this node has published in one domain, with what every write asks about it. Pure: no signing, no storing. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
-import { MAX_LIVE_BYTES, MAX_LIVE_OBJECTS, MAX_UPDATE_BYTES } from './limits.ts';
+import { MAX_LIVE_BYTES, MAX_LIVE_OBJECTS, MAX_LIVE_VALUES, MAX_UPDATE_BYTES } from './limits.ts';
 import type { Published } from './published-object.ts';
-import { sizeOfValue } from './update-reader.ts';
+import { sizeOfValue, valuesIn } from './update-reader.ts';
 
 /** What an item takes in an update besides its key and value, and what a deletion takes; generous. */
 const ITEM_OVERHEAD = 32;
 /** The fields of a published value, and its birth. */
 const VALUE_OVERHEAD = 60;
 
-/** A published object, its JSON and its bytes in an update. The birth is empty until the object is first written. */
+/** A published object, its JSON, and the bytes and JSON values of it in an update. The birth is empty until the object is first written. */
 export interface Live {
   value: Published;
   json: string;
   size: number;
+  values: number;
 }
 
 /** Objects to publish anew or otherwise, and to take back (undefined). */
 export type Difference = ReadonlyMap<string, Live | undefined>;
 
 export function live(key: string, value: Published): Live {
-  return { value, json: JSON.stringify(value.o), size: key.length + sizeOfValue(value.o) + VALUE_OVERHEAD };
+  return { value, json: JSON.stringify(value.o), size: key.length + sizeOfValue(value.o) + VALUE_OVERHEAD, values: valuesIn(value) };
 }
 
 export class OwnState {
   readonly #objects: Map<string, Live>;
   #bytes: number;
+  #values: number;
 
   constructor(objects: ReadonlyMap<string, Live> = new Map()) {
     this.#objects = new Map(objects);
     this.#bytes = [...objects.values()].reduce((sum, { size }) => sum + size, 0);
+    this.#values = [...objects.values()].reduce((sum, { values }) => sum + values, 0);
   }
 
   copy(): OwnState {
@@ -51,7 +54,9 @@ export class OwnState {
 
   apply(changes: Difference): this {
     for (const [key, now] of changes) {
-      this.#bytes += (now?.size ?? 0) - (this.#objects.get(key)?.size ?? 0);
+      const before = this.#objects.get(key);
+      this.#bytes += (now?.size ?? 0) - (before?.size ?? 0);
+      this.#values += (now?.values ?? 0) - (before?.values ?? 0);
       if (now === undefined) this.#objects.delete(key);
       else this.#objects.set(key, now);
     }
@@ -100,14 +105,17 @@ export class OwnState {
   assertFits(changes: Difference): void {
     let objects = this.#objects.size;
     let bytes = this.#bytes;
+    let values = this.#values;
     for (const [key, now] of changes) {
       const before = this.#objects.get(key);
       objects += Number(now !== undefined) - Number(before !== undefined);
       bytes += (now?.size ?? 0) - (before?.size ?? 0);
+      values += (now?.values ?? 0) - (before?.values ?? 0);
       if (costOf(key, now) > MAX_UPDATE_BYTES) throw tooMuch(`"${key}" does not fit into a log entry`);
     }
     if (objects > MAX_LIVE_OBJECTS) throw tooMuch(`this node would share more than ${MAX_LIVE_OBJECTS} objects`);
     if (bytes > MAX_LIVE_BYTES) throw tooMuch(`this node would share more than ${MAX_LIVE_BYTES} bytes of objects`);
+    if (values > MAX_LIVE_VALUES) throw tooMuch(`this node would share more than ${MAX_LIVE_VALUES} values in its objects`);
   }
 }
 

@@ -18,6 +18,8 @@ export interface UpdateItem {
   value: Json;
   /** Bytes of the value in the update. */
   size: number;
+  /** How many JSON values it is, with those within. */
+  values: number;
 }
 
 export interface Update {
@@ -37,6 +39,8 @@ interface Reader {
   bytes: Uint8Array;
   view: DataView;
   at: number;
+  /** JSON values read so far. */
+  values: number;
 }
 
 function refuse(why: string): DtkdError {
@@ -45,7 +49,7 @@ function refuse(why: string): DtkdError {
 
 /** Reads an update of `client` whose first struct stands at `clock`. Throws ENTRY_INVALID and nothing else. */
 export function readUpdate(bytes: Uint8Array, client: number, clock: number): Update {
-  const reader = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), at: 0 };
+  const reader = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), at: 0, values: 0 };
   const update = { items: readItems(reader, client, clock), deleted: readDeleted(reader, client) };
   if (reader.at !== bytes.length) throw refuse('bytes are left over');
   return update;
@@ -77,9 +81,9 @@ function readItem(reader: Reader, client: number, clock: number): UpdateItem {
     throw refuse(`a struct of type ${info} is not used`);
   }
   if (readUint(reader) !== 1) throw refuse('a struct must hold exactly one value');
-  const begin = reader.at;
+  const [begin, before] = [reader.at, reader.values];
   const value = readAny(reader, 0);
-  return { clock, target, value, size: reader.at - begin };
+  return { clock, target, value, size: reader.at - begin, values: reader.values - before };
 }
 
 function readDeleted(reader: Reader, client: number): Update['deleted'] {
@@ -155,6 +159,7 @@ function readFloat(reader: Reader, size: 4 | 8): number {
 /** A value in lib0's self-describing encoding, as far as it is JSON: no undefined, big integers or binary. */
 function readAny(reader: Reader, depth: number): Json {
   if (depth > MAX_VALUE_DEPTH) throw refuse(`a value is nested deeper than ${MAX_VALUE_DEPTH}`);
+  reader.values += 1;
   const type = readByte(reader);
   switch (type) {
     case 126:
@@ -210,6 +215,12 @@ export function sizeOfValue(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 1;
   if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + sizeOfValue(item), LENGTH_BYTES);
   return Object.entries(value).reduce((sum, [key, item]) => sum + sizeOfText(key) + sizeOfValue(item), LENGTH_BYTES);
+}
+
+/** How many JSON values a value is, with those within. */
+export function valuesIn(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 1;
+  return Object.values(value).reduce<number>((sum, item) => sum + valuesIn(item), 1);
 }
 
 /** A type and a length below 2 MiB. */
