@@ -84,6 +84,49 @@ it('leaves no trace of a batch that failed, and opens the database again before 
   await kv.close();
 });
 
+it('shows nobody a batch that failed and yet reached the disk, while it is being undone, nor while it cannot be', async () => {
+  const kv = await openLevel(directory);
+  await kv.batch([put('t/a', 'old')], { sync: true });
+  const prototype: { batch(ops: unknown[], options: object): Promise<void>; open(): Promise<void> } = Level.prototype;
+  const { batch, open } = prototype;
+  const full = (): Error => Object.assign(new Error('IO error: 000003.log: No space left on device'), { code: 'LEVEL_IO_ERROR' });
+  const failed = [put('t/a', 'new'), put('t/b', 'new')];
+  const seen: (string | undefined)[] = [];
+  const read = (key: string) => {
+    const text = kv.get(key).then(
+      (value) => value && Buffer.from(value).toString(),
+      () => 'refused',
+    );
+    void text.then((value) => seen.push(value));
+    return text;
+  };
+  // the log of the database has it when that is opened again
+  vi.spyOn(prototype, 'open').mockImplementation(async function (this: Level) {
+    await open.call(this);
+    await batch.call(this, failed, { sync: true });
+  });
+  const reads: Promise<unknown>[] = [];
+  const undoing = vi.spyOn(prototype, 'batch').mockRejectedValueOnce(full());
+  await expect(kv.batch(failed, { sync: true })).rejects.toMatchObject({ code: 'DISK_FULL' });
+  undoing.mockImplementationOnce(async () => {
+    reads.push(read('t/a'), read('t/b'));
+    await vi.waitUntil(() => seen.length === 2, { timeout: 200 }).catch(() => {});
+    throw full();
+  });
+  await expect(kv.batch([put('t/c', 'later')], { sync: true })).rejects.toMatchObject({ code: 'DISK_FULL' });
+  await Promise.all(reads);
+  expect(seen).toEqual(['refused', 'refused']);
+  expect(() => kv.snapshot()).toThrow('opened again');
+  expect(await Promise.all([read('t/a'), read('t/b')])).toEqual(['old', undefined]);
+  await kv.batch([put('t/c', 'later')], { sync: true });
+  const rows = await kv.page({ gte: 't/', lt: 't0' });
+  expect(rows.map(([key, value]) => [key, Buffer.from(value).toString()])).toEqual([
+    ['t/a', 'old'],
+    ['t/c', 'later'],
+  ]);
+  await kv.close();
+});
+
 it('tells a full disk and a forbidden one apart', () => {
   const failure = (message: string) => Object.assign(new Error(message), { code: 'LEVEL_IO_ERROR' });
   expect(storageError(failure('IO error: x: No space left on device'), '/d').code).toBe('DISK_FULL');

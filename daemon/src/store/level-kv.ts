@@ -50,6 +50,8 @@ class LevelKv implements Kv {
   #reopening: Promise<void> | undefined;
   /** What undoes the batch that failed, until the database has been opened again. */
   #undo: RowOp[] | undefined;
+  /** The database is being opened again, or is so and may show the batch that failed: nothing is read until that is undone. */
+  #unclean = false;
   #closed = false;
   #asked: { key: string; resolve: (value: Uint8Array | undefined) => void; reject: (error: unknown) => void }[] = [];
   #reading = false;
@@ -78,6 +80,10 @@ class LevelKv implements Kv {
   }
 
   snapshot(): KvSnapshot {
+    if (this.#unclean && !this.#closed) {
+      this.#reopen().catch(() => {});
+      throw new DtkdError('UNAVAILABLE', 'the store is being opened again', { next: 'Try again in a moment.' });
+    }
     try {
       const snapshot = this.#db.snapshot();
       return {
@@ -99,6 +105,7 @@ class LevelKv implements Kv {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#writes;
+    await this.#reopening?.catch(() => {});
     await this.#db.close();
   }
 
@@ -178,18 +185,20 @@ class LevelKv implements Kv {
     if (undo === undefined) return;
     await probe(this.#directory);
     await this.#reopen();
-    if (undo.length > 0) await this.#db.batch(undo, { sync: true });
-    this.#undo = undefined;
   }
 
   async #opened(): Promise<void> {
-    if (this.#reopening !== undefined || this.#db.status !== 'open') await this.#reopen();
+    if (this.#reopening !== undefined || this.#unclean || this.#db.status !== 'open') await this.#reopen();
   }
 
   #reopen(): Promise<void> {
     const run = async () => {
+      this.#unclean = true;
       if (this.#db.status === 'open') await this.#db.close();
       await this.#db.open();
+      if (this.#undo !== undefined && this.#undo.length > 0) await this.#db.batch(this.#undo, { sync: true });
+      this.#undo = undefined;
+      this.#unclean = false;
     };
     this.#reopening ??= run().finally(() => {
       this.#reopening = undefined;
