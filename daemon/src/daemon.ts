@@ -123,7 +123,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     logger: logger.child({ part: 'node' }),
   });
 
-  const logs = createLogs({ store, logger: logger.child({ part: 'log' }), now, restored });
+  const logs = createLogs({ store, version: VERSION, logger: logger.child({ part: 'log' }), now, restored });
   store.addParticipant(logs.participant);
   const mesh = createMesh({
     kv,

@@ -46,7 +46,7 @@ export class Site {
   ): Promise<Site> {
     const cut = new Set<PeerKey>(without);
     const store = await openObjectStore({ kv: disk, node: name, now });
-    const logs = createLogs({ store, logger: silentLogger, now });
+    const logs = createLogs({ store, version: '1.0.0', logger: silentLogger, now });
     store.addParticipant(logs.participant);
     const mesh = createMesh({
       kv: disk,

@@ -61,7 +61,7 @@ class Traveller {
 
   static async start(name: string): Promise<Traveller> {
     const store = await openObjectStore({ kv: new Disk(), node: name });
-    const logs = createLogs({ store, logger: silentLogger, now: Date.now });
+    const logs = createLogs({ store, version: '1.0.0', logger: silentLogger, now: Date.now });
     store.addParticipant(logs.participant);
     return new Traveller(name, store, logs);
   }

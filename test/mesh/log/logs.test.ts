@@ -4,9 +4,11 @@ import type { DomainLog } from '../../../daemon/src/mesh/log/log.types.ts';
 import { createLogs } from '../../../daemon/src/mesh/log/logs.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import { parseDomainId } from '../../../protocol/ids.ts';
+import { SIGHTLINE_GROUP } from '../../../protocol/kinds/dtdomain.ts';
+import { epochText, seqText } from '../../../protocol/log-entry.ts';
 import { generateSigningKey } from '../../../protocol/signing.ts';
 import { Author } from './author.ts';
-import { app, appRef, Disk, DOMAIN, DOMAIN_NAME, Node, Roster } from './node.ts';
+import { app, appRef, Disk, DOMAIN, DOMAIN_NAME, keyOfApp, Node, publishedApp, Roster } from './node.ts';
 
 const SECOND = parseDomainId('e'.repeat(64));
 
@@ -114,7 +116,7 @@ describe('opening a log', () => {
   it('does not fail because nothing can be written just now', async () => {
     const disk = new Disk();
     const store = await openObjectStore({ kv: disk, node: 'a' });
-    const logs = createLogs({ store, logger: silentLogger, now: Date.now });
+    const logs = createLogs({ store, version: '1.0.0', logger: silentLogger, now: Date.now });
     store.addParticipant(logs.participant);
     await store.transact((tx) => tx.put(app('a', 'one')));
     disk.failing = true;
@@ -123,7 +125,7 @@ describe('opening a log', () => {
     expect(await log.heads()).toEqual([]);
     disk.failing = false;
     await logs.close();
-    const again = createLogs({ store, logger: silentLogger, now: Date.now });
+    const again = createLogs({ store, version: '1.0.0', logger: silentLogger, now: Date.now });
     const opened = await again.open(DOMAIN, DOMAIN_NAME, roster.add(generateSigningKey(), 'a'), roster);
     expect(await opened.heads()).toHaveLength(1);
   });
@@ -183,5 +185,35 @@ describe('opening a log', () => {
     const again = await a.restart();
     await b.pull(again);
     expect(await b.names()).toEqual(['a/kept', 'a/new']);
+  });
+
+  it('shows after an upgrade what only the later version knows, and leaves out what only the earlier one took', async () => {
+    const roster = new Roster();
+    const node = await Node.start({ name: 'node', roster });
+    const author = new Author();
+    roster.add(author.key, 'author');
+    const { publicKey } = author.key;
+    await node.log.receive(author.open(['hidden', 'shown']).bytes);
+    const o = { ...publishedApp('outdated'), spec: { serviceSelector: 'of an earlier version' } };
+    const taken = author.set(keyOfApp('outdated'), { b: '0'.repeat(36), o });
+    // as an earlier version left it
+    const prefix = `l/${DOMAIN}/${publicKey}/`;
+    const head = JSON.parse(Buffer.from((await node.disk.get(`${prefix}h`)) ?? []).toString());
+    const shown = { ...head.shown, seq: taken.seq, hash: taken.hash };
+    await node.disk.batch(
+      [
+        { type: 'put', key: `${prefix}e/${epochText(taken.epoch)}/${seqText(taken.seq)}`, value: taken.bytes },
+        { type: 'put', key: `${prefix}h`, value: Buffer.from(JSON.stringify({ ...head, shown, by: '0.9.0' })) },
+        { type: 'del', key: `${prefix}o/${keyOfApp('hidden')}` },
+        { type: 'del', key: `o/${SIGHTLINE_GROUP}/dtapps/author!hidden` },
+      ],
+      { sync: true },
+    );
+    const again = await node.restart();
+    expect(await again.names()).toEqual(['author/hidden', 'author/shown']);
+    expect(await again.log.receive(author.app('outdated').bytes)).toBe('applied');
+    expect(await again.names()).toEqual(['author/hidden', 'author/outdated', 'author/shown']);
+    const { batches } = again.disk;
+    expect((await again.restart()).disk.batches).toBe(batches);
   });
 });

@@ -95,6 +95,7 @@ export interface NodeOptions {
   disk?: Disk;
   now?: () => number;
   restored?: Restored;
+  version?: string;
 }
 
 export class Node {
@@ -136,10 +137,11 @@ export class Node {
     disk = new Disk(),
     now = Date.now,
     restored,
+    version = '1.0.0',
   }: NodeOptions): Promise<Node> {
     roster.add(key, name);
     const store = await openObjectStore({ kv: disk, node: name, now });
-    const logs = createLogs({ store, logger: silentLogger, now, restored });
+    const logs = createLogs({ store, version, logger: silentLogger, now, restored });
     store.addParticipant(logs.participant);
     const log = await logs.open(DOMAIN, DOMAIN_NAME, key, roster);
     return new Node({ name, key, disk, store, logs, log, roster });

@@ -33,6 +33,8 @@ import { Serial } from './serial.ts';
 export interface DomainLogOptions {
   domain: DomainId;
   name: string;
+  /** Of dtkd. */
+  version: string;
   self: SigningKey;
   authors: Authors;
   store: ObjectStore;
@@ -132,7 +134,7 @@ export class StoredDomainLog implements DomainLog {
     }
   }
 
-  /** Makes agree what is shown here and what the membership says, in case an earlier process did not come to it. */
+  /** Makes agree what is shown here and what the membership says, in case an earlier process did not come to it or read the logs otherwise. */
   async settleAuthors(): Promise<void> {
     const { authors } = this.#options;
     for (const author of [...this.#replicas.states.keys()]) {

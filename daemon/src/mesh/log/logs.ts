@@ -15,6 +15,8 @@ import type { OwnLog, Pending } from './own-log.ts';
 
 export interface LogsOptions {
   store: ObjectStore;
+  /** Of dtkd. */
+  version: string;
   logger: Logger;
   /** Milliseconds since the epoch. */
   now: () => number;

@@ -39,6 +39,8 @@ export interface ReplicasOptions {
   domain: DomainId;
   /** The domain's name in the selectors of objects. */
   name: string;
+  /** Of dtkd. */
+  version: string;
   store: ObjectStore;
   authors: Authors;
   cache: DocCache;
@@ -100,7 +102,7 @@ export class Replicas {
     const proved = this.#options.authors.forkedEpoch?.(author);
     const barrier = higher(state.barrier, proved);
     if (barrier === state.barrier) return state;
-    return { shown: valid(state.shown, barrier), next: valid(state.next, barrier), stray: undefined, barrier };
+    return { ...state, shown: valid(state.shown, barrier), next: valid(state.next, barrier), stray: undefined, barrier };
   }
 
   async #judge(before: AuthorState, track: Track | undefined, entry: LogEntry, doc: AuthorDoc): Promise<Step> {
@@ -129,7 +131,7 @@ export class Replicas {
     const first = entry.seq === 0 ? entry : await this.#entryAt(entry.author, entry.epoch, 0);
     const history: History = { head: pointOf(reached), lineage: first?.lineage ?? [] };
     const stray = [before.shown, before.stray].find((track) => track !== undefined && !contains(history, pointOf(track)));
-    return { shown: reached, next: undefined, stray, barrier: before.barrier };
+    return { shown: reached, next: undefined, stray, barrier: before.barrier, by: this.#options.version };
   }
 
   async #take({ entry, before, after, doc, changes }: Step): Promise<void> {
@@ -167,7 +169,18 @@ export class Replicas {
     const prefix = authorPrefix(this.#options.domain, author);
     tx.delRow(collisionRow(prefix));
     for (const [key, namespace] of shown) if (doc.get(key) === undefined) await hide(tx, prefix, key, namespace);
-    for (const [key, value] of doc.entries()) await this.#showSome(tx, author, [[key, parsePublished(key, value, this.#options.name)]]);
+    for (const [key, value] of doc.entries()) await this.#showSome(tx, author, [[key, this.#readable(key, value)]]);
+  }
+
+  /** What is shown of a value that was judged when it came. That may have been by a version that took what this one does not: it is left out then. */
+  #readable(key: string, value: unknown): ApiObject | undefined {
+    try {
+      return parsePublished(key, value, this.#options.name);
+    } catch (error) {
+      if (!(error instanceof DtkdError)) throw error;
+      this.#options.counters.add('outdated');
+      return undefined;
+    }
   }
 
   async #forked(a: LogEntry, b: LogEntry): Promise<ReceiveResult> {
@@ -178,11 +191,11 @@ export class Replicas {
     return 'forked';
   }
 
-  /** True if the store does not show an author's objects as membership now has it: hidden, or under another name. */
+  /** True if the store does not show an author's objects as membership now has it (hidden, or under another name), or as this version reads them. */
   async isMisplaced(author: PeerKey): Promise<boolean> {
-    const { authors, domain, store } = this.#options;
+    const { authors, domain, store, version } = this.#options;
     const state = this.stateOf(author);
-    if (state !== this.states.get(author)) return true;
+    if (state !== this.states.get(author) || (state.shown !== undefined && state.by !== version)) return true;
     if ((await store.kv.get(collisionRow(authorPrefix(domain, author)))) !== undefined) return true;
     const rows = objectRows(authorPrefix(domain, author));
     const [row] = await store.kv.page({ gte: rows, lt: prefixEnd(rows), limit: 1 });
@@ -210,6 +223,7 @@ export class Replicas {
       next: valid(state.next, barrier),
       stray: barrier === this.states.get(author)?.barrier ? state.stray : undefined,
       barrier,
+      by: this.#options.version,
     };
     const visible = after.shown !== undefined && authors.isMember(author) && !authors.isSuspended(author);
     const doc = visible && after.shown !== undefined ? await this.#docOf(author, after.shown) : undefined;

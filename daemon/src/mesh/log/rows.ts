@@ -32,9 +32,11 @@ export interface AuthorState {
   stray: Track | undefined;
   /** Nothing of this epoch and lower ones counts: the author forked. */
   barrier: Epoch | undefined;
+  /** The version of dtkd that last put all of what is shown into the store: another one may know more kinds, and read objects otherwise. */
+  by: string | undefined;
 }
 
-export const NOTHING: AuthorState = { shown: undefined, next: undefined, stray: undefined, barrier: undefined };
+export const NOTHING: AuthorState = { shown: undefined, next: undefined, stray: undefined, barrier: undefined, by: undefined };
 
 export function pointOf(track: Track): Point {
   return { epoch: track.epoch, seq: track.seq };
@@ -85,6 +87,7 @@ const stateSchema = z.object({
   next: trackSchema.optional(),
   stray: trackSchema.optional(),
   barrier: epochSchema.optional(),
+  by: z.string().optional(),
 });
 
 export function encodeState(state: AuthorState): Uint8Array {
