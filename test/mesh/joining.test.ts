@@ -139,6 +139,23 @@ describe('joining', () => {
     expect(await rival.disk.rows('k/')).toEqual([]);
   });
 
+  it('keeps nothing of a domain whose port somebody else takes at the last moment, so that it can be made again', async () => {
+    const meshPort = await findFreePort([LOCAL], 0, new Set());
+    const a = await sites.start('a', { meshPort });
+    await a.expose('app');
+    const rival = createServer();
+    a.disk.onBatch = (ops) => {
+      if (ops.some((op) => op.type === 'put' && op.key.startsWith('k/')) && !rival.listening) rival.listen(meshPort, LOCAL);
+    };
+    await expect(a.mesh.create('d')).rejects.toMatchObject({ code: 'PORT_IN_USE' });
+    expect([...(await a.disk.rows('k/')), ...(await a.disk.rows('l/'))]).toEqual([]);
+    a.disk.onBatch = () => {};
+    rival.close();
+    await once(rival, 'close');
+    await a.mesh.create('d');
+    expect(a.view().port).toBe(meshPort);
+  });
+
   it('opens no port and keeps nothing in no domain', async () => {
     const a = await sites.start('a');
     expect(a.mesh.domains()).toEqual([]);

@@ -341,7 +341,11 @@ class NodeMesh implements Mesh {
       await domain.open(port);
     } catch (error) {
       this.#domains.delete(record.name);
-      await domain.close();
+      await domain
+        .vacate()
+        .catch((err: unknown) =>
+          this.#options.logger.error({ err }, 'What was left of a domain that could not be opened could not be dropped'),
+        );
       await this.#forget(record.domain);
       this.#rename();
       throw error;
