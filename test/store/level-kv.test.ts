@@ -127,6 +127,42 @@ it('shows nobody a batch that failed and yet reached the disk, while it is being
   await kv.close();
 });
 
+it('reads to the end although the database is opened again meanwhile', async () => {
+  const kv = await openLevel(directory);
+  const keys = Array.from({ length: 300 }, (_, at) => `t/${String(at).padStart(3, '0')}`);
+  await kv.batch(
+    keys.map((key) => put(key, 'value')),
+    { sync: true },
+  );
+  const prototype: { batch(ops: unknown[], options: object): Promise<void> } = Level.prototype;
+  const fail = async (): Promise<void> => {
+    vi.spyOn(prototype, 'batch').mockRejectedValueOnce(Object.assign(new Error('No space left on device'), { code: 'LEVEL_IO_ERROR' }));
+    await expect(kv.batch([put('u/a', 'refused')], { sync: true })).rejects.toMatchObject({ code: 'DISK_FULL' });
+  };
+  const { iterator } = Level.prototype;
+  let interrupt = true;
+  vi.spyOn(Level.prototype, 'iterator').mockImplementation(function (this: Level<string, string>, ...args) {
+    const made = iterator.apply(this, args);
+    const { nextv } = made;
+    made.nextv = async (size: number) => {
+      if (interrupt) {
+        interrupt = false;
+        await kv.batch([put('u/b', 'later')], { sync: true });
+      }
+      return nextv.call(made, size);
+    };
+    return made;
+  });
+  await fail();
+  expect((await kv.page({ gte: 't/', lt: 't0' })).map(([key]) => key)).toEqual(keys);
+  await fail();
+  const snapshot = kv.snapshot();
+  interrupt = true;
+  await expect(snapshot.page({ gte: 't/', lt: 't0' })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  await snapshot.close();
+  await kv.close();
+});
+
 it('tells a full disk and a forbidden one apart', () => {
   const failure = (message: string) => Object.assign(new Error(message), { code: 'LEVEL_IO_ERROR' });
   expect(storageError(failure('IO error: x: No space left on device'), '/d').code).toBe('DISK_FULL');

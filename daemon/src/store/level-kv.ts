@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { Level } from 'level';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { DEFAULT_PAGE, type Kv, type KvOp, type KvRange, type KvSnapshot } from './kv.ts';
-import { storageError } from './storage-error.ts';
+import { isNotOpen, storageError } from './storage-error.ts';
 
 /**
  * Version of the on-disk format. A newer one is refused. 2 has indexes, which who knows only format 1 would not keep right; the object store
@@ -73,10 +73,7 @@ class LevelKv implements Kv {
   }
 
   async page(range: KvRange): Promise<[string, Uint8Array][]> {
-    return this.#guard(async () => {
-      await this.#opened();
-      return this.#page(range);
-    });
+    return this.#guard(() => this.#read(() => this.#page(range)));
   }
 
   snapshot(): KvSnapshot {
@@ -114,10 +111,7 @@ class LevelKv implements Kv {
     while (this.#asked.length > 0) {
       const asked = this.#asked.splice(0, READ_TOGETHER);
       try {
-        const values = await this.#guard(async () => {
-          await this.#opened();
-          return this.#db.getMany(asked.map(({ key }) => key));
-        });
+        const values = await this.#guard(() => this.#read(() => this.#db.getMany(asked.map(({ key }) => key))));
         asked.forEach(({ resolve }, index) => {
           resolve(values[index]);
         });
@@ -126,6 +120,18 @@ class LevelKv implements Kv {
       }
     }
     this.#reading = false;
+  }
+
+  /** Reads, and once more if the database was closed under it, to be opened again. */
+  async #read<T>(read: () => Promise<T>): Promise<T> {
+    await this.#opened();
+    try {
+      return await read();
+    } catch (error) {
+      if (!isNotOpen(error) || this.#closed) throw error;
+      await this.#opened();
+      return await read();
+    }
   }
 
   async #guard<T>(run: () => Promise<T>): Promise<T> {

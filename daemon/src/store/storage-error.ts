@@ -11,6 +11,13 @@ function causesOf(error: unknown): { codes: string[]; text: string } {
   return { codes, text: texts.join(': ') };
 }
 
+/** True if the database, or what was read from it, was closed meanwhile. */
+export function isNotOpen(error: unknown): boolean {
+  return ['LEVEL_DATABASE_NOT_OPEN', 'LEVEL_ITERATOR_NOT_OPEN', 'LEVEL_SNAPSHOT_NOT_OPEN'].some((code) =>
+    causesOf(error).codes.includes(code),
+  );
+}
+
 /** Maps what LevelDB and the file system say to stable codes. */
 export function storageError(error: unknown, directory: string): DtkdError {
   if (error instanceof DtkdError) return error;
@@ -36,7 +43,7 @@ export function storageError(error: unknown, directory: string): DtkdError {
       cause: error,
     });
   }
-  if (codes.includes('LEVEL_DATABASE_NOT_OPEN') && !/corrupt|io error/i.test(text)) {
+  if (isNotOpen(error) && !/corrupt|io error/i.test(text)) {
     return new DtkdError('UNAVAILABLE', 'the store is closed', { cause: error });
   }
   if (/corrupt/i.test(text)) {
