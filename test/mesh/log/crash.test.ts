@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { OwnLog } from '../../../daemon/src/mesh/log/own-log.ts';
 import type { KvOp } from '../../../daemon/src/store/kv.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { Author } from './author.ts';
-import { type Disk, Node, Roster } from './node.ts';
+import { type Disk, DOMAIN, Node, Roster } from './node.ts';
 
 /** The disk as it is after each batch. */
 async function snapshots(disk: Disk, run: () => Promise<void>): Promise<Disk[]> {
@@ -80,6 +81,19 @@ describe('a batch that fails', () => {
     expect(await b.log.receive(a.pushed.at(-1) ?? new Uint8Array())).toBe('applied');
     expect(await b.names()).toEqual(['a/four', 'a/one']);
     expect(await b.shown()).toEqual(await a.shown());
+  });
+
+  it('leaves no trace of the epoch that it would have opened, however often that is tried', async () => {
+    const node = await Node.start({ name: 'a', roster: new Roster() });
+    const own = new OwnLog({ domain: DOMAIN, key: node.key, now: Date.now, onEntry: () => {} });
+    const write = (durable: boolean) =>
+      node.store.transact(async (tx) => {
+        const pending = own.append(tx, new Map());
+        own.settle(pending, durable);
+        return pending.head.track.epoch;
+      });
+    expect(own.opened(await write(false))).toBe(false);
+    expect(own.opened(await write(true))).toBe(true);
   });
 
   it('of a replica is taken again', async () => {

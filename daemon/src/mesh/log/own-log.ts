@@ -61,7 +61,7 @@ export class OwnLog {
   /** The document of the epoch that is being written; undefined: the next write opens one. */
   #doc: AuthorDoc | undefined;
   #highestMs = 0;
-  /** One for each time that the log outgrew what lives in it, so they stay few. */
+  /** Those that are on the disk: one for each time that the log outgrew what lives in it, so they stay few. */
   readonly #opened = new Set<string>();
 
   constructor(options: OwnLogOptions) {
@@ -114,7 +114,7 @@ export class OwnLog {
     this.#highestMs = Math.max(this.#highestMs, epoch.ms);
   }
 
-  /** True for an epoch that this process began. */
+  /** True for an epoch that this process began, once it is durable. */
   opened(epoch: Epoch): boolean {
     return this.#opened.has(epochText(epoch));
   }
@@ -146,7 +146,6 @@ export class OwnLog {
     const ms = Math.max(this.#options.now(), this.#highestMs + 1);
     if (ms > MAX_EPOCH_MS) throw new DtkdError('INTERNAL', 'this key has no epochs left', { next: 'Leave the domain and join it anew.' });
     const epoch = { ms, random: randomBytes(8).toString('hex') };
-    this.#opened.add(epochText(epoch));
     const lineage = joinLineages(this.history, ...(joined === undefined ? [] : [joined]));
     const state = this.#working.copy().apply(changes).all();
     const before = { track: { epoch, seq: -1, hash: NO_ENTRY, opened: false, bytes: 0 }, lineage };
@@ -215,6 +214,8 @@ export class OwnLog {
       this.#pending.shift();
       this.#durable.apply(first.changes);
       this.#durableHead = first.head;
+      // Only now others may see it. While the disk is full each write begins one that nobody ever sees.
+      this.#opened.add(epochText(first.head.track.epoch));
       for (const entry of first.entries) this.#options.onEntry(entry);
     }
   }
