@@ -59,7 +59,8 @@ export function metricAreas(parts: MetricParts): Area[] {
         now: now(),
         checks: Object.fromEntries(states),
         dataBytes: Object.fromEntries(sizes),
-        disk: await diskOf(directory),
+        // whether the disk is ready has to be told above all where it cannot be asked
+        disk: await diskOf(directory).catch(() => undefined),
       };
     }),
     domainsArea(() => mesh.domains()),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Durations } from '../../daemon/src/counting/durations.ts';
+import { type MetricParts, metricAreas } from '../../daemon/src/metric-areas.ts';
 import { domainsArea } from '../../daemon/src/metrics/areas/domains.ts';
 import { area, each, one } from '../../daemon/src/metrics/family.ts';
 import { createMetrics } from '../../daemon/src/metrics/metrics.ts';
@@ -66,6 +67,14 @@ describe('metrics', () => {
     expect(answers.map(({ body }) => exposed(body.replace(/# EOF\n$/, '')).value('s_things'))).toEqual([1, 1, 2]);
     expect(answers[0]?.body).not.toContain('b_things');
     expect(warnings).toMatchObject([{ area: 'broken' }, { area: 'broken' }]);
+  });
+
+  it('tell that the disk is not ready also where it cannot be asked at all', async () => {
+    const checks = [{ name: 'disk', failing: async () => 'it is gone' }];
+    const parts = { version: '1', node: 'node0', directory: '/nowhere/at/all', checks, now: () => 1_000 } as unknown as MetricParts;
+    const { body } = await createMetrics({ logger, areas: metricAreas(parts).slice(0, 1) }).scrape('text');
+    expect(exposed(body).value('dtkd_ready', { check: 'disk' })).toBe(0);
+    expect(body).not.toContain('dtkd_disk_free_bytes');
   });
 
   it('let others have the event loop while many members are told', async () => {

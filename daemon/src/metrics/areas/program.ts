@@ -9,8 +9,8 @@ export interface ProgramNumbers {
   checks: Readonly<Record<string, boolean>>;
   /** Bytes of parts of the data directory, by name. */
   dataBytes: Readonly<Record<string, number>>;
-  /** Of the file system with the data directory. */
-  disk: { freeBytes: number; sizeBytes: number };
+  /** Of the file system with the data directory; undefined if it cannot be asked. */
+  disk: { freeBytes: number; sizeBytes: number } | undefined;
 }
 
 export function programArea(read: () => Promise<ProgramNumbers>): Area {
@@ -46,13 +46,13 @@ export function programArea(read: () => Promise<ProgramNumbers>): Area {
       name: 'dtkd_disk_free_bytes',
       help: 'What dtkd may still write to the file system of the data directory',
       type: 'gauge',
-      samples: ({ disk }) => one(disk.freeBytes),
+      samples: ({ disk }) => (disk === undefined ? [] : one(disk.freeBytes)),
     },
     {
       name: 'dtkd_disk_size_bytes',
       help: 'Size of the file system of the data directory',
       type: 'gauge',
-      samples: ({ disk }) => one(disk.sizeBytes),
+      samples: ({ disk }) => (disk === undefined ? [] : one(disk.sizeBytes)),
     },
   ]);
 }
