@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EPOCH_FLOOR_BYTES, MAX_LIVE_OBJECTS, outgrown } from '../../../daemon/src/mesh/log/limits.ts';
+import { EPOCH_FLOOR_BYTES, MAX_LIVE_OBJECTS, outgrown, SHOW_TOGETHER } from '../../../daemon/src/mesh/log/limits.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { app, type Disk, Node, Roster } from './node.ts';
 
@@ -60,6 +60,28 @@ describe('large states', () => {
     const b = await Node.start({ name: 'b', roster });
     await b.pull(a, 100_000);
     expect(await b.shown()).toEqual(await a.shown());
+  });
+
+  it('are shown with what is read for many objects at once, since nobody else writes meanwhile', async () => {
+    const roster = new Roster();
+    const a = await Node.start({ name: 'a', roster });
+    const b = await Node.start({ name: 'b', roster });
+    await a.store.transact(async (tx) => {
+      for (let index = 0; index < 3 * SHOW_TOGETHER; index += 1) await tx.put(app('a', `app-${index}`));
+    });
+    let waiting = 0;
+    let most = 0;
+    const get = b.disk.get.bind(b.disk);
+    b.disk.get = async (key) => {
+      waiting += 1;
+      most = Math.max(most, waiting);
+      const row = await get(key);
+      waiting -= 1;
+      return row;
+    };
+    await b.pull(a);
+    expect(await b.shown()).toEqual(await a.shown());
+    expect(most).toBe(SHOW_TOGETHER);
   });
 
   it('beyond a quota are refused to whoever writes them, and nothing is stored', async () => {

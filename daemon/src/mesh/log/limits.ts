@@ -27,6 +27,9 @@ export const DOC_CACHE_BYTES = 32 * 1024 * 1024;
 /** Rows read at a time; at most 64 KiB each. */
 export const ROW_PAGE = 64;
 
+/** Objects of a whole state shown at once: what is read for them comes from the disk together, while all other writers wait. */
+export const SHOW_TOGETHER = 64;
+
 /** Objects listed at a time when a domain is opened. */
 export const LIST_PAGE = 500;
 /** After what is stored here could not be published on opening (a full disk). */

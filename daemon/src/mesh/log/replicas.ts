@@ -12,7 +12,7 @@ import { prefixEnd } from '../../store/kv.ts';
 import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import { AuthorDoc } from './author-doc.ts';
 import type { DocCache } from './doc-cache.ts';
-import { MAX_EPOCH_BYTES } from './limits.ts';
+import { MAX_EPOCH_BYTES, SHOW_TOGETHER } from './limits.ts';
 import { contains, type History } from './lineage.ts';
 import type { Authors, ReceiveResult } from './log.types.ts';
 import { placementOf, valid } from './placement.ts';
@@ -169,7 +169,11 @@ export class Replicas {
     const prefix = authorPrefix(this.#options.domain, author);
     tx.delRow(collisionRow(prefix));
     for (const [key, namespace] of shown) if (doc.get(key) === undefined) await hide(tx, prefix, key, namespace);
-    for (const [key, value] of doc.entries()) await this.#showSome(tx, author, [[key, this.#readable(key, value)]]);
+    const values = [...doc.entries()];
+    for (let at = 0; at < values.length; at += SHOW_TOGETHER) {
+      const part = values.slice(at, at + SHOW_TOGETHER);
+      await Promise.all(part.map(([key, value]) => this.#showSome(tx, author, [[key, this.#readable(key, value)]])));
+    }
   }
 
   /** What is shown of a value that was judged when it came. That may have been by a version that took what this one does not: it is left out then. */
