@@ -51,6 +51,7 @@ export interface LogSink {
 }
 
 export function createLogger(options: LogOptions): LogSink {
+  for (const stream of [process.stdout, process.stderr]) outliveReader(stream);
   const level: Level = options.level;
   const streams: StreamEntry[] = [{ level, stream: options.format === 'json' ? process.stderr : { write: writeText } }];
   const file = options.file === undefined ? undefined : openRotating(options.file, options.maxBytes, options.keep);
@@ -62,6 +63,13 @@ export function createLogger(options: LogOptions): LogSink {
   return { logger, close: () => (file === undefined ? Promise.resolve() : file.close()) };
 }
 
+/** Whoever read it may be gone, or the disk behind it full; each line is tried anew. */
+function outliveReader(stream: NodeJS.WriteStream): void {
+  if (!stream.listeners('error').includes(ignore)) stream.on('error', ignore);
+}
+
+function ignore(): void {}
+
 /** A logger that keeps nothing, for tests and tools. */
 export const silentLogger: Logger = {
   debug() {},
@@ -70,6 +78,9 @@ export const silentLogger: Logger = {
   error() {},
   child: () => silentLogger,
 };
+
+/** Of lines that the disk has not taken yet; what comes then is counted, not kept. */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
 interface RotatingFile {
   write(line: string): void;
@@ -84,27 +95,42 @@ function openRotating(path: string, maxBytes: number, keep: number): RotatingFil
     return undefined;
   }
   let bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  let lost = 0;
   let failed = false;
   // A file can only be moved away once it has been opened.
   let opening = true;
-  const out = new sonicBoom.SonicBoom({ dest: path, sync: false, mode: 0o600, append: true });
-  // A full disk must not stop the daemon; standard error still has the line.
-  out.on('error', () => {
-    failed = true;
+  const out = new sonicBoom.SonicBoom({ dest: path, sync: false, mode: 0o600, append: true, maxLength: MAX_WAITING_BYTES });
+  // A full disk must not stop the daemon; standard error still has the line. What could not be written waits, and is tried again with the next line.
+  out.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.syscall === 'open') failed = true;
+  });
+  out.on('drop', () => {
+    lost += 1;
   });
   out.on('ready', () => {
     opening = false;
   });
-  return {
-    write(line) {
-      if (failed) return;
-      out.write(line);
-      bytes += Buffer.byteLength(line);
-      if (bytes < maxBytes || opening) return;
+  out.on('write', (written: number) => {
+    bytes += written;
+    if (bytes >= maxBytes && !opening) {
       bytes = 0;
       opening = true;
       rotate(path, keep);
       out.reopen();
+    }
+    if (lost === 0) return;
+    const line = {
+      level: 'warn',
+      time: new Date().toISOString(),
+      lines: lost,
+      msg: 'Lines of this log were lost: the disk did not take them',
+    };
+    lost = 0;
+    out.write(`${JSON.stringify(line)}\n`);
+  });
+  return {
+    write(line) {
+      if (!failed) out.write(line);
     },
     close: () =>
       new Promise((resolve) => {
@@ -120,7 +146,7 @@ function openRotating(path: string, maxBytes: number, keep: number): RotatingFil
 
 function rotate(path: string, keep: number): void {
   try {
-    rmSync(`${path}.${keep}`, { force: true });
+    rmSync(keep === 0 ? path : `${path}.${keep}`, { force: true });
     for (let index = keep - 1; index >= 1; index -= 1) {
       if (statSync(`${path}.${index}`, { throwIfNoEntry: false })) renameSync(`${path}.${index}`, `${path}.${index + 1}`);
     }

@@ -1,4 +1,5 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import fs, { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -53,6 +54,73 @@ describe('logs', () => {
     await close();
     expect(existsSync(`${file}.2`)).toBe(true);
     expect(existsSync(`${file}.3`)).toBe(false);
+  });
+
+  it('do not grow beyond their size where no other file is to be kept', async () => {
+    const file = join(directory, 'dtkd.log');
+    const { logger, close } = createLogger({ level: 'info', format: 'json', file, maxBytes: 4096, keep: 0 });
+    const first = await waitFor(() => statSync(file, { throwIfNoEntry: false })?.ino, { what: 'the file' });
+    await waitFor(
+      () => {
+        for (let index = 0; index < 30; index += 1) logger.info({ index }, 'A line of a log that is long enough to count');
+        return statSync(file, { throwIfNoEntry: false })?.ino !== first;
+      },
+      { what: 'another file in its place' },
+    );
+    await close();
+    expect(existsSync(`${file}.0`)).toBe(false);
+  });
+
+  it('go on in the file once a disk that was full has room, and say what is missing', async () => {
+    const file = join(directory, 'dtkd.log');
+    const { logger, close } = createLogger({ level: 'info', format: 'json', file, maxBytes: 100_000_000, keep: 2 });
+    logger.info({}, 'Before');
+    await waitFor(() => existsSync(file) && readFileSync(file, 'utf8').includes('Before'), { what: 'the first line' });
+    let refused = 0;
+    const full = vi.spyOn(fs, 'write').mockImplementation(((...args: unknown[]) => {
+      refused += 1;
+      const done = args.at(-1) as (error: Error) => void;
+      setImmediate(() => done(Object.assign(new Error('no space left on device'), { code: 'ENOSPC', syscall: 'write' })));
+    }) as typeof fs.write);
+    logger.info({}, 'While it is full');
+    await waitFor(() => refused > 0, { what: 'the disk to refuse' });
+    for (let index = 0; index < 6; index += 1) logger.info({ text: 'x'.repeat(1024 * 1024) }, 'Too much to keep');
+    full.mockRestore();
+    await waitFor(
+      () => {
+        logger.info({}, 'Afterwards');
+        const text = readFileSync(file, 'utf8');
+        return text.includes('Afterwards') && text.includes('were lost');
+      },
+      { what: 'lines after the disk has room' },
+    );
+    await close();
+    const lines = readFileSync(file, 'utf8').trim().split('\n');
+    const said = lines.map((line) => JSON.parse(line) as { msg: string; lines?: number });
+    expect(said[0]?.msg).toBe('Before');
+    expect(said[1]?.msg).toBe('While it is full');
+    expect(said.find(({ msg }) => msg.includes('were lost'))?.lines).toBeGreaterThan(2);
+  });
+
+  it.each(['text', 'json'])('go on as %s when nobody reads standard error any more', async (format) => {
+    const file = join(directory, 'dtkd.log');
+    const script = `
+      import { createLogger } from ${JSON.stringify(new URL('../../daemon/src/logger.ts', import.meta.url).href)};
+      const { logger, close } = createLogger({ level: 'info', format: '${format}', file: ${JSON.stringify(file)}, maxBytes: 1e6, keep: 1 });
+      process.stdin.once('data', async () => {
+        for (let index = 0; index < 20; index += 1) {
+          logger.info({ index }, 'Nobody reads this');
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        await close();
+        process.exit(0);
+      });
+    `;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['pipe', 'ignore', 'pipe'] });
+    child.stderr.destroy();
+    child.stdin.write('go\n');
+    expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(0);
+    expect(readFileSync(file, 'utf8').trim().split('\n')).toHaveLength(20);
   });
 
   it('are readable as text', () => {
