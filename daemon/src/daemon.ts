@@ -243,7 +243,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
       failures: () => failuresOf(checks),
       audit: { conditions: () => [...audit.conditions(), ...witnessing.conditions()], counters: () => audit.counters() },
     });
-  const auditing = auditAction({ audit, gather: () => witnessing.gather(), ownNode: () => nodeFacts.get() });
+  const auditing = auditAction({ audit, gather: () => witnessing.gather() });
   const peerTable = new PeerTable(mesh);
   const peers = createPeerApi({ peers: peerTable, mesh });
   const federation = await createFederation({

@@ -48,7 +48,7 @@ describe('the audit log of a node', () => {
       what: 'node1 to have seen a head',
     });
     const { ok, confirmed } = await verify(node0);
-    expect({ ok, confirmed: confirmed > 1 }).toEqual({ ok: true, confirmed: true });
+    expect({ ok, confirmed: confirmed > 0 }).toEqual({ ok: true, confirmed: true });
   });
 
   it('shows the Nodes of all members everywhere, and lets nobody write those of others', async () => {

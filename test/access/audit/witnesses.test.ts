@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { contradiction, leastMissed } from '../../../daemon/src/access/audit/thinning.ts';
 import { Witnesses, type WitnessMember } from '../../../daemon/src/access/audit/witnesses.ts';
+import { createAuditWitnessing } from '../../../daemon/src/access/audit/witnessing.ts';
+import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import { signAuditHead } from '../../../protocol/audit.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
@@ -18,6 +20,8 @@ import {
 } from '../../../protocol/witness.ts';
 import { Disk } from '../../mesh/log/node.ts';
 import { waitFor } from '../../wait.ts';
+import { MemoryDisk } from './memory-disk.ts';
+import { useAuditLogs } from './memory-log.ts';
 
 const KEY = generateSigningKey();
 const AUTHOR = generateSigningKey().publicKey;
@@ -117,6 +121,62 @@ describe('a witness', () => {
     expect(await alone.gather()).toEqual({ witnesses: [], testimonies: [{ node: 'node1', reason: 'node1 is away' }] });
     const { witnesses: deceived } = await witness({ ask: async () => Uint8Array.of(0xff) });
     expect((await deceived.gather()).testimonies[0]?.reason).toContain('witnessed heads');
+  });
+});
+
+describe('a node that is alone', () => {
+  const open = useAuditLogs();
+
+  it.each([
+    ['was cut off', true],
+    ['was taken away', false],
+  ])('finds that its log %s while no daemon ran, also when the log has grown since', async (_what, keep) => {
+    const disk = new MemoryDisk();
+    const kv = memoryKv();
+    const store = await openObjectStore({ kv, node: 'node0' });
+    const run = async () => {
+      const audit = await open(disk, kv);
+      const requests = { ask: () => Promise.reject(new Error()), serve: () => {} };
+      const logger = { info() {}, warn() {} };
+      const witnessing = createAuditWitnessing({
+        audit,
+        store,
+        domains: () => [],
+        requests,
+        publish: async () => {},
+        now: Date.now,
+        logger,
+      });
+      await witnessing.start();
+      const write = async (count: number) => {
+        for (let line = 0; line < count; line += 1)
+          audit.record({ who: 'operator', verb: 'create', what: `w${line}`, outcome: 'allowed', because: 'x' });
+        await audit.head();
+      };
+      const verify = async () => audit.verify((await witnessing.gather()).witnesses);
+      const stop = async () => {
+        await witnessing.stop();
+        await audit.close();
+      };
+      return { write, verify, stop };
+    };
+    const first = await run();
+    await first.write(10);
+    const before = disk.copy();
+    await first.write(10);
+    await first.stop();
+    const again = await run();
+    expect(await again.verify()).toMatchObject({ ok: true, confirmed: 0 });
+    await again.stop();
+    disk.files.clear();
+    if (keep) for (const [name, bytes] of before.files) disk.files.set(name, bytes);
+    const after = await run();
+    expect((await after.verify()).problems[0]?.what).toContain("this node's database has seen");
+    await after.write(100);
+    await after.stop();
+    const later = await (await run()).verify();
+    expect(later.ok).toBe(false);
+    expect(later.problems[0]?.what).toContain('the past was written anew');
   });
 });
 

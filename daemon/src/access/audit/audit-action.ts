@@ -1,8 +1,5 @@
 /** `dtkd audit`: the daemon action that shows and verifies the audit log. The operator's alone. */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { isRecord } from '../../../../protocol/json.ts';
-import { auditHead } from '../../../../protocol/kinds/node.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import { type AuditLog, has, type LineFilter } from './audit.ts';
 import type { RecordLine } from './audit-line.ts';
@@ -16,10 +13,8 @@ const MAX_BEHIND = 1_000;
 
 export interface AuditActionPorts {
   audit: Pick<AuditLog, 'newest' | 'onLine' | 'verify'>;
-  /** Asks the peers. */
+  /** Asks the peers, and this node's own database. */
   gather: () => Promise<{ witnesses: Witness[]; testimonies: Testimony[] }>;
-  /** This node's own Node, whose status has the head published last. */
-  ownNode: () => Promise<ApiObject | undefined>;
 }
 
 export interface AuditRequest {
@@ -36,14 +31,11 @@ export interface AuditReport extends Verdict {
 }
 
 /** Makes the action: GET `audit/show?limit&who&verb&what&follow` and GET `audit/verify`. */
-export function auditAction({ audit, gather, ownNode }: AuditActionPorts): (request: AuditRequest) => Promise<unknown> {
+export function auditAction({ audit, gather }: AuditActionPorts): (request: AuditRequest) => Promise<unknown> {
   let verifying: Promise<AuditReport> | undefined;
   const verify = async (): Promise<AuditReport> => {
-    const [{ witnesses, testimonies }, own] = await Promise.all([gather(), ownNode()]);
-    const status = own?.['status'];
-    const head = auditHead.safeParse(isRecord(status) ? status['audit'] : undefined).data;
-    const ours = head === undefined ? [] : [{ by: "this node's database", head }];
-    return { ...(await audit.verify([...ours, ...witnesses])), witnesses: testimonies };
+    const { witnesses, testimonies } = await gather();
+    return { ...(await audit.verify(witnesses)), witnesses: testimonies };
   };
   return async ({ principal, rest, method, query, signal }) => {
     if (principal.type !== 'operator') throw new DtkdError('FORBIDDEN', "only this node's operator may look into the audit log");

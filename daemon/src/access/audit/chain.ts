@@ -22,6 +22,8 @@ export interface Problem {
 export interface Witness {
   /** Who, for people: `node1`. */
   by: string;
+  /** True if that is this node itself, which confirms nothing to anybody. */
+  here?: boolean;
   head: AuditHead;
 }
 
@@ -195,8 +197,8 @@ export class ChainVerifier {
     if (witnesses === undefined) return;
     this.#witnesses.delete(seq);
     for (const witness of witnesses) {
-      if (witness.head.hash === hash) this.#confirmed += 1;
-      else this.#against.push(witness);
+      if (witness.head.hash !== hash) this.#against.push(witness);
+      else if (witness.here !== true) this.#confirmed += 1;
     }
   }
 
@@ -215,8 +217,8 @@ export class ChainVerifier {
       }
     }
     for (const [seq, witnesses] of this.#witnesses) {
-      for (const { by, head } of witnesses) {
-        if (seq < first && this.#lines > 0) beforeKept += 1;
+      for (const { by, here, head } of witnesses) {
+        if (seq < first && this.#lines > 0) beforeKept += here === true ? 0 : 1;
         else if (head.key !== this.#key) this.#tell({ seq, what: foreign(by, head) });
         else if (this.#isLost(head)) continue;
         else if (seq > last)

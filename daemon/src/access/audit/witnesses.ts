@@ -1,7 +1,8 @@
 /**
  * Remembers the heads of other members' audit logs as their Nodes show them, tells a member which of its own it has seen, and asks the others
  * which of ours they have. Owns the rows `a/witness/AUTHOR/SEQ/HASH`: the signed head and when it was first seen; so many per author, and none of
- * those who are members no more. Judges signatures only; whether a log contains a head is for the log's own node to say.
+ * those who are members no more; and in the same way `a/audit/head/SEQ/HASH`, those that this node published itself. Judges signatures
+ * only; whether a log contains a head is for the log's own node to say.
  */
 import { z } from 'zod';
 import { verifyAuditHead } from '../../../../protocol/audit.ts';
@@ -26,6 +27,8 @@ import { CONTRADICTION_SHOWN_MS, WITNESS_ASKED_AT_ONCE } from './limits.ts';
 import { type Contradiction, contradiction, leastMissed } from './thinning.ts';
 
 const PREFIX = 'a/witness/';
+/** Beside the key of the log, so that a log which was cut off or replaced while no daemon ran contradicts them. */
+const OWN = 'a/audit/head/';
 const SEQ_DIGITS = 16;
 const NODES = { group: DTKD_GROUP, plural: 'nodes' } as const;
 /** Far above the members of all domains of one node. */
@@ -83,7 +86,7 @@ export class Witnesses {
     await this.#forgetStrangers();
     const { items } = await store.list({ ...NODES, limit: LIST_LIMIT });
     for (const object of items) this.#see(object);
-    for (const { key } of this.#ports.members()) this.#judge(key, await this.#rowsOf(key));
+    for (const { key } of this.#ports.members()) this.#judge(key, await this.#rowsOf(prefixOf(key)));
     await this.#writing;
   }
 
@@ -108,13 +111,21 @@ export class Witnesses {
     if (this.#answering.has(from)) throw new DtkdError('TOO_MANY_REQUESTS', 'one request for witnessed heads at a time');
     this.#answering.add(from);
     try {
-      return encodeWitnessed(await this.#rowsOf(from));
+      return encodeWitnessed(await this.#rowsOf(prefixOf(from)));
     } finally {
       this.#answering.delete(from);
     }
   }
 
-  /** Asks all members which heads of this node they have seen. */
+  /** Keeps a head that this node publishes. Never rejects. */
+  keepOwn(head: AuditHead): Promise<void> {
+    this.#writing = this.#writing
+      .then(async () => void (await this.#keep(OWN, head)))
+      .catch((err: unknown) => this.#ports.logger.warn({ err }, 'A head of the audit log could not be kept'));
+    return this.#writing;
+  }
+
+  /** Asks all members which heads of this node they have seen; those that its own database has seen come last. */
   async gather(): Promise<{ witnesses: Witness[]; testimonies: Testimony[] }> {
     const witnesses: Witness[] = [];
     const testimonies: Testimony[] = [];
@@ -133,6 +144,8 @@ export class Witnesses {
         }),
       );
     }
+    const own = await this.#rowsOf(OWN);
+    witnesses.push(...own.map(({ head }) => ({ by: "this node's database", here: true, head })));
     return { witnesses, testimonies: testimonies.sort((a, b) => (a.node < b.node ? -1 : 1)) };
   }
 
@@ -141,26 +154,31 @@ export class Witnesses {
     const { data: status } = z.object({ audit: auditHead }).safeParse(object['status']);
     if (author === undefined || status === undefined || !verifyAuditHead(status.audit)) return;
     this.#writing = this.#writing
-      .then(() => this.#keep(parsePeerKey(author), status.audit))
+      .then(async () => {
+        const key = parsePeerKey(author);
+        const heads = await this.#keep(prefixOf(key), status.audit);
+        if (heads !== undefined) this.#judge(key, heads);
+      })
       .catch((err: unknown) => this.#ports.logger.warn({ err }, "A head of a member's audit log could not be kept"));
   }
 
-  async #keep(author: PeerKey, head: AuditHead): Promise<void> {
-    const rows = await this.#rowsOf(author);
-    if (rows.some((known) => known.head.seq === head.seq && known.head.hash === head.hash && known.head.key === head.key)) return;
+  /** All that are known now; undefined if this one brings nothing. */
+  async #keep(prefix: string, head: AuditHead): Promise<WitnessedHead[] | undefined> {
+    const rows = await this.#rowsOf(prefix);
+    if (rows.some((known) => known.head.seq === head.seq && known.head.hash === head.hash && known.head.key === head.key)) return undefined;
     // Later than all before, whatever the clock does: the order in which heads came is evidence.
     const witnessed = { head, seen: Math.max(this.#ports.now(), ...rows.map(({ seen }) => seen + 1)) };
     const all = [...rows, witnessed];
     const dropped = all.length > MAX_WITNESSED_HEADS ? leastMissed(all, witnessed.seen) : undefined;
-    if (dropped === witnessed) return;
+    if (dropped === witnessed) return undefined;
     await this.#ports.kv.batch(
       [
-        { type: 'put', key: rowKey(author, head), value: Buffer.from(JSON.stringify(witnessed)) },
-        ...(dropped === undefined ? [] : [{ type: 'del' as const, key: rowKey(author, dropped.head) }]),
+        { type: 'put', key: rowKey(prefix, head), value: Buffer.from(JSON.stringify(witnessed)) },
+        ...(dropped === undefined ? [] : [{ type: 'del' as const, key: rowKey(prefix, dropped.head) }]),
       ],
       { sync: true },
     );
-    this.#judge(author, all);
+    return all;
   }
 
   #judge(author: PeerKey, heads: readonly WitnessedHead[]): void {
@@ -171,8 +189,7 @@ export class Witnesses {
     this.#ports.logger.warn({ author, name }, `The audit log of a member ${against.what}`);
   }
 
-  async #rowsOf(author: PeerKey): Promise<WitnessedHead[]> {
-    const prefix = `${PREFIX}${author}/`;
+  async #rowsOf(prefix: string): Promise<WitnessedHead[]> {
     const rows = await this.#ports.kv.page({ gte: prefix, lt: prefixEnd(prefix), limit: MAX_WITNESSED_HEADS });
     return rows.flatMap(([, value]) => row.safeParse(jsonOf(value)).data ?? []);
   }
@@ -183,15 +200,19 @@ export class Witnesses {
       const [first] = await this.#ports.kv.page({ gte, lt: prefixEnd(PREFIX), limit: 1 });
       if (first === undefined) return;
       const author = parsePeerKey(first[0].slice(PREFIX.length, PREFIX.length + 64));
-      const own = `${PREFIX}${author}/`;
+      const own = prefixOf(author);
       gte = prefixEnd(own);
       if (!members.has(author)) await this.#ports.kv.batch([{ type: 'clear', gte: own, lt: gte }], { sync: false });
     }
   }
 }
 
-function rowKey(author: PeerKey, { seq, hash }: { seq: number; hash: string }): string {
-  return `${PREFIX}${author}/${seq.toString(16).padStart(SEQ_DIGITS, '0')}/${hash.slice(0, 16)}`;
+function prefixOf(author: PeerKey): string {
+  return `${PREFIX}${author}/`;
+}
+
+function rowKey(prefix: string, { seq, hash }: { seq: number; hash: string }): string {
+  return `${prefix}${seq.toString(16).padStart(SEQ_DIGITS, '0')}/${hash.slice(0, 16)}`;
 }
 
 function jsonOf(value: Uint8Array): unknown {

@@ -61,6 +61,7 @@ export function createAuditWitnessing(ports: WitnessingPorts): AuditWitnessing {
     if (auditLines === published) return;
     const head = await audit.head();
     if (head === undefined) return;
+    await witnesses.keepOwn(head);
     await publish(head);
     published = auditLines ?? -1;
     publishedAt = now();
@@ -69,6 +70,8 @@ export function createAuditWitnessing(ports: WitnessingPorts): AuditWitnessing {
   return {
     async start() {
       await witnesses.start();
+      const head = await audit.head();
+      if (head !== undefined) await witnesses.keepOwn(head);
       published = audit.counters()['auditLines'] ?? -1;
       // with the Node's facts
       publishedAt = now();
