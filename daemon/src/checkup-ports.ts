@@ -69,10 +69,10 @@ export function checkupAction(parts: CheckupParts): Action {
     checks,
     certificates: () =>
       Promise.all(
-        [['authority', 'ca.crt'] as const, ['API', 'tls.crt'] as const].map(async ([name, file]) => ({
-          name,
-          expires: Date.parse(new X509Certificate(await readFile(join(config.data, file))).validTo),
-        })),
+        [['authority', 'ca.crt'] as const, ['API', 'tls.crt'] as const].map(async ([name, file]) => {
+          const { validFrom, validTo } = new X509Certificate(await readFile(join(config.data, file)));
+          return { name, begins: Date.parse(validFrom), expires: Date.parse(validTo) };
+        }),
       ),
     now,
   };

@@ -14,7 +14,7 @@ import { WITNESS_LIMITS } from './access/audit/limits.ts';
 import { createAuditWitnessing } from './access/audit/witnessing.ts';
 import { decideMove } from './access/moves.ts';
 import { openOperatorToken } from './access/operator-token.ts';
-import { openCertificates } from './api/certificates.ts';
+import { openCertificates, renewCertificate } from './api/certificates.ts';
 import { changedObject, newObject, parseDocument } from './api/document.ts';
 import { createLocalRows } from './api/federated-local.ts';
 import type { Action } from './api/handlers.types.ts';
@@ -198,7 +198,8 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
 
   const tokenOptions = { file: join(config.data, 'admin.token') };
   const tokens = await openOperatorToken(gid === undefined ? tokenOptions : { ...tokenOptions, gid });
-  const certificate = await openCertificates({ dir: config.data, names: [hostname(), name, config.api.host] });
+  const certificates = { dir: config.data, names: [hostname(), name, config.api.host] };
+  const certificate = await openCertificates(certificates);
   if (gid !== undefined) await chmod(join(config.data, 'ca.crt'), 0o644);
 
   const witnessing = createAuditWitnessing({
@@ -367,6 +368,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     hosts: [hostname(), config.api.host],
     listen: config.api,
     certificate,
+    renewCertificate: () => renewCertificate(certificates),
     socket: { path: join(config.data, API_SOCKET), gid },
   });
   stops.push(() => api.close());

@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { certificateNames, openCertificates } from '../../daemon/src/api/certificates.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { certificateNames, openCertificates, renewCertificate } from '../../daemon/src/api/certificates.ts';
 import { SERVED } from '../../daemon/src/api/discovery.ts';
 import { tryListening } from '../../daemon/src/api/server.ts';
 import { waitFor } from '../wait.ts';
@@ -302,6 +302,73 @@ describe('certificates', () => {
     expect(second.ca).toBe(first.ca);
     const third = await open(['node0'], 3640);
     expect(third.ca).not.toBe(first.ca);
+  });
+
+  it('are renewed while the daemon runs, under an authority that only a start replaces', async () => {
+    const renew = (days: number) => renewCertificate({ dir, names: ['node0'], now: () => start + days * DAY });
+    const first = await open();
+    expect(await renew(300)).toBeUndefined();
+    const second = await renew(340);
+    expect(second).toMatchObject({ ca: first.ca });
+    expect(second?.cert).not.toBe(first.cert);
+    expect(await renew(341)).toBeUndefined();
+    // a clock that jumps far ahead, and comes back
+    const third = await renew(4000);
+    expect(third).toMatchObject({ ca: first.ca });
+    expect(await renew(342)).toMatchObject({ ca: first.ca });
+    expect(new X509Certificate((await open(['node0'], 342)).cert).validTo).toContain('2027');
+    await rm(join(dir, 'ca.key'));
+    expect(await renew(4000)).toBeUndefined();
+  });
+
+  it('keep their authority where the machine starts with a clock that is far behind', async () => {
+    const first = await open();
+    const behind = await open(['node0'], -10_000);
+    expect(behind).toEqual(first);
+    const later = await open(['node0'], 400);
+    expect(later.ca).toBe(first.ca);
+    const again = await open(['node0'], -10_000);
+    expect(again.ca).toBe(first.ca);
+    expect((await open(['node0'], 401)).ca).toBe(first.ca);
+  });
+
+  it('are taken by a server that runs, which keeps what is open', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const first = await open(['node0']);
+      let days = 0;
+      const api = await startTestApi({
+        certificate: first,
+        renewCertificate: () => renewCertificate({ dir, names: ['node0'], now: () => start + days * DAY }),
+      });
+      const shown = async () => {
+        const socket = connect({ host: '127.0.0.1', port: api.server.port, ca: first.ca, rejectUnauthorized: false });
+        await once(socket, 'secureConnect');
+        const certificate = socket.getPeerX509Certificate()?.toString();
+        return { socket, certificate, protocol: socket.getProtocol() };
+      };
+      const before = await shown();
+      expect(before.certificate).toBe(new X509Certificate(first.cert).toString());
+      days = 340;
+      await vi.advanceTimersByTimeAsync(60_000);
+      const after = await waitFor(
+        async () => {
+          const one = await shown();
+          if (one.certificate !== before.certificate) return one;
+          one.socket.destroy();
+          return undefined;
+        },
+        { what: 'the next certificate' },
+      );
+      expect(after.protocol).toBe(before.protocol);
+      before.socket.write('GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+      const [said] = await once(before.socket, 'data');
+      expect(String(said)).toContain('200 OK');
+      after.socket.destroy();
+      await api.close();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('are renewed for a new name, and when files are lost, cut short or mixed up', async () => {

@@ -54,7 +54,7 @@ export function facts(more: Partial<CheckupFacts> = {}): CheckupFacts {
     },
     disk: { freeBytes: 10_000 * MIB, sizeBytes: 20_000 * MIB, freeInodes: 900_000, inodes: 1_000_000 },
     notReady: [],
-    certificates: [{ name: 'API', expires: NOW + 300 * DAY_MS }],
+    certificates: [{ name: 'API', begins: NOW - DAY_MS, expires: NOW + 300 * DAY_MS }],
     apps: [{ name: 'wiki', status: 'Ready', message: undefined, answers: true }],
     audit: { conditions: [], lost: 0, unpublished: 0, publishedAt: NOW - 60_000 },
     orders: { held: 0, firstExpiry: undefined, waiting: 0 },

@@ -87,6 +87,8 @@ export interface ApiOptions {
 export interface ApiServerOptions extends ApiOptions {
   listen: { host: string; port: number };
   certificate: { cert: string; key: string };
+  /** Asked now and then for the next certificate; undefined while the present one is good. Default: it is never renewed. */
+  renewCertificate?: () => Promise<Certificates | undefined>;
   /** A socket in the data directory, for commands on this machine; `gid`: the operator group. Default: none. */
   socket?: { path: string; gid: number | undefined };
 }

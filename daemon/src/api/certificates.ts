@@ -1,7 +1,7 @@
 /**
  * The local certificate authority and the API's server certificate, in the data directory: `ca.crt`, `ca.key`, `tls.crt`, `tls.key`.
  * Makes them at first start; makes a new server certificate when the present one will soon expire, lacks a name, or does not fit its
- * key or authority. Starting with good certificates only reads four small files: the code that makes certificates is loaded when it
+ * key or authority. Clients keep the authority, so a clock that is behind, or that jumps while the daemon runs, does not replace it. Starting with good certificates only reads four small files: the code that makes certificates is loaded when it
  * is needed.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
@@ -18,7 +18,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const CA_LIFE_MS = 3650 * DAY_MS;
 /** Short enough for every client's rules on server certificates (398 days at most). */
 const SERVER_LIFE_MS = 365 * DAY_MS;
-/** Renewed at a start when less than this is left. */
+/** Renewed when less than this is left: the authority at a start, the server's certificate at any time. */
 const RENEW_BEFORE_MS = 30 * DAY_MS;
 /** Certificates begin a little in the past, for clients whose clock is behind. */
 const BACKDATE_MS = 60 * 60 * 1000;
@@ -39,18 +39,43 @@ export async function openCertificates({ dir, names, now = Date.now }: Certifica
   const wanted = certificateNames(names);
   const time = now();
   let ca = await readPair(dir, 'ca');
-  if (ca === undefined || !isUsable(ca, time)) {
+  if (ca === undefined || !isLasting(ca, time)) {
     const { makeAuthority } = await import('./certificate-maker.ts');
     ca = await makeAuthority({ notBefore: time - BACKDATE_MS, notAfter: time + CA_LIFE_MS });
     await writePair(dir, 'ca', ca);
   }
-  let server = await readPair(dir, 'tls');
-  if (server === undefined || !isUsable(server, time) || !isIssuedBy(server, ca) || !covers(server, wanted)) {
-    const { makeServerCertificate } = await import('./certificate-maker.ts');
-    server = await makeServerCertificate(ca, { notBefore: time - BACKDATE_MS, notAfter: time + SERVER_LIFE_MS, names: wanted });
-    await writePair(dir, 'tls', server);
-  }
-  return { ca: ca.cert, cert: server.cert, key: server.key };
+  const { cert, key } = (await keptServer(dir, ca, wanted, time)) ?? (await nextServer(dir, ca, wanted, time));
+  return { ca: ca.cert, cert, key };
+}
+
+/** A new server certificate under the present authority, if the one in the directory is not good any more; else undefined. Errors: DATA_UNWRITABLE. */
+export async function renewCertificate({ dir, names, now = Date.now }: CertificateOptions): Promise<Certificates | undefined> {
+  const ca = await readPair(dir, 'ca');
+  if (ca === undefined) return undefined;
+  const time = now();
+  // addresses of this machine come and go: they count when a certificate is made, and are no reason to make one
+  if ((await keptServer(dir, ca, [], time)) !== undefined) return undefined;
+  const { cert, key } = await nextServer(dir, ca, certificateNames(names), time);
+  return { ca: ca.cert, cert, key };
+}
+
+async function keptServer(dir: string, ca: KeyPair, names: readonly string[], time: number): Promise<KeyPair | undefined> {
+  const server = await readPair(dir, 'tls');
+  if (server === undefined || !isIssuedBy(server, ca) || !covers(server, names)) return undefined;
+  return hasBegun(server, beginUnder(ca, time)) && isLasting(server, beginUnder(ca, time)) ? server : undefined;
+}
+
+async function nextServer(dir: string, ca: KeyPair, names: readonly string[], time: number): Promise<KeyPair> {
+  const { makeServerCertificate } = await import('./certificate-maker.ts');
+  const begin = beginUnder(ca, time);
+  const server = await makeServerCertificate(ca, { notBefore: begin - BACKDATE_MS, notAfter: begin + SERVER_LIFE_MS, names });
+  await writePair(dir, 'tls', server);
+  return server;
+}
+
+/** A clock that is behind its authority says nothing: the certificate then begins with that. */
+function beginUnder(ca: KeyPair, time: number): number {
+  return Math.max(time, Date.parse(new X509Certificate(ca.cert).validFrom) + BACKDATE_MS);
 }
 
 /** The names that stand in the certificate, without doubles and without what is neither a DNS name nor an address. */
@@ -66,10 +91,13 @@ function machineAddresses(): string[] {
     .filter((address) => !/^fe80:/i.test(address));
 }
 
-function isUsable({ cert, key }: KeyPair, time: number): boolean {
+function hasBegun({ cert }: KeyPair, time: number): boolean {
+  return Date.parse(new X509Certificate(cert).validFrom) <= time;
+}
+
+function isLasting({ cert, key }: KeyPair, time: number): boolean {
   const parsed = new X509Certificate(cert);
-  if (Date.parse(parsed.validFrom) > time || Date.parse(parsed.validTo) - time < RENEW_BEFORE_MS) return false;
-  return parsed.checkPrivateKey(createPrivateKey(key));
+  return Date.parse(parsed.validTo) - time >= RENEW_BEFORE_MS && parsed.checkPrivateKey(createPrivateKey(key));
 }
 
 function isIssuedBy(server: KeyPair, ca: KeyPair): boolean {

@@ -11,6 +11,7 @@ import { DtkdError } from '../../../protocol/errors.ts';
 import type { ApiServer, ApiServerOptions } from './api.types.ts';
 import { createApi } from './app.ts';
 import { limitBodies } from './body-patience.ts';
+import { keepRenewed } from './certificate-renewal.ts';
 import { canonicalAddress } from './hosts.ts';
 import { listenLocally } from './local-socket.ts';
 import { answerPlainHttp } from './plain-http.ts';
@@ -32,6 +33,8 @@ const MAX_CONNECTIONS = 2048;
 /** Requests that are running when the server closes get so long to finish. */
 const CLOSE_GRACE_MS = 2000;
 const CLOSE_SWEEP_MS = 20;
+
+const TLS = { minVersion: 'TLSv1.2' } as const;
 
 const LIMITS: ServerOptions = {
   maxHeaderSize: MAX_HEADER_BYTES,
@@ -63,13 +66,14 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   });
   const { cert, key } = options.certificate;
   const server = createServer(
-    { ...LIMITS, cert, key, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'], handshakeTimeout: HEADERS_TIMEOUT_MS },
+    { ...LIMITS, ...TLS, cert, key, ALPNProtocols: ['http/1.1'], handshakeTimeout: HEADERS_TIMEOUT_MS },
     listener,
   );
   server.on('tlsClientError', (error) => logger.debug({ err: error }, 'A TLS handshake with the API failed'));
   answerPlainHttp(server, (host, port) => urlOf(canonicalAddress(host), port));
   limit(server);
   await listen(server, options.listen);
+  if (options.renewCertificate !== undefined) keepRenewed(server, { renew: options.renewCertificate, tls: TLS, logger });
   const local = options.socket === undefined ? undefined : createPlainServer(LIMITS, listener);
   if (local !== undefined) limit(local);
   const isLocal = local !== undefined && options.socket !== undefined && (await listenLocally(local, { ...options.socket, logger }));

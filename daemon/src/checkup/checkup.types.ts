@@ -87,7 +87,7 @@ export interface CheckupFacts {
   /** Checks of /readyz that fail. */
   notReady: readonly { name: string; reason: string }[] | undefined;
   /** Of the API, by name. Milliseconds since the epoch. */
-  certificates: readonly { name: string; expires: number }[] | undefined;
+  certificates: readonly { name: string; begins: number; expires: number }[] | undefined;
   apps: readonly AppFacts[] | undefined;
   audit: { conditions: readonly string[]; lost: number; unpublished: number; publishedAt: number | undefined };
   /** Orders that this node holds for members that are away; the first of them to expire, in milliseconds since the epoch. */

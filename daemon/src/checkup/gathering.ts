@@ -65,7 +65,7 @@ export interface CheckupPorts {
   audit(): CheckupFacts['audit'];
   orders(): CheckupFacts['orders'];
   checks: readonly { name: string; failing(how: { anew: boolean }): Promise<string | undefined> }[];
-  certificates(): Promise<readonly { name: string; expires: number }[]>;
+  certificates(): Promise<readonly { name: string; begins: number; expires: number }[]>;
   now(): number;
   /** In place of LOOK_MS, for tests. */
   lookMs?: number;

@@ -3,13 +3,22 @@ import { humanDuration } from '../../../../protocol/age.ts';
 import { type Finding, ok, problem, warning } from '../../../../protocol/checkup.ts';
 import type { CheckupFacts } from '../checkup.types.ts';
 
-/** A daemon that starts makes a new certificate when less is left. Milliseconds. */
+/** The API's certificate is renewed when less is left, the authority at the next start. Milliseconds. */
 const EXPIRES_SOON_MS = 30 * 24 * 60 * 60 * 1000;
 /** Published every hour; an hour more for a machine that slept. Milliseconds. */
 const UNWITNESSED_MS = 2 * 60 * 60 * 1000;
 
 export function checkCertificates({ certificates, now }: Pick<CheckupFacts, 'certificates' | 'now'>): Finding[] {
   if (certificates === undefined) return [];
+  const early = certificates.filter(({ begins }) => begins > now);
+  if (early.length > 0)
+    return early.map(({ name, begins }) =>
+      problem(
+        `certificate ${name}`,
+        `it counts from ${new Date(begins).toISOString()} on only, by the clock of this machine`,
+        'Set the clock right (timedatectl set-ntp true). If it is right, delete ca.* and tls.* in the data directory and restart the daemon: it makes new ones.',
+      ),
+    );
   const bad = certificates.filter(({ expires }) => expires - now < EXPIRES_SOON_MS);
   if (bad.length === 0) {
     const first = Math.min(...certificates.map(({ expires }) => expires));
