@@ -3,6 +3,7 @@
  * them. Pure: where they are read from is the daemon's affair, and that of `dtkd doctor`, which checks them without one.
  */
 import { z } from 'zod';
+import { parseAddress } from './address.ts';
 import { DtkdError } from './errors.ts';
 import { type NodeName, parseNodeName } from './ids.ts';
 import { nearMiss } from './near-miss.ts';
@@ -21,7 +22,14 @@ const SUFFIX = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*
 
 const text = z.string().min(1).max(1024);
 const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')], 'must be true or false');
-const list = z.union([text.transform((value) => value.split(',').map((part) => part.trim())), z.array(text)]);
+const list = z.union(
+  [text.transform((value) => value.split(',').map((part) => part.trim())), z.array(text)],
+  'must be a list of texts, or texts joined by commas',
+);
+/** YAML reads a port that stands alone as a number. */
+const listen = z.union([text, z.number().int()], 'must be HOST:PORT, [IPV6]:PORT or PORT').transform(String);
+/** Nothing but digits: what else JavaScript takes for a number, an empty value among it, is a typing error. */
+const whole = z.union([z.number().int(), z.string().regex(/^\d+$/).transform(Number)], 'must be a whole number');
 
 /** As the Node kind takes them. */
 const TAG = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
@@ -31,10 +39,10 @@ const tags = list.pipe(z.array(z.string().regex(TAG, 'must be words of letters, 
 export const settings = z.strictObject({
   data: text.optional(),
   name: text.optional(),
-  api: text.optional(),
-  mesh: z.union([text, z.number().int()]).transform(String).optional(),
-  ingress: text.optional(),
-  announce: list.optional(),
+  api: listen.optional(),
+  mesh: listen.optional(),
+  ingress: listen.optional(),
+  announce: list.pipe(z.array(z.string().refine(isAddress, 'must be HOST or HOST:PORT, as other nodes would dial it'))).optional(),
   suffix: text.regex(SUFFIX, 'must be a DNS name in lower case').optional(),
   mdns: flag.optional(),
   operatorGroup: text.optional(),
@@ -42,12 +50,21 @@ export const settings = z.strictObject({
   logLevel: z.enum(LOG_LEVELS).optional(),
   logFormat: z.enum(['text', 'json']).optional(),
   logFile: flag.optional(),
-  logMaxBytes: z.coerce.number().int().min(4096).optional(),
-  logKeep: z.coerce.number().int().min(0).max(100).optional(),
+  logMaxBytes: whole.pipe(z.number().min(4096)).optional(),
+  logKeep: whole.pipe(z.number().min(0).max(100)).optional(),
 });
 
 export type Settings = z.input<typeof settings>;
 export type CheckedSettings = z.output<typeof settings>;
+
+function isAddress(value: string): boolean {
+  try {
+    parseAddress(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** `operatorGroup` is `DTKD_OPERATOR_GROUP`. */
 export function variableOf(key: string): string {

@@ -2,7 +2,7 @@
  * The daemon's settings. Each is a flag of `dtkd up`, a key of `config.yaml` and a `DTKD_*` variable; flags win over variables, variables
  * over the file, the file over defaults. No other file of the daemon reads the environment.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { lstatSync, readFileSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
@@ -62,7 +62,7 @@ export function loadConfig(flags: Settings & { config?: string | undefined }, en
   const data = dataDirectory(fromFlags.data, environment);
   const path = configFlag ?? (environment['DTKD_CONFIG'] || join(data, 'config.yaml'));
   const explicit = configFlag !== undefined || Boolean(environment['DTKD_CONFIG']);
-  const fromFile = existsSync(path) || explicit ? checkSettings(readFile(path), path) : {};
+  const fromFile = isThere(path) || explicit ? checkSettings(readFile(path), path) : {};
   const merged: CheckedSettings = { ...fromFile, ...fromEnvironment, ...fromFlags };
   return {
     data: merged.data === undefined ? data : resolve(merged.data),
@@ -92,6 +92,16 @@ export function dataDirectory(flag: string | undefined, environment: NodeJS.Proc
 /** The name a new data directory gets when none is asked for. */
 export function defaultNodeName(): NodeName {
   return nodeNameFromHost(hostname());
+}
+
+/** A link that leads nowhere is there, too: the settings that it should lead to are not to be left out unseen. */
+function isThere(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    // a directory that may not be entered: whoever needs it says so with a better error
+    return false;
+  }
 }
 
 function whyUnread(cause: unknown): string {

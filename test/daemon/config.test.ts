@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -77,12 +77,39 @@ describe('settings', () => {
     ['aliases, which can explode', 'a: &a [1]\nname: *a\n', /cannot be read/],
     ['a suffix that is no DNS name', 'suffix: "a b"\n', /suffix/],
     ['a name that is no DNS label', 'name: Not_A_Label\n', /node name/],
+    ['a number that was left out', 'logKeep:\n', /config\.yaml: logKeep: must be a whole number/],
+    ['a number that is none', 'logMaxBytes: 10MB\n', /config\.yaml: logMaxBytes: must be a whole number/],
+    [
+      'an address that nobody could dial',
+      'announce: [203.0.113.7, "http://site.example"]\n',
+      /config\.yaml: announce: must be HOST or HOST:PORT/,
+    ],
+    ['a list that was left out', 'announce:\n', /config\.yaml: announce: must be a list/],
   ])('refuse %s and say where', (_what, text, expected) => {
     writeFileSync(join(directory, 'config.yaml'), text);
     expect(`${refusal(() => loadConfig({ data: directory }, {})).message}`).toMatch(expected);
   });
 
+  it('take a port that stands alone in the file, as on the command line', () => {
+    writeFileSync(join(directory, 'config.yaml'), 'api: 7710\nmesh: 7711\ningress: 7712\nlogKeep: 0\nlogMaxBytes: "8192"\n');
+    expect(loadConfig({ data: directory }, {})).toMatchObject({
+      api: { host: '127.0.0.1', port: 7710 },
+      mesh: { host: undefined, port: 7711 },
+      ingress: { host: '127.0.0.1', port: 7712 },
+      log: { keep: 0, maxBytes: 8192 },
+    });
+  });
+
+  it('are not left out where their file is a link that leads nowhere', () => {
+    symlinkSync(join(directory, 'not-mounted', 'config.yaml'), join(directory, 'config.yaml'));
+    expect(refusal(() => loadConfig({ data: directory }, {}))).toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('config.yaml cannot be read'),
+    });
+  });
+
   it('name the flag or variable that is wrong', () => {
+    expect(refusal(() => loadConfig({ data: directory, announce: ['a.example,b.example'] }, {})).message).toContain('--announce: must be');
     expect(refusal(() => loadConfig({ data: directory, logLevel: 'loud' as 'info' }, {})).message).toContain('--log-level');
     expect(refusal(() => loadConfig({ data: directory }, { DTKD_LOG_FORMAT: 'xml' })).message).toContain('DTKD_LOG_FORMAT');
     expect(refusal(() => loadConfig({ config: join(directory, 'none.yaml') }, {})).code).toBe('CONFIG_INVALID');

@@ -1,8 +1,8 @@
 /**
  * The local certificate authority and the API's server certificate, in the data directory: `ca.crt`, `ca.key`, `tls.crt`, `tls.key`.
  * Makes them at first start; makes a new server certificate when the present one will soon expire, lacks a name, or does not fit its
- * key or authority. Clients keep the authority, so a clock that is behind, or that jumps while the daemon runs, does not replace it. Starting with good certificates only reads four small files: the code that makes certificates is loaded when it
- * is needed.
+ * key or authority. Clients keep the authority, so a clock that is behind, or that jumps while the daemon runs, does not replace it. Starting
+ * with good certificates only reads four small files: the code that makes certificates is loaded when it is needed.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
