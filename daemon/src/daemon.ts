@@ -32,7 +32,7 @@ import { createNodeFacts } from './catalog/node-facts.ts';
 import { createSecrets } from './catalog/secrets/secrets.ts';
 import { checkupAction } from './checkup-ports.ts';
 import type { Config } from './config.ts';
-import { explainLock, prepareDirectory, settleName, writeEndpoint } from './data-directory.ts';
+import { explainLock, prepareDirectory, protectDirectory, settleName, writeEndpoint } from './data-directory.ts';
 import { startDispatching } from './dispatching.ts';
 import { extensions } from './extensions.ts';
 import { followGrants, standingIn } from './federation-ports.ts';
@@ -90,10 +90,11 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   const now = (): number => Date.now();
   const endpointFile = join(config.data, 'endpoint.json');
   const gid = config.operatorGroup === undefined ? undefined : await groupId(config.operatorGroup);
-  await prepareDirectory(config.data, gid);
+  prepareDirectory(config.data);
   await refuseHalfRestored(config.data);
   const kv = await openLevel(join(config.data, 'db')).catch((error: unknown) => explainLock(error, endpointFile));
   stops.push(() => kv.close());
+  await protectDirectory(config.data, gid);
   const name = await settleName(kv, config.name);
   const restored = await openRestored(kv, now);
   const store = await openObjectStore({

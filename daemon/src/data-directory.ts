@@ -1,5 +1,5 @@
 /** The data directory of a node: made and protected, its node's name settled, and where the CLI finds the daemon. */
-import { statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { chmod, chown, readFile, rename, writeFile } from 'node:fs/promises';
 import { DtkdError } from '../../protocol/errors.ts';
 import { type NodeName, parseNodeName } from '../../protocol/ids.ts';
@@ -9,12 +9,11 @@ import type { Kv } from './store/kv.ts';
 
 const NAME_KEY = 'a/node-name';
 
-/** Makes the data directory, readable by its owner, or by an operator group. */
-export async function prepareDirectory(directory: string, gid: number | undefined): Promise<void> {
+/** Makes the data directory, or sees that it can be written. Errors: DATA_UNWRITABLE. */
+export function prepareDirectory(directory: string): void {
   try {
     makeDirectory(directory, 0o700);
-    if (gid !== undefined) await chown(directory, process.getuid?.() ?? 0, gid);
-    await chmod(directory, gid === undefined ? 0o700 : 0o750);
+    accessSync(directory, constants.W_OK | constants.X_OK);
   } catch (cause) {
     if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() === false) {
       throw new DtkdError('DATA_UNWRITABLE', `the data directory ${directory} is a file`, {
@@ -22,11 +21,32 @@ export async function prepareDirectory(directory: string, gid: number | undefine
         cause,
       });
     }
-    throw new DtkdError('DATA_UNWRITABLE', `the data directory ${directory} cannot be made or written`, {
-      next: 'Give a directory that this user may write with --data.',
+    throw unwritable(directory, cause);
+  }
+}
+
+/**
+ * Lets its owner alone into the data directory, or an operator group, too. To be called by whoever has locked the database: a second daemon with other settings is
+ * refused, and must not shut out those whom the first one lets in. Errors: CONFIG_INVALID, DATA_UNWRITABLE.
+ */
+export async function protectDirectory(directory: string, gid: number | undefined): Promise<void> {
+  try {
+    if (gid !== undefined) await chown(directory, process.getuid?.() ?? 0, gid);
+    await chmod(directory, gid === undefined ? 0o700 : 0o750);
+  } catch (cause) {
+    if (gid === undefined || !(cause instanceof Error && 'code' in cause && cause.code === 'EPERM')) throw unwritable(directory, cause);
+    throw new DtkdError('CONFIG_INVALID', `operatorGroup: ${directory} cannot be given to the group ${gid}`, {
+      next: 'The user that runs dtkd has to own the directory and be in that group: usermod --append --groups GROUP USER.',
       cause,
     });
   }
+}
+
+function unwritable(directory: string, cause: unknown): DtkdError {
+  return new DtkdError('DATA_UNWRITABLE', `the data directory ${directory} cannot be made or written`, {
+    next: 'Give a directory that this user may write with --data.',
+    cause,
+  });
 }
 
 /** The name is fixed at first start: it is the namespace of everything that is stored. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { prepareDirectory } from '../../daemon/src/data-directory.ts';
+import { prepareDirectory, protectDirectory } from '../../daemon/src/data-directory.ts';
 import { makeDirectory } from '../../daemon/src/directory.ts';
 
 let directory = '';
@@ -33,9 +33,21 @@ describe('a data directory', () => {
   it('that is a file is said to be one', async () => {
     const file = join(directory, 'file');
     writeFileSync(file, '');
-    await expect(prepareDirectory(file, undefined)).rejects.toMatchObject({
-      code: 'DATA_UNWRITABLE',
-      message: `the data directory ${file} is a file`,
-    });
+    expect(() => prepareDirectory(file)).toThrow(
+      expect.objectContaining({ code: 'DATA_UNWRITABLE', message: `the data directory ${file} is a file` }),
+    );
+  });
+
+  it('is made for its owner alone, and opened to a group by whoever has its lock', async () => {
+    const path = join(directory, 'data');
+    prepareDirectory(path);
+    const mode = () => statSync(path).mode & 0o777;
+    expect(mode()).toBe(0o700);
+    await protectDirectory(path, process.getgid?.());
+    expect(mode()).toBe(0o750);
+    prepareDirectory(path);
+    expect(mode()).toBe(0o750);
+    await protectDirectory(path, undefined);
+    expect(mode()).toBe(0o700);
   });
 });

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -45,9 +45,12 @@ describe('starting', () => {
 
   it('refuses a second daemon on one data directory, also after the first was killed and is back', async () => {
     const site = await stage.current.start({ name: 'first' });
+    // as a daemon with an operator group has it
+    await chmod(site.dir, 0o750);
     const second = await stage.current.site({ name: 'second', dir: site.dir }).startRefused();
     expect(second.code).toBe(10);
     expect(second.output).toContain(site.dir);
+    expect((await stat(site.dir)).mode & 0o777).toBe(0o750);
     await site.kill9();
     await site.start();
     expect((await stage.current.site({ name: 'third', dir: site.dir }).startRefused()).code).toBe(10);
