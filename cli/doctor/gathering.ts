@@ -111,7 +111,7 @@ async function daemonFacts(path: string): Promise<DaemonFacts> {
     pid,
     alive,
     damaged: text !== undefined && (pid === undefined || textAt(endpoint, 'api') === undefined),
-    lockedBy: lock === undefined || locks === undefined ? undefined : lockHolder(locks, lock.ino),
+    lockedBy: lock === undefined || locks === undefined ? undefined : lockHolder(locks, lock),
     openFiles: limits === undefined ? undefined : openFilesLimit(limits),
   };
 }

@@ -36,14 +36,28 @@ function parseHost(hex: string): string | undefined {
   return groups.join(':');
 }
 
-/** The process that holds a lock on a file, from `/proc/locks`. */
-export function lockHolder(text: string, inode: number): number | undefined {
+/**
+ * The process that holds a lock on a file, from `/proc/locks`. Other file systems have files of the same number, too. Where a file system has no device (its major
+ * number is 0), what `stat` says of it may not be what stands there, as with btrfs: then the number alone has to do.
+ */
+export function lockHolder(text: string, { dev, ino }: { dev: number; ino: number }): number | undefined {
+  const device = deviceText(dev);
   for (const line of text.split('\n')) {
     // a line with an arrow is of somebody who waits
-    const match = /^\d+: (?:POSIX|FLOCK|OFDLCK)\s+\S+\s+WRITE\s+(-?\d+)\s+[0-9a-f]+:[0-9a-f]+:(\d+)\s/.exec(line);
-    if (match !== null && Number(match[2]) === inode && Number(match[1]) > 0) return Number(match[1]);
+    const match = /^\d+: (?:POSIX|FLOCK|OFDLCK)\s+\S+\s+WRITE\s+(-?\d+)\s+([0-9a-f]+:[0-9a-f]+):(\d+)\s/.exec(line);
+    if (match === null || Number(match[3]) !== ino || Number(match[1]) <= 0) continue;
+    if (device === undefined || match[2] === device) return Number(match[1]);
   }
   return undefined;
+}
+
+/** As Linux packs major and minor number into what `stat` says, and writes them in `/proc/locks`. */
+function deviceText(dev: number): string | undefined {
+  const packed = BigInt(dev);
+  const major = ((packed >> 8n) & 0xfffn) | ((packed >> 32n) & 0xfffff000n);
+  const minor = (packed & 0xffn) | ((packed >> 12n) & 0xffffff00n);
+  const hex = (part: bigint): string => part.toString(16).padStart(2, '0');
+  return major === 0n ? undefined : `${hex(major)}:${hex(minor)}`;
 }
 
 /** The soft limit of open files, from `/proc/PID/limits`. */

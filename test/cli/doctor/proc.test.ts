@@ -35,7 +35,11 @@ describe('texts of /proc', () => {
       '2: POSIX  ADVISORY  READ 4713 08:01:5680 0 EOF',
       '3: FLOCK  ADVISORY  WRITE 4714 08:01:5681 0 EOF',
     ].join('\n');
-    expect([5678, 5679, 5680, 5681, 1].map((inode) => lockHolder(text, inode))).toEqual([4711, undefined, undefined, 4714, undefined]);
+    const holder = (ino: number, dev = 0x801) => lockHolder(text, { dev, ino });
+    expect([5678, 5679, 5680, 5681, 1].map((ino) => holder(ino))).toEqual([4711, undefined, undefined, 4714, undefined]);
+    // the same number on another disk; no device at all, as btrfs and overlays have it
+    expect([holder(5678, 0x802), holder(5678, 0x103_00), holder(5678, 0x2d)]).toEqual([undefined, undefined, 4711]);
+    expect(lockHolder('1: POSIX  ADVISORY  WRITE 9 103:105:7 0 EOF', { dev: 0x11_03_05, ino: 7 })).toBe(9);
   });
 
   it('tell what a process runs, and none of its other arguments', () => {
@@ -62,7 +66,7 @@ describe('texts of /proc', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         parseListening(text);
-        lockHolder(text, 1);
+        lockHolder(text, { dev: 0x801, ino: 1 });
         openFilesLimit(text);
         parseProperties(text);
         programOf(text);
