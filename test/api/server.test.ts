@@ -60,6 +60,21 @@ describe('the server', () => {
     await api.close();
   });
 
+  it('does not wait for those who never finish their handshake when it closes', async () => {
+    const api = await startTestApi();
+    const silent = connectPlainly({ host: '127.0.0.1', port: api.server.port });
+    await once(silent, 'connect');
+    // the server has it, too, once a later one was answered
+    await api.ask('GET', '/livez');
+    const gone = once(silent.on('error', () => {}).resume(), 'close');
+    await api.close();
+    await gone;
+    const failures = api.logged.map(({ fields }) =>
+      'err' in fields && fields.err instanceof Error && 'code' in fields.err ? fields.err.code : '',
+    );
+    expect(failures).not.toContain('ERR_TLS_HANDSHAKE_TIMEOUT');
+  });
+
   it('answers at a socket in the data directory as it does over TLS', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'dtkd-socket-'));
     const path = join(directory, 'api.sock');

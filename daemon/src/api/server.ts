@@ -5,7 +5,7 @@
  */
 import { createServer as createPlainServer, type Server as PlainServer, type ServerOptions } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import { createServer as createNetServer, type Server as NetServer } from 'node:net';
+import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { ApiServer, ApiServerOptions } from './api.types.ts';
@@ -71,11 +71,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   );
   server.on('tlsClientError', (error) => logger.debug({ err: error }, 'A TLS handshake with the API failed'));
   answerPlainHttp(server, (host, port) => urlOf(canonicalAddress(host), port));
-  limit(server);
+  const remote = limit(server);
   await listen(server, options.listen);
   if (options.renewCertificate !== undefined) keepRenewed(server, { renew: options.renewCertificate, tls: TLS, logger });
   const local = options.socket === undefined ? undefined : createPlainServer(LIMITS, listener);
-  if (local !== undefined) limit(local);
+  const here = local === undefined ? undefined : limit(local);
   const isLocal = local !== undefined && options.socket !== undefined && (await listenLocally(local, { ...options.socket, logger }));
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : options.listen.port;
@@ -87,15 +87,21 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     figures: () => counts.figures(),
     close: async () => {
       closing.abort();
-      await Promise.all([close(server), ...(isLocal ? [close(local)] : [])]);
+      await Promise.all([close(server, remote), ...(isLocal && here !== undefined ? [close(local, here)] : [])]);
     },
   };
 }
 
-/** Limits that both kinds of server keep. */
-function limit(server: Server | PlainServer): void {
+/** Limits that both kinds of server keep. The connections that are open, also those that HTTP does not know of: in their handshake. */
+function limit(server: Server | PlainServer): ReadonlySet<Socket> {
+  const open = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
   server.maxConnections = MAX_CONNECTIONS;
   limitBodies(server, { bodyMs: REQUEST_TIMEOUT_MS, stallMs: REQUEST_TIMEOUT_MS, sweepMs: TIMEOUT_CHECK_MS });
+  return open;
 }
 
 /** Finds out whether the API will be able to listen there, before anything is done that others see. Errors: PORT_IN_USE, CONFIG_INVALID. */
@@ -145,12 +151,12 @@ function urlOf(host: string, port: number): string {
   return `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-async function close(server: Server | PlainServer): Promise<void> {
+async function close(server: Server | PlainServer, open: ReadonlySet<Socket>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   server.close(() => resolve());
   // connections become idle one by one, as their last answers end
   const sweep = setInterval(() => server.closeIdleConnections(), CLOSE_SWEEP_MS);
-  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+  const timer = setTimeout(() => open.forEach((socket) => void socket.destroy()), CLOSE_GRACE_MS);
   await promise;
   clearInterval(sweep);
   clearTimeout(timer);
