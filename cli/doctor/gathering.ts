@@ -1,9 +1,9 @@
 /** Gathers what the checks of this machine look at. Only looks; what the system does not tell this user is undefined. */
 import { execFile } from 'node:child_process';
-import { access, constants, readdir, readFile, readlink, stat, statfs } from 'node:fs/promises';
+import { access, constants, lstat, readdir, readFile, readlink, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DtkdError } from '../../protocol/errors.ts';
-import { checkSettings, listenersOf, notYaml, settingsOfEnvironment } from '../../protocol/settings.ts';
+import { checkSettings, listenersOf, notYaml, parseNameSetting, settingsOfEnvironment } from '../../protocol/settings.ts';
 import { daemonEnvironment, isAlive, SERVICE_DATA } from '../config.ts';
 import { numberAt, parseJson, textAt } from '../json.ts';
 import type { DaemonFacts, DirectoryFacts, FileFacts, Listening, LocalFacts, UnitFacts } from './local.types.ts';
@@ -126,12 +126,23 @@ async function settingsOf(
   const file = named || (dataDir === undefined ? undefined : join(dataDir, 'config.yaml'));
   const text = file === undefined ? undefined : await readText(file, MAX_SETTINGS_BYTES);
   const closed = file !== undefined && text === undefined && (await access(file, constants.R_OK).then(() => false, isRefusal));
-  const there = text === undefined && !named && !closed ? undefined : file;
+  // also a link that leads nowhere
+  const isThere =
+    file !== undefined &&
+    (await lstat(file).then(
+      () => true,
+      () => false,
+    ));
+  const there = isThere || named || closed ? file : undefined;
   if (closed) return { file: there, closed, error: undefined, next: undefined, listeners: undefined, operatorGroup: false };
   try {
-    if (named && text === undefined) throw new DtkdError('CONFIG_INVALID', `${named} cannot be read`, { next: 'DTKD_CONFIG names it.' });
+    if (there !== undefined && text === undefined) {
+      const next = named ? 'DTKD_CONFIG names it.' : 'Put a file there that the daemon can read, or remove it: no daemon starts with it.';
+      throw new DtkdError('CONFIG_INVALID', `${there} cannot be read`, { next });
+    }
     const fromFile = text === undefined || file === undefined ? {} : checkSettings(await parseSettings(text, file), file);
     const merged = { ...fromFile, ...settingsOfEnvironment(environment) };
+    if (merged.name !== undefined) parseNameSetting(merged.name);
     return {
       file: there,
       closed,

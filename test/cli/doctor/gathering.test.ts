@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -25,6 +25,18 @@ describe('settings', () => {
     const finding = (await found(directory)).get('settings');
     expect(finding).toMatchObject({ state: 'problem', next: expect.stringContaining('Correct the file') });
     expect(finding?.finding).toMatch(/config\.yaml cannot be read as YAML: [^\n]* at line 1, column \d+$/);
+  });
+
+  it('that a daemon would not start with are a problem', async () => {
+    const file = join(directory, 'config.yaml');
+    await writeFile(file, 'name: Not_A_Label\n');
+    expect((await found(directory)).get('settings')).toMatchObject({
+      state: 'problem',
+      finding: expect.stringContaining('name: "Not_A_Label"'),
+    });
+    await rm(file);
+    await symlink(join(directory, 'not-mounted', 'config.yaml'), file);
+    expect((await found(directory)).get('settings')).toMatchObject({ state: 'problem', finding: `${file} cannot be read` });
   });
 });
 
