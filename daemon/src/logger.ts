@@ -2,7 +2,7 @@
  * Structured logs: one JSON object a line in `logs/dtkd.log` (rotated by size), and the same or readable text on standard error.
  * Owns the files; guarantees that a full disk or a closed terminal never stops the daemon. It does not decide what is worth logging.
  */
-import { renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Level, multistream, pino, type StreamEntry } from 'pino';
 import sonicBoom from 'sonic-boom';
@@ -146,9 +146,11 @@ function openRotating(path: string, maxBytes: number, keep: number): RotatingFil
 
 function rotate(path: string, keep: number): void {
   try {
-    rmSync(keep === 0 ? path : `${path}.${keep}`, { force: true });
+    // also those of a time when more were kept
+    for (let index = Math.max(keep, 1); existsSync(`${path}.${index}`); index += 1) rmSync(`${path}.${index}`);
+    if (keep === 0) rmSync(path, { force: true });
     for (let index = keep - 1; index >= 1; index -= 1) {
-      if (statSync(`${path}.${index}`, { throwIfNoEntry: false })) renameSync(`${path}.${index}`, `${path}.${index + 1}`);
+      if (existsSync(`${path}.${index}`)) renameSync(`${path}.${index}`, `${path}.${index + 1}`);
     }
     if (keep > 0) renameSync(path, `${path}.1`);
   } catch {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import fs, { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import fs, { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -38,6 +38,8 @@ describe('logs', () => {
 
   it('are rotated by size and keep so many files', async () => {
     const file = join(directory, 'dtkd.log');
+    // more were kept before
+    for (const index of [1, 2, 3, 4]) writeFileSync(`${file}.${index}`, '');
     const { logger, close } = createLogger({ level: 'info', format: 'json', file, maxBytes: 4096, keep: 2 });
     let rotations = 0;
     let newest: number | undefined;
@@ -53,7 +55,7 @@ describe('logs', () => {
     );
     await close();
     expect(existsSync(`${file}.2`)).toBe(true);
-    expect(existsSync(`${file}.3`)).toBe(false);
+    expect([3, 4].map((index) => existsSync(`${file}.${index}`))).toEqual([false, false]);
   });
 
   it('do not grow beyond their size where no other file is to be kept', async () => {
