@@ -120,6 +120,36 @@ describe('a type', () => {
     await write(store, type('A', { children: [{ type: 'B', max: 1 }] }));
   });
 
+  it('cannot change so that relations break of a resource that is written with it', async () => {
+    const top = resource('top', { type: 'A', description: 'before' });
+    await write(store, model('web'), type('A'), type('B'), top, resource('low', { type: 'B', parents: ['top'] }));
+    const error = await refusal(
+      write(store, type('A', { children: [{ type: 'A' }] }), resource('top', { type: 'A', description: 'after' })),
+    );
+    expect(error.message).toContain('it has a child of type B; a A takes A');
+  });
+
+  it('cannot come to extend a type of which there are too many then', async () => {
+    await write(
+      store,
+      model('web'),
+      type('Base'),
+      type('P', { children: [{ type: 'Base', max: 1 }, { type: 'T' }] }),
+      type('T'),
+      resource('top', { type: 'P' }),
+      resource('a', { type: 'T', parents: ['top'] }),
+      resource('b', { type: 'T', parents: ['top'] }),
+    );
+    const error = await refusal(write(store, type('T', { extends: 'Base' })));
+    expect(error).toMatchObject({ code: 'CONFLICT' });
+    expect(error.message).toContain('"top", a P, has as children at most 1 of type Base, got 2');
+    const together = [
+      type('T', { extends: 'Base' }),
+      ...['a', 'b'].map((name) => resource(name, { type: 'T', parents: ['top'], description: 'x' })),
+    ];
+    expect((await refusal(write(store, ...together))).message).toContain('at most 1 of type Base, got 2');
+  });
+
   it('is as it was after a transaction that failed', async () => {
     await write(store, model('web'), type('A', { properties: { p: { type: 'integer' } } }));
     const failing = store.transact(async (tx) => {

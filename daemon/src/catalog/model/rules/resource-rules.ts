@@ -193,7 +193,7 @@ export async function judgeRelationsOf(work: Case, name: string, { spec }: Store
 }
 
 /** How many children a resource has got. */
-async function judgeLimits(work: Case, parent: string, faults: Faults): Promise<void> {
+export async function judgeLimits(work: Case, parent: string, faults: Faults): Promise<void> {
   const resource = await work.resource(parent);
   const type = resource === undefined ? undefined : await work.type(resource.spec.type);
   if (type === undefined || !limitsCount(type.children)) return;

@@ -3,7 +3,7 @@ import { jsonEqual } from '../../../../../protocol/json.ts';
 import { type TypeSpec, typeSpec } from '../../../../../protocol/kinds/type.ts';
 import { ruleFaults } from '../../../../../protocol/property-value.ts';
 import { COUNTED, MAX_PROPERTIES, MAX_REJUDGED, MAX_SUPERTYPES } from '../limits.ts';
-import { NODE_TYPE, refIn, typeKey, typeNameOf, typeSpecOf } from '../objects.ts';
+import { NODE_TYPE, refIn, resourceParents, typeKey, typeNameOf, typeSpecOf } from '../objects.ts';
 import { compilePattern } from '../pattern.ts';
 import { type Faults, inUse, objectText, Refusal } from '../refusal.ts';
 import { type NamedType, type ResolvedType, shapeOf, wrongOverrides } from '../resolved-type.ts';
@@ -13,7 +13,7 @@ import type { Case } from './case.ts';
 import { judgeCommands } from './command-rules.ts';
 import { dependents, resourcesOfType, subtypesOf } from './dependents.ts';
 import { isLeaving } from './instance-rules.ts';
-import { assertNoCycle, judgeRelationsOf, judgeStored } from './resource-rules.ts';
+import { assertNoCycle, judgeLimits, judgeRelationsOf, judgeStored } from './resource-rules.ts';
 import type { Touched } from './touched.ts';
 
 /** Keeps the rows by which types are found; a second type of one name is refused. To be called before any type is read. */
@@ -218,15 +218,19 @@ async function judgeAnew(work: Case, type: ResolvedType, changed: string, isTouc
     throw inUse(what, 'has too many resources to be changed at once', dependents(refs), 'Make a new type for what is new.');
   }
   const broken = new Refusal();
+  const parents = new Map<string, Faults>();
   for (const ref of refs) {
-    if (isTouched(ref.name) || broken.full) continue;
+    if (broken.full) break;
     await work.breathe();
     const resource = await work.resource(ref.name);
     if (resource === undefined || isLeaving(resource.object)) continue;
     const faults = broken.against(ref);
-    await judgeStored(work, resource, faults);
+    // one that is written has been judged by itself, and not towards what is related to it as before
+    if (!isTouched(ref.name)) await judgeStored(work, resource, faults);
     await judgeRelationsOf(work, ref.name, resource, faults);
+    for (const parent of resourceParents(resource.spec)) parents.set(parent, faults);
   }
+  for (const [parent, faults] of parents) await judgeLimits(work, parent, faults);
   if (broken.causes.length > 0) {
     const names = [...new Set(broken.causes.map((cause) => cause.object))];
     const [first] = broken.causes;
