@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { chooseResource } from '../../../daemon/src/dispatch/plan/candidates.ts';
-import { type Given, lines, OPS, plannerFor } from './world.ts';
+import { deployedOn, indexOf } from '../../../daemon/src/dispatch/plan/targets.ts';
+import { DESK, type Given, keyFor, lines, OPS, plannerFor, viewOf } from './world.ts';
 
 /** A reference, as texts of commands have it. */
 const LEVEL = ['$', '{options.level}'].join('');
@@ -52,6 +53,28 @@ describe('a plan', () => {
       '0: web2 shop Stop',
     ]);
     expect(lines(await planner.plan(OPS, { ...command, only: ['web1'] }))).toEqual(['0: web1 shop Stop']);
+  });
+
+  test('goes to the node that is meant, whoever else says that its signing key is theirs', async () => {
+    const claims = { zeta: 'web1', yota: DESK };
+    const planner = plannerFor({ ...service, nodes: { ...NODES, zeta: {}, yota: {} }, claims });
+    const everywhere = { include: ['.*'] };
+    expect(lines(await planner.plan(OPS, { ...command, filter: everywhere }))).toEqual([
+      '0: desk shop Stop',
+      '0: web1 shop Stop',
+      '0: web2 shop Stop',
+    ]);
+    const mail = { model: 'web1/demo', resource: 'mail', command: 'Stop', filter: everywhere };
+    expect(lines(await planner.plan(OPS, mail))).toEqual(['0: web1 mail Stop']);
+  });
+
+  test('goes to none of those that say one signing key where the owner calls it otherwise', () => {
+    const deployment = { node: 'www', signingKey: keyFor('web1').publicKey };
+    const resource = { object: 'r', uid: 'u', model: 'm', type: 'T', name: 'r', labels: {}, properties: {}, parents: [], children: [] };
+    const on = (...views: ReturnType<typeof viewOf>[]) =>
+      deployedOn({ ...resource, deployments: [deployment] }, indexOf(views), false).views.map(({ node }) => node);
+    expect(on(viewOf('web1', {}, false))).toEqual(['web1']);
+    expect(on(viewOf('web1', {}, false), viewOf('zeta', {}, false, 'web1'))).toEqual([]);
   });
 
   test('names the code that may run, as the nearest type has it', async () => {

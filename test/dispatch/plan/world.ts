@@ -36,6 +36,8 @@ export interface Given {
   types: Readonly<Record<string, GivenType>>;
   resources: Readonly<Record<string, GivenResource>>;
   unanswered?: string[];
+  /** Nodes that say the signing key of another is theirs, by name. */
+  claims?: Readonly<Record<string, string>>;
 }
 
 /** Resources and types as their owners give them. */
@@ -58,7 +60,7 @@ export function plannerFor(given: Given): Planner {
     viewOf(DESK, given.nodes?.[DESK] ?? {}, true),
     ...Object.entries(given.nodes ?? {})
       .filter(([node]) => node !== DESK)
-      .map(([node, spec]) => viewOf(node, spec, false)),
+      .map(([node, spec]) => viewOf(node, spec, false, given.claims?.[node])),
   ];
   return createPlanner({
     node: { name: DESK, signingKey: keyFor(DESK).publicKey },
@@ -83,7 +85,7 @@ function fits(one: ResourceMatch, by: { node?: string; model?: string; type?: st
   );
 }
 
-function viewOf(node: string, spec: object, self: boolean): NodeView {
+export function viewOf(node: string, spec: object, self: boolean, claimed = node): NodeView {
   const member: Member = {
     node,
     domain: domainId('site'),
@@ -101,7 +103,7 @@ function viewOf(node: string, spec: object, self: boolean): NodeView {
       spec,
       status: { facts: { hostname: node } },
     },
-    signingKey: keyFor(node).publicKey,
+    signingKey: keyFor(claimed).publicKey,
     member: self ? undefined : member,
   };
 }

@@ -40,26 +40,38 @@ export interface Deployed {
 
 /** Nodes by what deployments name them with. */
 export interface NodeIndex {
-  byKey: ReadonlyMap<string, NodeView>;
+  /** Several may say that one key is theirs: a machine in two domains, or somebody who lies. */
+  byKey: ReadonlyMap<string, readonly NodeView[]>;
   byName: ReadonlyMap<string, NodeView>;
 }
 
 export function indexOf(nodes: readonly NodeView[]): NodeIndex {
+  const byKey = new Map<string, NodeView[]>();
+  for (const view of nodes) {
+    if (view.signingKey === undefined) continue;
+    const same = byKey.get(view.signingKey) ?? [];
+    byKey.set(view.signingKey, same);
+    same.push(view);
+  }
   return {
-    byKey: new Map(nodes.flatMap((view) => (view.signingKey === undefined ? [] : [[view.signingKey, view]]))),
+    byKey,
     byName: new Map(nodes.map((view) => [view.node, view])),
   };
 }
 
 /**
  * Nodes on which a resource is deployed. The owner names them with their signing keys; a name alone only means something at the owner's, so it counts where the
- * resource is this node's own.
+ * resource is this node's own. A Node says its key itself: of several with one key it is the one that is called as the owner calls it, or none.
  */
 export function deployedOn(resource: BundledResource, { byKey, byName }: NodeIndex, own: boolean): Deployed {
   const views = new Set<NodeView>();
   const unknown: string[] = [];
   for (const { node, signingKey } of resource.deployments) {
-    const view = (signingKey === undefined ? undefined : byKey.get(signingKey)) ?? (own ? byName.get(node) : undefined);
+    const claiming = (signingKey === undefined ? undefined : byKey.get(signingKey)) ?? [];
+    const view =
+      claiming.length > 1
+        ? (claiming.find(({ self }) => self) ?? claiming.find((one) => one.node === node))
+        : (claiming[0] ?? (own ? byName.get(node) : undefined));
     if (view === undefined) unknown.push(node);
     else views.add(view);
   }
