@@ -288,6 +288,24 @@ describe('a command of a site', () => {
     });
   });
 
+  test('is unfolded in a time that goes by its steps, not by the ways through them', async () => {
+    const twice = (name: string) => ({ workflow: { steps: [{ command: name }, { command: name }] } });
+    const chain = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`c${at}`, twice(`c${at + 1}`)]));
+    await expect(plannerFor(site({ ...chain, c40: shell('true') })).plan(OPS, { ...request, command: 'c0' })).rejects.toMatchObject({
+      code: 'INVALID',
+      message: expect.stringContaining('nested more than'),
+    });
+  });
+
+  test('is refused where workflows of workflows come to too many commands, also if these have no target', async () => {
+    const often = (name: string) => ({ workflow: { steps: Array.from({ length: 250 }, () => ({ command: name })) } });
+    const commands = { Do: often('A'), A: often('B'), B: often('C'), C: dispatch({ name: 'none', 'require-match': false }) };
+    await expect(plannerFor(site(commands)).plan(OPS, { ...request, allowEmpty: true })).rejects.toMatchObject({
+      code: 'TOO_LARGE',
+      message: expect.stringContaining('commands'),
+    });
+  });
+
   test('may be one of another site', async () => {
     const given = site({ Do: dispatch({ command: 'Stop', type: 'Service' }), All: dispatch({ command: 'Do', type: 'Site' }) });
     const nested = { ...given, resources: { ...given.resources, world: { type: 'Site', children: ['all'] } } };

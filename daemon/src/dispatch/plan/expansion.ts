@@ -2,6 +2,7 @@
  * A command of a resource becomes stages of targets. What the starting node has to unfold itself are dispatches over other nodes, and workflows of such; all
  * else is one stage on the nodes where the resource is deployed, and runs wholly there.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Command, type Dispatch, durationMs, MAX_COMMAND_DEPTH, type Step, type Workflow } from '../../../../protocol/commands.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Bundle, BundledResource } from '../../../../protocol/orders/bundle.ts';
@@ -20,6 +21,10 @@ import { type Deployed, deployedOn, indexOf, inOrder, type NodeIndex } from './t
 
 /** Bundles that are asked for at a time. */
 const BUNDLES_AT_ONCE = 16;
+/** Commands that one may unfold into, also those that have no target: workflows of workflows multiply. */
+const MAX_UNFOLDED = 10_000;
+/** Commands after which others have the event loop. */
+const BREATH = 64;
 
 /** A resource with all that its owner says of it. */
 export interface Subject {
@@ -81,8 +86,10 @@ class Expansion {
   readonly #options: ExpansionOptions;
   readonly #nodes: NodeIndex;
   readonly #notes = new Set<string>();
+  readonly #subjects = new Map<string, Promise<Subject>>();
   #timeoutMs: number | undefined;
   #items = 0;
+  #unfolded = 0;
   #deployed: Deployed | undefined;
 
   constructor(options: ExpansionOptions) {
@@ -96,6 +103,7 @@ class Expansion {
   }
 
   async #command(subject: Subject, name: string, given: Options, path: readonly string[]): Promise<Block<Item>> {
+    await this.#unfold();
     const chain = subject.chainOf(subject.resource.type);
     const resolved = resolveCommand(chain, name, { inside: path.length > 0 });
     const step = `${subject.resource.object} ${resolved.name}`;
@@ -179,9 +187,9 @@ class Expansion {
     }
     const fetched = new Map<string, Subject>();
     const fetch = async (object: string): Promise<Subject> => {
-      const known = fetched.get(object) ?? (await this.#options.subject({ node: subject.owner, object }));
-      fetched.set(object, known);
-      return known;
+      const found = await this.#fetched(subject.owner, object);
+      fetched.set(object, found);
+      return found;
     };
     const bundled = new Map(subject.bundle.resources.map((one) => [one.object, one]));
     const names = subject.resource[dispatch.over].filter((name) => !name.startsWith('node/'));
@@ -244,6 +252,24 @@ class Expansion {
     if (timeout !== undefined) this.#timeoutMs = Math.max(this.#timeoutMs ?? 0, durationMs(timeout));
   }
 
+  /** A resource with what its owner says of it, asked for once in a plan. */
+  #fetched(owner: string, object: string): Promise<Subject> {
+    const id = `${owner} ${object}`;
+    const found = this.#subjects.get(id) ?? this.#options.subject({ node: owner, object });
+    this.#subjects.set(id, found);
+    return found;
+  }
+
+  async #unfold(): Promise<void> {
+    this.#unfolded += 1;
+    if (this.#unfolded > MAX_UNFOLDED) {
+      throw new DtkdError('TOO_LARGE', `the plan comes to more than ${MAX_UNFOLDED} commands`, {
+        next: 'Let its workflows call one another less often, or run parts of them by themselves.',
+      });
+    }
+    if (this.#unfolded % BREATH === 0) await nextTurn();
+  }
+
   #count(more: number): void {
     this.#items += more;
     if (this.#items > MAX_TARGETS) {
@@ -259,15 +285,16 @@ function isSpread(dispatch: Dispatch): boolean {
 }
 
 /** True for a command that the starting node has to unfold: a dispatch over nodes, or a workflow with such a step. */
-function spreads(chain: readonly CommandType[], command: Command, seen: ReadonlySet<Command> = new Set()): boolean {
+function spreads(chain: readonly CommandType[], command: Command, seen = new Set<Command>()): boolean {
   if (command.dispatch !== undefined) return isSpread(command.dispatch);
+  // each once: there may be more ways through workflows than anybody could go
   if (command.workflow === undefined || seen.has(command)) return false;
-  const now = new Set([...seen, command]);
+  seen.add(command);
   return allSteps(command.workflow.steps).some((step) => {
     if (step.command === undefined) return false;
     const name = step.command;
     const found = chain.find(({ commands }) => Object.hasOwn(commands, name))?.commands[name];
-    return found !== undefined && spreads(chain, found, now);
+    return found !== undefined && spreads(chain, found, seen);
   });
 }
 
