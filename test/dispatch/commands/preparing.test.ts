@@ -104,6 +104,23 @@ describe('what is wrong with a command is found before anything runs', () => {
     });
   });
 
+  it.each([
+    ['arguments', { Run: { script: { inline: 'a', args: Array.from({ length: 40 }, () => '${properties.long}'.repeat(16)) } } }],
+    [
+      'options',
+      {
+        Run: steps(...Array.from({ length: 40 }, () => ({ command: 'B', options: { o: '${properties.long}'.repeat(16) } }))),
+        B: { ...inline(), options: { o: {} } },
+      },
+    ],
+  ])('%s that come to more than a process could get', async (_what, commands) => {
+    const world = { ...one(commands), resource: resource('myService', { properties: { long: 'x'.repeat(60_000) } }) };
+    expect(await refused(world)).toMatchObject({
+      code: 'INVALID',
+      message: expect.stringContaining('characters in all when they are filled in'),
+    });
+  });
+
   it('handlers below handlers of handlers, however deep', () => {
     const nested = (depth: number): object => ({ command: 'a', ...(depth === 0 ? {} : { 'on-failure': [nested(depth - 1)] }) });
     expect(step.safeParse(nested(2)).success).toBe(true);

@@ -306,6 +306,17 @@ describe('a command of a site', () => {
     });
   });
 
+  test('is refused where options that are filled in come to more than a plan may have', async () => {
+    const long = ['$', '{properties.long}'].join('').repeat(16);
+    const steps = Array.from({ length: 40 }, () => ({ command: 'Part', options: { level: long } }));
+    const given = site({ Do: { workflow: { steps } }, Part: { options: { level: {} }, ...dispatch() } });
+    const large = { ...given.resources['all'], type: 'Site', properties: { long: 'x'.repeat(60_000) } };
+    await expect(plannerFor({ ...given, resources: { ...given.resources, all: large } }).plan(OPS, request)).rejects.toMatchObject({
+      code: 'INVALID',
+      message: expect.stringContaining('when they are filled in'),
+    });
+  });
+
   test('may be one of another site', async () => {
     const given = site({ Do: dispatch({ command: 'Stop', type: 'Service' }), All: dispatch({ command: 'Do', type: 'Site' }) });
     const nested = { ...given, resources: { ...given.resources, world: { type: 'Site', children: ['all'] } } };

@@ -10,6 +10,9 @@ import type { OptionValue } from '../../../../protocol/orders/order.ts';
 /** Characters of a text with everything filled in: an argument, a variable, a file of a template. */
 const MAX_EXPANDED = 1024 * 1024;
 
+/** Characters of all texts that are filled in for one command or one plan: short ones may refer to long values, over and over. */
+export const MAX_FILLED = 16 * 1024 * 1024;
+
 /** What texts may refer to. An option that is declared but has no value is undefined: it stands for nothing. */
 export interface Scope {
   options: Readonly<Record<string, OptionValue | undefined>>;
@@ -51,6 +54,18 @@ export function expandOptions(options: Readonly<Record<string, OptionValue>>, sc
     filled.push([name, typeof value === 'string' ? expand(value, scope) : value]);
   }
   return Object.fromEntries(filled);
+}
+
+/** Characters of those options that were filled in. */
+export function filledLength(options: Readonly<Record<string, OptionValue>>, filled: Readonly<Record<string, OptionValue>>): number {
+  return Object.entries(filled).reduce((sum, [name, value]) => sum + (value === options[name] ? 0 : String(value).length), 0);
+}
+
+/** The refusal of texts that come to more than MAX_FILLED. */
+export function tooMuchFilled(): DtkdError {
+  return new DtkdError('INVALID', `its texts come to more than ${MAX_FILLED} characters in all when they are filled in`, {
+    next: 'Let scripts read large values from variables (DTKD_PROPERTY_NAME), or from files that are made of templates.',
+  });
 }
 
 function referred(reference: string | undefined, scope: Scope, text: string, at: number): string {

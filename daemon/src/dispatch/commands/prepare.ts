@@ -17,7 +17,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import type { BundledResource } from '../../../../protocol/orders/bundle.ts';
 import { bareType } from '../../../../protocol/scoped-names.ts';
 import type { CommandContext, ResolvedCommand } from './commands.types.ts';
-import { expand, expandOptions, type Scope } from './expand.ts';
+import { expand, expandOptions, filledLength, MAX_FILLED, type Scope, tooMuchFilled } from './expand.ts';
 import type { PreparedDispatch, PreparedScript, PreparedStep, PreparedWork, PreparedWorkflow } from './prepared.types.ts';
 import { resolveCommand } from './resolve-command.ts';
 import { type Options, resolveOptions } from './resolve-options.ts';
@@ -61,6 +61,7 @@ class Preparation {
   readonly #context: CommandContext;
   readonly #code = new Map<string, CodeRef>();
   #count = 0;
+  #filledIn = 0;
 
   constructor(context: CommandContext) {
     this.#context = context;
@@ -117,12 +118,18 @@ class Preparation {
   #filled(script: Script, resource: BundledResource, scope: Scope): Script {
     return {
       ...script,
-      ...(script.args === undefined ? {} : { args: script.args.map((text) => argument(expand(text, scope))) }),
+      ...(script.args === undefined ? {} : { args: script.args.map((text) => this.#argument(text, scope)) }),
       ...(script.env === undefined
         ? {}
-        : { env: Object.fromEntries(Object.entries(script.env).map(([name, text]) => [name, argument(expand(text, scope))])) }),
-      directory: resolve(this.#context.directoryOf(resource), argument(expand(script.directory ?? '.', scope))),
+        : { env: Object.fromEntries(Object.entries(script.env).map(([name, text]) => [name, this.#argument(text, scope)])) }),
+      directory: resolve(this.#context.directoryOf(resource), this.#argument(script.directory ?? '.', scope)),
     };
+  }
+
+  #argument(text: string, scope: Scope): string {
+    const filled = argument(expand(text, scope));
+    if (filled !== text) this.#fills(filled.length);
+    return filled;
   }
 
   async #workflow(workflow: Workflow, frame: Frame, timeoutMs: number | undefined): Promise<PreparedWorkflow> {
@@ -178,7 +185,9 @@ class Preparation {
 
   async #called(name: string, options: Options, resource: BundledResource, caller: Frame): Promise<PreparedWork> {
     const resolved = resolveCommand(this.#context.chainOf(resource.type), name, { inside: true });
-    return this.#work(this.#frame(resource, resolved, expandOptions(options, caller.scope), caller.path));
+    const filled = expandOptions(options, caller.scope);
+    this.#fills(filledLength(options, filled));
+    return this.#work(this.#frame(resource, resolved, filled, caller.path));
   }
 
   async #dispatch(dispatch: Dispatch, frame: Frame, timeoutMs: number | undefined): Promise<PreparedDispatch> {
@@ -217,6 +226,11 @@ class Preparation {
   #counted(): void {
     this.#count += 1;
     if (this.#count > MAX_WORK) throw new DtkdError('INVALID', `it comes to more than ${MAX_WORK} steps in all`);
+  }
+
+  #fills(length: number): void {
+    this.#filledIn += length;
+    if (this.#filledIn > MAX_FILLED) throw tooMuchFilled();
   }
 
   #uses(code: CodeRef | undefined): void {

@@ -10,7 +10,7 @@ import { type CommandWork, MAX_TARGETS, type OptionValue } from '../../../../pro
 import { bareType } from '../../../../protocol/scoped-names.ts';
 import { codeOf } from '../commands/code-of.ts';
 import type { CommandType, PlanContext, ResolvedCommand } from '../commands/commands.types.ts';
-import { expandOptions } from '../commands/expand.ts';
+import { expandOptions, filledLength, MAX_FILLED, tooMuchFilled } from '../commands/expand.ts';
 import { resolveCommand } from '../commands/resolve-command.ts';
 import { resolveOptions } from '../commands/resolve-options.ts';
 import { selectRelated } from '../commands/select-related.ts';
@@ -90,6 +90,7 @@ class Expansion {
   #timeoutMs: number | undefined;
   #items = 0;
   #unfolded = 0;
+  #filledIn = 0;
   #deployed: Deployed | undefined;
 
   constructor(options: ExpansionOptions) {
@@ -230,12 +231,15 @@ class Expansion {
   #passed({ resource }: Subject, resolved: ResolvedCommand, given: Options, options: Options): Record<string, OptionValue> {
     const own = resolveOptions(resolved, given, resource.properties);
     const declared = Object.fromEntries(Object.keys(resolved.command.options ?? {}).map((name) => [name, own[name]]));
-    return expandOptions(options, {
+    const filled = expandOptions(options, {
       options: declared,
       properties: resource.properties,
       resource: { name: resource.name, type: bareType(resource.type), model: resource.model, directory: '' },
       node: { name: this.#options.node },
     });
+    this.#filledIn += filledLength(options, filled);
+    if (this.#filledIn > MAX_FILLED) throw tooMuchFilled();
+    return filled;
   }
 
   #planContext({ resource, chainOf, bundle }: Subject): PlanContext {
