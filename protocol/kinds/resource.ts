@@ -4,6 +4,9 @@ import { ALL_VERBS, type Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
 import { MAX_TYPE_NAME, propertyName } from './type.ts';
 
+/** Resources and nodes that one resource can be a child of. */
+export const MAX_PARENTS = 256;
+
 /** A parent: the name of a resource of the same node, or `node/NAME` for a Node, which is how a resource is deployed. */
 export const parentRef = z
   .string()
@@ -18,7 +21,7 @@ export const resourceSpec = z.object({
   properties: z.record(propertyName, z.unknown()).optional().describe('Values of the properties of its type.'),
   parents: z
     .array(parentRef)
-    .max(256)
+    .max(MAX_PARENTS)
     .optional()
     .describe('Resources and nodes that it is a child of. A child of node/NAME is deployed there.'),
 });

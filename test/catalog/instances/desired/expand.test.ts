@@ -343,6 +343,17 @@ describe('relations', () => {
   });
 });
 
+describe('parents', () => {
+  it('are not more than a resource may have with its node', async () => {
+    const components = (count: number) => ({
+      rack: { type: 'Server', on: { count, together: true } },
+      web: { type: 'Server', parents: ['rack'] },
+    });
+    expect(await wrong(shop({ components: components(255) }))).toEqual([]);
+    expect(await wrong(shop({ components: components(256) }))).toEqual(['TOO_MANY web.parents']);
+  });
+});
+
 describe('types', () => {
   it('have to be there, concrete and sound', async () => {
     expect(await wrong(shop({ components: { a: { type: 'Sever' }, b: { type: 'Base' } } }))).toEqual([

@@ -1,5 +1,6 @@
 /** Which resources are children of which, and whether their types allow it. */
 
+import { MAX_PARENTS } from '../../../../../protocol/kinds/resource.ts';
 import { nearMiss } from '../../../../../protocol/near-miss.ts';
 import { type Count, mayStand, NODE_END, permitted, tooFew, tooMany } from '../../model/relation-rules.ts';
 import type { Components, ExpandedComponent } from './component.ts';
@@ -78,6 +79,16 @@ function judge(components: Components, parents: ReadonlyMap<string, readonly str
     }
     for (const { name } of resources) {
       const above = parents.get(name) ?? [];
+      // its node is one of them
+      if (above.length + 1 > MAX_PARENTS) {
+        const message = `it would have ${above.length} resources as parents; at most ${MAX_PARENTS - 1} are possible`;
+        findings.add(
+          'TOO_MANY',
+          [...path, 'parents'],
+          message,
+          'Lower their count, or spread them over nodes: a resource stands below those of its own node.',
+        );
+      }
       for (const parent of new Set(above.flatMap((one) => typeOf(one) ?? []))) {
         if (!mayStand(type.parents, parent)) {
           findings.add(
