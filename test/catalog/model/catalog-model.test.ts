@@ -186,6 +186,20 @@ describe('import', () => {
     expect(causes(error)).toEqual(['objects[0]: the type "site" comes with dtkd and cannot be changed; extend it']);
   });
 
+  it('brings no values of what is computed, be its type there or in the import', async () => {
+    const { store, catalog: made } = await catalog();
+    const base = document('Type', 'base', { name: 'Base', properties: { pid: { type: 'integer', dynamic: true } } });
+    const auto = document('Type', 'auto', { name: 'Auto', extends: 'base' });
+    const computed = document('Resource', 'a', { model: 'web', type: 'AUTO', properties: { pid: 1 } });
+    const refused = 'objects[3].spec.properties.pid: is computed by the system and is not written';
+    const web = document('Model', 'web', {});
+    expect(causes(await refusal(act(made, 'import', { objects: [web, auto, base, computed] })))).toEqual([refused]);
+    await act(made, 'import', { objects: [web, auto, base, document('Resource', 'a', { model: 'web', type: 'Auto' })] });
+    expect(causes(await refusal(act(made, 'import', { objects: [web, auto, base, computed] })))).toEqual([refused]);
+    await write(store, resource('a', { type: 'Auto', properties: { pid: 1 } }));
+    expect(await act(made, 'import', { objects: [computed] })).toMatchObject({ unchanged: 1 });
+  });
+
   it('imports nothing if anything is wrong, and names object and field', async () => {
     const { store, catalog: made } = await catalog();
     const version = store.version();

@@ -1,12 +1,12 @@
 /** What models, types and resources do beyond being stored: spelling of types, computed properties, deletion with dependents. */
-import { isRecord, jsonEqual } from '../../../../protocol/json.ts';
+import { jsonEqual } from '../../../../protocol/json.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import { deleteWithDependents } from './cascade.ts';
-import { type Plural, type Reads, refIn, resourceSpecOf } from './objects.ts';
+import { assertNotComputed } from './computed.ts';
+import { type Plural, type Reads, refIn } from './objects.ts';
 import type { HandlerContext, ModelHandler } from './ports.ts';
-import { invalid, objectText, withoutUnseen } from './refusal.ts';
-import { writtenDynamic } from './resource-properties.ts';
+import { withoutUnseen } from './refusal.ts';
 import type { Rights } from './rights.ts';
 import { withSpelling } from './spelling.ts';
 import type { TypeBook } from './type-book.ts';
@@ -23,6 +23,7 @@ export interface HandlerOptions {
 
 /** Handlers by plural. */
 export function modelHandlers(options: HandlerOptions): Record<Plural, ModelHandler> {
+  const typeOf = (name: string) => options.book.resolve(options.reads, name);
   return {
     models: { delete: deletion('models', options) },
     types: {
@@ -37,11 +38,15 @@ export function modelHandlers(options: HandlerOptions): Record<Plural, ModelHand
     resources: {
       create: async (object, { principal }) => {
         await options.rights.assertParents(principal, { after: object }, options.reads);
-        return asWritten(await spelled('resources', object, undefined, options), undefined, options);
+        const written = await spelled('resources', object, undefined, options);
+        await assertNotComputed(typeOf, undefined, written);
+        return written;
       },
       update: async (object, previous, { principal }) => {
         await options.rights.assertParents(principal, { before: previous, after: object }, options.reads);
-        return asWritten(await spelled('resources', object, previous, options), previous, options);
+        const written = await spelled('resources', object, previous, options);
+        await assertNotComputed(typeOf, previous, written);
+        return written;
       },
       delete: deletion('resources', options),
     },
@@ -58,28 +63,6 @@ async function spelled(
   const written = await withSpelling(plural, object, async (name) => (await book.resolve(reads, name))?.name);
   if (previous === undefined || written === object || !jsonEqual(written['spec'], previous['spec'])) return written;
   return { ...written, metadata: { ...written.metadata, generation: previous.metadata.generation } };
-}
-
-/** Refuses values of computed properties that a person writes; what the system has written may be sent back as it is. */
-async function asWritten(object: ApiObject, previous: ApiObject | undefined, { reads, book }: HandlerOptions): Promise<ApiObject> {
-  const spec = resourceSpecOf(object);
-  const type = spec === undefined ? undefined : await book.resolve(reads, spec.type);
-  if (spec === undefined || type === undefined) return object;
-  const names = writtenDynamic(type, propertiesOf(previous), spec.properties ?? {});
-  if (names.length === 0) return object;
-  throw invalid(
-    names.map((name) => ({
-      reason: 'FieldValueForbidden',
-      field: `spec.properties.${name}`,
-      message: 'is computed by the system and is not written',
-      object: objectText({ plural: 'resources', name: object.metadata.name }),
-    })),
-  );
-}
-
-function propertiesOf(object: ApiObject | undefined): Record<string, unknown> {
-  const properties = Reflect.get(Object(object?.['spec']), 'properties');
-  return isRecord(properties) ? properties : {};
 }
 
 /**

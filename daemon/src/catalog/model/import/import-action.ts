@@ -7,13 +7,15 @@ import { jsonEqual } from '../../../../../protocol/json.ts';
 import type { ApiObject } from '../../../../../protocol/objects.ts';
 import { type Principal, subjectText } from '../../../../../protocol/principal.ts';
 import type { ObjectStore, Transaction } from '../../../store/object-store.types.ts';
+import { assertNotComputed } from '../computed.ts';
 import { BREATH, MAX_IMPORT_BYTES } from '../limits.ts';
-import { type Plural, type Reads, refIn, typeKey } from '../objects.ts';
+import { type Plural, type Reads, refIn, typeKey, typeSpecOf } from '../objects.ts';
 import type { Documents, ModelAction } from '../ports.ts';
 import { invalid, objectText, withoutUnseen } from '../refusal.ts';
+import type { NamedType, ResolvedType } from '../resolved-type.ts';
 import type { Rights } from '../rights.ts';
 import { withSpelling } from '../spelling.ts';
-import type { TypeBook } from '../type-book.ts';
+import { chainOf, resolveChain, type TypeBook } from '../type-book.ts';
 import { importCauses, importInvalid, placed, readImport, type Target } from './documents.ts';
 
 export type ImportResult = 'created' | 'changed' | 'unchanged';
@@ -55,7 +57,7 @@ export function importAction(options: ImportOptions): ModelAction {
 export async function importModel(options: ImportOptions, principal: Principal, body: unknown): Promise<ImportAnswer> {
   const { store, node, documents, rights, reads } = options;
   const { targets, dryRun } = await readImport(body, documents, node);
-  const spelled = await spellings(options, targets);
+  const types = new ComingTypes(options, targets);
   const ordered = ORDER.flatMap((plural) => targets.filter((target) => target.plural === plural));
   const results = new Map<number, ImportResult>();
   const coming = new Set(targets.flatMap(({ plural, name }) => (plural === 'resources' ? [name] : [])));
@@ -66,7 +68,7 @@ export async function importModel(options: ImportOptions, principal: Principal, 
       // read together: one by one, the trips to the database would be most of the time
       const stored = await Promise.all(part.map(({ plural, name }) => tx.get(refIn(node, plural, name))));
       for (const [at, target] of part.entries()) {
-        results.set(target.index, await writeOne(options, tx, target, stored[at], { principal, spelled, coming }));
+        results.set(target.index, await writeOne(options, tx, target, stored[at], { principal, types, coming }));
       }
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -87,18 +89,42 @@ export async function importModel(options: ImportOptions, principal: Principal, 
   };
 }
 
-type Spelling = (name: string) => Promise<string | undefined>;
+/** Types as they are when the import is done: as it says itself, else as they stand. */
+class ComingTypes {
+  readonly #options: ImportOptions;
+  readonly #own = new Map<string, NamedType>();
+  readonly #resolved = new Map<string, Promise<ResolvedType | undefined>>();
 
-/** How types are spelled when the import is done: as it says itself, else as they stand. */
-async function spellings({ reads, book, documents, node }: ImportOptions, targets: readonly Target[]): Promise<Spelling> {
-  const own = new Map<string, string>();
-  for (const target of targets) {
-    if (target.plural !== 'types') continue;
-    const name = Reflect.get(Object(documents.created(target.kind, target.document, target.name, node)['spec']), 'name');
-    const written = typeof name === 'string' ? name : target.name;
-    own.set(typeKey(written), written);
+  constructor(options: ImportOptions, targets: readonly Target[]) {
+    this.#options = options;
+    const { documents, node } = options;
+    for (const target of targets) {
+      if (target.plural !== 'types') continue;
+      const object = documents.created(target.kind, target.document, target.name, node);
+      const said = Reflect.get(Object(object['spec']), 'name');
+      const name = typeof said === 'string' ? said : target.name;
+      this.#own.set(typeKey(name), { name, spec: typeSpecOf(object) ?? {} });
+    }
   }
-  return async (name) => own.get(typeKey(name)) ?? (await book.resolve(reads, name))?.name;
+
+  /** How a type is spelled. */
+  async spelled(name: string): Promise<string | undefined> {
+    const { book, reads } = this.#options;
+    return this.#own.get(typeKey(name))?.name ?? (await book.resolve(reads, name))?.name;
+  }
+
+  resolve(name: string): Promise<ResolvedType | undefined> {
+    const key = typeKey(name);
+    const found = this.#resolved.get(key) ?? this.#resolve(name);
+    this.#resolved.set(key, found);
+    return found;
+  }
+
+  async #resolve(name: string): Promise<ResolvedType | undefined> {
+    const { book, reads } = this.#options;
+    const chain = await chainOf(name, async (one) => this.#own.get(typeKey(one)) ?? (await book.named(reads, one)));
+    return 'fault' in chain ? undefined : resolveChain(chain);
+  }
 }
 
 async function writeOne(
@@ -106,9 +132,9 @@ async function writeOne(
   tx: Transaction,
   { plural, kind, name, document: given, index }: Target,
   before: ApiObject | undefined,
-  { principal, spelled, coming }: { principal: Principal; spelled: Spelling; coming: ReadonlySet<string> },
+  { principal, types, coming }: { principal: Principal; types: ComingTypes; coming: ReadonlySet<string> },
 ): Promise<ImportResult> {
-  const document = { ...given, fields: await withSpelling(plural, given.fields, spelled) };
+  const document = { ...given, fields: await withSpelling(plural, given.fields, (type) => types.spelled(type)) };
   const after =
     before === undefined ? documents.created(kind, document, name, node, creatorOf(principal)) : documents.changed(kind, before, document);
   if (before !== undefined && (await tx.originOf(refIn(node, plural, name))) !== 'own') return unlessOurs(before, after);
@@ -122,7 +148,10 @@ async function writeOne(
       details: { index, object: objectText({ plural, name }) },
     });
   }
-  if (plural === 'resources') await rights.assertParents(principal, { before, after, coming }, reads);
+  if (plural === 'resources') {
+    await rights.assertParents(principal, { before, after, coming }, reads);
+    await assertNotComputed((type) => types.resolve(type), before, after);
+  }
   if (before !== undefined && jsonEqual(before, after)) return 'unchanged';
   const stored = await tx.put(after);
   if (before === undefined) return 'created';

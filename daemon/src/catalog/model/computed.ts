@@ -1,0 +1,33 @@
+/** Nobody writes what the system computes, by whatever way: what it has written may be sent back as it is. */
+import { isRecord } from '../../../../protocol/json.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import { resourceSpecOf } from './objects.ts';
+import { invalid, objectText } from './refusal.ts';
+import type { ResolvedType } from './resolved-type.ts';
+import { writtenDynamic } from './resource-properties.ts';
+
+/** Refuses values of computed properties that a person writes. `resolve`: types as they are once it is written. */
+export async function assertNotComputed(
+  resolve: (type: string) => Promise<ResolvedType | undefined>,
+  before: ApiObject | undefined,
+  after: ApiObject,
+): Promise<void> {
+  const spec = resourceSpecOf(after);
+  const type = spec === undefined ? undefined : await resolve(spec.type);
+  if (spec === undefined || type === undefined) return;
+  const names = writtenDynamic(type, propertiesOf(before), spec.properties ?? {});
+  if (names.length === 0) return;
+  throw invalid(
+    names.map((name) => ({
+      reason: 'FieldValueForbidden',
+      field: `spec.properties.${name}`,
+      message: 'is computed by the system and is not written',
+      object: objectText({ plural: 'resources', name: after.metadata.name }),
+    })),
+  );
+}
+
+function propertiesOf(object: ApiObject | undefined): Record<string, unknown> {
+  const properties = Reflect.get(Object(object?.['spec']), 'properties');
+  return isRecord(properties) ? properties : {};
+}
