@@ -306,6 +306,18 @@ describe('effective', () => {
     expect((await refusal(effective(made, 'resources', 'nobody'))).code).toBe('NOT_FOUND');
   });
 
+  it('lets others have the event loop where many children export much', async () => {
+    const { store, catalog: made } = await catalog();
+    const children = Array.from({ length: 100 }, (_, index) => resource(`c${index}`, { type: 'Package', parents: ['top'] }));
+    await write(store, model('web'), resource('top', { type: 'Site' }), ...children);
+    let turns = 0;
+    setImmediate(() => {
+      turns += 1;
+    });
+    await effective(made, 'resources', 'top');
+    expect(turns).toBe(1);
+  });
+
   it('shows of relatives what whoever asks may see of them', async () => {
     const decide: Decide = (_principal, { verb, name }) =>
       name === 'front' || (name === 'seen' && verb === 'DISCOVER') ? { allowed: true } : { allowed: false, reason: 'no' };

@@ -150,6 +150,19 @@ describe('a type', () => {
     expect((await refusal(write(store, ...together))).message).toContain('at most 1 of type Base, got 2');
   });
 
+  it('is judged with those that extend it while others have the event loop', async () => {
+    const types = Array.from({ length: 100 }, (_, index) => type(`S${index}`, { extends: 'A' }));
+    await write(store, type('A'), ...types);
+    let turns = 0;
+    const count = () => {
+      turns += 1;
+      if (turns < 100) setImmediate(count);
+    };
+    setImmediate(count);
+    await write(store, type('A', { properties: { p: {} } }));
+    expect(turns).toBe(100);
+  });
+
   it('is as it was after a transaction that failed', async () => {
     await write(store, model('web'), type('A', { properties: { p: { type: 'integer' } } }));
     const failing = store.transact(async (tx) => {

@@ -9,7 +9,7 @@ import { SHOWN_CHILDREN } from '../limits.ts';
 import { nodeParents, nodeRef, type Reads, refIn, resourceNameOf, resourceParents, resourceSpecOf } from '../objects.ts';
 import { Refusal } from '../refusal.ts';
 import { type Count, NODE_END, tooFew, tooMany } from '../relation-rules.ts';
-import type { ResolvedType } from '../resolved-type.ts';
+import type { ResolvedProperty, ResolvedType } from '../resolved-type.ts';
 import { effectiveProperties, judgeProperties } from '../resource-properties.ts';
 import type { Rights } from '../rights.ts';
 import { readCounts } from '../rows.ts';
@@ -23,6 +23,9 @@ export interface EffectiveValue {
   child?: string;
   type: string;
 }
+
+/** Children after which others have the event loop: each may export a thousand values. */
+const BREATH = 16;
 
 /** A resource at the other end of a relation. */
 export interface Related {
@@ -100,10 +103,11 @@ function propertiesOf(type: ResolvedType | undefined, own: Record<string, unknow
   const all = new Map<string, EffectiveValue>();
   if (type === undefined) for (const [name, value] of Object.entries(own)) all.set(name, { value, origin: 'own', type: 'string' });
   else for (const [name, { value, origin, rule }] of effectiveProperties(type, own)) all.set(name, { value, origin, type: rule.type });
-  const exporters = new Map<string, string[]>();
-  for (const [child, values] of imported) for (const name of values.keys()) exporters.set(name, [...(exporters.get(name) ?? []), child]);
-  for (const [name, [child, ...others]] of exporters) {
-    if (child === undefined || others.length > 0 || all.has(name)) continue;
+  /** Undefined: several export it. */
+  const exporters = new Map<string, string | undefined>();
+  for (const [child, values] of imported) for (const name of values.keys()) exporters.set(name, exporters.has(name) ? undefined : child);
+  for (const [name, child] of exporters) {
+    if (child === undefined || all.has(name)) continue;
     all.set(name, {
       value: imported.get(child)?.get(name),
       origin: 'imported',
@@ -124,17 +128,37 @@ async function readChildren(
   const items: Related[] = [];
   const imported = new Map<string, ReadonlyMap<string, unknown>>();
   if (counts.size > 0) {
-    for (const ref of await childrenOf(reads, node, name, SHOWN_CHILDREN)) {
+    const exports = new Map<ResolvedType, ResolvedProperties>();
+    for (const [index, ref] of (await childrenOf(reads, node, name, SHOWN_CHILDREN)).entries()) {
+      if (index % BREATH === BREATH - 1) await new Promise((resolve) => setImmediate(resolve));
       const child = await reads.get(ref);
       items.push(...relatedOf(options, principal, child));
       const spec = child === undefined ? undefined : resourceSpecOf(child);
       const type = spec === undefined ? undefined : await book.resolve(reads, spec.type);
       if (child === undefined || spec === undefined || type === undefined || !rights.may(principal, 'READ', 'resources', child)) continue;
-      const exported = [...effectiveProperties(type, spec.properties ?? {})].filter(([, { rule }]) => rule.exported === true);
-      if (exported.length > 0) imported.set(ref.name, new Map(exported.map(([property, { value }]) => [property, value])));
+      const properties = exports.get(type) ?? exportedBy(type);
+      exports.set(type, properties);
+      const exported = exportedValues(properties, spec.properties ?? {});
+      if (exported.size > 0) imported.set(ref.name, exported);
     }
   }
   return { items, count: [...counts.values()].reduce((sum, count) => sum + count, 0), imported };
+}
+
+type ResolvedProperties = readonly (readonly [string, ResolvedProperty])[];
+
+/** What resources of a type export, in name order. */
+function exportedBy(type: ResolvedType): ResolvedProperties {
+  return [...type.properties].filter(([, { rule }]) => rule.exported === true).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function exportedValues(properties: ResolvedProperties, own: Readonly<Record<string, unknown>>): Map<string, unknown> {
+  const values = new Map<string, unknown>();
+  for (const [name, { rule }] of properties) {
+    const value = Object.hasOwn(own, name) ? own[name] : rule.default;
+    if (value !== undefined) values.set(name, value);
+  }
+  return values;
 }
 
 /** A relative as whoever asks may see it: nothing, its name, or its name and type. */

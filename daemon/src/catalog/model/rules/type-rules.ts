@@ -59,7 +59,7 @@ export async function keepTypeNames(work: Case, touched: readonly Touched[]): Pr
 export async function judgeTypes(work: Case, book: TypeBook, touched: readonly Touched[]): Promise<void> {
   for (const { ref, after } of touched) {
     if (after === undefined || work.refusal.full) continue;
-    await work.breathe();
+    await work.breatheNow();
     const faults = work.refusal.against(ref);
     const parsed = typeSpec.safeParse(after['spec'] ?? {});
     if (!parsed.success) {
@@ -135,6 +135,7 @@ export async function judgeUsers(
     return after.has(key) ? undefined : await book.named(work.tx, name);
   };
   for (const { now, object } of await withSubtypes(work, changed)) {
+    await work.breatheNow();
     await assertOverridesHold(work, book, now, object);
     const chain = await chainOf(now.name, lookUpOld);
     if ('fault' in chain || jsonEqual(shapeOf(await resolveChain(chain)), shapeOf(now))) continue;
@@ -167,7 +168,7 @@ async function withSubtypes(
   const waiting = [...changed.values()];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     for (const ref of await subtypesOf(work.tx, work.node, next.now.name, COUNTED)) {
-      await work.breathe();
+      await work.breatheNow();
       const object = await work.tx.get(ref);
       const name = object === undefined ? undefined : typeNameOf(object);
       if (name === undefined || all.has(typeKey(name))) continue;
