@@ -213,7 +213,19 @@ describe('what is said about a filter', () => {
     expect(await about({ include: ['tags=web'], exclude: ['osfamily=unix'] })).toBe(
       'all 2 of 5 nodes that are taken in are left out again',
     );
-    expect(whyNone(await parseNodeFilter({ include: ['x'] }), [])).toBe('there is no node to choose from');
+    expect(await whyNone(await parseNodeFilter({ include: ['x'] }), [])).toBe('there is no node to choose from');
+  });
+
+  it('why it chooses none of very many, while others have the event loop', async () => {
+    const dear = Array.from({ length: 5 }, () => '([ab]*a[ab]{12}){20}c').join(',');
+    const many = Array.from({ length: 50 }, (_, index) => node(`n${index}`, { properties: { p: 'ab'.repeat(512) } }));
+    const filter = await parseNodeFilter({ include: [`p=${dear}`] });
+    let turns = 0;
+    setImmediate(() => {
+      turns += 1;
+    });
+    expect(await whyNone(filter, many)).toContain('none of 50 nodes matches p=');
+    expect(turns).toBe(1);
   });
 
   it('which names of a list are of no node', () => {

@@ -16,11 +16,15 @@ export function matchNode(filter: CompiledFilter, node: FilteredNode): boolean {
 }
 
 /** Those that the filter chooses, in their order. Lets other work go on in between: a domain may have thousands of nodes. */
-export async function selectNodes<T extends FilteredNode>(filter: CompiledFilter, nodes: Iterable<T>): Promise<T[]> {
+export function selectNodes<T extends FilteredNode>(filter: CompiledFilter, nodes: Iterable<T>): Promise<T[]> {
+  return passing(nodes, (node) => matchNode(filter, node));
+}
+
+async function passing<T>(nodes: Iterable<T>, passes: (node: T) => boolean): Promise<T[]> {
   const chosen: T[] = [];
   let since = performance.now();
   for (const node of nodes) {
-    if (matchNode(filter, node)) chosen.push(node);
+    if (passes(node)) chosen.push(node);
     if (performance.now() - since < TURN_MS) continue;
     await nextTurn();
     since = performance.now();
@@ -37,23 +41,27 @@ export function narrowTo<T extends FilteredNode>(nodes: readonly T[], only: read
 }
 
 /** Says which part of a filter leaves no node over: for the refusal of a filter that chooses none. */
-export function whyNone(filter: CompiledFilter, nodes: readonly FilteredNode[]): string {
+export async function whyNone(filter: CompiledFilter, nodes: readonly FilteredNode[]): Promise<string> {
   const among = `${nodes.length} ${nodes.length === 1 ? 'node' : 'nodes'}`;
   if (nodes.length === 0) return 'there is no node to choose from';
-  const counts = filter.include.map((condition) => ({ condition, count: nodes.filter((node) => holds(condition, node)).length }));
-  const nowhere = counts.find(({ count }) => count === 0);
-  if (nowhere !== undefined) return `none of ${among} matches ${nowhere.condition.text}${byName(nowhere.condition, nodes)}`;
-  const included = nodes.filter((node) => filter.include.every((condition) => holds(condition, node)));
-  if (included.length === 0)
-    return `of ${among} ${counts.map(({ condition, count }) => `${count} match ${condition.text}`).join(', ')}, none all of it`;
+  const counts: string[] = [];
+  let included = nodes;
+  for (const condition of filter.include) {
+    const matching = await passing(nodes, (node) => holds(condition, node));
+    if (matching.length === 0) return `none of ${among} matches ${condition.text}${await byName(condition, nodes)}`;
+    counts.push(`${matching.length} match ${condition.text}`);
+    const all = new Set(matching);
+    included = included.filter((node) => all.has(node));
+  }
+  if (included.length === 0) return `of ${among} ${counts.join(', ')}, none all of it`;
   return `all ${included.length} of ${among} that are taken in are left out again`;
 }
 
 /** A host name is often mistaken for a node's name. */
-function byName(condition: Condition, nodes: readonly FilteredNode[]): string {
+async function byName(condition: Condition, nodes: readonly FilteredNode[]): Promise<string> {
   if (condition.key.of !== 'fact' || condition.key.name !== 'hostname') return '';
-  const named = nodes.filter((node) => holds({ ...condition, key: { of: 'name' } }, node)).length;
-  return named === 0 ? '' : `, but name=${condition.text.slice(condition.text.indexOf('=') + 1)} matches ${named}`;
+  const named = await passing(nodes, (node) => holds({ ...condition, key: { of: 'name' } }, node));
+  return named.length === 0 ? '' : `, but name=${condition.text.slice(condition.text.indexOf('=') + 1)} matches ${named.length}`;
 }
 
 function holds({ key, literals, anyOf }: Condition, node: FilteredNode): boolean {

@@ -18,7 +18,7 @@ export async function chooseNodes(request: Pick<DispatchRequestSpec, 'filter' | 
   if (filter !== undefined) {
     const compiled = await parseNodeFilter(filter, propertyKeysOf(all));
     chosen = await selectNodes(compiled, all);
-    if (chosen.length === 0) none = whyNone(compiled, all);
+    if (chosen.length === 0) none = await whyNone(compiled, all);
   }
   const notes: string[] = [];
   if (only !== undefined) {
