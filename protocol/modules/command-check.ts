@@ -1,6 +1,7 @@
 /** Judges the commands of one type: pure. What each of them names has to be there, and to be of the right kind. */
 import { type Command, type Commands, type Dispatch, MAX_STEPS, type OptionRule, type Script, type Step } from '../commands.ts';
 import { readOptionValue } from '../option-value.ts';
+import { cycleFrom } from './cycle.ts';
 import type { ModuleFault } from './manifest.ts';
 
 export interface CommandSurroundings {
@@ -21,6 +22,15 @@ export function commandFaults(commands: Commands, surroundings: CommandSurroundi
   for (const [name, command] of Object.entries(commands)) {
     const check = new CommandCheck(name, command, all, surroundings, faults);
     check.run();
+  }
+  const callsOf = (name: string) => calledBy((Object.hasOwn(all, name) ? all[name] : undefined)?.workflow?.steps ?? []);
+  const done = new Set<string>();
+  for (const name of Object.keys(commands)) {
+    const cycle = cycleFrom(name, callsOf, done);
+    if (cycle === undefined) continue;
+    // of a circle that is inherited in part, one of its commands is the type's own
+    const own = cycle.find((one) => Object.hasOwn(commands, one)) ?? name;
+    faults.push({ field: `${own}.workflow.steps`, message: `runs itself without end: ${cycle.join(' → ')}` });
   }
   return faults;
 }
@@ -50,8 +60,6 @@ class CommandCheck {
     if (workflow === undefined) return;
     this.#stepsOf('workflow.steps', workflow.steps);
     if (this.#steps > MAX_STEPS) this.#add('workflow.steps', `has ${this.#steps} steps with its handlers; at most ${MAX_STEPS}`);
-    const cycle = cycleFrom(this.#name, this.#all);
-    if (cycle !== undefined) this.#add('workflow.steps', `runs itself without end: ${cycle.join(' → ')}`);
   }
 
   #add(field: string, message: string): void {
@@ -137,26 +145,6 @@ class CommandCheck {
         this.#add(field, `${this.#name} has no option ${JSON.stringify(option.slice(0, 63))}`);
     }
   }
-}
-
-/** The commands through which a command runs itself as a step; undefined if it does not. Each is looked at once. */
-function cycleFrom(name: string, all: Commands): string[] | undefined {
-  const cameFrom = new Map<string, string>();
-  const waiting = [name];
-  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
-    const command = Object.hasOwn(all, at) ? all[at] : undefined;
-    for (const next of calledBy(command?.workflow?.steps ?? [])) {
-      if (next === name) {
-        const path = [name];
-        for (let back: string | undefined = at; back !== undefined && back !== name; back = cameFrom.get(back)) path.unshift(back);
-        return [name, ...path];
-      }
-      if (cameFrom.has(next)) continue;
-      cameFrom.set(next, at);
-      waiting.push(next);
-    }
-  }
-  return undefined;
 }
 
 function calledBy(steps: readonly Step[]): string[] {

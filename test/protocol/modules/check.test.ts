@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { command as commandSchema } from '../../../protocol/commands.ts';
 import { moduleManifest } from '../../../protocol/module.ts';
 import { allFaults, moduleFaults } from '../../../protocol/modules/check.ts';
+import { commandFaults } from '../../../protocol/modules/command-check.ts';
+import { cycleFrom } from '../../../protocol/modules/cycle.ts';
 
 function faults(types: object, files: string[] = []): string[] {
   const manifest = moduleManifest.parse({ dsl_version: '1.0', module: 'acme/web', version: '1.0.0', types });
@@ -78,6 +81,31 @@ describe('a module', () => {
     const around = { a: steps({ command: 'b' }), b: steps({ ...script, 'on-failure': [{ command: 'c' }] }), c: steps({ command: 'a' }) };
     expect(ofCommands(around)[0]).toBe('a.workflow.steps: runs itself without end: a → b → c → a');
     expect(ofCommands({ a: steps({ command: 'b' }, { command: 'c' }), b: steps({ command: 'c' }), c: script })).toEqual([]);
+  });
+
+  it('is looked over in a time that goes by its commands, not by the ways through them', () => {
+    let looked = 0;
+    const chain = Array.from({ length: 300 }, (_, index) => {
+      const workflow = commandSchema.parse(steps({ command: `c${index + 1}` })).workflow;
+      return [
+        `c${index}`,
+        {
+          get workflow() {
+            looked += 1;
+            return workflow;
+          },
+        },
+      ] as const;
+    });
+    const commands = { ...Object.fromEntries(chain), c300: commandSchema.parse(script) };
+    expect(commandFaults(commands, { files: 'none', inherited: {}, open: false })).toEqual([]);
+    expect(looked).toBeLessThan(3_000);
+  });
+
+  it('has no circle, be it ever so long', () => {
+    const next = (name: string) => (name === 'n50000' ? [] : [`n${Number(name.slice(1)) + 1}`]);
+    expect(cycleFrom('n0', next, new Set())).toBeUndefined();
+    expect(cycleFrom('n0', (name) => (name === 'n50000' ? ['n49999'] : next(name)), new Set())).toEqual(['n49999', 'n50000', 'n49999']);
   });
 
   it('has options whose values fit', () => {
