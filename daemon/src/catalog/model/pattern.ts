@@ -4,14 +4,19 @@
  */
 import type { RE2JS } from 're2js';
 import { DtkdError } from '../../../../protocol/errors.ts';
+import { writtenOut } from '../../../../protocol/pattern-size.ts';
 import { MAX_MATCHED, type Pattern } from '../../../../protocol/property-value.ts';
 
 /** Instructions of a compiled pattern: time to match is at most this times the length of the text; with the longest one some 30 ms. */
 const MAX_PROGRAM = 1_000;
+/** Signs of a pattern with its repetitions written out, beyond which it is not even compiled: far more than any that is small enough then. */
+const MAX_WRITTEN_OUT = 20 * MAX_PROGRAM;
 /** Compiled patterns that are kept. */
 const CACHED_PATTERNS = 512;
 
 type Compiled = { pattern: Pattern } | { error: string };
+
+const TOO_LARGE: Compiled = { error: 'is too large when its repetitions are written out' };
 
 const compiled = new Map<string, Compiled>();
 let library: Promise<typeof RE2JS> | undefined;
@@ -28,9 +33,10 @@ export async function compilePattern(source: string): Promise<Compiled> {
 }
 
 function compile(engine: typeof RE2JS, source: string): Compiled {
+  if (writtenOut(source, MAX_WRITTEN_OUT) > MAX_WRITTEN_OUT) return TOO_LARGE;
   try {
     const program = engine.compile(source);
-    if (program.programSize() > MAX_PROGRAM) return { error: 'is too large when its repetitions are written out' };
+    if (program.programSize() > MAX_PROGRAM) return TOO_LARGE;
     return { pattern: { matches: (text) => text.length <= MAX_MATCHED && program.testExact(text) } };
   } catch (error) {
     return { error: `is not a regular expression that RE2 takes: ${reasonOf(error)}` };

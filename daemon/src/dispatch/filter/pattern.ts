@@ -5,9 +5,12 @@
  */
 import type { RE2JS } from 're2js';
 import { DtkdError } from '../../../../protocol/errors.ts';
+import { writtenOut } from '../../../../protocol/pattern-size.ts';
 
 /** Instructions of a compiled pattern: time to match is at most this times the length of the text. */
 const MAX_PROGRAM = 500;
+/** Signs of an expression with its repetitions written out, beyond which it is not even compiled: far more than any that is small enough then. */
+const MAX_WRITTEN_OUT = 20 * MAX_PROGRAM;
 /** Characters of a text that is matched: the longest property of a Node. With the largest program a few milliseconds. */
 const MAX_MATCHED = 1_024;
 
@@ -25,6 +28,8 @@ export interface PatternFault {
   error: string;
   at: number;
 }
+
+const TOO_LARGE: PatternFault = { error: 'is too large when its repetitions are written out', at: 0 };
 
 let library: Promise<typeof RE2JS> | undefined;
 
@@ -62,10 +67,11 @@ function fits(wanted: string | readonly string[], text: string | readonly string
 }
 
 function compile(engine: typeof RE2JS, source: string, ignoreCase: boolean): Pattern | PatternFault {
+  if (writtenOut(source, MAX_WRITTEN_OUT) > MAX_WRITTEN_OUT) return TOO_LARGE;
   try {
     const program = engine.compile(source, ignoreCase ? engine.CASE_INSENSITIVE : 0);
     const size = program.programSize();
-    if (size > MAX_PROGRAM) return { error: 'is too large when its repetitions are written out', at: 0 };
+    if (size > MAX_PROGRAM) return TOO_LARGE;
     return { matches: (text) => text.length <= MAX_MATCHED && program.testExact(text), size, literal: false };
   } catch (error) {
     if (!(error instanceof Error)) throw new DtkdError('INTERNAL', 'the pattern library threw what is no error', { cause: error });
