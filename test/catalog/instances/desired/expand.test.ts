@@ -464,6 +464,16 @@ describe('workflows', () => {
     );
     expect(await wrong(shop({ components: { web: { type: 'Server' } }, workflows: tower }))).toContain('TOO_MANY workflows.w0');
   });
+
+  it('are judged in however long a row they call one another', async () => {
+    const row = Object.fromEntries(
+      Array.from({ length: 6_000 }, (_, index) => [
+        `w${index}`,
+        { steps: [index === 5_999 ? { component: 'web', command: 'restart' } : { workflow: `w${index + 1}` }] },
+      ]),
+    );
+    expect(await wrong(shop({ components: { web: { type: 'Server' } }, workflows: row }))).toContain('TOO_MANY workflows.w0');
+  });
 });
 
 describe('a name that an object of the service is to have', () => {

@@ -5,7 +5,7 @@ import { nearMiss } from '../../../../../protocol/near-miss.ts';
 import type { ServiceFile } from '../../../../../protocol/service-file.ts';
 import { askedFor } from './commands-of.ts';
 import type { Components, ExpandedComponent } from './component.ts';
-import { cyclesOf } from './cycles.ts';
+import { cyclesOf, lastFirst } from './cycles.ts';
 import { type FilePath, type Findings, listed } from './findings.ts';
 import { interpolateBut, textOf } from './interpolation.ts';
 import { isKnown } from './outcome.ts';
@@ -130,11 +130,8 @@ function judgeWhole(workflows: Readonly<Record<string, ServiceWorkflow>>, findin
     findings.add('DEPENDS_ON_ITSELF', ['workflows', cycle[0] ?? ''], `it runs itself without end: ${cycle.join(' → ')}`);
   if (cycles.length > 0) return;
   const sizes = new Map<string, { steps: number; levels: number }>();
-  const sizeOf = (name: string): { steps: number; levels: number } => {
-    const known = sizes.get(name) ?? measured(workflows[name]?.steps ?? [], sizeOf);
-    sizes.set(name, known);
-    return known;
-  };
+  const sizeOf = (name: string) => sizes.get(name) ?? { steps: 0, levels: 0 };
+  for (const name of lastFirst(graph)) sizes.set(name, measured(workflows[name]?.steps ?? [], sizeOf));
   for (const name of Object.keys(workflows)) {
     const { steps, levels } = sizeOf(name);
     if (steps > MAX_TASK_STEPS) findings.add('TOO_MANY', ['workflows', name], `it comes to more than ${MAX_TASK_STEPS} steps`);
