@@ -1,3 +1,4 @@
+import { DtkdError } from '../protocol/errors.ts';
 import type { Kind } from '../protocol/kinds/kind.ts';
 import { type Selection, type Target, THIS_NODE } from './client/api.ts';
 import { parseDuration } from './input/duration.ts';
@@ -35,4 +36,23 @@ export function selectionOf(flags: SelectionFlags): Selection {
     peerTimeoutMs: flags.timeout === undefined ? undefined : parseDuration(flags.timeout),
     limit: flags.limit,
   };
+}
+
+/** Flags that choose among all objects, as they are written. */
+const CHOOSING = { selector: '-l', fieldSelector: '--field-selector', where: '--where', limit: '--limit', all: '--all' } as const;
+
+/** Who names objects gets these: what else would choose would be ignored. `given`: what names them, such as "names". */
+export function assertNothingChooses(flags: { readonly [Flag in keyof typeof CHOOSING]?: unknown }, given: string): void {
+  for (const [flag, written] of Object.entries(CHOOSING)) {
+    if (flags[flag as keyof typeof CHOOSING] === undefined) continue;
+    throw new DtkdError('BAD_REQUEST', `${written} chooses among all objects, and cannot be given with ${given}`, {
+      next: `Leave out ${written}, or ${given}.`,
+    });
+  }
+}
+
+/** The same name is another object on each node. */
+export function assertOneNode(kind: Kind, flags: Pick<ListFlags, 'allNamespaces'>): void {
+  if (flags.allNamespaces !== true || kind.scope !== 'Namespaced') return;
+  throw new DtkdError('BAD_REQUEST', 'a name belongs to one node, so -A cannot be given with names', { next: 'Name the node with -n.' });
 }

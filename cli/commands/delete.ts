@@ -10,6 +10,7 @@ import { fullName, parseWanted, requireKindOf } from '../kinds.ts';
 import { listAll } from '../listing.ts';
 import { outputOption } from '../output/format.ts';
 import { objectName } from '../peer-names.ts';
+import { assertNothingChooses } from '../selection.ts';
 
 const EXAMPLES = `
 Examples:
@@ -75,6 +76,7 @@ export function configure(command: Command, cli: Cli): void {
 async function findDoomed(client: ApiClient, kindText: string | undefined, names: string[], flags: DeleteFlags): Promise<Doomed[]> {
   if (flags.filename !== undefined) {
     if (kindText !== undefined) throw new DtkdError('BAD_REQUEST', 'give either -f or objects by name, not both');
+    assertNothingChooses(flags, '-f');
     const documents = await readDocuments(flags.filename);
     return documents.map(({ document }) => ({
       kind: requireKindOf(document),

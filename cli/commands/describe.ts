@@ -12,7 +12,7 @@ import { listAll, listPages } from '../listing.ts';
 import { describeLines } from '../output/describe.ts';
 import { shownResource, shownType } from '../output/effective.ts';
 import { objectName } from '../peer-names.ts';
-import { selectionOf, targetOf } from '../selection.ts';
+import { assertNothingChooses, assertOneNode, selectionOf, targetOf } from '../selection.ts';
 
 const EXAMPLES = `
 Examples:
@@ -41,7 +41,9 @@ export function configure(command: Command, cli: Cli): void {
       const flags = command.optsWithGlobals<DescribeFlags>();
       const client = await cli.client();
       let count = 0;
-      for (const wanted of parseWanted([kind, ...names])) {
+      const all = parseWanted([kind, ...names]);
+      if (all.some((one) => one.names.length > 0)) assertNothingChooses(flags, 'names');
+      for (const wanted of all) {
         for await (const object of objectsOf(cli, client, wanted, flags)) {
           if (count > 0) cli.out.print('\n');
           const effective = await effectiveOf(client, wanted.kind, object);
@@ -61,6 +63,7 @@ export function configure(command: Command, cli: Cli): void {
 
 async function* objectsOf(cli: Cli, client: ApiClient, { kind, names }: Wanted, flags: DescribeFlags): AsyncGenerator<JsonRecord> {
   const target = targetOf(kind, flags);
+  if (names.length > 0) assertOneNode(kind, flags);
   for (const name of names) {
     try {
       yield await client.get({ ...target, name: await objectName(client, target, name) });

@@ -12,7 +12,7 @@ import { Completeness } from '../output/completeness.ts';
 import { outputOption, printValue } from '../output/format.ts';
 import { parseTable, type Table, TablePrinter } from '../output/table.ts';
 import { objectName } from '../peer-names.ts';
-import { type ListFlags, selectionOf, targetOf } from '../selection.ts';
+import { assertNothingChooses, assertOneNode, type ListFlags, selectionOf, targetOf } from '../selection.ts';
 import { follow } from './watch.ts';
 
 /** Objects asked for at a time, as kubectl does; a page is printed while the next one is fetched. */
@@ -57,8 +57,9 @@ export function configure(command: Command, cli: Cli): void {
       const flags = command.optsWithGlobals<GetFlags>();
       assertOneExpression(flags.where, names);
       const wanted = parseWanted([kind, ...names]);
-      if (flags.watch === true) await watchOne(cli, wanted, flags);
-      else await show(cli, wanted, flags);
+      if (flags.watch === true) return watchOne(cli, wanted, flags);
+      if (wanted.some((one) => one.names.length > 0)) assertNothingChooses(flags, 'names');
+      await show(cli, wanted, flags);
     });
 }
 
@@ -201,9 +202,7 @@ async function* pagesOf(
     if (flags.requireComplete === true && !completeness.complete) cli.exitWith(EXIT_INCOMPLETE);
     return;
   }
-  if (flags.allNamespaces === true && wanted.kind.scope === 'Namespaced') {
-    throw new DtkdError('BAD_REQUEST', 'a name belongs to one node, so -A cannot be given with names', { next: 'Name the node with -n.' });
-  }
+  assertOneNode(wanted.kind, flags);
   for (const name of wanted.names) {
     try {
       yield await client.get({ ...target, name: await objectName(client, target, name) }, {}, accept);
@@ -223,6 +222,12 @@ async function watchOne(cli: Cli, wanted: readonly Wanted[], flags: ListFlags): 
   const [one, ...more] = wanted;
   if (one === undefined || more.length > 0 || one.names.length > 1) {
     throw new DtkdError('BAD_REQUEST', 'only one kind, or one object, can be followed at a time', { next: 'Start one command for each.' });
+  }
+  if (flags.limit !== undefined || flags.requireComplete === true) {
+    const written = flags.limit === undefined ? '--require-complete' : '--limit';
+    throw new DtkdError('BAD_REQUEST', `what is followed has no end, so ${written} cannot be given with -w`, {
+      next: `Leave out ${written}.`,
+    });
   }
   await follow(cli, one, { ...flags, state: true, events: false });
 }

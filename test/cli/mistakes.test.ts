@@ -104,6 +104,23 @@ describe('mistakes at the command line', () => {
     expect({ code, where: daemon.asked.at(-1)?.query.get('where') }).toEqual({ code: 0, where: 'model=old' });
   });
 
+  it('what would choose among all objects is refused beside names, not ignored', async () => {
+    const before = daemon.asked.length;
+    for (const [args, what] of [
+      [['get', 'models', 'shop', '-l', 'tier=front'], '-l chooses among all objects, and cannot be given with names'],
+      [['get', 'models/shop', '--field-selector', 'metadata.name=x'], '--field-selector chooses'],
+      [['get', 'models', 'shop', '--limit', '1'], '--limit chooses'],
+      [['describe', 'models', 'shop', '-l', 'tier=front'], '-l chooses'],
+      [['describe', 'models', 'shop', '-A'], 'a name belongs to one node'],
+      [['delete', '-f', 'shop.yaml', '-l', 'tier=front'], '-l chooses among all objects, and cannot be given with -f'],
+      [['get', 'models', '-w', '--limit', '1'], 'what is followed has no end'],
+    ] as const) {
+      const { code, stderr } = await daemon.cli(...args);
+      expect({ args, code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining(`error: ${what}`) });
+    }
+    expect(daemon.asked.length).toBe(before);
+  });
+
   it('objects that are named line up in one table', async () => {
     expect((await daemon.cli('get', 'models', 'shop', 'warehouse')).stdout).toMatch(/\nshop {8}.*\nwarehouse {3}/);
   });
