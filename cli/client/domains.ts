@@ -112,7 +112,7 @@ export function inviteState(invite: InviteInfo, now: number): 'usable' | 'revoke
   return invite.used >= invite.uses ? 'used up' : 'usable';
 }
 
-/** Domains that are meant: those that are given, if this node is in them; else the only one. Errors: BAD_REQUEST, NOT_FOUND, REMOVED. */
+/** Domains that are meant: those that are given, if this node is in them; else the only one. Errors: BAD_REQUEST, FORBIDDEN, NOT_FOUND, REMOVED. */
 export async function chooseDomains(client: ApiClient, given: readonly string[] | undefined): Promise<string[]> {
   const all = await listDomains(client);
   const left = all.filter((domain) => textAt(domain, 'status') === 'Removed');
@@ -124,6 +124,12 @@ export async function chooseDomains(client: ApiClient, given: readonly string[] 
     });
   }
   if (known.length === 0) {
+    const me = await client.daemon('GET', 'whoami');
+    if (textAt(me, 'type') === 'user') {
+      throw new DtkdError('FORBIDDEN', `no domain of ${textAt(me, 'node') ?? 'this node'} shows to ${textAt(me, 'display') ?? 'you'}`, {
+        next: `Ask its operator for it: dtkd grant ${textAt(me, 'display') ?? 'USER@NODE'} READ --on dtdomain`,
+      });
+    }
     throw new DtkdError('BAD_REQUEST', 'this node is in no domain', {
       next: 'Found one with "dtkd domain create NAME" or join one with "dtkd domain join".',
     });

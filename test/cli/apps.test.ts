@@ -153,6 +153,36 @@ describe('dtkd app', () => {
     expect(address).toMatchObject({ code: 2, stderr: expect.stringContaining('is not HOST:PORT') });
   });
 
+  it('says to a user what does not show to it, not that it is not there', async () => {
+    const own = await FakeDaemon.start();
+    try {
+      own.script('GET', /\/daemon\/whoami$/, () => ({ type: 'user', node: 'node0', display: 'ops@node0' }));
+      own.script('GET', /\/members$/, () => {
+        throw new DtkdError('FORBIDDEN', 'ops@node0 may not MANAGE dtdomains "mydomain"');
+      });
+      expect(await own.cli('app', 'expose', 'wiki', '--to', '8080')).toMatchObject({
+        code: 4,
+        stderr: expect.stringMatching(/^error: no domain of node0 shows to ops@node0\nnext: .*dtkd grant ops@node0 READ --on dtdomain\n/),
+      });
+      own.put(dtDomainKind, 'mydomain', { status: 'Ready' });
+      const exposed = await own.cli('app', 'expose', 'wiki', '--to', '8080');
+      expect(exposed).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining('mydomain:   its members see it, each under its own URI\n'),
+      });
+      await own.cli('delete', 'endpoints', 'wiki');
+      for (const [status, said] of [
+        ['Ready', 'service wiki, whose Endpoints do not show to you'],
+        ['NoEndpoints', 'service wiki, which has no Endpoints'],
+      ]) {
+        own.put(dtAppKind, 'wiki', { status, spec: { serviceSelector: { name: 'wiki' }, domainSelector: { name: ['mydomain'] } } });
+        expect((await own.cli('app', 'show', 'wiki')).stdout).toMatch(new RegExp(`^Leads to: +${said}$`, 'm'));
+      }
+    } finally {
+      await own.stop();
+    }
+  });
+
   it('curl reaches the app through the ingress by its own name', async () => {
     const { code, stdout } = await daemon.cli('app', 'curl', 'wiki', '/a?b=c', '-X', 'PUT', '-d', 'text', '-H', 'content-type: text/plain');
     expect(code).toBe(0);

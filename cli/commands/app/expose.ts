@@ -10,7 +10,7 @@ import type { Cli } from '../../cli.ts';
 import { type ApiClient, THIS_NODE } from '../../client/api.ts';
 import { applyDocument } from '../../client/apply.ts';
 import { addressesOf, parseApp } from '../../client/apps.ts';
-import { chooseDomains, domainInfo } from '../../client/domains.ts';
+import { chooseDomains, type DomainInfo, domainInfo } from '../../client/domains.ts';
 import { isSilent } from '../../client/listening.ts';
 import { waitForObject } from '../../client/ready.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../../input/host-port.ts';
@@ -171,7 +171,7 @@ async function tell(
 ): Promise<void> {
   const { out } = cli;
   const app = parseApp(object);
-  const domains = await Promise.all(app.domains.map(async (name) => ({ ...(await domainInfo(client, name)), name })));
+  const domains = await Promise.all(app.domains.map(async (name) => ({ ...(await shownInfo(client, name)), name })));
   // a domain that has something to say of itself tells nobody of it yet
   const isShared = domains.every(({ message }) => message === undefined);
   out.print(
@@ -182,10 +182,22 @@ async function tell(
     out.note(`warning: it is ${app.status}${app.message === undefined ? '' : `: ${app.message}`}`);
   out.print(`\nHere:       ${app.uri ?? '(the daemon gives it a URI in a moment; see "dtkd app show")'}`);
   for (const { name, message, members } of domains) {
-    const names = members.filter((member) => !member.self && member.reach !== 'away').map((member) => member.name);
+    const names = members?.filter((member) => !member.self && member.reach !== 'away').map((member) => member.name);
     const who =
-      names.length === 0 ? 'nobody is connected now; members see it when they are' : `${names.sort().join(', ')}, each under its own URI`;
+      names === undefined
+        ? 'its members see it, each under its own URI'
+        : names.length === 0
+          ? 'nobody is connected now; members see it when they are'
+          : `${names.sort().join(', ')}, each under its own URI`;
     out.print(`${`${name}:`.padEnd(11)} ${message ?? who}`);
   }
   out.print(`\nOthers find it with "dtkd app ls", and use it with its URI, "dtkd app curl ${app.app}" or "dtkd app forward ${app.app}".`);
+}
+
+/** What a domain says of itself and its members, as far as whoever asks is told: to share into it needs no right to look after it. */
+async function shownInfo(client: ApiClient, name: string): Promise<Partial<DomainInfo>> {
+  return domainInfo(client, name).catch((error) => {
+    if (error instanceof DtkdError && (error.code === 'FORBIDDEN' || error.code === 'NOT_FOUND')) return {};
+    throw error;
+  });
 }

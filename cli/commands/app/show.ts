@@ -43,7 +43,11 @@ export function configure(command: Command, cli: Cli): void {
 async function endpointsOf(client: ApiClient, app: AppInfo): Promise<string> {
   if (app.service === undefined) return '<no service selected>';
   const endpoints = await client.find({ kind: endpointsKind, name: app.service });
-  if (endpoints === undefined) return `service ${app.service}, which has no Endpoints`;
+  if (endpoints === undefined) {
+    // the daemon, which sees everything, knows whether they are missing
+    const isMissing = app.status === 'NoService' || app.status === 'NoEndpoints';
+    return `service ${app.service}, ${isMissing ? 'which has no Endpoints' : 'whose Endpoints do not show to you'}`;
+  }
   const addresses = addressesOf(endpoints);
   const silent = await isSilent(client.https.connection.url, addresses);
   return `service ${app.service} at ${addresses.map(formatHostPort).join(', ') || '<no address>'}${silent ? ', where nothing answers now' : ''}`;
