@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AuditRecord } from '../../daemon/src/access/access.types.ts';
+import { askFor } from '../../daemon/src/api/refusals.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { KINDS } from '../../protocol/kinds/index.ts';
 import { CREATOR_ANNOTATION } from '../../protocol/principal.ts';
@@ -43,6 +44,7 @@ beforeAll(async () => {
         { verb: 'READ' as const },
       ),
       '/services/reset': async () => ({ done: true }),
+      '/services/found': Object.assign(async () => ({ done: true }), { makes: true }),
     },
     kinds: {
       '/endpoints': {
@@ -333,6 +335,12 @@ describe('writing', () => {
   });
 });
 
+it('sends nobody for a right that cannot be granted', () => {
+  const ask = (verb: 'CREATE' | 'READ') => askFor(NODE, localUser('ops'), verb, { group: 'dtkd.dev', plural: 'capabilities' });
+  expect(ask('CREATE')).toBe('Ask the operator of node0 to do it, or for MANAGE with these rights on what it is about.');
+  expect(ask('READ')).toBe('Ask the operator of node0 for it: dtkd grant ops@node0 READ --on capability');
+});
+
 describe('actions', () => {
   const DAEMON = '/apis/dtkd.dev/v1/daemon';
 
@@ -343,6 +351,16 @@ describe('actions', () => {
     });
     expect((await api.ask('GET', `${DAEMON}/whoami`, { token })).body).toEqual({ done: true });
     expect((await api.ask('GET', `${DAEMON}/status`)).body).toEqual({ done: true });
+  });
+
+  it("that make their object are the operator's, and tell nothing of objects that are there", async () => {
+    for (const name of ['front1', 'nothing']) {
+      expect(await api.ask('POST', `${SERVICES}/${name}/found`, { token })).toMatchObject({
+        status: 403,
+        body: { message: '"found" of services on node0 is for its operator, not for ops@node0. Ask the operator of node0 to do it.' },
+      });
+    }
+    expect((await api.ask('POST', `${SERVICES}/nothing/found`)).body).toEqual({ done: true });
   });
 
   it('of objects need the right that they name, or MANAGE', async () => {

@@ -4,6 +4,7 @@ import { DtkdError } from '../../../protocol/errors.ts';
 import { isRecord } from '../../../protocol/json.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
+import { displayOf } from '../../../protocol/principal.ts';
 import { begin, may, mustGet, permit } from './deciding.ts';
 import { DAEMON_GROUP } from './discovery.ts';
 import { forward } from './forwarding.ts';
@@ -37,7 +38,13 @@ export async function objectAction(api: Api, c: ApiContext, kind: Kind): Promise
   assertWritableHere(api, target);
   if (isRemote(c.get('principal')) && action.verb === undefined) throw localOnly(c, `${kind.plural}/${subresource}`);
   const verb = action.verb ?? 'MANAGE';
-  const find = () => decided(api, c, target, verb);
+  const find = () =>
+    decided(api, c, target, verb).catch((error) => {
+      // the same for an object that is hidden and for one that is not there
+      if (action.makes === true && error instanceof DtkdError && error.code === 'NOT_FOUND')
+        throw operatorsOnly(api, c, subresource, kind.plural);
+      throw error;
+    });
   // who may not is told before a body is read
   await find();
   return run(api, c, action, target, rest, { find, may: (object) => may(api, c, verb, target, object) });
@@ -79,8 +86,13 @@ function assertOpen(api: Api, c: ApiContext, name: string, open: Action['open'])
   note.because = 'open to users';
   if (open === 'anybody' || (open === 'user' && !isRemote(principal))) return;
   if (open === 'user') throw localOnly(c, name);
-  note.because = `"${name}" of ${api.node.name} is for its operator, not for ${principal.display}`;
-  throw new DtkdError('FORBIDDEN', note.because, { next: `Ask the operator of ${api.node.name} to do it.` });
+  throw operatorsOnly(api, c, name);
+}
+
+function operatorsOnly(api: Api, c: ApiContext, what: string, plural?: string): DtkdError {
+  const reason = `"${what}" of ${plural === undefined ? '' : `${plural} on `}${api.node.name} is for its operator, not for ${displayOf(c.get('principal'))}`;
+  c.get('note').because = reason;
+  return new DtkdError('FORBIDDEN', reason, { next: `Ask the operator of ${api.node.name} to do it.` });
 }
 
 function localOnly(c: ApiContext, what: string): DtkdError {

@@ -50,6 +50,8 @@ export interface Action {
    * MANAGE, and is there for this node's operator and users only.
    */
   verb?: CapabilityVerb;
+  /** Of a subresource: it makes its object, so who is refused is told that it is the operator's, not that there is no such object. */
+  makes?: boolean;
   /**
    * Of a daemon-wide action: `user` opens it to every user of this node, `anybody` also to those of other nodes. It decides for itself what
    * they may. Absent: the operator's alone.

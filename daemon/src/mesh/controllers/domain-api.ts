@@ -92,8 +92,17 @@ function checkToken(name: string, text: string): Token {
   return token;
 }
 
+/** Actions by which a dtDomain comes to be. */
+const MAKING = new Set(['create', 'join']);
+
+interface DomainAction {
+  (request: ActionRequest): Promise<unknown>;
+  /** Of what makes the dtDomain: see the `Action` of the API. */
+  makes?: boolean;
+}
+
 /** Subresources of a dtDomain by their first path segment. */
-export function domainActions({ mesh, controller }: DomainApiOptions): Map<string, (request: ActionRequest) => Promise<unknown>> {
+export function domainActions({ mesh, controller }: DomainApiOptions): Map<string, DomainAction> {
   const actions: Record<string, (request: ActionRequest) => Promise<unknown>> = {
     create: async (request) => controller.found(allow(request, 'POST').name),
     join: async (request) => {
@@ -168,7 +177,9 @@ export function domainActions({ mesh, controller }: DomainApiOptions): Map<strin
       return {};
     },
   };
-  return new Map(Object.entries(actions));
+  return new Map(
+    Object.entries(actions).map(([name, action]) => [name, MAKING.has(name) ? Object.assign(action, { makes: true }) : action]),
+  );
 
   function known(name: string) {
     const view = mesh.domain(name);
