@@ -1,5 +1,6 @@
 /** Checks of this machine that need no daemon. Pure; each answers with its findings. */
 import { type Finding, ok, problem, warning } from '../../protocol/checkup.ts';
+import { shellWord } from '../dispatch/shell-line.ts';
 import type { DaemonFacts, DirectoryFacts, Listening, LocalFacts, UnitFacts } from './local.types.ts';
 
 const MIB = 1024 * 1024;
@@ -52,7 +53,7 @@ export function checkDirectory({ path, entry, uid, writable, mode }: DirectoryFa
       problem(
         'data',
         `${path}: this user may not read or write it, so nothing is known of its daemon`,
-        `Run doctor as its owner${uid === undefined ? '' : ` (sudo -u '#${uid}' dtkd doctor --data ${path})`}, or as root.`,
+        `Run doctor as its owner${uid === undefined ? '' : ` (sudo -u '#${uid}' dtkd doctor --data ${shellWord(path)})`}, or as root.`,
       ),
     ];
   if (entry === 'file')
@@ -62,7 +63,7 @@ export function checkDirectory({ path, entry, uid, writable, mode }: DirectoryFa
       warning(
         'data',
         `${path} is not there: no daemon has run on it yet`,
-        `Start one: dtkd up --data ${path}. Or name another directory with --data.`,
+        `Start one: dtkd up --data ${shellWord(path)}. Or name another directory with --data.`,
       ),
     ];
   if (writable === false)
@@ -75,7 +76,11 @@ export function checkDirectory({ path, entry, uid, writable, mode }: DirectoryFa
     ];
   if (mode !== undefined && (mode & OTHERS) !== 0)
     return [
-      problem('data', `${path} can be read by every user of this machine (mode ${octal(mode)})`, `chmod ${octal(mode & ~OTHERS)} ${path}`),
+      problem(
+        'data',
+        `${path} can be read by every user of this machine (mode ${octal(mode)})`,
+        `chmod ${octal(mode & ~OTHERS)} ${shellWord(path)}`,
+      ),
     ];
   return [ok('data', path)];
 }
@@ -90,11 +95,17 @@ export function checkSecrets({ path, secrets, uid, operatorGroup }: DirectoryFac
         problem(
           check,
           `others than its owner may read it (mode ${octal(mode)})`,
-          `chmod 600 ${path}/${name}; then replace what may have been read (dtkd token rotate).`,
+          `chmod 600 ${shellWord(`${path}/${name}`)}; then replace what may have been read (dtkd token rotate).`,
         ),
       ];
     if (uid !== undefined && owner !== uid)
-      return [problem(check, 'it belongs to another user than the data directory', `chown --reference=${path} ${path}/${name}`)];
+      return [
+        problem(
+          check,
+          'it belongs to another user than the data directory',
+          `chown --reference=${shellWord(path)} ${shellWord(`${path}/${name}`)}`,
+        ),
+      ];
     return [];
   });
   return found.length > 0 || secrets.length === 0 ? found : [ok('secrets', 'keys and tokens can be read by their owner only')];
@@ -140,7 +151,7 @@ export function checkSettings({ settings: { file, closed, error, next } }: Pick<
 
 /** The daemon of the data directory, as endpoint.json and the system tell. */
 export function checkDaemon({ answer }: Pick<LocalFacts, 'answer'>, path: string, { pid, alive, damaged }: DaemonFacts): Finding[] {
-  const start = `Start it: dtkd up --data ${path}, or the service (systemctl start dtkd).`;
+  const start = `Start it: dtkd up --data ${shellWord(path)}, or the service (systemctl start dtkd).`;
   if (damaged) return [problem('daemon', `${path}/endpoint.json is damaged`, 'Restart the daemon: it writes the file anew.')];
   if (pid === undefined) return [warning('daemon', 'no daemon runs on this data directory', start)];
   if (!alive)

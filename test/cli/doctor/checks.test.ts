@@ -32,6 +32,13 @@ describe('a machine of which all is well', () => {
 });
 
 describe('findings of the machine', () => {
+  it('give commands that a shell takes as they are', () => {
+    const [open] = judgeLocal(local({ directory: directory({ path: '/srv/my data', mode: 0o755 }) })).filter(
+      ({ check }) => check === 'data',
+    );
+    expect(open).toMatchObject({ state: 'problem', next: "chmod 0750 '/srv/my data'" });
+  });
+
   it.each<[string, Partial<LocalFacts>, [string, CheckState][]]>([
     ['an old Node', { nodeVersion: 'v22.17.1' }, [['node.js', 'problem']]],
     ['the oldest Node', { nodeVersion: 'v22.18.0' }, []],
