@@ -6,6 +6,8 @@ import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
 import { DtkdError } from '../protocol/errors.ts';
+import { shellWord } from './dispatch/shell-line.ts';
+import { cannotRead } from './input/read-capped.ts';
 import { readSecret } from './input/secret.ts';
 import { numberAt, textAt } from './json.ts';
 
@@ -32,16 +34,18 @@ export interface Connection {
 
 /** Finds the daemon. Errors say how to start one or what to give. */
 export async function findDaemon(flags: ConnectionFlags): Promise<Connection> {
-  const named = flags.url ?? process.env['DTKD_URL'];
+  // a variable that is empty is one that is not set, as elsewhere
+  const named = flags.url ?? (process.env['DTKD_URL'] || undefined);
   const { dataDir, endpoint } = await findDataDir(flags);
   if (named === undefined && endpoint === undefined) throw noDaemon(dataDir, flags.data ?? process.env['DTKD_DATA']);
   const url = parseUrl(named ?? endpoint?.api ?? '');
-  const caFile = flags.ca ?? process.env['DTKD_CA'];
+  const caFile = flags.ca ?? (process.env['DTKD_CA'] || undefined);
   const ownCa = caFile === undefined && dataDir !== undefined ? await readIfThere(join(dataDir, 'ca.crt')) : undefined;
-  const ca = caFile === undefined ? ownCa : await readGiven(caFile, 'certificate authority');
+  const ca = caFile === undefined ? ownCa : await readAuthority(caFile);
   const given = flags.token ?? process.env['DTKD_TOKEN'];
   const socket = named === undefined && caFile === undefined ? endpoint?.socket : undefined;
-  if (given !== undefined) return { url, ca, dataDir, socket, token: await readSecret(given, 'token') };
+  if (given !== undefined)
+    return { url, ca, dataDir, socket, token: assertToken(await readSecret(given, 'token'), 'what is given as token') };
   if (dataDir === undefined || ownCa === undefined) {
     throw new DtkdError('UNAUTHORIZED', `there is no token for ${url.origin}`, {
       next: "Give it with --token @FILE or DTKD_TOKEN; it is in the file admin.token of the daemon's data directory.",
@@ -100,7 +104,7 @@ export function isAlive(pid: number): boolean {
 export async function unreachable(connection: Connection, cause: unknown): Promise<DtkdError> {
   const endpoint = connection.dataDir === undefined ? undefined : await readEndpoint(connection.dataDir);
   const gone = endpoint?.pid !== undefined && !isAlive(endpoint.pid);
-  const where = connection.dataDir === undefined ? '' : ` --data ${connection.dataDir}`;
+  const where = connection.dataDir === undefined ? '' : ` --data ${shellWord(connection.dataDir)}`;
   const elsewhere = endpoint !== undefined && !gone && new URL(endpoint.api).origin !== connection.url.origin;
   return new DtkdError(
     'DAEMON_UNREACHABLE',
@@ -153,7 +157,7 @@ function socketIn(dataDir: string, name: string | undefined): string | undefined
 async function readAdminToken(dataDir: string): Promise<string> {
   const file = join(dataDir, 'admin.token');
   const token = await readIfThere(file);
-  if (token !== undefined && token.trim() !== '') return token.trim();
+  if (token !== undefined && token.trim() !== '') return assertToken(token.trim(), file);
   throw new DtkdError('UNAUTHORIZED', `${file} is missing or empty`, {
     next: 'Restart the daemon: it makes a token when there is none. Or give one with --token @FILE.',
   });
@@ -171,10 +175,23 @@ async function readIfThere(file: string): Promise<string | undefined> {
   }
 }
 
-async function readGiven(file: string, what: string): Promise<string> {
-  const text = await readIfThere(file);
-  if (text !== undefined) return text;
-  throw new DtkdError('BAD_REQUEST', `there is no file ${file} (${what})`);
+/** The certificate authority that was named. */
+async function readAuthority(file: string): Promise<string> {
+  const text = await readFile(file, 'utf8').catch((error) => {
+    throw cannotRead(`the certificate authority from ${file}`, error);
+  });
+  if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
+  throw new DtkdError('BAD_REQUEST', `there is no certificate in ${file}`, {
+    next: "Name the daemon's certificate authority: the file ca.crt of its data directory.",
+  });
+}
+
+/** Tokens are words; what is none cannot even be sent. It is not shown: part of it may be secret. */
+function assertToken(token: string, what: string): string {
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw new DtkdError('BAD_REQUEST', `${what} is no token: it has blanks, line breaks or letters that no token has`, {
+    next: 'The token of the operator is in the file admin.token of the data directory; that of a user is what "dtkd user add" printed.',
+  });
 }
 
 /** The refusal of the system to let this user read a file of the daemon, with whom to ask. */
@@ -204,14 +221,15 @@ async function groupOf(file: string): Promise<string | undefined> {
 
 function parseUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url !== undefined && url.protocol === 'https:') return url;
+  // the API has its own paths: another one would be dropped
+  if (url?.protocol === 'https:' && `${url.origin}/` === url.href) return url;
   throw new DtkdError('ADDRESS_INVALID', `"${text.slice(0, 120)}" is not the address of a daemon's API`, {
-    next: 'Write it like https://127.0.0.1:7700.',
+    next: 'Write it like https://127.0.0.1:7700, with nothing after the port.',
   });
 }
 
 function noDaemon(dataDir: string | undefined, named: string | undefined): DtkdError {
-  const where = named === undefined || named === '' ? '' : ` --data ${dataDir ?? named}`;
+  const where = named === undefined || named === '' ? '' : ` --data ${shellWord(dataDir ?? named)}`;
   return new DtkdError('DAEMON_UNREACHABLE', named ? `no daemon runs on the data directory ${named}` : 'no daemon is running here', {
     next: `Start one with: dtkd up${where}. Or name a running one with --data DIR or --url https://HOST:PORT.`,
   });

@@ -126,7 +126,10 @@ export class HttpsClient {
       });
     }
     if (code === 'EPROTO' || code.startsWith('ERR_SSL') || code === 'HPE_INVALID_CONSTANT') {
-      return new DtkdError('NOT_DTKD', `something other than dtkd listens at ${this.#connection.url.origin}`, { cause: error });
+      return new DtkdError('NOT_DTKD', `something other than dtkd listens at ${this.#connection.url.origin}`, {
+        next: 'Name the port of the API with --url: "dtkd up" says it when it starts, as does endpoint.json in the data directory.',
+        cause: error,
+      });
     }
     return unreachable(this.#connection, error);
   }

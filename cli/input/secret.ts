@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { DtkdError } from '../../protocol/errors.ts';
 import { shellWord } from '../dispatch/shell-line.ts';
-import { textAt } from '../json.ts';
+import { cannotRead } from './read-capped.ts';
 
 /** Tokens are a few hundred characters; whatever is larger is a wrong file. */
 const MAX_SECRET_BYTES = 65_536;
@@ -37,13 +37,7 @@ async function source(argument: string, what: string, stdin: Readable & { isTTY?
   try {
     return await readCapped(createReadStream(file), what, false);
   } catch (error) {
-    if (error instanceof DtkdError) throw error;
-    const code = textAt(error, 'code');
-    const why = code === 'ENOENT' ? 'there is no such file' : (code ?? 'error');
-    throw new DtkdError('BAD_REQUEST', `cannot read the ${what} from ${file}: ${why}`, {
-      next: 'Name a file that can be read here.',
-      cause: error,
-    });
+    throw cannotRead(`the ${what} from ${file}`, error);
   }
 }
 

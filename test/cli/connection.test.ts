@@ -36,6 +36,11 @@ describe('finding the daemon', () => {
     expect(stderr).toContain(`next: Start one with: dtkd up --data ${join(home, 'none')}`);
   });
 
+  it('gives commands that a shell takes as they are', async () => {
+    const { stderr } = await runCli({ env: { HOME: home } }, 'get', 'services', '--data', join(home, 'my data'));
+    expect(stderr).toContain(`next: Start one with: dtkd up --data '${join(home, 'my data')}'`);
+  });
+
   it('tells of a daemon that died', async () => {
     const dead = join(home, 'dead');
     await mkdir(dead);
@@ -103,6 +108,25 @@ describe('finding the daemon', () => {
     ]);
     expect(unknown).toMatchObject({ code: 4, stderr: expect.stringContaining('rotated') });
     expect(invalid).toMatchObject({ code: 2, stderr: expect.stringContaining('https://127.0.0.1:7700') });
+  });
+
+  it('explains a token or an authority that is something else, before anything is sent', async () => {
+    const asked = daemon.asked.length;
+    const ca = join(daemon.dir, 'ca.crt');
+    for (const [args, said] of [
+      [['--token', `@${ca}`], 'error: what is given as token is no token'],
+      [['--token', `@${daemon.dir}`], `error: cannot read the token from ${daemon.dir}: it is a directory`],
+      [['--ca', daemon.dir], `error: cannot read the certificate authority from ${daemon.dir}: it is a directory`],
+      [['--ca', join(daemon.dir, 'admin.token')], 'error: there is no certificate in '],
+      [['--url', `${daemon.url}/api`], `error: "${daemon.url}/api" is not the address of a daemon's API`],
+    ] as const) {
+      const { code, stderr } = await daemon.cli(...args, 'get', 'svc');
+      expect({ args, code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining(said) });
+      expect(stderr).toMatch(/^next: \S/m);
+    }
+    expect(daemon.asked.length).toBe(asked);
+    // as compose files set what they have no value for
+    expect(await daemon.cliWith({ env: { DTKD_URL: '', DTKD_CA: '' } }, 'get', 'svc')).toMatchObject({ code: 0 });
   });
 
   it('explains an answer that is no answer of dtkd', async () => {
