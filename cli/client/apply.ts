@@ -1,8 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import { DtkdError } from '../../protocol/errors.ts';
 import type { Kind } from '../../protocol/kinds/kind.ts';
-import { isRecord, type JsonRecord, recordAt, textAt } from '../json.ts';
+import { objectMeta } from '../../protocol/objects.ts';
+import { isRecord, type JsonRecord, recordAt, textAt, valueAt } from '../json.ts';
 import type { ApiClient } from './api.ts';
+
+/** Of metadata, what users write. */
+const USER_META = new Set(['labels', 'annotations', 'finalizers', 'ownerReferences']);
+
+/** Of metadata, what the server writes or takes no notice of: known fields that a document does not change. */
+const SERVER_META = new Set(Object.keys(objectMeta.shape).filter((field) => !USER_META.has(field)));
 
 /** Somebody else may write between our read and our write; so many times we look again. */
 const MAX_ATTEMPTS = 5;
@@ -50,12 +57,12 @@ export function requireName(document: JsonRecord): string {
 
 /**
  * The stored object with the document's user-written fields in place of its own. Labels given in the document replace the stored ones;
- * annotations are added, since other programs keep theirs there. Pure.
+ * annotations, finalizers and owners are added, since other programs keep theirs there. What no object has is left for the daemon to refuse. Pure.
  */
 export function mergeDocument(kind: Pick<Kind, 'serverFields'>, stored: JsonRecord, document: JsonRecord): JsonRecord {
   const meta = recordAt(document, 'metadata');
   const storedMeta = recordAt(stored, 'metadata');
-  const annotations = { ...recordAt(storedMeta, 'annotations'), ...recordAt(meta, 'annotations') };
+  const said = Object.entries(meta).filter(([field, value]) => !SERVER_META.has(field) && !(USER_META.has(field) && value === null));
   const kept = Object.fromEntries(Object.entries(stored).filter(([field]) => kind.serverFields.includes(field)));
   const written = Object.fromEntries(Object.entries(document).filter(([field]) => !kind.serverFields.includes(field)));
   return {
@@ -63,27 +70,52 @@ export function mergeDocument(kind: Pick<Kind, 'serverFields'>, stored: JsonReco
     ...written,
     metadata: {
       ...storedMeta,
-      ...(isRecord(meta['labels']) ? { labels: meta['labels'] } : {}),
-      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+      ...Object.fromEntries(said.map(([field, value]) => [field, added(field, storedMeta[field], value)])),
       ...(typeof meta['resourceVersion'] === 'string' ? { resourceVersion: meta['resourceVersion'] } : {}),
     },
   };
 }
 
-/** True if two objects say the same in all that users write. Defaults that the kind fills in count as written. Pure. */
-export function sameUserFields(kind: Pick<Kind, 'serverFields' | 'schema'>, a: JsonRecord, b: JsonRecord): boolean {
-  return isDeepStrictEqual(userFields(kind, a), userFields(kind, b));
+/** What a field of metadata becomes where `value` is given for it. */
+function added(field: string, there: unknown, value: unknown): unknown {
+  if (field === 'annotations' && isRecord(there) && isRecord(value)) return { ...there, ...value };
+  if ((field !== 'finalizers' && field !== 'ownerReferences') || !Array.isArray(there) || !Array.isArray(value)) return value;
+  const key = (entry: unknown): unknown => (field === 'finalizers' ? entry : textAt(entry, 'uid'));
+  return [...new Map([...there, ...value].map((entry) => [key(entry), entry])).values()];
 }
 
-function userFields(kind: Pick<Kind, 'serverFields' | 'schema'>, object: JsonRecord): unknown {
+/**
+ * True if two objects say the same in all that users write. Defaults that the kind fills in count as written; fields that are not known here are
+ * never the same: the daemon knows them, or refuses them. Pure.
+ */
+export function sameUserFields(kind: Pick<Kind, 'serverFields' | 'schema'>, stored: JsonRecord, wanted: JsonRecord): boolean {
+  const [is, shall] = [userFields(kind, stored), userFields(kind, wanted)];
+  return !shall.hasMore && isDeepStrictEqual(is.said, shall.said);
+}
+
+function userFields(kind: Pick<Kind, 'serverFields' | 'schema'>, object: JsonRecord): { said: unknown; hasMore: boolean } {
   const { metadata, apiVersion, kind: kindName, ...fields } = object;
   const written = Object.fromEntries(Object.entries(fields).filter(([field]) => !kind.serverFields.includes(field)));
   const parsed = kind.schema.partial().safeParse(written);
   return {
-    apiVersion,
-    kind: kindName,
-    labels: recordAt(metadata, 'labels'),
-    annotations: recordAt(metadata, 'annotations'),
-    fields: parsed.success ? parsed.data : written,
+    said: {
+      apiVersion,
+      kind: kindName,
+      labels: valueAt(metadata, 'labels') ?? {},
+      annotations: valueAt(metadata, 'annotations') ?? {},
+      finalizers: valueAt(metadata, 'finalizers') ?? [],
+      ownerReferences: valueAt(metadata, 'ownerReferences') ?? [],
+      fields: parsed.success ? parsed.data : written,
+    },
+    hasMore:
+      hasMore(written, parsed.success ? parsed.data : written) ||
+      !Object.keys(recordAt(object, 'metadata')).every((field) => field in objectMeta.shape),
   };
+}
+
+/** True if parsing has left something out. */
+function hasMore(input: unknown, parsed: unknown): boolean {
+  if (Array.isArray(input) && Array.isArray(parsed)) return input.some((item, index) => hasMore(item, parsed[index]));
+  if (!isRecord(input) || !isRecord(parsed)) return false;
+  return Object.entries(input).some(([field, value]) => !Object.hasOwn(parsed, field) || hasMore(value, parsed[field]));
 }

@@ -40,6 +40,25 @@ describe('mergeDocument', () => {
     });
   });
 
+  it("adds finalizers and owners, and takes nothing that is the server's", () => {
+    const owner = (uid: string, name: string) => ({ apiVersion: 'v1', kind: 'Service', name, uid });
+    const there = {
+      ...stored,
+      metadata: { ...stored.metadata, finalizers: ['a.b/c'], ownerReferences: [owner('1', 'x'), owner('2', 'y')] },
+    };
+    const meta = { name: 'wiki', uid: 'other', generation: 9, finalizers: ['a.b/d'], ownerReferences: [owner('2', 'z')], labels: null };
+    expect(mergeDocument(dtAppKind, there, { metadata: meta })['metadata']).toEqual({
+      ...stored.metadata,
+      finalizers: ['a.b/c', 'a.b/d'],
+      ownerReferences: [owner('1', 'x'), owner('2', 'z')],
+    });
+  });
+
+  it('leaves fields that no object has to the daemon, which refuses them', () => {
+    const document = { metadata: { name: 'wiki', lables: { a: 'b' } } };
+    expect(mergeDocument(dtAppKind, stored, document)['metadata']).toMatchObject({ lables: { a: 'b' } });
+  });
+
   it("keeps a document's own resourceVersion as a precondition", () => {
     expect(mergeDocument(dtAppKind, stored, { metadata: { resourceVersion: '3' } })['metadata']).toMatchObject({ resourceVersion: '3' });
   });
@@ -52,6 +71,14 @@ describe('sameUserFields', () => {
     ).toBe(true);
     expect(sameUserFields(dtAppKind, stored, { ...stored, spec: {} })).toBe(false);
     expect(sameUserFields(dtAppKind, stored, { ...stored, metadata: { ...stored.metadata, labels: {} } })).toBe(false);
+  });
+
+  it('takes fields that are not known here for a change, so that the daemon sees them', () => {
+    const same = (wanted: object) => sameUserFields(dtAppKind, stored, { ...stored, ...wanted });
+    expect(same({ metadata: { ...stored.metadata, lables: {} } })).toBe(false);
+    expect(same({ metadata: { ...stored.metadata, finalizers: ['a.b/c'] } })).toBe(false);
+    expect(same({ spec: { ...stored.spec, serviceSelecter: {} } })).toBe(false);
+    expect(same({ sepc: {} })).toBe(false);
   });
 
   it('counts defaults as written', () => {
