@@ -155,9 +155,22 @@ function asksVersion(argv: readonly string[]): boolean {
   return command === -1 || (asked !== -1 && asked < command);
 }
 
-/** `dtkd help domain create` is `dtkd domain create --help`. */
+/** `dtkd help domain create` is `dtkd domain create --help`; help for what is no command is a mistake, as the command would be. */
 function helpLast(argv: readonly string[]): string[] {
-  return argv[0] === 'help' ? [...argv.slice(1), '--help'] : [...argv];
+  const words = argv[0] === 'help' ? [...argv.slice(1), '--help'] : [...argv];
+  return namesNoCommand(words) ? words.filter((word) => word !== '--help' && word !== '-h') : words;
+}
+
+function namesNoCommand(words: readonly string[]): boolean {
+  let entries: readonly CommandEntry[] | undefined = COMMANDS;
+  for (const [at, word] of words.entries()) {
+    if (entries === undefined) return false;
+    if (word.startsWith('-') || ROOT_VALUES.has(words[at - 1] ?? '')) continue;
+    const entry: CommandEntry | undefined = entries.find(({ name, alias }) => word === name || word === alias);
+    if (entry === undefined) return true;
+    entries = entry.children;
+  }
+  return false;
 }
 
 async function connect(flags: GlobalFlags, out: Output): Promise<ApiClient> {

@@ -179,6 +179,15 @@ describe('the command line itself', () => {
     expect(stderr).toContain('next: ');
   });
 
+  it.each([
+    [['help', 'gte'], "unknown command 'gte'"],
+    [['gte', '--help'], "unknown command 'gte'"],
+    [['--data', 'x', 'domain', 'crate', '-h'], "unknown command 'crate'"],
+  ])('has no help for what is no command: %j', async (args, message) => {
+    const { code, stdout, stderr } = await runCli({ env }, ...args);
+    expect({ code, stdout, stderr }).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(message) });
+  });
+
   it('has examples in the help of every command', async () => {
     const { stdout } = await runCli({ env }, 'help', 'domain', 'join');
     expect(stdout).toMatch(/Usage: dtkd domain join .*\n[\s\S]*Examples:\n/);
