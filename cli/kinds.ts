@@ -43,7 +43,9 @@ export function requireKindOf(document: unknown): Kind {
   const guess = name === undefined ? undefined : kindByAnyName(name);
   const right =
     guess === undefined ? undefined : `apiVersion: ${guess.group === '' ? '' : `${guess.group}/`}${guess.version}, kind: ${guess.kind}`;
-  throw new DtkdError('INVALID', `there is no kind "${name ?? ''}" in apiVersion "${apiVersion ?? ''}"`, {
+  const missing = name === undefined ? 'kind' : apiVersion === undefined ? 'apiVersion' : undefined;
+  const message = missing === undefined ? `there is no kind "${name}" in apiVersion "${apiVersion}"` : `the document has no ${missing}`;
+  throw new DtkdError('INVALID', message, {
     next: right === undefined ? 'See "dtkd api-resources" for every kind.' : `Write ${right}.`,
   });
 }

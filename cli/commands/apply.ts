@@ -5,7 +5,7 @@ import type { Cli } from '../cli.ts';
 import type { ApiClient } from '../client/api.ts';
 import { type Applied, applyDocument } from '../client/apply.ts';
 import { waitForObject } from '../client/ready.ts';
-import { readDocuments } from '../input/documents.ts';
+import { placeOf, readDocuments, type SourceDocument } from '../input/documents.ts';
 import { parseDuration } from '../input/duration.ts';
 import { type JsonRecord, textAt } from '../json.ts';
 import { fullName, requireKindOf } from '../kinds.ts';
@@ -46,14 +46,15 @@ export function configure(command: Command, cli: Cli): void {
       const documents = await readDocuments(flags.filename);
       const client = await cli.client();
       const done: { kind: Kind; object: JsonRecord }[] = [];
-      for (const { document } of documents) {
+      for (const source of documents) {
+        const { document } = source;
         try {
           const kind = requireKindOf(document);
           const applied = await applyDocument(client, kind, document, { namespace: flags.namespace, dryRun: flags.dryRun === true });
           done.push({ kind, object: applied.object });
           report(cli, kind, applied, flags);
         } catch (error) {
-          cli.failed(named(error, document));
+          cli.failed(named(error, source));
         }
       }
       if (flags.output === 'json' || flags.output === 'yaml') await printObjects(cli, done, flags.output);
@@ -75,13 +76,13 @@ export async function printObjects(cli: Cli, done: readonly { object: JsonRecord
   if (items.length > 0) await printValue(cli.out, items.length === 1 ? items[0] : { apiVersion: 'v1', kind: 'List', items }, format);
 }
 
-/** Says which document an error is about. */
-export function named(error: unknown, document: JsonRecord): unknown {
+/** Says which document an error is about: by its kind and name, and by where it stands if it lacks one of them. */
+export function named(error: unknown, source: SourceDocument): unknown {
   if (!(error instanceof DtkdError) || error.code === 'DAEMON_UNREACHABLE') return error;
-  const name = `${textAt(document, 'kind') ?? 'document'} ${textAt(document, 'metadata', 'name') ?? ''}`.trim();
-  const quoted = `${textAt(document, 'kind')} "${textAt(document, 'metadata', 'name')}"`;
-  if (error.message.includes(name) || error.message.includes(quoted)) return error;
-  return new DtkdError(error.code, `${name}: ${error.message}`, {
+  const [kind, name] = [textAt(source.document, 'kind') ?? '', textAt(source.document, 'metadata', 'name') ?? ''];
+  const about = kind === '' || name === '' ? placeOf(source) : `${kind} ${name}`;
+  if (error.message.includes(about) || error.message.includes(`${kind} "${name}"`)) return error;
+  return new DtkdError(error.code, `${about}: ${error.message}`, {
     ...(error.next === undefined ? {} : { next: error.next }),
     cause: error,
   });

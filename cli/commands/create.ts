@@ -31,7 +31,8 @@ export function configure(command: Command, cli: Cli): void {
       const documents = await readDocuments(flags.filename);
       const client = await cli.client();
       const done: { object: JsonRecord }[] = [];
-      for (const { document } of documents) {
+      for (const source of documents) {
+        const { document } = source;
         try {
           const kind = requireKindOf(document);
           const namespace = flags.namespace ?? textAt(document, 'metadata', 'namespace') ?? THIS_NODE;
@@ -41,7 +42,7 @@ export function configure(command: Command, cli: Cli): void {
           if (flags.output === 'name') cli.out.print(name);
           else if (flags.output === undefined) cli.out.print(`${name} created${flags.dryRun === true ? ' (dry run)' : ''}`);
         } catch (error) {
-          cli.failed(named(error, document));
+          cli.failed(named(error, source));
         }
       }
       if (flags.output === 'json' || flags.output === 'yaml') await printObjects(cli, done, flags.output);

@@ -11,6 +11,7 @@ import { listAll } from '../listing.ts';
 import { outputOption } from '../output/format.ts';
 import { objectName } from '../peer-names.ts';
 import { assertNothingChooses } from '../selection.ts';
+import { named } from './apply.ts';
 
 const EXAMPLES = `
 Examples:
@@ -78,11 +79,15 @@ async function findDoomed(client: ApiClient, kindText: string | undefined, names
     if (kindText !== undefined) throw new DtkdError('BAD_REQUEST', 'give either -f or objects by name, not both');
     assertNothingChooses(flags, '-f');
     const documents = await readDocuments(flags.filename);
-    return documents.map(({ document }) => ({
-      kind: requireKindOf(document),
-      namespace: flags.namespace ?? textAt(document, 'metadata', 'namespace'),
-      name: requireName(document),
-    }));
+    return documents.map((source) => {
+      const { document } = source;
+      try {
+        const namespace = flags.namespace ?? textAt(document, 'metadata', 'namespace');
+        return { kind: requireKindOf(document), namespace, name: requireName(document) };
+      } catch (error) {
+        throw named(error, source);
+      }
+    });
   }
   if (kindText === undefined) throw new DtkdError('BAD_REQUEST', 'nothing to delete is named', { next: 'See "dtkd delete --help".' });
   const wanted = parseWanted([kindText, ...names]);

@@ -21,6 +21,11 @@ export interface SourceDocument {
   document: JsonRecord;
 }
 
+/** Where a document stands, for messages. */
+export function placeOf({ source, line }: Pick<SourceDocument, 'source' | 'line'>): string {
+  return line === undefined ? source : `${source}:${line}`;
+}
+
 /** Reads what `-f` names: files, directories (their .yaml, .yml and .json files, in order of name), and `-` for standard input. */
 export async function readDocuments(paths: readonly string[], stdin: Readable = process.stdin): Promise<SourceDocument[]> {
   const all: SourceDocument[] = [];
@@ -30,7 +35,12 @@ export async function readDocuments(paths: readonly string[], stdin: Readable = 
       all.push(...(await parseDocuments(text, file === '-' ? 'standard input' : file)));
     }
   }
-  if (all.length === 0) throw new DtkdError('BAD_REQUEST', `there is no document in ${paths.join(', ')}`);
+  if (all.length === 0) {
+    const where = paths.map((path) => (path === '-' ? 'standard input' : path)).join(', ');
+    throw new DtkdError('BAD_REQUEST', `there is no document in ${where}`, {
+      next: 'Write one in YAML or JSON; of a directory, only its own .yaml, .yml and .json files are read.',
+    });
+  }
   return all;
 }
 
@@ -50,7 +60,7 @@ export async function parseDocuments(text: string, source: string): Promise<Sour
     if (error !== undefined) throw new DtkdError('BAD_REQUEST', `${source}: ${error.message.trimEnd()}`);
     const start = document.contents?.range?.[0];
     const line = start === undefined ? undefined : lineCounter.linePos(start).line;
-    const where = line === undefined ? source : `${source}:${line}`;
+    const where = placeOf({ source, line });
     const value = plainValue(document, where);
     if (value === null || value === undefined) continue;
     if (!isRecord(value)) throw new DtkdError('BAD_REQUEST', `${where}: a document must be an object with apiVersion and kind`);

@@ -121,6 +121,20 @@ describe('mistakes at the command line', () => {
     expect(daemon.asked.length).toBe(before);
   });
 
+  it('a document that lacks what names it is told by where it stands', async () => {
+    const stdin = 'apiVersion: v1\nkind: Service\nmetadata: {nam: x}\n---\nmetadata: {name: y}\n---\nkind: Model\nmetadata: {name: z}\n';
+    for (const command of ['apply', 'create'])
+      expect((await daemon.cliWith({ stdin }, command, '-f', '-')).stderr).toContain(
+        'error: standard input:5: the document has no kind\nnext: See "dtkd api-resources" for every kind.\n' +
+          'error: Model z: the document has no apiVersion\nnext: Write apiVersion: dtkd.dev/v1, kind: Model.\n',
+      );
+    const nameless = 'error: standard input:1: a document of kind Service has no metadata.name\n';
+    for (const command of ['apply', 'delete']) expect((await daemon.cliWith({ stdin }, command, '-f', '-')).stderr).toContain(nameless);
+    expect((await daemon.cliWith({ stdin: '' }, 'apply', '-f', '-')).stderr).toMatch(
+      /^error: there is no document in standard input\nnext: /,
+    );
+  });
+
   it('objects that are named line up in one table', async () => {
     expect((await daemon.cli('get', 'models', 'shop', 'warehouse')).stdout).toMatch(/\nshop {8}.*\nwarehouse {3}/);
   });
