@@ -102,10 +102,19 @@ function add(parent: Command, entries: readonly CommandEntry[], cli: Cli, onComm
   });
 }
 
-/** Who writes a kind for a command is told of the list of such objects. */
+/** What other tools call a command, and what does it here. */
+const ELSEWHERE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  dtkd: { diff: 'dtkd apply -f FILE --dry-run', logs: 'dtkd executions show ID' },
+  'dtkd domain': { remove: 'dtkd delete dtpeer NODE', rm: 'dtkd delete dtpeer NODE' },
+};
+
+/** Who writes a kind for a command is told of the list of such objects; who writes what another tool has, of what does it here. */
 async function listOf(error: CommanderError, asked: string): Promise<string> {
-  const word = error.code === 'commander.unknownCommand' && asked === 'dtkd' ? /'([^']*)'/.exec(error.message)?.[1] : undefined;
+  const word = error.code === 'commander.unknownCommand' ? /'([^']*)'/.exec(error.message)?.[1] : undefined;
   if (word === undefined) return '';
+  const known = Object.hasOwn(ELSEWHERE[asked] ?? {}, word) ? ELSEWHERE[asked]?.[word] : undefined;
+  if (known !== undefined) return `"${known}", or `;
+  if (asked !== 'dtkd') return '';
   const { kindByAnyName } = await import('../protocol/kinds/index.ts');
   const kind = kindByAnyName(word);
   if (kind === undefined) return '';

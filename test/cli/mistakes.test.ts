@@ -90,6 +90,22 @@ describe('mistakes at the command line', () => {
     });
   });
 
+  it('what another tool calls otherwise leads to what does it here', async () => {
+    expect((await daemon.cli('domain', 'remove', 'node2')).stderr).toContain(
+      'next: See "dtkd delete dtpeer NODE", or "dtkd domain --help".',
+    );
+    expect((await daemon.cli('diff', '-f', 'x.yaml')).stderr).toContain('next: See "dtkd apply -f FILE --dry-run", or "dtkd --help".');
+    expect((await daemon.cli('constructor')).stderr).toContain('next: See "dtkd --help".');
+  });
+
+  it('what is no name of a module is not asked for', async () => {
+    const { code, stderr } = await daemon.cli('module', 'fetch', 'web');
+    expect({ code, stderr }).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('error: "web" is not the name of a module\nnext: Write it'),
+    });
+  });
+
   it('what cannot be changed is not edited in vain', async () => {
     const { code, stderr } = await daemon.cliWith({ env: { EDITOR: 'false' } }, 'edit', 'capability', 'c-1');
     expect({ code, stderr }).toMatchObject({

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { DtkdError } from '../../../protocol/errors.ts';
 import type { Cli } from '../../cli.ts';
 import { textAt } from '../../json.ts';
 import { followModules, neededText } from '../../module/following.ts';
@@ -22,8 +23,13 @@ export function configure(command: Command, cli: Cli): void {
     .addOption(outputOption('json', 'yaml', 'name'))
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, flags: { from?: string; output?: Format }) => {
-      const client = await cli.client();
       const { module, version: range } = splitVersion(name);
+      if (!module.includes('/')) {
+        throw new DtkdError('BAD_REQUEST', `"${name.slice(0, 120)}" is not the name of a module`, {
+          next: 'Write it like acme/web. See "dtkd get releases" for those that can be fetched.',
+        });
+      }
+      const client = await cli.client();
       const { from } = flags;
       const done = await followModules(cli, client, 'module-fetch', {
         module,
