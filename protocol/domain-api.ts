@@ -4,11 +4,18 @@ import { z } from 'zod';
 /** Longest life of an invite: a year. */
 const MAX_EXPIRES_MS = 366 * 24 * 3600 * 1000;
 
+const USES = 'must be 1 to 1000 machines';
+const EXPIRES = 'must be a second at least, and a year (366d) at most';
+
 const replaced = z.string().max(63).optional();
 
 /** `POST join`. */
 export const joinRequest = z.strictObject({
-  address: z.string().min(1).max(512).describe('Address of any member: IP, HOST, HOST:PORT, [IPV6]:PORT or a multiaddr.'),
+  address: z
+    .string()
+    .min(1, 'the address of a member is empty')
+    .max(512)
+    .describe('Address of any member: IP, HOST, HOST:PORT, [IPV6]:PORT or a multiaddr.'),
   token: z.string().min(1).max(4096).describe('The invite token.'),
   replace: replaced.describe('Name of a lost machine that this one takes over; the invite must allow it.'),
 });
@@ -21,8 +28,8 @@ export const leaveRequest = z
 /** `POST invites`. */
 export const inviteRequest = z
   .strictObject({
-    uses: z.number().int().min(1).max(1000).optional().describe('How many machines may join by it. Default: 1.'),
-    expires: z.number().int().min(1000).max(MAX_EXPIRES_MS).optional().describe('Milliseconds from now on.'),
+    uses: z.number().int().min(1, USES).max(1000, USES).optional().describe('How many machines may join by it. Default: 1.'),
+    expires: z.number().int().min(1000, EXPIRES).max(MAX_EXPIRES_MS, EXPIRES).optional().describe('Milliseconds from now on.'),
     replace: replaced.describe('Name of a lost machine whose name the new one takes over.'),
   })
   .nullish();

@@ -156,7 +156,7 @@ class Parser {
     if (token.type !== 'word') throw this.#refuse(token, 'expected a path, not, has or (');
     const path = token.value;
     if (!PATH.test(path) || path.endsWith('.') || path.includes('..'))
-      throw this.#refuse(token, 'expected a path, such as properties.port');
+      throw this.#refuse(token, `"${path.slice(0, 80)}" is no path, such as properties.port; compare with =, !=, <, <=, >, >=, in or like`);
     if (path.length > MAX_PATH) throw this.#refuse(token, `the path is longer than ${MAX_PATH} characters`);
     if (path.split('.').length > MAX_STEPS) throw this.#refuse(token, `the path has more than ${MAX_STEPS} steps`);
     const dot = path.indexOf('.');

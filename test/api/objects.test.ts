@@ -77,6 +77,9 @@ describe('create', () => {
 
     const empty = await api.ask('POST', SERVICES, { body: { apiVersion: 'v1', kind: 'Service' } });
     expect(fields(empty)).toEqual(['spec']);
+    expect(empty.body.details.causes[0]).toMatchObject({ reason: 'FieldValueRequired', message: 'expected object, and there is none' });
+    const high = await api.ask('POST', SERVICES, { body: { ...serviceBody('x'), spec: { ports: [{ port: 80_000 }] } } });
+    expect(high.body.message).toContain('spec.ports[0].port: must be at most 65535');
     const nameless = await api.ask('POST', SERVICES, { body: { ...serviceBody('x'), metadata: {} } });
     expect(fields(nameless)).toEqual(['metadata.name']);
   });

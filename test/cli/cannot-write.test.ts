@@ -18,7 +18,7 @@ describe('a file that cannot be written', () => {
 });
 
 describe('an error about a document', () => {
-  const document = { kind: 'Model', metadata: { name: 'lab' } };
+  const document = { source: 'lab.yaml', line: 1, document: { kind: 'Model', metadata: { name: 'lab' } } };
 
   it('names it once', () => {
     const said = new DtkdError('INVALID', 'Model "lab" is invalid: spec.x: no');

@@ -92,7 +92,21 @@ function messageOf(issue: z.core.$ZodIssue): string {
     return branches.length > 0 ? [...new Set(branches)].join(' or ') : issue.message;
   }
   if (issue.code === 'invalid_key' || issue.code === 'invalid_element') return issue.issues.map((inner) => messageOf(inner)).join(', ');
-  return issue.message.replace(/^Invalid (input|string): /, '');
+  const bound = boundOf(issue);
+  if (bound !== undefined) return bound;
+  return issue.message.replace(/^Invalid (input|string): /, '').replace(/, received undefined$/, ', and there is none');
+}
+
+/** Units in which things other than numbers are counted. */
+const UNITS: Readonly<Record<string, string>> = { string: ' characters', array: ' entries', object: ' entries' };
+
+/** A limit that a value does not keep, unless the schema has words of its own for it. */
+function boundOf(issue: z.core.$ZodIssue): string | undefined {
+  if (issue.code === 'too_big' && issue.message.startsWith('Too big'))
+    return `must be ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}${UNITS[issue.origin] ?? ''}`;
+  if (issue.code === 'too_small' && issue.message.startsWith('Too small'))
+    return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${UNITS[issue.origin] ?? ''}`;
+  return undefined;
 }
 
 function fieldText(path: readonly PropertyKey[]): string {
