@@ -22,7 +22,7 @@ Examples:
   dtkd apply -f wiki.yaml --dry-run      let the daemon check it, change nothing
 
 What a document says replaces what was written before; fields that only the daemon writes
-stay. Labels given replace the stored ones, annotations are added.`;
+stay. Labels given replace the stored ones; annotations, finalizers and owners are added.`;
 
 interface ApplyFlags {
   filename: string[];
