@@ -1,4 +1,4 @@
-/** `dtkd up`: reads the settings, starts the daemon, says where it listens, and stops it on SIGTERM or SIGINT. */
+/** `dtkd up`: reads the settings, starts the daemon, says where it listens, and stops it on SIGTERM, SIGINT or SIGHUP. */
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
@@ -105,8 +105,8 @@ function stopOnSignal(starting: Promise<Daemon>, sink: LogSink): void {
       .then(() => sink.close())
       .then(() => process.exit(0), fail);
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  // SIGHUP: the terminal it was started in is gone
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop);
   // What no part has caught is a defect: say so, keep what is durable, and let the supervisor start afresh.
   process.on('uncaughtException', (error) => {
     sink.logger.error({ err: error }, 'Unexpected error; stopping');

@@ -59,7 +59,7 @@ async function run(argv: readonly string[]): Promise<void> {
   const directory = dataDirectory(flags.data);
   const stopping = new AbortController();
   const stop = () => stopping.abort(new DtkdError('ABORTED', 'the restore was broken off', { next: 'Nothing was put in place.' }));
-  process.once('SIGINT', stop).once('SIGTERM', stop);
+  process.once('SIGINT', stop).once('SIGTERM', stop).once('SIGHUP', stop);
   const options = { alone: flags.alone === true, signal: stopping.signal };
   const result = await restoreBackup(source, directory, options, { openDatabase: openLevel, rebase });
   say([

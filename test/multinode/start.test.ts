@@ -30,7 +30,7 @@ describe('starting', () => {
     await site.start();
     expect((await site.get('dtapp', 'thing'))?.metadata.name).toBe('thing');
     expect((await site.get('dtdomain', 'home'))?.['status']).toBe('Ready');
-    await site.stop();
+    expect(await site.child.end('SIGHUP'), 'its terminal is gone').toEqual({ code: 0, signal: null });
   });
 
   it('stops cleanly on SIGTERM while it is still starting', async () => {
