@@ -200,7 +200,10 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   const tokenOptions = { file: join(config.data, 'admin.token') };
   const tokens = await openOperatorToken(gid === undefined ? tokenOptions : { ...tokenOptions, gid });
   const certificates = { dir: config.data, names: [hostname(), name, config.api.host] };
-  const certificate = await openCertificates(certificates);
+  const certificate = await openCertificates({
+    ...certificates,
+    onReplaced: () => logger.warn({}, 'The authority of the API is a new one; who keeps the old one needs it: dtkd kubeconfig --write'),
+  });
   if (gid !== undefined) await chmod(join(config.data, 'ca.crt'), 0o644);
 
   const witnessing = createAuditWitnessing({

@@ -309,6 +309,23 @@ describe('certificates', () => {
     for (const name of ['ca.key', 'tls.key']) expect((await stat(join(dir, name))).mode & 0o777).toBe(0o600);
   });
 
+  it('tell of an authority that replaces one which clients may keep, and not of the first', async () => {
+    let replaced = 0;
+    const authority = async (days = 0): Promise<string> =>
+      (await openCertificates({ dir, names: [], now: () => start + days * DAY, onReplaced: () => (replaced += 1) })).ca;
+    const first = await authority();
+    expect([await authority(), replaced]).toEqual([first, 0]);
+    await rm(join(dir, 'ca.key'));
+    const second = await authority();
+    expect([second === first, replaced]).toEqual([false, 1]);
+    await rm(join(dir, 'ca.crt'));
+    await rm(join(dir, 'ca.key'));
+    await authority();
+    expect(replaced, 'tls.crt tells of it').toBe(2);
+    await authority(3640);
+    expect(replaced).toBe(3);
+  });
+
   it('are renewed before they expire, under the same authority', async () => {
     const first = await open();
     expect(await open(['node0'], 300)).toEqual(first);

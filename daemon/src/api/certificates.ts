@@ -5,6 +5,7 @@
  * with good certificates only reads four small files: the code that makes certificates is loaded when it is needed.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -23,6 +24,8 @@ const RENEW_BEFORE_MS = 30 * DAY_MS;
 /** Certificates begin a little in the past, for clients whose clock is behind. */
 const BACKDATE_MS = 60 * 60 * 1000;
 
+/** What is there of an authority that was in use: any of them means that clients may keep it. */
+const CA_TRACES = ['ca.crt', 'ca.key', 'tls.crt'];
 const ALWAYS = ['localhost', '127.0.0.1', '::1'];
 const WILDCARDS = ['0.0.0.0', '::'];
 const DNS_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
@@ -35,11 +38,18 @@ export interface CertificateOptions {
   now?: () => number;
 }
 
-export async function openCertificates({ dir, names, now = Date.now }: CertificateOptions): Promise<Certificates> {
+/** `onReplaced`: told when an authority that clients may keep is replaced, since it expires, or its files are lost or damaged. */
+export async function openCertificates({
+  dir,
+  names,
+  now = Date.now,
+  onReplaced,
+}: CertificateOptions & { onReplaced?: () => void }): Promise<Certificates> {
   const wanted = certificateNames(names);
   const time = now();
   let ca = await readPair(dir, 'ca');
   if (ca === undefined || !isLasting(ca, time)) {
+    if (CA_TRACES.some((name) => existsSync(join(dir, name)))) onReplaced?.();
     const { makeAuthority } = await import('./certificate-maker.ts');
     ca = await makeAuthority({ notBefore: time - BACKDATE_MS, notAfter: time + CA_LIFE_MS });
     await writePair(dir, 'ca', ca);
