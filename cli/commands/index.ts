@@ -51,6 +51,7 @@ const APP: readonly CommandEntry[] = [
 const MODEL: readonly CommandEntry[] = [
   { name: 'import', summary: 'bring in a model from ControlTier, Rundeck, Ansible or dtkd files', load: () => import('./model/import.ts') },
   { name: 'ls', alias: 'list', summary: 'list the models of this node, or of all', load: () => import('./model/ls.ts') },
+  { name: 'tree', summary: 'draw what runs where, and what belongs to what', load: () => import('./model/tree.ts') },
   { name: 'export', summary: 'write a model as dtkd or Rundeck YAML', load: () => import('./model/export.ts') },
 ];
 
@@ -178,7 +179,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'domain', summary: 'found, join and look after domains', children: DOMAIN },
   { name: 'app', summary: 'share services and use those that others share', children: APP },
   { name: 'bundle', summary: 'files that carry a domain between nodes that never connect', children: BUNDLE },
-  { name: 'model', summary: 'bring models in from other tools, and write them out', children: MODEL },
+  { name: 'model', summary: 'draw models, bring them in from other tools, write them out', children: MODEL },
   { name: 'module', summary: 'types with commands, and the scripts that these run', children: MODULE },
   {
     group: 'Services:',
