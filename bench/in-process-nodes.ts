@@ -85,7 +85,7 @@ async function startTarget(name: string, members: FakeMembers, directory: string
     content,
     runner,
     spools: createSpools(),
-    secrets: { get: async () => undefined },
+    secrets: { get: async () => undefined, seal: async (_about, bytes) => bytes, unseal: async (_about, sealed) => Buffer.from(sealed) },
     nodeObject: async () => undefined,
     environment: { PATH: '/usr/bin:/bin' },
     logger: quiet,

@@ -119,4 +119,8 @@ export interface AuditPort {
 export interface SecretValues {
   /** Undefined if there is none. */
   get(name: string): Promise<Buffer | undefined>;
+  /** Closes bytes under this node's key, bound to what they are about. */
+  seal(about: string, bytes: Uint8Array): Promise<Uint8Array>;
+  /** Errors: INTERNAL if the key is gone or another one, or they are about something else. */
+  unseal(about: string, sealed: Uint8Array): Promise<Buffer>;
 }

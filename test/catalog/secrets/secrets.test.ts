@@ -44,6 +44,18 @@ async function everything(): Promise<string> {
   return rows.map(([key, value]) => `${key} ${Buffer.from(value).toString('latin1')}`).join('\n');
 }
 
+describe('what else is sealed', () => {
+  test('is for this node alone, and for what it was sealed for', async () => {
+    const bytes = Buffer.from('of a part');
+    const sealed = await secrets.values.seal('part/1', bytes);
+    expect(String(Buffer.from(sealed))).not.toContain('of a part');
+    expect(await secrets.values.unseal('part/1', sealed)).toEqual(bytes);
+    await expect(secrets.values.unseal('part/2', sealed)).rejects.toMatchObject({ code: 'INTERNAL' });
+    const other = createSecrets({ store: api.store, node: { name: NODE }, directory: join(directory, 'other'), now: () => 0 });
+    await expect(other.values.unseal('part/1', sealed)).rejects.toMatchObject({ code: 'INTERNAL' });
+  });
+});
+
 describe('the value of a secret', () => {
   test('is for those who run commands, and stands in no answer, row, change or log line', async () => {
     const watch = await api.watch(`${SECRETS}?watch=true&resourceVersion=${api.store.version()}`);

@@ -9,12 +9,19 @@ import { waitFor } from '../../wait.ts';
 import { bundleOf, commandWork, from, orderOf, outputOf, ownerKey, shell, type World, world } from './world.ts';
 
 let site: World;
+/** Secrets of the target. */
+let secrets: Record<string, string> = {};
+let unsealable = true;
 /** How far the clock of the target is ahead. */
 let ahead = 0;
 beforeEach(async () => {
   ahead = 0;
+  secrets = {};
+  unsealable = true;
   site = await world({
     now: () => Date.now() + ahead,
+    secrets,
+    unsealable: () => unsealable,
     policy: { trust: [{ node: 'builder', key: ownerKey.publicKey, follow: true }], limits: { concurrency: 1 } },
   });
 });
@@ -250,5 +257,59 @@ describe('after its daemon has ended, a target', () => {
     expect(await part.ended).toMatchObject({ outcome: 'unknown' });
     expect((await outputOf(part)).log).toEqual(['it is not known whether it has ended: processes still hold its output']);
     process.kill(-number, 'SIGKILL');
+  });
+});
+
+describe('secrets that a running command got before its daemon ended', () => {
+  async function running(): Promise<{ id: string; go(): Promise<void> }> {
+    secrets['token'] = 'hunter22';
+    const gate = join(site.directory, 'gate');
+    const script = {
+      inline: `echo before; until test -e ${gate}; do sleep 0.01; done; echo "$TOKEN, hunter33"`,
+      secrets: [{ name: 'token', variable: 'TOKEN', as: 'env' as const }],
+    };
+    const { bytes, code } = bundleOf({ commands: { Show: { script } } });
+    const order = orderOf({ work: commandWork('Show', code) });
+    await written(await site.target.accept(from(site), { order: order.bytes, bundle: bytes }));
+    return { id: order.id, go: () => writeFile(gate, '') };
+  }
+
+  async function nothingIsLeft(): Promise<void> {
+    await waitFor(async () => (await readdir(join(site.directory, 'dispatch', 'runs'))).length === 0, { what: 'notes to be removed' });
+  }
+
+  it('are noted only as long as it runs', async () => {
+    const { id, go } = await running();
+    const notes = await readdir(join(site.directory, 'dispatch', 'runs', `${id}-0`));
+    expect(notes.filter((name) => name.startsWith('given-'))).toHaveLength(1);
+    await go();
+    await (await again(id)).ended;
+    await nothingIsLeft();
+  });
+
+  it.each([
+    ['changed', () => Object.assign(secrets, { token: 'hunter33' }), 'before\n***, ***\n'],
+    ['deleted', () => Reflect.deleteProperty(secrets, 'token'), 'before\n***, hunter33\n'],
+  ])('stay out of its output when they were %s since', async (_what, change, out) => {
+    const { id, go } = await running();
+    change();
+    await site.crash();
+    await go();
+    const part = await again(id);
+    expect(await part.ended).toMatchObject({ outcome: 'succeeded' });
+    expect((await outputOf(part)).out).toBe(out);
+    await nothingIsLeft();
+  });
+
+  it('leave its output out, and not its end, where they cannot be known any more', async () => {
+    const { id, go } = await running();
+    unsealable = false;
+    await site.crash();
+    await go();
+    const part = await again(id);
+    expect(await part.ended).toMatchObject({ outcome: 'succeeded' });
+    const { out, log } = await outputOf(part);
+    expect(out).toBe('before\n');
+    expect(log.join()).toContain('its output is left out from here on');
   });
 });

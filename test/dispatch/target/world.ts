@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { z } from 'zod';
 import type { Content, Decide, Member, Modules } from '../../../daemon/src/dispatch/dispatch.types.ts';
 import { createPolicy } from '../../../daemon/src/dispatch/policy/policy.ts';
 import { createRunner } from '../../../daemon/src/dispatch/runner/runner.ts';
@@ -42,7 +43,10 @@ export interface WorldOptions {
   policy?: PolicySpec;
   modules?: Modules;
   content?: Content;
+  /** May be changed while it runs. */
   secrets?: Readonly<Record<string, string>>;
+  /** False: what was sealed cannot be opened any more. Default: it can. */
+  unsealable?(): boolean;
   now?: () => number;
 }
 
@@ -87,7 +91,15 @@ export async function world(options: WorldOptions = {}): Promise<World> {
       content: options.content ?? noContent,
       runner,
       spools: createSpools(),
-      secrets: { get: async (name) => (options.secrets?.[name] === undefined ? undefined : Buffer.from(options.secrets[name])) },
+      secrets: {
+        get: async (name) => (options.secrets?.[name] === undefined ? undefined : Buffer.from(options.secrets[name])),
+        seal: async (about, bytes) => Buffer.from(JSON.stringify([about, Buffer.from(bytes).toString('hex')])),
+        unseal: async (about, sealed) => {
+          const [of, text] = z.tuple([z.string(), z.string()]).parse(JSON.parse(String(sealed)));
+          if (of !== about || options.unsealable?.() === false) throw new Error('it cannot be opened');
+          return Buffer.from(text, 'hex');
+        },
+      },
       nodeObject: async () => nodeObject(node.spec),
       environment: { PATH: '/usr/bin:/bin', HOME: '/', HIDDEN: 'no' },
       logger: quiet,

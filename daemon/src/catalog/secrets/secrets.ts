@@ -36,7 +36,13 @@ export interface Secrets {
     update(object: ApiObject, previous: ApiObject): Promise<ApiObject>;
   };
   /** For those who run commands here. */
-  values: { get(name: string): Promise<Buffer | undefined> };
+  values: {
+    get(name: string): Promise<Buffer | undefined>;
+    /** Bytes that only this node can open, bound to what they are about. */
+    seal(about: string, bytes: Uint8Array): Promise<Uint8Array>;
+    /** Errors: INTERNAL if the key is gone or another one, or they are about something else. */
+    unseal(about: string, sealed: Uint8Array): Promise<Buffer>;
+  };
 }
 
 export function createSecrets({ store, node, directory, now }: SecretsOptions): Secrets {
@@ -75,6 +81,14 @@ export function createSecrets({ store, node, directory, now }: SecretsOptions): 
     tx.putRow(row, sealed);
   }
 
+  async function opener(): Promise<Buffer> {
+    const found = await key.find();
+    if (found !== undefined) return found;
+    throw new DtkdError('INTERNAL', `the key of the secrets, ${SECRET_KEY_FILE}, is gone from the data directory`, {
+      next: 'Restore it from a backup, or set the secrets again.',
+    });
+  }
+
   const settle = (changes: readonly Change[]) => {
     for (const { ref, object } of changes) if (isOwn(ref)) pending.delete(versionOf(object) ?? '');
   };
@@ -93,17 +107,17 @@ export function createSecrets({ store, node, directory, now }: SecretsOptions): 
     values: {
       async get(name) {
         const row = await store.kv.get(PREFIX + name);
-        if (row === undefined) return undefined;
-        const opener = await key.find();
-        if (opener === undefined) {
-          throw new DtkdError('INTERNAL', `the key of the secrets, ${SECRET_KEY_FILE}, is gone from the data directory`, {
-            next: 'Restore it from a backup, or set the secrets again.',
-          });
-        }
-        return openValue(opener, name, row);
+        return row === undefined ? undefined : openValue(await opener(), name, row);
       },
+      seal: async (about, bytes) => sealValue(await key.ensure(), nameOfOther(about), randomUUID(), bytes),
+      unseal: async (about, sealed) => openValue(await opener(), nameOfOther(about), sealed),
     },
   };
+}
+
+/** As no Secret is called: what is sealed for something else never stands in for one. */
+function nameOfOther(about: string): string {
+  return `/${about}`;
 }
 
 function withoutCopies(metadata: ApiObject['metadata']): ApiObject['metadata'] {

@@ -15,6 +15,7 @@ import { KILL_GRACE_MS } from '../limits.ts';
 import type { PartOutput, Source } from '../output.ts';
 import type { NodeLimits } from '../target.types.ts';
 import { allowedEnvironment } from './argv.ts';
+import { givenBeside, noteGiven, readGiven } from './given-secrets.ts';
 import { type KillNote, noteKill, readKillNote } from './kill-note.ts';
 import type { Passage } from './passage.ts';
 import { parseRunName, runName, scriptBeside } from './run-names.ts';
@@ -65,6 +66,8 @@ export class Processes {
   readonly #rooms: string[] = [];
   /** Files that were written ahead; most of them are elsewhere by now. */
   readonly #ahead: string[] = [];
+  /** Notes of what secrets processes got. */
+  readonly #noted: string[] = [];
   /** Users besides the daemon's own as whom processes may run. */
   #users: readonly string[] = [];
   /** Variables of the daemon's own environment that processes see. */
@@ -153,6 +156,7 @@ export class Processes {
     this.assertAllowed(user);
     const base = await this.#environmentOf(user);
     const { env, secretFiles, masks } = await this.#withSecrets({ ...order, env: { ...base, ...order.env } });
+    if (masks.length > 0) await this.#noteGiven(room, masks);
     const { cwd: given = '.' } = order;
     const cwd = isAbsolute(given) ? given : join(await homeOf(base['HOME']), given);
     signal.throwIfAborted();
@@ -186,18 +190,21 @@ export class Processes {
 
   /**
    * Goes on with one that an earlier daemon started, to its end; also with ending it, if that had begun. `secrets`: those whose values must not
-   * get into the output.
+   * get into the output, besides what they were when it started. Where that cannot be known, its output is left out.
    */
   async adopt(
     { room, source }: { room: string; source: Source },
     secrets: readonly string[],
     limits: { timeoutMs: number | undefined; signal: AbortSignal },
   ): Promise<ScriptResult> {
-    const values = await Promise.all(secrets.map((name) => this.#options.secrets.get(name)));
-    const masks = values.flatMap((value) => (value === undefined ? [] : masksOf(value)));
+    const { output, runner } = this.#options;
+    const masks = secrets.length === 0 ? [] : await this.#masksAgain(secrets);
     const noted = await readKillNote(room);
-    const process = await this.#options.runner.adopt(room, undefined, masks, (stream, chunk) =>
-      this.#options.output.write(stream, chunk, source),
+    if (masks === undefined) {
+      await output.log('warning', source, 'its output is left out from here on: what secrets it got cannot be read any more');
+    }
+    const process = await runner.adopt(room, undefined, masks ?? [], (stream, chunk) =>
+      masks === undefined ? undefined : output.write(stream, chunk, source),
     );
     return this.#toEnd(process, { room, source }, limits, noted);
   }
@@ -208,7 +215,24 @@ export class Processes {
     const { directory, runner } = this.#options;
     // A thorough look at all that is there takes three times as many calls; most often there is only what is known.
     const known = this.#rooms.flatMap((room) => [scriptBeside(room), join(room, RECORD), room]);
-    await runner.remove([...known, ...this.#ahead, directory]);
+    await runner.remove([...known, ...this.#noted, ...this.#ahead, directory]);
+  }
+
+  async #noteGiven(room: string, values: readonly Buffer[]): Promise<void> {
+    this.#noted.push(givenBeside(room));
+    await noteGiven(this.#options.secrets, room, values);
+  }
+
+  /** What processes of the part got, and what they would get now. Undefined if it cannot be known. */
+  async #masksAgain(names: readonly string[]): Promise<Buffer[] | undefined> {
+    const { secrets, directory } = this.#options;
+    try {
+      const given = await readGiven(secrets, directory);
+      const present = await Promise.all(names.map((name) => secrets.get(name)));
+      return [...given, ...present.flatMap((value) => (value === undefined ? [] : masksOf(value)))];
+    } catch {
+      return undefined;
+    }
   }
 
   async #toEnd(

@@ -1,0 +1,53 @@
+/**
+ * Values of secrets that processes of a part got, noted beside their run directories before they start, sealed by this node: a daemon that goes on with them keeps these values
+ * out of their output, whatever the Secrets say by then.
+ */
+import { readdir, readFile, stat, unlink, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
+import { decodeCbor, encodeCbor } from '../../../../../protocol/cbor.ts';
+import { fileError } from '../../content/file-error.ts';
+import type { SecretValues } from '../../dispatch.types.ts';
+
+/** How the names of notes begin: as no run directory does. */
+const GIVEN = 'given-';
+/** No note is larger: a part gets few secrets, and none is large. */
+const MAX_NOTE_BYTES = 16 * 1024 * 1024;
+
+const note = z.array(z.instanceof(Uint8Array));
+
+/** Where it is noted what the process in that room, and those before it, got. */
+export function givenBeside(room: string): string {
+  return join(dirname(room), `${GIVEN}${basename(room)}`);
+}
+
+/** Errors: DISK_FULL and the like. */
+export async function noteGiven(secrets: SecretValues, room: string, values: readonly Uint8Array[]): Promise<void> {
+  const path = givenBeside(room);
+  const sealed = await secrets.seal(aboutOf(path), encodeCbor([...values]));
+  try {
+    await writeFile(path, sealed, { mode: 0o600 });
+  } catch (error) {
+    await unlink(path).catch(() => undefined);
+    throw fileError(error, path);
+  }
+}
+
+/** All values that were noted in the directory of a part. Errors: those of the system, and INTERNAL if one cannot be opened. */
+export async function readGiven(secrets: SecretValues, directory: string): Promise<Buffer[]> {
+  const names = (await readdir(directory)).filter((name) => name.startsWith(GIVEN));
+  const values = await Promise.all(
+    names.map(async (name) => {
+      const path = join(directory, name);
+      if ((await stat(path)).size > MAX_NOTE_BYTES) throw new Error('it is larger than any note');
+      const bytes = await secrets.unseal(aboutOf(path), await readFile(path));
+      return decodeCbor(bytes, note, 'a note of secrets').map((value) => Buffer.from(value));
+    }),
+  );
+  return values.flat();
+}
+
+/** A note of another process or part is none of this one. */
+function aboutOf(path: string): string {
+  return `${basename(dirname(path))}/${basename(path)}`;
+}
