@@ -1,6 +1,6 @@
 /** Bundle files from the daemon, and to it. */
 import { randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, rmSync } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -68,6 +68,7 @@ export async function exportParcel(
   if (answer.status >= 400) throw errorOfStatus(answer.status, parseJson(await readText(answer.message)));
   // of its own: two that make one file at a time do not write into each other, and nobody else has made it to read along
   const part = join(dirname(path), `.${basename(path).slice(0, 200)}.${randomBytes(6).toString('hex')}.part`);
+  const ended = removeWhenEnded(part);
   try {
     const inspected = await writeChecked(answer.message, part, onProgress);
     await rename(part, path);
@@ -84,7 +85,24 @@ export async function exportParcel(
       });
     }
     throw cannotWrite(path, error);
+  } finally {
+    ended();
   }
+}
+
+/** Takes a file along if a signal ends this process: nobody else would know of it. Returns a function that ends this. */
+function removeWhenEnded(path: string): () => void {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const end = (signal: NodeJS.Signals): void => {
+    rmSync(path, { force: true });
+    forget();
+    process.kill(process.pid, signal);
+  };
+  const forget = (): void => {
+    for (const signal of signals) process.off(signal, end);
+  };
+  for (const signal of signals) process.once(signal, end);
+  return forget;
 }
 
 /** Reads it while it is written: what breaks off is no bundle. */

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,8 @@ import { DtkdError } from '../../protocol/errors.ts';
 import { parseDomainId } from '../../protocol/ids.ts';
 import { ParcelWriter } from '../../protocol/parcel-writer.ts';
 import { signingKeyFromSeed } from '../../protocol/signing.ts';
+import { DTKD, NODE } from '../harness/node-binary.ts';
+import { waitFor } from '../wait.ts';
 import { FakeDaemon } from './fake-daemon.ts';
 
 const key = signingKeyFromSeed(new Uint8Array(32).fill(7));
@@ -107,6 +110,30 @@ describe('dtkd bundle', () => {
     };
     expect(await daemon.cli('bundle', 'export', at('cut.dtkd'))).toMatchObject({ code: 4, stderr: expect.stringContaining('not you') });
     expect((await readdir(directory)).filter((name) => name.includes('cut'))).toEqual([]);
+  });
+
+  it('export leaves nothing behind when it is interrupted', async () => {
+    const { promise: over, resolve: end } = Promise.withResolvers<void>();
+    answer = () => ({
+      lines: (async function* () {
+        await over;
+        yield 'too late';
+      })(),
+    });
+    const own = async () => (await readdir(directory)).filter((name) => name.includes('broken'));
+    const child = spawn(NODE, [DTKD, 'bundle', 'export', at('broken.dtkd')], {
+      env: { ...process.env, DTKD_DATA: daemon.dir },
+      stdio: 'ignore',
+    });
+    try {
+      await waitFor(async () => (await own()).length === 1, { what: 'the file to be begun' });
+      child.kill('SIGINT');
+      expect(await new Promise((resolve) => child.once('exit', (_code, signal) => resolve(signal)))).toBe('SIGINT');
+      expect(await own()).toEqual([]);
+    } finally {
+      child.kill('SIGKILL');
+      end();
+    }
   });
 
   it('export takes a bundle or a time as what the other side has', async () => {
