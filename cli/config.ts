@@ -42,7 +42,7 @@ export async function findDaemon(flags: ConnectionFlags): Promise<Connection> {
   const caFile = flags.ca ?? (process.env['DTKD_CA'] || undefined);
   const ownCa = caFile === undefined && dataDir !== undefined ? await readIfThere(join(dataDir, 'ca.crt')) : undefined;
   const ca = caFile === undefined ? ownCa : await readAuthority(caFile);
-  const given = flags.token ?? process.env['DTKD_TOKEN'];
+  const given = flags.token ?? (process.env['DTKD_TOKEN'] || undefined);
   const socket = named === undefined && caFile === undefined ? endpoint?.socket : undefined;
   if (given !== undefined)
     return { url, ca, dataDir, socket, token: assertToken(await readSecret(given, 'token'), 'what is given as token') };

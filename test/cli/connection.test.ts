@@ -126,7 +126,7 @@ describe('finding the daemon', () => {
     }
     expect(daemon.asked.length).toBe(asked);
     // as compose files set what they have no value for
-    expect(await daemon.cliWith({ env: { DTKD_URL: '', DTKD_CA: '' } }, 'get', 'svc')).toMatchObject({ code: 0 });
+    expect(await daemon.cliWith({ env: { DTKD_URL: '', DTKD_CA: '', DTKD_TOKEN: '' } }, 'get', 'svc')).toMatchObject({ code: 0 });
   });
 
   it('explains an answer that is no answer of dtkd', async () => {
