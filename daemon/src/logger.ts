@@ -2,7 +2,7 @@
  * Structured logs: one JSON object a line in `logs/dtkd.log` (rotated by size), and the same or readable text on standard error.
  * Owns the files; guarantees that a full disk or a closed terminal never stops the daemon. It does not decide what is worth logging.
  */
-import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Level, multistream, pino, type StreamEntry } from 'pino';
 import sonicBoom from 'sonic-boom';
@@ -114,9 +114,8 @@ function openRotating(path: string, maxBytes: number, keep: number): RotatingFil
     bytes += written;
     if (bytes >= maxBytes && !opening) {
       bytes = 0;
-      opening = true;
-      rotate(path, keep);
-      out.reopen();
+      opening = rotate(path, keep);
+      if (opening) out.reopen();
     }
     if (lost === 0) return;
     const line = {
@@ -144,17 +143,21 @@ function openRotating(path: string, maxBytes: number, keep: number): RotatingFil
   };
 }
 
-function rotate(path: string, keep: number): void {
+/** False if another file cannot take its place, as when no more can be open: the file goes on growing. Losing a rotation is better than losing the log. */
+function rotate(path: string, keep: number): boolean {
+  const next = `${path}.next`;
   try {
+    closeSync(openSync(next, 'a', 0o600));
     // also those of a time when more were kept
     for (let index = Math.max(keep, 1); existsSync(`${path}.${index}`); index += 1) rmSync(`${path}.${index}`);
-    if (keep === 0) rmSync(path, { force: true });
     for (let index = keep - 1; index >= 1; index -= 1) {
       if (existsSync(`${path}.${index}`)) renameSync(`${path}.${index}`, `${path}.${index + 1}`);
     }
     if (keep > 0) renameSync(path, `${path}.1`);
+    renameSync(next, path);
+    return true;
   } catch {
-    // The file goes on growing; losing a rotation is better than losing the daemon.
+    return false;
   }
 }
 

@@ -125,6 +125,34 @@ describe('logs', () => {
     expect(readFileSync(file, 'utf8').trim().split('\n')).toHaveLength(20);
   });
 
+  it('go on in the same file where no other can be opened when it is their time', async () => {
+    const file = join(directory, 'dtkd.log');
+    const script = `
+      import { closeSync, existsSync, openSync } from 'node:fs';
+      import { setImmediate } from 'node:timers/promises';
+      import { createLogger } from ${JSON.stringify(new URL('../../daemon/src/logger.ts', import.meta.url).href)};
+      const { logger, close } = createLogger({ level: 'info', format: 'json', file: ${JSON.stringify(file)}, maxBytes: 4096, keep: 1 });
+      while (!existsSync(${JSON.stringify(file)})) await setImmediate();
+      const open = [];
+      try { for (;;) open.push(openSync('/dev/null')); } catch {}
+      for (let index = 0; index < 200; index += 1) {
+        logger.info({ index }, 'As many files are open as may be');
+        await setImmediate();
+      }
+      for (const fd of open) closeSync(fd);
+      logger.info({}, 'Afterwards');
+      await close();
+      process.exit(0);
+    `;
+    const line = ['-c', 'ulimit -n 100; exec "$@"', 'sh', process.execPath, '--input-type=module', '-e', script];
+    const child = spawn('/bin/sh', line, { stdio: 'ignore' });
+    expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(0);
+    const kept = [`${file}.1`, file].filter((path) => existsSync(path)).map((path) => readFileSync(path, 'utf8'));
+    const said = kept.join('').trim().split('\n');
+    expect(said).toHaveLength(201);
+    expect(said.at(-1)).toContain('Afterwards');
+  });
+
   it('are readable as text', () => {
     const line = JSON.stringify({ level: 'warn', time: 'T', msg: 'Careful', peer: 'x', err: { message: 'why', stack: '…' }, list: [1] });
     expect(textLine(line)).toBe('T WARN  Careful peer=x err="why" list=[1]\n');
