@@ -255,6 +255,18 @@ describe('a repository', () => {
     expect((await repository.status()).changes).toHaveLength(60);
   });
 
+  it('reads no more of the history than is asked for', async () => {
+    const { directory, repository } = await shop();
+    const first = await repository.head();
+    await writeFile(join(directory, 'more'), '');
+    await repository.commit(by('More'));
+    const object = join(directory, '.git/objects', first.slice(0, 2), first.slice(2));
+    await rm(object);
+    await writeFile(object, 'altered');
+    expect(await repository.log({ limit: 1 })).toMatchObject([{ message: 'More', parents: [first] }]);
+    await expect(repository.log({ limit: 2 })).rejects.toMatchObject({ code: 'CONTENT_ALTERED' });
+  });
+
   it('keeps what was edited while a move that was broken off waited to be ended', async () => {
     const { directory, repository } = await shop();
     const first = await repository.head();

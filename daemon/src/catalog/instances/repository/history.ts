@@ -10,11 +10,13 @@ export async function historyOf(objects: GitObjects, from: string, limit: number
   const found: Commit[] = [];
   const met = new Set([from]);
   const waiting = [await readCommit(objects, from)];
-  while (found.length < limit) {
+  for (;;) {
     waiting.sort((a, b) => b.at - a.at);
     const newest = waiting.shift();
     if (newest === undefined) break;
     found.push(newest);
+    // what is not asked for is not read, either: it may be altered
+    if (found.length === limit) break;
     for (const parent of newest.parents) {
       if (met.has(parent)) continue;
       met.add(parent);
