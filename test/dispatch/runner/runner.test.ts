@@ -442,6 +442,15 @@ describe('secret files and users', () => {
     }
   });
 
+  it('lets nobody of the group of its user read its output', async ({ skip }) => {
+    if (process.geteuid?.() !== 0) skip('needs root');
+    const { out } = await run('for one in out err; do (exec </dev/std$one) && echo "$one is open"; done; id -gn', {
+      cwd: '/',
+      user: 'nobody',
+    });
+    expect(out).toBe('nogroup\n');
+  });
+
   it('gives no variables of the loader and of shells to what has rights that the process has not', async ({ skip }) => {
     if (process.geteuid?.() !== 0) skip('needs root');
     const env = { PATH: '/usr/bin:/bin', LD_SHOW_AUXV: '1', PS4: "it's mine; $(id)", MALLOC_X: '' };

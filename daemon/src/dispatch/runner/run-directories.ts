@@ -216,13 +216,13 @@ export async function letGo(run: string): Promise<boolean> {
 }
 
 /**
- * Lets a user of that group open the pipes that it writes to by their names, such as /dev/stderr: what it has open it could write to anyhow, and nobody else
- * gets to them. They stay our own, for a later daemon to read.
+ * Lets a user of that group open the pipes that it writes to by their names, such as /dev/stderr. To write only: others may be in the group, and what is read
+ * there is not masked yet. They stay our own, for a later daemon to read.
  */
 export async function letOpen(run: string, gid: number): Promise<void> {
   for (const name of [OUT, ERR]) {
     await chown(join(run, name), process.geteuid?.() ?? -1, gid);
-    await chmod(join(run, name), 0o660);
+    await chmod(join(run, name), 0o620);
   }
 }
 
