@@ -438,6 +438,15 @@ describe('the order of turns', () => {
     expect(most).toBe(2);
   });
 
+  test('is stored as paused when that is told', async () => {
+    const w = await inWorld({ targets: { ...webs(succeed), web2: fail }, timing: { saveMs: 3_600_000 } });
+    const { metadata } = await w.executions.dispatch(OPS, { ...EXEC, batch: '34%', pauseOnFailure: true, keepGoing: false });
+    expect((await linesOf(w.executions, metadata.name)).at(-1)).toEqual({ end: { phase: 'Paused' } });
+    const stored = fieldsOf(await w.store.get({ group: 'dtkd.dev', plural: 'executions', namespace: 'desk', name: metadata.name }));
+    expect(stored.status?.phase).toBe('Paused');
+    expect(stored.status?.parts.map(({ state }) => state)).toEqual(['ended', 'ended', 'ended', 'waiting', 'waiting', 'waiting']);
+  });
+
   test('pauses after a batch with a failure, and goes on or ends as it is told', async () => {
     const w = await inWorld({ targets: { ...webs(succeed), web2: fail } });
     const request = { ...EXEC, batch: '34%', pauseOnFailure: true, keepGoing: false };

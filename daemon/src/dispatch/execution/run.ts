@@ -68,7 +68,7 @@ export class Run implements View {
   #closed = false;
   /** All have had their turns. */
   #started = false;
-  /** How it ended is durable, or was tried to be. */
+  /** That it paused or how it ended is durable, or was tried to be. */
   #stored = false;
   readonly #states = new Bell();
   readonly #tally = new Tally();
@@ -182,8 +182,7 @@ export class Run implements View {
   }
 
   resting(): boolean {
-    if (this.#phase === 'Paused') return true;
-    if (this.#phase === 'Finished') return this.#stored;
+    if (this.#phase !== 'Running') return this.#stored;
     // some wait for days; if none does, it is over soon
     const queued = this.#tally.count('queued');
     return this.#started && queued > 0 && queued + this.#tally.count('ended') === this.#drivers.length;
@@ -310,9 +309,12 @@ export class Run implements View {
     this.#resume = resolve;
     this.#phase = 'Paused';
     this.#note({ event: 'paused', text: 'Paused, since a target did not succeed: resume or abort it' });
-    this.#changed();
+    await this.#saving.surely();
+    this.#stored = true;
+    this.#tell();
     const go = await promise;
     this.#resume = undefined;
+    this.#stored = false;
     if (!this.#closed) this.#phase = 'Running';
     this.#changed();
     return go;
