@@ -5,36 +5,44 @@ import type { ExecutionView, PartView, ShownParts } from './execution.ts';
 import type { FollowEvent } from './follow-event.ts';
 import { HeldOutput } from './held-output.ts';
 import { durationOf, whyOf } from './summary.ts';
-import { type TextForm, TextView } from './text-view.ts';
 import type { FollowView, Screen } from './view.types.ts';
+
+/** How each target is shown. */
+export interface GroupForm {
+  view(screen: Screen): FollowView;
+  /** What stands before its output. */
+  heading?(part: PartView): string;
+}
 
 export class GroupView implements FollowView {
   readonly #screen: Screen;
-  readonly #form: TextForm;
+  readonly #form: GroupForm;
   readonly #held = new HeldOutput();
-  readonly #parts = new Map<number, { view: TextView; screen: BatchedScreen }>();
+  readonly #parts = new Map<number, { view: FollowView; screen: BatchedScreen }>();
   readonly #received = new Map<number, number>();
   readonly #shown: Set<number>;
-  readonly #notes: TextView;
+  readonly #rest: FollowView;
 
-  constructor(screen: Screen, form: TextForm, shown?: ShownParts) {
+  constructor(screen: Screen, form: GroupForm, shown?: ShownParts) {
     this.#screen = screen;
     this.#shown = new Set(shown?.keys());
-    this.#form = { ...form, prefix: 'none' };
-    this.#notes = new TextView(screen, this.#form);
+    this.#form = form;
+    this.#rest = form.view(screen);
   }
 
   show(event: FollowEvent, execution: ExecutionView): void {
     if (event.type === 'output') {
       const { view, screen } = this.#viewOf(event.index);
-      view.output(event, execution);
+      view.show(event, execution);
       screen.flush();
       this.#received.set(event.index, event.next);
       const part = execution.parts.get(event.index);
       if (part !== undefined) this.#showIfWhole(part, execution);
     } else if (event.type === 'part') this.#showIfWhole(event.part, execution);
-    else if (event.type === 'execution') for (const part of execution.parts.values()) this.#showIfWhole(part, execution);
-    else this.#notes.show(event, execution);
+    else {
+      this.#rest.show(event, execution);
+      if (event.type === 'execution') for (const part of execution.parts.values()) this.#showIfWhole(part, execution);
+    }
   }
 
   end(execution: ExecutionView): void {
@@ -50,18 +58,20 @@ export class GroupView implements FollowView {
     if (this.#shown.has(part.index)) return;
     this.#shown.add(part.index);
     const { view, screen } = this.#viewOf(part.index);
-    view.show({ type: 'part', part: { ...part, state: 'ended' } }, execution);
+    view.end(execution);
+    view.show({ type: 'part', part }, execution);
     screen.flush();
-    this.#screen.out(`${escapeControls(headingOf(part))}\n`);
+    const heading = this.#form.heading?.(part);
+    if (heading !== undefined) this.#screen.out(`${heading}\n`);
     this.#held.release(part.index, this.#screen);
     this.#parts.delete(part.index);
   }
 
-  #viewOf(index: number): { view: TextView; screen: BatchedScreen } {
+  #viewOf(index: number): { view: FollowView; screen: BatchedScreen } {
     let part = this.#parts.get(index);
     if (part === undefined) {
       const screen = new BatchedScreen(this.#held.screen(index));
-      part = { view: new TextView(screen, this.#form), screen };
+      part = { view: this.#form.view(screen), screen };
       this.#parts.set(index, part);
     }
     return part;
@@ -72,5 +82,6 @@ export class GroupView implements FollowView {
 export function headingOf(part: PartView): string {
   const why = part.outcome === 'succeeded' ? '' : whyOf(part);
   const took = durationOf(part, part.startedAt ?? 0);
-  return `---- ${part.node} ${part.what}: ${part.outcome ?? part.state}${why === '' ? '' : `, ${why}`}${took === '' ? '' : ` (${took})`} ----`;
+  const how = `${part.outcome ?? part.state}${why === '' ? '' : `, ${why}`}${took === '' ? '' : ` (${took})`}`;
+  return escapeControls(`---- ${part.node} ${part.what}: ${how} ----`);
 }

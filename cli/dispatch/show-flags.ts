@@ -41,7 +41,9 @@ type ViewIn = (
 export async function loadView(flags: ShowFlags): Promise<ViewIn> {
   if (flags.output === 'json') {
     const { JsonView } = await import('./json-view.ts');
-    return (_prefix, _local, screen) => new JsonView(screen);
+    if (flags.group !== true) return (_prefix, _local, screen) => new JsonView(screen);
+    const { GroupView } = await import('./group-view.ts');
+    return (_prefix, _local, screen, _escaped, shown) => new GroupView(screen, { view: (of) => new JsonView(of) }, shown);
   }
   if (flags.raw === true) {
     const { RawView } = await import('./raw-view.ts');
@@ -51,15 +53,19 @@ export async function loadView(flags: ShowFlags): Promise<ViewIn> {
     return { prefix: flags.terse === true ? 'none' : prefix, local, level: flags.loglevel, escape: escaped };
   };
   if (flags.group === true) {
-    const { GroupView } = await import('./group-view.ts');
-    return (prefix, local, screen, escaped, shown) => new GroupView(screen, form(prefix, local, escaped), shown);
+    const { GroupView, headingOf } = await import('./group-view.ts');
+    return (_prefix, local, screen, escaped, shown) => {
+      const view = (of: Screen) => new TextView(of, form('none', local, escaped));
+      return new GroupView(screen, { view, heading: headingOf }, shown);
+    };
   }
   return (prefix, local, screen, escaped) => new TextView(screen, form(prefix, local, escaped));
 }
 
 export function assertOneForm({ group, raw, output }: ShowFlags): void {
-  const given = [group === true ? '--group' : '', raw === true ? '--raw' : '', output === undefined ? '' : '-o json'].filter(Boolean);
-  if (given.length > 1) throw new DtkdError('BAD_REQUEST', `${given.join(' and ')} cannot be had together`);
+  if (raw !== true) return;
+  const given = [group === true ? '--group' : '', output === undefined ? '' : '-o json'].filter(Boolean);
+  if (given.length > 0) throw new DtkdError('BAD_REQUEST', `${given.join(', ')} and --raw cannot be had together`);
 }
 
 /** Standard output and error as they are. */

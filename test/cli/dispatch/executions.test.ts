@@ -71,6 +71,7 @@ describe('dtkd run, exec and executions', () => {
     [['run', 'Start', 'web', '--batch', 'half'], 'is no batch'],
     [['run', 'Start', 'web', '--timeout', 'soon'], 'is not a duration'],
     [['run', 'Start', 'web', '--group', '--raw'], 'cannot be had together'],
+    [['run', 'Start', 'web', '--raw', '-o', 'json'], 'cannot be had together'],
     [['exec', '-I', '.*', '--', 'df -h | tail'], 'no shell reads it'],
     [['executions', 'show', 'zz'], 'is not the id of an execution'],
   ])('refuses %j before anything is asked', async (args, message) => {
@@ -122,6 +123,38 @@ a
 b1
 b2
 `);
+    expect(code).toBe(20);
+  });
+
+  it('groups lines of JSON by target, too, each with where it comes from', async () => {
+    daemon.script('GET', about('/follow'), () => ({
+      lines: linesOf(
+        { execution: two },
+        running(0, 'node1'),
+        running(1, 'node2'),
+        output(1, 'node2', 0, ['out', 'b1\n']),
+        output(0, 'node1', 0, ['out', 'a1\n'], ['err', 'a']),
+        output(1, 'node2', 3, ['err', 'b2\n']),
+        ended(1, 'node2', 'failed', { exitStatus: 3, offset: 6 }),
+        ended(0, 'node1', 'succeeded', { offset: 4 }),
+        FINISHED,
+      ),
+    }));
+    const { code, stdout } = await daemon.cli('executions', 'follow', '1a2b3c', '--group', '-o', 'json');
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.map(({ type, node, stream, text, outcome, exitStatus }) => [type, node, stream ?? outcome, text ?? exitStatus])).toEqual([
+      ['execution', undefined, undefined, undefined],
+      ['output', 'node2', 'out', 'b1'],
+      ['output', 'node2', 'err', 'b2'],
+      ['part', 'node2', 'failed', 3],
+      ['output', 'node1', 'out', 'a1'],
+      ['output', 'node1', 'err', 'a'],
+      ['part', 'node1', 'succeeded', undefined],
+      ['end', undefined, undefined, 20],
+    ]);
     expect(code).toBe(20);
   });
 
