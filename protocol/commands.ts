@@ -148,7 +148,10 @@ export const dispatch = z.strictObject({
     .enum(['node', 'local'])
     .optional()
     .describe('node (default): on the nodes where they are deployed; local: here, those that are deployed here.'),
-  'require-match': z.boolean().optional().describe('To find none is a failure. Default: true.'),
+  'require-match': z
+    .boolean()
+    .optional()
+    .describe('To find none is a failure. Default: true. With false there is then nothing to do, and it succeeds.'),
   'keep-going': z.boolean().optional().describe('A failure does not keep the rest from being started.'),
   options: z
     .record(optionName, z.union([text, z.number(), z.boolean()]))

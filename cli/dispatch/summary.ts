@@ -46,6 +46,7 @@ export function exitStatusOf(execution: ExecutionView, ending: Ending, missing: 
 /** `3 targets: 2 succeeded, 1 failed`. */
 export function countsLine(execution: ExecutionView): string {
   const total = execution.parts.size;
+  if (total === 0) return 'no targets';
   return `${total} ${total === 1 ? 'target' : 'targets'}: ${countsOf(execution.parts.values(), [...OUTCOMES, ...OPEN_STATES])}`;
 }
 

@@ -239,6 +239,19 @@ describe('a command of a site', () => {
     await expect(plannerFor(site({ Do: dispatch({ name: 'none' }) })).plan(OPS, request)).rejects.toMatchObject({ code: 'NO_MATCH' });
   });
 
+  test('has nothing to do, and says so, where it needs no match and finds none; but a filter has to leave something of what it finds', async () => {
+    const none = dispatch({ name: 'none', 'require-match': false });
+    const steps = (...names: string[]) => ({ workflow: { steps: names.map((command) => ({ command })) } });
+    const planner = plannerFor(site({ Do: none, Twice: steps('Do', 'Do'), Both: steps('Do', 'Some'), Some: dispatch() }));
+    for (const command of ['Do', 'Twice']) {
+      const { parts, notes } = await planner.plan(OPS, { ...request, command });
+      expect([parts, notes]).toEqual([[], ['demo.Site.all Do is for children with name none, of which there are none']]);
+    }
+    const nowhere = { ...request, filter: { include: ['desk'] } };
+    expect((await planner.plan(OPS, nowhere)).parts).toEqual([]);
+    await expect(planner.plan(OPS, { ...nowhere, command: 'Both' })).rejects.toMatchObject({ code: 'NO_MATCH' });
+  });
+
   test('may be several such, one after another', async () => {
     const commands = {
       Do: { workflow: { steps: [{ command: 'First', 'on-failure': 'ignore' }, { command: 'Second' }] } },

@@ -256,7 +256,9 @@ class StartedHere implements Executions {
     made?: Started,
   ): Promise<ApiObject> {
     const { store, content } = this.#options;
-    if (plan.parts.length === 0) return emptyExecution(this.#options.node.name, principal, request, this.#options.now());
+    if (plan.parts.length === 0) {
+      return emptyExecution(this.#options.node.name, principal, request, { now: this.#options.now(), why: plan.notes[0] });
+    }
     // whoever keeps record of them says how many there are at a time
     const starter = record === undefined ? starterText(principal) : undefined;
     try {

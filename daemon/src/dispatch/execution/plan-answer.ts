@@ -43,8 +43,14 @@ function seconds(ms: number): string {
   return ms % 3_600_000 === 0 ? `${ms / 3_600_000} h` : ms % 60_000 === 0 ? `${ms / 60_000} min` : `${ms / 1_000} s`;
 }
 
-/** There was nothing to do, and that was fine: not stored anywhere. */
-export function emptyExecution(node: string, principal: Principal, request: DispatchRequestSpec, now: number): ApiObject {
-  const status = statusOf({ phase: 'Finished', parts: [], startedAt: now, finishedAt: now, message: 'there was no target' });
+/** There was nothing to do, and that was fine: not stored anywhere. `why`: what the plan says of it. */
+export function emptyExecution(
+  node: string,
+  principal: Principal,
+  request: DispatchRequestSpec,
+  { now, why }: { now: number; why: string | undefined },
+): ApiObject {
+  const message = `there was no target${why === undefined ? '' : `: ${why}`}`.slice(0, 1_024);
+  const status = statusOf({ phase: 'Finished', parts: [], startedAt: now, finishedAt: now, message });
   return newExecution({ id: randomBytes(32).toString('hex'), node, principal, request, header: new Uint8Array(), targets: [], status });
 }

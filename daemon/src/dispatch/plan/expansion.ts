@@ -64,6 +64,8 @@ export interface Expanded {
   block: Block<Item>;
   /** Where the resource itself is deployed, if its command is no dispatch. */
   deployed: Deployed | undefined;
+  /** It is dispatches alone that found none, and need none. */
+  idle: boolean;
   /** The longest time that one of the commands says for itself. Milliseconds. */
   timeoutMs: number | undefined;
   notes: string[];
@@ -91,6 +93,7 @@ class Expansion {
   #items = 0;
   #unfolded = 0;
   #filledIn = 0;
+  #leaves = 0;
   #deployed: Deployed | undefined;
 
   constructor(options: ExpansionOptions) {
@@ -100,7 +103,7 @@ class Expansion {
 
   async start(subject: Subject, command: string, given: Options): Promise<Expanded> {
     const block = await this.#command(subject, command, given, []);
-    return { block, deployed: this.#deployed, timeoutMs: this.#timeoutMs, notes: [...this.#notes] };
+    return { block, deployed: this.#deployed, idle: this.#leaves === 0, timeoutMs: this.#timeoutMs, notes: [...this.#notes] };
   }
 
   async #command(subject: Subject, name: string, given: Options, path: readonly string[]): Promise<Block<Item>> {
@@ -125,6 +128,7 @@ class Expansion {
   async #leaf(subject: Subject, resolved: ResolvedCommand, given: Options, within: boolean): Promise<Block<Item>> {
     const { resource, bundle, bytes, own } = subject;
     const { chosen, filtered, threads, keepGoing } = this.#options;
+    this.#leaves += 1;
     // an order is for what can be asked for
     const asked = resolveCommand(subject.chainOf(resource.type), resolved.name);
     const code = await codeOf(this.#planContext(subject), asked, given);
@@ -160,10 +164,12 @@ class Expansion {
     const filled = this.#passed(subject, resolved, given, dispatch.options ?? {});
     const groups = await this.#groups(subject, dispatch);
     const title = `${resourceText(subject.resource)} ${resolved.name}`;
-    if (groups.length === 0 && dispatch['require-match'] !== false) {
-      throw new DtkdError('NO_MATCH', `${title} is for ${soughtText(dispatch)}, of which there are none`, {
-        next: 'Give it such resources, or say "require-match: false" in the command.',
-      });
+    if (groups.length === 0) {
+      const none = `${title} is for ${soughtText(dispatch)}, of which there are none`;
+      if (dispatch['require-match'] !== false) {
+        throw new DtkdError('NO_MATCH', none, { next: 'Give it such resources, or say "require-match: false" in the command.' });
+      }
+      this.#notes.add(none);
     }
     const { threads = dispatch.threads ?? 1 } = this.#options;
     const atOnce = Math.min(threads, dispatch.threads ?? threads);

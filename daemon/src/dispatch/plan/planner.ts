@@ -66,12 +66,12 @@ class RequestPlanner implements Planner {
     const nodes = await chooseNodes(narrowing === undefined ? request : { only: request.only }, all);
     if (nodes.none !== undefined && request.allowEmpty !== true) throw noNode(nodes);
     const work = plainWork(request);
-    const { plan, timeoutMs } =
+    const { plan, idle, timeoutMs } =
       work === undefined
         ? await this.#ofCommand(principal, request, nodes, narrowing)
-        : { plan: this.#ofWork(work, request, nodes), timeoutMs: undefined };
+        : { plan: this.#ofWork(work, request, nodes), idle: false, timeoutMs: undefined };
     const parts = plan.parts.filter(({ target, work: one }) => narrowing?.has(target.node, one) ?? true);
-    if (parts.length === 0 && request.allowEmpty !== true) {
+    if (parts.length === 0 && !idle && request.allowEmpty !== true) {
       throw new DtkdError('NO_MATCH', 'there is nothing left to do: no target of that execution is one any more', {
         next: 'Look at the execution with "dtkd executions show", and at where its resource is deployed.',
       });
@@ -114,7 +114,7 @@ class RequestPlanner implements Planner {
     request: DispatchRequestSpec,
     nodes: ChosenNodes,
     narrowing: Narrowing | undefined,
-  ): Promise<{ plan: Pick<Plan, 'parts' | 'stages' | 'notes' | 'unanswered'>; timeoutMs: number | undefined }> {
+  ): Promise<{ plan: Pick<Plan, 'parts' | 'stages' | 'notes' | 'unanswered'>; idle: boolean; timeoutMs: number | undefined }> {
     const { resource: name, type, command, options = {}, keepGoing = false, threads, allowEmpty = false } = request;
     if (name === undefined || command === undefined) throw incomplete(request);
     const sought: Sought = { ...parseModel(request.model), name, ...(type === undefined ? {} : { type }) };
@@ -137,8 +137,9 @@ class RequestPlanner implements Planner {
     );
     const { stages, items: open } = closed(expanded.block);
     const parts = open.flatMap(({ stage, item: { view, work, bundle } }) => this.#part(view, work, stage, bundle));
-    if (parts.length === 0 && !allowEmpty && narrowing === undefined) throw nothing(subject, expanded, nodes);
-    return { plan: { parts, stages, notes: expanded.notes, unanswered }, timeoutMs: expanded.timeoutMs };
+    const idle = expanded.idle && narrowing === undefined;
+    if (parts.length === 0 && !idle && !allowEmpty && narrowing === undefined) throw nothing(subject, expanded, nodes);
+    return { plan: { parts, stages, notes: expanded.notes, unanswered }, idle, timeoutMs: expanded.timeoutMs };
   }
 
   /** The resource that is meant. Others are asked only if this node has none: its own goes before theirs. */
