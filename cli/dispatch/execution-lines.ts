@@ -45,14 +45,14 @@ function lastEnd(execution: ExecutionView, now: number): number {
   return execution.phase === 'Finished' && ends.length > 0 ? Math.max(...ends) : now;
 }
 
-/** Of those that were made within one second. What has not started yet came last. */
-function firstStart(execution: ExecutionView): number {
-  return Math.min(Number.MAX_SAFE_INTEGER, ...partsOf(execution).flatMap(({ startedAt }) => startedAt ?? []));
+/** Of those that were made within one second. What was refused has an end alone; what has neither came last. */
+function firstTime(execution: ExecutionView): number {
+  return Math.min(Number.MAX_SAFE_INTEGER, ...partsOf(execution).flatMap(({ startedAt, endedAt }) => startedAt ?? endedAt ?? []));
 }
 
 /** One row for each execution, the latest first. `wide`: with the whole id. */
 export function executionRows(executions: readonly ExecutionView[], now: number, wide: boolean): string[][] {
-  const sorted = [...executions].sort((a, b) => (b.startedAt ?? 0) - (a.startedAt ?? 0) || firstStart(b) - firstStart(a));
+  const sorted = [...executions].sort((a, b) => (b.startedAt ?? 0) - (a.startedAt ?? 0) || firstTime(b) - firstTime(a));
   return sorted.map((execution) => [
     wide ? execution.id : shortId(execution.id),
     execution.startedAt === undefined ? '' : humanDuration(now - execution.startedAt),

@@ -350,6 +350,19 @@ b2
     const { stdout } = await daemon.cli('executions', 'ls');
     expect(stdout.split('\n').map((line) => line.split(/ {3,}/)[0])).toEqual(['ID', 'ffffffffffff', '1a2b3c4d5e6f', '']);
     expect((await daemon.cli('executions', 'ls', '-o', 'name', '--limit', '1')).stdout).toBe(`execution.dtkd.dev/${'f'.repeat(64)}\n`);
+    // within the same second what was refused came when it was
+    daemon.put(executionKind, 'e'.repeat(64), {
+      ...executionObject([part(0, { node: 'node2' })]),
+      metadata: { name: 'e'.repeat(64) },
+      status: {
+        ...(other['status'] as object),
+        startedAt: '2026-02-01T00:00:00Z',
+        parts: [part(0, { node: 'node2', state: 'ended', outcome: 'refused', endedAt: STARTED_AT - 1 })],
+      },
+    });
+    expect((await daemon.cli('executions', 'ls', '-o', 'name', '--limit', '2')).stdout).toBe(
+      ['f', 'e'].map((digit) => `execution.dtkd.dev/${digit.repeat(64)}\n`).join(''),
+    );
     // within the same second what has not started yet came last
     daemon.put(executionKind, 'a'.repeat(64), {
       ...executionObject([part(0, { node: 'node2', state: 'waiting' })]),
