@@ -162,6 +162,15 @@ describe('what somebody may do here', () => {
     expect(object?.['spec']).toMatchObject({ user: 'ops@desk', starter: STARTER });
   });
 
+  it('is known until a day after nobody may start it any more', async () => {
+    const notAfter = Date.now() + 60_000;
+    const order = orderOf({ work: shell('true'), header: { notAfter } });
+    await (await site.target.accept(from(site), { order: order.bytes })).ended;
+    const known: [string, number][] = [];
+    for await (const { id, until } of site.target.ended(SITE)) known.push([id, until]);
+    expect(known).toEqual([[order.id, notAfter + DAY_MS]]);
+  });
+
   it('is not started again when the clock went ahead, all was forgotten, and it came back', async () => {
     const log = join(site.directory, 'log');
     const order = orderOf({ work: shell(`echo x >>${log}`) });
