@@ -41,6 +41,19 @@ describe('an execution of another node', () => {
     expect(outcomes(partsOf(await showOf(looker.executions, metadata.name)))).toEqual({ web1: 'succeeded', web2: 'failed' });
   });
 
+  test('that is paused says so of what has not had its turn', async () => {
+    const { starter, looker } = await threeSides({ web1: fail, web2: succeed });
+    const { metadata } = await starter.executions.dispatch(OPS, { ...EXEC, batch: '1', pauseOnFailure: true });
+    expect((await linesOf(starter.executions, metadata.name)).at(-1)).toEqual({ end: { phase: 'Paused' } });
+    const [, waits] = partsOf(await showOf(looker.executions, metadata.name));
+    expect(waits).toMatchObject({ node: 'web2', state: 'waiting', reason: expect.stringContaining('paused') });
+    await act(starter, metadata.name, 'resume');
+    await linesOf(starter.executions, metadata.name);
+    const [, ran] = partsOf(await showOf(looker.executions, metadata.name));
+    expect(ran).toMatchObject({ outcome: 'succeeded' });
+    expect(ran?.reason).toBeUndefined();
+  });
+
   test('is not asked for at its targets while nobody takes a line', async () => {
     const { starter, looker } = await threeSides({ web1: hang });
     const { metadata } = await starter.executions.dispatch(OPS, EXEC);

@@ -8,7 +8,7 @@ import type { PartHandle } from '../target/target.types.ts';
 import type { View } from './view.types.ts';
 
 export function handleOf(view: View, index: number, first: Part): PartHandle {
-  const part = () => view.part(index) ?? first;
+  const part = () => explained(view, view.part(index) ?? first);
   return {
     id: view.id,
     index,
@@ -22,6 +22,12 @@ export function handleOf(view: View, index: number, first: Part): PartHandle {
       return endOf(view, part);
     },
   };
+}
+
+/** Others see parts alone: a pause is why some have not had their turn. */
+function explained(view: View, part: Part): Part {
+  if (view.phase() !== 'Paused' || part.state !== 'waiting') return part;
+  return { ...part, reason: 'it is paused: resume it where it was started, or abort it' };
 }
 
 function endOf(view: View, part: () => Part): Promise<Part> {
