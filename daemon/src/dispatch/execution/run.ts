@@ -314,8 +314,10 @@ export class Run implements View {
     this.#tell();
     const go = await promise;
     this.#resume = undefined;
-    this.#stored = false;
-    if (!this.#closed) this.#phase = 'Running';
+    if (!this.#closed) {
+      this.#phase = 'Running';
+      this.#stored = false;
+    }
     this.#changed();
     return go;
   }
