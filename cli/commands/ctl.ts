@@ -182,6 +182,9 @@ function againWords(flags: CtlFlags, filter: NodeFilter | undefined, options: Re
     '-c',
     flags.command ?? '',
     ...(flags.timeout === undefined ? [] : ['--timeout', flags.timeout]),
+    ...(flags.queue === undefined ? [] : ['--queue', flags.queue]),
+    ...(flags.batch === undefined ? [] : ['--batch', flags.batch]),
+    ...(flags.pauseOnFailure === true ? ['--pause-on-failure'] : []),
     ...optionWords(options),
   ];
 }

@@ -175,6 +175,13 @@ Or:         dtkd ctl -I name=node2,node3,node4 -K -t Service -r myService -c Sta
 `);
   });
 
+  it('repeats in the line that retries them how they are to go', async () => {
+    answer({ execution: executionObject([part(0, { node: 'node1' })]) }, ended(0, 'node1', 'failed', { exitStatus: 3 }), FINISHED);
+    const how = ['--timeout', '60s', '--queue', '3600s', '--batch', '10%', '--pause-on-failure'];
+    const { stderr } = await daemon.cli('ctl', '-I', '.*', ...how, ...CONTEXT);
+    expect(stderr).toContain(`-c Start ${how.join(' ')}\n`);
+  });
+
   it('says of no node that was skipped that it has failed', async () => {
     const skipped = ended(1, 'node2', 'skipped', { reason: 'in maintenance: new disks' });
     const both = executionObject([part(0, { node: 'node1' }), part(1, { node: 'node2' })]);

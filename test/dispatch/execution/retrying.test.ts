@@ -55,6 +55,12 @@ describe('a retry', () => {
     expect(() => againOf('ab', execution([], ['failed']))).toThrow(expect.objectContaining({ code: 'GONE' }));
   });
 
+  test('goes as what it repeats: a retry of a retry keeps its batches, too', () => {
+    const how = { threads: 4, keepGoing: false, timeout: '5m', queue: '1h', batch: '10%', pauseOnFailure: true };
+    const { retries } = retriesOfWork('ab', targets, { owner: () => 'desk', target: ({ node }) => node }, { ...how, allowEmpty: true });
+    for (const { request } of retries) expect(request).toMatchObject(how);
+  });
+
   test('makes one request for each work, with the names that are used here', () => {
     const names = { owner: () => 'desk', target: ({ node }: PlannedTarget) => (node === 'web2' ? undefined : `${node}-here`) };
     const { retries, lost } = retriesOfWork('ab', targets, names, { keepGoing: true });

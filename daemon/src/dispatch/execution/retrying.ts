@@ -76,12 +76,14 @@ export function retriesOfWork(
     if (group === undefined) groups.set(key, { work: target.work, nodes: [node] });
     else group.nodes.push(node);
   }
-  const { threads, keepGoing, timeout, queue } = like;
+  const { threads, keepGoing, timeout, queue, batch, pauseOnFailure } = like;
   const how = {
     ...(threads === undefined ? {} : { threads }),
     ...(keepGoing === undefined ? {} : { keepGoing }),
     ...(timeout === undefined ? {} : { timeout }),
     ...(queue === undefined ? {} : { queue }),
+    ...(batch === undefined ? {} : { batch }),
+    ...(pauseOnFailure === undefined ? {} : { pauseOnFailure }),
   };
   const retries = [...groups.values()].flatMap(({ work, nodes }): Retry[] => {
     const asked = requestOf(work, names);
