@@ -21,6 +21,18 @@ export function readOptionValue(value: unknown, rule: OptionRule): ReadOption {
   return read;
 }
 
+/** Options that have to be given and are not: neither by whoever runs it, nor by a default, nor by a property of the resource. */
+export function missingOptions(
+  rules: Readonly<Record<string, OptionRule>> | undefined,
+  given: Readonly<Record<string, unknown>> = {},
+): string[] {
+  return Object.entries(rules ?? {})
+    .filter(
+      ([name, rule]) => rule.required === true && rule.default === undefined && rule.property === undefined && !Object.hasOwn(given, name),
+    )
+    .map(([name]) => name);
+}
+
 function byType(value: unknown, type: NonNullable<OptionRule['type']>): ReadOption {
   switch (type) {
     case 'string':

@@ -1,6 +1,6 @@
 /** Judges the commands of one type: pure. What each of them names has to be there, and to be of the right kind. */
 import { type Command, type Commands, type Dispatch, MAX_STEPS, type OptionRule, type Script, type Step } from '../commands.ts';
-import { readOptionValue } from '../option-value.ts';
+import { missingOptions, readOptionValue } from '../option-value.ts';
 import { cycleFrom } from './cycle.ts';
 import type { ModuleFault } from './manifest.ts';
 
@@ -132,10 +132,7 @@ class CommandCheck {
       if (filledIn) this.#references(at, value);
       else if (rule !== undefined) this.#value(at, rule, value);
     }
-    for (const [option, rule] of Object.entries(called?.options ?? {})) {
-      const given = Object.hasOwn(options, option) || rule.default !== undefined || rule.property !== undefined;
-      if (rule.required === true && !given) this.#add(optionsField, `${name} needs the option ${option}`);
-    }
+    for (const option of missingOptions(called?.options, options)) this.#add(optionsField, `${name} needs the option ${option}`);
   }
 
   /** `${options.NAME}` has to name an option of this command. */

@@ -1,7 +1,7 @@
 /** Judges the workflows of an assembly: pure. Fields begin with the name of the workflow. */
 import type { Component, ServiceStep, ServiceWorkflow } from '../assembly.ts';
 import type { OptionRule } from '../commands.ts';
-import { readOptionValue } from '../option-value.ts';
+import { missingOptions, readOptionValue } from '../option-value.ts';
 import { cycleFrom } from './cycle.ts';
 import type { ModuleFault } from './manifest.ts';
 import { hasReference, wrongReferences } from './references.ts';
@@ -114,10 +114,7 @@ class WorkflowCheck {
         if ('error' in read) this.#add(`${at}.options.${option}`, read.error);
       }
     }
-    for (const [option, rule] of Object.entries(rules)) {
-      const given = Object.hasOwn(options, option) || rule.default !== undefined || rule.property !== undefined;
-      if (rule.required === true && !given) this.#add(`${at}.options`, `${name} needs the option ${option}`);
-    }
+    for (const option of missingOptions(rules, options)) this.#add(`${at}.options`, `${name} needs the option ${option}`);
   }
 
   #references(field: string, value: unknown): void {

@@ -465,6 +465,64 @@ describe('workflows', () => {
     expect(await wrong(shop({ components: { web: { type: 'Server' } }, workflows: tower }))).toContain('TOO_MANY workflows.w0');
   });
 
+  it('give commands and other workflows the options that these have and need', async () => {
+    const options = { speed: { type: 'integer', required: true }, level: { allowed: ['a', 'b'], default: 'a' } };
+    const types = copy('acme/web', { Server: { commands: { go: { ...RUN, options } } } });
+    const go = (given: object | undefined) => ({ component: 'web', command: 'go', ...(given === undefined ? {} : { options: given }) });
+    const body = (steps: readonly object[]) =>
+      filesOf(
+        {
+          'parameter-rules': { fast: { type: 'string' }, other: { type: 'string', required: true } },
+          parameters: { fast: 'very', other: '2' },
+          components: { web: { type: 'Server' } },
+          workflows: {
+            roll: { options: { speed: { type: 'integer', required: true } }, steps: [go({ speed: '${options.speed}' })] },
+            all: { steps },
+          },
+        },
+        types,
+      );
+    const called = (given: object) => ({ workflow: 'roll', options: given });
+    expect(await wrong(body([go({ speed: 3, level: 'b' }), go({ speed: '${parameters.other}' }), called({ speed: '1' })]))).toEqual([]);
+    expect(
+      await wrong(
+        body([
+          go(undefined),
+          go({ speed: 'fast' }),
+          go({ speed: 1, level: 'c' }),
+          go({ speed: '${parameters.fast}' }),
+          called({}),
+          called({ speed: 'x', to: 1 }),
+        ]),
+      ),
+    ).toEqual([
+      'REQUIRED_UNSET workflows.all.steps[0].options',
+      'ILLEGAL_VALUE workflows.all.steps[1].options.speed',
+      'ILLEGAL_VALUE workflows.all.steps[2].options.level',
+      'ILLEGAL_VALUE workflows.all.steps[3].options.speed',
+      'REQUIRED_UNSET workflows.all.steps[4].options',
+      'ILLEGAL_VALUE workflows.all.steps[5].options.speed',
+      'COMPONENT_CONSTRAINT workflows.all.steps[5].options.to',
+    ]);
+  });
+
+  it('and what a converge runs by itself cannot need options', async () => {
+    const needing = (more: object) =>
+      wrong(
+        filesOf(
+          { components: { web: { type: 'Server' } } },
+          copy('acme/web', { Server: { commands: { create: { ...RUN, options: { token: { required: true, ...more } } }, go: RUN } } }),
+        ),
+      );
+    expect(await needing({})).toEqual(['COMPONENT_CONSTRAINT web.type']);
+    expect(await needing({ default: 'x' })).toEqual([]);
+    expect(await needing({ property: 'name' })).toEqual([]);
+    const workflows = { create: { options: { a: { required: true } }, steps: [{ component: 'web' }] } };
+    expect(await wrong(shop({ components: { web: { type: 'Server' } }, workflows }))).toEqual([
+      'REQUIRED_UNSET workflows.create.options.a',
+    ]);
+  });
+
   it('are judged in however long a row they call one another', async () => {
     const row = Object.fromEntries(
       Array.from({ length: 6_000 }, (_, index) => [

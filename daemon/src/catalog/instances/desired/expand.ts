@@ -2,16 +2,17 @@
  * What an instance should come to: its files, expanded to resources on nodes, with every value resolved. Reads the world through ports and changes nothing. All that is wrong is told at
  * once, each thing once: what follows only from something else that is wrong is passed over.
  */
+import { missingOptions } from '../../../../../protocol/option-value.ts';
 import { BUILTIN_TYPES } from '../../model/builtin-types.ts';
 import type { NamedType } from '../../model/resolved-type.ts';
 import type { DesiredResource, ServiceFiles } from '../instances.types.ts';
 import { appsOf } from './apps.ts';
-import { askedFor } from './commands-of.ts';
+import { ACTS, askedFor } from './commands-of.ts';
 import type { Components, ExpandedComponent } from './component.ts';
-import { CopiedTypes, UNDEFINED } from './copied-types.ts';
+import { type ComponentType, CopiedTypes, UNDEFINED } from './copied-types.ts';
 import { judgeCopies } from './copies.ts';
 import type { Expanded, World } from './desired.types.ts';
-import { Findings } from './findings.ts';
+import { type FilePath, Findings } from './findings.ts';
 import { interpolate } from './interpolation.ts';
 import { judgeValues } from './judged.ts';
 import { resolveLinks, servicesOf } from './links.ts';
@@ -81,9 +82,20 @@ async function componentsOf(
     if (type?.abstract === true) {
       findings.add('COMPONENT_CONSTRAINT', ['components', name, 'type'], `type ${type.name} is abstract`, 'Take one that extends it.');
     }
+    if (type !== undefined) judgeActs(type, ['components', name, 'type'], findings);
     components.set(name, { name, written, type, ...(await placing.place(name, written)) });
   }
   return components;
+}
+
+/** What a converge runs by itself gets no options: one that needs some would always fail, after what comes before it. */
+function judgeActs(type: ComponentType, path: FilePath, findings: Findings): void {
+  for (const act of ACTS) {
+    const [option] = missingOptions(type.commands.get(act)?.options);
+    if (option === undefined || type.commands.get(act)?.private === true) continue;
+    const message = `the command ${act} of ${type.name} needs the option ${option}, and is run without options`;
+    findings.add('COMPONENT_CONSTRAINT', path, message, 'Let the option have a default, or a property that it is taken from.');
+  }
 }
 
 function resourcesOf(

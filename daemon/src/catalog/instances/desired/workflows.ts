@@ -1,7 +1,10 @@
 /** Workflows of a service, judged before one is run: what they name is there, none runs itself, and all of them come to an end. */
 import type { ServiceStep, ServiceWorkflow } from '../../../../../protocol/assembly.ts';
+import type { OptionRule } from '../../../../../protocol/commands.ts';
 import { MAX_TASK_STEPS } from '../../../../../protocol/kinds/task.ts';
+import { hasReference } from '../../../../../protocol/modules/references.ts';
 import { nearMiss } from '../../../../../protocol/near-miss.ts';
+import { missingOptions, readOptionValue } from '../../../../../protocol/option-value.ts';
 import type { ServiceFile } from '../../../../../protocol/service-file.ts';
 import { askedFor } from './commands-of.ts';
 import type { Components, ExpandedComponent } from './component.ts';
@@ -9,10 +12,14 @@ import { cyclesOf, lastFirst } from './cycles.ts';
 import { type FilePath, type Findings, listed } from './findings.ts';
 import { interpolateBut, textOf } from './interpolation.ts';
 import { isKnown } from './outcome.ts';
+import { fill } from './plan/workflow-options.ts';
 import type { Scope } from './scope.ts';
 
 /** Workflows within workflows, with the groups in them: numbers of steps such as 3.1.2 stay short. */
 export const MAX_LEVELS = 12;
+
+/** What a converge and a delete follow, where they are there: nobody gives these options. */
+const BY_THEMSELVES = ['create', 'delete'];
 
 /** The workflows with all references filled in but those to options, which are known when one is run. */
 export function workflowsOf(
@@ -34,6 +41,16 @@ export function workflowsOf(
       { ...workflow, steps: stepsOf(judge, workflow.steps, workflow, ['workflows', name, 'steps']) },
     ]),
   );
+  for (const name of BY_THEMSELVES) {
+    const rules = Object.hasOwn(written, name) ? written[name]?.options : undefined;
+    for (const option of missingOptions(rules))
+      findings.add(
+        'REQUIRED_UNSET',
+        ['workflows', name, 'options', option],
+        'has no default, and nobody gives it a value',
+        'Give it a default.',
+      );
+  }
   judgeWhole(written, findings);
   return workflows;
 }
@@ -49,23 +66,27 @@ interface Judge {
 function stepsOf(judge: Judge, steps: readonly ServiceStep[], workflow: ServiceWorkflow, path: FilePath): ServiceStep[] {
   return steps.map((step, index) => {
     const at = [...path, index];
-    judgeStep(judge, step, at);
-    const options = Object.entries(step.options ?? {}).map(
-      ([name, value]) => [name, optionOf(judge, value, workflow, [...at, 'options', name])] as const,
+    const options = new Map(
+      Object.entries(step.options ?? {}).map(([name, value]) => [name, optionOf(judge, value, workflow, [...at, 'options', name])]),
     );
+    judgeStep(judge, step, options, at);
     return {
       ...step,
-      ...(step.options === undefined ? {} : { options: Object.fromEntries(options) }),
+      ...(step.options === undefined ? {} : { options: Object.fromEntries([...options].map(([name, { value }]) => [name, value])) }),
       ...(step.steps === undefined ? {} : { steps: stepsOf(judge, step.steps, workflow, [...at, 'steps']) }),
     };
   });
 }
 
-function judgeStep({ workflows, byResource, components, findings }: Judge, step: ServiceStep, path: FilePath): void {
-  if (step.workflow !== undefined && !Object.hasOwn(workflows, step.workflow)) {
-    const near = nearMiss(step.workflow, Object.keys(workflows));
-    const next = near === undefined ? `There are: ${listed(Object.keys(workflows))}.` : `Did you mean ${near}?`;
-    findings.add('ILLEGAL_VALUE', [...path, 'workflow'], `there is no workflow ${step.workflow}`, next);
+function judgeStep(judge: Judge, step: ServiceStep, options: ReadonlyMap<string, StepOption>, path: FilePath): void {
+  const { workflows, byResource, components, findings } = judge;
+  if (step.workflow !== undefined) {
+    const called = Object.hasOwn(workflows, step.workflow) ? workflows[step.workflow] : undefined;
+    if (called === undefined) {
+      const near = nearMiss(step.workflow, Object.keys(workflows));
+      const next = near === undefined ? `There are: ${listed(Object.keys(workflows))}.` : `Did you mean ${near}?`;
+      findings.add('ILLEGAL_VALUE', [...path, 'workflow'], `there is no workflow ${step.workflow}`, next);
+    } else judgeOptions(judge, { title: `the workflow ${step.workflow}`, rules: called.options ?? {} }, options, path);
   }
   if (step.component === undefined) {
     if (step.command !== undefined) findings.add('ILLEGAL_VALUE', [...path, 'command'], 'a command needs the component that runs it');
@@ -89,11 +110,7 @@ function judgeStep({ workflows, byResource, components, findings }: Judge, step:
   const names = askedFor(type);
   if (names.includes(step.command)) {
     const rules = type.commands.get(step.command)?.options ?? {};
-    for (const option of Object.keys(step.options ?? {})) {
-      if (Object.hasOwn(rules, option)) continue;
-      const message = `the command ${step.command} of ${type.name} has no option ${option}`;
-      findings.add('COMPONENT_CONSTRAINT', [...path, 'options', option], message, `It has: ${listed(Object.keys(rules))}.`);
-    }
+    judgeOptions(judge, { title: `the command ${step.command} of ${type.name}`, rules }, options, path);
     return;
   }
   const near = nearMiss(step.command, names);
@@ -102,13 +119,35 @@ function judgeStep({ workflows, byResource, components, findings }: Judge, step:
   findings.add('COMPONENT_CONSTRAINT', [...path, 'command'], `the command ${step.command} of ${type.name} ${why}`, next);
 }
 
-function optionOf(
-  { scope, findings }: Judge,
-  value: string | number | boolean,
-  workflow: ServiceWorkflow,
+/** What a step gives, against the options that there are. */
+function judgeOptions(
+  { findings }: Judge,
+  { title, rules }: { title: string; rules: Readonly<Record<string, OptionRule>> },
+  given: ReadonlyMap<string, StepOption>,
   path: FilePath,
-): string | number | boolean {
-  if (typeof value !== 'string' || !value.includes('${')) return value;
+): void {
+  for (const [option, { value, isKnown: known }] of given) {
+    const at = [...path, 'options', option];
+    const rule = Object.hasOwn(rules, option) ? rules[option] : undefined;
+    if (rule === undefined)
+      findings.add('COMPONENT_CONSTRAINT', at, `${title} has no option ${option}`, `It has: ${listed(Object.keys(rules))}.`);
+    else if (known) {
+      const read = readOptionValue(fill(value, {}), rule);
+      if ('error' in read) findings.add('ILLEGAL_VALUE', at, `the option ${option} of ${title} ${read.error}`);
+    }
+  }
+  for (const option of missingOptions(rules, Object.fromEntries(given)))
+    findings.add('REQUIRED_UNSET', [...path, 'options'], `${title} needs the option ${option}`, `Give it under \`options\`.`);
+}
+
+/** What a step gives for an option: with references to options of its workflow, which are known only when that is run, its value is not. */
+interface StepOption {
+  value: string | number | boolean;
+  isKnown: boolean;
+}
+
+function optionOf({ scope, findings }: Judge, value: string | number | boolean, workflow: ServiceWorkflow, path: FilePath): StepOption {
+  if (typeof value !== 'string' || !value.includes('${')) return { value, isKnown: true };
   for (const [, option = ''] of value.matchAll(/(?<!\$)\$\{\s*options\.([^}]*)\}/g)) {
     if (Object.hasOwn(workflow.options ?? {}, option.trim())) continue;
     findings.add(
@@ -119,7 +158,10 @@ function optionOf(
     );
   }
   const outcome = interpolateBut('options', value, scope.at(path));
-  return isKnown(outcome) ? textOf(outcome.value) : '';
+  if (!isKnown(outcome)) return { value: '', isKnown: outcome === 'unset' };
+  const filled = textOf(outcome.value);
+  // what may be the name of a Secret is not repeated
+  return { value: filled, isKnown: !outcome.secret && !hasReference(filled) };
 }
 
 /** None may run itself, be nested too deeply, or come to too many steps. */
