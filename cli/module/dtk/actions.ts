@@ -1,7 +1,7 @@
 /** Actions of DTK's components as commands: those whose work is shell text become scripts, what DTK delegates to others is told. */
 import type { Command, Commands, OptionRule } from '../../../protocol/commands.ts';
 import { isRecord } from '../../json.ts';
-import { type Rules, readDescription, valueFor } from './attributes.ts';
+import { type Rules, readAllowed, readDescription, valueFor } from './attributes.ts';
 import { commandNameOf, optionNameOf, partNameOf } from './names.ts';
 import { type Part, shown } from './part.ts';
 import { type Line, scriptText, variableOf } from './script-text.ts';
@@ -16,6 +16,7 @@ const SHELLS = new Set(['shell', 'sh', 'bash', 'bash_command', 'bash_commands', 
 const ABOUT = new Set(['description', 'parameters', 'params', 'timeout', 'type', 'provider']);
 /** What stands below these is run. */
 const BODIES = new Set(['bash', 'shell', 'function', 'functions', 'command', 'commands', 'RUN']);
+const OPTION_KEYS = new Set(['type', 'description', 'required', 'default', 'encrypted', 'options', 'legal_values']);
 /** Bodies within bodies. */
 const MAX_DEPTH = 8;
 const MAX_LINES = 1_000;
@@ -181,15 +182,33 @@ function readOptions(part: Part, what: string): Record<string, OptionRule> {
 }
 
 function readOption(part: Part, what: string): OptionRule {
-  if (!isRecord(part.value)) return {};
-  const said = part.get('type').text(`the type of ${what}`);
+  if (!isRecord(part.value)) {
+    if (part.isThere) part.note(`${shown(part.value)} of parameter ${what} was left out: only a mapping says what a parameter is`);
+    return {};
+  }
+  for (const [key, said] of part.entries(what))
+    if (!OPTION_KEYS.has(key)) said.note(`${key} of parameter ${what} has no counterpart and was left out`);
+  const said = part.get('type').text(`the type of ${what}`)?.trim().toLowerCase();
   const type = said === 'integer' || said === 'boolean' ? said : 'string';
+  if (said !== undefined && said !== type)
+    part.get('type').note(`the type ${shown(said)} of parameter ${what} has no counterpart: it is a string here`);
   const description = readDescription(part);
-  const value = part.get('default').isThere ? valueFor(type, part.get('default').value) : undefined;
-  if (part.get('default').isThere && value === undefined)
-    part.get('default').note(`the default of ${what} was left out: it is not of the type ${type}`);
+  const encrypted = part.get('encrypted').flag(`encrypted of ${what}`);
+  if (encrypted)
+    part
+      .get('encrypted')
+      .note(`parameter ${what} is encrypted in DTK; here options are kept as they are given: let a property of type secret take its place`);
+  const given = part.get('default');
+  const read = given.isThere && !encrypted ? valueFor(type, given.value) : undefined;
+  const allowed = readAllowed(part, type, what);
+  const value = allowed === undefined || allowed.some((one) => one === read) ? read : undefined;
+  if (given.isThere && encrypted) given.note(`the default of ${what} is a secret and was not kept`);
+  else if (given.isThere && read === undefined) given.note(`the default of ${what} was left out: it is not of the type ${type}`);
+  else if (given.isThere && value === undefined)
+    given.note(`the default of ${what} was left out: it is none of the values that it may have`);
   return {
     type,
+    ...(allowed === undefined ? {} : { allowed }),
     ...(description === undefined ? {} : { description }),
     ...(part.get('required').flag(`required of ${what}`) ? { required: true } : {}),
     ...(typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? { default: value } : {}),

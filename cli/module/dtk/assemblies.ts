@@ -26,6 +26,8 @@ const KNOWN = new Set([
 ]);
 const COMPONENT_KEYS = new Set(['attributes', 'component_links', 'components']);
 
+const MAX_NODES = 1_000;
+
 /** Stands for the target in links, and can be no component. */
 const TARGET = 'target';
 
@@ -63,7 +65,10 @@ export function readAssembly(part: Part, owner: AssemblyOf): Assembly {
 
 function readTarget(part: Part, { title }: AssemblyOf, assembly: Assembly): void {
   const said = part.get(TARGET);
-  if (said.value === true || part.get('role').value === TARGET) {
+  const role = part.get('role');
+  if (role.isThere && role.value !== TARGET)
+    role.note(`the role ${shown(role.value)} of assembly ${title} has no counterpart and was left out`);
+  if (said.value === true || role.value === TARGET) {
     assembly.role = TARGET;
     assembly.kind = partNameOf(title) ?? TARGET;
   } else if (typeof said.value === 'string') {
@@ -89,13 +94,19 @@ function readNode(node: string, part: Part, owner: AssemblyOf, drafts: Map<strin
   let count: number | undefined;
   for (const [key, said] of part.get('attributes').entries(`the attributes of node ${node}`)) {
     const value = isRecord(said.value) ? said.get('value').value : said.value;
-    if (key === 'cardinality') count = cardinality(value);
-    else if (key !== 'type') said.note(`${key} of node ${node} was left out: nodes are there before a service is staged`);
+    if (key === 'cardinality') {
+      count = cardinality(value);
+      if (count === undefined)
+        said.note(`the cardinality ${shown(value)} of node ${node} was left out: it is no number of up to ${MAX_NODES}`);
+    } else if (key !== 'type') said.note(`${key} of node ${node} was left out: nodes are there before a service is staged`);
   }
   for (const [key, said] of part.entries(`node ${node}`))
     if (key !== 'attributes' && key !== 'components') said.note(`${key} of node ${node} has no counterpart and was left out`);
   const components = part.get('components').named(`the components of node ${node}`);
-  if (components.length === 0) return;
+  if (components.length === 0) {
+    part.note(`node ${node} of assembly ${owner.title} was left out: it has no components`);
+    return;
+  }
   parameters[parameter] = { type: 'string', default: `tags=${name}`, description: `Where the components of ${node} go.` };
   part.note(
     `the components of node ${node} go where the parameter ${parameter} says: ${count === undefined ? 'to one node' : `to ${count} nodes`} with the tag ${name}, unless you set it`,
@@ -109,7 +120,7 @@ function readNode(node: string, part: Part, owner: AssemblyOf, drafts: Map<strin
 
 function cardinality(value: unknown): number | undefined {
   const number = valueFor('integer', value);
-  return typeof number === 'number' && number >= 0 && number <= 1_000 ? number : undefined;
+  return typeof number === 'number' && number >= 0 && number <= MAX_NODES ? number : undefined;
 }
 
 function place(name: string, part: Part, node: string | undefined, owner: AssemblyOf, drafts: Map<string, Draft>): Draft | undefined {

@@ -13,19 +13,7 @@ const TYPES: ReadonlyMap<string, PropertyType> = new Map([
   ['port', 'port'],
 ]);
 /** What an attribute may say that becomes something here. `value` is what newer files call the default. */
-const KNOWN = new Set([
-  'type',
-  'default',
-  'value',
-  'required',
-  'description',
-  'dynamic',
-  'hidden',
-  'encrypted',
-  'input',
-  'options',
-  'legal_values',
-]);
+const KNOWN = new Set(['type', 'default', 'value', 'required', 'description', 'dynamic', 'hidden', 'encrypted', 'options', 'legal_values']);
 /** Values that a rule can list. */
 const MAX_ALLOWED = 256;
 const MAX_DESCRIPTION = 4_096;
@@ -78,7 +66,9 @@ function readAttribute(part: Part, what: string): PropertyRule {
 /** A description, cut to what can be kept. */
 export function readDescription(part: Part): string | undefined {
   const text = part.get('description').text('a description')?.trim();
-  return text === undefined || text === '' ? undefined : text.slice(0, MAX_DESCRIPTION);
+  if (text === undefined || text === '') return undefined;
+  if (text.length > MAX_DESCRIPTION) part.get('description').note(`a description was cut to ${MAX_DESCRIPTION} characters`);
+  return text.slice(0, MAX_DESCRIPTION);
 }
 
 function readType(part: Part, what: string): PropertyType {
@@ -96,7 +86,8 @@ function readType(part: Part, what: string): PropertyType {
   return 'string';
 }
 
-function readAllowed(part: Part, type: PropertyType, what: string): (string | number | boolean)[] | undefined {
+/** The values that something may have, if all of them can be listed. */
+export function readAllowed(part: Part, type: PropertyType, what: string): (string | number | boolean)[] | undefined {
   const said = part.get('options').isThere ? part.get('options') : part.get('legal_values');
   if (!said.isThere) return undefined;
   const values = said.items().flatMap((item) => {

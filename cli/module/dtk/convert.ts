@@ -16,15 +16,15 @@ const KNOWN = new Set([
   'version',
   'description',
   'license',
-  'keywords',
   'dependencies',
   'dependent_modules',
   'component_defs',
   'assemblies',
 ]);
-const COMPONENT_KEYS = new Set(['description', 'attributes', 'actions', 'dependencies', 'link_defs', 'component_links', 'singleton']);
+const COMPONENT_KEYS = new Set(['description', 'attributes', 'actions', 'dependencies', 'link_defs', 'component_links']);
 /** The version of a module that has none. */
 const FIRST_VERSION = '0.1.0';
+const MAX_LICENSE = 128;
 
 export interface Converted {
   manifest: ModuleManifest;
@@ -72,7 +72,7 @@ function readModule(root: Part): ModuleManifest | undefined {
   }
   if (name !== said?.trim()) root.get('module').note(`the module ${shown(said)} is called ${name} here`);
   const description = readDescription(root);
-  const license = root.get('license').text('the license')?.trim().slice(0, 128);
+  const license = readLicense(root.get('license'));
   const dependencies = readDependencies(root);
   return {
     dsl_version: '1.0',
@@ -82,6 +82,13 @@ function readModule(root: Part): ModuleManifest | undefined {
     ...(license === undefined || license === '' ? {} : { license }),
     ...(Object.keys(dependencies).length === 0 ? {} : { dependencies }),
   };
+}
+
+function readLicense(part: Part): string | undefined {
+  const text = part.text('the license')?.trim();
+  if (text === undefined || text.length <= MAX_LICENSE) return text;
+  part.note(`the license was cut to ${MAX_LICENSE} characters: put its text into a file of the module`);
+  return text.slice(0, MAX_LICENSE);
 }
 
 function readVersion(part: Part): string {

@@ -5,7 +5,7 @@ import { readDescription } from './attributes.ts';
 import { parseRef, partNameOf, propertyNameOf, typeNameOf } from './names.ts';
 import { type Part, shown } from './part.ts';
 
-const KNOWN = new Set(['attribute_mappings', 'required', 'description', 'type', 'endpoints', 'component', 'relation_type', 'link_type']);
+const KNOWN = new Set(['attribute_mappings', 'required', 'description', 'component']);
 const MAX_LINKS = 256;
 
 export interface LinksOf {
@@ -44,6 +44,10 @@ function addLink(links: Record<string, LinkRule>, name: string, said: Part, owne
     return;
   }
   const rule: LinkRule = Object.hasOwn(links, link) ? (links[link] ?? { type }) : { type };
+  if (rule.type !== type) {
+    said.note(`${what} was left out: a link leads to components of one type, and this one to those of ${rule.type}`);
+    return;
+  }
   links[link] = rule;
   if (required) rule.required = true;
   if (!said.isThere) return;
@@ -71,7 +75,7 @@ function readBody(rule: LinkRule, part: Part, owner: LinksOf, what: string, to: 
 }
 
 /** `$port -> db_port`: the other's port becomes the own db_port. `users <- $user`: the own user becomes the other's users. */
-function addMapping(rule: LinkRule, part: Part, owner: LinksOf, what: string, to: string): void {
+function addMapping(rule: LinkRule, part: Part, owner: LinksOf, what: string, end: string): void {
   const text = textOf(part);
   if (text === undefined) {
     part.fault(`a mapping of ${what} must be a text such as "$port -> db_port"`);
@@ -83,7 +87,7 @@ function addMapping(rule: LinkRule, part: Part, owner: LinksOf, what: string, to
     return;
   }
   const [, left = '', arrow, right = ''] = match;
-  const sides = { own: owner.component, other: to };
+  const sides = { own: owner.component, other: end };
   const theirs = sideOf(left, sides) === 'own' ? right : left;
   const mine = theirs === left ? right : left;
   // the arrow points from the value to where it goes
@@ -94,8 +98,15 @@ function addMapping(rule: LinkRule, part: Part, owner: LinksOf, what: string, to
     part.note(`the mapping ${shown(text)} of ${what} was left out: only whole attributes, and the address of the node, are linked here`);
     return;
   }
-  if (taken) rule.take = { ...rule.take, [own]: other };
-  else rule.give = { ...rule.give, [other]: own };
+  const [to, from] = taken ? [own, other] : [other, own];
+  const others = taken ? rule.take : rule.give;
+  const before = others !== undefined && Object.hasOwn(others, to) ? others[to] : undefined;
+  if (before !== undefined && before !== from) {
+    part.note(`the mapping ${shown(text)} of ${what} was left out: ${to} gets ${before} already`);
+    return;
+  }
+  if (taken) rule.take = { ...rule.take, [to]: from };
+  else rule.give = { ...rule.give, [to]: from };
 }
 
 function textOf(part: Part): string | undefined {

@@ -28,6 +28,11 @@ const KNOWN = new Set([
   'timeout',
   'params',
 ]);
+/** What names components to run. */
+const COMPONENT_KEYS = ['components', 'component', 'ordered_components', 'actions', 'action'] as const;
+/** What says of which nodes they are. */
+const PLACES = ['node', 'nodes', 'node_group'] as const;
+const MAX_ATTEMPTS = 100;
 /** Steps within steps. */
 const MAX_DEPTH = 3;
 const MAX_STEPS = 256;
@@ -110,8 +115,13 @@ function stepOf(part: Part, context: Context, depth: number): ServiceStep[] {
   const extra = extraOf(part, what);
   const imported = part.get('import').isThere ? part.get('import') : part.get('workflow');
   const workflow = imported.text(`the workflow that ${what} imports`);
-  if (workflow !== undefined) return [{ ...named, workflow, ...extra }];
+  if (workflow !== undefined) {
+    unused(part, [...COMPONENT_KEYS, ...PLACES, 'subtasks', 'params'], 'a workflow that is imported is run as it is', what);
+    return [{ ...named, workflow, ...extra }];
+  }
   const subtasks = part.get('subtasks');
+  if (subtasks.isThere) unused(part, [...COMPONENT_KEYS, ...PLACES, 'params'], 'its subtasks are run', what);
+  else if (COMPONENT_KEYS.every((key) => !part.get(key).isThere)) part.note(`a subtask of ${what} was left out: it names nothing to run`);
   const inner = subtasks.isThere ? stepsOf(subtasks, context, depth + 1) : componentSteps(part, context, extra);
   if (inner.length <= 1) return inner.map((step) => ({ ...named, ...step }));
   const order = subtasks.isThere && orderOf(part, context) === 'concurrent' ? { order: 'concurrent' as const } : {};
@@ -120,11 +130,24 @@ function stepOf(part: Part, context: Context, depth: number): ServiceStep[] {
   return inner;
 }
 
+/** What stands beside something that takes its place. */
+function unused(part: Part, keys: readonly string[], why: string, what: string): void {
+  for (const key of keys) if (part.get(key).isThere) part.get(key).note(`${key} of a subtask of ${what} was left out: ${why}`);
+}
+
 function componentSteps(part: Part, context: Context, extra: Partial<ServiceStep>): ServiceStep[] {
-  const node = part.get('node').text(`the node of a subtask of ${context.what}`);
+  const node = nodeOf(part, context);
   const given = part.get('params').entries(`the params of a subtask of ${context.what}`);
-  const keys = ['components', 'component', 'ordered_components', 'actions', 'action'] as const;
-  return keys.flatMap((key) => part.get(key).items()).flatMap((item) => componentStep(item, node, given, context, extra));
+  return COMPONENT_KEYS.flatMap((key) => part.get(key).items()).flatMap((item) => componentStep(item, node, given, context, extra));
+}
+
+/** The node whose components are meant; undefined: those of all. */
+function nodeOf(part: Part, { what }: Context): string | undefined {
+  const nodes = part.get('nodes');
+  if (nodes.isThere && !/^all(_applicable)?$/i.test(String(nodes.value)))
+    nodes.note(`nodes of a subtask of ${what} was left out: it is run on all`);
+  const said = part.get('node').isThere ? part.get('node') : part.get('node_group');
+  return said.text(`the node of a subtask of ${what}`);
 }
 
 function componentStep(
@@ -148,7 +171,11 @@ function componentStep(
   // what brings it to where it should be is no command here
   const usual = command === undefined || command === 'create' || command === 'converge' || (workflow === 'delete' && command === 'delete');
   return found.flatMap(({ part: component, type }) => {
-    if (usual) return [{ component, ...extra }];
+    if (usual) {
+      if (given.length > 0)
+        part.note(`the params of ${shown(part.value)} in ${what} were left out: what brings a component up is run without any`);
+      return [{ component, ...extra }];
+    }
     const options = optionsFor(command, type, given, part, context);
     return options === undefined ? [] : [{ component, command, ...(Object.keys(options).length === 0 ? {} : { options }), ...extra }];
   });
@@ -190,15 +217,21 @@ function optionsFor(
 function extraOf(part: Part, what: string): Partial<ServiceStep> {
   const again = part.get('retry');
   const said = again.isThere && !isRecord(again.value) ? again : isRecord(again.value) ? again.get('attempts') : part.get('attempts');
+  if (isRecord(again.value))
+    for (const [key, value] of again.entries(what))
+      if (key !== 'attempts') value.note(`${key} of retry in ${what} has no counterpart and was left out`);
   const number = valueFor('integer', said.value);
   // a plain `retry` counts those after the first
-  const attempts = typeof number === 'number' ? number + (said === again ? 1 : 0) : 1;
+  const attempts = typeof number === 'number' ? number + (said === again ? 1 : 0) : undefined;
+  if (said.isThere && (attempts === undefined || attempts > MAX_ATTEMPTS))
+    said.note(`the attempts in ${what} were left out: they are no number of up to ${MAX_ATTEMPTS}`);
   const timeout = valueFor('integer', part.get('timeout').value);
-  if (part.get('timeout').isThere && typeof timeout !== 'number')
+  const limit = typeof timeout === 'number' && timeout > 0 && timeout < 1_000_000 ? timeout : undefined;
+  if (part.get('timeout').isThere && limit === undefined)
     part.get('timeout').note(`a timeout in ${what} was left out: it is no number of seconds`);
   return {
-    ...(attempts >= 2 && attempts <= 100 ? { retry: { attempts } } : {}),
-    ...(typeof timeout === 'number' && timeout > 0 && timeout < 1_000_000 ? { timeout: `${timeout}s` } : {}),
+    ...(attempts !== undefined && attempts >= 2 && attempts <= MAX_ATTEMPTS ? { retry: { attempts } } : {}),
+    ...(limit === undefined ? {} : { timeout: `${limit}s` }),
   };
 }
 

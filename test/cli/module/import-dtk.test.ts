@@ -215,6 +215,29 @@ describe('a module of DTK', () => {
     expect(steps.notes).toMatch(/run needs p[\s\S]*no command gone/);
   });
 
+  it('loses nothing without a word', async () => {
+    const text = await readFile(new URL('everything.yaml', import.meta.url), 'utf8');
+    const converted = await convert(text);
+    expect(await faultsOf(converted)).toEqual([]);
+    const app = converted.manifest.types?.['ShopApp'];
+    expect(app?.commands?.['backup']?.options).toEqual({
+      mode: { type: 'string', allowed: ['full', 'quick'], default: 'quick' },
+      filter: { type: 'string' },
+      pass: { type: 'string' },
+    });
+    expect(JSON.stringify([...converted.files])).not.toContain('hunter2');
+    expect(app?.links?.['mysql']?.take).toEqual({ db_port: 'port' });
+    const workflows = converted.manifest.assemblies?.['all']?.workflows;
+    expect(workflows?.['create']?.steps).toEqual([
+      { name: 'group', component: 'app' },
+      { name: 'given', component: 'mysql' },
+    ]);
+    // each line that is marked has a note of its own
+    const marked = text.split('\n').flatMap((line, index) => (line.includes('# left out') ? [index + 1] : []));
+    const noted = new Set(converted.notes.map(({ line }) => line));
+    expect(marked.filter((line) => !noted.has(line))).toEqual([]);
+  });
+
   it('as people write them becomes one that is valid', async () => {
     const name = fc.constantFrom('a', 'b', 'web_server', 'mysql::server', 'target', 'node', 'service', 'a[one]', 'b[two words]');
     const attribute = fc.record(
