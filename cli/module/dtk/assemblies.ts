@@ -220,12 +220,14 @@ function escaped(value: unknown): unknown {
 /** Attributes of the assembly itself; `mysql::server/port` is one of a component. */
 function readParameters(part: Part, owner: AssemblyOf, drafts: ReadonlyMap<string, Draft>, parameters: Record<string, PropertyRule>): void {
   const what = `assembly ${owner.title}`;
-  for (const [name, said] of part.entries(`the attributes of ${what}`)) {
+  // what is said of a component on one node goes beyond what is said of it on all
+  const depth = (name: string): number => name.split('/').length;
+  for (const [name, said] of part.entries(`the attributes of ${what}`).toSorted(([a], [b]) => depth(a) - depth(b))) {
     const slash = name.lastIndexOf('/');
     if (slash < 0) continue;
-    const draft = found(name.slice(0, slash), [...drafts.values()]);
-    if (draft === undefined) said.note(`attribute ${shown(name)} of ${what} was left out: there is no such component`);
-    else {
+    const meant = found(name.slice(0, slash), [...drafts.values()]);
+    if (meant.length === 0) said.note(`attribute ${shown(name)} of ${what} was left out: there is no such component`);
+    for (const draft of meant) {
       const values = draft.component.properties ?? {};
       const value = isRecord(said.value) && 'value' in said.value ? said.get('value').value : said.value;
       set(values, name.slice(slash + 1), value, { said, type: owner.types.get(draft.type), what: `component ${draft.part} of ${what}` });
@@ -239,7 +241,7 @@ function readParameters(part: Part, owner: AssemblyOf, drafts: ReadonlyMap<strin
   }
 }
 
-function found(text: string, drafts: readonly Draft[]): Draft | undefined {
+function found(text: string, drafts: readonly Draft[]): Draft[] {
   const ref = parseRef(text);
-  return ref === undefined ? undefined : matching(ref, drafts)[0];
+  return ref === undefined ? [] : matching(ref, drafts);
 }

@@ -25,7 +25,8 @@ export function readComponentLinks(draft: Draft, all: readonly Draft[], owner: O
     for (const end of ends) {
       const text = isRecord(end.value) ? end.get('to').text('the end of a link') : typeof end.value === 'string' ? end.value : name;
       const ref = text === undefined ? undefined : parseRef(text);
-      const [other] = ref === undefined ? [] : matching(ref, all);
+      const meant = ref === undefined ? [] : matching(ref, all);
+      const [other = meant[0], ...more] = nearest(draft, meant);
       const link = linkNameOf(name);
       if (link !== undefined && owner.types.has(draft.type) && !Object.hasOwn(owner.types.get(draft.type)?.links ?? {}, link)) {
         end.note(`the link ${name} of ${what} was left out: its component has none of that name`);
@@ -35,7 +36,13 @@ export function readComponentLinks(draft: Draft, all: readonly Draft[], owner: O
         end.note(`the link ${shown(name)} of ${what} was left out: there is no ${shown(text)} in this assembly`);
       } else if (hasLink(draft, link)) {
         end.note(`a further end of the link ${name} of ${what} was left out: a link has one`);
-      } else addLink(draft, link, other.part);
+      } else {
+        addLink(draft, link, other.part);
+        if (more.length > 0)
+          end.note(
+            `the link ${name} of ${what} leads to ${other.part}, and ${more.map(({ part }) => part).join(', ')} could be meant as well: dtkd service add-link`,
+          );
+      }
     }
   }
 }
@@ -44,15 +51,21 @@ export function readComponentLinks(draft: Draft, all: readonly Draft[], owner: O
 export function linkByItself(draft: Draft, all: readonly Draft[], owner: Owner): void {
   for (const [name, rule] of Object.entries(owner.types.get(draft.type)?.links ?? {})) {
     if (rule.required !== true || hasLink(draft, name)) continue;
-    const fitting = all.filter((one) => one !== draft && one.type === rule.type);
-    const beside = fitting.filter(({ node }) => node === draft.node);
-    const [only, ...more] = beside.length > 0 ? beside : fitting;
+    const fitting = all.filter((one) => one.type === rule.type);
+    const [only, ...more] = nearest(draft, fitting);
     if (only !== undefined && more.length === 0) addLink(draft, name, only.part);
     else
       draft.source.note(
         `component ${draft.part} of assembly ${owner.title} needs the link ${name}, and ${only === undefined ? 'there is nothing here to link it to' : 'several could be meant'}: dtkd service add-link`,
       );
   }
+}
+
+/** The others of those that are on the same node, else all others. */
+function nearest(draft: Draft, among: readonly Draft[]): Draft[] {
+  const others = among.filter((one) => one !== draft);
+  const beside = others.filter(({ node }) => node === draft.node);
+  return beside.length > 0 ? beside : others;
 }
 
 function hasLink({ component }: Draft, name: string): boolean {

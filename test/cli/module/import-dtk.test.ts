@@ -238,6 +238,28 @@ describe('a module of DTK', () => {
     expect(marked.filter((line) => !noted.has(line))).toEqual([]);
   });
 
+  it('knows components of one name on several nodes apart', async () => {
+    const { manifest, notes } = await convert(
+      `${HEAD}component_defs: {a: {link_defs: {db: {}}}, db: {attributes: {port: {type: port}}}}
+assemblies:
+  m:
+    attributes: {two/db/port: 3308, db/port: 3307}
+    nodes:
+      one: {components: [db]}
+      two: {components: [{a: {component_links: {db: db}}}, db]}
+      three: {components: [{a: {component_links: {db: db}}}]}
+`,
+    );
+    const components = manifest.assemblies?.['m']?.components;
+    expect(components?.['db']?.properties).toEqual({ port: 3307 });
+    expect(components?.['db-two']?.properties).toEqual({ port: 3308 });
+    expect(components?.['a']?.links).toEqual({ db: 'db-two' });
+    expect(components?.['a-three']?.links).toEqual({ db: 'db' });
+    expect(notes.filter(({ text }) => text.includes('could be meant as well')).map(({ text }) => text)).toEqual([
+      expect.stringMatching(/link db of component a-three .* leads to db, and db-two could/),
+    ]);
+  });
+
   it('as people write them becomes one that is valid', async () => {
     const name = fc.constantFrom('a', 'b', 'web_server', 'mysql::server', 'target', 'node', 'service', 'a[one]', 'b[two words]');
     const attribute = fc.record(
