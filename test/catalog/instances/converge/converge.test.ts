@@ -347,6 +347,14 @@ describe('converging', () => {
     machines.done.length = 0;
     await run('shop', 'exec', { component: 'web', command: 'restart', batch: '1' });
     expect(machines.done).toEqual(['restart web-1', 'restart web-2']);
+    // what cannot run is no task
+    const slip = await refusal(ask('shop', 'exec', { component: 'web', command: 'restart', options: { fast: 'yes' } }));
+    expect(slip).toMatchObject({
+      code: 'INVALID',
+      message: expect.stringContaining('there is no option "fast"'),
+      next: 'It takes no options.',
+    });
+    expect(await store.get(ref('tasks', 'shop-3'))).toBeUndefined();
     machines.fails = (what) => (what === 'check web-2' ? { outcome: 'failed', exitStatus: 1 } : undefined);
     const { task } = await run('shop', 'drift');
     expect(statusOf(await store.get(ref('tasks', String(task))))).toMatchObject({ state: 'failed' });

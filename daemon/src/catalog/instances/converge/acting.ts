@@ -7,6 +7,7 @@ import { planAction, planCheck, planWorkflow } from '../desired/plan/running.ts'
 import type { AppliedResource, Plan } from '../instances.types.ts';
 import { appliedNow, changeInstance } from './changing.ts';
 import type { ConvergePorts } from './converge.types.ts';
+import { assertOptions } from './exec-options.ts';
 import type { Instance } from './instance-object.ts';
 import { planAnswerOf } from './plan-answer.ts';
 import { expandSource, findInstance } from './planning.ts';
@@ -35,8 +36,15 @@ export function exec(ports: ConvergePorts, principal: Principal, name: string, r
     action: 'exec',
     title: isAction ? `${component}.${command}` : (workflow ?? ''),
     plan: async (applied, instance) => {
-      if (isAction) return planAction(applied, component, command, options, { batch, threads });
+      const plan = isAction ? planAction(applied, component, command, options, { batch, threads }) : undefined;
+      // after a converge that did not end well, what is applied may be of another commit
+      if (plan !== undefined && instance.status.phase !== 'Ready') return plan;
       const source = await ports.files.at(name, instance.status.applied ?? 'HEAD');
+      if (plan !== undefined && isAction) {
+        const types = plan.steps.flatMap(({ work }) => applied.get(work?.resource ?? '')?.type ?? []);
+        await assertOptions(source.files?.copies.values() ?? [], new Set(types), command, options);
+        return plan;
+      }
       const { desired } = await expandSource(ports, source, applied);
       return planWorkflow(applied, desired?.workflows ?? {}, workflow ?? '', options, { threads });
     },
