@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import * as Y from 'yjs';
 import { silentLogger } from '../../../daemon/src/logger.ts';
+import { clientOf } from '../../../daemon/src/mesh/log/author-doc.ts';
+import { MAX_LIVE_VALUES } from '../../../daemon/src/mesh/log/limits.ts';
 import type { DomainLog } from '../../../daemon/src/mesh/log/log.types.ts';
 import { createLogs } from '../../../daemon/src/mesh/log/logs.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
@@ -215,5 +218,46 @@ describe('opening a log', () => {
     expect(await again.names()).toEqual(['author/hidden', 'author/outdated', 'author/shown']);
     const { batches } = again.disk;
     expect((await again.restart()).disk.batches).toBe(batches);
+  });
+
+  it('does not fail over a log that is beyond a quota of this version', async () => {
+    const roster = new Roster();
+    const node = await Node.start({ name: 'node', roster });
+    const author = new Author();
+    roster.add(author.key, 'author');
+    const doc = new Y.Doc();
+    doc.clientID = clientOf(author.epoch);
+    const objects = doc.getMap('objects');
+    const write = (change: () => void) => {
+      const updates: Uint8Array[] = [];
+      doc.once('update', (update: Uint8Array) => updates.push(update));
+      doc.transact(change);
+      return author.sign(Buffer.concat(updates));
+    };
+    await node.log.receive(write(() => objects.set(keyOfApp('shown'), author.value('shown'))).bytes);
+    const values = 60_000;
+    const taken = Array.from({ length: Math.ceil(MAX_LIVE_VALUES / values) }, (_, at) =>
+      write(() => objects.set(keyOfApp(`large-${at}`), { b: '0'.repeat(36), o: Array.from({ length: values }, () => null) })),
+    );
+    // as an earlier version left it
+    const prefix = `l/${DOMAIN}/${author.key.publicKey}/`;
+    const head = JSON.parse(Buffer.from((await node.disk.get(`${prefix}h`)) ?? []).toString());
+    const shown = { ...head.shown, seq: author.seq, hash: author.prev };
+    await node.disk.batch(
+      [
+        ...taken.map(({ epoch, seq, bytes }) => ({
+          type: 'put' as const,
+          key: `${prefix}e/${epochText(epoch)}/${seqText(seq)}`,
+          value: bytes,
+        })),
+        { type: 'put', key: `${prefix}h`, value: Buffer.from(JSON.stringify({ ...head, shown, by: '0.9.0' })) },
+        { type: 'del', key: `${prefix}o/${keyOfApp('shown')}` },
+      ],
+      { sync: true },
+    );
+    const again = await node.restart();
+    expect(await again.names()).toEqual(['author/shown']);
+    const less = write(() => objects.delete(keyOfApp('large-0')));
+    expect(await again.log.receive(less.bytes)).toBe('applied');
   });
 });

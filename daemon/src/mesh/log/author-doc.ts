@@ -88,6 +88,19 @@ export class AuthorDoc {
 
   /** Judges an update against this state, changing nothing. Throws ENTRY_INVALID or QUOTA_EXCEEDED. */
   judge(update: Uint8Array): Judged {
+    const judged = this.#judgeForm(update);
+    if (judged.liveObjects > MAX_LIVE_OBJECTS) throw tooMuch(`more than ${MAX_LIVE_OBJECTS} objects`);
+    if (judged.liveBytes > MAX_LIVE_BYTES) throw tooMuch(`more than ${MAX_LIVE_BYTES} bytes of objects`);
+    if (judged.liveValues > MAX_LIVE_VALUES) throw tooMuch(`more than ${MAX_LIVE_VALUES} values in its objects`);
+    return judged;
+  }
+
+  /** Integrates an update that was judged before it was kept, perhaps by a version with other quotas. Throws ENTRY_INVALID. */
+  replay(update: Uint8Array): void {
+    this.integrate(this.#judgeForm(update));
+  }
+
+  #judgeForm(update: Uint8Array): Judged {
     const { items, deleted } = readUpdate(update, this.#client, this.#clock);
     const judged: Judged = {
       update,
@@ -103,9 +116,6 @@ export class AuthorDoc {
       this.#change(judged, key, item.value, { clock: item.clock, size: key.length + item.size, values: item.values });
     }
     for (const range of deleted) this.#judgeDeletion(judged, range.clock, range.length);
-    if (judged.liveObjects > MAX_LIVE_OBJECTS) throw tooMuch(`more than ${MAX_LIVE_OBJECTS} objects`);
-    if (judged.liveBytes > MAX_LIVE_BYTES) throw tooMuch(`more than ${MAX_LIVE_BYTES} bytes of objects`);
-    if (judged.liveValues > MAX_LIVE_VALUES) throw tooMuch(`more than ${MAX_LIVE_VALUES} values in its objects`);
     return judged;
   }
 

@@ -301,7 +301,7 @@ export async function readDoc(kv: ObjectStore['kv'], prefix: string, track: Trac
   let last = '';
   for await (const bytes of readEntries(kv, prefix, track.epoch, 0, track.seq)) {
     const entry = parseEntry(bytes);
-    doc.integrate(doc.judge(entry.update));
+    doc.replay(entry.update);
     last = entry.hash;
   }
   if (last !== track.hash) throw refuse('an entry before it is damaged on disk');
