@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import * as Y from 'yjs';
 import { silentLogger } from '../../../daemon/src/logger.ts';
 import { clientOf } from '../../../daemon/src/mesh/log/author-doc.ts';
@@ -218,6 +218,23 @@ describe('opening a log', () => {
     expect(await again.names()).toEqual(['author/hidden', 'author/outdated', 'author/shown']);
     const { batches } = again.disk;
     expect((await again.restart()).disk.batches).toBe(batches);
+  });
+
+  it('does not fail after an upgrade because there is no room to show anew what members share, and does so when there is', async () => {
+    const roster = new Roster();
+    const node = await Node.start({ name: 'node', roster });
+    const author = new Author();
+    roster.add(author.key, 'author');
+    await node.log.receive(author.open(['one', 'two']).bytes);
+    node.disk.failing = true;
+    const again = await node.restart({ version: '2.0.0' });
+    expect(await again.names()).toEqual(['author/one', 'author/two']);
+    again.disk.failing = false;
+    const head = `l/${DOMAIN}/${author.key.publicKey}/h`;
+    await vi.waitFor(async () => expect(Buffer.from((await again.disk.get(head)) ?? []).toString()).toContain('2.0.0'), {
+      timeout: 10_000,
+    });
+    expect(await again.names()).toEqual(['author/one', 'author/two']);
   });
 
   it('does not fail over a log that is beyond a quota of this version', async () => {

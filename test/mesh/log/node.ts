@@ -152,9 +152,9 @@ export class Node {
   }
 
   /** Stops without a word, as a crash does, and starts on the same disk. */
-  async restart(disk = this.disk): Promise<Node> {
+  async restart({ version }: Pick<NodeOptions, 'version'> = {}): Promise<Node> {
     await this.logs.close();
-    return Node.start({ name: this.name, key: this.key, roster: this.#roster, disk });
+    return Node.start({ name: this.name, key: this.key, roster: this.#roster, disk: this.disk, ...(version && { version }) });
   }
 
   put(app: ApiObject): Promise<ApiObject> {

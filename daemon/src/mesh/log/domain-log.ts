@@ -60,7 +60,7 @@ export class StoredDomainLog implements DomainLog {
   readonly #elsewhere: Elsewhere;
   readonly #counters = new Counters();
   readonly #serial = new Serial();
-  readonly #collided: Retries;
+  readonly #unshown: Retries;
   readonly #entryListeners = new Set<(entry: Uint8Array) => void>();
   readonly #forkListeners = new Set<(author: PeerKey, proof: Uint8Array) => void>();
   readonly #conditionListeners = new Set<() => void>();
@@ -81,7 +81,7 @@ export class StoredDomainLog implements DomainLog {
     this.#self = self.publicKey;
     this.#reunion = options.awaiting ? new Reunion() : undefined;
     this.own = new OwnLog({ domain, key: self, now, onEntry: (entry) => this.#tellEntry(entry.bytes) });
-    this.#collided = new Retries({
+    this.#unshown = new Retries({
       run: (author) => this.refreshAuthor(parsePeerKey(author)),
       firstMs: COLLISION_RETRY_MS,
       maxMs: COLLISION_RETRY_MAX_MS,
@@ -90,7 +90,7 @@ export class StoredDomainLog implements DomainLog {
       ...options,
       counters,
       onFork: (author, proof) => this.#tellFork(author, proof),
-      onCollision: (author) => this.#collided.schedule(author),
+      onCollision: (author) => this.#unshown.schedule(author),
     });
     this.#elsewhere = new Elsewhere({
       own: this.own,
@@ -136,10 +136,17 @@ export class StoredDomainLog implements DomainLog {
 
   /** Makes agree what is shown here and what the membership says, in case an earlier process did not come to it or read the logs otherwise. */
   async settleAuthors(): Promise<void> {
-    const { authors } = this.#options;
+    const { authors, logger } = this.#options;
     for (const author of [...this.#replicas.states.keys()]) {
       if (!authors.isMember(author)) await this.dropAuthor(author);
       else if (await this.#replicas.isMisplaced(author)) await this.refreshAuthor(author);
+      else if (this.#replicas.isOutdated(author)) {
+        // Much is written after an upgrade: that there is no room for it must not keep the domain closed.
+        await this.refreshAuthor(author).catch((err: unknown) => {
+          logger.warn({ err, author }, 'What a member shares could not be shown yet as this version reads it');
+          this.#unshown.schedule(author);
+        });
+      }
     }
   }
 
@@ -399,7 +406,7 @@ export class StoredDomainLog implements DomainLog {
     this.#closed = true;
     clearInterval(this.#reuniting);
     this.#elsewhere.stop();
-    this.#collided.stop();
+    this.#unshown.stop();
     await this.#serial.idle();
   }
 

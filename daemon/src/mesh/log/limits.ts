@@ -35,7 +35,10 @@ export const LIST_PAGE = 500;
 /** After what is stored here could not be published on opening (a full disk). */
 export const PUBLISH_RETRY_MS = 30_000;
 
-/** An object whose place is taken is shown once the other one has moved: soon, since names are unique and somebody is being renamed. */
+/**
+ * An object whose place is taken is shown once the other one has moved: soon, since names are unique and somebody is being renamed. What an upgrade found no
+ * room to show is tried in the same way.
+ */
 export const COLLISION_RETRY_MS = 500;
 export const COLLISION_RETRY_MAX_MS = 10 * 60_000;
 

@@ -195,11 +195,17 @@ export class Replicas {
     return 'forked';
   }
 
-  /** True if the store does not show an author's objects as membership now has it (hidden, or under another name), or as this version reads them. */
+  /** True if all that the store shows of an author was put there by another version, which may read objects otherwise. */
+  isOutdated(author: PeerKey): boolean {
+    const { shown, by } = this.stateOf(author);
+    return shown !== undefined && by !== this.#options.version;
+  }
+
+  /** True if the store does not show an author's objects as membership now has it: hidden, or under another name. */
   async isMisplaced(author: PeerKey): Promise<boolean> {
-    const { authors, domain, store, version } = this.#options;
+    const { authors, domain, store } = this.#options;
     const state = this.stateOf(author);
-    if (state !== this.states.get(author) || (state.shown !== undefined && state.by !== version)) return true;
+    if (state !== this.states.get(author)) return true;
     if ((await store.kv.get(collisionRow(authorPrefix(domain, author)))) !== undefined) return true;
     const rows = objectRows(authorPrefix(domain, author));
     const [row] = await store.kv.page({ gte: rows, lt: prefixEnd(rows), limit: 1 });
