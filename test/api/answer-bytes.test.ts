@@ -1,4 +1,5 @@
-import { expect, it } from 'vitest';
+import { setImmediate as turn } from 'node:timers/promises';
+import { expect, it, vi } from 'vitest';
 import { answerBytes } from '../../daemon/src/api/answer-bytes.ts';
 
 it('lets go of what an answer needs, however its bytes end', async () => {
@@ -30,4 +31,32 @@ it('lets go of what an answer needs where the client takes nothing for long', as
   expect((await reader?.read())?.done).toBe(false);
   await Promise.all([ended.promise, left.promise]);
   await expect(reader?.read()).rejects.toThrow('takes nothing');
+});
+
+it('is told once that the client has gone, and waits for it no longer, where it goes while bytes are made', async () => {
+  const next = Promise.withResolvers<Uint8Array>();
+  async function* bytes(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('one');
+    yield await next.promise;
+  }
+  const said: string[] = [];
+  const answer = await answerBytes(bytes(), {
+    type: 'application/x-tar',
+    end: () => void said.push('end'),
+    release: () => void said.push('release'),
+  });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    const reader = answer.body?.getReader();
+    expect((await reader?.read())?.done).toBe(false);
+    await turn();
+    const gone = reader?.cancel();
+    next.resolve(Buffer.from('two'));
+    await gone;
+    await turn();
+    expect(vi.getTimerCount()).toBe(0);
+    expect(said).toEqual(['end']);
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -18,8 +18,14 @@ export function iteratedBody<T>(
   { end, release = end, ahead = 0, stallMs }: IteratedBodyOptions,
 ): ReadableStream<Uint8Array> {
   let stall: NodeJS.Timeout | undefined;
+  let over = false;
+  const finish = (tell: () => void) => {
+    clearTimeout(stall);
+    if (!over) tell();
+    over = true;
+  };
   const leave = async () => {
-    end();
+    finish(end);
     await chunks.return?.();
   };
   const rest = (controller: ReadableStreamDefaultController) => {
@@ -34,20 +40,19 @@ export function iteratedBody<T>(
       async pull(controller) {
         clearTimeout(stall);
         const next = await chunks.next().catch((error: unknown) => {
-          end();
+          finish(end);
           throw error;
         });
+        // the client may have gone while it was made
+        if (over) return;
         if (next.done !== true) {
           rest(controller);
           return controller.enqueue(bytesOf(next.value));
         }
-        release();
+        finish(release);
         controller.close();
       },
-      cancel() {
-        clearTimeout(stall);
-        return leave();
-      },
+      cancel: leave,
     },
     { highWaterMark: ahead },
   );
