@@ -127,6 +127,26 @@ it('shows nobody a batch that failed and yet reached the disk, while it is being
   await kv.close();
 });
 
+it('goes on reading where there is room to open the database again, but not to undo a large batch', async () => {
+  let room = 8 * 1024 * 1024;
+  const kv = await openLevel(directory, async (bytes) => {
+    if (bytes > room) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+  });
+  const old = 'x'.repeat(3 * 1024 * 1024);
+  await kv.batch([put('t/a', old)], { sync: true });
+  const open = vi.spyOn(Level.prototype, 'open');
+  const prototype: { batch(ops: unknown[], options: object): Promise<void> } = Level.prototype;
+  vi.spyOn(prototype, 'batch').mockRejectedValueOnce(Object.assign(new Error('No space left on device'), { code: 'LEVEL_IO_ERROR' }));
+  await expect(kv.batch([put('t/a', 'new')], { sync: true })).rejects.toMatchObject({ code: 'DISK_FULL' });
+  await expect(kv.batch([put('t/b', 'later')], { sync: true })).rejects.toMatchObject({ code: 'DISK_FULL' });
+  expect(open).not.toHaveBeenCalled();
+  expect((await kv.get('t/a'))?.length).toBe(old.length);
+  room = 16 * 1024 * 1024;
+  await kv.batch([put('t/b', 'later')], { sync: true });
+  expect((await kv.page({ gte: 't/', lt: 't0' })).map(([, value]) => value.length)).toEqual([old.length, 'later'.length]);
+  await kv.close();
+});
+
 it('reads to the end although the database is opened again meanwhile', async () => {
   const kv = await openLevel(directory);
   const keys = Array.from({ length: 300 }, (_, at) => `t/${String(at).padStart(3, '0')}`);

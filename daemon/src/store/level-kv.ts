@@ -25,6 +25,8 @@ const BLOCK_CACHE_BYTES = 4 * 1024 * 1024;
 const WRITE_BUFFER_BYTES = 2 * 1024 * 1024;
 /** Room that opening the database again may take: its log becomes a table, beside a new manifest and log. */
 const REOPEN_BYTES = 2 * WRITE_BUFFER_BYTES;
+/** What undoes a batch goes into the log, and from there into a table. */
+const UNDO_COPIES = 2;
 /**
  * Rows and bytes that an iterator brings over from native code at once. The default of 16 KiB would take a trip to a thread for every few objects; and what the
  * last trip brought is kept by classic-level, where V8 does not see it, until the closed iterator is collected: a walk through many pages must not leave all of
@@ -39,11 +41,14 @@ const READ_TOGETHER = 128;
 const NOTHING = new Uint8Array(0);
 
 type Db = Level<string, Uint8Array>;
+/** Fails while so many bytes have no room on the disk. */
+type Probe = (bytes: number) => Promise<void>;
 type RowOp = Exclude<KvOp, { type: 'clear' }>;
 
 class LevelKv implements Kv {
   readonly #db: Db;
   readonly #directory: string;
+  readonly #probe: Probe;
   /** Batches run one after another. */
   #writes: Promise<unknown> = Promise.resolve();
   /** The opening again that is going on; reads wait for it. */
@@ -56,9 +61,10 @@ class LevelKv implements Kv {
   #asked: { key: string; resolve: (value: Uint8Array | undefined) => void; reject: (error: unknown) => void }[] = [];
   #reading = false;
 
-  constructor(db: Db, directory: string) {
+  constructor(db: Db, directory: string, probe: Probe) {
     this.#db = db;
     this.#directory = directory;
+    this.#probe = probe;
   }
 
   get(key: string): Promise<Uint8Array | undefined> {
@@ -187,9 +193,8 @@ class LevelKv implements Kv {
   }
 
   async #recover(): Promise<void> {
-    const undo = this.#undo;
-    if (undo === undefined) return;
-    await probe(this.#directory);
+    if (this.#undo === undefined) return;
+    await this.#probe(REOPEN_BYTES + UNDO_COPIES * bytesOf(this.#undo));
     await this.#reopen();
   }
 
@@ -213,18 +218,24 @@ class LevelKv implements Kv {
   }
 }
 
-/** Fails while there is no room to open the database again: it must not be closed then, or reads would stop too. */
-async function probe(directory: string): Promise<void> {
+/** Finds out whether there is room to open the database again: it must not be closed without, or reads would stop too. */
+function probeOf(directory: string): Probe {
   const path = join(directory, 'room.tmp');
-  try {
-    await writeFile(path, Buffer.alloc(REOPEN_BYTES, 0x55), { flush: true });
-  } finally {
-    await rm(path, { force: true });
-  }
+  return async (bytes) => {
+    try {
+      await writeFile(path, Buffer.alloc(bytes, 0x55), { flush: true });
+    } finally {
+      await rm(path, { force: true });
+    }
+  };
+}
+
+function bytesOf(rows: readonly RowOp[]): number {
+  return rows.reduce((sum, row) => sum + row.key.length + (row.type === 'put' ? row.value.length : 0), 0);
 }
 
 /** Opens the database in `directory`, making it if need be. Errors: DATA_LOCKED, DATA_UNWRITABLE, DATA_CORRUPT, DISK_FULL, FORMAT_TOO_NEW. */
-export async function openLevel(directory: string): Promise<Kv> {
+export async function openLevel(directory: string, probe: Probe = probeOf(directory)): Promise<Kv> {
   const db: Db = new Level(directory, {
     keyEncoding: 'utf8',
     valueEncoding: 'view',
@@ -243,7 +254,7 @@ export async function openLevel(directory: string): Promise<Kv> {
     await db.close().catch(() => {});
     throw storageError(error, directory);
   }
-  return new LevelKv(db, directory);
+  return new LevelKv(db, directory, probe);
 }
 
 /** What is left of an iterator, at most so many; closes it. */
