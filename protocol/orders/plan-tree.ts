@@ -67,13 +67,6 @@ export function merkleProofs(entries: readonly Uint8Array[]): Uint8Array<ArrayBu
   );
 }
 
-/** The proof that the entry at `index` belongs to the plan. Throws RangeError if there is no such entry. */
-export function merkleProof(entries: readonly Uint8Array[], index: number): Uint8Array<ArrayBuffer>[] {
-  const proof = merkleProofs(entries)[index];
-  if (proof === undefined) throw new RangeError(`there is no entry ${index}`);
-  return proof;
-}
-
 /** True if `entry` is the one at `index` among the `count` of which `root` is made (RFC 9162 §2.1.3.2). Never throws. */
 export function verifyProof(
   root: Uint8Array,

@@ -1,5 +1,7 @@
 /** A small world of users, objects and grants, for properties of decisions: everything in it is likely to meet. */
 import fc from 'fast-check';
+import type { Visibility } from '../../daemon/src/access/access.types.ts';
+import { view } from '../../daemon/src/access/decision.ts';
 import { FactBook } from '../../daemon/src/access/fact-book.ts';
 import type { Grant } from '../../daemon/src/access/facts.types.ts';
 import { scopeOf } from '../../daemon/src/access/scope.ts';
@@ -38,6 +40,17 @@ export interface World {
 }
 
 export const asked = ({ plural, object }: WorldObject) => ({ group: 'dtkd.dev', plural, name: object.metadata.name, object });
+
+/** How much a user sees of an object, as lists and watches ask it. */
+export function seenBy(
+  principal: UserPrincipal,
+  { group, plural, object }: { group: string; plural: string; object: ApiObject },
+  book: FactBook,
+): Visibility {
+  const shown = view(principal, group, plural, book, () => NOW);
+  if (shown === 'all') return 'full';
+  return shown === 'none' ? 'hidden' : shown(object);
+}
 
 export function bookOf(world: World): FactBook {
   const book = new FactBook(NODE);

@@ -49,11 +49,7 @@ export function heldVerbs(principal: Principal, asked: Omit<Asked, 'verb'>, fact
   );
 }
 
-/** How much somebody sees of an object. */
-export function visibilityOf(principal: Principal, asked: Omit<Asked, 'verb'>, facts: Facts, now: number): Visibility {
-  return principal.type === 'operator' ? 'full' : userVisibility(principal, subjectText(principal), asked, facts, now);
-}
-
+/** How much a user sees of an object. */
 function userVisibility(principal: UserPrincipal, user: string, asked: Omit<Asked, 'verb'>, facts: Facts, now: number): Visibility {
   if (!isPresent(user, facts)) return 'hidden';
   if (groundOf(principal, user, 'READ', { ...asked, verb: 'READ' }, facts, now) !== undefined) return 'full';
@@ -193,7 +189,7 @@ function becauseOf(ground: Ground, asked: Asked): string {
 }
 
 /** `capability c-x1y2z, passed on by dev@node1`. */
-export function grantText({ source, name, toTrust, shown, grantorShown }: Grant): string {
+function grantText({ source, name, toTrust, shown, grantorShown }: Grant): string {
   const by = grantorShown === undefined ? '' : `, granted by ${grantorShown}`;
   if (source === 'share') return `share ${name} into ${shown}${by}`;
   return `capability ${name}${toTrust ? ` to trust ${shown}` : ''}${by}`;

@@ -10,7 +10,7 @@ import { LivePart } from '../../../daemon/src/dispatch/target/live-part.ts';
 import { encodeCbor } from '../../../protocol/cbor.ts';
 import { executionKind } from '../../../protocol/kinds/execution.ts';
 import type { Work } from '../../../protocol/orders/order.ts';
-import { encodeEntry, encodeHeader, executionIdOf, merkleProof, merkleRoot } from '../../../protocol/orders/plan-tree.ts';
+import { encodeEntry, encodeHeader, executionIdOf, merkleProofs, merkleRoot } from '../../../protocol/orders/plan-tree.ts';
 import { keyOf } from '../fake-members.ts';
 import { exec, from, orderOf, SITE, STARTER, shell, starter, TARGET, type World, world } from './world.ts';
 
@@ -49,7 +49,7 @@ function planOf(works: readonly Work[]): { id: string; orders: Uint8Array[] } {
     count: entries.length,
     root: Uint8Array.from(merkleRoot(entries)),
   });
-  const orders = entries.map((entry, index) => encodeCbor({ header, entry, index, proof: merkleProof(entries, index) }));
+  const orders = entries.map((entry, index) => encodeCbor({ header, entry, index, proof: merkleProofs(entries)[index] }));
   return { id: executionIdOf(header), orders };
 }
 

@@ -21,7 +21,7 @@ import type { PolicySpec } from '../../../protocol/kinds/policy.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import type { Bundle, BundledResource } from '../../../protocol/orders/bundle.ts';
 import type { CommandWork, PlanEntry, PlanHeader, Work } from '../../../protocol/orders/order.ts';
-import { encodeEntry, encodeHeader, executionIdOf, merkleProof, merkleRoot } from '../../../protocol/orders/plan-tree.ts';
+import { encodeEntry, encodeHeader, executionIdOf, merkleProofs, merkleRoot } from '../../../protocol/orders/plan-tree.ts';
 import { signBundle } from '../../../protocol/orders/signed-bundle.ts';
 import { type SigningKey, signingKeyFromSeed } from '../../../protocol/signing.ts';
 import { domainId, type FakeMembers, FakeNetwork, keyOf } from '../fake-members.ts';
@@ -232,7 +232,7 @@ export function orderOf({ work, header = {}, entry = {}, starter: name = STARTER
     ...header,
   };
   const headerBytes = encodeHeader(whole);
-  const bytes = encodeCbor({ header: headerBytes, entry: entries[index], index, proof: merkleProof(entries, index) });
+  const bytes = encodeCbor({ header: headerBytes, entry: entries[index], index, proof: merkleProofs(entries)[index] });
   return { id: executionIdOf(headerBytes), index, bytes };
 }
 

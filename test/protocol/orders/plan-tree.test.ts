@@ -3,15 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeCbor } from '../../../protocol/cbor.ts';
 import { planEntry, planHeader } from '../../../protocol/orders/order.ts';
-import {
-  encodeEntry,
-  encodeHeader,
-  executionIdOf,
-  merkleProof,
-  merkleProofs,
-  merkleRoot,
-  verifyProof,
-} from '../../../protocol/orders/plan-tree.ts';
+import { encodeEntry, encodeHeader, executionIdOf, merkleProofs, merkleRoot, verifyProof } from '../../../protocol/orders/plan-tree.ts';
 
 const entries = fc.array(fc.uint8Array({ maxLength: 20 }), { minLength: 1, maxLength: 70 });
 
@@ -39,8 +31,7 @@ describe('the tree of a plan', () => {
         const root = merkleRoot(all);
         const proofs = merkleProofs(all);
         for (const [index, entry] of all.entries()) {
-          const proof = merkleProof(all, index);
-          expect(proof).toEqual(proofs[index]);
+          const proof = proofs[index] ?? [];
           expect(proof.length).toBeLessThanOrEqual(11);
           expect(verifyProof(root, { count: all.length, index, entry, proof })).toBe(true);
         }
@@ -54,7 +45,7 @@ describe('the tree of a plan', () => {
         const index = at % all.length;
         const entry = all[index] ?? new Uint8Array();
         const root = merkleRoot(all);
-        const proof = merkleProof(all, index);
+        const proof = merkleProofs(all)[index] ?? [];
         const count = all.length;
         if (Buffer.compare(bytes, entry) !== 0) expect(verifyProof(root, { count, index, entry: bytes, proof })).toBe(false);
         const elsewhere = other % (2 * count);
@@ -73,7 +64,6 @@ describe('the tree of a plan', () => {
 
   it('has no root without entries', () => {
     expect(() => merkleRoot([])).toThrow(RangeError);
-    expect(() => merkleProof([Uint8Array.of(1)], 1)).toThrow(RangeError);
   });
 });
 

@@ -1,5 +1,5 @@
 /** Paths of what the API does beyond objects. Pure. */
-import { apiVersionOf, type Kind } from '../../../../protocol/kinds/kind.ts';
+import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import { DAEMON_GROUP } from '../discovery.ts';
 import { ACTIONS, type ActionEntry, BYTES } from './action-list.ts';
 import { OPEN, schemaOf } from './json-schema.ts';
@@ -107,17 +107,4 @@ function answerOf({ answer, lines }: ActionEntry): { description: string; conten
   if (answer === undefined) return { description: 'The answer.', content: { 'application/json': { schema: ANYTHING } } };
   const schema = 'plural' in answer ? refTo(schemaName(answer)) : schemaOf(answer);
   return { description: 'The answer.', content: { 'application/json': { schema } } };
-}
-
-/** `dtdomains` of their group, with what each registered name stands for: for the test that compares both. */
-export function describedNames(): { subresources: string[]; actions: string[] } {
-  const first = ({ path }: ActionEntry) => path.split('/')[0] ?? '';
-  return {
-    subresources: [
-      ...new Set(
-        ACTIONS.flatMap((entry) => (entry.kind === undefined ? [] : [`${apiVersionOf(entry.kind)}/${entry.kind.plural}/${first(entry)}`])),
-      ),
-    ],
-    actions: [...new Set(ACTIONS.flatMap((entry) => (entry.kind === undefined ? [first(entry)] : [])))],
-  };
 }
