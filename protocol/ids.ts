@@ -39,6 +39,7 @@ export function nodeNameFromHost(host: string): NodeName {
   return (isDnsLabel(label) && label !== 'default' ? label : 'node') as NodeName;
 }
 
+/** Reads a public key as other nodes write it. Throws FRAME_INVALID. */
 export function parsePeerKey(text: string): PeerKey {
   if (!HEX_32_BYTES.test(text)) {
     throw new DtkdError('FRAME_INVALID', 'a peer key is 64 hexadecimal digits');
@@ -46,6 +47,7 @@ export function parsePeerKey(text: string): PeerKey {
   return text as PeerKey;
 }
 
+/** Reads a domain id as other nodes write it. Throws FRAME_INVALID. */
 export function parseDomainId(text: string): DomainId {
   if (!HEX_32_BYTES.test(text)) {
     throw new DtkdError('FRAME_INVALID', 'a domain id is 64 hexadecimal digits');
@@ -53,6 +55,7 @@ export function parseDomainId(text: string): DomainId {
   return text as DomainId;
 }
 
+/** Reads the id of a member as a user gives it. Throws BAD_REQUEST. */
 export function parsePeerId(text: string): PeerId {
   if (!HEX_16_BYTES.test(text)) {
     throw new DtkdError('BAD_REQUEST', `"${text.slice(0, 80)}" is not the id of a member`, {
@@ -62,10 +65,12 @@ export function parsePeerId(text: string): PeerId {
   return text as PeerId;
 }
 
+/** The text of a raw public key. */
 export function peerKeyOf(publicKey: Uint8Array): PeerKey {
   return parsePeerKey(Buffer.from(publicKey).toString('hex'));
 }
 
+/** The raw public key. */
 export function peerKeyBytes(key: PeerKey): Uint8Array {
   return Uint8Array.from(Buffer.from(key, 'hex'));
 }

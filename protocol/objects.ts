@@ -6,6 +6,7 @@ export type Timestamp = string;
 /** The last one made: under load a second has thousands. */
 let latest = { second: Number.NaN, text: '' };
 
+/** A time in milliseconds since the epoch as objects have it. */
 export function toTimestamp(milliseconds: number): Timestamp {
   const second = Math.floor(milliseconds / 1000);
   if (second !== latest.second) latest = { second, text: `${new Date(milliseconds).toISOString().slice(0, 19)}Z` };

@@ -12,6 +12,7 @@ export interface MemberRequests {
   serve(answer: (from: PeerKey, request: Uint8Array) => Promise<Uint8Array>): void;
 }
 
+/** Such a protocol over streams of the mesh, one for each request. */
 export function memberRequests(mesh: Pick<Mesh, 'openStream' | 'handle'>, protocol: string, limits: ChannelLimits): MemberRequests {
   const converse = async <T>(stream: Duplex, talk: (channel: FrameChannel) => Promise<T>): Promise<T> => {
     // What fails while nobody waits for it has no other listener.

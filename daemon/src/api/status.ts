@@ -82,6 +82,7 @@ function subjectOf({ kind, name }: Readonly<Record<string, unknown>>, about: Abo
   return { ...(called === undefined ? {} : { kind: called }), ...(typeof name === 'string' && name !== '' ? { name } : {}) };
 }
 
+/** What answers a request that has succeeded and has no object to show. */
 export function success(about: About): Status {
   return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details: { ...about }, code: 200 };
 }

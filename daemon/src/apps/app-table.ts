@@ -28,6 +28,7 @@ export type App = OwnApp | RemoteApp;
 
 const PAGE = 500;
 
+/** What names a dtApp, or a copy of one, in the store. */
 export function appRef(namespace: string, name: string): ObjectRef {
   return { group: dtAppKind.group, plural: dtAppKind.plural, namespace, name };
 }

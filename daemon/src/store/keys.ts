@@ -16,6 +16,7 @@ export const BASE_KEY = 'm/base';
 /** By which rules each kind is indexed. */
 export const INDEXES_KEY = 'm/indexes';
 
+/** Begins the keys of all objects of a kind. */
 export function kindPrefix(group: string, plural: string): string {
   return `${OBJECT_PREFIX}${checked(group)}/${checked(plural)}/`;
 }
@@ -25,6 +26,7 @@ export function rowName(namespace: string, name: string): string {
   return `${checked(namespace)}!${checked(name)}`;
 }
 
+/** The key of an object's row. Throws BAD_REQUEST for names that no object can have. */
 export function objectKey(ref: ObjectRef): string {
   return kindPrefix(ref.group, ref.plural) + rowName(ref.namespace, ref.name);
 }
@@ -36,10 +38,12 @@ export function refOfKey(key: string): ObjectRef {
   return { group, plural, namespace: rest.slice(0, cut), name: rest.slice(cut + 1) };
 }
 
+/** The key of a version in the change log: fixed width, so that versions sort as numbers. */
 export function logKey(version: number): string {
   return LOG_PREFIX + version.toString(16).padStart(VERSION_DIGITS, '0');
 }
 
+/** Reads a key made by `logKey`. */
 export function versionOfLogKey(key: string): number {
   return Number.parseInt(key.slice(LOG_PREFIX.length), 16);
 }

@@ -7,6 +7,7 @@ import type { Change, Origin } from './object-store.types.ts';
 const ORIGIN_BYTES = { own: 0x6f, replica: 0x72, projection: 0x70 } as const;
 const NEWLINE = 0x0a;
 
+/** The row of an object. */
 export function encodeObjectRow(origin: Origin, json: Uint8Array): Uint8Array {
   const row = new Uint8Array(json.length + 1);
   row[0] = ORIGIN_BYTES[origin];
@@ -14,6 +15,7 @@ export function encodeObjectRow(origin: Origin, json: Uint8Array): Uint8Array {
   return row;
 }
 
+/** How the object came to this node. Throws INTERNAL for a row that does not say. */
 export function originOfRow(row: Uint8Array): Origin {
   switch (row[0]) {
     case ORIGIN_BYTES.own:
@@ -27,10 +29,12 @@ export function originOfRow(row: Uint8Array): Origin {
   }
 }
 
+/** The object as it was written, without parsing it. */
 export function jsonOfRow(row: Uint8Array): Uint8Array {
   return row.subarray(1);
 }
 
+/** The object, parsed. */
 export function objectOfRow(row: Uint8Array): ApiObject {
   return parseStored(jsonOfRow(row));
 }
@@ -54,6 +58,7 @@ interface LogHeader {
   before: number;
 }
 
+/** A row of the change log, as `changeOfLogRow` reads it. */
 export function encodeLogRow(header: LogHeader, object: Uint8Array, previous: Uint8Array | undefined): Uint8Array {
   const head = `${JSON.stringify(header)}\n`;
   const size = Buffer.byteLength(head);
@@ -67,11 +72,13 @@ export function encodeLogRow(header: LogHeader, object: Uint8Array, previous: Ui
   return row;
 }
 
+/** What changed, without the objects. */
 export function headerOfLogRow(row: Uint8Array): LogHeader {
   const header: LogHeader = JSON.parse(text(row.subarray(0, row.indexOf(NEWLINE))));
   return header;
 }
 
+/** The whole change, as watchers are told it. */
 export function changeOfLogRow(version: number, row: Uint8Array): Change {
   const { type, key, origin } = headerOfLogRow(row);
   const start = row.indexOf(NEWLINE) + 1;

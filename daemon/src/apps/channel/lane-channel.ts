@@ -2,11 +2,6 @@ import type { Duplex } from 'node:stream';
 import { type Channel, type ChannelSink, IDLE_SINK, type Traffic, UNCOUNTED } from './channel.ts';
 import { isWhole, RELEASE_BYTES, release } from './release.ts';
 
-/**
- * A Channel over a TLS connection. Node's TLS does not tell a clean end from a cut (it ignores a missing close_notify), so bytes go in
- * frames, `u32 length | payload`; length 0 is the end of a direction, and a connection that closes before it was aborted.
- */
-
 const HEADER_BYTES = 4;
 /** Frames are not buffered, so this only bounds what a receiver may be told to expect. */
 const MAX_FRAME_BYTES = 1024 * 1024;
@@ -23,6 +18,10 @@ export interface Resettable {
   resetAndDestroy(): unknown;
 }
 
+/**
+ * A Channel over a TLS connection. Node's TLS does not tell a clean end from a cut (it ignores a missing close_notify), so bytes go in
+ * frames, `u32 length | payload`; length 0 is the end of a direction, and a connection that closes before it was aborted.
+ */
 export class LaneChannel implements Channel {
   private readonly tls: Duplex;
   private readonly raw: Resettable;

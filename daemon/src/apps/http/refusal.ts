@@ -29,6 +29,7 @@ const SAYABLE: ReadonlySet<ErrorCode> = new Set([
   'SUSPENDED',
 ]);
 
+/** What a client is told when its app could not be reached: the reason, if it is one for clients to know, else 502. */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof DtkdError && SAYABLE.has(error.code))
     return { status: error.httpStatus, code: error.code, message: error.message, next: error.next };

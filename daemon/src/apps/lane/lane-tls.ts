@@ -8,6 +8,7 @@ const CIPHERS = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY
 /** Bytes that may wait in each direction of a lane before its source is paused: enough to keep both processes busy. */
 export const LANE_BUFFER_BYTES = 512 * 1024;
 
+/** TLS 1.3 with the certificate of this node and no authority: the other side is known by the hash of its certificate. */
 export function laneContext(identity: LaneIdentity): SecureContext {
   return createSecureContext({
     key: identity.key,

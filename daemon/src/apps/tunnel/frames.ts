@@ -43,6 +43,7 @@ function readFrom(channel: Channel, timeoutMs: number, wanted: (bytes: Buffer) =
   });
 }
 
+/** The next `size` bytes of a channel. */
 export function readBytes(channel: Channel, size: number, timeoutMs: number): Promise<Buffer> {
   return readFrom(channel, timeoutMs, () => size);
 }

@@ -10,6 +10,7 @@ export interface Deadline {
   end(): void;
 }
 
+/** Begins a time limit that ends early with `outer`. */
 export function deadline(timeoutMs: number, outer: AbortSignal): Deadline {
   const controller = new AbortController();
   const over = Promise.withResolvers<never>();
