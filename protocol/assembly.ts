@@ -59,7 +59,7 @@ export const component = z.strictObject({
 export type Component = z.infer<typeof component>;
 
 /** An app of each node that has a resource of the component: a dtApp with the Service and the Endpoints that it needs. */
-export const assemblyApp = z.strictObject({
+const assemblyApp = z.strictObject({
   component: partName,
   port: propertyName.optional().describe('The property that has the port. Default: port.'),
   address: text.optional().describe('Where it listens on its node. Default: 127.0.0.1.'),
@@ -113,13 +113,13 @@ const leaf: z.ZodType<ServiceStep> = plainStep.refine(({ component, workflow }) 
 });
 
 /** Steps within steps within steps. */
-export const serviceStep: z.ZodType<ServiceStep> = grouped(grouped(leaf));
+const serviceStep: z.ZodType<ServiceStep> = grouped(grouped(leaf));
 
 /**
  * What is done with a service as a whole. `create` is what a converge follows (components that it does not name come after it, in the order of their
  * links), `delete` what takes all away; all others are run with `dtkd service exec`.
  */
-export const serviceWorkflow = z.strictObject({
+const serviceWorkflow = z.strictObject({
   description,
   options: z.record(optionName, optionRule).optional(),
   order: z.enum(['sequential', 'concurrent']).optional().describe('Default: sequential.'),

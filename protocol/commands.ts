@@ -16,7 +16,7 @@ export const optionName = z
 export const MAX_STEPS = 256;
 export const MAX_COMMAND_DEPTH = 16;
 /** Text of an inline script. */
-export const MAX_INLINE_BYTES = 64 * 1024;
+const MAX_INLINE_BYTES = 64 * 1024;
 
 /** A length of time as people write it: `30s`, `5m`, `2h`, `1d`, `500ms`. */
 export const durationText = z.string().regex(/^[0-9]{1,9}(ms|s|m|h|d)$/, 'must be a length of time such as 30s, 5m or 2h');

@@ -19,7 +19,7 @@ export const modulePath = z
   .max(512)
   .regex(/^(?!\/)(?!.*\/$)(?!.*(^|\/)\.{1,2}(\/|$))(?!.*\/\/)[^\p{Cc}\\]+$/u, 'must be a relative path without . and ..');
 
-export const moduleType = z.strictObject({
+const moduleType = z.strictObject({
   extends: z.string().max(63).optional(),
   abstract: z.boolean().optional(),
   description: z.string().max(4_096).optional(),

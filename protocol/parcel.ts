@@ -38,7 +38,7 @@ const MAX_HEADS = 4 * MAX_MEMBERS;
 const MAX_SECTIONS = 4 * MAX_PARCEL_DOMAINS + 1;
 
 /** 16 random bytes: names the parcel in messages, and tells nobody anything. */
-export const parcelId = z.codec(bytesOf(16), z.string().regex(/^[0-9a-f]{32}$/), {
+const parcelId = z.codec(bytesOf(16), z.string().regex(/^[0-9a-f]{32}$/), {
   decode: hexOf,
   encode: (hex) => Uint8Array.from(Buffer.from(hex, 'hex')),
 });

@@ -27,7 +27,7 @@ export type StageRequest = z.infer<typeof stageRequest>;
 const path = z.string().min(1).max(256);
 
 /** One edit of `dtk.service.yaml`. `path`: `web.port` (a property of a component), `web.count`, `web.on`, `parameters.tier`, `tier`, `target`. */
-export const serviceEdit = z.discriminatedUnion('op', [
+const serviceEdit = z.discriminatedUnion('op', [
   z.strictObject({ op: z.literal('set'), path, value: z.unknown() }),
   z.strictObject({ op: z.literal('unset'), path }),
   z.strictObject({
@@ -122,7 +122,7 @@ export const difference = z.object({
 /** In `details.violations` of the refusal VIOLATIONS. */
 export const violation = z.object({ kind: z.string(), where: z.string(), message: z.string(), next: z.string().optional() });
 
-export const plannedStep = z.object({
+const plannedStep = z.object({
   number: z.string(),
   title: z.string(),
   resource: z.string().optional(),

@@ -33,7 +33,7 @@ export const serviceFile = z.strictObject({
 });
 export type ServiceFile = z.infer<typeof serviceFile>;
 
-export const lockedModule = z.strictObject({ version: moduleVersion, digest, publisher: signingKeyText });
+const lockedModule = z.strictObject({ version: moduleVersion, digest, publisher: signingKeyText });
 export type LockedModule = z.infer<typeof lockedModule>;
 
 /** `dtk.lock.yaml`, of a module's directory as of an instance: all modules that are used, by name. */

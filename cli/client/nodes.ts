@@ -5,7 +5,7 @@ import type { ApiClient } from './api.ts';
 import { whileRaced } from './raced.ts';
 
 /** The name of the node that answers. */
-export async function ownNode(client: ApiClient): Promise<string> {
+async function ownNode(client: ApiClient): Promise<string> {
   const name = textAt(await client.daemon('GET', 'whoami'), 'node');
   if (name !== undefined && name !== '') return name;
   throw new DtkdError('INTERNAL', 'the daemon did not tell the name of its node');

@@ -34,7 +34,7 @@ export function judgeLocal(facts: LocalFacts): Finding[] {
   ];
 }
 
-export function checkNode(version: string): Finding[] {
+function checkNode(version: string): Finding[] {
   const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
   const [oldMajor, oldMinor] = OLDEST_NODE;
   if (major > oldMajor || (major === oldMajor && minor >= oldMinor)) return [ok('node.js', `version ${version}`)];
@@ -86,7 +86,7 @@ export function checkDirectory({ path, entry, uid, writable, mode }: DirectoryFa
 }
 
 /** The operator's group may read the token, and nothing else. */
-export function checkSecrets({ path, secrets, uid, operatorGroup }: DirectoryFacts): Finding[] {
+function checkSecrets({ path, secrets, uid, operatorGroup }: DirectoryFacts): Finding[] {
   const found = secrets.flatMap(({ name, mode, uid: owner }) => {
     const allowed = name === 'admin.token' && operatorGroup ? OTHERS | 0o030 : OTHERS | GROUP;
     const check = `file ${name}`;
@@ -111,7 +111,7 @@ export function checkSecrets({ path, secrets, uid, operatorGroup }: DirectoryFac
   return found.length > 0 || secrets.length === 0 ? found : [ok('secrets', 'keys and tokens can be read by their owner only')];
 }
 
-export function checkFileSystem({ path, fileSystem }: DirectoryFacts): Finding[] {
+function checkFileSystem({ path, fileSystem }: DirectoryFacts): Finding[] {
   if (fileSystem === undefined) return [];
   if (fileSystem === 'tmpfs')
     return [
@@ -130,7 +130,7 @@ export function checkFileSystem({ path, fileSystem }: DirectoryFacts): Finding[]
   ];
 }
 
-export function checkSpace({ freeBytes, freeInodes, inodes }: DirectoryFacts): Finding[] {
+function checkSpace({ freeBytes, freeInodes, inodes }: DirectoryFacts): Finding[] {
   if (freeBytes === undefined) return [];
   const free = `${Math.floor(freeBytes / MIB)} MiB are free`;
   if (freeInodes !== undefined && inodes !== undefined && inodes > 0 && freeInodes / inodes < SCARCE_INODES)
@@ -150,7 +150,7 @@ export function checkSettings({ settings: { file, closed, error, next } }: Pick<
 }
 
 /** The daemon of the data directory, as endpoint.json and the system tell. */
-export function checkDaemon({ answer }: Pick<LocalFacts, 'answer'>, path: string, { pid, alive, damaged }: DaemonFacts): Finding[] {
+function checkDaemon({ answer }: Pick<LocalFacts, 'answer'>, path: string, { pid, alive, damaged }: DaemonFacts): Finding[] {
   const start = `Start it: dtkd up --data ${shellWord(path)}, or the service (systemctl start dtkd).`;
   if (damaged) return [problem('daemon', `${path}/endpoint.json is damaged`, 'Restart the daemon: it writes the file anew.')];
   if (pid === undefined) return [warning('daemon', 'no daemon runs on this data directory', start)];
@@ -175,7 +175,7 @@ export function checkDaemon({ answer }: Pick<LocalFacts, 'answer'>, path: string
   return [ok('daemon', `runs as process ${pid}`)];
 }
 
-export function checkLock({ lockedBy, pid, alive }: DaemonFacts): Finding[] {
+function checkLock({ lockedBy, pid, alive }: DaemonFacts): Finding[] {
   if (lockedBy === undefined || (alive && lockedBy === pid)) return [];
   return [
     problem(
@@ -186,7 +186,7 @@ export function checkLock({ lockedBy, pid, alive }: DaemonFacts): Finding[] {
   ];
 }
 
-export function checkOpenFiles({ openFiles, alive }: DaemonFacts): Finding[] {
+function checkOpenFiles({ openFiles, alive }: DaemonFacts): Finding[] {
   if (openFiles === undefined) return [];
   const whose = alive ? 'the daemon' : 'a program of this user';
   if (openFiles >= FEW_FILES) return [ok('open files', `${whose} may have ${openFiles} open`)];
@@ -200,7 +200,7 @@ export function checkOpenFiles({ openFiles, alive }: DaemonFacts): Finding[] {
 }
 
 /** While the daemon runs its ports are its own. */
-export function checkPorts({ listeners, listening, daemon }: Pick<LocalFacts, 'listeners' | 'listening' | 'daemon'>): Finding[] {
+function checkPorts({ listeners, listening, daemon }: Pick<LocalFacts, 'listeners' | 'listening' | 'daemon'>): Finding[] {
   if (listeners === undefined || listening === undefined || daemon?.alive === true) return [];
   const wanted = [
     { what: 'api', flag: '--api', ...listeners.api },
@@ -249,14 +249,14 @@ export function checkVersions({ version, answer }: Pick<LocalFacts, 'version' | 
   ];
 }
 
-export function checkClock(synchronised: boolean | undefined): Finding[] {
+function checkClock(synchronised: boolean | undefined): Finding[] {
   if (synchronised === undefined) return [];
   if (synchronised) return [ok('clock', 'the system says that it is synchronised')];
   return [warning('clock', 'the clock of this machine is not synchronised', 'Turn it on: timedatectl set-ntp true.')];
 }
 
 /** Units of systemd: one that is installed and not running, or another daemon than that of the data directory. */
-export function checkUnit({ name, active, sub, result, mainPid, needsReload }: UnitFacts, daemon: DaemonFacts | undefined): Finding[] {
+function checkUnit({ name, active, sub, result, mainPid, needsReload }: UnitFacts, daemon: DaemonFacts | undefined): Finding[] {
   if (active === 'failed')
     return [problem('unit', `${name} failed (${result})`, `See why: journalctl -eu ${name}; then systemctl restart ${name}.`)];
   if (sub === 'auto-restart') return [problem('unit', `${name} ends again and again`, `See why: journalctl -eu ${name}.`)];

@@ -7,7 +7,7 @@ import { type Draft, type DraftRef, type DraftValue, keyOf, type Note, type Reso
 
 const API_VERSION = `${DTKD_GROUP}/v1`;
 /** Label of each tag that can be one, so that `-l tags.dtkd.dev/web` selects by it. */
-export const TAG_LABEL_PREFIX = 'tags.dtkd.dev/';
+const TAG_LABEL_PREFIX = 'tags.dtkd.dev/';
 const LABEL_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
 const TYPE_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,62}$/;
 /** Characters of an object's name at most, without the hash. */

@@ -5,7 +5,7 @@ import type { ApiObject } from '../objects.ts';
 import { endpointsKind, endpointsSchema } from './endpoints.ts';
 import { type Kind, READ_VERBS } from './kind.ts';
 
-export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
+const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 const MANAGED_BY_LABEL = 'endpointslice.kubernetes.io/managed-by';
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 /** Names may have so many characters. */

@@ -10,7 +10,7 @@ import { DTKD_GROUP } from './model.ts';
 import { MAX_TYPE_NAME } from './type.ts';
 
 /** How nodes are chosen: texts as `-I` and `-X` take them. */
-export const nodeFilter = z.object({
+const nodeFilter = z.object({
   include: z.array(z.string().max(4_096)).max(64).optional().describe('Nodes that one of these matches, as -I takes them.'),
   exclude: z.array(z.string().max(4_096)).max(64).optional().describe('But none that one of these matches, as -X takes them.'),
   excludePrecedence: z.boolean().optional().describe('A node that both match is left out. Default: true.'),

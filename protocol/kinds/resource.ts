@@ -8,7 +8,7 @@ import { MAX_TYPE_NAME, propertyName } from './type.ts';
 export const MAX_PARENTS = 256;
 
 /** A parent: the name of a resource of the same node, or `node/NAME` for a Node, which is how a resource is deployed. */
-export const parentRef = z
+const parentRef = z
   .string()
   .max(320)
   .regex(/^(node\/)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'must be the name of a resource, or node/NAME');

@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import type { Kind } from './kind.ts';
 
-export const AUTHORIZATION_GROUP = 'authorization.k8s.io';
-export const AUTHENTICATION_GROUP = 'authentication.k8s.io';
+const AUTHORIZATION_GROUP = 'authorization.k8s.io';
+const AUTHENTICATION_GROUP = 'authentication.k8s.io';
 
 /** What discovery says of a kind. */
 export type DiscoveredKind = Pick<Kind, 'group' | 'version' | 'kind' | 'plural' | 'singular' | 'shortNames' | 'scope'> & {

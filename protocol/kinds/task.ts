@@ -5,13 +5,13 @@ import { type Kind, READ_VERBS } from './kind.ts';
 import { TASK_STATES, TASKS, type TaskState } from './paths.ts';
 import { commitId } from './service-instance.ts';
 
-export const TASK_ACTIONS = ['converge', 'delete', 'exec', 'drift'] as const;
+const TASK_ACTIONS = ['converge', 'delete', 'exec', 'drift'] as const;
 export type TaskAction = (typeof TASK_ACTIONS)[number];
 
 export { TASK_STATES, type TaskState };
 
 /** Numbers of steps stand for their place in the tree: `3.1.2` is below `3.1`. In the order of the tree. */
-export const taskStep = z.object({
+const taskStep = z.object({
   number: z.string().max(64).describe('Its place in the tree: 3.1.2 is below 3.1.'),
   title: z.string().max(256).describe('What it does, for people.'),
   state: z.enum(TASK_STATES).describe('How far it is.'),

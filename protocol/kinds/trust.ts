@@ -6,7 +6,7 @@ import { ALL_VERBS, type Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
 
 /** Members of one trust at most: it has to fit into a log entry. */
-export const MAX_TRUST_MEMBERS = 100;
+const MAX_TRUST_MEMBERS = 100;
 
 const member = subject.extend({
   membership: uid.describe('Of this stay: who is removed and added again has another.'),

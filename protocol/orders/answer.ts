@@ -18,7 +18,7 @@ const key = z.string().regex(/^[0-9a-f]{64}$/);
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'must be bytes');
 
 /** Names one answer. `starter` and `target` are keys in the domain; nobody needs to keep it after `until` (milliseconds since the epoch). */
-export const answerName = {
+const answerName = {
   starter: key,
   target: key,
   id: executionId,

@@ -14,7 +14,7 @@ export const MAX_BUNDLE_BYTES = 1024 * 1024;
 /** Related resources in one bundle: children at any depth, and parents. */
 export const MAX_BUNDLED_RESOURCES = 256;
 
-export const bundledResource = z.object({
+const bundledResource = z.object({
   /** Of the Resource object. */
   object: objectName,
   uid: z.string().max(64),

@@ -43,7 +43,7 @@ export const commandWork = z.object({
   code: z.record(z.string().max(MAX_CODE_NAME), digest).describe('Digests of all code that it may run, by name.'),
 });
 /** Any program, where a capability names exec. */
-export const execWork = z.object({
+const execWork = z.object({
   type: z.literal('exec'),
   argv: z.array(z.string().max(131_072)).min(1).max(1_024).describe('The program and its arguments.'),
   env: z.record(z.string().max(128), z.string().max(16_384)).describe('Variables that it gets.'),
@@ -51,7 +51,7 @@ export const execWork = z.object({
   user: z.string().max(64).optional().describe('As whom.'),
 });
 /** A file to be put in place, where a capability names cp: its content is fetched by its digest. */
-export const putWork = z.object({
+const putWork = z.object({
   type: z.literal('put'),
   path: z.string().max(4_096).startsWith('/').describe('Path of the file.'),
   mode: z.number().int().min(0).max(0o777).describe('Its permissions.'),
@@ -59,7 +59,7 @@ export const putWork = z.object({
   digest,
 });
 /** A file to be read, where a capability names cp: the target keeps a copy for the starter until `notAfter`, and tells its digest, size and mode. */
-export const getWork = z.object({ type: z.literal('get'), path: z.string().max(4_096).startsWith('/') });
+const getWork = z.object({ type: z.literal('get'), path: z.string().max(4_096).startsWith('/') });
 
 export const work = z.discriminatedUnion('type', [commandWork, execWork, putWork, getWork]);
 export type Work = z.infer<typeof work>;

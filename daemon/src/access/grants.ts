@@ -22,7 +22,7 @@ export function parentLink(value: unknown): ParentLink | undefined {
 /** `trust:research@node0` is `research@node0`. */
 export const TRUST_PREFIX = 'trust:';
 
-export function capabilityGrant(object: ApiObject): Grant | undefined {
+function capabilityGrant(object: ApiObject): Grant | undefined {
   const parsed = capabilitySchema.safeParse(object).data;
   const scope = parsed === undefined ? undefined : readScope(parsed.spec.on);
   if (parsed?.subject === undefined || scope === undefined) return undefined;
@@ -41,7 +41,7 @@ export function capabilityGrant(object: ApiObject): Grant | undefined {
 }
 
 /** A share never gives MANAGE: members of a trust do not grant what is shared with them. */
-export function shareGrant(object: ApiObject): Grant | undefined {
+function shareGrant(object: ApiObject): Grant | undefined {
   const parsed = shareSchema.safeParse(object).data;
   const scope = parsed === undefined ? undefined : readScope(parsed.spec.on);
   if (parsed?.subject === undefined || scope === undefined) return undefined;

@@ -13,7 +13,7 @@ import type { Asked } from './access.types.ts';
 export type MoveDecision = { allowed: true } | { allowed: false; reason: string; all: boolean };
 
 /** True if a change touches what grants select by. */
-export function movesScope(before: ApiObject, after: ApiObject): boolean {
+function movesScope(before: ApiObject, after: ApiObject): boolean {
   const spec = (object: ApiObject): Record<string, unknown> => (isRecord(object['spec']) ? object['spec'] : {});
   const [old, fresh] = [spec(before), spec(after)];
   if (!jsonEqual(before.metadata.labels ?? {}, after.metadata.labels ?? {})) return true;

@@ -20,7 +20,7 @@ const ALWAYS_SELECTABLE = ['metadata.name', 'metadata.namespace'];
 export const OPERATOR_ELSEWHERE = "the operator's token counts on this node only; use a user's token: dtkd user add NAME";
 
 /** A kind whose objects other nodes keep to themselves: they are asked for them. */
-export function isFederated(kind: Pick<Kind, 'shared' | 'scope'>): boolean {
+function isFederated(kind: Pick<Kind, 'shared' | 'scope'>): boolean {
   return !kind.shared && kind.scope === 'Namespaced';
 }
 

@@ -24,8 +24,8 @@ export const MAX_FILE_BYTES = 8 * 1024 ** 3 - 1;
 /** Files and directories at most. */
 export const MAX_ENTRIES = 4_000_000;
 /** Bytes of a name, and directories in it, at most. */
-export const MAX_NAME_BYTES = 2_048;
-export const MAX_NAME_PARTS = 48;
+const MAX_NAME_BYTES = 2_048;
+const MAX_NAME_PARTS = 48;
 
 const milliseconds = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const id = z.string().regex(/^[0-9a-f]{32}$/);

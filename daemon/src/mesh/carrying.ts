@@ -46,7 +46,7 @@ export function carryingOf({ domain, node, selfName }: Carried): DomainCarrying 
 }
 
 /** As an asker gets them who asks until nothing more comes: each time with the heads that it would then have. */
-export async function* allMissing(log: Pick<DomainLog, 'missing'>, theirs: readonly Head[]): AsyncGenerator<Uint8Array[]> {
+async function* allMissing(log: Pick<DomainLog, 'missing'>, theirs: readonly Head[]): AsyncGenerator<Uint8Array[]> {
   let heads = [...theirs];
   for (;;) {
     const entries = await log.missing(heads, SYNC_CHUNK_BYTES);

@@ -8,7 +8,7 @@ import { setTimeout as rest } from 'node:timers/promises';
 /** A look is believed for so long. Milliseconds. */
 const BELIEVED_MS = 5_000;
 /** What LevelDB may need at any moment: a log and a table of it, 4 MiB each. With less, writes fail soon. Bytes. */
-export const MIN_FREE_BYTES = 8 * 1024 * 1024;
+const MIN_FREE_BYTES = 8 * 1024 * 1024;
 /** A look that takes longer has failed. Milliseconds. */
 const LOOK_MS = 3_000;
 /** What the store is asked to write. */

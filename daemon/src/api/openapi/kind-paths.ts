@@ -19,7 +19,7 @@ const answer = (description: string, schema: Schema) => ({ description, content:
 const refs = (parameters: Record<string, Parameter>): Reference[] => Object.keys(parameters).map(parameterRef);
 
 /** Where the collection of a kind is: of one node, or of all. */
-export function collectionPath(kind: Kind, scope: 'namespace' | 'everywhere' = 'namespace'): string {
+function collectionPath(kind: Kind, scope: 'namespace' | 'everywhere' = 'namespace'): string {
   const base = kind.group === '' ? `/api/${kind.version}` : `/apis/${apiVersionOf(kind)}`;
   return kind.scope === 'Cluster' || scope === 'everywhere' ? `${base}/${kind.plural}` : `${base}/namespaces/{namespace}/${kind.plural}`;
 }

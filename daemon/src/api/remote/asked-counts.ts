@@ -5,7 +5,7 @@ import { type DurationCounts, Durations, NETWORK_BOUNDS } from '../../counting/d
  * `answered`, `denied` (401, 403) and `failed` (any other 4xx or 5xx) are answers; `late`: none in time; `unreachable`: no connection, or it broke;
  * `untrue`: an answer that nobody may give; `dropped`: given up by whoever asked.
  */
-export const ASKED_OUTCOMES = ['answered', 'denied', 'failed', 'late', 'unreachable', 'untrue', 'dropped'] as const;
+const ASKED_OUTCOMES = ['answered', 'denied', 'failed', 'late', 'unreachable', 'untrue', 'dropped'] as const;
 export type AskedOutcome = (typeof ASKED_OUTCOMES)[number];
 
 export interface AskedFigures {

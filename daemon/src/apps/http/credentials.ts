@@ -7,7 +7,7 @@ import { fieldOf, type RequestHead } from './head.ts';
 /** What every user's token begins with. */
 const TOKEN_PREFIX = 'dtkd_';
 /** Cookie that may hold a token; set by whoever logs in, on the host of one app. */
-export const TOKEN_COOKIE = 'dtkd_token';
+const TOKEN_COOKIE = 'dtkd_token';
 const BEARER = /^bearer[ \t]+(dtkd_\S+)$/i;
 const BASIC = /^basic[ \t]+([A-Za-z0-9+/=_-]{1,2048})$/i;
 const COOKIE = new RegExp(`(?:^|;)[ \\t]*${TOKEN_COOKIE}=("?)(${TOKEN_PREFIX}[^;" \\t]*)\\1[ \\t]*(?=;|$)`);

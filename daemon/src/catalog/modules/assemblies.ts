@@ -10,7 +10,7 @@ import type { Transaction } from '../../store/object-store.types.ts';
 import { type ModuleFields, newObject } from './types.ts';
 
 /** The specs of a module's assemblies, by the names of their objects. */
-export function assemblySpecs({ module, version, assemblies = {} }: ModuleManifest): Map<string, Record<string, unknown>> {
+function assemblySpecs({ module, version, assemblies = {} }: ModuleManifest): Map<string, Record<string, unknown>> {
   return new Map(
     Object.entries(assemblies).map(([assembly, { description, role, kind, target, components = {}, parameters }]) => [
       assemblyObjectName(module, version, assembly),

@@ -166,7 +166,7 @@ export class ModuleResolver implements ModuleResolving {
 }
 
 /** A version that is here: without a range the active one, else the newest in it. Pure. */
-export function meantHere(here: readonly VersionHere[], range: string | undefined): VersionHere | undefined {
+function meantHere(here: readonly VersionHere[], range: string | undefined): VersionHere | undefined {
   if (range === undefined) return here.find(({ fields }) => fields.active) ?? here[0];
   return here.find(({ fields }) => isInRange(fields.version, range));
 }

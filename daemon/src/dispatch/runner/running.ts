@@ -14,7 +14,7 @@ import type { ProcessEnd, ProcessIdentity, RunningProcess } from './runner.types
 import { isRecorded, KILL_MARK, parseRecord, shellSaid } from './wrapper.ts';
 
 /** TERM is followed by KILL after this, if nobody says otherwise. */
-export const DEFAULT_GRACE_MS = 10_000;
+const DEFAULT_GRACE_MS = 10_000;
 /** How often a process is looked at whose end is told to us, and one whose end is not. */
 const LOOK_TOLD_MS = 5_000;
 const LOOK_ADOPTED_MS = 1_000;

@@ -19,7 +19,7 @@ export const SHELL = '/bin/sh';
  *   output is not lost. There is none if it is dead, or about to be: then it has left a file `alone`. A zombie has no `cwd`; where there
  *   is no /proc the number has to do.
  */
-export const WRAPPER = `trap : HUP INT QUIT ALRM TERM USR1 USR2
+const WRAPPER = `trap : HUP INT QUIT ALRM TERM USR1 USR2
 taken=$1 daemon=$2; shift 2
 echo "# $$" >&2
 (exec "$@" 2>&3 3>&-)

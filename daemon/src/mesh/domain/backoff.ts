@@ -24,7 +24,7 @@ export function backoff(failures: number, { lan, alone }: Circumstances, random:
 }
 
 /** Between tries of a member that is away and that nobody asks for: how late its return may be noticed, if it does not come by itself. */
-export const PROBE_WAIT_MS = 60_000;
+const PROBE_WAIT_MS = 60_000;
 
 /** Wait before such a member is tried again. */
 export function probeWait(random: number): number {

@@ -26,7 +26,7 @@ import { resolveAddress } from './resolve.ts';
 /** All addresses of one try; what has not answered by then was not reached. Milliseconds. */
 const TRY_MS = 3_000;
 /** One conversation: the try, and a busy machine. Milliseconds. */
-export const REACH_TIMEOUT_MS = TRY_MS + 2_000;
+const REACH_TIMEOUT_MS = TRY_MS + 2_000;
 /** What was found of a member is told again for so long before it is tried anew. Milliseconds. */
 const KEPT_MS = 15_000;
 /** Members that are tried at once. */

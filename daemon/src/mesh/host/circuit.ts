@@ -146,7 +146,7 @@ export function relayOf(address: Multiaddr): PeerKey | undefined {
 type Bytes = Parameters<AbstractMultiaddrConnection['send']>[0];
 
 /** A stream as the transport of a connection. */
-export class CircuitConnection extends AbstractMultiaddrConnection {
+class CircuitConnection extends AbstractMultiaddrConnection {
   readonly #stream: Duplex;
 
   constructor(stream: Duplex, remoteAddr: Multiaddr, direction: 'inbound' | 'outbound', log: Logger) {

@@ -32,7 +32,7 @@ const IDONTWANT_MIN_BYTES = 16 * 1024;
 const DEGREE = { D: 4, Dlo: 3, Dhi: 6, Dout: 1, Dscore: 2 };
 
 /** Who sees the topic cannot tell the domain's id from it, nor link two domains by it. */
-export function topicOf(domain: DomainId): string {
+function topicOf(domain: DomainId): string {
   return createHash('sha256').update('dtkd/topic\n').update(domain).digest('hex').slice(0, 32);
 }
 

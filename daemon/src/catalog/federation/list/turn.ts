@@ -35,7 +35,7 @@ export interface Turn {
 export type FetchPage = (place: Place, limit: number, maxBytes: number) => Promise<PeerPage>;
 
 /** Bytes of a page when it is the peer's turn. */
-export const MAX_PAGE_BYTES = 4 * 1024 * 1024;
+const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 /** Of one that is read once more up to where it was broken off: that and the row behind it. */
 const AGAIN_BYTES = 2 * MAX_PAGE_BYTES;
 

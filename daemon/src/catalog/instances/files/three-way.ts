@@ -31,7 +31,7 @@ export function merge(base: FileSet | undefined, ours: FileSet, theirs: FileSet)
   return { files, conflicts };
 }
 
-export function sameFile(a: CopiedFile | undefined, b: CopiedFile | undefined): boolean {
+function sameFile(a: CopiedFile | undefined, b: CopiedFile | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   return a.executable === b.executable && Buffer.compare(a.data, b.data) === 0;
 }

@@ -10,7 +10,7 @@ export interface ParameterFault {
 }
 
 /** A value with `${…}` in it is judged when it is known, at a converge. */
-export function refersElsewhere(value: unknown): boolean {
+function refersElsewhere(value: unknown): boolean {
   return typeof value === 'string' && value.includes('${');
 }
 

@@ -54,7 +54,7 @@ export function importAction(options: ImportOptions): ModelAction {
 }
 
 /** Imports a body as `principal`. Errors: BAD_REQUEST, INVALID or CONFLICT naming objects and fields, FORBIDDEN. */
-export async function importModel(options: ImportOptions, principal: Principal, body: unknown): Promise<ImportAnswer> {
+async function importModel(options: ImportOptions, principal: Principal, body: unknown): Promise<ImportAnswer> {
   const { store, node, documents, rights, reads } = options;
   const { targets, dryRun } = await readImport(body, documents, node);
   const types = new ComingTypes(options, targets);

@@ -342,7 +342,7 @@ async function homeOf(home: string | undefined): Promise<string> {
 }
 
 /** A secret as it is, and without the end of line that editors and shells add or take away. */
-export function masksOf(value: Buffer): Buffer[] {
+function masksOf(value: Buffer): Buffer[] {
   const text = value.toString('latin1').replace(/[\r\n]+$/, '');
   return text.length === value.length ? [value] : [value, Buffer.from(text, 'latin1')];
 }

@@ -116,7 +116,7 @@ class Builder {
 }
 
 /** `2`: so many; `25%`: that part of all, at least one. In sequence means one at a time. */
-export function batchSize({ batch, order }: Pick<ServiceStep, 'batch' | 'order'>, all: number): number {
+function batchSize({ batch, order }: Pick<ServiceStep, 'batch' | 'order'>, all: number): number {
   if (batch === undefined) return order === 'sequential' ? 1 : Math.max(all, 1);
   const number = Number.parseInt(batch, 10);
   const size = batch.endsWith('%') ? Math.ceil((all * Math.min(number, 100)) / 100) : number;
