@@ -1,6 +1,6 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isErrorCode } from '../protocol/errors.ts';
 
@@ -10,6 +10,15 @@ const pages = globSync(['*.md', 'docs/*.md', 'protocol/*.md'], { cwd: REPOSITORY
 /** Words in capitals that are no codes of errors. */
 const NO_CODE = /^(DTKD|LD)_/;
 
+/** Headings as GitHub makes anchors of them. */
+const anchorsOf = (text: string): string[] =>
+  [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+
 describe.each(pages)('%s', (page) => {
   const text = readFileSync(join(REPOSITORY, page), 'utf8');
   const all = (pattern: RegExp): string[] => [...text.matchAll(pattern)].map(([, found = '']) => found);
@@ -17,6 +26,16 @@ describe.each(pages)('%s', (page) => {
   it('links to what is there', () => {
     const links = all(/\]\((?!https?:)([^)#\s]+)/g).map((link) => join(REPOSITORY, dirname(page), link));
     expect(links.filter((link) => !existsSync(link))).toEqual([]);
+  });
+
+  it('links to headings that are there', () => {
+    const links = all(/\]\((?!https?:)([^)\s]*#[^)\s]+)\)/g);
+    const missing = links.filter((link) => {
+      const [file = '', anchor = ''] = link.split('#');
+      const target = file === '' ? page : join(dirname(page), file);
+      return target.endsWith('.md') && !anchorsOf(readFileSync(join(REPOSITORY, target), 'utf8')).includes(anchor);
+    });
+    expect(missing).toEqual([]);
   });
 
   it('names tests and examples that are there', () => {
@@ -42,5 +61,15 @@ describe('docs/service.md', () => {
     const had = keys.map((key) => `DTKD_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`);
     expect(keys.length).toBeGreaterThan(5);
     expect([...told].sort()).toEqual([...had, 'DTKD_CONFIG'].sort());
+  });
+});
+
+describe('the map in ARCHITECTURE.md', () => {
+  const map = /## The map\s+```\n([\s\S]*?)```/.exec(readFileSync(join(REPOSITORY, 'ARCHITECTURE.md'), 'utf8'))?.[1] ?? '';
+
+  it.each(['daemon/src', 'daemon/src/mesh', 'daemon/src/catalog', 'daemon/src/dispatch', 'cli'])('names every folder in %s', (where) => {
+    const folders = globSync('*/', { cwd: join(REPOSITORY, where) }).map((folder) => basename(folder));
+    expect(folders.length).toBeGreaterThan(3);
+    expect(folders.filter((folder) => !map.includes(`${folder}/`))).toEqual([]);
   });
 });
