@@ -17,8 +17,6 @@ import { type Answer, fetchText, open, type Target } from './http.ts';
 import { DTKD, NODE } from './node-binary.ts';
 import { freePort } from './ports.ts';
 
-/** A daemon on a machine that is busy with many others. */
-
 /** Tests poll; a TLS handshake for each look would be most of what the daemons do. */
 const MAX_API_CONNECTIONS = 32;
 

@@ -1,7 +1,6 @@
+/** What to do instead, for those who look for what Kubernetes has and dtkd has not. Pure. */
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import { basePath } from './discovery-routes.ts';
-
-/** What to do instead, for those who look for what Kubernetes has and dtkd has not. Pure. */
 
 /** By plural: what stands here in the place of kinds that people try first. */
 const COUNTERPARTS: ReadonlyMap<string, string> = new Map([

@@ -7,7 +7,6 @@ import { waitFor } from '../../wait.ts';
 import { DOMAIN, deploy, type Field, makeType, mark, marked, ok, openField, partsOf, phaseOf, shell, start } from './field.ts';
 
 const stage = useStage({ story: true });
-/** A member that comes back is found within seconds; a busy machine needs more. */
 
 describe('orders for a node that is away', () => {
   let field: Field;
