@@ -45,8 +45,8 @@ export async function readDocuments(paths: readonly string[], stdin: Readable = 
 }
 
 /** The text of one file, or of standard input for `-`. */
-export function readFileText(path: string, stdin: Readable = process.stdin): Promise<string> {
-  return textOf(path === '-' ? stdin : createReadStream(path), path === '-' ? 'standard input' : path);
+export function readFileText(path: string): Promise<string> {
+  return textOf(path === '-' ? process.stdin : createReadStream(path), path === '-' ? 'standard input' : path);
 }
 
 /** Parses YAML documents (JSON is YAML); Lists are taken apart. */

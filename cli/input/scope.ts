@@ -64,6 +64,6 @@ export function parseVerbs(text: string): CapabilityVerb[] {
 }
 
 /** The time at which something ends that is to hold for so many milliseconds from now. */
-export function expiryAfter(ms: number, now = Date.now()): string {
-  return `${new Date(now + ms).toISOString().slice(0, 19)}Z`;
+export function expiryAfter(ms: number): string {
+  return `${new Date(Date.now() + ms).toISOString().slice(0, 19)}Z`;
 }
