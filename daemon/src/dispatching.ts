@@ -3,6 +3,7 @@
  * them in order and stops them in reverse.
  */
 import { join } from 'node:path';
+import { parsePeerKey, peerIdOf } from '../../protocol/ids.ts';
 import { executionKind } from '../../protocol/kinds/execution.ts';
 import { nodeKind } from '../../protocol/kinds/node.ts';
 import { policyKind } from '../../protocol/kinds/policy.ts';
@@ -32,6 +33,7 @@ import { createHolding } from './dispatch/hold/holding.ts';
 import { offerBundle } from './dispatch/hold/large-bundles.ts';
 import { acceptHeld } from './dispatch/hold/to-target.ts';
 import { createPolicy } from './dispatch/policy/policy.ts';
+import { Publishers } from './dispatch/policy/publishers.ts';
 import { createRunner } from './dispatch/runner/runner.ts';
 import { createSpools } from './dispatch/runner/spools.ts';
 import { createTarget } from './dispatch/target/target.ts';
@@ -117,6 +119,7 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
   });
   const bundles = createBundles({ store, node, signingKey, ...deciding });
   const policy = createPolicy({ store, node, signingKeyOf: keyOf });
+  const publishers = new Publishers({ store, node, nodes, members, isGone: isGone.bind(undefined, mesh), logger });
   const target = createTarget({
     store,
     node: self,
@@ -184,6 +187,9 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
     await content.start();
     stops.push(() => content.stop());
     await modules.start();
+    // before anything is run
+    await publishers.start();
+    stops.push(() => publishers.stop());
     await target.start();
     stops.push(() => target.stop());
     await holding.start();
@@ -227,6 +233,12 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
     }),
     stop,
   };
+}
+
+/** True of the key of a member that was removed from a domain of this node, or has left it. */
+function isGone(mesh: Pick<Mesh, 'domains'>, member: string): boolean {
+  const id = peerIdOf(parsePeerKey(member));
+  return mesh.domains().some(({ removed }) => removed.some((peer) => peer.id === id));
 }
 
 const kindKey = ({ group, plural }: { group: string; plural: string }): string => `${group}/${plural}`;

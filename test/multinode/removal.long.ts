@@ -31,6 +31,10 @@ describe('a removed member', () => {
     uriAtRemoved = await uriOf(removed, 'ours', founder);
     uriAtMember = await uriOf(member, 'theirs', removed);
     await uriOf(absent, 'theirs', removed);
+    for (const site of [member, absent]) {
+      const trusted = async () => (await site.cli('policy', 'trust', 'removed')).code === 0;
+      await waitFor(trusted, { what: `${site.name} to trust its code` });
+    }
     const began = performance.now();
     await publish(founder, 'pace', DOMAIN);
     await waitFor(() => copyOf(member, 'pace', 'founder'), { what: 'an app to show' });
@@ -39,17 +43,22 @@ describe('a removed member', () => {
     removedId = String((await waitFor(() => peerNamed(founder, DOMAIN, 'removed'), { what: 'its dtPeer' })).metadata.name);
   });
 
+  const trustOf = async (at: Site): Promise<unknown> => (await at.get('policy', 'node'))?.['spec'];
+
   async function isOut(at: Site): Promise<void> {
     await waitFor(async () => (await at.get('dtpeer', removedId)) === undefined && !(await appsSeen(at)).includes('removed/theirs'), {
       what: `${at.name} to have cut the removed member off`,
       timeoutMs: cutOffMs,
     });
+    if (at === founder) return;
+    await waitFor(async () => JSON.stringify(await trustOf(at)) === '{"trust":[]}', { what: `${at.name} to trust its code no more` });
   }
 
   it('can be removed by the founder only, and the refusal says so', async () => {
     const refused = await member.cli('delete', 'dtpeer', removedId);
     expect(refused.code).not.toBe(0);
     expect(refused.stderr).toContain('founder');
+    expect(await trustOf(member)).toMatchObject({ trust: [{ node: 'removed' }] });
     expect(await appsSeen(member)).toContain('removed/theirs');
   });
 

@@ -1,0 +1,168 @@
+/**
+ * Ends trust in publishers with their membership: whose key was removed from a domain of this node, or has left one, publishes nothing that runs here until the operator
+ * trusts it anew. Owns the rows `p/t/…`: which member told a signing key that is trusted, since a member that was suspended before it is removed shows no Node any more.
+ * Does not decide who is a member, nor what may run.
+ */
+import { z } from 'zod';
+import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { nodeKind, nodeStatus } from '../../../../protocol/kinds/node.ts';
+import { type PolicySpec, policyKind, policySpec } from '../../../../protocol/kinds/policy.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import { type Kv, prefixEnd } from '../../store/kv.ts';
+import type { Change, ObjectStore, Transaction } from '../../store/object-store.types.ts';
+import type { DispatchLogger, Members, Nodes } from '../dispatch.types.ts';
+import { policyRef } from './policy.ts';
+
+const ROWS = 'p/t/';
+/** Rows read at a time. */
+const PAGE = 500;
+
+/** A member that told a trusted signing key. */
+export interface Teller {
+  /** Its key in the domain. */
+  member: string;
+  signingKey: string;
+  /** What it was called here when it told it. */
+  node: string;
+}
+
+type Trust = NonNullable<PolicySpec['trust']>;
+
+export interface PublishersOptions {
+  store: Pick<ObjectStore, 'get' | 'subscribe' | 'transact' | 'kv'>;
+  node: { name: string };
+  nodes: Nodes;
+  members: Pick<Members, 'onChange'>;
+  /** True of the key of a member that was removed from a domain of this node, or has left it. */
+  isGone(member: string): boolean;
+  logger: DispatchLogger;
+}
+
+/**
+ * The trust that is left when the tellers that are `gone` do not count. An entry ends with the node that it names. Where that one is called otherwise by now, it ends with
+ * the last who tells its key: anybody can tell the key of somebody else. Pure.
+ */
+export function trustLeft(trust: Trust, gone: readonly Teller[], present: readonly Teller[]): Trust {
+  return trust.filter(({ node, key }) => {
+    const ended = gone.filter(({ signingKey }) => signingKey === key);
+    if (ended.some((teller) => teller.node === node)) return false;
+    return ended.length === 0 || present.some(({ signingKey }) => signingKey === key);
+  });
+}
+
+export class Publishers {
+  readonly #options: PublishersOptions;
+  readonly #unsubscribe: (() => void)[] = [];
+  #turn: Promise<void> = Promise.resolve();
+  #waiting = false;
+
+  constructor(options: PublishersOptions) {
+    this.#options = options;
+  }
+
+  /** Draws also the consequences of what happened while no daemon ran. */
+  async start(): Promise<void> {
+    const { store, members } = this.#options;
+    this.#unsubscribe.push(
+      store.subscribe((changes) => {
+        if (changes.some(matters)) this.#settleSoon();
+      }),
+      members.onChange(() => this.#settleSoon()),
+    );
+    this.#settleSoon();
+    await this.#turn;
+  }
+
+  async stop(): Promise<void> {
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
+    await this.#turn;
+  }
+
+  /** What fails is tried again with the next change: the rows are there still. */
+  #settleSoon(): void {
+    if (this.#waiting) return;
+    this.#waiting = true;
+    this.#turn = this.#turn.then(async () => {
+      this.#waiting = false;
+      await this.#settle().catch((err: unknown) =>
+        this.#options.logger.warn({ err }, 'Trust in publishers that are gone could not be ended'),
+      );
+    });
+  }
+
+  async #settle(): Promise<void> {
+    const { store, node, nodes, isGone } = this.#options;
+    const trust = trustOf(await store.get(policyRef(node.name)));
+    const before = await readTellers(store.kv);
+    if (trust.length === 0 && before.size === 0) return;
+    const trusted = new Set(trust.map(({ key }) => key));
+    const tellers = new Map(before);
+    for (const { node: name, member, signingKey } of await nodes.list()) {
+      if (member === undefined || signingKey === undefined || !trusted.has(signingKey)) continue;
+      const teller = { member: member.key, signingKey, node: name };
+      // The name under which it was trusted stays, whatever it is called later.
+      const isNamed = trust.some((entry) => entry.key === signingKey && entry.node === name);
+      if (isNamed || !tellers.has(rowOf(teller))) tellers.set(rowOf(teller), teller);
+    }
+    const present: Teller[] = [];
+    const gone: Teller[] = [];
+    for (const [row, teller] of tellers) {
+      if (trusted.has(teller.signingKey)) (isGone(teller.member) ? gone : present).push(teller);
+      else tellers.delete(row);
+    }
+    for (const teller of gone) tellers.delete(rowOf(teller));
+    const fresh = [...tellers].filter(([row, teller]) => before.get(row)?.node !== teller.node);
+    const over = [...before.keys()].filter((row) => !tellers.has(row));
+    if (fresh.length === 0 && over.length === 0) return;
+    await store.transact(async (tx) => {
+      if (gone.length > 0) await this.#end(tx, gone, present);
+      for (const [row, { node: name }] of fresh) tx.putRow(row, encodeCbor({ node: name }));
+      for (const row of over) tx.delRow(row);
+    });
+  }
+
+  async #end(tx: Transaction, gone: readonly Teller[], present: readonly Teller[]): Promise<void> {
+    const { node, logger } = this.#options;
+    const object = await tx.get(policyRef(node.name));
+    const trust = trustOf(object);
+    const left = trustLeft(trust, gone, present);
+    if (object === undefined || left.length === trust.length) return;
+    const { metadata } = object;
+    const spec = typeof object['spec'] === 'object' ? object['spec'] : {};
+    await tx.put({ ...object, metadata: { ...metadata, generation: metadata.generation + 1 }, spec: { ...spec, trust: left } });
+    const ended = trust.filter((entry) => !left.includes(entry)).map((entry) => entry.node);
+    logger.warn({ nodes: ended }, 'Code of nodes that are no members any more is not trusted any more');
+  }
+}
+
+/** True for the policy, and for a Node that tells another key than before. */
+function matters({ ref, object, previous }: Change): boolean {
+  if (ref.group === policyKind.group && ref.plural === policyKind.plural) return true;
+  return ref.group === nodeKind.group && ref.plural === nodeKind.plural && signingKeyOf(object) !== signingKeyOf(previous);
+}
+
+function signingKeyOf(node: ApiObject | undefined): string | undefined {
+  return nodeStatus.safeParse(node?.['status']).data?.signingKey;
+}
+
+function trustOf(object: ApiObject | undefined): Trust {
+  return policySpec.safeParse(object?.['spec'] ?? {}).data?.trust ?? [];
+}
+
+const rowOf = ({ member, signingKey }: Teller): string => `${ROWS}${member}/${signingKey}`;
+
+const rowValue = z.object({ node: z.string() });
+
+async function readTellers(kv: Kv): Promise<Map<string, Teller>> {
+  const tellers = new Map<string, Teller>();
+  for (let gte = ROWS; ; ) {
+    const page = await kv.page({ gte, lt: prefixEnd(ROWS), limit: PAGE });
+    for (const [row, value] of page) {
+      const [member = '', signingKey = ''] = row.slice(ROWS.length).split('/');
+      tellers.set(row, { member, signingKey, node: decodeCbor(value, rowValue, 'a row of publishers').node });
+    }
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return tellers;
+    gte = `${last[0]}\0`;
+  }
+}
