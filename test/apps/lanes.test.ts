@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
@@ -78,8 +79,8 @@ describe('the fast lane', () => {
 
   const get = (path = '/') => exchange(caller.port, message(`GET ${path} HTTP/1.1`, `Host: ${host}`, 'Connection: close'));
 
-  async function grantFor(identity: LaneIdentity) {
-    const domain = owner.mesh.domains()[0];
+  async function grantFor(identity: LaneIdentity, name = 'd') {
+    const domain = owner.mesh.domains().find((one) => one.name === name);
     if (domain === undefined) throw new Error('no domain');
     const channel = new StreamChannel(await caller.mesh.openStream(domain.id, domain.self, LANE_PROTOCOL));
     channel.write(encodeLaneRequest({ certificate: identity.hash }));
@@ -128,6 +129,18 @@ describe('the fast lane', () => {
     await grantFor(identity);
     await expect(tunnel((await dial(identity)).channel, Buffer.alloc(32))).rejects.toThrow();
     expect(owner.apps.counters()).toMatchObject({ lanesRefused: 2, lanes: 0 });
+  });
+
+  it('has another certificate in each domain', async () => {
+    stage.network.join('node0', 'e');
+    stage.network.join('node1', 'e');
+    const identity = createLaneIdentity();
+    const one = await grantFor(identity, 'd');
+    const other = await grantFor(identity, 'e');
+    expect(other.certificate).not.toEqual(one.certificate);
+    expect((await grantFor(identity, 'd')).certificate).toEqual(one.certificate);
+    const shown = createHash('sha256').update((await dial(identity)).tls.getPeerX509Certificate()?.raw ?? '').digest();
+    expect(shown).toEqual(Buffer.from(one.certificate));
   });
 
   it('gives strangers no handshake while no ticket is out', async () => {

@@ -4,10 +4,10 @@ import { Dialer } from './dialer.ts';
 import { appActions, Forwards } from './forward.ts';
 import { HttpProxy } from './http/proxy.ts';
 import { Ingress } from './ingress.ts';
-import { createLaneIdentity } from './lane/certificate.ts';
 import { LaneBook } from './lane/lane-book.ts';
 import { LaneClient } from './lane/lane-client.ts';
 import { LaneServer } from './lane/lane-server.ts';
+import { LaneIdentities } from './lane/lane-tls.ts';
 import { OwnApps } from './own-apps.ts';
 import { PeerDirectory } from './peer-directory.ts';
 import type { Apps, AppsOptions } from './ports.ts';
@@ -22,7 +22,7 @@ const GRACE_STEP_MS = 20;
 /** Builds the dtApps part of a daemon out of its pieces. Nothing listens before `start`. */
 export function createApps(options: AppsOptions): Apps {
   const { store, mesh, node, logger, now } = options;
-  const identity = createLaneIdentity();
+  const identities = new LaneIdentities();
   const peers = new PeerDirectory(mesh);
   const table = new AppTable(store, node.name, options.authorOf);
   // Durations are measured on a clock that nobody sets back.
@@ -30,7 +30,7 @@ export function createApps(options: AppsOptions): Apps {
   const dialer = new Dialer(elapsed);
   const own = new OwnApps({ store, node: node.name, dialer, ownListeners: options.ownListeners, now: elapsed });
   const book = new LaneBook(mesh, peers);
-  const lanes = new LaneClient({ mesh, identity, book, now });
+  const lanes = new LaneClient({ mesh, identities, book, now });
   const tunnels = new TunnelClient({ mesh, peers, lanes });
   const proxy = new HttpProxy(elapsed, () => {
     own.sweep();
@@ -39,7 +39,7 @@ export function createApps(options: AppsOptions): Apps {
   const { users } = options;
   const ingress = new Ingress({ table, peers, own, tunnels, proxy, users, node, now: elapsed });
   const server = new TunnelServer({ table, peers, own, proxy, users, logger });
-  const laneServer = new LaneServer({ mesh, identity, book, accept: (channel, from) => server.accept(channel, from), logger, now });
+  const laneServer = new LaneServer({ mesh, identities, book, accept: (channel, from) => server.accept(channel, from), logger, now });
   const forwards = new Forwards({ table, own, tunnels, proxy });
   const ingressPort = () => ingress.bound().port;
   const copies = new CopiesController({ store, table, peers, node, ingressPort, targetsOf: (app) => own.targetsOf(app), logger });

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { decodeLaneAnswer, encodeLaneRequest, LANE_ALPN, LANE_PROTOCOL, type LaneGrant } from '../../../../protocol/tunnel.ts';
 import type { Channel } from '../channel/channel.ts';
@@ -9,9 +9,8 @@ import { StreamChannel } from '../channel/stream-channel.ts';
 import type { PeerDirectory } from '../peer-directory.ts';
 import type { Author, HostPort, TunnelMesh } from '../ports.ts';
 import { readFrame } from '../tunnel/frames.ts';
-import type { LaneIdentity } from './certificate.ts';
 import type { LaneBook } from './lane-book.ts';
-import { LANE_BUFFER_BYTES, laneContext, peerCertificateHash } from './lane-tls.ts';
+import { type DomainLane, LANE_BUFFER_BYTES, type LaneIdentities, peerCertificateHash } from './lane-tls.ts';
 
 const GRANT_MS = 3_000;
 /** A lane is for those who are near; who takes longer is served by the stream. */
@@ -34,8 +33,7 @@ interface Rest {
 /** The caller's end of the fast lane. `open` answers undefined wherever the mesh stream shall be used instead. */
 export class LaneClient {
   private readonly mesh: TunnelMesh;
-  private readonly identity: LaneIdentity;
-  private readonly context: SecureContext;
+  private readonly identities: LaneIdentities;
   private readonly book: LaneBook;
   private readonly now: () => number;
   private readonly resting = new Map<string, Rest>();
@@ -44,10 +42,9 @@ export class LaneClient {
   opened = 0;
   failed = 0;
 
-  constructor(options: { mesh: TunnelMesh; identity: LaneIdentity; book: LaneBook; now(): number }) {
+  constructor(options: { mesh: TunnelMesh; identities: LaneIdentities; book: LaneBook; now(): number }) {
     this.mesh = options.mesh;
-    this.identity = options.identity;
-    this.context = laneContext(options.identity);
+    this.identities = options.identities;
     this.book = options.book;
     this.now = options.now;
   }
@@ -93,11 +90,12 @@ export class LaneClient {
   }
 
   private async dial(member: Author, addresses: readonly HostPort[], signal: AbortSignal | undefined): Promise<Channel> {
-    const grant = await this.ask(member, signal);
+    const own = this.identities.of(member.domain);
+    const grant = await this.ask(member, own, signal);
     let last: unknown;
     for (const address of addresses) {
       try {
-        const { tls, raw } = await this.connect(address, grant, signal);
+        const { tls, raw } = await this.connect(address, own, grant, signal);
         const channel = new LaneChannel(tls, raw);
         if (!this.book.add(member, tls, channel)) {
           channel.abort();
@@ -113,9 +111,9 @@ export class LaneClient {
     throw last ?? new DtkdError('PEER_AWAY', 'the member is no longer connected');
   }
 
-  private async ask(member: Author, signal: AbortSignal | undefined): Promise<LaneGrant> {
+  private async ask(member: Author, own: DomainLane, signal: AbortSignal | undefined): Promise<LaneGrant> {
     const channel = new StreamChannel(await this.mesh.openStream(member.domain, member.peer, LANE_PROTOCOL, signal));
-    channel.write(encodeLaneRequest({ certificate: this.identity.hash }));
+    channel.write(encodeLaneRequest({ certificate: own.hash }));
     channel.end();
     try {
       return decodeLaneAnswer(await readFrame(channel, GRANT_MS));
@@ -124,12 +122,17 @@ export class LaneClient {
     }
   }
 
-  private connect(address: HostPort, grant: LaneGrant, signal: AbortSignal | undefined): Promise<{ tls: TLSSocket; raw: Socket }> {
+  private connect(
+    address: HostPort,
+    own: DomainLane,
+    grant: LaneGrant,
+    signal: AbortSignal | undefined,
+  ): Promise<{ tls: TLSSocket; raw: Socket }> {
     return new Promise((resolve, reject) => {
       const raw = connectTcp({ host: address.host, port: address.port, noDelay: true, keepAlive: true });
       const options = {
         socket: raw,
-        secureContext: this.context,
+        secureContext: own.context,
         // The certificate is checked below, by its hash.
         rejectUnauthorized: false,
         ALPNProtocols: [LANE_ALPN],

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type SecureContext, TLSSocket } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DomainId } from '../../../../protocol/ids.ts';
 import { decodeLaneRequest, encodeLaneGrant, encodeRefusal, LANE_ALPN, LANE_PROTOCOL, TICKET_BYTES } from '../../../../protocol/tunnel.ts';
@@ -9,9 +9,8 @@ import { LaneChannel } from '../channel/lane-channel.ts';
 import { StreamChannel } from '../channel/stream-channel.ts';
 import type { AppsLogger, Author, TunnelMesh } from '../ports.ts';
 import { readBytes, readFrame } from '../tunnel/frames.ts';
-import type { LaneIdentity } from './certificate.ts';
 import type { LaneBook } from './lane-book.ts';
-import { LANE_BUFFER_BYTES, laneContext, peerCertificateHash } from './lane-tls.ts';
+import { LANE_BUFFER_BYTES, type LaneIdentities, peerCertificateHash } from './lane-tls.ts';
 import { Tickets } from './tickets.ts';
 
 /** Handshakes under way at once: each costs a signature and some 30 KiB, and callers open 16 at most. */
@@ -28,31 +27,29 @@ const FAREWELL_MS = 2_000;
  */
 export class LaneServer {
   private readonly mesh: TunnelMesh;
-  private readonly identity: LaneIdentity;
+  private readonly identities: LaneIdentities;
   private readonly book: LaneBook;
   private readonly accept: (channel: Channel, from: Author) => void;
   private readonly logger: AppsLogger;
   private readonly tickets: Tickets;
-  private readonly context: SecureContext;
   private handshakes = 0;
   private stopped = false;
   refused = 0;
 
   constructor(options: {
     mesh: TunnelMesh;
-    identity: LaneIdentity;
+    identities: LaneIdentities;
     book: LaneBook;
     accept(channel: Channel, from: Author): void;
     logger: AppsLogger;
     now(): number;
   }) {
     this.mesh = options.mesh;
-    this.identity = options.identity;
+    this.identities = options.identities;
     this.book = options.book;
     this.accept = options.accept;
     this.logger = options.logger;
     this.tickets = new Tickets(options.now);
-    this.context = laneContext(options.identity);
   }
 
   start(): void {
@@ -70,7 +67,7 @@ export class LaneServer {
       const request = decodeLaneRequest(await readFrame(channel, FRAME_MS));
       if (this.stopped) throw new DtkdError('UNAVAILABLE', 'the daemon is stopping');
       const ticket = this.tickets.issue(from, request.certificate);
-      channel.write(encodeLaneGrant({ certificate: this.identity.hash, ticket }));
+      channel.write(encodeLaneGrant({ certificate: this.identities.of(from.domain).hash, ticket }));
     } catch (error) {
       this.refused += 1;
       if (error instanceof DtkdError) channel.write(encodeRefusal(error));
@@ -97,7 +94,7 @@ export class LaneServer {
     raw.setNoDelay(true);
     const options = {
       isServer: true,
-      secureContext: this.context,
+      secureContext: this.identities.of(domain).context,
       requestCert: true,
       // The certificate is checked below, by its hash.
       rejectUnauthorized: false,
