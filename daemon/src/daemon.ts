@@ -194,7 +194,6 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
       ...mesh.domains().flatMap((domain) => (domain.port === undefined ? [] : [{ host: '::', port: domain.port }])),
     ],
     logger: logger.child({ part: 'apps' }),
-    now,
   });
 
   const tokenOptions = { file: join(config.data, 'admin.token') };

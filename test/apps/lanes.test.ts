@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LaneChannel } from '../../daemon/src/apps/channel/lane-channel.ts';
 import { StreamChannel } from '../../daemon/src/apps/channel/stream-channel.ts';
 import { createLaneIdentity, type LaneIdentity } from '../../daemon/src/apps/lane/certificate.ts';
@@ -60,6 +60,10 @@ describe('lane tickets', () => {
 });
 
 describe('the fast lane', () => {
+  // Before anything takes hold of the clock.
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
+  afterEach(() => void vi.useRealTimers());
+
   let stage: Stage;
   let owner: Site;
   let caller: Site;
@@ -139,8 +143,17 @@ describe('the fast lane', () => {
     const other = await grantFor(identity, 'e');
     expect(other.certificate).not.toEqual(one.certificate);
     expect((await grantFor(identity, 'd')).certificate).toEqual(one.certificate);
-    const shown = createHash('sha256').update((await dial(identity)).tls.getPeerX509Certificate()?.raw ?? '').digest();
+    const shown = createHash('sha256')
+      .update((await dial(identity)).tls.getPeerX509Certificate()?.raw ?? '')
+      .digest();
     expect(shown).toEqual(Buffer.from(one.certificate));
+  });
+
+  it('does not mind that the clock is set', async () => {
+    const identity = createLaneIdentity();
+    const grant = await grantFor(identity);
+    vi.setSystemTime(Date.now() + 3_600_000);
+    await tunnel((await dial(identity)).channel, grant.ticket);
   });
 
   it('gives strangers no handshake while no ticket is out', async () => {

@@ -111,7 +111,6 @@ export class Stage {
       authorOf: (namespace) => (namespace === name ? undefined : this.network.authorOf(namespace)),
       ownListeners: () => [apps.ingressAddress()],
       logger: { ...SILENT, warn: (_fields, message) => void this.warnings.push(message) },
-      now: Date.now,
     });
     await apps.start();
     await meshStarts();

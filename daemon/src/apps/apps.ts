@@ -21,7 +21,7 @@ const GRACE_STEP_MS = 20;
 
 /** Builds the dtApps part of a daemon out of its pieces. Nothing listens before `start`. */
 export function createApps(options: AppsOptions): Apps {
-  const { store, mesh, node, logger, now } = options;
+  const { store, mesh, node, logger } = options;
   const identities = new LaneIdentities();
   const peers = new PeerDirectory(mesh);
   const table = new AppTable(store, node.name, options.authorOf);
@@ -30,7 +30,7 @@ export function createApps(options: AppsOptions): Apps {
   const dialer = new Dialer(elapsed);
   const own = new OwnApps({ store, node: node.name, dialer, ownListeners: options.ownListeners, now: elapsed });
   const book = new LaneBook(mesh, peers);
-  const lanes = new LaneClient({ mesh, identities, book, now });
+  const lanes = new LaneClient({ mesh, identities, book, now: elapsed });
   const tunnels = new TunnelClient({ mesh, peers, lanes });
   const proxy = new HttpProxy(elapsed, () => {
     own.sweep();
@@ -39,7 +39,14 @@ export function createApps(options: AppsOptions): Apps {
   const { users } = options;
   const ingress = new Ingress({ table, peers, own, tunnels, proxy, users, node, now: elapsed });
   const server = new TunnelServer({ table, peers, own, proxy, users, logger });
-  const laneServer = new LaneServer({ mesh, identities, book, accept: (channel, from) => server.accept(channel, from), logger, now });
+  const laneServer = new LaneServer({
+    mesh,
+    identities,
+    book,
+    accept: (channel, from) => server.accept(channel, from),
+    logger,
+    now: elapsed,
+  });
   const forwards = new Forwards({ table, own, tunnels, proxy });
   const ingressPort = () => ingress.bound().port;
   const copies = new CopiesController({ store, table, peers, node, ingressPort, targetsOf: (app) => own.targetsOf(app), logger });

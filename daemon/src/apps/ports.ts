@@ -93,8 +93,6 @@ export interface AppsOptions {
   /** Everything that this daemon listens on (API, mesh ports, ingress): never a target of an app. */
   ownListeners(): readonly HostPort[];
   logger: AppsLogger;
-  /** Milliseconds since the epoch. */
-  now(): number;
 }
 
 /** A subresource of the API as `ApiExtensions.subresources` wants it. */
