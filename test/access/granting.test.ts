@@ -64,6 +64,18 @@ describe('a capability', () => {
     await expect(site.grant('ops@node1', 'READ', WEB, { expires: '2020-01-01T00:00:00Z' })).rejects.toMatchObject({ code: 'INVALID' });
   });
 
+  it('names who claims a node’s name if nobody has it', async () => {
+    site.mesh.peers = [
+      { key: KEY1, displayName: 'node1-111111', claimedName: 'node1', suspended: false },
+      { key: KEY2, displayName: 'node1-222222', claimedName: 'node1', suspended: false },
+    ];
+    site.mesh.changed();
+    await expect(site.grant('ops@node1', 'READ', WEB)).rejects.toMatchObject({
+      code: 'AMBIGUOUS',
+      next: expect.stringContaining('node1-111111, node1-222222'),
+    });
+  });
+
   it('does not name a user whose object another member put under that name', async () => {
     site.mesh.peers = [
       { key: KEY2, displayName: 'node1', suspended: false },

@@ -25,6 +25,7 @@ const DOMAIN: DomainId = parseDomainId('d'.repeat(64));
 interface Peer {
   key: PeerKey;
   displayName: string;
+  claimedName?: string;
   suspended: boolean;
 }
 

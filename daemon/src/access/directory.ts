@@ -1,4 +1,5 @@
 /** Finds out whom a text means: `USER@NODE` and `TRUST@NODE`, as nodes are called here, become keys and uids, which are what counts. */
+import { ambiguousNode } from '../../../protocol/ambiguous-node.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { DTKD_GROUP } from '../../../protocol/kinds/model.ts';
 import { trustKind } from '../../../protocol/kinds/trust.ts';
@@ -112,6 +113,11 @@ export class Directory {
     if (member !== undefined) return member.peer;
     if (isFromElsewhere) throw refuse(field, `no node "${node}" is known here`, ASK);
     const peers = this.#options.mesh.domains().flatMap((domain) => domain.peers.filter(({ self }) => !self));
+    const claimed = ambiguousNode(
+      node,
+      peers.map((peer) => ({ shown: peer.displayName, claimed: peer.claimedName })),
+    );
+    if (claimed !== undefined) throw claimed;
     const nodes = [this.#options.node.name, ...peers.map(({ displayName }) => displayName).sort()];
     throw refuse(field, `no node "${node}" is known here`, `Known are ${someOf(nodes)}.`);
   }

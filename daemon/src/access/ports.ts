@@ -10,7 +10,7 @@ export interface AccessDomain {
   name: string;
   /** This node's key in the domain. */
   self: PeerKey;
-  peers: readonly { key: PeerKey; displayName: string; self: boolean; suspended: boolean }[];
+  peers: readonly { key: PeerKey; displayName: string; claimedName?: string; self: boolean; suspended: boolean }[];
 }
 
 /** The part of the mesh that tells who is who. `Mesh` satisfies it as it stands. */

@@ -2,6 +2,7 @@
  * Requests about one object, and writes, in another node's namespace: they go to that node as whoever asks, and it decides. Objects come back
  * under the name by which the node is known here; refusals come back as they are. Replicas of shared kinds are read here.
  */
+import { ambiguousNode } from '../../../protocol/ambiguous-node.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { parseJson } from '../../../protocol/json.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
@@ -49,6 +50,11 @@ interface Asked {
 }
 
 function unknownNode(self: string, peers: PeerApi, namespace: string): DtkdError {
+  const claimed = ambiguousNode(
+    namespace,
+    peers.peers().map((peer) => ({ shown: peer.namespace, claimed: peer.claimedName })),
+  );
+  if (claimed !== undefined) return claimed;
   const known = [self, ...peers.peers().map((peer) => peer.namespace)];
   return new DtkdError('NOT_FOUND', `no node "${namespace.slice(0, 80)}" is known here`, {
     next:

@@ -172,6 +172,17 @@ describe('objects of another node', () => {
     expect(node1.audited).toEqual([]);
   });
 
+  it('are not looked for under a bare name that several claim, and each of them is named', async () => {
+    wires.setClaimants(['web-222222', 'web-111111'], 'web');
+    expect(await node0.api.ask('GET', `${models('web')}/m`, { token })).toMatchObject({
+      status: 409,
+      body: { message: expect.stringContaining('2 nodes claim the name "web". Say which: web-111111, web-222222.') },
+    });
+    wires.setClaimants(['web', 'web-111111'], 'web');
+    expect(await node0.api.ask('GET', `${models('web')}/m`, { token })).toMatchObject({ status: 503 });
+    wires.setClaimants([], 'web');
+  });
+
   it('cannot be had while the owner is away, which is said', async () => {
     wires.away.add('node1');
     const answer = await node0.api.ask('GET', `${models('node1')}/web`, { token });

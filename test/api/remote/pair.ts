@@ -26,13 +26,24 @@ export class Wires {
   readonly handlers = new Map<string, Handler>();
   readonly away = new Set<string>();
   readonly wanted: string[] = [];
+  /** Of nodes that show under another name than the one in their certificate. */
+  readonly claims = new Map<string, string>();
   /** Streams opened so far, as their opener has them. */
   readonly streams: Duplex[] = [];
-  readonly #names: readonly string[];
+  #names: readonly string[];
   readonly #listeners = new Set<() => void>();
 
   constructor(names: readonly string[]) {
     this.#names = names;
+  }
+
+  /** Other members, which are away. */
+  setClaimants(shown: readonly string[], claimed: string): void {
+    this.#names = [...this.#names.filter((name) => !this.claims.has(name)), ...shown];
+    this.claims.clear();
+    for (const name of shown) this.claims.set(name, claimed);
+    for (const name of shown) this.away.add(name);
+    for (const listener of this.#listeners) listener();
   }
 
   cut(name: string): void {
@@ -49,6 +60,7 @@ export class Wires {
           peers: this.#names.map((name) => ({
             key: keyOf(name),
             displayName: name,
+            claimedName: this.claims.get(name) ?? name,
             self: name === self,
             reach: this.away.has(name) ? 'away' : 'connected',
             suspended: false,

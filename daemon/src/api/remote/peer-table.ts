@@ -6,7 +6,14 @@ import type { PeerNode } from '../../catalog/federation/peer-api.types.ts';
 export interface PeerSource {
   domains(): readonly {
     id: DomainId;
-    peers: readonly { key: PeerKey; displayName: string; self: boolean; reach: 'connected' | 'idle' | 'away'; suspended: boolean }[];
+    peers: readonly {
+      key: PeerKey;
+      displayName: string;
+      claimedName: string;
+      self: boolean;
+      reach: 'connected' | 'idle' | 'away';
+      suspended: boolean;
+    }[];
   }[];
   onChange(listener: () => void): () => void;
 }
@@ -56,10 +63,11 @@ export class PeerTable {
       .flatMap(({ id, peers }) =>
         peers
           .filter((peer) => !peer.self)
-          .map(({ key, displayName, reach, suspended }) => ({
+          .map(({ key, displayName, claimedName, reach, suspended }) => ({
             domain: id,
             key,
             namespace: displayName,
+            claimedName,
             reachable: reach !== 'away' && !suspended,
             suspended,
           })),

@@ -7,6 +7,8 @@ export interface PeerNode {
   key: PeerKey;
   /** The namespace under which its objects show here: unique, and the order in which peers are listed. */
   namespace: string;
+  /** The name that it has in its certificate, under which it need not show. */
+  claimedName?: string;
   /** False if it was tried and could not be reached, or is not to be asked; a member that is merely not connected may be asked. */
   reachable: boolean;
   /** True while its word does not count, since its log forked: it is not asked, be it there or not. */
