@@ -1,5 +1,5 @@
 /** The mesh and the nodes' objects, as dispatch sees them. */
-import { type DomainId, parseDomainId, parsePeerKey } from '../../protocol/ids.ts';
+import { type DomainId, type PeerId, parseDomainId, parsePeerKey, peerIdOf } from '../../protocol/ids.ts';
 import { nodeKind, nodeStatus } from '../../protocol/kinds/node.ts';
 import type { ApiObject } from '../../protocol/objects.ts';
 import { AUTHOR_ANNOTATION } from '../../protocol/principal.ts';
@@ -54,6 +54,18 @@ function readMembers(mesh: Pick<Mesh, 'domains'>): Table {
     list,
     byKey: new Map(list.map((member) => [keyText(member.domain, member.key), member])),
     byNode: new Map(list.map((member) => [member.node, member])),
+  };
+}
+
+/** Tells of a key whether another member had it that was removed from a domain of this node, or has left it. Looked up once for each change of the mesh. */
+export function goneMembers(mesh: Pick<Mesh, 'domains' | 'onChange'>): (member: string) => boolean {
+  let known: ReadonlySet<PeerId> | undefined;
+  mesh.onChange(() => {
+    known = undefined;
+  });
+  return (member) => {
+    known ??= new Set(mesh.domains().flatMap(({ self, removed }) => removed.map(({ id }) => id).filter((id) => id !== peerIdOf(self))));
+    return known.has(peerIdOf(parsePeerKey(member)));
   };
 }
 

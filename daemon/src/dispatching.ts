@@ -3,7 +3,6 @@
  * them in order and stops them in reverse.
  */
 import { join } from 'node:path';
-import { parsePeerKey, peerIdOf } from '../../protocol/ids.ts';
 import { executionKind } from '../../protocol/kinds/execution.ts';
 import { nodeKind } from '../../protocol/kinds/node.ts';
 import { policyKind } from '../../protocol/kinds/policy.ts';
@@ -38,7 +37,7 @@ import { createRunner } from './dispatch/runner/runner.ts';
 import { createSpools } from './dispatch/runner/spools.ts';
 import { createTarget } from './dispatch/target/target.ts';
 import type { Target } from './dispatch/target/target.types.ts';
-import { dispatchMembers, dispatchNodes } from './dispatch-ports.ts';
+import { dispatchMembers, dispatchNodes, goneMembers } from './dispatch-ports.ts';
 import type { Logger } from './logger.ts';
 import type { Mesh } from './mesh/mesh.types.ts';
 import type { ParcelsOptions } from './parcels/parcels.types.ts';
@@ -97,6 +96,7 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
   const { store, node, directory, signingKey, environment, mesh, access, audit, secrets, federation, peers, now } = options;
   const logger = options.logger.child({ part: 'dispatch' });
   const members = dispatchMembers(mesh);
+  const isGone = goneMembers(mesh);
   const nodes = dispatchNodes(store, node.name, members);
   const self = { name: node.name, signingKey: signingKey.publicKey };
   const deciding = {
@@ -119,7 +119,7 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
   });
   const bundles = createBundles({ store, node, signingKey, ...deciding });
   const policy = createPolicy({ store, node, signingKeyOf: keyOf });
-  const publishers = new Publishers({ store, node, nodes, members, isGone: isGone.bind(undefined, mesh), logger });
+  const publishers = new Publishers({ store, node, nodes, members, isGone, logger });
   const target = createTarget({
     store,
     node: self,
@@ -147,6 +147,7 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
     offer: offerBundle.bind(undefined, content),
     isTaken: async ({ id, index }) => (await target.known(id, index)) !== undefined,
     cancelled: (from, which) => target.cancelled(from, which),
+    isGone,
     logger,
     now,
   });
@@ -233,12 +234,6 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
     }),
     stop,
   };
-}
-
-/** True of the key of a member that was removed from a domain of this node, or has left it. */
-function isGone(mesh: Pick<Mesh, 'domains'>, member: string): boolean {
-  const id = peerIdOf(parsePeerKey(member));
-  return mesh.domains().some(({ removed }) => removed.some((peer) => peer.id === id));
 }
 
 const kindKey = ({ group, plural }: { group: string; plural: string }): string => `${group}/${plural}`;

@@ -93,6 +93,7 @@ async function island(name: string, tellMs?: number): Promise<Island> {
     },
     isTaken: async ({ id }) => here.done.has(id),
     async cancelled() {},
+    isGone: () => false,
     logger: silent,
     now: () => time,
   });

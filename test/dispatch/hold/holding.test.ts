@@ -44,11 +44,14 @@ interface Site {
 
 let network = new FakeNetwork();
 let time = 1_700_000_000_000;
+/** Keys of members that were removed. */
+const gone = new Set<string>();
 const running: Holding[] = [];
 
 beforeEach(() => {
   network = new FakeNetwork();
   time = 1_700_000_000_000;
+  gone.clear();
 });
 afterEach(async () => {
   await Promise.all(running.splice(0).map((holding) => holding.stop()));
@@ -73,6 +76,7 @@ async function nodeWith(name: string, rows: Kv = memoryKv()): Promise<Site> {
     async cancelled(from, { id, index }) {
       node.cancelled.push(`${from.node} ${id} ${index}`);
     },
+    isGone: (member) => gone.has(member),
     logger: silent,
     now: () => time,
   });
@@ -344,6 +348,20 @@ describe('taking back', () => {
     await waitFor(() => !s.holding.mayHaveDelivered(which('t', order)));
     network.stop('t');
     expect(await s.holding.cancel(which('t', order))).toEqual({ notReached: [] });
+  });
+
+  test('are forgotten when their starter is removed', async () => {
+    const { s, h } = await held();
+    const other = await nodeWith('other');
+    await deposit(other.holding, 't', orderOf());
+    expect(h.holding.counts().orders).toBe(2);
+    gone.add(keyOf('s', site));
+    network.remove('s');
+    await waitFor(async () => (await rowsOf(h)).length === 2);
+    expect(h.holding.counts().orders).toBe(1);
+    expect((await rowsOf(h)).join()).toContain(keyOf('other', site));
+    expect((await rowsOf(h)).join()).not.toContain(keyOf('s', site));
+    await s.holding.stop();
   });
 
   test('what the target cannot take again may have been taken before', async () => {

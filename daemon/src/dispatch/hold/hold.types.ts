@@ -23,6 +23,8 @@ export interface HoldingOptions {
   isTaken?(which: { id: ExecutionId; index: number }): Promise<boolean>;
   /** At the target: an order was taken back. It may have come before, or never. */
   cancelled?(from: Member, which: { id: ExecutionId; index: number }): Promise<void>;
+  /** True of the key of a member that was removed from a domain of this node, or has left it. */
+  isGone(member: string): boolean;
   logger: DispatchLogger;
   /** Milliseconds since the epoch. */
   now(): number;

@@ -38,6 +38,7 @@ class OrderHolding implements Holding {
   readonly #telling: Telling;
   readonly #closing = new AbortController();
   #timer: NodeJS.Timeout | undefined;
+  #unsubscribe: () => void = () => undefined;
 
   constructor(options: HoldingOptions) {
     this.#options = options;
@@ -60,14 +61,17 @@ class OrderHolding implements Holding {
     for (const [, held] of this.#rows.all()) this.#wantTold(held);
     this.#options.members.handle(HOLD_PROTOCOL, (stream, from) => this.#serving.serve(stream, from));
     this.#errands.start();
-    this.#timer = setInterval(() => {
+    const sweep = () => {
       this.#sweep().catch((error: unknown) => this.#options.logger.warn({ err: error }, 'Held orders could not be tidied up'));
-    }, limits.SWEEP_MS);
+    };
+    this.#timer = setInterval(sweep, limits.SWEEP_MS);
     this.#timer.unref();
+    this.#unsubscribe = this.#options.members.onChange(sweep);
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.#unsubscribe();
     this.#closing.abort();
     await Promise.all([this.#serving.close(), this.#errands.stop()]);
   }
@@ -378,8 +382,11 @@ class OrderHolding implements Holding {
       ?.selfKey;
   }
 
+  /** Forgets what is over, and what a member had ordered that is gone. What is for such a one stays: its starter may want to know that nobody got it. */
   async #sweep(): Promise<void> {
     const now = this.#options.now();
-    await this.#rows.drop([...this.#rows.all()].filter(([, held]) => held.notAfter <= now).map(([name]) => name));
+    const rows = [...this.#rows.all()];
+    const gone = new Set([...new Set(rows.map(([, { starter }]) => starter))].filter((key) => this.#options.isGone(key)));
+    await this.#rows.drop(rows.filter(([, held]) => held.notAfter <= now || gone.has(held.starter)).map(([name]) => name));
   }
 }
