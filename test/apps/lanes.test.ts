@@ -60,16 +60,14 @@ describe('lane tickets', () => {
 });
 
 describe('the fast lane', () => {
-  // Before anything takes hold of the clock.
-  beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
-  afterEach(() => void vi.useRealTimers());
-
   let stage: Stage;
   let owner: Site;
   let caller: Site;
   let host: string;
 
   beforeEach(async () => {
+    // Before anything takes hold of the clock.
+    vi.useFakeTimers({ toFake: ['Date'] });
     stage = new Stage();
     owner = await stage.site('node0', ['d'], { lanes: true });
     caller = await stage.site('node1', ['d'], { lanes: true });
@@ -79,7 +77,10 @@ describe('the fast lane', () => {
     });
     host = (await stage.expose(owner, { ports: [origin] }))['node1'] ?? '';
   });
-  afterEach(() => stage.close());
+  afterEach(async () => {
+    await stage.close();
+    vi.useRealTimers();
+  });
 
   const get = (path = '/') => exchange(caller.port, message(`GET ${path} HTTP/1.1`, `Host: ${host}`, 'Connection: close'));
 
