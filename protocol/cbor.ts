@@ -1,19 +1,23 @@
 /**
  * CBOR (RFC 8949) for what crosses the wire. Decoding walks the bytes first and refuses, before anything is allocated, what no dtkd node
- * sends: indefinite lengths, tags, deep nesting, too many items, lengths beyond the end, bytes left over, keys that are no text or that the
- * decoder would rename.
+ * sends: indefinite lengths, tags, deep nesting, too many items, lengths beyond the end, bytes left over, numbers that would be read as others,
+ * keys that are no text, that are there twice, or that the decoder would rename.
  */
+import { isUtf8 } from 'node:buffer';
 import { Decoder, Encoder } from 'cbor-x';
 import type { z } from 'zod';
 import { DtkdError } from './errors.ts';
 
 const MAX_DEPTH = 12;
 const MAX_ITEMS = 65_536;
+const NEGATIVE_IN_8_BYTES = 0x3b;
 /** A key that would change what an object inherits: the decoder makes another of it, so what was signed would not be what is read. */
 const FORBIDDEN_KEY = Buffer.from('__proto__');
 
 const encoder = new Encoder({ useRecords: false, tagUint8Array: false, variableMapSize: true });
-const decoder = new Decoder({ useRecords: false, mapsAsObjects: true });
+/** Times are above 2^32: as integers they come in eight bytes, as floats from this encoder. Both are the same number. (The decoder's types lack that option.) */
+const READING = { useRecords: false, mapsAsObjects: true, int64AsNumber: true };
+const decoder = new Decoder(READING);
 
 export function encodeCbor(value: unknown): Uint8Array {
   return Uint8Array.from(encoder.encode(value));
@@ -65,14 +69,16 @@ function walkItem(walk: Walk, depth: number): void {
     const count = major === 5 ? argument * 2 : argument;
     // Every item takes at least one byte, so a count beyond the bytes left is a lie.
     if (count > walk.view.byteLength - walk.at) throw refuse(walk.what, 'it ends too early');
+    const keys = new Set<string>();
     for (let index = 0; index < argument; index += 1) {
-      if (major === 5) walkKey(walk, depth + 1);
+      if (major === 5) walkKey(walk, depth + 1, keys);
       walkItem(walk, depth + 1);
     }
   }
 }
 
-function walkKey(walk: Walk, depth: number): void {
+/** `keys`: those before it in the same map. Of two alike each implementation could take another, and what was signed would mean two things. */
+function walkKey(walk: Walk, depth: number, keys: Set<string>): void {
   const { major, argument } = readHead(walk, depth);
   if (major !== 3) throw refuse(walk.what, 'the name of a field is no text');
   const start = walk.at;
@@ -80,6 +86,11 @@ function walkKey(walk: Walk, depth: number): void {
   if (argument === FORBIDDEN_KEY.length && FORBIDDEN_KEY.equals(walk.bytes.subarray(start, walk.at))) {
     throw refuse(walk.what, 'a field must not be named "__proto__"');
   }
+  const name = walk.bytes.subarray(start, walk.at);
+  if (!isUtf8(name)) throw refuse(walk.what, 'the name of a field is not UTF-8');
+  const key = Buffer.from(name.buffer, name.byteOffset, name.length).toString();
+  if (keys.has(key)) throw refuse(walk.what, `the field ${JSON.stringify(key.slice(0, 80))} is there twice`);
+  keys.add(key);
 }
 
 function readHead(walk: Walk, depth: number): { major: number; argument: number } {
@@ -89,6 +100,8 @@ function readHead(walk: Walk, depth: number): { major: number; argument: number 
   const head = take(walk, 1, () => walk.view.getUint8(walk.at));
   const major = head >> 5;
   if (major === 6) throw refuse(walk.what, 'tags are not used');
+  // The decoder would make another number of it; below -2^32 a float says the same.
+  if (head === NEGATIVE_IN_8_BYTES) throw refuse(walk.what, 'a negative number is too large');
   return { major, argument: readArgument(walk, head & 0x1f, major === 7) };
 }
 

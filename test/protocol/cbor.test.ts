@@ -35,6 +35,22 @@ describe('CBOR', () => {
     );
   });
 
+  it.each([
+    ['one byte', '00', 0],
+    ['eight bytes where fewer would do', '1b0000000000000007', 7],
+    ['eight bytes', '1b0000019b76daa800', 0x19b76daa800],
+    ['eight bytes, the largest', '1b001fffffffffffff', Number.MAX_SAFE_INTEGER],
+    ['a double, as this encoder writes what four bytes cannot hold', 'fb4279b76daa800000', 0x19b76daa800],
+    ['four bytes, negative', '3affffffff', -(2 ** 32)],
+  ])('takes an integer in any of its forms: %s', (_name, hex, number) => {
+    expect(decodeCbor(Uint8Array.from(Buffer.from(hex, 'hex')), z.number().int(), 'frame')).toBe(number);
+  });
+
+  it('takes the same names in different maps', () => {
+    const value = { a: { a: 1 }, b: [{ a: 2 }, { a: 3 }] };
+    expect(decodeCbor(encodeCbor(value), anything, 'frame')).toEqual(value);
+  });
+
   it('refuses hostile bytes with FRAME_INVALID and nothing else', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
@@ -62,6 +78,11 @@ describe('CBOR', () => {
     ['one within, with a length that is longer than it has to be', `a1616181a17809${PROTO}f4`],
     ['a field whose name is a list of that text', `a18169${PROTO}f4`],
     ['a field whose name is a number', 'a101f4'],
+    ['a field that is there twice', 'a2616101616102'],
+    ['one within, the second time with a longer length than it has to have', '81a261610178016102'],
+    ['a field whose name is not UTF-8', 'a161ff01'],
+    ['an integer that no number holds', '1b0020000000000000'],
+    ['a negative integer of eight bytes', '3b00000192aabbccdd'],
   ])('refuses %s', (_name, hex) => {
     expect(() => decodeCbor(Uint8Array.from(Buffer.from(hex, 'hex')), anything, 'frame')).toThrow(/frame is not valid CBOR/);
   });
