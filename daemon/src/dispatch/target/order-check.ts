@@ -51,7 +51,9 @@ export function assertForUs({ header, entry }: CheckedOrder, { domain, self, sta
   }
   if (entry.key !== self) throw new DtkdError('ORDER_INVALID', 'the order is for another node');
   const { createdAt, notBefore, notAfter } = header;
-  if (notAfter < notBefore || notAfter - createdAt > MAX_ORDER_LIFETIME_MS || notBefore < createdAt) {
+  if (notBefore < createdAt) throw new DtkdError('ORDER_INVALID', 'the times of the order cannot be: it may not start before it was made');
+  if (notAfter < notBefore) throw new DtkdError('ORDER_INVALID', 'the times of the order cannot be: it is over before it may start');
+  if (notAfter - createdAt > MAX_ORDER_LIFETIME_MS) {
     throw new DtkdError('ORDER_INVALID', 'the times of the order cannot be: it may wait for 7 days at most');
   }
   if (createdAt > now + CLOCK_TOLERANCE_MS) {
