@@ -9,11 +9,8 @@ export function askedFor(type: ComponentType): string[] {
     .sort();
 }
 
-/** What services run by themselves, by convention. */
-export const ACTS = ['create', 'converge', 'delete', 'check'] as const;
-
 /** What brings a resource up, follows a change of it, takes it down or looks at it; undefined: there is nothing to run. */
-export function commandFor(act: (typeof ACTS)[number], commands: readonly string[]): string | undefined {
+export function commandFor(act: 'create' | 'converge' | 'delete' | 'check', commands: readonly string[]): string | undefined {
   if (commands.includes(act)) return act;
   return act === 'converge' && commands.includes('create') ? 'create' : undefined;
 }

@@ -7,7 +7,7 @@ import { BUILTIN_TYPES } from '../../model/builtin-types.ts';
 import type { NamedType } from '../../model/resolved-type.ts';
 import type { DesiredResource, ServiceFiles } from '../instances.types.ts';
 import { appsOf } from './apps.ts';
-import { ACTS, askedFor } from './commands-of.ts';
+import { askedFor } from './commands-of.ts';
 import type { Components, ExpandedComponent } from './component.ts';
 import { type ComponentType, CopiedTypes, UNDEFINED } from './copied-types.ts';
 import { judgeCopies } from './copies.ts';
@@ -87,6 +87,9 @@ async function componentsOf(
   }
   return components;
 }
+
+/** Commands that a converge or a delete runs by itself. Without a check there is no looking for drift, and nothing else amiss. */
+const ACTS = ['create', 'converge', 'delete'] as const;
 
 /** What a converge runs by itself gets no options: one that needs some would always fail, after what comes before it. */
 function judgeActs(type: ComponentType, path: FilePath, findings: Findings): void {
