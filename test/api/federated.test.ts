@@ -235,6 +235,13 @@ describe('a watch over nodes', () => {
     expect(federation.watches[0]).toMatchObject({ namespace: 'node2', fieldSelector: 'metadata.name=b', bookmarks: true });
     watch.stop();
     await waitFor(() => federation.watches[0]?.signal.aborted);
+    const metadata = await api.watch(`${OF_NODE2}?watch=true&allowWatchBookmarks=true`, {
+      authorization: 'Bearer token-of-ops',
+      accept: 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io',
+    });
+    await waitFor(() => metadata.events.length === 2);
+    expect(metadata.events.map(({ object }) => object.kind)).toEqual(['PartialObjectMetadata', 'PartialObjectMetadata']);
+    metadata.stop();
   });
 
   test('that cannot go on says so in an event', async () => {

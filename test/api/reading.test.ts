@@ -281,6 +281,24 @@ describe('watch', () => {
     watch.stop();
   });
 
+  it('gives bookmarks in the form of the events', async () => {
+    const path = `${SERVICES}/s05?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true`;
+    for (const [as, form] of [
+      ['PartialObjectMetadata', { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1' }],
+      ['Table', { kind: 'Table', apiVersion: 'meta.k8s.io/v1', columnDefinitions: [], rows: [] }],
+    ] as const) {
+      const watch = await api.watch(path, { accept: `application/json;as=${as};v=v1;g=meta.k8s.io` });
+      await waitFor(() => watch.events.length === 2);
+      const [added, end] = watch.events;
+      expect(added).toMatchObject({ type: 'ADDED', object: { kind: form.kind } });
+      expect(end).toMatchObject({
+        type: 'BOOKMARK',
+        object: { ...form, metadata: { resourceVersion: expect.any(String), annotations: { 'k8s.io/initial-events-end': 'true' } } },
+      });
+      watch.stop();
+    }
+  });
+
   it('gives tables, of which the first names the columns', async () => {
     const watch = await api.watch(`${SERVICES}?watch=true&fieldSelector=metadata.name!%3Ds00`, { accept: TABLE });
     await waitFor(() => watch.events.length === 11);

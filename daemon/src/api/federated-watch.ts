@@ -3,7 +3,7 @@ import type { Kind } from '../../../protocol/kinds/kind.ts';
 import type { FederatedReads, FederatedWatchRequest } from '../catalog/federation/federation.types.ts';
 import { begin } from './deciding.ts';
 import { askingUser, federatedSelection, federatedTarget } from './federated-request.ts';
-import { answerForm } from './media.ts';
+import { type AnswerForm, answerForm } from './media.ts';
 import { type Api, type ApiContext, flag, versionParameters, wholeNumber } from './request.ts';
 import { statusOf } from './status.ts';
 import { answerLines } from './streaming.ts';
@@ -18,7 +18,8 @@ export function federatedWatch(api: Api, c: ApiContext, kind: Kind): Response | 
   const { federation, target } = found;
   begin(c, 'watch', target);
   c.get('note').because = 'what its grants show';
-  const shape = shaper(c, kind, answerForm(c.req.header('accept')));
+  const form = answerForm(c.req.header('accept'));
+  const shape = shaper(c, kind, form);
   const timeoutMs = watchTime(wholeNumber(c, 'timeoutSeconds'));
   const { initialEvents, atLeast, resourceVersion } = watchVersion(versionParameters(c));
   assertReached(atLeast, federation.version());
@@ -32,7 +33,7 @@ export function federatedWatch(api: Api, c: ApiContext, kind: Kind): Response | 
     bookmarks: flag(c, 'allowWatchBookmarks') || initialEvents,
   };
   federation.check(kind, request);
-  const make = (signal: AbortSignal) => lines(api, federation, { ...request, signal }, shape, initialEvents);
+  const make = (signal: AbortSignal) => lines(api, federation, { ...request, signal }, { form, shape, initialEvents });
   return answerLines(api, c, make, { timeoutMs });
 }
 
@@ -40,8 +41,7 @@ async function* lines(
   api: Api,
   federation: FederatedReads,
   request: FederatedWatchRequest,
-  shape: Shape,
-  initialEvents: boolean,
+  { form, shape, initialEvents }: { form: AnswerForm; shape: Shape; initialEvents: boolean },
 ): AsyncGenerator<string> {
   const { kind } = request;
   let markEnd = initialEvents;
@@ -51,7 +51,7 @@ async function* lines(
         yield eventLine(event.type, event.object, shape);
         continue;
       }
-      yield JSON.stringify(bookmark(kind, { version: event.resourceVersion }, markEnd));
+      yield JSON.stringify(bookmark(kind, form, { version: event.resourceVersion }, markEnd));
       markEnd = false;
     }
   } catch (error) {

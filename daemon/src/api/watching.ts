@@ -7,7 +7,7 @@ import { partialMetadata, renderTable } from '../../../protocol/table.ts';
 import type { WatchQuery } from '../store/object-store.types.ts';
 import { begin } from './deciding.ts';
 import type { Principal } from './handlers.types.ts';
-import { answerForm } from './media.ts';
+import { type AnswerForm, answerForm } from './media.ts';
 import { includeObject } from './object-answer.ts';
 import { selectionQuery } from './reading.ts';
 import { type Api, type ApiContext, flag, type Target, targetOf, versionParameters, wholeNumber } from './request.ts';
@@ -17,6 +17,7 @@ import { assertReached, watchTime, watchVersion } from './versions.ts';
 import { visibleWatch } from './visible-rows.ts';
 
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
+const META_VERSION = 'meta.k8s.io/v1';
 
 export function watchObjects(api: Api, c: ApiContext, kind: Kind): Response {
   const target = targetOf(api, c, kind);
@@ -34,7 +35,7 @@ export function watchObjects(api: Api, c: ApiContext, kind: Kind): Response {
   const principal = c.get('principal');
   assertQuery(api, principal, query);
   const shape = shaper(c, kind, form);
-  const make = (signal: AbortSignal) => lines(api, principal, kind, { ...query, signal }, shape, initialEvents);
+  const make = (signal: AbortSignal) => lines(api, principal, kind, { ...query, signal }, { form, shape, initialEvents });
   return answerLines(api, c, make, { timeoutMs });
 }
 
@@ -58,7 +59,7 @@ function assertQuery(api: Api, principal: Principal, query: Omit<WatchQuery, 'si
 export type Shape = (object: ApiObject) => unknown;
 
 /** Turns objects into what the client accepts; of several tables only the first one names the columns. */
-export function shaper(c: ApiContext, kind: Kind, form: ReturnType<typeof answerForm>): Shape {
+export function shaper(c: ApiContext, kind: Kind, form: AnswerForm): Shape {
   if (form === 'metadata') return (object) => partialMetadata(object);
   if (form !== 'table') return (object) => object;
   const carried = includeObject(c);
@@ -77,13 +78,12 @@ async function* lines(
   principal: Principal,
   kind: Kind,
   query: WatchQuery,
-  shape: Shape,
-  initialEvents: boolean,
+  { form, shape, initialEvents }: { form: AnswerForm; shape: Shape; initialEvents: boolean },
 ): AsyncGenerator<string> {
   let markEnd = initialEvents;
   try {
     for await (const event of visibleWatch(api, principal, query)) {
-      yield event.type === 'BOOKMARK' ? JSON.stringify(bookmark(kind, event, markEnd)) : eventLine(event.type, event.object, shape);
+      yield event.type === 'BOOKMARK' ? JSON.stringify(bookmark(kind, form, event, markEnd)) : eventLine(event.type, event.object, shape);
       if (event.type === 'BOOKMARK') markEnd = false;
     }
   } catch (error) {
@@ -105,14 +105,16 @@ export function eventLine(type: string, object: ApiObject, shape: Shape): string
   return `{"type":"${type}","object":${text}}`;
 }
 
-export function bookmark(kind: Kind, event: { version: number | string }, endOfInitialEvents: boolean): unknown {
+/** A version to go on from, as what the client takes all events for: it reads each by the kind that it asked for. */
+export function bookmark(kind: Kind, form: AnswerForm, event: { version: number | string }, endOfInitialEvents: boolean): unknown {
   const annotations = endOfInitialEvents ? { annotations: { [INITIAL_EVENTS_END]: 'true' } } : {};
-  return {
-    type: 'BOOKMARK',
-    object: {
-      kind: kind.kind,
-      apiVersion: apiVersionOf(kind),
-      metadata: { resourceVersion: String(event.version), creationTimestamp: null, ...annotations },
-    },
-  };
+  const metadata = { resourceVersion: String(event.version), creationTimestamp: null, ...annotations };
+  return { type: 'BOOKMARK', object: { ...bookmarkedAs(kind, form), metadata } };
+}
+
+function bookmarkedAs(kind: Kind, form: AnswerForm): object {
+  if (form === 'table') return { kind: 'Table', apiVersion: META_VERSION, columnDefinitions: [], rows: [] };
+  return form === 'metadata'
+    ? { kind: 'PartialObjectMetadata', apiVersion: META_VERSION }
+    : { kind: kind.kind, apiVersion: apiVersionOf(kind) };
 }
