@@ -324,6 +324,17 @@ describe('patch', () => {
     expect(app).toMatchObject({ status: 415, body: { details: { next: expect.stringContaining('--type merge') } } });
   });
 
+  it('takes default for this node in JSON patches, too, tested or written', async () => {
+    await api.ask('POST', SERVICES, { body: serviceBody('named') });
+    const path = '/metadata/namespace';
+    const patch = (...steps: object[]) => api.ask('PATCH', `${SERVICES}/named`, { body: steps, headers: { 'content-type': JSON_PATCH } });
+    for (const value of ['default', NODE]) {
+      const answer = await patch({ op: 'test', path, value }, { op: 'replace', path, value });
+      expect(answer, value).toMatchObject({ status: 200, body: { metadata: { namespace: NODE } } });
+    }
+    expect((await patch({ op: 'test', path, value: 'other' })).status).toBe(422);
+  });
+
   it('answers 415 for patches that are not understood, and says which are', async () => {
     await create('media');
     const types = ['application/json-patch+json', 'application/merge-patch+json', STRATEGIC].join(', ');

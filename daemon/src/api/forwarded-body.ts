@@ -4,6 +4,7 @@ import { DtkdError } from '../../../protocol/errors.ts';
 import { isRecord, parseJson } from '../../../protocol/json.ts';
 import { apiVersionOf, type Kind } from '../../../protocol/kinds/kind.ts';
 import { type ApiObject, objectName } from '../../../protocol/objects.ts';
+import { NAMESPACE_POINTER } from './request.ts';
 import type { Status } from './status.ts';
 
 const MAX_MESSAGE = 4_096;
@@ -12,19 +13,22 @@ const MAX_REASON = 63;
 /** A document, patch or JSON patch with the namespace that the owner understands. */
 export function outgoing(body: unknown, namespace: string): unknown {
   if (Array.isArray(body)) {
-    return body.map((step: unknown) =>
-      isRecord(step) && step['path'] === '/metadata/namespace' && step['value'] === namespace ? { ...step, value: 'default' } : step,
-    );
-  }
-  if (!isRecord(body) || !isRecord(body['metadata'])) return body;
-  const said = body['metadata']['namespace'];
-  if (said === undefined || said === null || said === '') return body;
-  if (said !== namespace) {
-    throw new DtkdError('BAD_REQUEST', `the object says namespace "${String(said).slice(0, 80)}", the path says "${namespace}"`, {
-      next: 'Make both the same.',
+    return body.map((step: unknown) => {
+      if (!isRecord(step) || step['path'] !== NAMESPACE_POINTER || !says(step['value'], namespace)) return step;
+      return { ...step, value: 'default' };
     });
   }
+  if (!isRecord(body) || !isRecord(body['metadata']) || !says(body['metadata']['namespace'], namespace)) return body;
   return { ...body, metadata: { ...body['metadata'], namespace: 'default' } };
+}
+
+/** False if nothing is said. Throws BAD_REQUEST for another one. */
+function says(said: unknown, namespace: string): boolean {
+  if (said === undefined || said === null || said === '') return false;
+  if (said === namespace) return true;
+  throw new DtkdError('BAD_REQUEST', `the object says namespace "${String(said).slice(0, 80)}", the path says "${namespace}"`, {
+    next: 'Make both the same.',
+  });
 }
 
 const metadata = z.object({

@@ -4,18 +4,19 @@
  */
 import { ambiguousNode } from '../../../protocol/ambiguous-node.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { parseJson } from '../../../protocol/json.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
+import { patchRulesOf } from '../../../protocol/patch/patch-rules.ts';
 import type { UserPrincipal } from '../../../protocol/principal.ts';
 import { MAX_ROW_BYTES } from '../../../protocol/remote-api.ts';
 import type { PeerApi, PeerNode, PeerRequest, PeerResponse } from '../catalog/federation/peer-api.types.ts';
 import { incoming, incomingAny, incomingStatus, incomingSuccess, misbehaved, outgoing } from './forwarded-body.ts';
 import { iteratedBody } from './iterated-body.ts';
 import { GIVEN_UP, linkSignals } from './linked-signal.ts';
-import { answerForm } from './media.ts';
+import { answerForm, assertJson, patchForm } from './media.ts';
 import { answerObject } from './object-answer.ts';
 import { type Api, type ApiContext, answerJson, answerText, readBody, type Target, warn, wholeNumber } from './request.ts';
 import { LINES_TYPE } from './streaming.ts';
+import { readWritten } from './written.ts';
 
 /** Milliseconds for the owner to answer: a write of a busy node waits for its disk. */
 const FORWARD_MS = 10_000;
@@ -76,8 +77,7 @@ function operatorElsewhere(api: Pick<Api, 'node'>, { kind, namespace, name }: Ta
 async function forwardObject(asked: Asked): Promise<Response> {
   const { c, target } = asked;
   const form = c.req.method === 'DELETE' ? 'json' : answerForm(c.req.header('accept'));
-  const bytes = await readBody(c);
-  const body = c.req.method === 'DELETE' || bytes.length === 0 ? bytes : jsonBytes(outgoing(parseJson(bytes), target.namespace));
+  const body = await bodyFor(asked);
   return within(asked, body, false, async (response) => {
     const answer = await readAll(response.body, MAX_ROW_BYTES, target.namespace);
     const done = incomingSuccess(answer);
@@ -86,6 +86,17 @@ async function forwardObject(asked: Asked): Promise<Response> {
     assertAskedFor(said, target);
     return answerObject(c, target.kind, said, form, response.status);
   });
+}
+
+/** The body as its owner takes it. Of what a client wrote the owner gets what JSON keeps: what that loses, such as a field said twice, is told here. */
+async function bodyFor({ c, target: { kind, namespace } }: Asked): Promise<Uint8Array> {
+  const { method } = c.req;
+  if (method === 'GET' || method === 'DELETE') return readBody(c);
+  const contentType = c.req.header('content-type');
+  if (method === 'PATCH') patchForm(contentType, patchRulesOf(kind) !== undefined);
+  else assertJson(contentType);
+  const written = await readWritten(c);
+  return written === undefined ? new Uint8Array() : jsonBytes(outgoing(written, namespace));
 }
 
 async function forwardAction(asked: Asked): Promise<Response> {

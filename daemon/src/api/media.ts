@@ -98,11 +98,17 @@ export function patchForm(contentType: string | undefined, strategic: boolean): 
   });
 }
 
+/** In which kubectl sends what it makes of flags, as `kubectl create service` does. */
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+
 /** Refuses bodies that do not say that they are JSON. */
 export function assertJson(contentType: string | undefined): void {
   const type = mediaType(contentType);
   if (type === '' || type === 'application/json') return;
-  throw new DtkdError('UNSUPPORTED_MEDIA', `a body of type "${type.slice(0, 100)}" is not understood`, { next: 'Send application/json.' });
+  throw new DtkdError('UNSUPPORTED_MEDIA', `a body of type "${type.slice(0, 100)}" is not understood`, {
+    next:
+      type === PROTOBUF ? 'Send application/json, as kubectl does of what is in a file: kubectl create -f FILE.' : 'Send application/json.',
+  });
 }
 
 /** The type alone, without its parameters. */

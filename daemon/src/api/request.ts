@@ -50,6 +50,9 @@ export interface Target {
   name: string;
 }
 
+/** Where a JSON patch says the namespace. */
+export const NAMESPACE_POINTER = '/metadata/namespace';
+
 /** `default` means this node wherever a client writes a namespace. */
 export function namespaceOf(api: Pick<ApiOptions, 'node'>, text: string): string {
   return text === 'default' ? api.node.name : text;

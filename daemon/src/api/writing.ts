@@ -19,7 +19,19 @@ import { answerForm, assertJson, type PatchForm, patchForm } from './media.ts';
 import { answerObject } from './object-answer.ts';
 import { permitOwners, withWordOf } from './owners.ts';
 import { assertOwn, assertWritableHere } from './ownership.ts';
-import { type Api, type ApiContext, flag, isDryRun, MAX_BODY_BYTES, refOfTarget, type Target, targetOf, warn } from './request.ts';
+import {
+  type Api,
+  type ApiContext,
+  flag,
+  isDryRun,
+  MAX_BODY_BYTES,
+  NAMESPACE_POINTER,
+  namespaceOf,
+  refOfTarget,
+  type Target,
+  targetOf,
+  warn,
+} from './request.ts';
 import { CHANGED, type Judge, storeChanged } from './store-writes.ts';
 import { redacted } from './visibility.ts';
 import { handlerOf, isObject, readDocument, readWritten } from './written.ts';
@@ -46,7 +58,7 @@ export async function patchObject(api: Api, c: ApiContext, kind: Kind): Promise<
   const form = answerForm(c.req.header('accept'));
   const rules = patchRulesOf(kind);
   const type = patchForm(c.req.header('content-type'), rules !== undefined);
-  const patch = await readWritten(c);
+  const patch = namedPatch(api, await readWritten(c));
   if (type === 'merge-patch' && !isRecord(patch))
     throw new DtkdError('BAD_REQUEST', 'the body is not a merge patch', { next: 'Send a JSON object.' });
   const apply = (stored: ApiObject) => {
@@ -57,6 +69,15 @@ export async function patchObject(api: Api, c: ApiContext, kind: Kind): Promise<
     return readDocument(api, c, target, result);
   };
   return answerObject(c, kind, await change(api, c, target, apply), form);
+}
+
+/** A JSON patch with the name of this node where it says `default`, since what is stored never does. */
+function namedPatch(api: Api, patch: unknown): unknown {
+  if (!Array.isArray(patch)) return patch;
+  return patch.map((step: unknown) => {
+    if (!isRecord(step) || step['path'] !== NAMESPACE_POINTER || typeof step['value'] !== 'string') return step;
+    return { ...step, value: namespaceOf(api, step['value']) };
+  });
 }
 
 function patched(type: PatchForm, stored: ApiObject, patch: unknown, rules: PatchRule | undefined): unknown {

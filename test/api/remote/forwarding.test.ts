@@ -122,6 +122,54 @@ describe('objects of another node', () => {
     ]);
   });
 
+  it('take what was written as own ones do: fields said twice, types of bodies, the namespace in patches', async () => {
+    node1.access.grant({ user: 'ops@node0', verbs: ['CREATE', 'READ', 'UPDATE', 'DELETE'], plural: 'models' });
+    const collection = models('node1');
+    const twice = '{"metadata":{"name":"web"},"spec":{"description":"a","description":"b"}}';
+    const refused = await node0.api.ask('POST', `${collection}?fieldValidation=Strict`, { token, raw: twice });
+    expect(refused).toMatchObject({
+      status: 400,
+      body: {
+        message: expect.stringContaining('duplicate field "spec.description"'),
+        details: { causes: [{ field: 'spec.description' }] },
+      },
+    });
+    const warned = await node0.api.ask('POST', collection, { token, raw: twice });
+    expect(warned).toMatchObject({ status: 201, body: { spec: { description: 'b' } } });
+    expect(warned.headers['warning']).toContain('duplicate field \\"spec.description\\": the last one counts');
+    const patch = (contentType: string, raw: string) =>
+      node0.api.ask('PATCH', `${collection}/web`, { token, raw, headers: { 'content-type': contentType } });
+    expect(await patch(`${MERGE}`, '{"spec":{"description":"c"},"spec":{}}')).toMatchObject({
+      status: 200,
+      headers: { warning: expect.stringContaining('duplicate field') },
+    });
+
+    for (const [type, raw] of [
+      ['application/apply-patch+yaml', 'spec: {}'],
+      ['application/apply-patch+yaml', '{}'],
+      ['application/strategic-merge-patch+json', '{}'],
+    ] as const) {
+      expect(await patch(type, raw), `${type} ${raw}`).toMatchObject({ status: 415, body: { reason: 'UnsupportedMediaType' } });
+    }
+    const protobuf = { 'content-type': 'application/vnd.kubernetes.protobuf' };
+    expect(await node0.api.ask('POST', collection, { token, raw: 'k8s\0', headers: protobuf })).toMatchObject({
+      status: 415,
+      body: { details: { next: expect.stringContaining('kubectl create -f FILE') } },
+    });
+
+    const steps = (value: string) =>
+      patch(
+        'application/json-patch+json',
+        JSON.stringify([
+          { op: 'test', path: '/metadata/namespace', value },
+          { op: 'add', path: '/metadata/labels', value: { of: value } },
+        ]),
+      );
+    expect(await steps('node1')).toMatchObject({ status: 200, body: { metadata: { namespace: 'node1', labels: { of: 'node1' } } } });
+    for (const other of ['default', 'node0']) expect((await steps(other)).status).toBe(400);
+    expect((await node0.api.ask('DELETE', `${collection}/web`, { token })).status).toBe(200);
+  });
+
   it('are deleted by the set as far as rights go', async () => {
     for (const name of ['a', 'b', 'c']) await node1.api.ask('POST', models('default'), { body: model(name, { labels: { of: name } }) });
     node1.access.grant(
