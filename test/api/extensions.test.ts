@@ -228,6 +228,23 @@ describe('actions', () => {
     expect((await api.ask('POST', `${DOMAINS}/mine/invites`, { raw: 'x', headers: { 'content-type': 'text/plain' } })).status).toBe(415);
   });
 
+  it('do nothing as a trial, of which they know nothing', async () => {
+    const done: string[] = [];
+    const act = async ({ method, name }: ActionRequest) => void done.push(`${method} ${name}`);
+    await start({ subresources: { [`${DOMAIN_KEY}/invites`]: act }, actions: { token: act } });
+    for (const path of [`${DOMAINS}/mine/invites`, '/apis/dtkd.dev/v1/daemon/token']) {
+      for (const method of ['POST', 'DELETE']) {
+        const answer = await api.ask(method, `${path}?dryRun=All`);
+        expect(answer, `${method} ${path}`).toMatchObject({ status: 400, body: { message: expect.stringContaining('nothing was done') } });
+        expect((await api.ask(method, `${path}?dryRun=some`)).status).toBe(400);
+      }
+    }
+    expect(done).toEqual([]);
+    expect((await api.ask('POST', `${DOMAINS}/mine/invites?dryRun=`)).status).toBe(200);
+    expect((await api.ask('GET', `${DOMAINS}/mine/invites?dryRun=All`)).status).toBe(200);
+    expect(done).toEqual(['POST mine', 'GET mine']);
+  });
+
   it('stream JSON lines until the client goes away', async () => {
     const state = { aborted: false };
     await start({

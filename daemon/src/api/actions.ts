@@ -12,7 +12,7 @@ import type { Action, ActionRequest } from './handlers.types.ts';
 import { GIVEN_UP, linkSignals } from './linked-signal.ts';
 import { assertJson } from './media.ts';
 import { assertWritableHere } from './ownership.ts';
-import { type Api, type ApiContext, answerJson, readJson, refOfTarget, type Target, targetOf } from './request.ts';
+import { type Api, type ApiContext, answerJson, isDryRun, readJson, refOfTarget, type Target, targetOf } from './request.ts';
 import { statusOf, success } from './status.ts';
 import { answerLines, LINES_TYPE } from './streaming.ts';
 import { isRemote } from './visibility.ts';
@@ -26,6 +26,7 @@ export async function objectAction(api: Api, c: ApiContext, kind: Kind): Promise
   const target = targetOf(api, c, kind);
   const [subresource = '', ...rest] = segmentsOf(c.req.param('rest') ?? '');
   begin(c, `${c.req.method} ${subresource.slice(0, 80)}`, target);
+  assertNoTrial(c, `"${subresource.slice(0, 80)}" of ${kind.plural}`);
   const elsewhere = await forward(api, c, target, 'any');
   if (elsewhere !== undefined) return elsewhere;
   const action = api.extensions.subresources.get(`${kind.group}/${kind.plural}/${subresource}`);
@@ -72,8 +73,18 @@ export async function daemonAction(api: Api, c: ApiContext): Promise<Response> {
   }
   const target = { kind: { group: DAEMON_GROUP, plural: 'daemon' }, namespace: '', name };
   begin(c, `${c.req.method} ${name}`, target);
+  assertNoTrial(c, `"${name}"`);
   assertOpen(api, c, name, action.open);
   return run(api, c, action, target, rest);
+}
+
+/** Refuses the trial of an action, which would do it. */
+function assertNoTrial(c: ApiContext, what: string): void {
+  if (c.req.method === 'GET' || !isDryRun(c)) return;
+  c.get('note').change = false;
+  throw new DtkdError('BAD_REQUEST', `${what} cannot be tried with dryRun=All; nothing was done`, {
+    next: 'Leave it out. Some actions take "dryRun": true in the body: see the reference.',
+  });
 }
 
 function assertOpen(api: Api, c: ApiContext, name: string, open: Action['open']): void {
