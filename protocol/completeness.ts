@@ -56,7 +56,7 @@ function sentence({ state, reason, since }: NodeStatement, nodes: readonly strin
     case 'denied':
       return `${named(nodes)} denied the request${why}`;
     case 'stale':
-      return `${named(nodes)} did not answer in full; rows are as of ${since ?? 'an earlier time'}${why}`;
+      return `${named(nodes)} did not answer in full; rows are from ${since === undefined ? 'earlier' : `${since} or before`}${why}`;
     case 'unasked':
       return `${named(nodes)} ${nodes.length === 1 ? 'was' : 'were'} not asked${why}`;
     default:

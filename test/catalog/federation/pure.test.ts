@@ -268,6 +268,13 @@ describe('what is kept', () => {
 });
 
 describe('sentences about completeness', () => {
+  test('say of old rows no more than is known: they may be older than the time since when their node does not answer', () => {
+    const since = '2026-11-23T10:00:00Z';
+    expect(completenessSentences([{ node: 'node1', state: 'stale', since, reason: 'it could not be reached' }])).toEqual([
+      `node1 did not answer in full; rows are from ${since} or before: it could not be reached`,
+    ]);
+  });
+
   test('are five at most, and name every node or say how many', () => {
     const state = fc.constantFrom(...NODE_STATES);
     fc.assert(
