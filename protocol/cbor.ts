@@ -13,6 +13,8 @@ const MAX_ITEMS = 65_536;
 const NEGATIVE_IN_8_BYTES = 0x3b;
 /** A key that would change what an object inherits: the decoder makes another of it, so what was signed would not be what is read. */
 const FORBIDDEN_KEY = Buffer.from('__proto__');
+/** So many names are compared one by one, which takes less than to make texts of them. */
+const FEW_FIELDS = 32;
 
 const encoder = new Encoder({ useRecords: false, tagUint8Array: false, variableMapSize: true });
 /** Times are above 2^32: as integers they come in eight bytes, as floats from this encoder. Both are the same number. (The decoder's types lack that option.) */
@@ -43,6 +45,8 @@ export function decodeCbor<T>(bytes: Uint8Array, schema: z.ZodType<T>, what: str
 
 interface Walk {
   bytes: Uint8Array;
+  /** Where the names of fields start and end: those of a map with few, and of the maps around it. */
+  names: number[];
   view: DataView;
   at: number;
   items: number;
@@ -52,7 +56,7 @@ interface Walk {
 
 function checkWellFormed(bytes: Uint8Array, what: string, maxDepth: number): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const walk: Walk = { bytes, view, at: 0, items: 0, what, maxDepth };
+  const walk: Walk = { bytes, names: [], view, at: 0, items: 0, what, maxDepth };
   walkItem(walk, 0);
   if (walk.at !== bytes.length) throw refuse(what, 'bytes are left over');
 }
@@ -69,28 +73,57 @@ function walkItem(walk: Walk, depth: number): void {
     const count = major === 5 ? argument * 2 : argument;
     // Every item takes at least one byte, so a count beyond the bytes left is a lie.
     if (count > walk.view.byteLength - walk.at) throw refuse(walk.what, 'it ends too early');
-    const keys = new Set<string>();
-    for (let index = 0; index < argument; index += 1) {
-      if (major === 5) walkKey(walk, depth + 1, keys);
-      walkItem(walk, depth + 1);
-    }
+    if (major === 5) walkMap(walk, depth, argument);
+    else for (let index = 0; index < argument; index += 1) walkItem(walk, depth + 1);
   }
 }
 
-/** `keys`: those before it in the same map. Of two alike each implementation could take another, and what was signed would mean two things. */
-function walkKey(walk: Walk, depth: number, keys: Set<string>): void {
+/** Of two fields of one name each implementation could take another, and what was signed would mean two things. */
+function walkMap(walk: Walk, depth: number, count: number): void {
+  const { names } = walk;
+  const first = names.length;
+  const many = count > FEW_FIELDS ? new Set<string>() : undefined;
+  for (let index = 0; index < count; index += 1) {
+    const start = walkName(walk, depth + 1);
+    if (many === undefined ? isThere(walk, first, start) : many.size === many.add(textOf(walk, start)).size) {
+      throw refuse(walk.what, `the field ${JSON.stringify(textOf(walk, start).slice(0, 80))} is there twice`);
+    }
+    if (many === undefined) names.push(start, walk.at);
+    walkItem(walk, depth + 1);
+  }
+  names.length = first;
+}
+
+/** The name of a field, to `walk.at`. Returns where it starts. */
+function walkName(walk: Walk, depth: number): number {
   const { major, argument } = readHead(walk, depth);
   if (major !== 3) throw refuse(walk.what, 'the name of a field is no text');
   const start = walk.at;
-  skip(walk, argument);
-  if (argument === FORBIDDEN_KEY.length && FORBIDDEN_KEY.equals(walk.bytes.subarray(start, walk.at))) {
+  take(walk, argument, () => undefined);
+  const { bytes, at: end } = walk;
+  if (argument === FORBIDDEN_KEY.length && FORBIDDEN_KEY.equals(bytes.subarray(start, end))) {
     throw refuse(walk.what, 'a field must not be named "__proto__"');
   }
-  const name = walk.bytes.subarray(start, walk.at);
-  if (!isUtf8(name)) throw refuse(walk.what, 'the name of a field is not UTF-8');
-  const key = Buffer.from(name.buffer, name.byteOffset, name.length).toString();
-  if (keys.has(key)) throw refuse(walk.what, `the field ${JSON.stringify(key.slice(0, 80))} is there twice`);
-  keys.add(key);
+  let at = start;
+  while (at < end && (bytes[at] ?? 0) < 0x80) at += 1;
+  if (at < end && !isUtf8(bytes.subarray(start, end))) throw refuse(walk.what, 'the name of a field is not UTF-8');
+  return start;
+}
+
+/** True if the bytes from there to `walk.at` are a name that its map has already; those begin at that place among the names. */
+function isThere({ bytes, names, at: end }: Walk, first: number, start: number): boolean {
+  for (let index = first; index < names.length; index += 2) {
+    const from = names[index] ?? 0;
+    if ((names[index + 1] ?? 0) - from !== end - start) continue;
+    let at = start;
+    while (at < end && bytes[at] === bytes[from + at - start]) at += 1;
+    if (at === end) return true;
+  }
+  return false;
+}
+
+function textOf({ bytes, at }: Walk, start: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, at - start).toString();
 }
 
 function readHead(walk: Walk, depth: number): { major: number; argument: number } {

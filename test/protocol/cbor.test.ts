@@ -86,4 +86,15 @@ describe('CBOR', () => {
   ])('refuses %s', (_name, hex) => {
     expect(() => decodeCbor(Uint8Array.from(Buffer.from(hex, 'hex')), anything, 'frame')).toThrow(/frame is not valid CBOR/);
   });
+
+  it.each([2, 32, 33, 500])('finds a field that is there twice among %i, and none where all differ', (count) => {
+    const within = { a: 1, b: { a: 1 } };
+    const names = Array.from({ length: count }, (_, index) => `f${String(index).padStart(3, '0')}`);
+    const whole = encodeCbor(Object.fromEntries(names.map((name) => [name, within])));
+    expect(decodeCbor(whole, anything, 'frame')).toHaveProperty(names.at(-1) ?? '', within);
+    const last = Buffer.from(names.at(-1) ?? '');
+    const twice = Buffer.from(whole);
+    last.copy(twice, twice.indexOf(names[count >> 2] ?? ''));
+    expect(() => decodeCbor(Uint8Array.from(twice), anything, 'frame')).toThrow(`the field "${last}" is there twice`);
+  });
 });
