@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { open, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MAX_MASKS_BYTES } from '../../../daemon/src/dispatch/runner/masks.ts';
 import { ERR, OUT, RECORD } from '../../../daemon/src/dispatch/runner/run-directories.ts';
 import { isRecorded, recordedPid } from '../../../daemon/src/dispatch/runner/wrapper.ts';
 import { decodeRow, encodeRow, rowKey } from '../../../daemon/src/dispatch/target/journal-row.ts';
@@ -261,12 +262,15 @@ describe('after its daemon has ended, a target', () => {
 });
 
 describe('secrets that a running command got before its daemon ended', () => {
-  async function running(): Promise<{ id: string; go(): Promise<void> }> {
-    secrets['token'] = 'hunter22';
+  async function running({ token = 'hunter22', as = 'env' }: { token?: string; as?: 'env' | 'file' } = {}): Promise<{
+    id: string;
+    go(): Promise<void>;
+  }> {
+    secrets['token'] = token;
     const gate = join(site.directory, 'gate');
     const script = {
       inline: `echo before; until test -e ${gate}; do sleep 0.01; done; echo "$TOKEN, hunter33"`,
-      secrets: [{ name: 'token', variable: 'TOKEN', as: 'env' as const }],
+      secrets: [{ name: 'token', variable: 'TOKEN', as }],
     };
     const { bytes, code } = bundleOf({ commands: { Show: { script } } });
     const order = orderOf({ work: commandWork('Show', code) });
@@ -299,6 +303,13 @@ describe('secrets that a running command got before its daemon ended', () => {
     expect(await part.ended).toMatchObject({ outcome: 'succeeded' });
     expect((await outputOf(part)).out).toBe(out);
     await nothingIsLeft();
+  });
+
+  it('count once where they are still the same: only so much can be kept out of it', async () => {
+    const { id, go } = await running({ token: 'x'.repeat(MAX_MASKS_BYTES / 2 + 1), as: 'file' });
+    await site.crash();
+    await go();
+    expect(await (await again(id)).ended).toMatchObject({ outcome: 'succeeded' });
   });
 
   it('leave its output out, and not its end, where they cannot be known any more', async () => {

@@ -2,12 +2,13 @@
  * Values of secrets that processes of a part got, noted beside their run directories before they start, sealed by this node: a daemon that goes on with them keeps these values
  * out of their output, whatever the Secrets say by then.
  */
-import { readdir, readFile, stat, unlink, writeFile } from 'node:fs/promises';
+import { readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../../../../../protocol/cbor.ts';
 import { fileError } from '../../content/file-error.ts';
 import type { SecretValues } from '../../dispatch.types.ts';
+import { codeOf } from '../../runner/run-directories.ts';
 
 /** How the names of notes begin: as no run directory does. */
 const GIVEN = 'given-';
@@ -33,18 +34,17 @@ export async function noteGiven(secrets: SecretValues, room: string, values: rea
   }
 }
 
-/** All values that were noted in the directory of a part. Errors: those of the system, and INTERNAL if one cannot be opened. */
-export async function readGiven(secrets: SecretValues, directory: string): Promise<Buffer[]> {
-  const names = (await readdir(directory)).filter((name) => name.startsWith(GIVEN));
-  const values = await Promise.all(
-    names.map(async (name) => {
-      const path = join(directory, name);
-      if ((await stat(path)).size > MAX_NOTE_BYTES) throw new Error('it is larger than any note');
-      const bytes = await secrets.unseal(aboutOf(path), await readFile(path));
-      return decodeCbor(bytes, note, 'a note of secrets').map((value) => Buffer.from(value));
-    }),
-  );
-  return values.flat();
+/** What was noted of the process in that room; nothing if it got none. Errors: those of the system, and INTERNAL if it cannot be opened. */
+export async function readGiven(secrets: SecretValues, room: string): Promise<Buffer[]> {
+  const path = givenBeside(room);
+  try {
+    if ((await stat(path)).size > MAX_NOTE_BYTES) throw new Error('it is larger than any note');
+    const bytes = await secrets.unseal(aboutOf(path), await readFile(path));
+    return decodeCbor(bytes, note, 'a note of secrets').map((value) => Buffer.from(value));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /** A note of another process or part is none of this one. */

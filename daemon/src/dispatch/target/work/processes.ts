@@ -198,7 +198,7 @@ export class Processes {
     limits: { timeoutMs: number | undefined; signal: AbortSignal },
   ): Promise<ScriptResult> {
     const { output, runner } = this.#options;
-    const masks = secrets.length === 0 ? [] : await this.#masksAgain(secrets);
+    const masks = secrets.length === 0 ? [] : await this.#masksAgain(room, secrets);
     const noted = await readKillNote(room);
     if (masks === undefined) {
       await output.log('warning', source, 'its output is left out from here on: what secrets it got cannot be read any more');
@@ -223,13 +223,15 @@ export class Processes {
     await noteGiven(this.#options.secrets, room, values);
   }
 
-  /** What processes of the part got, and what they would get now. Undefined if it cannot be known. */
-  async #masksAgain(names: readonly string[]): Promise<Buffer[] | undefined> {
-    const { secrets, directory } = this.#options;
+  /** What the process in that room was given, and what it would be given now. Undefined if it cannot be known. */
+  async #masksAgain(room: string, names: readonly string[]): Promise<Buffer[] | undefined> {
+    const { secrets } = this.#options;
     try {
-      const given = await readGiven(secrets, directory);
+      const given = await readGiven(secrets, room);
       const present = await Promise.all(names.map((name) => secrets.get(name)));
-      return [...given, ...present.flatMap((value) => (value === undefined ? [] : masksOf(value)))];
+      const all = [...given, ...present.flatMap((value) => (value === undefined ? [] : masksOf(value)))];
+      // most are as they were, and only so many bytes can be masked
+      return [...new Map(all.map((value) => [value.toString('latin1'), value])).values()];
     } catch {
       return undefined;
     }
