@@ -340,7 +340,7 @@ describe('converging', () => {
   });
 
   it('runs actions and looks for drift', async () => {
-    const { machines, daemon, store } = await fresh(SHOP);
+    const { machines, daemon, store, disk } = await fresh(SHOP);
     const { run, ask } = await daemon();
     expect((await refusal(ask('shop', 'drift'))).code).toBe('CONFLICT');
     await run('shop', 'converge');
@@ -355,6 +355,12 @@ describe('converging', () => {
       next: 'It takes no options.',
     });
     expect(await store.get(ref('tasks', 'shop-3'))).toBeUndefined();
+    // what is brought up can be acted on also without its files
+    const kept = disk.repositories.get('shop');
+    disk.repositories.delete('shop');
+    await run('shop', 'exec', { component: 'db', command: 'restart' });
+    expect(machines.done.at(-1)).toBe('restart db');
+    if (kept !== undefined) disk.repositories.set('shop', kept);
     machines.fails = (what) => (what === 'check web-2' ? { outcome: 'failed', exitStatus: 1 } : undefined);
     const { task } = await run('shop', 'drift');
     expect(statusOf(await store.get(ref('tasks', String(task))))).toMatchObject({ state: 'failed' });

@@ -39,12 +39,15 @@ export function exec(ports: ConvergePorts, principal: Principal, name: string, r
       const plan = isAction ? planAction(applied, component, command, options, { batch, threads }) : undefined;
       // after a converge that did not end well, what is applied may be of another commit
       if (plan !== undefined && instance.status.phase !== 'Ready') return plan;
-      const source = await ports.files.at(name, instance.status.applied ?? 'HEAD');
+      const reading = ports.files.at(name, instance.status.applied ?? 'HEAD');
       if (plan !== undefined && isAction) {
+        // what is brought up can be acted on also where its files cannot be read any more
+        const source = await reading.catch(() => undefined);
         const types = plan.steps.flatMap(({ work }) => applied.get(work?.resource ?? '')?.type ?? []);
-        await assertOptions(source.files?.copies.values() ?? [], new Set(types), command, options);
+        await assertOptions(source?.files?.copies.values() ?? [], new Set(types), command, options);
         return plan;
       }
+      const source = await reading;
       const { desired } = await expandSource(ports, source, applied);
       return planWorkflow(applied, desired?.workflows ?? {}, workflow ?? '', options, { threads });
     },
