@@ -472,7 +472,7 @@ describe('workflows', () => {
     const body = (steps: readonly object[]) =>
       filesOf(
         {
-          'parameter-rules': { fast: { type: 'string' }, other: { type: 'string', required: true } },
+          'parameter-rules': { fast: { type: 'string' }, other: { type: 'string', required: true }, later: { type: 'integer' } },
           parameters: { fast: 'very', other: '2' },
           components: { web: { type: 'Server' } },
           workflows: {
@@ -484,6 +484,7 @@ describe('workflows', () => {
       );
     const called = (given: object) => ({ workflow: 'roll', options: given });
     expect(await wrong(body([go({ speed: 3, level: 'b' }), go({ speed: '${parameters.other}' }), called({ speed: '1' })]))).toEqual([]);
+    expect(await wrong(body([go({ speed: '${parameters.later}' }), called({ speed: '${parameters.later}' })]))).toEqual([]);
     expect(
       await wrong(
         body([
@@ -507,20 +508,22 @@ describe('workflows', () => {
   });
 
   it('and what a converge runs by itself cannot need options', async () => {
-    const needing = (more: object) =>
+    const needing = (more: object, command = 'create') =>
       wrong(
         filesOf(
           { components: { web: { type: 'Server' } } },
-          copy('acme/web', { Server: { commands: { create: { ...RUN, options: { token: { required: true, ...more } } }, go: RUN } } }),
+          copy('acme/web', { Server: { commands: { [command]: { ...RUN, options: { token: { required: true, ...more } } }, go: RUN } } }),
         ),
       );
     expect(await needing({})).toEqual(['COMPONENT_CONSTRAINT web.type']);
     expect(await needing({ default: 'x' })).toEqual([]);
     expect(await needing({ property: 'name' })).toEqual([]);
-    const workflows = { create: { options: { a: { required: true } }, steps: [{ component: 'web' }] } };
-    expect(await wrong(shop({ components: { web: { type: 'Server' } }, workflows }))).toEqual([
-      'REQUIRED_UNSET workflows.create.options.a',
-    ]);
+    expect(await needing({}, 'converge')).toEqual(['COMPONENT_CONSTRAINT web.type']);
+    const workflow = { options: { a: { required: true } }, steps: [{ component: 'web' }] };
+    const following = (workflows: object) => wrong(shop({ components: { web: { type: 'Server' } }, workflows }));
+    expect(await following({ create: workflow })).toEqual(['REQUIRED_UNSET workflows.create.options.a']);
+    // what it does not run keeps nothing from being brought up
+    expect([await needing({}, 'check'), await needing({}, 'delete'), await following({ delete: workflow })]).toEqual([[], [], []]);
   });
 
   it('are judged in however long a row they call one another', async () => {

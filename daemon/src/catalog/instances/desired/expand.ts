@@ -88,8 +88,8 @@ async function componentsOf(
   return components;
 }
 
-/** Commands that a converge or a delete runs by itself. Without a check there is no looking for drift, and nothing else amiss. */
-const ACTS = ['create', 'converge', 'delete'] as const;
+/** Commands that a converge runs by itself to bring something up. What cannot be checked or taken down, it does bring up. */
+const ACTS = ['create', 'converge'] as const;
 
 /** What a converge runs by itself gets no options: one that needs some would always fail, after what comes before it. */
 function judgeActs(type: ComponentType, path: FilePath, findings: Findings): void {

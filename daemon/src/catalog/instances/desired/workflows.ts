@@ -18,8 +18,8 @@ import type { Scope } from './scope.ts';
 /** Workflows within workflows, with the groups in them: numbers of steps such as 3.1.2 stay short. */
 export const MAX_LEVELS = 12;
 
-/** What a converge and a delete follow, where they are there: nobody gives these options. */
-const BY_THEMSELVES = ['create', 'delete'];
+/** What a converge follows, where it is there: nobody gives it options. */
+const BY_ITSELF = 'create';
 
 /** The workflows with all references filled in but those to options, which are known when one is run. */
 export function workflowsOf(
@@ -41,15 +41,9 @@ export function workflowsOf(
       { ...workflow, steps: stepsOf(judge, workflow.steps, workflow, ['workflows', name, 'steps']) },
     ]),
   );
-  for (const name of BY_THEMSELVES) {
-    const rules = Object.hasOwn(written, name) ? written[name]?.options : undefined;
-    for (const option of missingOptions(rules))
-      findings.add(
-        'REQUIRED_UNSET',
-        ['workflows', name, 'options', option],
-        'has no default, and nobody gives it a value',
-        'Give it a default.',
-      );
+  for (const option of missingOptions(Object.hasOwn(written, BY_ITSELF) ? written[BY_ITSELF]?.options : undefined)) {
+    const at = ['workflows', BY_ITSELF, 'options', option];
+    findings.add('REQUIRED_UNSET', at, 'has no default, and nobody gives it a value', 'Give it a default.');
   }
   judgeWhole(written, findings);
   return workflows;
@@ -158,7 +152,8 @@ function optionOf({ scope, findings }: Judge, value: string | number | boolean, 
     );
   }
   const outcome = interpolateBut('options', value, scope.at(path));
-  if (!isKnown(outcome)) return { value: '', isKnown: outcome === 'unset' };
+  // what nobody has set yet is told of where the workflow is run: a service comes up without it
+  if (!isKnown(outcome)) return { value: '', isKnown: false };
   const filled = textOf(outcome.value);
   // what may be the name of a Secret is not repeated
   return { value: filled, isKnown: !outcome.secret && !hasReference(filled) };
