@@ -1,5 +1,5 @@
 /**
- * Stores the object of an execution as it changes: soon after a change, one write after the other, and how it ended for sure, however long a full disk takes. Does not know
+ * Stores the object of an execution as it changes: soon after a change, one write after the other; that it pauses and how it ended for sure, however long a full disk takes. Does not know
  * what stands in it.
  */
 import type { DispatchLogger } from '../dispatch.types.ts';
@@ -37,13 +37,13 @@ export class Saving {
     return this.#last;
   }
 
-  /** Those who follow it hear of the end at the first failure all the same. */
+  /** Those who follow it hear of it at the first failure all the same. */
   async surely(): Promise<void> {
     const { id, timing, logger } = this.#options;
     try {
       await this.now();
     } catch (error) {
-      logger.warn({ err: error, id }, 'How an execution ended could not be stored; it is tried again');
+      logger.warn({ err: error, id }, 'An execution could not be stored; it is tried again');
       this.#timer = setTimeout(() => void this.surely(), timing.backoffMs.last).unref();
     }
   }
