@@ -110,6 +110,35 @@ describe('a witness', () => {
     expect(await seen()).toEqual([]);
   });
 
+  it('keeps what a suspended member has shown over a restart, and asks it nothing', async () => {
+    const { store, show, seen, witnesses } = await witness();
+    await show(head(5));
+    await show(head(9));
+    await waitFor(async () => (await seen()).length === 2, { what: 'both heads' });
+    await witnesses.stop();
+    const peers = [{ key: AUTHOR, displayName: 'node1', self: false, suspended: true }];
+    let asked = 0;
+    const again = createAuditWitnessing({
+      audit: { record() {}, head: async () => undefined, counters: () => ({}) },
+      store,
+      domains: () => [{ id: MEMBER.domain, peers }],
+      requests: {
+        ask: async () => {
+          asked += 1;
+          return encodeWitnessed([]);
+        },
+        serve: () => {},
+      },
+      publish: async () => {},
+      now: Date.now,
+      logger: { info() {}, warn() {} },
+    });
+    await again.start();
+    expect((await seen()).map((each) => each.head)).toEqual([head(5), head(9)]);
+    expect([await again.gather(), asked]).toEqual([{ witnesses: [], testimonies: [] }, 0]);
+    await again.stop();
+  });
+
   it('is asked, and what it says is judged', async () => {
     const told = encodeWitnessed([
       { head: head(5), seen: 1 },

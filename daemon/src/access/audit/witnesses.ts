@@ -39,6 +39,8 @@ export interface WitnessMember {
   key: PeerKey;
   /** As it is called here. */
   name: string;
+  /** It is not asked; what it has shown stays, since it may come back. */
+  suspended?: boolean;
 }
 
 export interface WitnessPorts {
@@ -129,7 +131,7 @@ export class Witnesses {
   async gather(): Promise<{ witnesses: Witness[]; testimonies: Testimony[] }> {
     const witnesses: Witness[] = [];
     const testimonies: Testimony[] = [];
-    const members = this.#ports.members();
+    const members = this.#ports.members().filter(({ suspended }) => suspended !== true);
     for (let at = 0; at < members.length; at += WITNESS_ASKED_AT_ONCE) {
       await Promise.all(
         members.slice(at, at + WITNESS_ASKED_AT_ONCE).map(async (member) => {

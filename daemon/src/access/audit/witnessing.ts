@@ -12,7 +12,7 @@ import { Witnesses, type WitnessMember } from './witnesses.ts';
 export interface WitnessingPorts {
   audit: Pick<AuditLog, 'record' | 'head' | 'counters'>;
   store: ObjectStore;
-  /** As the mesh has them; this node itself and suspended members are left out. */
+  /** As the mesh has them; this node itself is left out. */
   domains: () => readonly { id: DomainId; peers: readonly { key: PeerKey; displayName: string; self: boolean; suspended: boolean }[] }[];
   requests: {
     ask: (to: WitnessMember, request: Uint8Array) => Promise<Uint8Array>;
@@ -45,7 +45,7 @@ export function createAuditWitnessing(ports: WitnessingPorts): AuditWitnessing {
     kv: store.kv,
     members: () =>
       domains().flatMap(({ id, peers }) =>
-        peers.filter((peer) => !peer.self && !peer.suspended).map(({ key, displayName }) => ({ domain: id, key, name: displayName })),
+        peers.filter(({ self }) => !self).map(({ key, displayName, suspended }) => ({ domain: id, key, name: displayName, suspended })),
       ),
     ask: requests.ask,
     now,
