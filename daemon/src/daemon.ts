@@ -2,7 +2,7 @@
  * The composition root: the only file that knows every part. Starts them in order, hands each the ports that it asks for, and stops them
  * in reverse. A part that fails to start stops those before it, so that a failed start leaves nothing behind.
  */
-import { chmod, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { REMOTE_API_PROTOCOL } from '../../protocol/remote-api.ts';
@@ -32,7 +32,7 @@ import { createNodeFacts } from './catalog/node-facts.ts';
 import { createSecrets } from './catalog/secrets/secrets.ts';
 import { checkupAction } from './checkup-ports.ts';
 import type { Config } from './config.ts';
-import { explainLock, prepareDirectory, protectDirectory, settleName, writeEndpoint } from './data-directory.ts';
+import { explainLock, openToGroup, prepareDirectory, protectDirectory, settleName, writeEndpoint } from './data-directory.ts';
 import { startDispatching } from './dispatching.ts';
 import { extensions } from './extensions.ts';
 import { followGrants, standingIn } from './federation-ports.ts';
@@ -203,7 +203,7 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
     ...certificates,
     onReplaced: () => logger.warn({}, 'The authority of the API is a new one; who keeps the old one needs it: dtkd kubeconfig --write'),
   });
-  if (gid !== undefined) await chmod(join(config.data, 'ca.crt'), 0o644);
+  if (gid !== undefined) await openToGroup(join(config.data, 'ca.crt'), gid);
 
   const witnessing = createAuditWitnessing({
     audit,
@@ -393,13 +393,14 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
   const memory = new MemoryKeeper();
   memory.start();
   stops.push(async () => memory.stop());
-  await writeEndpoint(endpointFile, {
+  const endpoint = {
     api: api.url,
     ...(api.socket === undefined ? {} : { socket: API_SOCKET }),
     pid: process.pid,
     name,
     ingress: apps.ingressAddress(),
-  });
+  };
+  await writeEndpoint(endpointFile, endpoint, gid);
   stops.push(() => rm(endpointFile, { force: true }));
   return {
     summary: () =>

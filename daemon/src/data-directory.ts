@@ -76,8 +76,15 @@ export async function explainLock(error: unknown, endpointFile: string): Promise
   });
 }
 
-/** Tells the CLI where the daemon is; written whole, so that nobody reads half of it. */
-export async function writeEndpoint(file: string, endpoint: object): Promise<void> {
+/** Lets the operator group read a file that its commands need, whatever the umask is: the units have one that shuts it out. */
+export async function openToGroup(file: string, gid: number): Promise<void> {
+  await chown(file, process.getuid?.() ?? -1, gid);
+  await chmod(file, 0o640);
+}
+
+/** Tells the CLI where the daemon is; written whole, so that nobody reads half of it. `gid`: of the operator group. */
+export async function writeEndpoint(file: string, endpoint: object, gid: number | undefined): Promise<void> {
   await writeFile(`${file}.new`, `${JSON.stringify(endpoint)}\n`, { mode: 0o644 });
+  if (gid !== undefined) await openToGroup(`${file}.new`, gid);
   await rename(`${file}.new`, file);
 }

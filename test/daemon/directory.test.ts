@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { prepareDirectory, protectDirectory } from '../../daemon/src/data-directory.ts';
+import { prepareDirectory, protectDirectory, writeEndpoint } from '../../daemon/src/data-directory.ts';
 import { makeDirectory } from '../../daemon/src/directory.ts';
 
 let directory = '';
@@ -49,5 +49,15 @@ describe('a data directory', () => {
     expect(mode()).toBe(0o750);
     await protectDirectory(path, undefined);
     expect(mode()).toBe(0o700);
+  });
+
+  it('says where the daemon is to the operator group, whatever the umask is', async () => {
+    const file = join(directory, 'endpoint.json');
+    // root may give a file to any group
+    const gid = process.getuid?.() === 0 ? 4242 : process.getgid?.();
+    const before = process.umask(0o077);
+    await writeEndpoint(file, { api: 'https://127.0.0.1:7700' }, gid).finally(() => process.umask(before));
+    const found = statSync(file);
+    expect({ gid: found.gid, mode: found.mode & 0o777 }).toEqual({ gid, mode: 0o640 });
   });
 });

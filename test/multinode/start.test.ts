@@ -58,6 +58,24 @@ describe('starting', () => {
     await site.stop();
   });
 
+  // root may give files to any group
+  it.skipIf(process.getuid?.() !== 0)(
+    'lets an operator group find and use it under the umask of the unit',
+    async () => {
+      const site = await stage.current.start({
+        name: 'operated',
+        wrapper: ['sh', '-c', 'umask 027 && exec "$@"', 'sh'],
+        args: ['--operator-group', 'daemon'],
+      });
+      const { gid } = await stat(site.dir);
+      for (const name of ['endpoint.json', 'ca.crt', 'admin.token', 'api.sock']) {
+        const file = await stat(join(site.dir, name));
+        expect([name, file.gid, file.mode & 0o047]).toEqual([name, gid, 0o040]);
+      }
+        await site.stop();
+    },
+  );
+
   it('refuses a port that is in use, and names it', async () => {
     for (const flag of ['api', 'ingress'] as const) {
       const refused = await stage.current.site({ name: 'busy', [flag]: `127.0.0.1:${busyPort}` }).startRefused();
