@@ -34,6 +34,11 @@ export function appUsers(access: Access, mesh: Pick<Mesh, 'domains'>, audit: Aud
       });
       return decision;
     },
-    onChange: (listener) => access.onChange(listener),
+    onChange(listener) {
+      const forget = [access.onChange(listener), access.onTokenEnd(listener)];
+      return () => {
+        for (const one of forget) one();
+      };
+    },
   };
 }

@@ -354,7 +354,11 @@ async function start(config: Config, logger: Logger, stops: (() => Promise<void>
       status,
       audit: auditing,
       checkup: checkupAction({ config, node: name, version: VERSION, mesh, store, apps, dispatching, audit, witnessing, checks, now }),
-      rotate: () => tokens.rotate(),
+      rotate: async () => {
+        const token = await tokens.rotate();
+        access.tokenEnded();
+        return token;
+      },
     }),
     content: dispatching.content,
     parcels,

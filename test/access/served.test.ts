@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MERGE, startTestApi, type TestApi } from '../api/fixtures.ts';
+import { waitFor } from '../wait.ts';
 import { OPERATOR_TOKEN, type Site, startSite } from './site.ts';
 
 /** Access behind the real API: what it decides is what clients meet. */
@@ -93,6 +94,23 @@ describe('a user of the API', () => {
     expect((await tom('PATCH', `${BASE}/types/secretthing`, extended)).status).toBe(403);
     await operator('POST', `${BASE}/capabilities`, grant('tom@node0', ['MANAGE'], { kind: 'types' }));
     expect((await tom('PATCH', `${BASE}/types/secretthing`, extended)).status).toBe(200);
+  });
+
+  it('has its watches ended with the token that they began with, and no others', async () => {
+    const kim = await login('kim');
+    const token = async () => (await operator('POST', `${BASE}/users/kim/token`)).body.token;
+    const [old, operators] = await Promise.all(
+      [await token(), OPERATOR_TOKEN].map((each) => api.watch(`${BASE}/users?watch=true`, { authorization: `Bearer ${each}` })),
+    );
+    await waitFor(() => old?.events.length !== 0 && operators?.events.length !== 0, { what: 'the watches' });
+    const fresh = await token();
+    await waitFor(() => old?.ended() === true, { what: 'the end of the watch by the old token' });
+    expect(operators?.ended()).toBe(false);
+    expect((await kim('GET', `${BASE}/users`)).status).toBe(401);
+    const again = await api.watch(`${BASE}/users?watch=true`, { authorization: `Bearer ${fresh}` });
+    expect(again.answer.statusCode).toBe(200);
+    again.stop();
+    operators?.stop();
   });
 
   it('may ask who it is and what it may, and for a new token of its own', async () => {

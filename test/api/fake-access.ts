@@ -17,6 +17,7 @@ export function operatorAccess(token: string): Access {
     rules: () => ({ resourceRules: [] }),
     isPresent: () => true,
     onChange: () => () => {},
+    onTokenEnd: () => () => {},
     remoteUser: (from, { name, uid }) => ({ type: 'user', home: from.peerKey, name, uid, display: `${name}@${from.namespace}` }),
   };
 }
@@ -111,6 +112,10 @@ export class FakeAccess implements Access {
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  onTokenEnd(listener: () => void): () => void {
+    return this.#operator.onTokenEnd(listener);
   }
 
   remoteUser(from: { peerKey: string; namespace: string }, user: { name: string; uid: string }): UserPrincipal {

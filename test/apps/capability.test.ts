@@ -38,6 +38,22 @@ describe.each([{ lanes: false }, { lanes: true }])('an app with authenticationTy
     return text;
   }
 
+  /** Shares an app whose answers do not end. */
+  async function exposeEndless(): Promise<void> {
+    const endless = await stage.origin((_request, response) => void response.write('x'));
+    hosts = await stage.expose(owner, { name: 'endless', ports: [endless], capability: true });
+  }
+
+  /** A request under way. */
+  async function open(site: Site, token: string): Promise<Socket> {
+    const socket = connect(site.port, '127.0.0.1', () =>
+      socket.write(message('GET / HTTP/1.1', `Host: ${hosts[site.name]}`, `Authorization: Bearer ${token}`)),
+    );
+    socket.on('error', () => undefined);
+    await new Promise((resolve) => socket.once('data', resolve));
+    return socket;
+  }
+
   it('asks for a token, refuses who lacks REQUEST, and lets in who has it', async () => {
     const token = caller.users.add('ann');
     const without = await get(caller);
@@ -86,21 +102,25 @@ describe.each([{ lanes: false }, { lanes: true }])('an app with authenticationTy
   it('cuts what is under way once the right is gone, at either ingress', async () => {
     owner.users.let(ann, true);
     owner.users.let('bob@node0', true);
-    const endless = await stage.origin((_request, response) => void response.write('x'));
-    hosts = await stage.expose(owner, { name: 'endless', ports: [endless], capability: true });
-    const open = async (site: Site, token: string): Promise<Socket> => {
-      const socket = connect(site.port, '127.0.0.1', () =>
-        socket.write(message('GET / HTTP/1.1', `Host: ${hosts[site.name]}`, `Authorization: Bearer ${token}`)),
-      );
-      socket.on('error', () => undefined);
-      await new Promise((resolve) => socket.once('data', resolve));
-      return socket;
-    };
+    await exposeEndless();
     const far = await open(caller, caller.users.add('ann'));
     const near = await open(owner, owner.users.add('bob'));
     const closed = Promise.all([far, near].map((socket) => new Promise((resolve) => socket.once('close', resolve))));
     owner.users.let(ann, false);
     owner.users.let('bob@node0', false);
+    await closed;
+    await waitFor(() => owner.apps.counters()['tunnelsServed'] === 0, { what: 'the tunnel to be cut' });
+  });
+
+  it('cuts what was begun with a token that counts no more, at either ingress', async () => {
+    owner.users.let(ann, true);
+    owner.users.let('bob@node0', true);
+    await exposeEndless();
+    const tokens = { far: caller.users.add('ann'), near: owner.users.add('bob') };
+    const sockets = [await open(caller, tokens.far), await open(owner, tokens.near)];
+    const closed = Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve))));
+    caller.users.end(tokens.far);
+    owner.users.end(tokens.near);
     await closed;
     await waitFor(() => owner.apps.counters()['tunnelsServed'] === 0, { what: 'the tunnel to be cut' });
   });

@@ -32,6 +32,12 @@ export class FakeUsers implements AppUsers {
     return token;
   }
 
+  /** Ends a token. */
+  end(token: string): void {
+    this.#tokens.delete(token);
+    for (const listener of this.#listeners) listener();
+  }
+
   /** Gives or takes REQUEST on every app of this site to a user, by what decisions show. */
   let(display: string, allowed: boolean): void {
     if (allowed) this.#rights.add(display);

@@ -60,7 +60,7 @@ describe('starting', () => {
 
   // root may give files to any group
   it.skipIf(process.getuid?.() !== 0)(
-    'lets an operator group find and use it under the umask of the unit',
+    'lets an operator group find and use it under the umask of the unit, and ends watches with the token that they began with',
     async () => {
       const site = await stage.current.start({
         name: 'operated',
@@ -72,7 +72,12 @@ describe('starting', () => {
         const file = await stat(join(site.dir, name));
         expect([name, file.gid, file.mode & 0o047]).toEqual([name, gid, 0o040]);
       }
-        await site.stop();
+      const watch = await site.openApi(`${site.path('node')}?watch=true`);
+      const ended = new Promise((resolve) => watch.once('close', resolve));
+      watch.on('error', () => undefined).resume();
+      expect(await site.cli('token', 'rotate')).toMatchObject({ code: 0 });
+      await ended;
+      await site.stop();
     },
   );
 

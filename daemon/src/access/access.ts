@@ -44,6 +44,8 @@ export interface AccessPart extends Access {
   readonly subresources: ReadonlyMap<string, AccessAction>;
   /** Daemon-wide actions by name: `whoami`, `can`. Users may ask these. */
   readonly actions: ReadonlyMap<string, AccessAction>;
+  /** To be called when the operator's token was replaced. */
+  tokenEnded(): void;
   /** Reads what is stored. To be awaited before anything is decided. */
   start(): Promise<void>;
   stop(): void;
@@ -64,14 +66,15 @@ class AccessService implements AccessPart {
   readonly #keeper: FactKeeper;
   readonly #timer: ExpiryTimer;
   readonly #listeners = new Set<() => void>();
+  readonly #tokenListeners = new Set<() => void>();
 
   constructor(options: AccessOptions) {
     const { store, node, mesh, now } = options;
     this.#options = options;
     this.#book = new FactBook(node.name);
-    this.#tokens = new UserTokens(store, node.name);
+    this.#tokens = new UserTokens(store, node.name, () => this.tokenEnded());
     const directory = new Directory({ store, node, mesh });
-    this.#timer = new ExpiryTimer(now, this.#book, () => this.#tell());
+    this.#timer = new ExpiryTimer(now, this.#book, () => this.#tell(this.#listeners));
     this.#keeper = new FactKeeper({ ...options, book: this.#book, tokens: this.#tokens, directory, onChange: () => this.#changed() });
     const parts = { store, node, now, book: this.#book, directory, access: this };
     this.kinds = new Map<string, Handler>([
@@ -92,6 +95,7 @@ class AccessService implements AccessPart {
     this.#keeper.stop();
     this.#timer.stop();
     this.#listeners.clear();
+    this.#tokenListeners.clear();
   }
 
   decide(principal: Principal, asked: Asked): Decision {
@@ -116,6 +120,15 @@ class AccessService implements AccessPart {
     return () => this.#listeners.delete(listener);
   }
 
+  onTokenEnd(listener: () => void): () => void {
+    this.#tokenListeners.add(listener);
+    return () => this.#tokenListeners.delete(listener);
+  }
+
+  tokenEnded(): void {
+    this.#tell(this.#tokenListeners);
+  }
+
   authenticate(bearerToken: string): Principal | undefined {
     const operator = this.#options.operator.authenticate(bearerToken);
     if (operator !== undefined) return operator;
@@ -130,15 +143,15 @@ class AccessService implements AccessPart {
 
   #changed(): void {
     this.#timer.arm();
-    this.#tell();
+    this.#tell(this.#listeners);
   }
 
-  #tell(): void {
-    for (const listener of this.#listeners) {
+  #tell(listeners: Iterable<() => void>): void {
+    for (const listener of listeners) {
       try {
         listener();
       } catch (error) {
-        this.#options.logger.error({ err: error }, 'A listener to changes of rights failed');
+        this.#options.logger.error({ err: error }, 'A listener to changes of rights or tokens failed');
       }
     }
   }

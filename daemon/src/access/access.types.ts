@@ -33,6 +33,8 @@ export interface Access {
   isPresent(user: UserPrincipal): boolean;
   /** Called after anything changed that decisions rest on (grants, trusts, users, time that ran out). Returns a function that unsubscribes. */
   onChange(listener: () => void): () => void;
+  /** Called after a token was replaced: what was begun with the old one is to end. Returns a function that unsubscribes. */
+  onTokenEnd(listener: () => void): () => void;
   /** The user of a bearer token of this node. */
   authenticate(bearerToken: string): Principal | undefined;
   /** A user of another node, as that node vouches for it. */

@@ -32,10 +32,12 @@ export class UserTokens {
   readonly #node: string;
   readonly #byHash = new Map<string, TokenBearer>();
   readonly #hashOf = new Map<string, string>();
+  readonly #onReplaced: () => void;
 
-  constructor(store: ObjectStore, node: string) {
+  constructor(store: ObjectStore, node: string, onReplaced: () => void) {
     this.#store = store;
     this.#node = node;
+    this.#onReplaced = onReplaced;
   }
 
   async load(): Promise<void> {
@@ -74,6 +76,7 @@ export class UserTokens {
       return user.metadata.uid;
     });
     this.#set({ name, uid }, hash);
+    this.#onReplaced();
     return token;
   }
 

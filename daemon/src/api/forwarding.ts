@@ -15,7 +15,7 @@ import { GIVEN_UP, linkSignals } from './linked-signal.ts';
 import { answerForm, assertJson, patchForm } from './media.ts';
 import { answerObject } from './object-answer.ts';
 import { type Api, type ApiContext, answerJson, answerText, readBody, type Target, warn, wholeNumber } from './request.ts';
-import { LINES_TYPE } from './streaming.ts';
+import { LINES_TYPE, whileKnown } from './streaming.ts';
 import { readWritten } from './written.ts';
 
 /** Milliseconds for the owner to answer: a write of a busy node waits for its disk. */
@@ -100,18 +100,21 @@ async function bodyFor({ c, target: { kind, namespace } }: Asked): Promise<Uint8
 }
 
 async function forwardAction(asked: Asked): Promise<Response> {
-  const { c, target } = asked;
+  const { api, c, target } = asked;
   const body = await readBody(c);
   return within(asked, body, true, async (response, keep) => {
     if (!/;\s*stream=/.test(response.contentType)) {
       return answerJson(c, incomingAny(await readAll(response.body, MAX_ROW_BYTES, target.namespace), target.namespace), response.status);
     }
-    return answerText(
-      c,
-      iteratedBody(response.body[Symbol.asyncIterator](), (bytes) => bytes, { end: keep() }),
-      response.status,
-      LINES_TYPE,
-    );
+    // the other node goes by this one's word about who asks
+    const leave = keep();
+    const forget = whileKnown(api, c, leave);
+    const end = () => {
+      forget();
+      leave();
+    };
+    const lines = iteratedBody(response.body[Symbol.asyncIterator](), (bytes) => bytes, { end });
+    return answerText(c, lines, response.status, LINES_TYPE);
   });
 }
 

@@ -6,7 +6,7 @@ import { DtkdError } from '../../../protocol/errors.ts';
 import { recordOf } from './audit-note.ts';
 import type { Principal } from './handlers.types.ts';
 import { hostCheck, isOurOrigin, knownHosts } from './hosts.ts';
-import { type Api, type ApiContext, answerJson } from './request.ts';
+import { type Api, type ApiContext, answerJson, bearerToken } from './request.ts';
 import type { RequestCounts, RequestOrigin } from './request-counts.ts';
 import type { Soon } from './soon.ts';
 import { statusOf } from './status.ts';
@@ -108,13 +108,12 @@ function authenticate(api: Api, c: ApiContext): void {
     c.set('principal', remote.principal);
     assertForMembers(c);
   } else {
-    c.set('principal', bearer(api, c.req.header('authorization')));
+    c.set('principal', bearer(api, bearerToken(c)));
     assertNobodyElse(c);
   }
 }
 
-function bearer(api: Api, authorization: string | undefined): Principal {
-  const token = /^Bearer ([^\s]+)$/i.exec(authorization ?? '')?.[1];
+function bearer(api: Api, token: string | undefined): Principal {
   if (token === undefined) {
     throw new DtkdError('UNAUTHORIZED', 'this request carries no bearer token', {
       next: 'Send "Authorization: Bearer TOKEN" with the token of the file admin.token in the data directory.',

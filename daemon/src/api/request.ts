@@ -71,6 +71,11 @@ export function refOfTarget({ kind, namespace, name }: Target): ObjectRef {
   return { group: kind.group, plural: kind.plural, namespace, name };
 }
 
+/** The token that a request bears. */
+export function bearerToken(c: ApiContext): string | undefined {
+  return /^Bearer ([^\s]+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
+}
+
 /** Reads the body, at most `limit` bytes of it. */
 export async function readBody(c: ApiContext, limit = MAX_BODY_BYTES): Promise<Uint8Array> {
   const declared = Number(c.req.header('content-length') ?? Number.NaN);

@@ -2,7 +2,7 @@ import { DtkdError } from '../../../protocol/errors.ts';
 import { SELF, subjectText } from '../../../protocol/principal.ts';
 import { iteratedBody } from './iterated-body.ts';
 import { GIVEN_UP, linkSignals } from './linked-signal.ts';
-import { type Api, type ApiContext, answerText } from './request.ts';
+import { type Api, type ApiContext, answerText, bearerToken } from './request.ts';
 
 /** Watches and streams of one user at once: nobody takes the room of all others. */
 const MAX_PER_USER = 64;
@@ -12,8 +12,8 @@ export const LINES_TYPE = 'application/json;stream=lines';
 
 /**
  * Answers with lines made of what `make` yields. Headers go out at once; the client's reading speed is the pace; the signal given to
- * `make` aborts when the client goes away, the server closes, the time is over, or who asks was deleted or `may` not any more (asked after each change
- * of rights). `make` must not throw.
+ * `make` aborts when the client goes away, the server closes, the time is over, or who asks is known no more (`whileKnown`) or `may` not any more. `make` must
+ * not throw.
  */
 export function answerLines(
   api: Api,
@@ -25,12 +25,7 @@ export function answerLines(
   const gone = new AbortController();
   const { signal, release: unlink } = linkSignals([gone.signal, api.closing]);
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => gone.abort(GIVEN_UP), timeoutMs);
-  const judge = () => {
-    if (!isThere(api, c) || !may()) gone.abort(GIVEN_UP);
-  };
-  const forget = api.views.onChange(judge);
-  // they may have changed while the stream was made
-  judge();
+  const forget = whileKnown(api, c, () => gone.abort(GIVEN_UP), may);
   let ended = false;
   const end = () => {
     if (ended) return;
@@ -47,9 +42,26 @@ export function answerLines(
   return answerText(c, body, 200, contentType);
 }
 
+/**
+ * Calls `gone` once whoever asks was deleted or bears a token that counts no more, or `may` not any more (asked after each change of rights). Returns what
+ * ends this.
+ */
+export function whileKnown(api: Api, c: ApiContext, gone: () => void, may: () => boolean = () => true): () => void {
+  const judge = () => {
+    if (!isThere(api, c) || !may()) gone();
+  };
+  const forget = [api.views.onChange(judge), api.access.onTokenEnd(judge)];
+  // they may have changed while the answer was made
+  judge();
+  return () => {
+    for (const one of forget) one();
+  };
+}
+
 /** False for a user of this node that was deleted: other nodes show it what it asks for on this one's word. Those of other nodes are theirs to end. */
 function isThere({ access }: Api, c: ApiContext): boolean {
   const principal = c.get('principal');
+  if (c.env?.remote === undefined && c.env?.own === undefined) return access.authenticate(bearerToken(c) ?? '') !== undefined;
   return principal.type === 'operator' || principal.home !== SELF || access.isPresent(principal);
 }
 

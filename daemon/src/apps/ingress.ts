@@ -97,9 +97,9 @@ export class Ingress {
 
   sweep(): void {
     for (const [id, pools] of this.pools) {
-      for (const [key, { pool, user }] of pools) {
+      for (const [key, { pool, bearer }] of pools) {
         pool.sweep();
-        if (user !== undefined && pool.size === 0) pools.delete(key);
+        if (bearer !== undefined && pool.size === 0) pools.delete(key);
       }
       if (pools.size === 0) this.pools.delete(id);
     }
@@ -140,7 +140,10 @@ export class Ingress {
     this.cutUsers(id, app);
   }
 
-  /** Cuts what users of this node do with its own apps and may no longer. Other nodes cut what concerns theirs. */
+  /**
+   * Cuts what users of this node do with its own apps and may no longer, and with any app by a token that counts no more, or of a user that was deleted: other
+   * nodes cut what concerns theirs, and know nothing of tokens.
+   */
   private recheckUsers(): void {
     for (const id of new Set([...this.pools.keys(), ...this.retired.keys()])) {
       const app = this.table.byId(id);
@@ -149,8 +152,9 @@ export class Ingress {
   }
 
   private cutUsers(id: string, app: App): void {
-    if (app.kind !== 'own') return;
-    const isOver = ({ user }: UserPool) => user !== undefined && !this.users.mayRequest(user, app.object).allowed;
+    const isOver = ({ bearer }: UserPool) =>
+      bearer !== undefined &&
+      (this.users.userOf(bearer.token) === undefined || (app.kind === 'own' && !this.users.mayRequest(bearer.user, app.object).allowed));
     const pools = this.pools.get(id);
     for (const [key, entry] of pools ?? []) {
       if (!isOver(entry)) continue;
@@ -173,19 +177,20 @@ export class Ingress {
       const next = 'Use the URI that "dtkd get dtapps" shows.';
       return { status: 404, code: 'NOT_FOUND', message: `there is no app at "${head.host}"`, next };
     }
-    const user = asksCapability(app) ? this.userOf(head, app) : undefined;
-    if (user !== undefined && 'status' in user) return user;
-    if (app.kind === 'own') return user === undefined ? this.own.route(app) : this.ownRoute(app, user);
+    const bearer = asksCapability(app) ? this.bearerOf(head, app) : undefined;
+    if (bearer !== undefined && 'status' in bearer) return bearer;
+    if (app.kind === 'own') return bearer === undefined ? this.own.route(app) : this.ownRoute(app, bearer);
     const away = this.peers.whyAway(app);
     if (away !== undefined) return { status: 503, code: 'PEER_AWAY', message: away };
-    return { pool: this.poolOf(app, user, (signal) => this.tunnels.open(app, signal, user)), allowCrossSite: app.selectors.allowCrossSite };
+    const connect = (signal: AbortSignal) => this.tunnels.open(app, signal, bearer?.user);
+    return { pool: this.poolOf(app, bearer, connect), allowCrossSite: app.selectors.allowCrossSite };
   }
 
   /** The user of this node whose token the request bears. */
-  private userOf(head: RequestHead, app: App): UserPrincipal | Refusal {
+  private bearerOf(head: RequestHead, app: App): Bearer | Refusal {
     const token = tokenOf(head);
     const user = token === undefined ? undefined : this.users.userOf(token);
-    if (user !== undefined) return user;
+    if (token !== undefined && user !== undefined) return { user, token };
     return {
       status: 401,
       code: 'UNAUTHORIZED',
@@ -195,28 +200,34 @@ export class Ingress {
     };
   }
 
-  private ownRoute(app: OwnApp, user: UserPrincipal): Route | Refusal {
-    const decision = this.users.mayRequest(user, app.object);
+  private ownRoute(app: OwnApp, bearer: Bearer): Route | Refusal {
+    const decision = this.users.mayRequest(bearer.user, app.object);
     if (!decision.allowed) {
       return { status: 403, code: 'FORBIDDEN', message: decision.reason, next: 'Ask the operator of this node for REQUEST on it.' };
     }
-    return { pool: this.poolOf(app, user, (signal) => this.own.dial(app, signal)), allowCrossSite: app.selectors.allowCrossSite };
+    return { pool: this.poolOf(app, bearer, (signal) => this.own.dial(app, signal)), allowCrossSite: app.selectors.allowCrossSite };
   }
 
-  private poolOf(app: App, user: UserPrincipal | undefined, connect: (signal: AbortSignal) => Promise<Channel>): OriginPool {
-    const key = user === undefined ? '' : subjectText(user);
+  private poolOf(app: App, bearer: Bearer | undefined, connect: (signal: AbortSignal) => Promise<Channel>): OriginPool {
+    const key = bearer === undefined ? '' : subjectText(bearer.user);
     const pools = this.pools.get(app.id) ?? new Map<string, UserPool>();
     const known = pools.get(key);
     if (known !== undefined) return known.pool;
     const pool = new OriginPool(connect, this.now);
-    this.pools.set(app.id, pools.set(key, { pool, user }));
+    this.pools.set(app.id, pools.set(key, { pool, bearer }));
     return pool;
   }
 }
 
+/** A user of this node, and the token that was shown. */
+interface Bearer {
+  user: UserPrincipal;
+  token: string;
+}
+
 interface UserPool {
   pool: OriginPool;
-  user: UserPrincipal | undefined;
+  bearer: Bearer | undefined;
 }
 
 function asksCapability(app: App): boolean {

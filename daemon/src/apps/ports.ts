@@ -76,7 +76,7 @@ export interface AppUsers {
   mayRequest(user: UserPrincipal, app: ApiObject): { allowed: true } | { allowed: false; reason: string };
   /** The same of a user of another member who opens a tunnel: that decision is written down. */
   admit(user: UserPrincipal, app: ApiObject): { allowed: true } | { allowed: false; reason: string };
-  /** Called whenever a decision may have changed. Returns a function that unsubscribes. */
+  /** Called whenever a decision may have changed, or a token has ended. Returns a function that unsubscribes. */
   onChange(listener: () => void): () => void;
 }
 

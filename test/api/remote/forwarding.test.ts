@@ -15,6 +15,8 @@ const model = (name: string, extra: object = {}) => ({
 const token = 'token-of-ops';
 
 const wires = new Wires(['node0', 'node1']);
+/** Streams of node1 that go on. */
+let tails = 0;
 let node0: TestNode;
 let node1: TestNode;
 
@@ -34,6 +36,17 @@ beforeAll(async () => {
           stream: (async function* () {
             yield { line: 1 };
             yield { line: 2 };
+          })(),
+        }),
+        { verb: 'READ' as const },
+      ),
+      [`${GROUP}/models/tail`]: Object.assign(
+        async ({ signal }: { signal: AbortSignal }) => ({
+          stream: (async function* () {
+            tails += 1;
+            yield { line: 1 };
+            await new Promise((resolve) => signal.addEventListener('abort', resolve));
+            tails -= 1;
           })(),
         }),
         { verb: 'READ' as const },
@@ -195,6 +208,19 @@ describe('objects of another node', () => {
     expect((await node0.api.ask('POST', `${path}/lines`, { token })).text).toBe('{"line":1}\n{"line":2}\n');
     node1.access.revoke(() => true);
     expect((await node0.api.ask('GET', `${path}/effective`, { token })).status).toBe(404);
+    await node1.api.ask('DELETE', models('default'));
+  });
+
+  it('stream nothing more to a user who was deleted, of which the other node knows nothing', async () => {
+    await node1.api.ask('POST', models('default'), { body: model('tailed') });
+    node1.access.grant({ user: 'ops@node0', verbs: ['READ'], plural: 'models' });
+    const tail = await node0.api.open('GET', `${models('node1')}/tailed/tail`, { token });
+    tail.on('error', () => {});
+    await new Promise((resolve) => tail.once('data', resolve));
+    node0.access.users.delete(token);
+    node0.access.changed();
+    await waitFor(() => tail.destroyed && tails === 0, { what: 'the end of the stream at both nodes' });
+    node0.access.addUser('ops');
     await node1.api.ask('DELETE', models('default'));
   });
 
