@@ -1,6 +1,6 @@
 /** What the rest of the daemon sees of a domain: pure, from membership, presence and names. */
 import { type Address, formatAddress } from '../../../protocol/address.ts';
-import { type PeerKey, peerIdOf } from '../../../protocol/ids.ts';
+import { type PeerId, type PeerKey, peerIdOf } from '../../../protocol/ids.ts';
 import type { MemberPresence } from './domain/domain-node.ts';
 import type { FoldedMember, FoldedState } from './membership/fold.ts';
 import type { DomainState, DomainView, InviteView, PeerView } from './mesh.types.ts';
@@ -28,13 +28,12 @@ export function domainView(input: ViewInput): DomainView {
   const { state, self } = input;
   const founder = founderKey(input);
   const peers = [...state.members.values()].map((member) => peerView(input, member, member.key === founder));
-  const removed = [...state.removed]
-    .filter(([key]) => key !== self)
-    .map(([key, { name, left }]) => {
-      const id = peerIdOf(key);
-      const heardBy = peers.filter((peer) => peer.self || peer.heardRemovals?.includes(id)).map((peer) => peer.id);
-      return { id, name, left, heardBy };
-    });
+  const gone = [...state.removed].filter(([key]) => key !== self).map(([key, { name, left }]) => ({ id: peerIdOf(key), name, left }));
+  const heardBy = hearers(
+    gone.map(({ id }) => id),
+    peers,
+  );
+  const removed = gone.map((one) => ({ ...one, heardBy: heardBy.get(one.id) ?? [] }));
   return {
     id: state.domain,
     name: state.name,
@@ -47,6 +46,15 @@ export function domainView(input: ViewInput): DomainView {
     peers: peers.sort((a, b) => (a.displayName < b.displayName ? -1 : 1)),
     removed,
   };
+}
+
+/** By removed member: the peers that know of it. Each is gone through once: a change of any connection asks for this. */
+function hearers(removed: readonly PeerId[], peers: readonly PeerView[]): Map<PeerId, PeerId[]> {
+  const heardBy = new Map<PeerId, PeerId[]>(removed.map((id) => [id, []]));
+  for (const peer of peers) {
+    for (const id of peer.self ? removed : (peer.heardRemovals ?? [])) heardBy.get(id)?.push(peer.id);
+  }
+  return heardBy;
 }
 
 /** Who holds the root, as far as it is known: after a rotation only that node itself knows. */
