@@ -28,7 +28,6 @@ export type SigningContext =
   | 'witness'
   | 'leave'
   | 'entry'
-  | 'lane'
   | 'audit'
   | 'module'
   | 'bundle'

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { isAnswered } from '../../daemon/src/dispatch/carrying/answer-box.ts';
@@ -40,7 +40,8 @@ import { decodeWhereAnswer, decodeWhereQuestion, encodeWhereAnswer, encodeWhereQ
 import { checkWitnessRequest, decodeWitnessed, encodeWitnessed, encodeWitnessRequest } from '../../protocol/witness.ts';
 import { misfit, parseRules, type Type, unknownNames } from './messages/cddl.ts';
 
-const document = readFileSync(new URL('../../protocol/PROTOCOL.md', import.meta.url), 'utf8');
+const repository = new URL('../../', import.meta.url);
+const document = readFileSync(new URL('protocol/PROTOCOL.md', repository), 'utf8');
 const fences = [...document.matchAll(/^```cddl\n([\s\S]*?)^```$/gm)].map(([, rules = '']) => rules);
 const rules = parseRules(fences.join('\n'));
 const example: Record<string, string> = messages;
@@ -151,6 +152,15 @@ describe('messages as the protocol says them', () => {
     }
     // Of a proof without a signature there is one form.
     if (name !== 'fork') expect(() => read(encodeCbor({ ...fields, unheardOf: 1 })), 'an unknown field is let through').not.toThrow();
+  });
+
+  it('name every purpose for which something is signed, and no other', () => {
+    const [, said = ''] = /\*\*Contexts\*\* of signatures: (.*)/.exec(document) ?? [];
+    const used = globSync(['protocol/**/*.ts', 'daemon/src/**/*.ts'], { cwd: repository }).flatMap((file) => {
+      const code = readFileSync(new URL(file, repository), 'utf8');
+      return [...code.matchAll(/(?:\.sign|verifySignature)\((?:[^()']|\([^()']*\))*'([a-z]+)'/g)].map(([, context]) => context);
+    });
+    expect([...said.matchAll(/`([a-z]+)`/g)].map(([, context]) => context).sort()).toEqual([...new Set(used)].sort());
   });
 
   it('and what is in a token', () => {
