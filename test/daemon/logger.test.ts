@@ -128,7 +128,7 @@ describe('logs', () => {
   it('go on in the same file where no other can be opened when it is their time', async () => {
     const file = join(directory, 'dtkd.log');
     const script = `
-      import { closeSync, existsSync, openSync } from 'node:fs';
+      import { closeSync, existsSync, openSync, statSync } from 'node:fs';
       import { setImmediate } from 'node:timers/promises';
       import { createLogger } from ${JSON.stringify(new URL('../../daemon/src/logger.ts', import.meta.url).href)};
       const { logger, close } = createLogger({ level: 'info', format: 'json', file: ${JSON.stringify(file)}, maxBytes: 4096, keep: 1 });
@@ -139,6 +139,8 @@ describe('logs', () => {
         logger.info({ index }, 'As many files are open as may be');
         await setImmediate();
       }
+      // its time has come meanwhile, and what is still to be written fills no second file
+      while (statSync(${JSON.stringify(file)}).size < 2 * 4096) await setImmediate();
       for (const fd of open) closeSync(fd);
       logger.info({}, 'Afterwards');
       await close();
