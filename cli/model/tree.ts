@@ -61,9 +61,10 @@ function entryOf(resource: JsonRecord): Entry {
 }
 
 function rootsOf(entries: readonly Entry[], { depth, from }: TreeOptions): Branch[] {
+  const sorted = entries.toSorted(inOrder);
   const byName = new Map(entries.map((entry) => [entry.name, entry]));
   const below = new Map<string, Entry[]>();
-  for (const entry of [...entries].sort(inOrder)) {
+  for (const entry of sorted) {
     for (const parent of new Set(entry.parents)) {
       const siblings = below.get(parent);
       if (siblings === undefined) below.set(parent, [entry]);
@@ -77,9 +78,9 @@ function rootsOf(entries: readonly Entry[], { depth, from }: TreeOptions): Branc
     return (below.has(from) ? [from, ...meant.filter((name) => name !== from)] : meant).map((name) => grower.grow(find(name)));
   }
   const unlisted = [...below.keys()].filter((name) => !byName.has(name)).sort(nodesFirst);
-  const orphans = entries.filter(({ parents }) => parents.length === 0).sort(inOrder);
+  const orphans = sorted.filter(({ parents }) => parents.length === 0);
   const roots = [...unlisted.map(find), ...orphans].map((entry) => grower.grow(entry));
-  for (const entry of [...entries].sort(inOrder)) if (!grower.isCovered(entry)) roots.push(grower.grow(entry));
+  for (const entry of sorted) if (!grower.isCovered(entry)) roots.push(grower.grow(entry));
   return roots;
 }
 
@@ -169,12 +170,12 @@ export function treeLines(
         open.push({ ...above, branch, arm: isArmed ? (index === 0 ? LAST : MIDDLE) : NO_ARM });
       });
     };
-    push(roots, { indent: '', model: models ? undefined : ANY }, owners);
+    push(roots, { indent: '', model: undefined }, owners);
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
       const { branch, indent, arm, model } = next;
-      const isOther = model !== ANY && branch.model !== undefined && branch.model !== model;
+      const isOther = models && branch.model !== undefined && branch.model !== model;
       lines.push(`${paint('dim', `${indent}${arm.branch}`)}${labelOf(paint, branch, isOther)}`);
-      push(branch.children, { indent: `${indent}${arm.below}`, model: model === ANY ? ANY : branch.model }, true);
+      push(branch.children, { indent: `${indent}${arm.below}`, model: branch.model }, true);
     }
   }
   return lines;
@@ -184,11 +185,10 @@ interface Drawn {
   branch: Branch;
   indent: string;
   arm: { branch: string; below: string };
-  /** Of what stands above it; `ANY`: no matter. */
-  model: string | undefined | typeof ANY;
+  /** Of what stands above it. */
+  model: string | undefined;
 }
 
-const ANY = Symbol('any model');
 const NO_ARM = { branch: '', below: '' };
 const MIDDLE = { branch: '├─ ', below: '│  ' };
 const LAST = { branch: '└─ ', below: '   ' };

@@ -53,6 +53,8 @@ export function trustLeft(trust: Trust, gone: readonly Teller[], present: readon
 export class Publishers {
   readonly #options: PublishersOptions;
   readonly #unsubscribe: (() => void)[] = [];
+  /** As they are stored. Read once: nobody else writes them, and connections come and go. */
+  #stored: ReadonlyMap<string, Teller> | undefined;
   #turn: Promise<void> = Promise.resolve();
   #waiting = false;
 
@@ -93,7 +95,8 @@ export class Publishers {
   async #settle(): Promise<void> {
     const { store, node, nodes, isGone } = this.#options;
     const trust = trustOf(await store.get(policyRef(node.name)));
-    const before = await readTellers(store.kv);
+    this.#stored ??= await readTellers(store.kv);
+    const before = this.#stored;
     if (trust.length === 0 && before.size === 0) return;
     const trusted = new Set(trust.map(({ key }) => key));
     const tellers = new Map(before);
@@ -119,6 +122,7 @@ export class Publishers {
       for (const [row, { node: name }] of fresh) tx.putRow(row, encodeCbor({ node: name }));
       for (const row of over) tx.delRow(row);
     });
+    this.#stored = tellers;
   }
 
   async #end(tx: Transaction, gone: readonly Teller[], present: readonly Teller[]): Promise<void> {

@@ -35,21 +35,19 @@ export function exec(ports: ConvergePorts, principal: Principal, name: string, r
   return act(ports, principal, name, request, {
     action: 'exec',
     title: isAction ? `${component}.${command}` : (workflow ?? ''),
-    plan: async (applied, instance) => {
-      const plan = isAction ? planAction(applied, component, command, options, { batch, threads }) : undefined;
-      // after a converge that did not end well, what is applied may be of another commit
-      if (plan !== undefined && instance.status.phase !== 'Ready') return plan;
-      const reading = ports.files.at(name, instance.status.applied ?? 'HEAD');
-      if (plan !== undefined && isAction) {
-        // what is brought up can be acted on also where its files cannot be read any more
-        const source = await reading.catch(() => undefined);
-        const types = plan.steps.flatMap(({ work }) => applied.get(work?.resource ?? '')?.type ?? []);
-        await assertOptions(source?.files?.copies.values() ?? [], new Set(types), command, options);
-        return plan;
+    plan: async (applied, { status: { phase, applied: commit = 'HEAD' } }) => {
+      if (!isAction) {
+        const { desired } = await expandSource(ports, await ports.files.at(name, commit), applied);
+        return planWorkflow(applied, desired?.workflows ?? {}, workflow ?? '', options, { threads });
       }
-      const source = await reading;
-      const { desired } = await expandSource(ports, source, applied);
-      return planWorkflow(applied, desired?.workflows ?? {}, workflow ?? '', options, { threads });
+      const plan = planAction(applied, component, command, options, { batch, threads });
+      // after a converge that did not end well, what is applied may be of another commit
+      if (phase !== 'Ready') return plan;
+      // what is brought up can be acted on also where its files cannot be read any more
+      const source = await ports.files.at(name, commit).catch(() => undefined);
+      const types = plan.steps.flatMap(({ work }) => applied.get(work?.resource ?? '')?.type ?? []);
+      await assertOptions(source?.files?.copies.values() ?? [], new Set(types), command, options);
+      return plan;
     },
   });
 }
