@@ -10,12 +10,12 @@ import type { Runner } from '../daemon/src/dispatch/runner/runner.types.ts';
 import { createSpools } from '../daemon/src/dispatch/runner/spools.ts';
 import { createTarget } from '../daemon/src/dispatch/target/target.ts';
 import type { Target } from '../daemon/src/dispatch/target/target.types.ts';
-import { memoryKv } from '../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../daemon/src/store/object-store.ts';
 import type { ApiObject } from '../protocol/objects.ts';
 import type { Principal } from '../protocol/principal.ts';
 import { signingKeyFromSeed } from '../protocol/signing.ts';
 import { type FakeMembers, FakeNetwork } from '../test/dispatch/fake-members.ts';
+import { memoryKv } from '../test/store/memory-kv.ts';
 
 const STARTER = 'desk';
 export const USER: Principal = { type: 'user', home: 'self', name: 'ops', uid: 'uid-ops', display: 'ops@desk' };

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
 import { CREATOR_ANNOTATION, type Principal } from '../../protocol/principal.ts';
+import { memoryKv } from '../store/memory-kv.ts';
 import { waitFor } from '../wait.ts';
 import { KEY1, KEY2, NODE, OPERATOR, OPERATOR_TOKEN, remote, SELF_KEY, type Site, startSite } from './site.ts';
 

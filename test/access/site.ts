@@ -5,7 +5,6 @@ import type { Access } from '../../daemon/src/access/access.types.ts';
 import type { AccessDomain, AccessMesh, Handler, HandlerContext } from '../../daemon/src/access/ports.ts';
 import type { Kv } from '../../daemon/src/store/kv.ts';
 import type { LocalStore } from '../../daemon/src/store/local-store.types.ts';
-import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { type DomainId, type PeerKey, parseDomainId, parsePeerKey } from '../../protocol/ids.ts';
@@ -13,6 +12,7 @@ import { kindByPlural } from '../../protocol/kinds/index.ts';
 import { apiVersionOf } from '../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../protocol/objects.ts';
 import { AUTHOR_ANNOTATION, CREATOR_ANNOTATION, type Principal, subjectText, type UserPrincipal } from '../../protocol/principal.ts';
+import { memoryKv } from '../store/memory-kv.ts';
 
 export const NODE = 'node0';
 export const SELF_KEY = parsePeerKey(`${'0'.repeat(63)}a`);

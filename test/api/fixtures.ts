@@ -9,8 +9,8 @@ import { openCertificates } from '../../daemon/src/api/certificates.ts';
 import type { Action, KindHandler } from '../../daemon/src/api/handlers.types.ts';
 import { startApiServer } from '../../daemon/src/api/server.ts';
 import type { LocalStore } from '../../daemon/src/store/local-store.types.ts';
-import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
+import { memoryKv } from '../store/memory-kv.ts';
 import { operatorAccess } from './fake-access.ts';
 
 export const TOKEN = 'the-operator-token';

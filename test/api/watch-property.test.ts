@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import type { ApiObject } from '../../protocol/objects.ts';
+import { memoryKv } from '../store/memory-kv.ts';
 import { waitFor } from '../wait.ts';
 import { MERGE, NODE, SERVICES, serviceBody, startTestApi, type TestApi, type Watch } from './fixtures.ts';
 

@@ -3,12 +3,12 @@ import { createServer as createHttpServer, type RequestListener } from 'node:htt
 import { connect, createServer, type Socket } from 'node:net';
 import { createApps } from '../../daemon/src/apps/apps.ts';
 import type { Apps, AppsLogger, AppUsers, Author } from '../../daemon/src/apps/ports.ts';
-import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import type { ObjectStore } from '../../daemon/src/store/object-store.types.ts';
 import { dtAppKind } from '../../protocol/kinds/dtapp.ts';
 import type { ApiObject, ObjectRef } from '../../protocol/objects.ts';
 import type { UserPrincipal } from '../../protocol/principal.ts';
+import { memoryKv } from '../store/memory-kv.ts';
 import { waitFor } from '../wait.ts';
 import { MemoryNetwork, type NodeMesh } from './memory-mesh.ts';
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Member } from '../../daemon/src/dispatch/dispatch.types.ts';
 import { dispatchNodes } from '../../daemon/src/dispatch-ports.ts';
-import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import type { ApiObject } from '../../protocol/objects.ts';
 import { AUTHOR_ANNOTATION } from '../../protocol/principal.ts';
+import { memoryKv } from '../store/memory-kv.ts';
 
 const ref = (name: string) => ({ group: 'dtkd.dev', plural: 'nodes', namespace: '', name });
 

@@ -5,13 +5,13 @@ import { afterEach, expect, test } from 'vitest';
 import type { Asked } from '../../daemon/src/access/access.types.ts';
 import { type ParcelParts, parcelsOf } from '../../daemon/src/parcel-ports.ts';
 import type { CarriedModule } from '../../daemon/src/parcels/parcels.types.ts';
-import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import { parseDomainId } from '../../protocol/ids.ts';
 import type { ApiObject } from '../../protocol/objects.ts';
 import { readParcel } from '../../protocol/parcel-reader.ts';
 import type { Principal } from '../../protocol/principal.ts';
 import { generateSigningKey } from '../../protocol/signing.ts';
+import { memoryKv } from '../store/memory-kv.ts';
 
 const EVE: Principal = { type: 'user', home: 'self', name: 'eve', uid: 'u', display: 'eve@desk' };
 const OPERATOR: Principal = { type: 'operator', name: 'operator' };

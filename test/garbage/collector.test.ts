@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import type { ApiObject } from '../../protocol/objects.ts';
 import { FakeAccess } from '../api/fake-access.ts';
 import { MERGE, NODE, PEERS, SERVICES, serviceBody, TOKEN } from '../api/fixtures.ts';
+import { memoryKv } from '../store/memory-kv.ts';
 import { waitFor } from '../wait.ts';
 import { type GarbageApi, ownerOf, startGarbageApi } from './fixtures.ts';
 

@@ -5,10 +5,10 @@ import type { Garbage, GarbageOptions } from '../../daemon/src/garbage/garbage.t
 import { deletions } from '../../daemon/src/garbage-ports.ts';
 import type { Kv } from '../../daemon/src/store/kv.ts';
 import type { LocalStore } from '../../daemon/src/store/local-store.types.ts';
-import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import type { ApiObject } from '../../protocol/objects.ts';
 import { NODE, SERVICES, serviceBody, startTestApi, type TestApi, type TestApiOptions } from '../api/fixtures.ts';
+import { memoryKv } from '../store/memory-kv.ts';
 import { waitFor } from '../wait.ts';
 
 export interface GarbageApi extends TestApi {

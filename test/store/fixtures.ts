@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Kv, KvOp } from '../../daemon/src/store/kv.ts';
 import { openLevel } from '../../daemon/src/store/level-kv.ts';
-import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
 import type { ApiObject, ObjectRef } from '../../protocol/objects.ts';
+import { memoryKv } from './memory-kv.ts';
 
 export const NODE = 'node0';
 

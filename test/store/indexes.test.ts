@@ -4,7 +4,6 @@ import { bucketsOf, indexRulesOf, MAX_RECORD_ENTRIES } from '../../daemon/src/st
 import { INDEXES_KEY, objectKey, refOf, rowName } from '../../daemon/src/store/keys.ts';
 import type { Kv } from '../../daemon/src/store/kv.ts';
 import type { LocalStore } from '../../daemon/src/store/local-store.types.ts';
-import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import type { IndexQuery, ListQuery } from '../../daemon/src/store/object-store.types.ts';
 import { encodeObjectRow } from '../../daemon/src/store/rows.ts';
@@ -16,6 +15,7 @@ import { matchesLabels, parseLabelSelector } from '../../protocol/selectors.ts';
 import { objectPath, scalarsAt } from '../../protocol/where/path.ts';
 import { matchesWhere, parseWhere } from '../../protocol/where.ts';
 import { controlledKv, KV_IMPLEMENTATIONS, NODE } from './fixtures.ts';
+import { memoryKv } from './memory-kv.ts';
 
 const RESOURCES = { group: 'dtkd.dev', plural: 'resources' } as const;
 const LONG = 'long'.repeat(40);

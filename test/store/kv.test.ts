@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Kv, type KvOp, prefixEnd } from '../../daemon/src/store/kv.ts';
 import { openLevel } from '../../daemon/src/store/level-kv.ts';
-import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
+import { memoryKv } from './memory-kv.ts';
 
 const bytes = (text: string) => Buffer.from(text);
 const texts = (rows: [string, Uint8Array][]) => rows.map(([key, value]) => [key, Buffer.from(value).toString()]);

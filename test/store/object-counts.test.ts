@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import type { ApiObject } from '../../protocol/objects.ts';
+import { memoryKv } from './memory-kv.ts';
 
 const service = (name: string): ApiObject => ({
   apiVersion: 'v1',

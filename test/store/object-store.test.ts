@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LocalStore } from '../../daemon/src/store/local-store.types.ts';
-import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import type { Change, Participant } from '../../daemon/src/store/object-store.types.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { controlledKv, KV_IMPLEMENTATIONS, NODE, SERVICES, service, serviceRef } from './fixtures.ts';
+import { memoryKv } from './memory-kv.ts';
 
 describe.each(KV_IMPLEMENTATIONS)('the object store over $name', ({ open }) => {
   let store: LocalStore;

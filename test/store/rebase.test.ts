@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import { rebase } from '../../daemon/src/store/rebase.ts';
+import { memoryKv } from './memory-kv.ts';
 
 const model = (name: string) => ({
   apiVersion: 'dtkd.dev/v1',

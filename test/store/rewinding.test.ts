@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { LocalStore } from '../../daemon/src/store/local-store.types.ts';
-import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import type { ApiObject } from '../../protocol/objects.ts';
 import { NODE, SERVICES, service, serviceRef } from './fixtures.ts';
+import { memoryKv } from './memory-kv.ts';
 
 type Change = { name: string; tier: 'front' | 'back' } | { gone: string };
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
 import { RowCache } from '../../daemon/src/store/row-cache.ts';
+import { memoryKv } from './memory-kv.ts';
 
 const put = (key: string, text: string) => ({ type: 'put' as const, key, value: Buffer.from(text) });
 

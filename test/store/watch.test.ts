@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LocalStore } from '../../daemon/src/store/local-store.types.ts';
-import { memoryKv } from '../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import type { WatchEvent, WatchQuery } from '../../daemon/src/store/object-store.types.ts';
 import { waitFor } from '../wait.ts';
 import { NODE, SERVICES, service, serviceRef } from './fixtures.ts';
+import { memoryKv } from './memory-kv.ts';
 
 let store: LocalStore;
 let abort: AbortController;

@@ -8,9 +8,9 @@ import { type AuditOptions, createAudit } from '../../../daemon/src/access/audit
 import { parseLine } from '../../../daemon/src/access/audit/audit-line.ts';
 import { silentLogger } from '../../../daemon/src/logger.ts';
 import type { Kv } from '../../../daemon/src/store/kv.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { signAuditHead, verifyAuditHead } from '../../../protocol/audit.ts';
 import { generateSigningKey } from '../../../protocol/signing.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 import { waitFor } from '../../wait.ts';
 import { MemoryDisk } from './memory-disk.ts';
 import { useAuditLogs } from './memory-log.ts';

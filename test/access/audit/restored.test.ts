@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { AuditLog } from '../../../daemon/src/access/audit/audit.ts';
 import type { Verdict, Witness } from '../../../daemon/src/access/audit/chain.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import type { AuditHead } from '../../../protocol/kinds/node.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 import { MemoryDisk } from './memory-disk.ts';
 import { useAuditLogs } from './memory-log.ts';
 

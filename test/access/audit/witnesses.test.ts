@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { contradiction, leastMissed } from '../../../daemon/src/access/audit/thinning.ts';
 import { Witnesses, type WitnessMember } from '../../../daemon/src/access/audit/witnesses.ts';
 import { createAuditWitnessing } from '../../../daemon/src/access/audit/witnessing.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import { signAuditHead } from '../../../protocol/audit.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
@@ -19,6 +18,7 @@ import {
   MAX_WITNESSED_HEADS,
 } from '../../../protocol/witness.ts';
 import { Disk } from '../../mesh/log/node.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 import { waitFor } from '../../wait.ts';
 import { MemoryDisk } from './memory-disk.ts';
 import { useAuditLogs } from './memory-log.ts';

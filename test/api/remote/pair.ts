@@ -5,11 +5,11 @@ import { createPeerApi } from '../../../daemon/src/api/remote/asking.ts';
 import { type PeerSource, PeerTable } from '../../../daemon/src/api/remote/peer-table.ts';
 import { createRemoteApiServer, type RemoteApiServer } from '../../../daemon/src/api/remote/serving.ts';
 import type { PeerApi } from '../../../daemon/src/catalog/federation/peer-api.types.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { type DomainId, type PeerKey, parseDomainId, parsePeerKey } from '../../../protocol/ids.ts';
 import { streamPair } from '../../apps/memory-mesh.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 import { FakeAccess } from '../fake-access.ts';
 import { startTestApi, type TestApi, type TestApiOptions, TOKEN } from '../fixtures.ts';
 

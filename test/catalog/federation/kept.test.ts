@@ -6,10 +6,10 @@ import { KeptView } from '../../../daemon/src/catalog/federation/cache/kept-view
 import { recordedPage, Walks } from '../../../daemon/src/catalog/federation/list/recorder.ts';
 import type { PeerApi, PeerNode } from '../../../daemon/src/catalog/federation/peer-api.types.ts';
 import type { Kv } from '../../../daemon/src/store/kv.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { parseDomainId, parsePeerKey } from '../../../protocol/ids.ts';
 import { modelKind } from '../../../protocol/kinds/model.ts';
 import { ROWS_MEDIA_TYPE } from '../../../protocol/remote-api.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 import { model, USER } from './nodes.ts';
 
 const PEER: PeerNode = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ListNotes } from '../../../daemon/src/catalog/federation/cache/list-notes.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 import { Nodes } from './nodes.ts';
 
 const VIEW = { asker: 'a', group: 'dtkd.dev', plural: 'models' };

@@ -4,7 +4,6 @@ import type { FederatedList, Federation, LocalRows, Standing, Tunables } from '.
 import type { PeerApi, PeerNode, PeerRequest, PeerResponse } from '../../../daemon/src/catalog/federation/peer-api.types.ts';
 import type { Kv } from '../../../daemon/src/store/kv.ts';
 import type { LocalStore } from '../../../daemon/src/store/local-store.types.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { parseDomainId, parsePeerKey } from '../../../protocol/ids.ts';
@@ -12,6 +11,7 @@ import { modelKind } from '../../../protocol/kinds/model.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import type { UserPrincipal } from '../../../protocol/principal.ts';
 import { ROWS_MEDIA_TYPE } from '../../../protocol/remote-api.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 
 export const HERE = 'node0';
 export const USER: UserPrincipal = { type: 'user', home: 'self', name: 'ops', uid: 'u-1', display: 'ops@node0' };

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { Journal } from '../../../daemon/src/catalog/federation/cache/journal.ts';
 import { KeptView } from '../../../daemon/src/catalog/federation/cache/kept-view.ts';
 import type { Kv, KvOp } from '../../../daemon/src/store/kv.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { parseDomainId, parsePeerKey } from '../../../protocol/ids.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 
 const VIEW = { asker: 'a', group: 'dtkd.dev', plural: 'models' };
 const PEER = {

@@ -4,11 +4,11 @@ import { type CatalogModel, createCatalogModel } from '../../../daemon/src/catal
 import type { Decide, DecideMove, Documents } from '../../../daemon/src/catalog/model/ports.ts';
 import { createModelRules } from '../../../daemon/src/catalog/model/rules/model-rules.ts';
 import type { LocalStore } from '../../../daemon/src/store/local-store.types.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
 import type { Principal } from '../../../protocol/principal.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 
 export const NODE = 'node0';
 

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createModelRules } from '../../../daemon/src/catalog/model/rules/model-rules.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import { controlledKv } from '../../store/fixtures.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 import { NODE, object, ref } from './fixtures.ts';
 
 interface Rule {

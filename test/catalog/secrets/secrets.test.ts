@@ -6,9 +6,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openValue, sealValue } from '../../../daemon/src/catalog/secrets/secret-box.ts';
 import { createSecrets, type Secrets } from '../../../daemon/src/catalog/secrets/secrets.ts';
 import type { Kv } from '../../../daemon/src/store/kv.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import { JSON_PATCH, MERGE, NODE, startTestApi, type TestApi } from '../../api/fixtures.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 
 const SECRETS = '/apis/dtkd.dev/v1/namespaces/default/secrets';
 const VALUE = 'correct horse battery staple';

@@ -8,7 +8,6 @@ import type { Holding } from '../../../daemon/src/dispatch/hold/hold.types.ts';
 import { createHolding } from '../../../daemon/src/dispatch/hold/holding.ts';
 import { cancellationBytes } from '../../../daemon/src/dispatch/hold/order-box.ts';
 import type { PartHandle } from '../../../daemon/src/dispatch/target/target.types.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { FrameReader } from '../../../daemon/src/streams/frame-reader.ts';
 import { decodeCbor, encodeCbor } from '../../../protocol/cbor.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
@@ -17,6 +16,7 @@ import { type AnswerFrame, MAX_ANSWER_OUTPUT_BYTES } from '../../../protocol/ord
 import { CARRY_PROTOCOL, type CancelFrame, type OrderFrame } from '../../../protocol/orders/carry.ts';
 import type { Part } from '../../../protocol/orders/outcome.ts';
 import { executionIdOf } from '../../../protocol/orders/plan-tree.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 import { waitFor } from '../../wait.ts';
 import { record } from '../execution/fake-target.ts';
 import { domainId, FakeNetwork, keyOf } from '../fake-members.ts';

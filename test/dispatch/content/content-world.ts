@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
 import { createContent } from '../../../daemon/src/dispatch/content/content.ts';
 import type { ContentOptions, ContentStore } from '../../../daemon/src/dispatch/content/content.types.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 import { domainId, FakeNetwork, keyOf } from '../fake-members.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, child: () => silent };

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Collected } from '../../../daemon/src/dispatch/execution/collected.ts';
 import { followedRecord, readRecords, wholeRecords } from '../../../daemon/src/dispatch/execution/records.ts';
 import { removeOld } from '../../../daemon/src/dispatch/execution/retention.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 import { record } from './fake-target.ts';
 
 let directory = '';

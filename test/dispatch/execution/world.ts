@@ -9,7 +9,6 @@ import type { Executions, ExecutionsOptions } from '../../../daemon/src/dispatch
 import type { Timing } from '../../../daemon/src/dispatch/execution/limits.ts';
 import type { Kv } from '../../../daemon/src/store/kv.ts';
 import type { LocalStore } from '../../../daemon/src/store/local-store.types.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { type DispatchRequestSpec, type ExecutionFields, executionSchema } from '../../../protocol/kinds/execution.ts';
@@ -17,6 +16,7 @@ import type { ApiObject } from '../../../protocol/objects.ts';
 import type { FollowLine } from '../../../protocol/orders/follow.ts';
 import type { Part } from '../../../protocol/orders/outcome.ts';
 import type { Principal } from '../../../protocol/principal.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 import { FakeNetwork } from '../fake-members.ts';
 import { type FakePart, FakeTarget, recordsOf, type Script } from './fake-target.ts';
 

@@ -4,7 +4,6 @@ import { askHold } from '../../../daemon/src/dispatch/hold/asking.ts';
 import type { Delivery, Holding } from '../../../daemon/src/dispatch/hold/hold.types.ts';
 import { createHolding } from '../../../daemon/src/dispatch/hold/holding.ts';
 import type { Kv } from '../../../daemon/src/store/kv.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { encodeCbor } from '../../../protocol/cbor.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { encodeFrame } from '../../../protocol/frames.ts';
@@ -12,6 +11,7 @@ import { type BundleAt, HOLD_PROTOCOL, type HoldAnswer, type HoldRequest, MAX_SE
 import { executionIdOf } from '../../../protocol/orders/plan-tree.ts';
 import { seal } from '../../../protocol/sealing.ts';
 import { hashHex } from '../../../protocol/signing.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 import { waitFor } from '../../wait.ts';
 import { domainId, FakeNetwork, keyOf, signingKey } from '../fake-members.ts';
 

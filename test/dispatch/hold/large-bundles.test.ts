@@ -7,9 +7,9 @@ import { createContent } from '../../../daemon/src/dispatch/content/content.ts';
 import type { ContentStore } from '../../../daemon/src/dispatch/content/content.types.ts';
 import type { Member } from '../../../daemon/src/dispatch/dispatch.types.ts';
 import { fetchOffered, offerBundle } from '../../../daemon/src/dispatch/hold/large-bundles.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { CONTENT_PROTOCOL } from '../../../protocol/orders/messages.ts';
 import { hashHex } from '../../../protocol/signing.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 import { domainId, FakeNetwork, keyOf } from '../fake-members.ts';
 
 const site = domainId('site');

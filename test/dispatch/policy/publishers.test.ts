@@ -3,9 +3,9 @@ import type { NodeView } from '../../../daemon/src/dispatch/dispatch.types.ts';
 import { policyRef } from '../../../daemon/src/dispatch/policy/policy.ts';
 import { Publishers, trustLeft } from '../../../daemon/src/dispatch/policy/publishers.ts';
 import type { LocalStore } from '../../../daemon/src/store/local-store.types.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 
 const HERE = 'web1';
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, child: () => quiet };

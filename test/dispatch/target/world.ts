@@ -12,7 +12,6 @@ import { createTarget } from '../../../daemon/src/dispatch/target/target.ts';
 import type { OrderSource, PartHandle, Target, TargetOptions } from '../../../daemon/src/dispatch/target/target.types.ts';
 import type { Kv } from '../../../daemon/src/store/kv.ts';
 import type { LocalStore } from '../../../daemon/src/store/local-store.types.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import { encodeCbor } from '../../../protocol/cbor.ts';
 import { inlineCode } from '../../../protocol/code.ts';
@@ -24,6 +23,7 @@ import type { CommandWork, PlanEntry, PlanHeader, Work } from '../../../protocol
 import { encodeEntry, encodeHeader, executionIdOf, merkleProofs, merkleRoot } from '../../../protocol/orders/plan-tree.ts';
 import { signBundle } from '../../../protocol/orders/signed-bundle.ts';
 import { type SigningKey, signingKeyFromSeed } from '../../../protocol/signing.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 import { domainId, type FakeMembers, FakeNetwork, keyOf } from '../fake-members.ts';
 
 export const TARGET = 'web1';

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Joiner } from '../../../daemon/src/mesh/controllers/joiner.ts';
 import type { JoinOptions } from '../../../daemon/src/mesh/mesh.types.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import type { ObjectStore } from '../../../daemon/src/store/object-store.types.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { SIGHTLINE_GROUP } from '../../../protocol/kinds/dtdomain.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 import { waitFor } from '../../wait.ts';
 
 const REF = { group: SIGHTLINE_GROUP, plural: 'dtdomains', namespace: 'node0', name: 'mydomain' };

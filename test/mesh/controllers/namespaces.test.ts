@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keepNamespaces } from '../../../daemon/src/mesh/controllers/namespaces.ts';
 import type { LocalStore } from '../../../daemon/src/store/local-store.types.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 
 let store: LocalStore;
 beforeEach(async () => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { AddressBook } from '../../../daemon/src/mesh/domain/address-book.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import type { Address } from '../../../protocol/address.ts';
 import { parseDomainId } from '../../../protocol/ids.ts';
 import { generateSigningKey } from '../../../protocol/signing.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 
 const DOMAIN = parseDomainId('ab'.repeat(32));
 const key = generateSigningKey().publicKey;

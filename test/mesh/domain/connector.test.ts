@@ -6,9 +6,9 @@ import { FULL_MESH_BELOW } from '../../../daemon/src/mesh/domain/connection-choi
 import { Connector } from '../../../daemon/src/mesh/domain/connector.ts';
 import { PeerTable } from '../../../daemon/src/mesh/domain/peer-table.ts';
 import type { Host, Link } from '../../../daemon/src/mesh/host/host.types.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { type PeerKey, parseDomainId, parsePeerKey } from '../../../protocol/ids.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 import { waitFor } from '../../wait.ts';
 
 const key = (name: string): PeerKey => parsePeerKey(createHash('sha256').update(name).digest('hex'));

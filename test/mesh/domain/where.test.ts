@@ -3,12 +3,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AddressBook } from '../../../daemon/src/mesh/domain/address-book.ts';
 import { answerWhere, askWhere, weigh } from '../../../daemon/src/mesh/domain/where.ts';
 import type { Link } from '../../../daemon/src/mesh/host/host.types.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { type Address, parseAddress } from '../../../protocol/address.ts';
 import { encodeFrame } from '../../../protocol/frames.ts';
 import { MAX_PEER_ADDRESSES } from '../../../protocol/hello.ts';
 import { type PeerKey, parseDomainId, parsePeerKey } from '../../../protocol/ids.ts';
 import { decodeWhereAnswer, encodeWhereAnswer, encodeWhereQuestion, MAX_WHERE_FRAME_BYTES } from '../../../protocol/whereabouts.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 import { collect } from '../host/hosts.ts';
 
 const member = parsePeerKey('01'.repeat(32));

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { PendingJoin } from '../../../daemon/src/mesh/joining/pending-join.ts';
 import { KeyStore } from '../../../daemon/src/mesh/membership/key-store.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { generateSigningKey } from '../../../protocol/signing.ts';
 import { parseToken } from '../../../protocol/token.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 import { foundSite, join, token } from '../membership/site.ts';
 
 const AWAY = new DtkdError('PEER_AWAY', 'gone');

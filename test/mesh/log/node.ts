@@ -4,7 +4,6 @@ import { silentLogger } from '../../../daemon/src/logger.ts';
 import type { Authors, DomainLog, Logs, Restored } from '../../../daemon/src/mesh/log/log.types.ts';
 import { createLogs } from '../../../daemon/src/mesh/log/logs.ts';
 import type { Kv, KvOp } from '../../../daemon/src/store/kv.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import type { ObjectStore } from '../../../daemon/src/store/object-store.types.ts';
 import { type DomainId, type PeerKey, parseDomainId } from '../../../protocol/ids.ts';
@@ -12,6 +11,7 @@ import { SIGHTLINE_GROUP } from '../../../protocol/kinds/dtdomain.ts';
 import type { Epoch } from '../../../protocol/log-entry.ts';
 import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
 import { generateSigningKey, hashHex, type SigningKey } from '../../../protocol/signing.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 
 export const DOMAIN: DomainId = parseDomainId('d'.repeat(64));
 export const DOMAIN_NAME = 'mydomain';

@@ -3,13 +3,13 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { adoptMembership, type DomainMembership } from '../../../daemon/src/mesh/membership/domain-membership.ts';
 import { type FoldedState, fold, type ProvenFork } from '../../../daemon/src/mesh/membership/fold.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { signCertificate, signEnrolment } from '../../../protocol/certificate.ts';
 import { type ParsedItem, parseItem } from '../../../protocol/facts.ts';
 import { type DomainId, parseNodeName } from '../../../protocol/ids.ts';
 import { verifyForkProof } from '../../../protocol/log-entry.ts';
 import { generateSigningKey } from '../../../protocol/signing.ts';
 import { parseToken } from '../../../protocol/token.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 import { epochAt, forkOf } from './forks.ts';
 import { exchange, foundSite, join, type Site, token } from './site.ts';
 

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { createDomain } from '../../../daemon/src/mesh/membership/create-domain.ts';
 import { forgetMembership } from '../../../daemon/src/mesh/membership/item-rows.ts';
 import { type DomainRecord, KeyStore } from '../../../daemon/src/mesh/membership/key-store.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import { parseDomainId, parseNodeName } from '../../../protocol/ids.ts';
 import { generateSigningKey } from '../../../protocol/signing.ts';
 import { parseToken } from '../../../protocol/token.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 import { foundSite } from './site.ts';
 
 function record(byte: string, order: number): DomainRecord {

@@ -5,11 +5,11 @@ import { adoptMembership, type DomainMembership, openMembership } from '../../..
 import { checkProof, makeEnrolment, makeOffer } from '../../../daemon/src/mesh/membership/join-attempt.ts';
 import { KeyStore } from '../../../daemon/src/mesh/membership/key-store.ts';
 import type { Kv } from '../../../daemon/src/store/kv.ts';
-import { memoryKv } from '../../../daemon/src/store/memory-kv.ts';
 import type { PeerKey } from '../../../protocol/ids.ts';
 import { decodeJoinMessage, encodeJoinMessage, ItemCollector, type JoinMessage } from '../../../protocol/join.ts';
 import { generateSigningKey, type SigningKey } from '../../../protocol/signing.ts';
 import { parseToken } from '../../../protocol/token.ts';
+import { memoryKv } from '../../store/memory-kv.ts';
 
 /** A clock that tests move by hand. */
 export interface Clock {

@@ -1,10 +1,11 @@
 /**
- * The key-value port in memory: for tests, and the model against which the LevelDB one is checked. Keeps a map and its sorted keys; a
+ * The key-value port in memory: for tests and benchmarks, and the model against which the LevelDB one is checked. Keeps a map and its sorted keys; a
  * snapshot shares both until the next batch, which then works on a copy.
  */
-import { DtkdError } from '../../../protocol/errors.ts';
-import { compareText } from '../../../protocol/text-order.ts';
-import { DEFAULT_PAGE, type Kv, type KvOp, type KvRange, type KvSnapshot } from './kv.ts';
+
+import { DEFAULT_PAGE, type Kv, type KvOp, type KvRange, type KvSnapshot } from '../../daemon/src/store/kv.ts';
+import { DtkdError } from '../../protocol/errors.ts';
+import { compareText } from '../../protocol/text-order.ts';
 
 interface State {
   values: Map<string, Uint8Array>;
