@@ -98,8 +98,9 @@ describe.skipIf(process.platform !== 'linux' || missing(['perl']) !== undefined)
       const pid = await launcher();
       const before = await places();
       process.kill(pid, 'SIGSTOP');
-      const script = { path: join(directory, `script-${round}`), text: `echo x >>marks-${round}; exit 3` };
-      const running = Array.from({ length: 3 }, () => run('', { argv: ['/bin/sh', script.path], script }));
+      const text = `echo x >>marks-${round}; exit 3`;
+      const scripts = [0, 1, 2].map((at) => ({ path: join(directory, `script-${round}-${at}`), text }));
+      const running = scripts.map((script) => run('', { argv: ['/bin/sh', script.path], script }));
       await waitFor(async () => (await places()) === before + 3, { what: 'their places' });
       process.kill(pid, 'SIGKILL');
       for (const { end } of await Promise.all(running)) expect(end).toMatchObject({ exitStatus: 3 });
