@@ -55,8 +55,8 @@ async function draw(cli: Cli, model: string | undefined, flags: TreeFlags): Prom
     resources.push(...listAt(page, 'items').filter(isRecord));
   }
   const trees = treesOf(resources, { depth: flags.depth, from: flags.from });
-  if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, trees, flags.output);
   if (flags.from !== undefined && trees.length === 0) throw nothingFrom(flags.from, model);
+  if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, trees, flags.output);
   if (trees.length === 0) return cli.out.note(`No resources${model === undefined ? '' : ` of ${model}`} found.`);
   const models = new Set(resources.map((resource) => textAt(resource, 'spec', 'model')));
   cli.out.lines(
