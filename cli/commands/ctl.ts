@@ -20,6 +20,7 @@ const EXAMPLES = `
 Examples:
   dtkd ctl                                                  what could be run
   dtkd ctl -t Service -r myService                          commands of a resource, with their options
+  dtkd ctl -t Service -c Start                              resources that have this command
   dtkd ctl -t Service -r myService -c Start                 here
   dtkd ctl -I '.*' -t Service -r myService -c Start         on every node where it is deployed
   dtkd ctl -I osfamily=unix -X 'tags=dev' -C 8 -K -t Service -r myService -c Start
@@ -69,7 +70,8 @@ export function configure(command: Command, cli: Cli): void {
     if (flags.list !== undefined) return cli.out.lines((await namesOf(cli, flags.list, flags)).map(escapeControls));
     const options = optionsOfWords(words);
     if (flags.resource === undefined || flags.command === undefined) {
-      if (flags.command !== undefined || words.length > 0) throw incomplete();
+      // who says what to run it with wants it run
+      if (words.length > 0) throw incomplete();
       return showContext(cli, flags);
     }
     await checkFlags(cli, flags, flagsOfWords(words));
@@ -118,7 +120,7 @@ function incomplete(): DtkdError {
 /** What the daemon knows of what could be run within what was said. */
 async function contextOf(cli: Cli, flags: CtlFlags): Promise<JsonRecord> {
   const query = new URLSearchParams();
-  for (const [key, value] of Object.entries({ model: flags.project, type: flags.type, resource: flags.resource })) {
+  for (const [key, value] of Object.entries({ model: flags.project, type: flags.type, resource: flags.resource, command: flags.command })) {
     if (value !== undefined) query.set(key, value);
   }
   const text = query.toString();

@@ -3,18 +3,26 @@ import { listAt, recordAt, textAt, textsAt, valueAt } from '../json.ts';
 import { alignColumns } from '../output/columns.ts';
 import { unansweredLines } from './plan-lines.ts';
 
-/** `within`: what was said already. */
-export function contextLines(answer: unknown, within: { project?: string | undefined; type?: string | undefined } = {}): string[] {
+/** What was said already. */
+interface Within {
+  project?: string | undefined;
+  type?: string | undefined;
+  command?: string | undefined;
+}
+
+export function contextLines(answer: unknown, within: Within = {}): string[] {
   const sections = [modelLines(answer), typeLines(answer), resourceLines(answer), commandLines(answer)].filter((lines) => lines.length > 0);
   const lines = sections.flatMap((section, index) => (index === 0 ? section : ['', ...section]));
   if (lines.length === 0) lines.push(nothingLine(within));
   return [...lines, ...unansweredLines(answer)];
 }
 
-function nothingLine({ project, type }: { project?: string | undefined; type?: string | undefined }): string {
-  const said = [...(type === undefined ? [] : [`of type "${type}"`]), ...(project === undefined ? [] : [`in model "${project}"`])].join(
-    ' ',
-  );
+function nothingLine({ project, type, command }: Within): string {
+  const said = [
+    ...(type === undefined ? [] : [`of type "${type}"`]),
+    ...(project === undefined ? [] : [`in model "${project}"`]),
+    ...(command === undefined ? [] : [`with a command "${command}"`]),
+  ].join(' ');
   return said === ''
     ? 'There is nothing here that you may READ and could run. Import a model ("dtkd model import"), apply Types and Resources, or ask for rights.'
     : `There is no resource ${said} that you may READ. "dtkd ctl" alone lists what there is.`;

@@ -59,7 +59,7 @@ export const planAnswer = z.object({
 });
 export type PlanAnswer = z.infer<typeof planAnswer>;
 
-/** Answer of `GET …/daemon/dispatch?model=&type=&resource=`: what an incomplete context could be completed with. */
+/** Answer of `GET …/daemon/dispatch?model=&type=&resource=&command=`: what an incomplete context could be completed with. */
 export const contextAnswer = z.object({
   models: z.array(z.object({ node: z.string(), name: z.string() })).optional(),
   types: z.array(z.object({ name: z.string(), description: z.string().optional() })).optional(),

@@ -250,7 +250,27 @@ No answer from node9: what they have may be missing here.
     expect((await daemon.cli('ctl', '--list', 'targets')).stdout).toBe('myService\nService/myService\n');
     daemon.put(typeKind, 'service', { spec: { name: 'Service', commands: { Stop: {}, Start: {} } } });
     expect((await daemon.cli('ctl', '--list', 'commands')).stdout).toBe('Start\nStop\n');
-    expect(await daemon.cli('ctl', '-c', 'Start')).toMatchObject({ code: 2, stderr: expect.stringContaining('of which resource') });
+    const withOptions = await daemon.cli('ctl', '-c', 'Start', '--', '-port', '80');
+    expect(withOptions).toMatchObject({ code: 2, stderr: expect.stringContaining('of which resource') });
+  });
+
+  it('lists resources that have the command, where only the resource is left out', async () => {
+    const myService = { node: 'node0', model: 'demo', type: 'Service', name: 'myService', deployments: ['node0'] };
+    daemon.script('GET', DISPATCH, ({ query }) =>
+      query.get('command') === 'Start' ? { resources: [myService], unanswered: [] } : { resources: [], unanswered: [] },
+    );
+    const listed = 'Resources (-t -r):\n  Service   myService   demo of node0   on node0\n';
+    for (const context of [
+      ['-c', 'Start'],
+      ['-t', 'Service', '-c', 'Start'],
+      ['-p', 'demo', '-t', 'Service', '-c', 'Start'],
+    ]) {
+      expect(await daemon.cli('ctl', ...context)).toMatchObject({ code: 0, stdout: listed });
+    }
+    expect((await daemon.cli('ctl', '-c', 'Start', '--list', 'resources')).stdout).toBe('myService\n');
+    expect((await daemon.cli('ctl', '-t', 'Service', '-p', 'demo', '-c', 'Wipe')).stdout).toContain(
+      'There is no resource of type "Service" in model "demo" with a command "Wipe" that you may READ.',
+    );
   });
 
   it('tells what it would do, and does nothing', async () => {

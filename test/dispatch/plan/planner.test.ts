@@ -352,4 +352,20 @@ describe('an incomplete context', () => {
     const second = await planner.context(OPS, { type: 'Tomcat', resource: 'shop' });
     expect(second.commands?.map(({ name, type }) => `${type}.${name}`)).toEqual(['Service.Start', 'Tomcat.Stop']);
   });
+
+  test('lists what has a command, with its options, where only the resource is left out', async () => {
+    const planner = plannerFor({
+      ...service,
+      types: { ...service.types, Disk: { commands: { Wipe: shell('true'), Stop: { private: true, ...shell('true') } } } },
+      resources: { ...service.resources, sda: { type: 'Disk' } },
+    });
+    const stop = await planner.context(OPS, { command: 'Stop' });
+    expect(stop.resources?.map(({ name }) => name)).toEqual(['shop', 'lonely', 'elsewhere', 'mail', 'mail2']);
+    expect(stop.types).toEqual([{ name: 'Service' }, { name: 'Tomcat' }]);
+    expect(stop.commands?.map(({ name, type }) => `${type}.${name}`)).toEqual(['Tomcat.Stop', 'Service.Stop']);
+    const start = await planner.context(OPS, { type: 'Tomcat', command: 'Start' });
+    expect(start.resources?.map(({ name }) => name)).toEqual(['shop']);
+    expect(start.commands).toMatchObject([{ name: 'Start', type: 'Service', command: { options: { port: { type: 'integer' } } } }]);
+    expect(await planner.context(OPS, { model: 'other', command: 'Wipe' })).toMatchObject({ models: [], types: [], resources: [] });
+  });
 });

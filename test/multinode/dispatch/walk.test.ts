@@ -71,5 +71,8 @@ describe('a service on two nodes', () => {
     expect([resources.lines.join('\n'), resources.stderr].join('\n')).toContain('myService');
     const commands = await ctl('-t', 'MyType', '-r', 'myService');
     expect([commands.lines.join('\n'), commands.stderr].join('\n')).toContain('Start');
+    const having = await ctl('-t', 'MyType', '-c', 'Start');
+    expect(having.lines.join('\n')).toContain('myService');
+    expect(having.code).toBe(0);
   });
 });

@@ -196,7 +196,7 @@ const WITH_EXECUTIONS: readonly ActionEntry[] = [
     path: 'dispatch',
     summary: 'Show what could be run',
     needs: 'user',
-    query: { model: 'A model.', type: 'A type.', resource: 'A resource.' },
+    query: { model: 'A model.', type: 'A type.', resource: 'A resource.', command: 'A command.' },
     answer: contextAnswer,
   },
   {

@@ -7,6 +7,7 @@ import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { ContextAnswer, FollowLine, PlanAnswer } from '../../../../protocol/orders/follow.ts';
 import { MAX_TARGETS } from '../../../../protocol/orders/order.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
+import type { KnownContext } from '../plan/context.ts';
 import { fieldsOf } from './execution-object.ts';
 import type { AbortAnswer, ExecutionAction, ExecutionActionRequest } from './executions.types.ts';
 import { MAX_REQUEST_BYTES } from './limits.ts';
@@ -14,7 +15,7 @@ import { MAX_REQUEST_BYTES } from './limits.ts';
 export interface ActionPorts {
   dispatch(principal: Principal, request: DispatchRequestSpec): Promise<ApiObject>;
   plan(principal: Principal, request: DispatchRequestSpec): Promise<PlanAnswer>;
-  context(principal: Principal, sought: { model?: string; type?: string; resource?: string }): Promise<ContextAnswer>;
+  context(principal: Principal, known: KnownContext): Promise<ContextAnswer>;
   follow(
     principal: Principal,
     id: string,
@@ -43,7 +44,8 @@ async function dispatchAction(
 ): Promise<unknown> {
   if (rest.length > 0) throw noSuch(rest);
   if (method === 'GET') {
-    return ports.context(principal, { ...given(query, 'model'), ...given(query, 'type'), ...given(query, 'resource') });
+    const known = { ...given(query, 'model'), ...given(query, 'type'), ...given(query, 'resource'), ...given(query, 'command') };
+    return ports.context(principal, known);
   }
   assertMethod(method, 'POST');
   const { request, dryRun, follow } = read(dispatchRequest, body);

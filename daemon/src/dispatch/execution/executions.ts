@@ -9,6 +9,7 @@ import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { ContextAnswer, FollowLine, PlanAnswer } from '../../../../protocol/orders/follow.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import { CREATOR_ANNOTATION, displayOf, OPERATOR, type Principal, SELF, subjectText } from '../../../../protocol/principal.ts';
+import type { KnownContext } from '../plan/context.ts';
 import type { Plan } from '../plan/plan.types.ts';
 import { createPlanner, type Planner } from '../plan/planner.ts';
 import { asLongAs } from '../target/visibility.ts';
@@ -90,7 +91,7 @@ class StartedHere implements Executions {
     this.actions = executionActions({
       dispatch: (principal, request) => this.dispatch(principal, request),
       plan: (principal, request) => this.plan(principal, request),
-      context: (principal, sought) => this.context(principal, sought),
+      context: (principal, known) => this.context(principal, known),
       follow: (principal, id, how) => this.follow(principal, id, how),
       show: (principal, id) => this.show(principal, id),
       abort: (principal, id, index) => this.abort(principal, id, index),
@@ -139,8 +140,8 @@ class StartedHere implements Executions {
     return planAnswer(await this.#planner.plan(principal, request), request);
   }
 
-  context(principal: Principal, sought: { model?: string; type?: string; resource?: string }): Promise<ContextAnswer> {
-    return this.#planner.context(principal, sought);
+  context(principal: Principal, known: KnownContext): Promise<ContextAnswer> {
+    return this.#planner.context(principal, known);
   }
 
   async dispatch(principal: Principal, request: DispatchRequestSpec, options: DispatchOptions = {}): Promise<ApiObject> {

@@ -3,6 +3,7 @@ import type { Command } from '../../../../protocol/commands.ts';
 import type { ContextAnswer } from '../../../../protocol/orders/follow.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import { compareText } from '../../../../protocol/text-order.ts';
+import type { ResolvedCommand } from '../commands/commands.types.ts';
 import { listCommands } from '../commands/resolve-command.ts';
 import type { Models, ResourceMatch } from '../dispatch.types.ts';
 import { chooseResource, MAX_ADVICE, parseModel, type Sought } from './candidates.ts';
@@ -10,6 +11,8 @@ import type { Subject } from './expansion.ts';
 
 /** Resources listed at most. */
 const MAX_LISTED = 500;
+/** Resources looked through for those that have a command: their types tell, which takes one bundle of each. */
+const MAX_SOUGHT = 10_000;
 /** Resources whose deployments are looked up, each by its bundle. */
 const MAX_DETAILED = 50;
 
@@ -19,32 +22,34 @@ export interface ContextPorts {
   subject(of: { node: string; object: string }): Promise<Subject>;
 }
 
+/** What is known so far. */
+export interface KnownContext {
+  model?: string;
+  type?: string;
+  resource?: string;
+  command?: string;
+}
+
 /**
- * Without a resource: the models, types and resources that match what is known so far. With one: its commands, with their options. Errors: NOT_FOUND and AMBIGUOUS for a
- * resource that is named.
+ * Without a resource: the models, types and resources that match what is known so far; with a command, only those that have it, and its options. With a resource: its
+ * commands, with their options. Errors: NOT_FOUND and AMBIGUOUS for a resource that is named.
  */
 export async function contextOf(
   { models, self, subject }: ContextPorts,
   principal: Principal,
-  { model, type, resource }: { model?: string; type?: string; resource?: string },
+  { model, type, resource, command }: KnownContext,
 ): Promise<ContextAnswer> {
   const sought: Sought = {
     ...parseModel(model),
     ...(type === undefined ? {} : { type }),
     ...(resource === undefined ? {} : { name: resource }),
   };
-  const { items, unanswered } = await models.find(principal, sought, MAX_LISTED);
+  const isByCommand = resource === undefined && command !== undefined;
+  const { items, unanswered } = await models.find(principal, sought, isByCommand ? MAX_SOUGHT : MAX_LISTED);
   if (resource !== undefined) {
     const there = items.length > 0 ? [] : (await models.find(principal, { node: self }, MAX_ADVICE)).items;
     const match = chooseResource(sought, items, self, unanswered, there);
     const { resource: found, chainOf } = await subject(match);
-    const commands = listCommands(chainOf(found.type)).map(
-      ({ name, type: of, command }): { name: string; type: string; command: Command } => ({
-        name,
-        type: of,
-        command,
-      }),
-    );
     return {
       resources: [
         shown(
@@ -52,17 +57,55 @@ export async function contextOf(
           found.deployments.map(({ node }) => node),
         ),
       ],
-      commands,
+      commands: listCommands(chainOf(found.type)).map(shownCommand),
       unanswered,
     };
   }
+  if (!isByCommand) return { ...(await listed(items, subject)), unanswered };
+  const having = await havingCommand(items, command, subject);
+  return { ...(await listed(having.items.slice(0, MAX_LISTED), subject)), commands: having.commands, unanswered };
+}
+
+/** Those of types that have the command, and the command as these have it. A type that cannot be looked at now is left out. */
+async function havingCommand(
+  items: readonly ResourceMatch[],
+  name: string,
+  subject: ContextPorts['subject'],
+): Promise<{ items: ResourceMatch[]; commands: ContextAnswer['commands'] }> {
+  const samples = new Map(items.map((match) => [typeAt(match), match]));
+  const found = new Map<string, ResolvedCommand>();
+  for (const [key, match] of samples) {
+    const chain = await subject(match).then(
+      ({ chainOf, resource }) => chainOf(resource.type),
+      () => [],
+    );
+    const command = listCommands(chain).find((one) => one.name === name);
+    if (command !== undefined) found.set(key, command);
+  }
+  const distinct = new Map([...found].map(([, one]) => [one.type, one]));
+  return { items: items.filter((match) => found.has(typeAt(match))), commands: [...distinct.values()].map(shownCommand) };
+}
+
+/** A name means one type at one node. */
+function typeAt({ node, type }: ResourceMatch): string {
+  return `${node}/${type}`;
+}
+
+async function listed(
+  items: readonly ResourceMatch[],
+  subject: ContextPorts['subject'],
+): Promise<Pick<ContextAnswer, 'models' | 'types' | 'resources'>> {
   const resources = await Promise.all(
     items.map(async (match, at) => {
       const details = at < MAX_DETAILED ? await subject(match).catch(() => undefined) : undefined;
       return shown(match, details?.resource.deployments.map(({ node }) => node) ?? []);
     }),
   );
-  return { models: distinctModels(items), types: distinctTypes(items), resources, unanswered };
+  return { models: distinctModels(items), types: distinctTypes(items), resources };
+}
+
+function shownCommand({ name, type, command }: ResolvedCommand): { name: string; type: string; command: Command } {
+  return { name, type, command };
 }
 
 function shown({ node, model, type, name }: ResourceMatch, deployments: string[]) {

@@ -17,7 +17,7 @@ import { parseBatch } from './batches.ts';
 import { chooseResource, isExact, MAX_ADVICE, parseModel, type Sought } from './candidates.ts';
 import { chainsOf, modulesOf } from './chains.ts';
 import { chooseNodes, noNode } from './chosen-nodes.ts';
-import { contextOf } from './context.ts';
+import { contextOf, type KnownContext } from './context.ts';
 import { type Expanded, expandCommand, resourceText, type Subject } from './expansion.ts';
 import type { ChosenNodes, Narrowing, Plan, PlannedPart } from './plan.types.ts';
 import { closed } from './stages.ts';
@@ -44,7 +44,7 @@ export interface Planner {
    */
   plan(principal: Principal, request: DispatchRequestSpec, narrowing?: Narrowing): Promise<Plan>;
   /** What an incomplete request could be completed with. */
-  context(principal: Principal, sought: { model?: string; type?: string; resource?: string }): Promise<ContextAnswer>;
+  context(principal: Principal, known: KnownContext): Promise<ContextAnswer>;
 }
 
 export function createPlanner(options: PlannerOptions): Planner {
@@ -87,14 +87,14 @@ class RequestPlanner implements Planner {
     };
   }
 
-  async context(principal: Principal, sought: { model?: string; type?: string; resource?: string }): Promise<ContextAnswer> {
+  async context(principal: Principal, known: KnownContext): Promise<ContextAnswer> {
     const { models, node, nodes } = this.#options;
     let listed: Promise<readonly NodeView[]> | undefined;
     const all = () => {
       listed ??= nodes.list();
       return listed;
     };
-    return contextOf({ models, self: node.name, subject: (of) => this.#subject(principal, of, all) }, principal, sought);
+    return contextOf({ models, self: node.name, subject: (of) => this.#subject(principal, of, all) }, principal, known);
   }
 
   /** exec and cp: on nodes themselves. */
