@@ -53,8 +53,10 @@ export class HeldRows {
     return [...(this.#byMember.get(`${domain} ${key}`) ?? [])].flatMap((name) => this.#held.get(name) ?? []);
   }
 
+  /** Of orders alone: what was taken back is kept, so that nobody brings it again, and waits for nobody. */
   counts(): { orders: number; bytes: number } {
-    return { orders: this.#all.count, bytes: this.#all.bytes };
+    const orders = [...this.#held.values()].filter(({ type }) => type === 'order');
+    return { orders: orders.length, bytes: orders.reduce((sum, held) => sum + weightOf(held), 0) };
   }
 
   sealed(name: string): Promise<Uint8Array | undefined> {
