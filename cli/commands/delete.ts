@@ -47,7 +47,7 @@ export function configure(command: Command, cli: Cli): void {
   command
     .argument('[kind]', 'KIND or KIND/NAME')
     .argument('[names...]')
-    .option('-f, --filename <file...>', 'delete what these files describe')
+    .option('-f, --filename <file...>', 'delete what these files describe, the last of it first')
     .option('-l, --selector <labels>', 'delete all objects with these labels')
     .option('--where <expression>', "delete all objects of which this is true, e.g. 'model=old'")
     .option('--all', 'delete all objects of the kind')
@@ -79,7 +79,7 @@ async function findDoomed(client: ApiClient, kindText: string | undefined, names
     if (kindText !== undefined) throw new DtkdError('BAD_REQUEST', 'give either -f or objects by name, not both');
     assertNothingChooses(flags, '-f');
     const documents = await readDocuments(flags.filename);
-    return documents.map((source) => {
+    const described = documents.map((source) => {
       const { document } = source;
       try {
         const namespace = flags.namespace ?? textAt(document, 'metadata', 'namespace');
@@ -88,6 +88,8 @@ async function findDoomed(client: ApiClient, kindText: string | undefined, names
         throw named(error, source);
       }
     });
+    // What stands later needs what stands before it: a resource its model and its type.
+    return described.reverse();
   }
   if (kindText === undefined) throw new DtkdError('BAD_REQUEST', 'nothing to delete is named', { next: 'See "dtkd delete --help".' });
   const wanted = parseWanted([kindText, ...names]);

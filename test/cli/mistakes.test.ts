@@ -120,6 +120,15 @@ describe('mistakes at the command line', () => {
     expect({ code, where: daemon.asked.at(-1)?.query.get('where') }).toEqual({ code: 0, where: 'model=old' });
   });
 
+  it('delete takes what a file describes away the last of it first: what stands later needs what stands before it', async () => {
+    const stdin =
+      'apiVersion: dtkd.dev/v1\nkind: Model\nmetadata: {name: m}\n---\napiVersion: dtkd.dev/v1\nkind: Resource\nmetadata: {name: r}\n';
+    const before = daemon.writes().length;
+    await daemon.cliWith({ stdin }, 'delete', '-f', '-');
+    const paths = daemon.writes().slice(before);
+    expect(paths.map((path) => path.split('/').slice(-2).join('/'))).toEqual(['resources/r', 'models/m']);
+  });
+
   it('what would choose among all objects is refused beside names, not ignored', async () => {
     const before = daemon.asked.length;
     for (const [args, what] of [
