@@ -63,7 +63,7 @@ async function printGrants(cli: Cli, client: ApiClient, recipients: readonly Rec
   if (whole === undefined || whole.rows.length === 0) cli.out.print('Nothing is granted to it by name.');
   else {
     cli.out.print('');
-    new TablePrinter({ wide: false, namespaces: false, prefix: '', headers: true }, (lines) => cli.out.lines(lines)).print(whole);
+    new TablePrinter({ wide: false, namespaces: true, prefix: '', headers: true }, (lines) => cli.out.lines(lines)).print(whole);
   }
   if (earlier > 0) cli.out.note(`note: not shown, as they give it nothing: ${earlier} granted to earlier ones of the same name`);
 }

@@ -270,7 +270,7 @@ describe('mistakes at the command line', () => {
     putCapability('c-3', research, 't');
     putCapability('c-4', 'bob@node0', 'v');
     const { stdout, stderr } = await daemon.cli('whoami');
-    expect(stdout).toMatch(/^ann@node0\nMember of research@node0: .*\n\nNAME .*\nc-2 .*\nc-3 .*\n$/);
+    expect(stdout).toMatch(/^ann@node0\nMember of research@node0: .*\n\nNAMESPACE +NAME .*\nnode0 +c-2 .*\nnode0 +c-3 .*\n$/);
     expect(stderr).toBe('');
   });
 
@@ -286,7 +286,7 @@ describe('mistakes at the command line', () => {
       stderr: 'note: not shown, as they give it nothing: 2 granted to earlier ones of the same name\n',
     });
     putCapability('c-7', 'cat@node0', 'u2');
-    expect((await daemon.cli('whoami')).stdout).toMatch(/\n\nNAME .*\nc-7 .*\n$/);
+    expect((await daemon.cli('whoami')).stdout).toMatch(/\n\nNAMESPACE +NAME .*\nnode0 +c-7 .*\n$/);
   });
 
   it('trust show leaves out what was shared into an earlier trust of the same name', async () => {
