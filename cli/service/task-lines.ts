@@ -98,7 +98,8 @@ export function whyOf({ exitStatus, code, message, state }: TaskStep): string {
   const ended = exitStatus === undefined || exitStatus === 0 ? '' : `exit status ${exitStatus}`;
   const head = first.includes(ended) ? first : `${ended}: ${first}`;
   if (head === '') return code ?? '';
-  const last = more.at(-1);
+  // only what ended with a status has its output there
+  const last = ended === '' ? undefined : more.at(-1);
   return last === undefined ? head.replace(/: $/, '') : `${head.split(': ')[0]}: ${last}`;
 }
 

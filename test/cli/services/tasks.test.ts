@@ -58,6 +58,8 @@ describe('a task', () => {
       'not as it should be (exit status 1): b',
     );
     expect(whyOf(step('1', 'failed', { code: 'PEER_AWAY', message: 'unreachable: node2 is away' }))).toBe('unreachable: node2 is away');
+    const pointed = 'refused: the filter refers to what is not there\n  name=nope\n       ^. There are …';
+    expect(whyOf(step('1', 'failed', { code: 'INVALID', message: pointed }))).toBe('refused: the filter refers to what is not there');
     expect(whyOf(step('1', 'cancelled', { code: 'ABORTED' }))).toBe('ABORTED');
     expect(whyOf(step('1', 'succeeded', { message: 'not counted: exit status 1' }))).toBe('not counted: exit status 1');
     expect(whyOf(step('1', 'succeeded'))).toBe('');
@@ -226,5 +228,7 @@ ${MORE}
 });
 
 it('a step is one line, whatever it says', () => {
-  expect(stepLine(step('1', 'failed', { message: 'a\nb\x1b' }), NOW)).toBe('1 step 1: failed, a: b\\u001b (1.5s)');
+  expect(stepLine(step('1', 'failed', { exitStatus: 1, message: 'exit status 1: a\nb\x1b' }), NOW)).toBe(
+    '1 step 1: failed, exit status 1: b\\u001b (1.5s)',
+  );
 });
