@@ -7,6 +7,7 @@ import { DtkdError } from '../protocol/errors.ts';
 import type { Cli, GlobalFlags } from './cli.ts';
 import type { ApiClient } from './client/api.ts';
 import { COMMANDS, type CommandEntry, ORIENTATION } from './commands/index.ts';
+import { meantBy } from './elsewhere.ts';
 import { load, loadLater } from './lazy-commands.ts';
 import { Output } from './output/output.ts';
 import { describeError } from './report-error.ts';
@@ -79,6 +80,7 @@ export function buildProgram(cli: Cli, version: string | undefined, onCommand: (
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', '\nSee "dtkd COMMAND --help" for examples of each command.');
+  tellMeant(program, 'dtkd');
   add(program, COMMANDS, cli, onCommand, 'dtkd');
   program.hook('preAction', (_program, command) => assertAboutNodes(command));
   return program;
@@ -89,6 +91,7 @@ function add(parent: Command, entries: readonly CommandEntry[], cli: Cli, onComm
     if (entry.group !== undefined) parent.commandsGroup(entry.group);
     const command = parent.command(entry.name).description(entry.summary).helpOption('-h, --help', 'show help').helpCommand(false);
     if (entry.alias !== undefined) command.alias(entry.alias);
+    tellMeant(command, `${path} ${entry.name}`);
     const { load: loadModule, children } = entry;
     loadLater(command, async () => {
       if (children !== undefined) add(command, children, cli, onCommand, `${path} ${entry.name}`);
@@ -102,24 +105,30 @@ function add(parent: Command, entries: readonly CommandEntry[], cli: Cli, onComm
   });
 }
 
-/** What other tools call a command, and what does it here. */
-const ELSEWHERE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  dtkd: { diff: 'dtkd apply -f FILE --dry-run', logs: 'dtkd executions show ID' },
-  'dtkd domain': { remove: 'dtkd delete dtpeer NODE', rm: 'dtkd delete dtpeer NODE' },
-};
+/** What a word is like is not told where it is known what it means. */
+function tellMeant(command: Command, path: string): void {
+  command.configureOutput({
+    outputError: (text, write) => write(meantBy(unknownCommand(text) ?? '', path).length > 0 ? `${text.split('\n')[0]}\n` : text),
+  });
+}
 
 /** Who writes a kind for a command is told of the list of such objects; who writes what another tool has, of what does it here. */
 async function listOf(error: CommanderError, asked: string): Promise<string> {
-  const word = error.code === 'commander.unknownCommand' ? /'([^']*)'/.exec(error.message)?.[1] : undefined;
+  const word = unknownCommand(error.message);
   if (word === undefined) return '';
-  const known = Object.hasOwn(ELSEWHERE[asked] ?? {}, word) ? ELSEWHERE[asked]?.[word] : undefined;
-  if (known !== undefined) return `"${known}", or `;
-  if (asked !== 'dtkd') return '';
-  const { kindByAnyName } = await import('../protocol/kinds/index.ts');
-  const kind = kindByAnyName(word);
-  if (kind === undefined) return '';
-  const edit = kind.verbs.includes('update') ? ` "dtkd edit ${kind.singular} NAME",` : '';
-  return `"dtkd get ${kind.plural}",${edit} or `;
+  const meant = meantBy(word, asked);
+  if (asked === 'dtkd') {
+    const { kindByAnyName } = await import('../protocol/kinds/index.ts');
+    const kind = kindByAnyName(word);
+    if (kind !== undefined)
+      meant.push(`dtkd get ${kind.plural}`, ...(kind.verbs.includes('update') ? [`dtkd edit ${kind.singular} NAME`] : []));
+  }
+  return meant.map((line, at) => `"${line}"${at < meant.length - 1 ? ', ' : ', or '}`).join('');
+}
+
+/** The word in the parser's words about it. */
+function unknownCommand(message: string): string | undefined {
+  return /^error: unknown command '([^']*)'/.exec(message)?.[1];
 }
 
 /** Commands whose own words stand after `--`, by what these words are. */

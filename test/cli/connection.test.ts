@@ -180,6 +180,22 @@ describe('the command line itself', () => {
   });
 
   it.each([
+    [['plan'], 'dtkd converge SERVICE --dry-run'],
+    [['destroy', 'shop'], 'dtkd service uninstall SERVICE'],
+    [['join', '192.0.2.10'], 'dtkd domain join'],
+    [['logs'], 'dtkd executions follow ID'],
+    [['list'], 'dtkd get'],
+    [['module', 'uninstall', 'acme/web'], 'dtkd module rm'],
+    [['app', 'unexpose', 'wiki'], 'dtkd app rm'],
+    [['service', 'rm', 'shop'], 'dtkd service uninstall SERVICE'],
+    [['executions', 'stop'], 'dtkd executions abort'],
+  ])('knows what other tools call it, and guesses nothing beside: %j', async (args, meant) => {
+    const { code, stderr } = await runCli({ env }, ...args);
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining(`next: See "${meant}", or "dtkd`) });
+    expect(stderr).not.toMatch(/did you mean/i);
+  });
+
+  it.each([
     [['help', 'gte'], "unknown command 'gte'"],
     [['gte', '--help'], "unknown command 'gte'"],
     [['--data', 'x', 'domain', 'crate', '-h'], "unknown command 'crate'"],
