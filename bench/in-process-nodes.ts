@@ -15,12 +15,11 @@ import type { ApiObject } from '../protocol/objects.ts';
 import type { Principal } from '../protocol/principal.ts';
 import { signingKeyFromSeed } from '../protocol/signing.ts';
 import { type FakeMembers, FakeNetwork } from '../test/dispatch/fake-members.ts';
+import { silentLogger } from '../test/silent-logger.ts';
 import { memoryKv } from '../test/store/memory-kv.ts';
 
 const STARTER = 'desk';
 export const USER: Principal = { type: 'user', home: 'self', name: 'ops', uid: 'uid-ops', display: 'ops@desk' };
-
-const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, child: () => quiet };
 
 const access: DispatchAccess = {
   decide: () => ({ allowed: true, because: 'a capability' }),
@@ -88,7 +87,7 @@ async function startTarget(name: string, members: FakeMembers, directory: string
     secrets: { get: async () => undefined, seal: async (_about, bytes) => bytes, unseal: async (_about, sealed) => Buffer.from(sealed) },
     nodeObject: async () => undefined,
     environment: { PATH: '/usr/bin:/bin' },
-    logger: quiet,
+    logger: silentLogger,
     now: Date.now,
   });
   await target.start();
@@ -117,7 +116,7 @@ async function startStarter(network: FakeNetwork, directory: string, stops: (() 
     directory,
     keep: async () => ({ keepForMs: 86_400_000, keepBytes: 1e9 }),
     names: async (beginning) => [beginning],
-    logger: quiet,
+    logger: silentLogger,
     now: Date.now,
   });
   await executions.start();

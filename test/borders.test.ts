@@ -61,6 +61,7 @@ const REFUSED: [file: string, specifier: string][] = [
   ['daemon/src/metrics/areas/x.ts', '../../api/api.types.ts'],
   ['daemon/src/counting/x.ts', '../store/kv.ts'],
   ['daemon/src/disk/x.ts', '../store/kv.ts'],
+  ['daemon/src/logging/x.ts', '../store/kv.ts'],
   ['daemon/src/signals/x.ts', '../store/kv.ts'],
 ];
 
@@ -71,10 +72,12 @@ const ALLOWED: [file: string, specifier: string][] = [
   ['daemon/src/mesh/x.ts', '../store/kv.ts'],
   ['daemon/src/mesh/x.ts', 'libp2p'],
   ['daemon/src/mesh/x.ts', '../signals/within.ts'],
-  ['daemon/src/mesh/x.ts', './logger.types.ts'],
+  ['daemon/src/mesh/x.ts', '../logging/logger.types.ts'],
   ['daemon/src/mesh/log/x.ts', '../membership/membership.types.ts'],
   ['daemon/src/mesh/log/author-doc.ts', 'yjs'],
   ['daemon/src/apps/x.ts', '../store/object-store.types.ts'],
+  ['daemon/src/apps/x.ts', '../logging/logger.types.ts'],
+  ['daemon/src/metrics/x.ts', '../logging/logger.types.ts'],
   ['daemon/src/parcels/x.ts', '../store/kv.ts'],
   ['daemon/src/backup/x.ts', '../store/kv.ts'],
   ['daemon/src/garbage/x.ts', '../store/kv.ts'],

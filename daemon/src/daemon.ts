@@ -39,7 +39,7 @@ import { followGrants, standingIn } from './federation-ports.ts';
 import { createGarbage } from './garbage/collector.ts';
 import { deletions } from './garbage-ports.ts';
 import { createInstancing } from './instancing.ts';
-import type { Logger } from './logger.ts';
+import type { Logger } from './logging/logger.types.ts';
 import { memberRequests } from './member-requests.ts';
 import { MemoryKeeper } from './memory-keeper.ts';
 import { DomainController } from './mesh/controllers/domain-controller.ts';

@@ -38,7 +38,7 @@ import { createSpools } from './dispatch/runner/spools.ts';
 import { createTarget } from './dispatch/target/target.ts';
 import type { Target } from './dispatch/target/target.types.ts';
 import { dispatchMembers, dispatchNodes, goneMembers } from './dispatch-ports.ts';
-import type { Logger } from './logger.ts';
+import type { Logger } from './logging/logger.types.ts';
 import type { Mesh } from './mesh/mesh.types.ts';
 import type { ParcelsOptions } from './parcels/parcels.types.ts';
 import { objectKey, refOfKey } from './store/keys.ts';

@@ -9,7 +9,7 @@ import { createServiceInstances } from './catalog/instances/service-instances.ts
 import type { AppAddresses, ServiceInstances } from './catalog/instances/service-instances.types.ts';
 import type { Dispatching } from './dispatching.ts';
 import { commandsOf, objectsOf, placementNodes } from './instance-ports.ts';
-import type { Logger } from './logger.ts';
+import type { Logger } from './logging/logger.types.ts';
 import type { Mesh } from './mesh/mesh.types.ts';
 import type { ObjectStore } from './store/object-store.types.ts';
 

@@ -8,14 +8,7 @@ import { type Level, multistream, pino, type StreamEntry } from 'pino';
 import sonicBoom from 'sonic-boom';
 import { LOG_LEVELS, type LogLevel } from '../../protocol/settings.ts';
 import { makeDirectory } from './directory.ts';
-
-export interface Logger {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-  child(fields: object): Logger;
-}
+import type { Logger } from './logging/logger.types.ts';
 
 export { LOG_LEVELS, type LogLevel };
 
@@ -69,15 +62,6 @@ function outliveReader(stream: NodeJS.WriteStream): void {
 }
 
 function ignore(): void {}
-
-/** A logger that keeps nothing, for tests and tools. */
-export const silentLogger: Logger = {
-  debug() {},
-  info() {},
-  warn() {},
-  error() {},
-  child: () => silentLogger,
-};
 
 /** Of lines that the disk has not taken yet; what comes then is counted, not kept. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;

@@ -1,5 +1,4 @@
 /** One node's access over a store in memory, with a mesh that says what the test wants. */
-
 import { type AccessPart, createAccess } from '../../daemon/src/access/access.ts';
 import type { Access } from '../../daemon/src/access/access.types.ts';
 import type { AccessDomain, AccessMesh, Handler, HandlerContext } from '../../daemon/src/access/ports.ts';
@@ -12,6 +11,7 @@ import { kindByPlural } from '../../protocol/kinds/index.ts';
 import { apiVersionOf } from '../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../protocol/objects.ts';
 import { AUTHOR_ANNOTATION, CREATOR_ANNOTATION, type Principal, subjectText, type UserPrincipal } from '../../protocol/principal.ts';
+import { silentLogger } from '../silent-logger.ts';
 import { memoryKv } from '../store/memory-kv.ts';
 
 export const NODE = 'node0';
@@ -91,7 +91,7 @@ export async function startSite({ kv = memoryKv(), mesh = new FakeMesh() }: { kv
     mesh,
     operator: { authenticate: (token) => (token === OPERATOR_TOKEN ? OPERATOR : undefined) },
     now: () => time.now,
-    logger: { warn: (fields) => errors.push(fields), error: (fields) => errors.push(fields) },
+    logger: { ...silentLogger, warn: (fields) => void errors.push(fields), error: (fields) => void errors.push(fields) },
   });
   await access.start();
   const context = (principal: Principal): HandlerContext => ({ principal, dryRun: false, warn: (text) => warnings.push(text) });

@@ -9,6 +9,7 @@ import { createContent } from '../../daemon/src/dispatch/content/content.ts';
 import type { ContentStore } from '../../daemon/src/dispatch/content/content.types.ts';
 import { contentForClients } from '../../daemon/src/dispatch/content/for-clients.ts';
 import { domainId, FakeNetwork, keyOf } from '../dispatch/fake-members.ts';
+import { silentLogger } from '../silent-logger.ts';
 import { memoryKv } from '../store/memory-kv.ts';
 import { waitFor } from '../wait.ts';
 import { FakeAccess } from './fake-access.ts';
@@ -16,7 +17,6 @@ import { startTestApi, type TestApi, TOKEN } from './fixtures.ts';
 
 const PATH = '/apis/dtkd.dev/v1/daemon/content';
 const OCTETS = { 'content-type': 'application/octet-stream' };
-const silent = { debug() {}, info() {}, warn() {}, child: () => silent };
 const digestOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 const network = new FakeNetwork();
@@ -29,7 +29,7 @@ let elsewhere: ContentStore;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'dtkd-api-content-'));
   const at = (name: string) =>
-    createContent({ directory: join(directory, name), members: network.node(name), rows: memoryKv(), logger: silent, now: Date.now });
+    createContent({ directory: join(directory, name), members: network.node(name), rows: memoryKv(), logger: silentLogger, now: Date.now });
   [content, elsewhere] = [at('here'), at('there')];
   await Promise.all([content.start(), elsewhere.start()]);
   const access = new FakeAccess(TOKEN);
@@ -97,7 +97,7 @@ describe('files of clients', () => {
       directory: join(directory, 'small'),
       members: network.node('small'),
       rows: memoryKv(),
-      logger: silent,
+      logger: silentLogger,
       now: Date.now,
       capacity: 1_000_000,
     });

@@ -2,17 +2,16 @@
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { createApps } from '../../daemon/src/apps/apps.ts';
-import type { Apps, AppsLogger, AppUsers, Author } from '../../daemon/src/apps/ports.ts';
+import type { Apps, AppUsers, Author } from '../../daemon/src/apps/ports.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import type { ObjectStore } from '../../daemon/src/store/object-store.types.ts';
 import { dtAppKind } from '../../protocol/kinds/dtapp.ts';
 import type { ApiObject, ObjectRef } from '../../protocol/objects.ts';
 import type { UserPrincipal } from '../../protocol/principal.ts';
+import { silentLogger } from '../silent-logger.ts';
 import { memoryKv } from '../store/memory-kv.ts';
 import { waitFor } from '../wait.ts';
 import { MemoryNetwork, type NodeMesh } from './memory-mesh.ts';
-
-const SILENT: AppsLogger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Users of a site and rights on its apps, as a test sets them. */
 export class FakeUsers implements AppUsers {
@@ -116,7 +115,7 @@ export class Stage {
       ingress: { host: '127.0.0.1', port: 0 },
       authorOf: (namespace) => (namespace === name ? undefined : this.network.authorOf(namespace)),
       ownListeners: () => [apps.ingressAddress()],
-      logger: { ...SILENT, warn: (_fields, message) => void this.warnings.push(message) },
+      logger: { ...silentLogger, warn: (_fields, message) => void this.warnings.push(message) },
     });
     await apps.start();
     await meshStarts();

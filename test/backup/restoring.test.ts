@@ -7,11 +7,11 @@ import { createBackups } from '../../daemon/src/backup/backup.ts';
 import type { BackupOptions } from '../../daemon/src/backup/backup.types.ts';
 import { openRestored, refuseHalfRestored } from '../../daemon/src/backup/restored.ts';
 import { checkBackup, restoreBackup } from '../../daemon/src/backup/restoring.ts';
-import { silentLogger } from '../../daemon/src/logger.ts';
 import type { Kv } from '../../daemon/src/store/kv.ts';
 import { openLevel } from '../../daemon/src/store/level-kv.ts';
 import { rebase } from '../../daemon/src/store/rebase.ts';
 import { DtkdError } from '../../protocol/errors.ts';
+import { silentLogger } from '../silent-logger.ts';
 import { waitFor } from '../wait.ts';
 
 const DOMAIN = 'cd'.repeat(32);

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createNodeFacts, nodeObject } from '../../daemon/src/catalog/node-facts.ts';
-import { silentLogger } from '../../daemon/src/logger.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import type { ObjectStore } from '../../daemon/src/store/object-store.types.ts';
 import { DTKD_GROUP } from '../../protocol/kinds/model.ts';
 import { type AuditHead, type NodeFacts, nodeKind } from '../../protocol/kinds/node.ts';
 import { Disk } from '../mesh/log/node.ts';
 import { Sites } from '../mesh/sites.ts';
+import { silentLogger } from '../silent-logger.ts';
 import { waitFor } from '../wait.ts';
 
 const FACTS: NodeFacts = { hostname: 'h', osName: 'Linux', startedAt: '2026-01-01T00:00:00.000Z' };

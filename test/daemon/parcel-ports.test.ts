@@ -11,6 +11,7 @@ import type { ApiObject } from '../../protocol/objects.ts';
 import { readParcel } from '../../protocol/parcel-reader.ts';
 import type { Principal } from '../../protocol/principal.ts';
 import { generateSigningKey } from '../../protocol/signing.ts';
+import { silentLogger } from '../silent-logger.ts';
 import { memoryKv } from '../store/memory-kv.ts';
 
 const EVE: Principal = { type: 'user', home: 'self', name: 'eve', uid: 'u', display: 'eve@desk' };
@@ -76,7 +77,7 @@ test('a user who looks after a domain gets what it is offered or needs, and else
     },
     directory,
     program: 'test',
-    logger: { info: () => undefined, warn: () => undefined },
+    logger: silentLogger,
     now: () => 1_000,
   });
   const carried = async (principal: Principal, modules: string | string[]) => {

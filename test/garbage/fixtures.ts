@@ -1,5 +1,4 @@
 /** A live API with a collector that deletes through it. */
-
 import { createGarbage } from '../../daemon/src/garbage/collector.ts';
 import type { Garbage, GarbageOptions } from '../../daemon/src/garbage/garbage.types.ts';
 import { deletions } from '../../daemon/src/garbage-ports.ts';
@@ -8,6 +7,7 @@ import type { LocalStore } from '../../daemon/src/store/local-store.types.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import type { ApiObject } from '../../protocol/objects.ts';
 import { NODE, SERVICES, serviceBody, startTestApi, type TestApi, type TestApiOptions } from '../api/fixtures.ts';
+import { silentLogger } from '../silent-logger.ts';
 import { memoryKv } from '../store/memory-kv.ts';
 import { waitFor } from '../wait.ts';
 
@@ -43,7 +43,7 @@ export async function startGarbageApi(
     node: NODE,
     deleteAs: deletions(() => api.server),
     events: { record: ({ about, reason, message }) => void events.push(`${reason} ${about.metadata.name}: ${message}`) },
-    logger: { warn: () => undefined },
+    logger: silentLogger,
     settleMs: 0,
     firstBackOffMs: 1,
     ...garbageOptions,

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { silentLogger } from '../../daemon/src/logger.ts';
 import type { Host, Link, StreamHandler } from '../../daemon/src/mesh/host/host.types.ts';
 import { LocalDomain, type LocalDomainPorts } from '../../daemon/src/mesh/local-domain.ts';
 import type { Logs } from '../../daemon/src/mesh/log/log.types.ts';
@@ -7,6 +6,7 @@ import { openMembership } from '../../daemon/src/mesh/membership/domain-membersh
 import { DtkdError } from '../../protocol/errors.ts';
 import type { PeerKey } from '../../protocol/ids.ts';
 import { parseNodeName } from '../../protocol/ids.ts';
+import { silentLogger } from '../silent-logger.ts';
 import { epochAt, forkOf } from './membership/forks.ts';
 import { foundSite, join, type Site, token } from './membership/site.ts';
 

@@ -1,6 +1,5 @@
 /** Whole sites in one process for tests of the mesh: real store, logs, membership and sockets on loopback; only the disk is in memory. */
 import type { Duplex } from 'node:stream';
-import { silentLogger } from '../../daemon/src/logger.ts';
 import { createLogs } from '../../daemon/src/mesh/log/logs.ts';
 import { createMesh } from '../../daemon/src/mesh/mesh.ts';
 import type { DomainView, Mesh, PeerView } from '../../daemon/src/mesh/mesh.types.ts';
@@ -8,6 +7,7 @@ import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import type { ObjectStore } from '../../daemon/src/store/object-store.types.ts';
 import type { PeerKey } from '../../protocol/ids.ts';
 import { SIGHTLINE_GROUP } from '../../protocol/kinds/dtdomain.ts';
+import { silentLogger } from '../silent-logger.ts';
 import { waitFor } from '../wait.ts';
 import { app, appRef, Disk } from './log/node.ts';
 

@@ -4,16 +4,15 @@ import { type MetricParts, metricAreas } from '../../daemon/src/metric-areas.ts'
 import { domainsArea } from '../../daemon/src/metrics/areas/domains.ts';
 import { area, each, one } from '../../daemon/src/metrics/family.ts';
 import { createMetrics } from '../../daemon/src/metrics/metrics.ts';
+import { silentLogger } from '../silent-logger.ts';
 import { exposed } from './exposed.ts';
-
-const logger = { warn: () => undefined };
 
 describe('metrics', () => {
   it('are told in both forms, histograms and escaped labels too', async () => {
     const durations = new Durations([0.001, 0.1]);
     for (const ms of [0.5, 1, 50, 5000]) durations.add(ms);
     const metrics = createMetrics({
-      logger,
+      logger: silentLogger,
       areas: [
         area('a', () => 3, [
           { name: 'a_things', help: 'Things', type: 'gauge', samples: (read) => one(read) },
@@ -55,7 +54,7 @@ describe('metrics', () => {
     const warnings: object[] = [];
     let reads = 0;
     const metrics = createMetrics({
-      logger: { warn: (fields) => warnings.push(fields) },
+      logger: { ...silentLogger, warn: (fields) => void warnings.push(fields) },
       areas: [
         area('broken', () => Promise.reject(new Error('no disk')), [
           { name: 'b_things', help: 'Things', type: 'gauge', samples: () => one(1) },
@@ -72,7 +71,7 @@ describe('metrics', () => {
   it('tell that the disk is not ready also where it cannot be asked at all', async () => {
     const checks = [{ name: 'disk', failing: async () => 'it is gone' }];
     const parts = { version: '1', node: 'node0', directory: '/nowhere/at/all', checks, now: () => 1_000 } as unknown as MetricParts;
-    const { body } = await createMetrics({ logger, areas: metricAreas(parts).slice(0, 1) }).scrape('text');
+    const { body } = await createMetrics({ logger: silentLogger, areas: metricAreas(parts).slice(0, 1) }).scrape('text');
     expect(exposed(body).value('dtkd_ready', { check: 'disk' })).toBe(0);
     expect(body).not.toContain('dtkd_disk_free_bytes');
   });
@@ -88,7 +87,7 @@ describe('metrics', () => {
       conditions: [],
     }));
     const domains = Array.from({ length: 50 }, (_, at) => ({ name: `d${at}`, state: 'Ready', peers }));
-    const metrics = createMetrics({ logger, areas: [domainsArea(() => domains)] });
+    const metrics = createMetrics({ logger: silentLogger, areas: [domainsArea(() => domains)] });
     await metrics.scrape('text');
     let turns = 0;
     let scraping = true;

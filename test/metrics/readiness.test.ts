@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { expect, it } from 'vitest';
-import { silentLogger } from '../../daemon/src/logger.ts';
 import { readinessChecks } from '../../daemon/src/metrics/readiness.ts';
+import { silentLogger } from '../silent-logger.ts';
 
 it('believes for a while what it has found, unless it is to look anew', async () => {
   let full = false;

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createAudit } from '../../daemon/src/access/audit/audit.ts';
-import { silentLogger } from '../../daemon/src/logger.ts';
 import { openLevel } from '../../daemon/src/store/level-kv.ts';
 import { appDocument, connected, formDomain } from '../harness/domain.ts';
 import type { Site } from '../harness/site.ts';
 import { useStage } from '../harness/use-stage.ts';
+import { silentLogger } from '../silent-logger.ts';
 import { waitFor } from '../wait.ts';
 
 const stage = useStage({ story: true });

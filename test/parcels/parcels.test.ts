@@ -13,6 +13,7 @@ import { ParcelWriter } from '../../protocol/parcel-writer.ts';
 import type { Principal } from '../../protocol/principal.ts';
 import { generateSigningKey } from '../../protocol/signing.ts';
 import { type Site, Sites } from '../mesh/sites.ts';
+import { silentLogger } from '../silent-logger.ts';
 import { waitFor } from '../wait.ts';
 
 const sites = new Sites();
@@ -20,7 +21,6 @@ let directory = '';
 const OPERATOR: Principal = { type: 'operator', name: 'operator' };
 const USER: Principal = { type: 'user', home: 'self', name: 'eve', uid: 'u', display: 'eve@a' };
 const never = new AbortController().signal;
-const quiet = { info: () => undefined, warn: () => undefined };
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'dtkd-parcels-'));
@@ -49,7 +49,7 @@ async function parcelsOf({ mesh, store, name }: Site, more: Partial<ParcelsOptio
     rows: store.kv,
     directory: join(directory, name),
     program: 'test',
-    logger: quiet,
+    logger: silentLogger,
     now: () => Date.now(),
     ...more,
   });

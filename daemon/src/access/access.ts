@@ -10,6 +10,7 @@ import { shareKind } from '../../../protocol/kinds/share.ts';
 import { trustKind } from '../../../protocol/kinds/trust.ts';
 import { userKind } from '../../../protocol/kinds/user.ts';
 import { type Principal, SELF, subjectText, type UserPrincipal } from '../../../protocol/principal.ts';
+import type { Logger } from '../logging/logger.types.ts';
 import type { ObjectStore } from '../store/object-store.types.ts';
 import type { Access, Asked, Decision, View } from './access.types.ts';
 import { accessActions, userActions } from './actions.ts';
@@ -21,7 +22,7 @@ import { FactKeeper } from './fact-keeper.ts';
 import { capabilityHandler, shareHandler } from './handlers/grant.ts';
 import { trustHandler } from './handlers/trust.ts';
 import { userHandler } from './handlers/user.ts';
-import type { AccessAction, AccessLogger, AccessMesh, Handler } from './ports.ts';
+import type { AccessAction, AccessMesh, Handler } from './ports.ts';
 import { rulesOf } from './rules.ts';
 import { isPresent } from './standing.ts';
 import { UserTokens } from './user-tokens.ts';
@@ -33,7 +34,7 @@ export interface AccessOptions {
   /** Asked first for the bearer of a token. */
   operator: { authenticate(bearerToken: string): Principal | undefined };
   now: () => number;
-  logger: AccessLogger;
+  logger: Logger;
 }
 
 /** What access offers to the daemon. */

@@ -11,12 +11,13 @@ import { typeKind } from '../../../protocol/kinds/type.ts';
 import { userKind } from '../../../protocol/kinds/user.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import { AUTHOR_ANNOTATION, SELF, subjectText } from '../../../protocol/principal.ts';
+import type { Logger } from '../logging/logger.types.ts';
 import type { Change, ObjectStore, Transaction } from '../store/object-store.types.ts';
 import { Creators } from './creators.ts';
 import type { Directory } from './directory.ts';
 import type { FactBook } from './fact-book.ts';
 import { grantOf, type TrustFact, trustFact, typeFact } from './grants.ts';
-import type { AccessLogger, AccessMesh } from './ports.ts';
+import type { AccessMesh } from './ports.ts';
 import { tokenRow, type UserTokens } from './user-tokens.ts';
 
 /** Objects read at a time when starting. */
@@ -30,7 +31,7 @@ export interface FactKeeperOptions {
   book: FactBook;
   tokens: UserTokens;
   directory: Directory;
-  logger: AccessLogger;
+  logger: Logger;
   /** Called after facts have changed. */
   onChange: () => void;
 }

@@ -20,11 +20,6 @@ export interface AccessMesh {
   onChange(listener: () => void): () => void;
 }
 
-export interface AccessLogger {
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
-
 /** Of a write: who, whether it is only tried, and a way to tell them something. */
 export interface HandlerContext {
   principal: Principal;

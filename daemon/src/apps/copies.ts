@@ -2,12 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
 import { apiVersionOf } from '../../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
+import type { Logger } from '../logging/logger.types.ts';
 import type { Change, ObjectStore, Participant, Transaction } from '../store/object-store.types.ts';
 import { appUri, copyUid } from './app-id.ts';
 import { type AppStatus, type CopyContent, copyContent, copyStatus, ownStatus, withServerFields } from './app-status.ts';
 import { type App, type AppTable, appRef, type OwnApp, type RemoteApp } from './app-table.ts';
 import type { PeerDirectory } from './peer-directory.ts';
-import type { AppsLogger } from './ports.ts';
 import type { Targets } from './targets.ts';
 
 /** Apps written in one transaction: one fsync for many, without keeping other writers waiting for long. */
@@ -28,7 +28,7 @@ export class CopiesController {
   private readonly node: { name: string; suffix: string };
   private readonly ingressPort: () => number;
   private readonly targetsOf: (app: OwnApp) => Promise<Targets>;
-  private readonly logger: AppsLogger;
+  private readonly logger: Logger;
   private dirty = new Set<string>();
   /** Those that could not be written, until they are tried again; own ones are then tried one by one. */
   private readonly failed = new Set<string>();
@@ -62,7 +62,7 @@ export class CopiesController {
     node: { name: string; suffix: string };
     ingressPort(): number;
     targetsOf(app: OwnApp): Promise<Targets>;
-    logger: AppsLogger;
+    logger: Logger;
   }) {
     this.store = options.store;
     this.table = options.table;

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { DomainId, PeerKey } from '../../../protocol/ids.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import type { Principal, UserPrincipal } from '../../../protocol/principal.ts';
+import type { Logger } from '../logging/logger.types.ts';
 import type { ObjectStore } from '../store/object-store.types.ts';
 
 /** A member as the tunnels see it. */
@@ -48,13 +49,6 @@ export interface TunnelMesh {
   onChange(listener: () => void): () => void;
 }
 
-export interface AppsLogger {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
-
 /** Who writes the objects of a namespace: one member's key in one domain. */
 export interface Author {
   domain: DomainId;
@@ -92,7 +86,7 @@ export interface AppsOptions {
   authorOf(namespace: string): Author | undefined;
   /** Everything that this daemon listens on (API, mesh ports, ingress): never a target of an app. */
   ownListeners(): readonly HostPort[];
-  logger: AppsLogger;
+  logger: Logger;
 }
 
 /** A subresource of the API as `ApiExtensions.subresources` wants it. */

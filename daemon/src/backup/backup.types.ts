@@ -1,3 +1,4 @@
+import type { Logger } from '../logging/logger.types.ts';
 import type { Kv } from '../store/kv.ts';
 
 /** Repositories of service instances, as a backup reads them. */
@@ -5,11 +6,6 @@ export interface BackupRepositories {
   names(): Promise<string[]>;
   /** Nothing else is done with it meanwhile. Errors: NOT_FOUND. */
   alone<T>(name: string, work: (directory: string) => Promise<T>): Promise<T>;
-}
-
-export interface BackupLogger {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
 }
 
 export interface BackupOptions {
@@ -23,7 +19,7 @@ export interface BackupOptions {
   audit(): Promise<{ name: string; bytes: number }[]>;
   /** In the directory `instances`. */
   repositories: BackupRepositories;
-  logger: BackupLogger;
+  logger: Logger;
   now(): number;
 }
 

@@ -8,6 +8,7 @@ import { jsonEqual } from '../../../protocol/json.ts';
 import { DTKD_GROUP } from '../../../protocol/kinds/model.ts';
 import type { AuditHead, NodeFacts } from '../../../protocol/kinds/node.ts';
 import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
+import type { Logger } from '../logging/logger.types.ts';
 import type { ObjectStore } from '../store/object-store.types.ts';
 
 /** Facts hardly ever change while a daemon runs (the host name does); a look costs nothing. */
@@ -25,7 +26,7 @@ export interface NodeFactsOptions {
   tags?: readonly string[];
   /** Its public signing key. */
   signingKey?: string;
-  logger: { warn(fields: object, message: string): void };
+  logger: Logger;
   /** In place of the machine's, for tests. */
   facts?: () => NodeFacts;
   lookMs?: number;

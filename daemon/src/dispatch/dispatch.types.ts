@@ -7,13 +7,6 @@ import type { ApiObject } from '../../../protocol/objects.ts';
 import type { Principal, UserPrincipal } from '../../../protocol/principal.ts';
 import type { SigningContext } from '../../../protocol/signing.ts';
 
-export interface DispatchLogger {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  child(fields: object): DispatchLogger;
-}
-
 /** A member of one of this node's domains, by the name that its objects bear here. */
 export interface Member {
   /** Its namespace here. */

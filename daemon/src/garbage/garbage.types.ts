@@ -2,6 +2,7 @@
 import type { PropagationPolicy } from '../../../protocol/finalizers.ts';
 import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
 import type { Principal } from '../../../protocol/principal.ts';
+import type { Logger } from '../logging/logger.types.ts';
 import type { ObjectStore, Participant } from '../store/object-store.types.ts';
 
 /** What a deletion is bound to: the object of that uid, and in that version where one is given. */
@@ -24,7 +25,7 @@ export interface GarbageOptions {
   node: string;
   deleteAs: DeleteAs;
   events: { record(event: { about: ApiObject; type: 'Normal' | 'Warning'; reason: string; message: string }): void };
-  logger: { warn(fields: object, message: string): void };
+  logger: Logger;
   /** How long an owner may be missing that nobody was seen to delete. Milliseconds; default: SETTLE_MS. */
   settleMs?: number;
   /** How long the first refused deletion waits. Milliseconds; default: FIRST_BACK_OFF_MS. */

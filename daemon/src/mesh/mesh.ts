@@ -9,6 +9,7 @@ import { type DomainId, type NodeName, type PeerId, type PeerKey, parseNodeName,
 import { MAX_TOKEN_HINTS } from '../../../protocol/limits.ts';
 import { generateSigningKey, type SigningContext } from '../../../protocol/signing.ts';
 import { parseToken } from '../../../protocol/token.ts';
+import type { Logger } from '../logging/logger.types.ts';
 import type { Kv } from '../store/kv.ts';
 import { alreadyIn } from './already-in.ts';
 import { inviteViews } from './domain-view.ts';
@@ -16,7 +17,6 @@ import { joinDomain, makeNonce } from './joining/join-client.ts';
 import { PendingJoin } from './joining/pending-join.ts';
 import { LocalDomain, type LocalDomainPorts, type ProtocolHandler } from './local-domain.ts';
 import type { Logs } from './log/log.types.ts';
-import type { Logger } from './logger.types.ts';
 import { createDomain } from './membership/create-domain.ts';
 import { adoptMembership, type MembershipOptions, openMembership } from './membership/domain-membership.ts';
 import { forgetMembership } from './membership/item-rows.ts';

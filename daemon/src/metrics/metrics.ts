@@ -3,18 +3,15 @@
  * a time, that those who come meanwhile for the same form get the same answer, and that an area which cannot be read costs only its own numbers.
  * prom-client, and what watches the event loop and the garbage collector, is loaded at the first scrape: who never scrapes pays nothing.
  */
+import type { Logger } from '../logging/logger.types.ts';
 import type { Exposition, Form } from './exposition.ts';
 import type { Area, Sample } from './family.ts';
-
-export interface MetricsLogger {
-  warn(fields: object, message: string): void;
-}
 
 export interface Metrics {
   scrape(form: Form): Promise<{ contentType: string; body: string }>;
 }
 
-export function createMetrics({ areas, logger }: { areas: readonly Area[]; logger: MetricsLogger }): Metrics {
+export function createMetrics({ areas, logger }: { areas: readonly Area[]; logger: Logger }): Metrics {
   const running = new Map<Form, ReturnType<Metrics['scrape']>>();
   let exposition: Promise<Exposition> | undefined;
   let last: Promise<unknown> = Promise.resolve();

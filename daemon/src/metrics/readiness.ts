@@ -4,6 +4,7 @@
  */
 import { statfs } from 'node:fs/promises';
 import { setTimeout as rest } from 'node:timers/promises';
+import type { Logger } from '../logging/logger.types.ts';
 
 /** A look is believed for so long. Milliseconds. */
 const BELIEVED_MS = 5_000;
@@ -27,7 +28,7 @@ export interface ReadinessPorts {
   /** The data directory. */
   directory: string;
   domains(): readonly { name: string; state: string; port: number | undefined; message: string | undefined }[];
-  logger: { warn(fields: object, message: string): void; info(fields: object, message: string): void };
+  logger: Logger;
 }
 
 export function readinessChecks({ store, directory, domains, logger }: ReadinessPorts): Check[] {

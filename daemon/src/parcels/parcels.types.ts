@@ -3,12 +3,8 @@ import type { DomainId, PeerKey } from '../../../protocol/ids.ts';
 import type { AnswerFrame } from '../../../protocol/orders/answer.ts';
 import type { FrameOf, ParcelHead } from '../../../protocol/parcel.ts';
 import type { Principal } from '../../../protocol/principal.ts';
+import type { Logger } from '../logging/logger.types.ts';
 import type { Kv } from '../store/kv.ts';
-
-export interface ParcelLogger {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-}
 
 export interface Refused {
   code: string;
@@ -95,7 +91,7 @@ export interface ParcelsOptions {
   directory: string;
   /** Of this dtkd, to show. */
   program: string;
-  logger: ParcelLogger;
+  logger: Logger;
   /** Milliseconds since the epoch. */
   now(): number;
 }

@@ -1,7 +1,7 @@
 import { afterEach } from 'vitest';
 import { type AuditLog, type AuditOptions, createAudit } from '../../../daemon/src/access/audit/audit.ts';
-import { silentLogger } from '../../../daemon/src/logger.ts';
 import type { Kv } from '../../../daemon/src/store/kv.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import type { MemoryDisk } from './memory-disk.ts';
 
 export type OpenLog = (disk: MemoryDisk, kv: Kv, options?: Partial<AuditOptions>) => Promise<AuditLog>;

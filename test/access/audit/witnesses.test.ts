@@ -18,6 +18,7 @@ import {
   MAX_WITNESSED_HEADS,
 } from '../../../protocol/witness.ts';
 import { Disk } from '../../mesh/log/node.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { waitFor } from '../../wait.ts';
 import { MemoryDisk } from './memory-disk.ts';
@@ -36,7 +37,7 @@ async function witness(options: { now?: () => number; members?: WitnessMember[];
   const { now = Date.now, members = [MEMBER], ask = () => Promise.reject(new DtkdError('PEER_AWAY', 'node1 is away')) } = options;
   const disk = new Disk();
   const store = await openObjectStore({ kv: disk, node: 'node0' });
-  const witnesses = new Witnesses({ store, kv: store.kv, members: () => members, ask, now, logger: { warn() {} } });
+  const witnesses = new Witnesses({ store, kv: store.kv, members: () => members, ask, now, logger: silentLogger });
   await witnesses.start();
   const show = (audit: AuditHead, author: string = AUTHOR) =>
     store.transact((tx) =>
@@ -100,7 +101,7 @@ describe('a witness', () => {
     await show(head(9));
     await show(head(7));
     await waitFor(async () => (await seen()).length === 2, { what: 'both heads' });
-    const ports = { store, kv: store.kv, ask: () => Promise.reject(new Error()), now: Date.now, logger: { warn() {} } };
+    const ports = { store, kv: store.kv, ask: () => Promise.reject(new Error()), now: Date.now, logger: silentLogger };
     const again = new Witnesses({ ...ports, members: () => [MEMBER] });
     await again.start();
     expect(again.conditions()[0]).toContain('gone back');
@@ -131,7 +132,7 @@ describe('a witness', () => {
       },
       publish: async () => {},
       now: Date.now,
-      logger: { info() {}, warn() {} },
+      logger: silentLogger,
     });
     await again.start();
     expect((await seen()).map((each) => each.head)).toEqual([head(5), head(9)]);
@@ -166,7 +167,6 @@ describe('a node that is alone', () => {
     const run = async () => {
       const audit = await open(disk, kv);
       const requests = { ask: () => Promise.reject(new Error()), serve: () => {} };
-      const logger = { info() {}, warn() {} };
       const witnessing = createAuditWitnessing({
         audit,
         store,
@@ -174,7 +174,7 @@ describe('a node that is alone', () => {
         requests,
         publish: async () => {},
         now: Date.now,
-        logger,
+        logger: silentLogger,
       });
       await witnessing.start();
       const write = async (count: number) => {

@@ -9,6 +9,7 @@ import type { Kv } from '../../../daemon/src/store/kv.ts';
 import { parseDomainId, parsePeerKey } from '../../../protocol/ids.ts';
 import { modelKind } from '../../../protocol/kinds/model.ts';
 import { ROWS_MEDIA_TYPE } from '../../../protocol/remote-api.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { model, USER } from './nodes.ts';
 
@@ -197,8 +198,7 @@ async function recordPage(kept: KeptView, walks: Walks, version: string, names: 
 
 function portsOf(kept: KeptView, request: PeerApi['request']) {
   const peers: PeerApi = { peers: () => [PEER], peerNamed: () => PEER, onChange: () => () => {}, request };
-  const logger = { debug: () => {}, warn: () => {} };
-  return { peers, kept, walks: new Walks(), own: { entries: 0, untraceable: false }, logger, now: Date.now };
+  return { peers, kept, walks: new Walks(), own: { entries: 0, untraceable: false }, logger: silentLogger, now: Date.now };
 }
 
 function bounds() {

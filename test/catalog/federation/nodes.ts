@@ -11,6 +11,7 @@ import { modelKind } from '../../../protocol/kinds/model.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import type { UserPrincipal } from '../../../protocol/principal.ts';
 import { ROWS_MEDIA_TYPE } from '../../../protocol/remote-api.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 
 export const HERE = 'node0';
@@ -290,7 +291,7 @@ export class Nodes {
       peers,
       local,
       standing,
-      logger: { debug: () => {}, warn: (fields, message) => console.error(message, fields) },
+      logger: { ...silentLogger, warn: (fields, message) => console.error(message, fields) },
       tunables: this.#tunables,
     });
   }

@@ -8,6 +8,7 @@ import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
 import type { Principal } from '../../../protocol/principal.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 
 export const NODE = 'node0';
@@ -82,7 +83,7 @@ export async function catalog(
 ): Promise<{ store: LocalStore; catalog: CatalogModel; warnings: string[] }> {
   const store = await openObjectStore({ kv: memoryKv(), node: NODE });
   const warnings: string[] = [];
-  const logger = { info: () => undefined, warn: (_fields: object, message: string) => void warnings.push(message) };
+  const logger = { ...silentLogger, warn: (_fields: object, message: string) => void warnings.push(message) };
   const move: DecideMove = (principal, about, before, after) => decideMove({ decide }, principal, about, before, after);
   const documents: Documents = { parse: parseDocument, created: newObject, changed: changedObject };
   const made = createCatalogModel({ store, node: { name: NODE }, logger, documents, decide, decideMove: move });

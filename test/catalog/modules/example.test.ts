@@ -11,20 +11,19 @@ import { packArchive, unpackArchive } from '../../../protocol/modules/archive.ts
 import { allFaults } from '../../../protocol/modules/check.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import { freePort } from '../../harness/ports.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { NODE, object, write } from '../model/fixtures.ts';
 import { bench } from './fixtures.ts';
 
 const EXAMPLE = new URL('../../../examples/modules/web', import.meta.url).pathname;
 const MODEL = new URL('../../../examples/models/web-site.yaml', import.meta.url);
 
-const quiet = { info: () => undefined, warn: () => undefined };
-
 describe('the example module', () => {
   it('is valid, and its model fits it', async () => {
     const files = await readModuleDirectory(EXAMPLE);
     expect(await allFaults(unpackArchive(packArchive(files)))).toEqual([]);
     const { install, store, close } = await bench();
-    await keepBuiltinTypes(store, NODE, quiet);
+    await keepBuiltinTypes(store, NODE, silentLogger);
     expect(await install(files)).toMatchObject({ changes: { created: ['WebService', 'WebSite'] } });
     const documents = parseAllDocuments(await readFile(MODEL, 'utf8')).map((document) => document.toJS() as ApiObject);
     await write(store, object('Node', NODE, {}), ...documents.map(({ kind, metadata, spec }) => object(kind, metadata.name, Object(spec))));

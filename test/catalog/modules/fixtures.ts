@@ -10,6 +10,7 @@ import { DtkdError } from '../../../protocol/errors.ts';
 import { digestOf, type ModuleFile, packArchive } from '../../../protocol/modules/archive.ts';
 import type { Principal } from '../../../protocol/principal.ts';
 import { generateSigningKey, type SigningKey } from '../../../protocol/signing.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { NODE, OPERATOR, ruledStore } from '../model/fixtures.ts';
 
 export const OPS: Principal = { type: 'user', home: 'self', name: 'ops', uid: 'u1', display: 'ops@node0' };
@@ -109,7 +110,7 @@ export async function bench(decide: Decide = () => ({ allowed: true })): Promise
   const content = new FakeContent(contentDirectory);
   const key = generateSigningKey();
   const warnings: string[] = [];
-  const logger = { info: () => undefined, warn: (_fields: object, message: string) => void warnings.push(message) };
+  const logger = { ...silentLogger, warn: (_fields: object, message: string) => void warnings.push(message) };
   const move: DecideMove = (principal, about, before, after) => decideMove({ decide }, principal, about, before, after);
   const clock = { now: 1_000_000 };
   const events: string[] = [];

@@ -16,6 +16,7 @@ import { type AnswerFrame, MAX_ANSWER_OUTPUT_BYTES } from '../../../protocol/ord
 import { CARRY_PROTOCOL, type CancelFrame, type OrderFrame } from '../../../protocol/orders/carry.ts';
 import type { Part } from '../../../protocol/orders/outcome.ts';
 import { executionIdOf } from '../../../protocol/orders/plan-tree.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { waitFor } from '../../wait.ts';
 import { record } from '../execution/fake-target.ts';
@@ -23,7 +24,6 @@ import { domainId, FakeNetwork, keyOf } from '../fake-members.ts';
 
 const site = domainId('site');
 const never = new AbortController().signal;
-const silent = { debug() {}, info() {}, warn() {}, child: () => silent };
 const DAY = 24 * 3_600_000;
 
 let network = new FakeNetwork();
@@ -94,7 +94,7 @@ async function island(name: string, tellMs?: number): Promise<Island> {
     isTaken: async ({ id }) => here.done.has(id),
     async cancelled() {},
     isGone: () => false,
-    logger: silent,
+    logger: silentLogger,
     now: () => time,
   });
   const executions: CarryingOptions['executions'] = {
@@ -114,7 +114,7 @@ async function island(name: string, tellMs?: number): Promise<Island> {
       for (const [id, { starter, part }] of here.done) yield { starter, id, index: 0, until: time + DAY, endedAt: part.endedAt ?? 0 };
     },
   };
-  const carrying = new Carrying({ members, holding, target, executions, rows, logger: silent, now: () => time, tellMs });
+  const carrying = new Carrying({ members, holding, target, executions, rows, logger: silentLogger, now: () => time, tellMs });
   await holding.start();
   await carrying.start();
   stops.push(

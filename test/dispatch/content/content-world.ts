@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
 import { createContent } from '../../../daemon/src/dispatch/content/content.ts';
 import type { ContentOptions, ContentStore } from '../../../daemon/src/dispatch/content/content.types.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { domainId, FakeNetwork, keyOf } from '../fake-members.ts';
 
-const silent = { debug() {}, info() {}, warn() {}, child: () => silent };
 const site = domainId('site');
 
 /** Where a node is to be asked. */
@@ -42,7 +42,7 @@ export class ContentWorld {
       directory: join(this.directory, name),
       members: this.network.node(name),
       rows: memoryKv(),
-      logger: silent,
+      logger: silentLogger,
       now: () => this.time,
       restMs: 5,
       ...options,

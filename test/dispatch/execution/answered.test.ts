@@ -3,13 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { carriedConversation } from '../../../daemon/src/dispatch/execution/carried-conversation.ts';
 import { PartDriver } from '../../../daemon/src/dispatch/execution/part-driver.ts';
 import type { Part } from '../../../protocol/orders/outcome.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { waitFor } from '../../wait.ts';
 import { domainId, keyOf } from '../fake-members.ts';
 import { record } from './fake-target.ts';
 import { closedWorlds, EXEC, fieldsOf, linesOf, OPS, partsOf, showOf, textOf, type World } from './world.ts';
 
 const open = closedWorlds();
-const silent = { debug() {}, info() {}, warn() {}, child: () => silent };
 const site = domainId('site');
 const FROM = { domain: site, target: keyOf('web1', site) };
 
@@ -142,7 +142,7 @@ describe('an answer in a file', () => {
         settlingMs: second,
       },
       now: () => 10,
-      logger: silent,
+      logger: silentLogger,
       onChange: () => undefined,
       note: () => undefined,
     });

@@ -16,6 +16,7 @@ import type { ApiObject } from '../../../protocol/objects.ts';
 import type { FollowLine } from '../../../protocol/orders/follow.ts';
 import type { Part } from '../../../protocol/orders/outcome.ts';
 import type { Principal } from '../../../protocol/principal.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { FakeNetwork } from '../fake-members.ts';
 import { type FakePart, FakeTarget, recordsOf, type Script } from './fake-target.ts';
@@ -36,8 +37,6 @@ const QUICK: Timing = {
   tailMs: 500,
   saveMs: 20,
 };
-
-const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, child: () => quiet };
 
 export interface WorldOptions {
   targets?: Readonly<Record<string, Script | undefined>>;
@@ -150,7 +149,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
           .filter((one) => one.startsWith(beginning))
           .slice(0, limit);
       },
-      logger: quiet,
+      logger: silentLogger,
       now: options.now ?? Date.now,
       timing: { ...QUICK, ...options.timing },
     });

@@ -11,12 +11,12 @@ import { type BundleAt, HOLD_PROTOCOL, type HoldAnswer, type HoldRequest, MAX_SE
 import { executionIdOf } from '../../../protocol/orders/plan-tree.ts';
 import { seal } from '../../../protocol/sealing.ts';
 import { hashHex } from '../../../protocol/signing.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { waitFor } from '../../wait.ts';
 import { domainId, FakeNetwork, keyOf, signingKey } from '../fake-members.ts';
 
 const site = domainId('site');
-const silent = { debug() {}, info() {}, warn() {}, child: () => silent };
 const DAY = 24 * 3_600_000;
 
 interface Taken {
@@ -77,7 +77,7 @@ async function nodeWith(name: string, rows: Kv = memoryKv()): Promise<Site> {
       node.cancelled.push(`${from.node} ${id} ${index}`);
     },
     isGone: (member) => gone.has(member),
-    logger: silent,
+    logger: silentLogger,
     now: () => time,
   });
   const node: Site = Object.assign(here, { holding });

@@ -9,11 +9,11 @@ import type { Member } from '../../../daemon/src/dispatch/dispatch.types.ts';
 import { fetchOffered, offerBundle } from '../../../daemon/src/dispatch/hold/large-bundles.ts';
 import { CONTENT_PROTOCOL } from '../../../protocol/orders/messages.ts';
 import { hashHex } from '../../../protocol/signing.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { domainId, FakeNetwork, keyOf } from '../fake-members.ts';
 
 const site = domainId('site');
-const silent = { debug() {}, info() {}, warn() {}, child: () => silent };
 const never = new AbortController().signal;
 const until = 2_000_000;
 
@@ -35,7 +35,7 @@ async function nodeWith(name: string): Promise<ContentStore> {
     directory: join(directory, name),
     members: network.node(name),
     rows: memoryKv(),
-    logger: silent,
+    logger: silentLogger,
     now: () => 1_000_000,
     restMs: 5,
   });

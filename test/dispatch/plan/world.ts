@@ -10,6 +10,7 @@ import type { Bundle, BundledResource } from '../../../protocol/orders/bundle.ts
 import { signBundle } from '../../../protocol/orders/signed-bundle.ts';
 import type { Principal } from '../../../protocol/principal.ts';
 import { signingKeyFromSeed } from '../../../protocol/signing.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { domainId, keyOf } from '../fake-members.ts';
 
 export const DESK = 'desk';
@@ -68,7 +69,7 @@ export function plannerFor(given: Given): Planner {
     nodes: { list: async () => views },
     modules: { get: async () => undefined, keep: async () => Promise.reject(new Error('no modules')) },
     content: { fetch: async () => join('/', 'nowhere') },
-    logger: { debug: () => undefined, info: () => undefined, warn: () => undefined, child: () => Object.create(null) },
+    logger: silentLogger,
   });
 }
 

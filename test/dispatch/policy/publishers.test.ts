@@ -5,10 +5,10 @@ import { Publishers, trustLeft } from '../../../daemon/src/dispatch/policy/publi
 import type { LocalStore } from '../../../daemon/src/store/local-store.types.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 
 const HERE = 'web1';
-const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, child: () => quiet };
 /** 64 hex digits from one. */
 const key = (digit: string): string => digit.repeat(64);
 const BUILDER = { node: 'builder', key: key('b'), follow: true };
@@ -33,7 +33,7 @@ describe('trust in the code of a member that is gone', () => {
         },
       },
       isGone: (member) => gone.has(member),
-      logger: quiet,
+      logger: silentLogger,
     });
     return publishers.start();
   }

@@ -16,9 +16,9 @@ import { createSpools } from '../../../daemon/src/dispatch/runner/spools.ts';
 import { isRecorded, parseRecord } from '../../../daemon/src/dispatch/runner/wrapper.ts';
 import { decodeCbor } from '../../../protocol/cbor.ts';
 import { outputRecord } from '../../../protocol/orders/records.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { waitFor } from '../../wait.ts';
 
-const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, child: () => logger };
 const CAP = 64 * 1024 * 1024;
 
 let directory: string;
@@ -27,7 +27,7 @@ const hosts = new Set<ChildProcessByStdio<Writable, Readable, null>>();
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'dtkd-adopt-'));
-  runner = createRunner({ directory: join(directory, 'runner'), logger });
+  runner = createRunner({ directory: join(directory, 'runner'), logger: silentLogger });
 });
 
 afterEach(async () => {
@@ -194,7 +194,7 @@ describe('what is not there', () => {
     await runner.close();
     await mkdir(left, { recursive: true });
     execFileSync('mkfifo', [join(left, '1')]);
-    runner = createRunner({ directory: join(directory, 'runner'), logger });
+    runner = createRunner({ directory: join(directory, 'runner'), logger: silentLogger });
     await waitFor(async () => (await readdir(left)).length === 0, { what: 'the pipe that nobody holds to be removed' });
   });
 

@@ -2,10 +2,10 @@
 import { createInterface } from 'node:readline';
 import { createRunner } from '../../../daemon/src/dispatch/runner/runner.ts';
 import { createSpools } from '../../../daemon/src/dispatch/runner/spools.ts';
+import { silentLogger } from '../../silent-logger.ts';
 
-const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, child: () => logger };
 const [directory = '', spoolPath = ''] = process.argv.slice(2);
-const runner = createRunner({ directory, logger });
+const runner = createRunner({ directory, logger: silentLogger });
 const spool = await createSpools().open(spoolPath, 64 * 1024 * 1024);
 
 for await (const line of createInterface({ input: process.stdin })) {

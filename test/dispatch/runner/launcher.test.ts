@@ -9,9 +9,8 @@ import { bootId, lookAt } from '../../../daemon/src/dispatch/runner/identity.ts'
 import { createLauncher, type EndListener, type Launch, type Launcher } from '../../../daemon/src/dispatch/runner/launcher.ts';
 import { encodeLaunch, type LaunchRequest, parseWord } from '../../../daemon/src/dispatch/runner/launcher-program.ts';
 import { missing } from '../../harness/programs.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { waitFor } from '../../wait.ts';
-
-const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, child: () => logger };
 
 describe('what the launcher says', () => {
   it('is read', () => {
@@ -47,7 +46,7 @@ describe.skipIf(process.platform !== 'linux' || missing(['perl']) !== undefined)
 
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'dtkd-launcher-'));
-    launcher = createLauncher(logger);
+    launcher = createLauncher(silentLogger);
   });
 
   afterEach(async () => {

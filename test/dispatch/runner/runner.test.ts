@@ -6,9 +6,8 @@ import { lookAt } from '../../../daemon/src/dispatch/runner/identity.ts';
 import { createRunner } from '../../../daemon/src/dispatch/runner/runner.ts';
 import type { ProcessSpec, Runner } from '../../../daemon/src/dispatch/runner/runner.types.ts';
 import { missing } from '../../harness/programs.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { waitFor } from '../../wait.ts';
-
-const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, child: () => logger };
 
 let directory: string;
 let runner: Runner;
@@ -16,7 +15,7 @@ let runs = 0;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'dtkd-runner-'));
-  runner = createRunner({ directory: join(directory, 'runner'), logger });
+  runner = createRunner({ directory: join(directory, 'runner'), logger: silentLogger });
 });
 
 afterEach(async () => {
@@ -279,7 +278,7 @@ describe('output', () => {
     expect(out.split('\n').sort()).toEqual(['', 'child', 'parent']);
     // Another daemon has its pipes later.
     await runner.close();
-    runner = createRunner({ directory: join(directory, 'runner'), logger });
+    runner = createRunner({ directory: join(directory, 'runner'), logger: silentLogger });
     await writeFile(join(directory, 'go'), '');
     await waitFor(() => stat(join(directory, 'done')), { what: 'its end, after more output than a pipe holds' });
     await waitFor(async () => (await readdir(join(directory, 'runner', 'left'))).length === 0, { what: 'its pipe to be removed' });
@@ -309,7 +308,7 @@ describe('closing', () => {
     await waitFor(() => text('out').length > 1_000);
     for (let round = 0; round < 3; round += 1) {
       await runner.close();
-      runner = createRunner({ directory: join(directory, 'runner'), logger });
+      runner = createRunner({ directory: join(directory, 'runner'), logger: silentLogger });
       const adopted = await runner.adopt(one.directory, identity, one.masks, output);
       expect(adopted.gap).toBeUndefined();
       identity = adopted.identity;
@@ -323,7 +322,7 @@ describe('closing', () => {
     const started = await Promise.all(Array.from({ length: 10 }, () => runner.start(spec('echo some output'), output)));
     await waitFor(() => text('out') !== '');
     await runner.close();
-    runner = createRunner({ directory: join(directory, 'runner'), logger });
+    runner = createRunner({ directory: join(directory, 'runner'), logger: silentLogger });
     const first = runs - started.length + 1;
     const ends = await Promise.all(
       started.map(async ({ ended, identity }, index) => {

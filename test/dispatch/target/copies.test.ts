@@ -12,6 +12,7 @@ import type { ModuleType } from '../../../protocol/module.ts';
 import { packArchive } from '../../../protocol/modules/archive.ts';
 import { model, NODE, OPERATOR, object, refusal, resource, type, write } from '../../catalog/model/fixtures.ts';
 import { type Bench, bench, files, script } from '../../catalog/modules/fixtures.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { from, noContent, orderOf, outputOf, TARGET, targetKey, type World, world } from './world.ts';
 
 const close: (() => Promise<void>)[] = [];
@@ -19,7 +20,6 @@ afterEach(async () => {
   for (const one of close.splice(0)) await one();
 });
 
-const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, child: () => quiet };
 const allow = () => ({ allowed: true as const });
 
 const TYPES: Record<string, ModuleType> = {
@@ -70,7 +70,7 @@ async function owner() {
     nodes: { list: async () => views },
     modules,
     content: { fetch: () => Promise.reject(new Error('nothing is fetched')) },
-    logger: quiet,
+    logger: silentLogger,
   });
   let revision = 0;
   const stage = async (instance: string, word: string, resources: ResourceToWrite[]) => {

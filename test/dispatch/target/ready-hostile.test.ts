@@ -168,7 +168,7 @@ describe('of what a starter sends no more is kept', () => {
     };
     let prepared: WeakRef<PreparedOrder> | undefined;
     const unasked = () => expect.fail('nobody asks for this');
-    const logger = { debug: unasked, info: unasked, warn: unasked, child: unasked };
+    const logger = { debug: unasked, info: unasked, warn: unasked, error: unasked, child: unasked };
     const server = createDispatchServer({
       target: {
         async prepare() {

@@ -23,6 +23,7 @@ import type { CommandWork, PlanEntry, PlanHeader, Work } from '../../../protocol
 import { encodeEntry, encodeHeader, executionIdOf, merkleProofs, merkleRoot } from '../../../protocol/orders/plan-tree.ts';
 import { signBundle } from '../../../protocol/orders/signed-bundle.ts';
 import { type SigningKey, signingKeyFromSeed } from '../../../protocol/signing.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { domainId, type FakeMembers, FakeNetwork, keyOf } from '../fake-members.ts';
 
@@ -33,8 +34,6 @@ export const USER = { name: 'ops', uid: 'uid-ops' };
 
 export const targetKey = signingKeyFromSeed(Buffer.alloc(32, 1));
 export const ownerKey = signingKeyFromSeed(Buffer.alloc(32, 2));
-
-const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, child: () => quiet };
 
 export interface WorldOptions {
   /** In place of one that may everything. */
@@ -75,7 +74,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
   const open = async () => {
     const store = await openObjectStore({ kv, node: TARGET });
     const policy = createPolicy({ store, node: { name: TARGET }, signingKeyOf: async () => undefined });
-    const runner = options.runner?.(directory) ?? createRunner({ directory: join(directory, 'dispatch', 'runner'), logger: quiet });
+    const runner = options.runner?.(directory) ?? createRunner({ directory: join(directory, 'dispatch', 'runner'), logger: silentLogger });
     const target = createTarget({
       store,
       node: { name: TARGET, signingKey: targetKey.publicKey },
@@ -102,7 +101,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
       },
       nodeObject: async () => nodeObject(node.spec),
       environment: { PATH: '/usr/bin:/bin', HOME: '/', HIDDEN: 'no' },
-      logger: quiet,
+      logger: silentLogger,
       now: options.now ?? Date.now,
     } satisfies TargetOptions);
     return { store, policy, runner, target };

@@ -6,6 +6,7 @@ import type { ObjectStore } from '../../../daemon/src/store/object-store.types.t
 import { DtkdError } from '../../../protocol/errors.ts';
 import { SIGHTLINE_GROUP } from '../../../protocol/kinds/dtdomain.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { waitFor } from '../../wait.ts';
 
@@ -32,7 +33,7 @@ class Bench {
       mesh: { domain: () => undefined, join: (_name, address, _token, options) => this.#join(address, options) as never },
       node: { name: 'node0' },
       events: { record: ({ reason }) => void this.events.push(reason) },
-      logger: { warn: () => {} },
+      logger: silentLogger,
       onSettled: async () => {},
     });
   }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { DomainController, type DomainControllerOptions, PEERS } from '../../../daemon/src/mesh/controllers/domain-controller.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
@@ -20,7 +21,7 @@ it('shows what the mesh knows once the disk has room again, though nothing chang
     store: { list, transact: store.transact.bind(store), subscribe: store.subscribe.bind(store), get: store.get.bind(store) },
     mesh: { domains: () => [], domain: () => undefined, onChange: () => () => {} },
     node: { name: 'node0', suffix: '' },
-    logger: { warn: () => {} },
+    logger: silentLogger,
   } as unknown as DomainControllerOptions);
   await controller.start();
   expect(tries).toBe(1);

@@ -1,6 +1,5 @@
 import { duplexPair } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { silentLogger } from '../../../daemon/src/logger.ts';
 import {
   answerDigests,
   askDigests,
@@ -17,6 +16,7 @@ import {
 import type { Link } from '../../../daemon/src/mesh/host/host.types.ts';
 import { type Digests, decodeDigests, encodeDigests, MAX_COMPARE_FRAME_BYTES } from '../../../protocol/compare.ts';
 import { parsePeerKey } from '../../../protocol/ids.ts';
+import { silentLogger } from '../../silent-logger.ts';
 
 const digest = (number: number): string => number.toString(16).padStart(64, '0');
 const having = (logs: number, facts = 0): Digests => ({ logs: digest(logs), facts: digest(facts) });

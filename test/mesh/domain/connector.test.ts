@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { silentLogger } from '../../../daemon/src/logger.ts';
 import { AddressBook } from '../../../daemon/src/mesh/domain/address-book.ts';
 import { FULL_MESH_BELOW } from '../../../daemon/src/mesh/domain/connection-choice.ts';
 import { Connector } from '../../../daemon/src/mesh/domain/connector.ts';
@@ -8,6 +7,7 @@ import { PeerTable } from '../../../daemon/src/mesh/domain/peer-table.ts';
 import type { Host, Link } from '../../../daemon/src/mesh/host/host.types.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { type PeerKey, parseDomainId, parsePeerKey } from '../../../protocol/ids.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { waitFor } from '../../wait.ts';
 

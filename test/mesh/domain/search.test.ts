@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { silentLogger } from '../../../daemon/src/logger.ts';
 import { Search, type SearchPorts } from '../../../daemon/src/mesh/domain/search.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { waitFor } from '../../wait.ts';
 
 describe('the search for members that are missed', () => {

@@ -1,12 +1,12 @@
 import { duplexPair } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { silentLogger } from '../../../daemon/src/logger.ts';
 import { removedIds, type SyncPorts, SyncService } from '../../../daemon/src/mesh/domain/sync-service.ts';
 import { FrameChannel } from '../../../daemon/src/mesh/host/frame-channel.ts';
 import type { Link } from '../../../daemon/src/mesh/host/host.types.ts';
 import type { MembershipState } from '../../../daemon/src/mesh/membership/membership.types.ts';
 import { parsePeerKey } from '../../../protocol/ids.ts';
 import { decodeFacts, encodeFacts, encodeSync, MAX_SYNC_FRAME_BYTES } from '../../../protocol/sync.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { waitFor } from '../../wait.ts';
 
 describe('removals that are told', () => {

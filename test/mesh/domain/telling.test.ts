@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { silentLogger } from '../../../daemon/src/logger.ts';
 import { Telling, type TellingPorts } from '../../../daemon/src/mesh/domain/telling.ts';
 import { encodeGossip } from '../../../protocol/gossip.ts';
 import { type PeerKey, parsePeerKey } from '../../../protocol/ids.ts';
+import { silentLogger } from '../../silent-logger.ts';
 
 const liar = parsePeerKey('1'.repeat(64));
 const other = parsePeerKey('2'.repeat(64));

@@ -1,19 +1,17 @@
 /** Real hosts on loopback, for tests. */
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import type { Logger } from '../../../daemon/src/logger.ts';
 import type { Host, HostOptions, Link } from '../../../daemon/src/mesh/host/host.types.ts';
 import { createHost } from '../../../daemon/src/mesh/host/libp2p-host.ts';
 import { findFreePort } from '../../../daemon/src/mesh/host/port.ts';
 import { type PeerKey, parseDomainId } from '../../../protocol/ids.ts';
 import { generateSigningKey } from '../../../protocol/signing.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { waitFor } from '../../wait.ts';
 
 export const LOCAL = '127.0.0.1';
 /** Far more than loopback needs, far less than a test's own limit. */
 export const LIMIT_MS = 60_000;
-
-export const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
 
 export interface TestHost {
   host: Host;
@@ -34,7 +32,7 @@ export class Hosts {
     const host = await createHost({
       domain: this.domain,
       key,
-      logger: quiet,
+      logger: silentLogger,
       isMember: (peer) => this.members.has(peer),
       onTls: (socket) => {
         made.tls += 1;

@@ -1,6 +1,5 @@
 /** Kinds that are published to every domain, and kinds of which each author has exactly one object. */
 import { describe, expect, it } from 'vitest';
-import { silentLogger } from '../../../daemon/src/logger.ts';
 import type { DomainLog, Logs } from '../../../daemon/src/mesh/log/log.types.ts';
 import { createLogs } from '../../../daemon/src/mesh/log/logs.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
@@ -12,6 +11,7 @@ import { trustKind } from '../../../protocol/kinds/trust.ts';
 import type { ApiObject } from '../../../protocol/objects.ts';
 import { AUTHOR_ANNOTATION, CREATOR_ANNOTATION } from '../../../protocol/principal.ts';
 import { generateSigningKey, type SigningKey } from '../../../protocol/signing.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { waitFor } from '../../wait.ts';
 import { Author } from './author.ts';
 import { app, appRef, Disk, Node, Roster } from './node.ts';

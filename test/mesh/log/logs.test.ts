@@ -1,6 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
 import * as Y from 'yjs';
-import { silentLogger } from '../../../daemon/src/logger.ts';
 import { clientOf } from '../../../daemon/src/mesh/log/author-doc.ts';
 import { MAX_LIVE_VALUES } from '../../../daemon/src/mesh/log/limits.ts';
 import type { DomainLog } from '../../../daemon/src/mesh/log/log.types.ts';
@@ -10,6 +9,7 @@ import { parseDomainId } from '../../../protocol/ids.ts';
 import { SIGHTLINE_GROUP } from '../../../protocol/kinds/dtdomain.ts';
 import { epochText, seqText } from '../../../protocol/log-entry.ts';
 import { generateSigningKey } from '../../../protocol/signing.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { Author } from './author.ts';
 import { app, appRef, Disk, DOMAIN, DOMAIN_NAME, keyOfApp, Node, publishedApp, Roster } from './node.ts';
 

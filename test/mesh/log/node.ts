@@ -1,6 +1,4 @@
 /** A node for tests of the logs: a real object store over memory, logs of one domain, and a membership that the test decides. */
-
-import { silentLogger } from '../../../daemon/src/logger.ts';
 import type { Authors, DomainLog, Logs, Restored } from '../../../daemon/src/mesh/log/log.types.ts';
 import { createLogs } from '../../../daemon/src/mesh/log/logs.ts';
 import type { Kv, KvOp } from '../../../daemon/src/store/kv.ts';
@@ -11,6 +9,7 @@ import { SIGHTLINE_GROUP } from '../../../protocol/kinds/dtdomain.ts';
 import type { Epoch } from '../../../protocol/log-entry.ts';
 import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
 import { generateSigningKey, hashHex, type SigningKey } from '../../../protocol/signing.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 
 export const DOMAIN: DomainId = parseDomainId('d'.repeat(64));

@@ -5,7 +5,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import type { Logger } from '../../../daemon/src/logger.ts';
 import { FrameChannel } from '../../../daemon/src/mesh/host/frame-channel.ts';
 import type { Host, Link } from '../../../daemon/src/mesh/host/host.types.ts';
 import { createHost } from '../../../daemon/src/mesh/host/libp2p-host.ts';
@@ -31,11 +30,10 @@ import { REMOTE_API_PROTOCOL } from '../../../protocol/remote-api.ts';
 import { generateSigningKey, type SigningKey } from '../../../protocol/signing.ts';
 import { decodeSync, encodeSync, MAX_SYNC_FRAME_BYTES, SYNC_PROTOCOL } from '../../../protocol/sync.ts';
 import { parseToken } from '../../../protocol/token.ts';
+import { silentLogger } from '../../silent-logger.ts';
 
 const JOIN_PROTOCOL = '/dtkd/join/1.0.0';
 const TIMEOUT_MS = 60_000;
-
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
 function address(text: string): { host: string; port: number } {
   const at = text.lastIndexOf(':');
@@ -77,7 +75,7 @@ export class HostilePeer {
     const host = await createHost({
       domain: invite.domain,
       key,
-      logger: silent,
+      logger: silentLogger,
       isMember: () => true,
       onTls: (socket) => socket.destroy(),
       validate: async () => 'ignore',

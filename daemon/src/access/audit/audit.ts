@@ -6,6 +6,7 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { AuditHead } from '../../../../protocol/kinds/node.ts';
 import { generateSigningKey, type SigningKey, signingKeyFromSeed } from '../../../../protocol/signing.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { Kv } from '../../store/kv.ts';
 import type { Audit, AuditRecord } from '../access.types.ts';
 import { type AuditDisk, type AuditFile, auditDirectory } from './audit-disk.ts';
@@ -17,11 +18,6 @@ import { openLog } from './opening.ts';
 import { linesBackwards, linesOf } from './reading.ts';
 
 const KEY_ROW = 'a/audit/key';
-
-export interface AuditLogger {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-}
 
 /** That this node was put back from a backup, and its log says nothing of that yet. */
 export interface AuditRestore {
@@ -35,7 +31,7 @@ export interface AuditOptions {
   /** Where the files are; made if it is not there. */
   directory: string;
   kv: Kv;
-  logger: AuditLogger;
+  logger: Logger;
   /** Milliseconds since the epoch. */
   now: () => number;
   restored?: AuditRestore | undefined;

@@ -20,6 +20,7 @@ import {
   MAX_WITNESSED_HEADS,
   type WitnessedHead,
 } from '../../../../protocol/witness.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import { type Kv, prefixEnd } from '../../store/kv.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import type { Witness } from './chain.ts';
@@ -51,7 +52,7 @@ export interface WitnessPorts {
   /** Sends one frame to a member and resolves with the one that it answers. */
   ask: (to: WitnessMember, request: Uint8Array) => Promise<Uint8Array>;
   now: () => number;
-  logger: { warn(fields: object, message: string): void };
+  logger: Logger;
 }
 
 /** What one member said when it was asked. */

@@ -4,8 +4,9 @@
  */
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
 import type { AuditHead } from '../../../../protocol/kinds/node.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
-import type { AuditLog, AuditLogger } from './audit.ts';
+import type { AuditLog } from './audit.ts';
 import { PUBLISH_MS } from './limits.ts';
 import { Witnesses, type WitnessMember } from './witnesses.ts';
 
@@ -21,7 +22,7 @@ export interface WitnessingPorts {
   /** Puts the head into this node's Node object. */
   publish: (head: AuditHead) => Promise<void>;
   now: () => number;
-  logger: AuditLogger;
+  logger: Logger;
   publishMs?: number;
 }
 

@@ -4,10 +4,11 @@ import { TLSSocket } from 'node:tls';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DomainId } from '../../../../protocol/ids.ts';
 import { decodeLaneRequest, encodeLaneGrant, encodeRefusal, LANE_ALPN, LANE_PROTOCOL, TICKET_BYTES } from '../../../../protocol/tunnel.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { Channel } from '../channel/channel.ts';
 import { LaneChannel } from '../channel/lane-channel.ts';
 import { StreamChannel } from '../channel/stream-channel.ts';
-import type { AppsLogger, Author, TunnelMesh } from '../ports.ts';
+import type { Author, TunnelMesh } from '../ports.ts';
 import { readBytes, readFrame } from '../tunnel/frames.ts';
 import type { LaneBook } from './lane-book.ts';
 import { LANE_BUFFER_BYTES, type LaneIdentities, peerCertificateHash } from './lane-tls.ts';
@@ -30,7 +31,7 @@ export class LaneServer {
   private readonly identities: LaneIdentities;
   private readonly book: LaneBook;
   private readonly accept: (channel: Channel, from: Author) => void;
-  private readonly logger: AppsLogger;
+  private readonly logger: Logger;
   private readonly tickets: Tickets;
   private handshakes = 0;
   private stopped = false;
@@ -41,7 +42,7 @@ export class LaneServer {
     identities: LaneIdentities;
     book: LaneBook;
     accept(channel: Channel, from: Author): void;
-    logger: AppsLogger;
+    logger: Logger;
     now(): number;
   }) {
     this.mesh = options.mesh;

@@ -8,6 +8,7 @@ import {
   TUNNEL_PROTOCOL,
   type TunnelRequest,
 } from '../../../../protocol/tunnel.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { AppTable, OwnApp } from '../app-table.ts';
 import type { Channel, Traffic } from '../channel/channel.ts';
 import { pump } from '../channel/pump.ts';
@@ -15,7 +16,7 @@ import { StreamChannel } from '../channel/stream-channel.ts';
 import type { HttpProxy } from '../http/proxy.ts';
 import type { OwnApps } from '../own-apps.ts';
 import type { PeerDirectory } from '../peer-directory.ts';
-import type { AppsLogger, AppUsers, Author, TunnelMesh } from '../ports.ts';
+import type { AppUsers, Author, TunnelMesh } from '../ports.ts';
 import { readFrame } from './frames.ts';
 
 /** For the request to arrive once the stream is open. */
@@ -45,7 +46,7 @@ export class TunnelServer {
   private readonly own: OwnApps;
   private readonly proxy: HttpProxy;
   private readonly users: AppUsers;
-  private readonly logger: AppsLogger;
+  private readonly logger: Logger;
   private readonly live = new Set<Live>();
   private readonly counts = new Map<string, number>();
   private stopped = false;
@@ -54,7 +55,7 @@ export class TunnelServer {
   readonly traffic: Traffic = { received: 0, sent: 0 };
   refused = 0;
 
-  constructor(options: { table: AppTable; peers: PeerDirectory; own: OwnApps; proxy: HttpProxy; users: AppUsers; logger: AppsLogger }) {
+  constructor(options: { table: AppTable; peers: PeerDirectory; own: OwnApps; proxy: HttpProxy; users: AppUsers; logger: Logger }) {
     this.table = options.table;
     this.peers = options.peers;
     this.own = options.own;

@@ -4,6 +4,7 @@ import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { UserPrincipal } from '../../../../protocol/principal.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { Kv } from '../../store/kv.ts';
 import type { ListQuery, WatchEvent, WatchQuery } from '../../store/object-store.types.ts';
 import type { PeerApi } from './peer-api.types.ts';
@@ -30,11 +31,6 @@ export interface LocalRows {
 /** Whether a peer whose rows are kept is still a member; `unknown` while that cannot be told. */
 export type Standing = 'member' | 'gone' | 'unknown';
 
-export interface FederationLogger {
-  debug(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-}
-
 export interface FederationOptions {
   /** This node's name: the namespace of its own rows. */
   node: string;
@@ -42,7 +38,7 @@ export interface FederationOptions {
   peers: PeerApi;
   local: LocalRows;
   standing: (domain: DomainId, key: PeerKey) => Standing;
-  logger: FederationLogger;
+  logger: Logger;
   now?: () => number;
   tunables?: Partial<Tunables>;
 }

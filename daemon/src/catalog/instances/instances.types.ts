@@ -8,11 +8,6 @@ import type { Principal } from '../../../../protocol/principal.ts';
 import type { LockFile, ServiceFile } from '../../../../protocol/service-file.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 
-export interface InstancesLogger {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-}
-
 // --- files -------------------------------------------------------------------------------------------------------------------------------
 
 /** A module as an instance has it. */

@@ -3,10 +3,11 @@ import type { CapabilityVerb } from '../../../../protocol/capability.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { FollowLine } from '../../../../protocol/orders/follow.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import type { Decide, DecideMove, ModelHandler } from '../model/ports.ts';
 import type { CopyPublishing, ModuleLibrary, ModuleResolving, ModuleVersions } from '../modules/ports.ts';
-import type { Commands, InstancesLogger, Objects, PlacementNodes, SecretNames } from './instances.types.ts';
+import type { Commands, Objects, PlacementNodes, SecretNames } from './instances.types.ts';
 
 /** Output of executions, as `Executions.follow` gives it. */
 export interface CommandOutput {
@@ -36,7 +37,7 @@ export interface ServiceInstancesOptions {
   objects: Objects;
   secrets: SecretNames;
   apps: AppAddresses;
-  logger: InstancesLogger;
+  logger: Logger;
   /** Milliseconds since the epoch. */
   now?: () => number;
 }

@@ -6,9 +6,9 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import { jsonEqual } from '../../../../protocol/json.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import type { TypeSpec } from '../../../../protocol/kinds/type.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import { type Reads, refIn, typeKey } from './objects.ts';
-import type { ModelLogger } from './ports.ts';
 import { nameRow, readName } from './rows.ts';
 
 /** Exports leave out what every node has. */
@@ -76,7 +76,7 @@ export const BUILTIN_TYPES: readonly (TypeSpec & { name: string })[] = [
 ];
 
 /** Makes what is missing or has another form in this version; writes nothing if all is as it should be. */
-export async function keepBuiltinTypes(store: ObjectStore, node: string, logger: ModelLogger): Promise<void> {
+export async function keepBuiltinTypes(store: ObjectStore, node: string, logger: Logger): Promise<void> {
   for (const type of BUILTIN_TYPES) {
     try {
       await store.transact((tx) => keep(tx, type, node, logger));
@@ -92,7 +92,7 @@ async function keep(
   tx: Reads & Parameters<Parameters<ObjectStore['transact']>[0]>[0],
   spec: TypeSpec & { name: string },
   node: string,
-  logger: ModelLogger,
+  logger: Logger,
 ): Promise<void> {
   const ref = refIn(node, 'types', typeKey(spec.name));
   const stored = await tx.get(ref);

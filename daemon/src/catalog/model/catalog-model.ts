@@ -5,6 +5,7 @@
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { ObjectStore, Participant } from '../../store/object-store.types.ts';
 import { keepBuiltinTypes } from './builtin-types.ts';
 import { effectiveResource } from './effective/effective-resource.ts';
@@ -12,7 +13,7 @@ import { effectiveType } from './effective/effective-type.ts';
 import { modelHandlers } from './handlers.ts';
 import { importAction } from './import/import-action.ts';
 import { PLURALS, pluralOf, type Reads } from './objects.ts';
-import type { Decide, DecideMove, Documents, ModelAction, ModelHandler, ModelLogger } from './ports.ts';
+import type { Decide, DecideMove, Documents, ModelAction, ModelHandler } from './ports.ts';
 import { Rights } from './rights.ts';
 import { createModelRules } from './rules/model-rules.ts';
 import { TypeBook } from './type-book.ts';
@@ -20,7 +21,7 @@ import { TypeBook } from './type-book.ts';
 export interface CatalogModelOptions {
   store: ObjectStore;
   node: { name: string };
-  logger: ModelLogger;
+  logger: Logger;
   documents: Documents;
   /** Decides for each object that an import or a deletion with dependents writes. */
   decide: Decide;

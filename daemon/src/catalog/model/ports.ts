@@ -5,11 +5,6 @@ import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import type { ApiObject, objectMeta } from '../../../../protocol/objects.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 
-export interface ModelLogger {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-}
-
 /** Decides what a principal may do with an object. `Access.decide` is one. */
 export type Decide = (
   principal: Principal,

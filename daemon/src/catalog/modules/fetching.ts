@@ -6,9 +6,10 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import { jsonEqual } from '../../../../protocol/json.ts';
 import { RELEASE_CHUNK_BYTES } from '../../../../protocol/kinds/release.ts';
 import { isInRange } from '../../../../protocol/modules/resolve.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import { assertMayKeep, type InstallingOptions, writeVersion } from './installing.ts';
 import { INSTALLED_MS } from './limits.ts';
-import type { ModuleEvents, ModulesLogger, PieceFetcher } from './ports.ts';
+import type { ModuleEvents, PieceFetcher } from './ports.ts';
 import { type Asker, progressLine } from './progress.ts';
 import type { Released } from './releases.ts';
 import { moduleFields } from './types.ts';
@@ -17,7 +18,7 @@ import { assertReplaceable, assertRoom, type VersionHere, versionsHere } from '.
 export interface FetchingOptions extends InstallingOptions {
   content: PieceFetcher;
   events: ModuleEvents;
-  logger: ModulesLogger;
+  logger: Logger;
 }
 
 /** Which release is meant. */

@@ -11,9 +11,10 @@ import { unpackArchive } from '../../../../protocol/modules/archive.ts';
 import { soundModule } from '../../../../protocol/modules/check.ts';
 import { verifyStatement } from '../../../../protocol/orders/signed-bundle.ts';
 import { bareCode, instanceOfCode } from '../../../../protocol/scoped-names.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import { type Kv, prefixEnd } from '../../store/kv.ts';
 import { CACHED_BYTES, KEPT_MS, RENEW_MS } from './limits.ts';
-import type { LoadedModule, ModuleContent, ModulesLogger, SignedStatement } from './ports.ts';
+import type { LoadedModule, ModuleContent, SignedStatement } from './ports.ts';
 import { rowOf, STATEMENTS, statementRow } from './statements.ts';
 
 export interface LibraryOptions {
@@ -21,7 +22,7 @@ export interface LibraryOptions {
   content: ModuleContent;
   /** This node's public signing key. */
   publisher: string;
-  logger: ModulesLogger;
+  logger: Logger;
   now: () => number;
 }
 

@@ -6,6 +6,7 @@
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import type { SignedModule } from '../../../../protocol/module.ts';
 import type { SigningKey } from '../../../../protocol/signing.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import type { Decide, DecideMove, ModelHandler } from '../model/ports.ts';
 import { Rights } from '../model/rights.ts';
@@ -22,7 +23,6 @@ import type {
   ModuleEvents,
   ModuleLibrary,
   ModuleResolving,
-  ModulesLogger,
   ModuleVersions,
   PieceFetcher,
 } from './ports.ts';
@@ -45,7 +45,7 @@ export interface ModulesOptions {
   events: ModuleEvents;
   decide: Decide;
   decideMove: DecideMove;
-  logger: ModulesLogger;
+  logger: Logger;
   /** Milliseconds since the epoch. */
   now?: () => number;
 }

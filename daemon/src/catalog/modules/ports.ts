@@ -5,11 +5,6 @@ import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import type { LockFile } from '../../../../protocol/service-file.ts';
 
-export interface ModulesLogger {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-}
-
 /** What a publisher signed, with its signature. */
 export interface SignedStatement {
   statement: Uint8Array;

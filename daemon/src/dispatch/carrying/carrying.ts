@@ -6,8 +6,9 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { AnswerFrame } from '../../../../protocol/orders/answer.ts';
 import type { CancelFrame, OrderFrame } from '../../../../protocol/orders/carry.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { Kv } from '../../store/kv.ts';
-import type { DispatchLogger, Members } from '../dispatch.types.ts';
+import type { Members } from '../dispatch.types.ts';
 import type { Executions } from '../execution/executions.types.ts';
 import { Errands } from '../hold/errands.ts';
 import type { Holding } from '../hold/hold.types.ts';
@@ -26,7 +27,7 @@ export interface CarryingOptions {
   executions: Pick<Executions, 'answered'>;
   /** Rows `h/a/…`. */
   rows: Kv;
-  logger: DispatchLogger;
+  logger: Logger;
   /** Milliseconds since the epoch. */
   now(): number;
   /** How long one member may take to tell what it has to be carried. Milliseconds; default: TELL_MS. */

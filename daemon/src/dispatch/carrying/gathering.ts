@@ -8,10 +8,11 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import { encodeFrame } from '../../../../protocol/frames.ts';
 import type { AnswerFrame } from '../../../../protocol/orders/answer.ts';
 import { CARRY_PROTOCOL, type CarryAnswer, type CarryRequest, carryAnswer, carryRequest } from '../../../../protocol/orders/carry.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import { within } from '../../signals/within.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';
 import { endStream, writeFrames } from '../../streams/frame-writer.ts';
-import type { DispatchLogger, Member, Members } from '../dispatch.types.ts';
+import type { Member, Members } from '../dispatch.types.ts';
 import * as limits from './limits.ts';
 
 export type CarriedFrame = Exclude<CarryAnswer, { type: 'end' } | { type: 'refused' }>;
@@ -23,7 +24,7 @@ export interface GatheringOptions {
   own(domain: string, what: What): AsyncIterable<CarriedFrame>;
   /** An answer that a member brings to this node, as its starter. What it throws is told to that member. */
   take(domain: string, answer: AnswerFrame): Promise<unknown>;
-  logger: DispatchLogger;
+  logger: Logger;
   /** How long one member may take to tell what it has. Milliseconds; default: TELL_MS. */
   tellMs?: number | undefined;
 }

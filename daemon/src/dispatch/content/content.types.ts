@@ -1,6 +1,7 @@
 /** What content takes and offers beyond the port that all of dispatch uses. */
+import type { Logger } from '../../logging/logger.types.ts';
 import type { Kv } from '../../store/kv.ts';
-import type { Content, DispatchLogger, Members } from '../dispatch.types.ts';
+import type { Content, Members } from '../dispatch.types.ts';
 
 export interface ContentOptions {
   /** `DATA/content`; made if it is not there. */
@@ -8,7 +9,7 @@ export interface ContentOptions {
   members: Members;
   /** Rows `b/…`. */
   rows: Kv;
-  logger: DispatchLogger;
+  logger: Logger;
   /** Milliseconds since the epoch. */
   now(): number;
   /** Bytes kept in sum. Default: DEFAULT_CONTENT_BYTES. */

@@ -7,9 +7,10 @@ import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { encodeFrame } from '../../../../protocol/frames.ts';
 import { CONTENT_PROTOCOL, contentHead } from '../../../../protocol/orders/messages.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import { within } from '../../signals/within.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';
-import type { DispatchLogger, Member, Members } from '../dispatch.types.ts';
+import type { Member, Members } from '../dispatch.types.ts';
 import type { Growing } from './growing-bytes.ts';
 import * as limits from './limits.ts';
 
@@ -27,7 +28,7 @@ export interface FetchOptions {
   members: Pick<Members, 'list' | 'byKey' | 'open' | 'onChange'>;
   /** Takes so many bytes of the disk's share. Throws DISK_FULL. */
   reserve(bytes: number): Promise<void>;
-  logger: DispatchLogger;
+  logger: Logger;
   patienceMs: number;
   /** The first rest between two rounds. */
   restMs: number;

@@ -7,9 +7,10 @@ import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { encodeFrame } from '../../../../protocol/frames.ts';
 import { CONTENT_PROTOCOL, contentHead } from '../../../../protocol/orders/messages.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import { within } from '../../signals/within.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';
-import type { DispatchLogger, Member, Members } from '../dispatch.types.ts';
+import type { Member, Members } from '../dispatch.types.ts';
 import * as limits from './limits.ts';
 import type { PieceFile } from './piece-file.ts';
 
@@ -26,7 +27,7 @@ export interface PieceJob {
 
 export interface PieceOptions {
   members: Pick<Members, 'list' | 'byKey' | 'open' | 'onChange'>;
-  logger: DispatchLogger;
+  logger: Logger;
   patienceMs: number;
   /** The first rest of a member that broke off. */
   restMs: number;

@@ -4,7 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { DispatchLogger, Member, Members } from '../dispatch.types.ts';
+import type { Logger } from '../../logging/logger.types.ts';
+import type { Member, Members } from '../dispatch.types.ts';
 import type { PiecesWanted } from './content.types.ts';
 import type { ContentFiles } from './content-files.ts';
 import * as limits from './limits.ts';
@@ -14,7 +15,7 @@ import type { PieceFile } from './piece-file.ts';
 export interface PieceFlightsOptions {
   files: ContentFiles;
   members: Members;
-  logger: DispatchLogger;
+  logger: Logger;
   now(): number;
   patienceMs: number;
   restMs: number;

@@ -5,9 +5,10 @@ import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { encodeFrame } from '../../../../protocol/frames.ts';
 import { contentRequest } from '../../../../protocol/orders/messages.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';
 import { endStream, writeFrames } from '../../streams/frame-writer.ts';
-import type { DispatchLogger, Member } from '../dispatch.types.ts';
+import type { Member } from '../dispatch.types.ts';
 import * as limits from './limits.ts';
 import { Turns } from './turns.ts';
 
@@ -17,7 +18,7 @@ const MAX_REQUEST_BYTES = 256;
 export interface ServingOptions {
   /** Path and size of a file that this member may have; undefined if there is none, or it may not. */
   find(digest: string, from: Member): Promise<{ path: string; size: number } | undefined>;
-  logger: DispatchLogger;
+  logger: Logger;
 }
 
 export class ContentServing {

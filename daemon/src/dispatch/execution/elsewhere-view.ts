@@ -6,7 +6,8 @@ import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import type { ExecutionPhase } from '../../../../protocol/orders/words.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
-import type { DispatchLogger, Member, Members } from '../dispatch.types.ts';
+import type { Logger } from '../../logging/logger.types.ts';
+import type { Member, Members } from '../dispatch.types.ts';
 import type { OutputSink } from './collected.ts';
 import { openConversation } from './conversation.ts';
 import { type Merged, phaseOf } from './elsewhere.ts';
@@ -27,7 +28,7 @@ export interface ElsewhereOptions {
   from: ReadonlyMap<number, number>;
   timing: Timing;
   now(): number;
-  logger: DispatchLogger;
+  logger: Logger;
 }
 
 /** Output on its way: one piece at a time. */

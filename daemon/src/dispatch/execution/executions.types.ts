@@ -6,8 +6,9 @@ import type { FollowLine, PlanAnswer } from '../../../../protocol/orders/follow.
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
-import type { AuditPort, Content, DispatchAccess, DispatchLogger, Members, Models, Modules, Nodes } from '../dispatch.types.ts';
+import type { AuditPort, Content, DispatchAccess, Members, Models, Modules, Nodes } from '../dispatch.types.ts';
 import type { Holding } from '../hold/hold.types.ts';
 import type { PartHandle, Target } from '../target/target.types.ts';
 import type { FinishedFigures } from './finished-counts.ts';
@@ -33,7 +34,7 @@ export interface ExecutionsOptions {
   keep(): Promise<{ keepForMs: number; keepBytes: number }>;
   /** Names of this node's Execution objects that begin so, at most `limit`. */
   names(beginning: string, limit: number): Promise<string[]>;
-  logger: DispatchLogger;
+  logger: Logger;
   /** Milliseconds since the epoch. */
   now(): number;
   /** In place of TIMING, for tests. */

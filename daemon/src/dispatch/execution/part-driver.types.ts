@@ -1,6 +1,6 @@
 /** What the driver of a part needs. */
 import type { Part } from '../../../../protocol/orders/outcome.ts';
-import type { DispatchLogger } from '../dispatch.types.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { OutputSink } from './collected.ts';
 import type { NewConversation } from './conversation.ts';
 import type { Timing } from './limits.ts';
@@ -45,7 +45,7 @@ export interface DriverOptions {
   timeoutMs: number;
   timing: Timing;
   now(): number;
-  logger: DispatchLogger;
+  logger: Logger;
   /** `state`: how it stands has changed; else there is more output. */
   onChange(what: 'state' | 'output'): void;
   note(event: 'telling' | 'lost' | 'waiting', text: string): void;

@@ -7,7 +7,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import type { ExecutionPhase } from '../../../../protocol/orders/words.ts';
-import type { DispatchLogger } from '../dispatch.types.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import { inBatches } from '../plan/batches.ts';
 import type { Batch, Stage } from '../plan/plan.types.ts';
 import { Bell } from './bell.ts';
@@ -49,7 +49,7 @@ export interface RunOptions {
   settleUntil: number;
   timing: Timing;
   now(): number;
-  logger: DispatchLogger;
+  logger: Logger;
 }
 
 export class Run implements View {

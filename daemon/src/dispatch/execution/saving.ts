@@ -2,7 +2,7 @@
  * Stores the object of an execution as it changes: soon after a change, one write after the other; that it pauses and how it ended for sure, however long a full disk takes. Does not know
  * what stands in it.
  */
-import type { DispatchLogger } from '../dispatch.types.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { Timing } from './limits.ts';
 
 export interface SavingOptions {
@@ -10,7 +10,7 @@ export interface SavingOptions {
   /** Stores it as it stands when called. */
   save(): Promise<void>;
   timing: Pick<Timing, 'saveMs' | 'backoffMs'>;
-  logger: DispatchLogger;
+  logger: Logger;
 }
 
 export class Saving {

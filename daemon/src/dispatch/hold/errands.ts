@@ -2,12 +2,13 @@
  * Whom this node has to tell something, and when: one run at a time for each member, as soon as it can be reached, with longer and longer rests where
  * it came to nothing. Does not know what is told.
  */
-import type { DispatchLogger, Members } from '../dispatch.types.ts';
+import type { Logger } from '../../logging/logger.types.ts';
+import type { Members } from '../dispatch.types.ts';
 import { FIRST_REST_MS, MAX_ERRANDS, MAX_REST_MS } from './limits.ts';
 
 export interface ErrandOptions {
   members: Pick<Members, 'byKey' | 'onChange'>;
-  logger: Pick<DispatchLogger, 'warn'>;
+  logger: Logger;
   /** Tells a member all that there is to tell; true if nothing is left. After an error it is told again. */
   run(to: { domain: string; key: string }): Promise<boolean>;
 }

@@ -2,8 +2,9 @@
 import type { CancelFrame, OrderFrame } from '../../../../protocol/orders/carry.ts';
 import type { BundleAt, HeldOrder } from '../../../../protocol/orders/hold.ts';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { Kv } from '../../store/kv.ts';
-import type { DispatchLogger, Member, Members } from '../dispatch.types.ts';
+import type { Member, Members } from '../dispatch.types.ts';
 
 export interface HoldingOptions {
   /** This node's name, to say that it holds an order itself. */
@@ -25,7 +26,7 @@ export interface HoldingOptions {
   cancelled?(from: Member, which: { id: ExecutionId; index: number }): Promise<void>;
   /** True of the key of a member that was removed from a domain of this node, or has left it. */
   isGone(member: string): boolean;
-  logger: DispatchLogger;
+  logger: Logger;
   /** Milliseconds since the epoch. */
   now(): number;
 }

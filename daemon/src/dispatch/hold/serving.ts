@@ -4,9 +4,10 @@ import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { encodeFrame } from '../../../../protocol/frames.ts';
 import { type HoldAnswer, type HoldRequest, holdRequest, MAX_HOLD_FRAME_BYTES } from '../../../../protocol/orders/hold.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';
 import { endStream, writeFrames } from '../../streams/frame-writer.ts';
-import type { DispatchLogger, Member } from '../dispatch.types.ts';
+import type { Member } from '../dispatch.types.ts';
 import { MAX_SERVED, MAX_SERVED_PER_PEER, REQUEST_MS } from './limits.ts';
 
 const MAX_MESSAGE = 1_024;
@@ -14,7 +15,7 @@ const MAX_MESSAGE = 1_024;
 export interface HoldServingOptions {
   /** What it throws is told to the asker. */
   answer(request: HoldRequest, from: Member): Promise<HoldAnswer>;
-  logger: DispatchLogger;
+  logger: Logger;
 }
 
 export class HoldServing {

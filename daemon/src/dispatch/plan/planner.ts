@@ -12,7 +12,8 @@ import type { ContextAnswer } from '../../../../protocol/orders/follow.ts';
 import { DEFAULT_TIMEOUT_MS, MAX_TARGETS, MAX_TIMEOUT_MS, type Work } from '../../../../protocol/orders/order.ts';
 import { verifyBundle, verifyStatement } from '../../../../protocol/orders/signed-bundle.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
-import type { Content, DispatchLogger, Models, Modules, Nodes, NodeView, ResourceMatch } from '../dispatch.types.ts';
+import type { Logger } from '../../logging/logger.types.ts';
+import type { Content, Models, Modules, Nodes, NodeView, ResourceMatch } from '../dispatch.types.ts';
 import { parseBatch } from './batches.ts';
 import { chooseResource, isExact, MAX_ADVICE, parseModel, type Sought } from './candidates.ts';
 import { chainsOf, modulesOf } from './chains.ts';
@@ -34,7 +35,7 @@ export interface PlannerOptions {
   nodes: Nodes;
   modules: Pick<Modules, 'get' | 'keep'>;
   content: Pick<Content, 'fetch'>;
-  logger: DispatchLogger;
+  logger: Logger;
 }
 
 export interface Planner {

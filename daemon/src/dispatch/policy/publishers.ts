@@ -8,9 +8,10 @@ import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
 import { nodeKind, nodeStatus } from '../../../../protocol/kinds/node.ts';
 import { type PolicySpec, policyKind, policySpec } from '../../../../protocol/kinds/policy.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import { type Kv, prefixEnd } from '../../store/kv.ts';
 import type { Change, ObjectStore, Transaction } from '../../store/object-store.types.ts';
-import type { DispatchLogger, Members, Nodes } from '../dispatch.types.ts';
+import type { Members, Nodes } from '../dispatch.types.ts';
 import { policyRef } from './policy.ts';
 
 const ROWS = 'p/t/';
@@ -35,7 +36,7 @@ export interface PublishersOptions {
   members: Pick<Members, 'onChange'>;
   /** True of the key of a member that was removed from a domain of this node, or has left it. */
   isGone(member: string): boolean;
-  logger: DispatchLogger;
+  logger: Logger;
 }
 
 /**

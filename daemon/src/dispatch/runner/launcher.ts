@@ -9,7 +9,7 @@ import { access, constants } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { getSystemErrorName } from 'node:util';
-import type { DispatchLogger } from '../dispatch.types.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import { isAlive } from './identity.ts';
 import { encodeLaunch, encodeRemoval, LAUNCHER_PROGRAM, type LaunchRequest, parseWord } from './launcher-program.ts';
 import type { ProcessIdentity } from './runner.types.ts';
@@ -57,7 +57,7 @@ interface Helper {
   input: Writable;
 }
 
-export function createLauncher(logger: DispatchLogger): Launcher {
+export function createLauncher(logger: Logger): Launcher {
   const asked = new Map<number, { boot: string; answer: (launch: Launch) => void }>();
   const children = new Map<number, Child>();
   const orphans = new Set<Child>();

@@ -10,7 +10,7 @@ import { once } from 'node:events';
 import { access, constants, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { DispatchLogger } from '../dispatch.types.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import { createAccounts } from './accounts.ts';
 import { argumentsOf, numbersOfAll } from './family.ts';
 import { holdVariables } from './held-variables.ts';
@@ -51,7 +51,7 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 export interface RunnerOptions {
   /** The runner's own: run directories made ahead, pipes of those left behind. On the file system of the run directories. */
   directory: string;
-  logger: DispatchLogger;
+  logger: Logger;
   /** Where secret files are put; default: memory, where there is such a place. */
   secrets?: string;
 }

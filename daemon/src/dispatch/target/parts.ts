@@ -4,7 +4,8 @@
  */
 import { join } from 'node:path';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
-import type { DispatchLogger, SecretValues } from '../dispatch.types.ts';
+import type { Logger } from '../../logging/logger.types.ts';
+import type { SecretValues } from '../dispatch.types.ts';
 import type { Runner, Spools } from '../runner/runner.types.ts';
 import type { Journal, JournalFacts } from './journal.ts';
 import { type JournalRow, type RowFacts, rowKey } from './journal-row.ts';
@@ -27,7 +28,7 @@ export interface PartsOptions {
   environment: Readonly<Record<string, string | undefined>>;
   /** As policy has them now. */
   limits(): NodeLimits;
-  logger: DispatchLogger;
+  logger: Logger;
   now(): number;
 }
 

@@ -10,10 +10,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Work } from '../../../../protocol/orders/order.ts';
 import type { CheckedBundle } from '../../../../protocol/orders/signed-bundle.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import { within } from '../../signals/within.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 import { ofScript, resultOf } from '../commands/ended.ts';
-import type { DispatchLogger, Members } from '../dispatch.types.ts';
+import type { Members } from '../dispatch.types.ts';
 import { writePins } from '../policy/policy.ts';
 import { endingOf, settledEnding } from './ending.ts';
 import type { Installations } from './install/installed.ts';
@@ -45,7 +46,7 @@ export interface PerformerOptions {
   ready(work: Work, place: WorkPlace): Promise<ReadyWork | undefined>;
   /** Told when a part has ended. */
   onEnd(part: LivePart): void;
-  logger: DispatchLogger;
+  logger: Logger;
   now(): number;
 }
 

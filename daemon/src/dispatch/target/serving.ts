@@ -20,9 +20,10 @@ import {
 import { MAX_ORDER_LIFETIME_MS } from '../../../../protocol/orders/order.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';
 import { endStream, writeFrames } from '../../streams/frame-writer.ts';
-import type { DispatchAccess, DispatchLogger, Member, Members } from '../dispatch.types.ts';
+import type { DispatchAccess, Member, Members } from '../dispatch.types.ts';
 import {
   FAREWELL_MS,
   KEEP_IDS_MS,
@@ -46,7 +47,7 @@ export interface DispatchServerOptions {
   remoteUser: DispatchAccess['remoteUser'];
   restoredAt: Members['restoredAt'];
   now(): number;
-  logger: DispatchLogger;
+  logger: Logger;
 }
 
 export interface DispatchServer {

@@ -4,18 +4,9 @@ import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
 import type { Outcome, Part } from '../../../../protocol/orders/outcome.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
-import type {
-  AuditPort,
-  Content,
-  DispatchAccess,
-  DispatchLogger,
-  Member,
-  Members,
-  Modules,
-  ResourceMatch,
-  SecretValues,
-} from '../dispatch.types.ts';
+import type { AuditPort, Content, DispatchAccess, Member, Members, Modules, ResourceMatch, SecretValues } from '../dispatch.types.ts';
 import type { Runner, Spools } from '../runner/runner.types.ts';
 
 export interface TargetOptions {
@@ -39,7 +30,7 @@ export interface TargetOptions {
   started?(): StartedParts | undefined;
   /** The environment of the daemon, of which policy lets some variables through to commands. */
   environment: Readonly<Record<string, string | undefined>>;
-  logger: DispatchLogger;
+  logger: Logger;
   /** Milliseconds since the epoch. */
   now(): number;
 }

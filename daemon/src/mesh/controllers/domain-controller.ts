@@ -5,6 +5,7 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { SIGHTLINE_GROUP } from '../../../../protocol/kinds/dtdomain.ts';
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { EventRecorder } from '../../store/event-recorder.ts';
 import type { Change, ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import type { DomainView, JoinOptions, Mesh, PeerView, Reach } from '../mesh.types.ts';
@@ -28,7 +29,7 @@ export interface DomainControllerOptions {
   mesh: Mesh;
   node: { name: string; suffix: string };
   events: EventRecorder;
-  logger: { warn(fields: object, message: string): void };
+  logger: Logger;
   now: () => number;
 }
 

@@ -5,6 +5,7 @@
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import { dtDomainSchema, SIGHTLINE_GROUP } from '../../../../protocol/kinds/dtdomain.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { EventRecorder } from '../../store/event-recorder.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import { Serial } from '../log/serial.ts';
@@ -33,7 +34,7 @@ export interface JoinerOptions {
   mesh: Pick<Mesh, 'domain' | 'join'>;
   node: { name: string };
   events: Pick<EventRecorder, 'record'>;
-  logger: { warn(fields: object, message: string): void };
+  logger: Logger;
   onSettled: () => Promise<void>;
 }
 

@@ -4,8 +4,8 @@
  */
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import { headsDigest } from '../../../../protocol/sync.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { DomainLog } from '../log/log.types.ts';
-import type { Logger } from '../logger.types.ts';
 import { FULL_MESH_BELOW } from './connection-choice.ts';
 import { Round } from './round.ts';
 import type { Timers } from './timers.ts';

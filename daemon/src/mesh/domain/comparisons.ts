@@ -9,10 +9,10 @@ import type { Duplex } from 'node:stream';
 import { COMPARE_PROTOCOL, type Digests, decodeDigests, encodeDigests, MAX_COMPARE_FRAME_BYTES } from '../../../../protocol/compare.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import { FrameChannel } from '../host/frame-channel.ts';
 import type { Link } from '../host/host.types.ts';
 import { patiently } from '../host/patience.ts';
-import type { Logger } from '../logger.types.ts';
 import { Round } from './round.ts';
 
 /** Between two comparisons of this node: a stream and two hashes each. Small domains have gone round in seconds. */

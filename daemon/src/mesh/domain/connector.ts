@@ -6,9 +6,9 @@
 import { randomBytes } from 'node:crypto';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import { within } from '../../signals/within.ts';
 import type { Host, Link } from '../host/host.types.ts';
-import type { Logger } from '../logger.types.ts';
 import type { Reach } from '../mesh.types.ts';
 import type { AddressBook } from './address-book.ts';
 import { backoff, probeWait, WAN_MAX_WAIT_MS } from './backoff.ts';

@@ -13,10 +13,10 @@ import { type PeerId, type PeerKey, peerIdOf } from '../../../../protocol/ids.ts
 import { REACH_PROTOCOL } from '../../../../protocol/reach.ts';
 import { FACTS_PROTOCOL, SYNC_PROTOCOL } from '../../../../protocol/sync.ts';
 import { WHERE_PROTOCOL } from '../../../../protocol/whereabouts.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { Host, Link, StreamHandler, Verdict } from '../host/host.types.ts';
 import { MAX_LINKS_PER_MEMBER } from '../host/limits.ts';
 import type { DomainLog } from '../log/log.types.ts';
-import type { Logger } from '../logger.types.ts';
 import type { Membership, MembershipState } from '../membership/membership.types.ts';
 import type { Probe, Reach } from '../mesh.types.ts';
 import { type AddressBook, parseAddresses } from './address-book.ts';

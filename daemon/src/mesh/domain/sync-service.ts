@@ -19,11 +19,11 @@ import {
   SYNC_PROTOCOL,
   type SyncHeads,
 } from '../../../../protocol/sync.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import { FrameChannel } from '../host/frame-channel.ts';
 import type { Link } from '../host/host.types.ts';
 import { patiently } from '../host/patience.ts';
 import type { DomainLog, Head } from '../log/log.types.ts';
-import type { Logger } from '../logger.types.ts';
 import type { Membership, SignedItem } from '../membership/membership.types.ts';
 import { exchangeFacts } from './facts-exchange.ts';
 import { ToldHeads } from './told-heads.ts';

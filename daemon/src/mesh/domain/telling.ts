@@ -6,9 +6,9 @@
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import { decodeGossip, encodeGossip, type GossipKind } from '../../../../protocol/gossip.ts';
 import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { Host, Verdict } from '../host/host.types.ts';
 import type { DomainLog } from '../log/log.types.ts';
-import type { Logger } from '../logger.types.ts';
 import type { Membership, SignedItem } from '../membership/membership.types.ts';
 
 /** What came in by hello or a pull is gossiped on after this time; if gossip brought it meanwhile, that costs nothing. */

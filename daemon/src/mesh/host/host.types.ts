@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Address } from '../../../../protocol/address.ts';
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
 import type { SigningKey } from '../../../../protocol/signing.ts';
-import type { Logger } from '../logger.types.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 
 /** One connection to one key. It begins as a stranger's; `admit` opens the members-only protocols to the other side. */
 export interface Link {

@@ -10,11 +10,11 @@ import { type DomainId, peerIdOf } from '../../../../protocol/ids.ts';
 import { decodeJoinMessage, encodeJoinMessage, type JoinMessage, toRefusal } from '../../../../protocol/join.ts';
 import { MAX_ITEM_BYTES } from '../../../../protocol/limits.ts';
 import { Counters } from '../../counting/counters.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import { networkOf } from '../host/crowd.ts';
 import { FrameChannel } from '../host/frame-channel.ts';
 import type { Link } from '../host/host.types.ts';
 import { STRANGER_TIMEOUT_MS } from '../host/limits.ts';
-import type { Logger } from '../logger.types.ts';
 import type { DomainMembership } from '../membership/domain-membership.ts';
 import { TokenBuckets } from './token-bucket.ts';
 

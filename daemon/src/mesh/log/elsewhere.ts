@@ -18,8 +18,8 @@ import {
   verifyEntry,
 } from '../../../../protocol/log-entry.ts';
 import type { Counters } from '../../counting/counters.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
-import type { Logger } from '../logger.types.ts';
 import { AuthorDoc } from './author-doc.ts';
 import { MAX_EPOCH_BYTES, TAKE_OVER_QUIET_MS, TAKE_OVER_RETRY_MS, WANTED_MS } from './limits.ts';
 import { contains } from './lineage.ts';

@@ -5,8 +5,8 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DomainId } from '../../../../protocol/ids.ts';
 import type { SigningKey } from '../../../../protocol/signing.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { Change, ObjectStore, Participant, Transaction } from '../../store/object-store.types.ts';
-import type { Logger } from '../logger.types.ts';
 import { DocCache } from './doc-cache.ts';
 import type { StoredDomainLog } from './domain-log.ts';
 import { DOC_CACHE_BYTES, PUBLISH_RETRY_MS } from './limits.ts';

@@ -27,6 +27,7 @@ import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { FollowLine } from '../../../../protocol/orders/follow.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import { type ServiceFile, serviceFile } from '../../../../protocol/service-file.ts';
+import { silentLogger } from '../../../silent-logger.ts';
 import { catalog, NODE, OPERATOR, object, ref, write } from '../../model/fixtures.ts';
 
 const script = { script: { inline: 'true' } };
@@ -312,7 +313,6 @@ async function startDaemon(
   const life = new Life(lasts);
   const { store: real, machines } = made;
   const store = mortalStore(real, life);
-  const logger = { info: () => undefined, warn: () => undefined };
   const now = () => Date.now();
   const commands = fakeCommands(made, store, life);
   const model = createInstanceObjects({
@@ -325,7 +325,7 @@ async function startDaemon(
   });
   const deleted = (instance: string) => resourceTaken({ model, node: NODE }, instance);
   const settled = (instance: string) => tellApplied({ store, node: NODE }, instance);
-  const tasks = createTasks({ store, node: NODE, commands, output: fakeOutput(machines), logger, deleted, settled, now });
+  const tasks = createTasks({ store, node: NODE, commands, output: fakeOutput(machines), logger: silentLogger, deleted, settled, now });
   const objects: Objects = {
     apply: life.lasting(async (principal, node, one, { dryRun = false } = {}) => {
       const refusal = made.refuses(node);
@@ -373,7 +373,7 @@ async function startDaemon(
     secrets: { has: async (name) => made.secrets.has(name) },
     apps: { uri: async (_node, name) => `http://${name}.test` },
     turns: new Turns(),
-    logger,
+    logger: silentLogger,
     now,
   };
   const part = serviceInstances(ports);

@@ -3,8 +3,8 @@
  * somebody follows the peer, who will keep it): so a watch from the list's version knows what its client was shown.
  */
 import { type ApiObject, toTimestamp } from '../../../../../protocol/objects.ts';
+import type { Logger } from '../../../logging/logger.types.ts';
 import type { KeptView } from '../cache/kept-view.ts';
-import type { FederationLogger } from '../federation.types.ts';
 import { deadline } from '../peer/deadline.ts';
 import { type PageBounds, type PageQuery, type PeerPage, peerPage, reasonOf } from '../peer/peer-page.ts';
 import { objectOf } from '../peer/row.ts';
@@ -22,7 +22,7 @@ export interface RecorderPorts {
   kept: KeptView;
   walks: Walks;
   own: ListRecord;
-  logger: FederationLogger;
+  logger: Logger;
   now: () => number;
 }
 

@@ -7,9 +7,10 @@ import type { Kind } from '../../../../../protocol/kinds/kind.ts';
 import { toTimestamp } from '../../../../../protocol/objects.ts';
 import type { UserPrincipal } from '../../../../../protocol/principal.ts';
 import { MAX_ROW_BYTES } from '../../../../../protocol/remote-api.ts';
+import type { Logger } from '../../../logging/logger.types.ts';
 import { Bell } from '../cache/bell.ts';
 import type { KeptView } from '../cache/kept-view.ts';
-import type { FederationLogger, Tunables } from '../federation.types.ts';
+import type { Tunables } from '../federation.types.ts';
 import { whyAbsent } from '../peer/absence.ts';
 import { deadline } from '../peer/deadline.ts';
 import { LineCutter } from '../peer/line-cutter.ts';
@@ -32,7 +33,7 @@ export interface RemoteWatchPorts {
   kept: KeptView;
   user: UserPrincipal;
   kind: Kind;
-  logger: FederationLogger;
+  logger: Logger;
   tunables: Tunables;
   now: () => number;
 }

@@ -1,10 +1,11 @@
 /** What converging and the other things that are done with an instance share. */
+import type { Logger } from '../../../logging/logger.types.ts';
 import type { ObjectStore } from '../../../store/object-store.types.ts';
 import type { Decide } from '../../model/ports.ts';
 import type { CopyPublishing } from '../../modules/ports.ts';
 import type { InstanceObjects } from '../apply/apply.types.ts';
 import type { InstanceFiles } from '../files/files.types.ts';
-import type { InstancesLogger, Objects, PlacementNodes, SecretNames } from '../instances.types.ts';
+import type { Objects, PlacementNodes, SecretNames } from '../instances.types.ts';
 import type { Repositories } from '../repository/repository.types.ts';
 import type { AppAddresses } from '../service-instances.types.ts';
 import type { Staging } from '../staging/staging.types.ts';
@@ -28,7 +29,7 @@ export interface ConvergePorts {
   secrets: SecretNames;
   apps: AppAddresses;
   turns: Turns;
-  logger: InstancesLogger;
+  logger: Logger;
   /** Milliseconds since the epoch. */
   now(): number;
 }

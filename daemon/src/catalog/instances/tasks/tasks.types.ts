@@ -1,10 +1,10 @@
 /** What tasks take and what is kept of them. */
-
 import type { TaskAction, TaskState, TaskStep } from '../../../../../protocol/kinds/task.ts';
 import type { ApiObject } from '../../../../../protocol/objects.ts';
 import type { Principal } from '../../../../../protocol/principal.ts';
+import type { Logger } from '../../../logging/logger.types.ts';
 import type { ObjectStore, Transaction } from '../../../store/object-store.types.ts';
-import type { Act, AppliedResource, Commands, InstancesLogger, Plan } from '../instances.types.ts';
+import type { Act, AppliedResource, Commands, Plan } from '../instances.types.ts';
 import type { CommandOutput } from '../service-instances.types.ts';
 
 /** What is done besides, in the same transaction, when a resource was taken down. */
@@ -16,7 +16,7 @@ export interface TasksOptions {
   node: string;
   commands: Commands;
   output: CommandOutput;
-  logger: InstancesLogger;
+  logger: Logger;
   /** What is done when a resource of an instance was taken down by a task that is over. */
   deleted(instance: string): Deleted;
   /** Told when it is recorded how a command of a task that is over has ended. */

@@ -7,8 +7,9 @@ import type { BundledResource } from '../../../../../protocol/orders/bundle.ts';
 import { bundledChain, type CheckedBundle, verifyBundle } from '../../../../../protocol/orders/signed-bundle.ts';
 import type { Principal } from '../../../../../protocol/principal.ts';
 import { meansType } from '../../../../../protocol/scoped-names.ts';
+import type { Logger } from '../../../logging/logger.types.ts';
 import type { ObjectStore, Transaction } from '../../../store/object-store.types.ts';
-import type { Decide, DispatchLogger, ResourceMatch } from '../../dispatch.types.ts';
+import type { Decide, ResourceMatch } from '../../dispatch.types.ts';
 import { aboutResource, asked } from '../about.ts';
 import type { About } from '../journal-row.ts';
 import type { Installed } from '../target.types.ts';
@@ -31,7 +32,7 @@ export interface InstallationsOptions {
   decide: Decide;
   /** What the node with a signing key is called here; undefined if it is not trusted (any more). */
   nodeOf(key: string): Promise<string | undefined>;
-  logger: DispatchLogger;
+  logger: Logger;
 }
 
 interface Known {

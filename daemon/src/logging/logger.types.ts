@@ -1,4 +1,4 @@
-/** What the mesh asks of a logger; the daemon's own fits it. */
+/** What every part asks of a logger. */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
