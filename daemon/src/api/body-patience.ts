@@ -4,6 +4,8 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
+import { DtkdError } from '../../../protocol/errors.ts';
+import { rawRefusal } from './raw-refusal.ts';
 
 export interface PatienceLimits {
   /** Milliseconds for the body of a request. */
@@ -27,7 +29,7 @@ export function allowLong(incoming: IncomingMessage): void {
   patient.add(incoming);
 }
 
-const LATE = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n';
+const LATE = rawRefusal(new DtkdError('TIMEOUT', 'the body of the request did not come in time'), 408);
 
 /** Ends requests of a server whose bodies do not come in time. To be called before it listens. */
 export function limitBodies(server: Server | TlsServer, { bodyMs, stallMs, sweepMs }: PatienceLimits): void {

@@ -17,6 +17,7 @@ import { listenLocally } from './local-socket.ts';
 import { answerPlainHttp } from './plain-http.ts';
 import { RequestCounts } from './request-counts.ts';
 import { statusOf } from './status.ts';
+import { serveInTurn } from './turns.ts';
 
 /** Bytes of all headers of a request; tokens and selectors fit many times. */
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -65,16 +66,15 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     },
   });
   const { cert, key } = options.certificate;
-  const server = createServer(
-    { ...LIMITS, ...TLS, cert, key, ALPNProtocols: ['http/1.1'], handshakeTimeout: HEADERS_TIMEOUT_MS },
-    listener,
-  );
+  const server = createServer({ ...LIMITS, ...TLS, cert, key, ALPNProtocols: ['http/1.1'], handshakeTimeout: HEADERS_TIMEOUT_MS });
+  serveInTurn(server, listener);
   server.on('tlsClientError', (error) => logger.debug({ err: error }, 'A TLS handshake with the API failed'));
   answerPlainHttp(server, (host, port) => urlOf(canonicalAddress(host), port));
   const remote = limit(server);
   await listen(server, options.listen);
   if (options.renewCertificate !== undefined) keepRenewed(server, { renew: options.renewCertificate, tls: TLS, logger });
-  const local = options.socket === undefined ? undefined : createPlainServer(LIMITS, listener);
+  const local = options.socket === undefined ? undefined : createPlainServer(LIMITS);
+  if (local !== undefined) serveInTurn(local, listener);
   const here = local === undefined ? undefined : limit(local);
   const isLocal = local !== undefined && options.socket !== undefined && (await listenLocally(local, { ...options.socket, logger }));
   const address = server.address();

@@ -20,7 +20,7 @@ export class Document {
   /** SHA-256, as Kubernetes writes it in addresses. */
   readonly hash: string;
   readonly type: string;
-  #short: Promise<Buffer> | undefined;
+  #short: Promise<Buffer<ArrayBuffer>> | undefined;
 
   constructor(bytes: Buffer, type = 'application/json') {
     this.bytes = Buffer.from(bytes);
@@ -29,8 +29,8 @@ export class Document {
   }
 
   /** The same, compressed. */
-  short(): Promise<Buffer> {
-    this.#short ??= gzip(this.bytes);
+  short(): Promise<Buffer<ArrayBuffer>> {
+    this.#short ??= gzip(this.bytes).then((bytes) => Buffer.from(bytes));
     return this.#short;
   }
 }

@@ -1,5 +1,6 @@
 /** Serves the description of the API and the reference page, to everybody: they hold nothing of this node. */
 import { DtkdError } from '../../../../protocol/errors.ts';
+import { iteratedBody } from '../iterated-body.ts';
 import { parseAccept } from '../media.ts';
 import type { ApiContext } from '../request.ts';
 import type { Document, Documents } from './documents.ts';
@@ -8,6 +9,10 @@ import type { Document, Documents } from './documents.ts';
 const IMMUTABLE = 'public, max-age=31536000, immutable';
 /** Under the others clients ask whether it is still the same. */
 const REVALIDATED = 'no-cache';
+/** What is written at once. */
+const PIECE_BYTES = 64 * 1024;
+/** Who takes nothing of a document for so long has gone. Milliseconds. */
+const STALL_MS = 60_000;
 
 export async function getOpenApi(documents: Documents, c: ApiContext): Promise<Response> {
   const path = c.req.path.replace(/^\/openapi\//, '');
@@ -48,8 +53,8 @@ export async function answerDocument(
   };
   if (isKnown(c.req.header('if-none-match'), etag)) return new Response(null, { status: 304, headers: about });
   const short = takesGzip(c.req.header('accept-encoding'));
-  const bytes = short ? Uint8Array.from(await document.short()) : document.bytes;
-  return new Response(bytes, {
+  const bytes = short ? await document.short() : document.bytes;
+  return new Response(bytes.length > PIECE_BYTES ? inPieces(bytes) : bytes, {
     status: 200,
     headers: {
       ...about,
@@ -58,6 +63,17 @@ export async function answerDocument(
       'content-length': String(bytes.length),
     },
   });
+}
+
+/** TLS takes a copy of all that is written at once: of a whole document for each of many clients that take none of it. */
+function inPieces(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> {
+  let at = 0;
+  const next = (): IteratorResult<Uint8Array> => {
+    if (at >= bytes.length) return { done: true, value: undefined };
+    at += PIECE_BYTES;
+    return { done: false, value: bytes.subarray(at - PIECE_BYTES, at) };
+  };
+  return iteratedBody({ next: async () => next() }, (piece) => piece, { end: () => {}, stallMs: STALL_MS });
 }
 
 function isKnown(header: string | undefined, etag: string): boolean {
