@@ -1,6 +1,7 @@
 /** The data directory of a node: made and protected, its node's name settled, and where the CLI finds the daemon. */
 import { accessSync, constants, statSync } from 'node:fs';
-import { chmod, chown, readFile, rename, writeFile } from 'node:fs/promises';
+import { chmod, chown, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { DtkdError } from '../../protocol/errors.ts';
 import { type NodeName, parseNodeName } from '../../protocol/ids.ts';
 import { defaultNodeName } from './config.ts';
@@ -8,6 +9,9 @@ import { makeDirectory } from './directory.ts';
 import type { Kv } from './store/kv.ts';
 
 const NAME_KEY = 'a/node-name';
+/** Name of the API's socket in the data directory. */
+export const API_SOCKET = 'api.sock';
+const ENDPOINT_FILE = 'endpoint.json';
 
 /** Makes the data directory, or sees that it can be written. Errors: DATA_UNWRITABLE. */
 export function prepareDirectory(directory: string): void {
@@ -64,10 +68,10 @@ export async function settleName(kv: Kv, asked: NodeName | undefined): Promise<N
   return name;
 }
 
-/** Says which process holds the database, if the file tells. Always throws. */
-export async function explainLock(error: unknown, endpointFile: string): Promise<never> {
+/** Says which process holds the database, if it has told where it is. Always throws. */
+export async function explainLock(error: unknown, directory: string): Promise<never> {
   if (!(error instanceof DtkdError) || error.code !== 'DATA_LOCKED') throw error;
-  const endpoint = await readFile(endpointFile, 'utf8').catch(() => '');
+  const endpoint = await readFile(join(directory, ENDPOINT_FILE), 'utf8').catch(() => '');
   const pid = /"pid":\s*(\d+)/.exec(endpoint)?.[1];
   if (pid === undefined) throw error;
   throw new DtkdError('DATA_LOCKED', `${error.message} (process ${pid})`, {
@@ -82,9 +86,11 @@ export async function openToGroup(file: string, gid: number): Promise<void> {
   await chmod(file, 0o640);
 }
 
-/** Tells the CLI where the daemon is; written whole, so that nobody reads half of it. `gid`: of the operator group. */
-export async function writeEndpoint(file: string, endpoint: object, gid: number | undefined): Promise<void> {
+/** Tells the CLI where the daemon is; written whole, so that nobody reads half of it. `gid`: of the operator group. Returns what takes it away. */
+export async function writeEndpoint(directory: string, endpoint: object, gid: number | undefined): Promise<() => Promise<void>> {
+  const file = join(directory, ENDPOINT_FILE);
   await writeFile(`${file}.new`, `${JSON.stringify(endpoint)}\n`, { mode: 0o644 });
   if (gid !== undefined) await openToGroup(`${file}.new`, gid);
   await rename(`${file}.new`, file);
+  return () => rm(file, { force: true });
 }

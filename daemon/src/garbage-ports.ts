@@ -6,10 +6,23 @@ import { kindByPlural } from '../../protocol/kinds/index.ts';
 import { apiVersionOf } from '../../protocol/kinds/kind.ts';
 import { refusedBy } from '../../protocol/refused-by.ts';
 import type { ApiServer } from './api/api.types.ts';
-import type { DeleteAs } from './garbage/garbage.types.ts';
+import { createGarbage } from './garbage/collector.ts';
+import type { DeleteAs, Garbage, GarbageOptions } from './garbage/garbage.types.ts';
+import type { OpenNode } from './node-opening.ts';
 
 /** Nobody listens there: requests within the daemon only need some host. */
 const WITHIN = 'http://localhost';
+
+/** The collector, which takes part in the store's transactions from now on. `api`: once it serves. */
+export function garbageOf(
+  { node, store, logger }: OpenNode,
+  events: GarbageOptions['events'],
+  api: () => Pick<ApiServer, 'answer'>,
+): Garbage {
+  const garbage = createGarbage({ store, node: node.name, deleteAs: deletions(api), events, logger: logger.child({ part: 'garbage' }) });
+  store.addParticipant(garbage.participant);
+  return garbage;
+}
 
 /** Deletes through the API: the same decision, the same handlers, the same line in the audit log. */
 export function deletions(api: () => Pick<ApiServer, 'answer'>): DeleteAs {

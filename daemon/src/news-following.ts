@@ -1,10 +1,20 @@
 /** Records as Events what is news among the changes of the store. Nothing waits for it; what happened while the daemon was down is not told. */
 import { newsOf } from './news.ts';
-import type { EventRecorder } from './store/event-recorder.ts';
+import type { OpenNode } from './node-opening.ts';
+import { EventRecorder } from './store/event-recorder.ts';
 import type { ObjectStore } from './store/object-store.types.ts';
 
+/** The recorder of this node's Events, which takes what is news from now on. */
+export function recordEvents({ node, store, now, logger, stops }: OpenNode): EventRecorder {
+  const onError = (error: unknown): void => logger.warn({ err: error }, 'An Event could not be written');
+  const events = new EventRecorder({ store, node: node.name, now, onError });
+  stops.push(() => events.close());
+  stops.push(followNews(store, events, onError));
+  return events;
+}
+
 /** Returns a function that ends it. */
-export function followNews(
+function followNews(
   store: Pick<ObjectStore, 'get' | 'subscribe'>,
   events: Pick<EventRecorder, 'record'>,
   failed: (error: unknown) => void,

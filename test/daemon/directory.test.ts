@@ -52,12 +52,11 @@ describe('a data directory', () => {
   });
 
   it('says where the daemon is to the operator group, whatever the umask is', async () => {
-    const file = join(directory, 'endpoint.json');
     // root may give a file to any group
     const gid = process.getuid?.() === 0 ? 4242 : process.getgid?.();
     const before = process.umask(0o077);
-    await writeEndpoint(file, { api: 'https://127.0.0.1:7700' }, gid).finally(() => process.umask(before));
-    const found = statSync(file);
+    await writeEndpoint(directory, { api: 'https://127.0.0.1:7700' }, gid).finally(() => process.umask(before));
+    const found = statSync(join(directory, 'endpoint.json'));
     expect({ gid: found.gid, mode: found.mode & 0o777 }).toEqual({ gid, mode: 0o640 });
   });
 });

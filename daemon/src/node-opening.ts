@@ -1,0 +1,70 @@
+/** What a node has before any part of it starts, opened in order: its directory, database, name, objects, audit log and signing key. */
+import { join } from 'node:path';
+import type { NodeName } from '../../protocol/ids.ts';
+import type { SigningKey } from '../../protocol/signing.ts';
+import { type AuditLog, createAudit } from './access/audit/audit.ts';
+import { openRestored, type Restored, refuseHalfRestored } from './backup/restored.ts';
+import type { Config } from './config.ts';
+import { explainLock, prepareDirectory, protectDirectory, settleName } from './data-directory.ts';
+import type { Logger } from './logging/logger.types.ts';
+import { openSigningKey } from './signing-key.ts';
+import type { Stops } from './stopping.ts';
+import type { Kv } from './store/kv.ts';
+import { openLevel } from './store/level-kv.ts';
+import type { LocalStore } from './store/local-store.types.ts';
+import { openObjectStore } from './store/object-store.ts';
+import { groupId } from './system-group.ts';
+
+/** What all pieces of the wiring share. */
+export interface OpenNode {
+  config: Config;
+  /** Milliseconds since the epoch. */
+  startedAt: number;
+  now(): number;
+  logger: Logger;
+  /** Where each piece says how what it started is stopped. */
+  stops: Stops;
+  node: { name: NodeName };
+  /** The data directory. */
+  directory: string;
+  /** Of the operator group, if there is one. */
+  gid: number | undefined;
+  kv: Kv;
+  store: LocalStore;
+  audit: AuditLog;
+  signingKey: SigningKey;
+  /** If the node was put back from a backup. */
+  restored: Restored | undefined;
+}
+
+/** Errors: the starting codes of protocol/errors.ts. */
+export async function openNode(config: Config, logger: Logger, stops: Stops): Promise<OpenNode> {
+  const startedAt = Date.now();
+  const now = (): number => Date.now();
+  const directory = config.data;
+  const gid = config.operatorGroup === undefined ? undefined : await groupId(config.operatorGroup);
+  prepareDirectory(directory);
+  await refuseHalfRestored(directory);
+  const kv = await openLevel(join(directory, 'db')).catch((error: unknown) => explainLock(error, directory));
+  stops.push(() => kv.close());
+  await protectDirectory(directory, gid);
+  const name = await settleName(kv, config.name);
+  const restored = await openRestored(kv, now);
+  const store = await openObjectStore({
+    kv,
+    node: name,
+    onError: (error) => logger.warn({ err: error, part: 'store' }, 'The store could not tidy up'),
+  });
+  stops.push(() => store.close());
+  const audit = await createAudit({
+    directory: join(directory, 'audit'),
+    kv,
+    logger: logger.child({ part: 'audit' }),
+    now,
+    restored: restored?.unaudited === true ? restored : undefined,
+  });
+  stops.push(() => audit.close());
+  if (restored?.unaudited === true && (await audit.head()) !== undefined) await restored.audited();
+  const signingKey = await openSigningKey(kv);
+  return { config, startedAt, now, logger, stops, node: { name }, directory, gid, kv, store, audit, signingKey, restored };
+}
