@@ -1,7 +1,7 @@
 /** The program as users get it, made of the sources as they stand. Benchmarks that run a checkout measure how long its two thousand files take to be found. */
 import { cp, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writePrograms } from '../scripts/program-bundle.ts';
+import { writePrograms } from '../scripts/programs.ts';
 import { REPOSITORY } from '../test/harness/node-binary.ts';
 
 /** Makes it below `directory`. Returns what to start. */

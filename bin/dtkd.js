@@ -15,7 +15,7 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 const script = fileURLToPath(import.meta.url);
 
 if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) await run();
-else await runWithBundledNode();
+else await runWithPackagedNode();
 
 async function run() {
   const { enableCompileCache, flushCompileCache } = await import('node:module');
@@ -31,8 +31,8 @@ async function run() {
   if (entry.startsWith('daemon')) flushCompileCache?.();
 }
 
-async function runWithBundledNode() {
-  const binary = bundledNode();
+async function runWithPackagedNode() {
+  const binary = packagedNode();
   if (binary === undefined) {
     console.error(
       `error: dtkd needs Node ${OLDEST_NODE.join('.')} or newer, and this is ${process.versions.node}; the Node that comes with dtkd is missing`,
@@ -61,7 +61,7 @@ async function runWithBundledNode() {
 }
 
 /** The binary of the `node` package, wherever the package manager put it. */
-function bundledNode() {
+function packagedNode() {
   try {
     const binary = fileURLToPath(new URL('bin/node', `file://${createRequire(import.meta.url).resolve('node/package.json')}`));
     return existsSync(binary) && binary !== process.execPath ? binary : undefined;

@@ -7,8 +7,8 @@ import { renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { writePrograms } from './program-bundle.ts';
-import { writeReferenceBundle } from './reference-bundle.ts';
+import { writePrograms } from './programs.ts';
+import { writeReferenceScript } from './reference-script.ts';
 import { writeSharedFiles } from './shared-files.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -24,7 +24,7 @@ const { status } = spawnSync(process.execPath, [join(typescript, 'bin', 'tsc'), 
   stdio: ['ignore', 2, 2],
 });
 if (status === 0) {
-  await Promise.all([writePrograms(root, made), writeSharedFiles(root, made), writeReferenceBundle(made)]);
+  await Promise.all([writePrograms(root, made), writeSharedFiles(root, made), writeReferenceScript(made)]);
   rmSync(dist, { recursive: true, force: true });
   renameSync(made, dist);
 }

@@ -65,14 +65,14 @@ function readBundle(
   trustedKey: string | undefined,
   isTrue: (owner: string, content: Uint8Array, signature: Uint8Array) => boolean,
 ): CheckedBundle {
-  if (bytes.length > MAX_BUNDLE_BYTES) throw new DtkdError('FRAME_TOO_LARGE', `a bundle has at most ${MAX_BUNDLE_BYTES} bytes`);
-  const signed = decodeCbor(bytes, signedBundle, 'a bundle');
-  const content = decodeCbor(signed.bundle, bundle, 'a bundle', { maxDepth: MAX_DEPTH });
+  if (bytes.length > MAX_BUNDLE_BYTES) throw new DtkdError('FRAME_TOO_LARGE', `a resource bundle has at most ${MAX_BUNDLE_BYTES} bytes`);
+  const signed = decodeCbor(bytes, signedBundle, 'a resource bundle');
+  const content = decodeCbor(signed.bundle, bundle, 'a resource bundle', { maxDepth: MAX_DEPTH });
   if (trustedKey !== undefined && content.owner !== trustedKey) {
-    throw new DtkdError('SIGNATURE_INVALID', `the bundle is of another node than ${content.ownerName} is known to be`);
+    throw new DtkdError('SIGNATURE_INVALID', `the resource bundle is of another node than ${content.ownerName} is known to be`);
   }
   if (!isTrue(content.owner, signed.bundle, signed.signature)) {
-    throw new DtkdError('SIGNATURE_INVALID', 'the signature of the bundle does not verify');
+    throw new DtkdError('SIGNATURE_INVALID', 'the signature of the resource bundle does not verify');
   }
   assertWhole(content);
   return { bundle: content, bytes };
@@ -101,7 +101,7 @@ export function bundledChain(types: Bundle['types'], name: string): Bundle['type
     const key = next.toLowerCase();
     const type = Object.hasOwn(types, key) ? types[key] : undefined;
     if (type === undefined || type.name.toLowerCase() !== key || chain.length > MAX_SUPERTYPES) {
-      throw altered(`the types of "${name}" are not all in the bundle`);
+      throw altered(`the types of "${name}" are not all in the resource bundle`);
     }
     chain.push(type);
   }
@@ -110,17 +110,17 @@ export function bundledChain(types: Bundle['types'], name: string): Bundle['type
 
 function assertWhole(content: Bundle): void {
   const names = new Set(content.resources.map(({ object }) => object));
-  if (names.size !== content.resources.length) throw altered('a resource is twice in the bundle');
+  if (names.size !== content.resources.length) throw altered('a resource is twice in the resource bundle');
   const signatures = content.modules.map(verifyStatement);
   for (const { type } of content.resources) bundledChain(content.types, type);
   for (const { name, code, commands } of Object.values(content.types)) {
     if (code === undefined) {
-      if (commands !== undefined) throw altered(`nobody answers for the commands of type ${name} in the bundle`);
+      if (commands !== undefined) throw altered(`nobody answers for the commands of type ${name} in the resource bundle`);
     } else if (commands !== undefined || code.name === `type/${name}`) {
       const own = code.name === `type/${name}` && code.publisher === content.owner && code.digest === commandsDigest(commands ?? {});
-      if (!own) throw altered(`the commands of type ${name} are not what the bundle says that they are`);
+      if (!own) throw altered(`the commands of type ${name} are not what the resource bundle says that they are`);
     } else if (!signatures.some((one) => sameCode(one, code))) {
-      throw altered(`the bundle has no signature for module ${code.name}`);
+      throw altered(`the resource bundle has no signature for module ${code.name}`);
     }
   }
 }

@@ -29,8 +29,8 @@ const LEFT_OUT_ENDINGS = /\.(ts|mts|cts|map|flow|md|markdown|html|c|cc|cpp|h|hpp
 const LEFT_OUT_NAMES = /^\..*|\.(test|spec)\.[cm]?js$|^(rollup|webpack|karma|jest|vitest|tsup)\.config\.[cm]?js$/;
 /** Said by licences to go with every copy. */
 const LEGAL = /^(licen[cs]e|notice|copying|copyright|patents)/i;
-/** For browsers. Left out unless the package's own description names them. */
-const BUNDLES = /\.(min|umd)\.js$/;
+/** Left out unless the package's own description names them. */
+const FOR_BROWSERS = /\.(min|umd)\.js$/;
 
 /** A file by its path below the outermost node_modules, as its own package sees it. */
 export interface PackageFile {
@@ -63,5 +63,5 @@ export function isNeeded(path: string, architecture: Architecture, isNamed: (tex
   if (name.endsWith('.node')) return !name.includes('musl');
   if (LEGAL.test(name)) return true;
   if (LEFT_OUT_ENDINGS.test(name) || LEFT_OUT_NAMES.test(name)) return false;
-  return !BUNDLES.test(name) || isNamed(name);
+  return !FOR_BROWSERS.test(name) || isNamed(name);
 }

@@ -51,7 +51,7 @@ describe('what of dependencies goes into a package', () => {
       expect(needed(path), path).toBe(false);
   });
 
-  it('is a bundle if its package names it', () => {
+  it('is what is made for browsers if its package names it', () => {
     expect(needed('x/dist/x.min.js', '"main": "./dist/x.min.js"')).toBe(true);
   });
 });

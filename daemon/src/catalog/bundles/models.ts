@@ -187,7 +187,7 @@ const answer = z.object({ bundle: z.base64().max(Math.ceil(MAX_BUNDLE_BYTES / 3)
 function bundleIn(body: unknown, node: string): Uint8Array {
   const parsed = answer.safeParse(body);
   if (parsed.success) return Uint8Array.from(Buffer.from(parsed.data.bundle, 'base64'));
-  throw new DtkdError('FRAME_INVALID', `${node} did not answer with a bundle`);
+  throw new DtkdError('FRAME_INVALID', `${node} did not answer with a resource bundle`);
 }
 
 function operatorElsewhere(node: string): DtkdError {

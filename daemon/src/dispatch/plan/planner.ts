@@ -193,7 +193,7 @@ class RequestPlanner implements Planner {
     if (here !== undefined) return here.manifest;
     const signed = bundle.modules.find((one) => verifyStatement(one).digest === digest);
     const name = Object.values(bundle.types).find(({ code }) => code?.digest === digest)?.code?.name ?? digest;
-    if (signed === undefined) throw new DtkdError('CONTENT_ALTERED', `the bundle has no signature for module ${name}`);
+    if (signed === undefined) throw new DtkdError('CONTENT_ALTERED', `the resource bundle has no signature for module ${name}`);
     const path = await content.fetch(digest, { signal: AbortSignal.timeout(MODULE_MS) });
     await modules.keep(signed, await readFile(path));
     const kept = await modules.get(digest);

@@ -191,7 +191,7 @@ export class Judge {
     const { owner, resource } = work;
     const given = brought === undefined ? undefined : this.#verified.verify(brought, owner);
     if (given !== undefined && given.bundle.resources[0]?.object !== resource.object) {
-      throw new DtkdError('ORDER_INVALID', 'the bundle is of another resource than the order');
+      throw new DtkdError('ORDER_INVALID', 'the resource bundle is of another resource than the order');
     }
     const latest = await installations.latest(owner, resource.object, given);
     const about = latest?.bundle.resources[0];

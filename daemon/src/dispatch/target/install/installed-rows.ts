@@ -31,7 +31,7 @@ export function encodeBundleRow(revision: number, bytes: Uint8Array): Uint8Array
 
 /** Errors: FRAME_INVALID. */
 export function decodeBundleRow(bytes: Uint8Array): { revision: number; bytes: Uint8Array } {
-  return decodeCbor(bytes, bundleRow, 'a row of a bundle');
+  return decodeCbor(bytes, bundleRow, 'a row of a resource bundle');
 }
 
 export function encodeInstallRow(row: Omit<InstallRow, 'version'>): Uint8Array {

@@ -58,7 +58,7 @@ export class Installations implements Installed {
         try {
           this.#remember(verifyBundle(decodeBundleRow(value).bytes));
         } catch (error) {
-          this.#options.logger.warn({ err: error, key }, 'A bundle that was installed cannot be read');
+          this.#options.logger.warn({ err: error, key }, 'A resource bundle that was installed cannot be read');
         }
       }
       const last = page.at(-1)?.[0];
@@ -134,7 +134,7 @@ export class Installations implements Installed {
 
   #remember({ bundle }: CheckedBundle): void {
     const [resource] = bundle.resources;
-    if (resource === undefined) throw new DtkdError('CONTENT_ALTERED', 'the bundle has no resource');
+    if (resource === undefined) throw new DtkdError('CONTENT_ALTERED', 'the resource bundle has no resource');
     const { object, model, type, name } = resource;
     this.#known.set(bundleKey(bundle.owner, object), {
       owner: bundle.owner,

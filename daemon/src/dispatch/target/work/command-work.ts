@@ -34,7 +34,7 @@ export async function readyCommand(work: CommandWork, place: WorkPlace, options:
   const { bundle: checked, output, processes, policy } = place;
   const bundle = checked?.bundle;
   const resource = bundle?.resources[0];
-  if (bundle === undefined || resource === undefined) throw new DtkdError('CONTENT_MISSING', 'there is no bundle of the resource here');
+  if (bundle === undefined || resource === undefined) throw new DtkdError('CONTENT_MISSING', 'there is no resource bundle here');
   const modules = await modulesFor(bundle, options, place);
   if (modules === undefined) return undefined;
   const manifests = new Map([...modules].map(([digest, { manifest }]) => [digest, manifest]));

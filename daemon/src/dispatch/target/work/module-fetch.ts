@@ -24,7 +24,7 @@ export async function modulesFor(
     if (found === undefined) {
       if (!mayFetch) return undefined;
       const signed = bundle.modules.find((one) => verifyStatement(one).digest === digest);
-      if (signed === undefined) throw new DtkdError('CONTENT_ALTERED', 'the bundle names a module without its signature');
+      if (signed === undefined) throw new DtkdError('CONTENT_ALTERED', 'the resource bundle names a module without its signature');
       const path = await content.fetch(digest, {
         ...(from === undefined ? {} : { from: { domain: from.domain, key: from.key } }),
         signal,

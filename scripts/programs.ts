@@ -23,7 +23,7 @@ export async function writePrograms(root: string, dist: string): Promise<void> {
 /** Returns the files that went in. */
 async function writeProgram(root: string, dist: string, program: string, entries: readonly string[]): Promise<string[]> {
   const warnings: RolldownLog[] = [];
-  const bundle = await rolldown({
+  const joined = await rolldown({
     cwd: root,
     input: Object.fromEntries(entries.map((entry) => [entry, join(root, `${entry}.ts`)])),
     platform: 'node',
@@ -33,7 +33,7 @@ async function writeProgram(root: string, dist: string, program: string, entries
     },
   });
   try {
-    const { output } = await bundle.write({
+    const { output } = await joined.write({
       dir: dist,
       entryFileNames: '[name].js',
       chunkFileNames: ({ facadeModuleId }) =>
@@ -47,7 +47,7 @@ async function writeProgram(root: string, dist: string, program: string, entries
     if (warnings.length > 0) throw new Error(warnings.map(({ message }) => message).join('\n'));
     return output.flatMap((one) => (one.type === 'chunk' ? one.moduleIds : []));
   } finally {
-    await bundle.close();
+    await joined.close();
   }
 }
 

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { constants, gzipSync } from 'node:zlib';
 import { BUNDLE, LICENCES, PACKED } from '../daemon/src/api/reference/bundle.ts';
 
-export async function writeReferenceBundle(dist: string): Promise<void> {
+export async function writeReferenceScript(dist: string): Promise<void> {
   const source = dirname(createRequire(import.meta.url).resolve(`rapidoc/dist/${BUNDLE}`));
   const target = join(dist, 'daemon', 'src', 'api', 'reference');
   await mkdir(target, { recursive: true });
