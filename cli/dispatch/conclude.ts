@@ -24,7 +24,7 @@ export function conclude(cli: Cli, { execution, ending, missing }: Attended, opt
   if (execution.message !== undefined) cli.out.note(escapeControls(execution.message));
   if (missing > 0) cli.out.note(`Of ${missing} more no node could tell: their nodes cannot be reached now, or you may not read them.`);
   if (ending === 'paused') {
-    cli.out.note(`It is paused. Go on: ${line(global, 'executions', 'resume', id)}\nOr end it: ${line(global, 'executions', 'abort', id)}`);
+    cli.out.note(`It is paused. ${goOn(execution, global)}\nOr end it: ${line(global, 'executions', 'abort', id)}`);
     return;
   }
   if (ending === 'running') sayHowToGoOn(cli, execution, global);
@@ -33,6 +33,12 @@ export function conclude(cli: Cli, { execution, ending, missing }: Attended, opt
   if (failed.every(({ outcome, code }) => outcome === 'refused' && code === 'FORBIDDEN')) return;
   cli.out.note(`Retry them: ${line(global, 'executions', 'retry', id)}`);
   if (options.againOn !== undefined) cli.out.note(`Or:         ${options.againOn(nodesOf(failed))}`);
+}
+
+/** It goes on at the node that started it, which alone shows what it was asked for. */
+function goOn({ id, starter, request }: ExecutionView, global: GlobalFlags): string {
+  if (Object.keys(request).length > 0) return `Go on: ${line(global, 'executions', 'resume', shortId(id))}`;
+  return `Go on, at ${escapeControls(starter)}: ${line({}, 'executions', 'resume', shortId(id))}`;
 }
 
 export function sayHowToGoOn(cli: Cli, { id }: ExecutionView, global: GlobalFlags): void {

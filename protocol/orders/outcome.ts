@@ -29,6 +29,7 @@ export const part = z.object({
     })
     .optional()
     .describe('Of a file that was read.'),
+  paused: z.boolean().optional().describe('Of one that waits, by the word of the starter: the execution is paused.'),
   holders: z.array(z.string().max(253)).max(16).optional().describe('Members that hold the order for it.'),
 });
 export type Part = z.infer<typeof part>;

@@ -288,6 +288,22 @@ b2
     expect((await daemon.cli('executions', 'retry', '1a2b3c')).code).toBe(0);
   });
 
+  it('says where one goes on that is paused at another node', async () => {
+    const parts = [part(0, { node: 'node1', state: 'ended', outcome: 'failed' }), part(1, { node: 'node2', paused: true })];
+    const end = { end: { phase: 'Paused' } };
+    for (const [elsewhere, said] of [
+      [true, 'It is paused. Go on, at node0: dtkd executions resume 1a2b3c4d5e6f\n'],
+      [false, 'It is paused. Go on: dtkd executions resume 1a2b3c4d5e6f\n'],
+    ] as const) {
+      daemon.script('GET', about('/follow'), () => ({
+        lines: linesOf({ execution: executionObject(parts, { phase: 'Paused', elsewhere }) }, end),
+      }));
+      const { code, stderr } = await daemon.cli('executions', 'follow', '1a2b3c');
+      expect(code).toBe(23);
+      expect(stderr).toContain(said);
+    }
+  });
+
   it('resume lets it go on, and follows it', async () => {
     daemon.script('POST', about('/resume'), () => ({}));
     daemon.script('GET', about('/follow'), () => ({

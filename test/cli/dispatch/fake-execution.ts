@@ -12,8 +12,11 @@ export function part(index: number, fields: PartFields): Part {
   return { index, what: START, state: 'waiting', ...fields };
 }
 
-/** The first line of a follow, and what `GET …/executions/ID` answers. */
-export function executionObject(parts: readonly Part[], fields: { phase?: string; user?: string } = {}): Record<string, unknown> {
+/** `elsewhere`: as a node shows it that did not start it. The first line of a follow, and what `GET …/executions/ID` answers. */
+export function executionObject(
+  parts: readonly Part[],
+  fields: { phase?: string; user?: string; elsewhere?: boolean } = {},
+): Record<string, unknown> {
   return {
     apiVersion: 'dtkd.dev/v1',
     kind: 'Execution',
@@ -21,6 +24,7 @@ export function executionObject(parts: readonly Part[], fields: { phase?: string
     spec: {
       starter: 'node0',
       user: fields.user ?? 'greg@node0',
+      ...(fields.elsewhere === true ? {} : { request: { type: 'Service', resource: 'myService', command: 'Start' } }),
       header: '',
       targets: parts.map(({ index, node }) => ({
         index,

@@ -45,13 +45,41 @@ describe('an execution of another node', () => {
     const { starter, looker } = await threeSides({ web1: fail, web2: succeed });
     const { metadata } = await starter.executions.dispatch(OPS, { ...EXEC, batch: '1', pauseOnFailure: true });
     expect((await linesOf(starter.executions, metadata.name)).at(-1)).toEqual({ end: { phase: 'Paused' } });
-    const [, waits] = partsOf(await showOf(looker.executions, metadata.name));
-    expect(waits).toMatchObject({ node: 'web2', state: 'waiting', reason: expect.stringContaining('paused') });
+    const object = await showOf(looker.executions, metadata.name);
+    expect(object['status']).toMatchObject({ phase: 'Paused' });
+    expect(partsOf(object)[1]).toMatchObject({ node: 'web2', state: 'waiting', paused: true, reason: expect.stringContaining('paused') });
+    const lines = await linesOf(looker.executions, metadata.name);
+    expect(lines.at(-1)).toEqual({ end: { phase: 'Paused' } });
     await act(starter, metadata.name, 'resume');
     await linesOf(starter.executions, metadata.name);
     const [, ran] = partsOf(await showOf(looker.executions, metadata.name));
     expect(ran).toMatchObject({ outcome: 'succeeded' });
     expect(ran?.reason).toBeUndefined();
+  });
+
+  test('that pauses, and goes on, says so to who follows it elsewhere all the time', async () => {
+    const { starter, looker } = await threeSides({ web1: hang, web2: hang, web3: hang });
+    const { metadata } = await starter.executions.dispatch(OPS, { ...EXEC, batch: '1', pauseOnFailure: true });
+    const web1 = await waitFor(() => starter.targets.get('web1'));
+    await waitFor(() => web1.parts.size === 1);
+    const first = linesOf(looker.executions, metadata.name);
+    await waitFor(() => web1.requests.some(({ type }) => type === 'attach'));
+    web1.only.end({ outcome: 'failed' });
+    const paused = await first;
+    expect(paused.at(-1)).toEqual({ end: { phase: 'Paused' } });
+    expect(paused.some(({ part }) => part?.state === 'waiting' && part.paused === true)).toBe(true);
+    await act(starter, metadata.name, 'resume');
+    const web2 = await waitFor(() => starter.targets.get('web2'));
+    await waitFor(() => web2.parts.size === 1);
+    const second = linesOf(looker.executions, metadata.name);
+    await waitFor(() => web2.requests.some(({ type }) => type === 'attach'));
+    web2.only.end();
+    const web3 = await waitFor(() => starter.targets.get('web3'));
+    await waitFor(() => web3.parts.size === 1);
+    web3.only.end();
+    const all = await second;
+    expect(all.at(-1)).toEqual({ end: { phase: 'Finished' } });
+    expect(all.filter(({ part }) => part?.index === 2).at(-1)?.part).toEqual(expect.not.objectContaining({ paused: true }));
   });
 
   test('is not asked for at its targets while nobody takes a line', async () => {

@@ -10,7 +10,7 @@ import type { Logger } from '../../logging/logger.types.ts';
 import type { Member, Members } from '../dispatch.types.ts';
 import type { OutputSink } from './collected.ts';
 import { openConversation } from './conversation.ts';
-import { type Merged, phaseOf } from './elsewhere.ts';
+import { isIdle, type Merged, phaseOf } from './elsewhere.ts';
 import { MAX_FOLLOWED_ELSEWHERE, MAX_NOTES, type Timing } from './limits.ts';
 import { type LocalTarget, localConversation } from './local-conversation.ts';
 import { Notes } from './notes.ts';
@@ -83,7 +83,9 @@ export class ElsewhereView implements View {
   constructor(options: ElsewhereOptions) {
     this.#options = options;
     this.id = options.merged.id;
-    this.#waiting = [...options.merged.parts.keys()];
+    // those of which there is something to be shown go first: the others may keep their places for long
+    const parts = [...options.merged.parts];
+    this.#waiting = [false, true].flatMap((idle) => parts.flatMap(([index, { part }]) => (isIdle(part) === idle ? [index] : [])));
     this.#next();
   }
 
@@ -100,11 +102,11 @@ export class ElsewhereView implements View {
   }
 
   phase(): ExecutionPhase {
-    return phaseOf([...this.indexes()].flatMap((index) => this.part(index) ?? []));
+    return phaseOf(this.#asTold());
   }
 
   resting(): boolean {
-    return this.#waiting.length === 0 && this.#running === 0;
+    return (this.#waiting.length === 0 && this.#running === 0) || this.phase() === 'Paused';
   }
 
   async read(index: number, offset: number): Promise<Uint8Array> {
@@ -129,6 +131,13 @@ export class ElsewhereView implements View {
     for (const { driver, passage } of this.#followed.values()) {
       passage.end();
       driver.close();
+    }
+  }
+
+  /** Whether it is still paused says only who is asked now. */
+  *#asTold(): Generator<Part> {
+    for (const [index, { part }] of this.#options.merged.parts) {
+      yield this.#followed.get(index)?.driver.part ?? { ...part, paused: undefined };
     }
   }
 

@@ -72,6 +72,19 @@ function shownPart(found: FoundPart, entries: ReadonlyMap<number, PlanEntry>): P
   return standingOf(found, entries) === 2 ? { ...found.part, node: found.member.node } : found.part;
 }
 
-export function phaseOf(parts: readonly Part[]): ExecutionPhase {
-  return parts.every(({ state }) => state === 'ended') ? 'Finished' : 'Running';
+/** Paused, if the starter says so of a part and no other has anything to do before it goes on. */
+export function phaseOf(parts: Iterable<Part>): ExecutionPhase {
+  let phase: ExecutionPhase = 'Finished';
+  for (const part of parts) {
+    if (part.state === 'ended') continue;
+    if (!isIdle(part)) return 'Running';
+    if (part.state === 'waiting' && part.paused === true) phase = 'Paused';
+    else if (phase === 'Finished') phase = 'Running';
+  }
+  return phase;
+}
+
+/** Nothing happens to it until its turn, or until its target is there. */
+export function isIdle({ state }: Part): boolean {
+  return state === 'waiting' || state === 'queued';
 }

@@ -14,10 +14,14 @@ export function handleOf(view: View, index: number, first: Part): PartHandle {
     index,
     part,
     read: (offset, maxBytes) => view.read(index, offset, maxBytes),
-    onChange: (listener) =>
-      view.onChange((which) => {
-        if (which === index) listener();
-      }),
+    onChange: (listener) => {
+      let paused = isPaused(view);
+      return view.onChange((which) => {
+        const was = paused;
+        paused = isPaused(view);
+        if (which === index || paused !== was) listener();
+      });
+    },
     get ended() {
       return endOf(view, part);
     },
@@ -26,8 +30,13 @@ export function handleOf(view: View, index: number, first: Part): PartHandle {
 
 /** Others see parts alone: a pause is why some have not had their turn. */
 function explained(view: View, part: Part): Part {
-  if (view.phase() !== 'Paused' || part.state !== 'waiting') return part;
-  return { ...part, reason: 'it is paused: resume it where it was started, or abort it' };
+  if (part.state !== 'waiting' || !isPaused(view)) return part;
+  return { ...part, paused: true, reason: 'it is paused: resume it where it was started, or abort it' };
+}
+
+/** Told once it is durable, as to those who follow it here. */
+function isPaused(view: View): boolean {
+  return view.phase() === 'Paused' && view.resting();
 }
 
 function endOf(view: View, part: () => Part): Promise<Part> {

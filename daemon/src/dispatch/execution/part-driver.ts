@@ -375,8 +375,9 @@ export class PartDriver {
     if (before?.state === 'ended') return;
     this.#word = word;
     if (this.#part.state === 'ended' || word.state === 'ended') return;
-    const state = this.#options.relayed === true || word.state === 'running' ? word.state : 'accepted';
-    const { holders: _holders, ...part } = this.#part;
+    const relayed = this.#options.relayed === true;
+    const state = relayed || word.state === 'running' ? word.state : 'accepted';
+    const { holders: _holders, ...part } = relayed ? { ...this.#part, reason: word.reason, paused: word.paused } : this.#part;
     this.#become({ ...part, state, ...(word.startedAt === undefined ? {} : { startedAt: word.startedAt }) });
     if (state !== before?.state) this.#limitTime(state === 'running');
   }

@@ -17,7 +17,7 @@ export function endedPart(
 ): Part | undefined {
   const verdict = verdictOf(evidence);
   if (before.state === 'ended' && (before.outcome !== 'unknown' || verdict.outcome === 'unknown')) return undefined;
-  const { holders, reason: _reason, code: _code, ...part } = before;
+  const { holders, reason: _reason, code: _code, paused: _paused, ...part } = before;
   return {
     ...part,
     ...(verdict.outcome === 'unknown' && holders !== undefined ? { holders } : {}),

@@ -275,8 +275,8 @@ async function tell(
 }
 
 /** What is told anew when it changes: not how much output there is. */
-function stateText({ state, outcome, startedAt, endedAt, reason, holders }: Part): string {
-  return JSON.stringify([state, outcome, startedAt, endedAt, reason, holders]);
+function stateText({ state, outcome, startedAt, endedAt, reason, paused, holders }: Part): string {
+  return JSON.stringify([state, outcome, startedAt, endedAt, reason, paused, holders]);
 }
 
 /** What this node did as a target, with the orders that prove it; else what it knows as the starter. */
