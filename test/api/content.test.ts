@@ -51,6 +51,17 @@ async function download(path: string, headers: Record<string, string> = {}): Pro
 }
 
 describe('files of clients', () => {
+  test('are not kept as a trial', async () => {
+    const bytes = randomBytes(10);
+    const tried = await api.ask('PUT', `${PATH}?dryRun=All`, { raw: bytes, headers: OCTETS });
+    expect(tried).toMatchObject({ status: 400, body: { message: expect.stringContaining('nothing was done') } });
+    expect(await content.path(digestOf(bytes))).toBeUndefined();
+    for (const path of ['backup', 'parcel/export']) {
+      const answer = await api.ask('POST', `${PATH.replace('content', path)}?dryRun=All`, { body: {} });
+      expect(answer, path).toMatchObject({ status: 400, body: { message: expect.stringContaining('nothing was done') } });
+    }
+  });
+
   test('go in, come out as they were, and from any byte on', async () => {
     const bytes = randomBytes(3_000_000);
     const put = await api.ask('PUT', PATH, { raw: bytes, headers: OCTETS });

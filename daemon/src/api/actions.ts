@@ -12,7 +12,7 @@ import type { Action, ActionRequest } from './handlers.types.ts';
 import { GIVEN_UP, linkSignals } from './linked-signal.ts';
 import { assertJson } from './media.ts';
 import { assertWritableHere } from './ownership.ts';
-import { type Api, type ApiContext, answerJson, isDryRun, readJson, refOfTarget, type Target, targetOf } from './request.ts';
+import { type Api, type ApiContext, answerJson, assertNoTrial, readJson, refOfTarget, type Target, targetOf } from './request.ts';
 import { statusOf, success } from './status.ts';
 import { answerLines, LINES_TYPE } from './streaming.ts';
 import { isRemote } from './visibility.ts';
@@ -76,15 +76,6 @@ export async function daemonAction(api: Api, c: ApiContext): Promise<Response> {
   assertNoTrial(c, `"${name}"`);
   assertOpen(api, c, name, action.open);
   return run(api, c, action, target, rest);
-}
-
-/** Refuses the trial of an action, which would do it. */
-function assertNoTrial(c: ApiContext, what: string): void {
-  if (c.req.method === 'GET' || !isDryRun(c)) return;
-  c.get('note').change = false;
-  throw new DtkdError('BAD_REQUEST', `${what} cannot be tried with dryRun=All; nothing was done`, {
-    next: 'Leave it out. Some actions take "dryRun": true in the body: see the reference.',
-  });
 }
 
 function assertOpen(api: Api, c: ApiContext, name: string, open: Action['open']): void {

@@ -4,13 +4,14 @@ import { answerBytes } from './answer-bytes.ts';
 import { begin } from './deciding.ts';
 import { DAEMON_GROUP } from './discovery.ts';
 import { linkSignals } from './linked-signal.ts';
-import type { Api, ApiContext } from './request.ts';
+import { type Api, type ApiContext, assertNoTrial } from './request.ts';
 
 const NAME = 'backup';
 
 export async function makeBackup(api: Api, c: ApiContext): Promise<Response> {
   c.set('about', { group: DAEMON_GROUP, kind: 'daemon', name: NAME });
   begin(c, `POST ${NAME}`, { kind: { group: DAEMON_GROUP, plural: 'daemon' }, namespace: '', name: NAME });
+  assertNoTrial(c, `"${NAME}"`);
   const principal = c.get('principal');
   if (principal.type !== 'operator') {
     const reason = `a backup has the keys of ${api.node.name} in it: it is for the operator, not for ${principal.display}`;

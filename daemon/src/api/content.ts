@@ -11,7 +11,7 @@ import { allowLong } from './body-patience.ts';
 import { begin } from './deciding.ts';
 import { DAEMON_GROUP } from './discovery.ts';
 import { linkSignals } from './linked-signal.ts';
-import { type Api, type ApiContext, answerJson } from './request.ts';
+import { type Api, type ApiContext, answerJson, assertNoTrial } from './request.ts';
 import { isRemote } from './visibility.ts';
 
 /** Bytes of one file at most. */
@@ -101,6 +101,7 @@ function startOf(range: string | undefined, size: number): number {
 function open(api: Api, c: ApiContext, method: 'PUT' | 'GET'): ApiContent {
   c.set('about', { group: DAEMON_GROUP, kind: 'daemon', name: NAME });
   begin(c, `${method} ${NAME}`, { kind: { group: DAEMON_GROUP, plural: 'daemon' }, namespace: '', name: NAME });
+  assertNoTrial(c, `"${NAME}"`);
   const principal = c.get('principal');
   if (isRemote(principal)) throw new DtkdError('FORBIDDEN', 'files are for users of this node only', { next: 'Log in at that node.' });
   c.get('note').because = principal.type === 'operator' ? 'the operator of this node' : 'open to users';

@@ -11,7 +11,7 @@ import { begin } from './deciding.ts';
 import { DAEMON_GROUP } from './discovery.ts';
 import { linkSignals } from './linked-signal.ts';
 import { assertJson } from './media.ts';
-import { type Api, type ApiContext, answerJson, isDryRun, readJson } from './request.ts';
+import { type Api, type ApiContext, answerJson, assertNoTrial, isDryRun, readJson } from './request.ts';
 import { isRemote } from './visibility.ts';
 
 const NAME = 'parcel';
@@ -64,6 +64,7 @@ async function* bytesOf(source: AsyncIterable<unknown> | Iterable<unknown>): Asy
 function open(api: Api, c: ApiContext, what: 'export' | 'import'): ApiParcels {
   c.set('about', { group: DAEMON_GROUP, kind: 'daemon', name: NAME });
   begin(c, `POST ${NAME} ${what}`, { kind: { group: DAEMON_GROUP, plural: 'daemon' }, namespace: '', name: NAME });
+  if (what === 'export') assertNoTrial(c, `"${NAME}/export"`);
   const principal = c.get('principal');
   if (isRemote(principal)) throw new DtkdError('FORBIDDEN', 'bundles are for users of this node only', { next: 'Log in at that node.' });
   c.get('note').because = principal.type === 'operator' ? 'the operator of this node' : 'decided for each domain';

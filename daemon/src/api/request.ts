@@ -132,6 +132,15 @@ export function isDryRun(c: ApiContext): boolean {
   return values.includes('All');
 }
 
+/** Refuses the trial of an action, which would do it. */
+export function assertNoTrial(c: ApiContext, what: string): void {
+  if (c.req.method === 'GET' || !isDryRun(c)) return;
+  c.get('note').change = false;
+  throw new DtkdError('BAD_REQUEST', `${what} cannot be tried with dryRun=All; nothing was done`, {
+    next: 'Leave it out. Some actions take "dryRun": true in the body: see the reference.',
+  });
+}
+
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
 
 export function fieldValidation(c: ApiContext): FieldValidation {
