@@ -168,6 +168,18 @@ describe('namespaces', () => {
     expect(names(await api.ask('GET', '/api/v1/namespaces'))).toEqual([NODE]);
     expect((await api.ask('GET', '/api/v1/namespaces/default')).body.metadata.name).toBe(NODE);
   });
+
+  it('are selected and watched by the name default', async () => {
+    const selected = (selector: string) => `/api/v1/namespaces?fieldSelector=${encodeURIComponent(selector)}`;
+    expect(names(await api.ask('GET', selected('metadata.name=default')))).toEqual([NODE]);
+    expect(names(await api.ask('GET', selected('metadata.name!=default')))).toEqual([]);
+    const watch = await api.watch(`${selected('metadata.name=default')}&watch=true`);
+    await waitFor(() => watch.events.length > 0);
+    expect(watch.events[0]).toMatchObject({ type: 'ADDED', object: { metadata: { name: NODE } } });
+    watch.stop();
+    // of other kinds it is a name as any
+    expect(names(await api.ask('GET', `${SERVICES}?fieldSelector=metadata.name%3Ddefault`))).toEqual([]);
+  });
 });
 
 describe('shared kinds of another node', () => {
