@@ -28,6 +28,7 @@ export function configure(command: Command, cli: Cli): void {
       let name = code;
       await changePolicy(await cli.client(), (before) => {
         const known = pinNamed(before, code, flags.of);
+        if (known === undefined && flags.of === undefined) assertOfNoNode(before, code);
         const publisher = publisherOf(before, code, flags.of, known);
         name = known ?? (isOfNode(code) && pinParts(code).node === undefined ? pinNameOf(code, publisher.node) : code);
         return { ...before, pins: { ...before.pins, [name]: { digest, publisher: publisher.key, node: publisher.node } } };
@@ -44,6 +45,16 @@ export function pinNamed({ pins = {} }: PolicySpec, code: string, of: string | u
   if (meant.length < 2) return meant[0]?.[0];
   throw new DtkdError('AMBIGUOUS', `several nodes have ${code} pinned here`, {
     next: `Write one of: ${meant.map(([name]) => name).join(', ')}.`,
+  });
+}
+
+/** Refuses `acme/web@NODE`, which means something else: the copy that a service of this name has. */
+function assertOfNoNode({ trust = [] }: PolicySpec, code: string): void {
+  const { code: named, node } = pinParts(code);
+  const [module = '', service] = named.split('@');
+  if (node !== undefined || service === undefined || !trust.some((one) => one.node === service)) return;
+  throw new DtkdError('AMBIGUOUS', `${code} means the copy that a service called "${service}" has, and ${service} is a node`, {
+    next: `For the module of that node, write: ${module} with --of ${service}. For the copy, name the node that has the service with --of.`,
   });
 }
 

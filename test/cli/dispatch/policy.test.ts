@@ -65,6 +65,13 @@ describe('dtkd policy', () => {
     expect((await daemon.cli('policy', 'pin', 'acme/web@shop', DIGEST)).stdout).toBe(`acme/web@shop@builder is pinned to ${DIGEST}.\n`);
     expect((await daemon.cli('policy', 'pin', 'acme/web@shop', DIGEST)).stdout).toBe(`acme/web@shop@builder is pinned to ${DIGEST}.\n`);
     expect((await daemon.cli('policy', 'unpin', 'acme/web@shop')).stdout).toBe('acme/web@shop@builder is not pinned any more.\n');
+    const ofNode = await daemon.cli('policy', 'pin', 'acme/web@builder', DIGEST);
+    expect(ofNode).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining('For the module of that node, write: acme/web with --of builder.'),
+    });
+    const copy = await daemon.cli('policy', 'pin', 'acme/web@builder', DIGEST, '--of', 'builder');
+    expect(copy.stdout).toBe(`acme/web@builder@builder is pinned to ${DIGEST}.\n`);
     expect(await daemon.cli('policy', 'pin', 'acme/web', 'short')).toMatchObject({ code: 2 });
     expect(await daemon.cli('policy', 'pin', 'acme/web', DIGEST, '--of', 'nobody')).toMatchObject({ code: 5 });
     given({ pins: { 'type/Service@builder': { digest: DIGEST, publisher: KEY, node: 'builder' } } });
