@@ -70,6 +70,18 @@ describe('dtkd secret', () => {
     expect(await daemon.cli('secret', 'rm', 'db')).toMatchObject({ code: 0, stdout: 'Removed db.\n' });
   });
 
+  it('reads a file, with an @ before its name as elsewhere or without', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'dtkd-secret-'));
+    const file = join(directory, 'key');
+    await writeFile(file, 'of the file');
+    for (const named of [file, `@${file}`]) {
+      expect(await daemon.cli('secret', 'set', 'key', '--from-file', named)).toMatchObject({ code: 0 });
+      expect(daemon.object(secretKind, 'key')).toMatchObject({ spec: { value: 'of the file' } });
+      await daemon.cli('secret', 'rm', 'key');
+    }
+    await rm(directory, { recursive: true });
+  });
+
   it('takes no value as an argument', async () => {
     const said = await daemon.cli('secret', 'set', 'db', 'hush');
     expect(said.code).not.toBe(0);

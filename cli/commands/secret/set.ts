@@ -21,13 +21,14 @@ interface Flags {
 export function configure(command: Command, cli: Cli): void {
   command
     .argument('<name>')
-    .option('--from-file <file>', 'the value is what stands in this file; - for standard input')
+    .option('--from-file <file>', 'the value is what stands in this file (FILE or @FILE); - for standard input')
     .option('-n, --namespace <node>', 'node whose commands get it (default: this node)')
     .option('--description <text>', 'what it is for')
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, flags: Flags) => {
       const { namespace = THIS_NODE } = command.optsWithGlobals<GlobalFlags>();
-      const value = await readSecretValue(name, flags.fromFile);
+      // as elsewhere, where an @ tells a file from a value
+      const value = await readSecretValue(name, flags.fromFile?.replace(/^@/, ''));
       const client = await cli.client();
       const done = await putSecret(client, { namespace, name, value, description: flags.description });
       cli.out.print(`${done === 'set' ? 'Set' : 'Replaced'} ${name}.`);
