@@ -46,12 +46,23 @@ export async function soundModule(archive: ModuleArchive): Promise<ModuleManifes
 /** All faults of an archive, those of its manifest's form as well. Errors: TOO_LARGE. */
 export async function allFaults(archive: ModuleArchive): Promise<ModuleFault[]> {
   try {
-    return (await checkModule(archive)).faults;
+    const { manifest, faults } = await checkModule(archive);
+    return [...versionFaults(manifest), ...faults];
   } catch (error) {
     if (!(error instanceof DtkdError) || error.code !== 'INVALID') throw error;
     const faults = faultsIn(error);
     return faults.length > 0 ? faults : [{ field: 'the file', message: error.message }];
   }
+}
+
+/** Numbers in a version do not begin with 0 (Semantic Versioning 2.0.0 §9). What is kept and fetched may have such a version from before this was looked at; nothing new gets one. */
+export function versionFaults({ version }: Pick<ModuleManifest, 'version'>): ModuleFault[] {
+  const [, tail = ''] = /-(.*)/.exec(version) ?? [];
+  const wrong = tail.split('.').find((part) => /^0\d+$/.test(part));
+  if (wrong === undefined) return [];
+  return [
+    { field: 'version', message: `a number in a version does not begin with 0: write ${Number(wrong)} for "${wrong}" in "${version}"` },
+  ];
 }
 
 /** Assemblies of one module at most. */

@@ -67,6 +67,16 @@ describe('installing a module', () => {
     expect(content.allowed.size).toBe(0);
   });
 
+  it('of a version whose numbers begin with 0 is refused', async () => {
+    const { install, store } = await fresh();
+    for (const version of ['1.0.0-01', '1.0.0-rc.007']) {
+      const refused = await refusal(install(files(WEB, { version, more: START })));
+      expect(refused).toMatchObject({ code: 'INVALID', message: expect.stringContaining('does not begin with 0') });
+    }
+    expect(await versions(store)).toEqual({});
+    await install(files(WEB, { version: '1.0.0-0.rc-01', more: START }));
+  });
+
   it('of another content under the same version, or of an older version, is refused unless it is to replace what is there', async () => {
     const { install, store } = await fresh();
     await install(files(WEB, { version: '1.1.0', more: START }));

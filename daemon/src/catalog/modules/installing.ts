@@ -10,7 +10,8 @@ import { moduleKind } from '../../../../protocol/kinds/module.ts';
 import { MAX_MODULE_BYTES, type ModuleManifest } from '../../../../protocol/module.ts';
 import { installRequest } from '../../../../protocol/module-api.ts';
 import { unpackArchive } from '../../../../protocol/modules/archive.ts';
-import { soundModule } from '../../../../protocol/modules/check.ts';
+import { soundModule, versionFaults } from '../../../../protocol/modules/check.ts';
+import { moduleInvalid } from '../../../../protocol/modules/manifest.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
 import type { SigningKey } from '../../../../protocol/signing.ts';
@@ -62,6 +63,8 @@ export async function installModule(
   const bytes = await library.bytes(digest);
   const archive = unpackArchive(bytes);
   const manifest = await soundModule(archive);
+  const wrong = versionFaults(manifest);
+  if (wrong.length > 0) throw moduleInvalid(wrong);
   const code: ModuleCode = { name: manifest.module, version: manifest.version, digest, publisher: signingKey.publicKey };
   const statement = encodeCbor(code);
   const signed = { statement, signature: signingKey.sign('module', statement) };
