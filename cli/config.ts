@@ -6,7 +6,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
 import { DtkdError } from '../protocol/errors.ts';
-import { shellWord } from './dispatch/shell-line.ts';
+import { shellWord } from '../protocol/shell-word.ts';
 import { cannotRead } from './input/read-capped.ts';
 import { readSecret } from './input/secret.ts';
 import { numberAt, textAt } from './json.ts';
@@ -201,7 +201,7 @@ export async function notAllowed(file: string): Promise<DtkdError> {
     next:
       group === undefined || group === 'root'
         ? "Run the command as the user who runs the daemon, or ask for membership of the daemon's operator group."
-        : `The members of the group "${group}" operate this daemon. Join it with: sudo usermod -aG ${group} "$USER" (then log in again).`,
+        : `The members of the group "${group}" operate this daemon. Join it with: sudo usermod -aG ${shellWord(group)} "$USER" (then log in again).`,
   });
 }
 

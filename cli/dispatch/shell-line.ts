@@ -1,11 +1,5 @@
 /** Command lines to be shown, that a shell takes as they are. Pure. */
-
-/** Characters that no shell gives a meaning. */
-const PLAIN = /^[A-Za-z0-9_@%+:,./-]+$|^[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+:,./=-]*$/;
-
-export function shellWord(text: string): string {
-  return PLAIN.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}
+import { shellWord } from '../../protocol/shell-word.ts';
 
 export function shellLine(words: readonly string[]): string {
   return words.map(shellWord).join(' ');

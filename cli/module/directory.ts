@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DtkdError } from '../../protocol/errors.ts';
 import { MANIFEST_FILE, MAX_MODULE_BYTES, MAX_MODULE_FILES } from '../../protocol/module.ts';
 import type { ModuleFile } from '../../protocol/modules/archive.ts';
+import { shellWord } from '../../protocol/shell-word.ts';
 
 /** What stands beside a module and is none of it. */
 const LEFT_OUT = new Set(['.git', '.hg', '.svn', '.DS_Store']);
@@ -10,7 +11,7 @@ const LEFT_OUT = new Set(['.git', '.hg', '.svn', '.DS_Store']);
 /** Reads a directory as the files of a module. `next`: what to do where it is none. Errors: BAD_REQUEST, TOO_LARGE; links and devices are refused. */
 export async function readModuleDirectory(
   directory: string,
-  next = `Name the directory of a module, or begin one: dtkd module init ${directory} acme/web.`,
+  next = `Name the directory of a module, or begin one: dtkd module init ${shellWord(directory)} acme/web.`,
 ): Promise<ModuleFile[]> {
   const files: ModuleFile[] = [];
   await read(directory, '', files, { bytes: 0 });

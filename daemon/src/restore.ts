@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
+import { shellWord } from '../../protocol/shell-word.ts';
 import { checkBackup, type RestoreResult, restoreBackup } from './backup/restoring.ts';
 import { dataDirectory } from './config.ts';
 import { openLevel } from './store/level-kv.ts';
@@ -65,7 +66,7 @@ async function run(argv: readonly string[]): Promise<void> {
   say([
     ...about(result),
     `It is in ${directory} now. Start it with:`,
-    `  dtkd up --data ${directory}`,
+    `  dtkd up --data ${shellWord(directory)}`,
     `Make sure that ${result.header.node} does not run anywhere else.`,
   ]);
 }

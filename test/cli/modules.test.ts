@@ -91,6 +91,10 @@ describe('a module in a directory', () => {
     const below = await runCli({}, 'module', 'init', join(own, 'bin/stop/web'), 'acme/web');
     expect(below).toMatchObject({ code: 6, stderr: expect.stringContaining('own/bin/stop') });
     expect((await runCli({}, 'module', 'init', join(root, 'x'), 'Web')).stderr).toContain('is not the name of a module');
+    const spaced = join(root, 'my web');
+    expect((await runCli({}, 'module', 'init', spaced, 'acme/web')).stderr).toContain(`then: dtkd module install '${spaced}'\n`);
+    await rm(join(spaced, 'dtk.module.yaml'));
+    expect((await runCli({}, 'module', 'validate', spaced)).stderr).toContain(`dtkd module init '${spaced}' acme/web`);
   });
 
   it('is judged without a daemon, and all that is wrong is told', async () => {

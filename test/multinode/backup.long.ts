@@ -2,6 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { shellWord } from '../../protocol/shell-word.ts';
 import { run } from '../harness/child.ts';
 import { appsSeen, connected, publish } from '../harness/domain.ts';
 import { DTKD, NODE } from '../harness/node-binary.ts';
@@ -159,7 +160,7 @@ describe('a node that is backed up, lost and put back', () => {
 
   it('can be put back from the same backup once more', async () => {
     await current().kill9();
-    const back = await restored('third');
+    const back = await restored('the third');
     const own = await appsSeen(back);
     expect(own).toContain('node0/new-life');
     expect(own).not.toContain('node0/deleted-later');
@@ -183,7 +184,7 @@ describe('a node that is backed up, lost and put back', () => {
     const directory = join(stage.current.directory, name);
     expect(await dtkd('restore', file, '--data', directory)).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/does not run anywhere else/),
+      stdout: expect.stringContaining(`\n  dtkd up --data ${shellWord(directory)}\nMake sure that node0 does not run anywhere else.\n`),
     });
     expect(await dtkd('restore', file, '--data', directory)).toMatchObject({ code: 6 });
     const site = await stage.current.site({ name: 'node0', dir: directory }).start();

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { moduleName } from '../../../protocol/code.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
+import { shellWord } from '../../../protocol/shell-word.ts';
 import type { Cli } from '../../cli.ts';
 import { newModuleFiles } from '../../module/template.ts';
 
@@ -37,7 +38,7 @@ export function configure(command: Command, cli: Cli): void {
         });
       }
       cli.out.lines(files.map(({ path }) => join(directory, path)));
-      cli.out.note(`Next: edit it, then "dtkd module install ${directory}".`);
+      cli.out.note(`Next: edit it, then: dtkd module install ${shellWord(directory)}`);
     });
 }
 

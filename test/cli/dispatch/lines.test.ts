@@ -4,7 +4,8 @@ import { LineAssembler } from '../../../cli/dispatch/line-assembler.ts';
 import { optionsOfPairs, optionsOfWords } from '../../../cli/dispatch/option-words.ts';
 import { prefixedBytes, printable } from '../../../cli/dispatch/printable.ts';
 import { commandLine, remotePrefix, userName } from '../../../cli/dispatch/seed-form.ts';
-import { optionWords, shellLine, shellWord } from '../../../cli/dispatch/shell-line.ts';
+import { optionWords, shellLine } from '../../../cli/dispatch/shell-line.ts';
+import { shellWord } from '../../../protocol/shell-word.ts';
 import { run } from '../../harness/child.ts';
 
 describe('lines of output', () => {

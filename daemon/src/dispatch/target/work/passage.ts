@@ -6,6 +6,7 @@
 import { chmod, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
+import { shellWord } from '../../../../../protocol/shell-word.ts';
 import { fileError } from '../../content/file-error.ts';
 
 /** What they may get to, by directory. */
@@ -68,7 +69,7 @@ async function close(path: string): Promise<void> {
     // it has gone meanwhile, or is a link to what has
     if (code === 'NOT_FOUND') return;
     throw new DtkdError('FORBIDDEN', `no command runs as another user while ${path} is open to all, and the daemon cannot close it`, {
-      next: `Take it away, or close it: chmod o= ${path}`,
+      next: `Take it away, or close it: chmod o= ${shellWord(path)}`,
       cause: error,
     });
   }
