@@ -59,3 +59,30 @@ describe('a starter that is killed', () => {
     expect((await marked(field, 'talks')).sort()).toEqual(['three', 'two']);
   });
 });
+
+describe('a starter that waits for a word', () => {
+  it('has it said at other nodes, too, to who follows what is paused', async () => {
+    const field = await openField(stage.current, { names: ['one', 'two', 'three'] });
+    const [one, two, three] = field.sites;
+    if (one === undefined || two === undefined || three === undefined) throw new Error('three sites');
+    const watcher = await addUser(three, 'watcher');
+    for (const site of field.sites) await allow(site, one, watcher);
+    await makeType(field, 'Breaker', { Break: shell(`${mark(field, 'breaks')}; exit 7`) });
+    await deploy(field, 'Breaker', 'breaker', [two, three]);
+    const id = await start(field.ops, {
+      type: 'Breaker',
+      resource: 'breaker',
+      command: 'Break',
+      filter: { include: ['.*'] },
+      batch: '1',
+      pauseOnFailure: true,
+    });
+    const { code, stderr } = await watcher.cli('executions', 'follow', id);
+    expect(code, stderr).toBe(23);
+    expect(stderr).toContain(`It is paused. Go on, at one: dtkd executions resume ${id.slice(0, 12)}\n`);
+    expect(await marked(field, 'breaks')).toHaveLength(1);
+    expect((await field.ops.cli('executions', 'resume', id)).code).toBe(20);
+    expect((await watcher.cli('executions', 'follow', id)).code).toBe(20);
+    expect(await marked(field, 'breaks')).toHaveLength(2);
+  });
+});
