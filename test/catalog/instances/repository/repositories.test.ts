@@ -1,4 +1,4 @@
-import { access, mkdir, open, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { access, mkdir, open, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { oidOf } from '../../../../daemon/src/catalog/instances/repository/git-format.ts';
@@ -221,6 +221,18 @@ describe('a repository', () => {
     await expect(withLockFile(lock, async () => undefined, 1)).rejects.toMatchObject({ code: 'CONFLICT' });
     await utimes(lock, new Date(0), new Date(0));
     await withLockFile(lock, async () => undefined, 1);
+  });
+
+  it('knows a lock for its own that has nothing in it yet: a daemon may die between making and marking it', async () => {
+    const { directory } = await shop();
+    const lock = join(directory, '.git/index.lock');
+    const { mode } = await withLockFile(lock, () => stat(lock));
+    const leave = () => writeFile(lock, '', { mode: mode & 0o777 });
+    await leave();
+    await withLockFile(lock, async () => undefined, 1);
+    await leave();
+    await createRepositories({ directory: join(made.root, 'instances') }).tidy();
+    await expect(access(lock)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
   it('takes away the locks of a daemon that died when the next one starts, and those of nobody else', async () => {

@@ -1,4 +1,7 @@
-/** Lock files as git makes them: whoever makes one is alone until it is gone. Ours are known by what stands in them, so that one of a daemon that died is not waited for. */
+/**
+ * Lock files as git makes them: whoever makes one is alone until it is gone. Ours are known by what stands in them, and before anything does by their mode, so that one
+ * of a daemon that died is not waited for.
+ */
 import { open, readFile, rm, stat } from 'node:fs/promises';
 import { setTimeout as after } from 'node:timers/promises';
 import { DtkdError } from '../../../../../protocol/errors.ts';
@@ -6,6 +9,8 @@ import { GIT_ABANDONED_MS, GIT_PATIENCE_MS } from './limits.ts';
 import { codeOf } from './storage.ts';
 
 const MARK = 'dtkd\n';
+/** It is there as soon as the file is. A git can always write to its own. */
+const MODE = 0o400;
 /** Between two looks whether git has gone. Milliseconds. */
 const LOOK_AGAIN_MS = 25;
 
@@ -35,7 +40,7 @@ export async function removeLeftLock(path: string): Promise<void> {
 
 async function taken(path: string): Promise<boolean> {
   try {
-    const file = await open(path, 'wx', 0o644);
+    const file = await open(path, 'wx', MODE);
     try {
       await file.writeFile(MARK);
     } catch (error) {
@@ -58,8 +63,9 @@ async function isAbandoned(path: string): Promise<boolean> {
 }
 
 async function isOurs(path: string): Promise<boolean> {
-  const { size } = (await stat(path).catch(letGo)) ?? {};
-  return size === MARK.length && (await readFile(path, 'latin1').catch(letGo)) === MARK;
+  const found = await stat(path).catch(letGo);
+  if (found?.size === 0) return (found.mode & 0o777) === MODE;
+  return found?.size === MARK.length && (await readFile(path, 'latin1').catch(letGo)) === MARK;
 }
 
 /** It went meanwhile. */
