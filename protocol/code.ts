@@ -31,15 +31,15 @@ export const moduleVersion = z
   .describe('Its version: 1.2.0.');
 
 /** Characters of the name of code, with the instance whose copy it may be. */
-export const MAX_CODE_NAME = 168;
+export const MAX_CODE_NAME = 178;
 
-/** `acme/web`, or `acme/web@shop`: the copy of it that the service instance `shop` has, as its node publishes it. */
+/** `acme/web`, or `acme/web@shop`: the copy of it that the service instance `shop` has, as its node publishes it; `acme/web@shop.3`: what is left of its version 0.0.3. */
 export const codeName = z
   .string()
   .max(MAX_CODE_NAME)
   .regex(
-    /^(?!type\/)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(@[a-z]([a-z0-9-]{0,38}[a-z0-9])?)?$/,
-    'must be a module name such as acme/web, or of a copy acme/web@shop',
+    /^(?!type\/)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(@[a-z]([a-z0-9-]{0,38}[a-z0-9])?(\.[0-9]{1,9})?)?$/,
+    'must be a module name such as acme/web, or of a copy acme/web@shop, or of what is left of one acme/web@shop.3',
   )
   .describe('Name of the module: acme/web; of the copy of a service instance: acme/web@shop.');
 

@@ -5,6 +5,8 @@
 import { typeObjectName } from './modules/names.ts';
 
 const SCOPE = '@';
+/** Neither modules nor instances have it in their names. */
+const LEFT = '.';
 
 /** `WebServer`, `shop` → `WebServer@shop`. */
 export function scopedType(bare: string, instance: string): string {
@@ -40,7 +42,20 @@ export function bareCode(name: string): string {
 
 /** The service instance that code is a copy of; undefined for a module itself. */
 export function instanceOfCode(name: string): string | undefined {
-  return instanceOf(name);
+  return instanceOf(name)?.split(LEFT, 1)[0];
+}
+
+/**
+ * What is left of a copy whose name newer code has by now: `acme/web@shop`, `0.0.3` → `acme/web@shop.3`. Nodes follow a name forward only, and what is left has to be
+ * run beside the newer code.
+ */
+export function leftCode(name: string, version: string): string {
+  return `${name}${LEFT}${version.slice(version.lastIndexOf('.') + 1)}`;
+}
+
+/** True for a name that `leftCode` has made. */
+export function isLeftCode(name: string): boolean {
+  return name.includes(LEFT);
 }
 
 /** True if somebody who writes `wanted` means the type `name`: without an instance that of any, without regard to case. */

@@ -8,6 +8,8 @@ import {
   bareType,
   instanceOfCode,
   instanceOfType,
+  isLeftCode,
+  leftCode,
   meansType,
   scopedCode,
   scopedType,
@@ -33,6 +35,9 @@ describe('scoped names', () => {
         expect(scopedTypeName.safeParse(scoped).success && codeName.safeParse(code).success).toBe(true);
         expect(scoped.length).toBeLessThanOrEqual(MAX_TYPE_NAME);
         expect(code.length).toBeLessThanOrEqual(MAX_CODE_NAME);
+        const left = leftCode(code, '0.0.999999999');
+        expect([bareCode(left), instanceOfCode(left), isLeftCode(left), isLeftCode(code)]).toEqual([`${space}/${name}`, of, true, false]);
+        expect(codeName.safeParse(left).success).toBe(true);
       }),
     );
   });

@@ -5,6 +5,7 @@ import { copyRow, parseCopyRow, signedCopy, statementRow } from '../../../daemon
 import { encodeCbor } from '../../../protocol/cbor.ts';
 import { digestOf, packArchive } from '../../../protocol/modules/archive.ts';
 import { verifyStatement } from '../../../protocol/orders/signed-bundle.ts';
+import { leftCode } from '../../../protocol/scoped-names.ts';
 import { generateSigningKey } from '../../../protocol/signing.ts';
 import { waitFor } from '../../wait.ts';
 import { refusal } from '../model/fixtures.ts';
@@ -83,6 +84,20 @@ describe('copies of modules', () => {
     clock.now += 1_000;
     await restarted().start();
     expect(content.allowed.get(digest)).toBe(clock.now + INSTALLED_MS);
+  });
+
+  it('are signed by the name of what is left of them, and let go of by both', async () => {
+    const { modules, store } = await fresh();
+    const old = await modules.publishCopy(copy(archiveOf('old')));
+    const left = { ...old, name: leftCode(old.name, old.version) };
+    await modules.publishLeft(left);
+    expect(verifyStatement((await signedCopy(store.kv, left)) ?? { statement: new Uint8Array(), signature: new Uint8Array() })).toEqual(
+      left,
+    );
+    const now = await modules.publishCopy(copy(archiveOf('now'), { revision: 2 }));
+    expect(now).toMatchObject({ name: 'acme/web@shop', version: '0.0.2' });
+    await modules.releaseCopies('shop', [now.digest]);
+    expect([await signedCopy(store.kv, old), await signedCopy(store.kv, left)]).toEqual([undefined, undefined]);
   });
 
   it('are let go of when nothing needs them, and not before', async () => {

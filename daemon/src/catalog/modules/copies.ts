@@ -40,6 +40,11 @@ export class Copies {
     return this.#alone(() => this.#publish(copy));
   }
 
+  /** Signs what is published already by the name of what is left of it. */
+  publishLeft(code: CopyCode): Promise<void> {
+    return this.#alone(() => this.#sign(code));
+  }
+
   /** Lets go of what an instance has published and does not need any more. */
   release(instance: string, keep: Iterable<string>): Promise<void> {
     return this.#alone(() => this.#release(instance, new Set(keep)));
@@ -51,7 +56,7 @@ export class Copies {
   }
 
   async #publish({ instance, revision, archive, module, dryRun = false }: CopyToPublish): Promise<CopyCode> {
-    const { kv, content, signingKey, library } = this.#options;
+    const { content, signingKey, library } = this.#options;
     const name = scopedCode(module, instance);
     const digest = await sha256(archive);
     const newest = (await this.#own()).filter((one) => one.name === name).sort((a, b) => compareVersions(b.version, a.version))[0];
@@ -69,12 +74,18 @@ export class Copies {
     const code: CopyCode = { name, version, digest, publisher: signingKey.publicKey };
     if (dryRun) return code;
     if ((await content.path(digest)) === undefined) await content.take(chunksOf(archive), { limit: MAX_MODULE_BYTES });
+    await this.#sign(code);
+    return code;
+  }
+
+  async #sign({ name, version, digest, publisher }: CopyCode): Promise<void> {
+    const { kv, signingKey, library } = this.#options;
+    const code: CopyCode = { name, version, digest, publisher };
     await library.allow(digest, INSTALLED_MS);
     const statement = encodeCbor(code);
     const signed = { statement, signature: signingKey.sign('module', statement) };
     await kv.batch([{ type: 'put', key: copyRow(code), value: encodeSigned(signed) }], { sync: true });
     library.forget(digest);
-    return code;
   }
 
   async #release(instance: string, keep: ReadonlySet<string>): Promise<void> {

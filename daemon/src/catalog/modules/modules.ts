@@ -80,6 +80,7 @@ export function createModules(options: ModulesOptions): Modules {
       (await versionsHere(store, node.name, module)).map(({ fields: { version, digest } }) => ({ version, digest })),
     install: (principal, archive) => installArchive({ ...installing, content }, principal, archive),
     publishCopy: (copy) => copies.publish(copy),
+    publishLeft: (code) => copies.publishLeft(code),
     releaseCopies: (instance, keep) => copies.release(instance, keep),
     handlers: new Map([
       [`${DTKD_GROUP}/modules`, { delete: async (object, context) => ({ handled: await removeModule(installing, object, context) }) }],

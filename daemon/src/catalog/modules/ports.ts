@@ -94,6 +94,8 @@ export interface CopyPublishing {
    * released. Errors: INVALID, DISK_FULL.
    */
   publishCopy(copy: CopyToPublish): Promise<CodeRef & { version: string }>;
+  /** Signs a copy that is published already as `acme/web@INSTANCE.REVISION` (`leftCode`), which is what `code` names. */
+  publishLeft(code: CodeRef & { version: string }): Promise<void>;
   /** Lets go of all copies of an instance but those with these digests. Orders that wait may still fetch them for a while. */
   releaseCopies(instance: string, keep: Iterable<string>): Promise<void>;
 }

@@ -159,8 +159,16 @@ describe('objects of an instance', () => {
     const next = types({ WebServer: {} }, { version: '0.0.2', digest: 'e'.repeat(64) });
     const kept = await as((on) => objects.apply(on, { types: next, resources: [web('web-2')], deleted: [] }));
     expect(kept.types).toMatchObject({ changed: ['WebServer'], removed: ['Unused'] });
-    expect(kept.types.code.map(({ version }) => version)).toEqual(['0.0.2', '0.0.1']);
-    expect(await specOf(store, 'Type', 'shop.oldweb')).toMatchObject({ extends: 'Old@shop', module: { version: '0.0.1' } });
+    // where the newer code runs, the name of the copy is followed forward only
+    expect(kept.types.code.map(({ name, version }) => [name, version])).toEqual([
+      ['acme/web@shop', '0.0.2'],
+      ['acme/web@shop.1', '0.0.1'],
+    ]);
+    const left = { extends: 'Old@shop', module: { name: 'acme/web@shop.1', version: '0.0.1', digest: DIGEST } };
+    expect(await specOf(store, 'Type', 'shop.oldweb')).toMatchObject(left);
+    const again = types({ WebServer: {} }, { version: '0.0.3', digest: 'f'.repeat(64) });
+    await as((on) => objects.apply(on, { types: again, resources: [web('web-2')], deleted: [] }));
+    expect(await specOf(store, 'Type', 'shop.oldweb')).toMatchObject(left);
     const gone = await as((on) => objects.apply(on, { types: next, resources: [web('web-2')], deleted: ['web-1'] }));
     expect(gone).toMatchObject({ types: { removed: ['Old', 'OldWeb'] }, resources: { removed: ['web-1'] } });
     expect(gone.types.code).toHaveLength(1);

@@ -361,6 +361,7 @@ async function startDaemon(
         if (known?.digest !== digest && !dryRun) made.published.push({ digest, version });
         return { name: `${module}@${instance}`, version, digest, publisher: 'a'.repeat(64) };
       }),
+      publishLeft: life.lasting(async () => undefined),
       releaseCopies: life.lasting(async () => undefined),
     },
     nodes: {

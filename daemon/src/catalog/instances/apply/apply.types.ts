@@ -63,7 +63,7 @@ export interface InstanceObjects {
   applyModel(as: Applying, model: { description?: string | undefined }): Promise<void>;
   /**
    * Makes the types be these. Others that the instance has go, unless resources are of them (or of types that extend them) that `deleted` does not
-   * name: those stay as they are until then.
+   * name: those stay as they are until then, with their code by a name of its own (`leftCode`) where newer code has the one that it had.
    */
   applyTypes(as: Applying, types: readonly TypeToWrite[], deleted?: readonly string[]): Promise<WrittenTypes>;
   /**

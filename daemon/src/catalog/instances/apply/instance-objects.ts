@@ -9,7 +9,7 @@ import { DTKD_GROUP } from '../../../../../protocol/kinds/model.ts';
 import { COMPONENT_LABEL, INSTANCE_LABEL, LEAVING_LABEL } from '../../../../../protocol/kinds/service-instance.ts';
 import type { ApiObject, ObjectRef } from '../../../../../protocol/objects.ts';
 import { CREATOR_ANNOTATION, type Principal, subjectText } from '../../../../../protocol/principal.ts';
-import { bareType } from '../../../../../protocol/scoped-names.ts';
+import { bareType, leftCode } from '../../../../../protocol/scoped-names.ts';
 import { type Plural, refIn, typeNameOf, typeSpecOf } from '../../model/objects.ts';
 import type { Rights, WrittenObject } from '../../model/rights.ts';
 import { resourcesOfType, subtypesOf } from '../../model/rules/dependents.ts';
@@ -57,13 +57,25 @@ class ObjectsOfInstances implements InstanceObjects {
     for (const ref of others) {
       const object = await tx.get(ref);
       if (object === undefined) continue;
-      if (stay.has(ref.name)) uses(typeSpecOf(object)?.module);
+      if (stay.has(ref.name)) uses(await this.#setApart(as, object, types));
       else {
         await this.#remove(as, 'types', ref);
         written.removed.push(bareType(typeNameOf(object) ?? ref.name));
       }
     }
     return { ...written, code: [...code.values()] };
+  }
+
+  /** A type that stays has the code that it had, by another name where that of its copy is one of newer code now. */
+  async #setApart(as: Applying, object: ApiObject, types: readonly TypeToWrite[]): Promise<CodeRef | undefined> {
+    const spec = typeSpecOf(object);
+    const { module } = spec ?? {};
+    if (spec === undefined || module === undefined) return undefined;
+    const isOld = types.some(({ code }) => code.name === module.name && code.digest !== module.digest);
+    if (!isOld) return module;
+    const apart = { ...module, name: leftCode(module.name, module.version) };
+    await this.#put(as, 'types', object.metadata.name, { ...spec, module: apart }, {});
+    return apart;
   }
 
   async applyResources(

@@ -3,8 +3,10 @@
  * Whoever asks is judged before anything runs: what is recorded later is recorded whoever they have become.
  */
 
+import type { CodeRef } from '../../../../../protocol/code.ts';
 import { INSTANCE_LABEL } from '../../../../../protocol/kinds/service-instance.ts';
 import type { Principal } from '../../../../../protocol/principal.ts';
+import { isLeftCode } from '../../../../../protocol/scoped-names.ts';
 import type { ServicePlanAnswer } from '../../../../../protocol/service-api.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
 import { refIn } from '../../model/objects.ts';
@@ -50,8 +52,8 @@ class Converging {
   readonly #how: CarryingOut;
   readonly #published: Awaited<ReturnType<typeof publishCopies>>;
   readonly #name: string;
-  /** Digests of the code that the instance's types need. */
-  #needed: string[] = [];
+  /** The code that the instance's types need. */
+  #needed: readonly CodeRef[] = [];
 
   constructor(ports: ConvergePorts, planned: Planned, how: CarryingOut, published: Awaited<ReturnType<typeof publishCopies>>) {
     this.#ports = ports;
@@ -69,6 +71,7 @@ class Converging {
       await this.#bumpRevision(tx);
       await this.#change(tx, { ...readyStatus(this.#how.commit, this.#ports.now()), ...(await appliedNow(this.#ports, this.#name)) });
       await this.#write(this.#as(tx, this.#how.principal));
+      await this.#publishLeft();
     });
     await this.#applyBranch();
     return { ...this.#planned.answer, commit: this.#how.commit };
@@ -96,6 +99,7 @@ class Converging {
         await this.#bumpRevision(tx);
         await this.#change(tx, { phase: 'Converging', head: commit, task: metadata.name, message: undefined });
         await this.#write(this.#as(tx, principal));
+        await this.#publishLeft();
       },
       deleted: resourceTaken(this.#ports, this.#name, desired.resources),
       finish: (tx, end) => this.#finish(tx, end),
@@ -150,7 +154,7 @@ class Converging {
       deleted,
       ...(leaving.length === 0 ? {} : { leaving }),
     });
-    this.#needed = types.code.map(({ digest }) => digest);
+    this.#needed = types.code;
   }
 
   async #finish(tx: Transaction, { state, message }: TaskEnd): Promise<void> {
@@ -160,13 +164,23 @@ class Converging {
     await this.#change(tx, { ...readyStatus(this.#how.commit, now()), ...applied });
     // what the last resources have left can go
     const { code } = await model.applyTypes(this.#as(tx, SELF_OPERATOR), this.#types());
-    this.#needed = code.map(({ digest }) => digest);
+    this.#needed = code;
   }
 
   async #applyBranch(): Promise<void> {
     const { repositories, copies } = this.#ports;
     await (await repositories.open(this.#name)).setApplied(this.#how.commit);
-    await copies.releaseCopies(this.#name, this.#needed);
+    await copies.releaseCopies(
+      this.#name,
+      this.#needed.map(({ digest }) => digest),
+    );
+  }
+
+  /** Before any command of it can be asked for. */
+  async #publishLeft(): Promise<void> {
+    for (const { version = '', ...code } of this.#needed) {
+      if (isLeftCode(code.name)) await this.#ports.copies.publishLeft({ ...code, version });
+    }
   }
 
   #takesDown(): boolean {
