@@ -32,6 +32,9 @@ export class ChunkScanner {
   private digits = 0;
   private extension = '';
   private trailer = '';
+  /** Of the present line of the trailers; its last byte. */
+  private lineBytes = 0;
+  private last = 0;
   /** True while the present size line can be passed on as it is. */
   private clean = true;
   private readonly framed: boolean;
@@ -161,15 +164,21 @@ export class ChunkScanner {
     while (at < bytes.length) {
       const code = bytes[at] ?? 0;
       at += 1;
-      if (code === LF && !this.trailer.endsWith('\r')) throw new ChunkError('a trailer line does not end in CR LF');
-      if (code !== LF && this.trailer.endsWith('\r')) throw new ChunkError('a trailer holds a bare CR');
+      // no look at the text itself, which would be put together anew for each byte
+      const afterCr = this.last === CR;
+      if (code === LF && !afterCr) throw new ChunkError('a trailer line does not end in CR LF');
+      if (code !== LF && afterCr) throw new ChunkError('a trailer holds a bare CR');
       if (this.trailer.length >= MAX_TRAILER_BYTES) throw new ChunkError('the trailers are too long');
       this.trailer += String.fromCharCode(code);
-      if (code === LF && (this.trailer === '\r\n' || this.trailer.endsWith('\r\n\r\n'))) {
+      this.last = code;
+      this.lineBytes += 1;
+      if (code !== LF) continue;
+      if (this.lineBytes === 2) {
         this.trailer = this.trailer.slice(0, -2);
         this.state = 'done';
         return at;
       }
+      this.lineBytes = 0;
     }
     return at;
   }
