@@ -75,6 +75,26 @@ describe('the server', () => {
     expect(failures).not.toContain('ERR_TLS_HANDSHAKE_TIMEOUT');
   });
 
+  it('lets those in who ask something, however many others hold connections and ask nothing', async () => {
+    const api = await startTestApi({ maxConnections: 8 });
+    const watch = await api.watch(`${SERVICES}?watch=true`);
+    let open = 0;
+    const silent: Socket[] = [];
+    for (let index = 0; index < 20; index += 1) {
+      const socket = connectPlainly({ host: '127.0.0.1', port: api.server.port });
+      open += 1;
+      socket.on('error', () => {}).on('close', () => (open -= 1));
+      silent.push(socket.resume());
+    }
+    await waitFor(() => open < 8, { what: 'the oldest to give way' });
+    const first = await api.ask('POST', SERVICES, { body: serviceBody('x'), headers: { connection: 'close' } });
+    expect(first.status).toBe(201);
+    await waitFor(() => watch.events.length > 0, { what: 'the watch to go on' });
+    for (const socket of silent) socket.destroy();
+    watch.stop();
+    await api.close();
+  });
+
   it('answers at a socket in the data directory as it does over TLS', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'dtkd-socket-'));
     const path = join(directory, 'api.sock');

@@ -85,6 +85,8 @@ export interface ApiOptions {
 }
 
 export interface ApiServerOptions extends ApiOptions {
+  /** Connections over TLS at once at most. */
+  maxConnections?: number;
   listen: { host: string; port: number };
   certificate: { cert: string; key: string };
   /** Asked now and then for the next certificate; undefined while the present one is good. Default: it is never renewed. */

@@ -28,7 +28,8 @@ export function answerPlainHttp(server: Server, urlOf: (host: string, port: numb
   });
 }
 
-function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket | TLSSocket): string {
+/** What a connection and the TLS on it have in common. */
+export function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket | TLSSocket): string {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }
 

@@ -12,6 +12,7 @@ import type { ApiServer, ApiServerOptions } from './api.types.ts';
 import { createApi } from './app.ts';
 import { limitBodies } from './body-patience.ts';
 import { keepRenewed } from './certificate-renewal.ts';
+import { limitConnections } from './connection-limit.ts';
 import { canonicalAddress } from './hosts.ts';
 import { listenLocally } from './local-socket.ts';
 import { answerPlainHttp } from './plain-http.ts';
@@ -49,6 +50,9 @@ const LIMITS: ServerOptions = {
   noDelay: true,
 };
 
+/** Limits of bodies, which both kinds of server keep. */
+const BODIES = { bodyMs: REQUEST_TIMEOUT_MS, stallMs: REQUEST_TIMEOUT_MS, sweepMs: TIMEOUT_CHECK_MS };
+
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const closing = new AbortController();
   const counts = new RequestCounts();
@@ -67,15 +71,16 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   });
   const { cert, key } = options.certificate;
   const server = createServer({ ...LIMITS, ...TLS, cert, key, ALPNProtocols: ['http/1.1'], handshakeTimeout: HEADERS_TIMEOUT_MS });
-  serveInTurn(server, listener);
+  const answering = serveInTurn(server, listener);
   server.on('tlsClientError', (error) => logger.debug({ err: error }, 'A TLS handshake with the API failed'));
   answerPlainHttp(server, (host, port) => urlOf(canonicalAddress(host), port));
-  const remote = limit(server);
+  const max = options.maxConnections ?? MAX_CONNECTIONS;
+  const remote = limitConnections(server, { max, answering });
+  limitBodies(server, BODIES);
   await listen(server, options.listen);
   if (options.renewCertificate !== undefined) keepRenewed(server, { renew: options.renewCertificate, tls: TLS, logger });
   const local = options.socket === undefined ? undefined : createPlainServer(LIMITS);
-  if (local !== undefined) serveInTurn(local, listener);
-  const here = local === undefined ? undefined : limit(local);
+  const here = local === undefined ? undefined : prepareLocal(local, listener);
   const isLocal = local !== undefined && options.socket !== undefined && (await listenLocally(local, { ...options.socket, logger }));
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : options.listen.port;
@@ -92,16 +97,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   };
 }
 
-/** Limits that both kinds of server keep. The connections that are open, also those that HTTP does not know of: in their handshake. */
-function limit(server: Server | PlainServer): ReadonlySet<Socket> {
-  const open = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    open.add(socket);
-    socket.once('close', () => open.delete(socket));
-  });
-  server.maxConnections = MAX_CONNECTIONS;
-  limitBodies(server, { bodyMs: REQUEST_TIMEOUT_MS, stallMs: REQUEST_TIMEOUT_MS, sweepMs: TIMEOUT_CHECK_MS });
-  return open;
+/** Connections through the socket in the data directory cannot be told apart: none gives way while anything is being answered on one. */
+function prepareLocal(server: PlainServer, listener: ReturnType<typeof getRequestListener>): ReadonlySet<Socket> {
+  const answering = serveInTurn(server, listener);
+  limitBodies(server, BODIES);
+  return limitConnections(server, { max: MAX_CONNECTIONS, answering });
 }
 
 /** Finds out whether the API will be able to listen there, before anything is done that others see. Errors: PORT_IN_USE, CONFIG_INVALID. */

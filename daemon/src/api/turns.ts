@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { rawRefusal } from './raw-refusal.ts';
@@ -20,9 +21,9 @@ interface Row {
   readonly ahead: [IncomingMessage, ServerResponse][];
 }
 
-/** Has the requests of a server answered by `serve`, each in its turn. */
-export function serveInTurn(server: Server | TlsServer, serve: Serve): void {
-  const rows = new WeakMap<Duplex, Row>();
+/** Has the requests of a server answered by `serve`, each in its turn. Returns the connections on which one is being answered. */
+export function serveInTurn(server: Server | TlsServer, serve: Serve): () => Iterable<Socket> {
+  const rows = new Map<Socket, Row>();
   const begin = (row: Row, incoming: IncomingMessage, outgoing: ServerResponse): void => {
     const { socket } = incoming;
     row.now = outgoing;
@@ -34,7 +35,7 @@ export function serveInTurn(server: Server | TlsServer, serve: Serve): void {
     });
     serve(incoming, outgoing);
   };
-  const refuse = (socket: Duplex, error: DtkdError, http?: number): void => {
+  const refuse = (socket: Socket, error: DtkdError, http?: number): void => {
     if (socket.writable && rows.get(socket)?.now.headersSent !== true) socket.write(rawRefusal(error, http));
     // at once: who takes nothing could go on sending
     socket.destroy();
@@ -58,13 +59,14 @@ export function serveInTurn(server: Server | TlsServer, serve: Serve): void {
     }
   });
   server.on('connect', (_incoming: IncomingMessage, socket: Duplex) => {
-    refuse(socket, new DtkdError('METHOD_NOT_ALLOWED', 'CONNECT is not served here'));
+    if (socket instanceof Socket) refuse(socket, new DtkdError('METHOD_NOT_ALLOWED', 'CONNECT is not served here'));
   });
   server.on('clientError', (error: Error & { code?: string }, socket: Duplex) => {
     const known = faultOf(error);
-    if (known === undefined) socket.destroy(error);
+    if (known === undefined || !(socket instanceof Socket)) socket.destroy(error);
     else refuse(socket, new DtkdError(known.code, known.message), known.http);
   });
+  return () => rows.keys();
 }
 
 /** What is wrong with what came; undefined if it was no HTTP at all, or the connection failed. */

@@ -285,6 +285,52 @@ describe('the proxy', () => {
     expect(aborted).toBe(false);
   });
 
+  it('lets those in who ask something, however many others hold connections and ask nothing', async () => {
+    const { connections } = HTTP_LIMITS;
+    HTTP_LIMITS.connections = 4;
+    try {
+      respond = () => undefined;
+      const busy = connect({ host: '127.0.0.1', port });
+      let answer = '';
+      busy.on('data', (chunk) => {
+        answer += chunk.toString('latin1');
+      });
+      busy.write(message('GET /slow HTTP/1.1', 'Host: a'));
+      await waitFor(() => received.length === 1);
+      let closed = 0;
+      const silent = Array.from({ length: 10 }, (_, index) => {
+        const socket = connect({ host: '127.0.0.1', port });
+        socket.on('error', () => undefined).on('close', () => (closed += 1));
+        // some have begun a request
+        if (index % 2 === 1) socket.write('GET / HT');
+        return socket.resume();
+      });
+      await waitFor(() => closed === 7);
+      respond = (_text, socket) => void socket.write(Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'));
+      expect((await exchange(port, message('GET / HTTP/1.1', 'Host: a', 'Connection: close'))).text).toMatch(/^HTTP\/1\.1 200 /);
+      expect(proxy.refusedConnections).toBe(0);
+      expect([busy.destroyed, answer]).toEqual([false, '']);
+      for (const socket of [...silent, busy]) socket.destroy();
+    } finally {
+      HTTP_LIMITS.connections = connections;
+    }
+  });
+
+  it('refuses connections while all that there are have requests under way', async () => {
+    const { connections } = HTTP_LIMITS;
+    HTTP_LIMITS.connections = 2;
+    try {
+      respond = () => undefined;
+      const busy = [0, 1].map(() => connect({ host: '127.0.0.1', port }));
+      for (const socket of busy) socket.write(message('GET /slow HTTP/1.1', 'Host: a'));
+      await waitFor(() => received.length === 2);
+      expect((await exchange(port, message('GET / HTTP/1.1', 'Host: a'))).text).toMatch(/^HTTP\/1\.1 503 /);
+      for (const socket of busy) socket.destroy();
+    } finally {
+      HTTP_LIMITS.connections = connections;
+    }
+  });
+
   it('drains: requests under way end, idle connections close', async () => {
     let answer: () => void = () => undefined;
     respond = (_text, socket) => {

@@ -89,6 +89,17 @@ export class ProxyConnection implements ChannelSink, OriginUser {
     return this.phase === 'head' && this.input === undefined;
   }
 
+  /** No request is under way: one may come, or has not come whole, or the last answer was taken. */
+  get waits(): boolean {
+    return (this.phase === 'head' || this.phase === 'linger') && this.channel.pending === 0;
+  }
+
+  /** Closes without waiting for the client. */
+  discard(): void {
+    this.channel.discard();
+    this.onClose();
+  }
+
   close(): void {
     if (this.idle) this.linger();
     else this.keepAlive = false;

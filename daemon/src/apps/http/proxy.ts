@@ -1,3 +1,4 @@
+import { networkOf, oldestOfLargest } from '../../counting/crowd.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { ClientFacts } from './fields.ts';
 import type { RequestHead } from './head.ts';
@@ -9,7 +10,8 @@ const SWEEP_MS = 1_000;
 
 /** The HTTP/1.1 reverse proxy: all client connections, their time limits and their number. What is routed where is the caller's. */
 export class HttpProxy {
-  private readonly connections = new Set<ProxyConnection>();
+  /** The oldest first, with the network of its client. */
+  private readonly connections = new Map<ProxyConnection, string>();
   private readonly now: () => number;
   private readonly sweeper: NodeJS.Timeout;
   private stopped = false;
@@ -22,7 +24,7 @@ export class HttpProxy {
     this.now = now;
     this.sweeper = setInterval(() => {
       const time = now();
-      for (const connection of this.connections) connection.sweep(time);
+      for (const connection of this.connections.keys()) connection.sweep(time);
       onSweep();
     }, SWEEP_MS);
     this.sweeper.unref();
@@ -43,7 +45,7 @@ export class HttpProxy {
 
   /** Serves one client connection until it closes; `onClosed` is called then. */
   serve(channel: Channel, client: ClientFacts, router: (head: RequestHead) => Route | Refusal, onClosed?: () => void): void {
-    if (this.stopped || this.connections.size >= HTTP_LIMITS.connections) {
+    if (this.stopped || !this.hasRoom()) {
       this.refused += 1;
       const message = 'there are too many connections';
       channel.write(refusalBytes({ status: 503, code: 'UNAVAILABLE', message }, { head: false, accept: undefined }, true));
@@ -65,19 +67,27 @@ export class HttpProxy {
         onClosed?.();
       },
     });
-    this.connections.add(connection);
+    this.connections.set(connection, client.node ?? networkOf(client.address));
+  }
+
+  /** Where there are too many, the oldest one that has no request under way gives way, of the network that holds most of those. */
+  private hasRoom(): boolean {
+    if (this.connections.size < HTTP_LIMITS.connections) return true;
+    const victim = oldestOfLargest([...this.connections].filter(([connection]) => connection.waits));
+    victim?.discard();
+    return victim !== undefined;
   }
 
   /** Takes no more requests: idle connections close now, busy ones after their response. */
   drain(): void {
     this.stopped = true;
-    for (const connection of this.connections) connection.close();
+    for (const connection of this.connections.keys()) connection.close();
   }
 
   /** Cuts everything. */
   stop(): void {
     this.drain();
     clearInterval(this.sweeper);
-    for (const connection of this.connections) connection.abort();
+    for (const connection of this.connections.keys()) connection.abort();
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Crowd, networkOf } from '../../../daemon/src/mesh/host/crowd.ts';
+import { Crowd, networkOf } from '../../daemon/src/counting/crowd.ts';
 
 describe('a crowd of strangers', () => {
   it('evicts the oldest of the network that has most', () => {

@@ -22,7 +22,7 @@ export class Crowd<T> {
   /** `address`: where it comes from; any text that is no IP address is a network of its own. */
   add(member: T, address: string): void {
     while (this.#members.size >= this.#limit) {
-      const victim = this.#oldestOfLargest();
+      const victim = oldestOfLargest(this.#members);
       if (victim === undefined) break;
       this.#members.delete(victim);
       this.#evict(victim);
@@ -37,14 +37,15 @@ export class Crowd<T> {
   [Symbol.iterator](): IterableIterator<T> {
     return this.#members.keys();
   }
+}
 
-  #oldestOfLargest(): T | undefined {
-    const sizes = new Map<string, number>();
-    for (const network of this.#members.values()) sizes.set(network, (sizes.get(network) ?? 0) + 1);
-    const largest = Math.max(...sizes.values());
-    for (const [member, network] of this.#members) if (sizes.get(network) === largest) return member;
-    return undefined;
-  }
+/** Of members with their networks, the oldest first: the first one of the network that has most. */
+export function oldestOfLargest<T>(members: Iterable<readonly [member: T, network: string]>): T | undefined {
+  const sizes = new Map<string, number>();
+  const all = [...members];
+  for (const [, network] of all) sizes.set(network, (sizes.get(network) ?? 0) + 1);
+  const largest = Math.max(...sizes.values());
+  return all.find(([, network]) => sizes.get(network) === largest)?.[0];
 }
 
 /** What one party can have as many addresses of as it likes: an IPv4 address, or the /64 of an IPv6 address. */
