@@ -172,6 +172,8 @@ describe('tokens in requests', () => {
     expect(tokenOf(head(`Authorization: Basic ${Buffer.from('x:y').toString('base64')}`))).toBeUndefined();
     expect(tokenOf(head('Cookie: a=b; dtkd_token=dtkd_c'))).toBe('dtkd_c');
     expect(tokenOf(head('Cookie: not_dtkd_token=dtkd_c'))).toBeUndefined();
+    expect(tokenOf(head('Cookie: dtkd_token=dtkd_c; dtkd_token=dtkd_c'))).toBe('dtkd_c');
+    expect(tokenOf(head('Cookie: dtkd_token=dtkd_of-a-neighbour; dtkd_token=dtkd_c')), 'whose it is nobody knows').toBeUndefined();
   });
 
   it('are taken away, and nothing else is', () => {

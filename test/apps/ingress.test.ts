@@ -92,6 +92,18 @@ describe.each([{ lanes: false }, { lanes: true }])('an app at another node, %o',
     expect((await ask(caller.port, host)).headers['set-cookie']).toEqual(['a=b; Path=/', 'c="d; domain";HttpOnly', 'e=f']);
   });
 
+  it('keeps its users logged in at its neighbours', async () => {
+    const said = ['"cookies"', '"cache", "cookies" ,"storage"', '"*"', '"storage"'];
+    const host = await expose((request, response) => {
+      response.setHeader('clear-site-data', said[Number(request.url?.slice(1))] ?? '');
+      response.end();
+    });
+    const passed = await Promise.all(
+      said.map(async (_, index) => (await ask(caller.port, host, { path: `/${index}` })).headers['clear-site-data']),
+    );
+    expect(passed).toEqual([undefined, '"cache", "storage"', '"cache", "storage", "executionContexts"', '"storage"']);
+  });
+
   it('answers HEAD, 204 and 304 as the origin does', async () => {
     const host = await expose((request, response) => {
       if (request.url === '/204') response.writeHead(204);

@@ -10,20 +10,21 @@ const TOKEN_PREFIX = 'dtkd_';
 const TOKEN_COOKIE = 'dtkd_token';
 const BEARER = /^bearer[ \t]+(dtkd_\S+)$/i;
 const BASIC = /^basic[ \t]+([A-Za-z0-9+/=_-]{1,2048})$/i;
-const COOKIE = new RegExp(`(?:^|;)[ \\t]*${TOKEN_COOKIE}=("?)(${TOKEN_PREFIX}[^;" \\t]*)\\1[ \\t]*(?=;|$)`);
+const COOKIE = new RegExp(`(?:^|;)[ \\t]*${TOKEN_COOKIE}=("?)(${TOKEN_PREFIX}[^;" \\t]*)\\1[ \\t]*(?=;|$)`, 'g');
 /** As `COOKIE`, to take the pair away wherever it stands and whatever it holds. */
 const COOKIE_PAIRS = new RegExp(`(^|;)[ \\t]*${TOKEN_COOKIE}=[^;]*`, 'g');
 
 /** Asks for a token, in the two ways that programs and browsers know. */
 export const CHALLENGE = 'WWW-Authenticate: Bearer realm="dtkd"\r\nWWW-Authenticate: Basic realm="dtkd"\r\n';
 
-/** The token that a request bears; undefined if there is none. */
+/** The token that a request bears; undefined if there is none, or there are several in cookies. */
 export function tokenOf(head: RequestHead): string | undefined {
   const authorization = fieldOf(head, 'authorization');
   const said = authorization === undefined ? undefined : tokenIn(authorization);
   if (said !== undefined) return said;
-  const cookie = fieldOf(head, 'cookie');
-  return cookie === undefined ? undefined : COOKIE.exec(cookie)?.[2];
+  const tokens = [...(fieldOf(head, 'cookie') ?? '').matchAll(COOKIE)].map((match) => match[2]);
+  // A script of a neighbour can set a cookie for all hosts under the same suffix, but cannot take away the one of this host.
+  return tokens.every((token) => token === tokens[0]) ? tokens[0] : undefined;
 }
 
 /** The value of a field without a token: undefined if nothing is left of it. Only `authorization` and `cookie` can hold one. */

@@ -74,11 +74,27 @@ export function responseFields(head: ResponseHead, upgrade: boolean): string {
     const name = names[index] ?? '';
     if (HOP_BY_HOP.has(name) || PROXY_ONLY.has(name)) continue;
     if (connection.length > 0 && connection.includes(name)) continue;
-    const value = fields[index * 2 + 1] ?? '';
-    out += `${fields[index * 2]}: ${name === 'set-cookie' ? withoutDomain(value) : value}\r\n`;
+    const value = ownHostOnly(name, fields[index * 2 + 1] ?? '');
+    if (value !== undefined) out += `${fields[index * 2]}: ${value}\r\n`;
   }
   if (upgrade) out += `Connection: Upgrade\r\nUpgrade: ${head.upgrade}\r\n`;
   return out;
+}
+
+/** The value of a field of a response, without what would reach the neighbours of its host: undefined if nothing is left of it. */
+function ownHostOnly(name: string, value: string): string | undefined {
+  if (name === 'set-cookie') return withoutDomain(value);
+  return name === 'clear-site-data' ? withoutCookies(value) : value;
+}
+
+/** Browsers take "cookies" for those of all hosts under the same suffix; the rest is the app's own. `"*"` is all of the rest. */
+function withoutCookies(directives: string): string | undefined {
+  const kept = directives
+    .split(',')
+    .map((directive) => directive.trim())
+    .filter((directive) => !/^"?cookies"?$/i.test(directive))
+    .map((directive) => (directive === '"*"' ? '"cache", "storage", "executionContexts"' : directive));
+  return kept.length === 0 ? undefined : kept.join(', ');
 }
 
 /** A Set-Cookie value without `Domain`: a cookie of one app must not reach its neighbours under the same suffix. */
