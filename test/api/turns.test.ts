@@ -92,6 +92,7 @@ describe('what is no request', () => {
     [`GET /api HTTP/1.1\r\nhost: localhost\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`, 431, 'TOO_LARGE'],
     ['POST /api HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n', 400, 'BAD_REQUEST'],
     ['CONNECT localhost:22 HTTP/1.1\r\nhost: localhost\r\n\r\n', 405, 'METHOD_NOT_ALLOWED'],
+    ['POST /api HTTP/1.1\r\nhost: localhost\r\nexpect: 200-ok\r\ncontent-length: 1\r\n\r\nx', 417, 'BAD_REQUEST'],
   ])('is refused with a code: %.40j', async (text, http, code) => {
     const answer = await raw(text);
     expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${http} `));

@@ -58,6 +58,9 @@ export function serveInTurn(server: Server | TlsServer, serve: Serve): () => Ite
       );
     }
   });
+  server.on('checkExpectation', ({ socket }: IncomingMessage) => {
+    refuse(socket, new DtkdError('BAD_REQUEST', 'the only expectation served is 100-continue'), 417);
+  });
   server.on('connect', (_incoming: IncomingMessage, socket: Duplex) => {
     if (socket instanceof Socket) refuse(socket, new DtkdError('METHOD_NOT_ALLOWED', 'CONNECT is not served here'));
   });

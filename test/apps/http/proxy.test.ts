@@ -104,6 +104,11 @@ describe('the proxy', () => {
     expect(received).toEqual([]);
   });
 
+  it('says at once that TLS is no HTTP, which has no end of a line for a head that is waited for', async () => {
+    const { text } = await exchange(port, Buffer.from('16030100c8010000c40303', 'hex'));
+    expect(text).toMatch(/^HTTP\/1\.1 400 [\s\S]*\r\n\r\nthis is no HTTP\n$/);
+  });
+
   it('gives the origin exactly one request for each that it reads, whatever comes', async () => {
     const piece = fc.constantFrom(
       message('GET /a HTTP/1.1', 'Host: a'),

@@ -15,10 +15,10 @@ const HOP_BY_HOP = new Set([
   'content-length',
   'http2-settings',
 ]);
-/** Meant for a proxy on the way, never for an origin (or from one). */
-const PROXY_ONLY = new Set(['proxy-authorization', 'proxy-authenticate', 'proxy-authentication-info']);
+/** Meant for a proxy on the way, never for an origin (or from one); `proxy` is for none, and CGI takes it for the setting of its own clients. */
+const PROXY_ONLY = new Set(['proxy', 'proxy-authorization', 'proxy-authenticate', 'proxy-authentication-info']);
 /** Fields by which a proxy vouches for its client. `_` counts as `-`, since CGI and its heirs cannot tell them apart. */
-const VOUCHED = /^(?:forwarded|x-forwarded-.*|x-real-ip|x-original-.*|x-dtkd-.*)$/;
+const VOUCHED = /^(?:forwarded|x-forwarded-.*|x-real-ip|x-(?:cluster-)?client-ip|x-original-.*|x-rewrite-url|x-dtkd-.*)$/;
 /** What a trailer must not carry: framing, routing, authentication, control data (RFC 9110 §6.5.1). */
 const NOT_IN_TRAILERS =
   /^(?:content-(?:length|encoding|type|range)|transfer-encoding|connection|keep-alive|upgrade|te|trailer|host|authorization|proxy-.*|cookie|set-cookie|expect|cache-control|max-forwards|range|age|date|expires|location|retry-after|vary|www-authenticate|forwarded|x-forwarded-.*|x-real-ip|x-original-.*|x-dtkd-.*)$/;

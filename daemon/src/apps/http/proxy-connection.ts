@@ -38,6 +38,11 @@ const CRLF = Buffer.from('\r\n', 'latin1');
 const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS']);
 const LINGER_BYTES = 1024 * 1024;
 
+/** True if a request may begin with this byte, or it has not come yet: methods are of capital letters. */
+function mayBegin(byte: number | undefined): boolean {
+  return byte === undefined || byte === CRLF[0] || (byte >= 65 && byte <= 90);
+}
+
 /**
  * One client connection of the proxy: reads requests one after the other, routes each by itself, forwards it over a connection of the
  * route's pool and streams the response back. Guarantees that each request's framing was understood in full and is written anew, that
@@ -189,6 +194,8 @@ export class ProxyConnection implements ChannelSink, OriginUser {
         const start = this.input[0] === 13 && this.input[1] === 10 ? 2 : 0;
         const end = headEnd(this.input, start);
         if (end < 0) {
+          // TLS, for one, which comes without a line's end: who sends it waits for an answer
+          if (!mayBegin(this.input[start])) throw new HeadError(400, 'this is no HTTP');
           if (this.input.length > HTTP_LIMITS.headBytes) throw new HeadError(431, `the head is larger than ${HTTP_LIMITS.headBytes} bytes`);
           if (this.deadlineIsIdle) this.setHeadDeadline();
           this.resumeClient();
