@@ -336,6 +336,41 @@ describe('the proxy', () => {
     }
   });
 
+  it('lets one of a member that holds more than half of all give way to others, and to none of its own', async () => {
+    const { connections } = HTTP_LIMITS;
+    HTTP_LIMITS.connections = 3;
+    try {
+      respond = () => undefined;
+      const arrive = (node?: string) => {
+        const [here, there] = streamPair();
+        const far = new StreamChannel(there);
+        let text = '';
+        const sink = { onEnd: () => undefined, onDrain: () => undefined, onClose: () => undefined };
+        far.attach({
+          ...sink,
+          onData: (chunk) => {
+            text += chunk.toString('latin1');
+          },
+        });
+        far.resume();
+        const client = { address: '192.0.2.1', ...(node === undefined ? {} : { node }) };
+        proxy.serve(new StreamChannel(here), client, () => ({ pool, allowCrossSite: false }));
+        far.write(Buffer.from(message('GET /slow HTTP/1.1', 'Host: a')));
+        return { far, text: () => text };
+      };
+      const greedy = [arrive('b'), arrive('b'), arrive('b')];
+      await waitFor(() => received.length === 3);
+      const own = arrive('b');
+      await waitFor(() => own.text().startsWith('HTTP/1.1 503 '));
+      const other = arrive();
+      await waitFor(() => received.length === 4);
+      expect(greedy.map(({ far }) => far.closed)).toEqual([true, false, false]);
+      expect([other.text(), proxy.size, proxy.refusedConnections]).toEqual(['', 3, 1]);
+    } finally {
+      HTTP_LIMITS.connections = connections;
+    }
+  });
+
   it('drains: requests under way end, idle connections close', async () => {
     let answer: () => void = () => undefined;
     respond = (_text, socket) => {

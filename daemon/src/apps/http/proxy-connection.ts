@@ -99,9 +99,10 @@ export class ProxyConnection implements ChannelSink, OriginUser {
     return (this.phase === 'head' || this.phase === 'linger') && this.channel.pending === 0;
   }
 
-  /** Closes without waiting for the client. */
-  discard(): void {
-    this.channel.discard();
+  /** Closes at once. */
+  giveWay(): void {
+    if (this.waits) this.channel.discard();
+    else this.channel.abort();
     this.onClose();
   }
 

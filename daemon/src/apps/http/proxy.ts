@@ -45,7 +45,9 @@ export class HttpProxy {
 
   /** Serves one client connection until it closes; `onClosed` is called then. */
   serve(channel: Channel, client: ClientFacts, router: (head: RequestHead) => Route | Refusal, onClosed?: () => void): void {
-    if (this.stopped || !this.hasRoom()) {
+    // a member's users are known to it alone
+    const network = client.node ?? networkOf(client.address);
+    if (this.stopped || !this.makeRoom(network)) {
       this.refused += 1;
       const message = 'there are too many connections';
       channel.write(refusalBytes({ status: 503, code: 'UNAVAILABLE', message }, { head: false, accept: undefined }, true));
@@ -67,15 +69,26 @@ export class HttpProxy {
         onClosed?.();
       },
     });
-    this.connections.set(connection, client.node ?? networkOf(client.address));
+    this.connections.set(connection, network);
   }
 
-  /** Where there are too many, the oldest one that has no request under way gives way, of the network that holds most of those. */
-  private hasRoom(): boolean {
+  /**
+   * Where there are too many, the oldest one that has no request under way gives way, of the network that holds most of those. If there is none, the oldest of a
+   * network that holds more than half of all does, to others.
+   */
+  private makeRoom(network: string): boolean {
     if (this.connections.size < HTTP_LIMITS.connections) return true;
-    const victim = oldestOfLargest([...this.connections].filter(([connection]) => connection.waits));
-    victim?.discard();
+    const waiting = [...this.connections].filter(([connection]) => connection.waits);
+    const victim = oldestOfLargest(waiting) ?? this.oldestOfHalf(network);
+    victim?.giveWay();
     return victim !== undefined;
+  }
+
+  private oldestOfHalf(other: string): ProxyConnection | undefined {
+    const victim = oldestOfLargest(this.connections);
+    const holder = victim === undefined ? undefined : this.connections.get(victim);
+    const held = [...this.connections.values()].filter((network) => network === holder).length;
+    return holder === other || held * 2 <= this.connections.size ? undefined : victim;
   }
 
   /** Takes no more requests: idle connections close now, busy ones after their response. */
