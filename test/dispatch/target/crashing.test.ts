@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { open, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MAX_MASKS_BYTES } from '../../../daemon/src/dispatch/runner/masks.ts';
@@ -216,7 +216,7 @@ describe('after its daemon has ended, a target', () => {
     expect(await readFile(log, 'utf8')).toBe('one\n');
   });
 
-  it('does not start what was written down as started and left no trace: that is unknown', async () => {
+  it('does not start what was written down as started and left no trace: that is unknown, and nothing stays of it', async () => {
     const order = orderOf({ work: shell('echo never') });
     await site.target.accept(from(site), { order: order.bytes });
     await (await again(order.id)).ended;
@@ -227,8 +227,14 @@ describe('after its daemon has ended, a target', () => {
     const row = decodeRow((await site.store.kv.get(key)) ?? new Uint8Array());
     const { outcome: _outcome, endedAt: _endedAt, exitStatus: _exitStatus, offset: _offset, ...part } = row.part;
     await site.store.kv.batch([{ type: 'put', key, value: encodeRow({ ...row, part: { ...part, state: 'running' } }) }], { sync: true });
+    // as of a daemon that died just before the start, and of one that died just after an end
+    const [about, over] = [join(runs, `${order.id}-0`), join(runs, `${'e'.repeat(64)}-0`)];
+    await mkdir(about);
+    await mkdir(join(over, '1-1-Run'), { recursive: true });
+    await writeFile(join(over, '1-1-Run', RECORD), '# 1\n= 0\n');
     await site.crash();
     expect(await (await again(order.id)).ended).toMatchObject({ outcome: 'unknown' });
+    await waitFor(async () => (await readdir(runs)).length === 0, { what: 'the removal of what was left' });
     expect((await site.target.accept(from(site), { order: order.bytes })).part()).toMatchObject({ outcome: 'unknown' });
   });
 

@@ -2,6 +2,7 @@
  * The parts of this target, by id and index: those that have not ended, the last ones that have, and out of the journal all others. Makes their output and processes.
  * Guarantees that there is one part in memory for each that has not ended.
  */
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
 import type { Logger } from '../../logging/logger.types.ts';
@@ -64,6 +65,27 @@ export class Parts {
       .catch((error: unknown) => this.#options.logger.warn({ err: error }, 'Commands of other users cannot get to their directories'));
   }
 
+  /** Removes what commands of other parts had in their directories: an earlier daemon may have died before it did. Before any part is new. */
+  async removeLeft(): Promise<void> {
+    const { logger } = this.#options;
+    const live = new Set([...this.#live.values()].map(({ id, index }) => this.#runsOf(id, index)));
+    for (const name of await readdir(this.#runs).catch(() => [])) {
+      const path = join(this.#runs, name);
+      if (live.has(path)) continue;
+      await rm(path, { recursive: true, force: true }).catch((err: unknown) =>
+        logger.warn({ err, path }, 'What a command left cannot be removed'),
+      );
+    }
+  }
+
+  get #runs(): string {
+    return join(this.#options.directory, 'dispatch', 'runs');
+  }
+
+  #runsOf(id: ExecutionId, index: number): string {
+    return join(this.#runs, `${id}-${index}`);
+  }
+
   /** Those that have not ended. */
   get unended(): number {
     return this.#live.size;
@@ -100,7 +122,7 @@ export class Parts {
 
   /** Makes a part, which nobody knows yet. `writing`: it has not ended. */
   make(row: JournalRow, writing: boolean, checked = readOrder(row.order)): LivePart {
-    const { spools, runner, secrets, directory, node, environment, logger, now } = this.#options;
+    const { spools, runner, secrets, node, environment, logger, now } = this.#options;
     const { id, index } = checked;
     const output = new PartOutput(
       {
@@ -117,7 +139,7 @@ export class Parts {
       runner,
       secrets,
       output,
-      directory: join(directory, 'dispatch', 'runs', `${id}-${index}`),
+      directory: this.#runsOf(id, index),
       node: node.name,
       environment,
       passage: this.#passage,

@@ -108,10 +108,7 @@ export class ReadyOrders {
     const { processes } = this.#options.parts.make(row, false, order);
     const left = await processes.left().catch(() => undefined);
     if (left?.length !== 0) return false;
-    await processes.makePlace().then(
-      () => processes.clear(),
-      () => undefined,
-    );
+    await processes.clear();
     return true;
   }
 

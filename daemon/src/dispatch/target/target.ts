@@ -266,6 +266,7 @@ class NodeTarget implements Target {
       if (state === 'running') running.push(part);
       else (row.acceptedAt <= restoredAt ? lost : accepted).push(part);
     }
+    await this.#parts.removeLeft();
     if (running.length + accepted.length > 0) {
       logger.info({ running: running.length, accepted: accepted.length }, 'Settling commands of an earlier run of the daemon');
     }

@@ -179,9 +179,12 @@ export class Processes {
   /** Run directories that an earlier daemon left, in the order in which they were made. Errors: those of the system, if it cannot be looked. */
   async left(): Promise<{ room: string; source: Source }[]> {
     const names = await readdir(this.#options.directory).catch((error: unknown) => {
-      if (codeOf(error) === 'ENOENT') return [];
+      if (codeOf(error) === 'ENOENT') return undefined;
       throw error;
     });
+    if (names === undefined) return [];
+    // to be removed, also where nothing was begun in it
+    this.#made ??= Promise.resolve();
     this.#ahead.push(...names.filter((name) => name.startsWith(AHEAD)).map((name) => join(this.#options.directory, name)));
     const runs = names.flatMap((name) => parseRunName(name) ?? []).sort((a, b) => a.seq - b.seq);
     this.#seq = runs.at(-1)?.seq ?? 0;
