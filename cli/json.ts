@@ -25,6 +25,12 @@ export function numberAt(value: unknown, ...path: string[]): number | undefined 
   return typeof found === 'number' ? found : undefined;
 }
 
+/** A time as objects have it, in milliseconds since the epoch. */
+export function timeAt(value: unknown, ...path: string[]): number | undefined {
+  const time = Date.parse(textAt(value, ...path) ?? '');
+  return Number.isNaN(time) ? undefined : time;
+}
+
 export function booleanAt(value: unknown, ...path: string[]): boolean {
   return valueAt(value, ...path) === true;
 }

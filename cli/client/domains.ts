@@ -1,6 +1,6 @@
 import { DtkdError } from '../../protocol/errors.ts';
 import { dtDomainKind } from '../../protocol/kinds/dtdomain.ts';
-import { booleanAt, isRecord, type JsonRecord, listAt, numberAt, textAt, textsAt } from '../json.ts';
+import { booleanAt, isRecord, type JsonRecord, listAt, numberAt, textAt, textsAt, timeAt } from '../json.ts';
 import { type ApiClient, type Target, THIS_NODE } from './api.ts';
 
 /** A dtDomain of this node, or something below it. */
@@ -69,7 +69,7 @@ export function parseDomainInfo(view: unknown): DomainInfo {
       suspended: booleanAt(peer, 'suspended'),
       path: textAt(peer, 'path'),
       address: textAt(peer, 'address'),
-      since: numberAt(peer, 'since'),
+      since: timeAt(peer, 'since'),
       conditions: textsAt(peer, 'conditions'),
       heard: isRecord(peer) && peer['heardRemovals'] !== undefined,
     })),
@@ -87,6 +87,7 @@ export interface InviteInfo {
   id: string;
   uses: number;
   used: number;
+  /** Milliseconds since the epoch. */
   expires: number;
   revoked: boolean;
   replace: string | undefined;
@@ -98,7 +99,7 @@ export function parseInvite(view: unknown): InviteInfo {
     id: textAt(view, 'id') ?? '',
     uses: numberAt(view, 'uses') ?? 0,
     used: numberAt(view, 'used') ?? 0,
-    expires: numberAt(view, 'expires') ?? 0,
+    expires: timeAt(view, 'expires') ?? 0,
     revoked: booleanAt(view, 'revoked'),
     replace: textAt(view, 'replace'),
     token: textAt(view, 'token'),

@@ -1,6 +1,6 @@
 /** An execution as the command line sees it: read from the daemon's JSON, and kept up to date by the lines of a follow. No I/O. */
 import { EXECUTION_PHASES, type ExecutionPhase, OUTCOMES, type Outcome, PART_STATES, type PartState } from '../../protocol/orders/words.ts';
-import { isRecord, type JsonRecord, listAt, numberAt, recordAt, textAt, textsAt, valueAt } from '../json.ts';
+import { isRecord, type JsonRecord, listAt, numberAt, recordAt, textAt, textsAt, timeAt, valueAt } from '../json.ts';
 
 export interface PartView {
   index: number;
@@ -156,11 +156,6 @@ function commandOf(target: unknown): TargetCommand | undefined {
     command,
     options: Object.fromEntries(options.map(([name, value]) => [name, String(value)])),
   };
-}
-
-function timeAt(value: unknown, ...path: string[]): number | undefined {
-  const time = Date.parse(textAt(value, ...path) ?? '');
-  return Number.isNaN(time) ? undefined : time;
 }
 
 /** Nodes on which not everything has succeeded, in the order of their parts. */

@@ -16,12 +16,13 @@ describe('dtkd domain', () => {
   });
   afterAll(() => daemon.stop());
 
+  const fromNow = (ms: number): string => new Date(Date.now() + ms).toISOString();
   const lastBody = () => daemon.asked.at(-1)?.body;
   const invite = (more: object = {}) => ({
     id: '0123456789abcdef',
     uses: 1,
     used: 0,
-    expires: Date.now() + 24 * HOUR,
+    expires: fromNow(24 * HOUR),
     revoked: false,
     token: 'the-token',
     ...more,
@@ -43,7 +44,10 @@ describe('dtkd domain', () => {
     daemon.script('POST', /\/dtdomains\/new\/invites$/, () => invite({ uses: 5 }));
     const { stdout } = await daemon.cli('domain', 'create', 'new', '--uses', '5', '--expires', '7d', '-o', 'json');
     expect(lastBody()).toEqual({ uses: 5, expires: 168 * HOUR });
-    expect(JSON.parse(stdout)).toMatchObject({ recoveryKey: 'dtkd-recovery-1-abc', invite: { token: 'the-token' } });
+    expect(JSON.parse(stdout)).toMatchObject({
+      recoveryKey: 'dtkd-recovery-1-abc',
+      invite: { token: 'the-token', expires: expect.stringMatching(/Z$/) },
+    });
   });
 
   it('invite asks for what was asked, and -q prints the token alone', async () => {
@@ -58,7 +62,7 @@ describe('dtkd domain', () => {
 
   it('invites says which can still be used', async () => {
     daemon.script('GET', /\/dtdomains\/d\/invites$/, () => ({
-      items: [invite(), invite({ used: 1 }), invite({ revoked: true }), invite({ expires: Date.now() - 2 * HOUR })],
+      items: [invite(), invite({ used: 1 }), invite({ revoked: true }), invite({ expires: fromNow(-2 * HOUR) })],
     }));
     const { stdout } = await daemon.cli('domain', 'invites', 'd');
     expect(stdout.split('\n').map((line) => line.split(/ {3,}/)[1])).toEqual([
@@ -142,7 +146,7 @@ describe('dtkd domain', () => {
           displayName: 'node1',
           self: false,
           connected: false,
-          since: Date.now() - 3 * HOUR,
+          since: fromNow(-3 * HOUR),
           address: '192.0.2.1',
           conditions: ['its clock is 5 minutes behind'],
           heardRemovals: [],

@@ -29,8 +29,8 @@ describe('statusLines', () => {
       holdsRoot: true,
       peers: [
         { displayName: 'node0', self: true, connected: true },
-        { displayName: 'node1', connected: true, path: 'direct', address: '192.0.2.1:7701', since: now - 60_000 },
-        { displayName: 'node2', connected: false, address: '192.0.2.2:7701', since: now - 7_200_000 },
+        { displayName: 'node1', connected: true, path: 'direct', address: '192.0.2.1:7701', since: new Date(now - 60_000).toISOString() },
+        { displayName: 'node2', connected: false, address: '192.0.2.2:7701', since: new Date(now - 7_200_000).toISOString() },
       ],
     });
     const apps = [
@@ -63,9 +63,9 @@ describe('statusLines', () => {
       name: 'big',
       state: 'Ready',
       peers: [
-        { displayName: 'node1', connected: false, reach: 'idle', address: '192.0.2.1:7701', since: now },
-        { displayName: 'node2', connected: true, reach: 'connected', path: 'direct', since: now - 60_000 },
-        { displayName: 'node3', connected: false, reach: 'away', since: now - 60_000 },
+        { displayName: 'node1', connected: false, reach: 'idle', address: '192.0.2.1:7701', since: new Date(now).toISOString() },
+        { displayName: 'node2', connected: true, reach: 'connected', path: 'direct', since: new Date(now - 60_000).toISOString() },
+        { displayName: 'node3', connected: false, reach: 'away', since: new Date(now - 60_000).toISOString() },
       ],
     });
     const lines = statusLines(plain, { status: { conditions: [] }, domains: [domain], apps: [] }, now);

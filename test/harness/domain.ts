@@ -6,7 +6,7 @@ import type { ApiObject } from '../../protocol/objects.ts';
 import { waitFor } from '../wait.ts';
 import type { Site } from './site.ts';
 
-const inviteView = z.looseObject({ id: z.string(), token: z.string(), expires: z.number() });
+const inviteView = z.looseObject({ id: z.string(), token: z.string(), expires: z.iso.datetime() });
 const created = z.looseObject({ recoveryKey: z.string() });
 
 /** Founds a domain; returns its recovery key. */

@@ -39,7 +39,7 @@ describe('invites', () => {
     expect(await codeOf(join(node3, 'another', founder, token))).toBe('TOKEN_WRONG_DOMAIN');
 
     const brief = await invite(founder, 'club', { expires: 1_000 });
-    await waitFor(() => Date.now() > brief.expires, { what: 'the invite to expire' });
+    await waitFor(() => Date.now() > Date.parse(brief.expires), { what: 'the invite to expire' });
     expect(await codeOf(join(node3, 'club', founder, brief.token))).toBe('TOKEN_EXPIRED');
 
     const revoked = await invite(founder, 'club');

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Cli } from '../../cli.ts';
 import type { ApiClient } from '../../client/api.ts';
-import { domainTarget, type InviteInfo, inviteState, parseInvite } from '../../client/domains.ts';
+import { domainTarget, inviteState, parseInvite } from '../../client/domains.ts';
 import { listAt, recordAt, textAt } from '../../json.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
 import { type InviteFlags, inviteOptions, inviteRequest, joinLine } from './invite.ts';
@@ -24,10 +24,10 @@ export function configure(command: Command, cli: Cli): void {
       const client = await cli.client();
       const created = await client.call('POST', domainTarget(name, 'create'), {});
       const recoveryKey = textAt(created, 'recoveryKey') ?? '';
-      let invite: InviteInfo | undefined;
+      let invite: unknown;
       try {
         invite = Object.keys(body).length === 0 ? await firstInvite(client, name) : undefined;
-        invite ??= parseInvite(await client.call('POST', domainTarget(name, 'invites'), body));
+        invite ??= await client.call('POST', domainTarget(name, 'invites'), body);
       } catch (error) {
         cli.failed(error);
       }
@@ -39,12 +39,15 @@ export function configure(command: Command, cli: Cli): void {
       out.print(`Domain ${out.paint('bold', name)} is founded; this node is its founder.`);
       out.print(`\n${out.paint('bold', 'Recovery key')} (shown only now):\n\n  ${recoveryKey}\n`);
       out.print('Write it down and keep it away from this machine: it alone can replace the root key if this machine is lost.');
-      if (invite !== undefined) out.print(`\n${joinLine(out, invite)}`);
+      if (invite !== undefined) out.print(`\n${joinLine(out, parseInvite(invite))}`);
     });
 }
 
 /** The invite that a new domain has from the start. */
-async function firstInvite(client: ApiClient, name: string): Promise<InviteInfo | undefined> {
-  const invites = listAt(await client.call('GET', domainTarget(name, 'invites')), 'items').map(parseInvite);
-  return invites.find((invite) => invite.token !== undefined && inviteState(invite, Date.now()) === 'usable');
+async function firstInvite(client: ApiClient, name: string): Promise<unknown> {
+  const invites = listAt(await client.call('GET', domainTarget(name, 'invites')), 'items');
+  return invites.find((one) => {
+    const invite = parseInvite(one);
+    return invite.token !== undefined && inviteState(invite, Date.now()) === 'usable';
+  });
 }

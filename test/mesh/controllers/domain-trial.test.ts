@@ -88,6 +88,32 @@ describe('a domain that this node is in already', () => {
   });
 });
 
+describe('times in answers about a domain', () => {
+  it('have the form of those in objects', async () => {
+    const at = Date.parse('2026-01-02T03:04:05.678Z');
+    const never = 2 ** 53;
+    const peers = [{ name: 'a', since: at }, { name: 'b' }];
+    const invites = [
+      { id: '1', expires: at },
+      { id: '2', expires: never },
+    ];
+    const actions = domainActions({
+      mesh: {
+        domain: () => ({ name: 'mydomain', peers }),
+        invites: async () => invites,
+        invite: async () => invites[0],
+      } as unknown as Mesh,
+      controller: { refresh: async () => undefined } as unknown as DomainController,
+    });
+    const act = (what: string, method: string) =>
+      actions.get(what)?.({ name: 'mydomain', rest: [], method, body: undefined, signal: new AbortController().signal } as never);
+    const time = '2026-01-02T03:04:05.678Z';
+    expect(await act('members', 'GET')).toEqual({ name: 'mydomain', peers: [{ name: 'a', since: time }, { name: 'b' }] });
+    expect(await act('invites', 'GET')).toMatchObject({ items: [{ expires: time }, { expires: expect.stringMatching(/Z$/) }] });
+    expect(await act('invites', 'POST')).toMatchObject({ expires: time });
+  });
+});
+
 describe('an invite', () => {
   const ask = (body: object) =>
     domainActions({

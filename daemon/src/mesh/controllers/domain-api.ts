@@ -8,9 +8,12 @@ import { dtPeerSchema } from '../../../../protocol/kinds/dtpeer.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import { parseToken, type Token } from '../../../../protocol/token.ts';
 import { alreadyIn } from '../already-in.ts';
-import type { Mesh } from '../mesh.types.ts';
+import type { DomainView, InviteView, Mesh } from '../mesh.types.ts';
 import type { DomainController } from './domain-controller.ts';
 import { withFields } from './domain-view.ts';
+
+/** The last time that a Date can show. */
+const LAST_TIME_MS = 8.64e15;
 
 /** The parts of the API's extension types that are used here (the API layer is not imported). */
 interface WriteContext {
@@ -131,7 +134,7 @@ export function domainActions({ mesh, controller }: DomainApiOptions): Map<strin
     },
     invites: async (request) => {
       const { name } = known(request.name);
-      if (request.method === 'GET') return { items: await mesh.invites(name) };
+      if (request.method === 'GET') return { items: (await mesh.invites(name)).map(shownInvite) };
       if (request.method === 'DELETE') {
         await mesh.revokeInvite(name, one(request.rest));
         await controller.refresh();
@@ -144,7 +147,7 @@ export function domainActions({ mesh, controller }: DomainApiOptions): Map<strin
         ...(body?.replace === undefined ? {} : { replace: body.replace }),
       });
       await controller.refresh();
-      return invite;
+      return shownInvite(invite);
     },
     root: async (request) => {
       const { name } = known(allow(request, 'POST').name);
@@ -165,7 +168,7 @@ export function domainActions({ mesh, controller }: DomainApiOptions): Map<strin
       await controller.refresh();
       return {};
     },
-    members: async (request) => known(allow(request, 'GET').name),
+    members: async (request) => shownDomain(known(allow(request, 'GET').name)),
     names: async (request) => {
       const [node = '', verb] = allow(request, 'POST').rest;
       if (verb !== 'free') throw new DtkdError('NOT_FOUND', 'a name can be freed: names/NODE/free');
@@ -187,6 +190,19 @@ export function domainActions({ mesh, controller }: DomainApiOptions): Map<strin
       throw new DtkdError('NOT_FOUND', `this node is in no domain named ${name.slice(0, 80)}`, { next: 'See "dtkd domain ls".' });
     return view;
   }
+}
+
+function shownInvite(invite: InviteView) {
+  return { ...invite, expires: timeText(invite.expires) };
+}
+
+function shownDomain(view: DomainView) {
+  return { ...view, peers: view.peers.map((peer) => ({ ...peer, since: peer.since === undefined ? undefined : timeText(peer.since) })) };
+}
+
+/** A time as all answers have it. Others can put one into an invite that no calendar has. */
+function timeText(milliseconds: number): string {
+  return new Date(Math.min(milliseconds, LAST_TIME_MS)).toISOString();
 }
 
 function allow(request: ActionRequest, method: ActionRequest['method']): ActionRequest {
