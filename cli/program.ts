@@ -52,8 +52,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     if (!(error instanceof CommanderError)) report(error);
     else if (error.exitCode !== 0) {
       status = USAGE;
-      if (error.code !== 'commander.help')
-        out.note(`next: ${aboutOption(error, asked)}See ${await listOf(error, asked)}"${asked} --help".`);
+      if (error.code !== 'commander.help') out.note(`next: ${aboutWords(error, asked)}See ${await listOf(error, asked)}"${asked} --help".`);
     }
   } finally {
     await client?.then(
@@ -144,8 +143,18 @@ const NODE_FLAGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'dtkd run': { '-I': '--on', '-X': '--not-on' },
 };
 
-/** What to do about an option that the command does not know, as far as that can be told. */
-function aboutOption(error: CommanderError, asked: string): string {
+/** Words too many, and where they belong. */
+const EXCESS: Readonly<Record<string, string>> = {
+  'dtkd run': 'Options of the command are given as --set NAME=VALUE. ',
+  'dtkd service exec': 'Write COMPONENT.COMMAND as one word. ',
+};
+
+/** What to do about an option that the command does not know or take so, or about words too many, as far as that can be told. */
+function aboutWords(error: CommanderError, asked: string): string {
+  if (error.code === 'commander.excessArguments') return EXCESS[asked] ?? '';
+  if (error.code === 'commander.invalidArgument' && /--output .*'(jsonpath|go-template|custom-columns)/.test(error.message)) {
+    return 'kubectl has these forms, and works here: see "dtkd kubeconfig --help". ';
+  }
   if (error.code !== 'commander.unknownOption') return '';
   const option = /'([^']*)'/.exec(error.message)?.[1] ?? '';
   const meant = NODE_FLAGS[asked]?.[option];

@@ -21,13 +21,13 @@ export const moduleName = z
   .max(127)
   .regex(/^(?!type\/)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a module name such as acme/web')
   .describe('Name of a module: acme/web.');
+/** YAML takes `1.0` for a number. */
+const VERSION_SAID = 'must be a version such as 1.2.0 or 1.2.0-rc.1';
+
 export const moduleVersion = z
-  .string()
+  .string(VERSION_SAID)
   .max(64)
-  .regex(
-    /^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9a-z]+([.-][0-9a-z]+)*)?$/,
-    'must be a version such as 1.2.0 or 1.2.0-rc.1',
-  )
+  .regex(/^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9a-z]+([.-][0-9a-z]+)*)?$/, VERSION_SAID)
   .describe('Its version: 1.2.0.');
 
 /** Characters of the name of code, with the instance whose copy it may be. */

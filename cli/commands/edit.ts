@@ -34,7 +34,10 @@ export function configure(command: Command, cli: Cli): void {
       const { namespace } = command.optsWithGlobals<{ namespace?: string }>();
       const [wanted] = parseWanted(name === undefined ? [kindText] : [kindText, name]);
       const [only, ...more] = wanted?.names ?? [];
-      if (wanted === undefined || only === undefined || more.length > 0) throw new DtkdError('BAD_REQUEST', 'name one object: KIND NAME');
+      if (wanted === undefined || only === undefined || more.length > 0) {
+        const next = wanted === undefined ? 'See "dtkd edit --help".' : `See "dtkd get ${wanted.kind.plural}".`;
+        throw new DtkdError('BAD_REQUEST', 'name one object: KIND NAME', { next });
+      }
       if (!wanted.kind.verbs.includes('update')) {
         throw new DtkdError('METHOD_NOT_ALLOWED', `${wanted.kind.plural} cannot be changed once they are made`, {
           next: `They can: ${wanted.kind.verbs.join(', ')}.`,

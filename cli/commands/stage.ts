@@ -80,7 +80,7 @@ export function configure(command: Command, cli: Cli): void {
 
 /** `acme/web:web-tier@^1.2`. */
 export function parseAssembly(text: string, version: string | undefined): Pick<StageRequest, 'module' | 'assembly' | 'version'> {
-  const match = /^([^:@]+):([^:@]+)(?:@(.+))?$/.exec(text);
+  const match = /^([^:@/]+\/[^:@]+):([^:@]+)(?:@(.+))?$/.exec(text);
   const [, module, assembly, range] = match ?? [];
   if (module === undefined || assembly === undefined) {
     throw new DtkdError('BAD_REQUEST', `"${text.slice(0, 120)}" is not MODULE:ASSEMBLY`, {

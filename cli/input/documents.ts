@@ -63,7 +63,11 @@ export async function parseDocuments(text: string, source: string): Promise<Sour
     const where = placeOf({ source, line });
     const value = plainValue(document, where);
     if (value === null || value === undefined) continue;
-    if (!isRecord(value)) throw new DtkdError('BAD_REQUEST', `${where}: a document must be an object with apiVersion and kind`);
+    if (!isRecord(value)) {
+      throw new DtkdError('BAD_REQUEST', `${where}: a document must be an object with apiVersion and kind`, {
+        next: 'What Ansible, Rundeck or ControlTier wrote is brought in by: dtkd model import FILE.',
+      });
+    }
     const isList = textAt(value, 'kind') === 'List' && Array.isArray(value['items']);
     for (const item of isList ? listAt(value, 'items') : [value]) {
       if (!isRecord(item)) throw new DtkdError('BAD_REQUEST', `${where}: an item of the List is no object`);

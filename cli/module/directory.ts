@@ -1,5 +1,5 @@
 import { lstat, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DtkdError } from '../../protocol/errors.ts';
 import { MANIFEST_FILE, MAX_MODULE_BYTES, MAX_MODULE_FILES } from '../../protocol/module.ts';
 import type { ModuleFile } from '../../protocol/modules/archive.ts';
@@ -72,5 +72,6 @@ function unreadable(path: string, error: unknown): DtkdError {
         : code === 'EACCES'
           ? 'permission denied'
           : String(code);
-  return new DtkdError('BAD_REQUEST', `cannot read ${path}: ${why}`, { cause: error });
+  const next = code === 'ENOTDIR' ? `Name the directory that it is in: ${dirname(path)}.` : 'Name a directory that can be read here.';
+  return new DtkdError('BAD_REQUEST', `cannot read ${path}: ${why}`, { cause: error, next });
 }

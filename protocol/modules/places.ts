@@ -8,7 +8,7 @@ export interface PlacedFault extends ModuleFault {
   place: string;
 }
 
-/** Finds the places of faults in the text that they are about. A text that cannot be read has no places but that of the file. */
+/** Finds the places of faults in the text that they are about, and puts them in its order. A text that cannot be read has no places but that of the file. */
 export async function placedFaults(text: string, faults: readonly ModuleFault[], source: string): Promise<PlacedFault[]> {
   const read = await readYamlDocument(text, source).catch(() => undefined);
   if (read === undefined) return faults.map((fault) => ({ ...fault, place: source }));
@@ -35,10 +35,9 @@ export async function placedFaults(text: string, faults: readonly ModuleFault[],
     if (pair === undefined) return at;
     return offsetOf(pair.value, field.slice(pair.name.length).replace(/^\./, ''), pair.key.range?.[0] ?? at);
   };
-  return faults.map((fault) => ({
-    ...fault,
-    place: fault.field === LOCK_FILE ? LOCK_FILE : where(offsetOf(document.contents, fault.field, beginOf(document.contents))),
-  }));
+  const offsets = new Map(faults.map((fault) => [fault, offsetOf(document.contents, fault.field, beginOf(document.contents))]));
+  const inOrder = [...faults].sort((a, b) => (offsets.get(a) ?? 0) - (offsets.get(b) ?? 0));
+  return inOrder.map((fault) => ({ ...fault, place: fault.field === LOCK_FILE ? LOCK_FILE : where(offsets.get(fault)) }));
 }
 
 function beginOf(node: unknown): number | undefined {

@@ -56,6 +56,9 @@ describe('a capability', () => {
 
   it('is refused with a list of those that are known', async () => {
     await expect(site.grant('nobody@node1', 'READ', WEB)).rejects.toMatchObject({ next: 'Its users are dev, ops.' });
+    await expect(site.grant('trust:research@node1', 'READ', WEB)).rejects.toMatchObject({
+      next: 'No trusts of node1 are known here. Make it on node1: dtkd trust create research.',
+    });
     await expect(site.grant('ops@node9', 'READ', WEB)).rejects.toMatchObject({ next: 'Known are node0, node1, node2.' });
   });
 

@@ -11,6 +11,7 @@ import { resourceKind } from '../../protocol/kinds/resource.ts';
 import { shareKind } from '../../protocol/kinds/share.ts';
 import { trustKind } from '../../protocol/kinds/trust.ts';
 import { typeKind } from '../../protocol/kinds/type.ts';
+import { userKind } from '../../protocol/kinds/user.ts';
 import { FakeDaemon } from './fake-daemon.ts';
 
 describe('mistakes at the command line', () => {
@@ -118,6 +119,36 @@ describe('mistakes at the command line', () => {
     expect(await daemon.cli('delete', 'models', 'shop', '--where', 'name=shop')).toMatchObject({ code: 2 });
     const { code } = await daemon.cli('delete', 'resources', '--where', 'model=old');
     expect({ code, where: daemon.asked.at(-1)?.query.get('where') }).toEqual({ code: 0, where: 'model=old' });
+  });
+
+  it('says how to write what was written otherwise', async () => {
+    daemon.put(userKind, 'known', {});
+    for (const [args, error, next] of [
+      [
+        ['domain', 'join', '@invite.token', '192.0.2.10'],
+        'the address of a member comes before the token',
+        'dtkd domain join ADDRESS TOKEN',
+      ],
+      [
+        ['domain', 'join', 'A'.repeat(400), '192.0.2.10'],
+        'the address of a member comes before the token',
+        'dtkd domain join ADDRESS TOKEN',
+      ],
+      [['app', 'expose', 'Wiki', '--to', '8080'], '"Wiki" cannot be the name of an app', 'such as wiki'],
+      [['user', 'add', 'known'], 'there is a user "known" on this node', 'dtkd user rotate known'],
+      [['edit', 'model'], 'name one object', 'dtkd get models'],
+      [['stage', 'web:single'], '"web:single" is not MODULE:ASSEMBLY', 'acme/web:web-tier'],
+      [['run', 'Start', 'clock', '--', '-zone', 'UTC'], 'too many arguments', '--set NAME=VALUE'],
+      [['service', 'exec', 'shop', 'web', 'Restart'], 'too many arguments', 'COMPONENT.COMMAND'],
+      [['get', 'models', '-o', 'jsonpath={.items}'], 'is invalid', 'kubectl'],
+      [['module', 'validate', 'package.json'], 'cannot read package.json: it is no directory', 'Name the directory that it is in: .'],
+      [['module', 'install', 'nowhere'], 'cannot read nowhere: it is not there', 'Name a directory'],
+      [['apply', '-f', 'examples/models/rundeck-resources.json'], 'a document must be an object', 'dtkd model import'],
+    ] as const) {
+      const { code, stderr } = await daemon.cli(...args);
+      expect({ args, code, stderr }).toMatchObject({ code: args[0] === 'user' ? 6 : 2, stderr: expect.stringContaining(error) });
+      expect(stderr.slice(stderr.indexOf('next: '))).toContain(next);
+    }
   });
 
   it('delete takes what a file describes away the last of it first: what stands later needs what stands before it', async () => {

@@ -110,7 +110,7 @@ describe('a module in a directory', () => {
     expect(stderr).toContain('types.Web.commands.Stop.script.file: the module has no file "bin/sotp"');
     await writeFile(manifest, 'dsl_version: "1.0"\nmodule: Acme\n');
     const { stdout } = await runCli({}, 'module', 'validate', directory, '-o', 'json');
-    expect(JSON.parse(stdout)).toMatchObject({ valid: false, faults: [{ field: 'module' }, { field: 'version' }] });
+    expect(JSON.parse(stdout)).toMatchObject({ valid: false, faults: [{ field: 'version' }, { field: 'module' }] });
     await writeFile(manifest, 'a: [');
     expect((await runCli({}, 'module', 'validate', directory)).stderr).toContain('cannot be read as YAML');
   });

@@ -6,6 +6,7 @@ import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
 import { endpointsKind } from '../../../protocol/kinds/endpoints.ts';
 import { apiVersionOf, type Kind } from '../../../protocol/kinds/kind.ts';
 import { serviceKind } from '../../../protocol/kinds/service.ts';
+import { objectName } from '../../../protocol/objects.ts';
 import type { Cli } from '../../cli.ts';
 import { type ApiClient, THIS_NODE } from '../../client/api.ts';
 import { applyDocument } from '../../client/apply.ts';
@@ -54,6 +55,11 @@ export function configure(command: Command, cli: Cli): void {
     .addOption(outputOption('json', 'yaml', 'name'))
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, flags: ExposeFlags) => {
+      if (!objectName.safeParse(name).success) {
+        throw new DtkdError('NAME_INVALID', `${JSON.stringify(name.slice(0, 80))} cannot be the name of an app`, {
+          next: 'Use lower-case letters, digits, hyphens and dots, such as wiki.',
+        });
+      }
       const to = parseHostPort(flags.to);
       const client = await cli.client();
       const domains = await chooseDomains(client, flags.domain);

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { DtkdError } from '../../../protocol/errors.ts';
 import { parseToken } from '../../../protocol/token.ts';
 import type { Cli } from '../../cli.ts';
 import type { ApiClient } from '../../client/api.ts';
@@ -11,6 +12,9 @@ import { type Format, outputOption, printValue } from '../../output/format.ts';
 
 /** How long --wait waits for a connection to another member, in milliseconds. */
 const CONNECTED_TIMEOUT_MS = 60_000;
+
+/** No address is so long; tokens are longer. */
+const MAX_ADDRESS = 300;
 
 const EXAMPLES = `
 Examples:
@@ -28,6 +32,11 @@ export function configure(command: Command, cli: Cli): void {
     .addOption(outputOption('json', 'yaml'))
     .addHelpText('after', EXAMPLES)
     .action(async (address: string, argument: string, flags: { replace?: string; wait?: boolean; output?: Format }) => {
+      if (address.startsWith('@') || address.length > MAX_ADDRESS) {
+        throw new DtkdError('BAD_REQUEST', 'the address of a member comes before the token', {
+          next: 'Write: dtkd domain join ADDRESS TOKEN.',
+        });
+      }
       const token = await readSecret(argument, 'invite token');
       const { domainName: name } = parseToken(token);
       const client = await cli.client();

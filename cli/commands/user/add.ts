@@ -26,15 +26,19 @@ export function configure(command: Command, cli: Cli): void {
         throw new DtkdError('NAME_INVALID', 'a user is added on its own node, by its name alone', { next: `Write ${name.split('@')[0]}.` });
       }
       const client = await cli.client();
-      const user = await client.create(
-        { kind: userKind, namespace: THIS_NODE },
-        {
-          apiVersion: apiVersionOf(userKind),
-          kind: userKind.kind,
-          metadata: { name },
-          ...(flags.description === undefined ? {} : { spec: { description: flags.description } }),
-        },
-      );
+      const document = {
+        apiVersion: apiVersionOf(userKind),
+        kind: userKind.kind,
+        metadata: { name },
+        ...(flags.description === undefined ? {} : { spec: { description: flags.description } }),
+      };
+      const user = await client.create({ kind: userKind, namespace: THIS_NODE }, document).catch((error: unknown) => {
+        if (!(error instanceof DtkdError) || error.code !== 'ALREADY_EXISTS') throw error;
+        throw new DtkdError('ALREADY_EXISTS', `there is a user "${name}" on this node`, {
+          next: `Choose another name. Where its token was lost: dtkd user rotate ${name}.`,
+          cause: error,
+        });
+      });
       const display = `${name}@${textAt(user, 'metadata', 'namespace') ?? ''}`;
       printToken(cli.out, display, await newToken(client, name), flags.quiet === true);
     });

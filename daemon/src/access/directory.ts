@@ -99,7 +99,7 @@ export class Directory {
       throw refuse(
         field,
         `there is no ${kind.singular} "${name}" on node "${node}"`,
-        isFromElsewhere ? ASK : await this.#known(kind, node),
+        isFromElsewhere ? ASK : await this.#known(kind, node, name),
       );
     }
     const display = `${name}@${node}`;
@@ -122,9 +122,10 @@ export class Directory {
     throw refuse(field, `no node "${node}" is known here`, `Known are ${someOf(nodes)}.`);
   }
 
-  async #known({ plural }: { plural: string }, node: string): Promise<string> {
+  async #known({ plural, singular }: { plural: string; singular: string }, node: string, name: string): Promise<string> {
     const { items } = await this.#options.store.list({ group: DTKD_GROUP, plural, namespace: node, limit: MAX_NAMED + 1 });
-    if (items.length === 0) return `No ${plural} of ${node} are known here.`;
+    if (items.length === 0)
+      return `No ${plural} of ${node} are known here. Make it on ${node}: dtkd ${singular} ${singular === 'user' ? 'add' : 'create'} ${name}.`;
     return `Its ${plural} are ${someOf(items.map(({ metadata }) => metadata.name))}.`;
   }
 }

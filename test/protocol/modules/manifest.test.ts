@@ -28,7 +28,7 @@ describe('a manifest', () => {
     [`${HEAD}type: {}`, 'type: there is no such field'],
     [HEAD.replace('acme/web', 'Web'), 'module: must be a module name such as acme/web'],
     [HEAD.replace('acme/web', 'type/web'), 'module: must be a module name'],
-    [HEAD.replace('1.2.0', '1.2'), 'version: '],
+    [HEAD.replace('1.2.0', '1.2'), 'version: must be a version such as 1.2.0'],
     [`${HEAD}types: {A: {commands: {Start: {script: {inlin: x}}}}}`, 'types.A.commands.Start.script.inlin: there is no such field'],
     [`${HEAD}types: {A: {commands: {Start: {}}}}`, 'types.A.commands.Start: must be exactly one of script, workflow and dispatch'],
     [`${HEAD}types: {A: {commands: {"a b": {script: {inline: x}}}}}`, 'must be a command name'],

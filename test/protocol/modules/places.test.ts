@@ -34,6 +34,11 @@ describe('the place of a fault', () => {
     expect(await at('the file')).toBe('f:1:1');
   });
 
+  it('orders faults as the text goes, not as they were found', async () => {
+    const faults = ['types.Other', 'the file', 'types.Web', 'module'].map((field) => ({ field, message: 'x' }));
+    expect((await placedFaults(TEXT, faults, 'f')).map(({ field }) => field)).toEqual(['the file', 'module', 'types.Web', 'types.Other']);
+  });
+
   it('is found or not, whatever is asked of whatever', async () => {
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.constant(TEXT), fc.string()), fc.string(), async (text, field) => {
