@@ -7,7 +7,7 @@ import { executionKind } from '../../protocol/kinds/execution.ts';
 import { nodeKind } from '../../protocol/kinds/node.ts';
 import { policyKind } from '../../protocol/kinds/policy.ts';
 import { secretKind } from '../../protocol/kinds/secret.ts';
-import type { ObjectRef } from '../../protocol/objects.ts';
+import type { ApiObject, ObjectRef } from '../../protocol/objects.ts';
 import type { SigningKey } from '../../protocol/signing.ts';
 import type { Access, Audit } from './access/access.types.ts';
 import { decideMove } from './access/moves.ts';
@@ -87,6 +87,8 @@ export interface Dispatching {
   nodes: Nodes;
   /** For `dtkd status`. */
   counts(): Record<string, number>;
+  /** This node's own Node object. */
+  nodeObject(): Promise<ApiObject | undefined>;
   /** For those who watch over the daemon. */
   figures(): DispatchFigures;
   stop(): Promise<void>;
@@ -99,6 +101,7 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
   const isGone = goneMembers(mesh);
   const nodes = dispatchNodes(store, node.name, members);
   const self = { name: node.name, signingKey: signingKey.publicKey };
+  const nodeObject = () => store.get({ group: nodeKind.group, plural: nodeKind.plural, namespace: '', name: node.name });
   const deciding = {
     decide: access.decide.bind(access),
     decideMove: decideMove.bind(undefined, access),
@@ -133,7 +136,7 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
     runner: createRunner({ directory: join(directory, 'dispatch', 'runner'), logger }),
     spools: createSpools(),
     secrets: secrets.values,
-    nodeObject: () => store.get({ group: nodeKind.group, plural: nodeKind.plural, namespace: '', name: node.name }),
+    nodeObject,
     started: () => executions.started,
     environment,
     logger,
@@ -225,6 +228,7 @@ export async function startDispatching(options: DispatchingOptions): Promise<Dis
         keep: (signed, archive) => modules.keep(signed, archive),
       },
     },
+    nodeObject,
     counts: () => ({ ...target.counts(), held: holding.counts().orders, executions: executions.counts().running }),
     figures: () => ({
       ...executions.figures(),

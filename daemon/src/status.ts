@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { isRecord } from '../../protocol/json.ts';
+import type { ApiObject } from '../../protocol/objects.ts';
 import type { Config } from './config.ts';
 import { directoryBytes } from './directory.ts';
 import type { DomainView, Mesh } from './mesh/mesh.types.ts';
@@ -22,7 +24,8 @@ interface StatusFacts extends Facts {
   /** What the daemon needs and has not. */
   failures(): Promise<string[]>;
   audit: { conditions(): string[]; counters(): Record<string, number> };
-  dispatch: { counts(): Record<string, number> };
+  /** `nodeObject`: this node's own Node object. */
+  dispatch: { counts(): Record<string, number>; nodeObject(): Promise<ApiObject | undefined> };
   apps: { summary(): { own: number; copies: number; byStatus: Record<string, number> }; counters(): Record<string, number> };
 }
 
@@ -62,11 +65,27 @@ export async function daemonStatus(facts: StatusFacts): Promise<object> {
     })),
     apps: apps.summary(),
     commands: facts.dispatch.counts(),
-    conditions: [...(await facts.failures()), ...audit.conditions(), ...conditions(domains)],
+    conditions: [
+      ...maintained(await facts.dispatch.nodeObject()),
+      ...(await facts.failures()),
+      ...audit.conditions(),
+      ...conditions(domains),
+    ],
     counters: { ...mesh.counters(), ...apps.counters(), ...audit.counters() },
     storage: { bytes: await directoryBytes(join(config.data, 'db')) },
     memory: { rss: process.memoryUsage.rss() },
   };
+}
+
+/** Maintenance that is over and was not ended goes on: nothing else shows why commands of others do nothing here. */
+export function maintained(node: ApiObject | undefined): string[] {
+  const spec = node?.['spec'];
+  const maintenance = isRecord(spec) ? spec['maintenance'] : undefined;
+  if (!isRecord(maintenance)) return [];
+  const [since, reason] = [maintenance['since'], maintenance['reason']];
+  const when = typeof since === 'string' ? ` since ${since}` : '';
+  const why = typeof reason === 'string' && reason !== '' ? ` (${reason})` : '';
+  return [`in maintenance${when}${why}: commands of others skip this node until "dtkd node maintain off"`];
 }
 
 /** What is wrong, first things first; empty when all is well. */

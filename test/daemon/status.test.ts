@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../daemon/src/config.ts';
 import type { DomainState, DomainView } from '../../daemon/src/mesh/mesh.types.ts';
-import { conditions, summaryText } from '../../daemon/src/status.ts';
+import { conditions, maintained, summaryText } from '../../daemon/src/status.ts';
 import { parseDomainId, parsePeerId, parsePeerKey } from '../../protocol/ids.ts';
 
 describe('what dtkd up prints', () => {
@@ -23,6 +23,20 @@ describe('what dtkd up prints', () => {
 });
 
 describe('what wants attention', () => {
+  it('is a maintenance that goes on', () => {
+    const node = (spec: object) => ({
+      apiVersion: 'dtkd.dev/v1',
+      kind: 'Node',
+      metadata: { name: 'node0', uid: 'u', resourceVersion: '1', generation: 1, creationTimestamp: '2026-01-01T00:00:00Z' },
+      spec,
+    });
+    expect(maintained(node({ maintenance: { since: '2026-01-01T00:00:00Z', reason: 'new disks' } }))).toEqual([
+      'in maintenance since 2026-01-01T00:00:00Z (new disks): commands of others skip this node until "dtkd node maintain off"',
+    ]);
+    expect(maintained(node({ maintenance: {} }))).toHaveLength(1);
+    for (const other of [undefined, node({}), node({ tags: ['web'] })]) expect(maintained(other)).toEqual([]);
+  });
+
   const key = parsePeerKey('b'.repeat(64));
   const id = parsePeerId('c'.repeat(32));
   const domain = (name: string, state: DomainState, message?: string): DomainView => ({
