@@ -55,7 +55,7 @@ describe('the model over HTTP', () => {
     const refused = await api.ask('DELETE', `${IN}/resources/a`);
     expect(refused).toMatchObject({ status: 409, body: { details: { code: 'CONFLICT', dependents: ['resources/b'], count: 1 } } });
     const all = await api.ask('DELETE', `${IN}/models/web?cascade=true`);
-    expect(all).toMatchObject({ status: 200, headers: { warning: '299 - "2 objects that depended on it went with it"' } });
+    expect(all).toMatchObject({ status: 200, headers: { warning: '299 - "2 objects that depend on it go with it"' } });
     expect((await api.ask('GET', `${IN}/resources`)).body.items).toEqual([]);
   });
 

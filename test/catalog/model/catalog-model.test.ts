@@ -103,10 +103,7 @@ describe('a deletion with dependents', () => {
     const real = context();
     expect(await handler?.delete?.(site, real)).toMatchObject({ handled: { metadata: { name: 'site' } } });
     expect(real.warnings).toEqual(dry.warnings);
-    expect(real.warnings).toEqual([
-      '3 objects that depended on it went with it',
-      '2 resources with other parents stayed, detached from it',
-    ]);
+    expect(real.warnings).toEqual(['3 objects that depend on it go with it', '2 resources with other parents stay, detached from it']);
     const left = (await store.list({ group: 'dtkd.dev', plural: 'resources' })).items;
     expect(left.map((one) => [one.metadata.name, Reflect.get(Object(one['spec']), 'parents')])).toEqual([
       ['deployed', [`node/${NODE}`]],

@@ -91,8 +91,12 @@ function deletion(plural: Plural, options: HandlerOptions): NonNullable<ModelHan
       return undefined;
     }
     const { object: last, deleted, detached } = await deleteWithDependents({ store, node, rights }, plural, object, context);
-    if (deleted > 0) context.warn(`${deleted} ${deleted === 1 ? 'object' : 'objects'} that depended on it went with it`);
-    if (detached > 0) context.warn(`${detached} ${detached === 1 ? 'resource' : 'resources'} with other parents stayed, detached from it`);
+    if (deleted > 0)
+      context.warn(`${deleted} ${deleted === 1 ? 'object that depends on it goes' : 'objects that depend on it go'} with it`);
+    if (detached > 0)
+      context.warn(
+        `${detached} ${detached === 1 ? 'resource with other parents stays' : 'resources with other parents stay'}, detached from it`,
+      );
     return { handled: last };
   };
 }
