@@ -32,7 +32,8 @@ const ELSEWHERE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     remove: 'dtkd delete model MODEL --cascade',
     delete: 'dtkd delete model MODEL --cascade',
   },
-  'dtkd secret': { create: 'dtkd secret set SECRET', add: 'dtkd secret set SECRET' },
+  'dtkd audit': { ls: 'dtkd audit show', log: 'dtkd audit show' },
+  'dtkd secret': { show: 'dtkd secret ls', get: 'dtkd secret ls', create: 'dtkd secret set SECRET', add: 'dtkd secret set SECRET' },
   'dtkd service': {
     plan: 'dtkd converge SERVICE --dry-run',
     converge: 'dtkd converge SERVICE',

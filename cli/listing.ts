@@ -26,7 +26,7 @@ export async function* listPages(
     yield page;
   }
   if (rows === 0 && target.namespace !== undefined) completeness.assertHeard(target.namespace, target.kind.plural);
-  for (const line of completeness.lines()) cli.out.note(line);
+  for (const line of completeness.lines()) cli.out.noteOnce(line);
 }
 
 /** All objects of one node on which something is to be done, or none: throws if that node did not show all of them. */

@@ -147,6 +147,7 @@ const NODE_FLAGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 const EXCESS: Readonly<Record<string, string>> = {
   'dtkd run': 'Options of the command are given as --set NAME=VALUE. ',
   'dtkd service exec': 'Write COMPONENT.COMMAND as one word. ',
+  'dtkd secret set': 'The value is asked for, or read from a pipe: in a command line others could see it. ',
 };
 
 /** What to do about an option that the command does not know or take so, or about words too many, as far as that can be told. */

@@ -7,6 +7,7 @@ type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow';
 /** What the person sees: results on standard output, all else on standard error. Colours only on a terminal that wants them. */
 export class Output {
   readonly #colours: boolean;
+  readonly #noted = new Set<string>();
 
   constructor() {
     this.#colours = process.stdout.isTTY === true && !userPreferences().noColor;
@@ -36,6 +37,12 @@ export class Output {
   /** A remark that is not part of the result. */
   note(text: string): void {
     process.stderr.write(`${text}\n`);
+  }
+
+  /** The same, but said once however often it comes, as of each kind that is listed. */
+  noteOnce(text: string): void {
+    if (!this.#noted.has(text)) this.note(text);
+    this.#noted.add(text);
   }
 
   /** What long work is doing, for people who wait; never in logs and pipes. */

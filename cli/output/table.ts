@@ -101,5 +101,10 @@ export class TablePrinter {
 
 function cellText(cell: unknown): string {
   if (cell === null || cell === undefined) return '';
-  return typeof cell === 'string' ? cell : typeof cell === 'object' ? JSON.stringify(cell) : String(cell);
+  if (typeof cell === 'string') {
+    // of several lines the first, as kubectl has it: a row is one
+    const end = cell.indexOf('\n');
+    return end === -1 ? cell : `${cell.slice(0, end)}...`;
+  }
+  return typeof cell === 'object' ? JSON.stringify(cell) : String(cell);
 }

@@ -139,6 +139,7 @@ describe('mistakes at the command line', () => {
       [['edit', 'model'], 'name one object', 'dtkd get models'],
       [['stage', 'web:single'], '"web:single" is not MODULE:ASSEMBLY', 'acme/web:web-tier'],
       [['run', 'Start', 'clock', '--', '-zone', 'UTC'], 'too many arguments', '--set NAME=VALUE'],
+      [['secret', 'set', 'pw', 'hunter2'], 'too many arguments', 'in a command line others could see it'],
       [['service', 'exec', 'shop', 'web', 'Restart'], 'too many arguments', 'COMPONENT.COMMAND'],
       [['get', 'models', '-o', 'jsonpath={.items}'], 'is invalid', 'kubectl'],
       [['module', 'validate', 'package.json'], 'cannot read package.json: it is no directory', 'Name the directory that it is in: .'],
@@ -149,6 +150,13 @@ describe('mistakes at the command line', () => {
       expect({ args, code, stderr }).toMatchObject({ code: args[0] === 'user' ? 6 : 2, stderr: expect.stringContaining(error) });
       expect(stderr.slice(stderr.indexOf('next: '))).toContain(next);
     }
+  });
+
+  it('what every list says of a node is said once for all kinds', async () => {
+    const table = { kind: 'Table', metadata: { completeness: [{ node: 'node1', state: 'unasked', message: 'only users are asked' }] } };
+    daemon.script('GET', /^\/apis\/dtkd\.dev\/v1\/(releases|assemblies)$/, () => ({ ...table, columnDefinitions: [], rows: [] }));
+    const { stderr } = await daemon.cli('get', 'releases,assemblies', '-A');
+    expect(stderr.match(/node1/g)).toHaveLength(1);
   });
 
   it('delete takes what a file describes away the last of it first: what stands later needs what stands before it', async () => {

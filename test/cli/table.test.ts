@@ -35,6 +35,11 @@ describe('TablePrinter', () => {
     expect(print({}, TABLE)).toEqual(['NAME          STATUS', 'a-long-name   Ready', 'b             <none>']);
   });
 
+  it('shows of a text of several lines the first', () => {
+    const rows = [{ cells: ['a', 'it failed:\n  here\n  ^'], object: { metadata: { name: 'a', namespace: 'node0' } } }];
+    expect(print({}, { ...TABLE, rows })).toEqual(['NAME   STATUS', 'a      it failed:...']);
+  });
+
   it('shows all columns when wide, namespaces first, and prefixes', () => {
     expect(print({ wide: true, namespaces: true, prefix: 'dtapp/' }, TABLE)).toEqual([
       'NAMESPACE   NAME                STATUS   MESSAGE',
