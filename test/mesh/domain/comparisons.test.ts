@@ -56,6 +56,7 @@ describe('comparisons', () => {
   const [equal, liar, stalled] = peers;
   let syncs: string[];
   let lies: number;
+  let own: number;
   let comparisons: Comparisons;
   /** A difference is looked at twice, and the timer may come late by half. */
   const ROUND_MS = peers.length * 1.5 * COMPARE_INTERVAL_MS + SETTLE_MS;
@@ -64,6 +65,7 @@ describe('comparisons', () => {
     vi.useFakeTimers();
     syncs = [];
     lies = 0;
+    own = 0;
   });
   afterEach(() => {
     comparisons.stop();
@@ -75,7 +77,8 @@ describe('comparisons', () => {
   function begin(theirs: (peer: string) => Promise<Digests>, sync: Partial<ComparisonsPorts['sync']> = {}): void {
     comparisons = new Comparisons({
       neighbours: () => peers,
-      exchange: async (peer) => ({ ours: having(0), theirs: await theirs(peer) }),
+      own: async () => having(own),
+      exchange: async (peer) => ({ ours: having(own), theirs: await theirs(peer) }),
       sync: { facts: noted, logs: noted, ...sync },
       logger: silentLogger,
     });
@@ -95,6 +98,19 @@ describe('comparisons', () => {
     expect(syncs.length - before).toBeGreaterThan(0);
     expect(syncs.length - before).toBeLessThanOrEqual(10);
     expect(new Set(syncs)).toEqual(new Set([liar]));
+  });
+
+  it('are made once with each neighbour after a change here, and then no more', async () => {
+    const asked: string[] = [];
+    begin(async (peer) => {
+      asked.push(peer);
+      return having(own);
+    });
+    await vi.advanceTimersByTimeAsync(3 * ROUND_MS);
+    expect([...asked].sort()).toEqual([...peers].sort());
+    own = 1;
+    await vi.advanceTimersByTimeAsync(3 * ROUND_MS);
+    expect([...asked].sort()).toEqual([...peers, ...peers].sort());
   });
 
   it('do not sync over what arrives meanwhile', async () => {

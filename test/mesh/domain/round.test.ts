@@ -25,6 +25,14 @@ it('takes who comes within the same round, and forgets who goes', () => {
   expect([round.next(['a', 'b', 'c']), round.next(['a', 'b', 'c'])]).toEqual(['a', 'c']);
 });
 
+it('passes over who is not to be taken, without taking the others more often', () => {
+  const round = new Round<string>(() => 0);
+  const all = ['a', 'b', 'c'];
+  const taken = Array.from({ length: 4 }, () => round.next(all, (each) => each !== 'b'));
+  expect(taken).toEqual(['a', 'c', 'a', 'c']);
+  expect(round.next(all, () => false)).toBeUndefined();
+});
+
 it('has nobody to take where nobody is', () => {
   expect(new Round<string>().next([])).toBeUndefined();
 });

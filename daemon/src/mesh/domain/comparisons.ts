@@ -1,7 +1,7 @@
 /**
  * Notices within seconds that a neighbour does not have what this node has, whatever gossip lost: compares digests with each neighbour in
- * turn, and makes that equal which still differs after what is under way has had time to arrive: facts and logs each by a conversation of
- * its own, so that who the members are does not wait for what they wrote. Guarantees that a neighbour which always tells another digest
+ * turn until both have once had what this node has now, and makes that equal which still differs after what is under way has had time to
+ * arrive: facts and logs each by a conversation of its own, so that who the members are does not wait for what they wrote. Guarantees that a neighbour which always tells another digest
  * costs one sync of each in a while, that a sync which failed (a busy machine) is soon tried again, and that one that stalls keeps up
  * nobody else. Does not know what the digests are of.
  */
@@ -34,6 +34,8 @@ export type Part = (typeof PARTS)[number];
 export interface ComparisonsPorts {
   /** Neighbours that can be compared with. */
   neighbours(): readonly PeerKey[];
+  /** What this node has at this moment. */
+  own(): Promise<Digests>;
   /** What the neighbour and this node have at this moment. */
   exchange(peer: PeerKey): Promise<{ ours: Digests; theirs: Digests }>;
   /** Makes both have the same of one part. Rejects if that failed. */
@@ -69,6 +71,8 @@ export class Comparisons {
   readonly #ports: ComparisonsPorts;
   readonly #round = new Round<PeerKey>();
   readonly #running = new Set<PeerKey>();
+  /** What this node had when nothing differed. As long as it has that, a difference can only come of a change there, and then the neighbour compares. */
+  readonly #agreed = new Map<PeerKey, string>();
   readonly #synced: Record<Part, Map<PeerKey, Synced>> = { facts: new Map(), logs: new Map() };
   readonly #timers = new Set<NodeJS.Timeout>();
   #stopped = false;
@@ -81,8 +85,7 @@ export class Comparisons {
     // Between half and one and a half times the interval, so that the members do not keep step.
     this.#later(COMPARE_INTERVAL_MS * (0.5 + Math.random()), () => {
       this.start();
-      const peer = this.#round.next(this.#ports.neighbours());
-      if (peer !== undefined && !this.#running.has(peer)) void this.#compare(peer);
+      this.#compareNext().catch((err: unknown) => this.#ports.logger.debug({ err }, 'Neighbours could not be compared with'));
     });
   }
 
@@ -90,6 +93,14 @@ export class Comparisons {
     this.#stopped = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
+  }
+
+  async #compareNext(): Promise<void> {
+    const neighbours = this.#ports.neighbours();
+    const own = nameOf(await this.#ports.own());
+    for (const peer of this.#agreed.keys()) if (!neighbours.includes(peer)) this.#agreed.delete(peer);
+    const peer = this.#round.next(neighbours, (each) => this.#agreed.get(each) !== own);
+    if (peer !== undefined && !this.#running.has(peer)) await this.#compare(peer);
   }
 
   async #compare(peer: PeerKey): Promise<void> {
@@ -127,9 +138,12 @@ export class Comparisons {
     }
   }
 
-  #look(peer: PeerKey): Promise<{ ours: Digests; theirs: Digests }> {
+  async #look(peer: PeerKey): Promise<{ ours: Digests; theirs: Digests }> {
     this.counters.comparisons += 1;
-    return this.#ports.exchange(peer);
+    const found = await this.#ports.exchange(peer);
+    if (isDifferent(found)) this.#agreed.delete(peer);
+    else this.#agreed.set(peer, nameOf(found.ours));
+    return found;
   }
 
   #later(ms: number, run: () => void): void {
@@ -140,6 +154,10 @@ export class Comparisons {
     }, ms);
     this.#timers.add(timer);
   }
+}
+
+function nameOf(digests: Digests): string {
+  return PARTS.map((part) => digests[part]).join(' ');
 }
 
 function isDifferent({ ours, theirs }: { ours: Digests; theirs: Digests }): boolean {

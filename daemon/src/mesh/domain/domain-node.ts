@@ -167,6 +167,7 @@ export class DomainNode {
     this.#heartbeat = new Heartbeat(() => this.host.links().filter((link) => link.admitted));
     this.#comparisons = new Comparisons({
       neighbours: () => this.peers.connected().filter((peer) => this.#speaks(peer, COMPARE_PROTOCOL)),
+      own: () => this.#digests(),
       exchange: (peer) => this.#exchangeDigests(peer),
       sync: {
         facts: (peer) => this.#sync.pushFacts(peer, []),

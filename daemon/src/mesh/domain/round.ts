@@ -10,12 +10,13 @@ export class Round<T> {
     this.#random = random;
   }
 
-  /** The next one; who came meanwhile is in this round, who is gone is forgotten. */
-  next(present: Iterable<T>): T | undefined {
+  /** The next one that is to be taken; who came meanwhile is in this round, who is gone is forgotten. */
+  next(present: Iterable<T>, isToBeTaken: (each: T) => boolean = () => true): T | undefined {
     const all = [...new Set(present)];
     this.#done = new Set(all.filter((each) => this.#done.has(each)));
-    if (this.#done.size === all.length) this.#done.clear();
-    const left = all.filter((each) => !this.#done.has(each));
+    const wanted = all.filter(isToBeTaken);
+    if (wanted.every((each) => this.#done.has(each))) this.#done.clear();
+    const left = wanted.filter((each) => !this.#done.has(each));
     const chosen = left[Math.floor(this.#random() * left.length)];
     if (chosen !== undefined) this.#done.add(chosen);
     return chosen;
