@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect, type Socket } from 'node:net';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { allowLong, limitBodies } from '../../daemon/src/api/body-patience.ts';
 import { waitFor } from '../wait.ts';
 
@@ -73,4 +73,18 @@ test('one that may be long goes on as long as it gets on, and is ended when it d
   stalled.socket.write('1\r\nx\r\n');
   await waitFor(stalled.closed);
   expect(stalled.heard()).toMatch(/^HTTP\/1\.1 408 /);
+});
+
+test('there is a timer only while a body is coming', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  try {
+    const { socket, heard } = await begin('/');
+    await waitFor(() => vi.getTimerCount() === 1);
+    socket.write('0\r\n\r\n');
+    await waitFor(() => heard().includes('200 OK'));
+    vi.advanceTimersToNextTimer();
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -35,6 +35,7 @@ const LATE = rawRefusal(new DtkdError('TIMEOUT', 'the body of the request did no
 export function limitBodies(server: Server | TlsServer, { bodyMs, stallMs, sweepMs }: PatienceLimits): void {
   const coming = new Map<IncomingMessage, Coming>();
   let fresh: [IncomingMessage, ServerResponse][] = [];
+  let timer: NodeJS.Timeout | undefined;
   // Most bodies have come with their heads, and need no looking after.
   const takeUp = () => {
     const now = performance.now();
@@ -42,6 +43,8 @@ export function limitBodies(server: Server | TlsServer, { bodyMs, stallMs, sweep
       if (!isOver(incoming)) coming.set(incoming, { response, since: now, bytes: incoming.socket.bytesRead });
     }
     fresh = [];
+    // A timer of a server at rest would wake the daemon for nothing.
+    if (coming.size > 0) timer ??= setInterval(look, sweepMs).unref();
   };
   const look = () => {
     const now = performance.now();
@@ -57,6 +60,11 @@ export function limitBodies(server: Server | TlsServer, { bodyMs, stallMs, sweep
         giveUp(incoming, state.response);
       }
     }
+    if (coming.size === 0) rest();
+  };
+  const rest = () => {
+    clearInterval(timer);
+    timer = undefined;
   };
   server.prependListener('request', (incoming: IncomingMessage, response: ServerResponse) => {
     const { headers } = incoming;
@@ -64,9 +72,7 @@ export function limitBodies(server: Server | TlsServer, { bodyMs, stallMs, sweep
     if (fresh.length === 0) setImmediate(takeUp);
     fresh.push([incoming, response]);
   });
-  const timer = setInterval(look, sweepMs);
-  timer.unref();
-  server.once('close', () => clearInterval(timer));
+  server.once('close', rest);
 }
 
 function isOver(incoming: IncomingMessage): boolean {

@@ -32,10 +32,7 @@ export function createApps(options: AppsOptions): Apps {
   const book = new LaneBook(mesh, peers);
   const lanes = new LaneClient({ mesh, identities, book, now: elapsed });
   const tunnels = new TunnelClient({ mesh, peers, lanes });
-  const proxy = new HttpProxy(elapsed, () => {
-    own.sweep();
-    ingress.sweep();
-  });
+  const proxy = new HttpProxy(elapsed, () => [own.sweep(), ingress.sweep()].includes(true));
   const { users } = options;
   const ingress = new Ingress({ table, peers, own, tunnels, proxy, users, node, now: elapsed });
   const server = new TunnelServer({ table, peers, own, proxy, users, logger });

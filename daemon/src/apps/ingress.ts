@@ -95,7 +95,8 @@ export class Ingress {
     for (const id of [...this.pools.keys(), ...this.retired.keys()]) this.dropPools(id);
   }
 
-  sweep(): void {
+  /** Returns whether connections are left. */
+  sweep(): boolean {
     for (const [id, pools] of this.pools) {
       for (const [key, { pool, bearer }] of pools) {
         pool.sweep();
@@ -110,6 +111,7 @@ export class Ingress {
       }
       if (pools.size === 0) this.retired.delete(id);
     }
+    return this.retired.size > 0 || [...this.pools.values()].some((pools) => [...pools.values()].some(({ pool }) => pool.size > 0));
   }
 
   private dropPools(id: string): void {

@@ -61,8 +61,10 @@ export class OwnApps {
     this.authenticator.close();
   }
 
-  sweep(): void {
+  /** Returns whether connections are left. */
+  sweep(): boolean {
     for (const { pool } of this.pools.values()) pool.sweep();
+    return [...this.pools.values()].some(({ pool }) => pool.size > 0);
   }
 
   /** The addresses behind an app, as things stand now. */

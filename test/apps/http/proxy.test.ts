@@ -1,6 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { StreamChannel } from '../../../daemon/src/apps/channel/stream-channel.ts';
 import { HTTP_LIMITS } from '../../../daemon/src/apps/http/limits.ts';
 import { OriginPool } from '../../../daemon/src/apps/http/origin-pool.ts';
@@ -34,6 +34,7 @@ describe('the proxy', () => {
       () => now,
       () => {
         sweeps += 1;
+        return pool.size > 0;
       },
     );
     server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
@@ -95,6 +96,25 @@ describe('the proxy', () => {
     for (const bytes of received) {
       expect(bytes).not.toContain('smuggled');
       expect(bytes).not.toMatch(/0\r\n\r\n$/);
+    }
+  });
+
+  it('wakes the daemon only while there are connections, of clients or to origins', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const sweep = () => vi.advanceTimersToNextTimer();
+      expect(vi.getTimerCount()).toBe(0);
+      const { text } = await exchange(port, message('GET / HTTP/1.1', 'Host: a', 'Connection: close'));
+      expect(text).toMatch(/^HTTP\/1\.1 200 /);
+      await waitFor(() => proxy.size === 0);
+      sweep();
+      expect([vi.getTimerCount(), pool.size]).toEqual([1, 1]);
+      pool.close();
+      await waitFor(() => pool.size === 0);
+      sweep();
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
     }
   });
 

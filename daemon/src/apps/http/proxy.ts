@@ -13,21 +13,20 @@ export class HttpProxy {
   /** The oldest first, with the network of its client. */
   private readonly connections = new Map<ProxyConnection, string>();
   private readonly now: () => number;
-  private readonly sweeper: NodeJS.Timeout;
+  private readonly onSweep: () => boolean;
+  private sweeper: NodeJS.Timeout | undefined;
   private stopped = false;
   private refused = 0;
   /** Answers by the first digit of their status. */
   private readonly answers = [0, 0, 0, 0, 0, 0];
 
-  /** `onSweep` is called about once a second, for the pools behind the routes. */
-  constructor(now: () => number, onSweep: () => void) {
+  /**
+   * `onSweep` is called about once a second, for the pools behind the routes, while there are connections of clients, and for as long after as it says
+   * that they hold some to origins.
+   */
+  constructor(now: () => number, onSweep: () => boolean) {
     this.now = now;
-    this.sweeper = setInterval(() => {
-      const time = now();
-      for (const connection of this.connections.keys()) connection.sweep(time);
-      onSweep();
-    }, SWEEP_MS);
-    this.sweeper.unref();
+    this.onSweep = onSweep;
   }
 
   get size(): number {
@@ -70,6 +69,7 @@ export class HttpProxy {
       },
     });
     this.connections.set(connection, network);
+    this.sweeper ??= setInterval(() => this.sweep(), SWEEP_MS).unref();
   }
 
   /**
@@ -102,5 +102,14 @@ export class HttpProxy {
     this.drain();
     clearInterval(this.sweeper);
     for (const connection of this.connections.keys()) connection.abort();
+  }
+
+  private sweep(): void {
+    const time = this.now();
+    for (const connection of this.connections.keys()) connection.sweep(time);
+    if (this.onSweep() || this.connections.size > 0) return;
+    // A proxy that nobody uses would wake the daemon for nothing.
+    clearInterval(this.sweeper);
+    this.sweeper = undefined;
   }
 }

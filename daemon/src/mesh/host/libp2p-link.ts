@@ -94,7 +94,7 @@ export class LibLink implements Link {
     // Without a signal: yamux takes an answer to a ping that was given up for a violation, and cuts the connection.
     const pong = muxer.ping();
     pong.catch(() => {});
-    await Promise.race([pong, late(timeoutMs)]);
+    await inTime(pong, timeoutMs);
   }
 
   async close(): Promise<void> {
@@ -110,12 +110,19 @@ export class LibLink implements Link {
   }
 }
 
-/** Rejects after `ms`, and then only once the event loop has read what was already waiting: a busy daemon is not a dead peer. */
-function late(ms: number): Promise<never> {
-  return new Promise((_, reject) => {
+/** The answer; rejects after `ms`, and then only once the event loop has read what was already waiting: a busy daemon is not a dead peer. */
+async function inTime(answer: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
     const fail = (): void => reject(new DtkdError('TIMEOUT', 'the peer does not answer'));
-    setTimeout(() => setImmediate(() => setImmediate(fail)), ms).unref();
+    timer = setTimeout(() => setImmediate(() => setImmediate(fail)), ms).unref();
   });
+  try {
+    await Promise.race([answer, late]);
+  } finally {
+    // Left alone, the timer of each of a dozen answers would wake this process for nothing.
+    clearTimeout(timer);
+  }
 }
 
 function isPinger(value: unknown): value is Pinger {
