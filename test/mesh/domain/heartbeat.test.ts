@@ -1,23 +1,42 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { Heartbeat, PING_INTERVAL_MS, PINGS_A_ROUND } from '../../../daemon/src/mesh/domain/heartbeat.ts';
+import { Heartbeat, LINKS_A_LOOK, LOOKS_A_PING } from '../../../daemon/src/mesh/domain/heartbeat.ts';
 import type { Link } from '../../../daemon/src/mesh/host/host.types.ts';
+import { LOOK_MS } from '../../../daemon/src/mesh/host/patience.ts';
 
+let timers: NodeJS.Timeout[] = [];
 beforeEach(() => {
   vi.useFakeTimers();
 });
 afterEach(() => {
+  for (const timer of timers) clearInterval(timer);
+  timers = [];
   vi.useRealTimers();
 });
 
-/** As much of a link as the heartbeat uses. */
-class FakeLink implements Pick<Link, 'ping' | 'abort' | 'closed'> {
+/** As long as a dead connection may go unnoticed where there are few. */
+const NOTICED_MS = 7_000;
+
+/** As much of a link as the heartbeat uses. A ping takes until its time is up where the other side is gone. */
+class FakeLink implements Pick<Link, 'ping' | 'abort' | 'closed' | 'inbound' | 'received'> {
   pings = 0;
   closed = false;
   alive = true;
+  received: number | undefined = 0;
+  readonly inbound: boolean;
+  /** The same connection as the other side has it. */
+  other: FakeLink | undefined;
 
-  async ping(): Promise<void> {
+  constructor(inbound = false) {
+    this.inbound = inbound;
+  }
+
+  async ping(timeoutMs: number): Promise<void> {
     this.pings += 1;
-    if (!this.alive) throw new Error('no answer');
+    if (!this.alive) {
+      await new Promise((resolve) => setTimeout(resolve, timeoutMs));
+      throw new Error('no answer');
+    }
+    for (const side of [this, this.other]) if (side?.received !== undefined) side.received += 1;
   }
 
   abort(): void {
@@ -25,29 +44,63 @@ class FakeLink implements Pick<Link, 'ping' | 'abort' | 'closed'> {
   }
 }
 
-function beat(links: FakeLink[]): Heartbeat {
-  const heartbeat = new Heartbeat(() => links as unknown as Link[]);
-  heartbeat.start();
-  return heartbeat;
+function beat(links: FakeLink[]): void {
+  const heartbeat = new Heartbeat(
+    () => links.filter(({ closed }) => !closed) as unknown as Link[],
+    () => 0,
+  );
+  timers.push(setInterval(() => heartbeat.look(), LOOK_MS));
 }
 
-it('pings every link of a small domain in every round, and cuts one that does not answer', async () => {
-  const links = Array.from({ length: PINGS_A_ROUND }, () => new FakeLink());
-  const dead = links[3];
-  const heartbeat = beat(links);
-  await vi.advanceTimersByTimeAsync(PING_INTERVAL_MS);
-  expect(links.every((link) => link.pings === 1 && !link.closed)).toBe(true);
-  if (dead !== undefined) dead.alive = false;
-  await vi.advanceTimersByTimeAsync(PING_INTERVAL_MS);
-  expect(links.map(({ closed }) => closed)).toEqual(links.map((link) => link === dead));
-  heartbeat.stop();
+it('pings each link of a small domain every three seconds, from one side', async () => {
+  const here = Array.from({ length: LOOKS_A_PING * LINKS_A_LOOK }, () => new FakeLink());
+  const there = here.map((link) => Object.assign(new FakeLink(true), { other: link }));
+  for (const link of there) Object.assign(link.other ?? {}, { other: link });
+  beat(here);
+  await vi.advanceTimersByTimeAsync(LOOK_MS / 2);
+  for (const link of there) beat([link]);
+  await vi.advanceTimersByTimeAsync(10 * LOOKS_A_PING * LOOK_MS);
+  expect(here.map(({ pings }) => pings)).toEqual(here.map(() => 10));
+  expect(there.map(({ pings }) => pings)).toEqual(there.map(() => 0));
 });
 
-it('pings the links of a large domain in turn', async () => {
-  const links = Array.from({ length: 3 * PINGS_A_ROUND - 1 }, () => new FakeLink());
-  const heartbeat = beat(links);
-  await vi.advanceTimersByTimeAsync(3 * PING_INTERVAL_MS);
-  expect(links.filter(({ pings }) => pings === 0)).toEqual([]);
-  expect(links.reduce((sum, { pings }) => sum + pings, 0)).toBe(3 * PINGS_A_ROUND);
-  heartbeat.stop();
+it('needs no ping where something else arrives', async () => {
+  const link = new FakeLink();
+  beat([link]);
+  for (let look = 0; look < 20; look += 1) {
+    link.received = look + 1;
+    await vi.advanceTimersByTimeAsync(LOOK_MS);
+  }
+  expect(link.pings).toBe(0);
+});
+
+it.each([
+  ['dialled', false],
+  ['took', true],
+])('cuts a link that it %s within seconds once nothing comes any more', async (_how, inbound) => {
+  const [dead, live] = [new FakeLink(inbound), new FakeLink(inbound)];
+  beat([dead, live]);
+  await vi.advanceTimersByTimeAsync(20 * LOOK_MS);
+  expect(dead.closed).toBe(false);
+  dead.alive = false;
+  await vi.advanceTimersByTimeAsync(NOTICED_MS);
+  expect([dead.closed, live.closed]).toEqual([true, false]);
+});
+
+it('pings from both sides where it cannot be told what arrives', async () => {
+  const links = [new FakeLink(false), new FakeLink(true)];
+  for (const link of links) link.received = undefined;
+  beat(links);
+  await vi.advanceTimersByTimeAsync(20 * LOOK_MS);
+  for (const { pings, closed } of links) expect([pings >= 4, closed]).toEqual([true, false]);
+});
+
+it('pings the links of a large domain more rarely, and all of them', async () => {
+  const links = Array.from({ length: 10 * LOOKS_A_PING * LINKS_A_LOOK }, () => new FakeLink());
+  beat(links);
+  const seconds = links.length / LINKS_A_LOOK;
+  await vi.advanceTimersByTimeAsync(10 * seconds * LOOK_MS);
+  const pings = links.map((link) => link.pings);
+  expect(Math.min(...pings)).toBeGreaterThanOrEqual(7);
+  expect(Math.max(...pings)).toBeLessThanOrEqual(10);
 });

@@ -45,10 +45,10 @@ export function waitCheaply(connection: Connection): void {
 
 /** Writes what is sent in one turn of the event loop all at once: each write is a call of the system, and wakes the other side. */
 export function writeTogether(connection: Connection): void {
-  const tcp = child(child(child(connection, 'muxer'), 'maConn'), 'stream');
-  const socket = child(tcp, 'socket');
+  const tcp = tcpOf(connection);
+  const socket = socketOf(connection);
   const send = child(tcp, 'sendData');
-  if (tcp === undefined || typeof send !== 'function' || !(socket instanceof Socket)) return;
+  if (tcp === undefined || typeof send !== 'function' || socket === undefined) return;
   let waits = false;
   const flush = (): void => {
     waits = false;
@@ -62,6 +62,16 @@ export function writeTogether(connection: Connection): void {
     }
     return Reflect.apply(send, tcp, [data]);
   });
+}
+
+/** The socket below a connection; undefined if it is relayed. */
+export function socketOf(connection: Connection): Socket | undefined {
+  const socket = child(tcpOf(connection), 'socket');
+  return socket instanceof Socket ? socket : undefined;
+}
+
+function tcpOf(connection: Connection): object | undefined {
+  return child(child(child(connection, 'muxer'), 'maConn'), 'stream');
 }
 
 function child(parent: unknown, name: string): object | undefined {

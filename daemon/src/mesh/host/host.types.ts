@@ -27,6 +27,8 @@ export interface Link {
   admit(): void;
   /** Tells gossip and routing that the peer may be used. To be called once both sides have admitted, and again to make them look anew. */
   announce(protocols: readonly string[], addresses: readonly Address[]): Promise<void>;
+  /** Bytes that have come in on it; undefined where they are not counted, as when it is relayed. */
+  readonly received: number | undefined;
   /** Resolves if the other side answers in time; else rejects. */
   ping(timeoutMs: number): Promise<void>;
   /** Lets what was sent get through, then closes. */

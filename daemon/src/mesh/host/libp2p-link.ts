@@ -1,10 +1,12 @@
 /** One libp2p connection as a Link. */
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Connection } from '@libp2p/interface';
 import type { Address } from '../../../../protocol/address.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import { relayOf } from './circuit.ts';
+import { socketOf } from './connection-costs.ts';
 import type { Link } from './host.types.ts';
 import { fromPeerId } from './keys.ts';
 import type { Components } from './libp2p-components.ts';
@@ -29,6 +31,7 @@ export class LibLink implements Link {
   readonly remote: Address | undefined;
   readonly openedAt: number;
   readonly #connection: Connection;
+  readonly #socket: Socket | undefined;
   readonly #components: Components;
   readonly #isCutOff: (peer: PeerKey) => boolean;
   #admitted = false;
@@ -36,6 +39,7 @@ export class LibLink implements Link {
   constructor(connection: Connection, components: Components, openedAt: number, isCutOff: (peer: PeerKey) => boolean) {
     this.#isCutOff = isCutOff;
     this.#connection = connection;
+    this.#socket = socketOf(connection);
     this.#components = components;
     this.id = connection.id;
     this.peer = fromPeerId(connection.remotePeer);
@@ -55,6 +59,10 @@ export class LibLink implements Link {
 
   get busy(): boolean {
     return this.#connection.streams.some(({ protocol }) => !BACKGROUND.some((prefix) => protocol.startsWith(prefix)));
+  }
+
+  get received(): number | undefined {
+    return this.#isCutOff(this.peer) ? undefined : this.#socket?.bytesRead;
   }
 
   async open(protocol: string, signal: AbortSignal): Promise<Duplex> {
