@@ -25,8 +25,8 @@ const MAX_HEADER_BYTES = 16 * 1024;
 /** Milliseconds for the headers, and for the whole of a request of at most 1 MiB; in which an upload gets on at all. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
-/** How often those two are looked at; Node's own 30 seconds would make three times as much of them. */
-const TIMEOUT_CHECK_MS = 2_000;
+/** How often those two are looked at: Node's own 30 seconds would make three times as much of them, and each look wakes a daemon at rest. */
+const TIMEOUT_CHECK_MS = 5_000;
 /** Milliseconds that an idle connection is kept for the client's next request. */
 const KEEP_ALIVE_MS = 60_000;
 /** After so long without traffic TCP asks whether the peer of a silent watch is still there. */

@@ -123,9 +123,28 @@ export function createGossip(domain: DomainId, validate: (from: PeerKey, data: U
         return verdict === 'reject' ? TopicValidatorResult.Reject : TopicValidatorResult.Ignore;
       });
       gossip.subscribe(topic);
+      decayWithHeartbeats(gossip);
     },
     async publish(data) {
       await gossip?.publish(topic, data);
     },
   };
+}
+
+/** Lets standing decay at heartbeats, which come as often as the timer that it has of its own: that would be one more wake-up a second of a daemon at rest. */
+function decayWithHeartbeats(gossip: GossipSub): void {
+  const score: unknown = Reflect.get(gossip, 'score');
+  if (!isScore(score)) return;
+  clearInterval(score._backgroundInterval);
+  gossip.addEventListener('gossipsub:heartbeat', () => score.background());
+}
+
+interface Score {
+  _backgroundInterval: NodeJS.Timeout;
+  background(): void;
+}
+
+function isScore(value: unknown): value is Score {
+  if (typeof value !== 'object' || value === null) return false;
+  return typeof Reflect.get(value, '_backgroundInterval') === 'object' && typeof Reflect.get(value, 'background') === 'function';
 }
