@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Crowd, networkOf } from '../../daemon/src/counting/crowd.ts';
+import { Crowd, networkOf, whoGivesWay } from '../../daemon/src/counting/crowd.ts';
 
 describe('a crowd of strangers', () => {
   it('evicts the oldest of the network that has most', () => {
@@ -22,5 +22,19 @@ describe('a crowd of strangers', () => {
     expect(networkOf('::ffff:192.0.2.1')).toBe('192.0.2.1');
     expect(networkOf('192.0.2.1')).not.toBe(networkOf('192.0.2.2'));
     expect(networkOf('some key')).toBe('some key');
+  });
+});
+
+describe('who gives way where there is no room', () => {
+  const all = (text: string) => text.split(' ').map((one) => ({ member: one, network: one.slice(0, 1), waits: one.endsWith('-') }));
+
+  it.each<[string, string, string | undefined, string]>([
+    ['a1 b2- a3- a4-', 'b', 'a3-', 'the oldest that waits of whoever has most that wait'],
+    ['a1 a2 a3 b4-', 'c', 'b4-', 'one that waits before one that does not'],
+    ['a1 a2 b3', 'b', 'a1', 'if none waits, the oldest of whoever holds more than half'],
+    ['a1 a2 b3', 'a', undefined, 'none of its own'],
+    ['a1 b2', 'c', undefined, 'nobody who holds no more than half'],
+  ])('of %s to %s: %s, %s', (text, network, victim, _why) => {
+    expect(whoGivesWay(all(text), network)).toBe(victim);
   });
 });

@@ -1,9 +1,9 @@
 /**
- * How many connections a server has at once. Where there are too many, the oldest on which nothing is being answered gives way, of the network that holds most
- * of those: who opens many and asks nothing pushes out himself.
+ * How many connections a server has at once. Where there are too many, one gives way on which nothing is being answered, or that is of who holds more than half
+ * of all: who opens many pushes out himself.
  */
 import type { Server, Socket } from 'node:net';
-import { networkOf, oldestOfLargest } from '../counting/crowd.ts';
+import { type Holder, networkOf, whoGivesWay } from '../counting/crowd.ts';
 import { endsOf } from './plain-http.ts';
 
 /** Above the limit, where something is being answered on all of them: for those that are closing, and for as many more. */
@@ -19,20 +19,20 @@ export interface ConnectionLimit {
 export function limitConnections(server: Server, { max, answering }: ConnectionLimit): ReadonlySet<Socket> {
   const open = new Set<Socket>();
   const from = new WeakMap<Socket, { ends: string; network: string }>();
-  const oldest = (): Socket | undefined => {
+  const all = (): Holder<Socket>[] => {
     const busy = new Set([...answering()].map(endsOf));
-    const idle = [...open].flatMap((socket): [Socket, string][] => {
-      const { ends, network } = from.get(socket) ?? { ends: '', network: '' };
-      return busy.has(ends) ? [] : [[socket, network]];
+    return [...open].map((member) => {
+      const { ends, network } = from.get(member) ?? { ends: '', network: '' };
+      return { member, network, waits: !busy.has(ends) };
     });
-    return oldestOfLargest(idle);
   };
   server.maxConnections = max + SPARE;
   server.on('connection', (socket: Socket) => {
-    const victim = open.size < max ? undefined : oldest();
+    const network = networkOf(socket.remoteAddress ?? '');
+    const victim = open.size < max ? undefined : whoGivesWay(all(), network);
     if (victim !== undefined) open.delete(victim);
     victim?.destroy();
-    from.set(socket, { ends: endsOf(socket), network: networkOf(socket.remoteAddress ?? '') });
+    from.set(socket, { ends: endsOf(socket), network });
     open.add(socket);
     socket.once('close', () => open.delete(socket));
   });

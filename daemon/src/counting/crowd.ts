@@ -40,12 +40,33 @@ export class Crowd<T> {
 }
 
 /** Of members with their networks, the oldest first: the first one of the network that has most. */
-export function oldestOfLargest<T>(members: Iterable<readonly [member: T, network: string]>): T | undefined {
+function oldestOfLargest<T>(members: Iterable<readonly [member: T, network: string]>): T | undefined {
   const sizes = new Map<string, number>();
   const all = [...members];
   for (const [, network] of all) sizes.set(network, (sizes.get(network) ?? 0) + 1);
   const largest = Math.max(...sizes.values());
   return all.find(([, network]) => sizes.get(network) === largest)?.[0];
+}
+
+/** A connection, as who gives way is found. */
+export interface Holder<T> {
+  readonly member: T;
+  readonly network: string;
+  /** Nothing is under way on it. */
+  readonly waits: boolean;
+}
+
+/**
+ * Who gives way to one that comes from `network` where there is no room, of all, the oldest first: the oldest that waits, of the network that holds most of
+ * those; if none waits, the oldest of another network that holds more than half of all. Undefined: nobody does.
+ */
+export function whoGivesWay<T>(all: readonly Holder<T>[], network: string): T | undefined {
+  const members = (some: readonly Holder<T>[]) => some.map((one): [Holder<T>, string] => [one, one.network]);
+  const waiting = oldestOfLargest(members(all.filter(({ waits }) => waits)));
+  if (waiting !== undefined) return waiting.member;
+  const busy = oldestOfLargest(members(all));
+  const held = all.filter((one) => one.network === busy?.network).length;
+  return busy === undefined || busy.network === network || held * 2 <= all.length ? undefined : busy.member;
 }
 
 /** What one party can have as many addresses of as it likes: an IPv4 address, or the /64 of an IPv6 address. */

@@ -1,4 +1,4 @@
-import { networkOf, oldestOfLargest } from '../../counting/crowd.ts';
+import { networkOf, whoGivesWay } from '../../counting/crowd.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { ClientFacts } from './fields.ts';
 import type { RequestHead } from './head.ts';
@@ -72,23 +72,13 @@ export class HttpProxy {
     this.sweeper ??= setInterval(() => this.sweep(), SWEEP_MS).unref();
   }
 
-  /**
-   * Where there are too many, the oldest one that has no request under way gives way, of the network that holds most of those. If there is none, the oldest of a
-   * network that holds more than half of all does, to others.
-   */
+  /** Where there are too many, one gives way that has no request under way, or is of who holds more than half of all. */
   private makeRoom(network: string): boolean {
     if (this.connections.size < HTTP_LIMITS.connections) return true;
-    const waiting = [...this.connections].filter(([connection]) => connection.waits);
-    const victim = oldestOfLargest(waiting) ?? this.oldestOfHalf(network);
+    const all = [...this.connections].map(([member, from]) => ({ member, network: from, waits: member.waits }));
+    const victim = whoGivesWay(all, network);
     victim?.giveWay();
     return victim !== undefined;
-  }
-
-  private oldestOfHalf(other: string): ProxyConnection | undefined {
-    const victim = oldestOfLargest(this.connections);
-    const holder = victim === undefined ? undefined : this.connections.get(victim);
-    const held = [...this.connections.values()].filter((network) => network === holder).length;
-    return holder === other || held * 2 <= this.connections.size ? undefined : victim;
   }
 
   /** Takes no more requests: idle connections close now, busy ones after their response. */
