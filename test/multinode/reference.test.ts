@@ -1,18 +1,16 @@
 import { join } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { KINDS } from '../../protocol/kinds/index.ts';
+import { BROWSER_MS, launchBrowser, NO_BROWSER } from '../harness/browser.ts';
 import { run } from '../harness/child.ts';
 import { findProgram, missing } from '../harness/programs.ts';
 import type { Site } from '../harness/site.ts';
 import { useStage } from '../harness/use-stage.ts';
 
 const stage = useStage();
-const NO_BROWSER = missing(['chromium']);
 const NO_CURL = missing(['curl', 'bash']);
-/** For a browser to start, and for each thing that it is to show. */
-const BROWSER_MS = 180_000;
 
 const document = z.object({
   paths: z.record(z.string(), z.record(z.string(), z.unknown())),
@@ -31,11 +29,7 @@ describe.skipIf(NO_BROWSER)(`the reference page in a browser${NO_BROWSER === und
   const complaints: string[] = [];
 
   beforeAll(async () => {
-    // as root a browser can only run without its sandbox; it is shown nothing but this daemon
-    const executablePath = findProgram('chromium') ?? 'chromium';
-    const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    // a container may have next to no shared memory
-    browser = await chromium.launch({ executablePath, args: [...args, '--disable-dev-shm-usage'], timeout: BROWSER_MS });
+    browser = await launchBrowser();
     const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1300, height: 900 } });
     page = await context.newPage();
     page.setDefaultTimeout(BROWSER_MS);
