@@ -5,6 +5,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { connected, formDomain } from '../../harness/domain.ts';
 import { type Network, networkMissing } from '../../harness/network.ts';
+import { randomFrom } from '../../harness/random.ts';
 import type { Site } from '../../harness/site.ts';
 import { useStage } from '../../harness/use-stage.ts';
 import { addUser } from '../../harness/user.ts';
@@ -15,17 +16,6 @@ const ROUNDS = Number(process.env['DTKD_TEST_ROUNDS'] ?? 200);
 const SEED = Number(process.env['DTKD_TEST_SEED'] ?? Date.now() % 1_000_000);
 const stage = useStage({ story: true });
 const why = networkMissing();
-
-/** A small generator (mulberry32), so that a seed says everything. */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
 
 describe.skipIf(why !== undefined)(`${ROUNDS} rounds with seed ${SEED}${why === undefined ? '' : ` (SKIPPED: ${why})`}`, () => {
   const random = randomFrom(SEED);
