@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Network, type NetworkOptions } from './network.ts';
+import { NODE } from './node-binary.ts';
 import { type Origin, startOrigin } from './origin.ts';
 import { Site, type SiteOptions } from './site.ts';
 
@@ -26,6 +27,7 @@ export class Stage {
   /** A site that is not started yet. */
   site(options: Partial<SiteOptions> & { name: string }): Site {
     const site = new Site({
+      ...otherProgram(options.name),
       dir: join(this.directory, `${options.name}-${this.sites.length}`),
       logFile: join(this.directory, `${options.name}-${this.sites.length}.out`),
       ...options,
@@ -66,6 +68,15 @@ export class Stage {
       await rm(this.directory, { recursive: true, force: true });
     }
   }
+}
+
+/**
+ * Another dtkd for some of the sites, so that any story can be told by mixed versions: `DTKD_TEST_OTHER` is the `bin/dtkd.js` of another checkout,
+ * `DTKD_TEST_OTHER_AT` names the sites that run it, by commas.
+ */
+function otherProgram(name: string): Pick<SiteOptions, 'program'> {
+  const { DTKD_TEST_OTHER: other, DTKD_TEST_OTHER_AT: at = '' } = process.env;
+  return other === undefined || !at.split(',').includes(name) ? {} : { program: [NODE, other] };
 }
 
 function tailOf(site: Site): string {

@@ -133,7 +133,6 @@ describe('a hostile author', () => {
       'ENTRY_INVALID',
       (o) => ({ b: '0'.repeat(36), o: { ...o, metadata: { ...o.metadata, resourceVersion: '1e9' } } }),
     ],
-    ['a schema that is broken', 'ENTRY_INVALID', (o) => ({ b: '0'.repeat(36), o: { ...o, spec: { domainSelector: { name: 'x' } } } })],
     ['an object that is too large', 'QUOTA_EXCEEDED', (o) => ({ b: '0'.repeat(36), o: { ...o, x: 'x'.repeat(MAX_OBJECT_BYTES) } })],
   ])('is refused an object with %s', async (_what, code, value) => {
     await receive(author.open(['one']));
@@ -167,6 +166,19 @@ describe('a hostile author', () => {
     expect(await node.names()).toEqual([]);
     const other = await Node.start({ name: 'other', roster });
     expect(await other.pull(node)).toBe(3);
+  });
+
+  it('is heard on after a value that only a later version reads, which is passed on and not shown', async () => {
+    await receive(author.open(['one', 'two']));
+    const { spec, ...o } = publishedApp('one');
+    const later = { b: '0'.repeat(36), o: { ...o, spec: { ...spec, authenticationType: 'Later' } } };
+    expect(await receive(author.set(keyOfApp('one'), later))).toBe('applied');
+    expect(await receive(author.app('three'))).toBe('applied');
+    expect(await node.names()).toEqual(['hostile/three', 'hostile/two']);
+    const other = await Node.start({ name: 'other', roster });
+    expect(await other.pull(node)).toBe(3);
+    expect(await receive(author.app('one', { generation: 3 }))).toBe('applied');
+    expect(await node.names()).toEqual(['hostile/one', 'hostile/three', 'hostile/two']);
   });
 
   it('cannot set what only daemons say, nor name other domains', async () => {

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { AuthorDoc } from '../../../daemon/src/mesh/log/author-doc.ts';
 import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
 import { parseEntry } from '../../../protocol/log-entry.ts';
 import { waitFor } from '../../wait.ts';
-import { appRef, DOMAIN_NAME, Node, Roster } from './node.ts';
+import { Author } from './author.ts';
+import { appRef, DOMAIN_NAME, keyOfApp, Node, publishedApp, Roster } from './node.ts';
 
 async function pair(): Promise<{ roster: Roster; a: Node; peer: Node }> {
   const roster = new Roster();
@@ -20,6 +22,16 @@ async function settle(nodes: readonly Node[], done: () => Promise<boolean>, what
     },
     { what },
   );
+}
+
+/** What a node's log says, as whoever has nothing of it gets it. */
+async function docOf(node: Node): Promise<AuthorDoc> {
+  const entries = (await node.log.missing([], 1_000_000)).map(parseEntry).filter(({ author }) => author === node.author);
+  const [first] = entries;
+  if (first === undefined) throw new Error('the log is empty');
+  const doc = new AuthorDoc(first.epoch);
+  for (const { update } of entries) doc.replay(update);
+  return doc;
 }
 
 const same =
@@ -61,6 +73,32 @@ describe('a data directory restored from a backup', () => {
     expect(again.logs.restoredAt()).toBe(restored.logs.restoredAt());
     expect(restored.log.counters()['takeOvers']).toBe(1);
     expect(peer.log.counters()['forked']).toBeUndefined();
+  });
+
+  it('leaves as it is published what only the later version reads that wrote after the backup', async () => {
+    const { roster, a, peer } = await pair();
+    await a.expose('known');
+    const backup = await a.disk.copy();
+    const head = (await a.log.heads())[0];
+    await a.logs.close();
+    const later = new Author(a.key, { ms: Date.now() + 1, random: '0123456789abcdef' });
+    const { spec, ...o } = publishedApp('later');
+    const value = { b: '0'.repeat(36), o: { ...o, spec: { ...spec, authenticationType: 'Later' } } };
+    const values = new Map([
+      [keyOfApp('known'), later.value('known')],
+      [keyOfApp('later'), value],
+    ]);
+    const lineage = head === undefined ? [] : [{ epoch: head.epoch, seq: head.seq }];
+    expect(await peer.log.receive(later.sign(later.doc.write(values), { lineage }).bytes)).toBe('applied');
+    const restored = await Node.start({ name: 'a', key: a.key, roster, disk: backup });
+    await settle([restored, peer], async () => restored.log.counters()['takeOvers'] === 1, 'the state to be taken in');
+    const again = await restored.restart();
+    await again.expose('mine');
+    await peer.pull(again);
+    expect(await peer.names()).toEqual(['a/known', 'a/mine']);
+    const upgraded = await again.restart();
+    const doc = await docOf(upgraded);
+    expect(doc.get(keyOfApp('later'))).toEqual(value);
   });
 
   it('also takes in an epoch that began after the backup', async () => {

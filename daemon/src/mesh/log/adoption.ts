@@ -27,11 +27,13 @@ export async function adopt(tx: Transaction, { ours, merged, domain, namespace }
     const parsed = parseKey(key);
     const kind = parsed === undefined ? undefined : shownKind(parsed, value.o.apiVersion);
     const same = JSON.stringify(ours.get(key)?.o) === JSON.stringify(value.o);
-    if (parsed === undefined || kind === undefined || same) {
+    const object = same ? undefined : parsePublished(key, value, domain);
+    // What only a later version reads stays as it was published.
+    if (parsed === undefined || kind === undefined || object === undefined) {
       state.set(key, value);
       continue;
     }
-    const stored = await store(tx, refOfKey(parsed, namespace), kind, parsePublished(key, value, domain), domain);
+    const stored = await store(tx, refOfKey(parsed, namespace), kind, object, domain);
     if (stored !== undefined) state.set(key, { b: value.b, o: publishedObject(kind, stored, domain) });
   }
   return state;

@@ -23,7 +23,7 @@ import { keyOfOwn, refOfKey } from './object-place.ts';
 import { OwnLog, type Pending } from './own-log.ts';
 import { ownShared, publishedOf } from './own-objects.ts';
 import type { Difference } from './own-state.ts';
-import { parseKey } from './published-object.ts';
+import { parseKey, parsePublished } from './published-object.ts';
 import { Replicas } from './replicas.ts';
 import { Retries } from './retries.ts';
 import { Reunion } from './reunion.ts';
@@ -177,10 +177,12 @@ export class StoredDomainLog implements DomainLog {
     const wanted = new Map<string, ApiObject | undefined>();
     for (const key of [...refs.keys(), ...this.own.state.keys()]) {
       const parsed = parseKey(key);
-      // What only a later version knows stays as it was published.
+      // What only a later version knows, or reads, stays as it was published.
       if (parsed === undefined || kindByPlural(parsed.group, parsed.plural)?.shared !== true) continue;
       const ref = refs.get(key) ?? refOfKey(parsed, self);
       try {
+        const published = this.own.state.all().get(key)?.value;
+        if (!refs.has(key) && published !== undefined && parsePublished(key, published, name) === undefined) continue;
         wanted.set(key, (await tx.originOf(ref)) === 'own' ? publishedOf(parsed, await tx.get(ref), name) : undefined);
       } catch (error) {
         logger.warn({ err: error, object: key }, 'An object cannot be shared into the domain');

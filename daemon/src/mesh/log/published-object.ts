@@ -1,7 +1,7 @@
 /**
  * What one key of an author's document means: `group/plural/name` → `{b, o}`, where `b` is the place in the author's history at which
- * the object was first published, and `o` the object without its namespace. Pure. An object of a kind that this version knows and
- * shares must pass that kind's schema; anything else that looks like an object is kept and not shown: a later version may know it.
+ * the object was first published, and `o` the object without its namespace. Pure. What looks like an object is kept, and shown if it is of a
+ * kind that this version knows and shares, and passes that kind's schema: a later version may know other kinds, and other values.
  */
 import { z } from 'zod';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -72,7 +72,8 @@ export function publishedObject(kind: Kind, object: ApiObject, domain: string): 
   // Through JSON: the log holds exactly what the store's JSON says (fields that are undefined are not there).
   const published: ApiObject = JSON.parse(JSON.stringify({ apiVersion, kind: kindName, metadata: kept, ...fields }));
   try {
-    parsePublished(keyText({ group: kind.group, plural: kind.plural, name: kept.name }), { b: '0'.repeat(36), o: published }, domain);
+    const key = keyText({ group: kind.group, plural: kind.plural, name: kept.name });
+    parsePublished(key, { b: '0'.repeat(36), o: published }, domain, { strictly: true });
   } catch (error) {
     if (!(error instanceof DtkdError) || error.code !== 'ENTRY_INVALID') throw error;
     throw new DtkdError('INVALID', `${kindName} "${metadata.name}" cannot be published: ${error.message}`, { cause: error });
@@ -82,9 +83,10 @@ export function publishedObject(kind: Kind, object: ApiObject, domain: string): 
 
 /**
  * Judges a value in an author's document. Returns the object to show, without namespace, or undefined if this version does not show
- * such objects. Throws ENTRY_INVALID or QUOTA_EXCEEDED.
+ * such objects. `strictly`: fields that do not pass the kind's schema are refused. Of others they may be what a later version writes: an entry
+ * that is refused would keep back all that its author writes after it. Throws ENTRY_INVALID or QUOTA_EXCEEDED.
  */
-export function parsePublished(keyOf: string, value: unknown, domain: string): ApiObject | undefined {
+export function parsePublished(keyOf: string, value: unknown, domain: string, { strictly = false } = {}): ApiObject | undefined {
   const key = parseKey(keyOf);
   if (key === undefined) throw refuse('a key', 'names no object');
   const parsed = publishedValue.safeParse(value);
@@ -104,7 +106,10 @@ export function parsePublished(keyOf: string, value: unknown, domain: string): A
   if (kind.kind !== kindName) throw refuse(keyOf, 'the object is of another kind');
   if (kind.scope === 'Cluster' && key.name !== SELF_NAME) throw refuse(keyOf, `an author has one ${kind.kind}, named "${SELF_NAME}"`);
   const body = kind.schema.safeParse(fields);
-  if (!body.success) throw refuse(keyOf, describe(body.error));
+  if (!body.success) {
+    if (strictly) throw refuse(keyOf, describe(body.error));
+    return undefined;
+  }
   const object: ApiObject = { ...body.data, apiVersion, kind: kindName, metadata };
   // Once more what an author publishes itself: fields that only a daemon writes, or that speak of other domains, do not come through.
   return inOrder(kind.published?.(object, domain) ?? object);
