@@ -14,6 +14,7 @@ export function peer(name: string, more: Partial<PeerFacts> = {}): PeerFacts {
     address: '192.0.2.1:7701',
     since: NOW - 60_000,
     failure: undefined,
+    misfit: false,
     suspended: false,
     conditions: [],
     version: '1.2.3',

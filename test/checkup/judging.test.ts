@@ -43,6 +43,11 @@ describe('findings about members', () => {
       [['peer plant/node1', 'problem', 'node1 is away for 3d']],
     ],
     [
+      'of a version that does not fit, once, and is not to be removed',
+      inDomain({ peers: [peer('node1', { misfit: true, reach: 'away', conditions: ['It runs another version of dtkd.'] })] }),
+      [['peer plant/node1', 'warning', 'It runs another version of dtkd.']],
+    ],
+    [
       'connected and silent',
       inDomain({ silent: [{ peer: 'node1', why: 'it took too long' }] }),
       [['peer plant/node1', 'warning', 'node1 is connected and did not answer when it was asked: it took too long']],

@@ -12,6 +12,8 @@ export interface PeerFacts {
   since: number | undefined;
   /** Why the last try to reach it failed. */
   failure: string | undefined;
+  /** It was reached, and runs a version that does not fit this one; one of its conditions says so. */
+  misfit: boolean;
   suspended: boolean;
   conditions: readonly string[];
   /** Where and what it is; undefined while its Node is not known here. */

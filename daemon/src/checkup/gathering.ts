@@ -30,11 +30,12 @@ const NS_PER_MS = 1_000_000;
 /** A limit above this is none. Bytes. */
 const NO_LIMIT = 2 ** 52;
 
-interface PeerSeen extends Omit<PeerFacts, 'version' | 'failure'> {
+interface PeerSeen extends Omit<PeerFacts, 'version' | 'failure' | 'misfit'> {
   key: PeerKey;
   displayName: string;
   self: boolean;
   failure?: string | undefined;
+  misfit?: boolean;
 }
 
 export interface CheckupPorts {
@@ -174,8 +175,8 @@ async function domainsOf(ports: CheckupPorts, look: Look): Promise<DomainFacts[]
 }
 
 function peerFacts(peer: Omit<PeerSeen, 'name'>, version: string | undefined): PeerFacts {
-  const { id, displayName, claimedName, reach, path, address, since, failure, suspended, conditions } = peer;
-  return { id, name: displayName, claimedName, reach, path, address, since, failure, suspended, conditions, version };
+  const { id, displayName, claimedName, reach, path, address, since, failure, misfit = false, suspended, conditions } = peer;
+  return { id, name: displayName, claimedName, reach, path, address, since, failure, misfit, suspended, conditions, version };
 }
 
 /** The result, or an error once the time is over; the work is left to end by itself. */

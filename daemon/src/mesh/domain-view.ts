@@ -80,15 +80,25 @@ function peerView(input: ViewInput, member: FoldedMember, founder: boolean): Pee
     path: self ? 'self' : presence?.path,
     address: address === undefined ? undefined : formatAddress(address, -1),
     since: presence?.since,
-    failure: presence?.failure,
+    failure: presence?.failure?.message,
+    misfit: isMisfit(presence),
     suspended: input.state.suspended.has(member.key),
-    conditions: conditionsOf(input, member),
+    conditions: conditionsOf(input, member, presence),
     heardRemovals: presence?.heard === undefined ? undefined : [...presence.heard],
   };
 }
 
-function conditionsOf({ state, namespaceOf }: ViewInput, member: FoldedMember): string[] {
+function isMisfit(presence: MemberPresence | undefined): boolean {
+  return presence?.failure?.code === 'VERSION_TOO_OLD';
+}
+
+function conditionsOf({ state, namespaceOf }: ViewInput, member: FoldedMember, presence: MemberPresence | undefined): string[] {
   const conditions: string[] = [];
+  if (isMisfit(presence)) {
+    conditions.push(
+      'It runs another version of dtkd, which does not fit this one: compare "dtkd version" on both nodes, and upgrade the older one.',
+    );
+  }
   if (member.ambiguous) {
     conditions.push(`Several members claim the name "${member.name}"; it is settled once the founder's node has seen them.`);
   }

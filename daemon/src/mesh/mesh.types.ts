@@ -30,6 +30,8 @@ export interface PeerView {
   since: number | undefined;
   /** Why the last try to reach it failed, if it is not connected. */
   failure?: string | undefined;
+  /** It was reached, and runs a version that does not fit this one. */
+  misfit?: boolean;
   suspended: boolean;
   /** Sentences for the operator. */
   conditions: string[];

@@ -170,8 +170,8 @@ describe('a hostile author', () => {
 
   it('is heard on after a value that only a later version reads, which is passed on and not shown', async () => {
     await receive(author.open(['one', 'two']));
-    const { spec, ...o } = publishedApp('one');
-    const later = { b: '0'.repeat(36), o: { ...o, spec: { ...spec, authenticationType: 'Later' } } };
+    const o = publishedApp('one');
+    const later = { b: '0'.repeat(36), o: { ...o, spec: { ...Object(o['spec']), authenticationType: 'Later' } } };
     expect(await receive(author.set(keyOfApp('one'), later))).toBe('applied');
     expect(await receive(author.app('three'))).toBe('applied');
     expect(await node.names()).toEqual(['hostile/three', 'hostile/two']);

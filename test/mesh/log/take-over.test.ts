@@ -82,8 +82,8 @@ describe('a data directory restored from a backup', () => {
     const head = (await a.log.heads())[0];
     await a.logs.close();
     const later = new Author(a.key, { ms: Date.now() + 1, random: '0123456789abcdef' });
-    const { spec, ...o } = publishedApp('later');
-    const value = { b: '0'.repeat(36), o: { ...o, spec: { ...spec, authenticationType: 'Later' } } };
+    const o = publishedApp('later');
+    const value = { b: '0'.repeat(36), o: { ...o, spec: { ...Object(o['spec']), authenticationType: 'Later' } } };
     const values = new Map([
       [keyOfApp('known'), later.value('known')],
       [keyOfApp('later'), value],

@@ -161,6 +161,13 @@ class Asking {
     const { namespace } = this.#peer;
     if (!(reason instanceof DtkdError)) return this.#away(reason);
     if (reason.code === 'PEER_AWAY') return this.#away(reason);
+    if (reason.code === 'VERSION_TOO_OLD') {
+      return new DtkdError(reason.code, `node "${namespace}" cannot be asked: ${reason.message}`, {
+        ...(reason.next === undefined ? {} : { next: reason.next }),
+        details: { node: namespace },
+        cause: reason,
+      });
+    }
     if (reason.code === 'FRAME_INVALID' || reason.code === 'FRAME_TOO_LARGE') {
       return new DtkdError(reason.code, `node "${namespace}" answers what it must not: ${reason.message}`, {
         details: { node: namespace },

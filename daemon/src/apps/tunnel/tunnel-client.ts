@@ -54,6 +54,12 @@ export class TunnelClient {
     try {
       return await this.mesh.openStream(app.author.domain, app.author.peer, TUNNEL_PROTOCOL, signal);
     } catch (cause) {
+      if (cause instanceof DtkdError && cause.code === 'VERSION_TOO_OLD') {
+        throw new DtkdError('UNAVAILABLE', `${app.namespace}, which owns the app "${app.name}", cannot be asked: ${cause.message}`, {
+          cause,
+          ...(cause.next === undefined ? {} : { next: cause.next }),
+        });
+      }
       if (!(cause instanceof DtkdError) || cause.code !== 'PEER_AWAY') throw cause;
       // Who only carries the stream cannot tell whose app it was to lead to.
       throw new DtkdError('PEER_AWAY', this.peers.awayText(app), { cause });

@@ -23,7 +23,9 @@ export function checkPeersAway({ name, peers, holdsRoot, founder }: DomainFacts,
     const where = holdsRoot ? '' : ` on ${founder}`;
     return ` If it will not come back, remove it for good${where}: dtkd delete dtpeer ${peer.id}.`;
   };
-  return away.map((peer) => {
+  // one that runs a version that does not fit is told by its condition: it is there, and need not be removed
+  return away.flatMap((peer) => {
+    if (peer.misfit) return [];
     const age = peer.since === undefined ? undefined : now - peer.since;
     const since = age === undefined ? '' : ` for ${humanDuration(Math.max(0, age))}`;
     const why = peer.failure === undefined ? '' : `: ${peer.failure}`;

@@ -9,6 +9,7 @@ import { peerIdOf } from '../../../../protocol/ids.ts';
 import { Counters } from '../../counting/counters.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { Link } from '../host/host.types.ts';
+import { isUnserved, otherVersion } from '../host/other-version.ts';
 import { patiently } from '../host/patience.ts';
 import type { Membership } from '../membership/membership.types.ts';
 import { answerHello, greet } from './hello.ts';
@@ -49,7 +50,9 @@ export class Admission {
     const { membership, about, admitted } = this.#ports;
     this.#greeting.add(link);
     try {
-      const stream = await link.open(HELLO_PROTOCOL, AbortSignal.timeout(patiently(HELLO_OPEN_TIMEOUT_MS)));
+      const stream = await link.open(HELLO_PROTOCOL, AbortSignal.timeout(patiently(HELLO_OPEN_TIMEOUT_MS))).catch((error: unknown) => {
+        throw isUnserved(error) ? otherVersion(HELLO_PROTOCOL, error) : error;
+      });
       await admitted(link, await greet(stream, link, { membership, about }));
     } catch (error) {
       this.#refused(error);

@@ -64,7 +64,7 @@ interface Attempt {
   /** Since when it is known to be out of reach, by the clock of people. Stays until it is connected again, whatever else is learnt. */
   awaySince: number | undefined;
   /** Why the last try failed, for people. */
-  failure?: string | undefined;
+  failure?: DtkdError | undefined;
 }
 
 export class Connector {
@@ -123,7 +123,7 @@ export class Connector {
   }
 
   /** Why the last try to reach a member failed. */
-  failure(peer: PeerKey): string | undefined {
+  failure(peer: PeerKey): DtkdError | undefined {
     return this.#attempts.get(peer)?.failure;
   }
 
@@ -141,7 +141,7 @@ export class Connector {
     return this.#neighbours?.has(peer) !== false;
   }
 
-  /** A connected link to the member, made if need be. Errors: PEER_AWAY, at once if it could not be reached a moment ago. */
+  /** A connected link to the member, made if need be. Errors: PEER_AWAY or VERSION_TOO_OLD, at once if it could not be reached a moment ago. */
   async ensure(peer: PeerKey, signal: AbortSignal): Promise<Link> {
     this.requests.note(peer, this.#ports.ticks());
     const existing = this.#ports.peers.best(peer);
@@ -151,7 +151,7 @@ export class Connector {
       await unlessAborted(new Promise<void>((resolve) => this.#line.push(resolve)), limit);
     }
     const attempt = this.#attemptAt(peer, this.#ports.ticks());
-    if (attempt.running === undefined && this.#failedLately(attempt)) throw away();
+    if (attempt.running === undefined && this.#failedLately(attempt)) throw away(attempt.failure);
     try {
       await unlessAborted(attempt.running ?? this.#run(peer, attempt), limit);
     } catch (error) {
@@ -159,7 +159,7 @@ export class Connector {
       throw error;
     }
     const link = this.#ports.peers.best(peer);
-    if (link === undefined) throw away();
+    if (link === undefined) throw away(attempt.failure);
     return link;
   }
 
@@ -239,7 +239,7 @@ export class Connector {
       attempt.failure = undefined;
     } catch (error) {
       attempt.failures += 1;
-      attempt.failure = error instanceof DtkdError ? error.message : 'the connection could not be made';
+      attempt.failure = error instanceof DtkdError ? error : new DtkdError('PEER_AWAY', 'the connection could not be made');
       // Somebody is there and could not finish: trying again soon makes a busy machine busier.
       reachable = !(error instanceof DtkdError && error.code === 'ADDRESS_UNREACHABLE');
       this.#ports.logger.debug({ err: error, peer: peerIdOf(peer), failures: attempt.failures }, 'Could not connect');
@@ -289,7 +289,8 @@ export class Connector {
   }
 }
 
-function away(): DtkdError {
+function away(failure?: DtkdError): DtkdError {
+  if (failure?.code === 'VERSION_TOO_OLD') return failure;
   return new DtkdError('PEER_AWAY', 'the member cannot be reached');
 }
 

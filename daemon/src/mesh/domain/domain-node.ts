@@ -16,6 +16,7 @@ import { WHERE_PROTOCOL } from '../../../../protocol/whereabouts.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { Host, Link, StreamHandler, Verdict } from '../host/host.types.ts';
 import { MAX_LINKS_PER_MEMBER } from '../host/limits.ts';
+import { isUnserved, otherVersion } from '../host/other-version.ts';
 import type { DomainLog } from '../log/log.types.ts';
 import type { Membership, MembershipState } from '../membership/membership.types.ts';
 import type { Probe, Reach } from '../mesh.types.ts';
@@ -69,7 +70,7 @@ export interface DomainNodeOptions {
 }
 
 /** A member as it is seen from here. */
-export type MemberPresence = Presence & { reach: Reach; failure?: string | undefined };
+export type MemberPresence = Presence & { reach: Reach; failure?: DtkdError | undefined };
 
 export class DomainNode {
   readonly host: Host;
@@ -249,13 +250,15 @@ export class DomainNode {
     if (this.log.isAwaiting() && this.#others().length === 0) this.log.heard(this.membership.self, () => this.#others());
   }
 
-  /** Connects with the member if need be. Errors: PEER_AWAY. */
+  /** Connects with the member if need be. Errors: PEER_AWAY, VERSION_TOO_OLD (it does not serve that protocol). */
   async openStream(peer: PeerKey, protocol: string, signal: AbortSignal): Promise<Duplex> {
     if (!this.#state.members.has(peer)) throw new DtkdError('PEER_AWAY', 'that node is not a member of the domain');
     const link = await this.#connector.ensure(peer, signal);
     try {
       return await link.open(protocol, signal);
     } catch (error) {
+      // One that stops serves nothing any more, and had said that it does.
+      if (isUnserved(error) && !this.peers.protocols(link).includes(protocol)) throw otherVersion(protocol, error);
       // The connection ended just then; there may be another one, or one can be made.
       if (!link.closed || signal.aborted) throw error;
       return (await this.#connector.ensure(peer, signal)).open(protocol, signal);

@@ -14,6 +14,7 @@ import { within } from '../../signals/within.ts';
 import { resolveAddress } from '../domain/resolve.ts';
 import { FrameChannel } from '../host/frame-channel.ts';
 import type { Host, Link } from '../host/host.types.ts';
+import { isUnserved } from '../host/other-version.ts';
 import { checkProof, makeEnrolment, makeOffer } from '../membership/join-attempt.ts';
 import { JOIN_PROTOCOL, REDIRECT_PORT } from './join-server.ts';
 
@@ -26,7 +27,15 @@ const BUSY_TRIES = 4;
 const BUSY_WAIT_MS = 500;
 
 /** Nobody there, or nobody that could help: the next address is worth a try. */
-const TRY_ELSEWHERE: readonly ErrorCode[] = ['ADDRESS_UNREACHABLE', 'NOT_DTKD', 'PEER_AWAY', 'TIMEOUT', 'TOO_MANY_REQUESTS', 'INTERNAL'];
+const TRY_ELSEWHERE: readonly ErrorCode[] = [
+  'ADDRESS_UNREACHABLE',
+  'NOT_DTKD',
+  'VERSION_TOO_OLD',
+  'PEER_AWAY',
+  'TIMEOUT',
+  'TOO_MANY_REQUESTS',
+  'INTERNAL',
+];
 
 export interface JoinRequest {
   host: Host;
@@ -150,6 +159,13 @@ async function open(link: Link, address: Address, signal: AbortSignal) {
   try {
     return await link.open(JOIN_PROTOCOL, within(OPEN_TIMEOUT_MS, signal));
   } catch (cause) {
+    if (isUnserved(cause)) {
+      const where = `what listens at ${address.host}, port ${address.port}`;
+      throw new DtkdError('VERSION_TOO_OLD', `${where}, runs another version of dtkd, without ${JOIN_PROTOCOL}, or is something else`, {
+        cause,
+        next: 'Compare "dtkd version" on both nodes, and upgrade the older one; check that the port is the mesh port, 7701 unless set otherwise.',
+      });
+    }
     throw new DtkdError('NOT_DTKD', `what listens at ${address.host}, port ${address.port}, does not admit to a domain`, {
       cause,
       next: 'Check the address and the port: it must be the mesh port, 7701 unless set otherwise.',
