@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openOperatorToken } from './access/operator-token.ts';
 import type { OperatorToken } from './access/operator-token.types.ts';
 import type { Certificates } from './api/api.types.ts';
-import { openCertificates, renewCertificate } from './api/certificates.ts';
+import { openCertificates, renewCertificate } from './api/listening/certificates.ts';
 import { openToGroup } from './data-directory.ts';
 import type { OpenNode } from './node-opening.ts';
 

@@ -1,8 +1,8 @@
 /** Lists and watches over nodes, put together: the APIs of members, own rows, and what other parts have to tell of members and rights. */
 import type { Access } from './access/access.types.ts';
-import { createLocalRows } from './api/federated-local.ts';
 import { type CountedPeerApi, createPeerApi } from './api/remote/asking.ts';
 import { PeerTable } from './api/remote/peer-table.ts';
+import { createLocalRows } from './api/views/local-rows.ts';
 import { createFederation } from './catalog/federation/federation.ts';
 import type { Federation } from './catalog/federation/federation.types.ts';
 import { followGrants, standingIn } from './federation-ports.ts';

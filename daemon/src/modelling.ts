@@ -1,7 +1,7 @@
 /** The model, put together with documents of the API and with who may do what; its rules take part in the store's transactions. */
 import type { Access } from './access/access.types.ts';
 import { decideMove } from './access/moves.ts';
-import { changedObject, newObject, parseDocument } from './api/document.ts';
+import { changedObject, newObject, parseDocument } from './api/writing/document.ts';
 import { type CatalogModel, createCatalogModel } from './catalog/model/catalog-model.ts';
 import type { OpenNode } from './node-opening.ts';
 

@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApi } from '../../daemon/src/api/app.ts';
-import { hostOf, isOurHost, isOurOrigin, knownHosts } from '../../daemon/src/api/hosts.ts';
+import { hostOf, isOurHost, isOurOrigin, knownHosts } from '../../daemon/src/api/reception/hosts.ts';
 import { waitFor } from '../wait.ts';
 import { FakeAccess, operatorAccess } from './fake-access.ts';
 import { MERGE, NODE, SERVICES, serviceBody, startTestApi, type TestApi, TOKEN } from './fixtures.ts';

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseDocument } from '../../daemon/src/api/document.ts';
 import { documentV2 } from '../../daemon/src/api/openapi/document-v2.ts';
 import { documentV3 } from '../../daemon/src/api/openapi/document-v3.ts';
 import { exampleOf } from '../../daemon/src/api/openapi/examples.ts';
@@ -14,6 +13,7 @@ import { referenceDocument } from '../../daemon/src/api/openapi/reference-docume
 import { reviewSchemas } from '../../daemon/src/api/openapi/review-document.ts';
 import type { DocumentV3, Schema } from '../../daemon/src/api/openapi/schema.types.ts';
 import { METHODS } from '../../daemon/src/api/openapi/schema.types.ts';
+import { parseDocument } from '../../daemon/src/api/writing/document.ts';
 import { KINDS } from '../../protocol/kinds/index.ts';
 import { apiVersionOf } from '../../protocol/kinds/kind.ts';
 import { REVIEWS } from '../../protocol/kinds/review.ts';

@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { certificateNames, openCertificates, renewCertificate } from '../../daemon/src/api/certificates.ts';
-import { SERVED } from '../../daemon/src/api/discovery.ts';
+import { SERVED } from '../../daemon/src/api/discovery/discovery.ts';
+import { certificateNames, openCertificates, renewCertificate } from '../../daemon/src/api/listening/certificates.ts';
 import { tryListening } from '../../daemon/src/api/server.ts';
 import { waitFor } from '../wait.ts';
 import { GROUP, SERVICES, serviceBody, startTestApi, TOKEN } from './fixtures.ts';
@@ -448,7 +448,7 @@ describe('certificates', () => {
   it('that are good are read without loading what makes them', async () => {
     await openCertificates({ dir, names: [] });
     const script = `
-      import { openCertificates } from ${JSON.stringify(new URL('../../daemon/src/api/certificates.ts', import.meta.url).href)};
+      import { openCertificates } from ${JSON.stringify(new URL('../../daemon/src/api/listening/certificates.ts', import.meta.url).href)};
       import { registerHooks } from 'node:module';
       registerHooks({ resolve(specifier, context, next) { console.log(specifier); return next(specifier, context); } });
       await openCertificates({ dir: ${JSON.stringify(dir)}, names: [] });

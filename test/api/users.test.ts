@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AuditRecord } from '../../daemon/src/access/access.types.ts';
-import { askFor } from '../../daemon/src/api/refusals.ts';
+import { askFor } from '../../daemon/src/api/views/refusals.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { KINDS } from '../../protocol/kinds/index.ts';
 import { CREATOR_ANNOTATION } from '../../protocol/principal.ts';

@@ -8,7 +8,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openCertificates } from '../../daemon/src/api/certificates.ts';
+import { openCertificates } from '../../daemon/src/api/listening/certificates.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { isRecord } from '../../protocol/json.ts';
 import { KINDS } from '../../protocol/kinds/index.ts';

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { errorOfStatus } from '../../cli/client/status-error.ts';
 import { shownResource, shownType } from '../../cli/output/effective.ts';
-import { statusOf } from '../../daemon/src/api/status.ts';
+import { statusOf } from '../../daemon/src/api/request/status.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { capabilityKind } from '../../protocol/kinds/capability.ts';
 import { modelKind } from '../../protocol/kinds/model.ts';

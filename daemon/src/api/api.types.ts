@@ -5,8 +5,8 @@ import type { FederatedReads } from '../catalog/federation/federation.types.ts';
 import type { PeerApi } from '../catalog/federation/peer-api.types.ts';
 import type { LocalStore } from '../store/local-store.types.ts';
 import type { ApiExtensions } from './handlers.types.ts';
-import type { OwnCall, RemoteCall } from './remote/remote-call.types.ts';
-import type { ApiFigures } from './request-counts.ts';
+import type { ApiFigures } from './reception/request-counts.ts';
+import type { OwnCall, RemoteCall } from './request/call.types.ts';
 
 /** What the API wants of a logger. */
 export interface ApiLogger {

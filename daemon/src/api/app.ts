@@ -1,37 +1,37 @@
 /**
- * The HTTP API as a Hono application: which path leads where. Routes come from the kinds; what all of them share is in `reception.ts`.
+ * The HTTP API as a Hono application: which path leads where. Routes come from the kinds; what all of them share is in `reception/`.
  * Owns no socket; `server.ts` serves it.
  */
 import { Hono } from 'hono';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { KINDS } from '../../../protocol/kinds/index.ts';
 import type { Kind, Verb } from '../../../protocol/kinds/kind.ts';
-import { daemonAction, objectAction } from './actions.ts';
+import { daemonAction, objectAction } from './actions/actions.ts';
+import { makeBackup } from './actions/backup.ts';
+import { getContent, putContent } from './actions/content.ts';
+import { exportParcel, importParcel } from './actions/parcels.ts';
 import type { ApiOptions } from './api.types.ts';
-import { makeBackup } from './backup.ts';
-import { getContent, putContent } from './content.ts';
-import { insteadOf, insteadOfMethod } from './counterparts.ts';
-import { createObject } from './creating.ts';
-import { deleteCollection, deleteObject } from './deleting.ts';
 import { DerivingStore } from './derived/deriving-store.ts';
 import { addDescription } from './description.ts';
-import { allowsDeleteCollection, DAEMON_GROUP } from './discovery.ts';
-import { addDiscovery, basePath } from './discovery-routes.ts';
-import { federatedList } from './federated-list.ts';
-import { federatedWatch } from './federated-watch.ts';
-import { getMetrics, METRICS_PATH } from './metrics.ts';
-import { exportParcel, importParcel } from './parcels.ts';
-import { addProbes } from './probes.ts';
-import { getObject, listObjects } from './reading.ts';
-import { type AddRoute, answerError, reception } from './reception.ts';
-import { type Api, type ApiContext, type ApiEnv, flag } from './request.ts';
-import { RequestCounts } from './request-counts.ts';
+import { insteadOf, insteadOfMethod } from './discovery/counterparts.ts';
+import { allowsDeleteCollection, DAEMON_GROUP } from './discovery/discovery.ts';
+import { addDiscovery, basePath } from './discovery/routes.ts';
+import { federatedList } from './federated/list.ts';
+import { federatedWatch } from './federated/watch.ts';
+import type { Soon } from './flow/soon.ts';
+import { getMetrics, METRICS_PATH } from './monitoring/metrics.ts';
+import { addProbes } from './monitoring/probes.ts';
+import { getObject, listObjects } from './reading/reading.ts';
+import { watchObjects } from './reading/watching.ts';
+import { type AddRoute, answerError, reception } from './reception/reception.ts';
+import { RequestCounts } from './reception/request-counts.ts';
+import { type Api, type ApiContext, type ApiEnv, flag } from './request/request.ts';
 import { addReviews } from './reviews/reviews.ts';
 import { RememberingRouter } from './router.ts';
-import type { Soon } from './soon.ts';
-import { ViewHistory } from './view-history.ts';
-import { watchObjects } from './watching.ts';
-import { patchObject, replaceObject } from './writing.ts';
+import { ViewHistory } from './views/view-history.ts';
+import { patchObject, replaceObject } from './writing/changing.ts';
+import { createObject } from './writing/creating.ts';
+import { deleteCollection, deleteObject } from './writing/deleting.ts';
 
 /** Watches and streams open at once; each costs a connection. */
 const MAX_STREAMS = 1000;

@@ -1,8 +1,8 @@
 /** Where the API describes itself: its OpenAPI documents and the reference page. Without a token. Nothing of it is loaded before it is first asked for. */
 import { KINDS } from '../../../protocol/kinds/index.ts';
 import { REVIEWS } from '../../../protocol/kinds/review.ts';
-import type { AddRoute } from './reception.ts';
-import type { Api } from './request.ts';
+import type { AddRoute } from './reception/reception.ts';
+import type { Api } from './request/request.ts';
 
 const OPENAPI = ['/openapi/v2', '/openapi/v3', '/openapi/v3/*'];
 const REFERENCE = ['/reference', '/reference/*'];

@@ -10,15 +10,15 @@ import { getRequestListener } from '@hono/node-server';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { ApiServer, ApiServerOptions } from './api.types.ts';
 import { createApi } from './app.ts';
-import { limitBodies } from './body-patience.ts';
-import { keepRenewed } from './certificate-renewal.ts';
-import { limitConnections } from './connection-limit.ts';
-import { canonicalAddress } from './hosts.ts';
-import { listenLocally } from './local-socket.ts';
-import { answerPlainHttp } from './plain-http.ts';
-import { RequestCounts } from './request-counts.ts';
-import { statusOf } from './status.ts';
-import { serveInTurn } from './turns.ts';
+import { keepRenewed } from './listening/certificate-renewal.ts';
+import { limitConnections } from './listening/connection-limit.ts';
+import { listenLocally } from './listening/local-socket.ts';
+import { answerPlainHttp } from './listening/plain-http.ts';
+import { serveInTurn } from './listening/turns.ts';
+import { canonicalAddress } from './reception/hosts.ts';
+import { RequestCounts } from './reception/request-counts.ts';
+import { limitBodies } from './request/body-patience.ts';
+import { statusOf } from './request/status.ts';
 
 /** Bytes of all headers of a request; tokens and selectors fit many times. */
 const MAX_HEADER_BYTES = 16 * 1024;

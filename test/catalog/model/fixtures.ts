@@ -1,5 +1,5 @@
 import { decideMove } from '../../../daemon/src/access/moves.ts';
-import { changedObject, newObject, parseDocument } from '../../../daemon/src/api/document.ts';
+import { changedObject, newObject, parseDocument } from '../../../daemon/src/api/writing/document.ts';
 import { type CatalogModel, createCatalogModel } from '../../../daemon/src/catalog/model/catalog-model.ts';
 import type { Decide, DecideMove, Documents } from '../../../daemon/src/catalog/model/ports.ts';
 import { createModelRules } from '../../../daemon/src/catalog/model/rules/model-rules.ts';

@@ -1,6 +1,6 @@
 /** Paths of what the API does beyond objects. Pure. */
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
-import { DAEMON_GROUP } from '../discovery.ts';
+import { DAEMON_GROUP } from '../discovery/discovery.ts';
 import { ACTIONS, type ActionEntry, BYTES } from './action-list.ts';
 import { OPEN, schemaOf } from './json-schema.ts';
 import { FAILURE, groupWord, objectPath, parameterRef } from './kind-paths.ts';

@@ -1,8 +1,8 @@
 /** Paths of a kind with what can be done there: the same that app.ts serves, from the same description of the kind. Pure. */
 import { apiVersionOf, type Kind, type Verb } from '../../../../protocol/kinds/kind.ts';
 import { patchRulesOf } from '../../../../protocol/patch/patch-rules.ts';
-import { allowsDeleteCollection } from '../discovery.ts';
-import { patchTypes } from '../media.ts';
+import { allowsDeleteCollection } from '../discovery/discovery.ts';
+import { patchTypes } from '../request/media.ts';
 import { kindId } from './kind-schemas.ts';
 import { DELETE_OPTIONS, listName, PATCH, refTo, STATUS, schemaName, WATCH_EVENT } from './names.ts';
 import { DELETING, DRY_RUN, FIELD_MANAGER, FIELD_VALIDATION, LISTING, NAME, NAMESPACE } from './parameters.ts';

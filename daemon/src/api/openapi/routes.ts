@@ -1,8 +1,8 @@
 /** Serves the description of the API and the reference page, to everybody: they hold nothing of this node. */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { iteratedBody } from '../iterated-body.ts';
-import { parseAccept } from '../media.ts';
-import type { ApiContext } from '../request.ts';
+import { iteratedBody } from '../flow/iterated-body.ts';
+import { parseAccept } from '../request/media.ts';
+import type { ApiContext } from '../request/request.ts';
 import type { Document, Documents } from './documents.ts';
 
 /** Under an address with its hash a document never changes. Milliseconds: a year. */

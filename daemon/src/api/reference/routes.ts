@@ -2,7 +2,7 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { Document, type Documents } from '../openapi/documents.ts';
 import { answerDocument } from '../openapi/routes.ts';
-import type { ApiContext } from '../request.ts';
+import type { ApiContext } from '../request/request.ts';
 import { BUNDLE, readBundle } from './bundle.ts';
 import { PAGE, POLICY, STYLE } from './page.ts';
 

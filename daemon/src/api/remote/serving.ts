@@ -20,11 +20,11 @@ import { FrameReader } from '../../streams/frame-reader.ts';
 import { endStream, writeFrames } from '../../streams/frame-writer.ts';
 import type { ApiLogger } from '../api.types.ts';
 
-import { GIVEN_UP } from '../linked-signal.ts';
-import { statusOf } from '../status.ts';
+import { GIVEN_UP } from '../flow/linked-signal.ts';
+import type { RemoteCall } from '../request/call.types.ts';
+import { statusOf } from '../request/status.ts';
 import { bodyFrames } from './body-frames.ts';
 import * as limits from './limits.ts';
-import type { RemoteCall } from './remote-call.types.ts';
 import { warningTexts } from './warnings.ts';
 
 export interface RemoteApiOptions {

@@ -7,8 +7,8 @@ import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import { type AccessRules, accessRules } from '../../../../protocol/kinds/review.ts';
 import type { UserPrincipal } from '../../../../protocol/principal.ts';
 import type { PeerApi, PeerNode } from '../../catalog/federation/peer-api.types.ts';
-import { linkSignals } from '../linked-signal.ts';
-import type { Api, ApiContext } from '../request.ts';
+import { linkSignals } from '../flow/linked-signal.ts';
+import type { Api, ApiContext } from '../request/request.ts';
 import type { Verdict } from './review.types.ts';
 
 /** Milliseconds for the other node to answer. */

@@ -1,8 +1,8 @@
 /** May whoever asks use a path that is no object's? */
-import { DAEMON_GROUP } from '../discovery.ts';
-import { decideMetrics, METRICS_PATH } from '../metrics.ts';
-import type { Api, ApiContext } from '../request.ts';
-import { isRemote } from '../visibility.ts';
+import { DAEMON_GROUP } from '../discovery/discovery.ts';
+import { decideMetrics, METRICS_PATH } from '../monitoring/metrics.ts';
+import type { Api, ApiContext } from '../request/request.ts';
+import { isRemote } from '../views/visibility.ts';
 import { verdictOf } from './resource-review.ts';
 import type { Verdict } from './review.types.ts';
 

@@ -6,8 +6,8 @@ import { REVIEWS, type ResourceAttributes } from '../../../../protocol/kinds/rev
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { Decision } from '../../access/access.types.ts';
 import { RIGHT_FOR } from '../../access/rules.ts';
-import { allowsDeleteCollection } from '../discovery.ts';
-import { type Api, type ApiContext, namespaceOf } from '../request.ts';
+import { allowsDeleteCollection } from '../discovery/discovery.ts';
+import { type Api, type ApiContext, namespaceOf } from '../request/request.ts';
 import { askOwner } from './asking-owner.ts';
 import type { Verdict } from './review.types.ts';
 

@@ -16,11 +16,11 @@ import {
   selfSubjectRulesReview,
 } from '../../../../protocol/kinds/review.ts';
 import { displayOf } from '../../../../protocol/principal.ts';
-import { begin } from '../deciding.ts';
-import { causesOf } from '../document.ts';
-import { answerForm, assertJson, mediaType } from '../media.ts';
-import type { AddRoute } from '../reception.ts';
-import { type Api, type ApiContext, answerJson, namespaceOf, readBody, readJson } from '../request.ts';
+import { begin } from '../deciding/deciding.ts';
+import type { AddRoute } from '../reception/reception.ts';
+import { answerForm, assertJson, mediaType } from '../request/media.ts';
+import { type Api, type ApiContext, answerJson, namespaceOf, readBody, readJson } from '../request/request.ts';
+import { causesOf } from '../writing/document.ts';
 import { rulesElsewhere } from './asking-owner.ts';
 import { reviewPath } from './path-review.ts';
 import { PROTOBUF, parseReview } from './protobuf.ts';

@@ -1,0 +1,36 @@
+/** `POST …/daemon/backup`: everything that this node is, as one file. For its operator alone: there are keys in it. */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { begin } from '../deciding/deciding.ts';
+import { DAEMON_GROUP } from '../discovery/discovery.ts';
+import { answerBytes } from '../flow/answer-bytes.ts';
+import { linkSignals } from '../flow/linked-signal.ts';
+import { type Api, type ApiContext, assertNoTrial } from '../request/request.ts';
+
+const NAME = 'backup';
+
+export async function makeBackup(api: Api, c: ApiContext): Promise<Response> {
+  c.set('about', { group: DAEMON_GROUP, kind: 'daemon', name: NAME });
+  begin(c, `POST ${NAME}`, { kind: { group: DAEMON_GROUP, plural: 'daemon' }, namespace: '', name: NAME });
+  assertNoTrial(c, `"${NAME}"`);
+  const principal = c.get('principal');
+  if (principal.type !== 'operator') {
+    const reason = `a backup has the keys of ${api.node.name} in it: it is for the operator, not for ${principal.display}`;
+    c.get('note').because = reason;
+    throw new DtkdError('FORBIDDEN', reason, { next: `Ask the operator of ${api.node.name} to make it.` });
+  }
+  c.get('note').because = 'the operator of this node';
+  if (api.backups === undefined) throw new DtkdError('UNAVAILABLE', 'this node makes no backups');
+  const gone = new AbortController();
+  const { signal, release } = linkSignals([gone.signal, c.req.raw.signal, api.closing]);
+  const end = () => {
+    gone.abort(new DtkdError('UNAVAILABLE', 'whoever asked for the backup has gone'));
+    release();
+  };
+  try {
+    const { bytes } = await api.backups.make(signal);
+    return await answerBytes(bytes, { type: 'application/x-tar', end, release });
+  } catch (error) {
+    end();
+    throw error;
+  }
+}

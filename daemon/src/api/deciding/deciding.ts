@@ -1,0 +1,156 @@
+/**
+ * Where requests are decided: each object by itself, as it is stored when the decision counts. Who may not even DISCOVER an object is told that
+ * there is none.
+ */
+import type { CapabilityVerb } from '../../../../protocol/capability.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { isRecord } from '../../../../protocol/json.ts';
+import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
+import { nodeKind } from '../../../../protocol/kinds/node.ts';
+import { resourceKind } from '../../../../protocol/kinds/resource.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import type { Decision } from '../../access/access.types.ts';
+import { decideMove } from '../../access/moves.ts';
+import { onward, type Soon } from '../flow/soon.ts';
+import { noteDecision } from '../request/audit-note.ts';
+import { type Api, type ApiContext, refOfTarget, type Target } from '../request/request.ts';
+import { askFor } from '../views/refusals.ts';
+import { isRemote, redacted } from '../views/visibility.ts';
+
+const OBJECT_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+/** A parent that is a node. */
+const NODE_PARENT = /^node\/(.+)$/;
+
+/** Notes for the audit log what is asked. */
+export function begin(
+  c: ApiContext,
+  verb: string,
+  target: { kind: { group: string; plural: string }; namespace: string; name: string },
+): void {
+  const { kind, namespace, name } = target;
+  const change = verb !== 'get' && verb !== 'list' && verb !== 'watch' && !verb.startsWith('GET ');
+  c.set('note', { verb, what: `${kind.group}/${kind.plural}/${namespace}/${name.slice(0, 253)}`, change });
+}
+
+export function notFound({ kind, namespace, name }: Target): DtkdError {
+  const where = namespace === '' ? '' : ` in namespace "${namespace}"`;
+  return new DtkdError('NOT_FOUND', `${kind.plural} "${name.slice(0, 253)}" not found${where}`);
+}
+
+/** The object that a target names, whoever asks; NOT_FOUND if there is none. Users of other nodes find what this node owns, and no more. */
+export async function mustGet(api: Api, c: ApiContext, target: Target): Promise<ApiObject> {
+  const ref = refOfTarget(target);
+  const object = OBJECT_NAME.test(target.name) ? await api.store.get(ref) : undefined;
+  if (object === undefined) throw notFound(target);
+  if (isRemote(c.get('principal')) && (await api.store.originOf(ref)) !== 'own') throw notFound(target);
+  return object;
+}
+
+/** As `mustGet`, the stored JSON, for somebody of this node; at once if it is in memory. */
+export function mustGetRaw(api: Api, target: Target): Soon<Uint8Array<ArrayBuffer>> {
+  const json = OBJECT_NAME.test(target.name) ? api.store.getRaw(refOfTarget(target)) : undefined;
+  return onward(json, (found) => {
+    if (found === undefined) throw notFound(target);
+    return found;
+  });
+}
+
+function decide(api: Api, c: ApiContext, verb: CapabilityVerb, { kind, name }: Pick<Target, 'kind' | 'name'>, object: ApiObject): Decision {
+  return api.access.decide(c.get('principal'), { verb, group: kind.group, plural: kind.plural, name, object });
+}
+
+/** The object as whoever asks sees it; NOT_FOUND if they do not. */
+export function seen(api: Api, c: ApiContext, target: Target, object: ApiObject): ApiObject {
+  const full = decide(api, c, 'READ', target, object);
+  noteDecision(c.get('note'), full);
+  if (full.allowed) return object;
+  const name = decide(api, c, 'DISCOVER', target, object);
+  if (!name.allowed) throw hide(c, target);
+  noteDecision(c.get('note'), name);
+  return redacted(object);
+}
+
+/** What somebody who may write an object gets to see of it: all, or its name. */
+export function shownAfter(api: Api, c: ApiContext, target: Target, object: ApiObject): ApiObject {
+  return decide(api, c, 'READ', target, object).allowed ? object : redacted(object);
+}
+
+/** Refuses what whoever asks may not do with an object. */
+export function permit(api: Api, c: ApiContext, verb: CapabilityVerb, target: Target, object: ApiObject): void {
+  const decision = decide(api, c, verb, target, object);
+  noteDecision(c.get('note'), decision);
+  if (decision.allowed) return;
+  if (verb !== 'CREATE' && !decide(api, c, 'DISCOVER', target, object).allowed) throw hide(c, target);
+  throw refusal(api, c, verb, target, decision.reason);
+}
+
+/** True if whoever asks may know that there is an object. */
+export function mayKnowOf(api: Api, c: ApiContext, { group, plural, name }: ObjectRef, object: ApiObject): boolean {
+  const principal = c.get('principal');
+  return (['READ', 'DISCOVER'] as const).some((verb) => api.access.decide(principal, { verb, group, plural, name, object }).allowed);
+}
+
+/** True if whoever asks may do this with an object. */
+export function may(api: Api, c: ApiContext, verb: CapabilityVerb, target: Target, object: ApiObject): boolean {
+  return decide(api, c, verb, target, object).allowed;
+}
+
+export function refusal(
+  api: Api,
+  c: ApiContext,
+  verb: CapabilityVerb,
+  { kind, name }: { kind: { group: string; plural: string }; name: string },
+  reason: string,
+): DtkdError {
+  return new DtkdError('FORBIDDEN', reason, {
+    next: askFor(api.node.name, c.get('principal'), verb, { group: kind.group, plural: kind.plural, name }),
+  });
+}
+
+/** To whoever may not know of an object there is none. */
+function hide(c: ApiContext, target: Target): DtkdError {
+  c.get('note').hidden = true;
+  return notFound(target);
+}
+
+/** Decides a change, on the object as it is stored: UPDATE, and whether it may be moved from grants into others. */
+export function permitChange(api: Api, c: ApiContext, target: Target, stored: ApiObject, changed: ApiObject): void {
+  permit(api, c, 'UPDATE', target, stored);
+  const { kind, name } = target;
+  const move = decideMove(api.access, c.get('principal'), { group: kind.group, plural: kind.plural, name }, stored, changed);
+  if (move.allowed) return;
+  c.get('note').because = move.reason;
+  throw refusal(api, c, 'MANAGE', move.all ? { kind, name: '' } : target, move.reason);
+}
+
+/** Nodes on which a change deploys a resource anew. */
+export function deployedOn(kind: Target['kind'], stored: ApiObject | undefined, changed: ApiObject): string[] {
+  if (kind.group !== DTKD_GROUP || kind.plural !== resourceKind.plural) return [];
+  const parents = (object: ApiObject | undefined): unknown[] => {
+    const spec = object?.['spec'];
+    return isRecord(spec) && Array.isArray(spec['parents']) ? spec['parents'] : [];
+  };
+  const had = new Set(parents(stored));
+  return parents(changed).flatMap((parent) => {
+    const node = typeof parent === 'string' && !had.has(parent) ? NODE_PARENT.exec(parent)?.[1] : undefined;
+    return node === undefined ? [] : [node];
+  });
+}
+
+/** The store, or a transaction of it. */
+export interface Reader {
+  get(ref: ObjectRef): Promise<ApiObject | undefined>;
+}
+
+/** Deploying a resource on this node needs EXECUTE here. Other nodes decide for themselves, when they are to run something of it. */
+export async function permitDeployment(api: Api, c: ApiContext, reader: Reader, nodes: readonly string[]): Promise<void> {
+  if (c.get('principal').type === 'operator') return;
+  for (const name of nodes.filter((one) => one === api.node.name)) {
+    const ref = { group: nodeKind.group, plural: nodeKind.plural, name };
+    const node = await reader.get({ ...ref, namespace: '' });
+    const decision = api.access.decide(c.get('principal'), { verb: 'EXECUTE', ...ref, ...(node === undefined ? {} : { object: node }) });
+    if (decision.allowed) continue;
+    noteDecision(c.get('note'), decision);
+    throw refusal(api, c, 'EXECUTE', { kind: nodeKind, name }, decision.reason);
+  }
+}

@@ -1,0 +1,123 @@
+/** Documents on their way to another node and back: pure. There the node is `default`, and here it is what this node calls it. */
+import { z } from 'zod';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { isRecord, parseJson } from '../../../../protocol/json.ts';
+import { apiVersionOf, type Kind } from '../../../../protocol/kinds/kind.ts';
+import { type ApiObject, objectName } from '../../../../protocol/objects.ts';
+import { NAMESPACE_POINTER } from '../request/request.ts';
+import type { Status } from '../request/status.ts';
+
+const MAX_MESSAGE = 4_096;
+const MAX_REASON = 63;
+
+/** A document, patch or JSON patch with the namespace that the owner understands. */
+export function outgoing(body: unknown, namespace: string): unknown {
+  if (Array.isArray(body)) {
+    return body.map((step: unknown) => {
+      if (!isRecord(step) || step['path'] !== NAMESPACE_POINTER || !says(step['value'], namespace)) return step;
+      return { ...step, value: 'default' };
+    });
+  }
+  if (!isRecord(body) || !isRecord(body['metadata']) || !says(body['metadata']['namespace'], namespace)) return body;
+  return { ...body, metadata: { ...body['metadata'], namespace: 'default' } };
+}
+
+/** False if nothing is said. Throws BAD_REQUEST for another one. */
+function says(said: unknown, namespace: string): boolean {
+  if (said === undefined || said === null || said === '') return false;
+  if (said === namespace) return true;
+  throw new DtkdError('BAD_REQUEST', `the object says namespace "${String(said).slice(0, 80)}", the path says "${namespace}"`, {
+    next: 'Make both the same.',
+  });
+}
+
+const metadata = z.object({
+  name: objectName,
+  namespace: z.string(),
+  uid: z.string().max(64),
+  resourceVersion: z.string().regex(/^\d{1,20}$/),
+  creationTimestamp: z.string().max(40),
+  labels: z.record(z.string(), z.string()).optional(),
+  annotations: z.record(z.string(), z.string()).optional(),
+});
+
+/** An object that its owner answered, under the namespace by which the owner is known here. Throws UNAVAILABLE if it is none. */
+export function incoming(bytes: Uint8Array, kind: Kind, namespace: string): ApiObject {
+  const value = readAnswer(bytes, namespace);
+  const isOfKind = isRecord(value) && value['apiVersion'] === apiVersionOf(kind) && value['kind'] === kind.kind;
+  if (!isOfKind || !metadata.safeParse(value['metadata']).success) throw misbehaved(namespace, `something that is no ${kind.kind}`);
+  return renamed(value, namespace);
+}
+
+/** Puts a namespace into whatever looks like an object. */
+function renamed(value: Record<string, unknown>, namespace: string): ApiObject {
+  const object: ApiObject = JSON.parse(JSON.stringify(value));
+  object.metadata.namespace = namespace;
+  return object;
+}
+
+/** What a subresource answered: an object gets the namespace, all else stays. */
+export function incomingAny(bytes: Uint8Array, namespace: string): unknown {
+  const value = readAnswer(bytes, namespace);
+  if (isRecord(value) && isRecord(value['metadata']) && typeof value['metadata']['namespace'] === 'string')
+    return renamed(value, namespace);
+  return value;
+}
+
+const status = z.object({
+  message: z.string().optional(),
+  reason: z.string().optional(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+
+/** The Status in which its owner refused. */
+export function incomingStatus(bytes: Uint8Array, code: number, namespace: string): Status {
+  const parsed = status.safeParse(tryRead(bytes));
+  const { message, reason, details } = parsed.success ? parsed.data : {};
+  return {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message: message?.slice(0, MAX_MESSAGE) ?? `node "${namespace}" answered with status ${code}`,
+    ...(reason === undefined ? {} : { reason: reason.slice(0, MAX_REASON) }),
+    ...(details === undefined ? {} : { details }),
+    code,
+  };
+}
+
+const success = z.object({
+  kind: z.literal('Status'),
+  status: z.literal('Success'),
+  message: z.string().max(MAX_MESSAGE).optional(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+
+/** The Status that says that it was done; undefined if the answer is something else. */
+export function incomingSuccess(bytes: Uint8Array): unknown {
+  const parsed = success.safeParse(tryRead(bytes));
+  return parsed.success ? { apiVersion: 'v1', metadata: {}, ...parsed.data, code: 200 } : undefined;
+}
+
+function tryRead(bytes: Uint8Array): unknown {
+  try {
+    return parseJson(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function readAnswer(bytes: Uint8Array, namespace: string): unknown {
+  try {
+    return parseJson(bytes);
+  } catch {
+    throw misbehaved(namespace, 'something that is no JSON');
+  }
+}
+
+export function misbehaved(namespace: string, what: string): DtkdError {
+  return new DtkdError('UNAVAILABLE', `node "${namespace}" answered ${what}`, {
+    next: `Its version of dtkd may be another one: see dtkd get node ${namespace}.`,
+    details: { node: namespace },
+  });
+}

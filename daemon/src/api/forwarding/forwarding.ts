@@ -1,0 +1,218 @@
+/**
+ * Requests about one object, and writes, in another node's namespace: they go to that node as whoever asks, and it decides. Objects come back
+ * under the name by which the node is known here; refusals come back as they are. Replicas of shared kinds are read here.
+ */
+import { ambiguousNode } from '../../../../protocol/ambiguous-node.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import { patchRulesOf } from '../../../../protocol/patch/patch-rules.ts';
+import type { UserPrincipal } from '../../../../protocol/principal.ts';
+import { MAX_ROW_BYTES } from '../../../../protocol/remote-api.ts';
+import type { PeerApi, PeerNode, PeerRequest, PeerResponse } from '../../catalog/federation/peer-api.types.ts';
+import { iteratedBody } from '../flow/iterated-body.ts';
+import { GIVEN_UP, linkSignals } from '../flow/linked-signal.ts';
+import { answerForm, assertJson, patchForm } from '../request/media.ts';
+import { answerObject } from '../request/object-answer.ts';
+import { type Api, type ApiContext, answerJson, answerText, readBody, type Target, warn, wholeNumber } from '../request/request.ts';
+import { LINES_TYPE, whileKnown } from '../request/streaming.ts';
+import { readWritten } from '../writing/written.ts';
+import { incoming, incomingAny, incomingStatus, incomingSuccess, misbehaved, outgoing } from './forwarded-body.ts';
+
+/** Milliseconds for the owner to answer: a write of a busy node waits for its disk. */
+const FORWARD_MS = 10_000;
+const MAX_FORWARD_MS = 60_000;
+/** Bytes of a refusal at most. */
+const MAX_STATUS_BYTES = 64 * 1024;
+
+/** `read`: shared kinds have replicas here. `any`: the answer of a subresource is whatever it is. */
+export type Forwarded = 'read' | 'write' | 'any';
+
+/** The answer of the node that a target belongs to; undefined if that is this node, or the request can be answered here. */
+export function forward(api: Api, c: ApiContext, target: Target, sort: Forwarded): Promise<Response> | undefined {
+  const { kind, namespace } = target;
+  if (api.peers === undefined || kind.scope === 'Cluster' || namespace === '' || namespace === api.node.name) return undefined;
+  if (sort === 'read' && kind.shared) return undefined;
+  const peer = api.peers.peerNamed(namespace);
+  if (peer === undefined) throw unknownNode(api.node.name, api.peers, namespace);
+  const principal = c.get('principal');
+  if (principal.type === 'operator') throw operatorElsewhere(api, target);
+  c.get('note').because = `${namespace} decides`;
+  const asked: Asked = { api, c, target, peer, peers: api.peers, user: principal };
+  return sort === 'any' ? forwardAction(asked) : forwardObject(asked);
+}
+
+interface Asked {
+  api: Api;
+  c: ApiContext;
+  target: Target;
+  peer: PeerNode;
+  peers: PeerApi;
+  user: UserPrincipal;
+}
+
+function unknownNode(self: string, peers: PeerApi, namespace: string): DtkdError {
+  const claimed = ambiguousNode(
+    namespace,
+    peers.peers().map((peer) => ({ shown: peer.namespace, claimed: peer.claimedName })),
+  );
+  if (claimed !== undefined) return claimed;
+  const known = [self, ...peers.peers().map((peer) => peer.namespace)];
+  return new DtkdError('NOT_FOUND', `no node "${namespace.slice(0, 80)}" is known here`, {
+    next:
+      known.length === 1
+        ? `This node, ${self}, knows no other one.`
+        : `Known are ${known.slice(0, 16).join(', ')}${known.length > 16 ? ', …' : ''}.`,
+  });
+}
+
+/** The operator's token is worth nothing elsewhere. */
+function operatorElsewhere(api: Pick<Api, 'node'>, { kind, namespace, name }: Target): DtkdError {
+  const what = name === '' ? `namespace "${namespace}"` : `${kind.plural} "${name}" in namespace "${namespace}"`;
+  return new DtkdError('FORBIDDEN', `${what} belongs to another node; the operator's token counts on ${api.node.name} only`, {
+    next: `Use a user's token: dtkd user add NAME. Or run the same on ${namespace}.`,
+    details: { owner: namespace },
+  });
+}
+
+async function forwardObject(asked: Asked): Promise<Response> {
+  const { c, target } = asked;
+  const form = c.req.method === 'DELETE' ? 'json' : answerForm(c.req.header('accept'));
+  const body = await bodyFor(asked);
+  return within(asked, body, false, async (response) => {
+    const answer = await readAll(response.body, MAX_ROW_BYTES, target.namespace);
+    const done = incomingSuccess(answer);
+    if (done !== undefined) return answerJson(c, done, response.status);
+    const said = incoming(answer, target.kind, target.namespace);
+    assertAskedFor(said, target);
+    return answerObject(c, target.kind, said, form, response.status);
+  });
+}
+
+/** The body as its owner takes it. Of what a client wrote the owner gets what JSON keeps: what that loses, such as a field said twice, is told here. */
+async function bodyFor({ c, target: { kind, namespace } }: Asked): Promise<Uint8Array> {
+  const { method } = c.req;
+  if (method === 'GET' || method === 'DELETE') return readBody(c);
+  const contentType = c.req.header('content-type');
+  if (method === 'PATCH') patchForm(contentType, patchRulesOf(kind) !== undefined);
+  else assertJson(contentType);
+  const written = await readWritten(c);
+  return written === undefined ? new Uint8Array() : jsonBytes(outgoing(written, namespace));
+}
+
+async function forwardAction(asked: Asked): Promise<Response> {
+  const { api, c, target } = asked;
+  const body = await readBody(c);
+  return within(asked, body, true, async (response, keep) => {
+    if (!/;\s*stream=/.test(response.contentType)) {
+      return answerJson(c, incomingAny(await readAll(response.body, MAX_ROW_BYTES, target.namespace), target.namespace), response.status);
+    }
+    // the other node goes by this one's word about who asks
+    const leave = keep();
+    const forget = whileKnown(api, c, leave);
+    const end = () => {
+      forget();
+      leave();
+    };
+    const lines = iteratedBody(response.body[Symbol.asyncIterator](), (bytes) => bytes, { end });
+    return answerText(c, lines, response.status, LINES_TYPE);
+  });
+}
+
+/** Asks, and makes an answer of what comes; `keep` is called by an answer that goes on for as long as it likes. */
+async function within(
+  asked: Asked,
+  body: Uint8Array,
+  endless: boolean,
+  answer: (response: PeerResponse, keep: () => () => void) => Promise<Response>,
+): Promise<Response> {
+  const { api, c, peer, peers, target } = asked;
+  const timeoutMs = Math.min(wholeNumber(c, 'peerTimeoutMs') ?? FORWARD_MS, MAX_FORWARD_MS);
+  const late = new AbortController();
+  const { signal, release } = linkSignals([late.signal, c.req.raw.signal, api.closing]);
+  const timer = setTimeout(() => late.abort(GIVEN_UP), timeoutMs + 1_000);
+  let kept = false;
+  const end = () => {
+    late.abort(GIVEN_UP);
+    clearTimeout(timer);
+    release();
+  };
+  try {
+    const response = await peers.request(peer, { ...requestOf(asked, body), timeoutMs, endless, signal }).catch((error: unknown) => {
+      throw misread(error, target.namespace);
+    });
+    for (const text of response.warnings) warn(c, text);
+    if (response.status >= 400) {
+      const status = incomingStatus(await readAll(response.body, MAX_STATUS_BYTES, target.namespace), response.status, target.namespace);
+      return answerJson(c, status, response.status);
+    }
+    if (response.status !== 200 && response.status !== 201) throw misbehaved(target.namespace, `with status ${response.status}`);
+    return await answer(response, () => {
+      kept = true;
+      clearTimeout(timer);
+      return end;
+    });
+  } finally {
+    if (!kept) end();
+  }
+}
+
+function requestOf({ c, target, user }: Asked, body: Uint8Array): Omit<PeerRequest, 'timeoutMs' | 'signal'> {
+  const url = new URL(c.req.url);
+  const path = url.pathname.replace(`/namespaces/${target.namespace}/`, '/namespaces/default/');
+  const parameters = url.searchParams;
+  parameters.delete('peerTimeoutMs');
+  const fields = parameters.get('fieldSelector');
+  if (fields !== null) parameters.set('fieldSelector', ownNamespace(fields, target.namespace));
+  const query = parameters.toString();
+  const contentType = c.req.header('content-type') ?? '';
+  return {
+    user,
+    method: methodOf(c.req.method),
+    path: query === '' ? path : `${path}?${query}`,
+    accept: 'application/json',
+    ...(body.length === 0 ? {} : { body, contentType: contentType.slice(0, 256) }),
+  };
+}
+
+/** A selector by the namespace is told to the owner under the name that it has there. */
+function ownNamespace(selector: string, namespace: string): string {
+  return selector
+    .split(',')
+    .map((part) => {
+      const match = /^(metadata\.namespace|involvedObject\.namespace)(==?|!=)(.*)$/.exec(part.trim());
+      return match !== null && match[3] === namespace ? `${match[1]}${match[2]}default` : part;
+    })
+    .join(',');
+}
+
+function methodOf(method: string): PeerRequest['method'] {
+  const known = (['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const).find((each) => each === method);
+  if (known === undefined) throw new DtkdError('METHOD_NOT_ALLOWED', `${method.slice(0, 20)} is not allowed here`);
+  return known;
+}
+
+function jsonBytes(value: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(value));
+}
+
+async function readAll(body: AsyncIterable<Uint8Array>, limit: number, namespace: string): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of body) {
+    size += part.length;
+    if (size > limit) throw misbehaved(namespace, `more than ${limit} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+/** Another object than the one that was asked for is no answer. */
+function assertAskedFor({ metadata }: ApiObject, { name, namespace, kind }: Target): void {
+  if (name !== '' && metadata.name !== name) throw misbehaved(namespace, `another of its ${kind.plural} than was asked for`);
+}
+
+/** Bytes that mean nothing are the peer's fault, not the client's. */
+function misread(error: unknown, namespace: string): unknown {
+  if (!(error instanceof DtkdError) || (error.code !== 'FRAME_INVALID' && error.code !== 'FRAME_TOO_LARGE')) return error;
+  return misbehaved(namespace, 'something that cannot be read');
+}

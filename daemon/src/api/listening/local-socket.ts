@@ -1,0 +1,46 @@
+/**
+ * The API's socket in the data directory, for commands on this machine: the same requests, answers and tokens as over TLS, without the time that TLS takes.
+ * Who may open it is for the file system to say: the directory and the socket are the operator's, or of the operator group. TLS would protect nothing more
+ * there, because whoever can read or replace this socket can read the operator's token and replace the certificate authority beside it. A daemon that
+ * cannot have one (the path is too long for the system, or the file system has no sockets) works without.
+ */
+import { chmod, chown, rm } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import type { ApiLogger } from '../api.types.ts';
+
+/** Of the path, as `sockaddr_un` has it on Linux less its final zero; shorter by four elsewhere. */
+const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
+
+export interface LocalSocketOptions {
+  path: string;
+  /** The operator group. */
+  gid: number | undefined;
+  logger: ApiLogger;
+}
+
+/** Listens at the path, in the place of what an earlier daemon left there. False, with a line in the log, if that cannot be. */
+export async function listenLocally(server: Server, { path, gid, logger }: LocalSocketOptions): Promise<boolean> {
+  try {
+    if (process.platform === 'win32') return false;
+    if (Buffer.byteLength(path) > MAX_PATH_BYTES) throw new Error(`the path is longer than ${MAX_PATH_BYTES} bytes`);
+    await rm(path, { force: true });
+    await listen(server, path);
+    if (gid !== undefined) await chown(path, process.getuid?.() ?? -1, gid);
+    await chmod(path, gid === undefined ? 0o600 : 0o660);
+    return true;
+  } catch (error) {
+    server.close();
+    logger.info({ err: error, path }, 'The API has no socket in the data directory; commands use TLS');
+    return false;
+  }
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen({ path }, () => {
+    server.off('error', reject);
+    resolve();
+  });
+  return promise;
+}

@@ -1,0 +1,85 @@
+/**
+ * How long the body of a request may take to come. Node's own limit is one for all requests; here a few (uploads) may take as long as they get on, and
+ * all others as long as the limit says. Owns no server: it looks after requests of those that it is given.
+ */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server as TlsServer } from 'node:https';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { rawRefusal } from './raw-refusal.ts';
+
+export interface PatienceLimits {
+  /** Milliseconds for the body of a request. */
+  bodyMs: number;
+  /** Milliseconds in which not a byte comes of one that may take longer. */
+  stallMs: number;
+  /** How often that is looked at. */
+  sweepMs: number;
+}
+
+interface Coming {
+  response: ServerResponse;
+  since: number;
+  bytes: number;
+}
+
+const patient = new WeakSet<IncomingMessage>();
+
+/** Lets the body of this request take as long as it gets on. */
+export function allowLong(incoming: IncomingMessage): void {
+  patient.add(incoming);
+}
+
+const LATE = rawRefusal(new DtkdError('TIMEOUT', 'the body of the request did not come in time'), 408);
+
+/** Ends requests of a server whose bodies do not come in time. To be called before it listens. */
+export function limitBodies(server: Server | TlsServer, { bodyMs, stallMs, sweepMs }: PatienceLimits): void {
+  const coming = new Map<IncomingMessage, Coming>();
+  let fresh: [IncomingMessage, ServerResponse][] = [];
+  let timer: NodeJS.Timeout | undefined;
+  // Most bodies have come with their heads, and need no looking after.
+  const takeUp = () => {
+    const now = performance.now();
+    for (const [incoming, response] of fresh) {
+      if (!isOver(incoming)) coming.set(incoming, { response, since: now, bytes: incoming.socket.bytesRead });
+    }
+    fresh = [];
+    // A timer of a server at rest would wake the daemon for nothing.
+    if (coming.size > 0) timer ??= setInterval(look, sweepMs).unref();
+  };
+  const look = () => {
+    const now = performance.now();
+    for (const [incoming, state] of coming) {
+      const { bytesRead } = incoming.socket;
+      const isPatient = patient.has(incoming);
+      if (isOver(incoming)) coming.delete(incoming);
+      // A reader that is slow itself, with much waiting for it, is not the client's fault.
+      else if (isPatient && (bytesRead > state.bytes || incoming.readableLength > 0))
+        Object.assign(state, { since: now, bytes: bytesRead });
+      else if (now - state.since > (isPatient ? stallMs : bodyMs)) {
+        coming.delete(incoming);
+        giveUp(incoming, state.response);
+      }
+    }
+    if (coming.size === 0) rest();
+  };
+  const rest = () => {
+    clearInterval(timer);
+    timer = undefined;
+  };
+  server.prependListener('request', (incoming: IncomingMessage, response: ServerResponse) => {
+    const { headers } = incoming;
+    if (headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0') return;
+    if (fresh.length === 0) setImmediate(takeUp);
+    fresh.push([incoming, response]);
+  });
+  server.once('close', rest);
+}
+
+function isOver(incoming: IncomingMessage): boolean {
+  return incoming.complete || incoming.destroyed;
+}
+
+function giveUp({ socket }: IncomingMessage, { headersSent }: ServerResponse): void {
+  if (socket.writable && !headersSent) socket.write(LATE);
+  socket.destroySoon();
+}

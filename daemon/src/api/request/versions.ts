@@ -1,0 +1,94 @@
+/**
+ * What lists and watches say of versions, judged as Kubernetes judges it: pure. A list is the present state, or that of exactly one version; "not older
+ * than" a version holds for the present state of the store that gave it. What cannot be meant is refused, rather than taken for something else.
+ */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { parseVersion } from '../../../../protocol/resource-version.ts';
+
+/** Parameters as they stand in the request; undefined where they are absent. */
+export interface VersionParameters {
+  resourceVersion?: string | undefined;
+  resourceVersionMatch?: string | undefined;
+  continue?: string | undefined;
+  sendInitialEvents?: boolean | undefined;
+}
+
+export interface ListVersion {
+  /** The list has to show exactly this. */
+  exact?: number;
+  /** The list has to show this or what came after it. */
+  atLeast?: number;
+}
+
+const EXACT = 'Exact';
+const NOT_OLDER = 'NotOlderThan';
+
+/** Throws INVALID or BAD_REQUEST saying what does not go together. */
+export function listVersion(parameters: VersionParameters): ListVersion {
+  const { resourceVersion = '', resourceVersionMatch: match = '', sendInitialEvents } = parameters;
+  if (sendInitialEvents !== undefined)
+    throw invalid('sendInitialEvents', 'sendInitialEvents is for watches', 'Leave it out, or add watch=true.');
+  const version = parseVersion(resourceVersion);
+  if ((parameters.continue ?? '') !== '') {
+    if (match !== '') throw invalid('resourceVersionMatch', 'resourceVersionMatch does not go with continue', GO_ON);
+    if (version !== undefined) throw invalid('resourceVersion', 'resourceVersion does not go with continue', GO_ON);
+    return {};
+  }
+  if (match === '') return version === undefined ? {} : { atLeast: version };
+  if (match !== EXACT && match !== NOT_OLDER) throw unknownMatch(match, `${EXACT} or ${NOT_OLDER}`);
+  if (resourceVersion === '')
+    throw invalid('resourceVersionMatch', 'resourceVersionMatch says nothing without resourceVersion', 'Give both or none.');
+  if (match === NOT_OLDER) return version === undefined ? {} : { atLeast: version };
+  if (version === undefined) throw invalid('resourceVersionMatch', 'no list is exactly of version 0', `Use ${NOT_OLDER}.`);
+  return { exact: version };
+}
+
+const GO_ON = 'Go on with the token alone: it knows its version.';
+
+export interface WatchVersion {
+  /** After which changes are told; absent: the present state is told first. */
+  resourceVersion?: string;
+  /** The watch begins with the present state and says when that is over. */
+  initialEvents: boolean;
+  /** The present state has to show this or what came after it. */
+  atLeast?: number;
+}
+
+/** As `listVersion`, of a watch. */
+export function watchVersion({ resourceVersion, resourceVersionMatch: match = '', sendInitialEvents }: VersionParameters): WatchVersion {
+  if (sendInitialEvents === undefined) {
+    if (match !== '')
+      throw invalid('resourceVersionMatch', 'resourceVersionMatch is for watches with sendInitialEvents only', 'Leave it out.');
+    return { initialEvents: false, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+  }
+  if (match !== NOT_OLDER) throw unknownMatch(match, `${NOT_OLDER}, which sendInitialEvents needs`);
+  const version = parseVersion(resourceVersion);
+  if (sendInitialEvents) return { initialEvents: true, ...(version === undefined ? {} : { atLeast: version }) };
+  if (version === undefined || resourceVersion === undefined) {
+    throw invalid('resourceVersion', 'a watch without the present state needs a version to go on from', 'Give that of a list.');
+  }
+  return { initialEvents: false, resourceVersion };
+}
+
+/** Throws GONE where a version is beyond the last one that was given out here: it is another store's, or of a time that this one has lost. */
+export function assertReached(atLeast: number | undefined, last: number): void {
+  if (atLeast === undefined || atLeast <= last) return;
+  throw new DtkdError('GONE', `version ${atLeast} was never given out here, or not by this state of it`, {
+    next: 'List again without a version.',
+  });
+}
+
+/** Milliseconds that a watch goes on for; undefined: for ever. Longer times than timers can have are theirs. */
+export function watchTime(seconds: number | undefined): number | undefined {
+  return seconds === undefined || seconds === 0 ? undefined : Math.min(seconds * 1000, MAX_TIMER_MS);
+}
+
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+function unknownMatch(match: string, known: string): DtkdError {
+  return invalid('resourceVersionMatch', `resourceVersionMatch "${match.slice(0, 80)}" is not known here`, `Use ${known}.`);
+}
+
+function invalid(field: string, message: string, next: string): DtkdError {
+  return new DtkdError('INVALID', message, { next, details: { causes: [{ reason: 'FieldValueInvalid', message, field }] } });
+}

@@ -1,0 +1,214 @@
+/** From documents that users write to objects that are stored: pure. Says field by field what is wrong. */
+import type { z } from 'zod';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { isRecord, jsonEqual } from '../../../../protocol/json.ts';
+import { apiVersionOf, type Kind } from '../../../../protocol/kinds/kind.ts';
+import { type ApiObject, type ObjectMeta, objectMeta } from '../../../../protocol/objects.ts';
+import { haveSameOwners } from '../../../../protocol/owners.ts';
+import { CREATOR_ANNOTATION, OWNERS_ANNOTATION, SERVER_ANNOTATIONS } from '../../../../protocol/principal.ts';
+import type { Cause } from '../request/status.ts';
+
+/** What a user says with a document. */
+export interface UserDocument {
+  /** The fields that users write, validated; without apiVersion, kind, metadata and the server's fields. */
+  fields: Record<string, unknown>;
+  metadata: z.infer<typeof objectMeta>;
+  /** Paths of fields that the kind does not have; they are not in `fields`. */
+  unknown: string[];
+}
+
+/** Parts of metadata that users write; the rest is the server's. */
+type UserMeta = Pick<ObjectMeta, 'labels' | 'annotations' | 'finalizers' | 'ownerReferences'>;
+
+const writable = new WeakMap<Kind, z.ZodObject>();
+
+/** The kind's schema without the fields that only the daemon writes. */
+function writableSchema(kind: Kind): z.ZodObject {
+  let schema = writable.get(kind);
+  if (schema === undefined) {
+    const mask: Record<string, true> = {};
+    for (const field of kind.serverFields) if (field in kind.schema.shape) mask[field] = true;
+    schema = kind.schema.omit(mask);
+    writable.set(kind, schema);
+  }
+  return schema;
+}
+
+/** Validates a document. Errors: BAD_REQUEST if it is not of this kind, INVALID with a cause for each field that is wrong. */
+export function parseDocument(kind: Kind, body: unknown): UserDocument {
+  if (!isRecord(body)) throw new DtkdError('BAD_REQUEST', `the body is not an object`, { next: `Send one ${kind.kind} as JSON.` });
+  const { apiVersion, kind: kindName, metadata, ...rest } = body;
+  const expected = apiVersionOf(kind);
+  if ((apiVersion !== undefined && apiVersion !== expected) || (kindName !== undefined && kindName !== kind.kind)) {
+    throw new DtkdError(
+      'BAD_REQUEST',
+      `the body is ${JSON.stringify(kindName ?? null)} of ${JSON.stringify(apiVersion ?? null)}`.slice(0, 300),
+      {
+        next: `This path takes kind "${kind.kind}" of apiVersion "${expected}".`,
+      },
+    );
+  }
+  for (const field of kind.serverFields) delete rest[field];
+  const meta = objectMeta.safeParse(metadata ?? {});
+  const fields = writableSchema(kind).safeParse(rest);
+  const causes = [...(meta.success ? [] : causesOf(meta.error, ['metadata'])), ...(fields.success ? [] : causesOf(fields.error, []))];
+  if (!meta.success || !fields.success) {
+    const name = isRecord(metadata) && typeof metadata['name'] === 'string' ? metadata['name'].slice(0, 253) : '';
+    throw invalid(kind, name, causes);
+  }
+  return {
+    fields: fields.data,
+    metadata: meta.data,
+    unknown: [...unknownPaths(metadata ?? {}, meta.data, 'metadata'), ...unknownPaths(rest, fields.data, '')],
+  };
+}
+
+/** The error for a document whose fields are wrong. */
+export function invalid(kind: Kind, name: string, causes: readonly Cause[]): DtkdError {
+  const list = causes.slice(0, 5).map((cause) => `${cause.field}: ${cause.message}`);
+  const more = causes.length > 5 ? ` and ${causes.length - 5} more` : '';
+  return new DtkdError('INVALID', `${kind.kind} "${name}" is invalid: ${list.join('; ')}${more}`, {
+    details: { kind: kind.kind, name, causes: causes.slice(0, 100) },
+  });
+}
+
+/** Turns what the schema says into causes: field, and what was expected there. */
+export function causesOf(error: z.ZodError, prefix: readonly PropertyKey[]): Cause[] {
+  return error.issues.map((issue) => {
+    const path = [...prefix, ...issue.path];
+    return { reason: reasonOf(issue), message: messageOf(issue), field: fieldText(path) || '(root)' };
+  });
+}
+
+function reasonOf(issue: z.core.$ZodIssue): string {
+  return issue.code === 'invalid_type' && issue.input === undefined && /received undefined/.test(issue.message)
+    ? 'FieldValueRequired'
+    : 'FieldValueInvalid';
+}
+
+function messageOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_union') {
+    const branches = issue.errors.map((branch) => branch.map((inner) => messageOf(inner)).join(', ')).filter((text) => text !== '');
+    return branches.length > 0 ? [...new Set(branches)].join(' or ') : issue.message;
+  }
+  if (issue.code === 'invalid_key' || issue.code === 'invalid_element') return issue.issues.map((inner) => messageOf(inner)).join(', ');
+  const bound = boundOf(issue);
+  if (bound !== undefined) return bound;
+  return issue.message.replace(/^Invalid (input|string): /, '').replace(/, received undefined$/, ', and there is none');
+}
+
+/** Units in which things other than numbers are counted. */
+const UNITS: Readonly<Record<string, string>> = { string: ' characters', array: ' entries', object: ' entries' };
+
+/** A limit that a value does not keep, unless the schema has words of its own for it. */
+function boundOf(issue: z.core.$ZodIssue): string | undefined {
+  if (issue.code === 'too_big' && issue.message.startsWith('Too big'))
+    return `must be ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}${UNITS[issue.origin] ?? ''}`;
+  if (issue.code === 'too_small' && issue.message.startsWith('Too small'))
+    return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${UNITS[issue.origin] ?? ''}`;
+  return undefined;
+}
+
+function fieldText(path: readonly PropertyKey[]): string {
+  let text = '';
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`;
+    else text += text === '' ? String(step) : `.${String(step)}`;
+  }
+  return text;
+}
+
+/** Fields that stand in the input and that parsing left out. */
+function unknownPaths(input: unknown, parsed: unknown, path: string): string[] {
+  if (Array.isArray(input) && Array.isArray(parsed)) {
+    return input.flatMap((item, index) => unknownPaths(item, parsed[index], `${path}[${index}]`));
+  }
+  if (!isRecord(input) || !isRecord(parsed)) return [];
+  return Object.entries(input).flatMap(([key, value]) => {
+    const inner = path === '' ? key : `${path}.${key}`;
+    return Object.hasOwn(parsed, key) ? unknownPaths(value, parsed[key], inner) : [inner];
+  });
+}
+
+/** `kept`: annotations that the daemon has written, which no document can say. */
+function userMeta(
+  { labels, annotations: said, finalizers, ownerReferences }: UserDocument['metadata'],
+  kept: Readonly<Record<string, string>>,
+): UserMeta {
+  const others = Object.fromEntries(Object.entries(said ?? {}).filter(([key]) => !SERVER_ANNOTATIONS.includes(key)));
+  const annotations = { ...others, ...kept };
+  const given = <T extends object>(value: T | null | undefined): value is T =>
+    value !== undefined && value !== null && Object.keys(value).length > 0;
+  return {
+    ...(given(labels) ? { labels } : {}),
+    ...(given(annotations) ? { annotations } : {}),
+    ...(given(finalizers) ? { finalizers: [...new Set(finalizers)] } : {}),
+    ...(given(ownerReferences) ? { ownerReferences: ownerReferences.map((reference) => withoutUndefined(reference)) } : {}),
+  };
+}
+
+type OwnerReference = NonNullable<ObjectMeta['ownerReferences']>[number];
+
+function withoutUndefined({ controller, blockOwnerDeletion, ...rest }: OwnerReference): OwnerReference {
+  return {
+    ...rest,
+    ...(controller === undefined ? {} : { controller }),
+    ...(blockOwnerDeletion === undefined ? {} : { blockOwnerDeletion }),
+  };
+}
+
+/** A new object as the store takes it: the store fills in uid, version and time. `creator` is the user who makes it, if it is one. */
+export function newObject(kind: Kind, document: UserDocument, name: string, namespace: string, creator?: string): ApiObject {
+  return {
+    apiVersion: apiVersionOf(kind),
+    kind: kind.kind,
+    metadata: {
+      name,
+      ...(kind.scope === 'Cluster' ? {} : { namespace }),
+      uid: '',
+      resourceVersion: '',
+      generation: 1,
+      creationTimestamp: '',
+      ...userMeta(document.metadata, creator === undefined ? {} : { [CREATOR_ANNOTATION]: creator }),
+    },
+    ...document.fields,
+  };
+}
+
+/** The stored object with what the user wrote in place of what stood there; what the server wrote stays. */
+export function changedObject(kind: Kind, stored: ApiObject, document: UserDocument): ApiObject {
+  const { labels: _l, annotations: _a, finalizers: _f, ownerReferences: _o, ...kept } = stored.metadata;
+  const server = kind.serverFields.flatMap((field) => (Object.hasOwn(stored, field) ? [[field, stored[field]] as const] : []));
+  const changed: ApiObject = {
+    apiVersion: stored.apiVersion,
+    kind: stored.kind,
+    metadata: { ...kept, ...userMeta(document.metadata, serverAnnotations(stored)) },
+    ...document.fields,
+    ...Object.fromEntries(server),
+  };
+  // whoever agreed to the owners before has agreed to those only
+  const said = haveSameOwners(stored, changed) ? changed : annotated(changed, OWNERS_ANNOTATION, undefined);
+  return jsonEqual(userFields(kind, stored), userFields(kind, said)) ? said : withGeneration(said, stored.metadata.generation + 1);
+}
+
+/** The object with another value of one annotation, or without it. */
+export function annotated(object: ApiObject, key: string, value: string | undefined): ApiObject {
+  const { annotations = {}, ...metadata } = object.metadata;
+  const { [key]: _before, ...others } = annotations;
+  const after = value === undefined ? others : { ...others, [key]: value };
+  return { ...object, metadata: { ...metadata, ...(Object.keys(after).length === 0 ? {} : { annotations: after }) } };
+}
+
+function serverAnnotations({ metadata: { annotations = {} } }: ApiObject): Record<string, string> {
+  return Object.fromEntries(SERVER_ANNOTATIONS.flatMap((key) => (annotations[key] === undefined ? [] : [[key, annotations[key]]])));
+}
+
+export function withGeneration(object: ApiObject, generation: number): ApiObject {
+  return { ...object, metadata: { ...object.metadata, generation } };
+}
+
+function userFields(kind: Kind, object: ApiObject): Record<string, unknown> {
+  const { apiVersion: _v, kind: _k, metadata: _m, ...fields } = object;
+  for (const field of kind.serverFields) delete fields[field];
+  return fields;
+}

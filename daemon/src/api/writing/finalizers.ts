@@ -1,0 +1,28 @@
+/** Which finalizers may be written: pure. */
+import { isFinalizerName } from '../../../../protocol/finalizers.ts';
+import type { Kind } from '../../../../protocol/kinds/kind.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import { invalid } from './document.ts';
+
+/** A finalizer says whose it is; and an object that is being deleted may only lose finalizers. Errors: INVALID naming the field. */
+export function assertFinalizers(kind: Kind, stored: ApiObject | undefined, changed: ApiObject): void {
+  const added = (changed.metadata.finalizers ?? []).filter((finalizer) => stored?.metadata.finalizers?.includes(finalizer) !== true);
+  if (added.length === 0) return;
+  const field = 'metadata.finalizers';
+  if (stored?.metadata.deletionTimestamp !== undefined) {
+    throw invalid(kind, changed.metadata.name, [
+      { reason: 'FieldValueForbidden', message: 'no finalizer can be added while the object is being deleted', field },
+    ]);
+  }
+  const bare = added.filter((finalizer) => !isFinalizerName(finalizer));
+  if (bare.length === 0) return;
+  throw invalid(
+    kind,
+    changed.metadata.name,
+    bare.map((finalizer) => ({
+      reason: 'FieldValueInvalid',
+      message: `"${finalizer}" must say whose it is, e.g. example.com/${finalizer}`,
+      field,
+    })),
+  );
+}

@@ -1,0 +1,125 @@
+/**
+ * Writing owner references: which may be said, by whom, and the note of who did. An object goes when its owners are gone, so whoever binds it to others needs
+ * DELETE on it; the collector later deletes it as them.
+ */
+import type { Kind } from '../../../../protocol/kinds/kind.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import { haveSameOwners, isSameOwner, type OwnerReference, ownerPlace, ownersBeyond, ownersOf } from '../../../../protocol/owners.ts';
+import { OWNERS_ANNOTATION, type Principal, principalText } from '../../../../protocol/principal.ts';
+import type { Origin } from '../../store/object-store.types.ts';
+import { permit, refusal } from '../deciding/deciding.ts';
+import { type Api, type ApiContext, type Target, warn } from '../request/request.ts';
+import type { Cause } from '../request/status.ts';
+import { annotated, invalid } from './document.ts';
+
+/** The store, or a transaction of it. */
+export interface OwnerReader {
+  get(ref: ObjectRef): Promise<ApiObject | undefined>;
+  originOf(ref: ObjectRef): Promise<Origin | undefined>;
+}
+
+/** The object with a note of who said its owners, if they are others than before. */
+export function withWordOf(principal: Principal, stored: ApiObject | undefined, changed: ApiObject): ApiObject {
+  if (stored === undefined ? ownersOf(changed).length === 0 : haveSameOwners(stored, changed)) return changed;
+  return annotated(changed, OWNERS_ANNOTATION, ownersOf(changed).length === 0 ? undefined : principalText(principal));
+}
+
+/**
+ * Decides a change of owner references. Errors: INVALID naming the field; FORBIDDEN without DELETE on the object, or for holding back an owner without
+ * UPDATE on that.
+ */
+export async function permitOwners(
+  api: Api,
+  c: ApiContext,
+  reader: OwnerReader,
+  target: Target,
+  stored: ApiObject | undefined,
+  changed: ApiObject,
+): Promise<void> {
+  const owners = ownersOf(changed);
+  const before = stored === undefined ? [] : ownersOf(stored);
+  if (owners.length === 0) return;
+  assertSound(target.kind, changed);
+  warnIfNeverDeleted(c, target.kind, changed);
+  // of what somebody makes they have every right; who frees an object of some owners may hasten its end
+  if (stored !== undefined && !haveSameOwners(stored, changed)) permit(api, c, 'DELETE', target, stored);
+  for (const reference of ownersBeyond(owners, before)) await assertOwner(api, c, reader, target, reference, owners.indexOf(reference));
+  for (const reference of owners.filter((one) => blocksAnew(one, before))) await permitBlocking(api, c, reader, reference);
+}
+
+function blocksAnew(reference: OwnerReference, before: readonly OwnerReference[]): boolean {
+  return reference.blockOwnerDeletion === true && before.find((one) => isSameOwner(one, reference))?.blockOwnerDeletion !== true;
+}
+
+/** What the references say by themselves. */
+function assertSound(kind: Kind, changed: ApiObject): void {
+  const owners = ownersOf(changed);
+  const causes: Cause[] = [];
+  if (owners.filter(({ controller }) => controller === true).length > 1) {
+    causes.push({ reason: 'FieldValueInvalid', message: 'only one owner can be the controller', field: 'metadata.ownerReferences' });
+  }
+  for (const [index, { uid, kind: name, apiVersion }] of owners.entries()) {
+    const field = `metadata.ownerReferences[${index}]`;
+    for (const [key, value] of Object.entries({ uid, kind: name, apiVersion })) {
+      if (value === '') causes.push({ reason: 'FieldValueRequired', message: 'must not be empty', field: `${field}.${key}` });
+    }
+    if (uid !== '' && uid === changed.metadata.uid) {
+      causes.push({ reason: 'FieldValueInvalid', message: 'an object cannot own itself', field: `${field}.uid` });
+    }
+  }
+  if (causes.length > 0) throw invalid(kind, changed.metadata.name, causes);
+}
+
+/** An owner is of this node, and of a kind that can own what is asked. */
+async function assertOwner(
+  api: Api,
+  c: ApiContext,
+  reader: OwnerReader,
+  { kind, name }: Target,
+  reference: OwnerReference,
+  index: number,
+): Promise<void> {
+  const place = ownerPlace(reference, api.node.name);
+  if (place === undefined) {
+    warn(
+      c,
+      `owner reference ${index} names a ${reference.kind} of ${reference.apiVersion}, which is no kind here that can own something: it has no effect`,
+    );
+    return;
+  }
+  const field = `metadata.ownerReferences[${index}]`;
+  if (kind.scope === 'Cluster' && place.kind.scope === 'Namespaced') {
+    throw invalid(kind, name, [
+      { reason: 'FieldValueInvalid', message: `a ${kind.kind} cannot be owned by an object of a namespace`, field },
+    ]);
+  }
+  const origin = await reader.originOf(place.ref);
+  if (origin === undefined || origin === 'own') return;
+  const owner = await reader.get(place.ref);
+  if (owner?.metadata.uid !== reference.uid) return;
+  throw invalid(kind, name, [
+    {
+      reason: 'FieldValueInvalid',
+      message: `must name an object of this node: ${reference.kind} "${reference.name}" is none of its own`,
+      field,
+    },
+  ]);
+}
+
+/** Who may not change an object shall not hold back its end. */
+async function permitBlocking(api: Api, c: ApiContext, reader: OwnerReader, reference: OwnerReference): Promise<void> {
+  const principal = c.get('principal');
+  const place = ownerPlace(reference, api.node.name);
+  if (principal.type === 'operator' || place === undefined) return;
+  const { group, plural, name } = place.ref;
+  const object = await reader.get(place.ref);
+  const decision = api.access.decide(principal, { verb: 'UPDATE', group, plural, name, ...(object === undefined ? {} : { object }) });
+  if (decision.allowed) return;
+  // said the same whether there is such an object or not
+  throw refusal(api, c, 'UPDATE', { kind: place.kind, name }, `blockOwnerDeletion needs UPDATE on ${plural} "${name}"`);
+}
+
+function warnIfNeverDeleted(c: ApiContext, kind: Kind, changed: ApiObject): void {
+  if (ownersOf(changed).length > 0 && !kind.verbs.includes('delete'))
+    warn(c, `a ${kind.kind} is not deleted: its owner references have no effect`);
+}

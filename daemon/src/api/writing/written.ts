@@ -1,0 +1,82 @@
+/** What all writes share: reading the user's document for a target, and the kind's handler. */
+import { duplicateFields } from '../../../../protocol/duplicate-fields.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { isRecord, parseJsonText, textOf } from '../../../../protocol/json.ts';
+import type { Kind } from '../../../../protocol/kinds/kind.ts';
+import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { KindHandler } from '../handlers.types.ts';
+import { type Api, type ApiContext, fieldValidation, namespaceOf, readBody, type Target, warn } from '../request/request.ts';
+import { parseDocument, type UserDocument } from './document.ts';
+
+/** Fields that a message names; all of them are in its causes. */
+const MAX_SAID = 5;
+
+/** Reads the body of a write, and reports fields that stand in it twice as the client asked for it. */
+export async function readWritten(c: ApiContext): Promise<unknown> {
+  const validation = fieldValidation(c);
+  const bytes = await readBody(c);
+  if (bytes.length === 0) return undefined;
+  const text = textOf(bytes);
+  const body = parseJsonText(text);
+  const twice = validation === 'Ignore' ? [] : duplicateFields(text);
+  if (validation === 'Strict' && twice.length > 0) {
+    throw new DtkdError('BAD_REQUEST', `duplicate field ${quoted(twice)}`, {
+      details: { causes: twice.map((field) => ({ reason: 'FieldValueDuplicate', message: 'duplicate field', field })) },
+      next: 'Say it once.',
+    });
+  }
+  for (const field of twice) warn(c, `duplicate field "${field}": the last one counts`);
+  return body;
+}
+
+function quoted(fields: readonly string[]): string {
+  return fields
+    .slice(0, MAX_SAID)
+    .map((field) => `"${field}"`)
+    .join(', ');
+}
+
+/** What explains the fields beside one that is not known: `model.spec` for `spec.descriptin`. */
+function explainedPath({ singular }: Kind, field: string): string {
+  const around = field
+    .replaceAll(/\[\d+\]/g, '')
+    .split('.')
+    .slice(0, -1);
+  return [singular, ...around].join('.');
+}
+
+/** Validates a document for a target, and reports the fields that its kind does not have as the client asked for it. */
+export function readDocument(api: Api, c: ApiContext, target: Target, body: unknown): UserDocument {
+  const document = parseDocument(target.kind, body);
+  const { namespace, name } = document.metadata;
+  const wanted = namespace === undefined || namespace === '' ? target.namespace : namespaceOf(api, namespace);
+  if (target.kind.scope === 'Namespaced' && wanted !== target.namespace) {
+    throw new DtkdError('BAD_REQUEST', `the object says namespace "${wanted}", the path says "${target.namespace}"`, {
+      next: 'Make both the same; "default" means this node.',
+    });
+  }
+  if (target.name !== '' && name !== undefined && name !== target.name) {
+    throw new DtkdError('BAD_REQUEST', `the object says name "${name}", the path says "${target.name}"`, {
+      next: 'Names cannot be changed.',
+    });
+  }
+  const validation = fieldValidation(c);
+  if (validation === 'Strict' && document.unknown.length > 0) {
+    const causes = document.unknown.slice(0, 100).map((field) => ({ reason: 'FieldValueInvalid', message: `no field "${field}"`, field }));
+    const said = causes.slice(0, MAX_SAID).map(({ message }) => message);
+    throw new DtkdError('BAD_REQUEST', `${target.kind.kind} has ${said.join(', ')}`, {
+      details: { causes },
+      next: `Correct or remove it; "dtkd explain ${explainedPath(target.kind, document.unknown[0] ?? '')}" lists the fields there are.`,
+    });
+  }
+  if (validation === 'Warn') for (const field of document.unknown) warn(c, `unknown field "${field}" is dropped`);
+  return document;
+}
+
+export function handlerOf(api: Api, kind: Kind): KindHandler | undefined {
+  return api.extensions.kinds.get(`${kind.group}/${kind.plural}`);
+}
+
+export function isObject(value: unknown): value is ApiObject {
+  return isRecord(value) && isRecord(value['metadata']);
+}
