@@ -1,10 +1,11 @@
 /** What the API and its clients know one another by: the operator's token, and the certificate with its authority. */
+
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { openOperatorToken } from './access/operator-token.ts';
 import type { OperatorToken } from './access/operator-token.types.ts';
-import type { Certificates } from './api/api.types.ts';
 import { openCertificates, renewCertificate } from './api/listening/certificates.ts';
+import type { Certificates } from './api/listening/certificates.types.ts';
 import { openToGroup } from './data-directory.ts';
 import type { OpenNode } from './node-opening.ts';
 

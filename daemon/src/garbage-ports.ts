@@ -5,7 +5,7 @@ import { parseJson } from '../../protocol/json.ts';
 import { kindByPlural } from '../../protocol/kinds/index.ts';
 import { apiVersionOf } from '../../protocol/kinds/kind.ts';
 import { refusedBy } from '../../protocol/refused-by.ts';
-import type { ApiServer } from './api/api.types.ts';
+import type { ApiServer } from './api/server.types.ts';
 import { createGarbage } from './garbage/collector.ts';
 import type { DeleteAs, Garbage, GarbageOptions } from './garbage/garbage.types.ts';
 import type { OpenNode } from './node-opening.ts';

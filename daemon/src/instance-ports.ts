@@ -1,4 +1,5 @@
 /** The rest of the daemon, as service instances see it: nodes to place resources on, objects of this node and of others, and commands. */
+
 import { DtkdError } from '../../protocol/errors.ts';
 import { isRecord, parseJson } from '../../protocol/json.ts';
 import { executionSchema } from '../../protocol/kinds/execution.ts';
@@ -9,7 +10,7 @@ import type { FollowLine } from '../../protocol/orders/follow.ts';
 import type { Part } from '../../protocol/orders/outcome.ts';
 import type { Principal } from '../../protocol/principal.ts';
 import { refusedBy } from '../../protocol/refused-by.ts';
-import type { ApiServer } from './api/api.types.ts';
+import type { ApiServer } from './api/server.types.ts';
 import { takenAppText } from './catalog/instances/apply/taken.ts';
 import type { CommandEnd, Commands, Objects, PlacementNode, PlacementNodes } from './catalog/instances/instances.types.ts';
 import type { Nodes, NodeView } from './dispatch/dispatch.types.ts';

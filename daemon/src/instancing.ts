@@ -1,10 +1,11 @@
 /** Service instances, put together with what they need: modules and commands of dispatch, objects of the API, nodes and apps as this node knows them. */
+
 import { join } from 'node:path';
 import { APP_LABEL, dtAppKind, OWNER_LABEL } from '../../protocol/kinds/dtapp.ts';
 import { secretKind } from '../../protocol/kinds/secret.ts';
 import type { Access } from './access/access.types.ts';
 import { decideMove } from './access/moves.ts';
-import type { ApiServer } from './api/api.types.ts';
+import type { ApiServer } from './api/server.types.ts';
 import { createServiceInstances } from './catalog/instances/service-instances.ts';
 import type { AppAddresses, ServiceInstances } from './catalog/instances/service-instances.types.ts';
 import type { Dispatching } from './dispatching.ts';

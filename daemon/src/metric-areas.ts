@@ -1,11 +1,12 @@
 /** What the metrics read of the parts of the daemon, put together for them. */
+
 import { join } from 'node:path';
 import { isRecord } from '../../protocol/json.ts';
 import { INSTANCE_PHASES, serviceInstanceKind } from '../../protocol/kinds/service-instance.ts';
 import type { AuditLog } from './access/audit/audit.ts';
 import type { AuditWitnessing } from './access/audit/witnessing.ts';
-import type { ApiServer } from './api/api.types.ts';
 import type { CountedPeerApi } from './api/remote/asking.ts';
+import type { ApiServer } from './api/server.types.ts';
 import type { Apps } from './apps/ports.ts';
 import type { Federation } from './catalog/federation/federation.types.ts';
 import { directoryBytes } from './directory.ts';

@@ -1,14 +1,16 @@
 /** The API, put together out of what the parts offer: to clients over HTTPS and a socket, and to members over the mesh. */
+
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { REMOTE_API_PROTOCOL } from '../../protocol/remote-api.ts';
 import type { AccessPart } from './access/access.ts';
 import { auditAction } from './access/audit/audit-action.ts';
 import type { AuditWitnessing } from './access/audit/witnessing.ts';
-import type { ApiBackups, ApiServer } from './api/api.types.ts';
+import type { ApiBackups } from './api/api.types.ts';
 import type { Action } from './api/handlers.types.ts';
 import { createRemoteApiServer } from './api/remote/serving.ts';
 import { startApiServer } from './api/server.ts';
+import type { ApiServer } from './api/server.types.ts';
 import type { Apps } from './apps/ports.ts';
 import type { ServiceInstances } from './catalog/instances/service-instances.types.ts';
 import type { CatalogModel } from './catalog/model/catalog-model.ts';

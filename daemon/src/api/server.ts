@@ -3,12 +3,12 @@
  * closes watches.
  * Time limits apply to receiving a request, never to answering one: a watch stays open as long as both sides want it.
  */
+
 import { createServer as createPlainServer, type Server as PlainServer, type ServerOptions } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { DtkdError } from '../../../protocol/errors.ts';
-import type { ApiServer, ApiServerOptions } from './api.types.ts';
 import { createApi } from './app.ts';
 import { keepRenewed } from './listening/certificate-renewal.ts';
 import { limitConnections } from './listening/connection-limit.ts';
@@ -19,6 +19,7 @@ import { canonicalAddress } from './reception/hosts.ts';
 import { RequestCounts } from './reception/request-counts.ts';
 import { limitBodies } from './request/body-patience.ts';
 import { statusOf } from './request/status.ts';
+import type { ApiServer, ApiServerOptions } from './server.types.ts';
 
 /** Bytes of all headers of a request; tokens and selectors fit many times. */
 const MAX_HEADER_BYTES = 16 * 1024;

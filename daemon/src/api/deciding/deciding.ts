@@ -4,10 +4,6 @@
  */
 import type { CapabilityVerb } from '../../../../protocol/capability.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { isRecord } from '../../../../protocol/json.ts';
-import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
-import { nodeKind } from '../../../../protocol/kinds/node.ts';
-import { resourceKind } from '../../../../protocol/kinds/resource.ts';
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
 import type { Decision } from '../../access/access.types.ts';
 import { decideMove } from '../../access/moves.ts';
@@ -18,8 +14,6 @@ import { askFor } from '../views/refusals.ts';
 import { isRemote, redacted } from '../views/visibility.ts';
 
 const OBJECT_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
-/** A parent that is a node. */
-const NODE_PARENT = /^node\/(.+)$/;
 
 /** Notes for the audit log what is asked. */
 export function begin(
@@ -121,36 +115,4 @@ export function permitChange(api: Api, c: ApiContext, target: Target, stored: Ap
   if (move.allowed) return;
   c.get('note').because = move.reason;
   throw refusal(api, c, 'MANAGE', move.all ? { kind, name: '' } : target, move.reason);
-}
-
-/** Nodes on which a change deploys a resource anew. */
-export function deployedOn(kind: Target['kind'], stored: ApiObject | undefined, changed: ApiObject): string[] {
-  if (kind.group !== DTKD_GROUP || kind.plural !== resourceKind.plural) return [];
-  const parents = (object: ApiObject | undefined): unknown[] => {
-    const spec = object?.['spec'];
-    return isRecord(spec) && Array.isArray(spec['parents']) ? spec['parents'] : [];
-  };
-  const had = new Set(parents(stored));
-  return parents(changed).flatMap((parent) => {
-    const node = typeof parent === 'string' && !had.has(parent) ? NODE_PARENT.exec(parent)?.[1] : undefined;
-    return node === undefined ? [] : [node];
-  });
-}
-
-/** The store, or a transaction of it. */
-export interface Reader {
-  get(ref: ObjectRef): Promise<ApiObject | undefined>;
-}
-
-/** Deploying a resource on this node needs EXECUTE here. Other nodes decide for themselves, when they are to run something of it. */
-export async function permitDeployment(api: Api, c: ApiContext, reader: Reader, nodes: readonly string[]): Promise<void> {
-  if (c.get('principal').type === 'operator') return;
-  for (const name of nodes.filter((one) => one === api.node.name)) {
-    const ref = { group: nodeKind.group, plural: nodeKind.plural, name };
-    const node = await reader.get({ ...ref, namespace: '' });
-    const decision = api.access.decide(c.get('principal'), { verb: 'EXECUTE', ...ref, ...(node === undefined ? {} : { object: node }) });
-    if (decision.allowed) continue;
-    noteDecision(c.get('note'), decision);
-    throw refusal(api, c, 'EXECUTE', { kind: nodeKind, name }, decision.reason);
-  }
 }

@@ -2,6 +2,7 @@
  * Lists over nodes. A short answer is put together before it goes out, so that its `Warning` headers name every node that is missing; of a longer
  * one the headers tell what is known by then, and `metadata.completeness` behind the rows tells all. The client's reading is the pace.
  */
+
 import { completenessSentences } from '../../../../protocol/completeness.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
@@ -10,11 +11,11 @@ import type { FederatedList } from '../../catalog/federation/federation.types.ts
 import { begin } from '../deciding/deciding.ts';
 import { iteratedBody } from '../flow/iterated-body.ts';
 import { linkSignals } from '../flow/linked-signal.ts';
-import { selectionQuery } from '../reading/reading.ts';
 import { LIST_PART } from '../reading/row-lines.ts';
 import { answerForm } from '../request/media.ts';
 import { includeObject } from '../request/object-answer.ts';
 import { type Api, type ApiContext, answerText, flag, type Target, versionParameters, warn, wholeNumber } from '../request/request.ts';
+import { selectionQuery } from '../request/selection.ts';
 import { assertReached, listVersion } from '../request/versions.ts';
 import { visibleRows } from '../views/visible-rows.ts';
 import { listForm } from './list-form.ts';

@@ -1,4 +1,5 @@
 /** Which requests are about more nodes than this one, and what they ask for. */
+
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { eventKind } from '../../../../protocol/kinds/event.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
@@ -6,8 +7,8 @@ import { nodeKind } from '../../../../protocol/kinds/node.ts';
 import { OPERATOR, type UserPrincipal } from '../../../../protocol/principal.ts';
 import { parseFieldSelector } from '../../../../protocol/selectors.ts';
 import type { FederatedReads, FederatedSelection } from '../../catalog/federation/federation.types.ts';
-import { selectionQuery } from '../reading/reading.ts';
 import { type Api, type ApiContext, type Target, targetOf, wholeNumber } from '../request/request.ts';
+import { selectionQuery } from '../request/selection.ts';
 import { isRemote } from '../views/visibility.ts';
 
 /** Milliseconds that each other node has to answer, unless the client says otherwise. */

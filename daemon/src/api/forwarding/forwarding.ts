@@ -2,6 +2,7 @@
  * Requests about one object, and writes, in another node's namespace: they go to that node as whoever asks, and it decides. Objects come back
  * under the name by which the node is known here; refusals come back as they are. Replicas of shared kinds are read here.
  */
+
 import { ambiguousNode } from '../../../../protocol/ambiguous-node.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
@@ -15,7 +16,7 @@ import { answerForm, assertJson, patchForm } from '../request/media.ts';
 import { answerObject } from '../request/object-answer.ts';
 import { type Api, type ApiContext, answerJson, answerText, readBody, type Target, warn, wholeNumber } from '../request/request.ts';
 import { LINES_TYPE, whileKnown } from '../request/streaming.ts';
-import { readWritten } from '../writing/written.ts';
+import { readWritten } from '../request/written-body.ts';
 import { incoming, incomingAny, incomingStatus, incomingSuccess, misbehaved, outgoing } from './forwarded-body.ts';
 
 /** Milliseconds for the owner to answer: a write of a busy node waits for its disk. */

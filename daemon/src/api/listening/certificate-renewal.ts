@@ -2,9 +2,11 @@
  * Gives a server that runs its next certificate in time. Connections that are open go on. By the clock of the machine, which may jump: what was made
  * while it was behind is made again once it is right.
  */
+
 import type { Server } from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
-import type { ApiLogger, Certificates } from '../api.types.ts';
+import type { ApiLogger } from '../api.types.ts';
+import type { Certificates } from './certificates.types.ts';
 
 /** Between two looks; each reads four small files. Milliseconds. */
 const LOOK_MS = 60_000;

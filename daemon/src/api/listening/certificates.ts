@@ -4,6 +4,7 @@
  * key or authority. Clients keep the authority, so a clock that is behind, or that jumps while the daemon runs, does not replace it. Starting
  * with good certificates only reads four small files: the code that makes certificates is loaded when it is needed.
  */
+
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
@@ -11,8 +12,8 @@ import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { Certificates } from '../api.types.ts';
 import type { KeyPair } from './certificate-maker.ts';
+import type { Certificates } from './certificates.types.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Clients keep the authority in their kubeconfig, so it lives as long as an installation does. */

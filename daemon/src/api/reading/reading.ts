@@ -1,4 +1,5 @@
 /** get and list: JSON, Table or metadata only. */
+
 import { dtAppKind } from '../../../../protocol/kinds/dtapp.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import { namespaceKind } from '../../../../protocol/kinds/namespace.ts';
@@ -16,13 +17,13 @@ import {
   type ApiContext,
   answerJson,
   answerText,
-  namespaceOf,
   type Target,
   targetOf,
   versionParameters,
   warn,
   wholeNumber,
 } from '../request/request.ts';
+import { selectionQuery } from '../request/selection.ts';
 import { assertReached, listVersion } from '../request/versions.ts';
 import { isRemote } from '../views/visibility.ts';
 import { visibleObjects, visibleRows } from '../views/visible-rows.ts';
@@ -42,27 +43,6 @@ export function getObject(api: Api, c: ApiContext, kind: Kind): Soon<Response> {
   // who sees everything gets what is stored as it is
   if (form === 'json' && c.get('principal').type === 'operator') return onward(mustGetRaw(api, target), (json) => answerText(c, json));
   return mustGet(api, c, target).then((object) => answerObject(c, kind, seen(api, c, target, object), form));
-}
-
-/** Where a field selector says `default`: of objects with a namespace, and of namespaces themselves. */
-const DEFAULT_NAMESPACE = /(^|,)(metadata\.namespace|involvedObject\.namespace)(==?|!=)default(?=,|$)/g;
-const DEFAULT_NAME = /(^|,)(metadata\.name)(==?|!=)default(?=,|$)/g;
-
-/** What a list or watch selects, out of its path and parameters. */
-export function selectionQuery(api: Api, c: ApiContext, target: Target): Omit<ListQuery, 'limit' | 'continue'> {
-  const labelSelector = c.req.query('labelSelector');
-  const where = c.req.query('where');
-  // a client that writes `default` means this node here, too
-  const ofNode = target.kind === namespaceKind ? DEFAULT_NAME : DEFAULT_NAMESPACE;
-  const fieldSelector = c.req.query('fieldSelector')?.replace(ofNode, `$1$2$3${namespaceOf(api, 'default')}`);
-  return {
-    group: target.kind.group,
-    plural: target.kind.plural,
-    ...(target.namespace === '' ? {} : { namespace: target.namespace }),
-    ...(labelSelector === undefined ? {} : { labelSelector }),
-    ...(fieldSelector === undefined ? {} : { fieldSelector }),
-    ...(where === undefined ? {} : { where }),
-  };
 }
 
 export function listObjects(api: Api, c: ApiContext, kind: Kind): Soon<Response> {

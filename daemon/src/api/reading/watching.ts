@@ -10,11 +10,11 @@ import type { Principal } from '../handlers.types.ts';
 import { type AnswerForm, answerForm } from '../request/media.ts';
 import { includeObject } from '../request/object-answer.ts';
 import { type Api, type ApiContext, flag, type Target, targetOf, versionParameters, wholeNumber } from '../request/request.ts';
+import { selectionQuery } from '../request/selection.ts';
 import { statusOf } from '../request/status.ts';
 import { answerLines } from '../request/streaming.ts';
 import { assertReached, watchTime, watchVersion } from '../request/versions.ts';
 import { visibleWatch } from '../views/visible-rows.ts';
-import { selectionQuery } from './reading.ts';
 
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 const META_VERSION = 'meta.k8s.io/v1';

@@ -2,6 +2,7 @@
  * Questions that clients ask about themselves, as `kubectl auth can-i` and `kubectl auth whoami` do: who am I, may I do this, what may I do. Nothing is
  * stored, and nothing is decided here: access/ does that, for these as for every request.
  */
+
 import type { z } from 'zod';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { isRecord } from '../../../../protocol/json.ts';
@@ -18,9 +19,9 @@ import {
 import { displayOf } from '../../../../protocol/principal.ts';
 import { begin } from '../deciding/deciding.ts';
 import type { AddRoute } from '../reception/reception.ts';
+import { causesOf } from '../request/causes.ts';
 import { answerForm, assertJson, mediaType } from '../request/media.ts';
 import { type Api, type ApiContext, answerJson, namespaceOf, readBody, readJson } from '../request/request.ts';
-import { causesOf } from '../writing/document.ts';
 import { rulesElsewhere } from './asking-owner.ts';
 import { reviewPath } from './path-review.ts';
 import { PROTOBUF, parseReview } from './protobuf.ts';

@@ -2,6 +2,7 @@
  * replace and patch: reads the document, lets the kind's handler have its say, and stores the result in one transaction that fails
  * if the object has changed since it was read. What the server owns is never taken from a document.
  */
+
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { checkJson, isRecord } from '../../../../protocol/json.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
@@ -9,7 +10,8 @@ import type { ApiObject } from '../../../../protocol/objects.ts';
 import { type PatchRule, patchRulesOf } from '../../../../protocol/patch/patch-rules.ts';
 import { applyStrategicMergePatch } from '../../../../protocol/patch/strategic-merge.ts';
 import { applyJsonPatch, applyMergePatch } from '../../../../protocol/patch.ts';
-import { begin, deployedOn, may, mustGet, notFound, permit, permitChange, permitDeployment, shownAfter } from '../deciding/deciding.ts';
+import { begin, may, mustGet, notFound, permit, permitChange, shownAfter } from '../deciding/deciding.ts';
+import { deployedOn, permitDeployment } from '../deciding/deployment.ts';
 import { assertOwn, assertWritableHere } from '../deciding/ownership.ts';
 import { forward } from '../forwarding/forwarding.ts';
 import type { WriteContext } from '../handlers.types.ts';
@@ -28,13 +30,14 @@ import {
   targetOf,
   warn,
 } from '../request/request.ts';
+import { readWritten } from '../request/written-body.ts';
 import { redacted } from '../views/visibility.ts';
 import { finishDeletion } from './deleting.ts';
 import { changedObject, type UserDocument } from './document.ts';
 import { assertFinalizers } from './finalizers.ts';
 import { permitOwners, withWordOf } from './owner-references.ts';
 import { CHANGED, type Judge, storeChanged } from './store-writes.ts';
-import { handlerOf, isObject, readDocument, readWritten } from './written.ts';
+import { handlerOf, isObject, readDocument } from './written.ts';
 
 /** A write that meets somebody else's is done again so many times, if the client named no version. */
 const MAX_ATTEMPTS = 8;

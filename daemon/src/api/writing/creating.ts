@@ -1,21 +1,25 @@
 /** create: a document becomes an object, through its kind's handler where there is one. */
+
 import { randomInt } from 'node:crypto';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import { subjectText } from '../../../../protocol/principal.ts';
-import { begin, deployedOn, permit, permitDeployment, type Reader, shownAfter } from '../deciding/deciding.ts';
+import { begin, permit, shownAfter } from '../deciding/deciding.ts';
+import { deployedOn, permitDeployment, type Reader } from '../deciding/deployment.ts';
 import { assertWritableHere } from '../deciding/ownership.ts';
 import { forward } from '../forwarding/forwarding.ts';
 import type { WriteContext } from '../handlers.types.ts';
+import { invalid } from '../request/causes.ts';
 import { answerForm, assertJson } from '../request/media.ts';
 import { answerObject } from '../request/object-answer.ts';
 import { type Api, type ApiContext, flag, isDryRun, refOfTarget, type Target, targetOf, warn } from '../request/request.ts';
-import { invalid, newObject, type UserDocument } from './document.ts';
+import { readWritten } from '../request/written-body.ts';
+import { newObject, type UserDocument } from './document.ts';
 import { assertFinalizers } from './finalizers.ts';
 import { permitOwners, withWordOf } from './owner-references.ts';
 import { storeCreated } from './store-writes.ts';
-import { handlerOf, isObject, readDocument, readWritten } from './written.ts';
+import { handlerOf, isObject, readDocument } from './written.ts';
 
 /** Generated names that are taken already are tried anew so many times. */
 const MAX_ATTEMPTS = 8;

@@ -1,4 +1,5 @@
 /** delete and deletecollection: preconditions, finalizers, what becomes of dependents, and the kind's handler, which may do it its own way. */
+
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { finalizersAtDeletion, isForDependents, ORPHAN_FINALIZER } from '../../../../protocol/finalizers.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
@@ -8,8 +9,8 @@ import { begin, may, mayKnowOf, mustGet, notFound, permit, shownAfter } from '..
 import { assertOwn, assertWritableHere } from '../deciding/ownership.ts';
 import { forward } from '../forwarding/forwarding.ts';
 import type { WriteContext } from '../handlers.types.ts';
-import { selectionQuery } from '../reading/reading.ts';
 import { type Api, type ApiContext, answerJson, flag, refOfTarget, type Target, targetOf, warn } from '../request/request.ts';
+import { selectionQuery } from '../request/selection.ts';
 import { success } from '../request/status.ts';
 import { visibleObjects } from '../views/visible-rows.ts';
 import { type DeleteOptions, markedObject, readDeleteOptions } from './deletion.ts';

@@ -1,4 +1,5 @@
 /** From documents that users write to objects that are stored: pure. Says field by field what is wrong. */
+
 import type { z } from 'zod';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { isRecord, jsonEqual } from '../../../../protocol/json.ts';
@@ -6,7 +7,7 @@ import { apiVersionOf, type Kind } from '../../../../protocol/kinds/kind.ts';
 import { type ApiObject, type ObjectMeta, objectMeta } from '../../../../protocol/objects.ts';
 import { haveSameOwners } from '../../../../protocol/owners.ts';
 import { CREATOR_ANNOTATION, OWNERS_ANNOTATION, SERVER_ANNOTATIONS } from '../../../../protocol/principal.ts';
-import type { Cause } from '../request/status.ts';
+import { causesOf, invalid } from '../request/causes.ts';
 
 /** What a user says with a document. */
 export interface UserDocument {
@@ -61,61 +62,6 @@ export function parseDocument(kind: Kind, body: unknown): UserDocument {
     metadata: meta.data,
     unknown: [...unknownPaths(metadata ?? {}, meta.data, 'metadata'), ...unknownPaths(rest, fields.data, '')],
   };
-}
-
-/** The error for a document whose fields are wrong. */
-export function invalid(kind: Kind, name: string, causes: readonly Cause[]): DtkdError {
-  const list = causes.slice(0, 5).map((cause) => `${cause.field}: ${cause.message}`);
-  const more = causes.length > 5 ? ` and ${causes.length - 5} more` : '';
-  return new DtkdError('INVALID', `${kind.kind} "${name}" is invalid: ${list.join('; ')}${more}`, {
-    details: { kind: kind.kind, name, causes: causes.slice(0, 100) },
-  });
-}
-
-/** Turns what the schema says into causes: field, and what was expected there. */
-export function causesOf(error: z.ZodError, prefix: readonly PropertyKey[]): Cause[] {
-  return error.issues.map((issue) => {
-    const path = [...prefix, ...issue.path];
-    return { reason: reasonOf(issue), message: messageOf(issue), field: fieldText(path) || '(root)' };
-  });
-}
-
-function reasonOf(issue: z.core.$ZodIssue): string {
-  return issue.code === 'invalid_type' && issue.input === undefined && /received undefined/.test(issue.message)
-    ? 'FieldValueRequired'
-    : 'FieldValueInvalid';
-}
-
-function messageOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_union') {
-    const branches = issue.errors.map((branch) => branch.map((inner) => messageOf(inner)).join(', ')).filter((text) => text !== '');
-    return branches.length > 0 ? [...new Set(branches)].join(' or ') : issue.message;
-  }
-  if (issue.code === 'invalid_key' || issue.code === 'invalid_element') return issue.issues.map((inner) => messageOf(inner)).join(', ');
-  const bound = boundOf(issue);
-  if (bound !== undefined) return bound;
-  return issue.message.replace(/^Invalid (input|string): /, '').replace(/, received undefined$/, ', and there is none');
-}
-
-/** Units in which things other than numbers are counted. */
-const UNITS: Readonly<Record<string, string>> = { string: ' characters', array: ' entries', object: ' entries' };
-
-/** A limit that a value does not keep, unless the schema has words of its own for it. */
-function boundOf(issue: z.core.$ZodIssue): string | undefined {
-  if (issue.code === 'too_big' && issue.message.startsWith('Too big'))
-    return `must be ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}${UNITS[issue.origin] ?? ''}`;
-  if (issue.code === 'too_small' && issue.message.startsWith('Too small'))
-    return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${UNITS[issue.origin] ?? ''}`;
-  return undefined;
-}
-
-function fieldText(path: readonly PropertyKey[]): string {
-  let text = '';
-  for (const step of path) {
-    if (typeof step === 'number') text += `[${step}]`;
-    else text += text === '' ? String(step) : `.${String(step)}`;
-  }
-  return text;
 }
 
 /** Fields that stand in the input and that parsing left out. */

@@ -2,15 +2,17 @@
  * Writing owner references: which may be said, by whom, and the note of who did. An object goes when its owners are gone, so whoever binds it to others needs
  * DELETE on it; the collector later deletes it as them.
  */
+
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
 import { haveSameOwners, isSameOwner, type OwnerReference, ownerPlace, ownersBeyond, ownersOf } from '../../../../protocol/owners.ts';
 import { OWNERS_ANNOTATION, type Principal, principalText } from '../../../../protocol/principal.ts';
 import type { Origin } from '../../store/object-store.types.ts';
 import { permit, refusal } from '../deciding/deciding.ts';
+import { invalid } from '../request/causes.ts';
 import { type Api, type ApiContext, type Target, warn } from '../request/request.ts';
 import type { Cause } from '../request/status.ts';
-import { annotated, invalid } from './document.ts';
+import { annotated } from './document.ts';
 
 /** The store, or a transaction of it. */
 export interface OwnerReader {

@@ -1,40 +1,13 @@
-/** What all writes share: reading the user's document for a target, and the kind's handler. */
-import { duplicateFields } from '../../../../protocol/duplicate-fields.ts';
+/** What all writes share: the user's document for a target, and the kind's handler. */
+
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { isRecord, parseJsonText, textOf } from '../../../../protocol/json.ts';
+import { isRecord } from '../../../../protocol/json.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { KindHandler } from '../handlers.types.ts';
-import { type Api, type ApiContext, fieldValidation, namespaceOf, readBody, type Target, warn } from '../request/request.ts';
+import { type Api, type ApiContext, fieldValidation, namespaceOf, type Target, warn } from '../request/request.ts';
+import { MAX_SAID } from '../request/written-body.ts';
 import { parseDocument, type UserDocument } from './document.ts';
-
-/** Fields that a message names; all of them are in its causes. */
-const MAX_SAID = 5;
-
-/** Reads the body of a write, and reports fields that stand in it twice as the client asked for it. */
-export async function readWritten(c: ApiContext): Promise<unknown> {
-  const validation = fieldValidation(c);
-  const bytes = await readBody(c);
-  if (bytes.length === 0) return undefined;
-  const text = textOf(bytes);
-  const body = parseJsonText(text);
-  const twice = validation === 'Ignore' ? [] : duplicateFields(text);
-  if (validation === 'Strict' && twice.length > 0) {
-    throw new DtkdError('BAD_REQUEST', `duplicate field ${quoted(twice)}`, {
-      details: { causes: twice.map((field) => ({ reason: 'FieldValueDuplicate', message: 'duplicate field', field })) },
-      next: 'Say it once.',
-    });
-  }
-  for (const field of twice) warn(c, `duplicate field "${field}": the last one counts`);
-  return body;
-}
-
-function quoted(fields: readonly string[]): string {
-  return fields
-    .slice(0, MAX_SAID)
-    .map((field) => `"${field}"`)
-    .join(', ');
-}
 
 /** What explains the fields beside one that is not known: `model.spec` for `spec.descriptin`. */
 function explainedPath({ singular }: Kind, field: string): string {
