@@ -4,14 +4,15 @@ import { Agent, request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { ApiLogger } from '../../daemon/src/api/api.types.ts';
 import type { Action, KindHandler } from '../../daemon/src/api/handlers.types.ts';
 import { openCertificates } from '../../daemon/src/api/listening/certificates.ts';
 import type { Certificates } from '../../daemon/src/api/listening/certificates.types.ts';
 import { startApiServer } from '../../daemon/src/api/server.ts';
 import type { ApiServer, ApiServerOptions } from '../../daemon/src/api/server.types.ts';
+import type { Logger } from '../../daemon/src/logging/logger.types.ts';
 import type { LocalStore } from '../../daemon/src/store/local-store.types.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
+import { silentLogger } from '../silent-logger.ts';
 import { memoryKv } from '../store/memory-kv.ts';
 import { operatorAccess } from './fake-access.ts';
 
@@ -89,7 +90,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   const log = (level: string) => (fields: object, message: string) => {
     logged.push({ level, fields, message });
   };
-  const logger: ApiLogger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
+  const logger: Logger = { ...silentLogger, debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
   const server = await startApiServer({
     store,
     node: { name: NODE },

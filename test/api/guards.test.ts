@@ -5,6 +5,7 @@ import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApi } from '../../daemon/src/api/app.ts';
 import { hostOf, isOurHost, isOurOrigin, knownHosts } from '../../daemon/src/api/reception/hosts.ts';
+import { silentLogger } from '../silent-logger.ts';
 import { waitFor } from '../wait.ts';
 import { FakeAccess, operatorAccess } from './fake-access.ts';
 import { MERGE, NODE, SERVICES, serviceBody, startTestApi, type TestApi, TOKEN } from './fixtures.ts';
@@ -176,9 +177,15 @@ describe('hostile requests', () => {
   });
 
   it('that break off in their body are given up', async () => {
-    const logger = { debug() {}, info() {}, warn() {}, error() {} };
     const extensions = { kinds: new Map(), subresources: new Map(), actions: new Map() };
-    const app = createApi({ store: api.store, node: { name: NODE }, access: operatorAccess(TOKEN), extensions, logger, version: '0.0.0' });
+    const app = createApi({
+      store: api.store,
+      node: { name: NODE },
+      access: operatorAccess(TOKEN),
+      extensions,
+      logger: silentLogger,
+      version: '0.0.0',
+    });
     const headers = { host: 'localhost', authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json', 'content-length': '99' };
     for (const isOver of [false, true]) {
       const incoming = new IncomingMessage(new Socket());

@@ -3,16 +3,9 @@ import type { Principal } from '../../../protocol/principal.ts';
 import type { Access, Audit } from '../access/access.types.ts';
 import type { FederatedReads } from '../catalog/federation/federation.types.ts';
 import type { PeerApi } from '../catalog/federation/peer-api.types.ts';
+import type { Logger } from '../logging/logger.types.ts';
 import type { LocalStore } from '../store/local-store.types.ts';
 import type { ApiExtensions } from './handlers.types.ts';
-
-/** What the API wants of a logger. */
-export interface ApiLogger {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
 
 /** Files by their digest, as the API hands them to clients. */
 export interface ApiContent {
@@ -69,7 +62,7 @@ export interface ApiOptions {
   backups?: ApiBackups;
   /** True if objects here that count name that uid among their owners. Default: nobody does. */
   hasDependents?: (uid: string, counts: (ref: ObjectRef, object: ApiObject) => boolean) => Promise<boolean>;
-  logger: ApiLogger;
+  logger: Logger;
   /** Of the program, shown at /version. */
   version: string;
   /** What has to hold for the daemon to be ready. Default: nothing. */

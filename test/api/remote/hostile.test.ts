@@ -7,12 +7,12 @@ import { decodeCbor, encodeCbor } from '../../../protocol/cbor.ts';
 import { encodeFrame } from '../../../protocol/frames.ts';
 import { type RemoteRequestHead, type RemoteResponseHead, remoteResponseHead } from '../../../protocol/remote-api.ts';
 import { streamPair } from '../../apps/memory-mesh.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { waitFor } from '../../wait.ts';
 import { operatorAccess } from '../fake-access.ts';
 import { DOMAIN, type Handler, keyOf, startNode, type TestNode, Wires } from './pair.ts';
 
 const SERVICES = '/api/v1/namespaces/default/services';
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 const head = (changes: Partial<RemoteRequestHead> = {}): RemoteRequestHead => ({
   version: 1,
@@ -160,7 +160,7 @@ describe('what members send', () => {
         ),
       access: operatorAccess(''),
       namespaceOf: () => 'node1',
-      logger: quiet,
+      logger: silentLogger,
     });
     const [here, there] = streamPair();
     served.serve(there, { domain: DOMAIN, peer: keyOf('node1') });

@@ -9,6 +9,7 @@ import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { type DomainId, type PeerKey, parseDomainId, parsePeerKey } from '../../../protocol/ids.ts';
 import { streamPair } from '../../apps/memory-mesh.ts';
+import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { FakeAccess } from '../fake-access.ts';
 import { startTestApi, type TestApi, type TestApiOptions, TOKEN } from '../fixtures.ts';
@@ -115,7 +116,7 @@ export async function startNode(wires: Wires, name: string, options: TestApiOpti
     fetch: (request, from) => api.server.answer(request, from),
     access,
     namespaceOf: (domain, key) => table.byKey(domain, key)?.namespace,
-    logger: { debug() {}, info() {}, warn() {}, error() {} },
+    logger: silentLogger,
   });
   wires.handlers.set(name, (stream, from) => served.serve(stream, from));
   return { name, api, access, peers, served, audited };

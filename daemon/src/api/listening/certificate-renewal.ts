@@ -2,10 +2,9 @@
  * Gives a server that runs its next certificate in time. Connections that are open go on. By the clock of the machine, which may jump: what was made
  * while it was behind is made again once it is right.
  */
-
 import type { Server } from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
-import type { ApiLogger } from '../api.types.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import type { Certificates } from './certificates.types.ts';
 
 /** Between two looks; each reads four small files. Milliseconds. */
@@ -16,7 +15,7 @@ export interface RenewalOptions {
   renew: () => Promise<Certificates | undefined>;
   /** What else the server's TLS was set up with. */
   tls: SecureContextOptions;
-  logger: ApiLogger;
+  logger: Logger;
   lookMs?: number;
 }
 

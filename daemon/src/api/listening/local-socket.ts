@@ -6,7 +6,7 @@
  */
 import { chmod, chown, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
-import type { ApiLogger } from '../api.types.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 
 /** Of the path, as `sockaddr_un` has it on Linux less its final zero; shorter by four elsewhere. */
 const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
@@ -15,7 +15,7 @@ export interface LocalSocketOptions {
   path: string;
   /** The operator group. */
   gid: number | undefined;
-  logger: ApiLogger;
+  logger: Logger;
 }
 
 /** Listens at the path, in the place of what an earlier daemon left there. False, with a line in the log, if that cannot be. */

@@ -1,5 +1,5 @@
 /** The page itself: markup and style. What it shows comes from openapi.json, which its script reads. */
-import { BUNDLE } from './bundle.ts';
+import { SCRIPT } from './script.ts';
 
 /** Nothing but what this daemon serves, and no script that stands in a page. RapiDoc writes styles into what it shows. */
 export const POLICY = [
@@ -53,7 +53,7 @@ export const PAGE = `<!doctype html>
 <title>dtkd API reference</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="style.css">
-<script type="module" src="${BUNDLE}"></script>
+<script type="module" src="${SCRIPT}"></script>
 </head>
 <body>
 <rapi-doc ${SETTINGS}></rapi-doc>

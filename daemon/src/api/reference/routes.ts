@@ -3,8 +3,8 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import { Document, type Documents } from '../openapi/documents.ts';
 import { answerDocument } from '../openapi/routes.ts';
 import type { ApiContext } from '../request/request.ts';
-import { BUNDLE, readBundle } from './bundle.ts';
 import { PAGE, POLICY, STYLE } from './page.ts';
+import { readScript, SCRIPT } from './script.ts';
 
 const ROOT = '/reference/';
 
@@ -19,7 +19,7 @@ const HEADERS = {
 
 const page = new Document(Buffer.from(PAGE), 'text/html; charset=utf-8');
 const style = new Document(Buffer.from(STYLE), 'text/css; charset=utf-8');
-let bundle: Promise<Document | undefined> | undefined;
+let packed: Promise<Document | undefined> | undefined;
 
 export async function getReference(documents: Documents, c: ApiContext): Promise<Response> {
   const { path } = c.req;
@@ -39,18 +39,18 @@ async function find(documents: Documents, name: string): Promise<Document | unde
       return style;
     case 'openapi.json':
       return documents.reference();
-    case BUNDLE:
-      bundle ??= script();
-      return bundle;
+    case SCRIPT:
+      packed ??= script();
+      return packed;
     default:
       return undefined;
   }
 }
 
 async function script(): Promise<Document> {
-  const bytes = await readBundle();
+  const bytes = await readScript();
   if (bytes !== undefined) return new Document(bytes, 'text/javascript; charset=utf-8');
-  throw new DtkdError('NOT_FOUND', `the script of the reference page, ${BUNDLE}, is not installed`, {
+  throw new DtkdError('NOT_FOUND', `the script of the reference page, ${SCRIPT}, is not installed`, {
     next: 'In a checkout, run npm install; the documents themselves are at /openapi/v3.',
   });
 }

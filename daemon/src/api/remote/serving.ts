@@ -16,9 +16,9 @@ import {
   remoteRequestHead,
 } from '../../../../protocol/remote-api.ts';
 import type { Access } from '../../access/access.types.ts';
+import type { Logger } from '../../logging/logger.types.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';
 import { endStream, writeFrames } from '../../streams/frame-writer.ts';
-import type { ApiLogger } from '../api.types.ts';
 
 import { GIVEN_UP } from '../flow/linked-signal.ts';
 import type { RemoteCall } from '../request/call.types.ts';
@@ -33,7 +33,7 @@ export interface RemoteApiOptions {
   access: Pick<Access, 'remoteUser'>;
   /** The namespace of a member; undefined if it is none (any more). */
   namespaceOf: (domain: DomainId, peer: PeerKey) => string | undefined;
-  logger: ApiLogger;
+  logger: Logger;
 }
 
 export interface RemoteApiServer {
