@@ -14,6 +14,8 @@ export function contextLines(answer: unknown, within: Within = {}): string[] {
   const sections = [modelLines(answer), typeLines(answer), resourceLines(answer), commandLines(answer)].filter((lines) => lines.length > 0);
   const lines = sections.flatMap((section, index) => (index === 0 ? section : ['', ...section]));
   if (lines.length === 0) lines.push(nothingLine(within));
+  if (valueAt(answer, 'truncated') === true)
+    lines.push('', 'There are more than these: name a model (-p) or a type (-t) to see the others.');
   return [...lines, ...unansweredLines(answer)];
 }
 

@@ -67,6 +67,7 @@ export const contextAnswer = z.object({
     .array(z.object({ node: z.string(), model: z.string(), type: z.string(), name: z.string(), deployments: z.array(z.string()) }))
     .optional(),
   commands: z.array(z.object({ name: z.string(), type: z.string(), command })).optional(),
+  truncated: z.boolean().optional().describe('There are more resources than these, and maybe more models and types.'),
   unanswered: z.array(z.string()),
 });
 export type ContextAnswer = z.infer<typeof contextAnswer>;

@@ -271,6 +271,10 @@ No answer from node9: what they have may be missing here.
     expect((await daemon.cli('ctl', '-t', 'Service', '-p', 'demo', '-c', 'Wipe')).stdout).toContain(
       'There is no resource of type "Service" in model "demo" with a command "Wipe" that you may READ.',
     );
+    daemon.script('GET', DISPATCH, () => ({ resources: [myService], truncated: true, unanswered: [] }));
+    expect((await daemon.cli('ctl')).stdout).toBe(
+      `${listed}\nThere are more than these: name a model (-p) or a type (-t) to see the others.\n`,
+    );
   });
 
   it('tells what it would do, and does nothing', async () => {

@@ -368,4 +368,14 @@ describe('an incomplete context', () => {
     expect(start.commands).toMatchObject([{ name: 'Start', type: 'Service', command: { options: { port: { type: 'integer' } } } }]);
     expect(await planner.context(OPS, { model: 'other', command: 'Wipe' })).toMatchObject({ models: [], types: [], resources: [] });
   });
+
+  test('says that there are more resources than it lists', async () => {
+    const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [`tomcat${at}`, { type: 'Tomcat' }]));
+    for (const context of [{}, { command: 'Stop' }]) {
+      const all = await plannerFor({ ...service, resources: many(500) }).context(OPS, context);
+      expect([all.resources?.length, all.truncated]).toEqual([500, undefined]);
+      const first = await plannerFor({ ...service, resources: many(501) }).context(OPS, context);
+      expect([first.resources?.length, first.truncated]).toEqual([500, true]);
+    }
+  });
 });

@@ -44,9 +44,9 @@ export interface Given {
 /** Resources and types as their owners give them. */
 export function modelsOf(given: Given): Models {
   return {
-    async find(_principal, by) {
+    async find(_principal, by, limit) {
       const items = Object.entries(given.resources).map(([name, one]) => matchOf(name, one));
-      return { items: items.filter((one) => fits(one, by)), unanswered: given.unanswered ?? [] };
+      return { items: items.filter((one) => fits(one, by)).slice(0, limit), unanswered: given.unanswered ?? [] };
     },
     async bundle(_principal, { node, object }) {
       const resource = given.resources[object];

@@ -45,7 +45,8 @@ export async function contextOf(
     ...(resource === undefined ? {} : { name: resource }),
   };
   const isByCommand = resource === undefined && command !== undefined;
-  const { items, unanswered } = await models.find(principal, sought, isByCommand ? MAX_SOUGHT : MAX_LISTED);
+  const limit = isByCommand ? MAX_SOUGHT : MAX_LISTED;
+  const { items, unanswered } = await models.find(principal, sought, limit + 1);
   if (resource !== undefined) {
     const there = items.length > 0 ? [] : (await models.find(principal, { node: self }, MAX_ADVICE)).items;
     const match = chooseResource(sought, items, self, unanswered, there);
@@ -61,9 +62,13 @@ export async function contextOf(
       unanswered,
     };
   }
-  if (!isByCommand) return { ...(await listed(items, subject)), unanswered };
-  const having = await havingCommand(items, command, subject);
-  return { ...(await listed(having.items.slice(0, MAX_LISTED), subject)), commands: having.commands, unanswered };
+  const having = isByCommand ? await havingCommand(items.slice(0, limit), command, subject) : { items };
+  return {
+    ...(await listed(having.items.slice(0, MAX_LISTED), subject)),
+    ...('commands' in having ? { commands: having.commands } : {}),
+    ...(items.length > limit || having.items.length > MAX_LISTED ? { truncated: true } : {}),
+    unanswered,
+  };
 }
 
 /** Those of types that have the command, and the command as these have it. A type that cannot be looked at now is left out. */
