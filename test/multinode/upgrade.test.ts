@@ -24,7 +24,7 @@ describe('data of an early version', () => {
     expect(await node.list('trusts')).toMatchObject([{ metadata: { name: 'friends' } }]);
     expect(await namesOf('secrets')).toEqual(['word']);
     expect(await namesOf('modules')).toEqual(['example.database-1.0.0', 'example.web-1.1.0']);
-    expect(await node.list('executions')).toMatchObject([{ status: { phase: 'Finished' } }]);
+    // Its execution is not looked for: it goes when it is thirty days old.
     for (const line of [
       ['audit', 'verify'],
       ['domain', 'invite', 'mydomain'],
