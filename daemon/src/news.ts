@@ -8,7 +8,7 @@ import { dtAppKind } from '../../protocol/kinds/dtapp.ts';
 import { dtDomainKind } from '../../protocol/kinds/dtdomain.ts';
 import { dtPeerKind } from '../../protocol/kinds/dtpeer.ts';
 import { executionKind } from '../../protocol/kinds/execution.ts';
-import { nodeKind } from '../../protocol/kinds/node.ts';
+import { maintenanceOf, nodeKind } from '../../protocol/kinds/node.ts';
 import { serviceInstanceKind } from '../../protocol/kinds/service-instance.ts';
 import type { ApiObject, ObjectRef } from '../../protocol/objects.ts';
 import type { EventInput } from './store/event-recorder.ts';
@@ -125,13 +125,12 @@ function ofExecution(change: Change): Omit<News, 'about'> | undefined {
 function ofNode(change: Change): Omit<News, 'about'> | undefined {
   const { object, previous, type } = change;
   if (type === 'DELETED') return undefined;
-  const maintenance = (node: ApiObject | undefined) => (isRecord(node?.['spec']) ? node['spec']['maintenance'] : undefined);
-  const [before, now] = [maintenance(previous), maintenance(object)];
-  if (isRecord(now) && !isRecord(before)) {
-    const reason = textAt(now, 'reason');
-    return { type: 'Normal', reason: 'MaintenanceBegan', message: `commands of others skip it${reason === '' ? '' : `: ${reason}`}` };
+  const [before, now] = [maintenanceOf(previous), maintenanceOf(object)];
+  if (now !== undefined && before === undefined) {
+    const why = now.reason === undefined ? '' : `: ${now.reason}`;
+    return { type: 'Normal', reason: 'MaintenanceBegan', message: `commands of others skip it${why}` };
   }
-  if (isRecord(before) && !isRecord(now)) return { type: 'Normal', reason: 'MaintenanceEnded', message: 'it takes commands again' };
+  if (before !== undefined && now === undefined) return { type: 'Normal', reason: 'MaintenanceEnded', message: 'it takes commands again' };
   const started = changedText(change, 'status', 'facts', 'startedAt');
   if (started === undefined || started === '') return undefined;
   return { type: 'Normal', reason: 'Started', message: `dtkd ${textAt(object, 'status', 'facts', 'dtkdVersion')} has started` };

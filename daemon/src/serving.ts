@@ -1,5 +1,4 @@
 /** The API, put together out of what the parts offer: to clients over HTTPS and a socket, and to members over the mesh. */
-
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { REMOTE_API_PROTOCOL } from '../../protocol/remote-api.ts';
@@ -49,7 +48,7 @@ export interface ServedParts extends Federating {
 /** Resolves when requests of clients are answered. */
 export async function startServing(opened: OpenNode, parts: ServedParts): Promise<ApiServer> {
   const { config, startedAt, now, logger, stops, node, directory, gid, store, audit } = opened;
-  const { credentials, access, model, mesh, controller, witnessing, apps, garbage, peers, federation, dispatching, instances } = parts;
+  const { credentials, access, mesh, witnessing, apps, garbage, peers, federation, dispatching } = parts;
   const checks = readinessChecks({ store, directory, domains: () => mesh.domains(), logger: logger.child({ part: 'readiness' }) });
   // What is asked about the whole daemon.
   const shared = { node: node.name, version: VERSION, mesh, apps, dispatching, audit, witnessing, checks, store, now };
@@ -72,13 +71,7 @@ export async function startServing(opened: OpenNode, parts: ServedParts): Promis
     store,
     node,
     extensions: extensions({
-      access,
-      model,
-      controller,
-      mesh,
-      apps,
-      dispatching,
-      instances,
+      ...parts,
       status,
       audit: auditAction({ audit, gather: () => witnessing.gather() }),
       checkup: checkupAction({ ...shared, config }),

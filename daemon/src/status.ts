@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { isRecord } from '../../protocol/json.ts';
+import { maintenanceOf } from '../../protocol/kinds/node.ts';
 import type { ApiObject } from '../../protocol/objects.ts';
 import type { Config } from './config.ts';
 import { directoryBytes } from './directory.ts';
@@ -79,12 +79,11 @@ export async function daemonStatus(facts: StatusFacts): Promise<object> {
 
 /** Maintenance that is over and was not ended goes on: nothing else shows why commands of others do nothing here. */
 export function maintained(node: ApiObject | undefined): string[] {
-  const spec = node?.['spec'];
-  const maintenance = isRecord(spec) ? spec['maintenance'] : undefined;
-  if (!isRecord(maintenance)) return [];
-  const [since, reason] = [maintenance['since'], maintenance['reason']];
-  const when = typeof since === 'string' ? ` since ${since}` : '';
-  const why = typeof reason === 'string' && reason !== '' ? ` (${reason})` : '';
+  const maintenance = maintenanceOf(node);
+  if (maintenance === undefined) return [];
+  const { since, reason } = maintenance;
+  const when = since === undefined ? '' : ` since ${since}`;
+  const why = reason === undefined ? '' : ` (${reason})`;
   return [`in maintenance${when}${why}: commands of others skip this node until "dtkd node maintain off"`];
 }
 

@@ -73,6 +73,18 @@ function publishedNode({ apiVersion, kind, metadata, spec, status }: ApiObject):
   return { apiVersion, kind, metadata: meta, ...(isRecord(spec) ? { spec } : {}), ...(isRecord(status) ? { status } : {}) };
 }
 
+/** What a Node object says of maintenance; undefined: its node is in use. */
+export function maintenanceOf(node: ApiObject | undefined): { since?: string; reason?: string } | undefined {
+  const spec = node?.['spec'];
+  const maintenance = isRecord(spec) ? spec['maintenance'] : undefined;
+  if (!isRecord(maintenance)) return undefined;
+  const { since, reason } = maintenance;
+  return {
+    ...(typeof since === 'string' ? { since } : {}),
+    ...(typeof reason === 'string' && reason !== '' ? { reason } : {}),
+  };
+}
+
 /**
  * What the node's own daemon says: Ready since it has written its facts, and whether its operator has taken it out of use. That a node can be reached now is
  * seen by each other node for itself, and is in none of these.

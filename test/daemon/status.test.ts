@@ -61,6 +61,7 @@ describe('what wants attention', () => {
         path: undefined,
         address: undefined,
         since: undefined,
+        misfit: false,
         suspended: false,
         conditions: [],
         heardRemovals: [],

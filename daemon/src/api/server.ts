@@ -3,7 +3,6 @@
  * closes watches.
  * Time limits apply to receiving a request, never to answering one: a watch stays open as long as both sides want it.
  */
-
 import { createServer as createPlainServer, type Server as PlainServer, type ServerOptions } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';

@@ -30,12 +30,11 @@ const NS_PER_MS = 1_000_000;
 /** A limit above this is none. Bytes. */
 const NO_LIMIT = 2 ** 52;
 
-interface PeerSeen extends Omit<PeerFacts, 'version' | 'failure' | 'misfit'> {
+interface PeerSeen extends Omit<PeerFacts, 'version' | 'failure'> {
   key: PeerKey;
   displayName: string;
   self: boolean;
   failure?: string | undefined;
-  misfit?: boolean;
 }
 
 export interface CheckupPorts {
@@ -175,7 +174,7 @@ async function domainsOf(ports: CheckupPorts, look: Look): Promise<DomainFacts[]
 }
 
 function peerFacts(peer: Omit<PeerSeen, 'name'>, version: string | undefined): PeerFacts {
-  const { id, displayName, claimedName, reach, path, address, since, failure, misfit = false, suspended, conditions } = peer;
+  const { id, displayName, claimedName, reach, path, address, since, failure, misfit, suspended, conditions } = peer;
   return { id, name: displayName, claimedName, reach, path, address, since, failure, misfit, suspended, conditions, version };
 }
 

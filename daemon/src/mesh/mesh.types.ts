@@ -31,7 +31,7 @@ export interface PeerView {
   /** Why the last try to reach it failed, if it is not connected. */
   failure?: string | undefined;
   /** It was reached, and runs a version that does not fit this one. */
-  misfit?: boolean;
+  misfit: boolean;
   suspended: boolean;
   /** Sentences for the operator. */
   conditions: string[];

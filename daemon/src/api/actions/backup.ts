@@ -2,9 +2,8 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { begin } from '../deciding/deciding.ts';
 import { DAEMON_GROUP } from '../discovery/discovery.ts';
-import { answerBytes } from '../flow/answer-bytes.ts';
-import { linkSignals } from '../flow/linked-signal.ts';
 import { type Api, type ApiContext, assertNoTrial } from '../request/request.ts';
+import { answerMade } from './made-bytes.ts';
 
 const NAME = 'backup';
 
@@ -19,18 +18,7 @@ export async function makeBackup(api: Api, c: ApiContext): Promise<Response> {
     throw new DtkdError('FORBIDDEN', reason, { next: `Ask the operator of ${api.node.name} to make it.` });
   }
   c.get('note').because = 'the operator of this node';
-  if (api.backups === undefined) throw new DtkdError('UNAVAILABLE', 'this node makes no backups');
-  const gone = new AbortController();
-  const { signal, release } = linkSignals([gone.signal, c.req.raw.signal, api.closing]);
-  const end = () => {
-    gone.abort(new DtkdError('UNAVAILABLE', 'whoever asked for the backup has gone'));
-    release();
-  };
-  try {
-    const { bytes } = await api.backups.make(signal);
-    return await answerBytes(bytes, { type: 'application/x-tar', end, release });
-  } catch (error) {
-    end();
-    throw error;
-  }
+  const { backups } = api;
+  if (backups === undefined) throw new DtkdError('UNAVAILABLE', 'this node makes no backups');
+  return answerMade(api, c, { what: 'backup', type: 'application/x-tar' }, (signal) => backups.make(signal));
 }

@@ -7,12 +7,12 @@ import { MAX_PARCEL_REQUEST_BYTES } from '../../../../protocol/parcel-request.ts
 import type { ApiParcels } from '../api.types.ts';
 import { begin } from '../deciding/deciding.ts';
 import { DAEMON_GROUP } from '../discovery/discovery.ts';
-import { answerBytes } from '../flow/answer-bytes.ts';
 import { linkSignals } from '../flow/linked-signal.ts';
 import { allowLong } from '../request/body-patience.ts';
 import { assertJson } from '../request/media.ts';
 import { type Api, type ApiContext, answerJson, assertNoTrial, isDryRun, readJson } from '../request/request.ts';
 import { isRemote } from '../views/visibility.ts';
+import { answerMade } from './made-bytes.ts';
 
 const NAME = 'parcel';
 
@@ -21,19 +21,9 @@ export async function exportParcel(api: Api, c: ApiContext): Promise<Response> {
   const parcels = open(api, c, 'export');
   assertJson(c.req.header('content-type'));
   const request = await readJson(c, MAX_PARCEL_REQUEST_BYTES);
-  const gone = new AbortController();
-  const { signal, release } = linkSignals([gone.signal, c.req.raw.signal, api.closing]);
-  const end = () => {
-    gone.abort(new DtkdError('UNAVAILABLE', 'whoever asked for the bundle has gone'));
-    release();
-  };
-  try {
-    const { bytes } = await parcels.export(c.get('principal'), request, signal);
-    return await answerBytes(bytes, { type: 'application/octet-stream', end, release });
-  } catch (error) {
-    end();
-    throw error;
-  }
+  return answerMade(api, c, { what: 'bundle', type: 'application/octet-stream' }, (signal) =>
+    parcels.export(c.get('principal'), request, signal),
+  );
 }
 
 /** Takes a bundle in; answers with what it came to. */

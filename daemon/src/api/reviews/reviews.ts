@@ -2,7 +2,6 @@
  * Questions that clients ask about themselves, as `kubectl auth can-i` and `kubectl auth whoami` do: who am I, may I do this, what may I do. Nothing is
  * stored, and nothing is decided here: access/ does that, for these as for every request.
  */
-
 import type { z } from 'zod';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { isRecord } from '../../../../protocol/json.ts';

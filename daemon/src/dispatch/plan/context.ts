@@ -62,10 +62,10 @@ export async function contextOf(
       unanswered,
     };
   }
-  const having = isByCommand ? await havingCommand(items.slice(0, limit), command, subject) : { items };
+  const having = isByCommand ? await havingCommand(items.slice(0, limit), command, subject) : { items, commands: undefined };
   return {
     ...(await listed(having.items.slice(0, MAX_LISTED), subject)),
-    ...('commands' in having ? { commands: having.commands } : {}),
+    commands: having.commands,
     ...(items.length > limit || having.items.length > MAX_LISTED ? { truncated: true } : {}),
     unanswered,
   };

@@ -1,6 +1,6 @@
 /** From nodes and deployments to targets. Pure. */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { isRecord } from '../../../../protocol/json.ts';
+import { maintenanceOf } from '../../../../protocol/kinds/node.ts';
 import type { BundledResource } from '../../../../protocol/orders/bundle.ts';
 import type { NodeView } from '../dispatch.types.ts';
 import type { ChosenNodes, PlannedPart, Reached } from './plan.types.ts';
@@ -22,14 +22,10 @@ export function reached(view: NodeView, self: Self): Reached | undefined {
 /** Why a node is not to be told: maintenance, but of this node itself only its operator's word at the time counts. */
 export function skipOf(view: NodeView): PlannedPart['skip'] {
   if (view.self) return undefined;
-  const { spec } = view.object;
-  const maintenance = isRecord(spec) ? spec['maintenance'] : undefined;
-  if (!isRecord(maintenance)) return undefined;
+  const maintenance = maintenanceOf(view.object);
+  if (maintenance === undefined) return undefined;
   const { reason } = maintenance;
-  return {
-    code: 'MAINTENANCE',
-    reason: `${view.node} is in maintenance${typeof reason === 'string' && reason !== '' ? `: ${reason}` : ''}`,
-  };
+  return { code: 'MAINTENANCE', reason: `${view.node} is in maintenance${reason === undefined ? '' : `: ${reason}`}` };
 }
 
 /** Where a resource is deployed: nodes as they are known here, and names that nobody here bears. */

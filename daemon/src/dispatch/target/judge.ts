@@ -3,8 +3,8 @@
  * to the audit log, and writes nothing else.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { isRecord } from '../../../../protocol/json.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
+import { maintenanceOf } from '../../../../protocol/kinds/node.ts';
 import type { ApiObject } from '../../../../protocol/objects.ts';
 import type { CommandWork, Work } from '../../../../protocol/orders/order.ts';
 import type { Outcome } from '../../../../protocol/orders/outcome.ts';
@@ -130,10 +130,9 @@ export class Judge {
   /** Commands of others skip a node in maintenance; its own operator works on it then. */
   async #maintained({ from }: Case): Promise<{ outcome: Outcome; code: string; reason: string } | undefined> {
     if (from === undefined) return undefined;
-    const spec = (await this.#options.nodeObject())?.['spec'];
-    const maintenance = isRecord(spec) ? spec['maintenance'] : undefined;
-    if (!isRecord(maintenance)) return undefined;
-    const why = typeof maintenance['reason'] === 'string' && maintenance['reason'] !== '' ? `: ${maintenance['reason']}` : '';
+    const maintenance = maintenanceOf(await this.#options.nodeObject());
+    if (maintenance === undefined) return undefined;
+    const why = maintenance.reason === undefined ? '' : `: ${maintenance.reason}`;
     return { outcome: 'skipped', code: 'MAINTENANCE', reason: `${this.#options.node.name} is in maintenance${why}` };
   }
 

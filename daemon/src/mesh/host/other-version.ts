@@ -2,6 +2,9 @@
 import { UnsupportedProtocolError } from '@libp2p/interface';
 import { DtkdError } from '../../../../protocol/errors.ts';
 
+/** What to do then. */
+export const UPGRADE_OLDER = 'Compare "dtkd version" on both nodes, and upgrade the older one.';
+
 /** True if a stream could not be opened because the peer does not serve the protocol now. It may also be about to stop. */
 export function isUnserved(error: unknown): boolean {
   return error instanceof DtkdError && error.cause instanceof UnsupportedProtocolError;
@@ -11,6 +14,6 @@ export function isUnserved(error: unknown): boolean {
 export function otherVersion(protocol: string, cause: unknown): DtkdError {
   return new DtkdError('VERSION_TOO_OLD', `it runs another version of dtkd, without ${protocol}`, {
     cause,
-    next: 'Compare "dtkd version" on both nodes, and upgrade the older one.',
+    next: UPGRADE_OLDER,
   });
 }

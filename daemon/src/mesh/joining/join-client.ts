@@ -14,7 +14,7 @@ import { within } from '../../signals/within.ts';
 import { resolveAddress } from '../domain/resolve.ts';
 import { FrameChannel } from '../host/frame-channel.ts';
 import type { Host, Link } from '../host/host.types.ts';
-import { isUnserved } from '../host/other-version.ts';
+import { isUnserved, UPGRADE_OLDER } from '../host/other-version.ts';
 import { checkProof, makeEnrolment, makeOffer } from '../membership/join-attempt.ts';
 import { JOIN_PROTOCOL, REDIRECT_PORT } from './join-server.ts';
 
@@ -163,7 +163,7 @@ async function open(link: Link, address: Address, signal: AbortSignal) {
       const where = `what listens at ${address.host}, port ${address.port}`;
       throw new DtkdError('VERSION_TOO_OLD', `${where}, runs another version of dtkd, without ${JOIN_PROTOCOL}, or is something else`, {
         cause,
-        next: 'Compare "dtkd version" on both nodes, and upgrade the older one; check that the port is the mesh port, 7701 unless set otherwise.',
+        next: `${UPGRADE_OLDER} Check that the port is the mesh port, 7701 unless set otherwise.`,
       });
     }
     throw new DtkdError('NOT_DTKD', `what listens at ${address.host}, port ${address.port}, does not admit to a domain`, {

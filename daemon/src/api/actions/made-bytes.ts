@@ -1,0 +1,27 @@
+/** Bytes that are made for one client, at its pace: whoever makes them is told when it has gone. */
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { answerBytes } from '../flow/answer-bytes.ts';
+import { linkSignals } from '../flow/linked-signal.ts';
+import type { Api, ApiContext } from '../request/request.ts';
+
+/** `what`: what is made, for people; `type`: its media type. Errors: those of `make`, and of the beginning of the bytes. */
+export async function answerMade(
+  api: Api,
+  c: ApiContext,
+  { what, type }: { what: string; type: string },
+  make: (signal: AbortSignal) => Promise<{ bytes: AsyncIterable<Uint8Array> }>,
+): Promise<Response> {
+  const gone = new AbortController();
+  const { signal, release } = linkSignals([gone.signal, c.req.raw.signal, api.closing]);
+  const end = () => {
+    gone.abort(new DtkdError('UNAVAILABLE', `whoever asked for the ${what} has gone`));
+    release();
+  };
+  try {
+    const { bytes } = await make(signal);
+    return await answerBytes(bytes, { type, end, release });
+  } catch (error) {
+    end();
+    throw error;
+  }
+}
