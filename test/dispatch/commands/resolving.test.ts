@@ -130,7 +130,7 @@ describe('options', () => {
 
   it('are refused where there are none', () => {
     const none = { name: 'Stop', command: command.parse(script) };
-    expect(refusal(() => resolveOptions(none, { force: true }, {})).next).toBe('"Stop" takes no options.');
+    expect(refusal(() => resolveOptions(none, { force: true }, {})).next).toBe('It takes no options.');
     expect(resolveOptions(none, {}, {})).toEqual({});
   });
 

@@ -299,6 +299,9 @@ describe('commands on what is applied', () => {
     expect(() => planWorkflow(applied, written, 'roll', { to: 'c', x: '1' })).toThrow(
       /there is no option "x"; the option "to" must be one of/,
     );
+    expect(() => planWorkflow(applied, written, 'roll', { too: 'a' })).toThrow(
+      'there is no option "too" (did you mean "to"?); the option "to" (string) is missing',
+    );
     expect(() => planWorkflow(applied, written, 'rol')).toThrow('there is no workflow rol');
     expect(() => planWorkflow(applied, { create: { steps: [] } }, 'create')).toThrow('is not run by itself');
   });
