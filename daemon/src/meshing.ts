@@ -1,10 +1,18 @@
 /** This node as a member of domains, put together: what it says of itself, its logs, and the mesh. Nothing is open before it starts. */
+import { CARRY_PROTOCOL } from '../../protocol/orders/carry.ts';
+import { HOLD_PROTOCOL } from '../../protocol/orders/hold.ts';
+import { CONTENT_PROTOCOL, DISPATCH_PROTOCOL } from '../../protocol/orders/messages.ts';
+import { REMOTE_API_PROTOCOL } from '../../protocol/remote-api.ts';
+import { WITNESS_PROTOCOL } from '../../protocol/witness.ts';
 import { createNodeFacts, type NodeObject } from './catalog/node-facts.ts';
 import { createLogs } from './mesh/log/logs.ts';
 import { createMesh } from './mesh/mesh.ts';
 import type { Mesh } from './mesh/mesh.types.ts';
 import type { OpenNode } from './node-opening.ts';
 import { VERSION } from './version.ts';
+
+/** Of parts that start after the domains are open. */
+const LATER = [CARRY_PROTOCOL, CONTENT_PROTOCOL, DISPATCH_PROTOCOL, HOLD_PROTOCOL, REMOTE_API_PROTOCOL, WITNESS_PROTOCOL];
 
 export interface Meshing {
   mesh: Mesh;
@@ -27,6 +35,7 @@ export function createMeshing({ config, startedAt, now, logger, node, kv, store,
     kv,
     logs,
     nodeName: node.name,
+    later: LATER,
     config: { meshHost: config.mesh.host, meshPort: config.mesh.port, announce: config.announce, mdns: config.mdns },
     logger: logger.child({ part: 'mesh' }),
     now,

@@ -74,6 +74,7 @@ class Bench {
       mdns: false,
       nodeName: 'node0',
       handlers: () => new Map([[PROTOCOL, () => {}]]),
+      later: [],
       namespaceOf: () => 'somebody',
       portOf: () => undefined,
       isOwnNonce: () => false,

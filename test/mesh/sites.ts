@@ -19,6 +19,8 @@ export interface SiteOptions {
   meshPort?: number;
   announce?: readonly string[];
   now?: () => number;
+  /** Protocols that are handled after the start. */
+  later?: readonly string[];
   /** Keys with which it has no direct connection from the beginning. */
   cut?: Iterable<PeerKey>;
 }
@@ -42,7 +44,7 @@ export class Site {
 
   static async start(
     name: string,
-    { disk = new Disk(), meshPort = 0, announce = [], now = Date.now, cut: without = [] }: SiteOptions = {},
+    { disk = new Disk(), meshPort = 0, announce = [], now = Date.now, later = [], cut: without = [] }: SiteOptions = {},
   ): Promise<Site> {
     const cut = new Set<PeerKey>(without);
     const store = await openObjectStore({ kv: disk, node: name, now });
@@ -52,6 +54,7 @@ export class Site {
       kv: disk,
       logs,
       nodeName: name,
+      later,
       config: { meshHost: LOCAL, meshPort, announce, mdns: false },
       logger: silentLogger,
       now,

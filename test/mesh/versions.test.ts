@@ -31,6 +31,21 @@ describe('another version', () => {
     expect(a.peer('b')).toMatchObject({ connected: true, conditions: [] });
   });
 
+  it('is not told of a member that has not started all of itself', async () => {
+    const later = '/test/later/1.0.0';
+    const a = await sites.start('a');
+    await a.mesh.create('d');
+    const b = await sites.start('b', { later: [later] });
+    await b.mesh.join('d', a.address(), await a.token());
+    await waitFor(() => a.peer('b').connected, { what: 'b to be connected' });
+    const { id } = a.view();
+    await expect(a.mesh.openStream(id, a.peer('b').key, later)).rejects.not.toMatchObject({ code: 'VERSION_TOO_OLD' });
+    b.mesh.handle(later, (stream) => void stream.pipe(stream));
+    const stream = await a.mesh.openStream(id, a.peer('b').key, later);
+    stream.destroy();
+    expect(() => b.mesh.handle('/test/unsaid/1.0.0', () => undefined)).toThrow('/test/unsaid/1.0.0');
+  });
+
   it('is told of a member that answers and knows no hello that both know', async () => {
     const [a, b] = await sites.domain('a', 'b');
     if (a === undefined || b === undefined) throw new Error();

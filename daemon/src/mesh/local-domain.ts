@@ -36,6 +36,8 @@ export interface LocalDomainPorts {
   mdns: boolean;
   nodeName: string;
   handlers(): ReadonlyMap<string, ProtocolHandler>;
+  /** Protocols that will have handlers. */
+  later: readonly string[];
   namespaceOf(domain: DomainId, key: PeerKey): string;
   portOf(domain: DomainId): number | undefined;
   isOwnNonce(nonce: Uint8Array): boolean;
@@ -129,7 +131,7 @@ export class LocalDomain {
 
   /** Opens log, host and port. Errors: PORT_IN_USE. */
   async open(port: number): Promise<void> {
-    const { logs, now, hosts, announce, mdns } = this.#ports;
+    const { logs, now, hosts, announce, mdns, later } = this.#ports;
     await this.#book.load();
     const pending = this.#pending ?? (await LocalDomain.createHost(this.#record, this.#ports));
     this.#pending = pending;
@@ -151,6 +153,7 @@ export class LocalDomain {
         port,
         announce,
         mdns,
+        later,
         onChange: () => this.#ports.onChange(),
         onRemoved: () => this.#removed(),
       });

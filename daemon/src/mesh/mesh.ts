@@ -34,6 +34,8 @@ export interface MeshOptions {
   kv: Kv;
   logs: Logs;
   nodeName: string;
+  /** Protocols that are handled only once the domains are open: members hear of them in the first hello all the same, and do not take this node for another version. */
+  later?: readonly string[];
   config: {
     /** Undefined listens on all addresses. */
     meshHost?: string | undefined;
@@ -65,6 +67,7 @@ class NodeMesh implements Mesh {
   readonly #nonces = new Set<string>();
   readonly #portChoice: PortChoice;
   readonly #stopping = new AbortController();
+  #started = false;
   #namespaces = new Map<DomainId, Map<PeerKey, string>>();
   /** The same, the other way round, without this node itself. */
   #members = new Map<string, { domain: DomainId; peer: PeerKey }>();
@@ -82,6 +85,7 @@ class NodeMesh implements Mesh {
   }
 
   async start(): Promise<void> {
+    this.#started = true;
     for (const keys of await this.#keys.list()) {
       const membership = await openMembership(this.#membershipOptions(keys));
       const domain = new LocalDomain(keys, membership, this.#ports());
@@ -278,6 +282,8 @@ class NodeMesh implements Mesh {
   }
 
   handle(protocol: string, handler: ProtocolHandler): void {
+    if (this.#started && this.#options.later?.includes(protocol) !== true)
+      throw new Error(`${protocol} is not among those that come later`);
     this.#handlers.set(protocol, handler);
     for (const domain of this.#domains.values()) domain.serve(protocol, handler);
   }
@@ -361,7 +367,7 @@ class NodeMesh implements Mesh {
   }
 
   #ports(): LocalDomainPorts {
-    const { logs, kv, logger, config, now } = this.#options;
+    const { logs, kv, logger, config, now, later = [] } = this.#options;
     return {
       logs,
       kv,
@@ -372,6 +378,7 @@ class NodeMesh implements Mesh {
       mdns: config.mdns,
       nodeName: this.#nodeName,
       handlers: () => this.#handlers,
+      later,
       namespaceOf: (domain, key) => this.#namespaces.get(domain)?.get(key) ?? peerIdOf(key).slice(0, 12),
       portOf: (domain) => this.#byId(domain)?.node?.port,
       cutOff: this.#options.cutOff,

@@ -75,6 +75,21 @@ describe('an execution', () => {
     expect(web1?.requests.map(({ type }) => type)).toEqual(['order']);
   });
 
+  test('does not try again what cannot be brought to a target of another version', async () => {
+    const w = await inWorld({ targets: { 'web-old': succeed } });
+    let tried = 0;
+    w.network.beforeOpen = () => {
+      tried += 1;
+      throw new DtkdError('VERSION_TOO_OLD', 'it runs another version of dtkd');
+    };
+    const object = await w.executions.dispatch(OPS, EXEC);
+    await linesOf(w.executions, object.metadata.name);
+    const parts = partsOf(await showOf(w.executions, object.metadata.name));
+    expect(parts).toMatchObject([{ node: 'web-old', outcome: 'unreachable', code: 'VERSION_TOO_OLD' }]);
+    // ahead of its turn, and at its turn
+    expect(tried).toBeLessThanOrEqual(2);
+  });
+
   test('runs on this node alone without a filter, without a network', async () => {
     const w = await inWorld({ targets: { web1: succeed } });
     w.local.script = (part) => {

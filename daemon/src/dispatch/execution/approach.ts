@@ -2,6 +2,7 @@
  * Reaches one target: opens a stream when it is its turn, or before, so that the target may make the order ready on it. Nothing is started by that, and all of it can be let go
  * of. Tries for as long as a connection may take, and says nothing itself but the order that is to be ready.
  */
+import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Conversation, NewConversation, PrepareRequest } from './conversation.ts';
 import type { Timing } from './limits.ts';
 import type { Line } from './part-driver.types.ts';
@@ -45,7 +46,7 @@ export class Approach {
       try {
         return { conversation: await line.open(signal) };
       } catch (error) {
-        if (signal.aborted || !line.maybeThere()) return { error };
+        if (signal.aborted || !line.maybeThere() || isMisfit(error)) return { error };
         await patience.pause(timing.backoffMs.first, signal);
         if (signal.aborted || !line.maybeThere()) return { error };
       }
@@ -74,6 +75,11 @@ export class Approach {
     signal.removeEventListener('abort', leave);
     return taken;
   }
+}
+
+/** It was reached, and its version does not take orders as this one brings them: it would not later either. */
+function isMisfit(error: unknown): boolean {
+  return error instanceof DtkdError && error.code === 'VERSION_TOO_OLD';
 }
 
 /** Errors: as `prepare`; the conversation is closed then, and as soon as it is left. */

@@ -8,7 +8,7 @@ import type { Evidence } from './verdict.ts';
 
 /** How a target is reached. */
 export interface Line {
-  /** Errors: PEER_AWAY, TIMEOUT: it has heard nothing. */
+  /** Errors: PEER_AWAY, TIMEOUT, VERSION_TOO_OLD: it has heard nothing. */
   open(signal: AbortSignal): Promise<NewConversation>;
   /** False if it is known to be away now. */
   maybeThere(): boolean;

@@ -63,6 +63,8 @@ export interface DomainNodeOptions {
   port: number;
   announce: readonly string[];
   mdns: boolean;
+  /** Protocols that it will serve once the daemon has started. */
+  later: readonly string[];
   /** Members, presence or addresses changed. */
   onChange(): void;
   /** This node's own key was removed (or has left, by its own word elsewhere). */
@@ -434,7 +436,8 @@ export class DomainNode {
   #about(to: Link): Promise<HelloAbout> {
     const { host, port, membership, peers } = this;
     const logs = (): Promise<string> => this.#catchingUp.digest();
-    return introduce(to, { host, port, membership, book: this.#options.book, peers, whereabouts: this.#whereabouts, logs });
+    const { book, later } = this.#options;
+    return introduce(to, { host, port, membership, book, peers, whereabouts: this.#whereabouts, later, logs });
   }
 
   #onMembership(state: MembershipState): void {

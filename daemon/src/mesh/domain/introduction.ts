@@ -17,12 +17,14 @@ export interface IntroductionPorts {
   book: AddressBook;
   peers: PeerTable;
   whereabouts: Whereabouts;
+  /** Protocols that this node will serve. */
+  later: readonly string[];
   /** Digest of the heads of all logs. */
   logs(): Promise<string>;
 }
 
 export async function introduce(to: Link, ports: IntroductionPorts): Promise<HelloAbout> {
-  const { host, port, membership, book, peers, whereabouts } = ports;
+  const { host, port, membership, book, peers, whereabouts, later } = ports;
   const known = membership.state().members.size < FULL_MESH_BELOW ? [] : book.members();
   const hints = chooseHints({ to: to.peer, connected: peers.connected(), known, max: MAX_PEER_HINTS, random: Math.random });
   return {
@@ -30,7 +32,7 @@ export async function introduce(to: Link, ports: IntroductionPorts): Promise<Hel
     addresses: whereabouts.addresses().map((address) => formatAddress(address, -1)),
     port,
     observed: to.remote?.host ?? '',
-    protocols: host.protocols(),
+    protocols: [...new Set([...host.protocols(), ...later])].sort(),
     peers: hints.map((key) => ({
       key,
       addresses: book
