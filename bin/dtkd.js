@@ -19,9 +19,9 @@ else await runWithPackagedNode();
 
 async function run() {
   const { enableCompileCache, flushCompileCache } = await import('node:module');
-  const [{ homedir }, { join }] = await Promise.all([import('node:os'), import('node:path')]);
   // Compiled code is kept between runs. An unwritable directory only means that nothing is kept.
-  enableCompileCache?.(join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'dtkd', 'compiled'));
+  const cache = await cacheDirectory();
+  if (cache !== undefined) enableCompileCache?.(cache);
   const entry = PROGRAMS[process.argv[2]] ?? 'cli/main';
   const source = new URL(`../${entry}.ts`, import.meta.url);
   // Node refuses TypeScript below node_modules, and the published package has none.
@@ -29,6 +29,17 @@ async function run() {
   await import(isCheckout ? source.href : new URL(`../dist/${entry}.js`, import.meta.url).href);
   // A daemon may end without the chance to write at its exit.
   if (entry.startsWith('daemon')) flushCompileCache?.();
+}
+
+/** Undefined for a user without a home directory. */
+async function cacheDirectory() {
+  const [{ homedir }, { join, isAbsolute }] = await Promise.all([import('node:os'), import('node:path')]);
+  try {
+    const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
+    return isAbsolute(cache) ? join(cache, 'dtkd', 'compiled') : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function runWithPackagedNode() {

@@ -3,9 +3,9 @@
  * reads the environment. A token found in a data directory is only ever sent to a server that this data directory's own CA vouches for.
  */
 import { readFile, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
 import { DtkdError } from '../protocol/errors.ts';
+import { homeDirectory } from '../protocol/home.ts';
 import { shellWord } from '../protocol/shell-word.ts';
 import { cannotRead } from './input/read-capped.ts';
 import { readSecret } from './input/secret.ts';
@@ -67,7 +67,12 @@ export function userPreferences(): { noColor: boolean; editor: string; browser: 
 /** The kubeconfig that kubectl would change. */
 export function kubeconfigFile(): string {
   const [named] = (process.env['KUBECONFIG'] ?? '').split(delimiter).filter((file) => file !== '');
-  return named ?? join(homedir(), '.kube', 'config');
+  const home = homeDirectory();
+  if (named !== undefined) return named;
+  if (home !== undefined) return join(home, '.kube', 'config');
+  throw new DtkdError('CONFIG_INVALID', 'this user has no home directory with a kubeconfig', {
+    next: 'Name the file in the variable KUBECONFIG.',
+  });
 }
 
 /** The variables that a daemon takes settings from. */
@@ -80,14 +85,19 @@ export async function dataDirectory(flags: ConnectionFlags): Promise<string | un
   const named = flags.data ?? process.env['DTKD_DATA'];
   if (named !== undefined && named !== '') return named;
   if ((flags.url ?? process.env['DTKD_URL'] ?? '') !== '') return undefined;
-  const candidates = [join(homedir(), '.local', 'share', 'dtkd'), SERVICE_DATA];
   for (const file of ['endpoint.json', 'db', '.']) {
-    for (const candidate of candidates) {
+    for (const candidate of usualDirectories()) {
       const found = await stat(join(candidate, file)).catch(() => undefined);
       if (found !== undefined) return candidate;
     }
   }
-  return candidates[0];
+  return usualDirectories()[0];
+}
+
+/** Where data are if nothing else is said: the user's own, then the service's. */
+function usualDirectories(): string[] {
+  const home = homeDirectory();
+  return home === undefined ? [SERVICE_DATA] : [join(home, '.local', 'share', 'dtkd'), SERVICE_DATA];
 }
 
 /** True if this is the pid of a process, whoever owns it. */
@@ -127,8 +137,7 @@ interface Endpoint {
 async function findDataDir(flags: ConnectionFlags): Promise<{ dataDir: string | undefined; endpoint: Endpoint | undefined }> {
   const named = flags.data ?? process.env['DTKD_DATA'];
   if (named !== undefined && named !== '') return { dataDir: named, endpoint: await readEndpoint(named) };
-  const candidates = [join(homedir(), '.local', 'share', 'dtkd'), SERVICE_DATA];
-  for (const dataDir of candidates) {
+  for (const dataDir of usualDirectories()) {
     const endpoint = await readEndpoint(dataDir);
     if (endpoint !== undefined) return { dataDir, endpoint };
   }

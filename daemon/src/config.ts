@@ -3,10 +3,11 @@
  * over the file, the file over defaults. No other file of the daemon reads the environment.
  */
 import { lstatSync, readFileSync } from 'node:fs';
-import { homedir, hostname } from 'node:os';
+import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { DtkdError } from '../../protocol/errors.ts';
+import { homeDirectory } from '../../protocol/home.ts';
 import { type NodeName, nodeNameFromHost } from '../../protocol/ids.ts';
 import {
   type CheckedSettings,
@@ -84,9 +85,15 @@ export function loadConfig(flags: Settings & { config?: string | undefined }, en
   };
 }
 
-/** The data directory: of the flag, of the variable, or the user's. */
+/** The data directory: of the flag, of the variable, or the user's. Errors: CONFIG_INVALID. */
 export function dataDirectory(flag: string | undefined, environment: NodeJS.ProcessEnv = process.env): string {
-  return resolve(flag ?? (environment['DTKD_DATA'] || join(homedir(), '.local', 'share', 'dtkd')));
+  const named = flag ?? (environment['DTKD_DATA'] || undefined);
+  if (named !== undefined) return resolve(named);
+  const home = homeDirectory();
+  if (home !== undefined) return join(home, '.local', 'share', 'dtkd');
+  throw new DtkdError('CONFIG_INVALID', 'this user has no home directory to keep the data in', {
+    next: 'Name a data directory with --data or DTKD_DATA.',
+  });
 }
 
 /** The name a new data directory gets when none is asked for. */
