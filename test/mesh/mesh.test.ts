@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Logger } from '../../daemon/src/logging/logger.types.ts';
+import { silentLogger } from '../silent-logger.ts';
 import { waitFor } from '../wait.ts';
 import { collect } from './host/hosts.ts';
-import { ECHO, LOCAL, Sites } from './sites.ts';
+import { ECHO, LOCAL, Sites, settled } from './sites.ts';
 
 let sites: Sites;
 beforeEach(() => {
@@ -20,6 +22,19 @@ describe('a domain', () => {
     expect((await collect(stream)).toString()).toBe('ping');
     expect(a.peer('b')).toMatchObject({ connected: true, path: 'direct', address: `${LOCAL}:${b.view().port}` });
     expect(a.mesh.directAddresses(a.view().id, a.peer('b').key)).toEqual([{ host: LOCAL, port: b.view().port }]);
+  });
+
+  it('says in the log when a member comes and when it goes, once each', async () => {
+    const said: string[] = [];
+    const logger: Logger = { ...silentLogger, info: (_, text) => void said.push(text), child: () => logger };
+    const watching = await sites.start('a', { logger });
+    await watching.mesh.create('d');
+    const other = await sites.start('b');
+    await other.mesh.join('d', watching.address(), await watching.token());
+    await settled([watching, other]);
+    await other.stop();
+    await waitFor(() => !watching.peer('b').connected, { what: 'the member to be gone' });
+    expect(said.filter((text) => text.startsWith('A member is'))).toEqual(['A member is connected', 'A member is not connected any more']);
   });
 
   it('tells every listener of its changes, whatever one of them does', async () => {

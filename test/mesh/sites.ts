@@ -1,5 +1,6 @@
 /** Whole sites in one process for tests of the mesh: real store, logs, membership and sockets on loopback; only the disk is in memory. */
 import type { Duplex } from 'node:stream';
+import type { Logger } from '../../daemon/src/logging/logger.types.ts';
 import { createLogs } from '../../daemon/src/mesh/log/logs.ts';
 import { createMesh } from '../../daemon/src/mesh/mesh.ts';
 import type { DomainView, Mesh, PeerView } from '../../daemon/src/mesh/mesh.types.ts';
@@ -21,6 +22,7 @@ export interface SiteOptions {
   now?: () => number;
   /** Protocols that are handled after the start. */
   later?: readonly string[];
+  logger?: Logger;
   /** Keys with which it has no direct connection from the beginning. */
   cut?: Iterable<PeerKey>;
 }
@@ -44,7 +46,15 @@ export class Site {
 
   static async start(
     name: string,
-    { disk = new Disk(), meshPort = 0, announce = [], now = Date.now, later = [], cut: without = [] }: SiteOptions = {},
+    {
+      disk = new Disk(),
+      meshPort = 0,
+      announce = [],
+      now = Date.now,
+      later = [],
+      logger = silentLogger,
+      cut: without = [],
+    }: SiteOptions = {},
   ): Promise<Site> {
     const cut = new Set<PeerKey>(without);
     const store = await openObjectStore({ kv: disk, node: name, now });
@@ -56,7 +66,7 @@ export class Site {
       nodeName: name,
       later,
       config: { meshHost: LOCAL, meshPort, announce, mdns: false },
-      logger: silentLogger,
+      logger,
       now,
       cutOff: (key) => cut.has(key),
     });

@@ -366,7 +366,8 @@ export class DomainNode {
   #onUnlink(link: Link): void {
     if (!this.peers.remove(link) || this.#stopped) return;
     const other = this.peers.best(link.peer);
-    if (other !== undefined) {
+    if (other === undefined) this.#options.logger.info({ peer: peerIdOf(link.peer) }, 'A member is not connected any more');
+    else {
       // Gossip ran on the connection that is gone; the next turn of the event loop has its streams closed.
       setImmediate(() => void other.announce(this.peers.protocols(other), this.#options.book.of(link.peer)).catch(() => {}));
     }
