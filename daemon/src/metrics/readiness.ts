@@ -2,7 +2,8 @@
  * Whether the daemon can do its work: the store takes writes, the disk has room, and the domains are up. Asked by anybody without a token, so each look
  * is made once in a while at most, however often it is asked for; the operator's own checks look anew.
  */
-import { statfs } from 'node:fs/promises';
+import { stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as rest } from 'node:timers/promises';
 import type { Logger } from '../logging/logger.types.ts';
 
@@ -35,6 +36,9 @@ export function readinessChecks({ store, directory, domains, logger }: Readiness
   const check = (name: string, look: () => Promise<string | undefined>): Check => ({ name, failing: believed(name, look, logger) });
   return [
     check('store', async () => {
+      // Files that are removed while they are open take writes on, and are gone with the process.
+      const isThere = await stat(join(directory, 'db', 'CURRENT')).catch((error: unknown) => !isMissing(error));
+      if (isThere === false) return `the database in ${directory} was removed under this daemon: what it writes is lost when it stops`;
       await store.kv.batch([{ type: 'put', key: PROBE_ROW, value: Buffer.from(String(Date.now())) }], { sync: true });
       return undefined;
     }),
@@ -89,6 +93,10 @@ function believed(name: string, look: () => Promise<string | undefined>, logger:
     }
     return found;
   };
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 function messageOf(error: unknown): string {
