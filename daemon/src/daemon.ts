@@ -24,6 +24,7 @@ import { recordEvents } from './news-following.ts';
 import { openNode } from './node-opening.ts';
 import { parcelsOf } from './parcel-ports.ts';
 import { serveMembers, startServing } from './serving.ts';
+import { startingError } from './starting-error.ts';
 import { summaryText } from './status.ts';
 import { Stops } from './stopping.ts';
 import { VERSION } from './version.ts';
@@ -43,7 +44,7 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
     return await start(config, logger, stops);
   } catch (error) {
     await stops.stop();
-    throw error;
+    throw startingError(error, config.data);
   }
 }
 

@@ -1,6 +1,6 @@
 /** The data directory of a node: made and protected, its node's name settled, and where the CLI finds the daemon. */
-import { accessSync, constants, statSync } from 'node:fs';
-import { chmod, chown, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { chmod, chown, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DtkdError } from '../../protocol/errors.ts';
 import { type NodeName, parseNodeName } from '../../protocol/ids.ts';
@@ -19,7 +19,7 @@ export function prepareDirectory(directory: string): void {
     makeDirectory(directory, 0o700);
     accessSync(directory, constants.W_OK | constants.X_OK);
   } catch (cause) {
-    if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() === false) {
+    if (isFile(directory)) {
       throw new DtkdError('DATA_UNWRITABLE', `the data directory ${directory} is a file`, {
         next: 'Name a directory with --data, or move the file away.',
         cause,
@@ -46,11 +46,37 @@ export async function protectDirectory(directory: string, gid: number | undefine
   }
 }
 
+/** False also of what this user may not look at. */
+function isFile(path: string): boolean {
+  try {
+    return !statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
 function unwritable(directory: string, cause: unknown): DtkdError {
   return new DtkdError('DATA_UNWRITABLE', `the data directory ${directory} cannot be made or written`, {
     next: 'Give a directory that this user may write with --data.',
     cause,
   });
+}
+
+/**
+ * Refuses a directory whose database is gone: what would start there is another node, in no domain. The audit log is begun only once there is a database.
+ * Errors: DATA_CORRUPT.
+ */
+export async function refuseLostDatabase(directory: string): Promise<void> {
+  const audit = join(directory, 'audit');
+  const lines = await readdir(audit).catch(() => []);
+  if (lines.length === 0 || existsSync(join(directory, 'db', 'CURRENT'))) return;
+  throw new DtkdError(
+    'DATA_CORRUPT',
+    `the database ${join(directory, 'db')}, which says who this node is, is gone or has no file CURRENT; its audit log is still there`,
+    {
+      next: `Put the database back, or restore a backup (dtkd restore) into an empty directory. For a new node: move ${audit} away.`,
+    },
+  );
 }
 
 /** The name is fixed at first start: it is the namespace of everything that is stored. */

@@ -53,6 +53,9 @@ export function createLogger(options: LogOptions): LogSink {
     { level, base: null, redact: REDACTED, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
     multistream(streams),
   );
+  if (options.file !== undefined && file === undefined) {
+    logger.warn({ file: options.file }, 'The log file cannot be written: lines go to standard error alone');
+  }
   return { logger, close: () => (file === undefined ? Promise.resolve() : file.close()) };
 }
 
@@ -71,14 +74,15 @@ interface RotatingFile {
   close(): Promise<void>;
 }
 
-/** Undefined if its directory cannot be made: whoever needs the data directory says so with a better error. */
+/** Undefined if its directory cannot be made or entered: whoever needs the data directory says so with a better error. */
 function openRotating(path: string, maxBytes: number, keep: number): RotatingFile | undefined {
+  let bytes: number;
   try {
     makeDirectory(dirname(path), 0o700);
+    bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   } catch {
     return undefined;
   }
-  let bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   let lost = 0;
   let failed = false;
   // A file can only be moved away once it has been opened.

@@ -5,11 +5,12 @@ import type { SigningKey } from '../../protocol/signing.ts';
 import { type AuditLog, createAudit } from './access/audit/audit.ts';
 import { openRestored, type Restored, refuseHalfRestored } from './backup/restored.ts';
 import type { Config } from './config.ts';
-import { explainLock, prepareDirectory, protectDirectory, settleName } from './data-directory.ts';
+import { explainLock, prepareDirectory, protectDirectory, refuseLostDatabase, settleName } from './data-directory.ts';
 import type { Logger } from './logging/logger.types.ts';
 import { openSigningKey } from './signing-key.ts';
 import type { Stops } from './stopping.ts';
 import type { Kv } from './store/kv.ts';
+import { droppedBytes } from './store/level-files.ts';
 import { openLevel } from './store/level-kv.ts';
 import type { LocalStore } from './store/local-store.types.ts';
 import { openObjectStore } from './store/object-store.ts';
@@ -32,6 +33,8 @@ export interface OpenNode {
   kv: Kv;
   store: LocalStore;
   audit: AuditLog;
+  /** What this start found broken in the database and had to leave out, in sentences. */
+  damage: readonly string[];
   signingKey: SigningKey;
   /** If the node was put back from a backup. */
   restored: Restored | undefined;
@@ -45,7 +48,9 @@ export async function openNode(config: Config, logger: Logger, stops: Stops): Pr
   const gid = config.operatorGroup === undefined ? undefined : await groupId(config.operatorGroup);
   prepareDirectory(directory);
   await refuseHalfRestored(directory);
-  const kv = await openLevel(join(directory, 'db')).catch((error: unknown) => explainLock(error, directory));
+  await refuseLostDatabase(directory);
+  const database = join(directory, 'db');
+  const kv = await openLevel(database).catch((error: unknown) => explainLock(error, directory));
   stops.push(() => kv.close());
   await protectDirectory(directory, gid);
   const name = await settleName(kv, config.name);
@@ -64,7 +69,19 @@ export async function openNode(config: Config, logger: Logger, stops: Stops): Pr
     restored: restored?.unaudited === true ? restored : undefined,
   });
   stops.push(() => audit.close());
+  const damage = damageOf(await droppedBytes(database));
+  for (const because of damage) {
+    logger.error({}, because);
+    audit.record({ who: 'daemon', verb: 'repair', what: 'database', outcome: 'failed', because });
+  }
   if (restored?.unaudited === true && (await audit.head()) !== undefined) await restored.audited();
   const signingKey = await openSigningKey(kv);
-  return { config, startedAt, now, logger, stops, node: { name }, directory, gid, kv, store, audit, signingKey, restored };
+  return { config, startedAt, now, logger, stops, node: { name }, directory, gid, kv, store, audit, damage, signingKey, restored };
+}
+
+function damageOf(dropped: number): string[] {
+  if (dropped === 0) return [];
+  return [
+    `the database was damaged when this daemon started: ${dropped} bytes of what was written last could not be read and are lost; look at the disk, and at what is missing`,
+  ];
 }

@@ -64,7 +64,7 @@ export async function startServing(opened: OpenNode, parts: ServedParts): Promis
       mesh,
       apps,
       dispatch: dispatching,
-      failures: () => failuresOf(checks),
+      failures: async () => [...opened.damage, ...(await failuresOf(checks))],
       audit: { conditions: () => [...audit.conditions(), ...witnessing.conditions()], counters: () => audit.counters() },
     });
   const api = await startApiServer({

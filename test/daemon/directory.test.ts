@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { prepareDirectory, protectDirectory, writeEndpoint } from '../../daemon/src/data-directory.ts';
+import { prepareDirectory, protectDirectory, refuseLostDatabase, writeEndpoint } from '../../daemon/src/data-directory.ts';
 import { makeDirectory } from '../../daemon/src/directory.ts';
 
 let directory = '';
@@ -36,6 +36,17 @@ describe('a data directory', () => {
     expect(() => prepareDirectory(file)).toThrow(
       expect.objectContaining({ code: 'DATA_UNWRITABLE', message: `the data directory ${file} is a file` }),
     );
+  });
+
+  it('whose database is gone does not become another node, unless it never had one', async () => {
+    await refuseLostDatabase(directory);
+    mkdirSync(join(directory, 'audit'));
+    await refuseLostDatabase(directory);
+    writeFileSync(join(directory, 'audit', '0000000000000001.log'), '{}\n');
+    await expect(refuseLostDatabase(directory)).rejects.toMatchObject({ code: 'DATA_CORRUPT', message: expect.stringContaining('gone') });
+    mkdirSync(join(directory, 'db'));
+    writeFileSync(join(directory, 'db', 'CURRENT'), '');
+    await refuseLostDatabase(directory);
   });
 
   it('is made for its owner alone, and opened to a group by whoever has its lock', async () => {

@@ -28,6 +28,15 @@ describe('logs', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
+  it('say so on standard error where their file cannot be', async () => {
+    writeFileSync(join(directory, 'in-the-way'), '');
+    const file = join(directory, 'in-the-way', 'dtkd.log');
+    const written = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const { close } = createLogger({ level: 'info', format: 'json', file, maxBytes: 1_000_000, keep: 2 });
+    await close();
+    expect(written).toHaveBeenCalledExactlyOnceWith(expect.stringContaining(file));
+  });
+
   it('never hold secrets', async () => {
     const file = join(directory, 'dtkd.log');
     const { logger, close } = createLogger({ level: 'info', format: 'text', file, maxBytes: 1_000_000, keep: 2 });

@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openLevel } from '../../daemon/src/store/level-kv.ts';
+import { run } from '../harness/child.ts';
 import { found, publish } from '../harness/domain.ts';
+import { DTKD, NODE } from '../harness/node-binary.ts';
 import { missing } from '../harness/programs.ts';
 import { useStage } from '../harness/use-stage.ts';
 
@@ -89,6 +91,13 @@ describe('starting', () => {
     }
   });
 
+  it('refuses an address that is none of this machine as a wrong setting', async () => {
+    for (const flag of ['api', 'ingress'] as const) {
+      const refused = await stage.current.site({ name: 'stray', [flag]: '192.0.2.77:7700' }).startRefused();
+      expect(refused).toMatchObject({ code: 14, output: expect.stringContaining(`--${flag}`) });
+    }
+  });
+
   it('refuses a data directory that cannot be written', async () => {
     const file = join(stage.current.directory, 'a-file');
     await writeFile(file, 'in the way');
@@ -108,6 +117,30 @@ describe('starting', () => {
       wrapper: ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"', dir],
     });
     expect((await site.startRefused()).code).toBe(12);
+  });
+
+  // a start as root once leaves files that the user of the service may not read
+  it.skipIf(process.getuid?.() !== 0)("refuses data of which a part is somebody else's, without a stack", async () => {
+    await chmod(stage.current.directory, 0o755);
+    for (const part of ['.', 'modules', 'instances', 'content']) {
+      const dir = join(stage.current.directory, `owned-${part}`);
+      await mkdir(join(dir, part), { recursive: true });
+      if (part !== '.') await chown(dir, 65534, 65534);
+      await chmod(join(dir, part), 0o700);
+      const site = stage.current.site({ name: 'owned', dir, wrapper: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] });
+      const { code, output } = await site.startRefused();
+      expect([part, code, output]).toEqual([part, 12, expect.stringContaining(dir)]);
+      expect(output).not.toContain(' at ');
+    }
+  });
+
+  it('runs for a user without a home directory, and says where it wants one', async () => {
+    const env = { HOME: '', XDG_CACHE_HOME: '' };
+    const site = await stage.current.start({ name: 'homeless', env });
+    expect(await site.cli('status')).toMatchObject({ code: 0 });
+    await site.stop();
+    const refused = await run({ command: NODE, args: [DTKD, 'up'], env: { PATH: process.env['PATH'], HOME: '' } });
+    expect(refused).toMatchObject({ code: 14, stderr: expect.stringContaining('DTKD_DATA') });
   });
 
   it('refuses data of a newer format, and leaves them alone', async () => {

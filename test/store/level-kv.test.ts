@@ -1,8 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Level } from 'level';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { droppedBytes } from '../../daemon/src/store/level-files.ts';
 import { openLevel } from '../../daemon/src/store/level-kv.ts';
 import { storageError } from '../../daemon/src/store/storage-error.ts';
 
@@ -183,6 +184,39 @@ it('reads to the end although the database is opened again meanwhile', async () 
   await kv.close();
 });
 
+it('refuses a database without its CURRENT, and takes nothing of it away', async () => {
+  const kv = await openLevel(directory);
+  await kv.batch([put('t/a', 'kept')], { sync: true });
+  await kv.close();
+  await rename(join(directory, 'CURRENT'), join(directory, 'CURRENT.away'));
+  await expect(openLevel(directory)).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
+  await rename(join(directory, 'CURRENT.away'), join(directory, 'CURRENT'));
+  const again = await openLevel(directory);
+  expect(await again.get('t/a')).toBeDefined();
+  await again.close();
+});
+
+it('makes anew a database of which only the first file was ever written', async () => {
+  await writeFile(join(directory, 'MANIFEST-000001'), '');
+  await (await openLevel(directory)).close();
+});
+
+it('tells how much at the end of the log could not be read, once', async () => {
+  const kv = await openLevel(directory);
+  for (const key of ['t/a', 't/b', 't/c']) await kv.batch([put(key, 'x'.repeat(2_000))], { sync: true });
+  await kv.close();
+  expect(await droppedBytes(directory)).toBe(0);
+  const log = join(directory, (await readdir(directory)).find((name) => /^\d+\.log$/.test(name)) ?? '');
+  const bytes = await readFile(log);
+  bytes.fill(0x55, bytes.length - 3_000, bytes.length - 2_900);
+  await writeFile(log, bytes);
+  for (const dropped of [expect.any(Number), 0]) {
+    await (await openLevel(directory)).close();
+    expect(await droppedBytes(directory)).toEqual(dropped);
+    if (dropped !== 0) expect(await droppedBytes(directory)).toBeGreaterThan(2_000);
+  }
+});
+
 it('tells a full disk and a forbidden one apart', () => {
   const failure = (message: string) => Object.assign(new Error(message), { code: 'LEVEL_IO_ERROR' });
   expect(storageError(failure('IO error: x: No space left on device'), '/d').code).toBe('DISK_FULL');
@@ -192,6 +226,9 @@ it('tells a full disk and a forbidden one apart', () => {
     exitStatus: 16,
     next: expect.stringContaining('dtkd domain join ADDR TOKEN --replace NAME'),
   });
+  expect(storageError(failure('IO error: /d/000005.ldb: Invalid argument'), '/d').code).toBe('DATA_CORRUPT');
+  expect(storageError(failure('IO error: /d/MANIFEST-000004: No such file or directory'), '/d').code).toBe('DATA_CORRUPT');
+  expect(storageError(failure('IO error: /d/LOCK: Too many open files'), '/d').code).toBe('UNAVAILABLE');
   expect(storageError(new Error('odd'), '/d').code).toBe('INTERNAL');
 });
 

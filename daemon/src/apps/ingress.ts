@@ -63,7 +63,7 @@ export class Ingress {
     this.server = createServer(sockets, (socket) => this.serve(socket));
   }
 
-  /** Errors: PORT_IN_USE, ADDRESS_INVALID. */
+  /** Errors: PORT_IN_USE, CONFIG_INVALID. */
   async listen(at: HostPort): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, at, 'the ingress')));
@@ -244,5 +244,8 @@ export function listenError(error: NodeJS.ErrnoException, at: HostPort, what: st
       details: { host: at.host, port: at.port },
     });
   }
-  return new DtkdError('ADDRESS_INVALID', `${what} cannot listen on ${at.host}:${at.port}: ${error.code ?? 'it failed'}`);
+  const message = `${what} cannot listen on ${at.host}:${at.port}: ${error.code ?? 'it failed'}`;
+  if (what !== 'the ingress')
+    return new DtkdError('ADDRESS_INVALID', message, { next: 'Choose an address of this machine, and a port above 1023.' });
+  return new DtkdError('CONFIG_INVALID', message, { next: 'Choose an address of this machine, and a port above 1023, with --ingress.' });
 }

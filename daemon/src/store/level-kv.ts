@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { Level } from 'level';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { DEFAULT_PAGE, type Kv, type KvOp, type KvRange, type KvSnapshot } from './kv.ts';
+import { refuseWithoutCurrent } from './level-files.ts';
 import { isNotOpen, storageError } from './storage-error.ts';
 
 /**
@@ -244,6 +245,7 @@ export async function openLevel(directory: string, probe: Probe = probeOf(direct
   });
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
+    await refuseWithoutCurrent(directory);
     await db.open();
     const format = await db.get(FORMAT_KEY);
     if (format !== undefined) checkFormat(Buffer.from(format).toString('utf8'), directory);

@@ -18,6 +18,9 @@ export function isNotOpen(error: unknown): boolean {
   );
 }
 
+/** How LevelDB tells that a file of its own is gone, or has nothing in it. */
+const FILE_MISSING = /io error: .*: (no such file or directory|invalid argument)/i;
+
 /** Maps what LevelDB and the file system say to stable codes. */
 export function storageError(error: unknown, directory: string): DtkdError {
   if (error instanceof DtkdError) return error;
@@ -43,10 +46,16 @@ export function storageError(error: unknown, directory: string): DtkdError {
       cause: error,
     });
   }
+  if (codes.includes('EMFILE') || codes.includes('ENFILE') || /too many open files/i.test(text)) {
+    return new DtkdError('UNAVAILABLE', `this process may open no more files, and needs some in ${directory}`, {
+      next: 'Raise its limit: LimitNOFILE= of the unit, or ulimit -n in a shell.',
+      cause: error,
+    });
+  }
   if (isNotOpen(error) && !/corrupt|io error/i.test(text)) {
     return new DtkdError('UNAVAILABLE', 'the store is closed', { cause: error });
   }
-  if (/corrupt/i.test(text)) {
+  if (/corrupt/i.test(text) || FILE_MISSING.test(text)) {
     return new DtkdError('DATA_CORRUPT', `the database in ${directory} is damaged: ${text}`, {
       next: 'Restore a backup (dtkd restore) into an empty directory, or start with an empty one and join anew: dtkd domain join ADDR TOKEN --replace NAME, with an invite made by dtkd domain invite DOMAIN --replace NAME.',
       cause: error,

@@ -83,7 +83,7 @@ export async function createAudit(options: AuditOptions): Promise<AuditLog> {
   if (options.restored !== undefined) log.record(restoreRecord(options.restored));
   for (const repair of opened.repairs) {
     log.record({ who: 'daemon', verb: 'repair', what: 'audit', outcome: 'failed', because: repair });
-    options.logger.warn({ part: 'audit' }, `The audit log was repaired: ${repair}`);
+    options.logger.warn({}, `The audit log was repaired: ${repair}`);
   }
   log.record({ who: 'daemon', verb: 'start', what: 'daemon', outcome: 'allowed', because: howItEnded(opened.before) });
   return log;
@@ -125,8 +125,8 @@ class FileAuditLog implements AuditLog {
         keepFiles,
         onCondition: (error) => {
           this.#failure = error === undefined ? undefined : messageOf(error);
-          if (error === undefined) logger.info({ part: 'audit' }, 'The audit log is written again');
-          else logger.warn({ err: error, part: 'audit' }, 'The audit log cannot be written; lines wait in memory');
+          if (error === undefined) logger.info({}, 'The audit log is written again');
+          else logger.warn({ err: error }, 'The audit log cannot be written; lines wait in memory');
         },
         onLines: (lines) => this.#tell(lines),
       },

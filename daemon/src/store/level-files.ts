@@ -1,0 +1,23 @@
+/** What the files of a LevelDB database say beside their rows: LevelDB makes a new database where it finds none, and passes over a damaged end of its log. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DtkdError } from '../../../protocol/errors.ts';
+
+/** Tables, and logs of what is not in one yet. Both are written only once CURRENT is there. */
+const HOLDS_ROWS = /^\d+\.(ldb|sst|log)$/;
+const DROPPED = /dropping (\d+) bytes/g;
+
+/** Refuses a database whose rows are there and whose CURRENT is not: LevelDB would take it for a new one, and remove the rows. Errors: DATA_CORRUPT. */
+export async function refuseWithoutCurrent(directory: string): Promise<void> {
+  const names = await readdir(directory);
+  if (names.includes('CURRENT') || !names.some((name) => HOLDS_ROWS.test(name))) return;
+  throw new DtkdError('DATA_CORRUPT', `the database in ${directory} is damaged: its file CURRENT is not there`, {
+    next: 'Put back what was taken away, or restore a backup (dtkd restore) into an empty directory.',
+  });
+}
+
+/** Bytes that LevelDB could not read when it opened the database last, and left out: what was written last, before a loss of power or by a failing disk. */
+export async function droppedBytes(directory: string): Promise<number> {
+  const text = await readFile(join(directory, 'LOG'), 'utf8').catch(() => '');
+  return [...text.matchAll(DROPPED)].reduce((sum, [, bytes]) => sum + Number(bytes), 0);
+}
