@@ -116,13 +116,16 @@ export async function unreachable(connection: Connection, cause: unknown): Promi
   const gone = endpoint?.pid !== undefined && !isAlive(endpoint.pid);
   const where = connection.dataDir === undefined ? '' : ` --data ${shellWord(connection.dataDir)}`;
   const elsewhere = endpoint !== undefined && !gone && new URL(endpoint.api).origin !== connection.url.origin;
+  const hangs = endpoint?.pid !== undefined && !gone && !elsewhere;
   return new DtkdError(
     'DAEMON_UNREACHABLE',
     gone ? `the daemon of ${connection.dataDir} is not running any more` : `no daemon answers at ${connection.url.origin}`,
     {
       next: elsewhere
         ? `The daemon of ${connection.dataDir} is at ${endpoint.api}: name that with --url, or leave --url out.`
-        : `Start it with: dtkd up${where}`,
+        : hangs
+          ? `See "dtkd doctor${where}": process ${endpoint.pid} may be it, and hang. If that is another program, start it with: dtkd up${where}`
+          : `Start it with: dtkd up${where}`,
       cause,
     },
   );

@@ -6,6 +6,7 @@ import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from 'n
 import { dirname } from 'node:path';
 import { type Level, multistream, pino, type StreamEntry } from 'pino';
 import sonicBoom from 'sonic-boom';
+import { DtkdError } from '../../protocol/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../../protocol/settings.ts';
 import { makeDirectory } from './directory.ts';
 import type { Logger } from './logging/logger.types.ts';
@@ -50,13 +51,26 @@ export function createLogger(options: LogOptions): LogSink {
   const file = options.file === undefined ? undefined : openRotating(options.file, options.maxBytes, options.keep);
   if (file !== undefined) streams.push({ level, stream: file });
   const logger = pino(
-    { level, base: null, redact: REDACTED, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+    {
+      level,
+      base: null,
+      redact: REDACTED,
+      serializers: { err: described },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
     multistream(streams),
   );
   if (options.file !== undefined && file === undefined) {
     logger.warn({ file: options.file }, 'The log file cannot be written: lines go to standard error alone');
   }
   return { logger, close: () => (file === undefined ? Promise.resolve() : file.close()) };
+}
+
+/** An error with a code is no defect: what it says is enough, and a stack at each try would hide the rest. */
+function described(error: Error): object {
+  const whole = pino.stdSerializers.err(error);
+  return error instanceof DtkdError && error.code !== 'INTERNAL' ? { code: error.code, message: whole.message } : whole;
 }
 
 /** Whoever read it may be gone, or the disk behind it full; each line is tried anew. */
@@ -164,7 +178,7 @@ function printable(text: string): string {
 }
 
 function describe(value: object): string {
-  return 'message' in value && 'stack' in value ? JSON.stringify(value.message) : JSON.stringify(value);
+  return 'message' in value && ('stack' in value || 'code' in value) ? JSON.stringify(value.message) : JSON.stringify(value);
 }
 
 function writeText(line: string): void {

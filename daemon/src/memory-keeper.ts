@@ -66,9 +66,18 @@ function ofProcess(): MemoryPorts {
       last = now;
       return utilization;
     },
-    resident: () => process.memoryUsage.rss(),
+    resident: residentNow,
     collect: collectGarbage,
   };
+}
+
+/** 0 where it cannot be read, as while all descriptors are in use: nothing is collected then. */
+function residentNow(): number {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return 0;
+  }
 }
 
 /** V8 gives its `gc` to contexts that are made while the flag stands. The flag goes at once: compiled code is cached under the flags. */

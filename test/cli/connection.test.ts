@@ -53,6 +53,18 @@ describe('finding the daemon', () => {
     });
   });
 
+  it('tells of a process that is there and does not answer', async () => {
+    const hanging = join(home, 'hanging');
+    await mkdir(hanging);
+    for (const file of ['admin.token', 'ca.crt']) await copyFile(join(daemon.dir, file), join(hanging, file));
+    const endpoint = { api: `https://127.0.0.1:${await freePort()}`, pid: process.pid };
+    await writeFile(join(hanging, 'endpoint.json'), JSON.stringify(endpoint));
+    expect(await runCli({ env: env() }, '--data', hanging, 'get', 'services')).toMatchObject({
+      code: 9,
+      stderr: expect.stringContaining(`dtkd doctor --data ${hanging}": process ${process.pid} may be it`),
+    });
+  });
+
   it('tells where the daemon of the data directory is if --url names another place', async () => {
     const url = `https://127.0.0.1:${await freePort()}`;
     const { code, stderr } = await runCli({ env: env() }, '--data', daemon.dir, '--url', url, 'get', 'services');

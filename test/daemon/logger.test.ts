@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLogger, textLine } from '../../daemon/src/logger.ts';
+import { DtkdError } from '../../protocol/errors.ts';
 import { waitFor } from '../wait.ts';
 
 let directory = '';
@@ -35,6 +36,17 @@ describe('logs', () => {
     const { close } = createLogger({ level: 'info', format: 'json', file, maxBytes: 1_000_000, keep: 2 });
     await close();
     expect(written).toHaveBeenCalledExactlyOnceWith(expect.stringContaining(file));
+  });
+
+  it('have the stack of a defect, and of what has a code only what it says and why', async () => {
+    const file = join(directory, 'dtkd.log');
+    const { logger, close } = createLogger({ level: 'info', format: 'text', file, maxBytes: 1_000_000, keep: 2 });
+    logger.warn({ err: new DtkdError('DISK_FULL', 'it is full', { cause: new Error('ENOSPC') }) }, 'Failed');
+    logger.warn({ err: new Error('odd') }, 'Failed');
+    await close();
+    const [coded, defect] = readFileSync(file, 'utf8').trim().split('\n');
+    expect(JSON.parse(coded ?? '').err).toEqual({ code: 'DISK_FULL', message: 'it is full: ENOSPC' });
+    expect(JSON.parse(defect ?? '').err).toMatchObject({ message: 'odd', stack: expect.stringContaining('logger.test.ts') });
   });
 
   it('never hold secrets', async () => {

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { LOOK_MS, MemoryKeeper } from '../../daemon/src/memory-keeper.ts';
 
@@ -8,6 +9,20 @@ beforeEach(() => {
 });
 afterEach(() => {
   vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+it('leaves it at that where the memory cannot be read, as without a free descriptor', async () => {
+  const read = vi.spyOn(process.memoryUsage, 'rss').mockImplementation(() => {
+    throw new Error('EMFILE: too many open files, uv_resident_set_memory');
+  });
+  vi.spyOn(performance, 'eventLoopUtilization').mockReturnValue({ utilization: 0, idle: 0, active: 0 });
+  const keeper = new MemoryKeeper();
+  keeper.start();
+  // a rejection that nobody handles would fail this run
+  await vi.advanceTimersByTimeAsync(LOOK_MS);
+  expect(read).toHaveBeenCalled();
+  keeper.stop();
 });
 
 it('collects when the daemon is calm and has grown, and not again until it grows again', async () => {

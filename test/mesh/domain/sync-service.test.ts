@@ -1,9 +1,11 @@
 import { duplexPair } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import type { Logger } from '../../../daemon/src/logging/logger.types.ts';
 import { removedIds, type SyncPorts, SyncService } from '../../../daemon/src/mesh/domain/sync-service.ts';
 import { FrameChannel } from '../../../daemon/src/mesh/host/frame-channel.ts';
 import type { Link } from '../../../daemon/src/mesh/host/host.types.ts';
 import type { MembershipState } from '../../../daemon/src/mesh/membership/membership.types.ts';
+import { DtkdError, type ErrorCode } from '../../../protocol/errors.ts';
 import { parsePeerKey } from '../../../protocol/ids.ts';
 import { decodeFacts, encodeFacts, encodeSync, MAX_SYNC_FRAME_BYTES } from '../../../protocol/sync.ts';
 import { silentLogger } from '../../silent-logger.ts';
@@ -43,6 +45,19 @@ describe('a request for what a member has', () => {
       expect({ turns, asked }).toEqual({ turns, asked: before + 1 });
     }
   });
+});
+
+it('is told of in the log once, for as long as it fails for the same reason', async () => {
+  const warned: unknown[] = [];
+  const logger: Logger = { ...silentLogger, warn: (fields) => void warned.push(fields) };
+  let code: ErrorCode = 'DISK_FULL';
+  const open = (): Promise<never> => Promise.reject(new DtkdError(code, 'no'));
+  const sync = new SyncService({ logger, link: () => ({ closed: false, open }) } as unknown as SyncPorts);
+  for (let times = 0; times < 3; times += 1) await sync.pull(peer);
+  expect(warned).toHaveLength(1);
+  code = 'FRAME_INVALID';
+  await sync.pull(peer);
+  expect(warned).toHaveLength(2);
 });
 
 describe('a member that is connected twice', () => {
