@@ -4,7 +4,7 @@
 export function compareVersions(a: string, b: string): number {
   const [left, right] = [split(a), split(b)];
   for (const [at, number] of left.numbers.entries()) {
-    const difference = Number(number) - Number(right.numbers[at] ?? 0);
+    const difference = compareNumbers(number, right.numbers[at] ?? '');
     if (difference !== 0) return difference;
   }
   if (left.tail === undefined || right.tail === undefined) {
@@ -28,7 +28,17 @@ function split(version: string): { numbers: string[]; tail: string[] | undefined
 /** Numbers by their value and before words; words as they are spelled. */
 function compareIdentifiers(x: string, y: string): number {
   const [a, b] = [/^\d+$/.test(x), /^\d+$/.test(y)];
-  if (a && b) return Number(x) - Number(y);
+  if (a && b) return compareNumbers(x, y);
   if (a !== b) return a ? -1 : 1;
+  return compareSpelled(x, y);
+}
+
+/** By their digits: they may be longer than what a number holds exactly, or at all. */
+function compareNumbers(x: string, y: string): number {
+  const [a, b] = [x.replace(/^0+/, ''), y.replace(/^0+/, '')];
+  return a.length - b.length || compareSpelled(a, b);
+}
+
+function compareSpelled(x: string, y: string): number {
   return x < y ? -1 : x > y ? 1 : 0;
 }
