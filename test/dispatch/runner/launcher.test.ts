@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bootId, lookAt } from '../../../daemon/src/dispatch/runner/identity.ts';
 import { createLauncher, type EndListener, type Launch, type Launcher } from '../../../daemon/src/dispatch/runner/launcher.ts';
-import { encodeLaunch, type LaunchRequest, parseWord } from '../../../daemon/src/dispatch/runner/launcher-program.ts';
+import { encodeLaunch, LAUNCHER_PROGRAM, type LaunchRequest, parseWord } from '../../../daemon/src/dispatch/runner/launcher-program.ts';
 import { missing } from '../../harness/programs.ts';
 import { silentLogger } from '../../silent-logger.ts';
 import { waitFor } from '../../wait.ts';
@@ -188,6 +188,39 @@ describe.skipIf(process.platform !== 'linux' || missing(['perl']) !== undefined)
     expect(await run(await request(['/bin/sh', '-c', 'exit 4']))).toMatchObject({ status: 4 });
     await writeFile(gate, '');
     expect(await ended).toBeNull();
+  });
+
+  it('goes on where it was interrupted while nobody took its answers', async () => {
+    const gate = join(directory, 'gate');
+    const asked = await request(['/bin/sh', '-c', `while [ ! -e '${gate}' ]; do sleep 0.02; done`], { env: { PATH: '/usr/bin:/bin' } });
+    const { stdin, stdout } = spawn('/usr/bin/perl', ['-e', LAUNCHER_PROGRAM], { stdio: ['pipe', 'pipe', 'inherit'] });
+    stdin.on('error', () => undefined);
+    let said = '';
+    stdout.setEncoding('latin1').on('data', (chunk: string) => {
+      said += chunk;
+    });
+    stdin.write(encodeLaunch(0, asked));
+    const pid = await waitFor(() => Number(/began 0 (\d+) .*\n/.exec(said)?.[1]), { what: 'the process' });
+    stdout.pause();
+    const refused = encodeLaunch(1, { ...asked, script: { path: join(directory, 'none', 'script'), text: '' } });
+    for (let count = 0; count < 40_000; count += 1) stdin.write(refused);
+    const waiting: number[] = [];
+    const isStuck = () => waiting.push(stdin.writableLength) > 4 && new Set(waiting.slice(-4)).size === 1;
+    await waitFor(isStuck, { what: 'it to wait until its answers are taken' });
+    expect(waiting.at(-1)).toBeGreaterThan(0);
+    await writeFile(gate, '');
+    await waitFor(() => lookAt(pid)?.zombie !== false, { what: 'the process to end' });
+    stdout.resume();
+    stdin.end();
+    await waitFor(() => stdout.readableEnded, { what: 'all to be told' });
+    const lines = said.split('\n');
+    expect(lines.filter((line) => line !== `not 1 ${constants.errno.ENOENT}`)).toEqual([
+      'ready',
+      expect.stringMatching(/^began 0 /),
+      `ended ${pid} 0 `,
+      '',
+    ]);
+    expect(lines).toHaveLength(40_004);
   });
 
   it('ends with the daemon', async () => {

@@ -14,13 +14,20 @@ import { BEGUN_MODE, MAX_RECORD_FILE_BYTES } from './wrapper.ts';
  *   `not NUMBER ERRNO`: it does not. `ended PID STATUS RECORD`: as `wait` tells it, and what its record says, as hexadecimal digits.
  * - What was forked marks the record, and only then lets go of the launcher's answers: once these have ended, and the record is not marked, nothing was started, and nothing
  *   will be.
+ * - Where answers are not read it waits to say more, and what ends meanwhile wakes it: it goes on with the same line.
  * - A signal between a look at the children and the wait for requests would be slept over: while there are children it looks again soon.
  */
 export const LAUNCHER_PROGRAM = String.raw`use strict; use POSIX ();
 my ($in, %children) = ('');
 $SIG{CHLD} = sub {};
 open(my $three, '<', '/dev/null') or POSIX::_exit(1);
-sub say_so { syswrite(STDOUT, join(' ', @_) . "\n") or POSIX::_exit(0) }
+sub say_so {
+  my $line = join(' ', @_) . "\n";
+  for (my $at = 0; $at < length $line;) {
+    my $put = syswrite STDOUT, $line, length $line, $at;
+    if (defined $put) { $at += $put } elsif ($! != POSIX::EINTR()) { POSIX::_exit(0) }
+  }
+}
 sub started {
   open(my $file, '<', "/proc/$_[0]/stat") or return '-';
   my $text = join '', <$file>;
