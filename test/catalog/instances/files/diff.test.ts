@@ -205,6 +205,21 @@ describe('module copies', () => {
     expect(Buffer.from(await before.read('modules/acme/web/bin/start')).toString()).toContain('ours');
   });
 
+  it('do not take in a file where a directory of what was made here stands, nor the other way round', async () => {
+    const manifest = (await shop.text('modules/acme/web/dtk.module.yaml')).replace('1.2.0', '1.3.0');
+    await shop.bases.add({ 'dtk.module.yaml': manifest, 'bin/start': 'up', 'etc/site': 'theirs\n', more: 'theirs\n' });
+    await shop.put('modules/acme/web/etc', 'ours');
+    await mkdir(join(shop.directory, 'modules/acme/web/more'));
+    await shop.put('modules/acme/web/more/of', 'ours');
+    const conflict = shop.files.pullModule({ ...shop.request, module: 'acme/web' });
+    await expect(conflict).rejects.toMatchObject({ code: 'CONFLICT', details: { files: ['etc', 'more/of'] } });
+    expect(await shop.text('modules/acme/web/etc')).toBe('ours');
+    await shop.files.pullModule({ ...shop.request, module: 'acme/web', force: true });
+    expect(await shop.text('modules/acme/web/etc/site')).toBe('theirs\n');
+    expect(await shop.text('modules/acme/web/more')).toBe('theirs\n');
+    expect(await shop.files.working('shop')).toMatchObject({ changes: [], violations: [] });
+  });
+
   it('refuse a version that another copy does not do for', async () => {
     const manifest = (await shop.text('modules/acme/web/dtk.module.yaml')).replace('1.2.0', '1.3.0').replace('^1.0.0', '^2.0.0');
     await shop.bases.add({ 'dtk.module.yaml': "dsl_version: '1.0'\nmodule: acme/base\nversion: 2.0.0\n" });

@@ -11,7 +11,7 @@ export type FileSet = ReadonlyMap<string, CopiedFile>;
 export interface Merged {
   /** All files, as they should be. */
   files: Map<string, CopiedFile>;
-  /** Changed on both sides, and differently; in `files` they are theirs. */
+  /** Changed on both sides, and differently, or in the way of one of theirs; in `files` it is as they have it. */
   conflicts: string[];
 }
 
@@ -28,7 +28,25 @@ export function merge(base: FileSet | undefined, ours: FileSet, theirs: FileSet)
     const kept = keepsOwn ? own : their;
     if (kept !== undefined) files.set(path, kept);
   }
-  return { files, conflicts };
+  for (const path of clashing(files, theirs)) {
+    conflicts.push(path);
+    files.delete(path);
+  }
+  return { files, conflicts: conflicts.sort() };
+}
+
+/** Files of ours alone that cannot be beside theirs: one of the two stands where the other has a directory. */
+function clashing(files: FileSet, theirs: FileSet): string[] {
+  const directories = new Set([...files.keys()].flatMap(directoriesOf));
+  return [...files.keys()].filter(
+    (path) => !theirs.has(path) && (directories.has(path) || directoriesOf(path).some((directory) => files.has(directory))),
+  );
+}
+
+/** All that a path is in. */
+function directoriesOf(path: string): string[] {
+  const parts = path.split('/').slice(0, -1);
+  return parts.map((_, at) => parts.slice(0, at + 1).join('/'));
 }
 
 function sameFile(a: CopiedFile | undefined, b: CopiedFile | undefined): boolean {
