@@ -99,7 +99,7 @@ export function readCommitObject(id: string, body: Uint8Array): (Commit & { tree
   const lines = (end < 0 ? text : text.slice(0, end)).split('\n');
   const tree = /^tree ([0-9a-f]{40})$/.exec(lines[0] ?? '')?.[1];
   if (tree === undefined) return undefined;
-  const author = /^author (.*?) ?<([^>]*)> (\d+) [+-]\d+$/.exec(lines.find((line) => line.startsWith('author ')) ?? '');
+  const author = /^author ([^<]*?) ?<([^>]*)> (\d+) [+-]\d+$/.exec(lines.find((line) => line.startsWith('author ')) ?? '');
   return {
     id,
     tree,
