@@ -1,4 +1,5 @@
 import { globSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { isAnswered } from '../../daemon/src/dispatch/carrying/answer-box.ts';
@@ -7,6 +8,7 @@ import { decodeCbor, encodeCbor } from '../../protocol/cbor.ts';
 import { parseEnrolment } from '../../protocol/certificate.ts';
 import { decodeDigests, encodeDigests } from '../../protocol/compare.ts';
 import { encodeEnvelope } from '../../protocol/envelope.ts';
+import { DtkdError } from '../../protocol/errors.ts';
 import { parseItem } from '../../protocol/facts.ts';
 import membership from '../../protocol/fixtures/membership.json' with { type: 'json' };
 import messages from '../../protocol/fixtures/messages.json' with { type: 'json' };
@@ -193,5 +195,46 @@ describe('messages as the protocol says them', () => {
     it('a parcel', () => {
       expect(parcelSealBytes({ domain, digest: id })).toEqual(signedAs('parcel-signed', { domain, digest: id }));
     });
+  });
+});
+
+describe('messages that were altered', () => {
+  const alter = fc.record({
+    at: fc.nat(),
+    length: fc.nat({ max: 8 }),
+    by: fc.uint8Array({ maxLength: 8 }),
+    other: fc.nat(),
+    how: fc.nat({ max: 3 }),
+  });
+  const altered = (
+    bytes: Uint8Array,
+    { at, length, by, other, how }: { at: number; length: number; by: Uint8Array; other: number; how: number },
+  ) => {
+    const start = at % (bytes.length + 1);
+    const [head, piece, tail] = [bytes.subarray(0, start), bytes.subarray(start, start + length), bytes.subarray(start + length)];
+    if (how === 0) return Uint8Array.from(Buffer.concat([head, by, tail]));
+    if (how === 1) return Uint8Array.from(Buffer.concat([head, piece, piece, tail]));
+    if (how === 2) return Uint8Array.from(head);
+    const to = other % (bytes.length + 1);
+    return Uint8Array.from(Buffer.concat([bytes.subarray(0, to), piece, bytes.subarray(to)]));
+  };
+
+  it.each(codecs.flatMap(({ names, ...codec }) => names.map((name) => ({ name, ...codec }))))('$name', ({ name, read, written }) => {
+    fc.assert(
+      fc.property(fc.array(alter, { minLength: 1, maxLength: 3 }), (steps) => {
+        const bytes = steps.reduce(altered, bytesOf(example[name] ?? ''));
+        let value: unknown;
+        try {
+          value = read(bytes);
+        } catch (error) {
+          // refused, with a code that says whose fault it is
+          expect(error).toBeInstanceOf(DtkdError);
+          expect(error).not.toMatchObject({ code: 'INTERNAL' });
+          return;
+        }
+        // or read as what it says
+        if (written !== undefined) expect(read(written(bytes))).toEqual(value);
+      }),
+    );
   });
 });
