@@ -19,12 +19,12 @@ import {
   remoteResponseHead,
 } from '../../../../protocol/remote-api.ts';
 import type { PeerApi, PeerNode, PeerRequest, PeerResponse } from '../../catalog/federation/peer-api.types.ts';
+import { Turns } from '../../counting/turns.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';
 import { AskedCounts, type AskedFigures, outcomeOfCode, outcomeOfStatus } from './asked-counts.ts';
 import { bodyFrames } from './body-frames.ts';
 import { MAX_ASKED_PER_PEER, MAX_WAITING_PER_PEER, MAX_WATCHES_PER_PEER, TRICKLE_BYTES, UNREAD_MS } from './limits.ts';
 import type { PeerTable } from './peer-table.ts';
-import { Turns } from './turns.ts';
 
 export interface PeerApiOptions {
   peers: PeerTable;
@@ -39,22 +39,14 @@ export type CountedPeerApi = PeerApi & { figures(): AskedFigures[] };
 
 export function createPeerApi({ peers, mesh }: PeerApiOptions): CountedPeerApi {
   const asked = new AskedCounts();
-  const turns = new Map<string, Turns>();
+  const requests = new Turns({ each: MAX_ASKED_PER_PEER, waitingEach: MAX_WAITING_PER_PEER });
+  const watches = new Turns({ each: MAX_WATCHES_PER_PEER, waitingEach: MAX_WAITING_PER_PEER });
 
   /** Requests and watches wait for their own turns: watches keep theirs. */
   async function turn({ domain, key }: PeerNode, endless: boolean, signal: AbortSignal): Promise<() => void> {
-    const id = `${endless ? 'watch' : 'request'} ${domain} ${key}`;
-    let own = turns.get(id);
-    if (own === undefined) {
-      own = new Turns(endless ? MAX_WATCHES_PER_PEER : MAX_ASKED_PER_PEER, MAX_WAITING_PER_PEER);
-      turns.set(id, own);
-    }
-    const queue = own;
-    const end = await queue.take(signal);
-    return () => {
-      end();
-      if (queue.idle && turns.get(id) === queue) turns.delete(id);
-    };
+    const end = await (endless ? watches : requests).wait(`${domain} ${key}`, signal);
+    if (end !== undefined) return end;
+    throw new DtkdError('TOO_MANY_REQUESTS', 'too many requests wait for the same node', { next: 'Try again in a moment.' });
   }
 
   return {

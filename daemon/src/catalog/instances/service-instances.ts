@@ -6,9 +6,9 @@
 import { Rights } from '../model/rights.ts';
 import { createInstanceObjects } from './apply/instance-objects.ts';
 import { tellApplied } from './converge/changing.ts';
+import { OneAtATime } from './converge/one-at-a-time.ts';
 import { serviceInstances } from './converge/part.ts';
 import { resourceTaken } from './converge/resources.ts';
-import { Turns } from './converge/turns.ts';
 import { createInstanceFiles } from './files/instance-files.ts';
 import { createRepositories } from './repository/repositories.ts';
 import type { ServiceInstances, ServiceInstancesOptions } from './service-instances.types.ts';
@@ -36,7 +36,7 @@ export function createServiceInstances(options: ServiceInstancesOptions): Servic
     objects,
     secrets,
     apps,
-    turns: new Turns(),
+    turns: new OneAtATime(),
     logger,
     now,
   });

@@ -5,12 +5,12 @@ import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { encodeFrame } from '../../../../protocol/frames.ts';
 import { contentRequest } from '../../../../protocol/orders/messages.ts';
+import { Turns } from '../../counting/turns.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';
 import { endStream, writeFrames } from '../../streams/frame-writer.ts';
 import type { Member } from '../dispatch.types.ts';
 import * as limits from './limits.ts';
-import { Turns } from './turns.ts';
 
 /** A request is a digest and a number. */
 const MAX_REQUEST_BYTES = 256;
@@ -24,8 +24,8 @@ export interface ServingOptions {
 export class ContentServing {
   readonly #options: ServingOptions;
   readonly #turns = new Turns({
-    served: limits.MAX_SERVED,
-    servedEach: limits.MAX_SERVED_PER_PEER,
+    all: limits.MAX_SERVED,
+    each: limits.MAX_SERVED_PER_PEER,
     waiting: limits.MAX_WAITING,
     waitingEach: limits.MAX_WAITING_PER_PEER,
   });

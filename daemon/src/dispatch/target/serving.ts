@@ -20,6 +20,7 @@ import {
 import { MAX_ORDER_LIFETIME_MS } from '../../../../protocol/orders/order.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import type { Principal } from '../../../../protocol/principal.ts';
+import { Turns } from '../../counting/turns.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';
 import { endStream, writeFrames } from '../../streams/frame-writer.ts';
@@ -38,7 +39,6 @@ import {
   REQUEST_MS,
   STALL_MS,
 } from './limits.ts';
-import { ReadingTurns } from './reading-turns.ts';
 import type { OrderSource, PartHandle, PreparedOrder, StartedParts, Target } from './target.types.ts';
 
 export interface DispatchServerOptions {
@@ -62,8 +62,8 @@ type Question = Exclude<DispatchRequest, { type: 'order' | 'prepare' }>;
 
 /** What a server shares among its streams. */
 interface Shared extends DispatchServerOptions {
-  reading: ReadingTurns;
-  finding: ReadingTurns;
+  reading: Turns;
+  finding: Turns;
   /** Bytes of output that one stream may have on its way. */
   records(): number;
 }
@@ -73,8 +73,8 @@ export function createDispatchServer(options: DispatchServerOptions): DispatchSe
   const counts = new Map<string, number>();
   const shared: Shared = {
     ...options,
-    reading: new ReadingTurns(MAX_READING_PER_PEER),
-    finding: new ReadingTurns(MAX_FINDING_PER_PEER),
+    reading: new Turns({ each: MAX_READING_PER_PEER }),
+    finding: new Turns({ each: MAX_FINDING_PER_PEER }),
     records: () => (open.size > MANY_STREAMS ? RECORDS_BYTES_OF_MANY : MAX_RECORDS_BYTES),
   };
   let closed = false;
@@ -113,7 +113,7 @@ export function createDispatchServer(options: DispatchServerOptions): DispatchSe
 
 async function answerOn(stream: Duplex, from: Member, options: Shared): Promise<void> {
   try {
-    let answer: Answer | undefined = await options.reading.inTurn(peerText(from), () => received(stream, from, options));
+    let answer: Answer | undefined = await inTurn(options.reading, from, () => received(stream, from, options));
     while (answer !== undefined) answer = await answer();
     await endStream(stream, STALL_MS);
     farewell(stream);
@@ -182,7 +182,17 @@ async function answer(stream: Duplex, request: Question, from: Member, options: 
       return send(stream, [...parts.map((part): DispatchEvent => ({ type: 'part', id: request.id, part })), END]);
     }
     case 'find':
-      return options.finding.inTurn(peerText(from), () => find(stream, principal, request.id, target, started()));
+      return inTurn(options.finding, from, () => find(stream, principal, request.id, target, started()));
+  }
+}
+
+/** Does it when it is the member's turn: all that come wait. */
+async function inTurn<T>(turns: Turns, from: Member, run: () => Promise<T>): Promise<T> {
+  const end = await turns.wait(peerText(from));
+  try {
+    return await run();
+  } finally {
+    end?.();
   }
 }
 

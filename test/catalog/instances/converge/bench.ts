@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { createInstanceObjects } from '../../../../daemon/src/catalog/instances/apply/instance-objects.ts';
 import { tellApplied } from '../../../../daemon/src/catalog/instances/converge/changing.ts';
 import type { ConvergePorts } from '../../../../daemon/src/catalog/instances/converge/converge.types.ts';
+import { OneAtATime } from '../../../../daemon/src/catalog/instances/converge/one-at-a-time.ts';
 import { serviceInstances } from '../../../../daemon/src/catalog/instances/converge/part.ts';
 import { resourceTaken } from '../../../../daemon/src/catalog/instances/converge/resources.ts';
-import { Turns } from '../../../../daemon/src/catalog/instances/converge/turns.ts';
 import { changesOf } from '../../../../daemon/src/catalog/instances/editing/edits.ts';
 import { changed } from '../../../../daemon/src/catalog/instances/editing/values.ts';
 import { serviceDifferences } from '../../../../daemon/src/catalog/instances/files/differences.ts';
@@ -373,7 +373,7 @@ async function startDaemon(
     objects,
     secrets: { has: async (name) => made.secrets.has(name) },
     apps: { uri: async (_node, name) => `http://${name}.test` },
-    turns: new Turns(),
+    turns: new OneAtATime(),
     logger: silentLogger,
     now,
   };

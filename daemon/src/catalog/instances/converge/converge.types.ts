@@ -10,7 +10,7 @@ import type { Repositories } from '../repository/repository.types.ts';
 import type { AppAddresses } from '../service-instances.types.ts';
 import type { Staging } from '../staging/staging.types.ts';
 import type { Tasks } from '../tasks/tasks.ts';
-import type { Turns } from './turns.ts';
+import type { OneAtATime } from './one-at-a-time.ts';
 
 export interface ConvergePorts {
   store: ObjectStore;
@@ -28,7 +28,7 @@ export interface ConvergePorts {
   objects: Objects;
   secrets: SecretNames;
   apps: AppAddresses;
-  turns: Turns;
+  turns: OneAtATime;
   logger: Logger;
   /** Milliseconds since the epoch. */
   now(): number;

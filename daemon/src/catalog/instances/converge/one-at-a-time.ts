@@ -1,5 +1,5 @@
 /** One thing at a time for each instance: what is planned is then carried out as it was planned. */
-export class Turns {
+export class OneAtATime {
   readonly #last = new Map<string, Promise<unknown>>();
 
   /** Waits for those who came before. */

@@ -1,0 +1,95 @@
+/** So many at once, of each and of all; others wait for their turn in the order in which they came. */
+export interface TurnLimits {
+  /** At once, of one. */
+  each: number;
+  /** At once, of all. Default: any number. */
+  all?: number;
+  /** That wait, of one. Default: any number. */
+  waitingEach?: number;
+  /** That wait, of all. Default: any number. */
+  waiting?: number;
+}
+
+interface Waiting {
+  who: string;
+  begin(): void;
+}
+
+export class Turns {
+  readonly #limits: Required<TurnLimits>;
+  readonly #running = new Map<string, number>();
+  readonly #queue: Waiting[] = [];
+  #total = 0;
+
+  constructor({
+    each,
+    all = Number.POSITIVE_INFINITY,
+    waitingEach = Number.POSITIVE_INFINITY,
+    waiting = Number.POSITIVE_INFINITY,
+  }: TurnLimits) {
+    this.#limits = { each, all, waitingEach, waiting };
+  }
+
+  /**
+   * Calls `begin` when it is `who`'s turn, at once if there is room. Returns what ends the turn, or the waiting for it; undefined if too many
+   * wait already.
+   */
+  take(who: string, begin: () => void): (() => void) | undefined {
+    const entry: Waiting = { who, begin };
+    if (this.#hasRoom(who)) this.#enter(entry);
+    else if (!this.#mayWait(who)) return undefined;
+    else this.#queue.push(entry);
+    let ended = false;
+    return () => {
+      if (ended) return;
+      ended = true;
+      const at = this.#queue.indexOf(entry);
+      if (at >= 0) this.#queue.splice(at, 1);
+      else this.#leave(who);
+    };
+  }
+
+  /** As `take`: resolves when it is the turn, with what ends it. Throws the signal's reason if that comes first. */
+  async wait(who: string, signal?: AbortSignal): Promise<(() => void) | undefined> {
+    signal?.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const give = () => {
+      end?.();
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', give, { once: true });
+    const settled = () => signal?.removeEventListener('abort', give);
+    const end = this.take(who, () => {
+      settled();
+      resolve();
+    });
+    if (end === undefined) settled();
+    else await promise;
+    return end;
+  }
+
+  #hasRoom(who: string): boolean {
+    return this.#total < this.#limits.all && (this.#running.get(who) ?? 0) < this.#limits.each;
+  }
+
+  #mayWait(who: string): boolean {
+    const { waiting, waitingEach } = this.#limits;
+    return this.#queue.length < waiting && this.#queue.filter((other) => other.who === who).length < waitingEach;
+  }
+
+  #enter({ who, begin }: Waiting): void {
+    this.#total += 1;
+    this.#running.set(who, (this.#running.get(who) ?? 0) + 1);
+    begin();
+  }
+
+  #leave(who: string): void {
+    this.#total -= 1;
+    const left = (this.#running.get(who) ?? 1) - 1;
+    if (left > 0) this.#running.set(who, left);
+    else this.#running.delete(who);
+    const next = this.#queue.findIndex((entry) => this.#hasRoom(entry.who));
+    const [entry] = next < 0 ? [] : this.#queue.splice(next, 1);
+    if (entry !== undefined) this.#enter(entry);
+  }
+}
