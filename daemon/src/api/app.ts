@@ -21,9 +21,10 @@ import { federatedWatch } from './federated/watch.ts';
 import type { Soon } from './flow/soon.ts';
 import { getMetrics, METRICS_PATH } from './monitoring/metrics.ts';
 import { addProbes } from './monitoring/probes.ts';
+import { inTurn, newListTurns } from './reading/list-turns.ts';
 import { getObject, listObjects } from './reading/reading.ts';
 import { watchObjects } from './reading/watching.ts';
-import { type AddRoute, answerError, reception } from './reception/reception.ts';
+import { type AddRoute, answerError, newUnderway, reception } from './reception/reception.ts';
 import { RequestCounts } from './reception/request-counts.ts';
 import { type Api, type ApiContext, type ApiEnv, flag } from './request/request.ts';
 import { addReviews } from './reviews/reviews.ts';
@@ -44,7 +45,7 @@ interface Route {
 }
 
 const listOrWatch: KindHandler = (api, c, kind) => {
-  if (!flag(c, 'watch')) return federatedList(api, c, kind) ?? listObjects(api, c, kind);
+  if (!flag(c, 'watch')) return inTurn(api, c, () => federatedList(api, c, kind) ?? listObjects(api, c, kind));
   if (!kind.verbs.includes('watch')) throw notAllowed(c, kind);
   return federatedWatch(api, c, kind) ?? watchObjects(api, c, kind);
 };
@@ -83,6 +84,8 @@ export function createApi(
     closing,
     views,
     streams: { open: 0, limit: options.maxStreams ?? MAX_STREAMS, ofUser: new Map() },
+    lists: newListTurns(),
+    underway: newUnderway(),
   };
   counts.streams = () => api.streams.open;
   const app = new Hono<ApiEnv>({ router: new RememberingRouter() });

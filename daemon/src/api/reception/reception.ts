@@ -3,6 +3,8 @@
  * written down. One step around each handler, and not a chain of middleware: a link of a chain costs promises, and an answer that is ready at once needs none.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
+import { subjectText } from '../../../../protocol/principal.ts';
+import { Turns } from '../../counting/turns.ts';
 import type { Soon } from '../flow/soon.ts';
 import type { Principal } from '../handlers.types.ts';
 import { recordOf } from '../request/audit-note.ts';
@@ -13,6 +15,11 @@ import type { RequestCounts, RequestOrigin } from './request-counts.ts';
 
 /** Longer tokens are nobody's. */
 const MAX_TOKEN = 4096;
+
+/** Requests of one user under way at once, over all of its connections. */
+const MAX_UNDERWAY = 256;
+
+export const newUnderway = (): Turns => new Turns({ each: MAX_UNDERWAY, waitingEach: 0 });
 
 export type Handler = (c: ApiContext) => Soon<Response>;
 
@@ -109,8 +116,23 @@ function authenticate(api: Api, c: ApiContext): void {
     assertForMembers(c);
   } else {
     c.set('principal', bearer(api, bearerToken(c)));
+    countIn(api, c);
     assertNobodyElse(c);
   }
+}
+
+/** A user's requests take no more than their share of the connections; an answer counts until it was taken. */
+function countIn({ underway }: Api, c: ApiContext): void {
+  const principal = c.get('principal');
+  const outgoing = c.env?.outgoing;
+  if (principal.type === 'operator' || outgoing === undefined) return;
+  const end = underway.take(subjectText(principal), () => {});
+  if (end === undefined) {
+    throw new DtkdError('TOO_MANY_REQUESTS', `${MAX_UNDERWAY} requests of ${principal.display} are under way here already`, {
+      next: 'Wait for their answers, and take them.',
+    });
+  }
+  outgoing.once('close', end);
 }
 
 function bearer(api: Api, token: string | undefined): Principal {

@@ -5,6 +5,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import { parseJson } from '../../../../protocol/json.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import type { ObjectRef } from '../../../../protocol/objects.ts';
+import type { Turns } from '../../counting/turns.ts';
 import type { ApiOptions } from '../api.types.ts';
 import type { Principal } from '../handlers.types.ts';
 import type { ViewHistory } from '../views/view-history.ts';
@@ -39,6 +40,10 @@ export interface Api extends ApiOptions {
   views: ViewHistory;
   /** Watches and streams that are open. */
   streams: { open: number; readonly limit: number; readonly ofUser: Map<string, number> };
+  /** Turns of those who want lists. */
+  lists: Turns;
+  /** Requests of users that are under way. */
+  underway: Turns;
 }
 
 /** The object or collection that a path names. */
