@@ -12,8 +12,9 @@ import { createApi } from './app.ts';
 import { keepRenewed } from './listening/certificate-renewal.ts';
 import { limitConnections } from './listening/connection-limit.ts';
 import { listenLocally } from './listening/local-socket.ts';
+import { serveInTurn } from './listening/pipelining.ts';
 import { answerPlainHttp } from './listening/plain-http.ts';
-import { serveInTurn } from './listening/turns.ts';
+import { limitReaders } from './listening/reader-patience.ts';
 import { canonicalAddress } from './reception/hosts.ts';
 import { RequestCounts } from './reception/request-counts.ts';
 import { limitBodies } from './request/body-patience.ts';
@@ -52,6 +53,8 @@ const LIMITS: ServerOptions = {
 
 /** Limits of bodies, which both kinds of server keep. */
 const BODIES = { bodyMs: REQUEST_TIMEOUT_MS, stallMs: REQUEST_TIMEOUT_MS, sweepMs: TIMEOUT_CHECK_MS };
+/** Milliseconds in which a client takes nothing of an answer: beyond the pauses of bad lines. */
+const READERS = { stallMs: 300_000, sweepMs: TIMEOUT_CHECK_MS };
 
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const closing = new AbortController();
@@ -77,6 +80,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const max = options.maxConnections ?? MAX_CONNECTIONS;
   const remote = limitConnections(server, { max, answering });
   limitBodies(server, BODIES);
+  limitReaders(server, answering, READERS);
   await listen(server, options.listen);
   if (options.renewCertificate !== undefined) keepRenewed(server, { renew: options.renewCertificate, tls: TLS, logger });
   const local = options.socket === undefined ? undefined : createPlainServer(LIMITS);
@@ -101,6 +105,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 function prepareLocal(server: PlainServer, listener: ReturnType<typeof getRequestListener>): ReadonlySet<Socket> {
   const answering = serveInTurn(server, listener);
   limitBodies(server, BODIES);
+  limitReaders(server, answering, READERS);
   return limitConnections(server, { max: MAX_CONNECTIONS, answering });
 }
 

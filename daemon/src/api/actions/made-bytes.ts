@@ -2,6 +2,7 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { answerBytes } from '../flow/answer-bytes.ts';
 import { linkSignals } from '../flow/linked-signal.ts';
+import { allowRest } from '../listening/reader-patience.ts';
 import type { Api, ApiContext } from '../request/request.ts';
 
 /** `what`: what is made, for people; `type`: its media type. Errors: those of `make`, and of the beginning of the bytes. */
@@ -17,6 +18,8 @@ export async function answerMade(
     gone.abort(new DtkdError('UNAVAILABLE', `whoever asked for the ${what} has gone`));
     release();
   };
+  // it has a limit of its own
+  allowRest(c.env?.outgoing);
   try {
     const { bytes } = await make(signal);
     return await answerBytes(bytes, { type, end, release });

@@ -12,6 +12,7 @@ import { MAX_ROW_BYTES } from '../../../../protocol/remote-api.ts';
 import type { PeerApi, PeerNode, PeerRequest, PeerResponse } from '../../catalog/federation/peer-api.types.ts';
 import { iteratedBody } from '../flow/iterated-body.ts';
 import { GIVEN_UP, linkSignals } from '../flow/linked-signal.ts';
+import { allowRest } from '../listening/reader-patience.ts';
 import { answerForm, assertJson, patchForm } from '../request/media.ts';
 import { answerObject } from '../request/object-answer.ts';
 import { type Api, type ApiContext, answerJson, answerText, readBody, type Target, warn, wholeNumber } from '../request/request.ts';
@@ -114,6 +115,7 @@ async function forwardAction(asked: Asked): Promise<Response> {
       forget();
       leave();
     };
+    allowRest(c.env?.outgoing);
     const lines = iteratedBody(response.body[Symbol.asyncIterator](), (bytes) => bytes, { end });
     return answerText(c, lines, response.status, LINES_TYPE);
   });

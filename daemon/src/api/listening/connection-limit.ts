@@ -11,8 +11,8 @@ const SPARE = 64;
 
 export interface ConnectionLimit {
   max: number;
-  /** On which something is being answered, as connections or as what TLS makes of them. */
-  answering(): Iterable<Socket>;
+  /** What is being answered, with its connection or what TLS makes of that. */
+  answering(): Iterable<readonly [Socket, unknown]>;
 }
 
 /** Keeps the limit. Returns the connections that are open, also those that HTTP does not know of: in their handshake. To be called before the server listens. */
@@ -20,7 +20,7 @@ export function limitConnections(server: Server, { max, answering }: ConnectionL
   const open = new Set<Socket>();
   const from = new WeakMap<Socket, { ends: string; network: string }>();
   const all = (): Holder<Socket>[] => {
-    const busy = new Set([...answering()].map(endsOf));
+    const busy = new Set([...answering()].map(([socket]) => endsOf(socket)));
     return [...open].map((member) => {
       const { ends, network } = from.get(member) ?? { ends: '', network: '' };
       return { member, network, waits: !busy.has(ends) };

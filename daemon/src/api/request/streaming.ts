@@ -2,6 +2,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import { SELF, subjectText } from '../../../../protocol/principal.ts';
 import { iteratedBody } from '../flow/iterated-body.ts';
 import { GIVEN_UP, linkSignals } from '../flow/linked-signal.ts';
+import { allowRest } from '../listening/reader-patience.ts';
 import { type Api, type ApiContext, answerText, bearerToken } from './request.ts';
 
 /** Watches and streams of one user at once: nobody takes the room of all others. */
@@ -22,6 +23,7 @@ export function answerLines(
   { timeoutMs, contentType, may = () => true }: { timeoutMs?: number | undefined; contentType?: string; may?: () => boolean } = {},
 ): Response {
   const release = admit(api, c);
+  allowRest(c.env?.outgoing);
   const gone = new AbortController();
   const { signal, release: unlink } = linkSignals([gone.signal, api.closing]);
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => gone.abort(GIVEN_UP), timeoutMs);

@@ -21,8 +21,8 @@ interface Row {
   readonly ahead: [IncomingMessage, ServerResponse][];
 }
 
-/** Has the requests of a server answered by `serve`, each in its turn. Returns the connections on which one is being answered. */
-export function serveInTurn(server: Server | TlsServer, serve: Serve): () => Iterable<Socket> {
+/** Has the requests of a server answered by `serve`, each in its turn. Returns what is being answered, and on which connection. */
+export function serveInTurn(server: Server | TlsServer, serve: Serve): () => Iterable<readonly [Socket, ServerResponse]> {
   const rows = new Map<Socket, Row>();
   const begin = (row: Row, incoming: IncomingMessage, outgoing: ServerResponse): void => {
     const { socket } = incoming;
@@ -69,7 +69,9 @@ export function serveInTurn(server: Server | TlsServer, serve: Serve): () => Ite
     if (known === undefined || !(socket instanceof Socket)) socket.destroy(error);
     else refuse(socket, new DtkdError(known.code, known.message), known.http);
   });
-  return () => rows.keys();
+  return function* answering() {
+    for (const [socket, { now }] of rows) yield [socket, now];
+  };
 }
 
 /** What is wrong with what came; undefined if it was no HTTP at all, or the connection failed. */
