@@ -52,6 +52,58 @@ function record(channel: Channel): Recorder {
   return sink;
 }
 
+/** As `wire`, and tells what each write brought. */
+function writes(): { duplex: Duplex; each: string[] } {
+  const each: string[] = [];
+  const duplex = new Duplex({
+    read: () => undefined,
+    write: (chunk: Buffer, _encoding, done) => {
+      each.push(chunk.toString('latin1'));
+      done();
+    },
+    writev: (chunks: { chunk: Buffer }[], done) => {
+      each.push(Buffer.concat(chunks.map(({ chunk }) => chunk)).toString('latin1'));
+      done();
+    },
+  });
+  return { duplex, each };
+}
+
+describe.each([
+  ['a stream', (duplex: Duplex) => new StreamChannel(duplex), (...parts: string[]) => parts.join('')],
+  [
+    'a lane',
+    (duplex: Duplex) => new LaneChannel(duplex, RAW),
+    (...parts: string[]) => parts.map((part) => `\0\0\0${String.fromCharCode(part.length)}${part}`).join(''),
+  ],
+])('what is written to %s', (_name, channelOf, framed) => {
+  it('goes out in one write, once all that has come in this turn has been read', async () => {
+    const { duplex, each } = writes();
+    const channel = channelOf(duplex);
+    channel.write(Buffer.from('a'));
+    channel.write(Buffer.from('b'));
+    await Promise.resolve();
+    expect(each).toEqual([]);
+    expect(channel.pending).toBe(framed('a', 'b').length);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(each).toEqual([framed('a', 'b')]);
+    expect(channel.pending).toBe(0);
+    channel.write(Buffer.from('c'));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(each).toEqual([framed('a', 'b'), framed('c')]);
+  });
+});
+
+it('what a stream was given goes out before its end, even if the stream is discarded in the same turn', async () => {
+  const { duplex, each } = writes();
+  const channel = new StreamChannel(duplex);
+  channel.write(Buffer.from('no'));
+  channel.end();
+  channel.discard();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(each).toEqual(['no']);
+});
+
 describe('a lane', () => {
   it('carries bytes whole, in order, with their end, however the wire is cut', async () => {
     const sizes = fc.array(fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 4_000, max: 40_000 })), { maxLength: 8 });

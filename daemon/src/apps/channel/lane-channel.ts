@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { corkForTurn } from '../../streams/end-of-turn.ts';
 import { type Channel, type ChannelSink, IDLE_SINK, type Traffic, UNCOUNTED } from './channel.ts';
 import { isWhole, RELEASE_BYTES, release } from './release.ts';
 
@@ -7,8 +8,6 @@ const HEADER_BYTES = 4;
 const MAX_FRAME_BYTES = 1024 * 1024;
 /** Below this, header and payload are copied together: cheaper than a gathered write. */
 const COPY_BYTES = 4 * 1024;
-/** As in stream-channel.ts. */
-const BULK_BYTES = 12 * 1024;
 
 const END_FRAME = Buffer.alloc(HEADER_BYTES);
 
@@ -32,7 +31,6 @@ export class LaneChannel implements Channel {
   /** Payload that the last receiver gave back. */
   private returned: Buffer | undefined;
   private paused = true;
-  private corked = false;
   /** Bytes of the present frame still to come; 0: its header comes next. */
   private remaining = 0;
   private header = Buffer.allocUnsafe(HEADER_BYTES);
@@ -81,6 +79,7 @@ export class LaneChannel implements Channel {
       return this.write(chunk.subarray(MAX_FRAME_BYTES));
     }
     this.traffic.sent += length;
+    if (this.tls.writableCorked === 0) corkForTurn(this.tls);
     if (length <= COPY_BYTES) {
       const frame = Buffer.allocUnsafe(HEADER_BYTES + length);
       frame.writeUInt32BE(length, 0);
@@ -90,19 +89,8 @@ export class LaneChannel implements Channel {
     const header = Buffer.allocUnsafe(HEADER_BYTES);
     header.writeUInt32BE(length, 0);
     // One gathered write makes one sequence of full TLS records of both.
-    this.tls.cork();
     this.tls.write(header);
-    const room = give && isWhole(chunk) ? this.tls.write(chunk, () => release(chunk)) : this.tls.write(chunk);
-    if (length >= BULK_BYTES && !this.corked) {
-      this.corked = true;
-      setImmediate(() => {
-        this.corked = false;
-        this.tls.uncork();
-      });
-    } else {
-      this.tls.uncork();
-    }
-    return room;
+    return give && isWhole(chunk) ? this.tls.write(chunk, () => release(chunk)) : this.tls.write(chunk);
   }
 
   end(): void {

@@ -1,13 +1,8 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { corkForTurn } from '../../streams/end-of-turn.ts';
 import { type Channel, type ChannelSink, IDLE_SINK, type Traffic, UNCOUNTED } from './channel.ts';
 import { isWhole, release } from './release.ts';
-
-/**
- * Chunks of this size mean bulk: more of the same kind arrives in the same turn of the event loop, so that gathering them into one system
- * call pays. Smaller ones go out at once, for latency's sake.
- */
-const BULK_BYTES = 12 * 1024;
 
 /** A Channel over any Duplex: a TCP socket or a mesh stream. The stream must allow half-open. */
 export class StreamChannel implements Channel {
@@ -15,7 +10,6 @@ export class StreamChannel implements Channel {
   private sink: ChannelSink = IDLE_SINK;
   private traffic: Traffic = UNCOUNTED;
   private ended = false;
-  private corked = false;
   closed = false;
   readonly native: boolean;
 
@@ -57,18 +51,9 @@ export class StreamChannel implements Channel {
   write(chunk: Uint8Array, give = false): boolean {
     if (this.closed || !this.stream.writable) return true;
     this.traffic.sent += chunk.length;
-    if (!this.corked && chunk.length >= BULK_BYTES) this.gather();
+    if (this.stream.writableCorked === 0) corkForTurn(this.stream);
     if (give && this.native && isWhole(chunk)) return this.stream.write(chunk, () => release(chunk));
     return this.stream.write(chunk);
-  }
-
-  private gather(): void {
-    this.corked = true;
-    this.stream.cork();
-    setImmediate(() => {
-      this.corked = false;
-      this.stream.uncork();
-    });
   }
 
   end(): void {

@@ -1,0 +1,18 @@
+import type { Writable } from 'node:stream';
+
+let corked: Writable[] = [];
+
+/**
+ * Holds back what is written to a stream until everything that has come in this turn of the event loop has been read. Each write to a socket wakes who
+ * reads there, and on a busy machine that process then runs instead of this one: after a row of answers it is woken once.
+ */
+export function corkForTurn(stream: Writable): void {
+  stream.cork();
+  if (corked.push(stream) === 1) setImmediate(uncorkAll);
+}
+
+function uncorkAll(): void {
+  const streams = corked;
+  corked = [];
+  for (const stream of streams) stream.uncork();
+}
