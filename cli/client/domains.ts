@@ -13,6 +13,22 @@ export async function listDomains(client: ApiClient): Promise<JsonRecord[]> {
   return listAt(await client.get({ kind: dtDomainKind, namespace: THIS_NODE }), 'items').filter(isRecord);
 }
 
+/** The domain of that name, or the only one that this node is in. Errors: BAD_REQUEST, NOT_FOUND. */
+export async function domainNamed(client: ApiClient, given: string | undefined): Promise<string> {
+  if (given !== undefined) return given;
+  const names = (await listDomains(client)).flatMap((domain) => textAt(domain, 'metadata', 'name') ?? []);
+  const [name, ...more] = names;
+  if (name === undefined) {
+    throw new DtkdError('NOT_FOUND', 'this node is in no domain', {
+      next: 'Found one (dtkd domain create NAME) or join one (dtkd domain join ADDRESS TOKEN).',
+    });
+  }
+  if (more.length > 0) {
+    throw new DtkdError('BAD_REQUEST', `this node is in ${names.length} domains`, { next: `Say which: ${names.join(', ')}.` });
+  }
+  return name;
+}
+
 /** A member as `domain show` prints it. */
 export interface MemberInfo {
   id: string;

@@ -224,4 +224,23 @@ describe('dtkd domain', () => {
     daemon.put(dtDomainKind, 'd', { status: 'Joining', peers: [], message: 'joining through 192.0.2.1' });
     expect((await daemon.cli('domain', 'ls', '-o', 'wide')).stdout).toContain('joining through 192.0.2.1');
   });
+
+  it('show, invite and invites take the only domain that there is, and ask which of several', async () => {
+    const named = (...names: string[]) =>
+      daemon.script('GET', /\/dtdomains$/, () => ({ items: names.map((name) => ({ metadata: { name } })) }));
+    daemon.script('POST', /\/dtdomains\/only\/invites$/, () => invite());
+    daemon.script('GET', /\/dtdomains\/only\/invites$/, () => ({ items: [] }));
+    daemon.script('GET', /\/dtdomains\/only\/members$/, () => ({ name: 'only', state: 'Ready', members: [], removed: [] }));
+    named('only');
+    expect((await daemon.cli('domain', 'invite', '-q')).stdout).toBe('the-token\n');
+    expect((await daemon.cli('domain', 'invites')).stderr).toContain('There are no invites for only');
+    expect((await daemon.cli('domain', 'show')).stdout).toMatch(/^Name: +only$/m);
+    named('a', 'b');
+    expect(await daemon.cli('domain', 'show')).toMatchObject({
+      code: 2,
+      stderr: 'error: this node is in 2 domains\nnext: Say which: a, b.\n',
+    });
+    named();
+    expect(await daemon.cli('domain', 'invite')).toMatchObject({ code: 5, stderr: expect.stringContaining('dtkd domain create NAME') });
+  });
 });

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { humanDuration } from '../../../protocol/age.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { Cli } from '../../cli.ts';
-import { domainTarget, type InviteInfo, parseInvite } from '../../client/domains.ts';
+import { domainNamed, domainTarget, type InviteInfo, parseInvite } from '../../client/domains.ts';
 import { parseDuration } from '../../input/duration.ts';
 import { parseLimit } from '../../input/limit.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
@@ -22,14 +22,15 @@ Examples:
   dtkd domain invite mydomain -q > token.txt            the token alone`;
 
 export function configure(command: Command, cli: Cli): void {
-  command.argument('<name>', 'name of the domain');
+  command.argument('[name]', 'name of the domain; default: the only one that this node is in');
   inviteOptions(command)
     .option('--replace <node>', 'let the joiner take over the name of a lost machine')
     .option('-q, --quiet', 'print the token only')
     .addOption(outputOption('json', 'yaml'))
     .addHelpText('after', EXAMPLES)
-    .action(async (name: string, flags: InviteFlags & { output?: Format; quiet?: boolean }) => {
+    .action(async (given: string | undefined, flags: InviteFlags & { output?: Format; quiet?: boolean }) => {
       const client = await cli.client();
+      const name = await domainNamed(client, given);
       const answer = await client.call('POST', domainTarget(name, 'invites'), inviteRequest(flags));
       if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, answer, flags.output);
       const invite = parseInvite(answer);

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { humanDuration } from '../../../protocol/age.ts';
 import type { Cli } from '../../cli.ts';
-import { domainTarget, inviteState, parseInvite } from '../../client/domains.ts';
+import { domainNamed, domainTarget, inviteState, parseInvite } from '../../client/domains.ts';
 import { listAt } from '../../json.ts';
 import { alignColumns } from '../../output/columns.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
@@ -13,11 +13,12 @@ Examples:
 
 export function configure(command: Command, cli: Cli): void {
   command
-    .argument('<name>', 'name of the domain')
+    .argument('[name]', 'name of the domain; default: the only one that this node is in')
     .addOption(outputOption('json', 'yaml', 'wide'))
     .addHelpText('after', EXAMPLES)
-    .action(async (name: string, flags: { output?: Format }) => {
+    .action(async (given: string | undefined, flags: { output?: Format }) => {
       const client = await cli.client();
+      const name = await domainNamed(client, given);
       const answer = await client.call('GET', domainTarget(name, 'invites'));
       if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, answer, flags.output);
       const invites = listAt(answer, 'items').map(parseInvite);

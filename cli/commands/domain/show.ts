@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { humanDuration } from '../../../protocol/age.ts';
 import type { Cli } from '../../cli.ts';
-import { type DomainInfo, domainTarget, type MemberInfo, parseDomainInfo } from '../../client/domains.ts';
+import { type DomainInfo, domainNamed, domainTarget, type MemberInfo, parseDomainInfo } from '../../client/domains.ts';
 import { alignColumns } from '../../output/columns.ts';
 import { escapeControls } from '../../output/escape.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
@@ -14,11 +14,12 @@ Examples:
 
 export function configure(command: Command, cli: Cli): void {
   command
-    .argument('<name>', 'name of the domain')
+    .argument('[name]', 'name of the domain; default: the only one that this node is in')
     .addOption(outputOption('json', 'yaml'))
     .addHelpText('after', EXAMPLES)
-    .action(async (name: string, flags: { output?: Format }) => {
+    .action(async (given: string | undefined, flags: { output?: Format }) => {
       const client = await cli.client();
+      const name = await domainNamed(client, given);
       const view = await client.call('GET', domainTarget(name, 'members'));
       if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, view, flags.output);
       cli.out.lines(domainLines(cli.out, parseDomainInfo(view), Date.now()));
