@@ -137,6 +137,7 @@ describe('an answer in a file', () => {
         graceMs: 1_000,
         abortMs: 1_000,
         tailMs: 1_000,
+        saveAfterMs: 1,
         saveMs: 1,
         backoffMs: second,
         settlingMs: second,

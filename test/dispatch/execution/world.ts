@@ -35,6 +35,7 @@ const QUICK: Timing = {
   settlingMs: { first: 10, last: 60 },
   abortMs: 300,
   tailMs: 500,
+  saveAfterMs: 5,
   saveMs: 20,
 };
 

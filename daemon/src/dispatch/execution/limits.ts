@@ -55,6 +55,8 @@ export interface Timing {
   abortMs: number;
   /** For the rest of the output of a part that has ended. */
   tailMs: number;
+  /** Between a change and its write: what changes in the same moment goes along, and what ends at once is written once. */
+  saveAfterMs: number;
   /** Between two writes of an execution that changes. */
   saveMs: number;
 }
@@ -68,5 +70,6 @@ export const TIMING: Timing = {
   settlingMs: { first: 5 * SECOND_MS, last: 5 * MINUTE_MS },
   abortMs: 10 * SECOND_MS,
   tailMs: 30 * SECOND_MS,
+  saveAfterMs: 100,
   saveMs: SECOND_MS,
 };

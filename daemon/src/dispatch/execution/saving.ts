@@ -1,5 +1,5 @@
 /**
- * Stores the object of an execution as it changes: soon after a change, one write after the other; that it pauses and how it ended for sure, however long a full disk takes. Does not know
+ * Stores the object of an execution as it changes: soon after a change, one write after the other and not many; that it pauses and how it ended for sure, however long a full disk takes. Does not know
  * what stands in it.
  */
 import type { Logger } from '../../logging/logger.types.ts';
@@ -9,13 +9,15 @@ export interface SavingOptions {
   id: string;
   /** Stores it as it stands when called. */
   save(): Promise<void>;
-  timing: Pick<Timing, 'saveMs' | 'backoffMs'>;
+  timing: Pick<Timing, 'saveAfterMs' | 'saveMs' | 'backoffMs'>;
   logger: Logger;
 }
 
 export class Saving {
   readonly #options: SavingOptions;
   #timer: NodeJS.Timeout | undefined;
+  /** When it was last written, by the clock of this process. */
+  #savedAt = Number.NEGATIVE_INFINITY;
   #last: Promise<void> = Promise.resolve();
 
   constructor(options: SavingOptions) {
@@ -25,14 +27,16 @@ export class Saving {
   /** Something has changed. */
   soon(): void {
     const { id, timing, logger } = this.#options;
+    const waitMs = Math.max(timing.saveAfterMs, this.#savedAt + timing.saveMs - performance.now());
     this.#timer ??= setTimeout(() => {
       this.now().catch((error: unknown) => logger.warn({ err: error, id }, 'An execution could not be stored'));
-    }, timing.saveMs).unref();
+    }, waitMs).unref();
   }
 
   now(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#savedAt = performance.now();
     this.#last = this.#last.catch(() => undefined).then(() => this.#options.save());
     return this.#last;
   }
