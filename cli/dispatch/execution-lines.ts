@@ -3,7 +3,7 @@ import { humanDuration } from '../../protocol/age.ts';
 import { textAt } from '../json.ts';
 import { alignColumns } from '../output/columns.ts';
 import { formatSize } from '../output/size.ts';
-import { type ExecutionView, partsOf, shortId } from './execution.ts';
+import { type ExecutionView, type PartView, partsOf, shortId } from './execution.ts';
 import { countsLine, durationOf, whyOf } from './summary.ts';
 
 export function executionLines(execution: ExecutionView, now: number): string[] {
@@ -29,7 +29,7 @@ export function executionLines(execution: ExecutionView, now: number): string[] 
     part.what,
     part.outcome ?? part.state,
     durationOf(part, now),
-    [formatSize(part.offset), ...(part.dropped > 0 ? [`${formatSize(part.dropped)} cut`] : [])].join(', '),
+    outputOf(part),
     whyOf(part),
   ]);
   return [
@@ -37,6 +37,12 @@ export function executionLines(execution: ExecutionView, now: number): string[] 
     '',
     ...alignColumns([[...(staged ? ['STAGE'] : []), 'NODE', 'WHAT', 'OUTCOME', 'TOOK', 'OUTPUT', 'WHY'], ...rows]),
   ];
+}
+
+/** A target tells where its spool ends, and not what of it the command wrote. */
+function outputOf({ offset, printed, dropped }: PartView): string {
+  const kept = printed === undefined && offset > 0 ? `up to ${formatSize(offset)}` : formatSize(printed ?? 0);
+  return dropped > 0 ? `${kept}, ${formatSize(dropped)} cut` : kept;
 }
 
 /** Another node than the starter tells when its parts ended, not when the whole did. */

@@ -18,6 +18,8 @@ export interface PartView {
   code: string | undefined;
   /** Bytes of its spool so far. */
   offset: number;
+  /** Those of them that the command wrote, if somebody has counted them. */
+  printed: number | undefined;
   /** Bytes of output beyond the cap. */
   dropped: number;
   holders: readonly string[];
@@ -112,6 +114,7 @@ export function partOf(value: unknown): PartView | undefined {
     reason: textAt(value, 'reason'),
     code: textAt(value, 'code'),
     offset: numberAt(value, 'offset') ?? 0,
+    printed: numberAt(value, 'printed'),
     dropped: numberAt(value, 'dropped') ?? 0,
     holders: textsAt(value, 'holders'),
     file: fileOf(valueAt(value, 'file')),

@@ -19,7 +19,13 @@ export const part = z.object({
   signal: z.string().max(16).optional().describe('Name of the signal that ended it.'),
   reason: z.string().max(1_024).optional().describe('Why it is not succeeded, for people.'),
   code: z.string().max(64).optional().describe('The same for programs: a code of an error, where there is one.'),
-  offset: z.number().int().nonnegative().optional().describe('Bytes of output so far.'),
+  offset: z
+    .number()
+    .int()
+    .nonnegative()
+    .optional()
+    .describe('Bytes of output so far, with what surrounds it in the spool: where a follow goes on.'),
+  printed: z.number().int().nonnegative().optional().describe('Of these, bytes that the command wrote, as the starter has counted them.'),
   dropped: z.number().int().nonnegative().optional().describe('Bytes of output that were not kept, beyond the cap.'),
   file: z
     .object({

@@ -239,8 +239,17 @@ b2
 
   it('show tells what became of each target', async () => {
     const parts = [
-      part(0, { node: 'node1', state: 'ended', outcome: 'succeeded', startedAt: STARTED_AT, endedAt: STARTED_AT + 1_200, offset: 20 }),
+      part(0, {
+        node: 'node1',
+        state: 'ended',
+        outcome: 'succeeded',
+        startedAt: STARTED_AT,
+        endedAt: STARTED_AT + 1_200,
+        offset: 90,
+        printed: 20,
+      }),
       part(1, { node: 'node2', state: 'queued', holders: ['node3'] }),
+      part(2, { node: 'node3', state: 'running', offset: 70 }),
     ];
     daemon.script('GET', about(''), () => executionObject(parts, { phase: 'Finished' }));
     const { stdout } = await daemon.cli('executions', 'show', '1a2b3c');
@@ -249,6 +258,7 @@ b2
     expect(stdout).toMatch(/^node1 +demo\.Service\.myService Start +succeeded +1\.2s +20 B$/m);
     expect(stdout).toMatch(/^Phase: +Finished, took 1s$/m);
     expect(stdout).toMatch(/^node2 +demo\.Service\.myService Start +queued +0 B +held by node3$/m);
+    expect(stdout).toMatch(/^node3 +demo\.Service\.myService Start +running +up to 70 B$/m);
   });
 
   it('abort does not claim to have ended what had ended before', async () => {

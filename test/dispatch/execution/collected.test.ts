@@ -31,6 +31,7 @@ describe('collected output', () => {
         if (given.length > 0) await appendFile(path, half);
         const again = await Collected.resume(path);
         expect(again.offset).toBe(first.offset);
+        expect(again.printedAtFirst).toBe(Buffer.byteLength(given.join('')));
         await again.append(record('after'));
         const read: string[] = [];
         for (let offset = 0; ; ) {

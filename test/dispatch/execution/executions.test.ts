@@ -21,6 +21,7 @@ describe('an execution', () => {
     const { lines, parts } = await runToEnd(w);
     expect(outcomes(parts)).toEqual({ web1: 'succeeded', web2: 'failed' });
     expect(textOf(lines, 0)).toBe('hello\n');
+    expect(parts[0]).toMatchObject({ offset: record('hello\n').length, printed: 6 });
     expect(lines.at(-1)).toEqual({ end: { phase: 'Finished' } });
     expect(w.targets.get('web1')?.only.user).toBe('ops');
     expect(w.targets.get('web1')?.only.starts).toBe(1);

@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { MAX_RECORD_BYTES } from '../../../../protocol/orders/records.ts';
 import { MAX_COLLECTED_BYTES } from './limits.ts';
-import { wholeRecords } from './records.ts';
+import { printedIn, readRecords, wholeRecords } from './records.ts';
 
 const SCAN_BYTES = 1024 * 1024;
 
@@ -15,18 +15,31 @@ const SCAN_BYTES = 1024 * 1024;
 export interface OutputSink {
   /** Where it ends: what comes next begins there. */
   readonly offset: number;
+  /** Bytes that the command wrote, in what it had at first; undefined if they are not counted. */
+  readonly printedAtFirst?: number | undefined;
   /** Whole records. Resolves when it may take more. */
   append(records: Uint8Array): Promise<void>;
 }
 
+/** What there is of one. */
+interface Found {
+  length: number;
+  /** Bytes that the command wrote; undefined where that is not known. */
+  printed: number | undefined;
+}
+
+const NOTHING: Found = { length: 0, printed: 0 };
+
 export class Collected implements OutputSink {
+  readonly printedAtFirst: number | undefined;
   readonly #path: string;
   readonly #capBytes: number;
   #offset: number;
   #kept: number;
   #made = false;
 
-  private constructor(path: string, length: number, capBytes: number) {
+  private constructor(path: string, { length, printed }: Found, capBytes: number) {
+    this.printedAtFirst = printed;
     this.#path = path;
     this.#offset = length;
     this.#kept = length;
@@ -35,12 +48,12 @@ export class Collected implements OutputSink {
 
   /** One that is new. */
   static begin(path: string, capBytes = MAX_COLLECTED_BYTES): Collected {
-    return new Collected(path, 0, capBytes);
+    return new Collected(path, NOTHING, capBytes);
   }
 
-  /** One that is over, of so many bytes. */
-  static at(path: string, length: number): Collected {
-    return new Collected(path, length, length);
+  /** One that is over. */
+  static at(path: string, found: Found): Collected {
+    return new Collected(path, found, found.length);
   }
 
   /** Goes on with what there is. */
@@ -105,11 +118,12 @@ async function openIfThere(path: string) {
   }
 }
 
-/** Cuts away what is no whole record. Returns where it ends. */
-async function recover(path: string): Promise<number> {
+/** Cuts away what is no whole record. Returns what is left. */
+async function recover(path: string): Promise<Found> {
   const file = await openIfThere(path);
-  if (file === undefined) return 0;
+  if (file === undefined) return NOTHING;
   let offset = 0;
+  let printed: number | undefined = 0;
   try {
     const buffer = new Uint8Array(SCAN_BYTES);
     for (;;) {
@@ -117,12 +131,21 @@ async function recover(path: string): Promise<number> {
       const whole = safeWhole(buffer.subarray(0, bytesRead));
       if (whole === 0) break;
       offset += whole;
+      printed = printed === undefined ? undefined : plus(printed, buffer.subarray(0, whole));
     }
   } finally {
     await file.close();
   }
   if ((await stat(path)).size > offset) await truncate(path, offset);
-  return offset;
+  return { length: offset, printed };
+}
+
+function plus(printed: number, records: Uint8Array): number | undefined {
+  try {
+    return printed + printedIn(readRecords(records));
+  } catch {
+    return undefined;
+  }
 }
 
 function safeWhole(bytes: Uint8Array): number {

@@ -3,7 +3,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import type { OutputSink } from './collected.ts';
 import { MAX_OFFSET } from './limits.ts';
 import type { DriverOptions } from './part-driver.types.ts';
-import { readRecords } from './records.ts';
+import { printedIn, readRecords } from './records.ts';
 
 export interface CollectingOptions extends Pick<DriverOptions, 'logger' | 'id' | 'onChange'> {
   index: number;
@@ -14,14 +14,21 @@ export class Collecting {
   readonly #options: CollectingOptions;
   /** Nothing is taken any more: the target does not have what is missing, or this node no room. */
   #over = false;
+  #printed: number | undefined;
 
   constructor(options: CollectingOptions) {
     this.#options = options;
+    this.#printed = options.sink.printedAtFirst;
   }
 
   /** Bytes that were collected. */
   get offset(): number {
     return this.#options.sink.offset;
+  }
+
+  /** Those of them that the command wrote; undefined if they are not counted. */
+  get printed(): number | undefined {
+    return this.#printed;
   }
 
   /** From where on the target is to send it. */
@@ -45,9 +52,11 @@ export class Collecting {
     const { sink, logger, id, index, onChange } = this.#options;
     if (offset !== sink.offset) throw new DtkdError('FRAME_INVALID', `it sends output from ${offset} on, after ${sink.offset}`);
     if (sink.offset + records.length > MAX_OFFSET) throw new DtkdError('FRAME_TOO_LARGE', 'it sends more output than there can be');
-    if (readRecords(records).length === 0) throw new DtkdError('FRAME_INVALID', 'it sends output without any');
+    const taken = readRecords(records);
+    if (taken.length === 0) throw new DtkdError('FRAME_INVALID', 'it sends output without any');
     try {
       await sink.append(records);
+      if (this.#printed !== undefined) this.#printed += printedIn(taken);
     } catch (error) {
       // what cannot be kept here is kept there; how it goes on is worth more
       logger.warn({ err: error, id, index }, 'Output cannot be collected');

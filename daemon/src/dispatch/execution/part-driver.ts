@@ -80,6 +80,11 @@ export class PartDriver {
     return this.#collecting.offset;
   }
 
+  /** Those of them that the command wrote; undefined if they are not counted. */
+  get printed(): number | undefined {
+    return this.#collecting.printed;
+  }
+
   /** Resolves when the next target may have its turn: this one has ended, is held for later, or has been lost for long. */
   get turnOver(): Promise<void> {
     return this.#turnOver.promise;
@@ -395,7 +400,8 @@ export class PartDriver {
   }
 
   #end(evidence: Evidence, word?: Part): void {
-    const ended = endedPart(this.#part, evidence, { word, offset: this.offset, now: this.#options.now() });
+    const { offset, printed } = this.#collecting;
+    const ended = endedPart(this.#part, evidence, { word, offset, printed, now: this.#options.now() });
     if (ended === undefined) return;
     this.#become(ended);
     this.#patience.unlimit('time');

@@ -8,12 +8,12 @@ const MAX_REASON = 1_024;
 
 /**
  * The part as it has ended, or undefined if it had and this says nothing new: once it is known how it ended, it is known. `word`: the target's, whose facts count. `offset`:
- * bytes of output that were collected.
+ * bytes of output that were collected; `printed`: those of them that the command wrote.
  */
 export function endedPart(
   before: Part,
   evidence: Evidence,
-  { word, offset, now }: { word: Part | undefined; offset: number; now: number },
+  { word, offset, printed, now }: { word: Part | undefined; offset: number; printed: number | undefined; now: number },
 ): Part | undefined {
   const verdict = verdictOf(evidence);
   if (before.state === 'ended' && (before.outcome !== 'unknown' || verdict.outcome === 'unknown')) return undefined;
@@ -26,7 +26,7 @@ export function endedPart(
     ...verdict,
     ...(verdict.reason === undefined ? {} : { reason: verdict.reason.slice(0, MAX_REASON) }),
     endedAt: word?.endedAt ?? now,
-    ...(offset > 0 ? { offset } : {}),
+    ...(offset > 0 ? { offset, ...(printed === undefined ? {} : { printed }) } : {}),
   };
 }
 

@@ -33,6 +33,11 @@ export function readRecords(bytes: Uint8Array): OutputRecord[] {
   return records;
 }
 
+/** Bytes that processes wrote, without what dtkd says. */
+export function printedIn(records: readonly OutputRecord[]): number {
+  return records.reduce((sum, { s, d }) => sum + (s === 'log' ? 0 : d.length), 0);
+}
+
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** As clients get it: text where it is text. */

@@ -410,6 +410,6 @@ function isSettled({ state, outcome }: Part): boolean {
   return state === 'ended' && outcome !== 'unknown';
 }
 
-function withOffset({ part, offset }: PartDriver): Part {
-  return offset > 0 && part.offset !== offset ? { ...part, offset } : part;
+function withOffset({ part, offset, printed }: PartDriver): Part {
+  return offset > 0 && part.offset !== offset ? { ...part, offset, ...(printed === undefined ? {} : { printed }) } : part;
 }

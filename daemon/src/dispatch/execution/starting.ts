@@ -131,7 +131,7 @@ export async function takeUpRun(
       const path = join(directory, String(target.index));
       const part = known.get(target.index) ?? firstPart(target, undefined, createdAt);
       const isOpen = part.state !== 'ended' || part.outcome === 'unknown';
-      const collected = isOpen ? await Collected.resume(path) : Collected.at(path, part.offset ?? 0);
+      const collected = isOpen ? await Collected.resume(path) : Collected.at(path, { length: part.offset ?? 0, printed: part.printed });
       return { target, part, collected };
     }),
   );
