@@ -1,10 +1,13 @@
 /** The mesh and the nodes' objects, as dispatch sees them. */
 import { type DomainId, type PeerId, parseDomainId, parsePeerKey, peerIdOf } from '../../protocol/ids.ts';
+import { executionKind } from '../../protocol/kinds/execution.ts';
 import { nodeKind, nodeStatus } from '../../protocol/kinds/node.ts';
 import type { ApiObject } from '../../protocol/objects.ts';
 import { AUTHOR_ANNOTATION } from '../../protocol/principal.ts';
 import type { Member, Members, Nodes } from './dispatch/dispatch.types.ts';
 import type { Mesh } from './mesh/mesh.types.ts';
+import { objectKey, refOfKey } from './store/keys.ts';
+import type { Kv } from './store/kv.ts';
 import type { ObjectStore } from './store/object-store.types.ts';
 
 interface Table {
@@ -117,4 +120,15 @@ export function dispatchNodes(store: Pick<ObjectStore, 'list' | 'subscribe'>, no
 /** The signing key that a Node says. */
 export function signingKeyOf(object: ApiObject): string | undefined {
   return nodeStatus.safeParse(object['status']).data?.signingKey;
+}
+
+/** Names of this node's stored executions that begin so. */
+export function executionNames(kv: Kv, node: string): (beginning: string, limit: number) => Promise<string[]> {
+  const { group, plural } = executionKind;
+  return async (beginning, limit) => {
+    const gte = objectKey({ group, plural, namespace: node, name: beginning });
+    // no name has a character above it
+    const rows = await kv.page({ gte, lt: `${gte}~`, limit, keysOnly: true });
+    return rows.map(([key]) => refOfKey(key).name);
+  };
 }
