@@ -38,6 +38,7 @@ const STATUSES: readonly (readonly [number, string])[] = [
   [25, 'a service cannot be as it should: violations'],
   [26, 'problems were found'],
   [130, 'Ctrl-C'],
+  [141, 'nobody reads the output of an execution that is followed, and goes on'],
 ];
 
 export function referencePage({ kinds, described, codes }: ReferenceInput): string {

@@ -63,6 +63,8 @@ export async function attend(cli: Cli, options: AttendOptions): Promise<Attended
     },
     letGo,
   });
+  // as of a program that writes to a closed pipe; how the execution ends is not known
+  cli.out.onUnread(() => letGo(141));
   try {
     const first = options.start === undefined ? undefined : client.daemonLines(options.start.path, options.start.body, stop.signal);
     const ending = await following.run(first).catch((error: unknown): Ending => {

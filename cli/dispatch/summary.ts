@@ -24,7 +24,7 @@ export const EXIT = {
 
 export const EXIT_HELP = `Exit status: 0 if every target succeeded; ${EXIT.failed} if one failed or refused; ${EXIT.unknown} if it is not known what became
 of one; ${EXIT.untold} if some were unreachable or skipped; ${EXIT.paused} if it is paused; ${EXIT.queued} if orders still wait for absent targets;
-130 after Ctrl-C; others if nothing was started (2: not understood, 4: not allowed, 5: not found, 7, 9: no answer).`;
+130 after Ctrl-C, 141 if nobody read its output any more; others if nothing was started (2: not understood, 4: not allowed, 5: not found, 7, 9: no answer).`;
 
 /** Targets that did not succeed, and have ended. */
 export function unsuccessful(execution: ExecutionView): PartView[] {

@@ -8,16 +8,24 @@ type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow';
 export class Output {
   readonly #colours: boolean;
   readonly #noted = new Set<string>();
+  // A reader that has seen enough (`| head`) is no failure.
+  #unread = (): void => process.exit(0);
 
   constructor() {
     this.#colours = process.stdout.isTTY === true && !userPreferences().noColor;
-    // A reader that has seen enough (`| head`) is no failure.
     process.stdout.on('error', (error) => {
       const code = textAt(error, 'code');
-      if (code === 'EPIPE') process.exit(0);
+      if (code === 'EPIPE') return this.#unread();
       process.stderr.write(`error: the output cannot be written (${code ?? String(error)})\n`);
       process.exit(1);
     });
+    // there is nobody left to tell; the exit status still says how it went
+    process.stderr.on('error', () => undefined);
+  }
+
+  /** What is done in place of ending well, from now on, when nobody reads the results any more: for what has a status of its own. */
+  onUnread(listener: () => void): void {
+    this.#unread = listener;
   }
 
   /** True if somebody watches the results come in. */

@@ -362,6 +362,24 @@ No answer from node9: what they have may be missing here.
     expect(child.stderr).toContain(`It goes on. Follow it: dtkd --data ${daemon.dir} executions follow 1a2b3c4d5e6f\n`);
   });
 
+  it.each([['its output'], ['its output and remarks']])('lets go when nobody reads %s any more: how it ends is not known', async (what) => {
+    const unread = Promise.withResolvers<ReturnType<typeof output>>();
+    answer(
+      { execution: executionObject([part(0, { node: 'node1' })]) },
+      running(0, 'node1'),
+      output(0, 'node1', 0, ['out', 'up\n']),
+      unread.promise,
+      new Promise(() => undefined),
+    );
+    const child = new Child({ command: NODE, args: [DTKD, '--data', daemon.dir, 'ctl', '-z', '-I', 'node1', ...CONTEXT] });
+    await child.output(/up\n/);
+    child.process.stdout?.destroy();
+    if (what !== 'its output') child.process.stderr?.destroy();
+    unread.resolve(output(0, 'node1', 3, ['out', 'more\n']));
+    expect(await child.exited).toEqual({ code: 141, signal: null });
+    if (what === 'its output') expect(child.stderr).toContain('It goes on. Follow it: ');
+  });
+
   it('shows refusals of the plan as they are', async () => {
     daemon.script('POST', DISPATCH, () => {
       throw new DtkdError('NO_MATCH', 'no node matches "tags=nothing"', { next: 'See "dtkd node ls".' });
