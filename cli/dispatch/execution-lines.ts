@@ -1,24 +1,22 @@
 /** An execution as `executions show` and `executions ls` print it. Pure. */
 import { humanDuration } from '../../protocol/age.ts';
+import { toTimestamp } from '../../protocol/objects.ts';
 import { textAt } from '../json.ts';
 import { alignColumns } from '../output/columns.ts';
 import { formatSize } from '../output/size.ts';
 import { type ExecutionView, type PartView, partsOf, shortId } from './execution.ts';
-import { countsLine, durationOf, whyOf } from './summary.ts';
+import { countsLine, durationOf, tenths, whyOf } from './summary.ts';
 
 export function executionLines(execution: ExecutionView, now: number): string[] {
-  const { id, user, starter, phase, startedAt, finishedAt, message, request } = execution;
+  const { id, user, starter, phase, startedAt, message, request } = execution;
   const parts = partsOf(execution);
   const staged = new Set(parts.map(({ stage }) => stage)).size > 1;
   const retryOf = textAt(request, 'retryOf');
   const facts = [
     ['Id:', id],
     ['What:', whatOf(execution)],
-    ['Started:', `${startedAt === undefined ? '' : `${new Date(startedAt).toISOString()}, `}by ${user} on ${starter}`],
-    [
-      'Phase:',
-      `${phase}${startedAt === undefined ? '' : `, ${phase === 'Finished' ? 'took' : 'for'} ${humanDuration((finishedAt ?? lastEnd(execution, now)) - startedAt)}`}`,
-    ],
+    ['Started:', `${startedAt === undefined ? '' : `${toTimestamp(startedAt)}, `}by ${user} on ${starter}`],
+    ['Phase:', [phase, lastedText(execution, now)].filter(Boolean).join(', ')],
     ...(retryOf === undefined ? [] : [['Retry of:', retryOf]]),
     ...(message === undefined ? [] : [['Message:', message]]),
     ['Outcome:', countsLine(execution)],
@@ -45,10 +43,16 @@ function outputOf({ offset, printed, dropped }: PartView): string {
   return dropped > 0 ? `${kept}, ${formatSize(dropped)} cut` : kept;
 }
 
-/** Another node than the starter tells when its parts ended, not when the whole did. */
-function lastEnd(execution: ExecutionView, now: number): number {
-  const ends = partsOf(execution).flatMap(({ endedAt }) => endedAt ?? []);
-  return execution.phase === 'Finished' && ends.length > 0 ? Math.max(...ends) : now;
+/** Of one that is over from its first part to its last: the whole is told in seconds, and by its starter alone. */
+function lastedText(execution: ExecutionView, now: number): string {
+  const { phase, startedAt, finishedAt } = execution;
+  if (phase !== 'Finished') return startedAt === undefined ? '' : `for ${humanDuration(now - startedAt)}`;
+  const parts = partsOf(execution);
+  const begun = parts.flatMap((part) => part.startedAt ?? []);
+  const ends = parts.flatMap(({ endedAt }) => endedAt ?? []);
+  const from = begun.length > 0 ? Math.min(...begun) : startedAt;
+  const to = ends.length > 0 ? Math.max(...ends) : finishedAt;
+  return from === undefined || to === undefined ? '' : `took ${tenths(to - from)}`;
 }
 
 /** Of those that were made within one second. What was refused has an end alone; what has neither came last. */

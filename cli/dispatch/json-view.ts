@@ -110,10 +110,12 @@ export class JsonView implements FollowView {
 }
 
 /** A part as JSON shows it: what is not known, or nothing, is left out. */
-function partFields({ stage, offset, dropped, holders, ...part }: PartView): Record<string, unknown> {
+function partFields({ stage, offset, dropped, holders, startedAt, endedAt, ...part }: PartView): Record<string, unknown> {
   const known = Object.entries(part).filter(([, value]) => value !== undefined);
   return {
     ...Object.fromEntries(known),
+    ...(startedAt === undefined ? {} : { startedAt: new Date(startedAt).toISOString() }),
+    ...(endedAt === undefined ? {} : { endedAt: new Date(endedAt).toISOString() }),
     ...(stage === 0 ? {} : { stage }),
     ...(offset === 0 ? {} : { offset }),
     ...(dropped === 0 ? {} : { dropped }),

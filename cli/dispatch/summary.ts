@@ -88,6 +88,11 @@ export function failedNodesLine(parts: readonly PartView[]): string | undefined 
 /** How long a part has run, or did. */
 export function durationOf({ startedAt, endedAt }: PartView, now: number): string {
   if (startedAt === undefined) return '';
-  const ms = Math.max(0, (endedAt ?? now) - startedAt);
+  return tenths((endedAt ?? now) - startedAt);
+}
+
+/** A duration that is most often short. */
+export function tenths(lasted: number): string {
+  const ms = Math.max(0, lasted);
   return ms < 10_000 ? `${(ms / 1000).toFixed(1)}s` : humanDuration(ms);
 }
