@@ -9,6 +9,10 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 /** How long the daemon may take to begin its answer, in milliseconds. Joining asks a far peer and has the longest. */
 const ANSWER_TIMEOUT_MS = 120_000;
 
+/** After that long without the beginning of an answer to a question, the person is told what is waited for. Members are given up before. Milliseconds. */
+const LATE_MS = 15_000;
+const WHY_SILENT = 'See "dtkd doctor": the daemon may hang, or its disk.';
+
 /** Failures of TLS that mean "this is not the daemon that we know". */
 const TRUST_FAILURES = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
@@ -93,7 +97,8 @@ export class HttpsClient {
         ...(request.signal === undefined ? {} : { signal: request.signal }),
         ...(request.endless === true ? {} : { timeout: ANSWER_TIMEOUT_MS }),
       });
-      outgoing.on('timeout', () => outgoing.destroy(new DtkdError('TIMEOUT', `${url.origin} does not answer`)));
+      outgoing.on('timeout', () => outgoing.destroy(new DtkdError('TIMEOUT', `${url.origin} does not answer`, { next: WHY_SILENT })));
+      if (request.method === 'GET' && request.endless !== true) sayWhenLate(outgoing, url.origin);
       outgoing.on('error', (error) => {
         if (carrier.socketPath !== undefined && textAt(error, 'syscall') === 'connect' && NO_SOCKET.has(textAt(error, 'code') ?? '')) {
           if (this.#carrier === carrier) this.#carrier = overTls(this.#connection);
@@ -133,6 +138,16 @@ export class HttpsClient {
     }
     return unreachable(this.#connection, error);
   }
+}
+
+/** A daemon that hangs takes connections all the same. */
+function sayWhenLate(outgoing: ClientRequest, origin: string): void {
+  const timer = setTimeout(
+    () => process.stderr.write(`${origin} has not answered for ${LATE_MS / 1000} s; still waiting. ${WHY_SILENT}\n`),
+    LATE_MS,
+  );
+  timer.unref();
+  for (const event of ['response', 'close']) outgoing.once(event, () => clearTimeout(timer));
 }
 
 // Not imported by name: that would also load all that these modules only offer, which takes longer than the request.

@@ -1,7 +1,9 @@
 import { chown, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { HttpsClient } from '../../cli/client/https.ts';
 import { notAllowed } from '../../cli/config.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { freePort } from '../harness/ports.ts';
@@ -63,6 +65,25 @@ describe('finding the daemon', () => {
       code: 9,
       stderr: expect.stringContaining(`dtkd doctor --data ${hanging}": process ${process.pid} may be it`),
     });
+  });
+
+  it('says that it waits where a daemon takes connections and does not answer', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const silent = createServer();
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const url = new URL(`https://127.0.0.1:${(silent.address() as AddressInfo).port}`);
+    const client = new HttpsClient({ url, token: daemon.token, ca: undefined, dataDir: undefined });
+    const over = new AbortController();
+    const asked = client.send({ method: 'GET', path: '/', signal: over.signal });
+    await vi.advanceTimersByTimeAsync(20_000);
+    over.abort();
+    await expect(asked).rejects.toThrow();
+    expect(said).toHaveBeenCalledExactlyOnceWith(expect.stringContaining('dtkd doctor'));
+    vi.restoreAllMocks();
+    vi.useRealTimers();
+    client.close();
+    silent.close();
   });
 
   it('tells where the daemon of the data directory is if --url names another place', async () => {

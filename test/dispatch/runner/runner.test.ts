@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { lookAt } from '../../../daemon/src/dispatch/runner/identity.ts';
 import { createRunner } from '../../../daemon/src/dispatch/runner/runner.ts';
 import type { ProcessSpec, Runner } from '../../../daemon/src/dispatch/runner/runner.types.ts';
@@ -162,6 +162,12 @@ describe('starting and ending', () => {
     expect(group).toBe(session);
     expect(Number(group)).not.toBe(process.pid);
     expect(environment.map((line) => line.split('=')[0])).toEqual(['PATH', 'PWD', 'SOME']);
+  });
+
+  it('says which program it needs where the daemon finds none', async () => {
+    vi.stubEnv('PATH', directory);
+    await expect(run('true')).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('mkfifo') });
+    vi.unstubAllEnvs();
   });
 
   it('hands arguments on as they are', async () => {

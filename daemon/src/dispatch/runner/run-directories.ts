@@ -30,6 +30,8 @@ const ALONE = 'alone';
 export const PIPES = [OUT, ERR, TAKEN];
 
 const run = promisify(execFile);
+/** A program of the system: Node.js makes no named pipes. */
+const MAKE_PIPES = 'mkfifo';
 const open = promisify(openWithCallback);
 const read = promisify(readWithCallback);
 const fstat = promisify(fstatWithCallback);
@@ -276,7 +278,7 @@ const READ_END = constants.O_RDONLY | constants.O_NONBLOCK;
 
 async function makePipes(paths: readonly string[]): Promise<readonly string[]> {
   await Promise.all(paths.map((path) => mkdir(path, { mode: 0o700 })));
-  await run('mkfifo', ['-m', '600', ...paths.flatMap((path) => PIPES.map((name) => join(path, name)))], { timeout: CALL_TIMEOUT_MS });
+  await run(MAKE_PIPES, ['-m', '600', ...paths.flatMap((path) => PIPES.map((name) => join(path, name)))], { timeout: CALL_TIMEOUT_MS });
   return paths;
 }
 
@@ -319,6 +321,12 @@ function toRefusal(error: unknown): DtkdError {
   const code = codeOf(error);
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return new DtkdError('DISK_FULL', 'the disk is full: no process can be started', { cause: error });
+  if (code === 'ENOENT' && error instanceof Error && 'path' in error && error.path === MAKE_PIPES) {
+    return new DtkdError('UNAVAILABLE', `no process can be started: the daemon finds no program ${MAKE_PIPES}`, {
+      next: 'Start the daemon with a PATH that leads to the programs of the system (/usr/bin:/bin).',
+      cause: error,
+    });
+  }
   return new DtkdError('UNAVAILABLE', `no process can be started now${code === undefined ? '' : ` (${code})`}`, { cause: error });
 }
 

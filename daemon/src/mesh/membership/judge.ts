@@ -176,7 +176,7 @@ function judgeName(state: FoldedState, grant: ParsedItem<Grant>, { name, replace
       ? `This invite lets a rebuilt machine take the name over: join with "--replace ${name}".`
       : reserved
         ? `On the founder, free it ("dtkd domain free-name ${state.name} ${name}") or make an invite for its new holder ("dtkd domain invite ${state.name} --replace ${name}").`
-        : 'A node gets its name at its first start: start it in a new data directory ("dtkd up --name NAME --data DIR").';
+        : `A node gets its name at its first start: start it in a new data directory ("dtkd up --name NAME --data DIR"). If it is "${name}" on a machine that lost its data, ask the founder for "dtkd domain invite ${state.name} --replace ${name}".`;
   throw new DtkdError('NAME_TAKEN', `the name "${name}" is ${reserved ? 'reserved for a removed member' : 'taken'} in this domain`, {
     next,
     details: { name, reserved },
