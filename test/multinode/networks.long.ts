@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { connected, expose, found, invite, join, peerNamed, uriOf } from '../harness/domain.ts';
+import { appDocument, connected, copyOf, expose, found, invite, join, peerNamed, uriOf } from '../harness/domain.ts';
 import { forwardMeshPort, type Nat, natMissing, refuseMeshPort, routeWithNat } from '../harness/nat.ts';
 import type { Network } from '../harness/network.ts';
 import type { Site, SiteOptions } from '../harness/site.ts';
@@ -70,6 +70,16 @@ describe.skipIf(why !== undefined)(`a domain over public and private networks${w
     });
     expect(await pathOf(one, 'three')).toBe('relayed');
     expect((await one.cli('domain', 'show', 'wan')).stdout).toMatch(/three +connected +\S+ +relayed/);
+  });
+
+  it('carries what is shared around a path that loses large packets, as a tunnel with a smaller MTU does', async () => {
+    const large = ['OUTPUT', '-d', network.address('two', 'west'), '-p', 'tcp', '-m', 'length', '--length', '700:65535', '-j', 'DROP'];
+    await network.run('one', 'iptables', '-A', ...large);
+    const document = appDocument('large', ['wan']);
+    await one.create({ ...document, metadata: { name: 'large', annotations: { padding: 'x'.repeat(15_000) } } });
+    await waitFor(() => copyOf(two, 'large', 'one'), { what: 'the object to come through the hub', timeoutMs: PATH_CHANGES_MS });
+    await network.run('one', 'iptables', '-D', ...large);
+    await connected(one, 'wan', [hub, two]);
   });
 
   it('serves an app of a site behind NAT to all others', async () => {
