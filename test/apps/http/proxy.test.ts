@@ -288,6 +288,41 @@ describe('the proxy', () => {
     expect((await client.take()).aborted).toBe(true);
   });
 
+  it('gives up a client that reads nothing, however much it sends meanwhile', async () => {
+    const body = Buffer.alloc(24 * 1024 * 1024);
+    const head = Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`);
+    respond = (text, socket) => void (text.endsWith('\r\n\r\n') && socket.write(Buffer.concat([head, body])));
+    const client = connect({ host: '127.0.0.1', port }).pause();
+    client.on('error', () => undefined);
+    client.write(message('POST / HTTP/1.1', 'Host: a', 'Content-Length: 1000000'));
+    await waitFor(() => received.length === 1, { what: 'the request' });
+    const step = () => client.write('x') && pass(HTTP_LIMITS.stallMs / 4);
+    await waitFor(() => step() && proxy.size === 0, { what: 'the end', pollMs: 300 });
+    client.destroy();
+  });
+
+  it('gives up a client of an upgraded connection that reads nothing of it, and none to which nothing is sent', async () => {
+    const upgraded = 'HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n';
+    const open = async (path: string) => {
+      const client = connect({ host: '127.0.0.1', port }).pause();
+      client.on('error', () => undefined);
+      client.write(message(`GET ${path} HTTP/1.1`, 'Host: a', 'Connection: Upgrade', 'Upgrade: x'));
+      await waitFor(() => received.some((text) => text.startsWith(`GET ${path} `)), { what: 'the request' });
+      return client;
+    };
+    respond = (text, socket) => {
+      if (!text.endsWith('\r\n\r\n')) return;
+      socket.write(Buffer.from(upgraded));
+      if (text.startsWith('GET /much ')) socket.write(Buffer.alloc(24 * 1024 * 1024));
+    };
+    const clients = [await open('/quiet'), await open('/much')];
+    await waitFor(() => pass(HTTP_LIMITS.stallMs / 2) && proxy.size === 1, { what: 'the end of one', pollMs: 300 });
+    const before = sweeps;
+    await waitFor(() => pass(HTTP_LIMITS.stallMs) && sweeps >= before + 3, { what: 'the proxy to look at its limits', pollMs: 300 });
+    expect(proxy.size).toBe(1);
+    for (const client of clients) client.destroy();
+  });
+
   it('leaves a reader that rests at the end of its answer the whole of it', async () => {
     const body = Buffer.alloc(24 * 1024 * 1024);
     const head = Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`);

@@ -1,5 +1,5 @@
 import type { Channel, ChannelSink } from '../channel/channel.ts';
-import { pump } from '../channel/pump.ts';
+import { type Pump, pump } from '../channel/pump.ts';
 import { BodyReader, type Framing } from './body.ts';
 import { isCrossSite } from './cross-site.ts';
 import { type ClientFacts, requestFields, responseFields, trailerFields } from './fields.ts';
@@ -76,6 +76,11 @@ export class ProxyConnection implements ChannelSink, OriginUser {
   private lingered = 0;
   private lingerPending = -1;
   private lingerUntil = 0;
+  /** Until when the client may leave lying what is there for it; 0: it does not. */
+  private lyingUntil = 0;
+  private upgraded: Pump | undefined;
+  /** Of what has come for the client of an upgraded connection, at the last look. */
+  private taken: number | undefined;
   private deadlineIsIdle = true;
   /** When the present phase times out; 0: never. */
   deadline: number;
@@ -117,6 +122,10 @@ export class ProxyConnection implements ChannelSink, OriginUser {
 
   /** Called about once a second. */
   sweep(now: number): void {
+    if (this.leavesLying(now)) {
+      this.channel.abort();
+      return;
+    }
     if (this.deadline === 0 || now < this.deadline) return;
     const { pending } = this.channel;
     if (this.phase === 'linger' && pending > 0 && (pending !== this.lingerPending || now < this.lingerUntil)) {
@@ -135,6 +144,17 @@ export class ProxyConnection implements ChannelSink, OriginUser {
     } else {
       this.channel.abort();
     }
+  }
+
+  /** Whatever it sends meanwhile. */
+  private leavesLying(now: number): boolean {
+    if (this.upgraded !== undefined) {
+      const { pending } = this.channel;
+      const taken = this.upgraded.back - pending;
+      if (pending === 0 || taken !== this.taken) this.lyingUntil = now + HTTP_LIMITS.stallMs;
+      this.taken = taken;
+    }
+    return this.lyingUntil !== 0 && now >= this.lyingUntil;
   }
 
   // --- the client's side
@@ -172,6 +192,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
   }
 
   onDrain(): void {
+    this.lyingUntil = 0;
     if (this.phase === 'head' && this.full) this.awaitNext();
     if (this.phase !== 'exchange') return;
     this.deadline = this.bodyDeadline();
@@ -376,7 +397,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
 
   onFlush(): void {
     if (this.out.flushTo(this.channel, this.give)) return;
-    this.deadline = this.context.now() + HTTP_LIMITS.stallMs;
+    if (this.lyingUntil === 0) this.lyingUntil = this.context.now() + HTTP_LIMITS.stallMs;
     this.origin?.channel.pause();
   }
 
@@ -404,7 +425,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
     connection.channel.unshift(early);
     this.out.push(Buffer.from(text, 'latin1'));
     this.out.flushTo(this.channel, this.give);
-    pump(this.channel, connection.channel, () => {
+    this.upgraded = pump(this.channel, connection.channel, () => {
       connection.upgradeClosed();
       this.onClose();
     });
@@ -432,6 +453,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
   /** `room`: the client takes its answers. One that asks and asks, and reads nothing, would fill the memory with them. */
   private finish(room: boolean): void {
     const complete = this.body?.done ?? true;
+    this.lyingUntil = 0;
     this.head = undefined;
     this.body = undefined;
     this.route = undefined;
