@@ -103,6 +103,38 @@ describe('lists', () => {
   });
 });
 
+describe('watches that begin with a list', () => {
+  const path = '/api/v1/namespaces/default/endpoints?watch=true';
+
+  it('wait for lists, and hold none up once that has been told', async () => {
+    const flood = await many(10, SERVICES, 'token-of-many');
+    await waitFor(() => begun === 8);
+    const watch = await api.watch(path, { authorization: 'Bearer token-of-many' });
+    const endpoints = { apiVersion: 'v1', kind: 'Endpoints', metadata: { name: 'late' } };
+    expect((await api.ask('POST', '/api/v1/namespaces/default/endpoints', { body: endpoints })).status).toBe(201);
+    expect(watch.events).toEqual([]);
+    const answers = Promise.all(flood.map((socket) => once(socket, 'data')));
+    go.resolve();
+    await answers;
+    await waitFor(() => watch.events.length === 1);
+    const more = await Promise.all(Array.from({ length: 20 }, () => api.watch(path, { authorization: 'Bearer token-of-many' })));
+    await waitFor(() => more.every(({ events }) => events.length === 1));
+    expect((await api.ask('GET', SERVICES, { token: 'token-of-many' })).status).toBe(200);
+    for (const each of [watch, ...more]) each.stop();
+  });
+
+  it('give their turns back when their clients go', async () => {
+    const flood = await many(8, SERVICES, 'token-of-many');
+    await waitFor(() => begun === 8);
+    const waiting = await Promise.all(Array.from({ length: 20 }, () => api.watch(path, { authorization: 'Bearer token-of-many' })));
+    for (const each of waiting) each.stop();
+    for (const socket of flood) socket.destroy();
+    const last = await api.watch(SERVICES.concat('?watch=true'), { authorization: 'Bearer token-of-many' });
+    await waitFor(() => last.events.length === 1);
+    last.stop();
+  });
+});
+
 describe('requests under way', () => {
   it('of one user are refused beyond its share, with a code that clients know, and others are let in', async () => {
     const path = '/apis/dtkd.dev/v1/daemon/wait';

@@ -201,6 +201,7 @@ class Store implements LocalStore {
         if (query.signal.aborted) return;
         yield { type: 'ADDED', object: parseObject(json), version: cursor };
       }
+      query.told?.();
       if (query.bookmarks === true) yield { type: 'BOOKMARK', version: cursor };
     }
     yield* follow({ log: this.#log, bell: this.#bell, selection, cursor, query, bookmarkMs: this.#bookmarkMs, now: this.#now });

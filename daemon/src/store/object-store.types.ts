@@ -55,6 +55,8 @@ export interface WatchQuery extends Omit<ListQuery, 'limit' | 'continue' | 'vers
   /** Absent or "0": the present state first, as ADDED. Else: what came after this version; GONE if it is no longer kept. */
   resourceVersion?: string;
   bookmarks?: boolean;
+  /** Called when all of the present state has been taken, which is kept until then. */
+  told?(): void;
   signal: AbortSignal;
 }
 

@@ -6,6 +6,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import { principalText } from '../../../../protocol/principal.ts';
 import { Turns } from '../../counting/turns.ts';
 import type { Soon } from '../flow/soon.ts';
+import { allowRest } from '../listening/reader-patience.ts';
 import type { Api, ApiContext } from '../request/request.ts';
 
 const MAX_LISTS = 8;
@@ -32,4 +33,29 @@ export function inTurn({ lists }: Pick<Api, 'lists'>, c: ApiContext, make: () =>
   const { promise, resolve } = Promise.withResolvers<void>();
   go = resolve;
   return promise.then(make);
+}
+
+/** What begins with a list, as watches do: that part waits for its turn and has to be taken as a list is. `make` calls `told` at its end. */
+export async function* listFirst<T>(
+  { lists }: Pick<Api, 'lists'>,
+  c: ApiContext,
+  signal: AbortSignal,
+  make: (told: () => void) => AsyncIterable<T>,
+): AsyncGenerator<T> {
+  const outgoing = c.env?.outgoing;
+  if (outgoing === undefined) {
+    yield* make(() => {});
+    return;
+  }
+  try {
+    const end = await lists.wait(principalText(c.get('principal')), signal);
+    if (end !== undefined) signal.addEventListener('abort', end, { once: true });
+    yield* make(() => {
+      end?.();
+      allowRest(outgoing);
+    });
+  } catch (error) {
+    // whoever waited has gone
+    if (!signal.aborted) throw error;
+  }
 }

@@ -15,6 +15,7 @@ import { statusOf } from '../request/status.ts';
 import { answerLines } from '../request/streaming.ts';
 import { assertReached, watchTime, watchVersion } from '../request/versions.ts';
 import { visibleWatch } from '../views/visible-rows.ts';
+import { listFirst } from './list-turns.ts';
 
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 const META_VERSION = 'meta.k8s.io/v1';
@@ -35,8 +36,13 @@ export function watchObjects(api: Api, c: ApiContext, kind: Kind): Response {
   const principal = c.get('principal');
   assertQuery(api, principal, query);
   const shape = shaper(c, kind, form);
-  const make = (signal: AbortSignal) => lines(api, principal, kind, { ...query, signal }, { form, shape, initialEvents });
-  return answerLines(api, c, make, { timeoutMs });
+  const listsFirst = resourceVersion === undefined || resourceVersion === '0';
+  const make = (signal: AbortSignal) => {
+    const told = (then?: () => void) =>
+      lines(api, principal, kind, { ...query, signal, ...(then && { told: then }) }, { form, shape, initialEvents });
+    return listsFirst ? listFirst(api, c, signal, told) : told();
+  };
+  return answerLines(api, c, make, { timeoutMs, rests: !listsFirst });
 }
 
 /** A watch of one object is a watch of its collection by name. */

@@ -11,6 +11,14 @@ const MAX_PER_USER = 64;
 /** Tells whoever passes an answer on that it goes on for as long as it likes. */
 export const LINES_TYPE = 'application/json;stream=lines';
 
+export interface LinesOptions {
+  timeoutMs?: number | undefined;
+  contentType?: string;
+  may?: () => boolean;
+  /** False: `make` says from when on the client may leave lines lying. */
+  rests?: boolean;
+}
+
 /**
  * Answers with lines made of what `make` yields. Headers go out at once; the client's reading speed is the pace; the signal given to
  * `make` aborts when the client goes away, the server closes, the time is over, or who asks is known no more (`whileKnown`) or `may` not any more. `make` must
@@ -20,10 +28,10 @@ export function answerLines(
   api: Api,
   c: ApiContext,
   make: (signal: AbortSignal) => AsyncIterable<string>,
-  { timeoutMs, contentType, may = () => true }: { timeoutMs?: number | undefined; contentType?: string; may?: () => boolean } = {},
+  { timeoutMs, contentType, may = () => true, rests = true }: LinesOptions = {},
 ): Response {
   const release = admit(api, c);
-  allowRest(c.env?.outgoing);
+  if (rests) allowRest(c.env?.outgoing);
   const gone = new AbortController();
   const { signal, release: unlink } = linkSignals([gone.signal, api.closing]);
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => gone.abort(GIVEN_UP), timeoutMs);

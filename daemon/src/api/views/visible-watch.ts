@@ -235,7 +235,7 @@ class VisibleWatch {
 
   /** Calls back for each object that shows; returns the version that it went through. */
   async #goThrough(each: (object: ApiObject, visibility: 'full' | 'name') => void): Promise<number> {
-    const { resourceVersion: _version, bookmarks: _bookmarks, signal: _signal, ...query } = this.#query;
+    const { resourceVersion: _version, bookmarks: _bookmarks, told: _told, signal: _signal, ...query } = this.#query;
     let visibility: ((object: ApiObject) => Visibility) | undefined;
     const page = await this.#api.store.listRaw(query, {
       filter: (object) => {
