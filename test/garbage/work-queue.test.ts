@@ -40,6 +40,18 @@ const pass = async (ms: number) => {
 };
 
 describe('work', () => {
+  it('comes at its time though the clock is set back meanwhile, and looks no more often', async () => {
+    queue.add('a', 5);
+    failing.add('b');
+    queue.add('b', 1);
+    await pass(2);
+    vi.setSystemTime(Date.now() - 40 * 24 * 60 * 60 * 1000);
+    failing.clear();
+    await pass(20);
+    expect(done).toEqual(['b@1', 'a@5', 'b1@11']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('is done at its time, each key once', async () => {
     queue.add('a', 5);
     queue.add('a', 20);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LocalStore } from '../../daemon/src/store/local-store.types.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import type { WatchEvent, WatchQuery } from '../../daemon/src/store/object-store.types.ts';
@@ -119,6 +119,21 @@ describe('a watch', () => {
     expect(shown(events)).toEqual(['BOOKMARK', 'ADDED r', 'BOOKMARK']);
     expect(events[2]).toEqual({ type: 'BOOKMARK', version: store.version() });
     expect(shown(silent.events)).toEqual(['ADDED r']);
+  });
+
+  it('gives bookmarks though the clock was set back', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      store = await openObjectStore({ kv: memoryKv(), node: NODE, bookmarkMs: 0 });
+      const { events } = record({ bookmarks: true });
+      await waitFor(() => events.length === 1);
+      vi.setSystemTime(Date.now() - 60 * 60 * 1000);
+      await store.transact((tx) => tx.put({ ...service('f'), kind: 'Endpoints', spec: undefined }));
+      await waitFor(() => events.length === 2, { what: 'a bookmark' });
+      expect(shown(events)).toEqual(['BOOKMARK', 'BOOKMARK']);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('refuses versions that are not kept, from the future, foreign, or no versions', async () => {

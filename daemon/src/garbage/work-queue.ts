@@ -17,6 +17,7 @@ export interface WorkQueueOptions {
 }
 
 interface Later {
+  /** By the clock that nobody sets. */
   due: number;
   failures: number;
 }
@@ -46,7 +47,7 @@ export class WorkQueue {
   /** False if there is no room for it. One that waits already keeps the earlier time; with `anew` it also forgets that it has failed. */
   add(key: string, delayMs: number, { anew = false }: { anew?: boolean } = {}): boolean {
     if (this.#stopped) return true;
-    const due = Date.now() + delayMs;
+    const due = performance.now() + delayMs;
     const running = this.#running.get(key);
     if (running !== undefined) {
       running.again = Math.min(running.again ?? due, due);
@@ -92,13 +93,13 @@ export class WorkQueue {
     if (this.#stopped || due >= this.#timerDue) return;
     clearTimeout(this.#timer);
     this.#timerDue = due;
-    this.#timer = setTimeout(() => this.#wake(), Math.max(0, due - Date.now()));
+    this.#timer = setTimeout(() => this.#wake(), Math.max(0, due - performance.now()));
     this.#timer.unref();
   }
 
   #wake(): void {
     this.#timerDue = Number.POSITIVE_INFINITY;
-    const now = Date.now();
+    const now = performance.now();
     let next = Number.POSITIVE_INFINITY;
     for (const [key, later] of this.#later) {
       if (later.due > now) {
@@ -127,7 +128,7 @@ export class WorkQueue {
     this.#running.set(key, running);
     const end = this.#options.work(key, failures).then(
       () => this.#ended(key, running.again === undefined ? undefined : { due: running.again, failures: 0 }),
-      () => this.#ended(key, { due: Date.now() + this.#backOff(failures), failures: failures + 1 }),
+      () => this.#ended(key, { due: performance.now() + this.#backOff(failures), failures: failures + 1 }),
     );
     this.#ends.add(end);
     void end.finally(() => this.#ends.delete(end));

@@ -79,7 +79,6 @@ class Store implements LocalStore {
   readonly #bell = new Bell();
   readonly #listeners = new Set<(changes: readonly Change[]) => void>();
   readonly #ended = new AbortController();
-  readonly #now: () => number;
   readonly #bookmarkMs: number;
   readonly #onError: (error: unknown) => void;
   #resting: (() => void)[] = [];
@@ -90,7 +89,6 @@ class Store implements LocalStore {
     this.#rows = new RowCache(kv, OBJECT_PREFIX);
     this.#log = log;
     this.#pages = new PageCache(log.last);
-    this.#now = now;
     this.#onError = onError;
     this.#bookmarkMs = bookmarkMs;
     this.#queue = new CommitQueue({
@@ -204,7 +202,7 @@ class Store implements LocalStore {
       query.told?.();
       if (query.bookmarks === true) yield { type: 'BOOKMARK', version: cursor };
     }
-    yield* follow({ log: this.#log, bell: this.#bell, selection, cursor, query, bookmarkMs: this.#bookmarkMs, now: this.#now });
+    yield* follow({ log: this.#log, bell: this.#bell, selection, cursor, query, bookmarkMs: this.#bookmarkMs });
   }
 
   /** Reads at a moment when no batch is on its way, so that what is shown is exactly one version. */

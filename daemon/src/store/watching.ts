@@ -58,15 +58,14 @@ export interface Follow {
   query: WatchQuery;
   /** Milliseconds between bookmarks that only tell how far a watch has come. */
   bookmarkMs: number;
-  now: () => number;
 }
 
 /** Everything after the cursor, for ever. */
-export async function* follow({ log, bell, selection, cursor: start, query, bookmarkMs, now }: Follow): AsyncGenerator<WatchEvent> {
+export async function* follow({ log, bell, selection, cursor: start, query, bookmarkMs }: Follow): AsyncGenerator<WatchEvent> {
   const { signal, bookmarks = false } = query;
   let cursor = start;
   let marked = start;
-  let markedAt = now();
+  let markedAt = performance.now();
   // A replica's resourceVersion is its owner's stamp and no use for resuming here: the bookmark after it is.
   let owed = false;
   while (!signal.aborted) {
@@ -80,11 +79,11 @@ export async function* follow({ log, bell, selection, cursor: start, query, book
       yield event;
     }
     if (cursor < log.last) continue;
-    if (bookmarks && cursor > marked && (owed || now() - markedAt >= bookmarkMs)) {
+    if (bookmarks && cursor > marked && (owed || performance.now() - markedAt >= bookmarkMs)) {
       yield { type: 'BOOKMARK', version: cursor };
       owed = false;
       marked = cursor;
-      markedAt = now();
+      markedAt = performance.now();
     }
     await bell.wait(signal, () => log.last > cursor);
   }

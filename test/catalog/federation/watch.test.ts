@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { modelKind } from '../../../protocol/kinds/model.ts';
 import { waitFor } from '../../wait.ts';
 import { expected, Informer, textOf } from './informer.ts';
@@ -220,6 +220,27 @@ describe('a watch over nodes', () => {
     }
     expect(seen).toEqual(['node0', 'node1', 'node1', 'node2', 'node2', 'node3', 'node3']);
     stop.abort();
+  });
+
+  test('tells how far it has come though the clock was set back', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    await open();
+    await agrees();
+    const stop = new AbortController();
+    const request = { user: USER, kind: modelKind, bookmarks: true, timeoutMs: 60_000, signal: stop.signal };
+    try {
+      let bookmarks = 0;
+      for await (const { type } of await nodes.federation.watch(request)) {
+        if (type !== 'BOOKMARK') continue;
+        bookmarks += 1;
+        if (bookmarks === 2) break;
+        vi.setSystemTime(Date.now() - 24 * 60 * 60 * 1000);
+        await putModel(nodes.store, 'node0', 'later', 'one');
+      }
+    } finally {
+      vi.useRealTimers();
+      stop.abort();
+    }
   });
 
   test('after a list without the rows of an absent node shows them, marked', async () => {

@@ -178,7 +178,7 @@ class NodesFederation implements Federation {
       const open = await this.#feed(user, kind);
       const from =
         version === undefined ? undefined : { version, note: open.feed.kept.listNote(version), local: this.#journal.localAt(version) };
-      const { local, node, now } = this.#options;
+      const { local, node } = this.#options;
       const { bookmarks, timeoutMs } = request;
       const query = { ...selection.forPeers, group: kind.group, plural: kind.plural };
       const { bookmarkMs } = this.#tunables;
@@ -195,7 +195,6 @@ class NodesFederation implements Federation {
         bookmarks,
         bookmarkMs,
         timeoutMs,
-        now,
         signal,
       });
       return released(events, () => {

@@ -43,7 +43,7 @@ export interface Accounts {
   become(name: string | undefined): Promise<{ prefix: string[]; account: Account | undefined }>;
 }
 
-export function createAccounts(now: () => number = Date.now): Accounts {
+export function createAccounts(now: () => number = performance.now.bind(performance)): Accounts {
   const kept = new Map<string, { until: number; account: Promise<Account> }>();
   let setpriv: Promise<string | undefined> | undefined;
 

@@ -98,7 +98,6 @@ export class StoredDomainLog implements DomainLog {
       store,
       logger,
       counters,
-      now,
       onFork: (proof) => this.#tellFork(this.#self, proof),
       onCondition: () => {
         for (const listener of this.#conditionListeners) this.#guard(listener);

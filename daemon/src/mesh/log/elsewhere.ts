@@ -37,7 +37,6 @@ export interface ElsewhereOptions {
   store: ObjectStore;
   logger: Logger;
   counters: Counters;
-  now: () => number;
   onFork: (proof: Uint8Array) => void;
   onCondition: () => void;
   /** Joins the collected state with ours, durably. */
@@ -75,10 +74,10 @@ export class Elsewhere {
 
   /** True if nothing is known of an own state that is not taken in. */
   get isQuiet(): boolean {
-    const { own, now } = this.#options;
+    const { own } = this.#options;
     if (this.#collected !== undefined) return false;
     const wanted = this.#wanted;
-    return wanted === undefined || now() > wanted.until || contains(own.durableHistory, wanted.point);
+    return wanted === undefined || performance.now() > wanted.until || contains(own.durableHistory, wanted.point);
   }
 
   /** True if all of such a state is here and only has to be stored. */
@@ -98,19 +97,19 @@ export class Elsewhere {
 
   /** An epoch below our present one that peers would not send by themselves. */
   get wanted(): Epoch | undefined {
-    const { own, now } = this.#options;
+    const { own } = this.#options;
     const head = own.durableHead;
-    if (this.#wanted === undefined || head === undefined || now() > this.#wanted.until) return undefined;
+    if (this.#wanted === undefined || head === undefined || performance.now() > this.#wanted.until) return undefined;
     const { epoch } = this.#wanted.point;
     return compareEpochs(epoch, head.track.epoch) < 0 ? epoch : undefined;
   }
 
   /** Told of each own head that a peer has; true if we lack something of it. */
   lacks(head: Head): boolean {
-    const { own, now } = this.#options;
+    const { own } = this.#options;
     const point = { epoch: head.epoch, seq: head.seq };
     if (this.#condition !== undefined || contains(own.durableHistory, point)) return false;
-    this.#wanted = { point, until: now() + WANTED_MS };
+    this.#wanted = { point, until: performance.now() + WANTED_MS };
     const track = this.#collected?.track;
     return track === undefined || compareEpochs(track.epoch, point.epoch) !== 0 || track.seq < point.seq;
   }

@@ -38,7 +38,6 @@ export interface FollowOptions {
   bookmarks: boolean;
   bookmarkMs: number;
   timeoutMs: number;
-  now: () => number;
   signal: AbortSignal;
 }
 
@@ -76,10 +75,10 @@ export async function* follow(options: FollowOptions): AsyncGenerator<FederatedE
 }
 
 async function* changes(options: FollowOptions, own: OwnRows, log: LogReader, initial: boolean): AsyncGenerator<FederatedEvent> {
-  const { feed, bookmarks, bookmarkMs, signal, now } = options;
+  const { feed, bookmarks, bookmarkMs, signal } = options;
   let marked = log.cursor;
   let markedLocal = own.version;
-  let markedAt = initial ? Number.NEGATIVE_INFINITY : now();
+  let markedAt = initial ? Number.NEGATIVE_INFINITY : performance.now();
   while (!signal.aborted) {
     feed.assertWorks();
     yield* log.read(signal);
@@ -91,13 +90,13 @@ async function* changes(options: FollowOptions, own: OwnRows, log: LogReader, in
     if (own.ended) return;
     if (log.isBehind()) continue;
     const due = bookmarks && (markedAt === Number.NEGATIVE_INFINITY || log.cursor > marked || own.version > markedLocal);
-    const quiet = await quietFor(due ? Math.max(QUIET_MS, markedAt + bookmarkMs - now()) : undefined, own, feed.kept, signal);
+    const quiet = await quietFor(due ? Math.max(QUIET_MS, markedAt + bookmarkMs - performance.now()) : undefined, own, feed.kept, signal);
     if (!due || !quiet || signal.aborted) continue;
     markedLocal = own.version;
     marked = await feed.kept.stamp(markedLocal);
     yield* log.read(signal);
     log.cursor = Math.max(log.cursor, marked);
-    markedAt = now();
+    markedAt = performance.now();
     yield { type: 'BOOKMARK', resourceVersion: String(marked) };
   }
 }

@@ -112,11 +112,11 @@ export class RemoteWatch {
   }
 
   async #run(): Promise<void> {
-    const { logger, now, tunables } = this.#ports;
+    const { logger, tunables } = this.#ports;
     const { signal } = this.#stopped;
     let rest = tunables.retryMs;
     while (!signal.aborted) {
-      const began = now();
+      const began = performance.now();
       const ended = await this.#hold();
       if (signal.aborted) return;
       logger.debug({ peer: this.#peer.namespace, why: ended.reason }, 'A peer is not followed now');
@@ -124,7 +124,7 @@ export class RemoteWatch {
       this.#settle();
       const most = this.#peer.reachable ? tunables.maxRetryMs : tunables.maxAwayRetryMs;
       // one that was followed for a while is tried soon
-      rest = now() - began > most ? tunables.retryMs : Math.min(rest * 2, most);
+      rest = performance.now() - began > most ? tunables.retryMs : Math.min(rest * 2, most);
       this.#deniedRest = this.#denied ? Math.min(Math.max(this.#deniedRest * 2, tunables.retryMs), tunables.deniedRetryMs) : 0;
       await this.#woken.wait(signal, this.#denied ? this.#deniedRest : rest);
     }
