@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Checkup } from '../../protocol/checkup.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { nodeKind, nodeStatus } from '../../protocol/kinds/node.ts';
+import type { AccessPart } from './access/access.ts';
 import type { AuditLog } from './access/audit/audit.ts';
 import type { AuditWitnessing } from './access/audit/witnessing.ts';
 import type { Action } from './api/handlers.types.ts';
@@ -24,6 +25,7 @@ export interface CheckupParts {
   store: Pick<LocalStore, 'list'>;
   apps: Pick<Apps, 'ingressAddress' | 'tryOwn'>;
   dispatching: Pick<Dispatching, 'figures'>;
+  access: Pick<AccessPart, 'clockConditions'>;
   audit: Pick<AuditLog, 'conditions' | 'counters'>;
   witnessing: Pick<AuditWitnessing, 'conditions' | 'figures'>;
   checks: readonly Check[];
@@ -32,7 +34,7 @@ export interface CheckupParts {
 
 /** `GET …/daemon/checkup`, for the operator. */
 export function checkupAction(parts: CheckupParts): Action {
-  const { config, node, version, mesh, store, apps, dispatching, audit, witnessing, checks, now } = parts;
+  const { config, node, version, mesh, store, apps, dispatching, access, audit, witnessing, checks, now } = parts;
   const ports: CheckupPorts = {
     node,
     version,
@@ -53,6 +55,7 @@ export function checkupAction(parts: CheckupParts): Action {
       );
     },
     apps: (signal) => apps.tryOwn(signal),
+    clock: () => access.clockConditions(),
     audit() {
       const { publishedAt, unpublished } = witnessing.figures();
       return {

@@ -56,7 +56,7 @@ async function start(config: Config, logger: Logger, stops: Stops): Promise<Daem
   const secrets = createSecrets({ store, node, directory, now });
   store.addParticipant(secrets.participant);
   const operator = { authenticate: (token: string) => credentials.tokens.authenticate(token) };
-  const access = createAccess({ store, node, mesh, operator, now, logger: logger.child({ part: 'access' }) });
+  const access = createAccess({ store, node, mesh, operator, audit, now, logger: logger.child({ part: 'access' }) });
   stops.push(() => access.stop());
   const model = createModelling(opened, access);
   const events = recordEvents(opened);

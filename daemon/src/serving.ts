@@ -65,6 +65,7 @@ export async function startServing(opened: OpenNode, parts: ServedParts): Promis
       apps,
       dispatch: dispatching,
       failures: async () => [...opened.damage, ...(await failuresOf(checks))],
+      clock: () => access.clockConditions(),
       audit: { conditions: () => [...audit.conditions(), ...witnessing.conditions()], counters: () => audit.counters() },
     });
   const api = await startApiServer({
@@ -74,7 +75,7 @@ export async function startServing(opened: OpenNode, parts: ServedParts): Promis
       ...parts,
       status,
       audit: auditAction({ audit, gather: () => witnessing.gather() }),
-      checkup: checkupAction({ ...shared, config }),
+      checkup: checkupAction({ ...shared, config, access }),
       rotate: async () => {
         const token = await credentials.tokens.rotate();
         access.tokenEnded();

@@ -23,6 +23,8 @@ interface StatusFacts extends Facts {
   startedAt: number;
   /** What the daemon needs and has not. */
   failures(): Promise<string[]>;
+  /** Sentences about this machine's clock. */
+  clock(): string[];
   audit: { conditions(): string[]; counters(): Record<string, number> };
   /** `nodeObject`: this node's own Node object. */
   dispatch: { counts(): Record<string, number>; nodeObject(): Promise<ApiObject | undefined> };
@@ -68,6 +70,7 @@ export async function daemonStatus(facts: StatusFacts): Promise<object> {
     conditions: [
       ...maintained(await facts.dispatch.nodeObject()),
       ...(await facts.failures()),
+      ...facts.clock(),
       ...audit.conditions(),
       ...conditions(domains),
     ],

@@ -235,7 +235,7 @@ describe('what survives a restart', () => {
     await before.create(OPERATOR, 'trusts', 'research', { spec: { members: ['eve@node1'] } });
     await before.create(OPERATOR, 'shares', 's-1', { spec: { trust: 'research@node0', verbs: ['READ'], on: RESOURCES } });
     const token = await tokenOf(before, 'ops');
-    before.access.stop();
+    await before.access.stop();
     const after = await startSite({ kv });
     expect(after.access.authenticate(token)).toEqual(ops);
     expect(await after.can(ops, 'UPDATE', 'resources/mine')).toBe(true);

@@ -20,7 +20,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  site.access.stop();
+  await site.access.stop();
   await api.close();
 });
 

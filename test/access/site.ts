@@ -1,6 +1,6 @@
 /** One node's access over a store in memory, with a mesh that says what the test wants. */
 import { type AccessPart, createAccess } from '../../daemon/src/access/access.ts';
-import type { Access } from '../../daemon/src/access/access.types.ts';
+import type { Access, AuditRecord } from '../../daemon/src/access/access.types.ts';
 import type { AccessDomain, AccessMesh, Handler, HandlerContext } from '../../daemon/src/access/ports.ts';
 import type { Kv } from '../../daemon/src/store/kv.ts';
 import type { LocalStore } from '../../daemon/src/store/local-store.types.ts';
@@ -65,6 +65,8 @@ export interface Site {
   warnings: string[];
   time: { now: number };
   errors: object[];
+  /** Lines of the audit log. */
+  audited: AuditRecord[];
   /** Makes an object as the API would: asks, lets the handler have its say, stores. */
   create(principal: Principal, plural: string, name: string, fields?: object, meta?: object): Promise<ApiObject>;
   update(principal: Principal, plural: string, name: string, fields: object): Promise<ApiObject>;
@@ -85,11 +87,13 @@ export async function startSite({ kv = memoryKv(), mesh = new FakeMesh() }: { kv
   const time = { now: Date.parse('2026-11-21T12:00:00Z') };
   const warnings: string[] = [];
   const errors: object[] = [];
+  const audited: AuditRecord[] = [];
   const access = createAccess({
     store,
     node: { name: NODE },
     mesh,
     operator: { authenticate: (token) => (token === OPERATOR_TOKEN ? OPERATOR : undefined) },
+    audit: { record: (line) => void audited.push(line) },
     now: () => time.now,
     logger: { ...silentLogger, warn: (fields) => void errors.push(fields), error: (fields) => void errors.push(fields) },
   });
@@ -113,6 +117,7 @@ export async function startSite({ kv = memoryKv(), mesh = new FakeMesh() }: { kv
     warnings,
     time,
     errors,
+    audited,
     async create(principal, plural, name, fields = {}, meta = {}) {
       const object = { ...blank(plural, name, NODE, meta), ...fields };
       permit(principal, 'CREATE', plural, object);
@@ -152,7 +157,7 @@ export async function startSite({ kv = memoryKv(), mesh = new FakeMesh() }: { kv
       return access.decide(principal, { verb, group: 'dtkd.dev', plural, name, ...(object === undefined ? {} : { object }) }).allowed;
     },
     async close() {
-      access.stop();
+      await access.stop();
       await store.close();
     },
   };

@@ -57,6 +57,7 @@ export function facts(more: Partial<CheckupFacts> = {}): CheckupFacts {
     notReady: [],
     certificates: [{ name: 'API', begins: NOW - DAY_MS, expires: NOW + 300 * DAY_MS }],
     apps: [{ name: 'wiki', status: 'Ready', message: undefined, answers: true }],
+    clock: [],
     audit: { conditions: [], lost: 0, unpublished: 0, publishedAt: NOW - 60_000 },
     orders: { held: 0, firstExpiry: undefined, waiting: 0 },
     suffix: { name: 'app.node0.dtkd.localhost', ingress: '127.0.0.1', addresses: ['127.0.0.1'], error: undefined },

@@ -36,6 +36,7 @@ function ports(more: Partial<CheckupPorts> = {}, names: readonly string[] = ['no
     },
     versions: async () => new Map([['node1', '1.2.3']]),
     apps: async () => [],
+    clock: () => [],
     audit: () => ({ conditions: [], lost: 0, unpublished: 0, publishedAt: NOW }),
     orders: () => ({ held: 0, firstExpiry: undefined, waiting: 0 }),
     checks: [],

@@ -232,6 +232,7 @@ describe('findings about machine and program', () => {
       { certificates: [{ name: 'API', begins: NOW - DAY_MS, expires: NOW + DAY_MS }] },
       ['certificate API', 'warning'],
     ],
+    ['a clock that was set back', { clock: ['the clock of this machine was set back'] }, ['clock set back', 'problem']],
     ['a contradicted audit log', { audit: { ...facts().audit, conditions: ['node1 shows another past'] } }, ['audit', 'problem']],
     ['audit lines that were lost', { audit: { ...facts().audit, lost: 2 } }, ['audit', 'problem']],
     ['no witness for hours', { audit: { ...facts().audit, unpublished: 9, publishedAt: NOW - 5 * HOUR_MS } }, ['audit', 'warning']],

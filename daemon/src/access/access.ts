@@ -12,8 +12,9 @@ import { userKind } from '../../../protocol/kinds/user.ts';
 import { type Principal, SELF, subjectText, type UserPrincipal } from '../../../protocol/principal.ts';
 import type { Logger } from '../logging/logger.types.ts';
 import type { ObjectStore } from '../store/object-store.types.ts';
-import type { Access, Asked, Decision, View } from './access.types.ts';
+import type { Access, Asked, Audit, Decision, View } from './access.types.ts';
 import { accessActions, userActions } from './actions.ts';
+import { ClockWatch } from './clock-watch.ts';
 import { decide, view } from './decision.ts';
 import { Directory } from './directory.ts';
 import { ExpiryTimer } from './expiry-timer.ts';
@@ -33,6 +34,7 @@ export interface AccessOptions {
   mesh: AccessMesh;
   /** Asked first for the bearer of a token. */
   operator: { authenticate(bearerToken: string): Principal | undefined };
+  audit: Audit;
   now: () => number;
   logger: Logger;
 }
@@ -49,7 +51,9 @@ export interface AccessPart extends Access {
   tokenEnded(): void;
   /** Reads what is stored. To be awaited before anything is decided. */
   start(): Promise<void>;
-  stop(): void;
+  stop(): Promise<void>;
+  /** What is wrong with the clock that grants end by, in sentences. */
+  clockConditions(): string[];
 }
 
 /** To be called before the store's first transaction. */
@@ -66,16 +70,18 @@ class AccessService implements AccessPart {
   readonly #tokens: UserTokens;
   readonly #keeper: FactKeeper;
   readonly #timer: ExpiryTimer;
+  readonly #clock: ClockWatch;
   readonly #listeners = new Set<() => void>();
   readonly #tokenListeners = new Set<() => void>();
 
   constructor(options: AccessOptions) {
-    const { store, node, mesh, now } = options;
+    const { store, node, mesh, now, audit, logger } = options;
     this.#options = options;
     this.#book = new FactBook(node.name);
     this.#tokens = new UserTokens(store, node.name, () => this.tokenEnded());
     const directory = new Directory({ store, node, mesh });
     this.#timer = new ExpiryTimer(now, this.#book, () => this.#tell(this.#listeners));
+    this.#clock = new ClockWatch({ kv: store.kv, book: this.#book, audit, now, logger });
     this.#keeper = new FactKeeper({ ...options, book: this.#book, tokens: this.#tokens, directory, onChange: () => this.#changed() });
     const parts = { store, node, now, book: this.#book, directory, access: this };
     this.kinds = new Map<string, Handler>([
@@ -88,15 +94,21 @@ class AccessService implements AccessPart {
     this.actions = accessActions(parts);
   }
 
-  start(): Promise<void> {
-    return this.#keeper.start();
+  async start(): Promise<void> {
+    await this.#keeper.start();
+    await this.#clock.start();
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#keeper.stop();
     this.#timer.stop();
     this.#listeners.clear();
     this.#tokenListeners.clear();
+    await this.#clock.stop();
+  }
+
+  clockConditions(): string[] {
+    return this.#clock.conditions();
   }
 
   decide(principal: Principal, asked: Asked): Decision {

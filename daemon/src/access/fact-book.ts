@@ -121,6 +121,11 @@ export class FactBook implements Facts {
     return Number.isFinite(next) ? next : undefined;
   }
 
+  /** Grants that end after `from`, and at `upTo` at the latest. */
+  endingBetween(from: number, upTo: number): Grant[] {
+    return [...this.#grants.values()].filter(({ expires }) => expires > from && expires <= upTo);
+  }
+
   /** Takes what a Type object says; undefined: it is gone, or extends nothing. */
   setType(object: string, fact: TypeFact | undefined): void {
     const before = this.#types.get(object);

@@ -91,6 +91,8 @@ export interface CheckupFacts {
   /** Of the API, by name. Milliseconds since the epoch. */
   certificates: readonly { name: string; begins: number; expires: number }[] | undefined;
   apps: readonly AppFacts[] | undefined;
+  /** Sentences about the clock of this machine. */
+  clock: readonly string[];
   audit: { conditions: readonly string[]; lost: number; unpublished: number; publishedAt: number | undefined };
   /** Orders that this node holds for members that are away; the first of them to expire, in milliseconds since the epoch. */
   orders: { held: number; firstExpiry: number | undefined; waiting: number };

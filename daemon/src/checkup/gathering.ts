@@ -62,6 +62,7 @@ export interface CheckupPorts {
   /** Versions of dtkd by the name of the node. */
   versions(): Promise<ReadonlyMap<string, string>>;
   apps(signal: AbortSignal): Promise<readonly AppFacts[]>;
+  clock(): CheckupFacts['clock'];
   audit(): CheckupFacts['audit'];
   orders(): CheckupFacts['orders'];
   checks: readonly { name: string; failing(how: { anew: boolean }): Promise<string | undefined> }[];
@@ -115,6 +116,7 @@ async function checkUp(ports: CheckupPorts): Promise<Checkup> {
     notReady,
     certificates,
     apps,
+    clock: ports.clock(),
     audit: ports.audit(),
     orders: ports.orders(),
     suffix,

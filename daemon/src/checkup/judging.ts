@@ -1,7 +1,16 @@
 /** All checks over what was gathered, in the order of the report. Pure. */
 import type { Finding } from '../../../protocol/checkup.ts';
 import { checkInvites, checkLogs, checkOrders, checkReach, checkState } from './checks/domains.ts';
-import { checkDisk, checkFamilies, checkLag, checkMemory, checkMulticast, checkReady, checkSuffix } from './checks/machine.ts';
+import {
+  checkDisk,
+  checkFamilies,
+  checkLag,
+  checkMemory,
+  checkMulticast,
+  checkReady,
+  checkSetBack,
+  checkSuffix,
+} from './checks/machine.ts';
 import {
   checkClocks,
   checkConditions,
@@ -23,6 +32,7 @@ export function judge(facts: CheckupFacts): Finding[] {
     ...checkDisk(facts),
     ...checkMemory(machine),
     ...checkLag(machine),
+    ...checkSetBack(facts),
     ...checkCertificates(facts),
     ...checkFamilies(facts),
     ...checkMulticast(facts),

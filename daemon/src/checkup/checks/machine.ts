@@ -37,6 +37,16 @@ export function checkReady({ notReady }: Pick<CheckupFacts, 'notReady'>): Findin
   return notReady.map(({ name, reason }) => problem(`ready ${name}`, reason, 'See the log of the daemon.'));
 }
 
+export function checkSetBack({ clock }: Pick<CheckupFacts, 'clock'>): Finding[] {
+  return clock.map((text) =>
+    problem(
+      'clock set back',
+      text,
+      'Set the clock right (timedatectl set-ntp true). If it is right now, look at "dtkd get capabilities", and revoke what is over.',
+    ),
+  );
+}
+
 export function checkLag({ lagMs }: Pick<MachineFacts, 'lagMs'>): Finding[] {
   const text = `the daemon was held up for ${Math.round(lagMs)} ms at most while this was checked`;
   const next = 'See what else runs on this machine (top); the daemon answers late while the processor or the disk is busy.';
