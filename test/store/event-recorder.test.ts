@@ -51,6 +51,20 @@ describe('Events', () => {
     expect((await store.figures()).commits).toEqual({ ...before, batches: before.batches + 1, transactions: before.transactions + 1 });
   });
 
+  it('of a clock that was ahead go once it is right again', async () => {
+    let now = Date.parse('2030-01-01T00:00:00Z');
+    const recorder = recorderAt(() => now);
+    const tell = (name: string) => recorder.record({ about: about(name), type: 'Normal', reason: 'Ready', message: 'it is' });
+    tell('ahead');
+    await waitFor(async () => (await events()).length === 1);
+    now -= 365 * 24 * 3_600_000;
+    for (let index = 0; index < 60; index++) tell(`app-${index}`);
+    await recorder.close();
+    const names = (await events()).map(({ metadata }) => metadata.name);
+    expect(names).toHaveLength(60);
+    expect(names.some((name) => name.startsWith('ahead'))).toBe(false);
+  });
+
   it('of a storm are left out, and then written again', async () => {
     const recorder = recorderAt(Date.now);
     const tell = (name: string) => recorder.record({ about: about(name), type: 'Normal', reason: 'Ready', message: 'it is' });

@@ -110,7 +110,10 @@ export class EventRecorder {
     const { items } = await store.list({ ...EVENTS, namespace: node, limit: MAX_EVENTS * 4 });
     const newestFirst = items.sort((a, b) => String(b['lastTimestamp']).localeCompare(String(a['lastTimestamp'])));
     const oldest = toTimestamp(now() - KEEP_MS);
-    const stale = newestFirst.filter((event, index) => index >= MAX_EVENTS || String(event['lastTimestamp']) < oldest);
+    // of a clock that was ahead: they would be the newest for as long
+    const future = toTimestamp(now() + KEEP_MS);
+    const isOver = (time: string) => time < oldest || time > future;
+    const stale = newestFirst.filter((event, index) => index >= MAX_EVENTS || isOver(String(event['lastTimestamp'])));
     if (stale.length === 0) return;
     await store.transact(async (tx) => {
       for (const event of stale) await tx.delete({ ...EVENTS, namespace: node, name: event.metadata.name });
