@@ -434,7 +434,8 @@ export class PartDriver {
     const { timing, timeoutMs, notAfter, now } = this.#options;
     const { startedAt } = this.#part;
     const from = startsNow ? now() : startedAt === undefined ? notAfter : Math.min(startedAt, now());
-    this.#patience.limit('time', from + timeoutMs + timing.graceMs - now(), () => this.giveUp('deadline'));
+    // when it started the target said, by its own clock; and this machine may have slept: there is always time for a word of it
+    this.#patience.limit('time', Math.max(from + timeoutMs - now(), 0) + timing.graceMs, () => this.giveUp('deadline'));
   }
 
   /** Nothing is looked for any more. */
