@@ -464,7 +464,9 @@ describe('the order of turns', () => {
   });
 
   test('pauses after a batch with a failure, and goes on or ends as it is told', async () => {
-    const w = await inWorld({ targets: { ...webs(succeed), web2: fail } });
+    const audited: string[] = [];
+    const audit = { record: ({ verb }: { verb: string }) => void audited.push(verb) };
+    const w = await inWorld({ targets: { ...webs(succeed), web2: fail }, audit });
     const request = { ...EXEC, batch: '34%', pauseOnFailure: true, keepGoing: false };
     const first = await w.executions.dispatch(OPS, request);
     const lines = await linesOf(w.executions, first.metadata.name);
@@ -482,6 +484,7 @@ describe('the order of turns', () => {
     const ended = outcomes(partsOf(await showOf(w.executions, second.metadata.name)));
     expect(ended['web4']).toBe('skipped');
     expect(Object.values(ended).filter((one) => one === 'skipped')).toHaveLength(3);
+    expect(audited).toEqual(['dispatch', 'resume', 'dispatch', 'abort']);
   });
 });
 
@@ -559,6 +562,21 @@ describe('ending, repeating, coming back', () => {
     expect(parts[2]?.reason).toContain('restarted');
     expect(w.targets.get('web3')?.requests).toEqual([]);
     expect(w.targets.get('web1')?.only.starts).toBe(1);
+  });
+
+  test('a starter that was down for longer than a command may take asks its target before it gives up', async () => {
+    let now = Date.now();
+    const w = await inWorld({ targets: { web1: hang }, now: () => now, timing: { graceMs: 60_000 } });
+    const { metadata } = await w.executions.dispatch(OPS, EXEC);
+    await waitFor(async () => partsOf(await showOf(w.executions, metadata.name))[0]?.state === 'running');
+    now += 12 * 3_600_000;
+    await w.restart();
+    const stored: unknown[] = [];
+    w.store.subscribe((changes) => void stored.push(...changes.map(({ object }) => object?.['status'])));
+    w.targets.get('web1')?.only.end();
+    await linesOf(w.executions, metadata.name);
+    expect(JSON.stringify(stored)).not.toContain('unknown');
+    expect(outcomes(partsOf(await showOf(w.executions, metadata.name)))).toEqual({ web1: 'succeeded' });
   });
 
   test('what is over is shown and followed after a restart, too', async () => {

@@ -48,6 +48,7 @@ export interface WorldOptions {
   content?: Partial<ExecutionsOptions['content']>;
   modules?: ExecutionsOptions['modules'];
   now?: () => number;
+  audit?: ExecutionsOptions['audit'];
   network?: FakeNetwork;
   name?: string;
   /** Signing keys of nodes. */
@@ -140,7 +141,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
         ...options.holding,
       },
       access: { decide: options.decide ?? (() => ({ allowed: true, because: 'a test' })) },
-      audit: { record: () => undefined },
+      audit: options.audit ?? { record: () => undefined },
       directory,
       keep: async () => ({ keepForMs: 86_400_000, keepBytes: 1_000_000 }),
       names: async (beginning, limit) => {

@@ -237,6 +237,7 @@ class StartedHere implements Executions {
     if (known.at === 'here') throw new DtkdError('CONFLICT', 'the execution is not paused: it has ended');
     this.#assertMayEnd(principal, known.run);
     known.run.resume();
+    this.#audit(principal, 'resume', known.run.id, 'asked for');
     return known.run.object();
   }
 

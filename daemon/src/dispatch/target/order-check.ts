@@ -57,10 +57,14 @@ export function assertForUs({ header, entry }: CheckedOrder, { domain, self, sta
     throw new DtkdError('ORDER_INVALID', 'the times of the order cannot be: it may wait for 7 days at most');
   }
   if (createdAt > now + CLOCK_TOLERANCE_MS) {
-    throw new DtkdError('ORDER_INVALID', `the order is of ${new Date(createdAt).toISOString()}, which is not yet`, {
-      next: 'Set the clocks of both nodes.',
-      details: { theirs: createdAt, ours: now },
-    });
+    throw new DtkdError(
+      'ORDER_INVALID',
+      `the order is of ${new Date(createdAt).toISOString()}, which is not yet: here it is ${new Date(now).toISOString()}`,
+      {
+        next: 'Set the clocks of both nodes.',
+        details: { theirs: createdAt, ours: now },
+      },
+    );
   }
 }
 
