@@ -81,7 +81,7 @@ class AccessService implements AccessPart {
     this.#tokens = new UserTokens(store, node.name, () => this.tokenEnded());
     const directory = new Directory({ store, node, mesh });
     this.#timer = new ExpiryTimer(now, this.#book, () => this.#tell(this.#listeners));
-    this.#clock = new ClockWatch({ kv: store.kv, book: this.#book, audit, now, logger });
+    this.#clock = new ClockWatch({ kv: store.kv, book: this.#book, audit, now, onSetBack: () => this.#changed(), logger });
     this.#keeper = new FactKeeper({ ...options, book: this.#book, tokens: this.#tokens, directory, onChange: () => this.#changed() });
     const parts = { store, node, now, book: this.#book, directory, access: this };
     this.kinds = new Map<string, Handler>([

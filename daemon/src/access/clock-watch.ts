@@ -34,6 +34,8 @@ export interface ClockWatchOptions {
   book: Pick<FactBook, 'endingBetween'>;
   audit: Audit;
   now: () => number;
+  /** Told when grants may count again. */
+  onSetBack: () => void;
   logger: Logger;
 }
 
@@ -87,7 +89,7 @@ export class ClockWatch {
   }
 
   #setBack(from: number, to: number): void {
-    const { book, audit, logger } = this.#options;
+    const { book, audit, onSetBack, logger } = this.#options;
     const again = book.endingBetween(to, from);
     const back = { from, to, uids: again.map(({ uid }) => uid) };
     this.#seen = { latest: to, back };
@@ -97,6 +99,7 @@ export class ClockWatch {
     );
     const because = `${wordsOf(back)}${again.length === 0 ? '' : `; these count again: ${namesOf(again)}`}`;
     audit.record({ who: 'daemon', verb: 'clock', what: 'daemon', outcome: 'allowed', because });
+    onSetBack();
   }
 }
 
