@@ -30,12 +30,20 @@ export interface FieldOptions {
   names: readonly string[];
   /** Words that `dtkd up --tag` is given, by site. */
   tags?: Readonly<Record<string, string>>;
+  /** More environment of daemons, by site. */
+  envs?: Readonly<Record<string, NodeJS.ProcessEnv>>;
 }
 
 /** Starts the sites and lets ops@FIRST run commands on all of them. */
-export async function openField(stage: Stage, { names, tags = {} }: FieldOptions): Promise<Field> {
+export async function openField(stage: Stage, { names, tags = {}, envs = {} }: FieldOptions): Promise<Field> {
   const sites = await Promise.all(
-    names.map((name) => stage.start({ name, ...(tags[name] === undefined ? {} : { args: ['--tags', tags[name]] }) })),
+    names.map((name) =>
+      stage.start({
+        name,
+        ...(tags[name] === undefined ? {} : { args: ['--tags', tags[name]] }),
+        ...(envs[name] === undefined ? {} : { env: envs[name] }),
+      }),
+    ),
   );
   const [home] = sites;
   if (home === undefined) throw new Error('a field needs a site');
