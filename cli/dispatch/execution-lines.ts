@@ -21,10 +21,12 @@ export function executionLines(execution: ExecutionView, now: number): string[] 
     ...(message === undefined ? [] : [['Message:', message]]),
     ['Outcome:', countsLine(execution)],
   ];
+  // what all do stands above
+  const several = new Set(parts.map(({ what }) => what)).size > 1;
   const rows = parts.map((part) => [
     ...(staged ? [String(part.stage + 1)] : []),
     part.node,
-    part.what,
+    ...(several ? [part.what] : []),
     part.outcome ?? part.state,
     durationOf(part, now),
     outputOf(part),
@@ -33,7 +35,7 @@ export function executionLines(execution: ExecutionView, now: number): string[] 
   return [
     ...alignColumns(facts),
     '',
-    ...alignColumns([[...(staged ? ['STAGE'] : []), 'NODE', 'WHAT', 'OUTCOME', 'TOOK', 'OUTPUT', 'WHY'], ...rows]),
+    ...alignColumns([[...(staged ? ['STAGE'] : []), 'NODE', ...(several ? ['WHAT'] : []), 'OUTCOME', 'TOOK', 'OUTPUT', 'WHY'], ...rows]),
   ];
 }
 
@@ -60,13 +62,13 @@ function firstTime(execution: ExecutionView): number {
   return Math.min(Number.MAX_SAFE_INTEGER, ...partsOf(execution).flatMap(({ startedAt, endedAt }) => startedAt ?? endedAt ?? []));
 }
 
-/** One row for each execution, the latest first. `wide`: with the whole id. */
+/** One row for each execution, the latest first. `wide`: with the whole id, and all of what runs. */
 export function executionRows(executions: readonly ExecutionView[], now: number, wide: boolean): string[][] {
   const sorted = [...executions].sort((a, b) => (b.startedAt ?? 0) - (a.startedAt ?? 0) || firstTime(b) - firstTime(a));
   return sorted.map((execution) => [
     wide ? execution.id : shortId(execution.id),
     execution.startedAt === undefined ? '' : humanDuration(now - execution.startedAt),
-    whatOf(execution),
+    wide ? whatOf(execution) : cut(whatOf(execution)),
     execution.user,
     execution.starter,
     execution.phase,
@@ -85,6 +87,14 @@ export function mergedById(objects: readonly { node: string; execution: Executio
     }
   }
   return [...byId.values()].map(({ execution }) => execution);
+}
+
+/** Characters of what runs that a list shows: a program with a script as its argument may have a thousand. */
+const MAX_WHAT = 60;
+
+function cut(text: string): string {
+  const characters = [...text];
+  return characters.length <= MAX_WHAT ? text : `${characters.slice(0, MAX_WHAT - 1).join('')}…`;
 }
 
 function whatOf(execution: ExecutionView): string {

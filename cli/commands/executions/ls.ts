@@ -58,6 +58,7 @@ export function configure(command: Command, cli: Cli): void {
       if (flags.output === 'name') return cli.out.lines(rows.map(([id = '']) => fullName(executionKind, id)));
       if (rows.length === 0) return cli.out.note('No executions found.');
       cli.out.lines(alignColumns([['ID', 'AGE', 'WHAT', 'USER', 'STARTER', 'PHASE', 'TARGETS'], ...rows]));
-      if (merged.length > rows.length) cli.out.note(`${merged.length - rows.length} earlier ones are not shown; see --limit.`);
+      const more = merged.length - rows.length;
+      if (more > 0) cli.out.note(`${more} earlier ${more === 1 ? 'one is' : 'ones are'} not shown; see --limit.`);
     });
 }

@@ -74,7 +74,8 @@ export function configure(command: Command, cli: Cli): void {
         ...(wide ? ['USER', 'COMMIT', 'MESSAGE'] : []),
       ];
       cli.out.lines(alignColumns([heading, ...shown.map((task) => row(task, { wide, all }))]));
-      if (found.length > shown.length) cli.out.note(`${found.length - shown.length} earlier ones are not shown; see --limit.`);
+      const more = found.length - shown.length;
+      if (more > 0) cli.out.note(`${more} earlier ${more === 1 ? 'one is' : 'ones are'} not shown; see --limit.`);
     });
 }
 

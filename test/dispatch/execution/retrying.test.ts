@@ -53,6 +53,7 @@ describe('a retry', () => {
 
   test('of what nobody tells is refused', () => {
     expect(() => againOf('ab', execution([], ['failed']))).toThrow(expect.objectContaining({ code: 'GONE' }));
+    expect(() => againOf('ab', execution(targets.slice(0, 1), ['succeeded']))).toThrow('every target of execution ab succeeded');
   });
 
   test('goes as what it repeats: a retry of a retry keeps its batches, too', () => {

@@ -32,7 +32,7 @@ export function againOf(id: string, { spec, status }: ExecutionFields): PlannedT
   }
   const failed = parts.filter(({ outcome }) => outcome !== 'succeeded');
   if (failed.length === 0) {
-    throw new DtkdError('CONFLICT', `all ${parts.length} targets of execution ${short} succeeded: there is nothing to retry`);
+    throw new DtkdError('CONFLICT', `every target of execution ${short} succeeded: there is nothing to retry`);
   }
   const targets = new Map(spec.targets.map((target) => [target.index, target]));
   const known = failed.flatMap(({ index }) => targets.get(index) ?? []);
