@@ -48,9 +48,8 @@ function dottedPattern(source: string, { ignoreCase }: { ignoreCase: boolean }):
   if (!wanted.includes('.')) return { matches: (text) => fold(text) === wanted, size: 1, literal: true };
   const matches = (text: string) => {
     const folded = fold(text);
-    if (folded.length === wanted.length && fits(wanted, folded)) return true;
     // A character may be two units.
-    return SURROGATE.test(folded) && fits([...wanted], [...folded]);
+    return SURROGATE.test(folded) ? fits([...wanted], [...folded]) : fits(wanted, folded);
   };
   return { matches, size: 1, literal: false };
 }
