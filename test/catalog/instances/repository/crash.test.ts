@@ -1,4 +1,4 @@
-import { cp, writeFile } from 'node:fs/promises';
+import { cp, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createRepositories } from '../../../../daemon/src/catalog/instances/repository/repositories.ts';
@@ -55,6 +55,7 @@ async function expectUsable(directory: string): Promise<void> {
   const repository = await again().open('shop');
   await repository.commit(by('What was left'));
   expect((await repository.status()).changes).toEqual([]);
+  expect((await readdir(join(directory, '.git'), { recursive: true })).filter((path) => /tmp_obj_|dtkd-/.test(path))).toEqual([]);
   looks += 1;
   if (version === undefined || looks % EVERY !== 0) return;
   expect(await git(directory, 'status', '--porcelain')).toBe('');

@@ -180,6 +180,7 @@ export class GitRepository implements Repository {
     for (const name of await readdir(this.#gitdir)) {
       if (/^dtkd-(file|ref|index)-/.test(name)) await rm(join(this.#gitdir, name), { force: true });
     }
+    await this.#objects.tidy();
     for (const locked of ['index', MAIN, APPLIED]) await removeLeftLock(join(this.#gitdir, `${locked}.lock`));
     const move = await this.#unfinished();
     if (move === undefined) return;

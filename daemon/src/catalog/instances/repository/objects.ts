@@ -3,7 +3,7 @@
  * whole, which isomorphic-git does not do. What is in packs is read by isomorphic-git.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { deflate, inflate } from 'node:zlib';
@@ -19,6 +19,8 @@ const inflated = promisify(inflate);
 /** Bytes that stand before what a loose object has in it. */
 const HEADER_BYTES = 32;
 const TYPES: readonly ObjectType[] = ['blob', 'tree', 'commit', 'tag'];
+/** Of what is being written. Those of git itself are shorter: one may be at work. */
+const UNFINISHED = /^tmp_obj_[0-9a-f]{12}$/;
 
 export class GitObjects {
   readonly #gitdir: string;
@@ -62,11 +64,21 @@ export class GitObjects {
       if (await exists(path)) return;
       directories.add(dirname(path));
       await mkdir(dirname(path), { recursive: true });
-      // git tidies away what has such a name and was not finished
+      // git tidies away what has such a name and was not finished, if somebody lets it
       const temporary = join(dirname(path), `tmp_obj_${randomBytes(6).toString('hex')}`);
       await replaceFile({ path, data: await deflated(Buffer.concat([header(type, body), body]), { level: 1 }), mode: 0o444, temporary });
     });
     await eachOf(directories, syncDirectory);
+  }
+
+  /** Removes what a process that died has left unfinished. Only while nothing is being written. */
+  async tidy(): Promise<void> {
+    const objects = join(this.#gitdir, 'objects');
+    const directories = (await readdir(objects)).filter((name) => /^[0-9a-f]{2}$/.test(name));
+    await eachOf(directories, async (name) => {
+      const left = (await readdir(join(objects, name))).filter((file) => UNFINISHED.test(file));
+      for (const file of left) await rm(join(objects, name, file), { force: true });
+    });
   }
 
   #path(oid: string): string {
