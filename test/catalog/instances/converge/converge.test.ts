@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { CommandEnd } from '../../../../daemon/src/catalog/instances/instances.types.ts';
 import { conditionsOf } from '../../../../protocol/conditions.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -11,6 +11,7 @@ let made: Bench[] = [];
 afterEach(async () => {
   for (const one of made) await one.close();
   made = [];
+  vi.restoreAllMocks();
 });
 
 async function fresh(file: ServiceFile, nodes?: string[]): Promise<Bench> {
@@ -423,6 +424,30 @@ describe('converging', () => {
     expect(await store.get(ref('serviceinstances', 'shop'))).toBeUndefined();
     expect(await store.get(ref('tasks', 'shop-1'))).toBeDefined();
     expect((await store.kv.page({ gte: 'i/a/', lt: 'i/b' })).length).toBe(0);
+  });
+
+  it('stays if its uninstallation is cancelled, which is no fault to be looked into', async () => {
+    const { machines, daemon, instance, store } = await fresh(SHOP);
+    const { run, ask, part, ports } = await daemon();
+    await run('shop', 'converge');
+    machines.turns = () => Number.POSITIVE_INFINITY;
+    const [warned, noted] = [vi.spyOn(ports.logger, 'warn'), vi.spyOn(ports.logger, 'info')];
+    const { task } = await ask('shop', 'uninstall');
+    await part.subresources.get('dtkd.dev/tasks/cancel')?.({
+      principal: { type: 'operator', name: 'operator' },
+      name: String(task),
+      rest: [],
+      method: 'POST',
+      query: new URLSearchParams(),
+      body: {},
+      signal: new AbortController().signal,
+    });
+    await taskEnd(store, String(task));
+    const reason = expect.stringContaining('could not be taken down: cancelled by operator');
+    await waitFor(() => noted.mock.calls.length > 0);
+    expect(noted).toHaveBeenCalledWith({ service: 'shop', reason }, expect.any(String));
+    expect(warned).not.toHaveBeenCalled();
+    expect(await instance('shop')).toMatchObject({ phase: 'Failed' });
   });
 
   it('stays if it is brought up while it is to be put away', async () => {

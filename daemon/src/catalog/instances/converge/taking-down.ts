@@ -2,7 +2,7 @@
  * Takes instances down, with those that are staged against them if that is asked for, and puts their files away. Files are never lost: a repository is kept aside
  * with its history.
  */
-import { DtkdError } from '../../../../../protocol/errors.ts';
+import { DtkdError, type ErrorCode } from '../../../../../protocol/errors.ts';
 import type { Principal } from '../../../../../protocol/principal.ts';
 import type { ServicePlanAnswer } from '../../../../../protocol/service-api.ts';
 import { prefixEnd } from '../../../store/kv.ts';
@@ -25,6 +25,9 @@ import { appliedStatus, type Instance, instanceRef, isDown } from './instance-ob
 import { planAnswerOf } from './plan-answer.ts';
 import { expandSource, findInstance } from './planning.ts';
 import { resourceTaken } from './resources.ts';
+
+/** Why a service that was to be uninstalled may stay: it was cancelled, a command failed, somebody brought it up, or this daemon ends. Its task and its status tell. */
+const NO_FAULTS: ReadonlySet<ErrorCode> = new Set(['TASK_FAILED', 'CONFLICT', 'UNAVAILABLE']);
 
 export interface TakeDownRequest {
   recursive?: boolean | undefined;
@@ -62,7 +65,10 @@ export async function uninstall(
 ): Promise<ServicePlanAnswer> {
   const before = await dependentsFirst(ports, principal, name, request, 'uninstall', signal);
   const { answer, done } = await uninstallOne(ports, principal, name, request);
-  void done.catch((err: unknown) => ports.logger.warn({ err, service: name }, 'A service could not be put away after it was taken down'));
+  void done.catch((err: unknown) => {
+    if (err instanceof DtkdError && NO_FAULTS.has(err.code)) ports.logger.info({ service: name, reason: err.message }, 'A service that was to be uninstalled stays');
+    else ports.logger.warn({ err, service: name }, 'A service could not be put away after it was taken down');
+  });
   return { ...answer, notes: [...before, ...answer.notes] };
 }
 
