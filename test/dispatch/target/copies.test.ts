@@ -10,6 +10,7 @@ import { createPlanner } from '../../../daemon/src/dispatch/plan/planner.ts';
 import { POLICY_NAME } from '../../../protocol/kinds/policy.ts';
 import type { ModuleType } from '../../../protocol/module.ts';
 import { packArchive } from '../../../protocol/modules/archive.ts';
+import { isLeftCode } from '../../../protocol/scoped-names.ts';
 import { model, NODE, OPERATOR, object, refusal, resource, type, write } from '../../catalog/model/fixtures.ts';
 import { type Bench, bench, files, script } from '../../catalog/modules/fixtures.ts';
 import { silentLogger } from '../../silent-logger.ts';
@@ -27,7 +28,10 @@ const TYPES: Record<string, ModuleType> = {
   WebServer: {
     extends: 'Base',
     templates: [{ from: 'site.conf', to: 'site.conf' }],
-    commands: { create: { workflow: { steps: [{ command: 'which' }, { script: { file: 'which.sh', args: ['step'] } }] } } },
+    commands: {
+      create: { workflow: { steps: [{ command: 'which' }, { script: { file: 'which.sh', args: ['step'] } }] } },
+      delete: { script: { inline: 'true' } },
+    },
   },
   Cluster: { commands: { all: { dispatch: { over: 'children', type: 'WebServer', command: 'which' } } } },
 };
@@ -73,14 +77,17 @@ async function owner() {
     logger: silentLogger,
   });
   let revision = 0;
-  const stage = async (instance: string, word: string, resources: ResourceToWrite[]) => {
+  const stage = async (instance: string, word: string, resources: ResourceToWrite[], leaving: string[] = []) => {
     revision += 1;
     const code = await modules.publishCopy({ instance, revision, archive: packArchive(archiveOf(word)), module: 'acme/web' });
-    const types = Object.entries(TYPES).map(([name, one]) => ({ name, type: one, code }));
-    await store.transact(async (tx) => {
+    // where something is only to be taken down, its type is gone
+    const own = Object.entries(TYPES).filter(([name]) => leaving.length === 0 || name !== 'WebServer');
+    const types = own.map(([name, one]) => ({ name, type: one, code }));
+    const { types: written } = await store.transact(async (tx) => {
       await tx.put(object('ServiceInstance', instance, { revision }));
-      await objects.apply({ tx, principal: OPERATOR, instance }, { types, resources, deleted: [] });
+      return objects.apply({ tx, principal: OPERATOR, instance }, { types, resources, deleted: [], leaving });
     });
+    for (const left of written.code.filter(({ name }) => isLeftCode(name))) await modules.publishLeft({ ...left, version: '0.0.1' });
     return code;
   };
   const plan = async (request: object): Promise<PlannedPart[]> =>
@@ -98,12 +105,12 @@ const web = (name: string, more: Partial<ResourceToWrite> = {}): ResourceToWrite
   ...more,
 });
 
-async function targetOf(of: Bench): Promise<World & { run(part: PlannedPart | undefined): Promise<string> }> {
+async function targetOf(of: Bench, { follow = false } = {}): Promise<World & { run(part: PlannedPart | undefined): Promise<string> }> {
   const own = await bench();
   const site = await world({
     modules: own.modules,
     content: { ...noContent, fetch: async (digest) => of.content.pathOf(digest) },
-    policy: { trust: [{ node: 'builder', key: of.key.publicKey }] },
+    policy: { trust: [{ node: 'builder', key: of.key.publicKey, follow }] },
   });
   close.push(
     () => site.close(),
@@ -139,6 +146,40 @@ describe('commands of service instances', () => {
       'other/WebServer@other/web-1',
       'shop/WebServer@shop/web-1',
     ]);
+  });
+
+  it('show it as deployed as long as it is not taken down', async () => {
+    const all = await owner();
+    await all.stage('shop', 'base', [web('web-1'), web('web-2')]);
+    const site = await targetOf(all);
+    const run = async (resource: string, command: string) => site.run((await all.plan({ model: 'shop', resource, command }))[0]);
+    const deployed = async () => {
+      const { items } = await site.store.list({ group: 'dtkd.dev', plural: 'deployments', namespace: TARGET });
+      return items.map((one) => `${Object(one['spec']).name} ${Object(one['status']).phase}`).sort();
+    };
+    for (const resource of ['web-1', 'web-2']) await run(resource, 'create');
+    expect(await deployed()).toEqual(['web-1 Installed', 'web-2 Installed']);
+    expect(await run('web-1', 'delete')).toBe('');
+    expect(await deployed()).toEqual(['web-2 Installed']);
+    await run('web-1', 'create');
+    expect(await deployed()).toEqual(['web-1 Installed', 'web-2 Installed']);
+  });
+
+  it('leave no pin of code that was there only to take down what was left', async () => {
+    const all = await owner();
+    await all.stage('shop', 'base', [web('web-1')]);
+    const site = await targetOf(all, { follow: true });
+    const request = { model: 'shop', resource: 'web-1' };
+    await site.run((await all.plan({ ...request, command: 'create' }))[0]);
+    await all.stage('shop', 'newer', [], ['web-1']);
+    const pins = async () => {
+      const policy = await site.store.get({ group: 'dtkd.dev', plural: 'policies', namespace: TARGET, name: POLICY_NAME });
+      return Object.keys(Object(Object(policy?.['spec']).pins)).sort();
+    };
+    await site.run((await all.plan({ ...request, command: 'create' }))[0]);
+    expect(await pins()).toEqual(['acme/web@shop.1@builder', 'acme/web@shop@builder']);
+    expect(await site.run((await all.plan({ ...request, command: 'delete' }))[0])).toBe('');
+    expect(await pins()).toEqual(['acme/web@shop@builder']);
   });
 
   it('do not run as changed until they are pinned, or followed', async () => {

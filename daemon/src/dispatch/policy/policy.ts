@@ -132,6 +132,18 @@ export async function writePins(tx: Transaction, node: string, pins: Pins, judge
   await tx.put({ ...base, spec: { ...(isRecord(spec) ? spec : {}), pins: { ...now, ...pins } } });
 }
 
+/** Takes pins of code that a node publishes out of the Policy of this one, in the transaction of what makes them needless. */
+export async function dropPins(tx: Transaction, node: string, publisher: string, code: readonly string[]): Promise<void> {
+  if (code.length === 0) return;
+  const object = await tx.get(policyRef(node));
+  const spec = object?.['spec'];
+  const pins = Object.entries(policyOf(object).pins);
+  const kept = pins.filter(([name, pin]) => pin.publisher !== publisher || !code.includes(pinParts(name).code));
+  if (object === undefined || kept.length === pins.length) return;
+  const metadata = { ...object.metadata, generation: object.metadata.generation + 1 };
+  await tx.put({ ...object, metadata, spec: { ...(isRecord(spec) ? spec : {}), pins: Object.fromEntries(kept) } });
+}
+
 function newPolicy(node: string): ApiObject {
   return {
     apiVersion: apiVersionOf(policyKind),

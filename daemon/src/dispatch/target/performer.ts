@@ -10,12 +10,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Work } from '../../../../protocol/orders/order.ts';
 import type { CheckedBundle } from '../../../../protocol/orders/signed-bundle.ts';
+import { instanceOfCode, instanceOfType, isLeftCode } from '../../../../protocol/scoped-names.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import { within } from '../../signals/within.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 import { ofScript, resultOf } from '../commands/ended.ts';
 import type { Members } from '../dispatch.types.ts';
-import { writePins } from '../policy/policy.ts';
+import { dropPins, writePins } from '../policy/policy.ts';
 import { endingOf, settledEnding } from './ending.ts';
 import type { Installations } from './install/installed.ts';
 import type { Journal } from './journal.ts';
@@ -34,6 +35,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 const LOOK_MS = 30_000;
 /** Between two attempts to write down how something ended, while the disk does not take it. */
 const WRITE_AGAIN_MS = 5_000;
+/** By convention, the command of a type that takes down what a service has brought up. */
+const DELETE = 'delete';
 
 export interface PerformerOptions {
   node: string;
@@ -175,10 +178,24 @@ export class Performer {
     if (this.#stopped && canBePutBack(part)) return;
     this.#finishing.add(part);
     const { offset, dropped } = await part.output.finish();
-    if (!(await this.#writeSurely(part, ended(part.row, { ...ending, offset, dropped }), false))) return;
+    if (!(await this.#writeSurely(part, ended(part.row, { ...ending, offset, dropped }), false, this.#takenDown(part, ending)))) return;
     this.#finishing.delete(part);
     void part.processes.clear();
     onEnd(part);
+  }
+
+  /** What is written with the end of a command that has taken a service's resource down. */
+  #takenDown({ checked }: LivePart, { outcome }: Ending): ((tx: Transaction) => Promise<void>) | undefined {
+    const { work } = checked.entry;
+    if (outcome !== 'succeeded' || work.type !== 'command' || work.command !== DELETE) return undefined;
+    if (instanceOfType(work.resource.type) === undefined) return undefined;
+    const { installations, node } = this.#options;
+    const left = Object.keys(work.code).filter((name) => instanceOfCode(name) !== undefined && isLeftCode(name));
+    return async (tx) => {
+      await installations.takenDown(tx, work);
+      // code under such a name is there for this alone; if more of it is to be taken down, it is pinned again
+      await dropPins(tx, node, work.owner, left);
+    };
   }
 
   /** Of a daemon that is stopped: what was about to start waits for the next one. */

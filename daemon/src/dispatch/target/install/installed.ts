@@ -4,6 +4,7 @@
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { BundledResource } from '../../../../../protocol/orders/bundle.ts';
+import type { CommandWork } from '../../../../../protocol/orders/order.ts';
 import { bundledChain, type CheckedBundle, verifyBundle } from '../../../../../protocol/orders/signed-bundle.ts';
 import type { Principal } from '../../../../../protocol/principal.ts';
 import { meansType } from '../../../../../protocol/scoped-names.ts';
@@ -105,6 +106,17 @@ export class Installations implements Installed {
       const before = await tx.get(deploymentRef(node, facts.owner.key, facts.resource.object));
       await tx.put(deploymentObject(node, facts, before));
     });
+  }
+
+  /** Its type's `delete` went well: it is deployed here no more, until another command of it writes its files anew. What it keeps there stays. */
+  async takenDown(tx: Transaction, { owner, resource }: Pick<CommandWork, 'owner' | 'resource'>): Promise<void> {
+    const key = installKey(owner, resource.object);
+    const row = await tx.getRow(key);
+    const known = row === undefined ? undefined : decodeInstallRow(row);
+    if (known?.uid !== resource.uid) return;
+    const ref = deploymentRef(this.#options.node, owner, resource.object);
+    if ((await tx.get(ref)) !== undefined) await tx.delete(ref);
+    tx.putRow(key, encodeInstallRow({ ...known, files: '' }));
   }
 
   async find(principal: Principal, by: Parameters<Installed['find']>[1], limit: number): Promise<ResourceMatch[]> {
