@@ -128,6 +128,9 @@ const serviceWorkflow = z.strictObject({
 });
 export type ServiceWorkflow = z.infer<typeof serviceWorkflow>;
 
+/** Workflows within workflows, with the groups in them: numbers of steps such as 3.1.2 stay short. */
+export const MAX_WORKFLOW_LEVELS = 12;
+
 export const workflowName = commandName;
 
 /** What an assembly and a service have in common. */

@@ -6,6 +6,7 @@ import { assemblyFaults } from './assembly-check.ts';
 import { dependencyFaults } from './dependency-check.ts';
 import { readLock } from './lock.ts';
 import { faultsIn, type ModuleFault, manifestOf, moduleInvalid } from './manifest.ts';
+import { runFaults } from './run-check.ts';
 import { tellApart, typeFaults } from './type-check.ts';
 import { TypeTable } from './type-table.ts';
 
@@ -43,11 +44,24 @@ export async function soundModule(archive: ModuleArchive): Promise<ModuleManifes
   return manifest;
 }
 
+/** The same of one that is new here: nothing of it may be such that it could never be run, either. Errors: INVALID naming all that is wrong. */
+export async function newModule(archive: ModuleArchive): Promise<ModuleManifest> {
+  const { manifest, faults } = await checkNew(archive);
+  if (faults.length > 0) throw moduleInvalid(faults);
+  return manifest;
+}
+
+async function checkNew(archive: ModuleArchive): Promise<CheckedModule> {
+  const { manifest, faults } = await checkModule(archive);
+  const told = new Set(faults.map(({ field }) => field));
+  const more = await runFaults(manifest, archive);
+  return { manifest, faults: [...versionFaults(manifest), ...faults, ...more.filter(({ field }) => !told.has(field))] };
+}
+
 /** All faults of an archive, those of its manifest's form as well. Errors: TOO_LARGE. */
 export async function allFaults(archive: ModuleArchive): Promise<ModuleFault[]> {
   try {
-    const { manifest, faults } = await checkModule(archive);
-    return [...versionFaults(manifest), ...faults];
+    return (await checkNew(archive)).faults;
   } catch (error) {
     if (!(error instanceof DtkdError) || error.code !== 'INVALID') throw error;
     const faults = faultsIn(error);

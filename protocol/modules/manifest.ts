@@ -12,6 +12,8 @@ export interface ModuleFault {
   /** `types.WebService.commands.Start.script.file`. */
   field: string;
   message: string;
+  /** Where in the module it is, if not in the manifest: `templates/index.html:3:5`. */
+  place?: string | undefined;
 }
 
 /** Reads a manifest. Errors: TOO_LARGE, INVALID naming file, line and field. */
@@ -45,7 +47,7 @@ export async function manifestOf(archive: ModuleArchive): Promise<ModuleManifest
 
 /** The error for a module of which something is wrong: the first faults in words, all in the details. */
 export function moduleInvalid(faults: readonly ModuleFault[], source = MANIFEST_FILE): DtkdError {
-  const shown = faults.slice(0, 5).map(({ field, message }) => `${field}: ${message}`);
+  const shown = faults.slice(0, 5).map(({ field, message, place }) => `${field}${place === undefined ? '' : ` (${place})`}: ${message}`);
   const more = faults.length > shown.length ? ` and ${faults.length - shown.length} more` : '';
   return new DtkdError('INVALID', `${source}: ${shown.join('; ')}${more}`, {
     next: 'Correct it; "dtkd module validate DIR" lists all that is wrong.',
@@ -53,7 +55,7 @@ export function moduleInvalid(faults: readonly ModuleFault[], source = MANIFEST_
   });
 }
 
-const causes = z.array(z.object({ field: z.string(), message: z.string() }));
+const causes = z.array(z.object({ field: z.string(), message: z.string(), place: z.string().optional() }));
 
 /** The faults that such an error tells of. */
 export function faultsIn(error: DtkdError): ModuleFault[] {

@@ -1,4 +1,5 @@
 /** Where in a manifest stands what a fault is about. */
+import { MANIFEST_FILE } from '../module.ts';
 import { LOCK_FILE } from '../service-file.ts';
 import type { ModuleFault } from './manifest.ts';
 import { readYamlDocument } from './yaml.ts';
@@ -37,7 +38,11 @@ export async function placedFaults(text: string, faults: readonly ModuleFault[],
   };
   const offsets = new Map(faults.map((fault) => [fault, offsetOf(document.contents, fault.field, beginOf(document.contents))]));
   const inOrder = [...faults].sort((a, b) => (offsets.get(a) ?? 0) - (offsets.get(b) ?? 0));
-  return inOrder.map((fault) => ({ ...fault, place: fault.field === LOCK_FILE ? LOCK_FILE : where(offsets.get(fault)) }));
+  const root = source.endsWith(MANIFEST_FILE) ? source.slice(0, -MANIFEST_FILE.length) : '';
+  return inOrder.map((fault) => {
+    if (fault.place !== undefined) return { ...fault, place: `${root}${fault.place}` };
+    return { ...fault, place: fault.field === LOCK_FILE ? LOCK_FILE : where(offsets.get(fault)) };
+  });
 }
 
 function beginOf(node: unknown): number | undefined {

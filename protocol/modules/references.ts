@@ -20,6 +20,14 @@ export function wrongReferences(value: unknown, { scopes }: Naming, tell: (field
   }
 }
 
+/** All references in a value, however deep they stand. */
+export function referencesIn(value: unknown): string[] {
+  if (typeof value === 'string')
+    return [...value.replaceAll('$${', '').matchAll(/\$\{([^}]*)\}/g)].map(([, reference = '']) => reference.trim());
+  if (Array.isArray(value)) return value.flatMap(referencesIn);
+  return isRecord(value) ? Object.values(value).flatMap(referencesIn) : [];
+}
+
 /** True if a value is not known before references in it are. */
 export function hasReference(value: unknown): boolean {
   if (typeof value === 'string') return value.replaceAll('$${', '').includes('${');

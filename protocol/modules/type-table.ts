@@ -1,11 +1,10 @@
 /** The types of a module as its other parts see them: what is known of a type by its name, with what it inherits within the module. Pure. */
+import { BUILTIN_TYPES } from '../builtin-types.ts';
 import type { Commands } from '../commands.ts';
 import type { LinkRule, PropertyRule } from '../kinds/type.ts';
 import type { ModuleManifest, ModuleType } from '../module.ts';
 
-/** Types that every node has. */
-export const BUILTIN_TYPE_NAMES = ['Host', 'Service', 'Site', 'Package', 'Setting'] as const;
-const BUILTIN = new Set(BUILTIN_TYPE_NAMES.map((name) => name.toLowerCase()));
+const BUILTIN = new Map(BUILTIN_TYPES.map((type) => [type.name.toLowerCase(), type]));
 /** The name that stands for machines. */
 export const NODE_TYPE_KEY = 'node';
 /** Types of a module above one another; a chain that goes on outside of it is judged by the node. */
@@ -76,6 +75,20 @@ export class TypeTable {
     }
     const open = chain.types.find((type) => type.open !== undefined)?.open ?? chain.end !== 'closed';
     return open ? 'open' : undefined;
+  }
+
+  /** Itself and all that it extends, the nearest first, as far as it is known; those that every node has are among them. */
+  lineage(name: string): { types: readonly OwnType[]; isWhole: boolean } {
+    const types: OwnType[] = [];
+    for (let next: string | undefined = name; next !== undefined; ) {
+      const key: string = next.toLowerCase();
+      const builtin = BUILTIN.get(key);
+      const found: OwnType | undefined = this.own.get(key) ?? (builtin === undefined ? undefined : { name: builtin.name, type: builtin });
+      if (found === undefined || types.includes(found) || types.length > MAX_CHAIN) return { types, isWhole: false };
+      types.push(found);
+      next = found.type.extends;
+    }
+    return { types, isWhole: true };
   }
 
   /** The rule of a link; `open` if there may be one that is not known here. */

@@ -106,7 +106,8 @@ describe('a module in a directory', () => {
     );
     const { code, stderr } = await runCli({}, 'module', 'validate', directory);
     expect(code).toBe(2);
-    expect(stderr).toContain('one thing is wrong');
+    expect(stderr).toContain('2 things are wrong');
+    expect(stderr).toMatch(/dtk\.module\.yaml:\d+:\d+: types\.Web\.commands\.Start\..*: type Web has no command gone/);
     expect(stderr).toContain('types.Web.commands.Stop.script.file: the module has no file "bin/sotp"');
     await writeFile(manifest, 'dsl_version: "1.0"\nmodule: Acme\n');
     const { stdout } = await runCli({}, 'module', 'validate', directory, '-o', 'json');

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { MANIFEST_FILE, MAX_MANIFEST_BYTES } from '../../../protocol/module.ts';
 import { type ModuleFile, packArchive, unpackArchive } from '../../../protocol/modules/archive.ts';
-import { allFaults } from '../../../protocol/modules/check.ts';
+import { allFaults, checkModule } from '../../../protocol/modules/check.ts';
 import type { Cli } from '../../cli.ts';
 import type { Note } from '../../model/draft.ts';
 import { readModuleDirectory } from '../../module/directory.ts';
@@ -52,7 +52,7 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** Reads the module and makes all files of the new one, judged as `module validate` does. */
+/** Reads the module and makes all files of the new one, judged as `module validate` does: what would only fail when it is run is told, and can be corrected there. */
 async function convert(directory: string, source: string, out: string): Promise<{ converted: Converted; files: ModuleFile[] }> {
   const inside = relative(resolve(directory), resolve(out));
   if (inside === '' || !(inside.startsWith('..') || inside.startsWith(sep))) {
@@ -69,9 +69,15 @@ async function convert(directory: string, source: string, out: string): Promise<
   const converted = await convertDtk(textOf(manifest.data, source), source, new Set(others.map(({ path }) => path)));
   const made = [...converted.files].map(([path, { text, executable }]) => ({ path, executable, data: Uint8Array.from(Buffer.from(text)) }));
   const files = [...others, ...made];
-  const faults = await allFaults(unpackArchive(packArchive(files)));
-  if (faults.length > 0) {
-    const shown = faults.slice(0, 20).map(({ field, message }) => `${field}: ${message}`);
+  const archive = unpackArchive(packArchive(files));
+  const faults = await allFaults(archive);
+  const grave = await checkModule(archive).then(
+    (checked) => checked.faults,
+    () => faults,
+  );
+  for (const { field, message } of faults) converted.notes.push({ text: `${field} is to be corrected in the new module: ${message}` });
+  if (grave.length > 0) {
+    const shown = grave.slice(0, 20).map(({ field, message }) => `${field}: ${message}`);
     throw new DtkdError('INVALID', `nothing was written: what ${source} says makes no module\n  ${shown.join('\n  ')}`);
   }
   return { converted, files };

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { packArchive, unpackArchive } from '../../../protocol/modules/archive.ts';
-import { soundModule } from '../../../protocol/modules/check.ts';
+import { newModule } from '../../../protocol/modules/check.ts';
 import type { Cli } from '../../cli.ts';
 import { putContent } from '../../client/content.ts';
 import { type JsonRecord, textsAt } from '../../json.ts';
@@ -41,7 +41,7 @@ export function configure(command: Command, cli: Cli): void {
     .action(async (directory: string, flags: Flags) => {
       const files = await readModuleDirectory(directory);
       // what is wrong in the module itself is told before anything is sent
-      const manifest = await soundModule(unpackArchive(packArchive(files)));
+      const manifest = await newModule(unpackArchive(packArchive(files)));
       const client = await cli.client();
       const locked = await withLock(
         { cli, client, directory, update: flags.update === true, dryRun: flags.dryRun === true },

@@ -1,11 +1,15 @@
 /** A module of DTK as one of dtkd. Pure but for the YAML library: the same files always give the same. */
 import type { Assembly } from '../../../protocol/assembly.ts';
+import { BUILTIN_TYPES } from '../../../protocol/builtin-types.ts';
+import type { PropertyRule } from '../../../protocol/kinds/type.ts';
 import { MANIFEST_FILE, type ModuleManifest, type ModuleType } from '../../../protocol/module.ts';
 import { MAX_MODULE_TYPES } from '../../../protocol/modules/check.ts';
+import { mayNarrow } from '../../../protocol/property-rule.ts';
+import { typeOfRule } from '../../../protocol/property-value.ts';
 import type { Note } from '../../model/draft.ts';
 import { type Files, readActions } from './actions.ts';
 import { type AssemblyOf, readAssembly } from './assemblies.ts';
-import { readAttributes, readDescription } from './attributes.ts';
+import { readAttributes, readDescription, valueFor } from './attributes.ts';
 import { readLinks } from './links.ts';
 import { moduleNameOf, partNameOf, rangeOf, typeNameOf, unique, versionOf } from './names.ts';
 import { Findings, type Part, readPart, shown, unreadable } from './part.ts';
@@ -21,6 +25,9 @@ const KNOWN = new Set([
   'component_defs',
   'assemblies',
 ]);
+/** What every component has here. */
+const SERVICE = new Map(Object.entries(BUILTIN_TYPES.find(({ name }) => name === 'Service')?.properties ?? {}));
+
 const COMPONENT_KEYS = new Set(['description', 'attributes', 'actions', 'dependencies', 'link_defs', 'component_links']);
 /** The version of a module that has none. */
 const FIRST_VERSION = '0.1.0';
@@ -43,6 +50,7 @@ export async function convertDtk(text: string, source: string, present: Readonly
     const hasDependencies = manifest.dependencies !== undefined;
     const types = readTypes(root.get('component_defs'), manifest.module, files, present);
     if (!hasDependencies) dropForeignLinks(types, root);
+    keepWhatIsLinked(types);
     if (types.size > 0) manifest.types = Object.fromEntries(types);
     const assemblies = readAssemblies(root.get('assemblies'), { module: manifest.module, types, hasDependencies });
     if (Object.keys(assemblies).length > 0) manifest.assemblies = assemblies;
@@ -147,6 +155,7 @@ function readType(
       if (!COMPONENT_KEYS.has(key)) said.note(`${key} of ${title} has no counterpart and was left out`);
   const description = readDescription(part);
   const properties = readAttributes(part.get('attributes'), title);
+  for (const [property, rule] of Object.entries(properties)) asService(property, rule, part.get('attributes').get(property), title);
   const links = readLinks(part, { title, component: name, module });
   const commands = readActions(part.get('actions'), { title, component: name, rules: properties, present }, files);
   return {
@@ -156,6 +165,20 @@ function readType(
     ...(Object.keys(links).length === 0 ? {} : { links }),
     ...(Object.keys(commands).length === 0 ? {} : { commands }),
   };
+}
+
+/** An attribute that every Service has is of the type that it has there. */
+function asService(property: string, rule: PropertyRule, said: Part, title: string): void {
+  const inherited = SERVICE.get(property);
+  if (inherited === undefined || mayNarrow(typeOfRule(inherited), typeOfRule(rule))) return;
+  const { default: before } = rule;
+  rule.type = typeOfRule(inherited);
+  delete rule.allowed;
+  delete rule.default;
+  const value = before === undefined ? undefined : valueFor(rule.type, before);
+  if (value !== undefined) rule.default = value;
+  const lost = before === undefined || value !== undefined ? '' : ', and its default was left out';
+  said.note(`${property} of ${title} is of the type ${rule.type} here, as of every Service${lost}`);
 }
 
 /** Links to types that nobody has: the module has no others that it could take them from. */
@@ -169,6 +192,16 @@ function dropForeignLinks(types: ReadonlyMap<string, ModuleType>, root: Part): v
       delete type.links?.[link];
     }
     if (type.links !== undefined && Object.keys(type.links).length === 0) delete type.links;
+  }
+}
+
+/** What gets its value through a link is `dynamic` there; here that is said only of what nobody gives a value. */
+function keepWhatIsLinked(types: ReadonlyMap<string, ModuleType>): void {
+  for (const type of types.values()) {
+    for (const { type: end, take = {}, give = {} } of Object.values(type.links ?? {})) {
+      for (const property of Object.keys(take)) delete type.properties?.[property]?.dynamic;
+      for (const property of Object.keys(give)) delete types.get(end ?? '')?.properties?.[property]?.dynamic;
+    }
   }
 }
 

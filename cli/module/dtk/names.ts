@@ -1,16 +1,18 @@
 /** Names of DTK as dtkd writes them: pure. DTK tells components apart by their modules, `mysql::server`; a node of dtkd has one type of each name. */
+
 import { partName } from '../../../protocol/assembly.ts';
+import { BUILTIN_TYPES } from '../../../protocol/builtin-types.ts';
 import { moduleName, moduleVersion, versionRange } from '../../../protocol/code.ts';
 import { commandName, optionName } from '../../../protocol/commands.ts';
 import { propertyName, typeName } from '../../../protocol/kinds/type.ts';
-import { BUILTIN_TYPE_NAMES, NODE_TYPE_KEY } from '../../../protocol/modules/type-table.ts';
+import { NODE_TYPE_KEY } from '../../../protocol/modules/type-table.ts';
 
 /** Characters of the name of a component, and of a type. */
 const MAX_PART = 40;
 const MAX_TYPE = 63;
 
 /** Types that every node has. */
-const TAKEN = new Set([...BUILTIN_TYPE_NAMES, NODE_TYPE_KEY].map((name) => name.toLowerCase()));
+const TAKEN = new Set([...BUILTIN_TYPES.map(({ name }) => name), NODE_TYPE_KEY].map((name) => name.toLowerCase()));
 
 /** How DTK refers to a component: `server`, `mysql::server`, `node1/mysql::server[main]`, `mysql::server.restart`. */
 export interface ComponentRef {

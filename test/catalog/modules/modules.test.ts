@@ -131,7 +131,7 @@ describe('installing a module', () => {
     ]);
     const dispatch = { commands: { All: { dispatch: { command: 'x', over: 'children', type: '(' } } } };
     expect(causes(await refusal(install(files({ A: dispatch }))))[0]).toContain(
-      'spec.commands.All.dispatch.type: is not a regular expression',
+      'types.A.commands.All.dispatch.type: is not a regular expression',
     );
     const action = modules.actions.get('modules');
     const send = (body: unknown) => refusal(Promise.resolve(action?.({ principal: OPERATOR, name: 'modules', method: 'POST', body })));

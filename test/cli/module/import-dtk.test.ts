@@ -8,8 +8,9 @@ import { stringify } from 'yaml';
 import { type Converted, convertDtk } from '../../../cli/module/dtk/convert.ts';
 import { scriptText } from '../../../cli/module/dtk/script-text.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
+import type { ModuleArchive } from '../../../protocol/module.ts';
 import { packArchive, unpackArchive } from '../../../protocol/modules/archive.ts';
-import { allFaults } from '../../../protocol/modules/check.ts';
+import { allFaults, checkModule } from '../../../protocol/modules/check.ts';
 import { run } from '../../harness/child.ts';
 import { DTKD, NODE } from '../../harness/node-binary.ts';
 
@@ -24,10 +25,19 @@ function convert(text: string): Promise<Converted> {
   return convertDtk(text, 'dtk.module.yaml', PRESENT);
 }
 
-async function faultsOf({ files }: Converted): Promise<unknown[]> {
+async function faultsOf(converted: Converted): Promise<unknown[]> {
+  return allFaults(archiveOf(converted));
+}
+
+/** Without what can be corrected in the new module, of which the command tells. */
+async function graveOf(converted: Converted): Promise<unknown[]> {
+  return (await checkModule(archiveOf(converted))).faults;
+}
+
+function archiveOf({ files }: Converted): ModuleArchive {
   const made = [...files].map(([path, { text, executable }]) => ({ path, executable, data: Uint8Array.from(Buffer.from(text)) }));
   const others = [...PRESENT].map((path) => ({ path, executable: true, data: new Uint8Array() }));
-  return allFaults(unpackArchive(packArchive([...made, ...others])));
+  return unpackArchive(packArchive([...made, ...others]));
 }
 
 describe('a module of DTK', () => {
@@ -238,6 +248,26 @@ describe('a module of DTK', () => {
     expect(marked.filter((line) => !noted.has(line))).toEqual([]);
   });
 
+  it('lets links give values to what is dynamic there, and every Service have the properties that it has', async () => {
+    const converted = await convert(
+      `${HEAD}component_defs:
+  app:
+    attributes: {db_port: {dynamic: true}, port: {type: integer, default: 8080}, other: {dynamic: true}}
+    link_defs: {db: {attribute_mappings: ['$port -> db_port', 'user <- $other']}}
+  db: {attributes: {port: {type: port}, user: {dynamic: true}, basedir: {type: array, default: [x]}}}
+`,
+    );
+    expect(await faultsOf(converted)).toEqual([]);
+    expect(converted.manifest.types?.['BlogApp']?.properties).toEqual({
+      db_port: { type: 'string' },
+      port: { type: 'port', default: 8080 },
+      other: { type: 'string', dynamic: true },
+    });
+    expect(converted.manifest.types?.['BlogDb']?.properties).toMatchObject({ user: { type: 'string' }, basedir: { type: 'string' } });
+    const notes = converted.notes.map(({ text }) => text).join('\n');
+    expect(notes).toMatch(/basedir of component db is of the type string here, as of every Service, and its default was left out/);
+  });
+
   it('knows components of one name on several nodes apart', async () => {
     const { manifest, notes } = await convert(
       `${HEAD}component_defs: {a: {link_defs: {db: {}}}, db: {attributes: {port: {type: port}}}}
@@ -347,7 +377,7 @@ assemblies:
     await fc.assert(
       fc.asyncProperty(document, async (value) => {
         const converted = await convert(HEAD + (Object.keys(value).length === 0 ? '' : stringify(value)));
-        const faults = await faultsOf(converted);
+        const faults = await graveOf(converted);
         // what needs one another in a circle can only be told
         refused += faults.some((fault) => JSON.stringify(fault).includes('circle') || JSON.stringify(fault).includes('without end'))
           ? 1
@@ -414,7 +444,7 @@ async function expectSound(text: string): Promise<void> {
     expect(error).toMatchObject({ code: expect.stringMatching(/^(BAD_REQUEST|INVALID)$/) });
     return;
   }
-  expect(await faultsOf(converted)).toEqual([]);
+  expect(await graveOf(converted)).toEqual([]);
 }
 
 describe('the text of a script', () => {

@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { FilteredNode } from '../../../daemon/src/dispatch/filter/filter.types.ts';
-import { propertyKeysOf } from '../../../daemon/src/dispatch/filter/filter-keys.ts';
 import { matchNode, narrowTo, selectNodes, whyNone } from '../../../daemon/src/dispatch/filter/match-node.ts';
-import { parseNodeFilter } from '../../../daemon/src/dispatch/filter/parse-filter.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
+import type { FilteredNode } from '../../../protocol/filter/filter.types.ts';
+import { propertyKeysOf } from '../../../protocol/filter/filter-keys.ts';
+import { parseNodeFilter } from '../../../protocol/filter/parse-filter.ts';
 import type { NodeFilter } from '../../../protocol/kinds/execution.ts';
 
 interface About {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { RE2JS } from 're2js';
 import { describe, expect, it } from 'vitest';
-import { compilePattern } from '../../../daemon/src/dispatch/filter/pattern.ts';
+import { compilePattern } from '../../../protocol/filter/pattern.ts';
 
 describe('a name with dots', () => {
   it('matches what the library would match', async () => {

@@ -1,8 +1,8 @@
 /** A type with all that it inherits: pure. The nearest type that says something about a matter decides it; properties merge field by field. */
 import type { PropertyRule, RelationRule, TypeSpec } from '../../../../protocol/kinds/type.ts';
+import { mayNarrow, overridden } from '../../../../protocol/property-rule.ts';
 import { type ReadyRule, typeOfRule } from '../../../../protocol/property-value.ts';
 import { typeKey } from './objects.ts';
-import { mayNarrow, overridden } from './property-rule.ts';
 
 /** A type under its own name, with what it says itself. */
 export interface NamedType {

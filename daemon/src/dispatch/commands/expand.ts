@@ -3,6 +3,7 @@
  * `${` itself. Texts of scripts are not filled in: there `${…}` is the shell's.
  */
 import { caretUnder } from '../../../../protocol/caret.ts';
+import { REFERENCE } from '../../../../protocol/command-text.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { nearMiss } from '../../../../protocol/near-miss.ts';
 import type { OptionValue } from '../../../../protocol/orders/order.ts';
@@ -21,7 +22,6 @@ export interface Scope {
   node: { name: string };
 }
 
-const REFERENCE = /\$\$\{|\$\{([^{}]*)\}|\$\{/g;
 /** A text that is one reference to an option and nothing else. */
 const ONE_OPTION = /^\$\{options\.([^{}]*)\}$/;
 

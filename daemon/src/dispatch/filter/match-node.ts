@@ -1,7 +1,7 @@
 /** Which nodes a filter chooses, and why none. Pure. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { CompiledFilter, Condition, FilteredNode } from './filter.types.ts';
-import { ignoresCase, valuesOf } from './filter-keys.ts';
+import type { CompiledFilter, Condition, FilteredNode } from '../../../../protocol/filter/filter.types.ts';
+import { ignoresCase, valuesOf } from '../../../../protocol/filter/filter-keys.ts';
 
 /** How long matching may hold the event loop at a time. */
 const TURN_MS = 8;

@@ -1,10 +1,10 @@
 /** The nodes that a request goes to, before it is known what is deployed where. */
 import { DtkdError } from '../../../../protocol/errors.ts';
+import { propertyKeysOf } from '../../../../protocol/filter/filter-keys.ts';
+import { parseNodeFilter } from '../../../../protocol/filter/parse-filter.ts';
 import type { DispatchRequestSpec, NodeFilter } from '../../../../protocol/kinds/execution.ts';
 import type { NodeView } from '../dispatch.types.ts';
-import { propertyKeysOf } from '../filter/filter-keys.ts';
 import { narrowTo, selectNodes, whyNone } from '../filter/match-node.ts';
-import { parseNodeFilter } from '../filter/parse-filter.ts';
 import type { ChosenNodes } from './plan.types.ts';
 import { some } from './some.ts';
 

@@ -566,3 +566,38 @@ describe('the digest of a resource', () => {
     expect(appliedOf(await desiredOf(shop({ components: { web: { type: 'Server' } } }))).get('web')?.digest).toBe(plain);
   });
 });
+
+describe('texts that are filled in', () => {
+  const templated = (to: object) => {
+    const made = copy('acme/web', {
+      Server: {
+        properties: { port: { type: 'port', default: 80 }, bare: {}, pass: { type: 'secret' } },
+        templates: [{ from: 'site.conf', to: 'site.conf' }],
+        commands: {
+          create: { script: { inline: 'true', args: ['${properties.bare}'] } },
+          other: { script: { inline: 'true', args: ['${properties.no}'] } },
+        },
+      },
+      Child: { properties: { up: { exported: true } } },
+      ...to,
+    });
+    const data = Uint8Array.from(Buffer.from('port ${properties.port}\n  up ${properties.up}\n'));
+    return { ...made, archive: { ...made.archive, files: [{ path: 'site.conf', executable: false, data }] } };
+  };
+
+  it('have values for all that they refer to, or the node would refuse them', async () => {
+    const files = filesOf({ components: { web: { type: 'Server' } } }, templated({}));
+    expect(await wrong(files)).toEqual(['COMPONENT_CONSTRAINT modules/acme/web/site.conf:2:6', 'REQUIRED_UNSET web.bare']);
+    const { violations } = await expand(files, world());
+    expect(violations[1]).toMatchObject({ next: 'dtkd service set shop web.bare=VALUE, or give it a default.' });
+  });
+
+  it('may refer to what links bring, and to what children export', async () => {
+    const components = {
+      web: { type: 'Server', links: { db: { to: 'db', take: { bare: 'name' } } } },
+      db: { type: 'Database', properties: { name: 'orders' } },
+      child: { type: 'Child', parents: ['web'], properties: { up: 'yes' } },
+    };
+    await desiredOf(filesOf({ components }, templated({ Database: { properties: { name: {} } } })));
+  });
+});

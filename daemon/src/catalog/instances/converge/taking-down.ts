@@ -66,7 +66,8 @@ export async function uninstall(
   const before = await dependentsFirst(ports, principal, name, request, 'uninstall', signal);
   const { answer, done } = await uninstallOne(ports, principal, name, request);
   void done.catch((err: unknown) => {
-    if (err instanceof DtkdError && NO_FAULTS.has(err.code)) ports.logger.info({ service: name, reason: err.message }, 'A service that was to be uninstalled stays');
+    if (err instanceof DtkdError && NO_FAULTS.has(err.code))
+      ports.logger.info({ service: name, reason: err.message }, 'A service that was to be uninstalled stays');
     else ports.logger.warn({ err, service: name }, 'A service could not be put away after it was taken down');
   });
   return { ...answer, notes: [...before, ...answer.notes] };

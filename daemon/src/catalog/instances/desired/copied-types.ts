@@ -6,15 +6,16 @@ import type { Commands } from '../../../../../protocol/commands.ts';
 import type { LinkRule } from '../../../../../protocol/kinds/type.ts';
 import type { ModuleType } from '../../../../../protocol/module.ts';
 import { nearMiss } from '../../../../../protocol/near-miss.ts';
+import { compilePattern } from '../../../../../protocol/pattern.ts';
 import { ruleFaults } from '../../../../../protocol/property-value.ts';
 import { MAX_PROPERTIES, MAX_SUPERTYPES } from '../../model/limits.ts';
 import { NODE_TYPE, typeKey } from '../../model/objects.ts';
-import { compilePattern } from '../../model/pattern.ts';
 import { type NamedType, type ResolvedType, wrongOverrides } from '../../model/resolved-type.ts';
 import { judgeCommands } from '../../model/rules/command-rules.ts';
 import { chainOf, ready, resolveChain } from '../../model/type-book.ts';
 import type { ModuleCopy } from '../instances.types.ts';
 import { type FilePath, type Findings, listed } from './findings.ts';
+import { type Wanted, wantedBy } from './wanted.ts';
 
 /** Of a type's name that stands behind it. */
 export const UNDEFINED = 'no module of this service defines the type';
@@ -26,6 +27,8 @@ export interface ComponentType extends ResolvedType {
   commands: ReadonlyMap<string, Commands[string]>;
   /** Name and archive digest of the types of its chain that are of copies. */
   code: readonly string[];
+  /** Properties that its texts refer to. */
+  wanted: readonly Wanted[];
 }
 
 export class CopiedTypes {
@@ -114,7 +117,8 @@ export class CopiedTypes {
       const of = this.#byKey.get(typeKey(type.name))?.copy;
       return of === undefined ? [] : [`${type.name} ${of.digest}`];
     });
-    return { ...resolved, links, commands, code };
+    const wanted = wantedBy(chain.flatMap(({ name: one }) => this.#byKey.get(typeKey(one)) ?? []));
+    return { ...resolved, links, commands, code, wanted };
   }
 
   async #judge(chain: readonly NamedType[], resolved: ResolvedType, where: string): Promise<void> {

@@ -2,8 +2,8 @@
  * What an instance should come to: its files, expanded to resources on nodes, with every value resolved. Reads the world through ports and changes nothing. All that is wrong is told at
  * once, each thing once: what follows only from something else that is wrong is passed over.
  */
+import { BUILTIN_TYPES } from '../../../../../protocol/builtin-types.ts';
 import { missingOptions } from '../../../../../protocol/option-value.ts';
-import { BUILTIN_TYPES } from '../../model/builtin-types.ts';
 import type { NamedType } from '../../model/resolved-type.ts';
 import type { DesiredResource, ServiceFiles } from '../instances.types.ts';
 import { appsOf } from './apps.ts';
@@ -26,6 +26,7 @@ import { componentDigest, resourceDigest } from './resource-digest.ts';
 import { Scope } from './scope.ts';
 import { judgeSecrets } from './secrets.ts';
 import { type Target, targetOf } from './target.ts';
+import { judgeTexts } from './texts.ts';
 import { Values } from './values.ts';
 import { workflowsOf } from './workflows.ts';
 
@@ -55,6 +56,7 @@ export async function expand(files: ServiceFiles, world: World): Promise<Expande
     for (const resource of resourcesOf(service.name, component, values, parents, needs.get(component.name) ?? [], findings))
       resources.set(resource.name, resource);
   }
+  judgeTexts(service.name, components, values, findings);
   await judgeSecrets({ service: service.name, node: world.node, secrets: world.secrets }, components, values, findings);
   const apps = appsOf(service, components, values, scope, findings);
   await judgeNames(service.name, { types: types.own, resources, apps }, world, findings);

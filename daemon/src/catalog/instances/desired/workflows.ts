@@ -1,5 +1,5 @@
 /** Workflows of a service, judged before one is run: what they name is there, none runs itself, and all of them come to an end. */
-import type { ServiceStep, ServiceWorkflow } from '../../../../../protocol/assembly.ts';
+import { MAX_WORKFLOW_LEVELS, type ServiceStep, type ServiceWorkflow } from '../../../../../protocol/assembly.ts';
 import type { OptionRule } from '../../../../../protocol/commands.ts';
 import { MAX_TASK_STEPS } from '../../../../../protocol/kinds/task.ts';
 import { hasReference } from '../../../../../protocol/modules/references.ts';
@@ -14,9 +14,6 @@ import { interpolateBut, textOf } from './interpolation.ts';
 import { isKnown } from './outcome.ts';
 import { fill } from './plan/workflow-options.ts';
 import type { Scope } from './scope.ts';
-
-/** Workflows within workflows, with the groups in them: numbers of steps such as 3.1.2 stay short. */
-export const MAX_LEVELS = 12;
 
 /** What a converge follows, where it is there: nobody gives it options. */
 const BY_ITSELF = 'create';
@@ -172,7 +169,8 @@ function judgeWhole(workflows: Readonly<Record<string, ServiceWorkflow>>, findin
   for (const name of Object.keys(workflows)) {
     const { steps, levels } = sizeOf(name);
     if (steps > MAX_TASK_STEPS) findings.add('TOO_MANY', ['workflows', name], `it comes to more than ${MAX_TASK_STEPS} steps`);
-    if (levels > MAX_LEVELS) findings.add('TOO_MANY', ['workflows', name], `its steps are nested more than ${MAX_LEVELS} levels deep`);
+    if (levels > MAX_WORKFLOW_LEVELS)
+      findings.add('TOO_MANY', ['workflows', name], `its steps are nested more than ${MAX_WORKFLOW_LEVELS} levels deep`);
   }
 }
 

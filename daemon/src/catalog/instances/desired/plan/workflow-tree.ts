@@ -1,10 +1,9 @@
 /** The steps of a workflow as a tree of what they run, in the order that it says: pure. What a step comes to for one resource, its caller decides. */
-import type { ServiceStep, ServiceWorkflow } from '../../../../../../protocol/assembly.ts';
+import { MAX_WORKFLOW_LEVELS, type ServiceStep, type ServiceWorkflow } from '../../../../../../protocol/assembly.ts';
 import { durationMs } from '../../../../../../protocol/commands.ts';
 import { DtkdError } from '../../../../../../protocol/errors.ts';
 import { MAX_TASK_STEPS } from '../../../../../../protocol/kinds/task.ts';
 import { textOf } from '../interpolation.ts';
-import { MAX_LEVELS } from '../workflows.ts';
 import type { Order } from './order.ts';
 import type { Group, Leaf, Manner, Work } from './plan.types.ts';
 import { fill, type WorkflowOptions, workflowOptions } from './workflow-options.ts';
@@ -62,7 +61,7 @@ class Builder {
     manner: Manner,
     level: number,
   ): Part {
-    if (level > 2 * MAX_LEVELS) throw new DtkdError('TOO_LARGE', 'workflows are nested too deeply');
+    if (level > 2 * MAX_WORKFLOW_LEVELS) throw new DtkdError('TOO_LARGE', 'workflows are nested too deeply');
     return this.#joined(
       title,
       steps.map((step) => () => this.#step(step, options, manner, level)),

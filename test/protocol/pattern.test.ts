@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compilePattern } from '../../../daemon/src/catalog/model/pattern.ts';
-import { MAX_MATCHED } from '../../../protocol/property-value.ts';
+import { compilePattern } from '../../protocol/pattern.ts';
+import { MAX_MATCHED } from '../../protocol/property-value.ts';
 
 async function matches(source: string, text: string): Promise<boolean> {
   const result = await compilePattern(source);

@@ -1,6 +1,6 @@
 /** Reads node filters, `-I` and `-X`, once; matching them then waits for nothing. Pure, but for the pattern library that is loaded when a text needs it. */
-import { DtkdError } from '../../../../protocol/errors.ts';
-import type { NodeFilter } from '../../../../protocol/kinds/execution.ts';
+import { DtkdError } from '../errors.ts';
+import type { NodeFilter } from '../kinds/execution.ts';
 import { type Clause, clausesOf, filterFault, type Piece, split } from './clauses.ts';
 import type { Alternative, CompiledFilter, Condition, FilterKey } from './filter.types.ts';
 import { ignoresCase, keyId, keyOf } from './filter-keys.ts';

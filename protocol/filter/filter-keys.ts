@@ -1,6 +1,6 @@
 /** The keys that a filter may have, and what each says of a node. Pure. */
-import { isRecord } from '../../../../protocol/json.ts';
-import { nearMiss } from '../../../../protocol/near-miss.ts';
+import { isRecord } from '../json.ts';
+import { nearMiss } from '../near-miss.ts';
 import { filterFault } from './clauses.ts';
 import type { FilteredNode, FilterKey } from './filter.types.ts';
 

@@ -3,9 +3,9 @@
  * the text, whatever the pattern, so that none can hold the daemon up; in exchange it has no look-around and no back-references.
  */
 import type { RE2JS } from 're2js';
-import { DtkdError } from '../../../../protocol/errors.ts';
-import { writtenOut } from '../../../../protocol/pattern-size.ts';
-import { MAX_MATCHED, type Pattern } from '../../../../protocol/property-value.ts';
+import { DtkdError } from './errors.ts';
+import { writtenOut } from './pattern-size.ts';
+import { MAX_MATCHED, type Pattern } from './property-value.ts';
 
 /** Instructions of a compiled pattern: time to match is at most this times the length of the text; with the longest one some 30 ms. */
 const MAX_PROGRAM = 1_000;

@@ -1,5 +1,5 @@
 /** Rules of properties: pure. How a type's rule overrides its supertype's. */
-import type { PropertyRule, PropertyType } from '../../../../protocol/kinds/type.ts';
+import type { PropertyRule, PropertyType } from './kinds/type.ts';
 
 /** What an overriding rule may make of a supertype's property: queries and commands for the supertype go on working. */
 const NARROWER: Readonly<Partial<Record<PropertyType, readonly PropertyType[]>>> = {

@@ -1,0 +1,68 @@
+/** Properties that texts of types refer to, which are filled in when a resource is installed and brought up: pure. */
+import { propertiesIn } from '../../../../../protocol/command-text.ts';
+import type { Command, Script, Step } from '../../../../../protocol/commands.ts';
+import { lineOf } from '../../../../../protocol/modules/template-check.ts';
+import type { NamedType } from '../../model/resolved-type.ts';
+import { copyPath } from '../files/copies.ts';
+import type { ModuleCopy } from '../instances.types.ts';
+
+/** What is run by itself to bring something up. */
+const ACTS = ['install', 'create', 'converge'] as const;
+
+/** A property that has to have a value, and where that is said. */
+export interface Wanted {
+  property: string;
+  where: string;
+}
+
+/** A type with the copy that it is of; undefined for those that every node has. */
+export interface TypeOfCopy {
+  named: NamedType;
+  copy: ModuleCopy | undefined;
+}
+
+/** What the templates of a chain of types (nearest first) and the commands that bring it up refer to, each property once. */
+export function wantedBy(chain: readonly TypeOfCopy[]): Wanted[] {
+  const wanted = new Map<string, string>();
+  const want = (property: string, where: string): void => void (wanted.has(property) || wanted.set(property, where));
+  const made = new Set<string>();
+  const commands = new Map<string, { command: Command; where: string }>();
+  for (const { named, copy } of chain) {
+    for (const { from, to } of named.spec.templates ?? []) {
+      const file = made.has(to) ? undefined : copy?.archive.files.find(({ path }) => path === from);
+      made.add(to);
+      if (copy === undefined || file === undefined) continue;
+      const text = Buffer.from(file.data).toString('utf8');
+      for (const [property, at] of propertiesIn(text)) want(property, `${copyPath(copy.name, from)}:${lineOf(text, at)}`);
+    }
+    for (const [name, command] of Object.entries(named.spec.commands ?? {})) {
+      if (!commands.has(name)) commands.set(name, { command, where: `${copy?.name ?? ''} types.${named.name}.commands.${name}` });
+    }
+  }
+  const seen = new Set<string>();
+  for (const next: string[] = [...ACTS]; next.length > 0; ) {
+    const name = next.pop() ?? '';
+    const found = commands.get(name);
+    if (found === undefined || seen.has(name)) continue;
+    seen.add(name);
+    const { script, workflow } = found.command;
+    if (script !== undefined) inScript(script, (property) => want(property, found.where));
+    next.push(...inSteps(workflow?.steps ?? [], (property) => want(property, found.where)));
+  }
+  return [...wanted].map(([property, where]) => ({ property, where }));
+}
+
+function inScript({ args = [], env = {}, directory = '', secrets = [] }: Script, want: (property: string) => void): void {
+  for (const text of [...args, ...Object.values(env), directory]) for (const property of propertiesIn(text).keys()) want(property);
+  for (const { property, optional } of secrets) if (property !== undefined && optional !== true) want(property);
+}
+
+/** The commands that steps run. */
+function inSteps(steps: readonly Step[], want: (property: string) => void): string[] {
+  return steps.flatMap(({ command, script, options = {}, 'on-failure': handlers }) => {
+    if (script !== undefined) inScript(script, want);
+    for (const text of Object.values(options))
+      if (typeof text === 'string') for (const property of propertiesIn(text).keys()) want(property);
+    return [...(command === undefined ? [] : [command]), ...(Array.isArray(handlers) ? inSteps(handlers, want) : [])];
+  });
+}

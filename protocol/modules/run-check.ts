@@ -1,0 +1,28 @@
+/**
+ * Judges a module by what becomes of it: what could be installed and staged, and would be refused by every converge or fail on every node. Of a module that is kept or comes from
+ * elsewhere it is not asked: what is wrong with a part that nobody uses is no reason to let go of it.
+ */
+import type { ModuleArchive, ModuleManifest } from '../module.ts';
+import { assemblyRunFaults } from './assembly-run-check.ts';
+import { commandRunFaults } from './command-run-check.ts';
+import { KnownTypes } from './known-types.ts';
+import type { ModuleFault } from './manifest.ts';
+import { templateFaults } from './template-check.ts';
+import { tellApart } from './type-check.ts';
+import { typeRunFaults } from './type-run-check.ts';
+import { TypeTable } from './type-table.ts';
+
+export async function runFaults(manifest: ModuleManifest, archive: ModuleArchive): Promise<ModuleFault[]> {
+  const { own } = tellApart(manifest);
+  const known = new KnownTypes(new TypeTable(own, manifest), { hasMore: Object.keys(manifest.dependencies ?? {}).length > 0 });
+  const files = new Map(archive.files.map((file) => [file.path, file]));
+  const assemblies = Object.entries(manifest.assemblies ?? {});
+  const faults: ModuleFault[] = [];
+  for (const type of own.values()) {
+    faults.push(...(await typeRunFaults(type, known, { staged: assemblies.length > 0 })));
+    faults.push(...templateFaults(type, known, files));
+    faults.push(...(await commandRunFaults(type, known, files)));
+  }
+  for (const [name, assembly] of assemblies) faults.push(...(await assemblyRunFaults(name, assembly, known)));
+  return faults;
+}
