@@ -6,13 +6,14 @@ import { executionSchema } from '../../protocol/kinds/execution.ts';
 import { kindByPlural, kindOf } from '../../protocol/kinds/index.ts';
 import { apiVersionOf, type Kind } from '../../protocol/kinds/kind.ts';
 import { INSTANCE_LABEL } from '../../protocol/kinds/service-instance.ts';
+import type { ApiObject } from '../../protocol/objects.ts';
 import type { FollowLine } from '../../protocol/orders/follow.ts';
 import type { Part } from '../../protocol/orders/outcome.ts';
 import type { Principal } from '../../protocol/principal.ts';
 import { refusedBy } from '../../protocol/refused-by.ts';
 import type { ApiServer } from './api/server.types.ts';
 import { takenAppText } from './catalog/instances/apply/taken.ts';
-import type { CommandEnd, Commands, Objects, PlacementNode, PlacementNodes } from './catalog/instances/instances.types.ts';
+import type { CommandEnd, Commands, Objects, PlacementNode, PlacementNodes, StartedCommand } from './catalog/instances/instances.types.ts';
 import type { Nodes, NodeView } from './dispatch/dispatch.types.ts';
 import type { Executions } from './dispatch/execution/executions.types.ts';
 import { chooseNodes } from './dispatch/plan/chosen-nodes.ts';
@@ -160,12 +161,11 @@ function notOurs(kind: Kind, node: string, name: string, instance: unknown): Dtk
 export function commandsOf(executions: Pick<Executions, 'dispatch' | 'prepare' | 'ended' | 'abort' | 'follow'>): Commands {
   return {
     async start(principal, request, record) {
-      const { metadata } = await executions.dispatch(principal, request, { record });
-      return { id: metadata.name };
+      return startedAs(await executions.dispatch(principal, request, { record }));
     },
     async prepare(principal, request) {
       const prepared = await executions.prepare(principal, request);
-      return { start: async (record) => ({ id: (await prepared.dispatch({ record })).metadata.name }) };
+      return { start: async (record) => startedAs(await prepared.dispatch({ record })) };
     },
     async ended(principal, id, signal, succeeded) {
       const { status } = await executions.ended(principal, id, signal, succeeded);
@@ -183,6 +183,12 @@ export function commandsOf(executions: Pick<Executions, 'dispatch' | 'prepare' |
       return text.trimEnd();
     },
   };
+}
+
+/** One that comes to no parts has ended as it was made. */
+function startedAs({ metadata, status }: ApiObject): StartedCommand {
+  const parts = executionSchema.shape.status.parse(status)?.parts ?? [];
+  return { id: metadata.name, ...(parts.length === 0 ? { nothing: true } : {}) };
 }
 
 function textOf({ output }: FollowLine): string {

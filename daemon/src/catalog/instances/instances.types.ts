@@ -210,7 +210,7 @@ export interface Commands {
   /** Plans a command that is to be started soon. Errors: those of planning. */
   prepare(principal: Principal, request: DispatchRequestSpec): Promise<PreparedCommand>;
   /** `record` runs in the transaction that stores the Execution. Errors: those of planning. */
-  start(principal: Principal, request: DispatchRequestSpec, record: (tx: Transaction, id: string) => void): Promise<{ id: string }>;
+  start(principal: Principal, request: DispatchRequestSpec, record: (tx: Transaction, id: string) => void): Promise<StartedCommand>;
   /**
    * Resolves when all its parts have ended and that is stored, also for one that an earlier daemon started. `succeeded` may be called before: all have told that they
    * ended well. Errors: NOT_FOUND.
@@ -223,7 +223,13 @@ export interface Commands {
 
 export interface PreparedCommand {
   /** As `Commands.start` for what was prepared: it is planned anew if something may have changed since. */
-  start(record: (tx: Transaction, id: string) => void): Promise<{ id: string }>;
+  start(record: (tx: Transaction, id: string) => void): Promise<StartedCommand>;
+}
+
+/** `nothing`: what it is to run on are resources of which there are none, and that is well. It is not kept, and nothing was recorded. */
+export interface StartedCommand {
+  id: string;
+  nothing?: boolean;
 }
 
 export interface CommandEnd {

@@ -149,6 +149,8 @@ export class Machines {
   turns: (command: string) => number = () => 1;
   /** Why dispatch does not start one now. */
   refuses: () => DtkdError | undefined = () => undefined;
+  /** It is a dispatch over resources, of which there are none. */
+  isOverNothing: (what: string) => boolean = () => false;
   /** How it ends, if not well. */
   fails: (what: string) => CommandEnd | undefined = () => undefined;
   output: (what: string) => string = (what) => `${what}\n`;
@@ -446,6 +448,7 @@ function fakeCommands({ machines, store: real }: Bench, store: ObjectStore, life
       const of = await real.get(ref('Resource', `${instance}.${resource}`));
       const spec = Object(Object(of)['spec']);
       if (!spec.parents?.includes(`node/${node}`)) throw new DtkdError('NOT_DEPLOYED', `${resource} is not on ${node}`);
+      if (machines.isOverNothing(`${command} ${resource}`)) return { id, nothing: true };
       const what = { node, resource, command };
       await store.transact(async (tx) => {
         tx.putRow(EXECUTIONS + id, Buffer.from(JSON.stringify({ ...what, properties: spec.properties })));

@@ -223,6 +223,17 @@ describe('converging', () => {
     expect(await made.instance('shop')).toMatchObject({ phase: 'Deleted', resources: 0 });
   });
 
+  it('takes a command over resources of which there are none for done', async () => {
+    const { machines, daemon, store, instance } = await fresh(SHOP);
+    const { run } = await daemon();
+    machines.isOverNothing = (what) => what === 'create db';
+    await run('shop', 'converge');
+    expect(statusOf(await store.get(ref('tasks', 'shop-1')))).toMatchObject({ state: 'succeeded' });
+    expect(machines.done.sort()).toEqual(['create web-1', 'create web-2']);
+    expect(await instance('shop')).toMatchObject({ phase: 'Ready', resources: 3 });
+    expect(await run('shop', 'converge')).toMatchObject({ steps: [], unchanged: 3 });
+  });
+
   it('runs one task at a time, which can be cancelled', async () => {
     const { machines, daemon, store, instance } = await fresh(SHOP);
     const { ask, part } = await daemon();

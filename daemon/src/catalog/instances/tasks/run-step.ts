@@ -7,7 +7,7 @@ import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { DispatchRequestSpec } from '../../../../../protocol/kinds/execution.ts';
 import { OPERATOR, type OperatorPrincipal } from '../../../../../protocol/principal.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
-import type { AppliedResource, CommandEnd, PlannedStep, PreparedCommand } from '../instances.types.ts';
+import type { AppliedResource, CommandEnd, PlannedStep, PreparedCommand, StartedCommand } from '../instances.types.ts';
 import type { Ahead } from './ahead.ts';
 import { begun, encodeApplied, putApplied } from './applied-rows.ts';
 import { CANCEL_MS, MAX_RETRY_MS, ROOM_MS } from './limits.ts';
@@ -85,10 +85,11 @@ async function runCommand(context: StepContext, number: string, work: Work, comm
   let delay = work.retry?.delayMs ?? 0;
   for (let attempt = 1; ; attempt++) {
     const row = { ...partOfRow(context, work), task, number, node: work.node, command, options: work.options, startedAt: options.now() };
-    const id = await startCommand(context, row, work);
-    if (id === undefined) return { state: 'cancelled' };
-    context.onExecution(number, id);
-    const end = await endOf(context, id, () => context.onOver(number));
+    const started = await startCommand(context, row, work);
+    if (started === undefined) return { state: 'cancelled' };
+    const { id, nothing = false } = started;
+    if (!nothing) context.onExecution(number, id);
+    const end: CommandEnd | undefined = nothing ? { outcome: 'succeeded' } : await endOf(context, id, () => context.onOver(number));
     assertOpen(context);
     if (end === undefined) return { state: 'cancelled', message: 'it was told to end, and may still run' };
     if (attempt < attempts && isWorthRetrying(end) && !cancelled.aborted) {
@@ -113,7 +114,7 @@ async function runCommand(context: StepContext, number: string, work: Work, comm
 }
 
 /** Starts it, with its rows in the same transaction. Undefined: the task was cancelled before. Errors: those of planning. */
-async function startCommand(context: StepContext, row: Omit<StepRow, 'execution'>, work: Work): Promise<string | undefined> {
+async function startCommand(context: StepContext, row: Omit<StepRow, 'execution'>, work: Work): Promise<StartedCommand | undefined> {
   const { options, of, applied, cancelled } = context;
   const underWay = row.act === 'run' || row.act === 'check' ? undefined : begun(row.act, applied.get(row.resource), row.goal);
   if (underWay !== undefined) encodeApplied(underWay);
@@ -136,7 +137,7 @@ async function startCommand(context: StepContext, row: Omit<StepRow, 'execution'
       assertOpen(context);
       if (started === undefined) return undefined;
       if (underWay !== undefined) applied.set(row.resource, underWay);
-      return started.id;
+      return started;
     } catch (error) {
       if (!(error instanceof DtkdError) || error.code !== 'TOO_MANY_REQUESTS') throw error;
       await rest(context, wait);
