@@ -46,6 +46,11 @@ export async function findDaemon(flags: ConnectionFlags): Promise<Connection> {
   const socket = named === undefined && caFile === undefined ? endpoint?.socket : undefined;
   if (given !== undefined)
     return { url, ca, dataDir, socket, token: assertToken(await readSecret(given, 'token'), 'what is given as token') };
+  if (dataDir !== undefined && caFile === undefined && ownCa === undefined) {
+    throw new DtkdError('UNAUTHORIZED', `${join(dataDir, 'ca.crt')} is missing, so the token in that directory can be sent to nobody`, {
+      next: 'Restart the daemon: it makes certificates when there are none. Or name the authority of its certificate with --ca, and give a token with --token.',
+    });
+  }
   if (dataDir === undefined || ownCa === undefined) {
     throw new DtkdError('UNAUTHORIZED', `there is no token for ${url.origin}`, {
       next: "Give it with --token @FILE or DTKD_TOKEN; it is in the file admin.token of the daemon's data directory.",

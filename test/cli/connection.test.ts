@@ -67,6 +67,14 @@ describe('finding the daemon', () => {
     });
   });
 
+  it('says so where the authority of the daemon is gone from its directory, and not the token', async () => {
+    const without = join(home, 'without');
+    await mkdir(without);
+    for (const file of ['endpoint.json', 'admin.token']) await copyFile(join(daemon.dir, file), join(without, file));
+    const { code, stderr } = await runCli({ env: env() }, '--data', without, 'get', 'services');
+    expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringContaining('ca.crt is missing') });
+  });
+
   it('says that it waits where a daemon takes connections and does not answer', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -56,6 +56,9 @@ describe('starting', () => {
     await site.kill9();
     await site.start();
     expect((await stage.current.site({ name: 'third', dir: site.dir }).startRefused()).code).toBe(10);
+    // as by somebody who tidies up
+    await rm(join(site.dir, 'endpoint.json'));
+    expect((await stage.current.site({ name: 'fourth', dir: site.dir }).startRefused()).code).toBe(10);
     expect((await site.api('/readyz')).status).toBe(200);
     await site.stop();
   });
