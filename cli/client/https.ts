@@ -168,12 +168,24 @@ function overTls({ ca }: Connection): Carrier {
   return { agent, socketPath: undefined, request: (url, options) => https.request(url, options) };
 }
 
-/** Reads a whole answer as text, within the cap. */
+/** What comes of an answer. A daemon that ends within it is said to be gone: of the connection alone one learns that it was "aborted". */
+async function* partsOf(message: IncomingMessage): AsyncGenerator<Buffer> {
+  try {
+    for await (const part of message) yield Buffer.from(part);
+  } catch (cause) {
+    if (textAt(cause, 'code') !== 'ECONNRESET') throw cause;
+    throw new DtkdError('DAEMON_UNREACHABLE', 'the daemon, or the connection to it, ended within its answer', {
+      next: 'See whether it runs: dtkd status, dtkd doctor.',
+      cause,
+    });
+  }
+}
+
+/** Reads a whole answer as text, within the cap. Errors: TOO_LARGE, DAEMON_UNREACHABLE. */
 export async function readText(message: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
   let size = 0;
-  for await (const part of message) {
-    const bytes = Buffer.from(part);
+  for await (const bytes of partsOf(message)) {
     size += bytes.length;
     if (size > MAX_ANSWER_BYTES) {
       message.destroy();
@@ -184,12 +196,12 @@ export async function readText(message: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString('utf8');
 }
 
-/** Yields the JSON value of each line until the answer ends. */
+/** Yields the JSON value of each line until the answer ends. Errors: TOO_LARGE, DAEMON_UNREACHABLE. */
 export async function* readLines(message: IncomingMessage): AsyncGenerator<unknown> {
   let rest = '';
-  message.setEncoding('utf8');
-  for await (const chunk of message) {
-    const lines = (rest + String(chunk)).split('\n');
+  const decoder = new TextDecoder();
+  for await (const bytes of partsOf(message)) {
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
     rest = lines.pop() ?? '';
     if (rest.length > MAX_ANSWER_BYTES) throw new DtkdError('TOO_LARGE', 'a line of the answer is too large');
     for (const line of lines) if (line.trim() !== '') yield parseJson(line);
