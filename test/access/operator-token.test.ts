@@ -1,8 +1,13 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { openOperatorToken } from '../../daemon/src/access/operator-token.ts';
+
+vi.mock('node:fs/promises', async (original) => {
+  const real = await original<typeof import('node:fs/promises')>();
+  return { ...real, open: vi.fn(real.open) };
+});
 
 let directory: string;
 let file: string;
@@ -61,4 +66,13 @@ it('refuses a file that holds something else, and makes a token for an empty one
   await writeFile(file, '');
   await openOperatorToken({ file });
   expect(await read()).toHaveLength(43);
+});
+
+it('stays as it was where the disk has no room for another, and says so', async () => {
+  const tokens = await openOperatorToken({ file });
+  const token = await read();
+  vi.mocked(open).mockRejectedValueOnce(Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }));
+  await expect(tokens.rotate()).rejects.toMatchObject({ code: 'DISK_FULL', next: expect.not.stringContaining('delete') });
+  expect(await read()).toBe(token);
+  expect(tokens.authenticate(token)).toBeDefined();
 });

@@ -83,6 +83,12 @@ async function protect(file: string, gid: number | undefined): Promise<void> {
 }
 
 function unusable(file: string, what: string, cause?: unknown): DtkdError {
+  if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT')) {
+    return new DtkdError('DISK_FULL', `there is no room to write the operator token file ${file}; the token stays as it was`, {
+      next: 'Free some space and do it again.',
+      cause,
+    });
+  }
   return new DtkdError('DATA_UNWRITABLE', `the operator token file ${file} ${what}`, {
     next: 'Check its owner and mode, or delete it to have a new token made.',
     ...(cause === undefined ? {} : { cause }),
