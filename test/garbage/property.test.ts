@@ -32,12 +32,15 @@ const stories = fc.record({
 class Witness {
   readonly live = new Map<string, ApiObject>();
   readonly asked = new Set<string>();
+  /** Owners that have waited for their dependents: what was decided then is right, also if they cease to wait before it is done. */
+  readonly #left = new Set<string>();
   readonly wrong: string[] = [];
 
   constructor(g: GarbageApi) {
     g.store.subscribe((changes) => {
       for (const { type, object } of changes) {
         if (object.kind !== 'Service') continue;
+        if (object.metadata.finalizers?.includes('foregroundDeletion') === true) this.#left.add(object.metadata.uid);
         if (type !== 'DELETED') this.live.set(object.metadata.uid, object);
         else this.#gone(object);
       }
@@ -55,8 +58,7 @@ class Witness {
   }
 
   #holds(uid: string): boolean {
-    const owner = this.live.get(uid);
-    return owner !== undefined && owner.metadata.finalizers?.includes('foregroundDeletion') !== true;
+    return this.live.has(uid) && !this.#left.has(uid);
   }
 }
 
