@@ -47,7 +47,7 @@ describe('a request for what a member has', () => {
   });
 });
 
-it('is told of in the log once, for as long as it fails for the same reason', async () => {
+it('is told of in the log once a minute where it fails for the same reason, whoever causes it', async () => {
   const warned: unknown[] = [];
   const logger: Logger = { ...silentLogger, warn: (fields) => void warned.push(fields) };
   let code: ErrorCode = 'DISK_FULL';
@@ -58,6 +58,13 @@ it('is told of in the log once, for as long as it fails for the same reason', as
   code = 'FRAME_INVALID';
   await sync.pull(peer);
   expect(warned).toHaveLength(2);
+  for (let times = 0; times < 3; times += 1) {
+    const [here, there] = duplexPair();
+    here.on('error', () => undefined);
+    there.end(Buffer.from([0, 0, 0, 1, 0xff]));
+    await sync.serveSync(here, { peer } as Link);
+  }
+  expect(warned).toHaveLength(3);
 });
 
 describe('a member that is connected twice', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Logger } from '../../../daemon/src/logging/logger.types.ts';
 import { Telling, type TellingPorts } from '../../../daemon/src/mesh/domain/telling.ts';
 import { encodeGossip } from '../../../protocol/gossip.ts';
 import { type PeerKey, parsePeerKey } from '../../../protocol/ids.ts';
@@ -32,4 +33,12 @@ describe('what is gossiped and builds on what is not known here', () => {
     await tell(liar, 0);
     expect(asked).toEqual([liar, other, liar]);
   });
+});
+
+it('that is invalid is told of in the log once a minute for each member that passes it on', async () => {
+  const warned: unknown[] = [];
+  const logger: Logger = { ...silentLogger, warn: (fields) => void warned.push(fields) };
+  const telling = new Telling({ membership: { items: () => [] }, logger } as unknown as TellingPorts);
+  for (const from of [liar, liar, other, liar]) expect(await telling.judge(from, Uint8Array.of(0xff))).toBe('reject');
+  expect(warned).toHaveLength(2);
 });

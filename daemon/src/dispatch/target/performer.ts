@@ -12,6 +12,7 @@ import type { Work } from '../../../../protocol/orders/order.ts';
 import type { CheckedBundle } from '../../../../protocol/orders/signed-bundle.ts';
 import { instanceOfCode, instanceOfType, isLeftCode } from '../../../../protocol/scoped-names.ts';
 import type { Logger } from '../../logging/logger.types.ts';
+import { Seldom } from '../../logging/seldom.ts';
 import { within } from '../../signals/within.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 import { ofScript, resultOf } from '../commands/ended.ts';
@@ -60,6 +61,7 @@ export class Performer {
   /** Parts whose end is being written down. */
   readonly #finishing = new Set<LivePart>();
   readonly #forgetPolicy: () => void;
+  readonly #seldom = new Seldom();
   #stopped = false;
 
   constructor(options: PerformerOptions) {
@@ -269,7 +271,12 @@ export class Performer {
         return true;
       } catch (error) {
         if (this.#stopped) return false;
-        logger.warn({ err: error, id: part.id, index: part.index }, 'How a command goes on could not be written down; trying again');
+        this.#seldom.say('write', (unsaid) =>
+          logger.warn(
+            { err: error, id: part.id, index: part.index, ...unsaid },
+            'How a command goes on could not be written down; trying again',
+          ),
+        );
         await delay(WRITE_AGAIN_MS, undefined, { ref: false });
       }
     }

@@ -4,7 +4,7 @@
  * further in that conversation. Does not know gossip: it repairs what gossip missed.
  */
 import type { Duplex } from 'node:stream';
-import { codeOf, DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
+import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import { MAX_HEARD_REMOVALS, MAX_HELLO_FRAME_BYTES } from '../../../../protocol/hello.ts';
 import { type PeerId, type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
 import { itemBatches } from '../../../../protocol/join.ts';
@@ -20,6 +20,7 @@ import {
   type SyncHeads,
 } from '../../../../protocol/sync.ts';
 import type { Logger } from '../../logging/logger.types.ts';
+import { Seldom } from '../../logging/seldom.ts';
 import { FrameChannel } from '../host/frame-channel.ts';
 import type { Link } from '../host/host.types.ts';
 import { patiently } from '../host/patience.ts';
@@ -68,8 +69,7 @@ export class SyncService {
   #stopped = false;
   readonly counters = { pulls: 0, pullsFailed: 0, entriesPulled: 0, entriesRefused: 0, framesRefused: 0 };
   readonly #told = new ToldHeads();
-  /** Why the last pull from a member failed: it is tried again and again, as while the disk is full, and told once. */
-  readonly #failing = new Map<PeerKey, ErrorCode>();
+  readonly #seldom = new Seldom();
 
   constructor(ports: SyncPorts) {
     this.#ports = ports;
@@ -121,12 +121,10 @@ export class SyncService {
           entry.link ??= link;
         }
         succeeded = true;
-        this.#failing.delete(peer);
       } catch (error) {
         succeeded = false;
         this.counters.pullsFailed += 1;
-        this.#blame(error, peer, 'Synchronising failed', this.#failing.get(peer) === codeOf(error));
-        this.#failing.set(peer, codeOf(error));
+        this.#blame(error, peer, 'Synchronising failed');
       } finally {
         this.#leave();
       }
@@ -288,13 +286,14 @@ export class SyncService {
     return { type: 'heads', digest: membership.digest(), removed: removedIds(membership), heads: await log.heads() };
   }
 
-  /** `again`: the log has it already. */
-  #blame(error: unknown, peer: PeerKey, what: string, again = false): void {
+  #blame(error: unknown, peer: PeerKey, what: string): void {
     const code = error instanceof DtkdError ? error.code : undefined;
     if (code !== undefined && REFUSED_ENTRY.has(code)) this.counters.entriesRefused += 1;
     if (code === 'FRAME_INVALID' || code === 'FRAME_TOO_LARGE') this.counters.framesRefused += 1;
-    if (again || code === 'PEER_AWAY' || code === undefined) this.#ports.logger.debug({ err: error, peer: peerIdOf(peer) }, what);
-    else this.#ports.logger.warn({ err: error, peer: peerIdOf(peer) }, what);
+    const { logger } = this.#ports;
+    const fields = { err: error, peer: peerIdOf(peer) };
+    if (code === 'PEER_AWAY' || code === undefined) logger.debug(fields, what);
+    else this.#seldom.say(`${what} ${peer} ${code}`, (unsaid) => logger.warn({ ...fields, ...unsaid }, what));
   }
 
   async #enter(): Promise<void> {

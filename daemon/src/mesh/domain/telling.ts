@@ -7,6 +7,7 @@ import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import { decodeGossip, encodeGossip, type GossipKind } from '../../../../protocol/gossip.ts';
 import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
 import type { Logger } from '../../logging/logger.types.ts';
+import { Seldom } from '../../logging/seldom.ts';
 import type { Host, Verdict } from '../host/host.types.ts';
 import type { DomainLog } from '../log/log.types.ts';
 import type { Membership, SignedItem } from '../membership/membership.types.ts';
@@ -38,6 +39,7 @@ export class Telling {
   readonly #timers = new Set<NodeJS.Timeout>();
   /** Those with whom facts are being made equal because of what they told. */
   readonly #equalising = new Set<PeerKey>();
+  readonly #seldom = new Seldom();
   #receiving = 0;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -98,8 +100,11 @@ export class Telling {
     } catch (error) {
       const { logger } = this.#ports;
       const blame = error instanceof DtkdError && BLAMED.includes(error.code);
-      if (blame) logger.warn({ err: error, from: peerIdOf(from) }, 'A member passed on something invalid');
-      else logger.error({ err: error }, 'What was gossiped could not be stored');
+      const topic = `${error instanceof DtkdError ? error.code : ''} ${from}`;
+      this.#seldom.say(topic, (unsaid) => {
+        if (blame) logger.warn({ err: error, from: peerIdOf(from), ...unsaid }, 'A member passed on something invalid');
+        else logger.error({ err: error, ...unsaid }, 'What was gossiped could not be stored');
+      });
       verdict = blame ? 'reject' : 'ignore';
     }
     this.counters[verdict === 'accept' ? 'gossipAccepted' : verdict === 'reject' ? 'gossipRejected' : 'gossipIgnored'] += 1;

@@ -12,6 +12,7 @@ import { MAX_ITEM_BYTES } from '../../../../protocol/limits.ts';
 import { Counters } from '../../counting/counters.ts';
 import { networkOf } from '../../counting/crowd.ts';
 import type { Logger } from '../../logging/logger.types.ts';
+import { Seldom } from '../../logging/seldom.ts';
 import { FrameChannel } from '../host/frame-channel.ts';
 import type { Link } from '../host/host.types.ts';
 import { STRANGER_TIMEOUT_MS } from '../host/limits.ts';
@@ -48,6 +49,7 @@ export interface JoinServerPorts {
 export class JoinServer {
   readonly #ports: JoinServerPorts;
   readonly #rate: TokenBuckets;
+  readonly #seldom = new Seldom();
   readonly counters = { joinsAdmitted: 0, joinsRefused: 0 };
   /** By code. */
   readonly refusals = new Counters();
@@ -60,9 +62,10 @@ export class JoinServer {
   async serve(stream: Duplex, link: Link): Promise<void> {
     const limits = { maxFrameBytes: MAX_REQUEST_BYTES, timeoutMs: JOIN_TIMEOUT_MS, totalMs: JOIN_TOTAL_MS };
     const channel = new FrameChannel(stream, limits);
+    // Whoever comes through a relay counts as the relay, which may bring any number of keys.
+    const from = link.remote === undefined ? (link.via ?? link.peer) : networkOf(link.remote.host);
     try {
-      // Whoever comes through a relay counts as the relay, which may bring any number of keys.
-      if (!this.#rate.take(link.remote === undefined ? (link.via ?? link.peer) : networkOf(link.remote.host))) {
+      if (!this.#rate.take(from)) {
         throw new DtkdError('TOO_MANY_REQUESTS', 'too many nodes are joining here at once', { next: 'Try again in a few seconds.' });
       }
       await this.#converse(channel, link);
@@ -72,8 +75,10 @@ export class JoinServer {
       this.refusals.add(codeOf(error));
       const { logger } = this.#ports;
       const fields = { err: error, from: link.remote?.host, peer: peerIdOf(link.peer) };
-      if (error instanceof DtkdError && error.code !== 'INTERNAL') logger.info(fields, 'A join was refused');
-      else logger.error(fields, 'A join failed');
+      this.#seldom.say(`${codeOf(error)} ${from}`, (unsaid) => {
+        if (error instanceof DtkdError && error.code !== 'INTERNAL') logger.info({ ...fields, ...unsaid }, 'A join was refused');
+        else logger.error({ ...fields, ...unsaid }, 'A join failed');
+      });
       await channel.sendBytes(encodeJoinMessage(toRefusal(error))).catch(() => {});
     } finally {
       channel.finish();
