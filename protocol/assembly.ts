@@ -130,6 +130,8 @@ export type ServiceWorkflow = z.infer<typeof serviceWorkflow>;
 
 /** Workflows within workflows, with the groups in them: numbers of steps such as 3.1.2 stay short. */
 export const MAX_WORKFLOW_LEVELS = 12;
+/** Domains that one dtApp of a service is shared into at most. */
+export const MAX_APP_DOMAINS = 16;
 
 export const workflowName = commandName;
 

@@ -54,3 +54,8 @@ export const MAX_ITEMS_BYTES = 16 * 1024 * 1024;
 export const MAX_ITEMS_PER_FRAME = 2_048;
 /** A refusal's sentence or next step. */
 export const MAX_SENTENCE_LENGTH = 500;
+
+// types
+
+/** Supertypes above one type: more is a mistake, and each resolution walks them. */
+export const MAX_SUPERTYPES = 32;

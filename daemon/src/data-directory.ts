@@ -6,6 +6,7 @@ import { DtkdError } from '../../protocol/errors.ts';
 import { type NodeName, parseNodeName } from '../../protocol/ids.ts';
 import { defaultNodeName } from './config.ts';
 import { makeDirectory } from './directory.ts';
+import { systemCode } from './disk/system-error.ts';
 import type { Kv } from './store/kv.ts';
 
 const NAME_KEY = 'a/node-name';
@@ -38,7 +39,7 @@ export async function protectDirectory(directory: string, gid: number | undefine
     if (gid !== undefined) await chown(directory, process.getuid?.() ?? 0, gid);
     await chmod(directory, gid === undefined ? 0o700 : 0o750);
   } catch (cause) {
-    if (gid === undefined || !(cause instanceof Error && 'code' in cause && cause.code === 'EPERM')) throw unwritable(directory, cause);
+    if (gid === undefined || systemCode(cause) !== 'EPERM') throw unwritable(directory, cause);
     throw new DtkdError('CONFIG_INVALID', `operatorGroup: ${directory} cannot be given to the group ${gid}`, {
       next: 'The user that runs dtkd has to own the directory and be in that group: usermod --append --groups GROUP USER.',
       cause,

@@ -1,6 +1,7 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { isMissing } from './disk/system-error.ts';
 
 /**
  * Makes a directory and what is missing above it. Unlike the recursive mode of `mkdir` it ends also where a file system says ENOENT for a
@@ -16,10 +17,6 @@ export function makeDirectory(path: string, mode: number): void {
     makeDirectory(parent, mode);
     mkdirSync(path, { mode });
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 /** Bytes of the files in a directory; of directories in it nothing is counted. */

@@ -1,5 +1,5 @@
 /** Judges an assembly as the converge of a service does that was staged from it with nothing set: pure, but for the engine of patterns. What an instance or a node decides is left to these. */
-import type { Assembly, Component, Link } from '../assembly.ts';
+import { type Assembly, type Component, type Link, MAX_APP_DOMAINS } from '../assembly.ts';
 import { DtkdError } from '../errors.ts';
 import { parseNodeFilter } from '../filter/parse-filter.ts';
 import type { LinkRule, PropertyRule, PropertyType } from '../kinds/type.ts';
@@ -9,14 +9,11 @@ import { cycleFrom } from './cycle.ts';
 import type { KnownType, KnownTypes } from './known-types.ts';
 import type { ModuleFault } from './manifest.ts';
 import { hasReference, referencesIn, wrongReferences } from './references.ts';
+import { BESIDE_PROPERTIES } from './type-check.ts';
 import { wholeRuleFaults, withPattern } from './type-run-check.ts';
 import { workflowRunFaults } from './workflow-run-check.ts';
 
 const TARGET = 'target';
-/** Domains that one dtApp can be shared into. */
-const MAX_DOMAINS = 16;
-/** What can be taken from a component besides its properties. */
-const BESIDE_PROPERTIES: ReadonlySet<string> = new Set(['node.name', 'node.address', 'resource.name', 'component.name']);
 /** What a converge runs by itself, without options. */
 const ACTS = ['create', 'converge'] as const;
 /** A text that is one parameter and nothing else. */
@@ -54,7 +51,8 @@ class Check {
     this.#cycle();
     for (const [name, app] of Object.entries(apps)) {
       this.#port(`apps.${name}.port`, app.component, app.port ?? 'port');
-      if (app.domains.length > MAX_DOMAINS) this.#add(`apps.${name}.domains`, `an app is shared into at most ${MAX_DOMAINS} domains`);
+      if (app.domains.length > MAX_APP_DOMAINS)
+        this.#add(`apps.${name}.domains`, `an app is shared into at most ${MAX_APP_DOMAINS} domains`);
       for (const field of ['address', 'authenticationURL'] as const) this.#referred(`apps.${name}.${field}`, app[field]);
     }
     for (const [name, value] of Object.entries(offers)) this.#referred(`offers.${name}`, value);

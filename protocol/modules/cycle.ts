@@ -1,4 +1,4 @@
-/** Circles in what needs what: pure. */
+/** Circles and order in what needs what: pure. */
 
 /**
  * The first circle that is met from here, with its beginning at its end once more; those that are in `done` were looked at before, and are not looked at again. In time linear in what
@@ -24,4 +24,26 @@ export function cycleFrom(start: string, needsOf: (name: string) => Iterable<str
     }
   }
   return undefined;
+}
+
+/** The nodes of a graph, each after all that it leads to, but for what leads back. Edges to what is no node are passed over. Without recursion, too. */
+export function lastFirst(graph: ReadonlyMap<string, readonly string[]>): string[] {
+  const met = new Set<string>();
+  const order: string[] = [];
+  for (const root of graph.keys()) {
+    const path = met.has(root) ? [] : [{ name: root, next: 0 }];
+    met.add(root);
+    for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+      const to = graph.get(top.name)?.[top.next];
+      top.next += 1;
+      if (to === undefined) {
+        path.pop();
+        order.push(top.name);
+      } else if (graph.has(to) && !met.has(to)) {
+        met.add(to);
+        path.push({ name: to, next: 0 });
+      }
+    }
+  }
+  return order;
 }

@@ -9,7 +9,8 @@ import type { OwnType } from './type-table.ts';
 const MAX_TEMPLATE_BYTES = 1024 * 1024;
 const MAX_NAME_BYTES = 255;
 /** What is known of a resource, which is written for all of them. */
-const OWN_FILES: ReadonlySet<string> = new Set(['var/resource.properties', 'var/resource.json']);
+export const RESOURCE_PROPERTIES = 'var/resource.properties';
+export const RESOURCE_JSON = 'var/resource.json';
 
 export function templateFaults(of: OwnType, known: KnownTypes, files: ReadonlyMap<string, ModuleFile>): ModuleFault[] {
   const faults: ModuleFault[] = [];
@@ -59,7 +60,7 @@ function plain(path: string): string {
 function pathFault(to: string, path: string): string | undefined {
   if (path === '' || to.endsWith('/')) return 'is the path of a directory; a template makes a file';
   if (path === 'var') return 'is a directory, which every resource has';
-  if (OWN_FILES.has(path)) return 'is written by dtkd itself, for every resource';
+  if (path === RESOURCE_PROPERTIES || path === RESOURCE_JSON) return 'is written by dtkd itself, for every resource';
   if (path.split('/').some((part) => Buffer.byteLength(part) > MAX_NAME_BYTES)) return 'has a name that is too long for a file';
   return undefined;
 }

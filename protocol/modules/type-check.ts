@@ -88,7 +88,7 @@ function linkFaults(field: string, owner: string, { type, take = {}, give = {} }
 }
 
 /** What can be taken from the other end besides its properties. */
-const BESIDE_PROPERTIES: ReadonlySet<string> = new Set(['node.name', 'node.address', 'resource.name', 'component.name']);
+export const BESIDE_PROPERTIES: ReadonlySet<string> = new Set(['node.name', 'node.address', 'resource.name', 'component.name']);
 
 function undeclared(field: string, type: string, property: string, table: TypeTable): ModuleFault[] {
   if (BESIDE_PROPERTIES.has(property) || table.property(type, property) !== undefined) return [];

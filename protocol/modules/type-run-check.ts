@@ -1,5 +1,6 @@
 /** Judges types as the node does that makes them, or that converges a service with them: pure, but for the engine of patterns. */
 import type { PropertyRule } from '../kinds/type.ts';
+import { MAX_SUPERTYPES } from '../limits.ts';
 import { compilePattern } from '../pattern.ts';
 import { mayNarrow } from '../property-rule.ts';
 import { type JudgingRule, ruleFaults, typeOfRule } from '../property-value.ts';
@@ -7,9 +8,6 @@ import type { KnownTypes } from './known-types.ts';
 import type { ModuleFault } from './manifest.ts';
 import { unknownType } from './type-check.ts';
 import { NODE_TYPE_KEY, type OwnType } from './type-table.ts';
-
-/** Supertypes of a type, as a node takes them. */
-const MAX_SUPERTYPES = 32;
 
 /** `staged`: services are made of the module, which know its types and those of its dependencies alone. */
 export async function typeRunFaults(of: OwnType, known: KnownTypes, { staged }: { staged: boolean }): Promise<ModuleFault[]> {

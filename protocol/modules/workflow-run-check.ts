@@ -4,6 +4,7 @@ import { MAX_TASK_STEPS } from '../kinds/task.ts';
 import { missingOptions } from '../option-value.ts';
 import type { KnownTypes } from './known-types.ts';
 import type { ModuleFault } from './manifest.ts';
+import { workflowSizes } from './workflow-size.ts';
 
 export interface RunSurroundings {
   components: ReadonlyMap<string, Component>;
@@ -18,9 +19,7 @@ export function workflowRunFaults(workflows: Workflows, surroundings: RunSurroun
   const { create } = workflows;
   for (const option of missingOptions(create?.options)) add(`create.options.${option}`, 'has no default, and nobody gives it a value');
   for (const [name, { steps }] of Object.entries(workflows)) judgeSteps(`${name}.steps`, steps, surroundings, add);
-  const sizes = new Map<string, Size>();
-  for (const name of Object.keys(workflows)) {
-    const { steps, levels } = sizeOf(name, workflows, sizes);
+  for (const [name, { steps, levels }] of workflowSizes(workflows)) {
     if (steps > MAX_TASK_STEPS) add(name, `it comes to more than ${MAX_TASK_STEPS} steps`);
     if (levels > MAX_WORKFLOW_LEVELS) add(name, `its steps are nested more than ${MAX_WORKFLOW_LEVELS} levels deep`);
   }
@@ -47,27 +46,3 @@ function judgeSteps(
       add(`${at}.command`, `type ${type.name} has no command ${command}`);
   }
 }
-
-interface Size {
-  steps: number;
-  levels: number;
-}
-
-/** One that runs itself is told elsewhere. */
-function sizeOf(name: string, workflows: Workflows, sizes: Map<string, Size>): Size {
-  const found = sizes.get(name);
-  if (found !== undefined) return found;
-  sizes.set(name, { steps: 0, levels: 0 });
-  const measured = (steps: readonly ServiceStep[]): Size => {
-    const inner = steps.map((step) =>
-      step.workflow === undefined ? (step.steps === undefined ? EMPTY : measured(step.steps)) : sizeOf(step.workflow, workflows, sizes),
-    );
-    const sum = inner.reduce((all, one) => all + one.steps + 1, 0);
-    return { steps: Math.min(sum, MAX_TASK_STEPS + 1), levels: 1 + Math.max(0, ...inner.map(({ levels }) => levels)) };
-  };
-  const size = Object.hasOwn(workflows, name) ? measured(workflows[name]?.steps ?? []) : EMPTY;
-  sizes.set(name, size);
-  return size;
-}
-
-const EMPTY: Size = { steps: 0, levels: 0 };

@@ -3,6 +3,7 @@ import { decodeCbor, encodeCbor } from '../cbor.ts';
 import { commandsDigest } from '../code.ts';
 import { DtkdError } from '../errors.ts';
 import { type PeerKey, parsePeerKey } from '../ids.ts';
+import { MAX_SUPERTYPES } from '../limits.ts';
 import { type ModuleStatement, moduleStatement } from '../module.ts';
 import { type SigningKey, verifySignature } from '../signing.ts';
 import { type Bundle, bundle, MAX_BUNDLE_BYTES, signedBundle } from './bundle.ts';
@@ -11,8 +12,6 @@ import { type Bundle, bundle, MAX_BUNDLE_BYTES, signedBundle } from './bundle.ts
 const ENVELOPE_BYTES = 256;
 /** Properties and commands are documents, which may nest 64 deep. */
 const MAX_DEPTH = 80;
-/** Supertypes above one type, as the model has it. */
-const MAX_SUPERTYPES = 32;
 
 /** Statements of modules that were found true are kept: all bundles of a model have the same few. */
 const KEPT_STATEMENTS = 256;

@@ -10,6 +10,7 @@ import { listPages } from '../../listing.ts';
 import { alignColumns } from '../../output/columns.ts';
 import { Completeness } from '../../output/completeness.ts';
 import { outputOption, printValue } from '../../output/format.ts';
+import { notShown } from '../../output/not-shown.ts';
 import { type ListFlags, selectionOf, targetOf } from '../../selection.ts';
 
 /** Executions asked for at a time: one of many targets is large. */
@@ -58,7 +59,7 @@ export function configure(command: Command, cli: Cli): void {
       if (flags.output === 'name') return cli.out.lines(rows.map(([id = '']) => fullName(executionKind, id)));
       if (rows.length === 0) return cli.out.note('No executions found.');
       cli.out.lines(alignColumns([['ID', 'AGE', 'WHAT', 'USER', 'STARTER', 'PHASE', 'TARGETS'], ...rows]));
-      const more = merged.length - rows.length;
-      if (more > 0) cli.out.note(`${more} earlier ${more === 1 ? 'one is' : 'ones are'} not shown; see --limit.`);
+      const more = notShown(merged.length - rows.length);
+      if (more !== undefined) cli.out.note(more);
     });
 }

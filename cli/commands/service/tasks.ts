@@ -10,6 +10,7 @@ import { listPages } from '../../listing.ts';
 import { alignColumns } from '../../output/columns.ts';
 import { Completeness } from '../../output/completeness.ts';
 import { outputOption, printValue } from '../../output/format.ts';
+import { notShown } from '../../output/not-shown.ts';
 import { type ListFlags, targetOf } from '../../selection.ts';
 import { hasEnded, leavesOf, taskOf } from '../../service/task.ts';
 import { tookOf } from '../../service/task-lines.ts';
@@ -74,8 +75,8 @@ export function configure(command: Command, cli: Cli): void {
         ...(wide ? ['USER', 'COMMIT', 'MESSAGE'] : []),
       ];
       cli.out.lines(alignColumns([heading, ...shown.map((task) => row(task, { wide, all }))]));
-      const more = found.length - shown.length;
-      if (more > 0) cli.out.note(`${more} earlier ${more === 1 ? 'one is' : 'ones are'} not shown; see --limit.`);
+      const more = notShown(found.length - shown.length);
+      if (more !== undefined) cli.out.note(more);
     });
 }
 

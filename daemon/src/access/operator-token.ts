@@ -8,6 +8,7 @@ import { dirname } from 'node:path';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { OPERATOR } from '../../../protocol/principal.ts';
 import { syncDirectory } from '../disk/sync-directory.ts';
+import { isFull, isMissing } from '../disk/system-error.ts';
 import type { OperatorToken, OperatorTokenOptions } from './operator-token.types.ts';
 
 /** 256 bits: not to be guessed, so wrong attempts need no lock-out. */
@@ -47,7 +48,7 @@ async function readToken({ file }: OperatorTokenOptions): Promise<string | undef
   try {
     text = (await readFile(file, 'utf8')).trim();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (isMissing(error)) return undefined;
     throw unusable(file, 'cannot be read', error);
   }
   if (text === '') return undefined;
@@ -83,7 +84,7 @@ async function protect(file: string, gid: number | undefined): Promise<void> {
 }
 
 function unusable(file: string, what: string, cause?: unknown): DtkdError {
-  if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT')) {
+  if (isFull(cause)) {
     return new DtkdError('DISK_FULL', `there is no room to write the operator token file ${file}; the token stays as it was`, {
       next: 'Free some space and do it again.',
       cause,

@@ -66,7 +66,7 @@ export class Ingress {
   /** Errors: PORT_IN_USE, CONFIG_INVALID. */
   async listen(at: HostPort): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      this.server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, at, 'the ingress')));
+      this.server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, at, 'the ingress', '--ingress')));
       this.server.listen({ host: at.host, port: at.port, backlog: BACKLOG }, resolve);
     });
     // Failing to accept one connection (no descriptors left) must not end the daemon.
@@ -236,16 +236,17 @@ function asksCapability(app: App): boolean {
   return app.selectors.authenticationType === 'Capability';
 }
 
-/** What went wrong with listening, for people. */
-export function listenError(error: NodeJS.ErrnoException, at: HostPort, what: string): DtkdError {
+/** What went wrong with listening, for people. `flag`: of the setting that says where, if it is one. */
+export function listenError(error: NodeJS.ErrnoException, at: HostPort, what: string, flag?: string): DtkdError {
+  const place = `${what} cannot listen on ${at.host}:${at.port}`;
+  const where = flag === undefined ? '' : ` with ${flag}`;
   if (error.code === 'EADDRINUSE') {
-    return new DtkdError('PORT_IN_USE', `${what} cannot listen on ${at.host}:${at.port}: something else does`, {
-      next: `Stop it, or choose another port${what === 'the ingress' ? ' with --ingress' : ''}; 0 is any free one.`,
+    return new DtkdError('PORT_IN_USE', `${place}: something else does`, {
+      next: `Stop it, or choose another port${where}; 0 is any free one.`,
       details: { host: at.host, port: at.port },
     });
   }
-  const message = `${what} cannot listen on ${at.host}:${at.port}: ${error.code ?? 'it failed'}`;
-  if (what !== 'the ingress')
-    return new DtkdError('ADDRESS_INVALID', message, { next: 'Choose an address of this machine, and a port above 1023.' });
-  return new DtkdError('CONFIG_INVALID', message, { next: 'Choose an address of this machine, and a port above 1023, with --ingress.' });
+  return new DtkdError(flag === undefined ? 'ADDRESS_INVALID' : 'CONFIG_INVALID', `${place}: ${error.code ?? 'it failed'}`, {
+    next: `Choose an address of this machine, and a port above 1023${flag === undefined ? '' : `, with ${flag}`}.`,
+  });
 }

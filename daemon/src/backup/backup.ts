@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { parseNodeName } from '../../../protocol/ids.ts';
+import { isFull, isMissing } from '../disk/system-error.ts';
 import type { KvSnapshot } from '../store/kv.ts';
 import type { Entry } from './archive-writer.ts';
 import type { BackupOptions, Backups } from './backup.types.ts';
@@ -241,12 +242,12 @@ function once(run: () => Promise<void>): () => Promise<void> {
 
 function isGone(error: unknown): boolean {
   if (error instanceof DtkdError) return error.code === 'NOT_FOUND';
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return isMissing(error);
 }
 
 function fileError(error: unknown): unknown {
   if (error instanceof DtkdError || !(error instanceof Error) || !('code' in error)) return error;
-  if (error.code === 'ENOSPC' || error.code === 'EDQUOT') {
+  if (isFull(error)) {
     return new DtkdError('DISK_FULL', 'there is no room in the data directory to hold files for a backup', {
       next: 'Free some space.',
       cause: error,

@@ -7,6 +7,7 @@ import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs
 import { basename, dirname, join } from 'node:path';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { syncDirectory } from '../disk/sync-directory.ts';
+import { isFull, systemCode } from '../disk/system-error.ts';
 import type { Kv } from '../store/kv.ts';
 import { type BackupTaker, readArchive } from './archive-reader.ts';
 import { RESTORING } from './contents.ts';
@@ -218,7 +219,7 @@ async function placeInside(directory: string): Promise<Place> {
 /** True if there is an empty directory. Errors: ALREADY_EXISTS, DATA_LOCKED. */
 async function assertFree(directory: string): Promise<boolean> {
   const found = await stat(directory).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
   });
   if (found === undefined) return false;
@@ -247,20 +248,16 @@ async function runningIn(directory: string): Promise<number | undefined> {
     process.kill(pid, 0);
     return pid;
   } catch (error) {
-    return codeOf(error) === 'EPERM' ? pid : undefined;
+    return systemCode(error) === 'EPERM' ? pid : undefined;
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 function fileError(error: unknown, directory: string): unknown {
   if (error instanceof DtkdError) return error;
-  const code = codeOf(error);
+  const code = systemCode(error);
   // it was made meanwhile
   if (code === 'ENOTEMPTY' || code === 'EEXIST') return occupied(directory);
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
+  if (isFull(error)) {
     return new DtkdError('DISK_FULL', `there is no room for the backup under ${dirname(directory)}`, {
       next: 'Free some space.',
       cause: error,

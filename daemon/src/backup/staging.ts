@@ -7,6 +7,7 @@ import { copyFile, link, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { DtkdError } from '../../../protocol/errors.ts';
+import { isMissing, systemCode } from '../disk/system-error.ts';
 import type { Treatment } from './contents.ts';
 import { comparePaths, MAX_FILE_BYTES } from './format.ts';
 
@@ -97,7 +98,7 @@ export class Stage {
     try {
       await work();
     } catch (error) {
-      if (reading.whole === true || !(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+      if (reading.whole === true || !isMissing(error)) throw error;
     }
   }
 
@@ -133,7 +134,7 @@ async function linked(from: string, to: string): Promise<boolean> {
     await link(from, to);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOSPC')) throw error;
+    if (isMissing(error) || systemCode(error) === 'ENOSPC') throw error;
     return false;
   }
 }

@@ -13,6 +13,7 @@ import { isLoopback } from '../../../protocol/address.ts';
 import { bounded, type Checkup, type Finding, warning } from '../../../protocol/checkup.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { DomainId, PeerKey } from '../../../protocol/ids.ts';
+import { systemCode } from '../disk/system-error.ts';
 import type { AppFacts, CheckupFacts, DomainFacts, InviteFacts, MachineFacts, PeerFacts, ProbeFacts } from './checkup.types.ts';
 import { judge } from './judging.ts';
 
@@ -212,7 +213,7 @@ async function suffixOf({ node, suffix, ingress }: CheckupPorts): Promise<NonNul
     const found = await lookup(name, { all: true });
     return { name, ingress: host, addresses: found.map(({ address }) => address), error: undefined };
   } catch (error) {
-    return { name, ingress: host, addresses: [], error: codeOf(error) };
+    return { name, ingress: host, addresses: [], error: systemCode(error) ?? 'unknown' };
   }
 }
 
@@ -224,13 +225,13 @@ function multicastWorks(): Promise<{ works: boolean; error: string | undefined }
     socket.close();
     resolve({ works: error === undefined, error });
   };
-  socket.once('error', (error) => end(codeOf(error)));
+  socket.once('error', (error) => end(systemCode(error) ?? 'unknown'));
   socket.bind(0, () => {
     try {
       socket.addMembership(MULTICAST_GROUP);
       end(undefined);
     } catch (error) {
-      end(codeOf(error));
+      end(systemCode(error) ?? 'unknown');
     }
   });
   return promise;
@@ -238,10 +239,6 @@ function multicastWorks(): Promise<{ works: boolean; error: string | undefined }
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
 }
 
 function machine(): Omit<MachineFacts, 'lagMs'> {

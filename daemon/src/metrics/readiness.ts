@@ -5,6 +5,7 @@
 import { stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as rest } from 'node:timers/promises';
+import { isMissing } from '../disk/system-error.ts';
 import type { Logger } from '../logging/logger.types.ts';
 
 /** A look is believed for so long. Milliseconds. */
@@ -93,10 +94,6 @@ function believed(name: string, look: () => Promise<string | undefined>, logger:
     }
     return found;
   };
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 function messageOf(error: unknown): string {

@@ -3,6 +3,7 @@ import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { MAX_PARCEL_BYTES } from '../../../protocol/parcel.ts';
+import { isFull } from '../disk/system-error.ts';
 
 /** Removes what an earlier daemon left. */
 export async function emptySpool(directory: string): Promise<void> {
@@ -40,7 +41,7 @@ async function write(path: string, source: AsyncIterable<Uint8Array>, signal: Ab
 }
 
 function refuseDisk(cause: unknown): never {
-  if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT')) {
+  if (isFull(cause)) {
     throw new DtkdError('DISK_FULL', 'there is no room on this disk to read the bundle', {
       next: 'Free some space, then import it again.',
       cause,

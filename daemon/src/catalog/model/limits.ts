@@ -1,7 +1,5 @@
 /** What bounds the model's own work. */
 
-/** Supertypes above one type: more is a mistake, and each resolution walks them. */
-export const MAX_SUPERTYPES = 32;
 /** Properties of one type with all that it inherits. */
 export const MAX_PROPERTIES = 1_024;
 /** Dependents that a refusal names. */

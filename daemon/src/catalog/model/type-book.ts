@@ -3,9 +3,10 @@
  * reads each type once; whoever changes types clears it. Reads through whatever it is given: a transaction, or what is durable.
  */
 import type { PropertyRule } from '../../../../protocol/kinds/type.ts';
+import { MAX_SUPERTYPES } from '../../../../protocol/limits.ts';
 import { compilePattern } from '../../../../protocol/pattern.ts';
 import { type ReadyRule, typeOfRule } from '../../../../protocol/property-value.ts';
-import { CACHED_TYPES, MAX_SUPERTYPES } from './limits.ts';
+import { CACHED_TYPES } from './limits.ts';
 import { type Reads, refIn, typeKey, typeNameOf, typeSpecOf } from './objects.ts';
 import { mergedProperties, type NamedType, type ResolvedProperty, type ResolvedType, resolvedType } from './resolved-type.ts';
 import { nameRow, readName } from './rows.ts';

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ModuleArchive } from '../../../../protocol/module.ts';
 import { syncDirectory } from '../../disk/sync-directory.ts';
+import { isFull, isMissing } from '../../disk/system-error.ts';
 import { AT_ONCE } from './limits.ts';
 import type { LoadedModule } from './ports.ts';
 
@@ -174,7 +175,7 @@ async function fingerprintOf(path: string): Promise<string> {
       .map(({ name, stats }) => `${name}\0${stats.ino} ${stats.size} ${stats.mode} ${Number(stats.mtimeMs)} ${Number(stats.ctimeMs)}`)
       .join('\n');
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return 'gone';
+    if (isMissing(error)) return 'gone';
     throw error;
   }
 }
@@ -184,7 +185,7 @@ async function exists(path: string): Promise<boolean> {
     await lstat(path);
     return true;
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false;
+    if (isMissing(error)) return false;
     throw error;
   }
 }
@@ -194,11 +195,6 @@ async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>):
 }
 
 function storageError(error: unknown): unknown {
-  const code = codeOf(error);
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  if (!isFull(error)) return error;
   return new DtkdError('DISK_FULL', 'there is no room on the disk for a module', { next: 'Make room and try again.', cause: error });
-}
-
-function codeOf(error: unknown): unknown {
-  return Reflect.get(Object(error), 'code');
 }

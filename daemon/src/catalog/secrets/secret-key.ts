@@ -4,6 +4,7 @@ import { link, open, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { syncDirectory } from '../../disk/sync-directory.ts';
+import { systemCode } from '../../disk/system-error.ts';
 import { SECRET_KEY_BYTES } from './secret-box.ts';
 
 export const SECRET_KEY_FILE = 'secrets.key';
@@ -40,7 +41,7 @@ export class SecretKey {
     try {
       key = await readFile(this.#path);
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return undefined;
+      if (systemCode(error) === 'ENOENT') return undefined;
       throw new DtkdError('INTERNAL', `the key of the secrets, ${SECRET_KEY_FILE}, cannot be read`, { cause: error });
     }
     if (key.length === SECRET_KEY_BYTES) return key;
@@ -66,7 +67,7 @@ export class SecretKey {
       await syncDirectory(dirname(this.#path));
       return key;
     } catch (error) {
-      const full = codeOf(error) === 'ENOSPC';
+      const full = systemCode(error) === 'ENOSPC';
       throw new DtkdError(full ? 'DISK_FULL' : 'INTERNAL', `the key of the secrets, ${SECRET_KEY_FILE}, cannot be written`, {
         cause: error,
       });
@@ -74,8 +75,4 @@ export class SecretKey {
       await rm(fresh, { force: true });
     }
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

@@ -8,7 +8,8 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from 
 import { dirname, join } from 'node:path';
 import { digest as digestText } from '../../../../protocol/code.ts';
 import { syncDirectory } from '../../disk/sync-directory.ts';
-import { fileError, systemCode } from './file-error.ts';
+import { systemCode } from '../../disk/system-error.ts';
+import { fileError } from './file-error.ts';
 import type { Growing } from './growing-bytes.ts';
 import { KEEP_UNUSED_MS } from './limits.ts';
 import { PieceFile, type PiecePlan } from './piece-file.ts';

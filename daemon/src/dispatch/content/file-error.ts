@@ -1,10 +1,6 @@
 /** What the file system says, in the words of dtkd. */
 import { DtkdError } from '../../../../protocol/errors.ts';
-
-/** The code of a Node.js system error. */
-export function systemCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-}
+import { systemCode } from '../../disk/system-error.ts';
 
 /** An error about a file, coded. `path` is shown. */
 export function fileError(error: unknown, path: string): DtkdError {

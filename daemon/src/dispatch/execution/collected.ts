@@ -6,6 +6,7 @@ import { appendFile, mkdir, open, stat, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { MAX_RECORD_BYTES } from '../../../../protocol/orders/records.ts';
+import { isMissing } from '../../disk/system-error.ts';
 import { MAX_COLLECTED_BYTES } from './limits.ts';
 import { printedIn, readRecords, wholeRecords } from './records.ts';
 
@@ -113,7 +114,7 @@ async function openIfThere(path: string) {
   try {
     return await open(path, 'r');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }

@@ -9,6 +9,7 @@ import { chmod, chown, mkdir, readdir, rename, rm, rmdir, unlink, writeFile } fr
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { DtkdError } from '../../../../protocol/errors.ts';
+import { isFull, systemCode } from '../../disk/system-error.ts';
 import { MAX_RECORD_FILE_BYTES } from './wrapper.ts';
 
 /** So many are made ahead, once there are fewer than `LOW`. More starts than this at once wait for a call. */
@@ -301,7 +302,7 @@ async function place(from: string, to: string): Promise<void> {
     await rename(from, to);
     return;
   } catch (error) {
-    const code = codeOf(error);
+    const code = systemCode(error);
     if (code === 'ENOENT') {
       await mkdir(dirname(to), { recursive: true, mode: 0o700 });
       await rename(from, to);
@@ -318,9 +319,8 @@ async function place(from: string, to: string): Promise<void> {
 
 function toRefusal(error: unknown): DtkdError {
   if (error instanceof DtkdError) return error;
-  const code = codeOf(error);
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new DtkdError('DISK_FULL', 'the disk is full: no process can be started', { cause: error });
+  const code = systemCode(error);
+  if (isFull(error)) return new DtkdError('DISK_FULL', 'the disk is full: no process can be started', { cause: error });
   if (code === 'ENOENT' && error instanceof Error && 'path' in error && error.path === MAKE_PIPES) {
     return new DtkdError('UNAVAILABLE', `no process can be started: the daemon finds no program ${MAKE_PIPES}`, {
       next: 'Start the daemon with a PATH that leads to the programs of the system (/usr/bin:/bin).',
@@ -333,9 +333,4 @@ function toRefusal(error: unknown): DtkdError {
 /** Of an error before anything was started. Errors: DISK_FULL, UNAVAILABLE. */
 export function throwRefusal(error: unknown): never {
   throw toRefusal(error);
-}
-
-/** The code of an error of the system. */
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

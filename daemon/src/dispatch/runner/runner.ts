@@ -10,6 +10,7 @@ import { once } from 'node:events';
 import { access, constants, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DtkdError } from '../../../../protocol/errors.ts';
+import { systemCode } from '../../disk/system-error.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import { createAccounts } from './accounts.ts';
 import { argumentsOf, numbersOfAll } from './family.ts';
@@ -23,7 +24,6 @@ import { checkDirectory, findProgram } from './program.ts';
 import {
   closePipes,
   closeQuietly,
-  codeOf,
   createRunDirectories,
   ERR,
   letOpen,
@@ -246,7 +246,7 @@ async function spawnWrapper(args: string[], cwd: string, env: Record<string, str
   try {
     child = spawn(SHELL, args, { detached: true, cwd, env, stdio: ['ignore', out, record, err] });
   } catch (cause) {
-    if (codeOf(cause) === 'E2BIG') throw notStarted('E2BIG', cwd, cause);
+    if (systemCode(cause) === 'E2BIG') throw notStarted('E2BIG', cwd, cause);
     throw new DtkdError('INVALID', 'the process cannot be started: its arguments or environment contain what no process can be given', {
       cause,
     });
@@ -255,7 +255,7 @@ async function spawnWrapper(args: string[], cwd: string, env: Record<string, str
   }
   if (child.pid === undefined) {
     const [cause] = await once(child, 'error');
-    throw notStarted(codeOf(cause), cwd, cause);
+    throw notStarted(systemCode(cause), cwd, cause);
   }
   child.unref();
   return {

@@ -6,6 +6,7 @@
 import { chmod, chown, lchown, lstat, mkdir, mkdtemp, readdir, readlink, rm, rmdir, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { isMissing } from '../../disk/system-error.ts';
 import type { Account } from './accounts.ts';
 
 /** Of the run directory: a link to a directory, or the directory. */
@@ -76,5 +77,5 @@ export async function removeSecretFiles(run: string): Promise<void> {
 }
 
 function unlessGone(error: unknown): void {
-  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  if (!isMissing(error)) throw error;
 }

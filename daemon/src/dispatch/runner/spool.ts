@@ -18,7 +18,7 @@ import { promisify } from 'node:util';
 import { encodeCbor } from '../../../../protocol/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { MAX_RECORD_BYTES, type OutputRecord } from '../../../../protocol/orders/records.ts';
-import { codeOf } from './run-directories.ts';
+import { isFull, systemCode } from '../../disk/system-error.ts';
 import type { Spool } from './runner.types.ts';
 import { createBorders, LENGTH_BYTES, MAX_ENTRY_BYTES, walk, wholeRecords } from './spool-borders.ts';
 import { createTail } from './spool-tail.ts';
@@ -207,7 +207,7 @@ function notABorder(offset: number): DtkdError {
 /** Tells of each border, and cuts off what a crash has left half written. Answers where it ends. */
 async function scan(path: string, border: (offset: number) => void): Promise<number> {
   const file = await open(path, constants.O_RDWR).catch((cause: unknown) => {
-    if (codeOf(cause) === 'ENOENT') return undefined;
+    if (systemCode(cause) === 'ENOENT') return undefined;
     throw toRefusal(cause);
   });
   if (file === undefined) return 0;
@@ -237,7 +237,7 @@ async function openToWrite(path: string): Promise<number> {
   try {
     return await open(path, flags, 0o600);
   } catch (cause) {
-    if (codeOf(cause) !== 'ENOENT') throw cause;
+    if (systemCode(cause) !== 'ENOENT') throw cause;
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     return open(path, flags, 0o600);
   }
@@ -268,8 +268,8 @@ async function readRange(path: string, from: number, to: number): Promise<Uint8A
 }
 
 function toRefusal(cause: unknown): DtkdError {
-  const code = codeOf(cause);
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new DtkdError('DISK_FULL', 'the disk is full: output is not kept', { cause });
+  const code = systemCode(cause);
+  if (isFull(cause)) return new DtkdError('DISK_FULL', 'the disk is full: output is not kept', { cause });
   if (code === 'ENOENT') return new DtkdError('NOT_FOUND', 'the output is not kept any more', { cause });
   return new DtkdError('INTERNAL', `the kept output cannot be used${code === undefined ? '' : ` (${code})`}`, { cause });
 }

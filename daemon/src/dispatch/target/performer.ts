@@ -3,9 +3,6 @@
  * the disk before anything is started, that an end is on the disk before it is told, and that what an earlier daemon had started is settled and
  * never started again. Does not decide: the judge does, again for what waited, and once more after something was fetched for it.
  */
-import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Work } from '../../../../protocol/orders/order.ts';
@@ -26,6 +23,7 @@ import { type Judge, sentence, type Verdict } from './judge.ts';
 import type { LivePart } from './live-part.ts';
 import { startableFrom } from './order-check.ts';
 import { PartQueue } from './queue.ts';
+import { settledFile } from './settled-file.ts';
 import { type Ending, ended, started, unstarted } from './state.ts';
 import type { NodePolicy, PolicyReader } from './target.types.ts';
 import type { ReadyWork, WorkPlace, WorkResult } from './work/work.types.ts';
@@ -392,27 +390,4 @@ function isSame(one: Verdict, other: Verdict): boolean {
 function canBePutBack({ row, processes, checked }: LivePart): boolean {
   const { type } = checked.entry.work;
   return row.part.state === 'running' && processes.untouched && (type === 'command' || type === 'exec');
-}
-
-/** A file is put in place all at once: it is there, or not. One that was read has changed nothing. */
-async function settledFile(work: Extract<Work, { type: 'put' | 'get' }>, node: string, endedAt: number): Promise<Ending> {
-  const restarted = `the daemon of ${node} was restarted meanwhile`;
-  if (work.type === 'get') return { outcome: 'failed', endedAt, reason: `${restarted}, before the file was read` };
-  const digest = await digestOfFile(work).catch(() => undefined);
-  if (digest === work.digest) return { outcome: 'succeeded', endedAt, exitStatus: 0 };
-  return { outcome: 'failed', endedAt, reason: `${restarted}; the file at ${work.path} is not the one that was sent` };
-}
-
-/** Undefined if it is none that this order has put there. What else may be at its path is not waited for. */
-async function digestOfFile({ path, size, mode }: Extract<Work, { type: 'put' }>): Promise<string | undefined> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
-  try {
-    const there = await file.stat();
-    if (!there.isFile() || there.size !== size || (there.mode & 0o777) !== mode) return undefined;
-    const hash = createHash('sha256');
-    for await (const chunk of file.createReadStream({ autoClose: false })) hash.update(chunk);
-    return hash.digest('hex');
-  } finally {
-    await file.close();
-  }
 }

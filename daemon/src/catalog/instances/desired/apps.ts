@@ -1,5 +1,5 @@
 /** Apps of a service: one of each node that has a resource of the component, with all of them there as its endpoints. */
-import type { AssemblyApp } from '../../../../../protocol/assembly.ts';
+import { type AssemblyApp, MAX_APP_DOMAINS } from '../../../../../protocol/assembly.ts';
 import type { ServiceFile } from '../../../../../protocol/service-file.ts';
 import type { DesiredApp } from '../instances.types.ts';
 import type { Components } from './component.ts';
@@ -14,8 +14,6 @@ const DEFAULT_PORT = 'port';
 const LOOPBACK = '127.0.0.1';
 /** A Service's name is a label of the DNS. */
 const MAX_NAME = 63;
-/** Domains that one dtApp can be shared into. */
-const MAX_DOMAINS = 16;
 
 export function appsOf(service: ServiceFile, components: Components, values: Values, scope: Scope, findings: Findings): DesiredApp[] {
   return Object.entries(service.apps ?? {}).flatMap(([name, app]) => appOf(service.name, name, app, components, values, scope, findings));
@@ -99,8 +97,8 @@ function domainsOf({ domains }: AssemblyApp, path: FilePath, scope: Scope, findi
   if (outcomes.includes('broken')) return undefined;
   const all = outcomes.filter(isKnown).flatMap(({ value }): unknown[] => (Array.isArray(value) ? value : [value]));
   const names = [...new Set(all.filter((name) => typeof name === 'string' && name !== ''))];
-  if (names.length === 0 || names.length > MAX_DOMAINS || !all.every((name) => typeof name === 'string' && name !== '')) {
-    findings.add('ILLEGAL_VALUE', path, `expected the names of 1 to ${MAX_DOMAINS} domains`);
+  if (names.length === 0 || names.length > MAX_APP_DOMAINS || !all.every((name) => typeof name === 'string' && name !== '')) {
+    findings.add('ILLEGAL_VALUE', path, `expected the names of 1 to ${MAX_APP_DOMAINS} domains`);
     return undefined;
   }
   return names.filter((name) => typeof name === 'string');

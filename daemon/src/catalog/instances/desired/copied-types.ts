@@ -4,11 +4,12 @@
  */
 import type { Commands } from '../../../../../protocol/commands.ts';
 import type { LinkRule } from '../../../../../protocol/kinds/type.ts';
+import { MAX_SUPERTYPES } from '../../../../../protocol/limits.ts';
 import type { ModuleType } from '../../../../../protocol/module.ts';
 import { nearMiss } from '../../../../../protocol/near-miss.ts';
 import { compilePattern } from '../../../../../protocol/pattern.ts';
 import { ruleFaults } from '../../../../../protocol/property-value.ts';
-import { MAX_PROPERTIES, MAX_SUPERTYPES } from '../../model/limits.ts';
+import { MAX_PROPERTIES } from '../../model/limits.ts';
 import { NODE_TYPE, typeKey } from '../../model/objects.ts';
 import { type NamedType, type ResolvedType, wrongOverrides } from '../../model/resolved-type.ts';
 import { judgeCommands } from '../../model/rules/command-rules.ts';

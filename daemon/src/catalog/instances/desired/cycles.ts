@@ -45,28 +45,6 @@ export function knotsOf<T>(graph: ReadonlyMap<T, readonly T[]>): T[][] {
   return knots;
 }
 
-/** The nodes of a graph without cycles, each after all that it leads to. Without recursion, too. */
-export function lastFirst(graph: ReadonlyMap<string, readonly string[]>): string[] {
-  const met = new Set<string>();
-  const order: string[] = [];
-  for (const root of graph.keys()) {
-    const path = met.has(root) ? [] : [{ name: root, next: 0 }];
-    met.add(root);
-    for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
-      const to = graph.get(top.name)?.[top.next];
-      top.next += 1;
-      if (to === undefined) {
-        path.pop();
-        order.push(top.name);
-      } else if (graph.has(to) && !met.has(to)) {
-        met.add(to);
-        path.push({ name: to, next: 0 });
-      }
-    }
-  }
-  return order;
-}
-
 /** A shortest way from the first member of a knot back to it. */
 function cycleIn(knot: readonly string[], graph: ReadonlyMap<string, readonly string[]>): string[] {
   const [start = ''] = knot;

@@ -3,12 +3,13 @@ import { MAX_WORKFLOW_LEVELS, type ServiceStep, type ServiceWorkflow } from '../
 import type { OptionRule } from '../../../../../protocol/commands.ts';
 import { MAX_TASK_STEPS } from '../../../../../protocol/kinds/task.ts';
 import { hasReference } from '../../../../../protocol/modules/references.ts';
+import { workflowSizes, workflowsRun } from '../../../../../protocol/modules/workflow-size.ts';
 import { nearMiss } from '../../../../../protocol/near-miss.ts';
 import { missingOptions, readOptionValue } from '../../../../../protocol/option-value.ts';
 import type { ServiceFile } from '../../../../../protocol/service-file.ts';
 import { askedFor } from './commands-of.ts';
 import type { Components, ExpandedComponent } from './component.ts';
-import { cyclesOf, lastFirst } from './cycles.ts';
+import { cyclesOf } from './cycles.ts';
 import { type FilePath, type Findings, listed } from './findings.ts';
 import { interpolateBut, textOf } from './interpolation.ts';
 import { isKnown } from './outcome.ts';
@@ -158,38 +159,14 @@ function optionOf({ scope, findings }: Judge, value: string | number | boolean, 
 
 /** None may run itself, be nested too deeply, or come to too many steps. */
 function judgeWhole(workflows: Readonly<Record<string, ServiceWorkflow>>, findings: Findings): void {
-  const graph = new Map(Object.entries(workflows).map(([name, { steps }]) => [name, [...new Set(calledBy(steps))]]));
+  const graph = new Map(Object.entries(workflows).map(([name, { steps }]) => [name, workflowsRun(steps)]));
   const cycles = cyclesOf(graph);
   for (const cycle of cycles)
     findings.add('DEPENDS_ON_ITSELF', ['workflows', cycle[0] ?? ''], `it runs itself without end: ${cycle.join(' → ')}`);
   if (cycles.length > 0) return;
-  const sizes = new Map<string, { steps: number; levels: number }>();
-  const sizeOf = (name: string) => sizes.get(name) ?? { steps: 0, levels: 0 };
-  for (const name of lastFirst(graph)) sizes.set(name, measured(workflows[name]?.steps ?? [], sizeOf));
-  for (const name of Object.keys(workflows)) {
-    const { steps, levels } = sizeOf(name);
+  for (const [name, { steps, levels }] of workflowSizes(workflows)) {
     if (steps > MAX_TASK_STEPS) findings.add('TOO_MANY', ['workflows', name], `it comes to more than ${MAX_TASK_STEPS} steps`);
     if (levels > MAX_WORKFLOW_LEVELS)
       findings.add('TOO_MANY', ['workflows', name], `its steps are nested more than ${MAX_WORKFLOW_LEVELS} levels deep`);
   }
-}
-
-function measured(
-  steps: readonly ServiceStep[],
-  sizeOf: (workflow: string) => { steps: number; levels: number },
-): { steps: number; levels: number } {
-  const inner = steps.map((step) =>
-    step.workflow !== undefined ? sizeOf(step.workflow) : step.steps !== undefined ? measured(step.steps, sizeOf) : { steps: 0, levels: 0 },
-  );
-  return {
-    steps: Math.min(
-      inner.reduce((sum, one) => sum + one.steps + 1, 0),
-      MAX_TASK_STEPS + 1,
-    ),
-    levels: 1 + inner.reduce((most, one) => Math.max(most, one.levels), 0),
-  };
-}
-
-function calledBy(steps: readonly ServiceStep[]): string[] {
-  return steps.flatMap((step) => [...(step.workflow === undefined ? [] : [step.workflow]), ...calledBy(step.steps ?? [])]);
 }

@@ -1,9 +1,10 @@
 /** Judges types: that each holds together, and that a change of one leaves nothing behind that breaks it. */
 import { jsonEqual } from '../../../../../protocol/json.ts';
 import { type TypeSpec, typeSpec } from '../../../../../protocol/kinds/type.ts';
+import { MAX_SUPERTYPES } from '../../../../../protocol/limits.ts';
 import { compilePattern } from '../../../../../protocol/pattern.ts';
 import { ruleFaults } from '../../../../../protocol/property-value.ts';
-import { COUNTED, MAX_PROPERTIES, MAX_REJUDGED, MAX_SUPERTYPES } from '../limits.ts';
+import { COUNTED, MAX_PROPERTIES, MAX_REJUDGED } from '../limits.ts';
 import { NODE_TYPE, refIn, resourceParents, typeKey, typeNameOf, typeSpecOf } from '../objects.ts';
 import { type Faults, inUse, objectText, Refusal } from '../refusal.ts';
 import { type NamedType, type ResolvedType, shapeOf, wrongOverrides } from '../resolved-type.ts';

@@ -6,6 +6,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CodeRef } from '../../../../../protocol/code.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
+import { RESOURCE_JSON } from '../../../../../protocol/modules/template-check.ts';
 import type { Bundle, BundledResource } from '../../../../../protocol/orders/bundle.ts';
 import type {
   CommandContext,
@@ -200,7 +201,7 @@ function hasCommand({ context, resource }: Pick<Install, 'context' | 'resource'>
 }
 
 async function isThere(directory: string): Promise<boolean> {
-  return stat(join(directory, 'var/resource.json')).then(
+  return stat(join(directory, RESOURCE_JSON)).then(
     (info) => info.isFile(),
     () => false,
   );

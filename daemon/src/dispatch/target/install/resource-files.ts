@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmod, lstat, mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
+import { isMissing, systemCode } from '../../../disk/system-error.ts';
 
 /** Files of one resource that are written at a time: most have two. */
 const WRITTEN_AT_A_TIME = 4;
@@ -81,7 +82,7 @@ async function writeOne(directory: string, file: WantedFile): Promise<void> {
     }
   } catch (error) {
     if (error instanceof DtkdError) throw error;
-    const full = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
+    const full = systemCode(error) === 'ENOSPC';
     throw new DtkdError(full ? 'DISK_FULL' : 'INVALID', `the file ${file.path} of the resource's directory cannot be written`, {
       cause: error,
     });
@@ -126,7 +127,7 @@ async function makeDirectory(directory: string, path: string): Promise<void> {
 }
 
 function unlessMissing(error: unknown): undefined {
-  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  if (!isMissing(error)) throw error;
 }
 
 function rethrow(error: unknown): never {

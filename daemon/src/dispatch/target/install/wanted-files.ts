@@ -2,6 +2,7 @@
 import type { CodeRef } from '../../../../../protocol/code.ts';
 import type { Template } from '../../../../../protocol/commands.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
+import { RESOURCE_JSON, RESOURCE_PROPERTIES } from '../../../../../protocol/modules/template-check.ts';
 import type { Bundle, BundledResource } from '../../../../../protocol/orders/bundle.ts';
 import { bundledChain } from '../../../../../protocol/orders/signed-bundle.ts';
 import { bareType } from '../../../../../protocol/scoped-names.ts';
@@ -59,8 +60,8 @@ export function wantedFiles(
     }
   });
   const own: WantedFile[] = [
-    { path: 'var/resource.properties', content: Buffer.from(propertiesText(facts), 'latin1'), executable: false },
-    { path: 'var/resource.json', content: Buffer.from(jsonText(facts), 'utf8'), executable: false },
+    { path: RESOURCE_PROPERTIES, content: Buffer.from(propertiesText(facts), 'latin1'), executable: false },
+    { path: RESOURCE_JSON, content: Buffer.from(jsonText(facts), 'utf8'), executable: false },
   ];
   return [...own, ...made.filter(({ path }) => !own.some((one) => one.path === path))];
 }

@@ -6,9 +6,9 @@ import { readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../../../../../protocol/cbor.ts';
+import { systemCode } from '../../../disk/system-error.ts';
 import { fileError } from '../../content/file-error.ts';
 import type { SecretValues } from '../../dispatch.types.ts';
-import { codeOf } from '../../runner/run-directories.ts';
 
 /** How the names of notes begin: as no run directory does. */
 const GIVEN = 'given-';
@@ -42,7 +42,7 @@ export async function readGiven(secrets: SecretValues, room: string): Promise<Bu
     const bytes = await secrets.unseal(aboutOf(path), await readFile(path));
     return decodeCbor(bytes, note, 'a note of secrets').map((value) => Buffer.from(value));
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return [];
+    if (systemCode(error) === 'ENOENT') return [];
     throw error;
   }
 }

@@ -6,10 +6,11 @@
 import { access, chown, constants, mkdir, readdir, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
+import { systemCode } from '../../../disk/system-error.ts';
 import type { ScriptResult } from '../../commands/commands.types.ts';
 import { fileError } from '../../content/file-error.ts';
 import type { SecretValues } from '../../dispatch.types.ts';
-import { codeOf, RECORD } from '../../runner/run-directories.ts';
+import { RECORD } from '../../runner/run-directories.ts';
 import type { ProcessEnd, Runner, RunningProcess } from '../../runner/runner.types.ts';
 import { KILL_GRACE_MS } from '../limits.ts';
 import type { PartOutput, Source } from '../output.ts';
@@ -179,7 +180,7 @@ export class Processes {
   /** Run directories that an earlier daemon left, in the order in which they were made. Errors: those of the system, if it cannot be looked. */
   async left(): Promise<{ room: string; source: Source }[]> {
     const names = await readdir(this.#options.directory).catch((error: unknown) => {
-      if (codeOf(error) === 'ENOENT') return undefined;
+      if (systemCode(error) === 'ENOENT') return undefined;
       throw error;
     });
     if (names === undefined) return [];
