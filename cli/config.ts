@@ -5,8 +5,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, delimiter, join } from 'node:path';
 import { DtkdError } from '../protocol/errors.ts';
-import { homeDirectory } from '../protocol/home.ts';
-import { shellWord } from '../protocol/shell-word.ts';
+import { homeDirectory } from '../protocol/settings/home.ts';
+import { shellWord } from '../protocol/text/shell-word.ts';
 import { cannotRead } from './input/read-capped.ts';
 import { readSecret } from './input/secret.ts';
 import { numberAt, textAt } from './json.ts';

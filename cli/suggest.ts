@@ -1,4 +1,4 @@
-import { editDistance } from '../protocol/near-miss.ts';
+import { editDistance } from '../protocol/text/near-miss.ts';
 
 /** Edits between two words beyond which a suggestion would only confuse. */
 const MAX_DISTANCE = 3;

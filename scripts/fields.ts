@@ -1,6 +1,6 @@
 /** The fields of a kind as rows of a table, from its schema: pure. */
 import { z } from 'zod';
-import { isRecord } from '../protocol/json.ts';
+import { isRecord } from '../protocol/encoding/json.ts';
 
 export interface Field {
   /** `spec.ports[].name`; `spec.values.NAME` where any name may stand. */

@@ -9,7 +9,7 @@ const REPOSITORY = resolve(import.meta.dirname, '..');
 
 /** What a file of each layer might be tempted to import, as it would be written there. */
 const REFUSED: [file: string, specifier: string][] = [
-  ['protocol/x.ts', '../daemon/src/logger.ts'],
+  ['protocol/x.ts', '../daemon/src/process/logger.ts'],
   ['protocol/x.ts', '../cli/kinds.ts'],
   ['protocol/kinds/x.ts', 'level'],
   ['cli/x.ts', '../daemon/src/config.ts'],
@@ -18,11 +18,13 @@ const REFUSED: [file: string, specifier: string][] = [
   ['daemon/src/x.ts', 'level'],
   ['daemon/src/x.ts', 'yjs'],
   ['daemon/src/x.ts', '../../cli/kinds.ts'],
+  ['daemon/src/wiring/x.ts', 'libp2p'],
+  ['daemon/src/process/x.ts', 'level'],
   ['daemon/src/store/x.ts', '../mesh/mesh.types.ts'],
   ['daemon/src/store/x.ts', '../config.ts'],
   ['daemon/src/streams/x.ts', '../api/app.ts'],
   ['daemon/src/mesh/x.ts', '../apps/ports.ts'],
-  ['daemon/src/mesh/x.ts', '../logger.ts'],
+  ['daemon/src/mesh/x.ts', '../process/logger.ts'],
   ['daemon/src/mesh/log/x.ts', 'yjs'],
   ['daemon/src/mesh/log/x.ts', '../host/libp2p-host.ts'],
   ['daemon/src/mesh/membership/x.ts', '@libp2p/interface'],
@@ -33,7 +35,9 @@ const REFUSED: [file: string, specifier: string][] = [
   ['daemon/src/apps/http/x.ts', '../../access/decision.ts'],
   ['daemon/src/apps/x.ts', 'libp2p'],
   ['daemon/src/apps/x.ts', '../daemon.ts'],
-  ['daemon/src/apps/x.ts', '../logger.ts'],
+  ['daemon/src/apps/x.ts', '../wiring/app-users.ts'],
+  ['daemon/src/catalog/x.ts', '../news/news.ts'],
+  ['daemon/src/apps/x.ts', '../process/logger.ts'],
   ['daemon/src/access/x.ts', '../api/app.ts'],
   ['daemon/src/api/x.ts', '../mesh/mesh.types.ts'],
   ['daemon/src/api/x.ts', '../store/level-kv.ts'],
@@ -86,6 +90,7 @@ const REFUSED: [file: string, specifier: string][] = [
 const ALLOWED: [file: string, specifier: string][] = [
   ['cli/x.ts', '../protocol/errors.ts'],
   ['daemon/src/x.ts', './mesh/mesh.ts'],
+  ['daemon/src/wiring/x.ts', '../mesh/mesh.ts'],
   ['daemon/src/store/x.ts', 'level'],
   ['daemon/src/mesh/x.ts', '../store/kv.ts'],
   ['daemon/src/mesh/x.ts', 'libp2p'],

@@ -53,7 +53,7 @@ describe('docs/service.md', () => {
   it('tells of every setting that the daemon has, and of no other', async () => {
     const [guide, config] = await Promise.all([
       readFile(join(REPOSITORY, 'docs/service.md'), 'utf8'),
-      readFile(join(REPOSITORY, 'protocol/settings.ts'), 'utf8'),
+      readFile(join(REPOSITORY, 'protocol/settings/settings.ts'), 'utf8'),
     ]);
     const told = new Set([...guide.matchAll(/^\|[^|]*\| `(DTKD_[A-Z_]+)/gm)].map(([, name]) => name));
     const schema = /export const settings = z\.strictObject\(\{([\s\S]*?)\n\}\);/.exec(config)?.[1] ?? '';
@@ -67,7 +67,7 @@ describe('docs/service.md', () => {
 describe('the map in ARCHITECTURE.md', () => {
   const map = /## The map\s+```\n([\s\S]*?)```/.exec(readFileSync(join(REPOSITORY, 'ARCHITECTURE.md'), 'utf8'))?.[1] ?? '';
 
-  it.each(['daemon/src', 'daemon/src/mesh', 'daemon/src/catalog', 'daemon/src/dispatch', 'daemon/src/api', 'cli'])(
+  it.each(['protocol', 'daemon/src', 'daemon/src/mesh', 'daemon/src/catalog', 'daemon/src/dispatch', 'daemon/src/api', 'cli'])(
     'names every folder in %s',
     (where) => {
       const folders = globSync('*/', { cwd: join(REPOSITORY, where) }).map((folder) => basename(folder));

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { DtkdError } from '../../protocol/errors.ts';
 import type { Kind } from '../../protocol/kinds/kind.ts';
-import { objectMeta } from '../../protocol/objects.ts';
+import { objectMeta } from '../../protocol/objects/objects.ts';
 import { isRecord, type JsonRecord, recordAt, textAt, valueAt } from '../json.ts';
 import type { ApiClient } from './api.ts';
 

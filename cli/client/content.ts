@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
-import { digest } from '../../protocol/code.ts';
+import { digest } from '../../protocol/definitions/code.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { cannotRead } from '../input/read-capped.ts';
 import { parseJson } from '../json.ts';

@@ -1,12 +1,12 @@
 /** Capabilities and Shares: made once, however often somebody asks for the same. */
 import { isDeepStrictEqual } from 'node:util';
-import { actNamed, type GrantScope } from '../../protocol/capability.ts';
 import type { capabilityKind } from '../../protocol/kinds/capability.ts';
 import { kindByAnyName } from '../../protocol/kinds/index.ts';
 import { apiVersionOf, type Kind } from '../../protocol/kinds/kind.ts';
 import { modelKind } from '../../protocol/kinds/model.ts';
 import type { shareKind } from '../../protocol/kinds/share.ts';
 import { typeKind } from '../../protocol/kinds/type.ts';
+import { actNamed, type GrantScope } from '../../protocol/rights/capability.ts';
 import { isRecord, type JsonRecord, listAt, textAt } from '../json.ts';
 import { type ApiClient, type Target, THIS_NODE } from './api.ts';
 

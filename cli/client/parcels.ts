@@ -5,7 +5,7 @@ import { open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { DtkdError } from '../../protocol/errors.ts';
-import type { ParcelRequestInput } from '../../protocol/parcel-request.ts';
+import type { ParcelRequestInput } from '../../protocol/parcel/request.ts';
 import { cannotRead } from '../input/read-capped.ts';
 import { parseJson, textAt } from '../json.ts';
 import { cannotWrite } from '../output/cannot-write.ts';

@@ -1,6 +1,6 @@
 /** Service instances and their tasks over the API: where they are, and what is answered. */
 import { SERVICE_INSTANCES, TASKS } from '../../protocol/kinds/paths.ts';
-import type { FileAnswer, ServiceState } from '../../protocol/service-api.ts';
+import type { FileAnswer, ServiceState } from '../../protocol/requests/service.ts';
 import type { JsonRecord } from '../json.ts';
 import { notKnown } from '../service/plan.ts';
 import { type ApiClient, type Target, THIS_NODE } from './api.ts';
@@ -34,12 +34,12 @@ export async function readState(client: ApiClient, service: Named): Promise<Serv
 }
 
 export async function stateOf(answer: JsonRecord): Promise<ServiceState> {
-  const { serviceState } = await import('../../protocol/service-api.ts');
+  const { serviceState } = await import('../../protocol/requests/service.ts');
   return required(serviceState.safeParse(answer), 'the state of a service');
 }
 
 export async function readServiceFile(client: ApiClient, service: Named): Promise<FileAnswer> {
-  const { fileAnswer } = await import('../../protocol/service-api.ts');
+  const { fileAnswer } = await import('../../protocol/requests/service.ts');
   return required(fileAnswer.safeParse(await client.call('GET', serviceTarget(service, 'file'))), 'the file of a service');
 }
 

@@ -1,6 +1,6 @@
 import { DtkdError } from '../../protocol/errors.ts';
 import { trustKind } from '../../protocol/kinds/trust.ts';
-import { AUTHOR_ANNOTATION, parseNameAtNode } from '../../protocol/principal.ts';
+import { AUTHOR_ANNOTATION, parseNameAtNode } from '../../protocol/rights/principal.ts';
 import { type JsonRecord, listAt, textAt } from '../json.ts';
 import { type ApiClient, type Target, THIS_NODE } from './api.ts';
 import { whileRaced } from './raced.ts';

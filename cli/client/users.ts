@@ -1,6 +1,6 @@
 import { DtkdError } from '../../protocol/errors.ts';
 import { userKind } from '../../protocol/kinds/user.ts';
-import { parseNameAtNode } from '../../protocol/principal.ts';
+import { parseNameAtNode } from '../../protocol/rights/principal.ts';
 import { textAt } from '../json.ts';
 import type { Output } from '../output/output.ts';
 import { type ApiClient, type Target, THIS_NODE } from './api.ts';

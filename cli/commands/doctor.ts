@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { CheckState } from '../../protocol/checkup.ts';
+import type { CheckState } from '../../protocol/requests/checkup.ts';
 import type { Cli, GlobalFlags } from '../cli.ts';
 import { type Format, outputOption, printValue } from '../output/format.ts';
 

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { DtkdError } from '../../protocol/errors.ts';
 import { apiVersionOf } from '../../protocol/kinds/kind.ts';
-import { objectMeta } from '../../protocol/objects.ts';
+import { objectMeta } from '../../protocol/objects/objects.ts';
 import type { Cli } from '../cli.ts';
 import { isRecord, type JsonRecord, recordAt } from '../json.ts';
 import { requireKind } from '../kinds.ts';

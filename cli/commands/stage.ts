@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
+import { PROPERTY_TYPES, type PropertyType } from '../../protocol/definitions/property-types.ts';
 import { DtkdError } from '../../protocol/errors.ts';
-import { ASSEMBLIES, PROPERTY_TYPES, type PropertyType } from '../../protocol/kinds/paths.ts';
-import type { StageRequest } from '../../protocol/service-api.ts';
+import { ASSEMBLIES } from '../../protocol/kinds/paths.ts';
+import type { StageRequest } from '../../protocol/requests/service.ts';
 import type { Cli, GlobalFlags } from '../cli.ts';
 import { type ApiClient, THIS_NODE } from '../client/api.ts';
 import { line } from '../dispatch/conclude.ts';

@@ -1,6 +1,6 @@
 /** An execution as `executions show` and `executions ls` print it. Pure. */
-import { humanDuration } from '../../protocol/age.ts';
-import { toTimestamp } from '../../protocol/objects.ts';
+import { toTimestamp } from '../../protocol/objects/objects.ts';
+import { humanDuration } from '../../protocol/text/age.ts';
 import { textAt } from '../json.ts';
 import { alignColumns } from '../output/columns.ts';
 import { formatSize } from '../output/size.ts';

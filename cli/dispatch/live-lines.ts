@@ -1,6 +1,6 @@
 /** The table of targets that stands at the bottom of a terminal while an execution goes on. Pure. */
-import { humanDuration } from '../../protocol/age.ts';
 import { OUTCOMES, type Outcome } from '../../protocol/orders/words.ts';
+import { humanDuration } from '../../protocol/text/age.ts';
 import { alignColumns } from '../output/columns.ts';
 import type { Output } from '../output/output.ts';
 import { type ExecutionView, type PartView, partsOf } from './execution.ts';

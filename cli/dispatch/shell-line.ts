@@ -1,5 +1,5 @@
 /** Command lines to be shown, that a shell takes as they are. Pure. */
-import { shellWord } from '../../protocol/shell-word.ts';
+import { shellWord } from '../../protocol/text/shell-word.ts';
 
 export function shellLine(words: readonly string[]): string {
   return words.map(shellWord).join(' ');

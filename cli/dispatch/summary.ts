@@ -1,6 +1,6 @@
 /** What became of an execution, for people and for programs. Pure. */
-import { humanDuration } from '../../protocol/age.ts';
 import { OUTCOMES, type Outcome } from '../../protocol/orders/words.ts';
+import { humanDuration } from '../../protocol/text/age.ts';
 import { alignColumns } from '../output/columns.ts';
 import { type ExecutionView, type PartView, partsOf } from './execution.ts';
 

@@ -1,6 +1,6 @@
 /** Checks of this machine that need no daemon. Pure; each answers with its findings. */
-import { type Finding, ok, problem, warning } from '../../protocol/checkup.ts';
-import { shellWord } from '../../protocol/shell-word.ts';
+import { type Finding, ok, problem, warning } from '../../protocol/requests/checkup.ts';
+import { shellWord } from '../../protocol/text/shell-word.ts';
 import type { DaemonFacts, DirectoryFacts, Listening, LocalFacts, UnitFacts } from './local.types.ts';
 
 const MIB = 1024 * 1024;

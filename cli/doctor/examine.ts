@@ -1,6 +1,6 @@
 /** Everything that `dtkd doctor` finds: on this machine, and what the daemon says of itself. */
-import { type CheckState, checkup, type Finding, worstFirst } from '../../protocol/checkup.ts';
 import { DtkdError } from '../../protocol/errors.ts';
+import { type CheckState, checkup, type Finding, worstFirst } from '../../protocol/requests/checkup.ts';
 import type { Cli } from '../cli.ts';
 import { type ConnectionFlags, dataDirectory } from '../config.ts';
 import { ownVersion } from '../version.ts';

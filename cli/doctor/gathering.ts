@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { access, constants, lstat, readdir, readFile, readlink, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DtkdError } from '../../protocol/errors.ts';
-import { checkSettings, listenersOf, notYaml, parseNameSetting, settingsOfEnvironment } from '../../protocol/settings.ts';
+import { checkSettings, listenersOf, notYaml, parseNameSetting, settingsOfEnvironment } from '../../protocol/settings/settings.ts';
 import { daemonEnvironment, isAlive, SERVICE_DATA } from '../config.ts';
 import { numberAt, parseJson, textAt } from '../json.ts';
 import type { DaemonFacts, DirectoryFacts, FileFacts, Listening, LocalFacts, UnitFacts } from './local.types.ts';

@@ -1,5 +1,5 @@
 /** What the checks of this machine look at: plain values, gathered by `gathering.ts`. */
-import type { Listeners } from '../../protocol/settings.ts';
+import type { Listeners } from '../../protocol/settings/settings.ts';
 
 export interface FileFacts {
   name: string;

@@ -1,5 +1,5 @@
 /** Findings as people read them: what is wrong first, each with what to do about it. Pure but for colours. */
-import { CHECK_STATES, type CheckState, type Finding } from '../../protocol/checkup.ts';
+import { CHECK_STATES, type CheckState, type Finding } from '../../protocol/requests/checkup.ts';
 import { alignColumns } from '../output/columns.ts';
 import { escapeControls } from '../output/escape.ts';
 import type { Output } from '../output/output.ts';

@@ -2,8 +2,8 @@ import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { checkJson } from '../../protocol/encoding/json.ts';
 import { DtkdError } from '../../protocol/errors.ts';
-import { checkJson } from '../../protocol/json.ts';
 import { isRecord, type JsonRecord, listAt, textAt } from '../json.ts';
 import { cannotRead, readCapped } from './read-capped.ts';
 

@@ -1,8 +1,8 @@
 /** What people write after `--on`, and the verbs beside it, as a capability says them. Pure. */
-import { actNamed, CAPABILITY_VERBS, type CapabilityVerb, type GrantScope } from '../../protocol/capability.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { kindByAnyName } from '../../protocol/kinds/index.ts';
 import { DTKD_GROUP } from '../../protocol/kinds/model.ts';
+import { actNamed, CAPABILITY_VERBS, type CapabilityVerb, type GrantScope } from '../../protocol/rights/capability.ts';
 import { requireKind } from '../kinds.ts';
 import { nearest } from '../suggest.ts';
 

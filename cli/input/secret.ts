@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { DtkdError } from '../../protocol/errors.ts';
-import { shellWord } from '../../protocol/shell-word.ts';
+import { shellWord } from '../../protocol/text/shell-word.ts';
 import { cannotRead } from './read-capped.ts';
 
 /** Tokens are a few hundred characters; whatever is larger is a wrong file. */

@@ -1,5 +1,5 @@
 /** A model as text: dtkd's own YAML, which imports back to the same model, and Rundeck's resource YAML. Pure but for the YAML library. */
-import { CREATOR_ANNOTATION } from '../../protocol/principal.ts';
+import { CREATOR_ANNOTATION } from '../../protocol/rights/principal.ts';
 import { isRecord, type JsonRecord, listAt, recordAt, textAt } from '../json.ts';
 import { toYaml } from '../output/format.ts';
 import { HOST } from './draft.ts';

@@ -1,7 +1,7 @@
 /** From drafts to the objects that the daemon takes: pure and deterministic, so that importing a file again changes nothing. */
 import { createHash } from 'node:crypto';
+import { propertyName } from '../../protocol/definitions/type-rules.ts';
 import { DTKD_GROUP } from '../../protocol/kinds/model.ts';
-import { propertyName } from '../../protocol/kinds/type.ts';
 import type { JsonRecord } from '../json.ts';
 import { type Draft, type DraftRef, type DraftValue, keyOf, type Note, type ResourceDraft } from './draft.ts';
 

@@ -1,5 +1,5 @@
 /** What runs where, as trees: nodes with what is deployed there, and resources with what belongs to them. Pure. */
-import { compareText } from '../../protocol/text-order.ts';
+import { compareText } from '../../protocol/text/text-order.ts';
 import { type JsonRecord, listAt, textAt } from '../json.ts';
 import { escapeControls } from '../output/escape.ts';
 import type { Output } from '../output/output.ts';

@@ -1,9 +1,9 @@
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { MANIFEST_FILE, MAX_MODULE_BYTES, MAX_MODULE_FILES } from '../../protocol/definitions/module.ts';
 import { DtkdError } from '../../protocol/errors.ts';
-import { MANIFEST_FILE, MAX_MODULE_BYTES, MAX_MODULE_FILES } from '../../protocol/module.ts';
 import type { ModuleFile } from '../../protocol/modules/archive.ts';
-import { shellWord } from '../../protocol/shell-word.ts';
+import { shellWord } from '../../protocol/text/shell-word.ts';
 
 /** What stands beside a module and is none of it. */
 const LEFT_OUT = new Set(['.git', '.hg', '.svn', '.DS_Store']);

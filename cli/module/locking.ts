@@ -1,11 +1,11 @@
 /** The lock of a module's directory: chosen by the daemon, which knows what there is; written beside the manifest, and part of the module. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ModuleManifest } from '../../protocol/definitions/module.ts';
+import { LOCK_FILE, lockFile } from '../../protocol/definitions/service-file.ts';
 import { DtkdError } from '../../protocol/errors.ts';
-import type { ModuleManifest } from '../../protocol/module.ts';
 import type { ModuleFile } from '../../protocol/modules/archive.ts';
 import { lockText, readLock } from '../../protocol/modules/lock.ts';
-import { LOCK_FILE, lockFile } from '../../protocol/service-file.ts';
 import type { Cli } from '../cli.ts';
 import type { ApiClient } from '../client/api.ts';
 import { followModules } from './following.ts';

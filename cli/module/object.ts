@@ -1,6 +1,6 @@
+import { compareVersions } from '../../protocol/definitions/version-order.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { moduleKind } from '../../protocol/kinds/module.ts';
-import { compareVersions } from '../../protocol/version-order.ts';
 import type { ApiClient, Target } from '../client/api.ts';
 import { THIS_NODE } from '../client/api.ts';
 import { isRecord, type JsonRecord, listAt, textAt, valueAt } from '../json.ts';

@@ -1,5 +1,5 @@
 /** What `dtkd module init` writes: a module that works as it stands. Pure. */
-import { MANIFEST_FILE } from '../../protocol/module.ts';
+import { MANIFEST_FILE } from '../../protocol/definitions/module.ts';
 
 export interface NewFile {
   path: string;

@@ -1,6 +1,6 @@
 /** What a list over several nodes says of each of them, gathered from its pages. */
-import { completenessSentences, isComplete, type NodeStatement, nodeStatement } from '../../protocol/completeness.ts';
 import { DtkdError } from '../../protocol/errors.ts';
+import { completenessSentences, isComplete, type NodeStatement, nodeStatement } from '../../protocol/objects/completeness.ts';
 import { type JsonRecord, listAt, textAt, valueAt } from '../json.ts';
 import { escapeControls } from './escape.ts';
 

@@ -1,4 +1,4 @@
-import { ageOf } from '../../protocol/age.ts';
+import { ageOf } from '../../protocol/text/age.ts';
 import { isRecord, type JsonRecord, recordAt } from '../json.ts';
 import { alignColumns } from './columns.ts';
 import { escapeControls } from './escape.ts';

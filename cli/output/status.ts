@@ -1,4 +1,4 @@
-import { ageOf, humanDuration } from '../../protocol/age.ts';
+import { ageOf, humanDuration } from '../../protocol/text/age.ts';
 import type { AppInfo } from '../client/apps.ts';
 import type { DomainInfo, MemberInfo } from '../client/domains.ts';
 import { isRecord, listAt, numberAt, textAt, textsAt } from '../json.ts';

@@ -1,5 +1,5 @@
-import { ageOf } from '../../protocol/age.ts';
-import { STALE_ANNOTATION } from '../../protocol/completeness.ts';
+import { STALE_ANNOTATION } from '../../protocol/objects/completeness.ts';
+import { ageOf } from '../../protocol/text/age.ts';
 import { isRecord, listAt, numberAt, textAt } from '../json.ts';
 import { alignColumns } from './columns.ts';
 

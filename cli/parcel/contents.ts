@@ -2,10 +2,10 @@
 import { createReadStream } from 'node:fs';
 import { DtkdError } from '../../protocol/errors.ts';
 import { peerIdOf } from '../../protocol/ids.ts';
-import { parseEntry } from '../../protocol/log-entry.ts';
+import { parseEntry } from '../../protocol/log/log-entry.ts';
 import { verifyStatement } from '../../protocol/orders/signed-bundle.ts';
-import type { ParcelFrame, ParcelHead } from '../../protocol/parcel.ts';
-import { type ReadFrame, readParcel } from '../../protocol/parcel-reader.ts';
+import type { ParcelFrame, ParcelHead } from '../../protocol/parcel/parcel.ts';
+import { type ReadFrame, readParcel } from '../../protocol/parcel/reader.ts';
 import { cannotRead } from '../input/read-capped.ts';
 
 export interface ParcelContents {

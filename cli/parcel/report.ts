@@ -1,5 +1,5 @@
 /** What a bundle has, and what taking it in came to, in lines for people. */
-import { humanDuration } from '../../protocol/age.ts';
+import { humanDuration } from '../../protocol/text/age.ts';
 import type { ImportReport } from '../client/parcels.ts';
 import { escapeControls } from '../output/escape.ts';
 import { formatSize } from '../output/size.ts';

@@ -1,7 +1,7 @@
 /** What `--since` says: a bundle file, or a time. */
 import { stat } from 'node:fs/promises';
 import { DtkdError } from '../../protocol/errors.ts';
-import type { ParcelRequestInput } from '../../protocol/parcel-request.ts';
+import type { ParcelRequestInput } from '../../protocol/parcel/request.ts';
 import { parseDuration } from '../input/duration.ts';
 import { inspectFile } from './contents.ts';
 

@@ -4,7 +4,7 @@
  */
 import { type Command, Option } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
-import type { ServicePlanAnswer } from '../../protocol/service-api.ts';
+import type { ServicePlanAnswer } from '../../protocol/requests/service.ts';
 import type { Cli, GlobalFlags } from '../cli.ts';
 import type { ApiClient } from '../client/api.ts';
 import { type Named, nodeWords, serviceTarget, taskTarget } from '../client/services.ts';

@@ -1,6 +1,6 @@
 /** What was changed, by kind, with the value before and after. Pure. */
 import type { z } from 'zod';
-import type { difference, fileDifference, violation } from '../../protocol/service-api.ts';
+import type { difference, fileDifference, violation } from '../../protocol/requests/service.ts';
 import { alignColumns } from '../output/columns.ts';
 import { escapeControls } from '../output/escape.ts';
 import type { Output } from '../output/output.ts';

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { editAnswer, type ServiceEdit } from '../../protocol/service-api.ts';
+import { editAnswer, type ServiceEdit } from '../../protocol/requests/service.ts';
 import type { Cli, GlobalFlags } from '../cli.ts';
 import { type Named, nodeWords, serviceTarget } from '../client/services.ts';
 import { line } from '../dispatch/conclude.ts';

@@ -1,6 +1,6 @@
 /** `pull-module` and `push-module`, which differ in the direction only. */
 import type { z } from 'zod';
-import { copyAnswer, type copyRequest } from '../../protocol/service-api.ts';
+import { copyAnswer, type copyRequest } from '../../protocol/requests/service.ts';
 import type { Cli } from '../cli.ts';
 import { type Named, serviceTarget } from '../client/services.ts';
 import { escapeControls } from '../output/escape.ts';

@@ -1,7 +1,7 @@
 /** Names for completion: what commands about services take, one to a line. A flag that nobody sees asks for them. */
+import { bareType } from '../../protocol/definitions/scoped-names.ts';
 import { assemblyKind } from '../../protocol/kinds/assembly.ts';
 import { typeKind } from '../../protocol/kinds/type.ts';
-import { bareType } from '../../protocol/scoped-names.ts';
 import { type ApiClient, type Target, THIS_NODE } from '../client/api.ts';
 import { type Named, readServiceFile, readState, serviceTarget } from '../client/services.ts';
 import { isRecord, type JsonRecord, listAt, recordAt, textAt, valueAt } from '../json.ts';

@@ -1,5 +1,5 @@
 /** What a converge, a deletion or an action would do, for people. Pure. */
-import type { ServicePlanAnswer } from '../../protocol/service-api.ts';
+import type { ServicePlanAnswer } from '../../protocol/requests/service.ts';
 import { alignColumns } from '../output/columns.ts';
 import { escapeControls } from '../output/escape.ts';
 import type { Output } from '../output/output.ts';

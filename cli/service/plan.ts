@@ -3,7 +3,7 @@
  * word: loading what parses by schemas would take longer than the daemon takes to answer. Pure.
  */
 import { DtkdError } from '../../protocol/errors.ts';
-import type { ServicePlanAnswer } from '../../protocol/service-api.ts';
+import type { ServicePlanAnswer } from '../../protocol/requests/service.ts';
 import { listAt, numberAt, textAt, textsAt, valueAt } from '../json.ts';
 import type { DifferenceView, ViolationView } from './difference-lines.ts';
 

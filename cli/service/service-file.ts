@@ -1,5 +1,5 @@
 /** `dtk.service.yaml` as commands that only show it read it: leniently, since what is wrong in it is told elsewhere. */
-import type { PropertyType } from '../../protocol/kinds/type.ts';
+import type { PropertyType } from '../../protocol/definitions/property-types.ts';
 import type { ApiClient } from '../client/api.ts';
 import { type Named, readServiceFile } from '../client/services.ts';
 import { parseDocuments } from '../input/documents.ts';

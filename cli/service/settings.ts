@@ -1,7 +1,7 @@
 /** Settings as they are sent: files and standard input are read; what belongs into a Secret goes there, and only its name goes on. */
+import type { PropertyType } from '../../protocol/definitions/property-types.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { secretKind } from '../../protocol/kinds/secret.ts';
-import type { PropertyType } from '../../protocol/kinds/type.ts';
 import type { ApiClient } from '../client/api.ts';
 import { putSecret } from '../client/secrets.ts';
 import type { Named } from '../client/services.ts';

@@ -1,6 +1,6 @@
 /** What a service is: staged, edited, applied, running. Pure. */
-import { ageOf } from '../../protocol/age.ts';
-import type { ServiceState } from '../../protocol/service-api.ts';
+import type { ServiceState } from '../../protocol/requests/service.ts';
+import { ageOf } from '../../protocol/text/age.ts';
 import { alignColumns } from '../output/columns.ts';
 import type { Output } from '../output/output.ts';
 import { differenceLines, violationLines } from './difference-lines.ts';

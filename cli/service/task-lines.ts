@@ -1,7 +1,7 @@
 /** The tree of a task: as a table, as it stands at the bottom of a terminal, and as lines of a log. Pure. */
-import { humanDuration } from '../../protocol/age.ts';
 import { TASK_STATES, type TaskState } from '../../protocol/kinds/paths.ts';
 import type { TaskStep } from '../../protocol/kinds/task.ts';
+import { humanDuration } from '../../protocol/text/age.ts';
 import type { LiveSize } from '../dispatch/live-lines.ts';
 import { alignColumns } from '../output/columns.ts';
 import { escapeControls } from '../output/escape.ts';

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { TASK_STATES, type TaskState } from '../../protocol/kinds/paths.ts';
 import type { TaskStep } from '../../protocol/kinds/task.ts';
-import type { taskLine } from '../../protocol/service-api.ts';
+import type { taskLine } from '../../protocol/requests/service.ts';
 import { listAt, numberAt, textAt, valueAt } from '../json.ts';
 import { textsOf } from './plan.ts';
 

@@ -1,7 +1,7 @@
 /** What people write after `set`: PATH=VALUE, with a value as the type at that path has it. Pure. */
+import { readOptionValue } from '../../protocol/definitions/option-value.ts';
+import type { PropertyType } from '../../protocol/definitions/property-types.ts';
 import { DtkdError } from '../../protocol/errors.ts';
-import type { PropertyType } from '../../protocol/kinds/type.ts';
-import { readOptionValue } from '../../protocol/option-value.ts';
 import { splitPair } from '../dispatch/option-words.ts';
 import { isRecord, parseJson } from '../json.ts';
 

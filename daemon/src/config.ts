@@ -7,8 +7,8 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { DtkdError } from '../../protocol/errors.ts';
-import { homeDirectory } from '../../protocol/home.ts';
 import { type NodeName, nodeNameFromHost } from '../../protocol/ids.ts';
+import { homeDirectory } from '../../protocol/settings/home.ts';
 import {
   type CheckedSettings,
   checkSettings,
@@ -21,9 +21,9 @@ import {
   parseNameSetting,
   type Settings,
   settingsOfEnvironment,
-} from '../../protocol/settings.ts';
+} from '../../protocol/settings/settings.ts';
 
-export { DEFAULTS, type Listen, parseListen, type Settings } from '../../protocol/settings.ts';
+export { DEFAULTS, type Listen, parseListen, type Settings } from '../../protocol/settings/settings.ts';
 
 export interface Config {
   data: string;

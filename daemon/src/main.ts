@@ -2,10 +2,10 @@
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
-import { mistypedVariables } from '../../protocol/settings.ts';
+import { mistypedVariables } from '../../protocol/settings/settings.ts';
 import { DEFAULTS, loadConfig, type Settings } from './config.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
-import { createLogger, LOG_LEVELS, type LogSink } from './logger.ts';
+import { createLogger, LOG_LEVELS, type LogSink } from './process/logger.ts';
 
 /** A stop that takes longer than this is cut short, in milliseconds. */
 const STOP_LIMIT_MS = 10_000;

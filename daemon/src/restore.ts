@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
-import { shellWord } from '../../protocol/shell-word.ts';
+import { shellWord } from '../../protocol/text/shell-word.ts';
 import { checkBackup, type RestoreResult, restoreBackup } from './backup/restoring.ts';
 import { dataDirectory } from './config.ts';
 import { openLevel } from './store/level-kv.ts';

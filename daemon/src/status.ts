@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { maintenanceOf } from '../../protocol/kinds/node.ts';
-import type { ApiObject } from '../../protocol/objects.ts';
+import type { ApiObject } from '../../protocol/objects/objects.ts';
 import type { Config } from './config.ts';
-import { directoryBytes } from './directory.ts';
 import type { DomainView, Mesh } from './mesh/mesh.types.ts';
+import { directoryBytes } from './process/directory.ts';
 
 interface HostPort {
   host: string;

@@ -1,6 +1,6 @@
 /** The grammar of a filter's text: keys with lists of values. Pure; what the values mean comes later. */
-import { caretUnder } from '../caret.ts';
 import { DtkdError } from '../errors.ts';
+import { caretUnder } from '../text/caret.ts';
 
 /** A key with its values, and where in the text they stand. */
 export interface Clause {

@@ -1,6 +1,6 @@
 /** The keys that a filter may have, and what each says of a node. Pure. */
-import { isRecord } from '../json.ts';
-import { nearMiss } from '../near-miss.ts';
+import { isRecord } from '../encoding/json.ts';
+import { nearMiss } from '../text/near-miss.ts';
 import { filterFault } from './clauses.ts';
 import type { FilteredNode, FilterKey } from './filter.types.ts';
 

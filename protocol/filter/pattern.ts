@@ -4,8 +4,8 @@
  * `.*`, need no library, which is loaded when the first real expression is met.
  */
 import type { RE2JS } from 're2js';
+import { writtenOut } from '../definitions/pattern-size.ts';
 import { DtkdError } from '../errors.ts';
-import { writtenOut } from '../pattern-size.ts';
 
 /** Instructions of a compiled pattern: time to match is at most this times the length of the text. */
 const MAX_PROGRAM = 500;

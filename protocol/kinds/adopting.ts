@@ -1,4 +1,4 @@
-import type { ApiObject } from '../objects.ts';
+import type { ApiObject } from '../objects/objects.ts';
 
 /** An object that a log gave back, with the annotations that the stored one has: they are in no log. */
 export function withStoredAnnotations(published: ApiObject, stored: ApiObject | undefined): ApiObject {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { partName } from '../assembly.ts';
-import { moduleName, moduleVersion } from '../code.ts';
+import { partName } from '../definitions/assembly.ts';
+import { moduleName, moduleVersion } from '../definitions/code.ts';
 import { type Kind, READ_VERBS } from './kind.ts';
 import { ASSEMBLIES } from './paths.ts';
 

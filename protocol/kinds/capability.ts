@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { capabilityVerbs, expiry, grantScope, parentCapability } from '../capability.ts';
-import type { ApiObject } from '../objects.ts';
-import { grantor, publishedGrantor, subject } from '../principal.ts';
+import type { ApiObject } from '../objects/objects.ts';
+import { capabilityVerbs, expiry, grantScope, parentCapability } from '../rights/capability.ts';
+import { grantor, publishedGrantor, subject } from '../rights/principal.ts';
 import { adoptedBySubject } from './adopting.ts';
 import type { Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { codeRef, signingKeyText } from '../code.ts';
+import { codeRef, signingKeyText } from '../definitions/code.ts';
+import { MAX_TYPE_NAME } from '../definitions/type-rules.ts';
 import { type Kind, READ_VERBS } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
-import { MAX_TYPE_NAME } from './type.ts';
 
 const schema = z.object({
   spec: z

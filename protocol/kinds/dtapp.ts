@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { ApiObject } from '../objects.ts';
-import { CREATOR_ANNOTATION } from '../principal.ts';
+import type { ApiObject } from '../objects/objects.ts';
+import { CREATOR_ANNOTATION } from '../rights/principal.ts';
 import { SIGHTLINE_GROUP } from './dtdomain.ts';
 import { ALL_VERBS, type Kind } from './kind.ts';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import type { ApiObject } from '../objects.ts';
+import type { ApiObject } from '../objects/objects.ts';
 import { endpointsKind, endpointsSchema } from './endpoints.ts';
 import { type Kind, READ_VERBS } from './kind.ts';
 

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import type { ApiObject } from '../objects.ts';
+import type { ApiObject } from '../objects/objects.ts';
 import { ALL_VERBS, type Kind } from './kind.ts';
 
 const address = z.object({

@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import { durationText } from '../commands.ts';
-import { type ConditionNow, conditionFields, truth } from '../conditions.ts';
-import type { ApiObject } from '../objects.ts';
+import { durationText } from '../definitions/commands.ts';
+import { MAX_TYPE_NAME } from '../definitions/type-rules.ts';
+import { type ConditionNow, conditionFields, truth } from '../objects/conditions.ts';
+import type { ApiObject } from '../objects/objects.ts';
 import { planEntry } from '../orders/order.ts';
 import { part } from '../orders/outcome.ts';
 import { EXECUTION_PHASES } from '../orders/words.ts';
 import { type Kind, READ_VERBS } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
-import { MAX_TYPE_NAME } from './type.ts';
 
 /** How nodes are chosen: texts as `-I` and `-X` take them. */
 const nodeFilter = z.object({

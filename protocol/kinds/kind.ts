@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { ConditionNow } from '../conditions.ts';
-import type { ApiObject } from '../objects.ts';
+import type { ConditionNow } from '../objects/conditions.ts';
+import type { ApiObject } from '../objects/objects.ts';
 
 /** A printed column. `path` is a dotted path into the object; `value` computes instead where a path will not do. */
 export interface Column {
@@ -60,7 +60,7 @@ export interface Kind {
    * (each element), or `PATH.*` (each scalar entry of a record). Absent: the kind has no indexes.
    */
   indexed?: readonly string[];
-  /** Short forms of paths in expressions (protocol/where.ts): `type` for `spec.type`, and so also `type.…`. */
+  /** Short forms of paths in expressions (protocol/where/where.ts): `type` for `spec.type`, and so also `type.…`. */
   aliases?: Readonly<Record<string, string>>;
   /** Paths whose texts expressions and indexes compare without regard to case. */
   caseless?: readonly string[];

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { partName } from '../assembly.ts';
-import { digest, moduleName, moduleVersion, signingKeyText, versionRange } from '../code.ts';
+import { partName } from '../definitions/assembly.ts';
+import { digest, moduleName, moduleVersion, signingKeyText, versionRange } from '../definitions/code.ts';
 import type { Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { signingKeyText } from '../code.ts';
-import { type ConditionNow, conditionFields, truth } from '../conditions.ts';
-import { isRecord } from '../json.ts';
-import type { ApiObject } from '../objects.ts';
+import { signingKeyText } from '../definitions/code.ts';
+import { isRecord } from '../encoding/json.ts';
+import { type ConditionNow, conditionFields, truth } from '../objects/conditions.ts';
+import type { ApiObject } from '../objects/objects.ts';
 import { adoptedWhole } from './adopting.ts';
 import type { Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';

@@ -13,6 +13,3 @@ export const ASSEMBLIES = { ...PLACE, plural: 'assemblies' } as const;
 /** Of a task and of each of its steps. `skipped`: what came before it did not succeed, or there was nothing to do. */
 export const TASK_STATES = ['created', 'executing', 'succeeded', 'failed', 'cancelled', 'skipped'] as const;
 export type TaskState = (typeof TASK_STATES)[number];
-
-export const PROPERTY_TYPES = ['string', 'integer', 'number', 'boolean', 'array', 'object', 'port', 'secret'] as const;
-export type PropertyType = (typeof PROPERTY_TYPES)[number];

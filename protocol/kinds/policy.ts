@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { digest, MAX_CODE_NAME, moduleVersion, signingKeyText } from '../code.ts';
-import { durationText } from '../commands.ts';
+import { digest, MAX_CODE_NAME, moduleVersion, signingKeyText } from '../definitions/code.ts';
+import { durationText } from '../definitions/commands.ts';
 import type { Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { partName } from '../assembly.ts';
-import { digest, moduleName, moduleVersion, signingKeyText, versionRange } from '../code.ts';
-import { type ApiObject, objectName } from '../objects.ts';
+import { partName } from '../definitions/assembly.ts';
+import { digest, moduleName, moduleVersion, signingKeyText, versionRange } from '../definitions/code.ts';
+import { type ApiObject, objectName } from '../objects/objects.ts';
 import { withStoredAnnotations } from './adopting.ts';
 import { type Kind, READ_VERBS } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';

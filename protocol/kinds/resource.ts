@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { objectName } from '../objects.ts';
+import { MAX_TYPE_NAME, propertyName } from '../definitions/type-rules.ts';
+import { objectName } from '../objects/objects.ts';
 import { ALL_VERBS, type Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
-import { MAX_TYPE_NAME, propertyName } from './type.ts';
 
 /** Resources and nodes that one resource can be a child of. */
 export const MAX_PARENTS = 256;

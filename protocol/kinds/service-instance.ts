@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { ageOf } from '../age.ts';
-import { partName } from '../assembly.ts';
-import { moduleName, moduleVersion } from '../code.ts';
-import { type ConditionNow, conditionFields, truth } from '../conditions.ts';
-import type { ApiObject } from '../objects.ts';
+import { partName } from '../definitions/assembly.ts';
+import { moduleName, moduleVersion } from '../definitions/code.ts';
+import { type ConditionNow, conditionFields, truth } from '../objects/conditions.ts';
+import type { ApiObject } from '../objects/objects.ts';
+import { ageOf } from '../text/age.ts';
 import { type Kind, READ_VERBS } from './kind.ts';
 import { SERVICE_INSTANCES } from './paths.ts';
 

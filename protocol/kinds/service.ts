@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ApiObject } from '../objects.ts';
+import type { ApiObject } from '../objects/objects.ts';
 import { ALL_VERBS, type Kind } from './kind.ts';
 
 const port = z.number().int().min(1).max(65_535);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type ConditionNow, conditionFields, truth } from '../conditions.ts';
-import type { ApiObject } from '../objects.ts';
+import { type ConditionNow, conditionFields, truth } from '../objects/conditions.ts';
+import type { ApiObject } from '../objects/objects.ts';
 import { type Kind, READ_VERBS } from './kind.ts';
 import { TASK_STATES, TASKS, type TaskState } from './paths.ts';
 import { commitId } from './service-instance.ts';

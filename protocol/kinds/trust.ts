@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { ApiObject } from '../objects.ts';
-import { subject, uid } from '../principal.ts';
+import type { ApiObject } from '../objects/objects.ts';
+import { subject, uid } from '../rights/principal.ts';
 import { withStoredAnnotations } from './adopting.ts';
 import { ALL_VERBS, type Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';

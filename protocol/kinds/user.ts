@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ApiObject } from '../objects.ts';
+import type { ApiObject } from '../objects/objects.ts';
 import { adoptedWhole } from './adopting.ts';
 import { ALL_VERBS, type Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';

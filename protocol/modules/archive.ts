@@ -1,8 +1,8 @@
 /** Files of a module as one piece of bytes, and back: pure. The same files always make the same bytes, and so the same digest. */
 import { createHash } from 'node:crypto';
-import { decodeCbor, encodeCbor } from '../cbor.ts';
+import { MANIFEST_FILE, MAX_MODULE_BYTES, MAX_MODULE_FILES, type ModuleArchive, moduleArchive, modulePath } from '../definitions/module.ts';
+import { decodeCbor, encodeCbor } from '../encoding/cbor.ts';
 import { DtkdError } from '../errors.ts';
-import { MANIFEST_FILE, MAX_MODULE_BYTES, MAX_MODULE_FILES, type ModuleArchive, moduleArchive, modulePath } from '../module.ts';
 
 export type ModuleFile = ModuleArchive['files'][number];
 

@@ -1,6 +1,6 @@
 /** Judges an assembly of a module: pure. What depends on the node or on other modules is judged when a service is staged or converged. */
-import { type Assembly, type Component, type Link, MAX_COMPONENTS } from '../assembly.ts';
-import { ruleFaults, valueFault } from '../property-value.ts';
+import { type Assembly, type Component, type Link, MAX_COMPONENTS } from '../definitions/assembly.ts';
+import { ruleFaults, valueFault } from '../definitions/property-value.ts';
 import { cycleFrom } from './cycle.ts';
 import type { ModuleFault } from './manifest.ts';
 import { hasReference, wrongReferences } from './references.ts';

@@ -1,10 +1,11 @@
 /** Judges an assembly as the converge of a service does that was staged from it with nothing set: pure, but for the engine of patterns. What an instance or a node decides is left to these. */
-import { type Assembly, type Component, type Link, MAX_APP_DOMAINS } from '../assembly.ts';
+import { type Assembly, type Component, type Link, MAX_APP_DOMAINS } from '../definitions/assembly.ts';
+import { missingOptions } from '../definitions/option-value.ts';
+import type { PropertyType } from '../definitions/property-types.ts';
+import { typeOfRule, valueFault } from '../definitions/property-value.ts';
+import type { LinkRule, PropertyRule } from '../definitions/type-rules.ts';
 import { DtkdError } from '../errors.ts';
 import { parseNodeFilter } from '../filter/parse-filter.ts';
-import type { LinkRule, PropertyRule, PropertyType } from '../kinds/type.ts';
-import { missingOptions } from '../option-value.ts';
-import { typeOfRule, valueFault } from '../property-value.ts';
 import { cycleFrom } from './cycle.ts';
 import type { KnownType, KnownTypes } from './known-types.ts';
 import type { ModuleFault } from './manifest.ts';

@@ -1,7 +1,7 @@
 /** Judges a module as a whole, before anything of it is stored: pure. Says all that is wrong, by field. What only a node knows (its other types, its resources) is judged there. */
+import type { ModuleArchive, ModuleManifest } from '../definitions/module.ts';
+import { LOCK_FILE } from '../definitions/service-file.ts';
 import { DtkdError } from '../errors.ts';
-import type { ModuleArchive, ModuleManifest } from '../module.ts';
-import { LOCK_FILE } from '../service-file.ts';
 import { assemblyFaults } from './assembly-check.ts';
 import { dependencyFaults } from './dependency-check.ts';
 import { readLock } from './lock.ts';

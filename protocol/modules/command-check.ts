@@ -1,6 +1,6 @@
 /** Judges the commands of one type: pure. What each of them names has to be there, and to be of the right kind. */
-import { type Command, type Commands, type Dispatch, MAX_STEPS, type OptionRule, type Script, type Step } from '../commands.ts';
-import { missingOptions, readOptionValue } from '../option-value.ts';
+import { type Command, type Commands, type Dispatch, MAX_STEPS, type OptionRule, type Script, type Step } from '../definitions/commands.ts';
+import { missingOptions, readOptionValue } from '../definitions/option-value.ts';
 import { cycleFrom } from './cycle.ts';
 import type { ModuleFault } from './manifest.ts';
 

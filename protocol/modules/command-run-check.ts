@@ -1,9 +1,9 @@
 /** Judges the commands of a type by the resources that would run them: what every one of these would be refused for. Pure, but for the engine of patterns. */
-import { textFaults } from '../command-text.ts';
-import type { Command, OptionRule, Script, Step } from '../commands.ts';
-import { objectName } from '../objects.ts';
-import { readOptionValue } from '../option-value.ts';
-import { compilePattern } from '../pattern.ts';
+import { textFaults } from '../definitions/command-text.ts';
+import type { Command, OptionRule, Script, Step } from '../definitions/commands.ts';
+import { readOptionValue } from '../definitions/option-value.ts';
+import { compilePattern } from '../definitions/pattern.ts';
+import { objectName } from '../objects/objects.ts';
 import type { ModuleFile } from './archive.ts';
 import type { KnownType, KnownTypes } from './known-types.ts';
 import type { ModuleFault } from './manifest.ts';

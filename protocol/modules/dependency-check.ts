@@ -1,6 +1,6 @@
 /** Judges what a module says that it depends on: pure. Whether there are such modules, the node finds out. */
 import semver from 'semver';
-import type { ModuleManifest } from '../module.ts';
+import type { ModuleManifest } from '../definitions/module.ts';
 import type { ModuleFault } from './manifest.ts';
 import { MAX_GRAPH_MODULES } from './resolve.ts';
 

@@ -1,10 +1,10 @@
 /** What is known of the types of a module with those that every node has, as what converges or runs something of them sees them: pure. */
-import { BUILTIN_TYPES } from '../builtin-types.ts';
-import type { Command } from '../commands.ts';
-import type { LinkRule, PropertyRule } from '../kinds/type.ts';
-import type { ModuleType } from '../module.ts';
-import { nearMiss } from '../near-miss.ts';
-import { overridden } from '../property-rule.ts';
+import type { Command } from '../definitions/commands.ts';
+import type { ModuleType } from '../definitions/module.ts';
+import { overridden } from '../definitions/property-rule.ts';
+import type { LinkRule, PropertyRule } from '../definitions/type-rules.ts';
+import { nearMiss } from '../text/near-miss.ts';
+import { BUILTIN_TYPES } from './builtin-types.ts';
 import type { OwnType, TypeTable } from './type-table.ts';
 
 /** A type with all that it inherits. */

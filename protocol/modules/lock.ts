@@ -1,7 +1,7 @@
 /** `dtk.lock.yaml`: which versions were chosen, read and written: pure. */
 import { z } from 'zod';
+import { LOCK_FILE, type LockFile, lockFile, MAX_LOCK_BYTES } from '../definitions/service-file.ts';
 import { DtkdError } from '../errors.ts';
-import { LOCK_FILE, type LockFile, lockFile, MAX_LOCK_BYTES } from '../service-file.ts';
 import { readYaml } from './yaml.ts';
 
 /** Reads a lock. Errors: TOO_LARGE, INVALID naming the place. */

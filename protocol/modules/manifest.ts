@@ -1,7 +1,7 @@
 /** Reads `dtk.module.yaml`: capped, without being made to swell by aliases, and with the field that is wrong. */
 import { z } from 'zod';
+import { MANIFEST_FILE, MAX_MANIFEST_BYTES, type ModuleArchive, type ModuleManifest, moduleManifest } from '../definitions/module.ts';
 import { DtkdError } from '../errors.ts';
-import { MANIFEST_FILE, MAX_MANIFEST_BYTES, type ModuleArchive, type ModuleManifest, moduleManifest } from '../module.ts';
 import { readYaml } from './yaml.ts';
 
 /** Faults that one refusal tells. */

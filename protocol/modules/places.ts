@@ -1,6 +1,6 @@
 /** Where in a manifest stands what a fault is about. */
-import { MANIFEST_FILE } from '../module.ts';
-import { LOCK_FILE } from '../service-file.ts';
+import { MANIFEST_FILE } from '../definitions/module.ts';
+import { LOCK_FILE } from '../definitions/service-file.ts';
 import type { ModuleFault } from './manifest.ts';
 import { readYamlDocument } from './yaml.ts';
 

@@ -1,5 +1,5 @@
 /** `${…}` in the values of a module: which there are, and where. Pure. `$${` stands for `${`. */
-import { isRecord } from '../json.ts';
+import { isRecord } from '../encoding/json.ts';
 
 const OPEN = `has a \${ that no } closes; write $\${ where \${ is meant as it stands`;
 

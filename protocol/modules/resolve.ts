@@ -4,8 +4,8 @@
  * keep it busy is given up after a bounded number of tries.
  */
 import semver from 'semver';
+import { compareVersions } from '../definitions/version-order.ts';
 import { DtkdError } from '../errors.ts';
-import { compareVersions } from '../version-order.ts';
 import { cycleFrom } from './cycle.ts';
 
 /** Modules of one graph at most, with its root. */

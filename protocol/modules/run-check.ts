@@ -2,7 +2,7 @@
  * Judges a module by what becomes of it: what could be installed and staged, and would be refused by every converge or fail on every node. Of a module that is kept or comes from
  * elsewhere it is not asked: what is wrong with a part that nobody uses is no reason to let go of it.
  */
-import type { ModuleArchive, ModuleManifest } from '../module.ts';
+import type { ModuleArchive, ModuleManifest } from '../definitions/module.ts';
 import { assemblyRunFaults } from './assembly-run-check.ts';
 import { commandRunFaults } from './command-run-check.ts';
 import { KnownTypes } from './known-types.ts';

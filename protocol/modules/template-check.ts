@@ -1,5 +1,5 @@
 /** Judges the templates of types, with the files that they are made of: what could not be written when a resource is installed. Pure. */
-import { textFaults } from '../command-text.ts';
+import { textFaults } from '../definitions/command-text.ts';
 import type { ModuleFile } from './archive.ts';
 import type { KnownTypes } from './known-types.ts';
 import type { ModuleFault } from './manifest.ts';

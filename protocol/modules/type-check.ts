@@ -1,13 +1,13 @@
 /** Judges the types of a module: pure. What only a node knows (its other types, its resources) is judged there. */
 
-import type { Commands } from '../commands.ts';
-import type { LinkRule } from '../kinds/type.ts';
-import type { ModuleManifest, ModuleType } from '../module.ts';
-import { ruleFaults } from '../property-value.ts';
+import type { Commands } from '../definitions/commands.ts';
+import type { ModuleManifest, ModuleType } from '../definitions/module.ts';
+import { typeObjectName } from '../definitions/names.ts';
+import { ruleFaults } from '../definitions/property-value.ts';
+import type { LinkRule } from '../definitions/type-rules.ts';
 import type { CommandSurroundings } from './command-check.ts';
 import { commandFaults } from './command-check.ts';
 import type { ModuleFault } from './manifest.ts';
-import { typeObjectName } from './names.ts';
 import { NODE_TYPE_KEY, type OwnType, type TypeTable } from './type-table.ts';
 
 /** Types of one module at most. */

@@ -1,9 +1,9 @@
 /** Judges types as the node does that makes them, or that converges a service with them: pure, but for the engine of patterns. */
-import type { PropertyRule } from '../kinds/type.ts';
+import { compilePattern } from '../definitions/pattern.ts';
+import { mayNarrow } from '../definitions/property-rule.ts';
+import { type JudgingRule, ruleFaults, typeOfRule } from '../definitions/property-value.ts';
+import type { PropertyRule } from '../definitions/type-rules.ts';
 import { MAX_SUPERTYPES } from '../limits.ts';
-import { compilePattern } from '../pattern.ts';
-import { mayNarrow } from '../property-rule.ts';
-import { type JudgingRule, ruleFaults, typeOfRule } from '../property-value.ts';
 import type { KnownTypes } from './known-types.ts';
 import type { ModuleFault } from './manifest.ts';
 import { unknownType } from './type-check.ts';

@@ -1,8 +1,8 @@
 /** The types of a module as its other parts see them: what is known of a type by its name, with what it inherits within the module. Pure. */
-import { BUILTIN_TYPES } from '../builtin-types.ts';
-import type { Commands } from '../commands.ts';
-import type { LinkRule, PropertyRule } from '../kinds/type.ts';
-import type { ModuleManifest, ModuleType } from '../module.ts';
+import type { Commands } from '../definitions/commands.ts';
+import type { ModuleManifest, ModuleType } from '../definitions/module.ts';
+import type { LinkRule, PropertyRule } from '../definitions/type-rules.ts';
+import { BUILTIN_TYPES } from './builtin-types.ts';
 
 const BUILTIN = new Map(BUILTIN_TYPES.map((type) => [type.name.toLowerCase(), type]));
 /** The name that stands for machines. */

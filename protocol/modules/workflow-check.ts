@@ -1,7 +1,7 @@
 /** Judges the workflows of an assembly: pure. Fields begin with the name of the workflow. */
-import type { Component, ServiceStep, ServiceWorkflow } from '../assembly.ts';
-import type { OptionRule } from '../commands.ts';
-import { missingOptions, readOptionValue } from '../option-value.ts';
+import type { Component, ServiceStep, ServiceWorkflow } from '../definitions/assembly.ts';
+import type { OptionRule } from '../definitions/commands.ts';
+import { missingOptions, readOptionValue } from '../definitions/option-value.ts';
 import { cycleFrom } from './cycle.ts';
 import type { ModuleFault } from './manifest.ts';
 import { hasReference, wrongReferences } from './references.ts';

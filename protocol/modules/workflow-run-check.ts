@@ -1,7 +1,7 @@
 /** Judges the workflows of an assembly as a converge does: pure. Fields begin with the name of the workflow. */
-import { type Component, MAX_WORKFLOW_LEVELS, type ServiceStep, type ServiceWorkflow } from '../assembly.ts';
+import { type Component, MAX_WORKFLOW_LEVELS, type ServiceStep, type ServiceWorkflow } from '../definitions/assembly.ts';
+import { missingOptions } from '../definitions/option-value.ts';
 import { MAX_TASK_STEPS } from '../kinds/task.ts';
-import { missingOptions } from '../option-value.ts';
 import type { KnownTypes } from './known-types.ts';
 import type { ModuleFault } from './manifest.ts';
 import { workflowSizes } from './workflow-size.ts';

@@ -1,5 +1,5 @@
 /** How much the workflows of a service come to: pure. Recursion goes as deep as steps are nested in their file, and never along workflows. */
-import type { ServiceStep, ServiceWorkflow } from '../assembly.ts';
+import type { ServiceStep, ServiceWorkflow } from '../definitions/assembly.ts';
 import { MAX_TASK_STEPS } from '../kinds/task.ts';
 import { lastFirst } from './cycle.ts';
 

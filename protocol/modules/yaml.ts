@@ -3,8 +3,8 @@
  * document: so what it is given is counted first, and keys that stand twice are found here.
  */
 import type { Document, YAMLParseError } from 'yaml';
+import { checkJson } from '../encoding/json.ts';
 import { DtkdError } from '../errors.ts';
-import { checkJson } from '../json.ts';
 
 /** Uses of anchors beyond this are an attack on memory, not a document. */
 const MAX_ALIASES = 100;

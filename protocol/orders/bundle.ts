@@ -4,11 +4,11 @@
  * back to an older one.
  */
 import { z } from 'zod';
-import { codeRef, signingKeyText } from '../code.ts';
-import { commands, template } from '../commands.ts';
-import { MAX_TYPE_NAME } from '../kinds/type.ts';
-import { signedModule } from '../module.ts';
-import { objectName } from '../objects.ts';
+import { codeRef, signingKeyText } from '../definitions/code.ts';
+import { commands, template } from '../definitions/commands.ts';
+import { signedModule } from '../definitions/module.ts';
+import { MAX_TYPE_NAME } from '../definitions/type-rules.ts';
+import { objectName } from '../objects/objects.ts';
 
 export const MAX_BUNDLE_BYTES = 1024 * 1024;
 /** Related resources in one bundle: children at any depth, and parents. */

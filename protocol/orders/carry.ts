@@ -4,7 +4,7 @@
  * carried is sealed to others.
  */
 import { z } from 'zod';
-import { bytesUpTo, signatureBytes } from '../fields.ts';
+import { bytesUpTo, signatureBytes } from '../encoding/fields.ts';
 import { answerFrame } from './answer.ts';
 import { held, MAX_SEALED_BYTES } from './hold.ts';
 

@@ -3,7 +3,7 @@
  * Who holds one learns who it is for, who wants it, and until when; nothing else. One request frame, one answer frame, CBOR.
  */
 import { z } from 'zod';
-import { digest } from '../code.ts';
+import { digest } from '../definitions/code.ts';
 import { MAX_BUNDLE_BYTES } from './bundle.ts';
 import { executionId, MAX_ORDER_BYTES } from './order.ts';
 
@@ -35,7 +35,7 @@ export const heldOrder = z.object({
 export type HeldOrder = z.infer<typeof heldOrder>;
 
 /**
- * What is sealed (protocol/sealing.ts): CBOR of this. `body` is CBOR of `heldOrder`, `signature` the starter's over it (its key in the domain, context
+ * What is sealed (protocol/keys/sealing.ts): CBOR of this. `body` is CBOR of `heldOrder`, `signature` the starter's over it (its key in the domain, context
  * `order`), so that it also says for whom.
  */
 export const sealedOrder = z.object({ body: bytes, signature: bytes });

@@ -3,8 +3,8 @@
  * node asks, and that node about who its user is; it decides by itself what that user may.
  */
 import { z } from 'zod';
-import { objectName } from '../objects.ts';
-import { uid } from '../principal.ts';
+import { objectName } from '../objects/objects.ts';
+import { uid } from '../rights/principal.ts';
 import { MAX_BUNDLE_BYTES } from './bundle.ts';
 import { executionId, MAX_ORDER_BYTES } from './order.ts';
 import { part } from './outcome.ts';

@@ -4,9 +4,9 @@
  * it: leaves hashed with 0x00 before them, nodes with 0x01), and so learns nothing of the others. plan-tree.ts encodes, hashes and proves.
  */
 import { z } from 'zod';
-import { digest, MAX_CODE_NAME, signingKeyText } from '../code.ts';
-import { MAX_TYPE_NAME } from '../kinds/type.ts';
-import { objectName } from '../objects.ts';
+import { digest, MAX_CODE_NAME, signingKeyText } from '../definitions/code.ts';
+import { MAX_TYPE_NAME } from '../definitions/type-rules.ts';
+import { objectName } from '../objects/objects.ts';
 
 export const MAX_TARGETS = 2_000;
 export const MAX_ORDER_BYTES = 256 * 1024;

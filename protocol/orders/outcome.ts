@@ -1,6 +1,6 @@
 /** What became of each target. Never one outcome for another. */
 import { z } from 'zod';
-import { digest } from '../code.ts';
+import { digest } from '../definitions/code.ts';
 import { OUTCOMES, PART_STATES } from './words.ts';
 
 export { OUTCOMES, type Outcome, PART_STATES, type PartState } from './words.ts';

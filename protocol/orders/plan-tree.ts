@@ -2,8 +2,8 @@
  * A plan as bytes: what is hashed, and what proves that an entry belongs to it (order.ts says why). Apart from the schemas, which clients load as well.
  */
 import { createHash } from 'node:crypto';
-import { encodeCbor } from '../cbor.ts';
-import { hashHex } from '../signing.ts';
+import { encodeCbor } from '../encoding/cbor.ts';
+import { hashHex } from '../keys/signing.ts';
 import { type ExecutionId, MAX_TARGETS, type PlanEntry, type PlanHeader } from './order.ts';
 
 export function encodeEntry(entry: PlanEntry): Uint8Array {

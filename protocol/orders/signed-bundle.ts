@@ -1,11 +1,11 @@
 /** Signs and verifies bundles: pure. What `verifyBundle` lets through is whole: every type, every digest and every signature that it names is there and true. */
-import { decodeCbor, encodeCbor } from '../cbor.ts';
-import { commandsDigest } from '../code.ts';
+import { commandsDigest } from '../definitions/code.ts';
+import { type ModuleStatement, moduleStatement } from '../definitions/module.ts';
+import { decodeCbor, encodeCbor } from '../encoding/cbor.ts';
 import { DtkdError } from '../errors.ts';
 import { type PeerKey, parsePeerKey } from '../ids.ts';
+import { type SigningKey, verifySignature } from '../keys/signing.ts';
 import { MAX_SUPERTYPES } from '../limits.ts';
-import { type ModuleStatement, moduleStatement } from '../module.ts';
-import { type SigningKey, verifySignature } from '../signing.ts';
 import { type Bundle, bundle, MAX_BUNDLE_BYTES, signedBundle } from './bundle.ts';
 
 /** Bytes around a bundle in its signed form at most. */

@@ -3,8 +3,8 @@
  * `$retainKeys`, `$deleteFromPrimitiveList/F`, `$setElementOrder/F`). Pure: the given document is left as it is. Costs as much as document and
  * patch are long. Whether it fails depends on the patch alone, never on the document, so that a refusal tells nothing of what is stored.
  */
+import { isRecord } from '../encoding/json.ts';
 import { DtkdError } from '../errors.ts';
-import { isRecord } from '../json.ts';
 import { mergeInOrder } from './element-order.ts';
 import type { PatchRule } from './patch-rules.ts';
 

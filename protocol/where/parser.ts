@@ -1,6 +1,6 @@
 /** Parses expressions by recursive descent, with a limit for each thing that grows. */
-import { caretUnder } from '../caret.ts';
 import { DtkdError } from '../errors.ts';
+import { caretUnder } from '../text/caret.ts';
 import { type Token, tokensOf } from './lexer.ts';
 import { parseLike } from './like.ts';
 import { type ObjectPath, objectPath } from './path.ts';

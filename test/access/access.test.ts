@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CREATOR_ANNOTATION, type Principal } from '../../protocol/principal.ts';
+import { CREATOR_ANNOTATION, type Principal } from '../../protocol/rights/principal.ts';
 import { memoryKv } from '../store/memory-kv.ts';
 import { waitFor } from '../wait.ts';
 import { KEY1, KEY2, NODE, OPERATOR, OPERATOR_TOKEN, remote, SELF_KEY, type Site, startSite } from './site.ts';

@@ -3,8 +3,8 @@ import { decide } from '../../daemon/src/access/decision.ts';
 import type { Grant } from '../../daemon/src/access/facts.types.ts';
 import { scopeOf } from '../../daemon/src/access/scope.ts';
 import { withImplied } from '../../daemon/src/access/verbs.ts';
-import type { CapabilityVerb, GrantScope } from '../../protocol/capability.ts';
-import type { ApiObject } from '../../protocol/objects.ts';
+import type { ApiObject } from '../../protocol/objects/objects.ts';
+import type { CapabilityVerb, GrantScope } from '../../protocol/rights/capability.ts';
 import { bookOf, KEY1, NODE, NOW, seenBy, textOf, user } from './world.ts';
 
 const ops = user('ops', KEY1);

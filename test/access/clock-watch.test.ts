@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Kv } from '../../daemon/src/store/kv.ts';
-import type { UserPrincipal } from '../../protocol/principal.ts';
+import type { UserPrincipal } from '../../protocol/rights/principal.ts';
 import { memoryKv } from '../store/memory-kv.ts';
 import { type Site, startSite } from './site.ts';
 

@@ -5,8 +5,8 @@ import { judgeGranting } from '../../daemon/src/access/delegation.ts';
 import { covers, matchesScope, scopeOf } from '../../daemon/src/access/scope.ts';
 import { above } from '../../daemon/src/access/standing.ts';
 import { withImplied } from '../../daemon/src/access/verbs.ts';
-import { CAPABILITY_VERBS, type CapabilityVerb } from '../../protocol/capability.ts';
-import type { UserPrincipal } from '../../protocol/principal.ts';
+import { CAPABILITY_VERBS, type CapabilityVerb } from '../../protocol/rights/capability.ts';
+import type { UserPrincipal } from '../../protocol/rights/principal.ts';
 import {
   asked,
   bookOf,

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EventRecorder } from '../../daemon/src/store/event-recorder.ts';
 import { endpointSliceKind } from '../../protocol/kinds/endpoint-slice.ts';
-import type { ApiObject } from '../../protocol/objects.ts';
-import type { Principal } from '../../protocol/principal.ts';
+import type { ApiObject } from '../../protocol/objects/objects.ts';
+import type { Principal } from '../../protocol/rights/principal.ts';
 import { waitFor } from '../wait.ts';
 import { KEY1, NODE, OPERATOR, remote, type Site, startSite } from './site.ts';
 

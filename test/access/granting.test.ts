@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { UserPrincipal } from '../../protocol/principal.ts';
+import type { UserPrincipal } from '../../protocol/rights/principal.ts';
 import { KEY1, KEY2, NODE, OPERATOR, remote, SELF_KEY, type Site, startSite } from './site.ts';
 
 const front = { spec: { model: 'web', type: 'Service' } };

@@ -9,8 +9,8 @@ import { DtkdError } from '../../protocol/errors.ts';
 import { type DomainId, type PeerKey, parseDomainId, parsePeerKey } from '../../protocol/ids.ts';
 import { kindByPlural } from '../../protocol/kinds/index.ts';
 import { apiVersionOf } from '../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../protocol/objects.ts';
-import { AUTHOR_ANNOTATION, CREATOR_ANNOTATION, type Principal, subjectText, type UserPrincipal } from '../../protocol/principal.ts';
+import type { ApiObject } from '../../protocol/objects/objects.ts';
+import { AUTHOR_ANNOTATION, CREATOR_ANNOTATION, type Principal, subjectText, type UserPrincipal } from '../../protocol/rights/principal.ts';
 import { silentLogger } from '../silent-logger.ts';
 import { memoryKv } from '../store/memory-kv.ts';
 

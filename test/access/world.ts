@@ -6,9 +6,9 @@ import { FactBook } from '../../daemon/src/access/fact-book.ts';
 import type { Grant } from '../../daemon/src/access/facts.types.ts';
 import { scopeOf } from '../../daemon/src/access/scope.ts';
 import { withImplied } from '../../daemon/src/access/verbs.ts';
-import { CAPABILITY_VERBS, type CapabilityVerb, type GrantScope } from '../../protocol/capability.ts';
-import type { ApiObject } from '../../protocol/objects.ts';
-import { CREATOR_ANNOTATION, SELF, subjectText, type UserPrincipal } from '../../protocol/principal.ts';
+import type { ApiObject } from '../../protocol/objects/objects.ts';
+import { CAPABILITY_VERBS, type CapabilityVerb, type GrantScope } from '../../protocol/rights/capability.ts';
+import { CREATOR_ANNOTATION, SELF, subjectText, type UserPrincipal } from '../../protocol/rights/principal.ts';
 
 export const NODE = 'node0';
 export const NOW = 1_000_000;

@@ -1,9 +1,9 @@
 /** Simple stand-ins for the part that decides. */
 import type { Access, Asked, Decision, Visibility } from '../../daemon/src/access/access.types.ts';
-import type { CapabilityVerb } from '../../protocol/capability.ts';
 import type { AccessRules } from '../../protocol/kinds/review.ts';
-import type { ApiObject } from '../../protocol/objects.ts';
-import { CREATOR_ANNOTATION, type Principal, SELF, subjectText, type UserPrincipal } from '../../protocol/principal.ts';
+import type { ApiObject } from '../../protocol/objects/objects.ts';
+import type { CapabilityVerb } from '../../protocol/rights/capability.ts';
+import { CREATOR_ANNOTATION, type Principal, SELF, subjectText, type UserPrincipal } from '../../protocol/rights/principal.ts';
 
 /** Only the operator, who may do everything. */
 export function operatorAccess(token: string): Access {

@@ -3,7 +3,7 @@ import type { AuditRecord } from '../../daemon/src/access/access.types.ts';
 import { askFor } from '../../daemon/src/api/views/refusals.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { KINDS } from '../../protocol/kinds/index.ts';
-import { CREATOR_ANNOTATION } from '../../protocol/principal.ts';
+import { CREATOR_ANNOTATION } from '../../protocol/rights/principal.ts';
 import { waitFor } from '../wait.ts';
 import { FakeAccess, localUser } from './fake-access.ts';
 import { JSON_PATCH, MERGE, NODE, SERVICES, serviceBody, startTestApi, type TestApi, TOKEN } from './fixtures.ts';

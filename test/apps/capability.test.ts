@@ -5,7 +5,7 @@ import { StreamChannel } from '../../daemon/src/apps/channel/stream-channel.ts';
 import { tokenOf, withoutToken } from '../../daemon/src/apps/http/credentials.ts';
 import { parseRequestHead } from '../../daemon/src/apps/http/head.ts';
 import { readFrame } from '../../daemon/src/apps/tunnel/frames.ts';
-import { checkTunnelAnswer, encodeTunnelRequest, TUNNEL_PROTOCOL } from '../../protocol/tunnel.ts';
+import { checkTunnelAnswer, encodeTunnelRequest, TUNNEL_PROTOCOL } from '../../protocol/peers/tunnel.ts';
 import { waitFor } from '../wait.ts';
 import { appsAt, exchange, message, type Site, Stage } from './site.ts';
 

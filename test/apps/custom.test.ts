@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StreamChannel } from '../../daemon/src/apps/channel/stream-channel.ts';
 import { readFrame } from '../../daemon/src/apps/tunnel/frames.ts';
-import { checkTunnelAnswer, encodeTunnelRequest, TUNNEL_PROTOCOL } from '../../protocol/tunnel.ts';
+import { checkTunnelAnswer, encodeTunnelRequest, TUNNEL_PROTOCOL } from '../../protocol/peers/tunnel.ts';
 import { waitFor } from '../wait.ts';
 import { appsAt, exchange, message, type Site, Stage } from './site.ts';
 

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseLocal } from '../../daemon/src/apps/forward.ts';
 import type { ForwardEvent } from '../../daemon/src/apps/ports.ts';
-import type { OperatorPrincipal } from '../../protocol/principal.ts';
+import type { OperatorPrincipal } from '../../protocol/rights/principal.ts';
 import { waitFor } from '../wait.ts';
 import { exchange, message, type Site, Stage } from './site.ts';
 

@@ -17,7 +17,7 @@ import {
   encodeTunnelRequest,
   LANE_ALPN,
   LANE_PROTOCOL,
-} from '../../protocol/tunnel.ts';
+} from '../../protocol/peers/tunnel.ts';
 import { waitFor } from '../wait.ts';
 import { appsAt, exchange, message, portOf, type Site, Stage } from './site.ts';
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type EndpointRules, plainAddress, refusedEndpoint } from '../../daemon/src/apps/endpoint-policy.ts';
 import { resolveTargets } from '../../daemon/src/apps/targets.ts';
-import type { ApiObject } from '../../protocol/objects.ts';
+import type { ApiObject } from '../../protocol/objects/objects.ts';
 import { endpoints, service } from './site.ts';
 
 const RULES: EndpointRules = {

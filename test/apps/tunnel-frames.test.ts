@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { StreamChannel } from '../../daemon/src/apps/channel/stream-channel.ts';
 import { readFrame } from '../../daemon/src/apps/tunnel/frames.ts';
-import { encodeCbor } from '../../protocol/cbor.ts';
+import { encodeCbor } from '../../protocol/encoding/cbor.ts';
+import { FRAME_HEADER_BYTES } from '../../protocol/encoding/frames.ts';
 import { DtkdError } from '../../protocol/errors.ts';
-import { FRAME_HEADER_BYTES } from '../../protocol/frames.ts';
 import {
   checkTunnelAnswer,
   decodeLaneAnswer,
@@ -15,7 +15,7 @@ import {
   encodeRefusal,
   encodeTunnelAccepted,
   encodeTunnelRequest,
-} from '../../protocol/tunnel.ts';
+} from '../../protocol/peers/tunnel.ts';
 import { streamPair } from './memory-mesh.ts';
 
 const payload = (frame: Uint8Array) => frame.subarray(FRAME_HEADER_BYTES);

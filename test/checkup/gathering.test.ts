@@ -1,9 +1,9 @@
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { type CheckupPorts, createCheckup } from '../../daemon/src/checkup/gathering.ts';
-import { checkup } from '../../protocol/checkup.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { type DomainId, parseDomainId, parsePeerKey } from '../../protocol/ids.ts';
+import { checkup } from '../../protocol/requests/checkup.ts';
 import { domain, NOW, peer } from './facts.ts';
 
 const id: DomainId = parseDomainId('ab'.repeat(32));

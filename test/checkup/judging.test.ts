@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CheckupFacts, DomainFacts } from '../../daemon/src/checkup/checkup.types.ts';
 import { judge } from '../../daemon/src/checkup/judging.ts';
-import { type CheckState, checkup } from '../../protocol/checkup.ts';
+import { type CheckState, checkup } from '../../protocol/requests/checkup.ts';
 import { DAY_MS, domain, facts, NOW, peer } from './facts.ts';
 
 const MIB = 1024 * 1024;

@@ -3,11 +3,11 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { encodeCbor } from '../../protocol/cbor.ts';
+import { encodeCbor } from '../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { parseDomainId } from '../../protocol/ids.ts';
-import { ParcelWriter } from '../../protocol/parcel-writer.ts';
-import { signingKeyFromSeed } from '../../protocol/signing.ts';
+import { signingKeyFromSeed } from '../../protocol/keys/signing.ts';
+import { ParcelWriter } from '../../protocol/parcel/writer.ts';
 import { DTKD, NODE } from '../harness/node-binary.ts';
 import { waitFor } from '../wait.ts';
 import { FakeDaemon } from './fake-daemon.ts';

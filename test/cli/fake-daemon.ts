@@ -9,13 +9,13 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openCertificates } from '../../daemon/src/api/listening/certificates.ts';
+import { isRecord } from '../../protocol/encoding/json.ts';
 import { DtkdError } from '../../protocol/errors.ts';
-import { isRecord } from '../../protocol/json.ts';
 import { KINDS } from '../../protocol/kinds/index.ts';
 import { apiVersionOf, type Kind } from '../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../protocol/objects.ts';
-import { matchesFields, matchesLabels, parseFieldSelector, parseLabelSelector } from '../../protocol/selectors.ts';
-import { renderTable } from '../../protocol/table.ts';
+import { renderTable } from '../../protocol/kinds/table.ts';
+import type { ApiObject } from '../../protocol/objects/objects.ts';
+import { matchesFields, matchesLabels, parseFieldSelector, parseLabelSelector } from '../../protocol/objects/selectors.ts';
 import { run } from '../harness/child.ts';
 import { DTKD, NODE } from '../harness/node-binary.ts';
 

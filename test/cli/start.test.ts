@@ -38,6 +38,6 @@ describe('the start of the command line', () => {
   });
 
   it('is judged by what is loaded', () => {
-    expect(loadedBy('protocol/service-api.ts')).toContain('zod');
+    expect(loadedBy('protocol/requests/service.ts')).toContain('zod');
   });
 });

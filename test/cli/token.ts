@@ -1,7 +1,7 @@
-import { signRootFact } from '../../protocol/facts.ts';
 import { parseDomainId } from '../../protocol/ids.ts';
-import { generateSigningKey, hashHex } from '../../protocol/signing.ts';
-import { formatToken } from '../../protocol/token.ts';
+import { generateSigningKey, hashHex } from '../../protocol/keys/signing.ts';
+import { signRootFact } from '../../protocol/membership/facts.ts';
+import { formatToken } from '../../protocol/membership/token.ts';
 
 const DAY_MS = 86_400_000;
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig, parseListen } from '../../daemon/src/config.ts';
 import { DtkdError } from '../../protocol/errors.ts';
-import { mistypedVariables } from '../../protocol/settings.ts';
+import { mistypedVariables } from '../../protocol/settings/settings.ts';
 
 let directory = '';
 beforeEach(() => {

@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
 import { Duplex } from 'node:stream';
 import type { Member, Members } from '../../daemon/src/dispatch/dispatch.types.ts';
 import { DtkdError } from '../../protocol/errors.ts';
-import { unseal } from '../../protocol/sealing.ts';
-import { type SigningContext, type SigningKey, signingKeyFromSeed } from '../../protocol/signing.ts';
+import { unseal } from '../../protocol/keys/sealing.ts';
+import { type SigningContext, type SigningKey, signingKeyFromSeed } from '../../protocol/keys/signing.ts';
 
 /** One end of a pair. */
 class End extends Duplex {

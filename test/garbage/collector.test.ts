@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import { DtkdError } from '../../protocol/errors.ts';
-import type { ApiObject } from '../../protocol/objects.ts';
+import type { ApiObject } from '../../protocol/objects/objects.ts';
 import { FakeAccess } from '../api/fake-access.ts';
 import { MERGE, NODE, PEERS, SERVICES, serviceBody, TOKEN } from '../api/fixtures.ts';
 import { memoryKv } from '../store/memory-kv.ts';

@@ -1,11 +1,11 @@
 /** A live API with a collector that deletes through it. */
 import { createGarbage } from '../../daemon/src/garbage/collector.ts';
 import type { Garbage, GarbageOptions } from '../../daemon/src/garbage/garbage.types.ts';
-import { deletions } from '../../daemon/src/garbage-ports.ts';
 import type { Kv } from '../../daemon/src/store/kv.ts';
 import type { LocalStore } from '../../daemon/src/store/local-store.types.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
-import type { ApiObject } from '../../protocol/objects.ts';
+import { deletions } from '../../daemon/src/wiring/garbage-ports.ts';
+import type { ApiObject } from '../../protocol/objects/objects.ts';
 import { NODE, SERVICES, serviceBody, startTestApi, type TestApi, type TestApiOptions } from '../api/fixtures.ts';
 import { silentLogger } from '../silent-logger.ts';
 import { memoryKv } from '../store/memory-kv.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { released, stateOfOwner, unblocking, verdictOn } from '../../daemon/src/garbage/judging.ts';
-import { finalizersAtDeletion } from '../../protocol/finalizers.ts';
-import type { ApiObject } from '../../protocol/objects.ts';
-import { parsePrincipal, principalText } from '../../protocol/principal.ts';
+import { finalizersAtDeletion } from '../../protocol/objects/finalizers.ts';
+import type { ApiObject } from '../../protocol/objects/objects.ts';
+import { parsePrincipal, principalText } from '../../protocol/rights/principal.ts';
 
 const reference = (uid: string, more: object = {}) => ({ apiVersion: 'v1', kind: 'Service', name: `of-${uid}`, uid, ...more });
 const object = (uid: string, metadata: object = {}): ApiObject => ({

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PROPAGATION_POLICIES, type PropagationPolicy } from '../../protocol/finalizers.ts';
-import type { ApiObject } from '../../protocol/objects.ts';
+import { PROPAGATION_POLICIES, type PropagationPolicy } from '../../protocol/objects/finalizers.ts';
+import type { ApiObject } from '../../protocol/objects/objects.ts';
 import { MERGE, SERVICES } from '../api/fixtures.ts';
 import { waitFor } from '../wait.ts';
 import { type GarbageApi, ownerOf, startGarbageApi } from './fixtures.ts';

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { APP_LABEL, OWNER_LABEL } from '../../protocol/kinds/dtapp.ts';
 import { SIGHTLINE_GROUP } from '../../protocol/kinds/dtdomain.ts';
-import type { ApiObject } from '../../protocol/objects.ts';
+import type { ApiObject } from '../../protocol/objects/objects.ts';
 import { waitFor } from '../wait.ts';
 import type { Site } from './site.ts';
 

@@ -3,7 +3,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import type { ApiObject } from '../../protocol/objects.ts';
+import type { ApiObject } from '../../protocol/objects/objects.ts';
 import { waitFor } from '../wait.ts';
 import type { ListOptions, SiteUser } from './user.ts';
 

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { kindByAnyName } from '../../protocol/kinds/index.ts';
 import { apiVersionOf } from '../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../protocol/objects.ts';
+import type { ApiObject } from '../../protocol/objects/objects.ts';
 import { waitFor } from '../wait.ts';
 import { Child, type Exit, parentOf, rssOf, run } from './child.ts';
 import type { Gate } from './gate.ts';

@@ -4,8 +4,8 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import { type NodeStatement, nodeStatement } from '../../protocol/completeness.ts';
-import type { ApiObject } from '../../protocol/objects.ts';
+import { type NodeStatement, nodeStatement } from '../../protocol/objects/completeness.ts';
+import type { ApiObject } from '../../protocol/objects/objects.ts';
 import { waitFor } from '../wait.ts';
 import { type ApiAnswer, ApiFailure, type Site } from './site.ts';
 

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AuthorDoc } from '../../daemon/src/mesh/log/author-doc.ts';
 import { SIGHTLINE_GROUP } from '../../protocol/kinds/dtdomain.ts';
-import { pointText } from '../../protocol/log-entry.ts';
-import { parseToken } from '../../protocol/token.ts';
+import { pointText } from '../../protocol/log/log-entry.ts';
+import { parseToken } from '../../protocol/membership/token.ts';
 import { HostilePeer } from '../multinode/hostile/hostile-peer.ts';
 import { waitFor } from '../wait.ts';
 import { publishedApp } from './log/node.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Durations } from '../../daemon/src/counting/durations.ts';
-import { type MetricParts, metricAreas } from '../../daemon/src/metric-areas.ts';
 import { domainsArea } from '../../daemon/src/metrics/areas/domains.ts';
 import { area, each, one } from '../../daemon/src/metrics/family.ts';
 import { createMetrics } from '../../daemon/src/metrics/metrics.ts';
+import { type MetricParts, metricAreas } from '../../daemon/src/wiring/metric-areas.ts';
 import { silentLogger } from '../silent-logger.ts';
 import { exposed } from './exposed.ts';
 

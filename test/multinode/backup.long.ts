@@ -2,7 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { shellWord } from '../../protocol/shell-word.ts';
+import { shellWord } from '../../protocol/text/shell-word.ts';
 import { run } from '../harness/child.ts';
 import { appsSeen, connected, publish } from '../harness/domain.ts';
 import { DTKD, NODE } from '../harness/node-binary.ts';

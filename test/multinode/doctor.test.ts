@@ -3,7 +3,7 @@ import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkup, type Finding } from '../../protocol/checkup.ts';
+import { checkup, type Finding } from '../../protocol/requests/checkup.ts';
 import { expose, formDomain } from '../harness/domain.ts';
 import type { Site } from '../harness/site.ts';
 import { useStage } from '../harness/use-stage.ts';

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { STALE_ANNOTATION } from '../../protocol/completeness.ts';
+import { STALE_ANNOTATION } from '../../protocol/objects/completeness.ts';
 import { Child } from '../harness/child.ts';
 import { connected, formDomain } from '../harness/domain.ts';
 import { Informer } from '../harness/informer.ts';

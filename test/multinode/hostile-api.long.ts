@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type PeerKey, peerIdOf } from '../../protocol/ids.ts';
-import { REMOTE_API_PROTOCOL } from '../../protocol/remote-api.ts';
+import { REMOTE_API_PROTOCOL } from '../../protocol/peers/remote.ts';
 import { formDomain, invite } from '../harness/domain.ts';
 import { Informer } from '../harness/informer.ts';
 import type { Site } from '../harness/site.ts';

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { CREATOR_ANNOTATION } from '../../protocol/principal.ts';
+import { CREATOR_ANNOTATION } from '../../protocol/rights/principal.ts';
 import { connected, formDomain, peerNamed } from '../harness/domain.ts';
 import type { Site } from '../harness/site.ts';
 import { useStage } from '../harness/use-stage.ts';

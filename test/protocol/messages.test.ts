@@ -4,18 +4,20 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { isAnswered } from '../../daemon/src/dispatch/carrying/answer-box.ts';
 import { isCancelledBy, isDepositedBy } from '../../daemon/src/dispatch/hold/order-box.ts';
-import { decodeCbor, encodeCbor } from '../../protocol/cbor.ts';
-import { parseEnrolment } from '../../protocol/certificate.ts';
-import { decodeDigests, encodeDigests } from '../../protocol/compare.ts';
-import { encodeEnvelope } from '../../protocol/envelope.ts';
+import { checkWitnessRequest, decodeWitnessed, encodeWitnessed, encodeWitnessRequest } from '../../protocol/audit/witness.ts';
+import { moduleStatement, signedModule } from '../../protocol/definitions/module.ts';
+import { decodeCbor, encodeCbor } from '../../protocol/encoding/cbor.ts';
+import { encodeEnvelope } from '../../protocol/encoding/envelope.ts';
 import { DtkdError } from '../../protocol/errors.ts';
-import { parseItem } from '../../protocol/facts.ts';
 import membership from '../../protocol/fixtures/membership.json' with { type: 'json' };
 import messages from '../../protocol/fixtures/messages.json' with { type: 'json' };
-import { decodeHello, encodeHello } from '../../protocol/hello.ts';
-import { decodeJoinMessage, encodeJoinMessage } from '../../protocol/join.ts';
-import { parseEntry } from '../../protocol/log-entry.ts';
-import { moduleStatement, signedModule } from '../../protocol/module.ts';
+import { hashHex, signingKeyFromSeed } from '../../protocol/keys/signing.ts';
+import { decodeDigests, encodeDigests } from '../../protocol/log/compare.ts';
+import { parseEntry } from '../../protocol/log/log-entry.ts';
+import { decodeFacts, decodeSync, encodeFacts, encodeSync } from '../../protocol/log/sync.ts';
+import { parseEnrolment } from '../../protocol/membership/certificate.ts';
+import { parseItem } from '../../protocol/membership/facts.ts';
+import { decodeJoinMessage, encodeJoinMessage } from '../../protocol/membership/join.ts';
 import { answerBody } from '../../protocol/orders/answer.ts';
 import { signedBundle } from '../../protocol/orders/bundle.ts';
 import { carryAnswer, carryRequest } from '../../protocol/orders/carry.ts';
@@ -24,8 +26,9 @@ import { contentHead, contentRequest, dispatchEvent, dispatchGo, dispatchRequest
 import { order, planEntry, planHeader, work } from '../../protocol/orders/order.ts';
 import { part } from '../../protocol/orders/outcome.ts';
 import { outputRecord } from '../../protocol/orders/records.ts';
-import { parcelFrame } from '../../protocol/parcel.ts';
-import { parcelSealBytes } from '../../protocol/parcel-writer.ts';
+import { parcelFrame } from '../../protocol/parcel/parcel.ts';
+import { parcelSealBytes } from '../../protocol/parcel/writer.ts';
+import { decodeHello, encodeHello } from '../../protocol/peers/hello.ts';
 import {
   decodeReachClock,
   decodeReachQuestion,
@@ -33,13 +36,10 @@ import {
   encodeReachClock,
   encodeReachQuestion,
   encodeReachTried,
-} from '../../protocol/reach.ts';
-import { remoteRequestHead, remoteResponseHead } from '../../protocol/remote-api.ts';
-import { hashHex, signingKeyFromSeed } from '../../protocol/signing.ts';
-import { decodeFacts, decodeSync, encodeFacts, encodeSync } from '../../protocol/sync.ts';
-import { decodeLaneAnswer, decodeLaneRequest, decodeTunnelRequest } from '../../protocol/tunnel.ts';
-import { decodeWhereAnswer, decodeWhereQuestion, encodeWhereAnswer, encodeWhereQuestion } from '../../protocol/whereabouts.ts';
-import { checkWitnessRequest, decodeWitnessed, encodeWitnessed, encodeWitnessRequest } from '../../protocol/witness.ts';
+} from '../../protocol/peers/reach.ts';
+import { remoteRequestHead, remoteResponseHead } from '../../protocol/peers/remote.ts';
+import { decodeLaneAnswer, decodeLaneRequest, decodeTunnelRequest } from '../../protocol/peers/tunnel.ts';
+import { decodeWhereAnswer, decodeWhereQuestion, encodeWhereAnswer, encodeWhereQuestion } from '../../protocol/peers/whereabouts.ts';
 import { misfit, parseRules, type Type, unknownNames } from './messages/cddl.ts';
 
 const repository = new URL('../../', import.meta.url);

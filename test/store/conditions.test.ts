@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LocalStore } from '../../daemon/src/store/local-store.types.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
-import { conditionsOf } from '../../protocol/conditions.ts';
-import type { ApiObject } from '../../protocol/objects.ts';
+import { conditionsOf } from '../../protocol/objects/conditions.ts';
+import type { ApiObject } from '../../protocol/objects/objects.ts';
 import { memoryKv } from './memory-kv.ts';
 
 const START = Date.parse('2026-11-22T10:00:00Z');

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EventRecorder } from '../../daemon/src/store/event-recorder.ts';
 import type { LocalStore } from '../../daemon/src/store/local-store.types.ts';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
-import { CREATOR_ANNOTATION } from '../../protocol/principal.ts';
+import { CREATOR_ANNOTATION } from '../../protocol/rights/principal.ts';
 import { waitFor } from '../wait.ts';
 import { memoryKv } from './memory-kv.ts';
 

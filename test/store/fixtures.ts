@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Kv, KvOp } from '../../daemon/src/store/kv.ts';
 import { openLevel } from '../../daemon/src/store/level-kv.ts';
-import type { ApiObject, ObjectRef } from '../../protocol/objects.ts';
+import type { ApiObject, ObjectRef } from '../../protocol/objects/objects.ts';
 import { memoryKv } from './memory-kv.ts';
 
 export const NODE = 'node0';

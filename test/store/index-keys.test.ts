@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bucketOf, indexedValue, MAX_INDEXED_TEXT, pathPrefix, textsFrom, valueRange } from '../../daemon/src/store/indexes/index-keys.ts';
-import { compareText } from '../../protocol/text-order.ts';
+import { compareText } from '../../protocol/text/text-order.ts';
 
 const PREFIX = pathPrefix('x/dtkd.dev/resources/', 'spec.a');
 const ORDERS = ['<', '<=', '>', '>='] as const;

@@ -9,11 +9,11 @@ import type { IndexQuery, ListQuery } from '../../daemon/src/store/object-store.
 import { encodeObjectRow } from '../../daemon/src/store/rows.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { resourceKind } from '../../protocol/kinds/resource.ts';
-import type { ApiObject } from '../../protocol/objects.ts';
-import { CREATOR_ANNOTATION } from '../../protocol/principal.ts';
-import { matchesLabels, parseLabelSelector } from '../../protocol/selectors.ts';
+import type { ApiObject } from '../../protocol/objects/objects.ts';
+import { matchesLabels, parseLabelSelector } from '../../protocol/objects/selectors.ts';
+import { CREATOR_ANNOTATION } from '../../protocol/rights/principal.ts';
 import { objectPath, scalarsAt } from '../../protocol/where/path.ts';
-import { matchesWhere, parseWhere } from '../../protocol/where.ts';
+import { matchesWhere, parseWhere } from '../../protocol/where/where.ts';
 import { controlledKv, KV_IMPLEMENTATIONS, NODE } from './fixtures.ts';
 import { memoryKv } from './memory-kv.ts';
 

@@ -5,7 +5,7 @@
 
 import { DEFAULT_PAGE, type Kv, type KvOp, type KvRange, type KvSnapshot } from '../../daemon/src/store/kv.ts';
 import { DtkdError } from '../../protocol/errors.ts';
-import { compareText } from '../../protocol/text-order.ts';
+import { compareText } from '../../protocol/text/text-order.ts';
 
 interface State {
   values: Map<string, Uint8Array>;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
 import type { Change, WatchEvent } from '../../daemon/src/store/object-store.types.ts';
 import { DtkdError } from '../../protocol/errors.ts';
-import type { ApiObject } from '../../protocol/objects.ts';
+import type { ApiObject } from '../../protocol/objects/objects.ts';
 import { controlledKv, KV_IMPLEMENTATIONS, NODE, SERVICES, service, serviceRef } from './fixtures.ts';
 
 const name = fc.constantFrom('a', 'b', 'c', 'd', 'e');

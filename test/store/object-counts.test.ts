@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { openObjectStore } from '../../daemon/src/store/object-store.ts';
-import type { ApiObject } from '../../protocol/objects.ts';
+import type { ApiObject } from '../../protocol/objects/objects.ts';
 import { memoryKv } from './memory-kv.ts';
 
 const service = (name: string): ApiObject => ({

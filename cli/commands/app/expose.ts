@@ -6,7 +6,7 @@ import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
 import { endpointsKind } from '../../../protocol/kinds/endpoints.ts';
 import { apiVersionOf, type Kind } from '../../../protocol/kinds/kind.ts';
 import { serviceKind } from '../../../protocol/kinds/service.ts';
-import { objectName } from '../../../protocol/objects.ts';
+import { objectName } from '../../../protocol/objects/objects.ts';
 import type { Cli } from '../../cli.ts';
 import { type ApiClient, THIS_NODE } from '../../client/api.ts';
 import { applyDocument } from '../../client/apply.ts';

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { humanDuration } from '../../../protocol/age.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
+import { humanDuration } from '../../../protocol/text/age.ts';
 import type { Cli } from '../../cli.ts';
 import { domainNamed, domainTarget, type InviteInfo, parseInvite } from '../../client/domains.ts';
 import { parseDuration } from '../../input/duration.ts';

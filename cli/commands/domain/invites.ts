@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { humanDuration } from '../../../protocol/age.ts';
+import { humanDuration } from '../../../protocol/text/age.ts';
 import type { Cli } from '../../cli.ts';
 import { domainNamed, domainTarget, inviteState, parseInvite } from '../../client/domains.ts';
 import { listAt } from '../../json.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { parseToken } from '../../../protocol/token.ts';
+import { parseToken } from '../../../protocol/membership/token.ts';
 import type { Cli } from '../../cli.ts';
 import type { ApiClient } from '../../client/api.ts';
 import { domainInfo, domainTarget } from '../../client/domains.ts';

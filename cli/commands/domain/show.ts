@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { humanDuration } from '../../../protocol/age.ts';
+import { humanDuration } from '../../../protocol/text/age.ts';
 import type { Cli } from '../../cli.ts';
 import { type DomainInfo, domainNamed, domainTarget, type MemberInfo, parseDomainInfo } from '../../client/domains.ts';
 import { alignColumns } from '../../output/columns.ts';

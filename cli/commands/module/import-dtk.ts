@@ -1,7 +1,7 @@
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import type { Command } from 'commander';
+import { MANIFEST_FILE, MAX_MANIFEST_BYTES } from '../../../protocol/definitions/module.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { MANIFEST_FILE, MAX_MANIFEST_BYTES } from '../../../protocol/module.ts';
 import { type ModuleFile, packArchive, unpackArchive } from '../../../protocol/modules/archive.ts';
 import { allFaults, checkModule } from '../../../protocol/modules/check.ts';
 import type { Cli } from '../../cli.ts';

@@ -1,9 +1,9 @@
 import { lstat, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
-import { moduleName } from '../../../protocol/code.ts';
+import { moduleName } from '../../../protocol/definitions/code.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { shellWord } from '../../../protocol/shell-word.ts';
+import { shellWord } from '../../../protocol/text/shell-word.ts';
 import type { Cli } from '../../cli.ts';
 import { newModuleFiles } from '../../module/template.ts';
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import { typeObjectName } from '../../../protocol/definitions/names.ts';
 import { typeKind } from '../../../protocol/kinds/type.ts';
-import { typeObjectName } from '../../../protocol/modules/names.ts';
 import type { Cli } from '../../cli.ts';
 import { type ApiClient, THIS_NODE } from '../../client/api.ts';
 import { type JsonRecord, recordAt, textAt, textsAt } from '../../json.ts';

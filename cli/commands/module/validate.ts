@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { MANIFEST_FILE } from '../../../protocol/definitions/module.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { MANIFEST_FILE } from '../../../protocol/module.ts';
 import { digestOf, packArchive, unpackArchive } from '../../../protocol/modules/archive.ts';
 import { allFaults, checkModule } from '../../../protocol/modules/check.ts';
 import { placedFaults } from '../../../protocol/modules/places.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { digest as digestText } from '../../../protocol/code.ts';
+import { digest as digestText } from '../../../protocol/definitions/code.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { isOfNode, type PolicySpec, pinNameOf, pinParts } from '../../../protocol/kinds/policy.ts';
 import type { Cli } from '../../cli.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { copiesDiff } from '../../../protocol/service-api.ts';
+import { copiesDiff } from '../../../protocol/requests/service.ts';
 import type { Cli, GlobalFlags } from '../../cli.ts';
 import { named, nodeWords, serviceTarget } from '../../client/services.ts';
 import { line } from '../../dispatch/conclude.ts';

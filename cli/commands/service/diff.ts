@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { serviceDiff } from '../../../protocol/service-api.ts';
+import { serviceDiff } from '../../../protocol/requests/service.ts';
 import type { Cli } from '../../cli.ts';
 import { named, serviceTarget } from '../../client/services.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';

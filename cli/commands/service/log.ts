@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { ageOf } from '../../../protocol/age.ts';
-import { serviceLog } from '../../../protocol/service-api.ts';
+import { serviceLog } from '../../../protocol/requests/service.ts';
+import { ageOf } from '../../../protocol/text/age.ts';
 import type { Cli } from '../../cli.ts';
 import { named, serviceTarget } from '../../client/services.ts';
 import { alignColumns } from '../../output/columns.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { ageOf } from '../../../protocol/age.ts';
 import { taskKind } from '../../../protocol/kinds/task.ts';
+import { ageOf } from '../../../protocol/text/age.ts';
 import type { Cli } from '../../cli.ts';
 import { named, serviceTarget } from '../../client/services.ts';
 import { parseLimit } from '../../input/limit.ts';

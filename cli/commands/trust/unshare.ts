@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
-import type { CapabilityVerb, GrantScope } from '../../../protocol/capability.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { shareKind, shareSchema } from '../../../protocol/kinds/share.ts';
+import type { CapabilityVerb, GrantScope } from '../../../protocol/rights/capability.ts';
 import type { Cli } from '../../cli.ts';
 import { type ApiClient, THIS_NODE } from '../../client/api.ts';
 import { displayOfTrust, trustTarget } from '../../client/trusts.ts';

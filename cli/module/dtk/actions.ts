@@ -1,5 +1,5 @@
 /** Actions of DTK's components as commands: those whose work is shell text become scripts, what DTK delegates to others is told. */
-import type { Command, Commands, OptionRule } from '../../../protocol/commands.ts';
+import type { Command, Commands, OptionRule } from '../../../protocol/definitions/commands.ts';
 import { isRecord } from '../../json.ts';
 import { type Rules, readAllowed, readDescription, valueFor } from './attributes.ts';
 import { commandNameOf, optionNameOf, partNameOf } from './names.ts';

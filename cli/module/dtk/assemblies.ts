@@ -1,9 +1,9 @@
 /** Assemblies of DTK: their nodes become filters that a parameter has, the components of all nodes stand in one list. */
-import type { Assembly } from '../../../protocol/assembly.ts';
-import { MAX_COMPONENTS } from '../../../protocol/assembly.ts';
-import type { PropertyRule } from '../../../protocol/kinds/type.ts';
-import type { ModuleType } from '../../../protocol/module.ts';
-import { valueFault } from '../../../protocol/property-value.ts';
+import type { Assembly } from '../../../protocol/definitions/assembly.ts';
+import { MAX_COMPONENTS } from '../../../protocol/definitions/assembly.ts';
+import type { ModuleType } from '../../../protocol/definitions/module.ts';
+import { valueFault } from '../../../protocol/definitions/property-value.ts';
+import type { PropertyRule } from '../../../protocol/definitions/type-rules.ts';
 import { isRecord } from '../../json.ts';
 import { type Rules, readAttributes, readDescription, valueFor } from './attributes.ts';
 import { type Draft, linkByItself, readComponentLinks } from './component-links.ts';

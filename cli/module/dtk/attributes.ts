@@ -1,5 +1,6 @@
 /** Attributes of DTK's components as properties. */
-import type { PropertyRule, PropertyType } from '../../../protocol/kinds/type.ts';
+import type { PropertyType } from '../../../protocol/definitions/property-types.ts';
+import type { PropertyRule } from '../../../protocol/definitions/type-rules.ts';
 import { isRecord } from '../../json.ts';
 import { propertyNameOf } from './names.ts';
 import { type Part, shown } from './part.ts';

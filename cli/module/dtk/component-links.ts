@@ -1,6 +1,6 @@
 /** Links of an assembly's components: those that are written, and those that DTK makes by itself. */
-import type { Component, Link } from '../../../protocol/assembly.ts';
-import type { ModuleType } from '../../../protocol/module.ts';
+import type { Component, Link } from '../../../protocol/definitions/assembly.ts';
+import type { ModuleType } from '../../../protocol/definitions/module.ts';
 import { isRecord } from '../../json.ts';
 import { linkNameOf } from './links.ts';
 import { parseRef } from './names.ts';

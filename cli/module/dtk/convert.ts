@@ -1,11 +1,11 @@
 /** A module of DTK as one of dtkd. Pure but for the YAML library: the same files always give the same. */
-import type { Assembly } from '../../../protocol/assembly.ts';
-import { BUILTIN_TYPES } from '../../../protocol/builtin-types.ts';
-import type { PropertyRule } from '../../../protocol/kinds/type.ts';
-import { MANIFEST_FILE, type ModuleManifest, type ModuleType } from '../../../protocol/module.ts';
+import type { Assembly } from '../../../protocol/definitions/assembly.ts';
+import { MANIFEST_FILE, type ModuleManifest, type ModuleType } from '../../../protocol/definitions/module.ts';
+import { mayNarrow } from '../../../protocol/definitions/property-rule.ts';
+import { typeOfRule } from '../../../protocol/definitions/property-value.ts';
+import type { PropertyRule } from '../../../protocol/definitions/type-rules.ts';
+import { BUILTIN_TYPES } from '../../../protocol/modules/builtin-types.ts';
 import { MAX_MODULE_TYPES } from '../../../protocol/modules/check.ts';
-import { mayNarrow } from '../../../protocol/property-rule.ts';
-import { typeOfRule } from '../../../protocol/property-value.ts';
 import type { Note } from '../../model/draft.ts';
 import { type Files, readActions } from './actions.ts';
 import { type AssemblyOf, readAssembly } from './assemblies.ts';

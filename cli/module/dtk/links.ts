@@ -1,5 +1,5 @@
 /** Dependencies and link definitions of DTK's components as the links of types. */
-import { type LinkRule, linkName } from '../../../protocol/kinds/type.ts';
+import { type LinkRule, linkName } from '../../../protocol/definitions/type-rules.ts';
 import { isRecord } from '../../json.ts';
 import { readDescription } from './attributes.ts';
 import { parseRef, partNameOf, propertyNameOf, typeNameOf } from './names.ts';

@@ -1,10 +1,10 @@
 /** Names of DTK as dtkd writes them: pure. DTK tells components apart by their modules, `mysql::server`; a node of dtkd has one type of each name. */
 
-import { partName } from '../../../protocol/assembly.ts';
-import { BUILTIN_TYPES } from '../../../protocol/builtin-types.ts';
-import { moduleName, moduleVersion, versionRange } from '../../../protocol/code.ts';
-import { commandName, optionName } from '../../../protocol/commands.ts';
-import { propertyName, typeName } from '../../../protocol/kinds/type.ts';
+import { partName } from '../../../protocol/definitions/assembly.ts';
+import { moduleName, moduleVersion, versionRange } from '../../../protocol/definitions/code.ts';
+import { commandName, optionName } from '../../../protocol/definitions/commands.ts';
+import { propertyName, typeName } from '../../../protocol/definitions/type-rules.ts';
+import { BUILTIN_TYPES } from '../../../protocol/modules/builtin-types.ts';
 import { NODE_TYPE_KEY } from '../../../protocol/modules/type-table.ts';
 
 /** Characters of the name of a component, and of a type. */

@@ -1,6 +1,6 @@
 /** Workflows of DTK's assemblies: their subtasks as steps. */
-import { type ServiceStep, type ServiceWorkflow, workflowName } from '../../../protocol/assembly.ts';
-import type { ModuleType } from '../../../protocol/module.ts';
+import { type ServiceStep, type ServiceWorkflow, workflowName } from '../../../protocol/definitions/assembly.ts';
+import type { ModuleType } from '../../../protocol/definitions/module.ts';
 import { isRecord } from '../../json.ts';
 import { readDescription, valueFor } from './attributes.ts';
 import { commandNameOf, optionNameOf, parseRef } from './names.ts';

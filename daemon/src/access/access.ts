@@ -9,7 +9,7 @@ import type { AccessRules } from '../../../protocol/kinds/review.ts';
 import { shareKind } from '../../../protocol/kinds/share.ts';
 import { trustKind } from '../../../protocol/kinds/trust.ts';
 import { userKind } from '../../../protocol/kinds/user.ts';
-import { type Principal, SELF, subjectText, type UserPrincipal } from '../../../protocol/principal.ts';
+import { type Principal, SELF, subjectText, type UserPrincipal } from '../../../protocol/rights/principal.ts';
 import type { Logger } from '../logging/logger.types.ts';
 import type { ObjectStore } from '../store/object-store.types.ts';
 import type { Access, Asked, Audit, Decision, View } from './access.types.ts';

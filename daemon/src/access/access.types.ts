@@ -1,7 +1,7 @@
-import type { CapabilityVerb } from '../../../protocol/capability.ts';
 import type { AccessRules } from '../../../protocol/kinds/review.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
-import type { Principal, UserPrincipal } from '../../../protocol/principal.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
+import type { CapabilityVerb } from '../../../protocol/rights/capability.ts';
+import type { Principal, UserPrincipal } from '../../../protocol/rights/principal.ts';
 
 /** What a decision is about: an object (as it is, or as it would be created), or only its kind and name where there is none. */
 export interface Asked {

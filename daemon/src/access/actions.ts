@@ -1,14 +1,14 @@
 /** What people ask about rights: `whoami`, `can`, `rules`, and a new token for a user. */
-import { actNamed, CAPABILITY_VERBS, type CapabilityVerb } from '../../../protocol/capability.ts';
+import { isRecord } from '../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { isRecord } from '../../../protocol/json.ts';
 import { kindByAnyName } from '../../../protocol/kinds/index.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import { DTKD_GROUP } from '../../../protocol/kinds/model.ts';
 import { resourceKind } from '../../../protocol/kinds/resource.ts';
 import { userKind } from '../../../protocol/kinds/user.ts';
-import { type ApiObject, objectName } from '../../../protocol/objects.ts';
-import { displayOf, type Principal, SELF } from '../../../protocol/principal.ts';
+import { type ApiObject, objectName } from '../../../protocol/objects/objects.ts';
+import { actNamed, CAPABILITY_VERBS, type CapabilityVerb } from '../../../protocol/rights/capability.ts';
+import { displayOf, type Principal, SELF } from '../../../protocol/rights/principal.ts';
 import type { ObjectStore } from '../store/object-store.types.ts';
 import type { Access, Asked, Decision } from './access.types.ts';
 import type { Directory } from './directory.ts';

@@ -4,7 +4,7 @@
  * would end every grant then.
  */
 import { z } from 'zod';
-import { humanDuration } from '../../../protocol/age.ts';
+import { humanDuration } from '../../../protocol/text/age.ts';
 import type { Logger } from '../logging/logger.types.ts';
 import type { Kv } from '../store/kv.ts';
 import type { Audit } from './access.types.ts';

@@ -2,7 +2,7 @@
  * Who made which of this node's objects, by kind and name, for decisions that have only a name: an index of CREATOR_ANNOTATION, kept in rows
  * (`a/c/`) that are written in the batch of the object.
  */
-import { CREATOR_ANNOTATION } from '../../../protocol/principal.ts';
+import { CREATOR_ANNOTATION } from '../../../protocol/rights/principal.ts';
 import { type Kv, prefixEnd } from '../store/kv.ts';
 import type { Change, Transaction } from '../store/object-store.types.ts';
 import type { FactBook } from './fact-book.ts';

@@ -3,12 +3,12 @@
  * granted, what was shared into a trust of which it is a member, and read what is public among nodes; nobody anything else. Only this node's
  * own grants count, and only on its own objects.
  */
-import { CAPABILITY_VERBS, type CapabilityVerb } from '../../../protocol/capability.ts';
 import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
 import { eventKind } from '../../../protocol/kinds/event.ts';
 import { KINDS, kindByPlural } from '../../../protocol/kinds/index.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
-import { displayOf, type Principal, SELF, subjectText, type UserPrincipal } from '../../../protocol/principal.ts';
+import { CAPABILITY_VERBS, type CapabilityVerb } from '../../../protocol/rights/capability.ts';
+import { displayOf, type Principal, SELF, subjectText, type UserPrincipal } from '../../../protocol/rights/principal.ts';
 import type { Asked, Decision, View, Visibility } from './access.types.ts';
 import { decideGranting, decideRevoking, isGrantKind } from './delegation.ts';
 import { decidingKind, isEvent, reallyAsked } from './derived.ts';

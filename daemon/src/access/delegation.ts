@@ -1,11 +1,11 @@
 /** Who may make and revoke grants: pure. A right is passed on by somebody who holds it with MANAGE, or given by who made the object. */
-import { type CapabilityVerb, capabilityVerbs, grantScope, MAX_DELEGATION_DEPTH } from '../../../protocol/capability.ts';
+import { isRecord } from '../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { isRecord } from '../../../protocol/json.ts';
 import { capabilityKind, scopeText } from '../../../protocol/kinds/capability.ts';
 import { shareKind } from '../../../protocol/kinds/share.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
-import { subject, subjectText, type UserPrincipal } from '../../../protocol/principal.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
+import { type CapabilityVerb, capabilityVerbs, grantScope, MAX_DELEGATION_DEPTH } from '../../../protocol/rights/capability.ts';
+import { subject, subjectText, type UserPrincipal } from '../../../protocol/rights/principal.ts';
 import type { Asked, Decision } from './access.types.ts';
 import type { Facts, Grant, ParentLink } from './facts.types.ts';
 import { parentLink } from './grants.ts';

@@ -4,7 +4,7 @@
  */
 import { EVENT_CREATOR_ANNOTATION, eventKind, involvedObject } from '../../../protocol/kinds/event.ts';
 import { kindByPlural, kindOf } from '../../../protocol/kinds/index.ts';
-import { CREATOR_ANNOTATION } from '../../../protocol/principal.ts';
+import { CREATOR_ANNOTATION } from '../../../protocol/rights/principal.ts';
 import type { Asked } from './access.types.ts';
 
 export function isEvent({ group, plural }: Pick<Asked, 'group' | 'plural'>): boolean {

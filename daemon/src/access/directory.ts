@@ -1,9 +1,9 @@
 /** Finds out whom a text means: `USER@NODE` and `TRUST@NODE`, as nodes are called here, become keys and uids, which are what counts. */
-import { ambiguousNode } from '../../../protocol/ambiguous-node.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { DTKD_GROUP } from '../../../protocol/kinds/model.ts';
 import { trustKind } from '../../../protocol/kinds/trust.ts';
 import { userKind } from '../../../protocol/kinds/user.ts';
+import { ambiguousNode } from '../../../protocol/peers/ambiguous-node.ts';
 import {
   AUTHOR_ANNOTATION,
   type Grantor,
@@ -13,7 +13,7 @@ import {
   SELF,
   type Subject,
   type UserPrincipal,
-} from '../../../protocol/principal.ts';
+} from '../../../protocol/rights/principal.ts';
 import type { ObjectStore } from '../store/object-store.types.ts';
 import type { AccessMesh } from './ports.ts';
 

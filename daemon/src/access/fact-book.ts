@@ -2,7 +2,7 @@
  * The facts in memory, compiled for deciding: grants by recipient, kind and name; members of those trusts that a grant names (of other
  * trusts nothing is kept, whatever members publish). Changed one fact at a time; knows no store. `version` grows with every change.
  */
-import { SELF, type Subject, subjectText } from '../../../protocol/principal.ts';
+import { SELF, type Subject, subjectText } from '../../../protocol/rights/principal.ts';
 import type { Facts, Grant, GrantBuckets } from './facts.types.ts';
 import type { TrustFact, TypeFact } from './grants.ts';
 

@@ -1,4 +1,4 @@
-import type { CapabilityVerb } from '../../../protocol/capability.ts';
+import type { CapabilityVerb } from '../../../protocol/rights/capability.ts';
 import type { Scope } from './scope.ts';
 
 /** A Capability or a Share of this node, as decisions see it. Users and trusts are texts (`subjectText`), with `self` for this node. */

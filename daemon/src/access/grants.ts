@@ -4,8 +4,8 @@ import { capabilityKind, capabilitySchema } from '../../../protocol/kinds/capabi
 import { shareKind, shareSchema } from '../../../protocol/kinds/share.ts';
 import { trustSchema } from '../../../protocol/kinds/trust.ts';
 import { typeSpec } from '../../../protocol/kinds/type.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
-import { SELF, type Subject, subjectText } from '../../../protocol/principal.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
+import { SELF, type Subject, subjectText } from '../../../protocol/rights/principal.ts';
 import type { Grant, ParentLink } from './facts.types.ts';
 import { type Scope, scopeOf } from './scope.ts';
 import { withImplied } from './verbs.ts';

@@ -2,11 +2,11 @@
  * Whether somebody may make a change that moves an object out of some grants and into others: nobody moves an object into a grant of their
  * own. One rule for requests and for imports. Pure but for the decisions that it asks for.
  */
-import { CAPABILITY_VERBS, type CapabilityVerb } from '../../../protocol/capability.ts';
-import { isRecord, jsonEqual } from '../../../protocol/json.ts';
+import { isRecord, jsonEqual } from '../../../protocol/encoding/json.ts';
 import { changesSupertype } from '../../../protocol/kinds/type.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
-import { displayOf, type Principal } from '../../../protocol/principal.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
+import { CAPABILITY_VERBS, type CapabilityVerb } from '../../../protocol/rights/capability.ts';
+import { displayOf, type Principal } from '../../../protocol/rights/principal.ts';
 import type { Asked } from './access.types.ts';
 
 /** `all`: the right that is missing is one on all objects of the kind. */

@@ -6,7 +6,7 @@ import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { chmod, chown, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { OPERATOR } from '../../../protocol/principal.ts';
+import { OPERATOR } from '../../../protocol/rights/principal.ts';
 import { syncDirectory } from '../disk/sync-directory.ts';
 import { isFull, isMissing } from '../disk/system-error.ts';
 import type { OperatorToken, OperatorTokenOptions } from './operator-token.types.ts';

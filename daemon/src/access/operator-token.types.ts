@@ -1,4 +1,4 @@
-import type { OperatorPrincipal } from '../../../protocol/principal.ts';
+import type { OperatorPrincipal } from '../../../protocol/rights/principal.ts';
 
 /** `operator-token.ts`: `openOperatorToken({file, group?})`. */
 export interface OperatorToken {

@@ -1,8 +1,8 @@
 /** What access needs of the rest of the daemon, and the shape of what it offers to the API. daemon.ts wires both. */
-import type { CapabilityVerb } from '../../../protocol/capability.ts';
 import type { DomainId, PeerKey } from '../../../protocol/ids.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
-import type { Principal } from '../../../protocol/principal.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
+import type { CapabilityVerb } from '../../../protocol/rights/capability.ts';
+import type { Principal } from '../../../protocol/rights/principal.ts';
 
 /** A domain as far as rights go by it. */
 export interface AccessDomain {

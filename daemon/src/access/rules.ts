@@ -1,9 +1,9 @@
 /** What somebody may do on this node, as a list of rules: pure. What narrows by labels, types or models cannot be said so, and is told as missing. */
-import type { CapabilityVerb } from '../../../protocol/capability.ts';
 import { KINDS } from '../../../protocol/kinds/index.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import type { AccessRules } from '../../../protocol/kinds/review.ts';
-import { type Principal, subjectText } from '../../../protocol/principal.ts';
+import type { CapabilityVerb } from '../../../protocol/rights/capability.ts';
+import { type Principal, subjectText } from '../../../protocol/rights/principal.ts';
 import { decide } from './decision.ts';
 import { decidingKind } from './derived.ts';
 import type { Facts, Grant } from './facts.types.ts';

@@ -1,7 +1,6 @@
 /** Which objects a grant is about: pure. Reads a `GrantScope` once, so that matching an object costs next to nothing. */
-import { actNamed, GRANTABLE_ACTS, type GrantScope } from '../../../protocol/capability.ts';
+import { isRecord } from '../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { isRecord } from '../../../protocol/json.ts';
 import { dtDomainKind } from '../../../protocol/kinds/dtdomain.ts';
 import { dtPeerKind } from '../../../protocol/kinds/dtpeer.ts';
 import { eventKind } from '../../../protocol/kinds/event.ts';
@@ -12,7 +11,8 @@ import { policyKind } from '../../../protocol/kinds/policy.ts';
 import { resourceKind } from '../../../protocol/kinds/resource.ts';
 import { secretKind } from '../../../protocol/kinds/secret.ts';
 import { serviceInstanceKind } from '../../../protocol/kinds/service-instance.ts';
-import { type LabelRequirement, matchesLabels, parseLabelSelector } from '../../../protocol/selectors.ts';
+import { type LabelRequirement, matchesLabels, parseLabelSelector } from '../../../protocol/objects/selectors.ts';
+import { actNamed, GRANTABLE_ACTS, type GrantScope } from '../../../protocol/rights/capability.ts';
 import type { Asked } from './access.types.ts';
 
 /** A scope, ready to be matched. */

@@ -2,8 +2,8 @@
  * Whether a grant stands: pure. A grant that was passed on stands only on all those above it, and each of them only while it still reaches
  * the user who passed it on; the first one was given by the operator, or by the user who made the object.
  */
-import { type CapabilityVerb, MAX_DELEGATION_DEPTH } from '../../../protocol/capability.ts';
-import { CREATOR_ANNOTATION } from '../../../protocol/principal.ts';
+import { type CapabilityVerb, MAX_DELEGATION_DEPTH } from '../../../protocol/rights/capability.ts';
+import { CREATOR_ANNOTATION } from '../../../protocol/rights/principal.ts';
 import type { Asked } from './access.types.ts';
 import type { Facts, Grant, ParentLink } from './facts.types.ts';
 import { kindText, matchesScope } from './scope.ts';

@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { userKind } from '../../../protocol/kinds/user.ts';
-import { uid as uidText } from '../../../protocol/principal.ts';
+import { uid as uidText } from '../../../protocol/rights/principal.ts';
 import { prefixEnd } from '../store/kv.ts';
 import type { ObjectStore } from '../store/object-store.types.ts';
 

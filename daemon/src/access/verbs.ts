@@ -1,5 +1,5 @@
 /** What a verb brings with it, and how verbs are told: pure. */
-import { CAPABILITY_VERBS, type CapabilityVerb } from '../../../protocol/capability.ts';
+import { CAPABILITY_VERBS, type CapabilityVerb } from '../../../protocol/rights/capability.ts';
 
 /** Whoever may do these sees that the object is there. CREATE says nothing of what is there. */
 const IMPLY_DISCOVER: ReadonlySet<CapabilityVerb> = new Set<CapabilityVerb>(['READ', 'UPDATE', 'DELETE', 'MANAGE', 'REQUEST', 'EXECUTE']);

@@ -1,5 +1,5 @@
-import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
-import type { Principal } from '../../../protocol/principal.ts';
+import type { ApiObject, ObjectRef } from '../../../protocol/objects/objects.ts';
+import type { Principal } from '../../../protocol/rights/principal.ts';
 import type { Access, Audit } from '../access/access.types.ts';
 import type { FederatedReads } from '../catalog/federation/federation.types.ts';
 import type { PeerApi } from '../catalog/federation/peer-api.types.ts';

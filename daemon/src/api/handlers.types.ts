@@ -1,8 +1,8 @@
-import type { CapabilityVerb } from '../../../protocol/capability.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
-import type { Principal } from '../../../protocol/principal.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
+import type { CapabilityVerb } from '../../../protocol/rights/capability.ts';
+import type { Principal } from '../../../protocol/rights/principal.ts';
 
-export type { Principal } from '../../../protocol/principal.ts';
+export type { Principal } from '../../../protocol/rights/principal.ts';
 
 export interface WriteContext {
   principal: Principal;

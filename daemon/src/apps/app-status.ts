@@ -1,6 +1,6 @@
 /** What a dtApp's `status` and `message` say, and what a copy looks like. Pure. */
 import { APP_LABEL, type AppSelectors, OWNER_LABEL } from '../../../protocol/kinds/dtapp.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import type { OwnApp, RemoteApp } from './app-table.ts';
 import type { TunnelPeer } from './ports.ts';
 import type { Targets } from './targets.ts';

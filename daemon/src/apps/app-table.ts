@@ -1,5 +1,5 @@
 import { type AppSelectors, appSelectors, dtAppKind } from '../../../protocol/kinds/dtapp.ts';
-import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
+import type { ApiObject, ObjectRef } from '../../../protocol/objects/objects.ts';
 import type { Change, ObjectStore } from '../store/object-store.types.ts';
 import { appId } from './app-id.ts';
 import type { Author } from './ports.ts';

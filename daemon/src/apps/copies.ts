@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
 import { apiVersionOf } from '../../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import type { Logger } from '../logging/logger.types.ts';
 import type { Change, ObjectStore, Participant, Transaction } from '../store/object-store.types.ts';
 import { appUri, copyUid } from './app-id.ts';

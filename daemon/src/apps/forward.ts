@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { z } from 'zod';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
-import type { Principal, UserPrincipal } from '../../../protocol/principal.ts';
+import type { Principal, UserPrincipal } from '../../../protocol/rights/principal.ts';
 import type { App, AppTable } from './app-table.ts';
 import { pump } from './channel/pump.ts';
 import { StreamChannel } from './channel/stream-channel.ts';

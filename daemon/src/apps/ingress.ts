@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { subjectText, type UserPrincipal } from '../../../protocol/principal.ts';
+import { subjectText, type UserPrincipal } from '../../../protocol/rights/principal.ts';
 import { idOfHost } from './app-id.ts';
 import type { App, AppTable, OwnApp } from './app-table.ts';
 import type { Channel } from './channel/channel.ts';

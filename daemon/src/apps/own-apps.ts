@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { DtkdError } from '../../../protocol/errors.ts';
-import type { ObjectRef } from '../../../protocol/objects.ts';
+import type { ObjectRef } from '../../../protocol/objects/objects.ts';
 import type { Change, ObjectStore } from '../store/object-store.types.ts';
 import type { App, AppTable, OwnApp } from './app-table.ts';
 import { Authenticator } from './authenticator.ts';

@@ -4,8 +4,8 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { DomainId, PeerKey } from '../../../protocol/ids.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
-import type { Principal, UserPrincipal } from '../../../protocol/principal.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
+import type { Principal, UserPrincipal } from '../../../protocol/rights/principal.ts';
 import type { Logger } from '../logging/logger.types.ts';
 import type { ObjectStore } from '../store/object-store.types.ts';
 

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { AppSelectors } from '../../../protocol/kinds/dtapp.ts';
 import { endpointsSchema } from '../../../protocol/kinds/endpoints.ts';
 import { type servicePort, serviceSchema } from '../../../protocol/kinds/service.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import { type EndpointRules, refusedEndpoint } from './endpoint-policy.ts';
 import type { HostPort } from './ports.ts';
 

@@ -3,8 +3,8 @@
  * entry, which has the SHA-256 of every byte before it. Names, schemas and limits; pure.
  */
 import { z } from 'zod';
+import { nodeName } from '../../../protocol/encoding/fields.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { nodeName } from '../../../protocol/fields.ts';
 
 /** A newer format is refused. */
 export const BACKUP_FORMAT = 1;

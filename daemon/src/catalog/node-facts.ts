@@ -4,10 +4,10 @@
  * is tried again with the next look; nothing waits for it.
  */
 import { arch, hostname, release, type } from 'node:os';
-import { jsonEqual } from '../../../protocol/json.ts';
+import { jsonEqual } from '../../../protocol/encoding/json.ts';
 import { DTKD_GROUP } from '../../../protocol/kinds/model.ts';
 import type { AuditHead, NodeFacts } from '../../../protocol/kinds/node.ts';
-import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
+import type { ApiObject, ObjectRef } from '../../../protocol/objects/objects.ts';
 import type { Logger } from '../logging/logger.types.ts';
 import type { ObjectStore } from '../store/object-store.types.ts';
 

@@ -1,5 +1,5 @@
 /** All checks over what was gathered, in the order of the report. Pure. */
-import type { Finding } from '../../../protocol/checkup.ts';
+import type { Finding } from '../../../protocol/requests/checkup.ts';
 import { checkInvites, checkLogs, checkOrders, checkReach, checkState } from './checks/domains.ts';
 import {
   checkDisk,

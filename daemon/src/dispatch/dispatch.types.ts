@@ -1,11 +1,11 @@
 /** What dispatch needs of the rest of the daemon; daemon.ts wires it. */
 import type { Duplex } from 'node:stream';
-import type { CapabilityVerb } from '../../../protocol/capability.ts';
-import type { CodeRef } from '../../../protocol/code.ts';
-import type { ModuleArchive, ModuleManifest } from '../../../protocol/module.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
-import type { Principal, UserPrincipal } from '../../../protocol/principal.ts';
-import type { SigningContext } from '../../../protocol/signing.ts';
+import type { CodeRef } from '../../../protocol/definitions/code.ts';
+import type { ModuleArchive, ModuleManifest } from '../../../protocol/definitions/module.ts';
+import type { SigningContext } from '../../../protocol/keys/signing.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
+import type { CapabilityVerb } from '../../../protocol/rights/capability.ts';
+import type { Principal, UserPrincipal } from '../../../protocol/rights/principal.ts';
 
 /** A member of one of this node's domains, by the name that its objects bear here. */
 export interface Member {
@@ -30,7 +30,7 @@ export interface Members {
   onChange(listener: () => void): () => void;
   /** Signs with this node's key in a domain. */
   sign(domain: string, context: SigningContext, bytes: Uint8Array): Uint8Array;
-  /** Opens what was sealed (protocol/sealing.ts) to this node's key in a domain; undefined if it was not. */
+  /** Opens what was sealed (protocol/keys/sealing.ts) to this node's key in a domain; undefined if it was not. */
   unseal(domain: string, sealed: Uint8Array): Promise<Uint8Array | undefined>;
   /** Milliseconds since the epoch at which this node last found that its disk was behind what it had published; undefined: never. */
   restoredAt(): number | undefined;

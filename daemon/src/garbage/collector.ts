@@ -5,11 +5,11 @@
  * intervals and told in an Event. Never touches what another node owns, nor what this one makes for itself. Asks nobody outside the store.
  */
 import { DtkdError, type ErrorCode } from '../../../protocol/errors.ts';
-import { ORPHAN_FINALIZER } from '../../../protocol/finalizers.ts';
 import { kindByPlural } from '../../../protocol/kinds/index.ts';
-import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
-import { type OwnerReference, ownerPlace, ownersBeyond, ownersOf } from '../../../protocol/owners.ts';
-import { DELETION_ANNOTATION, displayOf, OWNERS_ANNOTATION, type Principal, parsePrincipal } from '../../../protocol/principal.ts';
+import { type OwnerReference, ownerPlace, ownersBeyond, ownersOf } from '../../../protocol/kinds/owners.ts';
+import { ORPHAN_FINALIZER } from '../../../protocol/objects/finalizers.ts';
+import type { ApiObject, ObjectRef } from '../../../protocol/objects/objects.ts';
+import { DELETION_ANNOTATION, displayOf, OWNERS_ANNOTATION, type Principal, parsePrincipal } from '../../../protocol/rights/principal.ts';
 import type { Change, Participant } from '../store/object-store.types.ts';
 import type { Garbage, GarbageOptions } from './garbage.types.ts';
 import { isLeavingLast, type OwnerState, released, stateOfOwner, unblocking, verdictOn } from './judging.ts';

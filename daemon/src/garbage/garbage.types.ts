@@ -1,7 +1,7 @@
 /** The ports of the garbage collector. */
-import type { PropagationPolicy } from '../../../protocol/finalizers.ts';
-import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
-import type { Principal } from '../../../protocol/principal.ts';
+import type { PropagationPolicy } from '../../../protocol/objects/finalizers.ts';
+import type { ApiObject, ObjectRef } from '../../../protocol/objects/objects.ts';
+import type { Principal } from '../../../protocol/rights/principal.ts';
 import type { Logger } from '../logging/logger.types.ts';
 import type { ObjectStore, Participant } from '../store/object-store.types.ts';
 

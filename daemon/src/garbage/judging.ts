@@ -1,7 +1,7 @@
 /** What is to become of an object, from how its owners are: pure. As in Kubernetes. */
-import { FOREGROUND_FINALIZER } from '../../../protocol/finalizers.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
-import type { OwnerReference } from '../../../protocol/owners.ts';
+import type { OwnerReference } from '../../../protocol/kinds/owners.ts';
+import { FOREGROUND_FINALIZER } from '../../../protocol/objects/finalizers.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 
 /**
  * there: it is, or it cannot be known (its kind is none of this node). leaving: it waits for its dependents. gone: no object of that uid is where the

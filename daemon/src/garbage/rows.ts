@@ -2,9 +2,9 @@
  * Rows of the collector: `g/d/UID/GROUP/PLURAL/NAMESPACE/NAME` for each owner that an object of this node names, and `g/w/GROUP/PLURAL/NAMESPACE/NAME` for
  * each that waits for its dependents before it goes. No values; written in the batch of the change that makes them true.
  */
-import { isForDependents } from '../../../protocol/finalizers.ts';
-import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
-import { ownersOf } from '../../../protocol/owners.ts';
+import { ownersOf } from '../../../protocol/kinds/owners.ts';
+import { isForDependents } from '../../../protocol/objects/finalizers.ts';
+import type { ApiObject, ObjectRef } from '../../../protocol/objects/objects.ts';
 import { type Kv, prefixEnd } from '../store/kv.ts';
 import type { Change, Transaction } from '../store/object-store.types.ts';
 import { PAGE } from './limits.ts';

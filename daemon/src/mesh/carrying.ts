@@ -3,8 +3,8 @@
  * judged here.
  */
 import type { PeerKey } from '../../../protocol/ids.ts';
-import { compareEpochs, parseEntry } from '../../../protocol/log-entry.ts';
-import { SYNC_CHUNK_BYTES } from '../../../protocol/sync.ts';
+import { compareEpochs, parseEntry } from '../../../protocol/log/log-entry.ts';
+import { SYNC_CHUNK_BYTES } from '../../../protocol/log/sync.ts';
 import type { DomainNode } from './domain/domain-node.ts';
 import type { DomainLog, Head } from './log/log.types.ts';
 import type { DomainMembership } from './membership/domain-membership.ts';

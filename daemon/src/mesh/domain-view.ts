@@ -1,6 +1,6 @@
 /** What the rest of the daemon sees of a domain: pure, from membership, presence and names. */
-import { type Address, formatAddress } from '../../../protocol/address.ts';
 import { type PeerId, type PeerKey, peerIdOf } from '../../../protocol/ids.ts';
+import { type Address, formatAddress } from '../../../protocol/peers/address.ts';
 import type { MemberPresence } from './domain/domain-node.ts';
 import type { FoldedMember, FoldedState } from './membership/fold.ts';
 import type { DomainState, DomainView, InviteView, PeerView } from './mesh.types.ts';

@@ -5,11 +5,11 @@
  */
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Address } from '../../../protocol/address.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { DomainId, PeerKey } from '../../../protocol/ids.ts';
-import { compareEpochs } from '../../../protocol/log-entry.ts';
-import type { SigningContext } from '../../../protocol/signing.ts';
+import type { SigningContext } from '../../../protocol/keys/signing.ts';
+import { compareEpochs } from '../../../protocol/log/log-entry.ts';
+import type { Address } from '../../../protocol/peers/address.ts';
 import type { Logger } from '../logging/logger.types.ts';
 import { type Kv, prefixEnd } from '../store/kv.ts';
 import { carryingOf } from './carrying.ts';
@@ -104,7 +104,7 @@ export class LocalDomain {
   /** Opens what was sealed to this node's key in the domain. */
   async unseal(sealed: Uint8Array): Promise<Uint8Array | undefined> {
     // Curves in JavaScript, which are hardly ever needed, take a while to load.
-    const { unseal } = await import('../../../protocol/sealing.ts');
+    const { unseal } = await import('../../../protocol/keys/sealing.ts');
     return unseal(this.#record.self.seed, sealed);
   }
 

@@ -3,12 +3,12 @@
  * hands each question to its domain. A node in no domain loads no libp2p and opens no port. Does not store objects and serves no API.
  */
 import type { Socket } from 'node:net';
-import { type Address, formatAddress, parseAddress } from '../../../protocol/address.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { type DomainId, type NodeName, type PeerId, type PeerKey, parseNodeName, peerIdOf } from '../../../protocol/ids.ts';
+import { generateSigningKey, type SigningContext } from '../../../protocol/keys/signing.ts';
 import { MAX_TOKEN_HINTS } from '../../../protocol/limits.ts';
-import { generateSigningKey, type SigningContext } from '../../../protocol/signing.ts';
-import { parseToken } from '../../../protocol/token.ts';
+import { parseToken } from '../../../protocol/membership/token.ts';
+import { type Address, formatAddress, parseAddress } from '../../../protocol/peers/address.ts';
 import type { Logger } from '../logging/logger.types.ts';
 import type { Kv } from '../store/kv.ts';
 import { alreadyIn } from './already-in.ts';

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { DomainId, PeerId, PeerKey } from '../../../protocol/ids.ts';
-import type { SigningContext } from '../../../protocol/signing.ts';
+import type { SigningContext } from '../../../protocol/keys/signing.ts';
 import type { Head, ReceiveResult } from './log/log.types.ts';
 import type { SignedItem } from './membership/membership.types.ts';
 
@@ -188,7 +188,7 @@ export interface Mesh {
   carrying(name: string): DomainCarrying | undefined;
   /** Signs with this node's key in a domain. NOT_A_MEMBER if it is not in it. */
   sign(domain: DomainId, context: SigningContext, bytes: Uint8Array): Uint8Array;
-  /** Opens what was sealed (protocol/sealing.ts) to this node's key in a domain; undefined if it was not. */
+  /** Opens what was sealed (protocol/keys/sealing.ts) to this node's key in a domain; undefined if it was not. */
   unseal(domain: DomainId, sealed: Uint8Array): Promise<Uint8Array | undefined>;
   /** Milliseconds since the epoch at which this node last found that its disk was behind what it had published: what it did since is not on it. */
   restoredAt(): number | undefined;

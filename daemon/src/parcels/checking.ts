@@ -7,8 +7,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { peerIdOf } from '../../../protocol/ids.ts';
 import { MAX_ITEMS_BYTES } from '../../../protocol/limits.ts';
-import type { FrameOf } from '../../../protocol/parcel.ts';
-import { type ReadFrame, readParcel } from '../../../protocol/parcel-reader.ts';
+import type { FrameOf } from '../../../protocol/parcel/parcel.ts';
+import { type ReadFrame, readParcel } from '../../../protocol/parcel/reader.ts';
 import type { ParcelDomain, ParcelsOptions, Refused } from './parcels.types.ts';
 
 /** An item costs its bytes and something to hold it, so that empty ones are not free. */

@@ -1,10 +1,10 @@
 /** Makes a parcel: frames of what there is, read when they are asked for. Writes nothing and holds one frame at a time. */
 import { randomBytes } from 'node:crypto';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { itemBatches } from '../../../protocol/join.ts';
-import { PARCEL_PIECE_BYTES, type ParcelHead } from '../../../protocol/parcel.ts';
-import type { ParcelRequest } from '../../../protocol/parcel-request.ts';
-import { ParcelWriter } from '../../../protocol/parcel-writer.ts';
+import { itemBatches } from '../../../protocol/membership/join.ts';
+import { PARCEL_PIECE_BYTES, type ParcelHead } from '../../../protocol/parcel/parcel.ts';
+import type { ParcelRequest } from '../../../protocol/parcel/request.ts';
+import { ParcelWriter } from '../../../protocol/parcel/writer.ts';
 import type { CarriedModule, ParcelDomain, ParcelModules, ParcelsOptions } from './parcels.types.ts';
 
 export interface ExportPlan {

@@ -2,12 +2,12 @@
  * Takes in a parcel that was checked: hands each thing in it to the part that takes it from members as well, and counts what it came to. What does not stand by itself is
  * left out and told of; the rest is taken in. Taking it in again changes nothing.
  */
+import { MAX_MODULE_BYTES } from '../../../protocol/definitions/module.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { DomainId } from '../../../protocol/ids.ts';
-import { compareEpochs, parseEntry } from '../../../protocol/log-entry.ts';
-import { MAX_MODULE_BYTES } from '../../../protocol/module.ts';
+import { compareEpochs, parseEntry } from '../../../protocol/log/log-entry.ts';
 import type { AnswerFrame } from '../../../protocol/orders/answer.ts';
-import type { FrameOf, ParcelFrame, ParcelHead } from '../../../protocol/parcel.ts';
+import type { FrameOf, ParcelFrame, ParcelHead } from '../../../protocol/parcel/parcel.ts';
 import { type CheckedParcel, framesOf } from './checking.ts';
 import type { CarriedOrder, DomainReport, ImportReport, ParcelDomain, ParcelsOptions, Refused, Taken } from './parcels.types.ts';
 

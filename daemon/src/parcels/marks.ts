@@ -3,9 +3,9 @@
  * the last ones only.
  */
 import { z } from 'zod';
-import { decodeCbor, encodeCbor } from '../../../protocol/cbor.ts';
-import { PARCEL_FORMAT, type ParcelHead } from '../../../protocol/parcel.ts';
-import { head } from '../../../protocol/sync.ts';
+import { decodeCbor, encodeCbor } from '../../../protocol/encoding/cbor.ts';
+import { head } from '../../../protocol/log/sync.ts';
+import { PARCEL_FORMAT, type ParcelHead } from '../../../protocol/parcel/parcel.ts';
 import { type Kv, prefixEnd } from '../store/kv.ts';
 
 const ROWS = 'q/m/';

@@ -4,9 +4,9 @@
  * one file is read at a time. Judges nothing that is in it: those do who take it from members.
  */
 import { DtkdError } from '../../../protocol/errors.ts';
-import { MAX_PARCEL_DOMAINS } from '../../../protocol/parcel.ts';
-import { type ParcelRequest, parcelRequest } from '../../../protocol/parcel-request.ts';
-import type { Principal } from '../../../protocol/principal.ts';
+import { MAX_PARCEL_DOMAINS } from '../../../protocol/parcel/parcel.ts';
+import { type ParcelRequest, parcelRequest } from '../../../protocol/parcel/request.ts';
+import type { Principal } from '../../../protocol/rights/principal.ts';
 import { checkParcel } from './checking.ts';
 import { chooseModules, type ExportPlan, newParcelId, writeParcel } from './exporting.ts';
 import { takeIn } from './importing.ts';

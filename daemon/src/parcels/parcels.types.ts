@@ -1,8 +1,8 @@
 /** What parcels need of the rest of the daemon, and what they offer to the API. */
 import type { DomainId, PeerKey } from '../../../protocol/ids.ts';
 import type { AnswerFrame } from '../../../protocol/orders/answer.ts';
-import type { FrameOf, ParcelHead } from '../../../protocol/parcel.ts';
-import type { Principal } from '../../../protocol/principal.ts';
+import type { FrameOf, ParcelHead } from '../../../protocol/parcel/parcel.ts';
+import type { Principal } from '../../../protocol/rights/principal.ts';
 import type { Logger } from '../logging/logger.types.ts';
 import type { Kv } from '../store/kv.ts';
 

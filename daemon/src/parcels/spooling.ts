@@ -2,7 +2,7 @@
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { MAX_PARCEL_BYTES } from '../../../protocol/parcel.ts';
+import { MAX_PARCEL_BYTES } from '../../../protocol/parcel/parcel.ts';
 import { isFull } from '../disk/system-error.ts';
 
 /** Removes what an earlier daemon left. */

@@ -5,8 +5,8 @@
  */
 import { createHash } from 'node:crypto';
 import { EVENT_CREATOR_ANNOTATION } from '../../../protocol/kinds/event.ts';
-import { type ApiObject, type ObjectMeta, type ObjectRef, toTimestamp } from '../../../protocol/objects.ts';
-import { CREATOR_ANNOTATION } from '../../../protocol/principal.ts';
+import { type ApiObject, type ObjectMeta, type ObjectRef, toTimestamp } from '../../../protocol/objects/objects.ts';
+import { CREATOR_ANNOTATION } from '../../../protocol/rights/principal.ts';
 import type { ObjectStore } from './object-store.types.ts';
 
 /** As Kubernetes keeps them. */

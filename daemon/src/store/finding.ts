@@ -1,5 +1,5 @@
 import { DtkdError } from '../../../protocol/errors.ts';
-import type { ObjectRef } from '../../../protocol/objects.ts';
+import type { ObjectRef } from '../../../protocol/objects/objects.ts';
 import { objectPath, scalarsAt } from '../../../protocol/where/path.ts';
 import { comparable, indexOf, indexRulesOf } from './indexes/index-entries.ts';
 import { bucketOf, indexedValue } from './indexes/index-keys.ts';

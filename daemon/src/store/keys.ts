@@ -1,7 +1,7 @@
 import { DtkdError } from '../../../protocol/errors.ts';
 import { KINDS, kindOf } from '../../../protocol/kinds/index.ts';
 import { apiVersionOf } from '../../../protocol/kinds/kind.ts';
-import type { ObjectRef } from '../../../protocol/objects.ts';
+import type { ObjectRef } from '../../../protocol/objects/objects.ts';
 
 /**
  * Keys of the store's rows: `o/GROUP/PLURAL/NAMESPACE!NAME` for objects, `c/VERSION` for the change log, `m/…` for the store itself.

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DtkdError } from '../../../protocol/errors.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import { type Plan, planOf } from './indexes/planning.ts';
 import { DEFAULT_PAGE, type KvSnapshot } from './kv.ts';
 import type { RawListPage } from './local-store.types.ts';

@@ -1,4 +1,4 @@
-import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
+import type { ApiObject, ObjectRef } from '../../../protocol/objects/objects.ts';
 import type { DurationCounts } from '../counting/durations.ts';
 import type { ListPage, ListQuery, ObjectStore } from './object-store.types.ts';
 

@@ -4,8 +4,8 @@
  * version together show every object exactly. Knows nothing of who may do what, nor what kinds mean.
  */
 import { randomInt } from 'node:crypto';
-import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
-import { parseVersion } from '../../../protocol/resource-version.ts';
+import type { ApiObject, ObjectRef } from '../../../protocol/objects/objects.ts';
+import { parseVersion } from '../../../protocol/objects/resource-version.ts';
 import { ChangeLog, LOG_LIMITS, type LogLimits } from './change-log.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { findIndexed } from './finding.ts';

@@ -1,4 +1,4 @@
-import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
+import type { ApiObject, ObjectRef } from '../../../protocol/objects/objects.ts';
 
 /**
  * `own`: written here, published if its kind is shared. `replica`: another node's object, as its log gave it. `projection`: made by this
@@ -28,7 +28,7 @@ export interface ListQuery {
   labelSelector?: string;
   /** Kubernetes field selector text: `path=value`, `path!=value`, joined by commas. */
   fieldSelector?: string;
-  /** An expression of protocol/where.ts, e.g. `type=Service and properties.port>8000`. */
+  /** An expression of protocol/where/where.ts, e.g. `type=Service and properties.port>8000`. */
   where?: string;
   limit?: number;
   /** From the previous page. */

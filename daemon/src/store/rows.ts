@@ -1,5 +1,5 @@
 import { DtkdError } from '../../../protocol/errors.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import { refOfKey } from './keys.ts';
 import type { Change, Origin } from './object-store.types.ts';
 

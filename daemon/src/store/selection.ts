@@ -1,5 +1,5 @@
 import { kindByPlural } from '../../../protocol/kinds/index.ts';
-import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
+import type { ApiObject, ObjectRef } from '../../../protocol/objects/objects.ts';
 import {
   type FieldRequirement,
   type LabelRequirement,
@@ -7,8 +7,8 @@ import {
   matchesLabels,
   parseFieldSelector,
   parseLabelSelector,
-} from '../../../protocol/selectors.ts';
-import { matchesWhere, parseWhere } from '../../../protocol/where.ts';
+} from '../../../protocol/objects/selectors.ts';
+import { matchesWhere, parseWhere } from '../../../protocol/where/where.ts';
 import { type Candidates, candidatesOf } from './indexes/candidates.ts';
 import { indexRulesOf } from './indexes/index-entries.ts';
 import { kindPrefix, rowName } from './keys.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { withConditions } from '../../../protocol/conditions.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { kindByPlural } from '../../../protocol/kinds/index.ts';
-import { type ApiObject, type ObjectMeta, type ObjectRef, toTimestamp } from '../../../protocol/objects.ts';
+import { withConditions } from '../../../protocol/objects/conditions.ts';
+import { type ApiObject, type ObjectMeta, type ObjectRef, toTimestamp } from '../../../protocol/objects/objects.ts';
 import { findIndexed } from './finding.ts';
 import { bucketsOf, indexRulesOf } from './indexes/index-entries.ts';
 import { objectKey, refOf, rowName } from './keys.ts';

@@ -2,7 +2,7 @@
  * Watches: each is only a cursor into the change log. It reads what came after it (from memory while it keeps up, else from the
  * database), so a slow reader costs no memory, misses nothing, and ends with GONE only when the log no longer reaches back to it.
  */
-import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import type { ChangeLog } from './change-log.ts';
 import type { Change, WatchEvent, WatchQuery } from './object-store.types.ts';
 import type { Selection } from './selection.ts';

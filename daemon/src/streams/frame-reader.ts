@@ -3,8 +3,8 @@
  * ahead. A stream ends by the other side's word only; anything else is PEER_AWAY.
  */
 import type { Duplex } from 'node:stream';
+import { createFrameDecoder, type FrameDecoder } from '../../../protocol/encoding/frames.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { createFrameDecoder, type FrameDecoder } from '../../../protocol/frames.ts';
 
 export class FrameReader {
   readonly #stream: Duplex;

@@ -3,20 +3,20 @@ import { contradiction, leastMissed } from '../../../daemon/src/access/audit/thi
 import { Witnesses, type WitnessMember } from '../../../daemon/src/access/audit/witnesses.ts';
 import { createAuditWitnessing } from '../../../daemon/src/access/audit/witnessing.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
-import { signAuditHead } from '../../../protocol/audit.ts';
-import { DtkdError } from '../../../protocol/errors.ts';
-import { parseDomainId } from '../../../protocol/ids.ts';
-import { DTKD_GROUP } from '../../../protocol/kinds/model.ts';
-import type { AuditHead } from '../../../protocol/kinds/node.ts';
-import { AUTHOR_ANNOTATION } from '../../../protocol/principal.ts';
-import { generateSigningKey } from '../../../protocol/signing.ts';
+import { signAuditHead } from '../../../protocol/audit/heads.ts';
 import {
   decodeWitnessed,
   encodeWitnessed,
   encodeWitnessRequest,
   MAX_WITNESS_FRAME_BYTES,
   MAX_WITNESSED_HEADS,
-} from '../../../protocol/witness.ts';
+} from '../../../protocol/audit/witness.ts';
+import { DtkdError } from '../../../protocol/errors.ts';
+import { parseDomainId } from '../../../protocol/ids.ts';
+import { generateSigningKey } from '../../../protocol/keys/signing.ts';
+import { DTKD_GROUP } from '../../../protocol/kinds/model.ts';
+import type { AuditHead } from '../../../protocol/kinds/node.ts';
+import { AUTHOR_ANNOTATION } from '../../../protocol/rights/principal.ts';
 import { Disk } from '../../mesh/log/node.ts';
 import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ActionRequest } from '../../../daemon/src/api/handlers.types.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import { waitFor } from '../../wait.ts';
 import { APPS, DOMAINS, GROUP, MERGE, NODE, PEERS, startTestApi, type TestApi, type TestApiOptions } from '../fixtures.ts';
 

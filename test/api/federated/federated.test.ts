@@ -7,8 +7,8 @@ import type {
   ListEnd,
 } from '../../../daemon/src/catalog/federation/federation.types.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
-import { ROWS_MEDIA_TYPE } from '../../../protocol/remote-api.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
+import { ROWS_MEDIA_TYPE } from '../../../protocol/peers/remote.ts';
 import { waitFor } from '../../wait.ts';
 import { FakeAccess, localUser } from '../fake-access.ts';
 import { startTestApi, type TestApi, TOKEN } from '../fixtures.ts';

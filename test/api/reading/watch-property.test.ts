@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { waitFor } from '../../wait.ts';
 import { MERGE, NODE, SERVICES, serviceBody, startTestApi, type TestApi, type Watch } from '../fixtures.ts';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { CREATOR_ANNOTATION } from '../../../protocol/principal.ts';
+import { CREATOR_ANNOTATION } from '../../../protocol/rights/principal.ts';
 import { waitFor } from '../../wait.ts';
 import { MERGE } from '../fixtures.ts';
 import { keyOf, startNode, type TestNode, Wires } from './pair.ts';

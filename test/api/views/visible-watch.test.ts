@@ -7,8 +7,8 @@ import type { LocalStore } from '../../../daemon/src/store/local-store.types.ts'
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import type { WatchEvent } from '../../../daemon/src/store/object-store.types.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
-import type { UserPrincipal } from '../../../protocol/principal.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
+import type { UserPrincipal } from '../../../protocol/rights/principal.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { waitFor } from '../../wait.ts';
 import { FakeAccess } from '../fake-access.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import { FakeAccess } from '../fake-access.ts';
 import { JSON_PATCH, MERGE, NODE, SERVICES, serviceBody, startTestApi, type TestApi, TOKEN } from '../fixtures.ts';
 

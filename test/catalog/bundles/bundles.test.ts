@@ -2,9 +2,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { decideMove } from '../../../daemon/src/access/moves.ts';
 import { createBundles } from '../../../daemon/src/catalog/bundles/bundles.ts';
 import type { Decide } from '../../../daemon/src/catalog/model/ports.ts';
+import { generateSigningKey } from '../../../protocol/keys/signing.ts';
 import type { Bundle } from '../../../protocol/orders/bundle.ts';
 import { verifyBundle } from '../../../protocol/orders/signed-bundle.ts';
-import { generateSigningKey } from '../../../protocol/signing.ts';
 import { model, NODE, OPERATOR, object, ref, refusal, remove, resource, type, write } from '../model/fixtures.ts';
 import { type Bench, bench, files, script } from '../modules/fixtures.ts';
 

@@ -3,13 +3,13 @@ import { createModels, whereOf } from '../../../daemon/src/catalog/bundles/model
 import type { FoundResource, OtherRows } from '../../../daemon/src/catalog/bundles/ports.ts';
 import type { Decide } from '../../../daemon/src/catalog/model/ports.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
+import { generateSigningKey } from '../../../protocol/keys/signing.ts';
 import { resourceKind } from '../../../protocol/kinds/resource.ts';
 import { INSTANCE_LABEL } from '../../../protocol/kinds/service-instance.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import type { Bundle } from '../../../protocol/orders/bundle.ts';
 import { signBundle } from '../../../protocol/orders/signed-bundle.ts';
-import { generateSigningKey } from '../../../protocol/signing.ts';
-import { matchesWhere, parseWhere } from '../../../protocol/where.ts';
+import { matchesWhere, parseWhere } from '../../../protocol/where/where.ts';
 import { model, NODE, OPERATOR, refusal, resource, type, write } from '../model/fixtures.ts';
 import { type Bench, bench, OPS } from '../modules/fixtures.ts';
 

@@ -1,8 +1,8 @@
 /** A client as Kubernetes clients are: lists, watches from the list's version, goes on from bookmarks, lists again on GONE. */
-import { STALE_ANNOTATION } from '../../../protocol/completeness.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { modelKind } from '../../../protocol/kinds/model.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
+import { STALE_ANNOTATION } from '../../../protocol/objects/completeness.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import { Sequence } from '../../harness/sequence.ts';
 import { type ListOptions, type Nodes, nameOf, USER } from './nodes.ts';
 

@@ -8,7 +8,7 @@ import type { PeerApi, PeerNode } from '../../../daemon/src/catalog/federation/p
 import type { Kv } from '../../../daemon/src/store/kv.ts';
 import { parseDomainId, parsePeerKey } from '../../../protocol/ids.ts';
 import { modelKind } from '../../../protocol/kinds/model.ts';
-import { ROWS_MEDIA_TYPE } from '../../../protocol/remote-api.ts';
+import { ROWS_MEDIA_TYPE } from '../../../protocol/peers/remote.ts';
 import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { model, USER } from './nodes.ts';

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { STALE_ANNOTATION } from '../../../protocol/completeness.ts';
-import { ROWS_MEDIA_TYPE } from '../../../protocol/remote-api.ts';
+import { STALE_ANNOTATION } from '../../../protocol/objects/completeness.ts';
+import { ROWS_MEDIA_TYPE } from '../../../protocol/peers/remote.ts';
 import { model, Nodes, putModel, USER } from './nodes.ts';
 
 let nodes: Nodes;

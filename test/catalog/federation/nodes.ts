@@ -8,9 +8,9 @@ import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { parseDomainId, parsePeerKey } from '../../../protocol/ids.ts';
 import { modelKind } from '../../../protocol/kinds/model.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
-import type { UserPrincipal } from '../../../protocol/principal.ts';
-import { ROWS_MEDIA_TYPE } from '../../../protocol/remote-api.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
+import { ROWS_MEDIA_TYPE } from '../../../protocol/peers/remote.ts';
+import type { UserPrincipal } from '../../../protocol/rights/principal.ts';
 import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import { waitFor } from '../../wait.ts';
 import { expected, Informer } from './informer.ts';
 import { type FakeNode, Nodes, putModel } from './nodes.ts';

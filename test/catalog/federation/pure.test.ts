@@ -10,11 +10,11 @@ import { LineCutter } from '../../../daemon/src/catalog/federation/peer/line-cut
 import { RowsDecoder } from '../../../daemon/src/catalog/federation/peer/rows-decoder.ts';
 import { federatedSelection } from '../../../daemon/src/catalog/federation/selection.ts';
 import { peerEvent } from '../../../daemon/src/catalog/federation/watch/watch-line.ts';
-import { completenessSentences, NODE_STATES, type NodeStatement } from '../../../protocol/completeness.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { parseDomainId, parsePeerKey } from '../../../protocol/ids.ts';
 import { modelKind } from '../../../protocol/kinds/model.ts';
 import { resourceKind } from '../../../protocol/kinds/resource.ts';
+import { completenessSentences, NODE_STATES, type NodeStatement } from '../../../protocol/objects/completeness.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { model } from './nodes.ts';
 

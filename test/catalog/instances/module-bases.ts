@@ -1,13 +1,13 @@
 /** Modules of a node in memory: what instances are staged from, compared with and pushed to. */
 import type { LoadedModule, ModuleResolving, ModuleVersions, ResolvedModules } from '../../../daemon/src/catalog/modules/ports.ts';
+import { MANIFEST_FILE } from '../../../protocol/definitions/module.ts';
+import type { LockFile } from '../../../protocol/definitions/service-file.ts';
+import { compareVersions } from '../../../protocol/definitions/version-order.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { MANIFEST_FILE } from '../../../protocol/module.ts';
 import { digestOf, packArchive, unpackArchive } from '../../../protocol/modules/archive.ts';
 import { soundModule } from '../../../protocol/modules/check.ts';
 import { isInRange } from '../../../protocol/modules/resolve.ts';
-import type { OperatorPrincipal } from '../../../protocol/principal.ts';
-import type { LockFile } from '../../../protocol/service-file.ts';
-import { compareVersions } from '../../../protocol/version-order.ts';
+import type { OperatorPrincipal } from '../../../protocol/rights/principal.ts';
 
 export const operator: OperatorPrincipal = { type: 'operator', name: 'operator' };
 export const KEY = 'ab'.repeat(32);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Decide } from '../../../daemon/src/catalog/model/ports.ts';
-import type { Principal } from '../../../protocol/principal.ts';
+import type { Principal } from '../../../protocol/rights/principal.ts';
 import {
   act,
   catalog,

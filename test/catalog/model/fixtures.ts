@@ -6,8 +6,8 @@ import { createModelRules } from '../../../daemon/src/catalog/model/rules/model-
 import type { LocalStore } from '../../../daemon/src/store/local-store.types.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
-import type { Principal } from '../../../protocol/principal.ts';
+import type { ApiObject, ObjectRef } from '../../../protocol/objects/objects.ts';
+import type { Principal } from '../../../protocol/rights/principal.ts';
 import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createModelRules } from '../../../daemon/src/catalog/model/rules/model-rules.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import { controlledKv } from '../../store/fixtures.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { NODE, object, ref } from './fixtures.ts';

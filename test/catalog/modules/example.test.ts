@@ -9,7 +9,7 @@ import { newModuleFiles } from '../../../cli/module/template.ts';
 import { keepBuiltinTypes } from '../../../daemon/src/catalog/model/builtin-types.ts';
 import { packArchive, unpackArchive } from '../../../protocol/modules/archive.ts';
 import { allFaults } from '../../../protocol/modules/check.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import { freePort } from '../../harness/ports.ts';
 import { silentLogger } from '../../silent-logger.ts';
 import { NODE, object, write } from '../model/fixtures.ts';

@@ -7,9 +7,9 @@ import { createModules, type Modules } from '../../../daemon/src/catalog/modules
 import type { KnownNode, ModuleContent, PieceFetcher, PiecesToFetch } from '../../../daemon/src/catalog/modules/ports.ts';
 import type { LocalStore } from '../../../daemon/src/store/local-store.types.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
+import { generateSigningKey, type SigningKey } from '../../../protocol/keys/signing.ts';
 import { digestOf, type ModuleFile, packArchive } from '../../../protocol/modules/archive.ts';
-import type { Principal } from '../../../protocol/principal.ts';
-import { generateSigningKey, type SigningKey } from '../../../protocol/signing.ts';
+import type { Principal } from '../../../protocol/rights/principal.ts';
 import { silentLogger } from '../../silent-logger.ts';
 import { NODE, OPERATOR, ruledStore } from '../model/fixtures.ts';
 

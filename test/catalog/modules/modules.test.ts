@@ -1,9 +1,9 @@
 import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { encodeCbor } from '../../../protocol/cbor.ts';
+import { encodeCbor } from '../../../protocol/encoding/cbor.ts';
+import { generateSigningKey } from '../../../protocol/keys/signing.ts';
 import { digestOf, packArchive } from '../../../protocol/modules/archive.ts';
-import { generateSigningKey } from '../../../protocol/signing.ts';
 import { causes, model, OPERATOR, ref, refusal, remove, resource, type, write } from '../model/fixtures.ts';
 import { type Bench, bench, files, OPS, script } from './fixtures.ts';
 

@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { hashesOf } from '../../../daemon/src/catalog/modules/publishing.ts';
-import { encodeCbor } from '../../../protocol/cbor.ts';
+import { moduleObjectName } from '../../../protocol/definitions/names.ts';
+import { encodeCbor } from '../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
+import { generateSigningKey, type SigningKey } from '../../../protocol/keys/signing.ts';
 import type { ReleaseFields } from '../../../protocol/kinds/release.ts';
 import { digestOf, type ModuleFile, packArchive } from '../../../protocol/modules/archive.ts';
-import { moduleObjectName } from '../../../protocol/modules/names.ts';
-import { AUTHOR_ANNOTATION } from '../../../protocol/principal.ts';
-import { generateSigningKey, type SigningKey } from '../../../protocol/signing.ts';
+import { AUTHOR_ANNOTATION } from '../../../protocol/rights/principal.ts';
 import { OPERATOR, object, refusal } from '../model/fixtures.ts';
 import { type Bench, bench, files, OPS } from './fixtures.ts';
 

@@ -1,6 +1,6 @@
 /** Lines of a follow as a daemon writes them, for tests of what shows them. */
-import type { FollowLine } from '../../../protocol/orders/follow.ts';
 import type { Part } from '../../../protocol/orders/outcome.ts';
+import type { FollowLine } from '../../../protocol/requests/follow.ts';
 
 export const ID = `1a2b3c4d5e6f${'0'.repeat(52)}`;
 export const STARTED_AT = Date.parse('2026-01-01T00:00:00Z');

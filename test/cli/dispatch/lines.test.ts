@@ -5,7 +5,7 @@ import { optionsOfPairs, optionsOfWords } from '../../../cli/dispatch/option-wor
 import { prefixedBytes, printable } from '../../../cli/dispatch/printable.ts';
 import { commandLine, remotePrefix, userName } from '../../../cli/dispatch/seed-form.ts';
 import { optionWords, shellLine } from '../../../cli/dispatch/shell-line.ts';
-import { shellWord } from '../../../protocol/shell-word.ts';
+import { shellWord } from '../../../protocol/text/shell-word.ts';
 import { run } from '../../harness/child.ts';
 
 describe('lines of output', () => {

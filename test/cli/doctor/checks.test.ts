@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { judgeLocal } from '../../../cli/doctor/checks.ts';
 import type { LocalFacts } from '../../../cli/doctor/local.types.ts';
-import type { CheckState } from '../../../protocol/checkup.ts';
+import type { CheckState } from '../../../protocol/requests/checkup.ts';
 import { daemon, directory, local } from './facts.ts';
 
 const MIB = 1024 * 1024;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { judgeLocal } from '../../../cli/doctor/checks.ts';
 import { gatherLocal } from '../../../cli/doctor/gathering.ts';
-import type { Finding } from '../../../protocol/checkup.ts';
+import type { Finding } from '../../../protocol/requests/checkup.ts';
 
 let directory: string;
 

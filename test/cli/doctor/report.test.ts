@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { reportLines, shown } from '../../../cli/doctor/report.ts';
-import { ok, problem, warning, worstFirst } from '../../../protocol/checkup.ts';
+import { ok, problem, warning, worstFirst } from '../../../protocol/requests/checkup.ts';
 
 const plain = { paint: (_colour: string, text: string) => text };
 const findings = worstFirst([

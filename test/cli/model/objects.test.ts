@@ -8,7 +8,7 @@ import { objectsOf, resourceObjectName } from '../../../cli/model/objects.ts';
 import { readForeign } from '../../../cli/model/read.ts';
 import { resourceKind } from '../../../protocol/kinds/resource.ts';
 import { typeKind } from '../../../protocol/kinds/type.ts';
-import { labels, objectName } from '../../../protocol/objects.ts';
+import { labels, objectName } from '../../../protocol/objects/objects.ts';
 
 async function objectsFrom(text: string, source: string, model = 'shop'): Promise<JsonRecord[]> {
   const draft = await readForeign(text, source);

@@ -1,6 +1,6 @@
 /** A service instance as a daemon tells of it, for tests of what shows it. */
 import type { TaskStep } from '../../../protocol/kinds/task.ts';
-import type { ServicePlanAnswer, ServiceState } from '../../../protocol/service-api.ts';
+import type { ServicePlanAnswer, ServiceState } from '../../../protocol/requests/service.ts';
 import type { FakeDaemon } from '../fake-daemon.ts';
 
 export const BASE = 'a'.repeat(64);

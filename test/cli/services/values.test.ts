@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { parseAssembly } from '../../../cli/commands/stage.ts';
 import { secretNameOf } from '../../../cli/service/settings.ts';
 import { parseSettings, typedValue } from '../../../cli/service/values.ts';
-import { PROPERTY_TYPES } from '../../../protocol/kinds/type.ts';
-import { objectName } from '../../../protocol/objects.ts';
+import { PROPERTY_TYPES } from '../../../protocol/definitions/property-types.ts';
+import { objectName } from '../../../protocol/objects/objects.ts';
 
 const path = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}(\.[A-Za-z_][A-Za-z0-9_.-]{0,8})?$/);
 

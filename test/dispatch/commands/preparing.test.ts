@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { codeOf } from '../../../daemon/src/dispatch/commands/code-of.ts';
-import { step } from '../../../protocol/commands.ts';
+import { step } from '../../../protocol/definitions/commands.ts';
 import { runCommand } from './run-command.ts';
 import { codeNamed, context, fakeRunner, resource, type, type World } from './world.ts';
 

@@ -5,7 +5,7 @@ import { environmentOf } from '../../../daemon/src/dispatch/commands/environment
 import { expand, expandOptions, type Scope } from '../../../daemon/src/dispatch/commands/expand.ts';
 import { listCommands, resolveCommand } from '../../../daemon/src/dispatch/commands/resolve-command.ts';
 import { resolveOptions } from '../../../daemon/src/dispatch/commands/resolve-options.ts';
-import { command } from '../../../protocol/commands.ts';
+import { command } from '../../../protocol/definitions/commands.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { codeNamed, context, resource, type } from './world.ts';
 

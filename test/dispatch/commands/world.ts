@@ -8,7 +8,7 @@ import type {
   ScriptRunner,
 } from '../../../daemon/src/dispatch/commands/commands.types.ts';
 import { environmentOf } from '../../../daemon/src/dispatch/commands/environment.ts';
-import { commands as commandsSchema } from '../../../protocol/commands.ts';
+import { commands as commandsSchema } from '../../../protocol/definitions/commands.ts';
 import type { BundledResource } from '../../../protocol/orders/bundle.ts';
 import type { LogLevel } from '../../../protocol/orders/records.ts';
 

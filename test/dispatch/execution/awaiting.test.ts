@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Transaction } from '../../../daemon/src/store/object-store.types.ts';
-import type { Principal } from '../../../protocol/principal.ts';
+import type { Principal } from '../../../protocol/rights/principal.ts';
 import { waitFor } from '../../wait.ts';
 import { fail, hang, succeed } from './fake-target.ts';
 import { closedWorlds, EXEC, fieldsOf, OPS, outcomes, partsOf, type World } from './world.ts';

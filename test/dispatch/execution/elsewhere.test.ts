@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { encodeCbor } from '../../../protocol/cbor.ts';
-import { encodeFrame } from '../../../protocol/frames.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
-import { planAnswer } from '../../../protocol/orders/follow.ts';
+import { encodeCbor } from '../../../protocol/encoding/cbor.ts';
+import { encodeFrame } from '../../../protocol/encoding/frames.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import { DISPATCH_PROTOCOL, type DispatchEvent } from '../../../protocol/orders/messages.ts';
 import type { Part } from '../../../protocol/orders/outcome.ts';
+import { planAnswer } from '../../../protocol/requests/follow.ts';
 import { waitFor } from '../../wait.ts';
 import { FakeNetwork } from '../fake-members.ts';
 import { fail, hang, type Script, succeed } from './fake-target.ts';

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeCbor } from '../../../protocol/cbor.ts';
+import { decodeCbor } from '../../../protocol/encoding/cbor.ts';
+import { isRecord } from '../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { isRecord } from '../../../protocol/json.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
-import { type FollowLine, planAnswer } from '../../../protocol/orders/follow.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import { order } from '../../../protocol/orders/order.ts';
 import { executionIdOf } from '../../../protocol/orders/plan-tree.ts';
-import type { Principal } from '../../../protocol/principal.ts';
+import { type FollowLine, planAnswer } from '../../../protocol/requests/follow.ts';
+import type { Principal } from '../../../protocol/rights/principal.ts';
 import { waitFor } from '../../wait.ts';
 import { type FakePart, fail, hang, type Lie, record, type Script, succeed } from './fake-target.ts';
 import { closedWorlds, EXEC, fieldsOf, linesOf, OPS, outcomes, partsOf, runToEnd, showOf, textOf, type World, world } from './world.ts';

@@ -2,8 +2,8 @@
 import type { Duplex } from 'node:stream';
 import type { Member } from '../../../daemon/src/dispatch/dispatch.types.ts';
 import { FrameReader } from '../../../daemon/src/streams/frame-reader.ts';
-import { decodeCbor, encodeCbor } from '../../../protocol/cbor.ts';
-import { encodeFrame } from '../../../protocol/frames.ts';
+import { decodeCbor, encodeCbor } from '../../../protocol/encoding/cbor.ts';
+import { encodeFrame } from '../../../protocol/encoding/frames.ts';
 import {
   DISPATCH_PROTOCOL,
   type DispatchEvent,

@@ -12,10 +12,10 @@ import type { LocalStore } from '../../../daemon/src/store/local-store.types.ts'
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { type DispatchRequestSpec, type ExecutionFields, executionSchema } from '../../../protocol/kinds/execution.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
-import type { FollowLine } from '../../../protocol/orders/follow.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import type { Part } from '../../../protocol/orders/outcome.ts';
-import type { Principal } from '../../../protocol/principal.ts';
+import type { FollowLine } from '../../../protocol/requests/follow.ts';
+import type { Principal } from '../../../protocol/rights/principal.ts';
 import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { FakeNetwork } from '../fake-members.ts';

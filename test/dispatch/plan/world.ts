@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import type { Member, Models, NodeView, ResourceMatch } from '../../../daemon/src/dispatch/dispatch.types.ts';
 import type { Plan } from '../../../daemon/src/dispatch/plan/plan.types.ts';
 import { createPlanner, type Planner } from '../../../daemon/src/dispatch/plan/planner.ts';
-import { inlineCode } from '../../../protocol/code.ts';
-import { type Commands, commands as commandsSchema } from '../../../protocol/commands.ts';
+import { inlineCode } from '../../../protocol/definitions/code.ts';
+import { type Commands, commands as commandsSchema } from '../../../protocol/definitions/commands.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
+import { signingKeyFromSeed } from '../../../protocol/keys/signing.ts';
 import type { Bundle, BundledResource } from '../../../protocol/orders/bundle.ts';
 import { signBundle } from '../../../protocol/orders/signed-bundle.ts';
-import type { Principal } from '../../../protocol/principal.ts';
-import { signingKeyFromSeed } from '../../../protocol/signing.ts';
+import type { Principal } from '../../../protocol/rights/principal.ts';
 import { silentLogger } from '../../silent-logger.ts';
 import { domainId, keyOf } from '../fake-members.ts';
 

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isTrusted, judgeCode, policyOf } from '../../../daemon/src/dispatch/policy/policy-spec.ts';
 import type { NodePolicy } from '../../../daemon/src/dispatch/target/target.types.ts';
-import type { CodeRef } from '../../../protocol/code.ts';
+import type { CodeRef } from '../../../protocol/definitions/code.ts';
+import { compareVersions } from '../../../protocol/definitions/version-order.ts';
 import { pinNameOf, pinParts } from '../../../protocol/kinds/policy.ts';
-import { compareVersions } from '../../../protocol/version-order.ts';
 
 const SELF = 'a'.repeat(64);
 const BUILDER = 'b'.repeat(64);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPolicy, policyRef, writePins } from '../../../daemon/src/dispatch/policy/policy.ts';
 import type { LocalStore } from '../../../daemon/src/store/local-store.types.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 
 const NODE = 'node1';

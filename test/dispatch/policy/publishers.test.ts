@@ -4,7 +4,7 @@ import { policyRef } from '../../../daemon/src/dispatch/policy/policy.ts';
 import { Publishers, trustLeft } from '../../../daemon/src/dispatch/policy/publishers.ts';
 import type { LocalStore } from '../../../daemon/src/store/local-store.types.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 

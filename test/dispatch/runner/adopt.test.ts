@@ -14,7 +14,7 @@ import type { ProcessIdentity, Runner, Spool } from '../../../daemon/src/dispatc
 import { walk } from '../../../daemon/src/dispatch/runner/spool-borders.ts';
 import { createSpools } from '../../../daemon/src/dispatch/runner/spools.ts';
 import { isRecorded, parseRecord } from '../../../daemon/src/dispatch/runner/wrapper.ts';
-import { decodeCbor } from '../../../protocol/cbor.ts';
+import { decodeCbor } from '../../../protocol/encoding/cbor.ts';
 import { outputRecord } from '../../../protocol/orders/records.ts';
 import { silentLogger } from '../../silent-logger.ts';
 import { waitFor } from '../../wait.ts';

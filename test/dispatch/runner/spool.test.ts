@@ -7,7 +7,7 @@ import type { Spool } from '../../../daemon/src/dispatch/runner/runner.types.ts'
 import { LOG_BEYOND_CAP_BYTES } from '../../../daemon/src/dispatch/runner/spool.ts';
 import { walk } from '../../../daemon/src/dispatch/runner/spool-borders.ts';
 import { createSpools } from '../../../daemon/src/dispatch/runner/spools.ts';
-import { decodeCbor } from '../../../protocol/cbor.ts';
+import { decodeCbor } from '../../../protocol/encoding/cbor.ts';
 import { type OutputRecord, outputRecord } from '../../../protocol/orders/records.ts';
 import { waitFor } from '../../wait.ts';
 

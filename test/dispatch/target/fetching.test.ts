@@ -4,12 +4,12 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Content, Modules } from '../../../daemon/src/dispatch/dispatch.types.ts';
-import { encodeCbor } from '../../../protocol/cbor.ts';
+import { type ModuleArchive, type ModuleManifest, moduleArchive, moduleManifest } from '../../../protocol/definitions/module.ts';
+import { encodeCbor } from '../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { type ModuleArchive, type ModuleManifest, moduleArchive, moduleManifest } from '../../../protocol/module.ts';
+import { hashHex } from '../../../protocol/keys/signing.ts';
 import type { Bundle } from '../../../protocol/orders/bundle.ts';
 import { signBundle } from '../../../protocol/orders/signed-bundle.ts';
-import { hashHex } from '../../../protocol/signing.ts';
 import { commandWork, from, noContent, orderOf, outputOf, ownerKey, SERVICE, TARGET, type World, world } from './world.ts';
 
 let current: World | undefined;

@@ -7,7 +7,7 @@ import { executionRef } from '../../../daemon/src/dispatch/target/execution-obje
 import { JOURNAL, JOURNAL_END } from '../../../daemon/src/dispatch/target/journal-row.ts';
 import { MAX_UNSTARTED_BYTES_PER_STARTER } from '../../../daemon/src/dispatch/target/limits.ts';
 import { LivePart } from '../../../daemon/src/dispatch/target/live-part.ts';
-import { encodeCbor } from '../../../protocol/cbor.ts';
+import { encodeCbor } from '../../../protocol/encoding/cbor.ts';
 import { executionKind } from '../../../protocol/kinds/execution.ts';
 import type { Work } from '../../../protocol/orders/order.ts';
 import { encodeEntry, encodeHeader, executionIdOf, merkleProofs, merkleRoot } from '../../../protocol/orders/plan-tree.ts';

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Decide } from '../../../daemon/src/dispatch/dispatch.types.ts';
-import { decodeCbor, encodeCbor } from '../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../protocol/encoding/cbor.ts';
+import { signingKeyFromSeed } from '../../../protocol/keys/signing.ts';
 import { type Order, order as orderSchema } from '../../../protocol/orders/order.ts';
-import { signingKeyFromSeed } from '../../../protocol/signing.ts';
 import { keyOf } from '../fake-members.ts';
 import {
   bundleOf,

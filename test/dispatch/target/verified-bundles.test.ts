@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { VerifiedBundles } from '../../../daemon/src/dispatch/target/install/verified-bundles.ts';
-import { inlineCode } from '../../../protocol/code.ts';
+import { inlineCode } from '../../../protocol/definitions/code.ts';
+import { generateSigningKey } from '../../../protocol/keys/signing.ts';
 import { signBundle } from '../../../protocol/orders/signed-bundle.ts';
-import { generateSigningKey } from '../../../protocol/signing.ts';
 
 const KEY = generateSigningKey();
 const COMMANDS = { Start: { script: { inline: 'true' } } };

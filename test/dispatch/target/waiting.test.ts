@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PartHandle } from '../../../daemon/src/dispatch/target/target.types.ts';
-import { hashHex } from '../../../protocol/signing.ts';
+import { hashHex } from '../../../protocol/keys/signing.ts';
 import { from, noContent, orderOf, outputOf, ownerKey, policyObject, STARTER, shell, type World, world } from './world.ts';
 
 const CONTENT = Buffer.from('hello\n');

@@ -13,16 +13,16 @@ import type { OrderSource, PartHandle, Target, TargetOptions } from '../../../da
 import type { Kv } from '../../../daemon/src/store/kv.ts';
 import type { LocalStore } from '../../../daemon/src/store/local-store.types.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
-import { encodeCbor } from '../../../protocol/cbor.ts';
-import { inlineCode } from '../../../protocol/code.ts';
-import { type Commands, commands as commandsSchema } from '../../../protocol/commands.ts';
+import { inlineCode } from '../../../protocol/definitions/code.ts';
+import { type Commands, commands as commandsSchema } from '../../../protocol/definitions/commands.ts';
+import { encodeCbor } from '../../../protocol/encoding/cbor.ts';
+import { type SigningKey, signingKeyFromSeed } from '../../../protocol/keys/signing.ts';
 import type { PolicySpec } from '../../../protocol/kinds/policy.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import type { Bundle, BundledResource } from '../../../protocol/orders/bundle.ts';
 import type { CommandWork, PlanEntry, PlanHeader, Work } from '../../../protocol/orders/order.ts';
 import { encodeEntry, encodeHeader, executionIdOf, merkleProofs, merkleRoot } from '../../../protocol/orders/plan-tree.ts';
 import { signBundle } from '../../../protocol/orders/signed-bundle.ts';
-import { type SigningKey, signingKeyFromSeed } from '../../../protocol/signing.ts';
 import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { domainId, type FakeMembers, FakeNetwork, keyOf } from '../fake-members.ts';
@@ -294,7 +294,7 @@ export function commandWork(command: string, code: Record<string, string>, more:
 
 /** All that a part wrote, by stream, once it has ended. */
 export async function outputOf(part: PartHandle): Promise<{ out: string; err: string; log: string[] }> {
-  const { decodeCbor } = await import('../../../protocol/cbor.ts');
+  const { decodeCbor } = await import('../../../protocol/encoding/cbor.ts');
   const { outputRecord } = await import('../../../protocol/orders/records.ts');
   await part.ended;
   const result = { out: '', err: '', log: [] as string[] };

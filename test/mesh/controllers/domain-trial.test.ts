@@ -3,8 +3,8 @@ import { alreadyIn } from '../../../daemon/src/mesh/already-in.ts';
 import { domainActions, domainHandlers } from '../../../daemon/src/mesh/controllers/domain-api.ts';
 import type { DomainController } from '../../../daemon/src/mesh/controllers/domain-controller.ts';
 import type { Mesh } from '../../../daemon/src/mesh/mesh.types.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
-import { parseToken } from '../../../protocol/token.ts';
+import { parseToken } from '../../../protocol/membership/token.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import { someToken } from '../../cli/token.ts';
 
 /** Handlers over a mesh that notes what is done to it. */

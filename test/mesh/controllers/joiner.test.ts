@@ -5,7 +5,7 @@ import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import type { ObjectStore } from '../../../daemon/src/store/object-store.types.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { SIGHTLINE_GROUP } from '../../../protocol/kinds/dtdomain.ts';
-import type { ApiObject } from '../../../protocol/objects.ts';
+import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { waitFor } from '../../wait.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { AddressBook } from '../../../daemon/src/mesh/domain/address-book.ts';
-import type { Address } from '../../../protocol/address.ts';
 import { parseDomainId } from '../../../protocol/ids.ts';
-import { generateSigningKey } from '../../../protocol/signing.ts';
+import { generateSigningKey } from '../../../protocol/keys/signing.ts';
+import type { Address } from '../../../protocol/peers/address.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 
 const DOMAIN = parseDomainId('ab'.repeat(32));

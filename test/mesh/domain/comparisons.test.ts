@@ -14,8 +14,8 @@ import {
   SYNC_AGAIN_MS,
 } from '../../../daemon/src/mesh/domain/comparisons.ts';
 import type { Link } from '../../../daemon/src/mesh/host/host.types.ts';
-import { type Digests, decodeDigests, encodeDigests, MAX_COMPARE_FRAME_BYTES } from '../../../protocol/compare.ts';
 import { parsePeerKey } from '../../../protocol/ids.ts';
+import { type Digests, decodeDigests, encodeDigests, MAX_COMPARE_FRAME_BYTES } from '../../../protocol/log/compare.ts';
 import { silentLogger } from '../../silent-logger.ts';
 
 const digest = (number: number): string => number.toString(16).padStart(64, '0');

@@ -3,10 +3,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { askReach, offsetOf, ReachAnswers, type ReachPorts } from '../../../daemon/src/mesh/domain/reach.ts';
 import type { Link } from '../../../daemon/src/mesh/host/host.types.ts';
-import { type Address, formatAddress } from '../../../protocol/address.ts';
-import { encodeFrame } from '../../../protocol/frames.ts';
+import { encodeFrame } from '../../../protocol/encoding/frames.ts';
 import { type PeerKey, parsePeerKey } from '../../../protocol/ids.ts';
-import { decodeReachTried, encodeReachTried, MAX_REACH_ADDRESSES } from '../../../protocol/reach.ts';
+import { type Address, formatAddress } from '../../../protocol/peers/address.ts';
+import { decodeReachTried, encodeReachTried, MAX_REACH_ADDRESSES } from '../../../protocol/peers/reach.ts';
 
 const key = (byte: number): PeerKey => parsePeerKey(byte.toString(16).padStart(2, '0').repeat(32));
 const at = (host: number): Address => ({ host: `192.0.2.${host}`, port: 7701 });

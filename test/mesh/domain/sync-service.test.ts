@@ -7,7 +7,7 @@ import type { Link } from '../../../daemon/src/mesh/host/host.types.ts';
 import type { MembershipState } from '../../../daemon/src/mesh/membership/membership.types.ts';
 import { DtkdError, type ErrorCode } from '../../../protocol/errors.ts';
 import { parsePeerKey } from '../../../protocol/ids.ts';
-import { decodeFacts, encodeFacts, encodeSync, MAX_SYNC_FRAME_BYTES } from '../../../protocol/sync.ts';
+import { decodeFacts, encodeFacts, encodeSync, MAX_SYNC_FRAME_BYTES } from '../../../protocol/log/sync.ts';
 import { silentLogger } from '../../silent-logger.ts';
 import { waitFor } from '../../wait.ts';
 

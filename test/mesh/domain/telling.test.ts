@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Logger } from '../../../daemon/src/logging/logger.types.ts';
 import { Telling, type TellingPorts } from '../../../daemon/src/mesh/domain/telling.ts';
-import { encodeGossip } from '../../../protocol/gossip.ts';
 import { type PeerKey, parsePeerKey } from '../../../protocol/ids.ts';
+import { encodeGossip } from '../../../protocol/peers/gossip.ts';
 import { silentLogger } from '../../silent-logger.ts';
 
 const liar = parsePeerKey('1'.repeat(64));

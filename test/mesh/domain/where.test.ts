@@ -3,11 +3,11 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AddressBook } from '../../../daemon/src/mesh/domain/address-book.ts';
 import { answerWhere, askWhere, weigh } from '../../../daemon/src/mesh/domain/where.ts';
 import type { Link } from '../../../daemon/src/mesh/host/host.types.ts';
-import { type Address, parseAddress } from '../../../protocol/address.ts';
-import { encodeFrame } from '../../../protocol/frames.ts';
-import { MAX_PEER_ADDRESSES } from '../../../protocol/hello.ts';
+import { encodeFrame } from '../../../protocol/encoding/frames.ts';
 import { type PeerKey, parseDomainId, parsePeerKey } from '../../../protocol/ids.ts';
-import { decodeWhereAnswer, encodeWhereAnswer, encodeWhereQuestion, MAX_WHERE_FRAME_BYTES } from '../../../protocol/whereabouts.ts';
+import { type Address, parseAddress } from '../../../protocol/peers/address.ts';
+import { MAX_PEER_ADDRESSES } from '../../../protocol/peers/hello.ts';
+import { decodeWhereAnswer, encodeWhereAnswer, encodeWhereQuestion, MAX_WHERE_FRAME_BYTES } from '../../../protocol/peers/whereabouts.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { collect } from '../host/hosts.ts';
 

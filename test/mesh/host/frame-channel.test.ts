@@ -1,7 +1,7 @@
 import { type Duplex, duplexPair } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { FrameChannel } from '../../../daemon/src/mesh/host/frame-channel.ts';
-import { encodeFrame } from '../../../protocol/frames.ts';
+import { encodeFrame } from '../../../protocol/encoding/frames.ts';
 
 /** As the mesh's own streams, these may fail with nobody listening. */
 function pair(): Duplex[] {

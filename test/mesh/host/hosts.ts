@@ -5,7 +5,7 @@ import type { Host, HostOptions, Link } from '../../../daemon/src/mesh/host/host
 import { createHost } from '../../../daemon/src/mesh/host/libp2p-host.ts';
 import { findFreePort } from '../../../daemon/src/mesh/host/port.ts';
 import { type PeerKey, parseDomainId } from '../../../protocol/ids.ts';
-import { generateSigningKey } from '../../../protocol/signing.ts';
+import { generateSigningKey } from '../../../protocol/keys/signing.ts';
 import { silentLogger } from '../../silent-logger.ts';
 import { waitFor } from '../../wait.ts';
 

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { PendingJoin } from '../../../daemon/src/mesh/joining/pending-join.ts';
 import { KeyStore } from '../../../daemon/src/mesh/membership/key-store.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { generateSigningKey } from '../../../protocol/signing.ts';
-import { parseToken } from '../../../protocol/token.ts';
+import { generateSigningKey } from '../../../protocol/keys/signing.ts';
+import { parseToken } from '../../../protocol/membership/token.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { foundSite, join, token } from '../membership/site.ts';
 

@@ -1,8 +1,8 @@
 /** An author made by hand: signs whatever a test wants it to say. */
 import { AuthorDoc } from '../../../daemon/src/mesh/log/author-doc.ts';
 import type { DomainId } from '../../../protocol/ids.ts';
-import { type EntryBody, type Epoch, type LogEntry, NO_ENTRY, type Point, pointText, signEntry } from '../../../protocol/log-entry.ts';
-import { generateSigningKey, type SigningKey } from '../../../protocol/signing.ts';
+import { generateSigningKey, type SigningKey } from '../../../protocol/keys/signing.ts';
+import { type EntryBody, type Epoch, type LogEntry, NO_ENTRY, type Point, pointText, signEntry } from '../../../protocol/log/log-entry.ts';
 import { DOMAIN, keyOfApp, publishedApp } from './node.ts';
 
 export class Author {

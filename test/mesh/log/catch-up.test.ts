@@ -5,7 +5,7 @@ import { DocCache } from '../../../daemon/src/mesh/log/doc-cache.ts';
 import { placementOf } from '../../../daemon/src/mesh/log/placement.ts';
 import { type AuthorState, decodeState, encodeState, NOTHING, type Track } from '../../../daemon/src/mesh/log/rows.ts';
 import { Serial } from '../../../daemon/src/mesh/log/serial.ts';
-import { generateSigningKey } from '../../../protocol/signing.ts';
+import { generateSigningKey } from '../../../protocol/keys/signing.ts';
 
 const author = generateSigningKey().publicKey;
 const epoch = (ms: number) => ({ ms, random: '0'.repeat(16) });

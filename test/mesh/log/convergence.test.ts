@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { generateSigningKey } from '../../../protocol/signing.ts';
+import { generateSigningKey } from '../../../protocol/keys/signing.ts';
 import { Author } from './author.ts';
 import { Node, Roster } from './node.ts';
 

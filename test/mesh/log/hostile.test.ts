@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MAX_OBJECT_BYTES, MAX_PENDING_ENTRIES } from '../../../daemon/src/mesh/log/limits.ts';
-import { encodeCbor } from '../../../protocol/cbor.ts';
+import { encodeCbor } from '../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { parseDomainId } from '../../../protocol/ids.ts';
-import { type LogEntry, parseEntry, verifyForkProof } from '../../../protocol/log-entry.ts';
-import { generateSigningKey } from '../../../protocol/signing.ts';
+import { generateSigningKey } from '../../../protocol/keys/signing.ts';
+import { type LogEntry, parseEntry, verifyForkProof } from '../../../protocol/log/log-entry.ts';
 import { Author } from './author.ts';
 import { app, appRef, keyOfApp, Node, publishedApp, Roster } from './node.ts';
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { contains, type History, joinLineages, related } from '../../../daemon/src/mesh/log/lineage.ts';
 import { mergeStates, type Side } from '../../../daemon/src/mesh/log/merge.ts';
 import type { Published } from '../../../daemon/src/mesh/log/published-object.ts';
-import { MAX_LINEAGE, type Point, pointText } from '../../../protocol/log-entry.ts';
+import { MAX_LINEAGE, type Point, pointText } from '../../../protocol/log/log-entry.ts';
 import { publishedApp } from './node.ts';
 
 const at = (ms: number, seq: number): Point => ({ epoch: { ms, random: '0'.repeat(16) }, seq });

@@ -5,10 +5,10 @@ import type { Kv, KvOp } from '../../../daemon/src/store/kv.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import type { ObjectStore } from '../../../daemon/src/store/object-store.types.ts';
 import { type DomainId, type PeerKey, parseDomainId } from '../../../protocol/ids.ts';
+import { generateSigningKey, hashHex, type SigningKey } from '../../../protocol/keys/signing.ts';
 import { SIGHTLINE_GROUP } from '../../../protocol/kinds/dtdomain.ts';
-import type { Epoch } from '../../../protocol/log-entry.ts';
-import type { ApiObject, ObjectRef } from '../../../protocol/objects.ts';
-import { generateSigningKey, hashHex, type SigningKey } from '../../../protocol/signing.ts';
+import type { Epoch } from '../../../protocol/log/log-entry.ts';
+import type { ApiObject, ObjectRef } from '../../../protocol/objects/objects.ts';
 import { silentLogger } from '../../silent-logger.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { REUNION_DOUBT_MS, REUNION_QUIET_MS } from '../../../daemon/src/mesh/log/limits.ts';
 import type { Restored } from '../../../daemon/src/mesh/log/log.types.ts';
 import { Reunion } from '../../../daemon/src/mesh/log/reunion.ts';
-import { generateSigningKey } from '../../../protocol/signing.ts';
+import { generateSigningKey } from '../../../protocol/keys/signing.ts';
 import { waitFor } from '../../wait.ts';
 import { appRef, type Disk, Node, Roster } from './node.ts';
 

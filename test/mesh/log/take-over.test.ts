@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AuthorDoc } from '../../../daemon/src/mesh/log/author-doc.ts';
 import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
-import { parseEntry } from '../../../protocol/log-entry.ts';
+import { parseEntry } from '../../../protocol/log/log-entry.ts';
 import { waitFor } from '../../wait.ts';
 import { Author } from './author.ts';
 import { appRef, DOMAIN_NAME, keyOfApp, Node, publishedApp, Roster } from './node.ts';

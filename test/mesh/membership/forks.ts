@@ -1,7 +1,7 @@
 /** Fork proofs for tests: two opening entries of one author in one epoch. */
 import type { DomainId } from '../../../protocol/ids.ts';
-import { type Epoch, forkProof, NO_ENTRY, signEntry } from '../../../protocol/log-entry.ts';
-import type { SigningKey } from '../../../protocol/signing.ts';
+import type { SigningKey } from '../../../protocol/keys/signing.ts';
+import { type Epoch, forkProof, NO_ENTRY, signEntry } from '../../../protocol/log/log-entry.ts';
 
 export function forkOf(author: SigningKey, domain: DomainId, epoch: Epoch): Uint8Array {
   const entry = (content: number) =>

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { signEnrolment } from '../../../protocol/certificate.ts';
 import type { ErrorCode } from '../../../protocol/errors.ts';
-import { fromRefusal, toRefusal } from '../../../protocol/join.ts';
-import { generateSigningKey } from '../../../protocol/signing.ts';
-import { parseToken } from '../../../protocol/token.ts';
+import { generateSigningKey } from '../../../protocol/keys/signing.ts';
+import { signEnrolment } from '../../../protocol/membership/certificate.ts';
+import { fromRefusal, toRefusal } from '../../../protocol/membership/join.ts';
+import { parseToken } from '../../../protocol/membership/token.ts';
 import { exchange, foundSite, type JoinOptions, join, nameOf, reopen, type Site, shownNames, token } from './site.ts';
 
 const HOUR = 3_600_000;

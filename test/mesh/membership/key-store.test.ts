@@ -3,8 +3,8 @@ import { createDomain } from '../../../daemon/src/mesh/membership/create-domain.
 import { forgetMembership } from '../../../daemon/src/mesh/membership/item-rows.ts';
 import { type DomainRecord, KeyStore } from '../../../daemon/src/mesh/membership/key-store.ts';
 import { parseDomainId, parseNodeName } from '../../../protocol/ids.ts';
-import { generateSigningKey } from '../../../protocol/signing.ts';
-import { parseToken } from '../../../protocol/token.ts';
+import { generateSigningKey } from '../../../protocol/keys/signing.ts';
+import { parseToken } from '../../../protocol/membership/token.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 import { foundSite } from './site.ts';
 

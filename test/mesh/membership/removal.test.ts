@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { decodeCbor } from '../../../protocol/cbor.ts';
-import { signCertificate, signEnrolment } from '../../../protocol/certificate.ts';
-import { signLeave, signRootFact } from '../../../protocol/facts.ts';
+import { decodeCbor } from '../../../protocol/encoding/cbor.ts';
 import { parseNodeName } from '../../../protocol/ids.ts';
+import { generateSigningKey, signingKeyFromSeed } from '../../../protocol/keys/signing.ts';
 import { MAX_ROTATIONS } from '../../../protocol/limits.ts';
-import { generateSigningKey, signingKeyFromSeed } from '../../../protocol/signing.ts';
-import { parseToken } from '../../../protocol/token.ts';
+import { signCertificate, signEnrolment } from '../../../protocol/membership/certificate.ts';
+import { signLeave, signRootFact } from '../../../protocol/membership/facts.ts';
+import { parseToken } from '../../../protocol/membership/token.ts';
 import { epochAt, forkOf } from './forks.ts';
 import { exchange, foundSite, join, nameOf, reopen, type Site, shownNames, token } from './site.ts';
 

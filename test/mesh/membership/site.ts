@@ -6,9 +6,9 @@ import { checkProof, makeEnrolment, makeOffer } from '../../../daemon/src/mesh/m
 import { KeyStore } from '../../../daemon/src/mesh/membership/key-store.ts';
 import type { Kv } from '../../../daemon/src/store/kv.ts';
 import type { PeerKey } from '../../../protocol/ids.ts';
-import { decodeJoinMessage, encodeJoinMessage, ItemCollector, type JoinMessage } from '../../../protocol/join.ts';
-import { generateSigningKey, type SigningKey } from '../../../protocol/signing.ts';
-import { parseToken } from '../../../protocol/token.ts';
+import { generateSigningKey, type SigningKey } from '../../../protocol/keys/signing.ts';
+import { decodeJoinMessage, encodeJoinMessage, ItemCollector, type JoinMessage } from '../../../protocol/membership/join.ts';
+import { parseToken } from '../../../protocol/membership/token.ts';
 import { memoryKv } from '../../store/memory-kv.ts';
 
 /** A clock that tests move by hand. */

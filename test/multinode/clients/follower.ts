@@ -3,8 +3,8 @@
  * Sequence. What it holds is compared without the mark of staleness, which has no version of its own and so is passed over by this library's cache.
  */
 import { type KubernetesListObject, type KubernetesObject, ListWatch, Watch } from '@kubernetes/client-node';
-import { STALE_ANNOTATION } from '../../../protocol/completeness.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
+import { STALE_ANNOTATION } from '../../../protocol/objects/completeness.ts';
 import { Sequence } from '../../harness/sequence.ts';
 import { waitFor } from '../../wait.ts';
 import { type KubernetesClient, pathOf } from './client.ts';

@@ -5,7 +5,7 @@
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Command } from '../../../protocol/commands.ts';
+import type { Command } from '../../../protocol/definitions/commands.ts';
 import { executionSchema } from '../../../protocol/kinds/execution.ts';
 import type { Part } from '../../../protocol/orders/outcome.ts';
 import { formDomain } from '../../harness/domain.ts';

@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { FrameChannel } from '../../../daemon/src/mesh/host/frame-channel.ts';
-import { decodeCbor, encodeCbor } from '../../../protocol/cbor.ts';
-import { encodeFrame } from '../../../protocol/frames.ts';
+import { decodeCbor, encodeCbor } from '../../../protocol/encoding/cbor.ts';
+import { encodeFrame } from '../../../protocol/encoding/frames.ts';
 import type { PeerKey } from '../../../protocol/ids.ts';
 import {
   MAX_REMOTE_HEAD_BYTES,
@@ -11,7 +11,7 @@ import {
   REMOTE_BODY_CHUNK_BYTES,
   ROWS_MEDIA_TYPE,
   remoteResponseHead,
-} from '../../../protocol/remote-api.ts';
+} from '../../../protocol/peers/remote.ts';
 import type { HostilePeer } from './hostile-peer.ts';
 
 const TIMEOUT_MS = 60_000;

@@ -8,11 +8,18 @@ import type { Duplex } from 'node:stream';
 import { FrameChannel } from '../../../daemon/src/mesh/host/frame-channel.ts';
 import type { Host, Link } from '../../../daemon/src/mesh/host/host.types.ts';
 import { createHost } from '../../../daemon/src/mesh/host/libp2p-host.ts';
-import { encodeCbor } from '../../../protocol/cbor.ts';
-import { signEnrolment } from '../../../protocol/certificate.ts';
-import { COMPARE_PROTOCOL, decodeDigests, encodeDigests, MAX_COMPARE_FRAME_BYTES } from '../../../protocol/compare.ts';
-import { openEnvelope } from '../../../protocol/envelope.ts';
-import { encodeGossip } from '../../../protocol/gossip.ts';
+import { encodeCbor } from '../../../protocol/encoding/cbor.ts';
+import { openEnvelope } from '../../../protocol/encoding/envelope.ts';
+import type { DomainId, NodeName, PeerKey } from '../../../protocol/ids.ts';
+import { generateSigningKey, type SigningKey } from '../../../protocol/keys/signing.ts';
+import { MAX_ITEMS_BYTES, MAX_JOIN_FRAME_BYTES } from '../../../protocol/limits.ts';
+import { COMPARE_PROTOCOL, decodeDigests, encodeDigests, MAX_COMPARE_FRAME_BYTES } from '../../../protocol/log/compare.ts';
+import { type EntryBody, type Epoch, type LogEntry, NO_ENTRY, parseEntry, signEntry } from '../../../protocol/log/log-entry.ts';
+import { decodeSync, encodeSync, MAX_SYNC_FRAME_BYTES, SYNC_PROTOCOL } from '../../../protocol/log/sync.ts';
+import { signEnrolment } from '../../../protocol/membership/certificate.ts';
+import { decodeJoinMessage, encodeJoinMessage, JOIN_VERSION } from '../../../protocol/membership/join.ts';
+import { parseToken } from '../../../protocol/membership/token.ts';
+import { encodeGossip } from '../../../protocol/peers/gossip.ts';
 import {
   decodeHello,
   encodeHello,
@@ -21,15 +28,8 @@ import {
   type HelloAbout,
   type HelloMessage,
   MAX_HELLO_FRAME_BYTES,
-} from '../../../protocol/hello.ts';
-import type { DomainId, NodeName, PeerKey } from '../../../protocol/ids.ts';
-import { decodeJoinMessage, encodeJoinMessage, JOIN_VERSION } from '../../../protocol/join.ts';
-import { MAX_ITEMS_BYTES, MAX_JOIN_FRAME_BYTES } from '../../../protocol/limits.ts';
-import { type EntryBody, type Epoch, type LogEntry, NO_ENTRY, parseEntry, signEntry } from '../../../protocol/log-entry.ts';
-import { REMOTE_API_PROTOCOL } from '../../../protocol/remote-api.ts';
-import { generateSigningKey, type SigningKey } from '../../../protocol/signing.ts';
-import { decodeSync, encodeSync, MAX_SYNC_FRAME_BYTES, SYNC_PROTOCOL } from '../../../protocol/sync.ts';
-import { parseToken } from '../../../protocol/token.ts';
+} from '../../../protocol/peers/hello.ts';
+import { REMOTE_API_PROTOCOL } from '../../../protocol/peers/remote.ts';
 import { silentLogger } from '../../silent-logger.ts';
 
 const JOIN_PROTOCOL = '/dtkd/join/1.0.0';

@@ -1,7 +1,7 @@
 /** What a hostile member publishes properly, so that it is taken: a user of its own. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { AuthorDoc } from '../../../daemon/src/mesh/log/author-doc.ts';
-import { type Epoch, pointText } from '../../../protocol/log-entry.ts';
+import { type Epoch, pointText } from '../../../protocol/log/log-entry.ts';
 import type { HostilePeer } from './hostile-peer.ts';
 
 /** Makes a user known as the member's own; returns its uid. */

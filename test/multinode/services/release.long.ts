@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { isRecord } from '../../../protocol/json.ts';
+import { isRecord } from '../../../protocol/encoding/json.ts';
 import { digestOf } from '../../../protocol/modules/archive.ts';
 import { formDomain } from '../../harness/domain.ts';
 import type { Site } from '../../harness/site.ts';

@@ -5,7 +5,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type ServiceState, serviceState } from '../../../protocol/service-api.ts';
+import { type ServiceState, serviceState } from '../../../protocol/requests/service.ts';
 import { fetchText } from '../../harness/http.ts';
 import { NODE } from '../../harness/node-binary.ts';
 import type { Site } from '../../harness/site.ts';

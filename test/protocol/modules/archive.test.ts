@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeCbor } from '../../../protocol/cbor.ts';
-import { MAX_MODULE_BYTES, MAX_MODULE_FILES } from '../../../protocol/module.ts';
+import { MAX_MODULE_BYTES, MAX_MODULE_FILES } from '../../../protocol/definitions/module.ts';
+import { encodeCbor } from '../../../protocol/encoding/cbor.ts';
 import { digestOf, type ModuleFile, packArchive, unpackArchive } from '../../../protocol/modules/archive.ts';
 import { codeOf } from '../../code-of.ts';
 

@@ -1,8 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are references of services, which the tested code reads.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { moduleManifest } from '../../../protocol/definitions/module.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { moduleManifest } from '../../../protocol/module.ts';
 import { moduleFaults } from '../../../protocol/modules/check.ts';
 import { readManifest } from '../../../protocol/modules/manifest.ts';
 

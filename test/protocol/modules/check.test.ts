@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { command as commandSchema } from '../../../protocol/commands.ts';
-import { moduleManifest } from '../../../protocol/module.ts';
+import { command as commandSchema } from '../../../protocol/definitions/commands.ts';
+import { moduleManifest } from '../../../protocol/definitions/module.ts';
 import { allFaults, moduleFaults } from '../../../protocol/modules/check.ts';
 import { commandFaults } from '../../../protocol/modules/command-check.ts';
 import { cycleFrom } from '../../../protocol/modules/cycle.ts';

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { type LockFile, MAX_LOCK_BYTES } from '../../../protocol/definitions/service-file.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { allFaults } from '../../../protocol/modules/check.ts';
 import { lockText, readLock } from '../../../protocol/modules/lock.ts';
-import { type LockFile, MAX_LOCK_BYTES } from '../../../protocol/service-file.ts';
 
 const hex = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 64, maxLength: 64 });
 const part = fc.stringMatching(/^[a-z0-9]{1,8}$/);

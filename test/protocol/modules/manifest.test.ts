@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { MAX_MANIFEST_BYTES } from '../../../protocol/definitions/module.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
-import { MAX_MANIFEST_BYTES } from '../../../protocol/module.ts';
 import { readManifest } from '../../../protocol/modules/manifest.ts';
 
 const HEAD = 'dsl_version: "1.0"\nmodule: acme/web\nversion: 1.2.0\n';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeCbor } from '../../../protocol/cbor.ts';
+import { decodeCbor } from '../../../protocol/encoding/cbor.ts';
 import { planEntry, planHeader } from '../../../protocol/orders/order.ts';
 import { encodeEntry, encodeHeader, executionIdOf, merkleProofs, merkleRoot, verifyProof } from '../../../protocol/orders/plan-tree.ts';
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeCbor } from '../../../protocol/cbor.ts';
-import { commandsDigest, inlineCode } from '../../../protocol/code.ts';
+import { commandsDigest, inlineCode } from '../../../protocol/definitions/code.ts';
+import { encodeCbor } from '../../../protocol/encoding/cbor.ts';
+import { generateSigningKey, type SigningKey } from '../../../protocol/keys/signing.ts';
 import type { Bundle } from '../../../protocol/orders/bundle.ts';
 import { bundledChain, signBundle, verifyBundle, verifyStatement } from '../../../protocol/orders/signed-bundle.ts';
-import { generateSigningKey, type SigningKey } from '../../../protocol/signing.ts';
 import { codeOf } from '../../code-of.ts';
 
 const KEY = generateSigningKey();

@@ -1,6 +1,6 @@
 /** `dtkd audit`: the daemon action that shows and verifies the audit log. The operator's alone. */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import { type AuditLog, has, type LineFilter } from './audit.ts';
 import type { RecordLine } from './audit-line.ts';
 import type { Verdict, Witness } from './chain.ts';

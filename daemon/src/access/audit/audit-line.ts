@@ -5,9 +5,9 @@
  */
 import { hash as digest } from 'node:crypto';
 import { z } from 'zod';
-import { signAuditHead } from '../../../../protocol/audit.ts';
+import { signAuditHead } from '../../../../protocol/audit/heads.ts';
+import type { SigningKey } from '../../../../protocol/keys/signing.ts';
 import type { AuditHead } from '../../../../protocol/kinds/node.ts';
-import type { SigningKey } from '../../../../protocol/signing.ts';
 import type { AuditRecord } from '../access.types.ts';
 import { MAX_FIELD } from './limits.ts';
 

@@ -4,9 +4,9 @@
  * anchor, and the oldest is removed. A disk that refuses is tried again for as long as it takes: `record` never throws and never waits, what
  * does not fit into memory meanwhile is counted and told in a line later. Does not judge what was written before: verifying does.
  */
-import { signAuditHead } from '../../../../protocol/audit.ts';
+import { signAuditHead } from '../../../../protocol/audit/heads.ts';
+import type { SigningKey } from '../../../../protocol/keys/signing.ts';
 import type { AuditHead } from '../../../../protocol/kinds/node.ts';
-import type { SigningKey } from '../../../../protocol/signing.ts';
 import type { AuditRecord } from '../access.types.ts';
 import type { AuditDisk, AuditFile } from './audit-disk.ts';
 import { anchorText, boundedRecord, fileName, hashOf, recordText, sealText, type Tip } from './audit-line.ts';

@@ -4,8 +4,8 @@
  * that `verify` finds any change of what is kept. Keeping somebody who has both files and key from writing the past anew is the witnesses'.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
+import { generateSigningKey, type SigningKey, signingKeyFromSeed } from '../../../../protocol/keys/signing.ts';
 import type { AuditHead } from '../../../../protocol/kinds/node.ts';
-import { generateSigningKey, type SigningKey, signingKeyFromSeed } from '../../../../protocol/signing.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { Kv } from '../../store/kv.ts';
 import type { Audit, AuditRecord } from '../access.types.ts';

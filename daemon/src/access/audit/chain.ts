@@ -3,7 +3,7 @@
  * also at the borders of files, signatures that are wrong, a beginning or an end that was cut off, and heads which somebody has seen and
  * which this log does not contain. Goes on after a problem, so that one altered line is told as one.
  */
-import { auditKeyText, verifyAuditHead } from '../../../../protocol/audit.ts';
+import { auditKeyText, verifyAuditHead } from '../../../../protocol/audit/heads.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import type { AuditHead } from '../../../../protocol/kinds/node.ts';
 import { type AuditLine, hashOf, headOfLine, isRestore, parseLine, seqOfFile, type Tip } from './audit-line.ts';

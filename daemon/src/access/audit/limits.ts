@@ -1,5 +1,5 @@
 /** What the audit log may take of disk, memory and time. */
-import { MAX_WITNESS_FRAME_BYTES } from '../../../../protocol/witness.ts';
+import { MAX_WITNESS_FRAME_BYTES } from '../../../../protocol/audit/witness.ts';
 
 /** Bytes of one file. Verifying one takes about a second. */
 export const FILE_BYTES = 16 * 1024 * 1024;

@@ -2,8 +2,8 @@
  * Finds where an audit log goes on, or begins it. What an abrupt end tore at the very end is cut off; nothing else that is there is touched,
  * also where it is wrong. Removes files that a rotation meant to remove and did not come to.
  */
-import { NO_LINE } from '../../../../protocol/audit.ts';
-import type { SigningKey } from '../../../../protocol/signing.ts';
+import { NO_LINE } from '../../../../protocol/audit/heads.ts';
+import type { SigningKey } from '../../../../protocol/keys/signing.ts';
 import type { AuditDisk, AuditFile } from './audit-disk.ts';
 import { anchorText, fileName, hashOf, type RecordLine, seqOfFile, type Tip } from './audit-line.ts';
 import { SIGN_BYTES } from './limits.ts';

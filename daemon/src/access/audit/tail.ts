@@ -1,5 +1,5 @@
 /** Judges the end of the last file at start: how far it is whole, and after which line the log goes on. Pure. */
-import { verifyAuditHead } from '../../../../protocol/audit.ts';
+import { verifyAuditHead } from '../../../../protocol/audit/heads.ts';
 import { type AuditLine, hashOf, headOfLine, parseLine, type RecordLine, type Tip } from './audit-line.ts';
 
 const NEWLINE = 0x0a;

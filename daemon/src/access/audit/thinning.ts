@@ -1,5 +1,5 @@
 /** Which of the heads that were seen of one author to keep: pure. */
-import type { WitnessedHead } from '../../../../protocol/witness.ts';
+import type { WitnessedHead } from '../../../../protocol/audit/witness.ts';
 
 /** Heads seen closer together than this are as one; the age of what was seen just now. */
 const NOW_MS = 60_000;

@@ -5,13 +5,7 @@
  * only; whether a log contains a head is for the log's own node to say.
  */
 import { z } from 'zod';
-import { verifyAuditHead } from '../../../../protocol/audit.ts';
-import { DtkdError } from '../../../../protocol/errors.ts';
-import { type DomainId, type PeerKey, parsePeerKey } from '../../../../protocol/ids.ts';
-import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
-import { type AuditHead, auditHead } from '../../../../protocol/kinds/node.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import { AUTHOR_ANNOTATION } from '../../../../protocol/principal.ts';
+import { verifyAuditHead } from '../../../../protocol/audit/heads.ts';
 import {
   checkWitnessRequest,
   decodeWitnessed,
@@ -19,7 +13,13 @@ import {
   encodeWitnessRequest,
   MAX_WITNESSED_HEADS,
   type WitnessedHead,
-} from '../../../../protocol/witness.ts';
+} from '../../../../protocol/audit/witness.ts';
+import { DtkdError } from '../../../../protocol/errors.ts';
+import { type DomainId, type PeerKey, parsePeerKey } from '../../../../protocol/ids.ts';
+import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
+import { type AuditHead, auditHead } from '../../../../protocol/kinds/node.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import { AUTHOR_ANNOTATION } from '../../../../protocol/rights/principal.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import { type Kv, prefixEnd } from '../../store/kv.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';

@@ -2,13 +2,13 @@
  * Capabilities and Shares as they are made and revoked: whom they name becomes a key and a uid, what they are about is checked, and what
  * a user grants is tied to what it holds.
  */
-import type { CapabilityVerb, GrantScope } from '../../../../protocol/capability.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { capabilityKind, capabilitySchema } from '../../../../protocol/kinds/capability.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import { shareKind, shareSchema } from '../../../../protocol/kinds/share.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import type { CapabilityVerb, GrantScope } from '../../../../protocol/rights/capability.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import { judgeGranting, wantedOf } from '../delegation.ts';
 import type { Directory, Resolved } from '../directory.ts';

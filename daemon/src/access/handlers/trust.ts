@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { type TrustMember, trustKind, trustSchema } from '../../../../protocol/kinds/trust.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import { type Principal, subjectText } from '../../../../protocol/principal.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import { type Principal, subjectText } from '../../../../protocol/rights/principal.ts';
 import type { Access } from '../access.types.ts';
 import type { Directory } from '../directory.ts';
 import type { Handler } from '../ports.ts';

@@ -1,6 +1,6 @@
 /** Users as they are made. Their tokens and what ends with them are the store participant's business (`access.ts`). */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { OPERATOR } from '../../../../protocol/principal.ts';
+import { OPERATOR } from '../../../../protocol/rights/principal.ts';
 import type { Handler } from '../ports.ts';
 
 export function userHandler(): Handler {

@@ -1,10 +1,10 @@
 /** Subresources of objects and daemon-wide actions: a JSON body in, a JSON value or a stream of JSON lines out. */
-import type { CapabilityVerb } from '../../../../protocol/capability.ts';
+import { isRecord } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { isRecord } from '../../../../protocol/json.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import { displayOf } from '../../../../protocol/principal.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import type { CapabilityVerb } from '../../../../protocol/rights/capability.ts';
+import { displayOf } from '../../../../protocol/rights/principal.ts';
 import { begin, may, mustGet, permit } from '../deciding/deciding.ts';
 import { assertWritableHere } from '../deciding/ownership.ts';
 import { DAEMON_GROUP } from '../discovery/discovery.ts';

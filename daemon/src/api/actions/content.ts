@@ -4,7 +4,7 @@
  */
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
-import { digest as digestText } from '../../../../protocol/code.ts';
+import { digest as digestText } from '../../../../protocol/definitions/code.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ApiContent } from '../api.types.ts';
 import { begin } from '../deciding/deciding.ts';

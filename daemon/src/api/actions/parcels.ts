@@ -3,7 +3,7 @@
  * may do that for is decided by whoever makes and takes them.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { MAX_PARCEL_REQUEST_BYTES } from '../../../../protocol/parcel-request.ts';
+import { MAX_PARCEL_REQUEST_BYTES } from '../../../../protocol/parcel/request.ts';
 import type { ApiParcels } from '../api.types.ts';
 import { begin } from '../deciding/deciding.ts';
 import { DAEMON_GROUP } from '../discovery/discovery.ts';

@@ -2,9 +2,9 @@
  * Where requests are decided: each object by itself, as it is stored when the decision counts. Who may not even DISCOVER an object is told that
  * there is none.
  */
-import type { CapabilityVerb } from '../../../../protocol/capability.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
+import type { CapabilityVerb } from '../../../../protocol/rights/capability.ts';
 import type { Decision } from '../../access/access.types.ts';
 import { decideMove } from '../../access/moves.ts';
 import { onward, type Soon } from '../flow/soon.ts';

@@ -1,9 +1,9 @@
 /** Whether a change may deploy a resource on a node. */
-import { isRecord } from '../../../../protocol/json.ts';
+import { isRecord } from '../../../../protocol/encoding/json.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import { nodeKind } from '../../../../protocol/kinds/node.ts';
 import { resourceKind } from '../../../../protocol/kinds/resource.ts';
-import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
 import { noteDecision } from '../request/audit-note.ts';
 import type { Api, ApiContext, Target } from '../request/request.ts';
 import { refusal } from './deciding.ts';

@@ -1,7 +1,7 @@
 /** Who owns what: objects in other nodes' namespaces and projections are not written here. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { OWNER_LABEL } from '../../../../protocol/kinds/dtapp.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import { type Api, refOfTarget, type Target } from '../request/request.ts';
 

@@ -1,6 +1,6 @@
 /** From changes of sources to changes of what follows from them. Each source's changes come in one order, so that a cache that follows is right. */
 import type { Derivation } from '../../../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { WatchEvent } from '../../store/object-store.types.ts';
 
 type ObjectEvent = Exclude<WatchEvent, { type: 'BOOKMARK' }>;

@@ -2,15 +2,15 @@
 
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
 import type { Derivation } from '../../../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import {
   type LabelRequirement,
   matchesFields,
   matchesLabels,
   parseFieldSelector,
   parseLabelSelector,
-} from '../../../../protocol/selectors.ts';
-import { matchesWhere, parseWhere } from '../../../../protocol/where.ts';
+} from '../../../../protocol/objects/selectors.ts';
+import { matchesWhere, parseWhere } from '../../../../protocol/where/where.ts';
 import type { ListQuery } from '../../store/object-store.types.ts';
 
 const COMMON_FIELDS = ['metadata.name', 'metadata.namespace'];

@@ -4,7 +4,7 @@
  */
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
 import type { Derivation } from '../../../../protocol/kinds/kind.ts';
-import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
 import type { LocalStore, RawListOptions, RawListPage, Soon, StoreFigures } from '../../store/local-store.types.ts';
 import type {
   Change,

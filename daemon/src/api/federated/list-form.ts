@@ -1,7 +1,7 @@
 /** The forms that a list may have, as text around its rows: what is only known after the rows stands behind them. Pure. */
 import { apiVersionOf, type Kind } from '../../../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import { columnDefinitions, type IncludeObject, partialMetadata, renderTable } from '../../../../protocol/table.ts';
+import { columnDefinitions, type IncludeObject, partialMetadata, renderTable } from '../../../../protocol/kinds/table.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { Json, ListEnd } from '../../catalog/federation/federation.types.ts';
 import type { AnswerForm } from '../request/media.ts';
 

@@ -3,10 +3,10 @@
  * one the headers tell what is known by then, and `metadata.completeness` behind the rows tells all. The client's reading is the pace.
  */
 
-import { completenessSentences } from '../../../../protocol/completeness.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
-import { ROWS_MEDIA_TYPE } from '../../../../protocol/remote-api.ts';
+import { completenessSentences } from '../../../../protocol/objects/completeness.ts';
+import { ROWS_MEDIA_TYPE } from '../../../../protocol/peers/remote.ts';
 import type { FederatedList } from '../../catalog/federation/federation.types.ts';
 import { begin } from '../deciding/deciding.ts';
 import { iteratedBody } from '../flow/iterated-body.ts';

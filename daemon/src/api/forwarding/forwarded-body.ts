@@ -1,9 +1,9 @@
 /** Documents on their way to another node and back: pure. There the node is `default`, and here it is what this node calls it. */
 import { z } from 'zod';
+import { isRecord, parseJson } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { isRecord, parseJson } from '../../../../protocol/json.ts';
 import { apiVersionOf, type Kind } from '../../../../protocol/kinds/kind.ts';
-import { type ApiObject, objectName } from '../../../../protocol/objects.ts';
+import { type ApiObject, objectName } from '../../../../protocol/objects/objects.ts';
 import { NAMESPACE_POINTER } from '../request/request.ts';
 import type { Status } from '../request/status.ts';
 

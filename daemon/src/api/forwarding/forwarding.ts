@@ -3,12 +3,12 @@
  * under the name by which the node is known here; refusals come back as they are. Replicas of shared kinds are read here.
  */
 
-import { ambiguousNode } from '../../../../protocol/ambiguous-node.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import { patchRulesOf } from '../../../../protocol/patch/patch-rules.ts';
-import type { UserPrincipal } from '../../../../protocol/principal.ts';
-import { MAX_ROW_BYTES } from '../../../../protocol/remote-api.ts';
+import { ambiguousNode } from '../../../../protocol/peers/ambiguous-node.ts';
+import { MAX_ROW_BYTES } from '../../../../protocol/peers/remote.ts';
+import type { UserPrincipal } from '../../../../protocol/rights/principal.ts';
 import type { PeerApi, PeerNode, PeerRequest, PeerResponse } from '../../catalog/federation/peer-api.types.ts';
 import { iteratedBody } from '../flow/iterated-body.ts';
 import { GIVEN_UP, linkSignals } from '../flow/linked-signal.ts';

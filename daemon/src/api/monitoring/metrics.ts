@@ -2,10 +2,10 @@
  * The daemon's numbers, for its operator and for users of this node who were granted READ on `metrics`. That is a thing of its own beside kinds: the Node object, which
  * every user may read, tells nothing of who does what when.
  */
-import type { GrantableAct } from '../../../../protocol/capability.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { GrantableAct } from '../../../../protocol/rights/capability.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Decision } from '../../access/access.types.ts';
 import { begin, refusal } from '../deciding/deciding.ts';
 import { parseAccept } from '../request/media.ts';

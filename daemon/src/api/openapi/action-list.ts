@@ -3,10 +3,6 @@
  * name (extensions.ts); a test sees to it that each of those names is here.
  */
 import type { z } from 'zod';
-import type { CapabilityVerb } from '../../../../protocol/capability.ts';
-import { checkup } from '../../../../protocol/checkup.ts';
-import { abortRequest, dispatchRequest, followRequest, retryRequest } from '../../../../protocol/dispatch-api.ts';
-import { inviteRequest, joinRequest, leaveRequest, recoveryKey, rootKey } from '../../../../protocol/domain-api.ts';
 import { dtAppKind } from '../../../../protocol/kinds/dtapp.ts';
 import { dtDomainKind } from '../../../../protocol/kinds/dtdomain.ts';
 import { executionKind } from '../../../../protocol/kinds/execution.ts';
@@ -17,9 +13,12 @@ import { serviceInstanceKind } from '../../../../protocol/kinds/service-instance
 import { taskKind } from '../../../../protocol/kinds/task.ts';
 import { typeKind } from '../../../../protocol/kinds/type.ts';
 import { userKind } from '../../../../protocol/kinds/user.ts';
-import { fetchRequest, installRequest, lockRequest, publishRequest } from '../../../../protocol/module-api.ts';
-import { contextAnswer, followLine } from '../../../../protocol/orders/follow.ts';
-import { parcelRequest } from '../../../../protocol/parcel-request.ts';
+import { parcelRequest } from '../../../../protocol/parcel/request.ts';
+import { checkup } from '../../../../protocol/requests/checkup.ts';
+import { abortRequest, dispatchRequest, followRequest, retryRequest } from '../../../../protocol/requests/dispatch.ts';
+import { inviteRequest, joinRequest, leaveRequest, recoveryKey, rootKey } from '../../../../protocol/requests/domain.ts';
+import { contextAnswer, followLine } from '../../../../protocol/requests/follow.ts';
+import { fetchRequest, installRequest, lockRequest, publishRequest } from '../../../../protocol/requests/module.ts';
 import {
   convergeRequest,
   copiesDiff,
@@ -38,7 +37,8 @@ import {
   stageRequest,
   takeDownRequest,
   taskLine,
-} from '../../../../protocol/service-api.ts';
+} from '../../../../protocol/requests/service.ts';
+import type { CapabilityVerb } from '../../../../protocol/rights/capability.ts';
 import type { Method } from './schema.types.ts';
 
 export const BYTES = 'bytes';

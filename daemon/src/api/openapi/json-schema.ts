@@ -3,7 +3,7 @@
  * `int-or-string`; what may be one of several other things is left open to them and told to people in `anyOf`.
  */
 import { z } from 'zod';
-import { isRecord, jsonEqual } from '../../../../protocol/json.ts';
+import { isRecord, jsonEqual } from '../../../../protocol/encoding/json.ts';
 import { INT_OR_STRING, refTo } from './names.ts';
 import type { Schema, SchemaType } from './schema.types.ts';
 

@@ -1,5 +1,5 @@
 /** What all kinds share: metadata, Status, what deletion takes and what a watch tells. Made once, when first asked for. */
-import { objectMeta, ownerReference } from '../../../../protocol/objects.ts';
+import { objectMeta, ownerReference } from '../../../../protocol/objects/objects.ts';
 import { OPEN, schemaOf } from './json-schema.ts';
 import { withListRules } from './list-rules.ts';
 import {

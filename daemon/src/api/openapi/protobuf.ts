@@ -2,7 +2,7 @@
  * Writes a document of OpenAPI 2.0 as the protocol buffers in which kubectl asks for it (package openapi.v2, as gnostic defines it). A message is described
  * by a table: the field's name in the document, its number, and what is in it. Fields without a place in a table are left out. Pure.
  */
-import { isRecord } from '../../../../protocol/json.ts';
+import { isRecord } from '../../../../protocol/encoding/json.ts';
 
 type Write = (value: unknown) => Buffer[];
 interface Field {

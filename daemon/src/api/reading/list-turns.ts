@@ -3,7 +3,7 @@
  * keep everybody waiting and fill the memory; here those of one user wait for one another, and for nobody else's.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { principalText } from '../../../../protocol/principal.ts';
+import { principalText } from '../../../../protocol/rights/principal.ts';
 import { Turns } from '../../counting/turns.ts';
 import type { Soon } from '../flow/soon.ts';
 import { allowRest } from '../listening/reader-patience.ts';

@@ -3,8 +3,8 @@
 import { dtAppKind } from '../../../../protocol/kinds/dtapp.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import { namespaceKind } from '../../../../protocol/kinds/namespace.ts';
-import { ROWS_MEDIA_TYPE } from '../../../../protocol/remote-api.ts';
-import { partialMetadata, renderTable } from '../../../../protocol/table.ts';
+import { partialMetadata, renderTable } from '../../../../protocol/kinds/table.ts';
+import { ROWS_MEDIA_TYPE } from '../../../../protocol/peers/remote.ts';
 import type { RawListPage } from '../../store/local-store.types.ts';
 import type { ListQuery } from '../../store/object-store.types.ts';
 import { begin, mustGet, mustGetRaw, seen } from '../deciding/deciding.ts';

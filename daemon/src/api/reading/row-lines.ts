@@ -1,4 +1,4 @@
-/** A list as lines (protocol/remote-api.ts): the stored JSON of each row as it is, part by part, so that its length costs no memory. */
+/** A list as lines (protocol/peers/remote.ts): the stored JSON of each row as it is, part by part, so that its length costs no memory. */
 import type { RawListPage } from '../../store/local-store.types.ts';
 import type { ListQuery } from '../../store/object-store.types.ts';
 import type { Api, ApiContext } from '../request/request.ts';

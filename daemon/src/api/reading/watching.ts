@@ -2,8 +2,8 @@
 
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { apiVersionOf, type Kind } from '../../../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import { partialMetadata, renderTable } from '../../../../protocol/table.ts';
+import { partialMetadata, renderTable } from '../../../../protocol/kinds/table.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { WatchQuery } from '../../store/object-store.types.ts';
 import { begin } from '../deciding/deciding.ts';
 import type { Principal } from '../handlers.types.ts';

@@ -3,7 +3,7 @@
  * written down. One step around each handler, and not a chain of middleware: a link of a chain costs promises, and an answer that is ready at once needs none.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { subjectText } from '../../../../protocol/principal.ts';
+import { subjectText } from '../../../../protocol/rights/principal.ts';
 import { Turns } from '../../counting/turns.ts';
 import type { Soon } from '../flow/soon.ts';
 import type { Principal } from '../handlers.types.ts';

@@ -4,11 +4,10 @@
  * given up in time. Does not look into bodies.
  */
 import type { Duplex } from 'node:stream';
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
+import { encodeFrame } from '../../../../protocol/encoding/frames.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { encodeFrame } from '../../../../protocol/frames.ts';
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
-import { SELF } from '../../../../protocol/principal.ts';
 import {
   MAX_REMOTE_HEAD_BYTES,
   MAX_REMOTE_REQUEST_BYTES,
@@ -17,7 +16,8 @@ import {
   type RemoteRequestHead,
   remoteRequestHead,
   remoteResponseHead,
-} from '../../../../protocol/remote-api.ts';
+} from '../../../../protocol/peers/remote.ts';
+import { SELF } from '../../../../protocol/rights/principal.ts';
 import type { PeerApi, PeerNode, PeerRequest, PeerResponse } from '../../catalog/federation/peer-api.types.ts';
 import { Turns } from '../../counting/turns.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';

@@ -1,5 +1,5 @@
-import { encodeFrame } from '../../../../protocol/frames.ts';
-import { REMOTE_BODY_CHUNK_BYTES } from '../../../../protocol/remote-api.ts';
+import { encodeFrame } from '../../../../protocol/encoding/frames.ts';
+import { REMOTE_BODY_CHUNK_BYTES } from '../../../../protocol/peers/remote.ts';
 
 /** A body, or a part of it, cut into frames. */
 export function bodyFrames(bytes: Uint8Array): Uint8Array[] {

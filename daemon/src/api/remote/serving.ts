@@ -4,9 +4,9 @@
  * not read. Does not decide anything itself.
  */
 import type { Duplex } from 'node:stream';
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
+import { encodeFrame } from '../../../../protocol/encoding/frames.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { encodeFrame } from '../../../../protocol/frames.ts';
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
 import {
   MAX_REMOTE_HEAD_BYTES,
@@ -14,7 +14,7 @@ import {
   type RemoteRequestHead,
   type RemoteResponseHead,
   remoteRequestHead,
-} from '../../../../protocol/remote-api.ts';
+} from '../../../../protocol/peers/remote.ts';
 import type { Access } from '../../access/access.types.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';

@@ -1,6 +1,6 @@
 /** What is known of one request for the audit log, and the line that comes of it. */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { displayOf, type Principal, SELF } from '../../../../protocol/principal.ts';
+import { displayOf, type Principal, SELF } from '../../../../protocol/rights/principal.ts';
 import type { AuditRecord, Decision } from '../../access/access.types.ts';
 import { isRemote } from '../views/visibility.ts';
 

@@ -1,4 +1,4 @@
-import type { Principal, UserPrincipal } from '../../../../protocol/principal.ts';
+import type { Principal, UserPrincipal } from '../../../../protocol/rights/principal.ts';
 
 /** What `serving.ts` says of a request that a member sent: a caller over HTTP has no way to say it. */
 export interface RemoteCall {

@@ -1,6 +1,6 @@
 /** What a client accepts, and what its body is: pure reading of the headers. */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { ROWS_MEDIA_TYPE } from '../../../../protocol/remote-api.ts';
+import { ROWS_MEDIA_TYPE } from '../../../../protocol/peers/remote.ts';
 
 export type AnswerForm = 'json' | 'table' | 'metadata' | 'rows' | 'discovery';
 

@@ -1,7 +1,7 @@
 /** One object in the form that the client accepts. */
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import { type IncludeObject, partialMetadata, renderTable } from '../../../../protocol/table.ts';
+import { type IncludeObject, partialMetadata, renderTable } from '../../../../protocol/kinds/table.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { AnswerForm } from './media.ts';
 import { type ApiContext, answerJson } from './request.ts';
 

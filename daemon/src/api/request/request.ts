@@ -1,10 +1,10 @@
 /** What every handler of the API needs of a request: who asks, what about, its body and its options; and the way to answer. */
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
+import { parseJson } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { parseJson } from '../../../../protocol/json.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
-import type { ObjectRef } from '../../../../protocol/objects.ts';
+import type { ObjectRef } from '../../../../protocol/objects/objects.ts';
 import type { Turns } from '../../counting/turns.ts';
 import type { ApiOptions } from '../api.types.ts';
 import type { Principal } from '../handlers.types.ts';

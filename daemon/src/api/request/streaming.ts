@@ -1,5 +1,5 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { SELF, subjectText } from '../../../../protocol/principal.ts';
+import { SELF, subjectText } from '../../../../protocol/rights/principal.ts';
 import { iteratedBody } from '../flow/iterated-body.ts';
 import { GIVEN_UP, linkSignals } from '../flow/linked-signal.ts';
 import { allowRest } from '../listening/reader-patience.ts';

@@ -3,7 +3,7 @@
  * than" a version holds for the present state of the store that gave it. What cannot be meant is refused, rather than taken for something else.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { parseVersion } from '../../../../protocol/resource-version.ts';
+import { parseVersion } from '../../../../protocol/objects/resource-version.ts';
 
 /** Parameters as they stand in the request; undefined where they are absent. */
 export interface VersionParameters {

@@ -1,7 +1,7 @@
 /** The body of a write: JSON, with what it says twice reported. */
-import { duplicateFields } from '../../../../protocol/duplicate-fields.ts';
+import { duplicateFields } from '../../../../protocol/encoding/duplicate-fields.ts';
+import { parseJsonText, textOf } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { parseJsonText, textOf } from '../../../../protocol/json.ts';
 import { type ApiContext, fieldValidation, readBody, warn } from './request.ts';
 
 /** Fields that a message names; all of them are in its causes. */

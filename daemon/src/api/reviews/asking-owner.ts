@@ -1,11 +1,11 @@
 /** What another node says of the rights that one of this node's users has there. What it answers is checked, and informs only. */
 import { z } from 'zod';
-import type { CapabilityVerb } from '../../../../protocol/capability.ts';
+import { parseJson } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { parseJson } from '../../../../protocol/json.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import { type AccessRules, accessRules } from '../../../../protocol/kinds/review.ts';
-import type { UserPrincipal } from '../../../../protocol/principal.ts';
+import type { CapabilityVerb } from '../../../../protocol/rights/capability.ts';
+import type { UserPrincipal } from '../../../../protocol/rights/principal.ts';
 import type { PeerApi, PeerNode } from '../../catalog/federation/peer-api.types.ts';
 import { linkSignals } from '../flow/linked-signal.ts';
 import type { Api, ApiContext } from '../request/request.ts';

@@ -1,9 +1,9 @@
 /** May whoever asks do something with objects? This node decides about its own; about those of another node, that one is asked. */
-import type { CapabilityVerb } from '../../../../protocol/capability.ts';
 import { KINDS, kindByPlural } from '../../../../protocol/kinds/index.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import { REVIEWS, type ResourceAttributes } from '../../../../protocol/kinds/review.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import type { CapabilityVerb } from '../../../../protocol/rights/capability.ts';
 import type { Decision } from '../../access/access.types.ts';
 import { RIGHT_FOR } from '../../access/rules.ts';
 import { allowsDeleteCollection } from '../discovery/discovery.ts';

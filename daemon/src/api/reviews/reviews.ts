@@ -3,8 +3,8 @@
  * stored, and nothing is decided here: access/ does that, for these as for every request.
  */
 import type { z } from 'zod';
+import { isRecord } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { isRecord } from '../../../../protocol/json.ts';
 import { apiVersionOf } from '../../../../protocol/kinds/kind.ts';
 import {
   accessReviewSpec,
@@ -15,7 +15,7 @@ import {
   selfSubjectReview,
   selfSubjectRulesReview,
 } from '../../../../protocol/kinds/review.ts';
-import { displayOf } from '../../../../protocol/principal.ts';
+import { displayOf } from '../../../../protocol/rights/principal.ts';
 import { begin } from '../deciding/deciding.ts';
 import type { AddRoute } from '../reception/reception.ts';
 import { causesOf } from '../request/causes.ts';

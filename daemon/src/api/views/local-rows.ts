@@ -1,5 +1,5 @@
 /** This node's own rows as lists and watches over nodes take them: what each user may see of them, and nothing else. */
-import type { UserPrincipal } from '../../../../protocol/principal.ts';
+import type { UserPrincipal } from '../../../../protocol/rights/principal.ts';
 import type { Access } from '../../access/access.types.ts';
 import type { LocalStore, RawListPage } from '../../store/local-store.types.ts';
 import type { ListQuery, WatchEvent, WatchQuery } from '../../store/object-store.types.ts';

@@ -1,9 +1,9 @@
 /** The sentences of refusals: pure. */
-import type { CapabilityVerb } from '../../../../protocol/capability.ts';
 import { capabilityKind } from '../../../../protocol/kinds/capability.ts';
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
 import { shareKind } from '../../../../protocol/kinds/share.ts';
-import { displayOf, type Principal } from '../../../../protocol/principal.ts';
+import type { CapabilityVerb } from '../../../../protocol/rights/capability.ts';
+import { displayOf, type Principal } from '../../../../protocol/rights/principal.ts';
 
 const GRANTS = [capabilityKind, shareKind];
 const READING = new Set<CapabilityVerb>(['READ', 'DISCOVER']);

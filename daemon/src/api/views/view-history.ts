@@ -3,7 +3,7 @@
  * list again. Also tells open watches to look again. Keeps one number, and who has looked at what since.
  */
 import { createHash } from 'node:crypto';
-import { type Principal, subjectText, type UserPrincipal } from '../../../../protocol/principal.ts';
+import { type Principal, subjectText, type UserPrincipal } from '../../../../protocol/rights/principal.ts';
 import type { Access } from '../../access/access.types.ts';
 import type { ListQuery, ObjectStore } from '../../store/object-store.types.ts';
 

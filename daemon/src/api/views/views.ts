@@ -1,6 +1,6 @@
 /** What a principal sees of a kind, as a list or watch begins with it. */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Access, View } from '../../access/access.types.ts';
 import type { LocalStore } from '../../store/local-store.types.ts';
 import type { ListQuery } from '../../store/object-store.types.ts';

@@ -1,8 +1,8 @@
 /** How much of an object somebody sees, and what is left of one that shows by name alone: pure. */
 import { dtAppKind, OWNER_LABEL } from '../../../../protocol/kinds/dtapp.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import { type Principal, SELF } from '../../../../protocol/principal.ts';
-import { parseFieldSelector } from '../../../../protocol/selectors.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import { parseFieldSelector } from '../../../../protocol/objects/selectors.ts';
+import { type Principal, SELF } from '../../../../protocol/rights/principal.ts';
 import type { View, Visibility } from '../../access/access.types.ts';
 import type { ListQuery } from '../../store/object-store.types.ts';
 

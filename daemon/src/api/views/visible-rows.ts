@@ -2,8 +2,8 @@
  * Lists and watches of what this daemon stores, as one principal sees them: rows that it may not see are not there, rows that it may only
  * DISCOVER show their name. Who may see everything of a kind gets the stored bytes as they are.
  */
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { RawListPage } from '../../store/local-store.types.ts';
 import type { ListPage, ListQuery, WatchEvent, WatchQuery } from '../../store/object-store.types.ts';
 import { onward, type Soon } from '../flow/soon.ts';

@@ -6,8 +6,8 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
 import { apiVersionOf } from '../../../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Visibility } from '../../access/access.types.ts';
 import type { WatchEvent, WatchQuery } from '../../store/object-store.types.ts';
 import { Reader } from '../flow/event-reader.ts';

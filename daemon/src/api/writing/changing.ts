@@ -3,13 +3,13 @@
  * if the object has changed since it was read. What the server owns is never taken from a document.
  */
 
+import { checkJson, isRecord } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { checkJson, isRecord } from '../../../../protocol/json.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import { applyJsonPatch, applyMergePatch } from '../../../../protocol/patch/patch.ts';
 import { type PatchRule, patchRulesOf } from '../../../../protocol/patch/patch-rules.ts';
 import { applyStrategicMergePatch } from '../../../../protocol/patch/strategic-merge.ts';
-import { applyJsonPatch, applyMergePatch } from '../../../../protocol/patch.ts';
 import { begin, may, mustGet, notFound, permit, permitChange, shownAfter } from '../deciding/deciding.ts';
 import { deployedOn, permitDeployment } from '../deciding/deployment.ts';
 import { assertOwn, assertWritableHere } from '../deciding/ownership.ts';

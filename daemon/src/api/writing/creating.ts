@@ -3,8 +3,8 @@
 import { randomInt } from 'node:crypto';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import { subjectText } from '../../../../protocol/principal.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import { subjectText } from '../../../../protocol/rights/principal.ts';
 import { begin, permit, shownAfter } from '../deciding/deciding.ts';
 import { deployedOn, permitDeployment, type Reader } from '../deciding/deployment.ts';
 import { assertWritableHere } from '../deciding/ownership.ts';

@@ -1,9 +1,9 @@
 /** delete and deletecollection: preconditions, finalizers, what becomes of dependents, and the kind's handler, which may do it its own way. */
 
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { finalizersAtDeletion, isForDependents, ORPHAN_FINALIZER } from '../../../../protocol/finalizers.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
-import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import { finalizersAtDeletion, isForDependents, ORPHAN_FINALIZER } from '../../../../protocol/objects/finalizers.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
 import type { ListQuery } from '../../store/object-store.types.ts';
 import { begin, may, mayKnowOf, mustGet, notFound, permit, shownAfter } from '../deciding/deciding.ts';
 import { assertOwn, assertWritableHere } from '../deciding/ownership.ts';

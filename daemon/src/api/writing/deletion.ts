@@ -1,10 +1,10 @@
 /** How an object is to be deleted, as a client says it in DeleteOptions or in the query; and the object as it stands until it goes. */
 import { z } from 'zod';
+import { isRecord } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { isForDependents, PROPAGATION_POLICIES, type PropagationPolicy } from '../../../../protocol/finalizers.ts';
-import { isRecord } from '../../../../protocol/json.ts';
-import { type ApiObject, toTimestamp } from '../../../../protocol/objects.ts';
-import { DELETION_ANNOTATION, type Principal, principalText } from '../../../../protocol/principal.ts';
+import { isForDependents, PROPAGATION_POLICIES, type PropagationPolicy } from '../../../../protocol/objects/finalizers.ts';
+import { type ApiObject, toTimestamp } from '../../../../protocol/objects/objects.ts';
+import { DELETION_ANNOTATION, type Principal, principalText } from '../../../../protocol/rights/principal.ts';
 import { assertJson } from '../request/media.ts';
 import { type ApiContext, isDryRun, readJson } from '../request/request.ts';
 import { annotated, withGeneration } from './document.ts';

@@ -1,12 +1,12 @@
 /** From documents that users write to objects that are stored: pure. Says field by field what is wrong. */
 
 import type { z } from 'zod';
+import { isRecord, jsonEqual } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { isRecord, jsonEqual } from '../../../../protocol/json.ts';
 import { apiVersionOf, type Kind } from '../../../../protocol/kinds/kind.ts';
-import { type ApiObject, type ObjectMeta, objectMeta } from '../../../../protocol/objects.ts';
-import { haveSameOwners } from '../../../../protocol/owners.ts';
-import { CREATOR_ANNOTATION, OWNERS_ANNOTATION, SERVER_ANNOTATIONS } from '../../../../protocol/principal.ts';
+import { haveSameOwners } from '../../../../protocol/kinds/owners.ts';
+import { type ApiObject, type ObjectMeta, objectMeta } from '../../../../protocol/objects/objects.ts';
+import { CREATOR_ANNOTATION, OWNERS_ANNOTATION, SERVER_ANNOTATIONS } from '../../../../protocol/rights/principal.ts';
 import { causesOf, invalid } from '../request/causes.ts';
 
 /** What a user says with a document. */

@@ -1,8 +1,8 @@
 /** Which finalizers may be written: pure. */
 
-import { isFinalizerName } from '../../../../protocol/finalizers.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import { isFinalizerName } from '../../../../protocol/objects/finalizers.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import { invalid } from '../request/causes.ts';
 
 /** A finalizer says whose it is; and an object that is being deleted may only lose finalizers. Errors: INVALID naming the field. */

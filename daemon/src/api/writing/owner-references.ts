@@ -4,9 +4,9 @@
  */
 
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
-import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
-import { haveSameOwners, isSameOwner, type OwnerReference, ownerPlace, ownersBeyond, ownersOf } from '../../../../protocol/owners.ts';
-import { OWNERS_ANNOTATION, type Principal, principalText } from '../../../../protocol/principal.ts';
+import { haveSameOwners, isSameOwner, type OwnerReference, ownerPlace, ownersBeyond, ownersOf } from '../../../../protocol/kinds/owners.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
+import { OWNERS_ANNOTATION, type Principal, principalText } from '../../../../protocol/rights/principal.ts';
 import type { Origin } from '../../store/object-store.types.ts';
 import { permit, refusal } from '../deciding/deciding.ts';
 import { invalid } from '../request/causes.ts';

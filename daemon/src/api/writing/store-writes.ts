@@ -1,5 +1,5 @@
 /** The transactions of the API: each looks again at what it is about to replace. */
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import { refOfTarget, type Target } from '../request/request.ts';
 

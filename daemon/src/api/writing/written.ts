@@ -1,9 +1,9 @@
 /** What all writes share: the user's document for a target, and the kind's handler. */
 
+import { isRecord } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { isRecord } from '../../../../protocol/json.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { KindHandler } from '../handlers.types.ts';
 import { type Api, type ApiContext, fieldValidation, namespaceOf, type Target, warn } from '../request/request.ts';
 import { MAX_SAID } from '../request/written-body.ts';

@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { decodeLaneAnswer, encodeLaneRequest, LANE_ALPN, LANE_PROTOCOL, type LaneGrant } from '../../../../protocol/tunnel.ts';
+import { decodeLaneAnswer, encodeLaneRequest, LANE_ALPN, LANE_PROTOCOL, type LaneGrant } from '../../../../protocol/peers/tunnel.ts';
 import type { Channel } from '../channel/channel.ts';
 import { LaneChannel } from '../channel/lane-channel.ts';
 import { StreamChannel } from '../channel/stream-channel.ts';

@@ -3,7 +3,14 @@ import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DomainId } from '../../../../protocol/ids.ts';
-import { decodeLaneRequest, encodeLaneGrant, encodeRefusal, LANE_ALPN, LANE_PROTOCOL, TICKET_BYTES } from '../../../../protocol/tunnel.ts';
+import {
+  decodeLaneRequest,
+  encodeLaneGrant,
+  encodeRefusal,
+  LANE_ALPN,
+  LANE_PROTOCOL,
+  TICKET_BYTES,
+} from '../../../../protocol/peers/tunnel.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { Channel } from '../channel/channel.ts';
 import { LaneChannel } from '../channel/lane-channel.ts';

@@ -1,6 +1,6 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { TICKET_BYTES, TICKET_TTL_MS } from '../../../../protocol/tunnel.ts';
+import { TICKET_BYTES, TICKET_TTL_MS } from '../../../../protocol/peers/tunnel.ts';
 import type { Author } from '../ports.ts';
 
 /** Tickets not yet used, per member: as many lanes as a busy ingress opens at once. */

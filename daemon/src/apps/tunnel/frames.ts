@@ -1,6 +1,6 @@
+import { FRAME_HEADER_BYTES } from '../../../../protocol/encoding/frames.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { FRAME_HEADER_BYTES } from '../../../../protocol/frames.ts';
-import { MAX_TUNNEL_FRAME_BYTES } from '../../../../protocol/tunnel.ts';
+import { MAX_TUNNEL_FRAME_BYTES } from '../../../../protocol/peers/tunnel.ts';
 import { type Channel, type ChannelSink, IDLE_SINK } from '../channel/channel.ts';
 
 /**

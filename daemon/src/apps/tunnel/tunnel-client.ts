@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { UserPrincipal } from '../../../../protocol/principal.ts';
-import { checkTunnelAnswer, encodeTunnelRequest, TUNNEL_PROTOCOL } from '../../../../protocol/tunnel.ts';
+import { checkTunnelAnswer, encodeTunnelRequest, TUNNEL_PROTOCOL } from '../../../../protocol/peers/tunnel.ts';
+import type { UserPrincipal } from '../../../../protocol/rights/principal.ts';
 import type { RemoteApp } from '../app-table.ts';
 import type { Channel, Traffic } from '../channel/channel.ts';
 import { StreamChannel } from '../channel/stream-channel.ts';

@@ -1,13 +1,13 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { AppSelectors } from '../../../../protocol/kinds/dtapp.ts';
-import type { UserPrincipal } from '../../../../protocol/principal.ts';
 import {
   decodeTunnelRequest,
   encodeRefusal,
   encodeTunnelAccepted,
   TUNNEL_PROTOCOL,
   type TunnelRequest,
-} from '../../../../protocol/tunnel.ts';
+} from '../../../../protocol/peers/tunnel.ts';
+import type { UserPrincipal } from '../../../../protocol/rights/principal.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { AppTable, OwnApp } from '../app-table.ts';
 import type { Channel, Traffic } from '../channel/channel.ts';

@@ -3,14 +3,14 @@
  * changes. The revision of a bundle is the store's version of the last change of types, resources, modules or nodes, and so never goes
  * back while the store does not. Whoever may READ a resource gets all of its bundle: what commands see does not depend on who runs them.
  */
+import type { SignedModule } from '../../../../protocol/definitions/module.ts';
+import { instanceOfCode } from '../../../../protocol/definitions/scoped-names.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
+import type { SigningKey } from '../../../../protocol/keys/signing.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import { nodeStatus } from '../../../../protocol/kinds/node.ts';
-import type { SignedModule } from '../../../../protocol/module.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import { signBundle } from '../../../../protocol/orders/signed-bundle.ts';
-import { instanceOfCode } from '../../../../protocol/scoped-names.ts';
-import type { SigningKey } from '../../../../protocol/signing.ts';
 import type { Change, ObjectStore } from '../../store/object-store.types.ts';
 import type { Reads } from '../model/objects.ts';
 import type { Decide, DecideMove, ModelAction } from '../model/ports.ts';

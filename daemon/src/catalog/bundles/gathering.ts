@@ -2,13 +2,13 @@
  * Gathers what a node has to know of a resource of this node: the resource, its children at any depth, its parents, the types of all of them
  * and who answers for these. Reads what is durable, sees everything as the owner does, and writes nothing.
  */
-import { type CodeRef, inlineCode } from '../../../../protocol/code.ts';
+import { type CodeRef, inlineCode } from '../../../../protocol/definitions/code.ts';
+import type { SignedModule } from '../../../../protocol/definitions/module.ts';
+import { instanceOfCode } from '../../../../protocol/definitions/scoped-names.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { nodeStatus } from '../../../../protocol/kinds/node.ts';
-import type { SignedModule } from '../../../../protocol/module.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import { type Bundle, type BundledResource, MAX_BUNDLED_RESOURCES } from '../../../../protocol/orders/bundle.ts';
-import { instanceOfCode } from '../../../../protocol/scoped-names.ts';
 import { effectiveValues } from '../model/effective/effective-resource.ts';
 import { nodeParents, nodeRef, type Reads, refIn, resourceNameOf, resourceParents, resourceSpecOf, typeKey } from '../model/objects.ts';
 import type { NamedType } from '../model/resolved-type.ts';

@@ -4,15 +4,15 @@
  * theirs. Keeps nothing.
  */
 import { z } from 'zod';
+import { scopedType } from '../../../../protocol/definitions/scoped-names.ts';
+import { typeName } from '../../../../protocol/definitions/type-rules.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { resourceKind } from '../../../../protocol/kinds/resource.ts';
 import { INSTANCE_LABEL } from '../../../../protocol/kinds/service-instance.ts';
-import { typeName } from '../../../../protocol/kinds/type.ts';
-import { type ApiObject, objectName } from '../../../../protocol/objects.ts';
+import { type ApiObject, objectName } from '../../../../protocol/objects/objects.ts';
 import { MAX_BUNDLE_BYTES } from '../../../../protocol/orders/bundle.ts';
 import { verifyBundle } from '../../../../protocol/orders/signed-bundle.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
-import { scopedType } from '../../../../protocol/scoped-names.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import { refIn, resourceNameOf, resourceSpecOf } from '../model/objects.ts';
 import type { Decide } from '../model/ports.ts';

@@ -1,12 +1,12 @@
 /** Resources of other nodes through federation and their own APIs, for one question of a user of this node. */
-import { isComplete } from '../../../../protocol/completeness.ts';
+import { isRecord, parseJson } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { isRecord, parseJson } from '../../../../protocol/json.ts';
 import { resourceKind } from '../../../../protocol/kinds/resource.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import { isComplete } from '../../../../protocol/objects/completeness.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import { MAX_BUNDLE_BYTES } from '../../../../protocol/orders/bundle.ts';
-import type { UserPrincipal } from '../../../../protocol/principal.ts';
-import { refusedBy } from '../../../../protocol/refused-by.ts';
+import { refusedBy } from '../../../../protocol/requests/refused-by.ts';
+import type { UserPrincipal } from '../../../../protocol/rights/principal.ts';
 import type { FederatedReads } from '../federation/federation.types.ts';
 import type { PeerApi, PeerResponse } from '../federation/peer-api.types.ts';
 import type { OtherModels } from './ports.ts';

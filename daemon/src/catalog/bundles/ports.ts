@@ -1,6 +1,6 @@
 /** What finding resources needs of the rest of the daemon. daemon.ts wires it. */
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { Principal, UserPrincipal } from '../../../../protocol/principal.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import type { Principal, UserPrincipal } from '../../../../protocol/rights/principal.ts';
 
 /** Which resources: each field that is there narrows. Types are compared without regard to case; a bare one is also meant for those of service instances. */
 export interface ResourceQuery {

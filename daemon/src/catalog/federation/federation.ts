@@ -3,10 +3,10 @@
  * `f/…` in the database) and the watches of other nodes that keep it right. Guarantees that lists are a concatenation in namespace order, stated
  * node by node, and that nothing is deleted because somebody is absent. Decides nothing: each owner answers under the asker's own rights.
  */
-import type { NodeStatement } from '../../../../protocol/completeness.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
-import type { UserPrincipal } from '../../../../protocol/principal.ts';
+import type { NodeStatement } from '../../../../protocol/objects/completeness.ts';
+import type { UserPrincipal } from '../../../../protocol/rights/principal.ts';
 import { askerOf, viewText } from './cache/cache-keys.ts';
 import { dropUnheld, goneFrom, goneParts } from './cache/gone.ts';
 import { Journal, unknownVersion } from './cache/journal.ts';

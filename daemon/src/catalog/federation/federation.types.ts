@@ -1,9 +1,9 @@
 /** What federation is made of, as its parts and those who use it see it. */
-import type { NodeStatement } from '../../../../protocol/completeness.ts';
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { UserPrincipal } from '../../../../protocol/principal.ts';
+import type { NodeStatement } from '../../../../protocol/objects/completeness.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import type { UserPrincipal } from '../../../../protocol/rights/principal.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { Kv } from '../../store/kv.ts';
 import type { ListQuery, WatchEvent, WatchQuery } from '../../store/object-store.types.ts';

@@ -1,5 +1,5 @@
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
-import type { UserPrincipal } from '../../../../protocol/principal.ts';
+import type { UserPrincipal } from '../../../../protocol/rights/principal.ts';
 
 /** A member of any of this node's domains. */
 export interface PeerNode {

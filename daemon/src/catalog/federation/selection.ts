@@ -1,15 +1,15 @@
 /** Selectors of a list or watch over nodes: what is judged here, and what is passed on to peers. Pure. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import {
   type FieldRequirement,
   matchesFields,
   matchesLabels,
   parseFieldSelector,
   parseLabelSelector,
-} from '../../../../protocol/selectors.ts';
-import { matchesWhere, parseWhere, type Where } from '../../../../protocol/where.ts';
+} from '../../../../protocol/objects/selectors.ts';
+import { matchesWhere, parseWhere, type Where } from '../../../../protocol/where/where.ts';
 import type { Selectors } from './federation.types.ts';
 
 const NAMESPACE = 'metadata.namespace';

@@ -1,11 +1,11 @@
 /** What the parts of service instances hand to one another, and what they need of the rest of the daemon. daemon.ts wires the ports. */
-import type { AssemblyApp, ServiceWorkflow } from '../../../../protocol/assembly.ts';
+import type { AssemblyApp, ServiceWorkflow } from '../../../../protocol/definitions/assembly.ts';
+import type { ModuleArchive, ModuleManifest, ModuleType } from '../../../../protocol/definitions/module.ts';
+import type { LockFile, ServiceFile } from '../../../../protocol/definitions/service-file.ts';
 import type { ErrorCode } from '../../../../protocol/errors.ts';
 import type { DispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';
-import type { ModuleArchive, ModuleManifest, ModuleType } from '../../../../protocol/module.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
-import type { LockFile, ServiceFile } from '../../../../protocol/service-file.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 
 // --- files -------------------------------------------------------------------------------------------------------------------------------

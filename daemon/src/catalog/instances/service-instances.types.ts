@@ -1,8 +1,8 @@
 /** What service instances as one part take, and what they offer to the API. daemon.ts wires both. */
-import type { CapabilityVerb } from '../../../../protocol/capability.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { FollowLine } from '../../../../protocol/orders/follow.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import type { FollowLine } from '../../../../protocol/requests/follow.ts';
+import type { CapabilityVerb } from '../../../../protocol/rights/capability.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import type { Decide, DecideMove, ModelHandler } from '../model/ports.ts';

@@ -1,11 +1,11 @@
 /**
  * The types that every node has, kept as projections of this node, so that nobody writes them and everybody can extend them. A type that a user has made under one of their names, before a version of dtkd had it, stays.
  */
-import { BUILTIN_TYPES } from '../../../../protocol/builtin-types.ts';
+import { jsonEqual } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { jsonEqual } from '../../../../protocol/json.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import type { TypeSpec } from '../../../../protocol/kinds/type.ts';
+import { BUILTIN_TYPES } from '../../../../protocol/modules/builtin-types.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import { type Reads, refIn, typeKey } from './objects.ts';

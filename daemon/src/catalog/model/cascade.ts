@@ -4,8 +4,8 @@
  * go keeps everything.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import { BREATH, MAX_CASCADE } from './limits.ts';
 import { type Plural, refIn, resourceSpecOf, typeNameOf } from './objects.ts';

@@ -1,6 +1,6 @@
 /** Nobody writes what the system computes, by whatever way: what it has written may be sent back as it is. */
-import { isRecord } from '../../../../protocol/json.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import { isRecord } from '../../../../protocol/encoding/json.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import { resourceSpecOf } from './objects.ts';
 import { invalid, objectText } from './refusal.ts';
 import type { ResolvedType } from './resolved-type.ts';

@@ -1,6 +1,6 @@
 /** What models, types and resources do beyond being stored: spelling of types, computed properties, deletion with dependents. */
-import { jsonEqual } from '../../../../protocol/json.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import { jsonEqual } from '../../../../protocol/encoding/json.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import { deleteWithDependents } from './cascade.ts';
 import { assertNotComputed } from './computed.ts';

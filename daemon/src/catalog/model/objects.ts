@@ -1,8 +1,9 @@
 /** The objects of the model as this part reads them: which kind a change is about, and its spec, parsed. */
+import { scopedTypeName } from '../../../../protocol/definitions/type-rules.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import { type ResourceSpec, resourceSpec } from '../../../../protocol/kinds/resource.ts';
-import { scopedTypeName, type TypeSpec, typeSpec } from '../../../../protocol/kinds/type.ts';
-import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import { type TypeSpec, typeSpec } from '../../../../protocol/kinds/type.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 
 export const PLURALS = ['models', 'types', 'resources'] as const;

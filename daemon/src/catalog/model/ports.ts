@@ -1,9 +1,9 @@
 /** What the model needs of the rest of the daemon, and the shape of what it offers to the API. daemon.ts wires both. */
 import type { z } from 'zod';
-import type { CapabilityVerb } from '../../../../protocol/capability.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
-import type { ApiObject, objectMeta } from '../../../../protocol/objects.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { ApiObject, objectMeta } from '../../../../protocol/objects/objects.ts';
+import type { CapabilityVerb } from '../../../../protocol/rights/capability.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 
 /** Decides what a principal may do with an object. `Access.decide` is one. */
 export type Decide = (

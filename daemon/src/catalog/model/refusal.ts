@@ -1,7 +1,7 @@
 /** How the model refuses: causes that name object, field and what was expected, gathered into one error. */
 import { z } from 'zod';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { ObjectRef } from '../../../../protocol/objects.ts';
+import type { ObjectRef } from '../../../../protocol/objects/objects.ts';
 import { LISTED, MAX_CAUSES } from './limits.ts';
 
 /** One thing that is wrong. */

@@ -1,5 +1,5 @@
 /** Which types may stand in a relation, and how many: pure. `node` is the key of machines, which have no Type. */
-import type { RelationRule } from '../../../../protocol/kinds/type.ts';
+import type { RelationRule } from '../../../../protocol/definitions/type-rules.ts';
 import { NODE_TYPE, typeKey } from './objects.ts';
 import { isA, type ResolvedType } from './resolved-type.ts';
 

@@ -1,7 +1,8 @@
 /** A type with all that it inherits: pure. The nearest type that says something about a matter decides it; properties merge field by field. */
-import type { PropertyRule, RelationRule, TypeSpec } from '../../../../protocol/kinds/type.ts';
-import { mayNarrow, overridden } from '../../../../protocol/property-rule.ts';
-import { type ReadyRule, typeOfRule } from '../../../../protocol/property-value.ts';
+import { mayNarrow, overridden } from '../../../../protocol/definitions/property-rule.ts';
+import { type ReadyRule, typeOfRule } from '../../../../protocol/definitions/property-value.ts';
+import type { PropertyRule, RelationRule } from '../../../../protocol/definitions/type-rules.ts';
+import type { TypeSpec } from '../../../../protocol/kinds/type.ts';
 import { typeKey } from './objects.ts';
 
 /** A type under its own name, with what it says itself. */

@@ -1,5 +1,5 @@
 /** The properties of a resource against its type: pure. */
-import { type ReadyRule, typeOfValue, valueFault } from '../../../../protocol/property-value.ts';
+import { type ReadyRule, typeOfValue, valueFault } from '../../../../protocol/definitions/property-value.ts';
 import type { Faults } from './refusal.ts';
 import type { ResolvedType } from './resolved-type.ts';
 

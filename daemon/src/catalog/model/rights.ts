@@ -1,9 +1,9 @@
 /** Whether somebody may make a change that the model makes for them, of many objects at once: as if each were a request of its own. */
-import type { CapabilityVerb } from '../../../../protocol/capability.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import type { CapabilityVerb } from '../../../../protocol/rights/capability.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import { nodeParents, nodeRef, PLURALS, type Plural, type Reads, refIn, resourceParents, resourceSpecOf } from './objects.ts';
 import type { Decide, DecideMove } from './ports.ts';
 import { invalid, noParent, objectText } from './refusal.ts';

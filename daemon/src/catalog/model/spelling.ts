@@ -1,5 +1,5 @@
 /** Types are told apart without regard to case, and stored as the Type itself spells its name: indexes and queries compare letters. */
-import { isRecord } from '../../../../protocol/json.ts';
+import { isRecord } from '../../../../protocol/encoding/json.ts';
 import type { Plural } from './objects.ts';
 
 /** Where a kind names a type. */

@@ -2,10 +2,10 @@
  * Looks types up by name and resolves them with their supertypes. What it resolved is kept, so that judging many resources of few types
  * reads each type once; whoever changes types clears it. Reads through whatever it is given: a transaction, or what is durable.
  */
-import type { PropertyRule } from '../../../../protocol/kinds/type.ts';
+import { compilePattern } from '../../../../protocol/definitions/pattern.ts';
+import { type ReadyRule, typeOfRule } from '../../../../protocol/definitions/property-value.ts';
+import type { PropertyRule } from '../../../../protocol/definitions/type-rules.ts';
 import { MAX_SUPERTYPES } from '../../../../protocol/limits.ts';
-import { compilePattern } from '../../../../protocol/pattern.ts';
-import { type ReadyRule, typeOfRule } from '../../../../protocol/property-value.ts';
 import { CACHED_TYPES } from './limits.ts';
 import { type Reads, refIn, typeKey, typeNameOf, typeSpecOf } from './objects.ts';
 import { mergedProperties, type NamedType, type ResolvedProperty, type ResolvedType, resolvedType } from './resolved-type.ts';

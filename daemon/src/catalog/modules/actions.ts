@@ -1,8 +1,8 @@
 /** Daemon-wide actions of modules: install, publish, fetch, and choose the versions for a lock. */
 import type { z } from 'zod';
+import { MAX_LOCK_BYTES } from '../../../../protocol/definitions/service-file.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { fetchRequest, lockRequest } from '../../../../protocol/module-api.ts';
-import { MAX_LOCK_BYTES } from '../../../../protocol/service-file.ts';
+import { fetchRequest, lockRequest } from '../../../../protocol/requests/module.ts';
 import type { ModelActionRequest } from '../model/ports.ts';
 import { chooseRelease, type FetchingOptions, takeRelease } from './fetching.ts';
 import { assertMayKeep, installModule, readInstallRequest } from './installing.ts';

@@ -1,11 +1,11 @@
 /** Assembly objects: what can be staged of a module that is here. They come and go in the transactions that write its Module. */
 
-import { jsonEqual } from '../../../../protocol/json.ts';
+import type { ModuleManifest } from '../../../../protocol/definitions/module.ts';
+import { assemblyObjectName } from '../../../../protocol/definitions/names.ts';
+import { jsonEqual } from '../../../../protocol/encoding/json.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
-import type { ModuleManifest } from '../../../../protocol/module.ts';
-import { assemblyObjectName } from '../../../../protocol/modules/names.ts';
-import type { ObjectRef } from '../../../../protocol/objects.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { ObjectRef } from '../../../../protocol/objects/objects.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 import { type ModuleFields, newObject } from './types.ts';
 

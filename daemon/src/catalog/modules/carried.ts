@@ -1,10 +1,10 @@
 /** The archives that are here, with what their publishers signed, for files that carry them elsewhere. Reads rows and files; changes nothing. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { decodeCbor } from '../../../../protocol/cbor.ts';
+import { signedModule } from '../../../../protocol/definitions/module.ts';
+import { decodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import { releaseSchema } from '../../../../protocol/kinds/release.ts';
-import { signedModule } from '../../../../protocol/module.ts';
 import { verifyStatement } from '../../../../protocol/orders/signed-bundle.ts';
 import { DEFAULT_PAGE, type Kv, prefixEnd } from '../../store/kv.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';

@@ -3,14 +3,14 @@
  * them forward and pins never mix two instances. Owns the rows `n/m/DIGEST/PUBLISHER/VERSION/NAME` of this node's own key; archives are the library's. Does
  * not know what an instance needs: it is told.
  */
-import { encodeCbor } from '../../../../protocol/cbor.ts';
+import { MAX_MODULE_BYTES } from '../../../../protocol/definitions/module.ts';
+import { instanceOfCode, scopedCode } from '../../../../protocol/definitions/scoped-names.ts';
+import { compareVersions } from '../../../../protocol/definitions/version-order.ts';
+import { encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { MAX_MODULE_BYTES } from '../../../../protocol/module.ts';
+import type { SigningKey } from '../../../../protocol/keys/signing.ts';
 import { unpackArchive } from '../../../../protocol/modules/archive.ts';
 import { soundModule } from '../../../../protocol/modules/check.ts';
-import { instanceOfCode, scopedCode } from '../../../../protocol/scoped-names.ts';
-import type { SigningKey } from '../../../../protocol/signing.ts';
-import { compareVersions } from '../../../../protocol/version-order.ts';
 import { type Kv, prefixEnd } from '../../store/kv.ts';
 import { chunksOf, encodeSigned, type Library, sha256 } from './library.ts';
 import { INSTALLED_MS } from './limits.ts';

@@ -5,8 +5,8 @@
  */
 import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { ModuleArchive } from '../../../../protocol/definitions/module.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { ModuleArchive } from '../../../../protocol/module.ts';
 import { syncDirectory } from '../../disk/sync-directory.ts';
 import { isFull, isMissing } from '../../disk/system-error.ts';
 import { AT_ONCE } from './limits.ts';

@@ -2,8 +2,8 @@
  * Takes released modules into this node, to be staged: each verified against what its publisher signed, kept with the rights of whoever asks, and
  * offered on to the members. A name stays with the publishers of the versions that are here. Does not make its types those of the node.
  */
+import { jsonEqual } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { jsonEqual } from '../../../../protocol/json.ts';
 import { RELEASE_CHUNK_BYTES } from '../../../../protocol/kinds/release.ts';
 import { isInRange } from '../../../../protocol/modules/resolve.ts';
 import type { Logger } from '../../logging/logger.types.ts';

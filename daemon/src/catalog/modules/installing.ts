@@ -3,18 +3,18 @@
  * keeps several versions of a module; the types of one of them are the node's. Everything is written with the rights of whoever asks. Runs nothing.
  */
 import type { z } from 'zod';
-import { encodeCbor } from '../../../../protocol/cbor.ts';
+import { MAX_MODULE_BYTES, type ModuleManifest } from '../../../../protocol/definitions/module.ts';
+import { compareVersions } from '../../../../protocol/definitions/version-order.ts';
+import { encodeCbor } from '../../../../protocol/encoding/cbor.ts';
+import { jsonEqual } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { jsonEqual } from '../../../../protocol/json.ts';
+import type { SigningKey } from '../../../../protocol/keys/signing.ts';
 import { moduleKind } from '../../../../protocol/kinds/module.ts';
-import { MAX_MODULE_BYTES, type ModuleManifest } from '../../../../protocol/module.ts';
-import { installRequest } from '../../../../protocol/module-api.ts';
 import { unpackArchive } from '../../../../protocol/modules/archive.ts';
 import { newModule, soundModule } from '../../../../protocol/modules/check.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
-import type { SigningKey } from '../../../../protocol/signing.ts';
-import { compareVersions } from '../../../../protocol/version-order.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import { installRequest } from '../../../../protocol/requests/module.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import type { Decide } from '../model/ports.ts';
 import { withoutUnseen } from '../model/refusal.ts';

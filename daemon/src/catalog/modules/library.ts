@@ -3,14 +3,14 @@
  * from the disk is compared with its digest before it is believed, and kept in memory within a limit. Knows nothing of what is installed.
  */
 import { readFile } from 'node:fs/promises';
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
-import { type CodeRef, digest as digestText } from '../../../../protocol/code.ts';
+import { type CodeRef, digest as digestText } from '../../../../protocol/definitions/code.ts';
+import { MAX_MODULE_BYTES, signedModule } from '../../../../protocol/definitions/module.ts';
+import { bareCode, instanceOfCode } from '../../../../protocol/definitions/scoped-names.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { MAX_MODULE_BYTES, signedModule } from '../../../../protocol/module.ts';
 import { unpackArchive } from '../../../../protocol/modules/archive.ts';
 import { soundModule } from '../../../../protocol/modules/check.ts';
 import { verifyStatement } from '../../../../protocol/orders/signed-bundle.ts';
-import { bareCode, instanceOfCode } from '../../../../protocol/scoped-names.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import { type Kv, prefixEnd } from '../../store/kv.ts';
 import { CACHED_BYTES, KEPT_MS, RENEW_MS } from './limits.ts';

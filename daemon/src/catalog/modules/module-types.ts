@@ -1,10 +1,10 @@
 /** The types of a module within the transaction that installs it: named as others are spelled, written with the rights of whoever asks, never over types of others. */
+import { typeObjectName } from '../../../../protocol/definitions/names.ts';
+import { jsonEqual } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { jsonEqual } from '../../../../protocol/json.ts';
 import type { TypeSpec } from '../../../../protocol/kinds/type.ts';
-import { typeObjectName } from '../../../../protocol/modules/names.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 import { refIn, typeKey, typeNameOf, typeSpecOf } from '../model/objects.ts';
 import type { Rights } from '../model/rights.ts';

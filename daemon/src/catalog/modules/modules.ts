@@ -3,9 +3,9 @@
  * commands run from. Owns the Module, Assembly and Release objects, the Types that come from modules, rows `n/m/…` and the directory that it is given. Guarantees
  * that what it hands out is what was signed. Does not decide whose code may run, and runs none.
  */
+import type { SignedModule } from '../../../../protocol/definitions/module.ts';
+import type { SigningKey } from '../../../../protocol/keys/signing.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
-import type { SignedModule } from '../../../../protocol/module.ts';
-import type { SigningKey } from '../../../../protocol/signing.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import type { Decide, DecideMove, ModelHandler } from '../model/ports.ts';

@@ -1,9 +1,9 @@
 /** What modules need of the rest of the daemon, and what they offer to it. daemon.ts wires both. */
-import type { CodeRef } from '../../../../protocol/code.ts';
-import type { ModuleArchive, ModuleManifest } from '../../../../protocol/module.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
-import type { LockFile } from '../../../../protocol/service-file.ts';
+import type { CodeRef } from '../../../../protocol/definitions/code.ts';
+import type { ModuleArchive, ModuleManifest } from '../../../../protocol/definitions/module.ts';
+import type { LockFile } from '../../../../protocol/definitions/service-file.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 
 /** What a publisher signed, with its signature. */
 export interface SignedStatement {

@@ -1,5 +1,5 @@
 /** What is told while modules are fetched, as lines that a client follows. */
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { ContentProgress } from './ports.ts';
 
 /** One line of a fetch. The last one is `done`. */

@@ -4,13 +4,13 @@
  */
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
+import { jsonEqual } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { jsonEqual } from '../../../../protocol/json.ts';
 import { dtDomainKind } from '../../../../protocol/kinds/dtdomain.ts';
 import { RELEASE_CHUNK_BYTES, type ReleaseFields, releaseKind } from '../../../../protocol/kinds/release.ts';
-import { publishRequest } from '../../../../protocol/module-api.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import { publishRequest } from '../../../../protocol/requests/module.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 import type { HandlerContext } from '../model/ports.ts';
 import type { InstallingOptions } from './installing.ts';

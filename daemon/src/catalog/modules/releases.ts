@@ -2,13 +2,13 @@
  * Releases that count: of what this node's own objects and its replicas say, those that their author signed. A Release is believed if its statement says
  * the same as it does, and was signed with the key that the author's Node tells as its signing key. Changes nothing.
  */
+import { MAX_MODULE_BYTES } from '../../../../protocol/definitions/module.ts';
+import { compareVersions } from '../../../../protocol/definitions/version-order.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import { RELEASE_CHUNK_BYTES, type ReleaseFields, releaseSchema } from '../../../../protocol/kinds/release.ts';
-import { MAX_MODULE_BYTES } from '../../../../protocol/module.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import { verifyStatement } from '../../../../protocol/orders/signed-bundle.ts';
-import { AUTHOR_ANNOTATION } from '../../../../protocol/principal.ts';
-import { compareVersions } from '../../../../protocol/version-order.ts';
+import { AUTHOR_ANNOTATION } from '../../../../protocol/rights/principal.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import type { KnownNode, KnownNodes, SignedStatement } from './ports.ts';
 import { MAX_VERSIONS } from './versions.ts';

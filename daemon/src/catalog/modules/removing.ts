@@ -1,6 +1,6 @@
 /** Removes versions of modules: the active one with its types, and not while these are used or others may fetch it as released. */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 import { COUNTED } from '../model/limits.ts';
 import { refIn, typeNameOf } from '../model/objects.ts';

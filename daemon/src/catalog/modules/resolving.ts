@@ -3,11 +3,11 @@
  * (protocol/modules/resolve.ts), and what is chosen fetched. Prefers what is here, so that an instance can be staged while everybody is away.
  */
 
+import { LOCK_FILE, type LockFile } from '../../../../protocol/definitions/service-file.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { readLock } from '../../../../protocol/modules/lock.ts';
 import { type Candidate, isInRange, MAX_GRAPH_MODULES, type Root, resolveModules } from '../../../../protocol/modules/resolve.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
-import { LOCK_FILE, type LockFile } from '../../../../protocol/service-file.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import { chooseRelease, type FetchingOptions, pinnedTo, takeRelease } from './fetching.ts';
 import type { LoadedModule, ModuleResolving, ResolvedModules } from './ports.ts';
 import type { Asker } from './progress.ts';

@@ -2,10 +2,10 @@
  * Rows of who signed which archive. `n/m/DIGEST/PUBLISHER`: the module itself, whose name and version stand in the archive. `n/m/DIGEST/PUBLISHER/VERSION/NAME`: a
  * copy of it that a service instance has; several instances may have one archive.
  */
-import { decodeCbor } from '../../../../protocol/cbor.ts';
-import { type CodeRef, codeName, moduleVersion } from '../../../../protocol/code.ts';
-import { type SignedModule, signedModule } from '../../../../protocol/module.ts';
-import { instanceOfCode } from '../../../../protocol/scoped-names.ts';
+import { type CodeRef, codeName, moduleVersion } from '../../../../protocol/definitions/code.ts';
+import { type SignedModule, signedModule } from '../../../../protocol/definitions/module.ts';
+import { instanceOfCode } from '../../../../protocol/definitions/scoped-names.ts';
+import { decodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import type { Kv } from '../../store/kv.ts';
 
 export const STATEMENTS = 'n/m/';

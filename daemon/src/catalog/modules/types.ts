@@ -1,12 +1,12 @@
 /** From a module to the objects that stand for it: pure. */
-import type { CodeRef } from '../../../../protocol/code.ts';
+import type { CodeRef } from '../../../../protocol/definitions/code.ts';
+import type { ModuleManifest } from '../../../../protocol/definitions/module.ts';
+import { moduleObjectName, typeObjectName } from '../../../../protocol/definitions/names.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import { moduleSchema } from '../../../../protocol/kinds/module.ts';
 import type { TypeSpec } from '../../../../protocol/kinds/type.ts';
-import type { ModuleManifest } from '../../../../protocol/module.ts';
-import { moduleObjectName, typeObjectName } from '../../../../protocol/modules/names.ts';
-import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
-import { CREATOR_ANNOTATION, type Principal, subjectText } from '../../../../protocol/principal.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
+import { CREATOR_ANNOTATION, type Principal, subjectText } from '../../../../protocol/rights/principal.ts';
 import type { SignedStatement } from './ports.ts';
 
 export type ModuleCode = CodeRef & { version: string };

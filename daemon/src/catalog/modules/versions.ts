@@ -1,7 +1,7 @@
 /** The versions of a module that are on this node: one Module object for each, of which one at most has its types among those of the node. */
+import { compareVersions } from '../../../../protocol/definitions/version-order.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
-import { compareVersions } from '../../../../protocol/version-order.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 import { type ModuleFields, moduleFieldsOf, moduleRef } from './types.ts';
 

@@ -4,10 +4,10 @@
  * Does not decide who may set one.
  */
 import { randomUUID } from 'node:crypto';
+import { isRecord } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { isRecord } from '../../../../protocol/json.ts';
 import { MAX_SECRET_BYTES, secretKind, secretSchema } from '../../../../protocol/kinds/secret.ts';
-import { type ApiObject, type ObjectRef, toTimestamp } from '../../../../protocol/objects.ts';
+import { type ApiObject, type ObjectRef, toTimestamp } from '../../../../protocol/objects/objects.ts';
 import type { Change, ObjectStore, Participant, Transaction } from '../../store/object-store.types.ts';
 import { openValue, sealValue } from './secret-box.ts';
 import { SECRET_KEY_FILE, SecretKey } from './secret-key.ts';

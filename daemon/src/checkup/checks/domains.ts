@@ -1,7 +1,7 @@
 /** Domains themselves: their state, where members reach this node, invites, and what is missing of logs. Pure. */
-import { isLoopback } from '../../../../protocol/address.ts';
-import { humanDuration } from '../../../../protocol/age.ts';
-import { type Finding, ok, problem, warning } from '../../../../protocol/checkup.ts';
+import { isLoopback } from '../../../../protocol/peers/address.ts';
+import { type Finding, ok, problem, warning } from '../../../../protocol/requests/checkup.ts';
+import { humanDuration } from '../../../../protocol/text/age.ts';
 import type { CheckupFacts, DomainFacts } from '../checkup.types.ts';
 
 /** Invites that are named at most. */

@@ -1,6 +1,6 @@
 /** The machine as the daemon feels it: disk, memory, processor, addresses, multicast, names. Pure. */
-import { isLoopback } from '../../../../protocol/address.ts';
-import { type Finding, ok, problem, warning } from '../../../../protocol/checkup.ts';
+import { isLoopback } from '../../../../protocol/peers/address.ts';
+import { type Finding, ok, problem, warning } from '../../../../protocol/requests/checkup.ts';
 import type { CheckupFacts, MachineFacts } from '../checkup.types.ts';
 
 const MIB = 1024 * 1024;

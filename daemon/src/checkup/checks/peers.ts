@@ -1,6 +1,6 @@
 /** Members: who is away and why, who is only reached through others, whose clock, version or name is trouble. Pure. */
-import { humanDuration } from '../../../../protocol/age.ts';
-import { type Finding, ok, problem, warning } from '../../../../protocol/checkup.ts';
+import { type Finding, ok, problem, warning } from '../../../../protocol/requests/checkup.ts';
+import { humanDuration } from '../../../../protocol/text/age.ts';
 import type { DomainFacts, PeerFacts } from '../checkup.types.ts';
 
 /** Certificates and expiries are judged by minutes, and audit lines of several nodes are laid beside each other. Milliseconds. */

@@ -1,6 +1,6 @@
 /** What the daemon keeps: certificates, the audit log, apps. Pure. */
-import { humanDuration } from '../../../../protocol/age.ts';
-import { type Finding, ok, problem, warning } from '../../../../protocol/checkup.ts';
+import { type Finding, ok, problem, warning } from '../../../../protocol/requests/checkup.ts';
+import { humanDuration } from '../../../../protocol/text/age.ts';
 import type { CheckupFacts } from '../checkup.types.ts';
 
 /** The API's certificate is renewed when less is left, the authority at the next start. Milliseconds. */

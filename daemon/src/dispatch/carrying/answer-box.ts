@@ -1,9 +1,9 @@
 /** An answer in its box: sealed to the starter, signed by the target. Pure but for the ports that sign and unseal. */
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { parsePeerKey } from '../../../../protocol/ids.ts';
+import { hashHex, verifySignature } from '../../../../protocol/keys/signing.ts';
 import { type AnswerBody, type AnswerFrame, type AnswerSeal, answerBody, MAX_ANSWER_BYTES } from '../../../../protocol/orders/answer.ts';
-import { hashHex, verifySignature } from '../../../../protocol/signing.ts';
 import type { Members } from '../dispatch.types.ts';
 
 export type AnswerName = Omit<AnswerFrame, 'type' | 'sealed' | 'signature'>;
@@ -21,7 +21,7 @@ export async function boxAnswer(
   { part, records }: AnswerBody,
 ): Promise<AnswerFrame> {
   // The curve is needed by few and takes its time to load.
-  const { seal } = await import('../../../../protocol/sealing.ts');
+  const { seal } = await import('../../../../protocol/keys/sealing.ts');
   const sealed = seal(name.starter, encodeCbor({ part, records: Uint8Array.from(records) }));
   if (sealed.length > MAX_ANSWER_BYTES) throw new DtkdError('TOO_LARGE', `an answer has at most ${MAX_ANSWER_BYTES} bytes`);
   return { type: 'answer', ...name, sealed, signature: members.sign(domain, 'answer', sealBytes(domain, name, sealed)) };

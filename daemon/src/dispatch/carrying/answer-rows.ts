@@ -2,7 +2,7 @@
  * Answers that are kept for others, until they can be carried on: rows `h/a/DOMAIN/TARGET/STARTER/ID/INDEX`. One of each, within the quotas of its target. An answer that
  * may yet be found out gives way to one that is final.
  */
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { ANSWERS_BYTES, ANSWERS_PER_TARGET_BYTES, type AnswerFrame, answerFrame } from '../../../../protocol/orders/answer.ts';
 import { DEFAULT_PAGE, type Kv, prefixEnd } from '../../store/kv.ts';

@@ -3,9 +3,9 @@
  * Does not know what the frames mean.
  */
 import type { Duplex } from 'node:stream';
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
+import { encodeFrame } from '../../../../protocol/encoding/frames.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { encodeFrame } from '../../../../protocol/frames.ts';
 import type { AnswerFrame } from '../../../../protocol/orders/answer.ts';
 import { CARRY_PROTOCOL, type CarryAnswer, type CarryRequest, carryAnswer, carryRequest } from '../../../../protocol/orders/carry.ts';
 import type { Logger } from '../../logging/logger.types.ts';

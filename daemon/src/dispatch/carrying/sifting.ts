@@ -5,7 +5,7 @@
 import { ANSWERS_PER_TARGET_BYTES, type AnswerFrame } from '../../../../protocol/orders/answer.ts';
 import type { CancelFrame, OrderFrame } from '../../../../protocol/orders/carry.ts';
 import { HELD_PER_DEPOSITOR_BYTES } from '../../../../protocol/orders/hold.ts';
-import { MAX_PARCEL_ANSWERS, MAX_PARCEL_ORDERS } from '../../../../protocol/parcel.ts';
+import { MAX_PARCEL_ANSWERS, MAX_PARCEL_ORDERS } from '../../../../protocol/parcel/parcel.ts';
 import type { Members } from '../dispatch.types.ts';
 import { HELD_PER_DEPOSITOR } from '../hold/limits.ts';
 import { isCancelledBy, isDepositedBy } from '../hold/order-box.ts';

@@ -1,5 +1,5 @@
 /** Checks a command where it is planned, and says which code it may run. */
-import type { CodeRef } from '../../../../protocol/code.ts';
+import type { CodeRef } from '../../../../protocol/definitions/code.ts';
 import type { CommandContext, PlanContext, ResolvedCommand } from './commands.types.ts';
 import { prepareCommand } from './prepare.ts';
 import type { Options } from './resolve-options.ts';

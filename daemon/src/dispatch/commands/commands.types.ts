@@ -1,6 +1,6 @@
 /** Between what a type says of its commands and what runs them. */
-import type { CodeRef } from '../../../../protocol/code.ts';
-import type { Command, Script } from '../../../../protocol/commands.ts';
+import type { CodeRef } from '../../../../protocol/definitions/code.ts';
+import type { Command, Script } from '../../../../protocol/definitions/commands.ts';
 import type { BundledResource } from '../../../../protocol/orders/bundle.ts';
 import type { OptionValue } from '../../../../protocol/orders/order.ts';
 import type { LogLevel } from '../../../../protocol/orders/records.ts';

@@ -1,6 +1,6 @@
 /** The DTKD_* variables of a command's environment. Pure. */
+import { bareType } from '../../../../protocol/definitions/scoped-names.ts';
 import type { BundledResource } from '../../../../protocol/orders/bundle.ts';
-import { bareType } from '../../../../protocol/scoped-names.ts';
 import type { CommandContext } from './commands.types.ts';
 import type { Options } from './resolve-options.ts';
 

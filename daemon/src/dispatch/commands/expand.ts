@@ -2,11 +2,11 @@
  * Fills in `${…}`: pure. What is filled in is never looked at again, so that a property cannot bring in another reference. `$${` stands for
  * `${` itself. Texts of scripts are not filled in: there `${…}` is the shell's.
  */
-import { caretUnder } from '../../../../protocol/caret.ts';
-import { REFERENCE } from '../../../../protocol/command-text.ts';
+import { REFERENCE } from '../../../../protocol/definitions/command-text.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { nearMiss } from '../../../../protocol/near-miss.ts';
 import type { OptionValue } from '../../../../protocol/orders/order.ts';
+import { caretUnder } from '../../../../protocol/text/caret.ts';
+import { nearMiss } from '../../../../protocol/text/near-miss.ts';
 
 /** Characters of a text with everything filled in: an argument, a variable, a file of a template. */
 const MAX_EXPANDED = 1024 * 1024;

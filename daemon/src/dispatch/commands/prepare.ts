@@ -3,7 +3,7 @@
  * a step leaves out, a command that comes back to itself, a reference to nothing. Pure, but for the pattern library that dispatches load.
  */
 import { resolve } from 'node:path';
-import type { CodeRef } from '../../../../protocol/code.ts';
+import type { CodeRef } from '../../../../protocol/definitions/code.ts';
 import {
   type Dispatch,
   durationMs,
@@ -12,10 +12,10 @@ import {
   type Script,
   type Step,
   type Workflow,
-} from '../../../../protocol/commands.ts';
+} from '../../../../protocol/definitions/commands.ts';
+import { bareType } from '../../../../protocol/definitions/scoped-names.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { BundledResource } from '../../../../protocol/orders/bundle.ts';
-import { bareType } from '../../../../protocol/scoped-names.ts';
 import type { CommandContext, ResolvedCommand } from './commands.types.ts';
 import { expand, expandOptions, filledLength, MAX_FILLED, type Scope, tooMuchFilled } from './expand.ts';
 import type { PreparedDispatch, PreparedScript, PreparedStep, PreparedWork, PreparedWorkflow } from './prepared.types.ts';

@@ -1,6 +1,6 @@
 /** Which command a name means: the nearest type that has it decides, as with everything that types inherit. Pure. */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { nearMiss } from '../../../../protocol/near-miss.ts';
+import { nearMiss } from '../../../../protocol/text/near-miss.ts';
 import type { CommandType, ResolvedCommand } from './commands.types.ts';
 
 /** Commands named in a refusal. */

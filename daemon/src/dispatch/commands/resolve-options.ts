@@ -1,6 +1,6 @@
 /** Options of a command as it will see them: what was given, read by type, and defaults for the rest. Pure. */
-import type { Command } from '../../../../protocol/commands.ts';
-import { givenOptions } from '../../../../protocol/given-options.ts';
+import type { Command } from '../../../../protocol/definitions/commands.ts';
+import { givenOptions } from '../../../../protocol/definitions/given-options.ts';
 import type { OptionValue } from '../../../../protocol/orders/order.ts';
 
 export type Options = Readonly<Record<string, OptionValue>>;

@@ -1,10 +1,10 @@
 /** Which related resources a dispatch is over, and in which order. Pure, but for the pattern library that is loaded when it is needed. */
-import type { Dispatch } from '../../../../protocol/commands.ts';
+import type { Dispatch } from '../../../../protocol/definitions/commands.ts';
+import { bareType } from '../../../../protocol/definitions/scoped-names.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { compilePattern } from '../../../../protocol/filter/pattern.ts';
 import type { BundledResource } from '../../../../protocol/orders/bundle.ts';
-import { bareType } from '../../../../protocol/scoped-names.ts';
-import { compareText } from '../../../../protocol/text-order.ts';
+import { compareText } from '../../../../protocol/text/text-order.ts';
 import type { PlanContext } from './commands.types.ts';
 
 /**

@@ -6,7 +6,7 @@ import { createHash, type Hash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { digest as digestText } from '../../../../protocol/code.ts';
+import { digest as digestText } from '../../../../protocol/definitions/code.ts';
 import { syncDirectory } from '../../disk/sync-directory.ts';
 import { systemCode } from '../../disk/system-error.ts';
 import { fileError } from './file-error.ts';

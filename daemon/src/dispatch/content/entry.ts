@@ -1,6 +1,6 @@
 /** What is known of one file: how large it is, who may fetch it until when, and when it was last used. Pure. */
 import { z } from 'zod';
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { KEEP_BUSY_MS, KEEP_UNUSED_MS, MAX_READERS } from './limits.ts';
 

@@ -3,9 +3,9 @@
  * digest. Guarantees that what it calls whole has the digest; keeps what it has when it gives up. Does not decide whom to believe: the hash does.
  */
 import type { Duplex } from 'node:stream';
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
+import { encodeFrame } from '../../../../protocol/encoding/frames.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { encodeFrame } from '../../../../protocol/frames.ts';
 import { CONTENT_PROTOCOL, contentHead } from '../../../../protocol/orders/messages.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import { within } from '../../signals/within.ts';

@@ -1,5 +1,5 @@
 /** What is being fetched, and what of it stays in memory. */
-import { hashHex } from '../../../../protocol/signing.ts';
+import { hashHex } from '../../../../protocol/keys/signing.ts';
 
 /** Takes bytes one after the other. */
 export interface Growing {

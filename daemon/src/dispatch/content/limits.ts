@@ -1,5 +1,5 @@
 /** What content may take of disk, time and connections. */
-import { MAX_MODULE_BYTES } from '../../../../protocol/module.ts';
+import { MAX_MODULE_BYTES } from '../../../../protocol/definitions/module.ts';
 
 /** Bytes of one frame of content: what a stream carries without waiting, several times over. */
 export const CHUNK_BYTES = 64 * 1024;

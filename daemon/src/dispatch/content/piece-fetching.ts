@@ -3,9 +3,9 @@
  * asked again; what does not come is taken over by another member. Guarantees that a piece that is kept is right. Begins nothing anew that is there.
  */
 import type { Duplex } from 'node:stream';
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
+import { encodeFrame } from '../../../../protocol/encoding/frames.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { encodeFrame } from '../../../../protocol/frames.ts';
 import { CONTENT_PROTOCOL, contentHead } from '../../../../protocol/orders/messages.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import { within } from '../../signals/within.ts';

@@ -1,9 +1,9 @@
 /** Serves `/dtkd/content`: a request on each stream, answered by the size and then the bytes, at the reader's pace. Decides nothing. */
 import { open } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
+import { encodeFrame } from '../../../../protocol/encoding/frames.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { encodeFrame } from '../../../../protocol/frames.ts';
 import { contentRequest } from '../../../../protocol/orders/messages.ts';
 import { Turns } from '../../counting/turns.ts';
 import type { Logger } from '../../logging/logger.types.ts';

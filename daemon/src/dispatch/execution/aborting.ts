@@ -1,6 +1,6 @@
 /** Ends an execution that another node started: at its targets, and at the starter for what it has not told yet. */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Member, Members } from '../dispatch.types.ts';
 import { openConversation } from './conversation.ts';
 import type { Merged } from './elsewhere.ts';

@@ -1,12 +1,12 @@
 /** The daemon actions `dispatch` and `executions`: reads requests, answers with JSON or with lines. */
 import type { z } from 'zod';
-import { abortRequest, dispatchRequest, followOffsets, followRequest, retryRequest } from '../../../../protocol/dispatch-api.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { ContextAnswer, FollowLine, PlanAnswer } from '../../../../protocol/orders/follow.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import { MAX_TARGETS } from '../../../../protocol/orders/order.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import { abortRequest, dispatchRequest, followOffsets, followRequest, retryRequest } from '../../../../protocol/requests/dispatch.ts';
+import type { ContextAnswer, FollowLine, PlanAnswer } from '../../../../protocol/requests/follow.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { KnownContext } from '../plan/context.ts';
 import { fieldsOf } from './execution-object.ts';
 import type { AbortAnswer, ExecutionAction, ExecutionActionRequest } from './executions.types.ts';

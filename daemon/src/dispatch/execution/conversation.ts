@@ -1,8 +1,8 @@
 /** One request of `/dtkd/dispatch` and its events, over a stream. Reads only what is asked for, so a target cannot make this node hold more than a frame. */
 import type { Duplex } from 'node:stream';
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
+import { encodeFrame } from '../../../../protocol/encoding/frames.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { encodeFrame } from '../../../../protocol/frames.ts';
 import {
   DISPATCH_PROTOCOL,
   type DispatchEvent,

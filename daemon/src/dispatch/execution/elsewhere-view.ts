@@ -2,10 +2,10 @@
  * Follows an execution at the nodes that know it. Output goes through without being kept: a part is read on when what it said was taken, so a slow
  * reader slows its target's stream and nothing is lost. A part whose target is lost goes on at the starter, if that has it, and the other way round.
  */
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import type { ExecutionPhase } from '../../../../protocol/orders/words.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { Member, Members } from '../dispatch.types.ts';
 import type { OutputSink } from './collected.ts';

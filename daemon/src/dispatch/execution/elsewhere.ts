@@ -4,7 +4,7 @@
  */
 import { executionKind } from '../../../../protocol/kinds/execution.ts';
 import { apiVersionOf } from '../../../../protocol/kinds/kind.ts';
-import { type ApiObject, toTimestamp } from '../../../../protocol/objects.ts';
+import { type ApiObject, toTimestamp } from '../../../../protocol/objects/objects.ts';
 import type { PlanEntry } from '../../../../protocol/orders/order.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import type { ExecutionPhase } from '../../../../protocol/orders/words.ts';

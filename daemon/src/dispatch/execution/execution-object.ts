@@ -7,10 +7,10 @@ import {
   type PlannedTarget,
 } from '../../../../protocol/kinds/execution.ts';
 import { apiVersionOf } from '../../../../protocol/kinds/kind.ts';
-import { type ApiObject, type ObjectRef, toTimestamp } from '../../../../protocol/objects.ts';
+import { type ApiObject, type ObjectRef, toTimestamp } from '../../../../protocol/objects/objects.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import type { ExecutionPhase } from '../../../../protocol/orders/words.ts';
-import { CREATOR_ANNOTATION, displayOf, type Principal, subjectText } from '../../../../protocol/principal.ts';
+import { CREATOR_ANNOTATION, displayOf, type Principal, subjectText } from '../../../../protocol/rights/principal.ts';
 
 export function executionRef(node: string, id: string): ObjectRef {
   return { group: executionKind.group, plural: executionKind.plural, namespace: node, name: id };

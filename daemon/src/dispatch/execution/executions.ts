@@ -5,10 +5,10 @@
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { ContextAnswer, FollowLine, PlanAnswer } from '../../../../protocol/orders/follow.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
-import { CREATOR_ANNOTATION, displayOf, OPERATOR, type Principal, SELF, subjectText } from '../../../../protocol/principal.ts';
+import type { ContextAnswer, FollowLine, PlanAnswer } from '../../../../protocol/requests/follow.ts';
+import { CREATOR_ANNOTATION, displayOf, OPERATOR, type Principal, SELF, subjectText } from '../../../../protocol/rights/principal.ts';
 import type { KnownContext } from '../plan/context.ts';
 import type { Plan } from '../plan/plan.types.ts';
 import { createPlanner, type Planner } from '../plan/planner.ts';

@@ -1,11 +1,11 @@
 /** What the starting side of dispatch takes and offers: to the API, to the server of `/dtkd/dispatch`, and to daemon.ts. */
-import type { CapabilityVerb } from '../../../../protocol/capability.ts';
 import type { DispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { FollowLine, PlanAnswer } from '../../../../protocol/orders/follow.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { FollowLine, PlanAnswer } from '../../../../protocol/requests/follow.ts';
+import type { CapabilityVerb } from '../../../../protocol/rights/capability.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import type { AuditPort, Content, DispatchAccess, Members, Models, Modules, Nodes } from '../dispatch.types.ts';

@@ -2,7 +2,7 @@
  * Asks other members which parts of an execution they know, all at once and for a short time. What a member says of a part that is not its own counts for
  * less than what its target or starter says, and both have to prove who they are by the plan itself.
  */
-import { decodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { PlannedTarget } from '../../../../protocol/kinds/execution.ts';
 import type { DispatchEvent } from '../../../../protocol/orders/messages.ts';

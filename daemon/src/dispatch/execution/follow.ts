@@ -3,8 +3,8 @@
  * remembered. Guarantees that the output of each part comes from the asked offset on without gap or repetition, and before the word that the part has ended.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { FollowedRecord, FollowLine } from '../../../../protocol/orders/follow.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
+import type { FollowedRecord, FollowLine } from '../../../../protocol/requests/follow.ts';
 import { Bell } from './bell.ts';
 import { FOLLOW_BYTES } from './limits.ts';
 import { followedRecord, readRecords } from './records.ts';

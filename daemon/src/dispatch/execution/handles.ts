@@ -1,5 +1,5 @@
 /** Parts of an execution that this node started, in the shape in which targets show theirs, for those who ask over the wire. */
-import { decodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import type { ExecutionFields } from '../../../../protocol/kinds/execution.ts';
 import { planHeader } from '../../../../protocol/orders/order.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';

@@ -2,7 +2,7 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { type DispatchEvent, type DispatchRequest, MAX_RECORDS_BYTES } from '../../../../protocol/orders/messages.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { PartHandle, PreparedOrder, Target } from '../target/target.types.ts';
 import { Bell } from './bell.ts';
 import type { NewConversation } from './conversation.ts';

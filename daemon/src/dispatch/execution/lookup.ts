@@ -1,11 +1,11 @@
 /** Which execution an id, or its beginning, means: one that this node started, or one of others that it finds out about. */
-import { decodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ExecutionFields } from '../../../../protocol/kinds/execution.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import { executionIdStart } from '../../../../protocol/orders/messages.ts';
 import { planHeader } from '../../../../protocol/orders/order.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Member } from '../dispatch.types.ts';
 import { type Merged, mergeFound } from './elsewhere.ts';
 import { executionRef, fieldsOf } from './execution-object.ts';

@@ -1,7 +1,7 @@
 /** What is kept of executions of which something is still to be found out, for the next daemon: rows `e/ID`. */
-import { isRecord } from '../../../../protocol/json.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import { CREATOR_ANNOTATION, OPERATOR, type Principal } from '../../../../protocol/principal.ts';
+import { isRecord } from '../../../../protocol/encoding/json.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import { CREATOR_ANNOTATION, OPERATOR, type Principal } from '../../../../protocol/rights/principal.ts';
 import { type Kv, prefixEnd } from '../../store/kv.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 import { fieldsOf } from './execution-object.ts';

@@ -1,8 +1,8 @@
 /** Plans a retry: by the request of the execution where this node has it, else by the work of each target, under the names that nodes have here. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Plan } from '../plan/plan.types.ts';
 import type { Planner } from '../plan/planner.ts';
 import { some } from '../plan/some.ts';

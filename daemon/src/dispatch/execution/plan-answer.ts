@@ -1,9 +1,9 @@
 /** What is said of a plan that is only tried, and of one that comes to nothing. Pure but for the name of the latter. */
 import { randomBytes } from 'node:crypto';
 import type { DispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { PlanAnswer } from '../../../../protocol/orders/follow.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import type { PlanAnswer } from '../../../../protocol/requests/follow.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Plan } from '../plan/plan.types.ts';
 import { whatOf } from '../target/about.ts';
 import { newExecution, statusOf } from './execution-object.ts';

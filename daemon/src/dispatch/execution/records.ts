@@ -1,8 +1,8 @@
 /** Records of output as they travel: checked, and in the form that clients get. Pure. */
-import { decodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { FollowedRecord } from '../../../../protocol/orders/follow.ts';
 import { MAX_RECORD_BYTES, type OutputRecord, outputRecord } from '../../../../protocol/orders/records.ts';
+import type { FollowedRecord } from '../../../../protocol/requests/follow.ts';
 
 /** Bytes before each record: its length. */
 const HEADER_BYTES = 4;

@@ -4,7 +4,7 @@
  * something unknown was found out.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import type { ExecutionPhase } from '../../../../protocol/orders/words.ts';
 import type { Logger } from '../../logging/logger.types.ts';

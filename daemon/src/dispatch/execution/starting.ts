@@ -1,13 +1,13 @@
 /** Makes an execution of a plan: freezes it, and gives each target its driver. */
 import { join } from 'node:path';
-import { decodeCbor } from '../../../../protocol/cbor.ts';
-import { durationMs } from '../../../../protocol/commands.ts';
+import { durationMs } from '../../../../protocol/definitions/commands.ts';
+import { decodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DispatchRequestSpec, ExecutionFields, PlannedTarget } from '../../../../protocol/kinds/execution.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import { MAX_ORDER_LIFETIME_MS, planHeader } from '../../../../protocol/orders/order.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
-import { displayOf, type Principal, SELF } from '../../../../protocol/principal.ts';
+import { displayOf, type Principal, SELF } from '../../../../protocol/rights/principal.ts';
 import { type FrozenPlan, freeze } from '../plan/freeze.ts';
 import type { Plan } from '../plan/plan.types.ts';
 import { whatOf } from '../target/about.ts';

@@ -1,7 +1,7 @@
 /** An execution that is over: its object as it is stored, and what was collected of its output. */
 import { join } from 'node:path';
 import type { ExecutionFields } from '../../../../protocol/kinds/execution.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import { readCollected } from './collected.ts';
 import type { View } from './view.types.ts';

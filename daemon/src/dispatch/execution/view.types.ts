@@ -1,8 +1,8 @@
 /** An execution as those see it who follow it: one that runs, one that is over, or one of another node. */
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { FollowLine } from '../../../../protocol/orders/follow.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
 import type { ExecutionPhase } from '../../../../protocol/orders/words.ts';
+import type { FollowLine } from '../../../../protocol/requests/follow.ts';
 
 export type Note = NonNullable<FollowLine['note']>;
 

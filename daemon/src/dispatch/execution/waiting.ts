@@ -1,6 +1,6 @@
 /** Waiting for executions to end, as long as somebody does. */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { Run } from './run.ts';
 
 /**

@@ -1,7 +1,7 @@
 /** One request of `/dtkd/hold` and its answer. */
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
+import { encodeFrame } from '../../../../protocol/encoding/frames.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { encodeFrame } from '../../../../protocol/frames.ts';
 import { HOLD_PROTOCOL, type HoldAnswer, type HoldRequest, holdAnswer, MAX_HOLD_FRAME_BYTES } from '../../../../protocol/orders/hold.ts';
 import { within } from '../../signals/within.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';

@@ -1,6 +1,6 @@
 /** One order, or the taking back of one, as a node keeps it for others: what it is, its row, and what is to be done about it. Pure. */
 import { z } from 'zod';
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import type { ErrorCode } from '../../../../protocol/errors.ts';
 import { ROW_BYTES } from './limits.ts';
 

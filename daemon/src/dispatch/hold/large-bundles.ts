@@ -1,8 +1,8 @@
 /** Bundles that are too large to be sealed with their orders: kept for the target at the starter, and fetched from there when the order arrives. */
 import { DtkdError } from '../../../../protocol/errors.ts';
+import { hashHex } from '../../../../protocol/keys/signing.ts';
 import { MAX_BUNDLE_BYTES } from '../../../../protocol/orders/bundle.ts';
 import type { BundleAt } from '../../../../protocol/orders/hold.ts';
-import { hashHex } from '../../../../protocol/signing.ts';
 import { within } from '../../signals/within.ts';
 import type { ContentStore } from '../content/content.types.ts';
 import type { Member } from '../dispatch.types.ts';

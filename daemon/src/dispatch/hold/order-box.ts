@@ -1,7 +1,8 @@
 /** An order in its box: signed by its starter, sealed to its target, and the way back. Pure but for the ports that sign and unseal. */
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { parsePeerKey } from '../../../../protocol/ids.ts';
+import { hashHex, verifySignature } from '../../../../protocol/keys/signing.ts';
 import {
   type BundleAt,
   type Cancellation,
@@ -13,7 +14,6 @@ import {
 } from '../../../../protocol/orders/hold.ts';
 import { order as orderSchema } from '../../../../protocol/orders/order.ts';
 import { executionIdOf } from '../../../../protocol/orders/plan-tree.ts';
-import { hashHex, verifySignature } from '../../../../protocol/signing.ts';
 import type { Members } from '../dispatch.types.ts';
 import type { HeldName } from './held.ts';
 
@@ -25,7 +25,7 @@ export async function boxOrder(
   offer?: (bundle: Uint8Array) => Promise<BundleAt>,
 ): Promise<Uint8Array> {
   // The curve is needed by few and takes its time to load.
-  const { seal } = await import('../../../../protocol/sealing.ts');
+  const { seal } = await import('../../../../protocol/keys/sealing.ts');
   const box = (content: HeldOrder): Uint8Array | undefined => {
     const body = encodeCbor(content);
     if (body.length > MAX_SEALED_BYTES) return undefined;

@@ -1,8 +1,8 @@
 /** Serves `/dtkd/hold`: one request on each stream, one answer. Bounded for each member and in sum. Does not know what requests mean. */
 import type { Duplex } from 'node:stream';
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
+import { encodeFrame } from '../../../../protocol/encoding/frames.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { encodeFrame } from '../../../../protocol/frames.ts';
 import { type HoldAnswer, type HoldRequest, holdRequest, MAX_HOLD_FRAME_BYTES } from '../../../../protocol/orders/hold.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';

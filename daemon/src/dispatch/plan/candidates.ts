@@ -1,7 +1,7 @@
 /** Which resource is meant by model, type and name. Pure. */
+import { meansType } from '../../../../protocol/definitions/scoped-names.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { nearMiss } from '../../../../protocol/near-miss.ts';
-import { meansType } from '../../../../protocol/scoped-names.ts';
+import { nearMiss } from '../../../../protocol/text/near-miss.ts';
 import type { ResourceMatch } from '../dispatch.types.ts';
 
 /** Candidates named in a refusal. */

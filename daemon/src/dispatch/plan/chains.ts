@@ -1,9 +1,9 @@
 /** Types of a bundle with their commands, also those that stand in modules. Pure. */
+import type { ModuleManifest } from '../../../../protocol/definitions/module.ts';
+import { bareCode, bareType } from '../../../../protocol/definitions/scoped-names.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { ModuleManifest } from '../../../../protocol/module.ts';
 import type { Bundle, BundledType } from '../../../../protocol/orders/bundle.ts';
 import { bundledChain } from '../../../../protocol/orders/signed-bundle.ts';
-import { bareCode, bareType } from '../../../../protocol/scoped-names.ts';
 import type { CommandType } from '../commands/commands.types.ts';
 
 /** Digests of the modules that the types of a bundle come from, each once. */

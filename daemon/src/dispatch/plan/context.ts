@@ -1,8 +1,8 @@
 /** What an incomplete request could be completed with: models, types, resources, commands. */
-import type { Command } from '../../../../protocol/commands.ts';
-import type { ContextAnswer } from '../../../../protocol/orders/follow.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
-import { compareText } from '../../../../protocol/text-order.ts';
+import type { Command } from '../../../../protocol/definitions/commands.ts';
+import type { ContextAnswer } from '../../../../protocol/requests/follow.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
+import { compareText } from '../../../../protocol/text/text-order.ts';
 import type { ResolvedCommand } from '../commands/commands.types.ts';
 import { listCommands } from '../commands/resolve-command.ts';
 import type { Models, ResourceMatch } from '../dispatch.types.ts';

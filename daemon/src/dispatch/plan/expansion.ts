@@ -3,11 +3,18 @@
  * else is one stage on the nodes where the resource is deployed, and runs wholly there.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Command, type Dispatch, durationMs, MAX_COMMAND_DEPTH, type Step, type Workflow } from '../../../../protocol/commands.ts';
+import {
+  type Command,
+  type Dispatch,
+  durationMs,
+  MAX_COMMAND_DEPTH,
+  type Step,
+  type Workflow,
+} from '../../../../protocol/definitions/commands.ts';
+import { bareType } from '../../../../protocol/definitions/scoped-names.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Bundle, BundledResource } from '../../../../protocol/orders/bundle.ts';
 import { type CommandWork, MAX_TARGETS, type OptionValue } from '../../../../protocol/orders/order.ts';
-import { bareType } from '../../../../protocol/scoped-names.ts';
 import { codeOf } from '../commands/code-of.ts';
 import type { CommandType, PlanContext, ResolvedCommand } from '../commands/commands.types.ts';
 import { expandOptions, filledLength, MAX_FILLED, tooMuchFilled } from '../commands/expand.ts';

@@ -1,6 +1,6 @@
 /** Freezes a plan: its header and entries as bytes, its id, and an order for each target. Pure but for the nonce. */
 import { randomBytes } from 'node:crypto';
-import { encodeCbor } from '../../../../protocol/cbor.ts';
+import { encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { PlannedTarget } from '../../../../protocol/kinds/execution.ts';
 import { type ExecutionId, MAX_ORDER_BYTES, MAX_TARGETS, planEntry } from '../../../../protocol/orders/order.ts';

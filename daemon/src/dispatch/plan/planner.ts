@@ -3,15 +3,15 @@
  * anything runs. Starts nothing, and tells no target.
  */
 import { readFile } from 'node:fs/promises';
-import { durationMs } from '../../../../protocol/commands.ts';
+import { durationMs } from '../../../../protocol/definitions/commands.ts';
+import type { ModuleManifest } from '../../../../protocol/definitions/module.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';
-import type { ModuleManifest } from '../../../../protocol/module.ts';
 import type { Bundle } from '../../../../protocol/orders/bundle.ts';
-import type { ContextAnswer } from '../../../../protocol/orders/follow.ts';
 import { DEFAULT_TIMEOUT_MS, MAX_TARGETS, MAX_TIMEOUT_MS, type Work } from '../../../../protocol/orders/order.ts';
 import { verifyBundle, verifyStatement } from '../../../../protocol/orders/signed-bundle.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { ContextAnswer } from '../../../../protocol/requests/follow.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { Content, Models, Modules, Nodes, NodeView, ResourceMatch } from '../dispatch.types.ts';
 import { parseBatch } from './batches.ts';

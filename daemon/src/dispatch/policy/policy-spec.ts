@@ -1,10 +1,10 @@
 /** The policy of a node as it is read: pure. Defaults, which code may run, and what is written when code is seen first. */
-import { type CodeRef, moduleVersion } from '../../../../protocol/code.ts';
-import { durationMs } from '../../../../protocol/commands.ts';
+import { type CodeRef, moduleVersion } from '../../../../protocol/definitions/code.ts';
+import { durationMs } from '../../../../protocol/definitions/commands.ts';
+import { compareVersions } from '../../../../protocol/definitions/version-order.ts';
 import type { ErrorCode } from '../../../../protocol/errors.ts';
 import { isOfNode, type PolicySpec, pinNameOf, pinParts, policySpec } from '../../../../protocol/kinds/policy.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import { compareVersions } from '../../../../protocol/version-order.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { NodeLimits, NodePolicy } from '../target/target.types.ts';
 
 const DEFAULTS: NodeLimits = {

@@ -3,11 +3,11 @@
  * pins that are added when trusted code is seen first. Does not decide who may ask for something; that is access.
  */
 
+import { isRecord } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { isRecord } from '../../../../protocol/json.ts';
 import { apiVersionOf } from '../../../../protocol/kinds/kind.ts';
 import { POLICY_NAME, pinParts, policyKind, policySpec } from '../../../../protocol/kinds/policy.ts';
-import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
 import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import type { NodePolicy, PolicyReader } from '../target/target.types.ts';
 import { type Pins, policyOf } from './policy-spec.ts';

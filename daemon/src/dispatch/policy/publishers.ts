@@ -4,10 +4,10 @@
  * Does not decide who is a member, nor what may run.
  */
 import { z } from 'zod';
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { nodeKind, nodeStatus } from '../../../../protocol/kinds/node.ts';
 import { type PolicySpec, policyKind, policySpec } from '../../../../protocol/kinds/policy.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import { type Kv, prefixEnd } from '../../store/kv.ts';
 import type { Change, ObjectStore, Transaction } from '../../store/object-store.types.ts';

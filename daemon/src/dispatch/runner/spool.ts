@@ -15,7 +15,7 @@ import {
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { encodeCbor } from '../../../../protocol/cbor.ts';
+import { encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { MAX_RECORD_BYTES, type OutputRecord } from '../../../../protocol/orders/records.ts';
 import { isFull, systemCode } from '../../disk/system-error.ts';

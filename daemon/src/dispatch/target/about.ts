@@ -1,11 +1,11 @@
 /** What a part is about, for decisions and for people: pure. */
+import { bareType } from '../../../../protocol/definitions/scoped-names.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import { resourceKind } from '../../../../protocol/kinds/resource.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { Bundle, BundledResource } from '../../../../protocol/orders/bundle.ts';
 import type { Work } from '../../../../protocol/orders/order.ts';
 import { bundledChain } from '../../../../protocol/orders/signed-bundle.ts';
-import { bareType } from '../../../../protocol/scoped-names.ts';
 import type { Decide } from '../dispatch.types.ts';
 import type { About } from './journal-row.ts';
 

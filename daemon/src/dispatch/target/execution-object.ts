@@ -3,9 +3,9 @@ import { Buffer } from 'node:buffer';
 import { z } from 'zod';
 import { type ExecutionFields, executionKind, type PlannedTarget } from '../../../../protocol/kinds/execution.ts';
 import { apiVersionOf } from '../../../../protocol/kinds/kind.ts';
-import { type ApiObject, type ObjectRef, toTimestamp } from '../../../../protocol/objects.ts';
+import { type ApiObject, type ObjectRef, toTimestamp } from '../../../../protocol/objects/objects.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
-import { CREATOR_ANNOTATION, subjectText } from '../../../../protocol/principal.ts';
+import { CREATOR_ANNOTATION, subjectText } from '../../../../protocol/rights/principal.ts';
 import type { JournalRow } from './journal-row.ts';
 import type { CheckedOrder } from './order-check.ts';
 

@@ -1,9 +1,9 @@
 /** A part as the journal keeps it: one row, `j/p/ID/INDEX`, CBOR. */
 import { z } from 'zod';
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
 import { part } from '../../../../protocol/orders/outcome.ts';
-import { subject } from '../../../../protocol/principal.ts';
+import { subject } from '../../../../protocol/rights/principal.ts';
 
 export const JOURNAL = 'j/p/';
 export const JOURNAL_END = 'j/p0';

@@ -2,9 +2,9 @@
  * The journal of this target: what it was ordered, and what became of it. Owns the rows `j/p/…` and the Execution objects of parts that other nodes
  * started here. Guarantees that a written state is on the disk when `write` resolves, and that the object says the same. Decides nothing.
  */
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import { prefixEnd } from '../../store/kv.ts';
 import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import { executionRef, isShown, withPart } from './execution-object.ts';

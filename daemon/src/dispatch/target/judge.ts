@@ -5,11 +5,11 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import { maintenanceOf } from '../../../../protocol/kinds/node.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { CommandWork, Work } from '../../../../protocol/orders/order.ts';
 import type { Outcome } from '../../../../protocol/orders/outcome.ts';
 import type { CheckedBundle } from '../../../../protocol/orders/signed-bundle.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { AuditPort, Decide, Member, Members } from '../dispatch.types.ts';
 import { isTrusted, judgeCode, type Objection } from '../policy/policy-spec.ts';
 import { aboutCommand, aboutNode, aboutResource, asked, whatOf } from './about.ts';

@@ -1,5 +1,5 @@
 /** Whether bytes are an order, and one for this node from that starter: pure. What passes was proved to be part of the plan whose hash is its id. */
-import { decodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import {
   type ExecutionId,

@@ -4,10 +4,10 @@
  * never started again. Does not decide: the judge does, again for what waited, and once more after something was fetched for it.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { instanceOfCode, instanceOfType, isLeftCode } from '../../../../protocol/definitions/scoped-names.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Work } from '../../../../protocol/orders/order.ts';
 import type { CheckedBundle } from '../../../../protocol/orders/signed-bundle.ts';
-import { instanceOfCode, instanceOfType, isLeftCode } from '../../../../protocol/scoped-names.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import { Seldom } from '../../logging/seldom.ts';
 import { within } from '../../signals/within.ts';

@@ -1,6 +1,6 @@
 /** An order that is ready to start, as the disk has it: one row, `j/r/ID/INDEX`, CBOR. */
 import { z } from 'zod';
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
 import { type Kv, prefixEnd } from '../../store/kv.ts';
 import { journalRow } from './journal-row.ts';

@@ -6,7 +6,7 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ExecutionId, Work } from '../../../../protocol/orders/order.ts';
 import type { Outcome, Part } from '../../../../protocol/orders/outcome.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Member } from '../dispatch.types.ts';
 import { policyOf } from '../policy/policy-spec.ts';
 import { Installations } from './install/installed.ts';

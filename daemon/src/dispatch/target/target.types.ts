@@ -1,9 +1,9 @@
 /** What the target of orders takes and offers: to the stream server, to holding, to the starter on this node itself, and to the models. */
 import type { PolicySpec } from '../../../../protocol/kinds/policy.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
 import type { Outcome, Part } from '../../../../protocol/orders/outcome.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import type { AuditPort, Content, DispatchAccess, Member, Members, Modules, ResourceMatch, SecretValues } from '../dispatch.types.ts';

@@ -1,6 +1,6 @@
 /** Who may see a part, for how long, and who may end it: pure. */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Decide } from '../dispatch.types.ts';
 import { asked } from './about.ts';
 import type { RowFacts } from './journal-row.ts';

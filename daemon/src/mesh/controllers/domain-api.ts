@@ -1,12 +1,12 @@
 /** What the API offers for dtDomains and dtPeers beyond storing them: kind handlers and subresources. Owns no state. */
 import type { z } from 'zod';
-import { inviteRequest, joinRequest, leaveRequest, recoveryKey, rootKey } from '../../../../protocol/domain-api.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { parsePeerId } from '../../../../protocol/ids.ts';
 import { dtDomainSchema } from '../../../../protocol/kinds/dtdomain.ts';
 import { dtPeerSchema } from '../../../../protocol/kinds/dtpeer.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import { parseToken, type Token } from '../../../../protocol/token.ts';
+import { parseToken, type Token } from '../../../../protocol/membership/token.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import { inviteRequest, joinRequest, leaveRequest, recoveryKey, rootKey } from '../../../../protocol/requests/domain.ts';
 import { alreadyIn } from '../already-in.ts';
 import type { DomainView, InviteView, Mesh } from '../mesh.types.ts';
 import type { DomainController } from './domain-controller.ts';

@@ -4,7 +4,7 @@
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { SIGHTLINE_GROUP } from '../../../../protocol/kinds/dtdomain.ts';
-import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { EventRecorder } from '../../store/event-recorder.ts';
 import type { Change, ObjectStore, Transaction } from '../../store/object-store.types.ts';

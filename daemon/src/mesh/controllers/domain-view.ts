@@ -1,4 +1,4 @@
-import { toTimestamp } from '../../../../protocol/objects.ts';
+import { toTimestamp } from '../../../../protocol/objects/objects.ts';
 import type { DomainView, InviteView, PeerView, Reach } from '../mesh.types.ts';
 
 /** The usual mesh port, left out of `dtPeer.address` as the seed's pages do. */

@@ -4,7 +4,7 @@
  */
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import { dtDomainSchema, SIGHTLINE_GROUP } from '../../../../protocol/kinds/dtdomain.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { EventRecorder } from '../../store/event-recorder.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';

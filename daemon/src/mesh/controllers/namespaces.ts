@@ -1,5 +1,5 @@
 /** Keeps one Namespace object for this node and for every member whose objects it may show. Owns nothing else. */
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 
 const NAMESPACES = { group: '', plural: 'namespaces' } as const;

@@ -3,8 +3,8 @@
  * finds its peers with nobody to ask. Every address is a hint: dialling checks the key.
  */
 import { z } from 'zod';
-import { type Address, formatAddress, isLanAddress, parseAddress } from '../../../../protocol/address.ts';
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
+import { type Address, formatAddress, isLanAddress, parseAddress } from '../../../../protocol/peers/address.ts';
 import { type Kv, prefixEnd } from '../../store/kv.ts';
 
 /** Addresses kept for one member: its interfaces, and where it was before. */

@@ -4,8 +4,8 @@
  */
 import type { Duplex } from 'node:stream';
 import { codeOf } from '../../../../protocol/errors.ts';
-import { HELLO_PROTOCOL, type HelloAbout } from '../../../../protocol/hello.ts';
 import { peerIdOf } from '../../../../protocol/ids.ts';
+import { HELLO_PROTOCOL, type HelloAbout } from '../../../../protocol/peers/hello.ts';
 import { Counters } from '../../counting/counters.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { Link } from '../host/host.types.ts';

@@ -3,7 +3,7 @@
  * large domains by offering on what a pull brought. How logs are compared is the sync service's.
  */
 import type { PeerKey } from '../../../../protocol/ids.ts';
-import { headsDigest } from '../../../../protocol/sync.ts';
+import { headsDigest } from '../../../../protocol/log/sync.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { DomainLog } from '../log/log.types.ts';
 import { FULL_MESH_BELOW } from './connection-choice.ts';

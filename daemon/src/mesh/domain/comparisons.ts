@@ -6,9 +6,9 @@
  * nobody else. Does not know what the digests are of.
  */
 import type { Duplex } from 'node:stream';
-import { COMPARE_PROTOCOL, type Digests, decodeDigests, encodeDigests, MAX_COMPARE_FRAME_BYTES } from '../../../../protocol/compare.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
+import { COMPARE_PROTOCOL, type Digests, decodeDigests, encodeDigests, MAX_COMPARE_FRAME_BYTES } from '../../../../protocol/log/compare.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import { FrameChannel } from '../host/frame-channel.ts';
 import type { Link } from '../host/host.types.ts';

@@ -5,14 +5,14 @@
  * entry means, or how bytes travel.
  */
 import type { Duplex } from 'node:stream';
-import type { Address } from '../../../../protocol/address.ts';
-import { COMPARE_PROTOCOL, type Digests } from '../../../../protocol/compare.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { HELLO_PROTOCOL, type HelloAbout } from '../../../../protocol/hello.ts';
 import { type PeerId, type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
-import { REACH_PROTOCOL } from '../../../../protocol/reach.ts';
-import { FACTS_PROTOCOL, SYNC_PROTOCOL } from '../../../../protocol/sync.ts';
-import { WHERE_PROTOCOL } from '../../../../protocol/whereabouts.ts';
+import { COMPARE_PROTOCOL, type Digests } from '../../../../protocol/log/compare.ts';
+import { FACTS_PROTOCOL, SYNC_PROTOCOL } from '../../../../protocol/log/sync.ts';
+import type { Address } from '../../../../protocol/peers/address.ts';
+import { HELLO_PROTOCOL, type HelloAbout } from '../../../../protocol/peers/hello.ts';
+import { REACH_PROTOCOL } from '../../../../protocol/peers/reach.ts';
+import { WHERE_PROTOCOL } from '../../../../protocol/peers/whereabouts.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { Host, Link, StreamHandler, Verdict } from '../host/host.types.ts';
 import { MAX_LINKS_PER_MEMBER } from '../host/limits.ts';

@@ -3,9 +3,9 @@
  * verified by the membership; the total is bounded.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { decodeHello, encodeHello, type HelloMessage, MAX_IDS_PER_FRAME } from '../../../../protocol/hello.ts';
-import { fromRefusal, itemBatches } from '../../../../protocol/join.ts';
 import { MAX_ITEMS_BYTES } from '../../../../protocol/limits.ts';
+import { fromRefusal, itemBatches } from '../../../../protocol/membership/join.ts';
+import { decodeHello, encodeHello, type HelloMessage, MAX_IDS_PER_FRAME } from '../../../../protocol/peers/hello.ts';
 import type { FrameChannel } from '../host/frame-channel.ts';
 import type { Membership } from '../membership/membership.types.ts';
 

@@ -6,10 +6,10 @@
 
 import type { Duplex } from 'node:stream';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { encodeHello, HELLO_VERSION, type HelloAbout, MAX_HELLO_FRAME_BYTES } from '../../../../protocol/hello.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
-import { itemBatches, toRefusal } from '../../../../protocol/join.ts';
 import { MAX_ITEMS_BYTES } from '../../../../protocol/limits.ts';
+import { itemBatches, toRefusal } from '../../../../protocol/membership/join.ts';
+import { encodeHello, HELLO_VERSION, type HelloAbout, MAX_HELLO_FRAME_BYTES } from '../../../../protocol/peers/hello.ts';
 import { FrameChannel } from '../host/frame-channel.ts';
 import type { Link } from '../host/host.types.ts';
 import type { Membership, SignedItem } from '../membership/membership.types.ts';

@@ -1,6 +1,6 @@
 /** What this node tells of itself and of others to a member that it greets. */
-import { formatAddress } from '../../../../protocol/address.ts';
-import { type HelloAbout, MAX_PEER_ADDRESSES, MAX_PEER_HINTS } from '../../../../protocol/hello.ts';
+import { formatAddress } from '../../../../protocol/peers/address.ts';
+import { type HelloAbout, MAX_PEER_ADDRESSES, MAX_PEER_HINTS } from '../../../../protocol/peers/hello.ts';
 import type { Host, Link } from '../host/host.types.ts';
 import type { Membership } from '../membership/membership.types.ts';
 import type { AddressBook } from './address-book.ts';

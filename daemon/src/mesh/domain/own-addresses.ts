@@ -1,6 +1,6 @@
 /** The addresses that a node tells of itself. */
 import { networkInterfaces } from 'node:os';
-import { type Address, isLoopback, parseAddress } from '../../../../protocol/address.ts';
+import { type Address, isLoopback, parseAddress } from '../../../../protocol/peers/address.ts';
 
 /**
  * What the operator announced comes first, then the interfaces that the mesh listens on; loopback addresses only where there is nothing

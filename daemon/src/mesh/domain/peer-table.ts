@@ -3,8 +3,8 @@
  * dialled by the lower key before one dialled by the higher, the older before the younger. Both sides see it so, though two that dial each
  * other at once may see either connection first: else one would close what the other is about to use. Observed, never replicated.
  */
-import type { Address } from '../../../../protocol/address.ts';
 import type { PeerId, PeerKey } from '../../../../protocol/ids.ts';
+import type { Address } from '../../../../protocol/peers/address.ts';
 import type { Link } from '../host/host.types.ts';
 
 interface Connected {

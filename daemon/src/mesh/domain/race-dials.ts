@@ -1,6 +1,6 @@
 /** Dials several addresses of one member, and keeps the first that proves to be it. */
-import { type Address, isLanAddress } from '../../../../protocol/address.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
+import { type Address, isLanAddress } from '../../../../protocol/peers/address.ts';
 import type { DialOptions, Link } from '../host/host.types.ts';
 
 /** A local network answers in milliseconds; a lost SYN costs a second. */

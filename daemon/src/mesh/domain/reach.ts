@@ -4,9 +4,9 @@
  * one time, whatever they were: a daemon is nobody's port scanner. Does not decide what the answers mean.
  */
 import type { Duplex } from 'node:stream';
-import { type Address, formatAddress } from '../../../../protocol/address.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
+import { type Address, formatAddress } from '../../../../protocol/peers/address.ts';
 import {
   decodeReachClock,
   decodeReachQuestion,
@@ -17,7 +17,7 @@ import {
   MAX_REACH_ADDRESSES,
   MAX_REACH_FRAME_BYTES,
   type ReachTried,
-} from '../../../../protocol/reach.ts';
+} from '../../../../protocol/peers/reach.ts';
 import { FrameChannel } from '../host/frame-channel.ts';
 import type { Host, Link } from '../host/host.types.ts';
 import type { Probe } from '../mesh.types.ts';

@@ -1,8 +1,8 @@
 /** Turns DNS names into IP addresses, all that there are. */
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { Address } from '../../../../protocol/address.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
+import type { Address } from '../../../../protocol/peers/address.ts';
 
 /** More would not be tried before the person has lost patience. */
 const MAX_RESOLVED = 8;

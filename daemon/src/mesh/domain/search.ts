@@ -1,6 +1,6 @@
 /** Runs discovery (routing table, mDNS) while a member is missed, and only then: it costs every member work for each other one. */
-import type { Address } from '../../../../protocol/address.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
+import type { Address } from '../../../../protocol/peers/address.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { Host } from '../host/host.types.ts';
 import type { AddressBook } from './address-book.ts';

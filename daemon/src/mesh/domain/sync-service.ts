@@ -5,9 +5,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
-import { MAX_HEARD_REMOVALS, MAX_HELLO_FRAME_BYTES } from '../../../../protocol/hello.ts';
 import { type PeerId, type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
-import { itemBatches } from '../../../../protocol/join.ts';
 import {
   decodeFacts,
   decodeSync,
@@ -18,7 +16,9 @@ import {
   SYNC_CHUNK_BYTES,
   SYNC_PROTOCOL,
   type SyncHeads,
-} from '../../../../protocol/sync.ts';
+} from '../../../../protocol/log/sync.ts';
+import { itemBatches } from '../../../../protocol/membership/join.ts';
+import { MAX_HEARD_REMOVALS, MAX_HELLO_FRAME_BYTES } from '../../../../protocol/peers/hello.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import { Seldom } from '../../logging/seldom.ts';
 import { FrameChannel } from '../host/frame-channel.ts';

@@ -4,8 +4,8 @@
  * gossip did not bring it. What cannot be told by gossip goes by synchronisation.
  */
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
-import { decodeGossip, encodeGossip, type GossipKind } from '../../../../protocol/gossip.ts';
 import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
+import { decodeGossip, encodeGossip, type GossipKind } from '../../../../protocol/peers/gossip.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import { Seldom } from '../../logging/seldom.ts';
 import type { Host, Verdict } from '../host/host.types.ts';

@@ -3,7 +3,7 @@
  * with it has come to its end, since it has then given all it has; so what it makes up is not believed for long. Pure but for what it remembers.
  */
 import type { PeerKey } from '../../../../protocol/ids.ts';
-import { compareEpochs } from '../../../../protocol/log-entry.ts';
+import { compareEpochs } from '../../../../protocol/log/log-entry.ts';
 import type { Head } from '../log/log.types.ts';
 
 /** Entries of one author that somebody with the head `theirs` has, beyond `ours`. Another entry at the same place is none: it is a fork. */

@@ -2,9 +2,9 @@
  * The ways to one member: its known addresses, then a circuit through another member; beside them the routing table is asked where it
  * moved. Owns how a member is reached, never when. One try at a time to each member; who asks meanwhile waits for the same.
  */
-import type { Address } from '../../../../protocol/address.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
-import { WHERE_PROTOCOL } from '../../../../protocol/whereabouts.ts';
+import type { Address } from '../../../../protocol/peers/address.ts';
+import { WHERE_PROTOCOL } from '../../../../protocol/peers/whereabouts.ts';
 import { within } from '../../signals/within.ts';
 import type { Host, Link } from '../host/host.types.ts';
 import type { AddressBook } from './address-book.ts';

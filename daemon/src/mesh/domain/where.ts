@@ -1,9 +1,9 @@
 /** Asks members where another one is, and answers that question: for a member of which this node knows no address. */
 import type { Duplex } from 'node:stream';
-import { type Address, formatAddress } from '../../../../protocol/address.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { MAX_PEER_ADDRESSES } from '../../../../protocol/hello.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
+import { type Address, formatAddress } from '../../../../protocol/peers/address.ts';
+import { MAX_PEER_ADDRESSES } from '../../../../protocol/peers/hello.ts';
 import {
   decodeWhereAnswer,
   decodeWhereQuestion,
@@ -11,7 +11,7 @@ import {
   encodeWhereQuestion,
   MAX_WHERE_FRAME_BYTES,
   WHERE_PROTOCOL,
-} from '../../../../protocol/whereabouts.ts';
+} from '../../../../protocol/peers/whereabouts.ts';
 import { FrameChannel } from '../host/frame-channel.ts';
 import type { Link } from '../host/host.types.ts';
 import { type AddressBook, parseAddresses } from './address-book.ts';

@@ -1,8 +1,8 @@
 /** Where this node may be dialled: its own interfaces or what it announces, and the addresses at which members see it. */
 import { isIP } from 'node:net';
-import type { Address } from '../../../../protocol/address.ts';
-import { MAX_ADDRESSES } from '../../../../protocol/hello.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
+import type { Address } from '../../../../protocol/peers/address.ts';
+import { MAX_ADDRESSES } from '../../../../protocol/peers/hello.ts';
 import { ownAddresses } from './own-addresses.ts';
 
 /** Asking the system for its interfaces costs milliseconds, and every view of the domain shows an address. */

@@ -1,7 +1,7 @@
 /** Says why a dial failed: nobody there, or somebody else there. */
 import { connect } from 'node:net';
-import { type Address, formatAddress } from '../../../../protocol/address.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
+import { type Address, formatAddress } from '../../../../protocol/peers/address.ts';
 
 /** Long enough for two lost SYN segments. */
 const PROBE_TIMEOUT_MS = 3_500;

@@ -7,9 +7,9 @@
 import { createHmac } from 'node:crypto';
 import type { PeerDiscovery, PeerId, PeerInfo } from '@libp2p/interface';
 import { peerDiscoverySymbol, serviceCapabilities, start, stop } from '@libp2p/interface';
-import type { Address } from '../../../../protocol/address.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
+import type { Address } from '../../../../protocol/peers/address.ts';
 import { fromPeerId, toPeerId } from './keys.ts';
 import type { Components } from './libp2p-components.ts';
 import { fromMultiaddr } from './multiaddrs.ts';

@@ -5,9 +5,9 @@
  */
 import type { Duplex } from 'node:stream';
 import type { z } from 'zod';
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
+import { createFrameDecoder, encodeFrame, type FrameDecoder } from '../../../../protocol/encoding/frames.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { createFrameDecoder, encodeFrame, type FrameDecoder } from '../../../../protocol/frames.ts';
 import { patiently } from './patience.ts';
 
 /** What was said last gets through in one round trip; whoever does not end its side by then is cut. */

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Address } from '../../../../protocol/address.ts';
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
-import type { SigningKey } from '../../../../protocol/signing.ts';
+import type { SigningKey } from '../../../../protocol/keys/signing.ts';
+import type { Address } from '../../../../protocol/peers/address.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 
 /** One connection to one key. It begins as a stranger's; `admit` opens the members-only protocols to the other side. */

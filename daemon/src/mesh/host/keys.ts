@@ -4,7 +4,7 @@ import type { PeerId, PrivateKey } from '@libp2p/interface';
 import { peerIdFromPublicKey } from '@libp2p/peer-id';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { type PeerKey, peerKeyBytes, peerKeyOf } from '../../../../protocol/ids.ts';
-import type { SigningKey } from '../../../../protocol/signing.ts';
+import type { SigningKey } from '../../../../protocol/keys/signing.ts';
 
 export function toPeerId(key: PeerKey): PeerId {
   return peerIdFromPublicKey(publicKeyFromRaw(peerKeyBytes(key)));

@@ -2,9 +2,9 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Connection } from '@libp2p/interface';
-import type { Address } from '../../../../protocol/address.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
+import type { Address } from '../../../../protocol/peers/address.ts';
 import { relayOf } from './circuit.ts';
 import { socketOf } from './connection-costs.ts';
 import type { Link } from './host.types.ts';

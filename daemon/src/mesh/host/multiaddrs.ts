@@ -1,7 +1,7 @@
 /** Between addresses and multiaddrs. */
 import { isIP, isIPv6 } from 'node:net';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
-import type { Address } from '../../../../protocol/address.ts';
+import type { Address } from '../../../../protocol/peers/address.ts';
 
 export function toMultiaddr({ host, port }: Address, peerId?: string): Multiaddr {
   const base = `/${isIPv6(host) ? 'ip6' : 'ip4'}/${host}/tcp/${port}`;

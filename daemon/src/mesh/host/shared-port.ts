@@ -5,7 +5,7 @@
  */
 import { Server as NetServer, type Server, type Socket } from 'node:net';
 import type { Listener, Transport } from '@libp2p/interface';
-import type { Address } from '../../../../protocol/address.ts';
+import type { Address } from '../../../../protocol/peers/address.ts';
 import { Crowd } from '../../counting/crowd.ts';
 import { MAX_PENDING_INBOUND } from './limits.ts';
 import { unmapped } from './multiaddrs.ts';

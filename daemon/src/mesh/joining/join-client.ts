@@ -3,13 +3,19 @@
  * Keeps nothing; what it returns makes this node a member.
  */
 import { randomBytes } from 'node:crypto';
-import { type Address, formatAddress, parseAddress } from '../../../../protocol/address.ts';
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
-import { decodeJoinMessage, encodeJoinMessage, fromRefusal, ItemCollector, type JoinMessage } from '../../../../protocol/join.ts';
+import type { SigningKey } from '../../../../protocol/keys/signing.ts';
 import { MAX_JOIN_FRAME_BYTES } from '../../../../protocol/limits.ts';
-import type { SigningKey } from '../../../../protocol/signing.ts';
-import type { Token } from '../../../../protocol/token.ts';
+import {
+  decodeJoinMessage,
+  encodeJoinMessage,
+  fromRefusal,
+  ItemCollector,
+  type JoinMessage,
+} from '../../../../protocol/membership/join.ts';
+import type { Token } from '../../../../protocol/membership/token.ts';
+import { type Address, formatAddress, parseAddress } from '../../../../protocol/peers/address.ts';
 import { within } from '../../signals/within.ts';
 import { resolveAddress } from '../domain/resolve.ts';
 import { FrameChannel } from '../host/frame-channel.ts';

@@ -7,8 +7,8 @@
 import type { Duplex } from 'node:stream';
 import { codeOf, DtkdError } from '../../../../protocol/errors.ts';
 import { type DomainId, peerIdOf } from '../../../../protocol/ids.ts';
-import { decodeJoinMessage, encodeJoinMessage, type JoinMessage, toRefusal } from '../../../../protocol/join.ts';
 import { MAX_ITEM_BYTES } from '../../../../protocol/limits.ts';
+import { decodeJoinMessage, encodeJoinMessage, type JoinMessage, toRefusal } from '../../../../protocol/membership/join.ts';
 import { Counters } from '../../counting/counters.ts';
 import { networkOf } from '../../counting/crowd.ts';
 import type { Logger } from '../../logging/logger.types.ts';

@@ -4,8 +4,8 @@
  * forgotten when every member that was asked has refused.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { generateSigningKey, type SigningKey } from '../../../../protocol/signing.ts';
-import type { Token } from '../../../../protocol/token.ts';
+import { generateSigningKey, type SigningKey } from '../../../../protocol/keys/signing.ts';
+import type { Token } from '../../../../protocol/membership/token.ts';
 import type { Kv } from '../../store/kv.ts';
 import type { KeyStore } from '../membership/key-store.ts';
 

@@ -1,7 +1,7 @@
 /** Puts into the object store, as own objects, what a joined state says of this node's objects. */
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
-import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 import { metadataAt, refOfKey } from './object-place.ts';
 import { type Published, parseKey, parsePublished, publishedObject, shownKind } from './published-object.ts';

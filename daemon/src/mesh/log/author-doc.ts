@@ -6,7 +6,7 @@
  */
 import * as Y from 'yjs';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { Epoch } from '../../../../protocol/log-entry.ts';
+import type { Epoch } from '../../../../protocol/log/log-entry.ts';
 import { MAX_LIVE_BYTES, MAX_LIVE_OBJECTS, MAX_LIVE_VALUES } from './limits.ts';
 import { type Json, ROOT, readUpdate } from './update-reader.ts';
 

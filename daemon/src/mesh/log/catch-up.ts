@@ -3,7 +3,7 @@
  * an author several times. A head whose hash is zeros means: nothing of that epoch, but send it.
  */
 import type { PeerKey } from '../../../../protocol/ids.ts';
-import { compareEpochs, type Epoch, NO_ENTRY } from '../../../../protocol/log-entry.ts';
+import { compareEpochs, type Epoch, NO_ENTRY } from '../../../../protocol/log/log-entry.ts';
 import type { Kv } from '../../store/kv.ts';
 import type { Head } from './log.types.ts';
 import { topOf } from './placement.ts';

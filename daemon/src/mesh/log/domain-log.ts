@@ -4,10 +4,10 @@
  */
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import { type DomainId, type PeerKey, parsePeerKey } from '../../../../protocol/ids.ts';
+import type { SigningKey } from '../../../../protocol/keys/signing.ts';
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
-import { compareEpochs, parseEntry } from '../../../../protocol/log-entry.ts';
-import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
-import type { SigningKey } from '../../../../protocol/signing.ts';
+import { compareEpochs, parseEntry } from '../../../../protocol/log/log-entry.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
 import { Counters } from '../../counting/counters.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import { prefixEnd } from '../../store/kv.ts';

@@ -16,7 +16,7 @@ import {
   type Point,
   parseEntry,
   verifyEntry,
-} from '../../../../protocol/log-entry.ts';
+} from '../../../../protocol/log/log-entry.ts';
 import type { Counters } from '../../counting/counters.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';

@@ -1,5 +1,5 @@
 /** How one author's epochs descend from one another. Pure. */
-import { compareEpochs, type Epoch, MAX_LINEAGE, type Point } from '../../../../protocol/log-entry.ts';
+import { compareEpochs, type Epoch, MAX_LINEAGE, type Point } from '../../../../protocol/log/log-entry.ts';
 
 /** All of an author's history that one of its states contains: itself, and how far its ancestors. */
 export interface History {

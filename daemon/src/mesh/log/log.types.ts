@@ -1,10 +1,10 @@
 import type { ErrorCode } from '../../../../protocol/errors.ts';
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
-import type { Epoch } from '../../../../protocol/log-entry.ts';
-import type { SigningKey } from '../../../../protocol/signing.ts';
+import type { SigningKey } from '../../../../protocol/keys/signing.ts';
+import type { Epoch } from '../../../../protocol/log/log-entry.ts';
 import type { Participant } from '../../store/object-store.types.ts';
 
-export type { Epoch } from '../../../../protocol/log-entry.ts';
+export type { Epoch } from '../../../../protocol/log/log-entry.ts';
 
 /** How far a replica has one author's log. */
 export interface Head {

@@ -4,7 +4,7 @@
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DomainId } from '../../../../protocol/ids.ts';
-import type { SigningKey } from '../../../../protocol/signing.ts';
+import type { SigningKey } from '../../../../protocol/keys/signing.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { Change, ObjectStore, Participant, Transaction } from '../../store/object-store.types.ts';
 import { DocCache } from './doc-cache.ts';

@@ -3,7 +3,7 @@
  * An object that one side knew of and no longer has was deleted there; one that a side never knew of is kept. Where both have it, what
  * was made anew after a deletion wins over what had been deleted; else the newer generation, then the higher resourceVersion, then theirs.
  */
-import { parsePointText } from '../../../../protocol/log-entry.ts';
+import { parsePointText } from '../../../../protocol/log/log-entry.ts';
 import { contains, type History, related } from './lineage.ts';
 import type { Published } from './published-object.ts';
 

@@ -5,7 +5,7 @@
  */
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
-import type { ObjectMeta, ObjectRef } from '../../../../protocol/objects.ts';
+import type { ObjectMeta, ObjectRef } from '../../../../protocol/objects/objects.ts';
 
 /** Name, in its author's log, of an author's one object of a cluster-scoped kind. */
 export const SELF_NAME = 'self';

@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DomainId } from '../../../../protocol/ids.ts';
+import type { SigningKey } from '../../../../protocol/keys/signing.ts';
 import {
   type Epoch,
   epochText,
@@ -17,8 +18,7 @@ import {
   parseEntry,
   pointText,
   signEntry,
-} from '../../../../protocol/log-entry.ts';
-import type { SigningKey } from '../../../../protocol/signing.ts';
+} from '../../../../protocol/log/log-entry.ts';
 import type { Kv } from '../../store/kv.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 import { AuthorDoc } from './author-doc.ts';

@@ -1,6 +1,6 @@
 /** This node's own objects of shared kinds, as the store has them and as a domain gets to see them. */
 import { KINDS, kindByPlural } from '../../../../protocol/kinds/index.ts';
-import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
 import type { ListPage, ObjectStore } from '../../store/object-store.types.ts';
 import { LIST_PAGE } from './limits.ts';
 import { keyOfOwn } from './object-place.ts';

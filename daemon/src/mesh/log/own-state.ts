@@ -1,6 +1,6 @@
 /** What this node has published in one domain, with what every write asks about it. Pure: no signing, no storing. */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import { MAX_LIVE_BYTES, MAX_LIVE_OBJECTS, MAX_LIVE_VALUES, MAX_UPDATE_BYTES } from './limits.ts';
 import type { Published } from './published-object.ts';
 import { sizeOfValue, valuesIn } from './update-reader.ts';

@@ -1,5 +1,5 @@
 /** Where an entry belongs in what is kept of its author's log. Pure. */
-import { compareEpochs, type EntryBody, type Epoch } from '../../../../protocol/log-entry.ts';
+import { compareEpochs, type EntryBody, type Epoch } from '../../../../protocol/log/log-entry.ts';
 import type { AuthorState, Track } from './rows.ts';
 
 export type Placement =

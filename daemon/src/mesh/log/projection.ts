@@ -4,8 +4,8 @@
  */
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
-import type { ApiObject, ObjectRef } from '../../../../protocol/objects.ts';
-import { AUTHOR_ANNOTATION } from '../../../../protocol/principal.ts';
+import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
+import { AUTHOR_ANNOTATION } from '../../../../protocol/rights/principal.ts';
 import { type Kv, prefixEnd } from '../../store/kv.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 import { metadataAt, refOfKey } from './object-place.ts';

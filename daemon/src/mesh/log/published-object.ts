@@ -7,8 +7,8 @@ import { z } from 'zod';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
 import { apiVersionOf, type Kind } from '../../../../protocol/kinds/kind.ts';
-import { parsePointText } from '../../../../protocol/log-entry.ts';
-import { type ApiObject, annotations, labels, objectName, ownerReference } from '../../../../protocol/objects.ts';
+import { parsePointText } from '../../../../protocol/log/log-entry.ts';
+import { type ApiObject, annotations, labels, objectName, ownerReference } from '../../../../protocol/objects/objects.ts';
 import { MAX_OBJECT_BYTES } from './limits.ts';
 import { keyText, type ObjectKey, publishedName, SELF_NAME } from './object-place.ts';
 

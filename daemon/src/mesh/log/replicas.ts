@@ -5,8 +5,16 @@
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
-import { compareEpochs, type Epoch, forkProof, type LogEntry, NO_ENTRY, parseEntry, verifyEntry } from '../../../../protocol/log-entry.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
+import {
+  compareEpochs,
+  type Epoch,
+  forkProof,
+  type LogEntry,
+  NO_ENTRY,
+  parseEntry,
+  verifyEntry,
+} from '../../../../protocol/log/log-entry.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { Counters } from '../../counting/counters.ts';
 import { prefixEnd } from '../../store/kv.ts';
 import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';

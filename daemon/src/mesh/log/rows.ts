@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
 import { parsePeerKey } from '../../../../protocol/ids.ts';
-import { type Epoch, epochText, type Point, seqText } from '../../../../protocol/log-entry.ts';
+import { type Epoch, epochText, type Point, seqText } from '../../../../protocol/log/log-entry.ts';
 import { type Kv, prefixEnd } from '../../store/kv.ts';
 import { ROW_PAGE } from './limits.ts';
 

@@ -6,9 +6,9 @@
  * Of each admitter's certificates under an invite stand the first N that it witnessed, N being the invite's uses; once the root has
  * revoked the invite or removed the admitter, those that the root said to keep.
  */
-import type { Certificate } from '../../../../protocol/certificate.ts';
-import { isItemOf, type ParsedItem } from '../../../../protocol/facts.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
+import type { Certificate } from '../../../../protocol/membership/certificate.ts';
+import { isItemOf, type ParsedItem } from '../../../../protocol/membership/facts.ts';
 import type { RootFacts } from './root-facts.ts';
 import { compareText } from './stamp.ts';
 

@@ -1,6 +1,6 @@
 /** The items that prove one key a member to somebody who knows no more than the domain's id. */
-import type { ParsedItem } from '../../../../protocol/facts.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
+import type { ParsedItem } from '../../../../protocol/membership/facts.ts';
 import type { CertificateItem } from './admissions.ts';
 import type { FoldedState } from './fold.ts';
 

@@ -1,11 +1,11 @@
 /** Founds a domain: makes its root key, its recovery key and its genesis. Writes nothing. */
 import { randomBytes } from 'node:crypto';
+import { isDomainName } from '../../../../protocol/encoding/fields.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { parseItem, recoveryHash, signGenesis } from '../../../../protocol/facts.ts';
-import { isDomainName } from '../../../../protocol/fields.ts';
 import { type DomainId, type PeerKey, parseDomainId, parseNodeName } from '../../../../protocol/ids.ts';
-import { formatKey } from '../../../../protocol/key-text.ts';
-import { generateSigningKey, type SigningKey } from '../../../../protocol/signing.ts';
+import { formatKey } from '../../../../protocol/keys/key-text.ts';
+import { generateSigningKey, type SigningKey } from '../../../../protocol/keys/signing.ts';
+import { parseItem, recoveryHash, signGenesis } from '../../../../protocol/membership/facts.ts';
 
 export interface Founding {
   domain: DomainId;

@@ -3,10 +3,13 @@
  * the root's holder signs. Guarantees that an item is on disk before anybody is told of it, that changes happen one after the other (so
  * no two admissions share a use), and that hostile bytes are refused without a trace. Does not know the network, nor what members share.
  */
-import { type SignedEnrolment, signCertificate } from '../../../../protocol/certificate.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { encodeFork, parseItem, signLeave } from '../../../../protocol/facts.ts';
 import { type DomainId, type PeerKey, parseNodeName } from '../../../../protocol/ids.ts';
+import { formatKey, parseKey } from '../../../../protocol/keys/key-text.ts';
+import { generateSigningKey, type SigningKey } from '../../../../protocol/keys/signing.ts';
+import { verifyForkProof } from '../../../../protocol/log/log-entry.ts';
+import { type SignedEnrolment, signCertificate } from '../../../../protocol/membership/certificate.ts';
+import { encodeFork, parseItem, signLeave } from '../../../../protocol/membership/facts.ts';
 import {
   type JoinEnrol,
   type JoinOffer,
@@ -14,11 +17,8 @@ import {
   type JoinWelcome,
   proofMessages,
   welcomeMessages,
-} from '../../../../protocol/join.ts';
-import { formatKey, parseKey } from '../../../../protocol/key-text.ts';
-import { verifyForkProof } from '../../../../protocol/log-entry.ts';
-import { generateSigningKey, type SigningKey } from '../../../../protocol/signing.ts';
-import { formatToken } from '../../../../protocol/token.ts';
+} from '../../../../protocol/membership/join.ts';
+import { formatToken } from '../../../../protocol/membership/token.ts';
 import type { Kv, KvOp } from '../../store/kv.ts';
 import { chainOf } from './chain.ts';
 import type { FoldedState } from './fold.ts';

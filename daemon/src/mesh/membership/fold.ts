@@ -3,9 +3,9 @@
  * the same items show the same members, names, invites and removals. Items that can never count again are left out of `kept`, which is
  * what a node stores and passes on.
  */
-import { type Fork, isItemOf, type Leave, type ParsedItem } from '../../../../protocol/facts.ts';
 import { type DomainId, type NodeName, type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
-import { compareEpochs, type Epoch } from '../../../../protocol/log-entry.ts';
+import { compareEpochs, type Epoch } from '../../../../protocol/log/log-entry.ts';
+import { type Fork, isItemOf, type Leave, type ParsedItem } from '../../../../protocol/membership/facts.ts';
 import { type CertificateItem, foldAdmissions } from './admissions.ts';
 import { foldGenerations, type Generations } from './generations.ts';
 import type { Invite, Member, MembershipState } from './membership.types.ts';

@@ -2,9 +2,9 @@
  * Whose word counts: the genesis and the rotations after it. Of several rotations of one generation the lowest id wins, so all who know
  * the same rotations agree on the current root; a generation that was followed is over for ever.
  */
-import { type Genesis, isItemOf, type ParsedItem, type Rotation } from '../../../../protocol/facts.ts';
 import type { DomainId, NodeName, PeerKey } from '../../../../protocol/ids.ts';
-import type { Epoch } from '../../../../protocol/log-entry.ts';
+import type { Epoch } from '../../../../protocol/log/log-entry.ts';
+import { type Genesis, isItemOf, type ParsedItem, type Rotation } from '../../../../protocol/membership/facts.ts';
 import type { Stamp } from './stamp.ts';
 
 /** Somebody whom the root itself lists. */

@@ -1,7 +1,7 @@
 /** Where a domain's items are kept: `d/<domain>/i/<item id>`, the envelope as received. */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { type ParsedItem, parseItem } from '../../../../protocol/facts.ts';
 import type { DomainId } from '../../../../protocol/ids.ts';
+import { type ParsedItem, parseItem } from '../../../../protocol/membership/facts.ts';
 import { type Kv, type KvOp, prefixEnd } from '../../store/kv.ts';
 
 /** Items read at a time. */

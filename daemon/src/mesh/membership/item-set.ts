@@ -3,10 +3,10 @@
  * changes happen one after the other, and that what does not count is not kept. Does not know who signs what, or why.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { ParsedItem } from '../../../../protocol/facts.ts';
 import type { DomainId } from '../../../../protocol/ids.ts';
+import { hashHex } from '../../../../protocol/keys/signing.ts';
 import { MAX_CERTIFICATES, MAX_MEMBERS } from '../../../../protocol/limits.ts';
-import { hashHex } from '../../../../protocol/signing.ts';
+import type { ParsedItem } from '../../../../protocol/membership/facts.ts';
 import type { Kv, KvOp } from '../../store/kv.ts';
 import { type FoldedState, fold, type ProvenFork } from './fold.ts';
 import { deleteItem, putItem, readItems } from './item-rows.ts';

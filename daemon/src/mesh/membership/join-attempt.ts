@@ -1,11 +1,11 @@
 /** The joiner's side of a join, as functions between messages: what to send, and whether to believe what came. No streams here. */
-import { signEnrolment } from '../../../../protocol/certificate.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { type DomainId, type NodeName, type PeerKey, parseNodeName } from '../../../../protocol/ids.ts';
-import { JOIN_VERSION, type JoinEnrol, type JoinOffer } from '../../../../protocol/join.ts';
-import { verifyForkProof } from '../../../../protocol/log-entry.ts';
-import type { SigningKey } from '../../../../protocol/signing.ts';
-import type { Token } from '../../../../protocol/token.ts';
+import type { SigningKey } from '../../../../protocol/keys/signing.ts';
+import { verifyForkProof } from '../../../../protocol/log/log-entry.ts';
+import { signEnrolment } from '../../../../protocol/membership/certificate.ts';
+import { JOIN_VERSION, type JoinEnrol, type JoinOffer } from '../../../../protocol/membership/join.ts';
+import type { Token } from '../../../../protocol/membership/token.ts';
 import { type FoldedState, fold } from './fold.ts';
 import { verifyItems } from './verify.ts';
 

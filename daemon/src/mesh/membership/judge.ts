@@ -2,13 +2,13 @@
  * Whether somebody may join: what the admitting member decides, as pure functions of its state and the admitter's clock. Each refusal is
  * a DtkdError that says what is wrong and what to do; nobody judges a certificate by clock or count again later.
  */
-import { type Enrolment, parseEnrolment, type SignedEnrolment, verifyEnrolment } from '../../../../protocol/certificate.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { type Grant, isItemOf, type ParsedItem, parseItem } from '../../../../protocol/facts.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
-import { JOIN_VERSION, type JoinOffer } from '../../../../protocol/join.ts';
+import { verifySignature } from '../../../../protocol/keys/signing.ts';
 import { MAX_CERTIFICATES, MAX_CHAIN_DEPTH, MAX_MEMBERS } from '../../../../protocol/limits.ts';
-import { verifySignature } from '../../../../protocol/signing.ts';
+import { type Enrolment, parseEnrolment, type SignedEnrolment, verifyEnrolment } from '../../../../protocol/membership/certificate.ts';
+import { type Grant, isItemOf, type ParsedItem, parseItem } from '../../../../protocol/membership/facts.ts';
+import { JOIN_VERSION, type JoinOffer } from '../../../../protocol/membership/join.ts';
 import type { FoldedState } from './fold.ts';
 
 /** The oldest version of the join messages that is still understood. */

@@ -4,11 +4,11 @@
  * the fact that needs it. Keeps nothing in memory; the rows are as safe as the data directory, which is readable by its owner alone.
  */
 import { z } from 'zod';
-import { decodeCbor, encodeCbor } from '../../../../protocol/cbor.ts';
-import { bytesOf, domainId, domainName, hash, milliseconds, nodeName } from '../../../../protocol/fields.ts';
+import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
+import { bytesOf, domainId, domainName, hash, milliseconds, nodeName } from '../../../../protocol/encoding/fields.ts';
 import type { DomainId, NodeName } from '../../../../protocol/ids.ts';
+import { type SigningKey, signingKeyFromSeed } from '../../../../protocol/keys/signing.ts';
 import { MAX_TOKEN_LENGTH } from '../../../../protocol/limits.ts';
-import { type SigningKey, signingKeyFromSeed } from '../../../../protocol/signing.ts';
 import { type Kv, type KvOp, prefixEnd } from '../../store/kv.ts';
 
 const PREFIX = 'k/';

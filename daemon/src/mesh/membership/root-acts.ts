@@ -3,10 +3,10 @@
  * Checks that the act makes sense; who may call it is the caller's affair.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { type Rotation, recoveryHash, signRootFact, signRotation } from '../../../../protocol/facts.ts';
 import { type NodeName, type PeerKey, parseNodeName } from '../../../../protocol/ids.ts';
+import type { SigningKey } from '../../../../protocol/keys/signing.ts';
 import { MAX_INVITE_LIFETIME_MS, MAX_INVITE_USES, MAX_LIVE_INVITES, MAX_ROTATION_REMOVED } from '../../../../protocol/limits.ts';
-import type { SigningKey } from '../../../../protocol/signing.ts';
+import { type Rotation, recoveryHash, signRootFact, signRotation } from '../../../../protocol/membership/facts.ts';
 import type { FoldedState } from './fold.ts';
 import { compareText } from './stamp.ts';
 

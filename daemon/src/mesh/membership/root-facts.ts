@@ -1,7 +1,7 @@
 /** What the current root has said, gathered by subject. Facts of another root are left out. */
-import type { Binding, Clearance, Fact, Grant, ParsedItem, RootFact } from '../../../../protocol/facts.ts';
 import type { NodeName, PeerKey } from '../../../../protocol/ids.ts';
-import { compareEpochs } from '../../../../protocol/log-entry.ts';
+import { compareEpochs } from '../../../../protocol/log/log-entry.ts';
+import type { Binding, Clearance, Fact, Grant, ParsedItem, RootFact } from '../../../../protocol/membership/facts.ts';
 import { compareStamps, compareText } from './stamp.ts';
 
 export interface RemovedKey {

@@ -4,13 +4,13 @@
  * signatures, and a batch with many bad signatures is given up. Whether a verified item counts is the fold's affair.
  */
 import { setImmediate } from 'node:timers/promises';
-import { verifyEnrolment } from '../../../../protocol/certificate.ts';
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
-import { type Grant, isItemOf, type ParsedItem, parseItem, recoveryHash } from '../../../../protocol/facts.ts';
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
+import { verifySignature } from '../../../../protocol/keys/signing.ts';
 import { MAX_CHAIN_DEPTH, MAX_ROOT_FACTS, MAX_ROTATIONS } from '../../../../protocol/limits.ts';
-import { claimedFork, type Epoch } from '../../../../protocol/log-entry.ts';
-import { verifySignature } from '../../../../protocol/signing.ts';
+import { claimedFork, type Epoch } from '../../../../protocol/log/log-entry.ts';
+import { verifyEnrolment } from '../../../../protocol/membership/certificate.ts';
+import { type Grant, isItemOf, type ParsedItem, parseItem, recoveryHash } from '../../../../protocol/membership/facts.ts';
 import type { CertificateItem } from './admissions.ts';
 import type { ProvenFork } from './fold.ts';
 import { foldGenerations, type Generations } from './generations.ts';

@@ -1,7 +1,7 @@
 /** What of a selection an index can answer: ranges of index rows in which every object that is wanted has one. Pure. */
-import type { FieldRequirement, LabelRequirement } from '../../../../protocol/selectors.ts';
+import type { FieldRequirement, LabelRequirement } from '../../../../protocol/objects/selectors.ts';
 import type { ObjectPath } from '../../../../protocol/where/path.ts';
-import type { Literal, Where } from '../../../../protocol/where.ts';
+import type { Literal, Where } from '../../../../protocol/where/where.ts';
 import type { KeyRange } from '../kv.ts';
 import { comparable, type IndexRules, indexOf } from './index-entries.ts';
 import { bucketOf, indexedValue, type Scalar, textsFrom, valueRange, wholePath } from './index-keys.ts';

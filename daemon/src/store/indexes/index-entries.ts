@@ -1,10 +1,10 @@
 /** What is indexed of each kind, and in which buckets an object stands. Pure. */
-import { isRecord } from '../../../../protocol/json.ts';
+import { isRecord } from '../../../../protocol/encoding/json.ts';
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import { CREATOR_ANNOTATION } from '../../../../protocol/principal.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import { CREATOR_ANNOTATION } from '../../../../protocol/rights/principal.ts';
 import { isScalar, type ObjectPath, objectPath, readPath } from '../../../../protocol/where/path.ts';
-import { folded } from '../../../../protocol/where.ts';
+import { folded } from '../../../../protocol/where/where.ts';
 import { bucketOf, indexedValue, kindIndexPrefix, otherBucket, overflowBucket, pathPrefix, type Scalar } from './index-keys.ts';
 
 /** Entries of one record that are indexed, labels or properties; an object with more stands in the bucket of overflow too. */

@@ -6,9 +6,9 @@ import { createInstanceObjects } from '../../../../daemon/src/catalog/instances/
 import type { Decide, DecideMove } from '../../../../daemon/src/catalog/model/ports.ts';
 import { Rights } from '../../../../daemon/src/catalog/model/rights.ts';
 import type { LocalStore } from '../../../../daemon/src/store/local-store.types.ts';
+import type { ModuleType } from '../../../../protocol/definitions/module.ts';
 import { INSTANCE_LABEL } from '../../../../protocol/kinds/service-instance.ts';
-import type { ModuleType } from '../../../../protocol/module.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import {
   catalog,
   causes,

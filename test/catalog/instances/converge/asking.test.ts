@@ -1,8 +1,8 @@
 /** Staging, rights, and requests that are none. */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Decide } from '../../../../daemon/src/catalog/model/ports.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
-import type { ServiceEdit } from '../../../../protocol/service-api.ts';
+import type { ServiceEdit } from '../../../../protocol/requests/service.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import { NODE, OPERATOR, ref, refusal } from '../../model/fixtures.ts';
 import { type Bench, bench, type DaemonOptions, type DaemonUnderTest, service } from './bench.ts';
 

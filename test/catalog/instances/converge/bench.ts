@@ -21,12 +21,12 @@ import type { Decide } from '../../../../daemon/src/catalog/model/ports.ts';
 import { Rights } from '../../../../daemon/src/catalog/model/rights.ts';
 import type { LocalStore } from '../../../../daemon/src/store/local-store.types.ts';
 import type { ObjectStore } from '../../../../daemon/src/store/object-store.types.ts';
+import type { ModuleManifest } from '../../../../protocol/definitions/module.ts';
+import { type ServiceFile, serviceFile } from '../../../../protocol/definitions/service-file.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { ModuleManifest } from '../../../../protocol/module.ts';
-import type { ApiObject } from '../../../../protocol/objects.ts';
-import type { FollowLine } from '../../../../protocol/orders/follow.ts';
-import type { Principal } from '../../../../protocol/principal.ts';
-import { type ServiceFile, serviceFile } from '../../../../protocol/service-file.ts';
+import type { ApiObject } from '../../../../protocol/objects/objects.ts';
+import type { FollowLine } from '../../../../protocol/requests/follow.ts';
+import type { Principal } from '../../../../protocol/rights/principal.ts';
 import { silentLogger } from '../../../silent-logger.ts';
 import { catalog, NODE, OPERATOR, object, ref, write } from '../../model/fixtures.ts';
 

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { CommandEnd } from '../../../../daemon/src/catalog/instances/instances.types.ts';
-import { conditionsOf } from '../../../../protocol/conditions.ts';
+import type { ServiceFile } from '../../../../protocol/definitions/service-file.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { ServiceFile } from '../../../../protocol/service-file.ts';
+import { conditionsOf } from '../../../../protocol/objects/conditions.ts';
 import { waitFor } from '../../../wait.ts';
 import { NODE, object, ref, refusal, remove, write } from '../../model/fixtures.ts';
 import { type Bench, bench, MANIFEST, service, taskEnd } from './bench.ts';

@@ -1,7 +1,7 @@
 /** A daemon that dies between any two things that last, and its successor: in the end everything is as if nothing had happened, and nothing was done twice. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ServiceFile } from '../../../../protocol/service-file.ts';
+import type { ServiceFile } from '../../../../protocol/definitions/service-file.ts';
 import { NODE } from '../../model/fixtures.ts';
 import { type Bench, bench, service } from './bench.ts';
 

@@ -9,9 +9,9 @@ import type {
   Plan,
   ServiceFiles,
 } from '../../../../daemon/src/catalog/instances/instances.types.ts';
+import { moduleManifest } from '../../../../protocol/definitions/module.ts';
+import { serviceFile } from '../../../../protocol/definitions/service-file.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
-import { moduleManifest } from '../../../../protocol/module.ts';
-import { serviceFile } from '../../../../protocol/service-file.ts';
 
 export const NODE = 'node1';
 

@@ -7,7 +7,7 @@ import { isKnown, known } from '../../../../daemon/src/catalog/instances/desired
 import { planConverge } from '../../../../daemon/src/catalog/instances/desired/plan/plan-converge.ts';
 import { planDelete } from '../../../../daemon/src/catalog/instances/desired/plan/plan-delete.ts';
 import type { AppliedResource, Desired, Plan, PlannedStep } from '../../../../daemon/src/catalog/instances/instances.types.ts';
-import { serviceFile } from '../../../../protocol/service-file.ts';
+import { serviceFile } from '../../../../protocol/definitions/service-file.ts';
 import { filesOf, rowOf, WEB, world } from './fixtures.ts';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e'];

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ServiceEdit } from '../../../../protocol/service-api.ts';
+import type { ServiceEdit } from '../../../../protocol/requests/service.ts';
 import { type ShopBench, shopBench } from '../files/bench.ts';
 
 let shop: ShopBench;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Change } from '../../../../daemon/src/catalog/instances/editing/values.ts';
 import { changed, valueAt } from '../../../../daemon/src/catalog/instances/editing/values.ts';
 import { editYaml } from '../../../../daemon/src/catalog/instances/editing/yaml-edit.ts';
-import { isRecord } from '../../../../protocol/json.ts';
+import { isRecord } from '../../../../protocol/encoding/json.ts';
 import { readYaml } from '../../../../protocol/modules/yaml.ts';
 
 const TEXT = `# What this is.

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readYamlFile } from '../../../../daemon/src/catalog/instances/files/yaml-file.ts';
-import { serviceFile } from '../../../../protocol/service-file.ts';
+import { serviceFile } from '../../../../protocol/definitions/service-file.ts';
 import { by, bytes } from '../repository/bench.ts';
 import { type ShopBench, shopBench } from './bench.ts';
 

@@ -1,6 +1,6 @@
 /** Keys of what federation keeps: all begin with `f/`. Fixed-width hexadecimal where numbers have to sort. */
 import { createHash } from 'node:crypto';
-import { type Subject, subjectText } from '../../../../../protocol/principal.ts';
+import { type Subject, subjectText } from '../../../../../protocol/rights/principal.ts';
 import { prefixEnd } from '../../../store/kv.ts';
 
 const ASKER_DIGITS = 32;

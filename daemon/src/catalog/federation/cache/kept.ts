@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { Kind } from '../../../../../protocol/kinds/kind.ts';
-import type { Subject } from '../../../../../protocol/principal.ts';
+import type { Subject } from '../../../../../protocol/rights/principal.ts';
 import type { Kv, KvOp } from '../../../store/kv.ts';
 import { ASKERS, askerKey, askerOf, askerRanges, lastPart, rangeOf, viewText } from './cache-keys.ts';
 import type { Journal } from './journal.ts';

@@ -2,8 +2,8 @@
  * A list over nodes as it is put together: turn after turn in namespace order, with the first pages of the turns ahead on their way. Reading
  * it on is what drives it. A node that fails ends its own turn and nothing else.
  */
-import { type NodeStatement, STALE_ANNOTATION } from '../../../../../protocol/completeness.ts';
-import { toTimestamp } from '../../../../../protocol/objects.ts';
+import { type NodeStatement, STALE_ANNOTATION } from '../../../../../protocol/objects/completeness.ts';
+import { toTimestamp } from '../../../../../protocol/objects/objects.ts';
 import { type KeptView, MAX_PART_BYTES, MAX_PART_ROWS } from '../cache/kept-view.ts';
 import type { Difference } from '../cache/list-notes.ts';
 import type { Json, ListEnd } from '../federation.types.ts';

@@ -4,9 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { NodeStatement } from '../../../../../protocol/completeness.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import { objectName } from '../../../../../protocol/objects.ts';
+import type { NodeStatement } from '../../../../../protocol/objects/completeness.ts';
+import { objectName } from '../../../../../protocol/objects/objects.ts';
 import { MAX_PEER_CONTINUE } from '../peer/rows-decoder.ts';
 
 /** Characters of a token: room for the marks of 1,024 nodes, in the head of a request. */

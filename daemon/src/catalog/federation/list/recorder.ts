@@ -2,7 +2,7 @@
  * Pages of peers on their way into what is kept of them. Guarantees that a row which was shown is kept before the page is given on (or that
  * somebody follows the peer, who will keep it): so a watch from the list's version knows what its client was shown.
  */
-import { type ApiObject, toTimestamp } from '../../../../../protocol/objects.ts';
+import { type ApiObject, toTimestamp } from '../../../../../protocol/objects/objects.ts';
 import type { Logger } from '../../../logging/logger.types.ts';
 import type { KeptView } from '../cache/kept-view.ts';
 import { deadline } from '../peer/deadline.ts';

@@ -1,5 +1,5 @@
 /** How often lists said of each node what became of it. Keeps nothing of nodes that are members no more. */
-import { NODE_STATES, type NodeStatement } from '../../../../../protocol/completeness.ts';
+import { NODE_STATES, type NodeStatement } from '../../../../../protocol/objects/completeness.ts';
 
 export class StatementCounts {
   readonly #counts = new Map<string, Record<NodeStatement['state'], number>>();

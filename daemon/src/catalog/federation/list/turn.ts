@@ -1,6 +1,6 @@
 /** One node's part in a list over nodes: its rows in name order, page by page, one page at most in memory. */
 import type { Kind } from '../../../../../protocol/kinds/kind.ts';
-import type { UserPrincipal } from '../../../../../protocol/principal.ts';
+import type { UserPrincipal } from '../../../../../protocol/rights/principal.ts';
 import type { Json, LocalRows, Selectors } from '../federation.types.ts';
 import type { PeerPage } from '../peer/peer-page.ts';
 import type { PeerRow } from '../peer/rows-decoder.ts';

@@ -3,8 +3,8 @@
  * is kept is shown as it stands at one version, together with the own rows at the version that belongs to it. So a watch from the list's version tells
  * exactly what came after. A node that does not answer is shown as it was last, marked; it delays the list by its deadline and no more.
  */
-import type { NodeStatement } from '../../../../../protocol/completeness.ts';
-import { toTimestamp } from '../../../../../protocol/objects.ts';
+import type { NodeStatement } from '../../../../../protocol/objects/completeness.ts';
+import { toTimestamp } from '../../../../../protocol/objects/objects.ts';
 import type { Frozen } from '../cache/frozen.ts';
 import { type KeptView, MAX_PART_BYTES, MAX_PART_ROWS } from '../cache/kept-view.ts';
 import type { Difference } from '../cache/list-notes.ts';

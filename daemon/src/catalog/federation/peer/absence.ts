@@ -1,5 +1,5 @@
 /** What is said of a peer that is not asked now. Pure. */
-import type { NodeStatement } from '../../../../../protocol/completeness.ts';
+import type { NodeStatement } from '../../../../../protocol/objects/completeness.ts';
 import type { PeerNode } from '../peer-api.types.ts';
 
 /** Why it is not asked. */

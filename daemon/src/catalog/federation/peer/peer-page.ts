@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { Kind } from '../../../../../protocol/kinds/kind.ts';
-import type { UserPrincipal } from '../../../../../protocol/principal.ts';
-import { ROWS_MEDIA_TYPE } from '../../../../../protocol/remote-api.ts';
+import { ROWS_MEDIA_TYPE } from '../../../../../protocol/peers/remote.ts';
+import type { UserPrincipal } from '../../../../../protocol/rights/principal.ts';
 import type { Selectors } from '../federation.types.ts';
 import type { PeerApi, PeerNode, PeerResponse } from '../peer-api.types.ts';
 import { deadline } from './deadline.ts';

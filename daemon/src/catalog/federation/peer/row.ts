@@ -1,10 +1,10 @@
 /** One object that a peer sent: checked, and put under the namespace by which the peer is known here. Pure. */
-import { STALE_ANNOTATION } from '../../../../../protocol/completeness.ts';
+import { checkJson, isRecord } from '../../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { isDnsLabel } from '../../../../../protocol/ids.ts';
-import { checkJson, isRecord } from '../../../../../protocol/json.ts';
 import { apiVersionOf, type Kind } from '../../../../../protocol/kinds/kind.ts';
-import type { ApiObject } from '../../../../../protocol/objects.ts';
+import { STALE_ANNOTATION } from '../../../../../protocol/objects/completeness.ts';
+import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
 import type { PeerNode } from '../peer-api.types.ts';
 
 const OBJECT_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;

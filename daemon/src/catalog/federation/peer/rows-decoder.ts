@@ -1,6 +1,6 @@
 /** Reads one page of rows as a peer sends it (ROWS_MEDIA_TYPE): a head, objects in name order, an end. Believes nothing. No I/O. */
 import { z } from 'zod';
-import { MAX_ROW_BYTES } from '../../../../../protocol/remote-api.ts';
+import { MAX_ROW_BYTES } from '../../../../../protocol/peers/remote.ts';
 import { LineCutter } from './line-cutter.ts';
 import { invalid, peerObject, type RowRules } from './row.ts';
 

@@ -3,8 +3,8 @@
  * own rows and of what is kept of others. Only a cursor into the log of what is kept: a slow reader costs no memory, and ends with GONE when the
  * log no longer reaches back to it.
  */
-import type { ApiObject } from '../../../../../protocol/objects.ts';
-import type { UserPrincipal } from '../../../../../protocol/principal.ts';
+import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
+import type { UserPrincipal } from '../../../../../protocol/rights/principal.ts';
 import type { WatchEvent } from '../../../store/object-store.types.ts';
 import type { Frozen } from '../cache/frozen.ts';
 import type { KeptView } from '../cache/kept-view.ts';

@@ -4,9 +4,9 @@
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { Kind } from '../../../../../protocol/kinds/kind.ts';
-import { toTimestamp } from '../../../../../protocol/objects.ts';
-import type { UserPrincipal } from '../../../../../protocol/principal.ts';
-import { MAX_ROW_BYTES } from '../../../../../protocol/remote-api.ts';
+import { toTimestamp } from '../../../../../protocol/objects/objects.ts';
+import { MAX_ROW_BYTES } from '../../../../../protocol/peers/remote.ts';
+import type { UserPrincipal } from '../../../../../protocol/rights/principal.ts';
 import type { Logger } from '../../../logging/logger.types.ts';
 import { Bell } from '../cache/bell.ts';
 import type { KeptView } from '../cache/kept-view.ts';

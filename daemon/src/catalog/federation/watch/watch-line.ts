@@ -1,6 +1,6 @@
 /** One line of a peer's watch: checked. Pure. */
 import { z } from 'zod';
-import type { ApiObject } from '../../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
 import { invalid, peerObject, type RowRules } from '../peer/row.ts';
 import { parse } from '../peer/rows-decoder.ts';
 

@@ -1,8 +1,8 @@
 /** What an instance's objects should be, as they are written in one transaction. Types are bare names throughout: the instance is put to them here. */
-import type { CodeRef } from '../../../../../protocol/code.ts';
+import type { CodeRef } from '../../../../../protocol/definitions/code.ts';
+import type { ModuleType } from '../../../../../protocol/definitions/module.ts';
 import type { DtkdError } from '../../../../../protocol/errors.ts';
-import type { ModuleType } from '../../../../../protocol/module.ts';
-import type { Principal } from '../../../../../protocol/principal.ts';
+import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
 import type { Plural } from '../../model/objects.ts';
 

@@ -2,14 +2,14 @@
  * Writes the Model, the Types and the Resources of a service instance, within a transaction that somebody else makes and as the one who asks. Writes only what
  * is not so yet. Does not judge: the rules of the model do, in the same transaction. Does not know what the instance should be, and runs nothing.
  */
-import type { CodeRef } from '../../../../../protocol/code.ts';
+import type { CodeRef } from '../../../../../protocol/definitions/code.ts';
+import { bareType, leftCode } from '../../../../../protocol/definitions/scoped-names.ts';
+import { jsonEqual } from '../../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import { jsonEqual } from '../../../../../protocol/json.ts';
 import { DTKD_GROUP } from '../../../../../protocol/kinds/model.ts';
 import { COMPONENT_LABEL, INSTANCE_LABEL, LEAVING_LABEL } from '../../../../../protocol/kinds/service-instance.ts';
-import type { ApiObject, ObjectRef } from '../../../../../protocol/objects.ts';
-import { CREATOR_ANNOTATION, type Principal, subjectText } from '../../../../../protocol/principal.ts';
-import { bareType, leftCode } from '../../../../../protocol/scoped-names.ts';
+import type { ApiObject, ObjectRef } from '../../../../../protocol/objects/objects.ts';
+import { CREATOR_ANNOTATION, type Principal, subjectText } from '../../../../../protocol/rights/principal.ts';
 import { type Plural, refIn, typeNameOf, typeSpecOf } from '../../model/objects.ts';
 import type { Rights, WrittenObject } from '../../model/rights.ts';
 import { resourcesOfType, subtypesOf } from '../../model/rules/dependents.ts';

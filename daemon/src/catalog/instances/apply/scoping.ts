@@ -1,10 +1,11 @@
 /** From what an instance's files say, with bare names of types, to the objects that stand for it: pure. */
-import { BUILTIN_TYPES } from '../../../../../protocol/builtin-types.ts';
+import { scopedType, typeObjectNameOf } from '../../../../../protocol/definitions/scoped-names.ts';
+import type { LinkRule, RelationRule } from '../../../../../protocol/definitions/type-rules.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ResourceSpec } from '../../../../../protocol/kinds/resource.ts';
-import type { LinkRule, RelationRule, TypeSpec } from '../../../../../protocol/kinds/type.ts';
-import { nearMiss } from '../../../../../protocol/near-miss.ts';
-import { scopedType, typeObjectNameOf } from '../../../../../protocol/scoped-names.ts';
+import type { TypeSpec } from '../../../../../protocol/kinds/type.ts';
+import { BUILTIN_TYPES } from '../../../../../protocol/modules/builtin-types.ts';
+import { nearMiss } from '../../../../../protocol/text/near-miss.ts';
 import { NODE_PARENT, NODE_TYPE, typeKey } from '../../model/objects.ts';
 import type { ResourceToWrite, TypeToWrite } from './apply.types.ts';
 

@@ -1,7 +1,7 @@
 /** How it is said that a name is taken which an object of an instance is to have: pure. */
 import type { Kind } from '../../../../../protocol/kinds/kind.ts';
 import { INSTANCE_LABEL } from '../../../../../protocol/kinds/service-instance.ts';
-import type { ApiObject } from '../../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
 import type { Plural } from '../../model/objects.ts';
 import { titleOf } from '../../model/refusal.ts';
 

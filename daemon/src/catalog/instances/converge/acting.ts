@@ -1,8 +1,8 @@
 /** Runs commands of what is applied, one by one or as a workflow; and looks whether it is as it should be. Changes nothing of what is wanted. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { TaskAction } from '../../../../../protocol/kinds/task.ts';
-import type { Principal } from '../../../../../protocol/principal.ts';
-import type { ServicePlanAnswer } from '../../../../../protocol/service-api.ts';
+import type { ServicePlanAnswer } from '../../../../../protocol/requests/service.ts';
+import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import { planAction, planCheck, planWorkflow } from '../desired/plan/running.ts';
 import type { AppliedResource, Plan } from '../instances.types.ts';
 import { appliedNow, changeInstance } from './changing.ts';

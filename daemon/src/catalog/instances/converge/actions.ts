@@ -1,7 +1,6 @@
 /** What is asked of service instances and tasks over the API: reads bodies, and hands over. */
 import { z } from 'zod';
-import type { CapabilityVerb } from '../../../../../protocol/capability.ts';
-import { moduleName } from '../../../../../protocol/code.ts';
+import { moduleName } from '../../../../../protocol/definitions/code.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
 import { taskKind } from '../../../../../protocol/kinds/task.ts';
@@ -15,7 +14,8 @@ import {
   serviceExecRequest,
   stageRequest,
   takeDownRequest,
-} from '../../../../../protocol/service-api.ts';
+} from '../../../../../protocol/requests/service.ts';
+import type { CapabilityVerb } from '../../../../../protocol/rights/capability.ts';
 import type { InstanceAction, InstanceRequest } from '../service-instances.types.ts';
 import { taskRef } from '../tasks/task-object.ts';
 import { drift, exec } from './acting.ts';

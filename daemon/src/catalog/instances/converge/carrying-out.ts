@@ -3,11 +3,11 @@
  * Whoever asks is judged before anything runs: what is recorded later is recorded whoever they have become.
  */
 
-import type { CodeRef } from '../../../../../protocol/code.ts';
+import type { CodeRef } from '../../../../../protocol/definitions/code.ts';
+import { isLeftCode } from '../../../../../protocol/definitions/scoped-names.ts';
 import { INSTANCE_LABEL } from '../../../../../protocol/kinds/service-instance.ts';
-import type { Principal } from '../../../../../protocol/principal.ts';
-import { isLeftCode } from '../../../../../protocol/scoped-names.ts';
-import type { ServicePlanAnswer } from '../../../../../protocol/service-api.ts';
+import type { ServicePlanAnswer } from '../../../../../protocol/requests/service.ts';
+import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
 import { refIn } from '../../model/objects.ts';
 import type { Applying, Refused } from '../apply/apply.types.ts';

@@ -1,7 +1,7 @@
 /** Changes of an instance's object within transactions. */
 
 import { isDeepStrictEqual } from 'node:util';
-import type { ServiceFile } from '../../../../../protocol/service-file.ts';
+import type { ServiceFile } from '../../../../../protocol/definitions/service-file.ts';
 import type { ObjectStore, Transaction } from '../../../store/object-store.types.ts';
 import { appsOf } from '../service-apps/app-rows.ts';
 import { appliedOf } from '../tasks/applied-rows.ts';

@@ -3,8 +3,8 @@
  * committed before anything runs.
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import type { Principal } from '../../../../../protocol/principal.ts';
-import type { ConvergeRequest, ServicePlanAnswer } from '../../../../../protocol/service-api.ts';
+import type { ConvergeRequest, ServicePlanAnswer } from '../../../../../protocol/requests/service.ts';
+import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import { carryOut } from './carrying-out.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { authorOf } from './instance-object.ts';

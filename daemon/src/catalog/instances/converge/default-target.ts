@@ -1,8 +1,8 @@
 /** Which target is taken where none is named: one of each kind. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { DEFAULT_TARGET_LABEL, serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
-import type { ApiObject } from '../../../../../protocol/objects.ts';
-import type { Principal } from '../../../../../protocol/principal.ts';
+import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
+import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { instanceOf, instanceRef } from './instance-object.ts';

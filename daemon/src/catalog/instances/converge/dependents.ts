@@ -1,7 +1,7 @@
 /** Services that are staged against others: these cannot go before them. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
-import type { Principal } from '../../../../../protocol/principal.ts';
+import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { instanceRef, isDown } from './instance-object.ts';
 import { findInstance } from './planning.ts';

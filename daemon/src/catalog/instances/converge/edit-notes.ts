@@ -1,5 +1,5 @@
 /** What an edit of `dtk.service.yaml` is answered with besides: files may be ahead of the node, so that an edit is not refused for what is not there (yet), but it is told. */
-import type { Principal } from '../../../../../protocol/principal.ts';
+import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import { Findings } from '../desired/findings.ts';
 import { targetOf } from '../desired/target.ts';
 import type { Difference } from '../instances.types.ts';

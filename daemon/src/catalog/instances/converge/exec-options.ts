@@ -1,5 +1,5 @@
 /** Options of a command that is asked for: what cannot run is refused before there is a task of it. Where the command runs they are judged anew. */
-import { givenOptions } from '../../../../../protocol/given-options.ts';
+import { givenOptions } from '../../../../../protocol/definitions/given-options.ts';
 import { CopiedTypes } from '../desired/copied-types.ts';
 import { BUILTINS } from '../desired/expand.ts';
 import { Findings } from '../desired/findings.ts';

@@ -1,4 +1,5 @@
 /** ServiceInstance objects: how they are made, and how they change. Pure. */
+import type { ServiceFile } from '../../../../../protocol/definitions/service-file.ts';
 import { apiVersionOf } from '../../../../../protocol/kinds/kind.ts';
 import {
   MAX_DRIFTED,
@@ -6,9 +7,8 @@ import {
   serviceInstanceKind,
   serviceInstanceSchema,
 } from '../../../../../protocol/kinds/service-instance.ts';
-import { type ApiObject, type ObjectRef, toTimestamp } from '../../../../../protocol/objects.ts';
-import { CREATOR_ANNOTATION, displayOf, type Principal, subjectText } from '../../../../../protocol/principal.ts';
-import type { ServiceFile } from '../../../../../protocol/service-file.ts';
+import { type ApiObject, type ObjectRef, toTimestamp } from '../../../../../protocol/objects/objects.ts';
+import { CREATOR_ANNOTATION, displayOf, type Principal, subjectText } from '../../../../../protocol/rights/principal.ts';
 import type { AppliedResource } from '../instances.types.ts';
 import type { Author } from '../repository/repository.types.ts';
 

@@ -1,7 +1,7 @@
 /** What is told of a plan, and the words of commits. Pure. */
 import { createHash } from 'node:crypto';
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import type { ServicePlanAnswer } from '../../../../../protocol/service-api.ts';
+import type { ServicePlanAnswer } from '../../../../../protocol/requests/service.ts';
 import type { Difference, PlannedStep, Violation } from '../instances.types.ts';
 
 /** Characters of a commit's first line that differences take, and of one value in it. */

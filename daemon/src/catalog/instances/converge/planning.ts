@@ -1,7 +1,7 @@
 /** Plans of converging: from what stands in files to what is to be done, or to what is wrong with them. Changes nothing but what it finds out of commands that have ended. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import type { Principal } from '../../../../../protocol/principal.ts';
-import type { ConvergeRequest, ServicePlanAnswer } from '../../../../../protocol/service-api.ts';
+import type { ConvergeRequest, ServicePlanAnswer } from '../../../../../protocol/requests/service.ts';
+import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import { expand } from '../desired/expand.ts';
 import { planConverge } from '../desired/plan/plan-converge.ts';
 import { serviceDifferences } from '../files/differences.ts';

@@ -2,9 +2,9 @@
  * Whether whoever asks may do all that a converge comes to, tried before anything is committed: each thing that they may not is a violation. What the transaction
  * that writes it refuses, and what other nodes do, is refused there.
  */
+import { scopedType, typeObjectNameOf } from '../../../../../protocol/definitions/scoped-names.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import type { Principal } from '../../../../../protocol/principal.ts';
-import { scopedType, typeObjectNameOf } from '../../../../../protocol/scoped-names.ts';
+import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import type { Refused } from '../apply/apply.types.ts';
 import { resourceObjectName } from '../apply/scoping.ts';
 import { whereOf } from '../desired/copied-types.ts';

@@ -1,10 +1,10 @@
 /** Makes service instances: the repository, then the object. A repository whose object could not be written goes again. */
+import type { ServiceFile } from '../../../../../protocol/definitions/service-file.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
-import type { ApiObject } from '../../../../../protocol/objects.ts';
-import type { Principal } from '../../../../../protocol/principal.ts';
-import type { StageRequest } from '../../../../../protocol/service-api.ts';
-import type { ServiceFile } from '../../../../../protocol/service-file.ts';
+import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
+import type { StageRequest } from '../../../../../protocol/requests/service.ts';
+import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import type { Staged } from '../staging/staging.types.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { defaultTargets } from './default-target.ts';

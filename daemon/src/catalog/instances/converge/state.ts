@@ -1,9 +1,9 @@
 /** How an instance stands: staged, edited, applied, running. Reads only. */
 
 import type { TaskFields } from '../../../../../protocol/kinds/task.ts';
-import { toTimestamp } from '../../../../../protocol/objects.ts';
-import type { Principal } from '../../../../../protocol/principal.ts';
-import type { ServiceState } from '../../../../../protocol/service-api.ts';
+import { toTimestamp } from '../../../../../protocol/objects/objects.ts';
+import type { ServiceState } from '../../../../../protocol/requests/service.ts';
+import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import { planConverge } from '../desired/plan/plan-converge.ts';
 import type { AppliedResource, Desired, Difference } from '../instances.types.ts';
 import { appsOf } from '../service-apps/app-rows.ts';

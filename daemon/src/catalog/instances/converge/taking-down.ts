@@ -3,8 +3,8 @@
  * with its history.
  */
 import { DtkdError, type ErrorCode } from '../../../../../protocol/errors.ts';
-import type { Principal } from '../../../../../protocol/principal.ts';
-import type { ServicePlanAnswer } from '../../../../../protocol/service-api.ts';
+import type { ServicePlanAnswer } from '../../../../../protocol/requests/service.ts';
+import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import { prefixEnd } from '../../../store/kv.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
 import type { PlanOptions } from '../desired/plan/plan.types.ts';

@@ -1,7 +1,7 @@
 /** The rest of the node as the files of one instance see it when they are expanded: nodes, Secrets, targets and other services as they are applied. */
 
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import type { Principal } from '../../../../../protocol/principal.ts';
+import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import { refIn } from '../../model/objects.ts';
 import { isForeign } from '../apply/taken.ts';
 import { CopiedTypes } from '../desired/copied-types.ts';

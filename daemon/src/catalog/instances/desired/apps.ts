@@ -1,6 +1,6 @@
 /** Apps of a service: one of each node that has a resource of the component, with all of them there as its endpoints. */
-import { type AssemblyApp, MAX_APP_DOMAINS } from '../../../../../protocol/assembly.ts';
-import type { ServiceFile } from '../../../../../protocol/service-file.ts';
+import { type AssemblyApp, MAX_APP_DOMAINS } from '../../../../../protocol/definitions/assembly.ts';
+import type { ServiceFile } from '../../../../../protocol/definitions/service-file.ts';
 import type { DesiredApp } from '../instances.types.ts';
 import type { Components } from './component.ts';
 import { type FilePath, type Findings, listed } from './findings.ts';

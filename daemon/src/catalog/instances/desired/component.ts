@@ -1,5 +1,5 @@
 /** A component on its way to resources. */
-import type { Component } from '../../../../../protocol/assembly.ts';
+import type { Component } from '../../../../../protocol/definitions/assembly.ts';
 import type { ComponentType } from './copied-types.ts';
 
 export interface Placed {

@@ -2,13 +2,13 @@
  * The types of an instance: those of its module copies, and where these have none of a name, the ones that every node has. Each is judged as if it were to be installed, so that
  * writing it later is not refused.
  */
-import type { Commands } from '../../../../../protocol/commands.ts';
-import type { LinkRule } from '../../../../../protocol/kinds/type.ts';
+import type { Commands } from '../../../../../protocol/definitions/commands.ts';
+import type { ModuleType } from '../../../../../protocol/definitions/module.ts';
+import { compilePattern } from '../../../../../protocol/definitions/pattern.ts';
+import { ruleFaults } from '../../../../../protocol/definitions/property-value.ts';
+import type { LinkRule } from '../../../../../protocol/definitions/type-rules.ts';
 import { MAX_SUPERTYPES } from '../../../../../protocol/limits.ts';
-import type { ModuleType } from '../../../../../protocol/module.ts';
-import { nearMiss } from '../../../../../protocol/near-miss.ts';
-import { compilePattern } from '../../../../../protocol/pattern.ts';
-import { ruleFaults } from '../../../../../protocol/property-value.ts';
+import { nearMiss } from '../../../../../protocol/text/near-miss.ts';
 import { MAX_PROPERTIES } from '../../model/limits.ts';
 import { NODE_TYPE, typeKey } from '../../model/objects.ts';
 import { type NamedType, type ResolvedType, wrongOverrides } from '../../model/resolved-type.ts';

@@ -1,5 +1,5 @@
 /** Whether all modules that are used are there as copies that can be read. */
-import { COPIES_DIRECTORY, LOCK_FILE } from '../../../../../protocol/service-file.ts';
+import { COPIES_DIRECTORY, LOCK_FILE } from '../../../../../protocol/definitions/service-file.ts';
 import type { ServiceFiles } from '../instances.types.ts';
 import type { Findings } from './findings.ts';
 

@@ -2,8 +2,8 @@
  * What an instance should come to: its files, expanded to resources on nodes, with every value resolved. Reads the world through ports and changes nothing. All that is wrong is told at
  * once, each thing once: what follows only from something else that is wrong is passed over.
  */
-import { BUILTIN_TYPES } from '../../../../../protocol/builtin-types.ts';
-import { missingOptions } from '../../../../../protocol/option-value.ts';
+import { missingOptions } from '../../../../../protocol/definitions/option-value.ts';
+import { BUILTIN_TYPES } from '../../../../../protocol/modules/builtin-types.ts';
 import type { NamedType } from '../../model/resolved-type.ts';
 import type { DesiredResource, ServiceFiles } from '../instances.types.ts';
 import { appsOf } from './apps.ts';

@@ -2,7 +2,7 @@
  * `${…}` in values: pure. A text that is nothing but one reference takes what it refers to, with its type; within a text it becomes text: lists of scalars with commas between,
  * as filters take them, anything else that is no scalar as JSON. `$${` stands for `${`.
  */
-import { isRecord } from '../../../../../protocol/json.ts';
+import { isRecord } from '../../../../../protocol/encoding/json.ts';
 import { fits, isKnown, known, MAX_VALUE, type Outcome } from './outcome.ts';
 
 export type Piece = { text: string } | { reference: string };

@@ -1,6 +1,6 @@
 /** The own values of a component, against the rules of its type. */
-import { nearMiss } from '../../../../../protocol/near-miss.ts';
-import { valueFault } from '../../../../../protocol/property-value.ts';
+import { valueFault } from '../../../../../protocol/definitions/property-value.ts';
+import { nearMiss } from '../../../../../protocol/text/near-miss.ts';
 import type { ExpandedComponent } from './component.ts';
 import { type Findings, listed } from './findings.ts';
 import { fits, isKnown, MAX_VALUES } from './outcome.ts';

@@ -1,7 +1,7 @@
 /** Links of components: what each leads to, and which values go through it in which direction. */
-import type { Link } from '../../../../../protocol/assembly.ts';
-import type { LinkRule } from '../../../../../protocol/kinds/type.ts';
-import { nearMiss } from '../../../../../protocol/near-miss.ts';
+import type { Link } from '../../../../../protocol/definitions/assembly.ts';
+import type { LinkRule } from '../../../../../protocol/definitions/type-rules.ts';
+import { nearMiss } from '../../../../../protocol/text/near-miss.ts';
 import { typeKey } from '../../model/objects.ts';
 import { isA } from '../../model/resolved-type.ts';
 import type { Components, ExpandedComponent } from './component.ts';

@@ -1,5 +1,5 @@
 /** Names of the objects that an instance comes to, its Model, Types, Resources and apps: what is there already and not its own stays, so that it cannot be made. */
-import { scopedType, typeObjectNameOf } from '../../../../../protocol/scoped-names.ts';
+import { scopedType, typeObjectNameOf } from '../../../../../protocol/definitions/scoped-names.ts';
 import type { Plural } from '../../model/objects.ts';
 import { resourceObjectName } from '../apply/scoping.ts';
 import { takenAppText, takenText } from '../apply/taken.ts';

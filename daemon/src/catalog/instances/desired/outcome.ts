@@ -1,5 +1,5 @@
 /** What evaluating something comes to: pure. */
-import { isRecord } from '../../../../../protocol/json.ts';
+import { isRecord } from '../../../../../protocol/encoding/json.ts';
 
 export interface Known {
   value: unknown;

@@ -1,9 +1,9 @@
 /** The values of a service's parameters, against their rules. */
 
-import { nearMiss } from '../../../../../protocol/near-miss.ts';
-import { compilePattern } from '../../../../../protocol/pattern.ts';
-import { ruleFaults, valueFault } from '../../../../../protocol/property-value.ts';
-import type { ServiceFile } from '../../../../../protocol/service-file.ts';
+import { compilePattern } from '../../../../../protocol/definitions/pattern.ts';
+import { ruleFaults, valueFault } from '../../../../../protocol/definitions/property-value.ts';
+import type { ServiceFile } from '../../../../../protocol/definitions/service-file.ts';
+import { nearMiss } from '../../../../../protocol/text/near-miss.ts';
 import { ready } from '../../model/type-book.ts';
 import { type Findings, listed } from './findings.ts';
 import { interpolate } from './interpolation.ts';

@@ -2,7 +2,7 @@
  * On which nodes components go. A resource stays where it was applied as long as that node is known and matches. New ones go where the fewest are of those that were placed before them,
  * in the order of the file: what is placed depends only on what stands before it, so that a converge that was interrupted half-way places the rest as an undisturbed one would have.
  */
-import { type Component, MAX_INSTANCE_RESOURCES } from '../../../../../protocol/assembly.ts';
+import { type Component, MAX_INSTANCE_RESOURCES } from '../../../../../protocol/definitions/assembly.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { AppliedResource, PlacementNodes } from '../instances.types.ts';
 import type { Placed } from './component.ts';

@@ -1,7 +1,7 @@
 /** Which resources are children of which, and whether their types allow it. */
 
 import { MAX_PARENTS } from '../../../../../protocol/kinds/resource.ts';
-import { nearMiss } from '../../../../../protocol/near-miss.ts';
+import { nearMiss } from '../../../../../protocol/text/near-miss.ts';
 import { type Count, mayStand, NODE_END, permitted, tooFew, tooMany } from '../../model/relation-rules.ts';
 import type { Components, ExpandedComponent } from './component.ts';
 import type { ComponentType } from './copied-types.ts';

@@ -1,6 +1,6 @@
 /** What decides whether a resource is as it was applied: pure. */
 import { createHash } from 'node:crypto';
-import { canonicalJson } from '../../../../../protocol/code.ts';
+import { canonicalJson } from '../../../../../protocol/definitions/code.ts';
 
 /** What all resources of a component have in common: its type with the digests of the archives that its code is in, and its own values. */
 export function componentDigest(type: string, code: readonly string[], properties: Readonly<Record<string, unknown>>): string {

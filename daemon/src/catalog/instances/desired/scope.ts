@@ -1,5 +1,5 @@
 /** What references in values lead to: parameters, what the target offers, and in offers and apps what components have. */
-import { nearMiss } from '../../../../../protocol/near-miss.ts';
+import { nearMiss } from '../../../../../protocol/text/near-miss.ts';
 import type { FilePath, Findings } from './findings.ts';
 import { listed } from './findings.ts';
 import type { Surroundings } from './interpolation.ts';

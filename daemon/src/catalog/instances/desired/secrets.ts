@@ -1,6 +1,6 @@
 /** Whether the Secrets are there that resources on this node name. Those of other nodes are known only there. */
 
-import { valueFault } from '../../../../../protocol/property-value.ts';
+import { valueFault } from '../../../../../protocol/definitions/property-value.ts';
 import type { SecretNames } from '../instances.types.ts';
 import type { Components } from './component.ts';
 import type { Findings } from './findings.ts';

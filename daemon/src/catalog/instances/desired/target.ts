@@ -1,7 +1,7 @@
 /** The target of a service: whether it is what the service needs, and what it offers. */
 
-import { nearMiss } from '../../../../../protocol/near-miss.ts';
-import type { ServiceFile } from '../../../../../protocol/service-file.ts';
+import type { ServiceFile } from '../../../../../protocol/definitions/service-file.ts';
+import { nearMiss } from '../../../../../protocol/text/near-miss.ts';
 import type { TargetView, World } from './desired.types.ts';
 import { type FilePath, type Findings, listed } from './findings.ts';
 import { known, type Outcome } from './outcome.ts';

@@ -2,9 +2,9 @@
  * What properties of components come to: what is written for them, else what links bring, else their default. Each is evaluated once, when it is first asked for; one that is asked
  * for while it is evaluated depends on itself. All resources of a component have the same values.
  */
-import { isRecord } from '../../../../../protocol/json.ts';
-import type { PropertyRule } from '../../../../../protocol/kinds/type.ts';
-import { nearMiss } from '../../../../../protocol/near-miss.ts';
+import type { PropertyRule } from '../../../../../protocol/definitions/type-rules.ts';
+import { isRecord } from '../../../../../protocol/encoding/json.ts';
+import { nearMiss } from '../../../../../protocol/text/near-miss.ts';
 import type { Components, ExpandedComponent, Placed } from './component.ts';
 import { type FilePath, type Findings, listed } from './findings.ts';
 import { interpolate } from './interpolation.ts';

@@ -1,6 +1,6 @@
 /** Properties that texts of types refer to, which are filled in when a resource is installed and brought up: pure. */
-import { propertiesIn } from '../../../../../protocol/command-text.ts';
-import type { Command, Script, Step } from '../../../../../protocol/commands.ts';
+import { propertiesIn } from '../../../../../protocol/definitions/command-text.ts';
+import type { Command, Script, Step } from '../../../../../protocol/definitions/commands.ts';
 import { lineOf } from '../../../../../protocol/modules/template-check.ts';
 import type { NamedType } from '../../model/resolved-type.ts';
 import { copyPath } from '../files/copies.ts';

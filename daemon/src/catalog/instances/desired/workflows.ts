@@ -1,12 +1,12 @@
 /** Workflows of a service, judged before one is run: what they name is there, none runs itself, and all of them come to an end. */
-import { MAX_WORKFLOW_LEVELS, type ServiceStep, type ServiceWorkflow } from '../../../../../protocol/assembly.ts';
-import type { OptionRule } from '../../../../../protocol/commands.ts';
+import { MAX_WORKFLOW_LEVELS, type ServiceStep, type ServiceWorkflow } from '../../../../../protocol/definitions/assembly.ts';
+import type { OptionRule } from '../../../../../protocol/definitions/commands.ts';
+import { missingOptions, readOptionValue } from '../../../../../protocol/definitions/option-value.ts';
+import type { ServiceFile } from '../../../../../protocol/definitions/service-file.ts';
 import { MAX_TASK_STEPS } from '../../../../../protocol/kinds/task.ts';
 import { hasReference } from '../../../../../protocol/modules/references.ts';
 import { workflowSizes, workflowsRun } from '../../../../../protocol/modules/workflow-size.ts';
-import { nearMiss } from '../../../../../protocol/near-miss.ts';
-import { missingOptions, readOptionValue } from '../../../../../protocol/option-value.ts';
-import type { ServiceFile } from '../../../../../protocol/service-file.ts';
+import { nearMiss } from '../../../../../protocol/text/near-miss.ts';
 import { askedFor } from './commands-of.ts';
 import type { Components, ExpandedComponent } from './component.ts';
 import { cyclesOf } from './cycles.ts';

@@ -1,14 +1,14 @@
 /** From what somebody asks for to changes of `dtk.service.yaml`: pure. Refuses what cannot be meant; what only a converge can judge is left to that. */
 
-import { linkEnd } from '../../../../../protocol/assembly.ts';
+import { linkEnd } from '../../../../../protocol/definitions/assembly.ts';
+import { readOptionValue } from '../../../../../protocol/definitions/option-value.ts';
+import { typeOfRule, valueFault } from '../../../../../protocol/definitions/property-value.ts';
+import type { ServiceFile } from '../../../../../protocol/definitions/service-file.ts';
+import type { PropertyRule } from '../../../../../protocol/definitions/type-rules.ts';
+import { isRecord, jsonEqual } from '../../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import { isRecord, jsonEqual } from '../../../../../protocol/json.ts';
-import type { PropertyRule } from '../../../../../protocol/kinds/type.ts';
-import { nearMiss } from '../../../../../protocol/near-miss.ts';
-import { readOptionValue } from '../../../../../protocol/option-value.ts';
-import { typeOfRule, valueFault } from '../../../../../protocol/property-value.ts';
-import type { ServiceEdit } from '../../../../../protocol/service-api.ts';
-import type { ServiceFile } from '../../../../../protocol/service-file.ts';
+import type { ServiceEdit } from '../../../../../protocol/requests/service.ts';
+import { nearMiss } from '../../../../../protocol/text/near-miss.ts';
 import { ready } from '../../model/type-book.ts';
 import type { KnownTypes, Rules } from '../files/rules.ts';
 import { usesOf } from './uses.ts';

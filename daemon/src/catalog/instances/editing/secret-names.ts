@@ -1,6 +1,6 @@
 /** What stands where names of Secrets belong. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import { objectName } from '../../../../../protocol/objects.ts';
+import { objectName } from '../../../../../protocol/objects/objects.ts';
 import { secretPaths } from '../files/rules.ts';
 import type { ServiceFiles } from '../instances.types.ts';
 import { valueAt } from './values.ts';

@@ -1,8 +1,8 @@
 /** Edits `dtk.service.yaml` in a work tree: what comes out can be read, or nothing is written; nobody's edit is overwritten unseen. */
+import { MAX_SERVICE_FILE_BYTES, SERVICE_FILE, type ServiceFile, serviceFile } from '../../../../../protocol/definitions/service-file.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { digestOf } from '../../../../../protocol/modules/archive.ts';
-import type { ServiceEdit } from '../../../../../protocol/service-api.ts';
-import { MAX_SERVICE_FILE_BYTES, SERVICE_FILE, type ServiceFile, serviceFile } from '../../../../../protocol/service-file.ts';
+import type { ServiceEdit } from '../../../../../protocol/requests/service.ts';
 import { serviceDifferences } from '../files/differences.ts';
 import type { FileContent } from '../files/files.types.ts';
 import { maskedService } from '../files/masking.ts';

@@ -1,6 +1,6 @@
 /** Where a service names one of its components: pure. */
-import type { ServiceStep } from '../../../../../protocol/assembly.ts';
-import type { ServiceFile } from '../../../../../protocol/service-file.ts';
+import type { ServiceStep } from '../../../../../protocol/definitions/assembly.ts';
+import type { ServiceFile } from '../../../../../protocol/definitions/service-file.ts';
 
 /** Paths of what would name something that is not there if the component went. */
 export function usesOf(component: string, service: ServiceFile): string[] {

@@ -1,5 +1,5 @@
 /** Values at paths: pure. What an edit of a text should come to is first done with these. */
-import { isRecord } from '../../../../../protocol/json.ts';
+import { isRecord } from '../../../../../protocol/encoding/json.ts';
 
 export type Path = readonly string[];
 

@@ -1,7 +1,7 @@
 /** Edits of a YAML text that keep what people wrote: comments, order, blank lines, quotes. What comes out is read again, and is what was meant, or nothing. */
 import type { Document } from 'yaml';
+import { jsonEqual } from '../../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import { jsonEqual } from '../../../../../protocol/json.ts';
 import { readYamlDocument } from '../../../../../protocol/modules/yaml.ts';
 import type { Yaml } from '../files/positions.ts';
 import { splice } from './splice.ts';

@@ -1,5 +1,5 @@
 /** What module copies were made from. */
-import type { LockedModule } from '../../../../../protocol/service-file.ts';
+import type { LockedModule } from '../../../../../protocol/definitions/service-file.ts';
 import type { Repository, Tree } from '../repository/repository.types.ts';
 import { type CopyReader, copiesIn, copyPath } from './copies.ts';
 import type { ModuleBases } from './files.types.ts';

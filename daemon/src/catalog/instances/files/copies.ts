@@ -3,18 +3,18 @@
  * commit, of this instance or of another one.
  */
 import { createHash } from 'node:crypto';
-import { DtkdError } from '../../../../../protocol/errors.ts';
 import {
   MANIFEST_FILE,
   MAX_MODULE_BYTES,
   MAX_MODULE_FILES,
   type ModuleArchive,
   type ModuleManifest,
-} from '../../../../../protocol/module.ts';
+} from '../../../../../protocol/definitions/module.ts';
+import { COPIES_DIRECTORY } from '../../../../../protocol/definitions/service-file.ts';
+import { DtkdError } from '../../../../../protocol/errors.ts';
 import { digestOf, packArchive, unpackArchive } from '../../../../../protocol/modules/archive.ts';
 import { checkModule } from '../../../../../protocol/modules/check.ts';
 import { faultsIn } from '../../../../../protocol/modules/manifest.ts';
-import { COPIES_DIRECTORY } from '../../../../../protocol/service-file.ts';
 import type { ModuleCopy, Violation } from '../instances.types.ts';
 import type { Tree, TreeFile } from '../repository/repository.types.ts';
 

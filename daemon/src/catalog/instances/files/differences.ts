@@ -1,9 +1,9 @@
 /** Two states of a service by kind: pure but for looking up which values are secrets, which are left out. */
-import type { Component } from '../../../../../protocol/assembly.ts';
-import { jsonEqual } from '../../../../../protocol/json.ts';
-import type { PropertyRule } from '../../../../../protocol/kinds/type.ts';
-import { typeOfRule } from '../../../../../protocol/property-value.ts';
-import type { ServiceFile } from '../../../../../protocol/service-file.ts';
+import type { Component } from '../../../../../protocol/definitions/assembly.ts';
+import { typeOfRule } from '../../../../../protocol/definitions/property-value.ts';
+import type { ServiceFile } from '../../../../../protocol/definitions/service-file.ts';
+import type { PropertyRule } from '../../../../../protocol/definitions/type-rules.ts';
+import { jsonEqual } from '../../../../../protocol/encoding/json.ts';
 import type { Difference, ModuleCopy, ServiceFiles } from '../instances.types.ts';
 import { hiddenPaths } from './rules.ts';
 

@@ -1,8 +1,8 @@
 /** What stands in instances' repositories, read, judged, compared and edited. */
-import type { CodeRef } from '../../../../../protocol/code.ts';
-import type { PropertyType } from '../../../../../protocol/kinds/type.ts';
-import type { Principal } from '../../../../../protocol/principal.ts';
-import type { ServiceEdit } from '../../../../../protocol/service-api.ts';
+import type { CodeRef } from '../../../../../protocol/definitions/code.ts';
+import type { PropertyType } from '../../../../../protocol/definitions/property-types.ts';
+import type { ServiceEdit } from '../../../../../protocol/requests/service.ts';
+import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import type { LoadedModule, ModuleResolving } from '../../modules/ports.ts';
 import type { Difference, ServiceFiles, Violation } from '../instances.types.ts';
 import type { Author, PathChange, Tree } from '../repository/repository.types.ts';

@@ -2,7 +2,7 @@
  * Files of service instances as one part: read, judged, compared, edited, and their module copies moved from and to their bases. Everything is done in the
  * repositories that it is given; owns nothing but what it keeps in memory to be fast.
  */
-import { SERVICE_FILE } from '../../../../../protocol/service-file.ts';
+import { SERVICE_FILE } from '../../../../../protocol/definitions/service-file.ts';
 import { ServiceEditing } from '../editing/service-editing.ts';
 import { changesBetween } from '../repository/changes.ts';
 import type { Repositories, Tree } from '../repository/repository.types.ts';

@@ -1,7 +1,7 @@
 /** `dtk.service.yaml` as it may be shown: what stands where a secret's name belongs could be the secret itself. */
 import type { Document, Node } from 'yaml';
+import { SERVICE_FILE } from '../../../../../protocol/definitions/service-file.ts';
 import { readYamlDocument } from '../../../../../protocol/modules/yaml.ts';
-import { SERVICE_FILE } from '../../../../../protocol/service-file.ts';
 import type { Yaml } from './positions.ts';
 
 const MASK = '(secret)';

@@ -1,13 +1,13 @@
 /** Takes versions of a base into an instance, and makes versions of a base of what an instance has. What was edited before is committed first, so that nothing is lost. */
 import semver from 'semver';
+import { MANIFEST_FILE } from '../../../../../protocol/definitions/module.ts';
+import { LOCK_FILE, type LockedModule, type LockFile } from '../../../../../protocol/definitions/service-file.ts';
+import { compareVersions } from '../../../../../protocol/definitions/version-order.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import { MANIFEST_FILE } from '../../../../../protocol/module.ts';
 import { packArchive } from '../../../../../protocol/modules/archive.ts';
 import { soundModule } from '../../../../../protocol/modules/check.ts';
 import { isInRange } from '../../../../../protocol/modules/resolve.ts';
-import { nearMiss } from '../../../../../protocol/near-miss.ts';
-import { LOCK_FILE, type LockedModule, type LockFile } from '../../../../../protocol/service-file.ts';
-import { compareVersions } from '../../../../../protocol/version-order.ts';
+import { nearMiss } from '../../../../../protocol/text/near-miss.ts';
 import type { LoadedModule, ResolvedModules } from '../../modules/ports.ts';
 import { assertSecretNames } from '../editing/secret-names.ts';
 import { editYaml } from '../editing/yaml-edit.ts';

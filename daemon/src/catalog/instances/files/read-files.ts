@@ -1,7 +1,6 @@
 /** All files of an instance in one tree, read and judged for themselves: that each can be read, and that copies, lock and dependencies name one another. */
 import type { ZodType } from 'zod';
-import { moduleName } from '../../../../../protocol/code.ts';
-import { isInRange } from '../../../../../protocol/modules/resolve.ts';
+import { moduleName } from '../../../../../protocol/definitions/code.ts';
 import {
   LOCK_FILE,
   type LockFile,
@@ -11,7 +10,8 @@ import {
   SERVICE_FILE,
   type ServiceFile,
   serviceFile,
-} from '../../../../../protocol/service-file.ts';
+} from '../../../../../protocol/definitions/service-file.ts';
+import { isInRange } from '../../../../../protocol/modules/resolve.ts';
 import type { ModuleCopy, Violation } from '../instances.types.ts';
 import type { Tree } from '../repository/repository.types.ts';
 import { type CopyReader, copiesIn, copyPath } from './copies.ts';

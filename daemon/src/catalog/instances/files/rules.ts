@@ -1,7 +1,8 @@
 /** Which properties components have, as far as that is needed to read, show and edit their values: what is wrong with types is judged elsewhere. */
-import { BUILTIN_TYPES } from '../../../../../protocol/builtin-types.ts';
-import type { PropertyRule, PropertyType } from '../../../../../protocol/kinds/type.ts';
-import { typeOfRule } from '../../../../../protocol/property-value.ts';
+import type { PropertyType } from '../../../../../protocol/definitions/property-types.ts';
+import { typeOfRule } from '../../../../../protocol/definitions/property-value.ts';
+import type { PropertyRule } from '../../../../../protocol/definitions/type-rules.ts';
+import { BUILTIN_TYPES } from '../../../../../protocol/modules/builtin-types.ts';
 import { typeKey } from '../../model/objects.ts';
 import { mergedProperties, type NamedType } from '../../model/resolved-type.ts';
 import { chainOf } from '../../model/type-book.ts';

@@ -1,5 +1,5 @@
 /** What bounds the work with repositories. */
-import { MAX_MODULE_BYTES, MAX_MODULE_FILES } from '../../../../../protocol/module.ts';
+import { MAX_MODULE_BYTES, MAX_MODULE_FILES } from '../../../../../protocol/definitions/module.ts';
 
 /** Files of a work tree or of a commit: several large modules. */
 export const MAX_TREE_FILES = 4 * MAX_MODULE_FILES;

@@ -1,5 +1,5 @@
 /** Names of files in repositories: pure. */
-import { modulePath } from '../../../../../protocol/module.ts';
+import { modulePath } from '../../../../../protocol/definitions/module.ts';
 import { MAX_DEPTH } from './limits.ts';
 
 /** Bytes of one part of a path: what file systems take. */

@@ -4,8 +4,8 @@
  */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { instanceName } from '../../../../../protocol/definitions/service-file.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import { instanceName } from '../../../../../protocol/service-file.ts';
 import { syncDirectory } from '../../../disk/sync-directory.ts';
 import { commitObject, indexOf, oidOf, treesOf } from './git-format.ts';
 import { GitRepository } from './git-repository.ts';

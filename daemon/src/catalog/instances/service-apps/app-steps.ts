@@ -2,7 +2,7 @@
  * Apps as steps of a task: those that are wanted and not as they should be are written, at the nodes that have them and as whoever converges; those that are
  * wanted no more go. What was made where is kept before it is made, so that nothing is forgotten that was begun.
  */
-import type { Principal } from '../../../../../protocol/principal.ts';
+import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import type { ObjectStore } from '../../../store/object-store.types.ts';
 import type { DesiredApp, Objects, PlannedStep } from '../instances.types.ts';
 import type { OwnWork } from '../tasks/tasks.types.ts';

@@ -1,7 +1,7 @@
 /** Values of parameters when a service is staged: all that is wrong with them at once. */
-import type { Assembly } from '../../../../../protocol/assembly.ts';
-import { nearMiss } from '../../../../../protocol/near-miss.ts';
-import { valueFault } from '../../../../../protocol/property-value.ts';
+import type { Assembly } from '../../../../../protocol/definitions/assembly.ts';
+import { valueFault } from '../../../../../protocol/definitions/property-value.ts';
+import { nearMiss } from '../../../../../protocol/text/near-miss.ts';
 import { ready } from '../../model/type-book.ts';
 
 export interface ParameterFault {

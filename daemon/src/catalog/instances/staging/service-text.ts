@@ -1,8 +1,8 @@
 /** The files of a new instance as texts: pure. The assembly is taken over as its author wrote it, with the comments. */
 import type { Document, Pair } from 'yaml';
-import type { Assembly } from '../../../../../protocol/assembly.ts';
+import type { Assembly } from '../../../../../protocol/definitions/assembly.ts';
+import { type LockFile, SERVICE_FILE } from '../../../../../protocol/definitions/service-file.ts';
 import { readYamlDocument } from '../../../../../protocol/modules/yaml.ts';
-import { type LockFile, SERVICE_FILE } from '../../../../../protocol/service-file.ts';
 import type { Yaml } from '../files/positions.ts';
 
 /** What is called otherwise in a service than in an assembly. */

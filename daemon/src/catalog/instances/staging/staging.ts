@@ -3,10 +3,8 @@
  * and that it is whole or not there. Does not write objects, and does not know what runs.
  */
 
-import type { Assembly } from '../../../../../protocol/assembly.ts';
-import { DtkdError } from '../../../../../protocol/errors.ts';
-import { MANIFEST_FILE } from '../../../../../protocol/module.ts';
-import { nearMiss } from '../../../../../protocol/near-miss.ts';
+import type { Assembly } from '../../../../../protocol/definitions/assembly.ts';
+import { MANIFEST_FILE } from '../../../../../protocol/definitions/module.ts';
 import {
   instanceName,
   LOCK_FILE,
@@ -15,7 +13,9 @@ import {
   MAX_SERVICE_FILE_BYTES,
   SERVICE_FILE,
   serviceFile,
-} from '../../../../../protocol/service-file.ts';
+} from '../../../../../protocol/definitions/service-file.ts';
+import { DtkdError } from '../../../../../protocol/errors.ts';
+import { nearMiss } from '../../../../../protocol/text/near-miss.ts';
 import type { LoadedModule, ModuleResolving, ResolvedModules } from '../../modules/ports.ts';
 import { copyPath } from '../files/copies.ts';
 import { readYamlFile } from '../files/yaml-file.ts';

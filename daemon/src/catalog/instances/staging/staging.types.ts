@@ -1,6 +1,6 @@
 /** Staging: from an assembly to an instance's repository. */
-import type { Principal } from '../../../../../protocol/principal.ts';
-import type { LockFile, ServiceFile } from '../../../../../protocol/service-file.ts';
+import type { LockFile, ServiceFile } from '../../../../../protocol/definitions/service-file.ts';
+import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import type { Author } from '../repository/repository.types.ts';
 
 export interface StageOrder {

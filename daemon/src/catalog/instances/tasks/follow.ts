@@ -5,9 +5,9 @@
  */
 import type { z } from 'zod';
 import type { TaskStep } from '../../../../../protocol/kinds/task.ts';
-import type { FollowedRecord } from '../../../../../protocol/orders/follow.ts';
-import type { Principal } from '../../../../../protocol/principal.ts';
-import type { taskLine } from '../../../../../protocol/service-api.ts';
+import type { FollowedRecord } from '../../../../../protocol/requests/follow.ts';
+import type { taskLine } from '../../../../../protocol/requests/service.ts';
+import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import type { CommandOutput } from '../service-instances.types.ts';
 import { FOLLOW_AT_A_TIME, LATE_OUTPUT_MS, MAX_FOLLOWED_BYTES, MAX_WAITING_LINES } from './limits.ts';
 import type { TaskStatus } from './task-object.ts';

@@ -2,10 +2,10 @@
  * Runs one step of a task: its command, again where it may be tried again, until it has ended and that is recorded. A command of an interrupted task that may
  * still run on the same resource is waited for first, and its end taken if it does what this step is to do.
  */
-import { durationMs } from '../../../../../protocol/commands.ts';
+import { durationMs } from '../../../../../protocol/definitions/commands.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { DispatchRequestSpec } from '../../../../../protocol/kinds/execution.ts';
-import { OPERATOR, type OperatorPrincipal } from '../../../../../protocol/principal.ts';
+import { OPERATOR, type OperatorPrincipal } from '../../../../../protocol/rights/principal.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
 import type { AppliedResource, CommandEnd, PlannedStep, PreparedCommand, StartedCommand } from '../instances.types.ts';
 import type { Ahead } from './ahead.ts';

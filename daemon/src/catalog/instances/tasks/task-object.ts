@@ -10,8 +10,8 @@ import {
   taskKind,
   taskSchema,
 } from '../../../../../protocol/kinds/task.ts';
-import { type ApiObject, type ObjectRef, toTimestamp } from '../../../../../protocol/objects.ts';
-import { CREATOR_ANNOTATION, displayOf, subjectText } from '../../../../../protocol/principal.ts';
+import { type ApiObject, type ObjectRef, toTimestamp } from '../../../../../protocol/objects/objects.ts';
+import { CREATOR_ANNOTATION, displayOf, subjectText } from '../../../../../protocol/rights/principal.ts';
 import type { PlannedStep } from '../instances.types.ts';
 import { MAX_MESSAGE } from './limits.ts';
 import type { StepEnd, StepRow, TaskToRun } from './tasks.types.ts';

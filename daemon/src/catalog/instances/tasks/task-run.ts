@@ -3,7 +3,7 @@
  * that each thing that ended well is recorded before the next that needs it begins, and that the object's last state is that of the task.
  */
 import { MAX_TASK_STEPS, type TaskStep } from '../../../../../protocol/kinds/task.ts';
-import { type ApiObject, toTimestamp } from '../../../../../protocol/objects.ts';
+import { type ApiObject, toTimestamp } from '../../../../../protocol/objects/objects.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
 import type { AppliedResource, PlannedStep } from '../instances.types.ts';
 import { Ahead } from './ahead.ts';

@@ -1,7 +1,7 @@
 /** What tasks take and what is kept of them. */
 import type { TaskAction, TaskState, TaskStep } from '../../../../../protocol/kinds/task.ts';
-import type { ApiObject } from '../../../../../protocol/objects.ts';
-import type { Principal } from '../../../../../protocol/principal.ts';
+import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
+import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import type { Logger } from '../../../logging/logger.types.ts';
 import type { ObjectStore, Transaction } from '../../../store/object-store.types.ts';
 import type { Act, AppliedResource, Commands, Plan } from '../instances.types.ts';

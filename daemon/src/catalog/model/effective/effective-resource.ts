@@ -3,8 +3,8 @@
  * deployed, and the conditions that do not hold. Read from what is durable. Whoever asks sees of parents and children what it may see of them.
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import type { ApiObject } from '../../../../../protocol/objects.ts';
-import { OPERATOR, type Principal } from '../../../../../protocol/principal.ts';
+import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
+import { OPERATOR, type Principal } from '../../../../../protocol/rights/principal.ts';
 import { SHOWN_CHILDREN } from '../limits.ts';
 import { nodeParents, nodeRef, type Reads, refIn, resourceNameOf, resourceParents, resourceSpecOf } from '../objects.ts';
 import { Refusal } from '../refusal.ts';

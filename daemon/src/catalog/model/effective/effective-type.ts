@@ -1,7 +1,7 @@
 /** What a type comes to with all that it inherits, and what extends it. */
+import type { PropertyRule, RelationRule } from '../../../../../protocol/definitions/type-rules.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import type { PropertyRule, RelationRule } from '../../../../../protocol/kinds/type.ts';
-import type { ApiObject } from '../../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
 import { COUNTED, SHOWN_CHILDREN } from '../limits.ts';
 import { NODE_TYPE, type Reads, refIn, typeKey, typeNameOf } from '../objects.ts';
 import { resourcesOfType, subtypesOf } from '../rules/dependents.ts';

@@ -1,7 +1,7 @@
 /** What an import brings: documents become targets, each known by its place, so that a refusal names it. */
 import { z } from 'zod';
+import { isRecord } from '../../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import { isRecord } from '../../../../../protocol/json.ts';
 import { kindOf } from '../../../../../protocol/kinds/index.ts';
 import type { Kind } from '../../../../../protocol/kinds/kind.ts';
 import { DTKD_GROUP } from '../../../../../protocol/kinds/model.ts';

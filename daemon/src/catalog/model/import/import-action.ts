@@ -2,10 +2,10 @@
  * Imports models, types and resources in one transaction: all or nothing, in whatever order they are given. What is there already as given stays
  * untouched, so importing the same again changes nothing. Each object is written with the rights of whoever imports. Deletes nothing.
  */
+import { jsonEqual } from '../../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import { jsonEqual } from '../../../../../protocol/json.ts';
-import type { ApiObject } from '../../../../../protocol/objects.ts';
-import { type Principal, subjectText } from '../../../../../protocol/principal.ts';
+import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
+import { type Principal, subjectText } from '../../../../../protocol/rights/principal.ts';
 import type { ObjectStore, Transaction } from '../../../store/object-store.types.ts';
 import { assertNotComputed } from '../computed.ts';
 import { BREATH, MAX_IMPORT_BYTES } from '../limits.ts';

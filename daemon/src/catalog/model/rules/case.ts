@@ -1,6 +1,6 @@
 /** What the rules share while they judge one transaction: how to read, what was found, and the counts of children as they change. */
 import type { ResourceSpec } from '../../../../../protocol/kinds/resource.ts';
-import type { ApiObject } from '../../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
 import { BREATH } from '../limits.ts';
 import { NODE_PARENT, refIn, resourceSpecOf, typeKey } from '../objects.ts';

@@ -1,7 +1,7 @@
 /** Judges the commands of types: what they name has to be there, and patterns have to compile. */
-import type { Commands } from '../../../../../protocol/commands.ts';
+import type { Commands } from '../../../../../protocol/definitions/commands.ts';
+import { compilePattern } from '../../../../../protocol/definitions/pattern.ts';
 import { commandFaults } from '../../../../../protocol/modules/command-check.ts';
-import { compilePattern } from '../../../../../protocol/pattern.ts';
 import type { Faults } from '../refusal.ts';
 import type { NamedType } from '../resolved-type.ts';
 

@@ -1,5 +1,5 @@
 /** Who depends on an object: found by index, listed for people. */
-import type { ObjectRef } from '../../../../../protocol/objects.ts';
+import type { ObjectRef } from '../../../../../protocol/objects/objects.ts';
 import { COUNTED } from '../limits.ts';
 import { type Plural, type Reads, refIn } from '../objects.ts';
 import { type Dependents, objectText } from '../refusal.ts';

@@ -2,12 +2,12 @@
  * Models, types and resources of service instances change only in transactions that write their ServiceInstance object, which is what stages and
  * converges do. What is an instance's bears its label, its types its name behind the `@`; whatever claims to be of one, and whatever was, is judged.
  */
+import { instanceOfCode, instanceOfType } from '../../../../../protocol/definitions/scoped-names.ts';
+import { isRecord, jsonEqual } from '../../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import { isRecord, jsonEqual } from '../../../../../protocol/json.ts';
 import { DTKD_GROUP } from '../../../../../protocol/kinds/model.ts';
 import { INSTANCE_LABEL, LEAVING_LABEL, serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
-import type { ApiObject, ObjectRef } from '../../../../../protocol/objects.ts';
-import { instanceOfCode, instanceOfType } from '../../../../../protocol/scoped-names.ts';
+import type { ApiObject, ObjectRef } from '../../../../../protocol/objects/objects.ts';
 import type { Change } from '../../../store/object-store.types.ts';
 import { PLURALS, refIn } from '../objects.ts';
 import { objectText, type Refusal, titleOf } from '../refusal.ts';

@@ -1,7 +1,7 @@
 /** Types that come from a module are changed only by its installation and removal, which write the Module in the same transaction: pure. */
+import { isRecord, jsonEqual } from '../../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import { isRecord, jsonEqual } from '../../../../../protocol/json.ts';
-import type { ApiObject } from '../../../../../protocol/objects.ts';
+import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
 import type { Change } from '../../../store/object-store.types.ts';
 import { typeSpecOf } from '../objects.ts';
 import type { Refusal } from '../refusal.ts';

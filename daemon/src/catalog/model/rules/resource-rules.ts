@@ -1,5 +1,5 @@
 /** Judges resources: model, type, properties, parents and children, and that no cycle comes about where a type forbids it. */
-import { jsonEqual } from '../../../../../protocol/json.ts';
+import { jsonEqual } from '../../../../../protocol/encoding/json.ts';
 import { type ResourceSpec, resourceSpec } from '../../../../../protocol/kinds/resource.ts';
 import { forbiddenCycle } from '../cycles.ts';
 import { BREATH, COUNTED, MAX_ANCESTORS } from '../limits.ts';

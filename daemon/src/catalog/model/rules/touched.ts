@@ -1,5 +1,5 @@
 /** What a transaction comes to: pure. The model is judged as it would stand afterwards, whatever order things were written in. */
-import type { ApiObject, ObjectRef } from '../../../../../protocol/objects.ts';
+import type { ApiObject, ObjectRef } from '../../../../../protocol/objects/objects.ts';
 import type { Change } from '../../../store/object-store.types.ts';
 import { type Plural, pluralOf } from '../objects.ts';
 

@@ -1,9 +1,9 @@
 /** Judges types: that each holds together, and that a change of one leaves nothing behind that breaks it. */
-import { jsonEqual } from '../../../../../protocol/json.ts';
+import { compilePattern } from '../../../../../protocol/definitions/pattern.ts';
+import { ruleFaults } from '../../../../../protocol/definitions/property-value.ts';
+import { jsonEqual } from '../../../../../protocol/encoding/json.ts';
 import { type TypeSpec, typeSpec } from '../../../../../protocol/kinds/type.ts';
 import { MAX_SUPERTYPES } from '../../../../../protocol/limits.ts';
-import { compilePattern } from '../../../../../protocol/pattern.ts';
-import { ruleFaults } from '../../../../../protocol/property-value.ts';
 import { COUNTED, MAX_PROPERTIES, MAX_REJUDGED } from '../limits.ts';
 import { NODE_TYPE, refIn, resourceParents, typeKey, typeNameOf, typeSpecOf } from '../objects.ts';
 import { type Faults, inUse, objectText, Refusal } from '../refusal.ts';

@@ -1,9 +1,9 @@
 /** The Deployment object that shows a resource as it is installed here: pure. */
 import { createHash } from 'node:crypto';
-import type { CodeRef } from '../../../../../protocol/code.ts';
+import type { CodeRef } from '../../../../../protocol/definitions/code.ts';
 import { type DeploymentFields, deploymentKind } from '../../../../../protocol/kinds/deployment.ts';
 import { apiVersionOf } from '../../../../../protocol/kinds/kind.ts';
-import { type ApiObject, type ObjectRef, toTimestamp } from '../../../../../protocol/objects.ts';
+import { type ApiObject, type ObjectRef, toTimestamp } from '../../../../../protocol/objects/objects.ts';
 import type { BundledResource } from '../../../../../protocol/orders/bundle.ts';
 
 const NAME_PART = 200;

@@ -1,6 +1,6 @@
 /** Rows of what is installed: the last bundle of each resource (`j/b/OWNER/OBJECT`), and how far each is installed (`j/i/OWNER/OBJECT`). CBOR. */
 import { z } from 'zod';
-import { decodeCbor, encodeCbor } from '../../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../../protocol/encoding/cbor.ts';
 
 export const BUNDLES = 'j/b/';
 export const BUNDLES_END = 'j/b0';

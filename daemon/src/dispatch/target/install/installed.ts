@@ -2,12 +2,12 @@
  * What is installed on this node: the last bundle of each resource, and how far it is installed. Owns the rows `j/b/…` and `j/i/…` and the Deployment
  * objects. Guarantees that a bundle never goes back to an older one of its owner. Does not judge whether a bundle may be used, and runs nothing.
  */
+import { meansType } from '../../../../../protocol/definitions/scoped-names.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { BundledResource } from '../../../../../protocol/orders/bundle.ts';
 import type { CommandWork } from '../../../../../protocol/orders/order.ts';
 import { bundledChain, type CheckedBundle, verifyBundle } from '../../../../../protocol/orders/signed-bundle.ts';
-import type { Principal } from '../../../../../protocol/principal.ts';
-import { meansType } from '../../../../../protocol/scoped-names.ts';
+import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import type { Logger } from '../../../logging/logger.types.ts';
 import type { ObjectStore, Transaction } from '../../../store/object-store.types.ts';
 import type { Decide, ResourceMatch } from '../../dispatch.types.ts';

@@ -4,7 +4,7 @@
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CodeRef } from '../../../../../protocol/code.ts';
+import type { CodeRef } from '../../../../../protocol/definitions/code.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { RESOURCE_JSON } from '../../../../../protocol/modules/template-check.ts';
 import type { Bundle, BundledResource } from '../../../../../protocol/orders/bundle.ts';

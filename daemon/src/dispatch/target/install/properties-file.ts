@@ -1,7 +1,6 @@
 /** `resource.properties`: what is known of a resource, in the format of java.util.Properties, and its twin in JSON. Pure. */
+import { bareType } from '../../../../../protocol/definitions/scoped-names.ts';
 import type { BundledResource } from '../../../../../protocol/orders/bundle.ts';
-
-import { bareType } from '../../../../../protocol/scoped-names.ts';
 
 /** What stands in both files. Types are bare names, as a module's scripts know them. */
 export interface ResourceFacts {

@@ -1,7 +1,7 @@
 /** Names of models, types and resources as names of directories: pure. Two names never become one, and none leads elsewhere. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { scopedTypeName } from '../../../../../protocol/kinds/type.ts';
+import { scopedTypeName } from '../../../../../protocol/definitions/type-rules.ts';
 import type { BundledResource } from '../../../../../protocol/orders/bundle.ts';
 
 /** Bytes of a directory's name; file systems take 255. */

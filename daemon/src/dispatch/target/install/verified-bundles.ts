@@ -1,7 +1,7 @@
 /** Bundles that were verified lately: orders for one resource bring the same bytes again and again, and to verify and read them is a good part of an order's cost. */
 
+import { hashHex } from '../../../../../protocol/keys/signing.ts';
 import { type CheckedBundle, verifyBundle } from '../../../../../protocol/orders/signed-bundle.ts';
-import { hashHex } from '../../../../../protocol/signing.ts';
 
 /** Bytes of bundles that are kept; read, each takes several times as much. */
 const KEPT_BYTES = 2 * 1024 * 1024;

@@ -1,11 +1,11 @@
 /** The files of a resource's directory as they should be: what is known of it, and the templates of its types. Pure. */
-import type { CodeRef } from '../../../../../protocol/code.ts';
-import type { Template } from '../../../../../protocol/commands.ts';
+import type { CodeRef } from '../../../../../protocol/definitions/code.ts';
+import type { Template } from '../../../../../protocol/definitions/commands.ts';
+import { bareType } from '../../../../../protocol/definitions/scoped-names.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { RESOURCE_JSON, RESOURCE_PROPERTIES } from '../../../../../protocol/modules/template-check.ts';
 import type { Bundle, BundledResource } from '../../../../../protocol/orders/bundle.ts';
 import { bundledChain } from '../../../../../protocol/orders/signed-bundle.ts';
-import { bareType } from '../../../../../protocol/scoped-names.ts';
 import { expand } from '../../commands/expand.ts';
 import type { HeldModule } from '../work/module-fetch.ts';
 import { jsonText, propertiesText, type ResourceFacts } from './properties-file.ts';

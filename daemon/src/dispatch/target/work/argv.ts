@@ -1,5 +1,5 @@
 /** How a script is started: pure. */
-import type { Script } from '../../../../../protocol/commands.ts';
+import type { Script } from '../../../../../protocol/definitions/commands.ts';
 
 const SHELL = '/bin/sh';
 /** The kernel reads no further, either. */

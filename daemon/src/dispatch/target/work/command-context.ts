@@ -1,5 +1,5 @@
 /** A bundle as commands see it on this node: pure. */
-import type { ModuleManifest } from '../../../../../protocol/module.ts';
+import type { ModuleManifest } from '../../../../../protocol/definitions/module.ts';
 import type { Bundle, BundledResource } from '../../../../../protocol/orders/bundle.ts';
 import type { CommandContext, ReadyScript } from '../../commands/commands.types.ts';
 import type { PreparedStep, PreparedWork } from '../../commands/prepared.types.ts';

@@ -3,7 +3,7 @@
  * may run, and its resources are installed first. Does not decide who may ask for it, and keeps no journal.
  */
 
-import type { CodeRef } from '../../../../../protocol/code.ts';
+import type { CodeRef } from '../../../../../protocol/definitions/code.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { BundledResource } from '../../../../../protocol/orders/bundle.ts';
 import type { CommandWork } from '../../../../../protocol/orders/order.ts';

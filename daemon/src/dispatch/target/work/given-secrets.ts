@@ -5,7 +5,7 @@
 import { readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
-import { decodeCbor, encodeCbor } from '../../../../../protocol/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../../../protocol/encoding/cbor.ts';
 import { systemCode } from '../../../disk/system-error.ts';
 import { fileError } from '../../content/file-error.ts';
 import type { SecretValues } from '../../dispatch.types.ts';

@@ -1,7 +1,7 @@
 /** Gets the modules that a bundle's types come from: those that are here, else from the starter or any other member, verified by their signed statements. */
 import { readFile } from 'node:fs/promises';
+import { MAX_MODULE_BYTES, type ModuleArchive, type ModuleManifest } from '../../../../../protocol/definitions/module.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import { MAX_MODULE_BYTES, type ModuleArchive, type ModuleManifest } from '../../../../../protocol/module.ts';
 import type { Bundle } from '../../../../../protocol/orders/bundle.ts';
 import { verifyStatement } from '../../../../../protocol/orders/signed-bundle.ts';
 import type { Content, Member, Modules } from '../../dispatch.types.ts';

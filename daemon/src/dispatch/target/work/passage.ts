@@ -6,7 +6,7 @@
 import { chmod, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import { shellWord } from '../../../../../protocol/shell-word.ts';
+import { shellWord } from '../../../../../protocol/text/shell-word.ts';
 import { fileError } from '../../content/file-error.ts';
 
 /** What they may get to, by directory. */

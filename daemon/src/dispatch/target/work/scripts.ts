@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { access, open, writeFile } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import type { Script } from '../../../../../protocol/commands.ts';
+import type { Script } from '../../../../../protocol/definitions/commands.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { LogLevel } from '../../../../../protocol/orders/records.ts';
 import type { CommandContext, ReadyScript, ScriptResult, ScriptRunner } from '../../commands/commands.types.ts';

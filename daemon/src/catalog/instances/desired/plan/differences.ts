@@ -1,5 +1,5 @@
 /** How what is wanted differs from what is applied, for people: pure. Values of secrets are left out. */
-import { jsonEqual } from '../../../../../../protocol/json.ts';
+import { jsonEqual } from '../../../../../../protocol/encoding/json.ts';
 import { typeKey } from '../../../model/objects.ts';
 import type { AppliedResource, DesiredResource, Difference } from '../../instances.types.ts';
 import type { Applied } from './plan.types.ts';

@@ -2,7 +2,7 @@
  * From what is applied to what is wanted: pure. Resources come up in the order of their needs, or as the workflow `create` has them and their needs allow; what is no longer wanted is taken
  * down after that, those that need others first, unless it stands in the way: a resource that moves to another node, or that listens where a new one is to listen.
  */
-import type { ServiceWorkflow } from '../../../../../../protocol/assembly.ts';
+import type { ServiceWorkflow } from '../../../../../../protocol/definitions/assembly.ts';
 import type { Desired, DesiredResource, Plan } from '../../instances.types.ts';
 import { commandFor } from '../commands-of.ts';
 import { actsOf, isAnother } from './acts.ts';

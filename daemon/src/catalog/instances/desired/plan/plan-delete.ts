@@ -1,5 +1,5 @@
 /** Taking an instance down: pure. As its workflow `delete` says, if it has one, and as what resources need allows; then all that this leaves. */
-import type { ServiceWorkflow } from '../../../../../../protocol/assembly.ts';
+import type { ServiceWorkflow } from '../../../../../../protocol/definitions/assembly.ts';
 import type { Plan } from '../../instances.types.ts';
 import { numbered } from './numbered.ts';
 import { Order } from './order.ts';

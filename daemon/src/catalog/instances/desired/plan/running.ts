@@ -1,7 +1,7 @@
 /** Commands on what is applied: actions, workflows of one's own and checks. Pure; nothing of what is applied changes. */
-import type { ServiceWorkflow } from '../../../../../../protocol/assembly.ts';
+import type { ServiceWorkflow } from '../../../../../../protocol/definitions/assembly.ts';
 import { DtkdError } from '../../../../../../protocol/errors.ts';
-import { nearMiss } from '../../../../../../protocol/near-miss.ts';
+import { nearMiss } from '../../../../../../protocol/text/near-miss.ts';
 import type { AppliedResource, Plan } from '../../instances.types.ts';
 import { commandFor } from '../commands-of.ts';
 import { listed } from '../findings.ts';

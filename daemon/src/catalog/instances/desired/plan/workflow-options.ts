@@ -1,7 +1,7 @@
 /** Options of the workflows of a service: pure. */
 import { z } from 'zod';
-import type { ServiceWorkflow } from '../../../../../../protocol/assembly.ts';
-import { givenOptions } from '../../../../../../protocol/given-options.ts';
+import type { ServiceWorkflow } from '../../../../../../protocol/definitions/assembly.ts';
+import { givenOptions } from '../../../../../../protocol/definitions/given-options.ts';
 import { interpolate } from '../interpolation.ts';
 import { isKnown, known } from '../outcome.ts';
 

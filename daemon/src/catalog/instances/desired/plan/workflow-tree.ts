@@ -1,6 +1,6 @@
 /** The steps of a workflow as a tree of what they run, in the order that it says: pure. What a step comes to for one resource, its caller decides. */
-import { MAX_WORKFLOW_LEVELS, type ServiceStep, type ServiceWorkflow } from '../../../../../../protocol/assembly.ts';
-import { durationMs } from '../../../../../../protocol/commands.ts';
+import { MAX_WORKFLOW_LEVELS, type ServiceStep, type ServiceWorkflow } from '../../../../../../protocol/definitions/assembly.ts';
+import { durationMs } from '../../../../../../protocol/definitions/commands.ts';
 import { DtkdError } from '../../../../../../protocol/errors.ts';
 import { MAX_TASK_STEPS } from '../../../../../../protocol/kinds/task.ts';
 import { textOf } from '../interpolation.ts';

@@ -1,0 +1,39 @@
+/** Records as Events what is news among the changes of the store. Nothing waits for it; what happened while the daemon was down is not told. */
+import { EventRecorder } from '../store/event-recorder.ts';
+import type { ObjectStore } from '../store/object-store.types.ts';
+import type { OpenNode } from '../wiring/node-opening.ts';
+import { newsOf } from './news.ts';
+
+/** The recorder of this node's Events, which takes what is news from now on. */
+export function recordEvents({ node, store, now, logger, stops }: OpenNode): EventRecorder {
+  const onError = (error: unknown): void => logger.warn({ err: error }, 'An Event could not be written');
+  const events = new EventRecorder({ store, node: node.name, now, onError });
+  stops.push(() => events.close());
+  stops.push(followNews(store, events, onError));
+  return events;
+}
+
+/** Returns a function that ends it. */
+function followNews(
+  store: Pick<ObjectStore, 'get' | 'subscribe'>,
+  events: Pick<EventRecorder, 'record'>,
+  failed: (error: unknown) => void,
+): () => void {
+  return store.subscribe((changes) => {
+    for (const change of changes) {
+      const news = newsOf(change);
+      if (news === undefined) continue;
+      const { about, ...event } = news;
+      if ('metadata' in about) {
+        events.record({ about, ...event });
+        continue;
+      }
+      store
+        .get(about)
+        .then((object) => {
+          if (object !== undefined) events.record({ about: object, ...event });
+        })
+        .catch(failed);
+    }
+  });
+}

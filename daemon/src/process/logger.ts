@@ -1,0 +1,186 @@
+/**
+ * Structured logs: one JSON object a line in `logs/dtkd.log` (rotated by size), and the same or readable text on standard error.
+ * Owns the files; guarantees that a full disk or a closed terminal never stops the daemon. It does not decide what is worth logging.
+ */
+import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Level, multistream, pino, type StreamEntry } from 'pino';
+import sonicBoom from 'sonic-boom';
+import { DtkdError } from '../../../protocol/errors.ts';
+import { LOG_LEVELS, type LogLevel } from '../../../protocol/settings/settings.ts';
+import type { Logger } from '../logging/logger.types.ts';
+import { makeDirectory } from './directory.ts';
+
+export { LOG_LEVELS, type LogLevel };
+
+export interface LogOptions {
+  level: LogLevel;
+  /** Text for people or JSON for programs, on standard error. */
+  format: 'text' | 'json';
+  /** Path of the log file; undefined keeps logs on standard error only. */
+  file: string | undefined;
+  /** Bytes after which the file is rotated. */
+  maxBytes: number;
+  /** Rotated files kept beside the current one. */
+  keep: number;
+}
+
+/** Values of these fields never reach a log, wherever they stand. */
+const REDACTED = [
+  'token',
+  'inviteToken',
+  'recoveryKey',
+  'rootKey',
+  'authorization',
+  '*.token',
+  '*.inviteToken',
+  '*.recoveryKey',
+  '*.rootKey',
+];
+
+export interface LogSink {
+  logger: Logger;
+  /** Writes out what is buffered and closes the file. */
+  close(): Promise<void>;
+}
+
+export function createLogger(options: LogOptions): LogSink {
+  for (const stream of [process.stdout, process.stderr]) outliveReader(stream);
+  const level: Level = options.level;
+  const streams: StreamEntry[] = [{ level, stream: options.format === 'json' ? process.stderr : { write: writeText } }];
+  const file = options.file === undefined ? undefined : openRotating(options.file, options.maxBytes, options.keep);
+  if (file !== undefined) streams.push({ level, stream: file });
+  const logger = pino(
+    {
+      level,
+      base: null,
+      redact: REDACTED,
+      serializers: { err: described },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    multistream(streams),
+  );
+  if (options.file !== undefined && file === undefined) {
+    logger.warn({ file: options.file }, 'The log file cannot be written: lines go to standard error alone');
+  }
+  return { logger, close: () => (file === undefined ? Promise.resolve() : file.close()) };
+}
+
+/** An error with a code is no defect: what it says is enough, and a stack at each try would hide the rest. */
+function described(error: Error): object {
+  const whole = pino.stdSerializers.err(error);
+  return error instanceof DtkdError && error.code !== 'INTERNAL' ? { code: error.code, message: whole.message } : whole;
+}
+
+/** Whoever read it may be gone, or the disk behind it full; each line is tried anew. */
+function outliveReader(stream: NodeJS.WriteStream): void {
+  if (!stream.listeners('error').includes(ignore)) stream.on('error', ignore);
+}
+
+function ignore(): void {}
+
+/** Of lines that the disk has not taken yet; what comes then is counted, not kept. */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+
+interface RotatingFile {
+  write(line: string): void;
+  close(): Promise<void>;
+}
+
+/** Undefined if its directory cannot be made or entered: whoever needs the data directory says so with a better error. */
+function openRotating(path: string, maxBytes: number, keep: number): RotatingFile | undefined {
+  let bytes: number;
+  try {
+    makeDirectory(dirname(path), 0o700);
+    bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  } catch {
+    return undefined;
+  }
+  let lost = 0;
+  let failed = false;
+  // A file can only be moved away once it has been opened.
+  let opening = true;
+  const out = new sonicBoom.SonicBoom({ dest: path, sync: false, mode: 0o600, append: true, maxLength: MAX_WAITING_BYTES });
+  // A full disk must not stop the daemon; standard error still has the line. What could not be written waits, and is tried again with the next line.
+  out.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.syscall === 'open') failed = true;
+  });
+  out.on('drop', () => {
+    lost += 1;
+  });
+  out.on('ready', () => {
+    opening = false;
+  });
+  out.on('write', (written: number) => {
+    bytes += written;
+    if (bytes >= maxBytes && !opening) {
+      bytes = 0;
+      opening = rotate(path, keep);
+      if (opening) out.reopen();
+    }
+    if (lost === 0) return;
+    const line = {
+      level: 'warn',
+      time: new Date().toISOString(),
+      lines: lost,
+      msg: 'Lines of this log were lost: the disk did not take them',
+    };
+    lost = 0;
+    out.write(`${JSON.stringify(line)}\n`);
+  });
+  return {
+    write(line) {
+      if (!failed) out.write(line);
+    },
+    close: () =>
+      new Promise((resolve) => {
+        if (failed) return resolve();
+        out.once('close', () => resolve());
+        out.once('error', () => resolve());
+        // Ending it while a rotation is under way would never finish.
+        if (opening) out.once('ready', () => out.end());
+        else out.end();
+      }),
+  };
+}
+
+/** False if another file cannot take its place, as when no more can be open: the file goes on growing. Losing a rotation is better than losing the log. */
+function rotate(path: string, keep: number): boolean {
+  const next = `${path}.next`;
+  try {
+    closeSync(openSync(next, 'a', 0o600));
+    // also those of a time when more were kept
+    for (let index = Math.max(keep, 1); existsSync(`${path}.${index}`); index += 1) rmSync(`${path}.${index}`);
+    for (let index = keep - 1; index >= 1; index -= 1) {
+      if (existsSync(`${path}.${index}`)) renameSync(`${path}.${index}`, `${path}.${index + 1}`);
+    }
+    if (keep > 0) renameSync(path, `${path}.1`);
+    renameSync(next, path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Turns one JSON line into `time LEVEL message key=value …`. */
+export function textLine(line: string): string {
+  const { level, time, msg, ...fields } = JSON.parse(line) as { level: string; time: string; msg?: string } & Record<string, unknown>;
+  const rest = Object.entries(fields)
+    .map(([key, value]) => ` ${key}=${typeof value === 'object' && value !== null ? describe(value) : String(value)}`)
+    .join('');
+  return `${printable(`${time} ${level.toUpperCase().padEnd(5)} ${msg ?? ''}${rest}`)}\n`;
+}
+
+/** Peers have a say in what is logged: none of it may begin a line of its own or command the terminal. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+function describe(value: object): string {
+  return 'message' in value && ('stack' in value || 'code' in value) ? JSON.stringify(value.message) : JSON.stringify(value);
+}
+
+function writeText(line: string): void {
+  process.stderr.write(textLine(line));
+}

@@ -1,0 +1,155 @@
+/**
+ * Assemblies: what belongs together, as a template. An assembly names components, each of which becomes one or more resources when the service
+ * that is staged from it is converged; how they are linked, on which nodes they go, and what is done with all of them. Values may contain
+ * `${parameters.NAME}` and `${target.NAME}`, in offers and apps also `${components.NAME.PROPERTY}`; a text that is nothing but one of these takes its value
+ * with its type.
+ */
+import { z } from 'zod';
+import { commandName, durationText, optionName, optionRule, retry } from './commands.ts';
+import { linkMapping, propertyName, propertyRule, typeName } from './type-rules.ts';
+
+/** Name of an assembly, a component, an app, or a kind of target: part of the names of objects. */
+export const partName = z
+  .string()
+  .regex(/^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/, 'must be a name of at most 40 characters: a lower-case letter, then letters, digits and -');
+
+/** Components of one assembly; resources that they become in sum. */
+export const MAX_COMPONENTS = 256;
+export const MAX_INSTANCE_RESOURCES = 1_000;
+
+const description = z.string().max(4_096).optional();
+const text = z.string().max(16_384);
+
+/** `db`: a component of the same service; `backend/db`: of another service of this node; `target`: what the target offers. */
+export const linkEnd = z
+  .string()
+  .max(128)
+  .regex(/^[a-z][a-z0-9-]*(\/[a-z][a-z0-9-]*)?$/, 'must be COMPONENT, SERVICE/COMPONENT or target');
+
+/** Either only the other end, with the mappings that the type declares for a link of this name, or with mappings of its own. */
+export const link = z.union([linkEnd, z.strictObject({ to: linkEnd, take: linkMapping.optional(), give: linkMapping.optional() })]);
+export type Link = z.infer<typeof link>;
+
+/** A filter as `-I` takes it: `tags=web`, `name=node1,node2`, `self` for the node that has the service. */
+const nodesText = z.string().min(1).max(4_096);
+
+export const placement = z.union([
+  nodesText,
+  z.strictObject({
+    nodes: nodesText.optional().describe('Default: what the target offers as `nodes`, else this node.'),
+    except: nodesText.optional(),
+    count: z
+      .union([z.number().int().min(0).max(MAX_INSTANCE_RESOURCES), z.string().max(256)])
+      .optional()
+      .describe('So many, each on another node; `all`: one on each. Default: one.'),
+    together: z.boolean().optional().describe('Several may be on one node.'),
+  }),
+]);
+export type Placement = z.infer<typeof placement>;
+
+export const component = z.strictObject({
+  type: typeName,
+  description,
+  properties: z.record(propertyName, z.unknown()).optional(),
+  on: placement.optional(),
+  parents: z.array(partName).max(64).optional().describe('Components whose resources its resources are children of.'),
+  links: z.record(partName, link).optional(),
+  after: z.array(partName).max(64).optional().describe('Components that are there first. Those that it takes values from always are.'),
+});
+export type Component = z.infer<typeof component>;
+
+/** An app of each node that has a resource of the component: a dtApp with the Service and the Endpoints that it needs. */
+const assemblyApp = z.strictObject({
+  component: partName,
+  port: propertyName.optional().describe('The property that has the port. Default: port.'),
+  address: text.optional().describe('Where it listens on its node. Default: 127.0.0.1.'),
+  domains: z.array(z.string().min(1).max(253)).min(1).max(64).describe('Domains that see it.'),
+  authenticationType: z.enum(['None', 'Custom', 'Capability']).optional(),
+  authenticationURL: z.string().max(2_048).optional(),
+});
+export type AssemblyApp = z.infer<typeof assemblyApp>;
+
+export interface ServiceStep {
+  name?: string | undefined;
+  /** A component: all its resources; `COMPONENT-N` one of them. Without a command it is brought to where it should be. */
+  component?: string | undefined;
+  command?: string | undefined;
+  options?: Record<string, string | number | boolean> | undefined;
+  /** Another workflow of the same assembly. */
+  workflow?: string | undefined;
+  steps?: ServiceStep[] | undefined;
+  order?: 'sequential' | 'concurrent' | undefined;
+  /** So many resources of the component at a time, or such a part of them: `1`, `25%`. Default: all. */
+  batch?: string | undefined;
+  'on-failure'?: 'fail' | 'ignore' | undefined;
+  retry?: z.infer<typeof retry> | undefined;
+  timeout?: string | undefined;
+}
+
+const plainStep = z.strictObject({
+  name: z.string().max(128).optional(),
+  component: z.string().max(64).optional(),
+  command: commandName.optional(),
+  options: z.record(optionName, z.union([text, z.number(), z.boolean()])).optional(),
+  workflow: z.string().max(63).optional(),
+  order: z.enum(['sequential', 'concurrent']).optional(),
+  batch: z
+    .string()
+    .regex(/^[1-9][0-9]{0,5}%?$/, 'must be a number, or a part such as 25%')
+    .optional(),
+  'on-failure': z.enum(['fail', 'ignore']).optional(),
+  retry: retry.optional(),
+  timeout: durationText.optional(),
+});
+
+const grouped = (inner: z.ZodType<ServiceStep>): z.ZodType<ServiceStep> =>
+  plainStep
+    .extend({ steps: z.array(inner).min(1).max(256).optional() })
+    .refine(({ component, workflow, steps }) => [component, workflow, steps].filter((one) => one !== undefined).length === 1, {
+      message: 'must be exactly one of component, workflow and steps',
+    });
+const leaf: z.ZodType<ServiceStep> = plainStep.refine(({ component, workflow }) => (component === undefined) !== (workflow === undefined), {
+  message: 'must be exactly one of component and workflow; steps are nested too deeply',
+});
+
+/** Steps within steps within steps. */
+const serviceStep: z.ZodType<ServiceStep> = grouped(grouped(leaf));
+
+/**
+ * What is done with a service as a whole. `create` is what a converge follows (components that it does not name come after it, in the order of their
+ * links), `delete` what takes all away; all others are run with `dtkd service exec`.
+ */
+const serviceWorkflow = z.strictObject({
+  description,
+  options: z.record(optionName, optionRule).optional(),
+  order: z.enum(['sequential', 'concurrent']).optional().describe('Default: sequential.'),
+  threads: z.number().int().min(1).max(256).optional().describe('Commands at a time. Default: 16.'),
+  steps: z.array(serviceStep).min(1).max(256),
+});
+export type ServiceWorkflow = z.infer<typeof serviceWorkflow>;
+
+/** Workflows within workflows, with the groups in them: numbers of steps such as 3.1.2 stay short. */
+export const MAX_WORKFLOW_LEVELS = 12;
+/** Domains that one dtApp of a service is shared into at most. */
+export const MAX_APP_DOMAINS = 16;
+
+export const workflowName = commandName;
+
+/** What an assembly and a service have in common. */
+export const assemblyBody = {
+  description,
+  role: z.literal('target').optional().describe('Others are staged against it.'),
+  kind: partName.optional().describe('Of a target: what it is, for those that need one of this kind.'),
+  target: partName.optional().describe('The kind of target that it needs.'),
+  parameters: z.record(propertyName, propertyRule).optional(),
+  components: z.record(partName, component).optional(),
+  apps: z.record(partName, assemblyApp).optional(),
+  offers: z
+    .record(propertyName, z.unknown())
+    .optional()
+    .describe('Of a target: values for those that are staged against it. `nodes`: a filter, where their components go.'),
+  workflows: z.record(workflowName, serviceWorkflow).optional(),
+};
+
+export const assembly = z.strictObject(assemblyBody);
+export type Assembly = z.infer<typeof assembly>;

@@ -1,0 +1,82 @@
+/** Names of code: modules, their versions and digests, and who answers for them. */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { isRecord } from '../encoding/json.ts';
+import type { Commands } from './commands.ts';
+
+/** SHA-256 in hex. */
+export const digest = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 digest of 64 hexadecimal digits')
+  .describe('SHA-256, 64 hexadecimal digits.');
+/** A node's signing key: ed25519, 64 hexadecimal digits, as a PeerKey. */
+export const signingKeyText = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, 'must be a key of 64 hexadecimal digits')
+  .describe('Signing key of a node: ed25519, 64 hexadecimal digits.');
+
+/** `acme/web`: who makes it, and what it is. `type/…` names commands that stand in a Type object. */
+export const moduleName = z
+  .string()
+  .max(127)
+  .regex(/^(?!type\/)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a module name such as acme/web')
+  .describe('Name of a module: acme/web.');
+/** YAML takes `1.0` for a number. */
+const VERSION_SAID = 'must be a version such as 1.2.0 or 1.2.0-rc.1';
+
+export const moduleVersion = z
+  .string(VERSION_SAID)
+  .max(64)
+  .regex(/^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9a-z]+([.-][0-9a-z]+)*)?$/, VERSION_SAID)
+  .describe('Its version: 1.2.0.');
+
+/** Characters of the name of code, with the instance whose copy it may be. */
+export const MAX_CODE_NAME = 178;
+
+/** `acme/web`, or `acme/web@shop`: the copy of it that the service instance `shop` has, as its node publishes it; `acme/web@shop.3`: what is left of its version 0.0.3. */
+export const codeName = z
+  .string()
+  .max(MAX_CODE_NAME)
+  .regex(
+    /^(?!type\/)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(@[a-z]([a-z0-9-]{0,38}[a-z0-9])?(\.[0-9]{1,9})?)?$/,
+    'must be a module name such as acme/web, or of a copy acme/web@shop, or of what is left of one acme/web@shop.3',
+  )
+  .describe('Name of the module: acme/web; of the copy of a service instance: acme/web@shop.');
+
+/** A range of versions as npm writes it: `1.2.0`, `^1.2.0`, `>=1 <3`, `*`. */
+export const versionRange = z.string().min(1).max(128);
+
+/** Code that a command runs, and who answers for it. `name`: `acme/web`, or `acme/web@shop` of an instance's copy, or `type/NAME` for scripts that stand in a Type object itself. */
+export const codeRef = z.object({
+  name: z
+    .string()
+    .max(MAX_CODE_NAME)
+    .describe('`acme/web`, `acme/web@shop` of the copy of a service instance, or `type/NAME` of commands in a Type.'),
+  version: z.string().max(64).optional().describe('Its version.'),
+  digest,
+  publisher: signingKeyText,
+});
+export type CodeRef = z.infer<typeof codeRef>;
+
+/**
+ * The digest of commands that stand in a Type object itself: SHA-256 of the JSON of `{commands}` with all keys in the order of their
+ * code units, without white space.
+ */
+export function commandsDigest(commands: Commands): string {
+  return createHash('sha256').update(canonicalJson({ commands })).digest('hex');
+}
+
+/** What answers for the commands of a Type object: `type/NAME`, published by the node that has it. */
+export function inlineCode(type: string, commands: Commands, publisher: string): CodeRef {
+  return { name: `type/${type}`, digest: commandsDigest(commands), publisher };
+}
+
+/** JSON with all keys in the order of their code units, without white space and without what is undefined: equal values give equal texts. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (!isRecord(value)) return JSON.stringify(value);
+  const keys = Object.keys(value)
+    .filter((key) => value[key] !== undefined)
+    .sort();
+  return `{${keys.map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key])}`).join(',')}}`;
+}

@@ -1,0 +1,41 @@
+/**
+ * The files of a service instance's repository: `dtk.service.yaml`, what is wanted: the assembly that it was staged from, to be edited, with its
+ * parameters' values; `dtk.lock.yaml`, which modules were copied; `modules/NS/NAME/…`, the copies.
+ */
+import { z } from 'zod';
+import { assemblyBody, partName } from './assembly.ts';
+import { digest, moduleName, moduleVersion, signingKeyText } from './code.ts';
+import { propertyName } from './type-rules.ts';
+
+export const SERVICE_FILE = 'dtk.service.yaml';
+export const LOCK_FILE = 'dtk.lock.yaml';
+/** Below it `NS/NAME/…`. */
+export const COPIES_DIRECTORY = 'modules';
+export const MAX_SERVICE_FILE_BYTES = 1024 * 1024;
+export const MAX_LOCK_BYTES = 256 * 1024;
+
+/** Name of a service instance, of its model, and what stands behind the `@` of its types and code. */
+export const instanceName = partName;
+
+const { target, parameters, ...body } = assemblyBody;
+
+export const serviceFile = z.strictObject({
+  dsl_version: z.literal('1.0'),
+  name: instanceName,
+  module: moduleName.describe('The module whose assembly it was staged from.'),
+  version: moduleVersion,
+  assembly: partName,
+  ...body,
+  'target-kind': target.describe('The kind of target that it needs.'),
+  target: instanceName.optional().describe('The service that is its target.'),
+  'parameter-rules': parameters.describe("The assembly's parameters."),
+  parameters: z.record(propertyName, z.unknown()).optional().describe('Their values.'),
+});
+export type ServiceFile = z.infer<typeof serviceFile>;
+
+const lockedModule = z.strictObject({ version: moduleVersion, digest, publisher: signingKeyText });
+export type LockedModule = z.infer<typeof lockedModule>;
+
+/** `dtk.lock.yaml`, of a module's directory as of an instance: all modules that are used, by name. */
+export const lockFile = z.strictObject({ dsl_version: z.literal('1.0'), modules: z.record(moduleName, lockedModule) });
+export type LockFile = z.infer<typeof lockFile>;

@@ -1,0 +1,58 @@
+/** What can be granted, and on what: the vocabulary of Capability and Share. */
+import { z } from 'zod';
+import { MAX_TYPE_NAME } from '../definitions/type-rules.ts';
+import { objectName } from '../objects/objects.ts';
+import { uid } from './principal.ts';
+
+/**
+ * DISCOVER: kind and name only. READ: everything of it. CREATE, UPDATE, DELETE. MANAGE: grant and revoke. REQUEST: traffic to an app.
+ * EXECUTE: commands, deployment.
+ */
+export const CAPABILITY_VERBS = ['DISCOVER', 'READ', 'CREATE', 'UPDATE', 'DELETE', 'MANAGE', 'REQUEST', 'EXECUTE'] as const;
+export type CapabilityVerb = (typeof CAPABILITY_VERBS)[number];
+
+export const capabilityVerbs = z.array(z.enum(CAPABILITY_VERBS)).min(1).max(CAPABILITY_VERBS.length).describe('What is allowed.');
+
+/**
+ * What can be granted besides objects. With EXECUTE: `exec`, to start any program on the node; `cp`, to put files there and to read them. With READ:
+ * `metrics`, the node's numbers. Their group is dtkd.dev, their name is the node's. `*` does not include them.
+ */
+export const GRANTABLE_ACTS = ['exec', 'cp', 'metrics'] as const;
+export type GrantableAct = (typeof GRANTABLE_ACTS)[number];
+
+/** The act that `exec` or `exec.dtkd.dev` names. */
+export function actNamed(text: string): GrantableAct | undefined {
+  return GRANTABLE_ACTS.find((act) => text === act || text === `${act}.dtkd.dev`);
+}
+
+/** How often a right may be passed on. */
+export const MAX_DELEGATION_DEPTH = 4;
+
+/** Which objects of the owner: each field that is there narrows. */
+export const grantScope = z.object({
+  kind: z
+    .string()
+    .max(317)
+    .regex(/^(\*|[a-z][a-z0-9]*(\.[a-z0-9.-]+)?)$/, 'must be *, or PLURAL or PLURAL.GROUP')
+    .describe(
+      'Plural and group of a kind, as `resources.dtkd.dev`; of core kinds the plural alone; `exec.dtkd.dev`, `cp.dtkd.dev`, `metrics.dtkd.dev`; `*` for all kinds but those that have to be named: dtdomains, dtpeers, policies, secrets, events, exec, cp, metrics.',
+    ),
+  name: objectName.optional().describe('One object by its name.'),
+  model: objectName.optional().describe('Resources of this model (and the Model itself).'),
+  type: z
+    .string()
+    .max(MAX_TYPE_NAME)
+    .optional()
+    .describe('Resources of this very type or of one that extends it; of a type of a service instance with its name: `WebServer@shop`.'),
+  labelSelector: z.string().max(1024).optional().describe('Objects with these labels.'),
+});
+export type GrantScope = z.infer<typeof grantScope>;
+
+/** The capability on which one that was passed on stands. */
+export const parentCapability = z.object({
+  name: z.string().max(253).describe('Name of the Capability.'),
+  uid: z.string().max(64).describe('Its uid.'),
+  membership: uid.optional().describe('If its grantor had it as a member of a trust: of which stay there.'),
+});
+
+export const expiry = z.iso.datetime({ offset: true }).max(40).describe('RFC 3339: what is granted ends then.');

@@ -1,0 +1,120 @@
+/** Who asks: as a daemon has authenticated it, and as objects record it. */
+import { z } from 'zod';
+import { objectName } from '../objects/objects.ts';
+
+/** Name of the principal that bears the operator's token of a node. */
+export const OPERATOR = 'operator';
+
+/** `self`: the node on which this is read or decided; else 64 hex digits, the PeerKey of the home node in the domain through which it is known. */
+export type Home = string;
+export const SELF: Home = 'self';
+
+/**
+ * Annotation that the daemon sets when a user creates an object: `subjectText` of that user, who has every right on it. Clients can neither
+ * set nor change it.
+ */
+export const CREATOR_ANNOTATION = 'dtkd.dev/creator';
+
+/**
+ * Annotation that the daemon sets with `metadata.ownerReferences`: `principalText` of who said them, and so agreed that the object goes when those
+ * owners are gone. Clients can neither set nor change it.
+ */
+export const OWNERS_ANNOTATION = 'dtkd.dev/owners-said-by';
+
+/** Annotation that the daemon sets on what waits for its dependents before it goes: `principalText` of who deleted it. Clients cannot set it. */
+export const DELETION_ANNOTATION = 'dtkd.dev/deletion-said-by';
+
+/** Annotations that the daemon alone writes: what documents say there is dropped. */
+export const SERVER_ANNOTATIONS: readonly string[] = [CREATOR_ANNOTATION, OWNERS_ANNOTATION, DELETION_ANNOTATION];
+
+/**
+ * Annotation that a node sets on its replicas of the kinds that say so (`Kind.attributed`): the key of the author, as its log's signature
+ * has proved it. A namespace is only a name and may come to mean another node.
+ */
+export const AUTHOR_ANNOTATION = 'dtkd.dev/author';
+
+/**
+ * A user or a trust, for good: names are for display, a user that was deleted and made again has another uid and inherits nothing. What a
+ * node writes about its own users says `self`; published, that means the author of the log.
+ */
+export interface Subject {
+  home: Home;
+  name: string;
+  uid: string;
+}
+
+/** The bearer of this node's operator token: all rights here, none elsewhere. */
+export interface OperatorPrincipal {
+  type: 'operator';
+  name: typeof OPERATOR;
+}
+
+/** A user, of this node or of a member that vouches for it on its own connection. */
+export interface UserPrincipal extends Subject {
+  type: 'user';
+  /** `ops@node1`, for people. */
+  display: string;
+}
+
+export type Principal = OperatorPrincipal | UserPrincipal;
+
+export const uid = z
+  .string()
+  .regex(/^[A-Za-z0-9-]{1,64}$/, 'must be a uid')
+  .describe('Uid of it: another one of the same name, made later, is not meant.');
+
+export const subject = z.object({
+  home: z
+    .string()
+    .regex(/^(self|[0-9a-f]{64})$/, 'must be "self" or a key of 64 hexadecimal digits')
+    .describe('Key of the home node; self: the node that owns this object.'),
+  name: objectName.describe('Its name on its home node.'),
+  uid,
+});
+
+/** The user who granted something, as objects record it. */
+export const grantor = subject.extend({
+  display: z.string().max(320).optional().describe('USER@NODE as it was known.'),
+  domain: z.string().max(253).optional().describe('dtDomain through which the home node is known; absent: this node.'),
+});
+export type Grantor = z.infer<typeof grantor>;
+
+/** What is published of a grantor: nothing of other domains. */
+export function publishedGrantor<T extends { grantor?: Grantor | undefined }>(fields: T): T {
+  if (fields.grantor === undefined) return fields;
+  const { domain: _domain, ...kept } = fields.grantor;
+  return { ...fields, grantor: kept };
+}
+
+/** One text for each subject, to compare and to index by. */
+export function subjectText({ home, name, uid: id }: Subject): string {
+  return `${name}/${id}@${home}`;
+}
+
+/** One text for each principal, for what is done later as theirs. */
+export function principalText(principal: Principal): string {
+  return principal.type === 'operator' ? OPERATOR : subjectText(principal);
+}
+
+const SUBJECT_TEXT = /^([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)\/([A-Za-z0-9-]{1,64})@(self|[0-9a-f]{64})$/;
+
+/** Reads `principalText` on the node that wrote it; undefined if it is none. A user of another node is shown by the beginning of its key. */
+export function parsePrincipal(text: string | undefined, node: string): Principal | undefined {
+  if (text === OPERATOR) return { type: 'operator', name: OPERATOR };
+  const match = SUBJECT_TEXT.exec(text ?? '');
+  if (match === null) return undefined;
+  const [, name = '', uid = '', home = ''] = match;
+  return { type: 'user', home, name, uid, display: `${name}@${home === SELF ? node : home.slice(0, 6)}` };
+}
+
+export function displayOf(principal: Principal): string {
+  return principal.type === 'operator' ? OPERATOR : principal.display;
+}
+
+const USER_AT_NODE = /^([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)@([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)$/;
+
+/** Reads `name@node`; undefined if the text is none. */
+export function parseNameAtNode(text: string): { name: string; node: string } | undefined {
+  const match = USER_AT_NODE.exec(text);
+  return match === null ? undefined : { name: match[1] ?? '', node: match[2] ?? '' };
+}
