@@ -5,24 +5,22 @@
 import type { Socket } from 'node:net';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { type DomainId, type NodeName, type PeerId, type PeerKey, parseNodeName, peerIdOf } from '../../../protocol/ids.ts';
-import { generateSigningKey, type SigningContext } from '../../../protocol/keys/signing.ts';
+import type { SigningContext } from '../../../protocol/keys/signing.ts';
 import { MAX_TOKEN_HINTS } from '../../../protocol/limits.ts';
 import { parseToken } from '../../../protocol/membership/token.ts';
-import { type Address, formatAddress, parseAddress } from '../../../protocol/peers/address.ts';
+import { type Address, formatAddress } from '../../../protocol/peers/address.ts';
 import type { Logger } from '../logging/logger.types.ts';
 import type { Kv } from '../store/kv.ts';
 import { alreadyIn } from './already-in.ts';
 import { inviteViews } from './domain-view.ts';
-import { joinDomain, makeNonce } from './joining/join-client.ts';
-import { PendingJoin } from './joining/pending-join.ts';
+import { Entering } from './entering.ts';
 import { LocalDomain, type LocalDomainPorts, type ProtocolHandler } from './local-domain.ts';
 import type { Logs } from './log/log.types.ts';
-import { createDomain } from './membership/create-domain.ts';
-import { adoptMembership, type MembershipOptions, openMembership } from './membership/domain-membership.ts';
+import { MemberNames } from './member-names.ts';
+import { type MembershipOptions, openMembership } from './membership/domain-membership.ts';
 import { forgetMembership } from './membership/item-rows.ts';
 import { type DomainKeys, type DomainRecord, KeyStore } from './membership/key-store.ts';
 import type { DomainCarrying, DomainFigures, DomainView, InviteView, JoinOptions, Mesh, Probe } from './mesh.types.ts';
-import { assignNamespaces } from './namespaces.ts';
 import { PortChoice } from './port-choice.ts';
 
 /** How long members are given to acknowledge that this node leaves. */
@@ -64,13 +62,11 @@ class NodeMesh implements Mesh {
   readonly #busy = new Set<string>();
   readonly #handlers = new Map<string, ProtocolHandler>();
   readonly #listeners = new Set<() => void>();
-  readonly #nonces = new Set<string>();
+  readonly #names: MemberNames;
   readonly #portChoice: PortChoice;
+  readonly #entering: Entering;
   readonly #stopping = new AbortController();
   #started = false;
-  #namespaces = new Map<DomainId, Map<PeerKey, string>>();
-  /** The same, the other way round, without this node itself. */
-  #members = new Map<string, { domain: DomainId; peer: PeerKey }>();
   #onTls: ((socket: Socket, domain: DomainId) => void) | undefined;
   #changed: NodeJS.Immediate | undefined;
 
@@ -82,6 +78,20 @@ class NodeMesh implements Mesh {
     this.#portChoice = new PortChoice(this.#hosts, options.config.meshPort, () =>
       [...this.#domains.values()].flatMap(({ node }) => node?.port ?? []),
     );
+    this.#names = new MemberNames(this.#nodeName);
+    this.#entering = new Entering({
+      kv: options.kv,
+      keys: this.#keys,
+      portChoice: this.#portChoice,
+      nodeName: this.#nodeName,
+      meshPort: options.config.meshPort,
+      now: options.now,
+      membershipOptions: (keys) => this.#membershipOptions(keys),
+      domainPorts: () => this.#ports(),
+      isOwnKey: (key) => [...this.#domains.values()].some(({ self }) => self === key),
+      begin: (record, domain, port) => this.#begin(record, domain, port),
+      stopping: this.#stopping.signal,
+    });
   }
 
   async start(): Promise<void> {
@@ -113,32 +123,14 @@ class NodeMesh implements Mesh {
   }
 
   memberNamed(namespace: string): { domain: DomainId; peer: PeerKey } | undefined {
-    return this.#members.get(namespace);
+    return this.#names.memberNamed(namespace);
   }
 
   create(name: string): Promise<{ domain: DomainView; recoveryKey: string }> {
     return this.#exclusively(name, async () => {
       await this.#refuseExisting(name);
-      const self = generateSigningKey();
-      const now = this.#options.now();
-      const founding = createDomain({ name, nodeName: this.#nodeName, self: self.publicKey, now });
-      const port = await this.#portChoice.reserve(founding.domain);
-      const record = { domain: founding.domain, name, self, nodeName: this.#nodeName, order: await this.#nextOrder(), joinedAt: now };
-      try {
-        const membership = await adoptMembership({
-          ...this.#membershipOptions({ ...record, root: founding.root, port }),
-          items: [founding.genesis],
-          alongside: [
-            ...this.#keys.recordOps(record),
-            ...this.#keys.secretsOf(founding.domain).rootOps(founding.root),
-            ...this.#portOps(founding.domain, port),
-          ],
-        });
-        const domain = await this.#begin(record, new LocalDomain(record, membership, this.#ports()), port);
-        return { domain: domain.view(), recoveryKey: founding.recoveryKey };
-      } finally {
-        this.#portChoice.release(founding.domain);
-      }
+      const { domain, recoveryKey } = await this.#entering.found(name);
+      return { domain: domain.view(), recoveryKey };
     });
   }
 
@@ -151,47 +143,7 @@ class NodeMesh implements Mesh {
         });
       }
       await this.#refuseExisting(name);
-      const where = parseAddress(address);
-      const pending = await PendingJoin.open(this.#options.kv, this.#keys, token);
-      const { self } = pending;
-      const port = await this.#portChoice.reserve(token.domain);
-      const now = this.#options.now();
-      const record = { domain: token.domain, name, self, nodeName: this.#nodeName, order: await this.#nextOrder(), joinedAt: now };
-      const ports = this.#ports();
-      const host = await LocalDomain.createHost(record, ports);
-      const nonce = makeNonce();
-      this.#nonces.add(Buffer.from(nonce).toString('hex'));
-      try {
-        const { items, link, elsewhere } = await joinDomain({
-          host: host.host,
-          self,
-          token,
-          address: where,
-          nodeName: this.#nodeName,
-          replace: options.replace,
-          now: this.#options.now,
-          isOwnKey: (key) => [...this.#domains.values()].some((domain) => domain.self === key),
-          nonce,
-          pending,
-          signal: AbortSignal.any([this.#stopping.signal, ...(options.signal === undefined ? [] : [options.signal])]),
-        });
-        const membership = await adoptMembership({
-          ...this.#membershipOptions({ ...record, root: undefined, port }),
-          items,
-          alongside: [...this.#keys.forgetOps(token.domain), ...this.#keys.recordOps(record), ...this.#portOps(token.domain, port)],
-        });
-        const domain = await this.#begin(record, new LocalDomain(record, membership, ports, host), port);
-        await domain.welcome(link);
-        if (elsewhere !== undefined) options.onElsewhere?.(elsewhere);
-        return domain.view();
-      } catch (error) {
-        await host.host.stop();
-        await pending.failed(error);
-        throw error;
-      } finally {
-        this.#portChoice.release(token.domain);
-        this.#nonces.delete(Buffer.from(nonce).toString('hex'));
-      }
+      return (await this.#entering.join(token, address, options)).view();
     });
   }
 
@@ -338,7 +290,7 @@ class NodeMesh implements Mesh {
   }
 
   /** Opens a domain whose keys and items were just stored. Nothing is kept of it if that fails. */
-  async #begin(record: DomainRecord, domain: LocalDomain, port: number): Promise<LocalDomain> {
+  async #begin(record: DomainRecord, domain: LocalDomain, port: number): Promise<void> {
     this.#stopping.signal.throwIfAborted();
     const old = this.#domains.get(record.name);
     this.#domains.set(record.name, domain);
@@ -359,7 +311,6 @@ class NodeMesh implements Mesh {
     // One of the same name, from which this node was removed, gives way.
     if (old !== undefined && old.id !== record.domain) await this.#forget(old.id);
     this.#tellChange();
-    return domain;
   }
 
   async #forget(domain: DomainId): Promise<void> {
@@ -379,10 +330,10 @@ class NodeMesh implements Mesh {
       nodeName: this.#nodeName,
       handlers: () => this.#handlers,
       later,
-      namespaceOf: (domain, key) => this.#namespaces.get(domain)?.get(key) ?? peerIdOf(key).slice(0, 12),
+      namespaceOf: (domain, key) => this.#names.of(domain, key),
       portOf: (domain) => this.#byId(domain)?.node?.port,
       cutOff: this.#options.cutOff,
-      isOwnNonce: (nonce) => this.#nonces.has(Buffer.from(nonce).toString('hex')),
+      isOwnNonce: (nonce) => this.#entering.isOwnNonce(nonce),
       onTls: (socket, domain) => {
         if (this.#onTls === undefined) socket.destroy();
         else this.#onTls(socket, domain);
@@ -402,15 +353,6 @@ class NodeMesh implements Mesh {
       now: this.#options.now,
       onListenerError: (err) => this.#options.logger.error({ err }, 'A change of membership was not fully carried out'),
     };
-  }
-
-  /** The configured port is not kept: it follows the configuration. */
-  #portOps(domain: DomainId, port: number) {
-    return port === this.#options.config.meshPort ? [] : this.#keys.portOps(domain, port);
-  }
-
-  async #nextOrder(): Promise<number> {
-    return Math.max(-1, ...(await this.#keys.list()).map(({ order }) => order)) + 1;
   }
 
   /** A domain from which this node was removed is in nobody's way once all of it is dropped. */
@@ -458,24 +400,9 @@ class NodeMesh implements Mesh {
 
   /** Assigns names anew; replicas of members whose name changed move. */
   #rename(): void {
-    const before = this.#namespaces;
-    this.#namespaces = assignNamespaces(
-      this.#nodeName,
-      [...this.#domains.values()]
-        .filter((domain) => domain.isMember())
-        .map(({ id, self, membership }) => ({ id, self, members: [...membership.state().members.values()] })),
-    );
-    this.#members = new Map();
-    for (const [domain, names] of this.#namespaces) {
-      for (const [peer, name] of names) if (name !== this.#nodeName) this.#members.set(name, { domain, peer });
-    }
-    for (const domain of this.#domains.values()) {
-      const old = before.get(domain.id);
-      for (const [key, name] of this.#namespaces.get(domain.id) ?? []) {
-        const previous = old?.get(key);
-        if (previous !== undefined && previous !== name) domain.refresh(key);
-      }
-    }
+    const domains = [...this.#domains.values()].filter((domain) => domain.isMember());
+    const named = domains.map(({ id, self, membership }) => ({ id, self, members: [...membership.state().members.values()] }));
+    this.#names.assign(named, (domain, key) => this.#byId(domain)?.refresh(key));
   }
 
   /** Listeners look at the whole view, so a burst of changes is told once. */

@@ -1,11 +1,20 @@
 /** Records as Events what is news among the changes of the store. Nothing waits for it; what happened while the daemon was down is not told. */
+import type { Logger } from '../logging/logger.types.ts';
 import { EventRecorder } from '../store/event-recorder.ts';
 import type { ObjectStore } from '../store/object-store.types.ts';
-import type { OpenNode } from '../wiring/node-opening.ts';
 import { newsOf } from './news.ts';
 
+export interface NewsPorts {
+  node: { name: string };
+  store: ObjectStore;
+  now(): number;
+  logger: Pick<Logger, 'warn'>;
+  /** What has to be ended when the daemon stops. */
+  stops: { push(end: () => unknown): unknown };
+}
+
 /** The recorder of this node's Events, which takes what is news from now on. */
-export function recordEvents({ node, store, now, logger, stops }: OpenNode): EventRecorder {
+export function recordEvents({ node, store, now, logger, stops }: NewsPorts): EventRecorder {
   const onError = (error: unknown): void => logger.warn({ err: error }, 'An Event could not be written');
   const events = new EventRecorder({ store, node: node.name, now, onError });
   stops.push(() => events.close());
