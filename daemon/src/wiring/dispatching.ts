@@ -63,7 +63,7 @@ async function startParts(parts: DispatchParts, stops: Stops): Promise<void> {
   stops.push(() => policy.stop());
   stops.push(() => bundles.stop());
   await stops.start(content);
-  await modules.start();
+  await stops.start(modules);
   // before anything is run
   await stops.start(publishers);
   await stops.start(target);

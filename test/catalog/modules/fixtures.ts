@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,6 +51,10 @@ export class FakeContent implements ModuleContent, PieceFetcher {
       () => path,
       () => undefined,
     );
+  }
+
+  size(digest: string): number | undefined {
+    return statSync(this.pathOf(digest), { throwIfNoEntry: false })?.size;
   }
 
   async take(source: AsyncIterable<Uint8Array>): Promise<{ digest: string; size: number }> {
@@ -149,6 +154,7 @@ export async function bench(decide: Decide = () => ({ allowed: true })): Promise
     },
     restarted: make,
     async close() {
+      modules.stop();
       await store.close();
       await rm(root, { recursive: true, force: true });
     },

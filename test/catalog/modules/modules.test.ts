@@ -1,9 +1,13 @@
 import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { TIDY_MS } from '../../../daemon/src/catalog/modules/limits.ts';
+import { STATEMENTS } from '../../../daemon/src/catalog/modules/statements.ts';
+import { prefixEnd } from '../../../daemon/src/store/kv.ts';
 import { encodeCbor } from '../../../protocol/encoding/cbor.ts';
 import { generateSigningKey } from '../../../protocol/keys/signing.ts';
 import { digestOf, packArchive } from '../../../protocol/modules/archive.ts';
+import { waitFor } from '../../wait.ts';
 import { causes, model, OPERATOR, ref, refusal, remove, resource, type, write } from '../model/fixtures.ts';
 import { type Bench, bench, files, OPS, script } from './fixtures.ts';
 
@@ -12,6 +16,7 @@ const START = [script('bin/start')];
 
 let made: Bench[] = [];
 afterEach(async () => {
+  vi.useRealTimers();
   for (const one of made) await one.close();
   made = [];
 });
@@ -363,5 +368,18 @@ describe('a directory', () => {
     await restarted().start();
     expect(await readdir(directory)).toEqual([]);
     expect(path).toContain(digest);
+  });
+
+  it('that is of no module any more is removed while the daemon runs, too, and so is who signed it', async () => {
+    const { directory, restarted, content, digest, store } = await unpacked();
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const running = restarted();
+    await running.start();
+    await rm(content.pathOf(digest));
+    vi.advanceTimersByTime(TIDY_MS);
+    await waitFor(async () => (await readdir(directory)).length === 0);
+    await waitFor(async () => (await store.kv.page({ gte: STATEMENTS, lt: prefixEnd(STATEMENTS) })).length === 0);
+    running.stop();
+    expect(vi.getTimerCount()).toBe(0);
   });
 });

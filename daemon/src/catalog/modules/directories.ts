@@ -53,11 +53,12 @@ export class ModuleDirectories {
   }
 
   /** Removes what was begun and not finished, and what is not wanted any more. */
-  async tidy(wanted: (digest: string) => Promise<boolean>): Promise<void> {
+  async tidy(wanted: (digest: string) => boolean): Promise<void> {
     const { directory } = this.#options;
     await mkdir(directory, { recursive: true });
     for (const name of await readdir(directory)) {
-      const leftover = name.startsWith(TEMPORARY) || (/^[0-9a-f]{64}$/.test(name) && !(await wanted(name)));
+      // what is being made is not left over
+      const leftover = name.startsWith(TEMPORARY) ? this.#making.size === 0 : /^[0-9a-f]{64}$/.test(name) && !wanted(name);
       if (leftover) await rm(join(directory, name), { recursive: true, force: true });
     }
   }

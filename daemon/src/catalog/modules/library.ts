@@ -134,7 +134,7 @@ export class Library {
       const gone: string[] = [];
       for (const [key] of page) {
         const digest = key.slice(STATEMENTS.length, STATEMENTS.length + 64);
-        if ((await content.path(digest)) === undefined) gone.push(key);
+        if (content.size(digest) === undefined) gone.push(key);
       }
       if (gone.length > 0)
         await kv.batch(

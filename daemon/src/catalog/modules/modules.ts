@@ -15,7 +15,7 @@ import { Copies } from './copies.ts';
 import { ModuleDirectories } from './directories.ts';
 import { type InstallingOptions, installArchive } from './installing.ts';
 import { Library } from './library.ts';
-import { INSTALLED_MS } from './limits.ts';
+import { INSTALLED_MS, TIDY_MS } from './limits.ts';
 import type {
   CopyPublishing,
   KnownNodes,
@@ -55,8 +55,9 @@ export interface Modules extends ModuleLibrary, ModuleResolving, ModuleVersions,
   handlers: ReadonlyMap<string, ModelHandler>;
   /** Daemon-wide, by name. */
   actions: ReadonlyMap<string, ModuleAction>;
-  /** Tidies the disk, and lets members go on fetching what is installed or published. */
+  /** Tidies the disk, and lets members go on fetching what is installed or published: at once, and then now and again. */
   start(): Promise<void>;
+  stop(): void;
 }
 
 /** Creates the part; the content store has to be open. */
@@ -71,6 +72,21 @@ export function createModules(options: ModulesOptions): Modules {
   const releases = new Releases({ store, nodes });
   const fetching = { ...installing, content, events, logger, releases };
   const resolver = new ModuleResolver(fetching);
+  let timer: NodeJS.Timeout | undefined;
+  async function tidy(): Promise<void> {
+    for (const { digest, module } of await installedModules(store, node.name)) {
+      await library.allow(digest, INSTALLED_MS).catch((err: unknown) => {
+        logger.warn({ err, module, digest }, 'The archive of an installed module is not here: install it again');
+      });
+    }
+    for (const digest of await copies.digests()) {
+      await library.allow(digest, INSTALLED_MS).catch((err: unknown) => {
+        logger.warn({ err, digest }, 'The archive of a service instance\u2019s module copy is not here: converge the service again');
+      });
+    }
+    await directories.tidy((digest) => content.size(digest) !== undefined);
+    await library.tidy();
+  }
   return {
     get: (digest) => library.get(digest),
     keep: (signed, archive) => library.keep(signed, archive),
@@ -88,19 +104,11 @@ export function createModules(options: ModulesOptions): Modules {
     ]),
     actions: moduleActions({ ...fetching, resolver }),
     async start() {
-      for (const { digest, module } of await installedModules(store, node.name)) {
-        await library.allow(digest, INSTALLED_MS).catch((err: unknown) => {
-          logger.warn({ err, module, digest }, 'The archive of an installed module is not here: install it again');
-        });
-      }
-      for (const digest of await copies.digests()) {
-        await library.allow(digest, INSTALLED_MS).catch((err: unknown) => {
-          logger.warn({ err, digest }, 'The archive of a service instance\u2019s module copy is not here: converge the service again');
-        });
-      }
-      await directories.tidy(async (digest) => (await content.path(digest)) !== undefined);
-      await library.tidy();
+      await tidy();
+      const again = () => void tidy().catch((err: unknown) => logger.warn({ err }, 'Modules could not be tidied up'));
+      timer = setInterval(again, TIDY_MS).unref();
     },
+    stop: () => clearInterval(timer),
   };
 }
 

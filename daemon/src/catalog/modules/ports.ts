@@ -15,6 +15,8 @@ export interface SignedStatement {
 export interface ModuleContent {
   /** The path of a file that has them, if they are here. */
   path(digest: string): Promise<string | undefined>;
+  /** Their number, if they are here. To ask for that does not keep them. */
+  size(digest: string): number | undefined;
   /** Takes a stream in; resolves once it is durable. */
   take(source: AsyncIterable<Uint8Array>, options: { limit: number }): Promise<{ digest: string; size: number }>;
   /** Who may fetch them, until then (milliseconds since the epoch). What is allowed is kept. */
