@@ -126,6 +126,13 @@ async function targetOf(of: Bench, { follow = false } = {}): Promise<World & { r
   return Object.assign(site, { run });
 }
 
+const POLICY = { group: 'dtkd.dev', plural: 'policies', namespace: TARGET, name: POLICY_NAME };
+
+async function pinsOf({ store }: Pick<World, 'store'>): Promise<string[]> {
+  const policy = await store.get(POLICY);
+  return Object.keys(Object(Object(policy?.['spec']).pins)).sort();
+}
+
 describe('commands of service instances', () => {
   it('are those of their own copies, each pinned for itself, and scripts see bare names', async () => {
     const all = await owner();
@@ -138,8 +145,7 @@ describe('commands of service instances', () => {
     expect(await site.run(part)).toBe('base WebServer WebServer shop\nbase step WebServer shop\n');
     const [other] = await all.plan({ model: 'other', resource: 'web-1', command: 'which' });
     expect(await site.run(other)).toBe('changed WebServer WebServer other\n');
-    const policy = await site.store.get({ group: 'dtkd.dev', plural: 'policies', namespace: TARGET, name: POLICY_NAME });
-    expect(Object.keys(Object(Object(policy?.['spec']).pins)).sort()).toEqual(['acme/web@other@builder', 'acme/web@shop@builder']);
+    expect(await pinsOf(site)).toEqual(['acme/web@other@builder', 'acme/web@shop@builder']);
     const listed = await site.store.list({ group: 'dtkd.dev', plural: 'deployments', namespace: TARGET });
     const directories = listed.items.map((one) => String(Object(one['status']).directory));
     expect(directories.map((one) => one.split('/').slice(-3).join('/')).sort()).toEqual([
@@ -172,14 +178,38 @@ describe('commands of service instances', () => {
     const request = { model: 'shop', resource: 'web-1' };
     await site.run((await all.plan({ ...request, command: 'create' }))[0]);
     await all.stage('shop', 'newer', [], ['web-1']);
-    const pins = async () => {
-      const policy = await site.store.get({ group: 'dtkd.dev', plural: 'policies', namespace: TARGET, name: POLICY_NAME });
-      return Object.keys(Object(Object(policy?.['spec']).pins)).sort();
-    };
     await site.run((await all.plan({ ...request, command: 'create' }))[0]);
-    expect(await pins()).toEqual(['acme/web@shop.1@builder', 'acme/web@shop@builder']);
+    expect(await pinsOf(site)).toEqual(['acme/web@shop.1@builder', 'acme/web@shop@builder']);
+    await site.store.transact(async (tx) => {
+      const policy = await tx.get(POLICY);
+      if (policy !== undefined)
+        await tx.put({ ...policy, spec: { ...Object(policy['spec']), trust: [{ node: 'builder', key: all.key.publicKey }] } });
+    });
     expect(await site.run((await all.plan({ ...request, command: 'delete' }))[0])).toBe('');
-    expect(await pins()).toEqual(['acme/web@shop@builder']);
+    expect(await pinsOf(site)).toEqual(['acme/web@shop@builder']);
+  });
+
+  it('leave no pin where nothing of their service is left, if their node is followed', async () => {
+    const all = await owner();
+    await all.stage('shop', 'base', [web('web-1'), web('web-2')]);
+    await all.stage('other', 'base', [web('web-1')]);
+    const [follower, pinner] = [await targetOf(all, { follow: true }), await targetOf(all)];
+    const run = async (site: typeof follower, model: string, resource: string, command: string) =>
+      site.run((await all.plan({ model, resource, command }))[0]);
+    for (const site of [follower, pinner]) {
+      for (const [model, resource] of [
+        ['shop', 'web-1'],
+        ['shop', 'web-2'],
+        ['other', 'web-1'],
+      ] as const)
+        await run(site, model, resource, 'create');
+      await run(site, 'shop', 'web-1', 'delete');
+      expect(await pinsOf(site)).toEqual(['acme/web@other@builder', 'acme/web@shop@builder']);
+      await run(site, 'shop', 'web-2', 'delete');
+    }
+    expect(await pinsOf(follower)).toEqual(['acme/web@other@builder']);
+    // what it has pinned is what may run there, also under that name again
+    expect(await pinsOf(pinner)).toEqual(['acme/web@other@builder', 'acme/web@shop@builder']);
   });
 
   it('do not run as changed until they are pinned, or followed', async () => {

@@ -133,15 +133,19 @@ export async function writePins(tx: Transaction, node: string, pins: Pins, judge
 }
 
 /** Takes pins of code that a node publishes out of the Policy of this one, in the transaction of what makes them needless. */
-export async function dropPins(tx: Transaction, node: string, publisher: string, code: readonly string[]): Promise<void> {
-  if (code.length === 0) return;
+export async function dropPins(tx: Transaction, node: string, publisher: string, isNeedless: (code: string) => boolean): Promise<void> {
   const object = await tx.get(policyRef(node));
   const spec = object?.['spec'];
   const pins = Object.entries(policyOf(object).pins);
-  const kept = pins.filter(([name, pin]) => pin.publisher !== publisher || !code.includes(pinParts(name).code));
+  const kept = pins.filter(([name, pin]) => pin.publisher !== publisher || !isNeedless(pinParts(name).code));
   if (object === undefined || kept.length === pins.length) return;
   const metadata = { ...object.metadata, generation: object.metadata.generation + 1 };
   await tx.put({ ...object, metadata, spec: { ...(isRecord(spec) ? spec : {}), pins: Object.fromEntries(kept) } });
+}
+
+/** True if newer code of a publisher runs on a node at once. */
+export async function isFollowed(tx: Transaction, node: string, publisher: string): Promise<boolean> {
+  return policyOf(await tx.get(policyRef(node))).trust.some(({ key, follow }) => key === publisher && follow);
 }
 
 function newPolicy(node: string): ApiObject {

@@ -14,7 +14,7 @@ import { within } from '../../signals/within.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 import { ofScript, resultOf } from '../commands/ended.ts';
 import type { Members } from '../dispatch.types.ts';
-import { dropPins, writePins } from '../policy/policy.ts';
+import { dropPins, isFollowed, writePins } from '../policy/policy.ts';
 import { endingOf, settledEnding } from './ending.ts';
 import type { Installations } from './install/installed.ts';
 import type { Journal } from './journal.ts';
@@ -188,13 +188,17 @@ export class Performer {
   #takenDown({ checked }: LivePart, { outcome }: Ending): ((tx: Transaction) => Promise<void>) | undefined {
     const { work } = checked.entry;
     if (outcome !== 'succeeded' || work.type !== 'command' || work.command !== DELETE) return undefined;
-    if (instanceOfType(work.resource.type) === undefined) return undefined;
+    const service = instanceOfType(work.resource.type);
+    if (service === undefined) return undefined;
     const { installations, node } = this.#options;
-    const left = Object.keys(work.code).filter((name) => instanceOfCode(name) !== undefined && isLeftCode(name));
     return async (tx) => {
       await installations.takenDown(tx, work);
+      // what is followed runs as it comes, and services under ever new names would leave pins for ever; what is not is held to what it was
+      const isOver = (await isFollowed(tx, node, work.owner)) && !(await installations.isLeftOf(tx, work.owner, service));
       // code under such a name is there for this alone; if more of it is to be taken down, it is pinned again
-      await dropPins(tx, node, work.owner, left);
+      const isNeedless = (code: string) =>
+        (isLeftCode(code) && Object.hasOwn(work.code, code)) || (isOver && instanceOfCode(code) === service);
+      await dropPins(tx, node, work.owner, isNeedless);
     };
   }
 

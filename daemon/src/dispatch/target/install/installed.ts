@@ -2,7 +2,7 @@
  * What is installed on this node: the last bundle of each resource, and how far it is installed. Owns the rows `j/b/…` and `j/i/…` and the Deployment
  * objects. Guarantees that a bundle never goes back to an older one of its owner. Does not judge whether a bundle may be used, and runs nothing.
  */
-import { meansType } from '../../../../../protocol/definitions/scoped-names.ts';
+import { instanceOfType, meansType } from '../../../../../protocol/definitions/scoped-names.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { BundledResource } from '../../../../../protocol/orders/bundle.ts';
 import type { CommandWork } from '../../../../../protocol/orders/order.ts';
@@ -117,6 +117,15 @@ export class Installations implements Installed {
     const ref = deploymentRef(this.#options.node, owner, resource.object);
     if ((await tx.get(ref)) !== undefined) await tx.delete(ref);
     tx.putRow(key, encodeInstallRow({ ...known, files: '' }));
+  }
+
+  /** True if a resource of a service of that owner is deployed here. */
+  async isLeftOf(tx: Transaction, owner: string, service: string): Promise<boolean> {
+    for (const { owner: of, resource } of this.#known.values()) {
+      if (of !== owner || instanceOfType(resource.type) !== service) continue;
+      if ((await tx.get(deploymentRef(this.#options.node, owner, resource.object))) !== undefined) return true;
+    }
+    return false;
   }
 
   async find(principal: Principal, by: Parameters<Installed['find']>[1], limit: number): Promise<ResourceMatch[]> {
