@@ -2,9 +2,10 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { CommandEnd, PlannedStep } from '../../../../daemon/src/catalog/instances/instances.types.ts';
 import { appliedOf, putApplied } from '../../../../daemon/src/catalog/instances/tasks/applied-rows.ts';
 import type { TaskLine } from '../../../../daemon/src/catalog/instances/tasks/follow.ts';
-import { LATE_OUTPUT_MS, MAX_FOLLOWED_BYTES } from '../../../../daemon/src/catalog/instances/tasks/limits.ts';
+import { KEEP_TASKS, LATE_OUTPUT_MS, MAX_FOLLOWED_BYTES } from '../../../../daemon/src/catalog/instances/tasks/limits.ts';
 import type { TaskToRun } from '../../../../daemon/src/catalog/instances/tasks/tasks.types.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
+import { toTimestamp } from '../../../../protocol/objects/objects.ts';
 import { waitFor } from '../../../wait.ts';
 import { NODE, OPERATOR, object, ref, refusal, write } from '../../model/fixtures.ts';
 import { type Bench, bench, type DaemonUnderTest, service, taskEnd } from '../converge/bench.ts';
@@ -391,5 +392,24 @@ describe('a task', () => {
     const steps = Array.from({ length: 9 }, (_one, index) => ({ number: String(index + 1), title: 'a', after: [], work: work() }));
     await (await daemonNow.ports.tasks.start(task(steps, { plan: { steps, threads: 3 } }))).ended;
     expect(machines.most).toBe(3);
+  });
+
+  it('is kept as long as its service, and of services that are gone only the newest are', async () => {
+    const { daemonNow, store } = await fresh();
+    // long ago
+    const earlier = Array.from({ length: KEEP_TASKS + 8 }, (_one, index) => ({
+      ...object('Task', `gone-${index}`, { instance: `gone${index % 7}`, action: 'delete', title: 'delete', user: 'operator' }),
+      status: { state: 'succeeded', steps: [], startedAt: toTimestamp(index * 1_000) },
+    }));
+    await write(store, ...earlier);
+    const names = async () => {
+      const { items } = await store.list({ group: 'dtkd.dev', plural: 'tasks', namespace: NODE });
+      return items.map(({ metadata }) => metadata.name);
+    };
+    await daemonNow.run('shop', 'delete');
+    expect(await names()).toHaveLength(earlier.length + 2);
+    await daemonNow.run('shop', 'uninstall');
+    expect(await names()).toHaveLength(KEEP_TASKS);
+    expect(await names()).toEqual(expect.arrayContaining(['shop-1', 'shop-2', 'gone-107', 'gone-10']));
   });
 });

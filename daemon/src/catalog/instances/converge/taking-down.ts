@@ -130,6 +130,7 @@ export async function putAway(
     await tx.delete(instanceRef(node, name));
   });
   await copies.releaseCopies(name, []);
+  await tasks.tidy();
   return kept;
 }
 

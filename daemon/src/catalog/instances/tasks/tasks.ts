@@ -7,7 +7,7 @@ import { DtkdError } from '../../../../../protocol/errors.ts';
 import { executionKind, executionSchema } from '../../../../../protocol/kinds/execution.ts';
 import { serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
 import { type TaskAction, taskKind } from '../../../../../protocol/kinds/task.ts';
-import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
+import type { ApiObject, ObjectRef } from '../../../../../protocol/objects/objects.ts';
 import { CREATOR_ANNOTATION, displayOf, type Principal } from '../../../../../protocol/rights/principal.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
 import type { AppliedResource } from '../instances.types.ts';
@@ -25,6 +25,8 @@ import type { Deleted, StartedTask, StepRow, TasksOptions, TaskToRun } from './t
 
 /** Tasks looked at in one turn after a restart. */
 const PAGE = 1_000;
+/** Tasks of a page that are read whole: they may be large. */
+const LISTED = 20;
 
 export interface Tasks {
   /** Makes the Task and runs it. Errors: CONFLICT while another one of the instance runs, those of `begin`. */
@@ -45,6 +47,8 @@ export interface Tasks {
   ): AsyncIterable<TaskLine>;
   /** Tells tasks that an earlier daemon left as failed, and looks out for what their commands come to. `interrupted` runs in the transaction that does. */
   recover(interrupted: (tx: Transaction, instance: string, action: TaskAction) => Promise<void>): Promise<void>;
+  /** Removes tasks of instances that are gone: of all of them together only the newest are kept. Never rejects. */
+  tidy(): Promise<void>;
   /** Starts no more commands, and lets go of those that run. */
   close(): Promise<void>;
 }
@@ -125,8 +129,7 @@ class InstanceTasks implements Tasks {
     const { instance } = task;
     const counters = await readCounters(tx, instance);
     const number = counters.task + 1;
-    const { group, plural } = serviceInstanceKind;
-    const about = await tx.get({ group, plural, namespace: node, name: instance });
+    const about = await tx.get(instanceRef(node, instance));
     const owner = about?.metadata.annotations?.[CREATOR_ANNOTATION];
     const object = newTask({ node, name: taskName(instance, number), now: now(), owner }, task);
     writeCounters(tx, instance, { ...counters, task: number });
@@ -213,6 +216,42 @@ class InstanceTasks implements Tasks {
     for (const row of await unsettledRows(store.kv)) this.#unsettled.set(row.execution, row);
   }
 
+  async tidy(): Promise<void> {
+    const { store, logger } = this.#options;
+    try {
+      const left = await this.#ofGone();
+      const old = left.sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1)).slice(KEEP_TASKS);
+      if (old.length === 0) return;
+      await store.transact(async (tx) => {
+        for (const { ref } of old) await tx.delete(ref);
+      });
+    } catch (err) {
+      logger.warn({ err }, 'Old tasks of services that are gone could not be removed');
+    }
+  }
+
+  /** All tasks of instances that are not there. */
+  async #ofGone(): Promise<{ ref: ObjectRef; startedAt: string }[]> {
+    const { store, node } = this.#options;
+    const found: { ref: ObjectRef; startedAt: string }[] = [];
+    const there = new Map<string, boolean>();
+    let next: string | undefined;
+    do {
+      const { group, plural } = taskKind;
+      const page = await store.list({ group, plural, namespace: node, limit: LISTED, ...(next === undefined ? {} : { continue: next }) });
+      for (const object of page.items) {
+        const fields = fieldsOfTask(object);
+        if (fields === undefined) continue;
+        const { instance } = fields.spec;
+        if (!there.has(instance)) there.set(instance, (await store.get(instanceRef(node, instance))) !== undefined);
+        if (there.get(instance) === false)
+          found.push({ ref: taskRef(node, object.metadata.name), startedAt: fields.status.startedAt ?? '' });
+      }
+      next = page.continue;
+    } while (next !== undefined);
+    return found;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#unsubscribe();
@@ -223,6 +262,11 @@ class InstanceTasks implements Tasks {
     for (const { run } of this.#running.values()) if (run?.name === name) return run;
     return undefined;
   }
+}
+
+function instanceRef(node: string, name: string): ObjectRef {
+  const { group, plural } = serviceInstanceKind;
+  return { group, plural, namespace: node, name };
 }
 
 function isFinished(execution: ApiObject): boolean {
