@@ -14,7 +14,7 @@ const realProcesses = { fileParallelism: false, ...patience(600_000) };
 const unitWorkers = { maxWorkers: Math.max(2, availableParallelism() - 1) };
 
 /** Unit tests that put something of their own in the place of a module: no other test may have loaded it before. */
-const REPLACING = ['test/catalog/instances/repository/crash.test.ts', 'test/dispatch/execution/collected-full-disk.test.ts'];
+const REPLACING = ['test/catalog/instances/repository/crash.test.ts', 'test/dispatch/execution/output/collected-full-disk.test.ts'];
 
 export default defineConfig({
   test: {

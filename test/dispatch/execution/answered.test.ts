@@ -1,7 +1,7 @@
 /** What a target said in a file settles a part as if it had been asked; what it says later over a connection agrees. */
 import { describe, expect, test } from 'vitest';
-import { carriedConversation } from '../../../daemon/src/dispatch/execution/carried-conversation.ts';
-import { PartDriver } from '../../../daemon/src/dispatch/execution/part-driver.ts';
+import { carriedConversation } from '../../../daemon/src/dispatch/execution/part/carried-conversation.ts';
+import { PartDriver } from '../../../daemon/src/dispatch/execution/part/part-driver.ts';
 import type { Part } from '../../../protocol/orders/outcome.ts';
 import { silentLogger } from '../../silent-logger.ts';
 import { waitFor } from '../../wait.ts';

@@ -1,7 +1,7 @@
 /** Orders that targets make ready before their turn: nothing starts without the word, and nothing twice. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Timing } from '../../../daemon/src/dispatch/execution/limits.ts';
-import { RunsAhead } from '../../../daemon/src/dispatch/execution/runs-ahead.ts';
+import { RunsAhead } from '../../../daemon/src/dispatch/execution/run/runs-ahead.ts';
 import type { DispatchRequestSpec } from '../../../protocol/kinds/execution.ts';
 import { waitFor } from '../../wait.ts';
 import { keyFor, modelsOf } from '../plan/world.ts';

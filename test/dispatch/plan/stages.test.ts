@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { runSequence } from '../../../daemon/src/dispatch/execution/sequence.ts';
+import { runSequence } from '../../../daemon/src/dispatch/execution/run/sequence.ts';
 import { inBatches, parseBatch } from '../../../daemon/src/dispatch/plan/batches.ts';
 import { freeze } from '../../../daemon/src/dispatch/plan/freeze.ts';
 import type { Batch, Plan, Stage } from '../../../daemon/src/dispatch/plan/plan.types.ts';

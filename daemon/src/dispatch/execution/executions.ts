@@ -13,9 +13,9 @@ import type { KnownContext } from '../plan/context.ts';
 import type { Plan } from '../plan/plan.types.ts';
 import { createPlanner, type Planner } from '../plan/planner.ts';
 import { asLongAs } from '../target/visibility.ts';
-import { abortElsewhere } from './aborting.ts';
 import { executionActions } from './actions.ts';
-import { ElsewhereView } from './elsewhere-view.ts';
+import { abortElsewhere } from './elsewhere/aborting.ts';
+import { ElsewhereView } from './elsewhere/elsewhere-view.ts';
 import { executionRef, fieldsOf } from './execution-object.ts';
 import type {
   AbortAnswer,
@@ -26,23 +26,23 @@ import type {
   PreparedDispatch,
   StartedExecutions,
 } from './executions.types.ts';
-import { FinishedCounts, type FinishedFigures } from './finished-counts.ts';
-import { type FollowOptions, follow } from './follow.ts';
-import { handleOf, handlesOf } from './handles.ts';
 import { SWEEP_MS, TIMING } from './limits.ts';
 import { type Known, type LookupPorts, lookUp, may, seenBy, startedHere } from './lookup.ts';
 import { forgetOpen, keepOpen, openRows, principalOf } from './open-rows.ts';
-import { assertWhole, planAgain } from './plan-again.ts';
-import { emptyExecution, planAnswer } from './plan-answer.ts';
-import { MOST_AGE_MS, PlansAhead } from './plans-ahead.ts';
+import { assertWhole, planAgain } from './plans/plan-again.ts';
+import { emptyExecution, planAnswer } from './plans/plan-answer.ts';
+import { MOST_AGE_MS, PlansAhead } from './plans/plans-ahead.ts';
 import { removeCollected, removeOld } from './retention.ts';
-import type { Run } from './run.ts';
-import { Runs } from './runs.ts';
-import { RunsAhead } from './runs-ahead.ts';
+import { FinishedCounts, type FinishedFigures } from './run/finished-counts.ts';
+import type { Run } from './run/run.ts';
+import { Runs } from './run/runs.ts';
+import { RunsAhead } from './run/runs-ahead.ts';
+import { endOf, unless } from './run/waiting.ts';
 import { collectedDirectory, collectedIn, type Started, type StartingPorts, startRun, takeUpRun } from './starting.ts';
-import { storedView } from './stored-view.ts';
-import type { View } from './view.types.ts';
-import { endOf, unless } from './waiting.ts';
+import { type FollowOptions, follow } from './views/follow.ts';
+import { handleOf, handlesOf } from './views/handles.ts';
+import { storedView } from './views/stored-view.ts';
+import type { View } from './views/view.types.ts';
 
 export function createExecutions(options: ExecutionsOptions): Executions {
   return new StartedHere(options);

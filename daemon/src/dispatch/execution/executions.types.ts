@@ -11,8 +11,8 @@ import type { ObjectStore, Transaction } from '../../store/object-store.types.ts
 import type { AuditPort, Content, DispatchAccess, Members, Models, Modules, Nodes } from '../dispatch.types.ts';
 import type { Holding } from '../hold/hold.types.ts';
 import type { PartHandle, Target } from '../target/target.types.ts';
-import type { FinishedFigures } from './finished-counts.ts';
 import type { Timing } from './limits.ts';
+import type { FinishedFigures } from './run/finished-counts.ts';
 
 export interface ExecutionsOptions {
   store: ObjectStore;

@@ -7,12 +7,12 @@ import { executionIdStart } from '../../../../protocol/orders/messages.ts';
 import { planHeader } from '../../../../protocol/orders/order.ts';
 import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Member } from '../dispatch.types.ts';
-import { type Merged, mergeFound } from './elsewhere.ts';
+import { type Merged, mergeFound } from './elsewhere/elsewhere.ts';
+import { type FoundPart, findElsewhere } from './elsewhere/finding.ts';
 import { executionRef, fieldsOf } from './execution-object.ts';
 import type { ExecutionsOptions } from './executions.types.ts';
-import { type FoundPart, findElsewhere } from './finding.ts';
 import { FIND_MS } from './limits.ts';
-import type { Run } from './run.ts';
+import type { Run } from './run/run.ts';
 import { wireUser } from './starting.ts';
 
 /** Ids shown where several begin alike. */

@@ -11,16 +11,16 @@ import { displayOf, type Principal, SELF } from '../../../../protocol/rights/pri
 import { type FrozenPlan, freeze } from '../plan/freeze.ts';
 import type { Plan } from '../plan/plan.types.ts';
 import { whatOf } from '../target/about.ts';
-import { Collected } from './collected.ts';
-import { openConversation } from './conversation.ts';
 import { newExecution, statusOf } from './execution-object.ts';
 import type { ExecutionsOptions } from './executions.types.ts';
 import { ORDER_LIFETIME_MS, SETTLE_MS, type Timing } from './limits.ts';
-import { localConversation } from './local-conversation.ts';
-import { PartDriver } from './part-driver.ts';
-import type { DriverOptions, Holder, Line } from './part-driver.types.ts';
-import { Run } from './run.ts';
-import { type Evidence, verdictOf } from './verdict.ts';
+import { Collected } from './output/collected.ts';
+import { openConversation } from './part/conversation.ts';
+import { localConversation } from './part/local-conversation.ts';
+import { PartDriver } from './part/part-driver.ts';
+import type { DriverOptions, Holder, Line } from './part/part-driver.types.ts';
+import { type Evidence, verdictOf } from './part/verdict.ts';
+import { Run } from './run/run.ts';
 
 export type StartingPorts = Pick<
   ExecutionsOptions,

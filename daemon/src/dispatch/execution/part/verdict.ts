@@ -1,0 +1,111 @@
+/**
+ * What became of a part, from what is known of it: pure, and the only place that decides it. Never one outcome for another: `unreachable` and `skipped` say
+ * that it cannot have run, `unknown` that it may have.
+ */
+import type { Outcome, Part } from '../../../../../protocol/orders/outcome.ts';
+
+export type Evidence =
+  /** The plan already says that it is not to be told. */
+  | { is: 'planned'; code: string; reason: string }
+  /** No byte of the order was sent. */
+  | { is: 'never-told'; why: 'away'; message: string; code: string }
+  | { is: 'never-told'; why: 'aborted' | 'stopped' | 'restarted' | 'late' }
+  /** The target said how it ended. */
+  | { is: 'told-ended'; part: Part }
+  /** The target said that it does not take the order, and so did not journal it. */
+  | { is: 'not-taken'; code: string; message: string }
+  /** It was told, or may have been, and nothing definite was heard. */
+  | { is: 'silent'; why: 'lost' | 'deadline'; heard: boolean }
+  /** The target answers what it must not. */
+  | { is: 'untrue'; message: string }
+  /** The target knows nothing of it. `heard`: it had known it before. `over`: nobody may start it any more. */
+  | { is: 'not-known-there'; heard: boolean; over: boolean }
+  /** Its time is over while it was held for the target. `others`: those that may have handed it over: nodes that held it, or this one, if it tried. */
+  | { is: 'held-too-long'; others: readonly string[] }
+  /** It was taken back while it was held. `notReached`: those that may still deliver it. */
+  | { is: 'taken-back'; notReached: readonly string[] };
+
+export interface Verdict {
+  outcome: Outcome;
+  code?: string;
+  reason?: string;
+}
+
+export function verdictOf(evidence: Evidence): Verdict {
+  switch (evidence.is) {
+    case 'planned':
+      return { outcome: 'skipped', code: evidence.code, reason: evidence.reason };
+    case 'never-told':
+      return neverTold(evidence);
+    case 'told-ended':
+      return toldEnded(evidence.part);
+    case 'not-taken':
+      return { outcome: 'refused', code: evidence.code, reason: evidence.message };
+    case 'silent':
+      return silent(evidence);
+    case 'untrue':
+      return { outcome: 'unknown', code: 'FRAME_INVALID', reason: `it answers what it must not: ${evidence.message}` };
+    case 'not-known-there':
+      return notKnownThere(evidence);
+    case 'held-too-long':
+      return heldTooLong(evidence.others);
+    case 'taken-back':
+      return takenBack(evidence.notReached);
+  }
+}
+
+const UNTOLD = {
+  aborted: { code: 'ABORTED', reason: 'aborted before its turn' },
+  stopped: { reason: 'not started since another target did not succeed' },
+  restarted: { reason: 'the starting node was restarted before it told it' },
+  late: { code: 'ORDER_EXPIRED', reason: 'its turn came after the time in which it may start' },
+} as const;
+
+function neverTold(evidence: Extract<Evidence, { is: 'never-told' }>): Verdict {
+  if (evidence.why === 'away') return { outcome: 'unreachable', code: evidence.code, reason: evidence.message };
+  return { outcome: 'skipped', ...UNTOLD[evidence.why] };
+}
+
+/** A target's own word, where it is one that a target can give. */
+function toldEnded({ outcome, code, reason }: Part): Verdict {
+  const more = { ...(code === undefined ? {} : { code }), ...(reason === undefined ? {} : { reason }) };
+  if (outcome === undefined) return { outcome: 'unknown', reason: 'it says that it has ended, and not how' };
+  if (outcome === 'unreachable') return { outcome: 'unknown', reason: 'it says that it could not be reached, which it was' };
+  return { outcome, ...more };
+}
+
+function silent({ why, heard }: Extract<Evidence, { is: 'silent' }>): Verdict {
+  const what = heard ? 'it had taken the order' : 'the order was sent';
+  if (why === 'deadline') return { outcome: 'unknown', code: 'DEADLINE', reason: `${what}, and did not say in its time how it ended` };
+  return { outcome: 'unknown', code: 'PEER_AWAY', reason: `${what}, then contact was lost; it is still looked for` };
+}
+
+function notKnownThere({ heard, over }: Extract<Evidence, { is: 'not-known-there' }>): Verdict {
+  if (heard) return { outcome: 'unknown', reason: 'it had taken the order, and knows nothing of it any more' };
+  if (!over) return { outcome: 'unknown', reason: 'the order was sent, and it has not taken it so far' };
+  return { outcome: 'unreachable', code: 'PEER_AWAY', reason: 'it never got the order, and cannot get it any more' };
+}
+
+function heldTooLong(others: readonly string[]): Verdict {
+  if (others.length === 0)
+    return { outcome: 'unreachable', code: 'ORDER_EXPIRED', reason: 'never delivered: it was away for as long as the order was good' };
+  return {
+    outcome: 'unknown',
+    code: 'ORDER_EXPIRED',
+    reason: `its time is over; whether ${others.join(', ')} had delivered it cannot be found out now`,
+  };
+}
+
+function takenBack(notReached: readonly string[]): Verdict {
+  if (notReached.length === 0) return { outcome: 'skipped', code: 'ABORTED', reason: 'aborted before it was delivered' };
+  return {
+    outcome: 'unknown',
+    code: 'ABORTED',
+    reason: `aborted, but ${notReached.join(', ')} could not be told and may still deliver it`,
+  };
+}
+
+/** Outcomes after which the rest is not started, unless it is said otherwise. Who was not to be told is no failure. */
+export function isFailure(outcome: Outcome): boolean {
+  return outcome !== 'succeeded' && outcome !== 'skipped';
+}

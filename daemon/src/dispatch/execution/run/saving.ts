@@ -1,0 +1,60 @@
+/**
+ * Stores the object of an execution as it changes: soon after a change, one write after the other and not many; that it pauses and how it ended for sure, however long a full disk takes. Does not know
+ * what stands in it.
+ */
+import type { Logger } from '../../../logging/logger.types.ts';
+import type { Timing } from '../limits.ts';
+
+export interface SavingOptions {
+  id: string;
+  /** Stores it as it stands when called. */
+  save(): Promise<void>;
+  timing: Pick<Timing, 'saveAfterMs' | 'saveMs' | 'backoffMs'>;
+  logger: Logger;
+}
+
+export class Saving {
+  readonly #options: SavingOptions;
+  #timer: NodeJS.Timeout | undefined;
+  /** When it was last written, by the clock of this process. */
+  #savedAt = Number.NEGATIVE_INFINITY;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(options: SavingOptions) {
+    this.#options = options;
+  }
+
+  /** Something has changed. */
+  soon(): void {
+    const { id, timing, logger } = this.#options;
+    const waitMs = Math.max(timing.saveAfterMs, this.#savedAt + timing.saveMs - performance.now());
+    this.#timer ??= setTimeout(() => {
+      this.now().catch((error: unknown) => logger.warn({ err: error, id }, 'An execution could not be stored'));
+    }, waitMs).unref();
+  }
+
+  now(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#savedAt = performance.now();
+    this.#last = this.#last.catch(() => undefined).then(() => this.#options.save());
+    return this.#last;
+  }
+
+  /** Those who follow it hear of it at the first failure all the same. */
+  async surely(): Promise<void> {
+    const { id, timing, logger } = this.#options;
+    try {
+      await this.now();
+    } catch (error) {
+      logger.warn({ err: error, id }, 'An execution could not be stored; it is tried again');
+      this.#timer = setTimeout(() => void this.surely(), timing.backoffMs.last).unref();
+    }
+  }
+
+  /** Writes what has not been written yet. */
+  async close(): Promise<void> {
+    if (this.#timer !== undefined) await this.now().catch(() => undefined);
+    await this.#last.catch(() => undefined);
+  }
+}

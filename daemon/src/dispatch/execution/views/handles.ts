@@ -1,0 +1,64 @@
+/** Parts of an execution that this node started, in the shape in which targets show theirs, for those who ask over the wire. */
+import { decodeCbor } from '../../../../../protocol/encoding/cbor.ts';
+import type { ExecutionFields } from '../../../../../protocol/kinds/execution.ts';
+import { planHeader } from '../../../../../protocol/orders/order.ts';
+import type { Part } from '../../../../../protocol/orders/outcome.ts';
+import { ordersAgain } from '../../plan/freeze.ts';
+import type { PartHandle } from '../../target/target.types.ts';
+import type { View } from './view.types.ts';
+
+export function handleOf(view: View, index: number, first: Part): PartHandle {
+  const part = () => explained(view, view.part(index) ?? first);
+  return {
+    id: view.id,
+    index,
+    part,
+    read: (offset, maxBytes) => view.read(index, offset, maxBytes),
+    onChange: (listener) => {
+      let paused = isPaused(view);
+      return view.onChange((which) => {
+        const was = paused;
+        paused = isPaused(view);
+        if (which === index || paused !== was) listener();
+      });
+    },
+    get ended() {
+      return endOf(view, part);
+    },
+  };
+}
+
+/** Others see parts alone: a pause is why some have not had their turn. */
+function explained(view: View, part: Part): Part {
+  if (part.state !== 'waiting' || !isPaused(view)) return part;
+  return { ...part, paused: true, reason: 'it is paused: resume it where it was started, or abort it' };
+}
+
+/** Told once it is durable, as to those who follow it here. */
+function isPaused(view: View): boolean {
+  return view.phase() === 'Paused' && view.resting();
+}
+
+function endOf(view: View, part: () => Part): Promise<Part> {
+  const { promise, resolve } = Promise.withResolvers<Part>();
+  const look = () => {
+    if (part().state === 'ended') resolve(part());
+  };
+  const forget = view.onChange(look);
+  look();
+  return promise.finally(forget);
+}
+
+/** All parts, with the orders that say what each was to do. */
+export function handlesOf(view: View, { header: text, targets }: ExecutionFields['spec']): { header: Uint8Array; handles: PartHandle[] } {
+  const header = Uint8Array.from(Buffer.from(text, 'base64'));
+  const { root } = decodeCbor(header, planHeader, 'the header of a plan');
+  const order = ordersAgain(header, root, targets);
+  const handles = [...view.indexes()].flatMap((index) => {
+    const part = view.part(index);
+    if (part === undefined) return [];
+    // the methods stay those of the handle
+    return [order === undefined ? handleOf(view, index, part) : Object.assign(handleOf(view, index, part), { order: order(index) })];
+  });
+  return { header, handles };
+}
