@@ -16,8 +16,7 @@ import { apiVersionOf, type Kind } from '../../protocol/kinds/kind.ts';
 import { renderTable } from '../../protocol/kinds/table.ts';
 import type { ApiObject } from '../../protocol/objects/objects.ts';
 import { matchesFields, matchesLabels, parseFieldSelector, parseLabelSelector } from '../../protocol/objects/selectors.ts';
-import { run } from '../harness/child.ts';
-import { DTKD, NODE } from '../harness/node-binary.ts';
+import { type Ran, runWarm } from './warm-cli.ts';
 
 export interface Asked {
   method: string;
@@ -31,12 +30,6 @@ export interface Asked {
 
 /** A scripted answer: a JSON value, an error, bytes, or lines that are sent one after the other while the connection stays open. */
 export type Scripted = (asked: Asked) => unknown | { lines: AsyncIterable<unknown> } | { raw: string } | { octets: Uint8Array } | undefined;
-
-export interface Ran {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
 
 const NODE_NAME = 'node0';
 
@@ -92,7 +85,7 @@ export class FakeDaemon {
     return this.asked.filter(({ method }) => method !== 'GET').map(({ method, path }) => `${method} ${path}`);
   }
 
-  /** Runs the real command against this daemon. */
+  /** Runs the command line against this daemon. */
   async cli(...args: string[]): Promise<Ran> {
     return this.cliWith({}, ...args);
   }
@@ -223,15 +216,10 @@ export class FakeDaemon {
   }
 }
 
-/** Runs the real command, as a user with an empty environment but for `env`. */
-export async function runCli(options: { stdin?: string; env?: NodeJS.ProcessEnv }, ...args: string[]): Promise<Ran> {
+/** Runs the command line, as a user with an empty environment but for `env`. */
+export async function runCli(options: { stdin?: string; env?: NodeJS.ProcessEnv; cwd?: string }, ...args: string[]): Promise<Ran> {
   const inherited = Object.entries(process.env).filter(([key]) => !/^(DTKD_|VITEST|NODE_|npm_|NO_COLOR|XDG_DATA)/.test(key));
-  return run({
-    command: NODE,
-    args: [DTKD, ...args],
-    env: { ...Object.fromEntries(inherited), ...options.env },
-    ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
-  });
+  return runWarm({ ...options, args, env: { ...Object.fromEntries(inherited), ...options.env } });
 }
 
 async function send(response: ServerResponse, answer: unknown): Promise<void> {

@@ -11,8 +11,7 @@ import type { ModuleArchive } from '../../../protocol/definitions/module.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { packArchive, unpackArchive } from '../../../protocol/modules/archive.ts';
 import { allFaults, checkModule } from '../../../protocol/modules/check.ts';
-import { run } from '../../harness/child.ts';
-import { DTKD, NODE } from '../../harness/node-binary.ts';
+import { runCli } from '../fake-daemon.ts';
 
 const EXAMPLE = new URL('../../../examples/dtk/blog', import.meta.url).pathname;
 const TEXT = await readFile(join(EXAMPLE, 'dtk.module.yaml'), 'utf8');
@@ -508,7 +507,7 @@ describe('dtkd module import-dtk', () => {
   });
   afterEach(() => rm(root, { recursive: true, force: true }));
 
-  const dtkd = (...args: string[]) => run({ command: NODE, args: [DTKD, 'module', ...args], cwd: root });
+  const dtkd = (...args: string[]) => runCli({ cwd: root }, 'module', ...args);
 
   it('writes a module once, and leaves alone what is there', async () => {
     expect(await dtkd('import-dtk', 'blog', '--dry-run')).toMatchObject({
