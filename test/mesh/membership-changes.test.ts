@@ -14,6 +14,11 @@ async function three(): Promise<[Site, Site, Site]> {
   return [a, b, c];
 }
 
+async function connected(site: Site, count: number): Promise<void> {
+  const links = () => site.view().peers.filter((peer) => peer.connected).length;
+  await waitFor(() => links() === count, { what: `${site.name} to have ${count} connections` });
+}
+
 describe('a removal', () => {
   it('cuts the member off everywhere, drops its objects, and it learns of it', async () => {
     const [a, b, c] = await three();
@@ -68,6 +73,47 @@ describe('a removal', () => {
     await settled([a, b, c]);
     await c.expose('web');
     await waitFor(async () => (await b.apps()).includes('c/web'), { what: 'its app to show again' });
+  });
+});
+
+describe('a newcomer of whom the holder of the root had not heard', () => {
+  it('learns that its admission fell with the one who admitted it', async () => {
+    const [a, b, c] = await three();
+    const token = await a.token();
+    await a.stop();
+    const late = await sites.start('late');
+    await late.mesh.join('d', b.address(), token);
+    await connected(late, 2);
+    for (const site of [late, b, c]) await site.stop();
+    const founder = await sites.restart(a);
+    await founder.mesh.removePeer('d', founder.peer('b').id);
+    const other = await sites.restart(c);
+    await waitFor(() => other.view().peers.length === 2, { what: 'the other member to hear of the removal' });
+    const fallen = await sites.restart(late);
+    await waitFor(() => fallen.view().state === 'Removed', { what: 'the newcomer to be told' });
+    expect(fallen.view().message).toMatch(/^this node's admission does not count: .* join again with a new invite\.$/);
+    await fallen.mesh.join('d', founder.address(), await founder.token());
+    await settled([founder, other, fallen]);
+  });
+
+  it('learns that a rotation left it out', async () => {
+    const a = await sites.start('a');
+    const { recoveryKey } = await a.mesh.create('d');
+    const b = await sites.start('b');
+    await b.mesh.join('d', a.address(), await a.token());
+    await settled([a, b]);
+    const token = await a.token();
+    await b.stop();
+    const late = await sites.start('late');
+    await late.mesh.join('d', a.address(), token);
+    await connected(late, 1);
+    for (const site of [late, a]) await site.stop();
+    const back = await sites.restart(b);
+    await back.mesh.rotateRoot('d', recoveryKey);
+    const founder = await sites.restart(a);
+    await waitFor(() => founder.view().peers.length === 2 && !founder.view().holdsRoot, { what: 'the old root to hear of the new one' });
+    const fallen = await sites.restart(late);
+    await waitFor(() => fallen.view().state === 'Removed', { what: 'the newcomer to be told' });
   });
 });
 

@@ -285,10 +285,9 @@ export class LocalDomain {
     if (this.#leaving) return { state: 'Leaving', message: 'the members are being told' };
     const removed = membership.removed.get(this.self);
     if (!this.isMember()) {
-      const what = removed?.left === true ? 'this node has left the domain' : 'this node was removed from the domain';
       return {
         state: 'Removed',
-        message: `${what}. To forget it: dtkd domain leave ${this.name}. To return, join again with a new invite.`,
+        message: `${whyNoMember(removed)}. To forget it: dtkd domain leave ${this.name}. To return, join again with a new invite.`,
       };
     }
     if (membership.suspended.has(this.self)) {
@@ -374,6 +373,12 @@ export class LocalDomain {
       this.#logger.error({ err }, failure);
     });
   }
+}
+
+function whyNoMember(removed: { left: boolean } | undefined): string {
+  if (removed === undefined)
+    return "this node's admission does not count: its invite was revoked, its admitter removed or the root replaced";
+  return removed.left ? 'this node has left the domain' : 'this node was removed from the domain';
 }
 
 function later(a: Epoch | undefined, b: Epoch | undefined): Epoch | undefined {

@@ -1,7 +1,7 @@
 /**
  * Hello, the first conversation on every connection: each side proves that it is a member, both make their facts equal, and only then
  * say where they are and what they serve. Guarantees that no link is admitted whose key is not a member by everything that both sides
- * know. A removed node is told of its removal, with the proof.
+ * know. A removed node is told of its removal, and one whose admission fell of that, with the proof.
  */
 
 import type { Duplex } from 'node:stream';
@@ -31,9 +31,9 @@ export async function greet(stream: Duplex, link: Link, ports: HelloPorts): Prom
   try {
     const mine = await sendChain(channel, ports.membership);
     const theirs = await receiveChain(channel, ports.membership);
-    await judge(channel, link.peer, ports.membership);
-    if (mine !== theirs) await exchangeFacts(channel, ports.membership, true);
-    await judge(channel, link.peer, ports.membership);
+    await judge(channel, link.peer, theirs.items, ports.membership);
+    if (mine !== theirs.digest) await exchangeFacts(channel, ports.membership, true);
+    await judge(channel, link.peer, theirs.items, ports.membership);
     const introduction = encodeHello(await ports.about(link));
     admit(link, ports.membership);
     await channel.sendBytes(introduction);
@@ -51,12 +51,12 @@ export async function answerHello(stream: Duplex, link: Link, ports: HelloPorts)
   const channel = open(stream);
   try {
     const theirs = await receiveChain(channel, ports.membership);
-    await judge(channel, link.peer, ports.membership);
+    await judge(channel, link.peer, theirs.items, ports.membership);
     const mine = await sendChain(channel, ports.membership);
-    if (mine !== theirs) await exchangeFacts(channel, ports.membership, false);
+    if (mine !== theirs.digest) await exchangeFacts(channel, ports.membership, false);
     const about = await receiveAbout(channel, ports.membership);
     const introduction = encodeHello(await ports.about(link));
-    await judge(channel, link.peer, ports.membership);
+    await judge(channel, link.peer, theirs.items, ports.membership);
     admit(link, ports.membership);
     await channel.sendBytes(introduction);
     channel.finish();
@@ -83,8 +83,15 @@ async function sendChain(channel: FrameChannel, membership: Membership): Promise
   return digest;
 }
 
-/** Takes in the other side's chain and returns its digest. */
-async function receiveChain(channel: FrameChannel, membership: Membership): Promise<string> {
+/** What a side says first: the digest of all that it has, and the items that make it a member. */
+interface Chain {
+  digest: string;
+  items: readonly Uint8Array[];
+}
+
+/** Takes in the other side's chain. */
+async function receiveChain(channel: FrameChannel, membership: Membership): Promise<Chain> {
+  const items: Uint8Array[] = [];
   let bytes = 0;
   for (;;) {
     const message = await receiveHello(channel);
@@ -102,7 +109,8 @@ async function receiveChain(channel: FrameChannel, membership: Membership): Prom
     bytes += sizeOf(message.items);
     if (bytes > MAX_ITEMS_BYTES) throw tooMany();
     await membership.add(message.items);
-    if (!message.more) return message.digest;
+    items.push(...message.items);
+    if (!message.more) return { digest: message.digest, items };
   }
 }
 
@@ -118,15 +126,18 @@ async function receiveAbout(channel: FrameChannel, membership: Membership): Prom
   }
 }
 
-/** Refuses a key that is not a live member, and a removed one with the proof. */
-async function judge(channel: FrameChannel, peer: PeerKey, membership: Membership): Promise<void> {
+/** Refuses a key that is not a live member, with the proof if it was one. */
+async function judge(channel: FrameChannel, peer: PeerKey, chain: readonly Uint8Array[], membership: Membership): Promise<void> {
   const state = membership.state();
   const removed = state.removed.get(peer);
   if (removed !== undefined) {
     await sendItems(channel, proofOfRemoval(membership, removed.fact));
     await refuse(channel, new DtkdError('REMOVED', removed.left ? 'this key has left the domain' : 'this key was removed from the domain'));
   }
-  if (!state.members.has(peer)) await refuse(channel, new DtkdError('NOT_A_MEMBER', 'this key is not a member of the domain'));
+  if (state.members.has(peer)) return;
+  const proof = await membership.proofOfFall(peer, chain);
+  if (proof.length > 0) await sendItems(channel, proof);
+  await refuse(channel, new DtkdError('NOT_A_MEMBER', 'this key is not a member of the domain'));
 }
 
 /** In one step with a last look at the membership: who was removed while `judge` was on its way back is not let in. */

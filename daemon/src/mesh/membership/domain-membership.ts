@@ -21,6 +21,7 @@ import {
 import { formatToken } from '../../../../protocol/membership/token.ts';
 import type { Kv, KvOp } from '../../store/kv.ts';
 import { chainOf } from './chain.ts';
+import { proofOfFall } from './fallen.ts';
 import type { FoldedState } from './fold.ts';
 import { type AddResult, ItemSet, type ItemSetOptions } from './item-set.ts';
 import { type AdmissionContext, judgeEnrolment, judgeOffer } from './judge.ts';
@@ -83,6 +84,7 @@ export class DomainMembership implements Membership {
   readonly #selfKey: SigningKey;
   readonly #secrets: DomainSecrets;
   readonly #now: () => number;
+  readonly #verifyFork: VerifyFork;
   readonly #listeners: Listeners;
   #rootKey: SigningKey | undefined;
 
@@ -95,6 +97,7 @@ export class DomainMembership implements Membership {
     this.#rootKey = options.rootKey;
     this.#secrets = options.secrets ?? NO_SECRETS;
     this.#now = options.now ?? Date.now;
+    this.#verifyFork = options.verifyFork ?? verifyForkProof;
     this.#listeners = listeners;
   }
 
@@ -135,6 +138,10 @@ export class DomainMembership implements Membership {
 
   chainOf(key: PeerKey): readonly SignedItem[] {
     return chainOf(this.#set.state, key);
+  }
+
+  proofOfFall(key: PeerKey, presented: readonly Uint8Array[]): Promise<readonly SignedItem[]> {
+    return proofOfFall(this.#set.state, key, presented, this.#verifyFork);
   }
 
   onChange(listener: (state: MembershipState) => void): () => void {

@@ -74,6 +74,8 @@ export interface Membership {
   add(items: readonly Uint8Array[]): Promise<{ added: SignedItem[]; rejected: { code: string; message: string }[] }>;
   /** The items that prove `key` a member: genesis, rotations, and the chain of certificates with their grants. */
   chainOf(key: PeerKey): readonly SignedItem[];
+  /** What proves to a key that was a member by the items it presents that it is none any more. Empty if it never was. */
+  proofOfFall(key: PeerKey, presented: readonly Uint8Array[]): Promise<readonly SignedItem[]>;
   /** Called after the state changed. Returns a function that unsubscribes. */
   onChange(listener: (state: MembershipState) => void): () => void;
 }
