@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { capabilityKind } from '../../protocol/kinds/capability.ts';
 import { trustKind } from '../../protocol/kinds/trust.ts';
+import { SELF } from '../../protocol/rights/principal.ts';
 import type { Cli } from '../cli.ts';
 import { type ApiClient, TABLE } from '../client/api.ts';
 import { displayOfTrust } from '../client/trusts.ts';
-import { isRecord, listAt, textAt } from '../json.ts';
+import { isRecord, listAt, textAt, textsAt, valueAt } from '../json.ts';
 import { type Format, outputOption, printValue } from '../output/format.ts';
 import { parseTable, type Table, TablePrinter } from '../output/table.ts';
 
@@ -31,18 +32,27 @@ export function configure(command: Command, cli: Cli): void {
         return cli.out.print(`The operator of ${textAt(me, 'node') ?? ''}: every right here, none on other nodes.`);
       cli.out.print(display);
       const uid = textAt(me, 'uid') ?? '';
-      const trusts = await trustsOf(client, uid);
+      const user = { name: display, uid, ...(valueAt(me, 'keys') === undefined ? {} : { keys: textsAt(me, 'keys') }) };
+      const trusts = await trustsOf(client, user);
       if (trusts.length > 0) {
         cli.out.print(`Member of ${trusts.map(({ name }) => name).join(', ')}: "dtkd trust show" tells what is shared there.`);
       }
-      await printGrants(cli, client, [{ name: display, uid }, ...trusts.map((trust) => ({ ...trust, name: `trust:${trust.name}` }))]);
+      await printGrants(cli, client, [user, ...trusts.map((trust) => ({ ...trust, name: `trust:${trust.name}` }))]);
     });
 }
 
-/** Whom a capability may name. A name may have meant somebody else before: the uid is what counts. */
+/** Whom a capability may name. A name may have meant somebody else before: the uid is what counts, and of a user the key of the node. */
 interface Recipient {
   name: string;
   uid: string;
+  /** Keys of the node that vouches for it. Absent: not looked at. */
+  keys?: readonly string[];
+}
+
+/** True if `subject` is the recipient as it is now. */
+function isMeant(subject: unknown, { uid, keys }: Recipient): boolean {
+  const home = textAt(subject, 'home');
+  return textAt(subject, 'uid') === uid && (keys === undefined || home === undefined || home === SELF || keys.includes(home));
 }
 
 /** What was granted by name and through trusts, as one table. */
@@ -50,10 +60,10 @@ async function printGrants(cli: Cli, client: ApiClient, recipients: readonly Rec
   const target = { kind: capabilityKind, query: { includeObject: 'Object' } };
   let whole: Table | undefined;
   let earlier = 0;
-  for (const { name, uid } of recipients) {
-    for await (const page of client.pages(target, { fieldSelector: `spec.to=${name}` }, PAGE_SIZE, TABLE)) {
+  for (const recipient of recipients) {
+    for await (const page of client.pages(target, { fieldSelector: `spec.to=${recipient.name}` }, PAGE_SIZE, TABLE)) {
       const named = listAt(page, 'rows');
-      const rows = named.filter((row) => textAt(row, 'object', 'subject', 'uid') === uid);
+      const rows = named.filter((row) => isMeant(valueAt(row, 'object', 'subject'), recipient));
       earlier += named.length - rows.length;
       const table = parseTable({ ...page, rows });
       if (whole === undefined) whole = table;
@@ -68,12 +78,12 @@ async function printGrants(cli: Cli, client: ApiClient, recipients: readonly Rec
   if (earlier > 0) cli.out.note(`note: not shown, as they give it nothing: ${earlier} granted to earlier ones of the same name`);
 }
 
-/** Trusts to which the user of a uid belongs. */
-async function trustsOf(client: ApiClient, uid: string): Promise<Recipient[]> {
+/** Trusts to which a user belongs. */
+async function trustsOf(client: ApiClient, user: Recipient): Promise<Recipient[]> {
   const found: Recipient[] = [];
   for await (const page of client.pages({ kind: trustKind }, {}, PAGE_SIZE)) {
     for (const trust of listAt(page, 'items').filter(isRecord)) {
-      if (!listAt(trust, 'members').some((member) => textAt(member, 'uid') === uid)) continue;
+      if (!listAt(trust, 'members').some((member) => isMeant(member, user))) continue;
       found.push({ name: displayOfTrust(trust), uid: textAt(trust, 'metadata', 'uid') ?? '' });
     }
   }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parsePeerKey } from '../../protocol/ids.ts';
 import type { UserPrincipal } from '../../protocol/rights/principal.ts';
 import { KEY1, KEY2, NODE, OPERATOR, remote, SELF_KEY, type Site, startSite } from './site.ts';
 
@@ -416,6 +417,18 @@ describe('what people ask', () => {
     expect(await asked(ann, 'READ')).toMatchObject({ allowed: true, because: 'capability c-early' });
   });
 
+  it('says so of what was granted to users of a node that has joined anew since', async () => {
+    await site.grant('ops@node2', 'READ', { kind: 'models.dtkd.dev' }, { name: 'c-before' });
+    const key = parsePeerKey('3'.repeat(64));
+    site.mesh.peers = site.mesh.peers.map((peer) => (peer.key === KEY2 ? { ...peer, key } : peer));
+    site.mesh.changed();
+    await site.replica(key, 'node2', 'users', 'ops');
+    expect(await ask(OPERATOR, { who: 'ops@node2', verb: 'READ', what: 'models' })).toMatchObject({
+      allowed: false,
+      reason: expect.stringMatching(/; capability c-before was granted to an earlier user ops@node2: grant it again$/),
+    });
+  });
+
   it('includes who one is', async () => {
     const whoami = site.access.actions.get('whoami');
     const request = { name: 'whoami', rest: [], method: 'GET' as const, query: new URLSearchParams(), body: undefined };
@@ -431,6 +444,7 @@ describe('what people ask', () => {
       node: 'node1',
       home: KEY1,
     });
+    expect(await whoami?.({ ...request, principal: await site.user('ann') })).toMatchObject({ node: NODE, keys: [SELF_KEY] });
   });
 
   it('does not let a user be called operator', async () => {

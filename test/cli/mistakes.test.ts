@@ -328,6 +328,15 @@ describe('mistakes at the command line', () => {
     expect((await daemon.cli('whoami')).stdout).toMatch(/\n\nNAMESPACE +NAME .*\nnode0 +c-7 .*\n$/);
   });
 
+  it('whoami leaves out what the user had while its node had another key', async () => {
+    const me = { name: 'dan', type: 'user', node: 'node0', display: 'dan@node0', uid: 'u9', keys: ['k-now'] };
+    daemon.script('GET', /\/daemon\/whoami$/, () => me);
+    putCapability('c-8', 'dan@node0', 'u9', 'k-before');
+    expect((await daemon.cli('whoami')).stdout).toBe('dan@node0\nNothing is granted to it by name.\n');
+    putCapability('c-9', 'dan@node0', 'u9', 'k-now');
+    expect((await daemon.cli('whoami')).stdout).toMatch(/\n\nNAMESPACE +NAME .*\nnode0 +c-9 .*\n$/);
+  });
+
   it('trust show leaves out what was shared into an earlier trust of the same name', async () => {
     putTrust('team', 'u', 't5');
     for (const [name, uid] of [['s-1', 't4'] as const, ['s-2', 't5'] as const]) {
@@ -346,8 +355,8 @@ describe('mistakes at the command line', () => {
     return `trust:${name}@node0`;
   }
 
-  function putCapability(name: string, to: string, uid: string): void {
-    const subject = { kind: to.startsWith('trust:') ? 'Trust' : 'User', home: 'self', name: 'ann', uid };
+  function putCapability(name: string, to: string, uid: string, home = 'self'): void {
+    const subject = { kind: to.startsWith('trust:') ? 'Trust' : 'User', home, name: 'ann', uid };
     daemon.put(capabilityKind, name, { spec: { to, verbs: ['READ'], on: { kind: '*' } }, subject });
   }
 });

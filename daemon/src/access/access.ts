@@ -83,7 +83,7 @@ class AccessService implements AccessPart {
     this.#timer = new ExpiryTimer(now, this.#book, () => this.#tell(this.#listeners));
     this.#clock = new ClockWatch({ kv: store.kv, book: this.#book, audit, now, onSetBack: () => this.#changed(), logger });
     this.#keeper = new FactKeeper({ ...options, book: this.#book, tokens: this.#tokens, directory, onChange: () => this.#changed() });
-    const parts = { store, node, now, book: this.#book, directory, access: this };
+    const parts = { store, node, mesh, now, book: this.#book, directory, access: this };
     this.kinds = new Map<string, Handler>([
       [`${DTKD_GROUP}/${userKind.plural}`, userHandler()],
       [`${DTKD_GROUP}/${capabilityKind.plural}`, capabilityHandler(parts)],

@@ -13,7 +13,7 @@ import type { ObjectStore } from '../store/object-store.types.ts';
 import type { Access, Asked, Decision } from './access.types.ts';
 import type { Directory } from './directory.ts';
 import type { FactBook } from './fact-book.ts';
-import type { AccessAction, AccessActionRequest } from './ports.ts';
+import type { AccessAction, AccessActionRequest, AccessMesh } from './ports.ts';
 import { modelOf, RESOURCES } from './scope.ts';
 import { allows } from './standing.ts';
 import type { UserTokens } from './user-tokens.ts';
@@ -25,6 +25,7 @@ export interface ActionParts {
   store: ObjectStore;
   node: { name: string };
   directory: Directory;
+  mesh: Pick<AccessMesh, 'domains'>;
   book: FactBook;
   now(): number;
   access: Pick<Access, 'decide' | 'rules'>;
@@ -57,10 +58,12 @@ export function userActions(tokens: UserTokens): ReadonlyMap<string, AccessActio
   return new Map([[`${userKind.group}/${userKind.plural}/token`, token]]);
 }
 
-function whoami({ node }: ActionParts, principal: Principal): unknown {
+function whoami({ node, mesh }: ActionParts, principal: Principal): unknown {
   if (principal.type === 'operator') return { name: principal.name, type: 'operator', node: node.name, display: displayOf(principal) };
   const { name, uid, home, display } = principal;
-  return { name, type: 'user', node: display.slice(display.lastIndexOf('@') + 1), display, uid, ...(home === SELF ? {} : { home }) };
+  // a user of this node is known to others by its keys: what was granted under one that it had before gives nothing
+  const known = home === SELF ? { keys: mesh.domains().map(({ self }) => self) } : { home };
+  return { name, type: 'user', node: display.slice(display.lastIndexOf('@') + 1), display, uid, ...known };
 }
 
 async function can(parts: ActionParts, request: AccessActionRequest): Promise<unknown> {

@@ -54,12 +54,13 @@ export class FactBook implements Facts {
     return this.#recipients.get(recipient)?.grants.values() ?? [];
   }
 
-  /** Grants to other users of the same name and home: those who were called so before. */
-  *grantsToNamesakes({ home, name, uid }: Subject): Iterable<Grant> {
+  /** Grants to other users that look as this one does: who was called so before, and users of a node whose name its home has now, or that joined anew. */
+  *grantsToNamesakes({ home, name, uid, display }: Subject & { display: string }): Iterable<Grant> {
     const own = subjectText({ home, name, uid });
     for (const [recipient, { grants }] of this.#recipients) {
-      if (recipient === own || !recipient.startsWith(`${name}/`) || !recipient.endsWith(`@${home}`)) continue;
-      for (const grant of grants.values()) if (!grant.toTrust) yield grant;
+      if (recipient === own || !recipient.startsWith(`${name}/`)) continue;
+      const sameHome = recipient.endsWith(`@${home}`);
+      for (const grant of grants.values()) if (!grant.toTrust && (sameHome || grant.shown === display)) yield grant;
     }
   }
 
