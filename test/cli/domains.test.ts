@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isRecord } from '../../protocol/encoding/json.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { dtDomainKind } from '../../protocol/kinds/dtdomain.ts';
 import { dtPeerKind } from '../../protocol/kinds/dtpeer.ts';
@@ -52,12 +53,33 @@ describe('dtkd domain', () => {
 
   it('invite asks for what was asked, and -q prints the token alone', async () => {
     daemon.script('POST', /\/dtdomains\/d\/invites$/, () => invite());
-    expect(await daemon.cli('domain', 'invite', 'd', '--replace', 'node1', '-q')).toEqual({ code: 0, stdout: 'the-token\n', stderr: '' });
-    expect(lastBody()).toEqual({ replace: 'node1' });
+    expect(await daemon.cli('domain', 'invite', 'd', '--uses', '2', '-q')).toEqual({ code: 0, stdout: 'the-token\n', stderr: '' });
+    expect(lastBody()).toEqual({ uses: 2 });
     expect(await daemon.cli('domain', 'invite', 'd', '--expires', 'soon')).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('24h'),
     });
+  });
+
+  it('an invite that replaces says how to join with it, and that nobody has that name', async () => {
+    daemon.script('POST', /\/dtdomains\/d\/invites$/, ({ body }) => invite(isRecord(body) ? body : {}));
+    daemon.script('GET', /\/dtdomains\/d\/members$/, () => ({ peers: [{ displayName: 'node1' }], removed: [{ name: 'node2' }] }));
+    for (const name of ['node1', 'node2']) {
+      const { stdout, stderr } = await daemon.cli('domain', 'invite', 'd', '--replace', name);
+      expect(daemon.asked.at(-2)?.body).toEqual({ replace: name });
+      expect(stdout).toMatch(new RegExp(`\\n {2}dtkd domain join ADDRESS TOKEN --replace ${name}\\n$`));
+      expect(stderr).toBe('');
+    }
+    expect(await daemon.cli('domain', 'invite', 'd', '--replace', 'nod1', '-q')).toEqual({
+      code: 0,
+      stdout: 'the-token\n',
+      stderr: 'warning: no member of d is called "nod1", and none that was removed; see "dtkd domain show d"\n',
+    });
+  });
+
+  it('show says where to look for the holder of the root if it is not known', async () => {
+    daemon.script('GET', /\/dtdomains\/d\/members$/, () => ({ name: 'd', state: 'Ready', peers: [] }));
+    expect((await daemon.cli('domain', 'show', 'd')).stdout).toMatch(/^Founder: +not known here; "dtkd domain show" says so on the node/m);
   });
 
   it('invites says which can still be used', async () => {

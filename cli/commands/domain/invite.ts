@@ -2,7 +2,8 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { humanDuration } from '../../../protocol/text/age.ts';
 import type { Cli } from '../../cli.ts';
-import { domainNamed, domainTarget, type InviteInfo, parseInvite } from '../../client/domains.ts';
+import type { ApiClient } from '../../client/api.ts';
+import { domainNamed, domainTarget, type InviteInfo, parseDomainInfo, parseInvite } from '../../client/domains.ts';
 import { parseDuration } from '../../input/duration.ts';
 import { parseLimit } from '../../input/limit.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
@@ -34,8 +35,16 @@ export function configure(command: Command, cli: Cli): void {
       const answer = await client.call('POST', domainTarget(name, 'invites'), inviteRequest(flags));
       if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, answer, flags.output);
       const invite = parseInvite(answer);
+      if (flags.replace !== undefined) await warnOfUnknown(cli, client, name, flags.replace);
       cli.out.print(flags.quiet === true ? (invite.token ?? '') : joinLine(cli.out, invite));
     });
+}
+
+/** A member that this node has not heard of may have the name; more often it is mistyped. */
+async function warnOfUnknown(cli: Cli, client: ApiClient, domain: string, name: string): Promise<void> {
+  const { members, removed } = parseDomainInfo(await client.call('GET', domainTarget(domain, 'members')));
+  if ([...members, ...removed].some((one) => one.name === name)) return;
+  cli.out.note(`warning: no member of ${domain} is called "${name}", and none that was removed; see "dtkd domain show ${domain}"`);
 }
 
 /** `--uses` and `--expires`. */
@@ -63,7 +72,7 @@ export function joinLine(out: Output, invite: InviteInfo): string {
     '',
     'On the other machine, with an address at which it reaches this one (or any other member):',
     '',
-    `  ${out.paint('bold', 'dtkd domain join ADDRESS TOKEN')}`,
+    `  ${out.paint('bold', `dtkd domain join ADDRESS TOKEN${invite.replace === undefined ? '' : ` --replace ${invite.replace}`}`)}`,
   ].join('\n');
 }
 

@@ -30,7 +30,7 @@ export function configure(command: Command, cli: Cli): void {
 export function domainLines(out: Pick<Output, 'paint'>, domain: DomainInfo, now: number): string[] {
   const root = domain.holdsRoot
     ? `${domain.founder ?? 'this node'} (this node: it may invite and remove)`
-    : (domain.founder ?? '<unknown>');
+    : (domain.founder ?? 'not known here; "dtkd domain show" says so on the node that holds the root key');
   return [
     ...alignColumns([
       ['Name:', domain.name],

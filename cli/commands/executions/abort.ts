@@ -31,6 +31,7 @@ export function configure(command: Command, cli: Cli): void {
         const nodes = told.map((one) => textAt(one, 'node') ?? '');
         if (nodes.length > 0) cli.out.print(`Aborted ${which}: ${nodes.join(', ')}`);
         else if (before.phase === 'Finished') cli.out.print(`${which} has ended already: ${countsLine(before)}. Nothing was aborted.`);
+        else if (notTold.length > 0) cli.out.print(`Aborted ${which}: no target starts any more`);
         else cli.out.print(`Aborted ${which}: no target was running, and none starts any more`);
         if (notTold.length > 0) {
           const rows = notTold.map((one) => [`  ${textAt(one, 'node') ?? ''}`, textAt(one, 'reason') ?? '']);

@@ -284,6 +284,15 @@ b2
     const { code, stdout, stderr } = await daemon.cli('executions', 'abort', '1a2b3c');
     expect({ code, stdout }).toEqual({ code: 22, stdout: 'Aborted 1a2b3c4d5e6f: node1\n' });
     expect(stderr).toBe('Not told, where it may go on:\n  node2   it does not answer\n');
+    daemon.script('POST', about('/abort'), () => ({
+      id: ID,
+      told: [],
+      notTold: [{ index: 1, node: 'node2', reason: 'it does not answer' }],
+    }));
+    expect(await daemon.cli('executions', 'abort', '1a2b3c')).toMatchObject({
+      code: 22,
+      stdout: 'Aborted 1a2b3c4d5e6f: no target starts any more\n',
+    });
   });
 
   it('retry shows what it would take, and takes it', async () => {

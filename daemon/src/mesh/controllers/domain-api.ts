@@ -72,7 +72,7 @@ export function domainHandlers({ mesh, controller }: DomainApiOptions) {
       if (peer.dtDomain === undefined || peer.id === undefined) throw new DtkdError('INTERNAL', 'the dtPeer names no domain');
       if (mesh.domain(peer.dtDomain)?.holdsRoot !== true) {
         throw new DtkdError('NOT_FOUNDER', `only the node that holds the root key of ${peer.dtDomain} can remove a member`, {
-          next: `Run "dtkd delete dtpeer ${object.metadata.name}" on ${mesh.domain(peer.dtDomain)?.founderName ?? 'the founder'}.`,
+          next: `Run "dtkd delete dtpeer ${object.metadata.name}" on ${mesh.domain(peer.dtDomain)?.founderName ?? 'that node: there "dtkd domain show" says that it may remove'}.`,
         });
       }
       if (!context.dryRun) {
