@@ -95,6 +95,14 @@ describe('dtkd bundle', () => {
     expect(await daemon.cli('bundle', 'export', at('a.dtkd'), '--replace', '-o', 'json')).toMatchObject({ code: 0 });
   });
 
+  it.each(['export', 'import', 'show'])('%s takes - for no file', async (command) => {
+    expect(await daemon.cli('bundle', command, '-')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'error: a bundle is written to a file and read from one, not from a pipe\nnext: Name a file.\n',
+    });
+  });
+
   it('export writes into no file that somebody else has left there for it', async () => {
     await writeFile(at('.shared.dtkd.part'), 'left', { mode: 0o644 });
     expect(await daemon.cli('bundle', 'export', at('shared.dtkd'))).toMatchObject({ code: 0 });

@@ -4,6 +4,7 @@ import { exportParcel } from '../../client/parcels.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
 import { ProgressLine } from '../../output/progress-line.ts';
 import { formatSize } from '../../output/size.ts';
+import { bundleFile } from '../../parcel/file-name.ts';
 import { contentLines } from '../../parcel/report.ts';
 import { readSince } from '../../parcel/since.ts';
 import { collect } from '../../service/flags.ts';
@@ -29,7 +30,7 @@ interface Flags {
 
 export function configure(command: Command, cli: Cli): void {
   command
-    .argument('<file>', 'where to write it')
+    .argument('<file>', 'where to write it', bundleFile)
     .option('--domain <name>', 'a domain that goes into it; may be repeated (default: the one that this node is in)', collect)
     .option('--since <file|time>', 'leave out what is in a bundle, or what was known here at a time: 2026-11-20, 2d')
     .option(

@@ -4,6 +4,7 @@ import type { Cli } from '../../cli.ts';
 import { importParcel } from '../../client/parcels.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
 import { ProgressLine } from '../../output/progress-line.ts';
+import { bundleFile } from '../../parcel/file-name.ts';
 import { importLines } from '../../parcel/report.ts';
 
 const EXAMPLES = `
@@ -17,7 +18,7 @@ refused: they are listed.`;
 
 export function configure(command: Command, cli: Cli): void {
   command
-    .argument('<file>')
+    .argument('<file>', '', bundleFile)
     .option('--dry-run', 'change nothing')
     .addOption(outputOption('json', 'yaml'))
     .addHelpText('after', EXAMPLES)

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Cli } from '../../cli.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
 import { inspectFile } from '../../parcel/contents.ts';
+import { bundleFile } from '../../parcel/file-name.ts';
 import { contentLines, titleLine } from '../../parcel/report.ts';
 
 const EXAMPLES = `
@@ -14,7 +15,7 @@ is not known here: "dtkd bundle import FILE --dry-run" tells.`;
 
 export function configure(command: Command, cli: Cli): void {
   command
-    .argument('<file>')
+    .argument('<file>', '', bundleFile)
     .addOption(outputOption('json', 'yaml'))
     .addHelpText('after', EXAMPLES)
     .action(async (file: string, flags: { output?: Format }) => {
