@@ -14,7 +14,7 @@ export interface ReferenceInput {
 /** What an exit status means, where a code of an error does not say it. */
 const STATUSES: readonly (readonly [number, string])[] = [
   [0, 'all was done'],
-  [1, 'something unforeseen; or what was looked for is not so, as with `can` and `audit verify`'],
+  [1, 'unexpected error; or the answer is no, as with `can` and `audit verify`'],
   [2, 'not understood: the command line, a document, a file'],
   [3, 'with `--require-complete`: not all nodes answered, or not in full'],
   [4, 'not allowed'],
@@ -26,19 +26,19 @@ const STATUSES: readonly (readonly [number, string])[] = [
   [10, 'the data directory is in use'],
   [11, 'a port is in use'],
   [12, 'the data directory cannot be written'],
-  [13, 'the data are of a newer version'],
+  [13, 'the data is of a newer version'],
   [14, 'a setting is wrong'],
   [15, 'the disk is full'],
   [16, 'the database is damaged'],
   [20, 'a target failed or refused; something has drifted'],
   [21, 'some targets were unreachable or skipped, all others succeeded'],
-  [22, 'what became of a target is not known; with `app curl --fail`: the answer was 400 or above'],
+  [22, 'the outcome at a target is unknown; with `app curl --fail`: the answer was 400 or above'],
   [23, 'paused after a batch'],
   [24, 'orders wait for targets that are away'],
-  [25, 'a service cannot be as it should: violations'],
+  [25, 'a service has violations'],
   [26, 'problems were found'],
   [130, 'Ctrl-C'],
-  [141, 'nobody reads the output of an execution that is followed, and goes on'],
+  [141, 'nobody reads the output of a followed execution, which goes on'],
 ];
 
 export function referencePage({ kinds, described, codes }: ReferenceInput): string {
@@ -77,7 +77,7 @@ export function referencePage({ kinds, described, codes }: ReferenceInput): stri
     '',
     '## Codes',
     '',
-    'Errors bear one of these: `details.code` of a `Status` of the API, with the status of HTTP beside it. A code never changes its meaning.',
+    'Each error has one of these codes, as `details.code` of the API's `Status`. A code never changes its meaning.',
     '',
     '| code | HTTP | exit status |',
     '| --- | --- | --- |',

@@ -35,7 +35,7 @@ interface ApplyFlags {
 export function configure(command: Command, cli: Cli): void {
   command
     .requiredOption('-f, --filename <file...>', 'file, directory, or - for standard input')
-    .option('-n, --namespace <node>', 'node that is to own the objects')
+    .option('-n, --namespace <node>', 'node that will own the objects')
     .option('--dry-run', 'check only')
     .option('--wait [duration]', `wait until objects with a status are Ready (default: ${DEFAULT_WAIT})`)
     .addOption(outputOption('json', 'yaml', 'name'))

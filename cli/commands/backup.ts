@@ -19,7 +19,7 @@ interface Flags {
 export function configure(command: Command, cli: Cli): void {
   command
     .argument('<file>', 'where to write it; - for standard output')
-    .option('--replace', 'also if the file is there already')
+    .option('--replace', 'overwrite an existing file')
     .addHelpText('after', EXAMPLES)
     .action(async (file: string, flags: Flags) => {
       const client = await cli.client();

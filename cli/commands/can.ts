@@ -14,7 +14,7 @@ Examples:
   dtkd can ops@node1 REQUEST dtapp/wiki
   dtkd can me READ models                              what the token that you use may do
 
-Answers yes or no and because of what; the exit status is 0 for yes and ${EXIT_NO} for no.`;
+Answers yes or no, and why; the exit status is 0 for yes and ${EXIT_NO} for no.`;
 
 export function configure(command: Command, cli: Cli): void {
   command

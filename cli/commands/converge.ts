@@ -13,8 +13,8 @@ Examples:
   dtkd converge shop --yes -m 'Move to 8081'
   dtkd converge shop --yes --keep-going --threads 4
 
-Brings a service to what its files say: its resources are created, changed and removed in the order in which they need each
-other. A converge that failed or was interrupted goes on with what is left; where nothing is to be done, nothing is run.
+Creates, changes and removes a service's resources, in dependency order, until they match its files. After a failure or an
+interruption, the next converge does the rest. If there is nothing to do, it runs nothing.
 
 ${TASK_EXIT_HELP}`;
 
@@ -26,7 +26,7 @@ interface Flags extends CarryFlags {
 export function configure(command: Command, cli: Cli): void {
   command
     .argument('<service>')
-    .option('-m, --message <text>', 'message of the commit (default: what was changed)')
+    .option('-m, --message <text>', 'commit message (default: what was changed)')
     .option('--timeout <duration>', 'how long each command may take (default: 1h)');
   addCarryFlags(command, true)
     .addHelpText('after', EXAMPLES)

@@ -26,9 +26,9 @@ Examples:
   dtkd cp node1:/var/log/app.log .
   dtkd cp 'tags=web':/etc/nginx/nginx.conf confs            of several nodes: confs/NODE/nginx.conf
 
-Regular files only; pack a directory first. Before ":/" stands the name of a node (a list, a regular expression), or KEY=VALUE
-as with "dtkd run --on". A file gets its mode, is verified by its hash, and is put in place all at once. A copy to this
-machine that was cut goes on where it stopped. It works only where a capability of yours names cp, see "dtkd grant".
+Regular files only; pack a directory first. Before ":/" write the name of a node (a list, a regular expression), or KEY=VALUE
+as with "dtkd run --on". A file keeps its mode, is verified by hash, and is put in place at once. An interrupted copy to
+this machine resumes where it stopped. You need a capability that names cp, see "dtkd grant".
 
 ${EXIT_HELP}`;
 
@@ -46,7 +46,7 @@ export function configure(command: Command, cli: Cli): void {
     .argument('<paths...>', 'files, and where they go')
     .option('--threads <number>', 'nodes at a time', parseLimit, DEFAULT_THREADS)
     .option('--mode <octal>', 'permissions of the copies (default: those of the file)', parseMode)
-    .option('--stop-on-failure', 'after a failure, begin with no more nodes');
+    .option('--stop-on-failure', 'after a failure, start no more nodes');
   addStartFlags(addRunFlags(command));
   command.addHelpText('after', EXAMPLES).action(async (paths: string[], flags: CopyFlags) => {
     const plan = copyPlan(paths);

@@ -22,7 +22,7 @@ interface CreateFlags {
 export function configure(command: Command, cli: Cli): void {
   command
     .requiredOption('-f, --filename <file...>', 'file, directory, or - for standard input')
-    .option('-n, --namespace <node>', 'node that is to own the objects')
+    .option('-n, --namespace <node>', 'node that will own the objects')
     .option('--dry-run', 'check only')
     .addOption(outputOption('json', 'yaml', 'name'))
     .addHelpText('after', EXAMPLES)

@@ -58,14 +58,14 @@ export function configure(command: Command, cli: Cli): void {
   const filter = addNodeFilter(command);
   command
     .option('-C, --threadcount <number>', 'targets at a time', parseLimit, 1)
-    .option('-K, --keepgoing', 'a failure does not keep the rest from being started')
+    .option('-K, --keepgoing', 'continue after a failure')
     .addOption(
-      new Option('-F, --failednodes <file>', 'only the nodes in this file, if it is there; keeps those that did not succeed').conflicts([
+      new Option('-F, --failednodes <file>', 'only the nodes in this file, if it exists; failed ones are written to it').conflicts([
         'detach',
       ]),
     );
   addShowFlags(addStartFlags(addRunFlags(command)));
-  command.addOption(new Option('--list <what>', 'only names of what could be run, for scripts').choices(LISTS));
+  command.addOption(new Option('--list <what>', 'only names of what can be run, for scripts').choices(LISTS));
   command.addHelpText('after', EXAMPLES).action(async (words: string[], flags: CtlFlags) => {
     if (flags.list !== undefined) return cli.out.lines((await namesOf(cli, flags.list, flags)).map(escapeControls));
     const options = optionsOfWords(words);

@@ -24,7 +24,7 @@ interface Flags extends GlobalFlags {
 export function configure(command: Command, cli: Cli): void {
   command
     .addOption(outputOption('json', 'yaml', 'wide'))
-    .addOption(new Option('--only <state>', 'show only what is as bad as this, or worse').choices(['warning', 'problem']))
+    .addOption(new Option('--only <state>', 'only results at least this bad').choices(['warning', 'problem']))
     .addHelpText('after', EXAMPLES)
     .action(async () => {
       const { output, only, ...flags } = command.optsWithGlobals<Flags>();

@@ -18,8 +18,8 @@ Examples:
   dtkd edit dtapp wiki
   EDITOR="code --wait" dtkd edit service/wiki
 
-What the daemon refuses is shown to you again, with the reason, until it is accepted or
-you leave the text as it is.`;
+If the daemon refuses the text, the editor opens again with the reason, until it is accepted
+or you leave the text unchanged.`;
 
 /** Refusals that another edit can mend. */
 const MENDABLE = new Set(['INVALID', 'BAD_REQUEST', 'CONFLICT', 'NAME_INVALID', 'TOKEN_MALFORMED', 'TOKEN_WRONG_DOMAIN', 'TOO_LARGE']);

@@ -16,7 +16,7 @@ Examples:
   dtkd exec -I name=node2 --raw -- tar -c /etc > etc.tar
   dtkd exec -I '.*' -- sh -c 'df -h | tail -1'
 
-A program and its arguments, with no shell between. It runs only where a capability of yours names exec, see "dtkd grant".
+A program and its arguments, with no shell between. You need a capability that names exec, see "dtkd grant".
 Without -I it runs on this node alone.
 
 ${EXIT_HELP}`;
@@ -33,11 +33,11 @@ export function configure(command: Command, cli: Cli): void {
   command.argument('<command...>', 'the program and its arguments, after --');
   const filter = addNodeFilter(command);
   command
-    .option('--user <name>', "user of the target as whom it runs (default: the daemon's)")
-    .option('--env <name=value>', 'a variable of its environment; may be given again', (pair: string, all: string[] = []) => [...all, pair])
-    .option('--dir <directory>', 'where it runs; begins in the home of the user unless it begins with / (default: that home)')
+    .option('--user <name>', "user of the target to run as (default: the daemon's)")
+    .option('--env <name=value>', 'a variable of its environment; may be repeated', (pair: string, all: string[] = []) => [...all, pair])
+    .option('--dir <directory>', "where it runs; relative to the user's home unless it begins with / (default: that home)")
     .option('-C, --threadcount <number>', 'targets at a time', parseLimit, DEFAULT_THREADS)
-    .option('--stop-on-failure', 'after a failure, start it on no more targets');
+    .option('--stop-on-failure', 'after a failure, start no more targets');
   addShowFlags(addStartFlags(addRunFlags(command)));
   command.addHelpText('after', EXAMPLES).action(async (argv: string[], flags: ExecFlags) => {
     assertProgram(argv);

@@ -15,7 +15,7 @@ Examples:
   dtkd grant trust:research@node0 READ --on resource/front1            to the present members of a trust
   dtkd grant ops@node1 ALL --on '*'
 
-What is granted already is not granted twice, unless it is to end at another time.
+An existing grant is not repeated, unless its end differs.
 
 Verbs: DISCOVER (kind and name only), READ, CREATE, UPDATE, DELETE, MANAGE (grant and revoke), REQUEST (traffic to
 an app), EXECUTE (commands). "dtkd can" tells what follows from all grants; "dtkd get capabilities" lists them.`;
@@ -36,8 +36,8 @@ export function configure(command: Command, cli: Cli): void {
     .option('--type <name>', 'resources of this type only, and of those that extend it')
     .option('-l, --selector <labels>', 'objects with these labels only')
     .option('--expires <duration>', 'for how long, e.g. 30d')
-    .option('--name <name>', 'name of the capability (default: made up)')
-    .option('-n, --namespace <node>', 'node whose objects it is about')
+    .option('--name <name>', 'name of the capability (default: generated)')
+    .option('-n, --namespace <node>', 'node that owns the objects')
     .addOption(outputOption('json', 'yaml', 'name'))
     .addHelpText('after', EXAMPLES)
     .action(async (who: string, verbs: string) => {

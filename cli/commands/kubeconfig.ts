@@ -28,7 +28,7 @@ export function configure(command: Command, cli: Cli): void {
   command
     .option('-w, --write [file]', 'merge it into a file; default: the first of KUBECONFIG, else ~/.kube/config')
     .option('--context <name>', 'name of the context; default: dtkd-NODE, for users dtkd-NODE-USER')
-    .option('--server <url>', 'address of the API as kubectl is to reach it')
+    .option('--server <url>', 'address at which kubectl reaches the API')
     .option('--keep-current', 'with --write: do not switch to the context')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: Flags) => {

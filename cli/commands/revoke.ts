@@ -16,7 +16,7 @@ const PAGE_SIZE = 500;
 export function configure(command: Command, cli: Cli): void {
   command
     .argument('<what...>', 'names of capabilities; USER@NODE or trust:TRUST@NODE for all that it was granted')
-    .option('-n, --namespace <node>', 'node whose objects they are about')
+    .option('-n, --namespace <node>', 'node that owns the objects')
     .addHelpText('after', EXAMPLES)
     .action(async (what: string[]) => {
       const namespace = command.optsWithGlobals<{ namespace?: string }>().namespace ?? THIS_NODE;

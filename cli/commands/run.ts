@@ -18,7 +18,7 @@ Examples:
   dtkd run Deploy myService --set version=1.2.0 --on all --batch 10% --pause-on-failure
   dtkd run Stop site/shop -m demo --on all --queue 24h      also on those that are away, when they come back
 
-Without --on it runs on this node alone. A failure does not keep the rest from being started, unless --stop-on-failure.
+Without --on it runs on this node alone. It continues after a failure, unless --stop-on-failure.
 
 ${EXIT_HELP}`;
 
@@ -34,11 +34,11 @@ export function configure(command: Command, cli: Cli): void {
     .argument('<command>', 'the command')
     .argument('<resource>', 'TYPE/NAME, or NAME alone')
     .option('-m, --model <model>', 'the model, or NODE/MODEL')
-    .option('--set <name=value>', 'an option of the command; may be given again', (pair: string, all: string[] = []) => [...all, pair]);
+    .option('--set <name=value>', 'an option of the command; may be repeated', (pair: string, all: string[] = []) => [...all, pair]);
   const filter = addNodeFilter(command, { include: '--on <filter>', exclude: '--not-on <filter>' });
   command
     .option('--threads <number>', 'targets at a time', parseLimit, DEFAULT_THREADS)
-    .option('--stop-on-failure', 'after a failure, start it on no more targets');
+    .option('--stop-on-failure', 'after a failure, start no more targets');
   addShowFlags(addStartFlags(addRunFlags(command)));
   command.addHelpText('after', EXAMPLES).action(async (name: string, resource: string, flags: OneLineFlags) => {
     if (name.includes('/')) throw turnedRound(name, resource);

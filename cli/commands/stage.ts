@@ -21,10 +21,10 @@ Examples:
   dtkd stage acme/web:web-tier --name shop --set password=-   a parameter that is a secret: asked for, and not shown
   dtkd stage acme/web:web-tier --dry-run                check only
 
-It makes a service: its own copies of all modules that it uses, in a git repository of its own. Nothing runs before it is
-converged, and nothing that is done to the modules afterwards reaches it. "dtkd get assemblies" lists what can be staged.
+It creates a service with its own copies of all modules that it uses, in its own git repository. Nothing runs before it is
+converged. Later changes to the modules do not reach it. "dtkd get assemblies" lists what can be staged.
 
-Exit status: 0 if it is staged; 2 if something is not as it has to be, 4: not allowed, 5: not found, 6: the name is taken.`;
+Exit status: 0 if it is staged; 2: something is invalid, 4: not allowed, 5: not found, 6: the name is taken.`;
 
 interface Flags extends ListNames {
   name?: string;
@@ -37,10 +37,10 @@ interface Flags extends ListNames {
 
 export function configure(command: Command, cli: Cli): void {
   addListFlag(command.argument('<module:assembly>', 'the assembly, e.g. acme/web:web-tier; @RANGE of versions may follow'))
-    .option('--name <name>', 'what the service is called (default: as the assembly, with a number if that is taken)')
+    .option('--name <name>', 'name of the service (default: that of the assembly, with a number if taken)')
     .option('--target <service>', 'the target that it is staged against (default: the default target, if it needs one)')
-    .option('--set <name=value>', 'a parameter; may be given again. @FILE: what stands there; -: standard input', collect)
-    .option('--version <range>', 'range of versions of the module, e.g. ^1.2 (default: the newest that is here)')
+    .option('--set <name=value>', 'a parameter; may be repeated. @FILE: from a file; -: from standard input', collect)
+    .option('--version <range>', 'range of versions of the module, e.g. ^1.2 (default: the newest one here)')
     .option('--dry-run', 'check only')
     .addOption(outputOption('json', 'yaml', 'name'))
     .addHelpText('after', EXAMPLES)

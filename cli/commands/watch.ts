@@ -40,9 +40,9 @@ export function configure(command: Command, cli: Cli): void {
     .option('-A, --all-namespaces', 'objects of all nodes')
     .option('-l, --selector <labels>', 'only objects with these labels')
     .option('--field-selector <fields>', 'only objects with these fields')
-    .option('--where <expression>', 'only objects of which this is true')
-    .option('--changes', 'leave out what is there already')
-    .option('--no-headers', 'leave the heading out')
+    .option('--where <expression>', 'only objects that match an expression')
+    .option('--changes', 'leave out existing objects')
+    .option('--no-headers', 'no heading')
     .addOption(outputOption('json', 'yaml', 'wide', 'name'))
     .addHelpText('after', EXAMPLES)
     .action(async (kind: string, name: string | undefined) => {

@@ -17,7 +17,7 @@ Examples:
   dtkd whoami
   dtkd --token @ops.token whoami        a user, with what owners on all nodes have granted to it
 
-Whoever makes an object has every right on it besides. "dtkd can me VERB KIND/NAME" tells of one object of this node.`;
+In addition, the creator of an object has every right on it. "dtkd can me VERB KIND/NAME" checks one object of this node.`;
 
 export function configure(command: Command, cli: Cli): void {
   command

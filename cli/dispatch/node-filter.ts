@@ -22,16 +22,16 @@ export function addNodeFilter(command: Command, flags: FilterFlags = SEED_FLAGS)
   command
     .option(
       flags.include,
-      "nodes to take: a host name, a list, a regular expression, or KEY=VALUE, e.g. 'osfamily=unix' or 'tags=web+prod'",
+      "nodes to include: a host name, a list, a regular expression, or KEY=VALUE, e.g. 'osfamily=unix' or 'tags=web+prod'",
       (text) => {
         include.push(text);
       },
     )
-    .option(flags.exclude, 'nodes to leave out, in the same form', (text) => {
+    .option(flags.exclude, 'nodes to exclude, in the same form', (text) => {
       exclude.push(text);
     })
     .addOption(
-      new Option('-Z, --filter-exclude-precedence <true|false>', 'whether a node that both match is left out (default: true)').argParser(
+      new Option('-Z, --filter-exclude-precedence <true|false>', 'whether a node that both match is excluded (default: true)').argParser(
         (text) => {
           precedence = truth(text);
         },

@@ -22,10 +22,10 @@ export function addShowFlags(command: Command): Command {
         .default('info')
         .argParser((text) => levelOf(text)),
     )
-    .option('-z, --terse', 'lines of output without anything before them')
-    .option('--group', 'the output of each target together, when it has ended')
-    .option('--raw', 'output byte for byte, and nothing else; for pipes')
-    .addOption(new Option('-o, --output <format>', 'one line of JSON for each line of output, with where it comes from').choices(['json']));
+    .option('-z, --terse', 'output lines without a prefix')
+    .option('--group', 'group the output by target, shown when each has ended')
+    .option('--raw', 'only the output, byte for byte; for pipes')
+    .addOption(new Option('-o, --output <format>', 'one line of JSON for each line of output, with its origin').choices(['json']));
 }
 
 /** Makes the view; `escaped`: on a terminal. `shown`: parts that have no place in it. */

@@ -23,19 +23,19 @@ export const DEFAULT_THREADS = 16;
 /** Flags that say what becomes of the command once it was asked for. */
 export function addStartFlags(command: Command): Command {
   return command
-    .option('--dry-run', 'tell the exact targets, and do nothing')
+    .option('--dry-run', 'show the exact targets, and do nothing')
     .option('--detach', 'start it and print its id')
-    .addOption(new Option('--follow', 'wait for absent targets with queued orders, too').conflicts(['detach', 'dryRun']));
+    .addOption(new Option('--follow', 'also wait for targets with queued orders').conflicts(['detach', 'dryRun']));
 }
 
 /** Flags that say how it runs on its targets. */
 export function addRunFlags(command: Command): Command {
   return command
     .option('--timeout <duration>', 'how long each target may take (default: 1h)', durationWord)
-    .option('-Q, --queue <duration>', 'hold orders for targets that are away so long, at most 7d', durationWord)
-    .option('--batch <number>', 'so many targets, or such a part of them, e.g. 10%, then the next')
+    .option('-Q, --queue <duration>', 'how long to hold orders for targets that are away, at most 7d', durationWord)
+    .option('--batch <number>', 'targets per batch, as a number or a percentage, e.g. 10%')
     .option('--pause-on-failure', 'after a batch in which a target did not succeed, wait for resume or abort')
-    .option('--allow-empty', 'choosing no target at all is no error');
+    .option('--allow-empty', 'no error if no target matches');
 }
 
 export interface RunFlags {

@@ -53,13 +53,13 @@ export interface CarriedOut {
 export function addCarryFlags(command: Command, asks: boolean): Command {
   command
     .option('-n, --namespace <node>', 'node that has the service (default: this node)')
-    .option('--dry-run', 'tell what it would do, and do nothing');
+    .option('--dry-run', 'show what it would do, and do nothing');
   if (asks) command.option('-y, --yes', 'do not ask');
   return command
     .option('--threads <number>', 'commands at a time (default: 16)', parseLimit)
-    .option('--keep-going', 'after a failure, go on with what does not depend on it')
-    .option('--detach', 'start it, print the name of the task, and do not follow it')
-    .option('-v, --verbose', 'the output of every command, not only of those that failed')
+    .option('--keep-going', 'after a failure, continue with what does not depend on it')
+    .option('--detach', "start it, print the task's name, and do not follow it")
+    .option('-v, --verbose', 'show the output of every command, not only of failed ones')
     .addOption(new Option('-o, --output <format>', 'one line of JSON for each event').choices(['json']));
 }
 

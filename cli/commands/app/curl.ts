@@ -37,8 +37,8 @@ export function configure(command: Command, cli: Cli): void {
     .option('-X, --request <method>', 'method (default: GET, with -d POST)')
     .option('-d, --data <data>', 'body: the text itself, @FILE, or @- for standard input')
     .option('-H, --header <header>', 'header; may be repeated', (header: string, all: string[] = []) => [...all, header])
-    .option('-i, --include', 'print the head of the answer too')
-    .option('-I, --head', 'ask for the head only')
+    .option('-i, --include', 'print the response headers, too')
+    .option('-I, --head', 'request the headers only')
     .option('-f, --fail', `exit with status ${EXIT_HTTP_ERROR} and print nothing on 400 and above`)
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, path: string, flags: CurlFlags) => {

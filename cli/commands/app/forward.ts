@@ -19,7 +19,7 @@ const ANY_PORT = '127.0.0.1:0';
 export function configure(command: Command, cli: Cli): void {
   command
     .argument('<app>', 'NAME, OWNER/NAME, or the name of its copy here')
-    .option('--local <host:port>', 'where to listen; a port alone is one of 127.0.0.1 (default: a free one)')
+    .option('--local <host:port>', 'where to listen; a port alone means 127.0.0.1 (default: a free one)')
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, flags: { local?: string }) => {
       const local = flags.local === undefined || flags.local === '0' ? ANY_PORT : formatHostPort(parseHostPort(flags.local));

@@ -14,7 +14,7 @@ Examples:
 export function configure(command: Command, cli: Cli): void {
   command
     .argument('<app>', 'NAME, OWNER/NAME, or the name of its copy here')
-    .option('--print', 'print the URI and start no browser')
+    .option('--print', 'print the URI, do not start a browser')
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, flags: { print?: boolean }) => {
       const client = await cli.client();

@@ -19,7 +19,7 @@ made go with it; others stay.`;
 export function configure(command: Command, cli: Cli): void {
   command
     .argument('<name>', 'name of an app of this node')
-    .option('--ignore-not-found', 'it is no error if there is none')
+    .option('--ignore-not-found', 'no error if there is none')
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, flags: { ignoreNotFound?: boolean }) => {
       const client = await cli.client();

@@ -27,10 +27,10 @@ const HEADINGS = ['TIME', 'SEQ', 'WHO', 'VERB', 'WHAT', 'OUTCOME', 'BECAUSE'];
 export function configure(command: Command, cli: Cli): void {
   command
     .option('--limit <count>', 'how many lines, the newest ones (default: 100)')
-    .option('--who <text>', 'only lines whose user has this in it')
-    .option('--verb <text>', 'only lines whose verb has this in it')
-    .option('--what <text>', 'only lines about objects with this in their path')
-    .option('-f, --follow', 'go on with the lines that come')
+    .option('--who <text>', 'only lines whose user contains this')
+    .option('--verb <text>', 'only lines whose verb contains this')
+    .option('--what <text>', 'only lines whose object path contains this')
+    .option('-f, --follow', 'follow new lines')
     .addOption(outputOption('json', 'yaml'))
     .addHelpText('after', EXAMPLES)
     .action(async ({ output, limit, who, verb, what, follow }: ShowFlags) => {

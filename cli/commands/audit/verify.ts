@@ -9,8 +9,8 @@ Examples:
   dtkd audit verify
   dtkd audit verify -o json
 
-Reads every line that is kept and asks the members of this node's domains which heads of this log
-they have seen. Exit status 1: something is wrong with the log; each problem is told with its place.`;
+Checks every kept line, and asks the members of this node's domains which heads of this log they have
+seen. Exit status 1: the log is wrong; each problem is listed with its place.`;
 
 /** Something is wrong with the log. */
 const BROKEN = 1;

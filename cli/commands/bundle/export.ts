@@ -31,14 +31,14 @@ interface Flags {
 export function configure(command: Command, cli: Cli): void {
   command
     .argument('<file>', 'where to write it', bundleFile)
-    .option('--domain <name>', 'a domain that goes into it; may be repeated (default: the one that this node is in)', collect)
-    .option('--since <file|time>', 'leave out what is in a bundle, or what was known here at a time: 2026-11-20, 2d')
+    .option('--domain <name>', 'a domain to include; may be repeated (default: the only one of this node)', collect)
+    .option('--since <file|time>', 'leave out what is in a bundle, or what was exported or imported by then: 2026-11-20, 2d')
     .option(
       '--modules <names>',
-      'modules that go with it, joined by commas; all, none, or needed: offered to members, or run by orders that wait (default: needed)',
+      'modules to include, joined by commas; all, none, or needed: those offered to members, or run by waiting orders (default: needed)',
     )
-    .addOption(new Option('--orders <which>', 'orders that wait, and answers to others').choices(['all', 'none']).default('all'))
-    .option('--replace', 'also if the file is there already')
+    .addOption(new Option('--orders <which>', 'waiting orders, and answers to others').choices(['all', 'none']).default('all'))
+    .option('--replace', 'overwrite an existing file')
     .addOption(outputOption('json', 'yaml'))
     .addHelpText('after', EXAMPLES)
     .action(async (file: string, flags: Flags) => {

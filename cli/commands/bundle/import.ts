@@ -12,9 +12,8 @@ Examples:
   dtkd bundle import week.dtkd
   dtkd bundle import week.dtkd --dry-run      checks it, and tells what is new in it
 
-Bundles may come in any order and more than once. A file that is damaged, was altered, or was made by somebody who is
-no member of the domain is refused whole, and nothing of it is taken in. Exit status 0 also where single things in it were
-refused: they are listed.`;
+Bundles may come in any order and more than once. A file that is damaged or altered, or whose maker is not a member of
+the domain, is refused as a whole. If only single items are refused, they are listed, and the exit status is 0.`;
 
 export function configure(command: Command, cli: Cli): void {
   command

@@ -10,8 +10,8 @@ Examples:
   dtkd bundle show week.dtkd
   dtkd bundle show week.dtkd -o json
 
-Checks that the file is whole and as it was signed. No daemon is asked, so whether its maker is a member of the domain
-is not known here: "dtkd bundle import FILE --dry-run" tells.`;
+Checks that the file is whole and correctly signed, without a daemon. To check whether its maker is a member of the
+domain, use "dtkd bundle import FILE --dry-run".`;
 
 export function configure(command: Command, cli: Cli): void {
   command

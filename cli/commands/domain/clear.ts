@@ -7,7 +7,7 @@ Examples:
   dtkd domain show mydomain                                     shows who is suspended
   dtkd domain clear mydomain ca777327efb4498ab8c8876a6488701e
 
-A member whose log says two things at one place is suspended everywhere. That happens when
+A member with two versions of one log entry is suspended everywhere. That happens when
 two machines run with one key. Find out which is the right one before you clear it.`;
 
 export function configure(command: Command, cli: Cli): void {

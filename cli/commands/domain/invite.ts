@@ -50,8 +50,8 @@ async function warnOfUnknown(cli: Cli, client: ApiClient, domain: string, name: 
 /** `--uses` and `--expires`. */
 export function inviteOptions(command: Command): Command {
   return command
-    .option('--uses <number>', 'how many nodes may join with it (default: 1)', parseLimit)
-    .option('--expires <duration>', 'for how long it can be used (default: 24h)', durationOption);
+    .option('--uses <number>', 'how many nodes may join with the token (default: 1)', parseLimit)
+    .option('--expires <duration>', 'how long the token is valid (default: 24h)', durationOption);
 }
 
 export function inviteRequest({ uses, expires, replace }: InviteFlags): Record<string, unknown> {

@@ -28,7 +28,7 @@ export function configure(command: Command, cli: Cli): void {
     .argument('<address>', 'address of any member: IP, HOST, HOST:PORT, [IPV6]:PORT or a multiaddr')
     .argument('<token>', 'the invite token, - to read it from standard input, or @FILE')
     .option('--replace <node>', 'take over the name of a lost machine')
-    .option('--wait', 'return when another member is connected')
+    .option('--wait', 'wait until another member is connected')
     .addOption(outputOption('json', 'yaml'))
     .addHelpText('after', EXAMPLES)
     .action(async (address: string, argument: string, flags: { replace?: string; wait?: boolean; output?: Format }) => {

@@ -12,7 +12,7 @@ Leaving is final for this node's key: to come back it joins again with a new inv
 export function configure(command: Command, cli: Cli): void {
   command
     .argument('<name>', 'name of the domain')
-    .option('--force', 'leave although this node holds the root key')
+    .option('--force', 'leave even if this node holds the root key')
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, flags: { force?: boolean }) => {
       const client = await cli.client();

@@ -34,7 +34,7 @@ export function configure(command: Command, cli: Cli): void {
     .option('-n, --namespace <node>', 'executions that this node knows')
     .option('-A, --all-namespaces', 'of all nodes')
     .option('--running', 'only those that have not finished')
-    .option('--limit <number>', 'at most so many, the latest', parseLimit, DEFAULT_SHOWN)
+    .option('--limit <number>', 'maximum number, the latest ones', parseLimit, DEFAULT_SHOWN)
     .addOption(outputOption('json', 'yaml', 'wide', 'name'))
     .addHelpText('after', EXAMPLES)
     .action(async () => {

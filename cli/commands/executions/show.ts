@@ -10,7 +10,7 @@ Examples:
   dtkd executions show 1a2b3c
   dtkd executions show 1a2b3c -o yaml
 
-As all nodes that can be asked tell of it now. "dtkd executions follow" shows the output.`;
+It asks all nodes that can be reached. "dtkd executions follow" shows the output.`;
 
 export function configure(command: Command, cli: Cli): void {
   command

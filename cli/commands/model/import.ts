@@ -49,9 +49,9 @@ interface Prepared {
 export function configure(command: Command, cli: Cli): void {
   command
     .argument('<file>', 'file, or - for standard input')
-    .option('--model <name>', 'model that it becomes part of (default: the name of the file)')
-    .addOption(new Option('--format <format>', 'what the file is, where it cannot be told').choices(IMPORT_FORMATS))
-    .option('--dry-run', 'say what would be made, change nothing')
+    .option('--model <name>', 'model to import into (default: the name of the file)')
+    .addOption(new Option('--format <format>', 'format of the file, if it is not detected').choices(IMPORT_FORMATS))
+    .option('--dry-run', 'show what would be made, change nothing')
     .addOption(outputOption('json', 'yaml'))
     .addHelpText('after', EXAMPLES)
     .action(async (file: string, flags: ImportFlags) => {

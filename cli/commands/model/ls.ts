@@ -14,7 +14,7 @@ export function configure(command: Command, cli: Cli): void {
   command
     .option('-n, --namespace <node>', 'models of this node')
     .option('-A, --all-namespaces', 'models of all nodes')
-    .option('--no-headers', 'leave the heading out')
+    .option('--no-headers', 'no heading')
     .addOption(outputOption('json', 'yaml', 'wide', 'name'))
     .addHelpText('after', EXAMPLES)
     .action(() => show(cli, [{ kind: modelKind, names: [] }], command.optsWithGlobals<ListFlags>()));

@@ -32,11 +32,11 @@ interface TreeFlags extends Pick<ListFlags, 'namespace' | 'allNamespaces' | 'sta
 export function configure(command: Command, cli: Cli): void {
   command
     .argument('[model]', 'name of the model; all models if left out')
-    .option('--from <name>', 'only what stands below this: node/NAME, TYPE/NAME or the name of a resource')
-    .option('--depth <number>', 'at most so many levels below the first', parseLimit, DEPTH)
+    .option('--from <name>', 'only what is below this: node/NAME, TYPE/NAME or the name of a resource')
+    .option('--depth <number>', 'maximum number of levels below the first', parseLimit, DEPTH)
     .option('-n, --namespace <node>', 'models of this node')
     .option('-A, --all-namespaces', 'models of all nodes')
-    .option('--stale', 'with what absent nodes answered last')
+    .option('--stale', 'add what absent nodes last answered')
     .option('--timeout <duration>', 'how long each other node may take (default: 2s)')
     .addOption(outputOption('json', 'yaml'))
     .addHelpText('after', EXAMPLES)

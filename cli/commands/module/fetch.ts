@@ -13,8 +13,8 @@ Examples:
   dtkd module fetch 'acme/web@^1.2'         the newest in a range
   dtkd module fetch acme/web --from node2   if several nodes publish one of that name
 
-It comes from all members that have it, in pieces that are verified one by one; what has come is kept if it breaks off. What
-it needs comes along. It can be staged then; its types become the node's only by "dtkd module install" from a directory.`;
+It comes with its dependencies from all members that have it, in pieces that are verified one by one. An interrupted fetch
+resumes. The module can then be staged; only "dtkd module install" from a directory makes its types the node's.`;
 
 export function configure(command: Command, cli: Cli): void {
   command

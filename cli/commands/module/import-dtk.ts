@@ -22,7 +22,7 @@ Examples:
   dtkd module install wordpress-dtkd                     then, on this node
 
 Components become types, attributes properties, actions of shell commands become commands with scripts, links and assemblies
-stay what they are. What cannot be kept is told with its line. Either all is written or nothing; importing again changes nothing.`;
+stay what they are. What cannot be kept is listed with its line. Either all is written or nothing; importing again changes nothing.`;
 
 interface Flags {
   out?: string;
@@ -35,8 +35,8 @@ export function configure(command: Command, cli: Cli): void {
   command
     .argument('<directory>', 'directory of a module of DTK, with its dtk.module.yaml')
     .option('--out <directory>', 'where the new module goes (default: <directory>-dtkd)')
-    .option('--replace', 'also where files with another content are there')
-    .option('--dry-run', 'say what would be made, write nothing')
+    .option('--replace', 'overwrite files with other content')
+    .option('--dry-run', 'show what would be made, write nothing')
     .addOption(outputOption('json', 'yaml'))
     .addHelpText('after', EXAMPLES)
     .action(async (directory: string, flags: Flags) => {

@@ -17,8 +17,8 @@ Examples:
   dtkd module install web --no-types    only to be staged: the node's types stay as they are
   dtkd module install web --update      chooses its dependencies anew, the newest that fit
 
-The types of a newer version take the place of those of the older, which stays, to be staged with --version. What the
-module depends on is chosen from what is here and what is released (and fetched), and written to dtk.lock.yaml in its
+A newer version's types replace the older one's; the older version stays, to be staged with --version. Dependencies are
+chosen from what is here and what is released (and fetched), and written to dtk.lock.yaml in the module's
 directory. Other nodes run its commands if their policy trusts this node: see "dtkd policy".`;
 
 interface Flags {
@@ -32,9 +32,9 @@ interface Flags {
 export function configure(command: Command, cli: Cli): void {
   command
     .argument('<directory>')
-    .option('--replace', 'also where the same version is there with another content, or a newer one')
-    .option('--no-types', 'only to be staged, without making its types those of the node')
-    .option('--update', 'choose what it depends on anew, whatever the lock says')
+    .option('--replace', 'even if this version exists with other content, or a newer one exists')
+    .option('--no-types', "only for staging; leaves the node's types alone")
+    .option('--update', 'choose its dependencies anew, ignoring the lock')
     .option('--dry-run', 'check only')
     .addOption(outputOption('json', 'yaml', 'name'))
     .addHelpText('after', EXAMPLES)

@@ -16,8 +16,8 @@ export function configure(command: Command, cli: Cli): void {
   command
     .option('-n, --namespace <node>', 'modules of this node')
     .option('-A, --all-namespaces', 'modules of all nodes')
-    .option('--released', 'what can be fetched, of all publishers')
-    .option('--no-headers', 'leave the heading out')
+    .option('--released', 'what can be fetched, from all publishers')
+    .option('--no-headers', 'no heading')
     .addOption(outputOption('json', 'yaml', 'wide', 'name'))
     .addHelpText('after', EXAMPLES)
     .action(() => {

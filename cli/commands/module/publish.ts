@@ -10,8 +10,8 @@ Examples:
   dtkd module publish acme/web                      to the members of the only domain that this node is in
   dtkd module publish acme/web@1.2.0 --domain lab office
 
-Members fetch it with "dtkd module fetch", also while this node is away, from whoever has it. To publish again says anew
-which domains see it. Only what this node has installed itself can be published: its publisher signs it.`;
+Members fetch it with "dtkd module fetch", from whoever has it, even while this node is away. Publishing again changes
+which domains see it. A node can only publish modules that it installed itself: the publisher signs them.`;
 
 export function configure(command: Command, cli: Cli): void {
   command

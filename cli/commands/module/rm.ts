@@ -8,7 +8,7 @@ Examples:
   dtkd module rm acme/web@1.1.0         one version
   dtkd module rm acme/web --dry-run
 
-Service instances keep their own copies. What is published is unpublished first.`;
+Service instances keep their own copies. Unpublish a published module first.`;
 
 export function configure(command: Command, cli: Cli): void {
   command

@@ -11,7 +11,7 @@ Examples:
   dtkd module unpublish acme/web@1.2.0
   dtkd module unpublish acme/web        all its versions
 
-Whoever has fetched it keeps it, and goes on giving it to others who know of it.`;
+Whoever has fetched it keeps it, and still gives it to others who know of it.`;
 
 export function configure(command: Command, cli: Cli): void {
   command

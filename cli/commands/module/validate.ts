@@ -14,8 +14,8 @@ Examples:
   dtkd module validate web              lists all that is wrong; no daemon is needed
   dtkd module validate web -o json
 
-What only a node knows, its other types and resources, "dtkd module install --dry-run" checks. Exit status 2: something
-is wrong.`;
+To check it against a node's other types and resources, use "dtkd module install --dry-run". Exit status 2: there are
+errors.`;
 
 export function configure(command: Command, cli: Cli): void {
   command

@@ -14,7 +14,7 @@ Commands that others start skip a node in maintenance, and say so. Run it on the
 export function configure(command: Command, cli: Cli): void {
   command
     .addArgument(new Argument('<state>').choices(['on', 'off']))
-    .option('--reason <text>', 'why, for those whose commands skip it')
+    .option('--reason <text>', 'why, shown to those whose commands skip it')
     .addHelpText('after', EXAMPLES)
     .action(async (state: string, flags: { reason?: string }) => {
       if (state === 'off' && flags.reason !== undefined) throw new DtkdError('BAD_REQUEST', 'a reason is given with "on"');

@@ -11,7 +11,7 @@ Examples:
   dtkd policy pin acme/web@shop 2c26b46b… --of builder      the copy that builder's service shop has
   dtkd policy pin type/Service 2c26b46b… --of builder
 
-The digest stands in the refusal of newer code, and in "dtkd module show" where it was published.`;
+The refusal of newer code names the digest, and so does "dtkd module show" at the publisher.`;
 
 export function configure(command: Command, cli: Cli): void {
   command

@@ -12,8 +12,8 @@ Trusting a node lets what it publishes run here, as the user of the daemon, for 
 export function configure(command: Command, cli: Cli): void {
   command
     .argument('<node>')
-    .option('--follow', 'run newer code of it, too')
-    .option('--no-follow', 'run pinned code of it only')
+    .option('--follow', 'also run newer code of it')
+    .option('--no-follow', 'run only pinned code of it')
     .addHelpText('after', EXAMPLES)
     .action(async (node: string, flags: { follow?: boolean }) => {
       const spec = await changePolicy(await cli.client(), (before) => {

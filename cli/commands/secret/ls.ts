@@ -12,7 +12,7 @@ Examples:
 export function configure(command: Command, cli: Cli): void {
   command
     .option('-n, --namespace <node>', 'secrets of this node')
-    .option('--no-headers', 'leave the heading out')
+    .option('--no-headers', 'no heading')
     .addOption(outputOption('json', 'yaml', 'wide', 'name'))
     .addHelpText('after', EXAMPLES)
     .action(async () => {

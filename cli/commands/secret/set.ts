@@ -10,7 +10,7 @@ Examples:
   dtkd secret set tls-key --from-file server.key
   pass show db | dtkd secret set db-password --from-file -
 
-The value is encrypted where it is kept and is never shown again. Commands that name the secret get it in a file or
+The value is stored encrypted and never shown again. Commands that name the secret get it in a file or
 a variable, on that node; it is in no list, log or backup of objects. A value is never an argument: others would see it.`;
 
 interface Flags {
@@ -21,7 +21,7 @@ interface Flags {
 export function configure(command: Command, cli: Cli): void {
   command
     .argument('<name>')
-    .option('--from-file <file>', 'the value is what stands in this file (FILE or @FILE); - for standard input')
+    .option('--from-file <file>', 'read the value from this file (FILE or @FILE); - for standard input')
     .option('-n, --namespace <node>', 'node whose commands get it (default: this node)')
     .option('--description <text>', 'what it is for')
     .addHelpText('after', EXAMPLES)

@@ -22,9 +22,9 @@ interface Flags extends NodeFlag {
 
 export function configure(command: Command, cli: Cli): void {
   addNodeFlag(command.argument('<service>').argument('<component>', 'its name'))
-    .requiredOption('-t, --type <type>', 'its type, of one of the modules that the service has')
-    .option('--set <name=value>', 'a property; may be given again. @FILE: what stands there; -: standard input', collect)
-    .option('--on <filter>', "nodes where it may be, e.g. 'tags=web' (default: those of the target, or this node)")
+    .requiredOption('-t, --type <type>', 'its type, from a module of the service')
+    .option('--set <name=value>', 'a property; may be repeated. @FILE: from a file; -: from standard input', collect)
+    .option('--on <filter>', "nodes where it may run, e.g. 'tags=web' (default: those of the target, or this node)")
     .option('--count <number>', 'how many, each on another node; all: one on each (default: 1)', parseCount)
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, component: string) => {

@@ -25,8 +25,8 @@ export function configure(command: Command, cli: Cli): void {
       .argument('<link>', 'its name, as the type has it')
       .argument('<to>', 'COMPONENT, SERVICE/COMPONENT or target'),
   )
-    .option('--take <mine=theirs>', 'own property, and where its value comes from; may be given again', collect)
-    .option('--give <theirs=mine>', 'property of the other end, and the own one that it gets; may be given again', collect)
+    .option('--take <mine=theirs>', 'own property, and the property it gets its value from; may be repeated', collect)
+    .option('--give <theirs=mine>', 'property of the other end, and the own property it gets its value from; may be repeated', collect)
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, component: string, link: string, to: string) => {
       const flags = command.optsWithGlobals<GlobalFlags & Flags>();

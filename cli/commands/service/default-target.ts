@@ -16,7 +16,7 @@ Examples:
 
 export function configure(command: Command, cli: Cli): void {
   addNodeFlag(command.argument('[service]', 'a service that is a target'))
-    .option('--none', 'there is to be none')
+    .option('--none', 'unset it')
     .addHelpText('after', EXAMPLES)
     .action(async (name: string | undefined) => {
       const flags = command.optsWithGlobals<NodeFlag & { none?: boolean }>();

@@ -15,7 +15,7 @@ The service keeps its files and its history: a converge brings it up anew. To re
 ${TASK_EXIT_HELP}`;
 
 export function configure(command: Command, cli: Cli): void {
-  command.argument('<service>').option('--recursive', 'services that are staged against it first');
+  command.argument('<service>').option('--recursive', 'first do the same to services that depend on it');
   addCarryFlags(command, true)
     .addHelpText('after', EXAMPLES)
     .action(async (name: string) => {

@@ -18,8 +18,8 @@ Examples:
   dtkd service edit shop
   EDITOR="code --wait" dtkd service edit shop
 
-What cannot be read is shown to you again, with line and column, until it is accepted or you leave the text as it is. If
-somebody else changed the file meanwhile, nothing is written, and your text is kept: you are told where.`;
+If the text has errors, the editor opens again with line and column, until it is accepted or you leave it unchanged. If
+somebody else changed the file meanwhile, nothing is written, and you are told where your text is kept.`;
 
 /** Refusals that another edit can mend. */
 const MENDABLE = new Set(['INVALID', 'BAD_REQUEST', 'VIOLATIONS', 'TOO_LARGE']);

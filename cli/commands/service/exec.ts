@@ -26,8 +26,8 @@ export function configure(command: Command, cli: Cli): void {
   command
     .argument('<service>')
     .argument('<what>', 'COMPONENT.COMMAND, RESOURCE.COMMAND, or a workflow')
-    .option('--set <name=value>', 'an option of the command or the workflow; may be given again', collect)
-    .option('--batch <number>', 'so many resources at a time, or such a part of them, e.g. 25%');
+    .option('--set <name=value>', 'an option of the command or the workflow; may be repeated', collect)
+    .option('--batch <number>', 'resources at a time, as a number or a percentage, e.g. 25%');
   addCarryFlags(command, false)
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, what: string) => {

@@ -17,8 +17,8 @@ export function configure(command: Command, cli: Cli): void {
   command
     .option('-n, --namespace <node>', 'services of this node')
     .option('-A, --all-namespaces', 'services of all nodes')
-    .option('--where <expression>', "only those of which this is true, e.g. 'module=acme/web'")
-    .option('--no-headers', 'leave the heading out')
+    .option('--where <expression>', "only those that match, e.g. 'module=acme/web'")
+    .option('--no-headers', 'no heading')
     .addOption(outputOption('json', 'yaml', 'wide', 'name'))
     .addHelpText('after', EXAMPLES)
     .action(() => {

@@ -12,14 +12,14 @@ Examples:
   dtkd service pull-module shop acme/web --version 1.3.0 --dry-run
   dtkd service pull-module shop acme/web --force            also over files that were changed in the copy
 
-It is committed, and runs nothing: the next converge applies it. Files that were changed on both sides are named, and nothing is
-written, unless --force.`;
+This makes a commit and runs nothing: the next converge applies it. If files were changed on both sides, they are listed and
+nothing is written, unless --force.`;
 
 export function configure(command: Command, cli: Cli): void {
   addNodeFlag(command.argument('<service>').argument('<module>'))
-    .option('--version <version>', 'of the module (default: the newest that is here)')
-    .option('--force', "where both were changed, take the module's")
-    .option('--dry-run', 'tell what it would change')
+    .option('--version <version>', 'of the module (default: the newest one here)')
+    .option('--force', "on conflicts, use the module's version")
+    .option('--dry-run', 'show what it would change')
     .addOption(outputOption('json', 'yaml'))
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, module: string) => {

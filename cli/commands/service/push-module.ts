@@ -16,7 +16,7 @@ Other services have it only when they pull it.`;
 export function configure(command: Command, cli: Cli): void {
   addNodeFlag(command.argument('<service>').argument('<module>'))
     .option('--version <version>', 'of the new version (default: the next patch)')
-    .option('--dry-run', 'tell what it would change')
+    .option('--dry-run', 'show what it would change')
     .addOption(outputOption('json', 'yaml'))
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, module: string) => {

@@ -10,8 +10,8 @@ Examples:
   dtkd service rollback shop HEAD~1          how it was one commit before, and converge to that
   dtkd service rollback shop 1f3a9c2 --yes --discard
 
-The files become as they were at that commit, in a new commit; nothing of the history is lost. What was edited and not
-committed is refused, unless --discard.
+It restores the files of that commit, in a new commit; no history is lost. It is refused if there are uncommitted
+edits, unless --discard.
 
 ${TASK_EXIT_HELP}`;
 
@@ -24,8 +24,8 @@ export function configure(command: Command, cli: Cli): void {
   command
     .argument('<service>')
     .argument('<commit>', 'a commit, or HEAD~2, or applied')
-    .option('--discard', 'lose what was edited since the last commit')
-    .option('-m, --message <text>', 'message of the commit');
+    .option('--discard', 'discard edits since the last commit')
+    .option('-m, --message <text>', 'commit message');
   addCarryFlags(command, true)
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, to: string) => {

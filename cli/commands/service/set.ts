@@ -16,8 +16,8 @@ Examples:
   dtkd service set shop 'web.tags=["a", "b"]'    lists and maps as JSON
 
 Paths: COMPONENT.PROPERTY, COMPONENT.count, COMPONENT.on, a parameter, target; "dtkd service show shop" lists them. It edits
-dtk.service.yaml, as an editor would, and runs nothing. Of a property that is a secret only the name of the Secret gets there: the
-value is kept as the Secret SERVICE.COMPONENT.PROPERTY of the node; other nodes that run the component need one of that name, too.`;
+dtk.service.yaml, as an editor would, and runs nothing. For a secret property it writes only the name of the Secret: the
+value becomes the Secret SERVICE.COMPONENT.PROPERTY of the node. Other nodes that run the component need one of that name, too.`;
 
 interface Flags extends NodeFlag {
   secret?: string[];
@@ -25,7 +25,7 @@ interface Flags extends NodeFlag {
 
 export function configure(command: Command, cli: Cli): void {
   addNodeFlag(command.argument('<service>').argument('<path=value...>'))
-    .option('--secret <path>', 'treat the value at this path as a secret, whatever its type; may be given again', collect)
+    .option('--secret <path>', 'treat the value at this path as a secret, whatever its type; may be repeated', collect)
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, pairs: string[]) => {
       const flags = command.optsWithGlobals<GlobalFlags & Flags>();

@@ -8,7 +8,7 @@ const EXAMPLES = `
 Examples:
   dtkd service task cancel shop-7
 
-Ends the commands of it that run, and starts no more. What was done stays; the next converge goes on with what is left.`;
+Ends its running commands and starts no more. What was done stays; the next converge does the rest.`;
 
 export function configure(command: Command, cli: Cli): void {
   command

@@ -16,7 +16,7 @@ export function configure(command: Command, cli: Cli): void {
   command
     .argument('<task>', 'its name, e.g. shop-7')
     .option('-n, --namespace <node>', 'node that has it (default: this node)')
-    .option('-v, --verbose', 'the output of every command, not only of those that failed')
+    .option('-v, --verbose', 'show the output of every command, not only of failed ones')
     .addOption(new Option('-o, --output <format>', 'one line of JSON for each event').choices(['json']))
     .addHelpText('after', EXAMPLES)
     .action(async (name: string) => {

@@ -29,8 +29,8 @@ interface Flags extends CarryFlags {
 export function configure(command: Command, cli: Cli): void {
   command
     .argument('<service>')
-    .option('--recursive', 'services that are staged against it first')
-    .option('--abandon', 'run no delete commands; for what can never be reached again');
+    .option('--recursive', 'first do the same to services that depend on it')
+    .option('--abandon', 'run no delete commands; for resources that can never be reached again');
   addCarryFlags(command, true)
     .addHelpText('after', EXAMPLES)
     .action(async (name: string) => {

@@ -15,7 +15,7 @@ Examples:
 export function configure(command: Command, cli: Cli): void {
   command
     .option('-n, --namespace <node>', 'users of this node')
-    .option('--no-headers', 'leave the heading out')
+    .option('--no-headers', 'no heading')
     .addOption(outputOption('json', 'yaml', 'wide', 'name'))
     .addHelpText('after', EXAMPLES);
   addListFlag(command).action(async ({ list }: ListNames) => {
