@@ -77,7 +77,7 @@ export function referencePage({ kinds, described, codes }: ReferenceInput): stri
     '',
     '## Codes',
     '',
-    'Each error has one of these codes, as `details.code` of the API's `Status`. A code never changes its meaning.',
+    'Each error has one of these codes, as `details.code` of the `Status` that the API answers. A code never changes its meaning.',
     '',
     '| code | HTTP | exit status |',
     '| --- | --- | --- |',
