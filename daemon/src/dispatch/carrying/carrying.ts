@@ -1,7 +1,8 @@
 /**
- * Orders and answers on their way between members that never connect: gives out what this node and the members that it reaches have, and takes in what was carried here.
- * Owns the rows `h/a/…`: answers kept for others. Guarantees that an answer is only believed of the target that signed it, and that others cannot fill this
- * node. Judges no order: holding and the target do; and settles no part: its driver does.
+ * Orders and answers on their way between members that never connect: exports what this node and the members that it reaches have, and
+ * imports what was carried here. Owns the rows `h/a/…`: answers kept for others. Guarantees that an answer is only believed from the
+ * target that signed it, and that others cannot fill this node. Judges no order: holding and the target do. Settles no part: its driver
+ * does.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { AnswerFrame } from '../../../../protocol/orders/answer.ts';

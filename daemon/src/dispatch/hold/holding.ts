@@ -1,8 +1,8 @@
 /**
- * Orders for members that are away: gives this node's own to others to hold, holds those of others, hands each over when its target can be reached,
- * and takes in those that come for this node. Owns the rows `h/…`. Guarantees that what it says is held is durable, that an order which was taken
- * back here is not handed over by this node and not taken by it afterwards, and that others cannot fill this node. A target may get an order several
- * times, from several holders; starting it once is its own business. Does not decide what may run.
+ * Orders for members that are away: gives this node's own orders to others to hold, holds those of others, delivers each when its target
+ * can be reached, and takes in those for this node. Owns the rows `h/…`. Guarantees that what it reports as held is durable, that an order
+ * withdrawn here is neither delivered nor taken by this node afterwards, and that others cannot fill this node. A target may get an order
+ * several times, from several holders; starting it once is the target's business. Does not decide what may run.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { HOLD_PROTOCOL, type HoldAnswer, type HoldRequest } from '../../../../protocol/orders/hold.ts';

@@ -1,7 +1,7 @@
 /**
- * Ends trust in publishers with their membership: whose key was removed from a domain of this node, or has left one, publishes nothing that runs here until the operator
- * trusts it anew. Owns the rows `p/t/…`: which member told a signing key that is trusted, since a member that was suspended before it is removed shows no Node any more.
- * Does not decide who is a member, nor what may run.
+ * Ends trust in publishers with their membership: a key that was removed from a domain of this node, or has left one, publishes nothing
+ * that runs here until the operator trusts it anew. Owns the rows `p/t/…`: which member published a trusted signing key, since a member
+ * that was suspended before its removal shows no Node any more. Does not decide who is a member, nor what may run.
  */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';

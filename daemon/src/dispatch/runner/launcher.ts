@@ -1,8 +1,8 @@
 /**
- * A small process that starts others for the daemon. When a process of hundreds of megabytes forks, the system copies tables for all of them:
- * that takes ten times as long as the whole rest of a start. The launcher is made after the first start, while there is time, and ends when
- * nothing was started for long, or with the daemon; what it has started goes on. It guarantees that what is told to have begun did, once,
- * and that each end is told, also if it ends itself before. Where there is none (no Perl, no Linux) the daemon starts its processes itself.
+ * A small process that starts others for the daemon. When a process of hundreds of megabytes forks, the system copies tables for all of
+ * them, which takes ten times as long as the rest of a start. The launcher is made after the first start, when there is time. It ends when
+ * it has been idle for long, or with the daemon; what it has started goes on. Guarantees that a process reported as begun began once, and
+ * that each end is reported, even if the launcher ends before. Without one (no Perl, no Linux) the daemon starts its processes itself.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';

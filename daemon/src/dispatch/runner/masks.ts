@@ -1,8 +1,8 @@
 /**
- * Secret values in output become `***`, however the output was cut into chunks: every byte that belongs to any occurrence of any value is
- * covered, and each unbroken run of covered bytes becomes one `***`. One pass over the bytes (Aho and Corasick), whatever their number:
- * output that nearly matches costs no more than other output. What may yet become a value is held back: at most the longest value less
- * one byte.
+ * Replaces secret values in output by `***`, however the output was cut into chunks: every byte of any occurrence of any value is covered,
+ * and each unbroken run of covered bytes becomes one `***`. One pass over the bytes (Aho and Corasick), however many values: output that
+ * nearly matches costs no more than other output. Bytes that may yet become a value are held back, at most the longest value less one
+ * byte.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 

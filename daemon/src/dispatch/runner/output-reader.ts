@@ -1,8 +1,7 @@
 /**
- * Reads one pipe of a process on the event loop (no thread waits for it), masks secrets, and hands on chunks of at most
- * OUTPUT_CHUNK_BYTES. It reads no faster than chunks are taken, and gives way to other work after some bytes. When it is to end and the
- * pipe is still open elsewhere, it reads what was there, and lets go: what comes then is thrown away, so that whoever writes it can go
- * on.
+ * Reads one pipe of a process on the event loop (no thread waits for it), masks secrets, and passes on chunks of at most
+ * OUTPUT_CHUNK_BYTES. Reads no faster than chunks are taken, and yields to other work after some bytes. When told to end while the pipe is
+ * still open elsewhere, it reads what is there and lets go: later output is discarded, so that its writer can go on.
  */
 import { Socket } from 'node:net';
 import { OUTPUT_CHUNK_BYTES } from '../../../../protocol/orders/records.ts';

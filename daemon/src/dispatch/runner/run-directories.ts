@@ -1,7 +1,7 @@
 /**
- * Run directories, made ahead: three pipes (`out`, `err`, `taken`), and a record (`exit`) once it is used. Only a program can make a pipe
- * with a name, so one call makes many, while nothing else is to do; a start then costs one rename. What was used is never used again;
- * what an earlier daemon had made and not used, is. A daemon that starts nothing makes none, and one that ends leaves none.
+ * Run directories, made ahead: three pipes (`out`, `err`, `taken`), and a record (`exit`) once it is used. Only a program can make a named
+ * pipe, so one call makes many, while there is nothing else to do; a start then costs one rename. A used one is never reused; unused ones
+ * of an earlier daemon are. A daemon that starts nothing makes none, and one that ends leaves none.
  */
 import { execFile } from 'node:child_process';
 import { closeSync, constants, fstat as fstatWithCallback, open as openWithCallback, read as readWithCallback } from 'node:fs';

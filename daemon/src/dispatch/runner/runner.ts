@@ -1,9 +1,9 @@
 /**
- * The runner: starts processes that outlive this daemon, watches them to their end, and finds again those of an earlier one. It
- * guarantees that a process has only the environment given, is in a session of its own with an empty standard input, that its output is
- * handed on in order, once, with secrets masked, no faster than it is taken, and that no process but its own is ever signalled. Where
- * the daemon itself is killed, what it had read and not handed on is lost; what it had not read is not. It decides
- * nothing: who may run what, limits and journals are the target's.
+ * The runner: starts processes that outlive this daemon, watches them to their end, and finds those of an earlier daemon again. Guarantees
+ * that a process has only the environment given, a session of its own and an empty standard input; that its output is passed on in order,
+ * once, with secrets masked, no faster than it is taken; and that only its own processes are ever signalled. If the daemon is killed,
+ * output that it had read and not passed on is lost; unread output is not. It decides nothing: who may run what, limits and journals are
+ * the target's.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

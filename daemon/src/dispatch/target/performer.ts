@@ -1,7 +1,8 @@
 /**
- * Carries out parts that were taken: gives them their turns, makes their work ready, starts it once, and writes down how it ended. Guarantees that a start is on
- * the disk before anything is started, that an end is on the disk before it is told, and that what an earlier daemon had started is settled and
- * never started again. Does not decide: the judge does, again for what waited, and once more after something was fetched for it.
+ * Carries out accepted parts: gives them their turns, prepares their work, starts it once, and records how it ended. Guarantees that a
+ * start is on disk before anything is started, that an end is on disk before it is reported, and that what an earlier daemon had started
+ * is settled and never started again. Does not decide: the judge does, again for what waited, and once more after something was fetched
+ * for it.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { instanceOfCode, instanceOfType, isLeftCode } from '../../../../protocol/definitions/scoped-names.ts';

@@ -1,7 +1,8 @@
 /**
- * Orders that were brought before their turn: decided, made ready and noted on the disk, they start on a word, with no trip to the disk in between. Guarantees that none
- * starts without the word; that it is decided again when the word comes, from what this node knows then; that one which was let go of is as if it had never come; and
- * that after a crash what may have been started is in the journal. They take no places: each gets its turn when it starts.
+ * Orders that arrive before their turn: decided, prepared and recorded on disk, they start on a word, without waiting for the disk.
+ * Guarantees that none starts without the word; that each is decided again when the word comes, from what this node knows then; that a
+ * released one leaves no trace; and that after a crash the journal names what may have been started. They take no slots: each gets its
+ * turn when it starts.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';

@@ -1,7 +1,7 @@
 /**
- * This node as the target of orders: takes them, carries them out at most once, keeps what they wrote, and tells of them. Guarantees that an order is journalled before
- * anything is done, that an id and index is started once however often and by whatever way it comes, and that nobody sees or ends what this node's own
- * grants do not let them. Does not plan, and does not know what other targets do.
+ * This node as the target of orders: accepts them, carries them out at most once, keeps their output, and reports on them. Guarantees that
+ * an order is journalled before anything is done, that an id and index is started once however often and by whatever way it comes, and
+ * that nobody sees or ends what this node's own grants do not allow. Does not plan, and does not know what other targets do.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ExecutionId, Work } from '../../../../protocol/orders/order.ts';

@@ -1,9 +1,9 @@
 /**
- * Notices within seconds that a neighbour does not have what this node has, whatever gossip lost: compares digests with each neighbour in
- * turn until both have once had what this node has now, and makes that equal which still differs after what is under way has had time to
- * arrive: facts and logs each by a conversation of its own, so that who the members are does not wait for what they wrote. Guarantees that a neighbour which always tells another digest
- * costs one sync of each in a while, that a sync which failed (a busy machine) is soon tried again, and that one that stalls keeps up
- * nobody else. Does not know what the digests are of.
+ * Notices within seconds that a neighbour lacks what this node has, whatever gossip lost. Compares digests with each neighbour in turn
+ * until both have once had what this node has now, and repairs differences that remain after data in flight has had time to arrive. Facts
+ * and logs have separate conversations, so that membership does not wait for logs. Guarantees that a neighbour which always sends another
+ * digest costs one sync of each in a while, that a failed sync (a busy machine) is soon retried, and that a stalled one delays nobody
+ * else. Does not know what the digests cover.
  */
 import type { Duplex } from 'node:stream';
 import { DtkdError } from '../../../../protocol/errors.ts';

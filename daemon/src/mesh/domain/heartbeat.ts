@@ -1,7 +1,7 @@
 /**
- * Tells dead connections: a cable that was pulled, a machine that froze. TCP alone would take minutes, and a connection that waits in
- * TCP's own back-off would keep a healed partition apart. Whatever arrives is a sign of life, and an answered ping is one for both sides:
- * so the side that dialled asks, and the other one only when that fails to come.
+ * Detects dead connections: a pulled cable, a frozen machine. TCP alone would take minutes, and a connection in TCP's own back-off would
+ * keep a healed partition apart. Any incoming data is a sign of life, and an answered ping is one for both sides: so the side that dialled
+ * asks, and the other one only when no ping comes.
  */
 import type { Link } from '../host/host.types.ts';
 import { currentLag, LOOK_MS, onLook } from '../host/patience.ts';

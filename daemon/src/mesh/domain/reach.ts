@@ -1,7 +1,7 @@
 /**
- * Asks a member for its clock, and whether it can reach this node; and answers the same. Owns what an answer may cost, and what it may tell: only addresses that
- * the asker told in its hello are tried, few, and each member's are tried once in a while; who asks sooner is told what was found. Failures are told alike and at
- * one time, whatever they were: a daemon is nobody's port scanner. Does not decide what the answers mean.
+ * Asks a member for its clock, and whether it can reach this node; answers the same questions. Owns what an answer may cost, and what it
+ * may reveal: only addresses from the asker's hello are tried, few, and each member's once in a while; who asks sooner gets the earlier
+ * answer. All failures look alike and take the same time: a daemon is nobody's port scanner. Does not decide what the answers mean.
  */
 import type { Duplex } from 'node:stream';
 import { DtkdError } from '../../../../protocol/errors.ts';

@@ -1,7 +1,7 @@
 /**
- * Gossip of one domain: tells what is new here to all members, and judges what members tell before it goes on. Owns what was told
- * already and by whom it is told: whoever made a thing tells it at once, whoever got it in a conversation tells it a little later, in case
- * gossip did not bring it. What cannot be told by gossip goes by synchronisation.
+ * Gossip of one domain: sends what is new here to all members, and judges incoming messages before forwarding them. Owns what was sent
+ * already and who sends it: the creator of a thing at once, whoever got it in a conversation a little later, in case gossip did not bring
+ * it. What gossip cannot carry goes by synchronisation.
  */
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';

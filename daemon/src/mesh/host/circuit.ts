@@ -1,7 +1,7 @@
 /**
  * Relayed connections between members that cannot reach each other. The dialler asks a common neighbour for a circuit to the target; the
- * relay asks the target and then passes bytes both ways with back-pressure; inside, the two ends run Noise and yamux as over TCP, so the
- * relay can read nothing and pretend nothing. A circuit ends with either of the relay's two connections. (The relay of libp2p buffers
+ * relay asks the target and then passes bytes both ways with back-pressure. Inside, the two ends run Noise and yamux as over TCP, so the
+ * relay can neither read nor forge anything. A circuit ends with either of the relay's two connections. (libp2p's own relay buffers
  * without bound when one side is slower, and cuts circuits by the clock; hence this one.)
  */
 import { type Duplex, pipeline } from 'node:stream';

@@ -1,8 +1,8 @@
 /**
- * Three costs of every small message that the libraries below us leave, and that fifty daemons on one machine feel: yamux answers each
- * frame with a window update, which is one more encrypted packet and one more write, Noise tells the end of its buffer by an
- * error with a stack trace, and TCP takes the length of a packet and the packet as two writes. All are lowered from the outside; where the
- * libraries are not as expected, nothing is changed.
+ * Lowers three costs of every small message in the libraries below us, which fifty daemons on one machine feel. yamux answers each frame
+ * with a window update, one more encrypted packet and write; Noise signals the end of its buffer by an error with a stack trace; and TCP
+ * writes the length of a packet and the packet separately. All are patched from the outside; if the libraries are not as expected, nothing
+ * is changed.
  */
 import { Socket } from 'node:net';
 import { StreamState, YamuxStream } from '@chainsafe/libp2p-yamux/stream';

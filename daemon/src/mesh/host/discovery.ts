@@ -1,8 +1,7 @@
 /**
- * Finding members whose address is not known: kad-dht among members (its own protocol per domain), and mDNS on the local network under a
- * tag that only members can compute. Both run only while somebody is missed: two that have lost each other both miss each other, and a
- * settled domain of fifty would otherwise spend its time on routing tables and announcements. What they tell is a hint; dialling checks
- * the key.
+ * Finds members whose address is not known: kad-dht among members (its own protocol per domain), and mDNS on the local network under a tag
+ * that only members can compute. Both run only while somebody is missed. Two that have lost each other both miss each other, and a settled
+ * domain of fifty would otherwise spend its time on routing tables and announcements. Results are hints; dialling checks the key.
  */
 import { createHmac } from 'node:crypto';
 import type { PeerDiscovery, PeerId, PeerInfo } from '@libp2p/interface';

@@ -1,7 +1,7 @@
 /**
  * The one open port. Wraps the TCP transport so that its listeners look at the first byte of each connection: a TLS ClientHello (0x16)
- * goes to the fast lane, anything else to libp2p. Waiting for the first byte is limited in time, and how many sockets have not finished
- * their handshake in number: libp2p would turn away whoever comes last, and so keep out everybody while one address holds all places.
+ * goes to the fast lane, anything else to libp2p. Limits the time to the first byte, and the number of sockets that have not finished
+ * their handshake: libp2p would turn away the latest, so that one address could hold all places and keep everybody out.
  */
 import { Server as NetServer, type Server, type Socket } from 'node:net';
 import type { Listener, Transport } from '@libp2p/interface';

@@ -1,8 +1,7 @@
 /**
- * The admitting side of `/dtkd/join`, open to strangers: limited in rate, every frame limited in size and time. How many wait at a time is
- * limited by the host, which has room for so many strangers, fairly among the networks that they come from: a limit of our own would be a
- * place to keep others out of. What is asked for is judged by the membership; a joiner that reached the wrong host of this node is told
- * the right port.
+ * The admitting side of `/dtkd/join`, open to strangers: limited in rate, every frame limited in size and time. The host limits how many
+ * strangers wait at a time, fairly among their networks; a limit of our own would be a way to keep others out. The membership judges the
+ * request. A joiner that reached the wrong host of this node is told the right port.
  */
 import type { Duplex } from 'node:stream';
 import { codeOf, DtkdError } from '../../../../protocol/errors.ts';

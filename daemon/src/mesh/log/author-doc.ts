@@ -1,7 +1,7 @@
 /**
- * One author's state in one epoch: a Y.Doc with one map, `objects`, written by the epoch's one client. The only file that knows Yjs.
- * A foreign update is judged against an index of the map's latest items before Yjs gets it, so that integrating it costs what its bytes
- * say: each key once an update, each item after the key's latest one, deletions of living items only, nothing pending. It does not know
+ * One author's state in one epoch: a Y.Doc with one map, `objects`, written by the epoch's one client. The only file that knows Yjs. A
+ * foreign update is checked against an index of the map's latest items before Yjs gets it, so that integrating it costs what its bytes
+ * claim: each key once per update, each item after the key's latest one, deletions of living items only, nothing pending. Does not know
  * what the values mean.
  */
 import * as Y from 'yjs';

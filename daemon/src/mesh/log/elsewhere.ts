@@ -1,9 +1,9 @@
 /**
- * This node's own log as others have it: entries signed with our key that our present state does not contain, because our disk was
- * restored from a backup or copied. Collects them from the peers, joins that state with ours, writes the result into the object store
- * as own objects and opens a new epoch above both. An epoch that this process did not open and that stands on one that it did proves that
- * another process writes with our key: it is joined likewise, so that the other process has the same proof of this one; then it says so
- * and nothing more is published. What is collected is kept in memory: the peers have it until our new epoch contains it.
+ * This node's own log as others have it: entries signed with our key that our present state lacks, because our disk was restored from a
+ * backup or copied. Collects them from the peers, joins that state with ours, writes the result into the object store as own objects and
+ * opens a new epoch above both. An epoch that this process did not open, but that builds on one that it did, proves that another process
+ * writes with our key. It is joined likewise, so that the other process gets the same proof; then this node reports it and publishes
+ * nothing more. Collected entries stay in memory: the peers have them until our new epoch contains them.
  */
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import {

@@ -1,7 +1,7 @@
 /**
- * Where an author's object stands in a store, and under which key in its log: pure. An object of a namespaced kind keeps its name and stands
- * in the author's namespace. Of a cluster-scoped kind an author has exactly one, which bears the author's own name: in the log it is called
- * `self`, and each replica shows it under the name by which it knows the author.
+ * Where an author's object stands in a store, and under which key in its log. Pure. An object of a namespaced kind keeps its name, in the
+ * author's namespace. Of a cluster-scoped kind an author has exactly one object, with the author's own name: the log calls it `self`, and
+ * each replica shows it under the name by which it knows the author.
  */
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';

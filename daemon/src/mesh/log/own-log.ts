@@ -1,8 +1,8 @@
 /**
  * This node's own log in one domain: turns changes of what it publishes into signed entries, in the transaction that stores the change.
- * Keeps the published state in memory as it is after the last transaction (`working`) and as it is on disk (`durable`); a transaction
- * that fails is taken back, and the next write opens a new epoch, so that no two entries are ever signed for one place. Entries are
- * handed out only once they are durable. It does not read the object store, nor hear of entries that it did not write.
+ * Keeps the published state in memory as after the last transaction (`working`) and as on disk (`durable`). A failed transaction is
+ * undone, and the next write opens a new epoch, so that no two entries are ever signed for one place. Entries are handed out only once
+ * they are durable. Does not read the object store, nor see entries that it did not write.
  */
 import { randomBytes } from 'node:crypto';
 import { DtkdError } from '../../../../protocol/errors.ts';

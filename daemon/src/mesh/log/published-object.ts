@@ -1,7 +1,7 @@
 /**
- * What one key of an author's document means: `group/plural/name` → `{b, o}`, where `b` is the place in the author's history at which
- * the object was first published, and `o` the object without its namespace. Pure. What looks like an object is kept, and shown if it is of a
- * kind that this version knows and shares, and passes that kind's schema: a later version may know other kinds, and other values.
+ * What one key of an author's document means: `group/plural/name` → `{b, o}`, where `b` is the place in the author's history at which the
+ * object was first published, and `o` the object without its namespace. Pure. Anything that looks like an object is kept. It is shown if
+ * this version knows and shares its kind and it passes the kind's schema: a later version may know other kinds, and other values.
  */
 import { z } from 'zod';
 import { DtkdError } from '../../../../protocol/errors.ts';

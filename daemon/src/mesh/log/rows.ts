@@ -1,7 +1,7 @@
 /**
- * Where the logs of one domain lie in the key-value store. Below `l/<domain>/<author>/`: `h` how far the log is, `e/<epoch>/<seq>` the
- * entries as received, `f` the proof that the author forked, `o/<group/plural/name>` the namespace under which this author's object is
- * in the store, `c` that one of its objects found its place taken. Nothing in the store belongs to an author that has no such row.
+ * Where the logs of one domain lie in the key-value store. Below `l/<domain>/<author>/`: `h` the length of the log, `e/<epoch>/<seq>` the
+ * entries as received, `f` the proof that the author forked, `o/<group/plural/name>` the namespace under which this author's object is in
+ * the store, `c` a mark that one of its objects found its place taken. Nothing in the store belongs to an author that has no such row.
  */
 import { z } from 'zod';
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';

@@ -1,8 +1,8 @@
 /**
- * Reads the bytes of a Yjs update (version 1) without Yjs, and refuses all but what a dtkd author writes: the author's one client,
- * entries of the root map `objects`, each with one plain JSON value, and deletions. Nothing is allocated for a length that is claimed;
- * only for bytes that are there. Text formats, embeds, XML, binary, sub-documents, gaps, other roots, right origins and structs that
- * are already deleted do not pass, so Yjs never sees them.
+ * Reads the bytes of a Yjs update (version 1) without Yjs, and refuses all but what a dtkd author writes: the author's one client, entries
+ * of the root map `objects`, each with one plain JSON value, and deletions. Allocates only for bytes that are there, never for a claimed
+ * length. Text formats, embeds, XML, binary, sub-documents, gaps, other roots, right origins and already deleted structs are refused, so
+ * Yjs never sees them.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { MAX_VALUE_DEPTH } from './limits.ts';

@@ -1,7 +1,7 @@
 /**
- * One execution that this node started, while it goes on: gives its targets their turns, hears what becomes of them, keeps its Execution object up to date, and tells
- * those who follow. Guarantees that a target is only told after it is durable that it may have been; that the object, once finished, only changes where
- * something unknown was found out.
+ * One running execution that this node started: gives its targets their turns, collects their outcomes, keeps its Execution object up to
+ * date, and informs followers. Guarantees that a target is only told after the possibility of its start is durable, and that a finished
+ * object only changes when something unknown was found out.
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ApiObject } from '../../../../../protocol/objects/objects.ts';

@@ -1,7 +1,7 @@
 /**
- * Lets other users of this machine reach what they are to run: the data directory is closed to them, and with it the scripts of modules and the directories of
- * resources. Opened only when a command first runs as another user: they may then pass through by name, and everything else in the data directory
- * is closed to them by itself first. Lists nothing to them.
+ * Lets other users of this machine reach what they are to run: the data directory is closed to them, and with it the scripts of modules
+ * and the directories of resources. Opens it only when a command first runs as another user: they may then pass through by name, after
+ * everything else in the data directory has been closed to them. Lists nothing to them.
  */
 import { chmod, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

@@ -1,7 +1,7 @@
 /**
- * Runs the processes of one part: gives each its environment, secrets and run directory, puts what it writes into the part's output, and ends it when its time is
- * over or it is aborted, which it notes before. Lets go of all when the daemon stops: then nothing that it had promised comes to pass, and the next daemon
- * finds them. Does not know what they are for.
+ * Runs the processes of one part: gives each its environment, secrets and run directory, puts its output into the part's output, and ends
+ * it when its time is over or it is aborted, which it records before. Lets go of all when the daemon stops: its pending promises then
+ * never settle, and the next daemon finds the processes. Does not know what they are for.
  */
 import { access, chown, constants, mkdir, readdir, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
